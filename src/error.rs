@@ -1,0 +1,104 @@
+//! Failures that an operator reads, and the exit codes that pipelines read.
+//!
+//! Everything that can go wrong in an expected way is a [`Failure`]: it says what happened, on which object, and
+//! what to run next, and it carries the exit code. It travels inside [`anyhow::Error`], so that a caller may add
+//! context; `main` is the only place that turns it into a process exit.
+
+use std::fmt;
+
+/// The exit codes of every command: an API, stable between versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Exit {
+    /// Proved: clean, done.
+    Clean = 0,
+    /// Findings: drift, pending, failing checks.
+    Findings = 1,
+    /// Usage or project files wrong.
+    Usage = 2,
+    /// Cannot tell: unreachable, or something that the answer needs is not visible to this role.
+    CannotTell = 3,
+    /// Refused before anything was touched.
+    Refused = 4,
+    /// Failed and rolled back.
+    RolledBack = 5,
+    /// Failed part-way; the same command resumes.
+    Partial = 6,
+    /// The outcome of a COMMIT is unknown.
+    Unknown = 7,
+    /// trueup itself broke: never to be read as any of the above.
+    Internal = 70,
+    /// Somebody else holds a lock, or the catalog would not stand still; try again.
+    Busy = 75,
+}
+
+impl Exit {
+    /// The process exit code.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The word for `outcome` in JSON documents.
+    pub fn outcome(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Findings => "findings",
+            Self::Usage => "usage",
+            Self::CannotTell => "cannot-tell",
+            Self::Refused => "refused",
+            Self::RolledBack => "rolled-back",
+            Self::Partial => "partial",
+            Self::Unknown => "unknown",
+            Self::Internal => "internal-error",
+            Self::Busy => "busy",
+        }
+    }
+}
+
+/// One failure, in the words that the operator sees.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The exit code it ends the command with.
+    pub exit: Exit,
+    /// What happened, and on which object. May span lines.
+    pub what: String,
+    /// What to do or run next; empty when there is nothing to say. May span lines.
+    pub next: String,
+}
+
+impl Failure {
+    /// A failure with nothing to run next yet; see [`Failure::next`].
+    pub fn new(exit: Exit, what: impl Into<String>) -> Self {
+        Self { exit, what: what.into(), next: String::new() }
+    }
+
+    /// Wrong usage, or a project file that is wrong (exit 2).
+    pub fn usage(what: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, what)
+    }
+
+    /// The answer cannot be had (exit 3).
+    pub fn cannot_tell(what: impl Into<String>) -> Self {
+        Self::new(Exit::CannotTell, what)
+    }
+
+    /// Says what to do or run next.
+    #[must_use]
+    pub fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = next.into();
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The exit code of any error: its [`Failure`]'s, and [`Exit::Internal`] for what nobody foresaw.
+pub fn exit_of(error: &anyhow::Error) -> Exit {
+    error.downcast_ref::<Failure>().map_or(Exit::Internal, |failure| failure.exit)
+}

@@ -1,0 +1,8 @@
+//! trueup keeps a PostgreSQL database true to its declared model.
+//!
+//! The way through: `cli` (raw arguments) -> `project` (settings) -> `commands` -> `db`, `catalog`, `model`,
+//! `migrations` (facts) -> `diff` -> `diagnosis` (findings) -> `report` (what a person or a pipeline reads).
+//! Arrows point downwards only; `tests/architecture.rs` holds them.
+
+pub mod error;
+pub mod sql;

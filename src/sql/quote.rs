@@ -1,0 +1,263 @@
+//! Quoting of identifiers and literals: the only place that does it.
+//!
+//! Names are quoted as the server's own `quote_ident` would for any major from 14 to 18 (a keyword of one of them is
+//! quoted for all), so that a name prints the same whichever server it was read from. A test holds this against
+//! `quote_ident` and `pg_get_keywords()`.
+
+use std::borrow::Cow;
+
+use smol_str::SmolStr;
+
+/// Keywords that `quote_ident` quotes on some major from 14 to 18: all but the unreserved ones
+/// (manual, appendix C; `pg_get_keywords()`). Sorted.
+const KEYWORDS: &[&str] = &[
+    "all",
+    "analyse",
+    "analyze",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "asymmetric",
+    "authorization",
+    "between",
+    "bigint",
+    "binary",
+    "bit",
+    "boolean",
+    "both",
+    "case",
+    "cast",
+    "char",
+    "character",
+    "check",
+    "coalesce",
+    "collate",
+    "collation",
+    "column",
+    "concurrently",
+    "constraint",
+    "create",
+    "cross",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "dec",
+    "decimal",
+    "default",
+    "deferrable",
+    "desc",
+    "distinct",
+    "do",
+    "else",
+    "end",
+    "except",
+    "exists",
+    "extract",
+    "false",
+    "fetch",
+    "float",
+    "for",
+    "foreign",
+    "freeze",
+    "from",
+    "full",
+    "grant",
+    "greatest",
+    "group",
+    "grouping",
+    "having",
+    "ilike",
+    "in",
+    "initially",
+    "inner",
+    "inout",
+    "int",
+    "integer",
+    "intersect",
+    "interval",
+    "into",
+    "is",
+    "isnull",
+    "join",
+    "json",
+    "json_array",
+    "json_arrayagg",
+    "json_exists",
+    "json_object",
+    "json_objectagg",
+    "json_query",
+    "json_scalar",
+    "json_serialize",
+    "json_table",
+    "json_value",
+    "lateral",
+    "leading",
+    "least",
+    "left",
+    "like",
+    "limit",
+    "localtime",
+    "localtimestamp",
+    "merge_action",
+    "national",
+    "natural",
+    "nchar",
+    "none",
+    "normalize",
+    "not",
+    "notnull",
+    "null",
+    "nullif",
+    "numeric",
+    "offset",
+    "on",
+    "only",
+    "or",
+    "order",
+    "out",
+    "outer",
+    "overlaps",
+    "overlay",
+    "placing",
+    "position",
+    "precision",
+    "primary",
+    "real",
+    "references",
+    "returning",
+    "right",
+    "row",
+    "select",
+    "session_user",
+    "setof",
+    "similar",
+    "smallint",
+    "some",
+    "substring",
+    "symmetric",
+    "system_user",
+    "table",
+    "tablesample",
+    "then",
+    "time",
+    "timestamp",
+    "to",
+    "trailing",
+    "treat",
+    "trim",
+    "true",
+    "union",
+    "unique",
+    "user",
+    "using",
+    "values",
+    "varchar",
+    "variadic",
+    "verbose",
+    "when",
+    "where",
+    "window",
+    "with",
+    "xmlattributes",
+    "xmlconcat",
+    "xmlelement",
+    "xmlexists",
+    "xmlforest",
+    "xmlnamespaces",
+    "xmlparse",
+    "xmlpi",
+    "xmlroot",
+    "xmlserialize",
+    "xmltable",
+];
+
+/// The name as SQL needs it: bare where it can be, else in double quotes.
+pub fn identifier(name: &str) -> Cow<'_, str> {
+    let mut bytes = name.bytes();
+    let bare = bytes.next().is_some_and(|first| first.is_ascii_lowercase() || first == b'_')
+        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        && KEYWORDS.binary_search(&name).is_err();
+    if bare { Cow::Borrowed(name) } else { Cow::Owned(format!("\"{}\"", name.replace('"', "\"\""))) }
+}
+
+/// The text as an SQL string literal, right under any `standard_conforming_strings`.
+pub fn literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+}
+
+/// Splits `a."b.c".d` at the dots outside of quotes and takes the quotes off. `None` when it is not such a name.
+pub fn split_qualified(text: &str) -> Option<Vec<SmolStr>> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    loop {
+        let (part, after) = if let Some(quoted) = rest.strip_prefix('"') {
+            let mut end = 0;
+            loop {
+                end += quoted[end..].find('"')?;
+                if quoted[end + 1..].starts_with('"') {
+                    end += 2;
+                } else {
+                    break;
+                }
+            }
+            (SmolStr::from(quoted[..end].replace("\"\"", "\"")), &quoted[end + 1..])
+        } else {
+            let end = rest.find('.').unwrap_or(rest.len());
+            (SmolStr::from(&rest[..end]), &rest[end..])
+        };
+        if part.is_empty() {
+            return None;
+        }
+        parts.push(part);
+        match after.strip_prefix('.') {
+            Some(next) => rest = next,
+            None if after.is_empty() => return Some(parts),
+            None => return None,
+        }
+    }
+}
+
+/// The identifiers in an SQL text as they stand there, quotes included; words inside of strings are none.
+pub fn words_of(text: &str) -> impl Iterator<Item = &str> {
+    use squawk_lexer::TokenKind;
+    let mut at = 0;
+    squawk_lexer::tokenize(text).filter_map(move |token| {
+        let start = at;
+        at += token.len as usize;
+        matches!(token.kind, TokenKind::Ident | TokenKind::QuotedIdent { .. }).then(|| &text[start..at])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keywords_are_sorted() {
+        assert!(KEYWORDS.is_sorted());
+    }
+
+    #[test]
+    fn names_survive_quoting_and_splitting() {
+        for name in
+            ["users", "Users", "a.b", "a\"b", "\"", "user", "1a", "a b", "ümlaut", "a\nb", "x.\"y\".z"]
+        {
+            let text = format!("{}.{}", identifier("public"), identifier(name));
+            assert_eq!(split_qualified(&text), Some(vec!["public".into(), name.into()]), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_not_split() {
+        for text in ["", ".", "a.", ".a", "\"a", "\"a\"b", "a..b"] {
+            assert_eq!(split_qualified(text), None, "{text}");
+        }
+    }
+}
