@@ -1,0 +1,187 @@
+//! The server's errors in words: the one place that turns an [`sqlx::Error`] into text and a [`Failure`].
+//!
+//! sqlx's own `Display` is never printed: its "at line N" is a line of PostgreSQL's C source.
+
+use std::fmt::Write as _;
+use std::io;
+
+use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
+
+use crate::error::{Exit, Failure};
+
+/// An error as the server, the connection or TLS told it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerError {
+    /// The SQLSTATE (manual, appendix "PostgreSQL Error Codes"); `None` when it is not the server that speaks.
+    pub sqlstate: Option<String>,
+    /// One line, in the server's language.
+    pub message: String,
+    /// May span lines.
+    pub detail: Option<String>,
+    /// May span lines.
+    pub hint: Option<String>,
+    /// The call stack of functions and queries inside the server. May span lines.
+    pub context: Option<String>,
+    /// Where in the text that was sent, in characters from 1.
+    pub position: Option<usize>,
+}
+
+impl ServerError {
+    /// Whether the SQLSTATE is this one.
+    pub fn is(&self, sqlstate: &str) -> bool {
+        self.sqlstate.as_deref() == Some(sqlstate)
+    }
+
+    /// Message, detail and hint, each on lines of its own.
+    pub fn text(&self) -> String {
+        let mut text = self.message.clone();
+        for (label, part) in [("detail", &self.detail), ("hint", &self.hint)] {
+            if let Some(part) = part {
+                // Writing to a String cannot fail.
+                let _ = write!(text, "\n{label}: {part}");
+            }
+        }
+        text
+    }
+}
+
+/// What an error says, without the noise.
+pub fn describe(error: &sqlx::Error) -> ServerError {
+    let said = |message: String| ServerError { message, ..ServerError::default() };
+    match error {
+        sqlx::Error::Database(database) => match database.try_downcast_ref::<PgDatabaseError>() {
+            Some(error) => ServerError {
+                sqlstate: Some(error.code().to_owned()),
+                message: error.message().to_owned(),
+                detail: error.detail().map(str::to_owned),
+                hint: error.hint().map(str::to_owned),
+                context: error.r#where().map(str::to_owned),
+                position: match error.position() {
+                    Some(PgErrorPosition::Original(position)) => Some(position),
+                    _ => None,
+                },
+            },
+            None => said(database.message().to_owned()),
+        },
+        sqlx::Error::Io(error) => said(io_message(error)),
+        sqlx::Error::Tls(source) | sqlx::Error::Configuration(source) => said(source.to_string()),
+        // sqlx ends these with the place in its own source.
+        sqlx::Error::Protocol(what) => {
+            said(what.split_once(" (sqlx").map_or(what.as_str(), |(before, _)| before).to_owned())
+        }
+        other => said(other.to_string()),
+    }
+}
+
+/// An I/O error without "(os error N)".
+pub(super) fn io_message(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return "the connection was closed".to_owned();
+    }
+    let text = error.to_string();
+    text.split_once(" (os error ").map_or(text.as_str(), |(before, _)| before).to_owned()
+}
+
+/// The [`sqlx::Error`] inside of an error.
+pub fn server_error(error: &anyhow::Error) -> Option<&sqlx::Error> {
+    error.chain().find_map(|cause| cause.downcast_ref::<sqlx::Error>())
+}
+
+/// Puts an error of the server or the connection into words: `doing` says what was being done, as in "reading the
+/// catalog". What is a [`Failure`] already, or no such error, comes back as it is.
+pub fn server_failure(error: anyhow::Error, doing: &str) -> anyhow::Error {
+    if error.downcast_ref::<Failure>().is_some() {
+        return error;
+    }
+    match server_error(&error) {
+        Some(server) => failure(server, doing).into(),
+        None => error,
+    }
+}
+
+fn failure(error: &sqlx::Error, doing: &str) -> Failure {
+    let said = describe(error);
+    let text = said.text();
+    let with = |exit: Exit, what: String, next: &str| Failure::new(exit, what).next(next);
+    match said.sqlstate.as_deref() {
+        Some("42501") => with(
+            Exit::CannotTell,
+            format!("{doing}: this role lacks a right: {text}"),
+            "grant the right to this role, or connect as one that has it",
+        ),
+        Some("57014") => with(
+            Exit::Busy,
+            format!("{doing}: the server stopped the statement: {text}"),
+            "try again when the server is less busy, or raise [database] statement_timeout in trueup.toml",
+        ),
+        Some("55P03") => with(
+            Exit::Busy,
+            format!("{doing}: a lock could not be had in time: {text}"),
+            "try again; `select * from pg_stat_activity where wait_event_type = 'Lock'` shows who waits for whom",
+        ),
+        Some("40001" | "40P01") => {
+            with(Exit::Busy, format!("{doing}: somebody else was at it: {text}"), "try again")
+        }
+        Some("57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "08006" | "08003" | "08000") => with(
+            Exit::CannotTell,
+            format!("{doing}: the server ended the connection: {text}"),
+            "try again; if it happens again, look into the server's log",
+        ),
+        Some("53100") => with(
+            Exit::CannotTell,
+            format!("{doing}: the disk of the server is full: {text}"),
+            "make room on the server; trueup itself wrote nothing there",
+        ),
+        Some("53200") => with(
+            Exit::CannotTell,
+            format!("{doing}: the server is out of memory: {text}"),
+            "look at the server's memory, then try again",
+        ),
+        Some("53300" | "53400") => with(
+            Exit::CannotTell,
+            format!("{doing}: the server has reached a limit: {text}"),
+            "try again when others have left, or raise the limit",
+        ),
+        Some(_) => with(
+            Exit::CannotTell,
+            format!("{doing}: the server answered: {text}"),
+            "look into the server's log; if it says that trueup's query is at fault, report it",
+        ),
+        None => with(
+            Exit::CannotTell,
+            format!("{doing}: the connection to the server was lost: {text}"),
+            "try again; if it happens again, look at the network and the server's log",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn io_errors_lose_their_numbers() {
+        let refused = sqlx::Error::Io(io::Error::from_raw_os_error(111));
+        assert_eq!(describe(&refused).message, "Connection refused");
+        let said = server_failure(refused.into(), "reading the catalog");
+        assert_eq!(crate::error::exit_of(&said), Exit::CannotTell);
+        assert_eq!(
+            said.to_string(),
+            "reading the catalog: the connection to the server was lost: Connection refused"
+        );
+    }
+
+    #[test]
+    fn context_does_not_hide_the_server() {
+        let error = anyhow::Error::from(sqlx::Error::Protocol("odd".into())).context("outer");
+        assert!(server_failure(error, "x").downcast_ref::<Failure>().is_some());
+    }
+
+    #[test]
+    fn failures_and_strangers_stay() {
+        let busy = server_failure(Failure::new(Exit::Busy, "moving").into(), "reading");
+        assert_eq!((crate::error::exit_of(&busy), busy.to_string().as_str()), (Exit::Busy, "moving"));
+        let stranger = server_failure(anyhow::anyhow!("bug"), "reading");
+        assert_eq!(crate::error::exit_of(&stranger), Exit::Internal);
+    }
+}
