@@ -4,6 +4,7 @@
 //! `migrations` (facts) -> `diff` -> `diagnosis` (findings) -> `report` (what a person or a pipeline reads).
 //! Arrows point downwards only; `tests/architecture.rs` holds them.
 
+pub mod catalog;
 pub mod db;
 pub mod error;
 pub mod sql;

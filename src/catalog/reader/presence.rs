@@ -1,0 +1,67 @@
+//! What a database has at all, so that nothing is asked for that is not there: in a fresh session every statement
+//! costs its planning, which is most of the time of a small database.
+
+use anyhow::Result;
+
+use super::fields::Fields;
+use crate::db::Row;
+
+/// Which sections have anything in them.
+#[derive(Debug, Clone, Default)]
+pub struct Presence {
+    pub(super) comments: bool,
+    pub(super) extensions: bool,
+    pub(super) inheritance: bool,
+    pub(super) sequences: bool,
+    pub(super) rules: bool,
+    pub(super) triggers: bool,
+    pub(super) routines: bool,
+    pub(super) aggregates: bool,
+    pub(super) enums: bool,
+    pub(super) domains: bool,
+    pub(super) ranges: bool,
+    pub(super) collations: bool,
+    pub(super) policies: bool,
+    pub(super) statistics: bool,
+    pub(super) event_triggers: bool,
+    pub(super) default_privileges: bool,
+    pub(super) unmodeled: bool,
+}
+
+impl Presence {
+    /// Reads the row that [`super::probe`] asks for.
+    ///
+    /// # Errors
+    /// When it is not that row.
+    pub fn from_row(row: &Row<'_>) -> Result<Self> {
+        let mut fields = Fields::new(row);
+        let comments = fields.flag()?;
+        let extensions = fields.flag()?;
+        let inheritance = fields.flag()?;
+        let sequences = fields.flag()?;
+        let rules = fields.flag()?;
+        let triggers = fields.flag()?;
+        let routines = fields.flag()?;
+        let aggregates = fields.flag()?;
+        let types = fields.optional().unwrap_or_default();
+        Ok(Self {
+            comments,
+            extensions,
+            inheritance,
+            sequences,
+            rules,
+            triggers,
+            routines,
+            aggregates,
+            enums: types.contains('e'),
+            domains: types.contains('d'),
+            ranges: types.contains('r'),
+            collations: fields.flag()?,
+            policies: fields.flag()?,
+            statistics: fields.flag()?,
+            event_triggers: fields.flag()?,
+            default_privileges: fields.flag()?,
+            unmodeled: fields.flag()? || types.contains(['b', 'p']),
+        })
+    }
+}

@@ -1,0 +1,227 @@
+//! Tables, views, sequences: what `pg_class` has a row for, without indexes.
+
+use anyhow::Result;
+use smol_str::SmolStr;
+
+use super::assembler::{Assembler, class, qualified};
+use super::columns::Column;
+use super::fields::Fields;
+use super::{ObjectOid, history};
+use crate::catalog::{Attribute, Kind, ObjectId, Unmodeled};
+use crate::sql::identifier;
+
+/// A relation, complete only when all rows are there.
+#[derive(Debug)]
+pub(super) struct Relation {
+    oid: u32,
+    row_type: u32,
+    pub(super) kind: u8,
+    pub(super) schema: SmolStr,
+    pub(super) name: SmolStr,
+    /// An extension's, in a schema that is not the user's, or a history table: read for its name alone.
+    pub(super) hidden: bool,
+    /// Recognised as a history table by a column.
+    pub(super) history: bool,
+    /// The column that would prove it to be a history table.
+    pub(super) history_proof: Option<&'static str>,
+    pub(super) attributes: Vec<(Attribute, SmolStr)>,
+    /// By number, from 1; dropped ones have no name.
+    pub(super) columns: Vec<Column>,
+}
+
+impl Relation {
+    /// The qualified name, quoted.
+    pub(super) fn path(&self) -> String {
+        qualified(&self.schema, &self.name)
+    }
+
+    /// The name of a column by its number.
+    pub(super) fn column(&self, number: i16) -> Option<&Column> {
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        self.columns.get(index).filter(|column| !column.name.is_empty())
+    }
+
+    /// The names of columns, quoted, joined with `, `.
+    pub(super) fn column_names(&self, numbers: &[i16]) -> String {
+        let columns = numbers.iter().filter_map(|number| self.column(*number));
+        super::assembler::names(columns.map(|column| column.name.as_str()))
+    }
+
+    /// The name of a part of it.
+    pub(super) fn part(&self, kind: Kind, name: &str) -> ObjectId {
+        ObjectId::under(kind, self.schema.clone(), self.name.clone(), name)
+    }
+}
+
+/// Storage parameters, sorted, joined with `, `.
+pub(super) fn options(mut options: Vec<SmolStr>) -> Option<String> {
+    options.sort_unstable();
+    (!options.is_empty()).then(|| options.join(", "))
+}
+
+/// A printed query or statement without its end.
+pub(super) fn statement(text: &str) -> &str {
+    text.trim().trim_end_matches(';').trim_end()
+}
+
+impl Assembler {
+    pub(super) fn relation_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+        let (oid, row_type, schema) = (fields.number()?, fields.number()?, fields.number::<u32>()?);
+        let (name, kind, persistence) = (fields.text()?, fields.letter()?, fields.letter()?);
+        let (row_security, force_row_security) = (fields.flag()?, fields.flag()?);
+        let replica_identity = fields.letter()?;
+        let (of_type, access_method) = (fields.optional(), fields.optional());
+        let (mut parameters, toast) = (fields.list()?, fields.list()?);
+        let elsewhere = fields.flag()?;
+        let (partition_by, bounds, query) = (fields.optional(), fields.optional(), fields.optional());
+        let owner = fields.optional();
+        let of_extension = fields.flag()?;
+        let Some(schema) = self.schemas.get(&schema) else { return Ok(()) };
+        let mut hidden = of_extension || schema.hidden || history::by_name(name);
+        let schema = schema.name.clone();
+        let out = &mut self.out;
+        if kind == b'f' && !hidden {
+            hidden = true;
+            let object = qualified(&schema, name);
+            out.unmodeled.push(Unmodeled { kind: "foreign_table".to_owned(), object });
+        }
+        if !hidden {
+            if persistence == b'u' {
+                out.set(Attribute::Persistence, "unlogged");
+            }
+            out.set_some(Attribute::PartitionBy, partition_by);
+            out.set_some(Attribute::Bounds, bounds);
+            out.set_some(Attribute::OfType, of_type);
+            out.set_some(Attribute::AccessMethod, access_method);
+            parameters.extend(toast.iter().map(|option| SmolStr::from(format!("toast.{option}"))));
+            out.set_some(Attribute::Options, options(parameters));
+            out.set_flag(Attribute::RowSecurity, row_security);
+            out.set_flag(Attribute::ForceRowSecurity, force_row_security);
+            match replica_identity {
+                b'n' if kind != b'v' && kind != b'S' && kind != b'c' => {
+                    out.set(Attribute::ReplicaIdentity, "nothing");
+                }
+                b'f' => out.set(Attribute::ReplicaIdentity, "full"),
+                _ => {}
+            }
+            out.set_some(Attribute::Definition, query.map(statement));
+            out.set_some(Attribute::Owner, owner);
+            if elsewhere {
+                let object = qualified(&schema, name);
+                out.unmodeled.push(Unmodeled { kind: "tablespace".to_owned(), object });
+            }
+        }
+        self.relation_by_oid.insert(oid, self.relations.len());
+        self.relations.push(Relation {
+            oid,
+            row_type,
+            kind,
+            schema,
+            name: name.into(),
+            hidden,
+            history: false,
+            history_proof: history::proof(name),
+            attributes: out.take(),
+            columns: Vec::new(),
+        });
+        Ok(())
+    }
+
+    pub(super) fn sequence_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+        let oid = fields.number()?;
+        let value_type = fields.text()?;
+        let (start, increment) = (fields.text()?, fields.text()?);
+        let (minimum, maximum, cache) = (fields.text()?, fields.text()?, fields.text()?);
+        let cycle = fields.flag()?;
+        let owner: Option<u32> = fields.optional_number()?;
+        let number: Option<i16> = fields.optional_number()?;
+        let Some(index) = self.relation_by_oid.get(&oid).copied() else { return Ok(()) };
+        let owned_by = match (owner, number) {
+            (Some(owner), Some(number)) => {
+                let Some(table) = self.relation(owner) else { return Ok(()) };
+                if table.hidden {
+                    self.relations[index].hidden = true;
+                }
+                self.relation(owner).and_then(|table| {
+                    let column = table.column(number)?;
+                    Some(format!("{}.{}", table.path(), identifier(&column.name)))
+                })
+            }
+            _ => None,
+        };
+        let sequence = &mut self.relations[index];
+        if sequence.hidden {
+            return Ok(());
+        }
+        if owned_by.is_some() {
+            // Since 15 it is that of the table.
+            sequence.attributes.retain(|(attribute, _)| *attribute != Attribute::Persistence);
+        }
+        let out = &mut self.out;
+        out.set(Attribute::Type, value_type);
+        out.set(Attribute::Start, start);
+        out.set(Attribute::Increment, increment);
+        let (lowest, highest) = sequence_bounds(value_type, increment.starts_with('-'));
+        out.set_some(Attribute::Minimum, (minimum != lowest).then_some(minimum));
+        out.set_some(Attribute::Maximum, (maximum != highest).then_some(maximum));
+        out.set(Attribute::Cache, cache);
+        out.set_flag(Attribute::Cycle, cycle);
+        out.set_some(Attribute::OwnedBy, owned_by);
+        sequence.attributes.extend(out.take());
+        Ok(())
+    }
+
+    /// Makes objects of the relations, now that all that completes them is there.
+    pub(super) fn emit_relations(&mut self) {
+        for index in 0..self.relations.len() {
+            let relation = &mut self.relations[index];
+            if relation.hidden {
+                continue;
+            }
+            let attributes = std::mem::take(&mut relation.attributes);
+            let relation = &self.relations[index];
+            let mut at = ObjectOid::whole(class::CLASS, relation.oid);
+            let kind = match relation.kind {
+                b'r' | b'p' => Kind::Table,
+                b'v' => Kind::View,
+                b'm' => Kind::MaterializedView,
+                b'S' => Kind::Sequence,
+                b'c' => {
+                    at = ObjectOid::whole(class::TYPE, relation.row_type);
+                    Kind::CompositeType
+                }
+                _ => continue,
+            };
+            self.out.resume(attributes);
+            if let Some(parents) = self.parents.get(&relation.oid) {
+                let paths = parents.iter().filter_map(|parent| Some(self.relation(*parent)?.path()));
+                let paths = paths.collect::<Vec<_>>().join(", ");
+                let partition = self.is_partition(parents);
+                let how = if partition { Attribute::PartitionOf } else { Attribute::Inherits };
+                self.out.set(how, paths);
+            }
+            if kind == Kind::CompositeType {
+                self.out.set(Attribute::Fields, relation.fields());
+            }
+            if matches!(kind, Kind::CompositeType | Kind::View | Kind::MaterializedView) {
+                let comments = relation.column_comments(relation.oid, &mut self.out);
+                self.out.set_some(Attribute::ColumnComments, comments);
+            }
+            self.out.emit(at, ObjectId::in_schema(kind, relation.schema.clone(), relation.name.clone()));
+        }
+    }
+
+    fn is_partition(&self, parents: &[u32]) -> bool {
+        matches!(parents, [parent] if self.relation(*parent).is_some_and(|parent| parent.kind == b'p'))
+    }
+}
+
+/// MINVALUE and MAXVALUE that a sequence has when nobody says anything (manual, CREATE SEQUENCE).
+fn sequence_bounds(value_type: &str, descending: bool) -> (&'static str, &'static str) {
+    let (lowest, highest) = match value_type {
+        "smallint" => ("-32768", "32767"),
+        "integer" => ("-2147483648", "2147483647"),
+        _ => ("-9223372036854775808", "9223372036854775807"),
+    };
+    if descending { (lowest, "-1") } else { ("1", highest) }
+}

@@ -1,0 +1,9 @@
+-- Enum types.
+SELECT t.oid, t.typnamespace, t.typname
+     , pg_get_userbyid(t.typowner)  --? owners
+     , NULL                         --? !owners
+     , ARRAY(SELECT enumlabel FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder)
+  FROM pg_type t
+ WHERE t.oid >= 16384 AND t.typtype = 'e'
+   AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_type'::regclass AND objid = t.oid      --? extensions
+                      AND refclassid = 'pg_extension'::regclass AND deptype = 'e')                  --? extensions

@@ -1,0 +1,30 @@
+-- Every row version of the catalogs that printing an expression looks at, without what initdb made and without
+-- temporary tables, which other sessions come and go with. What is only ever read in the transaction's own snapshot
+-- need not be here. A row that is changed or made is a new version at a place (ctid) of its own, and the places of
+-- those that the reading sees are not given away before its transaction ends: the set of places tells the versions.
+WITH temporary AS MATERIALIZED (SELECT oid FROM pg_class WHERE relpersistence = 't')
+   , nowhere AS MATERIALIZED (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_(toast_)?temp_')
+SELECT concat_ws(' '
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
+          FROM pg_class WHERE oid >= 16384 AND relpersistence <> 't')
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
+          FROM pg_attribute WHERE attrelid >= 16384 AND attnum > 0 AND attrelid NOT IN (SELECT oid FROM temporary))
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
+          FROM pg_attrdef WHERE adrelid NOT IN (SELECT oid FROM temporary))
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
+          FROM pg_constraint WHERE oid >= 16384 AND conrelid NOT IN (SELECT oid FROM temporary))
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
+          FROM pg_type WHERE oid >= 16384 AND typnamespace NOT IN (SELECT oid FROM nowhere))
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
+          FROM pg_rewrite WHERE oid >= 16384 AND ev_class NOT IN (SELECT oid FROM temporary))
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
+          FROM pg_proc WHERE oid >= 16384)
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
+          FROM pg_index WHERE indexrelid >= 16384 AND indexrelid NOT IN (SELECT oid FROM temporary))
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
+          FROM pg_trigger WHERE tgrelid NOT IN (SELECT oid FROM temporary))
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0))) FROM pg_policy)
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
+          FROM pg_enum WHERE oid >= 16384)
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
+          FROM pg_namespace WHERE oid NOT IN (SELECT oid FROM nowhere)))

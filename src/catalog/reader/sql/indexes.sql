@@ -1,0 +1,18 @@
+-- Indexes, those of constraints too (what INCLUDE and WITH say of a constraint stands here).
+-- 100 is the collation "default".
+SELECT i.indexrelid, i.indrelid, c.relname, c.relam, m.amname, i.indnkeyatts
+     , i.indkey::text, i.indclass::text, i.indoption::text, i.indcollation::text
+     , i.indisunique, i.indisvalid, i.indisreplident
+     , i.indnullsnotdistinct  --? 15+
+     , false                  --? <15
+     , c.reloptions, c.reltablespace <> 0, pg_get_expr(i.indpred, i.indrelid)
+     , CASE WHEN i.indexprs IS NOT NULL THEN
+           ARRAY(SELECT pg_get_indexdef(i.indexrelid, key, false) FROM generate_series(1, i.indnkeyatts) key
+                  WHERE i.indkey[key - 1] = 0 ORDER BY key) END
+     , CASE WHEN NOT i.indcollation::oid[] <@ '{0,100}' THEN
+           ARRAY(SELECT collation_of::regcollation::text FROM unnest(i.indcollation::oid[])
+                   WITH ORDINALITY AS keys (collation_of, key) ORDER BY key) END
+  FROM pg_index i
+  JOIN pg_class c ON c.oid = i.indexrelid
+  JOIN pg_am m ON m.oid = c.relam
+ WHERE i.indexrelid >= 16384 AND c.relnamespace <> 'pg_toast'::regnamespace AND c.relpersistence <> 't'

@@ -1,0 +1,2 @@
+-- Operator classes: which of them an index need not name.
+SELECT oid, opcname, opcnamespace, opcmethod, opcdefault, opcintype FROM pg_opclass

@@ -1,0 +1,6 @@
+-- Extended statistics.
+SELECT s.oid, s.stxnamespace, s.stxname, s.stxrelid, s.stxkind, pg_get_statisticsobjdef_columns(s.oid)
+     , nullif(s.stxstattarget, -1)
+     , pg_get_userbyid(s.stxowner)  --? owners
+     , NULL                         --? !owners
+  FROM pg_statistic_ext s
