@@ -6,5 +6,6 @@
 
 pub mod catalog;
 pub mod db;
+pub mod ddl;
 pub mod error;
 pub mod sql;
