@@ -8,4 +8,5 @@ pub mod catalog;
 pub mod db;
 pub mod ddl;
 pub mod error;
+pub mod scratch;
 pub mod sql;

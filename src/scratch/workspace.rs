@@ -1,0 +1,204 @@
+//! Directories that scratch servers live in: `<base>/trueup-<uid>/s-<random>`, private to the account that runs
+//! the server, locked as long as its trueup lives, removed afterwards.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use nix::fcntl::OFlag;
+use nix::sys::statvfs::statvfs;
+use ulid::Ulid;
+
+use super::account::Account;
+use crate::error::Failure;
+
+/// A server and its template take some 60 MB; loading a schema of 10,000 tables some 150 MB more.
+const ENOUGH: u64 = 256 * 1024 * 1024;
+/// The longest path of a Unix socket (`sun_path`, without its final zero byte).
+const LONGEST_SOCKET: usize = 107;
+
+/// What the names of workspaces begin with.
+pub(super) const PREFIX: &str = "s-";
+
+/// The private directory in which all scratch servers and templates of one account lie.
+#[derive(Debug, Clone)]
+pub(super) struct Home {
+    pub(super) path: PathBuf,
+    account: Account,
+}
+
+impl Home {
+    /// The directory, made if need be: in memory where that is big enough, else among temporary files.
+    ///
+    /// # Errors
+    /// When no place will do: each with its reason (exit 3).
+    pub(super) fn open(account: Account) -> Result<Self> {
+        let bases = [PathBuf::from("/dev/shm"), std::env::temp_dir(), "/tmp".into(), "/var/tmp".into()];
+        let mut reasons = Vec::new();
+        for (index, base) in bases.iter().enumerate() {
+            if bases[..index].contains(base) {
+                continue;
+            }
+            match Self::below(base, account) {
+                Ok(home) => return Ok(home),
+                Err(why) => reasons.push(format!("\n  {}: {why:#}", base.display())),
+            }
+        }
+        Err(Failure::cannot_tell(format!("no place for a scratch server:{}", reasons.concat()))
+            .next("make room, set TMPDIR to another directory, or give a server with --scratch-url")
+            .into())
+    }
+
+    fn below(base: &Path, account: Account) -> Result<Self> {
+        let space = statvfs(base)?;
+        let free = space.blocks_available() * space.fragment_size();
+        anyhow::ensure!(free >= ENOUGH, "{} MB free, {} MB needed", free >> 20, ENOUGH >> 20);
+        let path = base.join(format!("trueup-{}", account.uid));
+        let socket = path.join(PREFIX).as_os_str().len() + NAME + "/.s.PGSQL.5432".len();
+        anyhow::ensure!(socket <= LONGEST_SOCKET, "the path of the socket would have {socket} bytes");
+        if path.symlink_metadata().is_err_and(|why| why.kind() == io::ErrorKind::NotFound) {
+            // Made aside and renamed: nobody sees it before it belongs to the account.
+            let aside = base.join(format!("trueup-{}.{}", account.uid, random_name()));
+            make_private(&aside, account)?;
+            if std::fs::rename(&aside, &path).is_err() {
+                // Another trueup was faster; what is there is verified below.
+                let _ = std::fs::remove_dir(&aside);
+            }
+        }
+        let home = Self { path, account };
+        home.verify()?;
+        Ok(home)
+    }
+
+    /// A directory of this name in a place where everybody may make one is believed only when it is the account's own.
+    fn verify(&self) -> Result<()> {
+        let found = self.path.symlink_metadata()?;
+        anyhow::ensure!(found.is_dir(), "{} is no directory", self.path.display());
+        anyhow::ensure!(
+            found.uid() == self.account.uid && found.mode() & 0o077 == 0,
+            "{} belongs to somebody else, or others may enter it",
+            self.path.display()
+        );
+        if self.account.step_down.is_some() {
+            // The server's account must be able to reach it from the root directory.
+            let reached = self.account.command("test").arg("-w").arg(&self.path).status()?;
+            anyhow::ensure!(reached.success(), "user {} cannot reach it", self.account.uid);
+        }
+        Ok(())
+    }
+
+    /// Held while directories are made, locked or swept: nobody meets one that is made and not locked yet.
+    pub(super) fn lock(&self) -> io::Result<File> {
+        let home = open_dir(&self.path)?;
+        home.lock()?;
+        Ok(home)
+    }
+
+    /// A new directory of one's own, locked.
+    pub(super) fn workspace(&self) -> Result<Workspace> {
+        let _making = self.lock()?;
+        let path = self.path.join(format!("{PREFIX}{}", random_name()));
+        make_private(&path, self.account).with_context(|| path.display().to_string())?;
+        let lock = open_dir(&path)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Workspace { path, _lock: lock }),
+            Err(TryLockError::WouldBlock) => anyhow::bail!("{} is locked by another process", path.display()),
+            Err(TryLockError::Error(why)) => Err(why).with_context(|| path.display().to_string()),
+        }
+    }
+}
+
+/// A directory of one scratch server. Removed on drop.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    pub(super) path: PathBuf,
+    /// The kernel drops it with the process, however that ends: an unlocked directory is a leftover.
+    _lock: File,
+}
+
+impl Workspace {
+    pub(super) fn data(&self) -> PathBuf {
+        self.path.join("data")
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.path.join("log")
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        // What cannot be removed now is swept by the next start.
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Opens a directory, never through a symbolic link.
+pub(super) fn open_dir(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+    OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
+}
+
+fn make_private(path: &Path, account: Account) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(path)?;
+    if let Some(gid) = account.step_down {
+        std::os::unix::fs::lchown(path, Some(account.uid), Some(gid))?;
+    }
+    Ok(())
+}
+
+/// Length of [`random_name`].
+const NAME: usize = 10;
+
+/// Ten characters, fifty random bits: a socket's path must be short.
+fn random_name() -> String {
+    let ulid = Ulid::generate().to_string().to_ascii_lowercase();
+    ulid[ulid.len() - NAME..].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_directory_that_others_may_enter_is_not_believed() {
+        let account = Account::of_process().unwrap();
+        let base = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(base.path(), std::fs::Permissions::from_mode(0o1777)).unwrap();
+
+        let home = Home::below(base.path(), account).expect("a new one").path;
+        Home::below(base.path(), account).expect("the same again");
+
+        std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(Home::below(base.path(), account).unwrap_err().to_string().contains("others may enter"));
+
+        let elsewhere = base.path().join("elsewhere");
+        std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::fs::rename(&home, &elsewhere).unwrap();
+        symlink(&elsewhere, &home).unwrap();
+        assert!(Home::below(base.path(), account).unwrap_err().to_string().contains("no directory"));
+    }
+
+    #[test]
+    fn a_base_with_too_long_a_path_is_passed_over() {
+        let account = Account::of_process().unwrap();
+        let base = tempfile::tempdir().unwrap();
+        let long = base.path().join("x".repeat(80));
+        std::fs::create_dir(&long).unwrap();
+        assert!(Home::below(&long, account).unwrap_err().to_string().contains("socket"));
+    }
+
+    #[test]
+    fn a_workspace_is_locked_and_removed() {
+        let home = Home::open(Account::of_process().unwrap()).unwrap();
+        let workspace = home.workspace().unwrap();
+        let path = workspace.path.clone();
+        assert!(open_dir(&path).unwrap().try_lock().is_err(), "held");
+        drop(workspace);
+        assert!(!path.exists());
+    }
+}
