@@ -8,5 +8,6 @@ pub mod catalog;
 pub mod db;
 pub mod ddl;
 pub mod error;
+pub mod migrations;
 pub mod scratch;
 pub mod sql;

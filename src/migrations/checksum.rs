@@ -1,0 +1,151 @@
+//! refinery's checksums, in every form in which a history may hold the one of an unchanged file.
+//!
+//! refinery-core 0.10 hashes name, version and text with SipHash 1-3 (`runner.rs`, `Migration::unapplied`). The
+//! version's width counts: `int8-versions` gives other values than refinery without it. Line endings, byte order
+//! mark and final newline differ between checkouts and editors; none of them makes another migration.
+
+use std::hash::{Hash as _, Hasher as _};
+
+use siphasher::sip::SipHasher13;
+
+use super::Migration;
+use crate::sql::without_bom;
+
+/// How wide the version is that refinery hashed: the type of the history's column says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Width {
+    /// `int4`, plain refinery.
+    Four,
+    /// `int8`, refinery with `int8-versions`.
+    Eight,
+}
+
+/// What plain refinery writes for the file as it is. A version that four bytes cannot hold is hashed with eight.
+pub fn written(migration: &Migration, width: Width) -> u64 {
+    checksum(migration, width, &migration.sql).unwrap_or_else(|| {
+        hash(migration, &migration.sql, |hasher| {
+            migration.version.hash(hasher);
+        })
+    })
+}
+
+/// Whether a history that holds this value means "this file".
+pub fn accepts(migration: &Migration, recorded: u64) -> bool {
+    // Nearly always it is the file as it is; the other forms are copies of it.
+    [Width::Four, Width::Eight].into_iter().any(|width| written(migration, width) == recorded)
+        || accepted(migration).contains(&recorded)
+}
+
+/// Every value that means "this file": with and without byte order mark and final newline, line endings as they
+/// are, LF or CRLF, in both widths. Sorted, without repetition.
+pub fn accepted(migration: &Migration) -> Vec<u64> {
+    let bare = without_bom(&migration.sql);
+    let lf = bare.replace("\r\n", "\n");
+    let crlf = lf.replace('\n', "\r\n");
+    let mut found = vec![written(migration, Width::Four), written(migration, Width::Eight)];
+    for (text, newline) in [(bare, "\n"), (bare, "\r\n"), (&lf, "\n"), (&crlf, "\r\n")] {
+        let trimmed = text.trim_end_matches(['\r', '\n']);
+        for body in [text.to_owned(), trimmed.to_owned(), format!("{trimmed}{newline}")] {
+            for text in [format!("\u{feff}{body}"), body] {
+                found.extend(checksum(migration, Width::Four, &text));
+                found.extend(checksum(migration, Width::Eight, &text));
+            }
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn checksum(migration: &Migration, width: Width, text: &str) -> Option<u64> {
+    match width {
+        Width::Four => {
+            let version = i32::try_from(migration.version).ok()?;
+            Some(hash(migration, text, |hasher| version.hash(hasher)))
+        }
+        Width::Eight => Some(hash(migration, text, |hasher| migration.version.hash(hasher))),
+    }
+}
+
+fn hash(migration: &Migration, text: &str, version: impl FnOnce(&mut SipHasher13)) -> u64 {
+    let mut hasher = SipHasher13::new();
+    migration.name.hash(&mut hasher);
+    version(&mut hasher);
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::migrations::Directives;
+
+    fn migration(version: i64, sql: &str) -> Migration {
+        let directives = Directives::default();
+        Migration {
+            version,
+            name: "add_users".into(),
+            path: "x".into(),
+            sql: sql.into(),
+            down: None,
+            directives,
+        }
+    }
+
+    fn refinery(version: i64, sql: &str) -> u64 {
+        let name = format!("V{version}__add_users");
+        refinery_core::Migration::unapplied(&name, sql).expect("a migration").checksum()
+    }
+
+    #[test]
+    fn eight_bytes_are_what_refinery_writes() {
+        for sql in ["create table users ();\n", "\u{feff}select 1;\r\n", "-- é\n"] {
+            assert_eq!(written(&migration(7, sql), Width::Eight), refinery(7, sql));
+        }
+    }
+
+    /// The value is what refinery-core 0.10.1 gives when it is built without `int8-versions`.
+    #[test]
+    fn four_bytes_are_what_plain_refinery_writes() {
+        assert_eq!(written(&migration(7, "select 1;"), Width::Four), 17_385_799_888_192_124_744);
+        assert_ne!(refinery(7, "select 1;"), 17_385_799_888_192_124_744);
+    }
+
+    #[test]
+    fn f36_only_what_means_nothing_is_accepted() {
+        let body = "create table a ();\ncreate table b ();";
+        let crlf = body.replace('\n', "\r\n");
+        let forms = [
+            body.to_owned(),
+            format!("{body}\n"),
+            format!("\u{feff}{body}\n"),
+            crlf.clone(),
+            format!("{crlf}\r\n"),
+            format!("\u{feff}{crlf}\r\n"),
+        ];
+        for ours in &forms {
+            let accepted = accepted(&migration(3, ours));
+            for theirs in &forms {
+                assert!(accepted.contains(&refinery(3, theirs)), "{ours:?} accepts {theirs:?}");
+                assert!(accepted.contains(&written(&migration(3, theirs), Width::Four)));
+            }
+            for other in ["create table a ();\ncreate table c ();", "create table a (); create table b ();"] {
+                assert!(!accepted.contains(&refinery(3, other)));
+            }
+            assert!(!accepted.contains(&refinery(4, ours)));
+        }
+    }
+
+    #[test]
+    fn mixed_line_endings_are_kept_too() {
+        let mixed = "select 1;\r\nselect 2;\nselect 3;\n";
+        assert!(accepted(&migration(1, mixed)).contains(&refinery(1, mixed)));
+        assert!(accepted(&migration(1, mixed)).contains(&refinery(1, mixed.trim_end())));
+    }
+
+    #[test]
+    fn timestamps_have_one_width() {
+        let migration = migration(20_260_102_030_405, "select 1;");
+        assert_eq!(written(&migration, Width::Four), written(&migration, Width::Eight));
+    }
+}

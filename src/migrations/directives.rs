@@ -1,0 +1,137 @@
+//! What a migration says about itself in its leading comments: `-- trueup: contract`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::error::Failure;
+use crate::sql::comments;
+
+/// The directives of one migration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Directives {
+    /// `no-transaction`: its statements run one by one, each on its own.
+    pub no_transaction: bool,
+    /// `contract`: old code does not survive it.
+    pub contract: bool,
+    /// `lock-timeout 5s`: how long a statement may wait for a lock.
+    pub lock_timeout: Option<Duration>,
+    /// `max-duration 10min`: how long the whole may take.
+    pub max_duration: Option<Duration>,
+    /// `requires-check NAME`: data checks that must be clean before it.
+    pub requires_checks: Vec<String>,
+}
+
+const KNOWN: &str = "no-transaction, contract, lock-timeout 5s, max-duration 10min, requires-check NAME";
+
+impl Directives {
+    /// Reads the directives of a script.
+    ///
+    /// # Errors
+    /// Exit 2, with file and line: unknown directives, wrong arguments, directives below the first statement.
+    pub fn read(path: &Path, script: &str) -> Result<Self, Failure> {
+        let mut directives = Self::default();
+        if !script.contains("trueup:") {
+            return Ok(directives);
+        }
+        for comment in comments(script) {
+            let Some(text) = comment.text.strip_prefix("trueup:") else { continue };
+            let refuse = |what: String| {
+                Failure::usage(format!("{}: line {}: {what}", path.display(), comment.line))
+                    .next(format!("Known directives: {KNOWN}; one to a line, before the first statement."))
+            };
+            if !comment.leading {
+                return Err(refuse("a directive after the first statement, where it has no effect".into()));
+            }
+            directives.add(text.trim()).map_err(refuse)?;
+        }
+        Ok(directives)
+    }
+
+    fn add(&mut self, text: &str) -> Result<(), String> {
+        let (word, argument) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let argument = argument.trim();
+        let duration = || {
+            parse_duration(argument).ok_or_else(|| {
+                format!(
+                    "`{word}` needs a duration above zero, such as 500ms, 5s or 10min; found `{argument}`"
+                )
+            })
+        };
+        match word {
+            "lock-timeout" => self.lock_timeout = Some(duration()?),
+            "max-duration" => self.max_duration = Some(duration()?),
+            "requires-check" => {
+                let named = argument.chars().all(|found| found.is_alphanumeric() || "_-".contains(found));
+                if argument.is_empty() || !named {
+                    return Err(format!(
+                        "`{word}` needs the name of a file in checks/, without .sql; found `{argument}`"
+                    ));
+                }
+                self.requires_checks.push(argument.to_owned());
+            }
+            "no-transaction" | "contract" if !argument.is_empty() => {
+                return Err(format!("`{word}` takes no argument; found `{argument}`"));
+            }
+            "no-transaction" => self.no_transaction = true,
+            "contract" => self.contract = true,
+            _ => return Err(format!("unknown directive `{word}`")),
+        }
+        Ok(())
+    }
+}
+
+/// `500ms`, `5s`, `10min`, `2h`: PostgreSQL's units (manual, "Numeric with Unit").
+fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|found: char| !found.is_ascii_digit())?;
+    let number: u64 = text[..digits].parse().ok()?;
+    let unit = match text[digits..].trim_start() {
+        "ms" => 1,
+        "s" => 1_000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    let milliseconds = number.checked_mul(unit).filter(|found| *found > 0)?;
+    Some(Duration::from_millis(milliseconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(script: &str) -> Result<Directives, String> {
+        Directives::read(Path::new("V1__a.sql"), script).map_err(|failure| failure.what)
+    }
+
+    #[test]
+    fn all_of_them() {
+        let script = "-- Why: the index.\n-- trueup: no-transaction\r\n--trueup:contract\n-- trueup: lock-timeout 5s\n\
+                      -- trueup: max-duration 10 min\n/* x */ -- trueup: requires-check orphans\nselect 1; -- trueup is good\n";
+        let expected = Directives {
+            no_transaction: true,
+            contract: true,
+            lock_timeout: Some(Duration::from_secs(5)),
+            max_duration: Some(Duration::from_secs(600)),
+            requires_checks: vec!["orphans".into()],
+        };
+        assert_eq!(read(script), Ok(expected));
+        assert_eq!(read("select '-- trueup: nonsense';"), Ok(Directives::default()));
+    }
+
+    #[test]
+    fn wrong_ones_name_their_line() {
+        for (script, words) in [
+            ("\n-- trueup: contrakt\n", "V1__a.sql: line 2: unknown directive `contrakt`"),
+            ("-- trueup: contract now\n", "takes no argument"),
+            ("-- trueup: lock-timeout soon\n", "needs a duration"),
+            ("-- trueup: lock-timeout 0s\n", "needs a duration"),
+            ("-- trueup: max-duration 99999999999999999h\n", "needs a duration"),
+            ("-- trueup: requires-check\n", "needs the name"),
+            ("-- trueup: requires-check ../x\n", "needs the name"),
+            ("select 1;\n-- trueup: contract\n", "line 2: a directive after the first statement"),
+        ] {
+            let what = read(script).expect_err(script);
+            assert!(what.contains(words), "{what}");
+        }
+    }
+}

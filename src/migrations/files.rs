@@ -1,0 +1,219 @@
+//! The files of `migrations/`: `V<version>__<name>.sql`, and `.down.sql` beside it.
+//!
+//! Names are matched here, by a pattern of our own: refinery's is not anchored, reads `V1__it's` as "it", and
+//! panics on `|3__x`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::Directives;
+use crate::error::Failure;
+use crate::sql::{read_file, without_bom};
+
+/// One migration of the project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    /// Its number or timestamp.
+    pub version: i64,
+    /// What stands between `__` and `.sql`.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// The text as it lies on the disk, byte order mark and line endings included: checksums need it.
+    pub sql: String,
+    /// The script that takes it back, where there is one.
+    pub down: Option<PathBuf>,
+    /// What it says about itself.
+    pub directives: Directives,
+}
+
+const PATTERN: &str = "Migrations are named V<version>__<name>.sql: a version of digits (at most 9223372036854775807), \
+two underscores, a name of letters, digits and underscores; V3__add_username.sql, V3__add_username.down.sql.";
+
+/// Reads all migrations of a directory, sorted by version. A directory that does not exist has none.
+/// Hidden files, and files that are not named `.sql`, are no migrations.
+///
+/// # Errors
+/// Exit 2, with file and line: wrong names, a version twice, a down script without its migration, an empty file,
+/// unreadable files (see [`read_file`]), wrong directives. The SQL itself is not looked at.
+pub fn read_directory(directory: &Path) -> Result<Vec<Migration>, Failure> {
+    let mut found: BTreeMap<i64, Migration> = BTreeMap::new();
+    let mut downs = Vec::new();
+    for path in files_of(directory)? {
+        let Some(name) = parse_name(&path)? else { continue };
+        if name.down {
+            downs.push((name, path));
+            continue;
+        }
+        if let Some(other) = found.get(&name.version) {
+            let (first, second) = (other.path.display(), path.display());
+            return Err(Failure::usage(format!("version {} twice: {first} and {second}", name.version))
+                .next("Give one of them another version; the one that is applied somewhere keeps its own."));
+        }
+        let migration = read_migration(&path, name)?;
+        found.insert(migration.version, migration);
+    }
+    for (name, path) in downs {
+        match found.get_mut(&name.version).filter(|migration| migration.name == name.name) {
+            Some(migration) if migration.down.is_none() => migration.down = Some(path),
+            _ => {
+                let shown = path.display();
+                let up = format!("V{}__{}.sql", name.version, name.name);
+                return Err(Failure::usage(format!("{shown}: takes back {up}, which does not exist"))
+                    .next("Name it as its migration is named, with .down.sql, or remove it."));
+            }
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+fn files_of(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let unreadable = |error: std::io::Error| Failure::usage(format!("{}: {error}", directory.display()));
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(unreadable)?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(entry.map_err(unreadable)?.path());
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct FileName {
+    version: i64,
+    name: String,
+    down: bool,
+}
+
+/// `None` for files that are no migrations.
+fn parse_name(path: &Path) -> Result<Option<FileName>, Failure> {
+    let lossy = path.file_name().unwrap_or_default().to_string_lossy();
+    if lossy.starts_with('.') {
+        return Ok(None);
+    }
+    let refuse = |what: &str| Failure::usage(format!("{}: {what}", path.display())).next(PATTERN);
+    if path.is_dir() {
+        // refinery would look into it.
+        let holds_sql =
+            files_of(path)?.iter().any(|inner| inner.extension().is_some_and(|found| found == "sql"));
+        return if holds_sql {
+            Err(refuse("a directory of scripts; migrations lie in one directory"))
+        } else {
+            Ok(None)
+        };
+    }
+    let lower = lossy.to_lowercase();
+    if lower.ends_with(".rs") && parse_stem(&lossy[..lossy.len() - 3]).is_some() {
+        return Err(refuse("a migration written in Rust; trueup runs SQL"));
+    }
+    if !lower.ends_with(".sql") {
+        return Ok(None);
+    }
+    let stem = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".sql"));
+    let stem = stem.ok_or_else(|| refuse("not a migration's name"))?;
+    let (stem, down) = stem.strip_suffix(".down").map_or((stem, false), |stem| (stem, true));
+    let (version, name) = parse_stem(stem).ok_or_else(|| refuse("not a migration's name"))?;
+    Ok(Some(FileName { version, name: name.to_owned(), down }))
+}
+
+fn parse_stem(stem: &str) -> Option<(i64, &str)> {
+    let (version, name) = stem.strip_prefix('V')?.split_once("__")?;
+    let digits = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit());
+    let word = |found: char| found.is_alphabetic() || found.is_ascii_digit() || found == '_';
+    (digits && !name.is_empty() && name.chars().all(word)).then_some(())?;
+    Some((version.parse().ok()?, name))
+}
+
+fn read_migration(path: &Path, name: FileName) -> Result<Migration, Failure> {
+    let sql = read_file(path)?;
+    if without_bom(&sql).trim().is_empty() {
+        return Err(Failure::usage(format!("{}: line 1: the file is empty; expected SQL", path.display()))
+            .next(
+                "Write the migration, or remove the file. One that is to do nothing says so in a comment.",
+            ));
+    }
+    let directives = Directives::read(path, &sql)?;
+    let FileName { version, name, .. } = name;
+    Ok(Migration { version, name, path: path.to_owned(), sql, down: None, directives })
+}
+
+impl Migration {
+    /// `V3__add_username`.
+    pub fn title(&self) -> String {
+        format!("V{}__{}", self.version, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Exit;
+
+    fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().expect("a directory");
+        for (name, text) in files {
+            fs::write(directory.path().join(name), text).expect("written");
+        }
+        directory
+    }
+
+    #[test]
+    fn sorted_by_number_with_their_down_scripts() {
+        let directory = directory(&[
+            ("V10__ten.sql", "select 10;"),
+            ("V2__two.sql", "-- trueup: contract\nselect 2;"),
+            ("V2__two.down.sql", "select -2;"),
+            ("V20260102030405__stamp_é.sql", "-- nothing to do\n"),
+            ("README.md", "words"),
+            (".V3__swap.sql.swp", ""),
+        ]);
+        let migrations = read_directory(directory.path()).expect("reads");
+        let found: Vec<_> = migrations.iter().map(|found| (found.version, found.name.as_str())).collect();
+        assert_eq!(found, [(2, "two"), (10, "ten"), (20_260_102_030_405, "stamp_é")]);
+        assert!(migrations[0].down.as_ref().is_some_and(|down| down.ends_with("V2__two.down.sql")));
+        assert!(migrations[0].directives.contract && !migrations[1].directives.contract);
+        assert_eq!(migrations[0].title(), "V2__two");
+        assert!(read_directory(&directory.path().join("absent")).expect("reads").is_empty());
+    }
+
+    #[test]
+    fn f38_wrong_files_are_named() {
+        for (files, words) in [
+            (&[("V1__a.sql", "select 1;"), ("V01__b.sql", "select 1;")][..], "version 1 twice"),
+            (&[("V1__a.sql", "select 1;"), ("V1__b.sql", "select 1;")], "version 1 twice"),
+            (&[("V1__a.sql", "\u{feff} \n")], "line 1: the file is empty"),
+            (&[("V1_a.sql", "select 1;")], "not a migration's name"),
+            (&[("1__a.sql", "select 1;")], "not a migration's name"),
+            (&[("V1__.sql", "select 1;")], "not a migration's name"),
+            (&[("V1__it's.sql", "select 1;")], "not a migration's name"),
+            (&[("V1.2__a.sql", "select 1;")], "not a migration's name"),
+            (&[("|3__x.sql", "select 1;")], "not a migration's name"),
+            (&[("U1__a.sql", "select 1;")], "not a migration's name"),
+            (&[("V1__a.SQL", "select 1;")], "not a migration's name"),
+            (&[("V9223372036854775808__a.sql", "select 1;")], "not a migration's name"),
+            (&[("V1__a.rs", "fn main() {}")], "written in Rust"),
+            (&[("V1__a.sql", "select 1;"), ("V1__b.down.sql", "select 1;")], "takes back V1__b.sql"),
+        ] {
+            let failure = read_directory(directory(files).path()).expect_err(words);
+            assert!(failure.what.contains(words), "{}", failure.what);
+            assert_eq!(failure.exit, Exit::Usage);
+        }
+    }
+
+    #[test]
+    fn f38_unreadable_files_are_named() {
+        let directory = directory(&[]);
+        std::os::unix::fs::symlink("gone.sql", directory.path().join("V1__a.sql")).expect("linked");
+        let failure = read_directory(directory.path()).expect_err("dangling");
+        assert!(failure.what.contains("V1__a.sql: a symbolic link to gone.sql"), "{}", failure.what);
+        fs::remove_file(directory.path().join("V1__a.sql")).expect("removed");
+        fs::create_dir(directory.path().join("more")).expect("made");
+        fs::write(directory.path().join("more/V1__a.sql"), "select 1;").expect("written");
+        let failure = read_directory(directory.path()).expect_err("a directory");
+        assert!(failure.what.contains("a directory of scripts"), "{}", failure.what);
+    }
+}

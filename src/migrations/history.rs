@@ -1,0 +1,212 @@
+//! What a database says it has applied: refinery's history, and those that other tools left.
+//!
+//! It reads; nothing here judges a history or writes one.
+
+use anyhow::Result;
+
+use crate::db::Row;
+use crate::error::Failure;
+use crate::sql::identifier;
+
+/// One SELECT, a row for every table that is called like a history; [`HistoryTable::from_row`] judges it.
+pub const PROBE: &str = include_str!("history_tables.sql");
+
+/// Types by oid (`pg_type.dat`): int4 and int8; text and varchar; bool; timestamp and timestamptz.
+const NUMBER: &[u32] = &[23, 20];
+const TEXT: &[u32] = &[25, 1043];
+const FLAG: &[u32] = &[16];
+const TIME: &[u32] = &[1114, 1184];
+const NUMBER_OR_TEXT: &[u32] = &[23, 20, 25, 1043];
+
+/// A table that some tool keeps its history in.
+struct Kind {
+    /// The tool's name.
+    tool: &'static str,
+    table: &'static str,
+    /// The column without which a table of this name is somebody else's; refinery's goes by its name alone.
+    proof: Option<&'static str>,
+    /// The columns that are read, and the types that they may have.
+    columns: &'static [(&'static str, &'static [u32])],
+    /// The query, of the table `{}`: for refinery all rows, else the current version in one row at most.
+    query: &'static str,
+}
+
+const KINDS: &[Kind] = &[
+    Kind {
+        tool: "refinery",
+        table: TABLE,
+        proof: None,
+        columns: &[("version", NUMBER), ("name", TEXT), ("applied_on", TEXT), ("checksum", TEXT)],
+        query: "SELECT version::text, name, applied_on, checksum FROM {} ORDER BY version",
+    },
+    Kind {
+        tool: "Alembic",
+        table: "alembic_version",
+        proof: Some("version_num"),
+        columns: &[("version_num", TEXT)],
+        query: "SELECT pg_catalog.string_agg(version_num, ', ' ORDER BY version_num) FROM {}",
+    },
+    Kind {
+        tool: "Django",
+        table: "django_migrations",
+        proof: Some("app"),
+        columns: &[("id", NUMBER), ("app", TEXT), ("name", TEXT)],
+        query: "SELECT pg_catalog.concat(app, '.', name) FROM {} ORDER BY id DESC LIMIT 1",
+    },
+    Kind {
+        tool: "Flyway",
+        table: "flyway_schema_history",
+        proof: Some("installed_rank"),
+        columns: &[("installed_rank", NUMBER), ("version", TEXT), ("success", FLAG)],
+        query: "SELECT version FROM {} WHERE success AND version IS NOT NULL ORDER BY installed_rank DESC LIMIT 1",
+    },
+    Kind {
+        tool: "sqlx",
+        table: "_sqlx_migrations",
+        proof: Some("checksum"),
+        columns: &[("version", NUMBER), ("success", FLAG)],
+        query: "SELECT version::text FROM {} WHERE success ORDER BY version DESC LIMIT 1",
+    },
+    Kind {
+        tool: "Prisma",
+        table: "_prisma_migrations",
+        proof: Some("migration_name"),
+        columns: &[("migration_name", TEXT), ("finished_at", TIME)],
+        query: "SELECT migration_name FROM {} WHERE finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1",
+    },
+    Kind {
+        tool: "dbmate",
+        table: "schema_migrations",
+        proof: Some("version"),
+        columns: &[("version", NUMBER_OR_TEXT)],
+        query: "SELECT version::text FROM {} ORDER BY version DESC LIMIT 1",
+    },
+];
+
+/// refinery's table (refinery-core, `DEFAULT_MIGRATION_TABLE_NAME`).
+pub const TABLE: &str = "refinery_schema_history";
+
+/// One row of refinery's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The version, int4 or int8 in the database.
+    pub version: i64,
+    /// The name after `V<version>__`.
+    pub name: String,
+    /// When, as refinery wrote it (the client's clock, RFC 3339).
+    pub applied_on: String,
+    /// The checksum; `None` when what stands there is no number.
+    pub checksum: Option<u64>,
+}
+
+/// A history table that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryTable {
+    /// Schema, raw.
+    pub schema: String,
+    /// Table, raw.
+    pub table: String,
+    /// Whether this role may SELECT from it, and sees all its rows.
+    pub readable: bool,
+    /// Whether it is a plain table with the columns, and their types, that its tool gives it.
+    pub genuine: bool,
+}
+
+/// Another tool's history.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct OtherHistory {
+    /// The tool's name.
+    pub tool: &'static str,
+    /// Its table, qualified and quoted.
+    pub table: String,
+    /// Its current version in the tool's own words; `None` when it has none, or may not be read.
+    pub current: Option<String>,
+}
+
+impl HistoryTable {
+    /// Reads a row of [`PROBE`]. `None` when the table is only called like a history.
+    ///
+    /// A history is the one table of somebody else's that is read, and reading it must not run anybody's code: it is
+    /// genuine when it is a plain table with the columns, and their types, that its tool gives it, no other column is
+    /// of a type of somebody's own, and neither index nor statistics hold an expression that the planner would
+    /// evaluate.
+    pub fn from_row(row: &Row<'_>) -> Option<Self> {
+        let text = |column| row.text(column).unwrap_or_default();
+        let is = |column| row.text(column) == Some("t");
+        let (own_types, columns) = text(5).split_once(' ').unwrap_or((text(5), ""));
+        let columns: Vec<(&str, u32)> = columns
+            .split(' ')
+            .filter_map(|column| column.split_once(':'))
+            .filter_map(|(name, oid)| Some((name, oid.parse().ok()?)))
+            .collect();
+        let kind = KINDS.iter().find(|kind| kind.table == text(1))?;
+        let has = |wanted: &str| columns.iter().any(|(name, _)| *name == wanted);
+        if !kind.proof.is_none_or(has) {
+            return None;
+        }
+        let fits = |(wanted, types): &(&str, &[u32])| {
+            columns.iter().any(|(name, oid)| name == wanted && types.contains(oid))
+        };
+        Some(Self {
+            schema: text(0).to_owned(),
+            table: text(1).to_owned(),
+            readable: is(2),
+            genuine: is(3) && !is(4) && own_types == "f" && kind.columns.iter().all(fits),
+        })
+    }
+
+    /// The table's qualified, quoted name.
+    pub fn path(&self) -> String {
+        format!("{}.{}", identifier(&self.schema), identifier(&self.table))
+    }
+
+    /// The tool that writes this table, when it is not refinery.
+    pub fn tool(&self) -> Option<&'static str> {
+        self.kind().map(|kind| kind.tool).filter(|_| self.table != TABLE)
+    }
+
+    /// The query that reads it: for refinery all rows, for another tool its current version in one row at most.
+    pub fn query(&self) -> String {
+        // Nobody's history has children.
+        let path = format!("ONLY {}", self.path());
+        self.kind().map(|kind| kind.query.replace("{}", &path)).unwrap_or_default()
+    }
+
+    fn kind(&self) -> Option<&'static Kind> {
+        KINDS.iter().find(|kind| kind.table == self.table)
+    }
+}
+
+/// Of several refinery histories in one database the one that the project's search_path finds first.
+pub fn ours<'t>(tables: &'t [HistoryTable], search_path: &str) -> Option<&'t HistoryTable> {
+    let refinery = || tables.iter().filter(|table| table.table == TABLE);
+    let in_path = search_path.split(',').map(|schema| schema.trim().trim_matches('"'));
+    in_path
+        .filter_map(|schema| refinery().find(|table| table.schema == schema))
+        .next()
+        .or_else(|| refinery().next())
+}
+
+impl Applied {
+    /// Reads a row of refinery's history.
+    ///
+    /// # Errors
+    /// When a row has no version, which the table's primary key forbids (exit 3).
+    pub fn from_row(row: &Row<'_>) -> Result<Self> {
+        let text = |column| row.text(column).unwrap_or_default();
+        Ok(Self {
+            version: text(0).parse().map_err(|_| {
+                Failure::cannot_tell(format!("a row of {TABLE} has no version: the table was tampered with"))
+                    .next("look at the table's rows: each is a migration that was applied")
+            })?,
+            name: text(1).to_owned(),
+            applied_on: text(2).to_owned(),
+            checksum: text(3).parse().ok(),
+        })
+    }
+
+    /// `V3__add_username`.
+    pub fn label(&self) -> String {
+        format!("V{}__{}", self.version, self.name)
+    }
+}

@@ -1,0 +1,11 @@
+//! Migrations as files: their names, texts, directives, and the checksums that refinery gives them.
+//!
+//! Nothing here talks to a database: histories are read by `survey`, with the queries of [`history`].
+
+pub mod checksum;
+mod directives;
+mod files;
+pub mod history;
+
+pub use directives::Directives;
+pub use files::{Migration, read_directory};
