@@ -11,3 +11,4 @@ pub mod error;
 pub mod migrations;
 pub mod scratch;
 pub mod sql;
+pub mod survey;
