@@ -9,6 +9,7 @@ pub mod db;
 pub mod ddl;
 pub mod error;
 pub mod migrations;
+pub mod model;
 pub mod scratch;
 pub mod sql;
 pub mod survey;

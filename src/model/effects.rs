@@ -1,0 +1,84 @@
+//! What happened between two readings of a catalog: renames by oid, then what was made, changed and dropped.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::lock::{Effect, Level, State};
+use crate::catalog::reader::{ObjectOid, Reading};
+use crate::catalog::{Attribute, Catalog, Object, ObjectId};
+
+/// Lets `after` share with `before` the objects that are the same.
+pub(super) fn share(before: &Catalog, after: &mut Catalog) {
+    for object in &mut after.objects {
+        if let Some(same) = before.get(&object.id).filter(|same| *same == object) {
+            *object = same.clone();
+        }
+    }
+}
+
+/// The effects that lead from one reading to the other. Both must have been read with oids.
+pub(super) fn effects(before: &Reading, after: &Reading) -> Vec<Effect> {
+    let mut state = State::of(&before.catalog);
+    let mut effects = renames(before, after, &mut state);
+    for object in &after.catalog.objects {
+        match state.get(&object.id) {
+            None => effects.push(Effect::Created(object.clone())),
+            Some(found) if Arc::ptr_eq(found, object) => {}
+            Some(found) => {
+                let attributes = differing(found, object);
+                if !attributes.is_empty() {
+                    effects.push(Effect::Changed { after: object.clone(), attributes });
+                }
+            }
+        }
+    }
+    let gone = state.iter().filter(|object| after.catalog.get(&object.id).is_none());
+    effects.extend(gone.map(|object| Effect::Dropped(object.id.clone())));
+    effects
+}
+
+fn renames(before: &Reading, after: &Reading, state: &mut State) -> Vec<Effect> {
+    let names: HashMap<ObjectOid, &ObjectId> = after.oids.iter().map(|(id, oid)| (*oid, id)).collect();
+    let mut effects = Vec::new();
+    // Where an object of the state stands in pg_catalog; follows the renames.
+    let mut oids: HashMap<ObjectId, ObjectOid> = before
+        .oids
+        .iter()
+        .filter(|(id, oid)| names.get(*oid).is_some_and(|name| *name != *id && name.kind == id.kind))
+        .map(|(id, oid)| (id.clone(), *oid))
+        .collect();
+    for level in Level::ALL {
+        if oids.is_empty() {
+            break;
+        }
+        let mut renamed: Vec<(ObjectId, ObjectId)> = oids
+            .iter()
+            .filter(|(id, _)| Level::of(id.kind) == level)
+            .map(|(id, oid)| (id.clone(), names[oid].clone()))
+            .collect();
+        renamed.sort();
+        let batch: HashMap<ObjectId, ObjectId> = renamed.iter().cloned().collect();
+        state.rename(&batch);
+        oids.retain(|id, _| Level::of(id.kind) != level);
+        oids = oids
+            .into_iter()
+            .map(|(id, oid)| (State::new_name(&batch, &id).unwrap_or(id), oid))
+            .filter(|(id, oid)| names[oid] != id)
+            .collect();
+        effects.extend(renamed.into_iter().map(|(from, to)| Effect::Renamed { from, to }));
+    }
+    effects
+}
+
+fn differing(before: &Object, after: &Object) -> Vec<Attribute> {
+    let mut attributes: Vec<Attribute> = before
+        .attributes
+        .iter()
+        .chain(after.attributes.iter())
+        .map(|(attribute, _)| attribute)
+        .filter(|attribute| before.attributes.stated(*attribute) != after.attributes.stated(*attribute))
+        .collect();
+    attributes.sort_unstable();
+    attributes.dedup();
+    attributes
+}

@@ -1,0 +1,272 @@
+//! The files of `schema/` in a scratch database: plain DDL in any files and any order.
+//!
+//! Every statement runs on its own. One that fails is tried again after the others, under the settings that hold at
+//! its place in its file, until nothing moves; what fails then is the project's error.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+
+use super::compile::Progress;
+use super::inputs::SchemaFile;
+use super::recognise::{Class, classify, declare};
+use super::runner::Runner;
+use super::server_error::ServerError;
+use crate::catalog::Catalog;
+use crate::catalog::reader::ReadOptions;
+use crate::error::Failure;
+use crate::sql::{Part, Statement, split};
+
+/// How many errors are told.
+const MOST_TOLD: usize = 3;
+
+/// The bytes of a name (`NAMEDATALEN` - 1).
+const LONGEST_NAME: usize = 63;
+
+/// A file with its statements.
+pub(super) struct Script<'f> {
+    pub(super) path: &'f str,
+    pub(super) statements: Vec<Statement<'f>>,
+}
+
+impl<'f> Script<'f> {
+    /// Splits a text.
+    pub(super) fn new(path: &'f str, text: &'f str) -> Result<Self, Failure> {
+        let statements = split(text)
+            .map_err(|error| Failure::usage(format!("{path}: line {}: {}", error.line, error.what)))?;
+        Ok(Self { path, statements })
+    }
+
+    /// Adds what the statements declare.
+    pub(super) fn declare(&self, options: &mut ReadOptions) {
+        for statement in &self.statements {
+            declare(statement, options);
+        }
+    }
+}
+
+/// Splits the files, and refuses what is no DDL of one database.
+pub(super) fn scripts(files: &[SchemaFile]) -> Result<Vec<Script<'_>>, Failure> {
+    let mut scripts = Vec::with_capacity(files.len());
+    for file in files {
+        let script = Script::new(&file.path, &file.text)?;
+        for statement in &script.statements {
+            refuse(script.path, statement)?;
+            refuse_overlong_names(script.path, statement)?;
+        }
+        scripts.push(script);
+    }
+    Ok(scripts)
+}
+
+fn refuse(path: &str, statement: &Statement<'_>) -> Result<(), Failure> {
+    let (what, next) = match classify(statement) {
+        Class::Cluster(thing) => (
+            format!("makes or changes {thing}; schema/ holds the DDL of one database"),
+            "Keep it where the server is set up.",
+        ),
+        Class::CreateRole(_) | Class::Role => (
+            "makes or changes a role; schema/ holds the DDL of one database".to_owned(),
+            "Keep it where the server is set up; roles that the DDL names need not exist here.",
+        ),
+        Class::Data(word) => (
+            format!("{word} changes rows; schema/ holds DDL"),
+            "Rows that the application cannot run without are seeds: schema/seeds/*.toml.",
+        ),
+        Class::Rollback => ("a transaction that is undone declares nothing".to_owned(), "Take it out."),
+        _ => return Ok(()),
+    };
+    let summary = statement.summary();
+    Err(Failure::usage(format!("{path}: line {}: {what}\n  statement: {summary}", statement.line)).next(next))
+}
+
+/// PostgreSQL would cut such a name, and say so in a notice that nobody reads (manual, "Identifiers and Key Words").
+fn refuse_overlong_names(path: &str, statement: &Statement<'_>) -> Result<(), Failure> {
+    let overlong = statement.parts().find_map(|part| match part {
+        Part::Word(name) if name.len() > LONGEST_NAME => Some(name),
+        Part::Quoted(name) if name.len() > LONGEST_NAME => Some(name),
+        _ => None,
+    });
+    let Some(name) = overlong else { return Ok(()) };
+    let (line, length) = (statement.line, name.len());
+    Err(Failure::usage(format!(
+        "{path}: line {line}: the name {name:?} has {length} bytes; PostgreSQL keeps {LONGEST_NAME} of a name"
+    ))
+    .next("Give it a shorter name; if the database has it already, its first 63 bytes are its name."))
+}
+
+/// A statement that waits for others.
+struct Waiting {
+    script: usize,
+    statement: usize,
+    /// How many settings of its file precede it.
+    settings: usize,
+    error: ServerError,
+}
+
+/// Loads the scripts and reads the catalog that they make.
+///
+/// # Errors
+/// Exit 2: what the server refuses, with file, line and statement.
+pub(super) async fn load(
+    runner: &mut Runner<'_>,
+    scripts: &[Script<'_>],
+    options: &ReadOptions,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Catalog> {
+    let mut loader = Loader { runner, scripts, settings: scripts.iter().map(|_| Vec::new()).collect() };
+    let total = scripts.iter().map(|script| script.statements.len()).sum();
+    let mut waiting = loader.first_pass(total, progress).await?;
+    while !waiting.is_empty() {
+        let before = waiting.len();
+        waiting = loader.again(waiting).await?;
+        progress(Progress::Schema { done: total - waiting.len(), total });
+        if waiting.len() == before && !loader.stand_in(&waiting).await? {
+            return Err(told(scripts, &waiting).into());
+        }
+    }
+    loader.runner.reset().await?;
+    Ok(loader.runner.read(options).await?.catalog)
+}
+
+struct Loader<'l, 's, 'f> {
+    runner: &'l mut Runner<'s>,
+    scripts: &'l [Script<'f>],
+    /// The statements of each script that set something.
+    settings: Vec<Vec<usize>>,
+}
+
+impl Loader<'_, '_, '_> {
+    async fn first_pass(
+        &mut self,
+        total: usize,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<Waiting>> {
+        let made = self.schemas().await?;
+        let mut waiting = Vec::new();
+        let mut done = 0;
+        for (number, script) in self.scripts.iter().enumerate() {
+            self.runner.reset().await?;
+            for (index, statement) in script.statements.iter().enumerate() {
+                if made.contains(&(number, index)) {
+                    done += 1;
+                    continue;
+                }
+                let outcome = self.runner.run(script.path, statement).await?;
+                let setting = classify(statement) == Class::Setting;
+                match outcome {
+                    Ok(()) if setting => self.settings[number].push(index),
+                    Ok(()) => {}
+                    // Nothing that comes later mends it.
+                    Err(error) if setting || error.code == "42601" => {
+                        return Err(error.in_statement(script.path, statement).into());
+                    }
+                    Err(error) => {
+                        let settings = self.settings[number].len();
+                        waiting.push(Waiting { script: number, statement: index, settings, error });
+                    }
+                }
+                done += 1;
+                progress(Progress::Schema { done: done - waiting.len(), total });
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// Makes the schemas, whichever file declares them: under a search path that names one that is not there yet, a
+    /// table would be made in the next. Says which statements that were.
+    async fn schemas(&mut self) -> Result<HashSet<(usize, usize)>> {
+        let mut made = HashSet::new();
+        self.runner.reset().await?;
+        for (number, script) in self.scripts.iter().enumerate() {
+            // Who makes a schema owns it.
+            let acts = script.statements.iter().any(|statement| {
+                let first: Vec<_> = statement.words().take(3).collect();
+                first.first().is_some_and(|word| word == "set")
+                    && first.iter().any(|word| word == "role" || word == "authorization")
+            });
+            if acts {
+                continue;
+            }
+            for (index, statement) in script.statements.iter().enumerate() {
+                let alone = !statement.words().skip(1).any(|word| word == "create" || word == "grant");
+                if statement.starts_with(&["create", "schema"])
+                    && alone
+                    && self.runner.run(script.path, statement).await?.is_ok()
+                {
+                    made.insert((number, index));
+                }
+            }
+        }
+        Ok(made)
+    }
+
+    /// Tries each once more; gives back those that still fail.
+    async fn again(&mut self, waiting: Vec<Waiting>) -> Result<Vec<Waiting>> {
+        let mut place = None;
+        let mut left = Vec::new();
+        for mut item in waiting {
+            if place != Some((item.script, item.settings)) {
+                self.settle(item.script, item.settings).await?;
+                place = Some((item.script, item.settings));
+            }
+            let script = &self.scripts[item.script];
+            if let Err(error) = self.runner.run(script.path, &script.statements[item.statement]).await? {
+                item.error = error;
+                left.push(item);
+            }
+        }
+        Ok(left)
+    }
+
+    /// Brings the session to the settings that hold at a place of a script.
+    async fn settle(&mut self, script: usize, settings: usize) -> Result<()> {
+        let script_of = &self.scripts[script];
+        self.runner.reset().await?;
+        for index in &self.settings[script][..settings] {
+            let statement = &script_of.statements[*index];
+            if let Err(error) = self.runner.run(script_of.path, statement).await? {
+                return Err(error.in_statement(script_of.path, statement).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes one stand-in that some statement waits for.
+    async fn stand_in(&mut self, waiting: &[Waiting]) -> Result<bool> {
+        for item in waiting {
+            let statement = &self.scripts[item.script].statements[item.statement];
+            self.settle(item.script, item.settings).await?;
+            let Runner { session, assumed, .. } = &mut *self.runner;
+            if assumed.stand_in(session, statement, &item.error).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The errors that are the cause rather than a consequence come first: a name that is missing may only wait for a
+/// statement that fails for its own reason.
+fn told(scripts: &[Script<'_>], waiting: &[Waiting]) -> Failure {
+    let mut order: Vec<&Waiting> = waiting.iter().collect();
+    order.sort_by_key(|item| item.error.is_missing_name());
+    let all: Vec<Failure> = order
+        .iter()
+        .take(MOST_TOLD)
+        .map(|item| {
+            let script = &scripts[item.script];
+            item.error.in_statement(script.path, &script.statements[item.statement])
+        })
+        .collect();
+    let mut what = all.iter().map(|failure| failure.what.as_str()).collect::<Vec<_>>().join("\n");
+    if order.len() > MOST_TOLD {
+        what.push_str(&format!("\nand {} more statements that could not be loaded", order.len() - MOST_TOLD));
+    }
+    let circle = waiting.iter().all(|item| item.error.code == "42P01");
+    Failure::usage(what).next(if circle {
+        "Tables that need each other in a circle are made first and joined afterwards: ALTER TABLE ... ADD FOREIGN KEY."
+    } else {
+        ""
+    })
+}

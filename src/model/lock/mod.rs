@@ -1,0 +1,265 @@
+//! `trueup.lock`: the declared model and the effect of every migration, as a real PostgreSQL made them.
+//!
+//! JSON Lines, one object of the catalog a line, so that a review can read its diff. This module holds the types and
+//! what follows from them; `read` and `write` know the text.
+
+mod head;
+mod read;
+mod write;
+
+use std::borrow::Borrow;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use crate::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
+
+pub use head::{CompileSettings, DeclaredBy, Head};
+pub use read::LockFile;
+
+/// The format that this version of trueup writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// The name of the lock file in a project directory.
+pub const FILE_NAME: &str = "trueup.lock";
+
+/// A compiled project.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lock {
+    /// What it was compiled from, and how.
+    pub head: Head,
+    /// The declared model.
+    pub model: Catalog,
+    /// What a new database has before the first migration.
+    pub initial: Vec<Arc<Object>>,
+    /// The migrations, by version.
+    pub migrations: Vec<CompiledMigration>,
+}
+
+/// What one migration does to the catalog.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompiledMigration {
+    /// Its version.
+    pub version: i64,
+    /// Its name.
+    pub name: String,
+    /// Whether it is marked `-- trueup: contract`.
+    pub contract: bool,
+    /// Renames first, by level (see [`Effect::Renamed`]), then the others by name.
+    pub effects: Vec<Effect>,
+}
+
+/// One thing that a migration does to one object.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Makes it.
+    Created(Arc<Object>),
+    /// Sets or unsets some of its attributes.
+    Changed {
+        /// The object as the migration leaves it.
+        after: Arc<Object>,
+        /// The attributes that it sets or takes away.
+        attributes: Vec<Attribute>,
+    },
+    /// Renames it. What stands under it follows: objects of a schema, parts of a relation. Renames of one level
+    /// (schemas; objects in schemas; parts of relations) take place at once, one level after the other.
+    Renamed {
+        /// Its name before, after the renames of the levels above.
+        from: ObjectId,
+        /// Its name afterwards.
+        to: ObjectId,
+    },
+    /// Drops it.
+    Dropped(ObjectId),
+}
+
+impl Effect {
+    /// The object that this is about, as it is called after the migration (before it, when it is dropped).
+    pub fn id(&self) -> &ObjectId {
+        match self {
+            Self::Created(object) | Self::Changed { after: object, .. } => &object.id,
+            Self::Renamed { to: id, .. } | Self::Dropped(id) => id,
+        }
+    }
+}
+
+impl Lock {
+    /// The catalog of a database that has these migrations: the effects of those, in order, on a new one.
+    /// Where a skipped migration made an object, later changes of it bring what they leave behind.
+    pub fn state_after(&self, mut applied: impl FnMut(i64) -> bool) -> Catalog {
+        let mut state = State { objects: self.initial.iter().cloned().map(ById).collect() };
+        for migration in self.migrations.iter().filter(|migration| applied(migration.version)) {
+            state.apply(&migration.effects);
+        }
+        state.into_catalog()
+    }
+}
+
+/// A catalog that effects are applied to.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    objects: BTreeSet<ById>,
+}
+
+#[derive(Debug, Clone)]
+struct ById(Arc<Object>);
+
+impl State {
+    /// The state that a reading found.
+    pub(super) fn of(catalog: &Catalog) -> Self {
+        Self { objects: catalog.objects.iter().map(|object| ById(object.clone())).collect() }
+    }
+
+    /// Takes over the effects of one migration.
+    pub(super) fn apply(&mut self, effects: &[Effect]) {
+        for level in Level::ALL {
+            let renames = effects.iter().filter_map(|effect| match effect {
+                Effect::Renamed { from, to } if Level::of(from.kind) == level => {
+                    Some((from.clone(), to.clone()))
+                }
+                _ => None,
+            });
+            self.rename(&renames.collect());
+        }
+        // A baseline makes everything: building the tree at once is several times as fast as one by one.
+        let made = effects.iter().filter_map(|effect| match effect {
+            Effect::Created(object) => Some(ById(object.clone())),
+            Effect::Changed { .. } | Effect::Renamed { .. } | Effect::Dropped(_) => None,
+        });
+        if self.objects.len() < effects.len() / 2 {
+            let mut made: BTreeSet<ById> = made.collect();
+            self.objects.append(&mut made);
+        } else {
+            for object in made {
+                self.objects.replace(object);
+            }
+        }
+        for effect in effects {
+            match effect {
+                Effect::Changed { after, attributes } => self.change(after, attributes),
+                Effect::Dropped(id) => {
+                    self.objects.remove(id);
+                }
+                Effect::Created(_) | Effect::Renamed { .. } => {}
+            }
+        }
+    }
+
+    fn change(&mut self, after: &Arc<Object>, attributes: &[Attribute]) {
+        let changed = match self.objects.get(&after.id) {
+            None => after.clone(),
+            Some(ById(found)) => {
+                let values = attributes.iter().fold(found.attributes.clone(), |values, attribute| {
+                    values.with(*attribute, after.attributes.stated(*attribute).map(SmolStr::from))
+                });
+                if values == after.attributes {
+                    after.clone()
+                } else {
+                    Arc::new(Object { id: after.id.clone(), attributes: values })
+                }
+            }
+        };
+        self.objects.replace(ById(changed));
+    }
+
+    /// Renames objects of one level, and what stands under them.
+    pub(super) fn rename(&mut self, renames: &HashMap<ObjectId, ObjectId>) {
+        if renames.is_empty() {
+            return;
+        }
+        let moved: Vec<(ById, ObjectId)> = self
+            .objects
+            .iter()
+            .filter_map(|object| Some((object.clone(), Self::new_name(renames, &object.0.id)?)))
+            .collect();
+        for (object, _) in &moved {
+            self.objects.remove(object);
+        }
+        for (ById(object), id) in moved {
+            self.objects.replace(ById(Arc::new(Object { id, attributes: object.attributes.clone() })));
+        }
+    }
+
+    /// What an object is called after these renames, if they touch it.
+    pub(super) fn new_name(renames: &HashMap<ObjectId, ObjectId>, id: &ObjectId) -> Option<ObjectId> {
+        if let Some(to) = renames.get(id) {
+            return Some(to.clone());
+        }
+        let schema = id.schema.as_ref()?;
+        if let Some(to) = renames.get(&ObjectId::bare(Kind::Schema, schema.clone())) {
+            return Some(ObjectId { schema: Some(to.name.clone()), ..id.clone() });
+        }
+        let relation = id.relation.as_ref()?;
+        let to = RELATIONS
+            .iter()
+            .find_map(|kind| renames.get(&ObjectId::in_schema(*kind, schema.clone(), relation.clone())))?;
+        Some(ObjectId { schema: to.schema.clone(), relation: Some(to.name.clone()), ..id.clone() })
+    }
+
+    pub(super) fn get(&self, id: &ObjectId) -> Option<&Arc<Object>> {
+        self.objects.get(id).map(|ById(object)| object)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Object>> {
+        self.objects.iter().map(|ById(object)| object)
+    }
+
+    pub(super) fn into_catalog(self) -> Catalog {
+        Catalog::new(self.objects.into_iter().map(|ById(object)| object).collect(), Vec::new())
+    }
+}
+
+/// Which renames take place at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    Outside,
+    InSchema,
+    UnderRelation,
+}
+
+impl Level {
+    pub(super) const ALL: [Self; 3] = [Self::Outside, Self::InSchema, Self::UnderRelation];
+
+    pub(super) fn of(kind: Kind) -> Self {
+        if kind.is_bare() {
+            Self::Outside
+        } else if kind.is_under_relation() {
+            Self::UnderRelation
+        } else {
+            Self::InSchema
+        }
+    }
+}
+
+/// What columns, constraints, triggers, policies and rules stand under.
+const RELATIONS: [Kind; 3] = [Kind::Table, Kind::View, Kind::MaterializedView];
+
+impl Borrow<ObjectId> for ById {
+    fn borrow(&self) -> &ObjectId {
+        &self.0.id
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for ById {}
+
+impl Ord for ById {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.id.cmp(&other.0.id)
+    }
+}
+
+impl PartialOrd for ById {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

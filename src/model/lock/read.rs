@@ -1,0 +1,484 @@
+//! Reading a lock file: line by line, an object that stands in it twice once in memory, every fault with its line.
+//!
+//! The text is the writer's own, so a line is told by its first key; what it holds goes through serde_json without
+//! a value in between. Compiled baselines repeat the model: their lines are recognised by hash and not read again.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
+use smol_str::SmolStr;
+
+use super::{CompileSettings, CompiledMigration, DeclaredBy, Effect, FORMAT, Head, Lock};
+use crate::catalog::reader::ReadOptions;
+use crate::catalog::{Attribute, Attributes, Catalog, Kind, Object, ObjectId, SharedAttributes, Unmodeled};
+use crate::db::ServerVersion;
+use crate::error::Failure;
+use crate::model::Input;
+
+/// The largest lock file that is read, in bytes.
+const LARGEST: u64 = 1 << 30;
+
+impl Lock {
+    /// Reads a lock file; `None` when there is none.
+    ///
+    /// # Errors
+    /// Exit 2, with file, line and what was expected.
+    pub fn load(path: &Path) -> Result<Option<Self>, Failure> {
+        LockFile::open(path)?.map(LockFile::read).transpose()
+    }
+
+    /// Reads a lock file's text; `path` is for messages.
+    ///
+    /// # Errors
+    /// As [`Lock::load`].
+    pub fn from_reader(text: impl BufRead, path: &Path) -> Result<Self, Failure> {
+        LockFile::begin(text, path)?.read()
+    }
+}
+
+/// A lock file whose head is read, and not yet the rest.
+pub struct LockFile<T = BufReader<File>> {
+    lines: Lines<T>,
+    head: Head,
+}
+
+impl LockFile {
+    /// Opens a lock file and reads its head; `None` when there is none.
+    ///
+    /// # Errors
+    /// As [`Lock::load`].
+    pub fn open(path: &Path) -> Result<Option<Self>, Failure> {
+        let unreadable = |error: std::io::Error| Failure::usage(format!("{}: {error}", path.display()));
+        let file = match File::open(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(unreadable)?,
+        };
+        let metadata = file.metadata().map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(Failure::usage(format!("{}: expected a file, found something else", path.display())));
+        }
+        if metadata.len() > LARGEST {
+            return Err(Failure::usage(format!("{}: larger than 1 GiB", path.display())).next(AGAIN));
+        }
+        Self::begin(BufReader::with_capacity(1 << 16, file), path).map(Some)
+    }
+}
+
+impl<T: BufRead> LockFile<T> {
+    fn begin(text: T, path: &Path) -> Result<Self, Failure> {
+        let mut lines = Lines { text, path: path.to_owned(), line: Vec::new(), reader: Reader::default() };
+        while lines.next()? && lines.reader.in_head {}
+        match lines.reader.head.take() {
+            Some(head) => Ok(Self { lines, head }),
+            None => Err(lines.fault("expected the header of a lock file, found nothing")),
+        }
+    }
+
+    /// What its first lines say.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Reads the rest.
+    ///
+    /// # Errors
+    /// As [`Lock::load`].
+    pub fn read(mut self) -> Result<Lock, Failure> {
+        while self.lines.next()? {}
+        let Lines { reader, .. } = &mut self.lines;
+        let outcome = reader.finish(self.head);
+        outcome.map_err(|what| self.lines.fault(&what))
+    }
+}
+
+/// The lines of a lock file, and what they have said so far.
+struct Lines<T> {
+    text: T,
+    path: PathBuf,
+    line: Vec<u8>,
+    reader: Reader,
+}
+
+impl<T: BufRead> Lines<T> {
+    /// Reads one line; `false` after the last.
+    fn next(&mut self) -> Result<bool, Failure> {
+        self.line.clear();
+        let length = self.text.read_until(b'\n', &mut self.line);
+        let length = length.map_err(|error| Failure::usage(format!("{}: {error}", self.path.display())))?;
+        if length == 0 {
+            return Ok(false);
+        }
+        self.reader.lines += 1;
+        let outcome = std::str::from_utf8(&self.line)
+            .map_err(|_| "expected UTF-8".to_owned())
+            .and_then(|line| self.reader.line(line.trim_end_matches(['\r', '\n'])));
+        outcome.map(|()| true).map_err(|what| self.fault(&what))
+    }
+
+    fn fault(&self, what: &str) -> Failure {
+        Failure::usage(format!("{}: line {}: {what}", self.path.display(), self.reader.lines)).next(AGAIN)
+    }
+}
+
+const AGAIN: &str = "The file is generated: run `trueup compile` to write it anew.";
+
+#[derive(Default)]
+struct Reader {
+    lines: usize,
+    /// Whether all lines so far were of the head.
+    in_head: bool,
+    head: Option<Head>,
+    objects: Vec<Arc<Object>>,
+    unmodeled: Vec<Unmodeled>,
+    initial: Vec<Arc<Object>>,
+    migrations: Vec<CompiledMigration>,
+    ended: bool,
+    /// Objects by the hash of their text.
+    known: HashMap<u128, Arc<Object>>,
+    of_columns: SharedAttributes,
+}
+
+impl Reader {
+    fn line(&mut self, line: &str) -> Result<(), String> {
+        if self.ended {
+            return Err("expected nothing after the closing line".to_owned());
+        }
+        let key = line.strip_prefix("{\"").and_then(|rest| rest.split_once('"')).map(|(key, _)| key);
+        let key = key.ok_or("expected a JSON object on a line of its own")?;
+        if self.lines == 1 {
+            self.in_head = true;
+            return self.header(line);
+        }
+        self.in_head &= key == "input";
+        match key {
+            "created" => {
+                let effect = Effect::Created(self.object(inner(line, "created", "}")?)?);
+                self.effect(effect)
+            }
+            "changed" => {
+                let (payload, rest) = line
+                    .rsplit_once(",\"attributes\":[")
+                    .ok_or("expected `changed` with the object and the list `attributes`")?;
+                let words =
+                    rest.strip_suffix("]}").ok_or("expected the list `attributes` to end the line")?;
+                let words: Vec<Cow<'_, str>> = parse(&format!("[{words}]"))?;
+                let attributes = words.iter().map(|word| attribute(word)).collect::<Result<_, _>>()?;
+                let after = self.object(inner(payload, "changed", "")?)?;
+                self.effect(Effect::Changed { after, attributes })
+            }
+            "renamed" => {
+                let renamed: Renamed = parse(line)?;
+                let from = renamed.renamed.0;
+                let to = ObjectId::parse(from.kind, &renamed.to);
+                let to =
+                    to.ok_or_else(|| format!("expected the name of a {} in `to`", from.kind.spoken()))?;
+                self.effect(Effect::Renamed { from, to })
+            }
+            "dropped" => {
+                let dropped: Dropped = parse(line)?;
+                self.effect(Effect::Dropped(dropped.dropped.0))
+            }
+            "migration" => {
+                let migration: MigrationLine = parse(line)?;
+                let version = migration.migration.parse().map_err(|_| "expected a version of digits")?;
+                if self.migrations.last().is_some_and(|last| last.version >= version) {
+                    return Err("expected migrations in the order of their versions".to_owned());
+                }
+                let MigrationLine { name, contract, .. } = migration;
+                self.migrations.push(CompiledMigration { version, name, contract, effects: Vec::new() });
+                Ok(())
+            }
+            "end" => self.end(line),
+            _ if !self.migrations.is_empty() => {
+                Err(format!("expected created, changed, renamed, dropped, migration or end, found `{key}`"))
+            }
+            "input" => {
+                let input: InputLine = parse(line)?;
+                let head = self.head.as_mut().ok_or("expected inputs right after the header")?;
+                head.inputs.push(Input { path: input.input, sha256: input.sha256 });
+                Ok(())
+            }
+            "initial" => {
+                let object = self.object(inner(line, "initial", "}")?)?;
+                self.initial.push(object);
+                Ok(())
+            }
+            "unmodeled" => {
+                let other: UnmodeledLine = parse(line)?;
+                self.unmodeled.push(Unmodeled { kind: other.unmodeled, object: other.object });
+                Ok(())
+            }
+            _ => {
+                let object = self.object(line)?;
+                if self.objects.last().is_some_and(|last| last.id >= object.id) {
+                    return Err("expected objects in the order of their names, each once".to_owned());
+                }
+                self.objects.push(object);
+                Ok(())
+            }
+        }
+    }
+
+    fn header(&mut self, line: &str) -> Result<(), String> {
+        let format: FormatLine = parse(line)
+            .map_err(|_| "expected the header of a lock file, `{\"trueup.lock\":1,...}`".to_owned())?;
+        if format.format > FORMAT {
+            return Err(format!(
+                "format {}, written by a newer trueup; this one reads format {FORMAT}: update it",
+                format.format
+            ));
+        }
+        if format.format != FORMAT {
+            return Err(format!("expected format {FORMAT}, found {}", format.format));
+        }
+        let header: Header = parse(line)?;
+        let server = version(&header.server)?;
+        let declared_by = match header.declared_by.as_str() {
+            "schema" => DeclaredBy::Schema,
+            "migrations" => DeclaredBy::Migrations,
+            other => return Err(format!("expected `declared_by` schema or migrations, found `{other}`")),
+        };
+        self.head = Some(Head {
+            server,
+            declared_by,
+            options: ReadOptions {
+                owners: header.owners,
+                privileges: header.privileges,
+                extension_versions: header.extension_versions,
+                ..ReadOptions::default()
+            },
+            settings: CompileSettings {
+                search_path: header.search_path,
+                assume_extensions: header.assume_extensions,
+                server_major: header.server_major,
+            },
+            inputs: Vec::new(),
+        });
+        Ok(())
+    }
+
+    fn object(&mut self, text: &str) -> Result<Arc<Object>, String> {
+        let mut hasher = SipHasher13::new();
+        std::hash::Hasher::write(&mut hasher, text.as_bytes());
+        let hash = hasher.finish128().as_u128();
+        if let Some(known) = self.known.get(&hash) {
+            return Ok(known.clone());
+        }
+        let ParsedObject(mut object) = parse(text)?;
+        if object.id.kind == Kind::Column {
+            object.attributes = self.of_columns.share(object.attributes);
+        }
+        let object = Arc::new(object);
+        self.known.insert(hash, object.clone());
+        Ok(object)
+    }
+
+    fn effect(&mut self, effect: Effect) -> Result<(), String> {
+        let migration = self.migrations.last_mut().ok_or("expected a migration before its effects")?;
+        migration.effects.push(effect);
+        Ok(())
+    }
+
+    fn end(&mut self, line: &str) -> Result<(), String> {
+        let EndLine { end } = parse(line)?;
+        let found = End { objects: self.objects.len(), migrations: self.migrations.len(), lines: self.lines };
+        if end != found {
+            return Err(format!(
+                "expected {} objects, {} migrations, {} lines; found {}, {}, {}",
+                end.objects, end.migrations, end.lines, found.objects, found.migrations, found.lines
+            ));
+        }
+        self.ended = true;
+        Ok(())
+    }
+
+    fn finish(&mut self, head: Head) -> Result<Lock, String> {
+        if !self.ended {
+            return Err("the file is cut off: expected the closing line `{\"end\":...}`".to_owned());
+        }
+        Ok(Lock {
+            head,
+            model: Catalog::new(std::mem::take(&mut self.objects), std::mem::take(&mut self.unmodeled)),
+            initial: std::mem::take(&mut self.initial),
+            migrations: std::mem::take(&mut self.migrations),
+        })
+    }
+}
+
+fn inner<'l>(line: &'l str, key: &str, end: &str) -> Result<&'l str, String> {
+    line.get(key.len() + 3..)
+        .and_then(|rest| rest.strip_prefix(':'))
+        .and_then(|rest| rest.strip_suffix(end))
+        .ok_or_else(|| format!("expected an object in `{key}`"))
+}
+
+/// What serde_json says, without its own count of lines.
+fn parse<'l, T: Deserialize<'l>>(line: &'l str) -> Result<T, String> {
+    serde_json::from_str(line).map_err(|error| {
+        let text = error.to_string();
+        let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+        format!("column {}: {what}", error.column())
+    })
+}
+
+fn version(text: &str) -> Result<ServerVersion, String> {
+    let parsed = text.split_once('.').and_then(|(major, minor)| {
+        let (major, minor): (u32, u32) = (major.parse().ok()?, minor.parse().ok()?);
+        (major < 1_000 && minor < 10_000).then_some(ServerVersion(major * 10_000 + minor))
+    });
+    parsed.ok_or_else(|| format!("expected a server version such as 15.18, found `{text}`"))
+}
+
+fn attribute(word: &str) -> Result<Attribute, String> {
+    word.parse().map_err(|()| format!("unknown attribute `{word}`"))
+}
+
+#[derive(Deserialize)]
+struct FormatLine {
+    #[serde(rename = "trueup.lock")]
+    format: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    #[serde(rename = "trueup.lock")]
+    _format: u32,
+    #[serde(rename = "note")]
+    _note: String,
+    server: String,
+    declared_by: String,
+    search_path: String,
+    assume_extensions: Vec<String>,
+    #[serde(default)]
+    server_major: Option<u32>,
+    owners: bool,
+    privileges: bool,
+    extension_versions: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InputLine {
+    input: String,
+    sha256: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnmodeledLine {
+    unmodeled: String,
+    object: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MigrationLine {
+    migration: String,
+    name: String,
+    contract: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Renamed {
+    renamed: ParsedId,
+    to: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dropped {
+    dropped: ParsedId,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndLine {
+    end: End,
+}
+
+#[derive(Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct End {
+    objects: usize,
+    migrations: usize,
+    lines: usize,
+}
+
+/// Text that borrows from the line where it holds no escapes.
+#[derive(Deserialize)]
+struct Text<'l>(#[serde(borrow)] Cow<'l, str>);
+
+struct ParsedObject(Object);
+
+impl<'de> Deserialize<'de> for ParsedObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor).map(Self)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object of the catalog, {\"<kind>\":\"<name>\", ...}")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+        let id = next_id(&mut map)?;
+        let mut values: Vec<(Attribute, SmolStr)> = Vec::new();
+        while let Some((Text(word), Text(value))) = map.next_entry()? {
+            let attribute = attribute(&word).map_err(A::Error::custom)?;
+            if values.last().is_some_and(|(last, _)| *last >= attribute) {
+                return Err(A::Error::custom(format!("attribute `{word}` out of order or given twice")));
+            }
+            values.push((attribute, SmolStr::from(value)));
+        }
+        Ok(Object { id, attributes: Attributes::new(values) })
+    }
+}
+
+struct ParsedId(ObjectId);
+
+impl<'de> Deserialize<'de> for ParsedId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct IdVisitor;
+
+        impl<'de> Visitor<'de> for IdVisitor {
+            type Value = ObjectId;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("the name of an object, {\"<kind>\":\"<name>\"}")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ObjectId, A::Error> {
+                let id = next_id(&mut map)?;
+                match map.next_key::<Text<'_>>()? {
+                    None => Ok(id),
+                    Some(Text(key)) => Err(A::Error::custom(format!("unknown key `{key}`"))),
+                }
+            }
+        }
+
+        deserializer.deserialize_map(IdVisitor).map(Self)
+    }
+}
+
+fn next_id<'de, A: MapAccess<'de>>(map: &mut A) -> Result<ObjectId, A::Error> {
+    let Some((Text(word), Text(name))) = map.next_entry()? else {
+        return Err(A::Error::custom("expected a kind and a name"));
+    };
+    let kind: Kind = word.parse().map_err(|()| A::Error::custom(format!("unknown kind `{word}`")))?;
+    ObjectId::parse(kind, &name)
+        .ok_or_else(|| A::Error::custom(format!("`{name}` is not the name of a {}", kind.spoken())))
+}

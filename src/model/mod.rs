@@ -1,0 +1,19 @@
+//! The declared model: SQL files loaded into a scratch server, migrations replayed there, and `trueup.lock`, which
+//! keeps the outcome.
+
+mod assume;
+mod compile;
+mod effects;
+mod inputs;
+mod load;
+mod lock;
+mod recognise;
+mod replay;
+mod runner;
+mod server_error;
+
+pub use compile::{Progress, compile};
+pub use inputs::{Input, SchemaFile, Sources};
+pub use lock::{
+    CompileSettings, CompiledMigration, DeclaredBy, Effect, FILE_NAME, FORMAT, Head, Lock, LockFile,
+};

@@ -1,0 +1,125 @@
+//! The migrations in a scratch database, one after the other, the catalog read after each.
+//!
+//! A migration is one transaction, as it is when it is applied, unless it says `no-transaction` or holds a statement
+//! that cannot run in one: to learn its effect is not to judge how it should run.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use super::compile::Progress;
+use super::effects::{effects, share};
+use super::load::Script;
+use super::lock::CompiledMigration;
+use super::recognise::{Class, classify};
+use super::runner::{MOST_ROLES, Runner};
+use super::server_error::ServerError;
+use crate::catalog::reader::ReadOptions;
+use crate::catalog::{Catalog, Object};
+use crate::error::Failure;
+use crate::migrations::Migration;
+
+/// What the migrations build.
+pub(super) struct Replayed {
+    /// What a new database has before the first.
+    pub(super) initial: Vec<Arc<Object>>,
+    /// Each with its effects.
+    pub(super) migrations: Vec<CompiledMigration>,
+    /// The catalog after the last.
+    pub(super) catalog: Catalog,
+}
+
+/// Runs the migrations; `scripts` are theirs, in the same order.
+///
+/// # Errors
+/// Exit 2: what the server refuses, with file, line and statement.
+pub(super) async fn replay(
+    runner: &mut Runner<'_>,
+    migrations: &[Migration],
+    scripts: &[Script<'_>],
+    options: &ReadOptions,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Replayed> {
+    let options = ReadOptions { oids: true, ..options.clone() };
+    let mut before = runner.read(&options).await?;
+    let initial = before.catalog.objects.clone();
+    let mut compiled = Vec::with_capacity(migrations.len());
+    for (done, (migration, script)) in migrations.iter().zip(scripts).enumerate() {
+        progress(Progress::Migrations { done, total: migrations.len(), path: script.path });
+        run(runner, migration, script).await?;
+        runner.reset().await?;
+        let mut after = runner.read(&options).await?;
+        share(&before.catalog, &mut after.catalog);
+        compiled.push(CompiledMigration {
+            version: migration.version,
+            name: migration.name.clone(),
+            contract: migration.directives.contract,
+            effects: effects(&before, &after),
+        });
+        before = after;
+    }
+    progress(Progress::Migrations { done: migrations.len(), total: migrations.len(), path: "" });
+    Ok(Replayed { initial, migrations: compiled, catalog: before.catalog })
+}
+
+/// `active_sql_transaction` and `unsafe_new_enum_value_usage`: outside of a transaction it works.
+const NEEDS_NO_TRANSACTION: [&str; 2] = ["25001", "55P04"];
+
+async fn run(runner: &mut Runner<'_>, migration: &Migration, script: &Script<'_>) -> Result<()> {
+    for statement in &script.statements {
+        let what = match classify(statement) {
+            Class::Cluster(thing) => format!("makes or changes {thing}; a migration is about one database"),
+            Class::Rollback => "a migration that takes back its own work".to_owned(),
+            _ => continue,
+        };
+        let (line, summary) = (statement.line, statement.summary());
+        return Err(
+            Failure::usage(format!("{}: line {line}: {what}\n  statement: {summary}", script.path)).into()
+        );
+    }
+    // Stand-ins are made when they are missed, which ends a transaction.
+    if !migration.directives.no_transaction && !runner.assumes() {
+        let mut roles = 0;
+        loop {
+            runner.reset().await?;
+            match in_transaction(runner, script).await? {
+                Ok(()) => return Ok(()),
+                Err((_, error)) if NEEDS_NO_TRANSACTION.contains(&error.code.as_str()) => break,
+                // From the beginning: a savepoint before every statement would cost the server quadratic time.
+                Err((_, error)) if roles < MOST_ROLES && runner.make_missing_role(&error).await? => {
+                    roles += 1;
+                }
+                Err((index, error)) => {
+                    return Err(error.in_statement(script.path, &script.statements[index]).into());
+                }
+            }
+        }
+    }
+    runner.reset().await?;
+    one_by_one(runner, script).await
+}
+
+type Refused = (usize, ServerError);
+
+async fn in_transaction(runner: &mut Runner<'_>, script: &Script<'_>) -> Result<Result<(), Refused>> {
+    runner.begin().await?;
+    for (index, statement) in script.statements.iter().enumerate() {
+        if let Err(error) = runner.run(script.path, statement).await? {
+            return Ok(Err((index, error)));
+        }
+    }
+    let last = script.statements.len().saturating_sub(1);
+    Ok(runner.commit().await?.map_err(|error| (last, error)))
+}
+
+async fn one_by_one(runner: &mut Runner<'_>, script: &Script<'_>) -> Result<()> {
+    for statement in &script.statements {
+        while let Err(error) = runner.run(script.path, statement).await? {
+            let Runner { session, assumed, .. } = &mut *runner;
+            if !assumed.stand_in(session, statement, &error).await? {
+                return Err(error.in_statement(script.path, statement).into());
+            }
+        }
+    }
+    Ok(())
+}

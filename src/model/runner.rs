@@ -1,0 +1,295 @@
+//! One session of the scratch server that runs a project's statements, and makes what they take for granted: roles,
+//! and stand-ins for extensions that the server lacks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use super::assume::{Assumed, Spelling};
+use super::lock::CompileSettings;
+use super::recognise::{Class, Extension, classify};
+use super::server_error::ServerError;
+use crate::catalog::reader::{ReadOptions, Reading, read};
+use crate::catalog::{Attribute, Kind, Object};
+use crate::db::Session;
+use crate::error::Failure;
+use crate::scratch::{Scratch, ScratchDatabase};
+use crate::sql::{Statement, identifier, literal};
+
+/// How many roles one statement, or one migration, may name that do not exist.
+pub(super) const MOST_ROLES: usize = 100;
+
+pub(super) struct Runner<'s> {
+    scratch: &'s mut Scratch,
+    database: ScratchDatabase,
+    pub(super) session: Session,
+    settings: &'s CompileSettings,
+    pub(super) assumed: Assumed,
+    /// The versions of extensions that the DDL states; this server may have others.
+    versions: HashMap<String, String>,
+    /// Whether a transaction is open.
+    in_transaction: bool,
+}
+
+impl<'s> Runner<'s> {
+    /// Makes a database and connects to it.
+    pub(super) async fn new(scratch: &'s mut Scratch, settings: &'s CompileSettings) -> Result<Self> {
+        let database = scratch.create_database().await?;
+        let session = scratch.connect(&database).await?;
+        Ok(Self {
+            scratch,
+            database,
+            session,
+            settings,
+            assumed: Assumed::default(),
+            versions: HashMap::new(),
+            in_transaction: false,
+        })
+    }
+
+    /// Drops the database.
+    pub(super) async fn finish(self) -> Result<()> {
+        self.session.close().await;
+        self.scratch.drop_database(self.database).await
+    }
+
+    /// Whether statements may need stand-ins.
+    pub(super) fn assumes(&self) -> bool {
+        !self.settings.assume_extensions.is_empty()
+    }
+
+    /// Reads the catalog as it is now. What belongs to the scratch server's own role has no declared owner.
+    pub(super) async fn read(&mut self, options: &ReadOptions) -> Result<Reading> {
+        let mut reading = read(&mut self.session, self.scratch.version(), options).await?;
+        self.assumed.restore(&mut reading.catalog);
+        if options.owners {
+            let role = self.role().await?;
+            for object in &mut reading.catalog.objects {
+                if object.is(Attribute::Owner, &role) {
+                    let attributes = object.attributes.with(Attribute::Owner, None);
+                    *object = Arc::new(Object { id: object.id.clone(), attributes });
+                }
+            }
+        }
+        for object in &mut reading.catalog.objects {
+            let stated =
+                self.versions.get(object.id.name.as_str()).filter(|_| object.id.kind == Kind::Extension);
+            if let Some(version) = stated.filter(|version| object.get(Attribute::Version) != Some(version))
+                && options.extension_versions.contains(&object.id.name.to_string())
+            {
+                let attributes = object.attributes.with(Attribute::Version, Some(version.into()));
+                *object = Arc::new(Object { id: object.id.clone(), attributes });
+            }
+        }
+        Ok(reading)
+    }
+
+    async fn role(&mut self) -> Result<String> {
+        let mut role = String::new();
+        self.session
+            .message("SELECT pg_catalog.quote_ident(SESSION_USER)".to_owned(), |_, row| {
+                role = row.text(0).unwrap_or_default().to_owned();
+                Ok(())
+            })
+            .await?;
+        Ok(role)
+    }
+
+    /// A clean session: no settings, role, transaction or temporary table of earlier scripts.
+    pub(super) async fn reset(&mut self) -> Result<()> {
+        self.in_transaction = false;
+        self.session.execute("ROLLBACK").await?;
+        self.session.execute("DISCARD ALL").await?;
+        // Messages are matched by their English text; only superusers may ask for it before 15, and where that
+        // fails the server's own language stays.
+        let _ = self.session.execute("SET lc_messages = 'C'").await;
+        let path = literal(&self.settings.search_path);
+        self.session.execute(format!("SELECT pg_catalog.set_config('search_path', {path}, false)")).await
+    }
+
+    /// Opens a transaction, which [`Runner::commit`] or [`Runner::reset`] ends.
+    pub(super) async fn begin(&mut self) -> Result<()> {
+        self.session.execute("BEGIN").await?;
+        self.in_transaction = true;
+        Ok(())
+    }
+
+    /// Commits; `Ok(Err(...))` when a deferred constraint refuses.
+    pub(super) async fn commit(&mut self) -> Result<Result<(), ServerError>> {
+        self.in_transaction = false;
+        match self.session.execute("COMMIT").await {
+            Ok(()) => Ok(Ok(())),
+            Err(error) => Ok(Err(ServerError::of(error)?)),
+        }
+    }
+
+    /// Runs one statement; `Ok(Err(...))` is the server's refusal.
+    ///
+    /// # Errors
+    /// A lost connection; an extension that cannot be had.
+    pub(super) async fn run(
+        &mut self,
+        path: &str,
+        statement: &Statement<'_>,
+    ) -> Result<Result<(), ServerError>> {
+        match classify(statement) {
+            Class::Transaction | Class::SetValue | Class::Role => Ok(Ok(())),
+            Class::CreateRole(name) => {
+                // Not as it is written: on a server that somebody gave it must go away again.
+                self.scratch.create_role(&name).await?;
+                Ok(Ok(()))
+            }
+            Class::CreateExtension(extension) => self.create_extension(path, statement, extension).await,
+            Class::AlterExtension(name, version) => {
+                let assumed = self.assumed.has(&name);
+                let stated = version.is_some();
+                self.versions.extend(version.map(|version| (name, version)));
+                if assumed {
+                    return Ok(Ok(()));
+                }
+                match self.send(statement.text).await? {
+                    Err(error) if stated && error.is_other_version() => Ok(Ok(())),
+                    outcome => Ok(outcome),
+                }
+            }
+            Class::CreatePublic => match self.send(statement.text).await? {
+                Err(error) if error.code == "42P06" => Ok(Ok(())),
+                outcome => Ok(outcome),
+            },
+            Class::Setting => {
+                // Every migration is one transaction; here it may be run as several.
+                let local = statement.starts_with(&["set", "local"]);
+                let rest = statement.text.get(3..).unwrap_or_default().trim_start();
+                let text = if local { format!("SET {}", &rest[5..]) } else { statement.text.to_owned() };
+                match self.send(&text).await? {
+                    // A newer pg_dump knows settings that this server does not.
+                    Err(error) if error.code == "42704" && error.missing_role().is_none() => Ok(Ok(())),
+                    outcome => Ok(outcome),
+                }
+            }
+            _ => match self.assumed.spelling(statement.text) {
+                Some(spelling) => self.send_as(spelling).await,
+                None => self.send(statement.text).await,
+            },
+        }
+    }
+
+    /// Sends a statement as the stand-ins need it.
+    async fn send_as(&mut self, spelling: Spelling) -> Result<Result<(), ServerError>> {
+        if spelling.unchecked {
+            self.session.execute("SET check_function_bodies = off").await?;
+        }
+        let outcome = self.send(&spelling.text).await?;
+        if spelling.unchecked {
+            self.session.execute("RESET check_function_bodies").await?;
+        }
+        match (outcome, spelling.after) {
+            (Ok(()), Some(after)) => self.session.execute(after).await.map(Ok),
+            (outcome, _) => Ok(outcome),
+        }
+    }
+
+    /// Makes the role that a statement missed; `false` when that was not what it missed.
+    pub(super) async fn make_missing_role(&mut self, error: &ServerError) -> Result<bool> {
+        match error.missing_role() {
+            Some(role) if !role.is_empty() => {
+                self.scratch.create_role(role).await?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Sends a text; roles that it names and that do not exist are made, unless a transaction is open, which the
+    /// error has ended.
+    async fn send(&mut self, text: &str) -> Result<Result<(), ServerError>> {
+        let mut roles = 0;
+        loop {
+            let error = match self.session.execute(text).await {
+                Ok(()) => return Ok(Ok(())),
+                Err(error) => ServerError::of(error)?,
+            };
+            if self.in_transaction || roles == MOST_ROLES || !self.make_missing_role(&error).await? {
+                return Ok(Err(error));
+            }
+            roles += 1;
+        }
+    }
+
+    async fn create_extension(
+        &mut self,
+        path: &str,
+        statement: &Statement<'_>,
+        extension: Extension,
+    ) -> Result<Result<(), ServerError>> {
+        let available = self.available(&extension.name).await?;
+        if let Some(version) = &extension.version {
+            self.versions.insert(extension.name.clone(), version.clone());
+        }
+        if available {
+            self.in_transaction_only("SAVEPOINT before_extension").await?;
+            let mut outcome = self.send(statement.text).await?;
+            if outcome.as_ref().is_err_and(ServerError::is_other_version) {
+                self.in_transaction_only("ROLLBACK TO SAVEPOINT before_extension").await?;
+                let schema = extension.schema.as_deref();
+                let schema =
+                    schema.map_or_else(String::new, |schema| format!(" SCHEMA {}", identifier(schema)));
+                let name = identifier(&extension.name);
+                outcome =
+                    self.send(&format!("CREATE EXTENSION IF NOT EXISTS {name}{schema} CASCADE")).await?;
+            }
+            let Err(error) = outcome else {
+                self.in_transaction_only("RELEASE SAVEPOINT before_extension").await?;
+                return Ok(Ok(()));
+            };
+            // What it needs may come later.
+            if error.is_missing_name() || !self.is_assumed(&extension.name) {
+                return Ok(Err(error));
+            }
+        } else if !self.is_assumed(&extension.name) {
+            let Extension { name, .. } = extension;
+            return Err(Failure::usage(format!(
+                "{path}: line {}: the scratch server (PostgreSQL {}) lacks the extension {name}",
+                statement.line,
+                self.scratch.version(),
+            ))
+            .next(format!(
+                "Either give a server that has it: --scratch-url URL; or install it for the local PostgreSQL; or \
+                 list it in trueup.toml, [compile] assume_extensions = [{}], which stands in for its types and \
+                 functions.",
+                serde_json::Value::from(name),
+            ))
+            .into());
+        }
+        self.assumed.create_extension(&mut self.session, &extension).await
+    }
+
+    async fn in_transaction_only(&mut self, text: &str) -> Result<()> {
+        if self.in_transaction { self.session.execute(text).await } else { Ok(()) }
+    }
+
+    fn is_assumed(&self, name: &str) -> bool {
+        self.settings.assume_extensions.iter().any(|assumed| assumed == name)
+    }
+
+    async fn available(&mut self, name: &str) -> Result<bool> {
+        let mut found = false;
+        let name = literal(name);
+        self.session
+            .message(
+                format!("SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = {name}"),
+                |_, _| {
+                    found = true;
+                    Ok(())
+                },
+            )
+            .await?;
+        Ok(found)
+    }
+}
+
+/// A name for a statement that trueup itself puts together.
+pub(super) fn qualified(schema: &str, name: &str) -> String {
+    format!("{}.{}", identifier(schema), identifier(name))
+}
