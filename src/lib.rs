@@ -7,6 +7,7 @@
 pub mod catalog;
 pub mod db;
 pub mod ddl;
+pub mod diagnosis;
 pub mod diff;
 pub mod error;
 pub mod migrations;

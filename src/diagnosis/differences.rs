@@ -1,0 +1,65 @@
+//! What is to be judged: the objects on which the four states disagree, once they can be compared by name, and
+//! nothing that is out of scope.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::{Facts, fold};
+use crate::catalog::{Attribute, Catalog, Kind, ObjectId};
+use crate::diff::{self, Difference, States};
+
+/// The objects on which the four states disagree, once names, partitions and views are comparable.
+pub(super) fn differences(facts: &Facts<'_>, applied: &Catalog, last: &Catalog) -> Vec<Difference> {
+    let model = &facts.lock.model;
+    let mut states =
+        [facts.live, applied, last, model].map(|state| diff::align_owned_sequences(state, model));
+    let references = states[1..].iter().flat_map(|state| &state.objects);
+    if let Some(live) = diff::align_majors(&states[0], facts.server, facts.lock.head.server, references) {
+        states[0] = Cow::Owned(live);
+    }
+    let adopted = diff::adopt_partitions(&states[0], &states[3]);
+    if !adopted.is_empty() {
+        for state in &mut states[1..] {
+            let known = |id: &ObjectId| state.get(id).is_some();
+            let added = adopted.iter().filter(|object| !known(&object.id)).cloned();
+            let objects = state.objects.iter().cloned().chain(added).collect();
+            *state = Cow::Owned(Catalog::new(objects, state.unmodeled.clone()));
+        }
+    }
+    // Migrations that grant nothing leave grants to the model.
+    let grants = |state: &Catalog| state.objects.iter().any(|object| object.id.kind == Kind::Privilege);
+    let model_grants = grants(&states[3]) && !grants(&states[2]);
+    let [live, applied, last, model] = &states;
+    let mut differences = diff::compare(States { live, applied, last, model });
+    differences.retain_mut(|difference| {
+        if model_grants && difference.id.kind == Kind::Privilege {
+            difference.applied.clone_from(&difference.model);
+            difference.last.clone_from(&difference.model);
+            if difference.existence().agree() && difference.attributes().is_empty() {
+                return false;
+            }
+        }
+        // What belongs to a table, its indexes and sequences among it, is left out with it.
+        let table = fold::any(difference).and_then(|object| fold::relation_of(object));
+        let table = table.and_then(|path| ObjectId::parse(Kind::Table, &path));
+        (facts.in_scope)(&difference.id) && table.is_none_or(|table| !(facts.ignored)(&table))
+    });
+    differences
+}
+
+/// The tables that each table is a partition of or inherits from.
+pub(super) fn parents_of(live: &Catalog, model: &Catalog) -> HashMap<String, Vec<String>> {
+    let mut parents: HashMap<String, Vec<String>> = HashMap::new();
+    let tables = live.objects.iter().chain(&model.objects).filter(|object| object.id.kind == Kind::Table);
+    for table in tables {
+        let above: Vec<String> = [Attribute::PartitionOf, Attribute::Inherits]
+            .iter()
+            .filter_map(|attribute| table.attributes.stated(*attribute))
+            .flat_map(|list| list.split(", ").map(str::to_owned))
+            .collect();
+        if !above.is_empty() {
+            parents.insert(table.id.to_string(), above);
+        }
+    }
+    parents
+}

@@ -1,0 +1,141 @@
+//! Changes and history to findings, each with its cause and its remedy. Pure functions over data.
+
+mod brief;
+mod cause;
+mod closest;
+mod differences;
+mod finding;
+mod fold;
+mod objects;
+mod origin;
+mod remedy;
+mod rename;
+pub mod rules;
+mod severity;
+mod standing;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use crate::catalog::{Catalog, ObjectId};
+use crate::db::ServerVersion;
+use crate::diff;
+use crate::migrations::history::{Applied, OtherHistory};
+use crate::model::{Effect, Lock};
+
+use cause::Judge;
+use differences::{differences, parents_of};
+pub use finding::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
+use origin::Origins;
+pub use standing::{Basis, Standing};
+
+/// Everything that a diagnosis is made from.
+pub struct Facts<'f> {
+    /// The database's name.
+    pub database: &'f str,
+    /// Its server's version.
+    pub server: ServerVersion,
+    /// Its catalog.
+    pub live: &'f Catalog,
+    /// Its history; `None` when it has none.
+    pub history: Option<&'f [Applied]>,
+    /// Other tools' histories in it.
+    pub others: &'f [OtherHistory],
+    /// The compiled model and the effects of the migrations.
+    pub lock: &'f Lock,
+    /// The versions whose recorded checksum is that of their file.
+    pub unchanged: &'f BTreeSet<i64>,
+    /// Which objects are looked at.
+    pub in_scope: &'f dyn Fn(&ObjectId) -> bool,
+    /// Which objects are left out on purpose, with all that belongs to them.
+    pub ignored: &'f dyn Fn(&ObjectId) -> bool,
+    /// A history table that has not the columns of one.
+    pub malformed_history: Option<&'f str>,
+    /// There is a history that this role may not read.
+    pub history_hidden: bool,
+    /// Severities that the project sets, by code.
+    pub severities: &'f BTreeMap<String, Severity>,
+}
+
+/// Every code that a finding can have: what `[check] severity` may name.
+pub fn codes() -> Vec<String> {
+    severity::codes()
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Diagnosis {
+    /// All findings: first of the database and its history, then by object.
+    pub findings: Vec<Finding>,
+    /// Where the database stands in the migrations.
+    pub standing: Standing,
+}
+
+impl Facts<'_> {
+    /// Whether a migration makes an object of this name.
+    fn applied_or_last_has(&self, id: &ObjectId) -> bool {
+        self.lock.migrations.iter().flat_map(|migration| &migration.effects).any(|effect| match effect {
+            Effect::Created(object) => object.id == *id,
+            Effect::Renamed { to, .. } => to == id,
+            _ => false,
+        })
+    }
+
+    fn standing(&self) -> Standing {
+        let all = self.lock.migrations.len();
+        if all == 0 {
+            return Standing::first(0, 0, Basis::ModelOnly);
+        }
+        match self.history {
+            Some(rows) if !rows.is_empty() => {
+                Standing::from_history(&self.lock.migrations, rows, self.unchanged)
+            }
+            _ if rules::is_empty(self) => Standing::first(0, all, Basis::History),
+            _ => {
+                let closest = closest::closest(self.lock, self.live, self.server, self.in_scope);
+                Standing::first(closest, all, Basis::Closest)
+            }
+        }
+    }
+}
+
+/// Diagnoses.
+pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
+    let mut standing = facts.standing();
+    let model = &facts.lock.model;
+    let last = match standing.basis {
+        Basis::ModelOnly => model.clone(),
+        _ => facts.lock.state_after(|_| true),
+    };
+    let is_applied: BTreeSet<i64> =
+        standing.applied.iter().map(|index| facts.lock.migrations[*index].version).collect();
+    let applied = match standing.pending.is_empty() && standing.skipped.is_empty() {
+        true => last.clone(),
+        false => facts.lock.state_after(|version| is_applied.contains(&version)),
+    };
+    let differences = differences(facts, &applied, &last);
+    let differing: HashSet<ObjectId> = differences.iter().map(|difference| difference.id.clone()).collect();
+    let origins = Origins::new(if differences.is_empty() { &[] } else { &facts.lock.migrations });
+    let judge = Judge {
+        migrations: &facts.lock.migrations,
+        standing: &standing,
+        origins: &origins,
+        live: facts.live,
+        views_print_differently: diff::crosses_view_printing_change(facts.server, facts.lock.head.server),
+    };
+    let elsewhere = rules::is_empty(facts) || rules::is_other(facts);
+    let mut findings = match elsewhere {
+        true => Vec::new(),
+        false => objects::findings(&judge, differences, &parents_of(facts.live, model)),
+    };
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    standing.distance = findings.iter().filter(|finding| finding.cause.kind == CauseKind::Drift).count();
+
+    let mut all = rules::findings(facts, &standing, &differing);
+    all.append(&mut findings);
+    for finding in &mut all {
+        if let Some(severity) = facts.severities.get(&finding.code) {
+            finding.severity = *severity;
+        }
+    }
+    Diagnosis { findings: all, standing }
+}

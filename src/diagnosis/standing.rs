@@ -1,0 +1,88 @@
+//! Where a database stands in the project's migrations: pure over the lock file's versions and the history's rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::migrations::history::Applied;
+use crate::model::CompiledMigration;
+
+/// How the set of applied migrations is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// The database's history says so.
+    History,
+    /// It has no history; its catalog is closest to what the first migrations build.
+    Closest,
+    /// The project has no migrations.
+    ModelOnly,
+}
+
+/// Where a database stands. Numbers index [`crate::model::Lock::migrations`].
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// How it is known.
+    pub basis: Basis,
+    /// Applied, in order.
+    pub applied: BTreeSet<usize>,
+    /// Not applied, and newer than all that are.
+    pub pending: Vec<usize>,
+    /// Not applied, though a newer one is.
+    pub skipped: Vec<usize>,
+    /// In the history, but not in the project.
+    pub ahead: Vec<Applied>,
+    /// Applied with another text than the project has now.
+    pub edited: Vec<usize>,
+    /// How many findings are drift from this standing: how far a database without history is from its version.
+    pub distance: usize,
+}
+
+impl Standing {
+    /// Reads a history against the project's migrations. `unchanged` are the versions whose recorded checksum is the
+    /// file's.
+    pub fn from_history(
+        migrations: &[CompiledMigration],
+        history: &[Applied],
+        unchanged: &BTreeSet<i64>,
+    ) -> Self {
+        let recorded: BTreeMap<i64, &Applied> = history.iter().map(|row| (row.version, row)).collect();
+        let known: BTreeSet<i64> = migrations.iter().map(|migration| migration.version).collect();
+        let newest = recorded.keys().next_back().copied();
+        let mut standing = Self {
+            basis: Basis::History,
+            applied: BTreeSet::new(),
+            pending: Vec::new(),
+            skipped: Vec::new(),
+            ahead: history.iter().filter(|row| !known.contains(&row.version)).cloned().collect(),
+            edited: Vec::new(),
+            distance: 0,
+        };
+        for (index, migration) in migrations.iter().enumerate() {
+            match recorded.get(&migration.version) {
+                Some(row) => {
+                    standing.applied.insert(index);
+                    let same = row.name == migration.name && unchanged.contains(&migration.version);
+                    if !same {
+                        standing.edited.push(index);
+                    }
+                }
+                None if newest.is_some_and(|newest| migration.version < newest) => {
+                    standing.skipped.push(index)
+                }
+                None => standing.pending.push(index),
+            }
+        }
+        standing
+    }
+
+    /// The first `applied` migrations of `all` are taken to be applied.
+    pub fn first(applied: usize, all: usize, basis: Basis) -> Self {
+        Self {
+            basis,
+            applied: (0..applied).collect(),
+            pending: (applied..all).collect(),
+            skipped: Vec::new(),
+            ahead: Vec::new(),
+            edited: Vec::new(),
+            distance: 0,
+        }
+    }
+}
