@@ -5,6 +5,7 @@
 //! Arrows point downwards only; `tests/architecture.rs` holds them.
 
 pub mod catalog;
+pub mod cli;
 pub mod db;
 pub mod ddl;
 pub mod diagnosis;
@@ -12,6 +13,7 @@ pub mod diff;
 pub mod error;
 pub mod migrations;
 pub mod model;
+pub mod project;
 pub mod scratch;
 pub mod sql;
 pub mod survey;

@@ -1,0 +1,118 @@
+//! The types of flags that are no plain strings.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+
+/// A text that may hold a password: it prints as nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the text over.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the one place that needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl FromStr for Secret {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self::new(text))
+    }
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables for a person
+    #[default]
+    Human,
+    /// One JSON document
+    Json,
+    /// Markdown, for a merge request or a ticket
+    Markdown,
+}
+
+/// When output is coloured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// At a terminal
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Which findings end a command with exit code 1: by severity or by cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum FailOn {
+    /// Severity error
+    Error,
+    /// Severity warning or error
+    Warning,
+    /// A migration that is not applied yet changes this
+    Pending,
+    /// Somebody changed the database by hand
+    Drift,
+    /// The model says so but no migration does
+    Unmigrated,
+    /// The database has newer migrations than this project
+    Ahead,
+    /// A migration was changed after it was applied
+    Edited,
+    /// A migration broke off
+    Unfinished,
+    /// No cause could be proved
+    Unknown,
+}
+
+impl FailOn {
+    /// The word for it, on the command line and in `trueup.toml`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Pending => "pending",
+            Self::Drift => "drift",
+            Self::Unmigrated => "unmigrated",
+            Self::Ahead => "ahead",
+            Self::Edited => "edited",
+            Self::Unfinished => "unfinished",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_prints_as_nothing() {
+        assert_eq!(format!("{:?}", Secret::new("canary")), "Secret(..)");
+    }
+
+    #[test]
+    fn words_are_the_values_of_the_flag() {
+        for value in FailOn::value_variants() {
+            assert_eq!(value.to_possible_value().unwrap().get_name(), value.word());
+        }
+    }
+}

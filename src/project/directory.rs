@@ -1,0 +1,141 @@
+//! Finding the project directory, and the names inside it.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Failure;
+
+/// The settings' file.
+pub const SETTINGS_FILE: &str = "trueup.toml";
+/// The compiled model's file.
+pub const LOCK_FILE: &str = "trueup.lock";
+const SCHEMA_DIR: &str = "schema";
+const SEEDS_DIR: &str = "schema/seeds";
+const DEFAULT_MIGRATIONS_DIR: &str = "migrations";
+
+/// A project directory. The files and directories named here need not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Project {
+    /// The project's name: `[project] name`, else the directory's.
+    pub name: String,
+    /// The directory, absolute.
+    pub dir: PathBuf,
+    /// `schema/`: the declared model.
+    pub schema_dir: PathBuf,
+    /// `schema/seeds/`: reference rows.
+    pub seeds_dir: PathBuf,
+    /// `migrations/`, or what `[migrations] dir` says.
+    pub migrations_dir: PathBuf,
+    /// `trueup.lock`
+    pub lock_path: PathBuf,
+    /// `trueup.toml`
+    pub settings_path: PathBuf,
+}
+
+impl Project {
+    /// The names inside `dir`.
+    pub fn new(dir: PathBuf, name: Option<String>, migrations_dir: &str) -> Self {
+        let name = name.unwrap_or_else(|| {
+            dir.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned())
+        });
+        Self {
+            name,
+            schema_dir: dir.join(SCHEMA_DIR),
+            seeds_dir: dir.join(SEEDS_DIR),
+            migrations_dir: dir.join(migrations_dir),
+            lock_path: dir.join(LOCK_FILE),
+            settings_path: dir.join(SETTINGS_FILE),
+            dir,
+        }
+    }
+
+    /// A path as people name it: relative to the project directory where it lies inside.
+    pub fn display(&self, path: &Path) -> String {
+        path.strip_prefix(&self.dir).unwrap_or(path).display().to_string()
+    }
+}
+
+/// The project directory: the one that was asked for, else upwards from `cwd` the nearest with a `trueup.toml`, else
+/// the nearest with `schema/` or `migrations/`, not looking beyond the repository (`.git`).
+///
+/// # Errors
+/// Exit 2: none found, or the one asked for is none.
+pub(super) fn find(asked: Option<&Path>, cwd: &Path) -> Result<PathBuf, Failure> {
+    if let Some(asked) = asked {
+        let dir = cwd.join(asked);
+        let wrong = |what: &str| {
+            let said = format!("the project directory {} {what}", asked.display());
+            Failure::usage(said).next("give a directory that holds trueup.toml, schema/ or migrations/")
+        };
+        if !dir.is_dir() {
+            return Err(wrong("does not exist, or is no directory"));
+        }
+        if !has_settings(&dir) && !has_sources(&dir) {
+            return Err(wrong("holds no trueup.toml, no schema/ and no migrations/"));
+        }
+        return dir.canonicalize().map_err(|error| wrong(&format!("cannot be read: {error}")));
+    }
+    let with_settings = cwd.ancestors().find(|dir| has_settings(dir));
+    let mut below_root = true;
+    let with_sources = || {
+        cwd.ancestors()
+            .take_while(|dir| std::mem::replace(&mut below_root, !dir.join(".git").exists()))
+            .find(|dir| has_sources(dir))
+    };
+    with_settings.or_else(with_sources).map(Path::to_path_buf).ok_or_else(|| {
+        Failure::usage(format!(
+            "no project here: no trueup.toml, schema/ or migrations/ in {} or above it",
+            cwd.display()
+        ))
+        .next("go to the project's directory, or name it with --project DIR or TRUEUP_PROJECT")
+    })
+}
+
+fn has_settings(dir: &Path) -> bool {
+    // A dangling link is a settings file too: reading it then says what is wrong.
+    dir.join(SETTINGS_FILE).symlink_metadata().is_ok()
+}
+
+fn has_sources(dir: &Path) -> bool {
+    [SCHEMA_DIR, DEFAULT_MIGRATIONS_DIR].iter().any(|name| dir.join(name).is_dir())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_nearest_settings_file_wins_over_nearer_sources() {
+        let root = tempfile::tempdir().unwrap();
+        let inner = root.path().join("app/db");
+        fs::create_dir_all(inner.join("migrations")).unwrap();
+        assert_eq!(find(None, &inner.join("migrations")).unwrap(), inner);
+        fs::write(root.path().join(SETTINGS_FILE), "").unwrap();
+        assert_eq!(find(None, &inner.join("migrations")).unwrap(), root.path());
+    }
+
+    #[test]
+    fn sources_above_the_repository_are_somebody_elses() {
+        let root = tempfile::tempdir().unwrap();
+        let repository = root.path().join("repository");
+        fs::create_dir_all(repository.join("src")).unwrap();
+        fs::create_dir_all(repository.join(".git")).unwrap();
+        fs::create_dir_all(root.path().join("schema")).unwrap();
+        let failure = find(None, &repository.join("src")).unwrap_err();
+        assert!(failure.what.starts_with("no project here"), "{failure}");
+        fs::create_dir_all(repository.join("schema")).unwrap();
+        assert_eq!(find(None, &repository.join("src")).unwrap(), repository);
+    }
+
+    #[test]
+    fn a_directory_that_was_asked_for_must_be_a_project() {
+        let root = tempfile::tempdir().unwrap();
+        let failure = find(Some(Path::new("nowhere")), root.path()).unwrap_err();
+        assert!(failure.what.contains("nowhere does not exist"), "{failure}");
+        let failure = find(Some(Path::new(".")), root.path()).unwrap_err();
+        assert!(failure.what.contains("holds no trueup.toml"), "{failure}");
+        fs::create_dir(root.path().join("schema")).unwrap();
+        assert_eq!(find(Some(Path::new(".")), root.path()).unwrap(), root.path().canonicalize().unwrap());
+    }
+}

@@ -1,0 +1,445 @@
+//! `trueup.toml`: what it knows, and reading it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::ValueEnum as _;
+use toml::de::DeTable;
+
+use super::duration;
+use super::pattern::Patterns;
+use super::section::{Section, Source};
+use crate::cli::FailOn;
+use crate::db::ServerVersion;
+use crate::error::Failure;
+
+/// Nobody writes a megabyte of settings: a larger file is something else.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// `trueup.toml`, every default filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProjectFile {
+    /// `[project] name`
+    pub name: Option<String>,
+    /// `[database]`
+    pub database: DatabaseSettings,
+    /// `[compile]`
+    pub compile: CompileSettings,
+    /// `[migrations] dir`, relative to the project directory.
+    pub migrations_dir: String,
+    /// `[check]`
+    pub check: CheckSettings,
+    /// `[environments.NAME]`
+    pub environments: BTreeMap<String, Environment>,
+}
+
+/// `[database]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct DatabaseSettings {
+    /// The variable that holds the connection URL.
+    pub url_env: String,
+    /// The schemas to look at; empty: all that are not the system's.
+    pub schemas: Vec<String>,
+    /// Objects to leave out.
+    pub ignore: Patterns,
+    /// `search_path` for SQL that the project's people wrote.
+    pub search_path: String,
+    /// The role to work as.
+    pub set_role: Option<String>,
+    /// How long connecting may take, waiting for a starting server included.
+    pub connect_timeout: Duration,
+    /// `statement_timeout`; `None`: the command's own.
+    pub statement_timeout: Option<Duration>,
+    /// `lock_timeout`; `None`: the command's own.
+    pub lock_timeout: Option<Duration>,
+}
+
+impl Default for DatabaseSettings {
+    fn default() -> Self {
+        Self {
+            url_env: "DATABASE_URL".to_owned(),
+            schemas: Vec::new(),
+            ignore: Patterns::default(),
+            search_path: "public, pg_temp".to_owned(),
+            set_role: None,
+            connect_timeout: Duration::from_secs(10),
+            statement_timeout: None,
+            lock_timeout: None,
+        }
+    }
+}
+
+/// `[compile]`
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CompileSettings {
+    /// The major version to compile with.
+    pub server_version: Option<u32>,
+    /// Extensions that the scratch server need not have.
+    pub assume_extensions: Vec<String>,
+}
+
+/// `[check]`
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckSettings {
+    /// The severity of a finding code, where it is not the code's own.
+    pub severity: BTreeMap<String, SeverityOverride>,
+    /// Which findings end with exit code 1; empty: the default.
+    pub fail_on: Vec<FailOn>,
+}
+
+/// One entry of `[check] severity`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeverityOverride {
+    /// The severity that findings of this code are to have.
+    pub severity: Severity,
+    /// The line of `trueup.toml`, for an error about a code that does not exist.
+    pub line: usize,
+}
+
+/// A severity as `[check] severity` writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Costs later.
+    Warning,
+    /// The application can break.
+    Error,
+}
+
+/// `[environments.NAME]`
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// The variable that holds its connection URL.
+    pub url_env: Option<String>,
+    /// The host that its URL must name.
+    pub expect_host: Option<String>,
+    /// The database that its URL must name.
+    pub expect_database: Option<String>,
+    /// Whether changes need a typed confirmation, and TLS is required.
+    pub protected: bool,
+}
+
+impl Default for ProjectFile {
+    fn default() -> Self {
+        Self {
+            name: None,
+            database: DatabaseSettings::default(),
+            compile: CompileSettings::default(),
+            migrations_dir: "migrations".to_owned(),
+            check: CheckSettings::default(),
+            environments: BTreeMap::new(),
+        }
+    }
+}
+
+impl ProjectFile {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// Exit 2, with file, line and what was expected.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        let unreadable = |error: std::io::Error| Failure::usage(format!("{name}: cannot be read: {error}"));
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(unreadable)?;
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(Failure::usage(format!(
+                "{name}: is larger than 1 MiB; this cannot be a settings file"
+            )));
+        }
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
+            Failure::usage(format!("{name}:{line}: is not UTF-8"))
+        })?;
+        Self::parse(&name, text.strip_prefix('\u{feff}').unwrap_or(text))
+    }
+
+    /// Reads the text of the file called `name`.
+    ///
+    /// # Errors
+    /// As [`ProjectFile::read`].
+    pub fn parse(name: &str, text: &str) -> Result<Self, Failure> {
+        let source = Source { name, text };
+        let document = DeTable::parse(text)
+            .map_err(|error| source.error(&error.span().unwrap_or(0..0), error.message().trim_end()))?;
+        let top = Section::new(source, "", document.get_ref());
+        let mut file = Self::default();
+        if let Some(section) = top.section("project")? {
+            file.name = section.string("name")?;
+            section.finish()?;
+        }
+        if let Some(section) = top.section("database")? {
+            file.database = database(section)?;
+        }
+        if let Some(section) = top.section("compile")? {
+            file.compile = CompileSettings {
+                server_version: section.integer(
+                    "server_version",
+                    ServerVersion::SUPPORTED,
+                    "a major version such as 16",
+                )?,
+                assume_extensions: section.strings("assume_extensions")?.unwrap_or_default(),
+            };
+            section.finish()?;
+        }
+        if let Some(section) = top.section("migrations")? {
+            if let Some(dir) = section.string("dir")? {
+                file.migrations_dir = dir;
+            }
+            section.finish()?;
+        }
+        if let Some(section) = top.section("check")? {
+            file.check = check(section)?;
+        }
+        if let Some(section) = top.section("environments")? {
+            for entry in section.named() {
+                let (name, section) = entry?;
+                file.environments.insert(name.to_owned(), environment(section)?);
+            }
+        }
+        top.finish()?;
+        Ok(file)
+    }
+}
+
+fn database(section: Section<'_, '_>) -> Result<DatabaseSettings, Failure> {
+    let default = DatabaseSettings::default();
+    let duration =
+        |key| section.read(key, duration::EXPECTED, |value| value.as_str().and_then(duration::parse));
+    let settings = DatabaseSettings {
+        url_env: url_env(&section)?.unwrap_or(default.url_env),
+        schemas: section.strings("schemas")?.unwrap_or_default(),
+        ignore: Patterns::new(section.strings("ignore")?.unwrap_or_default()),
+        search_path: section.string("search_path")?.unwrap_or(default.search_path),
+        set_role: section.string("set_role")?,
+        connect_timeout: section
+            .read("connect_timeout", "a duration above zero such as \"10s\"", |value| {
+                value.as_str().and_then(duration::parse).filter(|duration| !duration.is_zero())
+            })?
+            .unwrap_or(default.connect_timeout),
+        statement_timeout: duration("statement_timeout")?,
+        lock_timeout: duration("lock_timeout")?,
+    };
+    section.finish()?;
+    Ok(settings)
+}
+
+/// The name of a variable; a URL in its place would put a password into a committed file, and is not quoted back.
+fn url_env(section: &Section<'_, '_>) -> Result<Option<String>, Failure> {
+    section
+        .read("url_env", "the name of an environment variable", |value| {
+            let name = value.as_str()?;
+            if name.contains("://") {
+                return Some(Err(()));
+            }
+            let valid =
+                !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            valid.then(|| Ok(name.to_owned()))
+        })?
+        .transpose()
+        .map_err(|()| {
+            section
+                .error_at("url_env", "this is a URL; the name of the variable that holds the URL is wanted")
+                .next("put the URL into a variable, its name here, and change a password that was committed")
+        })
+}
+
+fn check(section: Section<'_, '_>) -> Result<CheckSettings, Failure> {
+    let mut settings = CheckSettings::default();
+    if let Some(severity) = section.section("severity")? {
+        let read = |word: &str, line| {
+            let severity = match word {
+                "error" => Severity::Error,
+                "warning" => Severity::Warning,
+                "info" => Severity::Info,
+                _ => return None,
+            };
+            Some(SeverityOverride { severity, line })
+        };
+        settings.severity = severity.map("\"error\", \"warning\" or \"info\"", read)?.into_iter().collect();
+    }
+    let words: Vec<&str> = FailOn::value_variants().iter().map(|value| value.word()).collect();
+    settings.fail_on = section
+        .read("fail_on", &format!("one or a list of {}", words.join(", ")), |value| {
+            let one =
+                |word: &str| FailOn::value_variants().iter().copied().find(|value| value.word() == word);
+            match (value.as_str(), value.as_array()) {
+                (Some(word), _) => Some(vec![one(word)?]),
+                (_, Some(list)) => list.iter().map(|item| one(item.get_ref().as_str()?)).collect(),
+                _ => None,
+            }
+        })?
+        .unwrap_or_default();
+    section.finish()?;
+    Ok(settings)
+}
+
+fn environment(section: Section<'_, '_>) -> Result<Environment, Failure> {
+    let mut environment = Environment {
+        url_env: url_env(&section)?,
+        protected: section.boolean("protected")?.unwrap_or_default(),
+        ..Environment::default()
+    };
+    if let Some(expect) = section.section("expect")? {
+        environment.expect_host = expect.string("host")?;
+        environment.expect_database = expect.string("database")?;
+        expect.finish()?;
+    }
+    section.finish()?;
+    Ok(environment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        let failure = ProjectFile::parse("trueup.toml", text).unwrap_err();
+        assert_eq!(failure.exit, crate::error::Exit::Usage);
+        format!("{} | {}", failure.what, failure.next)
+    }
+
+    #[test]
+    fn an_empty_file_is_all_defaults() {
+        assert_eq!(ProjectFile::parse("trueup.toml", "").unwrap(), ProjectFile::default());
+    }
+
+    #[test]
+    fn everything_is_read() {
+        let text = r#"
+            [project]
+            name = "platform"
+            [database]
+            url_env = "PLATFORM_URL"
+            schemas = ["public", "audit"]
+            ignore = ["audit.*"]
+            search_path = "app, pg_temp"
+            set_role = "owner"
+            connect_timeout = "3s"
+            statement_timeout = "10min"
+            lock_timeout = "500ms"
+            [compile]
+            server_version = 16
+            assume_extensions = ["vector"]
+            [migrations]
+            dir = "db/migrations"
+            [check]
+            severity = { "index.missing" = "error" }
+            fail_on = ["drift", "edited"]
+            [environments.production]
+            url_env = "PRODUCTION_URL"
+            expect = { host = "*.example.com", database = "platform" }
+            protected = true
+        "#;
+        let file = ProjectFile::parse("trueup.toml", text).unwrap();
+        assert_eq!(file.name.as_deref(), Some("platform"));
+        assert_eq!(file.database.url_env, "PLATFORM_URL");
+        assert_eq!(file.database.schemas, ["public", "audit"]);
+        assert!(file.database.ignore.matches("audit.log"));
+        assert_eq!(file.database.lock_timeout, Some(Duration::from_millis(500)));
+        assert_eq!(file.database.statement_timeout, Some(Duration::from_secs(600)));
+        assert_eq!(file.database.connect_timeout, Duration::from_secs(3));
+        assert_eq!(file.compile.server_version, Some(16));
+        assert_eq!(file.migrations_dir, "db/migrations");
+        assert_eq!(
+            file.check.severity["index.missing"],
+            SeverityOverride { severity: Severity::Error, line: 19 }
+        );
+        assert_eq!(file.check.fail_on, [FailOn::Drift, FailOn::Edited]);
+        let production = &file.environments["production"];
+        assert!(production.protected);
+        assert_eq!(production.expect_host.as_deref(), Some("*.example.com"));
+    }
+
+    #[test]
+    fn f46_a_malformed_file_names_file_line_and_what_was_expected() {
+        for (text, wanted) in [
+            (
+                "[database]\nschema = [\"public\"]",
+                "trueup.toml:2: unknown key \"schema\" in [database] | did you mean \"schemas\"?",
+            ),
+            ("[databse]", "trueup.toml:1: unknown key \"databse\" | did you mean \"database\"?"),
+            ("[gate]\nx = 1", "trueup.toml:1: unknown key \"gate\""),
+            (
+                "[environments.prod]\nprotect = true",
+                "trueup.toml:2: unknown key \"protect\" in [environments.prod] | did you mean \"protected\"?",
+            ),
+            (
+                "\n[compile]\nserver_version = \"16\"",
+                "trueup.toml:3: compile.server_version: expected a major version such as 16, found \"16\"",
+            ),
+            (
+                "[compile]\nserver_version = 1.5",
+                "trueup.toml:2: compile.server_version: expected a major version such as 16, found a float",
+            ),
+            ("[compile]\nserver_version = -1", "found an integer"),
+            (
+                "[database]\nlock_timeout = \"5 parsecs\"",
+                "trueup.toml:2: database.lock_timeout: expected a duration such as",
+            ),
+            ("[database]\nconnect_timeout = \"0s\"", "expected a duration above zero"),
+            (
+                "[database]\nschemas = \"public\"",
+                "trueup.toml:2: database.schemas: expected a list of strings, found a string",
+            ),
+            (
+                "[database]\nschemas = [\n\"a\",\n1]",
+                "trueup.toml:4: database.schemas: expected a list of strings, found an integer",
+            ),
+            (
+                "[check]\nfail_on = \"drfit\"",
+                "trueup.toml:2: check.fail_on: expected one or a list of error, warning",
+            ),
+            (
+                "[check]\nseverity = { \"index.missing\" = \"loud\" }",
+                "trueup.toml:2: check.severity.index.missing: expected \"error\", \"warning\" or \"info\"",
+            ),
+            ("database = 3", "trueup.toml:1: database: expected a table, found an integer"),
+            (
+                "[environments]\nproduction = true",
+                "trueup.toml:2: environments.production: expected a table, found a boolean",
+            ),
+            ("[database\n", "trueup.toml:1: "),
+            ("[database]\nschemas = [\"a\"", "trueup.toml:2: "),
+            ("[project]\nname = \"a\"\nname = \"b\"", "trueup.toml:3: "),
+        ] {
+            let said = refused(text);
+            assert!(said.contains(wanted), "{text}\n{said}");
+        }
+    }
+
+    #[test]
+    fn f53_a_url_in_place_of_a_variables_name_is_not_quoted() {
+        let said = refused("[database]\nurl_env = \"postgres://app:canary@db/x\"");
+        assert!(
+            said.contains("trueup.toml:2: database.url_env: this is a URL;") && !said.contains("canary"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn f46_what_is_no_text_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("trueup.toml");
+        std::fs::write(&path, b"[project]\nname = \"\xff\"").unwrap();
+        let said = ProjectFile::read(&path).unwrap_err().what;
+        assert!(said.ends_with("trueup.toml:2: is not UTF-8"), "{said}");
+        std::fs::write(&path, vec![b'#'; (MAX_BYTES + 1) as usize]).unwrap();
+        let said = ProjectFile::read(&path).unwrap_err().what;
+        assert!(said.contains("larger than 1 MiB"), "{said}");
+        std::fs::write(&path, "\u{feff}[project]\nname = \"x\"").unwrap();
+        assert_eq!(ProjectFile::read(&path).unwrap().name.as_deref(), Some("x"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn f46_no_text_breaks_the_reader(text in "[\\[\\]a-z_.=\"{}, \n0-9]{0,80}") {
+            let _ = ProjectFile::parse("trueup.toml", &text);
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The project directory, `trueup.toml`, and the one value that flags, environment and file become.
+
+mod directory;
+mod duration;
+mod file;
+mod pattern;
+mod section;
+mod settings;
+mod surroundings;
+
+pub use directory::{LOCK_FILE, Project, SETTINGS_FILE};
+pub use file::{
+    CheckSettings, CompileSettings, DatabaseSettings, Environment, ProjectFile, Severity, SeverityOverride,
+};
+pub use pattern::{Patterns, matches};
+pub use settings::{NamedEnvironment, Output, Scratch, Settings};
+pub use surroundings::Surroundings;

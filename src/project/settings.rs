@@ -1,0 +1,412 @@
+//! Flags, environment and `trueup.toml`, made into one value at the door. Nothing deeper reads any of them.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::directory::{self, Project, SETTINGS_FILE};
+use super::file::{CheckSettings, DatabaseSettings, Environment, ProjectFile};
+use super::pattern::{Patterns, matches};
+use super::section::nearest;
+use super::surroundings::Surroundings;
+use crate::cli::{Cli, Color, Command, Format, ScratchArgs, Secret, Shared};
+use crate::db::{PasswordSources, Target};
+use crate::error::{Exit, Failure};
+
+/// Everything that a command goes by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The project directory.
+    pub project: Project,
+    /// `[database]`, with the environment's overrides; `ignore` holds `--ignore` too.
+    pub database: DatabaseSettings,
+    /// `[check]`, with `--fail-on` in place of `fail_on`.
+    pub check: CheckSettings,
+    /// `--only`; empty: everything.
+    pub only: Patterns,
+    /// `compile --check`.
+    pub compile_check: bool,
+    /// The throwaway server.
+    pub scratch: Scratch,
+    /// `[compile] assume_extensions`
+    pub assume_extensions: Vec<String>,
+    /// `--env`, as `trueup.toml` describes it.
+    pub environment: Option<NamedEnvironment>,
+    /// How to print.
+    pub output: Output,
+    /// ULID of this run.
+    pub run: String,
+    /// The command's name.
+    pub command: &'static str,
+    url: Url,
+    passwords: PasswordSources,
+}
+
+/// Where the throwaway server comes from, as plain values.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scratch {
+    /// A given server instead of a throwaway one.
+    pub url: Option<Secret>,
+    /// The directory of the PostgreSQL binaries.
+    pub bin_dir: Option<PathBuf>,
+    /// `[compile] server_version`: the major that it must have.
+    pub major: Option<u32>,
+}
+
+/// An environment and its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedEnvironment {
+    /// `production`
+    pub name: String,
+    /// What `trueup.toml` says of it.
+    pub settings: Environment,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Output {
+    /// `--format`
+    pub format: Format,
+    /// `--output`, absolute: takes the report in `format`; standard output then is for people.
+    pub file: Option<PathBuf>,
+    /// Whether human output on standard output is coloured.
+    pub color: bool,
+    /// Whether standard output is a terminal, whose width tables fit.
+    pub terminal: bool,
+    /// Whether standard error is a terminal: progress may be shown.
+    pub progress: bool,
+    /// `-q`
+    pub quiet: bool,
+    /// `-v`
+    pub verbose: bool,
+}
+
+/// The connection URL and where it came from.
+#[derive(Debug, Clone)]
+struct Url {
+    value: Option<Secret>,
+    /// `--database-url`, or the variable's name.
+    source: String,
+    /// The variable is set, but no text.
+    not_utf8: bool,
+}
+
+impl Settings {
+    /// Resolves everything; `run` is the ULID of this run.
+    ///
+    /// # Errors
+    /// Exit 2: no project, a malformed `trueup.toml`, an unknown environment.
+    pub fn resolve(cli: &Cli, surroundings: &Surroundings, run: String) -> Result<Self, Failure> {
+        let shared = &cli.shared;
+        // The demo brings its own project.
+        let (dir, file) = if matches!(cli.command, Command::Demo(_)) {
+            (surroundings.cwd.clone(), ProjectFile::default())
+        } else {
+            let asked =
+                shared.project.as_deref().or_else(|| surroundings.variable("TRUEUP_PROJECT").map(Path::new));
+            let dir = directory::find(asked, &surroundings.cwd)?;
+            let path = dir.join(SETTINGS_FILE);
+            let exists = path.symlink_metadata().is_ok();
+            let file = if exists { ProjectFile::read(&path)? } else { ProjectFile::default() };
+            (dir, file)
+        };
+        let ProjectFile { name, mut database, compile, migrations_dir, mut check, mut environments } = file;
+        let environment = match shared.environment.clone().or_else(|| surroundings.lossy("TRUEUP_ENV")) {
+            Some(name) if !matches!(cli.command, Command::Demo(_)) => {
+                let settings = environments.remove(&name).ok_or_else(|| {
+                    unknown_environment(&name, environments.keys().map(String::as_str).collect())
+                })?;
+                Some(NamedEnvironment { name, settings })
+            }
+            _ => None,
+        };
+        if let Some(url_env) = environment.as_ref().and_then(|found| found.settings.url_env.clone()) {
+            database.url_env = url_env;
+        }
+        let (mut only, mut compile_check) = (Patterns::default(), false);
+        match &cli.command {
+            Command::Check(args) => {
+                let ignore = database.ignore.iter().map(str::to_owned).chain(args.ignore.iter().cloned());
+                database.ignore = Patterns::new(ignore.collect::<Vec<_>>());
+                only = Patterns::new(args.only.iter().cloned());
+                if !args.fail_on.is_empty() {
+                    check.fail_on.clone_from(&args.fail_on);
+                }
+            }
+            Command::Compile(args) => compile_check = args.check,
+            Command::Demo(_) => {}
+        }
+        Ok(Self {
+            project: Project::new(dir, name, &migrations_dir),
+            scratch: scratch(scratch_args(&cli.command), compile.server_version, surroundings),
+            assume_extensions: compile.assume_extensions,
+            url: Url::find(shared, &database.url_env, surroundings),
+            passwords: passwords(surroundings),
+            output: output(shared, surroundings),
+            run,
+            command: cli.command.name(),
+            database,
+            check,
+            only,
+            compile_check,
+            environment,
+        })
+    }
+
+    /// The database that was asked for.
+    ///
+    /// # Errors
+    /// Exit 2: none was given, or its URL is malformed. Exit 4: it is not the one that the environment expects.
+    pub fn target(&self) -> Result<Target, Failure> {
+        let Some(url) = &self.url.value else { return Err(self.url.missing()) };
+        let from =
+            |failure: Failure| Failure { what: format!("{}: {}", self.url.source, failure.what), ..failure };
+        let mut target = Target::parse(url.reveal()).map_err(from)?;
+        target.set_timeout(self.database.connect_timeout);
+        target.find_password(&self.passwords);
+        if let Some(environment) = &self.environment {
+            environment.expect(&target, &self.url.source)?;
+            if environment.settings.protected {
+                target.require_encryption(&environment.name)?;
+            }
+        }
+        Ok(target)
+    }
+
+    /// Where the connection URL came from: `--database-url`, or the variable's name.
+    pub fn url_source(&self) -> &str {
+        &self.url.source
+    }
+
+    /// The value of `application_name`.
+    pub fn application(&self) -> String {
+        format!("trueup/{} {}", env!("CARGO_PKG_VERSION"), self.command)
+    }
+}
+
+impl Url {
+    fn find(shared: &Shared, url_env: &str, surroundings: &Surroundings) -> Self {
+        match &shared.database_url {
+            Some(url) => {
+                Self { value: Some(url.clone()), source: "--database-url".to_owned(), not_utf8: false }
+            }
+            None => Self {
+                value: surroundings.text(url_env).map(Secret::new),
+                source: url_env.to_owned(),
+                not_utf8: surroundings.variable(url_env).is_some_and(|value| value.to_str().is_none()),
+            },
+        }
+    }
+
+    fn missing(&self) -> Failure {
+        let what = match self.not_utf8 {
+            true => format!("the variable {} is not UTF-8", self.source),
+            false => format!("no database was given: the variable {} is not set", self.source),
+        };
+        Failure::usage(what).next(format!(
+            "set {}=postgres://ROLE@HOST:PORT/DATABASE, or give --database-url URL",
+            self.source
+        ))
+    }
+}
+
+impl NamedEnvironment {
+    /// Compares the URL with what `trueup.toml` expects of this environment.
+    fn expect(&self, target: &Target, source: &str) -> Result<(), Failure> {
+        let expected = [
+            ("host", self.settings.expect_host.as_deref(), target.host()),
+            ("database", self.settings.expect_database.as_deref(), target.database()),
+        ];
+        for (what, pattern, found) in expected {
+            let Some(pattern) = pattern.filter(|pattern| !matches(pattern, found)) else { continue };
+            return Err(Failure::new(
+                Exit::Refused,
+                format!(
+                    "{source} names the {what} {found:?}, but environment {:?} expects {pattern:?}",
+                    self.name
+                ),
+            )
+            .next(format!(
+                "check {source} and --env, or [environments.{}] expect in trueup.toml",
+                self.name
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn scratch_args(command: &Command) -> &ScratchArgs {
+    match command {
+        Command::Check(args) => &args.scratch,
+        Command::Compile(args) => &args.scratch,
+        Command::Demo(args) => &args.scratch,
+    }
+}
+
+fn scratch(args: &ScratchArgs, major: Option<u32>, surroundings: &Surroundings) -> Scratch {
+    let bin_dir = args.pg_bin.as_deref().or_else(|| surroundings.variable("TRUEUP_PG_BIN").map(Path::new));
+    Scratch {
+        url: args.scratch_url.clone().or_else(|| surroundings.lossy("TRUEUP_SCRATCH_URL").map(Secret::new)),
+        bin_dir: bin_dir.map(|dir| surroundings.cwd.join(dir)),
+        major,
+    }
+}
+
+fn unknown_environment(name: &str, known: Vec<&str>) -> Failure {
+    let failure = Failure::usage(format!("trueup.toml has no environment {name:?}"));
+    match nearest(name, known.iter().copied()) {
+        Some(nearest) => failure.next(format!("did you mean --env {nearest}?")),
+        None if known.is_empty() => {
+            failure.next(format!("add a section [environments.{name}] to trueup.toml"))
+        }
+        None => failure.next(format!("known: {}", known.join(", "))),
+    }
+}
+
+fn passwords(surroundings: &Surroundings) -> PasswordSources {
+    let home = surroundings.variable("HOME").map(|home| Path::new(home).join(".pgpass"));
+    PasswordSources {
+        password: surroundings.text("PGPASSWORD").map(str::to_owned),
+        file: surroundings.variable("PGPASSFILE").map(PathBuf::from).or(home),
+    }
+}
+
+/// `NO_COLOR` (no-color.org) and `CLICOLOR_FORCE` (bixense.com/clicolors) decide where `--color` does not.
+fn output(shared: &Shared, surroundings: &Surroundings) -> Output {
+    let color = match shared.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            let dumb = surroundings.variable("TERM") == Some(OsStr::new("dumb"));
+            if surroundings.variable("NO_COLOR").is_some() {
+                false
+            } else if surroundings.variable("CLICOLOR_FORCE").is_some_and(|value| value != "0") {
+                true
+            } else {
+                surroundings.stdout_is_terminal && !dumb
+            }
+        }
+    };
+    Output {
+        format: shared.format,
+        file: shared.output.as_deref().map(|file| surroundings.cwd.join(file)),
+        color,
+        terminal: surroundings.stdout_is_terminal,
+        progress: surroundings.stderr_is_terminal && !shared.quiet,
+        quiet: shared.quiet,
+        verbose: shared.verbose,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::FailOn;
+
+    const TOML: &str = r#"
+        [database]
+        ignore = ["audit.*"]
+        [check]
+        fail_on = "error"
+        [environments.production]
+        url_env = "PRODUCTION_URL"
+        expect = { host = "*.example.com", database = "platform" }
+        protected = true
+    "#;
+
+    fn settings(args: &[&str], variables: &[(&'static str, &'static str)]) -> Result<Settings, Failure> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(SETTINGS_FILE), TOML).unwrap();
+        let cli = Cli::try_parse_from([&["trueup"], args].concat()).unwrap();
+        Settings::resolve(&cli, &Surroundings::new(variables.iter().copied(), dir.path()), "01J".into())
+    }
+
+    #[test]
+    fn there_is_no_default_database() {
+        let failure = settings(&["check"], &[("PGHOST", "elsewhere")]).unwrap().target().unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.what.contains("DATABASE_URL is not set"), "{failure}");
+        let failure = settings(&["check", "--env", "production"], &[("DATABASE_URL", "postgres://a@b/c")])
+            .unwrap()
+            .target()
+            .unwrap_err();
+        assert!(failure.what.contains("PRODUCTION_URL is not set"), "{failure}");
+    }
+
+    #[test]
+    fn the_flag_wins_over_the_variable() {
+        let variables = [("DATABASE_URL", "postgres://a@b/c")];
+        let found = settings(&["check"], &variables).unwrap();
+        assert_eq!((found.target().unwrap().host(), found.url_source()), ("b", "DATABASE_URL"));
+        let found = settings(&["check", "--database-url", "postgres://a@x/c"], &variables).unwrap();
+        assert_eq!((found.target().unwrap().host(), found.url_source()), ("x", "--database-url"));
+    }
+
+    #[test]
+    fn an_environment_expects_its_own_database() {
+        let with =
+            |url| settings(&["check", "--env", "production", "--database-url", url], &[]).unwrap().target();
+        assert!(with("postgres://a@db.example.com/platform").is_ok());
+        for (url, what) in [
+            ("postgres://a@localhost/platform", "the host \"localhost\""),
+            ("postgres://a@db.example.com/staging", "the database \"staging\""),
+            ("postgres://a@db.example.com/platform?sslmode=disable", "without TLS"),
+        ] {
+            let failure = with(url).unwrap_err();
+            assert_eq!(failure.exit, Exit::Refused);
+            assert!(failure.what.contains(what), "{failure}");
+        }
+    }
+
+    #[test]
+    fn variables_stand_in_for_flags_and_empty_ones_are_unset() {
+        let variables = [
+            ("TRUEUP_ENV", "production"),
+            ("TRUEUP_SCRATCH_URL", "postgres://a@b/c"),
+            ("TRUEUP_PG_BIN", "bin"),
+            ("TRUEUP_PROJECT", ""),
+        ];
+        let found = settings(&["check"], &variables).unwrap();
+        assert_eq!(found.environment.as_ref().unwrap().name, "production");
+        assert_eq!(found.scratch.url, Some(Secret::new("postgres://a@b/c")));
+        assert_eq!(found.scratch.bin_dir, Some(found.project.dir.join("bin")));
+        let variables = variables.map(|(name, _)| (name, ""));
+        let found = settings(&["check"], &variables).unwrap();
+        assert_eq!((found.environment, found.scratch), (None, Scratch::default()));
+        assert!(settings(&["check"], &[("TRUEUP_PROJECT", "nowhere")]).unwrap_err().what.contains("nowhere"));
+    }
+
+    #[test]
+    fn an_unknown_environment_names_the_nearest() {
+        let failure = settings(&["check", "--env", "producton"], &[]).unwrap_err();
+        assert_eq!(failure.next, "did you mean --env production?");
+    }
+
+    #[test]
+    fn flags_add_to_patterns_and_replace_fail_on() {
+        let found = settings(&["check", "--ignore", "tmp.*", "--fail-on", "drift"], &[]).unwrap();
+        assert_eq!(found.database.ignore.iter().collect::<Vec<_>>(), ["audit.*", "tmp.*"]);
+        assert_eq!(found.check.fail_on, [FailOn::Drift]);
+        assert_eq!(settings(&["check"], &[]).unwrap().check.fail_on, [FailOn::Error]);
+    }
+
+    #[test]
+    fn colours_follow_flag_then_environment_then_terminal() {
+        let color = |args: &[&str], variables: &[(&'static str, &'static str)]| {
+            settings(args, variables).unwrap().output.color
+        };
+        assert!(!color(&["check"], &[]));
+        assert!(color(&["check"], &[("CLICOLOR_FORCE", "1")]));
+        assert!(!color(&["check"], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+        assert!(color(&["check", "--color", "always"], &[("NO_COLOR", "1")]));
+        assert!(!color(&["check", "--color", "never"], &[("CLICOLOR_FORCE", "1")]));
+    }
+
+    #[test]
+    fn f53_settings_print_no_password() {
+        let variables = [("DATABASE_URL", "postgres://a:canary@b/c"), ("PGPASSWORD", "canary")];
+        let found = settings(&["check", "--scratch-url", "postgres://a:canary@b/c"], &variables).unwrap();
+        assert!(!format!("{found:?} {:?}", found.target().unwrap()).contains("canary"));
+    }
+}
