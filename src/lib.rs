@@ -14,6 +14,7 @@ pub mod error;
 pub mod migrations;
 pub mod model;
 pub mod project;
+pub mod report;
 pub mod scratch;
 pub mod sql;
 pub mod survey;

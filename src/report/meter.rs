@@ -1,0 +1,37 @@
+//! How far a long piece of work is, on standard error at a terminal and nowhere else.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::escape::escape;
+
+/// A line that is drawn over, and gone when this is dropped.
+#[derive(Debug)]
+pub struct Meter(ProgressBar);
+
+impl Meter {
+    /// `shown` says whether there is a terminal to draw on.
+    pub fn new(shown: bool) -> Self {
+        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{pos}/{len} {msg}") {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// So many of so many done; `what` is in work.
+    pub fn set(&self, what: &str, done: usize, total: usize) {
+        if self.0.is_hidden() {
+            return;
+        }
+        self.0.set_length(total as u64);
+        self.0.set_message(escape(what).into_owned());
+        self.0.set_position(done as u64);
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,46 @@
+//! Colour and width of human output.
+
+/// How human output looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Whether to colour.
+    pub color: bool,
+    /// Columns of the terminal; a fixed number where there is none, so that a file looks the same everywhere.
+    pub width: u16,
+    /// `-q`: the verdict alone.
+    pub quiet: bool,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self { color: false, width: 120, quiet: false }
+    }
+}
+
+impl Style {
+    pub(super) fn bold(self, text: &str) -> String {
+        self.wrap("1", text)
+    }
+
+    pub(super) fn red(self, text: &str) -> String {
+        self.wrap("31", text)
+    }
+
+    pub(super) fn green(self, text: &str) -> String {
+        self.wrap("32", text)
+    }
+
+    pub(super) fn yellow(self, text: &str) -> String {
+        self.wrap("33", text)
+    }
+
+    fn wrap(self, code: &str, text: &str) -> String {
+        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// The columns of the terminal that standard output is.
+pub fn terminal_width() -> u16 {
+    let (_, columns) = console::Term::stdout().size();
+    columns.max(60)
+}
