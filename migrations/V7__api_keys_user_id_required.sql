@@ -1,0 +1,4 @@
+-- trueup: contract
+-- Code that makes keys without a user fails from here on. Keys that belong to nobody are repaired before.
+
+ALTER TABLE api_keys ALTER COLUMN user_id SET NOT NULL;
