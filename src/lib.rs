@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod cli;
+pub mod commands;
 pub mod db;
 pub mod ddl;
 pub mod diagnosis;

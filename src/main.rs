@@ -1,3 +1,85 @@
 //! Parse, run, exit code: nothing else.
 
-fn main() {}
+use std::ffi::OsString;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use trueup::commands;
+use trueup::error::Exit;
+use trueup::project::Surroundings;
+
+/// What the panic hook has to say; `main` says it.
+static PANIC: Mutex<Option<String>> = Mutex::new(None);
+
+fn main() -> ExitCode {
+    let surroundings = Surroundings::capture();
+    forget_libpq_variables(&surroundings);
+    panic::set_hook(Box::new(|info| {
+        if let Ok(mut said) = PANIC.lock() {
+            said.get_or_insert_with(|| describe_panic(info));
+        }
+    }));
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let exit = panic::catch_unwind(AssertUnwindSafe(|| run(args.clone(), &surroundings)));
+    let exit = exit.unwrap_or_else(|_| {
+        let said = PANIC.lock().ok().and_then(|mut said| said.take());
+        commands::broke(&args, &said.unwrap_or_else(|| "trueup broke".to_owned()))
+    });
+    // What was found was said to nobody: that must not look as if there had been nothing to say.
+    let unheard = exit == Exit::Clean && STDOUT_WAS_CLOSED.load(Ordering::Relaxed);
+    ExitCode::from(if unheard { Exit::CannotTell } else { exit }.code())
+}
+
+fn run(args: Vec<OsString>, surroundings: &Surroundings) -> Exit {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime can be had");
+    let exit = runtime.block_on(commands::run(args, surroundings));
+    // A name that is still being resolved must not hold the process up.
+    runtime.shutdown_background();
+    exit
+}
+
+/// Where it broke. A message that was put together at run time may hold data of a database, or a password: it is
+/// withheld.
+fn describe_panic(info: &PanicHookInfo<'_>) -> String {
+    let place =
+        info.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
+    let message = info.payload().downcast_ref::<&'static str>().copied();
+    format!("trueup {} broke{place}: {}", env!("CARGO_PKG_VERSION"), message.unwrap_or("(message withheld)"))
+}
+
+/// Takes every `PG*` variable out of the environment: sqlx would let some of them (`PGOPTIONS`, `PGSSLROOTCERT`, ...)
+/// change a connection and has no other way to be told not to, and children have no use for `PGPASSWORD`. What may
+/// supply a password is in `surroundings` already.
+#[allow(unsafe_code)]
+fn forget_libpq_variables(surroundings: &Surroundings) {
+    for name in surroundings.libpq_variables() {
+        // SAFETY: no other thread exists yet: this runs first thing in `main`, before the runtime is built.
+        unsafe { std::env::remove_var(name) };
+    }
+}
+
+/// Whether standard output was closed (`>&-`) when the process started.
+static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Rust's runtime opens `/dev/null` in place of a closed standard output before `main`, and every write then succeeds.
+/// The dynamic loader runs this one before the runtime (System V ABI, "Initialization and Termination Functions").
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+// SAFETY: an entry of this section is a function without arguments that is called once, on the only thread; this one
+// only makes system calls that need nothing of Rust's runtime.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static LOOK_AT_STDOUT: extern "C" fn() = look_at_stdout;
+
+#[cfg(target_os = "linux")]
+extern "C" fn look_at_stdout() {
+    use std::path::Path;
+
+    // Without /proc nothing is known, and nothing is claimed.
+    let closed =
+        Path::new("/proc/self/fd").is_dir() && Path::new("/proc/self/fd/1").symlink_metadata().is_err();
+    STDOUT_WAS_CLOSED.store(closed, Ordering::Relaxed);
+}

@@ -1,0 +1,35 @@
+//! `trueup check`: every difference between the live database and the declared model. It writes nothing at all.
+
+use anyhow::Result;
+
+use super::deliver::deliver;
+use super::{comparison, declared};
+use crate::error::Exit;
+use crate::project::Settings;
+
+/// Runs the command.
+///
+/// # Errors
+/// With the exit codes of the contract: 2, 3, 4, 75.
+pub(super) async fn run(settings: &Settings) -> Result<Exit> {
+    let target = settings.target()?;
+    let mut reading = declared::read(settings);
+    // A database that cannot be had is said before a model is compiled for it.
+    let session = target.connect(&settings.application()).await?;
+    let (survey, declared) = match reading.options().await {
+        // The rest of the lock file is read while the server answers.
+        Some(options) => {
+            let survey = comparison::look(settings, session, &options).await?;
+            (survey, reading.finish(settings).await?)
+        }
+        None => {
+            let declared = reading.finish(settings).await?;
+            (comparison::look(settings, session, &declared.lock.head.options).await?, declared)
+        }
+    };
+    let document = comparison::judge(settings, &target, &declared, &survey)?;
+    // The process ends here: freeing two catalogs piece by piece would take as long as comparing them.
+    std::mem::forget((survey, declared));
+    deliver(&settings.output, |format, style| document.render(format, style))?;
+    Ok(document.exit)
+}

@@ -1,0 +1,247 @@
+//! One look at a live database, compared with the declared model and told as a document. It writes nothing at all.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::declared::Declared;
+use crate::catalog::reader::ReadOptions;
+use crate::catalog::{Kind, ObjectId};
+use crate::cli::FailOn;
+use crate::db::{Session, Target};
+use crate::diagnosis::{self, Basis, CauseKind, Diagnosis, Facts, Finding, Severity};
+use crate::error::{Exit, Failure};
+use crate::migrations::checksum;
+use crate::migrations::history::Applied;
+use crate::project::{self, Settings};
+use crate::report::{Coverage, Document, FORMAT, History, MigrationName, Summary};
+use crate::sql::identifier;
+use crate::survey::{self, Request, Survey};
+
+/// `statement_timeout` of the reading transaction where the project sets none: enough for 100,000 tables.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+/// `lock_timeout` of the reading transaction: views and defaults are printed under ACCESS SHARE locks.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Looks at the database and compares it with what is declared.
+///
+/// # Errors
+/// As [`look`] and [`judge`].
+pub(super) async fn compare(
+    settings: &Settings,
+    target: &Target,
+    session: Session,
+    declared: &Declared,
+) -> Result<Document> {
+    let survey = look(settings, session, &declared.lock.head.options).await?;
+    judge(settings, target, declared, &survey)
+}
+
+/// Compares what was found with what is declared.
+///
+/// # Errors
+/// Exit 2 when `[check] severity` names a code that there is not.
+pub(super) fn judge(
+    settings: &Settings,
+    target: &Target,
+    declared: &Declared,
+    survey: &Survey,
+) -> Result<Document> {
+    let severities = severities(settings)?;
+    let document = document(settings, target, declared, survey, &severities);
+    let exit = exit(settings, &document);
+    Ok(document.ending(exit))
+}
+
+/// `[check] severity`, its codes known to exist.
+fn severities(settings: &Settings) -> Result<BTreeMap<String, Severity>, Failure> {
+    let known = if settings.check.severity.is_empty() { Vec::new() } else { diagnosis::codes() };
+    let overrides = settings.check.severity.iter().map(|(code, wanted)| {
+        if known.contains(code) {
+            return Ok((code.clone(), (&wanted.severity).into()));
+        }
+        let likeness = |other: &&String| (strsim::jaro_winkler(code, other) * 1000.0) as u32;
+        let nearest = known.iter().max_by_key(likeness).map(|nearest| format!("did you mean {nearest:?}?"));
+        let file = settings.project.settings_path.display();
+        Err(Failure::usage(format!(
+            "{file}:{}: [check] severity: no finding has the code {code:?}",
+            wanted.line
+        ))
+        .next(nearest.unwrap_or_default()))
+    });
+    overrides.collect()
+}
+
+/// Looks at the database.
+///
+/// # Errors
+/// Exit 3 or 75, see [`survey::survey`].
+pub(super) async fn look(settings: &Settings, mut session: Session, options: &ReadOptions) -> Result<Survey> {
+    let request = Request {
+        options: options.clone(),
+        search_path: settings.database.search_path.clone(),
+        set_role: settings.database.set_role.clone(),
+        statement_timeout: settings.database.statement_timeout.unwrap_or(STATEMENT_TIMEOUT),
+        lock_timeout: settings.database.lock_timeout.unwrap_or(LOCK_TIMEOUT),
+    };
+    let survey = survey::survey(&mut session, &request).await;
+    session.close().await;
+    survey
+}
+
+/// Everything that is known, judged.
+fn document(
+    settings: &Settings,
+    target: &Target,
+    declared: &Declared,
+    survey: &Survey,
+    severities: &BTreeMap<String, Severity>,
+) -> Document {
+    let Declared { lock, migrations, notes } = declared;
+    let recorded: HashMap<i64, u64> = survey.history.iter().flatten().filter_map(recorded_checksum).collect();
+    let unchanged = migrations.iter().filter(|migration| {
+        recorded.get(&migration.version).is_some_and(|recorded| checksum::accepts(migration, *recorded))
+    });
+    let unchanged = unchanged.map(|migration| migration.version).collect();
+    let in_scope = |id: &ObjectId| in_scope(settings, id);
+    let Diagnosis { findings, standing } = diagnosis::diagnose(&Facts {
+        database: &survey.identity.database,
+        server: survey.version,
+        live: &survey.catalog,
+        history: survey.history.as_deref(),
+        others: &survey.others,
+        lock,
+        unchanged: &unchanged,
+        in_scope: &in_scope,
+        ignored: &|id| named(&settings.database.ignore, id),
+        history_hidden: !survey.invisible.is_empty(),
+        malformed_history: survey.malformed_history.as_deref(),
+        severities,
+    });
+
+    let known = standing.basis == Basis::History && survey.history.is_some();
+    let pending = standing.skipped.iter().chain(&standing.pending).map(|index| {
+        let migration = &lock.migrations[*index];
+        MigrationName { version: migration.version.to_string(), name: migration.name.clone() }
+    });
+    let rows = survey.history.as_deref().unwrap_or_default();
+    let history = History {
+        table: survey.history_table.clone(),
+        applied: rows.len(),
+        current: rows.iter().map(|row| row.version).max().map(|version| version.to_string()),
+        pending: if known || rows.is_empty() { pending.collect() } else { Vec::new() },
+        others: survey.others.clone(),
+    };
+    let identity = survey.identity.clone();
+    // What the model has of such kinds is not compared either.
+    let mut unmodeled = survey.catalog.unmodeled.clone();
+    unmodeled.extend(lock.model.unmodeled.iter().cloned());
+    unmodeled.sort();
+    unmodeled.dedup();
+    let mut notes = notes.clone();
+    let ignored: Vec<&str> = settings.database.ignore.iter().collect();
+    if !ignored.is_empty() {
+        notes.push(format!("left out on purpose: {}", ignored.join(", ")));
+    }
+    if settings.output.verbose {
+        notes.push(format!("the connection's URL is from {}", settings.url_source()));
+        notes.extend(target.notes().iter().cloned());
+    }
+    Document {
+        format: FORMAT,
+        trueup: env!("CARGO_PKG_VERSION"),
+        command: settings.command,
+        run: settings.run.clone(),
+        outcome: "",
+        exit_code: 0,
+        exit: Exit::Clean,
+        target: crate::report::Target {
+            host: target.host().to_owned(),
+            port: target.port(),
+            database: identity.database,
+            role: identity.role,
+            server_version: identity.server_version,
+            system_identifier: identity.system_identifier,
+            environment: settings.environment.as_ref().map(|environment| environment.name.clone()),
+            project: settings.project.name.clone(),
+        },
+        history,
+        coverage: Coverage {
+            complete: survey.invisible.is_empty() && unmodeled.is_empty(),
+            unmodeled,
+            invisible: survey.invisible.clone(),
+        },
+        summary: Summary::of(&findings),
+        compared: survey.catalog.objects.iter().filter(|object| in_scope(&object.id)).count(),
+        findings,
+        notes,
+    }
+}
+
+fn recorded_checksum(row: &Applied) -> Option<(i64, u64)> {
+    Some((row.version, row.checksum?))
+}
+
+/// Whether one of the patterns names the object, or the relation or schema that it stands in. Names may be written
+/// with SQL's quotes or without.
+fn named(patterns: &project::Patterns, id: &ObjectId) -> bool {
+    if patterns.is_empty() {
+        return false;
+    }
+    let parts = [id.schema.as_ref(), id.relation.as_ref(), Some(&id.name)];
+    let raw: Vec<&str> = parts.into_iter().flatten().map(|part| part.as_str()).collect();
+    (1..=raw.len()).any(|length| {
+        let quoted: Vec<_> = raw[..length].iter().map(|part| identifier(part)).collect();
+        patterns.matches(&raw[..length].join(".")) || patterns.matches(&quoted.join("."))
+    }) || patterns.matches(&id.to_string())
+}
+
+/// Whether `[database]`, `--ignore` and `--only` leave an object in.
+fn in_scope(settings: &Settings, id: &ObjectId) -> bool {
+    let database = &settings.database;
+    let schema = if id.kind == Kind::Schema { Some(&id.name) } else { id.schema.as_ref() };
+    let schema_in = database.schemas.is_empty()
+        || schema.is_none_or(|schema| database.schemas.iter().any(|wanted| wanted.as_str() == schema));
+    schema_in && !named(&database.ignore, id) && (settings.only.is_empty() || named(&settings.only, id))
+}
+
+/// The exit code: an incomplete view is never called clean.
+fn exit(settings: &Settings, document: &Document) -> Exit {
+    if !document.coverage.invisible.is_empty() {
+        return Exit::CannotTell;
+    }
+    let fails = |finding: &Finding| match settings.check.fail_on.as_slice() {
+        [] => finding.severity >= Severity::Warning,
+        wanted => wanted.iter().any(|wanted| fails_on(*wanted, finding)),
+    };
+    if document.findings.iter().any(fails) { Exit::Findings } else { Exit::Clean }
+}
+
+fn fails_on(wanted: FailOn, finding: &Finding) -> bool {
+    let cause = |kind| {
+        let own = finding.attributes.iter().filter_map(|attribute| attribute.cause.as_ref());
+        own.chain([&finding.cause]).any(|cause| cause.kind == kind)
+    };
+    match wanted {
+        FailOn::Error => finding.severity >= Severity::Error,
+        FailOn::Warning => finding.severity >= Severity::Warning,
+        FailOn::Pending => cause(CauseKind::Pending),
+        FailOn::Drift => cause(CauseKind::Drift),
+        FailOn::Unmigrated => cause(CauseKind::Unmigrated),
+        FailOn::Ahead => cause(CauseKind::Ahead),
+        FailOn::Edited => cause(CauseKind::Edited),
+        FailOn::Unfinished => cause(CauseKind::Unfinished),
+        FailOn::Unknown => cause(CauseKind::Unknown),
+    }
+}
+
+impl From<&project::Severity> for Severity {
+    fn from(severity: &project::Severity) -> Self {
+        match severity {
+            project::Severity::Info => Self::Info,
+            project::Severity::Warning => Self::Warning,
+            project::Severity::Error => Self::Error,
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What the project declares, for a command that reads a database: `trueup.lock` where it is right, else compiled
+//! in memory.
+
+use anyhow::Result;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::catalog::reader::ReadOptions;
+use crate::error::{Exit, Failure};
+use crate::migrations::Migration;
+use crate::model::{self, CompileSettings, Head, Lock, LockFile, Sources};
+use crate::project::Settings;
+use crate::report::Meter;
+use crate::scratch::{Scratch, ScratchOptions};
+
+/// The compiled model, and the migrations' files.
+#[derive(Debug)]
+pub(super) struct Declared {
+    /// The compiled model.
+    pub(super) lock: Lock,
+    /// The files.
+    pub(super) migrations: Vec<Migration>,
+    /// What is worth saying about where it came from.
+    pub(super) notes: Vec<String>,
+}
+
+/// The project's files while they are read, on a thread of their own: a big lock file takes as long as connecting and
+/// being answered by a server.
+pub(super) struct Reading {
+    options: oneshot::Receiver<ReadOptions>,
+    files: JoinHandle<Result<Files>>,
+}
+
+/// What the thread found.
+enum Files {
+    Fresh(Declared),
+    Stale { sources: Sources, reasons: Vec<String> },
+}
+
+/// Begins to read the project's files.
+pub(super) fn read(settings: &Settings) -> Reading {
+    let (tell, options) = oneshot::channel();
+    let settings = settings.clone();
+    Reading { options, files: tokio::task::spawn_blocking(move || files(&settings, tell)) }
+}
+
+fn files(settings: &Settings, tell: oneshot::Sender<ReadOptions>) -> Result<Files> {
+    let project = &settings.project;
+    let sources = Sources::read(&project.dir, &project.migrations_dir)?;
+    let file = LockFile::open(&project.lock_path)?;
+    let reasons = stale(settings, file.as_ref().map(LockFile::head), &sources);
+    match file {
+        Some(file) if reasons.is_empty() => {
+            // Nobody listens when the command has failed meanwhile.
+            let _ = tell.send(file.head().options.clone());
+            let Sources { migrations, schema } = sources;
+            drop(schema);
+            Ok(Files::Fresh(Declared { lock: file.read()?, migrations, notes: Vec::new() }))
+        }
+        _ => Ok(Files::Stale { sources, reasons }),
+    }
+}
+
+impl Reading {
+    /// What a reading of the database must take in; `None` when the lock does not say it.
+    pub(super) async fn options(&mut self) -> Option<ReadOptions> {
+        (&mut self.options).await.ok()
+    }
+
+    /// What the project declares: from the lock, or compiled in memory when that is missing or stale.
+    ///
+    /// # Errors
+    /// Exit 2 when the project's files are wrong, 3 when `trueup.lock` is missing or stale and no scratch server can
+    /// be had.
+    pub(super) async fn finish(self, settings: &Settings) -> Result<Declared> {
+        let (sources, reasons) = match self.files.await?? {
+            Files::Fresh(declared) => return Ok(declared),
+            Files::Stale { sources, reasons } => (sources, reasons),
+        };
+        let why = reasons.join("; ");
+        let lock = compile(settings, &sources).await.map_err(|error| unavailable(error, &why))?;
+        let notes = vec![format!("{why}: the model was compiled in memory; `trueup compile` writes it down")];
+        Ok(Declared { lock, migrations: sources.migrations, notes })
+    }
+}
+
+/// Why the lock is out of date; empty when it is not. One that does not exist is.
+pub(super) fn stale(settings: &Settings, head: Option<&Head>, sources: &Sources) -> Vec<String> {
+    let project = &settings.project;
+    let file = project.display(&project.lock_path);
+    let reasons = match head {
+        Some(head) => head.stale(&sources.inputs(&project.dir), &compile_settings(settings)),
+        None => return vec![format!("{file} is missing")],
+    };
+    reasons.into_iter().map(|reason| format!("{file} is stale: {reason}")).collect()
+}
+
+/// Compiles in memory, on a scratch server of its own.
+///
+/// # Errors
+/// Exit 2: the project's SQL. Exit 3: no scratch server can be had.
+pub(super) async fn compile(settings: &Settings, sources: &Sources) -> Result<Lock> {
+    let mut scratch = Scratch::start(&scratch_options(settings)).await?;
+    let lock = compile_on(settings, sources, &mut scratch).await;
+    let stopped = scratch.stop().await;
+    let lock = lock?;
+    stopped?;
+    Ok(lock)
+}
+
+/// Compiles in memory, with progress at a terminal.
+///
+/// # Errors
+/// As [`model::compile`].
+pub(super) async fn compile_on(
+    settings: &Settings,
+    sources: &Sources,
+    scratch: &mut Scratch,
+) -> Result<Lock> {
+    let meter = Meter::new(settings.output.progress);
+    let mut show = |progress: model::Progress<'_>| match progress {
+        model::Progress::Schema { done, total } => meter.set("loading schema/", done, total),
+        model::Progress::Migrations { done, total, path } => meter.set(path, done, total),
+    };
+    model::compile(&settings.project.dir, sources, &compile_settings(settings), scratch, &mut show).await
+}
+
+/// No scratch server: what the command was about comes first.
+fn unavailable(error: anyhow::Error, why: &str) -> anyhow::Error {
+    match error.downcast::<Failure>() {
+        Ok(failure) if failure.exit == Exit::CannotTell => {
+            let what = format!("{why}, and it cannot be compiled here: {}", failure.what);
+            let next = format!(
+                "commit the trueup.lock that `trueup compile` writes where PostgreSQL is installed\n{}",
+                failure.next
+            );
+            Failure { what, next, ..failure }.into()
+        }
+        Ok(failure) => failure.into(),
+        Err(error) => error,
+    }
+}
+
+/// What the lock file depends on beside the files.
+fn compile_settings(settings: &Settings) -> CompileSettings {
+    let mut assume_extensions = settings.assume_extensions.clone();
+    assume_extensions.sort();
+    assume_extensions.dedup();
+    CompileSettings {
+        search_path: settings.database.search_path.clone(),
+        assume_extensions,
+        server_major: settings.scratch.major,
+    }
+}
+
+/// Where the scratch server comes from.
+pub(super) fn scratch_options(settings: &Settings) -> ScratchOptions {
+    ScratchOptions {
+        url: settings.scratch.url.as_ref().map(|url| url.reveal().to_owned()),
+        bin_dir: settings.scratch.bin_dir.clone(),
+        major: settings.scratch.major,
+    }
+}

@@ -1,0 +1,41 @@
+//! Where a report goes: in `--format` to standard output, or there for people and in `--format` into `--output`.
+
+use crate::cli;
+use crate::error::Failure;
+use crate::project::Output;
+use crate::report::{self, Format, Style};
+
+/// Delivers a report that `render` writes in any format.
+///
+/// # Errors
+/// Exit 3 when it could not be written to the last byte: what was found was then said to nobody.
+pub(super) fn deliver(output: &Output, render: impl Fn(Format, Style) -> String) -> Result<(), Failure> {
+    let width = if output.terminal { report::terminal_width() } else { Style::default().width };
+    let style = Style { color: output.color, width, quiet: output.quiet };
+    let format = match output.format {
+        cli::Format::Human => Format::Human,
+        cli::Format::Json => Format::Json,
+        cli::Format::Markdown => Format::Markdown,
+    };
+    let shown = match &output.file {
+        None => format,
+        Some(file) => {
+            std::fs::write(file, render(format, Style::default()))
+                .map_err(|error| unsaid(&format!("the report {}", file.display()), &error))?;
+            Format::Human
+        }
+    };
+    say(&render(shown, style))
+}
+
+/// Writes to standard output.
+///
+/// # Errors
+/// As [`deliver`].
+pub(super) fn say(text: &str) -> Result<(), Failure> {
+    report::out(text).map_err(|error| unsaid("standard output", &error))
+}
+
+fn unsaid(what: &str, error: &std::io::Error) -> Failure {
+    Failure::cannot_tell(format!("{what} could not be written: {error}"))
+}

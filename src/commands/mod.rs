@@ -1,0 +1,146 @@
+//! The commands, and the door to them: arguments in, exit code out.
+
+mod check;
+mod comparison;
+mod compile;
+mod declared;
+mod deliver;
+mod demo;
+mod interrupt;
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use crate::cli::{Cli, Command, Format, Redactor};
+use crate::error::Exit;
+use crate::project::{Settings, Surroundings};
+use crate::report::{self, FailureReport};
+
+/// Runs the command that the arguments name. Everything is said when this returns.
+pub async fn run(args: Vec<OsString>, surroundings: &Surroundings) -> Exit {
+    let run = ulid::Ulid::generate().to_string();
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => return refuse_arguments(&args, &run, &error, surroundings),
+    };
+    let outcome = match Settings::resolve(&cli, surroundings, run.clone()) {
+        Ok(settings) => interrupt::unless_interrupted(dispatch(&cli.command, &settings)).await,
+        Err(failure) => Err(failure.into()),
+    };
+    match outcome {
+        Ok(exit) => exit,
+        Err(error) => {
+            let document = match (&cli.shared.output, cli.shared.format) {
+                (_, Format::Human | Format::Markdown) => Document::None,
+                (Some(file), Format::Json) => Document::File(surroundings.cwd.join(file)),
+                (None, Format::Json) => Document::Stdout,
+            };
+            tell(&FailureReport::new(Some(cli.command.name()), &run, &error), document)
+        }
+    }
+}
+
+async fn dispatch(command: &Command, settings: &Settings) -> anyhow::Result<Exit> {
+    match command {
+        Command::Check(_) => check::run(settings).await,
+        Command::Compile(_) => compile::run(settings).await,
+        Command::Demo(_) => demo::run(settings).await,
+    }
+}
+
+/// Says that trueup itself broke, after a panic.
+pub fn broke(args: &[OsString], what: &str) -> Exit {
+    let report = FailureReport {
+        command: command_among(args).map(str::to_owned),
+        run: ulid::Ulid::generate().to_string(),
+        exit: Exit::Internal,
+        message: what.to_owned(),
+        next: "this is a fault of trueup: please report it, with this message".to_owned(),
+    };
+    tell(&report, if asks_for_json(args) { Document::Stdout } else { Document::None })
+}
+
+/// Where the JSON document about a failure goes.
+enum Document {
+    None,
+    Stdout,
+    File(std::path::PathBuf),
+}
+
+/// Standard error always has the words; the document goes where a report would have gone.
+fn tell(report: &FailureReport, document: Document) -> Exit {
+    report::err(&report::failure_text(report));
+    let written = match document {
+        Document::None => Ok(()),
+        Document::Stdout => report::out(&report::failure_document(report)),
+        Document::File(path) => std::fs::write(path, report::failure_document(report)),
+    };
+    if let Err(error) = written {
+        report::err(&format!("error: the JSON document could not be written: {error}\n"));
+    }
+    report.exit
+}
+
+/// Help and version, or what is wrong with the arguments: without the passwords that clap would quote.
+fn refuse_arguments(args: &[OsString], run: &str, error: &clap::Error, surroundings: &Surroundings) -> Exit {
+    let rendered = error.render();
+    let wants_colour = |terminal: bool| terminal && surroundings.variable("NO_COLOR").is_none();
+    let later = (error.kind() == ErrorKind::InvalidSubcommand).then(|| not_yet(args)).flatten();
+    let text = |terminal: bool| {
+        if let Some(later) = &later {
+            return later.clone();
+        }
+        let text = if wants_colour(terminal) { rendered.ansi().to_string() } else { rendered.to_string() };
+        Redactor::new(args).redact(&text)
+    };
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            match report::out(&text(surroundings.stdout_is_terminal)) {
+                Ok(()) => Exit::Clean,
+                Err(_) => Exit::CannotTell,
+            }
+        }
+        _ => {
+            report::err(&text(surroundings.stderr_is_terminal));
+            if asks_for_json(args) {
+                let message = text(false);
+                let report = FailureReport {
+                    command: command_among(args).map(str::to_owned),
+                    run: run.to_owned(),
+                    exit: Exit::Usage,
+                    message: message.trim().trim_start_matches("error: ").to_owned(),
+                    next: "trueup --help".to_owned(),
+                };
+                // Standard error has said it already; there is no better code than this one.
+                let _ = report::out(&report::failure_document(&report));
+            }
+            Exit::Usage
+        }
+    }
+}
+
+/// Commands that remedies name and that come with later versions.
+const LATER: [&str; 3] = ["upgrade", "generate", "adopt"];
+
+/// What to say to somebody who follows a remedy further than this version goes.
+fn not_yet(args: &[OsString]) -> Option<String> {
+    let asked = args.iter().skip(1).filter_map(|arg| arg.to_str()).find(|arg| LATER.contains(arg))?;
+    Some(format!(
+        "error: `trueup {asked}` comes with a later version; {} has check, compile and demo\n\
+         next: until then apply pending migrations with refinery, and take the SQL from `trueup check --format json`\n",
+        env!("CARGO_PKG_VERSION")
+    ))
+}
+
+/// Whether the arguments, which need not be well-formed, ask for JSON.
+fn asks_for_json(args: &[OsString]) -> bool {
+    args.iter().any(|arg| arg == "--format=json")
+        || args.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
+}
+
+fn command_among(args: &[OsString]) -> Option<&str> {
+    const NAMES: [&str; 3] = ["check", "compile", "demo"];
+    args.iter().skip(1).filter_map(|arg| arg.to_str()).find(|arg| NAMES.contains(arg))
+}
