@@ -1,0 +1,290 @@
+//! What the tests that need a server share: one throwaway server per test process, one database per test.
+//!
+//! The server is never stopped by hand: it is a static, and its watchdog removes it when the process ends, also by
+//! a panic or a kill. `TRUEUP_TEST_MAJOR` chooses the major.
+#![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(clippy::disallowed_methods, reason = "tests are told by variables, and may wait")]
+
+pub(crate) mod pgbouncer;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, mpsc};
+
+use trueup::db::{ServerVersion, Session, Target};
+use trueup::scratch::{Scratch, ScratchDatabase, ScratchOptions};
+
+/// One row of an answer, in the server's text format.
+pub(crate) type Row = Vec<Option<String>>;
+
+/// A server that lives as long as the test process. It belongs to a thread of its own, so that tests with and
+/// without a runtime can ask it for databases.
+pub(crate) struct TestServer {
+    pub(crate) version: ServerVersion,
+    /// Where `psql`, `pg_dump` and the rest are.
+    pub(crate) bin_dir: PathBuf,
+    requests: Mutex<mpsc::Sender<Request>>,
+}
+
+enum Request {
+    Create(mpsc::Sender<(ScratchDatabase, String)>),
+    Drop(ScratchDatabase),
+}
+
+impl TestServer {
+    fn start(major: Option<u32>) -> Arc<Self> {
+        let (requests, inbox) = mpsc::channel();
+        let (started, answer) = mpsc::channel();
+        std::thread::spawn(move || serve(major, &inbox, &started));
+        let (version, bin_dir) = answer.recv().expect("a scratch server");
+        Arc::new(Self { version, bin_dir, requests: Mutex::new(requests) })
+    }
+
+    /// A fresh, empty database.
+    pub(crate) fn database(self: &Arc<Self>) -> TestDatabase {
+        let (reply, answer) = mpsc::channel();
+        self.request(Request::Create(reply));
+        let (database, url) = answer.recv().expect("a database");
+        TestDatabase { server: Arc::clone(self), database: Some(database), url }
+    }
+
+    /// One of PostgreSQL's own programs (`psql`, `pg_dump`, ...), of this server's version.
+    pub(crate) fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.bin_dir.join(name));
+        clean(&mut command);
+        command
+    }
+
+    fn request(&self, request: Request) {
+        let requests = self.requests.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        requests.send(request).expect("the server's thread");
+    }
+}
+
+fn serve(
+    major: Option<u32>,
+    inbox: &mpsc::Receiver<Request>,
+    started: &mpsc::Sender<(ServerVersion, PathBuf)>,
+) {
+    let runtime = runtime();
+    let options =
+        ScratchOptions { bin_dir: std::env::var_os("TRUEUP_PG_BIN").map(Into::into), major, url: None };
+    let mut scratch = match runtime.block_on(Scratch::start(&options)) {
+        Ok(scratch) => scratch,
+        Err(why) => panic!("{why:#}"),
+    };
+    let bin_dir = scratch.bin_dir().expect("a local server").to_owned();
+    started.send((scratch.version(), bin_dir)).expect("a test waits for it");
+    for request in inbox {
+        match request {
+            Request::Create(reply) => {
+                let database = runtime.block_on(scratch.create_database()).expect("a database");
+                let url = scratch.url(&database);
+                reply.send((database, url)).expect("a test waits for it");
+            }
+            Request::Drop(database) => runtime.block_on(scratch.drop_database(database)).expect("dropped"),
+        }
+    }
+}
+
+/// The server of this test process: of the major that `TRUEUP_TEST_MAJOR` names, else of the one that is installed.
+pub(crate) fn server() -> Arc<TestServer> {
+    let major = std::env::var("TRUEUP_TEST_MAJOR").ok().map(|text| text.parse().expect("a major"));
+    server_of(major)
+}
+
+/// A server of one test, which no other test disturbs; removed when the last of its databases is dropped.
+pub(crate) fn own_server() -> Arc<TestServer> {
+    TestServer::start(None)
+}
+
+/// The server of this test process of a certain major.
+pub(crate) fn server_of(major: Option<u32>) -> Arc<TestServer> {
+    static SERVERS: LazyLock<Mutex<HashMap<Option<u32>, Arc<TestServer>>>> = LazyLock::new(Mutex::default);
+    // When a start fails, every test says why, not only the first.
+    let mut servers = SERVERS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    Arc::clone(servers.entry(major).or_insert_with(|| TestServer::start(major)))
+}
+
+/// A fresh, empty database on [`server`].
+pub(crate) fn database() -> TestDatabase {
+    server().database()
+}
+
+/// A fresh database on a server of that major.
+pub(crate) fn database_on(major: u32) -> TestDatabase {
+    server_of(Some(major)).database()
+}
+
+/// A database of one test, dropped at its end with whoever is still connected.
+pub(crate) struct TestDatabase {
+    pub(crate) server: Arc<TestServer>,
+    database: Option<ScratchDatabase>,
+    url: String,
+}
+
+impl TestDatabase {
+    pub(crate) fn name(&self) -> &str {
+        self.database.as_ref().expect("not dropped yet").name()
+    }
+
+    /// Its URL as the server's superuser.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its URL as another role; the server trusts everybody who reaches its socket.
+    pub(crate) fn url_as(&self, role: &str) -> String {
+        let mut url = url::Url::parse(&self.url).expect("a URL");
+        url.set_username(role).expect("a role");
+        url.into()
+    }
+
+    /// The directory of the server's socket, whose port is 5432.
+    pub(crate) fn socket_dir(&self) -> PathBuf {
+        let url = url::Url::parse(&self.url).expect("a URL");
+        url.query_pairs()
+            .find(|(key, _)| key == "host")
+            .map(|(_, dir)| dir.into_owned().into())
+            .expect("a socket")
+    }
+
+    /// A session of the test's own runtime.
+    pub(crate) async fn connect(&self) -> Session {
+        Target::parse(&self.url).expect("a URL").connect("test").await.expect("a session")
+    }
+
+    /// Runs SQL of any number of statements, in one implicit transaction as the simple protocol has it.
+    #[track_caller]
+    pub(crate) fn exec(&self, sql: &str) {
+        self.query(sql);
+    }
+
+    /// Runs SQL and returns the rows of all its statements.
+    #[track_caller]
+    pub(crate) fn query(&self, sql: &str) -> Vec<Row> {
+        match self.try_query(sql) {
+            Ok(rows) => rows,
+            Err(why) => panic!("{why:#}\n{sql}"),
+        }
+    }
+
+    /// The one value of the one row that a query returns.
+    #[track_caller]
+    pub(crate) fn value(&self, sql: &str) -> String {
+        let mut rows = self.query(sql);
+        assert_eq!(rows.len(), 1, "one row: {sql}");
+        rows.remove(0).remove(0).expect("not NULL")
+    }
+
+    /// As [`Self::query`], for SQL that may fail.
+    pub(crate) fn try_query(&self, sql: &str) -> anyhow::Result<Vec<Row>> {
+        try_query_at(&self.url, sql)
+    }
+
+    /// Feeds a script to `psql`, for what only it understands (`\restrict`, `COPY ... FROM stdin`).
+    #[track_caller]
+    pub(crate) fn psql(&self, script: &str) -> String {
+        let file = scratch_file(script);
+        let output = self
+            .server
+            .program("psql")
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url, "-f"])
+            .arg(&file)
+            .output()
+            .expect("psql");
+        let _ = std::fs::remove_file(&file);
+        assert!(output.status.success(), "{}\n{script}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+}
+
+/// Runs SQL at a URL and returns the rows of all its statements.
+pub(crate) fn try_query_at(url: &str, sql: &str) -> anyhow::Result<Vec<Row>> {
+    let work = async {
+        let mut session = Target::parse(url)?.connect("test").await?;
+        let mut rows = Vec::new();
+        session
+            .message(sql.to_owned(), |_, row| {
+                rows.push((0..row.len()).map(|column| row.text(column).map(str::to_owned)).collect());
+                Ok(())
+            })
+            .await?;
+        session.close().await;
+        Ok(rows)
+    };
+    // A thread of its own: the test may be running inside a runtime.
+    std::thread::scope(|scope| scope.spawn(|| runtime().block_on(work)).join().expect("no panic"))
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        if let Some(database) = self.database.take() {
+            self.server.request(Request::Drop(database));
+        }
+    }
+}
+
+/// The real binary, with an environment in which nothing of the caller's redirects it: no `PG*`, no `DATABASE_URL`,
+/// no `TRUEUP_*` but those that say where PostgreSQL is, and a home directory of its own.
+pub(crate) fn trueup<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trueup"));
+    clean(&mut command);
+    command.args(args);
+    command
+}
+
+/// The JSON document that a command printed.
+#[track_caller]
+pub(crate) fn json(output: &Output) -> serde_json::Value {
+    match serde_json::from_slice(&output.stdout) {
+        Ok(document) => document,
+        Err(why) => panic!(
+            "no JSON document ({why}), {}\nstdout: {}\nstderr: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        ),
+    }
+}
+
+/// Takes the caller's environment from a command, as [`trueup`] says.
+pub(crate) fn clean(command: &mut Command) {
+    static HOME: OnceLock<PathBuf> = OnceLock::new();
+    let home = HOME.get_or_init(|| {
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("home");
+        std::fs::create_dir_all(&home).expect("a home directory");
+        home
+    });
+    command.env_clear().env("HOME", home).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
+    for name in ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "TRUEUP_PG_BIN"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    // The cache of binaries lies in the real home.
+    if let Some(cache) = cache() {
+        command.env("TRUEUP_CACHE", cache);
+    }
+}
+
+/// Where `scripts/` puts what it downloads, for an ordinary user.
+fn cache() -> Option<PathBuf> {
+    std::env::var_os("TRUEUP_CACHE")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("XDG_CACHE_HOME")?).join("trueup")))
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/trueup")))
+}
+
+fn scratch_file(text: &str) -> PathBuf {
+    static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{number}.sql", std::process::id()));
+    std::fs::write(&path, text).expect("a file");
+    path
+}
+
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
