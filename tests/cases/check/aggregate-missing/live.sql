@@ -1,0 +1,2 @@
+-- The aggregate is missing.
+DROP AGGREGATE total(integer);

@@ -1,0 +1,1 @@
+-- No finding: everything is applied, and it is what the model says.

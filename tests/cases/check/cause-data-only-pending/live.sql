@@ -1,0 +1,1 @@
+-- No difference in the catalog; that V2 is pending is told.

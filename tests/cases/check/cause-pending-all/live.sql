@@ -1,0 +1,1 @@
+-- History exists and is empty: everything is pending; said too that the database is empty.

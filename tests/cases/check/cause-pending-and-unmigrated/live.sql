@@ -1,0 +1,1 @@
+-- V2 is pending and does not lead to the model either: both are said.

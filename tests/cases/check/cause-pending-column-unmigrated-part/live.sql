@@ -1,0 +1,1 @@
+-- V2 adds the column, but nullable and without the index that the model has: said too.

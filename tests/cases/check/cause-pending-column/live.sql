@@ -1,0 +1,1 @@
+-- The column is missing because V2 is pending; the remedy is to upgrade.

@@ -1,0 +1,3 @@
+-- trueup: contract
+ALTER TABLE users DROP COLUMN legacy;
+DROP TABLE legacy;

@@ -1,0 +1,1 @@
+-- Two unexpected objects, both pending: V2 drops them.

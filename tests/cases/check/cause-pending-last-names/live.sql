@@ -1,0 +1,1 @@
+-- Pending: V3 is named, the last migration that sets the type.

@@ -1,0 +1,1 @@
+-- One finding: V2 renames the column, known by its object id; the index follows.

@@ -1,0 +1,1 @@
+-- One finding: V2 renames the table.

@@ -1,0 +1,1 @@
+-- One finding: V2 makes the table; what V3 adds to it is told with it or not at all.

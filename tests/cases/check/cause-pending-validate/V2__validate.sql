@@ -1,0 +1,1 @@
+ALTER TABLE keys VALIDATE CONSTRAINT keys_user_id_fkey;

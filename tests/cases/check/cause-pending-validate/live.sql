@@ -1,0 +1,1 @@
+-- NOT VALID, because V2 is pending.

@@ -1,0 +1,1 @@
+-- The model says NOT NULL, no migration does.

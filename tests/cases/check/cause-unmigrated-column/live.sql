@@ -1,0 +1,1 @@
+-- The model has a column that no migration makes; the remedy is to generate one.

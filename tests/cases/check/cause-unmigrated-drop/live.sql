@@ -1,0 +1,1 @@
+-- A column was taken out of the model, and no migration drops it.

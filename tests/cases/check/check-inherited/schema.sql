@@ -1,0 +1,2 @@
+CREATE TABLE events (id bigint, n integer CONSTRAINT n_positive CHECK (n > 0));
+CREATE TABLE logins (user_id bigint) INHERITS (events);

@@ -1,0 +1,2 @@
+-- The comment differs.
+COMMENT ON COLLATION bytewise IS 'For keys.';

@@ -1,0 +1,2 @@
+CREATE COLLATION bytewise (provider = libc, locale = 'C');
+COMMENT ON COLLATION bytewise IS 'For codes.';

@@ -1,0 +1,2 @@
+-- The locale differs.
+CREATE COLLATION bytewise (provider = libc, locale = 'POSIX');

@@ -1,0 +1,2 @@
+-- The collation is missing.
+DROP COLLATION bytewise;

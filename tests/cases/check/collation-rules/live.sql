@@ -1,0 +1,2 @@
+-- The tailoring rules differ.
+CREATE COLLATION tailored (provider = icu, locale = 'und');

@@ -1,0 +1,2 @@
+-- A collation that nobody declared.
+CREATE COLLATION bytewise (provider = libc, locale = 'C');

@@ -1,0 +1,2 @@
+-- The collation differs.
+ALTER TABLE users ALTER COLUMN code TYPE text COLLATE "POSIX";

@@ -1,0 +1,2 @@
+-- The default differs.
+ALTER TABLE users ALTER COLUMN active SET DEFAULT false;

@@ -1,0 +1,2 @@
+-- The default is missing.
+ALTER TABLE users ALTER COLUMN created_at DROP DEFAULT;

@@ -1,0 +1,2 @@
+-- The generated column is stored, and not computed when it is read.
+CREATE TABLE users (id bigint PRIMARY KEY, email text, domain text GENERATED ALWAYS AS (split_part(email, '@', 2)) STORED);

@@ -1,0 +1,2 @@
+-- The column is missing.
+ALTER TABLE users DROP COLUMN username;

@@ -1,0 +1,2 @@
+-- The column accepts NULL.
+ALTER TABLE users ALTER COLUMN email DROP NOT NULL;

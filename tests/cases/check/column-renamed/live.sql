@@ -1,0 +1,2 @@
+-- One likely rename.
+ALTER TABLE users RENAME COLUMN username TO user_name;

@@ -1,0 +1,2 @@
+-- The statistics target differs.
+ALTER TABLE files ALTER COLUMN kind SET STATISTICS -1;

@@ -1,0 +1,5 @@
+CREATE SCHEMA a;
+CREATE SCHEMA b;
+CREATE TYPE a.mood AS ENUM ('x');
+CREATE TYPE b.mood AS ENUM ('x');
+CREATE TABLE t (m a.mood);

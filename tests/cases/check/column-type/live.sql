@@ -1,0 +1,2 @@
+-- The type differs.
+ALTER TABLE users ALTER COLUMN age TYPE text;

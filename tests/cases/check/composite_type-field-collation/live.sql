@@ -1,0 +1,2 @@
+-- The field's collation differs.
+CREATE TYPE address AS (street text);

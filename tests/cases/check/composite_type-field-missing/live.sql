@@ -1,0 +1,2 @@
+-- A field is missing.
+ALTER TYPE address DROP ATTRIBUTE city;

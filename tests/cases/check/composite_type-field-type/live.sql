@@ -1,0 +1,2 @@
+-- A field has another type.
+ALTER TYPE address ALTER ATTRIBUTE zip TYPE integer;

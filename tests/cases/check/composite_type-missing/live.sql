@@ -1,0 +1,2 @@
+-- The composite type is missing.
+DROP TYPE address;

@@ -1,0 +1,2 @@
+CREATE SCHEMA app;
+CREATE TABLE users (id bigint PRIMARY KEY);

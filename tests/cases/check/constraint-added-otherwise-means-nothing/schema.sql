@@ -1,0 +1,4 @@
+CREATE TABLE users (id bigint PRIMARY KEY);
+CREATE TABLE keys (
+    id bigint PRIMARY KEY, user_id bigint REFERENCES users, code text UNIQUE, n integer CHECK (n > 0)
+);

@@ -1,0 +1,1 @@
+CREATE TABLE t (n integer, CONSTRAINT a CHECK (n > 0), CONSTRAINT b CHECK (n < 9));

@@ -1,0 +1,2 @@
+-- The domain has lost its constraint.
+ALTER DOMAIN email DROP CONSTRAINT email_shape;

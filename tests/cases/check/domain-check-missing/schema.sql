@@ -1,0 +1,1 @@
+CREATE DOMAIN email AS text CONSTRAINT email_shape CHECK (VALUE LIKE '%@%');

@@ -1,0 +1,2 @@
+-- The comment differs.
+COMMENT ON DOMAIN code IS 'Printed on the box.';

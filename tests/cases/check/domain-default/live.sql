@@ -1,0 +1,2 @@
+-- The domain's default differs.
+ALTER DOMAIN locale SET DEFAULT 'de';

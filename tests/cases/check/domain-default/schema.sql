@@ -1,0 +1,1 @@
+CREATE DOMAIN locale AS text DEFAULT 'en';

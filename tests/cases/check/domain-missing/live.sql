@@ -1,0 +1,2 @@
+-- The domain is missing.
+DROP DOMAIN email;

@@ -1,0 +1,2 @@
+-- The domain accepts NULL.
+ALTER DOMAIN email DROP NOT NULL;

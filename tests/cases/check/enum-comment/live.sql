@@ -1,0 +1,2 @@
+-- The comment is missing.
+COMMENT ON TYPE mood IS NULL;

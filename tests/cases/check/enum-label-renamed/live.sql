@@ -1,0 +1,2 @@
+-- A label was renamed.
+ALTER TYPE mood RENAME VALUE 'ok' TO 'o''k';

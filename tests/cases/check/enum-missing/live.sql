@@ -1,0 +1,2 @@
+-- The enum is missing.
+DROP TYPE mood;

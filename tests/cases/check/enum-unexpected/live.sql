@@ -1,0 +1,2 @@
+-- An enum that nobody declared.
+CREATE TYPE color AS ENUM ('red');

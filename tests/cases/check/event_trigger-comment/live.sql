@@ -1,0 +1,2 @@
+-- The comment is missing.
+COMMENT ON EVENT TRIGGER no_drop IS NULL;

@@ -1,0 +1,2 @@
+-- The event trigger is disabled.
+ALTER EVENT TRIGGER no_drop DISABLE;

@@ -1,0 +1,2 @@
+-- The event trigger is missing.
+DROP EVENT TRIGGER no_drop;

@@ -1,0 +1,2 @@
+-- The comment is missing.
+COMMENT ON CONSTRAINT no_overlap ON bookings IS NULL;

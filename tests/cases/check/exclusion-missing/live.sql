@@ -1,0 +1,2 @@
+-- The exclusion constraint is missing.
+ALTER TABLE bookings DROP CONSTRAINT no_overlap;

@@ -1,0 +1,2 @@
+-- The extension is missing; its types and functions are not findings.
+DROP EXTENSION hstore;

@@ -1,0 +1,2 @@
+-- The declared version is another one.
+ALTER EXTENSION hstore UPDATE TO '1.8';

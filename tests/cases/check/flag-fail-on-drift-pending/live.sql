@@ -1,0 +1,1 @@
+-- Exit 0: what is pending is told and does not fail.

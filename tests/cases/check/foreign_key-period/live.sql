@@ -1,0 +1,2 @@
+-- The temporal foreign key is missing.
+ALTER TABLE stays DROP CONSTRAINT stays_room;

@@ -1,0 +1,6 @@
+CREATE FUNCTION greet(who text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    -- The polite one.
+    RETURN 'Good morning, ' || who;
+END
+$$;

@@ -1,0 +1,3 @@
+CREATE FUNCTION greet(who text) RETURNS text LANGUAGE sql AS $$
+    SELECT 'Hi, ' || who
+$$;

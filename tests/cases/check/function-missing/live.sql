@@ -1,0 +1,2 @@
+-- The function is missing.
+DROP FUNCTION add;

@@ -1,0 +1,2 @@
+-- The parallel safety differs.
+ALTER FUNCTION one() PARALLEL RESTRICTED;

@@ -1,0 +1,2 @@
+-- One likely rename.
+ALTER FUNCTION full_name(integer) RENAME TO fullname;

@@ -1,0 +1,1 @@
+CREATE FUNCTION full_name(a integer) RETURNS integer LANGUAGE sql AS 'SELECT 1 + a';

@@ -1,0 +1,2 @@
+-- The estimate of rows differs.
+ALTER FUNCTION few() ROWS 1000;

@@ -1,0 +1,1 @@
+CREATE FUNCTION few() RETURNS SETOF integer LANGUAGE sql ROWS 10 AS 'SELECT generate_series(1, 10)';

@@ -1,0 +1,2 @@
+-- The function runs with its owner's rights.
+ALTER FUNCTION one() SECURITY DEFINER;

@@ -1,0 +1,2 @@
+-- The window function is missing.
+DROP FUNCTION nth;

@@ -1,0 +1,1 @@
+-- V1 was edited after it was applied, V2 is pending: two findings.

@@ -1,0 +1,1 @@
+-- No finding: a down script is no migration.

@@ -1,0 +1,1 @@
+-- No finding: applied with a byte order mark in front.

@@ -1,0 +1,2 @@
+-- The baseline.
+CREATE TABLE users (id bigint PRIMARY KEY);

@@ -1,0 +1,1 @@
+-- No finding: applied from a checkout with CRLF line ends.

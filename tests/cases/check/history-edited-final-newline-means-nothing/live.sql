@@ -1,0 +1,1 @@
+-- No finding: applied without the newline at the end.

@@ -1,0 +1,1 @@
+-- The file is not what was applied: edited, an error of its own.

@@ -1,0 +1,1 @@
+-- V2 was skipped: reported, and unknown for the column that it touches.

@@ -1,0 +1,1 @@
+-- No finding: versions are timestamps, the history's column is an int8.

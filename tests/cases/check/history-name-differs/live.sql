@@ -1,0 +1,1 @@
+-- The file was renamed after it was applied; the name counts in refinery's checksum: edited.

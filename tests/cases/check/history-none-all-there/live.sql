@@ -1,0 +1,1 @@
+-- No history, and the catalog is what all migrations build.

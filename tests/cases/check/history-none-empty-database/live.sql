@@ -1,0 +1,1 @@
+-- This database is empty: wrong database, or nothing applied yet.

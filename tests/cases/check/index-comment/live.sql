@@ -1,0 +1,2 @@
+-- The comment is missing.
+COMMENT ON INDEX users_email_idx IS NULL;

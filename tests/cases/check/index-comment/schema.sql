@@ -1,0 +1,3 @@
+CREATE TABLE users (id bigint PRIMARY KEY, email text);
+CREATE INDEX users_email_idx ON users (email);
+COMMENT ON INDEX users_email_idx IS 'For the login form.';

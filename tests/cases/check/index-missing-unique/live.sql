@@ -1,0 +1,2 @@
+-- A missing unique index lets duplicates in.
+DROP INDEX users_email_idx;

@@ -1,0 +1,2 @@
+-- A missing index is a warning.
+DROP INDEX users_email_idx;

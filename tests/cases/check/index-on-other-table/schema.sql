@@ -1,0 +1,3 @@
+CREATE TABLE users (id bigint PRIMARY KEY, email text);
+CREATE TABLE people (id bigint PRIMARY KEY, email text);
+CREATE INDEX email_idx ON users (email);

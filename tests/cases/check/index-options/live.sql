@@ -1,0 +1,2 @@
+-- The storage parameter differs.
+ALTER INDEX users_email_idx RESET (fillfactor);

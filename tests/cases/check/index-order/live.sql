@@ -1,0 +1,3 @@
+-- Direction and place of NULLs differ.
+DROP INDEX events_at_idx;
+CREATE INDEX events_at_idx ON events (at);

@@ -1,0 +1,2 @@
+-- One likely rename.
+ALTER INDEX users_email_idx RENAME TO ix_users_email;

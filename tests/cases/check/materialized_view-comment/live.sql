@@ -1,0 +1,2 @@
+-- The comment differs.
+COMMENT ON MATERIALIZED VIEW ids IS 'Refreshed hourly.';

@@ -1,0 +1,3 @@
+CREATE TABLE users (id bigint PRIMARY KEY);
+CREATE MATERIALIZED VIEW ids AS SELECT id FROM users;
+COMMENT ON MATERIALIZED VIEW ids IS 'Refreshed at night.';

@@ -1,0 +1,2 @@
+-- No finding: whether it was refreshed is data.
+REFRESH MATERIALIZED VIEW ids;

@@ -1,0 +1,2 @@
+-- The storage parameter differs.
+ALTER MATERIALIZED VIEW ids RESET (fillfactor);

@@ -1,0 +1,2 @@
+CREATE TABLE users (id bigint PRIMARY KEY);
+CREATE MATERIALIZED VIEW ids WITH (fillfactor = 80) AS SELECT id FROM users;

@@ -1,0 +1,4 @@
+﻿-- From an editor of Windows.
+CREATE TABLE users (
+    id bigint PRIMARY KEY
+);

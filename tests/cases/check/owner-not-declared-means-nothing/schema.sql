@@ -1,0 +1,2 @@
+CREATE TABLE users (id bigint PRIMARY KEY);
+CREATE FUNCTION one() RETURNS integer LANGUAGE sql AS 'SELECT 1';

@@ -1,0 +1,3 @@
+CREATE TABLE events (id bigint, region text, note text) PARTITION BY LIST (region);
+CREATE TABLE events_eu PARTITION OF events FOR VALUES IN ('eu');
+CREATE TABLE events_us PARTITION OF events FOR VALUES IN ('us');

@@ -1,0 +1,4 @@
+CREATE TABLE events (id bigint, region text) PARTITION BY LIST (region);
+CREATE TABLE events_eu PARTITION OF events FOR VALUES IN ('eu');
+CREATE TABLE events_us PARTITION OF events FOR VALUES IN ('us');
+CREATE INDEX events_id_idx ON events (id);

@@ -1,0 +1,2 @@
+-- One declared partition is missing: one finding.
+DROP TABLE events_us;

@@ -1,0 +1,2 @@
+-- A partition with its own partitions is missing: one finding.
+DROP TABLE events_eu;

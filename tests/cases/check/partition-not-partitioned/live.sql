@@ -1,0 +1,2 @@
+-- The table is an ordinary one.
+CREATE TABLE events (id bigint, region text);

@@ -1,0 +1,1 @@
+CREATE TABLE events (id bigint, region text) PARTITION BY LIST (region);

@@ -1,0 +1,2 @@
+-- One finding for the parent's trigger.
+DROP TRIGGER note ON events;

@@ -1,0 +1,2 @@
+-- The comment is missing.
+COMMENT ON POLICY own ON events IS NULL;

@@ -1,0 +1,2 @@
+-- The policy is missing.
+DROP POLICY own ON events;

@@ -1,0 +1,1 @@
+CREATE TABLE members (org bigint, usr bigint, PRIMARY KEY (org, usr));

@@ -1,0 +1,2 @@
+-- No finding: every major prints expressions alike.
+SELECT;

@@ -1,0 +1,10 @@
+CREATE SCHEMA app;
+CREATE TABLE app.users (id bigint PRIMARY KEY);
+CREATE VIEW app.names AS SELECT id FROM app.users;
+CREATE SEQUENCE app.numbers;
+GRANT ALL ON app.users TO pg_monitor WITH GRANT OPTION;
+GRANT ALL ON app.names TO PUBLIC;
+GRANT ALL ON app.numbers TO pg_monitor;
+GRANT ALL ON SCHEMA app TO pg_monitor;
+GRANT SELECT ON app.users TO pg_signal_backend;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT ALL ON TABLES TO pg_monitor;

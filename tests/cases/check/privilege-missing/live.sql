@@ -1,0 +1,2 @@
+-- A declared privilege is missing.
+REVOKE INSERT ON users FROM pg_monitor;

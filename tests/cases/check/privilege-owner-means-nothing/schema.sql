@@ -1,0 +1,2 @@
+CREATE TABLE users (id bigint PRIMARY KEY);
+GRANT SELECT ON users TO pg_monitor;

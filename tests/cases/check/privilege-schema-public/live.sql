@@ -1,0 +1,2 @@
+-- CREATE in the public schema is missing.
+REVOKE CREATE ON SCHEMA public FROM pg_monitor;

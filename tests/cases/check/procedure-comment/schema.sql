@@ -1,0 +1,2 @@
+CREATE PROCEDURE purge() LANGUAGE sql AS 'SELECT 1';
+COMMENT ON PROCEDURE purge() IS 'At night.';

@@ -1,0 +1,2 @@
+-- The procedure is missing.
+DROP PROCEDURE purge;

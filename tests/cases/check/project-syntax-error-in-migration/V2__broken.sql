@@ -1,0 +1,2 @@
+ALTER TABLE users
+    ADD COLUM username text;

@@ -1,0 +1,1 @@
+-- Exit 2: file, line and the nearest key.

@@ -1,0 +1,1 @@
+CREATE TYPE span AS RANGE (subtype = float8, multirange_type_name = spans);

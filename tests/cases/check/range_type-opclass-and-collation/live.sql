@@ -1,0 +1,2 @@
+-- Operator class and collation differ: one finding.
+CREATE TYPE words AS RANGE (subtype = text);

@@ -1,0 +1,2 @@
+-- The range is over another type.
+CREATE TYPE span AS RANGE (subtype = float4);

@@ -1,0 +1,2 @@
+-- The difference function is missing.
+CREATE TYPE span AS RANGE (subtype = float8);

@@ -1,0 +1,2 @@
+-- A range type that nobody declared.
+CREATE TYPE floatrange AS RANGE (subtype = float8);

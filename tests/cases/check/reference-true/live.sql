@@ -1,0 +1,1 @@
+-- No finding: what the migrations build is what schema/ declares.

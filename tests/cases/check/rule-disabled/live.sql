@@ -1,0 +1,2 @@
+-- The rule is disabled.
+ALTER TABLE events DISABLE RULE no_delete;

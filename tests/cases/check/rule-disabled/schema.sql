@@ -1,0 +1,2 @@
+CREATE TABLE events (id bigint PRIMARY KEY);
+CREATE RULE no_delete AS ON DELETE TO events DO INSTEAD NOTHING;

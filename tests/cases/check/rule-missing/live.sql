@@ -1,0 +1,2 @@
+-- The rule is missing.
+DROP RULE no_delete ON events;

@@ -1,0 +1,2 @@
+CREATE TABLE events (id bigint PRIMARY KEY);
+CREATE VIEW ids AS SELECT id FROM events;

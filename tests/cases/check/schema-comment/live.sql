@@ -1,0 +1,2 @@
+-- The schema's comment differs.
+COMMENT ON SCHEMA billing IS 'Invoices.';

@@ -1,0 +1,2 @@
+-- The comment is missing.
+COMMENT ON SEQUENCE invoice_numbers IS NULL;

@@ -1,0 +1,2 @@
+CREATE SEQUENCE invoice_numbers;
+CREATE TABLE users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text);

@@ -1,0 +1,2 @@
+-- The increment differs.
+ALTER SEQUENCE invoice_numbers INCREMENT 1;

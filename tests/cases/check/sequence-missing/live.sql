@@ -1,0 +1,2 @@
+-- The sequence is missing.
+DROP SEQUENCE invoice_numbers;

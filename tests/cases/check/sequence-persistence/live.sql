@@ -1,0 +1,2 @@
+-- The sequence is unlogged.
+ALTER SEQUENCE invoice_numbers SET UNLOGGED;

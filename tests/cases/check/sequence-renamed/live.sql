@@ -1,0 +1,2 @@
+-- One likely rename.
+ALTER SEQUENCE invoice_numbers RENAME TO invoice_nums;

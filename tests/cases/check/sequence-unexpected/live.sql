@@ -1,0 +1,2 @@
+-- A sequence that nobody declared.
+CREATE SEQUENCE invoice_numbers;

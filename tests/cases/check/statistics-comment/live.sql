@@ -1,0 +1,2 @@
+-- The comment is missing.
+COMMENT ON STATISTICS users_places IS NULL;

@@ -1,0 +1,2 @@
+-- The statistics object is missing.
+DROP STATISTICS users_places;

@@ -1,0 +1,2 @@
+-- The target differs.
+ALTER STATISTICS users_places SET STATISTICS -1;

@@ -1,0 +1,1 @@
+CREATE TABLE users (zip text, city text);

@@ -1,0 +1,2 @@
+-- The comment differs: a warning.
+COMMENT ON TABLE users IS 'People.';

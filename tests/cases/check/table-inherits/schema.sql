@@ -1,0 +1,2 @@
+CREATE TABLE events (id bigint, at timestamptz);
+CREATE TABLE logins (user_id bigint) INHERITS (events);

@@ -1,0 +1,2 @@
+-- Two findings; the foreign key between them is none.
+DROP TABLE keys, users;

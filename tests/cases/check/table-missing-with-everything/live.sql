@@ -1,0 +1,2 @@
+-- One finding, whatever hangs on the table.
+DROP TABLE users;

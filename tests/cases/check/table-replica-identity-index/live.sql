@@ -1,0 +1,2 @@
+-- The replica identity is another one.
+ALTER TABLE events REPLICA IDENTITY DEFAULT;

@@ -1,0 +1,2 @@
+-- The comment is missing.
+COMMENT ON TRIGGER t ON users IS NULL;

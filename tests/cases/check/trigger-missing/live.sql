@@ -1,0 +1,2 @@
+-- The trigger is missing.
+DROP TRIGGER users_touch ON users;

@@ -1,0 +1,2 @@
+-- The view's trigger is missing.
+DROP TRIGGER t ON people;

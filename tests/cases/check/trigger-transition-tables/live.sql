@@ -1,0 +1,3 @@
+-- The transition table has another name.
+DROP TRIGGER t ON users;
+CREATE TRIGGER t AFTER INSERT ON users REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION a();

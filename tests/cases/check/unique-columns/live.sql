@@ -1,0 +1,3 @@
+-- The constraint covers fewer columns.
+ALTER TABLE users DROP CONSTRAINT users_email_key;
+ALTER TABLE users ADD CONSTRAINT users_email_key UNIQUE (email);

@@ -1,0 +1,1 @@
+CREATE TABLE users (id bigint PRIMARY KEY, org bigint, email text, CONSTRAINT users_email_key UNIQUE (org, email));

@@ -1,0 +1,2 @@
+-- The comment differs.
+COMMENT ON CONSTRAINT users_email_key ON users IS 'One per address.';

@@ -1,0 +1,2 @@
+-- A base type is listed in coverage.
+CREATE TYPE shell;

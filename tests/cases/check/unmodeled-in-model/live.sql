@@ -1,0 +1,2 @@
+-- The model declares an operator: said in coverage that it is not compared.
+DROP OPERATOR === (integer, integer);

@@ -1,0 +1,2 @@
+-- Listed in coverage.
+CREATE PUBLICATION changes FOR TABLE users;

@@ -1,0 +1,2 @@
+-- The comment is missing.
+COMMENT ON VIEW people IS NULL;

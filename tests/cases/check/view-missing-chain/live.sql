@@ -1,0 +1,2 @@
+-- Both views are missing: the second is no part of the first.
+DROP VIEW a CASCADE;

@@ -1,0 +1,2 @@
+-- The view is missing.
+DROP VIEW active_users;

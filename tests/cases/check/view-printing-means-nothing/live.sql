@@ -1,0 +1,2 @@
+-- No finding: majors print views differently.
+SELECT;

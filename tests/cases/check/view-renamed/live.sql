@@ -1,0 +1,2 @@
+-- One likely rename.
+ALTER VIEW people RENAME TO persons;

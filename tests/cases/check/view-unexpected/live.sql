@@ -1,0 +1,2 @@
+-- A view that nobody declared.
+CREATE VIEW everybody AS SELECT id FROM users;
