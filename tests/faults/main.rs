@@ -1,0 +1,35 @@
+//! One test per fault that a reading command can meet, named by the fault's number, against a real server.
+//!
+//! What can be shown without a whole project is shown elsewhere under the same numbers: F09, F43 and F46 at the
+//! door (`tests/door.rs`), F34, F53, F54 and F55 on the way to a connection (`tests/connect`), F08 of local scratch
+//! servers (`tests/scratch.rs`).
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at their environment, wait, and may panic"
+)]
+
+#[path = "../connect/cluster.rs"]
+#[allow(dead_code, reason = "connecting uses all of it")]
+mod cluster;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod concurrent_ddl;
+mod files;
+mod limits;
+mod lock_file;
+mod names;
+mod output;
+mod pooler;
+mod proxy;
+mod rights;
+mod round_trips;
+mod secrets;
+mod settings;
+mod signals;
+mod site;
+mod standby;
+mod state;
+mod trojans;
+mod writes_nothing;

@@ -1,0 +1,188 @@
+//! Hostile names through a whole check. Quoting and escaping by themselves: `tests/quoting.rs`, `tests/door.rs`.
+
+use std::process::Output;
+
+use crate::site::{Project, expect, said};
+use crate::support::{self, TestDatabase};
+use trueup::sql::{identifier, literal};
+
+fn hostile() -> Vec<String> {
+    let long = format!("{}{}", "ä".repeat(31), "z");
+    assert_eq!(long.len(), 63);
+    [
+        "a\"b",
+        "x'y",
+        "\\",
+        "\\x'",
+        "semi;colon",
+        "--",
+        "/*",
+        "*/",
+        "$$",
+        "$body$",
+        "%",
+        "%s%n",
+        "*",
+        "?",
+        "[a-z]",
+        "{}",
+        "-rf",
+        ".",
+        "a.b",
+        "public.users",
+        "f(bigint)",
+        "(",
+        ",",
+        " ",
+        "tail ",
+        "a\nb",
+        "a\r\nb",
+        "\t",
+        "\u{1b}[2J\u{1b}[31mred",
+        "\u{1b}]0;title\u{7}",
+        "\u{7f}",
+        "\u{9b}5m",
+        "\u{202e}txet",
+        "\u{2066}x\u{2069}",
+        "\u{200b}",
+        "😀",
+        "Users",
+        "select",
+        "user",
+        "NULL",
+        "{{ 7 }}",
+        "`id`",
+        "|",
+        "&lt;",
+        "<b>",
+    ]
+    .map(str::to_owned)
+    .into_iter()
+    .chain([long])
+    .collect()
+}
+
+/// One schema for each name, with everything in it called the same.
+fn schema() -> String {
+    let mut sql = String::from(
+        "CREATE FUNCTION public.stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';\n",
+    );
+    for (number, name) in hostile().iter().enumerate() {
+        let (q, text) = (identifier(name), literal(name));
+        sql.push_str(&format!(
+            "CREATE SCHEMA {q};
+             CREATE TYPE public.{q} AS ENUM ({text}, 'other');
+             CREATE TABLE {q}.{q} (id int CONSTRAINT pk_{number} PRIMARY KEY, {q} public.{q} DEFAULT {text},
+                 n int CONSTRAINT {q} CHECK (n > 0));
+             CREATE TABLE public.t{number} ({q} text, other text);
+             CREATE INDEX {q} ON public.t{number} ({q}, lower({q}));
+             CREATE FUNCTION {q}.{q}({q} text) RETURNS text LANGUAGE sql AS {body};
+             CREATE TRIGGER {q} BEFORE INSERT ON {q}.{q} FOR EACH ROW EXECUTE FUNCTION public.stamp();
+             CREATE POLICY {q} ON {q}.{q} USING (n = 1);
+             CREATE VIEW {q}.v AS SELECT {q} FROM {q}.{q};
+             COMMENT ON TABLE {q}.{q} IS {text};
+             COMMENT ON COLUMN {q}.{q}.{q} IS {text};\n",
+            body = literal(&format!("SELECT {text}::text")),
+        ));
+    }
+    sql
+}
+
+/// What somebody did to all of them.
+fn damage() -> String {
+    let mut sql = String::new();
+    for (number, name) in hostile().iter().enumerate() {
+        let q = identifier(name);
+        sql.push_str(&match number % 4 {
+            0 => format!("DROP SCHEMA {q} CASCADE; DROP INDEX public.{q};"),
+            1 => format!(
+                "DROP TRIGGER {q} ON {q}.{q}; DROP POLICY {q} ON {q}.{q}; ALTER TABLE {q}.{q} DROP CONSTRAINT {q};
+                 COMMENT ON TABLE {q}.{q} IS NULL; COMMENT ON COLUMN {q}.{q}.{q} IS 'other';"
+            ),
+            2 => format!("DROP FUNCTION {q}.{q}(text); DROP VIEW {q}.v; ALTER TABLE {q}.{q} ALTER {q} DROP DEFAULT;"),
+            _ => format!("DROP VIEW {q}.v; ALTER TABLE {q}.{q} DROP COLUMN {q}; DROP INDEX public.{q};"),
+        });
+    }
+    sql
+}
+
+#[test]
+fn f43_hostile_names_are_quoted_escaped_and_mended() {
+    let project = Project::of_schema(&schema());
+    project.compile();
+    let database = support::database();
+    project.build(&database);
+    let check = |format: &str| project.check(database.url()).args(["--format", format]).output().unwrap();
+    expect(&check("json"), 0, &[]);
+    database.exec(&damage());
+
+    for format in ["human", "markdown"] {
+        let output = check(format);
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let obeyed = |found: char| {
+            (found.is_control() && !matches!(found, '\n' | '\t'))
+                || matches!(found, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        };
+        let bad: Vec<_> = text.lines().filter(|line| line.contains(obeyed)).collect();
+        assert_eq!(bad, [""; 0], "{format}");
+    }
+    let document = support::json(&check("json"));
+    let objects: Vec<_> =
+        document["findings"].as_array().unwrap().iter().map(|one| one["object"].as_str().unwrap()).collect();
+    for (number, name) in hostile().iter().enumerate() {
+        let q = identifier(name);
+        let expected = match number % 4 {
+            0 => q.into_owned(),
+            1 => format!("{q}.{q}.{q}"),
+            2 => format!("{q}.{q}(text)"),
+            _ => format!("public.{q}"),
+        };
+        assert!(objects.contains(&expected.as_str()), "{expected}: {objects:#?}");
+    }
+    mend(&database, &|| check("json"));
+}
+
+/// Runs the remedies until nothing is left, in as many rounds as they need each other.
+#[track_caller]
+fn mend(database: &TestDatabase, check: &dyn Fn() -> Output) {
+    let mut failed = Vec::new();
+    for _ in 0..3 {
+        let document = support::json(&check());
+        failed.clear();
+        for finding in document["findings"].as_array().unwrap() {
+            let Some(sql) = finding["remedy"]["sql"].as_str() else { panic!("no SQL: {finding:#}") };
+            if let Err(why) = database.try_query(sql) {
+                failed.push(format!("{}: {why}\n{sql}", finding["object"]));
+            }
+        }
+    }
+    let left = check();
+    assert_eq!(left.status.code(), Some(0), "{}\n{}", failed.join("\n"), said(&left));
+}
+
+/// A name that PostgreSQL would cut is no name.
+#[test]
+fn f43_names_over_63_bytes_are_refused() {
+    let database = support::database();
+    let limit = "a".repeat(63);
+    for (name, code) in [
+        (limit.clone(), 1),
+        (format!("{limit}b"), 2),
+        (format!("\"{limit}b\""), 2),
+        (format!("\"{}\"", "ä".repeat(32)), 2),
+        ("\"".to_owned() + &"\"\"".repeat(63) + "\"", 1),
+    ] {
+        let project = Project::of_schema(&format!("CREATE TABLE fine ();\nCREATE TABLE {name} ();\n"));
+        database.exec("CREATE TABLE IF NOT EXISTS fine ()");
+        let output = project.trueup(&["check"], database.url()).output().unwrap();
+        let words: &[&str] =
+            if code == 2 { &["schema/model.sql: line 2: the name", "64 bytes", "shorter"] } else { &[] };
+        expect(&output, code, words);
+    }
+    // In a string, a body or a comment it is no name.
+    let text = "x".repeat(80);
+    let project =
+        Project::of_schema(&format!("CREATE TABLE fine (); -- {text}\nCOMMENT ON TABLE fine IS '{text}';\n"));
+    expect(&project.trueup(&["check"], database.url()).output().unwrap(), 1, &["comment"]);
+}

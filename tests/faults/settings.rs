@@ -1,0 +1,147 @@
+//! Settings of roles and databases, which a session starts with before it says anything.
+
+use std::time::{Duration, Instant};
+
+use crate::proxy::{Proxy, Then};
+use crate::site::{Site, expect, findings};
+use crate::support;
+
+/// A setting, its hostile value, and whether the server may end the session before it can be overruled.
+const HOSTILE: &[(&str, &str, bool)] = &[
+    ("search_path", "public, pg_catalog", false),
+    ("search_path", "''", false),
+    ("row_security", "off", false),
+    ("row_security", "on", false),
+    ("default_transaction_read_only", "on", false),
+    ("default_transaction_isolation", "'read committed'", false),
+    ("default_transaction_isolation", "'serializable'", false),
+    ("default_transaction_deferrable", "on", false),
+    ("quote_all_identifiers", "on", false),
+    ("standard_conforming_strings", "off", false),
+    ("backslash_quote", "off", false),
+    ("transform_null_equals", "on", false),
+    ("array_nulls", "off", false),
+    ("DateStyle", "'SQL, DMY'", false),
+    ("DateStyle", "'German'", false),
+    ("IntervalStyle", "'sql_standard'", false),
+    ("TimeZone", "'Asia/Kathmandu'", false),
+    ("extra_float_digits", "-15", false),
+    ("bytea_output", "'escape'", false),
+    ("xmlbinary", "'hex'", false),
+    ("xmloption", "'document'", false),
+    ("client_encoding", "'LATIN1'", false),
+    ("client_min_messages", "'debug5'", false),
+    ("constraint_exclusion", "on", false),
+    ("enable_seqscan", "off", false),
+    ("enable_indexscan", "off", false),
+    ("enable_hashjoin", "off", false),
+    ("work_mem", "'64kB'", false),
+    ("from_collapse_limit", "1", false),
+    ("join_collapse_limit", "1", false),
+    ("force_parallel_mode", "on", false),
+    ("plan_cache_mode", "force_generic_plan", false),
+    ("default_tablespace", "''", false),
+    ("statement_timeout", "'5ms'", true),
+    ("lock_timeout", "'1ms'", false),
+    ("idle_in_transaction_session_timeout", "'1ms'", false),
+    ("idle_session_timeout", "'1ms'", true),
+];
+
+#[test]
+fn f24_settings_of_a_role_or_database_change_no_finding() {
+    let site = Site::with_drift();
+    let expected = site.findings();
+    // The settings are made from elsewhere: some would not let themselves be taken back.
+    let admin = support::database();
+    let role = "f24_settings";
+    site.database.exec(&format!("CREATE ROLE {role} SUPERUSER LOGIN"));
+    let mut refused = Vec::new();
+    for (name, value, may_refuse) in HOSTILE {
+        // 16 renamed force_parallel_mode.
+        if site.database.value(&format!("SELECT count(*) FROM pg_settings WHERE name = '{name}'")) == "0" {
+            continue;
+        }
+        for subject in [format!("ROLE {role}"), format!("DATABASE {}", site.database.name())] {
+            admin.exec(&format!("ALTER {subject} SET {name} = {value}"));
+            let output = site.check(&site.database.url_as(role));
+            admin.exec(&format!("ALTER {subject} RESET {name}"));
+            match output.status.code() {
+                Some(3 | 75) if *may_refuse => {
+                    expect(
+                        &output,
+                        output.status.code().unwrap(),
+                        &["\"error\"", "reading the catalog: the server"],
+                    );
+                    refused.push(*name);
+                }
+                _ => assert_eq!(findings(&output), expected, "{subject} SET {name} = {value}"),
+            }
+        }
+    }
+    site.database.exec(&format!("DROP ROLE {role}"));
+    assert_eq!(
+        findings(&site.check(site.database.url())),
+        expected,
+        "the settings are away again: {refused:?}"
+    );
+}
+
+/// All of them at once; `role` makes the session somebody who may do nothing.
+#[test]
+fn f24_a_session_that_starts_as_another_role_reads_the_same() {
+    let site = Site::with_drift();
+    let expected = site.findings();
+    site.database.exec(
+        "CREATE ROLE f24_nobody; CREATE ROLE f24_login LOGIN IN ROLE f24_nobody;
+         GRANT SELECT ON refinery_schema_history TO f24_nobody;
+         ALTER ROLE f24_login SET role = 'f24_nobody';
+         ALTER ROLE f24_login SET search_path = 'public';
+         ALTER ROLE f24_login SET quote_all_identifiers = on;
+         ALTER ROLE f24_login SET DateStyle = 'Postgres, DMY';
+         ALTER ROLE f24_login SET TimeZone = 'Pacific/Chatham';
+         ALTER ROLE f24_login SET default_transaction_read_only = on",
+    );
+    let found = findings(&site.check(&site.database.url_as("f24_login")));
+    site.database.exec("DROP OWNED BY f24_nobody, f24_login; DROP ROLE f24_nobody, f24_login");
+    assert_eq!(found, expected);
+}
+
+/// The timeouts are trueup's own, whatever the role's are: each query that could be long runs under them.
+#[test]
+fn f24_the_servers_own_patience_is_ours() {
+    let site = Site::with_drift();
+    site.database.exec("CREATE ROLE f24_patient SUPERUSER LOGIN");
+    for name in ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"] {
+        site.database.exec(&format!("ALTER ROLE f24_patient SET {name} = 0"));
+    }
+    let toml = site.project.path().join("trueup.toml");
+    let text = std::fs::read_to_string(&toml).unwrap();
+    std::fs::write(&toml, text.replace("[database]", "[database]\nlock_timeout = \"300ms\"")).unwrap();
+    // Printing a view takes ACCESS SHARE on its tables; somebody holds the strongest lock.
+    let runtime = support::runtime();
+    let mut holder = runtime.block_on(site.database.connect());
+    runtime.block_on(holder.execute("BEGIN; LOCK TABLE public.organizations")).unwrap();
+    let began = Instant::now();
+    let output = site.check(&site.database.url_as("f24_patient"));
+    let took = began.elapsed();
+    runtime.block_on(holder.close());
+    site.database.exec("DROP ROLE f24_patient");
+    expect(&output, 75, &["a lock could not be had in time", "\"busy\""]);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+/// A server, or something between, that does not keep the settings: nothing read under others is believed.
+#[test]
+fn f24_settings_that_did_not_take_are_noticed() {
+    let site = Site::with_drift();
+    for (ours, theirs, found) in [
+        ("SET LOCAL search_path = pg_catalog, pg_temp", "SET LOCAL search_path = public", "\\\"public\\\""),
+        ("REPEATABLE READ READ ONLY", "REPEATABLE READ READ WRITE", "\\\"off\\\""),
+        ("ISOLATION LEVEL REPEATABLE READ", "ISOLATION LEVEL READ COMMITTED", "\\\"read committed\\\""),
+    ] {
+        let proxy = Proxy::start(&site.database, move |_, text| Then::Instead(text.replace(ours, theirs)));
+        let output = site.check(&proxy.url(&site.database));
+        expect(&output, 3, &["the server did not take a setting", found, "nothing was read"]);
+        assert_eq!(proxy.messages(), 1, "nothing else was asked");
+    }
+}

@@ -1,0 +1,185 @@
+//! A project directory with its lock file, and a database that was built from it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+use trueup::migrations::{checksum, read_directory};
+use trueup::model::{self, CompileSettings, Sources};
+use trueup::scratch::{Scratch, ScratchOptions};
+
+use crate::support::{self, TestDatabase};
+
+/// Three differences that every reading of [`Site::with_drift`] has to find, whatever the fault.
+const DRIFT: &str = "DROP INDEX public.organizations_slug_key;
+    ALTER TABLE public.users ALTER COLUMN email DROP NOT NULL;
+    ALTER TABLE public.api_keys ALTER COLUMN created_at SET DEFAULT '2025-03-04 05:06:07+00'::timestamptz";
+
+/// A project on the disk.
+pub(crate) struct Project {
+    dir: TempDir,
+}
+
+impl Project {
+    /// A project of one schema file, without migrations.
+    pub(crate) fn of_schema(schema: &str) -> Self {
+        let project = Self { dir: tempfile::tempdir().unwrap() };
+        fs::create_dir(project.path().join("schema")).unwrap();
+        fs::write(project.path().join("schema/model.sql"), schema).unwrap();
+        fs::write(project.path().join("trueup.toml"), "[project]\nname = \"faults\"\n").unwrap();
+        project
+    }
+
+    /// A copy of the reference project.
+    pub(crate) fn reference() -> Self {
+        let project = Self { dir: tempfile::tempdir().unwrap() };
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for folder in ["schema", "migrations"] {
+            fs::create_dir(project.path().join(folder)).unwrap();
+            for entry in fs::read_dir(root.join(folder)).unwrap() {
+                let from = entry.unwrap().path();
+                if from.is_file() {
+                    let to = project.path().join(folder).join(from.file_name().unwrap());
+                    fs::copy(from, to).unwrap();
+                }
+            }
+        }
+        fs::copy(root.join("trueup.toml"), project.path().join("trueup.toml")).unwrap();
+        project
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.path().join("trueup.lock")
+    }
+
+    /// Writes `trueup.lock`.
+    pub(crate) fn compile(&self) {
+        let host = support::database();
+        let options = ScratchOptions { url: Some(host.url().to_owned()), ..Default::default() };
+        let sources = Sources::read(self.path(), &self.path().join("migrations")).unwrap();
+        let settings =
+            CompileSettings { search_path: "public, pg_temp".into(), ..CompileSettings::default() };
+        let lock = support::runtime().block_on(async {
+            let mut scratch = Scratch::start(&options).await.unwrap();
+            let lock =
+                model::compile(self.path(), &sources, &settings, &mut scratch, &mut |_| {}).await.unwrap();
+            scratch.stop().await.unwrap();
+            lock
+        });
+        lock.save(&self.lock()).unwrap();
+    }
+
+    /// Builds a database as the project declares it: with history where there are migrations.
+    pub(crate) fn build(&self, database: &TestDatabase) {
+        let migrations = read_directory(&self.path().join("migrations")).unwrap();
+        if migrations.is_empty() {
+            database.exec(&fs::read_to_string(self.path().join("schema/model.sql")).unwrap());
+            return;
+        }
+        database.exec(
+            "CREATE TABLE public.refinery_schema_history(version INT4 PRIMARY KEY, name VARCHAR(255), \
+             applied_on VARCHAR(255), checksum VARCHAR(255))",
+        );
+        for migration in &migrations {
+            database.exec(&migration.sql);
+            database.exec(&format!(
+                "INSERT INTO public.refinery_schema_history VALUES ({}, '{}', '2025-02-03T09:30:00Z', '{}')",
+                migration.version,
+                migration.name,
+                checksum::written(migration, checksum::Width::Four)
+            ));
+        }
+    }
+
+    /// `trueup check` of a database where no PostgreSQL binaries can be found: trueup.lock is all there is.
+    pub(crate) fn check(&self, url: &str) -> Command {
+        let mut command = self.trueup(&["check"], url);
+        let nothing = self.path().join("nothing");
+        fs::create_dir_all(&nothing).unwrap();
+        command.env("PATH", &nothing).env("TRUEUP_PG_BIN", &nothing);
+        command
+    }
+
+    /// The binary in this project, with everything of PostgreSQL in reach.
+    pub(crate) fn trueup(&self, args: &[&str], url: &str) -> Command {
+        let mut command = support::trueup(args);
+        command.current_dir(self.path()).env("DATABASE_URL", url);
+        command
+    }
+}
+
+/// The compiled reference project and a database with [`DRIFT`].
+pub(crate) struct Site {
+    pub(crate) project: Project,
+    pub(crate) database: TestDatabase,
+}
+
+impl Site {
+    /// On the server that the tests share.
+    pub(crate) fn with_drift() -> Self {
+        Self::on(support::database())
+    }
+
+    /// In a certain database.
+    pub(crate) fn on(database: TestDatabase) -> Self {
+        let project = Project::reference();
+        project.compile();
+        project.build(&database);
+        database.exec(DRIFT);
+        Self { project, database }
+    }
+
+    /// Checks with this URL.
+    pub(crate) fn check(&self, url: &str) -> Output {
+        self.project.check(url).args(["--format", "json"]).output().unwrap()
+    }
+
+    /// Checks as the owner; fails when that does not work or finds nothing.
+    #[track_caller]
+    pub(crate) fn findings(&self) -> Vec<String> {
+        let found = findings(&self.check(self.database.url()));
+        let codes: Vec<_> = found.iter().map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(codes, ["column.default", "column.nullability", "index.missing"], "{found:?}");
+        found
+    }
+}
+
+/// The findings of a report, sorted, each with its values: what has to be equal when nothing changed.
+#[track_caller]
+pub(crate) fn findings(output: &Output) -> Vec<String> {
+    let document = support::json(output);
+    let Some(findings) = document["findings"].as_array() else { panic!("no findings: {document:#}") };
+    let expected = u64::from(!findings.is_empty());
+    assert_eq!(document["exit_code"], expected, "{document:#}");
+    assert_eq!(output.status.code(), Some(i32::try_from(expected).unwrap()));
+    let mut lines: Vec<_> = findings
+        .iter()
+        .map(|one| {
+            let text = |key: &str| one[key].as_str().unwrap_or_default().to_owned();
+            let rest = [&one["attributes"], &one["cause"], &one["remedy"]];
+            format!("{} {} {}", text("code"), text("object"), rest.map(ToString::to_string).join(" "))
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+/// What a command said, on both streams.
+pub(crate) fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Expects an exit code and these words.
+#[track_caller]
+pub(crate) fn expect(output: &Output, code: i32, words: &[&str]) {
+    let said = said(output);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    for word in words {
+        assert!(said.contains(word), "no {word:?} in: {said}");
+    }
+}

@@ -1,0 +1,31 @@
+//! Servers that take no writes.
+
+use crate::cluster::Cluster;
+use crate::site::{Site, findings};
+use crate::support;
+
+#[test]
+fn f25_a_read_only_server_is_read() {
+    let site = Site::with_drift();
+    let expected = site.findings();
+    let name = site.database.name();
+    site.database.exec(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
+    assert!(site.database.try_query("CREATE TABLE t ()").is_err(), "it is read-only");
+    assert_eq!(findings(&site.check(site.database.url())), expected);
+}
+
+#[test]
+fn f25_a_real_standby_is_read() {
+    let primary = Cluster::start(&["wal_level=replica", "max_wal_senders=4", "hot_standby=on"]);
+    let site = Site::with_drift();
+    let expected = site.findings();
+    primary.load("shop", site.database.url());
+    assert_eq!(findings(&site.check(&primary.url("postgres@127.0.0.1", "shop"))), expected);
+    let standby = primary.standby();
+    let url = standby.url("postgres@127.0.0.1", "shop");
+    let output = site.check(&url);
+    assert_eq!(findings(&output), expected);
+    let port = u64::from(standby.port);
+    assert_eq!(support::json(&output)["target"]["port"], port);
+    assert!(!standby.try_psql("CREATE TABLE t ()"), "a standby takes no writes");
+}
