@@ -1,0 +1,71 @@
+//! The version matrix: the golden cases, the reference project's among them, compiled on 15 and checked on every
+//! supported major, and compiled on every major and checked on 15. What differs between majors alone is no finding.
+//!
+//! `make matrix` runs it; a plain `cargo test` does not build it, because it needs five servers (`test = false` in
+//! Cargo.toml).
+//!
+//! - `TRUEUP_MATRIX=brief`: only the cases that tell most about a server, see [`is_brief`]
+//! - `CASE=column-`: only cases whose name contains it
+//! - `UPDATE_EXPECTED=1`: what is found becomes what is expected on such servers; run one test at a time
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says what it skipped")]
+#![allow(clippy::disallowed_methods, reason = "tests are told by variables")]
+
+mod corpus;
+mod support;
+
+use corpus::{Case, Servers};
+
+/// The reference project, every kind of object read and written as DDL, and how servers print.
+fn is_brief(case: &Case) -> bool {
+    let reference = case.spec.project.as_deref() == Some("reference");
+    reference
+        || case.name.ends_with("-missing")
+        || case.name.contains("printing")
+        || case.name.contains("-all-")
+}
+
+/// Runs the corpus; `only` chooses among the cases that the servers can run.
+fn check(compiled_on: u32, checked_on: u32, only: fn(&Case) -> bool) {
+    let filter = std::env::var("CASE").unwrap_or_default();
+    let update = std::env::var_os("UPDATE_EXPECTED").is_some();
+    let brief = match std::env::var("TRUEUP_MATRIX").as_deref() {
+        Ok("brief") => true,
+        Ok(other) => panic!("TRUEUP_MATRIX={other:?}: only brief is known"),
+        Err(_) => false,
+    };
+    let all = corpus::cases(&filter).into_iter().filter(only);
+    let cases: Vec<_> = all.filter(|case| !brief || is_brief(case)).collect();
+    let [live, compile] = [checked_on, compiled_on].map(|major| support::server_of(Some(major)));
+    let report = corpus::run(&cases, &Servers { live, compile }, update);
+    assert!(brief || !filter.is_empty() || !report.passed.is_empty(), "no case was run");
+    report.assert_passed();
+}
+
+macro_rules! matrix {
+    ($($name:ident: $compiled_on:literal => $checked_on:literal,)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check($compiled_on, $checked_on, |_| true);
+            }
+        )*
+    };
+}
+
+matrix! {
+    compiled_on_15_checked_on_14: 15 => 14,
+    compiled_on_15_checked_on_15: 15 => 15,
+    compiled_on_15_checked_on_16: 15 => 16,
+    compiled_on_15_checked_on_17: 15 => 17,
+    compiled_on_15_checked_on_18: 15 => 18,
+    compiled_on_14_checked_on_15: 14 => 15,
+    compiled_on_16_checked_on_15: 16 => 15,
+    compiled_on_17_checked_on_15: 17 => 15,
+    compiled_on_18_checked_on_15: 18 => 15,
+}
+
+/// What 15 does not understand yet.
+#[test]
+fn compiled_on_18_checked_on_18_what_15_does_not_know() {
+    check(18, 18, |case| case.spec.min_major > 15);
+}
