@@ -1,0 +1,119 @@
+//! Project directories with their databases: what `trueup check` is run on.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use tempfile::TempDir;
+use trueup::migrations::checksum::{self, Width};
+use trueup::migrations::{Migration, read_directory};
+
+use crate::server::Server;
+
+/// A compiled project, and the URL of a database that is as it says.
+pub(crate) struct Project {
+    directory: TempDir,
+    pub(crate) url: String,
+    /// How long `trueup compile` took.
+    pub(crate) compiled_in: Duration,
+}
+
+impl Project {
+    /// A project of this one schema, which its baseline migration builds.
+    pub(crate) fn generated(server: &Server, database: &str, ddl: &str) -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        for folder in ["schema", "migrations"] {
+            std::fs::create_dir(directory.path().join(folder))?;
+        }
+        std::fs::write(directory.path().join("trueup.toml"), "[project]\nname = \"bench\"\n")?;
+        std::fs::write(directory.path().join("schema/schema.sql"), ddl)?;
+        std::fs::write(directory.path().join("migrations/V1__baseline.sql"), ddl)?;
+        Self::of(server, database, directory)
+    }
+
+    /// The project at the root of the repository.
+    pub(crate) fn reference(server: &Server, database: &str) -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        std::fs::copy(root.join("trueup.toml"), directory.path().join("trueup.toml"))
+            .context("trueup.toml")?;
+        for folder in ["schema", "migrations"] {
+            std::fs::create_dir(directory.path().join(folder))?;
+            for entry in std::fs::read_dir(root.join(folder))? {
+                let path = entry?.path();
+                if path.extension() == Some(OsStr::new("sql")) {
+                    let name = path.file_name().unwrap_or_default();
+                    std::fs::copy(&path, directory.path().join(folder).join(name))?;
+                }
+            }
+        }
+        Self::of(server, database, directory)
+    }
+
+    /// Makes the database of the migrations, and compiles.
+    fn of(server: &Server, database: &str, directory: TempDir) -> Result<Self> {
+        let migrations = read_directory(&directory.path().join("migrations"))?;
+        let history = directory.path().join("history.sql");
+        std::fs::write(&history, self::history(&migrations))?;
+        let files = migrations.iter().map(|migration| migration.path.as_path());
+        let scripts: Vec<&Path> = files.chain([history.as_path()]).collect();
+        server.create_database(database, &scripts)?;
+        let url = server.url(database);
+        let mut project = Self { directory, url, compiled_in: Duration::ZERO };
+        let begin = Instant::now();
+        let compiled = project.command("compile").status().context("trueup compile")?;
+        ensure!(compiled.success(), "trueup compile: {compiled}");
+        project.compiled_in = begin.elapsed();
+        Ok(project)
+    }
+
+    /// `trueup check` of the database.
+    pub(crate) fn check(&self) -> Command {
+        let mut command = self.command("check");
+        command.args(["--database-url", &self.url]);
+        command
+    }
+
+    /// The size of its trueup.lock, in bytes.
+    pub(crate) fn lock_size(&self) -> Result<u64> {
+        Ok(self.directory.path().join("trueup.lock").metadata()?.len())
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the benchmark is told by variables where PostgreSQL is")]
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(binary());
+        command.env_clear().args([name, "--quiet", "--project"]).arg(self.directory.path());
+        for variable in ["PATH", "HOME", "TRUEUP_PG_BIN", "TRUEUP_CACHE"] {
+            if let Some(value) = std::env::var_os(variable) {
+                command.env(variable, value);
+            }
+        }
+        command
+    }
+}
+
+/// The binary that is measured: of the release profile, without its symbols.
+pub(crate) fn binary() -> PathBuf {
+    env!("CARGO_BIN_EXE_trueup").into()
+}
+
+/// The history that refinery would have written.
+fn history(migrations: &[Migration]) -> String {
+    let mut sql = String::from(
+        "CREATE TABLE public.refinery_schema_history (version int4 PRIMARY KEY, name varchar(255), \
+         applied_on varchar(255), checksum varchar(255));\n",
+    );
+    for migration in migrations {
+        let _ = writeln!(
+            sql,
+            "INSERT INTO public.refinery_schema_history VALUES ({}, '{}', '2026-01-01T00:00:00Z', '{}');",
+            migration.version,
+            migration.name,
+            checksum::written(migration, Width::Four)
+        );
+    }
+    sql
+}
