@@ -1,0 +1,39 @@
+//! `trueup demo` tells the story that the README shows, and leaves nothing behind.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+/// The story without what differs from run to run: times, versions, names of throwaway places.
+fn steady(text: &str) -> String {
+    let lines = text.trim().lines().map(|line| {
+        if line.starts_with("A throwaway PostgreSQL") {
+            "A throwaway PostgreSQL is up.".to_owned()
+        } else if line.starts_with("database ") {
+            "database".to_owned()
+        } else {
+            line.trim_end().to_owned()
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_readme_shows_what_the_demo_prints() {
+    let output = support::trueup(["demo"]).output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{stdout}{stderr}");
+
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (_, after) = readme.split_once("`make demo` prints:\n\n```\n").unwrap();
+    let (shown, _) = after.split_once("\n```\n").unwrap();
+    assert_eq!(steady(&stdout), steady(shown), "the README's output is to be taken anew");
+}
+
+#[test]
+fn the_lock_file_of_the_reference_project_is_up_to_date() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let output = support::trueup(["compile", "--check", "--project", root]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
