@@ -1,8 +1,9 @@
 SELECT pg_catalog.current_database(),
-       (SELECT oid::text FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()),
+       -- The database's oid without a plan: base/16384/1259 (manual, "Database Object Location Functions").
+       pg_catalog.split_part(pg_catalog.pg_relation_filepath('pg_catalog.pg_class'), '/', -2),
        session_user,
        pg_catalog.current_setting('server_version'),
-       (SELECT system_identifier::text FROM pg_catalog.pg_control_system()),
+       (pg_catalog.pg_control_system()).system_identifier::text,
        pg_catalog.pg_is_in_recovery(),
        pg_catalog.current_setting('search_path'),
        pg_catalog.current_setting('transaction_read_only'),

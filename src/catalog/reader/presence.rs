@@ -9,7 +9,6 @@ use crate::db::Row;
 /// Which sections have anything in them.
 #[derive(Debug, Clone, Default)]
 pub struct Presence {
-    pub(super) comments: bool,
     pub(super) extensions: bool,
     pub(super) inheritance: bool,
     pub(super) sequences: bool,
@@ -35,24 +34,22 @@ impl Presence {
     /// When it is not that row.
     pub fn from_row(row: &Row<'_>) -> Result<Self> {
         let mut fields = Fields::new(row);
-        let comments = fields.flag()?;
         let extensions = fields.flag()?;
         let inheritance = fields.flag()?;
         let sequences = fields.flag()?;
         let rules = fields.flag()?;
         let triggers = fields.flag()?;
-        let routines = fields.flag()?;
-        let aggregates = fields.flag()?;
+        // One letter for each routine, as in pg_proc.prokind.
+        let routines = fields.optional().unwrap_or_default();
         let types = fields.optional().unwrap_or_default();
         Ok(Self {
-            comments,
             extensions,
             inheritance,
             sequences,
             rules,
             triggers,
-            routines,
-            aggregates,
+            routines: !routines.is_empty(),
+            aggregates: routines.contains('a'),
             enums: types.contains('e'),
             domains: types.contains('d'),
             ranges: types.contains('r'),

@@ -37,7 +37,7 @@ pub(super) enum Section {
 pub(super) fn wanted(options: &ReadOptions, presence: &Presence) -> Vec<Section> {
     use Section::*;
     let all = [
-        (Comments, presence.comments),
+        (Comments, true),
         (Inherits, presence.inheritance),
         (Schemas, true),
         (Opclasses, true),
@@ -97,7 +97,6 @@ impl Section {
         select_lines(text, |condition| match condition {
             "owners" => options.owners,
             "extensions" => presence.extensions,
-            "comments" => presence.comments,
             "aggregates" => presence.aggregates,
             version_range => in_range(version_range, version.major()),
         })

@@ -9,6 +9,6 @@ SELECT c.oid, c.collnamespace, c.collname
      , c.collicurules   --? 16+
      , NULL             --? <16
   FROM pg_collation c
- WHERE c.oid >= 16384
-   AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_collation'::regclass AND objid = c.oid  --? extensions
-                      AND refclassid = 'pg_extension'::regclass AND deptype = 'e')                   --? extensions
+ WHERE c.oid >= '16384'
+   AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_collation'::regclass::oid AND objid = c.oid  --? extensions
+                      AND refclassid = 'pg_extension'::regclass::oid AND deptype = 'e')                   --? extensions

@@ -1,4 +1,4 @@
--- Columns, also those of composite types and materialized views; of views only where their comments need the names;
+-- Columns, also those of composite types and materialized views; those of views for the names of their comments;
 -- of indexes only what their keys have been given beyond the definition.
 -- A default refers to no column: printed without its table, the server need not open that, which costs most.
 SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.attcollation
@@ -10,8 +10,6 @@ SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.attcollation
   JOIN pg_class c ON c.oid = a.attrelid
   JOIN pg_type t ON t.oid = a.atttypid
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
- WHERE a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND c.relpersistence <> 't'
-   AND (c.relkind IN ('r', 'p', 'm', 'c')
-        OR c.relkind = 'v'  --? comments
-        OR c.relkind = 'v' AND a.atthasdef
+ WHERE a.attrelid >= '16384' AND a.attnum > 0 AND NOT a.attisdropped AND c.relpersistence <> 't'
+   AND (c.relkind IN ('r', 'p', 'm', 'c', 'v')
         OR c.relkind IN ('i', 'I') AND (a.attstattarget >= 0 OR a.attoptions IS NOT NULL))

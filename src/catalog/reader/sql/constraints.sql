@@ -12,7 +12,7 @@ SELECT o.oid, o.conrelid, o.conname, o.contype, o.condeferrable, o.condeferred, 
      -- DISABLE TRIGGER ALL turns off what keeps a foreign key, and leaves it convalidated.
      , o.oid = ANY (ARRAY(SELECT t.tgconstraint FROM pg_trigger t WHERE t.tgisinternal AND t.tgenabled IN ('D', 'R')))
   FROM pg_constraint o
- WHERE o.oid >= 16384 AND o.conrelid <> 0 AND o.conparentid = 0 AND (o.conislocal OR o.coninhcount = 0)
+ WHERE o.oid >= '16384' AND o.conrelid <> '0' AND o.conparentid = '0' AND (o.conislocal OR o.coninhcount = 0)
    AND (o.contype IN ('c', 'f', 'p', 'u', 'x')
         OR o.contype = 'n' AND NOT o.convalidated  --? 18+
        )

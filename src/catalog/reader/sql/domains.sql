@@ -9,6 +9,6 @@ SELECT t.oid, t.typnamespace, t.typname
               WHERE contypid = t.oid AND contype = 'c' ORDER BY conname)
   FROM pg_type t
   JOIN pg_type b ON b.oid = t.typbasetype
- WHERE t.oid >= 16384 AND t.typtype = 'd'
-   AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_type'::regclass AND objid = t.oid      --? extensions
-                      AND refclassid = 'pg_extension'::regclass AND deptype = 'e')                  --? extensions
+ WHERE t.oid >= '16384' AND t.typtype = 'd'
+   AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_type'::regclass::oid AND objid = t.oid      --? extensions
+                      AND refclassid = 'pg_extension'::regclass::oid AND deptype = 'e')                  --? extensions

@@ -4,6 +4,6 @@ SELECT t.oid, t.typnamespace, t.typname
      , NULL                         --? !owners
      , ARRAY(SELECT enumlabel FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder)
   FROM pg_type t
- WHERE t.oid >= 16384 AND t.typtype = 'e'
-   AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_type'::regclass AND objid = t.oid      --? extensions
-                      AND refclassid = 'pg_extension'::regclass AND deptype = 'e')                  --? extensions
+ WHERE t.oid >= '16384' AND t.typtype = 'e'
+   AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_type'::regclass::oid AND objid = t.oid      --? extensions
+                      AND refclassid = 'pg_extension'::regclass::oid AND deptype = 'e')                  --? extensions

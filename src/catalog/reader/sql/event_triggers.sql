@@ -4,5 +4,5 @@ SELECT e.oid, e.evtname, e.evtevent, e.evtenabled, e.evttags, e.evtfoid::regproc
      , NULL                         --? !owners
   FROM pg_event_trigger e
  WHERE true
-   AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_event_trigger'::regclass AND objid = e.oid  --? extensions
-                      AND refclassid = 'pg_extension'::regclass AND deptype = 'e')                       --? extensions
+   AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_event_trigger'::regclass::oid AND objid = e.oid  --? extensions
+                      AND refclassid = 'pg_extension'::regclass::oid AND deptype = 'e')                       --? extensions

@@ -4,4 +4,4 @@ SELECT e.oid, e.extname, e.extversion, n.nspname
      , NULL                         --? !owners
   FROM pg_extension e
   JOIN pg_namespace n ON n.oid = e.extnamespace
- WHERE e.oid >= 16384
+ WHERE e.oid >= '16384'

@@ -5,7 +5,7 @@ SELECT i.indexrelid, i.indrelid, c.relname, c.relam, m.amname, i.indnkeyatts
      , i.indisunique, i.indisvalid, i.indisreplident
      , i.indnullsnotdistinct  --? 15+
      , false                  --? <15
-     , c.reloptions, c.reltablespace <> 0, pg_get_expr(i.indpred, i.indrelid)
+     , c.reloptions, c.reltablespace <> '0', pg_get_expr(i.indpred, i.indrelid)
      , CASE WHEN i.indexprs IS NOT NULL THEN
            ARRAY(SELECT pg_get_indexdef(i.indexrelid, key, false) FROM generate_series(1, i.indnkeyatts) key
                   WHERE i.indkey[key - 1] = 0 ORDER BY key) END
@@ -15,4 +15,4 @@ SELECT i.indexrelid, i.indrelid, c.relname, c.relam, m.amname, i.indnkeyatts
   FROM pg_index i
   JOIN pg_class c ON c.oid = i.indexrelid
   JOIN pg_am m ON m.oid = c.relam
- WHERE i.indexrelid >= 16384 AND c.relnamespace <> 'pg_toast'::regnamespace AND c.relpersistence <> 't'
+ WHERE i.indexrelid >= '16384' AND c.relnamespace <> 'pg_toast'::regnamespace::oid AND c.relpersistence <> 't'

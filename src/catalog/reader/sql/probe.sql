@@ -1,18 +1,16 @@
 -- What the database has at all, so that nothing is asked for that is not there: one row.
 -- Everything that initdb made has an oid below 16384 (manual, "System Catalog Declarations and Initial Contents").
 -- A catalog that never had a row has no pages: that is cheaper to ask than a plan, and whoever finds one asks further.
-SELECT EXISTS (SELECT FROM pg_description WHERE objoid >= 16384
-         OR objoid = 2200 AND classoid = 'pg_namespace'::regclass AND description <> 'standard public schema')
-     , EXISTS (SELECT FROM pg_extension WHERE oid >= 16384)
+-- Comments are not asked for here: the reading of their one table costs no more than the question.
+SELECT EXISTS (SELECT FROM pg_extension WHERE oid >= '16384')
      , pg_relation_size('pg_inherits') > 0
      , pg_relation_size('pg_sequence') > 0
-     , EXISTS (SELECT FROM pg_rewrite WHERE oid >= 16384 AND rulename <> '_RETURN')
+     , EXISTS (SELECT FROM pg_rewrite WHERE oid >= '16384' AND rulename <> '_RETURN')
      , pg_relation_size('pg_trigger') > 0
-     , EXISTS (SELECT FROM pg_proc WHERE oid >= 16384)
-     , EXISTS (SELECT FROM pg_aggregate WHERE aggfnoid >= 16384::oid)
-     , (SELECT string_agg(DISTINCT typtype::text, '') FROM pg_type
-         WHERE oid >= 16384 AND typtype <> 'c' AND typcategory <> 'A')
-     , EXISTS (SELECT FROM pg_collation WHERE oid >= 16384)
+     , (SELECT string_agg(prokind::text, '') FROM pg_proc WHERE oid >= '16384')
+     , (SELECT string_agg(typtype::text, '') FROM pg_type
+         WHERE oid >= '16384' AND typtype <> 'c' AND typcategory <> 'A')
+     , EXISTS (SELECT FROM pg_collation WHERE oid >= '16384')
      , pg_relation_size('pg_policy') > 0
      , pg_relation_size('pg_statistic_ext') > 0
      , pg_relation_size('pg_event_trigger') > 0
@@ -23,13 +21,13 @@ SELECT EXISTS (SELECT FROM pg_description WHERE objoid >= 16384
        OR pg_relation_size('pg_transform') > 0
        OR pg_relation_size('pg_seclabel') > 0
        OR pg_relation_size('pg_largeobject_metadata') > 0
-       OR EXISTS (SELECT FROM pg_operator WHERE oid >= 16384)
-       OR EXISTS (SELECT FROM pg_opfamily WHERE oid >= 16384)
-       OR EXISTS (SELECT FROM pg_cast WHERE oid >= 16384)
-       OR EXISTS (SELECT FROM pg_conversion WHERE oid >= 16384)
-       OR EXISTS (SELECT FROM pg_ts_config WHERE oid >= 16384)
-       OR EXISTS (SELECT FROM pg_ts_dict WHERE oid >= 16384)
-       OR EXISTS (SELECT FROM pg_ts_parser WHERE oid >= 16384)
-       OR EXISTS (SELECT FROM pg_ts_template WHERE oid >= 16384)
-       OR EXISTS (SELECT FROM pg_am WHERE oid >= 16384)
-       OR EXISTS (SELECT FROM pg_language WHERE oid >= 16384)
+       OR EXISTS (SELECT FROM pg_operator WHERE oid >= '16384')
+       OR EXISTS (SELECT FROM pg_opfamily WHERE oid >= '16384')
+       OR EXISTS (SELECT FROM pg_cast WHERE oid >= '16384')
+       OR EXISTS (SELECT FROM pg_conversion WHERE oid >= '16384')
+       OR EXISTS (SELECT FROM pg_ts_config WHERE oid >= '16384')
+       OR EXISTS (SELECT FROM pg_ts_dict WHERE oid >= '16384')
+       OR EXISTS (SELECT FROM pg_ts_parser WHERE oid >= '16384')
+       OR EXISTS (SELECT FROM pg_ts_template WHERE oid >= '16384')
+       OR EXISTS (SELECT FROM pg_am WHERE oid >= '16384')
+       OR EXISTS (SELECT FROM pg_language WHERE oid >= '16384')

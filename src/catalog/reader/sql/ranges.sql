@@ -10,6 +10,6 @@ SELECT t.oid, t.typnamespace, t.typname
   JOIN pg_type t ON t.oid = r.rngtypid
   JOIN pg_type s ON s.oid = r.rngsubtype
   JOIN pg_opclass o ON o.oid = r.rngsubopc
- WHERE t.oid >= 16384
-   AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_type'::regclass AND objid = t.oid      --? extensions
-                      AND refclassid = 'pg_extension'::regclass AND deptype = 'e')                  --? extensions
+ WHERE t.oid >= '16384'
+   AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_type'::regclass::oid AND objid = t.oid      --? extensions
+                      AND refclassid = 'pg_extension'::regclass::oid AND deptype = 'e')                  --? extensions

@@ -2,8 +2,8 @@
 SELECT n.oid, n.nspname
      , pg_get_userbyid(n.nspowner)  --? owners
      , NULL                         --? !owners
-     , n.oid IN (SELECT objid FROM pg_depend WHERE classid = 'pg_namespace'::regclass  --? extensions
-                    AND refclassid = 'pg_extension'::regclass AND deptype = 'e')       --? extensions
+     , n.oid IN (SELECT objid FROM pg_depend WHERE classid = 'pg_namespace'::regclass::oid  --? extensions
+                    AND refclassid = 'pg_extension'::regclass::oid AND deptype = 'e')       --? extensions
      , false                        --? !extensions
-     , n.nspowner = 10  -- the role that initdb made
+     , n.nspowner = '10'  -- the role that initdb made
   FROM pg_namespace n
