@@ -8,7 +8,7 @@ SELECT n.nspname, c.relname,
        EXISTS (SELECT FROM pg_index i
                 WHERE i.indrelid = c.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))
            OR EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = c.oid AND s.stxexprs IS NOT NULL),
-       (SELECT concat(bool_or(a.atttypid >= 16384),
+       (SELECT concat(bool_or(a.atttypid >= '16384'),
                       string_agg(concat(' ', a.attname, ':', a.atttypid), '')
                           FILTER (WHERE a.attname IN ('version', 'name', 'applied_on', 'checksum', 'version_num',
                                                       'app', 'id', 'installed_rank', 'success', 'migration_name',

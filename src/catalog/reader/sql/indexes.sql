@@ -10,8 +10,7 @@ SELECT i.indexrelid, i.indrelid, c.relname, c.relam, m.amname, i.indnkeyatts
            ARRAY(SELECT pg_get_indexdef(i.indexrelid, key, false) FROM generate_series(1, i.indnkeyatts) key
                   WHERE i.indkey[key - 1] = 0 ORDER BY key) END
      , CASE WHEN NOT i.indcollation::oid[] <@ '{0,100}' THEN
-           ARRAY(SELECT collation_of::regcollation::text FROM unnest(i.indcollation::oid[])
-                   WITH ORDINALITY AS keys (collation_of, key) ORDER BY key) END
+           (i.indcollation::oid[])[0:]::regcollation[] END  -- a slice counts from 1, an oidvector from 0
   FROM pg_index i
   JOIN pg_class c ON c.oid = i.indexrelid
   JOIN pg_am m ON m.oid = c.relam
