@@ -1,7 +1,8 @@
 //! The migrations in a scratch database, one after the other, the catalog read after each.
 //!
-//! A migration is one transaction, as it is when it is applied, unless it says `no-transaction` or holds a statement
-//! that cannot run in one: to learn its effect is not to judge how it should run.
+//! A migration is one transaction, as it is when it is applied, unless it says `no-transaction`, holds a statement
+//! that cannot run in one, or is thousands of statements of plain DDL: to learn its effect is not to judge how it
+//! should run.
 
 use std::sync::Arc;
 
@@ -78,7 +79,7 @@ async fn run(runner: &mut Runner<'_>, migration: &Migration, script: &Script<'_>
         );
     }
     // Stand-ins are made when they are missed, which ends a transaction.
-    if !migration.directives.no_transaction && !runner.assumes() {
+    if !migration.directives.no_transaction && !runner.assumes() && !is_long_and_plain(script) {
         let mut roles = 0;
         loop {
             runner.reset().await?;
@@ -97,6 +98,25 @@ async fn run(runner: &mut Runner<'_>, migration: &Migration, script: &Script<'_>
     }
     runner.reset().await?;
     one_by_one(runner, script).await
+}
+
+/// The statements from which on a migration is long.
+const LONG: usize = 2_000;
+
+/// Whether a migration is long and has nothing but DDL that means the same outside of a transaction. In one
+/// transaction every statement that takes more than a few locks costs the server a walk over all that are held
+/// (`LockReassignCurrentOwner`): quadratic time.
+fn is_long_and_plain(script: &Script<'_>) -> bool {
+    script.statements.len() >= LONG
+        && script.statements.iter().all(|statement| match classify(statement) {
+            Class::Transaction | Class::SetValue | Class::Role | Class::Setting => true,
+            _ => {
+                let ddl = ["create", "alter", "comment", "drop", "grant", "revoke"];
+                let local = |word: &str| matches!(word, "temp" | "temporary" | "pg_temp");
+                statement.words().next().is_some_and(|word| ddl.iter().any(|verb| word == *verb))
+                    && !statement.words().any(|word| local(word.as_ref()))
+            }
+        })
 }
 
 type Refused = (usize, ServerError);
