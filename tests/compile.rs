@@ -648,3 +648,23 @@ fn a_given_server_is_left_as_it_was() {
     assert_eq!(run(project.path(), &["compile"]).0, 0);
     assert_eq!(std::fs::read(project.path().join("trueup.lock")).unwrap(), with, "the same on either server");
 }
+
+/// A migration of so many statements is replayed outside of a transaction where that means the same.
+fn long(head: &str) -> String {
+    let comments = (0..2_000).map(|number| format!("COMMENT ON TABLE t IS 'So far {number}.';\n"));
+    format!(
+        "CREATE SCHEMA billing;\n{head}\nCREATE TABLE t (id bigint PRIMARY KEY);\n{}",
+        comments.collect::<String>()
+    )
+}
+
+#[tokio::test]
+async fn a_long_migration_does_what_a_transaction_would_do() {
+    for (head, schema) in [("", "public"), ("SET LOCAL search_path = billing;", "billing")] {
+        let sql = long(head);
+        let lock = compiled(&[("migrations/V1__long.sql", &sql)]).await;
+        let table = lock.model.get(&ObjectId::in_schema(Kind::Table, schema, "t"));
+        let comment = table.map(|table| table.get(Attribute::Comment).unwrap_or_default().to_owned());
+        assert_eq!(comment.as_deref(), Some("So far 1999."), "{head}");
+    }
+}
