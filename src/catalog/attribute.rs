@@ -302,8 +302,13 @@ impl Attributes {
     }
 
     /// All that are not at their defaults, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (Attribute, &SmolStr)> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (Attribute, &SmolStr)> {
         self.0.iter().map(|(attribute, value)| (*attribute, value))
+    }
+
+    /// Where they are in memory: the same for objects that share them.
+    pub(super) fn address(&self) -> usize {
+        self.0.as_ptr().addr()
     }
 
     /// As [`Attributes::new`], from a buffer that goes on being used.

@@ -3,7 +3,7 @@
 //! Three messages after connecting (manual, "Simple Query"):
 //! 1. BEGIN, settings, identity, which history tables and which rare kinds of object there are;
 //! 2. the catalog and the histories;
-//! 3. the proofs that no transaction id was assigned and that the catalog stood still, COMMIT.
+//! 3. what the catalog's rows have in common and is printed once, the proofs that no transaction id was assigned and that the catalog stood still, COMMIT.
 //!
 //! When the catalog did not stand still, somebody ran DDL meanwhile and all is read again; see [`stillness`].
 
@@ -171,7 +171,9 @@ async fn look(session: &mut Session, version: ServerVersion, request: &Request) 
         })
         .await?;
 
-    let third = [
+    let questions = assembler.questions();
+    let asked = questions.len();
+    let proof = [
         "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL".to_owned(),
         snapshot.before(version),
         "COMMIT".into(),
@@ -184,13 +186,15 @@ async fn look(session: &mut Session, version: ServerVersion, request: &Request) 
     let mut wrote_nothing = false;
     // None: no answer; Some(None): NULL.
     let (mut before, mut after) = (None, None);
+    let third: Vec<String> = questions.into_iter().chain(proof).collect();
     session
         .message(third.join(";\n"), |statement, row| {
-            let text = row.text(0).map(str::to_owned);
-            match statement {
-                0 => wrote_nothing = text.as_deref() == Some("t"),
-                1 => before = Some(text),
-                _ => after = Some(text),
+            let text = || row.text(0).map(str::to_owned);
+            match statement.checked_sub(asked) {
+                None => assembler.answer(statement, &row)?,
+                Some(0) => wrote_nothing = row.text(0) == Some("t"),
+                Some(1) => before = Some(text()),
+                Some(_) => after = Some(text()),
             }
             Ok(())
         })

@@ -9,6 +9,7 @@ use smol_str::SmolStr;
 use super::fields::Fields;
 use super::indexes::{IndexKey, Opclass};
 use super::privileges::Grants;
+use super::questions::{Placeholder, Questions};
 use super::relations::Relation;
 use super::sections::{self, Section};
 use super::{ObjectOid, Presence, ReadOptions, Reading};
@@ -60,6 +61,9 @@ pub struct Assembler {
     /// Columns whose NOT NULL is NOT VALID.
     pub(super) not_validated: Vec<(u32, i16)>,
     pub(super) grants: Grants,
+    pub(super) questions: Questions,
+    /// Defaults by relation and column.
+    pub(super) defaults: HashMap<(u32, i16), Placeholder>,
     pub(super) out: Output,
 }
 
@@ -80,6 +84,10 @@ pub(super) struct Output {
     long_texts: HashSet<SmolStr>,
     of_columns: SharedAttributes,
     pending: Vec<(Attribute, SmolStr)>,
+    /// Whether a value of the next object holds a placeholder.
+    is_late: bool,
+    /// Objects with placeholders, by index.
+    late: Vec<u32>,
     pub(super) unmodeled: Vec<Unmodeled>,
     /// What routines, types and schemas are called, kept only where privileges need it.
     pub(super) names: Option<HashMap<(u32, u32), ObjectId>>,
@@ -96,6 +104,12 @@ impl Output {
     /// States an attribute of the next object.
     pub(super) fn set(&mut self, attribute: Attribute, value: impl Into<SmolStr>) {
         self.pending.push((attribute, value.into()));
+    }
+
+    /// States an attribute whose value holds a placeholder.
+    pub(super) fn set_later(&mut self, attribute: Attribute, value: impl Into<SmolStr>) {
+        self.is_late = true;
+        self.set(attribute, value);
     }
 
     /// States an attribute where it has a value.
@@ -144,6 +158,26 @@ impl Output {
         if self.comments.is_empty() { None } else { self.comments.remove(&at) }
     }
 
+    /// Puts answers in the place of placeholders.
+    fn fill_in(&mut self, questions: &Questions) {
+        // The attributes that objects share are filled in once; who they were is told by where they are.
+        let mut filled: HashMap<usize, (Attributes, Attributes)> = HashMap::new();
+        for index in std::mem::take(&mut self.late) {
+            let object = self.objects.get_mut(index as usize).and_then(Arc::get_mut);
+            let Some(object) = object else { continue };
+            if object.id.kind == Kind::Column {
+                let was = object.attributes.clone();
+                let (_, now) = filled.entry(was.address()).or_insert_with(|| {
+                    let now = questions.fill_in(&was);
+                    (was, now)
+                });
+                object.attributes = now.clone();
+            } else {
+                object.attributes = questions.fill_in(&object.attributes);
+            }
+        }
+    }
+
     /// Makes the object that the attributes stated so far belong to.
     pub(super) fn emit(&mut self, at: ObjectOid, id: ObjectId) {
         let comment = self.comment(at);
@@ -164,6 +198,9 @@ impl Output {
         let mut attributes = Attributes::take(&mut self.pending);
         if id.kind == Kind::Column {
             attributes = self.of_columns.share(attributes);
+        }
+        if std::mem::take(&mut self.is_late) {
+            self.late.extend(u32::try_from(self.objects.len()));
         }
         self.objects.push(Arc::new(Object { id, attributes }));
     }
@@ -191,6 +228,8 @@ impl Assembler {
             aggregates: HashMap::new(),
             not_validated: Vec::new(),
             grants: Grants::default(),
+            questions: Questions::default(),
+            defaults: HashMap::new(),
             out,
         }
     }
@@ -208,6 +247,7 @@ impl Assembler {
             Section::Schemas => self.schema_row(fields),
             Section::Opclasses => self.opclass_row(fields),
             Section::Relations => self.relation_row(fields),
+            Section::Defaults => self.default_row(fields),
             Section::Columns => self.column_row(fields),
             Section::Constraints => self.constraint_row(fields),
             Section::Indexes => self.index_row(fields),
@@ -231,6 +271,20 @@ impl Assembler {
         .with_context(|| format!("reading the catalog, section {section:?}"))
     }
 
+    /// What remains to be asked in the same transaction when the last row of [`super::statements`] is there: nothing,
+    /// or statements whose rows [`Assembler::answer`] takes.
+    pub fn questions(&mut self) -> Vec<String> {
+        self.questions.statements()
+    }
+
+    /// Takes one row of the statement of [`Assembler::questions`] with that number.
+    ///
+    /// # Errors
+    /// When the row is not what the statement asks for.
+    pub fn answer(&mut self, statement: usize, row: &Row<'_>) -> Result<()> {
+        self.questions.answer(statement, &mut Fields::new(row)).context("reading what the server prints")
+    }
+
     /// The catalog, after the last row.
     ///
     /// # Errors
@@ -241,6 +295,7 @@ impl Assembler {
             self.out.emit(draft.at, draft.id);
         }
         self.emit_relations();
+        self.out.fill_in(&self.questions);
         self.mark_not_validated();
         self.emit_privileges();
         self.drop_history();

@@ -1,14 +1,13 @@
 //! Columns: objects under tables, fields of composite types, names for everybody else.
 
-use std::fmt::Write as _;
-
 use anyhow::Result;
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::ObjectOid;
 use super::assembler::{Assembler, Output, class};
 use super::fields::Fields;
 use super::indexes::IndexKey;
+use super::questions::{ColumnType, Source};
 use super::relations::{Relation, options};
 use crate::catalog::{Attribute, Kind, Unmodeled};
 use crate::sql::{identifier, literal};
@@ -24,19 +23,24 @@ pub(super) struct Column {
 }
 
 impl Assembler {
+    pub(super) fn default_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+        let (oid, relation, number) = (fields.number()?, fields.number()?, fields.number()?);
+        // Columns come later: their names are not known yet.
+        let default = self.questions.expression(Source::Default, oid, fields.text()?, (relation, None));
+        self.defaults.insert((relation, number), default);
+        Ok(())
+    }
+
     pub(super) fn column_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         let relation: u32 = fields.number()?;
         let number: i16 = fields.number()?;
         let name = fields.text()?;
-        let (type_oid, collation) = (fields.number()?, fields.number()?);
-        let printed_type = fields.text()?;
+        let (oid, modifier, collation) = (fields.number()?, fields.number()?, fields.number()?);
+        let kind = ColumnType { oid, modifier, collation, storage: fields.letter()? };
         let required = fields.flag()?;
-        let (identity, generated) = (fields.letter()?, fields.letter()?);
-        let printed_collation = fields.optional();
-        let (storage, compression) = (fields.letter()?, fields.letter()?);
+        let (identity, generated, compression) = (fields.letter()?, fields.letter()?, fields.letter()?);
         let target: Option<i32> = fields.optional_number()?;
         let parameters = fields.list()?;
-        let expression = fields.optional();
 
         let Some(&index) = self.relation_by_oid.get(&relation) else {
             self.index_keys.insert((relation, number), IndexKey { target, options: options(parameters) });
@@ -44,18 +48,15 @@ impl Assembler {
         };
         let table = &mut self.relations[index];
         let mut field = SmolStr::default();
-        if table.kind == b'c' {
-            let mut text = format!("{} {printed_type}", identifier(name));
-            if let Some(collation) = printed_collation {
-                let _ = write!(text, " COLLATE {collation}");
-            }
-            field = text.into();
+        if table.kind == b'c' && !table.hidden {
+            let printed = self.questions.column_type(kind);
+            field = format_smolstr!("{} {printed}{}", identifier(name), printed.collate());
         }
         let position = usize::try_from(number)?;
         if table.columns.len() < position {
             table.columns.resize_with(position, Column::default);
         }
-        table.columns[position - 1] = Column { name: name.into(), type_oid, collation, field };
+        table.columns[position - 1] = Column { name: name.into(), type_oid: oid, collation, field };
         if table.history_proof == Some(name) && matches!(table.kind, b'r' | b'p') {
             table.hidden = true;
             table.history = true;
@@ -63,6 +64,7 @@ impl Assembler {
         if table.hidden {
             return Ok(());
         }
+        let expression = self.defaults.get(&(relation, number)).copied();
         let out = &mut self.out;
         if !matches!(table.kind, b'r' | b'p') {
             if table.kind == b'v' && expression.is_some() {
@@ -71,27 +73,28 @@ impl Assembler {
             }
             return Ok(());
         }
-        out.set_shared(Attribute::Type, printed_type);
+        let printed = self.questions.column_type(kind);
+        out.set_later(Attribute::Type, format_smolstr!("{printed}"));
         out.set_flag(Attribute::Nullable, !required);
-        match generated {
-            b's' => out.set_some(Attribute::Generated, expression),
-            b'v' => out.set_some(Attribute::Generated, expression.map(|text| format!("{text} virtual"))),
-            _ => out.set_some(Attribute::Default, expression),
+        if let Some(expression) = expression {
+            match generated {
+                b's' => out.set_later(Attribute::Generated, format_smolstr!("{expression}")),
+                b'v' => out.set_later(Attribute::Generated, format_smolstr!("{expression} virtual")),
+                _ => out.set_later(Attribute::Default, format_smolstr!("{expression}")),
+            }
         }
         match identity {
             b'a' => out.set(Attribute::Identity, "always"),
             b'd' => out.set(Attribute::Identity, "by default"),
             _ => {}
         }
-        out.set_some(Attribute::Collation, printed_collation);
-        out.set_some(Attribute::Storage, storage_word(storage));
         match compression {
             b'p' => out.set(Attribute::Compression, "pglz"),
             b'l' => out.set(Attribute::Compression, "lz4"),
             _ => {}
         }
         out.set_some(Attribute::StatisticsTarget, target.map(|target| target.to_string()));
-        out.set(Attribute::Position, smol_str::format_smolstr!("{number}"));
+        out.set(Attribute::Position, format_smolstr!("{number}"));
         out.set_some(Attribute::Options, options(parameters));
         let at = ObjectOid { class: class::CLASS, oid: relation, subid: number.into() };
         out.emit(at, table.part(Kind::Column, name));
@@ -115,15 +118,5 @@ impl Relation {
             }
         }
         (!lines.is_empty()).then(|| lines.join("\n"))
-    }
-}
-
-fn storage_word(storage: u8) -> Option<&'static str> {
-    match storage {
-        b'p' => Some("plain"),
-        b'e' => Some("external"),
-        b'x' => Some("extended"),
-        b'm' => Some("main"),
-        _ => None,
     }
 }

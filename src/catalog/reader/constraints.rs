@@ -1,10 +1,12 @@
 //! Constraints of tables.
 
 use anyhow::Result;
+use smol_str::format_smolstr;
 
 use super::ObjectOid;
 use super::assembler::{Assembler, Draft, class};
 use super::fields::Fields;
+use super::questions::Source;
 use crate::catalog::{Attribute, Kind};
 
 impl Assembler {
@@ -58,7 +60,12 @@ impl Assembler {
         }
         match kind {
             Kind::Check => {
-                out.set_some(Attribute::Expression, expression);
+                let owner = (table_oid, Some(table));
+                let printed =
+                    expression.map(|tree| self.questions.expression(Source::Check, oid, tree, owner));
+                if let Some(printed) = printed {
+                    out.set_later(Attribute::Expression, format_smolstr!("{printed}"));
+                }
                 out.set_flag(Attribute::NoInherit, no_inherit);
             }
             Kind::Exclusion => out.set_some(Attribute::Definition, expression),

@@ -1,11 +1,12 @@
 //! Indexes, and what the index of a constraint says beyond the constraint.
 
 use anyhow::Result;
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::ObjectOid;
 use super::assembler::{Assembler, class, qualified};
 use super::fields::{Fields, array, vector};
+use super::questions::{Placeholder, Source};
 use super::relations::{Relation, options};
 use crate::catalog::{Attribute, Kind, ObjectId, Unmodeled};
 use crate::sql::identifier;
@@ -41,8 +42,8 @@ struct Keys<'r> {
     opclasses: Vec<u32>,
     flags: Vec<i16>,
     collations: Vec<u32>,
-    /// Of keys that are no columns, in order.
-    expressions: Option<&'r str>,
+    /// Of keys that are no columns: a part for each, in order.
+    expressions: Option<Placeholder>,
     /// Of all keys, where one has another collation than the database's.
     collation_names: Option<&'r str>,
 }
@@ -86,7 +87,7 @@ impl Assembler {
         let parameters = fields.list()?;
         let elsewhere = fields.flag()?;
         let predicate = fields.optional();
-        keys.expressions = fields.optional();
+        let trees = fields.optional();
         keys.collation_names = fields.optional();
 
         let Some(&table_index) = self.relation_by_oid.get(&table_oid) else { return Ok(()) };
@@ -108,6 +109,10 @@ impl Assembler {
         }
         let draft = self.constraint_indexes.remove(&index);
         let include = keys.numbers.split_off(key_count.min(keys.numbers.len()));
+        let owner = (table_oid, Some(table));
+        let mut ask = |source, tree: &str| self.questions.expression(source, index, tree, owner);
+        let predicate = predicate.filter(|_| draft.is_none()).map(|tree| ask(Source::Predicate, tree));
+        keys.expressions = trees.filter(|_| draft.is_none()).map(|trees| ask(Source::Keys, trees));
         let columns = if draft.is_none() { Some(self.key_list(table, &keys)?) } else { None };
 
         let out = &mut self.out;
@@ -128,11 +133,16 @@ impl Assembler {
                 out.emit(draft.at, draft.id);
             }
             None => {
-                out.set_some(Attribute::Columns, columns);
+                match keys.expressions {
+                    Some(_) => out.set_later(Attribute::Columns, columns.unwrap_or_default()),
+                    None => out.set_some(Attribute::Columns, columns),
+                }
                 out.set_shared(Attribute::Method, method_name);
                 out.set_flag(Attribute::IsUnique, unique);
                 out.set_flag(Attribute::Valid, valid);
-                out.set_some(Attribute::Predicate, predicate);
+                if let Some(predicate) = predicate {
+                    out.set_later(Attribute::Predicate, format_smolstr!("{predicate}"));
+                }
                 out.set(Attribute::OnTable, table.path());
                 let targets = (1..).take(key_count).filter_map(|number| {
                     let target = self.index_keys.get(&(index, number))?.target?;
@@ -151,9 +161,8 @@ impl Assembler {
 
     /// The keys of an index as CREATE INDEX lists them.
     fn key_list(&self, table: &Relation, keys: &Keys<'_>) -> Result<String> {
-        let expressions = keys.expressions.map_or(Ok(Vec::new()), array)?;
         let collation_names = keys.collation_names.map_or(Ok(Vec::new()), array)?;
-        let mut expressions = expressions.iter();
+        let mut expressions = (0..).filter_map(|part| Some(keys.expressions?.part(part)));
         let mut list = String::new();
         for (position, number) in keys.numbers.iter().enumerate() {
             if position > 0 {
@@ -162,7 +171,7 @@ impl Assembler {
             let column = table.column(*number);
             match column {
                 Some(column) => list.push_str(&identifier(&column.name)),
-                None => list.extend(expressions.next().map(SmolStr::as_str)),
+                None => list.extend(expressions.next().map(|expression| expression.to_string())),
             }
             let collation = keys.collations.get(position).copied().unwrap_or(0);
             let expected = column.map_or(DEFAULT_COLLATION, |column| column.collation);

@@ -1,9 +1,9 @@
 //! The reader: `pg_catalog` to [`Catalog`], PostgreSQL 14 to 18.
 //!
 //! It reads structurally: oids, column numbers and flags travel, names are put together here; the server prints
-//! only what is an expression. The caller composes the parts into messages: [`SETTINGS`] and [`probe`] in the first,
-//! [`statements`] in the second, whose rows an [`Assembler`] takes. [`fingerprint`] proves afterwards that the
-//! catalog stood still, which a REPEATABLE READ transaction alone does not (`pg_get_expr` and its like look at the
+//! only what is an expression, and that once for all that have it. The caller composes the parts into messages:
+//! [`SETTINGS`] and [`probe`] in the first, [`statements`] in the second, whose rows an [`Assembler`] takes,
+//! [`Assembler::questions`] in the third. [`fingerprint`] proves afterwards that the catalog stood still, which a REPEATABLE READ transaction alone does not (`pg_get_expr` and its like look at the
 //! newest state). [`read`] does all of it for a caller that is alone on its server.
 //!
 //! In the SQL an oid is compared with a literal in quotes, not with a number: for `oid >= int4` there is no operator,
@@ -20,6 +20,7 @@ mod indexes;
 mod parts;
 mod presence;
 mod privileges;
+mod questions;
 mod relations;
 mod routines;
 mod sections;
@@ -105,7 +106,7 @@ pub fn fingerprint(_version: ServerVersion) -> String {
     sections::without_comments(include_str!("sql/fingerprint.sql"))
 }
 
-/// Reads the catalog of a database that nobody else changes, in two messages.
+/// Reads the catalog of a database that nobody else changes, in three messages.
 ///
 /// # Errors
 /// The server's and the connection's. The session is then in an aborted transaction.
@@ -119,9 +120,11 @@ pub async fn read(session: &mut Session, version: ServerVersion, options: &ReadO
             Ok(())
         })
         .await?;
-    let mut message = statements(version, options, &presence).join(";\n");
-    message.push_str(";\nCOMMIT");
+    let message = statements(version, options, &presence).join(";\n");
     let mut assembler = Assembler::new(version, options, &presence);
     session.message(message, |statement, row| assembler.row(statement, &row)).await?;
+    let mut questions = assembler.questions();
+    questions.push("COMMIT".into());
+    session.message(questions.join(";\n"), |statement, row| assembler.answer(statement, &row)).await?;
     assembler.finish()
 }

@@ -201,7 +201,7 @@ impl Assembler {
                 self.out.set(how, paths);
             }
             if kind == Kind::CompositeType {
-                self.out.set(Attribute::Fields, relation.fields());
+                self.out.set_later(Attribute::Fields, relation.fields());
             }
             if matches!(kind, Kind::CompositeType | Kind::View | Kind::MaterializedView) {
                 let comments = relation.column_comments(relation.oid, &mut self.out);

@@ -5,10 +5,7 @@ SELECT i.indexrelid, i.indrelid, c.relname, c.relam, m.amname, i.indnkeyatts
      , i.indisunique, i.indisvalid, i.indisreplident
      , i.indnullsnotdistinct  --? 15+
      , false                  --? <15
-     , c.reloptions, c.reltablespace <> '0', pg_get_expr(i.indpred, i.indrelid)
-     , CASE WHEN i.indexprs IS NOT NULL THEN
-           ARRAY(SELECT pg_get_indexdef(i.indexrelid, key, false) FROM generate_series(1, i.indnkeyatts) key
-                  WHERE i.indkey[key - 1] = 0 ORDER BY key) END
+     , c.reloptions, c.reltablespace <> '0', i.indpred, i.indexprs
      , CASE WHEN NOT i.indcollation::oid[] <@ '{0,100}' THEN
            (i.indcollation::oid[])[0:]::regcollation[] END  -- a slice counts from 1, an oidvector from 0
   FROM pg_index i
