@@ -8,6 +8,7 @@ mod kind;
 mod object;
 pub mod reader;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use attribute::{Attribute, Attributes, SharedAttributes};
@@ -38,23 +39,7 @@ impl Catalog {
     /// Sorts objects into a catalog.
     pub fn new(objects: Vec<Arc<Object>>, unmodeled: Vec<Unmodeled>) -> Self {
         // Comparing names through pointers is slow where there are many: what usually decides lies beside them.
-        let mut schemas: Vec<&str> =
-            objects.iter().filter_map(|object| object.id.schema.as_deref()).collect();
-        schemas.dedup();
-        schemas.sort_unstable();
-        schemas.dedup();
-        let rank = |object: &Object| {
-            let schema = object.id.schema.as_deref()?;
-            schemas.binary_search(&schema).ok()
-        };
-        let prefix = |object: &Object| {
-            let head = object.id.relation.as_ref().unwrap_or(&object.id.name).as_bytes();
-            let mut prefix = [0; 16];
-            let length = head.len().min(prefix.len());
-            prefix[..length].copy_from_slice(&head[..length]);
-            u128::from_be_bytes(prefix)
-        };
-        let keys: Vec<_> = objects.iter().map(|object| (rank(object), prefix(object))).collect();
+        let keys = sort_keys(&objects);
         let mut keyed: Vec<_> = keys.into_iter().zip(objects).collect();
         keyed.sort_unstable_by(|(key, object), (other_key, other)| {
             key.cmp(other_key).then_with(|| object.id.cmp(&other.id))
@@ -65,6 +50,66 @@ impl Catalog {
     /// The object of that name.
     pub fn get(&self, id: &ObjectId) -> Option<&Arc<Object>> {
         self.objects.binary_search_by(|object| object.id.cmp(id)).ok().map(|index| &self.objects[index])
+    }
+}
+
+/// Keys that order objects as their names do, where they differ: the ranks of the schema and of what an object is or
+/// stands under, its kind, and how its name begins.
+fn sort_keys(objects: &[Arc<Object>]) -> Vec<u128> {
+    let schemas = Ranks::of(objects.iter().filter_map(|object| object.id.schema.as_deref()));
+    let heads = Ranks::of(objects.iter().map(|object| object.id.head()));
+    let (mut schema_ranks, mut head_ranks) = (schemas.reader(), heads.reader());
+    let mut keys = Vec::with_capacity(objects.len());
+    for object in objects {
+        // What has no schema comes first; there are no 2^24 schemas, nor 2^32 names.
+        let schema = object.id.schema.as_deref().map_or(0, |schema| schema_ranks.rank(schema) + 1);
+        let head = head_ranks.rank(object.id.head());
+        let mut name = [0; 8];
+        let length = object.id.name.len().min(name.len());
+        name[..length].copy_from_slice(&object.id.name.as_bytes()[..length]);
+        keys.push(
+            u128::from(schema) << 104
+                | u128::from(head) << 72
+                | (object.id.kind as u128) << 64
+                | u128::from(u64::from_be_bytes(name)),
+        );
+    }
+    keys
+}
+
+/// Which place each of some texts has in their order.
+struct Ranks<'t>(HashMap<&'t str, u32>);
+
+/// Texts come in runs: the last one is remembered.
+struct RankReader<'t> {
+    ranks: &'t Ranks<'t>,
+    last: Option<(&'t str, u32)>,
+}
+
+impl<'t> Ranks<'t> {
+    fn of(texts: impl Iterator<Item = &'t str>) -> Self {
+        let mut texts: Vec<&str> = texts.collect();
+        texts.dedup();
+        texts.sort_unstable();
+        texts.dedup();
+        Self(texts.into_iter().zip(0..).collect())
+    }
+
+    fn reader(&'t self) -> RankReader<'t> {
+        RankReader { ranks: self, last: None }
+    }
+}
+
+impl<'t> RankReader<'t> {
+    fn rank(&mut self, text: &'t str) -> u32 {
+        match self.last {
+            Some((last, rank)) if last == text => rank,
+            _ => {
+                let rank = self.ranks.0[text];
+                self.last = Some((text, rank));
+                rank
+            }
+        }
     }
 }
 

@@ -108,10 +108,14 @@ impl ObjectId {
         path
     }
 
+    /// The name of the relation that this stands under, or its own.
+    pub(super) fn head(&self) -> &str {
+        self.relation.as_ref().unwrap_or(&self.name)
+    }
+
     /// The key that catalogs are sorted by: an object's parts follow it.
     fn sort_key(&self) -> (Option<&str>, &str, Kind, &str, Option<&str>) {
-        let head = self.relation.as_ref().unwrap_or(&self.name);
-        (self.schema.as_deref(), head, self.kind, &self.name, self.suffix.as_deref())
+        (self.schema.as_deref(), self.head(), self.kind, &self.name, self.suffix.as_deref())
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::declared::Declared;
 use crate::catalog::reader::ReadOptions;
-use crate::catalog::{Kind, ObjectId};
+use crate::catalog::{Catalog, Kind, ObjectId};
 use crate::cli::FailOn;
 use crate::db::{Session, Target};
 use crate::diagnosis::{self, Basis, CauseKind, Diagnosis, Facts, Finding, Severity};
@@ -98,7 +98,7 @@ fn document(
     survey: &Survey,
     severities: &BTreeMap<String, Severity>,
 ) -> Document {
-    let Declared { lock, migrations, notes } = declared;
+    let Declared { lock, last, migrations, notes } = declared;
     let recorded: HashMap<i64, u64> = survey.history.iter().flatten().filter_map(recorded_checksum).collect();
     let unchanged = migrations.iter().filter(|migration| {
         recorded.get(&migration.version).is_some_and(|recorded| checksum::accepts(migration, *recorded))
@@ -112,6 +112,7 @@ fn document(
         history: survey.history.as_deref(),
         others: &survey.others,
         lock,
+        last,
         unchanged: &unchanged,
         in_scope: &in_scope,
         ignored: &|id| named(&settings.database.ignore, id),
@@ -173,7 +174,7 @@ fn document(
             invisible: survey.invisible.clone(),
         },
         summary: Summary::of(&findings),
-        compared: survey.catalog.objects.iter().filter(|object| in_scope(&object.id)).count(),
+        compared: compared(settings, &survey.catalog),
         findings,
         notes,
     }
@@ -204,6 +205,17 @@ fn in_scope(settings: &Settings, id: &ObjectId) -> bool {
     let schema_in = database.schemas.is_empty()
         || schema.is_none_or(|schema| database.schemas.iter().any(|wanted| wanted.as_str() == schema));
     schema_in && !named(&database.ignore, id) && (settings.only.is_empty() || named(&settings.only, id))
+}
+
+/// How many objects were looked at.
+fn compared(settings: &Settings, live: &Catalog) -> usize {
+    let everything = settings.database.schemas.is_empty()
+        && settings.database.ignore.is_empty()
+        && settings.only.is_empty();
+    match everything {
+        true => live.objects.len(),
+        false => live.objects.iter().filter(|object| in_scope(settings, &object.id)).count(),
+    }
 }
 
 /// The exit code: an incomplete view is never called clean.

@@ -5,6 +5,7 @@ use anyhow::Result;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::catalog::Catalog;
 use crate::catalog::reader::ReadOptions;
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
@@ -18,10 +19,20 @@ use crate::scratch::{Scratch, ScratchOptions};
 pub(super) struct Declared {
     /// The compiled model.
     pub(super) lock: Lock,
+    /// What all migrations build; the model where there are none.
+    pub(super) last: Catalog,
     /// The files.
     pub(super) migrations: Vec<Migration>,
     /// What is worth saying about where it came from.
     pub(super) notes: Vec<String>,
+}
+
+impl Declared {
+    /// Works out what follows from the lock alone.
+    pub(super) fn new(lock: Lock, migrations: Vec<Migration>, notes: Vec<String>) -> Self {
+        let last = if lock.migrations.is_empty() { lock.model.clone() } else { lock.state_after(|_| true) };
+        Self { lock, last, migrations, notes }
+    }
 }
 
 /// The project's files while they are read, on a thread of their own: a big lock file takes as long as connecting and
@@ -55,7 +66,7 @@ fn files(settings: &Settings, tell: oneshot::Sender<ReadOptions>) -> Result<File
             let _ = tell.send(file.head().options.clone());
             let Sources { migrations, schema } = sources;
             drop(schema);
-            Ok(Files::Fresh(Declared { lock: file.read()?, migrations, notes: Vec::new() }))
+            Ok(Files::Fresh(Declared::new(file.read()?, migrations, Vec::new())))
         }
         _ => Ok(Files::Stale { sources, reasons }),
     }
@@ -80,7 +91,7 @@ impl Reading {
         let why = reasons.join("; ");
         let lock = compile(settings, &sources).await.map_err(|error| unavailable(error, &why))?;
         let notes = vec![format!("{why}: the model was compiled in memory; `trueup compile` writes it down")];
-        Ok(Declared { lock, migrations: sources.migrations, notes })
+        Ok(Declared::new(lock, sources.migrations, notes))
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit> {
 
 async fn story(settings: &Settings, sources: &Sources, scratch: &mut Scratch) -> Result<()> {
     let lock = declared::compile_on(settings, sources, scratch).await?;
-    let declared = Declared { lock, migrations: sources.migrations.clone(), notes: Vec::new() };
+    let declared = Declared::new(lock, sources.migrations.clone(), Vec::new());
     let (declared_objects, migrations) = (declared.lock.model.objects.len(), sources.migrations.len());
     say(&format!(
         "The project: {declared_objects} objects declared in schema/, {migrations} migrations that lead there."

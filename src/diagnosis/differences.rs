@@ -9,8 +9,12 @@ use crate::catalog::{Attribute, Catalog, Kind, ObjectId};
 use crate::diff::{self, Difference, States};
 
 /// The objects on which the four states disagree, once names, partitions and views are comparable.
-pub(super) fn differences(facts: &Facts<'_>, applied: &Catalog, last: &Catalog) -> Vec<Difference> {
-    let model = &facts.lock.model;
+pub(super) fn differences(facts: &Facts<'_>, applied: &Catalog) -> Vec<Difference> {
+    let (model, last) = (&facts.lock.model, facts.last);
+    // What makes states comparable changes nothing in states that are the same.
+    if diff::agree(States { live: facts.live, applied, last, model }) {
+        return Vec::new();
+    }
     let mut states =
         [facts.live, applied, last, model].map(|state| diff::align_owned_sequences(state, model));
     let references = states[1..].iter().flat_map(|state| &state.objects);

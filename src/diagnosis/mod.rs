@@ -14,6 +14,7 @@ pub mod rules;
 mod severity;
 mod standing;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::catalog::{Catalog, ObjectId};
@@ -42,6 +43,8 @@ pub struct Facts<'f> {
     pub others: &'f [OtherHistory],
     /// The compiled model and the effects of the migrations.
     pub lock: &'f Lock,
+    /// What all migrations build, as [`Lock::state_after`] says; the model where there are none.
+    pub last: &'f Catalog,
     /// The versions whose recorded checksum is that of their file.
     pub unchanged: &'f BTreeSet<i64>,
     /// Which objects are looked at.
@@ -75,7 +78,7 @@ impl Facts<'_> {
     fn applied_or_last_has(&self, id: &ObjectId) -> bool {
         self.lock.migrations.iter().flat_map(|migration| &migration.effects).any(|effect| match effect {
             Effect::Created(object) => object.id == *id,
-            Effect::Renamed { to, .. } => to == id,
+            Effect::Renamed { to, .. } => **to == *id,
             _ => false,
         })
     }
@@ -102,17 +105,13 @@ impl Facts<'_> {
 pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
     let mut standing = facts.standing();
     let model = &facts.lock.model;
-    let last = match standing.basis {
-        Basis::ModelOnly => model.clone(),
-        _ => facts.lock.state_after(|_| true),
-    };
     let is_applied: BTreeSet<i64> =
         standing.applied.iter().map(|index| facts.lock.migrations[*index].version).collect();
     let applied = match standing.pending.is_empty() && standing.skipped.is_empty() {
-        true => last.clone(),
-        false => facts.lock.state_after(|version| is_applied.contains(&version)),
+        true => Cow::Borrowed(facts.last),
+        false => Cow::Owned(facts.lock.state_after(|version| is_applied.contains(&version))),
     };
-    let differences = differences(facts, &applied, &last);
+    let differences = differences(facts, &applied);
     let differing: HashSet<ObjectId> = differences.iter().map(|difference| difference.id.clone()).collect();
     let origins = Origins::new(if differences.is_empty() { &[] } else { &facts.lock.migrations });
     let judge = Judge {
@@ -122,8 +121,8 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         live: facts.live,
         views_print_differently: diff::crosses_view_printing_change(facts.server, facts.lock.head.server),
     };
-    let elsewhere = rules::is_empty(facts) || rules::is_other(facts);
-    let mut findings = match elsewhere {
+    let nothing_to_say = differences.is_empty() || rules::is_empty(facts) || rules::is_other(facts);
+    let mut findings = match nothing_to_say {
         true => Vec::new(),
         false => objects::findings(&judge, differences, &parents_of(facts.live, model)),
     };

@@ -17,7 +17,7 @@ pub(super) struct Origins<'m> {
 impl<'m> Origins<'m> {
     pub(super) fn new(migrations: &'m [CompiledMigration]) -> Self {
         let mut touched: HashMap<&ObjectId, Vec<(usize, &Effect)>> = HashMap::new();
-        let mut renames = Vec::new();
+        let mut renames: Vec<(usize, &ObjectId, &ObjectId)> = Vec::new();
         for (index, migration) in migrations.iter().enumerate() {
             for effect in &migration.effects {
                 match effect {

@@ -126,6 +126,19 @@ pub fn same(a: Option<&Arc<Object>>, b: Option<&Arc<Object>>) -> bool {
     }
 }
 
+/// Whether the four states agree on every object: what [`compare`] would find nothing in, told in a fraction of its
+/// time.
+pub fn agree(states: States<'_>) -> bool {
+    let States { live, applied, last, model } = states;
+    let alike = |a: &Catalog, b: &Catalog| {
+        let mut pairs = a.objects.iter().zip(&b.objects);
+        std::ptr::eq(a, b)
+            || a.objects.len() == b.objects.len()
+                && pairs.all(|(a, b)| Arc::ptr_eq(a, b) || a.id == b.id && same(Some(a), Some(b)))
+    };
+    alike(applied, last) && alike(last, model) && alike(live, model)
+}
+
 /// The objects on which the four states disagree, in the catalogs' order. Time and memory are linear in the catalogs.
 pub fn compare(states: States<'_>) -> Vec<Difference> {
     let catalogs = [states.live, states.applied, states.last, states.model];

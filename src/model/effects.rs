@@ -33,7 +33,7 @@ pub(super) fn effects(before: &Reading, after: &Reading) -> Vec<Effect> {
         }
     }
     let gone = state.iter().filter(|object| after.catalog.get(&object.id).is_none());
-    effects.extend(gone.map(|object| Effect::Dropped(object.id.clone())));
+    effects.extend(gone.map(|object| Effect::Dropped(object.id.clone().into())));
     effects
 }
 
@@ -65,7 +65,9 @@ fn renames(before: &Reading, after: &Reading, state: &mut State) -> Vec<Effect> 
             .map(|(id, oid)| (State::new_name(&batch, &id).unwrap_or(id), oid))
             .filter(|(id, oid)| names[oid] != id)
             .collect();
-        effects.extend(renamed.into_iter().map(|(from, to)| Effect::Renamed { from, to }));
+        effects.extend(
+            renamed.into_iter().map(|(from, to)| Effect::Renamed { from: from.into(), to: to.into() }),
+        );
     }
     effects
 }

@@ -66,6 +66,7 @@ async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Loc
     };
     let survey = survey(&mut session, &request).await?;
     session.close().await;
+    let last = if lock.migrations.is_empty() { lock.model.clone() } else { lock.state_after(|_| true) };
     let diagnosis = diagnose(&Facts {
         database: &survey.identity.database,
         server: survey.version,
@@ -73,6 +74,7 @@ async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Loc
         history: survey.history.as_deref(),
         others: &survey.others,
         lock,
+        last: &last,
         unchanged: &BTreeSet::new(),
         in_scope: &|_| true,
         ignored: &|_| false,

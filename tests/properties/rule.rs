@@ -136,7 +136,7 @@ fn effects(from: &Catalog, to: &Catalog) -> Vec<Effect> {
         }
     }
     let gone = from.objects.iter().filter(|object| to.get(&object.id).is_none());
-    effects.extend(gone.map(|object| Effect::Dropped(object.id.clone())));
+    effects.extend(gone.map(|object| Effect::Dropped(object.id.clone().into())));
     effects
 }
 
@@ -158,6 +158,7 @@ fn diagnosed([live, applied, last, model]: &Four<Catalog>) -> Diagnosis {
         migrations.push(migration(2, effects(applied, last)));
     }
     let lock = Lock { head, model: model.clone(), initial: Vec::new(), migrations };
+    let last = lock.state_after(|_| true);
     let row = Applied { version: 1, name: "step_1".into(), applied_on: String::new(), checksum: Some(1) };
     diagnose(&Facts {
         database: "app",
@@ -166,6 +167,7 @@ fn diagnosed([live, applied, last, model]: &Four<Catalog>) -> Diagnosis {
         history: Some(&[row]),
         others: &[],
         lock: &lock,
+        last: &last,
         unchanged: &BTreeSet::from([1]),
         in_scope: &|_| true,
         ignored: &|_| false,

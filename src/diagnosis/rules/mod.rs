@@ -82,15 +82,20 @@ fn tables(catalog: &Catalog) -> usize {
     catalog.objects.iter().filter(|object| object.id.kind == Kind::Table).count()
 }
 
+/// Whether a catalog has any table.
+fn has_tables(catalog: &Catalog) -> bool {
+    catalog.objects.iter().any(|object| object.id.kind == Kind::Table)
+}
+
 /// Whether the database has no table though the model has some: what else differs is a consequence.
 pub(super) fn is_empty(facts: &Facts<'_>) -> bool {
-    tables(facts.live) == 0 && tables(&facts.lock.model) > 0
+    !has_tables(facts.live) && has_tables(&facts.lock.model)
 }
 
 /// Whether the database has tables, but none that the project knows, under whatever name.
 pub(super) fn is_other(facts: &Facts<'_>) -> bool {
     let model = &facts.lock.model;
-    if tables(facts.live) == 0 || tables(model) == 0 {
+    if !has_tables(facts.live) || !has_tables(model) {
         return false;
     }
     let mut tables = facts.live.objects.iter().filter(|object| object.id.kind == Kind::Table);

@@ -50,7 +50,8 @@ pub struct CompiledMigration {
     pub effects: Vec<Effect>,
 }
 
-/// One thing that a migration does to one object.
+/// One thing that a migration does to one object. A baseline has as many as the model has objects, nearly all of them
+/// `Created`: what the others hold is boxed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Makes it.
@@ -66,12 +67,12 @@ pub enum Effect {
     /// (schemas; objects in schemas; parts of relations) take place at once, one level after the other.
     Renamed {
         /// Its name before, after the renames of the levels above.
-        from: ObjectId,
+        from: Box<ObjectId>,
         /// Its name afterwards.
-        to: ObjectId,
+        to: Box<ObjectId>,
     },
     /// Drops it.
-    Dropped(ObjectId),
+    Dropped(Box<ObjectId>),
 }
 
 impl Effect {
@@ -116,7 +117,7 @@ impl State {
         for level in Level::ALL {
             let renames = effects.iter().filter_map(|effect| match effect {
                 Effect::Renamed { from, to } if Level::of(from.kind) == level => {
-                    Some((from.clone(), to.clone()))
+                    Some((ObjectId::clone(from), ObjectId::clone(to)))
                 }
                 _ => None,
             });
@@ -139,7 +140,7 @@ impl State {
             match effect {
                 Effect::Changed { after, attributes } => self.change(after, attributes),
                 Effect::Dropped(id) => {
-                    self.objects.remove(id);
+                    self.objects.remove(id.as_ref());
                 }
                 Effect::Created(_) | Effect::Renamed { .. } => {}
             }
@@ -206,7 +207,9 @@ impl State {
     }
 
     pub(super) fn into_catalog(self) -> Catalog {
-        Catalog::new(self.objects.into_iter().map(|ById(object)| object).collect(), Vec::new())
+        // They come in order.
+        let objects = self.objects.into_iter().map(|ById(object)| object).collect();
+        Catalog { objects, unmodeled: Vec::new() }
     }
 }
 

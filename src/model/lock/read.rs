@@ -179,11 +179,11 @@ impl Reader {
                 let to = ObjectId::parse(from.kind, &renamed.to);
                 let to =
                     to.ok_or_else(|| format!("expected the name of a {} in `to`", from.kind.spoken()))?;
-                self.effect(Effect::Renamed { from, to })
+                self.effect(Effect::Renamed { from: from.into(), to: to.into() })
             }
             "dropped" => {
                 let dropped: Dropped = parse(line)?;
-                self.effect(Effect::Dropped(dropped.dropped.0))
+                self.effect(Effect::Dropped(dropped.dropped.0.into()))
             }
             "migration" => {
                 let migration: MigrationLine = parse(line)?;
@@ -303,9 +303,11 @@ impl Reader {
         if !self.ended {
             return Err("the file is cut off: expected the closing line `{\"end\":...}`".to_owned());
         }
+        // Each line was held against the one before it.
+        let (objects, unmodeled) = (std::mem::take(&mut self.objects), std::mem::take(&mut self.unmodeled));
         Ok(Lock {
             head,
-            model: Catalog::new(std::mem::take(&mut self.objects), std::mem::take(&mut self.unmodeled)),
+            model: Catalog { objects, unmodeled },
             initial: std::mem::take(&mut self.initial),
             migrations: std::mem::take(&mut self.migrations),
         })

@@ -73,8 +73,8 @@ fn sample() -> Lock {
                 name: "rename".into(),
                 contract: false,
                 effects: vec![
-                    Effect::Renamed { from: table("people"), to: table("users") },
-                    Effect::Dropped(column("users", "gone")),
+                    Effect::Renamed { from: table("people").into(), to: table("users").into() },
+                    Effect::Dropped(column("users", "gone").into()),
                     Effect::Changed { after: users, attributes: vec![Attribute::Comment] },
                     Effect::Created(required),
                 ],
@@ -174,9 +174,9 @@ fn names_may_be_swapped() {
         Vec::new(),
     ));
     state.apply(&[
-        Effect::Renamed { from: table("a"), to: table("b") },
-        Effect::Renamed { from: table("b"), to: table("a") },
-        Effect::Renamed { from: column("b", "x"), to: column("b", "z") },
+        Effect::Renamed { from: table("a").into(), to: table("b").into() },
+        Effect::Renamed { from: table("b").into(), to: table("a").into() },
+        Effect::Renamed { from: column("b", "x").into(), to: column("b", "z").into() },
     ]);
     assert!(state.get(&table("a")).expect("is there").is(Attribute::Comment, "second"));
     assert!(state.get(&column("a", "y")).is_some() && state.get(&column("b", "z")).is_some());
@@ -194,7 +194,7 @@ fn a_renamed_schema_takes_its_objects_along() {
         Vec::new(),
     ));
     let (from, to) = (ObjectId::bare(Kind::Schema, "public"), ObjectId::bare(Kind::Schema, "app"));
-    state.apply(&[Effect::Renamed { from, to }]);
+    state.apply(&[Effect::Renamed { from: from.into(), to: to.into() }]);
     let names: Vec<_> = state.into_catalog().objects.iter().map(|object| object.id.to_string()).collect();
     assert_eq!(names, ["app", "app.a", "app.a.x"]);
 }
