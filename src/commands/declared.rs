@@ -44,7 +44,7 @@ pub(super) struct Reading {
 
 /// What the thread found.
 enum Files {
-    Fresh(Declared),
+    Fresh(Box<Declared>),
     Stale { sources: Sources, reasons: Vec<String> },
 }
 
@@ -66,7 +66,7 @@ fn files(settings: &Settings, tell: oneshot::Sender<ReadOptions>) -> Result<File
             let _ = tell.send(file.head().options.clone());
             let Sources { migrations, schema } = sources;
             drop(schema);
-            Ok(Files::Fresh(Declared::new(file.read()?, migrations, Vec::new())))
+            Ok(Files::Fresh(Box::new(Declared::new(file.read()?, migrations, Vec::new()))))
         }
         _ => Ok(Files::Stale { sources, reasons }),
     }
@@ -85,7 +85,7 @@ impl Reading {
     /// be had.
     pub(super) async fn finish(self, settings: &Settings) -> Result<Declared> {
         let (sources, reasons) = match self.files.await?? {
-            Files::Fresh(declared) => return Ok(declared),
+            Files::Fresh(declared) => return Ok(*declared),
             Files::Stale { sources, reasons } => (sources, reasons),
         };
         let why = reasons.join("; ");

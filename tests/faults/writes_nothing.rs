@@ -1,6 +1,7 @@
 //! A reading command writes nothing and stands in nobody's way.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::proxy::{Proxy, Then};
 use crate::site::{Site, findings};
@@ -54,35 +55,46 @@ fn f33_reading_assigns_no_transaction_id_and_changes_no_row() {
     assert_eq!(contents(&site.database), rows);
 }
 
-/// Looks while the reading transaction is open: just before its COMMIT reaches the server.
+const LOCKS: &str = "SELECT l.locktype, l.mode, l.relation::regclass::text FROM pg_locks l
+    JOIN pg_stat_activity a ON a.pid = l.pid AND a.application_name LIKE 'trueup/% check'
+    WHERE a.datname = current_database() AND l.granted";
+
+/// Looks while the reading transaction is open: before its messages reach the server, and at the end of the last, which
+/// prints what opens tables.
 #[test]
 fn f33_reading_holds_no_lock_above_access_share() {
     let site = Site::with_drift();
     let seen = Arc::new(Mutex::new((Vec::new(), Vec::new())));
     let (sink, url) = (Arc::clone(&seen), site.database.url().to_owned());
     let proxy = Proxy::start(&site.database, move |number, text| {
-        if number > 1 {
-            let mut seen = sink.lock().unwrap();
-            seen.0.extend(
-                support::try_query_at(
-                    &url,
-                    "SELECT l.locktype, l.mode, l.relation::regclass::text FROM pg_locks l
-                 JOIN pg_stat_activity a ON a.pid = l.pid AND a.application_name LIKE 'trueup/% check'
-                 WHERE a.datname = current_database() AND l.granted",
-                )
-                .unwrap(),
-            );
-            seen.1.extend(
-                support::try_query_at(
-                    &url,
-                    "SELECT state, backend_xid FROM pg_stat_activity
-                 WHERE application_name LIKE 'trueup/% check' AND datname = current_database()",
-                )
-                .unwrap(),
-            );
-        }
         assert!(!text.is_empty());
-        Then::Forward
+        if number == 1 {
+            return Then::Forward;
+        }
+        let sessions = support::try_query_at(
+            &url,
+            "SELECT state, backend_xid FROM pg_stat_activity
+             WHERE application_name LIKE 'trueup/% check' AND datname = current_database()",
+        );
+        let mut seen = sink.lock().unwrap();
+        seen.0.extend(support::try_query_at(&url, LOCKS).unwrap());
+        seen.1.extend(sessions.unwrap());
+        if number == 2 {
+            return Then::Forward;
+        }
+        // The last statement of the reading transaction waits until somebody has looked.
+        let slow = text.replacen("if_assigned() IS NULL", "if_assigned() IS NULL FROM pg_sleep(1)", 1);
+        assert_ne!(slow, text);
+        let (sink, url) = (Arc::clone(&sink), url.clone());
+        std::thread::spawn(move || {
+            let asleep = "SELECT FROM pg_stat_activity WHERE application_name LIKE 'trueup/% check'
+                AND datname = current_database() AND wait_event = 'PgSleep'";
+            while support::try_query_at(&url, asleep).unwrap().is_empty() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            sink.lock().unwrap().0.extend(support::try_query_at(&url, LOCKS).unwrap());
+        });
+        Then::Instead(slow)
     });
     findings(&site.check(&proxy.url(&site.database)));
     let (locks, sessions) = &*seen.lock().unwrap();

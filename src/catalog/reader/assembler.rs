@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use super::fields::Fields;
 use super::indexes::{IndexKey, Opclass};
 use super::privileges::Grants;
-use super::questions::{Placeholder, Questions};
+use super::questions::{self, Placeholder, Questions};
 use super::relations::Relation;
 use super::sections::{self, Section};
 use super::{ObjectOid, Presence, ReadOptions, Reading};
@@ -51,6 +51,12 @@ pub struct Assembler {
     pub(super) extension_versions: Vec<String>,
     pub(super) schemas: HashMap<u32, Schema>,
     pub(super) parents: HashMap<u32, Vec<u32>>,
+    /// Access methods that initdb did not make.
+    methods: HashMap<u32, SmolStr>,
+    /// Parameters of TOAST tables.
+    pub(super) toast_parameters: HashMap<u32, Vec<SmolStr>>,
+    /// Constraints that a trigger of theirs does not keep.
+    pub(super) disabled: HashSet<u32>,
     pub(super) opclasses: HashMap<u32, Opclass>,
     pub(super) default_opclasses: HashSet<(u32, u32)>,
     pub(super) relations: Vec<Relation>,
@@ -145,11 +151,13 @@ impl Output {
 
     /// The attributes stated so far, to be completed later.
     pub(super) fn take(&mut self) -> Vec<(Attribute, SmolStr)> {
+        self.is_late = false;
         self.pending.drain(..).collect()
     }
 
     /// Goes on where [`Output::take`] left off.
     pub(super) fn resume(&mut self, attributes: Vec<(Attribute, SmolStr)>) {
+        self.is_late |= attributes.iter().any(|(_, value)| questions::is_late(value));
         self.pending.extend(attributes);
     }
 
@@ -219,6 +227,9 @@ impl Assembler {
             extension_versions: options.extension_versions.clone(),
             schemas: HashMap::new(),
             parents: HashMap::new(),
+            methods: HashMap::new(),
+            toast_parameters: HashMap::new(),
+            disabled: HashSet::new(),
             opclasses: HashMap::new(),
             default_opclasses: HashSet::new(),
             relations: Vec::new(),
@@ -246,6 +257,7 @@ impl Assembler {
             Section::Inherits => self.inherits_row(fields),
             Section::Schemas => self.schema_row(fields),
             Section::Opclasses => self.opclass_row(fields),
+            Section::Methods => self.method_row(fields),
             Section::Relations => self.relation_row(fields),
             Section::Defaults => self.default_row(fields),
             Section::Columns => self.column_row(fields),
@@ -364,6 +376,25 @@ impl Assembler {
         let at = ObjectOid::whole(class::EXTENSION, oid);
         self.out.emit_nameless(at, ObjectId::bare(Kind::Extension, name));
         Ok(())
+    }
+
+    fn method_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+        self.methods.insert(fields.number()?, fields.text()?.into());
+        Ok(())
+    }
+
+    /// The name of an access method; initdb's have the same oids in every version (`pg_am.dat`).
+    pub(super) fn method(&self, oid: u32) -> Result<SmolStr> {
+        Ok(SmolStr::new_static(match oid {
+            2 => "heap",
+            403 => "btree",
+            405 => "hash",
+            783 => "gist",
+            2742 => "gin",
+            3580 => "brin",
+            4000 => "spgist",
+            _ => return self.methods.get(&oid).cloned().context("an access method that pg_am does not have"),
+        }))
     }
 
     fn unmodeled_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {

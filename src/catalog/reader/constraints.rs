@@ -24,7 +24,6 @@ impl Assembler {
         let set_columns: Vec<i16> = fields.numbers()?;
         let (enforced, period) = (fields.flag()?, fields.flag()?);
         let expression = fields.optional();
-        let disabled = fields.flag()?;
 
         let Some(&table_index) = self.relation_by_oid.get(&table_oid) else { return Ok(()) };
         let table = &self.relations[table_index];
@@ -55,7 +54,7 @@ impl Assembler {
         // NOT ENFORCED says already that nothing was validated.
         out.set_flag(Attribute::Valid, valid || !enforced);
         out.set_flag(Attribute::Enforced, enforced);
-        if disabled {
+        if self.disabled.contains(&oid) {
             out.set(Attribute::Enabled, "disabled");
         }
         match kind {
@@ -68,7 +67,10 @@ impl Assembler {
                 }
                 out.set_flag(Attribute::NoInherit, no_inherit);
             }
-            Kind::Exclusion => out.set_some(Attribute::Definition, expression),
+            Kind::Exclusion => {
+                let printed = self.questions.alone(Source::Exclusion, oid);
+                out.set_later(Attribute::Definition, format_smolstr!("{printed}"));
+            }
             Kind::ForeignKey => {
                 let Some(target) =
                     self.relation_by_oid.get(&referenced).map(|target| &self.relations[*target])

@@ -70,7 +70,7 @@ impl Assembler {
         let table_oid: u32 = fields.number()?;
         let name = fields.text()?;
         let method: u32 = fields.number()?;
-        let method_name = fields.text()?;
+        let method_name = self.method(method)?;
         let key_count: usize = fields.number()?;
         let mut keys = Keys {
             index,
@@ -110,9 +110,13 @@ impl Assembler {
         let draft = self.constraint_indexes.remove(&index);
         let include = keys.numbers.split_off(key_count.min(keys.numbers.len()));
         let owner = (table_oid, Some(table));
-        let mut ask = |source, tree: &str| self.questions.expression(source, index, tree, owner);
-        let predicate = predicate.filter(|_| draft.is_none()).map(|tree| ask(Source::Predicate, tree));
-        keys.expressions = trees.filter(|_| draft.is_none()).map(|trees| ask(Source::Keys, trees));
+        let questions = &mut self.questions;
+        let predicate = predicate.filter(|_| draft.is_none());
+        let predicate = predicate.map(|tree| questions.expression(Source::Predicate, index, tree, owner));
+        let expressions = (1..=key_count).zip(&keys.numbers).filter(|(_, column)| **column == 0);
+        let expressions = expressions.map(|(key, _)| key);
+        let trees = trees.filter(|_| draft.is_none());
+        keys.expressions = trees.map(|trees| questions.keys(index, trees, expressions, owner));
         let columns = if draft.is_none() { Some(self.key_list(table, &keys)?) } else { None };
 
         let out = &mut self.out;
@@ -137,7 +141,7 @@ impl Assembler {
                     Some(_) => out.set_later(Attribute::Columns, columns.unwrap_or_default()),
                     None => out.set_some(Attribute::Columns, columns),
                 }
-                out.set_shared(Attribute::Method, method_name);
+                out.set_shared(Attribute::Method, &method_name);
                 out.set_flag(Attribute::IsUnique, unique);
                 out.set_flag(Attribute::Valid, valid);
                 if let Some(predicate) = predicate {

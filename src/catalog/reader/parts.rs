@@ -15,6 +15,10 @@ const STATISTICS: &[(&str, &str)] = &[("d", "ndistinct"), ("f", "dependencies"),
 
 impl Assembler {
     pub(super) fn trigger_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+        if let Some(constraint) = fields.optional_number()? {
+            self.disabled.insert(constraint);
+            return Ok(());
+        }
         self.defined_part(fields, Kind::Trigger, class::TRIGGER)
     }
 

@@ -18,7 +18,7 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use smol_str::SmolStr;
 
 use super::fields::Fields;
-use super::relations::Relation;
+use super::relations::{self, Relation};
 use crate::catalog::{Attribute, Attributes};
 
 /// What is between a placeholder and the text around it: no text of PostgreSQL's has it.
@@ -47,7 +47,14 @@ pub(super) struct ColumnType {
     pub(super) storage: u8,
 }
 
-/// Where an expression is printed from.
+impl ColumnType {
+    /// A type that is no column's.
+    pub(super) fn bare(oid: u32) -> Self {
+        Self { oid, modifier: -1, collation: 0, storage: b'x' }
+    }
+}
+
+/// Where a text is printed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
     /// A column's default, by its oid in `pg_attrdef`.
@@ -58,12 +65,30 @@ pub(super) enum Source {
     Check,
     /// An index's, by the index.
     Predicate,
+    /// A view.
+    View,
+    /// The key of a partitioned table.
+    PartitionKey,
+    /// The bounds of a partition.
+    Bounds,
+    /// An exclusion constraint.
+    Exclusion,
     /// An index's keys that are expressions, in order.
     Keys,
 }
 
 impl Source {
-    const ALL: [Self; 5] = [Self::Default, Self::Generated, Self::Check, Self::Predicate, Self::Keys];
+    const ALL: [Self; 9] = [
+        Self::Default,
+        Self::Generated,
+        Self::Check,
+        Self::Predicate,
+        Self::View,
+        Self::PartitionKey,
+        Self::Bounds,
+        Self::Exclusion,
+        Self::Keys,
+    ];
 
     /// Two values a row: the oid, and what is printed. A default refers to no column: printed without its table, the
     /// server need not open that.
@@ -79,7 +104,18 @@ impl Source {
             Self::Predicate => {
                 "SELECT indexrelid, pg_get_expr(indpred, indrelid) FROM pg_index WHERE indexrelid = ANY ('{@}')"
             }
-            Self::Keys => include_str!("sql/index_expressions.sql"),
+            Self::View => "SELECT oid, pg_get_viewdef(oid) FROM pg_class WHERE oid = ANY ('{@}')",
+            Self::PartitionKey => "SELECT oid, pg_get_partkeydef(oid) FROM pg_class WHERE oid = ANY ('{@}')",
+            Self::Bounds => {
+                "SELECT oid, pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = ANY ('{@}')"
+            }
+            Self::Exclusion => {
+                "SELECT oid, pg_get_constraintdef(oid) FROM pg_constraint WHERE oid = ANY ('{@}')"
+            }
+            // The keys come in the order in which they are asked for.
+            Self::Keys => {
+                "SELECT i, pg_get_indexdef(i, k, false) FROM unnest('{@}'::oid[], '{@keys}'::int2[]) AS q (i, k)"
+            }
         }
     }
 }
@@ -93,6 +129,8 @@ pub(super) struct Questions {
     /// Which question each source has been asked for, by the oid in its catalog.
     asked: Vec<(Source, u32, u32)>,
     asked_types: Vec<(ColumnType, u32)>,
+    /// Of every index in `asked` the numbers of the keys that are expressions.
+    asked_keys: HashMap<u32, Vec<usize>>,
     /// By question; the parts of its answer.
     answers: Vec<Vec<Option<SmolStr>>>,
 }
@@ -123,6 +161,30 @@ impl Questions {
         Placeholder { question, part: 0 }
     }
 
+    /// Asks for the keys of an index that are expressions, by their trees and numbers.
+    pub(super) fn keys(
+        &mut self,
+        index: u32,
+        trees: &str,
+        numbers: impl Iterator<Item = usize>,
+        owner: (u32, Option<&Relation>),
+    ) -> Placeholder {
+        let asked = self.asked.len();
+        let placeholder = self.expression(Source::Keys, index, trees, owner);
+        if self.asked.len() > asked {
+            self.asked_keys.insert(index, numbers.collect());
+        }
+        placeholder
+    }
+
+    /// Asks for what nothing else can have in common with this one.
+    pub(super) fn alone(&mut self, source: Source, oid: u32) -> Placeholder {
+        let question = u32::try_from(self.answers.len()).unwrap_or(u32::MAX);
+        self.answers.push(Vec::new());
+        self.asked.push((source, oid, question));
+        Placeholder { question, part: 0 }
+    }
+
     /// Asks for the name of a type, and for a collation and a storage that are not the type's own.
     pub(super) fn column_type(&mut self, column: ColumnType) -> Placeholder {
         let next = u32::try_from(self.answers.len()).unwrap_or(u32::MAX);
@@ -141,6 +203,12 @@ impl Questions {
         self.asked.sort_unstable_by_key(|(source, oid, _)| (*source as u8, *oid));
         let of_expressions = self.sources().map(|source| {
             let oids = self.asked.iter().filter(|(asked, ..)| *asked == source).map(|(_, oid, _)| *oid);
+            if source == Source::Keys {
+                let keys = oids.flat_map(|oid| self.asked_keys[&oid].iter().map(move |key| (oid, *key)));
+                let (indexes, keys): (Vec<u32>, Vec<usize>) = keys.unzip();
+                let sql = source.sql().replace("@keys", &list(keys.into_iter()));
+                return sql.replace('@', &list(indexes.into_iter()));
+            }
             source.sql().replace('@', &list(oids))
         });
         let mut statements: Vec<String> = of_expressions.collect();
@@ -181,10 +249,10 @@ impl Questions {
         let place =
             self.asked.binary_search_by_key(&(source as u8, oid), |(source, oid, _)| (*source as u8, *oid));
         let (_, _, question) = self.asked[place.ok().with_context(unasked)?];
-        self.answers[question as usize] = match source {
-            Source::Keys => fields.list()?.into_iter().map(Some).collect(),
-            _ => vec![fields.optional().map(SmolStr::new)],
-        };
+        let printed = fields
+            .optional()
+            .map(|printed| if source == Source::View { relations::statement(printed) } else { printed });
+        self.answers[question as usize].push(printed.map(SmolStr::new));
         Ok(())
     }
 
@@ -193,10 +261,8 @@ impl Questions {
         let mut filled = Vec::with_capacity(attributes.iter().len());
         for (attribute, value) in attributes.iter() {
             let Some(placeholder) = Placeholder::parse(value) else {
-                filled.push((
-                    attribute,
-                    if value.contains(MARK) { self.fill_in_text(value) } else { value.clone() },
-                ));
+                filled
+                    .push((attribute, if is_late(value) { self.fill_in_text(value) } else { value.clone() }));
                 continue;
             };
             let answer = |part| self.part(Placeholder { part, ..placeholder });
@@ -290,6 +356,11 @@ impl Columns<'_> {
         }
         has_columns
     }
+}
+
+/// Whether a value waits for an answer.
+pub(super) fn is_late(value: &str) -> bool {
+    value.contains(MARK)
 }
 
 /// The elements of an array that holds no text.

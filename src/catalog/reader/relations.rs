@@ -1,14 +1,21 @@
 //! Tables, views, sequences: what `pg_class` has a row for, without indexes.
 
 use anyhow::Result;
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::assembler::{Assembler, class, qualified};
 use super::columns::Column;
 use super::fields::Fields;
+use super::questions::{ColumnType, Source};
 use super::{ObjectOid, history};
 use crate::catalog::{Attribute, Kind, ObjectId, Unmodeled};
 use crate::sql::identifier;
+
+/// The access method of a plain table, of every version.
+const HEAP: u32 = 2;
+/// Types of a sequence (manual, CREATE SEQUENCE); the third is bigint.
+const INT2: u32 = 21;
+const INT4: u32 = 23;
 
 /// A relation, complete only when all rows are there.
 #[derive(Debug)]
@@ -25,6 +32,9 @@ pub(super) struct Relation {
     /// The column that would prove it to be a history table.
     pub(super) history_proof: Option<&'static str>,
     pub(super) attributes: Vec<(Attribute, SmolStr)>,
+    parameters: Vec<SmolStr>,
+    /// Its TOAST table, 0 where there is none.
+    toast: u32,
     /// By number, from 1; dropped ones have no name.
     pub(super) columns: Vec<Column>,
 }
@@ -70,12 +80,16 @@ impl Assembler {
         let (name, kind, persistence) = (fields.text()?, fields.letter()?, fields.letter()?);
         let (row_security, force_row_security) = (fields.flag()?, fields.flag()?);
         let replica_identity = fields.letter()?;
-        let (of_type, access_method) = (fields.optional(), fields.optional());
-        let (mut parameters, toast) = (fields.list()?, fields.list()?);
-        let elsewhere = fields.flag()?;
-        let (partition_by, bounds, query) = (fields.optional(), fields.optional(), fields.optional());
+        let (of_type, method) = (fields.number()?, fields.number()?);
+        let (parameters, toast) = (fields.list()?, fields.number()?);
+        let (elsewhere, is_partition) = (fields.flag()?, fields.flag()?);
         let owner = fields.optional();
         let of_extension = fields.flag()?;
+        if kind == b't' {
+            self.toast_parameters.insert(oid, parameters);
+            return Ok(());
+        }
+        let access_method = if matches!(method, 0 | HEAP) { None } else { Some(self.method(method)?) };
         let Some(schema) = self.schemas.get(&schema) else { return Ok(()) };
         let mut hidden = of_extension || schema.hidden || history::by_name(name);
         let schema = schema.name.clone();
@@ -89,12 +103,23 @@ impl Assembler {
             if persistence == b'u' {
                 out.set(Attribute::Persistence, "unlogged");
             }
-            out.set_some(Attribute::PartitionBy, partition_by);
-            out.set_some(Attribute::Bounds, bounds);
-            out.set_some(Attribute::OfType, of_type);
+            let mut ask = |attribute, source| {
+                let printed = self.questions.alone(source, oid);
+                out.set_later(attribute, format_smolstr!("{printed}"));
+            };
+            match kind {
+                b'p' => ask(Attribute::PartitionBy, Source::PartitionKey),
+                b'v' | b'm' => ask(Attribute::Definition, Source::View),
+                _ => {}
+            }
+            if is_partition {
+                ask(Attribute::Bounds, Source::Bounds);
+            }
+            if of_type != 0 {
+                let printed = self.questions.column_type(ColumnType::bare(of_type));
+                out.set_later(Attribute::OfType, format_smolstr!("{printed}"));
+            }
             out.set_some(Attribute::AccessMethod, access_method);
-            parameters.extend(toast.iter().map(|option| SmolStr::from(format!("toast.{option}"))));
-            out.set_some(Attribute::Options, options(parameters));
             out.set_flag(Attribute::RowSecurity, row_security);
             out.set_flag(Attribute::ForceRowSecurity, force_row_security);
             match replica_identity {
@@ -104,7 +129,6 @@ impl Assembler {
                 b'f' => out.set(Attribute::ReplicaIdentity, "full"),
                 _ => {}
             }
-            out.set_some(Attribute::Definition, query.map(statement));
             out.set_some(Attribute::Owner, owner);
             if elsewhere {
                 let object = qualified(&schema, name);
@@ -122,6 +146,8 @@ impl Assembler {
             history: false,
             history_proof: history::proof(name),
             attributes: out.take(),
+            parameters,
+            toast,
             columns: Vec::new(),
         });
         Ok(())
@@ -129,7 +155,11 @@ impl Assembler {
 
     pub(super) fn sequence_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         let oid = fields.number()?;
-        let value_type = fields.text()?;
+        let value_type = match fields.number()? {
+            INT2 => "smallint",
+            INT4 => "integer",
+            _ => "bigint",
+        };
         let (start, increment) = (fields.text()?, fields.text()?);
         let (minimum, maximum, cache) = (fields.text()?, fields.text()?, fields.text()?);
         let cycle = fields.flag()?;
@@ -179,6 +209,10 @@ impl Assembler {
                 continue;
             }
             let attributes = std::mem::take(&mut relation.attributes);
+            let mut parameters = std::mem::take(&mut relation.parameters);
+            if let Some(toast) = self.toast_parameters.get(&relation.toast) {
+                parameters.extend(toast.iter().map(|option| format_smolstr!("toast.{option}")));
+            }
             let relation = &self.relations[index];
             let mut at = ObjectOid::whole(class::CLASS, relation.oid);
             let kind = match relation.kind {
@@ -193,6 +227,7 @@ impl Assembler {
                 _ => continue,
             };
             self.out.resume(attributes);
+            self.out.set_some(Attribute::Options, options(parameters));
             if let Some(parents) = self.parents.get(&relation.oid) {
                 let paths = parents.iter().filter_map(|parent| Some(self.relation(*parent)?.path()));
                 let paths = paths.collect::<Vec<_>>().join(", ");

@@ -7,10 +7,7 @@ SELECT o.oid, o.conrelid, o.conname, o.contype, o.condeferrable, o.condeferred, 
      , true              --? <18
      , o.conperiod       --? 18+
      , false             --? <18
-     , CASE o.contype WHEN 'c' THEN o.conbin::text
-                      WHEN 'x' THEN pg_get_constraintdef(o.oid) END
-     -- DISABLE TRIGGER ALL turns off what keeps a foreign key, and leaves it convalidated.
-     , o.oid = ANY (ARRAY(SELECT t.tgconstraint FROM pg_trigger t WHERE t.tgisinternal AND t.tgenabled IN ('D', 'R')))
+     , o.conbin
   FROM pg_constraint o
  WHERE o.oid >= '16384' AND o.conrelid <> '0' AND o.conparentid = '0' AND (o.conislocal OR o.coninhcount = 0)
    AND (o.contype IN ('c', 'f', 'p', 'u', 'x')

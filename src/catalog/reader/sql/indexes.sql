@@ -1,6 +1,6 @@
 -- Indexes, those of constraints too (what INCLUDE and WITH say of a constraint stands here).
--- 100 is the collation "default".
-SELECT i.indexrelid, i.indrelid, c.relname, c.relam, m.amname, i.indnkeyatts
+-- 100 is the collation "default", 99 the schema pg_toast.
+SELECT i.indexrelid, i.indrelid, c.relname, c.relam, i.indnkeyatts
      , i.indkey::text, i.indclass::text, i.indoption::text, i.indcollation::text
      , i.indisunique, i.indisvalid, i.indisreplident
      , i.indnullsnotdistinct  --? 15+
@@ -10,5 +10,4 @@ SELECT i.indexrelid, i.indrelid, c.relname, c.relam, m.amname, i.indnkeyatts
            (i.indcollation::oid[])[0:]::regcollation[] END  -- a slice counts from 1, an oidvector from 0
   FROM pg_index i
   JOIN pg_class c ON c.oid = i.indexrelid
-  JOIN pg_am m ON m.oid = c.relam
- WHERE i.indexrelid >= '16384' AND c.relnamespace <> 'pg_toast'::regnamespace::oid AND c.relpersistence <> 't'
+ WHERE i.indexrelid >= '16384' AND c.relnamespace <> '99' AND c.relpersistence <> 't'
