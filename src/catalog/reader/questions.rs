@@ -336,20 +336,30 @@ impl Columns<'_> {
         let mut has_columns = false;
         // A field is `:name value `, and blanks in a value are escaped (outToken in outfuncs.c).
         for field in tree.split(':') {
-            if let Some(value) = field.strip_prefix("location ") {
-                hasher.write(value.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit()).as_bytes());
-                continue;
+            hasher.write_u8(b':');
+            let (name, value) = field.split_once(' ').unwrap_or((field, ""));
+            let rest = value.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit());
+            match name {
+                "location" => hasher.write(rest.as_bytes()),
+                "varattno" | "varattnosyn" => {
+                    has_columns = true;
+                    let number = value[..value.len() - rest.len()].parse().ok();
+                    match number.and_then(|number| self.relation?.column(number)) {
+                        Some(column) => {
+                            hasher.write(name.as_bytes());
+                            hasher.write(column.name.as_bytes());
+                            // No name has this byte: the name ends here.
+                            hasher.write_u8(0);
+                            hasher.write(rest.as_bytes());
+                        }
+                        None => {
+                            alone = true;
+                            hasher.write(field.as_bytes());
+                        }
+                    }
+                }
+                _ => hasher.write(field.as_bytes()),
             }
-            hasher.write(field.as_bytes());
-            let number = field.strip_prefix("varattno ").or_else(|| field.strip_prefix("varattnosyn "));
-            let Some(number) = number else { continue };
-            has_columns = true;
-            let column = number.trim_end().parse().ok().and_then(|number| self.relation?.column(number));
-            match column {
-                Some(column) => hasher.write(column.name.as_bytes()),
-                None => alone = true,
-            }
-            hasher.write_u8(0);
         }
         if alone {
             hasher.write_u32(self.table);
