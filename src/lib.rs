@@ -11,6 +11,7 @@ pub mod db;
 pub mod ddl;
 pub mod diagnosis;
 pub mod diff;
+pub mod door;
 pub mod error;
 pub mod migrations;
 pub mod model;

@@ -14,6 +14,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("db", &["error", "sql"]),
     ("catalog", &["db", "sql"]),
     ("ddl", &["catalog", "sql"]),
+    ("door", &["db", "error", "sql"]),
     ("scratch", &["db", "error", "sql"]),
     ("migrations", &["db", "error", "sql"]),
     ("survey", &["catalog", "db", "error", "migrations", "sql"]),

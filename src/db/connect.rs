@@ -24,8 +24,27 @@ impl Target {
     /// In words: exit 3, exit 4 when a protected environment would be reached without TLS, exit 2 when a certificate's
     /// file cannot be read.
     pub async fn connect(&self, application: &str) -> Result<Session> {
+        self.connect_within(application, self.timeout, &["57P03"], Exit::CannotTell).await
+    }
+
+    /// The same for a command that is to change something: a server that restarts is waited for, too, for so long.
+    ///
+    /// # Errors
+    /// As [`Target::connect`]; exit 75 when the server is not ready in time.
+    pub async fn connect_patiently(&self, application: &str, patience: Duration) -> Result<Session> {
+        self.connect_within(application, patience.max(self.timeout), &["57P01", "57P02", "57P03"], Exit::Busy)
+            .await
+    }
+
+    async fn connect_within(
+        &self,
+        application: &str,
+        patience: Duration,
+        not_ready: &[&str],
+        exit: Exit,
+    ) -> Result<Session> {
         self.check_certificates()?;
-        let deadline = Instant::now() + self.timeout;
+        let deadline = Instant::now() + patience;
         let mut said = None;
         loop {
             let Ok(answer) = timeout_at(deadline, self.attempt(application)).await else {
@@ -35,7 +54,12 @@ impl Target {
                 Ok(connection) => return Ok(Session::new(connection)),
                 Err((tls, error)) => {
                     let failure = self.failure(tls, &error);
-                    if !describe(&error).is("57P03") || Instant::now() + STARTING_PAUSE >= deadline {
+                    let said_by_server = describe(&error);
+                    if !not_ready.iter().any(|state| said_by_server.is(state)) {
+                        return Err(failure.into());
+                    }
+                    let failure = Failure { exit, ..failure };
+                    if Instant::now() + STARTING_PAUSE >= deadline {
                         return Err(failure.into());
                     }
                     said = Some(failure);

@@ -19,6 +19,8 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub struct Session {
     connection: PgConnection,
     patience: Option<Duration>,
+    done: usize,
+    given_up: bool,
 }
 
 /// One row, its values in the server's text format.
@@ -49,13 +51,18 @@ impl Row<'_> {
 impl Session {
     /// Takes over an established connection.
     pub fn new(connection: PgConnection) -> Self {
-        Self { connection, patience: None }
+        Self { connection, patience: None, done: 0, given_up: false }
     }
 
     /// From now on gives up when the server says nothing for so long: a network that stalls is never noticed
     /// otherwise. The session is of no use afterwards.
     pub fn give_up_after(&mut self, patience: Duration) {
         self.patience = Some(patience);
+    }
+
+    /// From now on waits as long as it takes: somebody else watches over it.
+    pub fn never_give_up(&mut self) {
+        self.patience = None;
     }
 
     /// Sends one message and hands every row to `each`, with the number of the statement (from 0) it belongs to.
@@ -69,15 +76,31 @@ impl Session {
         sql: String,
         mut each: impl FnMut(usize, Row<'_>) -> Result<()>,
     ) -> Result<()> {
-        let mut statement = 0;
+        self.done = 0;
         let mut answers = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(&mut self.connection);
-        while let Some(answer) = patiently(self.patience, answers.try_next()).await?? {
+        loop {
+            let answer = patiently(self.patience, answers.try_next()).await;
+            let Some(answer) = answer.inspect_err(|_| self.given_up = true)?? else { return Ok(()) };
             match answer {
-                Either::Left(_done) => statement += 1,
-                Either::Right(row) => each(statement, Row(&row))?,
+                Either::Left(_done) => self.done += 1,
+                Either::Right(row) => each(self.done, Row(&row))?,
             }
         }
-        Ok(())
+    }
+
+    /// Whether the server was silent for too long, once: the session is of no use any more.
+    pub fn is_given_up(&self) -> bool {
+        self.given_up
+    }
+
+    /// Somebody else has noticed that the server says nothing.
+    pub fn give_up(&mut self) {
+        self.given_up = true;
+    }
+
+    /// How many statements of the last message the server had done when it ended, or failed.
+    pub fn statements_done(&self) -> usize {
+        self.done
     }
 
     /// Sends one message whose rows do not matter.
@@ -86,6 +109,20 @@ impl Session {
     /// As [`Session::message`].
     pub async fn execute(&mut self, sql: impl Into<String>) -> Result<()> {
         self.message(sql.into(), |_, _| Ok(())).await
+    }
+
+    /// Sends one message and returns the rows of all its statements, values in the server's text format.
+    ///
+    /// # Errors
+    /// As [`Session::message`].
+    pub async fn rows(&mut self, sql: impl Into<String>) -> Result<Vec<Vec<Option<String>>>> {
+        let mut rows = Vec::new();
+        self.message(sql.into(), |_, row| {
+            rows.push((0..row.len()).map(|column| row.text(column).map(str::to_owned)).collect());
+            Ok(())
+        })
+        .await?;
+        Ok(rows)
     }
 
     /// The version that the server reported when the session began.

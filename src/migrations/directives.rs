@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::Failure;
-use crate::sql::comments;
+use crate::sql::{self, comments};
 
 /// The directives of one migration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Directives {
         let (word, argument) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let argument = argument.trim();
         let duration = || {
-            parse_duration(argument).ok_or_else(|| {
+            sql::duration(argument).filter(|found| !found.is_zero()).ok_or_else(|| {
                 format!(
                     "`{word}` needs a duration above zero, such as 500ms, 5s or 10min; found `{argument}`"
                 )
@@ -78,21 +78,6 @@ impl Directives {
         }
         Ok(())
     }
-}
-
-/// `500ms`, `5s`, `10min`, `2h`: PostgreSQL's units (manual, "Numeric with Unit").
-fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|found: char| !found.is_ascii_digit())?;
-    let number: u64 = text[..digits].parse().ok()?;
-    let unit = match text[digits..].trim_start() {
-        "ms" => 1,
-        "s" => 1_000,
-        "min" => 60_000,
-        "h" => 3_600_000,
-        _ => return None,
-    };
-    let milliseconds = number.checked_mul(unit).filter(|found| *found > 0)?;
-    Some(Duration::from_millis(milliseconds))
 }
 
 #[cfg(test)]

@@ -38,20 +38,24 @@ two underscores, a name of letters, digits and underscores; V3__add_username.sql
 /// Exit 2, with file and line: wrong names, a version twice, a down script without its migration, an empty file,
 /// unreadable files (see [`read_file`]), wrong directives. The SQL itself is not looked at.
 pub fn read_directory(directory: &Path) -> Result<Vec<Migration>, Failure> {
-    let mut found: BTreeMap<i64, Migration> = BTreeMap::new();
+    let mut scripts: BTreeMap<i64, (FileName, PathBuf)> = BTreeMap::new();
     let mut downs = Vec::new();
-    for path in files_of(directory)? {
-        let Some(name) = parse_name(&path)? else { continue };
+    for entry in files_of(directory)? {
+        let Some(name) = parse_name(&entry)? else { continue };
+        let Entry { path, .. } = entry;
         if name.down {
             downs.push((name, path));
             continue;
         }
-        if let Some(other) = found.get(&name.version) {
-            let (first, second) = (other.path.display(), path.display());
+        if let Some((_, other)) = scripts.get(&name.version) {
+            let (first, second) = (other.display(), path.display());
             return Err(Failure::usage(format!("version {} twice: {first} and {second}", name.version))
                 .next("Give one of them another version; the one that is applied somewhere keeps its own."));
         }
-        let migration = read_migration(&path, name)?;
+        scripts.insert(name.version, (name, path));
+    }
+    let mut found: BTreeMap<i64, Migration> = BTreeMap::new();
+    for migration in read_all(scripts.into_values().collect())? {
         found.insert(migration.version, migration);
     }
     for (name, path) in downs {
@@ -68,18 +72,69 @@ pub fn read_directory(directory: &Path) -> Result<Vec<Migration>, Failure> {
     Ok(found.into_values().collect())
 }
 
-fn files_of(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// From so many files on, reading them is shared by several threads: opening a file is most of it.
+const MANY: usize = 500;
+/// The most threads that read.
+const THREADS: usize = 4;
+
+/// Reads the files, in their order.
+fn read_all(scripts: Vec<(FileName, PathBuf)>) -> Result<Vec<Migration>, Failure> {
+    let read = |(name, path): (FileName, PathBuf)| read_migration(&path, name);
+    if scripts.len() < MANY {
+        return scripts.into_iter().map(read).collect();
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, THREADS);
+    let share = scripts.len().div_ceil(threads);
+    let mut shares: Vec<Vec<_>> = Vec::with_capacity(threads);
+    let mut scripts = scripts.into_iter().peekable();
+    while scripts.peek().is_some() {
+        shares.push(scripts.by_ref().take(share).collect());
+    }
+    let outcomes: Vec<Result<Vec<Migration>, Failure>> = std::thread::scope(|scope| {
+        let readers: Vec<_> = shares
+            .into_iter()
+            .map(|share| scope.spawn(move || share.into_iter().map(read).collect()))
+            .collect();
+        readers
+            .into_iter()
+            .map(|reader| reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    let mut migrations = Vec::new();
+    for outcome in outcomes {
+        migrations.append(&mut outcome?);
+    }
+    Ok(migrations)
+}
+
+/// An entry of a directory.
+struct Entry {
+    path: PathBuf,
+    /// What the directory itself says of it, without a look at it: `None` for a symbolic link.
+    is_dir: Option<bool>,
+}
+
+impl Entry {
+    fn is_dir(&self) -> bool {
+        self.is_dir.unwrap_or_else(|| self.path.is_dir())
+    }
+}
+
+fn files_of(directory: &Path) -> Result<Vec<Entry>, Failure> {
     let unreadable = |error: std::io::Error| Failure::usage(format!("{}: {error}", directory.display()));
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(unreadable)?,
     };
-    let mut paths = Vec::new();
+    let mut found = Vec::new();
     for entry in entries {
-        paths.push(entry.map_err(unreadable)?.path());
+        let entry = entry.map_err(unreadable)?;
+        let kind = entry.file_type().ok().filter(|kind| !kind.is_symlink());
+        found.push(Entry { path: entry.path(), is_dir: kind.map(|kind| kind.is_dir()) });
     }
-    paths.sort();
-    Ok(paths)
+    // As bytes: comparing paths takes them apart every time.
+    found.sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
+    Ok(found)
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -90,16 +145,17 @@ struct FileName {
 }
 
 /// `None` for files that are no migrations.
-fn parse_name(path: &Path) -> Result<Option<FileName>, Failure> {
+fn parse_name(entry: &Entry) -> Result<Option<FileName>, Failure> {
+    let path = &entry.path;
     let lossy = path.file_name().unwrap_or_default().to_string_lossy();
     if lossy.starts_with('.') {
         return Ok(None);
     }
     let refuse = |what: &str| Failure::usage(format!("{}: {what}", path.display())).next(PATTERN);
-    if path.is_dir() {
+    if entry.is_dir() {
         // refinery would look into it.
         let holds_sql =
-            files_of(path)?.iter().any(|inner| inner.extension().is_some_and(|found| found == "sql"));
+            files_of(path)?.iter().any(|inner| inner.path.extension().is_some_and(|found| found == "sql"));
         return if holds_sql {
             Err(refuse("a directory of scripts; migrations lie in one directory"))
         } else {

@@ -4,6 +4,7 @@
 
 use anyhow::Result;
 
+use super::checksum::Width;
 use crate::db::Row;
 use crate::error::Failure;
 use crate::sql::identifier;
@@ -12,7 +13,8 @@ use crate::sql::identifier;
 pub const PROBE: &str = include_str!("history_tables.sql");
 
 /// Types by oid (`pg_type.dat`): int4 and int8; text and varchar; bool; timestamp and timestamptz.
-const NUMBER: &[u32] = &[23, 20];
+const INT8: u32 = 20;
+const NUMBER: &[u32] = &[23, INT8];
 const TEXT: &[u32] = &[25, 1043];
 const FLAG: &[u32] = &[16];
 const TIME: &[u32] = &[1114, 1184];
@@ -27,7 +29,9 @@ struct Kind {
     proof: Option<&'static str>,
     /// The columns that are read, and the types that they may have.
     columns: &'static [(&'static str, &'static [u32])],
-    /// The query, of the table `{}`: for refinery all rows, else the current version in one row at most.
+    /// The query, of the table `{}`: for refinery all rows, else the current version in one row at most. No condition
+    /// reaches the table itself (`OFFSET 0`): with `constraint_exclusion = on` the planner would evaluate what its
+    /// CHECK constraints call (manual, "Partitioning and Constraint Exclusion").
     query: &'static str,
 }
 
@@ -58,21 +62,24 @@ const KINDS: &[Kind] = &[
         table: "flyway_schema_history",
         proof: Some("installed_rank"),
         columns: &[("installed_rank", NUMBER), ("version", TEXT), ("success", FLAG)],
-        query: "SELECT version FROM {} WHERE success AND version IS NOT NULL ORDER BY installed_rank DESC LIMIT 1",
+        query: "SELECT version FROM (SELECT installed_rank, version, success FROM {} OFFSET 0) AS every \
+                WHERE success AND version IS NOT NULL ORDER BY installed_rank DESC LIMIT 1",
     },
     Kind {
         tool: "sqlx",
         table: "_sqlx_migrations",
         proof: Some("checksum"),
         columns: &[("version", NUMBER), ("success", FLAG)],
-        query: "SELECT version::text FROM {} WHERE success ORDER BY version DESC LIMIT 1",
+        query: "SELECT version::text FROM (SELECT version, success FROM {} OFFSET 0) AS every \
+                WHERE success ORDER BY version DESC LIMIT 1",
     },
     Kind {
         tool: "Prisma",
         table: "_prisma_migrations",
         proof: Some("migration_name"),
         columns: &[("migration_name", TEXT), ("finished_at", TIME)],
-        query: "SELECT migration_name FROM {} WHERE finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1",
+        query: "SELECT migration_name FROM (SELECT migration_name, finished_at FROM {} OFFSET 0) AS every \
+                WHERE finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1",
     },
     Kind {
         tool: "dbmate",
@@ -110,6 +117,59 @@ pub struct HistoryTable {
     pub readable: bool,
     /// Whether it is a plain table with the columns, and their types, that its tool gives it.
     pub genuine: bool,
+    /// The width of refinery's versions here.
+    pub width: Width,
+}
+
+/// The schema of the tables that trueup keeps for itself.
+const OWN: &str = "trueup";
+
+/// A table that trueup keeps for itself, as [`PROBE`] found something of its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnTable {
+    /// Its name in schema `trueup`.
+    pub name: String,
+    /// Whether this role may SELECT from it, and sees all its rows.
+    pub readable: bool,
+    /// Whether reading it runs nobody's code: a plain table of the schema's owner, every type the server's own, no
+    /// expression in index or statistics.
+    pub plain: bool,
+    columns: Vec<(String, u32)>,
+}
+
+impl OwnTable {
+    /// Reads a row of [`PROBE`]; `None` when it is about another table.
+    pub fn from_row(row: &Row<'_>) -> Option<Self> {
+        if row.text(0) != Some(OWN) || KINDS.iter().any(|kind| Some(kind.table) == row.text(1)) {
+            return None;
+        }
+        let is = |column| row.text(column) == Some("t");
+        let (own_types, columns) = columns(row);
+        Some(Self {
+            name: row.text(1).unwrap_or_default().to_owned(),
+            readable: is(2),
+            plain: is(3) && !is(4) && !own_types && is(6),
+            columns: columns.into_iter().map(|(name, oid)| (name.to_owned(), oid)).collect(),
+        })
+    }
+
+    /// Whether it is plain and has these columns, of these types (by oid).
+    pub fn is_genuine(&self, wanted: &[(&str, u32)]) -> bool {
+        let has =
+            |(name, oid): &(&str, u32)| self.columns.iter().any(|(found, of)| found == name && of == oid);
+        self.plain && wanted.iter().all(has)
+    }
+}
+
+/// Whether a column's type is somebody's own, and the columns that matter with the oids of their types.
+fn columns<'r>(row: &'r Row<'_>) -> (bool, Vec<(&'r str, u32)>) {
+    let text = row.text(5).unwrap_or_default();
+    let (own_types, columns) = text.split_once(' ').unwrap_or((text, ""));
+    let columns = columns
+        .split(' ')
+        .filter_map(|column| column.split_once(':'))
+        .filter_map(|(name, oid)| Some((name, oid.parse().ok()?)));
+    (own_types != "f", columns.collect())
 }
 
 /// Another tool's history.
@@ -133,12 +193,7 @@ impl HistoryTable {
     pub fn from_row(row: &Row<'_>) -> Option<Self> {
         let text = |column| row.text(column).unwrap_or_default();
         let is = |column| row.text(column) == Some("t");
-        let (own_types, columns) = text(5).split_once(' ').unwrap_or((text(5), ""));
-        let columns: Vec<(&str, u32)> = columns
-            .split(' ')
-            .filter_map(|column| column.split_once(':'))
-            .filter_map(|(name, oid)| Some((name, oid.parse().ok()?)))
-            .collect();
+        let (own_types, columns) = columns(row);
         let kind = KINDS.iter().find(|kind| kind.table == text(1))?;
         let has = |wanted: &str| columns.iter().any(|(name, _)| *name == wanted);
         if !kind.proof.is_none_or(has) {
@@ -151,7 +206,8 @@ impl HistoryTable {
             schema: text(0).to_owned(),
             table: text(1).to_owned(),
             readable: is(2),
-            genuine: is(3) && !is(4) && own_types == "f" && kind.columns.iter().all(fits),
+            genuine: is(3) && !is(4) && !own_types && kind.columns.iter().all(fits),
+            width: if columns.contains(&("version", INT8)) { Width::Eight } else { Width::Four },
         })
     }
 

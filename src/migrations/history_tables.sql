@@ -1,6 +1,7 @@
 -- Tables that are called like a history, and what tells whether they are one: readable whole, plain, whether the
 -- planner would meet an expression of an index or of statistics, whether a column's type is somebody's own, and the
--- columns that matter with the oids of their types. The caller judges.
+-- columns that matter with the oids of their types. The caller judges. The tables of schema trueup are among them,
+-- whatever is there by their name, and whether the schema's owner owns them.
 SELECT n.nspname, c.relname,
        has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE')
            AND NOT row_security_active(c.oid),
@@ -12,11 +13,20 @@ SELECT n.nspname, c.relname,
                       string_agg(concat(' ', a.attname, ':', a.atttypid), '')
                           FILTER (WHERE a.attname IN ('version', 'name', 'applied_on', 'checksum', 'version_num',
                                                       'app', 'id', 'installed_rank', 'success', 'migration_name',
-                                                      'finished_at')))
-          FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped)
+                                                      'finished_at',
+                                                      -- of schema trueup
+                                                      'layout', 'project', 'environment', 'command', 'arguments',
+                                                      'role', 'os_user', 'os_host', 'client_addr', 'backend_pid',
+                                                      'started_at', 'ended_at', 'outcome', 'exit_code', 'message',
+                                                      'reason', 'run', 'number', 'action', 'statement', 'text',
+                                                      'state', 'detail', 'sql', 'effects', 'applied_at')))
+          FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped),
+       c.relowner = n.nspowner
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relname IN ('refinery_schema_history', 'alembic_version', 'django_migrations', 'flyway_schema_history',
-                    '_sqlx_migrations', '_prisma_migrations', 'schema_migrations')
-  AND c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'
+                    '_sqlx_migrations', '_prisma_migrations', 'schema_migrations',
+                    'mark', 'runs', 'steps', 'migrations')
+  AND CASE WHEN c.relname IN ('mark', 'runs', 'steps', 'migrations') THEN n.nspname = 'trueup'
+           ELSE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' END
 ORDER BY 1, 2

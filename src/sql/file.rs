@@ -2,7 +2,10 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+
+use nix::fcntl::OFlag;
 
 use super::split::SplitError;
 use crate::error::Failure;
@@ -16,9 +19,9 @@ pub const LARGEST_FILE: u64 = 64 << 20;
 /// Exit 2: it is missing, a dangling symlink, no regular file, too large, not UTF-8, or holds a NUL.
 pub fn read_file(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
-    let metadata = fs::metadata(path).map_err(|error| {
+    let unreadable = |error: std::io::Error| {
         let dangling = fs::symlink_metadata(path).is_ok_and(|link| link.file_type().is_symlink());
-        if dangling {
+        if dangling && error.kind() == std::io::ErrorKind::NotFound {
             let goal = fs::read_link(path).unwrap_or_default();
             return Failure::usage(format!(
                 "{shown}: a symbolic link to {}, which does not exist",
@@ -27,7 +30,11 @@ pub fn read_file(path: &Path) -> Result<String, Failure> {
             .next("Restore the file that it points to, or remove the link.");
         }
         Failure::usage(format!("{shown}: {error}"))
-    })?;
+    };
+    // A pipe in a file's place is opened without waiting for who writes into it.
+    let opened = fs::OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
+    let mut file = opened.map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(Failure::usage(format!("{shown}: expected a file, found something else")));
     }
@@ -38,10 +45,8 @@ pub fn read_file(path: &Path) -> Result<String, Failure> {
     if metadata.len() > LARGEST_FILE {
         return Err(too_large());
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default() + 1);
-    // The size can change between the look and the read.
-    let opened = fs::File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
-    opened.map_err(|error| Failure::usage(format!("{shown}: {error}")))?;
+    let expected = usize::try_from(metadata.len()).unwrap_or_default();
+    let bytes = read_bytes(&mut file, expected).map_err(unreadable)?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(too_large());
     }
@@ -59,6 +64,19 @@ pub fn read_file(path: &Path) -> Result<String, Failure> {
         }
         None => Ok(text),
     }
+}
+
+/// Reads a file that was so many bytes long a moment ago, and at most [`LARGEST_FILE`] and one.
+fn read_bytes(file: &mut fs::File, expected: usize) -> std::io::Result<Vec<u8>> {
+    // A read that ends where the file was to end says that it still does: no second one is needed to find that out.
+    let mut bytes = vec![0; expected + 1];
+    let first = file.read(&mut bytes)?;
+    bytes.truncate(first);
+    if first != expected {
+        // The size has changed between the look and the read, or the read was cut short.
+        file.take(LARGEST_FILE + 1 - first as u64).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 fn line_at(bytes: &[u8], offset: usize) -> usize {

@@ -1,9 +1,14 @@
-//! SQL as text: names quoted in one place, and scripts split into statements. It knows no database.
+//! SQL as text: names quoted in one place, durations in PostgreSQL's units, scripts split into statements, and two texts side
+//! by side. It knows no database.
 
+mod duration;
 mod file;
 mod quote;
 mod split;
+mod unified;
 
+pub use duration::{DURATION, duration};
 pub use file::{LARGEST_FILE, read_file};
 pub use quote::{identifier, literal, split_qualified, words_of};
 pub use split::{Comment, Part, SplitError, Statement, comments, split, without_bom};
+pub use unified::unified;

@@ -1,0 +1,178 @@
+//! What happens while a command that writes waits or works, for whoever shows it. Plain data.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Takes events as they come.
+pub trait Watch: Send {
+    /// Something happened.
+    fn tell(&mut self, event: &Event<'_>);
+}
+
+/// Something that an operator who waits wants to know.
+#[derive(Debug)]
+pub enum Event<'e> {
+    /// Another run of trueup holds the advisory lock.
+    LockHeld {
+        /// By whom; `None` when that is not visible.
+        holder: Option<&'e Blocker>,
+        /// How long this run waits already.
+        waited: Duration,
+    },
+    /// A step begins.
+    Begun {
+        /// `V4__api_keys_user_id`
+        what: &'e str,
+        /// Which of the steps, from 1.
+        number: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// A step waits, outside of the lock queue or in it.
+    Blocked {
+        /// The step.
+        what: &'e str,
+        /// Who is in its way.
+        blockers: &'e [Blocker],
+        /// How long it waits already.
+        waited: Duration,
+    },
+    /// An attempt did not get its locks, was rolled back, and is made again after a pause.
+    Again {
+        /// The step.
+        what: &'e str,
+        /// Why.
+        why: &'e str,
+        /// The pause.
+        pause: Duration,
+    },
+    /// How far a long statement is.
+    Progress {
+        /// The phase, in PostgreSQL's words.
+        phase: &'e str,
+        /// Blocks or tuples done.
+        done: u64,
+        /// Of how many; 0 when that is not known.
+        total: u64,
+    },
+    /// A step is done.
+    Done {
+        /// The step.
+        what: &'e str,
+        /// How long it took, waiting included.
+        took: Duration,
+    },
+    /// The connection is gone and made anew.
+    Reconnecting {
+        /// Why.
+        why: &'e str,
+    },
+    /// A signal came: what is begun is rolled back or finished.
+    Stopping {
+        /// Its name.
+        signal: &'e str,
+    },
+}
+
+/// Somebody who holds a lock: a session, or a prepared transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Blocker {
+    /// Its process; `None` for a prepared transaction.
+    pub pid: Option<i32>,
+    /// The identifier of a prepared transaction.
+    pub gid: Option<String>,
+    /// Its role, or the owner of a prepared transaction.
+    pub role: Option<String>,
+    /// `application_name`
+    pub application: Option<String>,
+    /// The client's address; `None` for a local socket, or when it is not visible.
+    pub host: Option<String>,
+    /// `active`, `idle in transaction`, ...
+    pub state: Option<String>,
+    /// How long its transaction runs already.
+    pub age: Option<Duration>,
+    /// Its statement, shortened.
+    pub query: Option<String>,
+}
+
+/// `pid 4711 (role app, application pg_dump, from 10.0.0.7, idle in transaction for 12 s): SELECT ...`
+impl fmt::Display for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.gid, self.pid) {
+            (Some(gid), _) => write!(f, "prepared transaction {gid:?}")?,
+            (None, Some(pid)) => write!(f, "pid {pid}")?,
+            (None, None) => f.write_str("somebody whom this role cannot see")?,
+        }
+        let mut facts = Vec::new();
+        if let Some(role) = &self.role {
+            facts.push(if self.gid.is_some() { format!("owner {role}") } else { format!("role {role}") });
+        }
+        if let Some(application) = self.application.as_ref().filter(|name| !name.is_empty()) {
+            facts.push(format!("application {application}"));
+        }
+        if let Some(host) = &self.host {
+            facts.push(format!("from {host}"));
+        }
+        match (&self.state, self.age) {
+            (Some(state), Some(age)) => facts.push(format!("{state} for {}", seconds(age))),
+            (Some(state), None) => facts.push(state.clone()),
+            (None, Some(age)) => facts.push(format!("for {}", seconds(age))),
+            (None, None) => {}
+        }
+        if !facts.is_empty() {
+            write!(f, " ({})", facts.join(", "))?;
+        }
+        match &self.query {
+            Some(query) if !query.is_empty() => write!(f, ": {query}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// `300 ms`, `1.2 s`, `12 s`, `3 min 5 s`, `2 h 4 min`.
+pub fn seconds(time: Duration) -> String {
+    let whole = time.as_secs();
+    match whole {
+        0 => format!("{} ms", time.as_millis()),
+        1..10 => format!("{:.1} s", time.as_secs_f32()),
+        10..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// The blockers in one sentence, for messages.
+pub fn named(blockers: &[Blocker]) -> String {
+    let named: Vec<String> = blockers.iter().map(Blocker::to_string).collect();
+    named.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blocker_in_words() {
+        let reader = Blocker {
+            pid: Some(4711),
+            role: Some("app".into()),
+            application: Some("psql".into()),
+            host: Some("10.0.0.7".into()),
+            state: Some("idle in transaction".into()),
+            age: Some(Duration::from_secs(75)),
+            query: Some("select 1".into()),
+            gid: None,
+        };
+        assert_eq!(
+            reader.to_string(),
+            "pid 4711 (role app, application psql, from 10.0.0.7, idle in transaction for 1 min 15 s): select 1"
+        );
+        let prepared = Blocker {
+            gid: Some("tx1".into()),
+            role: Some("app".into()),
+            age: Some(Duration::from_millis(300)),
+            ..Blocker::default()
+        };
+        assert_eq!(prepared.to_string(), "prepared transaction \"tx1\" (owner app, for 300 ms)");
+    }
+}

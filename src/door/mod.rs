@@ -1,0 +1,114 @@
+//! The one door for writes: identity checked, lock held, run recorded, limits set, and everything that is written
+//! fenced off from runs that took over.
+//!
+//! A door is two connections to one database: one works, the other watches over it, names who is in the way, and
+//! cancels. It does not decide what is to be done, asks nobody, and prints nothing: it tells [`Event`]s.
+
+mod access;
+mod blockers;
+mod event;
+mod fence;
+mod lock;
+mod outside;
+mod place;
+mod record;
+mod recover;
+mod stop;
+mod supervise;
+mod transaction;
+mod trouble;
+mod waiting;
+
+use anyhow::Result;
+
+use crate::db::{self, Session};
+use crate::error::Failure;
+
+pub use access::Access;
+pub use blockers::{ADVISORY_LOCK, Wanted, with_lock_key};
+pub use event::{Blocker, Event, Watch, named, seconds};
+pub use outside::Outside;
+pub use place::Place;
+pub use record::{Mark, Marking, Run, SCHEMA};
+pub use stop::Stop;
+pub use transaction::{Limits, Work};
+pub use trouble::Trouble;
+
+/// The way to write to one database.
+#[derive(Debug)]
+pub struct Door {
+    session: Session,
+    control: Session,
+    access: Access,
+    place: Place,
+    pid: i32,
+    stop: Stop,
+    run: Option<String>,
+    /// Whether the run's record is committed, and with it the fence row.
+    begun: bool,
+    /// Why the working session is of no use any more, until it is made anew.
+    lost: Option<String>,
+}
+
+impl Door {
+    /// Connects, and proves that the database can be written to by somebody who holds a lock there. Writes nothing.
+    ///
+    /// # Errors
+    /// Exit 3 when it cannot be reached, 75 when it is not up in time, 4 for a standby, a read-only server, a
+    /// transaction-pooling proxy.
+    pub async fn open(access: Access, stop: Stop) -> Result<Self> {
+        let pair = access.connect().await?;
+        let (session, control, place, pid) = (pair.session, pair.control, pair.place, pair.pid);
+        Ok(Self { session, control, access, place, pid, stop, run: None, begun: false, lost: None })
+    }
+
+    /// The database that this is the door of.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Whether a signal came.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// The working session, for reading before a run begins and after it: in a transaction of the reader's own.
+    ///
+    /// # Errors
+    /// Exit 3 when the session cannot be made clean: the connection is lost.
+    pub async fn reading(&mut self) -> Result<&mut Session> {
+        let doing = "preparing the session";
+        if let Some(why) = &self.lost {
+            let what = format!("{doing}: the connection to the server was lost: {why}");
+            return Err(Failure::cannot_tell(what).next("run the same command again").into());
+        }
+        let sql = self.access.settings(&[]);
+        if let Err(error) = self.session.rows(sql).await {
+            self.lost = self.loss(&error);
+            return Err(db::server_failure(error, doing));
+        }
+        Ok(&mut self.session)
+    }
+
+    /// Asks for rows of trueup's own tables, on the connection that watches over the other.
+    async fn ask(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+        let (sql, before) = self.access.in_role(sql);
+        Ok(self.control.rows(sql).await?.split_off(before))
+    }
+
+    /// Nothing is asked of a session that is gone: a network that stalls would be waited for once more.
+    fn connected(&self) -> Result<(), Trouble> {
+        self.lost.as_ref().map_or(Ok(()), |why| Err(Trouble::Lost(why.clone())))
+    }
+
+    /// The identifier of the run that was begun.
+    pub fn run(&self) -> &str {
+        self.run.as_deref().unwrap_or_default()
+    }
+
+    /// Says goodbye, without a word about the run; see [`Door::end`].
+    pub async fn close(self) {
+        self.session.close().await;
+        self.control.close().await;
+    }
+}

@@ -1,0 +1,97 @@
+//! Writing refinery's history as refinery itself would, in SQL: so that an application that embeds it reads the same.
+
+use super::Migration;
+use super::checksum::{self, Width};
+use super::history::TABLE;
+use crate::sql::{identifier, literal};
+
+/// refinery's history table in one database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ledger {
+    /// Qualified and quoted.
+    pub table: String,
+    /// Whether it is there already.
+    pub exists: bool,
+    /// The width of its versions, which checksums depend on.
+    pub width: Width,
+}
+
+impl Ledger {
+    /// The table that is there.
+    pub fn existing(table: impl Into<String>, width: Width) -> Self {
+        Self { table: table.into(), exists: true, width }
+    }
+
+    /// The table that is to be made: in the first schema of the search_path, with versions as wide as plain refinery's
+    /// unless one of these does not fit.
+    pub fn new(search_path: &str, versions: impl IntoIterator<Item = i64>) -> Self {
+        let fits = versions.into_iter().all(|version| i32::try_from(version).is_ok());
+        let schema = search_path.split(',').map(|schema| schema.trim().trim_matches('"'));
+        let schema =
+            schema.clone().find(|schema| !schema.is_empty() && !schema.starts_with('$')).unwrap_or("public");
+        Self {
+            table: format!("{}.{TABLE}", identifier(schema)),
+            exists: false,
+            width: if fits { Width::Four } else { Width::Eight },
+        }
+    }
+
+    /// The statement that makes the table (refinery-core, `ASSERT_MIGRATIONS_TABLE_QUERY`).
+    pub fn create(&self) -> String {
+        let width = match self.width {
+            Width::Four => "int4",
+            Width::Eight => "int8",
+        };
+        format!(
+            "CREATE TABLE IF NOT EXISTS {} (version {width} PRIMARY KEY, name varchar(255), applied_on varchar(255), \
+             checksum varchar(255))",
+            self.table
+        )
+    }
+
+    /// The statement that records a migration. The time is the server's, written as refinery reads it (RFC 3339).
+    pub fn insert(&self, migration: &Migration) -> String {
+        format!(
+            "INSERT INTO {} (version, name, applied_on, checksum) VALUES ({}, {}, \
+             pg_catalog.to_char(pg_catalog.timezone('UTC', pg_catalog.clock_timestamp()), \
+             'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), {})",
+            self.table,
+            migration.version,
+            literal(&migration.name),
+            literal(&checksum::written(migration, self.width).to_string())
+        )
+    }
+
+    /// The statement that takes the record of a version away.
+    pub fn delete(&self, version: i64) -> String {
+        format!("DELETE FROM {} WHERE version = {version}", self.table)
+    }
+
+    /// The statement that gives a recorded migration the checksum of its file.
+    pub fn amend(&self, migration: &Migration) -> String {
+        format!(
+            "UPDATE {} SET name = {}, checksum = {} WHERE version = {}",
+            self.table,
+            literal(&migration.name),
+            literal(&checksum::written(migration, self.width).to_string()),
+            migration.version
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_table_is_as_wide_as_it_has_to_be() {
+        let ledger = Ledger::new("\"$user\", app, pg_temp", [1, 2]);
+        assert_eq!((ledger.table.as_str(), ledger.width), ("app.refinery_schema_history", Width::Four));
+        assert_eq!(Ledger::new("", [20_260_102_030_405]).width, Width::Eight);
+        assert!(
+            Ledger::new("public, pg_temp", [1])
+                .create()
+                .contains("public.refinery_schema_history (version int4")
+        );
+    }
+}
