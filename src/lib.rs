@@ -1,9 +1,11 @@
 //! trueup keeps a PostgreSQL database true to its declared model.
 //!
 //! The way through: `cli` (raw arguments) -> `project` (settings) -> `commands` -> `db`, `catalog`, `model`,
-//! `migrations` (facts) -> `diff` -> `diagnosis` (findings) -> `report` (what a person or a pipeline reads).
+//! `migrations` (facts) -> `diff` -> `diagnosis` (findings) -> `plan` (what is going to be done) -> `report` (what a
+//! person or a pipeline reads).
 //! Arrows point downwards only; `tests/architecture.rs` holds them.
 
+pub mod apply;
 pub mod catalog;
 pub mod cli;
 pub mod commands;
@@ -15,6 +17,7 @@ pub mod door;
 pub mod error;
 pub mod migrations;
 pub mod model;
+pub mod plan;
 pub mod project;
 pub mod report;
 pub mod scratch;

@@ -13,10 +13,18 @@ fn steady(text: &str) -> String {
         } else if line.starts_with("database ") {
             "database".to_owned()
         } else {
-            line.trim_end().to_owned()
+            without_time(line.trim_end())
         }
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// `applied V2__add_username (3 ms)` without its time.
+fn without_time(line: &str) -> String {
+    match line.rsplit_once(" (") {
+        Some((before, time)) if time.ends_with(" ms)") || time.ends_with(" s)") => before.to_owned(),
+        _ => line.to_owned(),
+    }
 }
 
 #[test]

@@ -7,11 +7,12 @@ mod redact;
 mod values;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
 pub use redact::Redactor;
-pub use values::{Color, FailOn, Format, Secret};
+pub use values::{Color, Decision, FailOn, Format, Secret};
 
 /// Keeps a PostgreSQL database true to its declared model.
 ///
@@ -56,6 +57,44 @@ pub enum Command {
     #[command(after_help = COMPILE_AFTER_HELP)]
     Compile(CompileArgs),
 
+    /// Apply pending migrations: checked before, under one lock, recorded, checked again
+    ///
+    /// Shows the plan and asks. Every migration is one transaction with its record in refinery_schema_history, tried
+    /// again when its locks cannot be had; one that says `-- trueup: no-transaction` runs statement by statement, each
+    /// written down. Stops before the first migration marked `-- trueup: contract`, unless --contract is given.
+    #[command(after_help = UPGRADE_AFTER_HELP)]
+    Upgrade(UpgradeArgs),
+
+    /// Take migrations back with their down scripts, each proved before it is committed
+    ///
+    /// Runs V<version>__<name>.down.sql of everything above VERSION, newest first. A script is committed only when the
+    /// catalog is then what the migrations below build.
+    #[command(after_help = DOWNGRADE_AFTER_HELP)]
+    Downgrade(DowngradeArgs),
+
+    /// Take over a database that has no history, or another tool's
+    ///
+    /// Finds the version that its catalog matches, proves it, and writes refinery_schema_history: nothing else is
+    /// changed, and another tool's table is left alone.
+    #[command(visible_alias = "baseline", after_help = ADOPT_AFTER_HELP)]
+    Adopt(AdoptArgs),
+
+    /// Record a person's decision about a migration where the catalog cannot tell
+    ///
+    /// The decision is held against the catalog, shown and asked for; what contradicts it is refused. What no catalog
+    /// shows is said. Nothing of the schema is changed; reason, texts and steps stay in the audit log.
+    #[command(after_help = RESOLVE_AFTER_HELP)]
+    Resolve(ResolveArgs),
+
+    /// The environment mark: which project and environment a database belongs to
+    Environment(EnvironmentArgs),
+    /// Tell where a database stands: version, pending migrations, what broke off, who holds the lock
+    ///
+    /// Reads the history and what trueup recorded in the database, and holds it against the files in migrations/. It
+    /// writes nothing and looks at no object of the database; `trueup check` does.
+    #[command(after_help = STATUS_AFTER_HELP)]
+    Status(StatusArgs),
+
     /// The whole story on a throwaway server: a broken legacy database, diagnosed and mended
     ///
     /// Needs no project, no database and no network; leaves nothing behind.
@@ -68,6 +107,12 @@ impl Command {
         match self {
             Self::Check(_) => "check",
             Self::Compile(_) => "compile",
+            Self::Upgrade(_) => "upgrade",
+            Self::Downgrade(_) => "downgrade",
+            Self::Adopt(_) => "adopt",
+            Self::Resolve(_) => "resolve",
+            Self::Environment(_) => "environment",
+            Self::Status(_) => "status",
             Self::Demo(_) => "demo",
         }
     }
@@ -159,6 +204,166 @@ pub struct CompileArgs {
     pub scratch: ScratchArgs,
 }
 
+/// What commands that write to a database share.
+#[derive(Debug, Clone, Default, Args)]
+pub struct WriteArgs {
+    /// Do not ask. On a protected environment --env is needed, too, and at a terminal the database's name is asked for
+    /// all the same
+    #[arg(short, long)]
+    pub yes: bool,
+
+    /// How long to wait while another run holds the lock of this database [default: [migrations] wait, 60s]
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub wait: Option<Duration>,
+}
+
+/// `trueup upgrade`
+#[derive(Debug, Clone, Default, Args)]
+pub struct UpgradeArgs {
+    /// The last version to apply [default: all that are pending]
+    #[arg(long, value_name = "VERSION")]
+    pub to: Option<i64>,
+
+    /// Apply contract migrations, too: no code that they break is running any more
+    #[arg(long)]
+    pub contract: bool,
+
+    /// Show the plan in a read-only transaction, and change nothing
+    #[arg(long, conflicts_with = "sql")]
+    pub dry_run: bool,
+
+    /// Print the plan as one script to be run elsewhere, rows of the history included
+    #[arg(long)]
+    pub sql: bool,
+
+    /// Apply versions below the newest one that is applied
+    #[arg(long)]
+    pub allow_out_of_order: bool,
+
+    /// Record migrations as applied whose effect is wholly there already, instead of running them
+    #[arg(long)]
+    pub record_satisfied: bool,
+
+    /// End with 1 when the check afterwards finds anything, whatever it is
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Confirmation and lock.
+    #[command(flatten)]
+    pub write: WriteArgs,
+
+    /// The throwaway server, for a missing or stale trueup.lock.
+    #[command(flatten)]
+    pub scratch: ScratchArgs,
+}
+
+/// `trueup downgrade`
+#[derive(Debug, Clone, Default, Args)]
+pub struct DowngradeArgs {
+    /// The version to go back to, which stays applied; 0 takes back everything
+    #[arg(long, value_name = "VERSION", required = true)]
+    pub to: i64,
+
+    /// Show the plan in a read-only transaction, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Confirmation and lock.
+    #[command(flatten)]
+    pub write: WriteArgs,
+
+    /// The throwaway server, for a missing or stale trueup.lock.
+    #[command(flatten)]
+    pub scratch: ScratchArgs,
+}
+
+/// `trueup adopt`
+#[derive(Debug, Clone, Default, Args)]
+pub struct AdoptArgs {
+    /// The version that the database is said to have [default: the one that its catalog matches]
+    #[arg(long, value_name = "VERSION")]
+    pub version: Option<i64>,
+
+    /// Accept that this object differs from what the version builds (repeatable; `*` and `?`)
+    #[arg(long, value_name = "PATTERN")]
+    pub accept_drift: Vec<String>,
+
+    /// Show what would be recorded, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Confirmation and lock.
+    #[command(flatten)]
+    pub write: WriteArgs,
+
+    /// The throwaway server, for a missing or stale trueup.lock.
+    #[command(flatten)]
+    pub scratch: ScratchArgs,
+}
+
+/// `trueup resolve`
+#[derive(Debug, Clone, Args)]
+pub struct ResolveArgs {
+    /// The migration's version
+    #[arg(value_name = "VERSION")]
+    pub version: i64,
+
+    /// What became of it
+    #[arg(long = "as", value_name = "DECISION", value_enum)]
+    pub decision: Decision,
+
+    /// Why; kept in the audit log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+
+    /// Confirmation and lock.
+    #[command(flatten)]
+    pub write: WriteArgs,
+
+    /// The throwaway server, for a missing or stale trueup.lock.
+    #[command(flatten)]
+    pub scratch: ScratchArgs,
+}
+
+/// `trueup environment`
+#[derive(Debug, Clone, Args)]
+pub struct EnvironmentArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: EnvironmentAction,
+}
+
+/// What `trueup environment` does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum EnvironmentAction {
+    /// Mark this database as that environment's: a copy that was restored, or one that was never marked
+    Set {
+        /// The environment: [environments.NAME] of trueup.toml
+        #[arg(value_name = "NAME")]
+        name: String,
+
+        /// Why; kept in the audit log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+
+        /// Confirmation and lock.
+        #[command(flatten)]
+        write: WriteArgs,
+    },
+}
+
+/// `trueup status`
+#[derive(Debug, Clone, Default, Args)]
+pub struct StatusArgs {
+    /// The audit log, too: who ran what, when, from where, with which outcome; the newest run first
+    #[arg(long)]
+    pub runs: bool,
+
+    /// How many runs of the audit log
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "runs")]
+    pub limit: u32,
+}
+
 /// `trueup demo`
 #[derive(Debug, Clone, Default, Args)]
 pub struct DemoArgs {
@@ -184,6 +389,8 @@ Examples:
   export DATABASE_URL=postgres://app@db.example.com/platform
   trueup check                            what differs, why, and what to run
   trueup check --format json              the same for a pipeline
+  trueup upgrade                          apply what is pending
+  trueup status                           which migrations it has, what broke off, who is at it
   trueup compile                          after a change to schema/ or migrations/
   trueup demo                             see it work, without a database";
 
@@ -195,6 +402,57 @@ Examples:
   trueup check --env production --format markdown --output report.md
   trueup check --only 'public.users*' --fail-on drift,edited
   trueup check --database-url 'postgres:///platform?host=/run/postgresql'";
+
+const UPGRADE_AFTER_HELP: &str = "\
+Exit codes:
+  0  done, or nothing to do        5  failed, rolled back: the database is as it was
+  1  a data check has to pass      6  failed part-way: what was done is recorded, the same command resumes
+  2  usage or project files wrong  7  the outcome of a COMMIT is unknown
+  3  cannot tell, unreachable     75  busy: a lock could not be had in time; try again
+  4  refused, nothing was changed
+
+Examples:
+  trueup upgrade --dry-run
+  trueup upgrade --env production
+  trueup upgrade --yes                    in a pipeline
+  trueup upgrade --contract               once no old code is running
+  trueup upgrade --sql > plan.sql         for the query editor of a managed database";
+
+const ADOPT_AFTER_HELP: &str = "\
+Exit codes: 0 done, or nothing to do, 2 usage or project files wrong, 3 cannot tell, 4 refused (the database is not what a
+version builds), 5 failed and rolled back, 7 the outcome of a COMMIT is unknown, 75 busy.
+
+Examples:
+  trueup adopt --dry-run                  which version is it, and what differs
+  trueup adopt --env production
+  trueup adopt --accept-drift 'public.django_*' --accept-drift public.users.nickname
+  trueup adopt --version 4                where migrations of rows alone leave several to choose from";
+
+const DOWNGRADE_AFTER_HELP: &str = "\
+Exit codes: 0 done or nothing to do, 2 usage or project files wrong, 3 cannot tell, 4 refused, nothing was changed, 5 failed,
+rolled back, 6 failed after some were taken back, 7 the outcome of a COMMIT is unknown, 75 busy.
+
+Examples:
+  trueup downgrade --to 4 --dry-run
+  trueup downgrade --to 4 --env staging";
+
+const RESOLVE_AFTER_HELP: &str = "\
+Exit codes: 0 recorded, or so already, 2 usage or project files wrong, 3 cannot tell, 4 refused: the catalog contradicts it,
+5 failed, rolled back, 7 the outcome of a COMMIT is unknown, 75 busy.
+
+Examples:
+  trueup resolve 6 --as applied --reason 'the VACUUM had ended: pg_stat_user_tables'
+  trueup resolve 6 --as not-applied --reason 'dropped what it had made'
+  trueup resolve 3 --as accept-edit --reason 'a typing error in a comment'";
+
+const STATUS_AFTER_HELP: &str = "\
+Exit codes: 0 up to date (or ahead of this project), 1 something is pending, skipped, edited or unfinished, 2 usage or
+project files wrong, 3 cannot tell, 4 refused, 75 busy.
+
+Examples:
+  trueup status
+  trueup status --runs --limit 5
+  trueup status --env production --format json";
 
 const COMPILE_AFTER_HELP: &str = "\
 Exit codes: 0 done or up to date, 1 stale (--check), 2 schema, migrations or settings wrong, 3 no server to compile in.

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::ValueEnum;
 
@@ -34,6 +35,22 @@ impl FromStr for Secret {
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(Self::new(text))
     }
+}
+
+/// What became of a migration, as a person found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Decision {
+    /// It was done: record it as applied
+    Applied,
+    /// It was not done, or what was done of it may be done again
+    NotApplied,
+    /// The file was edited, and means what was applied
+    AcceptEdit,
+}
+
+/// Reads a duration as PostgreSQL writes it.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    crate::sql::duration(text).ok_or_else(|| format!("expected {}", crate::sql::DURATION))
 }
 
 /// How a report is written.

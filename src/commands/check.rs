@@ -16,15 +16,15 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit> {
     let mut reading = declared::read(settings);
     // A database that cannot be had is said before a model is compiled for it.
     let session = target.connect(&settings.application()).await?;
-    let (survey, declared) = match reading.options().await {
+    let (survey, declared) = match reading.needs().await {
         // The rest of the lock file is read while the server answers.
-        Some(options) => {
-            let survey = comparison::look(settings, session, &options).await?;
+        Some(needs) => {
+            let survey = comparison::look(settings, session, needs).await?;
             (survey, reading.finish(settings).await?)
         }
         None => {
             let declared = reading.finish(settings).await?;
-            (comparison::look(settings, session, &declared.lock.head.options).await?, declared)
+            (comparison::look(settings, session, declared.needs()).await?, declared)
         }
     };
     let document = comparison::judge(settings, &target, &declared, &survey)?;

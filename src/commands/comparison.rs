@@ -5,53 +5,57 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::declared::Declared;
-use crate::catalog::reader::ReadOptions;
+use super::declared::{Declared, Needs};
+use super::mark;
 use crate::catalog::{Catalog, Kind, ObjectId};
 use crate::cli::FailOn;
 use crate::db::{Session, Target};
-use crate::diagnosis::{self, Basis, CauseKind, Diagnosis, Facts, Finding, Severity};
+use crate::diagnosis::{
+    self, Basis, CauseKind, Diagnosis, Edit, Facts, Finding, Kept, Severity, Standing, Unfinished,
+};
 use crate::error::{Exit, Failure};
-use crate::migrations::checksum;
 use crate::migrations::history::Applied;
+use crate::migrations::{Migration, checksum};
+use crate::model::{self, CompiledMigration};
 use crate::project::{self, Settings};
 use crate::report::{Coverage, Document, FORMAT, History, MigrationName, Summary};
 use crate::sql::identifier;
-use crate::survey::{self, Request, Survey};
+use crate::survey::{self, Own, Request, Survey, UnfinishedStep};
 
 /// `statement_timeout` of the reading transaction where the project sets none: enough for 100,000 tables.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// `lock_timeout` of the reading transaction: views and defaults are printed under ACCESS SHARE locks.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Looks at the database and compares it with what is declared.
-///
-/// # Errors
-/// As [`look`] and [`judge`].
-pub(super) async fn compare(
-    settings: &Settings,
-    target: &Target,
-    session: Session,
-    declared: &Declared,
-) -> Result<Document> {
-    let survey = look(settings, session, &declared.lock.head.options).await?;
-    judge(settings, target, declared, &survey)
-}
-
 /// Compares what was found with what is declared.
 ///
 /// # Errors
-/// Exit 2 when `[check] severity` names a code that there is not.
+/// Exit 2 when `[check] severity` names a code that there is not. Exit 4 when the database is marked as another
+/// environment's or project's than was asked for.
 pub(super) fn judge(
     settings: &Settings,
     target: &Target,
     declared: &Declared,
     survey: &Survey,
 ) -> Result<Document> {
+    Ok(judge_standing(settings, target, declared, survey)?.0)
+}
+
+/// The same, and where the database stands in the migrations.
+///
+/// # Errors
+/// As [`judge`].
+pub(super) fn judge_standing(
+    settings: &Settings,
+    target: &Target,
+    declared: &Declared,
+    survey: &Survey,
+) -> Result<(Document, Standing)> {
+    mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
     let severities = severities(settings)?;
-    let document = document(settings, target, declared, survey, &severities);
+    let (document, standing) = document(settings, target, declared, survey, &severities);
     let exit = exit(settings, &document);
-    Ok(document.ending(exit))
+    Ok((document.ending(exit), standing))
 }
 
 /// `[check] severity`, its codes known to exist.
@@ -77,17 +81,36 @@ fn severities(settings: &Settings) -> Result<BTreeMap<String, Severity>, Failure
 ///
 /// # Errors
 /// Exit 3 or 75, see [`survey::survey`].
-pub(super) async fn look(settings: &Settings, mut session: Session, options: &ReadOptions) -> Result<Survey> {
-    let request = Request {
-        options: options.clone(),
+pub(super) async fn look(settings: &Settings, mut session: Session, needs: Needs) -> Result<Survey> {
+    let request = request(settings, needs);
+    let survey = survey::survey(&mut session, &request).await;
+    session.close().await;
+    survey
+}
+
+/// The same on a session that is kept.
+///
+/// # Errors
+/// As [`look`].
+pub(super) async fn look_on(
+    settings: &Settings,
+    session: &mut Session,
+    declared: &Declared,
+) -> Result<Survey> {
+    survey::survey(session, &request(settings, declared.needs())).await
+}
+
+/// What to look for, and how long a look may take.
+pub(super) fn request(settings: &Settings, needs: Needs) -> Request {
+    Request {
+        options: needs.options,
+        migrations: needs.migrations,
+        texts: false,
         search_path: settings.database.search_path.clone(),
         set_role: settings.database.set_role.clone(),
         statement_timeout: settings.database.statement_timeout.unwrap_or(STATEMENT_TIMEOUT),
         lock_timeout: settings.database.lock_timeout.unwrap_or(LOCK_TIMEOUT),
-    };
-    let survey = survey::survey(&mut session, &request).await;
-    session.close().await;
-    survey
+    }
 }
 
 /// Everything that is known, judged.
@@ -97,7 +120,7 @@ fn document(
     declared: &Declared,
     survey: &Survey,
     severities: &BTreeMap<String, Severity>,
-) -> Document {
+) -> (Document, Standing) {
     let Declared { lock, last, migrations, notes } = declared;
     let recorded: HashMap<i64, u64> = survey.history.iter().flatten().filter_map(recorded_checksum).collect();
     let unchanged = migrations.iter().filter(|migration| {
@@ -105,12 +128,15 @@ fn document(
     });
     let unchanged = unchanged.map(|migration| migration.version).collect();
     let in_scope = |id: &ObjectId| in_scope(settings, id);
+    let mut notes = notes.clone();
+    let kept = survey.own.as_ref().map(|own| kept(own, migrations, &mut notes)).unwrap_or_default();
     let Diagnosis { findings, standing } = diagnosis::diagnose(&Facts {
         database: &survey.identity.database,
         server: survey.version,
         live: &survey.catalog,
         history: survey.history.as_deref(),
         others: &survey.others,
+        kept: &kept,
         lock,
         last,
         unchanged: &unchanged,
@@ -140,7 +166,12 @@ fn document(
     unmodeled.extend(lock.model.unmodeled.iter().cloned());
     unmodeled.sort();
     unmodeled.dedup();
-    let mut notes = notes.clone();
+    let marked = survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    notes.extend(mark::note(settings, target, marked));
+    if survey.identity.standby && !kept.unfinished.is_empty() {
+        notes.push("this is a standby: whether a run still goes on is seen on the primary alone".to_owned());
+    }
+    notes.extend(survey.notes.iter().cloned());
     let ignored: Vec<&str> = settings.database.ignore.iter().collect();
     if !ignored.is_empty() {
         notes.push(format!("left out on purpose: {}", ignored.join(", ")));
@@ -149,7 +180,7 @@ fn document(
         notes.push(format!("the connection's URL is from {}", settings.url_source()));
         notes.extend(target.notes().iter().cloned());
     }
-    Document {
+    let document = Document {
         format: FORMAT,
         trueup: env!("CARGO_PKG_VERSION"),
         command: settings.command,
@@ -164,7 +195,7 @@ fn document(
             role: identity.role,
             server_version: identity.server_version,
             system_identifier: identity.system_identifier,
-            environment: settings.environment.as_ref().map(|environment| environment.name.clone()),
+            environment: mark::environment(settings, marked),
             project: settings.project.name.clone(),
         },
         history,
@@ -177,6 +208,58 @@ fn document(
         compared: compared(settings, &survey.catalog),
         findings,
         notes,
+        plan: None,
+        adoption: None,
+        error: None,
+        applied: Vec::new(),
+    };
+    (document, standing)
+}
+
+/// What trueup recorded in the database, as far as judging needs it.
+fn kept(own: &Own, migrations: &[Migration], notes: &mut Vec<String>) -> Kept {
+    let file = |version: i64| {
+        let found = migrations.binary_search_by_key(&version, |migration| migration.version);
+        found.ok().map(|index| &migrations[index])
+    };
+    let mut kept = Kept::default();
+    for (version, recorded) in &own.recorded {
+        match (file(*version), &recorded.effects) {
+            (Some(migration), _) => {
+                let edit = Edit { applied: recorded.sql.clone(), file: migration.sql.clone() };
+                kept.edits.insert(*version, edit);
+            }
+            (None, Some(effects)) => match model::effects_from_text(effects) {
+                Ok(effects) => kept.ahead.push(CompiledMigration {
+                    version: *version,
+                    name: recorded.name.clone(),
+                    contract: false,
+                    effects,
+                }),
+                Err(why) => notes.push(format!(
+                    "what V{version}__{} did is recorded in a way that this trueup does not read ({why})",
+                    recorded.name
+                )),
+            },
+            (None, None) => {}
+        }
+    }
+    kept.unfinished = own.unfinished.iter().map(|step| unfinished(own, step)).collect();
+    kept
+}
+
+fn unfinished(own: &Own, step: &UnfinishedStep) -> Unfinished {
+    Unfinished {
+        version: step.version,
+        name: step.name.clone(),
+        reverts: step.action == "revert",
+        run: step.run.clone(),
+        running: own.running(&step.run).is_some(),
+        started_at: step.started_at.clone(),
+        statement: step.statement,
+        text: step.text.clone(),
+        done: step.state == "done",
+        detail: step.detail.clone(),
     }
 }
 
@@ -186,7 +269,7 @@ fn recorded_checksum(row: &Applied) -> Option<(i64, u64)> {
 
 /// Whether one of the patterns names the object, or the relation or schema that it stands in. Names may be written
 /// with SQL's quotes or without.
-fn named(patterns: &project::Patterns, id: &ObjectId) -> bool {
+pub(super) fn named(patterns: &project::Patterns, id: &ObjectId) -> bool {
     if patterns.is_empty() {
         return false;
     }
@@ -199,7 +282,7 @@ fn named(patterns: &project::Patterns, id: &ObjectId) -> bool {
 }
 
 /// Whether `[database]`, `--ignore` and `--only` leave an object in.
-fn in_scope(settings: &Settings, id: &ObjectId) -> bool {
+pub(super) fn in_scope(settings: &Settings, id: &ObjectId) -> bool {
     let database = &settings.database;
     let schema = if id.kind == Kind::Schema { Some(&id.name) } else { id.schema.as_ref() };
     let schema_in = database.schemas.is_empty()

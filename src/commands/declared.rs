@@ -1,6 +1,8 @@
 //! What the project declares, for a command that reads a database: `trueup.lock` where it is right, else compiled
 //! in memory.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -22,14 +24,14 @@ pub(super) struct Declared {
     /// What all migrations build; the model where there are none.
     pub(super) last: Catalog,
     /// The files.
-    pub(super) migrations: Vec<Migration>,
+    pub(super) migrations: Arc<[Migration]>,
     /// What is worth saying about where it came from.
     pub(super) notes: Vec<String>,
 }
 
 impl Declared {
     /// Works out what follows from the lock alone.
-    pub(super) fn new(lock: Lock, migrations: Vec<Migration>, notes: Vec<String>) -> Self {
+    pub(super) fn new(lock: Lock, migrations: Arc<[Migration]>, notes: Vec<String>) -> Self {
         let last = if lock.migrations.is_empty() { lock.model.clone() } else { lock.state_after(|_| true) };
         Self { lock, last, migrations, notes }
     }
@@ -38,8 +40,17 @@ impl Declared {
 /// The project's files while they are read, on a thread of their own: a big lock file takes as long as connecting and
 /// being answered by a server.
 pub(super) struct Reading {
-    options: oneshot::Receiver<ReadOptions>,
+    needs: oneshot::Receiver<Needs>,
     files: JoinHandle<Result<Files>>,
+}
+
+/// What a reading of the database needs to know of the project.
+#[derive(Debug, Clone)]
+pub(super) struct Needs {
+    /// What it must take in.
+    pub(super) options: ReadOptions,
+    /// The files of the migrations.
+    pub(super) migrations: Arc<[Migration]>,
 }
 
 /// What the thread found.
@@ -50,21 +61,23 @@ enum Files {
 
 /// Begins to read the project's files.
 pub(super) fn read(settings: &Settings) -> Reading {
-    let (tell, options) = oneshot::channel();
+    let (tell, needs) = oneshot::channel();
     let settings = settings.clone();
-    Reading { options, files: tokio::task::spawn_blocking(move || files(&settings, tell)) }
+    Reading { needs, files: tokio::task::spawn_blocking(move || files(&settings, tell)) }
 }
 
-fn files(settings: &Settings, tell: oneshot::Sender<ReadOptions>) -> Result<Files> {
+fn files(settings: &Settings, tell: oneshot::Sender<Needs>) -> Result<Files> {
     let project = &settings.project;
     let sources = Sources::read(&project.dir, &project.migrations_dir)?;
     let file = LockFile::open(&project.lock_path)?;
     let reasons = stale(settings, file.as_ref().map(LockFile::head), &sources);
     match file {
         Some(file) if reasons.is_empty() => {
-            // Nobody listens when the command has failed meanwhile.
-            let _ = tell.send(file.head().options.clone());
             let Sources { migrations, schema } = sources;
+            let migrations: Arc<[Migration]> = migrations.into();
+            // Nobody listens when the command has failed meanwhile.
+            let _ = tell
+                .send(Needs { options: file.head().options.clone(), migrations: Arc::clone(&migrations) });
             drop(schema);
             Ok(Files::Fresh(Box::new(Declared::new(file.read()?, migrations, Vec::new()))))
         }
@@ -72,10 +85,17 @@ fn files(settings: &Settings, tell: oneshot::Sender<ReadOptions>) -> Result<File
     }
 }
 
+impl Declared {
+    /// What a reading of the database needs to know of it.
+    pub(super) fn needs(&self) -> Needs {
+        Needs { options: self.lock.head.options.clone(), migrations: Arc::clone(&self.migrations) }
+    }
+}
+
 impl Reading {
-    /// What a reading of the database must take in; `None` when the lock does not say it.
-    pub(super) async fn options(&mut self) -> Option<ReadOptions> {
-        (&mut self.options).await.ok()
+    /// What a reading of the database needs to know; `None` when the lock does not say it.
+    pub(super) async fn needs(&mut self) -> Option<Needs> {
+        (&mut self.needs).await.ok()
     }
 
     /// What the project declares: from the lock, or compiled in memory when that is missing or stale.
@@ -91,7 +111,7 @@ impl Reading {
         let why = reasons.join("; ");
         let lock = compile(settings, &sources).await.map_err(|error| unavailable(error, &why))?;
         let notes = vec![format!("{why}: the model was compiled in memory; `trueup compile` writes it down")];
-        Ok(Declared::new(lock, sources.migrations, notes))
+        Ok(Declared::new(lock, sources.migrations.into(), notes))
     }
 }
 

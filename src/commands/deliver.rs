@@ -10,8 +10,7 @@ use crate::report::{self, Format, Style};
 /// # Errors
 /// Exit 3 when it could not be written to the last byte: what was found was then said to nobody.
 pub(super) fn deliver(output: &Output, render: impl Fn(Format, Style) -> String) -> Result<(), Failure> {
-    let width = if output.terminal { report::terminal_width() } else { Style::default().width };
-    let style = Style { color: output.color, width, quiet: output.quiet };
+    let style = style(output);
     let format = match output.format {
         cli::Format::Human => Format::Human,
         cli::Format::Json => Format::Json,
@@ -26,6 +25,12 @@ pub(super) fn deliver(output: &Output, render: impl Fn(Format, Style) -> String)
         }
     };
     say(&render(shown, style))
+}
+
+/// How human output looks here.
+pub(super) fn style(output: &Output) -> Style {
+    let width = if output.terminal { report::terminal_width() } else { Style::default().width };
+    Style { color: output.color, width, quiet: output.quiet }
 }
 
 /// Writes to standard output.

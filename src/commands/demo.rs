@@ -1,164 +1,189 @@
-//! `trueup demo`: the reference project's story on a throwaway server. It needs no project and no database, and leaves
-//! nothing behind.
+//! `trueup demo`: the reference project's story on a throwaway server, told with the commands themselves. It needs no
+//! project and no database, and leaves nothing behind.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 
-use super::declared::Declared;
-use super::deliver::{self, deliver};
-use super::{comparison, declared};
-use crate::db::Target;
+use super::deliver;
+use super::{adopt, check, declared, upgrade};
+use crate::cli::{AdoptArgs, UpgradeArgs, WriteArgs};
+use crate::door::Stop;
 use crate::error::{Exit, Failure};
-use crate::migrations::{Directives, Migration, checksum, history};
-use crate::model::{SchemaFile, Sources};
-use crate::project::Settings;
+use crate::model::Sources;
+use crate::project::{Project, Settings};
+use crate::report::{self, FailureReport};
 use crate::scratch::{Scratch, ScratchDatabase};
-use crate::sql::{literal, split};
+use crate::sql::split;
 
 /// The reference project at the repository's root.
-const SCHEMA: &[(&str, &str)] = &[
+const FILES: &[(&str, &str)] = &[
     ("schema/api_keys.sql", include_str!("../../schema/api_keys.sql")),
     ("schema/common.sql", include_str!("../../schema/common.sql")),
     ("schema/organizations.sql", include_str!("../../schema/organizations.sql")),
     ("schema/users.sql", include_str!("../../schema/users.sql")),
-];
-
-const MIGRATIONS: &[(i64, &str, &str)] = &[
-    (1, "baseline", include_str!("../../migrations/V1__baseline.sql")),
-    (2, "add_username", include_str!("../../migrations/V2__add_username.sql")),
-    (3, "password_hash_nullable", include_str!("../../migrations/V3__password_hash_nullable.sql")),
-    (4, "api_keys_user_id", include_str!("../../migrations/V4__api_keys_user_id.sql")),
-    (5, "api_keys_user_id_validate", include_str!("../../migrations/V5__api_keys_user_id_validate.sql")),
-    (6, "api_keys_user_id_index", include_str!("../../migrations/V6__api_keys_user_id_index.sql")),
-    (7, "api_keys_user_id_required", include_str!("../../migrations/V7__api_keys_user_id_required.sql")),
+    ("migrations/V1__baseline.sql", include_str!("../../migrations/V1__baseline.sql")),
+    ("migrations/V2__add_username.sql", include_str!("../../migrations/V2__add_username.sql")),
+    (
+        "migrations/V3__password_hash_nullable.sql",
+        include_str!("../../migrations/V3__password_hash_nullable.sql"),
+    ),
+    ("migrations/V4__api_keys_user_id.sql", include_str!("../../migrations/V4__api_keys_user_id.sql")),
+    (
+        "migrations/V5__api_keys_user_id_validate.sql",
+        include_str!("../../migrations/V5__api_keys_user_id_validate.sql"),
+    ),
+    (
+        "migrations/V6__api_keys_user_id_index.sql",
+        include_str!("../../migrations/V6__api_keys_user_id_index.sql"),
+    ),
+    (
+        "migrations/V7__api_keys_user_id_required.sql",
+        include_str!("../../migrations/V7__api_keys_user_id_required.sql"),
+    ),
 ];
 
 /// The database of the incident `'User' object has no attribute 'username'`: nothing applied since the baseline.
 const LEGACY: &str = include_str!("../../tests/fixtures/users_without_username.sql");
 
-/// What somebody did by hand in the night.
+/// What somebody did by hand in the night, and what the first check says to run.
 const BY_HAND: &str = "DROP INDEX public.organizations_slug_key";
-/// Keys that belong to nobody would stop the last migration; their repair is another command's story.
+const MENDED: &str =
+    "CREATE UNIQUE INDEX organizations_slug_key ON public.organizations (slug) WHERE deleted_at IS NULL";
+/// Keys that belong to nobody stop the last migration; their repair is another command's story.
 const REPAIR: &str =
     "UPDATE public.api_keys SET user_id = (SELECT min(id) FROM public.users) WHERE user_id IS NULL";
-
-/// refinery's history as refinery makes it (refinery-core, `assert_migrations_table_query`).
-const HISTORY: &str = "CREATE TABLE IF NOT EXISTS public.refinery_schema_history( \
-    version INT4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255), checksum VARCHAR(255))";
 
 /// Runs the command.
 ///
 /// # Errors
 /// When no scratch server can be had (exit 3), or the story does not end as it should (exit 70).
 pub(super) async fn run(settings: &Settings) -> Result<Exit> {
-    let mut settings = settings.clone();
-    settings.project.name = "platform".to_owned();
-    // The story shows what `trueup check` says.
-    settings.command = "check";
-    let sources = sources()?;
-
     let started = Instant::now();
-    let mut scratch = Scratch::start(&declared::scratch_options(&settings)).await?;
+    let mut scratch = Scratch::start(&declared::scratch_options(settings)).await?;
     say(&format!("A throwaway PostgreSQL {} is up after {:.1?}.", scratch.version(), started.elapsed()))?;
-    let outcome = story(&settings, &sources, &mut scratch).await;
+    let outcome = story(settings, &mut scratch).await;
     scratch.stop().await?;
     outcome?;
-    say("The throwaway server is gone. `trueup check --help` says how to do this to a database of yours.")?;
+    say("The throwaway server is gone. `trueup upgrade --help` says how to do this to a database of yours.")?;
     Ok(Exit::Clean)
 }
 
-async fn story(settings: &Settings, sources: &Sources, scratch: &mut Scratch) -> Result<()> {
-    let lock = declared::compile_on(settings, sources, scratch).await?;
-    let declared = Declared::new(lock, sources.migrations.clone(), Vec::new());
-    let (declared_objects, migrations) = (declared.lock.model.objects.len(), sources.migrations.len());
+/// The story, and the database that it is about.
+struct Story<'s> {
+    scratch: &'s Scratch,
+    database: ScratchDatabase,
+    settings: Settings,
+    stop: Stop,
+}
+
+async fn story(settings: &Settings, scratch: &mut Scratch) -> Result<()> {
+    let directory = tempfile::tempdir().context("making a directory for the demo's project")?;
+    let project = unpack(directory.path())?;
+    let sources = Sources::read(&project.dir, &project.migrations_dir)?;
+    let mut settings = settings.clone();
+    settings.project = project;
+    let lock = declared::compile_on(&settings, &sources, scratch).await?;
+    lock.save(&settings.project.lock_path)?;
+    let (objects, migrations) = (lock.model.objects.len(), sources.migrations.len());
     say(&format!(
-        "The project: {declared_objects} objects declared in schema/, {migrations} migrations that lead there."
+        "The project: {objects} objects declared in schema/, {migrations} migrations that lead there."
     ))?;
 
     let database = scratch.create_database().await?;
-    let target = Target::parse(&scratch.url(&database))?;
-    let baseline = &sources.migrations[..1];
-    apply(scratch, &database, None, baseline, LEGACY).await?;
-    execute(scratch, &database, BY_HAND).await?;
-    say("A legacy database: only V1 was ever applied, the application says\n\
-         \x20   'User' object has no attribute 'username'\n\
-         and somebody dropped an index by hand in the night.\n\n$ trueup check")?;
-    let before =
-        comparison::compare(settings, &target, target.connect(&settings.application()).await?, &declared)
-            .await?;
-    deliver(&settings.output, |format, style| before.render(format, style) + "\n")?;
-    expect(before.exit == Exit::Findings, "the broken database was called clean")?;
+    let mut settings = settings.with_url(&scratch.url(&database));
+    settings.output.interactive = false;
+    settings.output.events = false;
+    // Nobody else asks this story to stop: a signal drops it, and the server goes with it.
+    let story = Story { scratch, database, settings, stop: Stop::channel().1 };
+    story.tell().await
+}
 
-    say("Now the six missing migrations are put in, and the index again.")?;
-    for migration in &sources.migrations[1..] {
-        if migration.directives.contract {
-            execute(scratch, &database, REPAIR).await?;
+impl Story<'_> {
+    async fn tell(&self) -> Result<()> {
+        let yes = WriteArgs { yes: true, wait: None };
+        let upgrade = UpgradeArgs { write: yes.clone(), ..UpgradeArgs::default() };
+
+        self.execute(LEGACY).await?;
+        self.execute(BY_HAND).await?;
+        say("A legacy database: nobody kept a history of what was applied, the application says\n\
+             \x20   'User' object has no attribute 'username'\n\
+             and somebody dropped an index by hand in the night.")?;
+        self.check(Exit::Findings).await?;
+
+        say(
+            "The index is made again with the SQL above. Then the database is taken over: its catalog proves which \
+             version it is at.",
+        )?;
+        self.execute(MENDED).await?;
+        let adopted = AdoptArgs { write: yes, ..AdoptArgs::default() };
+        let settings = self.command("adopt", "adopt --yes")?;
+        expect(
+            adopt::run(&settings, &adopted, self.stop.clone()).await? == Exit::Clean,
+            "it was not taken over",
+        )?;
+
+        say("\nWhat is pending goes out before the new code does.")?;
+        let settings = self.command("upgrade", "upgrade --yes")?;
+        let outcome = upgrade::run(&settings, &upgrade, self.stop.clone()).await?;
+        expect(outcome == Exit::Clean, "the pending migrations were not applied")?;
+
+        say("\nThe new code is out, no old instance is running. But some keys belong to nobody.")?;
+        let contract = UpgradeArgs { contract: true, ..upgrade };
+        let settings = self.command("upgrade", "upgrade --contract --yes")?;
+        match upgrade::run(&settings, &contract, self.stop.clone()).await {
+            Ok(_) => return Err(anyhow!("keys without a user did not stop the last migration")),
+            Err(error) => {
+                let told = FailureReport::new(Some("upgrade"), &settings.run, &error);
+                expect(told.exit == Exit::RolledBack, "the failed migration was not rolled back")?;
+                deliver::say(&format!("{}\n", report::failure_text(&told)))?;
+            }
         }
-        apply(scratch, &database, Some(migration), std::slice::from_ref(migration), &migration.sql).await?;
+        say("Nothing is half done. They are given to somebody, and the same command goes on.")?;
+        self.execute(REPAIR).await?;
+        let settings = self.command("upgrade", "upgrade --contract --yes")?;
+        let outcome = upgrade::run(&settings, &contract, self.stop.clone()).await?;
+        expect(outcome == Exit::Clean, "the contract migration was not applied")?;
+        deliver::say("\n")?;
+        self.check(Exit::Clean).await
     }
-    let index = before.findings.iter().find(|finding| finding.code == "index.missing");
-    let index = index.and_then(|finding| finding.remedy.sql.as_deref());
-    execute(scratch, &database, index.ok_or_else(|| anyhow!("the dropped index was not found"))?).await?;
 
-    say("$ trueup check")?;
-    let after =
-        comparison::compare(settings, &target, target.connect(&settings.application()).await?, &declared)
-            .await?;
-    deliver(&settings.output, |format, style| after.render(format, style) + "\n")?;
-    expect(after.exit == Exit::Clean, "the mended database was not clean")
-}
-
-fn sources() -> Result<Sources> {
-    let schema = SCHEMA.iter().map(|(path, text)| SchemaFile { path: (*path).into(), text: (*text).into() });
-    let migrations = MIGRATIONS.iter().map(|(version, name, sql)| {
-        let path = PathBuf::from(format!("migrations/V{version}__{name}.sql"));
-        let directives = Directives::read(&path, sql)?;
-        Ok(Migration {
-            version: *version,
-            name: (*name).into(),
-            path,
-            sql: (*sql).into(),
-            down: None,
-            directives,
-        })
-    });
-    Ok(Sources { schema: schema.collect(), migrations: migrations.collect::<Result<_>>()? })
-}
-
-/// Runs a script statement by statement, and records these migrations as refinery would.
-async fn apply(
-    scratch: &Scratch,
-    database: &ScratchDatabase,
-    named: Option<&Migration>,
-    migrations: &[Migration],
-    script: &str,
-) -> Result<()> {
-    let statements = split(script).map_err(|error| anyhow!("{named:?}: {error:?}"))?;
-    let statements = statements.iter().map(|statement| statement.text.to_owned());
-    let records = migrations.iter().map(|migration| {
-        format!(
-            "INSERT INTO public.{} VALUES ({}, {}, now()::text, {})",
-            history::TABLE,
-            migration.version,
-            literal(&migration.name),
-            literal(&checksum::written(migration, checksum::Width::Four).to_string()),
-        )
-    });
-    let mut session = scratch.connect(database).await?;
-    for statement in statements.chain([HISTORY.to_owned()]).chain(records) {
-        session.execute(statement).await?;
+    async fn check(&self, expected: Exit) -> Result<()> {
+        let settings = self.command("check", "check")?;
+        expect(check::run(&settings).await? == expected, "the check did not end as it should")?;
+        Ok(deliver::say("\n")?)
     }
-    session.close().await;
-    Ok(())
+
+    /// Says which command is run, and returns its settings.
+    fn command(&self, command: &'static str, shown: &str) -> Result<Settings> {
+        say(&format!("$ trueup {shown}"))?;
+        let mut settings = self.settings.clone();
+        settings.command = command;
+        settings.run = ulid::Ulid::generate().to_string();
+        Ok(settings)
+    }
+
+    async fn execute(&self, script: &str) -> Result<()> {
+        let mut session = self.scratch.connect(&self.database).await?;
+        for statement in split(script).map_err(|error| anyhow!("{error}"))? {
+            session.execute(statement.text).await?;
+        }
+        session.close().await;
+        Ok(())
+    }
 }
 
-async fn execute(scratch: &Scratch, database: &ScratchDatabase, sql: &str) -> Result<()> {
-    let mut session = scratch.connect(database).await?;
-    session.execute(sql).await?;
-    session.close().await;
-    Ok(())
+/// Writes the project into a directory.
+fn unpack(directory: &Path) -> Result<Project> {
+    for (name, text) in FILES {
+        let path = directory.join(name);
+        let folder = path.parent().ok_or_else(|| anyhow!("{name} has no folder"))?;
+        std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(&path, text))
+            .context("writing the demo's project")?;
+    }
+    Ok(Project::new(directory.to_owned(), Some("platform".to_owned()), "migrations"))
 }
 
 fn say(text: &str) -> Result<(), Failure> {

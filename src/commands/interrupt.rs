@@ -1,18 +1,63 @@
 //! SIGINT, SIGTERM and SIGHUP: the command is dropped where it stands, with everything that it made for itself.
 //!
-//! Commands that read have nothing to finish, and answer "cannot tell".
+//! Commands that read have nothing to finish, and answer "cannot tell". Commands that write see the signal themselves,
+//! and have a while to roll back or finish what they have begun.
 
 use std::future::Future;
+use std::time::Duration;
 
 use anyhow::Result;
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::error::Failure;
+use crate::door::Stop;
+use crate::error::{Exit, Failure};
 use crate::scratch;
 
 /// The signals, by which somebody asks for an end.
 const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+
+/// How long a command that writes may take to roll back or finish what it has begun.
+const BOUND: Duration = Duration::from_secs(20);
+
+/// A view of the signals for a command that writes.
+pub(super) fn stop() -> Stop {
+    let (ask, stop) = Stop::channel();
+    tokio::spawn(async move {
+        if let Ok(signal) = any_signal().await {
+            let _ = ask.send(Some(signal.as_str()));
+        }
+        // Whoever looks later sees it, too.
+        ask.closed().await;
+    });
+    stop
+}
+
+/// Does work that sees the signals itself, and rolls back or finishes what it has begun.
+///
+/// # Errors
+/// The work's; exit 6 when it did not end within a bound after a signal.
+pub(super) async fn winding_down<T>(mut stop: Stop, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let bound = async {
+        let signal = stop.wait().await;
+        tokio::time::sleep(BOUND).await;
+        signal
+    };
+    tokio::select! {
+        biased;
+        outcome = work => outcome,
+        signal = bound => Err(Failure::new(
+            Exit::Partial,
+            format!(
+                "interrupted by {signal}: what was begun did not end within {} s; the server rolls it back when it \
+                 notices that nobody is there",
+                BOUND.as_secs()
+            ),
+        )
+        .next("trueup status; the same command goes on where it was")
+        .into()),
+    }
+}
 
 /// Does the work until it is done or a signal comes.
 ///

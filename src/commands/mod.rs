@@ -1,17 +1,27 @@
 //! The commands, and the door to them: arguments in, exit code out.
 
+mod adopt;
+mod change;
 mod check;
 mod comparison;
 mod compile;
 mod declared;
 mod deliver;
 mod demo;
+mod downgrade;
+mod environment;
 mod interrupt;
+mod mark;
+mod planned;
+mod resolve;
+mod status;
+mod upgrade;
+mod writing;
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::cli::{Cli, Command, Format, Redactor};
 use crate::error::Exit;
@@ -26,7 +36,7 @@ pub async fn run(args: Vec<OsString>, surroundings: &Surroundings) -> Exit {
         Err(error) => return refuse_arguments(&args, &run, &error, surroundings),
     };
     let outcome = match Settings::resolve(&cli, surroundings, run.clone()) {
-        Ok(settings) => interrupt::unless_interrupted(dispatch(&cli.command, &settings)).await,
+        Ok(settings) => dispatch(&cli.command, &settings).await,
         Err(failure) => Err(failure.into()),
     };
     match outcome {
@@ -43,10 +53,39 @@ pub async fn run(args: Vec<OsString>, surroundings: &Surroundings) -> Exit {
 }
 
 async fn dispatch(command: &Command, settings: &Settings) -> anyhow::Result<Exit> {
+    let stop = interrupt::stop;
+    match command {
+        Command::Adopt(args) => {
+            let stop = stop();
+            interrupt::winding_down(stop.clone(), adopt::run(settings, args, stop)).await
+        }
+        Command::Upgrade(args) => {
+            let stop = stop();
+            interrupt::winding_down(stop.clone(), upgrade::run(settings, args, stop)).await
+        }
+        Command::Downgrade(args) => {
+            let stop = stop();
+            interrupt::winding_down(stop.clone(), downgrade::run(settings, args, stop)).await
+        }
+        Command::Resolve(args) => {
+            let stop = stop();
+            interrupt::winding_down(stop.clone(), resolve::run(settings, args, stop)).await
+        }
+        Command::Environment(args) => {
+            let stop = stop();
+            interrupt::winding_down(stop.clone(), environment::run(settings, args, stop)).await
+        }
+        _ => interrupt::unless_interrupted(read(command, settings)).await,
+    }
+}
+
+/// The commands that write to no database of somebody's.
+async fn read(command: &Command, settings: &Settings) -> anyhow::Result<Exit> {
     match command {
         Command::Check(_) => check::run(settings).await,
         Command::Compile(_) => compile::run(settings).await,
-        Command::Demo(_) => demo::run(settings).await,
+        Command::Status(_) => status::run(settings).await,
+        _ => demo::run(settings).await,
     }
 }
 
@@ -122,14 +161,14 @@ fn refuse_arguments(args: &[OsString], run: &str, error: &clap::Error, surroundi
 }
 
 /// Commands that remedies name and that come with later versions.
-const LATER: [&str; 3] = ["upgrade", "generate", "adopt"];
+const LATER: [&str; 1] = ["generate"];
 
 /// What to say to somebody who follows a remedy further than this version goes.
 fn not_yet(args: &[OsString]) -> Option<String> {
     let asked = args.iter().skip(1).filter_map(|arg| arg.to_str()).find(|arg| LATER.contains(arg))?;
     Some(format!(
-        "error: `trueup {asked}` comes with a later version; {} has check, compile and demo\n\
-         next: until then apply pending migrations with refinery, and take the SQL from `trueup check --format json`\n",
+        "error: `trueup {asked}` comes with a later version than {}\n\
+         next: until then write the migration by hand; `trueup check --format json` has the SQL of every difference\n",
         env!("CARGO_PKG_VERSION")
     ))
 }
@@ -141,6 +180,7 @@ fn asks_for_json(args: &[OsString]) -> bool {
 }
 
 fn command_among(args: &[OsString]) -> Option<&str> {
-    const NAMES: [&str; 3] = ["check", "compile", "demo"];
-    args.iter().skip(1).filter_map(|arg| arg.to_str()).find(|arg| NAMES.contains(arg))
+    let known = Cli::command();
+    let named = |arg: &&str| known.get_subcommands().any(|command| command.get_name() == *arg);
+    args.iter().skip(1).filter_map(|arg| arg.to_str()).find(named)
 }

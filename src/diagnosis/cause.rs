@@ -13,6 +13,9 @@ pub(super) struct Judge<'f> {
     pub(super) migrations: &'f [CompiledMigration],
     pub(super) standing: &'f Standing,
     pub(super) origins: &'f Origins<'f>,
+    /// Applied migrations that the project lacks, of those whose effects were recorded.
+    pub(super) ahead: &'f [CompiledMigration],
+    pub(super) ahead_origins: &'f Origins<'f>,
     /// The live catalog.
     pub(super) live: &'f Catalog,
     /// The lock file's server and the live one print views differently.
@@ -54,10 +57,16 @@ impl Judge<'_> {
         if values.agree() {
             return None;
         }
+        if values.live != values.applied && self.broke_off(id, values) {
+            return self.unfinished(id);
+        }
         if let Some(index) = self.origins.touches(id, |index| self.standing.skipped.contains(&index)) {
             let detail =
                 format!("{} touches this and is not applied, though a newer migration is", self.label(index));
             return Some(self.of(CauseKind::Unknown, Some(index), detail));
+        }
+        if values.recorded != values.applied && values.live == values.recorded {
+            return Some(self.ahead(id, attribute, values));
         }
         if values.live == values.model {
             return self.already_so(id, attribute, values);
@@ -66,6 +75,51 @@ impl Judge<'_> {
             return Some(self.not_yet(id, attribute, values));
         }
         Some(self.by_hand(id, attribute, values))
+    }
+
+    /// Whether an unfinished migration touches the object, and may have left it so.
+    fn broke_off<T: Told>(&self, id: &ObjectId, values: Values<T>) -> bool {
+        values.live != values.recorded
+            && self.origins.touches(id, |index| self.standing.unfinished.contains(&index)).is_some()
+    }
+
+    fn unfinished(&self, id: &ObjectId) -> Option<Cause> {
+        let index = self.origins.touches(id, |index| self.standing.unfinished.contains(&index))?;
+        let detail = format!("{} touches this and is not finished", self.label(index));
+        Some(self.of(CauseKind::Unfinished, Some(index), detail))
+    }
+
+    /// L = R: a migration that the project lacks made it so.
+    fn ahead<T: Told>(&self, id: &ObjectId, attribute: Option<Attribute>, values: Values<T>) -> Cause {
+        let setter = self.ahead_setter(id, attribute);
+        let by = setter.map_or_else(|| "a migration".to_owned(), |migration| label(migration).into());
+        let does = does(attribute, values.recorded, values.applied);
+        Cause {
+            kind: CauseKind::Ahead,
+            migration: setter.map(|migration| migration.version.to_string()),
+            detail: format!("{by} {does}; this project does not have that migration"),
+        }
+    }
+
+    /// A migration that the project lacks renamed it.
+    pub(super) fn renamed_ahead(&self, by: &CompiledMigration, from: &ObjectId, to: &ObjectId) -> Cause {
+        Cause {
+            kind: CauseKind::Ahead,
+            migration: Some(by.version.to_string()),
+            detail: format!(
+                "{} renames {} to {}; this project does not have that migration",
+                label(by),
+                from.name,
+                to.name
+            ),
+        }
+    }
+
+    /// The migration beyond the project's that set this last.
+    fn ahead_setter(&self, id: &ObjectId, attribute: Option<Attribute>) -> Option<&CompiledMigration> {
+        let any = |_| true;
+        let setter = self.ahead_origins.setter(id, attribute, any);
+        setter.or_else(|| self.ahead_origins.touches(id, any)).map(|index| &self.ahead[index])
     }
 
     /// L = M: the database is as declared, but a pending migration would meet it so, or no migration leads here.
@@ -122,12 +176,23 @@ impl Judge<'_> {
     fn by_hand<T: Told>(&self, id: &ObjectId, attribute: Option<Attribute>, values: Values<T>) -> Cause {
         let applied = |index: usize| self.standing.applied.contains(&index);
         let setter = self.origins.setter(id, attribute, applied);
-        if let Some(index) = setter.filter(|index| self.standing.edited.contains(index)) {
+        let edited =
+            |index: &usize| self.standing.edited.contains(index) && !self.standing.respelled.contains(index);
+        if let Some(index) = setter.filter(edited) {
             let detail = format!("{} was changed after it was applied here", self.label(index));
             return self.of(CauseKind::Edited, Some(index), detail);
         }
-        if !self.standing.ahead.is_empty() {
-            let names: Vec<String> = self.standing.ahead.iter().map(|row| row.label()).collect();
+        if values.recorded != values.applied
+            && let Some(migration) = self.ahead_setter(id, attribute)
+        {
+            let left = left(attribute, values.recorded);
+            let detail = format!("{} {left}; it was changed by hand since", label(migration));
+            return Cause { kind: CauseKind::Drift, migration: Some(migration.version.to_string()), detail };
+        }
+        let told = |version: i64| self.ahead.iter().any(|migration| migration.version == version);
+        let untold = self.standing.ahead.iter().filter(|row| !told(row.version));
+        let names: Vec<String> = untold.map(|row| row.label()).collect();
+        if !names.is_empty() {
             let detail = format!("{} may have changed it; this project does not have it", names.join(", "));
             return self.of(CauseKind::Ahead, None, detail);
         }

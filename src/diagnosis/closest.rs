@@ -3,6 +3,7 @@
 //! Only databases without a history pay for this: one pass over the effects of all migrations.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -11,13 +12,14 @@ use crate::db::ServerVersion;
 use crate::diff::{align_majors, align_owned_sequences, same};
 use crate::model::{Effect, Lock};
 
-/// The number of first migrations (0 to all) whose result is closest to `live`; of equals the newest.
-pub(super) fn closest(
+/// The numbers of first migrations (0 to all) whose results are closest to `live`, the lowest first: several where
+/// migrations change nothing that a catalog shows, or where the database lies between versions.
+pub fn closest(
     lock: &Lock,
     live: &Catalog,
     server: ServerVersion,
     in_scope: &dyn Fn(&ObjectId) -> bool,
-) -> usize {
+) -> Vec<usize> {
     let mut live = align_owned_sequences(live, &lock.model);
     let effects = lock.migrations.iter().flat_map(|migration| &migration.effects);
     let made = effects.filter_map(|effect| match effect {
@@ -28,7 +30,7 @@ pub(super) fn closest(
         live = Cow::Owned(aligned);
     }
     let mut walk = Walk::new(lock, &live, in_scope, 0);
-    let mut best = (walk.wrong, 0);
+    let mut best = (walk.wrong, vec![0]);
     for (index, migration) in lock.migrations.iter().enumerate() {
         let renames = migration.effects.iter().any(|effect| matches!(effect, Effect::Renamed { .. }));
         if renames {
@@ -37,8 +39,10 @@ pub(super) fn closest(
         } else {
             migration.effects.iter().for_each(|effect| walk.apply(effect));
         }
-        if walk.wrong <= best.0 {
-            best = (walk.wrong, index + 1);
+        match walk.wrong.cmp(&best.0) {
+            Ordering::Less => best = (walk.wrong, vec![index + 1]),
+            Ordering::Equal => best.1.push(index + 1),
+            Ordering::Greater => {}
         }
     }
     best.1

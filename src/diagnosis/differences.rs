@@ -8,16 +8,23 @@ use super::{Facts, fold};
 use crate::catalog::{Attribute, Catalog, Kind, ObjectId};
 use crate::diff::{self, Difference, States};
 
-/// The objects on which the four states disagree, once names, partitions and views are comparable.
-pub(super) fn differences(facts: &Facts<'_>, applied: &Catalog) -> Vec<Difference> {
+/// The objects on which the four states disagree, once names, partitions and views are comparable. `recorded` is what
+/// the applied migrations built that the project lacks, too, where that is known and not the same as `applied`.
+pub(super) fn differences(
+    facts: &Facts<'_>,
+    applied: &Catalog,
+    recorded: Option<&Catalog>,
+) -> Vec<Difference> {
     let (model, last) = (&facts.lock.model, facts.last);
     // What makes states comparable changes nothing in states that are the same.
-    if diff::agree(States { live: facts.live, applied, last, model }) {
+    if recorded.is_none() && diff::agree(States { live: facts.live, applied, last, model }) {
         return Vec::new();
     }
     let mut states =
         [facts.live, applied, last, model].map(|state| diff::align_owned_sequences(state, model));
-    let references = states[1..].iter().flat_map(|state| &state.objects);
+    let recorded = recorded.map(|state| diff::align_owned_sequences(state, model));
+    let known = states[1..].iter().chain(&recorded);
+    let references = known.flat_map(|state| &state.objects);
     if let Some(live) = diff::align_majors(&states[0], facts.server, facts.lock.head.server, references) {
         states[0] = Cow::Owned(live);
     }
@@ -36,7 +43,13 @@ pub(super) fn differences(facts: &Facts<'_>, applied: &Catalog) -> Vec<Differenc
     let [live, applied, last, model] = &states;
     let mut differences = diff::compare(States { live, applied, last, model });
     differences.retain_mut(|difference| {
+        if let Some(recorded) = &recorded {
+            difference.recorded = recorded.get(&difference.id).cloned();
+        }
         if model_grants && difference.id.kind == Kind::Privilege {
+            if diff::same(difference.recorded.as_ref(), difference.applied.as_ref()) {
+                difference.recorded.clone_from(&difference.model);
+            }
             difference.applied.clone_from(&difference.model);
             difference.last.clone_from(&difference.model);
             if difference.existence().agree() && difference.attributes().is_empty() {

@@ -6,6 +6,7 @@ mod closest;
 mod differences;
 mod finding;
 mod fold;
+mod kept;
 mod objects;
 mod origin;
 mod remedy;
@@ -21,11 +22,13 @@ use crate::catalog::{Catalog, ObjectId};
 use crate::db::ServerVersion;
 use crate::diff;
 use crate::migrations::history::{Applied, OtherHistory};
-use crate::model::{Effect, Lock};
+use crate::model::{CompiledMigration, Effect, Lock};
 
 use cause::Judge;
+pub use closest::closest;
 use differences::{differences, parents_of};
 pub use finding::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
+pub use kept::{Edit, Kept, Unfinished};
 use origin::Origins;
 pub use standing::{Basis, Standing};
 
@@ -41,6 +44,8 @@ pub struct Facts<'f> {
     pub history: Option<&'f [Applied]>,
     /// Other tools' histories in it.
     pub others: &'f [OtherHistory],
+    /// What trueup recorded in it.
+    pub kept: &'f Kept,
     /// The compiled model and the effects of the migrations.
     pub lock: &'f Lock,
     /// What all migrations build, as [`Lock::state_after`] says; the model where there are none.
@@ -84,6 +89,19 @@ impl Facts<'_> {
     }
 
     fn standing(&self) -> Standing {
+        let mut standing = self.standing_by_history();
+        let index = |version: i64| {
+            self.lock.migrations.binary_search_by_key(&version, |migration| migration.version).ok()
+        };
+        standing.unfinished = self.kept.unfinished.iter().filter_map(|step| index(step.version)).collect();
+        let edits = self.kept.edits.iter().filter_map(|(version, edit)| Some((index(*version)?, edit)));
+        standing.texts = edits.map(|(index, edit)| (index, edit.clone())).collect();
+        let respelled = standing.texts.iter().filter(|(_, edit)| edit.only_respelled());
+        standing.respelled = respelled.map(|(index, _)| *index).collect();
+        standing
+    }
+
+    fn standing_by_history(&self) -> Standing {
         let all = self.lock.migrations.len();
         if all == 0 {
             return Standing::first(0, 0, Basis::ModelOnly);
@@ -94,8 +112,8 @@ impl Facts<'_> {
             }
             _ if rules::is_empty(self) => Standing::first(0, all, Basis::History),
             _ => {
-                let closest = closest::closest(self.lock, self.live, self.server, self.in_scope);
-                Standing::first(closest, all, Basis::Closest)
+                let closest = closest(self.lock, self.live, self.server, self.in_scope);
+                Standing::first(closest.last().copied().unwrap_or(0), all, Basis::Closest)
             }
         }
     }
@@ -111,13 +129,21 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         true => Cow::Borrowed(facts.last),
         false => Cow::Owned(facts.lock.state_after(|version| is_applied.contains(&version))),
     };
-    let differences = differences(facts, &applied);
+    let ahead: Vec<CompiledMigration> = {
+        let is_ahead = |version: i64| standing.ahead.iter().any(|row| row.version == version);
+        facts.kept.ahead.iter().filter(|migration| is_ahead(migration.version)).cloned().collect()
+    };
+    let recorded =
+        (!ahead.is_empty()).then(|| facts.lock.state_with(&ahead, |version| is_applied.contains(&version)));
+    let differences = differences(facts, &applied, recorded.as_ref());
     let differing: HashSet<ObjectId> = differences.iter().map(|difference| difference.id.clone()).collect();
     let origins = Origins::new(if differences.is_empty() { &[] } else { &facts.lock.migrations });
     let judge = Judge {
         migrations: &facts.lock.migrations,
         standing: &standing,
         origins: &origins,
+        ahead: &ahead,
+        ahead_origins: &Origins::new(&ahead),
         live: facts.live,
         views_print_differently: diff::crosses_view_printing_change(facts.server, facts.lock.head.server),
     };
@@ -131,7 +157,14 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
 
     let mut all = rules::findings(facts, &standing, &differing);
     all.append(&mut findings);
+    let taken_back = |version: &str| {
+        facts.kept.unfinished.iter().any(|step| step.reverts && step.version.to_string() == version)
+    };
     for finding in &mut all {
+        let migration = finding.cause.migration.as_deref();
+        if finding.cause.kind == CauseKind::Unfinished && migration.is_some_and(taken_back) {
+            finding.remedy.command = Some(kept::RESUME_DOWNGRADE.to_owned());
+        }
         if let Some(severity) = facts.severities.get(&finding.code) {
             finding.severity = *severity;
         }

@@ -17,7 +17,7 @@ pub(super) fn findings(
     parents: &HashMap<String, Vec<String>>,
 ) -> Vec<Finding> {
     let groups = fold::fold(differences, parents);
-    let pairs = rename::pairs(&groups, judge.origins);
+    let pairs = rename::pairs(&groups, judge.origins, judge.ahead_origins);
     let renamed_to: HashMap<usize, usize> =
         pairs.iter().map(|(missing, unexpected)| (*missing, *unexpected)).collect();
     let renamed_from: HashMap<usize, usize> =
@@ -188,12 +188,14 @@ fn renamed(judge: &Judge<'_>, missing: &Group, unexpected: &Group) -> Finding {
     let (to, from) = (&missing.head.id, &unexpected.head.id);
     let existence = missing.head.existence();
     let by_migration = judge.origins.rename(from, to).filter(|index| judge.standing.pending.contains(index));
-    let cause = match by_migration {
-        Some(index) => {
+    let by_ahead = judge.ahead_origins.rename(to, from).map(|index| &judge.ahead[index]);
+    let cause = match (by_migration, by_ahead) {
+        (None, Some(migration)) => judge.renamed_ahead(migration, to, from),
+        (Some(index), _) => {
             let detail = format!("{} renames {} to {}", judge.label(index), from.name, to.name);
             judge.of(CauseKind::Pending, Some(index), detail)
         }
-        None => {
+        (None, None) => {
             let mut cause = judge
                 .cause(to, None, existence)
                 .unwrap_or_else(|| judge.of(CauseKind::Unknown, None, String::new()));

@@ -11,8 +11,8 @@ use super::origin::Origins;
 /// How alike two column or table names must be to be taken for a rename (Jaro-Winkler, 0 to 1).
 const ALIKE: f64 = 0.75;
 
-/// Pairs of groups, by number: (missing, unexpected).
-pub(super) fn pairs(groups: &[Group], origins: &Origins<'_>) -> Vec<(usize, usize)> {
+/// Pairs of groups, by number: (missing, unexpected). `ahead` knows the migrations that the project lacks.
+pub(super) fn pairs(groups: &[Group], origins: &Origins<'_>, ahead: &Origins<'_>) -> Vec<(usize, usize)> {
     let mut missing: HashMap<Place<'_>, Vec<usize>> = HashMap::new();
     let mut unexpected: HashMap<Place<'_>, Vec<usize>> = HashMap::new();
     for (number, group) in groups.iter().enumerate() {
@@ -33,6 +33,13 @@ pub(super) fn pairs(groups: &[Group], origins: &Origins<'_>) -> Vec<(usize, usiz
         let Some(unexpected) = unexpected.get(place) else { continue };
         let alike = |m: usize, u: usize| {
             let (m, u) = (&groups[m], &groups[u]);
+            let by_ahead = |group: &Group| {
+                let existence = group.head.existence();
+                existence.recorded != existence.applied
+            };
+            if by_ahead(m) || by_ahead(u) {
+                return ahead.rename(&m.head.id, &u.head.id).is_some();
+            }
             let known = origins.rename(&u.head.id, &m.head.id).is_some();
             known || (take_turns(m, u) && !taken.contains(&relation_name(m)) && is_rename(m, u))
         };

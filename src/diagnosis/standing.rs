@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::kept::Edit;
 use crate::migrations::history::Applied;
 use crate::model::CompiledMigration;
 
@@ -31,6 +32,12 @@ pub struct Standing {
     pub ahead: Vec<Applied>,
     /// Applied with another text than the project has now.
     pub edited: Vec<usize>,
+    /// Of the edited ones those in which nothing but comments and spacing changed.
+    pub respelled: BTreeSet<usize>,
+    /// Of the edited ones both texts, where the applied one was kept.
+    pub texts: BTreeMap<usize, Edit>,
+    /// Broken off, or being carried out right now.
+    pub unfinished: BTreeSet<usize>,
     /// How many findings are drift from this standing: how far a database without history is from its version.
     pub distance: usize,
 }
@@ -53,6 +60,9 @@ impl Standing {
             skipped: Vec::new(),
             ahead: history.iter().filter(|row| !known.contains(&row.version)).cloned().collect(),
             edited: Vec::new(),
+            respelled: BTreeSet::new(),
+            texts: BTreeMap::new(),
+            unfinished: BTreeSet::new(),
             distance: 0,
         };
         for (index, migration) in migrations.iter().enumerate() {
@@ -82,6 +92,9 @@ impl Standing {
             skipped: Vec::new(),
             ahead: Vec::new(),
             edited: Vec::new(),
+            respelled: BTreeSet::new(),
+            texts: BTreeMap::new(),
+            unfinished: BTreeSet::new(),
             distance: 0,
         }
     }

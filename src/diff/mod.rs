@@ -3,6 +3,7 @@
 //! L is the live database, K what the applied migrations build, N what all migrations build, M the declared model.
 //! [`compare`] walks all four in one pass and keeps the objects on which they disagree.
 
+mod deviation;
 mod majors;
 mod pairs;
 mod views;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use crate::catalog::{Attribute, Catalog, Object, ObjectId};
 
+pub use deviation::deviation;
 pub use majors::align_majors;
 pub use pairs::{adopt_partitions, align_owned_sequences};
 pub use views::{bare_view, crosses_view_printing_change};
@@ -37,6 +39,8 @@ pub struct Difference {
     pub live: Option<Arc<Object>>,
     /// K.
     pub applied: Option<Arc<Object>>,
+    /// R: K with what the applied migrations did that the project lacks. As K where there are none.
+    pub recorded: Option<Arc<Object>>,
     /// N.
     pub last: Option<Arc<Object>>,
     /// M.
@@ -50,6 +54,8 @@ pub struct Values<T> {
     pub live: T,
     /// K.
     pub applied: T,
+    /// R, see [`Difference::recorded`].
+    pub recorded: T,
     /// N.
     pub last: T,
     /// M.
@@ -57,7 +63,7 @@ pub struct Values<T> {
 }
 
 impl<T: PartialEq + Copy> Values<T> {
-    /// Whether all four agree.
+    /// Whether the four states agree.
     pub fn agree(&self) -> bool {
         self.live == self.applied && self.applied == self.last && self.last == self.model
     }
@@ -69,6 +75,7 @@ impl Difference {
         Values {
             live: self.live.is_some(),
             applied: self.applied.is_some(),
+            recorded: self.recorded.is_some(),
             last: self.last.is_some(),
             model: self.model.is_some(),
         }
@@ -82,12 +89,14 @@ impl Difference {
         let mut values = Values {
             live: of(&self.live, attribute),
             applied: of(&self.applied, attribute),
+            recorded: of(&self.recorded, attribute),
             last: of(&self.last, attribute),
             model: of(&self.model, attribute),
         };
         // Who owns an object is the model's word alone: migrations are replayed by another role than in production.
         if attribute == Attribute::Owner {
             values.applied = values.model;
+            values.recorded = values.model;
             values.last = values.model;
             if values.model.is_none() {
                 values.live = None;
@@ -151,7 +160,8 @@ pub fn compare(states: States<'_>) -> Vec<Difference> {
         let agree = same(here[0], here[1]) && same(here[1], here[2]) && same(here[2], here[3]);
         if !agree {
             let [live, applied, last, model] = here.map(|object| object.map(Arc::clone));
-            let difference = Difference { id: id.clone(), live, applied, last, model };
+            let recorded = applied.clone();
+            let difference = Difference { id: id.clone(), live, applied, recorded, last, model };
             let existence = difference.existence();
             if !existence.agree() || !difference.attributes().is_empty() {
                 differences.push(difference);

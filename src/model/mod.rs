@@ -16,4 +16,5 @@ pub use compile::{Progress, compile};
 pub use inputs::{Input, SchemaFile, Sources};
 pub use lock::{
     CompileSettings, CompiledMigration, DeclaredBy, Effect, FILE_NAME, FORMAT, Head, Lock, LockFile,
+    effects_from_text, effects_to_text,
 };

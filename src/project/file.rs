@@ -9,18 +9,18 @@ use std::time::Duration;
 use clap::ValueEnum as _;
 use toml::de::DeTable;
 
-use super::duration;
 use super::pattern::Patterns;
 use super::section::{Section, Source};
 use crate::cli::FailOn;
 use crate::db::ServerVersion;
 use crate::error::Failure;
+use crate::sql::{self, DURATION};
 
 /// Nobody writes a megabyte of settings: a larger file is something else.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// `trueup.toml`, every default filled in.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ProjectFile {
     /// `[project] name`
     pub name: Option<String>,
@@ -28,8 +28,8 @@ pub struct ProjectFile {
     pub database: DatabaseSettings,
     /// `[compile]`
     pub compile: CompileSettings,
-    /// `[migrations] dir`, relative to the project directory.
-    pub migrations_dir: String,
+    /// `[migrations]`
+    pub migrations: MigrationSettings,
     /// `[check]`
     pub check: CheckSettings,
     /// `[environments.NAME]`
@@ -68,6 +68,36 @@ impl Default for DatabaseSettings {
             connect_timeout: Duration::from_secs(10),
             statement_timeout: None,
             lock_timeout: None,
+        }
+    }
+}
+
+/// `[migrations]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigrationSettings {
+    /// The directory, relative to the project's.
+    pub dir: String,
+    /// How long a statement of a migration may wait for one lock.
+    pub lock_timeout: Duration,
+    /// How long all attempts to get the locks of a migration may take, pauses included.
+    pub lock_budget: Duration,
+    /// How long the transaction of a migration may take.
+    pub max_duration: Duration,
+    /// How long a statement outside of a transaction may wait for locks: it keeps nobody waiting meanwhile.
+    pub outside_lock_budget: Duration,
+    /// How long another run is waited for.
+    pub wait: Duration,
+}
+
+impl Default for MigrationSettings {
+    fn default() -> Self {
+        Self {
+            dir: "migrations".to_owned(),
+            lock_timeout: Duration::from_secs(3),
+            lock_budget: Duration::from_secs(60),
+            max_duration: Duration::from_secs(30),
+            outside_lock_budget: Duration::from_secs(600),
+            wait: Duration::from_secs(60),
         }
     }
 }
@@ -123,19 +153,6 @@ pub struct Environment {
     pub protected: bool,
 }
 
-impl Default for ProjectFile {
-    fn default() -> Self {
-        Self {
-            name: None,
-            database: DatabaseSettings::default(),
-            compile: CompileSettings::default(),
-            migrations_dir: "migrations".to_owned(),
-            check: CheckSettings::default(),
-            environments: BTreeMap::new(),
-        }
-    }
-}
-
 impl ProjectFile {
     /// Reads the file.
     ///
@@ -188,10 +205,7 @@ impl ProjectFile {
             section.finish()?;
         }
         if let Some(section) = top.section("migrations")? {
-            if let Some(dir) = section.string("dir")? {
-                file.migrations_dir = dir;
-            }
-            section.finish()?;
+            file.migrations = migrations(section)?;
         }
         if let Some(section) = top.section("check")? {
             file.check = check(section)?;
@@ -209,8 +223,7 @@ impl ProjectFile {
 
 fn database(section: Section<'_, '_>) -> Result<DatabaseSettings, Failure> {
     let default = DatabaseSettings::default();
-    let duration =
-        |key| section.read(key, duration::EXPECTED, |value| value.as_str().and_then(duration::parse));
+    let duration = |key| section.read(key, DURATION, |value| value.as_str().and_then(sql::duration));
     let settings = DatabaseSettings {
         url_env: url_env(&section)?.unwrap_or(default.url_env),
         schemas: section.strings("schemas")?.unwrap_or_default(),
@@ -219,12 +232,31 @@ fn database(section: Section<'_, '_>) -> Result<DatabaseSettings, Failure> {
         set_role: section.string("set_role")?,
         connect_timeout: section
             .read("connect_timeout", "a duration above zero such as \"10s\"", |value| {
-                value.as_str().and_then(duration::parse).filter(|duration| !duration.is_zero())
+                value.as_str().and_then(sql::duration).filter(|duration| !duration.is_zero())
             })?
             .unwrap_or(default.connect_timeout),
         statement_timeout: duration("statement_timeout")?,
         lock_timeout: duration("lock_timeout")?,
     };
+    section.finish()?;
+    Ok(settings)
+}
+
+fn migrations(section: Section<'_, '_>) -> Result<MigrationSettings, Failure> {
+    let mut settings = MigrationSettings::default();
+    if let Some(dir) = section.string("dir")? {
+        settings.dir = dir;
+    }
+    for (key, value) in [
+        ("lock_timeout", &mut settings.lock_timeout),
+        ("lock_budget", &mut settings.lock_budget),
+        ("max_duration", &mut settings.max_duration),
+        ("outside_lock_budget", &mut settings.outside_lock_budget),
+        ("wait", &mut settings.wait),
+    ] {
+        let read = section.read(key, DURATION, |value| value.as_str().and_then(sql::duration))?;
+        *value = read.unwrap_or(*value);
+    }
     section.finish()?;
     Ok(settings)
 }
@@ -328,6 +360,7 @@ mod tests {
             assume_extensions = ["vector"]
             [migrations]
             dir = "db/migrations"
+            lock_timeout = "1s"
             [check]
             severity = { "index.missing" = "error" }
             fail_on = ["drift", "edited"]
@@ -345,10 +378,11 @@ mod tests {
         assert_eq!(file.database.statement_timeout, Some(Duration::from_secs(600)));
         assert_eq!(file.database.connect_timeout, Duration::from_secs(3));
         assert_eq!(file.compile.server_version, Some(16));
-        assert_eq!(file.migrations_dir, "db/migrations");
+        assert_eq!(file.migrations.dir, "db/migrations");
+        assert_eq!(file.migrations.lock_timeout, Duration::from_secs(1));
         assert_eq!(
             file.check.severity["index.missing"],
-            SeverityOverride { severity: Severity::Error, line: 19 }
+            SeverityOverride { severity: Severity::Error, line: 20 }
         );
         assert_eq!(file.check.fail_on, [FailOn::Drift, FailOn::Edited]);
         let production = &file.environments["production"];

@@ -1,7 +1,6 @@
 //! The project directory, `trueup.toml`, and the one value that flags, environment and file become.
 
 mod directory;
-mod duration;
 mod file;
 mod pattern;
 mod section;
@@ -10,8 +9,9 @@ mod surroundings;
 
 pub use directory::{LOCK_FILE, Project, SETTINGS_FILE};
 pub use file::{
-    CheckSettings, CompileSettings, DatabaseSettings, Environment, ProjectFile, Severity, SeverityOverride,
+    CheckSettings, CompileSettings, DatabaseSettings, Environment, MigrationSettings, ProjectFile, Severity,
+    SeverityOverride,
 };
 pub use pattern::{Patterns, matches};
 pub use settings::{NamedEnvironment, Output, Scratch, Settings};
-pub use surroundings::Surroundings;
+pub use surroundings::{Caller, Surroundings};

@@ -1,14 +1,15 @@
 //! Flags, environment and `trueup.toml`, made into one value at the door. Nothing deeper reads any of them.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::directory::{self, Project, SETTINGS_FILE};
-use super::file::{CheckSettings, DatabaseSettings, Environment, ProjectFile};
+use super::file::{CheckSettings, DatabaseSettings, Environment, MigrationSettings, ProjectFile};
 use super::pattern::{Patterns, matches};
 use super::section::nearest;
-use super::surroundings::Surroundings;
-use crate::cli::{Cli, Color, Command, Format, ScratchArgs, Secret, Shared};
+use super::surroundings::{Caller, Surroundings};
+use crate::cli::{Cli, Color, Command, EnvironmentAction, Format, ScratchArgs, Secret, Shared};
 use crate::db::{PasswordSources, Target};
 use crate::error::{Exit, Failure};
 
@@ -23,14 +24,24 @@ pub struct Settings {
     pub check: CheckSettings,
     /// `--only`; empty: everything.
     pub only: Patterns,
+    /// `status --runs`: how many runs of the audit log.
+    pub runs: Option<u32>,
     /// `compile --check`.
     pub compile_check: bool,
     /// The throwaway server.
     pub scratch: Scratch,
     /// `[compile] assume_extensions`
     pub assume_extensions: Vec<String>,
-    /// `--env`, as `trueup.toml` describes it.
+    /// `--env`, as `trueup.toml` describes it; else the one that `environment set` names.
     pub environment: Option<NamedEnvironment>,
+    /// Whether `--env` or `TRUEUP_ENV` was given.
+    pub environment_asked_for: bool,
+    /// All environments that `trueup.toml` describes, by name.
+    pub environments: BTreeMap<String, Environment>,
+    /// `[migrations]`
+    pub migrations: MigrationSettings,
+    /// Who runs this, and where.
+    pub caller: Caller,
     /// How to print.
     pub output: Output,
     /// ULID of this run.
@@ -74,6 +85,10 @@ pub struct Output {
     pub terminal: bool,
     /// Whether standard error is a terminal: progress may be shown.
     pub progress: bool,
+    /// Whether somebody can be asked: standard input and standard error are a terminal.
+    pub interactive: bool,
+    /// Whether what happens meanwhile is told on standard error.
+    pub events: bool,
     /// `-q`
     pub quiet: bool,
     /// `-v`
@@ -109,10 +124,12 @@ impl Settings {
             let file = if exists { ProjectFile::read(&path)? } else { ProjectFile::default() };
             (dir, file)
         };
-        let ProjectFile { name, mut database, compile, migrations_dir, mut check, mut environments } = file;
-        let environment = match shared.environment.clone().or_else(|| surroundings.lossy("TRUEUP_ENV")) {
+        let ProjectFile { name, mut database, compile, migrations, mut check, environments } = file;
+        let asked = shared.environment.clone().or_else(|| surroundings.lossy("TRUEUP_ENV"));
+        let environment_asked_for = asked.is_some();
+        let environment = match environment_of(&cli.command, asked)? {
             Some(name) if !matches!(cli.command, Command::Demo(_)) => {
-                let settings = environments.remove(&name).ok_or_else(|| {
+                let settings = environments.get(&name).cloned().ok_or_else(|| {
                     unknown_environment(&name, environments.keys().map(String::as_str).collect())
                 })?;
                 Some(NamedEnvironment { name, settings })
@@ -122,7 +139,7 @@ impl Settings {
         if let Some(url_env) = environment.as_ref().and_then(|found| found.settings.url_env.clone()) {
             database.url_env = url_env;
         }
-        let (mut only, mut compile_check) = (Patterns::default(), false);
+        let (mut only, mut compile_check, mut runs) = (Patterns::default(), false, None);
         match &cli.command {
             Command::Check(args) => {
                 let ignore = database.ignore.iter().map(str::to_owned).chain(args.ignore.iter().cloned());
@@ -133,10 +150,16 @@ impl Settings {
                 }
             }
             Command::Compile(args) => compile_check = args.check,
-            Command::Demo(_) => {}
+            Command::Status(args) => runs = args.runs.then_some(args.limit),
+            Command::Upgrade(_)
+            | Command::Downgrade(_)
+            | Command::Adopt(_)
+            | Command::Resolve(_)
+            | Command::Environment(_)
+            | Command::Demo(_) => {}
         }
         Ok(Self {
-            project: Project::new(dir, name, &migrations_dir),
+            project: Project::new(dir, name, &migrations.dir),
             scratch: scratch(scratch_args(&cli.command), compile.server_version, surroundings),
             assume_extensions: compile.assume_extensions,
             url: Url::find(shared, &database.url_env, surroundings),
@@ -147,8 +170,13 @@ impl Settings {
             database,
             check,
             only,
+            runs,
             compile_check,
             environment,
+            environment_asked_for,
+            environments,
+            migrations,
+            caller: surroundings.caller(cli.command.name()),
         })
     }
 
@@ -170,6 +198,13 @@ impl Settings {
             }
         }
         Ok(target)
+    }
+
+    /// The same for another database.
+    #[must_use]
+    pub fn with_url(&self, url: &str) -> Self {
+        let url = Url { value: Some(Secret::new(url)), source: self.url.source.clone(), not_utf8: false };
+        Self { url, ..self.clone() }
     }
 
     /// Where the connection URL came from: `--database-url`, or the variable's name.
@@ -211,7 +246,10 @@ impl Url {
 
 impl NamedEnvironment {
     /// Compares the URL with what `trueup.toml` expects of this environment.
-    fn expect(&self, target: &Target, source: &str) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// Exit 4.
+    pub fn expect(&self, target: &Target, source: &str) -> Result<(), Failure> {
         let expected = [
             ("host", self.settings.expect_host.as_deref(), target.host()),
             ("database", self.settings.expect_database.as_deref(), target.database()),
@@ -234,27 +272,46 @@ impl NamedEnvironment {
     }
 }
 
-fn scratch_args(command: &Command) -> &ScratchArgs {
+fn scratch_args(command: &Command) -> ScratchArgs {
     match command {
-        Command::Check(args) => &args.scratch,
-        Command::Compile(args) => &args.scratch,
-        Command::Demo(args) => &args.scratch,
+        Command::Check(args) => args.scratch.clone(),
+        Command::Compile(args) => args.scratch.clone(),
+        Command::Demo(args) => args.scratch.clone(),
+        Command::Upgrade(args) => args.scratch.clone(),
+        Command::Downgrade(args) => args.scratch.clone(),
+        Command::Adopt(args) => args.scratch.clone(),
+        Command::Resolve(args) => args.scratch.clone(),
+        // They start none.
+        Command::Status(_) | Command::Environment(_) => ScratchArgs::default(),
     }
 }
 
-fn scratch(args: &ScratchArgs, major: Option<u32>, surroundings: &Surroundings) -> Scratch {
+fn scratch(args: ScratchArgs, major: Option<u32>, surroundings: &Surroundings) -> Scratch {
     let bin_dir = args.pg_bin.as_deref().or_else(|| surroundings.variable("TRUEUP_PG_BIN").map(Path::new));
     Scratch {
-        url: args.scratch_url.clone().or_else(|| surroundings.lossy("TRUEUP_SCRATCH_URL").map(Secret::new)),
+        url: args.scratch_url.or_else(|| surroundings.lossy("TRUEUP_SCRATCH_URL").map(Secret::new)),
         bin_dir: bin_dir.map(|dir| surroundings.cwd.join(dir)),
         major,
+    }
+}
+
+/// The environment that a command is about: `environment set NAME` is about NAME, whose URL it takes.
+fn environment_of(command: &Command, asked: Option<String>) -> Result<Option<String>, Failure> {
+    let Command::Environment(args) = command else { return Ok(asked) };
+    let EnvironmentAction::Set { name, .. } = &args.action;
+    match asked {
+        Some(asked) if asked != *name => {
+            Err(Failure::usage(format!("environment set {name}, but --env or TRUEUP_ENV says {asked}"))
+                .next(format!("say the same of both: trueup environment set {name} --env {name}")))
+        }
+        _ => Ok(Some(name.clone())),
     }
 }
 
 fn unknown_environment(name: &str, known: Vec<&str>) -> Failure {
     let failure = Failure::usage(format!("trueup.toml has no environment {name:?}"));
     match nearest(name, known.iter().copied()) {
-        Some(nearest) => failure.next(format!("did you mean --env {nearest}?")),
+        Some(nearest) => failure.next(format!("did you mean {nearest}?")),
         None if known.is_empty() => {
             failure.next(format!("add a section [environments.{name}] to trueup.toml"))
         }
@@ -292,6 +349,8 @@ fn output(shared: &Shared, surroundings: &Surroundings) -> Output {
         color,
         terminal: surroundings.stdout_is_terminal,
         progress: surroundings.stderr_is_terminal && !shared.quiet,
+        interactive: surroundings.stdin_is_terminal && surroundings.stderr_is_terminal,
+        events: !shared.quiet,
         quiet: shared.quiet,
         verbose: shared.verbose,
     }
@@ -380,7 +439,23 @@ mod tests {
     #[test]
     fn an_unknown_environment_names_the_nearest() {
         let failure = settings(&["check", "--env", "producton"], &[]).unwrap_err();
-        assert_eq!(failure.next, "did you mean --env production?");
+        assert_eq!(failure.next, "did you mean production?");
+        let failure = settings(&["environment", "set", "producton"], &[]).unwrap_err();
+        assert_eq!((failure.exit, failure.next.as_str()), (Exit::Usage, "did you mean production?"));
+    }
+
+    #[test]
+    fn environment_set_is_about_the_environment_that_it_names() {
+        let set = |variables: &[(&'static str, &'static str)]| {
+            settings(&["environment", "set", "production"], variables)
+        };
+        let found = set(&[]).unwrap();
+        assert_eq!(found.url_source(), "PRODUCTION_URL");
+        assert!(!found.environment_asked_for);
+        assert!(set(&[("TRUEUP_ENV", "production")]).unwrap().environment_asked_for);
+        let failure = set(&[("TRUEUP_ENV", "staging")]).unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.what.contains("says staging"), "{failure}");
     }
 
     #[test]

@@ -17,6 +17,20 @@ pub struct Surroundings {
     pub stdout_is_terminal: bool,
     /// Whether standard error is a terminal.
     pub stderr_is_terminal: bool,
+    /// Whether standard input is a terminal.
+    pub stdin_is_terminal: bool,
+    arguments: Vec<String>,
+}
+
+/// Who runs this process, and where: for the audit log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// The operating system's user.
+    pub user: String,
+    /// The machine, or container.
+    pub host: String,
+    /// The arguments without the program's name and the command's; values that may hold a secret are left out.
+    pub arguments: String,
 }
 
 impl Surroundings {
@@ -28,6 +42,19 @@ impl Surroundings {
             cwd: std::env::current_dir().unwrap_or_default(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
+            stdin_is_terminal: std::io::stdin().is_terminal(),
+            arguments: std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect(),
+        }
+    }
+
+    /// Who runs this process, whose command this is.
+    pub fn caller(&self, command: &str) -> Caller {
+        let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|user| user.name);
+        let host = nix::unistd::gethostname().ok().map(|name| name.to_string_lossy().into_owned());
+        Caller {
+            user: user.unwrap_or_else(|| format!("uid {}", nix::unistd::geteuid())),
+            host: host.unwrap_or_default(),
+            arguments: told(&self.arguments, command),
         }
     }
 
@@ -67,6 +94,20 @@ impl Surroundings {
     }
 }
 
+/// The arguments without the command's name, what looks like a URL in them replaced.
+fn told(arguments: &[String], command: &str) -> String {
+    let name = arguments.iter().position(|argument| argument == command);
+    let others = arguments.iter().enumerate().filter(|(place, _)| Some(*place) != name);
+    let shown = others.map(|(_, argument)| argument).map(|argument| match argument.split_once("://") {
+        None => argument.clone(),
+        Some((before, _)) => match before.split_once('=') {
+            Some((flag, _)) => format!("{flag}=(a URL)"),
+            None => "(a URL)".to_owned(),
+        },
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
 /// Names without values: the values may be secrets.
 impl fmt::Debug for Surroundings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,6 +126,14 @@ mod tests {
     fn f53_values_are_not_printed() {
         let surroundings = Surroundings::new([("DATABASE_URL", "postgres://app:canary@db/x")], "/");
         assert!(!format!("{surroundings:?}").contains("canary"));
+    }
+
+    #[test]
+    fn f53_arguments_are_told_without_urls() {
+        let arguments =
+            ["-q", "upgrade", "--database-url=postgres://a:canary@b/c", "postgres://a:canary@b", "--yes"];
+        let told = told(&arguments.map(str::to_owned), "upgrade");
+        assert_eq!(told, "-q --database-url=(a URL) (a URL) --yes");
     }
 
     #[test]

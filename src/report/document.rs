@@ -6,7 +6,11 @@ use crate::diagnosis::{CauseKind, Finding, Severity};
 use crate::error::Exit;
 use crate::migrations::history::OtherHistory;
 
-use super::{Style, human, json, markdown};
+use super::adopt::AdoptionReport;
+use super::failure::ErrorReport;
+use super::plan::PlanReport;
+use super::{Style, adopt, human, json, markdown, plan};
+use crate::apply::Done;
 
 /// The version of the JSON document's shape.
 pub const FORMAT: u32 = 1;
@@ -47,6 +51,18 @@ pub struct Document {
     pub summary: Summary,
     /// The findings.
     pub findings: Vec<Finding>,
+    /// What was, or would be, done: commands that change the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanReport>,
+    /// `adopt`: the version that was found, and what it takes over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adoption: Option<AdoptionReport>,
+    /// Why it was refused, where the findings are the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorReport>,
+    /// The steps that were carried out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub applied: Vec<Done>,
     /// The exit code, as a value.
     #[serde(skip)]
     pub exit: Exit,
@@ -73,7 +89,7 @@ pub struct Target {
     pub server_version: String,
     /// `pg_control_system()`.
     pub system_identifier: String,
-    /// The environment asked for with `--env`.
+    /// The environment that the database is marked as, else the one asked for with `--env`.
     pub environment: Option<String>,
     /// The project's name.
     pub project: String,
@@ -147,10 +163,13 @@ impl Document {
     pub fn render(&self, format: Format, style: Style) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
-        let _ = match format {
-            Format::Human => human::write(self, style, &mut text),
-            Format::Json => json::write(self, &mut text),
-            Format::Markdown => markdown::write(self, &mut text),
+        let _ = match (format, &self.plan) {
+            (Format::Json, _) => json::write(self, &mut text),
+            _ if self.adoption.is_some() => adopt::write(self, format, style, &mut text),
+            (Format::Human, None) => human::write(self, style, &mut text),
+            (Format::Human, Some(plan)) => plan::write_outcome(self, plan, style, &mut text),
+            (Format::Markdown, None) => markdown::write(self, &mut text),
+            (Format::Markdown, Some(plan)) => plan::write_markdown(self, plan, &mut text),
         };
         text
     }

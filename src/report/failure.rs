@@ -5,6 +5,20 @@ use serde::Serialize;
 use super::escape::escape_lines;
 use crate::error::{Exit, Failure, exit_of};
 
+/// What went wrong, inside of a JSON document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ErrorReport {
+    message: String,
+    next: Option<String>,
+}
+
+impl ErrorReport {
+    /// What happened, and what to do or run next: empty when there is nothing to say.
+    pub fn new(message: &str, next: &str) -> Self {
+        Self { message: message.to_owned(), next: (!next.is_empty()).then(|| next.to_owned()) }
+    }
+}
+
 /// What is said about a failed command.
 #[derive(Debug, Clone)]
 pub struct FailureReport {
@@ -59,12 +73,7 @@ pub fn failure_document(report: &FailureReport) -> String {
         run: &'a str,
         outcome: &'a str,
         exit_code: u8,
-        error: Error<'a>,
-    }
-    #[derive(Serialize)]
-    struct Error<'a> {
-        message: &'a str,
-        next: Option<&'a str>,
+        error: ErrorReport,
     }
     let document = Document {
         format: 1,
@@ -73,10 +82,7 @@ pub fn failure_document(report: &FailureReport) -> String {
         run: &report.run,
         outcome: report.exit.outcome(),
         exit_code: report.exit.code(),
-        error: Error {
-            message: &report.message,
-            next: (!report.next.is_empty()).then_some(report.next.as_str()),
-        },
+        error: ErrorReport::new(&report.message, &report.next),
     };
     let mut text = serde_json::to_string_pretty(&document).expect("strings and numbers serialise");
     text.push('\n');

@@ -3,7 +3,6 @@
 use std::fmt::{self, Write};
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
-use similar::TextDiff;
 
 use super::document::{Document, plural};
 use super::escape::{escape as line, escape_lines as text};
@@ -16,15 +15,7 @@ const NARROW: u16 = 100;
 pub(super) fn write(document: &Document, style: Style, out: &mut String) -> fmt::Result {
     if !style.quiet {
         header(document, style, out)?;
-        if !document.findings.is_empty() {
-            let findings = &document.findings;
-            match style.width < NARROW {
-                true => blocks(findings, style, out)?,
-                false => writeln!(out, "\n{}", table(findings, style))?,
-            }
-        }
-        definitions(document, style, out)?;
-        statements(document, style, out)?;
+        differences(document, style, out)?;
         coverage(document, out)?;
         for note in &document.notes {
             writeln!(out, "note: {}", line(note))?;
@@ -44,7 +35,20 @@ pub(super) fn write(document: &Document, style: Style, out: &mut String) -> fmt:
     Ok(())
 }
 
-fn header(document: &Document, style: Style, out: &mut String) -> fmt::Result {
+/// The findings as a table, what does not fit into one, and the SQL that mends them.
+pub(super) fn differences(document: &Document, style: Style, out: &mut String) -> fmt::Result {
+    let findings = &document.findings;
+    if !findings.is_empty() {
+        match style.width < NARROW {
+            true => blocks(findings, style, out)?,
+            false => writeln!(out, "\n{}", table(findings, style))?,
+        }
+    }
+    definitions(document, style, out)?;
+    statements(document, style, out)
+}
+
+pub(super) fn header(document: &Document, style: Style, out: &mut String) -> fmt::Result {
     let target = &document.target;
     let place = if target.host.starts_with('/') {
         target.host.clone()
@@ -194,7 +198,7 @@ fn definitions(document: &Document, style: Style, out: &mut String) -> fmt::Resu
             }
             let title = format!("{} {}: {}", finding.kind.replace('_', " "), finding.object, attribute.name);
             writeln!(out, "\n{}", style.bold(&line(&title)))?;
-            for diff_line in unified(declared.unwrap_or_default(), actual.unwrap_or_default()).lines() {
+            for diff_line in unified(finding, attribute).lines() {
                 let shown = text(diff_line);
                 let shown = match diff_line.as_bytes().first() {
                     Some(b'-') => style.red(&shown),
@@ -208,12 +212,12 @@ fn definitions(document: &Document, style: Style, out: &mut String) -> fmt::Resu
     Ok(())
 }
 
-/// A unified diff from what the model says to what the database has.
-pub(super) fn unified(declared: &str, actual: &str) -> String {
-    let ended = |text: &str| if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
-    let (declared, actual) = (ended(declared), ended(actual));
-    let diff = TextDiff::from_lines(&declared, &actual);
-    diff.unified_diff().context_radius(3).header("model", "database").to_string()
+/// A unified diff from what the model says, or the migration's file, to what the database has.
+pub(super) fn unified(finding: &Finding, attribute: &AttributeFinding) -> String {
+    let value = |side: &Option<String>| side.clone().unwrap_or_default();
+    let (declared, actual) = (value(&attribute.declared), value(&attribute.actual));
+    let ours = if finding.kind == "migration" { "file" } else { "model" };
+    crate::sql::unified((ours, &declared), ("database", &actual))
 }
 
 /// The SQL of findings that no pending migration mends.
@@ -239,7 +243,7 @@ fn statements(document: &Document, style: Style, out: &mut String) -> fmt::Resul
     Ok(())
 }
 
-fn coverage(document: &Document, out: &mut String) -> fmt::Result {
+pub(super) fn coverage(document: &Document, out: &mut String) -> fmt::Result {
     let coverage = &document.coverage;
     if !coverage.unmodeled.is_empty() {
         let shown =

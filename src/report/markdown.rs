@@ -22,6 +22,21 @@ pub(super) fn write(document: &Document, out: &mut String) -> fmt::Result {
             .map_or("no migration applied".into(), |version| format!("at V{version}")),
         plural(document.history.pending.len(), "migration"),
     )?;
+    findings(document, out)?;
+    for object in &document.coverage.unmodeled {
+        writeln!(out, "\nNot compared: {} {}", cell(&object.kind), code(&object.object))?;
+    }
+    for object in &document.coverage.invisible {
+        writeln!(out, "\nNot visible to {}: {}", code(&target.role), code(object))?;
+    }
+    if let Some(next) = document.next() {
+        writeln!(out, "\nNext: {}", code(&next))?;
+    }
+    Ok(())
+}
+
+/// The findings as a table, their definitions as diffs, and their SQL.
+pub(super) fn findings(document: &Document, out: &mut String) -> fmt::Result {
     if !document.findings.is_empty() {
         writeln!(out, "| object | database | model | cause | action |\n|---|---|---|---|---|")?;
     }
@@ -42,7 +57,7 @@ pub(super) fn write(document: &Document, out: &mut String) -> fmt::Result {
         for attribute in &finding.attributes {
             let (declared, actual) = (attribute.declared.as_deref(), attribute.actual.as_deref());
             if [declared, actual].into_iter().flatten().any(|value| value.contains('\n')) {
-                let diff = unified(declared.unwrap_or_default(), actual.unwrap_or_default());
+                let diff = unified(finding, attribute);
                 writeln!(out, "\n{} {}\n", code(&finding.object), attribute.name)?;
                 fenced("diff", &diff, out)?;
             }
@@ -52,20 +67,11 @@ pub(super) fn write(document: &Document, out: &mut String) -> fmt::Result {
             fenced("sql", sql, out)?;
         }
     }
-    for object in &document.coverage.unmodeled {
-        writeln!(out, "\nNot compared: {} {}", cell(&object.kind), code(&object.object))?;
-    }
-    for object in &document.coverage.invisible {
-        writeln!(out, "\nNot visible to {}: {}", code(&target.role), code(object))?;
-    }
-    if let Some(next) = document.next() {
-        writeln!(out, "\nNext: {}", code(&next))?;
-    }
     Ok(())
 }
 
 /// Text inside of a table's cell.
-fn cell(value: &str) -> String {
+pub(super) fn cell(value: &str) -> String {
     let shown = value.lines().map(|line| text(line).into_owned()).collect::<Vec<_>>().join("<br>");
     let mut cell = String::with_capacity(shown.len());
     for character in shown.replace("<br>", "\u{1}").chars() {
@@ -81,7 +87,7 @@ fn cell(value: &str) -> String {
 }
 
 /// A code span that no backtick inside of it ends.
-fn code(value: &str) -> String {
+pub(super) fn code(value: &str) -> String {
     let shown = text(&value.replace('\n', " ")).replace('|', "\\|");
     let longest = shown.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);

@@ -7,9 +7,14 @@
 //!
 //! When the catalog did not stand still, somebody ran DDL meanwhile and all is read again; see [`stillness`].
 
+mod histories;
 mod identity;
+mod own;
+mod sizes;
+mod standing;
 mod stillness;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
@@ -18,10 +23,17 @@ use crate::catalog::Catalog;
 use crate::catalog::reader::{self, Assembler, Presence, ReadOptions};
 use crate::db::{self, ServerVersion, Session};
 use crate::error::{Exit, Failure};
+use crate::migrations::Migration;
+use crate::migrations::checksum::Width;
 use crate::migrations::history::{self, Applied, HistoryTable, OtherHistory};
 use crate::sql::identifier;
 
+use histories::Histories;
 pub use identity::Identity;
+use own::{Answers, OwnTables};
+pub use own::{Holder, LoggedRun, Own, Recorded, Run, UnfinishedStep};
+pub use sizes::{Size, sizes};
+pub use standing::{StandingSurvey, survey_standing};
 use stillness::{Snapshot, stood_still};
 
 /// How often a catalog that changes while it is read is read anew.
@@ -41,14 +53,20 @@ pub struct Survey {
     pub history: Option<Vec<Applied>>,
     /// The table of [`Survey::history`], qualified and quoted.
     pub history_table: Option<String>,
+    /// The width of the versions in [`Survey::history`].
+    pub history_width: Option<Width>,
     /// A table that has the history's name and not its columns.
     pub malformed_history: Option<String>,
     /// What other tools left.
     pub others: Vec<OtherHistory>,
     /// The catalog.
     pub catalog: Catalog,
+    /// What trueup keeps here for itself; `None` where there is nothing of it, or nothing that could be read.
+    pub own: Option<Own>,
     /// What this role may not see, though the answer needs it.
     pub invisible: Vec<String>,
+    /// What else is worth saying.
+    pub notes: Vec<String>,
 }
 
 /// What a look needs to know of the project.
@@ -58,6 +76,10 @@ pub struct Request {
     pub options: ReadOptions,
     /// The search_path that the project's own SQL runs with: where its history is looked for first.
     pub search_path: String,
+    /// The project's migrations: what was recorded of others, and of those that were edited, is read.
+    pub migrations: Arc<[Migration]>,
+    /// Whether to tell of which migrations the texts are kept; see [`Own::texts`].
+    pub texts: bool,
     /// The role to read as.
     pub set_role: Option<String>,
     /// `statement_timeout` of the reading transaction.
@@ -72,14 +94,7 @@ pub struct Request {
 /// Exit 3 when something cannot be read, 75 when the catalog would not stand still.
 pub async fn survey(session: &mut Session, request: &Request) -> Result<Survey> {
     let version = session.server_version()?;
-    if !ServerVersion::SUPPORTED.contains(&version.major()) {
-        let (first, last) = (ServerVersion::SUPPORTED.start(), ServerVersion::SUPPORTED.end());
-        return Err(Failure::cannot_tell(format!(
-            "the server is PostgreSQL {version}; this trueup reads the catalogs of {first} to {last}"
-        ))
-        .next("use a trueup that knows this major")
-        .into());
-    }
+    refuse_unknown_major(version)?;
     // The server's own limit comes first, where the server is there to keep it.
     session.give_up_after(request.statement_timeout.saturating_add(SILENCE));
     let mut unsettled = None;
@@ -107,6 +122,17 @@ pub async fn survey(session: &mut Session, request: &Request) -> Result<Survey> 
     .into())
 }
 
+fn refuse_unknown_major(version: ServerVersion) -> Result<(), Failure> {
+    if ServerVersion::SUPPORTED.contains(&version.major()) {
+        return Ok(());
+    }
+    let (first, last) = (ServerVersion::SUPPORTED.start(), ServerVersion::SUPPORTED.end());
+    Err(Failure::cannot_tell(format!(
+        "the server is PostgreSQL {version}; this trueup reads the catalogs of {first} to {last}"
+    ))
+    .next("use a trueup that knows this major"))
+}
+
 /// One attempt. `None` when the fingerprints differ.
 async fn look(session: &mut Session, version: ServerVersion, request: &Request) -> Result<Option<Survey>> {
     let opening = opening(request);
@@ -116,6 +142,7 @@ async fn look(session: &mut Session, version: ServerVersion, request: &Request) 
     let mut identity = None;
     let mut snapshot = None;
     let mut tables: Vec<HistoryTable> = Vec::new();
+    let mut own_tables = OwnTables::default();
     let mut presence = None;
     session
         .message(first.join(";\n"), |statement, row| {
@@ -124,7 +151,10 @@ async fn look(session: &mut Session, version: ServerVersion, request: &Request) 
                     identity = Some(Identity::from_row(&row)?);
                     snapshot = Some(Snapshot::parse(row.text(identity::SNAPSHOT).unwrap_or_default())?);
                 }
-                Some(1) => tables.extend(HistoryTable::from_row(&row)),
+                Some(1) => {
+                    tables.extend(HistoryTable::from_row(&row));
+                    own_tables.row(&row);
+                }
                 Some(_) => presence = Some(Presence::from_row(&row)?),
                 None => {}
             }
@@ -139,38 +169,28 @@ async fn look(session: &mut Session, version: ServerVersion, request: &Request) 
 
     let mut statements = reader::statements(version, &request.options, &presence);
     let catalog_statements = statements.len();
-    let named = history::ours(&tables, &request.search_path).cloned();
-    let (ours, malformed) = match named {
-        Some(table) if !table.genuine => (None, Some(table.path())),
-        named => (named, None),
-    };
-    let readable: Vec<&HistoryTable> = tables
-        .iter()
-        .filter(|table| table.readable && table.genuine)
-        .filter(|table| table.tool().is_some() || Some(*table) == ours.as_ref())
-        .collect();
-    statements.extend(readable.iter().map(|table| table.query()));
+    let mut histories = Histories::choose(tables, &request.search_path);
+    statements.extend(histories.queries());
+    let mut own_queries = own_tables.queries();
+    own_queries.extend(own_tables.texts().filter(|_| request.texts));
+    let history_statements = statements.len();
+    statements.extend(own_queries.iter().map(own::Query::sql));
 
     let mut assembler = Assembler::new(version, &request.options, &presence);
-    let mut applied = Vec::new();
-    let mut others = Vec::new();
+    let mut answers = Answers::default();
     session
         .message(statements.join(";\n"), |statement, row| {
             if statement < catalog_statements {
                 return assembler.row(statement, &row);
             }
-            let table = readable[statement - catalog_statements];
-            match table.tool() {
-                Some(tool) => {
-                    let current = row.text(0).map(str::to_owned);
-                    others.push(OtherHistory { tool, table: table.path(), current });
-                }
-                None => applied.push(Applied::from_row(&row)?),
+            match statement.checked_sub(history_statements) {
+                None => histories.row(statement - catalog_statements, &row),
+                Some(own) => answers.row(&own_queries[own], &row),
             }
-            Ok(())
         })
         .await?;
 
+    let recorded = own_tables.recorded(&request.migrations, &histories.applied);
     let questions = assembler.questions();
     let asked = questions.len();
     let proof = [
@@ -183,13 +203,19 @@ async fn look(session: &mut Session, version: ServerVersion, request: &Request) 
         snapshot.after(version),
         "COMMIT".into(),
     ];
+    let recorded_statements = usize::from(recorded.is_some());
     let mut wrote_nothing = false;
     // None: no answer; Some(None): NULL.
     let (mut before, mut after) = (None, None);
-    let third: Vec<String> = questions.into_iter().chain(proof).collect();
+    let recorded_query = recorded.iter().map(own::Query::sql);
+    let third: Vec<String> = recorded_query.chain(questions).chain(proof).collect();
     session
         .message(third.join(";\n"), |statement, row| {
+            if let (Some(query), true) = (&recorded, statement < recorded_statements) {
+                return answers.row(query, &row);
+            }
             let text = || row.text(0).map(str::to_owned);
+            let statement = statement - recorded_statements;
             match statement.checked_sub(asked) {
                 None => assembler.answer(statement, &row)?,
                 Some(0) => wrote_nothing = row.text(0) == Some("t"),
@@ -209,23 +235,21 @@ async fn look(session: &mut Session, version: ServerVersion, request: &Request) 
         return Ok(None);
     }
 
-    for table in &tables {
-        let told = others.iter().any(|other| other.table == table.path());
-        if let (Some(tool), false) = (table.tool(), told) {
-            others.push(OtherHistory { tool, table: table.path(), current: None });
-        }
-    }
-    let invisible = ours.iter().filter(|table| !table.readable).map(HistoryTable::path).collect();
-    let readable_ours = ours.filter(|table| table.readable);
+    let (own, ..) = answers.finish(&histories.applied);
+    let history_width = histories.width();
+    let (history_table, history) = histories.ours().unzip();
     Ok(Some(Survey {
         identity,
         version,
-        history_table: readable_ours.as_ref().map(HistoryTable::path),
-        history: readable_ours.map(|_| applied),
-        malformed_history: malformed,
-        others,
+        history,
+        history_table,
+        history_width,
+        malformed_history: histories.malformed.take(),
+        others: histories.others(),
         catalog: assembler.finish()?.catalog,
-        invisible,
+        own: (!own_queries.is_empty()).then_some(own),
+        invisible: histories.invisible(),
+        notes: own_tables.notes(),
     }))
 }
 

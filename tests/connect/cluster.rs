@@ -28,6 +28,7 @@ CREATE ROLE cannot_login;
 CREATE ROLE encrypted LOGIN;
 CREATE ROLE forbidden LOGIN;
 CREATE DATABASE shop;
+CREATE DATABASE quiet;
 CREATE DATABASE closed;
 REVOKE CONNECT ON DATABASE closed FROM PUBLIC;
 CREATE DATABASE crowded CONNECTION LIMIT 0;
@@ -148,6 +149,21 @@ impl Cluster {
     /// The directory of the socket.
     pub(crate) fn socket_dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Its socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.dir.join(format!(".s.PGSQL.{}", self.port))
+    }
+
+    /// Kills one of the server's processes: it ends all sessions, recovers and starts again.
+    pub(crate) fn crash(&self) {
+        let pid = std::fs::read_to_string(self.dir.join("data/postmaster.pid")).unwrap();
+        let postmaster = pid.lines().next().unwrap();
+        let children =
+            Command::new("pgrep").args(["-P", postmaster, "-f", "background writer"]).output().unwrap();
+        let child: i32 = String::from_utf8(children.stdout).unwrap().trim().parse().unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(child), nix::sys::signal::Signal::SIGKILL).unwrap();
     }
 
     fn wait(&self) {

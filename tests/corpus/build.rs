@@ -63,6 +63,9 @@ pub(super) fn database(case: &Case, project: &Path, database: &TestDatabase) {
             record(case, project, database, ranges, run);
         }
     }
+    if spec.own {
+        database.exec(include_str!("../../src/door/schema.sql"));
+    }
     if let Some(fixture) = &spec.fixture {
         load_fixture(case, project, database, fixture);
     }

@@ -30,6 +30,8 @@ pub(crate) struct Spec {
     pub(crate) spelling: Option<String>,
     /// Bytes of the history's version column: 4, or 8.
     pub(crate) width: Option<u8>,
+    /// Whether schema `trueup` is made first, as trueup makes it.
+    pub(crate) own: bool,
     /// Further arguments.
     pub(crate) args: Vec<String>,
     /// The oldest major that understands the case.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use trueup::diagnosis::{Facts, diagnose};
+use trueup::diagnosis::{Facts, Kept, diagnose};
 use trueup::model::{CompileSettings, Lock, LockFile, Sources, compile};
 use trueup::scratch::{Scratch, ScratchDatabase};
 use trueup::survey::{Request, survey};
@@ -59,6 +59,8 @@ async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Loc
     let mut session = scratch.connect(database).await?;
     let request = Request {
         options: lock.head.options.clone(),
+        migrations: [].into(),
+        texts: false,
         search_path: "public, pg_temp".into(),
         statement_timeout: Duration::from_secs(60),
         lock_timeout: Duration::from_secs(5),
@@ -73,6 +75,7 @@ async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Loc
         live: &survey.catalog,
         history: survey.history.as_deref(),
         others: &survey.others,
+        kept: &Kept::default(),
         lock,
         last: &last,
         unchanged: &BTreeSet::new(),

@@ -10,7 +10,7 @@ use proptest::test_runner::TestCaseError;
 use trueup::catalog::reader::ReadOptions;
 use trueup::catalog::{Attribute, Attributes, Catalog, Kind, Object, ObjectId};
 use trueup::db::ServerVersion;
-use trueup::diagnosis::{CauseKind, Diagnosis, Facts, Finding, diagnose};
+use trueup::diagnosis::{CauseKind, Diagnosis, Facts, Finding, Kept, diagnose};
 use trueup::migrations::history::Applied;
 use trueup::model::{CompileSettings, CompiledMigration, DeclaredBy, Effect, Head, Lock};
 
@@ -166,6 +166,7 @@ fn diagnosed([live, applied, last, model]: &Four<Catalog>) -> Diagnosis {
         live,
         history: Some(&[row]),
         others: &[],
+        kept: &Kept::default(),
         lock: &lock,
         last: &last,
         unchanged: &BTreeSet::from([1]),

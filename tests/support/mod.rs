@@ -270,7 +270,7 @@ pub(crate) fn clean(command: &mut Command) {
 }
 
 /// Where `scripts/` puts what it downloads, for an ordinary user.
-fn cache() -> Option<PathBuf> {
+pub(crate) fn cache() -> Option<PathBuf> {
     std::env::var_os("TRUEUP_CACHE")
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(std::env::var_os("XDG_CACHE_HOME")?).join("trueup")))

@@ -1,4 +1,4 @@
-//! The real pgbouncer in transaction mode, in front of a test's server.
+//! The real pgbouncer, in front of a test's server.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -30,8 +30,13 @@ pub(crate) fn program() -> Option<PathBuf> {
 }
 
 impl PgBouncer {
-    /// Starts one in front of `database`'s server, with that many server connections, logged in as `role`.
+    /// Starts one in transaction mode in front of `database`'s server, with that many server connections, logged in as `role`.
     pub(crate) fn start(database: &TestDatabase, role: &str, pool_size: u32) -> Self {
+        Self::start_in("transaction", database, role, pool_size)
+    }
+
+    /// The same in another mode than that of transactions.
+    pub(crate) fn start_in(mode: &str, database: &TestDatabase, role: &str, pool_size: u32) -> Self {
         let program = program().expect("pgbouncer: run scripts/pgbouncer");
         let server = database.socket_dir();
         // pgbouncer refuses to run as root, and the server's socket is its account's alone.
@@ -40,7 +45,7 @@ impl PgBouncer {
         let config = dir.join("pgbouncer.ini");
         let text = format!(
             "[databases]\n* = host={} port=5432 user={role}\n\
-             [pgbouncer]\npool_mode = transaction\nauth_type = any\nunix_socket_dir = {}\nlisten_port = 6432\n\
+             [pgbouncer]\npool_mode = {mode}\nauth_type = any\nunix_socket_dir = {}\nlisten_port = 6432\n\
              default_pool_size = {pool_size}\nmax_client_conn = 100\nlog_connections = 0\nlog_disconnections = 0\n",
             server.display(),
             dir.display()

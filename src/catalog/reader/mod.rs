@@ -128,3 +128,31 @@ pub async fn read(session: &mut Session, version: ServerVersion, options: &ReadO
     session.message(questions.join(";\n"), |statement, row| assembler.answer(statement, &row)).await?;
     assembler.finish()
 }
+
+/// Reads the catalog in the transaction that is open: as it will be when that is committed. Sets [`SETTINGS`] for what is
+/// left of the transaction.
+///
+/// # Errors
+/// The server's and the connection's. The transaction is then aborted.
+pub async fn read_inside(
+    session: &mut Session,
+    version: ServerVersion,
+    options: &ReadOptions,
+) -> Result<Reading> {
+    let mut presence = Presence::default();
+    let opening = format!("{SETTINGS} {}", probe(version));
+    session
+        .message(opening, |_, row| {
+            presence = Presence::from_row(&row)?;
+            Ok(())
+        })
+        .await?;
+    let message = statements(version, options, &presence).join(";\n");
+    let mut assembler = Assembler::new(version, options, &presence);
+    session.message(message, |statement, row| assembler.row(statement, &row)).await?;
+    let questions = assembler.questions();
+    if !questions.is_empty() {
+        session.message(questions.join(";\n"), |statement, row| assembler.answer(statement, &row)).await?;
+    }
+    assembler.finish()
+}

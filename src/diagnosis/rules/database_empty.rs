@@ -38,6 +38,8 @@ pub(super) const RULE: Rule = Rule {
                 }
                 _ => "look at the target above".into(),
             },
+            severity: None,
+            attributes: Vec::new(),
         }]
     },
 };

@@ -21,6 +21,8 @@ pub(super) const RULE: Rule = Rule {
             sides: Sides { database: counted(found, "other table"), model: counted(wanted, "table") },
             cause: Cause { kind: CauseKind::Unknown, migration: None, detail },
             command: "look at the target above, and where its URL comes from".into(),
+            severity: None,
+            attributes: Vec::new(),
         }]
     },
 };

@@ -21,6 +21,8 @@ pub(super) const RULE: Rule = Rule {
                 detail: format!("applied {}, but not in this project directory", row.applied_on),
             },
             command: "check again with the project directory that has it".into(),
+            severity: None,
+            attributes: Vec::new(),
         });
         ahead.collect()
     },

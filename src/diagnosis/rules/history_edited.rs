@@ -1,6 +1,6 @@
 //! `history.edited`: a migration's file is not the one that was applied.
 
-use super::super::finding::{Cause, CauseKind, Change, Severity, Sides};
+use super::super::finding::{AttributeFinding, Cause, CauseKind, Change, Severity, Sides};
 use super::super::origin::label;
 use super::{Rule, Told};
 
@@ -14,6 +14,9 @@ pub(super) const RULE: Rule = Rule {
         let edited = standing.edited.iter().map(|index| {
             let migration = &facts.lock.migrations[*index];
             let row = facts.history.into_iter().flatten().find(|row| row.version == migration.version);
+            let renamed = row.is_some_and(|row| row.name != migration.name);
+            let edit = facts.kept.edits.get(&migration.version).filter(|edit| edit.applied != edit.file);
+            let respelled = !renamed && standing.respelled.contains(index);
             let detail = match row {
                 Some(row) if row.checksum.is_none() => "its checksum in the history is no number".to_owned(),
                 Some(row) if row.name != migration.name => {
@@ -22,8 +25,17 @@ pub(super) const RULE: Rule = Rule {
                         row.name
                     )
                 }
+                _ if respelled => {
+                    "only comments or spacing of the file were changed after it was applied".to_owned()
+                }
                 _ => "the file was changed after it was applied".to_owned(),
             };
+            let text = edit.map(|edit| AttributeFinding {
+                name: "text".into(),
+                declared: Some(edit.file.clone()),
+                actual: Some(edit.applied.clone()),
+                cause: None,
+            });
             Told {
                 kind: "migration",
                 object: label(migration).into(),
@@ -34,7 +46,14 @@ pub(super) const RULE: Rule = Rule {
                     migration: Some(migration.version.to_string()),
                     detail,
                 },
-                command: "restore the migration's file as it was applied".into(),
+                command: match respelled {
+                    true => {
+                        format!("trueup resolve {} --as accept-edit --reason ...", migration.version)
+                    }
+                    false => "restore the migration's file as it was applied".into(),
+                },
+                severity: respelled.then_some(Severity::Warning),
+                attributes: text.into_iter().collect(),
             }
         });
         edited.collect()

@@ -21,8 +21,7 @@ pub(super) const RULE: Rule = Rule {
                 detail: "not a plain table with the columns that refinery writes: version, name, applied_on, checksum"
                     .into(),
             },
-            command: "find out who made this table, and rename or drop it".into(),
-        });
+            command: "find out who made this table, and rename or drop it".into(), severity: None, attributes: Vec::new() });
         told.into_iter().collect()
     },
 };

@@ -44,6 +44,8 @@ pub(super) const RULE: Rule = Rule {
                 detail: format!("no history; {looks}{}", other.unwrap_or_default()),
             },
             command: "trueup adopt".into(),
+            severity: None,
+            attributes: Vec::new(),
         }]
     },
 };

@@ -25,6 +25,8 @@ pub(super) const RULE: Rule = Rule {
                     detail: format!("not applied, though {} is", newest.as_deref().unwrap_or("a newer one")),
                 },
                 command: "give it a newer version, or: trueup upgrade --allow-out-of-order".into(),
+                severity: None,
+                attributes: Vec::new(),
             }
         });
         skipped.collect()

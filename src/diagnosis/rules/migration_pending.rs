@@ -15,7 +15,8 @@ pub(super) const RULE: Rule = Rule {
         if standing.basis == Basis::Closest || is_empty(facts) || is_other(facts) {
             return Vec::new();
         }
-        let pending = standing.pending.iter().map(|index| &facts.lock.migrations[*index]);
+        let pending = standing.pending.iter().filter(|index| !standing.unfinished.contains(index));
+        let pending = pending.map(|index| &facts.lock.migrations[*index]);
         let silent = pending.filter(|migration| {
             !migration.effects.iter().any(|effect| match effect {
                 Effect::Renamed { from, to } => differing.contains(from) || differing.contains(to),
@@ -33,6 +34,8 @@ pub(super) const RULE: Rule = Rule {
                 detail: "not applied yet; it changes rows, or nothing that the catalog shows".into(),
             },
             command: "trueup upgrade".into(),
+            severity: None,
+            attributes: Vec::new(),
         });
         told.collect()
     },

@@ -10,10 +10,11 @@ mod history_malformed;
 mod history_missing;
 mod history_skipped;
 mod migration_pending;
+mod migration_unfinished;
 
 use std::collections::{HashMap, HashSet};
 
-use super::finding::{Cause, Change, Finding, Remedy, Severity, Sides};
+use super::finding::{AttributeFinding, Cause, Change, Finding, Remedy, Severity, Sides};
 use super::{Facts, Standing};
 use crate::catalog::{Catalog, Kind, ObjectId};
 
@@ -39,6 +40,9 @@ pub(super) struct Told {
     sides: Sides,
     cause: Cause,
     command: String,
+    /// Another severity than the rule's.
+    severity: Option<Severity>,
+    attributes: Vec<AttributeFinding>,
 }
 
 /// Every rule, in the order in which findings are told.
@@ -50,6 +54,7 @@ pub const RULES: &[Rule] = &[
     history_edited::RULE,
     history_skipped::RULE,
     history_ahead::RULE,
+    migration_unfinished::RULE,
     migration_pending::RULE,
 ];
 
@@ -58,11 +63,11 @@ pub(super) fn findings(facts: &Facts<'_>, standing: &Standing, differing: &Diffe
     let told = |rule: &'static Rule| {
         (rule.find)(facts, standing, differing).into_iter().map(|told| Finding {
             code: rule.code.into(),
-            severity: rule.severity,
+            severity: told.severity.unwrap_or(rule.severity),
             kind: told.kind,
             object: told.object,
             change: told.change,
-            attributes: Vec::new(),
+            attributes: told.attributes,
             cause: told.cause,
             remedy: Remedy { command: Some(told.command), sql: None },
             consequences: Vec::new(),

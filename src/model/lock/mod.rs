@@ -16,7 +16,8 @@ use smol_str::SmolStr;
 use crate::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
 pub use head::{CompileSettings, DeclaredBy, Head};
-pub use read::LockFile;
+pub use read::{LockFile, effects_from_text};
+pub use write::effects_to_text;
 
 /// The format that this version of trueup writes and reads.
 pub const FORMAT: u32 = 1;
@@ -76,6 +77,14 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// The object as the migration leaves it, where it makes or changes one.
+    pub fn after(&self) -> Option<&Arc<Object>> {
+        match self {
+            Self::Created(object) | Self::Changed { after: object, .. } => Some(object),
+            Self::Renamed { .. } | Self::Dropped(_) => None,
+        }
+    }
+
     /// The object that this is about, as it is called after the migration (before it, when it is dropped).
     pub fn id(&self) -> &ObjectId {
         match self {
@@ -88,11 +97,21 @@ impl Effect {
 impl Lock {
     /// The catalog of a database that has these migrations: the effects of those, in order, on a new one.
     /// Where a skipped migration made an object, later changes of it bring what they leave behind.
-    pub fn state_after(&self, mut applied: impl FnMut(i64) -> bool) -> Catalog {
+    pub fn state_after(&self, applied: impl FnMut(i64) -> bool) -> Catalog {
+        self.state_with(&[], applied)
+    }
+
+    /// As [`Lock::state_after`], with other migrations, by version, that the project does not have.
+    pub fn state_with(&self, others: &[CompiledMigration], mut applied: impl FnMut(i64) -> bool) -> Catalog {
         let mut state = State { objects: self.initial.iter().cloned().map(ById).collect() };
+        let mut others = others.iter().peekable();
         for migration in self.migrations.iter().filter(|migration| applied(migration.version)) {
+            while let Some(other) = others.next_if(|other| other.version < migration.version) {
+                state.apply(&other.effects);
+            }
             state.apply(&migration.effects);
         }
+        others.for_each(|other| state.apply(&other.effects));
         state.into_catalog()
     }
 }

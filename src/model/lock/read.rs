@@ -127,6 +127,28 @@ impl<T: BufRead> Lines<T> {
     }
 }
 
+/// Reads the effects of one migration back from what [`super::effects_to_text`] wrote.
+///
+/// # Errors
+/// The line and what was expected there: a newer trueup may write what this one does not know.
+pub fn effects_from_text(text: &str) -> Result<Vec<Effect>, String> {
+    let of = CompiledMigration { version: 0, name: String::new(), contract: false, effects: Vec::new() };
+    let mut reader = Reader { migrations: vec![of], ..Reader::default() };
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
+        reader.lines = index + 2;
+        let is_effect = ["created", "changed", "renamed", "dropped"]
+            .iter()
+            .any(|key| line.strip_prefix("{\"").is_some_and(|rest| rest.starts_with(&format!("{key}\":"))));
+        let outcome = if is_effect {
+            reader.line(line)
+        } else {
+            Err("expected created, changed, renamed or dropped".to_owned())
+        };
+        outcome.map_err(|what| format!("line {}: {what}", index + 1))?;
+    }
+    Ok(reader.migrations.pop().map(|migration| migration.effects).unwrap_or_default())
+}
+
 const AGAIN: &str = "The file is generated: run `trueup compile` to write it anew.";
 
 #[derive(Default)]

@@ -298,3 +298,36 @@ fn files_are_replaced_whole() {
     assert!(Lock::load(&path).expect_err("too large").what.contains("larger than 1 GiB"));
     assert!(sample().save(&directory.path().join("absent/trueup.lock")).is_err());
 }
+
+#[test]
+fn effects_alone_read_back() {
+    for migration in sample().migrations {
+        let text = effects_to_text(&migration.effects);
+        assert!(!text.ends_with('\n') && sample().to_text().contains(&format!("{text}\n")), "{text}");
+        assert_eq!(effects_from_text(&text), Ok(migration.effects));
+    }
+    assert_eq!(effects_from_text(""), Ok(Vec::new()));
+    for (text, words) in [
+        (r#"{"migration":"9","name":"a","contract":false}"#, "line 1: expected created"),
+        ("{\"dropped\":{\"table\":\"public.a\"}}\n{\"split\":1}", "line 2: expected created"),
+        (r#"{"dropped":{"tablet":"public.a"}}"#, "unknown kind `tablet`"),
+    ] {
+        let why = effects_from_text(text).expect_err(text);
+        assert!(why.contains(words), "{why}");
+    }
+}
+
+#[test]
+fn migrations_that_the_project_lacks_take_their_place_by_version() {
+    let lock = sample();
+    let other =
+        |version, effects| CompiledMigration { version, name: "other".into(), contract: false, effects };
+    let others = [
+        other(3, vec![Effect::Created(object(column("users", "email"), &[(Attribute::Type, "text")]))]),
+        other(30_000_000_000_000, vec![Effect::Dropped(Box::new(column("users", "password_hash")))]),
+    ];
+    let state = lock.state_with(&others, |_| true);
+    assert!(state.get(&column("users", "email")).is_some());
+    assert!(state.get(&column("users", "password_hash")).is_none());
+    assert_eq!(lock.state_with(&[], |_| true), lock.state_after(|_| true));
+}

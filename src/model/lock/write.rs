@@ -100,7 +100,19 @@ fn put_migration(text: &mut String, migration: &CompiledMigration) {
     string(text, &migration.version.to_string());
     pair(text, "name", &migration.name);
     let _ = writeln!(text, r#","contract":{}}}"#, migration.contract);
-    for effect in &migration.effects {
+    put_effects(text, &migration.effects);
+}
+
+/// The effects of one migration as the lines of a lock file, without a newline after the last.
+pub fn effects_to_text(effects: &[Effect]) -> String {
+    let mut text = String::new();
+    put_effects(&mut text, effects);
+    text.truncate(text.trim_end_matches('\n').len());
+    text
+}
+
+fn put_effects(text: &mut String, effects: &[Effect]) {
+    for effect in effects {
         match effect {
             Effect::Created(object) => {
                 text.push_str(r#"{"created":"#);

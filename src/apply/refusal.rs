@@ -1,0 +1,72 @@
+//! What the server refuses of a script, told with file, line and statement.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::door::Trouble;
+use crate::error::{Exit, Failure};
+use crate::plan::{Planned, Script};
+use crate::sql::without_bom;
+
+/// Where a script comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'s> {
+    /// Its file.
+    pub(super) path: &'s Path,
+    /// Its name in messages.
+    pub(super) what: &'s str,
+    /// Its text.
+    pub(super) sql: &'s str,
+    /// Its statements.
+    pub(super) script: &'s Script,
+}
+
+/// The failure of a step; `kept` says whether earlier steps of the run stay.
+pub(super) fn in_script(trouble: Trouble, source: Source<'_>, kept: bool) -> anyhow::Error {
+    let Source { path, what, script, .. } = source;
+    let Trouble::Refused { said, done } = trouble else { return trouble.failure(what, kept) };
+    let statement = match said.position {
+        Some(position) => at_position(source, position),
+        None => script.statements.get(done).map(|statement| (statement, None)),
+    };
+    let exit = if kept { Exit::Partial } else { Exit::RolledBack };
+    let (place, statement) = match statement {
+        Some((statement, position)) => {
+            let line = position.map_or(statement.line, |position| statement.line_of(position));
+            (format!("{}: line {line}: ", path.display()), Some(statement))
+        }
+        None if done == usize::MAX => (format!("{}: at COMMIT: ", path.display()), None),
+        None => (format!("{}: after its last statement: ", path.display()), None),
+    };
+    let mut text = format!("{place}{}", said.text());
+    if let Some(context) = &said.context {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\ncontext: {context}");
+    }
+    if let Some(state) = &said.sqlstate {
+        let _ = write!(text, "\nSQLSTATE {state}");
+    }
+    if let Some(statement) = statement {
+        let _ = write!(text, "\nstatement: {}", statement.summary);
+    }
+    let state = if kept {
+        "it was rolled back; the migrations before it are applied and recorded"
+    } else {
+        "it was rolled back: the database is as it was"
+    };
+    let _ = write!(text, "\n{what} failed, {state}");
+    Failure::new(exit, text)
+        .next("mend the migration or the data that it stumbles on, then run the same command again")
+        .into()
+}
+
+/// The statement that a character of the script is in, and which character of the statement it is; both from 1. The
+/// script is what stands first in the message that was sent, without a byte order mark.
+fn at_position<'s>(source: Source<'s>, position: usize) -> Option<(&'s Planned, Option<usize>)> {
+    let sent = without_bom(source.sql);
+    let mark = source.sql.len() - sent.len();
+    source.script.statements.iter().rev().find_map(|statement| {
+        let before = sent[..statement.offset.saturating_sub(mark)].chars().count();
+        (position > before).then(|| (statement, Some(position - before)))
+    })
+}

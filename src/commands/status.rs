@@ -1,0 +1,142 @@
+//! `trueup status`: where a database stands in the project's migrations, who is at it, what broke off. It writes
+//! nothing, and reads neither the catalog nor trueup.lock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use super::declared::Needs;
+use super::deliver::deliver;
+use super::{comparison, mark};
+use crate::catalog::reader::ReadOptions;
+use crate::db::Target;
+use crate::diagnosis::Standing;
+use crate::error::Exit;
+use crate::migrations::history::Applied;
+use crate::migrations::{Migration, checksum, read_directory};
+use crate::model::CompiledMigration;
+use crate::project::Settings;
+use crate::report::{self, MigrationName, StatusHistory, StatusReport};
+use crate::survey::{self, StandingSurvey};
+
+/// Runs the command.
+///
+/// # Errors
+/// With the exit codes of the contract: 2, 3, 4, 75.
+pub(super) async fn run(settings: &Settings) -> Result<Exit> {
+    let target = settings.target()?;
+    let directory = settings.project.migrations_dir.clone();
+    // The files are read while the server answers.
+    let files = tokio::task::spawn_blocking(move || read_directory(&directory));
+    let mut session = target.connect(&settings.application()).await?;
+    let needs = Needs { options: ReadOptions::default(), migrations: Arc::default() };
+    let request = comparison::request(settings, needs);
+    let survey = survey::survey_standing(&mut session, &request, settings.runs).await;
+    let goodbye = tokio::spawn(session.close());
+    let survey = survey?;
+    mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
+    let migrations = files.await??;
+    let report = judge(settings, &target, &migrations, survey);
+    // The process ends here: freeing so many texts one by one takes its time.
+    std::mem::forget(migrations);
+    deliver(&settings.output, |format, style| report.render(format, style))?;
+    goodbye.await?;
+    Ok(report.exit)
+}
+
+/// Everything that is known, held against the files.
+fn judge(
+    settings: &Settings,
+    target: &Target,
+    migrations: &[Migration],
+    survey: StandingSurvey,
+) -> StatusReport {
+    let rows = survey.history.as_deref().unwrap_or_default();
+    let history = history(migrations, rows, &survey);
+    let marked = survey.own.as_ref().and_then(|own| own.mark.clone());
+    let mut notes = survey.notes;
+    notes.extend(mark::note(settings, target, marked.as_ref()));
+    let identity = survey.identity;
+    let own = survey.own.unwrap_or_default();
+    let mut report = StatusReport {
+        run: settings.run.clone(),
+        exit: Exit::Clean,
+        target: report::Target {
+            host: target.host().to_owned(),
+            port: target.port(),
+            database: identity.database,
+            role: identity.role,
+            server_version: identity.server_version,
+            system_identifier: identity.system_identifier,
+            environment: mark::environment(settings, marked.as_ref()),
+            project: settings.project.name.clone(),
+        },
+        standby: identity.standby,
+        mark: marked,
+        files: migrations.len(),
+        history,
+        unfinished: own.unfinished,
+        open_runs: own.open_runs,
+        lock: survey.holder,
+        runs: settings.runs.map(|_| survey.runs.unwrap_or_default()),
+        invisible: survey.invisible,
+        notes,
+    };
+    report.exit = exit(&report);
+    report
+}
+
+fn history(migrations: &[Migration], rows: &[Applied], survey: &StandingSurvey) -> StatusHistory {
+    let recorded: BTreeMap<i64, u64> =
+        rows.iter().filter_map(|row| Some((row.version, row.checksum?))).collect();
+    let unchanged: BTreeSet<i64> = migrations
+        .iter()
+        .filter(|migration| {
+            recorded.get(&migration.version).is_some_and(|found| checksum::accepts(migration, *found))
+        })
+        .map(|migration| migration.version)
+        .collect();
+    // What they do does not matter here.
+    let compiled: Vec<CompiledMigration> = migrations
+        .iter()
+        .map(|migration| CompiledMigration {
+            version: migration.version,
+            name: migration.name.clone(),
+            contract: migration.directives.contract,
+            effects: Vec::new(),
+        })
+        .collect();
+    let standing = Standing::from_history(&compiled, rows, &unchanged);
+    let named = |indices: &[usize]| -> Vec<MigrationName> {
+        let named = indices.iter().map(|index| &compiled[*index]);
+        named.map(|one| MigrationName { version: one.version.to_string(), name: one.name.clone() }).collect()
+    };
+    let name = |row: &Applied| MigrationName { version: row.version.to_string(), name: row.name.clone() };
+    StatusHistory {
+        table: survey.history_table.clone(),
+        malformed: survey.malformed_history.clone(),
+        applied: rows.len(),
+        current: rows.iter().max_by_key(|row| row.version).map(name),
+        pending: named(&standing.pending),
+        skipped: named(&standing.skipped),
+        edited: named(&standing.edited),
+        ahead: standing.ahead.iter().map(name).collect(),
+        others: survey.others.clone(),
+    }
+}
+
+/// The exit code: 3 when the history is hidden, 1 when somebody has to act on this database or on the project, else 0.
+/// A database that is ahead, or that a run is at, asks for nothing.
+fn exit(report: &StatusReport) -> Exit {
+    let history = &report.history;
+    if !report.invisible.is_empty() {
+        return Exit::CannotTell;
+    }
+    let wrong = history.malformed.is_some()
+        || !history.pending.is_empty()
+        || !history.skipped.is_empty()
+        || !history.edited.is_empty()
+        || !report.unfinished.is_empty();
+    if wrong { Exit::Findings } else { Exit::Clean }
+}

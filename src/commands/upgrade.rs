@@ -1,0 +1,79 @@
+//! `trueup upgrade`: applies what is pending.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+use super::change::{self, Change, Prepared};
+use super::declared::Declared;
+use super::writing::refuse_unclear;
+use super::{comparison, deliver, planned};
+use crate::cli::{UpgradeArgs, WriteArgs};
+use crate::db::Target;
+use crate::door;
+use crate::error::Exit;
+use crate::plan::{Plan, Stop, Wanted};
+use crate::project::Settings;
+use crate::report::Document;
+use crate::survey::Survey;
+
+/// Runs the command.
+///
+/// # Errors
+/// With the exit codes of the contract.
+pub(super) async fn run(settings: &Settings, args: &UpgradeArgs, stop: door::Stop) -> Result<Exit> {
+    if !args.dry_run && !args.sql {
+        return change::run(settings, args, stop).await;
+    }
+    let (declared, prepared) = change::look(settings, args).await?;
+    if args.sql {
+        let script = planned::script(settings, &prepared.plan, &declared.migrations, &prepared.ledger);
+        deliver::say(&script)?;
+        return Ok(Exit::Clean);
+    }
+    change::tell(settings, args, prepared)
+}
+
+impl Change for UpgradeArgs {
+    fn write(&self) -> &WriteArgs {
+        &self.write
+    }
+
+    fn prepare(
+        &self,
+        settings: &Settings,
+        target: &Target,
+        declared: &Declared,
+        survey: Survey,
+    ) -> Result<Prepared> {
+        let (mut document, standing) = comparison::judge_standing(settings, target, declared, &survey)?;
+        refuse_unclear(&survey)?;
+        let lock = &declared.lock;
+        let wanted =
+            Wanted { to: self.to, contract: self.contract, allow_out_of_order: self.allow_out_of_order };
+        let mut plan = Plan::upgrade(lock, &declared.migrations, &standing, &wanted)?;
+        let satisfied = plan.satisfied(lock, &standing, &survey.catalog, survey.version);
+        let recorded = if self.record_satisfied { satisfied.clone() } else { BTreeSet::new() };
+        plan.record(&recorded);
+        let first = plan.steps.first().filter(|step| satisfied.contains(&step.version));
+        let instead = first.map(|step| {
+            format!(
+                "all that {} does is there already, done by hand: trueup upgrade --record-satisfied records it as \
+                 applied; trueup check shows the rest",
+                step.title
+            )
+        });
+        change::refuse_drift(&plan.without(&recorded), &document, declared, instead)?;
+        let ledger = planned::ledger(settings, &survey, &declared.migrations)?;
+        document.plan = Some(planned::report(settings, &mut plan, &survey));
+        Ok(Prepared { survey, standing, document, plan, ledger })
+    }
+
+    fn exit(&self, plan: &Plan, document: &Document) -> Exit {
+        match &plan.stop {
+            Some(Stop::RequiresCheck { .. }) => Exit::Findings,
+            _ if self.strict => document.exit,
+            _ => Exit::Clean,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Which of the histories in a database are read, and what they come to.
+
+use anyhow::Result;
+
+use crate::db::Row;
+use crate::migrations::checksum::Width;
+use crate::migrations::history::{self, Applied, HistoryTable, OtherHistory};
+
+/// The tables that are histories, and what was read of them.
+#[derive(Debug)]
+pub(super) struct Histories {
+    tables: Vec<HistoryTable>,
+    ours: Option<HistoryTable>,
+    /// A table that has the history's name and not its columns.
+    pub(super) malformed: Option<String>,
+    readable: Vec<HistoryTable>,
+    pub(super) applied: Vec<Applied>,
+    others: Vec<OtherHistory>,
+}
+
+impl Histories {
+    /// Chooses among the tables that the probe found; the project's search_path decides between several.
+    pub(super) fn choose(tables: Vec<HistoryTable>, search_path: &str) -> Self {
+        let named = history::ours(&tables, search_path).cloned();
+        let (ours, malformed) = match named {
+            Some(table) if !table.genuine => (None, Some(table.path())),
+            named => (named, None),
+        };
+        let readable = tables
+            .iter()
+            .filter(|table| table.readable && table.genuine)
+            .filter(|table| table.tool().is_some() || Some(*table) == ours.as_ref())
+            .cloned()
+            .collect();
+        Self { tables, ours, malformed, readable, applied: Vec::new(), others: Vec::new() }
+    }
+
+    /// The statements that read them.
+    pub(super) fn queries(&self) -> impl Iterator<Item = String> {
+        self.readable.iter().map(HistoryTable::query)
+    }
+
+    /// How many statements that is.
+    pub(super) fn len(&self) -> usize {
+        self.readable.len()
+    }
+
+    /// Takes over a row of a statement, by its number.
+    pub(super) fn row(&mut self, statement: usize, row: &Row<'_>) -> Result<()> {
+        let table = &self.readable[statement];
+        match table.tool() {
+            Some(tool) => {
+                let current = row.text(0).map(str::to_owned);
+                self.others.push(OtherHistory { tool, table: table.path(), current });
+            }
+            None => self.applied.push(Applied::from_row(row)?),
+        }
+        Ok(())
+    }
+
+    /// refinery's history with the name of its table; `None` when there is none, or it may not be read.
+    pub(super) fn ours(&mut self) -> Option<(String, Vec<Applied>)> {
+        let table = self.ours.as_ref().filter(|table| table.readable)?;
+        Some((table.path(), std::mem::take(&mut self.applied)))
+    }
+
+    /// The width of the versions in refinery's history.
+    pub(super) fn width(&self) -> Option<Width> {
+        self.ours.as_ref().map(|table| table.width)
+    }
+
+    /// The project's history, when this role may not read it.
+    pub(super) fn invisible(&self) -> Vec<String> {
+        self.ours.iter().filter(|table| !table.readable).map(HistoryTable::path).collect()
+    }
+
+    /// What other tools left, those without a row or a right to read them included.
+    pub(super) fn others(&mut self) -> Vec<OtherHistory> {
+        let mut others = std::mem::take(&mut self.others);
+        for table in &self.tables {
+            let told = others.iter().any(|other| other.table == table.path());
+            if let (Some(tool), false) = (table.tool(), told) {
+                others.push(OtherHistory { tool, table: table.path(), current: None });
+            }
+        }
+        others
+    }
+}
