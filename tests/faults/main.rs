@@ -5,8 +5,9 @@
 //! servers (`tests/scratch.rs`).
 #![allow(
     clippy::disallowed_methods,
+    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "tests look at their environment, wait, and may panic"
+    reason = "tests look at their environment, wait, say what they measured, and may panic"
 )]
 
 #[path = "../connect/cluster.rs"]
@@ -15,14 +16,18 @@ mod cluster;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod changes;
 mod concurrent_ddl;
+mod crash;
 mod files;
 mod limits;
 mod lock_file;
+mod locks;
 mod names;
 mod output;
 mod pooler;
 mod proxy;
+mod refusals;
 mod rights;
 mod round_trips;
 mod secrets;
@@ -31,5 +36,6 @@ mod signals;
 mod site;
 mod standby;
 mod state;
+mod status;
 mod trojans;
 mod writes_nothing;

@@ -39,7 +39,7 @@ fn f14_reading_through_a_pooler_leaves_nothing_on_its_connections() {
 }
 
 /// The session of an application that comes through the pooler.
-fn look(url: &str) -> Vec<Row> {
+pub(crate) fn look(url: &str) -> Vec<Row> {
     support::runtime().block_on(async {
         let mut session = Target::parse(url).unwrap().connect("application").await.unwrap();
         let mut rows = Vec::new();
@@ -53,6 +53,11 @@ fn look(url: &str) -> Vec<Row> {
         session.close().await;
         rows
     })
+}
+
+/// The same without which of the pool's connections it was.
+pub(crate) fn settings(rows: &[Row]) -> Vec<&Row> {
+    rows.iter().filter(|row| row[0].as_deref() != Some("backend")).collect()
 }
 
 fn backend(rows: &[Row]) -> &Row {

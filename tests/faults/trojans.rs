@@ -9,7 +9,7 @@ use crate::support;
 const BODY: &str = "LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'a trojan ran'; END$$";
 
 /// Functions and operators of the catalog as a reader uses them, over and over with better-fitting arguments.
-fn trojans() -> String {
+pub(crate) fn trojans() -> String {
     let mut sql = String::from("CREATE SCHEMA trojans; SET search_path = public;\n");
     for (name, arguments, returns) in [
         ("lower", "varchar", "text"),

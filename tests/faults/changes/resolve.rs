@@ -1,0 +1,297 @@
+//! Decisions about migrations, where the catalog cannot tell, and where it can.
+
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::{applied, catalog, ends, last_run, project, run, write};
+use crate::proxy::{Proxy, Then};
+use crate::site::{Project, said};
+use crate::support::{self, TestDatabase};
+
+const FILES: &[(&str, &str)] = &[
+    ("V1__items.sql", "CREATE TABLE items (id int PRIMARY KEY);\n"),
+    ("V2__note.sql", "ALTER TABLE items ADD COLUMN note text;\n"),
+];
+
+fn resolve(
+    project: &Project,
+    database: &TestDatabase,
+    version: &str,
+    decision: &str,
+    code: i32,
+    words: &[&str],
+) {
+    let args = ["resolve", version, "--as", decision, "--reason", "seen by hand", "--yes"];
+    ends(project, database, &args, code, words);
+}
+
+fn upgraded() -> (Project, TestDatabase) {
+    let project = project("", FILES);
+    let database = support::database();
+    ends(&project, &database, &["upgrade", "--yes"], 0, &[]);
+    (project, database)
+}
+
+/// Begins an upgrade through a proxy and kills it, -9, when a message with this text arrives: the server never gets it.
+fn killed_at(project: &Project, database: &TestDatabase, text: &'static str) {
+    let child: Arc<Mutex<Option<u32>>> = Arc::default();
+    let victim = Arc::clone(&child);
+    let proxy = Proxy::start(database, move |_, sql| {
+        if !sql.starts_with(text) {
+            return Then::Forward;
+        }
+        let pid = loop {
+            if let Some(pid) = *victim.lock().unwrap() {
+                break pid;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).unwrap();
+        Then::HangUp
+    });
+    let mut command = project.trueup(&["upgrade", "--yes"], &proxy.url(database));
+    let mut spawned =
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    *child.lock().unwrap() = Some(spawned.id());
+    assert_eq!(spawned.wait().unwrap().code(), None, "it was killed");
+    gone(database);
+}
+
+/// Waits until no session of trueup is left.
+fn gone(database: &TestDatabase) {
+    let began = Instant::now();
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'trueup/%'";
+    while database.value(sessions) != "0" {
+        assert!(began.elapsed() < Duration::from_secs(20), "sessions stay");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn applied_is_recorded_when_the_catalog_shows_it() {
+    let project = project("", FILES);
+    let database = support::database();
+    ends(&project, &database, &["upgrade", "--yes", "--to", "1"], 0, &[]);
+    resolve(
+        &project,
+        &database,
+        "2",
+        "applied",
+        4,
+        &["contradicts", "column public.items.note is not there"],
+    );
+    assert_eq!(applied(&database), "1");
+    database.exec("ALTER TABLE items ADD COLUMN note varchar");
+    resolve(
+        &project,
+        &database,
+        "2",
+        "applied",
+        4,
+        &["column public.items.note: type is character varying, not text"],
+    );
+    database.exec("ALTER TABLE items ALTER COLUMN note TYPE text");
+    resolve(
+        &project,
+        &database,
+        "2",
+        "applied",
+        0,
+        &["public.items.note", "V2__note is recorded as applied"],
+    );
+    assert_eq!(applied(&database), "1 2");
+    assert_eq!(
+        last_run(&database),
+        "resolve|2 --as applied --reason seen by hand --yes|clean|0|seen by hand"
+    );
+    assert_eq!(
+        database.value("SELECT how || sql FROM trueup.migrations WHERE version = 2"),
+        format!("resolved{}", FILES[1].1)
+    );
+    assert_eq!(
+        database.value("SELECT state || ' ' || detail FROM trueup.steps WHERE action = 'resolve'"),
+        "done applied: seen by hand"
+    );
+    resolve(&project, &database, "2", "applied", 0, &["nothing to do", "applied already"]);
+    ends(&project, &database, &["check"], 0, &[]);
+    ends(&project, &database, &["upgrade", "--yes"], 0, &["nothing to do"]);
+}
+
+#[test]
+fn not_applied_is_recorded_when_the_catalog_does_not_show_the_contrary() {
+    let (project, database) = upgraded();
+    resolve(&project, &database, "2", "not-applied", 4, &["wholly there", "public.items.note"]);
+    assert_eq!(applied(&database), "1 2");
+    database.exec("ALTER TABLE items DROP COLUMN note");
+    resolve(&project, &database, "2", "not-applied", 0, &["recorded as not applied", "next: trueup upgrade"]);
+    assert_eq!(applied(&database), "1");
+    assert_eq!(database.value("SELECT before FROM trueup.steps WHERE action = 'resolve'"), FILES[1].1);
+    resolve(&project, &database, "2", "not-applied", 0, &["nothing to do"]);
+    ends(&project, &database, &["upgrade", "--yes"], 0, &["V2__note"]);
+    ends(&project, &database, &["check"], 0, &[]);
+}
+
+#[test]
+fn what_is_no_decision() {
+    let (project, database) = upgraded();
+    let before = catalog(&database);
+    resolve(&project, &database, "9", "applied", 2, &["no such version"]);
+    resolve(&project, &database, "2", "accept-edit", 0, &["nothing to do"]);
+    ends(
+        &project,
+        &database,
+        &["resolve", "2", "--as", "applied", "--reason", " ", "--yes"],
+        2,
+        &["--reason is empty"],
+    );
+    write(&project, "V3__tags.sql", "CREATE TABLE tags (id int);\n");
+    project.compile();
+    resolve(&project, &database, "3", "accept-edit", 4, &["V3__tags is not applied"]);
+    resolve(&project, &database, "3", "not-applied", 0, &["nothing to do"]);
+    database.exec("CREATE TABLE tags (id int)");
+    let args = ["resolve", "3", "--as", "applied", "--reason", "x"];
+    ends(&project, &database, &args, 4, &["will be recorded", "not confirmed"]);
+    database.exec("DROP TABLE tags");
+    assert_eq!(
+        (catalog(&database), database.value("SELECT count(*) FROM trueup.runs").as_str()),
+        (before, "1")
+    );
+}
+
+/// No index shows that a VACUUM was done: the person's word decides, and is said to be all there is.
+#[test]
+fn f02_a_vacuum_that_was_killed_is_resolved_as_applied() {
+    let project = project("", &[FILES[0], ("V2__vacuum.sql", "-- trueup: no-transaction\nVACUUM items;\n")]);
+    let database = support::database();
+    killed_at(&project, &database, "VACUUM items");
+    ends(&project, &database, &["status"], 1, &["V2__vacuum", "VACUUM items"]);
+    resolve(&project, &database, "2", "applied", 0, &["your word alone", "recorded as applied"]);
+    assert_eq!(
+        database.value("SELECT string_agg(state, ' ' ORDER BY started_at) FROM trueup.steps"),
+        "resolved done"
+    );
+    ends(&project, &database, &["status"], 0, &[]);
+    ends(&project, &database, &["upgrade", "--yes"], 0, &["nothing to do"]);
+    resolve(&project, &database, "2", "not-applied", 0, &["your word alone"]);
+    ends(&project, &database, &["upgrade", "--yes"], 0, &["V2__vacuum"]);
+}
+
+/// What was done before the CALL is recorded, the CALL itself nobody can tell: all of it runs again, as it was said.
+#[test]
+fn f02_a_call_that_was_killed_is_resolved_as_not_applied() {
+    let files = [
+        (
+            "V1__items.sql",
+            "CREATE TABLE items (id int);\nCREATE PROCEDURE fill() LANGUAGE sql AS 'INSERT INTO items VALUES (2)';\n",
+        ),
+        (
+            "V2__fill.sql",
+            "-- trueup: no-transaction\nINSERT INTO items VALUES (1);\nCALL fill();\nCREATE TABLE after (id int);\n",
+        ),
+    ];
+    let project = project("", &files);
+    let database = support::database();
+    killed_at(&project, &database, "CALL fill()");
+    let output = run(&project, &database, &["upgrade", "--yes"]);
+    assert_eq!(output.status.code(), Some(6), "{}", said(&output));
+    assert!(said(&output).contains("trueup resolve 2 --as"), "{}", said(&output));
+    resolve(&project, &database, "2", "applied", 4, &["table public.after is not there"]);
+    resolve(
+        &project,
+        &database,
+        "2",
+        "not-applied",
+        0,
+        &["statements about rows", "from its first statement"],
+    );
+    let states = "SELECT string_agg(action || ' ' || state, ', ' ORDER BY started_at) FROM trueup.steps";
+    assert_eq!(database.value(states), "apply done, apply resolved, resolve done");
+    resolve(&project, &database, "2", "not-applied", 0, &["nothing to do"]);
+    ends(&project, &database, &["upgrade", "--yes"], 0, &["V2__fill"]);
+    let rows = "SELECT string_agg(id::text, ' ' ORDER BY id) FROM items";
+    assert_eq!(database.value(rows), "1 1 2", "from its first statement");
+    ends(&project, &database, &["check"], 0, &[]);
+}
+
+#[test]
+fn an_edit_that_means_the_same_is_accepted() {
+    let (project, database) = upgraded();
+    for (text, words) in [
+        ("-- Said better.\nALTER TABLE items ADD COLUMN note text;\n", "only comments or spacing"),
+        (
+            "ALTER TABLE public.items ADD COLUMN note pg_catalog.text;\n",
+            "what it does to the catalog is what was recorded",
+        ),
+    ] {
+        write(&project, "V2__note.sql", text);
+        project.compile();
+        let before = database.value("SELECT how || applied_at FROM trueup.migrations WHERE version = 2");
+        ends(&project, &database, &["upgrade", "--yes"], 4, &["was edited"]);
+        resolve(&project, &database, "2", "accept-edit", 0, &[words, "+++ migrations/V2__note.sql", "done"]);
+        assert_eq!(database.value("SELECT sql FROM trueup.migrations WHERE version = 2"), text);
+        assert_eq!(
+            database.value("SELECT how || applied_at FROM trueup.migrations WHERE version = 2"),
+            before
+        );
+        resolve(&project, &database, "2", "accept-edit", 0, &["nothing to do"]);
+        ends(&project, &database, &["upgrade", "--yes"], 0, &["nothing to do"]);
+        ends(&project, &database, &["check"], 0, &[]);
+    }
+    let texts = database.value("SELECT string_agg(before, '|' ORDER BY started_at) FROM trueup.steps");
+    assert!(texts.starts_with(FILES[1].1) && texts.contains("|-- Said better."), "every text stays: {texts}");
+}
+
+#[test]
+fn a_file_that_was_renamed_is_accepted() {
+    let (project, database) = upgraded();
+    let files = project.path().join("migrations");
+    std::fs::rename(files.join("V2__note.sql"), files.join("V2__remark.sql")).unwrap();
+    project.compile();
+    ends(
+        &project,
+        &database,
+        &["upgrade", "--yes"],
+        4,
+        &["V2__remark was edited", "its name is another one"],
+    );
+    resolve(&project, &database, "2", "accept-edit", 0, &["its name is another one"]);
+    assert_eq!(database.value("SELECT name FROM refinery_schema_history WHERE version = 2"), "remark");
+    ends(&project, &database, &["check"], 0, &[]);
+}
+
+#[test]
+fn an_edit_that_means_something_else_is_refused() {
+    let (project, database) = upgraded();
+    write(&project, "V2__note.sql", "ALTER TABLE items ADD COLUMN note varchar(9);\n");
+    project.compile();
+    resolve(&project, &database, "2", "accept-edit", 4, &["does something else", "column public.items.note"]);
+    // The catalog as the file would have it makes no difference: that is not what was applied.
+    database.exec("ALTER TABLE items ALTER COLUMN note TYPE varchar(9)");
+    resolve(&project, &database, "2", "accept-edit", 4, &["than it did when it was applied"]);
+}
+
+/// Applied by plain refinery, of which no texts and no effects are kept.
+#[test]
+fn an_edit_of_what_was_not_recorded_is_held_against_the_catalog() {
+    let project = project("", FILES);
+    let database = support::database();
+    project.build(&database);
+    write(&project, "V2__note.sql", "ALTER TABLE items ADD COLUMN note varchar(9);\n");
+    project.compile();
+    resolve(
+        &project,
+        &database,
+        "2",
+        "accept-edit",
+        4,
+        &["in this database", "column public.items.note: type is text"],
+    );
+    write(&project, "V2__note.sql", "ALTER TABLE public.items ADD COLUMN note text;\n");
+    project.compile();
+    resolve(&project, &database, "2", "accept-edit", 0, &["was not recorded", "cannot be shown"]);
+    ends(&project, &database, &["upgrade", "--yes"], 0, &["nothing to do"]);
+}

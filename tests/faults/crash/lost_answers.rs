@@ -1,0 +1,195 @@
+//! A COMMIT whose answer is lost, and a network that stalls.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::{applied_once, ends_within, holds, project, resumes, start, upgrade};
+use crate::proxy::{Proxy, Then};
+use crate::site::{Project, expect, said};
+use crate::support::{self, TestDatabase};
+
+const SHORT: &str = "[migrations]\nlock_budget = \"2s\"\nmax_duration = \"1s\"\nwait = \"1s\"\n";
+const THREE: [(&str, &str); 3] = [
+    ("V1__a", "CREATE TABLE a (id int);"),
+    ("V2__b", "CREATE TABLE b (id int);"),
+    ("V3__c", "CREATE TABLE c (id int);"),
+];
+const MODEL: &str = "CREATE TABLE a (id int); CREATE TABLE b (id int); CREATE TABLE c (id int);";
+
+/// Upgrades through a proxy that does this with the first COMMIT after a message with that text in it; when it has
+/// done so, `afterwards` says what becomes of every other message.
+fn commit_of(
+    project: &Project,
+    database: &TestDatabase,
+    text: &'static str,
+    then: fn() -> Then,
+    afterwards: fn() -> Then,
+) -> std::process::Output {
+    let (armed, fired) = (AtomicBool::new(false), Arc::new(AtomicBool::new(false)));
+    let proxy = Proxy::start(database, move |_, sql| {
+        if fired.load(Ordering::SeqCst) {
+            return afterwards();
+        }
+        if sql.contains(text) {
+            armed.store(true, Ordering::SeqCst);
+        }
+        if sql == "COMMIT" && armed.load(Ordering::SeqCst) {
+            fired.store(true, Ordering::SeqCst);
+            return then();
+        }
+        Then::Forward
+    });
+    upgrade(project, &proxy.url(database)).output().unwrap()
+}
+
+fn forward() -> Then {
+    Then::Forward
+}
+
+/// The transaction of each step, of the first record of the run, and of its last.
+const STEPS: [&str; 4] =
+    ["CREATE SCHEMA trueup", "CREATE TABLE IF NOT EXISTS", "CREATE TABLE b", "outcome = 'clean'"];
+
+#[test]
+fn f05_a_commit_that_was_done_goes_on() {
+    let project = project(&THREE, MODEL, SHORT);
+    for text in STEPS {
+        let database = support::database();
+        let output = commit_of(&project, &database, text, || Then::Swallow, forward);
+        expect(&output, 0, &[]);
+        applied_once(&database, 3);
+        assert_eq!(database.value("SELECT count(*) FROM trueup.runs"), "1");
+    }
+}
+
+#[test]
+fn f05_a_commit_that_was_not_done_is_told_so() {
+    let project = project(&THREE, MODEL, SHORT);
+    for (text, code) in STEPS.into_iter().zip([4, 5, 6, 0]) {
+        let database = support::database();
+        let output = commit_of(&project, &database, text, || Then::HangUp, forward);
+        assert_eq!(output.status.code(), Some(code), "{text}: {}", said(&output));
+        if code == 6 {
+            applied_once(&database, 1);
+            expect(&output, 6, &["V2__b", "not committed", "the same command again"]);
+            let ended = "SELECT outcome || ' ' || exit_code FROM trueup.runs";
+            assert_eq!(database.value(ended), "partial 6");
+        }
+        resumes(&project, &database, 3);
+    }
+}
+
+#[test]
+fn f05_nobody_knows_when_the_server_cannot_be_asked() {
+    let project = project(&THREE, MODEL, SHORT);
+    for (then, applied) in [((|| Then::Swallow) as fn() -> Then, 2), (|| Then::HangUp, 1)] {
+        let database = support::database();
+        let output = commit_of(&project, &database, "CREATE TABLE b", then, || Then::HangUp);
+        expect(&output, 7, &["nobody knows whether V2__b was committed", "trueup.fence", "trueup status"]);
+        // What to ask is a question that the database answers.
+        let said = said(&output);
+        let ask = &said[said.find("ask it yourself: ").unwrap() + 17..];
+        let answer = database.value(ask.lines().next().unwrap());
+        assert_eq!(answer, if applied == 2 { "t" } else { "f" });
+        applied_once(&database, applied);
+        let status = project.trueup(&["status"], database.url()).output().unwrap();
+        expect(&status, 1, &["broke off"]);
+        resumes(&project, &database, 3);
+        assert_eq!(
+            database.value("SELECT outcome FROM trueup.runs ORDER BY started_at LIMIT 1"),
+            "broke off"
+        );
+    }
+}
+
+/// Somebody else took over between the COMMIT and the question.
+#[test]
+fn f05_another_run_took_over_before_it_could_be_asked() {
+    let project = Arc::new(project(&THREE, MODEL, SHORT));
+    let database = Arc::new(support::database());
+    for then in [(|| Then::Swallow) as fn() -> Then, || Then::HangUp] {
+        database
+            .exec("DROP SCHEMA IF EXISTS trueup CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+        let (other, fired) = (Arc::clone(&project), AtomicBool::new(false));
+        let (place, armed) = (Arc::clone(&database), AtomicBool::new(false));
+        let proxy = Proxy::start(&database, move |_, sql| {
+            if sql.contains("CREATE TABLE b") {
+                armed.store(true, Ordering::SeqCst);
+            }
+            let armed = armed.load(Ordering::SeqCst);
+            // The first question of the new connection waits until another run is done.
+            if armed && fired.load(Ordering::SeqCst) && !holds(&place, "count(*) = 3 FROM trueup.migrations")
+            {
+                expect(&upgrade(&other, place.url()).output().unwrap(), 0, &[]);
+            }
+            if armed && sql == "COMMIT" && !fired.swap(true, Ordering::SeqCst) {
+                return then();
+            }
+            Then::Forward
+        });
+        let output = upgrade(&project, &proxy.url(&database)).output().unwrap();
+        let code = output.status.code();
+        assert_eq!(code, Some(6), "{}", said(&output));
+        applied_once(&database, 3);
+    }
+}
+
+/// Upgrades through a proxy that lets nothing through from a message with this text on.
+fn stalled_at(project: &Project, database: &TestDatabase, text: &'static str) -> (Option<i32>, String) {
+    let seen = Arc::new(AtomicBool::new(false));
+    let sees = Arc::clone(&seen);
+    let committing = AtomicBool::new(false);
+    let proxy = Proxy::start(database, move |_, sql| {
+        let commit = sql == "COMMIT" && committing.load(Ordering::SeqCst);
+        committing.fetch_or(sql.contains("CREATE TABLE b"), Ordering::SeqCst);
+        if sql.contains(text) && (commit || text != "COMMIT") {
+            sees.store(true, Ordering::SeqCst);
+            // The network stalls before it gets through.
+            std::thread::sleep(Duration::from_secs(600));
+        }
+        Then::Forward
+    });
+    let child = start(upgrade(project, &proxy.url(database)));
+    super::wait_for(text, || seen.load(Ordering::SeqCst));
+    proxy.stall();
+    let began = Instant::now();
+    let ended = ends_within(child, Duration::from_secs(100));
+    assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
+    ended
+}
+
+#[test]
+fn f06_a_stalled_network_does_not_hang_a_run() {
+    let indexed = [
+        THREE[0],
+        ("V2__b", "CREATE TABLE b (id int);"),
+        ("V3__i", "-- trueup: no-transaction\nCREATE INDEX CONCURRENTLY b_i ON b (id);"),
+    ];
+    let model = "CREATE TABLE a (id int); CREATE TABLE b (id int); CREATE INDEX b_i ON b (id);";
+    let project = project(&indexed, model, SHORT);
+    let cases = [
+        ("pg_try_advisory_lock(", &[3, 75][..]),
+        ("CREATE TABLE b", &[6]),
+        ("CREATE INDEX CONCURRENTLY b_i ON b (id)", &[6]),
+        ("COMMIT", &[7]),
+        ("outcome = 'clean'", &[0]),
+    ];
+    std::thread::scope(|scope| {
+        for (text, codes) in cases {
+            let project = &project;
+            scope.spawn(move || {
+                let database = support::database();
+                let (code, said) = stalled_at(project, &database, text);
+                assert!(code.is_some_and(|code| codes.contains(&code)), "{text}: {code:?}: {said}");
+                database.exec(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+                     WHERE application_name LIKE 'trueup/% upgrade%' AND datname = current_database()",
+                );
+                if code != Some(0) {
+                    resumes(project, &database, 3);
+                }
+            });
+        }
+    });
+}

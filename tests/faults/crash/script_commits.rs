@@ -1,0 +1,69 @@
+//! A script that ends the transaction it runs in, past everything that looks for that before: through the door itself.
+
+use std::time::Duration;
+
+use trueup::db::Target;
+use trueup::door::{Access, Door, Event, Limits, Marking, Run, Stop, Trouble, Watch, Work};
+
+use super::holds;
+use crate::support;
+
+struct Deaf;
+
+impl Watch for Deaf {
+    fn tell(&mut self, _: &Event<'_>) {}
+}
+
+const LIMITS: Limits = Limits {
+    lock_timeout: Duration::from_secs(1),
+    lock_budget: Duration::from_secs(1),
+    max_duration: Duration::from_secs(10),
+};
+
+#[test]
+fn f40_nothing_is_recorded_of_a_script_that_ended_its_transaction() {
+    let database = support::database();
+    let access = Access {
+        target: Target::parse(database.url()).unwrap(),
+        application: "trueup/test".into(),
+        search_path: "public, pg_temp".into(),
+        set_role: None,
+        patience: Duration::from_secs(1),
+    };
+    let text = |text: &str| text.to_owned();
+    let run = Run {
+        id: text("a run"),
+        command: text("test"),
+        arguments: String::new(),
+        os_user: text("user"),
+        os_host: text("host"),
+        reason: None,
+    };
+    let mark = Marking::First { project: text("faults"), environment: None };
+    support::runtime().block_on(async {
+        let (_ask, stop) = Stop::channel();
+        let mut door = Door::open(access, stop).await.unwrap();
+        door.lock(Duration::from_secs(1), &mut Deaf).await.unwrap();
+        door.begin(&run, &mark, &mut Deaf).await.unwrap();
+        for end in ["COMMIT", "ROLLBACK", "COMMIT; BEGIN", "ROLLBACK AND CHAIN"] {
+            let script = format!("CREATE TABLE half (); {end};");
+            let records = "CREATE TABLE public.recorded ()";
+            let work = Work { what: "a step", script: &script, records, wanted: &[], limits: LIMITS };
+            let done = door.transaction(&work, &mut Deaf).await;
+            assert!(matches!(done, Err(Trouble::EndedTransaction)), "{end}: {done:?}");
+            assert!(holds(&database, "to_regclass('recorded') IS NULL"), "{end}");
+            database.exec("DROP TABLE IF EXISTS half");
+        }
+        // The session is as good as before.
+        let work = Work {
+            what: "a step",
+            script: "",
+            records: "CREATE TABLE public.recorded ()",
+            wanted: &[],
+            limits: LIMITS,
+        };
+        door.transaction(&work, &mut Deaf).await.unwrap();
+        door.close().await;
+    });
+    assert!(holds(&database, "to_regclass('recorded') IS NOT NULL"));
+}

@@ -1,0 +1,299 @@
+//! Locks that somebody else holds: readers, dumps, prepared transactions. Nobody waits long because of trueup.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::{CHANGE, Other, SHORT, TABLE, applied, project, signal, stderr, upgrade, wait_for};
+use crate::cluster::Cluster;
+use crate::site::{Project, expect, said};
+use crate::support::{self, TestDatabase};
+
+/// `lock_timeout` in [`SHORT`].
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+const BUDGET: Duration = Duration::from_secs(5);
+
+/// A project whose second migration needs the strongest lock on a table that is there; the first is applied.
+fn site() -> (Project, TestDatabase) {
+    let project = project(SHORT, &[("V1__items.sql", TABLE), ("V2__note.sql", CHANGE)]);
+    let database = support::database();
+    expect(&upgrade(&project, database.url()).args(["--to", "1"]).output().unwrap(), 0, &[]);
+    (project, database)
+}
+
+/// Somebody who reads the table again and again, and how long the worst reading took.
+struct Reader {
+    done: Arc<AtomicBool>,
+    thread: JoinHandle<(Duration, usize)>,
+}
+
+impl Reader {
+    fn start(url: &str) -> Self {
+        let done = Arc::new(AtomicBool::new(false));
+        let (url, seen) = (url.to_owned(), Arc::clone(&done));
+        let thread = std::thread::spawn(move || {
+            let mut other = Other::at(&url, "reader");
+            let (mut worst, mut count) = (Duration::ZERO, 0);
+            while !seen.load(Ordering::SeqCst) {
+                let began = Instant::now();
+                other.run("SELECT count(*) FROM public.items");
+                worst = worst.max(began.elapsed());
+                count += 1;
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            (worst, count)
+        });
+        Self { done, thread }
+    }
+
+    /// The worst latency.
+    fn end(self, what: &str) -> Duration {
+        self.done.store(true, Ordering::SeqCst);
+        let (worst, count) = self.thread.join().unwrap();
+        println!("{what}: {count} readings, the worst took {worst:.1?} (lock_timeout {LOCK_TIMEOUT:?})");
+        worst
+    }
+}
+
+fn waiting(database: &TestDatabase) -> bool {
+    let sql = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'public.items'::regclass \
+               AND mode = 'AccessExclusiveLock'";
+    database.value(sql) != "0"
+}
+
+/// It was there before: nothing of the run ever stands in the queue.
+#[test]
+fn f15_an_idle_reader_that_was_there_before_is_waited_for_outside_of_the_queue() {
+    let (project, database) = site();
+    database.exec("DO 'BEGIN CREATE ROLE f15_app LOGIN; EXCEPTION WHEN duplicate_object THEN END'");
+    database.exec("GRANT SELECT ON public.items TO f15_app");
+    let mut idle = Other::at(&database.url_as("f15_app"), "billing");
+    idle.run("BEGIN; SELECT count(*) FROM public.items");
+    let pid = idle.pid();
+    std::thread::sleep(Duration::from_millis(1200));
+    let reader = Reader::start(database.url());
+    let began = Instant::now();
+    let child = upgrade(&project, database.url()).spawn().unwrap();
+    let mut queued = false;
+    let mut child = Some(child);
+    let output = loop {
+        queued |= waiting(&database);
+        if child.as_mut().unwrap().try_wait().unwrap().is_some() {
+            break child.take().unwrap().wait_with_output().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let took = began.elapsed();
+    let worst = reader.end("F15, there before");
+    let blocker = format!("pid {pid} (role f15_app, application billing");
+    expect(
+        &output,
+        75,
+        &[&blocker, "idle in transaction for ", "without entering the lock queue", "V2__note"],
+    );
+    assert!(!queued, "it never stood in the queue");
+    assert!(worst < Duration::from_millis(500), "{worst:?}");
+    assert!(took >= BUDGET && took < BUDGET + Duration::from_secs(10), "{took:?}");
+    assert_eq!(applied(&database), ["1 items"]);
+    drop(idle);
+    expect(&upgrade(&project, database.url()).output().unwrap(), 0, &["done: applied 1 migration"]);
+    database.exec("DROP OWNED BY f15_app; DROP ROLE f15_app");
+}
+
+/// It comes so shortly before the attempt that it looks like a transaction of a moment: the attempt waits for it as
+/// long as `lock_timeout` says, and other readers behind it not much longer.
+#[test]
+fn f15_an_idle_reader_that_comes_while_the_attempt_waits_keeps_others_waiting_for_a_bounded_time() {
+    let (project, database) = site();
+    let reader = Reader::start(database.url());
+    let child = upgrade(&project, database.url()).spawn().unwrap();
+    // Transactions of a moment, each begun before the one before it ends, until the attempt stands in the queue.
+    let mut sessions = [Other::at(database.url(), "relay"), Other::at(database.url(), "relay")];
+    let began = Instant::now();
+    let mut turn = 0;
+    sessions[0].run("BEGIN; SELECT count(*) FROM public.items");
+    while !waiting(&database) {
+        assert!(began.elapsed() < Duration::from_secs(20), "the attempt never came");
+        std::thread::sleep(Duration::from_millis(100));
+        if waiting(&database) {
+            break;
+        }
+        sessions[1 - turn].run("BEGIN; SELECT count(*) FROM public.items LIMIT 1");
+        sessions[turn].run("COMMIT");
+        turn = 1 - turn;
+    }
+    let pid = sessions[turn].pid();
+    let output = child.wait_with_output().unwrap();
+    let worst = reader.end("F15, in the queue");
+    let blocker = format!("pid {pid} (role ");
+    expect(&output, 75, &[&blocker, "application relay", "idle in transaction for "]);
+    let told = stderr(&output);
+    assert!(told.contains("rolled back, tried again in"), "{told}");
+    assert!(worst >= LOCK_TIMEOUT / 2, "readers did wait behind the attempt: {worst:?}");
+    assert!(worst < LOCK_TIMEOUT + Duration::from_millis(500), "{worst:?}");
+    drop(sessions);
+    assert_eq!(applied(&database), ["1 items"]);
+    expect(&upgrade(&project, database.url()).output().unwrap(), 0, &["done: applied 1 migration"]);
+}
+
+/// A role that may not see how old somebody's transaction is watches it getting old.
+#[test]
+fn f15_a_role_that_sees_no_ages_stays_out_of_the_queue_all_the_same() {
+    let project = project(SHORT, &[("V1__items.sql", TABLE), ("V2__note.sql", CHANGE)]);
+    let database = support::database();
+    database.exec(&format!(
+        "CREATE ROLE f15_deploy LOGIN; CREATE ROLE f15_reader LOGIN;
+         GRANT CREATE ON DATABASE {} TO f15_deploy; GRANT CREATE ON SCHEMA public TO f15_deploy",
+        database.name()
+    ));
+    let url = database.url_as("f15_deploy");
+    expect(&upgrade(&project, &url).args(["--to", "1"]).output().unwrap(), 0, &[]);
+    database.exec("GRANT SELECT ON public.items TO f15_reader");
+    let mut idle = Other::at(&database.url_as("f15_reader"), "billing");
+    idle.run("BEGIN; SELECT count(*) FROM public.items");
+    let pid = idle.pid();
+    let mut child = upgrade(&project, &url).spawn().unwrap();
+    let mut queued = false;
+    while child.try_wait().unwrap().is_none() {
+        queued |= waiting(&database);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let output = child.wait_with_output().unwrap();
+    let blocker = format!("in the way: pid {pid} (role f15_reader, application billing)");
+    expect(&output, 75, &[&blocker, "without entering the lock queue"]);
+    assert!(!said(&output).contains("insufficient privilege"), "{}", said(&output));
+    assert!(!queued, "it never stood in the queue");
+    drop(idle);
+    expect(&upgrade(&project, &url).output().unwrap(), 0, &["done: applied 1 migration"]);
+    database.exec("DROP OWNED BY f15_deploy, f15_reader; DROP ROLE f15_deploy, f15_reader");
+}
+
+#[test]
+fn f16_ddl_stays_out_of_the_queue_while_a_dump_runs() {
+    let (project, database) = site();
+    // Enough rows to be stopped in the middle: what is written to a pipe that nobody reads waits.
+    database
+        .exec("INSERT INTO public.items SELECT n, repeat('x', 100) FROM generate_series(1000, 50000) AS n");
+    let mut dump = database.server.program("pg_dump");
+    let mut dump =
+        dump.args(["-d", database.url()]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let dumping = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
+                   WHERE a.application_name = 'pg_dump' AND l.relation = 'public.items'::regclass";
+    wait_for("lock of pg_dump", || database.value(dumping) != "0");
+    signal(dump.id(), Signal::SIGSTOP);
+    std::thread::sleep(Duration::from_millis(1200));
+    let reader = Reader::start(database.url());
+    let mut child = upgrade(&project, database.url()).spawn().unwrap();
+    let mut queued = false;
+    while child.try_wait().unwrap().is_none() {
+        queued |= waiting(&database);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let output = child.wait_with_output().unwrap();
+    let worst = reader.end("F16");
+    assert_eq!(database.value(dumping), "1", "the dump is still at it");
+    signal(dump.id(), Signal::SIGKILL);
+    dump.wait().unwrap();
+    expect(
+        &output,
+        75,
+        &["application pg_dump", "without entering the lock queue", "run the same command again"],
+    );
+    assert!(!queued, "it never stood in the queue");
+    assert!(worst < Duration::from_millis(500), "{worst:?}");
+    assert_eq!(applied(&database), ["1 items"]);
+}
+
+#[test]
+fn f17_a_forgotten_prepared_transaction_is_shown_and_never_touched() {
+    let server = Cluster::start(&["max_prepared_transactions=4"]);
+    let project = project(SHORT, &[("V1__items.sql", TABLE), ("V2__note.sql", CHANGE)]);
+    let url = server.url("postgres@127.0.0.1", "shop");
+    expect(&upgrade(&project, &url).args(["--to", "1"]).output().unwrap(), 0, &[]);
+    let query = |sql: &str| support::try_query_at(&url, sql).unwrap();
+    query("CREATE ROLE f17_owner SUPERUSER LOGIN");
+    // Over the socket everybody is trusted.
+    let rest = format!("shop?host={}", server.socket_dir().display());
+    let mut owner = Other::at(&server.url("f17_owner@localhost", &rest), "two phase");
+    owner.run("BEGIN; UPDATE public.items SET name = 'x' WHERE id = 1");
+    owner.run("PREPARE TRANSACTION 'order 4711'");
+    drop(owner);
+    // At once, when it is young, it is met in the queue; later outside of it. Both show it.
+    for (wait, how) in [
+        (0, "prepared transaction \"order 4711\" (owner f17_owner, prepared for "),
+        (1500, "without entering the lock queue"),
+    ] {
+        std::thread::sleep(Duration::from_millis(wait));
+        let output = upgrade(&project, &url).output().unwrap();
+        expect(&output, 75, &["prepared transaction \"order 4711\" (owner f17_owner, prepared for ", how]);
+    }
+    let left = query("SELECT gid FROM pg_prepared_xacts");
+    assert_eq!(left, [[Some("order 4711".to_owned())]]);
+    query("ROLLBACK PREPARED 'order 4711'");
+    expect(&upgrade(&project, &url).output().unwrap(), 0, &["done: applied 1 migration"]);
+}
+
+/// Whoever reads a partition stands in the way of what changes the whole table, and whoever has dumped a table in that
+/// of dropping its index.
+#[test]
+fn f15_readers_of_what_is_locked_with_it_are_waited_for_outside_of_the_queue() {
+    let tables = "CREATE TABLE public.parts (id int, name text) PARTITION BY RANGE (id);\n\
+        CREATE TABLE public.part_one PARTITION OF public.parts FOR VALUES FROM (0) TO (10);\n\
+        CREATE TABLE public.other (id int);\nCREATE INDEX other_idx ON public.other (id);\n";
+    for (change, held) in [
+        ("ALTER TABLE public.parts ADD COLUMN note text;\n", "SELECT FROM public.part_one"),
+        ("DROP INDEX public.other_idx;\n", "LOCK TABLE public.other IN ACCESS SHARE MODE"),
+    ] {
+        let short = "[migrations]\nlock_timeout = \"1s\"\nlock_budget = \"2s\"\n";
+        let project = project(short, &[("V1__tables.sql", tables), ("V2__change.sql", change)]);
+        let database = support::database();
+        expect(&upgrade(&project, database.url()).args(["--to", "1"]).output().unwrap(), 0, &[]);
+        let mut other = Other::at(database.url(), "old reader");
+        other.run(&format!("BEGIN; {held}"));
+        std::thread::sleep(Duration::from_millis(1200));
+        let output = upgrade(&project, database.url()).output().unwrap();
+        expect(&output, 75, &["application old reader", "without entering the lock queue"]);
+        drop(other);
+        expect(&upgrade(&project, database.url()).output().unwrap(), 0, &[]);
+    }
+}
+
+/// The plan says how large what it locks is.
+#[test]
+fn the_plan_tells_rows_and_size_without_a_lock() {
+    let (project, database) = site();
+    database
+        .exec("INSERT INTO public.items SELECT n, repeat('x', 100) FROM generate_series(1000, 20999) AS n");
+    let plan =
+        |more: &[&str]| upgrade(&project, database.url()).arg("--dry-run").args(more).output().unwrap();
+    let unknown = support::json(&plan(&["--format", "json"]))["plan"]["steps"][0]["locks"][0].clone();
+    assert!(unknown["rows"].is_null() && unknown["bytes"].is_null(), "nobody has analyzed it: {unknown}");
+    database.exec("ANALYZE public.items");
+    let lock = support::json(&plan(&["--format", "json"]))["plan"]["steps"][0]["locks"][0].clone();
+    assert_eq!((&lock["relation"], &lock["rows"]), (&"public.items".into(), &20_100.into()), "{lock}");
+    let pages: u64 = database.value("SELECT pg_table_size('public.items')").parse().unwrap();
+    let bytes = lock["bytes"].as_u64().unwrap();
+    assert!(bytes > 2_000_000 && bytes <= pages, "{bytes} of {pages}");
+    // As wide as it needs: the table wraps at the width of no terminal.
+    let text = said(&plan(&[])).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("20100 rows"), "{text}");
+}
+
+/// What it costs when nobody is in the way: no question of its own.
+#[test]
+fn looking_whether_anybody_is_in_the_way_is_part_of_beginning_a_step() {
+    static LOOKS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    let (project, database) = site();
+    let proxy = crate::proxy::Proxy::start(&database, |_, text| {
+        if text.contains("trueup.wanted") {
+            LOOKS.fetch_add(1, Ordering::SeqCst);
+        }
+        crate::proxy::Then::Forward
+    });
+    expect(&upgrade(&project, &proxy.url(&database)).output().unwrap(), 0, &["done: applied 1 migration"]);
+    assert_eq!(LOOKS.load(Ordering::SeqCst), 0);
+}

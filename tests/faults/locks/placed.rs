@@ -1,0 +1,135 @@
+//! Settings of roles and databases, and servers that take no writes.
+
+use std::fs;
+
+use super::{CHANGE, TABLE, applied, project, untouched, upgrade};
+use crate::cluster::Cluster;
+use crate::site::expect;
+use crate::support;
+
+/// A setting of a role or database that would disturb a run, and a value that does.
+const HOSTILE: [(&str, &str); 14] = [
+    ("statement_timeout", "'1ms'"),
+    ("lock_timeout", "'1ms'"),
+    ("idle_in_transaction_session_timeout", "'1ms'"),
+    ("search_path", "nowhere"),
+    ("search_path", "public, pg_catalog"),
+    ("row_security", "off"),
+    ("default_transaction_isolation", "serializable"),
+    ("default_transaction_isolation", "'repeatable read'"),
+    ("default_transaction_deferrable", "on"),
+    ("standard_conforming_strings", "off"),
+    ("client_min_messages", "debug5"),
+    ("TimeZone", "'Asia/Kathmandu'"),
+    ("DateStyle", "'SQL, DMY'"),
+    ("synchronous_commit", "off"),
+];
+
+/// What a run is set to while its script runs: written down by the script itself.
+const WITNESS: &str = "CREATE TABLE public.witness (name text, setting text);\n\
+    INSERT INTO witness SELECT name, setting FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', \
+    'idle_in_transaction_session_timeout', 'idle_session_timeout', 'search_path', 'row_security', \
+    'transaction_isolation', 'transaction_read_only', 'standard_conforming_strings', 'synchronous_commit');\n\
+    INSERT INTO witness SELECT 'slept', pg_sleep(0.05)::text;\n";
+
+#[test]
+fn f24_settings_of_a_role_or_database_do_not_disturb_a_run() {
+    let project = project("", &[("V1__witness.sql", WITNESS)]);
+    let admin = support::database();
+    let expected = [
+        ("idle_in_transaction_session_timeout", "60000"),
+        ("idle_session_timeout", "0"),
+        ("lock_timeout", "3000"),
+        ("row_security", "off"),
+        ("search_path", "public, pg_temp"),
+        ("slept", ""),
+        ("standard_conforming_strings", "on"),
+        ("statement_timeout", "30000"),
+        ("synchronous_commit", "on"),
+        ("transaction_isolation", "read committed"),
+        ("transaction_read_only", "off"),
+    ];
+    admin.exec("CREATE ROLE f24_deploy SUPERUSER LOGIN");
+    for (name, value) in HOSTILE {
+        for of_role in [true, false] {
+            let database = support::database();
+            let subject =
+                if of_role { "ROLE f24_deploy".to_owned() } else { format!("DATABASE {}", database.name()) };
+            admin.exec(&format!("ALTER {subject} SET {name} = {value}"));
+            let output = upgrade(&project, &database.url_as("f24_deploy")).output().unwrap();
+            admin.exec(&format!("ALTER {subject} RESET {name}"));
+            let said = crate::site::said(&output);
+            assert_eq!(output.status.code(), Some(0), "{subject} SET {name} = {value}: {said}");
+            let found =
+                database.query("SELECT name, setting FROM public.witness ORDER BY name COLLATE \"C\"");
+            let found: Vec<(&str, &str)> =
+                found.iter().map(|row| (row[0].as_deref().unwrap(), row[1].as_deref().unwrap())).collect();
+            assert_eq!(found, expected, "{subject} SET {name} = {value}");
+            assert_eq!(applied(&database), ["1 witness"]);
+            database.exec("DROP OWNED BY f24_deploy");
+        }
+    }
+    admin.exec("DROP ROLE f24_deploy");
+}
+
+/// A proxy that swallows settings: what is read back decides, before the script runs.
+#[test]
+fn f24_a_setting_that_does_not_take_is_noticed() {
+    let change = format!("-- trueup: lock-timeout 7s\n{CHANGE}");
+    let project = project("", &[("V1__items.sql", TABLE), ("V2__note.sql", &change)]);
+    let database = support::database();
+    let proxy = crate::proxy::Proxy::start(&database, |_, text| {
+        crate::proxy::Then::Instead(text.replace("'lock_timeout', '7000ms'", "'lock_timeout', '0'"))
+    });
+    let output = upgrade(&project, &proxy.url(&database)).output().unwrap();
+    // The first migration stays.
+    let words = "the server did not take a setting: lock_timeout is \"0\", not \"7000ms\"";
+    expect(&output, 6, &[words, "was not begun"]);
+    assert_eq!(applied(&database), ["1 items"]);
+    expect(&upgrade(&project, database.url()).output().unwrap(), 0, &["done: applied 1 migration"]);
+}
+
+#[test]
+fn f25_a_read_only_default_is_refused_before_anything() {
+    let project = project("", &[("V1__items.sql", TABLE)]);
+    let admin = support::database();
+    admin.exec("CREATE ROLE f25_deploy SUPERUSER LOGIN");
+    for of_role in [true, false] {
+        let database = support::database();
+        let url = database.url_as("f25_deploy");
+        let subject =
+            if of_role { "ROLE f25_deploy".to_owned() } else { format!("DATABASE {}", database.name()) };
+        admin.exec(&format!("ALTER {subject} SET default_transaction_read_only = on"));
+        let output = upgrade(&project, &url).output().unwrap();
+        expect(&output, 4, &["are read-only (default_transaction_read_only = on)", "ALTER ROLE"]);
+        let dry = upgrade(&project, &url).arg("--dry-run").output().unwrap();
+        expect(&dry, 0, &["V1__items", "nothing was changed"]);
+        expect(&project.trueup(&["status"], &url).output().unwrap(), 1, &["1 pending"]);
+        expect(&project.check(&url).output().unwrap(), 1, &["pending"]);
+        admin.exec(&format!("ALTER {subject} RESET default_transaction_read_only"));
+        untouched(&database);
+    }
+    admin.exec("DROP ROLE f25_deploy");
+}
+
+#[test]
+fn f25_a_standby_is_refused_before_anything() {
+    let project = project("", &[("V1__items.sql", TABLE), ("V2__note.sql", CHANGE)]);
+    let primary = Cluster::start(&["wal_level=replica", "max_wal_senders=4", "hot_standby=on"]);
+    let url = primary.url("postgres@127.0.0.1", "shop");
+    expect(&upgrade(&project, &url).args(["--to", "1"]).output().unwrap(), 0, &[]);
+    let standby = primary.standby();
+    let url = standby.url("postgres@127.0.0.1", "shop");
+    let output = upgrade(&project, &url).output().unwrap();
+    expect(&output, 4, &["is a standby: nothing can be written there", "give the address of the primary"]);
+    let locks =
+        support::try_query_at(&url, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").unwrap();
+    assert_eq!(locks, [[Some("0".to_owned())]]);
+    let dry = upgrade(&project, &url).arg("--dry-run").output().unwrap();
+    expect(&dry, 0, &["V2__note", "nothing was changed"]);
+    expect(&project.trueup(&["status"], &url).output().unwrap(), 1, &["1 pending"]);
+    expect(&project.check(&url).output().unwrap(), 1, &["pending"]);
+    let sql = project.path().join("plan.sql");
+    fs::write(&sql, upgrade(&project, &url).arg("--sql").output().unwrap().stdout).unwrap();
+    assert!(fs::read_to_string(&sql).unwrap().contains("ADD COLUMN note"));
+}

@@ -1,0 +1,91 @@
+//! Roles that may little, and `[database] set_role`.
+
+use super::{CHANGE, TABLE, applied, project, untouched, upgrade};
+use crate::site::expect;
+use crate::support;
+
+/// trueup's schema cannot be made: what to grant is said, and nothing is there afterwards.
+#[test]
+fn f28_a_role_that_may_not_make_the_schema_gets_the_remedy() {
+    let project = project("", &[("V1__items.sql", TABLE)]);
+    let database = support::database();
+    database.exec("CREATE ROLE \"f28 poor\" LOGIN; GRANT CREATE ON SCHEMA public TO \"f28 poor\"");
+    let url = database.url_as("f28 poor");
+    let output = upgrade(&project, &url).output().unwrap();
+    let grant = format!("GRANT CREATE ON DATABASE {} TO \"f28 poor\"", database.name());
+    expect(
+        &output,
+        4,
+        &[
+            "this run cannot be recorded in schema trueup: permission denied for database",
+            "nothing was changed",
+            &grant,
+        ],
+    );
+    untouched(&database);
+    // As it says.
+    database.exec(&grant);
+    expect(&upgrade(&project, &url).output().unwrap(), 0, &["done: applied 1 migration"]);
+    database.exec("DROP OWNED BY \"f28 poor\"; DROP ROLE \"f28 poor\"");
+}
+
+/// The role that logs in inherits nothing: whatever is done or asked in another role's right would fail.
+#[test]
+fn f28_set_role_is_honoured() {
+    let database = support::database();
+    let project = project(
+        "[database]\nset_role = \"f28 owner\"\n",
+        &[
+            ("V1__items.sql", TABLE),
+            ("V2__note.sql", CHANGE),
+            (
+                "V3__index.sql",
+                "-- trueup: no-transaction\nCREATE INDEX CONCURRENTLY items_name_idx ON public.items (name);\n",
+            ),
+        ],
+    );
+    database.exec(&format!(
+        "CREATE ROLE \"f28 owner\"; CREATE ROLE f28_login LOGIN NOINHERIT;
+         GRANT CREATE ON DATABASE {} TO \"f28 owner\"; GRANT CREATE ON SCHEMA public TO \"f28 owner\"",
+        database.name()
+    ));
+    let url = database.url_as("f28_login");
+    let refused = upgrade(&project, &url).output().unwrap();
+    expect(
+        &refused,
+        4,
+        &[
+            "[database] set_role \"f28 owner\" cannot be taken: permission denied to set role",
+            "GRANT \"f28 owner\" TO f28_login",
+        ],
+    );
+    untouched(&database);
+    database.exec("GRANT \"f28 owner\" TO f28_login");
+    expect(&upgrade(&project, &url).args(["--to", "1"]).output().unwrap(), 0, &["done: applied 1 migration"]);
+    // The second time the mark is there and read.
+    expect(&upgrade(&project, &url).output().unwrap(), 0, &["done: applied 2 migrations"]);
+    expect(&upgrade(&project, &url).output().unwrap(), 0, &["nothing to do"]);
+    assert_eq!(applied(&database), ["1 items", "2 note", "3 index"]);
+    let owners = database.query(
+        "SELECT DISTINCT pg_get_userbyid(c.relowner) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname IN ('public', 'trueup')
+         UNION SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'trueup'",
+    );
+    assert_eq!(owners, [[Some("f28 owner".to_owned())]]);
+    // The audit log knows who it was all the same.
+    assert_eq!(database.value("SELECT string_agg(DISTINCT role, ',') FROM trueup.runs"), "f28_login");
+    database.exec("DROP OWNED BY \"f28 owner\", f28_login; DROP ROLE f28_login, \"f28 owner\"");
+}
+
+#[test]
+fn f28_a_role_that_is_not_there_is_refused() {
+    let project = project("[database]\nset_role = \"nobody_is_called_so\"\n", &[("V1__items.sql", TABLE)]);
+    let database = support::database();
+    let output = upgrade(&project, database.url()).output().unwrap();
+    expect(
+        &output,
+        4,
+        &["set_role \"nobody_is_called_so\" cannot be taken", "does not exist", "name another role"],
+    );
+    untouched(&database);
+}

@@ -1,0 +1,69 @@
+//! What the server refuses of a migration is told with file, line and statement, whether the server gave a position or
+//! not.
+
+use std::fs;
+
+use crate::site::{Project, expect};
+use crate::support;
+
+#[test]
+fn the_statement_that_failed_is_named() {
+    for (migration, words) in [
+        // No position: a constraint, found by how many statements were carried out.
+        (
+            "CREATE TABLE t (id int PRIMARY KEY);\n\nSELECT 1, 2; SELECT 3;\nINSERT INTO t VALUES (1);\n\
+             INSERT INTO t\n  VALUES (1);\nCREATE TABLE u ();\n",
+            &[
+                "migrations/V1__t.sql: line 5: duplicate key",
+                "detail: Key (id)=(1)",
+                "statement: INSERT INTO t",
+            ][..],
+        ),
+        // A position: counted in characters, behind a byte order mark and letters of several bytes.
+        (
+            "\u{feff}-- é\nCREATE TABLE t (id int PRIMARY KEY);\nSELECT 'é',\n  nothing FROM t;\n",
+            &[
+                "V1__t.sql: line 4: column \"nothing\" does not exist",
+                "statement: SELECT 'é', ...",
+                "SQLSTATE 42703",
+            ],
+        ),
+        // In a function: its context.
+        (
+            "CREATE TABLE t (id int PRIMARY KEY);\nDO $$ BEGIN PERFORM 1 / 0; END $$;\n",
+            &["V1__t.sql: line 2: division by zero", "context: "],
+        ),
+        // At the very end.
+        (
+            "CREATE TABLE t (id int PRIMARY KEY);\nCREATE TABLE c (id int REFERENCES t DEFERRABLE INITIALLY DEFERRED);\n\
+             INSERT INTO c VALUES (7);\n",
+            &["V1__t.sql: at COMMIT: insert or update on table \"c\" violates foreign key"],
+        ),
+    ] {
+        let project = Project::of_schema("CREATE TABLE t (id int PRIMARY KEY); -- the model\n");
+        let directory = project.path().join("migrations");
+        fs::create_dir(&directory).unwrap();
+        // The lock file is of a migration that a throwaway server can run: what fails, fails on data.
+        fs::write(directory.join("V1__t.sql"), "CREATE TABLE t (id int PRIMARY KEY);\n").unwrap();
+        project.compile();
+        let head = fs::read_to_string(project.lock()).unwrap();
+        fs::write(directory.join("V1__t.sql"), migration).unwrap();
+        let digest = |text: &str| {
+            use sha2::Digest as _;
+            sha2::Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        };
+        let (was, is) = (
+            digest("CREATE TABLE t (id int PRIMARY KEY);\n"),
+            digest(migration.trim_start_matches('\u{feff}')),
+        );
+        assert!(head.contains(&was), "the lock file hashes its inputs");
+        fs::write(project.lock(), head.replace(&was, &is)).unwrap();
+
+        let database = support::database();
+        let output = project.trueup(&["upgrade", "--yes"], database.url()).output().unwrap();
+        expect(&output, 5, words);
+        expect(&output, 5, &["V1__t failed, it was rolled back: the database is as it was"]);
+        let left = database.query("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname IN ('t', 'u', 'c')");
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
