@@ -1,0 +1,5 @@
+-- The people.
+CREATE TABLE users (
+    id bigint PRIMARY KEY,
+    name text
+);
