@@ -11,8 +11,8 @@ demo: ## the whole story on a throwaway server: from broken to explained
 		TRUEUP_PG_BIN=$$bin cargo run --quiet --locked -- demo
 
 test: ## all tests but the version matrix and the benchmarks
-	@bin=$$(scripts/postgres) && { scripts/pgbouncer >/dev/null || true; } && \
-		TRUEUP_PG_BIN=$$bin cargo test --locked
+	@bin=$$(scripts/postgres) && { scripts/pgbouncer >/dev/null || true; scripts/faketime >/dev/null || true; } && \
+		tools=$$(scripts/tools || true) && TRUEUP_PG_BIN=$$bin TRUEUP_TOOLS=$$tools cargo test --locked
 
 lint: ## formatting, clippy with warnings denied, licences and sources
 	cargo fmt --check
@@ -28,5 +28,5 @@ matrix: ## the cases on every supported major, 14 to 18 (TRUEUP_MATRIX=brief: th
 	@for major in 14 15 16 17 18; do scripts/postgres $$major >/dev/null || exit 1; done
 	cargo test --locked --test matrix -- --test-threads=1 --nocapture
 
-bench: ## check beside pg_dump, on schemas of 1,000 and 10,000 tables
+bench: ## check, upgrade and status beside pg_dump and psql
 	@bin=$$(scripts/postgres) && TRUEUP_PG_BIN=$$bin cargo bench --locked

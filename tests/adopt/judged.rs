@@ -1,0 +1,243 @@
+//! What is adopted, what is refused, and what is recorded of it.
+
+use std::fs;
+
+use trueup::migrations::checksum::Width;
+
+use crate::site::{Project, expect, said};
+use crate::support::{self, TestDatabase};
+use crate::taken::{adopt, document, expected, history, reference, run_first};
+
+/// A database in which the first migrations were run without a record.
+fn at(project: &Project, count: usize) -> TestDatabase {
+    let database = support::database();
+    run_first(project, &database, count);
+    database
+}
+
+#[track_caller]
+fn nothing_was_written(database: &TestDatabase) {
+    let sql = "SELECT (to_regnamespace('trueup') IS NULL \
+               AND to_regclass('public.refinery_schema_history') IS NULL)::text";
+    assert_eq!(database.value(sql), "true");
+}
+
+#[test]
+fn every_version_of_the_reference_project_is_found() {
+    let project = reference();
+    for count in 1..=7 {
+        let database = at(&project, count);
+        let plan = document(&project, &database, &["adopt", "--dry-run"]);
+        let (version, of) = (count.to_string(), &plan["adoption"]["of"]);
+        assert_eq!((&plan["adoption"]["version"], of), (&version.into(), &7.into()), "{plan:#}");
+        assert_eq!(plan["findings"].as_array().map(Vec::len), Some(0), "{plan:#}");
+        nothing_was_written(&database);
+    }
+}
+
+#[test]
+fn what_is_not_of_this_project_is_refused() {
+    let project = reference();
+    let database = support::database();
+    expect(
+        &adopt(&project, &database, &["--yes"]),
+        4,
+        &["this database is empty", "trueup upgrade builds it"],
+    );
+    nothing_was_written(&database);
+    database.exec("CREATE TABLE orders (id bigint)");
+    for more in [
+        &["--yes"][..],
+        &["--yes", "--accept-drift", "*"],
+        &["--yes", "--version", "3", "--accept-drift", "*"],
+    ] {
+        expect(&adopt(&project, &database, more), 4, &["not one of this project's tables", "DATABASE_URL"]);
+    }
+    nothing_was_written(&database);
+}
+
+#[test]
+fn a_project_without_migrations_has_nothing_to_record() {
+    let project = Project::of_schema("CREATE TABLE users (id bigint PRIMARY KEY);\n");
+    let database = support::database();
+    for _ in 0..2 {
+        let words = ["this project has no migrations", "migrations/V1__baseline.sql"];
+        expect(&adopt(&project, &database, &["--yes"]), 4, &words);
+        database.exec("CREATE TABLE IF NOT EXISTS users (id bigint PRIMARY KEY)");
+    }
+}
+
+#[test]
+fn a_catalog_that_differs_is_adopted_only_where_its_differences_are_named() {
+    let project = reference();
+    let database = at(&project, 3);
+    database.exec("DROP INDEX users_email_key; ALTER TABLE users ADD COLUMN \"Nick\" text");
+    let refused = document(&project, &database, &["adopt", "--yes"]);
+    assert_eq!((&refused["exit_code"], &refused["outcome"]), (&4.into(), &"refused".into()), "{refused:#}");
+    assert_eq!(
+        (&refused["adoption"]["version"], &refused["adoption"]["differences"]),
+        (&"3".into(), &2.into())
+    );
+    let objects: Vec<_> = refused["findings"].as_array().unwrap().iter().map(|one| &one["object"]).collect();
+    assert_eq!(objects, ["public.users_email_key", "public.users.\"Nick\""]);
+    assert!(
+        refused["error"]["message"].as_str().unwrap().contains("V3__password_hash_nullable"),
+        "{refused:#}"
+    );
+    let words = [
+        "CREATE UNIQUE INDEX users_email_key",
+        "closest to V3__password_hash_nullable (3 of 7 migrations): 2 differences",
+        "--accept-drift",
+        "2 objects differ",
+    ];
+    let refused = adopt(&project, &database, &["--yes"]);
+    expect(&refused, 4, &words);
+    assert!(!said(&refused).contains("to be recorded"), "{}", said(&refused));
+    let one = adopt(&project, &database, &["--yes", "--accept-drift", "public.users.Nick"]);
+    expect(&one, 4, &["1 accepted", "index public.users_email_key differs"]);
+    nothing_was_written(&database);
+
+    let accept = ["--accept-drift", "public.users.Nick", "--accept-drift", "*_email_key"];
+    let markdown =
+        adopt(&project, &database, &[&["--dry-run", "--format", "markdown"], &accept[..]].concat());
+    let words = ["## trueup adopt", "2 differences, 2 accepted", "| `public.users_email_key` |"];
+    expect(&markdown, 0, &words);
+    nothing_was_written(&database);
+    expect(
+        &adopt(&project, &database, &[&["--yes"], &accept[..]].concat()),
+        0,
+        &["recorded 3 migrations as applied"],
+    );
+    assert_eq!(history(&database), expected(&project, 3, Width::Four));
+    let detail = database.value("SELECT detail FROM trueup.steps WHERE action = 'adopt'");
+    let names = "accepted: index public.users_email_key, column public.users.\"Nick\"";
+    assert_eq!(detail, format!("V3__password_hash_nullable; {names}"));
+    // Accepted is not declared: the check goes on telling.
+    let checked = document(&project, &database, &["check"]);
+    let drift = |one: &&serde_json::Value| one["cause"]["kind"] == "drift";
+    assert_eq!(checked["findings"].as_array().unwrap().iter().filter(drift).count(), 2, "{checked:#}");
+}
+
+#[test]
+fn a_version_that_is_stated_is_proved_all_the_same() {
+    let project = reference();
+    let database = at(&project, 3);
+    expect(
+        &adopt(&project, &database, &["--yes", "--version", "99"]),
+        2,
+        &["--version 99", "the newest are 7, 6"],
+    );
+    let refused = adopt(&project, &database, &["--yes", "--version", "2"]);
+    expect(&refused, 4, &["held against V2__add_username, as stated", "public.users.password_hash"]);
+    nothing_was_written(&database);
+    expect(&adopt(&project, &database, &["--yes", "--version", "3"]), 0, &["at V3"]);
+}
+
+#[test]
+fn migrations_of_rows_alone_are_not_guessed_at() {
+    let project = Project::of_schema("CREATE TABLE users (id bigint PRIMARY KEY, name text);\n");
+    let directory = project.path().join("migrations");
+    fs::create_dir(&directory).unwrap();
+    let migrations = [
+        ("V1__users", "CREATE TABLE users (id bigint PRIMARY KEY);\n"),
+        ("V2__name", "ALTER TABLE users ADD COLUMN name text;\n"),
+        ("V3__backfill", "UPDATE users SET name = 'nobody' WHERE name IS NULL;\n"),
+    ];
+    for (name, sql) in migrations {
+        fs::write(directory.join(format!("{name}.sql")), sql).unwrap();
+    }
+    project.compile();
+    let database = at(&project, 2);
+    let words = ["V3__backfill and V2__name are equally close", "trueup adopt --version"];
+    expect(&adopt(&project, &database, &["--yes"]), 4, &words);
+    nothing_was_written(&database);
+    expect(&adopt(&project, &database, &["--yes", "--version", "2"]), 0, &["at V2", "next: trueup upgrade"]);
+    let upgraded = project.trueup(&["upgrade", "--yes"], database.url()).output().unwrap();
+    expect(&upgraded, 0, &["V3__backfill"]);
+}
+
+#[test]
+fn it_is_proved_once_more_in_the_transaction_that_records_it() {
+    let project = reference();
+    let database = at(&project, 4);
+    // Whatever happens between the last look and the record: here the record itself brings it about.
+    database.exec(
+        "CREATE FUNCTION meanwhile() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_identity LIKE '%refinery_schema_history')
+             THEN DROP INDEX public.users_email_key; END IF; END $$;
+         CREATE EVENT TRIGGER meanwhile ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION meanwhile()",
+    );
+    let accept = ["--accept-drift", "meanwhile", "--accept-drift", "public.meanwhile()"];
+    let failed = adopt(&project, &database, &[&["--yes"], &accept[..]].concat());
+    expect(&failed, 5, &["V4__api_keys_user_id", "public.users_email_key differs"]);
+    assert_eq!(database.value("SELECT (to_regclass('public.users_email_key') IS NOT NULL)::text"), "true");
+    assert_eq!(
+        database.value("SELECT (to_regclass('public.refinery_schema_history') IS NULL)::text"),
+        "true"
+    );
+    assert_eq!(database.value("SELECT exit_code::text FROM trueup.runs WHERE command = 'adopt'"), "5");
+    assert_eq!(database.value("SELECT count(*)::text FROM trueup.migrations"), "0");
+}
+
+#[test]
+fn nobody_is_taken_over_without_a_yes() {
+    let project = reference();
+    let database = at(&project, 2);
+    let refused = adopt(&project, &database, &[]);
+    expect(
+        &refused,
+        4,
+        &["closest to V2__add_username", "record 2 migrations as applied: not confirmed", "--yes"],
+    );
+    nothing_was_written(&database);
+    // The other name of the same command.
+    let output = project.trueup(&["baseline", "--yes"], database.url()).output().unwrap();
+    expect(&output, 0, &["recorded 2 migrations as applied"]);
+}
+
+#[test]
+fn a_history_that_is_there_is_taken_as_it_is_or_refused() {
+    let project = reference();
+    let database = support::database();
+    project.build(&database);
+    expect(&adopt(&project, &database, &["--yes", "--version", "3"]), 4, &["refinery's history is at V7"]);
+    let checksum = "UPDATE refinery_schema_history SET checksum = '1' WHERE version = 3";
+    database.exec(checksum);
+    let words = ["its rows differ from the files: V3__password_hash_nullable"];
+    expect(&adopt(&project, &database, &["--yes"]), 4, &words);
+    assert_eq!(database.value("SELECT (to_regnamespace('trueup') IS NULL)::text"), "true");
+    database.exec("DROP TABLE refinery_schema_history; CREATE TABLE refinery_schema_history (version text)");
+    expect(&adopt(&project, &database, &["--yes"]), 4, &["is called like refinery's history and is not one"]);
+}
+
+#[test]
+fn a_run_that_broke_off_before_its_records_is_made_good() {
+    let project = reference();
+    let database = support::database();
+    project.build(&database);
+    expect(&adopt(&project, &database, &["--yes"]), 0, &["took over the records of 7 migrations"]);
+    // As if it had been killed between its mark and its records.
+    database.exec("DELETE FROM trueup.migrations; DELETE FROM trueup.steps");
+    let plan = adopt(&project, &database, &["--dry-run"]);
+    expect(&plan, 0, &["texts and effects of V1__baseline to V7__api_keys_user_id_required (7 migrations)"]);
+    expect(&adopt(&project, &database, &["--yes"]), 0, &["took over the records of 7 migrations"]);
+    assert_eq!(database.value("SELECT count(*)::text FROM trueup.migrations"), "7");
+}
+
+#[test]
+fn several_at_once_record_it_once() {
+    let project = reference();
+    let database = at(&project, 5);
+    let children: Vec<_> = (0..6)
+        .map(|_| {
+            let mut command = project.trueup(&["adopt", "--yes"], database.url());
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    }
+    assert_eq!(history(&database), expected(&project, 5, Width::Four));
+    assert_eq!(database.value("SELECT count(*)::text FROM trueup.steps WHERE action = 'adopt'"), "1");
+}
