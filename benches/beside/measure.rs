@@ -46,12 +46,23 @@ pub(crate) fn measure_one_process(mut args: impl Iterator<Item = OsString>) -> R
 
 /// Measures two commands so many times, one after the other and again, after each has run once for the caches.
 pub(crate) fn pairs(ours: &Command, reference: &Command, rounds: usize) -> Result<[Cost; 2]> {
-    let mut costs = [Vec::new(), Vec::new()];
     measure(ours)?;
     measure(reference)?;
+    alternating(rounds, |_| Ok(()), [ours, reference])
+}
+
+/// Measures two commands so many times, one after the other and again. Before each one `prepare` is told which it is.
+pub(crate) fn alternating(
+    rounds: usize,
+    mut prepare: impl FnMut(usize) -> Result<()>,
+    commands: [&Command; 2],
+) -> Result<[Cost; 2]> {
+    let mut costs = [Vec::new(), Vec::new()];
     for _ in 0..rounds {
-        costs[0].push(measure(ours)?);
-        costs[1].push(measure(reference)?);
+        for (which, command) in commands.into_iter().enumerate() {
+            prepare(which)?;
+            costs[which].push(measure(command)?);
+        }
     }
     Ok(costs.map(|costs| median(&costs)))
 }

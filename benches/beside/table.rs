@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::measure::Cost;
+
 /// A figure, ours beside what it is held against.
 pub(crate) struct Figure {
     pub(crate) what: String,
@@ -30,4 +32,20 @@ pub(crate) fn markdown(figures: &[Figure]) -> String {
         let _ = writeln!(text, "| {what} | {ours} | {reference} | {ratio:.2} | {limit} | {verdict} |");
     }
     text
+}
+
+/// The time of one beside the other's.
+pub(crate) fn time(what: &str, [ours, reference]: [Cost; 2], limit: f64) -> Figure {
+    let text = |cost: Cost| format!("{:.1} ms", cost.time.as_secs_f64() * 1e3);
+    Figure {
+        what: what.to_owned(),
+        ours: text(ours),
+        reference: text(reference),
+        ratio: ours.time.as_secs_f64() / reference.time.as_secs_f64(),
+        limit,
+    }
+}
+
+pub(crate) fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
 }

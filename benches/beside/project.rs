@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use trueup::migrations::checksum::{self, Width};
 use trueup::migrations::{Migration, read_directory};
 
+use crate::migrations::Script;
 use crate::server::Server;
 
 /// A compiled project, and the URL of a database that is as it says.
@@ -24,14 +25,19 @@ pub(crate) struct Project {
 impl Project {
     /// A project of this one schema, which its baseline migration builds.
     pub(crate) fn generated(server: &Server, database: &str, ddl: &str) -> Result<Self> {
-        let directory = tempfile::tempdir()?;
-        for folder in ["schema", "migrations"] {
-            std::fs::create_dir(directory.path().join(folder))?;
-        }
-        std::fs::write(directory.path().join("trueup.toml"), "[project]\nname = \"bench\"\n")?;
-        std::fs::write(directory.path().join("schema/schema.sql"), ddl)?;
+        let directory = empty(ddl)?;
         std::fs::write(directory.path().join("migrations/V1__baseline.sql"), ddl)?;
         Self::of(server, database, directory)
+    }
+
+    /// A project of these migrations, whose schema is what all of them make. The database is another's business.
+    pub(crate) fn of_migrations(server: &Server, database: &str, migrations: &[Script]) -> Result<Self> {
+        let ddl: Vec<&str> = migrations.iter().map(|migration| migration.sql.as_str()).collect();
+        let directory = empty(&ddl.concat())?;
+        for Script { version, name, sql } in migrations {
+            std::fs::write(directory.path().join(format!("migrations/V{version}__{name}.sql")), sql)?;
+        }
+        Ok(Self { directory, url: server.url(database), compiled_in: Duration::ZERO })
     }
 
     /// The project at the root of the repository.
@@ -63,16 +69,50 @@ impl Project {
         server.create_database(database, &scripts)?;
         let url = server.url(database);
         let mut project = Self { directory, url, compiled_in: Duration::ZERO };
-        let begin = Instant::now();
-        let compiled = project.command("compile").status().context("trueup compile")?;
-        ensure!(compiled.success(), "trueup compile: {compiled}");
-        project.compiled_in = begin.elapsed();
+        project.compile()?;
         Ok(project)
+    }
+
+    /// `trueup compile`.
+    pub(crate) fn compile(&mut self) -> Result<()> {
+        let begin = Instant::now();
+        let compiled = self.command("compile").status().context("trueup compile")?;
+        ensure!(compiled.success(), "trueup compile: {compiled}");
+        self.compiled_in = begin.elapsed();
+        Ok(())
     }
 
     /// `trueup check` of the database.
     pub(crate) fn check(&self) -> Command {
-        let mut command = self.command("check");
+        self.on_database("check")
+    }
+
+    /// `trueup upgrade` of the database.
+    pub(crate) fn upgrade(&self) -> Command {
+        let mut command = self.on_database("upgrade");
+        command.arg("--yes");
+        command
+    }
+
+    /// `trueup status` of the database.
+    pub(crate) fn status(&self) -> Command {
+        self.on_database("status")
+    }
+
+    /// The migrations, as files.
+    pub(crate) fn migrations(&self) -> Result<Vec<Migration>> {
+        Ok(read_directory(&self.directory.path().join("migrations"))?)
+    }
+
+    /// A file beside the project's own.
+    pub(crate) fn file(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.directory.path().join(name);
+        std::fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    fn on_database(&self, name: &str) -> Command {
+        let mut command = self.command(name);
         command.args(["--database-url", &self.url]);
         command
     }
@@ -100,20 +140,36 @@ pub(crate) fn binary() -> PathBuf {
     env!("CARGO_BIN_EXE_trueup").into()
 }
 
+/// A directory with this schema and no migration.
+fn empty(ddl: &str) -> Result<TempDir> {
+    let directory = tempfile::tempdir()?;
+    for folder in ["schema", "migrations"] {
+        std::fs::create_dir(directory.path().join(folder))?;
+    }
+    std::fs::write(directory.path().join("trueup.toml"), "[project]\nname = \"bench\"\n")?;
+    std::fs::write(directory.path().join("schema/schema.sql"), ddl)?;
+    Ok(directory)
+}
+
 /// The history that refinery would have written.
-fn history(migrations: &[Migration]) -> String {
-    let mut sql = String::from(
-        "CREATE TABLE public.refinery_schema_history (version int4 PRIMARY KEY, name varchar(255), \
-         applied_on varchar(255), checksum varchar(255));\n",
-    );
+pub(crate) fn history(migrations: &[Migration]) -> String {
+    let mut sql = format!("{HISTORY_TABLE};\n");
     for migration in migrations {
-        let _ = writeln!(
-            sql,
-            "INSERT INTO public.refinery_schema_history VALUES ({}, '{}', '2026-01-01T00:00:00Z', '{}');",
-            migration.version,
-            migration.name,
-            checksum::written(migration, Width::Four)
-        );
+        let _ = writeln!(sql, "{};", history_row(migration));
     }
     sql
+}
+
+/// refinery's history table.
+pub(crate) const HISTORY_TABLE: &str = "CREATE TABLE public.refinery_schema_history (version int4 PRIMARY KEY, \
+    name varchar(255), applied_on varchar(255), checksum varchar(255))";
+
+/// The row of a migration.
+pub(crate) fn history_row(migration: &Migration) -> String {
+    format!(
+        "INSERT INTO public.refinery_schema_history VALUES ({}, '{}', '2026-01-01T00:00:00Z', '{}')",
+        migration.version,
+        migration.name,
+        checksum::written(migration, Width::Four)
+    )
 }

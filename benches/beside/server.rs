@@ -12,10 +12,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid, User};
 use tempfile::TempDir;
 
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 11] = [
     "listen_addresses=",
     "shared_buffers=512MB",
-    "max_locks_per_transaction=2048",
     "max_connections=50",
     "max_wal_size=2GB",
     "checkpoint_timeout=1h",
@@ -27,6 +26,15 @@ const SETTINGS: [&str; 12] = [
     "max_wal_senders=0",
 ];
 
+/// How many locks a transaction may hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Locks {
+    /// As a server has it that nobody has configured.
+    Default,
+    /// On every relation of 10,000 tables.
+    Many,
+}
+
 pub(crate) struct Server {
     postmaster: Child,
     directory: TempDir,
@@ -35,7 +43,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Makes and starts one, of the programs in this directory.
-    pub(crate) fn start(bin_dir: &Path) -> Result<Self> {
+    pub(crate) fn start(bin_dir: &Path, locks: Locks) -> Result<Self> {
         let base = [Path::new("/dev/shm"), Path::new("/tmp")].into_iter().find(|path| path.is_dir());
         let directory = tempfile::Builder::new().prefix("trueup-bench-").tempdir_in(base.context("/tmp")?)?;
         // PostgreSQL refuses to run as root.
@@ -64,6 +72,9 @@ impl Server {
         postgres.arg("-D").arg(&data).arg("-k").arg(directory.path());
         for setting in SETTINGS {
             postgres.arg("-c").arg(setting);
+        }
+        if let Locks::Many = locks {
+            postgres.args(["-c", "max_locks_per_transaction=2048"]);
         }
         let postmaster = postgres.stderr(Stdio::null()).spawn()?;
         let server = Self { postmaster, directory, bin_dir: bin_dir.to_owned() };
@@ -105,14 +116,12 @@ impl Server {
         ["-X", "-q", "-d", &self.url(database), "-c", "SELECT"].map(str::to_owned)
     }
 
-    /// Makes a database of a script.
+    /// Makes a database of scripts.
     pub(crate) fn create_database(&self, name: &str, scripts: &[&Path]) -> Result<()> {
-        let made = self
-            .program("psql")
-            .args(["-X", "-q", "-d", &self.url("postgres"), "-c"])
-            .arg(format!("CREATE DATABASE {name}"))
-            .status()?;
-        ensure!(made.success(), "CREATE DATABASE: {made}");
+        self.statement("postgres", &format!("CREATE DATABASE {name}"))?;
+        if scripts.is_empty() {
+            return Ok(());
+        }
         let mut psql = self.program("psql");
         psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &self.url(name)]).stdout(Stdio::null());
         for script in scripts {
@@ -121,6 +130,21 @@ impl Server {
         let loaded = psql.status()?;
         ensure!(loaded.success(), "psql: {loaded}");
         Ok(())
+    }
+
+    /// Drops a database, where it is there.
+    pub(crate) fn drop_database(&self, name: &str) -> Result<()> {
+        self.statement("postgres", &format!("DROP DATABASE IF EXISTS {name}")).map(|_| ())
+    }
+
+    /// Runs one statement, and returns what psql prints of it, unaligned.
+    pub(crate) fn statement(&self, database: &str, sql: &str) -> Result<String> {
+        let mut psql = self.program("psql");
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url(database), "-c", sql]);
+        psql.env("PGOPTIONS", "-c client_min_messages=warning");
+        let output = psql.stderr(Stdio::inherit()).output()?;
+        ensure!(output.status.success(), "{sql}: {}", output.status);
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 }
 
