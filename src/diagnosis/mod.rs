@@ -88,6 +88,12 @@ impl Facts<'_> {
         })
     }
 
+    /// Whether the database has nothing but what a new one has.
+    fn is_new(&self) -> bool {
+        let known: HashSet<&ObjectId> = self.lock.initial.iter().map(|object| &object.id).collect();
+        self.live.objects.iter().all(|object| known.contains(&object.id))
+    }
+
     fn standing(&self) -> Standing {
         let mut standing = self.standing_by_history();
         let index = |version: i64| {
@@ -110,7 +116,7 @@ impl Facts<'_> {
             Some(rows) if !rows.is_empty() => {
                 Standing::from_history(&self.lock.migrations, rows, self.unchanged)
             }
-            _ if rules::is_empty(self) => Standing::first(0, all, Basis::History),
+            _ if rules::is_empty(self) || self.is_new() => Standing::first(0, all, Basis::History),
             _ => {
                 let closest = closest(self.lock, self.live, self.server, self.in_scope);
                 Standing::first(closest.last().copied().unwrap_or(0), all, Basis::Closest)

@@ -5,6 +5,7 @@ mod downgrade;
 mod edited;
 mod environment;
 mod resolve;
+mod upgrade;
 
 use std::fs;
 use std::process::{Output, Stdio};

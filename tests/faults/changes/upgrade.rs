@@ -1,0 +1,100 @@
+//! What `upgrade` says it does beside applying: recording what is there, refusing drift, stopping, giving up in time.
+
+use super::{applied, ends, project, run};
+use crate::support;
+
+const TABLE: (&str, &str) = ("V1__items.sql", "CREATE TABLE items (id int PRIMARY KEY, name text);\n");
+const NOTE: (&str, &str) = ("V2__note.sql", "ALTER TABLE items ADD COLUMN note text;\n");
+
+#[test]
+fn what_was_done_by_hand_is_refused_and_recorded_when_that_is_asked_for() {
+    let project = project("", &[TABLE, NOTE, ("V3__tags.sql", "CREATE TABLE tags (id int);\n")]);
+    let database = support::database();
+    ends(&project, &database, &["upgrade", "--yes", "--to", "1"], 0, &[]);
+    database.exec("ALTER TABLE items ADD COLUMN note text");
+    let refused = ["column public.items.note", "already so by hand", "trueup upgrade --record-satisfied"];
+    ends(&project, &database, &["upgrade", "--yes"], 4, &refused);
+    assert_eq!(applied(&database), "1");
+    ends(&project, &database, &["upgrade", "--yes", "--record-satisfied"], 0, &["applied 2 migrations"]);
+    let how = "SELECT string_agg(how, ' ' ORDER BY version) FROM trueup.migrations";
+    assert_eq!(
+        (applied(&database), database.value(how)),
+        ("1 2 3".into(), "applied recorded applied".into())
+    );
+    ends(&project, &database, &["check"], 0, &[]);
+}
+
+#[test]
+fn what_is_there_by_half_is_not_recorded() {
+    let both = (
+        "V2__both.sql",
+        "ALTER TABLE items ADD COLUMN note text;\nALTER TABLE items ADD COLUMN more text;\n",
+    );
+    let project = project("", &[TABLE, both]);
+    let database = support::database();
+    ends(&project, &database, &["upgrade", "--yes", "--to", "1"], 0, &[]);
+    database.exec("ALTER TABLE items ADD COLUMN note text");
+    ends(&project, &database, &["upgrade", "--yes", "--record-satisfied"], 4, &["public.items.note"]);
+    assert_eq!(applied(&database), "1");
+}
+
+#[test]
+fn drift_in_the_way_is_refused_and_drift_elsewhere_is_told() {
+    let changed = ("V2__name.sql", "ALTER TABLE items ALTER COLUMN name TYPE varchar(40);\n");
+    let project = project("", &[TABLE, ("V3__tags.sql", "CREATE TABLE tags (id int);\n"), changed]);
+    let database = support::database();
+    ends(&project, &database, &["upgrade", "--yes", "--to", "1"], 0, &[]);
+    database.exec("ALTER TABLE items ALTER COLUMN name SET NOT NULL");
+    ends(&project, &database, &["upgrade", "--yes"], 4, &["column public.items.name", "nothing was changed"]);
+    database.exec("ALTER TABLE items ALTER COLUMN name DROP NOT NULL; CREATE TABLE by_hand (id int)");
+    ends(&project, &database, &["upgrade", "--yes"], 0, &["the check found 1 difference"]);
+    ends(&project, &database, &["upgrade", "--yes", "--strict"], 1, &["nothing to do"]);
+}
+
+#[test]
+fn a_data_check_that_has_to_pass_first_stops_the_plan() {
+    let after = (
+        "V2__required.sql",
+        "-- trueup: requires-check no_orphans\nALTER TABLE items ADD COLUMN note text;\n",
+    );
+    let project = project("", &[TABLE, after]);
+    let database = support::database();
+    ends(&project, &database, &["upgrade", "--yes"], 1, &["no_orphans", "stops before V2__required"]);
+    assert_eq!(applied(&database), "1");
+}
+
+#[test]
+fn a_migration_that_takes_too_long_is_cancelled_and_rolled_back() {
+    // Compiling runs it, too: on a throwaway server the table is empty, and nothing is slept.
+    let slow = "-- trueup: max-duration 1s\nCREATE TABLE slow (id int);\nSELECT pg_sleep(30) FROM items;\n";
+    let project = project("", &[TABLE, ("V2__slow.sql", slow)]);
+    let database = support::database();
+    ends(&project, &database, &["upgrade", "--yes", "--to", "1"], 0, &[]);
+    database.exec("INSERT INTO items VALUES (1, 'one')");
+    let began = std::time::Instant::now();
+    ends(
+        &project,
+        &database,
+        &["upgrade", "--yes"],
+        5,
+        &["V2__slow took longer than 1.0 s", "max-duration 10min"],
+    );
+    assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(applied(&database), "1");
+    assert_eq!(database.value("SELECT to_regclass('public.slow') IS NULL"), "t");
+}
+
+#[test]
+fn the_script_for_a_query_editor_does_what_the_command_does() {
+    let project = project("", &[TABLE, NOTE, ("V3__tags.sql", "-- trueup: contract\nDROP TABLE items;\n")]);
+    let database = support::database();
+    let printed = run(&project, &database, &["upgrade", "--sql"]);
+    assert_eq!(printed.status.code(), Some(0), "{printed:?}");
+    let script = String::from_utf8(printed.stdout).unwrap();
+    assert!(script.contains("Next: once no code of before it is running anywhere"), "{script}");
+    database.psql(&script);
+    assert_eq!(applied(&database), "1 2");
+    // Its rows are refinery's: the command goes on where the script ended.
+    ends(&project, &database, &["upgrade", "--yes", "--contract"], 0, &["applied 1 migration"]);
+    ends(&project, &database, &["check"], 0, &[]);
+}
