@@ -10,7 +10,7 @@ use crate::db::Session;
 use crate::error::{Exit, Failure};
 use crate::migrations::checksum::Width;
 use crate::migrations::{Ledger, Migration};
-use crate::plan::{Direction, EditorSession, HistoryTarget, LockMode, Plan, Relations, Step};
+use crate::plan::{Direction, EditorSession, LockMode, Plan, Relations, Step};
 use crate::project::Settings;
 use crate::report::{LockReport, PlanReport, StepReport, StopReport};
 use crate::survey::{self, Survey};
@@ -105,11 +105,10 @@ pub(super) async fn measure(plan: Option<&mut PlanReport>, session: &mut Session
 
 /// The plan as one script.
 pub(super) fn script(settings: &Settings, plan: &Plan, migrations: &[Migration], ledger: &Ledger) -> String {
-    let history = HistoryTarget { table: ledger.table.clone(), exists: ledger.exists, width: ledger.width };
     let session = EditorSession {
         search_path: settings.database.search_path.clone(),
         lock_timeout: settings.migrations.lock_timeout,
         set_role: settings.database.set_role.clone(),
     };
-    plan.to_sql(migrations, &history, &session)
+    plan.to_sql(migrations, ledger, &session)
 }

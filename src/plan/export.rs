@@ -8,20 +8,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{Direction, Outside, Plan, Step, Written};
-use crate::migrations::Migration;
-use crate::migrations::checksum::{Width, written};
+use crate::migrations::{Ledger, Migration};
 use crate::sql::{identifier, literal};
-
-/// The history that the script writes to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HistoryTarget {
-    /// The table, qualified and quoted.
-    pub table: String,
-    /// Whether it is there already.
-    pub exists: bool,
-    /// How wide its versions are.
-    pub width: Width,
-}
 
 /// What holds while the project's SQL runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,16 +24,11 @@ pub struct EditorSession {
 
 impl Plan {
     /// The script. `migrations` are the project's: checksums need their texts.
-    pub fn to_sql(
-        &self,
-        migrations: &[Migration],
-        history: &HistoryTarget,
-        session: &EditorSession,
-    ) -> String {
+    pub fn to_sql(&self, migrations: &[Migration], history: &Ledger, session: &EditorSession) -> String {
         let mut script = String::new();
         self.head(&mut script);
         if !history.exists && self.direction == Direction::Up && !self.steps.is_empty() {
-            script.push_str(&create_history(history));
+            let _ = writeln!(script, "{};\n", history.create());
         }
         let mut before = self.current;
         for step in &self.steps {
@@ -53,8 +36,8 @@ impl Plan {
                 Direction::Up => migrations
                     .iter()
                     .find(|migration| migration.version == step.version)
-                    .map(|migration| insert(migration, history)),
-                Direction::Down => Some(delete(step, history)),
+                    .map(|migration| format!("{};\n", history.insert(migration))),
+                Direction::Down => Some(format!("{};\n", history.delete(step.version))),
             };
             let checks = self.checks(step, before, history);
             let writer = Writer { step, session, checks, record: record.unwrap_or_default() };
@@ -87,7 +70,7 @@ impl Plan {
     }
 
     /// What must not be so where this step begins.
-    fn checks(&self, step: &Step, before: Option<i64>, history: &HistoryTarget) -> Vec<Check> {
+    fn checks(&self, step: &Step, before: Option<i64>, history: &Ledger) -> Vec<Check> {
         let has = |version: i64| format!("EXISTS (SELECT FROM {} WHERE version = {version})", history.table);
         let (version, title) = (step.version, &step.title);
         let mut checks = Vec::new();
@@ -231,35 +214,6 @@ impl Writer<'_> {
     }
 }
 
-/// As refinery makes it (refinery-core, `ASSERT_MIGRATIONS_TABLE_QUERY`).
-fn create_history(history: &HistoryTarget) -> String {
-    let version = match history.width {
-        Width::Four => "int4",
-        Width::Eight => "int8",
-    };
-    format!(
-        "CREATE TABLE IF NOT EXISTS {} (\n  version {version} PRIMARY KEY,\n  name varchar(255),\n  \
-         applied_on varchar(255),\n  checksum varchar(255)\n);\n\n",
-        history.table
-    )
-}
-
-/// The row that refinery would write, with the server's clock in refinery's format.
-fn insert(migration: &Migration, history: &HistoryTarget) -> String {
-    format!(
-        "INSERT INTO {} (version, name, applied_on, checksum) VALUES ({}, {}, \
-         pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), '{}');\n",
-        history.table,
-        migration.version,
-        literal(&migration.name),
-        written(migration, history.width)
-    )
-}
-
-fn delete(step: &Step, history: &HistoryTarget) -> String {
-    format!("DELETE FROM {} WHERE version = {};\n", history.table, step.version)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -268,13 +222,13 @@ mod tests {
     use super::super::samples::{Sample, lock_of};
     use super::*;
     use crate::diagnosis::Standing;
+    use crate::migrations::checksum::Width;
 
     fn script(samples: &[Sample], exists: bool) -> String {
         let (lock, files) = lock_of(samples);
         let standing = Standing::from_history(&lock.migrations, &[], &BTreeSet::new());
         let plan = Plan::upgrade(&lock, &files, &standing, &Wanted::default()).expect("a plan");
-        let history =
-            HistoryTarget { table: "public.refinery_schema_history".into(), exists, width: Width::Four };
+        let history = Ledger { table: "public.refinery_schema_history".into(), exists, width: Width::Four };
         let session = EditorSession {
             search_path: "public, pg_temp".into(),
             lock_timeout: Duration::from_secs(3),

@@ -31,7 +31,7 @@ use crate::model::{CompiledMigration, Effect};
 pub use adopt::{Adoption, Found};
 pub use drift::collisions;
 pub use evidence::Evidence;
-pub use export::{EditorSession, HistoryTarget};
+pub use export::EditorSession;
 pub use locks::{Expected, LockMode, On, Relations, expected};
 pub use outside::Outside;
 pub use reach::Reach;

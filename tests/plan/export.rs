@@ -12,9 +12,9 @@ use trueup::db::ServerVersion;
 use trueup::diagnosis::Standing;
 use trueup::migrations::checksum::{Width, accepts};
 use trueup::migrations::history::Applied;
-use trueup::migrations::{Migration, read_directory};
+use trueup::migrations::{Ledger, Migration, read_directory};
 use trueup::model::{CompileSettings, CompiledMigration, DeclaredBy, Head, Lock};
-use trueup::plan::{EditorSession, HistoryTarget, Plan, Wanted};
+use trueup::plan::{EditorSession, Plan, Wanted};
 
 use crate::support::{self, TestDatabase};
 
@@ -90,7 +90,7 @@ impl Project {
     }
 
     fn script(&self, plan: &Plan, exists: bool) -> String {
-        let history = HistoryTarget { table: HISTORY.into(), exists, width: Width::Four };
+        let history = Ledger { table: HISTORY.into(), exists, width: Width::Four };
         let session = EditorSession {
             search_path: "public, pg_temp".into(),
             lock_timeout: Duration::from_secs(3),
