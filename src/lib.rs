@@ -18,6 +18,7 @@ pub mod error;
 pub mod migrations;
 pub mod model;
 pub mod plan;
+pub mod programs;
 pub mod project;
 pub mod report;
 pub mod scratch;

@@ -1,7 +1,7 @@
 //! The account that a local server's processes run as. PostgreSQL refuses to run as root, so root steps down to an
 //! account with a passwd entry; everybody else stays who they are.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
@@ -9,19 +9,10 @@ use anyhow::Result;
 use nix::unistd::{Uid, User};
 
 use crate::error::Failure;
+use crate::programs::variable;
 
 /// Accounts that root steps down to, best first.
 const STAND_INS: [&str; 2] = ["postgres", "nobody"];
-
-/// A variable of this process's environment that says where programs and caches are; none when it is empty.
-/// Settings come as values, in `ScratchOptions`.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the only place of this room; it is about the machine, not a setting"
-)]
-pub(super) fn variable(name: &str) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
-}
 
 /// Who runs the server's processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

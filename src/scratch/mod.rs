@@ -19,12 +19,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use self::account::Account;
-use self::find::Surroundings;
 pub use self::given::left_behind;
 use self::given::{Given, drop_database};
 use self::server::{Local, SUPERUSER};
 use crate::db::{ServerVersion, Session, Target};
 use crate::error::Failure;
+use crate::programs::Places;
 use crate::sql::{identifier, literal};
 
 /// What the server's activity view calls its sessions.
@@ -95,8 +95,8 @@ impl Scratch {
                 let (bin_dir, major) = (options.bin_dir.clone(), options.major);
                 let start = move || {
                     let account = Account::of_process()?;
-                    let surroundings = Surroundings::of_process(account);
-                    let binaries = find::binaries(account, &surroundings, bin_dir.as_deref(), major)?;
+                    let places = Places::of_process(account.step_down.is_some());
+                    let binaries = find::binaries(account, &places, bin_dir.as_deref(), major)?;
                     Local::start(account, &binaries)
                 };
                 // On a thread of its own: an interrupt is heard meanwhile. Should nobody wait any more, the
