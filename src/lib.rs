@@ -6,6 +6,7 @@
 //! Arrows point downwards only; `tests/architecture.rs` holds them.
 
 pub mod apply;
+pub mod backup;
 pub mod catalog;
 pub mod cli;
 pub mod commands;

@@ -20,17 +20,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("migrations", &["db", "error", "sql"]),
     ("survey", &["catalog", "db", "door", "error", "migrations", "sql"]),
     ("model", &["catalog", "db", "error", "migrations", "scratch", "sql"]),
+    ("backup", &["catalog", "db", "door", "error", "model", "programs", "sql"]),
     ("diff", &["catalog", "db", "sql"]),
     ("diagnosis", &["catalog", "db", "ddl", "diff", "migrations", "model", "sql"]),
     ("plan", &["catalog", "db", "diagnosis", "diff", "error", "migrations", "model", "sql"]),
     ("apply", &["catalog", "db", "diff", "door", "error", "migrations", "model", "plan", "sql"]),
     ("cli", &["sql"]),
     ("project", &["cli", "db", "error", "sql"]),
-    ("report", &["apply", "catalog", "diagnosis", "door", "error", "migrations", "sql", "survey"]),
+    ("report", &["apply", "backup", "catalog", "diagnosis", "door", "error", "migrations", "sql", "survey"]),
     (
         "commands",
         &[
             "apply",
+            "backup",
             "catalog",
             "cli",
             "db",
@@ -139,11 +141,22 @@ fn no_permission_is_left_over() {
 
 #[test]
 fn no_command_imports_a_sibling() {
-    let commands: BTreeSet<String> =
-        ["adopt", "check", "compile", "demo", "downgrade", "environment", "resolve", "status", "upgrade"]
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+    let commands: BTreeSet<String> = [
+        "adopt",
+        "backup",
+        "check",
+        "compile",
+        "demo",
+        "downgrade",
+        "environment",
+        "resolve",
+        "restore",
+        "status",
+        "upgrade",
+    ]
+    .into_iter()
+    .map(str::to_owned)
+    .collect();
     for (room, path, text) in sources().into_iter().filter(|(room, ..)| room == "commands") {
         let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
         if !commands.contains(&stem) {

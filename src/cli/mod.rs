@@ -3,6 +3,7 @@
 //! Nothing here decides, and nothing here reads the environment: `project` turns these values, the variables that the
 //! help names and `trueup.toml` into settings.
 
+mod backup;
 mod redact;
 mod values;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use backup::{BackupAction, BackupArgs, Level, RestoreArgs};
 pub use redact::Redactor;
 pub use values::{Color, Decision, FailOn, Format, Secret};
 
@@ -86,6 +88,17 @@ pub enum Command {
     #[command(after_help = RESOLVE_AFTER_HELP)]
     Resolve(ResolveArgs),
 
+    /// Take a backup of the database, verified; list, verify and prune backups
+    ///
+    /// The archive is hashed, stored and read in full as it comes from pg_dump; its objects and rows are compared with
+    /// the database at that moment. What has no manifest is no backup.
+    #[command(after_help = BACKUP_AFTER_HELP)]
+    Backup(BackupArgs),
+
+    /// Restore a backup into a new or empty database, or in the place of one
+    #[command(after_help = RESTORE_AFTER_HELP)]
+    Restore(RestoreArgs),
+
     /// The environment mark: which project and environment a database belongs to
     Environment(EnvironmentArgs),
     /// Tell where a database stands: version, pending migrations, what broke off, who holds the lock
@@ -112,6 +125,8 @@ impl Command {
             Self::Adopt(_) => "adopt",
             Self::Resolve(_) => "resolve",
             Self::Environment(_) => "environment",
+            Self::Backup(_) => "backup",
+            Self::Restore(_) => "restore",
             Self::Status(_) => "status",
             Self::Demo(_) => "demo",
         }
@@ -248,6 +263,10 @@ pub struct UpgradeArgs {
     #[arg(long)]
     pub strict: bool,
 
+    /// Change the database without a backup; recorded, and refused on a protected environment
+    #[arg(long)]
+    pub no_backup: bool,
+
     /// Confirmation and lock.
     #[command(flatten)]
     pub write: WriteArgs,
@@ -267,6 +286,10 @@ pub struct DowngradeArgs {
     /// Show the plan in a read-only transaction, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+
+    /// Change the database without a backup; recorded, and refused on a protected environment
+    #[arg(long)]
+    pub no_backup: bool,
 
     /// Confirmation and lock.
     #[command(flatten)]
@@ -444,6 +467,24 @@ Examples:
   trueup resolve 6 --as applied --reason 'the VACUUM had ended: pg_stat_user_tables'
   trueup resolve 6 --as not-applied --reason 'dropped what it had made'
   trueup resolve 3 --as accept-edit --reason 'a typing error in a comment'";
+
+const BACKUP_AFTER_HELP: &str = "\
+Exit codes: 0 done and verified, 1 a backup is damaged (verify), 2 usage or project files wrong, 3 cannot tell, unreachable,
+4 refused before anything was written, 5 failed: there is no backup, 6 part of what was to go is still there (prune), 75 busy.
+
+Examples:
+  trueup backup --env production
+  trueup backup list
+  trueup backup verify latest --level restore
+  trueup backup prune --dry-run";
+
+const RESTORE_AFTER_HELP: &str = "\
+Exit codes: 0 restored and verified, 2 usage or project files wrong, 3 cannot tell, unreachable, 4 refused, nothing was changed,
+5 failed: the database is as it was, 6 failed part-way, 75 busy.
+
+Examples:
+  trueup restore latest --into postgres:///platform_copy?host=/run/postgresql
+  trueup restore 01JABC --into \"$DATABASE_URL\" --replace";
 
 const STATUS_AFTER_HELP: &str = "\
 Exit codes: 0 up to date (or ahead of this project), 1 something is pending, skipped, edited or unfinished, 2 usage or

@@ -1,6 +1,7 @@
 //! The commands, and the door to them: arguments in, exit code out.
 
 mod adopt;
+mod backup;
 mod change;
 mod check;
 mod comparison;
@@ -15,6 +16,7 @@ mod mark;
 mod planned;
 mod resolve;
 mod status;
+mod stored;
 mod upgrade;
 mod writing;
 
@@ -66,6 +68,10 @@ async fn dispatch(command: &Command, settings: &Settings) -> anyhow::Result<Exit
         Command::Downgrade(args) => {
             let stop = stop();
             interrupt::winding_down(stop.clone(), downgrade::run(settings, args, stop)).await
+        }
+        Command::Backup(args) => {
+            let stop = stop();
+            interrupt::winding_down(stop.clone(), backup::run(settings, args, stop)).await
         }
         Command::Resolve(args) => {
             let stop = stop();

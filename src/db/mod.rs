@@ -2,6 +2,7 @@
 //! messages of several statements, reading identity.
 
 mod connect;
+mod conninfo;
 mod failure;
 mod message;
 mod password;

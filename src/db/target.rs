@@ -21,7 +21,7 @@ pub struct Target {
     port: u16,
     database: String,
     role: String,
-    password: Option<String>,
+    pub(super) password: Option<String>,
     pub(super) tls: PgSslMode,
     pub(super) root_certificate: Option<PathBuf>,
     pub(super) client_certificate: Option<(PathBuf, PathBuf)>,

@@ -34,6 +34,24 @@ pub struct Access {
     pub patience: Duration,
 }
 
+/// Refuses a pooler between here and the server that gives sessions to others between two transactions: a program that
+/// sets up its session (`pg_dump`) would leave its settings to whoever gets it next.
+///
+/// # Errors
+/// Exit 4; exit 3 when the database cannot be reached.
+pub async fn no_pooler_before(target: &Target, application: &str) -> Result<()> {
+    let mut session = target.connect(application).await?;
+    let mut control = target.connect(application).await?;
+    session.give_up_after(CONTROL_PATIENCE);
+    control.give_up_after(CONTROL_PATIENCE);
+    no_pooler(&mut session, &mut control)
+        .await
+        .map_err(|error| db::server_failure(error, "looking for a pooler"))?;
+    session.close().await;
+    control.close().await;
+    Ok(())
+}
+
 /// Both connections, to the same place.
 pub(super) struct Pair {
     pub(super) session: Session,

@@ -24,7 +24,7 @@ use anyhow::Result;
 use crate::db::{self, Session};
 use crate::error::Failure;
 
-pub use access::Access;
+pub use access::{Access, no_pooler_before};
 pub use blockers::{ADVISORY_LOCK, Wanted, with_lock_key};
 pub use event::{Blocker, Event, Watch, named, seconds};
 pub use outside::Outside;

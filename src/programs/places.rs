@@ -69,8 +69,7 @@ impl Places {
         match explicit {
             Some(dir) => vec![format!("{} (as asked for)", dir.display())],
             None => {
-                let caches =
-                    self.caches.iter().map(|cache| format!("{}/postgresql/*/bin", cache.display()));
+                let caches = self.caches.iter().map(|cache| format!("{}/postgresql/*/bin", cache.display()));
                 ["PATH and pg_config".to_owned(), format!("{}/*/bin", self.system.display())]
                     .into_iter()
                     .chain(caches)

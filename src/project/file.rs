@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::ValueEnum as _;
 use toml::de::DeTable;
 
+use super::backup::{BackupSettings, backup};
 use super::pattern::Patterns;
 use super::section::{Section, Source};
 use crate::cli::FailOn;
@@ -32,6 +33,8 @@ pub struct ProjectFile {
     pub migrations: MigrationSettings,
     /// `[check]`
     pub check: CheckSettings,
+    /// `[backup]`
+    pub backup: BackupSettings,
     /// `[environments.NAME]`
     pub environments: BTreeMap<String, Environment>,
 }
@@ -209,6 +212,10 @@ impl ProjectFile {
         }
         if let Some(section) = top.section("check")? {
             file.check = check(section)?;
+        }
+        if let Some(section) = top.section("backup")? {
+            file.backup = backup(&section)?;
+            section.finish()?;
         }
         if let Some(section) = top.section("environments")? {
             for entry in section.named() {

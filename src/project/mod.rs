@@ -1,5 +1,6 @@
 //! The project directory, `trueup.toml`, and the one value that flags, environment and file become.
 
+mod backup;
 mod directory;
 mod file;
 mod pattern;
@@ -7,6 +8,7 @@ mod section;
 mod settings;
 mod surroundings;
 
+pub use backup::{BackupKind, BackupSettings, Required, Verify};
 pub use directory::{LOCK_FILE, Project, SETTINGS_FILE};
 pub use file::{
     CheckSettings, CompileSettings, DatabaseSettings, Environment, MigrationSettings, ProjectFile, Severity,

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::backup::BackupSettings;
 use super::directory::{self, Project, SETTINGS_FILE};
 use super::file::{CheckSettings, DatabaseSettings, Environment, MigrationSettings, ProjectFile};
 use super::pattern::{Patterns, matches};
 use super::section::nearest;
 use super::surroundings::{Caller, Surroundings};
-use crate::cli::{Cli, Color, Command, EnvironmentAction, Format, ScratchArgs, Secret, Shared};
+use crate::cli::{BackupAction, Cli, Color, Command, EnvironmentAction, Format, ScratchArgs, Secret, Shared};
 use crate::db::{PasswordSources, Target};
 use crate::error::{Exit, Failure};
 
@@ -40,6 +41,8 @@ pub struct Settings {
     pub environments: BTreeMap<String, Environment>,
     /// `[migrations]`
     pub migrations: MigrationSettings,
+    /// `[backup]`
+    pub backup: BackupSettings,
     /// Who runs this, and where.
     pub caller: Caller,
     /// How to print.
@@ -124,7 +127,7 @@ impl Settings {
             let file = if exists { ProjectFile::read(&path)? } else { ProjectFile::default() };
             (dir, file)
         };
-        let ProjectFile { name, mut database, compile, migrations, mut check, environments } = file;
+        let ProjectFile { name, mut database, compile, migrations, mut check, backup, environments } = file;
         let asked = shared.environment.clone().or_else(|| surroundings.lossy("TRUEUP_ENV"));
         let environment_asked_for = asked.is_some();
         let environment = match environment_of(&cli.command, asked)? {
@@ -156,6 +159,8 @@ impl Settings {
             | Command::Adopt(_)
             | Command::Resolve(_)
             | Command::Environment(_)
+            | Command::Backup(_)
+            | Command::Restore(_)
             | Command::Demo(_) => {}
         }
         Ok(Self {
@@ -176,6 +181,7 @@ impl Settings {
             environment_asked_for,
             environments,
             migrations,
+            backup,
             caller: surroundings.caller(cli.command.name()),
         })
     }
@@ -281,6 +287,11 @@ fn scratch_args(command: &Command) -> ScratchArgs {
         Command::Downgrade(args) => args.scratch.clone(),
         Command::Adopt(args) => args.scratch.clone(),
         Command::Resolve(args) => args.scratch.clone(),
+        Command::Backup(args) => match &args.action {
+            Some(BackupAction::Verify { scratch, .. }) => scratch.clone(),
+            _ => args.scratch.clone(),
+        },
+        Command::Restore(args) => ScratchArgs { pg_bin: args.pg_bin.clone(), ..ScratchArgs::default() },
         // They start none.
         Command::Status(_) | Command::Environment(_) => ScratchArgs::default(),
     }

@@ -1,6 +1,7 @@
 //! What a person or a pipeline reads: the only user of standard output and standard error.
 
 mod adopt;
+mod backup;
 mod compile;
 mod console;
 mod decision;
@@ -18,6 +19,7 @@ mod status;
 mod style;
 
 pub use adopt::{AdoptionReport, adoption_text};
+pub use backup::{BackupReport, BackupRow, Backups};
 pub use compile::{CompileReport, Compiled};
 pub use console::{err, out};
 pub use decision::{DecisionReport, Subject};

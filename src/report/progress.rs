@@ -6,6 +6,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::console;
 use super::escape::escape;
+use super::plan::size;
+use crate::backup::{self, Follow};
 use crate::door::{Event, Watch, named, seconds};
 
 /// Where there is no terminal, how often the same news is told again.
@@ -18,6 +20,8 @@ pub struct Progress {
     terminal: bool,
     quiet: bool,
     last: Option<(String, Instant)>,
+    /// Since when a backup is told of; where there is no terminal, since when it was told last.
+    since: Option<Instant>,
 }
 
 impl Progress {
@@ -29,7 +33,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             bar.set_style(style);
         }
-        Self { bar, terminal, quiet, last: None }
+        Self { bar, terminal, quiet, last: None, since: None }
     }
 
     /// A line that stays.
@@ -100,6 +104,26 @@ impl Watch for Progress {
             Event::Stopping { signal } => {
                 self.line(&format!("{signal}: rolling back what is begun; it goes on with the same command"));
             }
+        }
+    }
+}
+
+impl Follow for Progress {
+    fn backup(&mut self, progress: &backup::Progress) {
+        let backup::Progress { doing, table, tables: (begun, all), bytes } = progress;
+        let mut text = format!("{doing}: {}", size(*bytes));
+        if !table.is_empty() {
+            text.push_str(&format!(", table {begun} of {all}: {table}"));
+        }
+        if self.terminal {
+            let since = *self.since.get_or_insert_with(Instant::now);
+            let rate = *bytes as f64 / since.elapsed().as_secs_f64().max(0.001);
+            text.push_str(&format!(" ({}/s)", size(rate as u64)));
+            self.bar.set_message(escape(&text).into_owned());
+            self.bar.tick();
+        } else if self.since.get_or_insert_with(Instant::now).elapsed() >= AGAIN {
+            self.since = Some(Instant::now());
+            self.line(&text);
         }
     }
 }

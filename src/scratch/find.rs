@@ -42,12 +42,7 @@ pub(super) fn binaries(
     Err(none_found(places, explicit, major, &looked).into())
 }
 
-fn none_found(
-    places: &Places,
-    explicit: Option<&Path>,
-    major: Option<u32>,
-    looked: &[String],
-) -> Failure {
+fn none_found(places: &Places, explicit: Option<&Path>, major: Option<u32>, looked: &[String]) -> Failure {
     let wanted = major.map_or_else(|| "PostgreSQL".to_owned(), |major| format!("PostgreSQL {major}"));
     let mut what = format!("a scratch server is needed, and no binaries of {wanted} were found; looked in:");
     for line in places.told(explicit).iter().chain(looked) {

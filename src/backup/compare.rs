@@ -1,0 +1,90 @@
+//! What an archive holds, held against what was in the database at that moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use smol_str::SmolStr;
+
+use super::full_read::Found;
+use super::manifest::{Relation, Scope};
+use crate::error::{Exit, Failure};
+use crate::sql::split_qualified;
+
+/// How many differences are named.
+const MOST: usize = 5;
+
+/// Compares relations and rows.
+///
+/// # Errors
+/// Exit 5: what is missing, or has other rows.
+pub(super) fn compare(found: &Found, relations: &[Relation], scope: &Scope) -> Result<(), Failure> {
+    // The same name may be quoted in one place and not in the other: which words are keywords depends on the release.
+    let parts = |name: &str| split_qualified(name).unwrap_or_else(|| vec![SmolStr::new(name)]);
+    let rows: BTreeMap<Vec<SmolStr>, u64> =
+        found.rows.iter().map(|(name, rows)| (parts(name), *rows)).collect();
+    let defined: BTreeSet<u32> = found.contents.relations.iter().copied().collect();
+    let data: BTreeSet<u32> = found.contents.data.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for Relation { oid, name, rows: wanted } in relations {
+        if *scope == Scope::Full && !defined.contains(oid) {
+            wrong.push(format!("{name} is not in it"));
+            continue;
+        }
+        let Some(wanted) = wanted else { continue };
+        match rows.get(&parts(name)) {
+            _ if !data.contains(oid) => wrong.push(format!("the rows of {name} are not in it")),
+            None => wrong.push(format!("the rows of {name} are not in it")),
+            Some(rows) if rows != wanted => {
+                wrong.push(format!("{name} has {rows} rows in it, and {wanted} in the database"))
+            }
+            Some(_) => {}
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let more = wrong.len().saturating_sub(MOST);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    wrong.truncate(MOST);
+    Err(Failure::new(
+        Exit::RolledBack,
+        format!("the archive is not what the database was: {}{more}", wrong.join("; ")),
+    )
+    .next(
+        "take another backup; when it is the same again, look at which pg_dump that is, and at row security",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::archive::Contents;
+    use super::*;
+
+    fn relation(oid: u32, name: &str, rows: Option<u64>) -> Relation {
+        Relation { oid, name: name.to_owned(), rows }
+    }
+
+    fn found() -> Found {
+        Found {
+            contents: Contents { entries: 4, relations: vec![1, 2, 3], data: vec![1, 2] },
+            rows: BTreeMap::from([("public.users".to_owned(), 3), ("public.\"order\"".to_owned(), 0)]),
+        }
+    }
+
+    #[test]
+    fn f49_what_is_missing_is_named() {
+        let there = [
+            relation(1, "public.users", Some(3)),
+            relation(2, "public.order", Some(0)),
+            relation(3, "public.v", None),
+        ];
+        compare(&found(), &there, &Scope::Full).unwrap();
+        for (relation, said) in [
+            (relation(4, "public.w", None), "public.w is not in it"),
+            (relation(1, "public.users", Some(4)), "public.users has 3 rows in it, and 4"),
+            (relation(3, "public.v", Some(0)), "the rows of public.v are not in it"),
+        ] {
+            let failure = compare(&found(), &[relation], &Scope::Full).unwrap_err();
+            assert!(failure.what.contains(said), "{failure}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! A backup that a command of the project's takes elsewhere, such as a snapshot of a managed service, and that a second
+//! command must confirm.
+//!
+//! Both are started without a shell, with the database's identity in their environment and everything that trueup's own
+//! environment has but `PG*` and connection URLs.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::process::Command;
+
+use super::manifest::Source;
+use crate::error::{Exit, Failure};
+
+/// The two commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct External {
+    /// Takes the backup; the last line of its output is what it is called there.
+    pub command: Vec<String>,
+    /// Ends with 0 when the backup of that name (`TRUEUP_BACKUP_REFERENCE`) is there and complete.
+    pub confirm: Vec<String>,
+    /// How long each may take.
+    pub timeout: Duration,
+    /// Variables of this process that hold connection URLs.
+    pub hidden: Vec<String>,
+}
+
+/// How much of what a command says is kept.
+const WORDS: usize = 2_000;
+
+impl External {
+    /// Takes the backup and has it confirmed; returns its reference.
+    ///
+    /// # Errors
+    /// Exit 5: one of the commands failed, took too long, or said nothing.
+    pub async fn take(&self, id: &str, source: &Source) -> Result<String> {
+        let said = self.run("command", &self.command, id, source, None).await?;
+        let reference = said.lines().map(str::trim).rfind(|line| !line.is_empty());
+        let Some(reference) = reference.map(str::to_owned) else {
+            return Err(failed("command", "it ended with 0 and printed no reference").into());
+        };
+        self.confirm(id, source, &reference).await?;
+        Ok(reference)
+    }
+
+    /// Asks whether the backup is there.
+    ///
+    /// # Errors
+    /// Exit 5: it was not confirmed.
+    pub async fn confirm(&self, id: &str, source: &Source, reference: &str) -> Result<()> {
+        self.run("confirm", &self.confirm, id, source, Some(reference)).await.map(|_| ())
+    }
+
+    async fn run(
+        &self,
+        which: &str,
+        words: &[String],
+        id: &str,
+        source: &Source,
+        reference: Option<&str>,
+    ) -> Result<String> {
+        let Some((program, arguments)) = words.split_first() else {
+            return Err(Failure::usage(format!("[backup] kind = \"command\" needs [backup] {which}")).into());
+        };
+        let mut command = Command::new(program);
+        command.args(arguments).kill_on_drop(true).process_group(0);
+        for name in &self.hidden {
+            command.env_remove(name);
+        }
+        for (name, value) in [
+            ("TRUEUP_BACKUP_ID", id),
+            ("TRUEUP_HOST", &source.host),
+            ("TRUEUP_PORT", &source.port.to_string()),
+            ("TRUEUP_DATABASE", &source.database),
+            ("TRUEUP_DATABASE_OID", &source.database_oid.to_string()),
+            ("TRUEUP_SYSTEM_IDENTIFIER", &source.system_identifier),
+            ("TRUEUP_SERVER_VERSION", &source.server_version),
+            ("TRUEUP_ENVIRONMENT", source.environment.as_deref().unwrap_or_default()),
+            ("TRUEUP_BACKUP_REFERENCE", reference.unwrap_or_default()),
+        ] {
+            command.env(name, value);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let answer = tokio::time::timeout(self.timeout, command.output()).await;
+        let answer = answer.map_err(|_| {
+            failed(which, &format!("it took longer than {} s, and was ended", self.timeout.as_secs()))
+        })?;
+        let answer = answer.map_err(|error| {
+            Failure::new(
+                Exit::Refused,
+                format!("[backup] {which}: {program} does not start: {error}; nothing was changed"),
+            )
+        })?;
+        if !answer.status.success() {
+            let said = String::from_utf8_lossy(&answer.stderr);
+            let said: String = said.trim().chars().take(WORDS).collect();
+            return Err(failed(which, &format!("{}: {said}", answer.status)).into());
+        }
+        Ok(String::from_utf8_lossy(&answer.stdout).into_owned())
+    }
+}
+
+fn failed(which: &str, what: &str) -> Failure {
+    Failure::new(Exit::RolledBack, format!("no backup was made: [backup] {which} failed: {what}"))
+        .next("run that command by hand, then the same trueup command again")
+}

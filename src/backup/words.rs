@@ -1,0 +1,46 @@
+//! What PostgreSQL's programs complain of, in words that say what to do.
+
+use std::process::ExitStatus;
+
+use crate::error::{Exit, Failure};
+use crate::sql::identifier;
+
+/// Whether a line of a program that also tells how far it is (`--verbose`) is a complaint.
+pub(super) fn is_complaint(line: &str) -> bool {
+    ["error:", "detail:", "hint:", "fatal:", "warning:", "ERROR:", "FATAL:", "DETAIL:", "HINT:"]
+        .iter()
+        .any(|word| line.contains(word))
+}
+
+/// A program that failed.
+pub(super) fn explained(program: &str, status: ExitStatus, complaints: &[String], role: &str) -> Failure {
+    let said = match complaints {
+        [] => status.to_string(),
+        complaints => complaints.join("\n"),
+    };
+    let has = |words: &str| said.contains(words);
+    let role = identifier(role);
+    let (exit, next) = if has("row-level security") {
+        let next = format!(
+            "back up as a role that row security does not bind: ALTER ROLE {role} BYPASSRLS, or a superuser"
+        );
+        (Exit::Refused, next)
+    } else if has("permission denied") {
+        (Exit::Refused, format!("GRANT pg_read_all_data TO {role}"))
+    } else if has("server version mismatch") {
+        (Exit::Refused, "name the directory of a newer pg_dump: --pg-bin, TRUEUP_PG_BIN".to_owned())
+    } else if has("lock timeout") || has("could not obtain lock") {
+        (
+            Exit::Busy,
+            "somebody is changing a table (trueup check, pg_stat_activity); run the same command again"
+                .to_owned(),
+        )
+    } else if has("too many clients") || has("too many connections") || has("remaining connection slots") {
+        (Exit::Busy, "the server has no connection left; run the same command again".to_owned())
+    } else if has("No space left on device") {
+        (Exit::RolledBack, "the server's disk is full: make room there".to_owned())
+    } else {
+        (Exit::RolledBack, format!("mend what {program} complains of, then run the same command again"))
+    };
+    Failure::new(exit, format!("{program} failed, and no backup was made: {said}")).next(next)
+}

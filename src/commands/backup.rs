@@ -1,0 +1,214 @@
+//! `trueup backup`: takes a backup; lists, verifies and prunes what is stored.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::Result;
+
+use super::declared::Needs;
+use super::deliver::deliver;
+use super::{comparison, mark, stored};
+use crate::backup::{self, Keep, Level, Listed, Manifest, Marked, Method, Programs, Request, Scope, Store};
+use crate::catalog::reader::ReadOptions;
+use crate::cli::{self, BackupAction, BackupArgs};
+use crate::db::ServerVersion;
+use crate::door::{self, Stop};
+use crate::error::{Exit, Failure, exit_of};
+use crate::project::Settings;
+use crate::report::{self, BackupReport, BackupRow, Backups, Progress};
+use crate::survey;
+
+/// How long a table that somebody changes is waited for.
+pub(super) const LOCK_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Runs the command.
+///
+/// # Errors
+/// With the exit codes of the contract.
+pub(super) async fn run(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit> {
+    match &args.action {
+        None => take(settings, args, stop).await,
+        Some(BackupAction::List { all }) => list(settings, *all).await,
+        Some(BackupAction::Verify { backup, level, .. }) => verify(settings, backup, *level).await,
+        Some(BackupAction::Prune { dry_run, yes }) => prune(settings, *dry_run, *yes).await,
+    }
+}
+
+async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit> {
+    let target = settings.target()?;
+    let store = stored::store(settings)?;
+    store.ready().await?;
+    let application = settings.application();
+    let mut session = target.connect(&application).await?;
+    let version = session.server_version()?;
+    let needs = Needs { options: ReadOptions::default(), migrations: Arc::default() };
+    let request = comparison::request(settings, needs);
+    let standing = survey::survey_standing(&mut session, &request, None).await?;
+    session.close().await;
+    mark::expect(settings, standing.own.as_ref(), &standing.identity.database)?;
+    door::no_pooler_before(&target, &application).await?;
+    let marked = standing.own.as_ref().and_then(|own| own.mark.clone());
+    let newest = standing.history.iter().flatten().map(|row| row.version).max();
+    let external = stored::external(settings);
+    let method = stored::method(settings, &external);
+    if let Method::Dump { bin_dir, .. } = method {
+        Programs::find(bin_dir, version)?;
+    }
+    let mut progress = Progress::new(settings.output.progress, !settings.output.events);
+    store.sweep().await?;
+    let taken = backup::take(
+        &Request {
+            target: &target,
+            application: &application,
+            set_role: settings.database.set_role.as_deref(),
+            store: &store,
+            id: &settings.run,
+            run: &settings.run,
+            method,
+            scope: Scope::Full,
+            level: args.verify.map_or_else(|| stored::level(settings), level),
+            lock_wait: settings.database.lock_timeout.unwrap_or(LOCK_WAIT),
+            marked: Marked {
+                environment: marked.as_ref().and_then(|mark| mark.environment.clone()),
+                project: marked.as_ref().map(|mark| mark.project.clone()),
+                mark: marked.as_ref().map(|mark| mark.id.clone()),
+                version: newest.map(|version| version.to_string()),
+            },
+            expected: None,
+        },
+        stop,
+        &mut progress,
+    )
+    .await?;
+    progress.clear();
+    say(settings, &store, Exit::Clean, Backups::Taken(Box::new(taken)), Vec::new())
+}
+
+async fn list(settings: &Settings, all: bool) -> Result<Exit> {
+    let store = stored::store(settings)?;
+    let listed = store.list().await?;
+    // Without a URL there is no database that they could be of.
+    let database = if all { None } else { settings.target().ok().map(|target| target.database().to_owned()) };
+    let rows = listed.into_iter().filter_map(|Listed { id, manifest }| match manifest {
+        Ok(manifest) if database.as_ref().is_some_and(|wanted| *wanted != manifest.source.database) => None,
+        Ok(manifest) => Some(BackupRow::new(&manifest, stored::age(&manifest))),
+        Err(why) => Some(BackupRow::damaged(id, why)),
+    });
+    say(settings, &store, Exit::Clean, Backups::Listed(rows.collect()), Vec::new())
+}
+
+async fn verify(settings: &Settings, wanted: &str, asked: cli::Level) -> Result<Exit> {
+    let store = stored::store(settings)?;
+    let mut manifest = stored::find(&store, wanted).await?;
+    let external = stored::external(settings);
+    let asked = level(asked);
+    let programs = match (&manifest.tools.pg_dump, asked) {
+        (Some(version), Level::Contents | Level::Restore) => {
+            Some(Programs::find(settings.scratch.bin_dir.as_deref(), major_of(version)?)?)
+        }
+        _ => None,
+    };
+    let mut progress = Progress::new(settings.output.progress, !settings.output.events);
+    let proof =
+        backup::verify(&store, &manifest, asked, programs.as_ref(), Some(&external), &mut progress).await;
+    progress.clear();
+    let (exit, proof) = match proof {
+        Ok(proof) => {
+            if manifest.verified.as_ref().is_none_or(|before| before.how <= proof.how) {
+                manifest.verified = Some(proof.clone());
+                store.restate(&manifest).await?;
+            }
+            (Exit::Clean, Ok(proof))
+        }
+        Err(error) if exit_of(&error) == Exit::RolledBack => (Exit::Findings, Err(error.to_string())),
+        Err(error) => return Err(error),
+    };
+    say(settings, &store, exit, Backups::Verified { id: manifest.id, proof }, Vec::new())
+}
+
+/// 150000 of `15.18`.
+fn major_of(version: &str) -> Result<ServerVersion, Failure> {
+    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    let unknown = || Failure::usage(format!("the backup was made by a pg_dump {version:?}"));
+    major.map(|major| ServerVersion(major * 10_000)).ok_or_else(unknown)
+}
+
+async fn prune(settings: &Settings, dry_run: bool, yes: bool) -> Result<Exit> {
+    let store = stored::store(settings)?;
+    let backup = &settings.backup;
+    let keep = Keep {
+        last: backup.keep_last,
+        daily: backup.keep_daily,
+        weekly: backup.keep_weekly,
+        max_age: backup.max_age,
+    };
+    if keep == Keep::default() {
+        return Err(Failure::usage("nothing says which backups are to be kept; nothing was removed")
+            .next("set [backup] keep_last, keep_daily, keep_weekly or max_age in trueup.toml")
+            .into());
+    }
+    let listed = store.list().await?;
+    // Every database has its own row of backups.
+    let mut by_database: BTreeMap<(&str, u32), Vec<&Manifest>> = BTreeMap::new();
+    for manifest in listed.iter().filter_map(|listed| listed.manifest.as_ref().ok()) {
+        let source = &manifest.source;
+        by_database.entry((&source.system_identifier, source.database_oid)).or_default().push(manifest);
+    }
+    let going: Vec<&Manifest> =
+        by_database.values().flat_map(|backups| backup::prunable(backups, keep, SystemTime::now())).collect();
+    let rows: Vec<BackupRow> =
+        going.iter().map(|manifest| BackupRow::new(manifest, stored::age(manifest))).collect();
+    let kept = listed.len() - going.len();
+    let report = |dry_run, swept| Backups::Pruned { removed: rows.clone(), kept, dry_run, swept };
+    let notes: Vec<String> = listed
+        .iter()
+        .filter_map(|listed| Some(format!("{} stays: {}", listed.id, listed.manifest.as_ref().err()?)))
+        .collect();
+    if dry_run {
+        return say(settings, &store, Exit::Clean, report(true, 0), notes);
+    }
+    if !going.is_empty() && !yes {
+        if !settings.output.interactive {
+            say(settings, &store, Exit::Clean, report(true, 0), notes)?;
+            return Err(Failure::new(
+                Exit::Refused,
+                "not confirmed, and there is no terminal to ask at; nothing was removed",
+            )
+            .next("give --yes")
+            .into());
+        }
+        let shown = BackupReport {
+            run: settings.run.clone(),
+            exit: Exit::Clean,
+            store: store.place(),
+            what: report(true, 0),
+            notes: notes.clone(),
+        };
+        report::err(&shown.render(report::Format::Human, super::deliver::style(&settings.output)));
+        let question = format!("remove {} for good?", if going.len() == 1 { "it" } else { "them" });
+        let sure = tokio::task::spawn_blocking(move || report::confirm(&question)).await??;
+        if !sure {
+            return Err(Failure::new(Exit::Refused, "not confirmed; nothing was removed").into());
+        }
+    }
+    for manifest in &going {
+        store.remove(&manifest.id).await?;
+    }
+    let swept = store.sweep().await?;
+    say(settings, &store, Exit::Clean, report(false, swept), notes)
+}
+
+fn level(asked: cli::Level) -> Level {
+    match asked {
+        cli::Level::Quick => Level::Quick,
+        cli::Level::Contents => Level::Contents,
+        cli::Level::Restore => Level::Restore,
+    }
+}
+
+fn say(settings: &Settings, store: &Store, exit: Exit, what: Backups, notes: Vec<String>) -> Result<Exit> {
+    let report = BackupReport { run: settings.run.clone(), exit, store: store.place(), what, notes };
+    deliver(&settings.output, |format, style| report.render(format, style))?;
+    Ok(exit)
+}

@@ -1,0 +1,106 @@
+//! What commands about backups have in common: the store, how one is taken, which one is meant.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+
+use crate::backup::{External, Kind, Level, Listed, Manifest, Method, Store};
+use crate::error::{Exit, Failure};
+use crate::project::{BackupKind, Settings, Verify};
+
+/// The project's store.
+///
+/// # Errors
+/// Exit 2: this binary knows no such store.
+pub(super) fn store(settings: &Settings) -> Result<Store> {
+    let place = &settings.backup.store;
+    if place.contains("://") {
+        return Err(Failure::usage(format!(
+            "[backup] store = {place:?}: this trueup was built without object stores"
+        ))
+        .into());
+    }
+    Ok(Store::local(&settings.project.dir.join(place)))
+}
+
+/// The commands of `kind = "command"`.
+pub(super) fn external(settings: &Settings) -> External {
+    let hidden = settings.environments.values().filter_map(|environment| environment.url_env.clone());
+    External {
+        command: settings.backup.command.clone(),
+        confirm: settings.backup.confirm.clone(),
+        timeout: settings.backup.timeout,
+        hidden: hidden.chain([settings.database.url_env.clone()]).collect(),
+    }
+}
+
+/// How a backup is taken.
+pub(super) fn method<'m>(settings: &'m Settings, external: &'m External) -> Method<'m> {
+    let kind = match settings.backup.kind {
+        BackupKind::Command => return Method::Command(external),
+        BackupKind::Custom => Kind::Custom,
+        BackupKind::Directory => Kind::Directory,
+    };
+    Method::Dump {
+        kind,
+        jobs: settings.backup.jobs,
+        compression: settings.backup.compression.as_deref(),
+        bin_dir: settings.scratch.bin_dir.as_deref().filter(|dir| has_programs(dir)),
+    }
+}
+
+/// A directory that was named for a throwaway server need not have `pg_dump`.
+fn has_programs(dir: &Path) -> bool {
+    [dir.to_owned(), dir.join("bin")].iter().any(|dir| dir.join("pg_dump").exists())
+}
+
+/// How thoroughly a backup is verified.
+pub(super) fn level(settings: &Settings) -> Level {
+    match settings.backup.verify {
+        Verify::Quick => Level::Quick,
+        Verify::Contents => Level::Contents,
+        Verify::Restore => Level::Restore,
+    }
+}
+
+/// The backup that a person means: an identifier, its beginning or its end, or `latest`.
+///
+/// # Errors
+/// Exit 2: there is none, or there are several. Exit 5: its manifest cannot be believed.
+pub(super) async fn find(store: &Store, wanted: &str) -> Result<Manifest> {
+    let mut listed = store.list().await?;
+    if wanted != "latest" {
+        let word = wanted.to_ascii_uppercase();
+        let is_meant = |listed: &Listed| {
+            let id = listed.id.to_ascii_uppercase();
+            id == word || word.len() >= 4 && (id.starts_with(&word) || id.ends_with(&word))
+        };
+        listed.retain(is_meant);
+        if let Some(exact) = listed.iter().position(|listed| listed.id.eq_ignore_ascii_case(wanted)) {
+            listed = vec![listed.swap_remove(exact)];
+        }
+        if listed.len() > 1 {
+            let ids: Vec<String> = listed.into_iter().map(|listed| listed.id).collect();
+            let what = format!("{wanted} may be any of {}", ids.join(", "));
+            return Err(Failure::usage(what).next("say more of it").into());
+        }
+    } else {
+        listed.retain(|listed| listed.manifest.is_ok());
+    }
+    let Some(Listed { id, manifest }) = listed.pop() else {
+        let what = format!("there is no backup {wanted} in {}", store.place());
+        return Err(Failure::usage(what).next("trueup backup list").into());
+    };
+    manifest.map_err(|why| {
+        Failure::new(Exit::RolledBack, format!("backup {id} is of no use: {why}"))
+            .next("use another one: trueup backup list")
+            .into()
+    })
+}
+
+/// How old a backup is, by this machine's clock.
+pub(super) fn age(manifest: &Manifest) -> Option<Duration> {
+    let taken = humantime::parse_rfc3339(&manifest.taken_at).ok()?;
+    Some(SystemTime::now().duration_since(taken).unwrap_or_default())
+}
