@@ -374,7 +374,13 @@ fn plan(settings: &Settings, declared: &Declared, versions: &BTreeSet<i64>) -> P
         statements: Vec::new(),
         locks: Vec::new(),
     };
-    PlanReport { direction: "adopt", steps: migrations.map(step).collect(), stop: None, ahead: Vec::new() }
+    PlanReport {
+        direction: "adopt",
+        steps: migrations.map(step).collect(),
+        backup: None,
+        stop: None,
+        ahead: Vec::new(),
+    }
 }
 
 /// Records, and checks.

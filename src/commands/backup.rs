@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::declared::Needs;
 use super::deliver::deliver;
 use super::{comparison, mark, stored};
-use crate::backup::{self, Keep, Level, Listed, Manifest, Marked, Method, Programs, Request, Scope, Store};
+use crate::backup::{self, Keep, Level, Listed, Manifest, Method, Programs, Request, Scope, Store};
 use crate::catalog::reader::ReadOptions;
 use crate::cli::{self, BackupAction, BackupArgs};
 use crate::db::ServerVersion;
@@ -18,9 +18,6 @@ use crate::error::{Exit, Failure, exit_of};
 use crate::project::Settings;
 use crate::report::{self, BackupReport, BackupRow, Backups, Progress};
 use crate::survey;
-
-/// How long a table that somebody changes is waited for.
-pub(super) const LOCK_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Runs the command.
 ///
@@ -48,8 +45,6 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit
     session.close().await;
     mark::expect(settings, standing.own.as_ref(), &standing.identity.database)?;
     door::no_pooler_before(&target, &application).await?;
-    let marked = standing.own.as_ref().and_then(|own| own.mark.clone());
-    let newest = standing.history.iter().flatten().map(|row| row.version).max();
     let external = stored::external(settings);
     let method = stored::method(settings, &external);
     if let Method::Dump { bin_dir, .. } = method {
@@ -68,13 +63,8 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit
             method,
             scope: Scope::Full,
             level: args.verify.map_or_else(|| stored::level(settings), level),
-            lock_wait: settings.database.lock_timeout.unwrap_or(LOCK_WAIT),
-            marked: Marked {
-                environment: marked.as_ref().and_then(|mark| mark.environment.clone()),
-                project: marked.as_ref().map(|mark| mark.project.clone()),
-                mark: marked.as_ref().map(|mark| mark.id.clone()),
-                version: newest.map(|version| version.to_string()),
-            },
+            lock_wait: settings.database.lock_timeout.unwrap_or(stored::LOCK_WAIT),
+            marked: stored::marked(standing.own.as_ref(), standing.history.as_deref()),
             expected: None,
         },
         stop,

@@ -2,13 +2,14 @@
 
 use anyhow::Result;
 
+use super::backing::{self, Backing, Wanted};
 use super::declared::{self, Declared};
 use super::deliver::{self, deliver};
 use super::writing::{Writing, interrupted};
-use super::{comparison, planned};
+use super::{comparison, mark, planned};
 use crate::apply::{self, Defaults, Job};
 use crate::cli::WriteArgs;
-use crate::db::Target;
+use crate::db::{Session, Target};
 use crate::diagnosis::Standing;
 use crate::door::{Limits, Stop};
 use crate::error::{Exit, Failure};
@@ -25,6 +26,8 @@ pub(super) struct Prepared {
     pub(super) document: Document,
     pub(super) plan: Plan,
     pub(super) ledger: Ledger,
+    /// What is done about a backup; `None` where nothing is to be done.
+    pub(super) backing: Option<Backing>,
 }
 
 /// What one of the commands adds to it.
@@ -43,6 +46,9 @@ pub(super) trait Change {
         declared: &Declared,
         survey: Survey,
     ) -> Result<Prepared>;
+
+    /// `--no-backup`
+    fn no_backup(&self) -> bool;
 
     /// How the command ends when it did its work.
     fn exit(&self, plan: &Plan, document: &Document) -> Exit;
@@ -98,6 +104,9 @@ pub(super) async fn look<C: Change>(settings: &Settings, change: &C) -> Result<(
     let survey = comparison::look_on(settings, &mut session, &declared).await?;
     let mut prepared = change.prepare(settings, &target, &declared, survey)?;
     planned::measure(prepared.document.plan.as_mut(), &mut session).await?;
+    let mark = prepared.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    let protected = mark::protected(settings, mark).is_some();
+    back(settings, change, protected, false, &mut prepared, &mut session).await?;
     session.close().await;
     Ok((declared, prepared))
 }
@@ -152,7 +161,31 @@ async fn look_and_prepare<C: Change>(
     let survey = writing.look(declared).await?;
     let mut prepared = change.prepare(settings, &writing.target, declared, survey)?;
     planned::measure(prepared.document.plan.as_mut(), writing.door.reading().await?).await?;
+    let mark = prepared.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    let protected = mark::protected(settings, mark).is_some();
+    back(settings, change, protected, true, &mut prepared, writing.door.reading().await?).await?;
     Ok(prepared)
+}
+
+/// Decides about a backup, and puts that into the plan.
+async fn back<C: Change>(
+    settings: &Settings,
+    change: &C,
+    protected: bool,
+    write: bool,
+    prepared: &mut Prepared,
+    session: &mut Session,
+) -> Result<()> {
+    if prepared.plan.is_empty() {
+        return Ok(());
+    }
+    let wanted = Wanted { no_backup: change.no_backup(), protected, write };
+    let backing = Backing::decide(settings, wanted, &prepared.plan, &prepared.survey, session).await?;
+    if let Some(plan) = &mut prepared.document.plan {
+        plan.backup = Some(backing.plan.clone());
+    }
+    prepared.backing = Some(backing);
+    Ok(())
 }
 
 /// Refuses to build on what somebody changed by hand. `instead` says what else could be done.
@@ -203,6 +236,11 @@ async fn carry_out<C: Change>(
 ) -> Result<Document> {
     let plan_report = prepared.document.plan.clone();
     prepared.plan.name_paths_from(&settings.project.dir);
+    let manifest = match &prepared.backing {
+        Some(backing) => backing.before(settings, &prepared.survey, writing).await?,
+        None => None,
+    };
+    let backup = manifest.as_ref().map(|(_, told)| told.clone());
     let job = Job {
         door: &mut writing.door,
         watch: &mut writing.progress,
@@ -220,11 +258,17 @@ async fn carry_out<C: Change>(
         Direction::Down => apply::downgrade(job).await,
     };
     if let Some(failure) = outcome.failure {
-        return Err(failure);
+        return Err(match manifest {
+            Some((manifest, _)) => {
+                backing::last_resort(failure, &manifest, &prepared.plan, &mut writing.door).await
+            }
+            None => failure,
+        });
     }
     let survey = writing.look(declared).await.map_err(unchecked)?;
     let (mut document, _) = comparison::judge_standing(settings, &writing.target, declared, &survey)?;
     document.plan = plan_report;
+    document.backup = backup;
     document.applied = outcome.done;
     let exit = change.exit(&prepared.plan, &document);
     Ok(document.ending(exit))

@@ -210,6 +210,7 @@ fn document(
         notes,
         plan: None,
         adoption: None,
+        backup: None,
         error: None,
         applied: Vec::new(),
     };

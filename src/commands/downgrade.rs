@@ -45,7 +45,11 @@ impl Change for DowngradeArgs {
         change::refuse_drift(&plan, &document, declared, None)?;
         let ledger = planned::ledger(settings, &survey, &declared.migrations)?;
         document.plan = Some(planned::report(settings, &mut plan, &survey));
-        Ok(Prepared { survey, standing, document, plan, ledger })
+        Ok(Prepared { survey, standing, document, plan, ledger, backing: None })
+    }
+
+    fn no_backup(&self) -> bool {
+        self.no_backup
     }
 
     /// What is pending afterwards was asked for.

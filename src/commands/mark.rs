@@ -63,3 +63,14 @@ pub(super) fn environment(settings: &Settings, mark: Option<&Mark>) -> Option<St
     let asked = settings.environment.as_ref().map(|environment| environment.name.clone());
     mark.and_then(|mark| mark.environment.clone()).or(asked)
 }
+
+/// The protected environment that a change is made in: the one that was asked for, else the one that the database is
+/// marked as. `None` when it is not protected.
+pub(super) fn protected(settings: &Settings, mark: Option<&Mark>) -> Option<NamedEnvironment> {
+    environment_of(settings, mark).filter(|environment| environment.settings.protected)
+}
+
+/// The environment that was asked for, else the one that the database is marked as.
+pub(super) fn environment_of(settings: &Settings, mark: Option<&Mark>) -> Option<NamedEnvironment> {
+    settings.environment.clone().or_else(|| mark.and_then(|mark| marked(settings, mark)))
+}

@@ -1,6 +1,7 @@
 //! The commands, and the door to them: arguments in, exit code out.
 
 mod adopt;
+mod backing;
 mod backup;
 mod change;
 mod check;

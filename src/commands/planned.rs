@@ -56,6 +56,7 @@ pub(super) fn report(settings: &Settings, plan: &mut Plan, survey: &Survey) -> P
             Direction::Down => "down",
         },
         steps: plan.steps.iter().map(|step| step_report(settings, step)).collect(),
+        backup: None,
         stop: plan.stop.as_ref().map(|stop| StopReport {
             why: stop.why(),
             next: stop.next(),

@@ -8,7 +8,8 @@ use anyhow::Result;
 
 use super::declared::Needs;
 use super::deliver::deliver;
-use super::{comparison, mark};
+use super::{comparison, mark, stored};
+use crate::backup::Manifest;
 use crate::catalog::reader::ReadOptions;
 use crate::db::Target;
 use crate::diagnosis::Standing;
@@ -17,7 +18,7 @@ use crate::migrations::history::Applied;
 use crate::migrations::{Migration, checksum, read_directory};
 use crate::model::CompiledMigration;
 use crate::project::Settings;
-use crate::report::{self, MigrationName, StatusHistory, StatusReport};
+use crate::report::{self, LastBackup, MigrationName, StatusHistory, StatusReport};
 use crate::survey::{self, StandingSurvey};
 
 /// Runs the command.
@@ -32,12 +33,15 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit> {
     let mut session = target.connect(&settings.application()).await?;
     let needs = Needs { options: ReadOptions::default(), migrations: Arc::default() };
     let request = comparison::request(settings, needs);
-    let survey = survey::survey_standing(&mut session, &request, settings.runs).await;
+    let (survey, stored) = tokio::join!(
+        survey::survey_standing(&mut session, &request, settings.runs),
+        stored::manifests(settings),
+    );
     let goodbye = tokio::spawn(session.close());
     let survey = survey?;
     mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
     let migrations = files.await??;
-    let report = judge(settings, &target, &migrations, survey);
+    let report = judge(settings, &target, &migrations, survey, stored);
     // The process ends here: freeing so many texts one by one takes its time.
     std::mem::forget(migrations);
     deliver(&settings.output, |format, style| report.render(format, style))?;
@@ -51,6 +55,7 @@ fn judge(
     target: &Target,
     migrations: &[Migration],
     survey: StandingSurvey,
+    stored: Option<Vec<Manifest>>,
 ) -> StatusReport {
     let rows = survey.history.as_deref().unwrap_or_default();
     let history = history(migrations, rows, &survey);
@@ -59,6 +64,18 @@ fn judge(
     notes.extend(mark::note(settings, target, marked.as_ref()));
     let identity = survey.identity;
     let own = survey.own.unwrap_or_default();
+    let ours = stored.iter().flatten().rev().find(|manifest| {
+        manifest.is_of(&identity.system_identifier, identity.database_oid, &identity.database)
+    });
+    let recorded = own.backup.as_deref().and_then(|text| serde_json::from_str::<LastBackup>(text).ok());
+    let last_backup = ours
+        .map(|manifest| LastBackup::new(manifest, &settings.backup.store))
+        .into_iter()
+        .chain(recorded)
+        .max_by(|a, b| a.taken_at.cmp(&b.taken_at));
+    if stored.is_none() {
+        notes.push(format!("the backups in {} could not be listed", settings.backup.store));
+    }
     let mut report = StatusReport {
         run: settings.run.clone(),
         exit: Exit::Clean,
@@ -79,6 +96,7 @@ fn judge(
         unfinished: own.unfinished,
         open_runs: own.open_runs,
         lock: survey.holder,
+        last_backup,
         runs: settings.runs.map(|_| survey.runs.unwrap_or_default()),
         invisible: survey.invisible,
         notes,

@@ -5,9 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
-use crate::backup::{External, Kind, Level, Listed, Manifest, Method, Store};
+use crate::backup::{External, Kind, Level, Listed, Manifest, Marked, Method, Store};
 use crate::error::{Exit, Failure};
+use crate::migrations::history::Applied;
 use crate::project::{BackupKind, Settings, Verify};
+use crate::survey::Own;
+
+/// How long a table that somebody changes is waited for, where the project does not say it.
+pub(super) const LOCK_WAIT: Duration = Duration::from_secs(30);
 
 /// The project's store.
 ///
@@ -55,6 +60,18 @@ fn has_programs(dir: &Path) -> bool {
     [dir.to_owned(), dir.join("bin")].iter().any(|dir| dir.join("pg_dump").exists())
 }
 
+/// What a database is marked as, and which version it has.
+pub(super) fn marked(own: Option<&Own>, history: Option<&[Applied]>) -> Marked {
+    let mark = own.and_then(|own| own.mark.as_ref());
+    let newest = history.into_iter().flatten().map(|row| row.version).max();
+    Marked {
+        environment: mark.and_then(|mark| mark.environment.clone()),
+        project: mark.map(|mark| mark.project.clone()),
+        mark: mark.map(|mark| mark.id.clone()),
+        version: newest.map(|version| version.to_string()),
+    }
+}
+
 /// How thoroughly a backup is verified.
 pub(super) fn level(settings: &Settings) -> Level {
     match settings.backup.verify {
@@ -97,6 +114,16 @@ pub(super) async fn find(store: &Store, wanted: &str) -> Result<Manifest> {
             .next("use another one: trueup backup list")
             .into()
     })
+}
+
+/// How long a store may take to tell what it has, where that is only worth knowing.
+const LISTING: Duration = Duration::from_secs(5);
+
+/// The backups whose manifests can be believed, the oldest first; `None` when the store does not answer in time.
+pub(super) async fn manifests(settings: &Settings) -> Option<Vec<Manifest>> {
+    let store = store(settings).ok()?;
+    let listed = tokio::time::timeout(LISTING, store.list()).await.ok()?.ok()?;
+    Some(listed.into_iter().filter_map(|listed| listed.manifest.ok()).collect())
 }
 
 /// How old a backup is, by this machine's clock.

@@ -66,7 +66,11 @@ impl Change for UpgradeArgs {
         change::refuse_drift(&plan.without(&recorded), &document, declared, instead)?;
         let ledger = planned::ledger(settings, &survey, &declared.migrations)?;
         document.plan = Some(planned::report(settings, &mut plan, &survey));
-        Ok(Prepared { survey, standing, document, plan, ledger })
+        Ok(Prepared { survey, standing, document, plan, ledger, backing: None })
+    }
+
+    fn no_backup(&self) -> bool {
+        self.no_backup
     }
 
     fn exit(&self, plan: &Plan, document: &Document) -> Exit {

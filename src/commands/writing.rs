@@ -70,7 +70,7 @@ impl<'s> Writing<'s> {
                 self.settings.url_source()
             )));
         }
-        let environment = self.environment(mark);
+        let environment = mark::environment_of(self.settings, mark);
         if let Some(environment) = &environment {
             // A restored copy says that it is the original: its address gives it away.
             environment.expect(&self.target, self.settings.url_source())?;
@@ -78,18 +78,12 @@ impl<'s> Writing<'s> {
         Ok(environment)
     }
 
-    /// The environment that was asked for, else the one that the database is marked as.
-    fn environment(&self, mark: Option<&Mark>) -> Option<NamedEnvironment> {
-        let marked = mark.and_then(|mark| mark::marked(self.settings, mark));
-        self.settings.environment.clone().or(marked)
-    }
-
     /// Asks the operator, after the plan was shown. On a protected environment the database's name is typed.
     ///
     /// # Errors
     /// Exit 4: not confirmed, or nobody is there who could.
     pub(super) async fn confirm(&mut self, what: &str, mark: Option<&Mark>) -> Result<()> {
-        let protected = self.environment(mark).filter(|environment| environment.settings.protected);
+        let protected = mark::protected(self.settings, mark);
         let database = self.door.place().database.clone();
         let refuse = |what: &str, next: &str| Err(Failure::new(Exit::Refused, what).next(next).into());
         match (&protected, self.settings.output.interactive) {

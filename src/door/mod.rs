@@ -19,6 +19,8 @@ mod transaction;
 mod trouble;
 mod waiting;
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use crate::db::{self, Session};
@@ -88,6 +90,31 @@ impl Door {
             return Err(db::server_failure(error, doing));
         }
         Ok(&mut self.session)
+    }
+
+    /// Uses both connections every so often, for as long as nothing else does: what is silent for long is taken for dead
+    /// by firewalls and the like.
+    ///
+    /// Returns when one of them is lost, and why.
+    pub async fn stay_awake(&mut self, every: Duration) -> anyhow::Error {
+        loop {
+            tokio::time::sleep(every).await;
+            let used = async {
+                self.session.execute("SELECT").await?;
+                self.control.execute("SELECT").await
+            };
+            if let Err(error) = used.await {
+                return db::server_failure(error, "keeping the lock while the backup is taken");
+            }
+        }
+    }
+
+    /// How many bytes of write-ahead log were written since a position; `None` where the server does not tell.
+    pub async fn written_since(&mut self, position: &str) -> Option<u64> {
+        let position = crate::sql::literal(position);
+        let sql = format!("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), {position})::int8");
+        let row = self.control.rows(sql).await.ok()?.pop()?;
+        row.into_iter().next()??.parse().ok()
     }
 
     /// Asks for rows of trueup's own tables, on the connection that watches over the other.

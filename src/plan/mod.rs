@@ -5,6 +5,7 @@
 //! the first one runs.
 
 mod adopt;
+mod affected;
 mod downgrade;
 mod drift;
 mod evidence;
@@ -29,6 +30,7 @@ use crate::migrations::history::Applied;
 use crate::model::{CompiledMigration, Effect};
 
 pub use adopt::{Adoption, Found};
+pub use affected::Affected;
 pub use drift::collisions;
 pub use evidence::Evidence;
 pub use export::EditorSession;

@@ -7,6 +7,7 @@ use crate::error::Exit;
 use crate::migrations::history::OtherHistory;
 
 use super::adopt::AdoptionReport;
+use super::backup_plan::LastBackup;
 use super::failure::ErrorReport;
 use super::plan::PlanReport;
 use super::{Style, adopt, human, json, markdown, plan};
@@ -57,6 +58,9 @@ pub struct Document {
     /// `adopt`: the version that was found, and what it takes over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adoption: Option<AdoptionReport>,
+    /// The backup that the change can be taken back with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<LastBackup>,
     /// Why it was refused, where the findings are the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorReport>,

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod backup;
+mod backup_plan;
 mod compile;
 mod console;
 mod decision;
@@ -20,6 +21,7 @@ mod style;
 
 pub use adopt::{AdoptionReport, adoption_text};
 pub use backup::{BackupReport, BackupRow, Backups};
+pub use backup_plan::{BackupPlan, LastBackup};
 pub use compile::{CompileReport, Compiled};
 pub use console::{err, out};
 pub use decision::{DecisionReport, Subject};
@@ -27,7 +29,7 @@ pub use document::{Coverage, Document, FORMAT, Format, History, MigrationName, S
 pub use escape::{escape, escape_lines};
 pub use failure::{ErrorReport, FailureReport, failure_document, failure_text};
 pub use meter::Meter;
-pub use plan::{LockReport, PlanReport, StepReport, StopReport, plan_text};
+pub use plan::{LockReport, PlanReport, StepReport, StopReport, plan_text, size};
 pub use progress::Progress;
 pub use prompt::{confirm, typed};
 pub use status::{StatusHistory, StatusReport};

@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
+use super::backup_plan::BackupPlan;
 use super::document::{Document, plural};
 use super::escape::escape;
 use super::style::Style;
@@ -16,6 +17,9 @@ pub struct PlanReport {
     pub direction: &'static str,
     /// The steps, in order.
     pub steps: Vec<StepReport>,
+    /// The backup that comes before it; `None` for what changes nothing but the history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupPlan>,
     /// Why it ends before all that is pending is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopReport>,
@@ -95,6 +99,9 @@ fn write_plan(plan: &PlanReport, style: Style, out: &mut String) -> fmt::Result 
         }
         writeln!(out, "{table}")?;
     }
+    if let Some(backup) = &plan.backup {
+        writeln!(out, "{}", escape(&backup.told()))?;
+    }
     write_stop(plan, out)
 }
 
@@ -151,7 +158,7 @@ fn locks(step: &StepReport) -> String {
 }
 
 /// `8 kB`, `1.2 GB`.
-pub(super) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
     let mut value = bytes as f64 / 1024.0;
     let mut unit = 0;
@@ -177,6 +184,9 @@ pub(super) fn write_outcome(
         super::human::header(document, style, out)?;
         if document.applied.is_empty() {
             out.push_str(&plan_text(plan, style));
+        }
+        if let Some(backup) = &document.backup {
+            writeln!(out, "backup {}", escape(&backup.told()))?;
         }
         for done in &document.applied {
             let verb = verb(plan);
@@ -245,6 +255,9 @@ pub(super) fn write_markdown(document: &Document, plan: &PlanReport, out: &mut S
         )?;
     }
     let mut rest = String::new();
+    if let Some(backup) = &plan.backup {
+        writeln!(rest, "{}\n", cell(&backup.told()))?;
+    }
     write_stop(plan, &mut rest)?;
     if !rest.is_empty() {
         writeln!(out, "\n{rest}")?;

@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
+use super::backup_plan::LastBackup;
 use super::document::{FORMAT, Format, MigrationName, Target, plural};
 use super::escape::escape as line;
 use super::markdown;
@@ -42,6 +43,8 @@ pub struct StatusReport {
     pub open_runs: Vec<Run>,
     /// Who holds trueup's lock now.
     pub lock: Option<Holder>,
+    /// The newest backup of this database that is known of.
+    pub last_backup: Option<LastBackup>,
     /// The audit log, when it was asked for.
     pub runs: Option<Vec<LoggedRun>>,
     /// What the role may not see, though the answer needs it.
@@ -152,7 +155,7 @@ impl StatusReport {
             unfinished: &'a [UnfinishedStep],
             open_runs: &'a [Run],
             lock: &'a Option<Holder>,
-            last_backup: Option<&'a str>,
+            last_backup: &'a Option<LastBackup>,
             invisible: &'a [String],
             #[serde(skip_serializing_if = "Option::is_none")]
             runs: &'a Option<Vec<LoggedRun>>,
@@ -171,8 +174,7 @@ impl StatusReport {
             unfinished: &self.unfinished,
             open_runs: &self.open_runs,
             lock: &self.lock,
-            // No command of this version makes one.
-            last_backup: None,
+            last_backup: &self.last_backup,
             invisible: &self.invisible,
             runs: &self.runs,
         };
@@ -211,7 +213,8 @@ impl StatusReport {
         facts.extend(self.unfinished.iter().map(|step| ("unfinished", self.broke_off(step))));
         facts.extend(self.quiet_runs().map(|told| ("last run", told)));
         facts.push(("lock", self.lock.as_ref().map_or_else(|| self.no_lock(), held)));
-        facts.push(("last backup", "none recorded".to_owned()));
+        let none = || "none recorded".to_owned();
+        facts.push(("last backup", self.last_backup.as_ref().map_or_else(none, LastBackup::told)));
         facts
     }
 
@@ -402,7 +405,7 @@ fn cells(run: &LoggedRun) -> [String; 6] {
         (Some(outcome), None) => outcome.clone(),
         (None, _) => "not ended".to_owned(),
     };
-    for more in [&run.message, &run.reason].into_iter().flatten() {
+    for more in [&run.message, &run.reason].into_iter().flatten().filter(|more| !more.is_empty()) {
         let _ = write!(outcome, ": {}", short(more));
     }
     [

@@ -32,7 +32,7 @@ use histories::Histories;
 pub use identity::Identity;
 use own::{Answers, OwnTables};
 pub use own::{Holder, LoggedRun, Own, Recorded, Run, UnfinishedStep};
-pub use sizes::{Size, sizes};
+pub use sizes::{Size, database_bytes, sizes};
 pub use standing::{StandingSurvey, survey_standing};
 use stillness::{Snapshot, stood_still};
 

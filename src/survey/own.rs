@@ -20,6 +20,7 @@ const OPEN_RUNS: &str = include_str!("own/open_runs.sql");
 const STEPS: &str = include_str!("own/steps.sql");
 const RECORDED: &str = include_str!("own/recorded.sql");
 const TEXTS: &str = "SELECT version FROM trueup.migrations";
+const BACKUP: &str = include_str!("own/backup.sql");
 const RUNS: &str = include_str!("own/runs.sql");
 const HOLDER: &str = include_str!("own/holder.sql");
 
@@ -80,6 +81,8 @@ const TABLES: [(&str, &[(&str, u32)]); 4] = [
 /// What trueup keeps in a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Own {
+    /// The newest backup that a run took before its change, as JSON; only where it was asked for.
+    pub backup: Option<String>,
     /// The environment mark.
     pub mark: Option<Mark>,
     /// Runs that have not ended, the newest first.
@@ -271,6 +274,11 @@ impl OwnTables {
         self.usable("migrations").then_some(Query::Texts)
     }
 
+    /// The statement of the newest backup before a change.
+    pub(super) fn backup(&self) -> Option<Query> {
+        self.usable("steps").then_some(Query::Backup)
+    }
+
     /// The statement of the audit log's newest rows.
     pub(super) fn log(&self, limit: u32) -> Option<Query> {
         self.usable("runs").then_some(Query::Runs { limit })
@@ -302,6 +310,7 @@ pub(super) enum Query {
     Steps,
     Recorded { versions: Vec<i64> },
     Texts,
+    Backup,
     Runs { limit: u32 },
     Holder,
 }
@@ -317,6 +326,7 @@ impl Query {
                 RECORDED.replace("{versions}", &format!("{{{}}}", list.join(",")))
             }
             Self::Texts => TEXTS.to_owned(),
+            Self::Backup => BACKUP.to_owned(),
             Self::Runs { limit } => RUNS.replace("{limit}", &limit.to_string()),
             Self::Holder => with_lock_key(HOLDER),
         }
@@ -342,6 +352,7 @@ impl Answers {
                 let (version, recorded) = recorded(row)?;
                 self.own.recorded.insert(version, recorded);
             }
+            Query::Backup => self.own.backup = optional(row, 0),
             Query::Texts => drop(self.own.texts.insert(number(row, 0)?)),
             Query::Runs { .. } => self.log.push(logged_run(row)?),
             Query::Holder => self.holder = Some(holder(row)?),

@@ -54,3 +54,19 @@ pub async fn sizes(session: &mut Session, relations: &BTreeSet<&str>) -> Result<
     }
     Ok(sizes)
 }
+
+/// The size of the database on the server's disk, in bytes; `None` where this role may not know it.
+///
+/// # Errors
+/// As [`sizes`].
+pub async fn database_bytes(session: &mut Session) -> Result<Option<u64>> {
+    session.give_up_after(TIMEOUT.saturating_add(SILENCE));
+    let rows = session.rows("SELECT pg_catalog.pg_database_size(pg_catalog.current_database())").await;
+    let denied =
+        |error: &anyhow::Error| db::server_error(error).is_some_and(|said| db::describe(said).is("42501"));
+    match rows {
+        Ok(rows) => Ok(rows.into_iter().flatten().flatten().next().and_then(|bytes| bytes.parse().ok())),
+        Err(error) if denied(&error) => Ok(None),
+        Err(error) => Err(db::server_failure(error, "reading how large the database is")),
+    }
+}

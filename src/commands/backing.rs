@@ -1,0 +1,271 @@
+//! The backup before a change: whether one is needed, which one counts, taking it, and what it is good for when the change
+//! stopped part-way.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::stored;
+use super::writing::Writing;
+use crate::backup::{self, External, Level, Manifest, Method, Programs, Request, Scope, Store};
+use crate::catalog::Kind;
+use crate::db::{Session, Target};
+use crate::door::{Door, Limits, Stop, Work, seconds};
+use crate::error::{Exit, Failure};
+use crate::plan::{Affected, Direction, Plan};
+use crate::project::{BackupKind, Required, Settings};
+use crate::report::{BackupPlan, LastBackup, Progress, size};
+use crate::survey::{self, Survey};
+
+/// The number of the backup's row among the steps of a run: before all others.
+const STEP: usize = 0;
+/// How often both connections are used while the backup is taken, so that nothing between here and the server takes them
+/// for forgotten.
+const AWAKE: Duration = Duration::from_secs(20);
+
+/// What is done about a backup before a change.
+pub(super) struct Backing {
+    store: Store,
+    external: External,
+    scope: Scope,
+    decision: Decision,
+    /// As reports tell it.
+    pub(super) plan: BackupPlan,
+}
+
+/// What is known when it is decided.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    /// `--no-backup`
+    pub(super) no_backup: bool,
+    /// Whether the environment is protected.
+    pub(super) protected: bool,
+    /// Whether anything is going to be done, so that what a backup needs is proved to be there.
+    pub(super) write: bool,
+}
+
+enum Decision {
+    /// None is taken, and why; whether somebody said so, which is recorded.
+    Without { said: bool },
+    /// This one is young enough.
+    Fresh(Box<Manifest>),
+    /// One is taken.
+    Take,
+}
+
+impl Backing {
+    /// Decides.
+    ///
+    /// # Errors
+    /// Exit 4: a backup is needed and could not be taken, or `--no-backup` is not allowed here.
+    pub(super) async fn decide(
+        settings: &Settings,
+        Wanted { no_backup, protected, write }: Wanted,
+        plan: &Plan,
+        survey: &Survey,
+        session: &mut Session,
+    ) -> Result<Self> {
+        let store = stored::store(settings)?;
+        let external = stored::external(settings);
+        let without = |store, external, why: &str, said| Self {
+            store,
+            external,
+            scope: Scope::Full,
+            decision: Decision::Without { said },
+            plan: BackupPlan::none(why),
+        };
+        if no_backup && protected {
+            return Err(Failure::new(
+                Exit::Refused,
+                "--no-backup is not allowed on a protected environment; nothing was changed",
+            )
+            .next("leave it out; or, when a backup is taken elsewhere: [backup] kind = \"command\"")
+            .into());
+        }
+        if no_backup {
+            return Ok(without(store, external, "--no-backup was said", true));
+        }
+        match settings.backup.required {
+            Required::Never => return Ok(without(store, external, "[backup] required = \"never\"", false)),
+            Required::Protected if !protected => {
+                let why = "[backup] required = \"protected\", and this environment is not";
+                return Ok(without(store, external, why, false));
+            }
+            Required::Protected | Required::Always => {}
+        }
+        if plan.steps.iter().all(|step| step.record) {
+            return Ok(without(store, external, "nothing but the history is changed", false));
+        }
+        let has_rows = |kind: &Kind| matches!(kind, Kind::Table | Kind::MaterializedView | Kind::Sequence);
+        if survey.catalog.unmodeled.is_empty()
+            && !survey.catalog.objects.iter().any(|object| has_rows(&object.id.kind))
+        {
+            return Ok(without(store, external, "there is no table in this database yet", false));
+        }
+        let identity = &survey.identity;
+        let ours = |manifest: &Manifest| {
+            manifest.is_of(&identity.system_identifier, identity.database_oid, &identity.database)
+        };
+        let listed = store.list().await?;
+        let before: Vec<Manifest> =
+            listed.into_iter().filter_map(|listed| listed.manifest.ok()).filter(ours).collect();
+        if let Some(fresh) = before.iter().rev().find(|manifest| counts(settings, manifest)) {
+            let plan = BackupPlan::fresh(fresh, stored::age(fresh));
+            let decision = Decision::Fresh(Box::new(fresh.clone()));
+            return Ok(Self { store, external, scope: Scope::Full, decision, plan });
+        }
+        let (scope, note) = scope(settings, plan, survey);
+        if scope == Scope::Tables(Vec::new()) {
+            return Ok(without(store, external, "no table that is there is changed", false));
+        }
+        if let Method::Dump { bin_dir, .. } = stored::method(settings, &external) {
+            Programs::find(bin_dir, survey.version)?;
+        }
+        if write {
+            store.ready().await?;
+        }
+        let how = match settings.backup.kind {
+            BackupKind::Command => "command",
+            BackupKind::Custom | BackupKind::Directory => "pg_dump",
+        };
+        let last = before.iter().rev().find(|manifest| manifest.scope == scope);
+        let bytes = survey::database_bytes(session).await?;
+        let plan = BackupPlan::take(how, &scope, stored::level(settings), &store.place(), last, bytes, note);
+        Ok(Self { store, external, scope, decision: Decision::Take, plan })
+    }
+
+    /// Takes it, where one is to be taken, and records it. The door's run is begun.
+    ///
+    /// # Errors
+    /// Exit 4, 5 or 75, see [`backup::take`]: nothing was changed.
+    pub(super) async fn before(
+        &self,
+        settings: &Settings,
+        survey: &Survey,
+        Writing { door, target, progress, .. }: &mut Writing<'_>,
+    ) -> Result<Option<(Manifest, LastBackup)>> {
+        let manifest = match &self.decision {
+            Decision::Without { said: false } => return Ok(None),
+            Decision::Without { said: true } => None,
+            Decision::Fresh(manifest) => Some((**manifest).clone()),
+            Decision::Take => Some(self.take(settings, survey, target, door, progress).await?),
+        };
+        let taken = manifest.map(|manifest| {
+            let told = LastBackup::new(&manifest, &self.store.place());
+            (manifest, told)
+        });
+        let detail = match &taken {
+            Some((_, told)) => serde_json::to_string(told)?,
+            None => "--no-backup".to_owned(),
+        };
+        let records = door.step_record(STEP, "backup", None, Some(&detail));
+        let what = "the record of the backup";
+        let work = Work { what, script: "", records: &records, wanted: &[], limits: LIMITS };
+        door.transaction(&work, progress).await.map_err(|trouble| trouble.failure(what, false))?;
+        Ok(taken)
+    }
+
+    async fn take(
+        &self,
+        settings: &Settings,
+        survey: &Survey,
+        target: &Target,
+        door: &mut Door,
+        progress: &mut Progress,
+    ) -> Result<Manifest> {
+        let stop: Stop = door.stop().clone();
+        let place = door.place().clone();
+        let application = settings.application();
+        let request = Request {
+            target,
+            application: &application,
+            set_role: settings.database.set_role.as_deref(),
+            store: &self.store,
+            id: &settings.run,
+            run: &settings.run,
+            method: stored::method(settings, &self.external),
+            scope: self.scope.clone(),
+            level: stored::level(settings),
+            lock_wait: settings.database.lock_timeout.unwrap_or(stored::LOCK_WAIT),
+            marked: stored::marked(survey.own.as_ref(), survey.history.as_deref()),
+            expected: Some((&place.system_identifier, place.database_oid, &place.database)),
+        };
+        self.store.sweep().await?;
+        let taken = tokio::select! {
+            taken = backup::take(&request, stop, progress) => taken,
+            error = door.stay_awake(AWAKE) => Err(error),
+        };
+        progress.clear();
+        // Whatever could not be told, nothing was changed.
+        taken.map_err(|error| match error.downcast::<Failure>() {
+            Ok(failure) if failure.exit == Exit::CannotTell => {
+                Failure { exit: Exit::RolledBack, ..failure }.into()
+            }
+            Ok(failure) => failure.into(),
+            Err(error) => error,
+        })
+    }
+}
+
+/// What an operator has in hand when a change stopped part-way: going on comes first, restoring last. One that was rolled
+/// back needs none of it.
+pub(super) async fn last_resort(
+    error: anyhow::Error,
+    manifest: &Manifest,
+    plan: &Plan,
+    door: &mut Door,
+) -> anyhow::Error {
+    let failure = match error.downcast::<Failure>() {
+        Ok(failure) if failure.exit == Exit::Partial => failure,
+        Ok(failure) => return failure.into(),
+        Err(error) => return error,
+    };
+    let mut next = format!("to go on: {}", failure.next);
+    if let (Direction::Up, Some(version)) = (plan.direction, plan.current) {
+        next.push_str(&format!("\nto take back what was done: trueup downgrade --to {version}"));
+    }
+    let age = stored::age(manifest).map(seconds).unwrap_or_default();
+    let written = match &manifest.wal.after {
+        Some(position) => door.written_since(position).await,
+        None => None,
+    };
+    let written = written.map(|bytes| format!(" ({} of WAL)", size(bytes))).unwrap_or_default();
+    let restore = match &manifest.reference {
+        Some(reference) => format!("restore {reference} where it was taken"),
+        None => format!("trueup restore {} --into URL --replace", manifest.id),
+    };
+    next.push_str(&format!(
+        "\nas the last resort: {restore}; what was written since the backup, {age} ago{written}, is lost then"
+    ));
+    Failure { next, ..failure }.into()
+}
+
+/// trueup's own records are a few rows.
+const LIMITS: Limits = Limits {
+    lock_timeout: Duration::from_secs(5),
+    lock_budget: Duration::from_secs(30),
+    max_duration: Duration::from_secs(10),
+};
+
+/// Whether a backup that is there counts: whole, proved as thoroughly as one that would be taken, and young enough.
+fn counts(settings: &Settings, manifest: &Manifest) -> bool {
+    let fresh_for = settings.backup.fresh_for;
+    let wanted = if manifest.reference.is_some() { Level::Quick } else { stored::level(settings) };
+    let proved = manifest.verified.as_ref().is_some_and(|verified| verified.how >= wanted)
+        || wanted == Level::Quick && manifest.reference.is_none();
+    manifest.scope == Scope::Full
+        && proved
+        && !fresh_for.is_zero()
+        && stored::age(manifest).is_some_and(|age| age <= fresh_for)
+}
+
+/// What of the database is backed up, and why it is more than was asked for.
+fn scope(settings: &Settings, plan: &Plan, survey: &Survey) -> (Scope, Option<String>) {
+    if !settings.backup.affected || settings.backup.kind == BackupKind::Command {
+        return (Scope::Full, None);
+    }
+    match plan.affected(&survey.catalog) {
+        Affected::Tables(tables) => (Scope::Tables(tables.iter().map(ToString::to_string).collect()), None),
+        Affected::Unknown(why) => (Scope::Full, Some(why)),
+    }
+}
