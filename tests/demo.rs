@@ -12,6 +12,8 @@ fn steady(text: &str) -> String {
             "A throwaway PostgreSQL is up.".to_owned()
         } else if line.starts_with("database ") {
             "database".to_owned()
+        } else if line.starts_with("backup ") {
+            "backup".to_owned()
         } else {
             without_time(line.trim_end())
         }

@@ -8,11 +8,12 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::deliver;
 use super::{adopt, check, declared, upgrade};
+use crate::backup::Programs;
 use crate::cli::{AdoptArgs, UpgradeArgs, WriteArgs};
 use crate::door::Stop;
 use crate::error::{Exit, Failure};
 use crate::model::Sources;
-use crate::project::{Project, Settings};
+use crate::project::{Project, Required, Settings};
 use crate::report::{self, FailureReport};
 use crate::scratch::{Scratch, ScratchDatabase};
 use crate::sql::split;
@@ -93,6 +94,10 @@ async fn story(settings: &Settings, scratch: &mut Scratch) -> Result<()> {
 
     let database = scratch.create_database().await?;
     let mut settings = settings.with_url(&scratch.url(&database));
+    if Programs::find(settings.scratch.bin_dir.as_deref(), scratch.version()).is_err() {
+        settings.backup.required = Required::Never;
+        say("There is no pg_dump for this server here: the story goes on without backups.\n")?;
+    }
     settings.output.interactive = false;
     settings.output.events = false;
     // Nobody else asks this story to stop: a signal drops it, and the server goes with it.
@@ -124,7 +129,7 @@ impl Story<'_> {
             "it was not taken over",
         )?;
 
-        say("\nWhat is pending goes out before the new code does.")?;
+        say("\nWhat is pending goes out before the new code does, and a verified backup before that.")?;
         let settings = self.command("upgrade", "upgrade --yes")?;
         let outcome = upgrade::run(&settings, &upgrade, self.stop.clone()).await?;
         expect(outcome == Exit::Clean, "the pending migrations were not applied")?;

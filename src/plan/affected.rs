@@ -1,5 +1,5 @@
 //! Which tables a plan changes, for a backup of these alone. Where that cannot be told, it says why, and the whole
-//! database is meant.
+//! database is meant. What a function that is called in an expression changes on the side is not told.
 
 use std::collections::BTreeSet;
 
@@ -113,5 +113,68 @@ fn with_referring(catalog: &Catalog, mut tables: BTreeSet<ObjectId>) -> BTreeSet
             return tables;
         }
         tables.extend(more);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{Sample, lock_of, object};
+    use super::super::{Plan, Relations, Wanted};
+    use super::*;
+    use crate::diagnosis::Standing;
+
+    fn table(name: &str) -> ObjectId {
+        ObjectId::in_schema(Kind::Table, "public", name)
+    }
+
+    /// What a script affects where `users` is referred to by `api_keys`, `logs` has a trigger, and there is a view.
+    fn affected(sql: &'static str) -> Result<Vec<String>, String> {
+        let key = ObjectId::under(Kind::ForeignKey, "public", "api_keys", "api_keys_user_id_fkey");
+        let objects = [
+            object(table("api_keys"), &[]),
+            object(key, &[(Attribute::References, "public.users")]),
+            object(table("logs"), &[]),
+            object(ObjectId::under(Kind::Trigger, "public", "logs", "notify"), &[]),
+            object(table("users"), &[]),
+            object(ObjectId::in_schema(Kind::View, "public", "people"), &[]),
+        ];
+        let catalog = Catalog::new(objects.to_vec(), Vec::new());
+        let (lock, files) = lock_of(&[Sample::new(1, sql)]);
+        let standing = Standing::from_history(&lock.migrations, &[], &BTreeSet::new());
+        let mut plan = Plan::upgrade(&lock, &files, &standing, &Wanted::default()).expect("a plan");
+        plan.look_up(&Relations::of(&catalog, &["public".into()]));
+        match plan.affected(&catalog) {
+            Affected::Tables(tables) => Ok(tables.iter().map(ToString::to_string).collect()),
+            Affected::Unknown(why) => Err(why),
+        }
+    }
+
+    #[test]
+    fn tables_that_are_named_and_those_that_follow() {
+        for (sql, tables) in [
+            ("alter table users add column x int;", &["public.users"][..]),
+            ("create table new (id int); create view v as select 1;", &[]),
+            ("delete from users where id = 1;", &["public.api_keys", "public.users"]),
+            ("update api_keys set x = 1;", &["public.api_keys"]),
+            ("drop table api_keys;", &["public.api_keys", "public.users"]),
+            ("grant select on users to a;", &[]),
+        ] {
+            assert_eq!(affected(sql).unwrap(), tables, "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_told_means_all() {
+        for (sql, why) in [
+            ("do $$ begin end $$;", "what DO changes cannot be told"),
+            ("select f();", "what SELECT changes cannot be told"),
+            ("drop schema a;", "takes others with it"),
+            ("drop table users cascade;", "takes others with it"),
+            ("insert into logs values (1);", "trigger public.logs.notify may change other tables"),
+            ("update people set x = 1;", "the tables behind"),
+        ] {
+            let said = affected(sql).unwrap_err();
+            assert!(said.contains(why) && said.starts_with("V1__m1: "), "{sql}: {said}");
+        }
     }
 }

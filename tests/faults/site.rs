@@ -16,6 +16,9 @@ const DRIFT: &str = "DROP INDEX public.organizations_slug_key;
     ALTER TABLE public.users ALTER COLUMN email DROP NOT NULL;
     ALTER TABLE public.api_keys ALTER COLUMN created_at SET DEFAULT '2025-03-04 05:06:07+00'::timestamptz";
 
+/// What trueup.toml says. These faults are of reading and of changing; `tests/backup` has those of backups.
+pub(crate) const SETTINGS: &str = "[project]\nname = \"faults\"\n[backup]\nrequired = \"never\"\n";
+
 /// A project on the disk.
 pub(crate) struct Project {
     dir: TempDir,
@@ -27,7 +30,7 @@ impl Project {
         let project = Self { dir: tempfile::tempdir().unwrap() };
         fs::create_dir(project.path().join("schema")).unwrap();
         fs::write(project.path().join("schema/model.sql"), schema).unwrap();
-        fs::write(project.path().join("trueup.toml"), "[project]\nname = \"faults\"\n").unwrap();
+        fs::write(project.path().join("trueup.toml"), SETTINGS).unwrap();
         project
     }
 
@@ -45,7 +48,9 @@ impl Project {
                 }
             }
         }
-        fs::copy(root.join("trueup.toml"), project.path().join("trueup.toml")).unwrap();
+        let toml = fs::read_to_string(root.join("trueup.toml")).unwrap();
+        let toml = format!("{toml}\n[backup]\nrequired = \"never\"\n");
+        fs::write(project.path().join("trueup.toml"), toml).unwrap();
         project
     }
 

@@ -12,7 +12,7 @@ use std::process::{Output, Stdio};
 
 use trueup::catalog::reader::{self, ReadOptions};
 
-use crate::site::{Project, expect};
+use crate::site::{Project, SETTINGS, expect};
 use crate::support::{self, TestDatabase};
 
 /// A compiled project of these migrations alone; `settings` are added to trueup.toml.
@@ -23,8 +23,7 @@ fn project(settings: &str, migrations: &[(&str, &str)]) -> Project {
     for (name, sql) in migrations {
         write(&project, name, sql);
     }
-    fs::write(project.path().join("trueup.toml"), format!("[project]\nname = \"faults\"\n{settings}"))
-        .unwrap();
+    fs::write(project.path().join("trueup.toml"), format!("{SETTINGS}{settings}")).unwrap();
     project.compile();
     project
 }

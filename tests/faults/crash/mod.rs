@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::site::Project;
+use crate::site::{Project, SETTINGS};
 use crate::support::TestDatabase;
 
 /// A project of these migrations, whose model is what they build; compiled.
@@ -26,7 +26,7 @@ fn project(migrations: &[(&str, &str)], model: &str, settings: &str) -> Project 
         fs::write(project.path().join(format!("migrations/{name}.sql")), sql).unwrap();
     }
     project.compile();
-    let toml = format!("[project]\nname = \"faults\"\n[database]\nconnect_timeout = \"3s\"\n{settings}");
+    let toml = format!("{SETTINGS}[database]\nconnect_timeout = \"3s\"\n{settings}");
     fs::write(project.path().join("trueup.toml"), toml).unwrap();
     project
 }

@@ -20,7 +20,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use trueup::db::{Session, Target};
 
-use crate::site::Project;
+use crate::site::{Project, SETTINGS};
 use crate::support::{self, TestDatabase};
 
 /// A table with some rows, and one that changes it under the strongest lock.
@@ -49,8 +49,7 @@ fn uncompiled(settings: &str, migrations: &[(&str, &str)]) -> Project {
     for (name, sql) in migrations {
         fs::write(project.path().join("migrations").join(name), sql).unwrap();
     }
-    fs::write(project.path().join("trueup.toml"), format!("[project]\nname = \"faults\"\n{settings}"))
-        .unwrap();
+    fs::write(project.path().join("trueup.toml"), format!("{SETTINGS}{settings}")).unwrap();
     project
 }
 
