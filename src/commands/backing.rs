@@ -109,7 +109,15 @@ impl Backing {
         let listed = store.list().await?;
         let before: Vec<Manifest> =
             listed.into_iter().filter_map(|listed| listed.manifest.ok()).filter(ours).collect();
-        if let Some(fresh) = before.iter().rev().find(|manifest| counts(settings, manifest)) {
+        let fresh = before.iter().rev().find(|manifest| counts(settings, manifest));
+        // What was whole then is looked at again before anything relies on it.
+        let whole = match fresh.filter(|_| write) {
+            Some(fresh) => {
+                backup::verify(&store, fresh, Level::Quick, None, Some(&external), &mut ()).await.is_ok()
+            }
+            None => true,
+        };
+        if let Some(fresh) = fresh.filter(|_| whole) {
             let plan = BackupPlan::fresh(fresh, stored::age(fresh));
             let decision = Decision::Fresh(Box::new(fresh.clone()));
             return Ok(Self { store, external, scope: Scope::Full, decision, plan });

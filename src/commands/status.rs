@@ -72,7 +72,7 @@ fn judge(
         .map(|manifest| LastBackup::new(manifest, &settings.backup.store))
         .into_iter()
         .chain(recorded)
-        .max_by(|a, b| a.taken_at.cmp(&b.taken_at));
+        .max_by(|a, b| (&a.taken_at, &a.id).cmp(&(&b.taken_at, &b.id)));
     if stored.is_none() {
         notes.push(format!("the backups in {} could not be listed", settings.backup.store));
     }

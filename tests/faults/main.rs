@@ -16,6 +16,7 @@ mod cluster;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backed;
 mod changes;
 mod concurrent_ddl;
 mod crash;
