@@ -60,86 +60,44 @@ impl Backing {
     /// Exit 4: a backup is needed and could not be taken, or `--no-backup` is not allowed here.
     pub(super) async fn decide(
         settings: &Settings,
-        Wanted { no_backup, protected, write }: Wanted,
+        wanted: Wanted,
         plan: &Plan,
         survey: &Survey,
         session: &mut Session,
     ) -> Result<Self> {
         let store = stored::store(settings)?;
         let external = stored::external(settings);
-        let without = |store, external, why: &str, said| Self {
-            store,
-            external,
-            scope: Scope::Full,
-            decision: Decision::Without { said },
-            plan: BackupPlan::none(why),
-        };
-        if no_backup && protected {
-            return Err(Failure::new(
-                Exit::Refused,
-                "--no-backup is not allowed on a protected environment; nothing was changed",
-            )
-            .next("leave it out; or, when a backup is taken elsewhere: [backup] kind = \"command\"")
-            .into());
-        }
-        if no_backup {
-            return Ok(without(store, external, "--no-backup was said", true));
-        }
-        match settings.backup.required {
-            Required::Never => return Ok(without(store, external, "[backup] required = \"never\"", false)),
-            Required::Protected if !protected => {
-                let why = "[backup] required = \"protected\", and this environment is not";
-                return Ok(without(store, external, why, false));
-            }
-            Required::Protected | Required::Always => {}
-        }
-        if plan.steps.iter().all(|step| step.record) {
-            return Ok(without(store, external, "nothing but the history is changed", false));
-        }
-        let has_rows = |kind: &Kind| matches!(kind, Kind::Table | Kind::MaterializedView | Kind::Sequence);
-        if survey.catalog.unmodeled.is_empty()
-            && !survey.catalog.objects.iter().any(|object| has_rows(&object.id.kind))
-        {
-            return Ok(without(store, external, "there is no table in this database yet", false));
-        }
-        let identity = &survey.identity;
-        let ours = |manifest: &Manifest| {
-            manifest.is_of(&identity.system_identifier, identity.database_oid, &identity.database)
-        };
-        let listed = store.list().await?;
-        let before: Vec<Manifest> =
-            listed.into_iter().filter_map(|listed| listed.manifest.ok()).filter(ours).collect();
-        let fresh = before.iter().rev().find(|manifest| counts(settings, manifest));
-        // What was whole then is looked at again before anything relies on it.
-        let whole = match fresh.filter(|_| write) {
-            Some(fresh) => {
-                backup::verify(&store, fresh, Level::Quick, None, Some(&external), &mut ()).await.is_ok()
-            }
-            None => true,
-        };
-        if let Some(fresh) = fresh.filter(|_| whole) {
-            let plan = BackupPlan::fresh(fresh, stored::age(fresh));
-            let decision = Decision::Fresh(Box::new(fresh.clone()));
-            return Ok(Self { store, external, scope: Scope::Full, decision, plan });
-        }
         let (scope, note) = scope(settings, plan, survey);
-        if scope == Scope::Tables(Vec::new()) {
-            return Ok(without(store, external, "no table that is there is changed", false));
-        }
-        if let Method::Dump { bin_dir, .. } = stored::method(settings, &external) {
-            Programs::find(bin_dir, survey.version)?;
-        }
-        if write {
-            store.ready().await?;
-        }
-        let how = match settings.backup.kind {
-            BackupKind::Command => "command",
-            BackupKind::Custom | BackupKind::Directory => "pg_dump",
+        let (decision, plan) = if let Some((why, said)) = needless(settings, wanted, plan, survey, &scope)? {
+            (Decision::Without { said }, BackupPlan::none(why))
+        } else {
+            let identity = &survey.identity;
+            let ours = |manifest: &Manifest| {
+                manifest.is_of(&identity.system_identifier, identity.database_oid, &identity.database)
+            };
+            let listed = store.list().await?.into_iter();
+            let before: Vec<Manifest> =
+                listed.filter_map(|listed| listed.manifest.ok()).filter(ours).collect();
+            let newest = || before.iter().rev();
+            if let Some(fresh) = newest().find(|manifest| counts(settings, manifest)) {
+                let plan = BackupPlan::fresh(fresh, stored::age(fresh));
+                (Decision::Fresh(Box::new(fresh.clone())), plan)
+            } else {
+                if let Method::Dump { bin_dir, .. } = stored::method(settings, &external) {
+                    Programs::find(bin_dir, survey.version)?;
+                }
+                if wanted.write {
+                    store.ready().await?;
+                }
+                let last = newest().find(|manifest| manifest.scope == scope);
+                let bytes = survey::database_bytes(session).await?;
+                let command = settings.backup.kind == BackupKind::Command;
+                let level = if command { None } else { Some(stored::level(settings)) };
+                let plan = BackupPlan::take(level, &scope, &store.place(), last, bytes, note);
+                (Decision::Take, plan)
+            }
         };
-        let last = before.iter().rev().find(|manifest| manifest.scope == scope);
-        let bytes = survey::database_bytes(session).await?;
-        let plan = BackupPlan::take(how, &scope, stored::level(settings), &store.place(), last, bytes, note);
-        Ok(Self { store, external, scope, decision: Decision::Take, plan })
+        Ok(Self { store, external, scope, decision, plan })
     }
 
     /// Takes it, where one is to be taken, and records it. The door's run is begun.
@@ -155,8 +113,11 @@ impl Backing {
         let manifest = match &self.decision {
             Decision::Without { said: false } => return Ok(None),
             Decision::Without { said: true } => None,
-            Decision::Fresh(manifest) => Some((**manifest).clone()),
-            Decision::Take => Some(self.take(settings, survey, target, door, progress).await?),
+            // What was whole then is looked at again before anything relies on it.
+            Decision::Fresh(fresh) if self.is_whole(fresh).await => Some((**fresh).clone()),
+            Decision::Fresh(_) | Decision::Take => {
+                Some(self.take(settings, survey, target, door, progress).await?)
+            }
         };
         let taken = manifest.map(|manifest| {
             let told = LastBackup::new(&manifest, &self.store.place());
@@ -171,6 +132,11 @@ impl Backing {
         let work = Work { what, script: "", records: &records, wanted: &[], limits: LIMITS };
         door.transaction(&work, progress).await.map_err(|trouble| trouble.failure(what, false))?;
         Ok(taken)
+    }
+
+    async fn is_whole(&self, manifest: &Manifest) -> bool {
+        let external = Some(&self.external);
+        backup::verify(&self.store, manifest, Level::Quick, None, external, &mut ()).await.is_ok()
     }
 
     async fn take(
@@ -238,9 +204,16 @@ pub(super) async fn last_resort(
         None => None,
     };
     let written = written.map(|bytes| format!(" ({} of WAL)", size(bytes))).unwrap_or_default();
-    let restore = match &manifest.reference {
-        Some(reference) => format!("restore {reference} where it was taken"),
-        None => format!("trueup restore {} --into URL --replace", manifest.id),
+    let id = &manifest.id;
+    let restore = match (&manifest.reference, &manifest.scope) {
+        (Some(reference), _) => format!("restore {reference} where it was taken"),
+        (None, Scope::Full) => format!("trueup restore {id} --into URL --replace"),
+        (None, Scope::Tables(tables)) => {
+            format!(
+                "trueup restore {id} --into URL, of a new database, for the rows of {}",
+                tables.join(", ")
+            )
+        }
     };
     next.push_str(&format!(
         "\nas the last resort: {restore}; what was written since the backup, {age} ago{written}, is lost then"
@@ -254,6 +227,40 @@ const LIMITS: Limits = Limits {
     lock_budget: Duration::from_secs(30),
     max_duration: Duration::from_secs(10),
 };
+
+/// Why no backup is needed, and whether somebody said so.
+fn needless(
+    settings: &Settings,
+    Wanted { no_backup, protected, .. }: Wanted,
+    plan: &Plan,
+    survey: &Survey,
+    scope: &Scope,
+) -> Result<Option<(&'static str, bool)>, Failure> {
+    if no_backup && protected {
+        return Err(Failure::new(
+            Exit::Refused,
+            "--no-backup is not allowed on a protected environment; nothing was changed",
+        )
+        .next("leave it out; or, when a backup is taken elsewhere: [backup] kind = \"command\""));
+    }
+    let has_rows = |kind| matches!(kind, Kind::Table | Kind::MaterializedView | Kind::Sequence);
+    let catalog = &survey.catalog;
+    let is_new =
+        catalog.unmodeled.is_empty() && !catalog.objects.iter().any(|object| has_rows(object.id.kind));
+    let required = settings.backup.required;
+    let reasons = [
+        (no_backup, "--no-backup was said"),
+        (required == Required::Never, "[backup] required = \"never\""),
+        (
+            required == Required::Protected && !protected,
+            "[backup] required = \"protected\", and this environment is not",
+        ),
+        (plan.steps.iter().all(|step| step.record), "nothing but the history is changed"),
+        (is_new, "there is no table in this database yet"),
+        (*scope == Scope::Tables(Vec::new()), "no table that is there is changed"),
+    ];
+    Ok(reasons.into_iter().find(|(holds, _)| *holds).map(|(_, why)| (why, no_backup)))
+}
 
 /// Whether a backup that is there counts: whole, proved as thoroughly as one that would be taken, and young enough.
 fn counts(settings: &Settings, manifest: &Manifest) -> bool {

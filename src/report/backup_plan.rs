@@ -115,12 +115,11 @@ impl BackupPlan {
         }
     }
 
-    /// One that is going to be taken. The last one's size and time tell about this one's; the size of the database now,
+    /// One that is going to be taken: by `pg_dump` and verified so thoroughly, else by a command. The last one's size and time tell about this one's; the size of the database now,
     /// where it is known, scales them.
     pub fn take(
-        how: &'static str,
+        level: Option<Level>,
         scope: &Scope,
-        level: Level,
         store: &str,
         last: Option<&Manifest>,
         database_bytes: Option<u64>,
@@ -133,8 +132,8 @@ impl BackupPlan {
         };
         Self {
             action: "take",
-            how: Some(how),
-            verify: Some(if how == "command" { "confirmed" } else { level.word() }),
+            how: Some(if level.is_some() { "pg_dump" } else { "command" }),
+            verify: Some(level.map_or("confirmed", Level::word)),
             store: Some(store.to_owned()),
             tables: match scope {
                 Scope::Full => None,
