@@ -74,6 +74,9 @@ pub struct BackupPlan {
     /// Its age, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age_seconds: Option<u64>,
+    /// How large the database is, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_bytes: Option<u64>,
     /// About how large it becomes, in bytes, as the last one was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub about_bytes: Option<u64>,
@@ -94,6 +97,7 @@ impl BackupPlan {
         tables: None,
         id: None,
         age_seconds: None,
+        database_bytes: None,
         about_bytes: None,
         about_milliseconds: None,
         why: None,
@@ -139,6 +143,7 @@ impl BackupPlan {
                 Scope::Full => None,
                 Scope::Tables(tables) => Some(tables.len()),
             },
+            database_bytes,
             about_bytes: scaled(|last| last.bytes).filter(|bytes| *bytes > 0),
             about_milliseconds: scaled(|last| last.milliseconds),
             why,
@@ -167,8 +172,10 @@ impl BackupPlan {
                 let mut about = Vec::new();
                 about.extend(self.about_bytes.map(size));
                 about.extend(self.about_milliseconds.map(|time| seconds(Duration::from_millis(time))));
-                if !about.is_empty() {
-                    text.push_str(&format!("; about {}, by the last one", about.join(" in ")));
+                match (about.as_slice(), self.database_bytes) {
+                    ([], Some(bytes)) => text.push_str(&format!("; the database has {}", size(bytes))),
+                    ([], None) => {}
+                    (about, _) => text.push_str(&format!("; about {}, by the last one", about.join(" in "))),
                 }
                 if let Some(why) = &self.why {
                     text.push_str(&format!("; not less, because of {why}"));
