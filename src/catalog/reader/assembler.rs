@@ -53,6 +53,11 @@ pub struct Assembler {
     pub(super) parents: HashMap<u32, Vec<u32>>,
     /// Access methods that initdb did not make.
     methods: HashMap<u32, SmolStr>,
+    /// Labels of enum types, as literals, in their order.
+    pub(super) labels: HashMap<u32, Vec<String>>,
+    /// Checks of domains: their names, and what they check.
+    pub(super) domain_checks: HashMap<u32, Vec<(SmolStr, SmolStr)>>,
+    pub(super) languages: HashMap<u32, SmolStr>,
     /// Parameters of TOAST tables.
     pub(super) toast_parameters: HashMap<u32, Vec<SmolStr>>,
     /// Constraints that a trigger of theirs does not keep.
@@ -228,6 +233,9 @@ impl Assembler {
             schemas: HashMap::new(),
             parents: HashMap::new(),
             methods: HashMap::new(),
+            labels: HashMap::new(),
+            domain_checks: HashMap::new(),
+            languages: HashMap::new(),
             toast_parameters: HashMap::new(),
             disabled: HashSet::new(),
             opclasses: HashMap::new(),
@@ -264,11 +272,14 @@ impl Assembler {
             Section::Constraints => self.constraint_row(fields),
             Section::Indexes => self.index_row(fields),
             Section::Sequences => self.sequence_row(fields),
+            Section::Labels => self.label_row(fields),
             Section::Enums => self.enum_row(fields),
+            Section::DomainChecks => self.domain_check_row(fields),
             Section::Domains => self.domain_row(fields),
             Section::Ranges => self.range_row(fields),
             Section::Collations => self.collation_row(fields),
             Section::Aggregates => self.aggregate_row(fields),
+            Section::Languages => self.language_row(fields),
             Section::Routines => self.routine_row(fields),
             Section::Triggers => self.trigger_row(fields),
             Section::Rules => self.rule_row(fields),

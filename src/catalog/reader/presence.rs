@@ -24,6 +24,7 @@ pub struct Presence {
     pub(super) statistics: bool,
     pub(super) event_triggers: bool,
     pub(super) default_privileges: bool,
+    pub(super) transforms: bool,
     pub(super) unmodeled: bool,
 }
 
@@ -42,6 +43,12 @@ impl Presence {
         // One letter for each routine, as in pg_proc.prokind.
         let routines = fields.optional().unwrap_or_default();
         let types = fields.optional().unwrap_or_default();
+        let collations = fields.flag()?;
+        let policies = fields.flag()?;
+        let statistics = fields.flag()?;
+        let event_triggers = fields.flag()?;
+        let default_privileges = fields.flag()?;
+        let transforms = fields.flag()?;
         Ok(Self {
             extensions,
             inheritance,
@@ -53,12 +60,13 @@ impl Presence {
             enums: types.contains('e'),
             domains: types.contains('d'),
             ranges: types.contains('r'),
-            collations: fields.flag()?,
-            policies: fields.flag()?,
-            statistics: fields.flag()?,
-            event_triggers: fields.flag()?,
-            default_privileges: fields.flag()?,
-            unmodeled: fields.flag()? || types.contains(['b', 'p']),
+            collations,
+            policies,
+            statistics,
+            event_triggers,
+            default_privileges,
+            transforms,
+            unmodeled: fields.flag()? || transforms || types.contains(['b', 'p']),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Functions, procedures, aggregates.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use smol_str::SmolStr;
 
 use super::ObjectOid;
@@ -14,12 +14,17 @@ impl Assembler {
         Ok(())
     }
 
+    pub(super) fn language_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+        self.languages.insert(fields.number()?, fields.text()?.into());
+        Ok(())
+    }
+
     pub(super) fn routine_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         let oid: u32 = fields.number()?;
         let schema: u32 = fields.number()?;
         let (name, letter, types) = (fields.text()?, fields.letter()?, fields.text()?);
         let owner = fields.optional();
-        let (arguments, returns, language) = (fields.optional(), fields.optional(), fields.text()?);
+        let (arguments, returns, language) = (fields.optional(), fields.optional(), fields.number()?);
         let (volatility, definer, parallel) = (fields.letter()?, fields.flag()?, fields.letter()?);
         let (strict, leakproof) = (fields.flag()?, fields.flag()?);
         let (cost, rows, returns_set) = (fields.text()?, fields.text()?, fields.flag()?);
@@ -28,6 +33,8 @@ impl Assembler {
         let transforms = fields.optional();
 
         let Some(schema) = self.own_schema(schema) else { return Ok(()) };
+        let language: u32 = language;
+        let language = self.languages.get(&language).context("a language that pg_language does not have")?;
         let out = &mut self.out;
         let kind = match letter {
             b'a' => Kind::Aggregate,
@@ -38,7 +45,7 @@ impl Assembler {
             out.set_some(Attribute::AggregateOptions, self.aggregates.remove(&oid));
         } else {
             out.set_some(Attribute::Returns, returns);
-            out.set(Attribute::Language, language);
+            out.set(Attribute::Language, language.clone());
             match volatility {
                 b'i' => out.set(Attribute::Volatility, "immutable"),
                 b's' => out.set(Attribute::Volatility, "stable"),
@@ -50,7 +57,7 @@ impl Assembler {
             out.set_flag(Attribute::Strict, strict);
             out.set_flag(Attribute::Leakproof, leakproof);
             out.set_flag(Attribute::Window, letter == b'w');
-            let usual_cost = if matches!(language, "c" | "internal") { "1" } else { "100" };
+            let usual_cost = if matches!(language.as_str(), "c" | "internal") { "1" } else { "100" };
             out.set_some(Attribute::Cost, (cost != usual_cost).then_some(cost));
             let usual_rows = if returns_set { "1000" } else { "0" };
             out.set_some(Attribute::Rows, (rows != usual_rows).then_some(rows));

@@ -3,41 +3,56 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::ObjectOid;
 use super::assembler::{Assembler, class, qualified};
 use super::fields::Fields;
+use super::questions::ColumnType;
 use crate::catalog::{Attribute, Kind, ObjectId};
 use crate::sql::{identifier, literal};
 
 impl Assembler {
+    pub(super) fn label_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+        let label = (fields.number()?, literal(fields.text()?));
+        self.labels.entry(label.0).or_default().push(label.1);
+        Ok(())
+    }
+
     pub(super) fn enum_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         let (oid, schema, name) = (fields.number()?, fields.number()?, fields.text()?);
         let owner = fields.optional();
-        let labels = fields.list()?;
         let Some(schema) = self.own_schema(schema) else { return Ok(()) };
-        let labels: Vec<String> = labels.iter().map(|label| literal(label)).collect();
+        let labels = self.labels.remove(&oid).unwrap_or_default();
         self.out.set(Attribute::Labels, labels.join(", "));
         self.out.set_some(Attribute::Owner, owner);
         self.out.emit(ObjectOid::whole(class::TYPE, oid), ObjectId::in_schema(Kind::Enum, schema, name));
         Ok(())
     }
 
+    pub(super) fn domain_check_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+        let domain = fields.number()?;
+        let check = (SmolStr::new(fields.text()?), SmolStr::new(fields.text()?));
+        self.domain_checks.entry(domain).or_default().push(check);
+        Ok(())
+    }
+
     pub(super) fn domain_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         let (oid, schema, name) = (fields.number()?, fields.number()?, fields.text()?);
         let owner = fields.optional();
-        let base = fields.text()?;
-        let required = fields.flag()?;
-        let (default, collation) = (fields.optional(), fields.optional());
-        let (names, checks) = (fields.list()?, fields.list()?);
+        let (base, modifier, collation) = (fields.number()?, fields.number()?, fields.number()?);
+        let base = ColumnType { oid: base, modifier, collation, storage: fields.letter()? };
+        let (required, default) = (fields.flag()?, fields.optional());
         let Some(schema) = self.own_schema(schema) else { return Ok(()) };
+        let base = self.questions.column_type(base);
+        let mut checks = self.domain_checks.remove(&oid).unwrap_or_default();
+        checks.sort_unstable();
         let out = &mut self.out;
-        out.set(Attribute::Type, base);
+        out.set_later(Attribute::Type, format_smolstr!("{base}"));
         out.set_flag(Attribute::Nullable, !required);
         out.set_some(Attribute::Default, default);
-        out.set_some(Attribute::Collation, collation);
         let mut lines = String::new();
-        for (name, check) in names.iter().zip(&checks) {
+        for (name, check) in &checks {
             let separator = if lines.is_empty() { "" } else { "\n" };
             let _ = write!(lines, "{separator}{} {check}", identifier(name));
         }

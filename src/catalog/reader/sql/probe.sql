@@ -15,10 +15,10 @@ SELECT EXISTS (SELECT FROM pg_extension WHERE oid >= '16384')
      , pg_relation_size('pg_statistic_ext') > 0
      , pg_relation_size('pg_event_trigger') > 0
      , pg_relation_size('pg_default_acl') > 0
+     , pg_relation_size('pg_transform') > 0
      , pg_relation_size('pg_foreign_data_wrapper') > 0
        OR pg_relation_size('pg_publication') > 0
        OR pg_relation_size('pg_subscription') > 0
-       OR pg_relation_size('pg_transform') > 0
        OR pg_relation_size('pg_seclabel') > 0
        OR pg_relation_size('pg_largeobject_metadata') > 0
        OR EXISTS (SELECT FROM pg_operator WHERE oid >= '16384')

@@ -1,0 +1,2 @@
+-- Languages of routines.
+SELECT oid, lanname FROM pg_language
