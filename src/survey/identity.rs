@@ -48,9 +48,11 @@ impl Identity {
                 .into());
             }
         }
+        let path = text(1);
+        let database_oid = path.rsplit('/').nth(1).unwrap_or_default();
         Ok(Self {
             database: text(0),
-            database_oid: text(1).parse()?,
+            database_oid: database_oid.parse()?,
             role: text(2),
             server_version: text(3).split(' ').next().unwrap_or_default().to_owned(),
             system_identifier: text(4),
