@@ -4,12 +4,12 @@
 //! panics on `|3__x`.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::Directives;
 use crate::error::Failure;
-use crate::sql::{read_file, without_bom};
+use crate::sql::{read_file, read_file_in, without_bom};
 
 /// One migration of the project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,24 +38,23 @@ two underscores, a name of letters, digits and underscores; V3__add_username.sql
 /// Exit 2, with file and line: wrong names, a version twice, a down script without its migration, an empty file,
 /// unreadable files (see [`read_file`]), wrong directives. The SQL itself is not looked at.
 pub fn read_directory(directory: &Path) -> Result<Vec<Migration>, Failure> {
-    let mut scripts: BTreeMap<i64, (FileName, PathBuf)> = BTreeMap::new();
+    let mut scripts: BTreeMap<i64, (FileName, Entry)> = BTreeMap::new();
     let mut downs = Vec::new();
     for entry in files_of(directory)? {
         let Some(name) = parse_name(&entry)? else { continue };
-        let Entry { path, .. } = entry;
         if name.down {
-            downs.push((name, path));
+            downs.push((name, entry.path));
             continue;
         }
         if let Some((_, other)) = scripts.get(&name.version) {
-            let (first, second) = (other.display(), path.display());
+            let (first, second) = (other.path.display(), entry.path.display());
             return Err(Failure::usage(format!("version {} twice: {first} and {second}", name.version))
                 .next("Give one of them another version; the one that is applied somewhere keeps its own."));
         }
-        scripts.insert(name.version, (name, path));
+        scripts.insert(name.version, (name, entry));
     }
     let mut found: BTreeMap<i64, Migration> = BTreeMap::new();
-    for migration in read_all(scripts.into_values().collect())? {
+    for migration in read_all(directory, scripts.into_values().collect())? {
         found.insert(migration.version, migration);
     }
     for (name, path) in downs {
@@ -78,8 +77,16 @@ const MANY: usize = 500;
 const THREADS: usize = 4;
 
 /// Reads the files, in their order.
-fn read_all(scripts: Vec<(FileName, PathBuf)>) -> Result<Vec<Migration>, Failure> {
-    let read = |(name, path): (FileName, PathBuf)| read_migration(&path, name);
+fn read_all(directory: &Path, scripts: Vec<(FileName, Entry)>) -> Result<Vec<Migration>, Failure> {
+    let open = File::open(directory).ok();
+    let open = open.as_ref();
+    let read = |(name, entry): (FileName, Entry)| {
+        let sql = match open {
+            Some(directory) if entry.is_file() => read_file_in(directory, &entry.path),
+            _ => read_file(&entry.path),
+        }?;
+        migration(entry.path, name, sql)
+    };
     if scripts.len() < MANY {
         return scripts.into_iter().map(read).collect();
     }
@@ -111,12 +118,17 @@ fn read_all(scripts: Vec<(FileName, PathBuf)>) -> Result<Vec<Migration>, Failure
 struct Entry {
     path: PathBuf,
     /// What the directory itself says of it, without a look at it: `None` for a symbolic link.
-    is_dir: Option<bool>,
+    kind: Option<fs::FileType>,
 }
 
 impl Entry {
     fn is_dir(&self) -> bool {
-        self.is_dir.unwrap_or_else(|| self.path.is_dir())
+        self.kind.map_or_else(|| self.path.is_dir(), |kind| kind.is_dir())
+    }
+
+    /// Whether it is known to be a regular file.
+    fn is_file(&self) -> bool {
+        self.kind.is_some_and(|kind| kind.is_file())
     }
 }
 
@@ -130,7 +142,7 @@ fn files_of(directory: &Path) -> Result<Vec<Entry>, Failure> {
     for entry in entries {
         let entry = entry.map_err(unreadable)?;
         let kind = entry.file_type().ok().filter(|kind| !kind.is_symlink());
-        found.push(Entry { path: entry.path(), is_dir: kind.map(|kind| kind.is_dir()) });
+        found.push(Entry { path: entry.path(), kind });
     }
     // As bytes: comparing paths takes them apart every time.
     found.sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
@@ -184,17 +196,16 @@ fn parse_stem(stem: &str) -> Option<(i64, &str)> {
     Some((version.parse().ok()?, name))
 }
 
-fn read_migration(path: &Path, name: FileName) -> Result<Migration, Failure> {
-    let sql = read_file(path)?;
+fn migration(path: PathBuf, name: FileName, sql: String) -> Result<Migration, Failure> {
     if without_bom(&sql).trim().is_empty() {
         return Err(Failure::usage(format!("{}: line 1: the file is empty; expected SQL", path.display()))
             .next(
                 "Write the migration, or remove the file. One that is to do nothing says so in a comment.",
             ));
     }
-    let directives = Directives::read(path, &sql)?;
+    let directives = Directives::read(&path, &sql)?;
     let FileName { version, name, .. } = name;
-    Ok(Migration { version, name, path: path.to_owned(), sql, down: None, directives })
+    Ok(Migration { version, name, path, sql, down: None, directives })
 }
 
 impl Migration {

@@ -1,11 +1,14 @@
 //! Reading the SQL files of a project: text within bounds, or words for what is wrong with the file.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use nix::fcntl::OFlag;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::sys::stat::Mode;
 
 use super::split::SplitError;
 use crate::error::Failure;
@@ -13,11 +16,42 @@ use crate::error::Failure;
 /// The largest file that is read, in bytes.
 pub const LARGEST_FILE: u64 = 64 << 20;
 
+/// Files of up to so many bytes are read without asking for their size.
+const SMALL_FILE: usize = 8 << 10;
+
 /// Reads a file as it is, byte order mark and line endings included.
 ///
 /// # Errors
 /// Exit 2: it is missing, a dangling symlink, no regular file, too large, not UTF-8, or holds a NUL.
 pub fn read_file(path: &Path) -> Result<String, Failure> {
+    read_opened(path, || open(AT_FDCWD, path), false)
+}
+
+/// The same for a file of a directory that is open, and that said it is a regular file: the way to the directory is not
+/// gone for each of them, and the kernel is asked for less.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_file_in(directory: &File, path: &Path) -> Result<String, Failure> {
+    read_opened(path, || open(directory, Path::new(path.file_name().unwrap_or_default())), true)
+}
+
+/// A pipe in a file's place is opened without waiting for who writes into it.
+fn open(directory: impl AsFd, path: &Path) -> std::io::Result<File> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    loop {
+        match openat(&directory, path, flags, Mode::empty()) {
+            Err(Errno::EINTR) => {}
+            opened => return Ok(opened?.into()),
+        }
+    }
+}
+
+fn read_opened(
+    path: &Path,
+    open: impl FnOnce() -> std::io::Result<File>,
+    regular: bool,
+) -> Result<String, Failure> {
     let shown = path.display();
     let unreadable = |error: std::io::Error| {
         let dangling = fs::symlink_metadata(path).is_ok_and(|link| link.file_type().is_symlink());
@@ -31,9 +65,10 @@ pub fn read_file(path: &Path) -> Result<String, Failure> {
         }
         Failure::usage(format!("{shown}: {error}"))
     };
-    // A pipe in a file's place is opened without waiting for who writes into it.
-    let opened = fs::OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
-    let mut file = opened.map_err(unreadable)?;
+    let mut file = open().map_err(unreadable)?;
+    if regular && let Some(bytes) = read_small(&file) {
+        return text(path, bytes);
+    }
     let metadata = file.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(Failure::usage(format!("{shown}: expected a file, found something else")));
@@ -50,6 +85,12 @@ pub fn read_file(path: &Path) -> Result<String, Failure> {
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(too_large());
     }
+    text(path, bytes)
+}
+
+/// The bytes of a file as text.
+fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
+    let shown = path.display();
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = line_at(error.as_bytes(), valid);
@@ -66,8 +107,18 @@ pub fn read_file(path: &Path) -> Result<String, Failure> {
     }
 }
 
+/// Reads a small file to its end; `None` when it is larger, or cannot be read like that. The place from which the file
+/// is read on stays its beginning.
+fn read_small(file: &File) -> Option<Vec<u8>> {
+    let mut buffer = [0; SMALL_FILE];
+    let length = file.read_at(&mut buffer, 0).ok()?;
+    // Nothing is taken for the end but the end: some file systems cut reads short.
+    let end = length < SMALL_FILE && file.read_at(&mut buffer[length..], length as u64).ok()? == 0;
+    end.then(|| buffer[..length].to_vec())
+}
+
 /// Reads a file that was so many bytes long a moment ago, and at most [`LARGEST_FILE`] and one.
-fn read_bytes(file: &mut fs::File, expected: usize) -> std::io::Result<Vec<u8>> {
+fn read_bytes(file: &mut File, expected: usize) -> std::io::Result<Vec<u8>> {
     // A read that ends where the file was to end says that it still does: no second one is needed to find that out.
     let mut bytes = vec![0; expected + 1];
     let first = file.read(&mut bytes)?;
@@ -102,7 +153,7 @@ mod tests {
         fs::write(at("nul.sql"), b"select 1;\n\nselect '\0';").expect("written");
         fs::create_dir(at("directory.sql")).expect("made");
         std::os::unix::fs::symlink("nowhere.sql", at("link.sql")).expect("linked");
-        fs::File::create(at("huge.sql")).and_then(|file| file.set_len(LARGEST_FILE + 1)).expect("made");
+        File::create(at("huge.sql")).and_then(|file| file.set_len(LARGEST_FILE + 1)).expect("made");
         for (name, words) in [
             ("latin1.sql", "line 2: not UTF-8"),
             ("nul.sql", "line 3: a NUL"),
@@ -114,6 +165,25 @@ mod tests {
             let failure = read_file(&at(name)).expect_err(name);
             assert!(failure.what.contains(words) && failure.what.contains(name), "{}", failure.what);
             assert_eq!(failure.exit, crate::error::Exit::Usage);
+        }
+    }
+
+    #[test]
+    fn a_file_of_an_open_directory_is_read_alike_whatever_its_size() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let open = File::open(dir.path()).expect("opens");
+        for size in [0, 1, SMALL_FILE - 1, SMALL_FILE, SMALL_FILE + 1, 5 * SMALL_FILE] {
+            let path = dir.path().join("a.sql");
+            fs::write(&path, "x".repeat(size)).expect("written");
+            assert_eq!(read_file_in(&open, &path).expect("reads"), read_file(&path).expect("reads"));
+        }
+        // What the directory said of it is no longer true.
+        let path = dir.path().join("b.sql");
+        fs::create_dir(&path).expect("made");
+        for wrong in ["b.sql", "missing.sql"] {
+            let path = dir.path().join(wrong);
+            let [one, other] = [read_file_in(&open, &path), read_file(&path)];
+            assert_eq!(one.expect_err(wrong).what, other.expect_err(wrong).what);
         }
     }
 

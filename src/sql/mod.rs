@@ -8,7 +8,7 @@ mod split;
 mod unified;
 
 pub use duration::{DURATION, duration};
-pub use file::{LARGEST_FILE, read_file};
+pub use file::{LARGEST_FILE, read_file, read_file_in};
 pub use quote::{identifier, literal, split_qualified, words_of};
 pub use split::{Comment, Part, SplitError, Statement, comments, split, without_bom};
 pub use unified::unified;
