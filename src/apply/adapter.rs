@@ -84,8 +84,8 @@ impl Applier<'_> {
         let made = (!self.job.ledger.exists).then(|| self.job.ledger.create());
         let stale = no_text_record(self.job.steps.iter().map(|step| step.version));
         let records = made.into_iter().chain([stale]).collect::<Vec<_>>().join(";\n");
-        let work =
-            Work { what, script: "", records: &records, wanted: &[], limits: self.job.limits.transaction };
+        let (limits, next) = (self.job.limits.transaction, self.following());
+        let work = Work { what, script: "", records: &records, wanted: &[], limits, next };
         let made = self.job.door.transaction(&work, self.job.watch).await;
         made.map_err(|trouble| trouble.failure(what, self.kept))?;
         self.job.ledger.exists = true;

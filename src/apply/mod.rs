@@ -22,7 +22,7 @@ use crate::catalog::Catalog;
 use crate::catalog::reader::{self, ReadOptions};
 use crate::db::{ServerVersion, Session};
 use crate::diff;
-use crate::door::{Door, Event, Limits, Wanted, Watch, Work};
+use crate::door::{Door, Event, Limits, Next, Wanted, Watch, Work};
 use crate::error::{Exit, Failure};
 use crate::migrations::{Ledger, Migration};
 use crate::model::{Effect, Lock, effects_to_text};
@@ -125,6 +125,13 @@ impl<'j> Applier<'j> {
         }
     }
 
+    /// How the step begins that comes next, where it begins with a transaction.
+    fn following(&self) -> Option<Next> {
+        let step = self.job.steps.get(self.next)?;
+        let looks = !step.record && !wanted(step).is_empty();
+        (step.record || step.transactional).then(|| Next { limits: self.limits(step), looks })
+    }
+
     /// What records that a migration is applied: refinery's row, its text, its effects.
     fn applied_records(&self, migration: &Migration, how: &str) -> String {
         let text = text_record(self.job.lock, migration, how, self.job.door.run());
@@ -167,6 +174,7 @@ impl<'j> Applier<'j> {
             records: &records,
             wanted: &wanted,
             limits: self.limits(step),
+            next: self.following(),
         };
         let kept = self.kept;
         let source = Source { path: &step.path, what: &step.title, sql: &step.sql, script: &step.script };
@@ -180,8 +188,8 @@ impl Applier<'_> {
     async fn record_satisfied(&mut self, step: &Step) -> Result<()> {
         let migration = self.migration(step);
         let records = self.applied_records(migration, "recorded");
-        let limits = self.limits(step);
-        let work = Work { what: &step.title, script: "", records: &records, wanted: &[], limits };
+        let (limits, next) = (self.limits(step), self.following());
+        let work = Work { what: &step.title, script: "", records: &records, wanted: &[], limits, next };
         let (lock, version, options) = (self.job.lock, self.job.version, self.job.options);
         let prove = async |session: &mut Session| {
             let live = reader::read_inside(session, version, options).await?.catalog;

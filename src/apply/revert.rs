@@ -62,6 +62,7 @@ impl Applier<'_> {
             records: &records,
             wanted: &wanted,
             limits: self.limits(step),
+            next: None,
         };
         let source = Source { path: &step.path, what: &what, sql: &step.sql, script: &step.script };
         let kept = self.kept;

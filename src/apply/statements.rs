@@ -123,6 +123,7 @@ impl Applier<'_> {
             records: &records,
             wanted: &wanted,
             limits: self.limits(step),
+            next: None,
         };
         let kept = self.kept;
         let alone = Script { statements: vec![Planned { offset: 0, ..statement.clone() }] };
@@ -141,7 +142,7 @@ impl Applier<'_> {
     pub(super) async fn record(&mut self, step: &Step, records: &str) -> Result<()> {
         let what = format!("the record of {}", step.title);
         let limits = self.job.limits.transaction;
-        let work = Work { what: &what, script: "", records, wanted: &[], limits };
+        let work = Work { what: &what, script: "", records, wanted: &[], limits, next: None };
         let recorded = self.job.door.transaction(&work, self.job.watch).await;
         recorded.map_err(|trouble| trouble.failure(&what, self.kept))
     }

@@ -33,7 +33,7 @@ pub use outside::Outside;
 pub use place::Place;
 pub use record::{Mark, Marking, Run, SCHEMA};
 pub use stop::Stop;
-pub use transaction::{Limits, Work};
+pub use transaction::{Limits, Next, Work};
 pub use trouble::Trouble;
 
 /// The way to write to one database.
@@ -50,6 +50,8 @@ pub struct Door {
     begun: bool,
     /// Why the working session is of no use any more, until it is made anew.
     lost: Option<String>,
+    /// The next step's transaction, where it was begun with the COMMIT of the one before.
+    ahead: Option<transaction::Begun>,
 }
 
 impl Door {
@@ -61,7 +63,18 @@ impl Door {
     pub async fn open(access: Access, stop: Stop) -> Result<Self> {
         let pair = access.connect().await?;
         let (session, control, place, pid) = (pair.session, pair.control, pair.place, pair.pid);
-        Ok(Self { session, control, access, place, pid, stop, run: None, begun: false, lost: None })
+        Ok(Self {
+            session,
+            control,
+            access,
+            place,
+            pid,
+            stop,
+            run: None,
+            begun: false,
+            lost: None,
+            ahead: None,
+        })
     }
 
     /// The database that this is the door of.
@@ -84,6 +97,7 @@ impl Door {
             let what = format!("{doing}: the connection to the server was lost: {why}");
             return Err(Failure::cannot_tell(what).next("run the same command again").into());
         }
+        self.nothing_ahead().await;
         let sql = self.access.settings(&[]);
         if let Err(error) = self.session.rows(sql).await {
             self.lost = self.loss(&error);

@@ -35,6 +35,7 @@ impl Door {
         if let Some(signal) = self.stop.asked() {
             return Err(Trouble::Stopped(signal));
         }
+        self.nothing_ahead().await;
         self.connected()?;
         let lock_timeout = work.lock_timeout.map_or(0, |timeout| timeout.as_millis());
         let settings = [("lock_timeout", format!("{lock_timeout}ms")), ("statement_timeout", "0".to_owned())];

@@ -166,6 +166,7 @@ impl Door {
             records: &records.join(";\n"),
             wanted: &[],
             limits: LIMITS,
+            next: None,
         };
         match self.transaction(&work, watch).await {
             Ok(()) => {
@@ -215,6 +216,7 @@ impl Door {
             records: &records,
             wanted: &[],
             limits: LIMITS,
+            next: None,
         };
         // A signal that ended the run must not keep its end from being recorded.
         self.stop = super::Stop::channel().1;

@@ -24,6 +24,7 @@ impl Door {
         let pair = self.access.connect_again().await.map_err(|error| error.to_string())?;
         self.place.same(&pair.place)?;
         (self.session, self.control, self.pid, self.lost) = (pair.session, pair.control, pair.pid, None);
+        self.ahead = None;
         // The server may not have noticed yet that the old session's client is gone.
         self.lock(STILL_RUNNING, watch).await.map_err(|error| error.to_string())
     }

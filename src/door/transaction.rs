@@ -1,7 +1,11 @@
 //! One step as one transaction: the script, trueup's records of it, and the fence row, together or not at all.
 //!
-//! Three messages: a clean session and BEGIN; the script with its records and the fence; COMMIT. When a lock could not
-//! be had, all is rolled back and tried again after a pause, in which readers and writers go on.
+//! Three messages: a clean session and BEGIN; the script with its records and the fence; COMMIT. Where it is known what
+//! comes next, its beginning travels with COMMIT, and there are two. The script has a message of its own: what is
+//! known before it runs (that the step before is committed, that nobody is in the way) must not wait for its end, as a
+//! server keeps its answers until a message is done.
+//!
+//! When a lock could not be had, all is rolled back and tried again after a pause, in which readers and writers go on.
 
 use std::time::{Duration, Instant};
 
@@ -18,6 +22,8 @@ use crate::db::{self, ServerError, Session};
 
 /// The first and the longest pause between two attempts.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(8));
+/// How long a transaction that was begun ahead is good for: what was asked when it began would be old.
+const FRESH: Duration = Duration::from_secs(1);
 /// How much longer than its limit a step may be silent before the network is given up.
 const SILENCE: Duration = Duration::from_secs(15);
 
@@ -35,6 +41,16 @@ pub struct Limits {
     pub max_duration: Duration,
 }
 
+impl Limits {
+    /// What the server is to keep of them.
+    fn settings(&self) -> [(&'static str, String); 2] {
+        [
+            ("lock_timeout", format!("{}ms", self.lock_timeout.as_millis())),
+            ("statement_timeout", format!("{}ms", self.max_duration.as_millis())),
+        ]
+    }
+}
+
 /// One step.
 #[derive(Debug, Clone, Copy)]
 pub struct Work<'w> {
@@ -48,6 +64,24 @@ pub struct Work<'w> {
     pub wanted: &'w [blockers::Wanted],
     /// How long things may take.
     pub limits: Limits,
+    /// What comes after it, where that is known: it is begun in the message that commits this.
+    pub next: Option<Next>,
+}
+
+/// The beginning of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Next {
+    /// How long things may take.
+    pub limits: Limits,
+    /// Whether it is asked who holds locks, see [`Work::wanted`].
+    pub looks: bool,
+}
+
+impl Work<'_> {
+    /// The beginning of this step.
+    fn beginning(&self) -> Next {
+        Next { limits: self.limits, looks: !self.wanted.is_empty() }
+    }
 }
 
 impl Door {
@@ -57,7 +91,7 @@ impl Door {
     /// [`Trouble`], which says what the step left behind.
     pub async fn transaction(&mut self, work: &Work<'_>, watch: &mut dyn Watch) -> Result<(), Trouble> {
         let ready = self.ready(work, watch).await?;
-        self.commit(ready, work.what, watch).await
+        self.commit(ready, work, watch).await
     }
 
     /// The same, with a proof between the script and COMMIT, which reads in the same transaction. What it returns as an
@@ -80,7 +114,7 @@ impl Door {
             self.roll_back().await;
             return Err(trouble);
         }
-        self.commit(ready, work.what, watch).await
+        self.commit(ready, work, watch).await
     }
 
     /// Everything up to COMMIT, as many times as it takes to get the locks.
@@ -173,9 +207,9 @@ impl Door {
         }
         let begun = Instant::now();
         self.session.give_up_after(work.limits.max_duration.saturating_add(SILENCE));
-        let look = look && !work.wanted.is_empty();
-        let transaction = match self.begin_transaction(&work.limits, look).await {
-            Ok(Begun { crowded: false, transaction }) => transaction,
+        let Next { limits, looks } = work.beginning();
+        let transaction = match self.begin_transaction(Next { limits, looks: look && looks }).await {
+            Ok(Begun { crowded: false, transaction, .. }) => transaction,
             Ok(Begun { crowded: true, .. }) => {
                 self.roll_back().await;
                 return Ok(Attempt::Crowded);
@@ -219,33 +253,54 @@ impl Door {
         Ok(Attempt::Ready(fence))
     }
 
+    /// The transaction that was begun ahead, where it is the one that is wanted now; else another.
+    async fn begin_transaction(&mut self, wanted: Next) -> Result<Begun> {
+        if let Some(ahead) = self.ahead.take() {
+            if ahead.serves(wanted) {
+                return Ok(ahead);
+            }
+            self.roll_back().await;
+        }
+        self.connected()?;
+        let rows = self.session.rows(self.opening(wanted)).await?;
+        self.begun(wanted, rows)
+    }
+
     /// A clean session, BEGIN and the lock for this transaction. The lock of the session may have been given back by the
     /// script of an earlier step: it is taken again (and counted, which does no harm: all of it ends with the session).
-    async fn begin_transaction(&mut self, limits: &Limits, look: bool) -> Result<Begun> {
-        self.connected()?;
-        let settings = [
-            ("lock_timeout", format!("{}ms", limits.lock_timeout.as_millis())),
-            ("statement_timeout", format!("{}ms", limits.max_duration.as_millis())),
-        ];
-        let sql = format!(
+    fn opening(&self, wanted: Next) -> String {
+        format!(
             "{}; BEGIN; SELECT pg_catalog.pg_try_advisory_lock({ADVISORY_LOCK}) AND \
              pg_catalog.pg_try_advisory_xact_lock({ADVISORY_LOCK}){}, \
              pg_catalog.pg_current_xact_id(), {}",
-            self.access.settings(&settings),
+            self.access.settings(&wanted.limits.settings()),
             // What another run has done meanwhile would be met by the script, and told as its fault.
             if self.begun { fence::and_is_ours(self.run()) } else { String::new() },
-            if look { blockers::anybody(self.place.database_oid) } else { "false".to_owned() }
-        );
-        let mut rows = self.session.rows(sql).await?;
+            if wanted.looks { blockers::anybody(self.place.database_oid) } else { "false".to_owned() }
+        )
+    }
+
+    /// Reads the rows of [`Door::opening`].
+    fn begun(&self, opening: Next, mut rows: Vec<Vec<Option<String>>>) -> Result<Begun> {
         let (Some(lock), Some(answer)) = (rows.pop(), rows.pop()) else {
             return Err(anyhow!("the server did not answer how the session is set"));
         };
-        self.access.settled(&settings, &answer).map_err(anyhow::Error::new)?;
+        self.access.settled(&opening.limits.settings(), &answer).map_err(anyhow::Error::new)?;
         match lock.as_slice() {
-            [Some(held), Some(transaction), Some(crowded)] if held == "t" => {
-                Ok(Begun { transaction: transaction.clone(), crowded: crowded == "t" })
-            }
+            [Some(held), Some(transaction), Some(crowded)] if held == "t" => Ok(Begun {
+                opening,
+                transaction: transaction.clone(),
+                crowded: crowded == "t",
+                at: Instant::now(),
+            }),
             _ => Err(anyhow::Error::new(Trouble::Superseded)),
+        }
+    }
+
+    /// Gives up what was begun ahead: something else comes.
+    pub(super) async fn nothing_ahead(&mut self) {
+        if self.ahead.take().is_some() {
+            self.roll_back().await;
         }
     }
 
@@ -282,14 +337,41 @@ impl Door {
         Err(Trouble::Refused { said: Box::new(said), done: self.session.statements_done() })
     }
 
-    /// COMMIT, and what became of it.
+    /// COMMIT, and what became of it; with it, the beginning of what comes next. Whether that has begun is for the next
+    /// step to see, which begins by itself what has not.
     async fn commit(
         &mut self,
         ready: fence::Passed,
-        what: &str,
+        work: &Work<'_>,
         watch: &mut dyn Watch,
     ) -> Result<(), Trouble> {
-        let Err(error) = self.session.execute("COMMIT").await else { return Ok(()) };
+        let Some(next) = work.next else {
+            let Err(error) = self.session.execute("COMMIT").await else { return Ok(()) };
+            return self.not_committed(ready, work.what, error, watch).await;
+        };
+        match self.session.rows(format!("COMMIT; {}", self.opening(next))).await {
+            Ok(rows) => match self.begun(next, rows) {
+                Ok(begun) => self.ahead = Some(begun),
+                Err(_) => self.roll_back().await,
+            },
+            // An error ends a message: what was answered before it was done.
+            Err(error) if self.session.statements_done() > 0 => {
+                self.lost = self.loss(&error);
+                self.roll_back().await;
+            }
+            Err(error) => return self.not_committed(ready, work.what, error, watch).await,
+        }
+        Ok(())
+    }
+
+    /// There was no answer to COMMIT, or an error.
+    async fn not_committed(
+        &mut self,
+        ready: fence::Passed,
+        what: &str,
+        error: anyhow::Error,
+        watch: &mut dyn Watch,
+    ) -> Result<(), Trouble> {
         if self.loss(&error).is_some() {
             return self.find_out(ready, what, &error, watch).await;
         }
@@ -376,9 +458,21 @@ enum Attempt {
 }
 
 /// A transaction that has only begun.
-struct Begun {
+#[derive(Debug)]
+pub(super) struct Begun {
+    /// What it was begun for.
+    opening: Next,
     /// Its id.
     transaction: String,
     /// Whether anybody holds locks on what the script locks.
     crowded: bool,
+    /// When it was answered.
+    at: Instant,
+}
+
+impl Begun {
+    /// Whether it is as good as one that would be begun now.
+    fn serves(&self, wanted: Next) -> bool {
+        self.opening == wanted && self.at.elapsed() < FRESH
+    }
 }

@@ -1,7 +1,8 @@
-//! How often a check waits for the server.
+//! How often a command waits for the server.
 
 use crate::proxy::{Proxy, Then};
-use crate::site::{Site, findings};
+use crate::site::{Project, Site, expect, findings};
+use crate::support;
 
 #[test]
 fn a_check_needs_at_most_three_round_trips() {
@@ -12,4 +13,26 @@ fn a_check_needs_at_most_three_round_trips() {
     let (round_trips, messages) = (proxy.round_trips(), proxy.messages());
     assert!((1..=3).contains(&round_trips), "{round_trips} round trips");
     assert_eq!(messages, round_trips, "every message is answered, and none is sent beside them");
+}
+
+/// The script with its records, and the COMMIT with which the next one begins.
+#[test]
+fn a_migration_needs_two_round_trips() {
+    let round_trips = |migrations: usize| {
+        let table = |number| format!("CREATE TABLE t{number} (id int);");
+        let project = Project::of_schema(&(1..=migrations).map(table).collect::<String>());
+        let directory = project.path().join("migrations");
+        std::fs::create_dir(&directory).unwrap();
+        for number in 1..=migrations {
+            std::fs::write(directory.join(format!("V{number}__t{number}.sql")), table(number)).unwrap();
+        }
+        project.compile();
+        let database = support::database();
+        let proxy = Proxy::start(&database, |_, _| Then::Forward);
+        let mut upgrade = project.trueup(&["upgrade", "--yes"], &proxy.url(&database));
+        expect(&upgrade.output().unwrap(), 0, &[]);
+        assert_eq!(proxy.messages(), proxy.round_trips(), "every message is answered");
+        proxy.round_trips()
+    };
+    assert_eq!(round_trips(7) - round_trips(3), 2 * 4);
 }

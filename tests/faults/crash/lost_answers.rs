@@ -1,7 +1,7 @@
 //! A COMMIT whose answer is lost, and a network that stalls.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{applied_once, ends_within, holds, project, resumes, start, upgrade};
@@ -34,13 +34,18 @@ fn commit_of(
         if sql.contains(text) {
             armed.store(true, Ordering::SeqCst);
         }
-        if sql == "COMMIT" && armed.load(Ordering::SeqCst) {
+        if commits(sql) && armed.load(Ordering::SeqCst) {
             fired.store(true, Ordering::SeqCst);
             return then();
         }
         Then::Forward
     });
     upgrade(project, &proxy.url(database)).output().unwrap()
+}
+
+/// Whether a message commits. The beginning of the next step may come after it.
+fn commits(sql: &str) -> bool {
+    sql.starts_with("COMMIT")
 }
 
 fn forward() -> Then {
@@ -77,6 +82,28 @@ fn f05_a_commit_that_was_not_done_is_told_so() {
             assert_eq!(database.value(ended), "partial 6");
         }
         resumes(&project, &database, 3);
+    }
+}
+
+/// What comes after a COMMIT in its message is another step's: when that fails, the COMMIT stands, and it is begun anew.
+#[test]
+fn f05_a_commit_was_done_when_what_follows_it_fails() {
+    let project = project(&THREE, MODEL, SHORT);
+    for between in ["COMMIT; SELECT 1 / 0; ", "COMMIT; ROLLBACK; BEGIN; SELECT 1; ROLLBACK; SELECT 1 / 0; "] {
+        let database = support::database();
+        let failed = Arc::new(AtomicUsize::new(0));
+        let fails = Arc::clone(&failed);
+        let proxy = Proxy::start(&database, move |_, sql| {
+            if !sql.starts_with("COMMIT; ") {
+                return Then::Forward;
+            }
+            fails.fetch_add(1, Ordering::SeqCst);
+            Then::Instead(sql.replacen("COMMIT; ", between, 1))
+        });
+        expect(&upgrade(&project, &proxy.url(&database)).output().unwrap(), 0, &[]);
+        // The history's table and the first two migrations.
+        assert_eq!(failed.load(Ordering::SeqCst), 3);
+        applied_once(&database, 3);
     }
 }
 
@@ -123,7 +150,7 @@ fn f05_another_run_took_over_before_it_could_be_asked() {
             {
                 expect(&upgrade(&other, place.url()).output().unwrap(), 0, &[]);
             }
-            if armed && sql == "COMMIT" && !fired.swap(true, Ordering::SeqCst) {
+            if armed && commits(sql) && !fired.swap(true, Ordering::SeqCst) {
                 return then();
             }
             Then::Forward
@@ -141,7 +168,7 @@ fn stalled_at(project: &Project, database: &TestDatabase, text: &'static str) ->
     let sees = Arc::clone(&seen);
     let committing = AtomicBool::new(false);
     let proxy = Proxy::start(database, move |_, sql| {
-        let commit = sql == "COMMIT" && committing.load(Ordering::SeqCst);
+        let commit = commits(sql) && committing.load(Ordering::SeqCst);
         committing.fetch_or(sql.contains("CREATE TABLE b"), Ordering::SeqCst);
         if sql.contains(text) && (commit || text != "COMMIT") {
             sees.store(true, Ordering::SeqCst);

@@ -48,7 +48,8 @@ fn f40_nothing_is_recorded_of_a_script_that_ended_its_transaction() {
         for end in ["COMMIT", "ROLLBACK", "COMMIT; BEGIN", "ROLLBACK AND CHAIN"] {
             let script = format!("CREATE TABLE half (); {end};");
             let records = "CREATE TABLE public.recorded ()";
-            let work = Work { what: "a step", script: &script, records, wanted: &[], limits: LIMITS };
+            let work =
+                Work { what: "a step", script: &script, records, wanted: &[], limits: LIMITS, next: None };
             let done = door.transaction(&work, &mut Deaf).await;
             assert!(matches!(done, Err(Trouble::EndedTransaction)), "{end}: {done:?}");
             assert!(holds(&database, "to_regclass('recorded') IS NULL"), "{end}");
@@ -61,6 +62,7 @@ fn f40_nothing_is_recorded_of_a_script_that_ended_its_transaction() {
             records: "CREATE TABLE public.recorded ()",
             wanted: &[],
             limits: LIMITS,
+            next: None,
         };
         door.transaction(&work, &mut Deaf).await.unwrap();
         door.close().await;
