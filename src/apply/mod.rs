@@ -22,7 +22,7 @@ use crate::catalog::Catalog;
 use crate::catalog::reader::{self, ReadOptions};
 use crate::db::{ServerVersion, Session};
 use crate::diff;
-use crate::door::{Door, Event, Limits, Next, Wanted, Watch, Work};
+use crate::door::{Door, Event, Limits, Next, Recurring, Wanted, Watch, Work};
 use crate::error::{Exit, Failure};
 use crate::migrations::{Ledger, Migration};
 use crate::model::{Effect, Lock, effects_to_text};
@@ -138,6 +138,16 @@ impl<'j> Applier<'j> {
         format!("{};\n{text}", self.job.ledger.insert(migration))
     }
 
+    /// The same for one migration after the other: what is said, and its values.
+    fn applied_recurring(&self, migration: &Migration, how: &str) -> (String, String) {
+        let [version, name, checksum] = self.job.ledger.values(migration);
+        let [_, _, how, sql, effects, run] = text_values(self.job.lock, migration, how, self.job.door.run());
+        let row = self.job.ledger.insert_of(["$1", "$2", "$3"]);
+        let text = text_record_of(["$1", "$2", "$4", "$5", "$6", "$7"]);
+        let form = format!("(int8, text, text, text, text, text, text) AS WITH history AS ({row}) {text}");
+        (form, [version, name, checksum, how, sql, effects, run].join(", "))
+    }
+
     /// Carries out the next step.
     async fn step(&mut self) -> Result<()> {
         let step = &self.job.steps[self.next];
@@ -166,12 +176,13 @@ impl<'j> Applier<'j> {
     /// Script and records in one transaction.
     async fn transactional(&mut self, step: &Step) -> Result<()> {
         let migration = self.migration(step);
-        let records = self.applied_records(migration, "applied");
+        let (form, values) = self.applied_recurring(migration, "applied");
         let wanted = wanted(step);
         let work = Work {
             what: &step.title,
             script: without_bom(&step.sql),
-            records: &records,
+            records: "",
+            recurring: Some(Recurring { name: "applied", form: &form, values: &values }),
             wanted: &wanted,
             limits: self.limits(step),
             next: self.following(),
@@ -187,9 +198,10 @@ impl Applier<'_> {
     /// Records a migration whose effect is there already: proved once more in the transaction that records it.
     async fn record_satisfied(&mut self, step: &Step) -> Result<()> {
         let migration = self.migration(step);
-        let records = self.applied_records(migration, "recorded");
+        let (form, values) = self.applied_recurring(migration, "recorded");
+        let recurring = Some(Recurring { name: "applied", form: &form, values: &values });
         let (limits, next) = (self.limits(step), self.following());
-        let work = Work { what: &step.title, script: "", records: &records, wanted: &[], limits, next };
+        let work = Work { what: &step.title, script: "", records: "", recurring, wanted: &[], limits, next };
         let (lock, version, options) = (self.job.lock, self.job.version, self.job.options);
         let prove = async |session: &mut Session| {
             let live = reader::read_inside(session, version, options).await?.catalog;
@@ -210,18 +222,30 @@ impl Applier<'_> {
 
 /// The statement that keeps the text of a migration, and its effects as lines of `trueup.lock`.
 fn text_record(lock: &Lock, migration: &Migration, how: &str, run: &str) -> String {
+    let values = text_values(lock, migration, how, run);
+    text_record_of(values.each_ref().map(String::as_str))
+}
+
+/// The same of expressions: version, name, how, text, effects and run.
+fn text_record_of(values: [&str; 6]) -> String {
+    format!(
+        "INSERT INTO trueup.migrations (version, name, how, sql, effects, run) VALUES ({})",
+        values.join(", ")
+    )
+}
+
+/// The values of [`text_record_of`].
+fn text_values(lock: &Lock, migration: &Migration, how: &str, run: &str) -> [String; 6] {
     let index = lock.migrations.binary_search_by_key(&migration.version, |compiled| compiled.version).ok();
     let effects = index.map(|index| effects_to_text(&lock.migrations[index].effects));
-    format!(
-        "INSERT INTO trueup.migrations (version, name, how, sql, effects, run) \
-         VALUES ({}, {}, {}, {}, {}, {})",
-        migration.version,
+    [
+        migration.version.to_string(),
         literal(&migration.name),
         literal(how),
         literal(&migration.sql),
         effects.as_deref().map_or_else(|| "NULL".to_owned(), literal),
-        literal(run)
-    )
+        literal(run),
+    ]
 }
 
 /// Room for [`text_record`]: what is kept of a version is of no use once its row of the history is gone.

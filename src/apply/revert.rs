@@ -60,6 +60,7 @@ impl Applier<'_> {
             what: &what,
             script: without_bom(&step.sql),
             records: &records,
+            recurring: None,
             wanted: &wanted,
             limits: self.limits(step),
             next: None,

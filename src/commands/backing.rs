@@ -129,7 +129,7 @@ impl Backing {
         };
         let records = door.step_record(STEP, "backup", None, Some(&detail));
         let what = "the record of the backup";
-        let work = Work { what, script: "", records: &records, wanted: &[], limits: LIMITS, next: None };
+        let work = Work { what, script: "", records: &records, recurring: None, wanted: &[], limits: LIMITS, next: None };
         door.transaction(&work, progress).await.map_err(|trouble| trouble.failure(what, false))?;
         Ok(taken)
     }

@@ -167,20 +167,29 @@ impl Access {
     /// The statements that make a session clean and ours, whatever ran on it before; the last one answers with the
     /// settings as they are then, to be read by [`settled`].
     pub(super) fn settings(&self, limits: &[(&str, String)]) -> String {
+        let limits: Vec<(&str, String)> =
+            limits.iter().map(|(name, value)| (*name, literal(value))).collect();
+        format!("{}; DEALLOCATE ALL; SELECT {}", self.cleaning(), self.set(&limits))
+    }
+
+    /// The statements that make a session as it was when it began, in the role that it is to have. What is prepared
+    /// stays.
+    pub(super) fn cleaning(&self) -> String {
         let role =
-            self.set_role.as_ref().map(|role| format!("SET ROLE {}; ", identifier(role))).unwrap_or_default();
-        let pairs: Vec<String> = self
-            .wanted(limits)
-            .into_iter()
-            .map(|(name, value)| {
-                format!("pg_catalog.set_config({}, {}, false)", literal(name), literal(&value))
-            })
-            .collect();
+            self.set_role.as_ref().map(|role| format!("; SET ROLE {}", identifier(role))).unwrap_or_default();
         format!(
-            "RESET SESSION AUTHORIZATION; RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD TEMP; \
-             DISCARD SEQUENCES; {role}SELECT {}, {CHECK_CLIENT}",
-            pairs.join(", ")
+            "RESET SESSION AUTHORIZATION; RESET ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP; DISCARD SEQUENCES{role}"
         )
+    }
+
+    /// What sets our settings when it is selected, and answers with them. The values of `limits` are expressions.
+    pub(super) fn set(&self, limits: &[(&str, String)]) -> String {
+        let own = self.own_settings().into_iter().map(|(name, value)| (name, literal(&value)));
+        let pairs: Vec<String> = own
+            .chain(limits.iter().cloned())
+            .map(|(name, value)| format!("pg_catalog.set_config({}, {value}, false)", literal(name)))
+            .collect();
+        format!("{}, {CHECK_CLIENT}", pairs.join(", "))
     }
 
     /// Compares the answer of [`Access::settings`] with what was asked for. Earlier steps of the run may stay.
@@ -204,7 +213,13 @@ impl Access {
     }
 
     fn wanted<'a>(&self, limits: &[(&'a str, String)]) -> Vec<(&'a str, String)> {
-        let mut wanted = vec![
+        let mut wanted = self.own_settings();
+        wanted.extend(limits.iter().cloned());
+        wanted
+    }
+
+    fn own_settings<'a>(&self) -> Vec<(&'a str, String)> {
+        vec![
             ("search_path", self.search_path.clone()),
             ("row_security", "off".to_owned()),
             ("standard_conforming_strings", "on".to_owned()),
@@ -213,9 +228,7 @@ impl Access {
             ("synchronous_commit", "on".to_owned()),
             ("idle_in_transaction_session_timeout", "60s".to_owned()),
             ("idle_session_timeout", "0".to_owned()),
-        ];
-        wanted.extend(limits.iter().cloned());
-        wanted
+        ]
     }
 }
 

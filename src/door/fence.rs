@@ -19,10 +19,10 @@ const TAG: &str = "trueup.fence";
 /// Tells the error of [`still_in`] from others.
 const ENDED: &str = "trueup: not in";
 
-/// The last statement before COMMIT.
+/// The last statement before COMMIT, in the form of a [`super::Recurring`].
 pub(super) fn advance(run: &str) -> String {
     format!(
-        "UPDATE trueup.fence SET transactions = transactions + 1 WHERE run = {} \
+        "AS UPDATE trueup.fence SET transactions = transactions + 1 WHERE run = {} \
          RETURNING '{TAG}', transactions, pg_current_xact_id()",
         literal(run)
     )
@@ -37,11 +37,11 @@ pub(super) fn and_is_ours(run: &str) -> String {
 }
 
 /// Between the script and its records: fails when the script has ended its transaction, before anything is recorded.
-/// The text cannot be read as a number, and the server quotes it in the error, whatever its language.
-pub(super) fn still_in(transaction: &str) -> String {
-    let transaction = literal(transaction);
+/// The text cannot be read as a number, and the server quotes it in the error, whatever its language. In the form of a
+/// [`super::Recurring`], whose value is the transaction's id.
+pub(super) fn still_in() -> String {
     format!(
-        "SELECT CASE WHEN pg_current_xact_id() = {transaction}::xid8 THEN 0 \
+        "(xid8) AS SELECT CASE WHEN pg_current_xact_id() = $1 THEN 0 \
          ELSE ('{ENDED} ' || pg_current_xact_id()::text)::int4 END"
     )
 }

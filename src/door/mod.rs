@@ -11,6 +11,7 @@ mod fence;
 mod lock;
 mod outside;
 mod place;
+mod prepared;
 mod record;
 mod recover;
 mod stop;
@@ -31,6 +32,7 @@ pub use blockers::{ADVISORY_LOCK, Wanted, with_lock_key};
 pub use event::{Blocker, Event, Watch, named, seconds};
 pub use outside::Outside;
 pub use place::Place;
+pub use prepared::Recurring;
 pub use record::{Mark, Marking, Run, SCHEMA};
 pub use stop::Stop;
 pub use transaction::{Limits, Next, Work};
@@ -52,6 +54,8 @@ pub struct Door {
     lost: Option<String>,
     /// The next step's transaction, where it was begun with the COMMIT of the one before.
     ahead: Option<transaction::Begun>,
+    /// What the working session has prepared.
+    prepared: prepared::Prepared,
 }
 
 impl Door {
@@ -74,6 +78,7 @@ impl Door {
             begun: false,
             lost: None,
             ahead: None,
+            prepared: prepared::Prepared::default(),
         })
     }
 
@@ -97,8 +102,7 @@ impl Door {
             let what = format!("{doing}: the connection to the server was lost: {why}");
             return Err(Failure::cannot_tell(what).next("run the same command again").into());
         }
-        self.nothing_ahead().await;
-        let sql = self.access.settings(&[]);
+        let sql = self.clean(&[]).await;
         if let Err(error) = self.session.rows(sql).await {
             self.lost = self.loss(&error);
             return Err(db::server_failure(error, doing));

@@ -35,11 +35,10 @@ impl Door {
         if let Some(signal) = self.stop.asked() {
             return Err(Trouble::Stopped(signal));
         }
-        self.nothing_ahead().await;
-        self.connected()?;
         let lock_timeout = work.lock_timeout.map_or(0, |timeout| timeout.as_millis());
         let settings = [("lock_timeout", format!("{lock_timeout}ms")), ("statement_timeout", "0".to_owned())];
-        let sql = self.access.settings(&settings);
+        let sql = self.clean(&settings).await;
+        self.connected()?;
         let prepared = match self.session.rows(sql).await {
             Ok(mut rows) => {
                 self.access.settled(&settings, &rows.pop().unwrap_or_default()).map_err(anyhow::Error::new)

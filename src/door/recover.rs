@@ -25,6 +25,7 @@ impl Door {
         self.place.same(&pair.place)?;
         (self.session, self.control, self.pid, self.lost) = (pair.session, pair.control, pair.pid, None);
         self.ahead = None;
+        self.prepared.forget();
         // The server may not have noticed yet that the old session's client is gone.
         self.lock(STILL_RUNNING, watch).await.map_err(|error| error.to_string())
     }

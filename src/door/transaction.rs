@@ -14,11 +14,13 @@ use anyhow::{Result, anyhow};
 use super::blockers::ADVISORY_LOCK;
 use super::event::{Blocker, Event, Watch};
 use super::lock::jittered;
+use super::prepared::Recurring;
 use super::supervise::{Post, Seen, Why, supervised};
 use super::trouble::Trouble;
 use super::waiting::{InTheWay, Sightings};
 use super::{Door, blockers, fence};
 use crate::db::{self, ServerError, Session};
+use crate::sql::literal;
 
 /// The first and the longest pause between two attempts.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(8));
@@ -29,6 +31,9 @@ const SILENCE: Duration = Duration::from_secs(15);
 
 /// lock_not_available, deadlock_detected, serialization_failure: another attempt may succeed.
 const AGAIN: [&str; 3] = ["55P03", "40P01", "40001"];
+
+/// The name of [`fence::still_in`].
+const STILL_IN: &str = "still_in";
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +65,8 @@ pub struct Work<'w> {
     pub script: &'w str,
     /// trueup's records of it, run with `search_path = pg_catalog, pg_temp`. May be empty; no trailing semicolon.
     pub records: &'w str,
+    /// trueup's records that many steps have alike, run after those.
+    pub recurring: Option<Recurring<'w>>,
     /// The relations whose holders are waited for outside of the lock queue.
     pub wanted: &'w [blockers::Wanted],
     /// How long things may take.
@@ -129,6 +136,7 @@ impl Door {
                     self.stay_out(work, begun, watch).await?;
                     look = false;
                 }
+                Attempt::Unprepared => {}
                 Attempt::NoLock { why, blockers } => {
                     pause = self.pause_between(work, begun, pause, (&why, blockers), watch).await?;
                     look = true;
@@ -220,7 +228,8 @@ impl Door {
                 return Err(trouble);
             }
         };
-        let sql = message(work, &transaction, self.run());
+        let relied = self.prepared.knows(STILL_IN);
+        let sql = self.script_message(work, &transaction);
         let mut fence = None;
         let limit = work.limits.max_duration.saturating_sub(begun.elapsed());
         let post = Post {
@@ -242,7 +251,14 @@ impl Door {
         })
         .await;
         if let Err(error) = answer {
-            let failed = self.failed_attempt(error, begun.elapsed(), seen, work);
+            // The script has taken away what was prepared before it; it is run again, and then it is prepared anew.
+            let is_gone = |said| db::describe(said).is("26000");
+            let unprepared =
+                relied && seen.cancelled.is_none() && db::server_error(&error).is_some_and(is_gone);
+            let failed = match unprepared {
+                true => Ok(Attempt::Unprepared),
+                false => self.failed_attempt(error, begun.elapsed(), seen, work),
+            };
             self.roll_back().await;
             return failed;
         }
@@ -262,39 +278,83 @@ impl Door {
             self.roll_back().await;
         }
         self.connected()?;
-        let rows = self.session.rows(self.opening(wanted)).await?;
-        self.begun(wanted, rows)
+        loop {
+            let thorough = self.prepared.is_empty();
+            let opening = self.opening(wanted);
+            let rows = self.session.rows(opening).await?;
+            match self.begun(wanted, rows)? {
+                Some(begun) => return Ok(begun),
+                None if thorough => return Err(anyhow!("prepared statements stay in the session")),
+                None => self.roll_back().await,
+            }
+        }
     }
 
     /// A clean session, BEGIN and the lock for this transaction. The lock of the session may have been given back by the
     /// script of an earlier step: it is taken again (and counted, which does no harm: all of it ends with the session).
-    fn opening(&self, wanted: Next) -> String {
-        format!(
-            "{}; BEGIN; SELECT pg_catalog.pg_try_advisory_lock({ADVISORY_LOCK}) AND \
-             pg_catalog.pg_try_advisory_xact_lock({ADVISORY_LOCK}){}, \
-             pg_catalog.pg_current_xact_id(), {}",
-            self.access.settings(&wanted.limits.settings()),
-            // What another run has done meanwhile would be met by the script, and told as its fault.
-            if self.begun { fence::and_is_ours(self.run()) } else { String::new() },
-            if wanted.looks { blockers::anybody(self.place.database_oid) } else { "false".to_owned() }
-        )
+    ///
+    /// The session is cleaned in a transaction of its own, so that this one begins as a clean session begins them.
+    fn opening(&mut self, wanted: Next) -> String {
+        let cleaning = self.access.cleaning();
+        let deallocate = if self.prepared.is_empty() { "; DEALLOCATE ALL" } else { "" };
+        let mut sql = format!("BEGIN; {cleaning}{deallocate}; ");
+        // The fence is made by the first transaction of a run. Whether somebody is in the way is no parameter: a plan for
+        // both would cost so much more than one without the question that the server would plan every time.
+        let name = match (self.begun, wanted.looks) {
+            (false, _) => "begin_first",
+            (true, false) => "begin",
+            (true, true) => "begin_looking",
+        };
+        if !self.prepared.knows(name) {
+            let limits = [("lock_timeout", "$1".to_owned()), ("statement_timeout", "$2".to_owned())];
+            let form = format!(
+                "(pg_catalog.text, pg_catalog.text) AS SELECT {}, \
+                 (SELECT pg_catalog.count(*) FROM pg_catalog.pg_prepared_statement() AS p \
+                 WHERE NOT pg_catalog.starts_with(p.name, '{}')), \
+                 pg_catalog.pg_try_advisory_lock({ADVISORY_LOCK}) AND \
+                 pg_catalog.pg_try_advisory_xact_lock({ADVISORY_LOCK}){}, \
+                 pg_catalog.pg_current_xact_id(), {}",
+                self.access.set(&limits),
+                self.prepared.prefix(),
+                // What another run has done meanwhile would be met by the script, and told as its fault.
+                if self.begun { fence::and_is_ours(self.run()) } else { String::new() },
+                if wanted.looks { blockers::anybody(self.place.database_oid) } else { "false".to_owned() }
+            );
+            self.prepared.prepare(&mut sql, name, &form);
+        }
+        sql.push_str("COMMIT; BEGIN ISOLATION LEVEL READ COMMITTED; ");
+        let [(_, lock_timeout), (_, statement_timeout)] = wanted.limits.settings();
+        let values = format!("'{lock_timeout}', '{statement_timeout}'");
+        self.prepared.execute(&mut sql, name, &values);
+        sql
     }
 
-    /// Reads the rows of [`Door::opening`].
-    fn begun(&self, opening: Next, mut rows: Vec<Vec<Option<String>>>) -> Result<Begun> {
-        let (Some(lock), Some(answer)) = (rows.pop(), rows.pop()) else {
+    /// Reads the row of [`Door::opening`]. `None` when the session is not clean: somebody's statements are prepared.
+    fn begun(&self, opening: Next, mut rows: Vec<Vec<Option<String>>>) -> Result<Option<Begun>> {
+        const ANSWERS: usize = 4;
+        let row = rows.pop().filter(|row| rows.is_empty() && row.len() > ANSWERS);
+        let Some(mut row) = row else {
             return Err(anyhow!("the server did not answer how the session is set"));
         };
-        self.access.settled(&opening.limits.settings(), &answer).map_err(anyhow::Error::new)?;
-        match lock.as_slice() {
-            [Some(held), Some(transaction), Some(crowded)] if held == "t" => Ok(Begun {
+        let answers = row.split_off(row.len() - ANSWERS);
+        self.access.settled(&opening.limits.settings(), &row).map_err(anyhow::Error::new)?;
+        match answers.as_slice() {
+            [Some(strangers), ..] if strangers != "0" => Ok(None),
+            [_, Some(held), Some(transaction), Some(crowded)] if held == "t" => Ok(Some(Begun {
                 opening,
                 transaction: transaction.clone(),
                 crowded: crowded == "t",
                 at: Instant::now(),
-            }),
+            })),
             _ => Err(anyhow::Error::new(Trouble::Superseded)),
         }
+    }
+
+    /// The statements of [`super::access::Access::settings`], where nothing has begun ahead and nothing stays prepared.
+    pub(super) async fn clean(&mut self, settings: &[(&str, String)]) -> String {
+        self.nothing_ahead().await;
+        self.prepared.forget();
+        self.access.settings(settings)
     }
 
     /// Gives up what was begun ahead: something else comes.
@@ -302,6 +362,34 @@ impl Door {
         if self.ahead.take().is_some() {
             self.roll_back().await;
         }
+    }
+
+    /// The script, its records and the fence as one message: made in one piece, as a script may have megabytes.
+    fn script_message(&mut self, work: &Work<'_>, transaction: &str) -> String {
+        const FRAME: usize = 1024;
+        let script = work.script.trim_end();
+        let recurring = work.recurring.map_or(0, |recurring| recurring.values.len());
+        let mut sql = String::with_capacity(script.len() + work.records.len() + recurring + FRAME);
+        if !script.is_empty() {
+            sql.push_str(script);
+            // On a line of its own, in case the script ends in a comment.
+            sql.push_str("\n;");
+        }
+        sql.push_str("SET LOCAL search_path = pg_catalog, pg_temp;\n");
+        let (form, transaction) = (fence::still_in(), literal(transaction));
+        self.prepared.say(&mut sql, &Recurring { name: STILL_IN, form: &form, values: &transaction });
+        sql.push_str(";\n");
+        if !work.records.is_empty() {
+            sql.push_str(work.records);
+            sql.push_str(";\n");
+        }
+        if let Some(recurring) = &work.recurring {
+            self.prepared.say(&mut sql, recurring);
+            sql.push_str(";\n");
+        }
+        let advance = fence::advance(self.run());
+        self.prepared.say(&mut sql, &Recurring { name: "advance", form: &advance, values: "" });
+        sql
     }
 
     fn failed_attempt(
@@ -349,10 +437,11 @@ impl Door {
             let Err(error) = self.session.execute("COMMIT").await else { return Ok(()) };
             return self.not_committed(ready, work.what, error, watch).await;
         };
-        match self.session.rows(format!("COMMIT; {}", self.opening(next))).await {
+        let opening = self.opening(next);
+        match self.session.rows(format!("COMMIT; {opening}")).await {
             Ok(rows) => match self.begun(next, rows) {
-                Ok(begun) => self.ahead = Some(begun),
-                Err(_) => self.roll_back().await,
+                Ok(Some(begun)) => self.ahead = Some(begun),
+                Ok(None) | Err(_) => self.roll_back().await,
             },
             // An error ends a message: what was answered before it was done.
             Err(error) if self.session.statements_done() > 0 => {
@@ -385,6 +474,7 @@ impl Door {
 
     /// Ends a transaction that failed. On a lost connection there is nothing to end.
     async fn roll_back(&mut self) {
+        self.prepared.forget();
         if self.lost.is_none()
             && let Err(error) = self.session.execute("ROLLBACK").await
         {
@@ -418,27 +508,6 @@ impl Door {
     }
 }
 
-/// The script, its records and the fence as one message: made in one piece, as a script may have megabytes.
-fn message(work: &Work<'_>, transaction: &str, run: &str) -> String {
-    const FRAME: usize = 512;
-    let script = work.script.trim_end();
-    let mut sql = String::with_capacity(script.len() + work.records.len() + FRAME);
-    if !script.is_empty() {
-        sql.push_str(script);
-        // On a line of its own, in case the script ends in a comment.
-        sql.push_str("\n;");
-    }
-    sql.push_str("SET LOCAL search_path = pg_catalog, pg_temp;\n");
-    sql.push_str(&fence::still_in(transaction));
-    sql.push_str(";\n");
-    if !work.records.is_empty() {
-        sql.push_str(work.records);
-        sql.push_str(";\n");
-    }
-    sql.push_str(&fence::advance(run));
-    sql
-}
-
 /// Whether the server said goodbye: admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout,
 /// idle_in_transaction_session_timeout, or a proxy that the connection failed.
 fn goodbye(said: &ServerError) -> bool {
@@ -451,6 +520,8 @@ enum Attempt {
     Ready(fence::Passed),
     /// Somebody holds locks on what the script locks; it was not run.
     Crowded,
+    /// What it relied on was not prepared any more; all was rolled back.
+    Unprepared,
     NoLock {
         why: String,
         blockers: Vec<Blocker>,

@@ -49,17 +49,27 @@ impl Ledger {
         )
     }
 
-    /// The statement that records a migration. The time is the server's, written as refinery reads it (RFC 3339).
+    /// The statement that records a migration.
     pub fn insert(&self, migration: &Migration) -> String {
+        let [version, name, checksum] = self.values(migration);
+        self.insert_of([&version, &name, &checksum])
+    }
+
+    /// The same of a version, a name and a checksum, all three expressions. The time is the server's, written as refinery
+    /// reads it (RFC 3339).
+    pub fn insert_of(&self, [version, name, checksum]: [&str; 3]) -> String {
         format!(
-            "INSERT INTO {} (version, name, applied_on, checksum) VALUES ({}, {}, \
+            "INSERT INTO {} (version, name, applied_on, checksum) VALUES ({version}, {name}, \
              pg_catalog.to_char(pg_catalog.timezone('UTC', pg_catalog.clock_timestamp()), \
-             'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), {})",
-            self.table,
-            migration.version,
-            literal(&migration.name),
-            literal(&checksum::written(migration, self.width).to_string())
+             'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), {checksum})",
+            self.table
         )
+    }
+
+    /// The values that [`Ledger::insert_of`] takes, of a migration.
+    pub fn values(&self, migration: &Migration) -> [String; 3] {
+        let checksum = checksum::written(migration, self.width).to_string();
+        [migration.version.to_string(), literal(&migration.name), literal(&checksum)]
     }
 
     /// The statement that takes the record of a version away.

@@ -109,17 +109,47 @@ fn f39_an_older_project_has_nothing_to_do() {
 fn f42_what_a_migration_leaves_in_the_session_the_next_does_not_see() {
     let messy = "CREATE SCHEMA other;\nSET search_path = other;\nSET lock_timeout = '1ms';\nSET row_security = on;\n\
         CREATE TEMPORARY TABLE items (wrong int);\nPREPARE p AS SELECT 1;\nLISTEN l;\n\
+        SET default_transaction_isolation = 'serializable';\nSET default_transaction_read_only = on;\n\
         CREATE TABLE here (id int);\n";
     let seen = "CREATE TABLE seen AS SELECT current_setting('search_path') AS path, current_setting('row_security') AS \
-        rows, current_setting('lock_timeout') AS lock,\n (SELECT count(*)::int FROM pg_prepared_statements) AS prepared, \
+        rows, current_setting('lock_timeout') AS lock,\n (SELECT count(*)::int FROM pg_prepared_statements WHERE name NOT LIKE 'trueup%') AS prepared, \
+        current_setting('transaction_isolation') AS isolation, \
         to_regclass('pg_temp.items') IS NULL AS clean;\nALTER TABLE items ADD COLUMN note text;\n";
     let project = project("", &[FILES[0], ("V2__messy.sql", messy), ("V3__seen.sql", seen)]);
     let database = support::database();
     ends(&project, &database, &["upgrade", "--yes"], 0, &[]);
     assert_eq!(
-        database.value("SELECT concat_ws('|', path, rows, lock, prepared, clean) FROM public.seen"),
-        "public, pg_temp|off|3s|0|t"
+        database
+            .value("SELECT concat_ws('|', path, rows, lock, prepared, isolation, clean) FROM public.seen"),
+        "public, pg_temp|off|3s|0|read committed|t"
     );
     assert_eq!(database.value("SELECT to_regclass('other.here') IS NOT NULL"), "t");
     assert_eq!(applied(&database), "1 2 3");
+}
+
+/// What trueup has prepared in the session is its own business: a script that takes it away is applied all the same, once.
+#[test]
+fn f42_a_migration_may_take_away_what_is_prepared() {
+    let takes = "CREATE TABLE public.n{n} (id int);\nDO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$;\n";
+    let files: Vec<(String, String)> =
+        (2..=5).map(|n| (format!("V{n}__n{n}.sql"), takes.replace("{n}", &n.to_string()))).collect();
+    let files = files.iter().map(|(name, sql)| (name.as_str(), sql.as_str()));
+    let project = project("", &[FILES[0]].into_iter().chain(files).collect::<Vec<_>>());
+    let database = support::database();
+    ends(&project, &database, &["upgrade", "--yes"], 0, &[]);
+    assert_eq!(applied(&database), "1 2 3 4 5");
+    // What is not there, and is the script's, is its error.
+    let wrong = "CREATE TABLE public.more (id int);\nDO $$ BEGIN IF current_setting('x.live', true) = 'on' THEN \
+        EXECUTE 'EXECUTE nothing'; END IF; END $$;\n";
+    let project = self::project("", &[FILES[0], ("V2__wrong.sql", wrong)]);
+    let database = support::database();
+    database.exec(&format!("ALTER DATABASE {} SET x.live = 'on'", database.name()));
+    ends(
+        &project,
+        &database,
+        &["upgrade", "--yes"],
+        6,
+        &["V2__wrong.sql: line 2", "\"nothing\" does not exist"],
+    );
+    assert_eq!(applied(&database), "1");
 }

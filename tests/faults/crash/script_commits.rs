@@ -48,8 +48,15 @@ fn f40_nothing_is_recorded_of_a_script_that_ended_its_transaction() {
         for end in ["COMMIT", "ROLLBACK", "COMMIT; BEGIN", "ROLLBACK AND CHAIN"] {
             let script = format!("CREATE TABLE half (); {end};");
             let records = "CREATE TABLE public.recorded ()";
-            let work =
-                Work { what: "a step", script: &script, records, wanted: &[], limits: LIMITS, next: None };
+            let work = Work {
+                what: "a step",
+                script: &script,
+                records,
+                recurring: None,
+                wanted: &[],
+                limits: LIMITS,
+                next: None,
+            };
             let done = door.transaction(&work, &mut Deaf).await;
             assert!(matches!(done, Err(Trouble::EndedTransaction)), "{end}: {done:?}");
             assert!(holds(&database, "to_regclass('recorded') IS NULL"), "{end}");
@@ -60,6 +67,7 @@ fn f40_nothing_is_recorded_of_a_script_that_ended_its_transaction() {
             what: "a step",
             script: "",
             records: "CREATE TABLE public.recorded ()",
+            recurring: None,
             wanted: &[],
             limits: LIMITS,
             next: None,

@@ -65,7 +65,7 @@ fn f13_another_run_takes_over() {
             return Then::Instead("COMMIT".into());
         }
         // Between the COMMIT of V2 and the beginning of V3.
-        let next = sql.starts_with("RESET SESSION AUTHORIZATION") && sql.contains("BEGIN");
+        let next = sql.contains("RESET SESSION AUTHORIZATION") && sql.contains("BEGIN ISOLATION");
         if next && armed.load(Ordering::SeqCst) && !done.swap(true, Ordering::SeqCst) {
             expect(&upgrade(&other, place.url()).output().unwrap(), 0, &[]);
         }
