@@ -85,7 +85,7 @@ impl Applier<'_> {
         let stale = no_text_record(self.job.steps.iter().map(|step| step.version));
         let records = made.into_iter().chain([stale]).collect::<Vec<_>>().join(";\n");
         let (limits, next) = (self.job.limits.transaction, self.following());
-        let work = Work { what, script: "", records: &records, recurring: None, wanted: &[], limits, next };
+        let work = Work { next, ..Work::records(what, &records, limits) };
         let made = self.job.door.transaction(&work, self.job.watch).await;
         made.map_err(|trouble| trouble.failure(what, self.kept))?;
         self.job.ledger.exists = true;

@@ -56,7 +56,7 @@ pub async fn adopt(adopt: Adopt<'_>, prove: impl FnOnce(Catalog) -> Result<()>) 
     let newest = migrations.last().map(|migration| migration.version);
     records.push(door.step_record(1, "adopt", newest, Some(detail)));
     let records = records.join(";\n");
-    let work = Work { what, script: "", records: &records, recurring: None, wanted: &[], limits, next: None };
+    let work = Work::records(what, &records, limits);
     let recorded = door
         .proved_transaction(&work, watch, async |session: &mut Session| {
             prove(reader::read_inside(session, version, options).await?.catalog)

@@ -201,7 +201,7 @@ impl Applier<'_> {
         let (form, values) = self.applied_recurring(migration, "recorded");
         let recurring = Some(Recurring { name: "applied", form: &form, values: &values });
         let (limits, next) = (self.limits(step), self.following());
-        let work = Work { what: &step.title, script: "", records: "", recurring, wanted: &[], limits, next };
+        let work = Work { recurring, next, ..Work::records(&step.title, "", limits) };
         let (lock, version, options) = (self.job.lock, self.job.version, self.job.options);
         let prove = async |session: &mut Session| {
             let live = reader::read_inside(session, version, options).await?.catalog;

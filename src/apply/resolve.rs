@@ -62,15 +62,7 @@ pub async fn resolve(
 ) -> Result<()> {
     let what = format!("resolving {} as {}", resolve.migration.title(), resolve.verdict.word());
     let records = resolve.records();
-    let work = Work {
-        what: &what,
-        script: "",
-        records: &records,
-        recurring: None,
-        wanted: &[],
-        limits: resolve.limits,
-        next: None,
-    };
+    let work = Work::records(&what, &records, resolve.limits);
     let recorded = resolve.door.proved_transaction(&work, resolve.watch, prove).await;
     recorded.map_err(|trouble| trouble.failure(&what, false))
 }

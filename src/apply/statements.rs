@@ -143,8 +143,7 @@ impl Applier<'_> {
     pub(super) async fn record(&mut self, step: &Step, records: &str) -> Result<()> {
         let what = format!("the record of {}", step.title);
         let limits = self.job.limits.transaction;
-        let work =
-            Work { what: &what, script: "", records, recurring: None, wanted: &[], limits, next: None };
+        let work = Work::records(&what, records, limits);
         let recorded = self.job.door.transaction(&work, self.job.watch).await;
         recorded.map_err(|trouble| trouble.failure(&what, self.kept))
     }

@@ -10,7 +10,7 @@ use super::writing::Writing;
 use crate::backup::{self, External, Level, Manifest, Method, Programs, Request, Scope, Store};
 use crate::catalog::Kind;
 use crate::db::{Session, Target};
-use crate::door::{Door, Limits, Stop, Work, seconds};
+use crate::door::{Door, Stop, seconds};
 use crate::error::{Exit, Failure};
 use crate::plan::{Affected, Direction, Plan};
 use crate::project::{BackupKind, Required, Settings};
@@ -129,8 +129,7 @@ impl Backing {
         };
         let records = door.step_record(STEP, "backup", None, Some(&detail));
         let what = "the record of the backup";
-        let work = Work { what, script: "", records: &records, recurring: None, wanted: &[], limits: LIMITS, next: None };
-        door.transaction(&work, progress).await.map_err(|trouble| trouble.failure(what, false))?;
+        door.note(what, &records, progress).await.map_err(|trouble| trouble.failure(what, false))?;
         Ok(taken)
     }
 
@@ -220,13 +219,6 @@ pub(super) async fn last_resort(
     ));
     Failure { next, ..failure }.into()
 }
-
-/// trueup's own records are a few rows.
-const LIMITS: Limits = Limits {
-    lock_timeout: Duration::from_secs(5),
-    lock_budget: Duration::from_secs(30),
-    max_duration: Duration::from_secs(10),
-};
 
 /// Why no backup is needed, and whether somebody said so.
 fn needless(

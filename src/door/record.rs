@@ -30,6 +30,9 @@ const LIMITS: Limits = Limits {
     max_duration: Duration::from_secs(10),
 };
 
+/// The name of the rows about a run, in messages.
+const RUN: &str = "the record of this run";
+
 /// What a run says of itself.
 #[derive(Debug, Clone)]
 pub struct Run {
@@ -160,15 +163,8 @@ impl Door {
             literal(&run.id)
         ));
         records.extend(marking.sql(&run.id));
-        let work = Work {
-            what: "the record of this run",
-            script: "",
-            records: &records.join(";\n"),
-            recurring: None,
-            wanted: &[],
-            limits: LIMITS,
-            next: None,
-        };
+        let records = records.join(";\n");
+        let work = Work::records(RUN, &records, LIMITS);
         match self.transaction(&work, watch).await {
             Ok(()) => {
                 self.begun = true;
@@ -185,7 +181,7 @@ impl Door {
                 crate::sql::identifier(self.access.set_role.as_ref().unwrap_or(&self.place.role))
             ))
             .into()),
-            Err(trouble) => match trouble.failure("the record of this run", false).downcast::<Failure>() {
+            Err(trouble) => match trouble.failure(RUN, false).downcast::<Failure>() {
                 Ok(failure) if failure.exit == Exit::RolledBack => {
                     Err(Failure { exit: Exit::Refused, ..failure }.into())
                 }
@@ -211,15 +207,7 @@ impl Door {
             literal(message),
             literal(self.run())
         );
-        let work = Work {
-            what: "the record of this run",
-            script: "",
-            records: &records,
-            recurring: None,
-            wanted: &[],
-            limits: LIMITS,
-            next: None,
-        };
+        let work = Work::records(RUN, &records, LIMITS);
         // A signal that ended the run must not keep its end from being recorded.
         self.stop = super::Stop::channel().1;
         if let Err(Trouble::Lost(why)) = self.transaction(&work, watch).await
@@ -228,6 +216,14 @@ impl Door {
             let _ = self.transaction(&work, watch).await;
         }
         self.close().await;
+    }
+
+    /// Writes down what was done beside the steps of the plan, as [`Door::step_record`] words it.
+    ///
+    /// # Errors
+    /// As [`Door::transaction`].
+    pub async fn note(&mut self, what: &str, record: &str, watch: &mut dyn Watch) -> Result<(), Trouble> {
+        self.transaction(&Work::records(what, record, LIMITS), watch).await
     }
 
     /// A step's record as done, in the words of an INSERT, for [`Work::records`].

@@ -84,7 +84,12 @@ pub struct Next {
     pub looks: bool,
 }
 
-impl Work<'_> {
+impl<'w> Work<'w> {
+    /// Records alone, in a transaction of their own.
+    pub fn records(what: &'w str, records: &'w str, limits: Limits) -> Self {
+        Self { what, script: "", records, recurring: None, wanted: &[], limits, next: None }
+    }
+
     /// The beginning of this step.
     fn beginning(&self) -> Next {
         Next { limits: self.limits, looks: !self.wanted.is_empty() }
