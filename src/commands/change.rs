@@ -17,7 +17,7 @@ use crate::migrations::Ledger;
 use crate::plan::{Direction, Plan, collisions};
 use crate::project::Settings;
 use crate::report::{self, Document};
-use crate::survey::Survey;
+use crate::survey::{self, Survey};
 
 /// What is to be done, and why.
 pub(super) struct Prepared {
@@ -72,11 +72,15 @@ pub(super) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: St
     }
     writing.lock().await?;
     // Somebody else may have been faster.
-    let shown = prepared.plan;
-    let prepared = look_and_prepare(settings, change, &declared, &mut writing).await?;
-    if !same_or_less(&shown, &prepared.plan) {
-        return Err(changed_meanwhile("the plan").into());
-    }
+    let prepared = if survey::unchanged_since(writing.door.reading().await?, &prepared.survey).await? {
+        prepared
+    } else {
+        let now = look_and_prepare(settings, change, &declared, &mut writing).await?;
+        if !same_or_less(&prepared.plan, &now.plan) {
+            return Err(changed_meanwhile("the plan").into());
+        }
+        now
+    };
     if prepared.plan.is_empty() {
         let exit = tell(settings, change, prepared)?;
         writing.door.close().await;

@@ -34,6 +34,7 @@ use own::{Answers, OwnTables};
 pub use own::{Holder, LoggedRun, Own, Recorded, Run, UnfinishedStep};
 pub use sizes::{Size, database_bytes, sizes};
 pub use standing::{StandingSurvey, survey_standing};
+pub use stillness::unchanged_since;
 use stillness::{Snapshot, stood_still};
 
 /// How often a catalog that changes while it is read is read anew.
@@ -67,6 +68,8 @@ pub struct Survey {
     pub invisible: Vec<String>,
     /// What else is worth saying.
     pub notes: Vec<String>,
+    /// Where the reading's snapshot stood, see [`unchanged_since`].
+    snapshot: String,
 }
 
 /// What a look needs to know of the project.
@@ -250,6 +253,7 @@ async fn look(session: &mut Session, version: ServerVersion, request: &Request) 
         own: (!own_queries.is_empty()).then_some(own),
         invisible: histories.invisible(),
         notes: own_tables.notes(),
+        snapshot: snapshot.text().to_owned(),
     }))
 }
 

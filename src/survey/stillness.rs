@@ -11,8 +11,9 @@
 
 use anyhow::{Result, anyhow};
 
+use super::Survey;
 use crate::catalog::reader;
-use crate::db::ServerVersion;
+use crate::db::{self, ServerVersion, Session};
 use crate::sql::literal;
 
 /// Where a snapshot stands, `pg_current_snapshot()`: `xmin:xmax:xip_list`.
@@ -24,6 +25,11 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
+    /// As the server wrote it.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Reads the snapshot's text.
     pub(super) fn parse(text: &str) -> Result<Self> {
         let mut parts = text.split(':');
@@ -55,6 +61,16 @@ impl Snapshot {
              THEN NULL ELSE {computed} END"
         )
     }
+}
+
+/// Whether no transaction has ended since a look, and none that could write was begun: the look is as good as a new one.
+///
+/// # Errors
+/// The server's or the connection's, in words.
+pub async fn unchanged_since(session: &mut Session, survey: &Survey) -> Result<bool> {
+    let rows = session.rows("SELECT pg_catalog.pg_current_snapshot()").await;
+    let rows = rows.map_err(|error| db::server_failure(error, "asking whether anything has changed"))?;
+    Ok(rows.into_iter().flatten().flatten().next().as_ref() == Some(&survey.snapshot))
 }
 
 /// Whether the two answers prove that nothing changed.
