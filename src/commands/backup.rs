@@ -65,7 +65,11 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit
             level: args.verify.map_or_else(|| stored::level(settings), level),
             lock_wait: settings.database.lock_timeout.unwrap_or(stored::LOCK_WAIT),
             marked: stored::marked(standing.own.as_ref(), standing.history.as_deref()),
-            expected: None,
+            expected: Some((
+                &standing.identity.system_identifier,
+                standing.identity.database_oid,
+                &standing.identity.database,
+            )),
         },
         stop,
         &mut progress,
@@ -90,7 +94,14 @@ async fn list(settings: &Settings, all: bool) -> Result<Exit> {
 
 async fn verify(settings: &Settings, wanted: &str, asked: cli::Level) -> Result<Exit> {
     let store = stored::store(settings)?;
-    let mut manifest = stored::find(&store, wanted).await?;
+    let mut manifest = match stored::find(&store, wanted).await {
+        Ok(manifest) => manifest,
+        Err(error) if exit_of(&error) == Exit::RolledBack => {
+            let what = Backups::Verified { id: wanted.to_owned(), proof: Err(error.to_string()) };
+            return say(settings, &store, Exit::Findings, what, Vec::new());
+        }
+        Err(error) => return Err(error),
+    };
     let external = stored::external(settings);
     let asked = level(asked);
     let programs = match (&manifest.tools.pg_dump, asked) {
@@ -159,15 +170,6 @@ async fn prune(settings: &Settings, dry_run: bool, yes: bool) -> Result<Exit> {
         return say(settings, &store, Exit::Clean, report(true, 0), notes);
     }
     if !going.is_empty() && !yes {
-        if !settings.output.interactive {
-            say(settings, &store, Exit::Clean, report(true, 0), notes)?;
-            return Err(Failure::new(
-                Exit::Refused,
-                "not confirmed, and there is no terminal to ask at; nothing was removed",
-            )
-            .next("give --yes")
-            .into());
-        }
         let shown = BackupReport {
             run: settings.run.clone(),
             exit: Exit::Clean,
@@ -176,6 +178,14 @@ async fn prune(settings: &Settings, dry_run: bool, yes: bool) -> Result<Exit> {
             notes: notes.clone(),
         };
         report::err(&shown.render(report::Format::Human, super::deliver::style(&settings.output)));
+        if !settings.output.interactive {
+            return Err(Failure::new(
+                Exit::Refused,
+                "not confirmed, and there is no terminal to ask at; nothing was removed",
+            )
+            .next("give --yes")
+            .into());
+        }
         let question = format!("remove {} for good?", if going.len() == 1 { "it" } else { "them" });
         let sure = tokio::task::spawn_blocking(move || report::confirm(&question)).await??;
         if !sure {

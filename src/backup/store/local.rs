@@ -195,7 +195,9 @@ impl Local {
 
     pub(super) fn remove(&self, id: &str) -> Result<(), Failure> {
         let place = self.path(id);
-        let removed = fs::remove_file(place.join(MANIFEST)).and_then(|()| fs::remove_dir_all(&place));
+        // Under the name of a partial one it is no backup any more, and swept when this breaks off.
+        let going = self.dir.join(format!("{id}{PARTIAL}"));
+        let removed = fs::rename(&place, &going).and_then(|()| fs::remove_dir_all(&going));
         removed.map_err(|error| {
             Failure::new(Exit::Partial, format!("backup {id} could not be removed whole: {error}"))
                 .next(format!("remove {} by hand", place.display()))
@@ -277,8 +279,11 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if !self.committed {
-            let _ = fs::remove_dir_all(&self.partial);
+        // A program that was killed just now may still have made a file meanwhile.
+        for _ in 0..3 {
+            if self.committed || fs::remove_dir_all(&self.partial).is_ok() {
+                return;
+            }
         }
     }
 }
