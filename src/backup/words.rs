@@ -25,11 +25,18 @@ pub(super) fn explained(program: &str, status: ExitStatus, complaints: &[String]
             "back up as a role that row security does not bind: ALTER ROLE {role} BYPASSRLS, or a superuser"
         );
         (Exit::Refused, next)
+    } else if has("permission denied for large object") {
+        (Exit::Refused, "back up as the owner of the large objects, or a superuser".to_owned())
     } else if has("permission denied") {
         (Exit::Refused, format!("GRANT pg_read_all_data TO {role}"))
     } else if has("server version mismatch") {
         (Exit::Refused, "name the directory of a newer pg_dump: --pg-bin, TRUEUP_PG_BIN".to_owned())
-    } else if has("lock timeout") || has("could not obtain lock") {
+    } else if has("invalid snapshot identifier") || (has("snapshot \"") && has("does not exist")) {
+        let next = "ask what between trueup and the server (a load balancer, a proxy?) spreads connections: the one \
+                    of pg_dump reached another server or database";
+        (Exit::Refused, next.to_owned())
+    } else if has("LOCK TABLE") && has("timeout") || has("could not obtain lock") {
+        // pg_dump sets --lock-wait-timeout as a statement_timeout.
         (
             Exit::Busy,
             "somebody is changing a table (trueup check, pg_stat_activity); run the same command again"
@@ -37,6 +44,12 @@ pub(super) fn explained(program: &str, status: ExitStatus, complaints: &[String]
         )
     } else if has("too many clients") || has("too many connections") || has("remaining connection slots") {
         (Exit::Busy, "the server has no connection left; run the same command again".to_owned())
+    } else if complaints
+        .iter()
+        .any(|line| line.contains("No space left on device") && !line.contains("ERROR:"))
+    {
+        let next = "make room on this machine's disk, or keep backups elsewhere: [backup] store";
+        (Exit::RolledBack, next.to_owned())
     } else if has("No space left on device") {
         (Exit::RolledBack, "the server's disk is full: make room there".to_owned())
     } else {
