@@ -1,19 +1,21 @@
 //! Running `pg_dump` and `pg_restore`: found, of the right version, and connected so that no password is seen by anybody.
 //!
 //! A program is told where to connect by its arguments, which every user of a machine can read; the password alone stands
-//! in a file of its own (`PGPASSFILE`, manual, "The Password File"), which is gone when the program is. Nothing of the
+//! in a file of its own (`PGPASSFILE`, manual, "The Password File"), which nobody else can open. Nothing of the
 //! caller's environment reaches it but where programs and their libraries are.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
-use nix::unistd::Uid;
-use tempfile::TempDir;
-use tokio::process::Command;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Pid, Uid};
+use tempfile::TempPath;
+use tokio::process::{Child, Command};
 
 use crate::db::{ServerVersion, Target};
 use crate::error::{Exit, Failure};
@@ -116,16 +118,49 @@ impl Programs {
         let mut command = self.bare(program);
         let conninfo = target.conninfo(application, self.version)?;
         command.arg("--no-password").arg(format!("--dbname={conninfo}"));
-        command.env("PGPASSFILE", secrets.passfile()).env("HOME", secrets.dir.path());
+        command.env("PGPASSFILE", &secrets.path).env("HOME", NO_HOME);
         Ok(command)
     }
 }
 
-/// The directory of the password's file. Dropped, it is gone.
+/// A program and all that it has started. Dropped before [`Group::ended`], all of it is killed: what is left of a
+/// `pg_dump` with several connections would go on writing.
+#[derive(Debug)]
+pub(super) struct Group(Option<Pid>);
+
+impl Group {
+    /// Of a program that leads a group of its own, as every [`Programs::bare`] does.
+    pub(super) fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
+    }
+
+    /// The program has come to its end by itself.
+    pub(super) fn ended(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            let _ = killpg(leader, Signal::SIGKILL);
+        }
+    }
+}
+
+/// The password's file. Where the system shows a process's open files as files it has no name, and a kill of trueup leaves
+/// nothing of it: a program opens it as one of trueup's, which only the same user may.
 #[derive(Debug)]
 pub struct Secrets {
-    dir: TempDir,
+    path: PathBuf,
+    _file: File,
+    _named: Option<TempPath>,
 }
+
+/// Where there is neither a password file nor anything else of a person's that libpq would read.
+const NO_HOME: &str = "/nonexistent";
+/// Where Linux shows them.
+const OPEN_FILES: &str = "/proc/self/fd";
 
 impl Secrets {
     /// Writes the password of a target where only this user can read it.
@@ -133,16 +168,21 @@ impl Secrets {
     /// # Errors
     /// When there is no room for temporary files.
     pub fn of(target: &Target) -> Result<Self> {
-        let dir = tempfile::Builder::new().prefix("trueup-").tempdir().context("a temporary directory")?;
-        let secrets = Self { dir };
-        let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(0o600).open(secrets.passfile())?;
+        let room = "a temporary file for the password";
+        let (mut file, named) = if Path::new(OPEN_FILES).is_dir() {
+            (tempfile::tempfile().context(room)?, None)
+        } else {
+            let (file, path) = tempfile::NamedTempFile::new().context(room)?.into_parts();
+            (file, Some(path))
+        };
+        // libpq reads no file that others may read.
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
         file.write_all(target.passfile_line()?.as_bytes())?;
-        Ok(secrets)
-    }
-
-    fn passfile(&self) -> PathBuf {
-        self.dir.path().join("pgpass")
+        let path = match &named {
+            Some(path) => path.to_path_buf(),
+            None => format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into(),
+        };
+        Ok(Self { path, _file: file, _named: named })
     }
 }
 
@@ -189,8 +229,6 @@ fn none_found(places: &Places, explicit: Option<&Path>, server: ServerVersion, l
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     fn stub(dir: &Path, version: &str) -> PathBuf {

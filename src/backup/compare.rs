@@ -1,13 +1,10 @@
 //! What an archive holds, held against what was in the database at that moment.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use smol_str::SmolStr;
+use std::collections::BTreeSet;
 
 use super::full_read::Found;
 use super::manifest::{Relation, Scope};
 use crate::error::{Exit, Failure};
-use crate::sql::split_qualified;
 
 /// How many differences are named.
 const MOST: usize = 5;
@@ -17,10 +14,6 @@ const MOST: usize = 5;
 /// # Errors
 /// Exit 5: what is missing, or has other rows.
 pub(super) fn compare(found: &Found, relations: &[Relation], scope: &Scope) -> Result<(), Failure> {
-    // The same name may be quoted in one place and not in the other: which words are keywords depends on the release.
-    let parts = |name: &str| split_qualified(name).unwrap_or_else(|| vec![SmolStr::new(name)]);
-    let rows: BTreeMap<Vec<SmolStr>, u64> =
-        found.rows.iter().map(|(name, rows)| (parts(name), *rows)).collect();
     let defined: BTreeSet<u32> = found.contents.relations.iter().copied().collect();
     let data: BTreeSet<u32> = found.contents.data.iter().copied().collect();
     let mut wrong = Vec::new();
@@ -30,13 +23,14 @@ pub(super) fn compare(found: &Found, relations: &[Relation], scope: &Scope) -> R
             continue;
         }
         let Some(wanted) = wanted else { continue };
-        match rows.get(&parts(name)) {
-            _ if !data.contains(oid) => wrong.push(format!("the rows of {name} are not in it")),
-            None => wrong.push(format!("the rows of {name} are not in it")),
-            Some(rows) if rows != wanted => {
-                wrong.push(format!("{name} has {rows} rows in it, and {wanted} in the database"))
-            }
-            Some(_) => {}
+        if !data.contains(oid) {
+            wrong.push(format!("the rows of {name} are not in it"));
+            continue;
+        }
+        // Without rows it was only listed.
+        let rows = found.rows.as_ref().map_or(*wanted, |rows| rows.get(oid).copied().unwrap_or_default());
+        if rows != *wanted {
+            wrong.push(format!("{name} has {rows} rows in it, and {wanted} in the database"));
         }
     }
     if wrong.is_empty() {
@@ -56,6 +50,8 @@ pub(super) fn compare(found: &Found, relations: &[Relation], scope: &Scope) -> R
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::super::archive::Contents;
     use super::*;
 
@@ -66,7 +62,7 @@ mod tests {
     fn found() -> Found {
         Found {
             contents: Contents { entries: 4, relations: vec![1, 2, 3], data: vec![1, 2] },
-            rows: BTreeMap::from([("public.users".to_owned(), 3), ("public.\"order\"".to_owned(), 0)]),
+            rows: Some(BTreeMap::from([(1, 3), (2, 0)])),
         }
     }
 

@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
-use super::client::{Programs, Secrets};
+use super::client::{Group, Programs, Secrets};
 use super::digest::Hasher;
 use super::follow::{Follow, Progress};
 use super::full_read::{Found, FullRead};
@@ -53,8 +53,8 @@ pub(super) struct Order<'o> {
 #[derive(Debug)]
 pub(super) struct Dumped {
     pub(super) members: Vec<Member>,
-    /// What a full read found, where one was asked for.
-    pub(super) found: Option<Found>,
+    /// What reading it found.
+    pub(super) found: Found,
 }
 
 /// Dumps into a store.
@@ -87,33 +87,33 @@ pub(super) async fn dump(order: &Order<'_>, upload: &mut Upload, follow: &mut dy
         })?;
         command.arg("--format=directory").arg(format!("--jobs={}", order.jobs)).arg("--file").arg(&dir);
         let mut child = command.stdout(Stdio::null()).spawn().context("pg_dump")?;
+        let group = Group::of(&child);
         let complaints = listen(child.stderr.take(), &progress).await;
         ended(&mut child, &complaints, order).await?;
+        group.ended();
         let mut members = Vec::new();
         for name in upload.adopt(DIRECTORY).await? {
-            members.push(hash_file(&dir, &name)?);
+            let dir = dir.clone();
+            // A signal is heard meanwhile.
+            members.push(tokio::task::spawn_blocking(move || hash_file(&dir, &name)).await??);
         }
-        let found = match order.level {
-            Level::Quick => None,
-            Level::Contents | Level::Restore => Some(FullRead::directory(order.programs, &dir).await?),
-        };
+        let found = FullRead::directory(order.programs, &dir, order.level).await?;
         return Ok(Dumped { members, found });
     }
     command.arg("--format=custom").stdout(Stdio::piped());
-    let mut full_read = match order.level {
-        Level::Quick => None,
-        Level::Contents | Level::Restore => Some(FullRead::start(order.programs)?),
-    };
+    let mut full_read = FullRead::start(order.programs, order.level)?;
     upload.member(ARCHIVE).await?;
     let mut child = command.spawn().context("pg_dump")?;
+    let group = Group::of(&child);
     let stdout = child.stdout.take().context("pg_dump's standard output")?;
     let (passed, complaints) = tokio::join!(
-        pass_on(stdout, upload, full_read.as_mut(), &progress),
+        pass_on(stdout, upload, &mut full_read, &progress),
         listen(child.stderr.take(), &progress),
     );
     // What the store says comes first: the program then only says that nobody listens.
     let hasher = passed?;
     ended(&mut child, &complaints, order).await?;
+    group.ended();
     let bytes = hasher.bytes();
     if bytes == 0 {
         let what = "pg_dump says that all is well, and wrote nothing";
@@ -121,10 +121,7 @@ pub(super) async fn dump(order: &Order<'_>, upload: &mut Upload, follow: &mut dy
     }
     upload.end().await?;
     let member = Member { name: ARCHIVE.to_owned(), bytes, sha256: hasher.finish() };
-    let found = match full_read {
-        Some(full_read) => Some(full_read.finish().await?),
-        None => None,
-    };
+    let found = full_read.finish().await?;
     Ok(Dumped { members: vec![member], found })
 }
 
@@ -133,7 +130,7 @@ type Told<'f> = RefCell<(Progress, &'f mut dyn Follow)>;
 async fn pass_on(
     mut stdout: ChildStdout,
     upload: &mut Upload,
-    mut full_read: Option<&mut FullRead>,
+    full_read: &mut FullRead,
     progress: &Told<'_>,
 ) -> Result<Hasher> {
     // A small pipe makes the program wait for us; where a larger one is not allowed, it works all the same.
@@ -146,9 +143,7 @@ async fn pass_on(
         }
         let chunk = buffer.freeze();
         hasher.update(&chunk);
-        if let Some(full_read) = &mut full_read {
-            full_read.feed(&chunk).await?;
-        }
+        full_read.feed(&chunk).await?;
         upload.write(chunk).await?;
         tell(progress, |progress| progress.bytes = hasher.bytes());
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::process::Command;
 
+use super::client::Group;
 use super::manifest::Source;
 use crate::error::{Exit, Failure};
 
@@ -82,16 +83,18 @@ impl External {
             command.env(name, value);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let answer = tokio::time::timeout(self.timeout, command.output()).await;
-        let answer = answer.map_err(|_| {
-            failed(which, &format!("it took longer than {} s, and was ended", self.timeout.as_secs()))
-        })?;
-        let answer = answer.map_err(|error| {
+        let child = command.spawn().map_err(|error| {
             Failure::new(
                 Exit::Refused,
                 format!("[backup] {which}: {program} does not start: {error}; nothing was changed"),
             )
         })?;
+        let group = Group::of(&child);
+        let answer = tokio::time::timeout(self.timeout, child.wait_with_output()).await;
+        let answer = answer.map_err(|_| {
+            failed(which, &format!("it took longer than {} s, and was ended", self.timeout.as_secs()))
+        })??;
+        group.ended();
         if !answer.status.success() {
             let said = String::from_utf8_lossy(&answer.stderr);
             let said: String = said.trim().chars().take(WORDS).collect();

@@ -8,33 +8,42 @@ use std::process::{ExitStatus, Stdio};
 
 use anyhow::Result;
 use bytes::Bytes;
+use nix::fcntl::{FcntlArg, fcntl};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinHandle;
 
 use super::archive::{Contents, RowCounter};
 use super::client::Programs;
+use super::manifest::Level;
 use crate::error::{Exit, Failure};
 
 /// How much of a program's output is looked at at once.
 const CHUNK: usize = 256 << 10;
+/// What a pipe to a program may hold: what Linux gives an ordinary user at the most.
+const PIPE: i32 = 1 << 20;
 /// How much of what a program says about itself is kept.
 const WORDS: u64 = 8 << 10;
+
+/// Rows, and as little else as can be.
+const DATA: [&str; 6] =
+    ["--data-only", "--no-owner", "--no-privileges", "--no-comments", "--no-security-labels", "--file=-"];
 
 /// What was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Found {
     /// The table of contents.
     pub(super) contents: Contents,
-    /// Rows by table, qualified and quoted.
-    pub(super) rows: BTreeMap<String, u64>,
+    /// Rows by the table's oid; `None` where only the table of contents was read.
+    pub(super) rows: Option<BTreeMap<u32, u64>>,
 }
 
 /// Two readers of one archive that comes in pieces.
 #[derive(Debug)]
 pub(super) struct FullRead {
     list: Reader<String>,
-    data: Reader<Result<BTreeMap<String, u64>, String>>,
+    /// `None` when nobody asks for the rows.
+    data: Option<Reader<Result<Vec<u64>, usize>>>,
 }
 
 /// A program that is fed an archive.
@@ -46,28 +55,34 @@ struct Reader<T> {
 }
 
 impl FullRead {
-    /// Starts the readers.
+    /// Starts the readers: of the table of contents alone, or also of the rows.
     ///
     /// # Errors
     /// When `pg_restore` does not start.
-    pub(super) fn start(programs: &Programs) -> Result<Self> {
+    pub(super) fn start(programs: &Programs, level: Level) -> Result<Self> {
         let mut list = programs.bare("pg_restore");
         list.arg("--list").stdin(Stdio::piped());
         let mut data = programs.bare("pg_restore");
-        data.args(["--data-only", "--file=-"]).stdin(Stdio::piped());
-        Ok(Self { list: Reader::spawn(list, text)?, data: Reader::spawn(data, rows)? })
+        data.args(DATA).stdin(Stdio::piped());
+        Self::spawn(list, data, level)
+    }
+
+    fn spawn(list: Command, data: Command, level: Level) -> Result<Self> {
+        let list = Reader::spawn(list, text)?;
+        let data = (level >= Level::Contents).then(|| Reader::spawn(data, rows)).transpose()?;
+        Ok(Self { list, data })
     }
 
     /// The same of an archive in a directory, which the program reads by itself.
     ///
     /// # Errors
     /// Exit 5 when it cannot be read in full.
-    pub(super) async fn directory(programs: &Programs, dir: &Path) -> Result<Found> {
+    pub(super) async fn directory(programs: &Programs, dir: &Path, level: Level) -> Result<Found> {
         let mut list = programs.bare("pg_restore");
         list.arg("--list").arg(dir).stdin(Stdio::null());
         let mut data = programs.bare("pg_restore");
-        data.args(["--data-only", "--file=-"]).arg(dir).stdin(Stdio::null());
-        Self { list: Reader::spawn(list, text)?, data: Reader::spawn(data, rows)? }.finish().await
+        data.args(DATA).arg(dir).stdin(Stdio::null());
+        Self::spawn(list, data, level)?.finish().await
     }
 
     /// Hands on the next piece. A reader that has ended by itself is found out about at the end.
@@ -76,7 +91,9 @@ impl FullRead {
     /// What the system says of the pipe.
     pub(super) async fn feed(&mut self, chunk: &Bytes) -> Result<()> {
         feed(&mut self.list.input, chunk).await?;
-        feed(&mut self.data.input, chunk).await?;
+        if let Some(data) = &mut self.data {
+            feed(&mut data.input, chunk).await?;
+        }
         Ok(())
     }
 
@@ -88,10 +105,19 @@ impl FullRead {
         let Self { list, data } = self;
         let (list, status, said) = list.end().await?;
         ended_well(status, &said, "its table of contents")?;
+        let contents = Contents::parse(&list);
+        let Some(data) = data else { return Ok(Found { contents, rows: None }) };
         let (rows, status, said) = data.end().await?;
         ended_well(status, &said, "its rows")?;
-        let rows = rows.map_err(|table| broken(&format!("the rows of {table} have no end")))?;
-        Ok(Found { contents: Contents::parse(&list), rows })
+        let rows = rows.map_err(|at| broken(&format!("the rows of table number {} have no end", at + 1)))?;
+        let tables = contents.data.len();
+        if rows.len() != tables {
+            let what = format!("it lists the rows of {tables} tables, and has those of {}", rows.len());
+            return Err(broken(&what).into());
+        }
+        // Both are in the order of the archive.
+        let rows = contents.data.iter().copied().zip(rows).collect();
+        Ok(Found { contents, rows: Some(rows) })
     }
 }
 
@@ -103,6 +129,10 @@ impl<T: Send + 'static> Reader<T> {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let input = child.stdin.take();
+        if let Some(input) = &input {
+            // It need not be waited for while it works.
+            let _ = fcntl(input, FcntlArg::F_SETPIPE_SZ(PIPE));
+        }
         let output = child.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
         let output = read(output);
         Ok(Self { input, output: tokio::spawn(wait(child, output)) })
@@ -138,7 +168,7 @@ async fn text(mut output: tokio::process::ChildStdout) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-async fn rows(mut output: tokio::process::ChildStdout) -> io::Result<Result<BTreeMap<String, u64>, String>> {
+async fn rows(mut output: tokio::process::ChildStdout) -> io::Result<Result<Vec<u64>, usize>> {
     let mut counter = RowCounter::default();
     let mut chunk = vec![0; CHUNK];
     loop {

@@ -178,12 +178,10 @@ async fn dumped(
     };
     let (Dumped { mut members, found }, (relations, catalog)) =
         tokio::try_join!(dump::dump(&order, upload, follow), read)?;
-    let entries = found.as_ref().map_or(0, |found| found.contents.entries);
-    if let Some(found) = &found {
-        compare(found, &relations, &request.scope)?;
-    }
+    let entries = found.contents.entries;
+    compare(&found, &relations, &request.scope)?;
     members.push(put(upload, CATALOG, catalog.into()).await?);
-    let verified = found.is_some().then(|| Verified { how: Level::Contents, at: now() });
+    let verified = found.rows.is_some().then(|| Verified { how: Level::Contents, at: now() });
     let (source, taken_at, database_bytes) =
         (snapshot.source.clone(), snapshot.taken_at.clone(), snapshot.database_bytes);
     let wal = snapshot.close().await?;

@@ -46,7 +46,7 @@ pub async fn verify(
     let mut found = None;
     for member in &manifest.members {
         let mut full_read = match (contents && member.name == ARCHIVE, programs) {
-            (true, Some(programs)) => Some(FullRead::start(programs)?),
+            (true, Some(programs)) => Some(FullRead::start(programs, Level::Contents)?),
             _ => None,
         };
         hash(store, manifest, member, full_read.as_mut(), &mut progress, follow).await?;
@@ -58,7 +58,7 @@ pub async fn verify(
         let dir = store.path(&manifest.id, DIRECTORY);
         let dir =
             dir.ok_or_else(|| Failure::usage("an archive in a directory is read from a local store alone"))?;
-        found = Some(FullRead::directory(programs, &dir).await?);
+        found = Some(FullRead::directory(programs, &dir, Level::Contents).await?);
     }
     match found {
         Some(found) => {
