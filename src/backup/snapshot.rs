@@ -4,6 +4,7 @@
 //! A snapshot can only be taken over by a connection to the same database of the same server: that `pg_dump` could do it
 //! proves that what was dumped is what this session looks at.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -13,8 +14,10 @@ use crate::db::{self, Session, Target};
 use crate::error::{Exit, Failure};
 use crate::sql::identifier;
 
-/// How many tables are counted in one message.
+/// How many tables are locked or counted in one message.
 const TABLES_PER_MESSAGE: usize = 50;
+/// How often it is begun anew when tables are dropped while they are listed and locked.
+const TRIES: usize = 5;
 /// How long the server may be silent while it counts: a large table takes its time.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
@@ -58,20 +61,51 @@ impl Seen {
     fn qualified(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.name))
     }
+
+    fn is_in(&self, scope: &Scope) -> bool {
+        match scope {
+            Scope::Full => true,
+            Scope::Tables(tables) => self.has_rows && tables.contains(&self.qualified()),
+        }
+    }
+}
+
+/// What is locked before the snapshot is taken, and how long each lock is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hold<'s> {
+    pub(super) scope: &'s Scope,
+    pub(super) wait: Duration,
 }
 
 impl Snapshot {
     /// Opens it on a connection of its own, and looks around.
     ///
+    /// Tables are locked (ACCESS SHARE, as reading locks them) before the snapshot is taken: TRUNCATE and most of ALTER TABLE
+    /// empty a table for every snapshot that is older (manual, "Caveats" of concurrency control), and what is dropped fails
+    /// `pg_dump`.
+    ///
     /// # Errors
-    /// Exit 3 when the database cannot be reached or read.
-    pub(super) async fn open(target: &Target, application: &str, set_role: Option<&str>) -> Result<Self> {
+    /// Exit 3 when the database cannot be reached or read, 4 when the role may not read a table, 75 when somebody changes one
+    /// for too long.
+    pub(super) async fn open(
+        target: &Target,
+        application: &str,
+        set_role: Option<&str>,
+        hold: Option<Hold<'_>>,
+    ) -> Result<Self> {
         let mut session = target.connect(application).await?;
         session.give_up_after(PATIENCE);
         let role = set_role.map(|role| format!("; SET LOCAL ROLE {}", identifier(role))).unwrap_or_default();
-        let sql = format!("{OPEN}{role}; {POSITION}; {ABOUT}");
-        let doing = |error| db::server_failure(error, "opening the snapshot that the backup is of");
-        let mut rows = session.rows(sql).await.map_err(doing)?.into_iter();
+        let mut tries = 1;
+        let (rows, relations) = loop {
+            match look(&mut session, &role, target.role(), hold).await {
+                Ok(looked) => break looked,
+                Err(error) if is_gone(&error) && tries < TRIES => session.execute("ROLLBACK").await?,
+                Err(error) => return Err(db::server_failure(error, "locking the tables to back up")),
+            }
+            tries += 1;
+        };
+        let mut rows = rows.into_iter();
         let wal_before = rows.next().and_then(|row| row.into_iter().next().flatten());
         let about = rows.next().context("the server did not tell who it is")?;
         let mut values = about.into_iter();
@@ -95,9 +129,6 @@ impl Snapshot {
             project: None,
             mark: None,
         };
-        let rows = session.rows(RELATIONS).await;
-        let rows = rows.map_err(|error| db::server_failure(error, "listing the tables to back up"))?;
-        let relations = rows.into_iter().map(seen).collect::<Result<Vec<_>>>()?;
         Ok(Self { session, name, source, taken_at, database_bytes, wal_before, relations })
     }
 
@@ -119,10 +150,7 @@ impl Snapshot {
     }
 
     fn in_scope(&self, scope: &Scope) -> impl Iterator<Item = &Seen> {
-        self.relations.iter().filter(move |relation| match scope {
-            Scope::Full => true,
-            Scope::Tables(tables) => relation.has_rows && tables.contains(&relation.qualified()),
-        })
+        self.relations.iter().filter(move |relation| relation.is_in(scope))
     }
 
     /// Counts the rows of every table in scope.
@@ -147,7 +175,7 @@ impl Snapshot {
             let rows = done.map_err(|error| {
                 let at = self.session.statements_done();
                 let table = tables.get(at).map_or_else(String::new, |table| table.name.clone());
-                unreadable(error, &table, &self.source.role)
+                unreadable(error, "counting the rows of", &table, &self.source.role)
             })?;
             for (table, row) in tables.iter_mut().zip(rows) {
                 let count = row.into_iter().next().flatten().unwrap_or_default();
@@ -170,6 +198,73 @@ impl Snapshot {
     }
 }
 
+/// An answer, row by row, in the server's text format.
+type Rows = Vec<Vec<Option<String>>>;
+
+/// Locks, takes the snapshot and looks around: the position in the log and the database's row; the relations.
+async fn look(
+    session: &mut Session,
+    set_role: &str,
+    role: &str,
+    hold: Option<Hold<'_>>,
+) -> Result<(Rows, Vec<Seen>)> {
+    let mut known = BTreeSet::new();
+    if let Some(hold) = hold {
+        // A snapshot of its own: the one of the backup is taken when all is locked.
+        let listed = list(session, &format!("{OPEN}; {RELATIONS}; COMMIT")).await?;
+        session.execute(format!("{OPEN}{set_role}")).await.map_err(opening)?;
+        lock(session, &listed, hold, role).await?;
+        known.extend(listed.iter().map(|relation| relation.oid));
+    } else {
+        session.execute(format!("{OPEN}{set_role}")).await.map_err(opening)?;
+    }
+    let rows = session.rows(format!("{POSITION}; {ABOUT}")).await.map_err(opening)?;
+    let relations = list(session, RELATIONS).await?;
+    if let Some(hold) = hold {
+        let newer: Vec<Seen> =
+            relations.iter().filter(|relation| !known.contains(&relation.oid)).cloned().collect();
+        lock(session, &newer, hold, role).await?;
+    }
+    Ok((rows, relations))
+}
+
+fn opening(error: anyhow::Error) -> anyhow::Error {
+    db::server_failure(error, "opening the snapshot that the backup is of")
+}
+
+async fn list(session: &mut Session, sql: &str) -> Result<Vec<Seen>> {
+    let rows = session.rows(sql).await;
+    let rows = rows.map_err(|error| db::server_failure(error, "listing the tables to back up"))?;
+    rows.into_iter().map(seen).collect()
+}
+
+/// Locks the tables of a scope against everything but reading and writing rows.
+async fn lock(session: &mut Session, relations: &[Seen], hold: Hold<'_>, role: &str) -> Result<()> {
+    let tables: Vec<String> = relations
+        .iter()
+        .filter(|relation| relation.has_rows && relation.is_in(hold.scope))
+        .map(Seen::qualified)
+        .collect();
+    let limit = format!("SET LOCAL lock_timeout = {}", hold.wait.as_millis());
+    for tables in tables.chunks(TABLES_PER_MESSAGE) {
+        let statements: Vec<String> =
+            tables.iter().map(|table| format!("LOCK TABLE ONLY {table} IN ACCESS SHARE MODE")).collect();
+        let done = session.execute(format!("{limit}; {}", statements.join("; "))).await;
+        done.map_err(|error| {
+            // The limit's statement comes first.
+            let at = session.statements_done().saturating_sub(1);
+            let table = tables.get(at).map_or("", String::as_str);
+            if is_gone(&error) { error } else { unreadable(error, "locking", table, role) }
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether it was dropped since it was listed.
+fn is_gone(error: &anyhow::Error) -> bool {
+    db::server_error(error).map(db::describe).is_some_and(|said| said.is("42P01") || said.is("3F000"))
+}
+
 fn seen(row: Vec<Option<String>>) -> Result<Seen> {
     let [Some(oid), Some(schema), Some(name), Some(has_rows)] = row.as_slice() else {
         return Err(anyhow!("a row of pg_class that has no name"));
@@ -178,7 +273,7 @@ fn seen(row: Vec<Option<String>>) -> Result<Seen> {
 }
 
 /// A table whose rows cannot all be read is not backed up.
-fn unreadable(error: anyhow::Error, table: &str, role: &str) -> anyhow::Error {
+fn unreadable(error: anyhow::Error, doing: &str, table: &str, role: &str) -> anyhow::Error {
     let Some(said) = db::server_error(&error).map(db::describe) else { return error };
     let what = format!("{table} cannot be backed up: {}", said.text());
     if said.is("42501") && said.message.contains("row-level security") {
@@ -192,5 +287,5 @@ fn unreadable(error: anyhow::Error, table: &str, role: &str) -> anyhow::Error {
         let next = format!("GRANT pg_read_all_data TO {}", identifier(role));
         return Failure::new(Exit::Refused, what).next(next).into();
     }
-    db::server_failure(error, &format!("counting the rows of {table}"))
+    db::server_failure(error, &format!("{doing} {table} for the backup"))
 }

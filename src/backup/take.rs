@@ -14,11 +14,11 @@ use super::dump::{self, Dumped, Order};
 use super::external::External;
 use super::follow::Follow;
 use super::manifest::{FORMAT, Kind, Level, Manifest, Member, Scope, Source, Tools, Verified, Wal};
-use super::snapshot::Snapshot;
+use super::snapshot::{Hold, Snapshot};
 use super::store::{Store, Upload};
 use crate::db::{self, Target};
 use crate::door::Stop;
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Failure, exit_of};
 
 /// What to back up, and how.
 #[derive(Debug, Clone)]
@@ -87,7 +87,45 @@ pub struct Marked {
 /// no backup. Exit 75: a table was locked for too long.
 pub async fn take(request: &Request<'_>, mut stop: Stop, follow: &mut dyn Follow) -> Result<Manifest> {
     let begun = Instant::now();
-    let mut snapshot = Snapshot::open(request.target, request.application, request.set_role).await?;
+    loop {
+        let wait = request.lock_wait.saturating_sub(begun.elapsed());
+        let taken = attempt(request, wait.max(LOCK_WAIT_AGAIN), &mut stop, follow).await;
+        match taken {
+            // Whoever was in the way gets on meanwhile.
+            Err(error) if exit_of(&error) == Exit::Busy && begun.elapsed() < request.lock_wait => {
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    signal = stop.wait() => return Err(interrupted(signal).into()),
+                }
+            }
+            taken => return taken,
+        }
+    }
+}
+
+/// How long `pg_dump` waits for a lock that this session has already: only somebody who waits for us, and whom we would
+/// wait for, can be in its way.
+const LOCK_WAIT_AGAIN: Duration = Duration::from_secs(1);
+/// Before it is tried again.
+const PAUSE: Duration = Duration::from_millis(200);
+
+async fn attempt(
+    request: &Request<'_>,
+    wait: Duration,
+    stop: &mut Stop,
+    follow: &mut dyn Follow,
+) -> Result<Manifest> {
+    let begun = Instant::now();
+    let hold = match request.method {
+        Method::Dump { .. } => Some(Hold { scope: &request.scope, wait }),
+        // What takes it elsewhere locks nothing here.
+        Method::Command(_) => None,
+    };
+    let opening = Snapshot::open(request.target, request.application, request.set_role, hold);
+    let mut snapshot = tokio::select! {
+        snapshot = opening => snapshot?,
+        signal = stop.wait() => return Err(interrupted(signal).into()),
+    };
     expected(request, &snapshot.source)?;
     snapshot.source.environment.clone_from(&request.marked.environment);
     snapshot.source.project.clone_from(&request.marked.project);
@@ -106,10 +144,7 @@ pub async fn take(request: &Request<'_>, mut stop: Stop, follow: &mut dyn Follow
     };
     let taken = tokio::select! {
         taken = work => taken,
-        signal = stop.wait() => {
-            let what = format!("interrupted by {signal}: no backup was made, and nothing was changed");
-            Err(Failure::new(Exit::RolledBack, what).next("run the same command again").into())
-        }
+        signal = stop.wait() => Err(interrupted(signal).into()),
     };
     let mut manifest = match taken {
         Ok(manifest) => manifest,
@@ -121,6 +156,11 @@ pub async fn take(request: &Request<'_>, mut stop: Stop, follow: &mut dyn Follow
     manifest.milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     upload.commit(&manifest).await?;
     Ok(manifest)
+}
+
+fn interrupted(signal: &str) -> Failure {
+    let what = format!("interrupted by {signal}: no backup was made, and nothing was changed");
+    Failure::new(Exit::RolledBack, what).next("run the same command again")
 }
 
 fn expected(request: &Request<'_>, found: &Source) -> Result<(), Failure> {
@@ -165,7 +205,7 @@ async fn dumped(
         kind,
         jobs,
         compression,
-        lock_wait: request.lock_wait,
+        lock_wait: LOCK_WAIT_AGAIN,
         level: request.level,
         tables: snapshot.tables(&request.scope),
     };
@@ -217,7 +257,7 @@ async fn commanded(request: &Request<'_>, external: &External, snapshot: Snapsho
     // The transaction is not held open for a command that may take an hour.
     let before = snapshot.close().await?;
     let reference = external.take(request.id, &source).await?;
-    let after = Snapshot::open(request.target, request.application, request.set_role).await?;
+    let after = Snapshot::open(request.target, request.application, request.set_role, None).await?;
     expected(request, &after.source)?;
     let after = after.close().await?;
     Ok(Manifest {
