@@ -1,0 +1,168 @@
+//! Archives that are not what the database was, or not what was stored.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use trueup::backup::{self, Kind, Level, Manifest, Marked, Method, Request, Scope, Store};
+use trueup::db::Target;
+use trueup::door::Stop;
+use trueup::error::{Exit, exit_of};
+
+use crate::site::{Site, expect, said};
+use crate::support;
+
+/// Changes one byte.
+fn flip(path: &Path, at: impl Fn(usize) -> usize) {
+    let mut bytes = fs::read(path).unwrap();
+    let at = at(bytes.len());
+    bytes[at] ^= 0x20;
+    fs::write(path, bytes).unwrap();
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn f49_every_byte_that_was_flipped_and_every_file_that_was_cut_is_found() {
+    for format in ["custom", "directory"] {
+        let site = Site::new();
+        site.settings(&format!("format = \"{format}\""));
+        let taken = site.taken(&[]);
+        assert_eq!(taken["verified"]["how"], "contents");
+        let id = taken["id"].as_str().unwrap();
+        let verify = |level: &str| site.backup(&["verify", id, "--level", level]).output().unwrap();
+        for level in ["quick", "contents"] {
+            expect(&verify(level), 0, &["is whole"]);
+        }
+        let files = files(&site.store().join(id));
+        let least = if format == "custom" { 3 } else { 6 };
+        assert!(files.len() >= least, "{files:?}");
+        let before = |path: &Path| fs::read(path).unwrap();
+        for path in &files {
+            let whole = before(path);
+            let places: [&dyn Fn(usize) -> usize; 3] = [&|_| 0, &|size| size / 2, &|size| size - 2];
+            for level in ["quick", "contents"] {
+                for place in places {
+                    flip(path, place);
+                    expect(&verify(level), 1, &["of no use", "next: use another"]);
+                    fs::write(path, &whole).unwrap();
+                }
+                fs::write(path, &whole[..whole.len() / 2]).unwrap();
+                expect(&verify(level), 1, &["of no use"]);
+                if !path.ends_with("manifest.json") {
+                    fs::remove_file(path).unwrap();
+                    expect(&verify(level), 1, &["of no use"]);
+                }
+                fs::write(path, &whole).unwrap();
+            }
+        }
+        expect(&verify("contents"), 0, &["is whole"]);
+    }
+}
+
+/// `pg_dump` ends well, the archive is whole, and something is not in it.
+#[test]
+fn f49_an_archive_without_the_rows_of_a_table_is_found_by_the_comparison() {
+    for format in ["custom", "directory"] {
+        let site = Site::new();
+        site.settings(&format!("format = \"{format}\""));
+        for (argument, words) in [
+            ("--exclude-table-data=public.b", "the rows of public.b are not in it"),
+            ("--exclude-table=public.b", "public.b is not in it"),
+            ("--exclude-table-data=public.empty", "the rows of public.empty are not in it"),
+            ("--schema-only", "the rows of public.a are not in it"),
+        ] {
+            let stub = site.stub(&format!("exec \"$REAL\" \"$@\" {argument}"));
+            let output = site.backup_by(&stub, &[]).output().unwrap();
+            expect(&output, 5, &["the archive is not what the database was", words]);
+            site.nothing();
+        }
+    }
+}
+
+/// What `pg_dump --enable-row-security` does, and says nothing.
+#[test]
+fn f49_rows_that_a_policy_hides_are_missed() {
+    let site = Site::new();
+    site.database.exec(
+        "CREATE ROLE f49_policed LOGIN; GRANT pg_read_all_data TO f49_policed;
+         ALTER TABLE public.b ENABLE ROW LEVEL SECURITY; ALTER TABLE public.b FORCE ROW LEVEL SECURITY;
+         CREATE POLICY few ON public.b USING (id < 10)",
+    );
+    let url = site.database.url_as("f49_policed");
+    let stub = site.stub("exec \"$REAL\" --enable-row-security \"$@\"");
+    let bin = stub.to_str().unwrap();
+    for args in [&[][..], &["--pg-bin", bin], &["--verify", "quick"]] {
+        let output = site.backup_of(&url, args).output().unwrap();
+        expect(&output, 4, &["row-level security", "ALTER ROLE f49_policed BYPASSRLS"]);
+        site.nothing();
+    }
+    site.database.exec("ALTER ROLE f49_policed BYPASSRLS");
+    expect(&site.backup_of(&url, &[]).output().unwrap(), 0, &["3 tables with 20100 rows"]);
+    site.database.exec("DROP OWNED BY f49_policed; DROP ROLE f49_policed");
+}
+
+#[test]
+fn f49_a_role_that_may_not_read_a_table_is_told_what_it_needs() {
+    let site = Site::new();
+    site.database.exec("CREATE ROLE f49_reader LOGIN; GRANT SELECT ON public.a TO f49_reader");
+    let output = site.backup_of(&site.database.url_as("f49_reader"), &[]).output().unwrap();
+    site.database.exec("DROP OWNED BY f49_reader; DROP ROLE f49_reader");
+    expect(&output, 4, &["permission denied for table", "GRANT pg_read_all_data TO f49_reader"]);
+    site.nothing();
+}
+
+/// A backup of some tables, as a change asks for it.
+fn of_tables(site: &Site, kind: Kind, tables: &[&str]) -> anyhow::Result<Manifest> {
+    let target = Target::parse(site.database.url()).unwrap();
+    let store = Store::local(&site.store());
+    let request = Request {
+        target: &target,
+        application: "test",
+        set_role: None,
+        store: &store,
+        id: "01J00000000000000000000000",
+        run: "01J00000000000000000000000",
+        method: Method::Dump {
+            kind,
+            jobs: 2,
+            compression: None,
+            bin_dir: Some(&site.database.server.bin_dir),
+        },
+        scope: Scope::Tables(tables.iter().map(|table| (*table).to_owned()).collect()),
+        level: Level::Contents,
+        lock_wait: Duration::from_secs(5),
+        marked: Marked::default(),
+        expected: None,
+    };
+    let (_ask, stop) = Stop::channel();
+    support::runtime().block_on(backup::take(&request, stop, &mut ()))
+}
+
+#[test]
+fn f49_a_table_of_the_scope_that_is_not_there_is_refused() {
+    let site = Site::of(
+        "CREATE TABLE public.\"we\"\"ird*\" (id int); INSERT INTO public.\"we\"\"ird*\" VALUES (1), (2);
+                         CREATE TABLE public.weirdo (id int)",
+    );
+    for kind in [Kind::Custom, Kind::Directory] {
+        let error = of_tables(&site, kind, &["public.weirdo", "public.gone"]).unwrap_err();
+        assert_eq!(exit_of(&error), Exit::Refused, "{error:#}");
+        assert!(error.to_string().contains("not there: public.gone"), "{error:#}");
+        site.nothing();
+        let taken = of_tables(&site, kind, &["public.\"we\"\"ird*\""]).unwrap();
+        let names: Vec<_> = taken.relations.iter().map(|one| (one.name.as_str(), one.rows)).collect();
+        assert_eq!(names, [("public.\"we\"\"ird*\"", Some(2))]);
+        let verified = site.backup(&["verify", "--format", "json"]).output().unwrap();
+        expect(&verified, 0, &["\"contents\""]);
+        assert!(!said(&verified).is_empty() && fs::remove_dir_all(site.store()).is_ok());
+    }
+}

@@ -1,0 +1,110 @@
+//! What is listed, and what is pruned.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::site::{Site, expect};
+use crate::support;
+
+#[test]
+fn an_empty_store_is_listed_and_pruned_and_has_nothing_to_verify() {
+    let site = Site::of("");
+    expect(&site.backup(&["list"]).output().unwrap(), 0, &["no backups in", "next: trueup backup"]);
+    site.nothing();
+    expect(&site.backup(&["verify"]).output().unwrap(), 2, &["there is no backup latest"]);
+    expect(&site.backup(&["prune"]).output().unwrap(), 2, &["nothing says which", "keep_last"]);
+    site.settings("keep_last = 1");
+    expect(&site.backup(&["prune"]).output().unwrap(), 0, &["removed 0 backups, kept 0"]);
+    assert!(!site.store().exists(), "reading makes nothing");
+}
+
+fn ids(site: &Site) -> Vec<String> {
+    site.listed().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Four, of which the second is the newest that was read in full.
+fn four() -> (Site, Vec<String>) {
+    let site = Site::new();
+    let levels = ["contents", "contents", "quick", "quick"];
+    let ids: Vec<_> = levels
+        .iter()
+        .map(|level| {
+            // Their moments are told in seconds.
+            std::thread::sleep(std::time::Duration::from_millis(1050));
+            site.taken(&["--verify", level])["id"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    (site, ids)
+}
+
+#[test]
+fn prune_asks_shows_keeps_what_was_proved_and_answers_in_json() {
+    let (site, all) = four();
+    assert_eq!(ids(&site), all);
+    site.settings("keep_last = 1");
+    let run = |args: &[&str]| site.backup(&[&["prune"], args].concat()).output().unwrap();
+    let dry = run(&["--dry-run", "--format", "json"]);
+    expect(&dry, 0, &[]);
+    let document = support::json(&dry);
+    let removed: Vec<_> =
+        document["pruned"]["removed"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
+    assert_eq!(removed, [&Value::from(all[0].as_str()), &Value::from(all[2].as_str())], "{document:#}");
+    assert_eq!((&document["pruned"]["dry_run"], &document["exit_code"]), (&true.into(), &0.into()));
+    assert_eq!(ids(&site), all);
+    expect(&run(&[]), 4, &["would remove 2 backups, and keep 2", "not confirmed", "--yes"]);
+    let refused = run(&["--format", "json"]);
+    assert_eq!(refused.status.code(), Some(4));
+    assert_eq!(support::json(&refused)["exit_code"], 4, "one document");
+    assert_eq!(ids(&site), all);
+    expect(&run(&["--yes"]), 0, &["removed 2 backups, kept 2"]);
+    assert_eq!(ids(&site), [all[1].clone(), all[3].clone()]);
+    assert_eq!(site.stored().len(), 2, "nothing of them is left");
+    expect(&run(&["--yes"]), 0, &["removed 0 backups, kept 2"]);
+}
+
+#[test]
+fn a_damaged_manifest_is_listed_as_damaged_and_prune_leaves_it() {
+    let (site, all) = four();
+    let manifest = site.store().join(&all[0]).join("manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("\"public.a\"", "\"public.x\"")).unwrap();
+    let listed = site.listed();
+    let damaged: Vec<_> = listed.iter().filter(|one| one["damaged"].is_string()).collect();
+    assert_eq!(damaged.len(), 1);
+    assert_eq!(damaged[0]["id"], all[0].as_str());
+    expect(&site.backup(&["list"]).output().unwrap(), 0, &["damaged: its manifest"]);
+    expect(&site.backup(&["verify", &all[0]]).output().unwrap(), 1, &["of no use", "damaged or changed"]);
+    site.settings("keep_last = 1");
+    let output = site.backup(&["prune", "--yes"]).output().unwrap();
+    expect(&output, 0, &["removed 1 backup, kept 3", &format!("{} stays", all[0])]);
+    assert!(manifest.exists());
+    // One that calls itself another one.
+    let copy = site.store().join(&all[1]).join("manifest.json");
+    fs::copy(site.store().join(&all[3]).join("manifest.json"), &copy).unwrap();
+    expect(&site.backup(&["list"]).output().unwrap(), 0, &["is that of backup"]);
+}
+
+#[test]
+fn a_backup_is_found_by_a_part_of_its_identifier() {
+    let (site, all) = four();
+    let verify = |word: &str| site.backup(&["verify", word, "--level", "quick"]).output().unwrap();
+    expect(&verify(&all[2][20..].to_lowercase()), 0, &[&all[2]]);
+    expect(&verify("latest"), 0, &[&all[3]]);
+    expect(&verify(&all[0][..5]), 2, &["may be any of", &all[0], &all[3]]);
+    for nothing in ["x", "../..", "", "01J*"] {
+        expect(&verify(nothing), 2, &["there is no backup"]);
+    }
+}
+
+/// A removal that broke off leaves no backup, and nothing that stays for good.
+#[test]
+fn what_a_removal_left_is_swept() {
+    let (site, all) = four();
+    let place = site.store().join(&all[0]);
+    fs::rename(&place, site.store().join(format!("{}.partial", all[0]))).unwrap();
+    assert_eq!(ids(&site), all[1..]);
+    site.settings("keep_last = 9");
+    expect(&site.backup(&["prune", "--yes"]).output().unwrap(), 0, &["removed 0 backups", "swept away"]);
+    assert_eq!(site.stored(), all[1..]);
+}

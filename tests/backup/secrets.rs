@@ -1,0 +1,209 @@
+//! A password appears nowhere, and variables of libpq redirect nothing.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::sys::signal::Signal;
+
+use crate::cluster::{Cluster, cluster};
+use crate::site::{ROWS, STUCK, Site, end, expect, said, spawn, wait_for};
+use crate::support;
+
+/// No other process of this machine has it.
+fn canary() -> String {
+    format!("canary{}bird:\\x", std::process::id())
+}
+
+/// Looks at the arguments and the environment of every process but two, over and over.
+struct Watch {
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<(BTreeSet<String>, BTreeSet<String>)>,
+}
+
+impl Watch {
+    /// `except` is the process whose caller gave it the secret.
+    fn start(secret: String, except: u32) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let (mut found, mut programs) = (BTreeSet::new(), BTreeSet::new());
+            while !stopped.load(Ordering::Relaxed) {
+                for entry in fs::read_dir("/proc").unwrap().flatten() {
+                    let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok())
+                    else {
+                        continue;
+                    };
+                    // What was forked and has not become another program yet is still trueup.
+                    let program = fs::read_link(entry.path().join("exe")).unwrap_or_default();
+                    if pid == except
+                        || pid == std::process::id()
+                        || program == Path::new(env!("CARGO_BIN_EXE_trueup"))
+                    {
+                        continue;
+                    }
+                    if let Some(name) = program.file_name() {
+                        programs.insert(name.to_string_lossy().into_owned());
+                    }
+                    for file in ["cmdline", "environ"] {
+                        let bytes = fs::read(entry.path().join(file)).unwrap_or_default();
+                        let text = String::from_utf8_lossy(&bytes);
+                        if text.contains(&secret) || text.contains("canary") {
+                            found.insert(format!("{pid} {file}: {}", text.replace('\0', " ")));
+                        }
+                    }
+                }
+            }
+            (found, programs)
+        });
+        Self { stop, thread }
+    }
+
+    /// Where the secret was seen, and which programs were looked at.
+    fn end(self) -> (BTreeSet<String>, BTreeSet<String>) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+/// Every file below a directory, with what is in it.
+fn texts(dir: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(texts(&path));
+        } else {
+            let bytes = fs::read(&path).unwrap_or_default();
+            found.push((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+        }
+    }
+    found
+}
+
+/// A database that asks for the password, and a URL that has it.
+fn guarded(site: &Site) -> (Arc<Cluster>, String) {
+    let cluster = cluster();
+    let secret = canary();
+    cluster.psql(&format!("ALTER ROLE secured PASSWORD '{secret}'; GRANT pg_read_all_data TO secured"));
+    let url = cluster.url("postgres@127.0.0.1", "shop");
+    let rows = format!("DROP TABLE IF EXISTS public.a, public.b, public.empty; {ROWS}");
+    support::try_query_at(&url, &rows).unwrap();
+    let mut url = url::Url::parse(&cluster.url("secured@127.0.0.1", "shop")).unwrap();
+    url.set_password(Some(&secret)).unwrap();
+    fs::create_dir_all(site.dir().join("tmp")).unwrap();
+    (cluster, url.into())
+}
+
+#[test]
+fn f53_a_password_reaches_no_child_no_output_and_no_file() {
+    let site = Site::of("");
+    let (_cluster, url) = guarded(&site);
+    let (secret, tmp) = (canary(), site.dir().join("tmp"));
+    let slow = site.stub("sleep 0.4; exec \"$REAL\" \"$@\"");
+    let bin = slow.to_str().unwrap();
+    for (format, args) in [
+        ("custom", &["-v", "--pg-bin", bin][..]),
+        ("directory", &["-v", "--format", "json", "--pg-bin", bin]),
+    ] {
+        site.settings(&format!("format = \"{format}\""));
+        let mut command = site.backup_of(&url, args);
+        let child = command
+            .env("TMPDIR", &tmp)
+            .env("PGPASSWORD", &secret)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let watch = Watch::start(secret.clone(), child.id());
+        let output = child.wait_with_output().unwrap();
+        let (seen, programs) = watch.end();
+        assert_eq!(seen, BTreeSet::new());
+        assert!(programs.contains("pg_dump"), "{programs:?}");
+        expect(&output, 0, &[]);
+        assert!(!said(&output).contains("canary"), "{}", said(&output));
+    }
+    assert_eq!(texts(&tmp), []);
+    for (file, text) in texts(site.dir()) {
+        assert!(!text.contains("canary"), "{file}");
+    }
+}
+
+#[test]
+fn f53_a_pg_dump_that_fails_or_is_killed_with_trueup_gives_no_password_away() {
+    let site = Site::of("");
+    let (_cluster, url) = guarded(&site);
+    let tmp = site.dir().join("tmp");
+    let stub = site.stub("echo \"pg_dump: error: $* $(env)\" >&2; exit 1");
+    let backup = |stub: &Path, args: &[&str]| {
+        let mut command = site.backup_of(&url, &[args, &["--pg-bin", stub.to_str().unwrap()]].concat());
+        command.env("TMPDIR", &tmp).env("RUST_BACKTRACE", "full").env("RUST_LOG", "trace");
+        command
+    };
+    for args in [&["-v"][..], &["--format", "json"]] {
+        let output = backup(&stub, args).output().unwrap();
+        expect(&output, 5, &["pg_dump failed"]);
+        assert!(!said(&output).contains("canary"), "{}", said(&output));
+    }
+    let wrong = url.replace("canary", "canary0");
+    let output = site.backup_of(&wrong, &["-v"]).output().unwrap();
+    assert_ne!(output.status.code(), Some(0));
+    assert!(!said(&output).contains("canary"), "{}", said(&output));
+    // Nobody is left who could remove it.
+    let stuck = site.stub(STUCK);
+    let child = spawn(&mut backup(&stuck, &[]));
+    wait_for("the dump", || stuck.join("begun").exists());
+    end(child, Signal::SIGKILL);
+    for (file, text) in texts(&tmp) {
+        assert!(!text.contains("canary"), "{file} is left");
+    }
+}
+
+/// Everything that libpq would read leads elsewhere.
+#[test]
+fn f54_a_hostile_environment_redirects_no_pg_dump() {
+    let site = Site::new();
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name);
+    fs::write(at(".pg_service.conf"), "[elsewhere]\nhost=elsewhere.invalid\ndbname=postgres\n").unwrap();
+    fs::write(at(".pgpass"), "*:*:*:*:wrong\n").unwrap();
+    fs::set_permissions(at(".pgpass"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let stub = site.stub("env | sed 's/=.*//' | sort >$HERE/environment; exec \"$REAL\" \"$@\"");
+    for format in ["custom", "directory"] {
+        site.settings(&format!("format = \"{format}\""));
+        let mut command = site.backup_by(&stub, &["--format", "json"]);
+        command.env("HOME", home.path()).envs([
+            ("PGSERVICE", "elsewhere"),
+            ("PGSERVICEFILE", at(".pg_service.conf").to_str().unwrap()),
+            ("PGHOST", "elsewhere.invalid"),
+            ("PGHOSTADDR", "192.0.2.1"),
+            ("PGPORT", "1"),
+            ("PGDATABASE", "postgres"),
+            ("PGUSER", "nobody"),
+            ("PGPASSWORD", "wrong"),
+            ("PGOPTIONS", "-c default_transaction_read_only=off -c search_path=x -c row_security=on"),
+            ("PGCLIENTENCODING", "LATIN1"),
+            ("PGSSLMODE", "verify-full"),
+            ("PGTARGETSESSIONATTRS", "standby"),
+            ("PGAPPNAME", "somebody"),
+            ("LC_ALL", "tr_TR.UTF-8"),
+            ("TZ", "Asia/Kathmandu"),
+        ]);
+        let output = command.output().unwrap();
+        expect(&output, 0, &[]);
+        let backup = &support::json(&output)["backup"];
+        assert_eq!(backup["source"]["database"], site.database.name());
+        let rows: u64 =
+            backup["relations"].as_array().unwrap().iter().filter_map(|one| one["rows"].as_u64()).sum();
+        assert_eq!(rows, 20_100);
+        let environment = fs::read_to_string(stub.join("environment")).unwrap();
+        let known =
+            ["PGPASSFILE", "HOME", "PATH", "LD_LIBRARY_PATH", "LC_ALL", "TZ", "PWD", "SHLVL", "OLDPWD", "_"];
+        for name in environment.lines() {
+            assert!(known.contains(&name), "{name} reached pg_dump");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Servers that take no writes.
+
+use crate::cluster::Cluster;
+use crate::site::{ROWS, Site, expect};
+use crate::support;
+
+#[test]
+fn a_backup_of_a_read_only_database_is_taken() {
+    let site = Site::new();
+    let name = site.database.name();
+    site.database.exec(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
+    expect(&site.backup(&[]).output().unwrap(), 0, &["3 tables with 20100 rows"]);
+}
+
+#[test]
+fn a_backup_of_a_real_standby_is_taken() {
+    let primary = Cluster::start(&["wal_level=replica", "max_wal_senders=4", "hot_standby=on"]);
+    support::try_query_at(&primary.url("postgres@127.0.0.1", "shop"), ROWS).unwrap();
+    let standby = primary.standby();
+    let site = Site::of("");
+    for format in ["custom", "directory"] {
+        site.settings(&format!("format = \"{format}\""));
+        let url = standby.url("postgres@127.0.0.1", "shop");
+        let output = site.backup_of(&url, &["--format", "json"]).output().unwrap();
+        expect(&output, 0, &[]);
+        let backup = &support::json(&output)["backup"];
+        assert_eq!(backup["verified"]["how"], "contents");
+        assert_eq!(backup["source"]["port"], u64::from(standby.port));
+        for position in ["before", "after"] {
+            let position = backup["wal"][position].as_str().unwrap_or_default();
+            assert!(position.contains('/'), "{backup:#}");
+        }
+        let rows: u64 =
+            backup["relations"].as_array().unwrap().iter().filter_map(|one| one["rows"].as_u64()).sum();
+        assert_eq!(rows, 20_100);
+    }
+    assert!(!standby.try_psql("CREATE TABLE t ()"), "a standby takes no writes");
+}
