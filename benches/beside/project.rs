@@ -99,6 +99,18 @@ impl Project {
         self.on_database("status")
     }
 
+    /// `trueup backup` of the database.
+    pub(crate) fn backup(&self, level: &str) -> Command {
+        let mut command = self.on_database("backup");
+        command.args(["--verify", level]);
+        command
+    }
+
+    /// Its directory.
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// The migrations, as files.
     pub(crate) fn migrations(&self) -> Result<Vec<Migration>> {
         Ok(read_directory(&self.directory.path().join("migrations"))?)
