@@ -35,6 +35,9 @@ pub struct Manifest {
     pub tools: Tools,
     /// The relations that were there, with the rows of those that have rows of their own.
     pub relations: Vec<Relation>,
+    /// How many large objects were there; `None` where nobody counted them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub large_objects: Option<u64>,
     /// The entries of the archive's table of contents; 0 where there is no archive.
     pub entries: usize,
     /// What is stored beside the manifest.
@@ -105,6 +108,13 @@ pub struct Source {
     pub collate: String,
     /// See [`Source::collate`].
     pub ctype: String,
+    /// Who provides the locale: `c` the system's library, `i` ICU, `b` PostgreSQL itself; `None` before 15, where it is
+    /// always the library.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale_provider: Option<String>,
+    /// The provider's name of the locale, where it is not the library's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
 }
 
 /// Positions in the write-ahead log.
@@ -266,12 +276,15 @@ pub(super) mod tests {
                 encoding: "UTF8".into(),
                 collate: "C".into(),
                 ctype: "C".into(),
+                locale_provider: None,
+                locale: None,
             },
             taken_at: taken_at.to_owned(),
             wal: Wal::default(),
             version: Some("4".into()),
             tools: Tools { trueup: "0.1.0".into(), pg_dump: Some("15.18".into()) },
             relations: vec![Relation { oid: 1, name: "public.users".into(), rows: Some(3) }],
+            large_objects: None,
             entries: 1,
             members: vec![Member { name: "archive.dump".into(), bytes: 3, sha256: digest::of(b"abc") }],
             bytes: 3,

@@ -43,6 +43,8 @@ pub(super) struct Snapshot {
     pub(super) taken_at: String,
     /// How large the database is, in bytes.
     pub(super) database_bytes: u64,
+    /// How many large objects there are.
+    pub(super) large_objects: u64,
     wal_before: Option<String>,
     relations: Vec<Seen>,
 }
@@ -125,11 +127,14 @@ impl Snapshot {
             encoding: next().unwrap_or_default(),
             collate: next().unwrap_or_default(),
             ctype: next().unwrap_or_default(),
+            locale_provider: next(),
+            locale: next(),
             environment: None,
             project: None,
             mark: None,
         };
-        Ok(Self { session, name, source, taken_at, database_bytes, wal_before, relations })
+        let large_objects = next().unwrap_or_default().parse().unwrap_or(0);
+        Ok(Self { session, name, source, taken_at, database_bytes, large_objects, wal_before, relations })
     }
 
     /// The session, for reading more of the same moment.

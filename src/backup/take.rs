@@ -224,6 +224,7 @@ async fn dumped(
     let verified = found.rows.is_some().then(|| Verified { how: Level::Contents, at: now() });
     let (source, taken_at, database_bytes) =
         (snapshot.source.clone(), snapshot.taken_at.clone(), snapshot.database_bytes);
+    let large_objects = (request.scope == Scope::Full).then_some(snapshot.large_objects);
     let wal = snapshot.close().await?;
     Ok(Manifest {
         format: FORMAT,
@@ -240,6 +241,7 @@ async fn dumped(
             pg_dump: Some(programs.version().to_string()),
         },
         relations,
+        large_objects,
         entries,
         bytes: members.iter().map(|member| member.bytes).sum(),
         members,
@@ -272,6 +274,7 @@ async fn commanded(request: &Request<'_>, external: &External, snapshot: Snapsho
         version: request.marked.version.clone(),
         tools: Tools { trueup: env!("CARGO_PKG_VERSION").to_owned(), pg_dump: None },
         relations: Vec::new(),
+        large_objects: None,
         entries: 0,
         members: Vec::new(),
         bytes: 0,
