@@ -35,10 +35,34 @@ impl Programs {
     /// # Errors
     /// Exit 4: where it looked, and the ways out.
     pub fn find(explicit: Option<&Path>, server: ServerVersion) -> Result<Self, Failure> {
-        Self::find_in(&Places::of_process(Uid::effective().is_root()), explicit, server)
+        let places = Places::of_process(Uid::effective().is_root());
+        Self::find_in(&places, explicit, server)
+            .map_err(|looked| none_found(&places, explicit, server, &looked))
     }
 
-    fn find_in(places: &Places, explicit: Option<&Path>, server: ServerVersion) -> Result<Self, Failure> {
+    /// Looks for those that read an archive: of the major that wrote it, else of the next newer one.
+    ///
+    /// # Errors
+    /// Exit 4: where it looked, and the ways out.
+    pub fn reading(explicit: Option<&Path>, written_by: ServerVersion) -> Result<Self, Failure> {
+        let places = Places::of_process(Uid::effective().is_root());
+        Self::find_in(&places, explicit, written_by).map_err(|looked| {
+            let major = written_by.major();
+            let mut what = format!(
+                "the archive was written by pg_dump {major}, a pg_restore of {major} or newer reads it, and none was \
+                 found; nothing was changed; looked in:"
+            );
+            for line in places.told(explicit).iter().chain(&looked) {
+                what.push_str("\n  ");
+                what.push_str(line);
+            }
+            Failure::new(Exit::Refused, what).next(format!(
+                "install the package postgresql-client-{major}, or name a directory with --pg-bin (TRUEUP_PG_BIN)"
+            ))
+        })
+    }
+
+    fn find_in(places: &Places, explicit: Option<&Path>, server: ServerVersion) -> Result<Self, Vec<String>> {
         let mut looked = Vec::new();
         let mut best: Option<Self> = None;
         for dir in places.candidates(explicit, "pg_dump") {
@@ -56,7 +80,7 @@ impl Programs {
                 best = Some(Self { dir, version });
             }
         }
-        best.ok_or_else(|| none_found(places, explicit, server, &looked))
+        best.ok_or(looked)
     }
 
     /// Their release.
@@ -247,8 +271,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let places = Places { system: dir.path().to_owned(), ..Places::default() };
         let find = |major: u32| Programs::find_in(&places, None, ServerVersion(major * 10_000 + 1));
-        let failure = find(15).unwrap_err();
-        assert_eq!(failure.exit, Exit::Refused);
+        assert!(find(15).is_err());
         for version in ["14", "16", "18"] {
             stub(dir.path(), version);
         }
@@ -256,7 +279,8 @@ mod tests {
         assert_eq!(find(15).unwrap().version().major(), 16);
         assert_eq!(find(17).unwrap().version().major(), 18);
         fs::remove_file(dir.path().join("18/bin/pg_restore")).unwrap();
-        let failure = find(17).unwrap_err();
+        let failure = none_found(&places, None, ServerVersion(170_001), &find(17).unwrap_err());
+        assert_eq!(failure.exit, Exit::Refused);
         assert!(failure.what.contains("18/bin: no pg_restore"), "{failure}");
         assert!(failure.what.contains("16/bin: version 16.3"), "{failure}");
         assert!(failure.next.contains("postgresql-client-17"), "{}", failure.next);

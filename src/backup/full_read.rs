@@ -48,9 +48,9 @@ pub(super) struct FullRead {
 
 /// A program that is fed an archive.
 #[derive(Debug)]
-struct Reader<T> {
+pub(super) struct Reader<T> {
     /// `None` when it wants no more.
-    input: Option<ChildStdin>,
+    pub(super) input: Option<ChildStdin>,
     output: JoinHandle<io::Result<(T, ExitStatus, String)>>,
 }
 
@@ -85,14 +85,19 @@ impl FullRead {
         Self::spawn(list, data, level)?.finish().await
     }
 
+    /// Where the archive goes.
+    pub(super) fn inputs(&mut self) -> Vec<&mut Option<ChildStdin>> {
+        let data = self.data.iter_mut().map(|data| &mut data.input);
+        [&mut self.list.input].into_iter().chain(data).collect()
+    }
+
     /// Hands on the next piece. A reader that has ended by itself is found out about at the end.
     ///
     /// # Errors
     /// What the system says of the pipe.
     pub(super) async fn feed(&mut self, chunk: &Bytes) -> Result<()> {
-        feed(&mut self.list.input, chunk).await?;
-        if let Some(data) = &mut self.data {
-            feed(&mut data.input, chunk).await?;
+        for input in self.inputs() {
+            feed(input, chunk).await?;
         }
         Ok(())
     }
@@ -118,6 +123,26 @@ impl FullRead {
         // Both are in the order of the archive.
         let rows = contents.data.iter().copied().zip(rows).collect();
         Ok(Found { contents, rows: Some(rows) })
+    }
+}
+
+impl Reader<String> {
+    /// A program of whose output all is kept.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(super) fn of_text(command: Command) -> Result<Self> {
+        Self::spawn(command, text)
+    }
+
+    /// All that it printed.
+    ///
+    /// # Errors
+    /// Exit 5: the archive cannot be read.
+    pub(super) async fn finish(self, what: &str) -> Result<String> {
+        let (text, status, said) = self.end().await?;
+        ended_well(status, &said, what)?;
+        Ok(text)
     }
 }
 
@@ -179,7 +204,8 @@ async fn rows(mut output: tokio::process::ChildStdout) -> io::Result<Result<Vec<
     }
 }
 
-async fn feed(input: &mut Option<ChildStdin>, chunk: &Bytes) -> io::Result<()> {
+/// Hands a piece to a program, until it wants no more.
+pub(super) async fn feed(input: &mut Option<ChildStdin>, chunk: &Bytes) -> io::Result<()> {
     let Some(pipe) = input else { return Ok(()) };
     match pipe.write_all(chunk).await {
         Ok(()) => Ok(()),

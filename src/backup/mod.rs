@@ -14,6 +14,7 @@ mod external;
 mod follow;
 mod full_read;
 mod manifest;
+pub mod restore;
 mod retention;
 mod snapshot;
 mod store;
@@ -28,4 +29,4 @@ pub use manifest::{Kind, Level, Manifest, Member, Relation, Scope, Source, Tools
 pub use retention::{Keep, prunable};
 pub use store::{Listed, Store};
 pub use take::{Marked, Method, Request, take};
-pub use verify::verify;
+pub use verify::{Verifying, verify};

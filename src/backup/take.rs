@@ -14,6 +14,7 @@ use super::dump::{self, Dumped, Order};
 use super::external::External;
 use super::follow::Follow;
 use super::manifest::{FORMAT, Kind, Level, Manifest, Member, Scope, Source, Tools, Verified, Wal};
+use super::restore::{Trial, TrialPlace, written_by};
 use super::snapshot::{Hold, Snapshot};
 use super::store::{Store, Upload};
 use crate::db::{self, Target};
@@ -41,6 +42,8 @@ pub struct Request<'r> {
     pub scope: Scope,
     /// How thoroughly it is verified before it is said to be there.
     pub level: Level,
+    /// Where it is restored, for [`Level::Restore`].
+    pub trial: &'r TrialPlace,
     /// How long a table that somebody changes is waited for.
     pub lock_wait: Duration,
     /// What the database says of itself beside its catalog.
@@ -135,6 +138,13 @@ async fn attempt(
         let what = format!("what is to be backed up is not there: {}", missing.join(", "));
         return Err(Failure::new(Exit::Refused, what).into());
     }
+    // What it cannot be restored into is found out before anything is dumped.
+    let trial = match (&request.method, request.level) {
+        (Method::Dump { .. }, Level::Restore) => {
+            Some(Trial::open(request.trial, &snapshot.source.server_version).await?)
+        }
+        _ => None,
+    };
     let mut upload = request.store.begin(request.id).await?;
     let work = async {
         match request.method {
@@ -155,12 +165,50 @@ async fn attempt(
     };
     manifest.milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     upload.commit(&manifest).await?;
+    if let (Some(trial), Method::Dump { bin_dir, .. }) = (trial, &request.method) {
+        let proved = restored(request, *bin_dir, trial, &manifest, stop.clone(), follow).await;
+        match proved {
+            Ok(proof) => {
+                manifest.verified = Some(proof);
+                request.store.restate(&manifest).await?;
+            }
+            Err(error) => {
+                request.store.remove(&manifest.id).await?;
+                return Err(unproved(error));
+            }
+        }
+    }
     Ok(manifest)
 }
 
 fn interrupted(signal: &str) -> Failure {
     let what = format!("interrupted by {signal}: no backup was made, and nothing was changed");
     Failure::new(Exit::RolledBack, what).next("run the same command again")
+}
+
+/// Proves it by restoring it.
+async fn restored(
+    request: &Request<'_>,
+    bin_dir: Option<&Path>,
+    trial: Trial,
+    manifest: &Manifest,
+    stop: Stop,
+    follow: &mut dyn Follow,
+) -> Result<Verified> {
+    let programs = Programs::reading(bin_dir, written_by(manifest)?)?;
+    trial.run(request.store, manifest, &programs, request.application, stop, follow).await
+}
+
+/// A proof was asked for: what cannot give it is no backup.
+fn unproved(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Failure>() {
+        Ok(failure) => {
+            let what =
+                format!("the backup could not be proved by restoring it, and was removed: {}", failure.what);
+            Failure { what, ..failure }.into()
+        }
+        Err(error) => error,
+    }
 }
 
 fn expected(request: &Request<'_>, found: &Source) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
-//! Verifying a backup that is stored: its bytes, its contents. (Restoring it is another room's work.)
+//! Verifying a backup that is stored: its bytes, its contents, and that a database can be made of it again.
 
 use anyhow::Result;
+use tokio::process::ChildStdin;
 
 use super::catalog::CATALOG;
 use super::client::Programs;
@@ -9,24 +10,40 @@ use super::digest::Hasher;
 use super::dump::{ARCHIVE, DIRECTORY};
 use super::external::External;
 use super::follow::{Follow, Progress};
-use super::full_read::FullRead;
+use super::full_read::{FullRead, feed};
 use super::manifest::{Kind, Level, Manifest, Member, Verified};
+use super::restore::{Trial, TrialPlace};
 use super::store::Store;
 use super::take::now;
+use crate::door::Stop;
 use crate::error::{Exit, Failure};
+
+/// What to verify, and how.
+#[derive(Debug)]
+pub struct Verifying<'v> {
+    /// Where it is.
+    pub store: &'v Store,
+    /// What it should be.
+    pub manifest: &'v Manifest,
+    /// How thoroughly.
+    pub level: Level,
+    /// What reads archives; needed for more than the bytes.
+    pub programs: Option<&'v Programs>,
+    /// What confirms a backup that a command took.
+    pub external: Option<&'v External>,
+    /// Where it is restored, for [`Level::Restore`].
+    pub place: &'v TrialPlace,
+    /// `application_name`
+    pub application: &'v str,
+}
 
 /// Verifies; what was proved can be written down with [`Store::restate`].
 ///
 /// # Errors
-/// Exit 5: it is not what the manifest says, and how.
-pub async fn verify(
-    store: &Store,
-    manifest: &Manifest,
-    level: Level,
-    programs: Option<&Programs>,
-    external: Option<&External>,
-    follow: &mut dyn Follow,
-) -> Result<Verified> {
+/// Exit 5: it is not what the manifest says, and how. Exit 3: it could not be restored anywhere.
+pub async fn verify(verifying: &Verifying<'_>, stop: Stop, follow: &mut dyn Follow) -> Result<Verified> {
+    let Verifying { store, manifest, level, programs, external, place, application } = verifying;
+    let (level, programs) = (*level, *programs);
     if let Some(reference) = &manifest.reference {
         let external = external.ok_or_else(|| {
             Failure::usage(format!(
@@ -49,7 +66,8 @@ pub async fn verify(
             (true, Some(programs)) => Some(FullRead::start(programs, Level::Contents)?),
             _ => None,
         };
-        hash(store, manifest, member, full_read.as_mut(), &mut progress, follow).await?;
+        let inputs = full_read.as_mut().map(FullRead::inputs).unwrap_or_default();
+        hash(store, manifest, member, inputs, &mut progress, follow).await?;
         if let Some(full_read) = full_read {
             found = Some(full_read.finish().await?);
         }
@@ -63,18 +81,27 @@ pub async fn verify(
     match found {
         Some(found) => {
             compare(&found, &manifest.relations, &manifest.scope)?;
-            Ok(Verified { how: Level::Contents, at: now() })
+            match (level, programs) {
+                (Level::Restore, Some(programs)) => {
+                    let trial = Trial::open(place, &manifest.source.server_version).await?;
+                    trial.run(store, manifest, programs, application, stop, follow).await
+                }
+                _ => Ok(Verified { how: Level::Contents, at: now() }),
+            }
         }
         None => Ok(Verified { how: Level::Quick, at: now() }),
     }
 }
 
-/// Reads a member and compares its bytes with what was stored.
-async fn hash(
+/// Reads a member, hands it on, and compares its bytes with what was stored.
+///
+/// # Errors
+/// Exit 5: they are others.
+pub(super) async fn hash(
     store: &Store,
     manifest: &Manifest,
     member: &Member,
-    mut full_read: Option<&mut FullRead>,
+    mut inputs: Vec<&mut Option<ChildStdin>>,
     progress: &mut Progress,
     follow: &mut dyn Follow,
 ) -> Result<()> {
@@ -83,8 +110,8 @@ async fn hash(
     while let Some(chunk) = download.chunk().await? {
         hasher.update(&chunk);
         progress.bytes += chunk.len() as u64;
-        if let Some(full_read) = &mut full_read {
-            full_read.feed(&chunk).await?;
+        for input in &mut inputs {
+            feed(input, &chunk).await?;
         }
         follow.backup(progress);
     }

@@ -55,5 +55,9 @@ pub(super) fn explained(program: &str, status: ExitStatus, complaints: &[String]
     } else {
         (Exit::RolledBack, format!("mend what {program} complains of, then run the same command again"))
     };
-    Failure::new(exit, format!("{program} failed, and no backup was made: {said}")).next(next)
+    let outcome = match program {
+        "pg_restore" => "nothing was restored",
+        _ => "no backup was made",
+    };
+    Failure::new(exit, format!("{program} failed, and {outcome}: {said}")).next(next)
 }

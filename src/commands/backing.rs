@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::stored;
 use super::writing::Writing;
-use crate::backup::{self, External, Level, Manifest, Method, Programs, Request, Scope, Store};
+use crate::backup::{self, External, Level, Manifest, Method, Programs, Request, Scope, Store, Verifying};
 use crate::catalog::Kind;
 use crate::db::{Session, Target};
 use crate::door::{Door, Stop, seconds};
@@ -114,7 +114,9 @@ impl Backing {
             Decision::Without { said: false } => return Ok(None),
             Decision::Without { said: true } => None,
             // What was whole then is looked at again before anything relies on it.
-            Decision::Fresh(fresh) if self.is_whole(fresh).await => Some((**fresh).clone()),
+            Decision::Fresh(fresh) if self.is_whole(settings, fresh, door.stop()).await => {
+                Some((**fresh).clone())
+            }
             Decision::Fresh(_) | Decision::Take => {
                 Some(self.take(settings, survey, target, door, progress).await?)
             }
@@ -133,9 +135,17 @@ impl Backing {
         Ok(taken)
     }
 
-    async fn is_whole(&self, manifest: &Manifest) -> bool {
-        let external = Some(&self.external);
-        backup::verify(&self.store, manifest, Level::Quick, None, external, &mut ()).await.is_ok()
+    async fn is_whole(&self, settings: &Settings, manifest: &Manifest, stop: &Stop) -> bool {
+        let verifying = Verifying {
+            store: &self.store,
+            manifest,
+            level: Level::Quick,
+            programs: None,
+            external: Some(&self.external),
+            place: &stored::trial(settings),
+            application: &settings.application(),
+        };
+        backup::verify(&verifying, stop.clone(), &mut ()).await.is_ok()
     }
 
     async fn take(
@@ -159,6 +169,7 @@ impl Backing {
             method: stored::method(settings, &self.external),
             scope: self.scope.clone(),
             level: stored::level(settings),
+            trial: &stored::trial(settings),
             lock_wait: settings.database.lock_timeout.unwrap_or(stored::LOCK_WAIT),
             marked: stored::marked(survey.own.as_ref(), survey.history.as_deref()),
             expected: Some((&place.system_identifier, place.database_oid, &place.database)),

@@ -9,10 +9,12 @@ use anyhow::Result;
 use super::declared::Needs;
 use super::deliver::deliver;
 use super::{comparison, mark, stored};
-use crate::backup::{self, Keep, Level, Listed, Manifest, Method, Programs, Request, Scope, Store};
+use crate::backup::restore::{self, TrialPlace};
+use crate::backup::{
+    self, Keep, Level, Listed, Manifest, Method, Programs, Request, Scope, Store, Verifying,
+};
 use crate::catalog::reader::ReadOptions;
 use crate::cli::{self, BackupAction, BackupArgs};
-use crate::db::ServerVersion;
 use crate::door::{self, Stop};
 use crate::error::{Exit, Failure, exit_of};
 use crate::project::Settings;
@@ -27,7 +29,9 @@ pub(super) async fn run(settings: &Settings, args: &BackupArgs, stop: Stop) -> R
     match &args.action {
         None => take(settings, args, stop).await,
         Some(BackupAction::List { all }) => list(settings, *all).await,
-        Some(BackupAction::Verify { backup, level, .. }) => verify(settings, backup, *level).await,
+        Some(BackupAction::Verify { backup, level, into, .. }) => {
+            verify(settings, backup, *level, into.as_ref(), stop).await
+        }
         Some(BackupAction::Prune { dry_run, yes }) => prune(settings, *dry_run, *yes).await,
     }
 }
@@ -63,6 +67,7 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit
             method,
             scope: Scope::Full,
             level: args.verify.map_or_else(|| stored::level(settings), level),
+            trial: &stored::trial(settings),
             lock_wait: settings.database.lock_timeout.unwrap_or(stored::LOCK_WAIT),
             marked: stored::marked(standing.own.as_ref(), standing.history.as_deref()),
             expected: Some((
@@ -92,7 +97,13 @@ async fn list(settings: &Settings, all: bool) -> Result<Exit> {
     say(settings, &store, Exit::Clean, Backups::Listed(rows.collect()), Vec::new())
 }
 
-async fn verify(settings: &Settings, wanted: &str, asked: cli::Level) -> Result<Exit> {
+async fn verify(
+    settings: &Settings,
+    wanted: &str,
+    asked: cli::Level,
+    into: Option<&cli::Secret>,
+    stop: Stop,
+) -> Result<Exit> {
     let store = stored::store(settings)?;
     let mut manifest = match stored::find(&store, wanted).await {
         Ok(manifest) => manifest,
@@ -104,15 +115,30 @@ async fn verify(settings: &Settings, wanted: &str, asked: cli::Level) -> Result<
     };
     let external = stored::external(settings);
     let asked = level(asked);
-    let programs = match (&manifest.tools.pg_dump, asked) {
-        (Some(version), Level::Contents | Level::Restore) => {
-            Some(Programs::find(settings.scratch.bin_dir.as_deref(), major_of(version)?)?)
+    if into.is_some() && asked != Level::Restore {
+        return Err(Failure::usage("--into is for --level restore").into());
+    }
+    let programs = match (&manifest.reference, asked) {
+        (None, Level::Contents | Level::Restore) => {
+            Some(Programs::reading(stored::programs(settings), restore::written_by(&manifest)?)?)
         }
         _ => None,
     };
+    let place = match into {
+        Some(url) => TrialPlace::Server(Box::new(settings.reaching(url.reveal(), "--into").target()?)),
+        None => stored::trial(settings),
+    };
     let mut progress = Progress::new(settings.output.progress, !settings.output.events);
-    let proof =
-        backup::verify(&store, &manifest, asked, programs.as_ref(), Some(&external), &mut progress).await;
+    let verifying = Verifying {
+        store: &store,
+        manifest: &manifest,
+        level: asked,
+        programs: programs.as_ref(),
+        external: Some(&external),
+        place: &place,
+        application: &settings.application(),
+    };
+    let proof = backup::verify(&verifying, stop, &mut progress).await;
     progress.clear();
     let (exit, proof) = match proof {
         Ok(proof) => {
@@ -126,13 +152,6 @@ async fn verify(settings: &Settings, wanted: &str, asked: cli::Level) -> Result<
         Err(error) => return Err(error),
     };
     say(settings, &store, exit, Backups::Verified { id: manifest.id, proof }, Vec::new())
-}
-
-/// 150000 of `15.18`.
-fn major_of(version: &str) -> Result<ServerVersion, Failure> {
-    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-    let unknown = || Failure::usage(format!("the backup was made by a pg_dump {version:?}"));
-    major.map(|major| ServerVersion(major * 10_000)).ok_or_else(unknown)
 }
 
 async fn prune(settings: &Settings, dry_run: bool, yes: bool) -> Result<Exit> {

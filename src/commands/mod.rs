@@ -16,6 +16,7 @@ mod interrupt;
 mod mark;
 mod planned;
 mod resolve;
+mod restore;
 mod status;
 mod stored;
 mod upgrade;
@@ -73,6 +74,10 @@ async fn dispatch(command: &Command, settings: &Settings) -> anyhow::Result<Exit
         Command::Backup(args) => {
             let stop = stop();
             interrupt::winding_down(stop.clone(), backup::run(settings, args, stop)).await
+        }
+        Command::Restore(args) => {
+            let stop = stop();
+            interrupt::winding_down(stop.clone(), restore::run(settings, args, stop)).await
         }
         Command::Resolve(args) => {
             let stop = stop();

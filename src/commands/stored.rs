@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
+use super::declared;
+use crate::backup::restore::TrialPlace;
 use crate::backup::{External, Kind, Level, Listed, Manifest, Marked, Method, Store};
 use crate::error::{Exit, Failure};
 use crate::migrations::history::Applied;
@@ -51,8 +53,21 @@ pub(super) fn method<'m>(settings: &'m Settings, external: &'m External) -> Meth
         kind,
         jobs: settings.backup.jobs,
         compression: settings.backup.compression.as_deref(),
-        bin_dir: settings.scratch.bin_dir.as_deref().filter(|dir| has_programs(dir)),
+        bin_dir: programs(settings),
     }
+}
+
+/// Where a backup is restored to prove it.
+pub(super) fn trial(settings: &Settings) -> TrialPlace {
+    let mut options = declared::scratch_options(settings);
+    // The major of the server that was backed up, not of the one that models are compiled on.
+    options.major = None;
+    TrialPlace::Scratch(options)
+}
+
+/// The directory that PostgreSQL's programs were said to be in.
+pub(super) fn programs(settings: &Settings) -> Option<&Path> {
+    settings.scratch.bin_dir.as_deref().filter(|dir| has_programs(dir))
 }
 
 /// A directory that was named for a throwaway server need not have `pg_dump`.

@@ -83,35 +83,8 @@ impl<'s> Writing<'s> {
     /// # Errors
     /// Exit 4: not confirmed, or nobody is there who could.
     pub(super) async fn confirm(&mut self, what: &str, mark: Option<&Mark>) -> Result<()> {
-        let protected = mark::protected(self.settings, mark);
         let database = self.door.place().database.clone();
-        let refuse = |what: &str, next: &str| Err(Failure::new(Exit::Refused, what).next(next).into());
-        match (&protected, self.settings.output.interactive) {
-            (None, _) if self.args.yes => Ok(()),
-            (Some(_), false) if self.args.yes && self.settings.environment.is_some() => Ok(()),
-            (Some(environment), false) if self.args.yes => refuse(
-                &format!(
-                    "environment {:?}, which this database is marked as, is protected: --yes alone does not do; nothing \
-                     was changed",
-                    environment.name
-                ),
-                &format!("say which environment you mean: --yes --env {}", environment.name),
-            ),
-            (_, false) => refuse(
-                &format!("{what}: not confirmed, and there is no terminal to ask at; nothing was changed"),
-                "look at what would be done, then give --yes",
-            ),
-            (Some(environment), true) => {
-                self.typed(&format!("{what} in {}, which is protected?", environment.name)).await
-            }
-            (None, true) => {
-                let question = format!("{what} in database {database}?");
-                if self.ask(move || report::confirm(&question)).await? {
-                    return Ok(());
-                }
-                refuse("not confirmed; nothing was changed", "")
-            }
-        }
+        self.asking(&database).confirm(what, mark).await
     }
 
     /// Has the database's name typed at the terminal.
@@ -119,28 +92,18 @@ impl<'s> Writing<'s> {
     /// # Errors
     /// Exit 4: another text was typed.
     pub(super) async fn typed(&mut self, what: &str) -> Result<()> {
-        let question = format!("{what} Type the database's name");
-        let typed = self.ask(move || report::typed(&question)).await?;
-        if typed.trim() == self.door.place().database {
-            return Ok(());
-        }
-        let what = "not confirmed: that is not the database's name; nothing was changed";
-        Err(Failure::new(Exit::Refused, what).into())
+        let database = self.door.place().database.clone();
+        self.asking(&database).typed(what).await
     }
 
-    async fn ask<T: Send + 'static>(
-        &mut self,
-        question: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-    ) -> Result<T> {
-        self.progress.clear();
-        let answer = tokio::select! {
-            answer = tokio::task::spawn_blocking(question) => answer?,
-            signal = self.stop.wait() => return Err(interrupted(signal).into()),
-        };
-        answer.map_err(|error| {
-            let what = format!("not confirmed: the terminal did not answer ({error}); nothing was changed");
-            Failure::new(Exit::Refused, what).into()
-        })
+    fn asking<'a>(&'a mut self, database: &'a str) -> Asking<'a> {
+        Asking {
+            settings: self.settings,
+            yes: self.args.yes,
+            database,
+            stop: &mut self.stop,
+            progress: &mut self.progress,
+        }
     }
 
     /// Takes the lock.
@@ -196,6 +159,83 @@ impl<'s> Writing<'s> {
     /// Records how the run ended, and says goodbye.
     async fn end(mut self, exit: Exit, message: &str) {
         self.door.end(exit, message, &mut self.progress).await;
+    }
+}
+
+/// Somebody at a terminal, or nobody.
+pub(super) struct Asking<'a> {
+    pub(super) settings: &'a Settings,
+    /// `--yes`
+    pub(super) yes: bool,
+    /// The name that is typed where that is asked for.
+    pub(super) database: &'a str,
+    pub(super) stop: &'a mut Stop,
+    pub(super) progress: &'a mut Progress,
+}
+
+impl Asking<'_> {
+    /// Asks whether something is to be done to a database of that mark.
+    ///
+    /// # Errors
+    /// Exit 4: not confirmed, or nobody is there who could.
+    pub(super) async fn confirm(&mut self, what: &str, mark: Option<&Mark>) -> Result<()> {
+        let protected = mark::protected(self.settings, mark);
+        let refuse = |what: &str, next: &str| Err(Failure::new(Exit::Refused, what).next(next).into());
+        match (&protected, self.settings.output.interactive) {
+            (None, _) if self.yes => Ok(()),
+            (Some(_), false) if self.yes && self.settings.environment.is_some() => Ok(()),
+            (Some(environment), false) if self.yes => refuse(
+                &format!(
+                    "environment {:?}, which this database is marked as, is protected: --yes alone does not do; nothing \
+                     was changed",
+                    environment.name
+                ),
+                &format!("say which environment you mean: --yes --env {}", environment.name),
+            ),
+            (_, false) => refuse(
+                &format!("{what}: not confirmed, and there is no terminal to ask at; nothing was changed"),
+                "look at what would be done, then give --yes",
+            ),
+            (Some(environment), true) => {
+                self.typed(&format!("{what} in {}, which is protected?", environment.name)).await
+            }
+            (None, true) => {
+                let question = format!("{what} in database {}?", self.database);
+                if self.ask(move || report::confirm(&question)).await? {
+                    return Ok(());
+                }
+                refuse("not confirmed; nothing was changed", "")
+            }
+        }
+    }
+
+    /// Has the database's name typed.
+    ///
+    /// # Errors
+    /// Exit 4: another text was typed.
+    async fn typed(&mut self, what: &str) -> Result<()> {
+        let question = format!("{what} Type the database's name");
+        let typed = self.ask(move || report::typed(&question)).await?;
+        if typed.trim() == self.database {
+            return Ok(());
+        }
+        let what = "not confirmed: that is not the database's name; nothing was changed";
+        Err(Failure::new(Exit::Refused, what).into())
+    }
+
+    async fn ask<T: Send + 'static>(
+        &mut self,
+        question: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.progress.clear();
+        let answer = tokio::select! {
+            answer = tokio::task::spawn_blocking(question) => answer?,
+            signal = self.stop.wait() => return Err(interrupted(signal).into()),
+        };
+        answer.map_err(|error| {
+            let what = format!("not confirmed: the terminal did not answer ({error}); nothing was changed");
+            Failure::new(Exit::Refused, what).into()
+        })
     }
 }
 

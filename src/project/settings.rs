@@ -213,6 +213,13 @@ impl Settings {
         Self { url, ..self.clone() }
     }
 
+    /// The same for another database, whose URL is from somewhere else.
+    #[must_use]
+    pub fn reaching(&self, url: &str, source: &str) -> Self {
+        let url = Url { value: Some(Secret::new(url)), source: source.to_owned(), not_utf8: false };
+        Self { url, ..self.clone() }
+    }
+
     /// Where the connection URL came from: `--database-url`, or the variable's name.
     pub fn url_source(&self) -> &str {
         &self.url.source

@@ -179,7 +179,7 @@ impl Document {
     }
 
     /// One line that says it all.
-    pub(super) fn verdict(&self) -> String {
+    pub fn verdict(&self) -> String {
         if self.findings.is_empty() {
             let mut verdict = match self.coverage.invisible.as_slice() {
                 [] => format!("clean: {} are as declared", plural(self.compared, "object")),

@@ -16,6 +16,7 @@ mod meter;
 mod plan;
 mod progress;
 mod prompt;
+mod restore;
 mod status;
 mod style;
 
@@ -32,5 +33,6 @@ pub use meter::Meter;
 pub use plan::{LockReport, PlanReport, StepReport, StopReport, plan_text, size};
 pub use progress::Progress;
 pub use prompt::{confirm, typed};
+pub use restore::{RestoreReport, RestoredAs, Standing as RestoredStanding};
 pub use status::{StatusHistory, StatusReport};
 pub use style::{Style, terminal_width};

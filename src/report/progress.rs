@@ -111,14 +111,23 @@ impl Watch for Progress {
 impl Follow for Progress {
     fn backup(&mut self, progress: &backup::Progress) {
         let backup::Progress { doing, table, tables: (begun, all), bytes } = progress;
-        let mut text = format!("{doing}: {}", size(*bytes));
+        let mut parts = Vec::new();
+        if *bytes > 0 {
+            parts.push(size(*bytes));
+        }
         if !table.is_empty() {
-            text.push_str(&format!(", table {begun} of {all}: {table}"));
+            parts.push(format!("table {begun} of {all}: {table}"));
+        }
+        let mut text = doing.to_string();
+        if !parts.is_empty() {
+            text.push_str(&format!(": {}", parts.join(", ")));
         }
         if self.terminal {
             let since = *self.since.get_or_insert_with(Instant::now);
-            let rate = *bytes as f64 / since.elapsed().as_secs_f64().max(0.001);
-            text.push_str(&format!(" ({}/s)", size(rate as u64)));
+            if *bytes > 0 {
+                let rate = *bytes as f64 / since.elapsed().as_secs_f64().max(0.001);
+                text.push_str(&format!(" ({}/s)", size(rate as u64)));
+            }
             self.bar.set_message(escape(&text).into_owned());
             self.bar.tick();
         } else if self.since.get_or_insert_with(Instant::now).elapsed() >= AGAIN {

@@ -4,10 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use trueup::backup::restore::TrialPlace;
 use trueup::backup::{self, Kind, Level, Manifest, Marked, Method, Request, Scope, Store};
 use trueup::db::Target;
 use trueup::door::Stop;
 use trueup::error::{Exit, exit_of};
+use trueup::scratch::ScratchOptions;
 
 use crate::site::{Site, expect, said};
 use crate::support;
@@ -139,6 +141,7 @@ fn of_tables(site: &Site, kind: Kind, tables: &[&str]) -> anyhow::Result<Manifes
         },
         scope: Scope::Tables(tables.iter().map(|table| (*table).to_owned()).collect()),
         level: Level::Contents,
+        trial: &TrialPlace::Scratch(ScratchOptions::default()),
         lock_wait: Duration::from_secs(5),
         marked: Marked::default(),
         expected: None,

@@ -1,0 +1,123 @@
+//! A restored database held against what the backup says of the one that was backed up: every object of the catalog, the
+//! rows of every table, the large objects.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use smol_str::SmolStr;
+
+use super::super::catalog;
+use super::super::follow::{Follow, Progress};
+use super::super::manifest::{Manifest, Relation, Scope};
+use super::super::snapshot::Snapshot;
+use super::source::{Hashed, major_of};
+use crate::catalog::{Attribute, Catalog, Kind, ObjectId};
+use crate::db::{self, ServerVersion, Target};
+use crate::diff::{self, States};
+use crate::error::{Exit, Failure};
+use crate::model::{Effect, effects_from_text};
+use crate::sql::split_qualified;
+
+/// How many differences are named.
+const MOST: usize = 5;
+
+/// The catalog that was backed up.
+///
+/// # Errors
+/// Exit 4: its text cannot be read.
+pub(super) fn wanted(backup: &Hashed<'_>) -> Result<Catalog, Failure> {
+    let effects = effects_from_text(&backup.catalog).map_err(|why| {
+        Failure::new(
+            Exit::Refused,
+            format!(
+                "the catalog beside the archive of backup {} cannot be read: {why}; nothing was changed",
+                backup.manifest.id
+            ),
+        )
+        .next("use the trueup that took the backup, or a newer one")
+    })?;
+    let created = effects.into_iter().filter_map(|effect| match effect {
+        Effect::Created(object) => Some(object),
+        _ => None,
+    });
+    Ok(Catalog::new(created.collect(), Vec::new()))
+}
+
+/// Whether the schema that every new database has was there.
+pub(super) fn has_public(wanted: &Catalog) -> bool {
+    wanted.get(&ObjectId::bare(Kind::Schema, "public")).is_some()
+}
+
+/// Compares a restored database with its backup.
+///
+/// # Errors
+/// Exit 5: what differs.
+pub(super) async fn prove(
+    backup: &Hashed<'_>,
+    wanted: &Catalog,
+    target: &Target,
+    application: &str,
+    follow: &mut dyn Follow,
+) -> Result<()> {
+    follow.backup(&Progress { doing: "comparing what was restored", ..Progress::default() });
+    let manifest = backup.manifest;
+    let mut snapshot = Snapshot::open(target, application, None, None).await?;
+    let version = snapshot.session().server_version()?;
+    let mut wrong = Vec::new();
+    if manifest.scope == Scope::Full {
+        let found = catalog::read(snapshot.session(), version).await;
+        let found = found.map_err(|error| db::server_failure(error, "reading the restored catalog"))?;
+        wrong.extend(objects(&found, version, wanted, manifest));
+        if let Some(objects) = manifest.large_objects.filter(|objects| *objects != snapshot.large_objects) {
+            wrong.push(format!("{} large objects, not {objects}", snapshot.large_objects));
+        }
+    }
+    let relations = snapshot.count(&manifest.scope).await?;
+    wrong.extend(rows(&relations, manifest));
+    snapshot.close().await?;
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let more = wrong.len().saturating_sub(MOST);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    wrong.truncate(MOST);
+    Err(Failure::new(
+        Exit::RolledBack,
+        format!("what was restored is not what was backed up: {}{more}", wrong.join("; ")),
+    )
+    .next("use another backup: trueup backup list")
+    .into())
+}
+
+fn objects(found: &Catalog, version: ServerVersion, wanted: &Catalog, manifest: &Manifest) -> Vec<String> {
+    let source = major_of(&manifest.source.server_version).unwrap_or(version);
+    let aligned = diff::align_majors(found, version, source, &wanted.objects);
+    let found = aligned.as_ref().unwrap_or(found);
+    let states = States { live: found, applied: wanted, last: wanted, model: wanted };
+    let differences = diff::compare(states);
+    let words = differences.iter().filter_map(|difference| {
+        let (is, was) = (difference.live.as_ref(), difference.model.as_ref());
+        diff::deviation(&difference.id, is, was, Attribute::is_compared)
+    });
+    words.collect()
+}
+
+fn rows(found: &[Relation], manifest: &Manifest) -> Vec<String> {
+    // The same name may be quoted in one place and not in the other: which words are keywords depends on the release.
+    let parts = |name: &str| split_qualified(name).unwrap_or_else(|| vec![SmolStr::new(name)]);
+    let mut there: BTreeMap<Vec<SmolStr>, Option<u64>> =
+        found.iter().map(|relation| (parts(&relation.name), relation.rows)).collect();
+    let mut wrong = Vec::new();
+    for Relation { name, rows: wanted, .. } in &manifest.relations {
+        match there.remove(&parts(name)) {
+            None => wrong.push(format!("{name} is not there")),
+            Some(rows) if rows != *wanted => {
+                let count = |rows: Option<u64>| rows.map_or_else(|| "no".to_owned(), |rows| rows.to_string());
+                wrong.push(format!("{name} has {} rows, not {}", count(rows), count(*wanted)));
+            }
+            Some(_) => {}
+        }
+    }
+    wrong.extend(there.into_keys().map(|name| format!("{} is there", name.join("."))));
+    wrong
+}

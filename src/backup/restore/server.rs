@@ -1,0 +1,437 @@
+//! The server that a backup is restored into, seen from a database of its own: which databases there are, making one,
+//! dropping what a run that was killed has left.
+//!
+//! Whoever restores into a database holds an advisory lock of that name there, so that two runs never work for the same one,
+//! and what is called like a half restored database and belongs to no run that holds the lock is a leftover.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use ulid::Ulid;
+
+use crate::db::{self, ServerVersion, Session, Target};
+use crate::door;
+use crate::error::{Exit, Failure};
+use crate::sql::{identifier, literal};
+
+use super::super::manifest::Source;
+
+const ABOUT: &str = include_str!("sql/server.sql");
+const DATABASE: &str = include_str!("sql/database.sql");
+const OBJECTS: &str = include_str!("sql/objects.sql");
+/// The longest name (`NAMEDATALEN`), in bytes.
+const LONGEST: usize = 63;
+/// What stands between the name of a database and the end of a ULID while it is restored.
+const RESTORING: &str = "_restoring_";
+/// How much of a ULID: its random part.
+const TAIL: usize = 10;
+/// How long the server may be silent: dropping or renaming a large database takes a while.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// How long a server that restarts is waited for.
+const RETURN: Duration = Duration::from_secs(20);
+/// The server's own databases that are connected to while another one is made.
+const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
+/// Nothing of a role's or a database's settings decides what statements mean here.
+const OWN: &str = "SET search_path = pg_catalog, pg_temp; SET statement_timeout = 0; SET lock_timeout = '30s'; \
+    SET idle_session_timeout = 0; SET standard_conforming_strings = on; SET role = none";
+
+/// A connection to the server.
+#[derive(Debug)]
+pub struct Server {
+    pub(super) session: Session,
+    target: Target,
+    application: String,
+    /// Its version.
+    pub version: ServerVersion,
+    /// `pg_control_system()`
+    pub system_identifier: String,
+    timeline: String,
+    /// The role that restores.
+    pub role: String,
+    pub(super) superuser: bool,
+    /// Whether it may make databases.
+    pub(super) may_create: bool,
+    /// The server's clock: `20261126T1130Z`.
+    pub(super) now: String,
+}
+
+/// A database of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Database {
+    /// Its name.
+    pub name: String,
+    /// Its oid.
+    pub oid: u32,
+    /// Whose it is.
+    pub owner: String,
+    /// Whether anybody may connect.
+    pub allows: bool,
+    pub(super) limit: String,
+    pub(super) tablespace: String,
+    pub(super) comment: Option<String>,
+    pub(super) ours: bool,
+    /// In bytes, where this role may know it.
+    pub bytes: Option<u64>,
+    /// Encoding, collation and character class.
+    pub(super) locale: (String, String, String),
+    pub(super) template: bool,
+}
+
+impl Database {
+    /// Where its files are.
+    pub fn tablespace(&self) -> &str {
+        &self.tablespace
+    }
+
+    /// How a restored database is not like this one, whose place it takes.
+    pub fn differs_from(&self, source: &Source) -> Option<String> {
+        let (encoding, collate, ctype) = &self.locale;
+        let same = *encoding == source.encoding && *collate == source.collate && *ctype == source.ctype;
+        (!same).then(|| {
+            format!(
+                "the old database has encoding {encoding} and locale {collate}, the backup {} and {}",
+                source.encoding, source.collate
+            )
+        })
+    }
+}
+
+impl Server {
+    /// Connects beside the database that is meant, and proves that databases can be made there.
+    ///
+    /// # Errors
+    /// Exit 3: it cannot be reached. Exit 4: a standby, a read-only server, a transaction-pooling proxy.
+    pub async fn open(target: &Target, application: &str) -> Result<Self> {
+        let mut refused = None;
+        for name in MAINTENANCE.iter().filter(|name| **name != target.database()) {
+            let beside = target.with_database(name);
+            match beside.connect(application).await {
+                Ok(session) => return Self::on(session, beside, application).await,
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        Err(refused.context("no database to connect to")?)
+    }
+
+    async fn on(mut session: Session, target: Target, application: &str) -> Result<Self> {
+        door::no_pooler_before(&target, application).await?;
+        session.give_up_after(PATIENCE);
+        let version = session.server_version()?;
+        let doing = |error| db::server_failure(error, "looking at the server");
+        session.execute(OWN).await.map_err(doing)?;
+        let row =
+            session.rows(ABOUT).await.map_err(doing)?.pop().context("the server did not tell who it is")?;
+        let mut values = row.into_iter().map(Option::unwrap_or_default);
+        let mut next = || values.next().unwrap_or_default();
+        let (standby, read_only) = (next() == "t", next() != "off");
+        let server = Self {
+            session,
+            target,
+            application: application.to_owned(),
+            version,
+            system_identifier: next(),
+            timeline: next(),
+            superuser: next() == "t",
+            may_create: next() == "t",
+            role: next(),
+            now: next(),
+        };
+        if standby || read_only {
+            let what = match standby {
+                true => "the server is a standby: nothing can be restored there",
+                false => "transactions on this server are read-only (default_transaction_read_only = on)",
+            };
+            return Err(Failure::new(Exit::Refused, format!("{what}; nothing was changed"))
+                .next("give the address of a primary that can be written to")
+                .into());
+        }
+        Ok(server)
+    }
+
+    /// A database of this server.
+    pub(super) fn target(&self, database: &str) -> Target {
+        self.target.with_database(database)
+    }
+
+    pub(super) fn application(&self) -> &str {
+        &self.application
+    }
+
+    /// Takes the lock of that name, which ends with this connection.
+    ///
+    /// # Errors
+    /// Exit 75: somebody else restores into that database.
+    pub async fn claim(&mut self, database: &str) -> Result<()> {
+        let key = literal(&format!("trueup restore of {}", identifier(database)));
+        let sql = format!("SELECT pg_try_advisory_lock(hashtextextended({key}, 0))");
+        if self.value(&sql, "taking the lock").await?.as_deref() == Some("t") {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Exit::Busy,
+            format!("another run restores into database {database:?} of this server; nothing was changed"),
+        )
+        .next("wait for it: it is among the sessions of pg_stat_activity; then run the same command again")
+        .into())
+    }
+
+    /// The database of that name.
+    ///
+    /// # Errors
+    /// The connection's.
+    pub async fn database(&mut self, name: &str) -> Result<Option<Database>> {
+        let rows = self.session.rows(format!("{DATABASE} {}", literal(name))).await;
+        let Some(row) = rows.map_err(|error| db::server_failure(error, "looking at the databases"))?.pop()
+        else {
+            return Ok(None);
+        };
+        let mut values = row.into_iter();
+        let mut next = || values.next().flatten();
+        Ok(Some(Database {
+            name: name.to_owned(),
+            oid: next().unwrap_or_default().parse()?,
+            owner: next().unwrap_or_default(),
+            allows: next().as_deref() == Some("t"),
+            limit: next().unwrap_or_default(),
+            tablespace: next().unwrap_or_default(),
+            comment: next(),
+            ours: next().as_deref() == Some("t"),
+            bytes: next().and_then(|bytes| bytes.parse().ok()),
+            locale: (next().unwrap_or_default(), next().unwrap_or_default(), next().unwrap_or_default()),
+            template: next().as_deref() == Some("t"),
+        }))
+    }
+
+    /// A few of the objects that somebody has made in a database.
+    ///
+    /// # Errors
+    /// Exit 3: it cannot be reached or read.
+    pub async fn objects(&self, database: &str) -> Result<Vec<String>> {
+        let mut session = self.target(database).connect(&self.application).await?;
+        let doing = |error| db::server_failure(error, "looking for what is in the database");
+        session.execute(OWN).await.map_err(doing)?;
+        let rows = session.rows(OBJECTS).await.map_err(doing)?;
+        session.close().await;
+        Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+    }
+
+    /// Makes an empty database beside the one that is meant, with a comment that says what it is.
+    ///
+    /// # Errors
+    /// Exit 4: this role may not, or the server lacks the locale. Exit 5: it failed.
+    pub(super) async fn create(
+        &mut self,
+        meant: &str,
+        source: &Source,
+        tablespace: Option<&str>,
+        comment: &str,
+    ) -> Result<String> {
+        let name = restoring(meant);
+        let mut sql = format!("CREATE DATABASE {} TEMPLATE template0", identifier(&name));
+        sql.push_str(&format!(" ENCODING {}", literal(&source.encoding)));
+        sql.push_str(&self.locale(source)?);
+        if let Some(tablespace) = tablespace {
+            sql.push_str(&format!(" TABLESPACE {}", identifier(tablespace)));
+        }
+        if let Err(error) = self.session.execute(sql).await {
+            return Err(self.cannot_create(error, source));
+        }
+        self.comment(&name, Some(comment)).await?;
+        Ok(name)
+    }
+
+    fn locale(&self, source: &Source) -> Result<String, Failure> {
+        let major = self.version.major();
+        let library = format!(" LC_COLLATE {} LC_CTYPE {}", literal(&source.collate), literal(&source.ctype));
+        let locale = literal(source.locale.as_deref().unwrap_or_default());
+        let (own, since) = match source.locale_provider.as_deref() {
+            Some("i") => (format!(" LOCALE_PROVIDER icu ICU_LOCALE {locale}"), 15),
+            Some("b") => (format!(" LOCALE_PROVIDER builtin BUILTIN_LOCALE {locale}"), 17),
+            _ if major >= 15 => (" LOCALE_PROVIDER libc".to_owned(), 15),
+            _ => (String::new(), 14),
+        };
+        if major < since {
+            return Err(Failure::new(
+                Exit::Refused,
+                format!(
+                    "the backup is of a database with locale {locale}, which PostgreSQL has since {since}, and this \
+                     server is {}; nothing was changed",
+                    self.version
+                ),
+            )
+            .next("restore into a newer server"));
+        }
+        Ok(library + &own)
+    }
+
+    fn cannot_create(&self, error: anyhow::Error, source: &Source) -> anyhow::Error {
+        let Some(said) = db::server_error(&error).map(db::describe) else { return error };
+        let refuse = |what: String, next: String| Failure::new(Exit::Refused, what).next(next).into();
+        let text = said.text();
+        match said.sqlstate.as_deref() {
+            Some("42501") => refuse(
+                format!("role {:?} may make no database: {text}; nothing was changed", self.role),
+                format!(
+                    "ALTER ROLE {} CREATEDB; or have an empty database made, and restore into that",
+                    identifier(&self.role)
+                ),
+            ),
+            Some("22023" | "42809" | "22P02" | "42704" | "XX000") => refuse(
+                format!(
+                    "this server makes no database like the one that was backed up (encoding {}, locale {}{}): {text}; \
+                     nothing was changed",
+                    source.encoding,
+                    source.collate,
+                    source.locale.as_ref().map(|locale| format!(", {locale}")).unwrap_or_default()
+                ),
+                "install that locale on the server's machine, or make an empty database with another one and restore \
+                 into that"
+                    .to_owned(),
+            ),
+            _ => failed(error, "making the database"),
+        }
+    }
+
+    pub(super) async fn comment(&mut self, name: &str, comment: Option<&str>) -> Result<()> {
+        let sql = comment_on(name, comment);
+        self.session.execute(sql).await.map_err(|error| failed(error, "commenting on the database"))
+    }
+
+    /// Drops a database that this or a killed run has made, whoever is connected.
+    ///
+    /// # Errors
+    /// Exit 6: it stays.
+    pub(super) async fn drop(&mut self, name: &str) -> Result<()> {
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(name));
+        self.session.execute(sql.clone()).await.map_err(|error| {
+            let said = db::server_error(&error).map(|error| db::describe(error).text());
+            let said = said.unwrap_or_else(|| error.to_string());
+            Failure::new(
+                Exit::Partial,
+                format!("database {name:?}, half restored, could not be dropped: {said}"),
+            )
+            .next(format!("{sql};"))
+            .into()
+        })
+    }
+
+    /// What runs that were killed have left of a restore of this database: their names, and their comments. The lock must
+    /// be held.
+    pub(super) async fn leftovers(&mut self, meant: &str) -> Result<Vec<Database>> {
+        let (head, _) =
+            restoring(meant).rsplit_once('_').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap_or_default();
+        let sql = format!(
+            "SELECT datname FROM pg_database WHERE starts_with(datname, {}) ORDER BY datname",
+            literal(&format!("{head}_"))
+        );
+        let rows = self.session.rows(sql).await;
+        let rows = rows.map_err(|error| db::server_failure(error, "looking for leftovers"))?;
+        let mut found = Vec::new();
+        for name in rows.into_iter().filter_map(|row| row.into_iter().next().flatten()) {
+            let tail = &name[head.len() + 1..];
+            let is_tail = tail.len() == TAIL
+                && tail.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
+            let Some(database) = self.database(&name).await?.filter(|_| is_tail) else { continue };
+            let left = match &database.comment {
+                Some(comment) => comment.starts_with(&comment_of(meant)),
+                // Killed between making it and saying so: there is nothing in it yet.
+                None => database.ours && self.objects(&name).await.is_ok_and(|objects| objects.is_empty()),
+            };
+            if left {
+                found.push(database);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Connects once more: the lock has ended with the connection, and is taken again where nobody else has it.
+    pub(super) async fn reconnect(&mut self) -> Result<()> {
+        let mut session = self.target.connect_patiently(&self.application, RETURN).await?;
+        session.give_up_after(PATIENCE);
+        session.execute(OWN).await?;
+        self.session = session;
+        Ok(())
+    }
+
+    /// Where the connection was lost while somebody else was at work, it is made anew.
+    pub(super) async fn reconnect_if_lost(&mut self) {
+        if self.session.execute("SELECT 1").await.is_err() {
+            let _ = self.reconnect().await;
+        }
+    }
+
+    /// Proves that this is still the server that was looked at.
+    pub(super) async fn same(&mut self) -> Result<()> {
+        let rows = self.session.rows(ABOUT).await;
+        let row = rows.map_err(|error| failed(error, "reading the identity of the server"))?.pop();
+        let values: Vec<String> =
+            row.unwrap_or_default().into_iter().map(Option::unwrap_or_default).collect();
+        let same = values.get(2) == Some(&self.system_identifier) && values.get(3) == Some(&self.timeline);
+        if same {
+            return Ok(());
+        }
+        let what = "the server is not the one that the backup was restored into: another one has taken over; nothing was \
+                    swapped";
+        Err(Failure::new(Exit::RolledBack, what)
+            .next("ask what happened to the server, then run the same command again")
+            .into())
+    }
+
+    /// The one value of a query.
+    pub(super) async fn value(&mut self, sql: &str, doing: &str) -> Result<Option<String>> {
+        let rows = self.session.rows(sql).await.map_err(|error| failed(error, doing))?;
+        Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
+    }
+
+    /// Says goodbye.
+    pub async fn close(self) {
+        self.session.close().await;
+    }
+}
+
+/// What the comment on a database that is being restored begins with.
+pub(super) fn comment_of(meant: &str) -> String {
+    format!("trueup restore of {}: ", identifier(meant))
+}
+
+pub(super) fn comment_on(name: &str, comment: Option<&str>) -> String {
+    let comment = comment.map_or_else(|| "NULL".to_owned(), literal);
+    format!("COMMENT ON DATABASE {} IS {comment}", identifier(name))
+}
+
+/// The name of a database while it is restored.
+fn restoring(meant: &str) -> String {
+    let ulid = Ulid::generate().to_string().to_ascii_lowercase();
+    let tail = &ulid[ulid.len() - TAIL..];
+    format!("{}{RESTORING}{tail}", shortened(meant, RESTORING.len() + TAIL))
+}
+
+/// The beginning of a name that leaves room for so many bytes.
+pub(super) fn shortened(name: &str, room: usize) -> &str {
+    &name[..name.floor_char_boundary(name.len().min(LONGEST - room))]
+}
+
+/// Something that the server would not do while what was there stays as it was.
+pub(super) fn failed(error: anyhow::Error, doing: &str) -> anyhow::Error {
+    match db::server_failure(error, doing).downcast::<Failure>() {
+        Ok(failure) if matches!(failure.exit, Exit::CannotTell | Exit::Busy) => {
+            Failure { exit: Exit::RolledBack, ..failure }.into()
+        }
+        Ok(failure) => failure.into(),
+        Err(error) => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f43_the_name_of_a_database_that_is_restored_is_never_too_long() {
+        for name in ["platform", &"x".repeat(63), &"é".repeat(31), &"😀".repeat(15)] {
+            let made = restoring(name);
+            assert!(made.len() <= LONGEST, "{made}");
+            assert!(made.contains(RESTORING), "{made}");
+        }
+    }
+}

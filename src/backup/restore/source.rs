@@ -1,0 +1,206 @@
+//! An archive on its way out of its store: hashed before anything else is done, read for what it needs, and handed to
+//! `pg_restore`.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result};
+
+use super::super::catalog::CATALOG;
+use super::super::client::Programs;
+use super::super::dump::{ARCHIVE, DIRECTORY};
+use super::super::follow::{Follow, Progress};
+use super::super::full_read::Reader;
+use super::super::manifest::{Kind, Manifest, Scope};
+use super::super::store::Store;
+use super::super::verify::hash;
+use super::needs::Needs;
+use crate::db::ServerVersion;
+use crate::error::{Exit, Failure, exit_of};
+
+/// A backup whose bytes are those that were stored.
+#[derive(Debug)]
+pub struct Hashed<'s> {
+    pub(super) store: &'s Store,
+    pub(super) manifest: &'s Manifest,
+    pub(super) programs: &'s Programs,
+    pub(super) needs: Needs,
+    /// `catalog.jsonl`
+    pub(super) catalog: String,
+    /// The table of contents that is to be restored, where that is not all of it.
+    pub(super) list: Option<String>,
+}
+
+impl<'s> Hashed<'s> {
+    /// Reads all of it, and holds it against the manifest.
+    ///
+    /// # Errors
+    /// Exit 4: it is not what was stored, or no archive that can be restored; nothing was changed.
+    pub async fn read(
+        store: &'s Store,
+        manifest: &'s Manifest,
+        programs: &'s Programs,
+        follow: &mut dyn Follow,
+    ) -> Result<Self> {
+        restorable(manifest)?;
+        Self::read_all(store, manifest, programs, follow).await.map_err(|error| {
+            let refused = exit_of(&error) == Exit::RolledBack;
+            match error.downcast::<Failure>() {
+                Ok(failure) if refused => {
+                    let what = format!("{}; nothing was restored, and nothing was changed", failure.what);
+                    let next = "use another backup: trueup backup list".to_owned();
+                    Failure { exit: Exit::Refused, what, next }.into()
+                }
+                Ok(failure) => failure.into(),
+                Err(error) => error,
+            }
+        })
+    }
+
+    async fn read_all(
+        store: &'s Store,
+        manifest: &'s Manifest,
+        programs: &'s Programs,
+        follow: &mut dyn Follow,
+    ) -> Result<Self> {
+        let mut progress = Progress { doing: "hashing", ..Progress::default() };
+        // What is in no manifest was hashed by nobody.
+        manifest.member(CATALOG)?;
+        match manifest.kind {
+            Kind::Directory => manifest.member(&format!("{DIRECTORY}/toc.dat"))?,
+            _ => manifest.member(ARCHIVE)?,
+        };
+        for member in &manifest.members {
+            hash(store, manifest, member, Vec::new(), &mut progress, follow).await?;
+        }
+        let partial = manifest.scope != Scope::Full;
+        let script = ask(store, manifest, programs, &SCRIPT).await?;
+        let needs = Needs::of(&script).map_err(|why| {
+            Failure::new(Exit::RolledBack, format!("the definitions in the archive cannot be read: {why}"))
+        })?;
+        let list = if partial { Some(ask(store, manifest, programs, &["--list"]).await?) } else { None };
+        let catalog = text(store, manifest, CATALOG).await?;
+        Ok(Self { store, manifest, programs, needs, catalog, list: list.as_deref().map(tables_alone) })
+    }
+
+    /// What is known of it.
+    pub fn manifest(&self) -> &'s Manifest {
+        self.manifest
+    }
+
+    /// The path of the archive, where there is one.
+    pub(super) fn path(&self) -> Option<PathBuf> {
+        let member = if self.manifest.kind == Kind::Directory { DIRECTORY } else { ARCHIVE };
+        self.store.path(&self.manifest.id, member)
+    }
+
+    /// Reads it once more: what was restored is what was hashed.
+    pub(super) async fn again(&self, follow: &mut dyn Follow) -> Result<()> {
+        let mut progress = Progress { doing: "hashing again", ..Progress::default() };
+        for member in &self.manifest.members {
+            hash(self.store, self.manifest, member, Vec::new(), &mut progress, follow).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What there is to be read without the rows.
+const SCRIPT: [&str; 3] = ["--section=pre-data", "--section=post-data", "--file=-"];
+
+/// The major that a backup's archive was written by.
+///
+/// # Errors
+/// Exit 4: it is no archive of `pg_dump`.
+pub fn written_by(manifest: &Manifest) -> Result<ServerVersion, Failure> {
+    restorable(manifest)?;
+    let version = manifest.tools.pg_dump.as_deref().unwrap_or_default();
+    major_of(version).ok_or_else(|| {
+        Failure::new(
+            Exit::Refused,
+            format!("backup {} was made by a pg_dump {version:?}; nothing was changed", manifest.id),
+        )
+    })
+}
+
+/// 150000 of `15.18`.
+pub(super) fn major_of(version: &str) -> Option<ServerVersion> {
+    let digits = version.find(|found: char| !found.is_ascii_digit()).unwrap_or(version.len());
+    version[..digits].parse::<u32>().ok().map(|major| ServerVersion(major * 10_000))
+}
+
+fn restorable(manifest: &Manifest) -> Result<(), Failure> {
+    match &manifest.reference {
+        Some(reference) => Err(Failure::new(
+            Exit::Refused,
+            format!("backup {} was taken elsewhere, as {reference}; nothing was changed", manifest.id),
+        )
+        .next(format!("restore {reference} there, then: trueup check"))),
+        None => Ok(()),
+    }
+}
+
+async fn ask(store: &Store, manifest: &Manifest, programs: &Programs, what: &[&str]) -> Result<String> {
+    let mut command = programs.bare("pg_restore");
+    command.args(what);
+    let member = if manifest.kind == Kind::Directory { DIRECTORY } else { ARCHIVE };
+    if let Some(path) = store.path(&manifest.id, member) {
+        command.arg(path).stdin(Stdio::null());
+        return Reader::of_text(command)?.finish("its definitions").await;
+    }
+    if manifest.kind == Kind::Directory {
+        let what = "an archive in a directory is restored from a local store alone; nothing was changed";
+        return Err(Failure::new(Exit::Refused, what).next("copy it to a local directory").into());
+    }
+    command.stdin(Stdio::piped());
+    let mut reader = Reader::of_text(command)?;
+    let mut inputs = vec![&mut reader.input];
+    // Definitions come first: the rest is not fetched for them.
+    let mut download = store.open(&manifest.id, ARCHIVE).await?;
+    while let Some(chunk) = download.chunk().await? {
+        for input in &mut inputs {
+            super::super::full_read::feed(input, &chunk).await?;
+        }
+        if inputs.iter().all(|input| input.is_none()) {
+            break;
+        }
+    }
+    reader.finish("its definitions").await
+}
+
+async fn text(store: &Store, manifest: &Manifest, member: &str) -> Result<String> {
+    let mut download = store.open(&manifest.id, member).await?;
+    let mut bytes = Vec::new();
+    while let Some(chunk) = download.chunk().await? {
+        bytes.extend_from_slice(&chunk);
+    }
+    String::from_utf8(bytes).with_context(|| format!("{member} of backup {}", manifest.id))
+}
+
+/// What a few tables need of others is not there: constraints between tables, triggers and policies are left out.
+fn tables_alone(list: &str) -> String {
+    const LEFT_OUT: [&str; 5] = ["FK CONSTRAINT", "TRIGGER", "POLICY", "ROW SECURITY", "RULE"];
+    let stays = |line: &&str| {
+        let what = line.split_once("; ").and_then(|(_, rest)| rest.splitn(3, ' ').nth(2)).unwrap_or_default();
+        !LEFT_OUT.iter().any(|kind| what.starts_with(kind))
+    };
+    list.lines().filter(stays).map(|line| format!("{line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hangs_on_other_tables_is_left_out() {
+        let list = "; Archive\n214; 1259 16385 TABLE public a postgres\n3; 2606 1 FK CONSTRAINT public a a_fkey postgres\n\
+                    4; 2620 2 TRIGGER public a t postgres\n5; 0 16385 TABLE DATA public a postgres\n";
+        assert_eq!(tables_alone(list).lines().count(), 3);
+    }
+
+    #[test]
+    fn the_major_of_a_version_is_read() {
+        assert_eq!(major_of("15.18"), Some(ServerVersion(150_000)));
+        assert_eq!(major_of("18beta1"), Some(ServerVersion(180_000)));
+        assert_eq!(major_of("x"), None);
+    }
+}

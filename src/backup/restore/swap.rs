@@ -1,0 +1,351 @@
+//! A verified database put in the place of another one: settings and grants carried over, sessions ended, both renamed in
+//! one transaction.
+//!
+//! Between "nobody may connect" and the commit the old database is closed. Who is killed there has left a comment on the new
+//! one that says so: the next run opens the old one again.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::server::{Database, Server, comment_of, comment_on, failed, shortened};
+use crate::db;
+use crate::error::{Exit, Failure, exit_of};
+use crate::sql::{identifier, literal};
+
+const CARRY: &str = include_str!("sql/carry.sql");
+/// How long sessions may take to end.
+const ENDING: Duration = Duration::from_secs(20);
+/// How often it is looked whether they have, and how often the renaming is tried.
+const PAUSE: Duration = Duration::from_millis(100);
+const TRIES: usize = 5;
+/// What a database that takes another one's place says of itself; what the leftover of a killed run is told by.
+const TAKES_ITS_PLACE: &str = "verified, about to take its place";
+/// Settings whose value is a list of quoted names already (GUC_LIST_QUOTE; as in pg_dump's dumputils.c).
+const LISTS: [&str; 6] = [
+    "local_preload_libraries",
+    "search_path",
+    "session_preload_libraries",
+    "shared_preload_libraries",
+    "temp_tablespaces",
+    "unix_socket_directories",
+];
+
+/// A session of the database that is replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Connected {
+    /// Its backend.
+    pub pid: i32,
+    /// Its role.
+    pub role: String,
+    /// `application_name`
+    pub application: String,
+    /// The client's address; empty for a socket.
+    pub client: String,
+    /// `active`, `idle`, ...
+    pub state: String,
+}
+
+/// Who is connected to a database.
+///
+/// # Errors
+/// The connection's.
+pub async fn sessions(server: &mut Server, database: &Database) -> Result<Vec<Connected>> {
+    let sql = format!(
+        "SELECT pid, usename, application_name, client_addr, coalesce(state, backend_type) FROM pg_stat_activity \
+         WHERE datid = {} AND pid <> pg_backend_pid() AND backend_type NOT LIKE 'autovacuum%' ORDER BY backend_start",
+        database.oid
+    );
+    let rows = server.session.rows(sql).await;
+    let rows = rows.map_err(|error| db::server_failure(error, "looking who is connected"))?;
+    let session = |row: Vec<Option<String>>| {
+        let mut values = row.into_iter().map(Option::unwrap_or_default);
+        let mut next = || values.next().unwrap_or_default();
+        Ok(Connected {
+            pid: next().parse()?,
+            role: next(),
+            application: next(),
+            client: next(),
+            state: next(),
+        })
+    };
+    rows.into_iter().map(session).collect()
+}
+
+/// Proves that this role may replace a database, before anything is restored.
+///
+/// # Errors
+/// Exit 4.
+pub async fn may_replace(server: &mut Server, old: &Database) -> Result<()> {
+    let refuse = |what: String, next: String| {
+        Err(Failure::new(Exit::Refused, format!("{what}; nothing was changed")).next(next).into())
+    };
+    let (name, role) = (&old.name, server.role.clone());
+    if !old.ours || !server.may_create {
+        return refuse(
+            format!("role {role:?} may not replace database {name:?}, which belongs to {}", old.owner),
+            format!(
+                "restore as a superuser; or GRANT {} TO {role}; ALTER ROLE {role} CREATEDB",
+                identifier(&old.owner),
+                role = identifier(&role)
+            ),
+        );
+    }
+    let sql =
+        format!("SELECT string_agg(gid, ', ') FROM pg_prepared_xacts WHERE database = {}", literal(name));
+    if let Some(gids) = server.value(&sql, "looking for prepared transactions").await? {
+        return refuse(
+            format!("database {name:?} has prepared transactions, with which it cannot be renamed: {gids}"),
+            "COMMIT PREPARED or ROLLBACK PREPARED each of them".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// The name that the old one gets: `platform_before_20261126T1130Z`.
+///
+/// # Errors
+/// The connection's.
+pub async fn dated(server: &mut Server, name: &str) -> Result<String> {
+    let dated = format!("_before_{}", server.now);
+    let mut number = 1;
+    loop {
+        let suffix = if number == 1 { dated.clone() } else { format!("{dated}_{number}") };
+        let wanted = format!("{}{suffix}", shortened(name, suffix.len()));
+        if server.database(&wanted).await?.is_none() {
+            return Ok(wanted);
+        }
+        number += 1;
+    }
+}
+
+/// Puts `new` in the place of `old`, which is then called `aside`. The new one is dropped when it fails.
+///
+/// # Errors
+/// Exit 5: the old one is as it was, and open. Exit 6: it could not be opened again. Exit 7: nobody knows.
+pub async fn swap(server: &mut Server, old: &Database, new: &str, aside: &str) -> Result<usize> {
+    match exchange(server, old, new, aside).await {
+        Ok(ended) => Ok(ended),
+        Err(error) if matches!(exit_of(&error), Exit::Unknown | Exit::Partial) => Err(error),
+        Err(error) => {
+            server.drop(new).await?;
+            Err(failed(error, "swapping the databases"))
+        }
+    }
+}
+
+async fn exchange(server: &mut Server, old: &Database, new: &str, aside: &str) -> Result<usize> {
+    server.same().await?;
+    if server.database(&old.name).await?.as_ref().map(|now| now.oid) != Some(old.oid) {
+        let what = format!("database {:?} was dropped or renamed meanwhile; nothing was swapped", old.name);
+        return Err(Failure::new(Exit::RolledBack, what).next("run the same command again").into());
+    }
+    let carried = carry(server, old, new).await?;
+    let carrying = format!("BEGIN; {carried}COMMIT");
+    if let Err(error) = server.session.execute(carrying).await {
+        let _ = server.session.execute("ROLLBACK").await;
+        return Err(failed(error, "carrying settings and grants over"));
+    }
+    let oid = server.database(new).await?.map(|new| new.oid);
+    let says = format!("{}{TAKES_ITS_PLACE}", comment_of(&old.name));
+    server.comment(new, Some(&says)).await?;
+    let done = close_and_rename(server, old, new, aside).await;
+    let Err(error) = done else { return done };
+    match reopen(server, old, oid).await {
+        Ok(true) => Ok(0),
+        Ok(false) => Err(failed(error, "swapping the databases")),
+        Err(why) => {
+            let name = identifier(&old.name);
+            Err(Failure::new(
+                Exit::Unknown,
+                format!(
+                    "whether the databases were swapped is not known: {error}; and the server cannot be asked: {why}; \
+                     database {:?} may be closed to everybody",
+                    old.name
+                ),
+            )
+            .next(format!(
+                "run the same command again, which finds out; or by hand: ALTER DATABASE {name} ALLOW_CONNECTIONS true"
+            ))
+            .into())
+        }
+    }
+}
+
+async fn close_and_rename(server: &mut Server, old: &Database, new: &str, aside: &str) -> Result<usize> {
+    let name = identifier(&old.name);
+    let close = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false");
+    server.session.execute(close).await.map_err(|error| failed(error, "closing the database"))?;
+    let ended = end_sessions(server, old).await?;
+    let open =
+        |database: &str| format!("ALTER DATABASE {} ALLOW_CONNECTIONS {}", identifier(database), old.allows);
+    let mut statements = vec![
+        format!("ALTER DATABASE {name} RENAME TO {}", identifier(aside)),
+        format!("ALTER DATABASE {} RENAME TO {name}", identifier(new)),
+        comment_on(&old.name, old.comment.as_deref()),
+        open(aside),
+        open(&old.name),
+    ];
+    if old.template {
+        statements.push(format!("ALTER DATABASE {name} IS_TEMPLATE true"));
+    }
+    let sql = format!("BEGIN; {}; COMMIT", statements.join("; "));
+    let mut tries = 0;
+    loop {
+        let Err(error) = server.session.execute(sql.clone()).await else { return Ok(ended) };
+        let in_use = db::server_error(&error).is_some_and(|error| db::describe(error).is("55006"));
+        tries += 1;
+        if !in_use || tries == TRIES {
+            return Err(error);
+        }
+        // Somebody came in by a door that was closing.
+        server.session.execute("ROLLBACK").await?;
+        end_sessions(server, old).await?;
+    }
+}
+
+async fn end_sessions(server: &mut Server, old: &Database) -> Result<usize> {
+    let begun = Instant::now();
+    let mut ended = std::collections::BTreeSet::new();
+    loop {
+        let connected = sessions(server, old).await?;
+        if connected.is_empty() {
+            return Ok(ended.len());
+        }
+        if begun.elapsed() > ENDING {
+            let who: Vec<String> =
+                connected.iter().map(|session| format!("pid {} ({})", session.pid, session.role)).collect();
+            let what = format!("sessions of {:?} do not end: {}", old.name, who.join(", "));
+            return Err(Failure::new(Exit::RolledBack, what).next("look at them in pg_stat_activity").into());
+        }
+        for session in connected {
+            let sql = format!("SELECT pg_terminate_backend({})", session.pid);
+            server.session.execute(sql).await.map_err(|error| failed(error, "ending a session"))?;
+            ended.insert(session.pid);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// After a failure: whether the swap was done all the same; if not, the old one is opened again.
+async fn reopen(server: &mut Server, old: &Database, new: Option<u32>) -> Result<bool> {
+    if server.session.execute("ROLLBACK").await.is_err() {
+        // The connection is gone, and with it perhaps the answer to the commit.
+        server.reconnect().await?;
+    }
+    let now = server.database(&old.name).await?;
+    if now.as_ref().is_some_and(|now| Some(now.oid) == new) {
+        return Ok(true);
+    }
+    open(server, &old.name, old.allows).await?;
+    Ok(false)
+}
+
+async fn open(server: &mut Server, name: &str, allows: bool) -> Result<()> {
+    let sql = format!("ALTER DATABASE {} ALLOW_CONNECTIONS {allows}", identifier(name));
+    server.session.execute(sql).await
+}
+
+/// Opens the database again that a killed run has closed, and drops what it has left; what was done, in words. The lock
+/// must be held.
+///
+/// # Errors
+/// Exit 6: it cannot be.
+pub async fn mend(server: &mut Server, name: &str) -> Result<Vec<String>> {
+    let mut told = Vec::new();
+    for left in server.leftovers(name).await? {
+        let swapping = left.comment.as_deref() == Some(&format!("{}{TAKES_ITS_PLACE}", comment_of(name)));
+        let closed = server.database(name).await?.is_some_and(|old| !old.allows);
+        if swapping && closed {
+            open(server, name, true).await.map_err(|error| {
+                Failure::new(
+                    Exit::Partial,
+                    format!("database {name:?}, which a killed restore has closed: {error}"),
+                )
+                .next(format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", identifier(name)))
+            })?;
+            told.push(format!("database {name} was closed by a restore that was killed: it is open again"));
+        }
+        match server.drop(&left.name).await {
+            Ok(()) => told.push(format!("dropped {}, which a restore that was killed has left", left.name)),
+            Err(error) => told.push(error.to_string()),
+        }
+    }
+    Ok(told)
+}
+
+/// The statements that give `new` what is set for `old`.
+async fn carry(server: &mut Server, old: &Database, new: &str) -> Result<String> {
+    let rows = server.session.rows(CARRY.replace("$oid", &old.oid.to_string())).await;
+    let rows = rows.map_err(|error| failed(error, "reading settings and grants"))?;
+    let name = identifier(new);
+    let owner = identifier(&old.owner);
+    let mut sql = format!(
+        "ALTER DATABASE {name} OWNER TO {owner}; ALTER DATABASE {name} CONNECTION LIMIT {}; ",
+        old.limit
+    );
+    for row in rows {
+        let mut values = row.into_iter();
+        let kind = values.next().flatten().unwrap_or_default();
+        let role = values.next().flatten();
+        let (what, value) = (values.next().flatten().unwrap_or_default(), values.next().flatten());
+        let value = value.unwrap_or_default();
+        let grantee = role.as_deref().map_or("PUBLIC".into(), identifier);
+        match kind.as_str() {
+            "revoke" => sql.push_str(&format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC, {owner}; ")),
+            "grant" => {
+                let option = if value == "true" { " WITH GRANT OPTION" } else { "" };
+                sql.push_str(&format!("GRANT {what} ON DATABASE {name} TO {grantee}{option}; "));
+            }
+            _ => {
+                let whose = match &role {
+                    Some(role) => format!("ALTER ROLE {} IN DATABASE {name}", identifier(role)),
+                    None => format!("ALTER DATABASE {name}"),
+                };
+                sql.push_str(&format!("{whose} SET {} TO {}; ", setting_name(&what), setting(&what, &value)));
+            }
+        }
+    }
+    Ok(sql)
+}
+
+/// `app.tenant` is two names.
+fn setting_name(name: &str) -> String {
+    name.split('.').map(identifier).collect::<Vec<_>>().join(".")
+}
+
+/// A value as `SET` takes it.
+fn setting(name: &str, value: &str) -> String {
+    if !LISTS.contains(&name.to_ascii_lowercase().as_str()) {
+        return literal(value);
+    }
+    let mut names = Vec::new();
+    let mut quoted = false;
+    let mut current = String::new();
+    let mut characters = value.chars().peekable();
+    while let Some(found) = characters.next() {
+        match found {
+            '"' if quoted && characters.peek() == Some(&'"') => current.extend(characters.next()),
+            '"' => quoted = !quoted,
+            ',' if !quoted => names.push(std::mem::take(&mut current)),
+            ' ' if !quoted => {}
+            other => current.push(other),
+        }
+    }
+    names.push(current);
+    names.iter().map(|name| literal(name)).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_said_as_it_was() {
+        assert_eq!(setting("work_mem", "64MB"), "'64MB'");
+        assert_eq!(setting("search_path", r#""$user", public, "a ""b,c""#), r#"'$user', 'public', 'a "b,c'"#);
+        assert_eq!(setting("search_path", r#""""#), "''");
+        assert_eq!(setting_name("app.tenant"), "app.tenant");
+    }
+}
