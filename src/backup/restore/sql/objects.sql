@@ -8,7 +8,7 @@ WITH own AS (
 )
 SELECT what
   FROM (
-    SELECT 1 AS rank, CASE c.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'materialized view ' WHEN 'S' THEN 'sequence '
+    SELECT CASE WHEN c.relkind IN ('r', 'p') THEN 0 ELSE 1 END AS rank, CASE c.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'materialized view ' WHEN 'S' THEN 'sequence '
              WHEN 'f' THEN 'foreign table ' ELSE 'table ' END || format('%I.%I', own.nspname, c.relname) AS what
       FROM pg_class c JOIN own ON own.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')

@@ -1,0 +1,166 @@
+//! What comes back: into a new database, into an empty one, in the place of one.
+
+use crate::site::{Site, beside, checksum, databases, values};
+use crate::support::{self, json};
+
+const TABLES: &str = "CREATE TABLE public.users (id int PRIMARY KEY, name text NOT NULL);
+    INSERT INTO public.users SELECT n, 'user ' || n FROM generate_series(1, 500) AS n;
+    CREATE VIEW public.named AS SELECT name FROM public.users;
+    SELECT lo_from_bytea(0, 'bytes')";
+
+#[test]
+fn a_new_database_is_what_was_backed_up() {
+    let (site, database) = (Site::new(""), support::database());
+    database.exec(TABLES);
+    site.ends(0, database.url(), &["backup"]);
+    let name = format!("{}_copy", database.name());
+    let into = beside(&database, &name);
+    let output =
+        site.run(database.url(), &["restore", "latest", "--into", &into, "--yes", "--format", "json"]);
+    let document = json(&output);
+    assert_eq!(output.status.code(), Some(0), "{document}");
+    assert_eq!((&document["command"], &document["rows"]), (&"restore".into(), &500.into()), "{document}");
+    assert_eq!(document["target"]["database"], name.as_str());
+    assert_eq!(checksum(&into), checksum(database.url()));
+    assert_eq!(databases(&database, &name), [name]);
+    let analyzed = "SELECT reltuples::int FROM pg_class WHERE oid = 'public.users'::regclass";
+    assert_eq!(values(&into, analyzed), ["500"]);
+}
+
+#[test]
+fn a_directory_is_restored_by_several_connections() {
+    let (site, database) = (Site::new("format = \"directory\"\njobs = 2"), support::database());
+    database.exec(TABLES);
+    site.ends(0, database.url(), &["backup"]);
+    let into = beside(&database, &format!("{}_dir", database.name()));
+    site.ends(0, database.url(), &["restore", "latest", "--into", &into, "--yes", "--jobs", "3"]);
+    assert_eq!(checksum(&into), checksum(database.url()));
+}
+
+#[test]
+fn an_empty_database_keeps_its_settings() {
+    let (site, database, empty) = (Site::new(""), support::database(), support::database());
+    database.exec(TABLES);
+    empty.exec(&format!("ALTER DATABASE {} SET work_mem = '7MB'", empty.name()));
+    site.ends(0, database.url(), &["backup"]);
+    site.ends(0, database.url(), &["restore", "latest", "--into", empty.url(), "--yes"]);
+    assert_eq!(checksum(empty.url()), checksum(database.url()));
+    assert_eq!(empty.value("SHOW work_mem"), "7MB");
+    assert_eq!(databases(&database, empty.name()), [empty.name()], "the empty one is gone");
+}
+
+/// Who may make no database restores into an empty one, in one transaction.
+#[test]
+fn an_empty_database_is_filled_directly_without_the_right_to_make_one() {
+    let (site, database, empty) = (Site::new(""), support::database(), support::database());
+    let role = format!("{}_app", empty.name());
+    database.exec("CREATE TABLE public.users (id int PRIMARY KEY); INSERT INTO public.users VALUES (1), (2)");
+    empty.exec(&format!("CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {} TO {role}", empty.name()));
+    empty.exec(&format!("GRANT CREATE ON SCHEMA public TO {role}"));
+    site.ends(0, database.url(), &["backup"]);
+    let url = empty.url_as(&role);
+    let said = site.ends(0, database.url(), &["restore", "latest", "--into", &url, "--yes"]);
+    assert!(said.contains("in one transaction"), "{said}");
+    assert!(said.contains("left out: owners"), "{said}");
+    assert_eq!(values(&url, "SELECT count(*) FROM public.users"), ["2"]);
+    // Once more: it is not empty any more.
+    site.ends(4, database.url(), &["restore", "latest", "--into", &url, "--yes"]);
+}
+
+#[test]
+fn replace_carries_settings_and_grants_and_ends_sessions() {
+    let (site, database) = (Site::new(""), support::database());
+    let (name, role) = (database.name(), format!("{}_r", database.name()));
+    database.exec(TABLES);
+    site.ends(0, database.url(), &["backup"]);
+    database.exec("DELETE FROM public.users WHERE id > 10; CREATE TABLE public.later ()");
+    database.exec(&format!(
+        "CREATE ROLE {role} LOGIN;
+         ALTER DATABASE {name} SET search_path = \"$user\", public, \"odd, name\";
+         ALTER DATABASE {name} SET app.tenant = 'it''s';
+         ALTER ROLE {role} IN DATABASE {name} SET work_mem = '9MB';
+         REVOKE ALL ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO {role} WITH GRANT OPTION;
+         ALTER DATABASE {name} CONNECTION LIMIT 77; COMMENT ON DATABASE {name} IS 'ours'"
+    ));
+    let about = format!(
+        "SELECT concat_ws('|', datconnlimit, datacl::text, shobj_description(oid, 'pg_database'), datallowconn, \
+         (SELECT string_agg(setrole::regrole || array_to_string(setconfig, ';'), '/' ORDER BY setrole) \
+            FROM pg_db_role_setting WHERE setdatabase = d.oid)) FROM pg_database d WHERE datname = '{name}'"
+    );
+    let maintenance = beside(&database, "postgres");
+    let before = values(&maintenance, &about);
+    // A session that is open, and in a transaction.
+    let runtime = support::runtime();
+    let mut open = runtime.block_on(database.connect());
+    runtime.block_on(open.execute("BEGIN; SELECT count(*) FROM public.users")).unwrap();
+    let output = site.run(
+        database.url(),
+        &["restore", "latest", "--into", database.url(), "--replace", "--yes", "--format", "json"],
+    );
+    let document = json(&output);
+    assert_eq!(output.status.code(), Some(0), "{document}\n{}", String::from_utf8_lossy(&output.stderr));
+    let replaced = &document["restored"]["in_place_of"];
+    assert_eq!(replaced["sessions"][0]["application"], "test", "{document}");
+    assert!(runtime.block_on(open.execute("SELECT 1")).is_err(), "it was ended");
+    assert_eq!(database.value("SELECT count(*) FROM public.users"), "500");
+    assert_eq!(values(&maintenance, &about), before);
+    let aside = replaced["kept_as"].as_str().unwrap();
+    assert!(aside.starts_with(&format!("{name}_before_2")), "{aside}");
+    assert_eq!(values(&beside(&database, aside), "SELECT count(*) FROM public.users"), ["10"]);
+    // And once more within the minute: another name.
+    site.ends(0, database.url(), &["restore", "latest", "--into", database.url(), "--replace", "--yes"]);
+    assert_eq!(databases(&database, name).len(), 3, "{:?}", databases(&database, name));
+}
+
+#[test]
+fn owners_and_grants_stay_where_the_roles_are() {
+    let (site, database) = (Site::new(""), support::database());
+    let role = format!("{}_owner", database.name());
+    database.exec(
+        &format!(
+            "CREATE ROLE {role}; CREATE TABLE public.t (); ALTER TABLE public.t OWNER TO {role};
+         GRANT SELECT ON public.t TO {role}_gone"
+        )
+        .replace(&format!("GRANT SELECT ON public.t TO {role}_gone"), "SELECT 1"),
+    );
+    site.ends(0, database.url(), &["backup"]);
+    let into = beside(&database, &format!("{}_copy", database.name()));
+    site.ends(0, database.url(), &["restore", "latest", "--into", &into, "--yes"]);
+    assert_eq!(values(&into, "SELECT relowner::regrole FROM pg_class WHERE relname = 't'"), [role.clone()]);
+    // Elsewhere there is no such role: it is said.
+    let other = support::own_server().database();
+    let elsewhere = beside(&other, "elsewhere");
+    let said = site.ends(0, database.url(), &["restore", "latest", "--into", &elsewhere, "--yes"]);
+    assert!(said.contains(&format!("left out: owners: this server has no role {role}")), "{said}");
+}
+
+#[test]
+fn a_backup_is_verified_by_restoring_it() {
+    let (site, database) = (Site::new(""), support::database());
+    database.exec(TABLES);
+    let said = site.ends(0, database.url(), &["backup", "--verify", "restore"]);
+    assert!(said.contains("restored and compared"), "{said}");
+    let said = site.ends(0, database.url(), &["backup", "verify", "latest", "--level", "restore"]);
+    assert!(said.contains("it was restored"), "{said}");
+    let before = databases(&database, "");
+    site.ends(0, database.url(), &["backup", "verify", "--level", "restore", "--into", database.url()]);
+    assert_eq!(databases(&database, "trueup_verify"), Vec::<String>::new(), "{before:?}");
+}
+
+#[test]
+fn the_project_is_compared_afterwards_and_the_run_recorded() {
+    let (site, database) = (Site::new(""), support::database());
+    std::fs::create_dir_all(site.path().join("migrations")).unwrap();
+    std::fs::write(site.path().join("migrations/V1__t.sql"), "CREATE TABLE t (id int);").unwrap();
+    site.ends(0, database.url(), &["compile", "--scratch-url", support::database().url()]);
+    site.ends(0, database.url(), &["upgrade", "--yes", "--no-backup"]);
+    site.ends(0, database.url(), &["backup"]);
+    let into = beside(&database, &format!("{}_copy", database.name()));
+    let output =
+        site.run(database.url(), &["restore", "latest", "--into", &into, "--yes", "--format", "json"]);
+    let document = json(&output);
+    assert_eq!(document["check"]["exit_code"], 0, "{document}");
+    assert_eq!(document["check"]["version"], "1", "{document}");
+    let runs = values(&into, "SELECT command FROM trueup.runs ORDER BY started_at");
+    assert_eq!(runs, ["upgrade", "restore"]);
+}
