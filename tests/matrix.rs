@@ -11,6 +11,10 @@
 #![allow(clippy::disallowed_methods, reason = "tests are told by variables")]
 
 mod corpus;
+#[path = "restore/kinds.rs"]
+mod kinds;
+#[path = "restore/site.rs"]
+mod site;
 mod support;
 
 use corpus::{Case, Servers};
@@ -68,4 +72,36 @@ matrix! {
 #[test]
 fn compiled_on_18_checked_on_18_what_15_does_not_know() {
     check(18, 18, |case| case.spec.min_major > 15);
+}
+
+/// A database with every kind of object, large objects and hostile names, backed up and restored by the programs of its own
+/// server; with a million rows on one of them.
+fn comes_back(major: u32) {
+    // Brief: the oldest and the newest.
+    if std::env::var("TRUEUP_MATRIX").as_deref() == Ok("brief") && !matches!(major, 14 | 18) {
+        return;
+    }
+    if std::env::var_os("CASE").is_some() {
+        return;
+    }
+    kinds::comes_back(&support::database_on(major), if major == 15 { 1_000_000 } else { 50_000 });
+}
+
+macro_rules! restored {
+    ($($name:ident: $major:literal,)*) => {
+        $(
+            #[test]
+            fn $name() {
+                comes_back($major);
+            }
+        )*
+    };
+}
+
+restored! {
+    restored_on_14: 14,
+    restored_on_15: 15,
+    restored_on_16: 16,
+    restored_on_17: 17,
+    restored_on_18: 18,
 }

@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 
 use crate::site::{Site, beside, checksum};
-#[cfg(test)]
-use crate::support;
 use crate::support::TestDatabase;
 
 const EVERY_KIND: &str = include_str!("../fixtures/every_kind.sql");
@@ -62,9 +60,4 @@ pub(crate) fn comes_back(database: &TestDatabase, rows: u32) {
         assert!(said.contains("catalog and rows are those"), "{said}");
         assert_eq!(checksum(&url), before, "{kind}");
     }
-}
-
-#[test]
-fn every_kind_of_object_comes_back() {
-    comes_back(&support::database(), 20_000);
 }
