@@ -27,6 +27,6 @@ pub use external::External;
 pub use follow::{Follow, Progress};
 pub use manifest::{Kind, Level, Manifest, Member, Relation, Scope, Source, Tools, Verified, Wal};
 pub use retention::{Keep, prunable};
-pub use store::{Listed, Store};
+pub use store::{Listed, Place, Provider, Store};
 pub use take::{Marked, Method, Request, take};
 pub use verify::{Verifying, verify};

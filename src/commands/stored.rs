@@ -7,10 +7,10 @@ use anyhow::Result;
 
 use super::declared;
 use crate::backup::restore::TrialPlace;
-use crate::backup::{External, Kind, Level, Listed, Manifest, Marked, Method, Store};
+use crate::backup::{External, Kind, Level, Listed, Manifest, Marked, Method, Place, Store};
 use crate::error::{Exit, Failure};
 use crate::migrations::history::Applied;
-use crate::project::{BackupKind, Settings, Verify};
+use crate::project::{BackupKind, BackupSettings, Settings, Verify};
 use crate::survey::Own;
 
 /// How long a table that somebody changes is waited for, where the project does not say it.
@@ -19,16 +19,16 @@ pub(super) const LOCK_WAIT: Duration = Duration::from_secs(30);
 /// The project's store.
 ///
 /// # Errors
-/// Exit 2: this binary knows no such store.
+/// Exit 2: this binary knows no such store, or its settings cannot be right.
 pub(super) fn store(settings: &Settings) -> Result<Store> {
-    let place = &settings.backup.store;
-    if place.contains("://") {
-        return Err(Failure::usage(format!(
-            "[backup] store = {place:?}: this trueup was built without object stores"
-        ))
-        .into());
+    let BackupSettings { store, endpoint, region, store_timeout, .. } = &settings.backup;
+    if !store.contains("://") {
+        return Ok(Store::local(&settings.project.dir.join(store)));
     }
-    Ok(Store::local(&settings.project.dir.join(place)))
+    let place = Place::parse(store)?;
+    let variables = settings.credentials.variables().clone();
+    let (endpoint, region) = (endpoint.clone(), region.clone());
+    Ok(Store::object(&Place { endpoint, region, timeout: *store_timeout, variables, ..place })?)
 }
 
 /// The commands of `kind = "command"`.

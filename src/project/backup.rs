@@ -29,6 +29,8 @@ pub struct BackupSettings {
     pub endpoint: Option<String>,
     /// The region of an object store.
     pub region: Option<String>,
+    /// How long one request to an object store may take: a part of up to 24 MiB, for example.
+    pub store_timeout: Duration,
     /// `kind = "command"`: takes the backup.
     pub command: Vec<String>,
     /// `kind = "command"`: confirms it.
@@ -91,6 +93,7 @@ impl Default for BackupSettings {
             store: "backups".to_owned(),
             endpoint: None,
             region: None,
+            store_timeout: Duration::from_secs(120),
             command: Vec::new(),
             confirm: Vec::new(),
             timeout: Duration::from_secs(3600),
@@ -151,8 +154,11 @@ pub(super) fn backup(section: &Section<'_, '_>) -> Result<BackupSettings, Failur
         fresh_for: duration("fresh_for")?.unwrap_or(default.fresh_for),
         verify,
         store: store(section)?.unwrap_or(default.store),
-        endpoint: section.string("endpoint")?,
+        endpoint: endpoint(section)?,
         region: section.string("region")?,
+        store_timeout: duration("store_timeout")?
+            .filter(|timeout| !timeout.is_zero())
+            .unwrap_or(default.store_timeout),
         command: section.strings("command")?.unwrap_or_default(),
         confirm: section.strings("confirm")?.unwrap_or_default(),
         timeout: duration("timeout")?.unwrap_or(default.timeout),
@@ -189,8 +195,42 @@ fn store(section: &Section<'_, '_>) -> Result<Option<String>, Failure> {
                 "leave them to the environment or the machine's role, and change those that were committed",
             ))
         }
-        Some(("s3", bucket)) if !bucket.is_empty() => Ok(Some(store)),
-        Some(_) => Err(section.error_at("store", "expected a directory or s3://BUCKET/PREFIX")),
+        Some(("s3" | "gs" | "az", bucket)) if !bucket.is_empty() && !bucket.starts_with('/') => {
+            Ok(Some(store))
+        }
+        Some(_) => Err(section.error_at(
+            "store",
+            "expected a directory, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX",
+        )),
+    }
+}
+
+/// The address of an object store. What a backup holds of people does not go over a network in clear.
+fn endpoint(section: &Section<'_, '_>) -> Result<Option<String>, Failure> {
+    let Some(endpoint) = section.string("endpoint")? else { return Ok(None) };
+    let wrong = || section.error_at("endpoint", "expected https://HOST, without anything behind it");
+    let url = url::Url::parse(&endpoint).map_err(|_| wrong())?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(section.error_at("endpoint", "this URL holds credentials").next(
+            "leave them to the environment or the machine's role, and change those that were committed",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong());
+    }
+    let here = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => return Err(wrong()),
+    };
+    match url.scheme() {
+        "https" => Ok(Some(endpoint)),
+        "http" if here => Ok(Some(endpoint)),
+        "http" => Err(section
+            .error_at("endpoint", "http:// would send the backup, and what it holds of people, in clear")
+            .next("name it with https://; http:// is for this machine alone (127.0.0.1, localhost)")),
+        _ => Err(wrong()),
     }
 }
 

@@ -16,4 +16,4 @@ pub use file::{
 };
 pub use pattern::{Patterns, matches};
 pub use settings::{NamedEnvironment, Output, Scratch, Settings};
-pub use surroundings::{Caller, Surroundings};
+pub use surroundings::{Caller, Credentials, Surroundings};

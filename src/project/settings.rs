@@ -9,7 +9,7 @@ use super::directory::{self, Project, SETTINGS_FILE};
 use super::file::{CheckSettings, DatabaseSettings, Environment, MigrationSettings, ProjectFile};
 use super::pattern::{Patterns, matches};
 use super::section::nearest;
-use super::surroundings::{Caller, Surroundings};
+use super::surroundings::{Caller, Credentials, Surroundings};
 use crate::cli::{BackupAction, Cli, Color, Command, EnvironmentAction, Format, ScratchArgs, Secret, Shared};
 use crate::db::{PasswordSources, Target};
 use crate::error::{Exit, Failure};
@@ -43,6 +43,8 @@ pub struct Settings {
     pub migrations: MigrationSettings,
     /// `[backup]`
     pub backup: BackupSettings,
+    /// Who this process is to an object store.
+    pub credentials: Credentials,
     /// Who runs this, and where.
     pub caller: Caller,
     /// How to print.
@@ -182,6 +184,7 @@ impl Settings {
             environments,
             migrations,
             backup,
+            credentials: surroundings.credentials(),
             caller: surroundings.caller(cli.command.name()),
         })
     }

@@ -22,6 +22,41 @@ pub struct Surroundings {
     arguments: Vec<String>,
 }
 
+/// Of the "standardized credential providers" (AWS SDKs and Tools Reference Guide): variables, web identity, container, machine;
+/// and the region.
+const AWS: [&str; 13] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+];
+
+/// Variables of credential chains. Printed, they are names without values.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Credentials(BTreeMap<String, String>);
+
+impl Credentials {
+    /// The variables.
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
 /// Who runs this process, and where: for the audit log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caller {
@@ -85,6 +120,19 @@ impl Surroundings {
         self.variable(name).map(|value| value.to_string_lossy().into_owned())
     }
 
+    /// The variables that say who this process is to an object store: those of the providers' credential chains. None that
+    /// would send a backup to another address is among them.
+    pub fn credentials(&self) -> Credentials {
+        let ours = |name: &str| {
+            let redirects = ["ENDPOINT", "URL", "ALLOW_", "SKIP_", "PROXY", "EMULATOR", "TIMEOUT"];
+            let known = AWS.contains(&name);
+            let other = name.starts_with("GOOGLE_") || name.starts_with("AZURE_");
+            known || other && !redirects.iter().any(|word| name.contains(word))
+        };
+        let named = self.variables.keys().filter_map(|name| name.to_str()).filter(|name| ours(name));
+        Credentials(named.filter_map(|name| Some((name.to_owned(), self.text(name)?.to_owned()))).collect())
+    }
+
     /// The names of variables that libpq, psql or sqlx would let redirect a connection.
     pub fn libpq_variables(&self) -> impl Iterator<Item = &OsStr> {
         self.variables
@@ -126,6 +174,33 @@ mod tests {
     fn f53_values_are_not_printed() {
         let surroundings = Surroundings::new([("DATABASE_URL", "postgres://app:canary@db/x")], "/");
         assert!(!format!("{surroundings:?}").contains("canary"));
+    }
+
+    #[test]
+    fn f54_credentials_are_taken_from_the_environment_and_addresses_are_not() {
+        let surroundings = Surroundings::new(
+            [
+                ("AWS_ACCESS_KEY_ID", "AKIA"),
+                ("AWS_SECRET_ACCESS_KEY", "canary"),
+                ("AWS_ENDPOINT_URL", "https://elsewhere"),
+                ("AWS_ALLOW_HTTP", "true"),
+                ("GOOGLE_SERVICE_ACCOUNT", "/x"),
+                ("GOOGLE_BASE_URL", "https://elsewhere"),
+                ("AZURE_STORAGE_ACCOUNT_NAME", "a"),
+                ("AZURE_STORAGE_ENDPOINT", "https://elsewhere"),
+            ],
+            "/",
+        );
+        let found = surroundings.credentials();
+        let names: Vec<_> = found.variables().keys().map(String::as_str).collect();
+        let expected = [
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AZURE_STORAGE_ACCOUNT_NAME",
+            "GOOGLE_SERVICE_ACCOUNT",
+        ];
+        assert_eq!(names, expected);
+        assert!(!format!("{found:?}").contains("canary"));
     }
 
     #[test]

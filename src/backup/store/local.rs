@@ -12,7 +12,7 @@ use bytes::Bytes;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::super::manifest::Manifest;
-use super::{LARGEST_MANIFEST, Listed, MANIFEST, broken};
+use super::{LARGEST_MANIFEST, Listed, MANIFEST, broken, parse_manifest};
 use crate::error::{Exit, Failure};
 
 /// What a backup is called before it is one.
@@ -303,11 +303,7 @@ fn read_manifest(path: &Path, id: &str) -> Result<Manifest, String> {
         OpenOptions::new().read(true).custom_flags(nix::libc::O_NOFOLLOW).open(path).map_err(unreadable)?;
     let mut text = String::new();
     file.take(LARGEST_MANIFEST).read_to_string(&mut text).map_err(unreadable)?;
-    let manifest = Manifest::parse(&text).map_err(|why| format!("its manifest {why}"))?;
-    if manifest.id != id {
-        return Err(format!("its manifest is that of backup {}", manifest.id));
-    }
-    Ok(manifest)
+    parse_manifest(&text, id)
 }
 
 fn private_directory(parents: bool) -> DirBuilder {

@@ -4,6 +4,9 @@
 //! A backup is a folder named by its identifier: members, and `manifest.json`. The store knows nothing of what is in them.
 
 mod local;
+#[cfg(feature = "objects")]
+mod object;
+mod place;
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +17,9 @@ use super::manifest::Manifest;
 use crate::error::{Exit, Failure};
 
 use local::Local;
+#[cfg(feature = "objects")]
+use object::Object;
+pub use place::{Place, Provider};
 
 /// The manifest's name.
 const MANIFEST: &str = "manifest.json";
@@ -25,6 +31,9 @@ const LARGEST_MANIFEST: u64 = 64 << 20;
 pub enum Store {
     /// A directory of this machine.
     Local(Local),
+    /// A bucket.
+    #[cfg(feature = "objects")]
+    Object(Object),
 }
 
 /// A backup on its way into a store. Dropped before [`Upload::commit`], it was never there.
@@ -32,6 +41,9 @@ pub enum Store {
 pub enum Upload {
     /// Into a directory.
     Local(local::Upload),
+    /// Into a bucket.
+    #[cfg(feature = "objects")]
+    Object(Box<object::Upload>),
 }
 
 /// A member on its way out of a store.
@@ -39,6 +51,9 @@ pub enum Upload {
 pub enum Download {
     /// From a file.
     File(local::Download),
+    /// From a bucket.
+    #[cfg(feature = "objects")]
+    Object(object::Download),
 }
 
 /// What a store lists.
@@ -56,10 +71,30 @@ impl Store {
         Self::Local(Local::new(dir))
     }
 
+    /// A bucket, which is not asked yet.
+    ///
+    /// # Errors
+    /// Exit 2: this binary knows no such store, or the settings cannot be right.
+    #[cfg(feature = "objects")]
+    pub fn object(place: &Place) -> Result<Self, Failure> {
+        Ok(Self::Object(Object::connect(place)?))
+    }
+
+    /// A bucket: this binary knows none.
+    ///
+    /// # Errors
+    /// Exit 2.
+    #[cfg(not(feature = "objects"))]
+    pub fn object(place: &Place) -> Result<Self, Failure> {
+        Err(place.provider.missing())
+    }
+
     /// Where it is, for people.
     pub fn place(&self) -> String {
         match self {
             Self::Local(local) => local.dir().display().to_string(),
+            #[cfg(feature = "objects")]
+            Self::Object(object) => object.place().to_owned(),
         }
     }
 
@@ -70,6 +105,8 @@ impl Store {
     pub async fn ready(&self) -> Result<()> {
         match self {
             Self::Local(local) => local.ready().map_err(Into::into),
+            #[cfg(feature = "objects")]
+            Self::Object(object) => object.ready().await.map_err(Into::into),
         }
     }
 
@@ -80,6 +117,8 @@ impl Store {
     pub async fn begin(&self, id: &str) -> Result<Upload> {
         match self {
             Self::Local(local) => Ok(Upload::Local(local.begin(id)?)),
+            #[cfg(feature = "objects")]
+            Self::Object(object) => Ok(Upload::Object(Box::new(object.begin(id).await?))),
         }
     }
 
@@ -90,6 +129,8 @@ impl Store {
     pub async fn list(&self) -> Result<Vec<Listed>> {
         let mut listed = match self {
             Self::Local(local) => local.list()?,
+            #[cfg(feature = "objects")]
+            Self::Object(object) => object.list().await?,
         };
         let key = |listed: &Listed| {
             let taken_at = listed.manifest.as_ref().map(|manifest| manifest.taken_at.clone());
@@ -102,10 +143,12 @@ impl Store {
     /// Opens a member.
     ///
     /// # Errors
-    /// Exit 5 when it is not there.
+    /// Exit 5 when it is not there; exit 3 when an object store does not answer.
     pub async fn open(&self, id: &str, member: &str) -> Result<Download> {
         match self {
             Self::Local(local) => Ok(Download::File(local.open(id, member)?)),
+            #[cfg(feature = "objects")]
+            Self::Object(object) => Ok(Download::Object(object.open(id, member).await?)),
         }
     }
 
@@ -113,6 +156,8 @@ impl Store {
     pub fn path(&self, id: &str, member: &str) -> Option<PathBuf> {
         match self {
             Self::Local(local) => Some(local.path(id).join(member)),
+            #[cfg(feature = "objects")]
+            Self::Object(_) => None,
         }
     }
 
@@ -123,6 +168,10 @@ impl Store {
     pub async fn restate(&self, manifest: &Manifest) -> Result<()> {
         match self {
             Self::Local(local) => local.restate(&manifest.id, &manifest.to_text()).map_err(Into::into),
+            #[cfg(feature = "objects")]
+            Self::Object(object) => {
+                object.restate(&manifest.id, manifest.to_text()).await.map_err(Into::into)
+            }
         }
     }
 
@@ -133,6 +182,8 @@ impl Store {
     pub async fn remove(&self, id: &str) -> Result<()> {
         match self {
             Self::Local(local) => local.remove(id).map_err(Into::into),
+            #[cfg(feature = "objects")]
+            Self::Object(object) => object.remove(id).await.map_err(Into::into),
         }
     }
 
@@ -144,6 +195,8 @@ impl Store {
     pub async fn sweep(&self) -> Result<usize> {
         match self {
             Self::Local(local) => local.sweep().map_err(Into::into),
+            #[cfg(feature = "objects")]
+            Self::Object(object) => object.sweep().await.map_err(Into::into),
         }
     }
 }
@@ -156,6 +209,11 @@ impl Upload {
     pub async fn member(&mut self, name: &str) -> Result<()> {
         match self {
             Self::Local(upload) => upload.member(name).map_err(Into::into),
+            #[cfg(feature = "objects")]
+            Self::Object(upload) => {
+                upload.member(name);
+                Ok(())
+            }
         }
     }
 
@@ -166,6 +224,8 @@ impl Upload {
     pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
         match self {
             Self::Local(upload) => upload.write(&chunk).map_err(Into::into),
+            #[cfg(feature = "objects")]
+            Self::Object(upload) => upload.write(chunk).await.map_err(Into::into),
         }
     }
 
@@ -176,6 +236,8 @@ impl Upload {
     pub async fn end(&mut self) -> Result<()> {
         match self {
             Self::Local(upload) => upload.end().await.map_err(Into::into),
+            #[cfg(feature = "objects")]
+            Self::Object(upload) => upload.end().await.map_err(Into::into),
         }
     }
 
@@ -184,6 +246,8 @@ impl Upload {
     pub fn directory(&self, prefix: &str) -> Option<PathBuf> {
         match self {
             Self::Local(upload) => Some(upload.path().join(prefix)),
+            #[cfg(feature = "objects")]
+            Self::Object(_) => None,
         }
     }
 
@@ -194,6 +258,10 @@ impl Upload {
     pub async fn adopt(&mut self, prefix: &str) -> Result<Vec<String>> {
         match self {
             Self::Local(upload) => upload.adopt(prefix).await.map_err(Into::into),
+            #[cfg(feature = "objects")]
+            Self::Object(_) => {
+                Err(Failure::usage(format!("{prefix} is a directory, and an object store has none")).into())
+            }
         }
     }
 
@@ -204,6 +272,8 @@ impl Upload {
     pub async fn commit(self, manifest: &Manifest) -> Result<()> {
         match self {
             Self::Local(upload) => upload.commit(&manifest.to_text()).await.map_err(Into::into),
+            #[cfg(feature = "objects")]
+            Self::Object(upload) => upload.commit(manifest.to_text()).await.map_err(Into::into),
         }
     }
 
@@ -211,6 +281,8 @@ impl Upload {
     pub async fn abort(self) {
         match self {
             Self::Local(upload) => drop(upload),
+            #[cfg(feature = "objects")]
+            Self::Object(upload) => upload.abort().await,
         }
     }
 }
@@ -219,12 +291,23 @@ impl Download {
     /// The next bytes; `None` at the end.
     ///
     /// # Errors
-    /// Exit 5 when it cannot be read to the end.
+    /// Exit 5 when it cannot be read to the end, or was exchanged meanwhile; exit 3 when an object store does not answer.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
         match self {
             Self::File(file) => file.chunk().map_err(Into::into),
+            #[cfg(feature = "objects")]
+            Self::Object(object) => object.chunk().await.map_err(Into::into),
         }
     }
+}
+
+/// The manifest of a backup, or why it cannot be believed.
+fn parse_manifest(text: &str, id: &str) -> Result<Manifest, String> {
+    let manifest = Manifest::parse(text).map_err(|why| format!("its manifest {why}"))?;
+    if manifest.id != id {
+        return Err(format!("its manifest is that of backup {}", manifest.id));
+    }
+    Ok(manifest)
 }
 
 /// A store that does not do what it is for.
