@@ -1,0 +1,100 @@
+//! A database, a project whose backups go into a bucket, and credentials that must be seen nowhere.
+
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::server::Bucket;
+use crate::support::{self, TestDatabase};
+
+/// What a request may take in these tests, on a machine that does much else.
+const TIMEOUT: &str = "20s";
+
+pub(crate) struct Site {
+    dir: TempDir,
+    database: TestDatabase,
+    secret: String,
+    token: String,
+}
+
+impl Site {
+    /// A database whose archive has about so many MB.
+    pub(crate) fn of(megabytes: usize) -> Self {
+        let database = support::database();
+        // 10 kB a row; the server stores them compressed, the archive does not.
+        database.exec(&format!(
+            "CREATE TABLE public.filler AS SELECT id, pg_catalog.repeat(pg_catalog.md5(id::text), 320) AS text \
+             FROM pg_catalog.generate_series(1, {}) AS id",
+            megabytes * 100
+        ));
+        let process = std::process::id();
+        let (secret, token) = (format!("canary{process}secret"), format!("canary{process}token"));
+        Self { dir: tempfile::tempdir().unwrap(), database, secret, token }
+    }
+
+    pub(crate) fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Writes `trueup.toml`.
+    pub(crate) fn settings(&self, bucket: &Bucket, endpoint: &str, more: &str) {
+        let timeout = if more.contains("store_timeout") {
+            String::new()
+        } else {
+            format!("store_timeout = \"{TIMEOUT}\"\n")
+        };
+        let toml = format!(
+            "[project]\nname = \"objects\"\n[backup]\nstore = \"s3://{}/some/place\"\nendpoint = \"{endpoint}\"\n\
+             region = \"eu-west-1\"\ncompression = \"none\"\n{timeout}{more}\n",
+            bucket.name
+        );
+        std::fs::write(self.dir.path().join("trueup.toml"), toml).unwrap();
+    }
+
+    /// The binary, with credentials.
+    pub(crate) fn trueup(&self, args: &[&str]) -> Command {
+        let mut command = self.without_credentials(args);
+        command.env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE");
+        command.env("AWS_SECRET_ACCESS_KEY", &self.secret).env("AWS_SESSION_TOKEN", &self.token);
+        command
+    }
+
+    pub(crate) fn without_credentials(&self, args: &[&str]) -> Command {
+        let mut command = support::trueup(args);
+        command.current_dir(self.dir.path()).env("DATABASE_URL", self.database.url());
+        command
+    }
+
+    /// Runs it: the exit code, and everything that was said.
+    pub(crate) fn run(&self, args: &[&str]) -> (i32, String) {
+        self.finish(&self.trueup(args).output().unwrap())
+    }
+
+    pub(crate) fn finish(&self, output: &Output) -> (i32, String) {
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        for secret in [&self.secret, &self.token] {
+            assert!(!said.contains(secret.as_str()), "{said}");
+        }
+        for entry in self.dir.path().read_dir().unwrap().flatten() {
+            let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
+            assert!(!text.contains(&self.secret) && !text.contains(&self.token), "{:?}", entry.path());
+        }
+        (output.status.code().unwrap_or(-1), said)
+    }
+
+    /// The identifiers that are listed.
+    #[track_caller]
+    pub(crate) fn listed(&self) -> Vec<String> {
+        let output = self.trueup(&["backup", "list", "--format", "json"]).output().unwrap();
+        let (code, said) = self.finish(&output);
+        assert_eq!(code, 0, "{said}");
+        let document = support::json(&output);
+        let backups = document["backups"].as_array().unwrap_or_else(|| panic!("{document}"));
+        backups.iter().map(|backup| backup["id"].as_str().unwrap().to_owned()).collect()
+    }
+}

@@ -1,0 +1,78 @@
+//! Nothing goes wrong: taken, listed, verified, pruned.
+
+use std::os::unix::process::CommandExt as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::proxy::{Deed, Proxy};
+use crate::server::{self, Bucket};
+use crate::site::Site;
+
+fn endpoint(bucket: &Bucket) -> String {
+    format!("http://127.0.0.1:{}", bucket.port)
+}
+
+#[test]
+fn a_backup_in_a_bucket_is_listed_verified_and_pruned() {
+    let Some(bucket) = server::bucket() else { return };
+    let site = Site::of(20);
+    site.settings(&bucket, &endpoint(&bucket), "keep_last = 1");
+    let (code, said) = site.run(&["backup"]);
+    assert_eq!(code, 0, "{said}");
+    let [first] = site.listed().try_into().unwrap();
+    let members = ["archive.dump", "catalog.jsonl", "manifest.json"];
+    let names = |id: &str| members.map(|member| format!("some/place/{id}/{member}"));
+    assert_eq!(bucket.objects(), names(&first));
+    assert_eq!(bucket.unfinished(), 0);
+    for level in ["quick", "contents"] {
+        let (code, said) = site.run(&["backup", "verify", "latest", "--level", level]);
+        assert_eq!(code, 0, "{said}");
+    }
+    let (code, said) = site.run(&["backup"]);
+    assert_eq!(code, 0, "{said}");
+    let both = site.listed();
+    assert_eq!((both.len(), &both[0]), (2, &first));
+    // What somebody is writing at this moment, and what is not ours, stay.
+    let others = ["some/place/01ARZ3NDEKTSV4RRFFQ69G5FAV/archive.dump", "some/place/notes/x", "elsewhere"];
+    for other in others {
+        assert_eq!(bucket.ask("PUT", other, b"x").0, 200);
+    }
+    assert_eq!(site.listed(), both);
+    let (code, said) = site.run(&["backup", "prune", "--yes"]);
+    assert_eq!(code, 0, "{said}");
+    let mut left: Vec<String> = names(&both[1]).into_iter().chain(others.map(str::to_owned)).collect();
+    left.sort();
+    assert_eq!(bucket.objects(), left);
+    assert_eq!(site.listed(), both[1..]);
+}
+
+#[test]
+fn f50_what_a_killed_one_leaves_is_no_backup() {
+    let Some(bucket) = server::bucket() else { return };
+    let site = Site::of(30);
+    // The third part never arrives.
+    let proxy = Proxy::before(bucket.port, |request| match request.target.contains("partNumber=3") {
+        true => Deed::Stall,
+        false => Deed::Pass,
+    });
+    site.settings(&bucket, &proxy.endpoint(), "");
+    let mut command = site.trueup(&["backup"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn().unwrap();
+    let begun = Instant::now();
+    while !proxy.seen().iter().any(|request| request.target.contains("partNumber=3")) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", proxy.seen());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(site.listed(), Vec::<String>::new());
+    let objects = bucket.objects();
+    assert!(objects.iter().all(|object| !object.ends_with("manifest.json")), "{objects:?}");
+    assert_eq!(bucket.unfinished(), 1);
+    // It is young: somebody else might be writing it. The next one is a backup all the same.
+    site.settings(&bucket, &endpoint(&bucket), "");
+    let (code, said) = site.run(&["backup"]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(site.listed().len(), 1);
+    assert_eq!(bucket.unfinished(), 1);
+}
