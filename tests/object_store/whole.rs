@@ -1,12 +1,14 @@
 //! Nothing goes wrong: taken, listed, verified, pruned.
 
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::proxy::{Deed, Proxy};
 use crate::server::{self, Bucket};
 use crate::site::Site;
+use crate::support;
 
 fn endpoint(bucket: &Bucket) -> String {
     format!("http://127.0.0.1:{}", bucket.port)
@@ -73,6 +75,25 @@ fn f50_what_a_killed_one_leaves_is_no_backup() {
     site.settings(&bucket, &endpoint(&bucket), "");
     let (code, said) = site.run(&["backup"]);
     assert_eq!(code, 0, "{said}");
-    assert_eq!(site.listed().len(), 1);
+    let [whole] = site.listed().try_into().unwrap();
     assert_eq!(bucket.unfinished(), 1);
+    // A day later nobody is writing it any more.
+    site.settings(&bucket, &endpoint(&bucket), "keep_last = 1");
+    let mut command = site.trueup(&["backup", "prune", "--yes"]);
+    command.env("LD_PRELOAD", faketime()).env("FAKETIME", "+25h").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    let (code, said) = site.finish(&command.output().unwrap());
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(bucket.unfinished(), 0);
+    assert_eq!(site.listed(), [whole.as_str()]);
+    let objects = bucket.objects();
+    assert!(objects.len() == 3 && objects.iter().all(|object| object.contains(&whole)), "{objects:?}");
+}
+
+/// The library, where `scripts/faketime` finds or puts it.
+fn faketime() -> PathBuf {
+    let cache = support::cache().map(|cache| cache.join("faketime/tree"));
+    let roots = [Some(PathBuf::from("/")), cache].into_iter().flatten();
+    let architectures = roots.filter_map(|root| root.join("usr/lib").read_dir().ok()).flatten().flatten();
+    let mut libraries = architectures.map(|entry| entry.path().join("faketime/libfaketime.so.1"));
+    libraries.find(|library| library.is_file()).expect("libfaketime: run scripts/faketime")
 }
