@@ -18,6 +18,8 @@ fn a_check_needs_at_most_three_round_trips() {
 /// The script with its records, and the COMMIT with which the next one begins.
 #[test]
 fn a_migration_needs_two_round_trips() {
+    // A look at the database is repeated when anything is done on its server meanwhile.
+    let server = support::own_server();
     let round_trips = |migrations: usize| {
         let table = |number| format!("CREATE TABLE t{number} (id int);");
         let project = Project::of_schema(&(1..=migrations).map(table).collect::<String>());
@@ -27,7 +29,7 @@ fn a_migration_needs_two_round_trips() {
             std::fs::write(directory.join(format!("V{number}__t{number}.sql")), table(number)).unwrap();
         }
         project.compile();
-        let database = support::database();
+        let database = server.database();
         let proxy = Proxy::start(&database, |_, _| Then::Forward);
         let mut upgrade = project.trueup(&["upgrade", "--yes"], &proxy.url(&database));
         expect(&upgrade.output().unwrap(), 0, &[]);
