@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Plan, Step};
-use crate::catalog::{Attribute, Catalog, Kind, ObjectId};
+use crate::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::sql::words_of;
 
 /// The tables that a plan changes.
@@ -65,7 +65,7 @@ impl Plan {
             }
             tables.extend(rows_of);
         }
-        Affected::Tables(tables)
+        Affected::Tables(with_children(catalog, tables))
     }
 }
 
@@ -98,21 +98,39 @@ impl Step {
 }
 
 /// And the tables whose foreign keys refer to them, whatever these do when a row goes.
-fn with_referring(catalog: &Catalog, mut tables: BTreeSet<ObjectId>) -> BTreeSet<ObjectId> {
+fn with_referring(catalog: &Catalog, tables: BTreeSet<ObjectId>) -> BTreeSet<ObjectId> {
+    closure(catalog, tables, |object, named| {
+        let refers =
+            object.id.kind == Kind::ForeignKey && object.get(Attribute::References).is_some_and(named);
+        refers.then(|| ObjectId::parse(Kind::Table, &object.id.relation_path())).flatten()
+    })
+}
+
+/// And their partitions and children, which have the rows.
+fn with_children(catalog: &Catalog, tables: BTreeSet<ObjectId>) -> BTreeSet<ObjectId> {
+    closure(catalog, tables, |object, named| {
+        let parents = [Attribute::PartitionOf, Attribute::Inherits];
+        let mut parents = parents.into_iter().filter_map(|attribute| object.get(attribute));
+        let is_child = parents.any(|list| list.split(", ").any(named));
+        (object.id.kind == Kind::Table && is_child).then(|| object.id.clone())
+    })
+}
+
+/// The tables and what follows from them, until nothing more does; `follows` tells the table that an object adds, given
+/// whether a table of that name is among them.
+fn closure(
+    catalog: &Catalog,
+    mut tables: BTreeSet<ObjectId>,
+    follows: impl Fn(&Object, &dyn Fn(&str) -> bool) -> Option<ObjectId>,
+) -> BTreeSet<ObjectId> {
     loop {
-        let referring = catalog.objects.iter().filter(|object| object.id.kind == Kind::ForeignKey);
-        let referring = referring.filter(|key| {
-            let referred = key.get(Attribute::References).unwrap_or_default();
-            tables.iter().any(|table| table.to_string() == referred)
-        });
-        let more: Vec<ObjectId> = referring
-            .filter_map(|key| ObjectId::parse(Kind::Table, &key.id.relation_path()))
-            .filter(|table| !tables.contains(table))
-            .collect();
-        if more.is_empty() {
+        let names: BTreeSet<String> = tables.iter().map(ToString::to_string).collect();
+        let named = |name: &str| names.contains(name);
+        let before = tables.len();
+        tables.extend(catalog.objects.iter().filter_map(|object| follows(object, &named)));
+        if tables.len() == before {
             return tables;
         }
-        tables.extend(more);
     }
 }
 
@@ -137,6 +155,8 @@ mod tests {
             object(ObjectId::under(Kind::Trigger, "public", "logs", "notify"), &[]),
             object(table("users"), &[]),
             object(ObjectId::in_schema(Kind::View, "public", "people"), &[]),
+            object(table("events"), &[]),
+            object(table("events_1"), &[(Attribute::PartitionOf, "public.events")]),
         ];
         let catalog = Catalog::new(objects.to_vec(), Vec::new());
         let (lock, files) = lock_of(&[Sample::new(1, sql)]);
@@ -158,6 +178,7 @@ mod tests {
             ("update api_keys set x = 1;", &["public.api_keys"]),
             ("drop table api_keys;", &["public.api_keys", "public.users"]),
             ("grant select on users to a;", &[]),
+            ("insert into events values (1);", &["public.events", "public.events_1"]),
         ] {
             assert_eq!(affected(sql).unwrap(), tables, "{sql}");
         }

@@ -102,7 +102,8 @@ impl Restoring<'_> {
         let application = self.server.application().to_owned();
         let partial = self.backup.list.is_some();
         self.prepare(target, &application, partial || prove::has_public(wanted)).await?;
-        let how = run::How { whole, ..self.fit.how.clone() };
+        let in_order = prove::has_nested_partitions(wanted);
+        let how = run::How { whole, in_order, ..self.fit.how.clone() };
         run::run(self.backup, target, &application, &how, follow).await?;
         if self.backup.path().is_some() {
             self.backup.again(follow).await?;

@@ -1,7 +1,7 @@
 //! A restored database held against what the backup says of the one that was backed up: every object of the catalog, the
 //! rows of every table, the large objects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use smol_str::SmolStr;
@@ -41,6 +41,16 @@ pub(super) fn wanted(backup: &Hashed<'_>) -> Result<Catalog, Failure> {
         _ => None,
     });
     Ok(Catalog::new(created.collect(), Vec::new()))
+}
+
+/// Whether a partition has partitions of its own.
+pub(super) fn has_nested_partitions(catalog: &Catalog) -> bool {
+    let partitions = || catalog.objects.iter().filter(|object| object.id.kind == Kind::Table);
+    let parents: BTreeSet<&str> =
+        partitions().filter_map(|object| object.get(Attribute::PartitionOf)).collect();
+    partitions().any(|object| {
+        object.get(Attribute::PartitionOf).is_some() && parents.contains(object.id.to_string().as_str())
+    })
 }
 
 /// Whether the schema that every new database has was there.

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::ChildStderr;
+use tokio::process::{ChildStderr, Command};
 
 use super::super::client::Secrets;
 use super::super::dump::ARCHIVE;
@@ -25,6 +25,9 @@ pub(super) struct How {
     pub(super) jobs: u32,
     /// In one transaction: all of it or nothing.
     pub(super) whole: bool,
+    /// Indexes one after the other, whatever `jobs` says. Where partitions have partitions, two connections that attach
+    /// indexes at two levels do not see each other's, and the index above both stays invalid for good.
+    pub(super) in_order: bool,
     pub(super) owners: bool,
     pub(super) privileges: bool,
     pub(super) tablespaces: bool,
@@ -43,50 +46,62 @@ pub(super) async fn run(
 ) -> Result<()> {
     let secrets = Secrets::of(target)?;
     let application = format!("{application} (pg_restore)");
-    let mut command = backup.programs.connected("pg_restore", target, &application, &secrets)?;
-    command.args(["--verbose", "--exit-on-error"]);
-    for (keep, leave_out) in [
-        (how.owners, "--no-owner"),
-        (how.privileges, "--no-privileges"),
-        (how.tablespaces, "--no-tablespaces"),
-    ] {
-        if !keep {
-            command.arg(leave_out);
-        }
-    }
-    if how.whole {
-        command.arg("--single-transaction");
-    }
     let list = match &backup.list {
         Some(list) => {
             let mut file = tempfile::NamedTempFile::new().context("a temporary file")?;
             std::io::Write::write_all(&mut file, list.as_bytes()).context("a temporary file")?;
-            command.arg("--use-list").arg(file.path());
             Some(file)
         }
         None => None,
+    };
+    let command = || -> Result<Command> {
+        let mut command = backup.programs.connected("pg_restore", target, &application, &secrets)?;
+        command.args(["--verbose", "--exit-on-error"]).stdout(Stdio::null()).stderr(Stdio::piped());
+        for (wanted, argument) in [
+            (!how.owners, "--no-owner"),
+            (!how.privileges, "--no-privileges"),
+            (!how.tablespaces, "--no-tablespaces"),
+            (how.whole, "--single-transaction"),
+        ] {
+            if wanted {
+                command.arg(argument);
+            }
+        }
+        if let Some(list) = &list {
+            command.arg("--use-list").arg(list.path());
+        }
+        Ok(command)
     };
     let tables = backup.manifest.relations.iter().filter(|relation| relation.rows.is_some()).count();
     let mut progress = Progress { doing: "restoring", tables: (0, tables), ..Progress::default() };
     // A program that reads a pipe of ours ends with us: what is one transaction then is never committed.
     let path = backup.path().filter(|_| !how.whole || backup.manifest.kind == Kind::Directory);
-    command.stdout(Stdio::null()).stderr(Stdio::piped());
     let (status, complaints) = match path {
         Some(path) => {
-            if !how.whole {
-                command.arg(format!("--jobs={}", how.jobs));
+            let mut outcome = None;
+            for (sections, jobs) in passes(how) {
+                let mut command = command()?;
+                if !how.whole {
+                    command.arg(format!("--jobs={jobs}"));
+                }
+                command.args(sections).arg(&path).stdin(Stdio::null());
+                let mut child = command.spawn().context("pg_restore")?;
+                let complaints = listen(child.stderr.take(), &mut |table| {
+                    progress.table = table;
+                    progress.tables.0 += 1;
+                    follow.backup(&progress);
+                })
+                .await;
+                let status = child.wait().await?;
+                outcome = Some((status, complaints));
+                if !status.success() {
+                    break;
+                }
             }
-            command.arg(path).stdin(Stdio::null());
-            let mut child = command.spawn().context("pg_restore")?;
-            let complaints = listen(child.stderr.take(), &mut |table| {
-                progress.table = table;
-                progress.tables.0 += 1;
-                follow.backup(&progress);
-            })
-            .await;
-            (child.wait().await?, complaints)
+            outcome.context("a pass of pg_restore")?
         }
         None => {
+            let mut command = command()?;
             command.stdin(Stdio::piped());
             let mut child = command.spawn().context("pg_restore")?;
             let mut input = child.stdin.take();
@@ -116,12 +131,19 @@ pub(super) async fn run(
             (child.wait().await?, complaints)
         }
     };
-    drop(list);
     if status.success() {
         return Ok(());
     }
     let failure = words::explained("pg_restore", status, &complaints, target.role());
     Err(restoring_failed(failure, &complaints).into())
+}
+
+/// Which sections of an archive are restored at once, and by how many connections (manual, pg_restore, `--section`).
+fn passes(how: &How) -> Vec<(&'static [&'static str], u32)> {
+    match how.in_order && how.jobs > 1 && !how.whole {
+        true => vec![(&["--section=pre-data", "--section=data"], how.jobs), (&["--section=post-data"], 1)],
+        false => vec![(&[], how.jobs)],
+    }
 }
 
 /// The program's failure, told of a restore.
@@ -161,4 +183,20 @@ async fn listen(stderr: Option<ChildStderr>, table: &mut dyn FnMut(String)) -> V
         }
     }
     complaints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nested_indexes_are_attached_by_one_connection() {
+        let how = |jobs, in_order, whole| How { jobs, in_order, whole, ..How::default() };
+        let jobs = |how: &How| passes(how).into_iter().map(|(_, jobs)| jobs).collect::<Vec<_>>();
+        assert_eq!(jobs(&how(4, false, false)), [4]);
+        assert_eq!(jobs(&how(4, true, false)), [4, 1]);
+        assert_eq!(jobs(&how(1, true, false)), [1]);
+        assert_eq!(jobs(&how(4, true, true)), [4]);
+        assert!(passes(&how(4, true, false))[1].0.contains(&"--section=post-data"));
+    }
 }
