@@ -166,6 +166,14 @@ pub struct Verified {
     pub at: String,
 }
 
+impl Verified {
+    /// A proof that was given at this moment.
+    pub(super) fn now(how: Level) -> Self {
+        let at = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
+        Self { how, at }
+    }
+}
+
 /// How thoroughly a backup is verified, the weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

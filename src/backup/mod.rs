@@ -14,6 +14,7 @@ mod external;
 mod follow;
 mod full_read;
 mod manifest;
+mod member;
 pub mod restore;
 mod retention;
 mod snapshot;

@@ -1,7 +1,7 @@
 //! Taking a backup: one snapshot, dumped, counted, read in full, stored, and only then said to be there.
 
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -269,7 +269,7 @@ async fn dumped(
     let entries = found.contents.entries;
     compare(&found, &relations, &request.scope)?;
     members.push(put(upload, CATALOG, catalog.into()).await?);
-    let verified = found.rows.is_some().then(|| Verified { how: Level::Contents, at: now() });
+    let verified = found.rows.is_some().then(|| Verified::now(Level::Contents));
     let (source, taken_at, database_bytes) =
         (snapshot.source.clone(), snapshot.taken_at.clone(), snapshot.database_bytes);
     let large_objects = (request.scope == Scope::Full).then_some(snapshot.large_objects);
@@ -328,7 +328,7 @@ async fn commanded(request: &Request<'_>, external: &External, snapshot: Snapsho
         bytes: 0,
         database_bytes,
         milliseconds: 0,
-        verified: Some(Verified { how: Level::Quick, at: now() }),
+        verified: Some(Verified::now(Level::Quick)),
         reference: Some(reference),
     })
 }
@@ -340,9 +340,4 @@ async fn put(upload: &mut Upload, name: &str, text: Bytes) -> Result<Member> {
     upload.write(text).await?;
     upload.end().await?;
     Ok(member)
-}
-
-/// This machine's clock.
-pub(super) fn now() -> String {
-    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }

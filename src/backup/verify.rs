@@ -1,22 +1,19 @@
 //! Verifying a backup that is stored: its bytes, its contents, and that a database can be made of it again.
 
 use anyhow::Result;
-use tokio::process::ChildStdin;
 
-use super::catalog::CATALOG;
 use super::client::Programs;
 use super::compare::compare;
-use super::digest::Hasher;
 use super::dump::{ARCHIVE, DIRECTORY};
 use super::external::External;
 use super::follow::{Follow, Progress};
-use super::full_read::{FullRead, feed};
-use super::manifest::{Kind, Level, Manifest, Member, Verified};
+use super::full_read::FullRead;
+use super::manifest::{Kind, Level, Manifest, Verified};
+use super::member::hash;
 use super::restore::{Trial, TrialPlace};
 use super::store::Store;
-use super::take::now;
 use crate::door::Stop;
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 
 /// What to verify, and how.
 #[derive(Debug)]
@@ -52,7 +49,7 @@ pub async fn verify(verifying: &Verifying<'_>, stop: Stop, follow: &mut dyn Foll
             ))
         })?;
         external.confirm(&manifest.id, &manifest.source, reference).await?;
-        return Ok(Verified { how: Level::Quick, at: now() });
+        return Ok(Verified::now(Level::Quick));
     }
     let mut progress = Progress {
         doing: "verifying",
@@ -86,53 +83,9 @@ pub async fn verify(verifying: &Verifying<'_>, stop: Stop, follow: &mut dyn Foll
                     let trial = Trial::open(place, &manifest.source.server_version).await?;
                     trial.run(store, manifest, programs, application, stop, follow).await
                 }
-                _ => Ok(Verified { how: Level::Contents, at: now() }),
+                _ => Ok(Verified::now(Level::Contents)),
             }
         }
-        None => Ok(Verified { how: Level::Quick, at: now() }),
+        None => Ok(Verified::now(Level::Quick)),
     }
-}
-
-/// Reads a member, hands it on, and compares its bytes with what was stored.
-///
-/// # Errors
-/// Exit 5: they are others.
-pub(super) async fn hash(
-    store: &Store,
-    manifest: &Manifest,
-    member: &Member,
-    mut inputs: Vec<&mut Option<ChildStdin>>,
-    progress: &mut Progress,
-    follow: &mut dyn Follow,
-) -> Result<()> {
-    let mut download = store.open(&manifest.id, &member.name).await?;
-    let mut hasher = Hasher::default();
-    while let Some(chunk) = download.chunk().await? {
-        hasher.update(&chunk);
-        progress.bytes += chunk.len() as u64;
-        for input in &mut inputs {
-            feed(input, &chunk).await?;
-        }
-        follow.backup(progress);
-    }
-    let bytes = hasher.bytes();
-    let same = bytes == member.bytes && hasher.finish() == member.sha256;
-    if same {
-        return Ok(());
-    }
-    let what = match member.name.as_str() {
-        CATALOG => "the catalog beside its archive",
-        name => name,
-    };
-    let how = if bytes == member.bytes {
-        "its bytes are others".to_owned()
-    } else {
-        format!("it has {bytes} bytes, and had {}", member.bytes)
-    };
-    Err(Failure::new(
-        Exit::RolledBack,
-        format!("backup {} is damaged: {what} is not what was stored: {how}", manifest.id),
-    )
-    .next("use another backup: trueup backup list")
-    .into())
 }

@@ -238,6 +238,43 @@ fn f50_an_object_replaced_while_it_is_read_is_damage() {
 }
 
 #[test]
+fn f50_f52_an_archive_replaced_between_its_hash_and_its_restore_is_not_restored() {
+    let Some(bucket) = server::bucket() else { return };
+    let site = Site::of(20);
+    site.settings(&bucket, &format!("http://127.0.0.1:{}", bucket.port), "");
+    let archives = || -> Vec<String> {
+        bucket.objects().into_iter().filter(|object| object.ends_with("archive.dump")).collect()
+    };
+    assert_eq!(site.run(&["backup"]).0, 0);
+    let [first] = archives().try_into().unwrap();
+    // A whole archive of the same tables with as many rows: nothing but its bytes tells that it is another.
+    site.exec("UPDATE public.filler SET text = 'y' || substr(text, 2) WHERE id = 7");
+    assert_eq!(site.run(&["backup"]).0, 0);
+    let other = archives().into_iter().find(|archive| *archive != first).unwrap();
+    let (status, other) = bucket.raw("GET", &other, &[]);
+    assert_eq!((status, other.starts_with(b"PGDMP")), (200, true));
+    let id = first.split('/').rev().nth(1).unwrap().to_owned();
+
+    // Its 20 MB are hashed in three ranges of 8 MB; then it is read for what it needs, and restored.
+    const RANGES: usize = 3;
+    let (port, name) = (bucket.port, bucket.name.clone());
+    let asked = AtomicUsize::new(0);
+    let proxy = Proxy::before(bucket.port, move |request| {
+        if request.is("GET", "archive.dump") && asked.fetch_add(1, Ordering::Relaxed) == RANGES {
+            let direct = Bucket { port, name: name.clone() };
+            assert_eq!(direct.ask("PUT", &first, &other).0, 200);
+        }
+        Deed::Pass
+    });
+    site.settings(&bucket, &proxy.endpoint(), "");
+    let (url, is_there) = site.beside("copy");
+    let (code, said) = site.run(&["restore", &id, "--into", &url, "--yes"]);
+    assert_eq!(code, 5, "{said}");
+    assert!(said.contains("nothing was changed"), "{said}");
+    assert!(!is_there());
+}
+
+#[test]
 fn f50_a_store_that_breaks_off_while_it_is_read_is_not_taken_for_damage() {
     let Some(bucket) = server::bucket() else { return };
     let site = Site::of(1);

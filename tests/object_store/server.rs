@@ -78,6 +78,12 @@ pub(crate) fn bucket() -> Option<Bucket> {
 impl Bucket {
     /// One request beside trueup, by somebody whom the server believes; `what` is an object's name, or a query.
     pub(crate) fn ask(&self, method: &str, what: &str, body: &[u8]) -> (u16, String) {
+        let (status, answer) = self.raw(method, what, body);
+        (status, String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    /// The same, with an answer that need not be text.
+    pub(crate) fn raw(&self, method: &str, what: &str, body: &[u8]) -> (u16, Vec<u8>) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let head = format!(
             "{method} /{}{}{what} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Length: {}\r\nConnection: close\r\n\
@@ -91,10 +97,11 @@ impl Bucket {
         stream.write_all(body).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
-        (status.unwrap_or_default(), body.to_owned())
+        let head = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(answer.len());
+        let body = answer.split_off((head + 4).min(answer.len()));
+        let head = String::from_utf8_lossy(&answer);
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        (status.unwrap_or_default(), body)
     }
 
     /// The names of all objects.

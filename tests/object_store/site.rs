@@ -32,6 +32,20 @@ impl Site {
         Self { dir: tempfile::tempdir().unwrap(), database, secret, token }
     }
 
+    /// The URL of a database of this name on the same server, and whether there is one.
+    pub(crate) fn beside(&self, name: &str) -> (String, impl Fn() -> bool + '_) {
+        let name = format!("{}_{name}", self.database.name());
+        let mut url = url::Url::parse(self.database.url()).unwrap();
+        url.set_path(&name);
+        let sql = format!("SELECT count(*) FROM pg_database WHERE datname LIKE '{name}%'");
+        (url.into(), move || self.database.value(&sql) != "0")
+    }
+
+    /// Changes the database.
+    pub(crate) fn exec(&self, sql: &str) {
+        self.database.exec(sql);
+    }
+
     pub(crate) fn secret(&self) -> &str {
         &self.secret
     }

@@ -49,6 +49,25 @@ fn a_backup_in_a_bucket_is_listed_verified_and_pruned() {
 }
 
 #[test]
+fn a_backup_in_a_bucket_is_restored_as_it_comes() {
+    let Some(bucket) = server::bucket() else { return };
+    let site = Site::of(20);
+    site.settings(&bucket, &endpoint(&bucket), "");
+    let (code, said) = site.run(&["backup"]);
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = site.run(&["backup", "verify", "latest", "--level", "restore"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("it was restored"), "{said}");
+    let (url, is_there) = site.beside("copy");
+    let (code, said) = site.run(&["restore", "latest", "--into", &url, "--yes"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("catalog and rows are those that were backed up"), "{said}");
+    assert!(is_there());
+    let rows = support::try_query_at(&url, "SELECT count(*) FROM public.filler").unwrap();
+    assert_eq!(rows, [[Some("2000".to_owned())]]);
+}
+
+#[test]
 fn f50_what_a_killed_one_leaves_is_no_backup() {
     let Some(bucket) = server::bucket() else { return };
     let site = Site::of(30);

@@ -10,7 +10,7 @@ use super::super::client::Secrets;
 use super::super::dump::ARCHIVE;
 use super::super::follow::{Follow, Progress};
 use super::super::manifest::Kind;
-use super::super::verify::hash;
+use super::super::member::hash;
 use super::super::words;
 use super::source::Hashed;
 use crate::db::Target;

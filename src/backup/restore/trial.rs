@@ -7,7 +7,6 @@ use super::super::client::Programs;
 use super::super::follow::Follow;
 use super::super::manifest::{Level, Manifest, Verified};
 use super::super::store::Store;
-use super::super::take::now;
 use super::fit::Fit;
 use super::server::Server;
 use super::source::{Hashed, major_of};
@@ -88,7 +87,7 @@ impl Trial {
             }
         }
         done?;
-        Ok(Verified { how: Level::Restore, at: now() })
+        Ok(Verified::now(Level::Restore))
     }
 
     async fn restore(
