@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use super::full_read::Found;
 use super::manifest::{Relation, Scope};
+use super::words;
 use crate::error::{Exit, Failure};
-
-/// How many differences are named.
-const MOST: usize = 5;
 
 /// Compares relations and rows.
 ///
@@ -36,12 +34,9 @@ pub(super) fn compare(found: &Found, relations: &[Relation], scope: &Scope) -> R
     if wrong.is_empty() {
         return Ok(());
     }
-    let more = wrong.len().saturating_sub(MOST);
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    wrong.truncate(MOST);
     Err(Failure::new(
         Exit::RolledBack,
-        format!("the archive is not what the database was: {}{more}", wrong.join("; ")),
+        format!("the archive is not what the database was: {}", words::first_of(&wrong)),
     )
     .next(
         "take another backup; when it is the same again, look at which pg_dump that is, and at row security",

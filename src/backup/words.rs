@@ -5,6 +5,18 @@ use std::process::ExitStatus;
 use crate::error::{Exit, Failure};
 use crate::sql::identifier;
 
+/// How many differences are named.
+const MOST: usize = 5;
+
+/// The first few differences, and how many more there are.
+pub(super) fn first_of(differences: &[String]) -> String {
+    let named = &differences[..differences.len().min(MOST)];
+    match differences.len() - named.len() {
+        0 => named.join("; "),
+        more => format!("{}; and {more} more", named.join("; ")),
+    }
+}
+
 /// Whether a line of a program that also tells how far it is (`--verbose`) is a complaint.
 pub(super) fn is_complaint(line: &str) -> bool {
     ["error:", "detail:", "hint:", "fatal:", "warning:", "ERROR:", "FATAL:", "DETAIL:", "HINT:"]

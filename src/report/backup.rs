@@ -6,7 +6,8 @@ use std::time::Duration;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::document::{FORMAT, Format, plural};
+use super::document::{Format, plural};
+use super::envelope::sealed;
 use super::escape::escape;
 use super::plan::size;
 use super::style::Style;
@@ -18,6 +19,7 @@ use crate::error::Exit;
 #[derive(Debug, Clone, Serialize)]
 pub struct BackupReport {
     /// The run's ULID.
+    #[serde(skip)]
     pub run: String,
     /// The exit code.
     #[serde(skip)]
@@ -169,7 +171,7 @@ impl BackupReport {
     /// The report as text.
     pub fn render(&self, format: Format, style: Style) -> String {
         match format {
-            Format::Json => self.document(),
+            Format::Json => sealed(Some("backup"), &self.run, self.exit, self),
             Format::Human if style.quiet && self.exit == Exit::Clean => String::new(),
             Format::Human | Format::Markdown => self.text(style),
         }
@@ -244,30 +246,6 @@ impl BackupReport {
         };
         let _ = writeln!(text, "verified: {how}");
         let _ = writeln!(text, "stored in {}", escape(&self.store));
-    }
-
-    fn document(&self) -> String {
-        #[derive(Serialize)]
-        struct Document<'a> {
-            format: u32,
-            trueup: &'a str,
-            command: &'a str,
-            outcome: &'a str,
-            exit_code: u8,
-            #[serde(flatten)]
-            report: &'a BackupReport,
-        }
-        let document = Document {
-            format: FORMAT,
-            trueup: env!("CARGO_PKG_VERSION"),
-            command: "backup",
-            outcome: self.exit.outcome(),
-            exit_code: self.exit.code(),
-            report: self,
-        };
-        let mut text = serde_json::to_string_pretty(&document).expect("strings and numbers serialise");
-        text.push('\n');
-        text
     }
 }
 

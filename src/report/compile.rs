@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::document::{FORMAT, Format};
+use super::document::Format;
+use super::envelope::sealed;
 use super::escape::escape;
 use super::style::Style;
 use crate::error::Exit;
@@ -82,13 +83,7 @@ impl CompileReport {
 
     fn document(&self) -> String {
         #[derive(Serialize)]
-        struct Document<'a> {
-            format: u32,
-            trueup: &'a str,
-            command: &'a str,
-            run: &'a str,
-            outcome: &'a str,
-            exit_code: u8,
+        struct Body<'a> {
             lock: LockPart<'a>,
         }
         #[derive(Serialize, Default)]
@@ -117,17 +112,6 @@ impl CompileReport {
             },
             Compiled::Checked { stale } => LockPart { file, stale: Some(stale), ..LockPart::default() },
         };
-        let document = Document {
-            format: FORMAT,
-            trueup: env!("CARGO_PKG_VERSION"),
-            command: "compile",
-            run: &self.run,
-            outcome: self.exit.outcome(),
-            exit_code: self.exit.code(),
-            lock,
-        };
-        let mut text = serde_json::to_string_pretty(&document).expect("strings and numbers serialise");
-        text.push('\n');
-        text
+        sealed(Some("compile"), &self.run, self.exit, &Body { lock })
     }
 }

@@ -4,7 +4,8 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use super::document::{FORMAT, Format, MigrationName, Target};
+use super::document::{Format, MigrationName, Target};
+use super::envelope::sealed;
 use super::escape::{escape as line, escape_lines as text};
 use super::markdown;
 use super::style::Style;
@@ -131,13 +132,7 @@ impl DecisionReport {
 
     fn json(&self, out: &mut String) -> fmt::Result {
         #[derive(Serialize)]
-        struct Document<'a> {
-            format: u32,
-            trueup: &'a str,
-            command: &'a str,
-            run: &'a str,
-            outcome: &'a str,
-            exit_code: u8,
+        struct Body<'a> {
             target: &'a Target,
             #[serde(flatten)]
             subject: &'a Subject,
@@ -147,13 +142,7 @@ impl DecisionReport {
             diff: &'a Option<String>,
             verdict: &'a str,
         }
-        let document = Document {
-            format: FORMAT,
-            trueup: env!("CARGO_PKG_VERSION"),
-            command: self.command,
-            run: &self.run,
-            outcome: self.exit.outcome(),
-            exit_code: self.exit.code(),
+        let body = Body {
             target: &self.target,
             subject: &self.subject,
             recorded: &self.records,
@@ -161,8 +150,7 @@ impl DecisionReport {
             diff: &self.diff,
             verdict: &self.verdict,
         };
-        out.push_str(&serde_json::to_string_pretty(&document).map_err(|_| fmt::Error)?);
-        out.push('\n');
+        out.push_str(&sealed(Some(self.command), &self.run, self.exit, &body));
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::envelope::sealed;
 use super::escape::escape_lines;
 use crate::error::{Exit, Failure, exit_of};
 
@@ -66,27 +67,11 @@ pub fn failure_text(report: &FailureReport) -> String {
 /// The one document of `--format json` when there is nothing else to report.
 pub fn failure_document(report: &FailureReport) -> String {
     #[derive(Serialize)]
-    struct Document<'a> {
-        format: u32,
-        trueup: &'a str,
-        command: Option<&'a str>,
-        run: &'a str,
-        outcome: &'a str,
-        exit_code: u8,
+    struct Body {
         error: ErrorReport,
     }
-    let document = Document {
-        format: 1,
-        trueup: env!("CARGO_PKG_VERSION"),
-        command: report.command.as_deref(),
-        run: &report.run,
-        outcome: report.exit.outcome(),
-        exit_code: report.exit.code(),
-        error: ErrorReport::new(&report.message, &report.next),
-    };
-    let mut text = serde_json::to_string_pretty(&document).expect("strings and numbers serialise");
-    text.push('\n');
-    text
+    let body = Body { error: ErrorReport::new(&report.message, &report.next) };
+    sealed(report.command.as_deref(), &report.run, report.exit, &body)
 }
 
 #[cfg(test)]

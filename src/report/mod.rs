@@ -7,6 +7,7 @@ mod compile;
 mod console;
 mod decision;
 mod document;
+mod envelope;
 mod escape;
 mod failure;
 mod human;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::document::{FORMAT, Format, Target, plural};
+use super::document::{Format, Target, plural};
+use super::envelope::sealed;
 use super::escape::escape;
 use super::plan::size;
 use super::style::Style;
@@ -17,6 +18,7 @@ use crate::error::Exit;
 #[derive(Debug, Clone, Serialize)]
 pub struct RestoreReport {
     /// The run's ULID.
+    #[serde(skip)]
     pub run: String,
     /// The exit code.
     #[serde(skip)]
@@ -90,7 +92,7 @@ impl RestoreReport {
     /// The report as text.
     pub fn render(&self, format: Format, style: Style) -> String {
         match format {
-            Format::Json => self.document(),
+            Format::Json => sealed(Some("restore"), &self.run, self.exit, self),
             Format::Human if style.quiet => String::new(),
             Format::Human | Format::Markdown => self.text(style),
         }
@@ -210,30 +212,6 @@ impl RestoreReport {
                 escape(&crate::sql::identifier(kept_as))
             );
         }
-        text
-    }
-
-    fn document(&self) -> String {
-        #[derive(Serialize)]
-        struct Document<'a> {
-            format: u32,
-            trueup: &'a str,
-            command: &'a str,
-            outcome: &'a str,
-            exit_code: u8,
-            #[serde(flatten)]
-            report: &'a RestoreReport,
-        }
-        let document = Document {
-            format: FORMAT,
-            trueup: env!("CARGO_PKG_VERSION"),
-            command: "restore",
-            outcome: self.exit.outcome(),
-            exit_code: self.exit.code(),
-            report: self,
-        };
-        let mut text = serde_json::to_string_pretty(&document).expect("strings and numbers serialise");
-        text.push('\n');
         text
     }
 }

@@ -6,7 +6,8 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::backup_plan::LastBackup;
-use super::document::{FORMAT, Format, MigrationName, Target, plural};
+use super::document::{Format, MigrationName, Target, plural};
+use super::envelope::sealed;
 use super::escape::escape as line;
 use super::markdown;
 use super::style::Style;
@@ -141,13 +142,7 @@ impl StatusReport {
 
     fn json(&self, out: &mut String) -> fmt::Result {
         #[derive(Serialize)]
-        struct Document<'a> {
-            format: u32,
-            trueup: &'a str,
-            command: &'a str,
-            run: &'a str,
-            outcome: &'a str,
-            exit_code: u8,
+        struct Body<'a> {
             target: &'a Target,
             standby: bool,
             mark: &'a Option<Mark>,
@@ -160,13 +155,7 @@ impl StatusReport {
             #[serde(skip_serializing_if = "Option::is_none")]
             runs: &'a Option<Vec<LoggedRun>>,
         }
-        let document = Document {
-            format: FORMAT,
-            trueup: env!("CARGO_PKG_VERSION"),
-            command: "status",
-            run: &self.run,
-            outcome: self.exit.outcome(),
-            exit_code: self.exit.code(),
+        let body = Body {
             target: &self.target,
             standby: self.standby,
             mark: &self.mark,
@@ -178,8 +167,7 @@ impl StatusReport {
             invisible: &self.invisible,
             runs: &self.runs,
         };
-        out.push_str(&serde_json::to_string_pretty(&document).map_err(|_| fmt::Error)?);
-        out.push('\n');
+        out.push_str(&sealed(Some("status"), &self.run, self.exit, &body));
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use super::super::catalog;
 use super::super::follow::{Follow, Progress};
 use super::super::manifest::{Manifest, Relation, Scope};
 use super::super::snapshot::Snapshot;
+use super::super::words;
 use super::source::{Hashed, major_of};
 use crate::catalog::{Attribute, Catalog, Kind, ObjectId};
 use crate::db::{self, ServerVersion, Target};
@@ -17,9 +18,6 @@ use crate::diff::{self, States};
 use crate::error::{Exit, Failure};
 use crate::model::{Effect, effects_from_text};
 use crate::sql::split_qualified;
-
-/// How many differences are named.
-const MOST: usize = 5;
 
 /// The catalog that was backed up.
 ///
@@ -88,12 +86,9 @@ pub(super) async fn prove(
     if wrong.is_empty() {
         return Ok(());
     }
-    let more = wrong.len().saturating_sub(MOST);
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    wrong.truncate(MOST);
     Err(Failure::new(
         Exit::RolledBack,
-        format!("what was restored is not what was backed up: {}{more}", wrong.join("; ")),
+        format!("what was restored is not what was backed up: {}", words::first_of(&wrong)),
     )
     .next("use another backup: trueup backup list")
     .into())
