@@ -28,5 +28,5 @@ matrix: ## the cases on every supported major, 14 to 18 (TRUEUP_MATRIX=brief: th
 	@for major in 14 15 16 17 18; do scripts/postgres $$major >/dev/null || exit 1; done
 	cargo test --locked --test matrix -- --test-threads=1 --nocapture
 
-bench: ## check, upgrade and status beside pg_dump and psql
+bench: ## check, upgrade, status and backup beside pg_dump and psql
 	@bin=$$(scripts/postgres) && TRUEUP_PG_BIN=$$bin cargo bench --locked
