@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::sys::signal::Signal;
 
@@ -84,8 +84,14 @@ fn texts(dir: &Path) -> Vec<(String, String)> {
     found
 }
 
+/// The one database that asks for a password: one test at a time has it.
+type Turn = (Arc<Cluster>, MutexGuard<'static, ()>);
+
 /// A database that asks for the password, and a URL that has it.
-fn guarded(site: &Site) -> (Arc<Cluster>, String) {
+fn guarded(site: &Site) -> (Turn, String) {
+    static TURN: Mutex<()> = Mutex::new(());
+    // A test that has failed has nothing to do with the next one.
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let cluster = cluster();
     let secret = canary();
     let url = cluster.url("postgres@127.0.0.1", "shop");
@@ -97,7 +103,7 @@ fn guarded(site: &Site) -> (Arc<Cluster>, String) {
     let mut url = url::Url::parse(&cluster.url("secured@127.0.0.1", "shop")).unwrap();
     url.set_password(Some(&secret)).unwrap();
     fs::create_dir_all(site.dir().join("tmp")).unwrap();
-    (cluster, url.into())
+    ((cluster, turn), url.into())
 }
 
 #[test]
