@@ -14,9 +14,11 @@ use crate::error::{Exit, Failure};
 use crate::sql::literal;
 
 /// What belongs to trueup in a database, as DDL.
-pub const SCHEMA: &str = include_str!("schema.sql");
+pub const SCHEMA: &str = concat!(include_str!("schema.sql"), include_str!("layout_2.sql"));
+/// What a schema of the first layout is given.
+const LAYOUT_2: &str = include_str!("layout_2.sql");
 /// The layout of [`SCHEMA`] that this version of trueup writes.
-const LAYOUT: i32 = 1;
+const LAYOUT: i32 = 2;
 /// The mark as the audit log keeps it.
 const MARK_AS_JSON: &str =
     "json_build_object('project', project, 'environment', environment, 'id', id)::text";
@@ -129,11 +131,16 @@ impl Door {
     /// # Errors
     /// Exit 4 when this role may not; exit 75 when a lock cannot be had.
     pub async fn begin(&mut self, run: &Run, marking: &Marking, watch: &mut dyn Watch) -> Result<()> {
-        let known = self.mark().await?.is_some() || self.has_schema().await?;
+        let mark = self.mark().await?;
+        let known = mark.is_some() || self.has_schema().await?;
         self.run = Some(run.id.clone());
         let mut records: Vec<String> = Vec::new();
+        let statements = |text: &str| text.trim_end().trim_end_matches(';').to_owned();
         if !known {
-            records.push(SCHEMA.trim_end().trim_end_matches(';').to_owned());
+            records.push(statements(SCHEMA));
+        } else if mark.is_none_or(|mark| mark.layout < LAYOUT) {
+            records.push(statements(LAYOUT_2));
+            records.push(format!("UPDATE trueup.mark SET layout = {LAYOUT}"));
         }
         records.push(format!(
             "UPDATE trueup.runs SET ended_at = clock_timestamp(), outcome = 'broke off' \

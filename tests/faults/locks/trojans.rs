@@ -71,6 +71,8 @@ fn f28_a_hostile_schema_trueup_runs_nothing_and_is_refused() {
         "DROP TABLE trueup.fence; CREATE VIEW trueup.fence AS SELECT true AS one, public.trap('x') AS run, 0::int8 AS transactions",
         "DROP TABLE trueup.mark; CREATE VIEW trueup.mark AS SELECT public.trap('1')::int AS layout, 'faults' AS project",
         "DROP TABLE trueup.runs, trueup.steps",
+        "DROP TABLE trueup.repairs; CREATE VIEW trueup.repairs AS SELECT public.trap('x') AS run",
+        "CREATE TABLE trueup.other (id text DEFAULT public.trap('x'))",
     ] {
         let database = support::database();
         expect(&upgrade(&project, database.url()).args(["--to", "1"]).output().unwrap(), 0, &[]);
@@ -90,4 +92,12 @@ fn f28_a_hostile_schema_trueup_runs_nothing_and_is_refused() {
     let database = support::database();
     database.exec(include_str!("../../../src/door/schema.sql"));
     expect(&upgrade(&project, database.url()).output().unwrap(), 0, &["done: applied 2 migrations"]);
+    // What was of the first layout has what the second has beside it, and says so.
+    let layout = "SELECT count(*) || ' of ' || (SELECT layout FROM trueup.mark) FROM pg_class \
+        WHERE relnamespace = 'trueup'::regnamespace AND relkind = 'r'";
+    assert_eq!(database.value(layout), "7 of 2");
+    database.exec("DROP TABLE trueup.repairs, trueup.seeds; UPDATE trueup.mark SET layout = 1; DELETE FROM items; \
+                   DELETE FROM refinery_schema_history WHERE version = 2; DELETE FROM trueup.migrations WHERE version = 2");
+    let again = upgrade(&project, database.url()).args(["--record-satisfied"]).output().unwrap();
+    assert_eq!(database.value(layout), "7 of 2", "{}", said(&again));
 }
