@@ -8,6 +8,7 @@
 pub mod apply;
 pub mod backup;
 pub mod catalog;
+pub mod checks;
 pub mod cli;
 pub mod commands;
 pub mod db;
@@ -21,6 +22,7 @@ pub mod model;
 pub mod plan;
 pub mod programs;
 pub mod project;
+pub mod repair;
 pub mod report;
 pub mod scratch;
 pub mod sql;

@@ -16,6 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ddl", &["catalog", "sql"]),
     ("door", &["db", "error", "sql"]),
     ("programs", &["db"]),
+    ("checks", &["db", "error", "sql"]),
     ("scratch", &["db", "error", "programs", "sql"]),
     ("migrations", &["db", "error", "sql"]),
     ("survey", &["catalog", "db", "door", "error", "migrations", "sql"]),
@@ -27,6 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("apply", &["catalog", "db", "diff", "door", "error", "migrations", "model", "plan", "sql"]),
     ("cli", &["sql"]),
     ("project", &["cli", "db", "error", "sql"]),
+    ("repair", &["checks", "db", "door", "error", "sql"]),
     ("report", &["apply", "backup", "catalog", "diagnosis", "door", "error", "migrations", "sql", "survey"]),
     (
         "commands",

@@ -129,7 +129,11 @@ impl<'j> Applier<'j> {
     fn following(&self) -> Option<Next> {
         let step = self.job.steps.get(self.next)?;
         let looks = !step.record && !wanted(step).is_empty();
-        (step.record || step.transactional).then(|| Next { limits: self.limits(step), looks })
+        (step.record || step.transactional).then(|| Next {
+            limits: self.limits(step),
+            looks,
+            snapshot: false,
+        })
     }
 
     /// What records that a migration is applied: refinery's row, its text, its effects.
@@ -185,6 +189,7 @@ impl<'j> Applier<'j> {
             recurring: Some(Recurring { name: "applied", form: &form, values: &values }),
             wanted: &wanted,
             limits: self.limits(step),
+            snapshot: false,
             next: self.following(),
         };
         let kept = self.kept;

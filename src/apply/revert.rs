@@ -63,6 +63,7 @@ impl Applier<'_> {
             recurring: None,
             wanted: &wanted,
             limits: self.limits(step),
+            snapshot: false,
             next: None,
         };
         let source = Source { path: &step.path, what: &what, sql: &step.sql, script: &step.script };

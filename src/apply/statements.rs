@@ -124,6 +124,7 @@ impl Applier<'_> {
             recurring: None,
             wanted: &wanted,
             limits: self.limits(step),
+            snapshot: false,
             next: None,
         };
         let kept = self.kept;

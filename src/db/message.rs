@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use futures_util::TryStreamExt as _;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Either, Row as _, ValueRef as _};
+use sqlx::{AssertSqlSafe, Column as _, Either, Row as _, ValueRef as _};
 
 use super::ServerVersion;
 use crate::error::{Exit, Failure};
@@ -86,6 +86,22 @@ impl Session {
                 Either::Right(row) => each(self.done, Row(&row))?,
             }
         }
+    }
+
+    /// Runs one query as a prepared statement, of which the server takes only one in a message, and returns its columns: their
+    /// names and the oids of their types. It must return a row. Nothing stays prepared.
+    ///
+    /// # Errors
+    /// As [`Session::message`].
+    pub async fn columns(&mut self, sql: String) -> Result<Vec<(String, u32)>> {
+        let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        let answer = patiently(self.patience, query.fetch_one(&mut self.connection)).await;
+        let row = answer.inspect_err(|_| self.given_up = true)??;
+        let columns = row.columns().iter().map(|column| {
+            let oid = column.type_info().oid().map_or(0, |oid| oid.0);
+            (column.name().to_owned(), oid)
+        });
+        Ok(columns.collect())
     }
 
     /// Whether the server was silent for too long, once: the session is of no use any more.

@@ -55,6 +55,22 @@ pub enum Event<'e> {
         /// Of how many; 0 when that is not known.
         total: u64,
     },
+    /// How far a repair is, or one that is taken back.
+    Rows {
+        /// What is repaired.
+        what: &'e str,
+        /// Rows done.
+        done: u64,
+        /// Of how many.
+        total: u64,
+        /// Rows a second since it began.
+        rate: f64,
+    },
+    /// A repair waits between two batches.
+    Paused {
+        /// Why.
+        why: &'e str,
+    },
     /// A step is done.
     Done {
         /// The step.
@@ -139,6 +155,11 @@ pub fn seconds(time: Duration) -> String {
         60..3600 => format!("{} min {} s", whole / 60, whole % 60),
         _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
     }
+}
+
+/// `1 session`, `3 sessions`.
+pub(super) fn sessions(count: u64) -> String {
+    if count == 1 { "1 session".to_owned() } else { format!("{count} sessions") }
 }
 
 /// The blockers in one sentence, for messages.

@@ -12,6 +12,7 @@ mod lock;
 mod outside;
 mod place;
 mod prepared;
+mod pressure;
 mod record;
 mod recover;
 mod stop;
@@ -33,6 +34,7 @@ pub use event::{Blocker, Event, Watch, named, seconds};
 pub use outside::Outside;
 pub use place::Place;
 pub use prepared::Recurring;
+pub use pressure::{Bearable, Pressure};
 pub use record::{Mark, Marking, Run, SCHEMA};
 pub use stop::Stop;
 pub use transaction::{Limits, Next, Work};
@@ -135,8 +137,12 @@ impl Door {
         row.into_iter().next()??.parse().ok()
     }
 
-    /// Asks for rows of trueup's own tables, on the connection that watches over the other.
-    async fn ask(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+    /// Asks for rows of trueup's own tables, on the connection that watches over the other, whose search_path is
+    /// `pg_catalog, pg_temp`.
+    ///
+    /// # Errors
+    /// The server's and the connection's.
+    pub async fn ask(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
         let (sql, before) = self.access.in_role(sql);
         Ok(self.control.rows(sql).await?.split_off(before))
     }

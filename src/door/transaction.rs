@@ -7,6 +7,7 @@
 //!
 //! When a lock could not be had, all is rolled back and tried again after a pause, in which readers and writers go on.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
@@ -19,7 +20,7 @@ use super::supervise::{Post, Seen, Why, supervised};
 use super::trouble::Trouble;
 use super::waiting::{InTheWay, Sightings};
 use super::{Door, blockers, fence};
-use crate::db::{self, ServerError, Session};
+use crate::db::{self, Row, ServerError, Session};
 use crate::sql::literal;
 
 /// The first and the longest pause between two attempts.
@@ -71,6 +72,8 @@ pub struct Work<'w> {
     pub wanted: &'w [blockers::Wanted],
     /// How long things may take.
     pub limits: Limits,
+    /// Whether all of it sees one moment (REPEATABLE READ): what is read is of one snapshot, however many statements read.
+    pub snapshot: bool,
     /// What comes after it, where that is known: it is begun in the message that commits this.
     pub next: Option<Next>,
 }
@@ -82,17 +85,19 @@ pub struct Next {
     pub limits: Limits,
     /// Whether it is asked who holds locks, see [`Work::wanted`].
     pub looks: bool,
+    /// See [`Work::snapshot`].
+    pub snapshot: bool,
 }
 
 impl<'w> Work<'w> {
     /// Records alone, in a transaction of their own.
     pub fn records(what: &'w str, records: &'w str, limits: Limits) -> Self {
-        Self { what, script: "", records, recurring: None, wanted: &[], limits, next: None }
+        Self { what, script: "", records, recurring: None, wanted: &[], limits, snapshot: false, next: None }
     }
 
     /// The beginning of this step.
     fn beginning(&self) -> Next {
-        Next { limits: self.limits, looks: !self.wanted.is_empty() }
+        Next { limits: self.limits, looks: !self.wanted.is_empty(), snapshot: self.snapshot }
     }
 }
 
@@ -102,8 +107,26 @@ impl Door {
     /// # Errors
     /// [`Trouble`], which says what the step left behind.
     pub async fn transaction(&mut self, work: &Work<'_>, watch: &mut dyn Watch) -> Result<(), Trouble> {
-        let ready = self.ready(work, watch).await?;
+        let ready = self.ready(work, watch, &mut Answers::Ignored).await?;
         self.commit(ready, work, watch).await
+    }
+
+    /// The same, with the rows that its statements answer with, those of the attempt that succeeded.
+    ///
+    /// # Errors
+    /// As [`Door::transaction`].
+    pub async fn answered_transaction(
+        &mut self,
+        work: &Work<'_>,
+        watch: &mut dyn Watch,
+    ) -> Result<Vec<Vec<Option<String>>>, Trouble> {
+        let mut answers = Answers::Kept(Vec::new());
+        let ready = self.ready(work, watch, &mut answers).await?;
+        self.commit(ready, work, watch).await?;
+        match answers {
+            Answers::Kept(rows) => Ok(rows),
+            Answers::Ignored => Ok(Vec::new()),
+        }
     }
 
     /// The same, with a proof between the script and COMMIT, which reads in the same transaction. What it returns as an
@@ -117,7 +140,7 @@ impl Door {
         watch: &mut dyn Watch,
         prove: impl AsyncFnOnce(&mut Session) -> Result<()>,
     ) -> Result<(), Trouble> {
-        let ready = self.ready(work, watch).await?;
+        let ready = self.ready(work, watch, &mut Answers::Ignored).await?;
         if let Err(error) = prove(&mut self.session).await {
             let trouble = match self.loss(&error).is_some() || db::server_error(&error).is_some() {
                 true => self.trouble(error, "proving the step"),
@@ -130,12 +153,17 @@ impl Door {
     }
 
     /// Everything up to COMMIT, as many times as it takes to get the locks.
-    async fn ready(&mut self, work: &Work<'_>, watch: &mut dyn Watch) -> Result<fence::Passed, Trouble> {
+    async fn ready(
+        &mut self,
+        work: &Work<'_>,
+        watch: &mut dyn Watch,
+        answers: &mut Answers,
+    ) -> Result<fence::Passed, Trouble> {
         let begun = Instant::now();
         let mut pause = PAUSES.0;
         let mut look = true;
         loop {
-            match self.attempt(work, look, watch).await? {
+            match self.attempt(work, look, watch, answers).await? {
                 Attempt::Ready(ready) => return Ok(ready),
                 Attempt::Crowded => {
                     self.stay_out(work, begun, watch).await?;
@@ -214,28 +242,31 @@ impl Door {
         work: &Work<'_>,
         look: bool,
         watch: &mut dyn Watch,
+        answers: &mut Answers,
     ) -> Result<Attempt, Trouble> {
         if let Some(signal) = self.stop.asked() {
             return Err(Trouble::Stopped(signal));
         }
         let begun = Instant::now();
         self.session.give_up_after(work.limits.max_duration.saturating_add(SILENCE));
-        let Next { limits, looks } = work.beginning();
-        let transaction = match self.begin_transaction(Next { limits, looks: look && looks }).await {
-            Ok(Begun { crowded: false, transaction, .. }) => transaction,
-            Ok(Begun { crowded: true, .. }) => {
-                self.roll_back().await;
-                return Ok(Attempt::Crowded);
-            }
-            Err(error) => {
-                let trouble = self.trouble(error, "preparing the session");
-                self.roll_back().await;
-                return Err(trouble);
-            }
-        };
+        let beginning = work.beginning();
+        let transaction =
+            match self.begin_transaction(Next { looks: look && beginning.looks, ..beginning }).await {
+                Ok(Begun { crowded: false, transaction, .. }) => transaction,
+                Ok(Begun { crowded: true, .. }) => {
+                    self.roll_back().await;
+                    return Ok(Attempt::Crowded);
+                }
+                Err(error) => {
+                    let trouble = self.trouble(error, "preparing the session");
+                    self.roll_back().await;
+                    return Err(trouble);
+                }
+            };
         let relied = self.prepared.knows(STILL_IN);
         let sql = self.script_message(work, &transaction);
         let mut fence = None;
+        answers.anew();
         let limit = work.limits.max_duration.saturating_sub(begun.elapsed());
         let post = Post {
             what: work.what,
@@ -251,7 +282,11 @@ impl Door {
             watch,
         };
         let (answer, seen) = supervised(&mut self.session, sql, post, |_, row| {
-            fence = fence::Passed::from_row(&row).or(fence.take());
+            let passed = fence::Passed::from_row(&row);
+            if passed.is_none() {
+                answers.row(&row);
+            }
+            fence = passed.or(fence.take());
             Ok(())
         })
         .await;
@@ -327,7 +362,8 @@ impl Door {
             );
             self.prepared.prepare(&mut sql, name, &form);
         }
-        sql.push_str("COMMIT; BEGIN ISOLATION LEVEL READ COMMITTED; ");
+        let isolation = if wanted.snapshot { "REPEATABLE READ" } else { "READ COMMITTED" };
+        let _ = write!(sql, "COMMIT; BEGIN ISOLATION LEVEL {isolation}; ");
         let [(_, lock_timeout), (_, statement_timeout)] = wanted.limits.settings();
         let values = format!("'{lock_timeout}', '{statement_timeout}'");
         self.prepared.execute(&mut sql, name, &values);
@@ -518,6 +554,27 @@ impl Door {
 fn goodbye(said: &ServerError) -> bool {
     let state = said.sqlstate.as_deref().unwrap_or_default();
     matches!(state, "57P01" | "57P02" | "57P03" | "57P05" | "25P03") || state.starts_with("08")
+}
+
+/// What a step's statements answer.
+enum Answers {
+    /// A script may answer with as much as it likes.
+    Ignored,
+    Kept(Vec<Vec<Option<String>>>),
+}
+
+impl Answers {
+    fn anew(&mut self) {
+        if let Self::Kept(rows) = self {
+            rows.clear();
+        }
+    }
+
+    fn row(&mut self, row: &Row<'_>) {
+        if let Self::Kept(rows) = self {
+            rows.push((0..row.len()).map(|column| row.text(column).map(str::to_owned)).collect());
+        }
+    }
 }
 
 /// How one attempt went.

@@ -95,6 +95,13 @@ impl Watch for Progress {
                 let part = if *total > 0 { format!(" {}%", done * 100 / total) } else { String::new() };
                 self.passing(phase, &format!("{phase}{part}"));
             }
+            Event::Rows { what, done, total, rate } => {
+                let left = total.saturating_sub(*done) as f64 / rate.max(0.001);
+                let left = seconds(Duration::from_secs_f64(left.min(1e7)));
+                let text = format!("{what}: {done} of {total} rows, {rate:.0} rows/s, {left} left");
+                self.passing(what, &text);
+            }
+            Event::Paused { why } => self.passing(why, &format!("paused: {why}")),
             // At a terminal the report that follows says it.
             Event::Done { .. } if self.terminal => {}
             Event::Done { what, took } => self.line(&format!("{what}: done in {}", seconds(*took))),

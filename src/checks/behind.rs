@@ -1,0 +1,113 @@
+//! What keeps a role from seeing all that a check is about: a right that it lacks, a policy that hides rows from it, a
+//! function that switches row security on again.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::{Query, Table};
+use crate::db::Session;
+use crate::sql::{literal, split_qualified, words_of};
+
+const BEHIND: &str = include_str!("sql/behind.sql");
+
+/// One thing in the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Obstacle {
+    /// The role may not read a relation.
+    Right {
+        /// Qualified and quoted.
+        relation: String,
+    },
+    /// Policies decide which of its rows the role sees.
+    Policy {
+        /// Qualified and quoted.
+        relation: String,
+        /// Their names, quoted; none: no row is shown at all.
+        policies: String,
+    },
+    /// A function that switches row security on for itself: rows may be hidden from it that nobody hears of.
+    Function {
+        /// With its argument types.
+        function: String,
+        /// `row_security=on`
+        setting: String,
+    },
+}
+
+impl Obstacle {
+    /// In words, for a role.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Right { relation } => format!("this role may not read {relation}"),
+            Self::Policy { relation, policies } if policies.is_empty() => {
+                format!("row-level security of {relation} shows this role no row")
+            }
+            Self::Policy { relation, policies } => {
+                format!(
+                    "row-level security of {relation} decides which rows this role sees (policies: {policies})"
+                )
+            }
+            Self::Function { function, setting } => {
+                format!(
+                    "the function {function} sets {setting}: rows that are hidden from it cannot be told from none"
+                )
+            }
+        }
+    }
+
+    /// What would take it away.
+    pub fn remedy(&self, role: &str) -> String {
+        match self {
+            Self::Right { relation } => format!("GRANT SELECT ON {relation} TO {role}"),
+            Self::Policy { relation, .. } => {
+                format!(
+                    "work as the owner of {relation} without FORCE, or as a role with BYPASSRLS: [database] set_role"
+                )
+            }
+            Self::Function { function, .. } => {
+                format!("check without {function}, or: ALTER FUNCTION {function} RESET row_security")
+            }
+        }
+    }
+}
+
+/// Looks for what is in the way of these queries. The session's search_path is `pg_catalog, pg_temp`. One round trip.
+pub(super) async fn obstacles<'q>(
+    session: &mut Session,
+    queries: impl Iterator<Item = &'q Query>,
+    table: Option<&Table>,
+    search_path: &str,
+) -> Result<Vec<Obstacle>> {
+    let mut words: Vec<String> = Vec::new();
+    for word in queries.flat_map(|query| words_of(&query.text)) {
+        // As SQL reads it: small letters without quotes.
+        let name = match word.starts_with('"') {
+            true => split_qualified(word).and_then(|mut parts| parts.pop()).map(|name| name.to_string()),
+            false => Some(word.to_lowercase()),
+        };
+        words.extend(name.filter(|name| !words.contains(name)));
+    }
+    let schemas: Vec<String> =
+        search_path.split(',').map(|schema| schema.trim().trim_matches('"').to_owned()).collect();
+    let list = |names: &[String]| {
+        let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
+        format!("ARRAY[{}]", names.join(", "))
+    };
+    let sql = BEHIND
+        .replace("{schemas}", &list(&schemas))
+        .replace("{words}", &list(&words))
+        .replace("{table}", &table.map_or(0, |table| table.oid).to_string());
+    let rows = session.rows(sql).await?;
+    Ok(rows.into_iter().filter_map(obstacle).collect())
+}
+
+fn obstacle(row: Vec<Option<String>>) -> Option<Obstacle> {
+    let [kind, Some(name), more] = <[Option<String>; 3]>::try_from(row).ok()? else { return None };
+    let more = more.unwrap_or_default();
+    match kind.as_deref()? {
+        "right" => Some(Obstacle::Right { relation: name }),
+        "policy" => Some(Obstacle::Policy { relation: name, policies: more }),
+        _ => Some(Obstacle::Function { function: name, setting: more }),
+    }
+}

@@ -1,0 +1,257 @@
+//! Holding the checks against a database before any row is read: every query is one statement that the server
+//! understands, and what a fix says of its table is so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+
+use super::behind::{self, Obstacle};
+use super::file::one_failure;
+use super::{Action, Check, Column, Fix, Query, Table};
+use crate::db::{self, Session};
+use crate::error::Failure;
+use crate::sql::literal;
+
+/// A row of NULLs, whose columns are the query's; it is planned and never executed.
+const SHAPE: (&str, &str) =
+    ("SELECT q.* FROM (SELECT) AS one LEFT JOIN (SELECT * FROM (\n", "\n) AS q LIMIT 0) AS q ON true");
+
+/// A fix that fits its table.
+#[derive(Debug, Clone)]
+pub struct BoundFix {
+    /// The fix.
+    pub fix: Fix,
+    /// The columns that it sets; empty for one that deletes.
+    pub sets: Vec<String>,
+    /// The types of what its query returns, by column.
+    pub types: BTreeMap<String, u32>,
+}
+
+impl Bound {
+    /// The columns of the key, as the table has them.
+    pub fn key(&self) -> Vec<Column> {
+        let Some(table) = &self.table else { return Vec::new() };
+        self.check.key.iter().filter_map(|key| table.column(&key.name).cloned()).collect()
+    }
+}
+
+impl Query {
+    /// As a table in FROM. What is put between parentheses, and has none too many, stays there; the line break ends a
+    /// comment.
+    pub fn wrapped(&self) -> String {
+        format!("(\n{}\n)", self.text)
+    }
+}
+
+/// A check that this database understands.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    /// The check.
+    pub check: Check,
+    /// Its table, where it names one.
+    pub table: Option<Table>,
+    /// Its fixes.
+    pub fixes: Vec<BoundFix>,
+    /// Why its answer cannot be trusted, or had, here.
+    pub obstacles: Vec<Obstacle>,
+}
+
+/// Binds checks to the database of a session that is in a transaction whose search_path is `pg_catalog, pg_temp`.
+///
+/// # Errors
+/// Exit 2: every check that is wrong, with file and line; the connection's.
+pub async fn bind(session: &mut Session, checks: Vec<Check>, search_path: &str) -> Result<Vec<Bound>> {
+    let (mut bound, mut wrong) = (Vec::new(), Vec::new());
+    for check in checks {
+        session.execute("SAVEPOINT trueup_check").await?;
+        match one(session, check, search_path).await? {
+            Ok(check) => bound.push(check),
+            Err(failure) => wrong.push(failure),
+        }
+        session.execute("ROLLBACK TO SAVEPOINT trueup_check; RELEASE SAVEPOINT trueup_check").await?;
+    }
+    one_failure(wrong)?;
+    Ok(bound)
+}
+
+async fn one(session: &mut Session, check: Check, search_path: &str) -> Result<Result<Bound, Failure>> {
+    let at = |line: usize, what: &str| {
+        Failure::usage(format!("{}: line {line}: {what}", check.path.display()))
+            .next("mend the file; where a migration that is pending makes what is missing: trueup upgrade")
+    };
+    let table = match &check.table {
+        None => None,
+        Some(named) => match Table::find(session, &named.name, search_path).await? {
+            Some(table) => Some(table),
+            None => return Ok(Err(at(named.line, &format!("there is no table {}", named.name)))),
+        },
+    };
+    let set_path = format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(search_path));
+    session.execute(set_path).await?;
+    let found = match shape(session, &check, &check.find).await? {
+        Ok(columns) => columns,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    for column in check.shown() {
+        let count = found.iter().filter(|(name, _)| *name == column.name).count();
+        if count != 1 {
+            let how = if count == 0 { "does not return" } else { "returns more than once" };
+            return Ok(Err(at(
+                column.line,
+                &format!("the query of `-- find:` {how} a column {}", column.name),
+            )));
+        }
+    }
+    if let (Some(table), false) = (&table, check.key.is_empty())
+        && let Err(why) = table.identified_by(&check.key)
+    {
+        return Ok(Err(at(check.key[0].line, &format!("`-- key:` {why}"))));
+    }
+    let mut fixes = Vec::new();
+    for fix in &check.fixes {
+        let Some(table) = &table else { break };
+        let columns = match shape(session, &check, &fix.query).await? {
+            Ok(columns) => columns,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        match fits(session, &check, fix, table, &columns).await? {
+            Ok(sets) => {
+                fixes.push(BoundFix { fix: fix.clone(), sets, types: columns.into_iter().collect() });
+            }
+            Err(why) => return Ok(Err(at(fix.line, &format!("fix {}: {why}", fix.name)))),
+        }
+    }
+    session.execute("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)").await?;
+    let queries = [&check.find].into_iter().chain(check.fixes.iter().map(|fix| &fix.query));
+    let obstacles = behind::obstacles(session, queries, table.as_ref(), search_path).await?;
+    Ok(Ok(Bound { check, table, fixes, obstacles }))
+}
+
+/// The columns that a query returns, with their types. It goes as one prepared statement, of which the server accepts no
+/// two in one message.
+async fn shape(
+    session: &mut Session,
+    check: &Check,
+    query: &Query,
+) -> Result<Result<Vec<(String, u32)>, Failure>> {
+    let sql = format!("{}{}{}", SHAPE.0, query.text, SHAPE.1);
+    let error = match session.columns(sql).await {
+        Ok(columns) => return Ok(Ok(columns)),
+        Err(error) => error,
+    };
+    let Some(server) = db::server_error(&error) else { return Err(error) };
+    let said = db::describe(server);
+    // syntax_error_or_access_rule_violation and its like, feature_not_supported, no data of a row yet.
+    let of_the_file = said.sqlstate.as_deref().is_some_and(|state| {
+        state.starts_with("42") && state != "42501"
+            || matches!(state, "0A000" | "22P02" | "22007" | "25006" | "3F000")
+    });
+    if !of_the_file {
+        return Err(error);
+    }
+    let line = said.position.map_or(query.line, |position| {
+        let within = position.saturating_sub(SHAPE.0.chars().count() + 1);
+        query.line + query.text.chars().take(within).filter(|found| *found == '\n').count()
+    });
+    let what = format!("{}: line {line}: {}", check.path.display(), said.text());
+    let next = "mend the file; where a migration that is pending makes what is missing: trueup upgrade";
+    Ok(Err(Failure::usage(what).next(next)))
+}
+
+/// The columns that a fix sets; or why it does not fit its table.
+async fn fits(
+    session: &mut Session,
+    check: &Check,
+    fix: &Fix,
+    table: &Table,
+    columns: &[(String, u32)],
+) -> Result<Result<Vec<String>, String>> {
+    let name = table.qualified();
+    let is_table = matches!(table.kind.as_str(), "r" | "p");
+    if !is_table {
+        return Ok(Err(format!("{name} is no table")));
+    }
+    if table.has_children {
+        return Ok(Err(format!(
+            "{name} has tables that inherit from it, which a unique index does not cover"
+        )));
+    }
+    if let Some(rule) = table.rules.first() {
+        return Ok(Err(format!(
+            "{name} has a rule, {rule}, which puts something else in the place of a change"
+        )));
+    }
+    let mut seen = BTreeSet::new();
+    for (column, _) in columns {
+        if !seen.insert(column) {
+            return Ok(Err(format!("its query returns column {column} twice")));
+        }
+    }
+    for key in &check.key {
+        if !seen.contains(&key.name) {
+            return Ok(Err(format!("its query does not return {}, of the key", key.name)));
+        }
+    }
+    for (column, type_oid) in
+        columns.iter().filter(|(column, _)| check.key.iter().any(|key| key.name == *column))
+    {
+        if let Some(target) = table.column(column)
+            && !assignable(session, *type_oid, target.type_oid).await?
+        {
+            return Ok(Err(format!(
+                "{column}, of the key, is of type {} in {name}; cast it there",
+                target.type_name
+            )));
+        }
+    }
+    let others: Vec<&(String, u32)> =
+        columns.iter().filter(|(column, _)| !check.key.iter().any(|key| key.name == *column)).collect();
+    match (fix.action, others.as_slice()) {
+        (Action::Delete, []) => return Ok(Ok(Vec::new())),
+        (Action::Delete, _) => {
+            return Ok(Err("it deletes: its query returns the key and nothing else".to_owned()));
+        }
+        (Action::Update, []) => {
+            return Ok(Err(
+                "its query returns the key and no column to set; `-- action: delete` deletes the rows"
+                    .to_owned(),
+            ));
+        }
+        (Action::Update, _) => {}
+    }
+    for (column, type_oid) in &others {
+        let Some(target) = table.column(column) else {
+            return Ok(Err(format!("{name} has no column {column}{}", table.near(column))));
+        };
+        if target.generated || target.identity {
+            return Ok(Err(format!("column {column} of {name} is generated: it cannot be set")));
+        }
+        if !assignable(session, *type_oid, target.type_oid).await? {
+            return Ok(Err(format!(
+                "column {column} of {name} is of type {}, which what the query returns cannot be assigned to; cast it \
+                 there",
+                target.type_name
+            )));
+        }
+    }
+    Ok(Ok(others.into_iter().map(|(column, _)| column.clone()).collect()))
+}
+
+/// Whether a value can be assigned as an INSERT does it (manual, "Value Storage"); text to anything, as a literal is.
+async fn assignable(session: &mut Session, from: u32, to: u32) -> Result<bool> {
+    const TEXT: u32 = 25;
+    if from == to || from == TEXT {
+        return Ok(true);
+    }
+    let sql = format!(
+        "WITH RECURSIVE under(oid) AS (SELECT '{to}'::pg_catalog.oid UNION ALL SELECT t.typbasetype FROM under JOIN \
+         pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) under.oid AND t.typtype OPERATOR(pg_catalog.=) 'd'), \
+         given(oid) AS (SELECT '{from}'::pg_catalog.oid UNION ALL SELECT t.typbasetype FROM given JOIN \
+         pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) given.oid AND t.typtype OPERATOR(pg_catalog.=) 'd') \
+         SELECT EXISTS (SELECT FROM under JOIN given ON under.oid OPERATOR(pg_catalog.=) given.oid) OR EXISTS (SELECT FROM \
+         pg_catalog.pg_cast AS c JOIN under ON under.oid OPERATOR(pg_catalog.=) c.casttarget JOIN given ON given.oid \
+         OPERATOR(pg_catalog.=) c.castsource WHERE c.castcontext OPERATOR(pg_catalog.<>) 'e')"
+    );
+    let rows = session.rows(sql).await?;
+    Ok(rows.into_iter().flatten().flatten().next().as_deref() == Some("t"))
+}

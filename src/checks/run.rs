@@ -1,0 +1,198 @@
+//! Running the checks: one READ ONLY snapshot, row security off, on several connections that share it.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow};
+use futures_util::future::join_all;
+
+use super::proof::bind;
+use super::{Bound, Check};
+use crate::db::{self, Session, Target};
+use crate::sql::{identifier, literal};
+
+/// How much longer than a statement may take a server may be silent.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// How long things may take, and how much is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// `statement_timeout` of a query.
+    pub statement_timeout: Duration,
+    /// `lock_timeout`.
+    pub lock_timeout: Duration,
+    /// How many rows of each check are fetched.
+    pub sample: usize,
+    /// How many connections there may be.
+    pub jobs: usize,
+}
+
+/// How to get there, and what for.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'l> {
+    /// The database.
+    pub target: &'l Target,
+    /// `application_name`
+    pub application: &'l str,
+    /// `[database] set_role`
+    pub set_role: Option<&'l str>,
+    /// `[database] search_path`: what the queries run with.
+    pub search_path: &'l str,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// Some rows, values as the server prints them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// The columns.
+    pub columns: Vec<String>,
+    /// The values, `None` for NULL.
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// What one check found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The check.
+    pub check: Bound,
+    /// How many rows are wrong; or why that cannot be told.
+    pub rows: Result<u64, String>,
+    /// Some of them.
+    pub sample: Rows,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Found {
+    /// Whether it is known that no row is wrong.
+    pub fn is_clean(&self) -> bool {
+        self.rows == Ok(0)
+    }
+}
+
+/// Runs checks on a session that is in no transaction, and on others like it. Nothing is written.
+///
+/// # Errors
+/// Exit 2: a check is wrong; exit 3 when the database cannot be reached, or the connection is lost.
+pub async fn look(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> Result<Vec<Found>> {
+    session.give_up_after(look.limits.statement_timeout.saturating_add(SILENCE));
+    let looked = looking(session, checks, look).await;
+    looked.map_err(|error| db::server_failure(error, "running the data checks"))
+}
+
+async fn looking(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> Result<Vec<Found>> {
+    session.execute(opening(&look, None)).await?;
+    let bound = bind(session, checks, look.search_path).await?;
+    let helpers = look.limits.jobs.min(bound.len()).saturating_sub(1);
+    let mut others = Vec::new();
+    if helpers > 0 {
+        let rows = session.rows("SELECT pg_catalog.pg_export_snapshot()").await?;
+        let snapshot =
+            rows.into_iter().flatten().flatten().next().context("the server exported no snapshot")?;
+        let opening = &opening(&look, Some(&snapshot));
+        let connecting = (0..helpers).map(|_| async move {
+            let mut session = look.target.connect(look.application).await?;
+            session.give_up_after(look.limits.statement_timeout.saturating_add(SILENCE));
+            session.execute(opening.clone()).await?;
+            anyhow::Ok(session)
+        });
+        others = join_all(connecting).await.into_iter().collect::<Result<Vec<_>>>()?;
+    }
+    let next = Cell::new(0);
+    let sessions = std::iter::once(session).chain(others.iter_mut());
+    let working = sessions.map(|session| work(session, &bound, &next, &look));
+    let mut found = Vec::new();
+    for part in join_all(working).await {
+        found.extend(part?);
+    }
+    for session in others {
+        session.close().await;
+    }
+    found.sort_by_key(|(place, _)| *place);
+    Ok(found.into_iter().map(|(_, found)| found).collect())
+}
+
+/// The transaction that all of it is read in.
+fn opening(look: &Look<'_>, snapshot: Option<&str>) -> String {
+    let role = look.set_role.map(|role| format!("; SET LOCAL ROLE {}", identifier(role))).unwrap_or_default();
+    // A snapshot is taken over before anything else.
+    let snapshot =
+        snapshot.map(|name| format!("; SET TRANSACTION SNAPSHOT {}", literal(name))).unwrap_or_default();
+    format!(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{snapshot}; SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}; \
+         SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off; \
+         SET LOCAL standard_conforming_strings = on; SET LOCAL search_path = pg_catalog, pg_temp{role}",
+        look.limits.statement_timeout.as_millis(),
+        look.limits.lock_timeout.as_millis(),
+    )
+}
+
+/// Takes checks as long as there are some, and ends the transaction.
+async fn work(
+    session: &mut Session,
+    checks: &[Bound],
+    next: &Cell<usize>,
+    look: &Look<'_>,
+) -> Result<Vec<(usize, Found)>> {
+    let mut found = Vec::new();
+    let path = format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(look.search_path));
+    session.execute(path).await?;
+    loop {
+        let place = next.get();
+        let Some(check) = checks.get(place) else { break };
+        next.set(place + 1);
+        found.push((place, one(session, check, look.limits.sample).await?));
+    }
+    let rows = session.rows("SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL; COMMIT").await?;
+    match rows.into_iter().flatten().flatten().next().as_deref() {
+        Some("t") => Ok(found),
+        _ => Err(anyhow!("a reading transaction was given a transaction id")),
+    }
+}
+
+async fn one(session: &mut Session, check: &Bound, sample: usize) -> Result<Found> {
+    let begun = Instant::now();
+    let mut found =
+        Found { check: check.clone(), rows: Ok(0), sample: Rows::default(), took: Duration::ZERO };
+    if !check.obstacles.is_empty() {
+        let told: Vec<String> = check.obstacles.iter().map(super::Obstacle::told).collect();
+        found.rows = Err(told.join("; "));
+        return Ok(found);
+    }
+    session.execute("SAVEPOINT trueup_check").await?;
+    match read(session, check, sample, &mut found.sample).await {
+        Ok(count) => found.rows = Ok(count),
+        Err(error) => {
+            // What ends the session, or is no word of the server's, ends all of it.
+            let said = db::server_error(&error).map(db::describe).filter(|said| said.sqlstate.is_some());
+            let Some(said) = said else { return Err(error) };
+            if session.execute("ROLLBACK TO SAVEPOINT trueup_check").await.is_err() {
+                return Err(error);
+            }
+            let file = check.check.path.display();
+            found.rows = Err(match said.sqlstate.as_deref() {
+                Some("42501") => format!("this role lacks a right: {}", said.text()),
+                Some("57014") => format!("the server stopped the query: {}", said.text()),
+                _ => format!("the query failed ({file}: line {}): {}", check.check.find.line, said.text()),
+            });
+        }
+    }
+    found.took = begun.elapsed();
+    Ok(found)
+}
+
+async fn read(session: &mut Session, bound: &Bound, sample: usize, into: &mut Rows) -> Result<u64> {
+    let query = bound.check.find.wrapped();
+    let rows = session.rows(format!("SELECT pg_catalog.count(*) FROM {query} AS q")).await?;
+    let count = rows.into_iter().flatten().flatten().next().context("a count")?.parse()?;
+    let shown = bound.check.shown();
+    if count > 0 && sample > 0 && !shown.is_empty() {
+        let columns: Vec<String> =
+            shown.iter().map(|column| format!("q.{}::pg_catalog.text", identifier(&column.name))).collect();
+        into.columns = shown.iter().map(|column| column.name.clone()).collect();
+        into.rows =
+            session.rows(format!("SELECT {} FROM {query} AS q LIMIT {sample}", columns.join(", "))).await?;
+    }
+    Ok(count)
+}

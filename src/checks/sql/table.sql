@@ -1,0 +1,61 @@
+-- A table that rows are repaired in, as JSON: its columns, what identifies a row, and what else happens when one is
+-- changed. {oid} is the table's.
+SELECT json_build_object(
+    'oid', c.oid::int8,
+    'schema', n.nspname,
+    'name', c.relname,
+    'kind', c.relkind,
+    'has_children', c.relhassubclass AND c.relkind <> 'p',
+    'columns', (
+        SELECT COALESCE(json_agg(json_build_object(
+                   'name', a.attname,
+                   'type', format_type(a.atttypid, a.atttypmod),
+                   'type_oid', a.atttypid::int8,
+                   -- A mirror of a type of somebody's would keep it from being dropped.
+                   'plain', a.atttypid < '16384' AND t.typtype IN ('b', 'r', 'm') ,
+                   'collated', a.attcollation <> 0,
+                   'required', a.attnotnull,
+                   'generated', a.attgenerated <> '',
+                   'identity', a.attidentity <> '') ORDER BY a.attnum), '[]')
+          FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+    'keys', (
+        SELECT COALESCE(json_agg(json_build_object(
+                   'index', x.relname,
+                   'columns', (SELECT json_agg(a.attname) FROM pg_attribute a
+                                WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])),
+                   'valid', i.indisvalid AND i.indisready AND i.indimmediate,
+                   'whole', i.indpred IS NULL AND i.indexprs IS NULL) ORDER BY x.relname), '[]')
+          FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+         WHERE i.indrelid = c.oid AND i.indisunique),
+    'triggers', (
+        SELECT COALESCE(json_agg(json_build_object(
+                   'name', t.tgname,
+                   'function', p.oid::regprocedure::text,
+                   'before', (t.tgtype & 2) <> 0,
+                   'row', (t.tgtype & 1) <> 0,
+                   'insert', (t.tgtype & 4) <> 0,
+                   'delete', (t.tgtype & 8) <> 0,
+                   'update', (t.tgtype & 16) <> 0,
+                   'columns', (SELECT json_agg(a.attname) FROM pg_attribute a
+                                WHERE a.attrelid = c.oid AND a.attnum = ANY (t.tgattr::int2[]))) ORDER BY t.tgname), '[]')
+          FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+         WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')),
+    -- What a DELETE takes along, or changes elsewhere.
+    'incoming', (
+        SELECT COALESCE(json_agg(json_build_object(
+                   'constraint', k.conname,
+                   'table', quote_ident(rn.nspname) || '.' || quote_ident(r.relname),
+                   'action', k.confdeltype,
+                   'columns', (SELECT json_agg(a.attname ORDER BY u.place) FROM unnest(k.conkey) WITH ORDINALITY u (attnum, place)
+                                 JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum),
+                   'referenced', (SELECT json_agg(a.attname ORDER BY u.place)
+                                    FROM unnest(k.confkey) WITH ORDINALITY u (attnum, place)
+                                    JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum))
+                   ORDER BY k.conname, k.oid), '[]')
+          FROM pg_constraint k JOIN pg_class r ON r.oid = k.conrelid JOIN pg_namespace rn ON rn.oid = r.relnamespace
+         WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.conparentid = 0 AND k.confdeltype IN ('c', 'n', 'd')),
+    'rules', (SELECT COALESCE(json_agg(r.rulename), '[]') FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_enabled <> 'D'),
+    'bytes', pg_total_relation_size(c.oid))::text
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.oid = '{oid}'

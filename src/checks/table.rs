@@ -1,0 +1,209 @@
+//! The table that the rows of a check are of, as far as repairing it needs to know.
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use super::Named;
+use crate::db::Session;
+use crate::sql::{identifier, literal};
+
+const TABLE: &str = include_str!("sql/table.sql");
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type as SQL writes it, with its modifier, qualified where it is not the server's own.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// The type's oid.
+    pub type_oid: u32,
+    /// Whether the type is the server's own: its values are kept as they are, others as text.
+    pub plain: bool,
+    /// Whether it has a collation.
+    pub collated: bool,
+    /// NOT NULL.
+    pub required: bool,
+    /// GENERATED ALWAYS AS (...).
+    pub generated: bool,
+    /// GENERATED ... AS IDENTITY.
+    pub identity: bool,
+}
+
+/// What is unique.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Key {
+    /// The index.
+    pub index: String,
+    /// Its columns.
+    #[serde(default)]
+    pub columns: Option<Vec<String>>,
+    /// Whether it is valid, and not deferrable.
+    pub valid: bool,
+    /// Whether it is of all rows, and of columns alone.
+    pub whole: bool,
+}
+
+/// A trigger of somebody's that is enabled.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Trigger {
+    /// Its name.
+    pub name: String,
+    /// The function that it calls.
+    pub function: String,
+    /// BEFORE: it may write other values than it was given.
+    pub before: bool,
+    /// FOR EACH ROW.
+    pub row: bool,
+    /// Whether INSERT fires it.
+    pub insert: bool,
+    /// Whether DELETE fires it.
+    pub delete: bool,
+    /// Whether UPDATE fires it.
+    pub update: bool,
+    /// UPDATE OF these columns alone.
+    pub columns: Option<Vec<String>>,
+}
+
+/// A foreign key of another table that a DELETE sets off: CASCADE, SET NULL, SET DEFAULT.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Incoming {
+    /// The constraint.
+    pub constraint: String,
+    /// The table that it is of, qualified and quoted.
+    pub table: String,
+    /// `c`, `n` or `d`, as `pg_constraint.confdeltype`.
+    pub action: String,
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// The columns that they refer to, in the same order.
+    pub referenced: Vec<String>,
+}
+
+/// A table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Table {
+    /// Its oid.
+    pub oid: u32,
+    schema: String,
+    name: String,
+    /// `pg_class.relkind`.
+    pub kind: String,
+    /// Whether other tables inherit from it.
+    pub has_children: bool,
+    /// Its columns, in order.
+    pub columns: Vec<Column>,
+    /// What is unique in it.
+    pub keys: Vec<Key>,
+    /// Its triggers.
+    pub triggers: Vec<Trigger>,
+    /// What deleting its rows sets off.
+    pub incoming: Vec<Incoming>,
+    /// Its rules.
+    pub rules: Vec<String>,
+    /// What it takes on the disk, indexes included.
+    pub bytes: u64,
+}
+
+impl Table {
+    /// Looks it up by a name as the project writes it. `None` when there is no such table. Two round trips.
+    ///
+    /// # Errors
+    /// The server's and the connection's.
+    pub async fn find(session: &mut Session, name: &str, search_path: &str) -> Result<Option<Self>> {
+        let sql = format!(
+            "SELECT pg_catalog.set_config('search_path', {}, true); \
+             SELECT pg_catalog.to_regclass({})::pg_catalog.oid; \
+             SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)",
+            literal(search_path),
+            literal(name)
+        );
+        let rows = session.rows(sql).await?;
+        let Some(oid) = rows.into_iter().nth(1).and_then(|row| row.into_iter().next().flatten()) else {
+            return Ok(None);
+        };
+        Self::of(session, &oid).await
+    }
+
+    /// Reads the table of an oid, in a session whose search_path is `pg_catalog, pg_temp`.
+    ///
+    /// # Errors
+    /// The server's and the connection's.
+    pub async fn of(session: &mut Session, oid: &str) -> Result<Option<Self>> {
+        let rows = session.rows(TABLE.replace("{oid}", oid)).await?;
+        let Some(text) = rows.into_iter().flatten().flatten().next() else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).context("a table as JSON")
+    }
+
+    /// `public.api_keys`, quoted where SQL needs it.
+    pub fn qualified(&self) -> String {
+        format!("{}.{}", identifier(&self.schema), identifier(&self.name))
+    }
+
+    /// A column by its name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Why these columns do not identify a row; `Ok` when they do: a unique, valid, non-partial index over exactly them,
+    /// all NOT NULL.
+    ///
+    /// # Errors
+    /// In words.
+    pub fn identified_by(&self, key: &[Named]) -> Result<(), String> {
+        let table = self.qualified();
+        for Named { name, .. } in key {
+            match self.column(name) {
+                None => return Err(format!("{table} has no column {name}{}", self.near(name))),
+                Some(column) if !column.required => {
+                    return Err(format!(
+                        "column {name} of {table} may be NULL, and does not identify a row then"
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        let is_it = |found: &&Key| {
+            let columns = found.columns.as_deref().unwrap_or_default();
+            columns.len() == key.len() && key.iter().all(|wanted| columns.contains(&wanted.name))
+        };
+        let named: Vec<&str> = key.iter().map(|key| key.name.as_str()).collect();
+        let named = named.join(", ");
+        let of_these: Vec<&Key> = self.keys.iter().filter(is_it).collect();
+        match of_these.iter().find(|key| key.valid && key.whole).or(of_these.first()) {
+            Some(key) if key.valid && key.whole => Ok(()),
+            Some(key) if key.valid => Err(format!(
+                "the unique index {} of {table} over ({named}) is partial, or of expressions: it does not identify every row",
+                identifier(&key.index)
+            )),
+            Some(key) => Err(format!(
+                "the unique index {} of {table} over ({named}) is not valid, or deferrable",
+                identifier(&key.index)
+            )),
+            None => {
+                let others = self.keys.iter().filter(|key| key.valid && key.whole);
+                let others: Vec<String> = others
+                    .map(|key| format!("({})", key.columns.as_deref().unwrap_or_default().join(", ")))
+                    .collect();
+                let others = if others.is_empty() { "nothing".to_owned() } else { others.join(", ") };
+                Err(format!("no unique index of {table} is over exactly ({named}); unique are {others}"))
+            }
+        }
+    }
+
+    /// `; did you mean user_id?`
+    pub(super) fn near(&self, name: &str) -> String {
+        let near = self
+            .columns
+            .iter()
+            .map(|column| (strsim::damerau_levenshtein(name, &column.name), &column.name))
+            .min();
+        match near {
+            Some((distance, near)) if distance <= 1 + name.chars().count() / 4 => {
+                format!("; did you mean {near}?")
+            }
+            _ => String::new(),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Batches: ranges of a plan's rows, each one short transaction that is as large as takes about as long as it is to take.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::{Pace, Repair};
+use crate::door::{Blocker, Door, Event, Limits, Next, Trouble, Watch, Work};
+
+/// How many rows the first batch has.
+const FIRST: u64 = 500;
+/// The most that one has.
+const MOST: u64 = 100_000;
+/// What no batch takes longer than: it holds locks on rows.
+const LONGEST: Duration = Duration::from_secs(1);
+/// What a batch of one row may take: a row may have many megabytes.
+const ALONE: Duration = Duration::from_secs(60);
+/// How often it is looked whether to wait.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long it waits before it looks again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What is done to the rows of a range, as SQL.
+pub(super) trait Rows {
+    /// The statements; the last answers with two numbers: rows that were changed, and rows that were not. `around` leaves
+    /// out what others have locked.
+    fn statements(&self, from: u64, to: u64, around: bool) -> String;
+
+    /// The statements that leave a row out that cannot be locked.
+    fn leave_out(&self, row: u64) -> String;
+}
+
+/// How the batches went.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// Rows that were changed.
+    pub(super) changed: u64,
+    /// Rows that were not.
+    pub(super) skipped: u64,
+    /// Who was in the way of some.
+    pub(super) blockers: Vec<Blocker>,
+    /// The batch that took longest.
+    pub(super) longest: Duration,
+    /// How many there were.
+    pub(super) batches: u64,
+}
+
+/// Goes through the rows `from..=to` of a repair. What is done stays whatever comes.
+///
+/// # Errors
+/// What stopped it.
+pub(super) async fn batches(
+    door: &mut Door,
+    watch: &mut dyn Watch,
+    repair: &Repair,
+    rows: &dyn Rows,
+    (mut from, to): (u64, u64),
+    (pace, done): (&Pace, &mut Done),
+) -> Result<(), Trouble> {
+    let title = repair.title();
+    let first = from;
+    let begun = Instant::now();
+    let mut pauses = Pauses { looked: None, spent: Duration::ZERO };
+    let (mut size, mut around) = (FIRST, false);
+    while from <= to {
+        pauses.wait(door, watch, repair, pace).await?;
+        let until = to.min(from + size - 1);
+        let alone = until == from;
+        let what = format!("{title}, rows {from} to {until}");
+        let limits = Limits {
+            lock_timeout: pace.lock_timeout,
+            // Another attempt is another batch, a smaller one.
+            lock_budget: Duration::ZERO,
+            max_duration: if alone { ALONE } else { LONGEST },
+        };
+        let statements = rows.statements(from, until, around);
+        let next = (until < to).then_some(Next { limits, looks: false, snapshot: false });
+        let work = Work { script: &statements, next, ..Work::records(&what, "", limits) };
+        let at = Instant::now();
+        match door.answered_transaction(&work, watch).await {
+            Ok(answers) => {
+                let took = at.elapsed();
+                let (changed, skipped) = counted(&answers);
+                done.changed += changed;
+                done.skipped += skipped;
+                done.batches += 1;
+                done.longest = done.longest.max(took);
+                size = next_size(until - from + 1, took, pace.batch);
+                around = false;
+                from = until + 1;
+                let rate = (until - first + 1) as f64 / begun.elapsed().as_secs_f64().max(1e-6);
+                watch.tell(&Event::Rows { what: &title, done: until, total: to, rate });
+                hold_back(pace, until - first + 1, begun).await;
+            }
+            Err(Trouble::NoLock { blockers, .. }) => {
+                if !blockers.is_empty() {
+                    done.blockers = blockers;
+                }
+                match (around, alone) {
+                    (false, _) => around = true,
+                    (true, false) => size = ((until - from + 1) / 2).max(1),
+                    (true, true) => {
+                        let statements = rows.leave_out(from);
+                        let work = Work { script: &statements, ..Work::records(&what, "", limits) };
+                        door.transaction(&work, watch).await?;
+                        done.skipped += 1;
+                        from += 1;
+                    }
+                }
+            }
+            // The row that takes long may be any of them.
+            Err(Trouble::TookTooLong(_)) if !alone => size = ((until - from + 1) / 4).max(1),
+            Err(trouble) => return Err(trouble),
+        }
+    }
+    Ok(())
+}
+
+/// The two numbers of the last row.
+fn counted(answers: &[Vec<Option<String>>]) -> (u64, u64) {
+    let number = |column: usize| {
+        let row = answers.iter().rev().find(|row| row.len() == 2)?;
+        row[column].as_deref()?.parse().ok()
+    };
+    (number(0).unwrap_or(0), number(1).unwrap_or(0))
+}
+
+/// As many rows as would have taken as long as wanted, but no more than twice as many at once.
+fn next_size(rows: u64, took: Duration, wanted: Duration) -> u64 {
+    let factor = wanted.as_secs_f64() / took.as_secs_f64().max(1e-4);
+    ((rows as f64 * factor.clamp(0.25, 2.0)) as u64).clamp(1, MOST)
+}
+
+/// `--max-rate`
+async fn hold_back(pace: &Pace, rows: u64, begun: Instant) {
+    let Some(rate) = pace.max_rate else { return };
+    let due = Duration::from_secs_f64(rows as f64 / rate.max(1) as f64);
+    tokio::time::sleep(due.saturating_sub(begun.elapsed())).await;
+}
+
+struct Pauses {
+    looked: Option<Instant>,
+    spent: Duration,
+}
+
+impl Pauses {
+    /// Waits while something speaks against writing more.
+    async fn wait(
+        &mut self,
+        door: &mut Door,
+        watch: &mut dyn Watch,
+        repair: &Repair,
+        pace: &Pace,
+    ) -> Result<(), Trouble> {
+        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
+            return Ok(());
+        }
+        loop {
+            // Without an answer the batch itself tells what is wrong.
+            let Ok(pressure) = door.pressure(&[repair.table.oid]).await else { return Ok(()) };
+            self.looked = Some(Instant::now());
+            let Some(why) = pressure.why(pace.bearable) else { return Ok(()) };
+            watch.tell(&Event::Paused { why: &why });
+            if self.spent >= pace.patience {
+                return Err(Trouble::NoLock {
+                    waited: self.spent,
+                    blockers: Vec::new(),
+                    outside_the_queue: true,
+                });
+            }
+            let mut stop = door.stop().clone();
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => self.spent += PAUSE,
+                signal = stop.wait() => return Err(Trouble::Stopped(signal)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_as_large_as_takes_its_time() {
+        let (ms, wanted) = (Duration::from_millis, Duration::from_millis(200));
+        assert_eq!(next_size(1000, ms(200), wanted), 1000);
+        assert_eq!(next_size(1000, ms(1), wanted), 2000);
+        assert_eq!(next_size(1000, ms(400), wanted), 500);
+        assert_eq!(next_size(1000, ms(10_000), wanted), 250);
+        assert_eq!(next_size(1, ms(10_000), wanted), 1);
+        assert_eq!(next_size(90_000, ms(1), wanted), MOST);
+    }
+
+    #[test]
+    fn what_a_batch_answers_is_its_last_pair() {
+        let text = |value: &str| Some(value.to_owned());
+        assert_eq!(counted(&[vec![text("7")], vec![text("3"), text("1")]]), (3, 1));
+        assert_eq!(counted(&[]), (0, 0));
+    }
+}

@@ -1,0 +1,213 @@
+//! Giving the rows of a repair their old values back, where they still have what the repair wrote.
+
+use anyhow::{Context as _, Result};
+
+use super::batch::{Done, Rows, batches};
+use super::columns::{FORMATS, numbered, of, same_image};
+use super::records::{Repair, State};
+use super::run::{Tally, broken};
+use super::{Pace, state};
+use crate::checks::Action;
+use crate::db;
+use crate::door::{Door, Watch};
+use crate::sql::{identifier, literal};
+
+/// How many rows that were kept are listed.
+const MOST: usize = 100;
+
+/// What came of taking a repair back, or would.
+#[derive(Debug, Clone, Default)]
+pub struct Undone {
+    /// Rows given back; as changed, and those that were not, as skipped.
+    pub tally: Tally,
+    /// The keys of the first that are not as the repair left them, values as the server prints them.
+    pub kept: Vec<Vec<Option<String>>>,
+}
+
+/// Takes one back. The same again goes on where it was.
+///
+/// # Errors
+/// Exit 5 when nothing of the run stays, 6 when something does.
+pub async fn undo(
+    door: &mut Door,
+    watch: &mut dyn Watch,
+    repair: &Repair,
+    pace: &Pace,
+    kept: bool,
+) -> Result<Undone> {
+    let mut done = Done::default();
+    let range = (repair.undone + 1, repair.done);
+    let went = batches(door, watch, repair, &GivingBack(repair), range, (pace, &mut done)).await;
+    if let Err(trouble) = went {
+        return Err(broken(trouble, repair, kept || done.changed > 0, done.changed));
+    }
+    let what = format!("the record of taking back {}", repair.title());
+    let record = format!(
+        "UPDATE trueup.repairs SET state = '{}', undone_by = {} WHERE {}",
+        State::Undone.word(),
+        literal(door.run()),
+        repair.record()
+    );
+    door.note(&what, &record, watch).await.map_err(|trouble| trouble.failure(&what, true))?;
+    let Done { changed, skipped, blockers, longest, batches } = done;
+    let tally = Tally { changed, skipped, blockers, batches, longest };
+    let kept = keys(door, repair, &format!("p.state = '{}'", state::KEPT)).await?;
+    Ok(Undone { tally, kept })
+}
+
+/// What taking it back would do now.
+///
+/// # Errors
+/// The server's, in words.
+pub async fn would_undo(door: &mut Door, repair: &Repair) -> Result<Undone> {
+    let giving = GivingBack(repair);
+    let range = format!("p.n > {} AND p.n <= {} AND p.state IS NULL", repair.undone, repair.done);
+    let (plan, name) = (repair.rows_in(), repair.table.qualified());
+    let same = match repair.action {
+        Action::Update => format!("t.tableoid IS NOT NULL AND {}", giving.as_written()),
+        Action::Delete => "t.tableoid IS NULL".to_owned(),
+    };
+    let from = format!("{plan} AS p LEFT JOIN {name} AS t ON {} WHERE {range}", giving.same_key());
+    let sql =
+        format!("SELECT count(*) FILTER (WHERE {same}), count(*) FILTER (WHERE NOT ({same})) FROM {from}");
+    let rows = door
+        .ask(&sql)
+        .await
+        .map_err(|error| db::server_failure(error, "looking at what would be taken back"))?;
+    let row = rows.into_iter().next().context("nothing was counted")?;
+    let number = |column: usize| row[column].as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let tally = Tally { changed: number(0), skipped: number(1), ..Tally::default() };
+    let kept = if tally.skipped == 0 {
+        Vec::new()
+    } else {
+        let sql = format!("SELECT {} FROM {from} AND NOT ({same}) ORDER BY p.n LIMIT {MOST}", shown(repair));
+        door.ask(&sql).await.map_err(|error| db::server_failure(error, "looking at what would be kept"))?
+    };
+    Ok(Undone { tally, kept })
+}
+
+/// The key of a plan's row, for people.
+fn shown(repair: &Repair) -> String {
+    let keys = numbered("p.k", repair.key.len());
+    keys.iter().map(|key| format!("left(({key})::text, 200)")).collect::<Vec<_>>().join(", ")
+}
+
+async fn keys(door: &mut Door, repair: &Repair, condition: &str) -> Result<Vec<Vec<Option<String>>>> {
+    let sql = format!(
+        "SELECT {} FROM {} AS p WHERE {condition} ORDER BY p.n LIMIT {MOST}",
+        shown(repair),
+        repair.rows_in()
+    );
+    door.ask(&sql).await.map_err(|error| db::server_failure(error, "reading which rows were kept"))
+}
+
+/// The statements of the batches.
+struct GivingBack<'r>(&'r Repair);
+
+impl GivingBack<'_> {
+    fn same_key(&self) -> String {
+        let keys = numbered("p.k", self.0.key.len());
+        let same: Vec<String> = self
+            .0
+            .key
+            .iter()
+            .zip(&keys)
+            .map(|(column, kept)| column.equal(&of("t", column), &column.back(kept)))
+            .collect();
+        same.join(" AND ")
+    }
+
+    /// Whether a row still has what the repair wrote.
+    fn as_written(&self) -> String {
+        let columns = &self.0.columns;
+        let now: Vec<String> = columns.iter().map(|column| column.kept(&of("t", column))).collect();
+        same_image(&now, &numbered("p.w", columns.len()))
+    }
+}
+
+impl Rows for GivingBack<'_> {
+    fn statements(&self, from: u64, to: u64, around: bool) -> String {
+        let Repair { table, columns, key, action, .. } = self.0;
+        let (plan, name) = (self.0.rows_in(), table.qualified());
+        let range = |alias: &str| {
+            format!(
+                "{alias}.n OPERATOR(pg_catalog.>=) {from} AND {alias}.n OPERATOR(pg_catalog.<=) {to} AND {alias}.state IS NULL"
+            )
+        };
+        let names: Vec<String> = columns.iter().map(|column| identifier(&column.name).into_owned()).collect();
+        let old: Vec<String> = columns
+            .iter()
+            .zip(numbered("p.o", columns.len()))
+            .map(|(column, kept)| column.back(&kept))
+            .collect();
+        let (back, missed) = match action {
+            Action::Update => {
+                let sets: Vec<String> =
+                    names.iter().zip(&old).map(|(name, value)| format!("{name} = {value}")).collect();
+                let source = if around {
+                    format!(
+                        "(SELECT p.* FROM {plan} AS p JOIN {name} AS t ON {} WHERE {} FOR UPDATE OF t SKIP LOCKED)",
+                        self.same_key(),
+                        range("p")
+                    )
+                } else {
+                    plan.clone()
+                };
+                (
+                    format!(
+                        "UPDATE {name} AS t SET {} FROM {source} AS p WHERE {} AND {} AND {} RETURNING p.n",
+                        sets.join(", "),
+                        self.same_key(),
+                        range("p"),
+                        self.as_written()
+                    ),
+                    "p.n NOT IN (SELECT n FROM back)".to_owned(),
+                )
+            }
+            Action::Delete => {
+                let keys: Vec<String> = key.iter().map(|column| of("t", column)).collect();
+                let aliased: Vec<String> =
+                    keys.iter().zip(1..).map(|(value, number)| format!("{value} AS k{number}")).collect();
+                let same: Vec<String> = key
+                    .iter()
+                    .zip(1..)
+                    .map(|(column, number)| {
+                        column.equal(&format!("b.k{number}"), &column.back(&format!("p.k{number}")))
+                    })
+                    .collect();
+                (
+                    format!(
+                        "INSERT INTO {name} AS t ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {plan} AS p WHERE {} \
+                         ON CONFLICT DO NOTHING RETURNING {}",
+                        names.join(", "),
+                        old.join(", "),
+                        range("p"),
+                        aliased.join(", ")
+                    ),
+                    format!("NOT EXISTS (SELECT FROM back AS b WHERE {})", same.join(" AND ")),
+                )
+            }
+        };
+        format!(
+            "{FORMATS};\nWITH back AS ({back}), \
+             kept AS (UPDATE {plan} AS p SET state = '{}' WHERE {} AND {missed} RETURNING 1), \
+             counted AS (UPDATE trueup.repairs AS r SET undone = {to}, \
+             restored = r.restored OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM back), \
+             kept = r.kept OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM kept) WHERE {}) \
+             SELECT (SELECT pg_catalog.count(*) FROM back), (SELECT pg_catalog.count(*) FROM kept)",
+            state::KEPT,
+            range("p"),
+            self.0.record()
+        )
+    }
+
+    fn leave_out(&self, row: u64) -> String {
+        format!(
+            "UPDATE {} SET state = '{}' WHERE n OPERATOR(pg_catalog.=) {row} AND state IS NULL;\n\
+             UPDATE trueup.repairs AS r SET undone = {row}, kept = r.kept OPERATOR(pg_catalog.+) 1 WHERE {}",
+            self.0.rows_in(),
+            state::KEPT,
+            self.0.record()
+        )
+    }
+}
