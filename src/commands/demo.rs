@@ -40,8 +40,12 @@ const FILES: &[(&str, &str)] = &[
         include_str!("../../migrations/V6__api_keys_user_id_index.sql"),
     ),
     (
-        "migrations/V7__api_keys_user_id_required.sql",
-        include_str!("../../migrations/V7__api_keys_user_id_required.sql"),
+        "migrations/V7__organizations_public_id.sql",
+        include_str!("../../migrations/V7__organizations_public_id.sql"),
+    ),
+    (
+        "migrations/V8__api_keys_user_id_required.sql",
+        include_str!("../../migrations/V8__api_keys_user_id_required.sql"),
     ),
 ];
 

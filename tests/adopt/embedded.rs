@@ -71,7 +71,7 @@ fn what_an_application_has_applied_is_trueups_history_and_the_other_way_round() 
 
         let upgraded = project.trueup(&["upgrade", "--contract", "--yes"], database.url()).output().unwrap();
         expect(&upgraded, 0, &[]);
-        assert_eq!(history(&database), expected(&project, 7, width));
+        assert_eq!(history(&database), expected(&project, 8, width));
         assert_eq!(start(program, &project, &database, None), [""; 0], "nothing is left to the application");
         assert_eq!(document(&project, &database, &["check"])["exit_code"], 0);
         // The next one is the application's again.

@@ -25,11 +25,11 @@ fn nothing_was_written(database: &TestDatabase) {
 #[test]
 fn every_version_of_the_reference_project_is_found() {
     let project = reference();
-    for count in 1..=7 {
+    for count in 1..=8 {
         let database = at(&project, count);
         let plan = document(&project, &database, &["adopt", "--dry-run"]);
         let (version, of) = (count.to_string(), &plan["adoption"]["of"]);
-        assert_eq!((&plan["adoption"]["version"], of), (&version.into(), &7.into()), "{plan:#}");
+        assert_eq!((&plan["adoption"]["version"], of), (&version.into(), &8.into()), "{plan:#}");
         assert_eq!(plan["findings"].as_array().map(Vec::len), Some(0), "{plan:#}");
         nothing_was_written(&database);
     }
@@ -86,7 +86,7 @@ fn a_catalog_that_differs_is_adopted_only_where_its_differences_are_named() {
     );
     let words = [
         "CREATE UNIQUE INDEX users_email_key",
-        "closest to V3__password_hash_nullable (3 of 7 migrations): 2 differences",
+        "closest to V3__password_hash_nullable (3 of 8 migrations): 2 differences",
         "--accept-drift",
         "2 objects differ",
     ];
@@ -125,7 +125,7 @@ fn a_version_that_is_stated_is_proved_all_the_same() {
     expect(
         &adopt(&project, &database, &["--yes", "--version", "99"]),
         2,
-        &["--version 99", "the newest are 7, 6"],
+        &["--version 99", "the newest are 8, 7"],
     );
     let refused = adopt(&project, &database, &["--yes", "--version", "2"]);
     expect(&refused, 4, &["held against V2__add_username, as stated", "public.users.password_hash"]);
@@ -200,7 +200,7 @@ fn a_history_that_is_there_is_taken_as_it_is_or_refused() {
     let project = reference();
     let database = support::database();
     project.build(&database);
-    expect(&adopt(&project, &database, &["--yes", "--version", "3"]), 4, &["refinery's history is at V7"]);
+    expect(&adopt(&project, &database, &["--yes", "--version", "3"]), 4, &["refinery's history is at V8"]);
     let checksum = "UPDATE refinery_schema_history SET checksum = '1' WHERE version = 3";
     database.exec(checksum);
     let words = ["its rows differ from the files: V3__password_hash_nullable"];
@@ -215,13 +215,13 @@ fn a_run_that_broke_off_before_its_records_is_made_good() {
     let project = reference();
     let database = support::database();
     project.build(&database);
-    expect(&adopt(&project, &database, &["--yes"]), 0, &["took over the records of 7 migrations"]);
+    expect(&adopt(&project, &database, &["--yes"]), 0, &["took over the records of 8 migrations"]);
     // As if it had been killed between its mark and its records.
     database.exec("DELETE FROM trueup.migrations; DELETE FROM trueup.steps");
     let plan = adopt(&project, &database, &["--dry-run"]);
-    expect(&plan, 0, &["texts and effects of V1__baseline to V7__api_keys_user_id_required (7 migrations)"]);
-    expect(&adopt(&project, &database, &["--yes"]), 0, &["took over the records of 7 migrations"]);
-    assert_eq!(database.value("SELECT count(*)::text FROM trueup.migrations"), "7");
+    expect(&plan, 0, &["texts and effects of V1__baseline to V8__api_keys_user_id_required (8 migrations)"]);
+    expect(&adopt(&project, &database, &["--yes"]), 0, &["took over the records of 8 migrations"]);
+    assert_eq!(database.value("SELECT count(*)::text FROM trueup.migrations"), "8");
 }
 
 #[test]

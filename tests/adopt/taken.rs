@@ -107,7 +107,7 @@ pub(crate) fn prove(
     expect(&adopt(project, database, &[]), 0, &["nothing to do", &format!("at V{version}")]);
     let upgraded = project.trueup(&["upgrade", "--contract", "--yes"], database.url()).output().unwrap();
     expect(&upgraded, 0, &[]);
-    assert_eq!(history(database), expected(project, 7, Width::Four));
+    assert_eq!(history(database), expected(project, 8, Width::Four));
     let checked = document(project, database, &[&["check"], ignoring(more).as_slice()].concat());
     assert_eq!(checked["exit_code"], 0, "{checked:#}");
     assert_eq!(theirs(), before);

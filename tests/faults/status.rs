@@ -23,7 +23,7 @@ const OPEN_RUN: &str = "INSERT INTO trueup.runs (id, command, arguments, version
 
 /// A statement that began and did not end.
 const STEP: &str = "INSERT INTO trueup.steps (run, number, action, version, name, statement, text, state, started_at) \
-     VALUES ('01JRUN', 1, 'apply', 7, 'api_keys_user_id_required', 1, 'CREATE INDEX CONCURRENTLY i ON t (c)', 'started', \
+     VALUES ('01JRUN', 1, 'apply', 8, 'api_keys_user_id_required', 1, 'CREATE INDEX CONCURRENTLY i ON t (c)', 'started', \
      '2025-03-01T12:03:12Z')";
 
 /// The reference project and a database in which it is wholly applied.
@@ -61,7 +61,7 @@ fn an_empty_database_has_all_of_it_pending() {
     expect(
         &output,
         1,
-        &["no history of migrations", "not marked", "free", "none recorded", "7 pending", "no runs"],
+        &["no history of migrations", "not marked", "free", "none recorded", "8 pending", "no runs"],
     );
 }
 
@@ -79,7 +79,7 @@ fn a_marked_database_says_which_it_is() {
     assert_eq!((&document["exit_code"], &document["outcome"]), (&0.into(), &"clean".into()), "{document:#}");
     assert_eq!(document["target"]["environment"], "production");
     assert_eq!(document["mark"]["project"], "platform");
-    assert_eq!(document["history"]["current"]["version"], "7");
+    assert_eq!(document["history"]["current"]["version"], "8");
     expect(
         &status(&project, database.url(), &["--env", "production"]),
         0,
@@ -95,7 +95,7 @@ fn a_marked_database_says_which_it_is() {
 #[test]
 fn pending_edited_skipped_and_ahead_are_told_apart() {
     let (project, database) = site();
-    database.exec("DELETE FROM refinery_schema_history WHERE version IN (2, 7)");
+    database.exec("DELETE FROM refinery_schema_history WHERE version IN (2, 8)");
     database.exec("UPDATE refinery_schema_history SET checksum = '1' WHERE version = 3");
     let document = document(&project, database.url(), &[]);
     let versions = |key: &str| -> Vec<String> {
@@ -103,14 +103,14 @@ fn pending_edited_skipped_and_ahead_are_told_apart() {
         named.map(|one| one["version"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(document["exit_code"], 1);
-    assert_eq!([versions("pending"), versions("edited"), versions("skipped")], [["7"], ["3"], ["2"]]);
+    assert_eq!([versions("pending"), versions("edited"), versions("skipped")], [["8"], ["3"], ["2"]]);
     // Ahead alone asks for nothing: an old image starts.
     let (project, database) = site();
-    database.exec("INSERT INTO refinery_schema_history VALUES (8, 'later', '2025-03-01T12:00:00Z', '1')");
+    database.exec("INSERT INTO refinery_schema_history VALUES (9, 'later', '2025-03-01T12:00:00Z', '1')");
     expect(
         &status(&project, database.url(), &[]),
         0,
-        &["up to date, and ahead of this project by 1 migration", "V8__later"],
+        &["up to date, and ahead of this project by 1 migration", "V9__later"],
     );
 }
 
@@ -125,7 +125,7 @@ fn a_run_that_broke_off_is_told_in_words() {
         0,
         &["run 01JRUN of `trueup upgrade` by alice@bastion", "broke off; it left no migration half done"],
     );
-    database.exec("DELETE FROM refinery_schema_history WHERE version = 7");
+    database.exec("DELETE FROM refinery_schema_history WHERE version = 8");
     database.exec(STEP);
     let output = status(&project, database.url(), &[]);
     expect(
@@ -133,7 +133,7 @@ fn a_run_that_broke_off_is_told_in_words() {
         1,
         &[
             "run 01JRUN of `trueup upgrade` by alice@bastion as",
-            "began 2025-03-01T12:03:11Z, applying, and broke off in statement 1 of V7__api_keys_user_id_required",
+            "began 2025-03-01T12:03:11Z, applying, and broke off in statement 1 of V8__api_keys_user_id_required",
             "CREATE INDEX CONCURRENTLY i ON t (c)",
             "The same command resumes: trueup upgrade",
             "next: trueup upgrade",
@@ -146,7 +146,7 @@ fn a_run_that_broke_off_is_told_in_words() {
         &["## trueup status: not up to date: 1 unfinished, 1 pending", "| run | command |", "--yes"],
     );
     // A later run carried it out.
-    database.exec("INSERT INTO refinery_schema_history SELECT 7, 'api_keys_user_id_required', '', '1'");
+    database.exec("INSERT INTO refinery_schema_history SELECT 8, 'api_keys_user_id_required', '', '1'");
     let document = document(&project, database.url(), &["--runs", "--limit", "1"]);
     assert_eq!(document["unfinished"], Value::Array(Vec::new()));
     assert_eq!(document["runs"][0]["os_host"], "bastion");
@@ -156,7 +156,7 @@ fn a_run_that_broke_off_is_told_in_words() {
 fn who_holds_the_lock_is_named_and_its_run_goes_on() {
     let (project, database) = site();
     database.exec(OWN);
-    database.exec("DELETE FROM refinery_schema_history WHERE version = 7");
+    database.exec("DELETE FROM refinery_schema_history WHERE version = 8");
     let runtime = support::runtime();
     let mut session = runtime.block_on(async {
         let mut session =
@@ -171,7 +171,7 @@ fn who_holds_the_lock_is_named_and_its_run_goes_on() {
     assert_eq!(found["open_runs"][0]["alive"], true);
     assert_eq!(found["open_runs"][0]["backend_pid"], found["lock"]["pid"]);
     let words =
-        ["and is applying statement 1 of V7", "lock", "held by backend", "wait for the run that goes on"];
+        ["and is applying statement 1 of V8", "lock", "held by backend", "wait for the run that goes on"];
     expect(&status(&project, database.url(), &[]), 1, &words);
     project.compile();
     let check = project.check(database.url()).args(["--format", "json"]).output().unwrap();

@@ -27,14 +27,14 @@ fn the_reference_project_goes_down_and_up_again() {
     project.compile();
     let (database, other) = (support::database(), support::database());
     ends(&project, &other, &["upgrade", "--yes", "--to", "1"], 0, &[]);
-    ends(&project, &database, &["upgrade", "--yes", "--contract"], 0, &["at V7"]);
+    ends(&project, &database, &["upgrade", "--yes", "--contract"], 0, &["at V8"]);
     let newest = catalog(&database);
     database.exec(
         "INSERT INTO users (email, username, password_hash) VALUES ('a@b', 'ab', 'x');
          INSERT INTO organizations (slug, name) VALUES ('acme', 'Acme');
          INSERT INTO api_keys (organization_id, name, prefix, key_digest, user_id) VALUES (1, 'k', 'abcdefgh', 'd', 1)",
     );
-    ends(&project, &database, &["downgrade", "--to", "1", "--yes"], 0, &["took back 6 migrations", "at V1"]);
+    ends(&project, &database, &["downgrade", "--to", "1", "--yes"], 0, &["took back 7 migrations", "at V1"]);
     assert_eq!(catalog(&database), catalog(&other), "V1 is V1");
     assert_eq!(applied(&database), "1");
     assert_eq!(database.value("SELECT count(*) FROM api_keys"), "1", "rows of what stays are there");
@@ -49,11 +49,11 @@ fn the_reference_project_goes_down_and_up_again() {
     for text in ["DROP COLUMN username", "ADD COLUMN username", "DROP NOT NULL", "SET NOT NULL"] {
         assert!(texts.contains(text), "{texts}");
     }
-    ends(&project, &database, &["status"], 1, &["6 pending"]);
+    ends(&project, &database, &["status"], 1, &["7 pending"]);
     database.exec("UPDATE api_keys SET name = 'key'");
-    ends(&project, &database, &["upgrade", "--yes"], 0, &["V7__api_keys_user_id_required"]);
+    ends(&project, &database, &["upgrade", "--yes"], 0, &["V8__api_keys_user_id_required"]);
     database.exec("UPDATE api_keys SET user_id = 1");
-    ends(&project, &database, &["upgrade", "--yes", "--contract"], 0, &["at V7"]);
+    ends(&project, &database, &["upgrade", "--yes", "--contract"], 0, &["at V8"]);
     assert_eq!(catalog(&database), newest);
     ends(&project, &database, &["check"], 0, &[]);
 }
