@@ -44,6 +44,33 @@ pub(super) struct Wanted {
     pub(super) write: bool,
 }
 
+/// What is going to be changed, as far as a backup has to know it: of a migration's plan, of a repair, of seeds.
+#[derive(Debug, Clone)]
+pub(super) struct Changes {
+    /// The tables whose rows or shape change.
+    pub(super) affected: Affected,
+    /// Why nothing is changed that a backup could give back, where that is so.
+    pub(super) nothing: Option<&'static str>,
+    /// The command that takes back what was done before a change stopped part-way, where there is one.
+    pub(super) undo: Option<String>,
+}
+
+impl Changes {
+    /// Those of a plan of migrations.
+    pub(super) fn of_plan(plan: &Plan, survey: &Survey) -> Self {
+        let nothing = plan.steps.iter().all(|step| step.record);
+        let undo = match (plan.direction, plan.current) {
+            (Direction::Up, Some(version)) => Some(format!("trueup downgrade --to {version}")),
+            _ => None,
+        };
+        Self {
+            affected: plan.affected(&survey.catalog),
+            nothing: nothing.then_some("nothing but the history is changed"),
+            undo,
+        }
+    }
+}
+
 enum Decision {
     /// None is taken, and why; whether somebody said so, which is recorded.
     Without { said: bool },
@@ -61,14 +88,14 @@ impl Backing {
     pub(super) async fn decide(
         settings: &Settings,
         wanted: Wanted,
-        plan: &Plan,
+        changes: &Changes,
         survey: &Survey,
         session: &mut Session,
     ) -> Result<Self> {
         let store = stored::store(settings)?;
         let external = stored::external(settings);
-        let (scope, note) = scope(settings, plan, survey);
-        let (decision, plan) = if let Some((why, said)) = needless(settings, wanted, plan, survey, &scope)? {
+        let (scope, note) = scope(settings, changes);
+        let (decision, plan) = if let Some((why, said)) = needless(settings, wanted, changes, survey, &scope)? {
             (Decision::Without { said }, BackupPlan::none(why))
         } else {
             let identity = &survey.identity;
@@ -196,7 +223,7 @@ impl Backing {
 pub(super) async fn last_resort(
     error: anyhow::Error,
     manifest: &Manifest,
-    plan: &Plan,
+    undo: Option<&str>,
     door: &mut Door,
 ) -> anyhow::Error {
     let failure = match error.downcast::<Failure>() {
@@ -205,8 +232,8 @@ pub(super) async fn last_resort(
         Err(error) => return error,
     };
     let mut next = format!("to go on: {}", failure.next);
-    if let (Direction::Up, Some(version)) = (plan.direction, plan.current) {
-        next.push_str(&format!("\nto take back what was done: trueup downgrade --to {version}"));
+    if let Some(command) = undo {
+        next.push_str(&format!("\nto take back what was done: {command}"));
     }
     let age = stored::age(manifest).map(seconds).unwrap_or_default();
     let written = match &manifest.wal.after {
@@ -235,7 +262,7 @@ pub(super) async fn last_resort(
 fn needless(
     settings: &Settings,
     Wanted { no_backup, protected, .. }: Wanted,
-    plan: &Plan,
+    changes: &Changes,
     survey: &Survey,
     scope: &Scope,
 ) -> Result<Option<(&'static str, bool)>, Failure> {
@@ -258,7 +285,7 @@ fn needless(
             required == Required::Protected && !protected,
             "[backup] required = \"protected\", and this environment is not",
         ),
-        (plan.steps.iter().all(|step| step.record), "nothing but the history is changed"),
+        (changes.nothing.is_some(), changes.nothing.unwrap_or_default()),
         (is_new, "there is no table in this database yet"),
         (*scope == Scope::Tables(Vec::new()), "no table that is there is changed"),
     ];
@@ -278,12 +305,12 @@ fn counts(settings: &Settings, manifest: &Manifest) -> bool {
 }
 
 /// What of the database is backed up, and why it is more than was asked for.
-fn scope(settings: &Settings, plan: &Plan, survey: &Survey) -> (Scope, Option<String>) {
+fn scope(settings: &Settings, changes: &Changes) -> (Scope, Option<String>) {
     if !settings.backup.affected || settings.backup.kind == BackupKind::Command {
         return (Scope::Full, None);
     }
-    match plan.affected(&survey.catalog) {
+    match &changes.affected {
         Affected::Tables(tables) => (Scope::Tables(tables.iter().map(ToString::to_string).collect()), None),
-        Affected::Unknown(why) => (Scope::Full, Some(why)),
+        Affected::Unknown(why) => (Scope::Full, Some(why.clone())),
     }
 }

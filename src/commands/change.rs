@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::backing::{self, Backing, Wanted};
+use super::backing::{self, Backing, Changes, Wanted};
 use super::declared::{self, Declared};
 use super::deliver::{self, deliver};
 use super::writing::{Writing, interrupted};
@@ -184,7 +184,8 @@ async fn back<C: Change>(
         return Ok(());
     }
     let wanted = Wanted { no_backup: change.no_backup(), protected, write };
-    let backing = Backing::decide(settings, wanted, &prepared.plan, &prepared.survey, session).await?;
+    let changes = Changes::of_plan(&prepared.plan, &prepared.survey);
+    let backing = Backing::decide(settings, wanted, &changes, &prepared.survey, session).await?;
     if let Some(plan) = &mut prepared.document.plan {
         plan.backup = Some(backing.plan.clone());
     }
@@ -264,7 +265,8 @@ async fn carry_out<C: Change>(
     if let Some(failure) = outcome.failure {
         return Err(match manifest {
             Some((manifest, _)) => {
-                backing::last_resort(failure, &manifest, &prepared.plan, &mut writing.door).await
+                let undo = Changes::of_plan(&prepared.plan, &prepared.survey).undo;
+                backing::last_resort(failure, &manifest, undo.as_deref(), &mut writing.door).await
             }
             None => failure,
         });

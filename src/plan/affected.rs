@@ -48,24 +48,31 @@ impl Plan {
                 if let Some(view) = step.held.keys().find(|id| id.kind == Kind::View) {
                     return Affected::Unknown(format!("{}: it changes the tables behind {view}", step.title));
                 }
-                rows_of = with_referring(catalog, rows_of);
-                let acting = |kind| {
-                    let of =
-                        |id: &ObjectId| rows_of.iter().any(|table| table.to_string() == id.relation_path());
-                    catalog.objects.iter().find(|object| object.id.kind == kind && of(&object.id))
-                };
-                if let Some(acting) = acting(Kind::Trigger).or_else(|| acting(Kind::Rule)) {
-                    return Affected::Unknown(format!(
-                        "{}: {} {} may change other tables",
-                        step.title,
-                        acting.id.kind.spoken(),
-                        acting.id
-                    ));
+                match Affected::by_rows(catalog, rows_of, &step.title) {
+                    Affected::Tables(all) => rows_of = all,
+                    unknown @ Affected::Unknown(_) => return unknown,
                 }
             }
             tables.extend(rows_of);
         }
         Affected::Tables(with_children(catalog, tables))
+    }
+}
+
+impl Affected {
+    /// What changes with rows of these tables: they, those that refer to them, and their partitions and children. Where a
+    /// trigger or a rule may do more, nobody can tell; `who` is what the reason begins with.
+    pub fn by_rows(catalog: &Catalog, tables: BTreeSet<ObjectId>, who: &str) -> Self {
+        let tables = with_referring(catalog, tables);
+        let acting = |kind| {
+            let of = |id: &ObjectId| tables.iter().any(|table| table.to_string() == id.relation_path());
+            catalog.objects.iter().find(|object| object.id.kind == kind && of(&object.id))
+        };
+        if let Some(acting) = acting(Kind::Trigger).or_else(|| acting(Kind::Rule)) {
+            let kind = acting.id.kind.spoken();
+            return Self::Unknown(format!("{who}: {kind} {} may change other tables", acting.id));
+        }
+        Self::Tables(with_children(catalog, tables))
     }
 }
 

@@ -61,7 +61,7 @@ fn what_an_application_has_applied_is_trueups_history_and_the_other_way_round() 
 
         let status = document(&project, &database, &["status"]);
         let names = |key: &str| status["history"][key].as_array().unwrap().len();
-        assert_eq!((names("pending"), names("edited"), names("skipped")), (2, 0, 0), "{status:#}");
+        assert_eq!((names("pending"), names("edited"), names("skipped")), (3, 0, 0), "{status:#}");
         let checked = document(&project, &database, &["check"]);
         let findings = checked["findings"].as_array().unwrap();
         assert!(
@@ -75,9 +75,9 @@ fn what_an_application_has_applied_is_trueups_history_and_the_other_way_round() 
         assert_eq!(start(program, &project, &database, None), [""; 0], "nothing is left to the application");
         assert_eq!(document(&project, &database, &["check"])["exit_code"], 0);
         // The next one is the application's again.
-        let next = project.path().join("migrations/V8__notes.sql");
+        let next = project.path().join("migrations/V9__notes.sql");
         fs::write(next, "CREATE TABLE notes (id bigint PRIMARY KEY);\n").unwrap();
-        assert_eq!(start(program, &project, &database, None), ["V8__notes"]);
+        assert_eq!(start(program, &project, &database, None), ["V9__notes"]);
         let status = document(&project, &database, &["status"]);
         assert_eq!(
             (&status["exit_code"], &status["history"]["current"]["version"]),
