@@ -52,7 +52,7 @@ fn an_empty_database_has_all_of_it_pending() {
     let database = support::database();
     let document = document(&project, database.url(), &[]);
     assert_eq!(document["exit_code"], 1, "{document:#}");
-    assert_eq!(document["history"]["pending"].as_array().unwrap().len(), 7);
+    assert_eq!(document["history"]["pending"].as_array().unwrap().len(), 8);
     for nothing in ["mark", "lock", "last_backup"] {
         assert!(document[nothing].is_null(), "{document:#}");
     }
