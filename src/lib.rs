@@ -25,5 +25,7 @@ pub mod project;
 pub mod repair;
 pub mod report;
 pub mod scratch;
+pub mod section;
+pub mod seeds;
 pub mod sql;
 pub mod survey;

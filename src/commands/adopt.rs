@@ -92,7 +92,7 @@ async fn ask<'s>(
     stop: &Stop,
 ) -> Result<(Writing<'s>, Declared, Prepared)> {
     let mut writing = Writing::open(settings, &args.write, stop).await?;
-    let declared = reading.finish(settings).await?;
+    let declared = reading.finish(settings).await?.without_seeds();
     let survey = look(settings, writing.door.reading().await?, &declared).await?;
     writing.expected(survey.own.as_ref().and_then(|own| own.mark.as_ref()))?;
     let prepared = prepare(settings, args, &writing.target, &declared, survey)?;
@@ -124,7 +124,7 @@ async fn look(settings: &Settings, session: &mut Session, declared: &Declared) -
 async fn show(settings: &Settings, args: &AdoptArgs, reading: declared::Reading) -> Result<Exit> {
     let target = settings.target()?;
     let mut session = target.connect(&settings.application()).await?;
-    let declared = reading.finish(settings).await?;
+    let declared = reading.finish(settings).await?.without_seeds();
     let survey = look(settings, &mut session, &declared).await;
     session.close().await;
     tell(settings, prepare(settings, args, &target, &declared, survey?)?)

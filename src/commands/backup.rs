@@ -43,7 +43,7 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit
     let application = settings.application();
     let mut session = target.connect(&application).await?;
     let version = session.server_version()?;
-    let needs = Needs { options: ReadOptions::default(), migrations: Arc::default() };
+    let needs = Needs { options: ReadOptions::default(), migrations: Arc::default(), seeds: Arc::default() };
     let request = comparison::request(settings, needs);
     let standing = survey::survey_standing(&mut session, &request, None).await?;
     session.close().await;

@@ -106,6 +106,8 @@ pub(super) fn request(settings: &Settings, needs: Needs) -> Request {
         options: needs.options,
         migrations: needs.migrations,
         texts: false,
+        seeds: needs.seeds,
+        every_seed: false,
         search_path: settings.database.search_path.clone(),
         set_role: settings.database.set_role.clone(),
         statement_timeout: settings.database.statement_timeout.unwrap_or(STATEMENT_TIMEOUT),
@@ -121,7 +123,7 @@ fn document(
     survey: &Survey,
     severities: &BTreeMap<String, Severity>,
 ) -> (Document, Standing) {
-    let Declared { lock, last, migrations, notes } = declared;
+    let Declared { lock, last, migrations, notes, .. } = declared;
     let recorded: HashMap<i64, u64> = survey.history.iter().flatten().filter_map(recorded_checksum).collect();
     let unchanged = migrations.iter().filter(|migration| {
         recorded.get(&migration.version).is_some_and(|recorded| checksum::accepts(migration, *recorded))
@@ -160,6 +162,8 @@ fn document(
         pending: if known || rows.is_empty() { pending.collect() } else { Vec::new() },
         others: survey.others.clone(),
     };
+    let mut findings = findings;
+    findings.extend(seeded(settings, survey, severities));
     let identity = survey.identity.clone();
     // What the model has of such kinds is not compared either.
     let mut unmodeled = survey.catalog.unmodeled.clone();
@@ -200,9 +204,9 @@ fn document(
         },
         history,
         coverage: Coverage {
-            complete: survey.invisible.is_empty() && unmodeled.is_empty(),
+            complete: survey.invisible.is_empty() && survey.seeded.unseen.is_empty() && unmodeled.is_empty(),
             unmodeled,
-            invisible: survey.invisible.clone(),
+            invisible: survey.invisible.iter().chain(&survey.seeded.unseen).cloned().collect(),
         },
         summary: Summary::of(&findings),
         compared: compared(settings, &survey.catalog),
@@ -215,6 +219,28 @@ fn document(
         applied: Vec::new(),
     };
     (document, standing)
+}
+
+/// The seeds that are missing or different, where their tables are looked at.
+fn seeded(
+    settings: &Settings,
+    survey: &Survey,
+    severities: &BTreeMap<String, Severity>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for asked in &survey.seeded.asked {
+        let (schema, name) = &asked.question.columns.table;
+        if !in_scope(settings, &ObjectId::in_schema(Kind::Table, schema.clone(), name.clone())) {
+            continue;
+        }
+        findings.extend(diagnosis::seeded(&asked.question, &asked.answers, survey.seeded.recorded));
+    }
+    for finding in &mut findings {
+        if let Some(severity) = severities.get(&finding.code) {
+            finding.severity = *severity;
+        }
+    }
+    findings
 }
 
 /// What trueup recorded in the database, as far as judging needs it.

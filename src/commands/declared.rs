@@ -15,6 +15,7 @@ use crate::model::{self, CompileSettings, Head, Lock, LockFile, Sources};
 use crate::project::Settings;
 use crate::report::Meter;
 use crate::scratch::{Scratch, ScratchOptions};
+use crate::seeds::Seeds;
 
 /// The compiled model, and the migrations' files.
 #[derive(Debug)]
@@ -25,15 +26,27 @@ pub(super) struct Declared {
     pub(super) last: Catalog,
     /// The files.
     pub(super) migrations: Arc<[Migration]>,
+    /// The rows that are to be there.
+    pub(super) seeds: Arc<Seeds>,
     /// What is worth saying about where it came from.
     pub(super) notes: Vec<String>,
 }
 
 impl Declared {
     /// Works out what follows from the lock alone.
-    pub(super) fn new(lock: Lock, migrations: Arc<[Migration]>, notes: Vec<String>) -> Self {
+    pub(super) fn new(
+        lock: Lock,
+        migrations: Arc<[Migration]>,
+        seeds: Arc<Seeds>,
+        notes: Vec<String>,
+    ) -> Self {
         let last = if lock.migrations.is_empty() { lock.model.clone() } else { lock.state_after(|_| true) };
-        Self { lock, last, migrations, notes }
+        Self { lock, last, migrations, seeds, notes }
+    }
+
+    /// The same for a command that seeds do not concern.
+    pub(super) fn without_seeds(self) -> Self {
+        Self { seeds: Arc::default(), ..self }
     }
 }
 
@@ -51,12 +64,14 @@ pub(super) struct Needs {
     pub(super) options: ReadOptions,
     /// The files of the migrations.
     pub(super) migrations: Arc<[Migration]>,
+    /// The rows that are to be there.
+    pub(super) seeds: Arc<Seeds>,
 }
 
 /// What the thread found.
 enum Files {
     Fresh(Box<Declared>),
-    Stale { sources: Sources, reasons: Vec<String> },
+    Stale { sources: Sources, seeds: Arc<Seeds>, reasons: Vec<String> },
 }
 
 /// Begins to read the project's files.
@@ -69,6 +84,7 @@ pub(super) fn read(settings: &Settings) -> Reading {
 fn files(settings: &Settings, tell: oneshot::Sender<Needs>) -> Result<Files> {
     let project = &settings.project;
     let sources = Sources::read(&project.dir, &project.migrations_dir)?;
+    let seeds = Arc::new(Seeds::read(&project.seeds_dir)?);
     let file = LockFile::open(&project.lock_path)?;
     let reasons = stale(settings, file.as_ref().map(LockFile::head), &sources);
     match file {
@@ -76,19 +92,26 @@ fn files(settings: &Settings, tell: oneshot::Sender<Needs>) -> Result<Files> {
             let Sources { migrations, schema } = sources;
             let migrations: Arc<[Migration]> = migrations.into();
             // Nobody listens when the command has failed meanwhile.
-            let _ = tell
-                .send(Needs { options: file.head().options.clone(), migrations: Arc::clone(&migrations) });
+            let _ = tell.send(Needs {
+                options: file.head().options.clone(),
+                migrations: Arc::clone(&migrations),
+                seeds: Arc::clone(&seeds),
+            });
             drop(schema);
-            Ok(Files::Fresh(Box::new(Declared::new(file.read()?, migrations, Vec::new()))))
+            Ok(Files::Fresh(Box::new(Declared::new(file.read()?, migrations, seeds, Vec::new()))))
         }
-        _ => Ok(Files::Stale { sources, reasons }),
+        _ => Ok(Files::Stale { sources, seeds, reasons }),
     }
 }
 
 impl Declared {
     /// What a reading of the database needs to know of it.
     pub(super) fn needs(&self) -> Needs {
-        Needs { options: self.lock.head.options.clone(), migrations: Arc::clone(&self.migrations) }
+        Needs {
+            options: self.lock.head.options.clone(),
+            migrations: Arc::clone(&self.migrations),
+            seeds: Arc::clone(&self.seeds),
+        }
     }
 }
 
@@ -104,14 +127,14 @@ impl Reading {
     /// Exit 2 when the project's files are wrong, 3 when `trueup.lock` is missing or stale and no scratch server can
     /// be had.
     pub(super) async fn finish(self, settings: &Settings) -> Result<Declared> {
-        let (sources, reasons) = match self.files.await?? {
+        let (sources, seeds, reasons) = match self.files.await?? {
             Files::Fresh(declared) => return Ok(*declared),
-            Files::Stale { sources, reasons } => (sources, reasons),
+            Files::Stale { sources, seeds, reasons } => (sources, seeds, reasons),
         };
         let why = reasons.join("; ");
         let lock = compile(settings, &sources).await.map_err(|error| unavailable(error, &why))?;
         let notes = vec![format!("{why}: the model was compiled in memory; `trueup compile` writes it down")];
-        Ok(Declared::new(lock, sources.migrations.into(), notes))
+        Ok(Declared::new(lock, sources.migrations.into(), seeds, notes))
     }
 }
 

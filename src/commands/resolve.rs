@@ -73,7 +73,7 @@ async fn ask<'s>(
 ) -> Result<(Writing<'s>, Declared, Judged)> {
     let reading = declared::read(settings);
     let mut writing = Writing::open(settings, &args.write, stop).await?;
-    let declared = reading.finish(settings).await?;
+    let declared = reading.finish(settings).await?.without_seeds();
     let judged = judge(settings, args, &declared, &mut writing).await?;
     if let Resolution::Record(resolved) = &judged.resolution {
         let proposed = report(settings, args, &declared, &judged);

@@ -31,7 +31,7 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit> {
     // The files are read while the server answers.
     let files = tokio::task::spawn_blocking(move || read_directory(&directory));
     let mut session = target.connect(&settings.application()).await?;
-    let needs = Needs { options: ReadOptions::default(), migrations: Arc::default() };
+    let needs = Needs { options: ReadOptions::default(), migrations: Arc::default(), seeds: Arc::default() };
     let request = comparison::request(settings, needs);
     let (survey, stored) = tokio::join!(
         survey::survey_standing(&mut session, &request, settings.runs),

@@ -12,6 +12,7 @@ mod origin;
 mod remedy;
 mod rename;
 pub mod rules;
+mod seeded;
 mod severity;
 mod standing;
 
@@ -30,6 +31,7 @@ use differences::{differences, parents_of};
 pub use finding::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
 pub use kept::{Edit, Kept, Unfinished};
 use origin::Origins;
+pub use seeded::seeded;
 pub use standing::{Basis, Standing};
 
 /// Everything that a diagnosis is made from.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::section::Section;
+use crate::section::Section;
 use crate::error::Failure;
 use crate::sql::{self, DURATION};
 

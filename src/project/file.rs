@@ -11,7 +11,7 @@ use toml::de::DeTable;
 
 use super::backup::{BackupSettings, backup};
 use super::pattern::Patterns;
-use super::section::{Section, Source};
+use crate::section::{Section, Source};
 use crate::cli::FailOn;
 use crate::db::ServerVersion;
 use crate::error::Failure;

@@ -4,7 +4,6 @@ mod backup;
 mod directory;
 mod file;
 mod pattern;
-mod section;
 mod settings;
 mod surroundings;
 

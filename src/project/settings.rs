@@ -8,7 +8,7 @@ use super::backup::BackupSettings;
 use super::directory::{self, Project, SETTINGS_FILE};
 use super::file::{CheckSettings, DatabaseSettings, Environment, MigrationSettings, ProjectFile};
 use super::pattern::{Patterns, matches};
-use super::section::nearest;
+use crate::section::nearest;
 use super::surroundings::{Caller, Credentials, Surroundings};
 use crate::cli::{BackupAction, Cli, Color, Command, EnvironmentAction, Format, ScratchArgs, Secret, Shared};
 use crate::db::{PasswordSources, Target};

@@ -2,12 +2,14 @@
 //! by side. It knows no database.
 
 mod duration;
+mod expression;
 mod file;
 mod quote;
 mod split;
 mod unified;
 
 pub use duration::{DURATION, duration};
+pub use expression::one_expression;
 pub use file::{LARGEST_FILE, read_file, read_file_in};
 pub use quote::{identifier, literal, split_qualified, words_of};
 pub use split::{Comment, Part, SplitError, Statement, comments, split, without_bom};

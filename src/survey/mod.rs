@@ -3,13 +3,14 @@
 //! Three messages after connecting (manual, "Simple Query"):
 //! 1. BEGIN, settings, identity, which history tables and which rare kinds of object there are;
 //! 2. the catalog and the histories;
-//! 3. what the catalog's rows have in common and is printed once, the proofs that no transaction id was assigned and that the catalog stood still, COMMIT.
+//! 3. what the catalog's rows have in common and is printed once, the seeds that the project has, the proofs that no transaction id was assigned and that the catalog stood still, COMMIT.
 //!
 //! When the catalog did not stand still, somebody ran DDL meanwhile and all is read again; see [`stillness`].
 
 mod histories;
 mod identity;
 mod own;
+mod seeded;
 mod sizes;
 mod standing;
 mod stillness;
@@ -26,11 +27,14 @@ use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
 use crate::migrations::checksum::Width;
 use crate::migrations::history::{self, Applied, HistoryTable, OtherHistory};
+use crate::seeds::Seeds;
 use crate::sql::identifier;
 
 use histories::Histories;
 pub use identity::Identity;
 use own::{Answers, OwnTables};
+use seeded::Asking;
+pub use seeded::{Asked, Seeded, ask_inside};
 pub use own::{Holder, LoggedRun, Own, Recorded, Run, UnfinishedStep};
 pub use sizes::{Size, database_bytes, sizes};
 pub use standing::{StandingSurvey, survey_standing};
@@ -66,6 +70,8 @@ pub struct Survey {
     pub own: Option<Own>,
     /// What this role may not see, though the answer needs it.
     pub invisible: Vec<String>,
+    /// What the database has of the project's seeds.
+    pub seeded: Seeded,
     /// What else is worth saying.
     pub notes: Vec<String>,
     /// Where the reading's snapshot stood, see [`unchanged_since`].
@@ -83,6 +89,10 @@ pub struct Request {
     pub migrations: Arc<[Migration]>,
     /// Whether to tell of which migrations the texts are kept; see [`Own::texts`].
     pub texts: bool,
+    /// The rows that are to be there; only of tables that are there with all their columns is anything asked.
+    pub seeds: Arc<Seeds>,
+    /// Whether all seeded rows are told, and not only those that are not as declared.
+    pub every_seed: bool,
     /// The role to read as.
     pub set_role: Option<String>,
     /// `statement_timeout` of the reading transaction.
@@ -101,10 +111,21 @@ pub async fn survey(session: &mut Session, request: &Request) -> Result<Survey> 
     // The server's own limit comes first, where the server is there to keep it.
     session.give_up_after(request.statement_timeout.saturating_add(SILENCE));
     let mut unsettled = None;
-    for attempt in 0..ATTEMPTS {
-        match look(session, version, request).await {
+    let mut readable = true;
+    let mut attempt = 0;
+    while attempt < ATTEMPTS {
+        let mut asking = Asking::new(readable);
+        match look(session, version, request, &mut asking).await {
             Ok(Some(survey)) => return Ok(survey),
             Ok(None) => {}
+            Err(error) if readable && asking.is_denied(session, &error) => {
+                session.execute("ROLLBACK").await?;
+                readable = false;
+                continue;
+            }
+            Err(error) if asking.is_refused(session, &error) => {
+                return Err(asking.tell_what_is_wrong(session, request, error).await);
+            }
             Err(error) if changed_underneath(&error) => {
                 session.execute("ROLLBACK").await?;
                 unsettled = Some(error);
@@ -112,6 +133,7 @@ pub async fn survey(session: &mut Session, request: &Request) -> Result<Survey> 
             Err(error) => return Err(db::server_failure(error, "reading the catalog")),
         }
         tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
+        attempt += 1;
     }
     let last = unsettled.as_ref().and_then(db::server_error).map(|error| db::describe(error).message);
     let last = last.map(|message| format!("; the last time: {message}")).unwrap_or_default();
@@ -137,7 +159,12 @@ fn refuse_unknown_major(version: ServerVersion) -> Result<(), Failure> {
 }
 
 /// One attempt. `None` when the fingerprints differ.
-async fn look(session: &mut Session, version: ServerVersion, request: &Request) -> Result<Option<Survey>> {
+async fn look(
+    session: &mut Session,
+    version: ServerVersion,
+    request: &Request,
+    asking: &mut Asking,
+) -> Result<Option<Survey>> {
     let opening = opening(request);
     let settings = opening.len();
     let first = [identity::SQL.into(), history::PROBE.into(), reader::probe(version)];
@@ -211,7 +238,9 @@ async fn look(session: &mut Session, version: ServerVersion, request: &Request) 
     // None: no answer; Some(None): NULL.
     let (mut before, mut after) = (None, None);
     let recorded_query = recorded.iter().map(own::Query::sql);
-    let third: Vec<String> = recorded_query.chain(questions).chain(proof).collect();
+    let seeds = asking.statements(request, &assembler, own_tables.has_seeds(), recorded_statements + asked)?;
+    let seeds_asked = seeds.len();
+    let third: Vec<String> = recorded_query.chain(questions).chain(seeds).chain(proof).collect();
     session
         .message(third.join(";\n"), |statement, row| {
             if let (Some(query), true) = (&recorded, statement < recorded_statements) {
@@ -219,8 +248,14 @@ async fn look(session: &mut Session, version: ServerVersion, request: &Request) 
             }
             let text = || row.text(0).map(str::to_owned);
             let statement = statement - recorded_statements;
-            match statement.checked_sub(asked) {
-                None => assembler.answer(statement, &row)?,
+            if statement < asked {
+                return assembler.answer(statement, &row);
+            }
+            if statement < asked + seeds_asked {
+                return asking.row(statement - asked, &row);
+            }
+            match statement.checked_sub(asked + seeds_asked) {
+                None => {}
                 Some(0) => wrote_nothing = row.text(0) == Some("t"),
                 Some(1) => before = Some(text()),
                 Some(_) => after = Some(text()),
@@ -253,6 +288,7 @@ async fn look(session: &mut Session, version: ServerVersion, request: &Request) 
         own: (!own_queries.is_empty()).then_some(own),
         invisible: histories.invisible(),
         notes: own_tables.notes(),
+        seeded: asking.finish(),
         snapshot: snapshot.text().to_owned(),
     }))
 }

@@ -35,7 +35,7 @@ const TIME: u32 = 1184;
 const UUID: u32 = 2950;
 
 /// The columns that are read, per table.
-const TABLES: [(&str, &[(&str, u32)]); 4] = [
+const TABLES: [(&str, &[(&str, u32)]); 5] = [
     ("mark", &[("layout", INTEGER), ("project", TEXT), ("environment", TEXT), ("id", UUID)]),
     (
         "runs",
@@ -76,6 +76,7 @@ const TABLES: [(&str, &[(&str, u32)]); 4] = [
         "migrations",
         &[("version", BIGINT), ("name", TEXT), ("sql", TEXT), ("effects", TEXT), ("applied_at", TIME)],
     ),
+    ("seeds", &[("relation", TEXT), ("key", TEXT), ("seeded", TEXT)]),
 ];
 
 /// What trueup keeps in a database.
@@ -267,6 +268,11 @@ impl OwnTables {
             .into_iter()
             .filter_map(|(usable, query)| usable.then_some(query))
             .collect()
+    }
+
+    /// Whether it can be asked what was seeded.
+    pub(super) fn has_seeds(&self) -> bool {
+        self.usable("seeds")
     }
 
     /// The statement of the versions whose texts are kept.

@@ -308,6 +308,19 @@ impl Assembler {
         self.questions.answer(statement, &mut Fields::new(row)).context("reading what the server prints")
     }
 
+    /// The columns of a table of the user's own, by name and with the oids of their types: known when the last row of
+    /// [`super::statements`] is there. `None` when there is no such table.
+    pub fn table(&self, schema: &str, name: &str) -> Option<Vec<(SmolStr, u32)>> {
+        let table = self.relations.iter().find(|relation| {
+            !relation.hidden
+                && matches!(relation.kind, b'r' | b'p')
+                && relation.name == name
+                && relation.schema == schema
+        })?;
+        let columns = table.columns.iter().filter(|column| !column.name.is_empty());
+        Some(columns.map(|column| (column.name.clone(), column.type_oid)).collect())
+    }
+
     /// The catalog, after the last row.
     ///
     /// # Errors

@@ -13,27 +13,27 @@ use crate::error::Failure;
 
 /// A file's name and text: where errors point to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Source<'a> {
+pub struct Source<'a> {
     /// The name as the operator would type it.
-    pub(super) name: &'a str,
+    pub name: &'a str,
     /// The whole text.
-    pub(super) text: &'a str,
+    pub text: &'a str,
 }
 
 impl Source<'_> {
     /// An error at a place of the file.
-    pub(super) fn error(&self, span: &Range<usize>, what: impl AsRef<str>) -> Failure {
+    pub fn error(&self, span: &Range<usize>, what: impl AsRef<str>) -> Failure {
         Failure::usage(format!("{}:{}: {}", self.name, self.line(span), what.as_ref()))
     }
 
     /// The line of a place, from 1.
-    fn line(&self, span: &Range<usize>) -> usize {
+    pub fn line(&self, span: &Range<usize>) -> usize {
         self.text.get(..span.start).unwrap_or(self.text).matches('\n').count() + 1
     }
 }
 
 /// One table, and the keys that were asked for.
-pub(super) struct Section<'a, 'i> {
+pub struct Section<'a, 'i> {
     source: Source<'a>,
     /// The header as written, without brackets: `environments.production`; empty for the top level.
     path: String,
@@ -42,7 +42,8 @@ pub(super) struct Section<'a, 'i> {
 }
 
 impl<'a, 'i> Section<'a, 'i> {
-    pub(super) fn new(source: Source<'a>, path: impl Into<String>, table: &'a DeTable<'i>) -> Self {
+    /// A table of a file; `path` is its header as written, without brackets, empty for the top level.
+    pub fn new(source: Source<'a>, path: impl Into<String>, table: &'a DeTable<'i>) -> Self {
         Self { source, path: path.into(), table, known: RefCell::default() }
     }
 
@@ -56,7 +57,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// An error about the value of a key that was read already.
-    pub(super) fn error_at(&self, key: &'static str, what: &str) -> Failure {
+    pub fn error_at(&self, key: &'static str, what: &str) -> Failure {
         let span = self.value(key).map_or(0..0, Spanned::span);
         self.source.error(&span, format!("{}: {what}", self.key_path(key)))
     }
@@ -67,8 +68,16 @@ impl<'a, 'i> Section<'a, 'i> {
             .error(&value.span(), format!("{}: expected {expected}, found {}", self.key_path(key), a(found)))
     }
 
+    /// The value of a key as it stands there.
+    pub fn raw(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'i>>> {
+        self.value(key)
+    }
+
     /// A value that the reader itself makes sense of.
-    pub(super) fn read<T>(
+    ///
+    /// # Errors
+    /// Exit 2, as everything here.
+    pub fn read<T>(
         &self,
         key: &'static str,
         expected: &str,
@@ -87,17 +96,20 @@ impl<'a, 'i> Section<'a, 'i> {
         })
     }
 
-    pub(super) fn string(&self, key: &'static str) -> Result<Option<String>, Failure> {
+    /// A string that is not empty.
+    pub fn string(&self, key: &'static str) -> Result<Option<String>, Failure> {
         self.read(key, "a string that is not empty", |value| {
             value.as_str().filter(|text| !text.trim().is_empty() && !text.contains('\0')).map(str::to_owned)
         })
     }
 
-    pub(super) fn boolean(&self, key: &'static str) -> Result<Option<bool>, Failure> {
+    /// `true` or `false`.
+    pub fn boolean(&self, key: &'static str) -> Result<Option<bool>, Failure> {
         self.read(key, "true or false", DeValue::as_bool)
     }
 
-    pub(super) fn integer(
+    /// An integer within bounds.
+    pub fn integer(
         &self,
         key: &'static str,
         allowed: RangeInclusive<u32>,
@@ -111,7 +123,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// A list of strings that are not empty.
-    pub(super) fn strings(&self, key: &'static str) -> Result<Option<Vec<String>>, Failure> {
+    pub fn strings(&self, key: &'static str) -> Result<Option<Vec<String>>, Failure> {
         const EXPECTED: &str = "a list of strings";
         let Some(value) = self.value(key) else { return Ok(None) };
         let Some(list) = value.get_ref().as_array() else { return Err(self.wrong(key, value, EXPECTED)) };
@@ -126,7 +138,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// A table inside this one; a missing one is empty.
-    pub(super) fn section(&self, key: &'static str) -> Result<Option<Section<'a, 'i>>, Failure> {
+    pub fn section(&self, key: &'static str) -> Result<Option<Section<'a, 'i>>, Failure> {
         let Some(value) = self.value(key) else { return Ok(None) };
         match value.get_ref().as_table() {
             Some(table) => Ok(Some(Section::new(self.source, self.key_path(key), table))),
@@ -135,7 +147,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// All entries, whatever they are called: this table's keys are the project's own names.
-    pub(super) fn named(&self) -> impl Iterator<Item = Result<(&'a str, Section<'a, 'i>), Failure>> {
+    pub fn named(&self) -> impl Iterator<Item = Result<(&'a str, Section<'a, 'i>), Failure>> {
         self.table.iter().map(|(key, value)| match value.get_ref().as_table() {
             Some(table) => {
                 let name: &'a str = key.get_ref();
@@ -146,7 +158,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// All entries as strings, each read by `read`, which is given the line too.
-    pub(super) fn map<T>(
+    pub fn map<T>(
         &self,
         expected: &str,
         read: impl Fn(&str, usize) -> Option<T>,
@@ -163,7 +175,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// Refuses the keys that nobody asked for.
-    pub(super) fn finish(self) -> Result<(), Failure> {
+    pub fn finish(self) -> Result<(), Failure> {
         let known = self.known.borrow();
         let Some((key, _)) = self.table.iter().find(|(key, _)| !known.contains(&&**key.get_ref())) else {
             return Ok(());
@@ -179,7 +191,7 @@ impl<'a, 'i> Section<'a, 'i> {
 }
 
 /// The candidate that a mistyped word most likely meant.
-pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))

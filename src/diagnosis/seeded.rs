@@ -1,0 +1,111 @@
+//! Reference rows that a database lacks, or has otherwise than they are declared.
+
+use crate::seeds::{Answer, Question, RowPlan, plan};
+
+use super::finding::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
+
+/// The codes of these findings.
+pub(super) const CODES: [&str; 2] = [MISSING, DIFFERENT];
+const MISSING: &str = "seed.missing";
+const DIFFERENT: &str = "seed.different";
+/// What these findings are about.
+const KIND: &str = "seed";
+/// So many rows of a table are told one by one; where there are more, they are counted.
+const MOST: usize = 20;
+const SEED: &str = "trueup seed";
+
+/// The findings of one table. `recorded` says whether what was seeded last could be read.
+pub fn seeded(question: &Question, answers: &[Answer], recorded: bool) -> Vec<Finding> {
+    // Two rows of the file with one key are the file's fault, which `trueup seed` tells.
+    let Ok(plan) = plan(question, answers, false) else { return Vec::new() };
+    let file = &question.seed.file;
+    let missing: Vec<&RowPlan> = plan.rows.iter().filter(|row| row.missing).collect();
+    let mut findings: Vec<Finding> = Vec::new();
+    let make = || Remedy { command: Some(SEED.to_owned()), sql: None };
+    let cause = |kind, detail| Cause { kind, migration: None, detail };
+    let absent = |object, cause, database: String, model: String| Finding {
+        code: MISSING.to_owned(),
+        severity: Severity::Error,
+        kind: KIND,
+        object,
+        change: Change::Missing,
+        attributes: Vec::new(),
+        cause,
+        remedy: make(),
+        consequences: Vec::new(),
+        sides: Some(Sides { database, model }),
+    };
+    if missing.len() > MOST {
+        let (count, declared) = (missing.len(), plan.declared);
+        let gone = missing.iter().filter(|row| row.was_seeded).count();
+        let cause = match gone {
+            0 => cause(CauseKind::Pending, format!("{file} declares them; they were never seeded")),
+            gone => cause(CauseKind::Drift, format!("{gone} of them were seeded, and are gone")),
+        };
+        let sides = (format!("{count} rows missing"), format!("{declared} rows"));
+        findings.push(absent(question.columns.path(), cause, sides.0, sides.1));
+    } else {
+        for row in missing {
+            let cause = match row.was_seeded {
+                true => cause(CauseKind::Drift, format!("{file} was seeded with it; it was deleted by hand")),
+                false => cause(CauseKind::Pending, format!("{file} declares it; it was never seeded")),
+            };
+            findings.push(absent(question.label(&row.key), cause, "missing".into(), "a row".into()));
+        }
+    }
+    let different: Vec<&RowPlan> =
+        plan.rows.iter().filter(|row| !row.changes.is_empty() || !row.edits.is_empty()).collect();
+    let other = |object, attributes, cause, remedy, sides| Finding {
+        code: DIFFERENT.to_owned(),
+        severity: Severity::Warning,
+        kind: KIND,
+        object,
+        change: Change::Different,
+        attributes,
+        cause,
+        remedy,
+        consequences: Vec::new(),
+        sides,
+    };
+    let keep = || Remedy {
+        command: Some(format!("to keep it, put it into {file}; else: {SEED} --overwrite")),
+        sql: None,
+    };
+    if different.len() > MOST {
+        let edited = plan.edited().count();
+        let (why, remedy) = match edited {
+            0 => (cause(CauseKind::Pending, format!("{file} was changed since it was seeded")), make()),
+            edited => (cause(CauseKind::Drift, format!("{edited} of them were changed by hand")), keep()),
+        };
+        let sides = Sides {
+            database: format!("{} rows differ", different.len()),
+            model: format!("{} rows", plan.declared),
+        };
+        findings.push(other(question.columns.path(), Vec::new(), why, remedy, Some(sides)));
+        return findings;
+    }
+    for row in different {
+        let differences = row.edits.iter().chain(&row.changes);
+        let attributes = differences.map(|difference| AttributeFinding {
+            name: difference.column.clone(),
+            declared: difference.declared.clone(),
+            actual: difference.actual.clone(),
+            cause: None,
+        });
+        let (why, remedy) = match (row.edits.is_empty(), row.was_seeded, recorded) {
+            (true, ..) => (cause(CauseKind::Pending, format!("{file} was changed since it was seeded")), make()),
+            (false, true, _) => {
+                (cause(CauseKind::Drift, format!("{file} was seeded otherwise; it was changed by hand")), keep())
+            }
+            (false, false, true) => {
+                (cause(CauseKind::Drift, "somebody made this row; it was never seeded".to_owned()), keep())
+            }
+            (false, false, false) => (
+                cause(CauseKind::Unknown, "what was seeded last is not known here".to_owned()),
+                Remedy { command: Some(SEED.to_owned()), sql: None },
+            ),
+        };
+        findings.push(other(question.label(&row.key), attributes.collect(), why, remedy, None));
+    }
+    findings
+}

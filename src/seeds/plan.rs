@@ -1,0 +1,272 @@
+//! What is to be done with the rows of one table, from three sides: what was seeded last, what is declared, what is there.
+//! Column by column: a declaration that changed is carried out, an edit of somebody's is told and left alone. Pure.
+
+use super::file::{Mode, Seed};
+use super::question::{Answer, Question, Texts};
+use crate::error::Failure;
+
+/// What is to be done with the rows of a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TablePlan {
+    /// The rows that are not as declared, or not recorded so; in the order of the file.
+    pub rows: Vec<RowPlan>,
+    /// How many were seeded once and are declared no more.
+    pub gone: usize,
+    /// How many are declared.
+    pub declared: usize,
+}
+
+/// What is to be done with a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowPlan {
+    /// Which row of the file, from 0.
+    pub row: usize,
+    /// The key's values as texts, as a JSON array.
+    pub key: String,
+    /// Whether it is missing, and made.
+    pub missing: bool,
+    /// Whether it was seeded before.
+    pub was_seeded: bool,
+    /// The columns that are changed.
+    pub changes: Vec<Difference>,
+    /// The columns that somebody else has changed, which are left alone.
+    pub edits: Vec<Edit>,
+    /// What is to be recorded as seeded; `None` when that is recorded already.
+    pub record: Option<Texts>,
+    /// What is declared, as the server prints it.
+    pub wanted: Texts,
+    /// The transaction that wrote the row as it was planned for.
+    pub xmin: Option<String>,
+}
+
+/// A column that is not as declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The column.
+    pub column: String,
+    /// What is there; `None` for NULL.
+    pub actual: Option<String>,
+    /// What is declared; `None` for NULL.
+    pub declared: Option<String>,
+}
+
+/// A column that somebody else has changed.
+pub type Edit = Difference;
+
+impl TablePlan {
+    /// How many rows are made.
+    pub fn inserts(&self) -> usize {
+        self.rows.iter().filter(|row| row.missing).count()
+    }
+
+    /// How many rows are changed.
+    pub fn updates(&self) -> usize {
+        self.rows.iter().filter(|row| !row.changes.is_empty()).count()
+    }
+
+    /// The rows that somebody else has changed.
+    pub fn edited(&self) -> impl Iterator<Item = &RowPlan> {
+        self.rows.iter().filter(|row| !row.edits.is_empty())
+    }
+
+    /// Whether no row is made or changed.
+    pub fn changes_nothing(&self) -> bool {
+        self.inserts() + self.updates() == 0
+    }
+
+    /// Whether there is nothing to write at all, records included.
+    pub fn is_empty(&self) -> bool {
+        self.changes_nothing() && self.rows.iter().all(|row| row.record.is_none())
+    }
+
+    /// Whether it does nothing that `other` does not do.
+    pub fn is_part_of(&self, other: &Self) -> bool {
+        self.rows.iter().filter(|row| row.missing || !row.changes.is_empty()).all(|row| {
+            other.rows.iter().any(|known| {
+                known.key == row.key
+                    && known.missing == row.missing
+                    && row.changes.iter().all(|change| known.changes.contains(change))
+            })
+        })
+    }
+}
+
+/// Plans. `overwrite` carries out what is declared whatever somebody else has made of it.
+///
+/// # Errors
+/// Exit 2: two rows of the file are one, as the server reads their keys.
+pub fn plan(question: &Question, answers: &[Answer], overwrite: bool) -> Result<TablePlan, Failure> {
+    let seed: &Seed = &question.seed;
+    let mut plan = TablePlan { declared: question.len(), ..TablePlan::default() };
+    for answer in answers {
+        let Some(number) = answer.row else {
+            plan.gone += 1;
+            continue;
+        };
+        if answer.twice {
+            let row = &seed.rows[number];
+            let what = format!("{}: another row of the file has the same key", label(seed, &answer.key));
+            return Err(row.wrong(row.line, what));
+        }
+        plan.rows.push(row_plan(seed.mode, number, answer, overwrite));
+    }
+    plan.rows.sort_by_key(|row| row.row);
+    Ok(plan)
+}
+
+fn row_plan(mode: Mode, number: usize, answer: &Answer, overwrite: bool) -> RowPlan {
+    let mut row = RowPlan {
+        row: number,
+        key: answer.key.clone(),
+        missing: answer.current.is_none(),
+        was_seeded: answer.seeded.is_some(),
+        changes: Vec::new(),
+        edits: Vec::new(),
+        record: None,
+        wanted: answer.wanted.clone(),
+        xmin: answer.xmin.clone(),
+    };
+    let Some(current) = &answer.current else {
+        row.record = Some(answer.wanted.clone());
+        return row;
+    };
+    if mode == Mode::Insert {
+        return row;
+    }
+    let mut record = answer.wanted.clone();
+    for (column, declared) in &answer.wanted {
+        let actual = current.get(column).cloned().flatten();
+        if actual == *declared {
+            continue;
+        }
+        let seeded = answer.seeded.as_ref().and_then(|seeded| seeded.get(column));
+        let difference =
+            Difference { column: column.clone(), actual: actual.clone(), declared: declared.clone() };
+        if overwrite || seeded == Some(&actual) {
+            row.changes.push(difference);
+            continue;
+        }
+        row.edits.push(difference);
+        // What was seeded of it stays so.
+        match seeded {
+            Some(seeded) => drop(record.insert(column.clone(), seeded.clone())),
+            None => drop(record.remove(column)),
+        }
+    }
+    row.record = (answer.seeded.as_ref() != Some(&record) && !(record.is_empty() && answer.seeded.is_none()))
+        .then_some(record);
+    row
+}
+
+/// `public_id=6f1c2a34, region=eu`: what a row is called.
+pub(super) fn label(seed: &Seed, key: &str) -> String {
+    let values: Vec<String> = serde_json::from_str(key).unwrap_or_default();
+    let pairs = seed.key.0.iter().zip(values).map(|(column, value)| format!("{column}={value}"));
+    pairs.collect::<Vec<_>>().join(", ")
+}
+
+impl Question {
+    /// `public.organizations[public_id=6f1c2a34]`: what a row is called.
+    pub fn label(&self, key: &str) -> String {
+        format!("{}[{}]", self.columns.path(), label(&self.seed, key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(pairs: &[(&str, &str)]) -> Texts {
+        pairs.iter().map(|(column, text)| ((*column).to_owned(), Some((*text).to_owned()))).collect()
+    }
+
+    fn planned(
+        current: Option<&[(&str, &str)]>,
+        seeded: Option<&[(&str, &str)]>,
+        overwrite: bool,
+    ) -> RowPlan {
+        let answer = Answer {
+            row: Some(0),
+            key: "[\"1\"]".into(),
+            current: current.map(texts),
+            wanted: texts(&[("id", "1"), ("name", "new"), ("note", "n")]),
+            seeded: seeded.map(texts),
+            xmin: None,
+            twice: false,
+        };
+        row_plan(Mode::Upsert, 0, &answer, overwrite)
+    }
+
+    fn columns(differences: &[Difference]) -> Vec<&str> {
+        differences.iter().map(|difference| difference.column.as_str()).collect()
+    }
+
+    const NEW: &[(&str, &str)] = &[("id", "1"), ("name", "new"), ("note", "n")];
+    const OLD: &[(&str, &str)] = &[("id", "1"), ("name", "old"), ("note", "n")];
+    const EDITED: &[(&str, &str)] = &[("id", "1"), ("name", "edited"), ("note", "n")];
+
+    #[test]
+    fn a_missing_row_is_made_and_recorded() {
+        let row = planned(None, None, false);
+        assert_eq!((row.missing, row.record), (true, Some(texts(NEW))));
+    }
+
+    #[test]
+    fn a_row_as_declared_is_left_alone() {
+        let row = planned(Some(NEW), Some(NEW), false);
+        assert!(row.changes.is_empty() && row.edits.is_empty() && row.record.is_none());
+        // What somebody made just so is recorded, so that a later declaration finds it.
+        assert_eq!(planned(Some(NEW), None, false).record, Some(texts(NEW)));
+        assert_eq!(planned(Some(NEW), Some(OLD), false).record, Some(texts(NEW)));
+    }
+
+    #[test]
+    fn a_new_declaration_is_carried_out() {
+        let row = planned(Some(OLD), Some(OLD), false);
+        assert_eq!((columns(&row.changes), columns(&row.edits)), (vec!["name"], vec![]));
+        assert_eq!(row.record, Some(texts(NEW)));
+    }
+
+    #[test]
+    fn an_edit_is_told_and_its_record_stays() {
+        let row = planned(Some(EDITED), Some(OLD), false);
+        assert_eq!((columns(&row.changes), columns(&row.edits)), (vec![], vec!["name"]));
+        assert_eq!(row.record, None);
+        let row = planned(Some(EDITED), None, false);
+        assert_eq!(columns(&row.edits), ["name"]);
+        assert_eq!(row.record, Some(texts(&[("id", "1"), ("note", "n")])));
+    }
+
+    #[test]
+    fn columns_are_told_apart() {
+        let current = [("id", "1"), ("name", "edited"), ("note", "m")];
+        let seeded = [("id", "1"), ("name", "old"), ("note", "m")];
+        let row = planned(Some(&current), Some(&seeded), false);
+        assert_eq!((columns(&row.changes), columns(&row.edits)), (vec!["note"], vec!["name"]));
+        assert_eq!(row.record, Some(texts(OLD)));
+    }
+
+    #[test]
+    fn overwriting_takes_everything_over() {
+        let row = planned(Some(EDITED), None, true);
+        assert_eq!((columns(&row.changes), columns(&row.edits)), (vec!["name"], vec![]));
+        assert_eq!(row.record, Some(texts(NEW)));
+    }
+
+    #[test]
+    fn a_row_that_is_only_to_be_there_is_never_changed() {
+        let mut answer = Answer {
+            row: Some(0),
+            key: "[\"1\"]".into(),
+            current: Some(texts(EDITED)),
+            wanted: texts(NEW),
+            seeded: Some(texts(OLD)),
+            xmin: None,
+            twice: false,
+        };
+        let row = row_plan(Mode::Insert, 0, &answer, true);
+        assert!(row.changes.is_empty() && row.edits.is_empty() && row.record.is_none());
+        answer.current = None;
+        assert!(row_plan(Mode::Insert, 0, &answer, false).missing);
+    }
+}
