@@ -5,6 +5,7 @@
 
 mod backup;
 mod redact;
+mod seed;
 mod values;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use backup::{BackupAction, BackupArgs, Level, RestoreArgs};
 pub use redact::Redactor;
+pub use seed::SeedArgs;
 pub use values::{Color, Decision, FailOn, Format, Secret};
 
 /// Keeps a PostgreSQL database true to its declared model.
@@ -88,6 +90,14 @@ pub enum Command {
     #[command(after_help = RESOLVE_AFTER_HELP)]
     Resolve(ResolveArgs),
 
+    /// Make the reference rows of schema/seeds/ so: rows that the application cannot run without
+    ///
+    /// Compares what was seeded last, what the files say and what the rows are now. Missing rows are made and changed
+    /// declarations carried out, in one transaction; what somebody else has changed is told and left alone. A second run
+    /// changes nothing.
+    #[command(after_help = seed::AFTER_HELP)]
+    Seed(SeedArgs),
+
     /// Take a backup of the database, verified; list, verify and prune backups
     ///
     /// The archive is hashed, stored and read in full as it comes from pg_dump; its objects and rows are compared with
@@ -125,6 +135,7 @@ impl Command {
             Self::Adopt(_) => "adopt",
             Self::Resolve(_) => "resolve",
             Self::Environment(_) => "environment",
+            Self::Seed(_) => "seed",
             Self::Backup(_) => "backup",
             Self::Restore(_) => "restore",
             Self::Status(_) => "status",

@@ -95,7 +95,8 @@ impl Backing {
         let store = stored::store(settings)?;
         let external = stored::external(settings);
         let (scope, note) = scope(settings, changes);
-        let (decision, plan) = if let Some((why, said)) = needless(settings, wanted, changes, survey, &scope)? {
+        let (decision, plan) = if let Some((why, said)) = needless(settings, wanted, changes, survey, &scope)?
+        {
             (Decision::Without { said }, BackupPlan::none(why))
         } else {
             let identity = &survey.identity;

@@ -222,11 +222,7 @@ fn document(
 }
 
 /// The seeds that are missing or different, where their tables are looked at.
-fn seeded(
-    settings: &Settings,
-    survey: &Survey,
-    severities: &BTreeMap<String, Severity>,
-) -> Vec<Finding> {
+fn seeded(settings: &Settings, survey: &Survey, severities: &BTreeMap<String, Severity>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for asked in &survey.seeded.asked {
         let (schema, name) = &asked.question.columns.table;

@@ -17,6 +17,7 @@ mod mark;
 mod planned;
 mod resolve;
 mod restore;
+mod seed;
 mod status;
 mod stored;
 mod upgrade;
@@ -86,6 +87,10 @@ async fn dispatch(command: &Command, settings: &Settings) -> anyhow::Result<Exit
         Command::Environment(args) => {
             let stop = stop();
             interrupt::winding_down(stop.clone(), environment::run(settings, args, stop)).await
+        }
+        Command::Seed(args) => {
+            let stop = stop();
+            interrupt::winding_down(stop.clone(), seed::run(settings, args, stop)).await
         }
         _ => interrupt::unless_interrupted(read(command, settings)).await,
     }

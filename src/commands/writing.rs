@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::declared::Declared;
+use super::declared::{Declared, Needs};
 use super::{comparison, mark};
 use crate::cli::WriteArgs;
 use crate::db::Target;
@@ -10,7 +10,7 @@ use crate::door::{Access, Door, Mark, Marking, Run, Stop};
 use crate::error::{Exit, Failure, exit_of};
 use crate::project::{NamedEnvironment, Settings};
 use crate::report::{self, Progress};
-use crate::survey::Survey;
+use crate::survey::{self, Survey};
 
 /// A command that is about to write.
 pub(super) struct Writing<'s> {
@@ -47,8 +47,16 @@ impl<'s> Writing<'s> {
     /// # Errors
     /// Exit 3 or 75, see [`crate::survey::survey`]; exit 4 when it is another environment's or project's.
     pub(super) async fn look(&mut self, declared: &Declared) -> Result<Survey> {
+        self.look_for(declared.needs()).await
+    }
+
+    /// The same for a command that needs less of the project.
+    ///
+    /// # Errors
+    /// As [`Writing::look`].
+    pub(super) async fn look_for(&mut self, needs: Needs) -> Result<Survey> {
         let session = self.door.reading().await?;
-        let survey = comparison::look_on(self.settings, session, declared).await?;
+        let survey = survey::survey(session, &comparison::request(self.settings, needs)).await?;
         self.expected(survey.own.as_ref().and_then(|own| own.mark.as_ref()))?;
         Ok(survey)
     }

@@ -67,15 +67,18 @@ pub fn seeded(question: &Question, answers: &[Answer], recorded: bool) -> Vec<Fi
         consequences: Vec::new(),
         sides,
     };
-    let keep = || Remedy {
-        command: Some(format!("to keep it, put it into {file}; else: {SEED} --overwrite")),
-        sql: None,
-    };
+    let keep = || Remedy { command: Some(format!("{SEED} --overwrite")), sql: None };
     if different.len() > MOST {
         let edited = plan.edited().count();
         let (why, remedy) = match edited {
             0 => (cause(CauseKind::Pending, format!("{file} was changed since it was seeded")), make()),
-            edited => (cause(CauseKind::Drift, format!("{edited} of them were changed by hand")), keep()),
+            edited => (
+                cause(
+                    CauseKind::Drift,
+                    format!("{edited} of them were changed by hand; what is to stay goes into {file}"),
+                ),
+                keep(),
+            ),
         };
         let sides = Sides {
             database: format!("{} rows differ", different.len()),
@@ -93,13 +96,23 @@ pub fn seeded(question: &Question, answers: &[Answer], recorded: bool) -> Vec<Fi
             cause: None,
         });
         let (why, remedy) = match (row.edits.is_empty(), row.was_seeded, recorded) {
-            (true, ..) => (cause(CauseKind::Pending, format!("{file} was changed since it was seeded")), make()),
-            (false, true, _) => {
-                (cause(CauseKind::Drift, format!("{file} was seeded otherwise; it was changed by hand")), keep())
+            (true, ..) => {
+                (cause(CauseKind::Pending, format!("{file} was changed since it was seeded")), make())
             }
-            (false, false, true) => {
-                (cause(CauseKind::Drift, "somebody made this row; it was never seeded".to_owned()), keep())
-            }
+            (false, true, _) => (
+                cause(
+                    CauseKind::Drift,
+                    format!("changed by hand since it was seeded; what is to stay goes into {file}"),
+                ),
+                keep(),
+            ),
+            (false, false, true) => (
+                cause(
+                    CauseKind::Drift,
+                    format!("made by somebody, never seeded; what is to stay goes into {file}"),
+                ),
+                keep(),
+            ),
             (false, false, false) => (
                 cause(CauseKind::Unknown, "what was seeded last is not known here".to_owned()),
                 Remedy { command: Some(SEED.to_owned()), sql: None },

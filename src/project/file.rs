@@ -11,10 +11,10 @@ use toml::de::DeTable;
 
 use super::backup::{BackupSettings, backup};
 use super::pattern::Patterns;
-use crate::section::{Section, Source};
 use crate::cli::FailOn;
 use crate::db::ServerVersion;
 use crate::error::Failure;
+use crate::section::{Section, Source};
 use crate::sql::{self, DURATION};
 
 /// Nobody writes a megabyte of settings: a larger file is something else.

@@ -8,11 +8,11 @@ use super::backup::BackupSettings;
 use super::directory::{self, Project, SETTINGS_FILE};
 use super::file::{CheckSettings, DatabaseSettings, Environment, MigrationSettings, ProjectFile};
 use super::pattern::{Patterns, matches};
-use crate::section::nearest;
 use super::surroundings::{Caller, Credentials, Surroundings};
 use crate::cli::{BackupAction, Cli, Color, Command, EnvironmentAction, Format, ScratchArgs, Secret, Shared};
 use crate::db::{PasswordSources, Target};
 use crate::error::{Exit, Failure};
+use crate::section::nearest;
 
 /// Everything that a command goes by.
 #[derive(Debug, Clone)]
@@ -161,6 +161,7 @@ impl Settings {
             | Command::Adopt(_)
             | Command::Resolve(_)
             | Command::Environment(_)
+            | Command::Seed(_)
             | Command::Backup(_)
             | Command::Restore(_)
             | Command::Demo(_) => {}
@@ -297,6 +298,7 @@ fn scratch_args(command: &Command) -> ScratchArgs {
         Command::Downgrade(args) => args.scratch.clone(),
         Command::Adopt(args) => args.scratch.clone(),
         Command::Resolve(args) => args.scratch.clone(),
+        Command::Seed(args) => args.scratch.clone(),
         Command::Backup(args) => match &args.action {
             Some(BackupAction::Verify { scratch, .. }) => scratch.clone(),
             _ => args.scratch.clone(),

@@ -149,7 +149,7 @@ fn cells(finding: &Finding) -> [String; 6] {
 }
 
 /// Makes a column as wide as its longest word where that is no wider than `most`: people copy names.
-fn keep_names_whole(table: &mut Table, number: usize, most: u16) {
+pub(super) fn keep_names_whole(table: &mut Table, number: usize, most: u16) {
     let cells = table.column_cells_iter(number).flatten().map(|cell| cell.content());
     let words = cells.flat_map(|content| content.split_whitespace().map(|word| word.chars().count()).max());
     let longest = words.max().and_then(|longest| u16::try_from(longest).ok()).unwrap_or(most);

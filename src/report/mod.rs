@@ -18,6 +18,7 @@ mod plan;
 mod progress;
 mod prompt;
 mod restore;
+mod seed;
 mod status;
 mod style;
 
@@ -35,5 +36,6 @@ pub use plan::{LockReport, PlanReport, StepReport, StopReport, plan_text, size};
 pub use progress::Progress;
 pub use prompt::{confirm, typed};
 pub use restore::{RestoreReport, RestoredAs, Standing as RestoredStanding};
+pub use seed::{SeedColumn, SeedReport, SeedRow, SeedTable, Stage as SeedStage};
 pub use status::{StatusHistory, StatusReport};
 pub use style::{Style, terminal_width};

@@ -203,8 +203,14 @@ pub(super) fn write_outcome(
     let verdict = verdict(document, plan);
     let verdict = if document.exit_code == 0 { style.green(&verdict) } else { style.yellow(&verdict) };
     writeln!(out, "{}", style.bold(&verdict))?;
-    let told =
-        document.findings.iter().filter(|finding| finding.cause.kind != crate::diagnosis::CauseKind::Pending);
+    let seeds = document.findings.iter().filter(|finding| finding.kind == "seed").count();
+    if seeds > 0 {
+        let differ = if seeds == 1 { "is" } else { "are" };
+        writeln!(out, "{} {differ} missing or different; next: trueup seed", plural(seeds, "seed"))?;
+    }
+    let told = document.findings.iter().filter(|finding| {
+        finding.kind != "seed" && finding.cause.kind != crate::diagnosis::CauseKind::Pending
+    });
     let count = told.count();
     if count > 0 {
         writeln!(

@@ -22,7 +22,10 @@ pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, Failure> {
     let header: Vec<String> = reader.headers().map_err(unreadable)?.iter().map(str::to_owned).collect();
     for (position, column) in header.iter().enumerate() {
         if column.is_empty() {
-            return Err(wrong(1, format!("expected a column's name at place {} of the header", position + 1)));
+            return Err(wrong(
+                1,
+                format!("expected a column's name at place {} of the header", position + 1),
+            ));
         }
         if header[..position].contains(column) {
             return Err(wrong(1, format!("the header names {column} twice")));
@@ -56,9 +59,13 @@ mod tests {
 
     #[test]
     fn fields_are_texts_and_empty_ones_are_null() {
-        let rows = rows("a.csv", "\u{feff}code,name\nEUR,\"Euro, \"\"the\"\" \none\"\nXXX,\n").expect("reads");
+        let rows =
+            rows("a.csv", "\u{feff}code,name\nEUR,\"Euro, \"\"the\"\" \none\"\nXXX,\n").expect("reads");
         assert_eq!((rows.len(), rows[1].line), (2, 4));
-        assert_eq!(rows[0].get("name").map(|cell| &cell.value), Some(&Value::Text("Euro, \"the\" \none".into())));
+        assert_eq!(
+            rows[0].get("name").map(|cell| &cell.value),
+            Some(&Value::Text("Euro, \"the\" \none".into()))
+        );
         assert_eq!(rows[1].get("name").map(|cell| &cell.value), Some(&Value::Null));
     }
 

@@ -153,7 +153,8 @@ impl Seed {
             .map_err(|error| source.error(&error.span().unwrap_or(0..0), error.message().trim_end()))?;
         let top = Section::new(source, "", document.get_ref());
         let line = |key| top.raw(key).map_or(1, |value| source.line(&value.span()));
-        let required = |key: &str, what: &str| source.error(&(0..0), format!("{key}: expected {what}, found nothing"));
+        let required =
+            |key: &str, what: &str| source.error(&(0..0), format!("{key}: expected {what}, found nothing"));
         let table = top.string("table")?;
         let key = top.strings("key")?;
         let mode = top.read("mode", "\"upsert\" or \"insert\"", |value| match value.as_str()? {
@@ -164,7 +165,9 @@ impl Seed {
         let on_change = match top.raw("on_change").map(|value| (value, value.get_ref().as_table())) {
             None => Vec::new(),
             Some((_, Some(columns))) => cells(source, columns)?,
-            Some((value, None)) => return Err(source.error(&value.span(), "on_change: expected a table of columns")),
+            Some((value, None)) => {
+                return Err(source.error(&value.span(), "on_change: expected a table of columns"));
+            }
         };
         let rows_of = top.string("csv")?;
         let rows = top.raw("rows");
@@ -209,7 +212,9 @@ impl Seed {
             let mut values = Vec::with_capacity(self.key.0.len());
             for column in &self.key.0 {
                 let Some(cell) = row.get(column) else {
-                    return Err(row.wrong(row.line, format!("{column}: a column of the key, which this row lacks")));
+                    return Err(
+                        row.wrong(row.line, format!("{column}: a column of the key, which this row lacks"))
+                    );
                 };
                 let plain = match &cell.value {
                     Value::Null => Err("NULL"),
@@ -219,7 +224,9 @@ impl Seed {
                 values.push(plain.map_err(|found| {
                     row.wrong(
                         cell.line,
-                        format!("{column}: expected a plain value, as the key says which row it is; found {found}"),
+                        format!(
+                            "{column}: expected a plain value, as the key says which row it is; found {found}"
+                        ),
                     )
                 })?);
             }

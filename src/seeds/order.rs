@@ -30,9 +30,9 @@ pub fn order(tables: &[&Columns], catalog: &Catalog) -> Result<(Vec<usize>, bool
     while !left.is_empty() {
         let free = |hard: bool| {
             let is_free = |table: usize| {
-                !waits.iter().any(|(from, to, later)| {
-                    *from == table && left.contains(to) && !(hard && *later)
-                })
+                !waits
+                    .iter()
+                    .any(|(from, to, later)| *from == table && left.contains(to) && !(hard && *later))
             };
             left.iter().position(|table| is_free(*table))
         };
@@ -76,7 +76,10 @@ mod tests {
     #[test]
     fn what_is_referred_to_comes_first() {
         assert_eq!(ordered(&[]), Ok((vec![0, 1, 2], false)));
-        assert_eq!(ordered(&[("a", "b", false), ("b", "c", false), ("a", "a", false)]), Ok((vec![2, 1, 0], false)));
+        assert_eq!(
+            ordered(&[("a", "b", false), ("b", "c", false), ("a", "a", false)]),
+            Ok((vec![2, 1, 0], false))
+        );
         assert_eq!(ordered(&[("a", "other", false)]), Ok((vec![0, 1, 2], false)));
     }
 

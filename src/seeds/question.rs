@@ -96,8 +96,7 @@ impl Question {
         };
         let names: Vec<String> = self.plain.iter().map(|column| literal(&column.name)).collect();
         let names = names.join(", ");
-        let keys: Vec<&Column> =
-            self.seed.key.0.iter().filter_map(|name| self.columns.get(name)).collect();
+        let keys: Vec<&Column> = self.seed.key.0.iter().filter_map(|name| self.columns.get(name)).collect();
         let key = |format: &dyn Fn(usize, &Column) -> String, between: &str| {
             let parts = keys.iter().enumerate().map(|(number, column)| format(number, column));
             parts.collect::<Vec<_>>().join(between)
@@ -105,7 +104,9 @@ impl Question {
         let key_texts = key(&|_, column| format!("f.{}::text", identifier(&column.name)), ", ");
         let key_values = key(&|number, column| format!("f.{} AS k{number}", identifier(&column.name)), ", ");
         let join = key(
-            &|number, column| column.same(&format!("t.{}", identifier(&column.name)), &format!("w.k{number}")),
+            &|number, column| {
+                column.same(&format!("t.{}", identifier(&column.name)), &format!("w.k{number}"))
+            },
             " AND ",
         );
         let relation = literal(&table);
@@ -123,7 +124,9 @@ impl Question {
                 "NOT q.present OR q.times > 1 OR q.current::text <> q.wanted::text \
                  OR q.seeded IS DISTINCT FROM q.wanted::text"
             }
-            (false, Mode::Upsert, false) => "NOT q.present OR q.times > 1 OR q.current::text <> q.wanted::text",
+            (false, Mode::Upsert, false) => {
+                "NOT q.present OR q.times > 1 OR q.current::text <> q.wanted::text"
+            }
         };
         let gone = match recorded {
             true => format!(
@@ -158,7 +161,8 @@ impl Question {
             Some(name) => {
                 let column = self.columns.get(name);
                 let cell = self.seed.rows[row].get(name);
-                let json = cell.zip(column).and_then(|(cell, column)| cell.value.to_json(column.is_json()).ok());
+                let json =
+                    cell.zip(column).and_then(|(cell, column)| cell.value.to_json(column.is_json()).ok());
                 format!("{{{}:{}}}", string(name), json.unwrap_or_else(|| "null".to_owned()))
             }
         };

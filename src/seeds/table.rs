@@ -25,12 +25,13 @@ impl Table {
         let written = &seed.table.0;
         let known = candidates(written, search_path)
             .ok_or_else(|| seed.wrong(seed.table.1, format!("table: {written:?} is no table's name")))?;
-        let id_of = |name: &(SmolStr, SmolStr), kind| ObjectId::in_schema(kind, name.0.clone(), name.1.clone());
+        let id_of =
+            |name: &(SmolStr, SmolStr), kind| ObjectId::in_schema(kind, name.0.clone(), name.1.clone());
         let here = known.iter().map(|name| id_of(name, Kind::Table)).find(|id| catalog.get(id).is_some());
         let Some(id) = here else {
-            let view = [Kind::View, Kind::MaterializedView].into_iter().find(|kind| {
-                known.iter().any(|name| catalog.get(&id_of(name, *kind)).is_some())
-            });
+            let view = [Kind::View, Kind::MaterializedView]
+                .into_iter()
+                .find(|kind| known.iter().any(|name| catalog.get(&id_of(name, *kind)).is_some()));
             if let Some(kind) = view {
                 return Err(seed.wrong(
                     seed.table.1,
@@ -44,7 +45,9 @@ impl Table {
             let candidates = tables.iter().chain(&names).map(String::as_str);
             let error = seed.wrong(seed.table.1, format!("table: this database has no table {written}"));
             return Err(error.next(match nearest(written, candidates) {
-                Some(nearest) => format!("did you mean {nearest:?}? when a pending migration makes it: trueup upgrade"),
+                Some(nearest) => {
+                    format!("did you mean {nearest:?}? when a pending migration makes it: trueup upgrade")
+                }
                 None => "when a pending migration makes it: trueup upgrade".to_owned(),
             }));
         };
@@ -106,7 +109,7 @@ impl Table {
             object.id.kind == Kind::Index
                 && object.get(Attribute::OnTable) == Some(&path)
                 && object.is(Attribute::IsUnique, "true")
-                && object.get(Attribute::Valid).is_none()
+                && !object.is(Attribute::Valid, "false")
                 && object.get(Attribute::Predicate).is_none()
         });
         let lists: Vec<&str> =
@@ -128,7 +131,9 @@ impl Table {
              and {there}",
             seed.key.0.join(", ")
         );
-        Err(seed.wrong(seed.key.1, what).next("a key tells rows apart: give it a unique index, or name the columns of one"))
+        Err(seed
+            .wrong(seed.key.1, what)
+            .next("a key tells rows apart: give it a unique index, or name the columns of one"))
     }
 }
 

@@ -64,7 +64,9 @@ pub(super) fn string(text: &str) -> String {
 /// `{ sql = "now()" }`
 fn expression(table: &DeTable<'_>) -> Result<Option<Value>, String> {
     let mut entries = table.iter();
-    let Some((key, value)) = entries.next().filter(|(key, _)| key.get_ref() == "sql") else { return Ok(None) };
+    let Some((key, value)) = entries.next().filter(|(key, _)| key.get_ref() == "sql") else {
+        return Ok(None);
+    };
     if entries.next().is_some() {
         return Ok(None);
     }

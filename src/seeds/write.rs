@@ -90,9 +90,9 @@ pub(super) fn on_change<'s>(seed: &'s Seed, but: &'s [&str]) -> impl Iterator<It
 fn insert(question: &Question, plan: &TablePlan) -> Option<String> {
     let seed = &question.seed;
     let missing = || plan.rows.iter().filter(|row| row.missing);
-    let is_used =
-        |column: &str| missing().any(|row| seed.rows[row.row].get(column).is_some());
-    let columns: Vec<&str> = seed.columns().map(|cell| cell.column.as_str()).filter(|name| is_used(name)).collect();
+    let is_used = |column: &str| missing().any(|row| seed.rows[row.row].get(column).is_some());
+    let columns: Vec<&str> =
+        seed.columns().map(|cell| cell.column.as_str()).filter(|name| is_used(name)).collect();
     let row = |row: &RowPlan| {
         let declared = &seed.rows[row.row];
         let cells = columns.iter().map(|column| cell(declared.get(column), &row.wanted));

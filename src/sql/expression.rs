@@ -29,7 +29,9 @@ pub fn one_expression(text: &str) -> Option<String> {
                     return Some(format!("{sign:?} closes what was not opened"));
                 }
             }
-            "," if open.is_empty() => return Some("a comma outside of parentheses: these are two".to_owned()),
+            "," if open.is_empty() => {
+                return Some("a comma outside of parentheses: these are two".to_owned());
+            }
             _ => {}
         }
     }

@@ -33,9 +33,9 @@ use crate::sql::identifier;
 use histories::Histories;
 pub use identity::Identity;
 use own::{Answers, OwnTables};
+pub use own::{Holder, LoggedRun, Own, Recorded, Run, UnfinishedStep};
 use seeded::Asking;
 pub use seeded::{Asked, Seeded, ask_inside};
-pub use own::{Holder, LoggedRun, Own, Recorded, Run, UnfinishedStep};
 pub use sizes::{Size, database_bytes, sizes};
 pub use standing::{StandingSurvey, survey_standing};
 pub use stillness::unchanged_since;
@@ -238,7 +238,8 @@ async fn look(
     // None: no answer; Some(None): NULL.
     let (mut before, mut after) = (None, None);
     let recorded_query = recorded.iter().map(own::Query::sql);
-    let seeds = asking.statements(request, &assembler, own_tables.has_seeds(), recorded_statements + asked)?;
+    let seeds =
+        asking.statements(request, &assembler, own_tables.has_seeds(), recorded_statements + asked)?;
     let seeds_asked = seeds.len();
     let third: Vec<String> = recorded_query.chain(questions).chain(seeds).chain(proof).collect();
     session

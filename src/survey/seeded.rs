@@ -71,7 +71,8 @@ impl Asking {
             };
             let found: Option<Columns> = seed.find(&request.search_path, table);
             // What a pending migration makes is not missed.
-            let Some(columns) = found.filter(|columns| columns.has_all_of(seed) && !seed.rows.is_empty()) else {
+            let Some(columns) = found.filter(|columns| columns.has_all_of(seed) && !seed.rows.is_empty())
+            else {
                 continue;
             };
             let question = Question::new(seed, columns)?;
@@ -187,7 +188,8 @@ impl Trial<'_> {
         match self.session.execute(sql).await {
             Ok(()) => Ok(None),
             Err(error) => {
-                let Some(said) = db::server_error(&error).map(db::describe).filter(|said| said.sqlstate.is_some())
+                let Some(said) =
+                    db::server_error(&error).map(db::describe).filter(|said| said.sqlstate.is_some())
                 else {
                     return Err(error);
                 };

@@ -1,0 +1,453 @@
+//! `trueup seed`: the reference rows that a project declares, made so; what somebody else has made of them is left alone.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use super::backing::{Backing, Changes, Wanted};
+use super::change::{changed_meanwhile, defaults};
+use super::declared::Needs;
+use super::deliver::{self, deliver};
+use super::writing::{Writing, interrupted};
+use super::{comparison, mark};
+use crate::catalog::reader::ReadOptions;
+use crate::cli::SeedArgs;
+use crate::db::{Session, Target};
+use crate::door::{Stop, Trouble, Work};
+use crate::error::{Exit, Failure};
+use crate::plan::Affected;
+use crate::project::Settings;
+use crate::report::{self, SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
+use crate::seeds::{self, Answer, Question, RowPlan, Seeds, Table, TablePlan};
+use crate::survey::{self, Asked, Survey};
+
+/// How often it is begun anew when rows change between the look and the work.
+const ROUNDS: usize = 3;
+/// The number of the work's row among the steps of a run: after the backup's.
+const STEP: usize = 1;
+/// The name of the work, in messages.
+const WHAT: &str = "the seeds";
+
+/// What a look at the database says.
+struct Judged {
+    survey: Survey,
+    /// The tables, in the order of their foreign keys.
+    tables: Vec<Planned>,
+    /// Whether constraints have to wait for the end of the transaction.
+    deferred: bool,
+}
+
+/// One table.
+struct Planned {
+    id: crate::catalog::ObjectId,
+    question: Question,
+    answers: Vec<Answer>,
+    plan: TablePlan,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// With the exit codes of the contract.
+pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) -> Result<Exit> {
+    let seeds = Arc::new(Seeds::read(&settings.project.seeds_dir)?);
+    if args.check || args.sql || args.dry_run {
+        return look(settings, args, &seeds).await;
+    }
+    let seen = stop.clone();
+    let (mut writing, shown) = tokio::select! {
+        ready = ask(settings, args, &seeds, &seen) => ready?,
+        signal = stop.wait() => return Err(interrupted(signal).into()),
+    };
+    if shown.is_empty() {
+        return nothing(settings, args, writing, &shown).await;
+    }
+    writing.lock().await?;
+    // Somebody else may have been faster.
+    let judged = match survey::unchanged_since(writing.door.reading().await?, &shown.survey).await? {
+        true => shown,
+        false => {
+            let now = judge(settings, args, writing.look_for(needs(&seeds)).await?, &seeds)?;
+            if !now.is_part_of(&shown) {
+                return Err(changed_meanwhile("the plan").into());
+            }
+            now
+        }
+    };
+    if judged.is_empty() {
+        return nothing(settings, args, writing, &judged).await;
+    }
+    let backing = back(settings, args, true, &judged, writing.door.reading().await?).await?;
+    let marking = writing.first_mark();
+    let report = writing
+        .recorded(&marking, None, async |writing| {
+            let backup = backing.before(settings, &judged.survey, writing).await?;
+            let done = carry_out(settings, args, &seeds, judged, writing).await?;
+            let mut report = told(settings, args, &writing.target, &done, SeedStage::Done);
+            report.backup_plan = Some(backing.plan.clone());
+            report.backup = backup.map(|(_, told)| told);
+            // What counts is what is there now.
+            let now =
+                judge(settings, args, writing.look_for(needs(&seeds)).await.map_err(unchecked)?, &seeds)
+                    .map_err(unchecked)?;
+            if !now.changes_nothing() {
+                report.exit = Exit::Findings;
+                report.notes.push("rows have changed since: trueup seed --check".to_owned());
+            }
+            Ok((report.exit, report))
+        })
+        .await?;
+    tell(settings, &report)
+}
+
+/// What a look has to know.
+fn needs(seeds: &Arc<Seeds>) -> Needs {
+    Needs { options: ReadOptions::default(), migrations: Arc::default(), seeds: Arc::clone(seeds) }
+}
+
+/// `--check`, `--sql` and `--dry-run`: one read-only look.
+async fn look(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> Result<Exit> {
+    let target = settings.target()?;
+    let mut session = target.connect(&settings.application()).await?;
+    let mut request = comparison::request(settings, needs(seeds));
+    request.every_seed = args.sql;
+    let survey = survey::survey(&mut session, &request).await?;
+    mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
+    let judged = judge(settings, args, survey, seeds)?;
+    if args.sql {
+        session.close().await;
+        deliver::say(&script(settings, &judged))?;
+        return Ok(Exit::Clean);
+    }
+    let stage = if args.check { SeedStage::Checked } else { SeedStage::Planned };
+    let mut report = told(settings, args, &target, &judged, stage);
+    if args.dry_run && !judged.is_empty() {
+        report.backup_plan = Some(back(settings, args, false, &judged, &mut session).await?.plan);
+    }
+    session.close().await;
+    tell(settings, &report)
+}
+
+/// Everything up to the operator's yes.
+async fn ask<'s>(
+    settings: &'s Settings,
+    args: &'s SeedArgs,
+    seeds: &Arc<Seeds>,
+    stop: &Stop,
+) -> Result<(Writing<'s>, Judged)> {
+    let mut writing = Writing::open(settings, &args.write, stop).await?;
+    let judged = judge(settings, args, writing.look_for(needs(seeds)).await?, seeds)?;
+    if !judged.is_empty() {
+        let mut proposed = told(settings, args, &writing.target, &judged, SeedStage::Planned);
+        let backing = back(settings, args, true, &judged, writing.door.reading().await?).await?;
+        proposed.backup_plan = Some(backing.plan);
+        if !settings.output.quiet && (!args.write.yes || settings.output.interactive) {
+            report::err(&proposed.proposal(deliver::style(&settings.output)));
+        }
+        let (made, changed) = (judged.count(TablePlan::inserts), judged.count(TablePlan::updates));
+        let what = match (made, changed) {
+            (0, 0) => "record rows as seeded".to_owned(),
+            (made, changed) => format!("make {}, change {changed}", rows(made)),
+        };
+        let mark = judged.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+        writing.confirm(&what, mark).await?;
+    }
+    Ok((writing, judged))
+}
+
+fn rows(count: usize) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
+}
+
+/// Holds what was found against what is declared.
+fn judge(settings: &Settings, args: &SeedArgs, survey: Survey, seeds: &Seeds) -> Result<Judged> {
+    if !survey.seeded.unseen.is_empty() {
+        return Err(Failure::cannot_tell(format!(
+            "this role does not see all rows of {}; nothing was changed",
+            survey.seeded.unseen.join(", ")
+        ))
+        .next("grant SELECT on it, or work as its owner or a role with BYPASSRLS: [database] set_role")
+        .into());
+    }
+    let mut tables: Vec<Planned> = Vec::new();
+    for (number, seed) in seeds.tables.iter().enumerate() {
+        let Table { id } = Table::of(seed, &survey.catalog, &settings.database.search_path)?;
+        if let Some(other) = tables.iter().find(|other| other.id == id) {
+            let what = format!("table: the rows of {id} are declared in {}, too", other.question.seed.file);
+            return Err(seed.wrong(seed.table.1, what).next("put all rows of a table into one file").into());
+        }
+        let Some(Asked { question, answers, .. }) =
+            survey.seeded.asked.iter().find(|asked| asked.seed == number).cloned()
+        else {
+            continue;
+        };
+        let plan = seeds::plan(&question, &answers, args.overwrite)?;
+        tables.push(Planned { id, question, answers, plan });
+    }
+    let columns: Vec<_> = tables.iter().map(|table| &table.question.columns).collect();
+    let (order, deferred) = seeds::order(&columns, &survey.catalog).map_err(|circle| {
+        Failure::usage(format!("the foreign keys of {} go round in a circle", circle.join(", ")))
+            .next("make one of them deferrable: ALTER TABLE ... ALTER CONSTRAINT ... DEFERRABLE")
+    })?;
+    let mut tables: Vec<Option<Planned>> = tables.into_iter().map(Some).collect();
+    let tables = order.into_iter().filter_map(|place| tables[place].take()).collect();
+    Ok(Judged { survey, tables, deferred })
+}
+
+impl Judged {
+    fn count(&self, of: impl Fn(&TablePlan) -> usize) -> usize {
+        self.tables.iter().map(|table| of(&table.plan)).sum()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.tables.iter().all(|table| table.plan.is_empty())
+    }
+
+    fn changes_nothing(&self) -> bool {
+        self.tables.iter().all(|table| table.plan.changes_nothing())
+    }
+
+    fn is_part_of(&self, shown: &Self) -> bool {
+        self.tables.iter().all(|table| {
+            let known = shown.tables.iter().find(|known| known.id == table.id);
+            known.is_some_and(|known| table.plan.is_part_of(&known.plan))
+        })
+    }
+
+    fn pairs(&self) -> Vec<(&Question, &TablePlan)> {
+        self.tables.iter().map(|table| (&table.question, &table.plan)).collect()
+    }
+}
+
+/// Decides about a backup.
+async fn back(
+    settings: &Settings,
+    args: &SeedArgs,
+    write: bool,
+    judged: &Judged,
+    session: &mut Session,
+) -> Result<Backing> {
+    let changed = judged.tables.iter().filter(|table| !table.plan.changes_nothing());
+    let changed: BTreeSet<_> = changed.map(|table| table.id.clone()).collect();
+    let changes = Changes {
+        nothing: changed.is_empty().then_some("no row is changed"),
+        affected: Affected::by_rows(&judged.survey.catalog, changed, "seeds"),
+        undo: None,
+    };
+    let mark = judged.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    let protected = mark::protected(settings, mark).is_some();
+    let wanted = Wanted { no_backup: args.no_backup, protected, write };
+    Backing::decide(settings, wanted, &changes, &judged.survey, session).await
+}
+
+/// Rows are not as they were looked at.
+#[derive(Debug)]
+struct Moved;
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("rows have changed since they were looked at")
+    }
+}
+
+impl std::error::Error for Moved {}
+
+/// Does the work in one transaction, with its records; what was done. When rows changed since they were looked at, it is
+/// rolled back and planned again.
+async fn carry_out(
+    settings: &Settings,
+    args: &SeedArgs,
+    seeds: &Arc<Seeds>,
+    shown: Judged,
+    writing: &mut Writing<'_>,
+) -> Result<Judged> {
+    let mut judged = shown;
+    for _ in 0..ROUNDS {
+        match attempt(settings, args, &judged, writing).await {
+            Ok(()) => return Ok(judged),
+            Err(Trouble::Disproved(error)) if error.is::<Moved>() => {}
+            Err(trouble) => return Err(trouble.failure(WHAT, false)),
+        }
+        let now = judge(settings, args, writing.look_for(needs(seeds)).await?, seeds)?;
+        if !now.is_part_of(&judged) {
+            let Failure { what, next, .. } = changed_meanwhile("the plan");
+            return Err(Failure::new(Exit::RolledBack, what).next(next).into());
+        }
+        judged = now;
+    }
+    let what =
+        format!("rows changed each of the {ROUNDS} times between the look at them and the work; rolled back");
+    Err(Failure::new(Exit::Busy, what).next("run the same command again").into())
+}
+
+async fn attempt(
+    settings: &Settings,
+    args: &SeedArgs,
+    judged: &Judged,
+    writing: &mut Writing<'_>,
+) -> Result<(), Trouble> {
+    let pairs = judged.pairs();
+    let script = seeds::script(&pairs, judged.deferred);
+    let detail = serde_json::json!({
+        "made": judged.count(TablePlan::inserts),
+        "changed": judged.count(TablePlan::updates),
+        "tables": judged.tables.iter().map(|table| table.id.to_string()).collect::<Vec<_>>(),
+    });
+    let mut records = vec![writing.door.step_record(STEP, "seed", None, Some(&detail.to_string()))];
+    records.extend(seeds::records(&pairs, writing.door.run()));
+    let records = records.join(";\n");
+    let work = Work { script: &script, ..Work::records(WHAT, &records, defaults(settings).transaction) };
+    let questions: Vec<&Question> = pairs.iter().map(|(question, _)| *question).collect();
+    writing
+        .door
+        .proved_transaction(&work, &mut writing.progress, async |session| {
+            let answers = survey::ask_inside(session, &questions).await?;
+            for ((question, shown), answers) in pairs.iter().zip(&answers) {
+                let left = seeds::plan(question, answers, args.overwrite)?;
+                let known = |row: &RowPlan| {
+                    shown.rows.iter().any(|known| known.key == row.key && known.edits == row.edits)
+                };
+                if !left.is_empty() || !left.edited().all(known) {
+                    return Err(Moved.into());
+                }
+            }
+            Ok(())
+        })
+        .await
+}
+
+/// The work is done, and the look afterwards failed.
+fn unchecked(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Failure>() {
+        Ok(failure) => {
+            let what =
+                format!("the rows are made and recorded; the look afterwards failed: {}", failure.what);
+            Failure { what, next: "trueup seed --check".to_owned(), ..failure }.into()
+        }
+        Err(error) => error,
+    }
+}
+
+async fn nothing(
+    settings: &Settings,
+    args: &SeedArgs,
+    writing: Writing<'_>,
+    judged: &Judged,
+) -> Result<Exit> {
+    let report = told(settings, args, &writing.target, judged, SeedStage::Done);
+    writing.door.close().await;
+    tell(settings, &report)
+}
+
+fn tell(settings: &Settings, report: &SeedReport) -> Result<Exit> {
+    deliver(&settings.output, |format, style| report.render(format, style))?;
+    Ok(report.exit)
+}
+
+/// The plan as a report.
+fn told(
+    settings: &Settings,
+    args: &SeedArgs,
+    target: &Target,
+    judged: &Judged,
+    stage: SeedStage,
+) -> SeedReport {
+    let identity = judged.survey.identity.clone();
+    let marked = judged.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    let edited = judged.count(|plan| plan.edited().count()) > 0;
+    let findings = match stage {
+        SeedStage::Checked => edited || !judged.changes_nothing(),
+        SeedStage::Planned | SeedStage::Done => edited && args.strict,
+    };
+    let mut notes: Vec<String> = mark::note(settings, target, marked).into_iter().collect();
+    if stage != SeedStage::Done {
+        notes.extend(judged.survey.notes.iter().cloned());
+    }
+    SeedReport {
+        run: settings.run.clone(),
+        exit: if findings { Exit::Findings } else { Exit::Clean },
+        target: report::Target {
+            host: target.host().to_owned(),
+            port: target.port(),
+            database: identity.database,
+            role: identity.role,
+            server_version: identity.server_version,
+            system_identifier: identity.system_identifier,
+            environment: mark::environment(settings, marked),
+            project: settings.project.name.clone(),
+        },
+        stage,
+        overwrite: args.overwrite,
+        tables: judged.tables.iter().map(table_report).collect(),
+        backup_plan: None,
+        backup: None,
+        notes,
+    }
+}
+
+fn table_report(Planned { question, plan, .. }: &Planned) -> SeedTable {
+    let only_recorded = |row: &&RowPlan| {
+        !row.missing && row.changes.is_empty() && row.edits.is_empty() && row.record.is_some()
+    };
+    SeedTable {
+        table: question.columns.path(),
+        file: question.seed.file.clone(),
+        declared: plan.declared,
+        missing: plan.inserts(),
+        different: plan.updates(),
+        edited: plan.edited().count(),
+        recorded: plan.rows.iter().filter(only_recorded).count(),
+        no_longer_declared: plan.gone,
+        rows: plan.rows.iter().flat_map(|row| row_reports(question, row)).collect(),
+    }
+}
+
+/// A row may have columns that are changed and others that are left alone.
+fn row_reports(question: &Question, row: &RowPlan) -> Vec<SeedRow> {
+    let declared = &question.seed.rows[row.row];
+    let states = [
+        ("missing", row.missing, &[][..]),
+        ("different", !row.changes.is_empty(), &row.changes[..]),
+        ("edited", !row.edits.is_empty(), &row.edits[..]),
+    ];
+    let report = |(state, _, differences): (&'static str, bool, &[seeds::Difference])| SeedRow {
+        object: question.label(&row.key),
+        state,
+        declared_at: format!("{}:{}", declared.file, declared.line),
+        columns: differences
+            .iter()
+            .map(|difference| SeedColumn {
+                name: difference.column.clone(),
+                declared: difference.declared.clone(),
+                actual: difference.actual.clone(),
+            })
+            .collect(),
+    };
+    states.into_iter().filter(|(_, holds, _)| *holds).map(report).collect()
+}
+
+/// `--sql`
+fn script(settings: &Settings, judged: &Judged) -> String {
+    let mut script = String::from(
+        "-- What schema/seeds/ declares. Run twice, it changes nothing the second time.\nBEGIN;\n",
+    );
+    if let Some(role) = &settings.database.set_role {
+        script.push_str(&format!("SET LOCAL ROLE {};\n", crate::sql::identifier(role)));
+    }
+    script.push_str(&format!("SET LOCAL search_path = {};\n", settings.database.search_path));
+    script.push_str("SET LOCAL standard_conforming_strings = on;\nSET LOCAL lc_monetary = 'C';\n");
+    if judged.deferred {
+        script.push_str("SET CONSTRAINTS ALL DEFERRED;\n");
+    }
+    for table in &judged.tables {
+        script.push_str(&format!("\n-- {}\n", table.question.seed.file.replace(['\n', '\r'], " ")));
+        for statement in seeds::upserts(&table.question, &table.answers) {
+            script.push_str(&statement);
+            script.push('\n');
+        }
+    }
+    script.push_str("\nCOMMIT;\n");
+    script
+}
