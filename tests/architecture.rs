@@ -31,13 +31,29 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("cli", &["sql"]),
     ("project", &["cli", "db", "error", "section", "sql"]),
     ("repair", &["checks", "db", "door", "error", "sql"]),
-    ("report", &["apply", "backup", "catalog", "diagnosis", "door", "error", "migrations", "sql", "survey"]),
+    (
+        "report",
+        &[
+            "apply",
+            "backup",
+            "catalog",
+            "checks",
+            "diagnosis",
+            "door",
+            "error",
+            "migrations",
+            "repair",
+            "sql",
+            "survey",
+        ],
+    ),
     (
         "commands",
         &[
             "apply",
             "backup",
             "catalog",
+            "checks",
             "cli",
             "db",
             "diagnosis",
@@ -47,6 +63,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "model",
             "plan",
             "project",
+            "repair",
             "report",
             "scratch",
             "seeds",
@@ -158,7 +175,9 @@ fn no_command_imports_a_sibling() {
         "restore",
         "seed",
         "status",
+        "undo",
         "upgrade",
+        "verify",
     ]
     .into_iter()
     .map(str::to_owned)

@@ -17,8 +17,8 @@ use serde::Serialize;
 pub use behind::Obstacle;
 pub use file::{named, read_directory};
 pub use proof::{Bound, BoundFix, bind};
-pub use run::{Found, Limits, Look, Rows, look};
-pub use table::{Column, Table};
+pub use run::{Found, Limits, Look, Rows, begin, look};
+pub use table::{Column, Incoming, Table, Trigger};
 
 /// How bad it is when a check finds rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

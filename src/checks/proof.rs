@@ -12,7 +12,12 @@ use crate::db::{self, Session};
 use crate::error::Failure;
 use crate::sql::literal;
 
-/// A row of NULLs, whose columns are the query's; it is planned and never executed.
+/// A row of a text, beside a query that is planned and never executed.
+const SINGLE: (&str, &str) = (
+    "SELECT one.t FROM (SELECT ''::pg_catalog.text) AS one (t) LEFT JOIN (SELECT * FROM (\n",
+    "\n) AS q LIMIT 0) AS q ON true",
+);
+/// A row of NULLs, whose columns are the query's.
 const SHAPE: (&str, &str) =
     ("SELECT q.* FROM (SELECT) AS one LEFT JOIN (SELECT * FROM (\n", "\n) AS q LIMIT 0) AS q ON true");
 
@@ -134,11 +139,19 @@ async fn shape(
     check: &Check,
     query: &Query,
 ) -> Result<Result<Vec<(String, u32)>, Failure>> {
-    let sql = format!("{}{}{}", SHAPE.0, query.text, SHAPE.1);
-    let error = match session.columns(sql).await {
-        Ok(columns) => return Ok(Ok(columns)),
-        Err(error) => error,
+    let within = |(before, after): (&str, &str)| format!("{before}{}{after}", query.text);
+    let mut columns = Vec::new();
+    let answer = match session.single(within(SINGLE)).await {
+        Ok(()) => {
+            let read = session.message(within(SHAPE), |_, row| {
+                columns = row.columns();
+                Ok(())
+            });
+            read.await
+        }
+        Err(error) => Err(error),
     };
+    let Err(error) = answer else { return Ok(Ok(columns)) };
     let Some(server) = db::server_error(&error) else { return Err(error) };
     let said = db::describe(server);
     // syntax_error_or_access_rule_violation and its like, feature_not_supported, no data of a row yet.
@@ -150,7 +163,7 @@ async fn shape(
         return Err(error);
     }
     let line = said.position.map_or(query.line, |position| {
-        let within = position.saturating_sub(SHAPE.0.chars().count() + 1);
+        let within = position.saturating_sub(SINGLE.0.chars().count() + 1);
         query.line + query.text.chars().take(within).filter(|found| *found == '\n').count()
     });
     let what = format!("{}: line {line}: {}", check.path.display(), said.text());

@@ -81,9 +81,27 @@ pub async fn look(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> 
     looked.map_err(|error| db::server_failure(error, "running the data checks"))
 }
 
-async fn looking(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> Result<Vec<Found>> {
-    session.execute(opening(&look, None)).await?;
+/// Begins the transaction that checks are read in, and holds them against the database. It stays open, its search_path the
+/// project's.
+///
+/// # Errors
+/// As [`look`].
+pub async fn begin(session: &mut Session, checks: Vec<Check>, look: &Look<'_>) -> Result<Vec<Bound>> {
+    session.give_up_after(look.limits.statement_timeout.saturating_add(SILENCE));
+    let begun = beginning(session, checks, look).await;
+    begun.map_err(|error| db::server_failure(error, "holding the data checks against the database"))
+}
+
+async fn beginning(session: &mut Session, checks: Vec<Check>, look: &Look<'_>) -> Result<Vec<Bound>> {
+    session.execute(opening(look, None)).await?;
     let bound = bind(session, checks, look.search_path).await?;
+    let path = format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(look.search_path));
+    session.execute(path).await?;
+    Ok(bound)
+}
+
+async fn looking(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> Result<Vec<Found>> {
+    let bound = beginning(session, checks, &look).await?;
     let helpers = look.limits.jobs.min(bound.len()).saturating_sub(1);
     let mut others = Vec::new();
     if helpers > 0 {

@@ -81,6 +81,18 @@ pub struct Incoming {
     pub referenced: Vec<String>,
 }
 
+impl Incoming {
+    /// `memberships_user_id_fkey of public.memberships (ON DELETE CASCADE)`
+    pub fn told(&self) -> String {
+        let what = match self.action.as_str() {
+            "c" => "CASCADE",
+            "n" => "SET NULL",
+            _ => "SET DEFAULT",
+        };
+        format!("{} of {} (ON DELETE {what})", identifier(&self.constraint), self.table)
+    }
+}
+
 /// A table.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Table {

@@ -7,6 +7,7 @@ mod backup;
 mod redact;
 mod seed;
 mod values;
+mod verify;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use backup::{BackupAction, BackupArgs, Level, RestoreArgs};
 pub use redact::Redactor;
 pub use seed::SeedArgs;
 pub use values::{Color, Decision, FailOn, Format, Secret};
+pub use verify::{UndoArgs, VerifyArgs};
 
 /// Keeps a PostgreSQL database true to its declared model.
 ///
@@ -109,6 +111,18 @@ pub enum Command {
     #[command(after_help = RESTORE_AFTER_HELP)]
     Restore(RestoreArgs),
 
+    /// Run the data checks: the rows that are wrong; with --fix repair them, so that it can be taken back
+    ///
+    /// Checks are queries in checks/. They run in one READ ONLY snapshot, row security off: what this role cannot see is
+    /// never taken for clean. --fix shows what would be changed row by row, asks, backs the tables up, changes them in short
+    /// batches with every old value recorded, and counts again.
+    #[command(after_help = VERIFY_AFTER_HELP)]
+    Verify(VerifyArgs),
+
+    /// Give the rows of a repair their old values back, where they still have what it wrote
+    #[command(after_help = UNDO_AFTER_HELP)]
+    Undo(UndoArgs),
+
     /// The environment mark: which project and environment a database belongs to
     Environment(EnvironmentArgs),
     /// Tell where a database stands: version, pending migrations, what broke off, who holds the lock
@@ -134,6 +148,8 @@ impl Command {
             Self::Downgrade(_) => "downgrade",
             Self::Adopt(_) => "adopt",
             Self::Resolve(_) => "resolve",
+            Self::Verify(_) => "verify",
+            Self::Undo(_) => "undo",
             Self::Environment(_) => "environment",
             Self::Seed(_) => "seed",
             Self::Backup(_) => "backup",
@@ -496,6 +512,27 @@ Exit codes: 0 restored and verified, 2 usage or project files wrong, 3 cannot te
 Examples:
   trueup restore latest --into postgres:///platform_copy?host=/run/postgresql
   trueup restore 01JABC --into \"$DATABASE_URL\" --replace";
+
+const VERIFY_AFTER_HELP: &str = "\
+Exit codes: 0 no row is wrong, 1 rows are, 2 usage or checks wrong, 3 cannot tell: this role does not see everything, 4 refused,
+nothing was changed, 5 failed, rolled back, 6 stopped part-way: the same command goes on, 7 the outcome of a COMMIT is unknown,
+75 busy.
+
+Examples:
+  trueup verify
+  trueup verify api_keys_have_a_user --sample 50
+  trueup verify --fix --dry-run
+  trueup verify --fix --env production --max-rate 2000";
+
+const UNDO_AFTER_HELP: &str = "\
+Exit codes: 0 all rows have their old values again, or had them, 1 some were changed since and were kept, 2 usage, 3 cannot
+tell, 4 refused, nothing was changed, 5 failed, rolled back, 6 stopped part-way: the same command goes on, 75 busy.
+
+Examples:
+  trueup status --runs                    which runs can be taken back
+  trueup undo 01JABC --dry-run
+  trueup undo 01JABC
+  trueup undo --prune 90d";
 
 const STATUS_AFTER_HELP: &str = "\
 Exit codes: 0 up to date (or ahead of this project), 1 something is pending, skipped, edited or unfinished, 2 usage or

@@ -53,6 +53,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     crate::sql::duration(text).ok_or_else(|| format!("expected {}", crate::sql::DURATION))
 }
 
+/// Reads an age: a duration, or days.
+pub(super) fn age(text: &str) -> Result<Duration, String> {
+    crate::sql::age(text).ok_or_else(|| "expected an age such as 12h or 90d".to_owned())
+}
+
 /// How a report is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {

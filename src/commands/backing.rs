@@ -53,6 +53,8 @@ pub(super) struct Changes {
     pub(super) nothing: Option<&'static str>,
     /// The command that takes back what was done before a change stopped part-way, where there is one.
     pub(super) undo: Option<String>,
+    /// Whether the affected tables are enough, whatever `[backup] scope` says.
+    pub(super) only_affected: bool,
 }
 
 impl Changes {
@@ -67,6 +69,7 @@ impl Changes {
             affected: plan.affected(&survey.catalog),
             nothing: nothing.then_some("nothing but the history is changed"),
             undo,
+            only_affected: false,
         }
     }
 }
@@ -307,7 +310,8 @@ fn counts(settings: &Settings, manifest: &Manifest) -> bool {
 
 /// What of the database is backed up, and why it is more than was asked for.
 fn scope(settings: &Settings, changes: &Changes) -> (Scope, Option<String>) {
-    if !settings.backup.affected || settings.backup.kind == BackupKind::Command {
+    let whole = !settings.backup.affected && !changes.only_affected;
+    if whole || settings.backup.kind == BackupKind::Command {
         return (Scope::Full, None);
     }
     match &changes.affected {

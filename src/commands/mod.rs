@@ -7,11 +7,13 @@ mod change;
 mod check;
 mod comparison;
 mod compile;
+mod data;
 mod declared;
 mod deliver;
 mod demo;
 mod downgrade;
 mod environment;
+mod fixing;
 mod interrupt;
 mod mark;
 mod planned;
@@ -20,7 +22,9 @@ mod restore;
 mod seed;
 mod status;
 mod stored;
+mod undo;
 mod upgrade;
+mod verify;
 mod writing;
 
 use std::ffi::OsString;
@@ -92,6 +96,14 @@ async fn dispatch(command: &Command, settings: &Settings) -> anyhow::Result<Exit
             let stop = stop();
             interrupt::winding_down(stop.clone(), seed::run(settings, args, stop)).await
         }
+        Command::Verify(args) if args.fix => {
+            let stop = stop();
+            interrupt::winding_down(stop.clone(), fixing::run(settings, args, stop)).await
+        }
+        Command::Undo(args) => {
+            let stop = stop();
+            interrupt::winding_down(stop.clone(), undo::run(settings, args, stop)).await
+        }
         _ => interrupt::unless_interrupted(read(command, settings)).await,
     }
 }
@@ -102,6 +114,7 @@ async fn read(command: &Command, settings: &Settings) -> anyhow::Result<Exit> {
         Command::Check(_) => check::run(settings).await,
         Command::Compile(_) => compile::run(settings).await,
         Command::Status(_) => status::run(settings).await,
+        Command::Verify(args) => verify::run(settings, args).await,
         _ => demo::run(settings).await,
     }
 }

@@ -235,6 +235,7 @@ async fn back(
         nothing: changed.is_empty().then_some("no row is changed"),
         affected: Affected::by_rows(&judged.survey.catalog, changed, "seeds"),
         undo: None,
+        only_affected: false,
     };
     let mark = judged.survey.own.as_ref().and_then(|own| own.mark.as_ref());
     let protected = mark::protected(settings, mark).is_some();

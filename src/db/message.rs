@@ -37,6 +37,14 @@ impl Row<'_> {
         if value.is_null() { None } else { Some(value.as_str().expect("client_encoding is UTF8")) }
     }
 
+    /// The columns: their names and the oids of their types.
+    pub fn columns(&self) -> Vec<(String, u32)> {
+        let columns = self.0.columns().iter();
+        columns
+            .map(|column| (column.name().to_owned(), column.type_info().oid().map_or(0, |oid| oid.0)))
+            .collect()
+    }
+
     /// How many columns the row has.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -88,20 +96,16 @@ impl Session {
         }
     }
 
-    /// Runs one query as a prepared statement, of which the server takes only one in a message, and returns its columns: their
-    /// names and the oids of their types. It must return a row. Nothing stays prepared.
+    /// Runs one query, which returns a text, as a prepared statement, of which the server takes only one in a message.
+    /// Nothing stays prepared.
     ///
     /// # Errors
-    /// As [`Session::message`].
-    pub async fn columns(&mut self, sql: String) -> Result<Vec<(String, u32)>> {
+    /// As [`Session::message`]: what is more than one statement among them.
+    pub async fn single(&mut self, sql: String) -> Result<()> {
         let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
         let answer = patiently(self.patience, query.fetch_one(&mut self.connection)).await;
-        let row = answer.inspect_err(|_| self.given_up = true)??;
-        let columns = row.columns().iter().map(|column| {
-            let oid = column.type_info().oid().map_or(0, |oid| oid.0);
-            (column.name().to_owned(), oid)
-        });
-        Ok(columns.collect())
+        answer.inspect_err(|_| self.given_up = true)??;
+        Ok(())
     }
 
     /// Whether the server was silent for too long, once: the session is of no use any more.

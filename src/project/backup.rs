@@ -165,8 +165,9 @@ pub(super) fn backup(section: &Section<'_, '_>) -> Result<BackupSettings, Failur
         keep_last: count("keep_last")?,
         keep_daily: count("keep_daily")?,
         keep_weekly: count("keep_weekly")?,
-        max_age: section
-            .read("max_age", "a duration such as \"12h\" or \"90d\"", |value| value.as_str().and_then(age))?,
+        max_age: section.read("max_age", "a duration such as \"12h\" or \"90d\"", |value| {
+            value.as_str().and_then(sql::age)
+        })?,
     };
     if command && settings.command.is_empty() {
         return Err(
@@ -231,13 +232,5 @@ fn endpoint(section: &Section<'_, '_>) -> Result<Option<String>, Failure> {
             .error_at("endpoint", "http:// would send the backup, and what it holds of people, in clear")
             .next("name it with https://; http:// is for this machine alone (127.0.0.1, localhost)")),
         _ => Err(wrong()),
-    }
-}
-
-/// PostgreSQL's durations end at 24 days; backups are kept for longer.
-fn age(text: &str) -> Option<Duration> {
-    match text.strip_suffix('d') {
-        Some(days) => Some(Duration::from_secs(days.trim().parse::<u32>().ok()? as u64 * 24 * 3600)),
-        None => sql::duration(text),
     }
 }

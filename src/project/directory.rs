@@ -10,6 +10,7 @@ pub const SETTINGS_FILE: &str = "trueup.toml";
 pub const LOCK_FILE: &str = "trueup.lock";
 const SCHEMA_DIR: &str = "schema";
 const SEEDS_DIR: &str = "schema/seeds";
+const CHECKS_DIR: &str = "checks";
 const DEFAULT_MIGRATIONS_DIR: &str = "migrations";
 
 /// A project directory. The files and directories named here need not exist.
@@ -23,6 +24,8 @@ pub struct Project {
     pub schema_dir: PathBuf,
     /// `schema/seeds/`: reference rows.
     pub seeds_dir: PathBuf,
+    /// `checks/`: data checks.
+    pub checks_dir: PathBuf,
     /// `migrations/`, or what `[migrations] dir` says.
     pub migrations_dir: PathBuf,
     /// `trueup.lock`
@@ -41,6 +44,7 @@ impl Project {
             name,
             schema_dir: dir.join(SCHEMA_DIR),
             seeds_dir: dir.join(SEEDS_DIR),
+            checks_dir: dir.join(CHECKS_DIR),
             migrations_dir: dir.join(migrations_dir),
             lock_path: dir.join(LOCK_FILE),
             settings_path: dir.join(SETTINGS_FILE),

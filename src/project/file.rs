@@ -11,6 +11,7 @@ use toml::de::DeTable;
 
 use super::backup::{BackupSettings, backup};
 use super::pattern::Patterns;
+use super::repair::{RepairSettings, repair};
 use crate::cli::FailOn;
 use crate::db::ServerVersion;
 use crate::error::Failure;
@@ -35,6 +36,8 @@ pub struct ProjectFile {
     pub check: CheckSettings,
     /// `[backup]`
     pub backup: BackupSettings,
+    /// `[repair]`
+    pub repair: RepairSettings,
     /// `[environments.NAME]`
     pub environments: BTreeMap<String, Environment>,
 }
@@ -215,6 +218,10 @@ impl ProjectFile {
         }
         if let Some(section) = top.section("backup")? {
             file.backup = backup(&section)?;
+            section.finish()?;
+        }
+        if let Some(section) = top.section("repair")? {
+            file.repair = repair(&section)?;
             section.finish()?;
         }
         if let Some(section) = top.section("environments")? {

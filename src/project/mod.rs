@@ -4,6 +4,7 @@ mod backup;
 mod directory;
 mod file;
 mod pattern;
+mod repair;
 mod settings;
 mod surroundings;
 
@@ -14,5 +15,6 @@ pub use file::{
     SeverityOverride,
 };
 pub use pattern::{Patterns, matches};
+pub use repair::RepairSettings;
 pub use settings::{NamedEnvironment, Output, Scratch, Settings};
 pub use surroundings::{Caller, Credentials, Surroundings};

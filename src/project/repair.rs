@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::section::Section;
 use crate::error::Failure;
+use crate::section::Section;
 use crate::sql::{self, DURATION};
 
 /// `[repair]`

@@ -8,6 +8,7 @@ use super::backup::BackupSettings;
 use super::directory::{self, Project, SETTINGS_FILE};
 use super::file::{CheckSettings, DatabaseSettings, Environment, MigrationSettings, ProjectFile};
 use super::pattern::{Patterns, matches};
+use super::repair::RepairSettings;
 use super::surroundings::{Caller, Credentials, Surroundings};
 use crate::cli::{BackupAction, Cli, Color, Command, EnvironmentAction, Format, ScratchArgs, Secret, Shared};
 use crate::db::{PasswordSources, Target};
@@ -43,6 +44,8 @@ pub struct Settings {
     pub migrations: MigrationSettings,
     /// `[backup]`
     pub backup: BackupSettings,
+    /// `[repair]`
+    pub repair: RepairSettings,
     /// Who this process is to an object store.
     pub credentials: Credentials,
     /// Who runs this, and where.
@@ -129,7 +132,8 @@ impl Settings {
             let file = if exists { ProjectFile::read(&path)? } else { ProjectFile::default() };
             (dir, file)
         };
-        let ProjectFile { name, mut database, compile, migrations, mut check, backup, environments } = file;
+        let ProjectFile { name, mut database, compile, migrations, mut check, backup, repair, environments } =
+            file;
         let asked = shared.environment.clone().or_else(|| surroundings.lossy("TRUEUP_ENV"));
         let environment_asked_for = asked.is_some();
         let environment = match environment_of(&cli.command, asked)? {
@@ -163,6 +167,8 @@ impl Settings {
             | Command::Environment(_)
             | Command::Seed(_)
             | Command::Backup(_)
+            | Command::Verify(_)
+            | Command::Undo(_)
             | Command::Restore(_)
             | Command::Demo(_) => {}
         }
@@ -185,6 +191,7 @@ impl Settings {
             environments,
             migrations,
             backup,
+            repair,
             credentials: surroundings.credentials(),
             caller: surroundings.caller(cli.command.name()),
         })
@@ -305,7 +312,9 @@ fn scratch_args(command: &Command) -> ScratchArgs {
         },
         Command::Restore(args) => ScratchArgs { pg_bin: args.pg_bin.clone(), ..ScratchArgs::default() },
         // They start none.
-        Command::Status(_) | Command::Environment(_) => ScratchArgs::default(),
+        Command::Status(_) | Command::Environment(_) | Command::Verify(_) | Command::Undo(_) => {
+            ScratchArgs::default()
+        }
     }
 }
 

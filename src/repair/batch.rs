@@ -20,6 +20,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long it waits before it looks again.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// A batch finds its rows one by one, and never by reading the whole table; nothing is compiled for so few.
+pub(super) const FEW: &str = "SET LOCAL random_page_cost = 0.1; SET LOCAL jit = off";
+
 /// What is done to the rows of a range, as SQL.
 pub(super) trait Rows {
     /// The statements; the last answers with two numbers: rows that were changed, and rows that were not. `around` leaves
@@ -45,7 +48,8 @@ pub(super) struct Done {
     pub(super) batches: u64,
 }
 
-/// Goes through the rows `from..=to` of a repair. What is done stays whatever comes.
+/// Goes through the rows numbered `from..=to` of a repair, some `total` of which are to be changed. What is done stays,
+/// whatever comes.
 ///
 /// # Errors
 /// What stopped it.
@@ -54,11 +58,10 @@ pub(super) async fn batches(
     watch: &mut dyn Watch,
     repair: &Repair,
     rows: &dyn Rows,
-    (mut from, to): (u64, u64),
+    (mut from, to, total): (u64, u64, u64),
     (pace, done): (&Pace, &mut Done),
 ) -> Result<(), Trouble> {
     let title = repair.title();
-    let first = from;
     let begun = Instant::now();
     let mut pauses = Pauses { looked: None, spent: Duration::ZERO };
     let (mut size, mut around) = (FIRST, false);
@@ -88,9 +91,10 @@ pub(super) async fn batches(
                 size = next_size(until - from + 1, took, pace.batch);
                 around = false;
                 from = until + 1;
-                let rate = (until - first + 1) as f64 / begun.elapsed().as_secs_f64().max(1e-6);
-                watch.tell(&Event::Rows { what: &title, done: until, total: to, rate });
-                hold_back(pace, until - first + 1, begun).await;
+                let rows = done.changed + done.skipped;
+                let rate = rows as f64 / begun.elapsed().as_secs_f64().max(1e-6);
+                watch.tell(&Event::Rows { what: &title, done: rows, total, rate });
+                hold_back(pace, rows, begun).await;
             }
             Err(Trouble::NoLock { blockers, .. }) => {
                 if !blockers.is_empty() {
@@ -98,7 +102,7 @@ pub(super) async fn batches(
                 }
                 match (around, alone) {
                     (false, _) => around = true,
-                    (true, false) => size = ((until - from + 1) / 2).max(1),
+                    (true, false) => size = (until - from).div_ceil(2).max(1),
                     (true, true) => {
                         let statements = rows.leave_out(from);
                         let work = Work { script: &statements, ..Work::records(&what, "", limits) };

@@ -20,7 +20,7 @@ use std::time::Duration;
 use crate::checks::{Action, BoundFix, Column, Table};
 use crate::door::Bearable;
 
-pub use plan::plan;
+pub use plan::{Plan, discard, plan, too_many_rows};
 pub use preview::{Candidates, Change, FixPreview, Preview, preview};
 pub use records::{Repair, State, find, latest, prune};
 pub use run::{Tally, repair};

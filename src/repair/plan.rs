@@ -5,16 +5,17 @@
 use anyhow::{Context as _, Result};
 
 use super::columns::{FORMATS, numbered, of, same_image};
-use super::preview::differs;
+use super::preview::{Candidates, Change, FixPreview, MOST_AMBIGUOUS, differs, shortened};
 use super::records::{Repair, State};
 use super::{Fixing, Pace, state};
-use crate::checks::{Bound, Column};
+use crate::checks::{Action, Bound, Column, Incoming, Table};
 use crate::door::{Door, Limits, Watch, Work};
 use crate::error::{Exit, Failure};
-use crate::sql::literal;
+use crate::sql::{identifier, literal};
 
-/// What planning may use in memory, on the server.
-const MEMORY: &str = "SET LOCAL work_mem = '64MB'; SET LOCAL maintenance_work_mem = '64MB'";
+/// For queries over whole tables, whose costs are guessed: memory on the server, and no compiling of what runs once.
+pub(super) const SWEEPING: &str =
+    "SET LOCAL work_mem = '64MB'; SET LOCAL maintenance_work_mem = '64MB'; SET LOCAL jit = off";
 
 /// The rows that a fix proposes to change, without those that are in one of the tables `before`: `part`, `tid`, `x`, the
 /// key as `k1...`, the old values as `o1...`, the new ones as `w1...`.
@@ -52,20 +53,29 @@ pub(super) fn rows_of(each: &Fixing<'_>, before: &[String]) -> String {
     )
 }
 
-/// Writes the plan of these checks' fixes down and commits it. Returns what is to be done: repairs of no row are none.
-/// `number` counts the repairs of the run.
+/// What is to be done.
+#[derive(Debug)]
+pub struct Plan {
+    /// The repairs that have rows, in the order in which they are carried out.
+    pub repairs: Vec<Repair>,
+    /// What every fix of the checks proposes, in their order.
+    pub seen: Vec<FixPreview>,
+}
+
+/// Writes the plan of these checks' fixes down and commits it. `number` counts the repairs of the run; `sample` rows of each
+/// are looked at.
 ///
 /// # Errors
-/// Exit 4 when a fix would change more rows than its `at-most`; the door's.
+/// The door's, and what it leaves behind is said there: nothing was changed.
 pub async fn plan(
     door: &mut Door,
     watch: &mut dyn Watch,
     checks: &[&Bound],
-    number: &mut u32,
+    (number, sample): (&mut u32, usize),
     pace: &Pace,
-) -> Result<Vec<Repair>> {
+) -> Result<Plan> {
     let mut repairs: Vec<Repair> = Vec::new();
-    let (mut script, mut records) = (format!("{MEMORY};\n{FORMATS};\n"), Vec::new());
+    let (mut script, mut records) = (format!("{SWEEPING};\n{FORMATS};\n"), Vec::new());
     records.push(format!(
         "UPDATE trueup.repairs SET state = '{}' WHERE state = '{}' AND run <> {}",
         State::BrokeOff.word(),
@@ -95,7 +105,6 @@ pub async fn plan(
                 rows_in,
                 planned: 0,
                 last: 0,
-                ambiguous: 0,
                 done: 0,
                 changed: 0,
                 skipped: 0,
@@ -112,21 +121,35 @@ pub async fn plan(
     let records = records.join(";\n");
     let work = Work { script: &script, snapshot: true, ..Work::records(what, &records, limits) };
     door.transaction(&work, watch).await.map_err(|trouble| trouble.failure(what, false))?;
-    count(door, &mut repairs).await?;
-    drop_empty(door, watch, &repairs, limits).await?;
-    let too_many = checks.iter().flat_map(|check| &check.fixes).zip(&repairs).find_map(|(fix, repair)| {
-        let most = fix.fix.at_most.filter(|most| repair.planned > *most)?;
-        Some((repair, most))
-    });
-    if let Some((repair, most)) = too_many {
-        return Err(too_many_rows(repair.title(), repair.planned, most).into());
+    let mut seen = Vec::new();
+    for repair in &mut repairs {
+        seen.push(look(door, repair, sample).await?);
     }
+    note_counts(door, watch, &repairs, limits).await?;
     repairs.retain(|repair| repair.planned > 0);
-    Ok(repairs)
+    Ok(Plan { repairs, seen })
+}
+
+/// Takes a plan back that is not to be carried out.
+///
+/// # Errors
+/// The door's.
+pub async fn discard(
+    door: &mut Door,
+    watch: &mut dyn Watch,
+    mut repairs: Vec<Repair>,
+    pace: &Pace,
+) -> Result<()> {
+    for repair in &mut repairs {
+        repair.planned = 0;
+    }
+    let limits =
+        Limits { lock_timeout: pace.lock_timeout, lock_budget: pace.patience, max_duration: pace.planning };
+    note_counts(door, watch, &repairs, limits).await
 }
 
 /// A fix that would do more than its file allows.
-pub(crate) fn too_many_rows(title: String, rows: u64, most: u64) -> Failure {
+pub fn too_many_rows(title: String, rows: u64, most: u64) -> Failure {
     Failure::new(
         Exit::Refused,
         format!("fix {title} would change {rows} rows, and its file says `-- at-most: {most}`; nothing was changed"),
@@ -146,59 +169,121 @@ fn write(script: &mut String, each: &Fixing<'_>, table: &str, before: &[String])
     let columns =
         [declared(&key, &keys), declared(&changed, &old), declared(&changed, &new)].concat().join(", ");
     let values = [keys, old, new.clone()].concat().join(", ");
+    // In the order in which the rows lie: a batch reads and writes what is together. A second answer for a row follows the first.
     script.push_str(&format!(
         "CREATE TABLE {table} (n pg_catalog.int8 NOT NULL, part pg_catalog.oid NOT NULL, tid pg_catalog.tid NOT NULL, \
          x pg_catalog.xid NOT NULL, {columns}, state pg_catalog.\"char\");\n\
-         INSERT INTO {table} (n, part, tid, x, {values}) SELECT pg_catalog.row_number() OVER (), part, tid, x, {values} \
-         FROM ({}) AS r;\n\
+         INSERT INTO {table} (n, part, tid, x, {values}, state) SELECT pg_catalog.row_number() OVER w, part, tid, x, {values}, \
+         CASE WHEN pg_catalog.lag(tid) OVER w OPERATOR(pg_catalog.=) tid \
+         AND pg_catalog.lag(part) OVER w OPERATOR(pg_catalog.=) part THEN '{again}'::pg_catalog.\"char\" END \
+         FROM ({rows}) AS r WINDOW w AS (ORDER BY part, tid);\n\
          ALTER TABLE {table} ADD PRIMARY KEY (n);\n",
-        rows_of(each, before)
+        again = state::AGAIN,
+        rows = rows_of(each, before)
     ));
     // The same answer twice is one answer; different ones are none.
-    let same = match new.as_slice() {
-        [] => "true".to_owned(),
+    let different = match new.as_slice() {
+        [] => "false".to_owned(),
         new => {
             let of = |alias: &str| new.iter().map(|value| format!("{alias}.{value}")).collect::<Vec<_>>();
-            same_image(&of("p"), &of("q"))
+            format!("NOT {}", same_image(&of("p"), &of("q")))
         }
     };
     script.push_str(&format!(
-        "WITH twice AS (SELECT part, tid, pg_catalog.min(n) AS first FROM {table} GROUP BY part, tid \
-         HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1), \
-         judged AS (SELECT p.part, p.tid, d.first, pg_catalog.bool_and({same}) AS same FROM twice AS d \
-         JOIN {table} AS p ON p.part OPERATOR(pg_catalog.=) d.part AND p.tid OPERATOR(pg_catalog.=) d.tid \
-         JOIN {table} AS q ON q.n OPERATOR(pg_catalog.=) d.first GROUP BY p.part, p.tid, d.first) \
-         UPDATE {table} AS p SET state = CASE WHEN j.same THEN '{}' ELSE '{}' END::pg_catalog.\"char\" FROM judged AS j \
-         WHERE p.part OPERATOR(pg_catalog.=) j.part AND p.tid OPERATOR(pg_catalog.=) j.tid \
-         AND (NOT j.same OR p.n OPERATOR(pg_catalog.<>) j.first);\n\
+        "WITH several AS (SELECT DISTINCT p.part, p.tid FROM {table} AS p JOIN {table} AS q \
+         ON q.n OPERATOR(pg_catalog.=) (p.n OPERATOR(pg_catalog.-) 1) \
+         WHERE p.state OPERATOR(pg_catalog.=) '{}' AND {different}) \
+         UPDATE {table} AS p SET state = '{}' FROM several AS s \
+         WHERE p.part OPERATOR(pg_catalog.=) s.part AND p.tid OPERATOR(pg_catalog.=) s.tid;\n\
          ANALYZE {table};\n",
         state::AGAIN,
         state::AMBIGUOUS,
     ));
 }
 
-/// Reads how many rows each plan has.
-async fn count(door: &mut Door, repairs: &mut [Repair]) -> Result<()> {
-    for repair in repairs {
-        let sql = format!(
-            "SELECT count(*) FILTER (WHERE state IS NULL), COALESCE(max(n) FILTER (WHERE state IS NULL), 0), \
-             count(DISTINCT (part, tid)) FILTER (WHERE state = '{}') FROM {}",
-            state::AMBIGUOUS,
-            repair.rows_in()
-        );
-        let rows =
-            door.ask(&sql).await.map_err(|error| crate::db::server_failure(error, "reading the plan"))?;
-        let row = rows.into_iter().next().context("the plan was not counted")?;
-        let mut numbers =
-            row.into_iter().map(|number| number.and_then(|number| number.parse().ok()).unwrap_or(0));
-        let mut next = || numbers.next().unwrap_or(0);
-        (repair.planned, repair.last, repair.ambiguous) = (next(), next(), next());
+/// Reads how many rows a plan has, and some of them.
+async fn look(door: &mut Door, repair: &mut Repair, sample: usize) -> Result<FixPreview> {
+    let failed = |error| crate::db::server_failure(error, "reading the plan");
+    let sql = format!(
+        "SELECT count(*) FILTER (WHERE state IS NULL), COALESCE(max(n) FILTER (WHERE state IS NULL), 0), \
+         count(DISTINCT (part, tid)) FILTER (WHERE state = '{}') FROM {}",
+        state::AMBIGUOUS,
+        repair.rows_in()
+    );
+    let rows = door.ask(&sql).await.map_err(failed)?;
+    let row = rows.into_iter().next().context("the plan was not counted")?;
+    let mut numbers =
+        row.into_iter().map(|number| number.and_then(|number| number.parse().ok()).unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    (repair.planned, repair.last) = (next(), next());
+    let mut seen = FixPreview { rows: repair.planned, ambiguous: next(), ..FixPreview::default() };
+    let (keys, columns) = (repair.key.len(), repair.columns.len());
+    let new = if repair.action == Action::Delete { 0 } else { columns };
+    let shown = |prefixes: &[(&str, usize)]| {
+        let values = prefixes.iter().flat_map(|(prefix, count)| numbered(prefix, *count));
+        values.map(|value| shortened(&value)).collect::<Vec<_>>().join(", ")
+    };
+    let sql = format!(
+        "SELECT {} FROM {} WHERE state IS NULL ORDER BY n LIMIT {sample}",
+        shown(&[("k", keys), ("o", columns), ("w", new)]),
+        repair.rows_in()
+    );
+    for mut key in door.ask(&sql).await.map_err(failed)? {
+        let mut before = key.split_off(keys);
+        let after = before.split_off(columns);
+        seen.sample.push(Change { key, before, after });
     }
-    Ok(())
+    if seen.ambiguous > 0 {
+        let sql = format!(
+            "SELECT DISTINCT {} FROM {} WHERE state = '{}' ORDER BY {} LIMIT {MOST_AMBIGUOUS}",
+            shown(&[("k", keys), ("w", new)]),
+            repair.rows_in(),
+            state::AMBIGUOUS,
+            (1..=keys + new).map(|number| number.to_string()).collect::<Vec<_>>().join(", ")
+        );
+        seen.candidates = Candidates::of(door.ask(&sql).await.map_err(failed)?, keys);
+    }
+    seen.cascade = cascade(door, repair).await?;
+    Ok(seen)
+}
+
+/// The first foreign key that deleting the rows would set off, and of how many.
+async fn cascade(door: &mut Door, repair: &Repair) -> Result<Option<(String, u64)>> {
+    if repair.action != Action::Delete || repair.planned == 0 {
+        return Ok(None);
+    }
+    let session = door.reading().await?;
+    for incoming in &repair.table.incoming {
+        let from = format!("(SELECT part, tid FROM {} WHERE state IS NULL)", repair.rows_in());
+        let sql = referred(&repair.table, incoming, &from);
+        let failed = |error| crate::db::server_failure(error, "looking for rows that refer to others");
+        let rows = session.rows(sql).await.map_err(failed)?;
+        let count =
+            rows.into_iter().flatten().flatten().next().and_then(|count| count.parse().ok()).unwrap_or(0);
+        if count > 0 {
+            return Ok(Some((incoming.told(), count)));
+        }
+    }
+    Ok(None)
+}
+
+/// How many of the rows `from` (of `part` and `tid`) are referred to.
+pub(super) fn referred(table: &Table, incoming: &Incoming, from: &str) -> String {
+    let pairs = incoming.columns.iter().zip(&incoming.referenced);
+    let same: Vec<String> = pairs
+        .map(|(column, referenced)| format!("c.{} = t.{}", identifier(column), identifier(referenced)))
+        .collect();
+    format!(
+        "SELECT pg_catalog.count(*) FROM {from} AS f JOIN {} AS t ON t.ctid OPERATOR(pg_catalog.=) f.tid \
+         AND t.tableoid OPERATOR(pg_catalog.=) f.part WHERE EXISTS (SELECT FROM {} AS c WHERE {})",
+        table.qualified(),
+        incoming.table,
+        same.join(" AND ")
+    )
 }
 
 /// Writes the counts down; plans of no row go.
-async fn drop_empty(
+async fn note_counts(
     door: &mut Door,
     watch: &mut dyn Watch,
     repairs: &[Repair],

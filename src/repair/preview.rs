@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 
 use super::Fixing;
 use super::columns::{FORMATS, numbered, of, same_image};
-use super::plan::rows_of;
+use super::plan::{SWEEPING, referred, rows_of};
 use crate::checks::{Bound, Column};
 use crate::db::{self, Session};
 use crate::sql::identifier;
@@ -12,7 +12,7 @@ use crate::sql::identifier;
 /// How many characters of a value are shown.
 const LONGEST: usize = 200;
 /// How many rows with several answers are listed.
-const MOST_AMBIGUOUS: usize = 100;
+pub(super) const MOST_AMBIGUOUS: usize = 100;
 
 /// A row and what a fix would make of it; values as the server prints them, long ones cut off.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -69,7 +69,7 @@ pub async fn preview(session: &mut Session, bound: &Bound, sample: usize) -> Res
     let key = bound.key();
     let fixing: Vec<Fixing<'_>> = bound.fixes.iter().map(|fix| Fixing { fix, table, key: &key }).collect();
     let doing = format!("looking what the fixes of check {} would do", bound.check.name);
-    session.execute(FORMATS).await?;
+    session.execute(format!("{SWEEPING}; {FORMATS}")).await?;
     let looked = look(session, bound, &fixing, &key, sample).await;
     looked.map_err(|error| db::server_failure(error, &doing))
 }
@@ -98,21 +98,24 @@ async fn look(
             shown.join(", ")
         ));
     }
-    let all: Vec<String> =
-        (0..fixing.len()).map(|place| format!("SELECT {} FROM f{place}", keys.join(", "))).collect();
-    let same: Vec<String> = key
-        .iter()
-        .zip(&keys)
-        .map(|(column, kept)| {
-            column.equal(&format!("q.{}", identifier(&column.name)), &column.back(&format!("p.{kept}")))
-        })
-        .collect();
+    // Counted by key, without a join: however little the server knows of how many rows the queries return, it takes one
+    // pass over them.
+    let wrong: Vec<String> =
+        key.iter().map(|column| column.kept(&format!("q.{}", identifier(&column.name)))).collect();
+    let marked = |place| format!("SELECT {}, 0, true FROM f{place}", keys.join(", "));
+    let all: Vec<String> = std::iter::once(format!(
+        "SELECT {}, 1, false FROM {} AS q",
+        wrong.join(", "),
+        bound.check.find.wrapped()
+    ))
+    .chain((0..fixing.len()).map(marked))
+    .collect();
     parts.push(format!(
-        "SELECT -1, 'left', ARRAY[(SELECT pg_catalog.count(*) FROM {find} AS q)::pg_catalog.text, (SELECT pg_catalog.count(*) \
-         FROM {find} AS q WHERE NOT EXISTS (SELECT FROM ({all}) AS p WHERE {same}))::pg_catalog.text]",
-        find = bound.check.find.wrapped(),
-        all = all.join(" UNION ALL "),
-        same = same.join(" AND ")
+        "SELECT -1, 'left', ARRAY[pg_catalog.sum(g.wrong)::pg_catalog.text, \
+         pg_catalog.sum(g.wrong) FILTER (WHERE NOT g.proposed)::pg_catalog.text] FROM (SELECT pg_catalog.sum(a.wrong) AS wrong, \
+         pg_catalog.bool_or(a.proposed) AS proposed FROM ({}) AS a ({keys}, wrong, proposed) GROUP BY {keys}) AS g",
+        all.join(" UNION ALL "),
+        keys = keys.join(", ")
     ));
     let sql = format!("WITH {} {}", with.join(", "), parts.join(" UNION ALL "));
     let mut several = vec![false; fixing.len()];
@@ -143,7 +146,12 @@ async fn look(
             let fix = &mut preview.fixes[place];
             (fix.ambiguous, fix.candidates) = (count, candidates);
             fix.rows -= count;
+            // Only what would be done is shown as that.
+            let known: Vec<_> = fix.candidates.iter().map(|candidate| candidate.key.clone()).collect();
+            fix.sample.retain(|change| !known.contains(&change.key));
+            fix.sample.dedup();
         }
+        preview.fixes[place].sample.truncate(sample);
         preview.fixes[place].cascade = cascade(session, &with, place, each).await?;
     }
     Ok(preview)
@@ -158,7 +166,7 @@ fn proposed(fixing: &[Fixing<'_>]) -> Vec<String> {
     fixing.iter().enumerate().map(one).collect()
 }
 
-fn shortened(value: &str) -> String {
+pub(super) fn shortened(value: &str) -> String {
     format!("pg_catalog.left(({value})::pg_catalog.text, {LONGEST})")
 }
 
@@ -190,19 +198,31 @@ async fn ambiguous(
         shown.join(", ")
     );
     let mut count = 0;
-    let mut candidates: Vec<Candidates> = Vec::new();
-    for (which, _, mut values) in rows(session, &sql).await? {
-        if which < 0 {
-            count = values.into_iter().flatten().next().and_then(|count| count.parse().ok()).unwrap_or(0);
-            continue;
-        }
-        let answer = values.split_off(keys.len());
-        match candidates.last_mut().filter(|last| last.key == values) {
-            Some(last) => last.answers.push(answer),
-            None => candidates.push(Candidates { key: values, answers: vec![answer] }),
+    let mut answers = Vec::new();
+    for (which, _, values) in rows(session, &sql).await? {
+        match which {
+            0 => answers.push(values),
+            _ => {
+                count = values.into_iter().flatten().next().and_then(|count| count.parse().ok()).unwrap_or(0)
+            }
         }
     }
-    Ok((count, candidates))
+    Ok((count, Candidates::of(answers, keys.len())))
+}
+
+impl Candidates {
+    /// Collects answers for the same row, which follow each other; the first `keys` values are the key.
+    pub(super) fn of(rows: Vec<Vec<Option<String>>>, keys: usize) -> Vec<Self> {
+        let mut candidates: Vec<Self> = Vec::new();
+        for mut key in rows {
+            let answer = key.split_off(keys);
+            match candidates.last_mut().filter(|last| last.key == key) {
+                Some(last) => last.answers.push(answer),
+                None => candidates.push(Self { key, answers: vec![answer] }),
+            }
+        }
+        candidates
+    }
 }
 
 /// The first foreign key that deleting the rows would set off, and of how many.
@@ -216,36 +236,12 @@ async fn cascade(
         return Ok(None);
     }
     for incoming in &each.table.incoming {
-        let same: Vec<String> = incoming
-            .columns
-            .iter()
-            .zip(&incoming.referenced)
-            .map(|(column, referenced)| format!("c.{} = t.{}", identifier(column), identifier(referenced)))
-            .collect();
-        let sql = format!(
-            "WITH {} SELECT 0, 'count', ARRAY[(SELECT pg_catalog.count(*) FROM f{place} AS f JOIN {} AS t ON \
-             t.ctid OPERATOR(pg_catalog.=) f.tid AND t.tableoid OPERATOR(pg_catalog.=) f.part WHERE EXISTS (SELECT FROM {} AS c \
-             WHERE {}))::pg_catalog.text]",
-            with.join(", "),
-            each.table.qualified(),
-            incoming.table,
-            same.join(" AND ")
-        );
-        let found = rows(session, &sql)
-            .await?
-            .into_iter()
-            .next()
-            .and_then(|(_, _, values)| values.into_iter().next()?);
+        let sql =
+            format!("WITH {} {}", with.join(", "), referred(each.table, incoming, &format!("f{place}")));
+        let found = session.rows(sql).await?.into_iter().flatten().flatten().next();
         let count = found.and_then(|count| count.parse::<u64>().ok()).unwrap_or(0);
         if count > 0 {
-            let what = match incoming.action.as_str() {
-                "c" => "CASCADE",
-                "n" => "SET NULL",
-                _ => "SET DEFAULT",
-            };
-            let named =
-                format!("{} of {} (ON DELETE {what})", identifier(&incoming.constraint), incoming.table);
-            return Ok(Some((named, count)));
+            return Ok(Some((incoming.told(), count)));
         }
     }
     Ok(None)

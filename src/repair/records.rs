@@ -65,8 +65,6 @@ pub struct Repair {
     pub planned: u64,
     /// The number of the last row.
     pub(super) last: u64,
-    /// How many rows have several answers.
-    pub ambiguous: u64,
     /// The number up to which it is done.
     pub(super) done: u64,
     /// How many rows it has changed.
@@ -226,7 +224,6 @@ async fn repair(door: &mut Door, kept: &Kept) -> Result<Repair> {
         rows_in: text(9),
         planned: number(10),
         last: 0,
-        ambiguous: 0,
         done: number(11),
         changed: number(12),
         skipped: number(13),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::batch::{Done, Rows, batches};
+use super::batch::{Done, FEW, Rows, batches};
 use super::columns::{FORMATS, numbered, of, same_image};
 use super::records::{Repair, State};
 use super::{Pace, state};
@@ -40,7 +40,9 @@ pub async fn repair(
     kept: bool,
 ) -> Result<Tally> {
     let mut done = Done::default();
-    let went = batches(door, watch, repair, &Changing(repair), (1, repair.last), (pace, &mut done)).await;
+    let went =
+        batches(door, watch, repair, &Changing(repair), (1, repair.last, repair.planned), (pace, &mut done))
+            .await;
     if let Err(trouble) = went {
         return Err(broken(trouble, repair, kept || done.changed > 0, done.changed));
     }
@@ -136,8 +138,7 @@ impl Rows for Changing<'_> {
                 "{alias}.n OPERATOR(pg_catalog.>=) {from} AND {alias}.n OPERATOR(pg_catalog.<=) {to} AND {alias}.state IS NULL"
             )
         };
-        let mut before = String::from(FORMATS);
-        before.push_str(";\n");
+        let mut before = format!("{FEW};\n{FORMATS};\n");
         let skip = if around { " SKIP LOCKED" } else { "" };
         // Who deletes locks first, and looks at what refers to the rows in a statement of its own: what came while it waited
         // for the lock is seen there.

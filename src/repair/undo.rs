@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
-use super::batch::{Done, Rows, batches};
+use super::batch::{Done, FEW, Rows, batches};
 use super::columns::{FORMATS, numbered, of, same_image};
 use super::records::{Repair, State};
 use super::run::{Tally, broken};
@@ -36,7 +36,7 @@ pub async fn undo(
     kept: bool,
 ) -> Result<Undone> {
     let mut done = Done::default();
-    let range = (repair.undone + 1, repair.done);
+    let range = (repair.undone + 1, repair.done, repair.changed);
     let went = batches(door, watch, repair, &GivingBack(repair), range, (pace, &mut done)).await;
     if let Err(trouble) = went {
         return Err(broken(trouble, repair, kept || done.changed > 0, done.changed));
@@ -68,12 +68,13 @@ pub async fn would_undo(door: &mut Door, repair: &Repair) -> Result<Undone> {
         Action::Delete => "t.tableoid IS NULL".to_owned(),
     };
     let from = format!("{plan} AS p LEFT JOIN {name} AS t ON {} WHERE {range}", giving.same_key());
-    let sql =
-        format!("SELECT count(*) FILTER (WHERE {same}), count(*) FILTER (WHERE NOT ({same})) FROM {from}");
-    let rows = door
-        .ask(&sql)
-        .await
-        .map_err(|error| db::server_failure(error, "looking at what would be taken back"))?;
+    let sql = format!(
+        "SELECT pg_catalog.count(*) FILTER (WHERE {same}), pg_catalog.count(*) FILTER (WHERE NOT ({same})) FROM {from}"
+    );
+    // With the project's search_path, where the `=` of its types is.
+    let session = door.reading().await?;
+    let failed = |error| db::server_failure(error, "looking at what would be taken back");
+    let rows = session.rows(sql).await.map_err(failed)?;
     let row = rows.into_iter().next().context("nothing was counted")?;
     let number = |column: usize| row[column].as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
     let tally = Tally { changed: number(0), skipped: number(1), ..Tally::default() };
@@ -81,7 +82,7 @@ pub async fn would_undo(door: &mut Door, repair: &Repair) -> Result<Undone> {
         Vec::new()
     } else {
         let sql = format!("SELECT {} FROM {from} AND NOT ({same}) ORDER BY p.n LIMIT {MOST}", shown(repair));
-        door.ask(&sql).await.map_err(|error| db::server_failure(error, "looking at what would be kept"))?
+        session.rows(sql).await.map_err(failed)?
     };
     Ok(Undone { tally, kept })
 }
@@ -89,7 +90,10 @@ pub async fn would_undo(door: &mut Door, repair: &Repair) -> Result<Undone> {
 /// The key of a plan's row, for people.
 fn shown(repair: &Repair) -> String {
     let keys = numbered("p.k", repair.key.len());
-    keys.iter().map(|key| format!("left(({key})::text, 200)")).collect::<Vec<_>>().join(", ")
+    keys.iter()
+        .map(|key| format!("pg_catalog.left(({key})::pg_catalog.text, 200)"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 async fn keys(door: &mut Door, repair: &Repair, condition: &str) -> Result<Vec<Vec<Option<String>>>> {
@@ -189,7 +193,7 @@ impl Rows for GivingBack<'_> {
             }
         };
         format!(
-            "{FORMATS};\nWITH back AS ({back}), \
+            "{FEW};\n{FORMATS};\nWITH back AS ({back}), \
              kept AS (UPDATE {plan} AS p SET state = '{}' WHERE {} AND {missed} RETURNING 1), \
              counted AS (UPDATE trueup.repairs AS r SET undone = {to}, \
              restored = r.restored OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM back), \

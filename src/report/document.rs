@@ -1,5 +1,7 @@
 //! What a command found: plain data, printed in several formats.
 
+use std::fmt::{self, Write};
+
 use serde::Serialize;
 
 use crate::diagnosis::{CauseKind, Finding, Severity};
@@ -8,6 +10,7 @@ use crate::migrations::history::OtherHistory;
 
 use super::adopt::AdoptionReport;
 use super::backup_plan::LastBackup;
+use super::escape::escape;
 use super::failure::ErrorReport;
 use super::plan::PlanReport;
 use super::{Style, adopt, human, json, markdown, plan};
@@ -97,6 +100,18 @@ pub struct Target {
     pub environment: Option<String>,
     /// The project's name.
     pub project: String,
+}
+
+impl Target {
+    /// The line that reports begin with.
+    pub(super) fn headline(&self, style: Style, out: &mut String) -> fmt::Result {
+        let Self { host, port, database, role, server_version, environment, .. } = self;
+        let place = if host.starts_with('/') { host.clone() } else { format!("{host}:{port}") };
+        let environment =
+            environment.as_ref().map(|name| format!(", environment {name}")).unwrap_or_default();
+        let rest = format!(" on {place} as {role}, PostgreSQL {server_version}{environment}");
+        writeln!(out, "{}{}", style.bold(&format!("database {}", escape(database))), escape(&rest))
+    }
 }
 
 /// The history of migrations.

@@ -49,23 +49,7 @@ pub(super) fn differences(document: &Document, style: Style, out: &mut String) -
 }
 
 pub(super) fn header(document: &Document, style: Style, out: &mut String) -> fmt::Result {
-    let target = &document.target;
-    let place = if target.host.starts_with('/') {
-        target.host.clone()
-    } else {
-        format!("{}:{}", target.host, target.port)
-    };
-    let environment =
-        target.environment.as_ref().map(|name| format!(", environment {name}")).unwrap_or_default();
-    writeln!(
-        out,
-        "{} on {} as {}, PostgreSQL {}{}",
-        style.bold(&format!("database {}", line(&target.database))),
-        line(&place),
-        line(&target.role),
-        line(&target.server_version),
-        line(&environment),
-    )?;
+    document.target.headline(style, out)?;
     let history = &document.history;
     let applied = match (&history.table, &history.current) {
         (None, _) if document.history.pending.is_empty() => "this project has no migrations".to_owned(),

@@ -194,10 +194,7 @@ impl SeedReport {
 
     fn human(&self, style: Style, out: &mut String) -> fmt::Result {
         if !style.quiet {
-            let Target { host, port, database, role, server_version, .. } = &self.target;
-            let place = if host.starts_with('/') { host.clone() } else { format!("{host}:{port}") };
-            let rest = format!(" on {place} as {role}, PostgreSQL {server_version}");
-            writeln!(out, "{}{}", style.bold(&format!("database {}", escape(database))), escape(&rest))?;
+            self.target.headline(style, out)?;
             self.body(style, out)?;
         }
         let verdict = self.verdict();

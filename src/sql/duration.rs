@@ -21,6 +21,14 @@ pub fn duration(text: &str) -> Option<Duration> {
     (milliseconds <= i32::MAX as u64).then(|| Duration::from_millis(milliseconds))
 }
 
+/// Reads how old something may be: a duration, or any number of days. PostgreSQL's durations end at 24 days.
+pub fn age(text: &str) -> Option<Duration> {
+    match text.strip_suffix('d') {
+        Some(days) => Some(Duration::from_secs(u64::from(days.trim().parse::<u32>().ok()?) * 24 * 3600)),
+        None => duration(text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

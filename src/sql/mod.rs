@@ -8,7 +8,7 @@ mod quote;
 mod split;
 mod unified;
 
-pub use duration::{DURATION, duration};
+pub use duration::{DURATION, age, duration};
 pub use expression::one_expression;
 pub use file::{LARGEST_FILE, read_file, read_file_in};
 pub use quote::{identifier, literal, split_qualified, words_of};

@@ -55,6 +55,7 @@ fn f40_nothing_is_recorded_of_a_script_that_ended_its_transaction() {
                 recurring: None,
                 wanted: &[],
                 limits: LIMITS,
+                snapshot: false,
                 next: None,
             };
             let done = door.transaction(&work, &mut Deaf).await;
@@ -70,6 +71,7 @@ fn f40_nothing_is_recorded_of_a_script_that_ended_its_transaction() {
             recurring: None,
             wanted: &[],
             limits: LIMITS,
+            snapshot: false,
             next: None,
         };
         door.transaction(&work, &mut Deaf).await.unwrap();

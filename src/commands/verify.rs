@@ -1,0 +1,45 @@
+//! `trueup verify`: the data checks, in one snapshot that writes nothing; with `--fix`, see [`super::fixing`].
+
+use anyhow::Result;
+
+use super::deliver::deliver;
+use super::{comparison, data, mark};
+use crate::checks;
+use crate::cli::VerifyArgs;
+use crate::error::Exit;
+use crate::project::Settings;
+use crate::report::VerifyReport;
+use crate::survey;
+
+/// Runs the command.
+///
+/// # Errors
+/// With the exit codes of the contract: 2, 3, 4, 75.
+pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> {
+    let all = data::checks(settings, &args.checks)?;
+    let target = settings.target()?;
+    let application = settings.application();
+    let mut session = target.connect(&application).await?;
+    let request = comparison::request(settings, data::needs());
+    let standing = survey::survey_standing(&mut session, &request, None).await?;
+    mark::expect(settings, standing.own.as_ref(), &standing.identity.database)?;
+    let look = data::look(settings, &target, &application, args.sample, args.jobs);
+    let found = checks::look(&mut session, all, look).await?;
+    session.close().await;
+    let checks: Vec<_> = found.into_iter().map(data::check_report).collect();
+    let mark = standing.own.as_ref().and_then(|own| own.mark.as_ref());
+    let report = VerifyReport {
+        run: settings.run.clone(),
+        exit: data::exit(&checks),
+        target: data::target(settings, &target, &standing.identity, mark),
+        summary: VerifyReport::summary_of(&checks),
+        checks,
+        stage: None,
+        fixes: Vec::new(),
+        backup_plan: None,
+        backup: None,
+        notes: mark::note(settings, &target, mark).into_iter().collect(),
+    };
+    deliver(&settings.output, |format, style| report.render(format, style))?;
+    Ok(report.exit)
+}
