@@ -19,6 +19,7 @@ use crate::door::{self, Stop};
 use crate::error::{Exit, Failure, exit_of};
 use crate::project::Settings;
 use crate::report::{self, BackupReport, BackupRow, Backups, Progress};
+use crate::seeds::Rows;
 use crate::survey;
 
 /// Runs the command.
@@ -43,7 +44,12 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit
     let application = settings.application();
     let mut session = target.connect(&application).await?;
     let version = session.server_version()?;
-    let needs = Needs { options: ReadOptions::default(), migrations: Arc::default(), seeds: Arc::default() };
+    let needs = Needs {
+        options: ReadOptions::default(),
+        migrations: Arc::default(),
+        seeds: Arc::default(),
+        seed_rows: Rows::Odd,
+    };
     let request = comparison::request(settings, needs);
     let standing = survey::survey_standing(&mut session, &request, None).await?;
     session.close().await;

@@ -107,7 +107,7 @@ pub(super) fn request(settings: &Settings, needs: Needs) -> Request {
         migrations: needs.migrations,
         texts: false,
         seeds: needs.seeds,
-        every_seed: false,
+        seed_rows: needs.seed_rows,
         search_path: settings.database.search_path.clone(),
         set_role: settings.database.set_role.clone(),
         statement_timeout: settings.database.statement_timeout.unwrap_or(STATEMENT_TIMEOUT),

@@ -15,7 +15,7 @@ use crate::model::{self, CompileSettings, Head, Lock, LockFile, Sources};
 use crate::project::Settings;
 use crate::report::Meter;
 use crate::scratch::{Scratch, ScratchOptions};
-use crate::seeds::Seeds;
+use crate::seeds::{Rows, Seeds};
 
 /// The compiled model, and the migrations' files.
 #[derive(Debug)]
@@ -66,6 +66,8 @@ pub(super) struct Needs {
     pub(super) migrations: Arc<[Migration]>,
     /// The rows that are to be there.
     pub(super) seeds: Arc<Seeds>,
+    /// Which of them it is told of.
+    pub(super) seed_rows: Rows,
 }
 
 /// What the thread found.
@@ -96,6 +98,7 @@ fn files(settings: &Settings, tell: oneshot::Sender<Needs>) -> Result<Files> {
                 options: file.head().options.clone(),
                 migrations: Arc::clone(&migrations),
                 seeds: Arc::clone(&seeds),
+                seed_rows: Rows::Odd,
             });
             drop(schema);
             Ok(Files::Fresh(Box::new(Declared::new(file.read()?, migrations, seeds, Vec::new()))))
@@ -111,6 +114,7 @@ impl Declared {
             options: self.lock.head.options.clone(),
             migrations: Arc::clone(&self.migrations),
             seeds: Arc::clone(&self.seeds),
+            seed_rows: Rows::Odd,
         }
     }
 }

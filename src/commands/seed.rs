@@ -20,7 +20,7 @@ use crate::error::{Exit, Failure};
 use crate::plan::Affected;
 use crate::project::Settings;
 use crate::report::{self, SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
-use crate::seeds::{self, Answer, Question, RowPlan, Seeds, Table, TablePlan};
+use crate::seeds::{self, Answer, Question, RowPlan, Rows, Seeds, Table, TablePlan};
 use crate::survey::{self, Asked, Survey};
 
 /// How often it is begun anew when rows change between the look and the work.
@@ -69,7 +69,8 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) ->
     let judged = match survey::unchanged_since(writing.door.reading().await?, &shown.survey).await? {
         true => shown,
         false => {
-            let now = judge(settings, args, writing.look_for(needs(&seeds)).await?, &seeds)?;
+            let now =
+                judge(settings, args, writing.look_for(needs(&seeds, Rows::Unrecorded)).await?, &seeds)?;
             if !now.is_part_of(&shown) {
                 return Err(changed_meanwhile("the plan").into());
             }
@@ -89,9 +90,13 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) ->
             report.backup_plan = Some(backing.plan.clone());
             report.backup = backup.map(|(_, told)| told);
             // What counts is what is there now.
-            let now =
-                judge(settings, args, writing.look_for(needs(&seeds)).await.map_err(unchecked)?, &seeds)
-                    .map_err(unchecked)?;
+            let now = judge(
+                settings,
+                args,
+                writing.look_for(needs(&seeds, Rows::Unrecorded)).await.map_err(unchecked)?,
+                &seeds,
+            )
+            .map_err(unchecked)?;
             if !now.changes_nothing() {
                 report.exit = Exit::Findings;
                 report.notes.push("rows have changed since: trueup seed --check".to_owned());
@@ -103,16 +108,20 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) ->
 }
 
 /// What a look has to know.
-fn needs(seeds: &Arc<Seeds>) -> Needs {
-    Needs { options: ReadOptions::default(), migrations: Arc::default(), seeds: Arc::clone(seeds) }
+fn needs(seeds: &Arc<Seeds>, seed_rows: Rows) -> Needs {
+    Needs { options: ReadOptions::default(), migrations: Arc::default(), seeds: Arc::clone(seeds), seed_rows }
 }
 
 /// `--check`, `--sql` and `--dry-run`: one read-only look.
 async fn look(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> Result<Exit> {
     let target = settings.target()?;
     let mut session = target.connect(&settings.application()).await?;
-    let mut request = comparison::request(settings, needs(seeds));
-    request.every_seed = args.sql;
+    let rows = match (args.sql, args.check) {
+        (true, _) => Rows::All,
+        (_, true) => Rows::Odd,
+        _ => Rows::Unrecorded,
+    };
+    let request = comparison::request(settings, needs(seeds, rows));
     let survey = survey::survey(&mut session, &request).await?;
     mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
     let judged = judge(settings, args, survey, seeds)?;
@@ -138,7 +147,7 @@ async fn ask<'s>(
     stop: &Stop,
 ) -> Result<(Writing<'s>, Judged)> {
     let mut writing = Writing::open(settings, &args.write, stop).await?;
-    let judged = judge(settings, args, writing.look_for(needs(seeds)).await?, seeds)?;
+    let judged = judge(settings, args, writing.look_for(needs(seeds, Rows::Unrecorded)).await?, seeds)?;
     if !judged.is_empty() {
         let mut proposed = told(settings, args, &writing.target, &judged, SeedStage::Planned);
         let backing = back(settings, args, true, &judged, writing.door.reading().await?).await?;
@@ -271,7 +280,7 @@ async fn carry_out(
             Err(Trouble::Disproved(error)) if error.is::<Moved>() => {}
             Err(trouble) => return Err(trouble.failure(WHAT, false)),
         }
-        let now = judge(settings, args, writing.look_for(needs(seeds)).await?, seeds)?;
+        let now = judge(settings, args, writing.look_for(needs(seeds, Rows::Unrecorded)).await?, seeds)?;
         if !now.is_part_of(&judged) {
             let Failure { what, next, .. } = changed_meanwhile("the plan");
             return Err(Failure::new(Exit::RolledBack, what).next(next).into());
@@ -304,19 +313,38 @@ async fn attempt(
     writing
         .door
         .proved_transaction(&work, &mut writing.progress, async |session| {
-            let answers = survey::ask_inside(session, &questions).await?;
+            let (answers, own) = survey::ask_inside(session, &questions).await?;
             for ((question, shown), answers) in pairs.iter().zip(&answers) {
                 let left = seeds::plan(question, answers, args.overwrite)?;
-                let known = |row: &RowPlan| {
+                let is_known = |row: &RowPlan| {
                     shown.rows.iter().any(|known| known.key == row.key && known.edits == row.edits)
                 };
-                if !left.is_empty() || !left.edited().all(known) {
-                    return Err(Moved.into());
+                let odd = left.rows.iter().filter(|row| {
+                    row.missing || row.record.is_some() || !row.changes.is_empty() || !row.edits.is_empty()
+                });
+                for row in odd.filter(|row| !is_known(row) || row.edits.is_empty()) {
+                    return Err(match row.xmin.as_ref() == Some(&own) {
+                        true => rewritten(question, row).into(),
+                        false => Moved.into(),
+                    });
                 }
             }
             Ok(())
         })
         .await
+}
+
+/// A row that this transaction wrote is not as it wrote it.
+fn rewritten(question: &Question, row: &RowPlan) -> Failure {
+    let columns: Vec<&str> =
+        row.edits.iter().chain(&row.changes).map(|difference| difference.column.as_str()).collect();
+    let declared = &question.seed.rows[row.row];
+    let what = format!(
+        "{}: a trigger or a rule writes {} otherwise than declared; rolled back",
+        question.label(&row.key),
+        columns.join(", ")
+    );
+    declared.wrong(declared.line, what).next("declare what it writes, or leave the column out")
 }
 
 /// The work is done, and the look afterwards failed.

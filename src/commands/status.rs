@@ -19,6 +19,7 @@ use crate::migrations::{Migration, checksum, read_directory};
 use crate::model::CompiledMigration;
 use crate::project::Settings;
 use crate::report::{self, LastBackup, MigrationName, StatusHistory, StatusReport};
+use crate::seeds::Rows;
 use crate::survey::{self, StandingSurvey};
 
 /// Runs the command.
@@ -31,7 +32,12 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit> {
     // The files are read while the server answers.
     let files = tokio::task::spawn_blocking(move || read_directory(&directory));
     let mut session = target.connect(&settings.application()).await?;
-    let needs = Needs { options: ReadOptions::default(), migrations: Arc::default(), seeds: Arc::default() };
+    let needs = Needs {
+        options: ReadOptions::default(),
+        migrations: Arc::default(),
+        seeds: Arc::default(),
+        seed_rows: Rows::Odd,
+    };
     let request = comparison::request(settings, needs);
     let (survey, stored) = tokio::join!(
         survey::survey_standing(&mut session, &request, settings.runs),

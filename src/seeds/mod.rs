@@ -19,7 +19,7 @@ pub use columns::{Column, Columns, search_path};
 pub use file::{Mode, Row, Seed, Seeds};
 pub use order::order;
 pub use plan::{Difference, Edit, RowPlan, TablePlan, plan};
-pub use question::{Answer, Question, Texts};
+pub use question::{Answer, Question, Rows, Texts};
 pub use table::Table;
 pub use upsert::upserts;
 pub use value::Value;

@@ -21,7 +21,7 @@ pub fn order(tables: &[&Columns], catalog: &Catalog) -> Result<(Vec<usize>, bool
         if let (Some(from), Some(to)) = (from, to)
             && from != to
         {
-            waits.insert((from, to, key.get(Attribute::Deferrable).is_some()));
+            waits.insert((from, to, key.attributes.stated(Attribute::Deferrable).is_some()));
         }
     }
     let mut order = Vec::with_capacity(tables.len());

@@ -142,19 +142,19 @@ fn row_plan(mode: Mode, number: usize, answer: &Answer, overwrite: bool) -> RowP
         let seeded = answer.seeded.as_ref().and_then(|seeded| seeded.get(column));
         let difference =
             Difference { column: column.clone(), actual: actual.clone(), declared: declared.clone() };
-        if overwrite || seeded == Some(&actual) {
+        // A column that is declared only now, and that nobody has given a value.
+        let is_new = answer.seeded.is_some() && seeded.is_none() && actual.is_none();
+        if overwrite || seeded == Some(&actual) || is_new {
             row.changes.push(difference);
             continue;
         }
         row.edits.push(difference);
-        // What was seeded of it stays so.
-        match seeded {
-            Some(seeded) => drop(record.insert(column.clone(), seeded.clone())),
-            None => drop(record.remove(column)),
+        // What was seeded of it stays so; what never was counts as seeded as it is declared now, so that it stays an edit.
+        if let Some(seeded) = seeded {
+            record.insert(column.clone(), seeded.clone());
         }
     }
-    row.record = (answer.seeded.as_ref() != Some(&record) && !(record.is_empty() && answer.seeded.is_none()))
-        .then_some(record);
+    row.record = (answer.seeded.as_ref() != Some(&record)).then_some(record);
     row
 }
 
@@ -234,7 +234,17 @@ mod tests {
         assert_eq!(row.record, None);
         let row = planned(Some(EDITED), None, false);
         assert_eq!(columns(&row.edits), ["name"]);
-        assert_eq!(row.record, Some(texts(&[("id", "1"), ("note", "n")])));
+        assert_eq!(row.record, Some(texts(NEW)));
+        assert_eq!(columns(&planned(Some(EDITED), Some(NEW), false).edits), ["name"], "it stays one");
+    }
+
+    #[test]
+    fn a_column_that_is_declared_later_is_given_a_value_where_it_has_none() {
+        let seeded = [("id", "1"), ("name", "new")];
+        let row = planned(Some(&seeded), Some(&seeded), false);
+        assert_eq!((columns(&row.changes), columns(&row.edits)), (vec!["note"], vec![]));
+        let row = planned(Some(&[("id", "1"), ("name", "new"), ("note", "mine")]), Some(&seeded), false);
+        assert_eq!((columns(&row.changes), columns(&row.edits)), (vec![], vec!["note"]));
     }
 
     #[test]

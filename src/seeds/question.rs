@@ -20,6 +20,18 @@ use crate::sql::{identifier, literal};
 /// Texts by column; `None` for NULL.
 pub type Texts = BTreeMap<String, Option<String>>;
 
+/// Which rows are told of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Rows {
+    /// Those that are not as declared, or not recorded so.
+    #[default]
+    Odd,
+    /// The same; where nothing is recorded at all, every one.
+    Unrecorded,
+    /// Every one.
+    All,
+}
+
 /// What is asked of one table.
 #[derive(Debug, Clone)]
 pub struct Question {
@@ -84,8 +96,8 @@ impl Question {
     }
 
     /// The statement. It runs under `search_path = pg_catalog, pg_temp`. `recorded` says whether `trueup.seeds` can be
-    /// read; `all` asks for every row, whatever it is like.
-    pub fn sql(&self, recorded: bool, all: bool) -> String {
+    /// read.
+    pub fn sql(&self, recorded: bool, rows: Rows) -> String {
         let table = self.columns.path();
         let documents: Vec<String> =
             self.rows.iter().map(|(values, absent)| format!("[{values},{absent}]")).collect();
@@ -117,16 +129,14 @@ impl Question {
             ),
             false => ("NULL::text", String::new()),
         };
-        let odd = match (all, self.seed.mode, recorded) {
-            (true, ..) => "true",
-            (false, Mode::Insert, _) => "NOT q.present OR q.times > 1",
-            (false, Mode::Upsert, true) => {
+        let odd = match (rows, self.seed.mode, recorded) {
+            (Rows::All, ..) | (Rows::Unrecorded, Mode::Upsert, false) => "true",
+            (_, Mode::Insert, _) => "NOT q.present OR q.times > 1",
+            (_, Mode::Upsert, true) => {
                 "NOT q.present OR q.times > 1 OR q.current::text <> q.wanted::text \
                  OR q.seeded IS DISTINCT FROM q.wanted::text"
             }
-            (false, Mode::Upsert, false) => {
-                "NOT q.present OR q.times > 1 OR q.current::text <> q.wanted::text"
-            }
+            (_, Mode::Upsert, false) => "NOT q.present OR q.times > 1 OR q.current::text <> q.wanted::text",
         };
         let gone = match recorded {
             true => format!(

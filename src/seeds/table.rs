@@ -104,13 +104,13 @@ impl Table {
         let constraints = [Kind::PrimaryKey, Kind::Unique]
             .into_iter()
             .flat_map(|kind| self.parts(catalog, kind))
-            .filter(|constraint| constraint.get(Attribute::Deferrable).is_none());
+            .filter(|constraint| constraint.attributes.stated(Attribute::Deferrable).is_none());
         let indexes = catalog.objects.iter().map(|object| &**object).filter(|object| {
             object.id.kind == Kind::Index
                 && object.get(Attribute::OnTable) == Some(&path)
                 && object.is(Attribute::IsUnique, "true")
                 && !object.is(Attribute::Valid, "false")
-                && object.get(Attribute::Predicate).is_none()
+                && object.attributes.stated(Attribute::Predicate).is_none()
         });
         let lists: Vec<&str> =
             constraints.chain(indexes).filter_map(|unique| unique.get(Attribute::Columns)).collect();

@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn values_become_what_the_server_reads() {
         for (text, json) in [
-            ("'it''s'", "\"it''s\""),
+            ("\"it's\"", "\"it's\""),
             ("0x10", "16"),
             ("-7", "-7"),
             ("1.10", "1.10"),
@@ -144,9 +144,8 @@ mod tests {
             ("{ sql = ' NULL ' }", "null"),
             ("{ sql = 'x', other = 1 }", "{\"sql\":\"x\",\"other\":1}"),
         ] {
-            let value = read(text.replace("''", "'").as_str()).or_else(|_| read(text));
-            let json_of = value.and_then(|value| value.to_json(false)).expect(text);
-            assert!(json_of == json || json_of == json.replace("''", "'"), "{text}: {json_of}");
+            let read = read(text).and_then(|value| value.to_json(false));
+            assert_eq!(read.as_deref(), Ok(json), "{text}");
         }
         assert_eq!(read("{ sql = 'now()' }"), Ok(Value::Expression("now()".into())));
     }

@@ -27,7 +27,7 @@ use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
 use crate::migrations::checksum::Width;
 use crate::migrations::history::{self, Applied, HistoryTable, OtherHistory};
-use crate::seeds::Seeds;
+use crate::seeds::{Rows, Seeds};
 use crate::sql::identifier;
 
 use histories::Histories;
@@ -91,8 +91,8 @@ pub struct Request {
     pub texts: bool,
     /// The rows that are to be there; only of tables that are there with all their columns is anything asked.
     pub seeds: Arc<Seeds>,
-    /// Whether all seeded rows are told, and not only those that are not as declared.
-    pub every_seed: bool,
+    /// Which of them are told of.
+    pub seed_rows: Rows,
     /// The role to read as.
     pub set_role: Option<String>,
     /// `statement_timeout` of the reading transaction.

@@ -10,7 +10,7 @@ use anyhow::Result;
 use super::{Request, SILENCE};
 use crate::catalog::reader::{self, Assembler};
 use crate::db::{self, Row, Session};
-use crate::seeds::{Answer, Column, Columns, Question};
+use crate::seeds::{Answer, Column, Columns, Question, Rows};
 use crate::sql::{identifier, literal};
 
 /// What a look found of the seeds.
@@ -80,7 +80,7 @@ impl Asking {
         }
         self.statements = first..first + self.asked.len();
         let sql = |asked: &Asked| match self.readable {
-            true => asked.question.sql(recorded, request.every_seed),
+            true => asked.question.sql(recorded, request.seed_rows),
             false => visibility(&asked.question.columns),
         };
         Ok(self.asked.iter().map(sql).collect())
@@ -211,16 +211,21 @@ fn visibility(columns: &Columns) -> String {
     )
 }
 
-/// Asks again in the transaction that is open. Sets [`reader::SETTINGS`] for what is left of it.
+/// Asks again in the transaction that is open: the answers, and the transaction's own id as rows have it. Sets
+/// [`reader::SETTINGS`] for what is left of it.
 ///
 /// # Errors
 /// The server's and the connection's. The transaction is then aborted.
-pub async fn ask_inside(session: &mut Session, questions: &[&Question]) -> Result<Vec<Vec<Answer>>> {
-    session.execute(reader::SETTINGS).await?;
-    let statements: Vec<String> = questions.iter().map(|question| question.sql(true, false)).collect();
+pub async fn ask_inside(
+    session: &mut Session,
+    questions: &[&Question],
+) -> Result<(Vec<Vec<Answer>>, String)> {
+    let own = format!("{} SELECT pg_current_xact_id()::xid::text", reader::SETTINGS);
+    let own = session.rows(own).await?.into_iter().flatten().flatten().next().unwrap_or_default();
+    let statements: Vec<String> = questions.iter().map(|question| question.sql(true, Rows::Odd)).collect();
     let mut answers: Vec<Vec<Answer>> = vec![Vec::new(); questions.len()];
     if statements.is_empty() {
-        return Ok(answers);
+        return Ok((answers, own));
     }
     session
         .message(statements.join(";\n"), |statement, row| {
@@ -229,5 +234,5 @@ pub async fn ask_inside(session: &mut Session, questions: &[&Question]) -> Resul
             Ok(())
         })
         .await?;
-    Ok(answers)
+    Ok((answers, own))
 }

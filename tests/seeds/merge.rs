@@ -1,0 +1,195 @@
+//! What was seeded last, what is declared, and what is there.
+
+use super::*;
+
+#[test]
+fn missing_rows_are_made_and_a_second_run_changes_none() {
+    let (project, database) = teams();
+    ask(
+        &project,
+        &database,
+        &["--check"],
+        1,
+        &["not as declared: 2 missing, of 2 rows", "next: trueup seed"],
+    );
+    assert_eq!(
+        database.value("SELECT (to_regnamespace('trueup') IS NULL)::text"),
+        "true",
+        "a question writes nothing"
+    );
+    ask(&project, &database, &[], 4, &["make 2 rows", "no terminal"]);
+    seed(&project, &database, &[], 0, &["public.teams[code=red]", "done: made 2 rows, changed 0"]);
+    assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
+    assert_eq!(database.value("SELECT count(*) FROM teams WHERE made_at > now() - interval '1 hour'"), "2");
+    assert_eq!(
+        database.value("SELECT count(*) FROM teams WHERE updated_at = 'epoch'"),
+        "2",
+        "they were not changed"
+    );
+    settled(&project, &database, "teams");
+    let detail = database.value("SELECT detail FROM trueup.steps WHERE action = 'seed'");
+    assert!(detail.contains("\"made\":2"), "{detail}");
+    let runs = project.trueup(&["status", "--runs"], database.url()).output().unwrap();
+    assert!(said(&runs).contains("seed --yes"), "{}", said(&runs));
+}
+
+#[test]
+fn a_new_declaration_changes_its_columns_alone() {
+    let (project, database) = teams();
+    seed(&project, &database, &[], 0, &[]);
+    database.exec("UPDATE teams SET made_at = 'epoch', note = 'by hand' WHERE code = 'red'");
+    declare(&project, "\"Blue\"", "\"Navy\"");
+    let before = versions(&database, "(SELECT *, ctid, xmin FROM teams WHERE code = 'red')");
+    ask(&project, &database, &["--check"], 1, &["1 different", "name: Blue", "name: Navy"]);
+    seed(&project, &database, &[], 0, &["made 0 rows, changed 1"]);
+    assert_eq!(teams_of(&database), "blue:Navy:n red:Red:by hand");
+    assert_eq!(database.value("SELECT count(*) FROM teams WHERE updated_at > 'epoch'"), "1", "on_change");
+    // Neither an expression nor a column that is not declared is compared.
+    assert_eq!(versions(&database, "(SELECT *, ctid, xmin FROM teams WHERE code = 'red')"), before);
+    settled(&project, &database, "teams");
+}
+
+#[test]
+fn an_edit_is_told_and_left_alone_unless_it_is_overwritten() {
+    let (project, database) = teams();
+    seed(&project, &database, &[], 0, &[]);
+    database.exec("UPDATE teams SET name = 'Edited' WHERE code = 'red'");
+    // A new declaration of another row is carried out beside it, and one of another column of the same row.
+    write(
+        &project,
+        &[(
+            "teams.toml",
+            &TWO_TEAMS
+                .replace("\"Blue\"", "\"Navy\"")
+                .replace("name = \"Red\"", "name = \"Red\"\nnote = \"new\""),
+        )],
+    );
+    let told = document(&project, &database, &["--check"]);
+    let states: Vec<&str> = told["tables"][0]["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["state"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        (states, &told["exit_code"]),
+        (vec!["different", "edited", "different"], &1.into()),
+        "{told:#}"
+    );
+    seed(&project, &database, &[], 0, &["changed by hand, left alone"]);
+    assert_eq!(teams_of(&database), "blue:Navy:n red:Edited:new");
+    let before = versions(&database, "teams");
+    seed(&project, &database, &[], 0, &["nothing to do; 1 row changed by hand, left alone", "--overwrite"]);
+    seed(&project, &database, &["--strict"], 1, &["left alone"]);
+    ask(&project, &database, &["--check"], 1, &["1 changed by hand"]);
+    assert_eq!(versions(&database, "teams"), before);
+    ask(
+        &project,
+        &database,
+        &["--overwrite", "--dry-run"],
+        0,
+        &["change 1", "next: trueup seed --overwrite"],
+    );
+    assert_eq!(versions(&database, "teams"), before);
+    seed(&project, &database, &["--overwrite"], 0, &["changed 1"]);
+    assert_eq!(teams_of(&database), "blue:Navy:n red:Red:new");
+    settled(&project, &database, "teams");
+}
+
+#[test]
+fn columns_of_one_row_are_told_apart() {
+    let (project, database) = teams();
+    seed(&project, &database, &[], 0, &[]);
+    database.exec("UPDATE teams SET name = 'Edited' WHERE code = 'blue'");
+    declare(&project, "note = \"n\"", "note = \"m\"");
+    seed(&project, &database, &[], 0, &["changed 1; 1 row changed by hand"]);
+    assert_eq!(teams_of(&database), "blue:Edited:m red:Red");
+    // Once it is declared, it is no edit any more.
+    write(
+        &project,
+        &[("teams.toml", &TWO_TEAMS.replace("\"Blue\"", "\"Edited\"").replace("\"n\"", "\"m\""))],
+    );
+    seed(&project, &database, &[], 0, &["1 row as declared already, now recorded as seeded"]);
+    settled(&project, &database, "teams");
+    declare(&project, "note = \"n\"", "note = \"m\"");
+    seed(&project, &database, &[], 0, &["changed 1"]);
+    assert_eq!(teams_of(&database), "blue:Blue:m red:Red");
+}
+
+#[test]
+fn a_row_that_somebody_made_is_taken_over_only_when_that_is_said() {
+    let (project, database) = teams();
+    database.exec("INSERT INTO teams (code, name) VALUES ('red', 'Mine'), ('blue', 'Blue')");
+    ask(&project, &database, &["--check"], 1, &["2 changed by hand"]);
+    seed(&project, &database, &[], 0, &["2 rows changed by hand, left alone"]);
+    assert_eq!(teams_of(&database), "blue:Blue red:Mine");
+    // What of it is as declared is as good as seeded.
+    declare(&project, "\"Blue\"", "\"Navy\"");
+    seed(&project, &database, &[], 0, &["changed 1"]);
+    assert_eq!(teams_of(&database), "blue:Navy red:Mine");
+    seed(&project, &database, &["--overwrite"], 0, &["changed 2"]);
+    assert_eq!(teams_of(&database), "blue:Navy:n red:Red");
+    settled(&project, &database, "teams");
+}
+
+#[test]
+fn a_row_that_was_deleted_is_made_again_and_one_that_is_declared_no_more_stays() {
+    let (project, database) = teams();
+    seed(&project, &database, &[], 0, &[]);
+    database.exec("DELETE FROM teams WHERE code = 'red'");
+    seed(&project, &database, &[], 0, &["made 1 row"]);
+    let one = TWO_TEAMS.split("[[rows]]").take(2).collect::<Vec<_>>().join("[[rows]]");
+    write(&project, &[("teams.toml", &one)]);
+    seed(
+        &project,
+        &database,
+        &[],
+        0,
+        &["nothing to do", "1 row of public.teams seeded once and declared no more"],
+    );
+    assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
+}
+
+#[test]
+fn rows_that_only_have_to_be_there_are_never_changed_nor_told() {
+    let (project, database) = site_of(TEAMS, &[("teams.toml", &format!("mode = \"insert\"\n{TWO_TEAMS}"))]);
+    database.exec("INSERT INTO teams (code, name) VALUES ('red', 'Mine')");
+    ask(&project, &database, &["--check"], 1, &["1 missing, of 2 rows"]);
+    seed(&project, &database, &["--overwrite", "--strict"], 0, &["made 1 row, changed 0"]);
+    assert_eq!(teams_of(&database), "blue:Blue:n red:Mine");
+    database.exec("UPDATE teams SET name = 'Other'");
+    settled(&project, &database, "teams");
+}
+
+#[test]
+fn triggers_fire_and_a_backup_comes_first_only_where_rows_change() {
+    let schema = format!(
+        "{TEAMS}
+        CREATE FUNCTION public.shout() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN NEW.note := upper(NEW.name); RETURN NEW; END';
+        CREATE TRIGGER shout BEFORE INSERT ON public.teams FOR EACH ROW EXECUTE FUNCTION public.shout();"
+    );
+    let rows = TWO_TEAMS.replace("note = \"n\"\n", "");
+    let (project, database) = site_of(&schema, &[("teams.toml", &rows)]);
+    fs::write(project.path().join("trueup.toml"), "[project]\nname = \"faults\"\n").unwrap();
+    let backups = || {
+        let listed =
+            project.trueup(&["backup", "list", "--format", "json"], database.url()).output().unwrap();
+        support::json(&listed)["backups"].as_array().unwrap().len()
+    };
+    let done = document(&project, &database, &["--yes"]);
+    assert_eq!((&done["exit_code"], &done["backup_plan"]["action"]), (&0.into(), &"take".into()), "{done:#}");
+    assert_eq!(teams_of(&database), "blue:Blue:BLUE red:Red:RED");
+    assert_eq!(backups(), 1);
+    settled(&project, &database, "teams");
+    assert_eq!(backups(), 1);
+    // What a trigger makes otherwise than it is declared can never be so: told, and rolled back.
+    let wrong = rows.replace("name = \"Red\"", "name = \"Red\"\nnote = \"red\"");
+    write(&project, &[("teams.toml", &wrong)]);
+    database.exec("DELETE FROM teams");
+    let words = [
+        "schema/seeds/teams.toml:5: public.teams[code=red]: a trigger or a rule writes note otherwise than declared",
+    ];
+    seed(&project, &database, &["--no-backup"], 5, &words);
+    assert_eq!(teams_of(&database), "");
+}

@@ -1,0 +1,52 @@
+//! Tables that refer to each other.
+
+use super::*;
+
+const PARENT: &str = "CREATE TABLE public.parents (code text PRIMARY KEY, favourite text);";
+const CHILD: &str = "CREATE TABLE public.children (code text PRIMARY KEY, parent text NOT NULL REFERENCES public.parents (code));";
+
+fn rows(table: &str, columns: &str) -> String {
+    format!("table = \"{table}\"\nkey = [\"code\"]\n[[rows]]\n{columns}\n")
+}
+
+#[test]
+fn foreign_keys_decide_which_table_comes_first() {
+    let child =
+        rows("children", "code = \"c\"\nparent = { sql = \"(SELECT code FROM parents WHERE code = 'p')\" }");
+    let (project, database) = site_of(
+        &format!("{PARENT}{CHILD}"),
+        &[("a_children.toml", &child), ("b_parents.toml", &rows("parents", "code = \"p\""))],
+    );
+    seed(&project, &database, &[], 0, &["made 2 rows"]);
+    assert_eq!(database.value("SELECT parent FROM children"), "p");
+    settled(&project, &database, "children");
+    let sql = said(&run(&project, &database, &["--sql"]));
+    assert!(sql.find("parents").unwrap() < sql.find("INTO public.children").unwrap(), "{sql}");
+}
+
+#[test]
+fn a_circle_is_refused_unless_a_key_of_it_can_wait() {
+    let circle = |deferrable: &str| {
+        format!(
+            "{PARENT}{CHILD}ALTER TABLE public.parents ADD CONSTRAINT favourite FOREIGN KEY (favourite)
+             REFERENCES public.children (code) {deferrable};"
+        )
+    };
+    let files = [
+        ("a_children.toml", rows("children", "code = \"c\"\nparent = \"p\"")),
+        ("b_parents.toml", rows("parents", "code = \"p\"\nfavourite = \"c\"")),
+    ];
+    let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+    let (project, database) = site_of(&circle(""), &files);
+    seed(
+        &project,
+        &database,
+        &[],
+        2,
+        &["the foreign keys of public.children, public.parents go round in a circle"],
+    );
+    assert_eq!(database.value("SELECT count(*) FROM parents"), "0");
+    let (project, database) = site_of(&circle("DEFERRABLE"), &files);
+    seed(&project, &database, &[], 0, &["made 2 rows"]);
+    settled(&project, &database, "parents");
+}

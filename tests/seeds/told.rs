@@ -1,0 +1,219 @@
+//! What other commands say of seeds, what cannot be told, and the statements for a query editor.
+
+use crate::proxy::{Proxy, Then};
+
+use super::*;
+
+fn findings(project: &Project, url: &str) -> (Value, Vec<Value>) {
+    let output = project.check(url).args(["--format", "json"]).output().unwrap();
+    let document = support::json(&output);
+    assert_eq!(document["exit_code"].as_i64(), output.status.code().map(i64::from), "{document:#}");
+    let findings = document["findings"].as_array().unwrap().clone();
+    (document, findings)
+}
+
+#[test]
+fn check_reports_seeds_as_findings() {
+    let (project, database) = teams();
+    project.compile();
+    let (document, found) = findings(&project, database.url());
+    assert_eq!((&document["summary"]["error"], found.len()), (&2.into(), 2), "{document:#}");
+    let blue = &found[1];
+    assert_eq!(
+        (&blue["code"], &blue["kind"], &blue["severity"], &blue["change"], &blue["object"]),
+        (
+            &"seed.missing".into(),
+            &"seed".into(),
+            &"error".into(),
+            &"missing".into(),
+            &"public.teams[code=blue]".into()
+        )
+    );
+    assert_eq!(
+        (&blue["cause"]["kind"], &blue["remedy"]["command"]),
+        (&"pending".into(), &"trueup seed".into())
+    );
+
+    seed(&project, &database, &[], 0, &[]);
+    let (document, _) = findings(&project, database.url());
+    assert_eq!(document["exit_code"], 0, "{document:#}");
+
+    database
+        .exec("UPDATE teams SET name = 'Edited' WHERE code = 'red'; DELETE FROM teams WHERE code = 'blue'");
+    let (document, found) = findings(&project, database.url());
+    let told = |number: usize| {
+        let one: &Value = &found[number];
+        [&one["code"], &one["severity"], &one["cause"]["kind"]].map(|text| text.as_str().unwrap().to_owned())
+    };
+    assert_eq!(told(0), ["seed.missing", "error", "drift"], "{document:#}");
+    assert_eq!(told(1), ["seed.different", "warning", "drift"]);
+    assert_eq!(
+        found[1]["attributes"],
+        serde_json::json!([{ "name": "name", "declared": "Red", "actual": "Edited" }])
+    );
+    assert_eq!(found[1]["remedy"]["command"], "trueup seed --overwrite");
+
+    declare(&project, "\"Blue\"", "\"Navy\"");
+    seed(&project, &database, &["--overwrite"], 0, &[]);
+    declare(&project, "\"Red\"", "\"Crimson\"");
+    let (_, found) = findings(&project, database.url());
+    assert_eq!(
+        (&found[1]["code"], &found[1]["cause"]["kind"]),
+        (&"seed.different".into(), &"pending".into())
+    );
+    settings(&project, "[check]\nseverity = { \"seed.different\" = \"info\" }\n");
+    write(&project, &[("teams.toml", &TWO_TEAMS.replace("\"Blue\"", "\"Teal\""))]);
+    let (document, _) = findings(&project, database.url());
+    assert_eq!(
+        (&document["exit_code"], &document["summary"]["info"]),
+        (&0.into(), &1.into()),
+        "{document:#}"
+    );
+    let ignored = project
+        .check(database.url())
+        .args(["--ignore", "public.teams", "--format", "json"])
+        .output()
+        .unwrap();
+    assert_eq!(support::json(&ignored)["findings"], serde_json::json!([]));
+}
+
+#[test]
+fn a_table_that_a_pending_migration_makes_is_not_missed_and_upgrade_tells_what_comes_next() {
+    let project = Project::of_schema(TEAMS);
+    fs::create_dir(project.path().join("migrations")).unwrap();
+    fs::write(project.path().join("migrations/V1__other.sql"), "CREATE TABLE other (id int);\n").unwrap();
+    fs::write(project.path().join("migrations/V2__teams.sql"), format!("DROP TABLE other;\n{TEAMS}\n"))
+        .unwrap();
+    project.compile();
+    write(&project, &[("teams.toml", TWO_TEAMS)]);
+    // Seeds are no part of what the lock is compiled from.
+    let stale = project.trueup(&["compile", "--check"], "").output().unwrap();
+    expect(&stale, 0, &[]);
+    let database = support::database();
+    let upgrade = |args: &[&str]| {
+        project.trueup(&[&["upgrade", "--yes"], args].concat(), database.url()).output().unwrap()
+    };
+    let first = upgrade(&["--to", "1"]);
+    expect(&first, 0, &[]);
+    assert!(!said(&first).contains("seed"), "{}", said(&first));
+    let (_, found) = findings(&project, database.url());
+    assert!(found.iter().all(|one| one["kind"] != "seed"), "{found:#?}");
+    seed(&project, &database, &[], 2, &["this database has no table teams", "trueup upgrade"]);
+    expect(&upgrade(&[]), 0, &["2 seeds are missing or different; next: trueup seed"]);
+    seed(&project, &database, &[], 0, &["made 2 rows"]);
+    expect(&project.check(database.url()).output().unwrap(), 0, &["clean"]);
+    expect(&upgrade(&["--strict"]), 0, &[]);
+}
+
+#[test]
+fn rows_that_a_role_does_not_see_are_not_called_as_declared() {
+    let (project, database) = teams();
+    project.compile();
+    seed(&project, &database, &[], 0, &[]);
+    let role = format!("reader_{}", database.name());
+    database.exec(&format!("CREATE ROLE {role} LOGIN"));
+    let check = |code: i32, words: &[&str]| {
+        let url = database.url_as(&role);
+        expect(&project.check(&url).output().unwrap(), code, words);
+        let asked = project.trueup(&["seed", "--check"], &url).output().unwrap();
+        let words: &[&str] = if code == 0 { &["clean"] } else { &["does not see all rows of public.teams"] };
+        expect(&asked, code, words);
+    };
+    check(3, &["public.teams (no right to read it)", "cannot tell"]);
+    database.exec(&format!("GRANT SELECT ON teams TO {role}"));
+    check(0, &["clean"]);
+    // A policy would hide rows without a word.
+    database.exec(&format!(
+        "ALTER TABLE teams ENABLE ROW LEVEL SECURITY; CREATE POLICY mine ON teams TO {role} USING (code = 'red')"
+    ));
+    let url = database.url_as(&role);
+    let output = project.check(&url).args(["--format", "json"]).output().unwrap();
+    let document = support::json(&output);
+    assert_eq!(document["exit_code"], 3, "{document:#}");
+    assert_eq!(document["coverage"]["complete"], false);
+    assert_eq!(
+        document["coverage"]["invisible"],
+        serde_json::json!(["public.teams (row-level security hides rows of it)"])
+    );
+    expect(
+        &project.trueup(&["seed", "--yes"], &url).output().unwrap(),
+        3,
+        &["row-level security hides rows"],
+    );
+    assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
+    database.exec(&format!("DROP TABLE teams; DROP ROLE {role}"));
+}
+
+#[test]
+fn what_was_seeded_is_not_known_to_everybody() {
+    let (project, database) = teams();
+    seed(&project, &database, &[], 0, &[]);
+    project.compile();
+    declare(&project, "\"Blue\"", "\"Navy\"");
+    let role = format!("stranger_{}", database.name());
+    database.exec(&format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON teams TO {role}"));
+    let (_, found) = findings(&project, &database.url_as(&role));
+    assert_eq!(
+        (&found[0]["code"], &found[0]["cause"]["kind"]),
+        (&"seed.different".into(), &"unknown".into())
+    );
+    database.exec(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+#[test]
+fn the_statements_for_an_editor_change_nothing_the_second_time() {
+    let (project, database) = teams();
+    database.exec("INSERT INTO teams (code, name) VALUES ('blue', 'Other')");
+    let output = run(&project, &database, &["--sql"]);
+    expect(&output, 0, &["ON CONFLICT (code) DO UPDATE SET name = excluded.name"]);
+    assert_eq!(database.value("SELECT (to_regnamespace('trueup') IS NULL)::text"), "true");
+    let script = String::from_utf8(output.stdout).unwrap();
+    database.psql(&script);
+    assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
+    assert_eq!(database.value("SELECT string_agg(code, ',') FROM teams WHERE updated_at > 'epoch'"), "blue");
+    let before = versions(&database, "teams");
+    database.psql(&script);
+    assert_eq!(versions(&database, "teams"), before);
+    // What an editor has made is then recorded, so that a later declaration finds it.
+    seed(&project, &database, &[], 0, &["2 rows as declared already, now recorded as seeded"]);
+    assert_eq!(versions(&database, "teams"), before);
+    settled(&project, &database, "teams");
+    declare(&project, "\"Blue\"", "\"Navy\"");
+    seed(&project, &database, &[], 0, &["changed 1"]);
+}
+
+#[test]
+fn a_check_takes_no_message_more() {
+    let (project, database) = teams();
+    project.compile();
+    let messages = || {
+        let proxy = Proxy::start(&database, |_, _| Then::Forward);
+        let output = project.check(&proxy.url(&database)).output().unwrap();
+        (proxy.round_trips(), said(&output).contains("seed, error"))
+    };
+    let with = messages();
+    fs::remove_dir_all(project.path().join("schema/seeds")).unwrap();
+    let without = messages();
+    assert_eq!((with.1, without.1), (true, false));
+    assert_eq!(with.0, without.0, "messages of a check with seeds and without");
+}
+
+#[test]
+fn a_question_is_asked_in_markdown_and_quietly_too() {
+    let (project, database) = teams();
+    ask(
+        &project,
+        &database,
+        &["--check", "--format", "markdown"],
+        1,
+        &[
+            "## trueup seed: not as declared: 2 missing",
+            "| `public.teams[code=red]` | missing | schema/seeds/teams.toml:5 | make it |",
+        ],
+    );
+    let quiet = run(&project, &database, &["--check", "-q"]);
+    assert_eq!(said(&quiet), "not as declared: 2 missing, of 2 rows\nnext: trueup seed\n");
+    let bare = Project::of_schema(TEAMS);
+    ask(&bare, &database, &["--yes"], 0, &["nothing to do: schema/seeds/ declares no rows"]);
+    ask(&project, &database, &["--check", "--sql"], 2, &["cannot be used with"]);
+}
