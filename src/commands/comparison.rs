@@ -229,7 +229,7 @@ fn seeded(settings: &Settings, survey: &Survey, severities: &BTreeMap<String, Se
         if !in_scope(settings, &ObjectId::in_schema(Kind::Table, schema.clone(), name.clone())) {
             continue;
         }
-        findings.extend(diagnosis::seeded(&asked.question, &asked.answers, survey.seeded.recorded));
+        findings.extend(diagnosis::seeded(&asked.question, &asked.answers, survey.seeded.known));
     }
     for finding in &mut findings {
         if let Some(severity) = severities.get(&finding.code) {

@@ -14,8 +14,8 @@ const KIND: &str = "seed";
 const MOST: usize = 20;
 const SEED: &str = "trueup seed";
 
-/// The findings of one table. `recorded` says whether what was seeded last could be read.
-pub fn seeded(question: &Question, answers: &[Answer], recorded: bool) -> Vec<Finding> {
+/// The findings of one table. `known` says whether it is known what was seeded last.
+pub fn seeded(question: &Question, answers: &[Answer], known: bool) -> Vec<Finding> {
     // Two rows of the file with one key are the file's fault, which `trueup seed` tells.
     let Ok(plan) = plan(question, answers, false) else { return Vec::new() };
     let file = &question.seed.file;
@@ -95,7 +95,7 @@ pub fn seeded(question: &Question, answers: &[Answer], recorded: bool) -> Vec<Fi
             actual: difference.actual.clone(),
             cause: None,
         });
-        let (why, remedy) = match (row.edits.is_empty(), row.was_seeded, recorded) {
+        let (why, remedy) = match (row.edits.is_empty(), row.was_seeded, known) {
             (true, ..) => {
                 (cause(CauseKind::Pending, format!("{file} was changed since it was seeded")), make())
             }

@@ -109,8 +109,11 @@ fn json(value: &DeValue<'_>) -> Result<String, String> {
             Some(Value::Null) => "null".to_owned(),
             Some(_) => return Err("an expression stands alone, not inside of an array or a table".to_owned()),
             None => {
-                let entries = table
-                    .iter()
+                // As they stand in the file: json keeps the order.
+                let mut entries: Vec<_> = table.iter().collect();
+                entries.sort_by_key(|(key, _)| key.span().start);
+                let entries = entries
+                    .into_iter()
                     .map(|(key, value)| Ok(format!("{}:{}", string(key.get_ref()), json(value.get_ref())?)));
                 format!("{{{}}}", entries.collect::<Result<Vec<_>, String>>()?.join(","))
             }

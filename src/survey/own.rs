@@ -275,6 +275,11 @@ impl OwnTables {
         self.usable("seeds")
     }
 
+    /// Whether there is something that says what was seeded, and it cannot be asked.
+    pub(super) fn hides_seeds(&self) -> bool {
+        !self.has_seeds() && self.0.iter().any(|table| table.name == "seeds")
+    }
+
     /// The statement of the versions whose texts are kept.
     pub(super) fn texts(&self) -> Option<Query> {
         self.usable("migrations").then_some(Query::Texts)

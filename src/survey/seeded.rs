@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use anyhow::Result;
 
+use super::own::OwnTables;
 use super::{Request, SILENCE};
 use crate::catalog::reader::{self, Assembler};
 use crate::db::{self, Row, Session};
@@ -20,8 +21,8 @@ pub struct Seeded {
     pub asked: Vec<Asked>,
     /// The tables whose rows this role may not see, and why not: no others were asked then.
     pub unseen: Vec<String>,
-    /// Whether what was seeded last could be read.
-    pub recorded: bool,
+    /// Whether it is known what was seeded last; nothing was where there is no record.
+    pub known: bool,
 }
 
 /// One table, and its rows that are not as declared.
@@ -40,7 +41,7 @@ pub struct Asked {
 pub(super) struct Asking {
     asked: Vec<Asked>,
     unseen: Vec<String>,
-    recorded: bool,
+    known: bool,
     /// Whether rows are asked for, or only which of them this role may see.
     readable: bool,
     /// The statements of the message that are about seeds.
@@ -49,7 +50,7 @@ pub(super) struct Asking {
 
 impl Asking {
     pub(super) fn new(readable: bool) -> Self {
-        Self { asked: Vec::new(), unseen: Vec::new(), recorded: false, readable, statements: 0..0 }
+        Self { asked: Vec::new(), unseen: Vec::new(), known: false, readable, statements: 0..0 }
     }
 
     /// The statements, of which the first is the message's `first`.
@@ -60,10 +61,11 @@ impl Asking {
         &mut self,
         request: &Request,
         assembler: &Assembler,
-        recorded: bool,
+        own: &OwnTables,
         first: usize,
     ) -> Result<Vec<String>> {
-        self.recorded = recorded;
+        let recorded = own.has_seeds();
+        self.known = !own.hides_seeds();
         for (number, seed) in request.seeds.tables.iter().enumerate() {
             let table = |schema: &str, name: &str| {
                 let columns = assembler.table(schema, name)?.into_iter();
@@ -102,13 +104,13 @@ impl Asking {
         let asked = std::mem::take(&mut self.asked);
         let mut unseen = std::mem::take(&mut self.unseen);
         if self.readable {
-            return Seeded { asked, unseen, recorded: self.recorded };
+            return Seeded { asked, unseen, known: self.known };
         }
         // Whatever right it was that lacked: nothing was seen.
         if unseen.is_empty() {
             unseen.extend(asked.iter().map(|asked| asked.question.columns.path()));
         }
-        Seeded { asked: Vec::new(), unseen, recorded: self.recorded }
+        Seeded { asked: Vec::new(), unseen, known: self.known }
     }
 
     fn failed(&self, session: &Session) -> Option<&Asked> {

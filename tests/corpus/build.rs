@@ -17,7 +17,7 @@ pub(super) fn project(case: &Case) -> TempDir {
     let to = project.path();
     match case.spec.project.as_deref() {
         Some("reference") => {
-            for folder in ["schema", "migrations"] {
+            for folder in ["schema", "schema/seeds", "migrations"] {
                 copy_folder(&repository().join(folder), &to.join(folder));
             }
             fs::copy(repository().join("trueup.toml"), to.join("trueup.toml")).expect("trueup.toml");

@@ -1,1 +1,4 @@
 -- No finding: what the migrations build is what schema/ declares.
+INSERT INTO organizations (public_id, slug, name) VALUES
+    ('5d0c5f0e-8d1b-4b4f-9f0a-3f3f6c1d2a10', 'platform', 'Platform'),
+    ('b7e3a1c4-52d9-4f57-8c1e-0a9d6e4f7b22', 'support', 'Support');
