@@ -34,16 +34,24 @@ impl Column {
         JSON.contains(&self.type_oid)
     }
 
-    /// The condition that two values of it identify the same row. The types of users are compared by their texts: what
-    /// they call equal is known to nobody here.
-    pub(super) fn same(&self, one: &str, other: &str) -> String {
-        if self.type_oid < FIRST_OF_USERS {
-            return format!("{one} OPERATOR(pg_catalog.=) {other}");
+    /// A value of it as text, NULL for NULL. A cast that somebody has made for a type of their own is not called: what is
+    /// asked for is what the type prints.
+    pub(super) fn text(&self, value: &str) -> String {
+        match self.type_oid < FIRST_OF_USERS {
+            true => format!("{value}::text"),
+            false => format!("CASE num_nulls({value}) WHEN 0 THEN format('%s', {value}) END"),
         }
-        format!(
-            "{one}::pg_catalog.text COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.=) \
-             {other}::pg_catalog.text COLLATE pg_catalog.\"C\""
-        )
+    }
+
+    /// The condition that two values of it identify the same row, under any search_path. The types of users are compared
+    /// by their texts: what they call equal is known to nobody here.
+    pub(super) fn same(&self, one: &str, other: &str) -> String {
+        match self.type_oid < FIRST_OF_USERS {
+            true => format!("{one} OPERATOR(pg_catalog.=) {other}"),
+            false => format!(
+                "pg_catalog.format('%s', {one}) OPERATOR(pg_catalog.=) pg_catalog.format('%s', {other})"
+            ),
+        }
     }
 }
 

@@ -235,6 +235,10 @@ impl Seed {
                 return Err(row.wrong(row.line, format!("the same {key} as the row at {file}:{line}")));
             }
         }
+        if let Some(cell) = self.on_change.iter().find(|cell| matches!(cell.value, Value::Json(_))) {
+            let what = format!("on_change: {}: expected a plain value or an expression", cell.column);
+            return Err(self.wrong(cell.line, what));
+        }
         let is_key = |cell: &&Cell| self.key.0.contains(&cell.column);
         match self.on_change.iter().find(is_key) {
             Some(cell) => {

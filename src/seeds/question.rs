@@ -103,7 +103,8 @@ impl Question {
             self.rows.iter().map(|(values, absent)| format!("[{values},{absent}]")).collect();
         let document = literal(&format!("[{}]", documents.join(",\n")));
         let texts = |of: &str| {
-            let texts = self.plain.iter().map(|column| format!("{of}.{}::text", identifier(&column.name)));
+            let texts =
+                self.plain.iter().map(|column| column.text(&format!("{of}.{}", identifier(&column.name))));
             texts.collect::<Vec<_>>().join(", ")
         };
         let names: Vec<String> = self.plain.iter().map(|column| literal(&column.name)).collect();
@@ -113,7 +114,7 @@ impl Question {
             let parts = keys.iter().enumerate().map(|(number, column)| format(number, column));
             parts.collect::<Vec<_>>().join(between)
         };
-        let key_texts = key(&|_, column| format!("f.{}::text", identifier(&column.name)), ", ");
+        let key_texts = key(&|_, column| column.text(&format!("f.{}", identifier(&column.name))), ", ");
         let key_values = key(&|number, column| format!("f.{} AS k{number}", identifier(&column.name)), ", ");
         let join = key(
             &|number, column| {

@@ -238,8 +238,7 @@ async fn look(
     // None: no answer; Some(None): NULL.
     let (mut before, mut after) = (None, None);
     let recorded_query = recorded.iter().map(own::Query::sql);
-    let seeds =
-        asking.statements(request, &assembler, &own_tables, recorded_statements + asked)?;
+    let seeds = asking.statements(request, &assembler, &own_tables, recorded_statements + asked)?;
     let seeds_asked = seeds.len();
     let third: Vec<String> = recorded_query.chain(questions).chain(seeds).chain(proof).collect();
     session

@@ -48,6 +48,10 @@ fn f46_what_is_wrong_with_a_file_is_told_before_anything_is_written() {
             format!("on_change = {{ code = 1 }}\n{}", with("")),
             "teams.toml:1: on_change: code is a column of the key",
         ),
+        (
+            format!("on_change = {{ tags = [1] }}\n{}", with("")),
+            "teams.toml:1: on_change: tags: expected a plain value or an expression",
+        ),
         (with("name = { sql = 1 }"), "teams.toml:5: name: sql: expected one expression as a string"),
         (
             with("name = { sql = \"now()); COMMIT; create table pwned(); --\" }"),

@@ -183,6 +183,41 @@ fn the_statements_for_an_editor_change_nothing_the_second_time() {
 }
 
 #[test]
+fn f28_what_somebody_has_put_in_the_way_is_not_called() {
+    let trap = "CREATE FUNCTION public.trap() RETURNS text LANGUAGE plpgsql AS 'BEGIN RAISE ''called''; END'";
+    let schema = "CREATE TYPE public.mood AS ENUM ('calm', 'wild');
+        CREATE TABLE public.moods (mood public.mood, code text, PRIMARY KEY (mood, code), note text);";
+    let rows = "table = \"moods\"\nkey = [\"mood\", \"code\"]\n[[rows]]\nmood = \"calm\"\ncode = \"c\"\nnote = \"n\"\n";
+    let (project, database) = site_of(schema, &[("moods.toml", rows)]);
+    seed(&project, &database, &[], 0, &["public.moods[mood=calm, code=c]"]);
+    database.exec(&format!(
+        "{trap};
+         CREATE FUNCTION public.as_text(public.mood) RETURNS text LANGUAGE sql AS 'SELECT public.trap()';
+         CREATE CAST (public.mood AS text) WITH FUNCTION public.as_text(public.mood) AS IMPLICIT;
+         CREATE FUNCTION public.same(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT public.trap() IS NULL';
+         CREATE OPERATOR public.= (LEFTARG = text, RIGHTARG = text, FUNCTION = public.same);
+         CREATE OPERATOR public.= (LEFTARG = xid, RIGHTARG = xid, FUNCTION = pg_catalog.xidneq);
+         CREATE FUNCTION public.format(text, public.mood) RETURNS text LANGUAGE sql AS 'SELECT public.trap()'"
+    ));
+    settings(&project, "[database]\nsearch_path = \"public, pg_catalog, pg_temp\"\n");
+    settled(&project, &database, "moods");
+    write(&project, &[("moods.toml", &rows.replace("\"n\"", "\"m\""))]);
+    seed(&project, &database, &[], 0, &["changed 1"]);
+    write(&project, &[("moods.toml", &rows.replace("calm", "wild"))]);
+    seed(&project, &database, &[], 0, &["made 1 row"]);
+    settled(&project, &database, "moods");
+}
+
+#[test]
+fn f25_a_server_that_takes_no_writes_is_asked_and_not_seeded() {
+    let (project, database) = teams();
+    database.exec(&format!("ALTER DATABASE {} SET default_transaction_read_only = on", database.name()));
+    ask(&project, &database, &["--check"], 1, &["2 missing"]);
+    ask(&project, &database, &["--sql"], 0, &["INSERT INTO public.teams"]);
+    ask(&project, &database, &["--yes"], 4, &["read-only"]);
+}
+
+#[test]
 fn a_check_takes_no_message_more() {
     let (project, database) = teams();
     project.compile();
