@@ -147,7 +147,11 @@ impl SeedReport {
             for row in rows.iter().take(MOST) {
                 let side = |value: fn(&SeedColumn) -> &Option<String>| sides(row, value);
                 let (database, declared) = match row.state {
-                    "missing" => ("missing".to_owned(), escape(&row.declared_at).into_owned()),
+                    // The folder is the same for all of them.
+                    "missing" => {
+                        let place = row.declared_at.rsplit('/').next().unwrap_or_default();
+                        ("missing".to_owned(), escape(place).into_owned())
+                    }
                     _ => (side(|column| &column.actual), side(|column| &column.declared)),
                 };
                 table.add_row([
