@@ -319,10 +319,13 @@ async fn attempt(
                 let is_known = |row: &RowPlan| {
                     shown.rows.iter().any(|known| known.key == row.key && known.edits == row.edits)
                 };
-                let odd = left.rows.iter().filter(|row| {
-                    row.missing || row.record.is_some() || !row.changes.is_empty() || !row.edits.is_empty()
-                });
-                for row in odd.filter(|row| !is_known(row) || row.edits.is_empty()) {
+                let is_odd = |row: &&RowPlan| {
+                    row.missing
+                        || row.record.is_some()
+                        || !row.changes.is_empty()
+                        || !row.edits.is_empty() && !is_known(row)
+                };
+                if let Some(row) = left.rows.iter().find(is_odd) {
                     return Err(match row.xmin.as_ref() == Some(&own) {
                         true => rewritten(question, row).into(),
                         false => Moved.into(),

@@ -61,6 +61,8 @@ async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Loc
         options: lock.head.options.clone(),
         migrations: [].into(),
         texts: false,
+        seeds: Default::default(),
+        seed_rows: Default::default(),
         search_path: "public, pg_temp".into(),
         statement_timeout: Duration::from_secs(60),
         lock_timeout: Duration::from_secs(5),
