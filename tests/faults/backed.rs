@@ -145,7 +145,7 @@ fn a_protected_environment_gets_its_backup() {
 fn f51_a_fresh_backup_counts_for_the_same_database_alone() {
     let (project, database) = site("[backup]\nfresh_for = \"15min\"\n");
     let output = project.trueup(&["backup"], database.url()).output().unwrap();
-    expect(&output, 0, &["7 tables with 105 rows"]);
+    expect(&output, 0, &["9 tables with 105 rows"]);
     let document = upgrade(&project, &database, &[]);
     assert_eq!(document["plan"]["backup"]["action"], "fresh", "{document:#}");
     let listed = backups(&project, &database);
