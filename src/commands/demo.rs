@@ -7,9 +7,9 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, anyhow};
 
 use super::deliver;
-use super::{adopt, check, declared, upgrade};
+use super::{adopt, check, declared, seed, upgrade};
 use crate::backup::Programs;
-use crate::cli::{AdoptArgs, UpgradeArgs, WriteArgs};
+use crate::cli::{AdoptArgs, SeedArgs, UpgradeArgs, WriteArgs};
 use crate::door::Stop;
 use crate::error::{Exit, Failure};
 use crate::model::Sources;
@@ -24,6 +24,7 @@ const FILES: &[(&str, &str)] = &[
     ("schema/common.sql", include_str!("../../schema/common.sql")),
     ("schema/organizations.sql", include_str!("../../schema/organizations.sql")),
     ("schema/users.sql", include_str!("../../schema/users.sql")),
+    ("schema/seeds/organizations.toml", include_str!("../../schema/seeds/organizations.toml")),
     ("migrations/V1__baseline.sql", include_str!("../../migrations/V1__baseline.sql")),
     ("migrations/V2__add_username.sql", include_str!("../../migrations/V2__add_username.sql")),
     (
@@ -126,7 +127,7 @@ impl Story<'_> {
              version it is at.",
         )?;
         self.execute(MENDED).await?;
-        let adopted = AdoptArgs { write: yes, ..AdoptArgs::default() };
+        let adopted = AdoptArgs { write: yes.clone(), ..AdoptArgs::default() };
         let settings = self.command("adopt", "adopt --yes")?;
         expect(
             adopt::run(&settings, &adopted, self.stop.clone()).await? == Exit::Clean,
@@ -137,6 +138,14 @@ impl Story<'_> {
         let settings = self.command("upgrade", "upgrade --yes")?;
         let outcome = upgrade::run(&settings, &upgrade, self.stop.clone()).await?;
         expect(outcome == Exit::Clean, "the pending migrations were not applied")?;
+
+        say(
+            "\nThe new code looks two organizations up that nobody has ever inserted: the project declares them.",
+        )?;
+        let settings = self.command("seed", "seed --yes")?;
+        let seeded = SeedArgs { write: yes, ..SeedArgs::default() };
+        let outcome = seed::run(&settings, &seeded, self.stop.clone()).await?;
+        expect(outcome == Exit::Clean, "the organizations were not made")?;
 
         say("\nThe new code is out, no old instance is running. But some keys belong to nobody.")?;
         let contract = UpgradeArgs { contract: true, ..upgrade };

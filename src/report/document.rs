@@ -233,7 +233,8 @@ impl Document {
             let name = |what: &String| what.split(" (").next().unwrap_or_default().to_owned();
             let names: Vec<String> = self.coverage.invisible.iter().map(name).collect();
             let hidden = self.coverage.invisible.iter().any(|what| what.contains("(row-level security"));
-            let hidden = if hidden { ", and ask as a role that sees all rows (BYPASSRLS, or the owner)" } else { "" };
+            let hidden =
+                if hidden { ", and ask as a role that sees all rows (BYPASSRLS, or the owner)" } else { "" };
             return Some(format!("grant SELECT on {} to {}{hidden}", names.join(", "), self.target.role));
         }
         let order = [
