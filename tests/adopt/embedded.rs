@@ -81,7 +81,7 @@ fn what_an_application_has_applied_is_trueups_history_and_the_other_way_round() 
         let status = document(&project, &database, &["status"]);
         assert_eq!(
             (&status["exit_code"], &status["history"]["current"]["version"]),
-            (&0.into(), &"8".into())
+            (&0.into(), &"9".into())
         );
     }
 }
