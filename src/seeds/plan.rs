@@ -1,6 +1,8 @@
 //! What is to be done with the rows of one table, from three sides: what was seeded last, what is declared, what is there.
 //! Column by column: a declaration that changed is carried out, an edit of somebody's is told and left alone. Pure.
 
+use std::collections::HashMap;
+
 use super::file::{Mode, Seed};
 use super::question::{Answer, Question, Texts};
 use crate::error::Failure;
@@ -81,10 +83,10 @@ impl TablePlan {
 
     /// Whether it does nothing that `other` does not do.
     pub fn is_part_of(&self, other: &Self) -> bool {
+        let known: HashMap<&str, &RowPlan> = other.rows.iter().map(|row| (row.key.as_str(), row)).collect();
         self.rows.iter().filter(|row| row.missing || !row.changes.is_empty()).all(|row| {
-            other.rows.iter().any(|known| {
-                known.key == row.key
-                    && known.missing == row.missing
+            known.get(row.key.as_str()).is_some_and(|known| {
+                known.missing == row.missing
                     && row.changes.iter().all(|change| known.changes.contains(change))
             })
         })

@@ -18,10 +18,10 @@ const COMPARABLE: [u32; 20] =
 pub fn upserts(question: &Question, answers: &[Answer]) -> Vec<String> {
     let seed = &question.seed;
     let mut alike: BTreeMap<Vec<&str>, Vec<(usize, &Answer)>> = BTreeMap::new();
+    let columns: Vec<&str> = seed.columns().map(|cell| cell.column.as_str()).collect();
     for answer in answers {
         let Some(number) = answer.row else { continue };
-        let columns = seed.columns().map(|cell| cell.column.as_str());
-        let named = columns.filter(|column| seed.rows[number].get(column).is_some());
+        let named = columns.iter().copied().filter(|column| seed.rows[number].get(column).is_some());
         alike.entry(named.collect()).or_default().push((number, answer));
     }
     let mut groups: Vec<_> = alike.into_iter().collect();
