@@ -272,7 +272,8 @@ async fn carry_out<C: Change>(
         });
     }
     let survey = writing.look(declared).await.map_err(unchecked)?;
-    let (mut document, _) = comparison::judge_standing(settings, &writing.target, declared, &survey)?;
+    let judged = comparison::judge_standing(settings, &writing.target, declared, &survey);
+    let (mut document, _) = judged.map_err(unchecked)?;
     document.plan = plan_report;
     document.backup = backup;
     document.applied = outcome.done;

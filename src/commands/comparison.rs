@@ -19,6 +19,7 @@ use crate::migrations::{Migration, checksum};
 use crate::model::{self, CompiledMigration};
 use crate::project::{self, Settings};
 use crate::report::{Coverage, Document, FORMAT, History, MigrationName, Summary};
+use crate::seeds;
 use crate::sql::identifier;
 use crate::survey::{self, Own, Request, Survey, UnfinishedStep};
 
@@ -53,7 +54,8 @@ pub(super) fn judge_standing(
 ) -> Result<(Document, Standing)> {
     mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
     let severities = severities(settings)?;
-    let (document, standing) = document(settings, target, declared, survey, &severities);
+    let seeds = seeded(settings, survey, &severities)?;
+    let (document, standing) = document(settings, target, declared, survey, &severities, seeds);
     let exit = exit(settings, &document);
     Ok((document.ending(exit), standing))
 }
@@ -122,6 +124,7 @@ fn document(
     declared: &Declared,
     survey: &Survey,
     severities: &BTreeMap<String, Severity>,
+    seeds: Vec<Finding>,
 ) -> (Document, Standing) {
     let Declared { lock, last, migrations, notes, .. } = declared;
     let recorded: HashMap<i64, u64> = survey.history.iter().flatten().filter_map(recorded_checksum).collect();
@@ -163,7 +166,13 @@ fn document(
         others: survey.others.clone(),
     };
     let mut findings = findings;
-    findings.extend(seeded(settings, survey, severities));
+    findings.extend(seeds);
+    if standing.pending.is_empty() && standing.skipped.is_empty() {
+        notes.extend(survey.seeded.absent.iter().map(|seed| {
+            let seed = &declared.seeds.tables[*seed];
+            format!("{}: not looked at: table {}, or a column of it, is not there", seed.file, seed.table.0)
+        }));
+    }
     let identity = survey.identity.clone();
     // What the model has of such kinds is not compared either.
     let mut unmodeled = survey.catalog.unmodeled.clone();
@@ -222,21 +231,25 @@ fn document(
 }
 
 /// The seeds that are missing or different, where their tables are looked at.
-fn seeded(settings: &Settings, survey: &Survey, severities: &BTreeMap<String, Severity>) -> Vec<Finding> {
+fn seeded(
+    settings: &Settings,
+    survey: &Survey,
+    severities: &BTreeMap<String, Severity>,
+) -> Result<Vec<Finding>, Failure> {
     let mut findings = Vec::new();
     for asked in &survey.seeded.asked {
         let (schema, name) = &asked.question.columns.table;
-        if !in_scope(settings, &ObjectId::in_schema(Kind::Table, schema.clone(), name.clone())) {
-            continue;
+        if in_scope(settings, &ObjectId::in_schema(Kind::Table, schema.clone(), name.clone())) {
+            let plan = seeds::plan(&asked.question, &asked.answers, false)?;
+            findings.extend(diagnosis::seeded(&asked.question, &plan, survey.seeded.known));
         }
-        findings.extend(diagnosis::seeded(&asked.question, &asked.answers, survey.seeded.known));
     }
     for finding in &mut findings {
         if let Some(severity) = severities.get(&finding.code) {
             finding.severity = *severity;
         }
     }
-    findings
+    Ok(findings)
 }
 
 /// What trueup recorded in the database, as far as judging needs it.

@@ -1,6 +1,6 @@
 //! Reference rows that a database lacks, or has otherwise than they are declared.
 
-use crate::seeds::{Answer, Question, RowPlan, plan};
+use crate::seeds::{Question, RowPlan, TablePlan};
 
 use super::finding::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
 
@@ -15,9 +15,7 @@ const MOST: usize = 20;
 const SEED: &str = "trueup seed";
 
 /// The findings of one table. `known` says whether it is known what was seeded last.
-pub fn seeded(question: &Question, answers: &[Answer], known: bool) -> Vec<Finding> {
-    // Two rows of the file with one key are the file's fault, which `trueup seed` tells.
-    let Ok(plan) = plan(question, answers, false) else { return Vec::new() };
+pub fn seeded(question: &Question, plan: &TablePlan, known: bool) -> Vec<Finding> {
     let file = &question.seed.file;
     let missing: Vec<&RowPlan> = plan.rows.iter().filter(|row| row.missing).collect();
     let mut findings: Vec<Finding> = Vec::new();

@@ -21,6 +21,8 @@ pub struct Seeded {
     pub asked: Vec<Asked>,
     /// The tables whose rows this role may not see, and why not: no others were asked then.
     pub unseen: Vec<String>,
+    /// Which of the project's seeds are of a table that is not there with all their columns.
+    pub absent: Vec<usize>,
     /// Whether it is known what was seeded last; nothing was where there is no record.
     pub known: bool,
 }
@@ -41,6 +43,7 @@ pub struct Asked {
 pub(super) struct Asking {
     asked: Vec<Asked>,
     unseen: Vec<String>,
+    absent: Vec<usize>,
     known: bool,
     /// Whether rows are asked for, or only which of them this role may see.
     readable: bool,
@@ -50,7 +53,14 @@ pub(super) struct Asking {
 
 impl Asking {
     pub(super) fn new(readable: bool) -> Self {
-        Self { asked: Vec::new(), unseen: Vec::new(), known: false, readable, statements: 0..0 }
+        Self {
+            asked: Vec::new(),
+            unseen: Vec::new(),
+            absent: Vec::new(),
+            known: false,
+            readable,
+            statements: 0..0,
+        }
     }
 
     /// The statements, of which the first is the message's `first`.
@@ -72,9 +82,12 @@ impl Asking {
                 Some(columns.map(|(name, type_oid)| Column { name, type_oid }).collect())
             };
             let found: Option<Columns> = seed.find(&request.search_path, table);
-            // What a pending migration makes is not missed.
-            let Some(columns) = found.filter(|columns| columns.has_all_of(seed) && !seed.rows.is_empty())
-            else {
+            if seed.rows.is_empty() {
+                continue;
+            }
+            // A pending migration may make it.
+            let Some(columns) = found.filter(|columns| columns.has_all_of(seed)) else {
+                self.absent.push(number);
                 continue;
             };
             let question = Question::new(seed, columns)?;
@@ -103,14 +116,15 @@ impl Asking {
     pub(super) fn finish(&mut self) -> Seeded {
         let asked = std::mem::take(&mut self.asked);
         let mut unseen = std::mem::take(&mut self.unseen);
+        let absent = std::mem::take(&mut self.absent);
         if self.readable {
-            return Seeded { asked, unseen, known: self.known };
+            return Seeded { asked, unseen, absent, known: self.known };
         }
         // Whatever right it was that lacked: nothing was seen.
         if unseen.is_empty() {
             unseen.extend(asked.iter().map(|asked| asked.question.columns.path()));
         }
-        Seeded { asked: Vec::new(), unseen, known: self.known }
+        Seeded { asked: Vec::new(), unseen, absent, known: self.known }
     }
 
     fn failed(&self, session: &Session) -> Option<&Asked> {

@@ -151,6 +151,9 @@ fn f46_one_key_in_two_spellings_is_one_row() {
     let schema = format!("{SCHEMA}CREATE UNIQUE INDEX teams_key ON public.teams (key);");
     let (project, database) = site_of(&schema, &[("teams.toml", &rows)]);
     seed(&project, &database, &[], 2, &["teams.toml:", "another row of the file has the same key"]);
+    project.compile();
+    let words = ["teams.toml:", "another row of the file has the same key"];
+    expect(&project.check(database.url()).output().unwrap(), 2, &words);
     assert_eq!(database.value("SELECT count(*) FROM teams"), "0");
 }
 

@@ -162,6 +162,20 @@ fn rows_that_only_have_to_be_there_are_never_changed_nor_told() {
 }
 
 #[test]
+fn a_backup_is_of_the_tables_that_are_seeded_where_that_is_asked_for() {
+    let other = "CREATE TABLE public.other (id int);";
+    let (project, database) = site_of(&format!("{TEAMS}{other}"), &[("teams.toml", TWO_TEAMS)]);
+    fs::write(
+        project.path().join("trueup.toml"),
+        "[project]\nname = \"faults\"\n[backup]\nscope = \"affected\"\n",
+    )
+    .unwrap();
+    let done = document(&project, &database, &["--yes"]);
+    assert_eq!((&done["backup_plan"]["tables"], &done["exit_code"]), (&1.into(), &0.into()), "{done:#}");
+    assert_eq!(done["backup"]["id"], done["run"]);
+}
+
+#[test]
 fn triggers_fire_and_a_backup_comes_first_only_where_rows_change() {
     let schema = format!(
         "{TEAMS}
