@@ -1,7 +1,6 @@
 //! `trueup backup`: takes a backup; lists, verifies and prunes what is stored.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Result;
@@ -13,13 +12,11 @@ use crate::backup::restore::{self, TrialPlace};
 use crate::backup::{
     self, Keep, Level, Listed, Manifest, Method, Programs, Request, Scope, Store, Verifying,
 };
-use crate::catalog::reader::ReadOptions;
 use crate::cli::{self, BackupAction, BackupArgs};
 use crate::door::{self, Stop};
 use crate::error::{Exit, Failure, exit_of};
 use crate::project::Settings;
 use crate::report::{self, BackupReport, BackupRow, Backups, Progress};
-use crate::seeds::Rows;
 use crate::survey;
 
 /// Runs the command.
@@ -44,12 +41,7 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit
     let application = settings.application();
     let mut session = target.connect(&application).await?;
     let version = session.server_version()?;
-    let needs = Needs {
-        options: ReadOptions::default(),
-        migrations: Arc::default(),
-        seeds: Arc::default(),
-        seed_rows: Rows::Odd,
-    };
+    let needs = Needs::nothing();
     let request = comparison::request(settings, needs);
     let standing = survey::survey_standing(&mut session, &request, None).await?;
     session.close().await;

@@ -1,14 +1,11 @@
 //! What commands about data checks have in common: which checks, how they are read, how gently rows are changed.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 
 use super::backing::{Backing, Changes, Wanted};
-use super::declared::Needs;
 use super::mark;
-use crate::catalog::reader::ReadOptions;
 use crate::catalog::{Kind, ObjectId};
 use crate::checks::{self, Check, Found, Limits, Look, Severity};
 use crate::db::{Session, Target};
@@ -35,11 +32,6 @@ pub(super) fn checks(settings: &Settings, wanted: &[String]) -> Result<Vec<Check
         check.path = settings.project.display(&check.path).into();
     }
     Ok(checks)
-}
-
-/// What a look at the database has to know of the project: nothing but the database's own records.
-pub(super) fn needs() -> Needs {
-    Needs { options: ReadOptions::default(), migrations: Arc::default(), seeds: Arc::default() }
 }
 
 /// How checks are read.

@@ -107,6 +107,18 @@ fn files(settings: &Settings, tell: oneshot::Sender<Needs>) -> Result<Files> {
     }
 }
 
+impl Needs {
+    /// Of a command that asks of the database nothing but where it stands.
+    pub(super) fn nothing() -> Self {
+        Self {
+            options: ReadOptions::default(),
+            migrations: Arc::default(),
+            seeds: Arc::default(),
+            seed_rows: Rows::Odd,
+        }
+    }
+}
+
 impl Declared {
     /// What a reading of the database needs to know of it.
     pub(super) fn needs(&self) -> Needs {

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::backing::{self, Backing};
 use super::change::changed_meanwhile;
+use super::declared::Needs;
 use super::deliver::{self, deliver};
 use super::writing::{Writing, interrupted};
 use super::{data, mark};
@@ -87,7 +88,7 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs, mut stop: Stop) 
 async fn dry_run(settings: &Settings, args: &VerifyArgs, all: Vec<Check>) -> Result<Exit> {
     let target = settings.target()?;
     let mut session = target.connect(&settings.application()).await?;
-    let request = super::comparison::request(settings, data::needs());
+    let request = super::comparison::request(settings, Needs::nothing());
     let survey = survey::survey(&mut session, &request).await?;
     mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
     let identity = survey.identity.clone();
@@ -112,7 +113,7 @@ async fn ask<'s>(
     stop: &Stop,
 ) -> Result<(Writing<'s>, Option<Proposed>)> {
     let mut writing = Writing::open(settings, &args.write, stop).await?;
-    let survey = writing.look_for(data::needs()).await?;
+    let survey = writing.look_for(Needs::nothing()).await?;
     let target = writing.target.clone();
     let mark = survey.own.as_ref().and_then(|own| own.mark.clone());
     let protected = mark::protected(settings, mark.as_ref()).is_some();

@@ -2,7 +2,6 @@
 //! nothing, and reads neither the catalog nor trueup.lock.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use anyhow::Result;
 
@@ -10,7 +9,6 @@ use super::declared::Needs;
 use super::deliver::deliver;
 use super::{comparison, mark, stored};
 use crate::backup::Manifest;
-use crate::catalog::reader::ReadOptions;
 use crate::db::Target;
 use crate::diagnosis::Standing;
 use crate::error::Exit;
@@ -19,7 +17,6 @@ use crate::migrations::{Migration, checksum, read_directory};
 use crate::model::CompiledMigration;
 use crate::project::Settings;
 use crate::report::{self, LastBackup, MigrationName, StatusHistory, StatusReport};
-use crate::seeds::Rows;
 use crate::survey::{self, StandingSurvey};
 
 /// Runs the command.
@@ -32,12 +29,7 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit> {
     // The files are read while the server answers.
     let files = tokio::task::spawn_blocking(move || read_directory(&directory));
     let mut session = target.connect(&settings.application()).await?;
-    let needs = Needs {
-        options: ReadOptions::default(),
-        migrations: Arc::default(),
-        seeds: Arc::default(),
-        seed_rows: Rows::Odd,
-    };
+    let needs = Needs::nothing();
     let request = comparison::request(settings, needs);
     let (survey, stored) = tokio::join!(
         survey::survey_standing(&mut session, &request, settings.runs),

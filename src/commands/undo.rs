@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::declared::Needs;
 use super::deliver::{self, deliver};
 use super::writing::{Writing, interrupted};
 use super::{backing, data, mark};
@@ -24,7 +25,7 @@ pub(super) async fn run(settings: &Settings, args: &UndoArgs, mut stop: Stop) ->
     let seen = stop.clone();
     let open = async {
         let mut writing = Writing::open(settings, &args.write, &seen).await?;
-        let survey = writing.look_for(data::needs()).await?;
+        let survey = writing.look_for(Needs::nothing()).await?;
         anyhow::Ok((writing, survey))
     };
     let (writing, survey) = tokio::select! {

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::declared::Needs;
 use super::deliver::deliver;
 use super::{comparison, data, mark};
 use crate::checks;
@@ -20,7 +21,7 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
     let target = settings.target()?;
     let application = settings.application();
     let mut session = target.connect(&application).await?;
-    let request = comparison::request(settings, data::needs());
+    let request = comparison::request(settings, Needs::nothing());
     let standing = survey::survey_standing(&mut session, &request, None).await?;
     mark::expect(settings, standing.own.as_ref(), &standing.identity.database)?;
     let look = data::look(settings, &target, &application, args.sample, args.jobs);
