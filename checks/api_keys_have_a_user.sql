@@ -16,10 +16,18 @@ SELECT k.id, m.user_id
   JOIN memberships m ON m.organization_id = k.organization_id AND m.role = 'owner'
  WHERE k.user_id IS NULL;
 
--- fix: nobody_uses_it   Revoked or expired, and nobody owns the organization: the key is removed
+-- fix: only_member   Nobody owns the organization, and one person is in it: the key acts for them
+-- at-most: 100_000
+SELECT k.id, m.user_id
+  FROM api_keys k
+  JOIN memberships m ON m.organization_id = k.organization_id
+ WHERE k.user_id IS NULL;
+
+-- fix: nobody_uses_it   Revoked, expired, or of a deleted organization: the key is removed
 -- action: delete
 -- at-most: 10_000
 SELECT k.id
   FROM api_keys k
+  JOIN organizations o ON o.id = k.organization_id
  WHERE k.user_id IS NULL
-   AND (k.revoked_at IS NOT NULL OR k.expires_at < now());
+   AND (k.revoked_at IS NOT NULL OR k.expires_at < now() OR o.deleted_at IS NOT NULL);

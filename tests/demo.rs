@@ -14,6 +14,10 @@ fn steady(text: &str) -> String {
             "database".to_owned()
         } else if line.starts_with("backup ") {
             "backup".to_owned()
+        } else if let Some((before, _)) = line.split_once(", none longer than ") {
+            before.to_owned()
+        } else if let Some((before, _)) = line.split_once("trueup undo ") {
+            before.to_owned()
         } else {
             without_time(line.trim_end())
         }

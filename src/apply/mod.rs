@@ -13,6 +13,7 @@ mod revert;
 mod statements;
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -58,6 +59,17 @@ pub struct Job<'j> {
     pub version: ServerVersion,
     /// What a reading takes in.
     pub options: &'j ReadOptions,
+    /// Who is asked before a step whose file requires data checks.
+    pub gate: &'j dyn Gate,
+}
+
+/// Whether the data checks pass that a migration requires. It has a connection of its own.
+pub trait Gate: Send + Sync {
+    /// Asks before a step.
+    ///
+    /// # Errors
+    /// Exit 1 when they do not pass, and whatever keeps them from being run.
+    fn pass<'g>(&'g self, step: &'g Step) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'g>>;
 }
 
 /// How long things may take where a migration does not say it.
@@ -158,6 +170,9 @@ impl<'j> Applier<'j> {
         self.next += 1;
         let begun = Instant::now();
         let (number, of) = (self.next, self.job.steps.len());
+        if !step.record && !step.directives.requires_checks.is_empty() {
+            self.job.gate.pass(step).await?;
+        }
         self.job.watch.tell(&Event::Begun { what: &step.title, number, of });
         if step.record {
             self.record_satisfied(step).await?;

@@ -1,6 +1,6 @@
 //! Running the checks: one READ ONLY snapshot, row security off, on several connections that share it.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
@@ -117,7 +117,7 @@ async fn looking(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> R
         });
         others = join_all(connecting).await.into_iter().collect::<Result<Vec<_>>>()?;
     }
-    let next = Cell::new(0);
+    let next = AtomicUsize::new(0);
     let sessions = std::iter::once(session).chain(others.iter_mut());
     let working = sessions.map(|session| work(session, &bound, &next, &look));
     let mut found = Vec::new();
@@ -150,16 +150,15 @@ fn opening(look: &Look<'_>, snapshot: Option<&str>) -> String {
 async fn work(
     session: &mut Session,
     checks: &[Bound],
-    next: &Cell<usize>,
+    next: &AtomicUsize,
     look: &Look<'_>,
 ) -> Result<Vec<(usize, Found)>> {
     let mut found = Vec::new();
     let path = format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(look.search_path));
     session.execute(path).await?;
     loop {
-        let place = next.get();
+        let place = next.fetch_add(1, Ordering::Relaxed);
         let Some(check) = checks.get(place) else { break };
-        next.set(place + 1);
         found.push((place, one(session, check, look.limits.sample).await?));
     }
     let rows = session.rows("SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL; COMMIT").await?;

@@ -371,6 +371,7 @@ fn plan(settings: &Settings, declared: &Declared, versions: &BTreeSet<i64>) -> P
         contract: migration.directives.contract,
         transactional: true,
         action: "record",
+        requires_checks: Vec::new(),
         statements: Vec::new(),
         locks: Vec::new(),
     };

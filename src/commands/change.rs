@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::backing::{self, Backing, Changes, Wanted};
 use super::declared::{self, Declared};
 use super::deliver::{self, deliver};
+use super::required::Required;
 use super::writing::{Writing, interrupted};
 use super::{comparison, mark, planned};
 use crate::apply::{self, Defaults, Job};
@@ -107,6 +108,7 @@ pub(super) async fn look<C: Change>(settings: &Settings, change: &C) -> Result<(
     let declared = reading.finish(settings).await?;
     let survey = comparison::look_on(settings, &mut session, &declared).await?;
     let mut prepared = change.prepare(settings, &target, &declared, survey)?;
+    shorten(settings, &target, &mut prepared).await?;
     planned::measure(prepared.document.plan.as_mut(), &mut session).await?;
     let mark = prepared.survey.own.as_ref().and_then(|own| own.mark.as_ref());
     let protected = mark::protected(settings, mark).is_some();
@@ -164,11 +166,22 @@ async fn look_and_prepare<C: Change>(
 ) -> Result<Prepared> {
     let survey = writing.look(declared).await?;
     let mut prepared = change.prepare(settings, &writing.target, declared, survey)?;
+    shorten(settings, &writing.target, &mut prepared).await?;
     planned::measure(prepared.document.plan.as_mut(), writing.door.reading().await?).await?;
     let mark = prepared.survey.own.as_ref().and_then(|own| own.mark.as_ref());
     let protected = mark::protected(settings, mark).is_some();
     back(settings, change, protected, true, &mut prepared, writing.door.reading().await?).await?;
     Ok(prepared)
+}
+
+/// Ends the plan before its first step where the data checks that this requires do not pass.
+async fn shorten(settings: &Settings, target: &Target, prepared: &mut Prepared) -> Result<()> {
+    Required::by(settings, target, &prepared.plan)?.shorten(&mut prepared.plan).await?;
+    if let (true, Some(plan)) = (prepared.plan.steps.is_empty(), &mut prepared.document.plan) {
+        plan.steps.clear();
+        plan.stop = prepared.plan.stop.as_ref().map(planned::stop_report);
+    }
+    Ok(())
 }
 
 /// Decides about a backup, and puts that into the plan.
@@ -246,6 +259,7 @@ async fn carry_out<C: Change>(
         None => None,
     };
     let backup = manifest.as_ref().map(|(_, told)| told.clone());
+    let required = Required::by(settings, &writing.target, &prepared.plan)?;
     let job = Job {
         door: &mut writing.door,
         watch: &mut writing.progress,
@@ -257,12 +271,15 @@ async fn carry_out<C: Change>(
         limits: defaults(settings),
         version: prepared.survey.version,
         options: &declared.lock.head.options,
+        gate: &required,
     };
     let outcome = match prepared.plan.direction {
         Direction::Up => apply::upgrade(job).await,
         Direction::Down => apply::downgrade(job).await,
     };
-    if let Some(failure) = outcome.failure {
+    // What a required data check keeps from being applied is a finding; the rest of the plan is done.
+    let unmet = required.unmet();
+    if let Some(failure) = outcome.failure.filter(|_| unmet.is_none()) {
         return Err(match manifest {
             Some((manifest, _)) => {
                 let undo = Changes::of_plan(&prepared.plan, &prepared.survey).undo;
@@ -275,6 +292,11 @@ async fn carry_out<C: Change>(
     let judged = comparison::judge_standing(settings, &writing.target, declared, &survey);
     let (mut document, _) = judged.map_err(unchecked)?;
     document.plan = plan_report;
+    if let Some((version, unmet)) = unmet {
+        prepared.plan.stop_before(version, unmet);
+        let stop = prepared.plan.stop.as_ref().map(planned::stop_report);
+        document.plan.iter_mut().for_each(|plan| plan.stop = stop.clone());
+    }
     document.backup = backup;
     document.applied = outcome.done;
     let exit = change.exit(&prepared.plan, &document);

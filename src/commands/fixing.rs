@@ -131,7 +131,7 @@ async fn ask<'s>(
     for (run, rows) in repair::latest(&mut writing.door).await? {
         report::err(&format!("run {run} broke off after {rows} rows; what is left is planned anew\n"));
     }
-    if asks {
+    if asks && (settings.output.interactive || !settings.output.quiet) {
         show(settings, &target, &proposed, &backing);
     }
     let what = match proposed.rows() {
@@ -147,9 +147,7 @@ async fn ask<'s>(
 fn show(settings: &Settings, target: &Target, proposed: &Proposed, backing: &Backing) {
     let mut shown = report(settings, target, proposed, Vec::new(), RepairStage::Planned);
     shown.backup_plan = Some(backing.plan.clone());
-    if settings.output.interactive || !settings.output.quiet {
-        report::err(&shown.proposal(deliver::style(&settings.output)));
-    }
+    report::err(&shown.proposal(deliver::style(&settings.output)));
 }
 
 /// Decides about a backup of the tables that are changed.
@@ -259,7 +257,7 @@ async fn carry_out(
     let mut became: BTreeMap<String, Became> = BTreeMap::new();
     if !plan.repairs.is_empty() {
         let backing = back(settings, args, true, &proposed, door.reading().await?).await?;
-        if shown.is_none() {
+        if shown.is_none() && settings.output.interactive && !settings.output.quiet {
             show(settings, &writing.target, &proposed, &backing);
         }
         let (manifest, backup) = backing.before(settings, &proposed.survey, writing).await?.unzip();
@@ -528,15 +526,21 @@ fn fix_report(bound: &Bound, fix: &checks::Fix, sets: &[String], seen: &FixPrevi
             trigger.update && (columns.is_empty() || columns.iter().any(|column| sets.contains(column)))
         }
     };
-    let columns = match deletes {
-        true => table
-            .columns
-            .iter()
-            .filter(|column| !column.generated)
-            .map(|column| column.name.clone())
-            .collect(),
+    // Of a row that is deleted no more is shown than of one that is wrong.
+    let shown = |name: &str| bound.check.shown().iter().any(|column| column.name == name);
+    let columns: Vec<String> = match deletes {
+        true => {
+            let kept = table.columns.iter().filter(|column| !column.generated);
+            kept.map(|column| column.name.clone()).collect()
+        }
         false => sets.to_vec(),
     };
+    let mut sample = seen.sample.clone();
+    for change in sample.iter_mut().filter(|_| deletes) {
+        let named = columns.iter().zip(std::mem::take(&mut change.before));
+        change.before = named.filter(|(name, _)| shown(name)).map(|(_, value)| value).collect();
+    }
+    let columns = columns.into_iter().filter(|name| !deletes || shown(name)).collect();
     Some(FixReport {
         check: bound.check.name.clone(),
         fix: fix.name.clone(),
@@ -547,7 +551,7 @@ fn fix_report(bound: &Bound, fix: &checks::Fix, sets: &[String], seen: &FixPrevi
         columns,
         rows: seen.rows,
         ambiguous: seen.ambiguous,
-        sample: seen.sample.clone(),
+        sample,
         candidates: seen.candidates.clone(),
         triggers: table.triggers.iter().filter(fires).map(report::trigger).collect(),
         changed: 0,

@@ -17,6 +17,7 @@ mod fixing;
 mod interrupt;
 mod mark;
 mod planned;
+mod required;
 mod resolve;
 mod restore;
 mod seed;

@@ -10,7 +10,7 @@ use crate::db::Session;
 use crate::error::{Exit, Failure};
 use crate::migrations::checksum::Width;
 use crate::migrations::{Ledger, Migration};
-use crate::plan::{Direction, EditorSession, LockMode, Plan, Relations, Step};
+use crate::plan::{Direction, EditorSession, LockMode, Plan, Relations, Step, Stop};
 use crate::project::Settings;
 use crate::report::{LockReport, PlanReport, StepReport, StopReport};
 use crate::survey::{self, Survey};
@@ -57,13 +57,14 @@ pub(super) fn report(settings: &Settings, plan: &mut Plan, survey: &Survey) -> P
         },
         steps: plan.steps.iter().map(|step| step_report(settings, step)).collect(),
         backup: None,
-        stop: plan.stop.as_ref().map(|stop| StopReport {
-            why: stop.why(),
-            next: stop.next(),
-            waiting: stop.waiting().to_vec(),
-        }),
+        stop: plan.stop.as_ref().map(stop_report),
         ahead: plan.ahead.iter().map(crate::migrations::history::Applied::label).collect(),
     }
+}
+
+/// Why a plan ends early, as reports tell it.
+pub(super) fn stop_report(stop: &Stop) -> StopReport {
+    StopReport { why: stop.why(), next: stop.next(), waiting: stop.waiting().to_vec() }
 }
 
 fn step_report(settings: &Settings, step: &Step) -> StepReport {
@@ -74,6 +75,7 @@ fn step_report(settings: &Settings, step: &Step) -> StepReport {
         contract: step.contract,
         transactional: step.transactional,
         action: if step.record { "record" } else { "run" },
+        requires_checks: step.directives.requires_checks.clone(),
         statements: step.script.statements.iter().map(|statement| statement.summary.clone()).collect(),
         locks: step.held.iter().map(|(relation, mode)| lock_report(relation, *mode)).collect(),
     }

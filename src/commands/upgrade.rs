@@ -49,8 +49,13 @@ impl Change for UpgradeArgs {
         let (mut document, standing) = comparison::judge_standing(settings, target, declared, &survey)?;
         refuse_unclear(&survey)?;
         let lock = &declared.lock;
-        let wanted =
-            Wanted { to: self.to, contract: self.contract, allow_out_of_order: self.allow_out_of_order };
+        let wanted = Wanted {
+            to: self.to,
+            contract: self.contract,
+            allow_out_of_order: self.allow_out_of_order,
+            // Whoever runs a script elsewhere runs no checks there.
+            checked: !self.sql,
+        };
         let mut plan = Plan::upgrade(lock, &declared.migrations, &standing, &wanted)?;
         let satisfied = plan.satisfied(lock, &standing, &survey.catalog, survey.version);
         let recorded = if self.record_satisfied { satisfied.clone() } else { BTreeSet::new() };

@@ -21,6 +21,7 @@ mod tokens;
 mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::ObjectId;
@@ -143,6 +144,22 @@ impl Step {
     }
 }
 
+/// A data check that found rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmet {
+    /// Its name.
+    pub check: String,
+    /// How many rows it found.
+    pub rows: u64,
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = if self.rows == 1 { "row" } else { "rows" };
+        write!(f, "data check {} finds {} {rows}", self.check, self.rows)
+    }
+}
+
 /// Why a plan ends early.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
@@ -163,6 +180,8 @@ pub enum Stop {
         version: i64,
         /// The checks.
         checks: Vec<String>,
+        /// Those that found rows; empty where they were not run.
+        unmet: Vec<Unmet>,
         /// What waits with it: its title and those of all after it.
         waiting: Vec<String>,
     },
@@ -199,6 +218,10 @@ impl Stop {
                     "stops before {title}: it is a contract migration, which code of before it does not survive"
                 )
             }
+            Self::RequiresCheck { title, unmet, .. } if !unmet.is_empty() => {
+                let found: Vec<String> = unmet.iter().map(Unmet::to_string).collect();
+                format!("stops before {title}: {}", found.join(", "))
+            }
             Self::RequiresCheck { title, checks, .. } => {
                 let (noun, verb) =
                     if checks.len() == 1 { ("data check", "has") } else { ("data checks", "have") };
@@ -213,8 +236,12 @@ impl Stop {
             Self::Contract { .. } => {
                 "once no code of before it is running anywhere: trueup upgrade --contract".to_owned()
             }
-            Self::RequiresCheck { checks, .. } => {
+            Self::RequiresCheck { checks, unmet, .. } if unmet.is_empty() => {
                 format!("trueup verify {}; when it passes, trueup upgrade", checks.join(" "))
+            }
+            Self::RequiresCheck { unmet, .. } => {
+                let names: Vec<&str> = unmet.iter().map(|unmet| unmet.check.as_str()).collect();
+                format!("trueup verify --fix {}; then the same command goes on", names.join(" "))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Direction, Plan, Script, Step, Stop, title, titles, touches};
+use super::{Direction, Plan, Script, Step, Stop, Unmet, title, titles, touches};
 use crate::diagnosis::{Basis, Standing};
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
@@ -18,6 +18,8 @@ pub struct Wanted {
     pub contract: bool,
     /// Also versions that are lower than one that is applied.
     pub allow_out_of_order: bool,
+    /// Whether data checks that migrations require are run before these, as the plan is carried out.
+    pub checked: bool,
 }
 
 impl Plan {
@@ -52,7 +54,7 @@ impl Plan {
         if let Some(to) = wanted.to {
             steps.retain(|step| step.version <= to);
         }
-        let stop = stop_before(&mut steps, wanted.contract);
+        let stop = stop_before(&mut steps, wanted);
         Ok(Self { direction: Direction::Up, current, steps, stop, ahead: standing.ahead.clone() })
     }
 }
@@ -102,20 +104,34 @@ fn step(lock: &Lock, files: &HashMap<i64, &Migration>, index: usize) -> Result<S
 }
 
 /// Cuts the steps off before the first that may not be done now.
-fn stop_before(steps: &mut Vec<Step>, contract: bool) -> Option<Stop> {
-    let blocks = |step: &Step| step.contract && !contract || !step.directives.requires_checks.is_empty();
-    let at = steps.iter().position(blocks)?;
+fn stop_before(steps: &mut Vec<Step>, &Wanted { contract, checked, .. }: &Wanted) -> Option<Stop> {
+    let requires = |step: &Step| !checked && !step.directives.requires_checks.is_empty();
+    let at = steps.iter().position(|step| step.contract && !contract || requires(step))?;
+    // Whoever asks for the contract migrations hears of the check then.
+    if steps[at].contract && !contract {
+        let rest = steps.split_off(at);
+        let waiting = rest.iter().map(|step| step.title.clone()).collect();
+        return Some(Stop::Contract { title: rest[0].title.clone(), version: rest[0].version, waiting });
+    }
+    stop_at(steps, at, Vec::new())
+}
+
+/// Ends the steps before one whose data checks do not pass, or are not run.
+fn stop_at(steps: &mut Vec<Step>, at: usize, unmet: Vec<Unmet>) -> Option<Stop> {
     let rest = steps.split_off(at);
     let waiting = rest.iter().map(|step| step.title.clone()).collect();
     let first = rest.into_iter().next()?;
-    let (title, version) = (first.title, first.version);
     let checks = first.directives.requires_checks;
-    // Whoever asks for the contract migrations hears of the check then.
-    Some(if first.contract && !contract {
-        Stop::Contract { title, version, waiting }
-    } else {
-        Stop::RequiresCheck { title, version, checks, waiting }
-    })
+    Some(Stop::RequiresCheck { title: first.title, version: first.version, checks, unmet, waiting })
+}
+
+impl Plan {
+    /// Ends the plan before a step whose data checks do not pass.
+    pub fn stop_before(&mut self, version: i64, unmet: Vec<Unmet>) {
+        if let Some(at) = self.steps.iter().position(|step| step.version == version) {
+            self.stop = stop_at(&mut self.steps, at, unmet);
+        }
+    }
 }
 
 fn refuse_goal(

@@ -43,6 +43,9 @@ pub struct StepReport {
     pub transactional: bool,
     /// `run`, or `record`: its effect is there already.
     pub action: &'static str,
+    /// The data checks that are run before it, and must pass.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requires_checks: Vec<String>,
     /// The first lines of its statements.
     pub statements: Vec<String>,
     /// The locks that it takes on relations that are there already.
@@ -128,6 +131,9 @@ fn title(step: &StepReport) -> String {
             title.push('\n');
             title.push_str(words);
         }
+    }
+    for check in step.requires_checks.iter().filter(|_| step.action != "record") {
+        title.push_str(&format!("\nif data check {} passes", escape(check)));
     }
     title
 }

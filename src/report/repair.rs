@@ -39,7 +39,7 @@ pub struct FixReport {
     pub table: String,
     /// The columns of the key.
     pub key: Vec<String>,
-    /// The columns that are set; all, of a row that is deleted.
+    /// The columns that are set; of a row that is deleted those that are shown.
     pub columns: Vec<String>,
     /// How many rows it proposes to change.
     pub rows: u64,
