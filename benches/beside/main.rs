@@ -1,7 +1,7 @@
 //! trueup's commands beside the programs that come with PostgreSQL, whole processes in one run, and the binary itself.
 //! Prints one table of medians and ratios; fails when a ratio is above its limit.
 //!
-//! `TRUEUP_BENCH=check,upgrade,status,backup` names what is measured. `TRUEUP_BENCH_SIZES=1000` leaves out `check`'s larger
+//! `TRUEUP_BENCH=check,upgrade,status,backup,repair` names what is measured. `TRUEUP_BENCH_SIZES=1000` leaves out `check`'s larger
 //! schema, `TRUEUP_BENCH_SIZES=` leaves only what is small.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints")]
 
@@ -12,6 +12,7 @@ mod linkage;
 mod measure;
 mod migrations;
 mod project;
+mod repair;
 mod schema;
 mod server;
 mod status;
@@ -31,12 +32,13 @@ use table::Figure;
 type Room = fn(&Server) -> Result<Vec<Figure>>;
 
 /// What can be measured on a server.
-const ROOMS: [(&str, Locks, Room); 4] = [
+const ROOMS: [(&str, Locks, Room); 5] = [
     // `pg_dump` locks 10,000 tables in one transaction.
     ("check", Locks::Many, check::figures),
     ("upgrade", Locks::Default, upgrade::figures),
     ("status", Locks::Default, status::figures),
     ("backup", Locks::Default, backup::figures),
+    ("repair", Locks::Default, repair::figures),
 ];
 
 #[allow(clippy::disallowed_methods, reason = "a benchmark is told by variables")]

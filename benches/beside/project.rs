@@ -106,6 +106,20 @@ impl Project {
         command
     }
 
+    /// `trueup verify` of the database.
+    pub(crate) fn verify(&self, args: &[&str]) -> Command {
+        let mut command = self.on_database("verify");
+        command.args(args);
+        command
+    }
+
+    /// `trueup undo` of a run.
+    pub(crate) fn undo(&self, run: &str) -> Command {
+        let mut command = self.on_database("undo");
+        command.args([run, "--yes"]);
+        command
+    }
+
     /// Its directory.
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
