@@ -20,14 +20,14 @@ SELECT n.nspname, c.relname,
                                                       'started_at', 'ended_at', 'outcome', 'exit_code', 'message',
                                                       'reason', 'run', 'number', 'action', 'statement', 'text',
                                                       'state', 'detail', 'sql', 'effects', 'applied_at',
-                                                      'relation', 'key', 'seeded')))
+                                                      'relation', 'key', 'seeded', 'changed', 'restored', 'kept')))
           FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped),
        c.relowner = n.nspowner
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relname IN ('refinery_schema_history', 'alembic_version', 'django_migrations', 'flyway_schema_history',
                     '_sqlx_migrations', '_prisma_migrations', 'schema_migrations',
-                    'mark', 'runs', 'steps', 'migrations', 'seeds')
-  AND CASE WHEN c.relname IN ('mark', 'runs', 'steps', 'migrations', 'seeds') THEN n.nspname = 'trueup'
+                    'mark', 'runs', 'steps', 'migrations', 'seeds', 'repairs')
+  AND CASE WHEN c.relname IN ('mark', 'runs', 'steps', 'migrations', 'seeds', 'repairs') THEN n.nspname = 'trueup'
            ELSE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' END
 ORDER BY 1, 2

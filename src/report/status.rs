@@ -396,6 +396,9 @@ fn cells(run: &LoggedRun) -> [String; 6] {
     for more in [&run.message, &run.reason].into_iter().flatten().filter(|more| !more.is_empty()) {
         let _ = write!(outcome, ": {}", short(more));
     }
+    if let Some(rows) = run.undoable {
+        let _ = write!(outcome, "; {rows} rows can be taken back: trueup undo {}", run.id);
+    }
     [
         run.id.clone(),
         format!("{} {}", run.command, short(&run.arguments)).trim_end().to_owned(),

@@ -22,6 +22,7 @@ const RECORDED: &str = include_str!("own/recorded.sql");
 const TEXTS: &str = "SELECT version FROM trueup.migrations";
 const BACKUP: &str = include_str!("own/backup.sql");
 const RUNS: &str = include_str!("own/runs.sql");
+const REPAIRS: &str = include_str!("own/repairs.sql");
 const HOLDER: &str = include_str!("own/holder.sql");
 
 /// Types by oid (`pg_type.dat`).
@@ -35,7 +36,11 @@ const TIME: u32 = 1184;
 const UUID: u32 = 2950;
 
 /// The columns that are read, per table.
-const TABLES: [(&str, &[(&str, u32)]); 5] = [
+const TABLES: [(&str, &[(&str, u32)]); 6] = [
+    (
+        "repairs",
+        &[("run", TEXT), ("state", TEXT), ("changed", BIGINT), ("restored", BIGINT), ("kept", BIGINT)],
+    ),
     ("mark", &[("layout", INTEGER), ("project", TEXT), ("environment", TEXT), ("id", UUID)]),
     (
         "runs",
@@ -186,6 +191,9 @@ pub struct LoggedRun {
     pub message: Option<String>,
     /// The reason that somebody gave.
     pub reason: Option<String>,
+    /// How many rows its repairs have changed, where they can be taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undoable: Option<u64>,
 }
 
 /// Who holds trueup's lock. What the role may not see of another session is `None`.
@@ -295,6 +303,11 @@ impl OwnTables {
         self.usable("runs").then_some(Query::Runs { limit })
     }
 
+    /// The statement of which of them can be taken back, after that of the log.
+    pub(super) fn repairs(&self) -> Option<Query> {
+        self.usable("repairs").then_some(Query::Repairs)
+    }
+
     /// What only the history can tell to ask for, in the third message: the migrations that the project lacks, and
     /// those whose recorded checksum is not that of the file.
     pub(super) fn recorded(&self, migrations: &[Migration], applied: &[Applied]) -> Option<Query> {
@@ -323,6 +336,7 @@ pub(super) enum Query {
     Texts,
     Backup,
     Runs { limit: u32 },
+    Repairs,
     Holder,
 }
 
@@ -339,6 +353,7 @@ impl Query {
             Self::Texts => TEXTS.to_owned(),
             Self::Backup => BACKUP.to_owned(),
             Self::Runs { limit } => RUNS.replace("{limit}", &limit.to_string()),
+            Self::Repairs => REPAIRS.to_owned(),
             Self::Holder => with_lock_key(HOLDER),
         }
     }
@@ -366,6 +381,12 @@ impl Answers {
             Query::Backup => self.own.backup = optional(row, 0),
             Query::Texts => drop(self.own.texts.insert(number(row, 0)?)),
             Query::Runs { .. } => self.log.push(logged_run(row)?),
+            Query::Repairs => {
+                let run = text(row, 0);
+                if let Some(logged) = self.log.iter_mut().find(|logged| logged.id == run) {
+                    logged.undoable = Some(number(row, 1)?);
+                }
+            }
             Query::Holder => self.holder = Some(holder(row)?),
         }
         Ok(())
@@ -439,6 +460,7 @@ fn logged_run(row: &Row<'_>) -> Result<LoggedRun> {
         exit_code: row.text(11).map(str::parse).transpose()?,
         message: optional(row, 12),
         reason: optional(row, 13),
+        undoable: None,
     })
 }
 

@@ -79,8 +79,14 @@ async fn look(session: &mut Session, request: &Request, log: Option<u32>) -> Res
     let anything = !own_queries.is_empty();
     let logged = log.and_then(|limit| own_tables.log(limit));
     let runs_are_read = logged.is_some();
-    let queries: Vec<Query> =
-        own_queries.into_iter().chain(own_tables.backup()).chain(logged).chain([Query::Holder]).collect();
+    let repaired = own_tables.repairs().filter(|_| runs_are_read);
+    let queries: Vec<Query> = own_queries
+        .into_iter()
+        .chain(own_tables.backup())
+        .chain(logged)
+        .chain(repaired)
+        .chain([Query::Holder])
+        .collect();
     let own_statements = queries.iter().map(Query::sql);
     let second: Vec<String> = histories.queries().chain(own_statements).chain(["COMMIT".into()]).collect();
     let histories_end = histories.len();
