@@ -28,6 +28,8 @@ struct Proposed {
     survey: Survey,
     /// The checks that have fixes.
     checks: Vec<(Bound, Preview)>,
+    /// Runs that broke off before, and how many rows they have changed.
+    broke_off: Vec<(String, u64)>,
 }
 
 impl Proposed {
@@ -93,7 +95,7 @@ async fn dry_run(settings: &Settings, args: &VerifyArgs, all: Vec<Check>) -> Res
     mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
     let identity = survey.identity.clone();
     let checks = propose(settings, args, (&target, true), &all, identity, &mut session).await?;
-    let proposed = Proposed { survey, checks };
+    let proposed = Proposed { survey, checks, broke_off: Vec::new() };
     let mut report = report(settings, &target, &proposed, Vec::new(), RepairStage::Planned);
     if proposed.rows() > 0 {
         let backing = back(settings, args, false, &proposed, &mut session).await?;
@@ -120,7 +122,7 @@ async fn ask<'s>(
     let asks = !args.write.yes || protected && settings.output.interactive;
     let session = writing.door.reading().await?;
     let checks = propose(settings, args, (&target, asks), all, survey.identity.clone(), session).await?;
-    let proposed = Proposed { survey, checks };
+    let mut proposed = Proposed { survey, checks, broke_off: Vec::new() };
     refuse(&proposed)?;
     if proposed.checks.is_empty() || asks && proposed.rows() == 0 {
         return Ok((writing, None));
@@ -128,7 +130,8 @@ async fn ask<'s>(
     let session = writing.door.reading().await?;
     // Whether one can be had, before anything is written.
     let backing = back(settings, args, true, &proposed, session).await?;
-    for (run, rows) in repair::latest(&mut writing.door).await? {
+    proposed.broke_off = repair::latest(&mut writing.door).await?;
+    for (run, rows) in &proposed.broke_off {
         report::err(&format!("run {run} broke off after {rows} rows; what is left is planned anew\n"));
     }
     if asks && (settings.output.interactive || !settings.output.quiet) {
@@ -467,6 +470,9 @@ fn report(
         RepairStage::Planned => proposed.checks.iter().map(planned).collect(),
     };
     let exit = data::exit(&checks);
+    let broke_off = proposed.broke_off.iter().map(|(run, rows)| {
+        format!("run {run} broke off before, after {rows} rows: trueup undo {run} takes those back")
+    });
     VerifyReport {
         run: settings.run.clone(),
         exit,
@@ -477,7 +483,7 @@ fn report(
         fixes: fix_reports(proposed).into_iter().filter(|fix| fix.rows + fix.ambiguous > 0).collect(),
         backup_plan: None,
         backup: None,
-        notes: mark::note(settings, target, mark).into_iter().collect(),
+        notes: mark::note(settings, target, mark).into_iter().chain(broke_off).collect(),
     }
 }
 
