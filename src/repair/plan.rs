@@ -18,7 +18,8 @@ pub(super) const SWEEPING: &str =
     "SET LOCAL work_mem = '64MB'; SET LOCAL maintenance_work_mem = '64MB'; SET LOCAL jit = off";
 
 /// The rows that a fix proposes to change, without those that are in one of the tables `before`: `part`, `tid`, `x`, the
-/// key as `k1...`, the old values as `o1...`, the new ones as `w1...`.
+/// key as `k1...`, the old values as `o1...`, the new ones as `w1...`. That a row is to stay as it is, is an answer too, where
+/// there is another.
 pub(super) fn rows_of(each: &Fixing<'_>, before: &[String]) -> String {
     let Fixing { fix, table, key } = each;
     let mut columns =
@@ -41,16 +42,25 @@ pub(super) fn rows_of(each: &Fixing<'_>, before: &[String]) -> String {
              AND e.part OPERATOR(pg_catalog.=) t.tableoid)"
         )
     });
-    let conditions: Vec<String> = differs(each).into_iter().chain(elsewhere).collect();
+    let conditions: Vec<String> = elsewhere.collect();
     let conditions =
         if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
-    format!(
+    let differs = differs(each);
+    columns.extend(differs.iter().map(|differs| format!("{differs} AS differs")));
+    let answers = format!(
         "SELECT {} FROM {} AS f JOIN {} AS t ON {}{conditions}",
         columns.join(", "),
         fix.fix.query.wrapped(),
         table.qualified(),
         same.join(" AND ")
-    )
+    );
+    match differs {
+        None => answers,
+        Some(_) => format!(
+            "SELECT * FROM (SELECT a.*, pg_catalog.bool_or(a.differs) OVER (PARTITION BY a.part, a.tid) AS changes \
+             FROM ({answers}) AS a) AS a WHERE changes"
+        ),
+    }
 }
 
 /// What is to be done.
