@@ -249,7 +249,7 @@ async fn carry_out(
     let mut number = 0;
     let everything: Vec<&Bound> = proposed.checks.iter().map(|(bound, _)| bound).collect();
     let (door, watch) = (&mut writing.door, &mut writing.progress);
-    let plan = repair::plan(door, watch, &everything, (&mut number, args.sample), &pace).await?;
+    let plan = repair::plan(door, watch, &everything, (&mut number, args.sample), &[], &pace).await?;
     proposed.take_over(plan.seen);
     if let Err(failure) = refuse(&proposed).and_then(|()| grown(shown, proposed.rows())) {
         repair::discard(door, watch, plan.repairs, &pace).await?;
@@ -299,7 +299,8 @@ struct Repairing<'r, 'w> {
 }
 
 impl Repairing<'_, '_> {
-    /// Carries the plan out; and once more what others changed meanwhile.
+    /// Carries the plan out; and once more what others changed meanwhile, and nothing else: a row that is repaired is not
+    /// handed to another fix, nor to the same again.
     async fn passes(
         &mut self,
         proposed: &Proposed,
@@ -310,24 +311,30 @@ impl Repairing<'_, '_> {
             for check in self.became.values_mut() {
                 *check = Became::default();
             }
-            for repair in &repairs {
-                self.one(repair).await?;
+            let mut skipped = Vec::new();
+            for repair in repairs {
+                if self.one(&repair).await? > 0 {
+                    skipped.push(repair);
+                }
             }
-            let again =
-                |bound: &Bound| self.became.get(&bound.check.name).is_some_and(|became| became.skipped > 0);
+            let again = |bound: &Bound| {
+                let oid = bound.table.as_ref().map(|table| table.oid);
+                skipped.iter().any(|repair| Some(repair.table.oid) == oid)
+            };
             let checks: Vec<&Bound> =
                 proposed.checks.iter().map(|(bound, _)| bound).filter(|bound| again(bound)).collect();
             if checks.is_empty() || pass == PASSES {
                 break;
             }
             let (door, watch) = (&mut self.writing.door, &mut self.writing.progress);
-            let plan = repair::plan(door, watch, &checks, (&mut number, sample), &self.pace).await;
+            let plan = repair::plan(door, watch, &checks, (&mut number, sample), &skipped, &self.pace).await;
             repairs = plan.map_err(|error| partial(error, self.kept))?.repairs;
         }
         Ok(())
     }
 
-    async fn one(&mut self, repair: &Repair) -> Result<()> {
+    /// Carries one repair out. How many rows it left out.
+    async fn one(&mut self, repair: &Repair) -> Result<u64> {
         let (door, watch) = (&mut self.writing.door, &mut self.writing.progress);
         let tally = repair::repair(door, watch, repair, &self.pace, self.kept).await?;
         self.kept |= tally.changed > 0;
@@ -344,7 +351,7 @@ impl Repairing<'_, '_> {
             let longest = u64::try_from(tally.longest.as_millis()).unwrap_or(u64::MAX);
             fix.longest_batch_milliseconds = fix.longest_batch_milliseconds.max(longest);
         }
-        Ok(())
+        Ok(tally.skipped)
     }
 }
 

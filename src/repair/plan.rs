@@ -17,10 +17,10 @@ use crate::sql::{identifier, literal};
 pub(super) const SWEEPING: &str =
     "SET LOCAL work_mem = '64MB'; SET LOCAL maintenance_work_mem = '64MB'; SET LOCAL jit = off";
 
-/// The rows that a fix proposes to change, without those that are in one of the tables `before`: `part`, `tid`, `x`, the
-/// key as `k1...`, the old values as `o1...`, the new ones as `w1...`. That a row is to stay as it is, is an answer too, where
+/// The rows that a fix proposes to change, without those that are in one of the tables `before`, and for which `among`
+/// holds: `part`, `tid`, `x`, the key as `k1...`, the old values as `o1...`, the new ones as `w1...`. That a row is to stay as it is, is an answer too, where
 /// there is another.
-pub(super) fn rows_of(each: &Fixing<'_>, before: &[String]) -> String {
+pub(super) fn rows_of(each: &Fixing<'_>, before: &[String], among: Option<&str>) -> String {
     let Fixing { fix, table, key } = each;
     let mut columns =
         vec!["t.tableoid AS part".to_owned(), "t.ctid AS tid".to_owned(), "t.xmin AS x".to_owned()];
@@ -42,7 +42,7 @@ pub(super) fn rows_of(each: &Fixing<'_>, before: &[String]) -> String {
              AND e.part OPERATOR(pg_catalog.=) t.tableoid)"
         )
     });
-    let conditions: Vec<String> = elsewhere.collect();
+    let conditions: Vec<String> = elsewhere.chain(among.map(str::to_owned)).collect();
     let conditions =
         if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
     let differs = differs(each);
@@ -73,7 +73,7 @@ pub struct Plan {
 }
 
 /// Writes the plan of these checks' fixes down and commits it. `number` counts the repairs of the run; `sample` rows of each
-/// are looked at.
+/// are looked at. With repairs that went `earlier`, only what those left out is planned: what they did is done.
 ///
 /// # Errors
 /// The door's, and what it leaves behind is said there: nothing was changed.
@@ -82,6 +82,7 @@ pub async fn plan(
     watch: &mut dyn Watch,
     checks: &[&Bound],
     (number, sample): (&mut u32, usize),
+    earlier: &[Repair],
     pace: &Pace,
 ) -> Result<Plan> {
     let mut repairs: Vec<Repair> = Vec::new();
@@ -95,13 +96,14 @@ pub async fn plan(
     let keys: Vec<Vec<Column>> = checks.iter().map(|check| check.key()).collect();
     for (bound, key) in checks.iter().zip(&keys) {
         let Some(table) = &bound.table else { continue };
+        let among = left_out(table, earlier);
         for fix in &bound.fixes {
             *number += 1;
             let each = Fixing { fix, table, key };
             let rows_in = format!("repair_{}_{number}", door.run().to_lowercase());
             let before: Vec<String> =
                 repairs.iter().filter(|other| other.table.oid == table.oid).map(Repair::rows_in).collect();
-            write(&mut script, &each, &format!("trueup.{rows_in}"), &before);
+            write(&mut script, &each, &format!("trueup.{rows_in}"), (&before, among.as_deref()));
             let changed: Vec<String> = each.changed().iter().map(|column| column.name.clone()).collect();
             let repair = Repair {
                 run: door.run().to_owned(),
@@ -167,8 +169,29 @@ pub fn too_many_rows(title: String, rows: u64, most: u64) -> Failure {
     .next("look at what it proposes: trueup verify --fix --dry-run; then raise the number, or narrow the fix")
 }
 
+/// That a row is one that these repairs were to change and did not, as somebody was in the way. `None`: there are none.
+fn left_out(table: &Table, repairs: &[Repair]) -> Option<String> {
+    let rows = repairs.iter().filter(|repair| repair.table.oid == table.oid).map(|repair| {
+        format!(
+            "EXISTS (SELECT FROM {} AS p WHERE p.state OPERATOR(pg_catalog.=) \
+             ANY ('{{{},{}}}'::pg_catalog.\"char\"[]) AND {})",
+            repair.rows_in(),
+            state::SKIPPED,
+            state::LOCKED,
+            repair.same_key()
+        )
+    });
+    let rows: Vec<String> = rows.collect();
+    (!repairs.is_empty()).then(|| if rows.is_empty() { "false".to_owned() } else { format!("({})", rows.join(" OR ")) })
+}
+
 /// The statements that make and fill the table of one fix.
-fn write(script: &mut String, each: &Fixing<'_>, table: &str, before: &[String]) {
+fn write(
+    script: &mut String,
+    each: &Fixing<'_>,
+    table: &str,
+    (before, among): (&[String], Option<&str>),
+) {
     let changed = each.changed();
     let (old, new) = (numbered("o", changed.len()), numbered("w", each.fix.sets.len()));
     let keys = numbered("k", each.key.len());
@@ -189,7 +212,7 @@ fn write(script: &mut String, each: &Fixing<'_>, table: &str, before: &[String])
          FROM ({rows}) AS r WINDOW w AS (ORDER BY part, tid);\n\
          ALTER TABLE {table} ADD PRIMARY KEY (n);\n",
         again = state::AGAIN,
-        rows = rows_of(each, before)
+        rows = rows_of(each, before, among)
     ));
     // The same answer twice is one answer; different ones are none.
     let different = match new.as_slice() {

@@ -161,7 +161,7 @@ async fn look(
 fn proposed(fixing: &[Fixing<'_>]) -> Vec<String> {
     let one = |(place, each): (usize, &Fixing<'_>)| {
         let before: Vec<String> = (0..place).map(|place| format!("f{place}")).collect();
-        format!("f{place} AS MATERIALIZED ({})", rows_of(each, &before))
+        format!("f{place} AS MATERIALIZED ({})", rows_of(each, &before, None))
     };
     fixing.iter().enumerate().map(one).collect()
 }

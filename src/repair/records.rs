@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::columns::named;
+use super::columns::{named, numbered, of};
 use crate::checks::{Action, Column, Table};
 use crate::db;
 use crate::door::{Door, Limits, Watch, Work};
@@ -94,6 +94,15 @@ impl Repair {
             literal(&self.run),
             self.number
         )
+    }
+
+    /// The condition that a row `t` of the table is the one that a row `p` of the plan is about, whatever its version.
+    pub(super) fn same_key(&self) -> String {
+        let kept = numbered("p.k", self.key.len());
+        let same = self.key.iter().zip(&kept);
+        same.map(|(column, kept)| column.equal(&of("t", column), &column.back(kept)))
+            .collect::<Vec<_>>()
+            .join(" AND ")
     }
 
     pub(super) fn insert(&self, columns: &[String]) -> String {

@@ -67,7 +67,7 @@ pub async fn would_undo(door: &mut Door, repair: &Repair) -> Result<Undone> {
         Action::Update => format!("t.tableoid IS NOT NULL AND {}", giving.as_written()),
         Action::Delete => "t.tableoid IS NULL".to_owned(),
     };
-    let from = format!("{plan} AS p LEFT JOIN {name} AS t ON {} WHERE {range}", giving.same_key());
+    let from = format!("{plan} AS p LEFT JOIN {name} AS t ON {} WHERE {range}", repair.same_key());
     let sql = format!(
         "SELECT pg_catalog.count(*) FILTER (WHERE {same}), pg_catalog.count(*) FILTER (WHERE NOT ({same})) FROM {from}"
     );
@@ -109,18 +109,6 @@ async fn keys(door: &mut Door, repair: &Repair, condition: &str) -> Result<Vec<V
 struct GivingBack<'r>(&'r Repair);
 
 impl GivingBack<'_> {
-    fn same_key(&self) -> String {
-        let keys = numbered("p.k", self.0.key.len());
-        let same: Vec<String> = self
-            .0
-            .key
-            .iter()
-            .zip(&keys)
-            .map(|(column, kept)| column.equal(&of("t", column), &column.back(kept)))
-            .collect();
-        same.join(" AND ")
-    }
-
     /// Whether a row still has what the repair wrote.
     fn as_written(&self) -> String {
         let columns = &self.0.columns;
@@ -151,7 +139,7 @@ impl Rows for GivingBack<'_> {
                 let source = if around {
                     format!(
                         "(SELECT p.* FROM {plan} AS p JOIN {name} AS t ON {} WHERE {} FOR UPDATE OF t SKIP LOCKED)",
-                        self.same_key(),
+                        self.0.same_key(),
                         range("p")
                     )
                 } else {
@@ -161,7 +149,7 @@ impl Rows for GivingBack<'_> {
                     format!(
                         "UPDATE {name} AS t SET {} FROM {source} AS p WHERE {} AND {} AND {} RETURNING p.n",
                         sets.join(", "),
-                        self.same_key(),
+                        self.0.same_key(),
                         range("p"),
                         self.as_written()
                     ),
