@@ -1,6 +1,6 @@
 -- What the words of the checks' queries name: relations that this role may not read, or not wholly, and functions that
--- switch row security on for themselves. Views and SQL-standard bodies are followed. {words} are the words, {table} is
--- the oid of the check's table or 0.
+-- switch row security on for themselves. Views and SQL-standard bodies are followed. The words, and the oid of the check's
+-- table or 0, are put in where they are named in braces; never in a comment, which a word may end.
 WITH RECURSIVE path AS (
     SELECT COALESCE(array_agg(n.oid), '{}') AS schemas FROM unnest({schemas}::text[]) AS s (name) JOIN pg_namespace n ON n.nspname = s.name
 ), named AS (
