@@ -398,8 +398,8 @@ impl Door {
         self.access.settings(settings)
     }
 
-    /// Gives up what was begun ahead: something else comes.
-    pub(super) async fn nothing_ahead(&mut self) {
+    /// Gives up what was begun ahead: something else comes, or nothing for a while.
+    pub async fn nothing_ahead(&mut self) {
         if self.ahead.take().is_some() {
             self.roll_back().await;
         }

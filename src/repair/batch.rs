@@ -67,6 +67,8 @@ pub(super) async fn batches(
     let (mut size, mut around) = (FIRST, false);
     while from <= to {
         pauses.wait(door, watch, repair, pace).await?;
+        // What is held back is written a second's worth at a time, not all that is allowed in many seconds at once.
+        size = size.min(pace.max_rate.unwrap_or(MOST).max(1));
         let until = to.min(from + size - 1);
         let alone = until == from;
         let what = format!("{title}, rows {from} to {until}");
@@ -77,7 +79,9 @@ pub(super) async fn batches(
             max_duration: if alone { ALONE } else { LONGEST },
         };
         let statements = rows.statements(from, until, around);
-        let next = (until < to).then_some(Next { limits, looks: false, snapshot: false });
+        // No transaction is open while it is held back.
+        let goes_on = until < to && pace.max_rate.is_none();
+        let next = goes_on.then_some(Next { limits, looks: false, snapshot: false });
         let work = Work { script: &statements, next, ..Work::records(&what, "", limits) };
         let at = Instant::now();
         match door.answered_transaction(&work, watch).await {
@@ -94,7 +98,7 @@ pub(super) async fn batches(
                 let rows = done.changed + done.skipped;
                 let rate = rows as f64 / begun.elapsed().as_secs_f64().max(1e-6);
                 watch.tell(&Event::Rows { what: &title, done: rows, total, rate });
-                hold_back(pace, rows, begun).await;
+                hold_back(door, pace, rows, begun).await?;
             }
             Err(Trouble::NoLock { blockers, .. }) => {
                 if !blockers.is_empty() {
@@ -136,10 +140,19 @@ fn next_size(rows: u64, took: Duration, wanted: Duration) -> u64 {
 }
 
 /// `--max-rate`
-async fn hold_back(pace: &Pace, rows: u64, begun: Instant) {
-    let Some(rate) = pace.max_rate else { return };
+async fn hold_back(door: &Door, pace: &Pace, rows: u64, begun: Instant) -> Result<(), Trouble> {
+    let Some(rate) = pace.max_rate else { return Ok(()) };
     let due = Duration::from_secs_f64(rows as f64 / rate.max(1) as f64);
-    tokio::time::sleep(due.saturating_sub(begun.elapsed())).await;
+    sleep(door, due.saturating_sub(begun.elapsed())).await
+}
+
+/// Sleeps, as long as nobody says to stop.
+async fn sleep(door: &Door, time: Duration) -> Result<(), Trouble> {
+    let mut stop = door.stop().clone();
+    tokio::select! {
+        () = tokio::time::sleep(time) => Ok(()),
+        signal = stop.wait() => Err(Trouble::Stopped(signal)),
+    }
 }
 
 struct Pauses {
@@ -172,11 +185,10 @@ impl Pauses {
                     outside_the_queue: true,
                 });
             }
-            let mut stop = door.stop().clone();
-            tokio::select! {
-                () = tokio::time::sleep(PAUSE) => self.spent += PAUSE,
-                signal = stop.wait() => return Err(Trouble::Stopped(signal)),
-            }
+            // A transaction that is open would itself be one that is waited for.
+            door.nothing_ahead().await;
+            sleep(door, PAUSE).await?;
+            self.spent += PAUSE;
         }
     }
 }
