@@ -5,58 +5,23 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use super::backing::{self, Backing};
-use super::change::changed_meanwhile;
 use super::declared::Needs;
 use super::deliver::{self, deliver};
+use super::proposal::{Proposed, back, fix_reports, grown, propose, refuse, report, undoing};
 use super::writing::{Writing, interrupted};
 use super::{data, mark};
 use crate::checks::{self, Bound, Check};
 use crate::cli::VerifyArgs;
-use crate::db::{Session, Target};
+use crate::db::Target;
 use crate::door::{Blocker, Stop};
 use crate::error::{Exit, Failure};
 use crate::project::Settings;
-use crate::repair::{self, FixPreview, Pace, Preview, Repair};
+use crate::repair::{self, Pace, Preview, Repair};
 use crate::report::{self, CheckReport, FixReport, RepairStage, VerifyReport};
-use crate::survey::{self, Identity, Survey};
+use crate::survey;
 
 /// How often rows that somebody changed meanwhile are planned again.
 const PASSES: usize = 2;
-
-/// What would be done, as one look saw it.
-struct Proposed {
-    survey: Survey,
-    /// The checks that have fixes.
-    checks: Vec<(Bound, Preview)>,
-    /// Runs that broke off before, and how many rows they have changed.
-    broke_off: Vec<(String, u64)>,
-}
-
-impl Proposed {
-    fn rows(&self) -> u64 {
-        self.checks.iter().flat_map(|(_, preview)| &preview.fixes).map(|fix| fix.rows).sum()
-    }
-
-    /// Takes over what a plan found.
-    fn take_over(&mut self, seen: Vec<FixPreview>) {
-        let mut seen = seen.into_iter();
-        for (bound, preview) in &mut self.checks {
-            preview.fixes = seen.by_ref().take(bound.fixes.len()).collect();
-        }
-    }
-
-    /// The tables that would be changed; those of all fixes before it is known.
-    fn tables(&self) -> Vec<String> {
-        let unknown = |preview: &Preview| preview.fixes.is_empty();
-        let any = |preview: &Preview| preview.fixes.iter().any(|fix| fix.rows > 0);
-        let changing = self.checks.iter().filter(|(_, preview)| unknown(preview) || any(preview));
-        let mut tables: Vec<String> =
-            changing.filter_map(|(bound, _)| bound.table.as_ref()).map(checks::Table::qualified).collect();
-        tables.sort();
-        tables.dedup();
-        tables
-    }
-}
 
 /// Runs the command.
 ///
@@ -151,81 +116,6 @@ fn show(settings: &Settings, target: &Target, proposed: &Proposed, backing: &Bac
     let mut shown = report(settings, target, proposed, Vec::new(), RepairStage::Planned);
     shown.backup_plan = Some(backing.plan.clone());
     report::err(&shown.proposal(deliver::style(&settings.output)));
-}
-
-/// Decides about a backup of the tables that are changed.
-async fn back(
-    settings: &Settings,
-    args: &VerifyArgs,
-    write: bool,
-    proposed: &Proposed,
-    session: &mut Session,
-) -> Result<Backing> {
-    let tables = (proposed.tables(), undoing(settings));
-    data::back(settings, (args.no_backup, write), tables, &proposed.survey, session).await
-}
-
-/// Holds the checks that have fixes against the database, and looks what these would do, where `rows` says so.
-async fn propose(
-    settings: &Settings,
-    args: &VerifyArgs,
-    (target, rows): (&Target, bool),
-    all: &[Check],
-    identity: Identity,
-    session: &mut Session,
-) -> Result<Vec<(Bound, Preview)>> {
-    let application = settings.application();
-    let look = data::look(settings, target, &application, args.sample, args.jobs);
-    let with_fixes = all.iter().filter(|check| !check.fixes.is_empty()).cloned().collect();
-    let bound = checks::begin(session, with_fixes, &look).await?;
-    let mut checks = Vec::new();
-    for bound in bound {
-        if let Some(obstacle) = bound.obstacles.first() {
-            let name = &bound.check.name;
-            let role = crate::sql::identifier(&identity.role).into_owned();
-            return Err(Failure::cannot_tell(format!(
-                "check {name}: {}; nothing was changed",
-                obstacle.told()
-            ))
-            .next(obstacle.remedy(&role))
-            .into());
-        }
-        let preview = match rows {
-            true => repair::preview(session, &bound, args.sample).await?,
-            false => Preview::default(),
-        };
-        checks.push((bound, preview));
-    }
-    session.execute("COMMIT").await?;
-    Ok(checks)
-}
-
-/// What must not be done.
-fn refuse(proposed: &Proposed) -> Result<(), Failure> {
-    for (bound, preview) in &proposed.checks {
-        for (fix, seen) in bound.check.fixes.iter().zip(&preview.fixes) {
-            let title = format!("{}/{}", bound.check.name, fix.name);
-            if let Some(most) = fix.at_most.filter(|most| seen.rows > *most) {
-                return Err(repair::too_many_rows(title, seen.rows, most));
-            }
-            if let Some((key, rows)) = &seen.cascade {
-                return Err(Failure::new(
-                    Exit::Refused,
-                    format!(
-                        "fix {title} would delete {rows} rows that others refer to, and foreign key {key} would change those; \
-                         nothing was changed"
-                    ),
-                )
-                .next("leave these rows out of the fix, or say in a fix of its own what becomes of those that refer to them"));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The command that takes this run's repairs back.
-fn undoing(settings: &Settings) -> String {
-    format!("trueup undo {}", settings.run)
 }
 
 /// What became of a check's fixes.
@@ -397,16 +287,6 @@ fn partial(error: anyhow::Error, kept: bool) -> anyhow::Error {
     }
 }
 
-/// Much more than was confirmed is not done.
-fn grown(shown: Option<u64>, now: u64) -> Result<(), Failure> {
-    match shown.filter(|shown| now > shown + (shown / 10).max(100)) {
-        Some(shown) => {
-            Err(changed_meanwhile(&format!("the plan was shown, which had {shown} rows and has {now} now,")))
-        }
-        None => Ok(()),
-    }
-}
-
 /// Why rows are left in a check, by what its fixes propose now.
 fn reasons(check: &CheckReport, now: &Preview, became: Option<&Became>) -> Vec<String> {
     let Some(rows) = check.rows.filter(|rows| *rows > 0) else { return Vec::new() };
@@ -462,116 +342,6 @@ fn uncounted(error: anyhow::Error) -> anyhow::Error {
         }
         Err(error) => error,
     }
-}
-
-fn report(
-    settings: &Settings,
-    target: &Target,
-    proposed: &Proposed,
-    checks: Vec<CheckReport>,
-    stage: RepairStage,
-) -> VerifyReport {
-    let mark = proposed.survey.own.as_ref().and_then(|own| own.mark.as_ref());
-    let checks = match stage {
-        RepairStage::Done => checks,
-        RepairStage::Planned => proposed.checks.iter().map(planned).collect(),
-    };
-    let exit = data::exit(&checks);
-    let broke_off = proposed.broke_off.iter().map(|(run, rows)| {
-        format!("run {run} broke off before, after {rows} rows: trueup undo {run} takes those back")
-    });
-    VerifyReport {
-        run: settings.run.clone(),
-        exit,
-        target: data::target(settings, target, &proposed.survey.identity, mark),
-        summary: VerifyReport::summary_of(&checks),
-        checks,
-        stage: Some(stage),
-        fixes: fix_reports(proposed).into_iter().filter(|fix| fix.rows + fix.ambiguous > 0).collect(),
-        backup_plan: None,
-        backup: None,
-        notes: mark::note(settings, target, mark).into_iter().chain(broke_off).collect(),
-    }
-}
-
-/// A check before its repair.
-fn planned((bound, preview): &(Bound, Preview)) -> CheckReport {
-    let check = bound.check.clone();
-    let left = match preview.left {
-        0 => Vec::new(),
-        left => vec![format!(
-            "{left} of {} wrong rows are left: no fix proposes anything for them",
-            preview.found
-        )],
-    };
-    CheckReport {
-        name: check.name,
-        file: check.path.display().to_string(),
-        title: check.title,
-        severity: check.severity,
-        table: bound.table.as_ref().map(checks::Table::qualified),
-        rows: Some(preview.found),
-        unknown: None,
-        obstacles: Vec::new(),
-        columns: Vec::new(),
-        sample: Vec::new(),
-        fixes: check.fixes.into_iter().map(|fix| fix.name).collect(),
-        left,
-        milliseconds: 0,
-    }
-}
-
-fn fix_reports(proposed: &Proposed) -> Vec<FixReport> {
-    let of = |(bound, preview): &(Bound, Preview)| -> Vec<FixReport> {
-        let fixes = bound.fixes.iter().zip(&preview.fixes);
-        fixes.filter_map(|(fix, seen)| fix_report(bound, &fix.fix, &fix.sets, seen)).collect()
-    };
-    proposed.checks.iter().flat_map(of).collect()
-}
-
-fn fix_report(bound: &Bound, fix: &checks::Fix, sets: &[String], seen: &FixPreview) -> Option<FixReport> {
-    let table = bound.table.as_ref()?;
-    let deletes = fix.action == checks::Action::Delete;
-    let fires = |trigger: &&checks::Trigger| match deletes {
-        true => trigger.delete,
-        false => {
-            let columns = trigger.columns.as_deref().unwrap_or_default();
-            trigger.update && (columns.is_empty() || columns.iter().any(|column| sets.contains(column)))
-        }
-    };
-    // Of a row that is deleted no more is shown than of one that is wrong.
-    let shown = |name: &str| bound.check.shown().iter().any(|column| column.name == name);
-    let columns: Vec<String> = match deletes {
-        true => {
-            let kept = table.columns.iter().filter(|column| !column.generated);
-            kept.map(|column| column.name.clone()).collect()
-        }
-        false => sets.to_vec(),
-    };
-    let mut sample = seen.sample.clone();
-    for change in sample.iter_mut().filter(|_| deletes) {
-        let named = columns.iter().zip(std::mem::take(&mut change.before));
-        change.before = named.filter(|(name, _)| shown(name)).map(|(_, value)| value).collect();
-    }
-    let columns = columns.into_iter().filter(|name| !deletes || shown(name)).collect();
-    Some(FixReport {
-        check: bound.check.name.clone(),
-        fix: fix.name.clone(),
-        description: fix.description.clone(),
-        action: fix.action,
-        table: table.qualified(),
-        key: bound.check.key.iter().map(|key| key.name.clone()).collect(),
-        columns,
-        rows: seen.rows,
-        ambiguous: seen.ambiguous,
-        sample,
-        candidates: seen.candidates.clone(),
-        triggers: table.triggers.iter().filter(fires).map(report::trigger).collect(),
-        changed: 0,
-        skipped: 0,
-        batches: 0,
-        longest_batch_milliseconds: 0,
-    })
 }
 
 fn tell(settings: &Settings, report: &VerifyReport) -> Result<Exit> {

@@ -17,6 +17,7 @@ mod fixing;
 mod interrupt;
 mod mark;
 mod planned;
+mod proposal;
 mod required;
 mod resolve;
 mod restore;

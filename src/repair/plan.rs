@@ -182,16 +182,12 @@ fn left_out(table: &Table, repairs: &[Repair]) -> Option<String> {
         )
     });
     let rows: Vec<String> = rows.collect();
-    (!repairs.is_empty()).then(|| if rows.is_empty() { "false".to_owned() } else { format!("({})", rows.join(" OR ")) })
+    (!repairs.is_empty())
+        .then(|| if rows.is_empty() { "false".to_owned() } else { format!("({})", rows.join(" OR ")) })
 }
 
 /// The statements that make and fill the table of one fix.
-fn write(
-    script: &mut String,
-    each: &Fixing<'_>,
-    table: &str,
-    (before, among): (&[String], Option<&str>),
-) {
+fn write(script: &mut String, each: &Fixing<'_>, table: &str, (before, among): (&[String], Option<&str>)) {
     let changed = each.changed();
     let (old, new) = (numbered("o", changed.len()), numbered("w", each.fix.sets.len()));
     let keys = numbered("k", each.key.len());
