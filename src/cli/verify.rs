@@ -21,9 +21,9 @@ pub struct VerifyArgs {
     #[arg(long, requires = "fix")]
     pub dry_run: bool,
 
-    /// How many rows of a check, or of a fix, are shown
-    #[arg(long, value_name = "ROWS", default_value_t = 5)]
-    pub sample: usize,
+    /// How many rows of a check, or of a fix, are shown [default: 5; of a check at a terminal alone]
+    #[arg(long, value_name = "ROWS")]
+    pub sample: Option<usize>,
 
     /// How many connections read at once, in one snapshot
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]

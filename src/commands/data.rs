@@ -8,6 +8,7 @@ use super::backing::{Backing, Changes, Wanted};
 use super::mark;
 use crate::catalog::{Kind, ObjectId};
 use crate::checks::{self, Check, Found, Limits, Look, Severity};
+use crate::cli::VerifyArgs;
 use crate::db::{Session, Target};
 use crate::door::{Bearable, Mark};
 use crate::error::{Exit, Failure};
@@ -55,6 +56,20 @@ pub(super) fn look<'l>(
             jobs: usize::try_from(jobs).unwrap_or(1),
         },
     }
+}
+
+/// How many rows of a fix are shown where nobody says it, and of a check at a terminal: what they hold of people does not
+/// go into a pipeline's log unasked.
+const SAMPLE: usize = 5;
+
+/// How many rows of a check are shown.
+pub(super) fn rows_of_check(settings: &Settings, args: &VerifyArgs) -> usize {
+    args.sample.unwrap_or(if settings.output.terminal { SAMPLE } else { 0 })
+}
+
+/// How many rows of a fix are shown.
+pub(super) fn rows_of_fix(args: &VerifyArgs) -> usize {
+    args.sample.unwrap_or(SAMPLE)
 }
 
 /// How gently rows are changed.

@@ -167,7 +167,7 @@ impl Story<'_> {
             "\nWhat can be done about each of them the check's file says. Every old value is kept: undo gives it back.",
         )?;
         let settings = self.command("verify", "verify --fix --yes")?;
-        let repair = VerifyArgs { fix: true, sample: 5, jobs: 1, write: yes, ..VerifyArgs::default() };
+        let repair = VerifyArgs { fix: true, jobs: 1, write: yes, ..VerifyArgs::default() };
         let outcome = fixing::run(&settings, &repair, self.stop.clone()).await?;
         expect(outcome == Exit::Clean, "the keys were not repaired")?;
 

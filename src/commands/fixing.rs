@@ -139,7 +139,8 @@ async fn carry_out(
     let mut number = 0;
     let everything: Vec<&Bound> = proposed.checks.iter().map(|(bound, _)| bound).collect();
     let (door, watch) = (&mut writing.door, &mut writing.progress);
-    let plan = repair::plan(door, watch, &everything, (&mut number, args.sample), &[], &pace).await?;
+    let plan =
+        repair::plan(door, watch, &everything, (&mut number, data::rows_of_fix(args)), &[], &pace).await?;
     proposed.take_over(plan.seen);
     if let Err(failure) = refuse(&proposed).and_then(|()| grown(shown, proposed.rows())) {
         repair::discard(door, watch, plan.repairs, &pace).await?;
@@ -155,7 +156,7 @@ async fn carry_out(
         }
         let (manifest, backup) = backing.before(settings, &proposed.survey, writing).await?.unzip();
         let mut work = Repairing { writing, pace, fixes: &mut fixes, became: &mut became, kept: false };
-        let done = work.passes(&proposed, plan.repairs, (number, args.sample)).await;
+        let done = work.passes(&proposed, plan.repairs, (number, data::rows_of_fix(args))).await;
         writing.progress.clear();
         if let Err(failure) = done {
             return Err(match manifest {
@@ -327,7 +328,7 @@ async fn recount(
 ) -> Result<Vec<CheckReport>> {
     let application = settings.application();
     let mut session = target.connect(&application).await?;
-    let look = data::look(settings, target, &application, args.sample, args.jobs);
+    let look = data::look(settings, target, &application, data::rows_of_check(settings, args), args.jobs);
     let found = checks::look(&mut session, all.to_vec(), look).await?;
     session.close().await;
     Ok(found.into_iter().map(data::check_report).collect())

@@ -59,7 +59,7 @@ pub(super) async fn propose(
     session: &mut Session,
 ) -> Result<Vec<(Bound, Preview)>> {
     let application = settings.application();
-    let look = data::look(settings, target, &application, args.sample, args.jobs);
+    let look = data::look(settings, target, &application, data::rows_of_fix(args), args.jobs);
     let with_fixes = all.iter().filter(|check| !check.fixes.is_empty()).cloned().collect();
     let bound = checks::begin(session, with_fixes, &look).await?;
     let mut checks = Vec::new();
@@ -75,7 +75,7 @@ pub(super) async fn propose(
             .into());
         }
         let preview = match rows {
-            true => repair::preview(session, &bound, args.sample).await?,
+            true => repair::preview(session, &bound, data::rows_of_fix(args)).await?,
             false => Preview::default(),
         };
         checks.push((bound, preview));
@@ -155,6 +155,7 @@ pub(super) fn report(
         exit,
         target: data::target(settings, target, &proposed.survey.identity, mark),
         summary: VerifyReport::summary_of(&checks),
+        milliseconds: checks.iter().map(|check| check.milliseconds).sum(),
         checks,
         stage: Some(stage),
         fixes: fix_reports(proposed).into_iter().filter(|fix| fix.rows + fix.ambiguous > 0).collect(),

@@ -1,5 +1,7 @@
 //! `trueup verify`: the data checks, in one snapshot that writes nothing; with `--fix`, see [`super::fixing`].
 
+use std::time::Instant;
+
 use anyhow::Result;
 
 use super::declared::Needs;
@@ -24,8 +26,10 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
     let request = comparison::request(settings, Needs::nothing());
     let standing = survey::survey_standing(&mut session, &request, None).await?;
     mark::expect(settings, standing.own.as_ref(), &standing.identity.database)?;
-    let look = data::look(settings, &target, &application, args.sample, args.jobs);
+    let look = data::look(settings, &target, &application, data::rows_of_check(settings, args), args.jobs);
+    let begun = Instant::now();
     let found = checks::look(&mut session, all, look).await?;
+    let took = begun.elapsed();
     session.close().await;
     let checks: Vec<_> = found.into_iter().map(data::check_report).collect();
     let mark = standing.own.as_ref().and_then(|own| own.mark.as_ref());
@@ -35,6 +39,7 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
         target: data::target(settings, &target, &standing.identity, mark),
         summary: VerifyReport::summary_of(&checks),
         checks,
+        milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         stage: None,
         fixes: Vec::new(),
         backup_plan: None,

@@ -1,6 +1,7 @@
 //! What the data checks found, and what became of the rows that were repaired.
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -13,6 +14,7 @@ use super::markdown;
 use super::repair::{FixReport, Stage};
 use super::style::Style;
 use crate::checks::{Obstacle, Severity};
+use crate::door::seconds;
 use crate::error::Exit;
 
 /// What `trueup verify` found, and with `--fix` did.
@@ -30,6 +32,8 @@ pub struct VerifyReport {
     pub summary: Summary,
     /// The checks.
     pub checks: Vec<CheckReport>,
+    /// How long counting took.
+    pub milliseconds: u64,
     /// With `--fix`: how far it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
@@ -150,7 +154,11 @@ impl VerifyReport {
             }
             writeln!(out)?;
         }
-        let verdict = self.verdict();
+        let took = match self.stage {
+            Some(Stage::Planned) => String::new(),
+            _ => format!(" ({})", seconds(Duration::from_millis(self.milliseconds))),
+        };
+        let verdict = self.verdict() + &took;
         let verdict = match (self.exit, self.summary.error) {
             (Exit::Clean, _) => style.green(&verdict),
             (_, 0) => style.yellow(&verdict),
@@ -238,7 +246,12 @@ impl VerifyReport {
                 planned => format!("a plan, nothing was changed: repair {}", rows(planned)),
             };
         }
+        let remarks = self.checks.iter().filter(|check| check.fails() && check.severity == Severity::Info);
+        let only_remarks = remarks.count() == failing;
         match (unknown, failing) {
+            (0, failing) if failing > 0 && only_remarks => {
+                format!("{done}clean: {all}; {} found in passing", rows(wrong))
+            }
             _ if self.checks.is_empty() => "nothing to verify: checks/ holds no check".to_owned(),
             (0, 0) => format!("{done}clean: {all}, no row is wrong"),
             (0, failing) => {
