@@ -54,7 +54,9 @@ SELECT json_build_object(
                                     JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum))
                    ORDER BY k.conname, k.oid), '[]')
           FROM pg_constraint k JOIN pg_class r ON r.oid = k.conrelid JOIN pg_namespace rn ON rn.oid = r.relnamespace
-         WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.conparentid = 0 AND k.confdeltype IN ('c', 'n', 'd')),
+         WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd')
+           -- One of a partition that refers to it is its parent's; one that refers to the parent of this table is not.
+           AND NOT EXISTS (SELECT FROM pg_constraint up WHERE up.oid = k.conparentid AND up.confrelid = c.oid)),
     'rules', (SELECT COALESCE(json_agg(r.rulename), '[]') FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_enabled <> 'D'),
     'bytes', pg_total_relation_size(c.oid))::text
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
