@@ -91,11 +91,18 @@ async fn one(session: &mut Session, check: Check, search_path: &str) -> Result<R
             None => return Ok(Err(at(named.line, &format!("there is no table {}", named.name)))),
         },
     };
+    let queries = [&check.find].into_iter().chain(check.fixes.iter().map(|fix| &fix.query));
+    let obstacles = behind::obstacles(session, queries, table.as_ref(), search_path).await?;
     let set_path = format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(search_path));
     session.execute(set_path).await?;
-    let found = match shape(session, &check, &check.find).await? {
-        Ok(columns) => columns,
-        Err(failure) => return Ok(Err(failure)),
+    // What is in the way is named, and by the server's own word no more can be said of the file.
+    let stops = |error: &anyhow::Error| !obstacles.is_empty() && lacks_a_right(error);
+    let found = match shape(session, &check, &check.find).await {
+        Err(error) if stops(&error) => return Ok(Ok(Bound { check, table, fixes: Vec::new(), obstacles })),
+        shape => match shape? {
+            Ok(columns) => columns,
+            Err(failure) => return Ok(Err(failure)),
+        },
     };
     for column in check.shown() {
         let count = found.iter().filter(|(name, _)| *name == column.name).count();
@@ -115,9 +122,14 @@ async fn one(session: &mut Session, check: Check, search_path: &str) -> Result<R
     let mut fixes = Vec::new();
     for fix in &check.fixes {
         let Some(table) = &table else { break };
-        let columns = match shape(session, &check, &fix.query).await? {
-            Ok(columns) => columns,
-            Err(failure) => return Ok(Err(failure)),
+        let columns = match shape(session, &check, &fix.query).await {
+            Err(error) if stops(&error) => {
+                return Ok(Ok(Bound { table: Some(table.clone()), fixes, obstacles, check: check.clone() }));
+            }
+            shape => match shape? {
+                Ok(columns) => columns,
+                Err(failure) => return Ok(Err(failure)),
+            },
         };
         match fits(session, &check, fix, table, &columns).await? {
             Ok(sets) => {
@@ -126,10 +138,12 @@ async fn one(session: &mut Session, check: Check, search_path: &str) -> Result<R
             Err(why) => return Ok(Err(at(fix.line, &format!("fix {}: {why}", fix.name)))),
         }
     }
-    session.execute("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)").await?;
-    let queries = [&check.find].into_iter().chain(check.fixes.iter().map(|fix| &fix.query));
-    let obstacles = behind::obstacles(session, queries, table.as_ref(), search_path).await?;
     Ok(Ok(Bound { check, table, fixes, obstacles }))
+}
+
+/// insufficient_privilege: also what a policy says where row security is off.
+fn lacks_a_right(error: &anyhow::Error) -> bool {
+    db::server_error(error).is_some_and(|server| db::describe(server).is("42501"))
 }
 
 /// The columns that a query returns, with their types. It goes as one prepared statement, of which the server accepts no
