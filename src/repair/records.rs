@@ -74,6 +74,8 @@ pub struct Repair {
     /// What has become of it.
     pub state: State,
     pub(super) undone: u64,
+    /// How many rows were kept when it was taken back, so far.
+    pub(super) kept: u64,
 }
 
 impl Repair {
@@ -148,7 +150,7 @@ pub struct Kept {
 const SELECT: &str = "SELECT run, number::text, check_name, fix, action, relation, relation_oid::text, \
     array_to_json(key_columns)::text, array_to_json(columns)::text, rows_in, planned::text, done::text, changed::text, \
     skipped::text, state, undone::text, undone_by, \
-    to_char(planned_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM trueup.repairs";
+    to_char(planned_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), kept::text FROM trueup.repairs";
 
 async fn kept(door: &mut Door, condition: &str) -> Result<Vec<Kept>> {
     if door.mark().await?.is_none_or(|mark| mark.layout < 2) {
@@ -189,6 +191,13 @@ pub async fn find(door: &mut Door, run: &str) -> Result<(Vec<Kept>, Vec<Repair>)
     };
     if kept.iter().any(|other| other.run != first.run) {
         return Err(refuse(format!("several runs begin with {run}; give all of its identifier")).into());
+    }
+    if kept.iter().any(|one| one.state == State::Pruned && one.undone_by.is_none()) {
+        let what = format!(
+            "run {} cannot be taken back: its before-images were removed by trueup undo --prune; nothing was changed",
+            first.run
+        );
+        return Err(Failure::new(Exit::Refused, what).next("a backup of that time has them: trueup backup list").into());
     }
     let mut repairs = Vec::new();
     for one in &kept {
@@ -238,6 +247,7 @@ async fn repair(door: &mut Door, kept: &Kept) -> Result<Repair> {
         skipped: number(13),
         state: kept.state,
         undone: number(15),
+        kept: number(18),
     })
 }
 

@@ -50,6 +50,8 @@ pub async fn undo(
     );
     door.note(&what, &record, watch).await.map_err(|trouble| trouble.failure(&what, true))?;
     let Done { changed, skipped, blockers, longest, batches } = done;
+    // One that was broken off and goes on kept some before.
+    let skipped = repair.kept + skipped;
     let tally = Tally { changed, skipped, blockers, batches, longest };
     let kept = keys(door, repair, &format!("p.state = '{}'", state::KEPT)).await?;
     Ok(Undone { tally, kept })
@@ -77,13 +79,17 @@ pub async fn would_undo(door: &mut Door, repair: &Repair) -> Result<Undone> {
     let rows = session.rows(sql).await.map_err(failed)?;
     let row = rows.into_iter().next().context("nothing was counted")?;
     let number = |column: usize| row[column].as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
-    let tally = Tally { changed: number(0), skipped: number(1), ..Tally::default() };
-    let kept = if tally.skipped == 0 {
-        Vec::new()
-    } else {
+    let now = number(1);
+    let tally = Tally { changed: number(0), skipped: repair.kept + now, ..Tally::default() };
+    let mut kept = Vec::new();
+    if now > 0 {
         let sql = format!("SELECT {} FROM {from} AND NOT ({same}) ORDER BY p.n LIMIT {MOST}", shown(repair));
-        session.rows(sql).await.map_err(failed)?
-    };
+        kept = session.rows(sql).await.map_err(failed)?;
+    }
+    if repair.kept > 0 {
+        kept.extend(keys(door, repair, &format!("p.state = '{}'", state::KEPT)).await?);
+        kept.truncate(MOST);
+    }
     Ok(Undone { tally, kept })
 }
 
