@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{WriteArgs, values};
+use super::{ScratchArgs, WriteArgs, values};
 
 /// `trueup verify`
 #[derive(Debug, Clone, Default, Args)]
@@ -40,6 +40,10 @@ pub struct VerifyArgs {
     /// Confirmation and lock.
     #[command(flatten)]
     pub write: WriteArgs,
+
+    /// Where pg_dump is.
+    #[command(flatten)]
+    pub scratch: ScratchArgs,
 }
 
 /// `trueup undo`
@@ -68,4 +72,8 @@ pub struct UndoArgs {
     /// Confirmation and lock.
     #[command(flatten)]
     pub write: WriteArgs,
+
+    /// Where pg_dump is.
+    #[command(flatten)]
+    pub scratch: ScratchArgs,
 }

@@ -306,6 +306,8 @@ fn scratch_args(command: &Command) -> ScratchArgs {
         Command::Adopt(args) => args.scratch.clone(),
         Command::Resolve(args) => args.scratch.clone(),
         Command::Seed(args) => args.scratch.clone(),
+        Command::Verify(args) => args.scratch.clone(),
+        Command::Undo(args) => args.scratch.clone(),
         Command::Backup(args) => match &args.action {
             Some(BackupAction::Verify { scratch, .. }) => scratch.clone(),
             _ => args.scratch.clone(),
