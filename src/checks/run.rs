@@ -146,6 +146,9 @@ fn opening(look: &Look<'_>, snapshot: Option<&str>) -> String {
     )
 }
 
+/// How many characters of a value are shown: it may have many megabytes.
+const LONGEST: usize = 200;
+
 /// Takes checks as long as there are some, and ends the transaction.
 async fn work(
     session: &mut Session,
@@ -205,8 +208,10 @@ async fn read(session: &mut Session, bound: &Bound, sample: usize, into: &mut Ro
     let count = rows.into_iter().flatten().flatten().next().context("a count")?.parse()?;
     let shown = bound.check.shown();
     if count > 0 && sample > 0 && !shown.is_empty() {
-        let columns: Vec<String> =
-            shown.iter().map(|column| format!("q.{}::pg_catalog.text", identifier(&column.name))).collect();
+        let columns: Vec<String> = shown
+            .iter()
+            .map(|column| format!("pg_catalog.left(q.{}::pg_catalog.text, {LONGEST})", identifier(&column.name)))
+            .collect();
         into.columns = shown.iter().map(|column| column.name.clone()).collect();
         into.rows =
             session.rows(format!("SELECT {} FROM {query} AS q LIMIT {sample}", columns.join(", "))).await?;
