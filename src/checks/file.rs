@@ -10,6 +10,8 @@ use crate::sql::{self, Part, Statement, comments, split, split_qualified};
 const KNOWN: [&str; 9] = ["title", "severity", "table", "key", "show", "find", "fix", "action", "at-most"];
 const HINT: &str = "Known directives: title, severity, table, key, show, find; after `-- fix: NAME  DESCRIPTION`: action, at-most. A \
                     remark begins with a capital letter.";
+/// The most bytes that a name has.
+const LONGEST_NAME: usize = 63;
 /// What a query can begin with.
 const READING: [&str; 4] = ["select", "with", "values", "table"];
 
@@ -186,6 +188,11 @@ impl Parser<'_> {
         wrong(self.path, line, what)
     }
 
+    /// PostgreSQL would cut such a name, and take another.
+    fn overlong(&self, line: usize, name: &str) -> Failure {
+        self.wrong(line, format!("a name is longer than PostgreSQL's {LONGEST_NAME} bytes: {name}"))
+    }
+
     fn directive(&mut self, word: &str, value: &str, line: usize) -> Result<(), Failure> {
         let Some(word) = KNOWN.into_iter().find(|known| *known == word) else {
             let near = nearest(word, KNOWN.into_iter()).map(|near| format!("; did you mean `{near}`?"));
@@ -302,6 +309,14 @@ impl Parser<'_> {
                 ),
             ));
         }
+        let overlong = statement.placed_parts().find_map(|(place, part)| match part {
+            Part::Word(name) if name.len() > LONGEST_NAME => Some((place, name.to_string())),
+            Part::Quoted(name) if name.len() > LONGEST_NAME => Some((place, name.to_string())),
+            _ => None,
+        });
+        if let Some((place, name)) = overlong {
+            return Err(self.overlong(line + statement.text[..place.start].matches('\n').count(), &name));
+        }
         balanced(statement).map_err(|line| {
             self.wrong(line, "a parenthesis is closed that was not opened, or opened and not closed")
         })?;
@@ -346,6 +361,7 @@ impl Parser<'_> {
             },
         };
         let table = self.head.remove("table").map(|(name, line)| match split_qualified(&name) {
+            Some(parts) if parts.iter().any(|part| part.len() > LONGEST_NAME) => Err(self.overlong(line, &name)),
             Some(parts) if parts.len() <= 2 => Ok(Named { name, line }),
             _ => Err(self.wrong(line, format!("`-- table:` is a table, as SQL writes it; found `{name}`"))),
         });
@@ -401,9 +417,9 @@ fn names(path: &Path, word: &str, list: &str, line: usize) -> Result<Vec<Named>,
                 if names.iter().any(|found| found.name == *name) {
                     return refuse(format!("`-- {word}:` has {name} twice"));
                 }
-                if name.len() > 63 {
+                if name.len() > LONGEST_NAME {
                     return refuse(format!(
-                        "`-- {word}:` a name is longer than PostgreSQL's 63 bytes: {name}"
+                        "`-- {word}:` a name is longer than PostgreSQL's {LONGEST_NAME} bytes: {name}"
                     ));
                 }
                 names.push(Named { name: name.to_owned(), line });
