@@ -361,7 +361,9 @@ impl Parser<'_> {
             },
         };
         let table = self.head.remove("table").map(|(name, line)| match split_qualified(&name) {
-            Some(parts) if parts.iter().any(|part| part.len() > LONGEST_NAME) => Err(self.overlong(line, &name)),
+            Some(parts) if parts.iter().any(|part| part.len() > LONGEST_NAME) => {
+                Err(self.overlong(line, &name))
+            }
             Some(parts) if parts.len() <= 2 => Ok(Named { name, line }),
             _ => Err(self.wrong(line, format!("`-- table:` is a table, as SQL writes it; found `{name}`"))),
         });

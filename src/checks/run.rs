@@ -210,7 +210,9 @@ async fn read(session: &mut Session, bound: &Bound, sample: usize, into: &mut Ro
     if count > 0 && sample > 0 && !shown.is_empty() {
         let columns: Vec<String> = shown
             .iter()
-            .map(|column| format!("pg_catalog.left(q.{}::pg_catalog.text, {LONGEST})", identifier(&column.name)))
+            .map(|column| {
+                format!("pg_catalog.left(q.{}::pg_catalog.text, {LONGEST})", identifier(&column.name))
+            })
             .collect();
         into.columns = shown.iter().map(|column| column.name.clone()).collect();
         into.rows =
