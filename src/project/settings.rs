@@ -314,9 +314,7 @@ fn scratch_args(command: &Command) -> ScratchArgs {
         },
         Command::Restore(args) => ScratchArgs { pg_bin: args.pg_bin.clone(), ..ScratchArgs::default() },
         // They start none.
-        Command::Status(_) | Command::Environment(_) | Command::Verify(_) | Command::Undo(_) => {
-            ScratchArgs::default()
-        }
+        Command::Status(_) | Command::Environment(_) => ScratchArgs::default(),
     }
 }
 
