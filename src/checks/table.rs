@@ -19,8 +19,10 @@ pub struct Column {
     pub type_name: String,
     /// The type's oid.
     pub type_oid: u32,
-    /// Whether the type is the server's own: its values are kept as they are, others as text.
-    pub plain: bool,
+    /// The server's own type that it is, or a domain over: values are kept as that; without one, as text.
+    pub mirror: Option<String>,
+    /// Whether it is a domain.
+    pub domain: bool,
     /// Whether it has a collation.
     pub collated: bool,
     /// NOT NULL.

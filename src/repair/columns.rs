@@ -4,6 +4,9 @@
 use crate::checks::{Column, Table};
 use crate::sql::identifier;
 
+/// The oid of `text`.
+const TEXT: u32 = 25;
+
 /// What text depends on.
 pub(super) const FORMATS: &str = "SET LOCAL extra_float_digits = 3; SET LOCAL DateStyle = 'ISO, YMD'; \
     SET LOCAL IntervalStyle = 'postgres'; SET LOCAL bytea_output = 'hex'; SET LOCAL TimeZone = 'UTC'";
@@ -11,15 +14,17 @@ pub(super) const FORMATS: &str = "SET LOCAL extra_float_digits = 3; SET LOCAL Da
 impl Column {
     /// The column of a plan for it.
     pub(super) fn declared(&self, name: &str) -> String {
-        let collation = if self.collated || !self.plain { " COLLATE pg_catalog.\"C\"" } else { "" };
-        let kind = if self.plain { &self.type_name } else { "pg_catalog.text" };
+        let collation = if self.collated || self.mirror.is_none() { " COLLATE pg_catalog.\"C\"" } else { "" };
+        let kind = self.mirror.as_deref().unwrap_or("pg_catalog.text");
         format!("{name} {kind}{collation}")
     }
 
     /// A value of its type, as it is kept.
     pub(super) fn kept(&self, value: &str) -> String {
-        if self.plain {
-            return value.to_owned();
+        match &self.mirror {
+            Some(mirror) if self.domain => return format!("({value})::{mirror}"),
+            Some(_) => return value.to_owned(),
+            None => {}
         }
         // The type's own output, whatever casts somebody has made. `format` takes NULL for an empty text.
         format!(
@@ -29,18 +34,36 @@ impl Column {
 
     /// A value that was kept, as its type has it.
     pub(super) fn back(&self, kept: &str) -> String {
-        if self.plain { kept.to_owned() } else { format!("({kept})::{}", self.type_name) }
+        match self.is_own() {
+            true => kept.to_owned(),
+            false => format!("({kept})::{}", self.type_name),
+        }
     }
 
-    /// A value that a fix returns, as a value of the type.
+    /// A value that a fix returns, as it is kept: assigned, as an UPDATE would, so that what is too long for the column is an
+    /// error. Text is taken for a literal.
     pub(super) fn given(&self, value: &str, type_oid: u32) -> String {
-        if type_oid == self.type_oid { value.to_owned() } else { format!("({value})::{}", self.type_name) }
+        let of_text = self.collated && self.is_own();
+        if type_oid == self.type_oid || self.is_own() && (type_oid != TEXT || of_text) {
+            return self.kept(value);
+        }
+        self.kept(&self.stored(value))
+    }
+
+    /// The same as the column has it: with its length, or its scale.
+    pub(super) fn stored(&self, value: &str) -> String {
+        format!("({value})::{}", self.type_name)
+    }
+
+    /// Whether its type is the server's own.
+    fn is_own(&self) -> bool {
+        self.mirror.is_some() && !self.domain
     }
 
     /// Whether two values are the same key.
     pub(super) fn equal(&self, left: &str, right: &str) -> String {
         // The `=` of somebody's type is where that is.
-        let operator = if self.plain { "OPERATOR(pg_catalog.=)" } else { "=" };
+        let operator = if self.is_own() { "OPERATOR(pg_catalog.=)" } else { "=" };
         format!("{left} {operator} {right}")
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn rows_of(each: &Fixing<'_>, before: &[String], among: Option<&str>)
     columns.extend(kept(key.iter().map(|column| column.kept(&of("t", column))).collect(), "k"));
     let changed = each.changed();
     columns.extend(kept(changed.iter().map(|column| column.kept(&of("t", column))).collect(), "o"));
-    let new = fix.sets.iter().zip(&changed).map(|(name, column)| column.kept(&each.given(name, column)));
+    let new = fix.sets.iter().zip(&changed).map(|(name, column)| each.given(name, column));
     columns.extend(kept(new.collect(), "w"));
     let same: Vec<String> = key
         .iter()

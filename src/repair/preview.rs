@@ -265,8 +265,13 @@ async fn rows(session: &mut Session, sql: &str) -> Result<Vec<(i64, String, Vec<
 /// Whether values were changed, for [`rows_of`].
 pub(super) fn differs(each: &Fixing<'_>) -> Option<String> {
     let changed = each.changed();
-    let new: Vec<String> =
-        each.fix.sets.iter().zip(&changed).map(|(name, column)| each.stored(name, column)).collect();
+    let new: Vec<String> = each
+        .fix
+        .sets
+        .iter()
+        .zip(&changed)
+        .map(|(name, column)| column.stored(&format!("f.{}", identifier(name))))
+        .collect();
     let old: Vec<String> = changed.iter().map(|column| of("t", column)).collect();
     (!new.is_empty()).then(|| format!("NOT {}", same_image(&old, &new)))
 }
@@ -276,10 +281,5 @@ impl Fixing<'_> {
     pub(super) fn given(&self, name: &str, column: &Column) -> String {
         let type_oid = self.fix.types.get(name).copied().unwrap_or_default();
         column.given(&format!("f.{}", identifier(name)), type_oid)
-    }
-
-    /// The same as the column has it: with its length, or its scale.
-    fn stored(&self, name: &str, column: &Column) -> String {
-        format!("({})::{}", self.given(name, column), column.type_name)
     }
 }

@@ -197,7 +197,9 @@ pub async fn find(door: &mut Door, run: &str) -> Result<(Vec<Kept>, Vec<Repair>)
             "run {} cannot be taken back: its before-images were removed by trueup undo --prune; nothing was changed",
             first.run
         );
-        return Err(Failure::new(Exit::Refused, what).next("a backup of that time has them: trueup backup list").into());
+        return Err(Failure::new(Exit::Refused, what)
+            .next("a backup of that time has them: trueup backup list")
+            .into());
     }
     let mut repairs = Vec::new();
     for one in &kept {

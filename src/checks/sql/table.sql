@@ -11,8 +11,19 @@ SELECT json_build_object(
                    'name', a.attname,
                    'type', format_type(a.atttypid, a.atttypmod),
                    'type_oid', a.atttypid::int8,
-                   -- A mirror of a type of somebody's would keep it from being dropped.
-                   'plain', a.atttypid < '16384' AND t.typtype IN ('b', 'r', 'm') ,
+                   -- A mirror of a type of somebody's would keep it from being dropped: the server's own type below it, if
+                   -- there is one, else none.
+                   'mirror', (
+                       WITH RECURSIVE below (oid, typmod, depth) AS (
+                           SELECT a.atttypid, a.atttypmod, 0
+                           UNION ALL
+                           SELECT d.typbasetype, d.typtypmod, below.depth + 1
+                             FROM below JOIN pg_type d ON d.oid = below.oid AND d.typtype = 'd')
+                       SELECT format_type(m.oid, below.typmod)
+                         FROM below JOIN pg_type m ON m.oid = below.oid
+                        WHERE m.oid < '16384' AND m.typtype IN ('b', 'r', 'm')
+                        ORDER BY below.depth DESC LIMIT 1),
+                   'domain', t.typtype = 'd',
                    'collated', a.attcollation <> 0,
                    'required', a.attnotnull,
                    'generated', a.attgenerated <> '',
