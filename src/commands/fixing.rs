@@ -60,8 +60,11 @@ async fn dry_run(settings: &Settings, args: &VerifyArgs, all: Vec<Check>) -> Res
     mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
     let identity = survey.identity.clone();
     let checks = propose(settings, args, (&target, true), &all, identity, &mut session).await?;
-    let proposed = Proposed { survey, checks, broke_off: Vec::new() };
+    let proposed = Proposed { survey, asked: args.checks.clone(), checks, broke_off: Vec::new() };
     let mut report = report(settings, &target, &proposed, Vec::new(), RepairStage::Planned);
+    if let Err(failure) = refuse(&proposed) {
+        report.notes.push(format!("it would be refused: {}", failure.what));
+    }
     if proposed.rows() > 0 {
         let backing = back(settings, args, false, &proposed, &mut session).await?;
         report.backup_plan = Some(backing.plan);
@@ -87,7 +90,7 @@ async fn ask<'s>(
     let asks = !args.write.yes || protected && settings.output.interactive;
     let session = writing.door.reading().await?;
     let checks = propose(settings, args, (&target, asks), all, survey.identity.clone(), session).await?;
-    let mut proposed = Proposed { survey, checks, broke_off: Vec::new() };
+    let mut proposed = Proposed { survey, asked: args.checks.clone(), checks, broke_off: Vec::new() };
     refuse(&proposed)?;
     if proposed.checks.is_empty() || asks && proposed.rows() == 0 {
         return Ok((writing, None));

@@ -17,6 +17,8 @@ use crate::survey::{Identity, Survey};
 /// What would be done, as one look saw it.
 pub(super) struct Proposed {
     pub(super) survey: Survey,
+    /// The checks that were asked for by name.
+    pub(super) asked: Vec<String>,
     /// The checks that have fixes.
     pub(super) checks: Vec<(Bound, Preview)>,
     /// Runs that broke off before, and how many rows they have changed.
@@ -157,6 +159,7 @@ pub(super) fn report(
         summary: VerifyReport::summary_of(&checks),
         milliseconds: checks.iter().map(|check| check.milliseconds).sum(),
         checks,
+        asked: proposed.asked.clone(),
         stage: Some(stage),
         fixes: fix_reports(proposed).into_iter().filter(|fix| fix.rows + fix.ambiguous > 0).collect(),
         backup_plan: None,

@@ -74,10 +74,11 @@ impl<'r> Required<'r> {
         session.close().await;
         let mut unmet = Vec::new();
         for found in found {
+            let fixable = !found.check.check.fixes.is_empty();
             let check = found.check.check.name;
             match found.rows {
                 Ok(0) => {}
-                Ok(rows) => unmet.push(Unmet { check, rows }),
+                Ok(rows) => unmet.push(Unmet { check, rows, fixable }),
                 Err(why) => {
                     return Err(Failure::cannot_tell(format!(
                         "{} requires data check {check}: {why}",

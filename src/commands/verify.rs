@@ -40,6 +40,7 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
         summary: VerifyReport::summary_of(&checks),
         checks,
         milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        asked: args.checks.clone(),
         stage: None,
         fixes: Vec::new(),
         backup_plan: None,

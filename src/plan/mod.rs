@@ -151,6 +151,8 @@ pub struct Unmet {
     pub check: String,
     /// How many rows it found.
     pub rows: u64,
+    /// Whether it has fixes.
+    pub fixable: bool,
 }
 
 impl fmt::Display for Unmet {
@@ -241,7 +243,8 @@ impl Stop {
             }
             Self::RequiresCheck { unmet, .. } => {
                 let names: Vec<&str> = unmet.iter().map(|unmet| unmet.check.as_str()).collect();
-                format!("trueup verify --fix {}; then the same command goes on", names.join(" "))
+                let fix = if unmet.iter().any(|unmet| unmet.fixable) { "--fix " } else { "" };
+                format!("trueup verify {fix}{}; then the same command goes on", names.join(" "))
             }
         }
     }

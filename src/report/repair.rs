@@ -106,11 +106,7 @@ impl FixReport {
             seconds(Duration::from_millis(self.longest_batch_milliseconds))
         );
         if self.skipped > 0 {
-            let _ = write!(
-                text,
-                "; {} were changed or locked by others meanwhile and are as they were",
-                self.skipped
-            );
+            let _ = write!(text, "; left out as others had changed or locked them: {}", rows(self.skipped));
         }
         text
     }

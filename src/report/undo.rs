@@ -158,7 +158,8 @@ impl UndoReport {
         }
         let restored: u64 = self.repairs.iter().map(|repair| repair.restored).sum();
         let kept: u64 = self.repairs.iter().map(|repair| repair.kept).sum();
-        let kept = if kept == 0 { String::new() } else { format!("; {} changed since are kept", rows(kept)) };
+        let kept =
+            if kept == 0 { String::new() } else { format!("; changed since, and kept: {}", rows(kept)) };
         match (self.stage, self.repairs.is_empty()) {
             (_, true) => format!("nothing to do: run {} is taken back already", self.undoes),
             (Stage::Planned, _) => format!("a plan, nothing was changed: give {} back{kept}", rows(restored)),

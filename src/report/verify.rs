@@ -34,6 +34,9 @@ pub struct VerifyReport {
     pub checks: Vec<CheckReport>,
     /// How long counting took.
     pub milliseconds: u64,
+    /// The checks that were asked for by name.
+    #[serde(skip)]
+    pub asked: Vec<String>,
     /// With `--fix`: how far it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
@@ -292,7 +295,8 @@ impl VerifyReport {
         match self.stage {
             None if any => next.push(format!("trueup verify --fix{} --dry-run", names(&fixable))),
             Some(Stage::Planned) if self.fixes.iter().any(|fix| fix.rows > 0) => {
-                next.push("trueup verify --fix".to_owned());
+                let named: String = self.asked.iter().map(|name| format!(" {name}")).collect();
+                next.push(format!("trueup verify --fix{named}"));
             }
             Some(Stage::Done) if self.fixes.iter().any(|fix| fix.changed > 0) => {
                 next.push(format!("to take it back: trueup undo {}", self.run));

@@ -3,6 +3,7 @@
 //!
 //! `PROPTEST_CASES` says how many cases are tried, `PROPTEST_RNG_SEED` which.
 
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 #![allow(clippy::disallowed_methods, reason = "tests are told by variables")]
 
 mod case;
