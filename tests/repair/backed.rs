@@ -1,0 +1,113 @@
+//! The backup before the first row changes, and who may do without.
+
+use super::*;
+
+fn shop(settings: &str) -> Shop {
+    let shop = Shop::of(20);
+    shop.database.exec("CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other VALUES (1)");
+    fs::write(shop.project.path().join("trueup.toml"), format!("[project]\nname = \"faults\"\n{settings}"))
+        .unwrap();
+    shop
+}
+
+const PROTECTED: &str = "[environments.production]\nprotected = true\n";
+
+fn backups(shop: &Shop) -> Vec<Value> {
+    shop.document(&["backup", "list"], 0)["backups"].as_array().unwrap().clone()
+}
+
+#[test]
+fn a_verified_backup_of_the_affected_tables_comes_first() {
+    let shop = shop("");
+    // Whoever looks when the first row changes finds it.
+    let store = shop.project.path().join("backups");
+    let found = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let seen = std::sync::Arc::clone(&found);
+    let proxy = crate::proxy::Proxy::start(&shop.database, move |_, sql| {
+        if writes(sql) {
+            let any = fs::read_dir(&store)
+                .map(|dir| dir.flatten().filter(|one| one.path().join("manifest.json").is_file()).count());
+            seen.lock().unwrap().get_or_insert(any.unwrap_or(0));
+        }
+        crate::proxy::Then::Forward
+    });
+    let output = shop
+        .trueup_at(&proxy.url(&shop.database), &["verify", "--fix", "--yes", "--format", "json"])
+        .output()
+        .unwrap();
+    let document = support::json(&output);
+    assert_eq!(document["exit_code"], 0, "{document:#}");
+    assert_eq!(*found.lock().unwrap(), Some(1), "a whole backup is there before the first batch");
+    let listed = backups(&shop);
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0]["id"], document["backup"]["id"]);
+    assert_eq!(listed[0]["verified"]["how"], "contents", "{listed:#?}");
+    assert_eq!(listed[0]["tables"], 1, "{listed:#?}");
+    // An undo takes one, too.
+    shop.undo(&shop.runs()[0], 0, &["backup 01"]);
+    shop.as_before();
+}
+
+#[test]
+fn without_a_backup_nothing_is_changed() {
+    let shop = shop("");
+    // A pg_dump that fails.
+    let bin = shop.project.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    let script = format!(
+        "#!/bin/sh\ncase \"$1\" in --version) exec {}/pg_dump --version;; esac\necho 'pg_dump: error: the disk is on fire' >&2\nexit 1\n",
+        shop.database.server.bin_dir.display()
+    );
+    fs::write(bin.join("pg_dump"), script).unwrap();
+    std::os::unix::fs::symlink(shop.database.server.bin_dir.join("pg_restore"), bin.join("pg_restore"))
+        .unwrap();
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(bin.join("pg_dump"), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = shop.trueup(&["verify", "--fix", "--yes"]);
+    let output = command.env("TRUEUP_PG_BIN", &bin).env("PATH", &bin).output().unwrap();
+    expect(&output, 5, &["the disk is on fire"]);
+    assert_eq!(shop.orphans(), 20);
+    assert_eq!(backups(&shop).len(), 0);
+    shop.fix(0, &["repaired 20 rows; clean"]);
+}
+
+#[test]
+fn no_backup_is_recorded_and_refused_where_it_is_protected() {
+    let shop = shop(PROTECTED);
+    expect(&shop.run(&["verify", "--fix", "--yes", "--no-backup"]), 0, &["repaired 20 rows; clean"]);
+    assert_eq!(backups(&shop).len(), 0);
+    let said_so = "SELECT count(*) FROM trueup.steps WHERE action = 'backup' AND detail ~ 'no-backup'";
+    assert_eq!(shop.database.value(said_so), "1");
+    let run = shop.runs().remove(0);
+    shop.undo(&run, 0, &[]);
+    shop.database.exec("UPDATE trueup.mark SET environment = 'production'");
+    let refused = "--no-backup is not allowed on a protected environment";
+    let args = ["verify", "--fix", "--yes", "--env", "production", "--no-backup"];
+    expect(&shop.run(&args), 4, &[refused]);
+    shop.as_before();
+    // And --yes alone does not do.
+    shop.fix(4, &["protected: --yes alone does not do; nothing was changed", "--yes --env production"]);
+    shop.as_before();
+    expect(&shop.run(&args[..5]), 0, &["repaired 20 rows; clean"]);
+    let run = shop.runs().remove(0);
+    shop.undo(&run, 4, &["--yes alone does not do"]);
+    expect(&shop.run(&["undo", &run, "--yes", "--env", "production", "--no-backup"]), 4, &[refused]);
+    shop.all_right();
+    expect(&shop.run(&["undo", &run, "--yes", "--env", "production"]), 0, &["gave 20 rows back"]);
+    shop.as_before();
+}
+
+/// A repair that stopped part-way says what there is: the undo, and the backup.
+#[test]
+fn f04_what_broke_off_names_the_undo_and_the_backup() {
+    let shop = shop("");
+    shop.database.exec(
+        "ALTER TABLE keys ADD CHECK (id <> 600 OR user_id IS NULL);
+        INSERT INTO keys SELECT n, 'u1' FROM generate_series(100, 900) AS n",
+    );
+    let output =
+        shop.fix(6, &["violates check constraint", "500 rows of it are done", "trueup undo 01", "backup"]);
+    let run = shop.runs().remove(0);
+    assert!(said(&output).contains(&format!("trueup undo {run}")), "{}", said(&output));
+    shop.undo(&run, 0, &["gave 500 rows back"]);
+}

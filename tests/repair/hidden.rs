@@ -1,0 +1,137 @@
+//! F30: rows that a role cannot see are never taken for none.
+
+use super::*;
+
+/// A shop whose keys have policies; a role of a name of its own that may do everything else.
+struct Hidden {
+    shop: Shop,
+    role: &'static str,
+}
+
+impl Hidden {
+    /// `rights` are granted to `{role}`.
+    fn new(role: &'static str, rights: &str) -> Self {
+        let hidden = Self { shop: Shop::of(20), role };
+        let name = hidden.shop.database.name();
+        hidden.shop.database.exec(&format!(
+            "DO $$BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object THEN END$$;
+             GRANT CREATE ON DATABASE {name} TO {role}; {}",
+            rights.replace("{role}", role)
+        ));
+        hidden
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.shop.trueup_at(&self.shop.database.url_as(self.role), args).output().unwrap()
+    }
+
+    /// Neither reading nor repairing says anything but that it cannot tell, and these words.
+    #[track_caller]
+    fn cannot_tell(&self, words: &[&str]) {
+        for args in [&["verify"][..], &["verify", "--fix", "--yes"], &["verify", "--fix", "--dry-run"]] {
+            let output = self.run(args);
+            expect(&output, 3, words);
+            assert!(!said(&output).contains("clean:"), "{}", said(&output));
+            assert!(!said(&output).contains("repaired"), "{}", said(&output));
+        }
+        let document = support::json(&self.run(&["verify", "--format", "json"]));
+        assert_eq!(document["exit_code"], 3, "{document:#}");
+        assert!(document["checks"][0]["rows"].is_null(), "{document:#}");
+        assert!(document["checks"][0]["obstacles"][0]["kind"].is_string(), "{document:#}");
+        assert_eq!(self.shop.orphans(), 20);
+        assert_eq!(self.shop.plans(), "0");
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = self.shop.database.try_query(&format!("DROP OWNED BY {0} CASCADE; DROP ROLE {0}", self.role));
+    }
+}
+
+const POLICY: &str =
+    "ALTER TABLE keys ENABLE ROW LEVEL SECURITY; CREATE POLICY own_keys ON keys USING (owner = 'u1');";
+const ALL: &str = "GRANT ALL ON keys, users TO {role};";
+
+#[test]
+fn f30_a_policy_hides_rows() {
+    let hidden = Hidden::new("f30_policy", &format!("{POLICY}{ALL}"));
+    hidden.cannot_tell(&["row-level security of public.keys", "policies: own_keys", "BYPASSRLS"]);
+    // A role that nothing is hidden from.
+    hidden.shop.database.exec("ALTER ROLE f30_policy BYPASSRLS");
+    expect(&hidden.run(&["verify"]), 1, &["20 rows"]);
+}
+
+#[test]
+fn f30_no_policy_at_all_shows_no_row() {
+    let hidden = Hidden::new("f30_none", &format!("ALTER TABLE keys ENABLE ROW LEVEL SECURITY; {ALL}"));
+    hidden.cannot_tell(&["row-level security of public.keys shows this role no row"]);
+}
+
+#[test]
+fn f30_force_hides_rows_from_the_owner_and_without_it_the_owner_repairs() {
+    let owned = "ALTER TABLE keys OWNER TO {role}; ALTER TABLE users OWNER TO {role}; GRANT ALL ON SCHEMA public TO {role};";
+    let hidden =
+        Hidden::new("f30_owner", &format!("{POLICY}{owned} ALTER TABLE keys FORCE ROW LEVEL SECURITY;"));
+    hidden.cannot_tell(&["row-level security of public.keys", "own_keys", "without FORCE"]);
+    hidden.shop.database.exec("ALTER TABLE keys NO FORCE ROW LEVEL SECURITY");
+    expect(&hidden.run(&["verify"]), 1, &["20 rows"]);
+    expect(&hidden.run(&["verify", "--fix", "--yes"]), 0, &["repaired 20 rows; clean"]);
+    hidden.shop.all_right();
+    let run = hidden.shop.runs().remove(0);
+    expect(&hidden.run(&["undo", &run, "--yes"]), 0, &["gave 20 rows back"]);
+    hidden.shop.as_before();
+}
+
+#[test]
+fn f30_a_role_without_select() {
+    let hidden = Hidden::new("f30_select", "GRANT SELECT ON keys TO {role};");
+    hidden
+        .cannot_tell(&["this role may not read public.users", "GRANT SELECT ON public.users TO f30_select"]);
+    hidden.shop.database.exec("GRANT SELECT ON users TO f30_select");
+    expect(&hidden.run(&["verify"]), 1, &["20 rows"]);
+    // It sees everything and may write nothing: nothing is changed, and nothing is called done.
+    let output = hidden.run(&["verify", "--fix", "--yes"]);
+    assert!(matches!(output.status.code(), Some(4 | 5)), "{}", said(&output));
+    assert_eq!(hidden.shop.orphans(), 20);
+}
+
+#[test]
+fn f30_a_function_that_switches_row_security_on() {
+    let hidden = Hidden::new(
+        "f30_function",
+        &format!(
+            "{POLICY}{ALL} ALTER ROLE {{role}} BYPASSRLS;
+             CREATE FUNCTION orphans() RETURNS SETOF keys LANGUAGE sql STABLE SET row_security = on
+             AS 'SELECT * FROM keys WHERE user_id IS NULL'"
+        ),
+    );
+    hidden.shop.checks(&[(
+        "keys",
+        &KEYS.replace("SELECT id, owner FROM keys WHERE user_id IS NULL", "SELECT id, owner FROM orphans()"),
+    )]);
+    hidden.cannot_tell(&[
+        "the function public.orphans() sets row_security=on",
+        "ALTER FUNCTION",
+        "RESET row_security",
+    ]);
+    hidden.shop.database.exec("ALTER FUNCTION orphans() RESET row_security");
+    expect(&hidden.run(&["verify"]), 1, &["20 rows"]);
+}
+
+/// A view's owner reads through it: the rows that are hidden from that one.
+#[test]
+fn f30_a_view_whose_table_has_policies() {
+    let hidden = Hidden::new(
+        "f30_view",
+        &format!("{POLICY} CREATE VIEW key_list AS SELECT * FROM keys; ALTER TABLE keys FORCE ROW LEVEL SECURITY;
+             CREATE ROLE f30_viewer; GRANT SELECT ON keys TO f30_viewer; ALTER VIEW key_list OWNER TO f30_viewer;
+             GRANT SELECT ON key_list, keys, users TO {{role}};"),
+    );
+    hidden.shop.checks(&[(
+        "keys",
+        &KEYS.replace("SELECT id, owner FROM keys WHERE", "SELECT id, owner FROM key_list WHERE"),
+    )]);
+    hidden.cannot_tell(&["row-level security of public.keys"]);
+    hidden.shop.database.exec("DROP OWNED BY f30_viewer CASCADE; DROP ROLE f30_viewer");
+}

@@ -1,0 +1,202 @@
+//! Kinds of tables, keys, triggers and foreign keys; rows that are deleted, and come back.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+use crate::proxy::{Proxy, Then};
+
+const HEAD: &str =
+    "-- title: t\n-- table: public.items\n-- key: id\n-- find:\nSELECT id FROM items WHERE bad;\n";
+
+fn deleting() -> String {
+    format!("{HEAD}-- fix: remove\n-- action: delete\nSELECT id FROM items WHERE bad;\n")
+}
+
+fn unbad() -> String {
+    format!("{HEAD}-- fix: mend\nSELECT id, false AS bad FROM items WHERE bad;\n")
+}
+
+const ITEMS: &str = "CREATE TABLE items (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        bad boolean NOT NULL DEFAULT true,
+        price numeric(10,2),
+        gross numeric GENERATED ALWAYS AS (price * 1.19) STORED,
+        j json, a int[], d double precision, mood mood, c char(5), t text);";
+const MOOD: &str = "CREATE TYPE mood AS ENUM ('so', 'so so');";
+const ROWS: &str = "INSERT INTO items (bad, price, j, a, d, mood, c, t) VALUES
+        (true, 1.10, '{\"b\": 1,  \"a\":2}', '[2:3]={7,NULL}', '-0', 'so so', 'x', NULL),
+        (true, 'NaN', NULL, NULL, 'NaN', NULL, NULL, ''),
+        (true, 2.5, '1', '{}', '0.1', 'so', 'y', E'a\\nb'),
+        (false, 3, NULL, NULL, 1, NULL, NULL, 'good')";
+
+#[test]
+fn f44_deleted_rows_come_back_with_identity_and_generated_columns() {
+    let shop = Shop::with(&format!("{MOOD}{ITEMS}{ROWS}"), &[("items", &deleting())]);
+    shop.keep("items");
+    shop.fix(0, &["deleted 3 rows of public.items", "clean"]);
+    assert_eq!(shop.database.value("SELECT count(*) FROM items"), "1");
+    let run = shop.runs().remove(0);
+    shop.undo(&run, 0, &["inserted 3 rows into public.items again"]);
+    assert_eq!(shop.differing("items"), "0");
+    // The next row has a number of its own.
+    assert_eq!(shop.database.value("INSERT INTO items (t) VALUES ('new') RETURNING id"), "5");
+}
+
+/// Somebody has made a row of that key meanwhile: it is kept.
+#[test]
+fn f22_a_row_that_is_there_again_is_kept() {
+    let shop = Shop::with(&format!("{MOOD}{ITEMS}{ROWS}"), &[("items", &deleting())]);
+    shop.keep("items");
+    shop.fix(0, &[]);
+    shop.database.exec("INSERT INTO items (id, bad, t) OVERRIDING SYSTEM VALUE VALUES (2, false, 'theirs')");
+    shop.undo(&shop.runs()[0], 1, &["inserted 2 rows", "1 row changed since"]);
+    assert_eq!(shop.database.value("SELECT t FROM items WHERE id = 2"), "theirs");
+    assert_eq!(shop.differing("items"), "1");
+}
+
+const CHILDREN: [&str; 3] = ["CASCADE", "SET NULL", "SET DEFAULT"];
+
+#[test]
+fn a_delete_that_takes_others_along_is_refused() {
+    for action in CHILDREN {
+        let children = format!(
+            "CREATE TABLE children (id int PRIMARY KEY, item bigint DEFAULT 4 REFERENCES items ON DELETE {action});
+             INSERT INTO children VALUES (1, 2), (2, 4)"
+        );
+        let shop = Shop::with(&format!("{MOOD}{ITEMS}{ROWS};{children}"), &[("items", &deleting())]);
+        shop.keep("items");
+        let told = format!("foreign key children_item_fkey of public.children (ON DELETE {action})");
+        for args in [&["verify", "--fix", "--yes"][..], &["verify", "--fix"]] {
+            expect(
+                &shop.run(args),
+                4,
+                &["would delete 1 rows that others refer to", &told, "nothing was changed"],
+            );
+        }
+        assert_eq!((shop.differing("items").as_str(), shop.plans().as_str()), ("0", "0"));
+        // Where nobody refers to them, they go.
+        shop.database.exec("DELETE FROM children WHERE item = 2");
+        shop.fix(0, &["deleted 3 rows"]);
+    }
+}
+
+/// The table is a part of one that others refer to.
+#[test]
+fn a_delete_in_a_partition_that_takes_others_along_is_refused() {
+    let schema = "CREATE TABLE whole (id bigint PRIMARY KEY, bad boolean) PARTITION BY RANGE (id);
+        CREATE TABLE items PARTITION OF whole FOR VALUES FROM (0) TO (100);
+        CREATE TABLE children (id int PRIMARY KEY, item bigint REFERENCES whole ON DELETE CASCADE);
+        INSERT INTO whole VALUES (1, true), (2, true); INSERT INTO children VALUES (1, 2)";
+    let shop = Shop::with(schema, &[("items", &deleting())]);
+    shop.fix(4, &["would delete 1 rows that others refer to", "of public.children (ON DELETE CASCADE)"]);
+    assert_eq!(shop.database.value("SELECT count(*) FROM children"), "1");
+}
+
+/// A child that comes after the plan, and one whose transaction is not committed when the batch begins.
+#[test]
+fn a_child_that_comes_after_the_plan_keeps_its_row() {
+    for action in CHILDREN {
+        let children = format!(
+            "CREATE TABLE children (id int PRIMARY KEY, item bigint REFERENCES items ON DELETE {action})"
+        );
+        let shop = Shop::with(&format!("{MOOD}{ITEMS}{ROWS};{children}"), &[("items", &deleting())]);
+        shop.settings("[repair]\nlock_timeout = \"900ms\"\n");
+        let mut app = Other::at(shop.database.url(), "shop");
+        app.run("BEGIN; INSERT INTO children VALUES (2, 3)");
+        let app = std::sync::Mutex::new(Some(app));
+        let (url, done) = (shop.database.url().to_owned(), AtomicBool::new(false));
+        let proxy = Proxy::start(&shop.database, move |_, sql| {
+            if sql.contains("DELETE FROM public.items") && !done.swap(true, Ordering::SeqCst) {
+                support::try_query_at(&url, "INSERT INTO children VALUES (1, 2)").unwrap();
+                let app = app.lock().unwrap().take();
+                std::thread::spawn(move || {
+                    std::thread::sleep(Duration::from_millis(200));
+                    app.unwrap().run("COMMIT");
+                });
+            }
+            Then::Forward
+        });
+        let output =
+            shop.trueup_at(&proxy.url(&shop.database), &["verify", "--fix", "--yes"]).output().unwrap();
+        let code = output.status.code();
+        assert!(matches!(code, Some(1 | 4 | 6)), "{action}: {}", said(&output));
+        let rows = "SELECT (SELECT string_agg(id::text, ',' ORDER BY id) FROM items) || ' ' ||
+            (SELECT string_agg(item::text, ',' ORDER BY id) FROM children)";
+        assert_eq!(shop.database.value(rows), "2,3,4 2,3", "{action}: {}", said(&output));
+        assert_eq!(shop.recorded(), "1");
+    }
+}
+
+/// RESTRICT and NO ACTION say it themselves: the batch is rolled back.
+#[test]
+fn a_delete_that_a_foreign_key_forbids_is_rolled_back() {
+    let children = "CREATE TABLE children (id int PRIMARY KEY, item bigint REFERENCES items);
+        INSERT INTO children VALUES (1, 2)";
+    let shop = Shop::with(&format!("{MOOD}{ITEMS}{ROWS};{children}"), &[("items", &deleting())]);
+    shop.keep("items");
+    shop.fix(5, &["violates foreign key constraint", "no row was changed"]);
+    assert_eq!(shop.differing("items"), "0");
+}
+
+/// What a trigger writes in the place of what a fix says is what undo looks for.
+#[test]
+fn a_trigger_that_rewrites_a_column_is_told_and_taken_back() {
+    let trigger = "ALTER TABLE items ADD COLUMN touched int DEFAULT 0;
+        CREATE FUNCTION upper_t() RETURNS trigger LANGUAGE plpgsql AS
+        $$BEGIN NEW.t := upper(NEW.t); NEW.touched := OLD.touched + 1; RETURN NEW; END$$;
+        CREATE TRIGGER upper_t BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION upper_t()";
+    let fix = format!("{HEAD}-- fix: mend\nSELECT id, false AS bad, 'mended' AS t FROM items WHERE bad;\n");
+    let shop = Shop::with(&format!("{MOOD}{ITEMS}{ROWS};{trigger}"), &[("items", &fix)]);
+    expect(
+        &shop.run(&["verify", "--fix", "--dry-run"]),
+        1,
+        &["trigger upper_t before the change calls public.upper_t()", "is not given back by undo"],
+    );
+    shop.fix(0, &["repaired 3 rows; clean"]);
+    assert_eq!(
+        shop.database.value("SELECT string_agg(t, ',' ORDER BY id) FROM items"),
+        "MENDED,MENDED,MENDED,good"
+    );
+    shop.database.exec("UPDATE items SET t = 'theirs' WHERE id = 3");
+    shop.undo(&shop.runs()[0], 1, &["gave 2 rows back; 1 row changed since"]);
+    assert_eq!(
+        shop.database.value("SELECT string_agg(bad || COALESCE(t, '-'), ',' ORDER BY id) FROM items"),
+        "true-,true,falseTHEIRS,falsegood"
+    );
+}
+
+#[test]
+fn partitioned_tables_and_composite_keys() {
+    let schema = "CREATE TABLE items (id int, \"Kind\" text, bad boolean, v text, PRIMARY KEY (id, \"Kind\")) PARTITION BY LIST (\"Kind\");
+        CREATE TABLE items_a PARTITION OF items FOR VALUES IN ('a');
+        CREATE TABLE items_b PARTITION OF items FOR VALUES IN ('b');
+        INSERT INTO items SELECT n, k, n % 3 <> 0, k || n FROM generate_series(1, 600) AS n, (VALUES ('a'), ('b')) AS k (k)";
+    let head = "-- title: t\n-- table: items\n-- key: id, \"Kind\"\n-- find:\nSELECT id, \"Kind\" FROM items WHERE bad;\n";
+    let mend = "-- fix: mend\nSELECT id, \"Kind\", false AS bad, v || '!' AS v FROM items WHERE bad;\n";
+    let remove = "-- fix: remove\n-- action: delete\nSELECT \"Kind\", id FROM items WHERE bad;\n";
+    let differing = "SELECT count(*) FROM items AS t FULL JOIN kept.items AS k USING (id, \"Kind\")
+        WHERE record_image_eq(t, k) IS NOT TRUE";
+    for fix in [mend, remove] {
+        let shop = Shop::with(schema, &[("items", &format!("{head}{fix}"))]);
+        shop.keep("items");
+        shop.fix(0, &["repaired 800 rows; clean"]);
+        assert_eq!(shop.database.value(differing), "800");
+        shop.undo_all();
+        assert_eq!(shop.database.value(differing), "0");
+    }
+}
+
+/// A row that moves to another partition is found there again.
+#[test]
+fn a_row_that_moves_to_another_partition_comes_back() {
+    let schema = "CREATE TABLE items (id int, bad boolean NOT NULL) PARTITION BY LIST (bad);
+        CREATE TABLE items_good PARTITION OF items FOR VALUES IN (false);
+        CREATE TABLE items_bad PARTITION OF items FOR VALUES IN (true);
+        ALTER TABLE items_good ADD PRIMARY KEY (id); ALTER TABLE items_bad ADD PRIMARY KEY (id);
+        ALTER TABLE items ADD UNIQUE (id, bad); ALTER TABLE items ALTER COLUMN id SET NOT NULL;
+        INSERT INTO items SELECT n, true FROM generate_series(1, 10) AS n";
+    // Nothing identifies a row of the whole without what changes.
+    let shop = Shop::with(schema, &[("items", &unbad())]);
+    shop.fix(2, &["no unique index of public.items is over exactly (id)"]);
+    assert_eq!(shop.database.value("SELECT count(*) FROM items_bad"), "10");
+}

@@ -1,0 +1,171 @@
+//! F33: `verify` writes nothing, whatever a check's file says, and leaves nothing behind.
+
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::proxy::{Proxy, Then};
+use crate::support::pgbouncer::{self, PgBouncer};
+
+/// Every relation, and function, and every version of every row of the keys.
+const STATE: &str = "SELECT (SELECT md5(string_agg(concat(oid, relname), ',' ORDER BY oid)) FROM pg_class)
+    || (SELECT md5(string_agg(concat(ctid, xmin, xmax, k), ',' ORDER BY ctid)) FROM keys AS k)
+    || (SELECT count(*) FROM pg_proc)";
+
+const MAKES: &str = "CREATE FUNCTION pwned() RETURNS bigint LANGUAGE plpgsql VOLATILE AS
+    $$BEGIN CREATE TABLE pwned (); RETURN 1; END$$;
+    CREATE FUNCTION writes() RETURNS bigint LANGUAGE sql VOLATILE AS 'UPDATE keys SET note = ''pwned'' RETURNING 1::bigint';
+    CREATE SEQUENCE numbers;";
+
+#[test]
+fn f33_nothing_in_a_file_can_end_the_transaction_or_write() {
+    let shop = Shop::of(5);
+    shop.database.exec(MAKES);
+    let before = shop.database.value(STATE);
+    let head = "-- title: t\n-- find:\n";
+    for text in [
+        "SELECT 1; COMMIT; CREATE TABLE pwned();",
+        "SELECT 1) q; COMMIT; CREATE TABLE pwned(); SELECT * FROM (SELECT 1;",
+        "SELECT 1) AS q; COMMIT; CREATE TABLE pwned(); --",
+        "SELECT 1) q; COMMIT; CREATE TABLE pwned() --",
+        "SELECT '1' /* */) q; COMMIT; CREATE TABLE pwned(); /*",
+        "SELECT E'\\') q; COMMIT; CREATE TABLE pwned(); --';",
+        "SELECT 'a\\'); COMMIT; CREATE TABLE pwned(); --';",
+        "SELECT $a$ $b$) q; COMMIT; CREATE TABLE pwned(); -- $a$;",
+        "COMMIT; CREATE TABLE pwned();",
+        "CREATE TABLE pwned();",
+        "SELECT 1 INTO pwned;",
+        "WITH w AS (UPDATE keys SET note = 'pwned' RETURNING 1) SELECT * FROM w;",
+        "WITH w AS (DELETE FROM keys RETURNING 1) SELECT * FROM w;",
+        "SELECT pwned();",
+        "SELECT writes();",
+        "SELECT nextval('numbers');",
+        "SELECT id FROM keys FOR UPDATE;",
+        "TABLE keys; ROLLBACK; UPDATE keys SET note = 'pwned';",
+        "SELECT set_config('transaction_read_only', 'off', false), pwned();",
+        "SELECT set_config('role', 'postgres', false), lo_create(4711);",
+    ] {
+        shop.checks(&[("evil", &format!("{head}{text}\n"))]);
+        for args in [&["verify"][..], &["verify", "--fix", "--yes"]] {
+            let output = shop.run(args);
+            let code = output.status.code();
+            // A text that is one query after all, and harmless, may be counted.
+            let harmless = text.contains("E'\\'") || text.contains("'a\\'") || text.contains("$a$");
+            assert!(
+                matches!(code, Some(2 | 3)) || harmless && code == Some(1),
+                "{text}: {code:?} {}",
+                said(&output)
+            );
+        }
+        assert_eq!(shop.database.value(STATE), before, "{text}");
+        assert_eq!(shop.database.value("SELECT is_called FROM numbers"), "f", "{text}");
+    }
+    // In a fix, too.
+    let with_fix = |query: &str| format!("{}{query}\n", &KEYS[..KEYS.find("SELECT k.id").unwrap()]);
+    for text in [
+        "SELECT 1::bigint AS id, 2::bigint AS user_id) f; COMMIT; CREATE TABLE pwned(); --",
+        "SELECT 1::bigint AS id, 2::bigint AS user_id; COMMIT; CREATE TABLE pwned();",
+        "WITH w AS (UPDATE keys SET note = 'pwned' RETURNING id) SELECT id, 2::bigint AS user_id FROM w;",
+    ] {
+        shop.checks(&[("keys", &with_fix(text))]);
+        shop.fix(2, &["checks/keys.sql: line "]);
+        assert_eq!(shop.database.value(STATE), before, "{text}");
+    }
+    // One that writes when it runs is stopped in the look at what it would do, and in the plan.
+    shop.checks(&[("keys", &with_fix("SELECT id, writes() AS user_id FROM keys;"))]);
+    for args in [&["verify", "--fix", "--dry-run"][..], &["verify", "--fix"]] {
+        let output = shop.run(args);
+        assert!(matches!(output.status.code(), Some(2..=4)), "{}", said(&output));
+        assert_eq!(shop.database.value(STATE), before);
+    }
+}
+
+#[test]
+fn f33_reading_assigns_no_transaction_id_and_changes_no_row() {
+    let shop = Shop::at(support::own_server().database(), SHOP, &[("keys", KEYS)]);
+    shop.database.exec("INSERT INTO keys SELECT n, 'u' FROM generate_series(1, 1000) AS n");
+    let read = || {
+        for args in [&["verify"][..], &["verify", "--fix", "--dry-run"]] {
+            expect(&shop.run(args), 1, &[]);
+        }
+    };
+    read();
+    let counters = "SELECT concat_ws(' ', pg_snapshot_xmax(pg_current_snapshot()),
+        (SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_all_tables),
+        (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_database))";
+    shop.database.exec("VACUUM keys");
+    let before = (shop.database.value(counters), shop.database.value(STATE));
+    read();
+    assert_eq!((shop.database.value(counters), shop.database.value(STATE)), before);
+}
+
+#[test]
+fn f33_no_lock_above_access_share() {
+    let shop = Shop::of(5);
+    let (seen, locks) = (
+        Arc::new(Mutex::new(Vec::<String>::new())),
+        "SELECT l.mode || ' ' || l.locktype FROM pg_locks l
+        JOIN pg_stat_activity a ON a.pid = l.pid AND a.application_name LIKE 'trueup/%verify%'
+        WHERE a.datname = current_database() AND l.locktype NOT IN ('virtualxid')",
+    );
+    let (url, all) = (shop.database.url().to_owned(), Arc::clone(&seen));
+    let proxy = Proxy::start(&shop.database, move |_, _| {
+        let rows = support::try_query_at(&url, locks).unwrap();
+        all.lock().unwrap().extend(rows.into_iter().flatten().flatten());
+        Then::Forward
+    });
+    let output = shop.trueup_at(&proxy.url(&shop.database), &["verify"]).output().unwrap();
+    expect(&output, 1, &["5 rows"]);
+    let seen = seen.lock().unwrap();
+    assert!(!seen.is_empty());
+    assert!(seen.iter().all(|lock| lock == "AccessShareLock relation"), "{seen:?}");
+}
+
+/// Every setting of a session, and what else one may have kept.
+const SESSION: &str = "SELECT string_agg(name || '=' || setting, E'\\n' ORDER BY name) FROM (
+    SELECT name, setting FROM pg_settings
+    UNION ALL SELECT 'prepared ' || name, statement FROM pg_prepared_statements
+    UNION ALL SELECT 'cursor ' || name, statement FROM pg_cursors
+    UNION ALL SELECT 'temporary ' || relname, '' FROM pg_class WHERE relpersistence = 't'
+    UNION ALL SELECT 'current_user', current_user
+    UNION ALL SELECT 'backend', pg_backend_pid()::text) AS s (name, setting)";
+
+#[test]
+fn f33_through_a_pooler_nothing_is_left_on_its_connections() {
+    assert!(pgbouncer::program().is_some(), "pgbouncer: run scripts/pgbouncer");
+    for (pool_size, checks) in [(1, 1), (4, 4)] {
+        let shop = Shop::of(5);
+        let names = ["a", "b", "c", "d"];
+        let all: Vec<(&str, &str)> = names[..checks].iter().map(|name| (*name, KEYS)).collect();
+        shop.checks(&all);
+        shop.database.exec(
+            "DO 'BEGIN CREATE ROLE pooled_verify SUPERUSER LOGIN; EXCEPTION WHEN duplicate_object THEN END'",
+        );
+        let pooler = PgBouncer::start(&shop.database, "pooled_verify", pool_size);
+        let look = || support::try_query_at(&pooler.url(), SESSION).unwrap();
+        let before = look();
+        for args in [&["verify"][..], &["verify", "--fix", "--dry-run"]] {
+            let output = shop.trueup_at(&pooler.url(), args).output().unwrap();
+            expect(&output, 1, &[]);
+        }
+        let without_backend = |rows: Vec<support::Row>| {
+            let text = rows[0][0].clone().unwrap();
+            text.lines().filter(|line| !line.starts_with("backend=")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let (before, after) = (without_backend(before), without_backend(look()));
+        assert_eq!(before, after);
+        // What writes is refused.
+        let output = shop.trueup_at(&pooler.url(), &["verify", "--fix", "--yes"]).output().unwrap();
+        expect(&output, 4, &["pool"]);
+        assert_eq!(shop.orphans(), 5);
+    }
+}
+
+#[test]
+fn f25_a_read_only_server_is_read_and_not_repaired() {
+    let shop = Shop::of(5);
+    shop.database
+        .exec(&format!("ALTER DATABASE {} SET default_transaction_read_only = on", shop.database.name()));
+    shop.verify(1, &["5 rows"]);
+    shop.fix(4, &["read-only"]);
+    expect(&shop.run(&["verify", "--fix", "--dry-run"]), 1, &["repair 5 rows"]);
+}
