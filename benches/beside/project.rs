@@ -46,7 +46,7 @@ impl Project {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         std::fs::copy(root.join("trueup.toml"), directory.path().join("trueup.toml"))
             .context("trueup.toml")?;
-        for folder in ["schema", "migrations"] {
+        for folder in ["schema", "migrations", "checks"] {
             std::fs::create_dir(directory.path().join(folder))?;
             for entry in std::fs::read_dir(root.join(folder))? {
                 let path = entry?.path();

@@ -38,7 +38,7 @@ impl Project {
     pub(crate) fn reference() -> Self {
         let project = Self { dir: tempfile::tempdir().unwrap() };
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        for folder in ["schema", "migrations"] {
+        for folder in ["schema", "migrations", "checks"] {
             fs::create_dir(project.path().join(folder)).unwrap();
             for entry in fs::read_dir(root.join(folder)).unwrap() {
                 let from = entry.unwrap().path();

@@ -126,7 +126,7 @@ fn undo_killed_after(number: usize) -> Option<String> {
         shop.undo(&run, 0, &["is taken back already"]);
     } else {
         // However far it was: the row that is kept is told, and decides.
-        shop.undo(&run, 1, &["1 row changed since"]);
+        shop.undo(&run, 1, &["changed since, and kept: 1 row"]);
     }
     shop.as_before();
     let counts = "SELECT restored || ' ' || kept || ' ' || state FROM trueup.repairs";

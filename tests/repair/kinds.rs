@@ -49,7 +49,7 @@ fn f22_a_row_that_is_there_again_is_kept() {
     shop.keep("items");
     shop.fix(0, &[]);
     shop.database.exec("INSERT INTO items (id, bad, t) OVERRIDING SYSTEM VALUE VALUES (2, false, 'theirs')");
-    shop.undo(&shop.runs()[0], 1, &["inserted 2 rows", "1 row changed since"]);
+    shop.undo(&shop.runs()[0], 1, &["inserted 2 rows", "changed since, and kept: 1 row"]);
     assert_eq!(shop.database.value("SELECT t FROM items WHERE id = 2"), "theirs");
     assert_eq!(shop.differing("items"), "1");
 }
@@ -158,7 +158,7 @@ fn a_trigger_that_rewrites_a_column_is_told_and_taken_back() {
         "MENDED,MENDED,MENDED,good"
     );
     shop.database.exec("UPDATE items SET t = 'theirs' WHERE id = 3");
-    shop.undo(&shop.runs()[0], 1, &["gave 2 rows back; 1 row changed since"]);
+    shop.undo(&shop.runs()[0], 1, &["gave 2 rows back; changed since, and kept: 1 row"]);
     assert_eq!(
         shop.database.value("SELECT string_agg(bad || COALESCE(t, '-'), ',' ORDER BY id) FROM items"),
         "true-,true,falseTHEIRS,falsegood"

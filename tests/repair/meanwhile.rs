@@ -214,7 +214,7 @@ fn f21_a_row_that_is_being_changed_when_its_batch_comes() {
     expect(
         &child.wait_with_output().unwrap(),
         0,
-        &["repaired 99 rows; clean", "1 were changed or locked by others"],
+        &["repaired 99 rows; clean", "left out as others had changed or locked them: 1 row"],
     );
     assert_eq!(shop.database.value("SELECT user_id FROM keys WHERE id = 50"), "9");
 }

@@ -32,7 +32,7 @@ fn f22_later_edits_are_kept_and_listed() {
     let output = shop.undo(
         &run,
         1,
-        &["done: gave 27 rows back; 3 rows changed since are kept", "changed since, and kept:"],
+        &["done: gave 27 rows back; changed since, and kept: 3 rows", "changed since, and kept:"],
     );
     let listed = said(&output);
     assert!(["│ 5 ", "│ 6 ", "│ 7 "].iter().all(|id| listed.contains(id)), "{listed}");
@@ -87,7 +87,7 @@ fn f22_a_locked_row_is_kept() {
     let (shop, run) = repaired(30);
     let mut app = Other::at(shop.database.url(), "billing");
     app.run("BEGIN; SELECT FROM keys WHERE id = 7 FOR UPDATE");
-    shop.undo(&run, 1, &["gave 29 rows back; 1 row changed since"]);
+    shop.undo(&run, 1, &["gave 29 rows back; changed since, and kept: 1 row"]);
     drop(app);
     assert_eq!(
         shop.database.value("SELECT string_agg(id::text, ',') FROM keys WHERE user_id IS NOT NULL"),
