@@ -31,6 +31,8 @@ pub struct Column {
     pub generated: bool,
     /// GENERATED ... AS IDENTITY.
     pub identity: bool,
+    /// Whether this role may UPDATE it.
+    pub settable: bool,
 }
 
 /// What is unique.
@@ -104,6 +106,8 @@ pub struct Table {
     name: String,
     /// `pg_class.relkind`.
     pub kind: String,
+    /// Whether this role may DELETE its rows.
+    pub deletable: bool,
     /// Whether other tables inherit from it.
     pub has_children: bool,
     /// Its columns, in order.

@@ -94,6 +94,16 @@ pub(super) fn refuse(proposed: &Proposed) -> Result<(), Failure> {
             if let Some(most) = fix.at_most.filter(|most| seen.rows > *most) {
                 return Err(repair::too_many_rows(title, seen.rows, most));
             }
+            if let Some(right) = missing_right(bound, fix).filter(|_| seen.rows > 0) {
+                return Err(Failure::new(
+                    Exit::Refused,
+                    format!("fix {title}: this role lacks the right that it needs; nothing was changed"),
+                )
+                .next(format!(
+                    "GRANT {right} TO {}, or work as a role that has it: [database] set_role",
+                    crate::sql::identifier(&proposed.survey.identity.role)
+                )));
+            }
             if let Some((key, rows)) = &seen.cascade {
                 return Err(Failure::new(
                     Exit::Refused,
@@ -129,6 +139,18 @@ pub(super) async fn back(
 ) -> Result<Backing> {
     let tables = (proposed.tables(), undoing(settings));
     data::back(settings, (args.no_backup, write), tables, &proposed.survey, session).await
+}
+
+/// The right that a fix lacks, as GRANT writes it.
+fn missing_right(bound: &Bound, fix: &checks::Fix) -> Option<String> {
+    let table = bound.table.as_ref()?;
+    if fix.action == checks::Action::Delete {
+        return (!table.deletable).then(|| format!("DELETE ON {}", table.qualified()));
+    }
+    let bound = bound.fixes.iter().find(|bound| bound.fix.name == fix.name)?;
+    let lacks = |name: &&String| table.column(name).is_some_and(|column| !column.settable);
+    let column = bound.sets.iter().find(lacks)?;
+    Some(format!("UPDATE ({}) ON {}", crate::sql::identifier(column), table.qualified()))
 }
 
 /// The command that takes this run's repairs back.

@@ -11,6 +11,9 @@ use crate::door::{Blocker, Door, Event, Limits, Next, Trouble, Watch, Work};
 const FIRST: u64 = 500;
 /// The most that one has.
 const MOST: u64 = 100_000;
+/// How many rows that cannot be locked are looked for one by one, each with some waits for a lock. After them all of a
+/// batch is left out in which there is another.
+const SINGLED_OUT: u32 = 20;
 /// What no batch takes longer than: it holds locks on rows.
 const LONGEST: Duration = Duration::from_secs(1);
 /// What a batch of one row may take: a row may have many megabytes.
@@ -30,7 +33,7 @@ pub(super) trait Rows {
     fn statements(&self, from: u64, to: u64, around: bool) -> String;
 
     /// The statements that leave a row out that cannot be locked.
-    fn leave_out(&self, row: u64) -> String;
+    fn leave_out(&self, from: u64, to: u64) -> String;
 }
 
 /// How the batches went.
@@ -64,7 +67,7 @@ pub(super) async fn batches(
     let title = repair.title();
     let begun = Instant::now();
     let mut pauses = Pauses { looked: None, spent: Duration::ZERO };
-    let (mut size, mut around) = (FIRST, false);
+    let (mut size, mut around, mut singled_out) = (FIRST, false, 0);
     while from <= to {
         pauses.wait(door, watch, repair, pace).await?;
         // What is held back is written a second's worth at a time, not all that is allowed in many seconds at once.
@@ -104,16 +107,17 @@ pub(super) async fn batches(
                 if !blockers.is_empty() {
                     done.blockers = blockers;
                 }
-                match (around, alone) {
-                    (false, _) => around = true,
-                    (true, false) => size = (until - from).div_ceil(2).max(1),
-                    (true, true) => {
-                        let statements = rows.leave_out(from);
-                        let work = Work { script: &statements, ..Work::records(&what, "", limits) };
-                        door.transaction(&work, watch).await?;
-                        done.skipped += 1;
-                        from += 1;
-                    }
+                if !around {
+                    around = true;
+                } else if !alone && singled_out < SINGLED_OUT {
+                    size = (until - from).div_ceil(2).max(1);
+                } else {
+                    let statements = rows.leave_out(from, until);
+                    let work = Work { script: &statements, ..Work::records(&what, "", limits) };
+                    let answers = door.answered_transaction(&work, watch).await?;
+                    done.skipped += counted(&answers).1;
+                    singled_out += 1;
+                    from = until + 1;
                 }
             }
             // The row that takes long may be any of them.

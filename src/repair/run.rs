@@ -211,13 +211,25 @@ impl Rows for Changing<'_> {
         )
     }
 
-    fn leave_out(&self, row: u64) -> String {
-        format!(
-            "UPDATE {} SET state = '{}' WHERE n OPERATOR(pg_catalog.=) {row};\nUPDATE trueup.repairs AS r SET done = {row}, \
-             skipped = r.skipped OPERATOR(pg_catalog.+) 1 WHERE {}",
-            self.0.rows_in(),
-            state::LOCKED,
-            self.0.record()
-        )
+    fn leave_out(&self, from: u64, to: u64) -> String {
+        left_out(self.0, (from, to), state::LOCKED, ("done", "skipped"))
     }
+}
+
+/// The statement that marks rows as left out. It answers with two numbers, as batches do.
+pub(super) fn left_out(
+    repair: &Repair,
+    (from, to): (u64, u64),
+    mark: char,
+    (progress, count): (&str, &str),
+) -> String {
+    format!(
+        "WITH missed AS (UPDATE {} AS p SET state = '{mark}' WHERE p.n OPERATOR(pg_catalog.>=) {from} \
+         AND p.n OPERATOR(pg_catalog.<=) {to} AND p.state IS NULL RETURNING 1), \
+         counted AS (UPDATE trueup.repairs AS r SET {progress} = {to}, \
+         {count} = r.{count} OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM missed) WHERE {}) \
+         SELECT 0, (SELECT pg_catalog.count(*) FROM missed)",
+        repair.rows_in(),
+        repair.record()
+    )
 }

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use super::batch::{Done, FEW, Rows, batches};
 use super::columns::{FORMATS, numbered, of, same_image};
 use super::records::{Repair, State};
-use super::run::{Tally, broken};
+use super::run::{Tally, broken, left_out};
 use super::{Pace, state};
 use crate::checks::Action;
 use crate::db;
@@ -199,13 +199,7 @@ impl Rows for GivingBack<'_> {
         )
     }
 
-    fn leave_out(&self, row: u64) -> String {
-        format!(
-            "UPDATE {} SET state = '{}' WHERE n OPERATOR(pg_catalog.=) {row} AND state IS NULL;\n\
-             UPDATE trueup.repairs AS r SET undone = {row}, kept = r.kept OPERATOR(pg_catalog.+) 1 WHERE {}",
-            self.0.rows_in(),
-            state::KEPT,
-            self.0.record()
-        )
+    fn leave_out(&self, from: u64, to: u64) -> String {
+        left_out(self.0, (from, to), state::KEPT, ("undone", "kept"))
     }
 }

@@ -5,6 +5,7 @@ SELECT json_build_object(
     'schema', n.nspname,
     'name', c.relname,
     'kind', c.relkind,
+    'deletable', has_table_privilege(c.oid, 'DELETE'),
     'has_children', c.relhassubclass AND c.relkind <> 'p',
     'columns', (
         SELECT COALESCE(json_agg(json_build_object(
@@ -27,7 +28,8 @@ SELECT json_build_object(
                    'collated', a.attcollation <> 0,
                    'required', a.attnotnull,
                    'generated', a.attgenerated <> '',
-                   'identity', a.attidentity <> '') ORDER BY a.attnum), '[]')
+                   'identity', a.attidentity <> '',
+                   'settable', has_column_privilege(c.oid, a.attnum, 'UPDATE')) ORDER BY a.attnum), '[]')
           FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
     'keys', (
