@@ -59,8 +59,47 @@ fn a_data_check_that_has_to_pass_first_stops_the_plan() {
     );
     let project = project("", &[TABLE, after]);
     let database = support::database();
-    ends(&project, &database, &["upgrade", "--yes"], 1, &["no_orphans", "stops before V2__required"]);
+    ends(&project, &database, &["upgrade", "--yes"], 2, &["there is no check \"no_orphans\""]);
+    let checks = project.path().join("checks");
+    std::fs::create_dir(&checks).unwrap();
+    let check = "-- title: Every item has a name\n-- find:\nSELECT id FROM items WHERE name IS NULL;\n";
+    std::fs::write(checks.join("no_orphans.sql"), check).unwrap();
+
+    ends(&project, &database, &["upgrade", "--yes", "--to", "1"], 0, &[]);
+    database.exec("INSERT INTO items VALUES (1, NULL), (2, NULL), (3, 'three')");
+    let stops =
+        ["stops before V2__required: data check no_orphans finds 2 rows", "next: trueup verify no_orphans"];
+    ends(&project, &database, &["upgrade", "--yes", "--dry-run"], 1, &stops);
+    ends(&project, &database, &["upgrade", "--yes"], 1, &stops);
     assert_eq!(applied(&database), "1");
+    // A script that is run elsewhere runs no check there.
+    ends(&project, &database, &["upgrade", "--sql"], 0, &["no_orphans has to pass first"]);
+    database.exec("UPDATE items SET name = 'x'");
+    ends(&project, &database, &["upgrade", "--yes"], 0, &["applied V2__required"]);
+    assert_eq!(applied(&database), "1 2");
+}
+
+/// The check's table comes with a migration of the same plan, and so does a row that is wrong.
+#[test]
+fn a_data_check_is_run_right_before_the_migration_that_requires_it() {
+    let filled = (
+        "V1__items.sql",
+        "CREATE TABLE items (id int PRIMARY KEY, name text);\nINSERT INTO items VALUES (1, NULL);\n",
+    );
+    let after = (
+        "V2__required.sql",
+        "-- trueup: requires-check no_orphans\nALTER TABLE items ADD COLUMN note text;\n",
+    );
+    for (first, code, versions) in [(TABLE, 0, "1 2"), (filled, 1, "1")] {
+        let project = project("", &[first, after]);
+        std::fs::create_dir(project.path().join("checks")).unwrap();
+        let check = "-- title: Every item has a name\n-- find:\nSELECT id FROM items WHERE name IS NULL;\n";
+        std::fs::write(project.path().join("checks/no_orphans.sql"), check).unwrap();
+        let database = support::database();
+        let words: &[&str] = if code == 0 { &["applied 2 migrations"] } else { &["no_orphans finds 1 row"] };
+        ends(&project, &database, &["upgrade", "--yes"], code, words);
+        assert_eq!(applied(&database), versions);
+    }
 }
 
 #[test]
