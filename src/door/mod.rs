@@ -20,6 +20,7 @@ mod supervise;
 mod transaction;
 mod trouble;
 mod waiting;
+mod work;
 
 use std::time::Duration;
 
@@ -37,8 +38,8 @@ pub use prepared::Recurring;
 pub use pressure::{Bearable, Pressure};
 pub use record::{Mark, Marking, Run, SCHEMA};
 pub use stop::Stop;
-pub use transaction::{Limits, Next, Work};
 pub use trouble::Trouble;
+pub use work::{Limits, Next, Work};
 
 /// The way to write to one database.
 #[derive(Debug)]

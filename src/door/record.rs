@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::Door;
 use super::event::Watch;
-use super::transaction::{Limits, Work};
 use super::trouble::Trouble;
+use super::work::{Limits, Work};
 use crate::db;
 use crate::error::{Exit, Failure};
 use crate::sql::literal;

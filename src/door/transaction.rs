@@ -19,6 +19,7 @@ use super::prepared::Recurring;
 use super::supervise::{Post, Seen, Why, supervised};
 use super::trouble::Trouble;
 use super::waiting::{InTheWay, Sightings};
+use super::work::{Next, Work};
 use super::{Door, blockers, fence};
 use crate::db::{self, Row, ServerError, Session};
 use crate::sql::literal;
@@ -35,71 +36,6 @@ const AGAIN: [&str; 3] = ["55P03", "40P01", "40001"];
 
 /// The name of [`fence::still_in`].
 const STILL_IN: &str = "still_in";
-
-/// How long things may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// One statement's waiting for one lock.
-    pub lock_timeout: Duration,
-    /// All attempts to get the locks, and the pauses between.
-    pub lock_budget: Duration,
-    /// The whole transaction.
-    pub max_duration: Duration,
-}
-
-impl Limits {
-    /// What the server is to keep of them.
-    fn settings(&self) -> [(&'static str, String); 2] {
-        [
-            ("lock_timeout", format!("{}ms", self.lock_timeout.as_millis())),
-            ("statement_timeout", format!("{}ms", self.max_duration.as_millis())),
-        ]
-    }
-}
-
-/// One step.
-#[derive(Debug, Clone, Copy)]
-pub struct Work<'w> {
-    /// Its name in messages: `V4__api_keys_user_id`.
-    pub what: &'w str,
-    /// SQL that the project's people wrote, run with their search_path. May be empty.
-    pub script: &'w str,
-    /// trueup's records of it, run with `search_path = pg_catalog, pg_temp`. May be empty; no trailing semicolon.
-    pub records: &'w str,
-    /// trueup's records that many steps have alike, run after those.
-    pub recurring: Option<Recurring<'w>>,
-    /// The relations whose holders are waited for outside of the lock queue.
-    pub wanted: &'w [blockers::Wanted],
-    /// How long things may take.
-    pub limits: Limits,
-    /// Whether all of it sees one moment (REPEATABLE READ): what is read is of one snapshot, however many statements read.
-    pub snapshot: bool,
-    /// What comes after it, where that is known: it is begun in the message that commits this.
-    pub next: Option<Next>,
-}
-
-/// The beginning of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Next {
-    /// How long things may take.
-    pub limits: Limits,
-    /// Whether it is asked who holds locks, see [`Work::wanted`].
-    pub looks: bool,
-    /// See [`Work::snapshot`].
-    pub snapshot: bool,
-}
-
-impl<'w> Work<'w> {
-    /// Records alone, in a transaction of their own.
-    pub fn records(what: &'w str, records: &'w str, limits: Limits) -> Self {
-        Self { what, script: "", records, recurring: None, wanted: &[], limits, snapshot: false, next: None }
-    }
-
-    /// The beginning of this step.
-    fn beginning(&self) -> Next {
-        Next { limits: self.limits, looks: !self.wanted.is_empty(), snapshot: self.snapshot }
-    }
-}
 
 impl Door {
     /// Carries a step out.

@@ -5,11 +5,11 @@
 use anyhow::{Context as _, Result};
 
 use super::columns::{FORMATS, numbered, of, same_image};
-use super::preview::{Candidates, Change, FixPreview, MOST_AMBIGUOUS, differs, shortened};
+use super::preview::{Candidates, Change, FixPreview, MOST_AMBIGUOUS, shortened};
 use super::records::{Repair, State};
 use super::{Fixing, Pace, state};
 use crate::checks::{Action, Bound, Column, Incoming, Table};
-use crate::door::{Door, Limits, Watch, Work};
+use crate::door::{Door, Limits, Trouble, Watch, Work, seconds};
 use crate::error::{Exit, Failure};
 use crate::sql::{identifier, literal};
 
@@ -18,8 +18,8 @@ pub(super) const SWEEPING: &str =
     "SET LOCAL work_mem = '64MB'; SET LOCAL maintenance_work_mem = '64MB'; SET LOCAL jit = off";
 
 /// The rows that a fix proposes to change, without those that are in one of the tables `before`, and for which `among`
-/// holds: `part`, `tid`, `x`, the key as `k1...`, the old values as `o1...`, the new ones as `w1...`. That a row is to stay as it is, is an answer too, where
-/// there is another.
+/// holds: `part`, `tid`, `x`, the key as `k1...`, the old values as `o1...`, the new ones as `w1...`. That a row is to stay
+/// as it is, is an answer too, where there is another.
 pub(super) fn rows_of(each: &Fixing<'_>, before: &[String], among: Option<&str>) -> String {
     let Fixing { fix, table, key } = each;
     let mut columns =
@@ -34,7 +34,7 @@ pub(super) fn rows_of(each: &Fixing<'_>, before: &[String], among: Option<&str>)
     columns.extend(kept(new.collect(), "w"));
     let same: Vec<String> = key
         .iter()
-        .map(|column| column.equal(&of("t", column), &format!("f.{}", crate::sql::identifier(&column.name))))
+        .map(|column| column.equal(&of("t", column), &format!("f.{}", identifier(&column.name))))
         .collect();
     let elsewhere = before.iter().map(|other| {
         format!(
@@ -60,6 +60,28 @@ pub(super) fn rows_of(each: &Fixing<'_>, before: &[String], among: Option<&str>)
             "SELECT * FROM (SELECT a.*, pg_catalog.bool_or(a.differs) OVER (PARTITION BY a.part, a.tid) AS changes \
              FROM ({answers}) AS a) AS a WHERE changes"
         ),
+    }
+}
+
+/// Whether a row has other values than its fix returns; `None` for one that deletes.
+fn differs(each: &Fixing<'_>) -> Option<String> {
+    let changed = each.changed();
+    let new: Vec<String> = each
+        .fix
+        .sets
+        .iter()
+        .zip(&changed)
+        .map(|(name, column)| column.stored(&format!("f.{}", identifier(name))))
+        .collect();
+    let old: Vec<String> = changed.iter().map(|column| of("t", column)).collect();
+    (!new.is_empty()).then(|| format!("NOT {}", same_image(&old, &new)))
+}
+
+impl Fixing<'_> {
+    /// What the fix returns for a column, as a value of the column's type.
+    fn given(&self, name: &str, column: &Column) -> String {
+        let type_oid = self.fix.types.get(name).copied().unwrap_or_default();
+        column.given(&format!("f.{}", identifier(name)), type_oid)
     }
 }
 
@@ -129,11 +151,18 @@ pub async fn plan(
         }
     }
     let what = "the plan of the repair";
-    let limits =
-        Limits { lock_timeout: pace.lock_timeout, lock_budget: pace.patience, max_duration: pace.planning };
+    let limits = limits(pace);
     let records = records.join(";\n");
     let work = Work { script: &script, snapshot: true, ..Work::records(what, &records, limits) };
-    door.transaction(&work, watch).await.map_err(|trouble| trouble.failure(what, false))?;
+    door.transaction(&work, watch).await.map_err(|trouble| match trouble {
+        Trouble::TookTooLong(limit) => Failure::new(
+            Exit::RolledBack,
+            format!("{what} took longer than {}: it was cancelled; no row was changed", seconds(limit)),
+        )
+        .next("make the queries of the fixes faster, or let them take longer: [repair] planning")
+        .into(),
+        other => other.failure(what, false),
+    })?;
     let mut seen = Vec::new();
     for repair in &mut repairs {
         seen.push(look(door, repair, sample).await?);
@@ -156,9 +185,12 @@ pub async fn discard(
     for repair in &mut repairs {
         repair.planned = 0;
     }
-    let limits =
-        Limits { lock_timeout: pace.lock_timeout, lock_budget: pace.patience, max_duration: pace.planning };
-    note_counts(door, watch, &repairs, limits).await
+    note_counts(door, watch, &repairs, limits(pace)).await
+}
+
+/// How long planning may take.
+fn limits(pace: &Pace) -> Limits {
+    Limits { lock_timeout: pace.lock_timeout, lock_budget: pace.patience, max_duration: pace.planning }
 }
 
 /// A fix that would do more than its file allows.

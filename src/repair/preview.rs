@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 
 use super::Fixing;
-use super::columns::{FORMATS, numbered, of, same_image};
+use super::columns::{FORMATS, numbered};
 use super::plan::{SWEEPING, referred, rows_of};
 use crate::checks::{Bound, Column};
 use crate::db::{self, Session};
@@ -260,26 +260,4 @@ async fn rows(session: &mut Session, sql: &str) -> Result<Vec<(i64, String, Vec<
         found.push((number.parse()?, word, serde_json::from_str(&values).context("an array as JSON")?));
     }
     Ok(found)
-}
-
-/// Whether values were changed, for [`rows_of`].
-pub(super) fn differs(each: &Fixing<'_>) -> Option<String> {
-    let changed = each.changed();
-    let new: Vec<String> = each
-        .fix
-        .sets
-        .iter()
-        .zip(&changed)
-        .map(|(name, column)| column.stored(&format!("f.{}", identifier(name))))
-        .collect();
-    let old: Vec<String> = changed.iter().map(|column| of("t", column)).collect();
-    (!new.is_empty()).then(|| format!("NOT {}", same_image(&old, &new)))
-}
-
-impl Fixing<'_> {
-    /// What the fix returns for a column, as a value of the column's type.
-    pub(super) fn given(&self, name: &str, column: &Column) -> String {
-        let type_oid = self.fix.types.get(name).copied().unwrap_or_default();
-        column.given(&format!("f.{}", identifier(name)), type_oid)
-    }
 }

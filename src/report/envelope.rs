@@ -1,5 +1,7 @@
 //! What every JSON document begins with, whatever the command: the shape's version, who wrote it, and how it ended.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::document::FORMAT;
@@ -31,4 +33,12 @@ pub(super) fn sealed<T: Serialize>(command: Option<&str>, run: &str, exit: Exit,
     let mut text = serde_json::to_string_pretty(&envelope).expect("strings and numbers serialise");
     text.push('\n');
     text
+}
+
+/// What writes itself, as text.
+pub(super) fn written(write: impl FnOnce(&mut String) -> fmt::Result) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write(&mut out);
+    out
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::backup_plan::{BackupPlan, LastBackup};
 use super::document::{Format, Target};
-use super::envelope::sealed;
+use super::envelope::{sealed, written};
 use super::escape::escape;
 use super::markdown;
 use super::repair::Stage;
@@ -74,25 +74,16 @@ pub struct UndoneReport {
 impl UndoReport {
     /// What is going to be done, for whoever is asked.
     pub fn proposal(&self, style: Style) -> String {
-        let mut out = String::new();
-        // Writing to a String cannot fail.
-        let _ = self.body(style, &mut out);
-        out
+        written(|out| self.body(style, out))
     }
 
     /// The report as text.
     pub fn render(&self, format: Format, style: Style) -> String {
-        let mut out = String::new();
-        // Writing to a String cannot fail.
-        let _ = match format {
-            Format::Human => self.human(style, &mut out),
-            Format::Json => {
-                out.push_str(&sealed(Some("undo"), &self.run, self.exit, self));
-                Ok(())
-            }
-            Format::Markdown => self.markdown(&mut out),
-        };
-        out
+        match format {
+            Format::Human => written(|out| self.human(style, out)),
+            Format::Json => sealed(Some("undo"), &self.run, self.exit, self),
+            Format::Markdown => written(|out| self.markdown(out)),
+        }
     }
 
     fn human(&self, style: Style, out: &mut String) -> fmt::Result {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::backup_plan::{BackupPlan, LastBackup};
 use super::document::{Format, Summary, Target, plural};
-use super::envelope::sealed;
+use super::envelope::{sealed, written};
 use super::escape::escape;
 use super::markdown;
 use super::repair::{FixReport, Stage};
@@ -121,25 +121,16 @@ impl VerifyReport {
 
     /// What is going to be done, for whoever is asked.
     pub fn proposal(&self, style: Style) -> String {
-        let mut out = String::new();
-        // Writing to a String cannot fail.
-        let _ = self.fixes_text(style, &mut out);
-        out
+        written(|out| self.fixes_text(style, out))
     }
 
     /// The report as text.
     pub fn render(&self, format: Format, style: Style) -> String {
-        let mut out = String::new();
-        // Writing to a String cannot fail.
-        let _ = match format {
-            Format::Human => self.human(style, &mut out),
-            Format::Json => {
-                out.push_str(&sealed(Some("verify"), &self.run, self.exit, self));
-                Ok(())
-            }
-            Format::Markdown => self.markdown(&mut out),
-        };
-        out
+        match format {
+            Format::Human => written(|out| self.human(style, out)),
+            Format::Json => sealed(Some("verify"), &self.run, self.exit, self),
+            Format::Markdown => written(|out| self.markdown(out)),
+        }
     }
 
     fn human(&self, style: Style, out: &mut String) -> fmt::Result {

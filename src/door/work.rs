@@ -1,0 +1,71 @@
+//! What a step is, how long it may take, and how it begins. Plain data.
+
+use std::time::Duration;
+
+use super::blockers::Wanted;
+use super::prepared::Recurring;
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// One statement's waiting for one lock.
+    pub lock_timeout: Duration,
+    /// All attempts to get the locks, and the pauses between.
+    pub lock_budget: Duration,
+    /// The whole transaction.
+    pub max_duration: Duration,
+}
+
+impl Limits {
+    /// What the server is to keep of them.
+    pub(super) fn settings(&self) -> [(&'static str, String); 2] {
+        [
+            ("lock_timeout", format!("{}ms", self.lock_timeout.as_millis())),
+            ("statement_timeout", format!("{}ms", self.max_duration.as_millis())),
+        ]
+    }
+}
+
+/// One step.
+#[derive(Debug, Clone, Copy)]
+pub struct Work<'w> {
+    /// Its name in messages: `V4__api_keys_user_id`.
+    pub what: &'w str,
+    /// SQL that the project's people wrote, run with their search_path. May be empty.
+    pub script: &'w str,
+    /// trueup's records of it, run with `search_path = pg_catalog, pg_temp`. May be empty; no trailing semicolon.
+    pub records: &'w str,
+    /// trueup's records that many steps have alike, run after those.
+    pub recurring: Option<Recurring<'w>>,
+    /// The relations whose holders are waited for outside of the lock queue.
+    pub wanted: &'w [Wanted],
+    /// How long things may take.
+    pub limits: Limits,
+    /// Whether all of it sees one moment (REPEATABLE READ): what is read is of one snapshot, however many statements read.
+    pub snapshot: bool,
+    /// What comes after it, where that is known: it is begun in the message that commits this.
+    pub next: Option<Next>,
+}
+
+/// The beginning of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Next {
+    /// How long things may take.
+    pub limits: Limits,
+    /// Whether it is asked who holds locks, see [`Work::wanted`].
+    pub looks: bool,
+    /// See [`Work::snapshot`].
+    pub snapshot: bool,
+}
+
+impl<'w> Work<'w> {
+    /// Records alone, in a transaction of their own.
+    pub fn records(what: &'w str, records: &'w str, limits: Limits) -> Self {
+        Self { what, script: "", records, recurring: None, wanted: &[], limits, snapshot: false, next: None }
+    }
+
+    /// The beginning of this step.
+    pub(super) fn beginning(&self) -> Next {
+        Next { limits: self.limits, looks: !self.wanted.is_empty(), snapshot: self.snapshot }
+    }
+}
