@@ -25,6 +25,7 @@ mod limits;
 mod lock_file;
 mod locks;
 mod names;
+mod other;
 mod output;
 mod pooler;
 mod proxy;

@@ -7,6 +7,8 @@
     reason = "tests look at their environment, wait, say what they measured, and may panic"
 )]
 
+#[path = "../faults/other.rs"]
+mod other;
 #[path = "../faults/proxy.rs"]
 #[allow(dead_code, reason = "faults use all of it")]
 mod proxy;
@@ -35,8 +37,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
-use trueup::db::{Session, Target};
 
+use other::Other;
 use site::{Project, SETTINGS, expect, said};
 use support::TestDatabase;
 
@@ -253,35 +255,4 @@ fn wait_until_it_is_gone(database: &TestDatabase) {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND application_name LIKE 'trueup/%'";
     wait_for("the end of a run's sessions", || database.value(sql) == "0");
-}
-
-/// Somebody else's session.
-struct Other {
-    runtime: tokio::runtime::Runtime,
-    session: Option<Session>,
-}
-
-impl Other {
-    fn at(url: &str, application: &str) -> Self {
-        let runtime = support::runtime();
-        let session = runtime.block_on(Target::parse(url).unwrap().connect(application)).unwrap();
-        Self { runtime, session: Some(session) }
-    }
-
-    #[track_caller]
-    fn run(&mut self, sql: &str) -> Vec<support::Row> {
-        self.runtime.block_on(self.session.as_mut().unwrap().rows(sql)).unwrap()
-    }
-
-    fn pid(&mut self) -> String {
-        self.run("SELECT pg_backend_pid()").remove(0).remove(0).unwrap()
-    }
-}
-
-impl Drop for Other {
-    fn drop(&mut self) {
-        if let Some(session) = self.session.take() {
-            self.runtime.block_on(session.close());
-        }
-    }
 }

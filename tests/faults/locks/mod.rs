@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use trueup::db::{Session, Target};
 
+use crate::other::Other;
 use crate::site::{Project, SETTINGS};
 use crate::support::{self, TestDatabase};
 
@@ -86,37 +86,6 @@ fn applied(database: &TestDatabase) -> Vec<String> {
     // Without an operator: there are tests in which these are trojans.
     let rows = database.query("SELECT version, name FROM public.refinery_schema_history ORDER BY version");
     rows.into_iter().map(|row| row.into_iter().flatten().collect::<Vec<_>>().join(" ")).collect()
-}
-
-/// Somebody else's session.
-struct Other {
-    runtime: tokio::runtime::Runtime,
-    session: Option<Session>,
-}
-
-impl Other {
-    fn at(url: &str, application: &str) -> Self {
-        let runtime = support::runtime();
-        let session = runtime.block_on(Target::parse(url).unwrap().connect(application)).unwrap();
-        Self { runtime, session: Some(session) }
-    }
-
-    #[track_caller]
-    fn run(&mut self, sql: &str) -> Vec<support::Row> {
-        self.runtime.block_on(self.session.as_mut().unwrap().rows(sql)).unwrap()
-    }
-
-    fn pid(&mut self) -> String {
-        self.run("SELECT pg_backend_pid()").remove(0).remove(0).unwrap()
-    }
-}
-
-impl Drop for Other {
-    fn drop(&mut self) {
-        if let Some(session) = self.session.take() {
-            self.runtime.block_on(session.close());
-        }
-    }
 }
 
 #[track_caller]
