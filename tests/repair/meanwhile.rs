@@ -199,6 +199,31 @@ fn f21_rows_changed_between_plan_and_write() {
     assert_eq!(shop.database.value("SELECT user_id FROM keys WHERE id = 1001"), "9");
 }
 
+/// A row that was changed, and whose newest version lies where the planned one did: the place alone does not tell them apart.
+#[test]
+fn f21_another_version_of_a_row_in_the_place_of_the_planned_one() {
+    let shop = Shop::of(1);
+    shop.database.exec("CREATE INDEX ON keys (note)");
+    let (url, place) = (shop.database.url().to_owned(), "SELECT ctid::text FROM keys WHERE id = 1");
+    let before = shop.database.value(place);
+    let proxy = Proxy::start(&shop.database, move |_, sql| {
+        if sql.contains("count(DISTINCT (part, tid))") {
+            for sql in [
+                "UPDATE keys SET note = 'a', user_id = 8 WHERE id = 1",
+                "VACUUM keys",
+                "UPDATE keys SET note = 'b', user_id = 9 WHERE id = 1",
+            ] {
+                exec_at(&url, sql);
+            }
+        }
+        Then::Forward
+    });
+    let output = shop.trueup_at(&proxy.url(&shop.database), &FIX).output().unwrap();
+    expect(&output, 0, &["left out as others had changed or locked them: 1 row"]);
+    assert_eq!(shop.database.value(place), before, "the place was not used again: this proves nothing");
+    assert_eq!(shop.database.value("SELECT user_id FROM keys WHERE id = 1"), "9");
+}
+
 /// An update that is not committed yet when its row's batch comes, and is then.
 #[test]
 fn f21_a_row_that_is_being_changed_when_its_batch_comes() {
