@@ -16,8 +16,8 @@ const CONTROL_PATIENCE: Duration = Duration::from_secs(10);
 const ROUNDS: usize = 5;
 /// How long one may be silent while the other is in a transaction: a pool of one session serves nobody else meanwhile.
 const POOLED_SILENCE: Duration = Duration::from_secs(3);
-/// How often the first words are said again when the statement_timeout of a role or database cut them off.
-const TRIES: usize = 5;
+/// How often the words that set a session up are said again when the statement_timeout of a role or database cut them off.
+pub(super) const TRIES: usize = 5;
 
 /// How to get there, and what a session is to be set to.
 #[derive(Debug, Clone)]
@@ -87,8 +87,7 @@ impl Access {
         let mut tries = 0;
         while let Err(error) = first_words(&mut session, &mut control).await {
             tries += 1;
-            let cut_off = db::server_error(&error).is_some_and(|error| db::describe(error).is("57014"));
-            if !cut_off || tries == TRIES {
+            if !is_cut_off(&error) || tries == TRIES {
                 return Err(db::server_failure(error, "setting up the session"));
             }
             for each in [&mut session, &mut control] {
@@ -173,12 +172,13 @@ impl Access {
     }
 
     /// The statements that make a session as it was when it began, in the role that it is to have. What is prepared
-    /// stays.
+    /// stays. The statement_timeout of the role or database holds for one statement only, the one that ends it.
     pub(super) fn cleaning(&self) -> String {
         let role =
             self.set_role.as_ref().map(|role| format!("; SET ROLE {}", identifier(role))).unwrap_or_default();
         format!(
-            "RESET SESSION AUTHORIZATION; RESET ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP; DISCARD SEQUENCES{role}"
+            "RESET SESSION AUTHORIZATION; RESET ALL; SET statement_timeout = 0; CLOSE ALL; UNLISTEN *; DISCARD TEMP; \
+             DISCARD SEQUENCES{role}"
         )
     }
 
@@ -230,6 +230,12 @@ impl Access {
             ("idle_session_timeout", "0".to_owned()),
         ]
     }
+}
+
+/// Whether the server stopped a statement: by the statement_timeout of the role or database, which can be a millisecond,
+/// or because somebody asked for it.
+pub(super) fn is_cut_off(error: &anyhow::Error) -> bool {
+    db::server_error(error).is_some_and(|error| db::describe(error).is("57014"))
 }
 
 /// Numbers with units are answered in the server's favourite unit; everything else as it was asked for.

@@ -105,8 +105,7 @@ impl Door {
             let what = format!("{doing}: the connection to the server was lost: {why}");
             return Err(Failure::cannot_tell(what).next("run the same command again").into());
         }
-        let sql = self.clean(&[]).await;
-        if let Err(error) = self.session.rows(sql).await {
+        if let Err(error) = self.clean(&[]).await {
             self.lost = self.loss(&error);
             return Err(db::server_failure(error, doing));
         }

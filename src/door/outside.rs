@@ -37,15 +37,10 @@ impl Door {
         }
         let lock_timeout = work.lock_timeout.map_or(0, |timeout| timeout.as_millis());
         let settings = [("lock_timeout", format!("{lock_timeout}ms")), ("statement_timeout", "0".to_owned())];
-        let sql = self.clean(&settings).await;
-        self.connected()?;
-        let prepared = match self.session.rows(sql).await {
-            Ok(mut rows) => {
-                self.access.settled(&settings, &rows.pop().unwrap_or_default()).map_err(anyhow::Error::new)
-            }
-            Err(error) => Err(error),
-        };
-        prepared.map_err(|error| self.trouble(error, "preparing the session"))?;
+        match self.clean(&settings).await {
+            Ok(answer) => self.access.settled(&settings, &answer)?,
+            Err(error) => return Err(self.trouble(error, "preparing the session")),
+        }
 
         let begun = Instant::now();
         // A long statement is silent; the control connection tells whether the server is still there.

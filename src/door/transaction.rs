@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
+use super::access::{TRIES, is_cut_off};
 use super::blockers::ADVISORY_LOCK;
 use super::event::{Blocker, Event, Watch};
 use super::lock::jittered;
@@ -254,10 +255,18 @@ impl Door {
             self.roll_back().await;
         }
         self.connected()?;
+        let mut tries = 0;
         loop {
             let thorough = self.prepared.is_empty();
             let opening = self.opening(wanted);
-            let rows = self.session.rows(opening).await?;
+            tries += 1;
+            let rows = match self.session.rows(opening).await {
+                Err(error) if is_cut_off(&error) && tries < TRIES => {
+                    self.roll_back().await;
+                    continue;
+                }
+                rows => rows?,
+            };
             match self.begun(wanted, rows)? {
                 Some(begun) => return Ok(begun),
                 None if thorough => return Err(anyhow!("prepared statements stay in the session")),
@@ -327,11 +336,21 @@ impl Door {
         }
     }
 
-    /// The statements of [`super::access::Access::settings`], where nothing has begun ahead and nothing stays prepared.
-    pub(super) async fn clean(&mut self, settings: &[(&str, String)]) -> String {
+    /// Makes the session clean and ours, where nothing has begun ahead and nothing stays prepared. Returns how it is set
+    /// then, for [`super::access::Access::settled`].
+    pub(super) async fn clean(&mut self, settings: &[(&str, String)]) -> Result<Vec<Option<String>>> {
         self.nothing_ahead().await;
         self.prepared.forget();
-        self.access.settings(settings)
+        self.connected()?;
+        let sql = self.access.settings(settings);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.session.rows(sql.clone()).await {
+                Err(error) if is_cut_off(&error) && tries < TRIES => {}
+                rows => return Ok(rows?.pop().unwrap_or_default()),
+            }
+        }
     }
 
     /// Gives up what was begun ahead: something else comes, or nothing for a while.

@@ -1,9 +1,12 @@
 //! Settings of roles and databases, and servers that take no writes.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{CHANGE, TABLE, applied, project, untouched, upgrade};
 use crate::cluster::Cluster;
+use crate::proxy::{Proxy, Then};
 use crate::site::expect;
 use crate::support;
 
@@ -72,15 +75,51 @@ fn f24_settings_of_a_role_or_database_do_not_disturb_a_run() {
     admin.exec("DROP ROLE f24_deploy");
 }
 
+/// A statement_timeout of the role or database holds again for a moment whenever the session is made clean: what it cuts off
+/// there, before the script, is said again, and not for ever.
+#[test]
+fn f24_a_session_that_is_cut_off_while_it_is_set_up_is_set_up_again() {
+    const OVERRULED: &str = "SET statement_timeout = 0;";
+    let cut_off = |text: &str| {
+        let slow = format!("SET statement_timeout = 1; SELECT FROM pg_sleep(1); {OVERRULED}");
+        Then::Instead(text.replace(OVERRULED, &slow))
+    };
+    let sets_up = |text: &str| text.contains("RESET ALL") && text.contains(OVERRULED);
+    let concurrently = "-- trueup: no-transaction\nCREATE INDEX CONCURRENTLY items_note ON items (note);\n";
+    let project =
+        project("", &[("V1__items.sql", TABLE), ("V2__note.sql", CHANGE), ("V3__index.sql", concurrently)]);
+
+    let database = support::database();
+    let (met, lost) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&lost);
+    let proxy = Proxy::start(&database, move |_, text| {
+        // Every other one, so that each of them is met.
+        if sets_up(text) && met.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+            counted.fetch_add(1, Ordering::Relaxed);
+            return cut_off(text);
+        }
+        Then::Forward
+    });
+    let output = upgrade(&project, &proxy.url(&database)).output().unwrap();
+    expect(&output, 0, &["done: applied 3 migrations"]);
+    assert_eq!(applied(&database), ["1 items", "2 note", "3 index"]);
+    assert!(lost.load(Ordering::Relaxed) >= 3, "{lost:?}");
+
+    let database = support::database();
+    let proxy =
+        Proxy::start(&database, move |_, text| if sets_up(text) { cut_off(text) } else { Then::Forward });
+    let output = upgrade(&project, &proxy.url(&database)).output().unwrap();
+    expect(&output, 75, &["preparing the session: the server stopped the statement"]);
+    untouched(&database);
+}
+
 /// A proxy that swallows settings: what is read back decides, before the script runs.
 #[test]
 fn f24_a_setting_that_does_not_take_is_noticed() {
     let change = format!("-- trueup: lock-timeout 7s\n{CHANGE}");
     let project = project("", &[("V1__items.sql", TABLE), ("V2__note.sql", &change)]);
     let database = support::database();
-    let proxy = crate::proxy::Proxy::start(&database, |_, text| {
-        crate::proxy::Then::Instead(text.replace("'7000ms'", "'0'"))
-    });
+    let proxy = Proxy::start(&database, |_, text| Then::Instead(text.replace("'7000ms'", "'0'")));
     let output = upgrade(&project, &proxy.url(&database)).output().unwrap();
     // The first migration stays.
     let words = "the server did not take a setting: lock_timeout is \"0\", not \"7000ms\"";
