@@ -15,6 +15,7 @@ use crate::error::Exit;
 use crate::migrations::history::Applied;
 use crate::migrations::{Migration, checksum, read_directory};
 use crate::model::CompiledMigration;
+use crate::plan::CONTRACT_NEXT;
 use crate::project::Settings;
 use crate::report::{self, LastBackup, MigrationName, StatusHistory, StatusReport};
 use crate::survey::{self, StandingSurvey};
@@ -90,6 +91,7 @@ fn judge(
         standby: identity.standby,
         mark: marked,
         files: migrations.len(),
+        upgrade: if contract_comes_next(migrations, &history) { CONTRACT_NEXT } else { "trueup upgrade" },
         history,
         unfinished: own.unfinished,
         open_runs: own.open_runs,
@@ -140,6 +142,12 @@ fn history(migrations: &[Migration], rows: &[Applied], survey: &StandingSurvey) 
         ahead: standing.ahead.iter().map(name).collect(),
         others: survey.others.clone(),
     }
+}
+
+fn contract_comes_next(migrations: &[Migration], history: &StatusHistory) -> bool {
+    let first = history.pending.first();
+    let of_first = |one: &&Migration| first.is_some_and(|first| first.version == one.version.to_string());
+    migrations.iter().find(of_first).is_some_and(|next| next.directives.contract)
 }
 
 /// The exit code: 3 when the history is hidden, 1 when somebody has to act on this database or on the project, else 0.

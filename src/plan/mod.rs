@@ -235,9 +235,7 @@ impl Stop {
     /// What to run next.
     pub fn next(&self) -> String {
         match self {
-            Self::Contract { .. } => {
-                "once no code of before it is running anywhere: trueup upgrade --contract".to_owned()
-            }
+            Self::Contract { .. } => CONTRACT_NEXT.to_owned(),
             Self::RequiresCheck { checks, unmet, .. } if unmet.is_empty() => {
                 format!("trueup verify {}; when it passes, trueup upgrade", checks.join(" "))
             }
@@ -249,6 +247,9 @@ impl Stop {
         }
     }
 }
+
+/// What to run when a contract migration comes next.
+pub const CONTRACT_NEXT: &str = "once no code of before it is running anywhere: trueup upgrade --contract";
 
 /// The objects that effects are about.
 fn touches(migration: &CompiledMigration) -> BTreeSet<ObjectId> {

@@ -38,6 +38,8 @@ pub struct StatusReport {
     pub files: usize,
     /// What its history says.
     pub history: StatusHistory,
+    /// What applies the first of those that are pending.
+    pub upgrade: &'static str,
     /// Migrations that broke off, or are being carried out right now.
     pub unfinished: Vec<UnfinishedStep>,
     /// Runs that have not ended.
@@ -330,7 +332,7 @@ impl StatusReport {
             () if !at_version => {
                 "trueup check, which tells an empty database from one without history".into()
             }
-            () => "trueup upgrade".into(),
+            () => self.upgrade.into(),
         })
     }
 }

@@ -133,6 +133,8 @@ fn the_script_for_a_query_editor_does_what_the_command_does() {
     assert!(script.contains("Next: once no code of before it is running anywhere"), "{script}");
     database.psql(&script);
     assert_eq!(applied(&database), "1 2");
+    let next = "next: once no code of before it is running anywhere: trueup upgrade --contract";
+    ends(&project, &database, &["status"], 1, &["not up to date: 1 pending", next]);
     // Its rows are refinery's: the command goes on where the script ended.
     ends(&project, &database, &["upgrade", "--yes", "--contract"], 0, &["applied 1 migration"]);
     ends(&project, &database, &["check"], 0, &[]);
