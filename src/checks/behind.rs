@@ -33,6 +33,11 @@ pub enum Obstacle {
         /// `row_security=on`
         setting: String,
     },
+    /// A right that only the server's refusal tells of.
+    Denied {
+        /// What the server said.
+        said: String,
+    },
 }
 
 impl Obstacle {
@@ -53,6 +58,7 @@ impl Obstacle {
                     "the function {function} sets {setting}: rows that are hidden from it cannot be told from none"
                 )
             }
+            Self::Denied { said } => format!("this role lacks a right: {said}"),
         }
     }
 
@@ -68,6 +74,7 @@ impl Obstacle {
             Self::Function { function, .. } => {
                 format!("check without {function}, or: ALTER FUNCTION {function} RESET row_security")
             }
+            Self::Denied { .. } => format!("grant {role} the right that the server names"),
         }
     }
 }

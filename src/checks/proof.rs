@@ -92,13 +92,13 @@ async fn one(session: &mut Session, check: Check, search_path: &str) -> Result<R
         },
     };
     let queries = [&check.find].into_iter().chain(check.fixes.iter().map(|fix| &fix.query));
-    let obstacles = behind::obstacles(session, queries, table.as_ref(), search_path).await?;
+    let mut obstacles = behind::obstacles(session, queries, table.as_ref(), search_path).await?;
     let set_path = format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(search_path));
     session.execute(set_path).await?;
-    // What is in the way is named, and by the server's own word no more can be said of the file.
-    let stops = |error: &anyhow::Error| !obstacles.is_empty() && lacks_a_right(error);
     let found = match shape(session, &check, &check.find).await {
-        Err(error) if stops(&error) => return Ok(Ok(Bound { check, table, fixes: Vec::new(), obstacles })),
+        Err(error) if is_in_the_way(&error, &mut obstacles) => {
+            return Ok(Ok(Bound { check, table, fixes: Vec::new(), obstacles }));
+        }
         shape => match shape? {
             Ok(columns) => columns,
             Err(failure) => return Ok(Err(failure)),
@@ -123,7 +123,7 @@ async fn one(session: &mut Session, check: Check, search_path: &str) -> Result<R
     for fix in &check.fixes {
         let Some(table) = &table else { break };
         let columns = match shape(session, &check, &fix.query).await {
-            Err(error) if stops(&error) => {
+            Err(error) if is_in_the_way(&error, &mut obstacles) => {
                 return Ok(Ok(Bound { table: Some(table.clone()), fixes, obstacles, check: check.clone() }));
             }
             shape => match shape? {
@@ -141,9 +141,16 @@ async fn one(session: &mut Session, check: Check, search_path: &str) -> Result<R
     Ok(Ok(Bound { check, table, fixes, obstacles }))
 }
 
-/// insufficient_privilege: also what a policy says where row security is off.
-fn lacks_a_right(error: &anyhow::Error) -> bool {
-    db::server_error(error).is_some_and(|server| db::describe(server).is("42501"))
+/// Whether a query was refused for want of a right (insufficient_privilege: also what a policy says where row security is
+/// off): no more can be said of the file then. A right that was not looked for (to run a function, to read one column) is
+/// told as the server told it.
+fn is_in_the_way(error: &anyhow::Error, obstacles: &mut Vec<Obstacle>) -> bool {
+    let said = db::server_error(error).map(db::describe).filter(|said| said.is("42501"));
+    let Some(said) = said else { return false };
+    if obstacles.is_empty() {
+        obstacles.push(Obstacle::Denied { said: said.text() });
+    }
+    true
 }
 
 /// The columns that a query returns, with their types. It goes as one prepared statement, of which the server accepts no

@@ -96,6 +96,33 @@ fn f30_a_role_without_select() {
     assert_eq!(hidden.shop.orphans(), 20);
 }
 
+/// A right that nobody looks for is told as the server tells it, and the other checks are answered all the same.
+#[test]
+fn f30_a_right_to_run_a_function_or_to_read_a_column() {
+    let hidden = Hidden::new(
+        "f30_denied",
+        "GRANT SELECT ON users TO {role}; GRANT ALL ON keys TO {role};
+         CREATE FUNCTION fits(keys) RETURNS bool LANGUAGE plpgsql STABLE AS 'BEGIN RETURN true; END';
+         REVOKE EXECUTE ON FUNCTION fits(keys) FROM public;",
+    );
+    hidden.shop.checks(&[
+        ("keys", &KEYS.replace("WHERE user_id IS NULL", "WHERE user_id IS NULL AND fits(keys)")),
+        ("users", "-- title: Users have ids\n-- find:\nSELECT id FROM users WHERE id IS NULL;\n"),
+    ]);
+    hidden.cannot_tell(&[
+        "this role lacks a right: permission denied for function fits",
+        "grant f30_denied the right that the server names",
+    ]);
+    let document = support::json(&hidden.run(&["verify", "--format", "json"]));
+    assert_eq!(document["checks"][1]["rows"], 0, "{document:#}");
+
+    hidden.shop.database.exec(
+        "GRANT EXECUTE ON FUNCTION fits(keys) TO f30_denied;
+         REVOKE ALL ON keys FROM f30_denied; GRANT SELECT (id, owner), UPDATE ON keys TO f30_denied;",
+    );
+    hidden.cannot_tell(&["this role lacks a right: permission denied for table keys"]);
+}
+
 #[test]
 fn f30_a_function_that_switches_row_security_on() {
     let hidden = Hidden::new(
