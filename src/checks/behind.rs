@@ -1,11 +1,10 @@
 //! What keeps a role from seeing all that a check is about: a right that it lacks, a policy that hides rows from it, a
 //! function that switches row security on again.
 
-use anyhow::Result;
 use serde::Serialize;
 
-use super::{Query, Table};
-use crate::db::Session;
+use super::Query;
+use crate::db::Row;
 use crate::sql::{literal, split_qualified, words_of};
 
 const BEHIND: &str = include_str!("sql/behind.sql");
@@ -79,13 +78,13 @@ impl Obstacle {
     }
 }
 
-/// Looks for what is in the way of these queries. The session's search_path is `pg_catalog, pg_temp`. One round trip.
-pub(super) async fn obstacles<'q>(
-    session: &mut Session,
+/// The statement that looks for what is in the way of these queries, for [`from_row`]. The session's search_path is
+/// `pg_catalog, pg_temp`.
+pub(super) fn statement<'q>(
     queries: impl Iterator<Item = &'q Query>,
-    table: Option<&Table>,
+    table: Option<&str>,
     search_path: &str,
-) -> Result<Vec<Obstacle>> {
+) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in queries.flat_map(|query| words_of(&query.text)) {
         // As SQL reads it: small letters without quotes.
@@ -101,20 +100,19 @@ pub(super) async fn obstacles<'q>(
         let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
         format!("ARRAY[{}]", names.join(", "))
     };
-    let sql = BEHIND
+    BEHIND
         .replace("{schemas}", &list(&schemas))
         .replace("{words}", &list(&words))
-        .replace("{table}", &table.map_or(0, |table| table.oid).to_string());
-    let rows = session.rows(sql).await?;
-    Ok(rows.into_iter().filter_map(obstacle).collect())
+        .replace("{table}", table.unwrap_or("0"))
 }
 
-fn obstacle(row: Vec<Option<String>>) -> Option<Obstacle> {
-    let [kind, Some(name), more] = <[Option<String>; 3]>::try_from(row).ok()? else { return None };
-    let more = more.unwrap_or_default();
-    match kind.as_deref()? {
+/// One row of what that statement answers.
+pub(super) fn from_row(row: &Row<'_>) -> Option<Obstacle> {
+    let name = row.text(1)?.to_owned();
+    let more = || row.text(2).unwrap_or_default().to_owned();
+    match row.text(0)? {
         "right" => Some(Obstacle::Right { relation: name }),
-        "policy" => Some(Obstacle::Policy { relation: name, policies: more }),
-        _ => Some(Obstacle::Function { function: name, setting: more }),
+        "policy" => Some(Obstacle::Policy { relation: name, policies: more() }),
+        _ => Some(Obstacle::Function { function: name, setting: more() }),
     }
 }

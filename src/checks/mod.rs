@@ -5,6 +5,7 @@
 //! `repair` for that.
 
 mod behind;
+mod bind;
 mod file;
 mod proof;
 mod run;
@@ -16,7 +17,7 @@ use serde::Serialize;
 
 pub use behind::Obstacle;
 pub use file::{named, read_directory};
-pub use proof::{Bound, BoundFix, bind};
+pub use proof::{Bound, BoundFix};
 pub use run::{Found, Limits, Look, Rows, begin, look};
 pub use table::{Column, Incoming, Table, Trigger};
 

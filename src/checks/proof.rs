@@ -5,12 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use super::behind::{self, Obstacle};
-use super::file::one_failure;
-use super::{Action, Check, Column, Fix, Query, Table};
+use super::bind::SAVEPOINT;
+use super::{Action, Check, Column, Fix, Obstacle, Query, Table};
 use crate::db::{self, Session};
 use crate::error::Failure;
-use crate::sql::literal;
 
 /// A row of a text, beside a query that is planned and never executed.
 const SINGLE: (&str, &str) = (
@@ -20,6 +18,9 @@ const SINGLE: (&str, &str) = (
 /// A row of NULLs, whose columns are the query's.
 const SHAPE: (&str, &str) =
     ("SELECT q.* FROM (SELECT) AS one LEFT JOIN (SELECT * FROM (\n", "\n) AS q LIMIT 0) AS q ON true");
+
+/// What to do about a file that does not fit the database.
+const NEXT: &str = "mend the file; where a migration that is pending makes what is missing: trueup upgrade";
 
 /// A fix that fits its table.
 #[derive(Debug, Clone)]
@@ -61,41 +62,39 @@ pub struct Bound {
     pub obstacles: Vec<Obstacle>,
 }
 
-/// Binds checks to the database of a session that is in a transaction whose search_path is `pg_catalog, pg_temp`.
-///
-/// # Errors
-/// Exit 2: every check that is wrong, with file and line; the connection's.
-pub async fn bind(session: &mut Session, checks: Vec<Check>, search_path: &str) -> Result<Vec<Bound>> {
-    let (mut bound, mut wrong) = (Vec::new(), Vec::new());
-    for check in checks {
-        session.execute("SAVEPOINT trueup_check").await?;
-        match one(session, check, search_path).await? {
-            Ok(check) => bound.push(check),
-            Err(failure) => wrong.push(failure),
-        }
-        session.execute("ROLLBACK TO SAVEPOINT trueup_check; RELEASE SAVEPOINT trueup_check").await?;
-    }
-    one_failure(wrong)?;
-    Ok(bound)
+/// The columns that a query returns, with their types.
+pub(super) type Columns = Vec<(String, u32)>;
+
+/// A check, its table, and what is in the way of its queries.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) check: Check,
+    pub(super) table: Option<Table>,
+    pub(super) obstacles: Vec<Obstacle>,
 }
 
-async fn one(session: &mut Session, check: Check, search_path: &str) -> Result<Result<Bound, Failure>> {
-    let at = |line: usize, what: &str| {
-        Failure::usage(format!("{}: line {line}: {what}", check.path.display()))
-            .next("mend the file; where a migration that is pending makes what is missing: trueup upgrade")
-    };
-    let table = match &check.table {
-        None => None,
-        Some(named) => match Table::find(session, &named.name, search_path).await? {
-            Some(table) => Some(table),
-            None => return Ok(Err(at(named.line, &format!("there is no table {}", named.name)))),
-        },
-    };
-    let queries = [&check.find].into_iter().chain(check.fixes.iter().map(|fix| &fix.query));
-    let mut obstacles = behind::obstacles(session, queries, table.as_ref(), search_path).await?;
-    let set_path = format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(search_path));
-    session.execute(set_path).await?;
-    let found = match shape(session, &check, &check.find).await {
+impl Check {
+    /// Something wrong in its file.
+    pub(super) fn wrong_at(&self, line: usize, what: &str) -> Failure {
+        Failure::usage(format!("{}: line {line}: {what}", self.path.display())).next(NEXT)
+    }
+
+    /// What it asks: for the rows that are wrong, and for those of each fix.
+    pub(super) fn queries(&self) -> impl Iterator<Item = &Query> {
+        [&self.find].into_iter().chain(self.fixes.iter().map(|fix| &fix.query))
+    }
+}
+
+/// Holds a check against its table, in a transaction whose search_path is the project's. What its queries return is asked
+/// for one by one where it is not `known`; a failure leaves the transaction aborted.
+pub(super) async fn prove(
+    session: &mut Session,
+    placed: Placed,
+    known: Vec<Columns>,
+) -> Result<Result<Bound, Failure>> {
+    let Placed { check, table, mut obstacles } = placed;
+    let mut known = known.into_iter();
+    let found = match shape(session, &check, &check.find, &mut known).await {
         Err(error) if is_in_the_way(&error, &mut obstacles) => {
             return Ok(Ok(Bound { check, table, fixes: Vec::new(), obstacles }));
         }
@@ -108,21 +107,19 @@ async fn one(session: &mut Session, check: Check, search_path: &str) -> Result<R
         let count = found.iter().filter(|(name, _)| *name == column.name).count();
         if count != 1 {
             let how = if count == 0 { "does not return" } else { "returns more than once" };
-            return Ok(Err(at(
-                column.line,
-                &format!("the query of `-- find:` {how} a column {}", column.name),
-            )));
+            let what = format!("the query of `-- find:` {how} a column {}", column.name);
+            return Ok(Err(check.wrong_at(column.line, &what)));
         }
     }
     if let (Some(table), false) = (&table, check.key.is_empty())
         && let Err(why) = table.identified_by(&check.key)
     {
-        return Ok(Err(at(check.key[0].line, &format!("`-- key:` {why}"))));
+        return Ok(Err(check.wrong_at(check.key[0].line, &format!("`-- key:` {why}"))));
     }
     let mut fixes = Vec::new();
     for fix in &check.fixes {
         let Some(table) = &table else { break };
-        let columns = match shape(session, &check, &fix.query).await {
+        let columns = match shape(session, &check, &fix.query, &mut known).await {
             Err(error) if is_in_the_way(&error, &mut obstacles) => {
                 return Ok(Ok(Bound { table: Some(table.clone()), fixes, obstacles, check: check.clone() }));
             }
@@ -135,10 +132,41 @@ async fn one(session: &mut Session, check: Check, search_path: &str) -> Result<R
             Ok(sets) => {
                 fixes.push(BoundFix { fix: fix.clone(), sets, types: columns.into_iter().collect() });
             }
-            Err(why) => return Ok(Err(at(fix.line, &format!("fix {}: {why}", fix.name)))),
+            Err(why) => return Ok(Err(check.wrong_at(fix.line, &format!("fix {}: {why}", fix.name)))),
         }
     }
     Ok(Ok(Bound { check, table, fixes, obstacles }))
+}
+
+/// What all these queries return, in three round trips: together they are one prepared statement, of which the server
+/// accepts no two in one message. Releases the savepoint: no snapshot is exported from a subtransaction. `None` when the
+/// server refuses one of them; the transaction is aborted then.
+pub(super) async fn shapes(session: &mut Session, queries: &[&Query]) -> Result<Option<Vec<Columns>>> {
+    let mut columns = Vec::new();
+    let all = |parts: &(&str, &str), between: &str| {
+        let all: Vec<String> = queries.iter().map(|query| within(parts, query)).collect();
+        all.join(between)
+    };
+    let answer = match session.single(all(&SINGLE, "\nUNION ALL\n")).await {
+        Ok(()) => {
+            let asked = format!("{};\nRELEASE SAVEPOINT {SAVEPOINT}", all(&SHAPE, ";\n"));
+            let read = session.message(asked, |_, row| {
+                columns.push(row.columns());
+                Ok(())
+            });
+            read.await
+        }
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(()) => Ok(Some(columns)),
+        Err(error)
+            if db::server_error(&error).map(db::describe).is_some_and(|said| said.sqlstate.is_some()) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether a query was refused for want of a right (insufficient_privilege: also what a policy says where row security is
@@ -153,18 +181,20 @@ fn is_in_the_way(error: &anyhow::Error, obstacles: &mut Vec<Obstacle>) -> bool {
     true
 }
 
-/// The columns that a query returns, with their types. It goes as one prepared statement, of which the server accepts no
-/// two in one message.
+/// What a query returns; taken from what is known, or asked for.
 async fn shape(
     session: &mut Session,
     check: &Check,
     query: &Query,
-) -> Result<Result<Vec<(String, u32)>, Failure>> {
-    let within = |(before, after): (&str, &str)| format!("{before}{}{after}", query.text);
+    known: &mut impl Iterator<Item = Columns>,
+) -> Result<Result<Columns, Failure>> {
+    if let Some(columns) = known.next() {
+        return Ok(Ok(columns));
+    }
     let mut columns = Vec::new();
-    let answer = match session.single(within(SINGLE)).await {
+    let answer = match session.single(within(&SINGLE, query)).await {
         Ok(()) => {
-            let read = session.message(within(SHAPE), |_, row| {
+            let read = session.message(within(&SHAPE, query), |_, row| {
                 columns = row.columns();
                 Ok(())
             });
@@ -187,9 +217,11 @@ async fn shape(
         let within = position.saturating_sub(SINGLE.0.chars().count() + 1);
         query.line + query.text.chars().take(within).filter(|found| *found == '\n').count()
     });
-    let what = format!("{}: line {line}: {}", check.path.display(), said.text());
-    let next = "mend the file; where a migration that is pending makes what is missing: trueup upgrade";
-    Ok(Err(Failure::usage(what).next(next)))
+    Ok(Err(check.wrong_at(line, &said.text())))
+}
+
+fn within((before, after): &(&str, &str), query: &Query) -> String {
+    format!("{before}{}{after}", query.text)
 }
 
 /// The columns that a fix sets; or why it does not fit its table.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow};
 use futures_util::future::join_all;
 
-use super::proof::bind;
+use super::bind::bind;
 use super::{Bound, Check};
 use crate::db::{self, Session, Target};
 use crate::sql::{identifier, literal};
@@ -94,10 +94,7 @@ pub async fn begin(session: &mut Session, checks: Vec<Check>, look: &Look<'_>) -
 
 async fn beginning(session: &mut Session, checks: Vec<Check>, look: &Look<'_>) -> Result<Vec<Bound>> {
     session.execute(opening(look, None)).await?;
-    let bound = bind(session, checks, look.search_path).await?;
-    let path = format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(look.search_path));
-    session.execute(path).await?;
-    Ok(bound)
+    bind(session, checks, look.search_path).await
 }
 
 async fn looking(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> Result<Vec<Found>> {
@@ -108,7 +105,9 @@ async fn looking(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> R
         let rows = session.rows("SELECT pg_catalog.pg_export_snapshot()").await?;
         let snapshot =
             rows.into_iter().flatten().flatten().next().context("the server exported no snapshot")?;
-        let opening = &opening(&look, Some(&snapshot));
+        let path = literal(look.search_path);
+        let opening = opening(&look, Some(&snapshot));
+        let opening = &format!("{opening}; SELECT pg_catalog.set_config('search_path', {path}, true)");
         let connecting = (0..helpers).map(|_| async move {
             let mut session = look.target.connect(look.application).await?;
             session.give_up_after(look.limits.statement_timeout.saturating_add(SILENCE));
@@ -124,9 +123,7 @@ async fn looking(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> R
     for part in join_all(working).await {
         found.extend(part?);
     }
-    for session in others {
-        session.close().await;
-    }
+    join_all(others.into_iter().map(Session::close)).await;
     found.sort_by_key(|(place, _)| *place);
     Ok(found.into_iter().map(|(_, found)| found).collect())
 }
@@ -157,8 +154,6 @@ async fn work(
     look: &Look<'_>,
 ) -> Result<Vec<(usize, Found)>> {
     let mut found = Vec::new();
-    let path = format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(look.search_path));
-    session.execute(path).await?;
     loop {
         let place = next.fetch_add(1, Ordering::Relaxed);
         let Some(check) = checks.get(place) else { break };
@@ -180,7 +175,6 @@ async fn one(session: &mut Session, check: &Bound, sample: usize) -> Result<Foun
         found.rows = Err(told.join("; "));
         return Ok(found);
     }
-    session.execute("SAVEPOINT trueup_check").await?;
     match read(session, check, sample, &mut found.sample).await {
         Ok(count) => found.rows = Ok(count),
         Err(error) => {
@@ -204,7 +198,8 @@ async fn one(session: &mut Session, check: &Bound, sample: usize) -> Result<Foun
 
 async fn read(session: &mut Session, bound: &Bound, sample: usize, into: &mut Rows) -> Result<u64> {
     let query = bound.check.find.wrapped();
-    let rows = session.rows(format!("SELECT pg_catalog.count(*) FROM {query} AS q")).await?;
+    let counting = format!("SAVEPOINT trueup_check; SELECT pg_catalog.count(*) FROM {query} AS q");
+    let rows = session.rows(counting).await?;
     let count = rows.into_iter().flatten().flatten().next().context("a count")?.parse()?;
     let shown = bound.check.shown();
     if count > 0 && sample > 0 && !shown.is_empty() {

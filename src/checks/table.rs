@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::Named;
 use crate::db::Session;
-use crate::sql::{identifier, literal};
+use crate::sql::identifier;
 
 const TABLE: &str = include_str!("sql/table.sql");
 
@@ -125,33 +125,27 @@ pub struct Table {
 }
 
 impl Table {
-    /// Looks it up by a name as the project writes it. `None` when there is no such table. Two round trips.
-    ///
-    /// # Errors
-    /// The server's and the connection's.
-    pub async fn find(session: &mut Session, name: &str, search_path: &str) -> Result<Option<Self>> {
-        let sql = format!(
-            "SELECT pg_catalog.set_config('search_path', {}, true); \
-             SELECT pg_catalog.to_regclass({})::pg_catalog.oid; \
-             SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)",
-            literal(search_path),
-            literal(name)
-        );
-        let rows = session.rows(sql).await?;
-        let Some(oid) = rows.into_iter().nth(1).and_then(|row| row.into_iter().next().flatten()) else {
-            return Ok(None);
-        };
-        Self::of(session, &oid).await
-    }
-
-    /// Reads the table of an oid, in a session whose search_path is `pg_catalog, pg_temp`.
+    /// Reads the table of an oid, in a session whose search_path is `pg_catalog, pg_temp`. `None` when there is none.
     ///
     /// # Errors
     /// The server's and the connection's.
     pub async fn of(session: &mut Session, oid: &str) -> Result<Option<Self>> {
-        let rows = session.rows(TABLE.replace("{oid}", oid)).await?;
-        let Some(text) = rows.into_iter().flatten().flatten().next() else { return Ok(None) };
-        serde_json::from_str(&text).map(Some).context("a table as JSON")
+        let rows = session.rows(Self::statement(oid)).await?;
+        rows.into_iter().flatten().flatten().next().map(|text| Self::from_text(&text)).transpose()
+    }
+
+    /// The statement that reads the table of an oid, for [`Table::from_text`]. The session's search_path is
+    /// `pg_catalog, pg_temp`.
+    pub(super) fn statement(oid: &str) -> String {
+        TABLE.replace("{oid}", oid)
+    }
+
+    /// What that statement answers.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub(super) fn from_text(text: &str) -> Result<Self> {
+        serde_json::from_str(text).context("a table as JSON")
     }
 
     /// `public.api_keys`, quoted where SQL needs it.

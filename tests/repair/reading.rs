@@ -169,3 +169,28 @@ fn f25_a_read_only_server_is_read_and_not_repaired() {
     shop.fix(4, &["read-only"]);
     expect(&shop.run(&["verify", "--fix", "--dry-run"]), 1, &["repair 5 rows"]);
 }
+
+/// What checks are held against is asked of all of them at once: a database that is far away is not asked twice as often for
+/// twice as many.
+#[test]
+fn a_check_more_is_a_round_trip_more() {
+    let shop = Shop::of(3);
+    shop.database.exec("UPDATE keys SET user_id = 1");
+    let asked = |checks: usize| {
+        let names: Vec<String> = (0..checks).map(|number| format!("keys_{number}")).collect();
+        let checks: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), KEYS)).collect();
+        shop.checks(&checks);
+        let proxy = Proxy::start(&shop.database, |_, _| Then::Forward);
+        let output = shop.trueup_at(&proxy.url(&shop.database), &["verify", "--jobs", "1"]).output().unwrap();
+        expect(&output, 0, &["clean"]);
+        proxy.round_trips()
+    };
+    let few = asked(2);
+    assert!(few <= 12, "{few}");
+    assert_eq!(asked(22) - few, 20);
+    // On several connections each of them is set up, and ended.
+    let proxy = Proxy::start(&shop.database, |_, _| Then::Forward);
+    let output = shop.trueup_at(&proxy.url(&shop.database), &["verify", "--jobs", "4"]).output().unwrap();
+    expect(&output, 0, &["clean"]);
+    assert_eq!(proxy.round_trips() - few, 20 + 1 + 3 * 2);
+}
