@@ -10,6 +10,7 @@ use super::{Pace, state};
 use crate::checks::Action;
 use crate::db;
 use crate::door::{Door, Watch};
+use crate::error::{Exit, Failure};
 use crate::sql::{identifier, literal};
 
 /// How many rows that were kept are listed.
@@ -60,7 +61,7 @@ pub async fn undo(
 /// What taking it back would do now.
 ///
 /// # Errors
-/// The server's, in words.
+/// Exit 4 when the table would not take the old values; the server's, in words.
 pub async fn would_undo(door: &mut Door, repair: &Repair) -> Result<Undone> {
     let giving = GivingBack(repair);
     let range = format!("p.n > {} AND p.n <= {} AND p.state IS NULL", repair.undone, repair.done);
@@ -70,15 +71,26 @@ pub async fn would_undo(door: &mut Door, repair: &Repair) -> Result<Undone> {
         Action::Delete => "t.tableoid IS NULL".to_owned(),
     };
     let from = format!("{plan} AS p LEFT JOIN {name} AS t ON {} WHERE {range}", repair.same_key());
-    let sql = format!(
-        "SELECT pg_catalog.count(*) FILTER (WHERE {same}), pg_catalog.count(*) FILTER (WHERE NOT ({same})) FROM {from}"
-    );
+    let old = repair.columns.iter().zip(numbered("p.o", repair.columns.len()));
+    let required: Vec<_> = old.filter(|(column, _)| column.required).collect();
+    let nulls = required.iter().map(|(_, old)| format!("({same}) AND {old} IS NULL"));
+    let counts: Vec<String> = [same.clone(), format!("NOT ({same})")]
+        .into_iter()
+        .chain(nulls)
+        .map(|condition| format!("pg_catalog.count(*) FILTER (WHERE {condition})"))
+        .collect();
+    let sql = format!("SELECT {} FROM {from}", counts.join(", "));
     // With the project's search_path, where the `=` of its types is.
     let session = door.reading().await?;
     let failed = |error| db::server_failure(error, "looking at what would be taken back");
     let rows = session.rows(sql).await.map_err(failed)?;
     let row = rows.into_iter().next().context("nothing was counted")?;
     let number = |column: usize| row[column].as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
+    for (place, (column, _)) in required.iter().enumerate() {
+        if let rows @ 1.. = number(2 + place) {
+            return Err(not_null(repair, &column.name, rows).into());
+        }
+    }
     let now = number(1);
     let tally = Tally { changed: number(0), skipped: repair.kept + now, ..Tally::default() };
     let mut kept = Vec::new();
@@ -91,6 +103,20 @@ pub async fn would_undo(door: &mut Door, repair: &Repair) -> Result<Undone> {
         kept.truncate(MOST);
     }
     Ok(Undone { tally, kept })
+}
+
+fn not_null(repair: &Repair, column: &str, rows: u64) -> Failure {
+    let (column, table) = (identifier(column), repair.table.qualified());
+    let those = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
+    let what = format!(
+        "run {} cannot be taken back: column {column} of {table} is NOT NULL now, and would get NULL back in {those}; \
+         nothing was changed",
+        repair.run
+    );
+    Failure::new(Exit::Refused, what).next(format!(
+        "trueup downgrade takes back the migration that made it so, or: ALTER TABLE {table} ALTER COLUMN {column} DROP \
+         NOT NULL; then the same command again"
+    ))
 }
 
 /// The key of a plan's row, for people.

@@ -45,6 +45,21 @@ fn f22_later_edits_are_kept_and_listed() {
     assert_eq!(shop.differing("keys"), "3");
 }
 
+/// A contract migration after the repair: the old values are no longer taken, which is said before anything happens.
+#[test]
+fn f22_a_column_that_is_required_since_is_told_before_the_start() {
+    let (shop, run) = repaired(30);
+    shop.database
+        .exec("UPDATE keys SET user_id = 9 WHERE id = 5; ALTER TABLE keys ALTER user_id SET NOT NULL");
+    let why = "column user_id of public.keys is NOT NULL now, and would get NULL back in 29 rows; nothing was changed";
+    for how in ["--dry-run", "--yes"] {
+        expect(&shop.run(&["undo", &run, how]), 4, &[why, "ALTER COLUMN user_id DROP NOT NULL"]);
+    }
+    assert_eq!(shop.database.value(UNTOUCHED), "1");
+    shop.database.exec("ALTER TABLE keys ALTER user_id DROP NOT NULL");
+    shop.undo(&run, 1, &["done: gave 29 rows back"]);
+}
+
 #[test]
 fn f22_taking_it_back_twice_changes_nothing() {
     let (shop, run) = repaired(30);
