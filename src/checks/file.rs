@@ -171,12 +171,15 @@ fn parse(path: &Path, text: &str) -> Result<Check, Failure> {
     parser.finish(text)
 }
 
-/// `word: value` of a comment, where it is a directive: a word of small letters.
+/// `word: value` of a comment, where it is a directive: a word of small letters. One of ours is not missed for a blank
+/// before the colon, or for `_` in the place of `-`.
 fn directive(text: &str) -> Option<(&str, &str)> {
-    let (word, value) = text.split_once(':')?;
+    let (before, value) = text.split_once(':')?;
+    let word = before.trim_end();
     let is_word = word.starts_with(|first: char| first.is_ascii_lowercase())
-        && word.chars().all(|found| found.is_ascii_lowercase() || found == '-');
-    is_word.then(|| (word, value.trim()))
+        && word.chars().all(|found| found.is_ascii_lowercase() || matches!(found, '-' | '_'));
+    let joined = word.len() == before.len() || KNOWN.contains(&word.replace('_', "-").as_str());
+    (is_word && joined).then(|| (word, value.trim()))
 }
 
 fn wrong(path: &Path, line: usize, what: impl AsRef<str>) -> Failure {

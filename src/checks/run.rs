@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use futures_util::future::join_all;
 
 use super::bind::bind;
@@ -159,11 +159,16 @@ async fn work(
         let Some(check) = checks.get(place) else { break };
         found.push((place, one(session, check, look.limits.sample).await?));
     }
-    let rows = session.rows("SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL; COMMIT").await?;
-    match rows.into_iter().flatten().flatten().next().as_deref() {
-        Some("t") => Ok(found),
-        _ => Err(anyhow!("a reading transaction was given a transaction id")),
-    }
+    // Whatever a query was able to write in spite of all.
+    session.execute("ROLLBACK").await?;
+    Ok(found)
+}
+
+/// A message of one check's: what it sets for the transaction holds for no other.
+fn apart(sql: &str) -> String {
+    format!(
+        "SAVEPOINT trueup_check; {sql}; ROLLBACK TO SAVEPOINT trueup_check; RELEASE SAVEPOINT trueup_check"
+    )
 }
 
 async fn one(session: &mut Session, check: &Bound, sample: usize) -> Result<Found> {
@@ -181,7 +186,8 @@ async fn one(session: &mut Session, check: &Bound, sample: usize) -> Result<Foun
             // What ends the session, or is no word of the server's, ends all of it.
             let said = db::server_error(&error).map(db::describe).filter(|said| said.sqlstate.is_some());
             let Some(said) = said else { return Err(error) };
-            if session.execute("ROLLBACK TO SAVEPOINT trueup_check").await.is_err() {
+            let back = "ROLLBACK TO SAVEPOINT trueup_check; RELEASE SAVEPOINT trueup_check";
+            if session.execute(back).await.is_err() {
                 return Err(error);
             }
             let file = check.check.path.display();
@@ -198,9 +204,26 @@ async fn one(session: &mut Session, check: &Bound, sample: usize) -> Result<Foun
 
 async fn read(session: &mut Session, bound: &Bound, sample: usize, into: &mut Rows) -> Result<u64> {
     let query = bound.check.find.wrapped();
-    let counting = format!("SAVEPOINT trueup_check; SELECT pg_catalog.count(*) FROM {query} AS q");
-    let rows = session.rows(counting).await?;
-    let count = rows.into_iter().flatten().flatten().next().context("a count")?.parse()?;
+    // What the query itself did to the transaction is asked after it.
+    let counting = format!(
+        "SELECT pg_catalog.count(*) FROM {query} AS q; \
+         SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL, pg_catalog.current_setting('row_security')"
+    );
+    let rows = session.rows(apart(&counting)).await?;
+    let [count, proof] = <[Vec<Option<String>>; 2]>::try_from(rows).ok().context("a count and its proof")?;
+    let wrong = match proof.iter().map(Option::as_deref).collect::<Vec<_>>().as_slice() {
+        [Some("t"), Some("off")] => None,
+        [Some("t"), _] => {
+            Some("switches row security on: rows that are hidden from it cannot be told from none")
+        }
+        _ => Some("writes; a check only reads. Nothing of it was kept"),
+    };
+    if let Some(wrong) = wrong {
+        let what = format!("the query of `-- find:` {wrong}");
+        let next = "take that out of the query, or out of the function that it calls";
+        return Err(bound.check.wrong_at(bound.check.find.line, &what).next(next).into());
+    }
+    let count = count.into_iter().flatten().next().context("a count")?.parse()?;
     let shown = bound.check.shown();
     if count > 0 && sample > 0 && !shown.is_empty() {
         let columns: Vec<String> = shown
@@ -210,8 +233,8 @@ async fn read(session: &mut Session, bound: &Bound, sample: usize, into: &mut Ro
             })
             .collect();
         into.columns = shown.iter().map(|column| column.name.clone()).collect();
-        into.rows =
-            session.rows(format!("SELECT {} FROM {query} AS q LIMIT {sample}", columns.join(", "))).await?;
+        let some = format!("SELECT {} FROM {query} AS q LIMIT {sample}", columns.join(", "));
+        into.rows = session.rows(apart(&some)).await?;
     }
     Ok(count)
 }

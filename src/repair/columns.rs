@@ -43,9 +43,12 @@ impl Column {
     /// A value that a fix returns, as it is kept: assigned, as an UPDATE would, so that what is too long for the column is an
     /// error. Text is taken for a literal.
     pub(super) fn given(&self, value: &str, type_oid: u32) -> String {
-        let of_text = self.collated && self.is_own();
-        if type_oid == self.type_oid || self.is_own() && (type_oid != TEXT || of_text) {
+        if type_oid == self.type_oid || self.is_own() && type_oid != TEXT {
             return self.kept(value);
+        }
+        // A cast would cut it; the plan's column, whose length is the domain's, too, refuses it.
+        if self.collated && self.mirror.is_some() {
+            return value.to_owned();
         }
         self.kept(&self.stored(value))
     }

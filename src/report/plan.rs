@@ -202,9 +202,11 @@ pub(super) fn write_outcome(
         for note in &document.notes {
             writeln!(out, "note: {}", escape(note))?;
         }
-        if !document.applied.is_empty() {
-            write_stop(plan, out)?;
-        }
+    }
+    // Where it is why the command ends with another code, it is more than a detail.
+    let stopped_short = style.quiet && document.exit_code != 0;
+    if stopped_short || !style.quiet && !document.applied.is_empty() {
+        write_stop(plan, out)?;
     }
     let verdict = verdict(document, plan);
     let verdict = if document.exit_code == 0 { style.green(&verdict) } else { style.yellow(&verdict) };
@@ -243,6 +245,7 @@ fn verdict(document: &Document, plan: &PlanReport) -> String {
         .as_deref()
         .map_or_else(|| "nothing is applied".to_owned(), |current| format!("the database is at V{current}"));
     match (document.applied.len(), plan.steps.len()) {
+        (0, 0) if plan.stop.is_some() => format!("nothing was applied: {current}"),
         (0, 0) => format!("nothing to do: {current}"),
         (0, steps) => format!("a plan of {}, nothing was changed: {current}", plural(steps, "migration")),
         (done, _) => format!("done: {} {}; {current}", verb(plan), plural(done, "migration")),

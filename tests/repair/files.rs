@@ -82,6 +82,16 @@ fn f46_what_is_wrong_with_a_file_is_told() {
             7,
             "a number of rows; found `many`",
         ),
+        (
+            by_id("SELECT 1;").replace("-- fix: f", "-- fix: f\n-- at_most: 5"),
+            7,
+            "unknown directive `at_most`; did you mean `at-most`?",
+        ),
+        (
+            by_id("SELECT 1;").replace("-- fix: f", "-- fix: f\n-- at-most : many"),
+            7,
+            "a number of rows; found `many`",
+        ),
         (by_id("SELECT 1;").replace("-- find:", "-- at-most: 5\n-- find:"), 4, "belongs between"),
         (by_id("SELECT 1;\n-- show: n"), 8, "belongs above `-- find:`"),
         (by_id("SELECT 1;\n-- fix: f\nSELECT 1;"), 8, "a second fix `f`"),

@@ -200,3 +200,24 @@ fn a_row_that_moves_to_another_partition_comes_back() {
     shop.fix(2, &["no unique index of public.items is over exactly (id)"]);
     assert_eq!(shop.database.value("SELECT count(*) FROM items_bad"), "10");
 }
+
+/// As in an UPDATE: a value that is too long for the type below a domain is refused, not cut.
+#[test]
+fn f46_a_text_too_long_for_a_domain_is_refused() {
+    let shop = Shop::with(
+        "CREATE DOMAIN short AS varchar(3); CREATE TABLE items (id int PRIMARY KEY, code short);",
+        &[(
+            "codes",
+            "-- title: t\n-- table: items\n-- key: id\n-- find:\nSELECT id FROM items WHERE code IS NULL;\n\
+             -- fix: f\nSELECT id, 'abcdef'::text AS code FROM items WHERE code IS NULL;\n",
+        )],
+    );
+    shop.database.exec("INSERT INTO items VALUES (1)");
+    shop.fix(5, &["value too long for type character varying(3)"]);
+    assert_eq!(shop.database.value("SELECT count(*) FROM items WHERE code IS NULL"), "1");
+    let fits = "-- title: t\n-- table: items\n-- key: id\n-- find:\nSELECT id FROM items WHERE code IS NULL;\n\
+        -- fix: f\nSELECT id, 'abc'::text AS code FROM items WHERE code IS NULL;\n";
+    shop.checks(&[("codes", fits)]);
+    shop.fix(0, &["repaired 1 row; clean"]);
+    assert_eq!(shop.database.value("SELECT code FROM items"), "abc");
+}

@@ -194,3 +194,39 @@ fn a_check_more_is_a_round_trip_more() {
     expect(&output, 0, &["clean"]);
     assert_eq!(proxy.round_trips() - few, 20 + 1 + 3 * 2);
 }
+
+/// What one check's query sets for the transaction holds for no other, and not for itself without being told.
+#[test]
+fn f30_what_a_query_sets_holds_for_no_other_check() {
+    let shop = Shop::of(3);
+    let elsewhere = "set_config('search_path', 'pg_catalog', true)";
+    let seen = "set_config('row_security', 'on', true)";
+    let sets = |what: &str| format!("-- title: t\n-- find:\nSELECT 1 WHERE {what} IS NULL;\n");
+    shop.checks(&[("a_first", &sets(elsewhere)), ("keys", KEYS)]);
+    let output = shop.trueup(&["verify", "--jobs", "1"]).output().unwrap();
+    expect(&output, 1, &["not clean: 1 of 2 checks fails, 3 rows"]);
+
+    shop.checks(&[("a_first", &sets(seen)), ("keys", KEYS)]);
+    let output = shop.trueup(&["verify", "--jobs", "1"]).output().unwrap();
+    expect(&output, 2, &["checks/a_first.sql: line 3", "switches row security on"]);
+}
+
+/// Before PostgreSQL 16 a large object can be made in a READ ONLY transaction.
+#[test]
+fn f33_what_the_server_lets_a_query_write_is_told_and_not_kept() {
+    const OBJECTS: &str = "SELECT count(*) FROM pg_largeobject_metadata";
+    let shop = Shop::of(3);
+    let writes = "lo_create(0) IS NOT NULL";
+    let find = format!("-- title: t\n-- find:\nSELECT 1 WHERE {writes};\n");
+    shop.checks(&[("writes", &find)]);
+    let output = shop.run(&["verify"]);
+    assert!(matches!(output.status.code(), Some(2 | 3)), "{}", said(&output));
+    assert_eq!(shop.database.value(OBJECTS), "0");
+    shop.checks(&[(
+        "keys",
+        &KEYS.replace("WHERE k.user_id IS NULL", &format!("WHERE k.user_id IS NULL AND {writes}")),
+    )]);
+    let output = shop.run(&["verify", "--fix", "--dry-run"]);
+    assert!(matches!(output.status.code(), Some(2 | 3 | 5)), "{}", said(&output));
+    assert_eq!(shop.database.value(OBJECTS), "0");
+}
