@@ -7,12 +7,14 @@ use anyhow::Result;
 
 use super::declared::Needs;
 use super::deliver::deliver;
+use super::stored::Among;
 use super::{comparison, mark, stored};
 use crate::backup::restore::{self, TrialPlace};
 use crate::backup::{
     self, Keep, Level, Listed, Manifest, Method, Programs, Request, Scope, Store, Verifying,
 };
 use crate::cli::{self, BackupAction, BackupArgs};
+use crate::db::Target;
 use crate::door::{self, Stop};
 use crate::error::{Exit, Failure, exit_of};
 use crate::project::Settings;
@@ -103,7 +105,9 @@ async fn verify(
     stop: Stop,
 ) -> Result<Exit> {
     let store = stored::store(settings)?;
-    let mut manifest = match stored::find(&store, wanted).await {
+    let target = settings.target().ok();
+    let among = Among { database: target.as_ref().map(Target::database), whole: false };
+    let mut manifest = match stored::find(&store, wanted, among).await {
         Ok(manifest) => manifest,
         Err(error) if exit_of(&error) == Exit::RolledBack => {
             let what = Backups::Verified { id: wanted.to_owned(), proof: Err(error.to_string()) };

@@ -5,8 +5,9 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::deliver::{self, deliver};
+use super::stored::Among;
 use super::writing::{Asking, Writing, interrupted};
-use super::{comparison, declared, stored};
+use super::{comparison, declared, mark, stored};
 use crate::backup::restore::{self, Database, Fit, Hashed, Restoring, Server};
 use crate::backup::{Manifest, Programs, Scope, Store};
 use crate::cli::{RestoreArgs, WriteArgs};
@@ -24,11 +25,15 @@ const TEMPLATES: [&str; 2] = ["template0", "template1"];
 /// # Errors
 /// With the exit codes of the contract.
 pub(super) async fn run(settings: &Settings, args: &RestoreArgs, mut stop: Stop) -> Result<Exit> {
+    let own = settings.target().ok();
     let settings = &settings.reaching(args.into.reveal(), "--into");
     let begun = Instant::now();
     let store = stored::store(settings)?;
     let target = settings.target()?;
-    let manifest = find(&store, args).await?;
+    // What is replaced is replaced by a backup of itself; a copy is one of the project's database.
+    let of = if args.replace { Some(&target) } else { own.as_ref() };
+    let manifest =
+        find(&store, args, Among { database: of.map(Target::database), whole: args.replace }).await?;
     let programs = Programs::reading(stored::programs(settings), restore::written_by(&manifest)?)?;
     if TEMPLATES.contains(&target.database()) {
         let what = format!("{} is what other databases are made of; nothing was changed", target.database());
@@ -45,7 +50,7 @@ pub(super) async fn run(settings: &Settings, args: &RestoreArgs, mut stop: Stop)
     let fit = Fit::of(&mut server, &backup, args.jobs).await?;
     let old = server.database(target.database()).await?;
     let write = WriteArgs { yes: args.yes, wait: None };
-    let place = Place::of(settings, args, &write, &mut server, old, &stop).await?;
+    let place = Place::of(settings, args, &write, &mut server, (old, &manifest), &stop).await?;
     let mut command =
         Command { settings, args, target: &target, server, backup: &backup, fit, stop, progress, notes };
     let mut report = command.restore(place).await?;
@@ -56,8 +61,8 @@ pub(super) async fn run(settings: &Settings, args: &RestoreArgs, mut stop: Stop)
     Ok(report.exit)
 }
 
-async fn find(store: &Store, args: &RestoreArgs) -> Result<Manifest> {
-    let found = stored::find(store, &args.backup).await;
+async fn find(store: &Store, args: &RestoreArgs, among: Among<'_>) -> Result<Manifest> {
+    let found = stored::find(store, &args.backup, among).await;
     let manifest = found.map_err(|error| match error.downcast::<Failure>() {
         Ok(failure) if failure.exit == Exit::RolledBack => {
             let what = format!("{}; nothing was changed", failure.what);
@@ -94,7 +99,7 @@ impl<'s> Place<'s> {
         args: &RestoreArgs,
         write: &'s WriteArgs,
         server: &mut Server,
-        old: Option<Database>,
+        (old, manifest): (Option<Database>, &Manifest),
         stop: &Stop,
     ) -> Result<Self> {
         let Some(old) = old else { return Ok(Self::New) };
@@ -120,8 +125,32 @@ impl<'s> Place<'s> {
         let mut writing = Writing::open(settings, write, stop).await?;
         let mark = writing.door.mark().await?;
         writing.expected(mark.as_ref())?;
+        not_of_another(settings, manifest, &old, mark.as_ref())?;
         Ok(Self::Old { old: Box::new(old), writing: Box::new(writing), mark, empty })
     }
+}
+
+/// A protected environment is not replaced by another database, or by another environment's.
+fn not_of_another(
+    settings: &Settings,
+    manifest: &Manifest,
+    old: &Database,
+    mark: Option<&Mark>,
+) -> Result<(), Failure> {
+    let Some(environment) = mark::protected(settings, mark) else { return Ok(()) };
+    let source = &manifest.source;
+    let other = source.environment.as_ref().filter(|other| **other != environment.name);
+    if source.database == old.name && other.is_none() {
+        return Ok(());
+    }
+    let marked = other.map(|other| format!(", environment {other}")).unwrap_or_default();
+    let what = format!(
+        "backup {} is of database {}{marked}, and database {} is of environment {}, which is protected; nothing was \
+         changed",
+        manifest.id, source.database, old.name, environment.name
+    );
+    Err(Failure::new(Exit::Refused, what)
+        .next("trueup backup list shows those of this database; another one can be restored beside it, under another name"))
 }
 
 /// The command at work.

@@ -1,5 +1,6 @@
 //! What commands about backups have in common: the store, how one is taken, which one is meant.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +8,7 @@ use anyhow::Result;
 
 use super::declared;
 use crate::backup::restore::TrialPlace;
-use crate::backup::{External, Kind, Level, Listed, Manifest, Marked, Method, Place, Store};
+use crate::backup::{External, Kind, Level, Listed, Manifest, Marked, Method, Place, Scope, Store};
 use crate::error::{Exit, Failure};
 use crate::migrations::history::Applied;
 use crate::project::{BackupKind, BackupSettings, Settings, Verify};
@@ -96,11 +97,45 @@ pub(super) fn level(settings: &Settings) -> Level {
     }
 }
 
+/// Which of the backups in a store `latest` is the latest of: one store may have those of several databases.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Among<'a> {
+    /// Those of the database of this name; `None`: of the only one that there are any of.
+    pub(super) database: Option<&'a str>,
+    /// Only those of all of it.
+    pub(super) whole: bool,
+}
+
+impl Among<'_> {
+    /// Leaves those that may be meant.
+    fn retain(self, listed: &mut Vec<Listed>, store: &Store) -> Result<(), Failure> {
+        let manifest = |listed: &Listed| listed.manifest.as_ref().ok().cloned();
+        listed.retain(|one| manifest(one).is_some_and(|found| !self.whole || found.scope == Scope::Full));
+        let databases: BTreeSet<String> =
+            listed.iter().filter_map(manifest).map(|found| found.source.database).collect();
+        let others = databases.iter().cloned().collect::<Vec<_>>().join(", ");
+        let what = match self.database {
+            Some(database) if !databases.is_empty() && !databases.contains(database) => {
+                format!("there is no backup of database {database} in {}, only of {others}", store.place())
+            }
+            None if databases.len() > 1 => {
+                format!("there are backups of several databases in {}: {others}", store.place())
+            }
+            Some(database) => {
+                listed.retain(|one| manifest(one).is_some_and(|found| found.source.database == database));
+                return Ok(());
+            }
+            None => return Ok(()),
+        };
+        Err(Failure::usage(what).next("name the one that is meant: trueup backup list --all"))
+    }
+}
+
 /// The backup that a person means: an identifier, its beginning or its end, or `latest`.
 ///
 /// # Errors
 /// Exit 2: there is none, or there are several. Exit 5: its manifest cannot be believed.
-pub(super) async fn find(store: &Store, wanted: &str) -> Result<Manifest> {
+pub(super) async fn find(store: &Store, wanted: &str, among: Among<'_>) -> Result<Manifest> {
     let mut listed = store.list().await?;
     if wanted != "latest" {
         let word = wanted.to_ascii_uppercase();
@@ -118,7 +153,7 @@ pub(super) async fn find(store: &Store, wanted: &str) -> Result<Manifest> {
             return Err(Failure::usage(what).next("say more of it").into());
         }
     } else {
-        listed.retain(|listed| listed.manifest.is_ok());
+        among.retain(&mut listed, store)?;
     }
     let Some(Listed { id, manifest }) = listed.pop() else {
         let what = format!("there is no backup {wanted} in {}", store.place());

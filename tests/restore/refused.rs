@@ -112,3 +112,54 @@ fn what_fails_in_the_middle_leaves_nothing() {
     assert!(said.contains("could not be proved by restoring it, and was removed"), "{said}");
     site.ends(1, database.url(), &["backup", "verify", "latest", "--level", "restore"]);
 }
+
+/// One store, two databases of one project: `latest` is the latest of the one that is meant.
+#[test]
+fn f51_latest_is_the_latest_of_this_database() {
+    let (site, ours, theirs) = (Site::new(""), support::database(), support::database());
+    for (database, row) in [(&ours, 1), (&theirs, 2)] {
+        database.exec(&format!("CREATE TABLE public.t AS SELECT {row} AS whose"));
+        site.ends(0, database.url(), &["backup"]);
+    }
+    let said = site.ends(0, ours.url(), &["backup", "verify"]);
+    let mine = site.backup(0).file_name().unwrap().to_string_lossy().into_owned();
+    assert!(said.contains(&mine), "{said}");
+    let copy = beside(&ours, &format!("{}_copy", ours.name()));
+    site.ends(0, ours.url(), &["restore", "latest", "--into", &copy, "--yes"]);
+    assert_eq!(values(&copy, "SELECT whose FROM t"), ["1"]);
+    // What is replaced decides, whatever the project's own database is.
+    site.ends(0, theirs.url(), &["restore", "latest", "--into", ours.url(), "--replace", "--yes"]);
+    assert_eq!(values(ours.url(), "SELECT whose FROM t"), ["1"]);
+
+    let third = support::database();
+    third.exec("CREATE TABLE public.t AS SELECT 3 AS whose");
+    let said = site.ends(2, third.url(), &["restore", "latest", "--into", third.url(), "--replace", "--yes"]);
+    assert!(said.contains(&format!("there is no backup of database {}", third.name())), "{said}");
+    assert!(said.contains(ours.name()) && said.contains("trueup backup list --all"), "{said}");
+    assert_eq!(values(third.url(), "SELECT whose FROM t"), ["3"]);
+}
+
+#[test]
+fn f51_a_protected_environment_is_not_replaced_by_another_database() {
+    let site = Site::new("[environments.production]\nprotected = true\n[environments.staging]");
+    let (ours, theirs) = (support::database(), support::database());
+    for (database, row) in [(&ours, 1), (&theirs, 2)] {
+        database.exec(&format!("CREATE TABLE public.t AS SELECT {row} AS whose"));
+    }
+    site.ends(0, theirs.url(), &["backup"]);
+    let id = site.backup(0).file_name().unwrap().to_string_lossy().into_owned();
+    let replace = ["restore", &id, "--into", ours.url(), "--replace", "--yes", "--env", "production"];
+    let said = site.ends(4, ours.url(), &replace);
+    let why = format!(
+        "is of database {}, and database {} is of environment production, which is protected; nothing was changed",
+        theirs.name(),
+        ours.name()
+    );
+    assert!(said.contains(&why), "{said}");
+    assert_eq!(values(ours.url(), "SELECT whose FROM t"), ["1"]);
+    assert_eq!(databases(&ours, ours.name()), [ours.name()]);
+    // Elsewhere it is a way to make a copy.
+    let replace = ["restore", &id, "--into", ours.url(), "--replace", "--yes", "--env", "staging"];
+    site.ends(0, ours.url(), &replace);
+    assert_eq!(values(ours.url(), "SELECT whose FROM t"), ["2"]);
+}
