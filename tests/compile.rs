@@ -151,6 +151,26 @@ async fn a_dump_with_owners_and_privileges() {
     assert!(names(&lock.model).iter().any(|name| name.starts_with("privilege public.t")));
 }
 
+/// An event trigger belongs to a superuser; where something lies is no part of a model.
+#[tokio::test]
+async fn a_dump_with_an_event_trigger_and_a_tablespace() {
+    let database = support::database();
+    database.exec(
+        "DO $$ BEGIN CREATE ROLE compile_root SUPERUSER; EXCEPTION WHEN duplicate_object THEN NULL; END $$; \
+         CREATE TABLE t (id int); \
+         CREATE FUNCTION noted() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; \
+         CREATE EVENT TRIGGER noted ON ddl_command_end EXECUTE FUNCTION noted(); \
+         ALTER EVENT TRIGGER noted OWNER TO compile_root",
+    );
+    let output =
+        database.server.program("pg_dump").args(["--schema-only", "-d", database.url()]).output().unwrap();
+    let dump = String::from_utf8(output.stdout).unwrap();
+    let elsewhere = dump.replace("SET default_tablespace = '';", "SET default_tablespace = fast;");
+    assert!(elsewhere.contains("OWNER TO compile_root") && elsewhere != dump, "{dump}");
+    let lock = compiled(&[("schema/dump.sql", &elsewhere)]).await;
+    assert!(names(&lock.model).contains(&"event_trigger noted".to_owned()), "{:?}", names(&lock.model));
+}
+
 #[tokio::test]
 async fn order_means_nothing() {
     let statements: Vec<&str> =

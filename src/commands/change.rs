@@ -138,10 +138,8 @@ async fn ask<'s, C: Change>(
     let declared = reading.finish(settings).await?;
     let prepared = look_and_prepare(settings, change, &declared, &mut writing).await?;
     if !prepared.plan.is_empty() {
-        let plan = prepared.document.plan.as_ref();
-        if let (Some(plan), false) = (plan, settings.output.quiet || args.yes && !settings.output.interactive)
-        {
-            report::err(&report::plan_text(plan, deliver::style(&settings.output)));
+        if !settings.output.quiet && (settings.output.interactive || !args.yes) {
+            report::err(&report::plan_proposal(&prepared.document, deliver::style(&settings.output)));
         }
         let verb = match prepared.plan.direction {
             Direction::Up => "apply",

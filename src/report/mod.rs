@@ -35,7 +35,7 @@ pub use document::{Coverage, Document, FORMAT, Format, History, MigrationName, S
 pub use escape::{escape, escape_lines};
 pub use failure::{ErrorReport, FailureReport, failure_document, failure_text};
 pub use meter::Meter;
-pub use plan::{LockReport, PlanReport, StepReport, StopReport, plan_text, size};
+pub use plan::{LockReport, PlanReport, StepReport, StopReport, plan_proposal, size};
 pub use progress::Progress;
 pub use prompt::{confirm, typed};
 pub use repair::{FixReport, Stage as RepairStage, locked_by, trigger};

@@ -81,8 +81,19 @@ pub struct StopReport {
 /// How many statements of a migration are shown.
 const MOST_STATEMENTS: usize = 4;
 
+/// What is shown before it is asked for: which database, and what is to be done there.
+pub fn plan_proposal(document: &Document, style: Style) -> String {
+    let mut text = String::new();
+    if let Some(plan) = &document.plan {
+        // Writing to a String cannot fail.
+        let _ = super::human::header(document, style, &mut text);
+        text.push_str(&plan_text(plan, style));
+    }
+    text
+}
+
 /// The plan for a terminal.
-pub fn plan_text(plan: &PlanReport, style: Style) -> String {
+fn plan_text(plan: &PlanReport, style: Style) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = write_plan(plan, style, &mut text);

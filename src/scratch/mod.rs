@@ -214,6 +214,10 @@ impl Scratch {
         }
         let role = identifier(name);
         let mut sql = format!("CREATE ROLE {role} NOLOGIN");
+        if matches!(self.host, Host::Local(_)) {
+            // Nobody else has an event trigger or a foreign-data wrapper, which a dump makes over to its owner.
+            sql.push_str(" SUPERUSER");
+        }
         if !self.superuser {
             // Only a member may make objects over to a role.
             sql.push_str(&format!("; GRANT {role} TO CURRENT_USER"));

@@ -167,3 +167,19 @@ fn the_project_is_compared_afterwards_and_the_run_recorded() {
 fn every_kind_of_object_comes_back() {
     crate::kinds::comes_back(&support::database(), 20_000);
 }
+
+/// It is restored with owners, as roles of the throwaway server, of which this one has to be a superuser.
+#[test]
+fn a_backup_with_an_event_trigger_is_proved_by_restoring_it() {
+    let (site, database) = (Site::new(""), support::database());
+    let role = format!("{}_root", database.name());
+    database.exec(&format!(
+        "CREATE ROLE {role} SUPERUSER; CREATE TABLE public.t (id int);
+         CREATE FUNCTION noted() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+         CREATE EVENT TRIGGER noted ON ddl_command_end EXECUTE FUNCTION noted();
+         ALTER EVENT TRIGGER noted OWNER TO {role}"
+    ));
+    site.ends(0, database.url(), &["backup"]);
+    site.ends(0, database.url(), &["backup", "verify", "latest", "--level", "restore"]);
+    database.exec(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}

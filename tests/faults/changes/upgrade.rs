@@ -139,3 +139,12 @@ fn the_script_for_a_query_editor_does_what_the_command_does() {
     ends(&project, &database, &["upgrade", "--yes", "--contract"], 0, &["applied 1 migration"]);
     ends(&project, &database, &["check"], 0, &[]);
 }
+
+/// Who is asked, or refused for want of an answer, sees which database it is about.
+#[test]
+fn the_target_is_shown_before_it_is_asked_for() {
+    let project = project("", &[TABLE, NOTE]);
+    let database = support::database();
+    let target = format!("database {} on ", database.name());
+    ends(&project, &database, &["upgrade"], 4, &[&target, "pending: V1__items, V2__note", "not confirmed"]);
+}
