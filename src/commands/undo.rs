@@ -13,7 +13,7 @@ use crate::cli::UndoArgs;
 use crate::door::Stop;
 use crate::error::Exit;
 use crate::project::Settings;
-use crate::repair::{self, Repair, Undone};
+use crate::repair::{self, Repair, State, Undone};
 use crate::report::{self, RepairStage, UndoReport, UndoneReport};
 use crate::survey::Survey;
 
@@ -50,10 +50,11 @@ async fn undo(
     let (kept, repairs) = repair::find(&mut writing.door, run).await?;
     let undoes = kept.first().map(|kept| kept.run.clone()).unwrap_or_default();
     let mut shown = report(settings, &writing, &survey, &undoes);
+    let all = if repairs.is_empty() { "" } else { "part of it was " };
     let mut notes: Vec<String> = kept
         .iter()
         .filter_map(|kept| kept.undone_by.as_ref())
-        .map(|by| format!("taken back by run {by}"))
+        .map(|by| format!("{all}taken back by run {by}"))
         .collect();
     notes.dedup();
     shown.notes.extend(notes);
@@ -61,8 +62,11 @@ async fn undo(
         let would = repair::would_undo(&mut writing.door, repair).await?;
         shown.repairs.push(repair_report(repair, &would));
     }
-    if repairs.is_empty() {
-        shown.stage = RepairStage::Done;
+    // What was kept, and is not as the repair left it now either, is tried when it is.
+    let rows: u64 = shown.repairs.iter().map(|repair| repair.restored).sum();
+    if rows == 0 && repairs.iter().all(|repair| repair.state == State::Undone) {
+        (shown.stage, shown.nothing_to_do) = (RepairStage::Done, true);
+        shown.exit = kept_exit(&shown);
         writing.door.close().await;
         return tell(settings, &shown);
     }
@@ -81,7 +85,6 @@ async fn undo(
     if settings.output.interactive || !settings.output.quiet {
         report::err(&shown.proposal(deliver::style(&settings.output)));
     }
-    let rows: u64 = shown.repairs.iter().map(|repair| repair.restored).sum();
     let mark = survey.own.as_ref().and_then(|own| own.mark.as_ref());
     let what = if rows == 1 { "give 1 row back".to_owned() } else { format!("give {rows} rows back") };
     tokio::select! {
@@ -120,9 +123,9 @@ async fn undo(
     tell(settings, &done)
 }
 
-/// Rows that were kept are for somebody to look at.
+/// Rows without their old values are for somebody to look at.
 fn kept_exit(report: &UndoReport) -> Exit {
-    if report.repairs.iter().any(|repair| repair.kept > 0) { Exit::Findings } else { Exit::Clean }
+    if report.repairs.iter().any(UndoneReport::leaves_some) { Exit::Findings } else { Exit::Clean }
 }
 
 async fn prune(
@@ -167,6 +170,7 @@ fn report(settings: &Settings, writing: &Writing<'_>, survey: &Survey, undoes: &
         target: data::target(settings, &writing.target, &survey.identity, mark),
         undoes: undoes.to_owned(),
         stage: RepairStage::Planned,
+        nothing_to_do: false,
         repairs: Vec::new(),
         pruned: None,
         backup_plan: None,
@@ -180,6 +184,8 @@ fn repair_report(repair: &Repair, undone: &Undone) -> UndoneReport {
         Action::Update => trigger.update,
         Action::Delete => trigger.insert,
     };
+    let triggers = repair.table.triggers.iter().filter(fires);
+    let fires_before = triggers.clone().any(|trigger| trigger.before);
     UndoneReport {
         check: repair.check.clone(),
         fix: repair.fix.clone(),
@@ -187,10 +193,16 @@ fn repair_report(repair: &Repair, undone: &Undone) -> UndoneReport {
         table: repair.table.qualified(),
         key: repair.key.iter().map(|column| column.name.clone()).collect(),
         columns: repair.columns.iter().map(|column| column.name.clone()).collect(),
-        restored: undone.tally.changed,
-        kept: undone.tally.skipped,
-        kept_rows: undone.kept.clone(),
-        triggers: repair.table.triggers.iter().filter(fires).map(report::trigger).collect(),
+        restored: undone.restored,
+        kept: undone.kept.rows,
+        kept_rows: undone.kept.keys.clone(),
+        held: undone.held.rows,
+        held_rows: undone.held.keys.clone(),
+        locked_by: report::locked_by(&undone.blockers),
+        rewritten: undone.rewritten.rows,
+        rewritten_rows: undone.rewritten.keys.clone(),
+        holds_back: fires_before,
+        triggers: triggers.map(report::trigger).collect(),
     }
 }
 

@@ -116,7 +116,12 @@ pub(super) async fn batches(
                     let work = Work { script: &statements, ..Work::records(&what, "", limits) };
                     let answers = door.answered_transaction(&work, watch).await?;
                     done.skipped += counted(&answers).1;
-                    singled_out += 1;
+                    // What keeps all rows from being locked would be waited for once a row.
+                    if singled_out == SINGLED_OUT {
+                        size = ((until - from + 1) * 2).min(MOST);
+                    } else {
+                        singled_out += 1;
+                    }
                     from = until + 1;
                 }
             }

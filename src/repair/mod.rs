@@ -24,7 +24,7 @@ pub use plan::{Plan, discard, plan, too_many_rows};
 pub use preview::{Candidates, Change, FixPreview, Preview, preview};
 pub use records::{Repair, State, find, latest, prune};
 pub use run::{Tally, repair};
-pub use undo::{Undone, undo, would_undo};
+pub use undo::{Left, Undone, undo, would_undo};
 
 /// How long things may take, and when to wait.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,8 +53,10 @@ mod state {
     pub(super) const SKIPPED: char = 's';
     /// Somebody held a lock on it.
     pub(super) const LOCKED: char = 'l';
-    /// Changed since the repair, and kept when that was taken back.
+    /// Not given back when the repair was taken back: changed since, or nobody could.
     pub(super) const KEPT: char = 'k';
+    /// Given back, and a trigger wrote something else.
+    pub(super) const REWRITTEN: char = 'w';
 }
 
 /// One fix of one check, with what it takes to write it as SQL.

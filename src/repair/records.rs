@@ -20,7 +20,7 @@ pub enum State {
     Done,
     /// Its process ended before; what it changed is known.
     BrokeOff,
-    /// Its rows were given back.
+    /// Its rows were given back; those that were kept can be tried again.
     Undone,
     /// Its before-images are gone.
     Pruned,
@@ -147,6 +147,18 @@ pub struct Kept {
     row: Vec<Option<String>>,
 }
 
+impl Kept {
+    /// Whether there is nothing more to be given back, whatever becomes of the rows.
+    fn is_taken_back(&self) -> bool {
+        let kept = self.row.get(18).cloned().flatten();
+        match self.state {
+            State::Undone => kept.as_deref() == Some("0"),
+            State::Pruned => true,
+            State::Planned | State::Done | State::BrokeOff => false,
+        }
+    }
+}
+
 const SELECT: &str = "SELECT run, number::text, check_name, fix, action, relation, relation_oid::text, \
     array_to_json(key_columns)::text, array_to_json(columns)::text, rows_in, planned::text, done::text, changed::text, \
     skipped::text, state, undone::text, undone_by, \
@@ -203,10 +215,9 @@ pub async fn find(door: &mut Door, run: &str) -> Result<(Vec<Kept>, Vec<Repair>)
     }
     let mut repairs = Vec::new();
     for one in &kept {
-        if matches!(one.state, State::Undone | State::Pruned) {
-            continue;
+        if !one.is_taken_back() {
+            repairs.push(repair(door, one).await?);
         }
-        repairs.push(repair(door, one).await?);
     }
     Ok((kept, repairs))
 }

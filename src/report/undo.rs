@@ -30,6 +30,9 @@ pub struct UndoReport {
     pub undoes: String,
     /// How far it is.
     pub stage: Stage,
+    /// Whether there was nothing that could be given back.
+    #[serde(skip)]
+    pub nothing_to_do: bool,
     /// Its repairs, the last first.
     pub repairs: Vec<UndoneReport>,
     /// The runs whose before-images were removed, or would be: `--prune`.
@@ -67,6 +70,20 @@ pub struct UndoneReport {
     pub kept: u64,
     /// The keys of the first of those.
     pub kept_rows: Vec<Vec<Option<String>>>,
+    /// Rows that are as the repair left them, and could not be given back: the same command tries it again.
+    pub held: u64,
+    /// The keys of the first of those.
+    pub held_rows: Vec<Vec<Option<String>>>,
+    /// Who held locks, where somebody was seen.
+    #[serde(skip)]
+    pub locked_by: String,
+    /// Whether a trigger may be what holds rows back.
+    #[serde(skip)]
+    pub holds_back: bool,
+    /// Rows that a trigger gave other values than their old ones.
+    pub rewritten: u64,
+    /// The keys of the first of those.
+    pub rewritten_rows: Vec<Vec<Option<String>>>,
     /// Triggers that fire.
     pub triggers: Vec<String>,
 }
@@ -109,11 +126,11 @@ impl UndoReport {
                 style.bold(&escape(&format!("{}/{}", repair.check, repair.fix))),
                 escape(&repair.told(self.stage))
             )?;
-            if repair.kept > 0 {
-                let shown = repair.kept_rows.len() as u64;
-                let some = if shown == repair.kept { String::new() } else { format!(", {shown} of them") };
-                writeln!(out, "  changed since, and kept{some}:")?;
-                writeln!(out, "{}", rows_table(&repair.key, &repair.kept_rows, style))?;
+            for (why, count, keys) in repair.left() {
+                let shown = keys.len() as u64;
+                let some = if shown == count { String::new() } else { format!(", {shown} of them") };
+                writeln!(out, "  {}{some}:", escape(&why))?;
+                writeln!(out, "{}", rows_table(&repair.key, keys, style))?;
             }
             for trigger in repair.triggers.iter().filter(|_| self.stage == Stage::Planned) {
                 writeln!(out, "  trigger {}", escape(trigger))?;
@@ -148,11 +165,21 @@ impl UndoReport {
             };
         }
         let restored: u64 = self.repairs.iter().map(|repair| repair.restored).sum();
-        let kept: u64 = self.repairs.iter().map(|repair| repair.kept).sum();
-        let kept =
-            if kept == 0 { String::new() } else { format!("; changed since, and kept: {}", rows(kept)) };
-        match (self.stage, self.repairs.is_empty()) {
-            (_, true) => format!("nothing to do: run {} is taken back already", self.undoes),
+        let sum = |count: fn(&UndoneReport) -> u64| self.repairs.iter().map(count).sum::<u64>();
+        let left = [
+            ("changed since, and kept", sum(|repair| repair.kept)),
+            ("locked or held back, and not given back", sum(|repair| repair.held)),
+            ("given other values by a trigger", sum(|repair| repair.rewritten)),
+        ];
+        let told = left.iter().filter(|(_, count)| *count > 0);
+        let kept: String = told.map(|(why, count)| format!("; {why}: {}", rows(*count))).collect();
+        match (self.stage, kept.is_empty()) {
+            (_, true) if self.nothing_to_do => {
+                format!("nothing to do: run {} is taken back already", self.undoes)
+            }
+            _ if self.nothing_to_do => {
+                format!("nothing to do: no row that run {} repaired is as it was left{kept}", self.undoes)
+            }
             (Stage::Planned, _) => format!("a plan, nothing was changed: give {} back{kept}", rows(restored)),
             (Stage::Done, _) => format!("done: gave {} back{kept}", rows(restored)),
         }
@@ -162,6 +189,9 @@ impl UndoReport {
         match (self.stage, &self.pruned) {
             (Stage::Planned, None) if !self.repairs.is_empty() => {
                 Some(format!("trueup undo {}", self.undoes))
+            }
+            (Stage::Done, None) if self.repairs.iter().any(|repair| repair.held > 0) => {
+                Some(format!("the same again when nobody holds them: trueup undo {}", self.undoes))
             }
             (Stage::Done, None) if !self.repairs.is_empty() => Some("trueup verify".to_owned()),
             _ => None,
@@ -173,9 +203,9 @@ impl UndoReport {
         for repair in &self.repairs {
             let title = format!("{}/{}", repair.check, repair.fix);
             writeln!(out, "\n{}: {}", markdown::code(&title), markdown::cell(&repair.told(self.stage)))?;
-            if repair.kept > 0 {
-                writeln!(out, "\nChanged since, and kept:\n")?;
-                markdown_rows(&repair.key, &repair.kept_rows, out)?;
+            for (why, _, keys) in repair.left() {
+                writeln!(out, "\nRows {}:\n", markdown::cell(&why))?;
+                markdown_rows(&repair.key, keys, out)?;
             }
         }
         for note in &self.notes {
@@ -189,6 +219,38 @@ impl UndoReport {
 }
 
 impl UndoneReport {
+    /// Whether some rows do not have their old values.
+    pub fn leaves_some(&self) -> bool {
+        self.kept + self.held + self.rewritten > 0
+    }
+
+    /// The rows that do not have their old values: why, how many, and the first of them.
+    fn left(&self) -> impl Iterator<Item = (String, u64, &[Vec<Option<String>>])> {
+        let left = [
+            ("changed since, and kept".to_owned(), self.kept, self.kept_rows.as_slice()),
+            (self.held_back(), self.held, self.held_rows.as_slice()),
+            (
+                "given other values than their old ones by a trigger".to_owned(),
+                self.rewritten,
+                &self.rewritten_rows,
+            ),
+        ];
+        left.into_iter().filter(|(_, count, _)| *count > 0)
+    }
+
+    /// Why rows that are as the repair left them were not given back, as far as that can be told.
+    fn held_back(&self) -> String {
+        let by = if self.locked_by.is_empty() { "others" } else { &self.locked_by };
+        let mut causes = vec![format!("locked by {by}")];
+        if self.action == Action::Delete {
+            causes.push("kept out by a unique value that is taken".to_owned());
+        }
+        if self.holds_back {
+            causes.push("held back by a trigger".to_owned());
+        }
+        format!("{}, and not given back", causes.join(", or "))
+    }
+
     fn told(&self, stage: Stage) -> String {
         let (count, table, columns) = (rows(self.restored), &self.table, self.columns.join(", "));
         match (self.action, stage) {

@@ -122,12 +122,8 @@ fn undo_killed_after(number: usize) -> Option<String> {
     if killed.is_some() && back == 0 && !number.is_multiple_of(UNTOUCHED) {
         return killed;
     }
-    if shop.database.value("SELECT state FROM trueup.repairs") == "undone" {
-        shop.undo(&run, 0, &["is taken back already"]);
-    } else {
-        // However far it was: the row that is kept is told, and decides.
-        shop.undo(&run, 1, &["changed since, and kept: 1 row"]);
-    }
+    // However far it was: the row that is kept is told, and decides.
+    shop.undo(&run, 1, &["changed since, and kept: 1 row"]);
     shop.as_before();
     let counts = "SELECT restored || ' ' || kept || ' ' || state FROM trueup.repairs";
     assert_eq!(shop.database.value(counts), format!("{} 1 undone", ROWS - 1), "{context}");

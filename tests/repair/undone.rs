@@ -96,18 +96,159 @@ fn f22_two_at_once_take_it_back_once() {
     shop.as_before();
 }
 
-/// Rows that somebody holds locked are kept, and said so.
+/// Rows that somebody holds locked are not given back, said so, and given back by the same command later.
 #[test]
-fn f22_a_locked_row_is_kept() {
+fn f22_a_locked_row_is_given_back_later() {
     let (shop, run) = repaired(30);
+    shop.database.exec("UPDATE keys SET user_id = 9 WHERE id = 5");
     let mut app = Other::at(shop.database.url(), "billing");
+    let locked = format!("locked by pid {}", app.pid());
     app.run("BEGIN; SELECT FROM keys WHERE id = 7 FOR UPDATE");
-    shop.undo(&run, 1, &["gave 29 rows back; changed since, and kept: 1 row"]);
-    drop(app);
+    let counts = "changed since, and kept: 1 row; locked or held back, and not given back: 1 row";
+    let again = format!("trueup undo {run}");
+    shop.undo(&run, 1, &[&format!("gave 28 rows back; {counts}"), &locked, &again]);
     assert_eq!(
-        shop.database.value("SELECT string_agg(id::text, ',') FROM keys WHERE user_id IS NOT NULL"),
-        "0,7"
+        shop.database
+            .value("SELECT string_agg(id::text, ',' ORDER BY id) FROM keys WHERE user_id IS NOT NULL"),
+        "0,5,7"
     );
+    shop.undo(&run, 1, &[&format!("gave 0 rows back; {counts}"), &locked]);
+    let status = shop.document(&["status", "--runs"], 0).to_string();
+    assert!(status.contains(r#""undoable":1"#), "{status}");
+    drop(app);
+    let document = shop.document(&["undo", &run, "--dry-run"], 1);
+    let repair = &document["repairs"][0];
+    assert_eq!((&repair["restored"], &repair["kept"], &repair["held"]), (&1.into(), &1.into(), &0.into()));
+    shop.undo(&run, 1, &["gave 1 row back; changed since, and kept: 1 row"]);
+    assert_eq!(shop.differing("keys"), "1");
+    assert_eq!(shop.database.value("SELECT restored || ' ' || kept FROM trueup.repairs"), "29 1");
+}
+
+/// Nothing of the table can be changed for a while, by nobody: all of it is given back later.
+#[test]
+fn f22_a_table_that_is_locked_is_given_back_later() {
+    let (shop, run) = repaired(1600);
+    let mut app = Other::at(shop.database.url(), "index builder");
+    app.run("BEGIN; LOCK TABLE keys IN SHARE MODE");
+    shop.undo(&run, 1, &["gave 0 rows back; locked or held back, and not given back: 1600 rows"]);
+    drop(app);
+    shop.undo(&run, 0, &["gave 1600 rows back"]);
+    shop.as_before();
+}
+
+/// Rows that were edited are none that can be given back; one that is as the repair left it again, is.
+#[test]
+fn f22_a_kept_row_is_tried_again() {
+    let (shop, run) = repaired(30);
+    shop.database.exec("UPDATE keys SET user_id = 9 WHERE id IN (5, 6)");
+    shop.undo(&run, 1, &["gave 28 rows back; changed since, and kept: 2 rows"]);
+    let runs = shop.database.value("SELECT count(*) FROM trueup.runs");
+    for how in ["--yes", "--dry-run"] {
+        expect(&shop.run(&["undo", &run, how]), 1, &["nothing to do", "changed since, and kept: 2 rows"]);
+    }
+    assert_eq!(shop.database.value("SELECT count(*) FROM trueup.runs"), runs);
+    shop.database.exec("UPDATE keys SET user_id = 5 WHERE id = 5");
+    shop.undo(&run, 1, &["gave 1 row back; changed since, and kept: 1 row"]);
+    shop.database.exec("UPDATE keys SET user_id = 6 WHERE id = 6");
+    shop.undo(&run, 0, &["gave 1 row back"]);
+    shop.as_before();
+    shop.undo(&run, 0, &["nothing to do", "is taken back already"]);
+}
+
+const HOLDS_BACK: &str =
+    "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;";
+
+#[test]
+fn f22_a_row_that_a_trigger_holds_back_is_given_back_without_it() {
+    let (shop, run) = repaired(30);
+    shop.database.exec(HOLDS_BACK);
+    shop.database.exec(
+        "CREATE TRIGGER nothing BEFORE UPDATE ON keys FOR EACH ROW WHEN (OLD.id < 3) EXECUTE FUNCTION nothing()",
+    );
+    shop.undo(
+        &run,
+        1,
+        &["gave 28 rows back; locked or held back, and not given back: 2 rows", "or held back by a trigger"],
+    );
+    shop.database.exec("DROP TRIGGER nothing ON keys");
+    shop.undo(&run, 0, &["gave 2 rows back"]);
+    shop.as_before();
+}
+
+/// A trigger that puts the repaired value in the place of the old one, whenever that is written.
+#[test]
+fn f22_a_row_that_a_trigger_rewrites_is_not_told_to_be_back() {
+    let check = "-- title: t\n-- table: public.logins\n-- key: id\n-- find:\n\
+        SELECT id FROM logins WHERE email <> trim(email);\n-- fix: trim\n\
+        SELECT id, trim(email) AS email FROM logins WHERE email <> trim(email);\n";
+    let schema = "CREATE TABLE logins (id int PRIMARY KEY, email text);
+        INSERT INTO logins VALUES (1, 'Foo@X '), (2, 'bar@x '), (3, 'baz@x');
+        CREATE FUNCTION trimmed() RETURNS trigger LANGUAGE plpgsql AS
+        $$BEGIN NEW.email := lower(trim(NEW.email)); RETURN NEW; END$$;
+        CREATE TRIGGER trimmed BEFORE UPDATE ON logins FOR EACH ROW WHEN (NEW.id = 1) EXECUTE FUNCTION trimmed()";
+    let shop = Shop::with(schema, &[("logins", check)]);
+    shop.keep("logins");
+    shop.fix(0, &["repaired 2 rows"]);
+    let run = shop.runs().remove(0);
+    let output = shop.undo(
+        &run,
+        1,
+        &["gave 1 row back; given other values by a trigger: 1 row", "their old ones by a trigger:"],
+    );
+    assert!(said(&output).contains("│ 1 "), "{}", said(&output));
+    assert_eq!(shop.differing("logins"), "1");
+    assert_eq!(shop.database.value("SELECT restored || ' ' || kept FROM trueup.repairs"), "1 1");
+    shop.undo(&run, 1, &["gave 0 rows back; given other values by a trigger: 1 row"]);
+    shop.database.exec("DROP TRIGGER trimmed ON logins");
+    shop.undo(&run, 0, &["gave 1 row back"]);
+    assert_eq!(shop.differing("logins"), "0");
+}
+
+/// The same of rows that were deleted, and of one that the trigger leaves out.
+#[test]
+fn f22_a_deleted_row_that_a_trigger_rewrites_or_leaves_out() {
+    let check = "-- title: t\n-- table: public.items\n-- key: id\n-- find:\nSELECT id FROM items WHERE bad;\n\
+        -- fix: remove\n-- action: delete\nSELECT id FROM items WHERE bad;\n";
+    let schema = "CREATE TABLE items (id int PRIMARY KEY, bad boolean, v text, code text UNIQUE);
+        INSERT INTO items SELECT n, true, 'v' || n, 'c' || n FROM generate_series(1, 6) AS n;";
+    let shop = Shop::with(schema, &[("items", check)]);
+    shop.keep("items");
+    shop.fix(0, &["deleted 6 rows"]);
+    let run = shop.runs().remove(0);
+    shop.database.exec(
+        "INSERT INTO items VALUES (100, false, 'theirs', 'c6');
+         CREATE FUNCTION rewrite() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+             IF NEW.id = 2 THEN RETURN NULL; END IF;
+             IF NEW.id = 3 THEN NEW.v := 'TRIG'; END IF;
+             RETURN NEW; END$$;
+         CREATE TRIGGER rewrite BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION rewrite()",
+    );
+    let rest = "given other values by a trigger: 1 row";
+    let held = "changed since, and kept: 1 row; locked or held back, and not given back: 1 row";
+    shop.undo(&run, 1, &[&format!("gave 3 rows back; {held}; {rest}"), "held back by a trigger"]);
+    shop.database.exec("DROP TRIGGER rewrite ON items");
+    shop.undo(&run, 1, &[&format!("gave 1 row back; changed since, and kept: 1 row; {rest}")]);
+    assert_eq!(shop.differing("items"), "3", "the rewritten one, the missing one, and theirs");
+    shop.undo(&run, 1, &["nothing to do", rest]);
+}
+
+/// A trigger that gives rows keys of its own: they are not inserted a second time.
+#[test]
+fn f22_a_deleted_row_that_comes_back_under_another_key_comes_once() {
+    let check = "-- title: t\n-- table: public.items\n-- key: id\n-- find:\nSELECT id FROM items WHERE bad;\n\
+        -- fix: remove\n-- action: delete\nSELECT id FROM items WHERE bad;\n";
+    let schema = "CREATE TABLE items (id int PRIMARY KEY, bad boolean);
+        INSERT INTO items SELECT n, true FROM generate_series(1, 6) AS n;";
+    let shop = Shop::with(schema, &[("items", check)]);
+    shop.fix(0, &["deleted 6 rows"]);
+    let run = shop.runs().remove(0);
+    shop.database.exec(
+        "CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.id := NEW.id + 100; RETURN NEW; END$$;
+         CREATE TRIGGER other BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION other()",
+    );
+    shop.undo(&run, 1, &["gave 0 rows back; given other values by a trigger: 6 rows"]);
+    shop.undo(&run, 1, &["nothing to do", "given other values by a trigger: 6 rows"]);
+    assert_eq!(shop.database.value("SELECT count(*) FROM items"), "6");
 }
 
 #[test]
