@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use super::Named;
+use super::{Action, Named};
 use crate::db::Session;
 use crate::sql::identifier;
 
@@ -70,15 +70,17 @@ pub struct Trigger {
     pub columns: Option<Vec<String>>,
 }
 
-/// A foreign key of another table that a DELETE sets off: CASCADE, SET NULL, SET DEFAULT.
+/// A foreign key that changes rows which refer to one that is deleted, or gets another value: CASCADE, SET NULL, SET DEFAULT.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Incoming {
     /// The constraint.
     pub constraint: String,
     /// The table that it is of, qualified and quoted.
     pub table: String,
-    /// `c`, `n` or `d`, as `pg_constraint.confdeltype`.
-    pub action: String,
+    /// What it does about a row that is deleted, as `pg_constraint.confdeltype`.
+    on_delete: String,
+    /// What it does about a row that gets another value, as `pg_constraint.confupdtype`.
+    on_update: String,
     /// Its columns.
     pub columns: Vec<String>,
     /// The columns that they refer to, in the same order.
@@ -86,14 +88,23 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// What it does when rows are changed so, as the catalog has it.
+    fn does(&self, action: Action) -> &str {
+        match action {
+            Action::Delete => &self.on_delete,
+            Action::Update => &self.on_update,
+        }
+    }
+
     /// `memberships_user_id_fkey of public.memberships (ON DELETE CASCADE)`
-    pub fn told(&self) -> String {
-        let what = match self.action.as_str() {
+    pub fn told(&self, action: Action) -> String {
+        let what = match self.does(action) {
             "c" => "CASCADE",
             "n" => "SET NULL",
             _ => "SET DEFAULT",
         };
-        format!("{} of {} (ON DELETE {what})", identifier(&self.constraint), self.table)
+        let on = action.word().to_uppercase();
+        format!("{} of {} (ON {on} {what})", identifier(&self.constraint), self.table)
     }
 }
 
@@ -116,8 +127,8 @@ pub struct Table {
     pub keys: Vec<Key>,
     /// Its triggers.
     pub triggers: Vec<Trigger>,
-    /// What deleting its rows sets off.
-    pub incoming: Vec<Incoming>,
+    /// What changing its rows sets off; see [`Table::set_off`].
+    incoming: Vec<Incoming>,
     /// Its rules.
     pub rules: Vec<String>,
     /// What it takes on the disk, indexes included.
@@ -151,6 +162,15 @@ impl Table {
     /// `public.api_keys`, quoted where SQL needs it.
     pub fn qualified(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.name))
+    }
+
+    /// The foreign keys that deleting rows sets off, or other values of `columns`.
+    pub fn set_off(&self, action: Action, columns: &[Column]) -> impl Iterator<Item = &Incoming> {
+        self.incoming.iter().filter(move |incoming| {
+            let touched = |name: &String| columns.iter().any(|column| column.name == *name);
+            matches!(incoming.does(action), "c" | "n" | "d")
+                && (action == Action::Delete || incoming.referenced.iter().any(touched))
+        })
     }
 
     /// A column by its name.

@@ -111,11 +111,15 @@ pub(super) fn refuse(proposed: &Proposed) -> Result<(), Failure> {
                 )));
             }
             if let Some((key, rows)) = &seen.cascade {
+                let does = match fix.action {
+                    checks::Action::Update => "change",
+                    checks::Action::Delete => "delete",
+                };
                 return Err(Failure::new(
                     Exit::Refused,
                     format!(
-                        "fix {title} would delete {rows} rows that others refer to, and foreign key {key} would change those; \
-                         nothing was changed"
+                        "fix {title} would {does} {rows} rows that others refer to, and foreign key {key} would change \
+                         those; nothing was changed"
                     ),
                 )
                 .next("leave these rows out of the fix, or say in a fix of its own what becomes of those that refer to them"));

@@ -12,6 +12,7 @@ mod columns;
 mod plan;
 mod preview;
 mod records;
+mod referring;
 mod run;
 mod undo;
 

@@ -7,8 +7,9 @@ use anyhow::{Context as _, Result};
 use super::columns::{FORMATS, numbered, of, same_image};
 use super::preview::{Candidates, Change, FixPreview, MOST_AMBIGUOUS, shortened};
 use super::records::{Repair, State};
+use super::referring::{moves, referred};
 use super::{Fixing, Pace, state};
-use crate::checks::{Action, Bound, Column, Incoming, Table};
+use crate::checks::{Action, Bound, Column, Table};
 use crate::door::{Door, Limits, Trouble, Watch, Work, seconds};
 use crate::error::{Exit, Failure};
 use crate::sql::{identifier, literal};
@@ -309,39 +310,28 @@ async fn look(door: &mut Door, repair: &mut Repair, sample: usize) -> Result<Fix
     Ok(seen)
 }
 
-/// The first foreign key that deleting the rows would set off, and of how many.
+/// The first foreign key that changing the rows would set off, and of how many.
 async fn cascade(door: &mut Door, repair: &Repair) -> Result<Option<(String, u64)>> {
-    if repair.action != Action::Delete || repair.planned == 0 {
+    if repair.planned == 0 || !repair.sets_off() {
         return Ok(None);
     }
     let session = door.reading().await?;
-    for incoming in &repair.table.incoming {
-        let from = format!("(SELECT part, tid FROM {} WHERE state IS NULL)", repair.rows_in());
+    for incoming in repair.table.set_off(repair.action, &repair.columns) {
+        let from = format!(
+            "(SELECT part, tid FROM {} AS p WHERE p.state IS NULL AND {})",
+            repair.rows_in(),
+            moves(repair.action, &repair.columns, incoming, "p")
+        );
         let sql = referred(&repair.table, incoming, &from);
         let failed = |error| crate::db::server_failure(error, "looking for rows that refer to others");
         let rows = session.rows(sql).await.map_err(failed)?;
         let count =
             rows.into_iter().flatten().flatten().next().and_then(|count| count.parse().ok()).unwrap_or(0);
         if count > 0 {
-            return Ok(Some((incoming.told(), count)));
+            return Ok(Some((incoming.told(repair.action), count)));
         }
     }
     Ok(None)
-}
-
-/// How many of the rows `from` (of `part` and `tid`) are referred to.
-pub(super) fn referred(table: &Table, incoming: &Incoming, from: &str) -> String {
-    let pairs = incoming.columns.iter().zip(&incoming.referenced);
-    let same: Vec<String> = pairs
-        .map(|(column, referenced)| format!("c.{} = t.{}", identifier(column), identifier(referenced)))
-        .collect();
-    format!(
-        "SELECT pg_catalog.count(*) FROM {from} AS f JOIN {} AS t ON t.ctid OPERATOR(pg_catalog.=) f.tid \
-         AND t.tableoid OPERATOR(pg_catalog.=) f.part WHERE EXISTS (SELECT FROM {} AS c WHERE {})",
-        table.qualified(),
-        incoming.table,
-        same.join(" AND ")
-    )
 }
 
 /// Writes the counts down; plans of no row go.

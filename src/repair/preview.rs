@@ -4,7 +4,8 @@ use anyhow::{Context as _, Result};
 
 use super::Fixing;
 use super::columns::{FORMATS, numbered};
-use super::plan::{SWEEPING, referred, rows_of};
+use super::plan::{SWEEPING, rows_of};
+use super::referring::{moves, referred};
 use crate::checks::{Bound, Column};
 use crate::db::{self, Session};
 use crate::sql::identifier;
@@ -45,7 +46,7 @@ pub struct FixPreview {
     pub sample: Vec<Change>,
     /// The first of those with different answers.
     pub candidates: Vec<Candidates>,
-    /// A foreign key that would take other rows along, and how many of the rows it is about: it is refused then.
+    /// A foreign key that would change other rows with these, and how many of the rows it is about: it is refused then.
     pub cascade: Option<(String, u64)>,
 }
 
@@ -182,7 +183,7 @@ async fn ambiguous(
     if new.is_empty() {
         return Ok((0, Vec::new()));
     }
-    let image = format!("ROW({})::pg_catalog.text COLLATE pg_catalog.\"C\"", new.join(", "));
+    let image = image(&new);
     let with = format!(
         "WITH {}, twice AS MATERIALIZED (SELECT part, tid FROM f{place} GROUP BY part, tid \
          HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1 \
@@ -210,6 +211,11 @@ async fn ambiguous(
     Ok((count, Candidates::of(answers, keys.len())))
 }
 
+/// The values of a row, such that different ones are told apart.
+fn image(values: &[String]) -> String {
+    format!("ROW({})::pg_catalog.text COLLATE pg_catalog.\"C\"", values.join(", "))
+}
+
 impl Candidates {
     /// Collects answers for the same row, which follow each other; the first `keys` values are the key.
     pub(super) fn of(rows: Vec<Vec<Option<String>>>, keys: usize) -> Vec<Self> {
@@ -225,23 +231,27 @@ impl Candidates {
     }
 }
 
-/// The first foreign key that deleting the rows would set off, and of how many.
+/// The first foreign key that changing the rows would set off, and of how many. A row with several answers is not changed.
 async fn cascade(
     session: &mut Session,
     with: &[String],
     place: usize,
     each: &Fixing<'_>,
 ) -> Result<Option<(String, u64)>> {
-    if !each.fix.sets.is_empty() {
-        return Ok(None);
-    }
-    for incoming in &each.table.incoming {
-        let sql =
-            format!("WITH {} {}", with.join(", "), referred(each.table, incoming, &format!("f{place}")));
+    let action = each.fix.fix.action;
+    let columns: Vec<Column> = each.changed().into_iter().cloned().collect();
+    for incoming in each.table.set_off(action, &columns) {
+        let image = image(&numbered("w", each.fix.sets.len()));
+        let from = format!(
+            "(SELECT a.part, a.tid FROM f{place} AS a GROUP BY a.part, a.tid HAVING pg_catalog.bool_or({}) \
+             AND pg_catalog.min({image}) OPERATOR(pg_catalog.=) pg_catalog.max({image}))",
+            moves(action, &columns, incoming, "a")
+        );
+        let sql = format!("WITH {} {}", with.join(", "), referred(each.table, incoming, &from));
         let found = session.rows(sql).await?.into_iter().flatten().flatten().next();
         let count = found.and_then(|count| count.parse::<u64>().ok()).unwrap_or(0);
         if count > 0 {
-            return Ok(Some((incoming.told(), count)));
+            return Ok(Some((incoming.told(action), count)));
         }
     }
     Ok(None)

@@ -109,20 +109,6 @@ impl Changing<'_> {
         )
     }
 
-    /// The rows of other tables that deleting these would take along: none may have come since.
-    fn alone(&self) -> String {
-        let referring = self.0.table.incoming.iter().map(|incoming| {
-            let pairs = incoming.columns.iter().zip(&incoming.referenced);
-            let same: Vec<String> = pairs
-                .map(|(column, referenced)| {
-                    format!("c.{} = t.{}", identifier(column), identifier(referenced))
-                })
-                .collect();
-            format!(" AND NOT EXISTS (SELECT FROM {} AS c WHERE {})", incoming.table, same.join(" AND "))
-        });
-        referring.collect()
-    }
-
     /// Whether a trigger may write other values than it was given.
     fn is_rewritten(&self) -> bool {
         self.0.table.triggers.iter().any(|trigger| trigger.before && trigger.row && trigger.update)
@@ -140,10 +126,9 @@ impl Rows for Changing<'_> {
         };
         let mut before = format!("{FEW};\n{FORMATS};\n");
         let skip = if around { " SKIP LOCKED" } else { "" };
-        // Who deletes locks first, and looks at what refers to the rows in a statement of its own: what came while it waited
-        // for the lock is seen there.
-        let locks_first = *action == Action::Delete && !table.incoming.is_empty();
-        if locks_first {
+        // Where other rows may be changed with these, they are locked first, and what refers to them is looked at in a
+        // statement of its own: what came while it waited for the lock is seen there.
+        if self.0.sets_off() {
             before.push_str(&format!(
                 "SELECT pg_catalog.count(*) FROM (SELECT FROM {plan} AS p JOIN {name} AS t ON {} WHERE {} FOR UPDATE OF t{skip}) AS \
                  locked;\n",
@@ -173,17 +158,18 @@ impl Rows for Changing<'_> {
                     .collect();
                 let written = if self.is_rewritten() { written.concat() } else { String::new() };
                 format!(
-                    "UPDATE {name} AS t SET {} FROM {source} AS p WHERE {} AND {} RETURNING p.n{written}",
+                    "UPDATE {name} AS t SET {} FROM {source} AS p WHERE {} AND {}{} RETURNING p.n{written}",
                     sets.join(", "),
                     self.same_version("t"),
-                    range("p")
+                    range("p"),
+                    self.0.alone()
                 )
             }
             Action::Delete => format!(
                 "DELETE FROM {name} AS t USING {source} AS p WHERE {} AND {}{} RETURNING p.n",
                 self.same_version("t"),
                 range("p"),
-                self.alone()
+                self.0.alone()
             ),
         };
         let rewritten = if *action == Action::Update && self.is_rewritten() {

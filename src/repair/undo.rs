@@ -215,7 +215,9 @@ impl GivingBack<'_> {
     /// Whether a row of [`Self::beside_the_table`] can be given back: it is as the repair left it.
     fn can_be_given(&self) -> String {
         match self.repair.action {
-            Action::Update => format!("t.tableoid IS NOT NULL AND {}", self.as_written()),
+            Action::Update => {
+                format!("t.tableoid IS NOT NULL AND {}{}", self.as_written(), self.repair.alone())
+            }
             Action::Delete => format!("t.tableoid IS NULL{}", self.free()),
         }
     }
@@ -280,6 +282,21 @@ impl GivingBack<'_> {
         columns.map(|(column, number)| format!(", {} AS c{number}", column.kept(&of("t", column)))).collect()
     }
 
+    /// Where other rows may be changed with those of a range, they are locked first: what came to refer to them meanwhile is
+    /// seen by the next statement.
+    fn locking(&self, range: &str, around: bool) -> String {
+        if self.repair.action == Action::Delete || !self.repair.sets_off() {
+            return String::new();
+        }
+        format!(
+            "SELECT pg_catalog.count(*) FROM (SELECT FROM {} AS p JOIN {} AS t ON {} WHERE {range} FOR UPDATE OF t{}) AS locked;\n",
+            self.repair.rows_in(),
+            self.repair.table.qualified(),
+            self.repair.same_key(),
+            if around { " SKIP LOCKED" } else { "" }
+        )
+    }
+
     /// The statement that gives the rows of a range their old values, as `back`; and `given`, the numbers of those that
     /// have come back, with what they have now.
     fn giving(&self, from: u64, to: u64, around: bool) -> String {
@@ -301,11 +318,12 @@ impl GivingBack<'_> {
                     plan
                 };
                 format!(
-                    "back AS (UPDATE {name} AS t SET {} FROM {source} AS p WHERE {} AND {range} AND {} RETURNING p.n{}), \
+                    "back AS (UPDATE {name} AS t SET {} FROM {source} AS p WHERE {} AND {range} AND {}{} RETURNING p.n{}), \
                      given AS (SELECT * FROM back)",
                     sets.join(", "),
                     self.repair.same_key(),
                     self.as_written(),
+                    self.repair.alone(),
                     self.found()
                 )
             }
@@ -381,10 +399,11 @@ impl Rows for GivingBack<'_> {
             false => format!(", undone = {to}, kept = r.kept OPERATOR(pg_catalog.+) ({kept})"),
         };
         format!(
-            "{FEW};\n{FORMATS};\nWITH {}, {}, \
+            "{FEW};\n{FORMATS};\n{}WITH {}, {}, \
              missed AS (UPDATE {} AS p SET state = {mark} WHERE {range} AND p.n NOT IN (SELECT n FROM given) RETURNING 1), \
              counted AS (UPDATE trueup.repairs AS r SET \
              restored = r.restored OPERATOR(pg_catalog.+) ({restored}){progress} WHERE {}) SELECT {restored}, {kept}",
+            self.locking(&range, around),
             self.giving(from, to, around),
             self.marking(),
             self.repair.rows_in(),

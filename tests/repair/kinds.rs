@@ -80,6 +80,70 @@ fn a_delete_that_takes_others_along_is_refused() {
     }
 }
 
+const CODES: &str = "-- title: t\n-- table: public.codes\n-- key: id\n-- find:\n\
+    SELECT id FROM codes WHERE code <> trim(code) OR note IS NULL;\n-- fix: trim\n\
+    SELECT id, trim(code) AS code, '' AS note FROM codes WHERE code <> trim(code) OR note IS NULL;\n";
+
+/// A shop of codes that others refer to.
+fn codes(action: &str) -> Shop {
+    let schema = format!(
+        "CREATE TABLE codes (id int PRIMARY KEY, code text UNIQUE, note text);
+         CREATE TABLE children (id int PRIMARY KEY, code text DEFAULT 'c' REFERENCES codes (code) ON UPDATE {action});
+         INSERT INTO codes VALUES (1, 'a ', NULL), (2, 'b ', NULL), (3, 'c', NULL);
+         INSERT INTO children VALUES (1, 'a '), (2, 'c')"
+    );
+    Shop::with(&schema, &[("codes", CODES)])
+}
+
+/// A child has no old value that is kept. One whose row keeps its code is nobody's concern.
+#[test]
+fn an_update_that_changes_others_is_refused() {
+    for action in CHILDREN {
+        let shop = codes(action);
+        let told = format!("foreign key children_code_fkey of public.children (ON UPDATE {action})");
+        let refused =
+            ["fix codes/trim would change 1 rows that others refer to", &told, "nothing was changed"];
+        expect(&shop.run(&["verify", "--fix", "--dry-run"]), 1, &refused);
+        for args in [&["verify", "--fix", "--yes"][..], &["verify", "--fix"]] {
+            expect(&shop.run(args), 4, &refused);
+        }
+        assert_eq!(shop.plans(), "0");
+        shop.database.exec("DELETE FROM children WHERE code = 'a '");
+        shop.fix(0, &["repaired 3 rows"]);
+        // What came to refer to a repaired value is not taken along, either.
+        shop.database.exec("INSERT INTO children VALUES (3, 'b')");
+        let run = shop.runs().remove(0);
+        shop.undo(&run, 1, &["gave 2 rows back; changed since, and kept: 1 row"]);
+        let codes = "SELECT string_agg(code, ',' ORDER BY id) FROM ";
+        assert_eq!(shop.database.value(&format!("{codes} codes")), "a ,b,c");
+        assert_eq!(shop.database.value(&format!("{codes} children")), "c,b");
+        shop.database.exec("DELETE FROM children WHERE id = 3");
+        shop.undo(&run, 0, &["gave 1 row back"]);
+    }
+}
+
+/// A child that comes after the plan.
+#[test]
+fn a_child_that_comes_after_the_plan_keeps_its_value() {
+    for action in CHILDREN {
+        let shop = codes(action);
+        shop.database.exec("DELETE FROM children WHERE code = 'a '");
+        let (url, done) = (shop.database.url().to_owned(), AtomicBool::new(false));
+        let proxy = Proxy::start(&shop.database, move |_, sql| {
+            if sql.contains("UPDATE public.codes") && !done.swap(true, Ordering::SeqCst) {
+                support::try_query_at(&url, "INSERT INTO children VALUES (1, 'a ')").unwrap();
+            }
+            Then::Forward
+        });
+        let output =
+            shop.trueup_at(&proxy.url(&shop.database), &["verify", "--fix", "--yes"]).output().unwrap();
+        assert_ne!(output.status.code(), Some(0), "{action}: {}", said(&output));
+        let codes = "SELECT string_agg(code, ',' ORDER BY id) FROM ";
+        assert_eq!(shop.database.value(&format!("{codes} codes")), "a ,b,c", "{action}");
+        assert_eq!(shop.database.value(&format!("{codes} children")), "a ,c", "{action}");
+    }
+}
+
 /// The table is a part of one that others refer to.
 #[test]
 fn a_delete_in_a_partition_that_takes_others_along_is_refused() {

@@ -54,12 +54,13 @@ SELECT json_build_object(
                                 WHERE a.attrelid = c.oid AND a.attnum = ANY (t.tgattr::int2[]))) ORDER BY t.tgname), '[]')
           FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
          WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')),
-    -- What a DELETE takes along, or changes elsewhere.
+    -- What a DELETE, or another value of a column, takes along or changes elsewhere.
     'incoming', (
         SELECT COALESCE(json_agg(json_build_object(
                    'constraint', k.conname,
                    'table', quote_ident(rn.nspname) || '.' || quote_ident(r.relname),
-                   'action', k.confdeltype,
+                   'on_delete', k.confdeltype,
+                   'on_update', k.confupdtype,
                    'columns', (SELECT json_agg(a.attname ORDER BY u.place) FROM unnest(k.conkey) WITH ORDINALITY u (attnum, place)
                                  JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum),
                    'referenced', (SELECT json_agg(a.attname ORDER BY u.place)
@@ -67,7 +68,8 @@ SELECT json_build_object(
                                     JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum))
                    ORDER BY k.conname, k.oid), '[]')
           FROM pg_constraint k JOIN pg_class r ON r.oid = k.conrelid JOIN pg_namespace rn ON rn.oid = r.relnamespace
-         WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd')
+         WHERE k.confrelid = c.oid AND k.contype = 'f'
+           AND (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
            -- One of a partition that refers to it is its parent's; one that refers to the parent of this table is not.
            AND NOT EXISTS (SELECT FROM pg_constraint up WHERE up.oid = k.conparentid AND up.confrelid = c.oid)),
     'rules', (SELECT COALESCE(json_agg(r.rulename), '[]') FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_enabled <> 'D'),
