@@ -129,6 +129,8 @@ pub struct Table {
     pub triggers: Vec<Trigger>,
     /// What changing its rows sets off; see [`Table::set_off`].
     incoming: Vec<Incoming>,
+    /// Whether a foreign key of it refers to its own rows.
+    pub refers_to_itself: bool,
     /// Its rules.
     pub rules: Vec<String>,
     /// What it takes on the disk, indexes included.

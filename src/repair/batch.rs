@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::{Pace, Repair};
-use crate::door::{Blocker, Door, Event, Limits, Next, Trouble, Watch, Work};
+use crate::door::{Blocker, Door, Event, Limits, Next, Trouble, Watch, Work, seconds};
+use crate::error::{Exit, Failure};
 
 /// How many rows the first batch has.
 const FIRST: u64 = 500;
@@ -14,9 +15,11 @@ const MOST: u64 = 100_000;
 /// How many rows that cannot be locked are looked for one by one, each with some waits for a lock. After them all of a
 /// batch is left out in which there is another.
 const SINGLED_OUT: u32 = 20;
+/// The SQLSTATE of a row that refers to none, or of one that is gone and is referred to.
+const FOREIGN_KEY_VIOLATION: &str = "23503";
 /// What no batch takes longer than: it holds locks on rows.
 const LONGEST: Duration = Duration::from_secs(1);
-/// What a batch of one row may take: a row may have many megabytes.
+/// What a batch may take that cannot be smaller: a row may have many megabytes.
 const ALONE: Duration = Duration::from_secs(60);
 /// How often it is looked whether to wait.
 const LOOK: Duration = Duration::from_secs(1);
@@ -31,6 +34,9 @@ pub(super) trait Rows {
     /// The statements; the last answers with two numbers: rows that were changed, and rows that were not. `around` leaves
     /// out what others have locked.
     fn statements(&self, from: u64, to: u64, around: bool) -> String;
+
+    /// Whether rows may have to be in one batch, as they refer to each other.
+    fn refer_to_each_other(&self) -> bool;
 
     /// The statements that leave a row out that cannot be locked.
     fn leave_out(&self, from: u64, to: u64) -> String;
@@ -68,10 +74,12 @@ pub(super) async fn batches(
     let begun = Instant::now();
     let mut pauses = Pauses { looked: None, spent: Duration::ZERO };
     let (mut size, mut around, mut singled_out) = (FIRST, false, 0);
+    // How many rows the batch has to have at least, so that none of them refers to one that is not there.
+    let mut together = 0;
     while from <= to {
         pauses.wait(door, watch, repair, pace).await?;
         // What is held back is written a second's worth at a time, not all that is allowed in many seconds at once.
-        size = size.min(pace.max_rate.unwrap_or(MOST).max(1));
+        size = size.min(pace.max_rate.unwrap_or(MOST).max(1)).max(together);
         let until = to.min(from + size - 1);
         let alone = until == from;
         let what = format!("{title}, rows {from} to {until}");
@@ -79,7 +87,7 @@ pub(super) async fn batches(
             lock_timeout: pace.lock_timeout,
             // Another attempt is another batch, a smaller one.
             lock_budget: Duration::ZERO,
-            max_duration: if alone { ALONE } else { LONGEST },
+            max_duration: if alone || together > 0 { ALONE } else { LONGEST },
         };
         let statements = rows.statements(from, until, around);
         // No transaction is open while it is held back.
@@ -96,7 +104,7 @@ pub(super) async fn batches(
                 done.batches += 1;
                 done.longest = done.longest.max(took);
                 size = next_size(until - from + 1, took, pace.batch);
-                around = false;
+                (around, together) = (false, 0);
                 from = until + 1;
                 let rows = done.changed + done.skipped;
                 let rate = rows as f64 / begun.elapsed().as_secs_f64().max(1e-6);
@@ -109,7 +117,7 @@ pub(super) async fn batches(
                 }
                 if !around {
                     around = true;
-                } else if !alone && singled_out < SINGLED_OUT {
+                } else if !alone && together == 0 && singled_out < SINGLED_OUT {
                     size = (until - from).div_ceil(2).max(1);
                 } else {
                     let statements = rows.leave_out(from, until);
@@ -122,8 +130,21 @@ pub(super) async fn batches(
                     } else {
                         singled_out += 1;
                     }
+                    together = 0;
                     from = until + 1;
                 }
+            }
+            Err(Trouble::Refused { said, .. })
+                if until < to && said.is(FOREIGN_KEY_VIOLATION) && rows.refer_to_each_other() =>
+            {
+                together = (until - from + 1) * 2;
+            }
+            Err(Trouble::TookTooLong(limit)) if together > 0 => {
+                let what = format!(
+                    "{what}: they refer to each other, and writing them together took longer than {}",
+                    seconds(limit)
+                );
+                return Err(Trouble::Disproved(Failure::new(Exit::RolledBack, what).into()));
             }
             // The row that takes long may be any of them.
             Err(Trouble::TookTooLong(_)) if !alone => size = ((until - from + 1) / 4).max(1),

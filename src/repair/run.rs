@@ -197,6 +197,10 @@ impl Rows for Changing<'_> {
         )
     }
 
+    fn refer_to_each_other(&self) -> bool {
+        self.0.action == Action::Delete && self.0.table.refers_to_itself
+    }
+
     fn leave_out(&self, from: u64, to: u64) -> String {
         left_out(self.0, (from, to), state::LOCKED, ("done", "skipped"))
     }

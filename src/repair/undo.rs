@@ -411,6 +411,10 @@ impl Rows for GivingBack<'_> {
         )
     }
 
+    fn refer_to_each_other(&self) -> bool {
+        self.repair.action == Action::Delete && self.repair.table.refers_to_itself
+    }
+
     fn leave_out(&self, from: u64, to: u64) -> String {
         match self.again {
             false => left_out(self.repair, (from, to), state::KEPT, ("undone", "kept")),

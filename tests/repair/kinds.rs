@@ -202,6 +202,40 @@ fn a_delete_that_a_foreign_key_forbids_is_rolled_back() {
     assert_eq!(shop.differing("items"), "0");
 }
 
+/// Rows of one table that refer to each other, whichever are found first; also in a ring.
+#[test]
+fn rows_that_refer_to_each_other_are_deleted_and_come_back() {
+    let ring = "1 + g % 1600";
+    for parent in [
+        "CASE WHEN g < 1600 THEN 1600 END",
+        "CASE WHEN g > 1 THEN 1 END",
+        "CASE WHEN g > 1 THEN g - 1 END",
+        ring,
+    ] {
+        let schema = format!(
+            "CREATE TABLE items (id int PRIMARY KEY, bad boolean NOT NULL, parent int REFERENCES items);
+             INSERT INTO items SELECT g, true, {parent} FROM generate_series(1, 1600) AS g"
+        );
+        let shop = Shop::with(&schema, &[("items", &deleting())]);
+        shop.keep("items");
+        shop.fix(0, &["deleted 1600 rows", "clean"]);
+        let run = shop.runs().remove(0);
+        shop.undo(&run, 0, &["inserted 1600 rows"]);
+        assert_eq!(shop.differing("items"), "0", "{parent}");
+    }
+}
+
+/// A row that is not deleted refers to one that is: the server says it, however many there are.
+#[test]
+fn a_row_that_stays_and_refers_to_one_that_would_go_is_told() {
+    let schema = "CREATE TABLE items (id int PRIMARY KEY, bad boolean NOT NULL, parent int REFERENCES items);
+        INSERT INTO items SELECT g, g < 1600, 3 FROM generate_series(1, 1600) AS g";
+    let shop = Shop::with(schema, &[("items", &deleting())]);
+    shop.keep("items");
+    shop.fix(5, &["violates foreign key constraint", "no row was changed"]);
+    assert_eq!(shop.differing("items"), "0");
+}
+
 /// What a trigger writes in the place of what a fix says is what undo looks for.
 #[test]
 fn a_trigger_that_rewrites_a_column_is_told_and_taken_back() {

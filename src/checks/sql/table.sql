@@ -72,6 +72,10 @@ SELECT json_build_object(
            AND (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
            -- One of a partition that refers to it is its parent's; one that refers to the parent of this table is not.
            AND NOT EXISTS (SELECT FROM pg_constraint up WHERE up.oid = k.conparentid AND up.confrelid = c.oid)),
+    'refers_to_itself', EXISTS (
+        SELECT FROM pg_constraint k
+         WHERE k.conrelid = c.oid AND k.contype = 'f'
+           AND (k.confrelid = c.oid OR k.confrelid IN (SELECT up.relid FROM pg_partition_ancestors(c.oid) up (relid)))),
     'rules', (SELECT COALESCE(json_agg(r.rulename), '[]') FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_enabled <> 'D'),
     'bytes', pg_total_relation_size(c.oid))::text
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
