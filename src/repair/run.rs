@@ -44,7 +44,8 @@ pub async fn repair(
         batches(door, watch, repair, &Changing(repair), (1, repair.last, repair.planned), (pace, &mut done))
             .await;
     if let Err(trouble) = went {
-        return Err(broken(trouble, repair, kept || done.changed > 0, done.changed));
+        let undo = format!("; trueup undo {} takes back what was done", repair.run);
+        return Err(broken(trouble, repair, (kept || done.changed > 0, done.changed), &undo));
     }
     let what = format!("the record of {}", repair.title());
     let record =
@@ -54,19 +55,33 @@ pub async fn repair(
     Ok(Tally { changed, skipped, blockers, batches, longest })
 }
 
-/// What the operator hears of a repair that stopped.
-pub(super) fn broken(trouble: Trouble, repair: &Repair, kept: bool, changed: u64) -> anyhow::Error {
+/// What the operator hears of a repair that stopped, when it had `changed` rows. `kept` says whether something of the run
+/// stays, `otherwise` what there is to do besides going on.
+pub(super) fn broken(
+    trouble: Trouble,
+    repair: &Repair,
+    (kept, changed): (bool, u64),
+    otherwise: &str,
+) -> anyhow::Error {
     let title = repair.title();
     let so_far = match changed {
         0 if !kept => "no row was changed".to_owned(),
+        0 => "none of its rows is done; what this run did before is recorded".to_owned(),
         changed => format!("{changed} rows of it are done and recorded"),
     };
     let exit = if kept { Exit::Partial } else { Exit::RolledBack };
-    let next = format!(
-        "run the same command again: it goes on; trueup undo {} takes back what was done",
-        repair.run
-    );
+    let next = match &trouble {
+        _ if !kept => "run the same command again: it goes on where it was".to_owned(),
+        // The same rows would be refused again.
+        Trouble::Refused { .. } => {
+            format!("mend what the server says, then the same command: it goes on{otherwise}")
+        }
+        _ => format!("run the same command again: it goes on{otherwise}"),
+    };
     match trouble {
+        Trouble::Stopped(signal) => {
+            Failure::new(exit, format!("interrupted by {signal} in {title}: {so_far}")).next(next).into()
+        }
         Trouble::TookTooLong(limit) => Failure::new(
             exit,
             format!("{title}: one row took longer than {}; {so_far}", crate::door::seconds(limit)),

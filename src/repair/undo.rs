@@ -62,7 +62,7 @@ pub async fn undo(
     if let Err(trouble) = went.await {
         // What a trigger rewrote was changed, too.
         let rows = if first.is_rewritten() { done.changed + done.skipped } else { done.changed };
-        return Err(broken(trouble, repair, kept || rows > 0, done.changed));
+        return Err(broken(trouble, repair, (kept || rows > 0, done.changed), ""));
     }
     let mut undone = left(door, repair).await?;
     (undone.restored, undone.blockers) = (done.changed, done.blockers);
