@@ -6,10 +6,10 @@ use anyhow::{Context as _, Result};
 
 use super::columns::{named, numbered, of};
 use crate::checks::{Action, Column, Table};
-use crate::db;
+use crate::db::{self, Session};
 use crate::door::{Door, Limits, Watch, Work};
 use crate::error::{Exit, Failure};
-use crate::sql::{literal, split_qualified};
+use crate::sql::{identifier, literal, split_qualified};
 
 /// What has become of a repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,16 +241,27 @@ async fn repair(door: &mut Door, kept: &Kept) -> Result<Repair> {
     };
     let names = |column: usize| -> Result<Vec<String>> { Ok(serde_json::from_str(&text(column))?) };
     let columns = |names: &[String]| {
-        named(&table, names).ok_or_else(|| gone(format!("columns of {} are gone", table.qualified())))
+        let lacks = names.iter().filter(|name| table.column(name).is_none());
+        let lacks: Vec<_> = lacks.map(|name| identifier(name)).collect();
+        let (of, lacks) = (table.qualified(), lacks.join(", "));
+        named(&table, names).ok_or_else(|| gone(format!("columns of {of} are gone or renamed: {lacks}")))
     };
+    let action = if text(4) == Action::Delete.word() { Action::Delete } else { Action::Update };
+    let (key, set) = (columns(&names(7)?)?, columns(&names(8)?)?);
+    if let Some(column) = differing(session, &text(9), action, (&key, &set)).await? {
+        let (name, now) = (identifier(&column.name), &column.type_name);
+        return Err(
+            gone(format!("column {name} of {} is of another type now, {now}", table.qualified())).into()
+        );
+    }
     Ok(Repair {
         run: kept.run.clone(),
         number: text(1).parse()?,
         check: text(2),
         fix: text(3),
-        action: if text(4) == Action::Delete.word() { Action::Delete } else { Action::Update },
-        key: columns(&names(7)?)?,
-        columns: columns(&names(8)?)?,
+        action,
+        key,
+        columns: set,
         table,
         rows_in: text(9),
         planned: number(10),
@@ -262,6 +273,36 @@ async fn repair(door: &mut Door, kept: &Kept) -> Result<Repair> {
         undone: number(15),
         kept: number(18),
     })
+}
+
+/// The first column whose type is another than that of the values kept of it, so that these cannot be held against it. Of a
+/// key, and of rows that are inserted again, types of one category do.
+async fn differing(
+    session: &mut Session,
+    rows_in: &str,
+    action: Action,
+    (key, set): (&[Column], &[Column]),
+) -> Result<Option<Column>> {
+    let kept = key.iter().zip(numbered("k", key.len())).map(|kept| (kept, false));
+    let kept: Vec<_> = kept
+        .chain(set.iter().zip(numbered("o", set.len())).map(|kept| (kept, action == Action::Update)))
+        .collect();
+    let now = kept.iter().zip(0..).map(|(((column, name), exactly), place)| {
+        let now = literal(column.mirror.as_deref().unwrap_or("pg_catalog.text"));
+        format!("({place}, '{name}', to_regtype({now}), {exactly})")
+    });
+    let sql = format!(
+        "SELECT min(v.place)::text FROM (VALUES {}) AS v (place, name, now, exactly) \
+         JOIN pg_class AS c ON c.relnamespace = to_regnamespace('trueup') AND c.relname = {} \
+         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = v.name \
+         JOIN pg_type AS k ON k.oid = a.atttypid JOIN pg_type AS n ON n.oid = v.now \
+         WHERE CASE WHEN v.exactly THEN k.oid <> n.oid ELSE k.typcategory <> n.typcategory END",
+        now.collect::<Vec<_>>().join(", "),
+        literal(rows_in)
+    );
+    let rows = session.rows(sql).await?;
+    let place = rows.into_iter().flatten().flatten().next().and_then(|place| place.parse::<usize>().ok());
+    Ok(place.and_then(|place| kept.get(place)).map(|((column, _), _)| (*column).clone()))
 }
 
 /// The runs that broke off, with how many rows they changed: what they did stays, and can be taken back.

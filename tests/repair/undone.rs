@@ -278,7 +278,15 @@ fn a_table_that_was_made_anew_or_changed_is_refused() {
         ),
         ("ALTER TABLE keys RENAME TO old_keys", "public.keys was dropped, made anew or renamed"),
         ("ALTER TABLE keys DROP COLUMN user_id", "columns of public.keys are gone"),
-        ("ALTER TABLE keys DROP COLUMN id", "columns of public.keys are gone"),
+        ("ALTER TABLE keys DROP COLUMN id", "columns of public.keys are gone or renamed: id"),
+        (
+            "ALTER TABLE keys RENAME user_id TO owner_id",
+            "columns of public.keys are gone or renamed: user_id",
+        ),
+        (
+            "ALTER TABLE keys DROP CONSTRAINT keys_user_id_fkey, ALTER user_id TYPE text",
+            "column user_id of public.keys is of another type now, text",
+        ),
     ] {
         let (shop, run) = repaired(5);
         shop.database.exec(change);
