@@ -29,7 +29,7 @@ pub struct Column {
     pub required: bool,
     /// GENERATED ALWAYS AS (...).
     pub generated: bool,
-    /// GENERATED ... AS IDENTITY.
+    /// GENERATED ALWAYS AS IDENTITY.
     pub identity: bool,
     /// Whether this role may UPDATE it.
     pub settable: bool,

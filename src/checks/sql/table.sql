@@ -28,7 +28,7 @@ SELECT json_build_object(
                    'collated', a.attcollation <> 0,
                    'required', a.attnotnull,
                    'generated', a.attgenerated <> '',
-                   'identity', a.attidentity <> '',
+                   'identity', a.attidentity = 'a',
                    'settable', has_column_privilege(c.oid, a.attnum, 'UPDATE')) ORDER BY a.attnum), '[]')
           FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
