@@ -64,6 +64,7 @@ async fn dry_run(settings: &Settings, args: &VerifyArgs, all: Vec<Check>) -> Res
     let mut report = report(settings, &target, &proposed, Vec::new(), RepairStage::Planned);
     if let Err(failure) = refuse(&proposed) {
         report.notes.push(format!("it would be refused: {}", failure.what));
+        report.refused = Some(failure.next);
     }
     if proposed.rows() > 0 {
         let backing = back(settings, args, false, &proposed, &mut session).await?;

@@ -197,6 +197,7 @@ pub(super) fn report(
         backup_plan: None,
         backup: None,
         notes: mark::note(settings, target, mark).into_iter().chain(broke_off).collect(),
+        refused: None,
     }
 }
 

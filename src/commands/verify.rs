@@ -46,6 +46,7 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
         backup_plan: None,
         backup: None,
         notes: mark::note(settings, &target, mark).into_iter().collect(),
+        refused: None,
     };
     deliver(&settings.output, |format, style| report.render(format, style))?;
     Ok(report.exit)

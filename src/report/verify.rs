@@ -52,6 +52,9 @@ pub struct VerifyReport {
     /// Remarks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What to do first, where the repair would be refused.
+    #[serde(skip)]
+    pub refused: Option<String>,
 }
 
 /// What one check found.
@@ -285,6 +288,7 @@ impl VerifyReport {
         let any = self.checks.iter().any(|check| check.fails() && fixable(&check));
         match self.stage {
             None if any => next.push(format!("trueup verify --fix{} --dry-run", names(&fixable))),
+            Some(Stage::Planned) if self.refused.is_some() => next.extend(self.refused.clone()),
             Some(Stage::Planned) if self.fixes.iter().any(|fix| fix.rows > 0) => {
                 let named: String = self.asked.iter().map(|name| format!(" {name}")).collect();
                 next.push(format!("trueup verify --fix{named}"));

@@ -103,7 +103,10 @@ fn an_update_that_changes_others_is_refused() {
         let told = format!("foreign key children_code_fkey of public.children (ON UPDATE {action})");
         let refused =
             ["fix codes/trim would change 1 rows that others refer to", &told, "nothing was changed"];
-        expect(&shop.run(&["verify", "--fix", "--dry-run"]), 1, &refused);
+        let planned = shop.run(&["verify", "--fix", "--dry-run"]);
+        expect(&planned, 1, &refused);
+        assert!(said(&planned).contains("next: leave these rows out of the fix"), "{}", said(&planned));
+        assert!(!said(&planned).contains("next: trueup verify --fix"), "{}", said(&planned));
         for args in [&["verify", "--fix", "--yes"][..], &["verify", "--fix"]] {
             expect(&shop.run(args), 4, &refused);
         }
