@@ -37,11 +37,16 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs, mut stop: Stop) 
         ready = ask(settings, args, &all, &seen) => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
-    let Some(proposed) = proposed else {
+    let Some(mut proposed) = proposed else {
         writing.door.close().await;
         return super::verify::run(settings, args).await;
     };
     writing.lock().await?;
+    // Nobody else repairs now: what is begun and not at its end never comes there.
+    proposed.broke_off = repair::latest(&mut writing.door).await?;
+    for (run, rows) in &proposed.broke_off {
+        report::err(&format!("run {run} broke off after {rows} rows; what is left is planned anew\n"));
+    }
     let marking = writing.first_mark();
     let report = writing
         .recorded(&marking, None, async |writing| {
@@ -91,7 +96,7 @@ async fn ask<'s>(
     let asks = !args.write.yes || protected && settings.output.interactive;
     let session = writing.door.reading().await?;
     let checks = propose(settings, args, (&target, asks), all, survey.identity.clone(), session).await?;
-    let mut proposed = Proposed { survey, asked: args.checks.clone(), checks, broke_off: Vec::new() };
+    let proposed = Proposed { survey, asked: args.checks.clone(), checks, broke_off: Vec::new() };
     refuse(&proposed)?;
     if proposed.checks.is_empty() || asks && proposed.rows() == 0 {
         return Ok((writing, None));
@@ -99,10 +104,6 @@ async fn ask<'s>(
     let session = writing.door.reading().await?;
     // Whether one can be had, before anything is written.
     let backing = back(settings, args, true, &proposed, session).await?;
-    proposed.broke_off = repair::latest(&mut writing.door).await?;
-    for (run, rows) in &proposed.broke_off {
-        report::err(&format!("run {run} broke off after {rows} rows; what is left is planned anew\n"));
-    }
     if asks && (settings.output.interactive || !settings.output.quiet) {
         show(settings, &target, &proposed, &backing);
     }
