@@ -276,7 +276,7 @@ async fn explain(
     for (bound, preview) in &now {
         let name = &bound.check.name;
         if let Some(check) = checks.iter_mut().find(|check| check.name == *name) {
-            check.left = reasons(check, preview, became.get(name));
+            check.left = reasons(check, (bound, preview), became.get(name), fixes_of(bound, proposed));
         }
     }
     Ok(())
@@ -293,8 +293,38 @@ fn partial(error: anyhow::Error, kept: bool) -> anyhow::Error {
     }
 }
 
-/// Why rows are left in a check, by what its fixes propose now.
-fn reasons(check: &CheckReport, now: &Preview, became: Option<&Became>) -> Vec<String> {
+/// How many fixes of a plan may change rows of a check's table.
+fn fixes_of(bound: &Bound, proposed: &Proposed) -> usize {
+    let oid = |bound: &Bound| bound.table.as_ref().map(|table| table.oid);
+    let same = proposed.checks.iter().filter(|(other, _)| oid(other) == oid(bound));
+    same.map(|(other, _)| other.fixes.len()).sum()
+}
+
+/// What besides other sessions may keep rows of a table from being repaired.
+fn also_held_by(bound: &Bound) -> &'static str {
+    let Some(table) = &bound.table else { return "" };
+    let deletes = bound.fixes.iter().any(|fix| fix.fix.action == checks::Action::Delete);
+    let fires = |trigger: &checks::Trigger| if deletes { trigger.delete } else { trigger.update };
+    let triggers = table.triggers.iter().any(|trigger| trigger.before && trigger.row && fires(trigger));
+    let refers = bound.fixes.iter().any(|fix| {
+        let sets: Vec<_> = fix.sets.iter().filter_map(|name| table.column(name).cloned()).collect();
+        table.set_off(fix.fix.action, &sets).next().is_some()
+    });
+    match (triggers, refers) {
+        (false, false) => "",
+        (true, false) => ", or that a trigger held back",
+        (false, true) => ", or that others refer to since",
+        (true, true) => ", or that a trigger held back, or others refer to since",
+    }
+}
+
+/// Why rows are left in a check, by what its fixes propose now. Its table's rows may be changed by so many `fixes`.
+fn reasons(
+    check: &CheckReport,
+    (bound, now): (&Bound, &Preview),
+    became: Option<&Became>,
+    fixes: usize,
+) -> Vec<String> {
     let Some(rows) = check.rows.filter(|rows| *rows > 0) else { return Vec::new() };
     let ambiguous: u64 = now.fixes.iter().map(|fix| fix.ambiguous).sum();
     let proposed: u64 = now.fixes.iter().map(|fix| fix.rows).sum();
@@ -312,13 +342,19 @@ fn reasons(check: &CheckReport, now: &Preview, became: Option<&Became>) -> Vec<S
             [] => String::new(),
             blockers => format!("; locked by {}", report::locked_by(blockers)),
         };
-        left.push(format!("{skipped} that others changed or held locked each time{locked}"));
+        let also = also_held_by(bound);
+        left.push(format!("{skipped} that others changed or held locked each time{also}{locked}"));
     }
     if proposed > skipped {
-        left.push(format!(
-            "{} that came since the plan was made: the producer is still active",
-            proposed - skipped
-        ));
+        // One run hands a row to one fix.
+        let why = match fixes {
+            0 | 1 => "came since the plan was made: the producer is still active",
+            _ => {
+                "another fix proposes something for, or that came since the plan was made: the same command again \
+                 repairs them"
+            }
+        };
+        left.push(format!("{} that {why}", proposed - skipped));
     }
     let remain = if rows == 1 { "1 row remains".to_owned() } else { format!("{rows} rows remain") };
     vec![if left.is_empty() { remain } else { format!("{remain}: {}", left.join("; ")) }]
