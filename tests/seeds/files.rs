@@ -110,8 +110,30 @@ fn f46_what_is_wrong_with_a_file_is_told_before_anything_is_written() {
             format!("csv = \"type.csv\"\n{}", with("")),
             "type.csv:4: key: invalid input syntax for type uuid: \"x\"",
         ),
+        (
+            format!("csv = \"lines.csv\"\n{}", with("")),
+            "lines.csv:3: key: invalid input syntax for type uuid: \"x\"",
+        ),
+        (
+            format!("csv = \"open.csv\"\n{}", with("")),
+            "open.csv:3: expected the quote that closes a field which begins here; found the end of the file",
+        ),
+        (
+            format!("csv = \"after.csv\"\n{}", with("")),
+            "after.csv:2: expected a comma or the end of the line after the quote that closes the field",
+        ),
+        (format!("csv = \"inside.csv\"\n{}", with("")), "inside.csv:2: expected quotes around a whole field"),
     ];
     write(&project, &[("bad.csv", "code,name\nb,c\nd\n"), ("type.csv", "code,key\nb,\nc,\nd,x\ne,\n")]);
+    write(
+        &project,
+        &[
+            ("lines.csv", "code,key\r\nb,\r\nc,x\r\nd,\r\n"),
+            ("open.csv", "code,name\nb,c\nd,\"$\ne,f\n"),
+            ("after.csv", "code,name\nb,\"c\" x\n"),
+            ("inside.csv", "code,name\nb,c\"d\n"),
+        ],
+    );
     for (text, words) in cases {
         write(&project, &[("teams.toml", &text)]);
         for args in [&["--yes"][..], &["--check"], &["--sql"]] {
