@@ -240,7 +240,8 @@ fn seeded(
     for asked in &survey.seeded.asked {
         let (schema, name) = &asked.question.columns.table;
         if in_scope(settings, &ObjectId::in_schema(Kind::Table, schema.clone(), name.clone())) {
-            let plan = seeds::plan(&asked.question, &asked.answers, false)?;
+            let defaults = seeds::defaults(&asked.question.columns, &survey.catalog);
+            let plan = seeds::plan(&asked.question, &asked.answers, &defaults, false)?;
             findings.extend(diagnosis::seeded(&asked.question, &plan, survey.seeded.known));
         }
     }

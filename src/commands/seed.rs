@@ -1,6 +1,6 @@
 //! `trueup seed`: the reference rows that a project declares, made so; what somebody else has made of them is left alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -44,6 +44,8 @@ struct Planned {
     id: crate::catalog::ObjectId,
     question: Question,
     answers: Vec<Answer>,
+    /// What the database gives its columns.
+    defaults: BTreeMap<String, String>,
     plan: TablePlan,
 }
 
@@ -192,8 +194,9 @@ fn judge(settings: &Settings, args: &SeedArgs, survey: Survey, seeds: &Seeds) ->
         else {
             continue;
         };
-        let plan = seeds::plan(&question, &answers, args.overwrite)?;
-        tables.push(Planned { id, question, answers, plan });
+        let defaults = seeds::defaults(&question.columns, &survey.catalog);
+        let plan = seeds::plan(&question, &answers, &defaults, args.overwrite)?;
+        tables.push(Planned { id, question, answers, defaults, plan });
     }
     let columns: Vec<_> = tables.iter().map(|table| &table.question.columns).collect();
     let (order, deferred) = seeds::order(&columns, &survey.catalog).map_err(|circle| {
@@ -314,16 +317,19 @@ async fn attempt(
         .door
         .proved_transaction(&work, &mut writing.progress, async |session| {
             let (answers, own) = survey::ask_inside(session, &questions).await?;
-            for ((question, shown), answers) in pairs.iter().zip(&answers) {
-                let left = seeds::plan(question, answers, args.overwrite)?;
+            for (Planned { question, defaults, plan: shown, .. }, answers) in
+                judged.tables.iter().zip(&answers)
+            {
+                let left = seeds::plan(question, answers, defaults, args.overwrite)?;
                 let is_known = |row: &RowPlan| {
-                    shown.rows.iter().any(|known| known.key == row.key && known.edits == row.edits)
+                    let is_same = |known: &RowPlan| known.left_alone().eq(row.left_alone());
+                    shown.rows.iter().any(|known| known.key == row.key && is_same(known))
                 };
                 let is_odd = |row: &&RowPlan| {
                     row.missing
                         || row.record.is_some()
                         || !row.changes.is_empty()
-                        || !row.edits.is_empty() && !is_known(row)
+                        || row.left_alone().next().is_some() && !is_known(row)
                 };
                 if let Some(row) = left.rows.iter().find(is_odd) {
                     return Err(match row.xmin.as_ref() == Some(&own) {
@@ -340,7 +346,7 @@ async fn attempt(
 /// A row that this transaction wrote is not as it wrote it.
 fn rewritten(question: &Question, row: &RowPlan) -> Failure {
     let columns: Vec<&str> =
-        row.edits.iter().chain(&row.changes).map(|difference| difference.column.as_str()).collect();
+        row.left_alone().chain(&row.changes).map(|difference| difference.column.as_str()).collect();
     let declared = &question.seed.rows[row.row];
     let what = format!(
         "{}: a trigger or a rule writes {} otherwise than declared; rolled back",
@@ -388,10 +394,10 @@ fn told(
 ) -> SeedReport {
     let identity = judged.survey.identity.clone();
     let marked = judged.survey.own.as_ref().and_then(|own| own.mark.as_ref());
-    let edited = judged.count(|plan| plan.edited().count()) > 0;
+    let left = judged.tables.iter().any(|table| table.plan.leaves_any());
     let findings = match stage {
-        SeedStage::Checked => edited || !judged.changes_nothing(),
-        SeedStage::Planned | SeedStage::Done => edited && args.strict,
+        SeedStage::Checked => left || !judged.changes_nothing(),
+        SeedStage::Planned | SeedStage::Done => left && args.strict,
     };
     let mut notes: Vec<String> = mark::note(settings, target, marked).into_iter().collect();
     if stage != SeedStage::Done {
@@ -421,7 +427,7 @@ fn told(
 
 fn table_report(Planned { question, plan, .. }: &Planned) -> SeedTable {
     let only_recorded = |row: &&RowPlan| {
-        !row.missing && row.changes.is_empty() && row.edits.is_empty() && row.record.is_some()
+        !row.missing && row.changes.is_empty() && row.left_alone().next().is_none() && row.record.is_some()
     };
     SeedTable {
         table: question.columns.path(),
@@ -430,6 +436,7 @@ fn table_report(Planned { question, plan, .. }: &Planned) -> SeedTable {
         missing: plan.inserts(),
         different: plan.updates(),
         edited: plan.edited().count(),
+        unseeded: plan.unseeded().count(),
         recorded: plan.rows.iter().filter(only_recorded).count(),
         no_longer_declared: plan.gone,
         rows: plan.rows.iter().flat_map(|row| row_reports(question, row)).collect(),
@@ -443,6 +450,7 @@ fn row_reports(question: &Question, row: &RowPlan) -> Vec<SeedRow> {
         ("missing", row.missing, &[][..]),
         ("different", !row.changes.is_empty(), &row.changes[..]),
         ("edited", !row.edits.is_empty(), &row.edits[..]),
+        ("unseeded", !row.unseeded.is_empty(), &row.unseeded[..]),
     ];
     let report = |(state, _, differences): (&'static str, bool, &[seeds::Difference])| SeedRow {
         object: question.label(&row.key),

@@ -13,6 +13,8 @@ const KIND: &str = "seed";
 /// So many rows of a table are told one by one; where there are more, they are counted.
 const MOST: usize = 20;
 const SEED: &str = "trueup seed";
+/// Of columns that were declared only later.
+const NEVER: &str = "was never seeded: whose value is there is not known";
 
 /// The findings of one table. `known` says whether it is known what was seeded last.
 pub fn seeded(question: &Question, plan: &TablePlan, known: bool) -> Vec<Finding> {
@@ -52,7 +54,7 @@ pub fn seeded(question: &Question, plan: &TablePlan, known: bool) -> Vec<Finding
         }
     }
     let different: Vec<&RowPlan> =
-        plan.rows.iter().filter(|row| !row.changes.is_empty() || !row.edits.is_empty()).collect();
+        plan.rows.iter().filter(|row| row.left_alone().chain(&row.changes).next().is_some()).collect();
     let other = |object, attributes, cause, remedy, sides| Finding {
         code: DIFFERENT.to_owned(),
         severity: Severity::Warning,
@@ -69,6 +71,10 @@ pub fn seeded(question: &Question, plan: &TablePlan, known: bool) -> Vec<Finding
     if different.len() > MOST {
         let edited = plan.edited().count();
         let (why, remedy) = match edited {
+            0 if plan.leaves_any() => (
+                cause(CauseKind::Unknown, format!("{file} declares a column of them now, which {NEVER}")),
+                keep(),
+            ),
             0 => (cause(CauseKind::Pending, format!("{file} was changed since it was seeded")), make()),
             edited => (
                 cause(
@@ -86,7 +92,7 @@ pub fn seeded(question: &Question, plan: &TablePlan, known: bool) -> Vec<Finding
         return findings;
     }
     for row in different {
-        let differences = row.edits.iter().chain(&row.changes);
+        let differences = row.left_alone().chain(&row.changes);
         let attributes = differences.map(|difference| AttributeFinding {
             name: difference.column.clone(),
             declared: difference.declared.clone(),
@@ -94,6 +100,11 @@ pub fn seeded(question: &Question, plan: &TablePlan, known: bool) -> Vec<Finding
             cause: None,
         });
         let (why, remedy) = match (row.edits.is_empty(), row.was_seeded, known) {
+            (true, ..) if !row.unseeded.is_empty() => {
+                let columns = row.unseeded.iter().map(|difference| difference.column.as_str());
+                let columns = columns.collect::<Vec<_>>().join(", ");
+                (cause(CauseKind::Unknown, format!("{file} declares {columns} now, which {NEVER}")), keep())
+            }
             (true, ..) => {
                 (cause(CauseKind::Pending, format!("{file} was changed since it was seeded")), make())
             }

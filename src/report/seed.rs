@@ -75,6 +75,8 @@ pub struct SeedTable {
     pub different: usize,
     /// How many somebody else has changed: left alone.
     pub edited: usize,
+    /// How many have columns that were never seeded, and not what is declared: left alone.
+    pub unseeded: usize,
     /// How many are only recorded as seeded.
     pub recorded: usize,
     /// How many were seeded once and are declared no more: left alone.
@@ -88,7 +90,8 @@ pub struct SeedTable {
 pub struct SeedRow {
     /// `public.organizations[public_id=6f1c2a34]`
     pub object: String,
-    /// `missing`, `different` (the declaration is newer) or `edited` (somebody else has changed it).
+    /// `missing`, `different` (the declaration is newer), `edited` (somebody else has changed it) or `unseeded` (declared
+    /// only after the row was seeded, and nobody knows where its value comes from).
     pub state: &'static str,
     /// Where it is declared: `schema/seeds/organizations.toml:5`.
     pub declared_at: String,
@@ -183,6 +186,7 @@ impl SeedReport {
             ("missing", _) => "make it",
             ("different", Stage::Done) => "changed",
             ("different", _) => "change it",
+            ("unseeded", _) => "left alone: never seeded",
             _ => "left alone: changed by hand",
         }
     }
@@ -206,17 +210,29 @@ impl SeedReport {
         let (missing, different) = (self.count(|table| table.missing), self.count(|table| table.different));
         let (edited, recorded) = (self.count(|table| table.edited), self.count(|table| table.recorded));
         let declared = plural(self.count(|table| table.declared), "row");
-        let kept = match edited {
+        let unseeded = self.count(|table| table.unseeded);
+        let mut kept = match edited {
             0 => String::new(),
             count => format!("; {} changed by hand, left alone", plural(count, "row")),
         };
+        if unseeded > 0 {
+            let rows = plural(unseeded, "row");
+            kept += &format!("; {rows} not as declared in columns that were never seeded, left alone");
+        }
         if self.tables.is_empty() {
             return "nothing to do: schema/seeds/ declares no rows".to_owned();
         }
         match self.stage {
-            Stage::Checked if missing + different + edited == 0 => format!("clean: {declared} as declared"),
+            Stage::Checked if missing + different + edited + unseeded == 0 => {
+                format!("clean: {declared} as declared")
+            }
             Stage::Checked => {
-                let parts = [(missing, "missing"), (different, "different"), (edited, "changed by hand")];
+                let parts = [
+                    (missing, "missing"),
+                    (different, "different"),
+                    (edited, "changed by hand"),
+                    (unseeded, "in columns never seeded"),
+                ];
                 let parts: Vec<String> = parts
                     .into_iter()
                     .filter(|(count, _)| *count > 0)
@@ -229,7 +245,8 @@ impl SeedReport {
                 format!("a plan, nothing was changed: make {made}, change {different}{kept}")
             }
             Stage::Done if missing + different + recorded == 0 => {
-                let as_declared = if edited == 0 { format!(": {declared} as declared") } else { kept };
+                let is_all = edited + unseeded == 0;
+                let as_declared = if is_all { format!(": {declared} as declared") } else { kept };
                 format!("nothing to do{as_declared}")
             }
             Stage::Done if missing + different == 0 => {
@@ -241,15 +258,16 @@ impl SeedReport {
 
     fn next(&self) -> Option<String> {
         let to_do = self.count(|table| table.missing + table.different) > 0;
-        match (self.stage, to_do, self.count(|table| table.edited) > 0) {
+        let edited = self.count(|table| table.edited) > 0;
+        match (self.stage, to_do, edited || self.count(|table| table.unseeded) > 0) {
             (Stage::Checked | Stage::Planned, true, _) if self.overwrite => {
                 Some("trueup seed --overwrite".to_owned())
             }
             (Stage::Checked | Stage::Planned, true, _) => Some("trueup seed".to_owned()),
-            (_, _, true) => Some(
-                "to keep what was changed by hand, put it into the file; else: trueup seed --overwrite"
-                    .to_owned(),
-            ),
+            (_, _, true) => {
+                let what = if edited { "was changed by hand" } else { "is there" };
+                Some(format!("to keep what {what}, put it into the file; else: trueup seed --overwrite"))
+            }
             _ => None,
         }
     }

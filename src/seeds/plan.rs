@@ -1,7 +1,10 @@
 //! What is to be done with the rows of one table, from three sides: what was seeded last, what is declared, what is there.
 //! Column by column: a declaration that changed is carried out, an edit of somebody's is told and left alone. Pure.
+//!
+//! Of a column that was declared only after its row was seeded there is no third side. NULL and the database's own default
+//! are nobody's, and follow the declaration; anything else may be somebody's, and is told apart from an edit.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::file::{Mode, Seed};
 use super::question::{Answer, Question, Texts};
@@ -32,7 +35,9 @@ pub struct RowPlan {
     /// The columns that are changed.
     pub changes: Vec<Difference>,
     /// The columns that somebody else has changed, which are left alone.
-    pub edits: Vec<Edit>,
+    pub edits: Vec<Difference>,
+    /// The columns that were never seeded, and have a value of which nobody knows where it comes from: left alone.
+    pub unseeded: Vec<Difference>,
     /// What is to be recorded as seeded; `None` when that is recorded already.
     pub record: Option<Texts>,
     /// What is declared, as the server prints it.
@@ -52,8 +57,12 @@ pub struct Difference {
     pub declared: Option<String>,
 }
 
-/// A column that somebody else has changed.
-pub type Edit = Difference;
+impl RowPlan {
+    /// The columns that are left alone.
+    pub fn left_alone(&self) -> impl Iterator<Item = &Difference> {
+        self.edits.iter().chain(&self.unseeded)
+    }
+}
 
 impl TablePlan {
     /// How many rows are made.
@@ -69,6 +78,16 @@ impl TablePlan {
     /// The rows that somebody else has changed.
     pub fn edited(&self) -> impl Iterator<Item = &RowPlan> {
         self.rows.iter().filter(|row| !row.edits.is_empty())
+    }
+
+    /// The rows with columns that were never seeded, and are left alone.
+    pub fn unseeded(&self) -> impl Iterator<Item = &RowPlan> {
+        self.rows.iter().filter(|row| !row.unseeded.is_empty())
+    }
+
+    /// Whether rows stay otherwise than they are declared.
+    pub fn leaves_any(&self) -> bool {
+        self.rows.iter().any(|row| row.left_alone().next().is_some())
     }
 
     /// Whether no row is made or changed.
@@ -93,11 +112,17 @@ impl TablePlan {
     }
 }
 
-/// Plans. `overwrite` carries out what is declared whatever somebody else has made of it.
+/// Plans. `defaults` are what [`super::defaults`] knows; `overwrite` carries out what is declared whatever somebody else
+/// has made of it.
 ///
 /// # Errors
 /// Exit 2: two rows of the file are one, as the server reads their keys.
-pub fn plan(question: &Question, answers: &[Answer], overwrite: bool) -> Result<TablePlan, Failure> {
+pub fn plan(
+    question: &Question,
+    answers: &[Answer],
+    defaults: &BTreeMap<String, String>,
+    overwrite: bool,
+) -> Result<TablePlan, Failure> {
     let seed: &Seed = &question.seed;
     let mut plan = TablePlan { declared: question.len(), ..TablePlan::default() };
     for answer in answers {
@@ -110,13 +135,19 @@ pub fn plan(question: &Question, answers: &[Answer], overwrite: bool) -> Result<
             let what = format!("{}: another row of the file has the same key", label(seed, &answer.key));
             return Err(row.wrong(row.line, what));
         }
-        plan.rows.push(row_plan(seed.mode, number, answer, overwrite));
+        plan.rows.push(row_plan(seed.mode, number, answer, defaults, overwrite));
     }
     plan.rows.sort_by_key(|row| row.row);
     Ok(plan)
 }
 
-fn row_plan(mode: Mode, number: usize, answer: &Answer, overwrite: bool) -> RowPlan {
+fn row_plan(
+    mode: Mode,
+    number: usize,
+    answer: &Answer,
+    defaults: &BTreeMap<String, String>,
+    overwrite: bool,
+) -> RowPlan {
     let mut row = RowPlan {
         row: number,
         key: answer.key.clone(),
@@ -124,6 +155,7 @@ fn row_plan(mode: Mode, number: usize, answer: &Answer, overwrite: bool) -> RowP
         was_seeded: answer.seeded.is_some(),
         changes: Vec::new(),
         edits: Vec::new(),
+        unseeded: Vec::new(),
         record: None,
         wanted: answer.wanted.clone(),
         xmin: answer.xmin.clone(),
@@ -144,10 +176,18 @@ fn row_plan(mode: Mode, number: usize, answer: &Answer, overwrite: bool) -> RowP
         let seeded = answer.seeded.as_ref().and_then(|seeded| seeded.get(column));
         let difference =
             Difference { column: column.clone(), actual: actual.clone(), declared: declared.clone() };
-        // A column that is declared only now, and that nobody has given a value.
-        let is_new = answer.seeded.is_some() && seeded.is_none() && actual.is_none();
-        if overwrite || seeded == Some(&actual) || is_new {
+        // A column that is declared only now.
+        let is_new = answer.seeded.is_some() && seeded.is_none();
+        let is_default = |actual| defaults.get(column).is_some_and(|default| is_made_by(actual, default));
+        let is_untouched = actual.as_deref().is_none_or(is_default);
+        if overwrite || seeded == Some(&actual) || is_new && is_untouched {
             row.changes.push(difference);
+            continue;
+        }
+        if is_new {
+            // It does not count as seeded: it would be called an edit from then on.
+            record.remove(column);
+            row.unseeded.push(difference);
             continue;
         }
         row.edits.push(difference);
@@ -158,6 +198,19 @@ fn row_plan(mode: Mode, number: usize, answer: &Answer, overwrite: bool) -> RowP
     }
     row.record = (answer.seeded.as_ref() != Some(&record)).then_some(record);
     row
+}
+
+/// Whether a default made this value. A column of `numeric(12,2)` prints 0 as 0.00.
+fn is_made_by(actual: &str, default: &str) -> bool {
+    let whole = |number: &str| match number.contains('.') {
+        true => number.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => number.to_owned(),
+    };
+    let is_number = |text: &str| {
+        let digits = text.trim_start_matches('-');
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    };
+    actual == default || is_number(actual) && is_number(default) && whole(actual) == whole(default)
 }
 
 /// `public_id=6f1c2a34, region=eu`: what a row is called.
@@ -196,7 +249,8 @@ mod tests {
             xmin: None,
             twice: false,
         };
-        row_plan(Mode::Upsert, 0, &answer, overwrite)
+        let defaults = BTreeMap::from([("note".to_owned(), "usual".to_owned())]);
+        row_plan(Mode::Upsert, 0, &answer, &defaults, overwrite)
     }
 
     fn columns(differences: &[Difference]) -> Vec<&str> {
@@ -245,8 +299,33 @@ mod tests {
         let seeded = [("id", "1"), ("name", "new")];
         let row = planned(Some(&seeded), Some(&seeded), false);
         assert_eq!((columns(&row.changes), columns(&row.edits)), (vec!["note"], vec![]));
-        let row = planned(Some(&[("id", "1"), ("name", "new"), ("note", "mine")]), Some(&seeded), false);
+        let row = planned(Some(&[("id", "1"), ("name", "new"), ("note", "usual")]), Some(&seeded), false);
+        assert_eq!((columns(&row.changes), columns(&row.unseeded)), (vec!["note"], vec![]));
+        assert_eq!(row.record, Some(texts(NEW)));
+        // What else stands there is left alone, and does not count as seeded: nobody is said to have edited it.
+        let mine = [("id", "1"), ("name", "new"), ("note", "mine")];
+        let row = planned(Some(&mine), Some(&seeded), false);
+        assert_eq!((columns(&row.changes), columns(&row.edits)), (vec![], vec![]));
+        assert_eq!((columns(&row.unseeded), row.record), (vec!["note"], None));
+        let row = planned(Some(&mine), Some(&seeded), true);
+        assert_eq!((columns(&row.changes), row.record), (vec!["note"], Some(texts(NEW))));
+        // A row that nobody has seeded is somebody's in all its columns.
+        let row = planned(Some(&[("id", "1"), ("name", "new"), ("note", "usual")]), None, false);
         assert_eq!((columns(&row.changes), columns(&row.edits)), (vec![], vec!["note"]));
+    }
+
+    #[test]
+    fn a_default_is_known_by_its_value() {
+        for (actual, default, same) in [
+            ("0.00", "0", true),
+            ("10", "1", false),
+            ("100", "1", false),
+            ("-1.50", "-1.5", true),
+            ("true", "false", false),
+            ("a.", "a", false),
+        ] {
+            assert_eq!(is_made_by(actual, default), same, "{actual} {default}");
+        }
     }
 
     #[test]
@@ -276,9 +355,9 @@ mod tests {
             xmin: None,
             twice: false,
         };
-        let row = row_plan(Mode::Insert, 0, &answer, true);
+        let row = row_plan(Mode::Insert, 0, &answer, &BTreeMap::new(), true);
         assert!(row.changes.is_empty() && row.edits.is_empty() && row.record.is_none());
         answer.current = None;
-        assert!(row_plan(Mode::Insert, 0, &answer, false).missing);
+        assert!(row_plan(Mode::Insert, 0, &answer, &BTreeMap::new(), false).missing);
     }
 }

@@ -1,8 +1,10 @@
 //! What a seed asks of its table, held against the catalog of a live database. Pure.
 
+use std::collections::BTreeMap;
+
 use smol_str::SmolStr;
 
-use super::columns::candidates;
+use super::columns::{Column, Columns, candidates};
 use super::file::{Cell, Seed};
 use crate::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::error::Failure;
@@ -137,6 +139,31 @@ impl Table {
     }
 }
 
+/// What the defaults of a table's columns give, where they are constants; by column.
+pub fn defaults(columns: &Columns, catalog: &Catalog) -> BTreeMap<String, String> {
+    let (schema, table) = &columns.table;
+    let constant_of = |column: &Column| {
+        let id = ObjectId::under(Kind::Column, schema.clone(), table.clone(), column.name.clone());
+        let default = constant(catalog.get(&id)?.get(Attribute::Default)?)?;
+        Some((column.name.to_string(), default))
+    };
+    columns.all.iter().filter_map(constant_of).collect()
+}
+
+/// The value of a default that is a constant, as the server prints it: `false`, `0.00`, `'it''s'::text`.
+fn constant(default: &str) -> Option<String> {
+    let Some(quoted) = default.strip_prefix('\'') else {
+        let is_number = default.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        return (is_number || matches!(default, "true" | "false")).then(|| default.to_owned());
+    };
+    let end = quoted.replace("''", "  ").find('\'')?;
+    // What follows is the type: no operator, no call, no other text.
+    let (value, rest) = (&quoted[..end], &quoted[end + 1..]);
+    let is_cast = rest.is_empty() || rest.starts_with("::") && !rest[2..].contains("::");
+    let is_type = !rest.contains(['\'', '|', '+', '/', '*']);
+    (is_cast && is_type).then(|| value.replace("''", "'"))
+}
+
 /// The column that a key of an index is, without order and the like; what is no column matches none.
 fn column_of(key: &str) -> &str {
     let end = match key.strip_prefix('"') {
@@ -180,7 +207,29 @@ fn cells(seed: &Seed) -> Vec<(&Cell, Wrong<'_>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::column_of;
+    use super::{column_of, constant};
+
+    #[test]
+    fn defaults_are_constants_or_nothing_that_is_known() {
+        for (default, value) in [
+            ("false", Some("false")),
+            ("0", Some("0")),
+            ("1.50", Some("1.50")),
+            ("'-1'::integer", Some("-1")),
+            ("'it''s'::text", Some("it's")),
+            ("'{}'::character varying[]", Some("{}")),
+            ("'a'::public.\"My type\"", Some("a")),
+            ("''::text", Some("")),
+            ("'it''s'::text || 'x'::text", None),
+            ("('a'::text || 'b'::text)", None),
+            ("now()", None),
+            ("nextval('public.s'::regclass)", None),
+            ("CURRENT_USER", None),
+            ("(1 + 2)", None),
+        ] {
+            assert_eq!(constant(default).as_deref(), value, "{default}");
+        }
+    }
 
     #[test]
     fn keys_of_indexes_are_columns_or_none() {

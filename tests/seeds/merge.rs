@@ -207,3 +207,61 @@ fn triggers_fire_and_a_backup_comes_first_only_where_rows_change() {
     seed(&project, &database, &["--no-backup"], 5, &words);
     assert_eq!(teams_of(&database), "");
 }
+
+/// Organizations that have a column of which the file says nothing at first.
+const ORGS: &str = "CREATE TABLE public.orgs (
+    code text PRIMARY KEY, slug text, internal boolean NOT NULL DEFAULT false, fee numeric(12,2) NOT NULL DEFAULT 0,
+    kind text NOT NULL DEFAULT 'plain'
+);";
+
+/// One of them.
+const ONE_ORG: &str =
+    "table = \"orgs\"\nkey = [\"code\"]\n[[rows]]\ncode = \"a\"\nslug = { sql = \"upper('x')\" }\n";
+
+#[test]
+fn a_column_that_is_declared_later_is_nobodys_edit_where_it_has_the_default_of_the_database() {
+    let (project, database) = site_of(ORGS, &[("orgs.toml", ONE_ORG)]);
+    seed(&project, &database, &[], 0, &["made 1 row"]);
+    project.compile();
+    let later = format!("{ONE_ORG}internal = true\nfee = 2.5\nkind = \"other\"\n");
+    write(&project, &[("orgs.toml", &later)]);
+    ask(&project, &database, &["--check"], 1, &["1 different", "internal: false"]);
+    let told = said(&project.check(database.url()).args(["--format", "json"]).output().unwrap());
+    assert!(
+        told.contains("orgs.toml was changed since it was seeded") && !told.contains("by hand"),
+        "{told}"
+    );
+    seed(&project, &database, &[], 0, &["made 0 rows, changed 1"]);
+    assert_eq!(database.value("SELECT concat(slug, internal, fee, kind) FROM orgs"), "Xt2.50other");
+    settled(&project, &database, "orgs");
+}
+
+#[test]
+fn what_a_column_had_before_it_was_declared_is_not_called_an_edit() {
+    let (project, database) = site_of(ORGS, &[("orgs.toml", ONE_ORG)]);
+    seed(&project, &database, &[], 0, &["made 1 row"]);
+    project.compile();
+    // Neither the default nor NULL: what made it, an expression or a person, is not known.
+    database.exec("UPDATE orgs SET kind = 'mine'");
+    let later = ONE_ORG.replace("{ sql = \"upper('x')\" }", "\"y\"\nkind = \"other\"");
+    write(&project, &[("orgs.toml", &later)]);
+    for _ in 0..2 {
+        let told = document(&project, &database, &["--check"]);
+        let row = &told["tables"][0]["rows"][0];
+        assert_eq!(
+            (&row["state"], &told["tables"][0]["edited"]),
+            (&"unseeded".into(), &0.into()),
+            "{told:#}"
+        );
+        assert_eq!(told["exit_code"], 1);
+        let words = "1 row not as declared in columns that were never seeded, left alone";
+        seed(&project, &database, &[], 0, &[words, "left alone: never seeded", "trueup seed --overwrite"]);
+        let check = said(&project.check(database.url()).args(["--format", "json"]).output().unwrap());
+        assert!(check.contains("never seeded") && !check.contains("by hand"), "{check}");
+    }
+    seed(&project, &database, &["--strict"], 1, &["left alone"]);
+    assert_eq!(database.value("SELECT slug || kind FROM orgs"), "Xmine");
+    seed(&project, &database, &["--overwrite"], 0, &["changed 1"]);
+    assert_eq!(database.value("SELECT slug || kind FROM orgs"), "yother");
+    settled(&project, &database, "orgs");
+}
