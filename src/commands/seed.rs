@@ -12,6 +12,7 @@ use super::declared::Needs;
 use super::deliver::{self, deliver};
 use super::writing::{Writing, interrupted};
 use super::{comparison, mark};
+use crate::catalog::Catalog;
 use crate::catalog::reader::ReadOptions;
 use crate::cli::SeedArgs;
 use crate::db::{Session, Target};
@@ -277,8 +278,8 @@ async fn carry_out(
     writing: &mut Writing<'_>,
 ) -> Result<Judged> {
     let mut judged = shown;
-    for _ in 0..ROUNDS {
-        match attempt(settings, args, &judged, writing).await {
+    for round in 1..=ROUNDS {
+        match attempt(settings, args, &judged, round == ROUNDS, writing).await {
             Ok(()) => return Ok(judged),
             Err(Trouble::Disproved(error)) if error.is::<Moved>() => {}
             Err(trouble) => return Err(trouble.failure(WHAT, false)),
@@ -299,6 +300,7 @@ async fn attempt(
     settings: &Settings,
     args: &SeedArgs,
     judged: &Judged,
+    is_last: bool,
     writing: &mut Writing<'_>,
 ) -> Result<(), Trouble> {
     let pairs = judged.pairs();
@@ -332,6 +334,9 @@ async fn attempt(
                         || row.left_alone().next().is_some() && !is_known(row)
                 };
                 if let Some(row) = left.rows.iter().find(is_odd) {
+                    if row.missing {
+                        not_made(session, question, row, &judged.survey.catalog, is_last).await?;
+                    }
                     return Err(match row.xmin.as_ref() == Some(&own) {
                         true => rewritten(question, row).into(),
                         false => Moved.into(),
@@ -341,6 +346,38 @@ async fn attempt(
             Ok(())
         })
         .await
+}
+
+/// Says why a row is not there that this transaction has made, where that can be known. The last attempt shows what no
+/// other session did: a trigger or a rule.
+async fn not_made(
+    session: &mut Session,
+    question: &Question,
+    row: &RowPlan,
+    catalog: &Catalog,
+    is_last: bool,
+) -> Result<()> {
+    let declared = &question.seed.rows[row.row];
+    let wrong = |what: String| {
+        let what =
+            format!("{}: {what}; it was rolled back, and nothing was changed", question.label(&row.key));
+        declared.wrong(declared.line, what)
+    };
+    let alike = session.rows(question.alike(row.row)).await?.into_iter().flatten().flatten().next();
+    if let Some(key) = alike {
+        let there = question.label(&key);
+        let failure =
+            wrong(format!("to this database its key is the same as that of {there}, which is there"));
+        return Err(failure.next("declare the key as the database has it, then: trueup seed --check").into());
+    }
+    let in_the_way = seeds::in_the_way(&question.columns, catalog);
+    if is_last && !in_the_way.is_empty() {
+        let failure =
+            wrong(format!("the database takes the row and does not make it: {}", in_the_way.join(", ")));
+        let next = "declare what is let through, leave the row out, or change what keeps it away";
+        return Err(failure.next(next).into());
+    }
+    Ok(())
 }
 
 /// A row that this transaction wrote is not as it wrote it.

@@ -20,7 +20,7 @@ pub use file::{Mode, Row, Seed, Seeds};
 pub use order::order;
 pub use plan::{Difference, RowPlan, TablePlan, plan};
 pub use question::{Answer, Question, Rows, Texts};
-pub use table::{Table, defaults};
+pub use table::{Table, defaults, in_the_way};
 pub use upsert::upserts;
 pub use value::Value;
 pub use write::{records, script};

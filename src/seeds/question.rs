@@ -186,6 +186,27 @@ impl Question {
         )
     }
 
+    /// A statement that asks for the key of a row that is the same to the server as a declared one's, though it is written
+    /// otherwise: `citext` knows no case. Rows are compared, not values: that takes what the type itself calls equal, as a
+    /// unique index does, and no operator that somebody has made of the same name.
+    pub fn alike(&self, row: usize) -> String {
+        let keys = || self.seed.key.0.iter().filter_map(|name| self.columns.get(name));
+        let of = |side: &str| {
+            let names = keys().map(|column| format!("{side}.{}", identifier(&column.name)));
+            format!("(SELECT k FROM (SELECT {}) AS k)", names.collect::<Vec<_>>().join(", "))
+        };
+        let texts = keys().map(|column| column.text(&format!("t.{}", identifier(&column.name))));
+        format!(
+            "SELECT to_jsonb(ARRAY[{}])::text FROM {table} AS t \
+             CROSS JOIN json_populate_record(NULL::{table}, {}::json) AS f WHERE {} = {} LIMIT 1",
+            texts.collect::<Vec<_>>().join(", "),
+            literal(&self.rows[row].0),
+            of("t"),
+            of("f"),
+            table = self.columns.path()
+        )
+    }
+
     /// How many rows are declared.
     pub fn len(&self) -> usize {
         self.rows.len()

@@ -150,6 +150,27 @@ pub fn defaults(columns: &Columns, catalog: &Catalog) -> BTreeMap<String, String
     columns.all.iter().filter_map(constant_of).collect()
 }
 
+/// What can keep a row from being made without a word: triggers that run before, and rules; as they are spoken of.
+pub fn in_the_way(columns: &Columns, catalog: &Catalog) -> Vec<String> {
+    let path = columns.path();
+    let is_here = |object: &&Object| object.id.relation_path() == path;
+    let keeps = |object: &Object| {
+        let definition = object.get(Attribute::Definition).unwrap_or_default();
+        let made =
+            format!("CREATE {} {} ", object.id.kind.spoken().to_uppercase(), identifier(&object.id.name));
+        let event = definition.strip_prefix(&made).and_then(|rest| match object.id.kind {
+            Kind::Trigger => rest.strip_prefix("BEFORE ")?.split_once(" ON "),
+            _ => rest.trim_start_matches("AS").trim_start().strip_prefix("ON ")?.split_once(" TO "),
+        });
+        event.is_some_and(|(events, _)| events.contains("INSERT"))
+            && object.attributes.stated(Attribute::Enabled) != Some("disabled")
+    };
+    let objects = catalog.objects.iter().map(|object| &**object);
+    let objects = objects.filter(|object| matches!(object.id.kind, Kind::Trigger | Kind::Rule));
+    let named = |object: &Object| format!("{} {}", object.id.kind.spoken(), object.id.name);
+    objects.filter(is_here).filter(|object| keeps(object)).map(named).collect()
+}
+
 /// The value of a default that is a constant, as the server prints it: `false`, `0.00`, `'it''s'::text`.
 fn constant(default: &str) -> Option<String> {
     let Some(quoted) = default.strip_prefix('\'') else {

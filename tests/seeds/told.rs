@@ -273,3 +273,32 @@ fn a_question_is_asked_in_markdown_and_quietly_too() {
     ask(&bare, &database, &["--yes"], 0, &["nothing to do: schema/seeds/ declares no rows"]);
     ask(&project, &database, &["--check", "--sql"], 2, &["cannot be used with"]);
 }
+
+#[test]
+fn f45_a_row_that_the_server_does_not_make_is_told_and_why() {
+    let (project, database) = site_of(
+        "CREATE EXTENSION citext; CREATE TABLE public.tags (code citext PRIMARY KEY, name text);",
+        &[("tags.toml", "table = \"tags\"\nkey = [\"code\"]\n[[rows]]\ncode = \"abc\"\nname = \"n\"\n")],
+    );
+    database.exec("INSERT INTO tags VALUES ('ABC', 'n')");
+    let words =
+        ["schema/seeds/tags.toml:3: public.tags[code=abc]", "public.tags[code=ABC]", "nothing was changed"];
+    seed(&project, &database, &[], 5, &words);
+    write(
+        &project,
+        &[("tags.toml", "table = \"tags\"\nkey = [\"code\"]\n[[rows]]\ncode = \"ABC\"\nname = \"n\"\n")],
+    );
+    seed(&project, &database, &[], 0, &["1 row as declared already, now recorded as seeded"]);
+
+    let (project, database) = teams();
+    database.exec(
+        "CREATE FUNCTION public.drop_it() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+         CREATE TRIGGER gate BEFORE INSERT ON teams FOR EACH ROW WHEN (NEW.code = 'blue')
+             EXECUTE FUNCTION public.drop_it();
+         CREATE TRIGGER later AFTER INSERT ON teams FOR EACH ROW EXECUTE FUNCTION public.drop_it();",
+    );
+    let words =
+        ["schema/seeds/teams.toml:10: public.teams[code=blue]", "trigger gate", "nothing was changed"];
+    seed(&project, &database, &[], 5, &words);
+    assert_eq!(teams_of(&database), "");
+}
