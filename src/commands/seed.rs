@@ -520,7 +520,8 @@ fn script(settings: &Settings, judged: &Judged) -> String {
     }
     for table in &judged.tables {
         script.push_str(&format!("\n-- {}\n", table.question.seed.file.replace(['\n', '\r'], " ")));
-        for statement in seeds::upserts(&table.question, &table.answers) {
+        let refers_to_itself = seeds::refers_to_itself(&table.question.columns, &judged.survey.catalog);
+        for statement in seeds::upserts(&table.question, &table.answers, refers_to_itself) {
             script.push_str(&statement);
             script.push('\n');
         }

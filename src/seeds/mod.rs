@@ -17,7 +17,7 @@ mod write;
 
 pub use columns::{Column, Columns, search_path};
 pub use file::{Mode, Row, Seed, Seeds};
-pub use order::order;
+pub use order::{order, refers_to_itself};
 pub use plan::{Difference, RowPlan, TablePlan, plan};
 pub use question::{Answer, Question, Rows, Texts};
 pub use table::{Table, defaults, in_the_way};

@@ -48,6 +48,16 @@ pub fn order(tables: &[&Columns], catalog: &Catalog) -> Result<(Vec<usize>, bool
     Ok((order, deferred))
 }
 
+/// Whether rows of a table can refer to other rows of it.
+pub fn refers_to_itself(table: &Columns, catalog: &Catalog) -> bool {
+    let path = table.path();
+    catalog.objects.iter().any(|object| {
+        object.id.kind == Kind::ForeignKey
+            && object.id.relation_path() == path
+            && object.get(Attribute::References) == Some(&path)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

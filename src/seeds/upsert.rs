@@ -15,7 +15,10 @@ const COMPARABLE: [u32; 20] =
     [16, 17, 19, 20, 21, 23, 25, 26, 3802, 700, 701, 1042, 1043, 1082, 1083, 1114, 1184, 1186, 1700, 2950];
 
 /// The statements of one table, of the answers about all its rows: one for the rows that name the same columns.
-pub fn upserts(question: &Question, answers: &[Answer]) -> Vec<String> {
+///
+/// Where rows of it refer to each other, what is missing is made by one statement before: foreign keys are held against the
+/// rows at its end, in whatever order they stand.
+pub fn upserts(question: &Question, answers: &[Answer], refers_to_itself: bool) -> Vec<String> {
     let seed = &question.seed;
     let mut alike: BTreeMap<Vec<&str>, Vec<(usize, &Answer)>> = BTreeMap::new();
     let columns: Vec<&str> = seed.columns().map(|cell| cell.column.as_str()).collect();
@@ -26,10 +29,18 @@ pub fn upserts(question: &Question, answers: &[Answer]) -> Vec<String> {
     }
     let mut groups: Vec<_> = alike.into_iter().collect();
     groups.sort_by_key(|(_, rows)| rows.iter().map(|(number, _)| *number).min());
-    groups.into_iter().map(|(columns, rows)| upsert(question, &columns, rows)).collect()
+    let at_once = (refers_to_itself && groups.len() > 1).then(|| {
+        let rows: Vec<_> = groups.iter().flat_map(|(_, rows)| rows.iter().copied()).collect();
+        format!("{} NOTHING;", insert(question, &columns, rows))
+    });
+    let is_enough = at_once.is_some() && seed.mode == Mode::Insert;
+    let apart = groups.into_iter().filter(|_| !is_enough);
+    let apart: Vec<String> = apart.map(|(columns, rows)| upsert(question, &columns, rows)).collect();
+    at_once.into_iter().chain(apart).collect()
 }
 
-fn upsert(question: &Question, columns: &[&str], mut rows: Vec<(usize, &Answer)>) -> String {
+/// `INSERT ... ON CONFLICT ... DO`, of rows in the order of the file.
+fn insert(question: &Question, columns: &[&str], mut rows: Vec<(usize, &Answer)>) -> String {
     let seed: &Seed = &question.seed;
     rows.sort_by_key(|(number, _)| *number);
     let row = |(number, answer): &(usize, &Answer)| {
@@ -38,13 +49,18 @@ fn upsert(question: &Question, columns: &[&str], mut rows: Vec<(usize, &Answer)>
         format!("    ({})", cells.collect::<Vec<_>>().join(", "))
     };
     let values: Vec<String> = rows.iter().map(row).collect();
-    let mut sql = format!(
-        "INSERT INTO {} AS t ({}) VALUES\n{}\nON CONFLICT ({}) DO ",
+    format!(
+        "INSERT INTO {} AS t ({}) VALUES\n{}\nON CONFLICT ({}) DO",
         question.columns.path(),
         names(columns.iter().copied()),
         values.join(",\n"),
         names(seed.key.0.iter().map(String::as_str))
-    );
+    )
+}
+
+fn upsert(question: &Question, columns: &[&str], rows: Vec<(usize, &Answer)>) -> String {
+    let seed: &Seed = &question.seed;
+    let mut sql = insert(question, columns, rows.clone());
     // A column whose value is an expression in one of the rows is nobody's to compare.
     let is_plain = |row: &Row, column: &str| {
         row.get(column).is_some_and(|cell| !matches!(cell.value, Value::Expression(_)))
@@ -56,7 +72,7 @@ fn upsert(question: &Question, columns: &[&str], mut rows: Vec<(usize, &Answer)>
         .filter(|column| rows.iter().all(|(number, _)| is_plain(&seed.rows[*number], column)))
         .collect();
     if compared.is_empty() || seed.mode == Mode::Insert {
-        sql.push_str("NOTHING;");
+        sql.push_str(" NOTHING;");
         return sql;
     }
     let sets = compared.iter().map(|column| format!("{0} = excluded.{0}", identifier(column)));
@@ -70,7 +86,7 @@ fn upsert(question: &Question, columns: &[&str], mut rows: Vec<(usize, &Answer)>
         texts.collect::<Vec<_>>().join(", ")
     };
     sql.push_str(&format!(
-        "UPDATE SET {}\n    WHERE ({}) IS DISTINCT FROM ({});",
+        " UPDATE SET {}\n    WHERE ({}) IS DISTINCT FROM ({});",
         sets.join(", "),
         side("t"),
         side("excluded")

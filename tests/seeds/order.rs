@@ -50,3 +50,29 @@ fn a_circle_is_refused_unless_a_key_of_it_can_wait() {
     seed(&project, &database, &[], 0, &["made 2 rows"]);
     settled(&project, &database, "parents");
 }
+
+#[test]
+fn rows_of_one_table_that_refer_to_each_other_are_made_by_the_statements_for_an_editor_too() {
+    let schema = "CREATE TABLE public.units (
+        id int PRIMARY KEY, parent int REFERENCES public.units (id), name text, note text
+    );";
+    let rows = "table = \"units\"\nkey = [\"id\"]\n[[rows]]\nid = 2\nparent = 1\n[[rows]]\nid = 1\nname = \"root\"\n\
+        [[rows]]\nid = 3\nname = \"other\"\n";
+    let (project, database) = site_of(schema, &[("units.toml", rows)]);
+    database.exec("INSERT INTO units (id, name, note) VALUES (3, 'old', 'kept')");
+    let script = String::from_utf8(run(&project, &database, &["--sql"]).stdout).unwrap();
+    database.psql(&script);
+    let all = "SELECT string_agg(concat_ws(':', id, parent, name, note), ' ' ORDER BY id) FROM units";
+    assert_eq!(database.value(all), "1:root 2:1 3:other:kept");
+    let before = versions(&database, "units");
+    database.psql(&script);
+    assert_eq!(versions(&database, "units"), before);
+    database.exec("DELETE FROM units");
+    seed(&project, &database, &[], 0, &["made 3 rows"]);
+    settled(&project, &database, "units");
+    // Where rows only have to be there, one statement makes them all.
+    write(&project, &[("units.toml", &format!("mode = \"insert\"\n{rows}"))]);
+    database.exec("DELETE FROM units");
+    database.psql(&String::from_utf8(run(&project, &database, &["--sql"]).stdout).unwrap());
+    assert_eq!(database.value(all), "1:root 2:1 3:other");
+}
