@@ -27,6 +27,30 @@ pub(super) fn deliver(output: &Output, render: impl Fn(Format, Style) -> String)
     say(&render(shown, style))
 }
 
+/// Refuses `--format` beside `--sql`: statements are no report.
+///
+/// # Errors
+/// Exit 2.
+pub(super) fn only_statements(output: &Output) -> Result<(), Failure> {
+    match output.format {
+        cli::Format::Human => Ok(()),
+        _ => Err(Failure::usage("--sql writes statements, which have no other --format")
+            .next("leave --format out; --output FILE puts the statements into a file, too")),
+    }
+}
+
+/// Delivers statements: to standard output, and into `--output`.
+///
+/// # Errors
+/// As [`deliver`].
+pub(super) fn statements(output: &Output, script: &str) -> Result<(), Failure> {
+    if let Some(file) = &output.file {
+        let failed = |error| unsaid(&format!("the statements {}", file.display()), &error);
+        std::fs::write(file, script).map_err(failed)?;
+    }
+    say(script)
+}
+
 /// How human output looks here.
 pub(super) fn style(output: &Output) -> Style {
     let width = if output.terminal { report::terminal_width() } else { Style::default().width };

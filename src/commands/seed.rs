@@ -117,6 +117,9 @@ fn needs(seeds: &Arc<Seeds>, seed_rows: Rows) -> Needs {
 
 /// `--check`, `--sql` and `--dry-run`: one read-only look.
 async fn look(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> Result<Exit> {
+    if args.sql {
+        deliver::only_statements(&settings.output)?;
+    }
     let target = settings.target()?;
     let mut session = target.connect(&settings.application()).await?;
     let rows = match (args.sql, args.check) {
@@ -130,7 +133,7 @@ async fn look(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> Resul
     let judged = judge(settings, args, survey, seeds)?;
     if args.sql {
         session.close().await;
-        deliver::say(&script(settings, &judged))?;
+        deliver::statements(&settings.output, &script(settings, &judged))?;
         return Ok(Exit::Clean);
     }
     let stage = if args.check { SeedStage::Checked } else { SeedStage::Planned };

@@ -25,10 +25,13 @@ pub(super) async fn run(settings: &Settings, args: &UpgradeArgs, stop: door::Sto
     if !args.dry_run && !args.sql {
         return change::run(settings, args, stop).await;
     }
+    if args.sql {
+        deliver::only_statements(&settings.output)?;
+    }
     let (declared, prepared) = change::look(settings, args).await?;
     if args.sql {
         let script = planned::script(settings, &prepared.plan, &declared.migrations, &prepared.ledger);
-        deliver::say(&script)?;
+        deliver::statements(&settings.output, &script)?;
         return Ok(Exit::Clean);
     }
     change::tell(settings, args, prepared)

@@ -188,6 +188,19 @@ fn the_statements_for_an_editor_change_nothing_the_second_time() {
 }
 
 #[test]
+fn the_statements_for_an_editor_go_where_they_are_asked_for() {
+    let (project, database) = teams();
+    let file = project.path().join("seeds.sql");
+    let output = run(&project, &database, &["--sql", "--output", file.to_str().unwrap()]);
+    expect(&output, 0, &["INSERT INTO public.teams"]);
+    assert_eq!(fs::read(&file).unwrap(), output.stdout);
+    for format in ["json", "markdown"] {
+        let words = ["--sql writes statements", "leave --format out"];
+        ask(&project, &database, &["--sql", "--format", format], 2, &words);
+    }
+}
+
+#[test]
 fn f28_what_somebody_has_put_in_the_way_is_not_called() {
     let trap = "CREATE FUNCTION public.trap() RETURNS text LANGUAGE plpgsql AS 'BEGIN RAISE ''called''; END'";
     let schema = "CREATE TYPE public.mood AS ENUM ('calm', 'wild');
