@@ -15,7 +15,7 @@ use super::{comparison, mark};
 use crate::catalog::Catalog;
 use crate::catalog::reader::ReadOptions;
 use crate::cli::SeedArgs;
-use crate::db::{Session, Target};
+use crate::db::{self, ServerError, Session, Target};
 use crate::door::{Stop, Trouble, Work};
 use crate::error::{Exit, Failure};
 use crate::plan::Affected;
@@ -155,6 +155,7 @@ async fn ask<'s>(
     let mut writing = Writing::open(settings, &args.write, stop).await?;
     let judged = judge(settings, args, writing.look_for(needs(seeds, Rows::Unrecorded)).await?, seeds)?;
     if !judged.is_empty() {
+        may(settings, &judged, writing.door.reading().await?).await?;
         let mut proposed = told(settings, args, &writing.target, &judged, SeedStage::Planned);
         let backing = back(settings, args, true, &judged, writing.door.reading().await?).await?;
         proposed.backup_plan = Some(backing.plan);
@@ -237,6 +238,38 @@ impl Judged {
     }
 }
 
+/// Refuses what this role has no right to, before anything is touched.
+///
+/// # Errors
+/// Exit 4, with the rights; the server's and the connection's.
+async fn may(settings: &Settings, judged: &Judged, session: &mut Session) -> Result<()> {
+    let Some(question) = seeds::rights(&judged.pairs()) else { return Ok(()) };
+    let role = settings.database.set_role.as_ref();
+    let role = role.map(|role| format!("SET LOCAL ROLE {};", crate::sql::identifier(role)));
+    let sql = format!("BEGIN READ ONLY; {} {question}; COMMIT", role.unwrap_or_default());
+    let rows = session.rows(sql).await.map_err(|error| db::server_failure(error, "asking for rights"))?;
+    let mut lacking: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for row in rows {
+        if let [Some(table), Some(right), Some(column)] = row.as_slice() {
+            let column = crate::sql::identifier(column).into_owned();
+            lacking.entry((table.clone(), right.clone())).or_default().push(column);
+        }
+    }
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let told = lacking
+        .iter()
+        .map(|((table, right), columns)| format!("{right} ({}) ON {table}", columns.join(", ")));
+    let told: Vec<String> = told.collect();
+    let role = &judged.survey.identity.role;
+    let what = format!("role {role} lacks rights: {}; nothing was changed", told.join("; "));
+    let to = crate::sql::identifier(role);
+    let grants: Vec<String> = told.iter().map(|right| format!("GRANT {right} TO {to}")).collect();
+    let next = format!("{}; or work as the tables' owner: [database] set_role", grants.join("; "));
+    Err(Failure::new(Exit::Refused, what).next(next).into())
+}
+
 /// Decides about a backup.
 async fn back(
     settings: &Settings,
@@ -285,6 +318,7 @@ async fn carry_out(
         match attempt(settings, args, &judged, round == ROUNDS, writing).await {
             Ok(()) => return Ok(judged),
             Err(Trouble::Disproved(error)) if error.is::<Moved>() => {}
+            Err(Trouble::Refused { said, done }) => return Err(refused(&judged, &said, done).into()),
             Err(trouble) => return Err(trouble.failure(WHAT, false)),
         }
         let now = judge(settings, args, writing.look_for(needs(seeds, Rows::Unrecorded)).await?, seeds)?;
@@ -349,6 +383,43 @@ async fn attempt(
             Ok(())
         })
         .await
+}
+
+/// What the server refused: which table, which row of which file where that can be found out, and what comes next.
+fn refused(judged: &Judged, said: &ServerError, done: usize) -> Failure {
+    let pairs = judged.pairs();
+    let subject = seeds::subject(&pairs, judged.deferred, done).or_else(|| {
+        // A constraint that waits for the end of the transaction.
+        let (schema, name) = said.table.as_ref()?;
+        let is_it = |(question, _): &(&Question, &TablePlan)| {
+            question.columns.table.0 == schema && question.columns.table.1 == name
+        };
+        Some((pairs.iter().position(is_it)?, None))
+    });
+    let said_all =
+        format!("the server refused, and it was rolled back: {}\nnothing was changed", said.text());
+    let next = match said.sqlstate.as_deref() {
+        Some("23505") => {
+            "another row has that already: declare the key that it has, or change it there; then: trueup seed --check"
+        }
+        Some("23503") => "declare the row that is referred to, or make it first; then: trueup seed --check",
+        Some("42501") => {
+            "grant the right, or work as its owner: [database] set_role; then: trueup seed --check"
+        }
+        _ => "declare what the table takes; then: trueup seed --check",
+    };
+    let failure = |what| Failure::new(Exit::RolledBack, what).next(next);
+    let Some((place, row)) = subject else { return failure(format!("{WHAT}: {said_all}")) };
+    let (question, plan) = pairs[place];
+    let row = row.or_else(|| seeds::refused(plan, said.detail.as_deref().unwrap_or_default()));
+    let (place, label) = match row {
+        Some(row) => {
+            let declared = &question.seed.rows[row.row];
+            (format!("{}:{}", declared.file, declared.line), question.label(&row.key))
+        }
+        None => (question.seed.file.clone(), question.columns.path()),
+    };
+    failure(format!("{place}: {label}: {said_all}"))
 }
 
 /// Says why a row is not there that this transaction has made, where that can be known. The last attempt shows what no

@@ -22,6 +22,8 @@ pub struct ServerError {
     pub hint: Option<String>,
     /// The call stack of functions and queries inside the server. May span lines.
     pub context: Option<String>,
+    /// The schema and the name of the table that it is about.
+    pub table: Option<(String, String)>,
     /// Where in the text that was sent, in characters from 1.
     pub position: Option<usize>,
 }
@@ -55,6 +57,7 @@ pub fn describe(error: &sqlx::Error) -> ServerError {
                 message: error.message().to_owned(),
                 detail: error.detail().map(str::to_owned),
                 hint: error.hint().map(str::to_owned),
+                table: error.schema().zip(error.table()).map(|(schema, name)| (schema.into(), name.into())),
                 context: error.r#where().map(str::to_owned),
                 position: match error.position() {
                     Some(PgErrorPosition::Original(position)) => Some(position),

@@ -23,4 +23,4 @@ pub use question::{Answer, Question, Rows, Texts};
 pub use table::{Table, defaults, in_the_way};
 pub use upsert::upserts;
 pub use value::Value;
-pub use write::{records, script};
+pub use write::{records, refused, rights, script, subject};

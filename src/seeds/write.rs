@@ -4,6 +4,8 @@
 //! qualified. A row that somebody else makes meanwhile is not made twice, and one that was changed since it was looked at
 //! is not changed: whoever runs the script asks again before COMMIT.
 
+use std::collections::BTreeSet;
+
 use super::file::{Cell, Seed};
 use super::plan::{RowPlan, TablePlan};
 use super::question::{Question, Texts};
@@ -24,6 +26,74 @@ pub fn script(tables: &[(&Question, &TablePlan)], deferred: bool) -> String {
         script.extend(changed.map(|row| update(question, row)));
     }
     if script.len() == opening { String::new() } else { script.join(";\n") }
+}
+
+/// What a statement of [`script`] is about: the place of its table among these, and the row when it is of one.
+pub fn subject<'p>(
+    tables: &[(&Question, &'p TablePlan)],
+    deferred: bool,
+    statement: usize,
+) -> Option<(usize, Option<&'p RowPlan>)> {
+    let mut left = statement.checked_sub(1 + usize::from(deferred))?;
+    for (place, (_, plan)) in tables.iter().enumerate() {
+        if plan.inserts() > 0 {
+            let Some(after) = left.checked_sub(1) else { return Some((place, None)) };
+            left = after;
+        }
+        let changed = || plan.rows.iter().filter(|row| !row.missing && !row.changes.is_empty());
+        match changed().nth(left) {
+            Some(row) => return Some((place, Some(row))),
+            None => left -= changed().count(),
+        }
+    }
+    None
+}
+
+/// The row that is made with the values that a server says are taken already, or are those of no row: `Key (slug)=(platform)
+/// ...`, in whatever language. One that is made alone needs no such words.
+pub fn refused<'p>(plan: &'p TablePlan, detail: &str) -> Option<&'p RowPlan> {
+    let mut made = plan.rows.iter().filter(|row| row.missing);
+    if plan.inserts() == 1 {
+        return made.next();
+    }
+    let (columns, values) = detail.get(detail.find('(')? + 1..)?.split_once(")=(")?;
+    let columns: Vec<&str> = columns.split(", ").map(|column| column.trim_matches('"')).collect();
+    made.find(|row| {
+        let texts: Option<Vec<&str>> =
+            columns.iter().map(|column| row.wanted.get(*column)?.as_deref()).collect();
+        texts.is_some_and(|texts| values.starts_with(&format!("{})", texts.join(", "))))
+    })
+}
+
+/// A question for the rights that the work needs and this role lacks: table, right and column.
+pub fn rights<'s>(tables: &[(&'s Question, &'s TablePlan)]) -> Option<String> {
+    let mut needed: BTreeSet<(String, &str, &'s str)> = BTreeSet::new();
+    for (question, plan) in tables.iter().copied() {
+        let seed: &'s Seed = &question.seed;
+        let mut need = |right, columns: &mut dyn Iterator<Item = &'s str>| {
+            needed.extend(columns.map(|column| (question.columns.path(), right, column)));
+        };
+        for row in &plan.rows {
+            let made = seed.rows[row.row].cells.iter().filter(|_| row.missing);
+            need("INSERT", &mut made.map(|cell| cell.column.as_str()));
+            need("UPDATE", &mut row.changes.iter().map(|change| change.column.as_str()));
+        }
+        if plan.updates() > 0 {
+            need("UPDATE", &mut seed.on_change.iter().map(|cell| cell.column.as_str()));
+        }
+    }
+    let row = |(table, right, column): (String, &str, &str)| {
+        format!("({}, {}, {})", literal(&table), literal(right), literal(column))
+    };
+    let rows: Vec<String> = needed.into_iter().map(row).collect();
+    (!rows.is_empty()).then(|| {
+        format!(
+            "SELECT v.path, v.privilege, v.name FROM (VALUES {}) AS v(path, privilege, name) WHERE NOT \
+             pg_catalog.has_column_privilege(v.path::pg_catalog.text, v.name::pg_catalog.text, \
+             v.privilege::pg_catalog.text)",
+            rows.join(", ")
+        )
+    })
 }
 
 /// What is recorded as seeded, in the words of an INSERT; `None` when nothing is.

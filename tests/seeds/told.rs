@@ -288,6 +288,67 @@ fn a_question_is_asked_in_markdown_and_quietly_too() {
 }
 
 #[test]
+fn a_row_that_the_server_refuses_is_told_with_its_line_and_what_comes_next() {
+    let schema = format!(
+        "{TEAMS}ALTER TABLE public.teams ADD CONSTRAINT teams_name UNIQUE (name);
+         ALTER TABLE public.teams ADD CONSTRAINT teams_note CHECK (note <> 'bad');
+         ALTER TABLE public.teams ADD COLUMN boss bigint REFERENCES public.teams (id);"
+    );
+    let (project, database) = site_of(&schema, &[("teams.toml", TWO_TEAMS)]);
+    let refused = |words: &[&str]| {
+        let told = document(&project, &database, &["--yes"]);
+        let (message, next) = (told["error"]["message"].as_str().unwrap(), told["error"]["next"].as_str());
+        assert_eq!(told["exit_code"], 5, "{told:#}");
+        for word in words {
+            assert!(message.contains(word), "no {word:?} in {message}");
+        }
+        assert!(message.contains("public.teams") && message.contains("nothing was changed"), "{message}");
+        assert!(next.unwrap_or_default().contains("trueup seed --check"), "{told:#}");
+    };
+    // Somebody has made it under another key.
+    database.exec("INSERT INTO teams (code, name) VALUES ('azure', 'Blue')");
+    refused(&[
+        "schema/seeds/teams.toml:10: public.teams[code=blue]",
+        "teams_name",
+        "Key (name)=(Blue) already exists",
+    ]);
+    database.exec("DELETE FROM teams");
+    write(&project, &[("teams.toml", &format!("{TWO_TEAMS}boss = 77\n"))]);
+    refused(&["schema/seeds/teams.toml:10: public.teams[code=blue]", "teams_boss_fkey", "Key (boss)=(77)"]);
+    declare(&project, "note = \"n\"", "note = \"bad\"");
+    refused(&["schema/seeds/teams.toml", "teams_note"]);
+    // A row that is changed has a statement of its own.
+    write(&project, &[("teams.toml", TWO_TEAMS)]);
+    seed(&project, &database, &[], 0, &["made 2 rows"]);
+    declare(&project, "note = \"n\"", "note = \"bad\"");
+    refused(&["schema/seeds/teams.toml:10: public.teams[code=blue]", "teams_note"]);
+    assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
+}
+
+#[test]
+fn a_right_that_lacks_is_told_before_anything_is_touched() {
+    let (project, database) = teams();
+    seed(&project, &database, &[], 0, &[]);
+    let role = format!("writer_{}", database.name());
+    database.exec(&format!(
+        "CREATE ROLE {role} LOGIN; GRANT SELECT ON teams TO {role}; GRANT ALL ON SCHEMA trueup TO {role};
+         GRANT ALL ON ALL TABLES IN SCHEMA trueup TO {role}; DELETE FROM teams WHERE code = 'red'"
+    ));
+    let url = database.url_as(&role);
+    let run = || project.trueup(&["seed", "--yes"], &url).output().unwrap();
+    expect(&run(), 4, &["public.teams", "INSERT", "GRANT"]);
+    // What is granted of columns is enough where no other is named.
+    database.exec(&format!("GRANT INSERT (code, name, note, made_at) ON teams TO {role}"));
+    expect(&run(), 0, &["made 1 row"]);
+    declare(&project, "\"Blue\"", "\"Navy\"");
+    database.exec(&format!("GRANT UPDATE (name) ON teams TO {role}"));
+    expect(&run(), 4, &["UPDATE (updated_at)", "public.teams"]);
+    database.exec(&format!("GRANT UPDATE (updated_at) ON teams TO {role}"));
+    expect(&run(), 0, &["changed 1"]);
+    database.exec(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+#[test]
 fn f45_a_row_that_the_server_does_not_make_is_told_and_why() {
     let (project, database) = site_of(
         "CREATE EXTENSION citext; CREATE TABLE public.tags (code citext PRIMARY KEY, name text);",
