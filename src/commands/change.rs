@@ -14,7 +14,7 @@ use crate::db::{Session, Target};
 use crate::diagnosis::Standing;
 use crate::door::{Limits, Stop};
 use crate::error::{Exit, Failure};
-use crate::migrations::Ledger;
+use crate::migrations::{Ledger, Migration};
 use crate::plan::{Direction, Plan, collisions};
 use crate::project::Settings;
 use crate::report::{self, Document};
@@ -108,7 +108,7 @@ pub(super) async fn look<C: Change>(settings: &Settings, change: &C) -> Result<(
     let declared = reading.finish(settings).await?;
     let survey = comparison::look_on(settings, &mut session, &declared).await?;
     let mut prepared = change.prepare(settings, &target, &declared, survey)?;
-    shorten(settings, &target, &mut prepared).await?;
+    shorten(settings, &target, &declared.migrations, &mut prepared).await?;
     planned::measure(prepared.document.plan.as_mut(), &mut session).await?;
     let mark = prepared.survey.own.as_ref().and_then(|own| own.mark.as_ref());
     let protected = mark::protected(settings, mark).is_some();
@@ -164,7 +164,7 @@ async fn look_and_prepare<C: Change>(
 ) -> Result<Prepared> {
     let survey = writing.look(declared).await?;
     let mut prepared = change.prepare(settings, &writing.target, declared, survey)?;
-    shorten(settings, &writing.target, &mut prepared).await?;
+    shorten(settings, &writing.target, &declared.migrations, &mut prepared).await?;
     planned::measure(prepared.document.plan.as_mut(), writing.door.reading().await?).await?;
     let mark = prepared.survey.own.as_ref().and_then(|own| own.mark.as_ref());
     let protected = mark::protected(settings, mark).is_some();
@@ -173,8 +173,13 @@ async fn look_and_prepare<C: Change>(
 }
 
 /// Ends the plan before its first step where the data checks that this requires do not pass.
-async fn shorten(settings: &Settings, target: &Target, prepared: &mut Prepared) -> Result<()> {
-    Required::by(settings, target, &prepared.plan)?.shorten(&mut prepared.plan).await?;
+async fn shorten(
+    settings: &Settings,
+    target: &Target,
+    migrations: &[Migration],
+    prepared: &mut Prepared,
+) -> Result<()> {
+    Required::by(settings, target, &prepared.plan, migrations)?.shorten(&mut prepared.plan).await?;
     if let (true, Some(plan)) = (prepared.plan.steps.is_empty(), &mut prepared.document.plan) {
         plan.steps.clear();
         plan.stop = prepared.plan.stop.as_ref().map(planned::stop_report);
@@ -257,7 +262,7 @@ async fn carry_out<C: Change>(
         None => None,
     };
     let backup = manifest.as_ref().map(|(_, told)| told.clone());
-    let required = Required::by(settings, &writing.target, &prepared.plan)?;
+    let required = Required::by(settings, &writing.target, &prepared.plan, &declared.migrations)?;
     let job = Job {
         door: &mut writing.door,
         watch: &mut writing.progress,

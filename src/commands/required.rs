@@ -10,8 +10,10 @@ use crate::apply::Gate;
 use crate::checks::{self, Check};
 use crate::db::Target;
 use crate::error::{Exit, Failure};
+use crate::migrations::Migration;
 use crate::plan::{Plan, Step, Unmet};
 use crate::project::Settings;
+use crate::sql::{Comment, comments};
 
 /// The checks, and what kept a step from being carried out.
 pub(super) struct Required<'r> {
@@ -25,8 +27,13 @@ impl<'r> Required<'r> {
     /// Reads the checks that the steps require.
     ///
     /// # Errors
-    /// Exit 2: one is wrong, or there is none of that name.
-    pub(super) fn by(settings: &'r Settings, target: &Target, plan: &Plan) -> Result<Self, Failure> {
+    /// Exit 2: one is wrong, or there is none of that name, with the migration's file and line.
+    pub(super) fn by(
+        settings: &'r Settings,
+        target: &Target,
+        plan: &Plan,
+        migrations: &[Migration],
+    ) -> Result<Self, Failure> {
         let mut wanted: Vec<String> = Vec::new();
         for step in plan.steps.iter().filter(|step| !step.record) {
             for name in &step.directives.requires_checks {
@@ -35,8 +42,18 @@ impl<'r> Required<'r> {
                 }
             }
         }
-        let none = Vec::new();
-        let checks = if wanted.is_empty() { none } else { data::checks(settings, &wanted)? };
+        let mut checks = if wanted.is_empty() { Vec::new() } else { data::checks(settings, &[])? };
+        for step in plan.steps.iter().filter(|step| !step.record) {
+            for name in &step.directives.requires_checks {
+                refuse_unknown(
+                    settings,
+                    &checks,
+                    name,
+                    migrations.iter().find(|one| one.version == step.version),
+                )?;
+            }
+        }
+        checks.retain(|check| wanted.contains(&check.name));
         Ok(Self { settings, target: target.clone(), checks, unmet: Mutex::new(None) })
     }
 
@@ -99,6 +116,24 @@ impl<'r> Required<'r> {
         }
         Err(Failure::new(Exit::Findings, what).next("trueup verify --fix").into())
     }
+}
+
+/// Refuses a name that no check has, where a migration states it.
+fn refuse_unknown(
+    settings: &Settings,
+    checks: &[Check],
+    name: &str,
+    migration: Option<&Migration>,
+) -> Result<(), Failure> {
+    let Err(failure) = checks::named(checks.to_vec(), &[name.to_owned()]) else { return Ok(()) };
+    let Some(migration) = migration else { return Err(failure) };
+    let states = |comment: &Comment<'_>| {
+        let words = comment.text.strip_prefix("trueup:").unwrap_or_default();
+        words.split_whitespace().eq(["requires-check", name])
+    };
+    let line = comments(&migration.sql).find(states).map_or(1, |comment| comment.line);
+    let place = format!("{}: line {line}", settings.project.display(&migration.path));
+    Err(Failure { what: format!("{place}: requires-check: {}", failure.what), ..failure })
 }
 
 impl Gate for Required<'_> {

@@ -59,7 +59,8 @@ fn a_data_check_that_has_to_pass_first_stops_the_plan() {
     );
     let project = project("", &[TABLE, after]);
     let database = support::database();
-    ends(&project, &database, &["upgrade", "--yes"], 2, &["there is no check \"no_orphans\""]);
+    let words = ["migrations/V2__required.sql: line 1: requires-check: there is no check \"no_orphans\""];
+    ends(&project, &database, &["upgrade", "--yes"], 2, &words);
     let checks = project.path().join("checks");
     std::fs::create_dir(&checks).unwrap();
     let check = "-- title: Every item has a name\n-- find:\nSELECT id FROM items WHERE name IS NULL;\n";
