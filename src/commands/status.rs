@@ -97,7 +97,7 @@ fn judge(
         open_runs: own.open_runs,
         lock: survey.holder,
         last_backup,
-        runs: settings.runs.map(|_| survey.runs.unwrap_or_default()),
+        runs: settings.runs.map(|_| survey.runs),
         invisible: survey.invisible,
         notes,
     };
@@ -161,6 +161,7 @@ fn exit(report: &StatusReport) -> Exit {
         || !history.pending.is_empty()
         || !history.skipped.is_empty()
         || !history.edited.is_empty()
-        || !report.unfinished.is_empty();
+        || !report.unfinished.is_empty()
+        || report.unfinished_repair().is_some();
     if wrong { Exit::Findings } else { Exit::Clean }
 }

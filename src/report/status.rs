@@ -48,8 +48,8 @@ pub struct StatusReport {
     pub lock: Option<Holder>,
     /// The newest backup of this database that is known of.
     pub last_backup: Option<LastBackup>,
-    /// The audit log, when it was asked for.
-    pub runs: Option<Vec<LoggedRun>>,
+    /// The audit log, when it was asked for; `Some(None)` when it cannot be read.
+    pub runs: Option<Option<Vec<LoggedRun>>>,
     /// What the role may not see, though the answer needs it.
     pub invisible: Vec<String>,
     /// Remarks.
@@ -101,7 +101,8 @@ impl StatusReport {
                 writeln!(out, "{} {shown}", style.bold(&format!("{title:<widest$}")))?;
             }
             if let Some(runs) = &self.runs {
-                writeln!(out, "\n{}", log(runs, style))?;
+                let log = runs.as_ref().map_or_else(|| HIDDEN.to_owned(), |runs| log(runs, style));
+                writeln!(out, "\n{log}")?;
             }
             for note in &self.notes {
                 writeln!(out, "note: {}", line(note))?;
@@ -126,7 +127,10 @@ impl StatusReport {
         for (title, fact) in self.facts() {
             writeln!(out, "| {title} | {} |", markdown::cell(&fact))?;
         }
-        if let Some(runs) = &self.runs {
+        if self.runs == Some(None) {
+            writeln!(out, "\n{HIDDEN}")?;
+        }
+        if let Some(Some(runs)) = &self.runs {
             writeln!(out, "\n| {} |\n|{}", LOG.join(" | "), "---|".repeat(LOG.len()))?;
             for run in runs {
                 let cells = cells(run).map(|cell| markdown::cell(&cell));
@@ -155,7 +159,7 @@ impl StatusReport {
             last_backup: &'a Option<LastBackup>,
             invisible: &'a [String],
             #[serde(skip_serializing_if = "Option::is_none")]
-            runs: &'a Option<Vec<LoggedRun>>,
+            runs: &'a Option<Option<Vec<LoggedRun>>>,
         }
         let body = Body {
             target: &self.target,
@@ -256,13 +260,27 @@ impl StatusReport {
             (run.alive || run.latest) && !self.unfinished.iter().any(|step| step.run == run.id)
         });
         quiet.map(|run| {
-            let how = match (run.alive, self.standby) {
-                (true, _) => "and goes on",
-                (false, true) => "and has not ended; whether it goes on is seen on the primary alone",
-                (false, false) => "and broke off; it left no migration half done",
+            let how = match (run.alive, self.standby, run.undoable) {
+                (true, ..) => "and goes on".to_owned(),
+                (false, true, _) => {
+                    "and has not ended; whether it goes on is seen on the primary alone".to_owned()
+                }
+                (false, false, None) => "and broke off; it left no migration half done".to_owned(),
+                (false, false, Some(rows)) => format!(
+                    "and broke off after it had repaired {}, which stay so: the same command goes on, \
+                     trueup undo {} takes them back",
+                    plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"),
+                    run.id
+                ),
             };
             format!("{} {how}", began(run))
         })
+    }
+
+    /// The newest run, when it broke off in a repair that has changed rows.
+    pub fn unfinished_repair(&self) -> Option<&Run> {
+        let broke_off = |run: &&Run| run.latest && !run.alive && run.undoable.is_some();
+        self.open_runs.iter().find(broke_off).filter(|_| !self.standby)
     }
 
     fn no_lock(&self) -> String {
@@ -299,6 +317,9 @@ impl StatusReport {
         if !counted.is_empty() {
             return format!("not up to date: {}", counted.join(", "));
         }
+        if self.unfinished_repair().is_some() {
+            return "a repair is unfinished".to_owned();
+        }
         if !history.ahead.is_empty() {
             let ahead = plural(history.ahead.len(), "migration");
             return format!("up to date, and ahead of this project by {ahead}");
@@ -324,6 +345,10 @@ impl StatusReport {
                 "run the same `trueup downgrade --to ...` again".into()
             }
             () if !self.unfinished.is_empty() => "trueup upgrade".into(),
+            () if self.unfinished_repair().is_some() => {
+                let run = self.unfinished_repair().map(|run| run.id.as_str()).unwrap_or_default();
+                format!("trueup verify --fix, which goes on, or: trueup undo {run}, which takes it back")
+            }
             () if !history.edited.is_empty() => "trueup check, which shows what was edited".into(),
             () if !history.skipped.is_empty() => {
                 "give it a newer version, or: trueup upgrade --allow-out-of-order".into()
@@ -385,6 +410,8 @@ fn short(text: &str) -> String {
     }
 }
 
+/// What is said where the audit log cannot be read.
+const HIDDEN: &str = "the runs are not known: trueup.runs cannot be read";
 /// The columns of the audit log.
 const LOG: [&str; 6] = ["run", "command", "who", "began", "ended", "outcome"];
 

@@ -122,6 +122,9 @@ pub struct Run {
     pub alive: bool,
     /// Whether no run has begun since.
     pub latest: bool,
+    /// How many rows its repairs have changed, where they can be taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undoable: Option<u64>,
 }
 
 /// The last step of a migration that is not settled.
@@ -303,7 +306,12 @@ impl OwnTables {
         self.usable("runs").then_some(Query::Runs { limit })
     }
 
-    /// The statement of which of them can be taken back, after that of the log.
+    /// Whether there is an audit log that is not read.
+    pub(super) fn hides_runs(&self) -> bool {
+        !self.usable("runs") && self.0.iter().any(|table| table.name == "runs")
+    }
+
+    /// The statement of which runs can be taken back, after those of the runs.
     pub(super) fn repairs(&self) -> Option<Query> {
         self.usable("repairs").then_some(Query::Repairs)
     }
@@ -382,9 +390,12 @@ impl Answers {
             Query::Texts => drop(self.own.texts.insert(number(row, 0)?)),
             Query::Runs { .. } => self.log.push(logged_run(row)?),
             Query::Repairs => {
-                let run = text(row, 0);
+                let (run, rows) = (text(row, 0), number(row, 1)?);
                 if let Some(logged) = self.log.iter_mut().find(|logged| logged.id == run) {
-                    logged.undoable = Some(number(row, 1)?);
+                    logged.undoable = Some(rows);
+                }
+                if let Some(open) = self.own.open_runs.iter_mut().find(|open| open.id == run) {
+                    open.undoable = Some(rows);
                 }
             }
             Query::Holder => self.holder = Some(holder(row)?),
@@ -421,6 +432,7 @@ fn open_run(row: &Row<'_>) -> Result<Run> {
         backend_pid: number(row, 6)?,
         alive: row.text(7) == Some("t"),
         latest: row.text(8) == Some("t"),
+        undoable: None,
     })
 }
 

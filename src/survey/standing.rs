@@ -26,7 +26,7 @@ pub struct StandingSurvey {
     pub others: Vec<OtherHistory>,
     /// What trueup keeps here for itself.
     pub own: Option<Own>,
-    /// The newest runs of the audit log, when they were asked for and can be read.
+    /// The newest runs of the audit log, when they were asked for; `None`, too, where they cannot be read.
     pub runs: Option<Vec<LoggedRun>>,
     /// Who holds trueup's lock now. Nobody can on a standby.
     pub holder: Option<Holder>,
@@ -78,8 +78,7 @@ async fn look(session: &mut Session, request: &Request, log: Option<u32>) -> Res
     let own_queries = own_tables.queries();
     let anything = !own_queries.is_empty();
     let logged = log.and_then(|limit| own_tables.log(limit));
-    let runs_are_read = logged.is_some();
-    let repaired = own_tables.repairs().filter(|_| runs_are_read);
+    let repaired = own_tables.repairs();
     let queries: Vec<Query> = own_queries
         .into_iter()
         .chain(own_tables.backup())
@@ -107,7 +106,7 @@ async fn look(session: &mut Session, request: &Request, log: Option<u32>) -> Res
         malformed_history: histories.malformed.take(),
         others: histories.others(),
         own: anything.then_some(own),
-        runs: runs_are_read.then_some(runs),
+        runs: (log.is_some() && !own_tables.hides_runs()).then_some(runs),
         holder,
         invisible: histories.invisible(),
         notes: own_tables.notes(),

@@ -115,6 +115,23 @@ fn pending_edited_skipped_and_ahead_are_told_apart() {
 }
 
 #[test]
+fn f29_an_audit_log_that_a_role_may_not_read_is_not_called_empty() {
+    let (project, database) = site();
+    expect(&status(&project, database.url(), &["--runs"]), 0, &["no runs recorded"]);
+    database.exec(OWN);
+    database.exec(OPEN_RUN);
+    let role = format!("reader_{}", database.name());
+    database.exec(&format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON refinery_schema_history TO {role}"));
+    let url = database.url_as(&role);
+    let output = status(&project, &url, &["--runs"]);
+    expect(&output, 0, &["the runs are not known: trueup.runs cannot be read", "this role may not read"]);
+    assert!(!said(&output).contains("no runs recorded"), "{}", said(&output));
+    let told = document(&project, &url, &["--runs"]);
+    assert!(told["runs"].is_null(), "{told:#}");
+    database.exec(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+#[test]
 fn a_run_that_broke_off_is_told_in_words() {
     let (project, database) = site();
     database.exec(OWN);

@@ -131,6 +131,25 @@ fn f08_told_to_stop_while_it_is_held_back() {
 }
 
 #[test]
+fn f04_status_tells_what_a_repair_that_was_killed_has_done_and_what_comes_next() {
+    let shop = Shop::of(ROWS);
+    let mut child = start(shop.trueup(&[&FIX[..], &["--max-rate", "10"]].concat()));
+    wait_for("the first batch", || shop.orphans() < ROWS);
+    send(&child, Signal::SIGKILL);
+    child.wait().unwrap();
+    let holds = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = \
+         (SELECT oid FROM pg_database WHERE datname = current_database())";
+    wait_for("the server to notice", || shop.database.value(holds) == "0");
+    let run = shop.database.value("SELECT id FROM trueup.runs WHERE ended_at IS NULL");
+    let rows = format!("broke off after it had repaired {} rows", ROWS - shop.orphans());
+    let told = shop.trueup(&["status"]).output().unwrap();
+    let undo = format!("trueup undo {run}");
+    expect(&told, 1, &[&rows, &undo, "a repair is unfinished", "next: trueup verify --fix"]);
+    goes_on(&shop);
+    expect(&shop.trueup(&["status"]).output().unwrap(), 0, &[]);
+}
+
+#[test]
 fn f08_the_terminal_is_gone() {
     let shop = Shop::of(ROWS);
     let proxy = sleeping(&shop, 2);
