@@ -68,6 +68,7 @@ impl Trouble {
             },
             Self::Refused { said, .. } => {
                 Failure::new(rolled_back, format!("{what}: the server refused, and it was rolled back: {}", said.text()))
+                    .next(after_refusal(&said))
             }
             Self::TookTooLong(limit) => Failure::new(
                 rolled_back,
@@ -121,6 +122,21 @@ impl Trouble {
     }
 }
 
+/// What comes next when the server has refused something.
+fn after_refusal(said: &ServerError) -> &'static str {
+    match said.sqlstate.as_deref() {
+        Some("42501") => "grant the right to this role, then run the same command again",
+        // unique_violation, exclusion_violation
+        Some("23505" | "23P01") => {
+            "another row has that already: change one of the two, then run the same command again"
+        }
+        Some("23503") => {
+            "make the row that is referred to, or change the one that refers, then run the same command again"
+        }
+        _ => "mend what the server names, then run the same command again",
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self:?}")
@@ -132,5 +148,27 @@ impl std::error::Error for Trouble {}
 impl From<anyhow::Error> for Trouble {
     fn from(error: anyhow::Error) -> Self {
         Self::Other(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_comes_next() {
+        for (state, words) in
+            [("23505", "another row has that already"), ("23503", "referred to"), ("P0001", "mend")]
+        {
+            let said = ServerError { sqlstate: Some(state.into()), ..ServerError::default() };
+            let failure = Trouble::Refused { said: Box::new(said), done: 0 }.failure("batch 1", true);
+            let failure = failure.downcast::<Failure>().expect("a failure");
+            assert!(
+                failure.next.contains(words) && failure.next.contains("the same command"),
+                "{}",
+                failure.next
+            );
+            assert_eq!(failure.exit, Exit::Partial);
+        }
     }
 }
