@@ -178,7 +178,7 @@ fn rows(count: usize) -> String {
 }
 
 /// Holds what was found against what is declared.
-fn judge(settings: &Settings, args: &SeedArgs, survey: Survey, seeds: &Seeds) -> Result<Judged> {
+fn judge(settings: &Settings, args: &SeedArgs, mut survey: Survey, seeds: &Seeds) -> Result<Judged> {
     if !survey.seeded.unseen.is_empty() {
         return Err(Failure::cannot_tell(format!(
             "this role does not see all rows of {}; nothing was changed",
@@ -187,6 +187,9 @@ fn judge(settings: &Settings, args: &SeedArgs, survey: Survey, seeds: &Seeds) ->
         .next("grant SELECT on it, or work as its owner or a role with BYPASSRLS: [database] set_role")
         .into());
     }
+    // They may be large: none is there twice.
+    let mut asked: BTreeMap<usize, Asked> =
+        survey.seeded.asked.drain(..).map(|asked| (asked.seed, asked)).collect();
     let mut tables: Vec<Planned> = Vec::new();
     for (number, seed) in seeds.tables.iter().enumerate() {
         let Table { id } = Table::of(seed, &survey.catalog, &settings.database.search_path)?;
@@ -194,11 +197,7 @@ fn judge(settings: &Settings, args: &SeedArgs, survey: Survey, seeds: &Seeds) ->
             let what = format!("table: the rows of {id} are declared in {}, too", other.question.seed.file);
             return Err(seed.wrong(seed.table.1, what).next("put all rows of a table into one file").into());
         }
-        let Some(Asked { question, answers, .. }) =
-            survey.seeded.asked.iter().find(|asked| asked.seed == number).cloned()
-        else {
-            continue;
-        };
+        let Some(Asked { question, answers, .. }) = asked.remove(&number) else { continue };
         let defaults = seeds::defaults(&question.columns, &survey.catalog);
         let plan = seeds::plan(&question, &answers, &defaults, args.overwrite)?;
         tables.push(Planned { id, question, answers, defaults, plan });
