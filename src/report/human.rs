@@ -204,7 +204,8 @@ pub(super) fn unified(finding: &Finding, attribute: &AttributeFinding) -> String
     crate::sql::unified((ours, &declared), ("database", &actual))
 }
 
-/// The SQL of findings that no pending migration mends.
+/// The SQL of findings that no pending migration mends. It begins at the line's edge: it is there to be pasted, and
+/// spaces before a line would become a part of a function's body or of a text of several lines.
 fn statements(document: &Document, style: Style, out: &mut String) -> fmt::Result {
     let by_hand = |finding: &&Finding| {
         !matches!(finding.cause.kind, CauseKind::Pending | CauseKind::Unmigrated | CauseKind::Unfinished)
@@ -221,7 +222,7 @@ fn statements(document: &Document, style: Style, out: &mut String) -> fmt::Resul
     )?;
     for sql in findings.filter_map(|finding| finding.remedy.sql.as_deref()) {
         for sql_line in sql.lines() {
-            writeln!(out, "  {}", text(sql_line))?;
+            writeln!(out, "{}", text(sql_line))?;
         }
     }
     Ok(())

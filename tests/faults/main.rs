@@ -27,6 +27,7 @@ mod locks;
 mod names;
 mod other;
 mod output;
+mod pasted;
 mod pooler;
 mod proxy;
 mod refusals;

@@ -255,5 +255,5 @@ pub(crate) fn identifier_after(said: &str, words: &str) -> String {
 pub(crate) fn sql_shown(said: &str) -> String {
     let words = "SQL that makes the database as declared (read it before you run it):\n";
     let Some((_, after)) = said.split_once(words) else { panic!("no SQL in: {said}") };
-    after.lines().take_while(|line| line.starts_with("  ")).collect::<Vec<_>>().join("\n")
+    after.lines().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }

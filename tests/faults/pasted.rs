@@ -1,0 +1,54 @@
+//! The SQL that `check` prints, pasted as it stands, makes the database as declared.
+
+use crate::site::{Project, expect, said};
+use crate::support::{self, TestDatabase};
+
+const HEADING: &str = "SQL that makes the database as declared (read it before you run it):\n";
+
+/// The block of SQL in what a check shows to people.
+#[track_caller]
+fn block(project: &Project, database: &TestDatabase) -> String {
+    let shown = said(&project.check(database.url()).args(["--color", "never"]).output().unwrap());
+    let Some((_, after)) = shown.split_once(HEADING) else { panic!("no SQL in: {shown}") };
+    let end = after.rfind("\n\nno").unwrap_or_else(|| panic!("no verdict in: {after}"));
+    after[..end].to_owned()
+}
+
+/// A database as declared, changed by hand, is as declared again once the SQL of its check was pasted.
+#[track_caller]
+fn mended_by_pasting(schema: &str, by_hand: &str) {
+    let project = Project::of_schema(schema);
+    project.compile();
+    let database = support::database();
+    project.build(&database);
+    expect(&project.check(database.url()).output().unwrap(), 0, &[]);
+    database.exec(by_hand);
+    let sql = block(&project, &database);
+    database.psql(&sql);
+    let again = project.check(database.url()).output().unwrap();
+    assert_eq!(again.status.code(), Some(0), "{sql}\n{}", said(&again));
+}
+
+#[test]
+fn texts_of_several_lines_stay_as_they_are() {
+    let schema = "CREATE FUNCTION twice(n int) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+    -- twice
+
+    RETURN 2 * n;
+END
+$$;
+CREATE TABLE t (id int, note text DEFAULT E'a\\nb');
+COMMENT ON TABLE t IS E'first\\nsecond';
+CREATE VIEW v AS SELECT id, E'x\\ny' AS text FROM t;
+";
+    for by_hand in [
+        "DROP FUNCTION twice(int)",
+        "CREATE OR REPLACE FUNCTION twice(n int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN n; END'",
+        "ALTER TABLE t ALTER note SET DEFAULT 'c'",
+        "COMMENT ON TABLE t IS NULL",
+        "DROP VIEW v",
+    ] {
+        mended_by_pasting(schema, by_hand);
+    }
+}
