@@ -1,0 +1,2 @@
+-- The domain over an array is missing: no other type is there.
+DROP DOMAIN tags;

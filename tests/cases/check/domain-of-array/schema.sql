@@ -1,0 +1,2 @@
+CREATE DOMAIN tags AS text[] CHECK (cardinality(VALUE) < 10);
+CREATE TABLE users (id bigint PRIMARY KEY);
