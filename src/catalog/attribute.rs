@@ -116,7 +116,8 @@ attributes! {
     Persistence => "persistence" = "permanent",
     /// table: `LIST (region)`.
     PartitionBy => "partition_by",
-    /// table, index: the parent, for partitions.
+    /// table, index: the parent, for partitions. trigger: the table whose trigger made it on a partition; it is read
+    /// only where it does not fire when that one does, and has no definition of its own.
     PartitionOf => "partition_of",
     /// table: `FOR VALUES IN ('eu')` or `DEFAULT`.
     Bounds => "bounds",

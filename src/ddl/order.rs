@@ -261,6 +261,8 @@ fn rank(step: &Step<'_>) -> u32 {
         Step::Object(object) => match object.id.kind {
             Kind::ForeignKey => Kind::Index as u32 * 10 + 1,
             Kind::EventTrigger => u32::MAX,
+            // What a partition has from its parent is there with the parent's.
+            Kind::Trigger if object.get(Attribute::PartitionOf).is_some() => Kind::Trigger as u32 * 10 + 1,
             kind => kind as u32 * 10,
         },
     }

@@ -6,6 +6,10 @@ use crate::sql::identifier;
 use super::names::{alter_relation, subject};
 
 pub(super) fn create(object: &Object) -> Vec<String> {
+    // A partition has it from its parent: only when it fires is its own.
+    if object.id.kind == Kind::Trigger && object.get(Attribute::PartitionOf).is_some() {
+        return enable(object, object).into_iter().collect();
+    }
     let definition =
         if object.id.kind == Kind::EventTrigger { event_trigger(object) } else { printed(object) };
     let enabled = object.attributes.stated(Attribute::Enabled).and_then(|_| enable(object, object));

@@ -3,9 +3,10 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::{Facts, fold};
-use crate::catalog::{Attribute, Catalog, Kind, ObjectId};
+use crate::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::diff::{self, Difference, States};
 
 /// The objects on which the four states disagree, once names, partitions and views are comparable. `recorded` is what
@@ -22,20 +23,23 @@ pub(super) fn differences(
     }
     let mut states =
         [facts.live, applied, last, model].map(|state| diff::align_owned_sequences(state, model));
-    let recorded = recorded.map(|state| diff::align_owned_sequences(state, model));
+    let mut recorded = recorded.map(|state| diff::align_owned_sequences(state, model));
     let known = states[1..].iter().chain(&recorded);
     let references = known.flat_map(|state| &state.objects);
     if let Some(live) = diff::align_majors(&states[0], facts.server, facts.lock.head.server, references) {
         states[0] = Cow::Owned(live);
     }
     let adopted = diff::adopt_partitions(&states[0], &states[3]);
-    if !adopted.is_empty() {
-        for state in &mut states[1..] {
-            let known = |id: &ObjectId| state.get(id).is_some();
-            let added = adopted.iter().filter(|object| !known(&object.id)).cloned();
-            let objects = state.objects.iter().cloned().chain(added).collect();
-            *state = Cow::Owned(Catalog::new(objects, state.unmodeled.clone()));
-        }
+    for state in states[1..].iter_mut().chain(&mut recorded) {
+        let known = |id: &ObjectId| state.get(id).is_some();
+        let added = adopted.iter().filter(|object| !known(&object.id)).cloned().collect();
+        add(state, added);
+    }
+    let all = states.iter().chain(&recorded);
+    let of_partitions: Vec<ObjectId> = all.flat_map(|state| triggers_of_partitions(state)).collect();
+    for state in states.iter_mut().chain(&mut recorded) {
+        let added = diff::inherited_triggers(state, &of_partitions);
+        add(state, added);
     }
     // Migrations that grant nothing leave grants to the model.
     let grants = |state: &Catalog| state.objects.iter().any(|object| object.id.kind == Kind::Privilege);
@@ -62,6 +66,23 @@ pub(super) fn differences(
         (facts.in_scope)(&difference.id) && table.is_none_or(|table| !(facts.ignored)(&table))
     });
     differences
+}
+
+/// Adds objects to a state that it does not have.
+fn add(state: &mut Cow<'_, Catalog>, mut added: Vec<Arc<Object>>) {
+    if added.is_empty() {
+        return;
+    }
+    added.sort_by(|a, b| a.id.cmp(&b.id));
+    added.dedup_by(|a, b| a.id == b.id);
+    let objects = state.objects.iter().cloned().chain(added).collect();
+    *state = Cow::Owned(Catalog::new(objects, state.unmodeled.clone()));
+}
+
+/// The triggers on partitions that do not fire when their parents' do.
+fn triggers_of_partitions(state: &Catalog) -> impl Iterator<Item = ObjectId> {
+    let triggers = state.objects.iter().filter(|object| object.id.kind == Kind::Trigger);
+    triggers.filter(|object| object.get(Attribute::PartitionOf).is_some()).map(|object| object.id.clone())
 }
 
 /// The tables that each table is a partition of or inherits from.

@@ -1,5 +1,5 @@
 //! What must be paired before catalogs can be compared by name: owned sequences, and partitions that the model
-//! does not list.
+//! does not list, with what they have from their parents.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use crate::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
+use crate::catalog::{Attribute, Attributes, Catalog, Kind, Object, ObjectId};
 use crate::sql::literal;
 
 /// Gives every owned sequence the name that `reference` has for the sequence of the same column.
@@ -106,10 +106,7 @@ pub fn adopt_partitions(live: &Catalog, model: &Catalog) -> Vec<Arc<Object>> {
             );
         }
         let (schema, name) = (table.id.schema.clone().unwrap_or_default(), table.id.name.clone());
-        adopted.push(Arc::new(Object {
-            id: table.id.clone(),
-            attributes: crate::catalog::Attributes::new(attributes),
-        }));
+        adopted.push(Arc::new(Object { id: table.id.clone(), attributes: Attributes::new(attributes) }));
         for column in columns.get(root.as_str()).into_iter().flatten() {
             let id = ObjectId::under(Kind::Column, schema.clone(), name.clone(), column.id.name.clone());
             // Comments are not inherited, and an identity column's partition has no identity of its own before 17.
@@ -123,6 +120,36 @@ pub fn adopt_partitions(live: &Catalog, model: &Catalog) -> Vec<Arc<Object>> {
         }
     }
     adopted
+}
+
+/// The triggers that `state` has on partitions and says nothing of, because they fire when their parents' do: those of
+/// `named`, which are said to be otherwise in another state.
+pub fn inherited_triggers(state: &Catalog, named: &[ObjectId]) -> Vec<Arc<Object>> {
+    let unsaid = named.iter().filter(|id| state.get(id).is_none());
+    unsaid.filter_map(|id| inherited_trigger(state, id)).collect()
+}
+
+fn inherited_trigger(state: &Catalog, id: &ObjectId) -> Option<Arc<Object>> {
+    let parent_of = |table: &ObjectId| {
+        let parent = state.get(table)?.get(Attribute::PartitionOf)?;
+        ObjectId::parse(Kind::Table, parent)
+    };
+    let mut table = ObjectId { kind: Kind::Table, relation: None, name: id.relation.clone()?, ..id.clone() };
+    let mut attributes = Vec::new();
+    loop {
+        table = parent_of(&table)?;
+        if attributes.is_empty() {
+            attributes.push((Attribute::PartitionOf, SmolStr::from(table.to_string())));
+        }
+        let above =
+            ObjectId { schema: table.schema.clone(), relation: Some(table.name.clone()), ..id.clone() };
+        if let Some(trigger) = state.get(&above) {
+            attributes.extend(
+                trigger.attributes.stated(Attribute::Enabled).map(|how| (Attribute::Enabled, how.into())),
+            );
+            return Some(Arc::new(Object { id: id.clone(), attributes: Attributes::new(attributes) }));
+        }
+    }
 }
 
 fn columns_by_table(catalog: &Catalog) -> HashMap<String, Vec<&Arc<Object>>> {

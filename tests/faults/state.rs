@@ -12,6 +12,9 @@ CREATE TRIGGER stamp BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION stamp();
 CREATE POLICY everybody ON t USING (true);
 ALTER TABLE t ENABLE ROW LEVEL SECURITY;
 ALTER TABLE t FORCE ROW LEVEL SECURITY;
+CREATE TABLE e (id bigint) PARTITION BY LIST (id);
+CREATE TABLE e1 PARTITION OF e FOR VALUES IN (1);
+CREATE TRIGGER stamp BEFORE INSERT ON e FOR EACH ROW EXECUTE FUNCTION stamp();
 ";
 
 #[test]
@@ -34,6 +37,9 @@ fn f31_what_is_there_and_does_not_work_is_found() {
             "valid",
         ),
         ("ALTER TABLE t DISABLE TRIGGER stamp", "public.t.stamp", "enabled"),
+        // On one partition alone; its parent's is as it was.
+        ("ALTER TABLE e1 DISABLE TRIGGER stamp", "public.e1.stamp", "enabled"),
+        ("ALTER TABLE e1 ENABLE ALWAYS TRIGGER stamp", "public.e1.stamp", "enabled"),
         // What keeps a foreign key is a trigger, on either table.
         (
             "ALTER TABLE t DISABLE TRIGGER ALL; ALTER TABLE t ENABLE TRIGGER USER",

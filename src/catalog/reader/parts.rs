@@ -22,6 +22,12 @@ impl Assembler {
         self.defined_part(fields, Kind::Trigger, class::TRIGGER)
     }
 
+    /// The table whose trigger made this one on a partition.
+    fn parent_table(&self, fields: &mut Fields<'_>) -> Result<Option<String>> {
+        let parent: Option<u32> = fields.optional_number()?;
+        Ok(parent.and_then(|parent| self.own_relation(parent)).map(super::relations::Relation::path))
+    }
+
     pub(super) fn rule_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         self.defined_part(fields, Kind::Rule, class::REWRITE)
     }
@@ -32,9 +38,11 @@ impl Assembler {
         let relation: u32 = fields.number()?;
         let (name, enabled) = (fields.text()?, fields.letter()?);
         let definition = fields.optional();
+        let parent = if kind == Kind::Trigger { self.parent_table(fields)? } else { None };
         let Some(id) = self.own_relation(relation).map(|relation| relation.part(kind, name)) else {
             return Ok(());
         };
+        self.out.set_some(Attribute::PartitionOf, parent);
         self.out.set_some(Attribute::Definition, definition.map(statement));
         self.out.set_some(Attribute::Enabled, enabled_word(enabled));
         self.out.emit(ObjectOid::whole(class, oid), id);
