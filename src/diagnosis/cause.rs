@@ -143,8 +143,9 @@ impl Judge<'_> {
             return Some(self.of(CauseKind::Unmigrated, pending, detail));
         }
         if values.last == values.model {
-            let by = pending.map(|index| self.label(index)).unwrap_or_else(|| "a migration".into());
-            let detail = format!("already so by hand; the pending {by} would meet it");
+            let by = pending.map(|index| format!("the pending {}", self.label(index)));
+            let by = by.unwrap_or_else(|| "a pending migration".into());
+            let detail = format!("already so by hand; {by} would meet it");
             return Some(self.of(CauseKind::Drift, pending, detail));
         }
         let detail = "already so by hand; no migration does it, so a database built from migrations lacks it";

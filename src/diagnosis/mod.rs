@@ -11,6 +11,7 @@ mod objects;
 mod origin;
 mod remedy;
 mod rename;
+mod renaming;
 pub mod rules;
 mod seeded;
 mod severity;

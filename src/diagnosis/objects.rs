@@ -1,58 +1,76 @@
 //! Findings about single objects: differences folded, renames paired, judged, each with its remedy.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::cause::Judge;
 use super::finding::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
 use super::fold::{self, Group};
+use super::renaming::Renaming;
 use super::{brief, remedy, rename, severity};
 use crate::catalog::{Attribute, Kind, ObjectId};
 use crate::ddl;
 use crate::diff::{self, Difference, Values};
 
-/// Findings of the differences: folded, renames paired, judged.
+/// How often names are made one: a column is recognised as renamed only after its table.
+const MOST_ROUNDS: usize = 4;
+
+/// Findings of the differences: folded, renames paired, judged. What differs in a renamed object beyond its name is a
+/// finding of its own.
 pub(super) fn findings(
     judge: &Judge<'_>,
-    differences: Vec<Difference>,
+    mut differences: Vec<Difference>,
     parents: &HashMap<String, Vec<String>>,
 ) -> Vec<Finding> {
-    let groups = fold::fold(differences, parents);
-    let pairs = rename::pairs(&groups, judge.origins, judge.ahead_origins);
-    let renamed_to: HashMap<usize, usize> =
-        pairs.iter().map(|(missing, unexpected)| (*missing, *unexpected)).collect();
-    let renamed_from: HashMap<usize, usize> =
-        pairs.iter().map(|(missing, unexpected)| (*unexpected, *missing)).collect();
-    // What only shows the new name of a renamed column or table comes with the rename.
-    let mut follow: HashMap<usize, Vec<usize>> = HashMap::new();
-    let mut following = HashSet::new();
-    for (number, group) in groups.iter().enumerate() {
-        let rename =
-            pairs.iter().find(|(missing, other)| rename::follows(group, &groups[*missing], &groups[*other]));
-        if let Some((missing, _)) = rename {
-            follow.entry(*missing).or_default().push(number);
-            following.insert(number);
+    let mut findings: Vec<(ObjectId, Finding)> = Vec::new();
+    // Renames that the SQL below does not undo: what it changes is still called by its first name.
+    let mut kept = Vec::new();
+    let mut groups = fold::fold(differences.clone(), parents);
+    for _ in 0..MOST_ROUNDS {
+        let pairs = rename::pairs(&groups, judge.origins, judge.ahead_origins);
+        if pairs.is_empty() {
+            break;
         }
-    }
-    let findings = groups.iter().enumerate().filter_map(|(number, group)| {
-        if renamed_from.contains_key(&number) || following.contains(&number) {
-            return None;
-        }
-        match renamed_to.get(&number) {
-            Some(other) => {
-                let mut finding = renamed(judge, group, &groups[*other]);
-                let with = follow.get(&number).into_iter().flatten().map(|number| &groups[*number].head.id);
-                finding.consequences = with.map(|id| format!("{} {id}", id.kind.spoken())).collect();
-                Some(finding)
+        let mut paired = HashSet::new();
+        for (missing, unexpected) in &pairs {
+            let (missing, unexpected) = (&groups[*missing], &groups[*unexpected]);
+            let mut finding = renamed(judge, missing, unexpected);
+            paired.extend([missing.head.id.clone(), unexpected.head.id.clone()]);
+            if let Some(renaming) = Renaming::of(missing, unexpected) {
+                differences = renaming.apply(differences);
+                finding.consequences = followers(&groups, missing, unexpected, &differences);
+                if !matches!(finding.cause.kind, CauseKind::Drift | CauseKind::Unknown) {
+                    kept.push(renaming);
+                }
             }
-            None => one(judge, group),
+            findings.push((missing.head.id.clone(), finding));
         }
-    });
-    findings.collect()
+        // What is left of the pair itself exists under one name.
+        differences.retain(|difference| {
+            !paired.contains(&difference.id) || difference.live.is_some() && difference.model.is_some()
+        });
+        groups = fold::fold(differences.clone(), parents);
+    }
+    let others = groups.iter().filter_map(|group| Some((group.head.id.clone(), one(judge, group, &kept)?)));
+    findings.extend(others);
+    findings.sort_by(|(a, _), (b, _)| a.cmp(b));
+    findings.into_iter().map(|(_, finding)| finding).collect()
+}
+
+/// What showed only the new name of a renamed column or table: it comes with the rename.
+fn followers(groups: &[Group], missing: &Group, unexpected: &Group, left: &[Difference]) -> Vec<String> {
+    let is_left = |id: &ObjectId| left.iter().any(|difference| difference.id == *id);
+    let follows = groups.iter().map(|group| &group.head);
+    let follows = follows.filter(|head| rename::follows(head, missing, unexpected) && !is_left(&head.id));
+    follows.map(|head| format!("{} {}", head.id.kind.spoken(), head.id)).collect()
 }
 
 /// The finding of one difference with what comes with it. `None` when nothing of it is worth telling.
-fn one(judge: &Judge<'_>, group: &Group) -> Option<Finding> {
+fn one(judge: &Judge<'_>, group: &Group, kept: &[Renaming]) -> Option<Finding> {
     let head = &group.head;
+    // The SQL names things as the database does now.
+    let named =
+        kept.iter().rev().fold(Cow::Borrowed(group), |group, renaming| Cow::Owned(renaming.undone(&group)));
     let existence = judge.cause(&head.id, None, head.existence());
     match (&head.live, &head.model) {
         (None, Some(_)) => {
@@ -63,12 +81,12 @@ fn one(judge: &Judge<'_>, group: &Group) -> Option<Finding> {
                     .detail
                     .push_str(&format!("; no migration does what the model says of {}", beyond.join(", ")));
             }
-            let remedy = remedy::missing(group, cause.kind);
+            let remedy = remedy::missing(&named, cause.kind);
             Some(finding(group, severity::missing(head), Change::Missing, Vec::new(), cause, remedy, None))
         }
         (Some(_), None) => {
             let cause = existence?;
-            let remedy = remedy::unexpected(group, cause.kind);
+            let remedy = remedy::unexpected(&named, cause.kind);
             Some(finding(
                 group,
                 severity::unexpected(head),
@@ -87,7 +105,7 @@ fn one(judge: &Judge<'_>, group: &Group) -> Option<Finding> {
             finding.code = format!("{}.by_hand", head.id.kind);
             Some(finding)
         }
-        (Some(_), Some(_)) => different(judge, group, existence),
+        (Some(_), Some(_)) => different(judge, group, &named, existence),
     }
 }
 
@@ -106,8 +124,8 @@ fn beyond_migrations(group: &Group) -> Vec<String> {
     own.chain(others.map(|other| format!("{} {}", other.id.kind.spoken(), other.id))).collect()
 }
 
-/// An object that exists on both sides.
-fn different(judge: &Judge<'_>, group: &Group, existence: Option<Cause>) -> Option<Finding> {
+/// An object that exists on both sides; `named` is the group as the database names it now.
+fn different(judge: &Judge<'_>, group: &Group, named: &Group, existence: Option<Cause>) -> Option<Finding> {
     let head = &group.head;
     let (live, model) = (head.live.as_ref()?, head.model.as_ref()?);
     let mut attributes: Vec<(Attribute, Values<Option<&str>>, Cause)> = head
@@ -156,7 +174,7 @@ fn different(judge: &Judge<'_>, group: &Group, existence: Option<Cause>) -> Opti
             ),
             sql: None,
         },
-        true => remedy::different(model, live, &wrong, cause.kind),
+        true => remedy::different(named.head.model.as_ref()?, named.head.live.as_ref()?, &wrong, cause.kind),
         false => remedy::by_hand(&head.id, cause.kind),
     };
     // Two servers' prints of a view, so that a diff shows what is really another.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::catalog::{Attribute, Kind, Object};
+use crate::diff::Difference;
 use crate::sql::identifier;
 
 use super::fold::{Group, relation_of};
@@ -125,24 +126,26 @@ fn same(a: &Object, b: &Object) -> bool {
 }
 
 /// Whether all that differs in a part of the table is the old name of a column in place of the new one.
-pub(super) fn follows(group: &Group, missing: &Group, unexpected: &Group) -> bool {
-    let (Some(declared), Some(actual)) = (&group.head.model, &group.head.live) else { return false };
+pub(super) fn follows(head: &Difference, missing: &Group, unexpected: &Group) -> bool {
+    let (Some(declared), Some(actual)) = (&head.model, &head.live) else { return false };
     let (new, old) = (&missing.head.id, &unexpected.head.id);
     let (from, to) = match new.kind {
         Kind::Column if relation_of(declared) == Some(new.relation_path()) => {
             (identifier(&old.name).into_owned(), identifier(&new.name).into_owned())
         }
-        Kind::Table => (old.to_string(), new.to_string()),
+        Kind::Table | Kind::Enum | Kind::Domain | Kind::CompositeType | Kind::RangeType => {
+            (old.to_string(), new.to_string())
+        }
         _ => return false,
     };
     let renamed = |text: &str| replace_name(text, &from, &to);
     let mut differing =
-        group.head.attributes().into_iter().filter(|a| declared.get(*a) != actual.get(*a)).peekable();
+        head.attributes().into_iter().filter(|a| declared.get(*a) != actual.get(*a)).peekable();
     differing.peek().is_some() && differing.all(|a| actual.get(a).map(renamed).as_deref() == declared.get(a))
 }
 
 /// The text with one name in place of another, where it stands as a whole.
-fn replace_name(text: &str, from: &str, to: &str) -> String {
+pub(super) fn replace_name(text: &str, from: &str, to: &str) -> String {
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '"' | '$');
     let mut replaced = String::with_capacity(text.len());
     let mut rest = text;
@@ -159,7 +162,7 @@ fn replace_name(text: &str, from: &str, to: &str) -> String {
 }
 
 fn columns(table: &Group, declared: bool) -> Vec<(String, Option<String>)> {
-    let side = |part: &crate::diff::Difference| {
+    let side = |part: &Difference| {
         let object = if declared { part.model.clone() } else { part.live.clone() };
         object.filter(|object| object.id.kind == Kind::Column)
     };

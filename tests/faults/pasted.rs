@@ -52,3 +52,25 @@ CREATE VIEW v AS SELECT id, E'x\\ny' AS text FROM t;
         mended_by_pasting(schema, by_hand);
     }
 }
+
+const ORDERS: &str = "
+CREATE TABLE orders (id int PRIMARY KEY, tenant int NOT NULL, status text NOT NULL DEFAULT 'new',
+    CONSTRAINT orders_status_check CHECK (status <> ''));
+CREATE INDEX orders_status ON orders (status);
+CREATE POLICY tenant_isolation ON orders USING (tenant = 1);
+ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
+CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER stamp BEFORE UPDATE OF status ON orders FOR EACH ROW EXECUTE FUNCTION stamp();
+";
+
+#[test]
+fn what_was_renamed_and_changed_is_told_and_mended_in_one_go() {
+    for by_hand in [
+        "ALTER TABLE orders RENAME TO ordrs; DROP POLICY tenant_isolation ON ordrs;
+         ALTER TABLE ordrs DISABLE ROW LEVEL SECURITY; ALTER TABLE ordrs DROP CONSTRAINT orders_status_check",
+        "ALTER TABLE orders RENAME status TO state; ALTER TABLE orders ALTER state DROP NOT NULL;
+         ALTER TABLE orders ALTER state DROP DEFAULT; DROP TRIGGER stamp ON orders; DROP INDEX orders_status",
+    ] {
+        mended_by_pasting(ORDERS, by_hand);
+    }
+}

@@ -52,6 +52,29 @@ fn drift_in_the_way_is_refused_and_drift_elsewhere_is_told() {
 }
 
 #[test]
+fn drift_in_a_table_that_a_migration_renames_is_refused() {
+    let renames =
+        ("V2__things.sql", "ALTER TABLE items RENAME TO things;\nALTER TABLE things ADD note text;\n");
+    let project = project("", &[TABLE, renames]);
+    let database = support::database();
+    ends(&project, &database, &["upgrade", "--yes", "--to", "1"], 0, &[]);
+    ends(&project, &database, &["check", "--fail-on", "drift"], 0, &[]);
+    database.exec("ALTER TABLE items ALTER COLUMN name SET NOT NULL");
+    ends(&project, &database, &["check", "--fail-on", "drift"], 1, &["public.things.name"]);
+    ends(
+        &project,
+        &database,
+        &["upgrade", "--yes"],
+        4,
+        &["column public.things.name", "nothing was changed"],
+    );
+    assert_eq!(applied(&database), "1");
+    database.exec("ALTER TABLE items ALTER COLUMN name DROP NOT NULL");
+    ends(&project, &database, &["upgrade", "--yes"], 0, &["applied 1 migration"]);
+    ends(&project, &database, &["check"], 0, &[]);
+}
+
+#[test]
 fn a_data_check_that_has_to_pass_first_stops_the_plan() {
     let after = (
         "V2__required.sql",

@@ -1,0 +1,2 @@
+ALTER TABLE cust RENAME TO customers;
+ALTER TABLE customers ADD x int;

@@ -1,0 +1,2 @@
+-- V2 renames the table; no migration adds the column note.
+SELECT 1;
