@@ -48,6 +48,7 @@ pub(super) fn different(declared: &Object, attribute: Attribute) -> Severity {
     let guards = kind == Kind::Index && declared.is(A::IsUnique, "true");
     match attribute {
         A::Comment
+        | A::ColumnComments
         | A::Owner
         | A::Storage
         | A::Compression
