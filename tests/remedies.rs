@@ -16,6 +16,7 @@ const ACTUAL: &str = include_str!("fixtures/remedies/actual.sql");
 /// What differs between the two and has no single statement.
 const BEYOND: &[&str] = &[
     "column app.t.computed generated",
+    "composite_type app.has_more fields",
     "domain app.two_checks checks",
     "enum app.shrunk labels",
     "function app.result(integer) body",

@@ -120,7 +120,8 @@ fn new_label(declared: &Object, actual: &Object) -> Option<String> {
     })
 }
 
-/// The actions that make the live fields the declared ones, where ALTER TYPE can: it adds at the end only.
+/// The actions that make the live fields the declared ones, where ALTER TYPE can: it adds at the end only. None drops an
+/// attribute, which would take what columns of the type hold in it.
 fn changed_fields(declared: &Object, actual: &Object) -> Option<String> {
     let fields = |object: &Object| -> Option<Vec<(String, String)>> {
         let fields = split_list(object.get(Attribute::Fields).unwrap_or_default());
@@ -130,21 +131,32 @@ fn changed_fields(declared: &Object, actual: &Object) -> Option<String> {
             .collect()
     };
     let (declared, actual) = (fields(declared)?, fields(actual)?);
-    let stays = |name: &String| declared.iter().any(|(other, _)| other == name);
-    let kept: Vec<_> = actual.iter().filter(|(name, _)| stays(name)).collect();
-    let mut actions = Vec::new();
-    for (name, _) in actual.iter().filter(|(name, _)| !stays(name)) {
-        actions.push(format!("DROP ATTRIBUTE {name}"));
+    if let Some(rename) = renamed_field(&declared, &actual) {
+        return Some(rename);
     }
+    let mut actions = Vec::new();
     for (place, (name, wanted)) in declared.iter().enumerate() {
-        match kept.get(place) {
+        match actual.get(place) {
             Some((other, _)) if other != name => return None,
             Some((_, found)) if found == wanted => {}
             Some(_) => actions.push(format!("ALTER ATTRIBUTE {name} TYPE {wanted}")),
             None => actions.push(format!("ADD ATTRIBUTE {name} {wanted}")),
         }
     }
-    Some(actions.join(", "))
+    (actual.len() <= declared.len()).then(|| actions.join(", "))
+}
+
+/// `RENAME ATTRIBUTE` where one attribute, and nothing else, has another name in the same place.
+fn renamed_field(declared: &[(String, String)], actual: &[(String, String)]) -> Option<String> {
+    if declared.len() != actual.len() {
+        return None;
+    }
+    let mut differing = declared.iter().zip(actual).filter(|(wanted, found)| wanted != found);
+    let ((to, wanted), (from, found)) = differing.next()?;
+    let other = |fields: &[(String, String)], name: &String| fields.iter().any(|(field, _)| field == name);
+    let is_rename =
+        differing.next().is_none() && wanted == found && !other(declared, from) && !other(actual, to);
+    is_rename.then(|| format!("RENAME ATTRIBUTE {from} TO {to}"))
 }
 
 /// The one action on a domain's checks where exactly one was added, dropped or is still to be validated.

@@ -77,10 +77,20 @@ pub(super) fn different(
         CauseKind::Ahead | CauseKind::Edited => None,
         _ => join(statements),
     };
-    let command = command(cause, &format!("change_{}", declared.id.name)).or_else(|| {
-        sql.is_none().then(|| format!("make the {} as declared by hand", declared.id.kind.spoken()))
-    });
+    let command = command(cause, &format!("change_{}", declared.id.name))
+        .or_else(|| sql.is_none().then(|| in_words(declared.id.kind, attributes)));
     Remedy { command, sql }
+}
+
+/// What to do where no statement does it.
+fn in_words(kind: Kind, attributes: &[Attribute]) -> String {
+    let words = format!("make the {} as declared by hand", kind.spoken());
+    match attributes.contains(&Attribute::Fields) {
+        true => {
+            format!("{words}, or declare what it has; an attribute that is dropped takes its values with it")
+        }
+        false => words,
+    }
 }
 
 /// SQL text of several statements, each ended.

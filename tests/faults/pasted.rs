@@ -74,3 +74,18 @@ fn what_was_renamed_and_changed_is_told_and_mended_in_one_go() {
         mended_by_pasting(ORDERS, by_hand);
     }
 }
+
+#[test]
+fn an_attribute_of_a_type_is_renamed_back_with_all_that_is_stored_in_it() {
+    let schema = "CREATE TYPE address AS (street text, zip text);
+CREATE TABLE customers (id int PRIMARY KEY, addr address);
+";
+    let project = Project::of_schema(schema);
+    project.compile();
+    let database = support::database();
+    project.build(&database);
+    database.exec("INSERT INTO customers VALUES (1, ROW('Lane', '1010')); ALTER TYPE address RENAME ATTRIBUTE zip TO code");
+    database.psql(&block(&project, &database));
+    assert_eq!(database.value("SELECT (addr).zip FROM customers"), "1010");
+    expect(&project.check(database.url()).output().unwrap(), 0, &[]);
+}
