@@ -63,10 +63,42 @@ impl Relation {
     }
 }
 
-/// Storage parameters, sorted, joined with `, `.
-pub(super) fn options(mut options: Vec<SmolStr>) -> Option<String> {
+/// Parameters that are on or off (manual, CREATE TABLE, CREATE INDEX, CREATE VIEW), without the prefix `toast.`.
+const SWITCHES: &[&str] = &[
+    "autosummarize",
+    "autovacuum_enabled",
+    "deduplicate_items",
+    "fastupdate",
+    "security_barrier",
+    "security_invoker",
+    "user_catalog_table",
+    "vacuum_truncate",
+];
+
+/// Storage parameters, sorted, joined with `, `. Those that are on or off are kept as they were written, in any of the
+/// server's spellings: here they are `true` or `false`.
+pub(super) fn options(options: Vec<SmolStr>) -> Option<String> {
+    let mut options: Vec<SmolStr> =
+        options.into_iter().map(|option| switch(&option).unwrap_or(option)).collect();
     options.sort_unstable();
     (!options.is_empty()).then(|| options.join(", "))
+}
+
+/// `name=true` or `name=false`, whichever way that is written (`parse_bool` in bool.c).
+fn switch(option: &str) -> Option<SmolStr> {
+    let (name, value) = option.split_once('=')?;
+    if !SWITCHES.contains(&name.strip_prefix("toast.").unwrap_or(name)) {
+        return None;
+    }
+    let value = value.to_ascii_lowercase();
+    let begins = |word: &str, least: usize| value.len() >= least && word.starts_with(&value);
+    if value == "1" || value == "on" || begins("true", 1) || begins("yes", 1) {
+        Some(format_smolstr!("{name}=true"))
+    } else if value == "0" || begins("off", 2) || begins("false", 1) || begins("no", 1) {
+        Some(format_smolstr!("{name}=false"))
+    } else {
+        None
+    }
 }
 
 /// A printed query or statement without its end.
@@ -259,4 +291,24 @@ fn sequence_bounds(value_type: &str, descending: bool) -> (&'static str, &'stati
         _ => ("-9223372036854775808", "9223372036854775807"),
     };
     if descending { (lowest, "-1") } else { ("1", highest) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn switches_are_told_in_one_spelling() {
+        let read = |text: &str| options(text.split(", ").map(SmolStr::from).collect()).unwrap();
+        for on in ["on", "ON", "true", "t", "yes", "1"] {
+            assert_eq!(
+                read(&format!("fillfactor=70, autovacuum_enabled={on}")),
+                "autovacuum_enabled=true, fillfactor=70"
+            );
+        }
+        assert_eq!(read("toast.autovacuum_enabled=off"), "toast.autovacuum_enabled=false");
+        assert_eq!(read("security_barrier=no"), "security_barrier=false");
+        // A number stays one, and so does what is more than on or off.
+        assert_eq!(read("fillfactor=1, vacuum_index_cleanup=on"), "fillfactor=1, vacuum_index_cleanup=on");
+    }
 }

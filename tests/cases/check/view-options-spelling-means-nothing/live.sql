@@ -1,0 +1,2 @@
+-- No finding: on and true are the same.
+ALTER VIEW people SET (security_barrier = on);
