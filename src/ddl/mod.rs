@@ -28,6 +28,7 @@ mod views;
 pub use indexes::create_concurrently;
 pub use names::{drop, rename};
 pub use order::script;
+pub use sequences::restore as restore_sequence;
 
 use crate::catalog::{Attribute, Kind, Object};
 

@@ -1,6 +1,7 @@
 //! Sequences, and the sequence options of identity columns.
 
 use crate::catalog::{Attribute, Object};
+use crate::sql::{identifier, literal};
 
 use super::names::qualified;
 
@@ -28,6 +29,35 @@ pub(super) fn identity_options(object: &Object) -> String {
     let sequence =
         Object { id: object.id.clone(), attributes: object.attributes.with(Attribute::Type, None) };
     format!("SEQUENCE NAME {}{}", qualified(&object.id), parameters(&sequence))
+}
+
+/// The statements that give a column that has rows its lost sequence again, with what it is declared to have; `alter`
+/// is the one that makes the column take its values. It goes on after the last value that is there.
+pub fn restore(column: &Object, sequence: &Object, alter: &str) -> Vec<String> {
+    let mut statements = match column.get(Attribute::Identity) {
+        Some(_) => vec![format!("{} ({});", alter.trim_end_matches(';'), identity_options(sequence))],
+        None => {
+            let mut statements = create_unowned(sequence);
+            statements.push(alter.to_owned());
+            statements.extend(own(sequence));
+            statements
+        }
+    };
+    statements.push(go_on(column, sequence));
+    statements
+}
+
+/// `setval` to the last value that the column has; nothing where it has none that the sequence counts.
+fn go_on(column: &Object, sequence: &Object) -> String {
+    let is_down = sequence.get(Attribute::Increment).is_some_and(|increment| increment.starts_with('-'));
+    let (last, beyond) = if is_down { ("min", "<=") } else { ("max", ">=") };
+    let value = format!("{last}({})", identifier(&column.id.name));
+    format!(
+        "SELECT pg_catalog.setval({}, ({value})::bigint) FROM {} HAVING {value} {beyond} {};",
+        literal(&qualified(&sequence.id)),
+        column.id.relation_path(),
+        sequence.get(Attribute::Start).unwrap_or("1"),
+    )
 }
 
 fn parameters(object: &Object) -> String {

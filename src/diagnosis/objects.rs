@@ -174,7 +174,7 @@ fn different(judge: &Judge<'_>, group: &Group, named: &Group, existence: Option<
             ),
             sql: None,
         },
-        true => remedy::different(named.head.model.as_ref()?, named.head.live.as_ref()?, &wrong, cause.kind),
+        true => remedy::different(named, &wrong, cause.kind),
         false => remedy::by_hand(&head.id, cause.kind),
     };
     // Two servers' prints of a view, so that a diff shows what is really another.

@@ -54,20 +54,23 @@ pub(super) fn by_hand(id: &ObjectId, cause: CauseKind) -> Remedy {
     Remedy { command, sql: None }
 }
 
-/// The remedy of an object that differs in these attributes.
-pub(super) fn different(
-    declared: &Object,
-    actual: &Object,
-    attributes: &[Attribute],
-    cause: CauseKind,
-) -> Remedy {
+/// The remedy of an object that differs in these attributes. A sequence that its column lost is made again.
+pub(super) fn different(group: &Group, attributes: &[Attribute], cause: CauseKind) -> Remedy {
+    let (Some(declared), Some(actual)) = (&group.head.model, &group.head.live) else {
+        return Remedy::default();
+    };
+    let sequence = lost_sequence(group);
     let mut statements: Vec<String> = Vec::new();
     for attribute in attributes {
-        match ddl::alter(declared, actual, *attribute) {
+        let takes_values = matches!(attribute, Attribute::Identity | Attribute::Default);
+        match (ddl::alter(declared, actual, *attribute), sequence.filter(|_| takes_values)) {
+            (Some(statement), Some(sequence)) => {
+                statements.extend(ddl::restore_sequence(declared, sequence, &statement));
+            }
             // One statement may set several attributes (CREATE OR REPLACE).
-            Some(statement) if !statements.contains(&statement) => statements.push(statement),
-            Some(_) => {}
-            None => {
+            (Some(statement), None) if !statements.contains(&statement) => statements.push(statement),
+            (Some(_), None) => {}
+            (None, _) => {
                 statements.clear();
                 break;
             }
@@ -80,6 +83,17 @@ pub(super) fn different(
     let command = command(cause, &format!("change_{}", declared.id.name))
         .or_else(|| sql.is_none().then(|| in_words(declared.id.kind, attributes)));
     Remedy { command, sql }
+}
+
+/// The sequence that the declared column takes its values from and that went with its default or identity.
+fn lost_sequence(group: &Group) -> Option<&Object> {
+    let column = group.head.id.to_string();
+    let mut lost = group.consequences.iter().filter(|part| part.live.is_none());
+    lost.find_map(|part| {
+        part.model.as_deref().filter(|object| {
+            object.id.kind == Kind::Sequence && object.get(Attribute::OwnedBy) == Some(column.as_str())
+        })
+    })
 }
 
 /// What to do where no statement does it.
