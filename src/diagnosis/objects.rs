@@ -51,10 +51,25 @@ pub(super) fn findings(
         });
         groups = fold::fold(differences.clone(), parents);
     }
-    let others = groups.iter().filter_map(|group| Some((group.head.id.clone(), one(judge, group, &kept)?)));
-    findings.extend(others);
+    let others = groups.iter().filter_map(|group| Some((&group.head, one(judge, group, &kept)?)));
+    let mut others: Vec<(&Difference, Finding)> = others.collect();
+    let all = findings.iter().map(|(_, finding)| finding).chain(others.iter().map(|(_, finding)| finding));
+    let to_come: HashSet<String> = all.flat_map(to_come).map(str::to_owned).collect();
+    for (head, finding) in &mut others {
+        if finding.cause.migration.as_ref().is_some_and(|migration| to_come.contains(migration)) {
+            remedy::by_half(finding, head);
+        }
+    }
+    findings.extend(others.into_iter().map(|(head, finding)| (head.id.clone(), finding)));
     findings.sort_by(|(a, _), (b, _)| a.cmp(b));
     findings.into_iter().map(|(_, finding)| finding).collect()
+}
+
+/// The migrations that still have to do what a finding tells.
+fn to_come(finding: &Finding) -> impl Iterator<Item = &str> {
+    let causes = finding.attributes.iter().filter_map(|attribute| attribute.cause.as_ref());
+    let causes = causes.chain([&finding.cause]).filter(|cause| cause.kind == CauseKind::Pending);
+    causes.filter_map(|cause| cause.migration.as_deref())
 }
 
 /// What showed only the new name of a renamed column or table: it comes with the rename.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::ddl;
+use crate::diff::Difference;
 
-use super::finding::{CauseKind, Remedy};
+use super::finding::{CauseKind, Finding, Remedy};
 use super::fold::Group;
 
 /// The command for a cause; `subject` goes into the name of a migration to generate.
@@ -26,13 +27,17 @@ pub(super) fn missing(group: &Group, cause: CauseKind) -> Remedy {
     Remedy { command: command(cause, &format!("add_{}", group.head.id.name)), sql }
 }
 
+fn holds_data(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Schema | Kind::Table | Kind::Column | Kind::Sequence | Kind::MaterializedView | Kind::Extension
+    )
+}
+
 /// The remedy of an object that the model does not have. What holds data is never dropped by a suggestion.
 pub(super) fn unexpected(group: &Group, cause: CauseKind) -> Remedy {
     let id = &group.head.id;
-    let holds_data = matches!(
-        id.kind,
-        Kind::Schema | Kind::Table | Kind::Column | Kind::Sequence | Kind::MaterializedView | Kind::Extension
-    );
+    let holds_data = holds_data(id.kind);
     if cause == CauseKind::Drift || cause == CauseKind::Unknown {
         let keep = "to keep it, declare it in schema/ and run `trueup generate`";
         let command = if holds_data {
@@ -45,10 +50,28 @@ pub(super) fn unexpected(group: &Group, cause: CauseKind) -> Remedy {
     Remedy { command: command(cause, &format!("drop_{}", id.name)), sql: None }
 }
 
+/// What records a migration that was done by hand, where all of it was.
+const RECORD_SATISFIED: &str = "trueup upgrade --record-satisfied";
+
+/// The same where only a part of the migration was done by hand, so that it can be neither recorded nor run.
+pub(super) fn by_half(finding: &mut Finding, head: &Difference) {
+    let (Some(version), Some(RECORD_SATISFIED)) =
+        (&finding.cause.migration, finding.remedy.command.as_deref())
+    else {
+        return;
+    };
+    let made = head.live.is_some() && head.applied.is_none() && !holds_data(head.id.kind);
+    let undo = if made { format!("undo this ({})", ddl::drop(&head.id)) } else { "undo this".to_owned() };
+    finding.remedy.command = Some(format!(
+        "V{version} is done only in part: {undo} and run `trueup upgrade`, or do the rest of it by hand and run \
+         `{RECORD_SATISFIED}`"
+    ));
+}
+
 /// The remedy where the database is as declared already, though by hand.
 pub(super) fn by_hand(id: &ObjectId, cause: CauseKind) -> Remedy {
     let command = match cause {
-        CauseKind::Drift => Some("trueup upgrade --record-satisfied".to_owned()),
+        CauseKind::Drift => Some(RECORD_SATISFIED.to_owned()),
         cause => command(cause, &id.name),
     };
     Remedy { command, sql: None }

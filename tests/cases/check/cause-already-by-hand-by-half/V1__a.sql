@@ -1,0 +1,1 @@
+CREATE TABLE a (v int, b int);

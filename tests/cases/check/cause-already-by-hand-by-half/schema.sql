@@ -1,0 +1,3 @@
+CREATE TABLE a (v int, b int);
+CREATE INDEX a_v ON a (v);
+CREATE INDEX a_b ON a (b);
