@@ -15,8 +15,10 @@ pub(super) const RULE: Rule = Rule {
             let migration = &facts.lock.migrations[*index];
             let row = facts.history.into_iter().flatten().find(|row| row.version == migration.version);
             let renamed = row.is_some_and(|row| row.name != migration.name);
-            let edit = facts.kept.edits.get(&migration.version).filter(|edit| edit.applied != edit.file);
-            let respelled = !renamed && standing.respelled.contains(index);
+            // What was applied is what the file says: then it is the history that was changed.
+            let kept = facts.kept.edits.get(&migration.version);
+            let as_applied = !renamed && kept.is_some_and(|edit| edit.applied == edit.file);
+            let respelled = !renamed && !as_applied && standing.respelled.contains(index);
             let detail = match row {
                 Some(row) if row.checksum.is_none() => "its checksum in the history is no number".to_owned(),
                 Some(row) if row.name != migration.name => {
@@ -25,12 +27,15 @@ pub(super) const RULE: Rule = Rule {
                         row.name
                     )
                 }
+                _ if as_applied => {
+                    "the file is as it was applied; its checksum in the history was changed since".to_owned()
+                }
                 _ if respelled => {
                     "only comments or spacing of the file were changed after it was applied".to_owned()
                 }
                 _ => "the file was changed after it was applied".to_owned(),
             };
-            let text = edit.map(|edit| AttributeFinding {
+            let text = kept.filter(|edit| edit.applied != edit.file).map(|edit| AttributeFinding {
                 name: "text".into(),
                 declared: Some(edit.file.clone()),
                 actual: Some(edit.applied.clone()),
@@ -40,13 +45,16 @@ pub(super) const RULE: Rule = Rule {
                 kind: "migration",
                 object: label(migration).into(),
                 change: Change::Different,
-                sides: Sides { database: "applied".into(), model: "another text".into() },
+                sides: Sides {
+                    database: if as_applied { "another checksum" } else { "applied" }.into(),
+                    model: if as_applied { "as applied" } else { "another text" }.into(),
+                },
                 cause: Cause {
                     kind: CauseKind::Edited,
                     migration: Some(migration.version.to_string()),
                     detail,
                 },
-                command: match respelled {
+                command: match respelled || as_applied {
                     true => {
                         format!("trueup resolve {} --as accept-edit --reason ...", migration.version)
                     }
