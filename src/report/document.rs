@@ -226,8 +226,8 @@ impl Document {
         format!("{judged}: {} ({})", counted.join(", "), causes.join(", "))
     }
 
-    /// What to run next.
-    pub(super) fn next(&self) -> Option<String> {
+    /// What to run next; `shown` is whether the findings' SQL is.
+    pub(super) fn next(&self, shown: bool) -> Option<String> {
         if !self.coverage.invisible.is_empty() {
             // A name may be followed by why it is not seen.
             let name = |what: &String| what.split(" (").next().unwrap_or_default().to_owned();
@@ -253,7 +253,10 @@ impl Document {
         let actionable =
             |finding: &&Finding| finding.remedy.command.is_some() || finding.remedy.sql.is_some();
         let first = self.findings.iter().filter(actionable).min_by_key(rank)?;
-        let by_hand = || format!("run the SQL above, then: trueup {}", self.command);
+        let by_hand = || match shown {
+            true => format!("run the SQL above, then: trueup {}", self.command),
+            false => format!("trueup {} without -q: it shows the SQL to run", self.command),
+        };
         Some(first.remedy.command.clone().unwrap_or_else(by_hand))
     }
 }

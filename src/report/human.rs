@@ -29,7 +29,7 @@ pub(super) fn write(document: &Document, style: Style, out: &mut String) -> fmt:
         _ => style.red(&verdict),
     };
     writeln!(out, "{}", style.bold(&verdict))?;
-    if let Some(next) = document.next() {
+    if let Some(next) = document.next(!style.quiet) {
         writeln!(out, "next: {}", line(&next))?;
     }
     Ok(())
@@ -52,7 +52,7 @@ pub(super) fn header(document: &Document, style: Style, out: &mut String) -> fmt
     document.target.headline(style, out)?;
     let history = &document.history;
     let applied = match (&history.table, &history.current) {
-        (None, _) if document.history.pending.is_empty() => "this project has no migrations".to_owned(),
+        (None, _) if has_no_migrations(document) => "this project has no migrations".to_owned(),
         (None, _) => "no history of migrations".to_owned(),
         (Some(_), None) => "no migration applied".to_owned(),
         (Some(_), Some(current)) => {
@@ -75,6 +75,12 @@ pub(super) fn header(document: &Document, style: Style, out: &mut String) -> fmt
         writeln!(out, "{}'s history is here, too: {}{}", other.tool, line(&other.table), line(&current))?;
     }
     Ok(())
+}
+
+/// A database without history may be as the last migration leaves it: nothing is pending then, and a finding says so.
+fn has_no_migrations(document: &Document) -> bool {
+    document.history.pending.is_empty()
+        && document.findings.iter().all(|finding| finding.code != "history.missing")
 }
 
 fn table(findings: &[Finding], style: Style) -> Table {

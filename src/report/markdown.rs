@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use super::document::{Document, plural};
 use super::escape::escape_lines as text;
 use super::human::{sides, unified};
+use crate::diagnosis::Finding;
 
 pub(super) fn write(document: &Document, out: &mut String) -> fmt::Result {
     let target = &document.target;
@@ -29,7 +30,7 @@ pub(super) fn write(document: &Document, out: &mut String) -> fmt::Result {
     for object in &document.coverage.invisible {
         writeln!(out, "\nNot visible to {}: {}", code(&target.role), code(object))?;
     }
-    if let Some(next) = document.next() {
+    if let Some(next) = document.next(true) {
         writeln!(out, "\nNext: {}", code(&next))?;
     }
     Ok(())
@@ -50,7 +51,7 @@ pub(super) fn findings(document: &Document, out: &mut String) -> fmt::Result {
             cell(&model),
             finding.cause.kind,
             cell(&finding.cause.detail),
-            finding.remedy.command.as_deref().map(code).unwrap_or_default(),
+            action(finding),
         )?;
     }
     for finding in &document.findings {
@@ -68,6 +69,15 @@ pub(super) fn findings(document: &Document, out: &mut String) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+/// The command, or where the SQL is.
+fn action(finding: &Finding) -> String {
+    match (&finding.remedy.command, &finding.remedy.sql) {
+        (Some(command), _) => code(command),
+        (None, Some(_)) => "run the SQL below".to_owned(),
+        (None, None) => String::new(),
+    }
 }
 
 /// Text inside of a table's cell.

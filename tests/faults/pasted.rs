@@ -119,3 +119,28 @@ CREATE TABLE empty (id bigserial PRIMARY KEY, line text);
     let found = ["log", "ids", "down", "empty"].map(ids);
     assert_eq!(found, ["1 3 2 4", "100 102 101 103", "-3 -1 -4 -2", "1"], "{sql}");
 }
+
+#[test]
+fn every_report_says_where_the_sql_is() {
+    let project = Project::of_schema("CREATE TABLE t (id int NOT NULL);");
+    project.compile();
+    let database = support::database();
+    project.build(&database);
+    database.exec("ALTER TABLE t ALTER id DROP NOT NULL");
+    let check = |args: &[&str]| said(&project.check(database.url()).args(args).output().unwrap());
+    assert!(check(&[]).contains("next: run the SQL above"));
+    let quiet = check(&["-q"]);
+    assert!(!quiet.contains("above") && quiet.contains("next: trueup check"), "{quiet}");
+    assert!(check(&["--format", "markdown"]).contains("| run the SQL below |"));
+}
+
+#[test]
+fn a_database_without_its_history_is_not_called_a_project_without_migrations() {
+    let project = Project::reference();
+    project.compile();
+    let database = support::database();
+    project.build(&database);
+    database.exec("DROP TABLE refinery_schema_history");
+    let shown = said(&project.check(database.url()).output().unwrap());
+    assert!(shown.contains("\nno history of migrations\n"), "{shown}");
+}
