@@ -7,6 +7,7 @@
 //!
 //! What a statement costs (locks, rewrites) is not judged here.
 
+mod change;
 mod columns;
 mod constraints;
 mod indexes;
@@ -25,6 +26,7 @@ mod triggers;
 mod types;
 mod views;
 
+pub use change::{Change, Deed, arrange};
 pub use indexes::create_concurrently;
 pub use names::{drop, rename};
 pub use order::script;

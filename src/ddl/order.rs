@@ -41,7 +41,7 @@ enum Step<'c> {
 }
 
 /// (schema, name): the way by which printed text mentions an object.
-type Name = (SmolStr, SmolStr);
+pub(super) type Name = (SmolStr, SmolStr);
 
 struct Plan<'c> {
     steps: Vec<Step<'c>>,
@@ -127,37 +127,7 @@ impl<'c> Plan<'c> {
 
     /// The steps, each after all that it needs.
     fn ordered(&self) -> Vec<usize> {
-        let needs = self.needs();
-        let mut needed_by = vec![Vec::new(); self.steps.len()];
-        let mut missing: Vec<usize> = needs.iter().map(BTreeSet::len).collect();
-        for (step, needs) in needs.iter().enumerate() {
-            for need in needs {
-                needed_by[*need].push(step);
-            }
-        }
-        let rank = |step: usize| Reverse((rank(&self.steps[step]), step));
-        let mut ready: BinaryHeap<_> =
-            (0..missing.len()).filter(|step| missing[*step] == 0).map(rank).collect();
-        let mut waiting: BTreeSet<_> =
-            (0..missing.len()).filter(|step| missing[*step] > 0).map(|step| rank(step).0).collect();
-        let mut order = Vec::with_capacity(missing.len());
-        loop {
-            // Nothing is ready in a circle: the first of those that wait breaks it.
-            let step = match ready.pop() {
-                Some(Reverse((_, step))) => step,
-                None => match waiting.pop_first() {
-                    Some((_, step)) => step,
-                    None => return order,
-                },
-            };
-            order.push(step);
-            for next in &needed_by[step] {
-                missing[*next] -= 1;
-                if missing[*next] == 0 && waiting.remove(&rank(*next).0) {
-                    ready.push(rank(*next));
-                }
-            }
-        }
+        sorted(&self.needs(), |step| rank(&self.steps[step]))
     }
 
     /// For each step, those that must come before it.
@@ -219,35 +189,72 @@ impl<'c> Plan<'c> {
             names.insert(relation(&object.id));
         }
         let parts = if object.id.kind == Kind::Table { self.parts(&object.id) } else { &[] };
-        for part in [object].into_iter().chain(parts.iter().copied()) {
-            for (attribute, value) in part.attributes.iter() {
-                let prose = matches!(
-                    attribute,
-                    Attribute::Comment
-                        | Attribute::ColumnComments
-                        | Attribute::Owner
-                        | Attribute::Labels
-                        | Attribute::Settings
-                );
-                let unchecked = attribute == Attribute::Body && !routines::is_sql_standard(part);
-                let later = attribute == Attribute::OwnedBy;
-                if !(prose || unchecked || later) {
-                    names.extend(qualified_names(value));
-                }
-            }
-        }
+        [object].into_iter().chain(parts.iter().copied()).for_each(|part| mention(part, &mut names));
         names
     }
 }
 
+/// Adds the names that making an object needs, as its attributes mention them.
+pub(super) fn mention(object: &Object, names: &mut BTreeSet<Name>) {
+    for (attribute, value) in object.attributes.iter() {
+        let prose = matches!(
+            attribute,
+            Attribute::Comment
+                | Attribute::ColumnComments
+                | Attribute::Owner
+                | Attribute::Labels
+                | Attribute::Settings
+        );
+        let unchecked = attribute == Attribute::Body && !routines::is_sql_standard(object);
+        let later = attribute == Attribute::OwnedBy;
+        if !(prose || unchecked || later) {
+            names.extend(qualified_names(value));
+        }
+    }
+}
+
+/// Numbers in order, each after all that it needs; those that nothing holds back by their rank. The first of a circle
+/// breaks it.
+pub(super) fn sorted<R: Ord>(needs: &[BTreeSet<usize>], rank: impl Fn(usize) -> R) -> Vec<usize> {
+    let mut needed_by = vec![Vec::new(); needs.len()];
+    let mut missing: Vec<usize> = needs.iter().map(BTreeSet::len).collect();
+    for (step, needs) in needs.iter().enumerate() {
+        for need in needs {
+            needed_by[*need].push(step);
+        }
+    }
+    let mut ready: BinaryHeap<_> =
+        (0..needs.len()).filter(|step| missing[*step] == 0).map(|step| Reverse((rank(step), step))).collect();
+    let mut waiting: BTreeSet<_> =
+        (0..needs.len()).filter(|step| missing[*step] > 0).map(|step| (rank(step), step)).collect();
+    let mut order = Vec::with_capacity(needs.len());
+    loop {
+        // Nothing is ready in a circle: the first of those that wait breaks it.
+        let step = match ready.pop() {
+            Some(Reverse((_, step))) => step,
+            None => match waiting.pop_first() {
+                Some((_, step)) => step,
+                None => return order,
+            },
+        };
+        order.push(step);
+        for next in &needed_by[step] {
+            missing[*next] -= 1;
+            if missing[*next] == 0 && waiting.remove(&(rank(*next), *next)) {
+                ready.push(Reverse((rank(*next), *next)));
+            }
+        }
+    }
+}
+
 /// Whether text mentions objects of this kind by schema and name.
-fn is_mentioned(kind: Kind) -> bool {
+pub(super) fn is_mentioned(kind: Kind) -> bool {
     !(kind.is_under_relation() || kind.is_bare() || matches!(kind, Kind::Statistics | Kind::Privilege))
 }
 
 /// Whether an object may need a key of a table that it mentions: what a foreign key refers to, what lets a view
 /// group by the key alone, or what ON CONFLICT names.
-fn needs_keys(object: &Object) -> bool {
+pub(super) fn needs_keys(object: &Object) -> bool {
     matches!(object.id.kind, Kind::ForeignKey | Kind::View | Kind::MaterializedView | Kind::Rule)
         || object.id.kind.is_routine()
 }
@@ -269,12 +276,12 @@ fn rank(step: &Step<'_>) -> u32 {
 }
 
 /// Schema and relation of a part, schema and name of everything else.
-fn relation(id: &ObjectId) -> Name {
+pub(super) fn relation(id: &ObjectId) -> Name {
     (id.schema.clone().unwrap_or_default(), id.relation.as_ref().unwrap_or(&id.name).clone())
 }
 
 /// `public.users` as a pair.
-fn pair(text: &str) -> Option<Name> {
+pub(super) fn pair(text: &str) -> Option<Name> {
     qualified_names(text).into_iter().next()
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ddl;
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -121,6 +123,25 @@ pub struct Remedy {
     pub command: Option<String>,
     /// The SQL that makes the database as declared, where there is one.
     pub sql: Option<String>,
+    /// The same as changes, to be arranged among those of other findings.
+    #[serde(skip)]
+    pub changes: Vec<ddl::Change>,
+}
+
+impl Remedy {
+    /// A command, or words, alone.
+    pub fn told(command: impl Into<String>) -> Self {
+        Self { command: Some(command.into()), ..Self::default() }
+    }
+
+    /// Changes with their SQL, and the command where there is one.
+    pub(super) fn of(command: Option<String>, changes: Vec<ddl::Change>) -> Self {
+        let statements = changes.iter().flat_map(|change| &change.statements);
+        let statements: Vec<String> =
+            statements.map(|statement| format!("{};", statement.trim_end_matches(';'))).collect();
+        let sql = (!statements.is_empty()).then(|| statements.join("\n"));
+        Self { command, sql, changes }
+    }
 }
 
 /// One difference or fault: object, severity, cause, remedy.

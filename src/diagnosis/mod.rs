@@ -22,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::catalog::{Catalog, ObjectId};
 use crate::db::ServerVersion;
+use crate::ddl;
 use crate::diff;
 use crate::migrations::history::{Applied, OtherHistory};
 use crate::model::{CompiledMigration, Effect, Lock};
@@ -70,6 +71,12 @@ pub struct Facts<'f> {
 /// Every code that a finding can have: what `[check] severity` may name.
 pub fn codes() -> Vec<String> {
     severity::codes()
+}
+
+/// The SQL of findings, in an order that PostgreSQL accepts: what one of them makes, another may need.
+pub fn script<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<String> {
+    let changes: Vec<&ddl::Change> = findings.flat_map(|finding| &finding.remedy.changes).collect();
+    ddl::arrange(&changes)
 }
 
 /// What came out.

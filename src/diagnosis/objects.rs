@@ -9,7 +9,6 @@ use super::fold::{self, Group};
 use super::renaming::Renaming;
 use super::{brief, remedy, rename, severity};
 use crate::catalog::{Attribute, Kind, ObjectId};
-use crate::ddl;
 use crate::diff::{self, Difference, Values};
 
 /// How often names are made one: a column is recognised as renamed only after its table.
@@ -183,12 +182,9 @@ fn different(judge: &Judge<'_>, group: &Group, named: &Group, existence: Option<
         .collect();
     let remedy = match real {
         // The index of a partitioned table becomes valid when every partition has one that is attached.
-        true if primary == Attribute::Valid && judge.is_partitioned(live) => Remedy {
-            command: Some(
-                "make the index on every partition, and ALTER INDEX ... ATTACH PARTITION each".into(),
-            ),
-            sql: None,
-        },
+        true if primary == Attribute::Valid && judge.is_partitioned(live) => {
+            Remedy::told("make the index on every partition, and ALTER INDEX ... ATTACH PARTITION each")
+        }
         true => remedy::different(named, &wrong, cause.kind),
         false => remedy::by_hand(&head.id, cause.kind),
     };
@@ -266,13 +262,9 @@ fn renamed(judge: &Judge<'_>, missing: &Group, unexpected: &Group) -> Finding {
         actual: Some(from.name.to_string()),
         cause: None,
     }];
-    let sql = match cause.kind {
-        CauseKind::Ahead | CauseKind::Edited => None,
-        _ => ddl::rename(from, to).and_then(|statement| remedy::join(vec![statement])),
-    };
-    let command = remedy::command(cause.kind, &format!("rename_{}", from.name));
-    let mut finding =
-        finding(missing, severity, Change::Different, attributes, cause, Remedy { command, sql }, None);
+    let live = unexpected.head.live.as_ref();
+    let remedy = live.map(|live| remedy::renamed(cause.kind, live, to)).unwrap_or_default();
+    let mut finding = finding(missing, severity, Change::Different, attributes, cause, remedy, None);
     finding.code = format!("{}.renamed", to.kind);
     finding.consequences.clear();
     finding

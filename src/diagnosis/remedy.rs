@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
-use crate::ddl;
+use crate::ddl::{self, Change, Deed};
 use crate::diff::Difference;
 
 use super::finding::{CauseKind, Finding, Remedy};
@@ -23,8 +23,8 @@ pub(super) fn command(cause: CauseKind, subject: &str) -> Option<String> {
 
 /// The remedy of a missing object: it is created again with all that came with it.
 pub(super) fn missing(group: &Group, cause: CauseKind) -> Remedy {
-    let sql = (!matches!(cause, CauseKind::Ahead | CauseKind::Edited)).then(|| create(group)).flatten();
-    Remedy { command: command(cause, &format!("add_{}", group.head.id.name)), sql }
+    let changes = if is_others(cause) { Vec::new() } else { create(group) };
+    Remedy::of(command(cause, &format!("add_{}", group.head.id.name)), changes)
 }
 
 fn holds_data(kind: Kind) -> bool {
@@ -45,9 +45,11 @@ pub(super) fn unexpected(group: &Group, cause: CauseKind) -> Remedy {
         } else {
             format!("{keep}; else run the SQL")
         };
-        return Remedy { command: Some(command), sql: (!holds_data).then(|| ddl::drop(id)) };
+        let gone = group.head.live.iter().filter(|_| !holds_data);
+        let changes = gone.map(|object| change(Deed::Drop, vec![Arc::clone(object)], vec![ddl::drop(id)]));
+        return Remedy::of(Some(command), changes.collect());
     }
-    Remedy { command: command(cause, &format!("drop_{}", id.name)), sql: None }
+    Remedy::of(command(cause, &format!("drop_{}", id.name)), Vec::new())
 }
 
 /// What records a migration that was done by hand, where all of it was.
@@ -74,7 +76,7 @@ pub(super) fn by_hand(id: &ObjectId, cause: CauseKind) -> Remedy {
         CauseKind::Drift => Some(RECORD_SATISFIED.to_owned()),
         cause => command(cause, &id.name),
     };
-    Remedy { command, sql: None }
+    Remedy::of(command, Vec::new())
 }
 
 /// The remedy of an object that differs in these attributes. A sequence that its column lost is made again.
@@ -99,13 +101,33 @@ pub(super) fn different(group: &Group, attributes: &[Attribute], cause: CauseKin
             }
         }
     }
-    let sql = match cause {
-        CauseKind::Ahead | CauseKind::Edited => None,
-        _ => join(statements),
-    };
+    if is_others(cause) {
+        statements.clear();
+    }
     let command = command(cause, &format!("change_{}", declared.id.name))
-        .or_else(|| sql.is_none().then(|| in_words(declared.id.kind, attributes)));
-    Remedy { command, sql }
+        .or_else(|| statements.is_empty().then(|| in_words(declared.id.kind, attributes)));
+    let changes = (!statements.is_empty()).then(|| Change {
+        before: Some(Arc::clone(actual)),
+        ..change(Deed::Alter, vec![Arc::clone(declared)], statements)
+    });
+    Remedy::of(command, changes.into_iter().collect())
+}
+
+/// The remedy of what has another name.
+pub(super) fn renamed(cause: CauseKind, from: &Object, to: &ObjectId) -> Remedy {
+    let statement = if is_others(cause) { None } else { ddl::rename(&from.id, to) };
+    let object = Object { id: to.clone(), attributes: from.attributes.clone() };
+    let changes = statement.map(|statement| change(Deed::Rename, vec![Arc::new(object)], vec![statement]));
+    Remedy::of(command(cause, &format!("rename_{}", from.id.name)), changes.into_iter().collect())
+}
+
+/// Whether the database is right and the project is not: no SQL makes it otherwise.
+fn is_others(cause: CauseKind) -> bool {
+    matches!(cause, CauseKind::Ahead | CauseKind::Edited)
+}
+
+fn change(deed: Deed, objects: Vec<Arc<Object>>, statements: Vec<String>) -> Change {
+    Change { deed, objects, before: None, statements }
 }
 
 /// The sequence that the declared column takes its values from and that went with its default or identity.
@@ -130,24 +152,22 @@ fn in_words(kind: Kind, attributes: &[Attribute]) -> String {
     }
 }
 
-/// SQL text of several statements, each ended.
-pub(super) fn join(statements: Vec<String>) -> Option<String> {
-    if statements.is_empty() {
-        return None;
-    }
-    Some(
-        statements
-            .iter()
-            .map(|statement| format!("{};", statement.trim_end_matches(';')))
-            .collect::<Vec<_>>()
-            .join("\n"),
-    )
+/// What makes a missing object again with all that went with it, in an order that PostgreSQL accepts. Foreign keys are
+/// changes of their own: other findings may make what they refer to.
+fn create(group: &Group) -> Vec<Change> {
+    let lost = [&group.head].into_iter().chain(&group.parts).chain(&group.consequences);
+    let objects = lost.filter_map(|part| part.model.clone());
+    let (keys, objects): (Vec<_>, Vec<_>) = objects.partition(|object| object.id.kind == Kind::ForeignKey);
+    let made = create_together(objects.clone());
+    let made = (!made.is_empty()).then(|| change(Deed::Make, objects, made));
+    let keys = keys.into_iter().map(|key| {
+        let statements = ddl::create(&key, &[]);
+        change(Deed::Make, vec![key], statements)
+    });
+    made.into_iter().chain(keys).collect()
 }
 
-/// The statements that make a missing object again with all that went with it, in an order that PostgreSQL accepts.
-fn create(group: &Group) -> Option<String> {
-    let lost = [&group.head].into_iter().chain(&group.parts).chain(&group.consequences);
-    let objects: Vec<Arc<Object>> = lost.filter_map(|part| part.model.clone()).collect();
+fn create_together(objects: Vec<Arc<Object>>) -> Vec<String> {
     let tables: HashSet<String> = objects
         .iter()
         .filter(|object| object.id.kind == Kind::Table)
@@ -182,7 +202,7 @@ fn create(group: &Group) -> Option<String> {
     let mut statements = script(before);
     statements.extend(columns.iter().flat_map(|column| ddl::create(column, &[])));
     statements.extend(script(after));
-    join(statements.into_iter().filter(|statement| !statement.starts_with("SET ")).collect())
+    statements.into_iter().filter(|statement| !statement.starts_with("SET ")).collect()
 }
 
 /// A migration's name: lower-case words.

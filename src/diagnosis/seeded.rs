@@ -21,7 +21,7 @@ pub fn seeded(question: &Question, plan: &TablePlan, known: bool) -> Vec<Finding
     let file = &question.seed.file;
     let missing: Vec<&RowPlan> = plan.rows.iter().filter(|row| row.missing).collect();
     let mut findings: Vec<Finding> = Vec::new();
-    let make = || Remedy { command: Some(SEED.to_owned()), sql: None };
+    let make = || Remedy::told(SEED);
     let cause = |kind, detail| Cause { kind, migration: None, detail };
     let absent = |object, cause, database: String, model: String| Finding {
         code: MISSING.to_owned(),
@@ -67,7 +67,7 @@ pub fn seeded(question: &Question, plan: &TablePlan, known: bool) -> Vec<Finding
         consequences: Vec::new(),
         sides,
     };
-    let keep = || Remedy { command: Some(format!("{SEED} --overwrite")), sql: None };
+    let keep = || Remedy::told(format!("{SEED} --overwrite"));
     if different.len() > MOST {
         let edited = plan.edited().count();
         let (why, remedy) = match edited {
@@ -124,7 +124,7 @@ pub fn seeded(question: &Question, plan: &TablePlan, known: bool) -> Vec<Finding
             ),
             (false, false, false) => (
                 cause(CauseKind::Unknown, "what was seeded last is not known here".to_owned()),
-                Remedy { command: Some(SEED.to_owned()), sql: None },
+                Remedy::told(SEED),
             ),
         };
         findings.push(other(question.label(&row.key), attributes.collect(), why, remedy, None));

@@ -7,7 +7,7 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use super::document::{Document, plural};
 use super::escape::{escape as line, escape_lines as text};
 use super::style::Style;
-use crate::diagnosis::{AttributeFinding, CauseKind, Finding, Severity};
+use crate::diagnosis::{self, AttributeFinding, CauseKind, Finding, Severity};
 
 /// Below this many columns five of them have no room, and findings are told one below the other.
 const NARROW: u16 = 100;
@@ -216,9 +216,8 @@ fn statements(document: &Document, style: Style, out: &mut String) -> fmt::Resul
     let by_hand = |finding: &&Finding| {
         !matches!(finding.cause.kind, CauseKind::Pending | CauseKind::Unmigrated | CauseKind::Unfinished)
     };
-    let mut findings =
-        document.findings.iter().filter(by_hand).filter(|finding| finding.remedy.sql.is_some()).peekable();
-    if findings.peek().is_none() {
+    let script = diagnosis::script(document.findings.iter().filter(by_hand));
+    if script.is_empty() {
         return Ok(());
     }
     writeln!(
@@ -226,10 +225,8 @@ fn statements(document: &Document, style: Style, out: &mut String) -> fmt::Resul
         "\n{}",
         style.bold("SQL that makes the database as declared (read it before you run it):")
     )?;
-    for sql in findings.filter_map(|finding| finding.remedy.sql.as_deref()) {
-        for sql_line in sql.lines() {
-            writeln!(out, "{}", text(sql_line))?;
-        }
+    for sql_line in script.iter().flat_map(|statement| statement.lines()) {
+        writeln!(out, "{}", text(sql_line))?;
     }
     Ok(())
 }
@@ -268,7 +265,7 @@ mod tests {
                 migration: Some("2".into()),
                 detail: "V2__add_username created it; it was dropped by hand".into(),
             },
-            remedy: Remedy { command: None, sql: Some("ALTER TABLE ...;".into()) },
+            remedy: Remedy { sql: Some("ALTER TABLE ...;".into()), ..Remedy::default() },
             consequences: vec!["index public.users_username_key".into()],
             sides: Some(Sides { database: "missing".into(), model: "text".into() }),
         }

@@ -144,3 +144,34 @@ fn a_database_without_its_history_is_not_called_a_project_without_migrations() {
     let shown = said(&project.check(database.url()).output().unwrap());
     assert!(shown.contains("\nno history of migrations\n"), "{shown}");
 }
+
+#[test]
+fn what_one_finding_needs_is_made_by_another_before() {
+    let schema = "CREATE TABLE other (id int);
+CREATE SCHEMA app;
+CREATE TYPE app.mood AS ENUM ('sad', 'happy');
+CREATE FUNCTION app.first() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE TABLE app.users (id int PRIMARY KEY, mood app.mood, n int DEFAULT app.first());
+CREATE TABLE app.posts (id int PRIMARY KEY, author int REFERENCES app.users, best int);
+ALTER TABLE app.users ADD CONSTRAINT users_best_fkey FOREIGN KEY (id) REFERENCES app.posts DEFERRABLE;
+CREATE VIEW app.all_posts AS SELECT id FROM app.posts;
+CREATE VIEW app.a_view AS SELECT id FROM app.all_posts;
+CREATE FUNCTION app.stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER a_stamp BEFORE INSERT ON app.users FOR EACH ROW EXECUTE FUNCTION app.stamp();
+CREATE TABLE app.codes (code text CONSTRAINT codes_key UNIQUE);
+CREATE TABLE app.a_code (code text CONSTRAINT a_code_fkey REFERENCES app.codes (code));
+";
+    for by_hand in [
+        "DROP TABLE app.users, app.posts CASCADE",
+        "DROP VIEW app.all_posts CASCADE",
+        "DROP FUNCTION app.stamp() CASCADE",
+        "DROP FUNCTION app.first() CASCADE",
+        "ALTER TABLE app.codes DROP CONSTRAINT codes_key CASCADE",
+        // A namesake of another kind has to go first.
+        "DROP VIEW app.a_view; CREATE FUNCTION app.z() RETURNS int LANGUAGE sql AS 'SELECT 1';
+         DROP VIEW app.all_posts; CREATE VIEW app.z_view AS SELECT app.z() AS z",
+        "DROP SCHEMA app CASCADE",
+    ] {
+        mended_by_pasting(schema, by_hand);
+    }
+}

@@ -69,7 +69,7 @@ pub(super) fn findings(facts: &Facts<'_>, standing: &Standing, differing: &Diffe
             change: told.change,
             attributes: told.attributes,
             cause: told.cause,
-            remedy: Remedy { command: Some(told.command), sql: None },
+            remedy: Remedy::told(told.command),
             consequences: Vec::new(),
             sides: Some(told.sides),
         })
