@@ -31,7 +31,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Compares what was found with what is declared.
 ///
 /// # Errors
-/// Exit 2 when `[check] severity` names a code that there is not. Exit 4 when the database is marked as another
+/// Exit 2 when `[check] severity` names a code that there is not, or `--only` names nothing. Exit 4 when the database is marked as another
 /// environment's or project's than was asked for.
 pub(super) fn judge(
     settings: &Settings,
@@ -54,6 +54,7 @@ pub(super) fn judge_standing(
 ) -> Result<(Document, Standing)> {
     mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
     let severities = severities(settings)?;
+    something_asked_for(settings, &survey.catalog, &declared.lock.model)?;
     let seeds = seeded(settings, survey, &severities)?;
     let (document, standing) = document(settings, target, declared, survey, &severities, seeds);
     let exit = exit(settings, &document);
@@ -185,6 +186,7 @@ fn document(
         notes.push("this is a standby: whether a run still goes on is seen on the primary alone".to_owned());
     }
     notes.extend(survey.notes.iter().cloned());
+    notes.extend(unmatched(settings, &survey.catalog, &lock.model));
     let ignored: Vec<&str> = settings.database.ignore.iter().collect();
     if !ignored.is_empty() {
         notes.push(format!("left out on purpose: {}", ignored.join(", ")));
@@ -304,6 +306,49 @@ fn recorded_checksum(row: &Applied) -> Option<(i64, u64)> {
     Some((row.version, row.checksum?))
 }
 
+/// `--only` that names nothing would call everything clean.
+fn something_asked_for(settings: &Settings, live: &Catalog, model: &Catalog) -> Result<(), Failure> {
+    if settings.only.is_empty() || either_has(live, model, |id| named(&settings.only, id)) {
+        return Ok(());
+    }
+    let patterns: Vec<&str> = settings.only.iter().collect();
+    Err(Failure::usage(format!(
+        "--only {}: neither the database nor the model has anything of that name",
+        patterns.join(" --only ")
+    ))
+    .next("write the schema, too, and a * for the rest of a name: --only 'public.users*'"))
+}
+
+/// What the settings name and neither the database nor the model has: a misspelled name leaves out what it should not, or
+/// leaves out nothing.
+fn unmatched(settings: &Settings, live: &Catalog, model: &Catalog) -> Vec<String> {
+    let schemas = settings.database.schemas.iter().filter(|schema| {
+        !either_has(live, model, |id| schema_of(id).is_some_and(|found| found == schema.as_str()))
+    });
+    let schemas = schemas.map(|schema| {
+        format!("[database] schemas: neither the database nor the model has anything in {schema:?}")
+    });
+    let patterns = [("ignore", &settings.database.ignore), ("--only", &settings.only)];
+    let patterns =
+        patterns.into_iter().flat_map(|(from, all)| all.iter().map(move |pattern| (from, pattern)));
+    let patterns = patterns.filter(|(_, pattern)| {
+        let pattern = project::Patterns::new([(*pattern).to_owned()]);
+        !either_has(live, model, |id| named(&pattern, id))
+    });
+    let patterns = patterns.map(|(from, pattern)| {
+        format!("{from} {pattern}: neither the database nor the model has anything of that name")
+    });
+    schemas.chain(patterns).collect()
+}
+
+fn either_has(live: &Catalog, model: &Catalog, wanted: impl Fn(&ObjectId) -> bool) -> bool {
+    live.objects.iter().chain(&model.objects).any(|object| wanted(&object.id))
+}
+
+fn schema_of(id: &ObjectId) -> Option<&str> {
+    if id.kind == Kind::Schema { Some(&id.name) } else { id.schema.as_deref() }
+}
+
 /// Whether one of the patterns names the object, or the relation or schema that it stands in. Names may be written
 /// with SQL's quotes or without.
 pub(super) fn named(patterns: &project::Patterns, id: &ObjectId) -> bool {
@@ -321,9 +366,8 @@ pub(super) fn named(patterns: &project::Patterns, id: &ObjectId) -> bool {
 /// Whether `[database]`, `--ignore` and `--only` leave an object in.
 pub(super) fn in_scope(settings: &Settings, id: &ObjectId) -> bool {
     let database = &settings.database;
-    let schema = if id.kind == Kind::Schema { Some(&id.name) } else { id.schema.as_ref() };
     let schema_in = database.schemas.is_empty()
-        || schema.is_none_or(|schema| database.schemas.iter().any(|wanted| wanted.as_str() == schema));
+        || schema_of(id).is_none_or(|schema| database.schemas.iter().any(|wanted| wanted.as_str() == schema));
     schema_in && !named(&database.ignore, id) && (settings.only.is_empty() || named(&settings.only, id))
 }
 

@@ -1,0 +1,2 @@
+-- The schema and the pattern are misspelled: both are said.
+ALTER TABLE users ADD name text;
