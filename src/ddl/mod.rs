@@ -30,6 +30,7 @@ pub use change::{Change, Deed, arrange};
 pub use indexes::create_concurrently;
 pub use names::{drop, rename};
 pub use order::script;
+pub use privileges::withheld;
 pub use sequences::restore as restore_sequence;
 
 use crate::catalog::{Attribute, Kind, Object};

@@ -26,7 +26,10 @@ pub fn script(catalog: &Catalog) -> Vec<String> {
     let plan = Plan::new(catalog);
     let steps = plan.ordered().into_iter().flat_map(|step| plan.statements(&plan.steps[step]));
     let settings = SETTINGS.iter().map(|setting| (*setting).to_owned());
-    settings.chain(steps).chain(privileges::withheld(catalog)).collect()
+    settings
+        .chain(steps)
+        .chain(privileges::withheld(catalog.objects.iter().map(AsRef::as_ref), catalog))
+        .collect()
 }
 
 /// Something that is made in one go.

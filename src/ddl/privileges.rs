@@ -81,9 +81,10 @@ pub(super) fn revoke_all(id: &ObjectId) -> String {
     revoke(id, "ALL")
 }
 
-/// REVOKE for the routines, types and the schema `public` that PUBLIC may not use, though it may use new ones: a catalog says so by
-/// having no privilege of PUBLIC's on them. One without any privilege was read without them and says nothing.
-pub(super) fn withheld(catalog: &Catalog) -> Vec<String> {
+/// REVOKE for the routines, types and the schema `public` among some objects that PUBLIC may not use, though it may use
+/// new ones: their catalog says so by having no privilege of PUBLIC's on them. One without any privilege was read without
+/// them and says nothing.
+pub fn withheld<'o>(objects: impl Iterator<Item = &'o Object>, catalog: &Catalog) -> Vec<String> {
     if catalog.objects.iter().all(|object| object.id.kind != Kind::Privilege) {
         return Vec::new();
     }
@@ -97,7 +98,7 @@ pub(super) fn withheld(catalog: &Catalog) -> Vec<String> {
         let suffix = Some(format!("{what} TO PUBLIC").into());
         Some(ObjectId { kind: Kind::Privilege, suffix, ..object.id.clone() })
     };
-    let usual = catalog.objects.iter().filter_map(|object| of_public(object));
+    let usual = objects.filter_map(of_public);
     usual.filter(|id| catalog.get(id).is_none()).map(|id| revoke_all(&id)).collect()
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Judge<'f> {
     pub(super) ahead_origins: &'f Origins<'f>,
     /// The live catalog.
     pub(super) live: &'f Catalog,
+    /// The declared one.
+    pub(super) model: &'f Catalog,
     /// The lock file's server and the live one print views differently.
     pub(super) views_print_differently: bool,
 }

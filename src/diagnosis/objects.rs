@@ -95,7 +95,7 @@ fn one(judge: &Judge<'_>, group: &Group, kept: &[Renaming]) -> Option<Finding> {
                     .detail
                     .push_str(&format!("; no migration does what the model says of {}", beyond.join(", ")));
             }
-            let remedy = remedy::missing(&named, cause.kind);
+            let remedy = remedy::missing(&named, cause.kind, judge.model);
             Some(finding(group, severity::missing(head), Change::Missing, Vec::new(), cause, remedy, None))
         }
         (Some(_), None) => {

@@ -22,8 +22,8 @@ pub(super) fn command(cause: CauseKind, subject: &str) -> Option<String> {
 }
 
 /// The remedy of a missing object: it is created again with all that came with it.
-pub(super) fn missing(group: &Group, cause: CauseKind) -> Remedy {
-    let changes = if is_others(cause) { Vec::new() } else { create(group) };
+pub(super) fn missing(group: &Group, cause: CauseKind, model: &Catalog) -> Remedy {
+    let changes = if is_others(cause) { Vec::new() } else { create(group, model) };
     Remedy::of(command(cause, &format!("add_{}", group.head.id.name)), changes)
 }
 
@@ -154,11 +154,17 @@ fn in_words(kind: Kind, attributes: &[Attribute]) -> String {
 
 /// What makes a missing object again with all that went with it, in an order that PostgreSQL accepts. Foreign keys are
 /// changes of their own: other findings may make what they refer to.
-fn create(group: &Group) -> Vec<Change> {
+fn create(group: &Group, model: &Catalog) -> Vec<Change> {
     let lost = [&group.head].into_iter().chain(&group.parts).chain(&group.consequences);
     let objects = lost.filter_map(|part| part.model.clone());
     let (keys, objects): (Vec<_>, Vec<_>) = objects.partition(|object| object.id.kind == Kind::ForeignKey);
-    let made = create_together(objects.clone());
+    let mut made = create_together(objects.clone());
+    // What is made anew is open to everybody where nobody says otherwise.
+    for statement in ddl::withheld(objects.iter().map(AsRef::as_ref), model) {
+        if !made.contains(&statement) {
+            made.push(statement);
+        }
+    }
     let made = (!made.is_empty()).then(|| change(Deed::Make, objects, made));
     let keys = keys.into_iter().map(|key| {
         let statements = ddl::create(&key, &[]);

@@ -175,3 +175,13 @@ CREATE TABLE app.a_code (code text CONSTRAINT a_code_fkey REFERENCES app.codes (
         mended_by_pasting(schema, by_hand);
     }
 }
+
+#[test]
+fn what_everybody_may_not_use_is_made_again_without_that_right() {
+    let schema = "CREATE FUNCTION secret() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
+REVOKE ALL ON FUNCTION secret() FROM PUBLIC;
+CREATE TYPE hidden AS ENUM ('a');
+REVOKE ALL ON TYPE hidden FROM PUBLIC;
+";
+    mended_by_pasting(schema, "DROP FUNCTION secret(); DROP TYPE hidden");
+}
