@@ -1,26 +1,30 @@
 //! `trueup seed`: the reference rows that a project declares, made so; what somebody else has made of them is left alone.
 
+mod told;
+mod wrong;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Result;
+use told::{script, tell, told};
+use wrong::{not_made, refused, rewritten};
 
 use super::backing::{Backing, Changes, Wanted};
 use super::change::{changed_meanwhile, defaults};
 use super::declared::Needs;
-use super::deliver::{self, deliver};
+use super::deliver;
 use super::writing::{Writing, interrupted};
 use super::{comparison, mark};
-use crate::catalog::Catalog;
 use crate::catalog::reader::ReadOptions;
 use crate::cli::SeedArgs;
-use crate::db::{self, ServerError, Session, Target};
+use crate::db::{self, Session};
 use crate::door::{Stop, Trouble, Work};
 use crate::error::{Exit, Failure};
 use crate::plan::Affected;
 use crate::project::Settings;
-use crate::report::{self, SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
+use crate::report::{self, SeedStage};
 use crate::seeds::{self, Answer, Question, RowPlan, Rows, Seeds, Table, TablePlan};
 use crate::survey::{self, Asked, Survey};
 
@@ -384,88 +388,6 @@ async fn attempt(
         .await
 }
 
-/// What the server refused: which table, which row of which file where that can be found out, and what comes next.
-fn refused(judged: &Judged, said: &ServerError, done: usize) -> Failure {
-    let pairs = judged.pairs();
-    let subject = seeds::subject(&pairs, judged.deferred, done).or_else(|| {
-        // A constraint that waits for the end of the transaction.
-        let (schema, name) = said.table.as_ref()?;
-        let is_it = |(question, _): &(&Question, &TablePlan)| {
-            question.columns.table.0 == schema && question.columns.table.1 == name
-        };
-        Some((pairs.iter().position(is_it)?, None))
-    });
-    let said_all =
-        format!("the server refused, and it was rolled back: {}\nnothing was changed", said.text());
-    let next = match said.sqlstate.as_deref() {
-        Some("23505") => {
-            "another row has that already: declare the key that it has, or change it there; then: trueup seed --check"
-        }
-        Some("23503") => "declare the row that is referred to, or make it first; then: trueup seed --check",
-        Some("42501") => {
-            "grant the right, or work as its owner: [database] set_role; then: trueup seed --check"
-        }
-        _ => "declare what the table takes; then: trueup seed --check",
-    };
-    let failure = |what| Failure::new(Exit::RolledBack, what).next(next);
-    let Some((place, row)) = subject else { return failure(format!("{WHAT}: {said_all}")) };
-    let (question, plan) = pairs[place];
-    let row = row.or_else(|| seeds::refused(plan, said.detail.as_deref().unwrap_or_default()));
-    let (place, label) = match row {
-        Some(row) => {
-            let declared = &question.seed.rows[row.row];
-            (format!("{}:{}", declared.file, declared.line), question.label(&row.key))
-        }
-        None => (question.seed.file.clone(), question.columns.path()),
-    };
-    failure(format!("{place}: {label}: {said_all}"))
-}
-
-/// Says why a row is not there that this transaction has made, where that can be known. The last attempt shows what no
-/// other session did: a trigger or a rule.
-async fn not_made(
-    session: &mut Session,
-    question: &Question,
-    row: &RowPlan,
-    catalog: &Catalog,
-    is_last: bool,
-) -> Result<()> {
-    let declared = &question.seed.rows[row.row];
-    let wrong = |what: String| {
-        let what =
-            format!("{}: {what}; it was rolled back, and nothing was changed", question.label(&row.key));
-        declared.wrong(declared.line, what)
-    };
-    let alike = session.rows(question.alike(row.row)).await?.into_iter().flatten().flatten().next();
-    if let Some(key) = alike {
-        let there = question.label(&key);
-        let failure =
-            wrong(format!("to this database its key is the same as that of {there}, which is there"));
-        return Err(failure.next("declare the key as the database has it, then: trueup seed --check").into());
-    }
-    let in_the_way = seeds::in_the_way(&question.columns, catalog);
-    if is_last && !in_the_way.is_empty() {
-        let failure =
-            wrong(format!("the database takes the row and does not make it: {}", in_the_way.join(", ")));
-        let next = "declare what is let through, leave the row out, or change what keeps it away";
-        return Err(failure.next(next).into());
-    }
-    Ok(())
-}
-
-/// A row that this transaction wrote is not as it wrote it.
-fn rewritten(question: &Question, row: &RowPlan) -> Failure {
-    let columns: Vec<&str> =
-        row.left_alone().chain(&row.changes).map(|difference| difference.column.as_str()).collect();
-    let declared = &question.seed.rows[row.row];
-    let what = format!(
-        "{}: a trigger or a rule writes {} otherwise than declared; rolled back",
-        question.label(&row.key),
-        columns.join(", ")
-    );
-    declared.wrong(declared.line, what).next("declare what it writes, or leave the column out")
-}
-
 /// The work is done, and the look afterwards failed.
 fn unchecked(error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<Failure>() {
@@ -487,118 +409,4 @@ async fn nothing(
     let report = told(settings, args, &writing.target, judged, SeedStage::Done);
     writing.door.close().await;
     tell(settings, &report)
-}
-
-fn tell(settings: &Settings, report: &SeedReport) -> Result<Exit> {
-    deliver(&settings.output, |format, style| report.render(format, style))?;
-    Ok(report.exit)
-}
-
-/// The plan as a report.
-fn told(
-    settings: &Settings,
-    args: &SeedArgs,
-    target: &Target,
-    judged: &Judged,
-    stage: SeedStage,
-) -> SeedReport {
-    let identity = judged.survey.identity.clone();
-    let marked = judged.survey.own.as_ref().and_then(|own| own.mark.as_ref());
-    let left = judged.tables.iter().any(|table| table.plan.leaves_any());
-    let findings = match stage {
-        SeedStage::Checked => left || !judged.changes_nothing(),
-        SeedStage::Planned | SeedStage::Done => left && args.strict,
-    };
-    let mut notes: Vec<String> = mark::note(settings, target, marked).into_iter().collect();
-    if stage != SeedStage::Done {
-        notes.extend(judged.survey.notes.iter().cloned());
-    }
-    SeedReport {
-        run: settings.run.clone(),
-        exit: if findings { Exit::Findings } else { Exit::Clean },
-        target: report::Target {
-            host: target.host().to_owned(),
-            port: target.port(),
-            database: identity.database,
-            role: identity.role,
-            server_version: identity.server_version,
-            system_identifier: identity.system_identifier,
-            environment: mark::environment(settings, marked),
-            project: settings.project.name.clone(),
-        },
-        stage,
-        overwrite: args.overwrite,
-        tables: judged.tables.iter().map(table_report).collect(),
-        backup_plan: None,
-        backup: None,
-        notes,
-    }
-}
-
-fn table_report(Planned { question, plan, .. }: &Planned) -> SeedTable {
-    let only_recorded = |row: &&RowPlan| {
-        !row.missing && row.changes.is_empty() && row.left_alone().next().is_none() && row.record.is_some()
-    };
-    SeedTable {
-        table: question.columns.path(),
-        file: question.seed.file.clone(),
-        declared: plan.declared,
-        missing: plan.inserts(),
-        different: plan.updates(),
-        edited: plan.edited().count(),
-        unseeded: plan.unseeded().count(),
-        recorded: plan.rows.iter().filter(only_recorded).count(),
-        no_longer_declared: plan.gone,
-        rows: plan.rows.iter().flat_map(|row| row_reports(question, row)).collect(),
-    }
-}
-
-/// A row may have columns that are changed and others that are left alone.
-fn row_reports(question: &Question, row: &RowPlan) -> Vec<SeedRow> {
-    let declared = &question.seed.rows[row.row];
-    let states = [
-        ("missing", row.missing, &[][..]),
-        ("different", !row.changes.is_empty(), &row.changes[..]),
-        ("edited", !row.edits.is_empty(), &row.edits[..]),
-        ("unseeded", !row.unseeded.is_empty(), &row.unseeded[..]),
-    ];
-    let report = |(state, _, differences): (&'static str, bool, &[seeds::Difference])| SeedRow {
-        object: question.label(&row.key),
-        state,
-        declared_at: format!("{}:{}", declared.file, declared.line),
-        columns: differences
-            .iter()
-            .map(|difference| SeedColumn {
-                name: difference.column.clone(),
-                declared: difference.declared.clone(),
-                actual: difference.actual.clone(),
-            })
-            .collect(),
-    };
-    states.into_iter().filter(|(_, holds, _)| *holds).map(report).collect()
-}
-
-/// `--sql`
-fn script(settings: &Settings, judged: &Judged) -> String {
-    let mut script = String::from(
-        "-- What schema/seeds/ declares. Run twice, it changes nothing the second time.\nBEGIN;\n",
-    );
-    if let Some(role) = &settings.database.set_role {
-        script.push_str(&format!("SET LOCAL ROLE {};\n", crate::sql::identifier(role)));
-    }
-    script.push_str(&format!("SET LOCAL search_path = {};\n", settings.database.search_path));
-    script.push_str("SET LOCAL standard_conforming_strings = on;\nSET LOCAL lc_monetary = 'C';\n");
-    if judged.deferred {
-        script.push_str("SET CONSTRAINTS ALL DEFERRED;\n");
-    }
-    for table in &judged.tables {
-        script.push_str(&format!("\n-- {}\n", table.question.seed.file.replace(['\n', '\r'], " ")));
-        let refers_to_itself = seeds::refers_to_itself(&table.question.columns, &judged.survey.catalog);
-        for statement in seeds::upserts(&table.question, &table.answers, refers_to_itself) {
-            script.push_str(&statement);
-            script.push('\n');
-        }
-    }
-    script.push_str("\nCOMMIT;\n");
-    script
 }
