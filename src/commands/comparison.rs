@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::declared::{Declared, Needs};
-use super::mark;
+use super::{data, mark};
 use crate::catalog::{Catalog, Kind, ObjectId};
 use crate::cli::FailOn;
 use crate::db::{Session, Target};
@@ -174,7 +174,6 @@ fn document(
             format!("{}: not looked at: table {}, or a column of it, is not there", seed.file, seed.table.0)
         }));
     }
-    let identity = survey.identity.clone();
     // What the model has of such kinds is not compared either.
     let mut unmodeled = survey.catalog.unmodeled.clone();
     unmodeled.extend(lock.model.unmodeled.iter().cloned());
@@ -203,16 +202,7 @@ fn document(
         outcome: "",
         exit_code: 0,
         exit: Exit::Clean,
-        target: crate::report::Target {
-            host: target.host().to_owned(),
-            port: target.port(),
-            database: identity.database,
-            role: identity.role,
-            server_version: identity.server_version,
-            system_identifier: identity.system_identifier,
-            environment: mark::environment(settings, marked),
-            project: settings.project.name.clone(),
-        },
+        target: data::target(settings, target, &survey.identity, marked),
         history,
         coverage: Coverage {
             complete: survey.invisible.is_empty() && survey.seeded.unseen.is_empty() && unmodeled.is_empty(),

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::declared::Needs;
 use super::deliver::deliver;
-use super::{comparison, mark, stored};
+use super::{comparison, data, mark, stored};
 use crate::backup::Manifest;
 use crate::db::Target;
 use crate::diagnosis::Standing;
@@ -17,7 +17,7 @@ use crate::migrations::{Migration, checksum, read_directory};
 use crate::model::CompiledMigration;
 use crate::plan::CONTRACT_NEXT;
 use crate::project::Settings;
-use crate::report::{self, LastBackup, MigrationName, StatusHistory, StatusReport};
+use crate::report::{LastBackup, MigrationName, StatusHistory, StatusReport};
 use crate::survey::{self, StandingSurvey};
 
 /// Runs the command.
@@ -78,16 +78,7 @@ fn judge(
     let mut report = StatusReport {
         run: settings.run.clone(),
         exit: Exit::Clean,
-        target: report::Target {
-            host: target.host().to_owned(),
-            port: target.port(),
-            database: identity.database,
-            role: identity.role,
-            server_version: identity.server_version,
-            system_identifier: identity.system_identifier,
-            environment: mark::environment(settings, marked.as_ref()),
-            project: settings.project.name.clone(),
-        },
+        target: data::target(settings, target, &identity, marked.as_ref()),
         standby: identity.standby,
         mark: marked,
         files: migrations.len(),

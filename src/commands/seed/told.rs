@@ -5,11 +5,11 @@ use anyhow::Result;
 use super::{Judged, Planned};
 use crate::cli::SeedArgs;
 use crate::commands::deliver::deliver;
-use crate::commands::mark;
+use crate::commands::{data, mark};
 use crate::db::Target;
 use crate::error::Exit;
 use crate::project::Settings;
-use crate::report::{self, SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
+use crate::report::{SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
 use crate::seeds::{self, Question, RowPlan};
 
 pub(super) fn tell(settings: &Settings, report: &SeedReport) -> Result<Exit> {
@@ -25,7 +25,7 @@ pub(super) fn told(
     judged: &Judged,
     stage: SeedStage,
 ) -> SeedReport {
-    let identity = judged.survey.identity.clone();
+    let identity = &judged.survey.identity;
     let marked = judged.survey.own.as_ref().and_then(|own| own.mark.as_ref());
     let left = judged.tables.iter().any(|table| table.plan.leaves_any());
     let findings = match stage {
@@ -39,16 +39,7 @@ pub(super) fn told(
     SeedReport {
         run: settings.run.clone(),
         exit: if findings { Exit::Findings } else { Exit::Clean },
-        target: report::Target {
-            host: target.host().to_owned(),
-            port: target.port(),
-            database: identity.database,
-            role: identity.role,
-            server_version: identity.server_version,
-            system_identifier: identity.system_identifier,
-            environment: mark::environment(settings, marked),
-            project: settings.project.name.clone(),
-        },
+        target: data::target(settings, target, identity, marked),
         stage,
         overwrite: args.overwrite,
         tables: judged.tables.iter().map(table_report).collect(),
