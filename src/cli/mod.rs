@@ -4,6 +4,7 @@
 //! help names and `trueup.toml` into settings.
 
 mod backup;
+mod late;
 mod redact;
 mod seed;
 mod values;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 pub use backup::{BackupAction, BackupArgs, Level, RestoreArgs};
+pub use late::Late;
 pub use redact::Redactor;
 pub use seed::SeedArgs;
 pub use values::{Color, Decision, FailOn, Format, Secret};
@@ -54,14 +56,14 @@ pub enum Command {
     /// no right to create anything and no second database. When trueup.lock is missing or stale, the model is compiled
     /// in memory, if a scratch server can be had.
     #[command(after_help = CHECK_AFTER_HELP)]
-    Check(CheckArgs),
+    Check(Late<CheckArgs>),
 
     /// Compute trueup.lock: the declared model and what every migration does, by a real PostgreSQL
     ///
     /// Loads schema/*.sql and replays migrations/ in a throwaway server, reads the catalogs back and writes
     /// trueup.lock, which is to be committed. The same inputs give the same bytes.
     #[command(after_help = COMPILE_AFTER_HELP)]
-    Compile(CompileArgs),
+    Compile(Late<CompileArgs>),
 
     /// Apply pending migrations: checked before, under one lock, recorded, checked again
     ///
@@ -69,28 +71,28 @@ pub enum Command {
     /// again when its locks cannot be had; one that says `-- trueup: no-transaction` runs statement by statement, each
     /// written down. Stops before the first migration marked `-- trueup: contract`, unless --contract is given.
     #[command(after_help = UPGRADE_AFTER_HELP)]
-    Upgrade(UpgradeArgs),
+    Upgrade(Late<UpgradeArgs>),
 
     /// Take migrations back with their down scripts, each proved before it is committed
     ///
     /// Runs V<version>__<name>.down.sql of everything above VERSION, newest first. A script is committed only when the
     /// catalog is then what the migrations below build.
     #[command(after_help = DOWNGRADE_AFTER_HELP)]
-    Downgrade(DowngradeArgs),
+    Downgrade(Late<DowngradeArgs>),
 
     /// Take over a database that has no history, or another tool's
     ///
     /// Finds the version that its catalog matches, proves it, and writes refinery_schema_history: nothing else is
     /// changed, and another tool's table is left alone.
     #[command(visible_alias = "baseline", after_help = ADOPT_AFTER_HELP)]
-    Adopt(AdoptArgs),
+    Adopt(Late<AdoptArgs>),
 
     /// Record a person's decision about a migration where the catalog cannot tell
     ///
     /// The decision is held against the catalog, shown and asked for; what contradicts it is refused. What no catalog
     /// shows is said. Nothing of the schema is changed; reason, texts and steps stay in the audit log.
     #[command(after_help = RESOLVE_AFTER_HELP)]
-    Resolve(ResolveArgs),
+    Resolve(Late<ResolveArgs>),
 
     /// Make the reference rows of schema/seeds/ so: rows that the application cannot run without
     ///
@@ -98,18 +100,18 @@ pub enum Command {
     /// declarations carried out, in one transaction; what somebody else has changed is told and left alone. A second run
     /// changes nothing.
     #[command(after_help = seed::AFTER_HELP)]
-    Seed(SeedArgs),
+    Seed(Late<SeedArgs>),
 
     /// Take a backup of the database, verified; list, verify and prune backups
     ///
     /// The archive is hashed, stored and read in full as it comes from pg_dump; its objects and rows are compared with
     /// the database at that moment. What has no manifest is no backup.
     #[command(after_help = BACKUP_AFTER_HELP)]
-    Backup(BackupArgs),
+    Backup(Late<BackupArgs>),
 
     /// Restore a backup into a new or empty database, or in the place of one
     #[command(after_help = RESTORE_AFTER_HELP)]
-    Restore(RestoreArgs),
+    Restore(Late<RestoreArgs>),
 
     /// Run the data checks: the rows that are wrong; with --fix repair them, so that it can be taken back
     ///
@@ -117,25 +119,25 @@ pub enum Command {
     /// never taken for clean. --fix shows what would be changed row by row, asks, backs the tables up, changes them in short
     /// batches with every old value recorded, and counts again.
     #[command(after_help = VERIFY_AFTER_HELP)]
-    Verify(VerifyArgs),
+    Verify(Late<VerifyArgs>),
 
     /// Give the rows of a repair their old values back, where they still have what it wrote
     #[command(after_help = UNDO_AFTER_HELP)]
-    Undo(UndoArgs),
+    Undo(Late<UndoArgs>),
 
     /// The environment mark: which project and environment a database belongs to
-    Environment(EnvironmentArgs),
+    Environment(Late<EnvironmentArgs>),
     /// Tell where a database stands: version, pending migrations, what broke off, who holds the lock
     ///
     /// Reads the history and what trueup recorded in the database, and holds it against the files in migrations/. It
     /// writes nothing and looks at no object of the database; `trueup check` does.
     #[command(after_help = STATUS_AFTER_HELP)]
-    Status(StatusArgs),
+    Status(Late<StatusArgs>),
 
     /// The whole story on a throwaway server: a broken legacy database, diagnosed and mended
     ///
     /// Needs no project, no database and no network; leaves nothing behind.
-    Demo(DemoArgs),
+    Demo(Late<DemoArgs>),
 }
 
 impl Command {
