@@ -44,16 +44,15 @@ struct Prepared {
 /// # Errors
 /// With the exit codes of the contract.
 pub(super) async fn run(settings: &Settings, args: &AdoptArgs, mut stop: Stop) -> Result<Exit> {
-    let reading = declared::read(settings);
     if args.dry_run {
         return tokio::select! {
-            shown = show(settings, args, reading) => shown,
+            shown = show(settings, args) => shown,
             signal = stop.wait() => Err(interrupted(signal).into()),
         };
     }
     let seen = stop.clone();
     let (mut writing, declared, prepared) = tokio::select! {
-        ready = ask(settings, args, reading, &seen) => ready?,
+        ready = ask(settings, args, &seen) => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
     if prepared.settled || prepared.refused.is_some() {
@@ -88,10 +87,10 @@ pub(super) async fn run(settings: &Settings, args: &AdoptArgs, mut stop: Stop) -
 async fn ask<'s>(
     settings: &'s Settings,
     args: &'s AdoptArgs,
-    reading: declared::Reading,
     stop: &Stop,
 ) -> Result<(Writing<'s>, Declared, Prepared)> {
-    let mut writing = Writing::open(settings, &args.write, stop).await?;
+    let (mut writing, reading) =
+        declared::beside(settings, Writing::open(settings, &args.write, stop)).await?;
     let declared = reading.finish(settings).await?.without_seeds();
     let survey = look(settings, writing.door.reading().await?, &declared).await?;
     writing.expected(survey.own.as_ref().and_then(|own| own.mark.as_ref()))?;
@@ -121,9 +120,11 @@ async fn look(settings: &Settings, session: &mut Session, declared: &Declared) -
 }
 
 /// `--dry-run`: one read-only look, as `check` takes it.
-async fn show(settings: &Settings, args: &AdoptArgs, reading: declared::Reading) -> Result<Exit> {
+async fn show(settings: &Settings, args: &AdoptArgs) -> Result<Exit> {
     let target = settings.target()?;
-    let mut session = target.connect(&settings.application()).await?;
+    let application = settings.application();
+    let connecting = target.connect(&application);
+    let (mut session, reading) = declared::beside(settings, connecting).await?;
     let declared = reading.finish(settings).await?.without_seeds();
     let survey = look(settings, &mut session, &declared).await;
     session.close().await;

@@ -60,10 +60,9 @@ pub(super) trait Change {
 /// # Errors
 /// With the exit codes of the contract.
 pub(super) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: Stop) -> Result<Exit> {
-    let reading = declared::read(settings);
     let seen = stop.clone();
     let (mut writing, declared, prepared) = tokio::select! {
-        ready = ask(settings, change, reading, &seen) => ready?,
+        ready = ask(settings, change, &seen) => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
     if prepared.plan.is_empty() {
@@ -102,9 +101,10 @@ pub(super) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: St
 /// # Errors
 /// As [`run`].
 pub(super) async fn look<C: Change>(settings: &Settings, change: &C) -> Result<(Declared, Prepared)> {
-    let reading = declared::read(settings);
     let target = settings.target()?;
-    let mut session = target.connect(&settings.application()).await?;
+    let application = settings.application();
+    let connecting = target.connect(&application);
+    let (mut session, reading) = declared::beside(settings, connecting).await?;
     let declared = reading.finish(settings).await?;
     let survey = comparison::look_on(settings, &mut session, &declared).await?;
     let mut prepared = change.prepare(settings, &target, &declared, survey)?;
@@ -130,11 +130,10 @@ pub(super) fn changed_meanwhile(what: &str) -> Failure {
 async fn ask<'s, C: Change>(
     settings: &'s Settings,
     change: &'s C,
-    reading: declared::Reading,
     stop: &Stop,
 ) -> Result<(Writing<'s>, Declared, Prepared)> {
     let args = change.write();
-    let mut writing = Writing::open(settings, args, stop).await?;
+    let (mut writing, reading) = declared::beside(settings, Writing::open(settings, args, stop)).await?;
     let declared = reading.finish(settings).await?;
     let prepared = look_and_prepare(settings, change, &declared, &mut writing).await?;
     if !prepared.plan.is_empty() {

@@ -13,9 +13,9 @@ use crate::project::Settings;
 /// With the exit codes of the contract: 2, 3, 4, 75.
 pub(super) async fn run(settings: &Settings) -> Result<Exit> {
     let target = settings.target()?;
-    let mut reading = declared::read(settings);
-    // A database that cannot be had is said before a model is compiled for it.
-    let session = target.connect(&settings.application()).await?;
+    let application = settings.application();
+    let connecting = target.connect(&application);
+    let (session, mut reading) = declared::beside(settings, connecting).await?;
     let (survey, declared) = match reading.needs().await {
         // The rest of the lock file is read while the server answers.
         Some(needs) => {

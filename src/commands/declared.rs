@@ -50,12 +50,22 @@ impl Declared {
     }
 }
 
-/// The project's files while they are read, on a thread of their own: a big lock file takes as long as connecting and
-/// being answered by a server.
+/// The project's files while they are read.
 pub(super) struct Reading {
     needs: oneshot::Receiver<Needs>,
-    files: JoinHandle<Result<Files>>,
+    files: Work,
 }
+
+/// Where they are read.
+enum Work {
+    /// A big lock file takes as long as connecting and being answered by a server.
+    Thread(JoinHandle<Result<Files>>),
+    /// A small one takes less time than making a thread.
+    Done(Result<Files>),
+}
+
+/// The size of a lock file, in bytes, from which on it is worth a thread: some 500 objects.
+const BIG_LOCK: u64 = 128 * 1024;
 
 /// What a reading of the database needs to know of the project.
 #[derive(Debug, Clone)]
@@ -70,17 +80,35 @@ pub(super) struct Needs {
     pub(super) seed_rows: Rows,
 }
 
-/// What the thread found.
+/// What was found.
 enum Files {
     Fresh(Box<Declared>),
     Stale { sources: Sources, seeds: Arc<Seeds>, reasons: Vec<String> },
 }
 
-/// Begins to read the project's files.
-pub(super) fn read(settings: &Settings) -> Reading {
+/// Reads the project's files, or begins to, beside what has to be waited for: a connection. A database that cannot be
+/// had is said before a model is compiled for it.
+///
+/// # Errors
+/// Those of what is waited for; what is wrong with the files comes with [`Reading::finish`].
+pub(super) async fn beside<T>(
+    settings: &Settings,
+    connecting: impl Future<Output = Result<T>>,
+) -> Result<(T, Reading)> {
     let (tell, needs) = oneshot::channel();
-    let settings = settings.clone();
-    Reading { needs, files: tokio::task::spawn_blocking(move || files(&settings, tell)) }
+    let size = settings.project.lock_path.metadata().map_or(0, |lock| lock.len());
+    let read = async {
+        if size < BIG_LOCK {
+            // The server has been greeted then, and makes a process for us.
+            tokio::task::yield_now().await;
+            return Work::Done(files(settings, tell));
+        }
+        let settings = settings.clone();
+        Work::Thread(tokio::task::spawn_blocking(move || files(&settings, tell)))
+    };
+    // Polled in this order: the server is at work already when the files are read.
+    let (connected, files) = tokio::join!(biased; connecting, read);
+    Ok((connected?, Reading { needs, files }))
 }
 
 fn files(settings: &Settings, tell: oneshot::Sender<Needs>) -> Result<Files> {
@@ -143,7 +171,11 @@ impl Reading {
     /// Exit 2 when the project's files are wrong, 3 when `trueup.lock` is missing or stale and no scratch server can
     /// be had.
     pub(super) async fn finish(self, settings: &Settings) -> Result<Declared> {
-        let (sources, seeds, reasons) = match self.files.await?? {
+        let files = match self.files {
+            Work::Thread(thread) => thread.await?,
+            Work::Done(files) => files,
+        };
+        let (sources, seeds, reasons) = match files? {
             Files::Fresh(declared) => return Ok(*declared),
             Files::Stale { sources, seeds, reasons } => (sources, seeds, reasons),
         };

@@ -71,8 +71,8 @@ async fn ask<'s>(
     args: &'s ResolveArgs,
     stop: &Stop,
 ) -> Result<(Writing<'s>, Declared, Judged)> {
-    let reading = declared::read(settings);
-    let mut writing = Writing::open(settings, &args.write, stop).await?;
+    let (mut writing, reading) =
+        declared::beside(settings, Writing::open(settings, &args.write, stop)).await?;
     let declared = reading.finish(settings).await?.without_seeds();
     let judged = judge(settings, args, &declared, &mut writing).await?;
     if let Resolution::Record(resolved) = &judged.resolution {

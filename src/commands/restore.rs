@@ -350,8 +350,10 @@ impl Command<'_> {
     }
 
     async fn standing(&self) -> Result<(RestoredStanding, Vec<String>)> {
-        let declared = declared::read(self.settings).finish(self.settings).await?;
-        let mut session = self.target.connect(&self.settings.application()).await?;
+        let application = self.settings.application();
+        let connecting = self.target.connect(&application);
+        let (mut session, reading) = declared::beside(self.settings, connecting).await?;
+        let declared = reading.finish(self.settings).await?;
         let survey = comparison::look_on(self.settings, &mut session, &declared).await?;
         session.close().await;
         let document = comparison::judge(self.settings, self.target, &declared, &survey)?;
