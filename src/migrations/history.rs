@@ -9,7 +9,8 @@ use crate::db::Row;
 use crate::error::Failure;
 use crate::sql::identifier;
 
-/// One SELECT, a row for every table that is called like a history; [`HistoryTable::from_row`] judges it.
+/// One SELECT, a row for every table that is called like a history or like one of trueup's own, for
+/// [`Found::from_row`].
 pub const PROBE: &str = include_str!("history_tables.sql");
 
 /// Types by oid (`pg_type.dat`): int4 and int8; text and varchar; bool; timestamp and timestamptz.
@@ -90,6 +91,12 @@ const KINDS: &[Kind] = &[
     },
 ];
 
+/// What history tables are called.
+#[cfg(test)]
+pub(crate) fn tables() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|kind| kind.table)
+}
+
 /// refinery's table (refinery-core, `DEFAULT_MIGRATION_TABLE_NAME`).
 pub const TABLE: &str = "refinery_schema_history";
 
@@ -121,10 +128,60 @@ pub struct HistoryTable {
     pub width: Width,
 }
 
+/// A relation that is called like a history, or like a table that trueup keeps for itself: what tells whether it is one,
+/// and whether reading it runs nobody's code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Schema, raw.
+    pub schema: String,
+    /// Table, raw.
+    pub table: String,
+    /// Whether this role may SELECT from it, and sees all its rows.
+    pub readable: bool,
+    /// Whether it is an ordinary table.
+    pub ordinary: bool,
+    /// Whether an index or statistics of it hold an expression, which the planner would evaluate.
+    pub expressions: bool,
+    /// Whether a column is of a type of somebody's own.
+    pub own_types: bool,
+    /// Whether it belongs to whom its schema belongs to.
+    pub of_schemas_owner: bool,
+    /// The columns that matter, or all, with the oids of their types.
+    pub columns: Vec<(String, u32)>,
+}
+
+impl Found {
+    /// Reads a row of [`PROBE`].
+    pub fn from_row(row: &Row<'_>) -> Self {
+        let text = |column| row.text(column).unwrap_or_default();
+        let is = |column| row.text(column) == Some("t");
+        let (own_types, columns) = text(5).split_once(' ').unwrap_or((text(5), ""));
+        let columns = columns
+            .split(' ')
+            .filter_map(|column| column.split_once(':'))
+            .filter_map(|(name, oid)| Some((name.to_owned(), oid.parse().ok()?)));
+        Self {
+            schema: text(0).to_owned(),
+            table: text(1).to_owned(),
+            readable: is(2),
+            ordinary: is(3),
+            expressions: is(4),
+            own_types: own_types != "f",
+            of_schemas_owner: is(6),
+            columns: columns.collect(),
+        }
+    }
+
+    /// Whether reading it runs nobody's code.
+    fn is_plain(&self) -> bool {
+        self.ordinary && !self.expressions && !self.own_types
+    }
+}
+
 /// The schema of the tables that trueup keeps for itself.
 const OWN: &str = "trueup";
 
-/// A table that trueup keeps for itself, as [`PROBE`] found something of its name.
+/// A table that trueup keeps for itself, or something else of its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnTable {
     /// Its name in schema `trueup`.
@@ -138,18 +195,16 @@ pub struct OwnTable {
 }
 
 impl OwnTable {
-    /// Reads a row of [`PROBE`]; `None` when it is about another table.
-    pub fn from_row(row: &Row<'_>) -> Option<Self> {
-        if row.text(0) != Some(OWN) || KINDS.iter().any(|kind| Some(kind.table) == row.text(1)) {
+    /// Judges what was found; `None` when it is about another table.
+    pub fn of(found: &Found) -> Option<Self> {
+        if found.schema != OWN || KINDS.iter().any(|kind| kind.table == found.table) {
             return None;
         }
-        let is = |column| row.text(column) == Some("t");
-        let (own_types, columns) = columns(row);
         Some(Self {
-            name: row.text(1).unwrap_or_default().to_owned(),
-            readable: is(2),
-            plain: is(3) && !is(4) && !own_types && is(6),
-            columns: columns.into_iter().map(|(name, oid)| (name.to_owned(), oid)).collect(),
+            name: found.table.clone(),
+            readable: found.readable,
+            plain: found.is_plain() && found.of_schemas_owner,
+            columns: found.columns.clone(),
         })
     }
 
@@ -159,17 +214,6 @@ impl OwnTable {
             |(name, oid): &(&str, u32)| self.columns.iter().any(|(found, of)| found == name && of == oid);
         self.plain && wanted.iter().all(has)
     }
-}
-
-/// Whether a column's type is somebody's own, and the columns that matter with the oids of their types.
-fn columns<'r>(row: &'r Row<'_>) -> (bool, Vec<(&'r str, u32)>) {
-    let text = row.text(5).unwrap_or_default();
-    let (own_types, columns) = text.split_once(' ').unwrap_or((text, ""));
-    let columns = columns
-        .split(' ')
-        .filter_map(|column| column.split_once(':'))
-        .filter_map(|(name, oid)| Some((name, oid.parse().ok()?)));
-    (own_types != "f", columns.collect())
 }
 
 /// Another tool's history.
@@ -184,30 +228,26 @@ pub struct OtherHistory {
 }
 
 impl HistoryTable {
-    /// Reads a row of [`PROBE`]. `None` when the table is only called like a history.
+    /// Judges what was found; `None` when it is only called like a history.
     ///
     /// A history is the one table of somebody else's that is read, and reading it must not run anybody's code: it is
     /// genuine when it is a plain table with the columns, and their types, that its tool gives it, no other column is
     /// of a type of somebody's own, and neither index nor statistics hold an expression that the planner would
     /// evaluate.
-    pub fn from_row(row: &Row<'_>) -> Option<Self> {
-        let text = |column| row.text(column).unwrap_or_default();
-        let is = |column| row.text(column) == Some("t");
-        let (own_types, columns) = columns(row);
-        let kind = KINDS.iter().find(|kind| kind.table == text(1))?;
-        let has = |wanted: &str| columns.iter().any(|(name, _)| *name == wanted);
-        if !kind.proof.is_none_or(has) {
+    pub fn of(found: &Found) -> Option<Self> {
+        let kind = KINDS.iter().find(|kind| kind.table == found.table)?;
+        let column =
+            |wanted: &str| found.columns.iter().find(|(name, _)| name == wanted).map(|(_, oid)| *oid);
+        if kind.proof.is_some_and(|proof| column(proof).is_none()) {
             return None;
         }
-        let fits = |(wanted, types): &(&str, &[u32])| {
-            columns.iter().any(|(name, oid)| name == wanted && types.contains(oid))
-        };
+        let fits = |(wanted, types): &(&str, &[u32])| column(wanted).is_some_and(|oid| types.contains(&oid));
         Some(Self {
-            schema: text(0).to_owned(),
-            table: text(1).to_owned(),
-            readable: is(2),
-            genuine: is(3) && !is(4) && !own_types && kind.columns.iter().all(fits),
-            width: if columns.contains(&("version", INT8)) { Width::Eight } else { Width::Four },
+            schema: found.schema.clone(),
+            table: found.table.clone(),
+            readable: found.readable,
+            genuine: found.is_plain() && kind.columns.iter().all(fits),
+            width: if column("version") == Some(INT8) { Width::Eight } else { Width::Four },
         })
     }
 

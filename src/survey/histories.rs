@@ -2,9 +2,13 @@
 
 use anyhow::Result;
 
+use crate::catalog::reader::Assembler;
 use crate::db::Row;
 use crate::migrations::checksum::Width;
-use crate::migrations::history::{self, Applied, HistoryTable, OtherHistory};
+use crate::migrations::history::{self, Applied, Found, HistoryTable, OtherHistory};
+
+/// What initdb did not make has an oid from here on (manual, "System Catalog Declarations and Initial Contents").
+const FIRST_OWN_OID: u32 = 16384;
 
 /// The tables that are histories, and what was read of them.
 #[derive(Debug)]
@@ -18,9 +22,30 @@ pub(super) struct Histories {
     others: Vec<OtherHistory>,
 }
 
+/// The relations that are called like a history or like one of trueup's own tables, as the catalog's rows show them.
+pub(super) fn found(assembler: &Assembler) -> Vec<Found> {
+    let found = assembler.look_alikes().into_iter().filter(|relation| {
+        // Whatever has the name of a table of trueup's own stands in its place; nobody's history is a view.
+        relation.schema == "trueup"
+            || matches!(relation.kind, b'r' | b'p') && !relation.schema.starts_with("pg_")
+    });
+    let judged = found.map(|relation| Found {
+        schema: relation.schema.to_owned(),
+        table: relation.name.to_owned(),
+        readable: relation.readable,
+        ordinary: relation.kind == b'r',
+        expressions: relation.expressions,
+        own_types: relation.columns.iter().any(|(_, oid)| *oid >= FIRST_OWN_OID),
+        of_schemas_owner: relation.of_schemas_owner,
+        columns: relation.columns.into_iter().map(|(name, oid)| (name.to_owned(), oid)).collect(),
+    });
+    judged.collect()
+}
+
 impl Histories {
-    /// Chooses among the tables that the probe found; the project's search_path decides between several.
-    pub(super) fn choose(tables: Vec<HistoryTable>, search_path: &str) -> Self {
+    /// Chooses among the tables that were found; the project's search_path decides between several.
+    pub(super) fn choose(found: &[Found], search_path: &str) -> Self {
+        let tables: Vec<HistoryTable> = found.iter().filter_map(HistoryTable::of).collect();
         let named = history::ours(&tables, search_path).cloned();
         let (ours, malformed) = match named {
             Some(table) if !table.genuine => (None, Some(table.path())),
@@ -58,10 +83,15 @@ impl Histories {
         Ok(())
     }
 
+    /// The table of refinery's history, when it can be read.
+    pub(super) fn table(&self) -> Option<&HistoryTable> {
+        self.ours.as_ref().filter(|table| table.readable)
+    }
+
     /// refinery's history with the name of its table; `None` when there is none, or it may not be read.
     pub(super) fn ours(&mut self) -> Option<(String, Vec<Applied>)> {
-        let table = self.ours.as_ref().filter(|table| table.readable)?;
-        Some((table.path(), std::mem::take(&mut self.applied)))
+        let path = self.table()?.path();
+        Some((path, std::mem::take(&mut self.applied)))
     }
 
     /// The width of the versions in refinery's history.

@@ -1,9 +1,11 @@
 //! One consistent look at a live database: identity, history, catalog. It writes nothing at all.
 //!
 //! Three messages after connecting (manual, "Simple Query"):
-//! 1. BEGIN, settings, identity, which history tables and which rare kinds of object there are;
-//! 2. the catalog and the histories;
-//! 3. what the catalog's rows have in common and is printed once, the seeds that the project has, the proofs that no transaction id was assigned and that the catalog stood still, COMMIT.
+//! 1. BEGIN, settings, identity, which rare kinds of object there are;
+//! 2. the catalog;
+//! 3. the histories and what trueup keeps, which the catalog's rows show to be what they are called; what those rows
+//!    have in common and is printed once; the seeds that the project has; the proofs that no transaction id was assigned
+//!    and that the catalog stood still; COMMIT.
 //!
 //! When the catalog did not stand still, somebody ran DDL meanwhile and all is read again; see [`stillness`].
 
@@ -26,7 +28,7 @@ use crate::db::{self, ServerVersion, Session};
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
 use crate::migrations::checksum::Width;
-use crate::migrations::history::{self, Applied, HistoryTable, OtherHistory};
+use crate::migrations::history::{Applied, Found, OtherHistory};
 use crate::seeds::{Rows, Seeds};
 use crate::sql::identifier;
 
@@ -167,12 +169,10 @@ async fn look(
 ) -> Result<Option<Survey>> {
     let opening = opening(request);
     let settings = opening.len();
-    let first = [identity::SQL.into(), history::PROBE.into(), reader::probe(version)];
+    let first = [identity::SQL.into(), reader::probe(version)];
     let first: Vec<String> = opening.into_iter().chain(first).collect();
     let mut identity = None;
     let mut snapshot = None;
-    let mut tables: Vec<HistoryTable> = Vec::new();
-    let mut own_tables = OwnTables::default();
     let mut presence = None;
     session
         .message(first.join(";\n"), |statement, row| {
@@ -180,10 +180,6 @@ async fn look(
                 Some(0) => {
                     identity = Some(Identity::from_row(&row)?);
                     snapshot = Some(Snapshot::parse(row.text(identity::SNAPSHOT).unwrap_or_default())?);
-                }
-                Some(1) => {
-                    tables.extend(HistoryTable::from_row(&row));
-                    own_tables.row(&row);
                 }
                 Some(_) => presence = Some(Presence::from_row(&row)?),
                 None => {}
@@ -197,30 +193,18 @@ async fn look(
     let presence =
         presence.ok_or_else(|| anyhow!("the server did not answer what kinds of object it has"))?;
 
-    let mut statements = reader::statements(version, &request.options, &presence);
-    let catalog_statements = statements.len();
-    let mut histories = Histories::choose(tables, &request.search_path);
-    statements.extend(histories.queries());
+    let statements = reader::statements(version, &request.options, &presence);
+    let mut assembler = Assembler::new(version, &request.options, &presence);
+    session.message(statements.join(";\n"), |statement, row| assembler.row(statement, &row)).await?;
+
+    let found: Vec<Found> = histories::found(&assembler);
+    let mut histories = Histories::choose(&found, &request.search_path);
+    let own_tables = OwnTables::of(&found);
     let mut own_queries = own_tables.queries();
     own_queries.extend(own_tables.texts().filter(|_| request.texts));
-    let history_statements = statements.len();
-    statements.extend(own_queries.iter().map(own::Query::sql));
-
-    let mut assembler = Assembler::new(version, &request.options, &presence);
-    let mut answers = Answers::default();
-    session
-        .message(statements.join(";\n"), |statement, row| {
-            if statement < catalog_statements {
-                return assembler.row(statement, &row);
-            }
-            match statement.checked_sub(history_statements) {
-                None => histories.row(statement - catalog_statements, &row),
-                Some(own) => answers.row(&own_queries[own], &row),
-            }
-        })
-        .await?;
-
-    let recorded = own_tables.recorded(&request.migrations, &histories.applied);
+    let anything_own = !own_queries.is_empty();
+    own_queries.extend(own_tables.recorded(&request.migrations, histories.table()));
+    let own_statements = histories.len() + own_queries.len();
     let questions = assembler.questions();
     let asked = questions.len();
     let proof = [
@@ -233,21 +217,24 @@ async fn look(
         snapshot.after(version),
         "COMMIT".into(),
     ];
-    let recorded_statements = usize::from(recorded.is_some());
     let mut wrote_nothing = false;
     // None: no answer; Some(None): NULL.
     let (mut before, mut after) = (None, None);
-    let recorded_query = recorded.iter().map(own::Query::sql);
-    let seeds = asking.statements(request, &assembler, &own_tables, recorded_statements + asked)?;
+    let mut answers = Answers::default();
+    let own_sql = own_queries.iter().map(own::Query::sql);
+    let seeds = asking.statements(request, &assembler, &own_tables, own_statements + asked)?;
     let seeds_asked = seeds.len();
-    let third: Vec<String> = recorded_query.chain(questions).chain(seeds).chain(proof).collect();
+    let third = histories.queries().chain(own_sql).chain(questions).chain(seeds).chain(proof);
+    let third: Vec<String> = third.collect();
     session
         .message(third.join(";\n"), |statement, row| {
-            if let (Some(query), true) = (&recorded, statement < recorded_statements) {
-                return answers.row(query, &row);
-            }
+            let Some(statement) = statement.checked_sub(own_statements) else {
+                return match statement.checked_sub(histories.len()) {
+                    None => histories.row(statement, &row),
+                    Some(own) => answers.row(&own_queries[own], &row),
+                };
+            };
             let text = || row.text(0).map(str::to_owned);
-            let statement = statement - recorded_statements;
             if statement < asked {
                 return assembler.answer(statement, &row);
             }
@@ -273,7 +260,9 @@ async fn look(
         return Ok(None);
     }
 
-    let (own, ..) = answers.finish(&histories.applied);
+    let (mut own, ..) = answers.finish(&histories.applied);
+    let wanted = own::not_as_applied(&request.migrations, &histories.applied);
+    own.recorded.retain(|version, _| wanted.contains(version));
     let history_width = histories.width();
     let (history_table, history) = histories.ours().unzip();
     Ok(Some(Survey {
@@ -285,7 +274,7 @@ async fn look(
         malformed_history: histories.malformed.take(),
         others: histories.others(),
         catalog: assembler.finish()?.catalog,
-        own: (!own_queries.is_empty()).then_some(own),
+        own: anything_own.then_some(own),
         invisible: histories.invisible(),
         notes: own_tables.notes(),
         seeded: asking.finish(),

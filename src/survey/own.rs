@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::db::Row;
 use crate::door::{Mark, with_lock_key};
-use crate::migrations::history::{Applied, OwnTable};
+use crate::migrations::history::{Applied, Found, HistoryTable, OwnTable};
 use crate::migrations::{Migration, checksum};
 
 const MARK: &str = include_str!("own/mark.sql");
@@ -237,9 +237,9 @@ impl Own {
 pub(super) struct OwnTables(Vec<OwnTable>);
 
 impl OwnTables {
-    /// Takes over a row of the probe.
-    pub(super) fn row(&mut self, row: &Row<'_>) {
-        self.0.extend(OwnTable::from_row(row));
+    /// Takes over those of what was found.
+    pub(super) fn of(found: &[Found]) -> Self {
+        Self(found.iter().filter_map(OwnTable::of).collect())
     }
 
     fn usable(&self, name: &str) -> bool {
@@ -272,7 +272,7 @@ impl OwnTables {
         notes
     }
 
-    /// The statements of the second message.
+    /// The statements of what is always asked.
     pub(super) fn queries(&self) -> Vec<Query> {
         let steps = self.usable("steps") && self.usable("migrations");
         [(self.usable("mark"), Query::Mark), (self.usable("runs"), Query::OpenRuns), (steps, Query::Steps)]
@@ -316,22 +316,26 @@ impl OwnTables {
         self.usable("repairs").then_some(Query::Repairs)
     }
 
-    /// What only the history can tell to ask for, in the third message: the migrations that the project lacks, and
-    /// those whose recorded checksum is not that of the file.
-    pub(super) fn recorded(&self, migrations: &[Migration], applied: &[Applied]) -> Option<Query> {
-        if !self.usable("migrations") {
-            return None;
-        }
-        let known: BTreeMap<i64, &Migration> =
-            migrations.iter().map(|migration| (migration.version, migration)).collect();
-        let wanted = applied.iter().filter(|row| {
-            !known.get(&row.version).is_some_and(|migration| {
-                row.checksum.is_some_and(|recorded| checksum::accepts(migration, recorded))
-            })
-        });
-        let versions: Vec<i64> = wanted.map(|row| row.version).collect();
-        (!versions.is_empty()).then_some(Query::Recorded { versions })
+    /// The statement of the migrations that the history has otherwise than the project's files: at least those that
+    /// [`not_as_applied`] counts.
+    pub(super) fn recorded(&self, migrations: &[Migration], history: Option<&HistoryTable>) -> Option<Query> {
+        let history = history.filter(|_| self.usable("migrations"))?;
+        let written =
+            |migration: &Migration| (migration.version, checksum::written(migration, history.width));
+        Some(Query::Recorded { history: history.path(), files: migrations.iter().map(written).collect() })
     }
+}
+
+/// The versions that were applied and that the project lacks, or whose recorded checksum is not that of the file.
+pub(super) fn not_as_applied(migrations: &[Migration], applied: &[Applied]) -> BTreeSet<i64> {
+    let known: BTreeMap<i64, &Migration> =
+        migrations.iter().map(|migration| (migration.version, migration)).collect();
+    let wanted = applied.iter().filter(|row| {
+        !known.get(&row.version).is_some_and(|migration| {
+            row.checksum.is_some_and(|recorded| checksum::accepts(migration, recorded))
+        })
+    });
+    wanted.map(|row| row.version).collect()
 }
 
 /// One statement about what trueup keeps.
@@ -340,10 +344,16 @@ pub(super) enum Query {
     Mark,
     OpenRuns,
     Steps,
-    Recorded { versions: Vec<i64> },
+    /// `files`: versions and checksums of the project's files, as a history has them.
+    Recorded {
+        history: String,
+        files: Vec<(i64, u64)>,
+    },
     Texts,
     Backup,
-    Runs { limit: u32 },
+    Runs {
+        limit: u32,
+    },
     Repairs,
     Holder,
 }
@@ -354,9 +364,10 @@ impl Query {
             Self::Mark => MARK.to_owned(),
             Self::OpenRuns => with_lock_key(OPEN_RUNS),
             Self::Steps => STEPS.to_owned(),
-            Self::Recorded { versions } => {
-                let list: Vec<String> = versions.iter().map(i64::to_string).collect();
-                RECORDED.replace("{versions}", &format!("{{{}}}", list.join(",")))
+            Self::Recorded { history, files } => {
+                let files = files.iter().map(|(version, checksum)| format!("{version}:{checksum}"));
+                let files = files.collect::<Vec<_>>().join(",");
+                RECORDED.replace("{files}", &format!("{{{files}}}")).replace("{history}", history)
             }
             Self::Texts => TEXTS.to_owned(),
             Self::Backup => BACKUP.to_owned(),
@@ -504,6 +515,18 @@ fn number<N: std::str::FromStr>(row: &Row<'_>, column: usize) -> Result<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_statements_that_look_for_histories_and_own_tables_know_them_all() {
+        let probe = crate::migrations::history::PROBE;
+        let relations = include_str!("../catalog/reader/sql/relations.sql");
+        let tables = TABLES.iter().map(|(name, _)| *name);
+        for name in tables.chain(crate::migrations::history::tables()) {
+            for sql in [probe, relations] {
+                assert!(sql.contains(&format!("'{name}'")), "{name}: {sql}");
+            }
+        }
+    }
 
     #[test]
     fn the_lock_is_asked_for_by_its_halves() {

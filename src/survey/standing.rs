@@ -9,7 +9,7 @@ use super::histories::Histories;
 use super::own::{Answers, Holder, LoggedRun, Own, OwnTables, Query};
 use super::{Identity, Request, SILENCE, identity, opening, refuse_unknown_major};
 use crate::db::{self, Session};
-use crate::migrations::history::{self, Applied, HistoryTable, OtherHistory};
+use crate::migrations::history::{self, Applied, Found, OtherHistory};
 
 /// What one look found.
 #[derive(Debug)]
@@ -57,16 +57,12 @@ async fn look(session: &mut Session, request: &Request, log: Option<u32>) -> Res
     let settings = opening.len();
     let first = opening.into_iter().chain([identity::SQL.into(), history::PROBE.into()]);
     let mut identity = None;
-    let mut tables: Vec<HistoryTable> = Vec::new();
-    let mut own_tables = OwnTables::default();
+    let mut found: Vec<Found> = Vec::new();
     session
         .message(first.collect::<Vec<_>>().join(";\n"), |statement, row| {
             match statement.checked_sub(settings) {
                 Some(0) => identity = Some(Identity::from_row(&row)?),
-                Some(_) => {
-                    tables.extend(HistoryTable::from_row(&row));
-                    own_tables.row(&row);
-                }
+                Some(_) => found.push(Found::from_row(&row)),
                 None => {}
             }
             Ok(())
@@ -74,7 +70,8 @@ async fn look(session: &mut Session, request: &Request, log: Option<u32>) -> Res
         .await?;
     let identity = identity.ok_or_else(|| anyhow!("the server did not tell who it is"))?;
 
-    let mut histories = Histories::choose(tables, &request.search_path);
+    let mut histories = Histories::choose(&found, &request.search_path);
+    let own_tables = OwnTables::of(&found);
     let own_queries = own_tables.queries();
     let anything = !own_queries.is_empty();
     let logged = log.and_then(|limit| own_tables.log(limit));

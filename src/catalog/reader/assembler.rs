@@ -36,11 +36,15 @@ pub(super) mod class {
 /// The oid of the schema public, until somebody drops it and makes another.
 const PUBLIC_SCHEMA: u32 = 2200;
 
+/// The oid of the role that initdb makes.
+const INITIAL_ROLE: u32 = 10;
+
 /// A schema: its name, and whether what is in it is not the user's own.
 #[derive(Debug)]
 pub(super) struct Schema {
     pub(super) name: SmolStr,
     pub(super) hidden: bool,
+    pub(super) owner: u32,
 }
 
 /// Takes the rows of [`super::statements`] and makes a [`Catalog`] of them. Rows that refer to what the reading has
@@ -372,17 +376,18 @@ impl Assembler {
         let name = SmolStr::new(fields.text()?);
         let owner = fields.optional();
         let of_extension = fields.flag()?;
-        let initial_owner = fields.flag()?;
+        let owner_oid = fields.number()?;
         let hidden =
             of_extension || name.starts_with("pg_") || name == "information_schema" || name == "trueup";
         if !hidden {
             // Whom initdb gives the schema public to depends on the major version.
-            let initial = oid == PUBLIC_SCHEMA && (initial_owner || owner == Some("pg_database_owner"));
+            let initial =
+                oid == PUBLIC_SCHEMA && (owner_oid == INITIAL_ROLE || owner == Some("pg_database_owner"));
             self.out.set_some(Attribute::Owner, owner.filter(|_| !initial));
             self.out
                 .emit(ObjectOid::whole(class::NAMESPACE, oid), ObjectId::bare(Kind::Schema, name.clone()));
         }
-        self.schemas.insert(oid, Schema { name, hidden });
+        self.schemas.insert(oid, Schema { name, hidden, owner: owner_oid });
         Ok(())
     }
 

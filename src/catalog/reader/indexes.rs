@@ -91,6 +91,7 @@ impl Assembler {
         keys.collation_names = fields.optional();
 
         let Some(&table_index) = self.relation_by_oid.get(&table_oid) else { return Ok(()) };
+        self.relations[table_index].expressions |= predicate.is_some() || trees.is_some();
         if self.relations[table_index].hidden {
             return Ok(());
         }

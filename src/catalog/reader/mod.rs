@@ -31,6 +31,7 @@ use std::collections::HashMap;
 use anyhow::Result;
 
 pub use assembler::Assembler;
+pub use history::LookAlike;
 pub use presence::Presence;
 
 use super::{Catalog, ObjectId};

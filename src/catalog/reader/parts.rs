@@ -83,6 +83,9 @@ impl Assembler {
         let kinds = fields.list()?;
         let covers = fields.text()?;
         let (target, owner) = (fields.optional(), fields.optional());
+        if let Some(&index) = self.relation_by_oid.get(&relation) {
+            self.relations[index].expressions |= kinds.iter().any(|kind| kind == "e");
+        }
         let Some(schema) = self.own_schema(schema) else { return Ok(()) };
         let Some(table) = self.own_relation(relation).map(super::relations::Relation::path) else {
             return Ok(());

@@ -43,7 +43,8 @@ impl Presence {
         // One letter for each routine, as in pg_proc.prokind.
         let routines = fields.optional().unwrap_or_default();
         let types = fields.optional().unwrap_or_default();
-        let collations = fields.flag()?;
+        // Collations, or what only rare kinds have.
+        let named = fields.flag()?;
         let policies = fields.flag()?;
         let statistics = fields.flag()?;
         let event_triggers = fields.flag()?;
@@ -60,13 +61,13 @@ impl Presence {
             enums: types.contains('e'),
             domains: types.contains('d'),
             ranges: types.contains('r'),
-            collations,
+            collations: named,
             policies,
             statistics,
             event_triggers,
             default_privileges,
             transforms,
-            unmodeled: fields.flag()? || transforms || types.contains(['b', 'p']),
+            unmodeled: fields.flag()? || named || transforms || types.contains(['b', 'p']),
         })
     }
 }

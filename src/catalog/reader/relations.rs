@@ -3,11 +3,12 @@
 use anyhow::Result;
 use smol_str::{SmolStr, format_smolstr};
 
+use super::ObjectOid;
 use super::assembler::{Assembler, class, qualified};
 use super::columns::Column;
 use super::fields::Fields;
+use super::history::{self, Access};
 use super::questions::{ColumnType, Source};
-use super::{ObjectOid, history};
 use crate::catalog::{Attribute, Kind, ObjectId, Unmodeled};
 use crate::sql::identifier;
 
@@ -31,6 +32,10 @@ pub(super) struct Relation {
     pub(super) history: bool,
     /// The column that would prove it to be a history table.
     pub(super) history_proof: Option<&'static str>,
+    /// What tells whether it may be read, where it is called like a history or like a table of trueup's own.
+    pub(super) access: Option<Access>,
+    /// Whether an index or statistics of it hold an expression.
+    pub(super) expressions: bool,
     pub(super) attributes: Vec<(Attribute, SmolStr)>,
     parameters: Vec<SmolStr>,
     /// Its TOAST table, 0 where there is none.
@@ -117,6 +122,7 @@ impl Assembler {
         let (elsewhere, is_partition) = (fields.flag()?, fields.flag()?);
         let owner = fields.optional();
         let of_extension = fields.flag()?;
+        let access = fields.optional();
         if kind == b't' {
             self.toast_parameters.insert(oid, parameters);
             return Ok(());
@@ -124,6 +130,7 @@ impl Assembler {
         let access_method = if matches!(method, 0 | HEAP) { None } else { Some(self.method(method)?) };
         let Some(schema) = self.schemas.get(&schema) else { return Ok(()) };
         let mut hidden = of_extension || schema.hidden || history::by_name(name);
+        let access = access.and_then(|access| Access::parse(access, schema.owner));
         let schema = schema.name.clone();
         let out = &mut self.out;
         if kind == b'f' && !hidden {
@@ -177,6 +184,8 @@ impl Assembler {
             hidden,
             history: false,
             history_proof: history::proof(name),
+            access,
+            expressions: false,
             attributes: out.take(),
             parameters,
             toast,

@@ -1,5 +1,6 @@
 -- Tables, views, sequences, composite types; of TOAST tables those that have parameters. An extension's are marked, not
--- left out: foreign keys may name them.
+-- left out: foreign keys may name them. Of those that are called like a history or like a table of schema trueup the
+-- owner, and whether this role may read all of it: `10t`.
 SELECT c.oid, c.reltype, c.relnamespace, c.relname, c.relkind, c.relpersistence
      , c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.reloftype, c.relam
      , c.reloptions, c.reltoastrelid, c.reltablespace <> '0', c.relispartition
@@ -9,6 +10,11 @@ SELECT c.oid, c.reltype, c.relnamespace, c.relname, c.relkind, c.relpersistence
            SELECT objid FROM pg_depend WHERE refclassid = 'pg_extension'::regclass::oid            --? extensions
               AND classid IN ('pg_class'::regclass::oid, 'pg_type'::regclass::oid) AND deptype = 'e')   --? extensions
      , false                        --? !extensions
+     , CASE WHEN c.relname IN ('refinery_schema_history', 'alembic_version', 'django_migrations',
+                               'flyway_schema_history', '_sqlx_migrations', '_prisma_migrations', 'schema_migrations',
+                               'mark', 'runs', 'steps', 'migrations', 'seeds', 'repairs') THEN
+           concat(c.relowner, has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(c.relnamespace, 'USAGE')
+                              AND NOT row_security_active(c.oid)) END
   FROM pg_class c
  WHERE c.oid >= '16384' AND c.relpersistence <> 't'
    AND (c.relkind IN ('r', 'p', 'v', 'm', 'S', 'c', 'f') OR c.relkind = 't' AND c.reloptions IS NOT NULL)

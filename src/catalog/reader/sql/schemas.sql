@@ -5,5 +5,5 @@ SELECT n.oid, n.nspname
      , n.oid IN (SELECT objid FROM pg_depend WHERE classid = 'pg_namespace'::regclass::oid  --? extensions
                     AND refclassid = 'pg_extension'::regclass::oid AND deptype = 'e')       --? extensions
      , false                        --? !extensions
-     , n.nspowner = '10'  -- the role that initdb made
+     , n.nspowner
   FROM pg_namespace n

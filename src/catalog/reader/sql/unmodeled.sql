@@ -1,5 +1,6 @@
 -- What PostgreSQL has beyond the modelled kinds and neither initdb nor an extension made: kind, schema, name, and
--- what else it takes to know it. What a modelled object made for itself (deptype i: the cast of a range) is not told.
+-- what else it takes to know it. What a modelled object made for itself (deptype i: the cast of a range) is not told,
+-- nor what is in the server's own schemas: that is the server's, as of every other kind.
 SELECT u.kind, n.nspname, u.name, u.rest
   FROM (SELECT 'foreign_data_wrapper' AS kind, 'pg_foreign_data_wrapper'::regclass::oid AS class, oid, 0::oid AS nsp
              , fdwname::text AS name, '' AS rest FROM pg_foreign_data_wrapper
@@ -41,6 +42,7 @@ SELECT u.kind, n.nspname, u.name, u.rest
         UNION ALL SELECT 'large_object', 0, 16384, 0, NULL, count(*)::text || ' large objects'
                     FROM pg_largeobject_metadata HAVING count(*) > 0) AS u
   LEFT JOIN pg_namespace n ON n.oid = u.nsp
- WHERE u.oid >= 16384 AND n.nspname IS DISTINCT FROM 'trueup'
+ WHERE u.oid >= 16384
+   AND (n.nspname IS NULL OR n.nspname NOT IN ('trueup', 'pg_catalog', 'information_schema'))
    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = u.class AND e.objid = u.oid
                       AND (e.refclassid = 'pg_extension'::regclass AND e.deptype = 'e' OR e.deptype = 'i'))

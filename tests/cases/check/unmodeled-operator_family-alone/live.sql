@@ -1,0 +1,2 @@
+-- One operator family is listed in coverage.
+CREATE OPERATOR FAMILY mine USING btree;
