@@ -30,11 +30,13 @@ mod verify;
 mod writing;
 
 use std::ffi::OsString;
+use std::pin::Pin;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::cli::{Cli, Command, Format, Redactor};
+use crate::door::Stop;
 use crate::error::Exit;
 use crate::project::{Settings, Surroundings};
 use crate::report::{self, FailureReport};
@@ -63,62 +65,38 @@ pub async fn run(args: Vec<OsString>, surroundings: &Surroundings) -> Exit {
     }
 }
 
-async fn dispatch(command: &Command, settings: &Settings) -> anyhow::Result<Exit> {
-    let stop = interrupt::stop;
+/// The work of a command. It lives on the heap, and no command's is as big as the biggest.
+type Work<'a> = Pin<Box<dyn Future<Output = anyhow::Result<Exit>> + 'a>>;
+
+fn dispatch<'a>(command: &'a Command, settings: &'a Settings) -> Work<'a> {
     match command {
-        Command::Adopt(args) => {
-            let stop = stop();
-            interrupt::winding_down(stop.clone(), adopt::run(settings, args, stop)).await
-        }
-        Command::Upgrade(args) => {
-            let stop = stop();
-            interrupt::winding_down(stop.clone(), upgrade::run(settings, args, stop)).await
-        }
-        Command::Downgrade(args) => {
-            let stop = stop();
-            interrupt::winding_down(stop.clone(), downgrade::run(settings, args, stop)).await
-        }
-        Command::Backup(args) => {
-            let stop = stop();
-            interrupt::winding_down(stop.clone(), backup::run(settings, args, stop)).await
-        }
-        Command::Restore(args) => {
-            let stop = stop();
-            interrupt::winding_down(stop.clone(), restore::run(settings, args, stop)).await
-        }
-        Command::Resolve(args) => {
-            let stop = stop();
-            interrupt::winding_down(stop.clone(), resolve::run(settings, args, stop)).await
-        }
-        Command::Environment(args) => {
-            let stop = stop();
-            interrupt::winding_down(stop.clone(), environment::run(settings, args, stop)).await
-        }
-        Command::Seed(args) => {
-            let stop = stop();
-            interrupt::winding_down(stop.clone(), seed::run(settings, args, stop)).await
-        }
-        Command::Verify(args) if args.fix => {
-            let stop = stop();
-            interrupt::winding_down(stop.clone(), fixing::run(settings, args, stop)).await
-        }
-        Command::Undo(args) => {
-            let stop = stop();
-            interrupt::winding_down(stop.clone(), undo::run(settings, args, stop)).await
-        }
-        _ => interrupt::unless_interrupted(read(command, settings)).await,
+        Command::Check(_) => reading(check::run(settings)),
+        Command::Compile(_) => reading(compile::run(settings)),
+        Command::Status(_) => reading(status::run(settings)),
+        Command::Demo(_) => reading(demo::run(settings)),
+        Command::Verify(args) if !args.fix => reading(verify::run(settings, args)),
+        Command::Verify(args) => writing(|stop| fixing::run(settings, args, stop)),
+        Command::Undo(args) => writing(|stop| undo::run(settings, args, stop)),
+        Command::Adopt(args) => writing(|stop| adopt::run(settings, args, stop)),
+        Command::Upgrade(args) => writing(|stop| upgrade::run(settings, args, stop)),
+        Command::Downgrade(args) => writing(|stop| downgrade::run(settings, args, stop)),
+        Command::Backup(args) => writing(|stop| backup::run(settings, args, stop)),
+        Command::Restore(args) => writing(|stop| restore::run(settings, args, stop)),
+        Command::Resolve(args) => writing(|stop| resolve::run(settings, args, stop)),
+        Command::Environment(args) => writing(|stop| environment::run(settings, args, stop)),
+        Command::Seed(args) => writing(|stop| seed::run(settings, args, stop)),
     }
 }
 
-/// The commands that write to no database of somebody's.
-async fn read(command: &Command, settings: &Settings) -> anyhow::Result<Exit> {
-    match command {
-        Command::Check(_) => check::run(settings).await,
-        Command::Compile(_) => compile::run(settings).await,
-        Command::Status(_) => status::run(settings).await,
-        Command::Verify(args) => verify::run(settings, args).await,
-        _ => demo::run(settings).await,
-    }
+/// A command that writes to no database of somebody's: a signal ends it where it is.
+fn reading<'a>(work: impl Future<Output = anyhow::Result<Exit>> + 'a) -> Work<'a> {
+    Box::pin(interrupt::unless_interrupted(work))
+}
+
+/// A command that is told of a signal, and ends where it can.
+fn writing<'a, F: Future<Output = anyhow::Result<Exit>> + 'a>(work: impl FnOnce(Stop) -> F) -> Work<'a> {
+    let stop = interrupt::stop();
+    Box::pin(interrupt::winding_down(stop.clone(), work(stop)))
 }
 
 /// Says that trueup itself broke, after a panic.
