@@ -204,11 +204,11 @@ impl Assembler {
         let (start, increment) = (fields.text()?, fields.text()?);
         let (minimum, maximum, cache) = (fields.text()?, fields.text()?, fields.text()?);
         let cycle = fields.flag()?;
-        let owner: Option<u32> = fields.optional_number()?;
-        let number: Option<i16> = fields.optional_number()?;
+        let owner = fields.optional().and_then(|owner| owner.split_once(' '));
         let Some(index) = self.relation_by_oid.get(&oid).copied() else { return Ok(()) };
-        let owned_by = match (owner, number) {
-            (Some(owner), Some(number)) => {
+        let owned_by = match owner {
+            Some((owner, number)) => {
+                let (owner, number) = (owner.parse()?, number.parse()?);
                 let Some(table) = self.relation(owner) else { return Ok(()) };
                 if table.hidden {
                     self.relations[index].hidden = true;
@@ -218,7 +218,7 @@ impl Assembler {
                     Some(format!("{}.{}", table.path(), identifier(&column.name)))
                 })
             }
-            _ => None,
+            None => None,
         };
         let sequence = &mut self.relations[index];
         if sequence.hidden {

@@ -19,17 +19,6 @@ impl Assembler {
         Ok(())
     }
 
-    pub(super) fn enum_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
-        let (oid, schema, name) = (fields.number()?, fields.number()?, fields.text()?);
-        let owner = fields.optional();
-        let Some(schema) = self.own_schema(schema) else { return Ok(()) };
-        let labels = self.labels.remove(&oid).unwrap_or_default();
-        self.out.set(Attribute::Labels, labels.join(", "));
-        self.out.set_some(Attribute::Owner, owner);
-        self.out.emit(ObjectOid::whole(class::TYPE, oid), ObjectId::in_schema(Kind::Enum, schema, name));
-        Ok(())
-    }
-
     pub(super) fn domain_check_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         let domain = fields.number()?;
         let check = (SmolStr::new(fields.text()?), SmolStr::new(fields.text()?));
@@ -37,13 +26,27 @@ impl Assembler {
         Ok(())
     }
 
-    pub(super) fn domain_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+    pub(super) fn type_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         let (oid, schema, name) = (fields.number()?, fields.number()?, fields.text()?);
         let owner = fields.optional();
+        let Some(schema) = self.own_schema(schema) else { return Ok(()) };
+        let kind = if fields.letter()? == b'e' { Kind::Enum } else { Kind::Domain };
+        if kind == Kind::Enum {
+            let labels = self.labels.remove(&oid).unwrap_or_default();
+            self.out.set(Attribute::Labels, labels.join(", "));
+        } else {
+            self.domain(oid, fields)?;
+        }
+        self.out.set_some(Attribute::Owner, owner);
+        self.out.emit(ObjectOid::whole(class::TYPE, oid), ObjectId::in_schema(kind, schema, name));
+        Ok(())
+    }
+
+    /// What a domain has that an enum type has not.
+    fn domain(&mut self, oid: u32, fields: &mut Fields<'_>) -> Result<()> {
         let (base, modifier, collation) = (fields.number()?, fields.number()?, fields.number()?);
         let base = ColumnType { oid: base, modifier, collation, storage: fields.letter()? };
         let (required, default) = (fields.flag()?, fields.optional());
-        let Some(schema) = self.own_schema(schema) else { return Ok(()) };
         let base = self.questions.column_type(base);
         let mut checks = self.domain_checks.remove(&oid).unwrap_or_default();
         checks.sort_unstable();
@@ -57,8 +60,6 @@ impl Assembler {
             let _ = write!(lines, "{separator}{} {check}", identifier(name));
         }
         out.set_some(Attribute::Checks, (!lines.is_empty()).then_some(lines));
-        out.set_some(Attribute::Owner, owner);
-        out.emit(ObjectOid::whole(class::TYPE, oid), ObjectId::in_schema(Kind::Domain, schema, name));
         Ok(())
     }
 
