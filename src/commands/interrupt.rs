@@ -70,7 +70,11 @@ pub(super) async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>)
         tokio::select! {
             biased;
             outcome = &mut work => return outcome,
-            signal = any_signal() => signal?,
+            signal = async {
+                // The work greets a server before: that takes its time to answer.
+                tokio::task::yield_now().await;
+                any_signal().await
+            } => signal?,
         }
     };
     let failure = Failure::cannot_tell(format!("interrupted by {interrupted}"));
