@@ -88,10 +88,12 @@ impl Histories {
         self.ours.as_ref().filter(|table| table.readable)
     }
 
-    /// refinery's history with the name of its table; `None` when there is none, or it may not be read.
+    /// refinery's history, by version, with the name of its table; `None` when there is none, or it may not be read.
     pub(super) fn ours(&mut self) -> Option<(String, Vec<Applied>)> {
         let path = self.table()?.path();
-        Some((path, std::mem::take(&mut self.applied)))
+        let mut applied = std::mem::take(&mut self.applied);
+        applied.sort_by_key(|row| row.version);
+        Some((path, applied))
     }
 
     /// The width of the versions in refinery's history.

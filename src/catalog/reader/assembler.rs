@@ -36,6 +36,9 @@ pub(super) mod class {
 /// The oid of the schema public, until somebody drops it and makes another.
 const PUBLIC_SCHEMA: u32 = 2200;
 
+/// What initdb says of the schema public.
+const INITIAL_COMMENT: &str = "standard public schema";
+
 /// The oid of the role that initdb makes.
 const INITIAL_ROLE: u32 = 10;
 
@@ -334,6 +337,7 @@ impl Assembler {
             self.out.emit(draft.at, draft.id);
         }
         self.emit_relations();
+        self.questions.settle_types();
         self.out.fill_in(&self.questions);
         self.mark_not_validated();
         self.emit_privileges();
@@ -360,7 +364,12 @@ impl Assembler {
 
     fn comment_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         let at = ObjectOid { class: fields.number()?, oid: fields.number()?, subid: fields.number()? };
-        self.out.comments.insert(at, fields.text()?.into());
+        let text = fields.text()?;
+        // What initdb made with this oid has its comment from there.
+        let initial = at.oid == PUBLIC_SCHEMA && (at.class != class::NAMESPACE || text == INITIAL_COMMENT);
+        if !initial {
+            self.out.comments.insert(at, text.into());
+        }
         Ok(())
     }
 

@@ -5,9 +5,10 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::ObjectOid;
 use super::assembler::{Assembler, Output, class};
+use super::column_types::ColumnType;
 use super::fields::Fields;
 use super::indexes::IndexKey;
-use super::questions::{ColumnType, Source};
+use super::questions::Source;
 use super::relations::{Relation, options};
 use crate::catalog::{Attribute, Kind, Unmodeled};
 use crate::sql::{identifier, literal};

@@ -5,14 +5,13 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::ObjectOid;
 use super::assembler::{Assembler, class, qualified};
+use super::column_types::DEFAULT_COLLATION;
 use super::fields::{Fields, array, vector};
 use super::questions::{Placeholder, Source};
 use super::relations::{Relation, options};
 use crate::catalog::{Attribute, Kind, ObjectId, Unmodeled};
 use crate::sql::identifier;
 
-/// The collation named "default", of every version.
-const DEFAULT_COLLATION: u32 = 100;
 /// Bits of `pg_index.indoption` (`INDOPTION_DESC` and `INDOPTION_NULLS_FIRST`).
 const DESC: i16 = 1;
 const NULLS_FIRST: i16 = 2;

@@ -12,6 +12,7 @@
 //! It does not connect, does not retry, and does not judge.
 
 mod assembler;
+mod column_types;
 mod columns;
 mod constraints;
 mod fields;

@@ -17,6 +17,7 @@ use anyhow::{Context as _, Result};
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use smol_str::SmolStr;
 
+use super::column_types::{ColumnType, ColumnTypes};
 use super::fields::Fields;
 use super::relations::{self, Relation};
 use crate::catalog::{Attribute, Attributes};
@@ -37,22 +38,6 @@ const COLLATION: usize = 1;
 const STORAGE: usize = 2;
 /// `COLLATE` and the collation, after a space.
 const COLLATE: usize = 3;
-
-/// How columns are typed: what `pg_attribute` has of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct ColumnType {
-    pub(super) oid: u32,
-    pub(super) modifier: i32,
-    pub(super) collation: u32,
-    pub(super) storage: u8,
-}
-
-impl ColumnType {
-    /// A type that is no column's.
-    pub(super) fn bare(oid: u32) -> Self {
-        Self { oid, modifier: -1, collation: 0, storage: b'x' }
-    }
-}
 
 /// Where a text is printed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,10 +110,11 @@ impl Source {
 pub(super) struct Questions {
     /// Questions by the hash of what they ask for.
     expressions: HashMap<u128, u32>,
-    types: HashMap<ColumnType, u32>,
+    types: ColumnTypes,
     /// Which question each source has been asked for, by the oid in its catalog.
     asked: Vec<(Source, u32, u32)>,
-    asked_types: Vec<(ColumnType, u32)>,
+    /// The sources in `asked`, in the order of their statements.
+    sources: Vec<Source>,
     /// Of every index in `asked` the numbers of the keys that are expressions.
     asked_keys: HashMap<u32, Vec<usize>>,
     /// By question; the parts of its answer.
@@ -188,10 +174,9 @@ impl Questions {
     /// Asks for the name of a type, and for a collation and a storage that are not the type's own.
     pub(super) fn column_type(&mut self, column: ColumnType) -> Placeholder {
         let next = u32::try_from(self.answers.len()).unwrap_or(u32::MAX);
-        let question = *self.types.entry(column).or_insert(next);
+        let question = self.types.ask(column, next);
         if question == next {
             self.answers.push(Vec::new());
-            self.asked_types.push((column, question));
         }
         Placeholder { question, part: TYPE }
     }
@@ -199,11 +184,12 @@ impl Questions {
     /// The statements that print, in the order that [`Questions::answer`] counts them.
     pub(super) fn statements(&mut self) -> Vec<String> {
         self.expressions = HashMap::new();
-        self.types = HashMap::new();
         self.asked.sort_unstable_by_key(|(source, oid, _)| (*source as u8, *oid));
-        let of_expressions = self.sources().map(|source| {
-            let oids = self.asked.iter().filter(|(asked, ..)| *asked == source).map(|(_, oid, _)| *oid);
-            if source == Source::Keys {
+        let is_asked = |source: &Source| self.asked.iter().any(|(asked, ..)| asked == source);
+        self.sources = Source::ALL.into_iter().filter(is_asked).collect();
+        let of_expressions = self.sources.iter().map(|source| {
+            let oids = self.asked.iter().filter(|(asked, ..)| asked == source).map(|(_, oid, _)| *oid);
+            if *source == Source::Keys {
                 let keys = oids.flat_map(|oid| self.asked_keys[&oid].iter().map(move |key| (oid, *key)));
                 let (indexes, keys): (Vec<u32>, Vec<usize>) = keys.unzip();
                 let sql = source.sql().replace("@keys", &list(keys.into_iter()));
@@ -211,39 +197,14 @@ impl Questions {
             }
             source.sql().replace('@', &list(oids))
         });
-        let mut statements: Vec<String> = of_expressions.collect();
-        if !self.asked_types.is_empty() {
-            let columns = || self.asked_types.iter().map(|(column, _)| column);
-            let sql = include_str!("sql/column_types.sql");
-            statements.push(
-                super::sections::without_comments(sql)
-                    .replace("@types", &list(columns().map(|column| column.oid)))
-                    .replace("@modifiers", &list(columns().map(|column| column.modifier)))
-                    .replace("@collations", &list(columns().map(|column| column.collation)))
-                    .replace("@storages", &list(columns().map(|column| char::from(column.storage)))),
-            );
-        }
-        statements
-    }
-
-    fn sources(&self) -> impl Iterator<Item = Source> {
-        Source::ALL.into_iter().filter(|source| self.asked.iter().any(|(asked, ..)| asked == source))
+        of_expressions.chain(self.types.statements()).collect()
     }
 
     /// Takes one row of the statement with that number.
     pub(super) fn answer(&mut self, statement: usize, fields: &mut Fields<'_>) -> Result<()> {
-        let source = self.sources().nth(statement);
         let unasked = || "the server printed what nobody asked for";
-        let Some(source) = source else {
-            let number: usize = fields.number()?;
-            let (_, question) =
-                number.checked_sub(1).and_then(|index| self.asked_types.get(index)).with_context(unasked)?;
-            let (name, collation, storage) = (fields.text()?, fields.optional(), fields.letter()?);
-            let clause = collation.map(|collation| smol_str::format_smolstr!(" COLLATE {collation}"));
-            let storage = storage_word(storage).map(SmolStr::new_static);
-            self.answers[*question as usize] =
-                vec![Some(name.into()), collation.map(SmolStr::new), storage, clause];
-            return Ok(());
+        let Some(&source) = self.sources.get(statement) else {
+            return self.types.row(statement - self.sources.len(), fields);
         };
         let oid: u32 = fields.number()?;
         let place =
@@ -254,6 +215,14 @@ impl Questions {
             .map(|printed| if source == Source::View { relations::statement(printed) } else { printed });
         self.answers[question as usize].push(printed.map(SmolStr::new));
         Ok(())
+    }
+
+    /// Puts the answers about columns' types together, when all rows are there.
+    pub(super) fn settle_types(&mut self) {
+        for (question, answer) in self.types.answers() {
+            let clause = answer.collation.as_ref().map(|name| smol_str::format_smolstr!(" COLLATE {name}"));
+            self.answers[question as usize] = vec![answer.name, answer.collation, answer.storage, clause];
+        }
     }
 
     /// The attributes with answers in the place of placeholders. What was answered with NULL is not there.
@@ -374,21 +343,11 @@ pub(super) fn is_late(value: &str) -> bool {
 }
 
 /// The elements of an array that holds no text.
-fn list(elements: impl Iterator<Item = impl fmt::Display>) -> String {
+pub(super) fn list(elements: impl Iterator<Item = impl fmt::Display>) -> String {
     let mut list = String::new();
     for element in elements {
         let separator = if list.is_empty() { "" } else { "," };
         let _ = write!(list, "{separator}{element}");
     }
     list
-}
-
-fn storage_word(storage: u8) -> Option<&'static str> {
-    match storage {
-        b'p' => Some("plain"),
-        b'e' => Some("external"),
-        b'x' => Some("extended"),
-        b'm' => Some("main"),
-        _ => None,
-    }
 }

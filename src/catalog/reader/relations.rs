@@ -5,10 +5,11 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::ObjectOid;
 use super::assembler::{Assembler, class, qualified};
+use super::column_types::ColumnType;
 use super::columns::Column;
 use super::fields::Fields;
 use super::history::{self, Access};
-use super::questions::{ColumnType, Source};
+use super::questions::Source;
 use crate::catalog::{Attribute, Kind, ObjectId, Unmodeled};
 use crate::sql::identifier;
 

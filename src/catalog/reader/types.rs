@@ -7,8 +7,8 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::ObjectOid;
 use super::assembler::{Assembler, class, qualified};
+use super::column_types::ColumnType;
 use super::fields::Fields;
-use super::questions::ColumnType;
 use crate::catalog::{Attribute, Kind, ObjectId};
 use crate::sql::{identifier, literal};
 

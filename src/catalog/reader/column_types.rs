@@ -1,0 +1,180 @@
+//! How the types of columns print, and what of a column is not its type's own.
+//!
+//! Types are asked for once by their oids, names with a modifier and collations only where there are any: three plain
+//! statements are planned faster than one that joins.
+
+use std::collections::{BTreeSet, HashMap};
+
+use anyhow::{Context as _, Result};
+use smol_str::SmolStr;
+
+use super::fields::Fields;
+use super::questions::list;
+
+/// `pg_attribute.atttypmod` of a type without a modifier.
+const NO_MODIFIER: i32 = -1;
+
+/// The collation `"default"` (`pg_collation.dat`), and how it prints.
+pub(super) const DEFAULT_COLLATION: u32 = 100;
+const DEFAULT_COLLATION_NAME: &str = "\"default\"";
+
+/// How columns are typed: what `pg_attribute` has of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct ColumnType {
+    pub(super) oid: u32,
+    pub(super) modifier: i32,
+    pub(super) collation: u32,
+    pub(super) storage: u8,
+}
+
+impl ColumnType {
+    /// A type that is no column's.
+    pub(super) fn bare(oid: u32) -> Self {
+        Self { oid, modifier: NO_MODIFIER, collation: 0, storage: b'x' }
+    }
+}
+
+/// The types that are asked for, and what the server said of them.
+#[derive(Debug, Default)]
+pub(super) struct ColumnTypes {
+    /// The question of each.
+    questions: HashMap<ColumnType, u32>,
+    /// What there is to ask, in the order of the statements.
+    subjects: Vec<Subject>,
+    types: HashMap<u32, Type>,
+    /// Names with a modifier.
+    modified: HashMap<(u32, i32), SmolStr>,
+    /// Names of collations.
+    collations: HashMap<u32, SmolStr>,
+}
+
+/// What a statement is about.
+#[derive(Debug, Clone, Copy)]
+enum Subject {
+    Types,
+    Modified,
+    Collations,
+}
+
+#[derive(Debug)]
+struct Type {
+    /// Without a modifier.
+    name: SmolStr,
+    collation: u32,
+    storage: u8,
+}
+
+/// How a column's type prints.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) name: Option<SmolStr>,
+    /// Where it is not the type's own.
+    pub(super) collation: Option<SmolStr>,
+    /// Where it is not the type's own.
+    pub(super) storage: Option<SmolStr>,
+}
+
+impl ColumnTypes {
+    /// The number of the question, which is `next` for one that is new.
+    pub(super) fn ask(&mut self, column: ColumnType, next: u32) -> u32 {
+        *self.questions.entry(column).or_insert(next)
+    }
+
+    /// The statements, in the order in which [`ColumnTypes::row`] counts them.
+    pub(super) fn statements(&mut self) -> Vec<String> {
+        let asked = || self.questions.keys();
+        let types: BTreeSet<u32> = asked().map(|column| column.oid).collect();
+        let modified = asked().filter(|column| column.modifier != NO_MODIFIER);
+        let modified: BTreeSet<(u32, i32)> = modified.map(|column| (column.oid, column.modifier)).collect();
+        let collations = asked().map(|column| column.collation);
+        let collations: BTreeSet<u32> =
+            collations.filter(|collation| !matches!(*collation, 0 | DEFAULT_COLLATION)).collect();
+        // A bare "character" is another type than one of no modifier: the modifier is never left out.
+        let statements = [
+            (
+                Subject::Types,
+                types.len(),
+                format!(
+                    "SELECT oid, format_type(oid, -1), typcollation, typstorage FROM pg_type WHERE oid = ANY ('{{{}}}')",
+                    list(types.into_iter())
+                ),
+            ),
+            (
+                Subject::Modified,
+                modified.len(),
+                format!(
+                    "SELECT t, m, format_type(t, m) FROM unnest('{{{}}}'::oid[], '{{{}}}'::int4[]) AS q (t, m)",
+                    list(modified.iter().map(|(oid, _)| oid)),
+                    list(modified.iter().map(|(_, modifier)| modifier))
+                ),
+            ),
+            (
+                Subject::Collations,
+                collations.len(),
+                format!(
+                    "SELECT c, c::regcollation FROM unnest('{{{}}}'::oid[]) AS q (c)",
+                    list(collations.into_iter())
+                ),
+            ),
+        ];
+        let wanted = statements.into_iter().filter(|(_, count, _)| *count > 0);
+        let (subjects, statements) = wanted.map(|(subject, _, sql)| (subject, sql)).unzip();
+        self.subjects = subjects;
+        statements
+    }
+
+    /// Takes one row of the statement with that number.
+    pub(super) fn row(&mut self, statement: usize, fields: &mut Fields<'_>) -> Result<()> {
+        let subject =
+            self.subjects.get(statement).context("the server printed a type that nobody asked for")?;
+        let oid = fields.number()?;
+        match subject {
+            Subject::Types => {
+                let (name, collation) = (fields.text()?.into(), fields.number()?);
+                self.types.insert(oid, Type { name, collation, storage: fields.letter()? });
+            }
+            Subject::Modified => {
+                let modifier = fields.number()?;
+                self.modified.insert((oid, modifier), fields.text()?.into());
+            }
+            Subject::Collations => {
+                self.collations.insert(oid, fields.text()?.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The answers by question, when all rows are there. Of a type that is gone meanwhile there is none.
+    pub(super) fn answers(&self) -> impl Iterator<Item = (u32, Answer)> {
+        self.questions.iter().map(|(column, question)| (*question, self.answer(*column)))
+    }
+
+    fn answer(&self, column: ColumnType) -> Answer {
+        let Some(own) = self.types.get(&column.oid) else { return Answer::default() };
+        let collation = match column.collation {
+            collation if collation == own.collation => None,
+            DEFAULT_COLLATION => Some(SmolStr::new_static(DEFAULT_COLLATION_NAME)),
+            collation => self.collations.get(&collation).cloned(),
+        };
+        Answer {
+            name: match column.modifier {
+                NO_MODIFIER => Some(own.name.clone()),
+                modifier => self.modified.get(&(column.oid, modifier)).cloned(),
+            },
+            collation,
+            storage: storage_word(column.storage)
+                .filter(|_| column.storage != own.storage)
+                .map(SmolStr::new_static),
+        }
+    }
+}
+
+fn storage_word(storage: u8) -> Option<&'static str> {
+    match storage {
+        b'p' => Some("plain"),
+        b'e' => Some("external"),
+        b'x' => Some("extended"),
+        b'm' => Some("main"),
+        _ => None,
+    }
+}
