@@ -30,7 +30,7 @@ use crate::model::{Effect, Lock, effects_to_text};
 use crate::plan::{LockMode, Step, satisfied};
 use crate::sql::{literal, without_bom};
 
-use refusal::Source;
+use refusal::{Before, Source};
 
 pub use adapter::upgrade;
 pub use adopt::{Adopt, adopt};
@@ -207,10 +207,10 @@ impl<'j> Applier<'j> {
             snapshot: false,
             next: self.following(),
         };
-        let kept = self.kept;
+        let before = if self.kept { Before::Applied } else { Before::Nothing };
         let source = Source { path: &step.path, what: &step.title, sql: &step.sql, script: &step.script };
         let applied = self.job.door.transaction(&work, self.job.watch).await;
-        applied.map_err(|trouble| refusal::in_script(trouble, source, kept))
+        applied.map_err(|trouble| refusal::in_script(trouble, source, before))
     }
 }
 

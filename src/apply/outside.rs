@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::Applier;
 use super::postcondition::{self, State};
-use super::refusal::{self, Source};
+use super::refusal::{self, Before, Source};
 use super::statements::Recorded;
 use crate::door::{self, Trouble};
 use crate::error::{Exit, Failure};
@@ -147,7 +147,8 @@ impl Applier<'_> {
             let alone = Script { statements: vec![Planned { offset: 0, ..stage.statement.clone() }] };
             let source =
                 Source { path: &stage.step.path, what: &what, sql: &stage.statement.text, script: &alone };
-            return Err(refusal::in_script(trouble, source, self.kept));
+            let before = Before::statement(stage.number, self.kept);
+            return Err(refusal::in_script(trouble, source, before));
         };
         let how = match &trouble {
             Trouble::Stopped(signal) => format!("interrupted by {signal}: {what} was cancelled"),

@@ -21,15 +21,59 @@ pub(super) struct Source<'s> {
     pub(super) script: &'s Script,
 }
 
-/// The failure of a step; `kept` says whether earlier steps of the run stay.
-pub(super) fn in_script(trouble: Trouble, source: Source<'_>, kept: bool) -> anyhow::Error {
+/// What was done before a script, or a statement of it, that failed, and stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    /// Nothing of it is this run's.
+    Nothing,
+    /// Migrations that were applied.
+    Applied,
+    /// Migrations that were taken back.
+    TakenBack,
+    /// Statements of the same migration, by this run or by one that broke off.
+    Statements {
+        /// Whether this run did any of it.
+        kept: bool,
+    },
+}
+
+impl Before {
+    /// Before statement `number` of a migration that is carried out statement by statement.
+    pub(super) fn statement(number: usize, kept: bool) -> Self {
+        match number {
+            1 if kept => Self::Applied,
+            1 => Self::Nothing,
+            _ => Self::Statements { kept },
+        }
+    }
+
+    /// Whether anything that this run did stays.
+    fn kept(self) -> bool {
+        !matches!(self, Self::Nothing | Self::Statements { kept: false })
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Nothing => "it was rolled back: the database is as it was",
+            Self::Applied => "it was rolled back; the migrations before it are applied and recorded",
+            Self::TakenBack => "it was rolled back; the migrations before it are taken back and recorded",
+            Self::Statements { .. } => {
+                "it was rolled back; the statements before it stay and are recorded: the same command goes on with \
+                 this one"
+            }
+        }
+    }
+}
+
+/// The failure of a step.
+pub(super) fn in_script(trouble: Trouble, source: Source<'_>, before: Before) -> anyhow::Error {
     let Source { path, what, script, .. } = source;
-    let Trouble::Refused { said, done } = trouble else { return trouble.failure(what, kept) };
+    let Trouble::Refused { said, done } = trouble else { return trouble.failure(what, before.kept()) };
     let statement = match said.position {
         Some(position) => at_position(source, position),
         None => script.statements.get(done).map(|statement| (statement, None)),
     };
-    let exit = if kept { Exit::Partial } else { Exit::RolledBack };
+    let exit = if before.kept() { Exit::Partial } else { Exit::RolledBack };
     let (place, statement) = match statement {
         Some((statement, position)) => {
             let line = position.map_or(statement.line, |position| statement.line_of(position));
@@ -49,12 +93,7 @@ pub(super) fn in_script(trouble: Trouble, source: Source<'_>, kept: bool) -> any
     if let Some(statement) = statement {
         let _ = write!(text, "\nstatement: {}", statement.summary);
     }
-    let state = if kept {
-        "it was rolled back; the migrations before it are applied and recorded"
-    } else {
-        "it was rolled back: the database is as it was"
-    };
-    let _ = write!(text, "\n{what} failed, {state}");
+    let _ = write!(text, "\n{what} failed, {}", before.words());
     Failure::new(exit, text)
         .next("mend the migration or the data that it stumbles on, then run the same command again")
         .into()

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::refusal::{self, Source};
+use super::refusal::{self, Before, Source};
 use super::{Applier, Done, Job, Outcome, wanted};
 use crate::catalog::reader;
 use crate::catalog::{Attribute, Catalog, ObjectId};
@@ -67,7 +67,7 @@ impl Applier<'_> {
             next: None,
         };
         let source = Source { path: &step.path, what: &what, sql: &step.sql, script: &step.script };
-        let kept = self.kept;
+        let before_it = if self.kept { Before::TakenBack } else { Before::Nothing };
         let (lock, version, options) = (self.job.lock, self.job.version, self.job.options);
         let stays: BTreeSet<i64> =
             self.job.applied.range(..step.index).map(|index| lock.migrations[*index].version).collect();
@@ -81,7 +81,7 @@ impl Applier<'_> {
                 prove(step, (lock, version), [&before, &after], [&built, &target])
             })
             .await;
-        done.map_err(|trouble| refusal::in_script(trouble, source, kept))?;
+        done.map_err(|trouble| refusal::in_script(trouble, source, before_it))?;
         self.kept = true;
         let took = begun.elapsed();
         self.job.watch.tell(&Event::Done { what: &what, took });

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use anyhow::{Result, anyhow};
 
 use super::outside::Stage;
-use super::refusal::{self, Source};
+use super::refusal::{self, Before, Source};
 use super::{Applier, wanted};
 use crate::door::Work;
 use crate::error::{Exit, Failure};
@@ -117,8 +117,9 @@ impl Applier<'_> {
         let record = self.statement_record(step, number, &statement.text, None, true);
         let records = [Some(record), last].into_iter().flatten().collect::<Vec<_>>().join(";\n");
         let wanted = wanted(step);
+        let what = format!("{}, statement {number}", step.title);
         let work = Work {
-            what: &step.title,
+            what: &what,
             script: &statement.text,
             records: &records,
             recurring: None,
@@ -127,11 +128,11 @@ impl Applier<'_> {
             snapshot: false,
             next: None,
         };
-        let kept = self.kept;
+        let before = Before::statement(number, self.kept);
         let alone = Script { statements: vec![Planned { offset: 0, ..statement.clone() }] };
-        let source = Source { path: &step.path, what: &step.title, sql: &statement.text, script: &alone };
+        let source = Source { path: &step.path, what: &what, sql: &statement.text, script: &alone };
         let applied = self.job.door.transaction(&work, self.job.watch).await;
-        applied.map_err(|trouble| refusal::in_script(trouble, source, kept))
+        applied.map_err(|trouble| refusal::in_script(trouble, source, before))
     }
 
     /// What could not be read in the middle of a run.

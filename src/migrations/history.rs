@@ -30,9 +30,9 @@ struct Kind {
     proof: Option<&'static str>,
     /// The columns that are read, and the types that they may have.
     columns: &'static [(&'static str, &'static [u32])],
-    /// The query, of the table `{}`: for refinery all rows, in no order, else the current version in one row at most. No condition
-    /// reaches the table itself (`OFFSET 0`): with `constraint_exclusion = on` the planner would evaluate what its
-    /// CHECK constraints call (manual, "Partitioning and Constraint Exclusion").
+    /// The query, of the table `{}`: for refinery all rows, in no order, else the current version in one row at most.
+    /// No condition reaches the table itself (`OFFSET 0`): with `constraint_exclusion = on` the planner would evaluate
+    /// what its CHECK constraints call (manual, "Partitioning and Constraint Exclusion").
     query: &'static str,
 }
 
@@ -261,7 +261,8 @@ impl HistoryTable {
         self.kind().map(|kind| kind.tool).filter(|_| self.table != TABLE)
     }
 
-    /// The query that reads it: for refinery all rows, in no order, for another tool its current version in one row at most.
+    /// The query that reads it: for refinery all rows, in no order, for another tool its current version in one row
+    /// at most.
     pub fn query(&self) -> String {
         // Nobody's history has children.
         let path = format!("ONLY {}", self.path());

@@ -67,3 +67,48 @@ fn the_statement_that_failed_is_named() {
         assert!(left.is_empty(), "{left:?}");
     }
 }
+
+#[test]
+fn what_stays_of_a_migration_that_failed_between_its_statements_is_said() {
+    let project = Project::of_schema(
+        "CREATE TABLE t (id int PRIMARY KEY, a int, b int, CONSTRAINT few CHECK (id < 5));\n",
+    );
+    let directory = project.path().join("migrations");
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join("V1__t.sql"), "CREATE TABLE t (id int PRIMARY KEY);\n").unwrap();
+    fs::write(
+        directory.join("V2__columns.sql"),
+        "-- trueup: no-transaction\nALTER TABLE t ADD a int;\nALTER TABLE t ADD b int;\n\
+         ALTER TABLE t ADD CONSTRAINT few CHECK (id < 5);\n",
+    )
+    .unwrap();
+    project.compile();
+    let database = support::database();
+    let upgrade = |more: &[&str]| {
+        let mut arguments = vec!["upgrade", "--yes"];
+        arguments.extend(more);
+        project.trueup(&arguments, database.url()).output().unwrap()
+    };
+    expect(&upgrade(&["--to", "1"]), 0, &[]);
+    database.exec("INSERT INTO t VALUES (7)");
+
+    // Whether this run did the statements before, or an earlier one.
+    for exit in [6, 5] {
+        let output = upgrade(&[]);
+        expect(
+            &output,
+            exit,
+            &[
+                "V2__columns.sql: ",
+                "violated by some row",
+                "V2__columns, statement 3 failed, it was rolled back; the statements before it stay and are recorded: \
+                 the same command goes on with this one",
+            ],
+        );
+        let columns =
+            "SELECT attname FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 1 ORDER BY 1";
+        assert_eq!(database.query(columns).len(), 2);
+    }
+    database.exec("DELETE FROM t");
+    expect(&upgrade(&[]), 0, &["at V2"]);
+}

@@ -43,7 +43,7 @@ impl Presence {
         // One letter for each routine, as in pg_proc.prokind.
         let routines = fields.optional().unwrap_or_default();
         let types = fields.optional().unwrap_or_default();
-        // Collations, or what only rare kinds have.
+        // Collations, languages, and what is not modelled and lives in a schema.
         let named = fields.flag()?;
         let policies = fields.flag()?;
         let statistics = fields.flag()?;
