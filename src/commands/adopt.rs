@@ -122,9 +122,7 @@ async fn look(settings: &Settings, session: &mut Session, declared: &Declared) -
 /// `--dry-run`: one read-only look, as `check` takes it.
 async fn show(settings: &Settings, args: &AdoptArgs) -> Result<Exit> {
     let target = settings.target()?;
-    let application = settings.application();
-    let connecting = target.connect(&application);
-    let (mut session, reading) = declared::beside(settings, connecting).await?;
+    let (mut session, reading) = declared::connected(settings, &target).await?;
     let declared = reading.finish(settings).await?.without_seeds();
     let survey = look(settings, &mut session, &declared).await;
     session.close().await;

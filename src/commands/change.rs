@@ -102,9 +102,7 @@ pub(super) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: St
 /// As [`run`].
 pub(super) async fn look<C: Change>(settings: &Settings, change: &C) -> Result<(Declared, Prepared)> {
     let target = settings.target()?;
-    let application = settings.application();
-    let connecting = target.connect(&application);
-    let (mut session, reading) = declared::beside(settings, connecting).await?;
+    let (mut session, reading) = declared::connected(settings, &target).await?;
     let declared = reading.finish(settings).await?;
     let survey = comparison::look_on(settings, &mut session, &declared).await?;
     let mut prepared = change.prepare(settings, &target, &declared, survey)?;

@@ -13,9 +13,7 @@ use crate::project::Settings;
 /// With the exit codes of the contract: 2, 3, 4, 75.
 pub(super) async fn run(settings: &Settings) -> Result<Exit> {
     let target = settings.target()?;
-    let application = settings.application();
-    let connecting = target.connect(&application);
-    let (session, mut reading) = declared::beside(settings, connecting).await?;
+    let (session, mut reading) = declared::connected(settings, &target).await?;
     let (survey, declared) = match reading.needs().await {
         // The rest of the lock file is read while the server answers.
         Some(needs) => {

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::catalog::Catalog;
 use crate::catalog::reader::ReadOptions;
+use crate::db::{Session, Target};
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
 use crate::model::{self, CompileSettings, Head, Lock, LockFile, Sources};
@@ -84,6 +85,15 @@ pub(super) struct Needs {
 enum Files {
     Fresh(Box<Declared>),
     Stale { sources: Sources, seeds: Arc<Seeds>, reasons: Vec<String> },
+}
+
+/// Connects, and reads the project's files beside that; see [`beside`].
+///
+/// # Errors
+/// Those of connecting.
+pub(super) async fn connected(settings: &Settings, target: &Target) -> Result<(Session, Reading)> {
+    let application = settings.application();
+    beside(settings, target.connect(&application)).await
 }
 
 /// Reads the project's files, or begins to, beside what has to be waited for: a connection. A database that cannot be

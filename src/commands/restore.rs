@@ -350,9 +350,7 @@ impl Command<'_> {
     }
 
     async fn standing(&self) -> Result<(RestoredStanding, Vec<String>)> {
-        let application = self.settings.application();
-        let connecting = self.target.connect(&application);
-        let (mut session, reading) = declared::beside(self.settings, connecting).await?;
+        let (mut session, reading) = declared::connected(self.settings, self.target).await?;
         let declared = reading.finish(self.settings).await?;
         let survey = comparison::look_on(self.settings, &mut session, &declared).await?;
         session.close().await;

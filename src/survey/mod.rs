@@ -261,8 +261,10 @@ async fn look(
     }
 
     let (mut own, ..) = answers.finish(&histories.applied);
-    let wanted = own::not_as_applied(&request.migrations, &histories.applied);
-    own.recorded.retain(|version, _| wanted.contains(version));
+    if !own.recorded.is_empty() {
+        let wanted = own::not_as_applied(&request.migrations, &histories.applied);
+        own.recorded.retain(|version, _| wanted.contains(version));
+    }
     let history_width = histories.width();
     let (history_table, history) = histories.ours().unzip();
     Ok(Some(Survey {

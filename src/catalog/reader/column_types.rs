@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use smol_str::SmolStr;
 
 use super::fields::Fields;
-use super::questions::list;
+use super::sections::list;
 
 /// `pg_attribute.atttypmod` of a type without a modifier.
 const NO_MODIFIER: i32 = -1;

@@ -10,7 +10,7 @@
 //! table. An expression that refers to its table as a whole, or to columns that are not known yet, is asked for alone.
 
 use std::collections::HashMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::hash::Hasher as _;
 
 use anyhow::{Context as _, Result};
@@ -20,6 +20,7 @@ use smol_str::SmolStr;
 use super::column_types::{ColumnType, ColumnTypes};
 use super::fields::Fields;
 use super::relations::{self, Relation};
+use super::sections::list;
 use crate::catalog::{Attribute, Attributes};
 
 /// What is between a placeholder and the text around it: no text of PostgreSQL's has it.
@@ -340,14 +341,4 @@ impl Columns<'_> {
 /// Whether a value waits for an answer.
 pub(super) fn is_late(value: &str) -> bool {
     value.contains(MARK)
-}
-
-/// The elements of an array that holds no text.
-pub(super) fn list(elements: impl Iterator<Item = impl fmt::Display>) -> String {
-    let mut list = String::new();
-    for element in elements {
-        let separator = if list.is_empty() { "" } else { "," };
-        let _ = write!(list, "{separator}{element}");
-    }
-    list
 }

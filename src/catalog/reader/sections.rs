@@ -1,6 +1,8 @@
 //! The statements of a reading: which, in which order, and how their text depends on the server's major version and
 //! on what is wanted.
 
+use std::fmt::{self, Write as _};
+
 use super::{Presence, ReadOptions};
 use crate::db::ServerVersion;
 
@@ -147,6 +149,16 @@ fn select_lines(text: &str, holds: impl Fn(&str) -> bool) -> String {
         }
     }
     selected
+}
+
+/// The elements of an array that holds no text.
+pub(super) fn list(elements: impl Iterator<Item = impl fmt::Display>) -> String {
+    let mut list = String::new();
+    for element in elements {
+        let separator = if list.is_empty() { "" } else { "," };
+        let _ = write!(list, "{separator}{element}");
+    }
+    list
 }
 
 #[cfg(test)]
