@@ -1,31 +1,21 @@
 //! trueup keeps a PostgreSQL database true to its declared model.
 //!
-//! The way through: `cli` (raw arguments) -> `project` (settings) -> `commands` -> `db`, `catalog`, `model`,
-//! `migrations` (facts) -> `diff` -> `diagnosis` (findings) -> `plan` (what is going to be done) -> `report` (what a
-//! person or a pipeline reads).
-//! Arrows point downwards only; `tests/architecture.rs` holds them.
+//! The way through: `commands` (arguments, run, report) -> `workflow` (what commands share) -> `snapshot`, `model`,
+//! `changes`, `data`, `backup` (facts, judgement, work) -> `postgres` (connections, catalogs, SQL). What a person or a
+//! pipeline reads is built as plain data and printed by `output`.
+//! Arrows point downwards only; `tests/architecture.rs` holds the map.
 
-pub mod apply;
 pub mod backup;
-pub mod catalog;
-pub mod checks;
+pub mod changes;
 pub mod cli;
 pub mod commands;
-pub mod db;
-pub mod ddl;
-pub mod diagnosis;
-pub mod diff;
-pub mod door;
+pub mod data;
 pub mod error;
 pub mod migrations;
 pub mod model;
-pub mod plan;
-pub mod programs;
+pub mod output;
+pub mod postgres;
 pub mod project;
-pub mod repair;
-pub mod report;
-pub mod scratch;
-pub mod section;
-pub mod seeds;
-pub mod sql;
-pub mod survey;
+pub mod snapshot;
+pub mod toml_table;
+pub mod writer;

@@ -10,12 +10,12 @@ mod support;
 use std::path::Path;
 
 use tempfile::TempDir;
-use trueup::catalog::reader::{ReadOptions, read};
-use trueup::catalog::{Attribute, Catalog, Kind, ObjectId};
-use trueup::db::Target;
+use trueup::postgres::catalog::reader::{ReadOptions, read};
+use trueup::postgres::catalog::{Attribute, Catalog, Kind, ObjectId};
+use trueup::postgres::connection::Target;
 use trueup::error::{Exit, Failure, exit_of};
 use trueup::model::{CompileSettings, DeclaredBy, Effect, Lock, Sources, compile};
-use trueup::scratch::{Scratch, ScratchOptions};
+use trueup::postgres::scratch::{Scratch, ScratchOptions};
 
 /// A directory with these files.
 fn project(files: &[(&str, &str)]) -> TempDir {

@@ -5,8 +5,8 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use trueup::catalog::reader::{ReadOptions, read};
-use trueup::catalog::{Attribute, Kind, Object};
+use trueup::postgres::catalog::reader::{ReadOptions, read};
+use trueup::postgres::catalog::{Attribute, Kind, Object};
 
 /// Trees that differ in nothing, in places alone, in names alone, in numbers alone, and where they look like a place.
 const DDL: &str = r#"

@@ -1,9 +1,9 @@
 //! `sql::identifier` and `sql::literal` against the server's own words (F43: hostile names).
 
 use anyhow::Result;
-use trueup::db::Session;
-use trueup::scratch::{Scratch, ScratchOptions};
-use trueup::sql::{identifier, literal, split_qualified};
+use trueup::postgres::connection::Session;
+use trueup::postgres::scratch::{Scratch, ScratchOptions};
+use trueup::postgres::sql::{identifier, literal, split_qualified};
 
 /// Names that have broken somebody's quoting.
 const HOSTILE: &[&str] = &[

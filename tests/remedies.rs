@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
-use trueup::catalog::reader::{ReadOptions, read};
-use trueup::catalog::{Attribute, Catalog, Kind, Object};
-use trueup::ddl;
-use trueup::scratch::{Scratch, ScratchDatabase, ScratchOptions};
+use trueup::postgres::catalog::reader::{ReadOptions, read};
+use trueup::postgres::catalog::{Attribute, Catalog, Kind, Object};
+use trueup::postgres::ddl;
+use trueup::postgres::scratch::{Scratch, ScratchDatabase, ScratchOptions};
 
 const BOTH: &str = include_str!("fixtures/remedies/both.sql");
 const DECLARED: &str = include_str!("fixtures/remedies/declared.sql");

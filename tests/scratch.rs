@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use trueup::error::{Exit, Failure};
-use trueup::scratch::{Scratch, ScratchOptions, left_behind};
+use trueup::postgres::scratch::{Scratch, ScratchOptions, left_behind};
 
 /// Tells the re-executed test binary that it is the child.
 const CHILD: &str = "TRUEUP_TEST_CHILD";
@@ -27,7 +27,7 @@ async fn start() -> Scratch {
     Scratch::start(&options).await.expect("a scratch server")
 }
 
-async fn ask(scratch: &Scratch, database: &trueup::scratch::ScratchDatabase, sql: &str) -> Vec<String> {
+async fn ask(scratch: &Scratch, database: &trueup::postgres::scratch::ScratchDatabase, sql: &str) -> Vec<String> {
     let mut session = scratch.connect(database).await.expect("a session");
     let mut answer = Vec::new();
     session

@@ -64,7 +64,7 @@ fn a_role_can_be_chosen() {
     database.exec("CREATE ROLE \"a role\" LOGIN");
     let url = database.url_as("a role");
     let who = support::runtime().block_on(async {
-        let mut session = trueup::db::Target::parse(&url).unwrap().connect("test").await.unwrap();
+        let mut session = trueup::postgres::connection::Target::parse(&url).unwrap().connect("test").await.unwrap();
         let mut who = None;
         session
             .message("SELECT current_user".to_owned(), |_, row| {
@@ -94,7 +94,7 @@ fn the_pooler_pools_transactions() {
     let settings = support::runtime().block_on(async {
         // Without startup parameters, which the pooler refuses, and as an application would: SET on one connection
         // is met by the next one, because both are the same session of the server.
-        let target = trueup::db::Target::parse(&pooler.url()).unwrap();
+        let target = trueup::postgres::connection::Target::parse(&pooler.url()).unwrap();
         let mut one = target.connect("one").await.unwrap();
         let mut other = target.connect("other").await.unwrap();
         one.execute("SET search_path = elsewhere").await.unwrap();

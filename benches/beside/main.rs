@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use trueup::scratch::{Scratch, ScratchOptions};
+use trueup::postgres::scratch::{Scratch, ScratchOptions};
 
 use server::{Locks, Server};
 use table::Figure;

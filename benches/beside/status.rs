@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use trueup::door::SCHEMA;
+use trueup::writer::SCHEMA;
 
 use crate::measure;
 use crate::migrations;

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use crate::catalog::Catalog;
-use crate::catalog::reader::{self, ReadOptions};
-use crate::db::{ServerVersion, Session};
+use crate::postgres::catalog::Catalog;
+use crate::postgres::catalog::reader::{self, ReadOptions};
+use crate::postgres::connection::{ServerVersion, Session};
 use crate::model::{Effect, effects_to_text};
 
 /// The member's name.

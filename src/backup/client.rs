@@ -17,9 +17,9 @@ use nix::unistd::{Pid, Uid};
 use tempfile::TempPath;
 use tokio::process::{Child, Command};
 
-use crate::db::{ServerVersion, Target};
+use crate::postgres::connection::{ServerVersion, Target};
 use crate::error::{Exit, Failure};
-use crate::programs::{Places, release, variable};
+use crate::postgres::programs::{Places, release, variable};
 
 /// `pg_dump` and `pg_restore` of one release.
 #[derive(Debug, Clone, PartialEq, Eq)]

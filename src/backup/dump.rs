@@ -18,9 +18,9 @@ use super::full_read::{Found, FullRead};
 use super::manifest::{Kind, Level, Member, Scope};
 use super::store::Upload;
 use super::words;
-use crate::db::Target;
+use crate::postgres::connection::Target;
 use crate::error::{Exit, Failure};
-use crate::sql::split_qualified;
+use crate::postgres::sql::split_qualified;
 
 /// The one member of an archive in custom format.
 pub(super) const ARCHIVE: &str = "archive.dump";

@@ -10,9 +10,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 
 use super::manifest::{Relation, Scope, Source, Wal};
-use crate::db::{self, Session, Target};
+use crate::postgres::connection::{self, Session, Target};
 use crate::error::{Exit, Failure};
-use crate::sql::identifier;
+use crate::postgres::sql::identifier;
 
 /// How many tables are locked or counted in one message.
 const TABLES_PER_MESSAGE: usize = 50;
@@ -103,7 +103,7 @@ impl Snapshot {
             match look(&mut session, &role, target.role(), hold).await {
                 Ok(looked) => break looked,
                 Err(error) if is_gone(&error) && tries < TRIES => session.execute("ROLLBACK").await?,
-                Err(error) => return Err(db::server_failure(error, "locking the tables to back up")),
+                Err(error) => return Err(connection::server_failure(error, "locking the tables to back up")),
             }
             tries += 1;
         };
@@ -196,7 +196,7 @@ impl Snapshot {
     /// The connection's: then nobody knows whether what was dumped is of one moment.
     pub(super) async fn close(mut self) -> Result<Wal> {
         let rows = self.session.rows(format!("COMMIT; {POSITION}")).await;
-        let rows = rows.map_err(|error| db::server_failure(error, "ending the snapshot of the backup"))?;
+        let rows = rows.map_err(|error| connection::server_failure(error, "ending the snapshot of the backup"))?;
         let after = rows.into_iter().next().and_then(|row| row.into_iter().next().flatten());
         self.session.close().await;
         Ok(Wal { before: self.wal_before, after })
@@ -234,12 +234,12 @@ async fn look(
 }
 
 fn opening(error: anyhow::Error) -> anyhow::Error {
-    db::server_failure(error, "opening the snapshot that the backup is of")
+    connection::server_failure(error, "opening the snapshot that the backup is of")
 }
 
 async fn list(session: &mut Session, sql: &str) -> Result<Vec<Seen>> {
     let rows = session.rows(sql).await;
-    let rows = rows.map_err(|error| db::server_failure(error, "listing the tables to back up"))?;
+    let rows = rows.map_err(|error| connection::server_failure(error, "listing the tables to back up"))?;
     rows.into_iter().map(seen).collect()
 }
 
@@ -267,7 +267,7 @@ async fn lock(session: &mut Session, relations: &[Seen], hold: Hold<'_>, role: &
 
 /// Whether it was dropped since it was listed.
 fn is_gone(error: &anyhow::Error) -> bool {
-    db::server_error(error).map(db::describe).is_some_and(|said| said.is("42P01") || said.is("3F000"))
+    connection::server_error(error).map(connection::describe).is_some_and(|said| said.is("42P01") || said.is("3F000"))
 }
 
 fn seen(row: Vec<Option<String>>) -> Result<Seen> {
@@ -279,7 +279,7 @@ fn seen(row: Vec<Option<String>>) -> Result<Seen> {
 
 /// A table whose rows cannot all be read is not backed up.
 fn unreadable(error: anyhow::Error, doing: &str, table: &str, role: &str) -> anyhow::Error {
-    let Some(said) = db::server_error(&error).map(db::describe) else { return error };
+    let Some(said) = connection::server_error(&error).map(connection::describe) else { return error };
     let what = format!("{table} cannot be backed up: {}", said.text());
     if said.is("42501") && said.message.contains("row-level security") {
         let next = format!(
@@ -292,5 +292,5 @@ fn unreadable(error: anyhow::Error, doing: &str, table: &str, role: &str) -> any
         let next = format!("GRANT pg_read_all_data TO {}", identifier(role));
         return Failure::new(Exit::Refused, what).next(next).into();
     }
-    db::server_failure(error, &format!("{doing} {table} for the backup"))
+    connection::server_failure(error, &format!("{doing} {table} for the backup"))
 }

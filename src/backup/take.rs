@@ -17,8 +17,8 @@ use super::manifest::{FORMAT, Kind, Level, Manifest, Member, Scope, Source, Tool
 use super::restore::{Trial, TrialPlace, written_by};
 use super::snapshot::{Hold, Snapshot};
 use super::store::{Store, Upload};
-use crate::db::{self, Target};
-use crate::door::Stop;
+use crate::postgres::connection::{self, Target};
+use crate::writer::Stop;
 use crate::error::{Exit, Failure, exit_of};
 
 /// What to back up, and how.
@@ -260,7 +260,7 @@ async fn dumped(
     let read = async {
         let catalog = catalog::read(snapshot.session(), version).await;
         let catalog =
-            catalog.map_err(|error| db::server_failure(error, "reading the catalog for the backup"))?;
+            catalog.map_err(|error| connection::server_failure(error, "reading the catalog for the backup"))?;
         let catalog = catalog::to_text(&catalog);
         anyhow::Ok((snapshot.count(&request.scope).await?, catalog))
     };

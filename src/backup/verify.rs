@@ -12,7 +12,7 @@ use super::manifest::{Kind, Level, Manifest, Verified};
 use super::member::hash;
 use super::restore::{Trial, TrialPlace};
 use super::store::Store;
-use crate::door::Stop;
+use crate::writer::Stop;
 use crate::error::Failure;
 
 /// What to verify, and how.

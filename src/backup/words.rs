@@ -3,7 +3,7 @@
 use std::process::ExitStatus;
 
 use crate::error::{Exit, Failure};
-use crate::sql::identifier;
+use crate::postgres::sql::identifier;
 
 /// How many differences are named.
 const MOST: usize = 5;

@@ -50,12 +50,12 @@ pub enum Decision {
 
 /// Reads a duration as PostgreSQL writes it.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    crate::sql::duration(text).ok_or_else(|| format!("expected {}", crate::sql::DURATION))
+    crate::postgres::sql::duration(text).ok_or_else(|| format!("expected {}", crate::postgres::sql::DURATION))
 }
 
 /// Reads an age: a duration, or days.
 pub(super) fn age(text: &str) -> Result<Duration, String> {
-    crate::sql::age(text).ok_or_else(|| "expected an age such as 12h or 90d".to_owned())
+    crate::postgres::sql::age(text).ok_or_else(|| "expected an age such as 12h or 90d".to_owned())
 }
 
 /// How a report is written.

@@ -10,18 +10,18 @@ use super::declared::{self, Declared};
 use super::deliver::{deliver, style};
 use super::writing::{Writing, interrupted, refuse_unclear};
 use super::{comparison, planned};
-use crate::apply::{self, Adopt, Done};
-use crate::catalog::{Catalog, ObjectId};
+use crate::changes::executor::{self, Adopt, Done};
+use crate::postgres::catalog::{Catalog, ObjectId};
 use crate::cli::AdoptArgs;
-use crate::db::{ServerVersion, Session, Target};
-use crate::diagnosis::{Basis, Finding, Standing};
-use crate::door::{Limits, Stop};
+use crate::postgres::connection::{ServerVersion, Session, Target};
+use crate::model::diagnosis::{Basis, Finding, Standing};
+use crate::writer::{Limits, Stop};
 use crate::error::{Exit, Failure};
 use crate::migrations::{Ledger, Migration};
-use crate::plan::{Adoption, Found};
+use crate::changes::plan::{Adoption, Found};
 use crate::project::{Patterns, Settings};
-use crate::report::{self, AdoptionReport, Document, ErrorReport, FailureReport, PlanReport, StepReport};
-use crate::survey::{self, Survey};
+use crate::output::{self, AdoptionReport, Document, ErrorReport, FailureReport, PlanReport, StepReport};
+use crate::snapshot::{self, Survey};
 
 /// What is to be recorded, and why.
 struct Prepared {
@@ -99,7 +99,7 @@ async fn ask<'s>(
         return Ok((writing, declared, prepared));
     }
     if !settings.output.quiet && (settings.output.interactive || !args.write.yes) {
-        report::err(&report::adoption_text(&prepared.document, style(&settings.output)));
+        output::err(&output::adoption_text(&prepared.document, style(&settings.output)));
     }
     let count = prepared.versions.len();
     let migrations = if count == 1 { "1 migration".to_owned() } else { format!("{count} migrations") };
@@ -116,7 +116,7 @@ async fn ask<'s>(
 async fn look(settings: &Settings, session: &mut Session, declared: &Declared) -> Result<Survey> {
     let mut request = comparison::request(settings, declared.needs());
     request.texts = true;
-    survey::survey(session, &request).await
+    snapshot::survey(session, &request).await
 }
 
 /// `--dry-run`: one read-only look, as `check` takes it.
@@ -136,7 +136,7 @@ fn tell(settings: &Settings, prepared: Prepared) -> Result<Exit> {
     deliver(&settings.output, |format, style| document.render(format, style))?;
     if let Some(failure) = prepared.refused {
         let failure = FailureReport::new(Some(settings.command), &settings.run, &failure.into());
-        report::err(&report::failure_text(&failure));
+        output::err(&output::failure_text(&failure));
     }
     Ok(exit)
 }
@@ -245,7 +245,7 @@ fn find(
         rows_alone,
     });
     document.plan = Some(plan(settings, declared, &versions));
-    document.summary = report::Summary::of(&adoption.differences);
+    document.summary = output::Summary::of(&adoption.differences);
     document.findings = adoption.differences;
     document.error = refused.as_ref().map(|failure| ErrorReport::new(&failure.what, &failure.next));
     Ok(Prepared { survey, document, versions, ledger: Some(ledger), settled: false, detail, refused })
@@ -425,7 +425,7 @@ async fn carry_out(
         version: survey.version,
         options: &declared.lock.head.options,
     };
-    apply::adopt(adopt, prove).await?;
+    executor::adopt(adopt, prove).await?;
     let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let survey = look(settings, writing.door.reading().await?, declared).await?;
     let (mut after, _) = comparison::judge_standing(settings, &writing.target, declared, &survey)?;

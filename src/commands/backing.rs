@@ -8,14 +8,14 @@ use anyhow::Result;
 use super::stored;
 use super::writing::Writing;
 use crate::backup::{self, External, Level, Manifest, Method, Programs, Request, Scope, Store, Verifying};
-use crate::catalog::Kind;
-use crate::db::{Session, Target};
-use crate::door::{Door, Stop, seconds};
+use crate::postgres::catalog::Kind;
+use crate::postgres::connection::{Session, Target};
+use crate::writer::{Door, Stop, seconds};
 use crate::error::{Exit, Failure};
-use crate::plan::{Affected, Direction, Plan};
+use crate::changes::plan::{Affected, Direction, Plan};
 use crate::project::{BackupKind, Required, Settings};
-use crate::report::{BackupPlan, LastBackup, Progress, size};
-use crate::survey::{self, Survey};
+use crate::output::{BackupPlan, LastBackup, Progress, size};
+use crate::snapshot::{self, Survey};
 
 /// The number of the backup's row among the steps of a run: before all others.
 const STEP: usize = 0;
@@ -121,7 +121,7 @@ impl Backing {
                     store.ready().await?;
                 }
                 let last = newest().find(|manifest| manifest.scope == scope);
-                let bytes = survey::database_bytes(session).await?;
+                let bytes = snapshot::database_bytes(session).await?;
                 let command = settings.backup.kind == BackupKind::Command;
                 let level = if command { None } else { Some(stored::level(settings)) };
                 let plan = BackupPlan::take(level, &scope, &store.place(), last, bytes, note);

@@ -14,12 +14,12 @@ use crate::backup::{
     self, Keep, Level, Listed, Manifest, Method, Programs, Request, Scope, Store, Verifying,
 };
 use crate::cli::{self, BackupAction, BackupArgs};
-use crate::db::Target;
-use crate::door::{self, Stop};
+use crate::postgres::connection::Target;
+use crate::writer::{self, Stop};
 use crate::error::{Exit, Failure, exit_of};
 use crate::project::Settings;
-use crate::report::{self, BackupReport, BackupRow, Backups, Progress};
-use crate::survey;
+use crate::output::{self, BackupReport, BackupRow, Backups, Progress};
+use crate::snapshot;
 
 /// Runs the command.
 ///
@@ -45,10 +45,10 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit
     let version = session.server_version()?;
     let needs = Needs::nothing();
     let request = comparison::request(settings, needs);
-    let standing = survey::survey_standing(&mut session, &request, None).await?;
+    let standing = snapshot::survey_standing(&mut session, &request, None).await?;
     session.close().await;
     mark::expect(settings, standing.own.as_ref(), &standing.identity.database)?;
-    door::no_pooler_before(&target, &application).await?;
+    writer::no_pooler_before(&target, &application).await?;
     let external = stored::external(settings);
     let method = stored::method(settings, &external);
     if let Method::Dump { bin_dir, .. } = method {
@@ -198,7 +198,7 @@ async fn prune(settings: &Settings, dry_run: bool, yes: bool) -> Result<Exit> {
             what: report(true, 0),
             notes: notes.clone(),
         };
-        report::err(&shown.render(report::Format::Human, super::deliver::style(&settings.output)));
+        output::err(&shown.render(output::Format::Human, super::deliver::style(&settings.output)));
         if !settings.output.interactive {
             return Err(Failure::new(
                 Exit::Refused,
@@ -208,7 +208,7 @@ async fn prune(settings: &Settings, dry_run: bool, yes: bool) -> Result<Exit> {
             .into());
         }
         let question = format!("remove {} for good?", if going.len() == 1 { "it" } else { "them" });
-        let sure = tokio::task::spawn_blocking(move || report::confirm(&question)).await??;
+        let sure = tokio::task::spawn_blocking(move || output::confirm(&question)).await??;
         if !sure {
             return Err(Failure::new(Exit::Refused, "not confirmed; nothing was removed").into());
         }

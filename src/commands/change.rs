@@ -8,17 +8,17 @@ use super::deliver::{self, deliver};
 use super::required::Required;
 use super::writing::{Writing, interrupted};
 use super::{comparison, mark, planned};
-use crate::apply::{self, Defaults, Job};
+use crate::changes::executor::{self, Defaults, Job};
 use crate::cli::WriteArgs;
-use crate::db::{Session, Target};
-use crate::diagnosis::Standing;
-use crate::door::{Limits, Stop};
+use crate::postgres::connection::{Session, Target};
+use crate::model::diagnosis::Standing;
+use crate::writer::{Limits, Stop};
 use crate::error::{Exit, Failure};
 use crate::migrations::{Ledger, Migration};
-use crate::plan::{Direction, Plan, collisions};
+use crate::changes::plan::{Direction, Plan, collisions};
 use crate::project::Settings;
-use crate::report::{self, Document};
-use crate::survey::{self, Survey};
+use crate::output::{self, Document};
+use crate::snapshot::{self, Survey};
 
 /// What is to be done, and why.
 pub(super) struct Prepared {
@@ -72,7 +72,7 @@ pub(super) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: St
     }
     writing.lock().await?;
     // Somebody else may have been faster.
-    let prepared = if survey::unchanged_since(writing.door.reading().await?, &prepared.survey).await? {
+    let prepared = if snapshot::unchanged_since(writing.door.reading().await?, &prepared.survey).await? {
         prepared
     } else {
         let now = look_and_prepare(settings, change, &declared, &mut writing).await?;
@@ -136,7 +136,7 @@ async fn ask<'s, C: Change>(
     let prepared = look_and_prepare(settings, change, &declared, &mut writing).await?;
     if !prepared.plan.is_empty() {
         if !settings.output.quiet && (settings.output.interactive || !args.yes) {
-            report::err(&report::plan_proposal(&prepared.document, deliver::style(&settings.output)));
+            output::err(&output::plan_proposal(&prepared.document, deliver::style(&settings.output)));
         }
         let verb = match prepared.plan.direction {
             Direction::Up => "apply",
@@ -274,8 +274,8 @@ async fn carry_out<C: Change>(
         gate: &required,
     };
     let outcome = match prepared.plan.direction {
-        Direction::Up => apply::upgrade(job).await,
-        Direction::Down => apply::downgrade(job).await,
+        Direction::Up => executor::upgrade(job).await,
+        Direction::Down => executor::downgrade(job).await,
     };
     // What a required data check keeps from being applied is a finding; the rest of the plan is done.
     let unmet = required.unmet();

@@ -7,10 +7,10 @@ use anyhow::Result;
 
 use super::declared::{Declared, Needs};
 use super::{data, mark};
-use crate::catalog::{Catalog, Kind, ObjectId};
+use crate::postgres::catalog::{Catalog, Kind, ObjectId};
 use crate::cli::FailOn;
-use crate::db::{Session, Target};
-use crate::diagnosis::{
+use crate::postgres::connection::{Session, Target};
+use crate::model::diagnosis::{
     self, Basis, CauseKind, Diagnosis, Edit, Facts, Finding, Kept, Severity, Standing, Unfinished,
 };
 use crate::error::{Exit, Failure};
@@ -18,10 +18,10 @@ use crate::migrations::history::Applied;
 use crate::migrations::{Migration, checksum};
 use crate::model::{self, CompiledMigration};
 use crate::project::{self, Settings};
-use crate::report::{Coverage, Document, FORMAT, History, MigrationName, Summary};
-use crate::seeds;
-use crate::sql::identifier;
-use crate::survey::{self, Own, Request, Survey, UnfinishedStep};
+use crate::output::{Coverage, Document, FORMAT, History, MigrationName, Summary};
+use crate::data::seeds;
+use crate::postgres::sql::identifier;
+use crate::snapshot::{self, Own, Request, Survey, UnfinishedStep};
 
 /// `statement_timeout` of the reading transaction where the project sets none: enough for 100,000 tables.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -86,7 +86,7 @@ fn severities(settings: &Settings) -> Result<BTreeMap<String, Severity>, Failure
 /// Exit 3 or 75, see [`survey::survey`].
 pub(super) async fn look(settings: &Settings, mut session: Session, needs: Needs) -> Result<Survey> {
     let request = request(settings, needs);
-    let survey = survey::survey(&mut session, &request).await;
+    let survey = snapshot::survey(&mut session, &request).await;
     session.close().await;
     survey
 }
@@ -100,7 +100,7 @@ pub(super) async fn look_on(
     session: &mut Session,
     declared: &Declared,
 ) -> Result<Survey> {
-    survey::survey(session, &request(settings, declared.needs())).await
+    snapshot::survey(session, &request(settings, declared.needs())).await
 }
 
 /// What to look for, and how long a look may take.

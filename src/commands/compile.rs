@@ -7,7 +7,7 @@ use super::deliver::deliver;
 use crate::error::Exit;
 use crate::model::{Lock, Sources};
 use crate::project::Settings;
-use crate::report::{CompileReport, Compiled};
+use crate::output::{CompileReport, Compiled};
 
 /// Runs the command.
 ///

@@ -6,17 +6,17 @@ use anyhow::Result;
 
 use super::backing::{Backing, Changes, Wanted};
 use super::mark;
-use crate::catalog::{Kind, ObjectId};
-use crate::checks::{self, Check, Found, Limits, Look, Severity};
+use crate::postgres::catalog::{Kind, ObjectId};
+use crate::data::checks::{self, Check, Found, Limits, Look, Severity};
 use crate::cli::VerifyArgs;
-use crate::db::{Session, Target};
-use crate::door::{Bearable, Mark};
+use crate::postgres::connection::{Session, Target};
+use crate::writer::{Bearable, Mark};
 use crate::error::{Exit, Failure};
-use crate::plan::Affected;
+use crate::changes::plan::Affected;
 use crate::project::Settings;
-use crate::repair::Pace;
-use crate::report::{self, CheckReport};
-use crate::survey::{Identity, Survey};
+use crate::data::repair::Pace;
+use crate::output::{self, CheckReport};
+use crate::snapshot::{Identity, Survey};
 
 /// How long a query of a check may take, where the project does not say it.
 const STATEMENT: Duration = Duration::from_secs(600);
@@ -91,8 +91,8 @@ pub(super) fn target(
     target: &Target,
     identity: &Identity,
     mark: Option<&Mark>,
-) -> report::Target {
-    report::Target {
+) -> output::Target {
+    output::Target {
         host: target.host().to_owned(),
         port: target.port(),
         database: identity.database.clone(),

@@ -7,16 +7,16 @@ use anyhow::Result;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::catalog::Catalog;
-use crate::catalog::reader::ReadOptions;
-use crate::db::{Session, Target};
+use crate::postgres::catalog::Catalog;
+use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::connection::{Session, Target};
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
 use crate::model::{self, CompileSettings, Head, Lock, LockFile, Sources};
 use crate::project::Settings;
-use crate::report::Meter;
-use crate::scratch::{Scratch, ScratchOptions};
-use crate::seeds::{Rows, Seeds};
+use crate::output::Meter;
+use crate::postgres::scratch::{Scratch, ScratchOptions};
+use crate::data::seeds::{Rows, Seeds};
 
 /// The compiled model, and the migrations' files.
 #[derive(Debug)]

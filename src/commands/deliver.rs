@@ -3,7 +3,7 @@
 use crate::cli;
 use crate::error::Failure;
 use crate::project::Output;
-use crate::report::{self, Format, Style};
+use crate::output::{self, Format, Style};
 
 /// Delivers a report that `render` writes in any format.
 ///
@@ -53,7 +53,7 @@ pub(super) fn statements(output: &Output, script: &str) -> Result<(), Failure> {
 
 /// How human output looks here.
 pub(super) fn style(output: &Output) -> Style {
-    let width = if output.terminal { report::terminal_width() } else { Style::default().width };
+    let width = if output.terminal { output::terminal_width() } else { Style::default().width };
     Style { color: output.color, width, quiet: output.quiet }
 }
 
@@ -62,7 +62,7 @@ pub(super) fn style(output: &Output) -> Style {
 /// # Errors
 /// As [`deliver`].
 pub(super) fn say(text: &str) -> Result<(), Failure> {
-    report::out(text).map_err(|error| unsaid("standard output", &error))
+    output::out(text).map_err(|error| unsaid("standard output", &error))
 }
 
 fn unsaid(what: &str, error: &std::io::Error) -> Failure {

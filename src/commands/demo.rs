@@ -10,12 +10,12 @@ use super::deliver;
 use super::{adopt, check, declared, fixing, seed, upgrade};
 use crate::backup::Programs;
 use crate::cli::{AdoptArgs, SeedArgs, UpgradeArgs, VerifyArgs, WriteArgs};
-use crate::door::Stop;
+use crate::writer::Stop;
 use crate::error::{Exit, Failure};
 use crate::model::Sources;
 use crate::project::{Project, Required, Settings};
-use crate::scratch::{Scratch, ScratchDatabase};
-use crate::sql::split;
+use crate::postgres::scratch::{Scratch, ScratchDatabase};
+use crate::postgres::sql::split;
 
 /// The reference project at the repository's root.
 const FILES: &[(&str, &str)] = &[

@@ -7,13 +7,13 @@ use super::declared::Declared;
 use super::writing::refuse_unclear;
 use super::{comparison, planned};
 use crate::cli::{DowngradeArgs, WriteArgs};
-use crate::db::Target;
-use crate::door::Stop;
+use crate::postgres::connection::Target;
+use crate::writer::Stop;
 use crate::error::Exit;
-use crate::plan::Plan;
+use crate::changes::plan::Plan;
 use crate::project::Settings;
-use crate::report::Document;
-use crate::survey::Survey;
+use crate::output::Document;
+use crate::snapshot::Survey;
 
 /// Runs the command.
 ///

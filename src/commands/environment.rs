@@ -7,10 +7,10 @@ use super::deliver::{self, deliver};
 use super::mark;
 use super::writing::{Writing, interrupted};
 use crate::cli::{EnvironmentAction, EnvironmentArgs, WriteArgs};
-use crate::door::{Mark, Marking, Stop};
+use crate::writer::{Mark, Marking, Stop};
 use crate::error::{Exit, Failure};
 use crate::project::Settings;
-use crate::report::{self, DecisionReport, Subject};
+use crate::output::{self, DecisionReport, Subject};
 
 /// Runs the command.
 ///
@@ -55,7 +55,7 @@ async fn ask<'s>(
     if !is_so(settings, name, before.as_ref()) {
         if settings.output.interactive || !settings.output.quiet {
             let proposed = report(settings, name, &mut writing, before.clone(), None).await?;
-            report::err(&proposed.proposal(deliver::style(&settings.output)));
+            output::err(&proposed.proposal(deliver::style(&settings.output)));
         }
         confirm(settings, name, args, &mut writing, before.as_ref()).await?;
     }
@@ -152,7 +152,7 @@ async fn report(
         run: settings.run.clone(),
         command: settings.command,
         exit: Exit::Clean,
-        target: report::Target {
+        target: output::Target {
             host: writing.target.host().to_owned(),
             port: writing.target.port(),
             database: place.database,

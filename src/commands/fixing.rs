@@ -10,15 +10,15 @@ use super::deliver::{self, deliver};
 use super::proposal::{Proposed, back, fix_reports, grown, propose, refuse, report, undoing};
 use super::writing::{Writing, interrupted};
 use super::{data, mark};
-use crate::checks::{self, Bound, Check};
+use crate::data::checks::{self, Bound, Check};
 use crate::cli::VerifyArgs;
-use crate::db::Target;
-use crate::door::{Blocker, Stop};
+use crate::postgres::connection::Target;
+use crate::writer::{Blocker, Stop};
 use crate::error::{Exit, Failure};
 use crate::project::Settings;
-use crate::repair::{self, Pace, Preview, Repair};
-use crate::report::{self, CheckReport, FixReport, RepairStage, VerifyReport};
-use crate::survey;
+use crate::data::repair::{self, Pace, Preview, Repair};
+use crate::output::{self, CheckReport, FixReport, RepairStage, VerifyReport};
+use crate::snapshot;
 
 /// How often rows that somebody changed meanwhile are planned again.
 const PASSES: usize = 2;
@@ -45,7 +45,7 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs, mut stop: Stop) 
     // Nobody else repairs now: what is begun and not at its end never comes there.
     proposed.broke_off = repair::latest(&mut writing.door).await?;
     for (run, rows) in &proposed.broke_off {
-        report::err(&format!("run {run} broke off after {rows} rows; what is left is planned anew\n"));
+        output::err(&format!("run {run} broke off after {rows} rows; what is left is planned anew\n"));
     }
     let marking = writing.first_mark();
     let report = writing
@@ -61,7 +61,7 @@ async fn dry_run(settings: &Settings, args: &VerifyArgs, all: Vec<Check>) -> Res
     let target = settings.target()?;
     let mut session = target.connect(&settings.application()).await?;
     let request = super::comparison::request(settings, Needs::nothing());
-    let survey = survey::survey(&mut session, &request).await?;
+    let survey = snapshot::survey(&mut session, &request).await?;
     mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
     let identity = survey.identity.clone();
     let checks = propose(settings, args, (&target, true), &all, identity, &mut session).await?;
@@ -120,7 +120,7 @@ async fn ask<'s>(
 fn show(settings: &Settings, target: &Target, proposed: &Proposed, backing: &Backing) {
     let mut shown = report(settings, target, proposed, Vec::new(), RepairStage::Planned);
     shown.backup_plan = Some(backing.plan.clone());
-    report::err(&shown.proposal(deliver::style(&settings.output)));
+    output::err(&shown.proposal(deliver::style(&settings.output)));
 }
 
 /// What became of a check's fixes.
@@ -340,7 +340,7 @@ fn reasons(
     if skipped > 0 {
         let locked = match blockers.as_slice() {
             [] => String::new(),
-            blockers => format!("; locked by {}", report::locked_by(blockers)),
+            blockers => format!("; locked by {}", output::locked_by(blockers)),
         };
         let also = also_held_by(bound);
         left.push(format!("{skipped} that others changed or held locked each time{also}{locked}"));

@@ -1,10 +1,10 @@
 //! The environment mark of a database held against what was asked for.
 
-use crate::db::Target;
-use crate::door::Mark;
+use crate::postgres::connection::Target;
+use crate::writer::Mark;
 use crate::error::{Exit, Failure};
 use crate::project::{NamedEnvironment, Settings};
-use crate::survey::Own;
+use crate::snapshot::Own;
 
 /// Refuses a database that is marked as another environment's, or another project's, than `--env` asks for.
 ///

@@ -36,10 +36,10 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::cli::{Cli, Command, Format, Redactor};
-use crate::door::Stop;
+use crate::writer::Stop;
 use crate::error::Exit;
 use crate::project::{Settings, Surroundings};
-use crate::report::{self, FailureReport};
+use crate::output::{self, FailureReport};
 
 /// Runs the command that the arguments name. Everything is said when this returns.
 pub async fn run(args: Vec<OsString>, surroundings: &Surroundings) -> Exit {
@@ -120,14 +120,14 @@ enum Document {
 
 /// Standard error always has the words; the document goes where a report would have gone.
 fn tell(report: &FailureReport, document: Document) -> Exit {
-    report::err(&report::failure_text(report));
+    output::err(&output::failure_text(report));
     let written = match document {
         Document::None => Ok(()),
-        Document::Stdout => report::out(&report::failure_document(report)),
-        Document::File(path) => std::fs::write(path, report::failure_document(report)),
+        Document::Stdout => output::out(&output::failure_document(report)),
+        Document::File(path) => std::fs::write(path, output::failure_document(report)),
     };
     if let Err(error) = written {
-        report::err(&format!("error: the JSON document could not be written: {error}\n"));
+        output::err(&format!("error: the JSON document could not be written: {error}\n"));
     }
     report.exit
 }
@@ -146,13 +146,13 @@ fn refuse_arguments(args: &[OsString], run: &str, error: &clap::Error, surroundi
     };
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            match report::out(&text(surroundings.stdout_is_terminal)) {
+            match output::out(&text(surroundings.stdout_is_terminal)) {
                 Ok(()) => Exit::Clean,
                 Err(_) => Exit::CannotTell,
             }
         }
         _ => {
-            report::err(&text(surroundings.stderr_is_terminal));
+            output::err(&text(surroundings.stderr_is_terminal));
             if asks_for_json(args) {
                 let message = text(false);
                 let report = FailureReport {
@@ -163,7 +163,7 @@ fn refuse_arguments(args: &[OsString], run: &str, error: &clap::Error, surroundi
                     next: "trueup --help".to_owned(),
                 };
                 // Standard error has said it already; there is no better code than this one.
-                let _ = report::out(&report::failure_document(&report));
+                let _ = output::out(&output::failure_document(&report));
             }
             Exit::Usage
         }

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use smol_str::SmolStr;
 
-use crate::catalog::ObjectId;
-use crate::db::Session;
+use crate::postgres::catalog::ObjectId;
+use crate::postgres::connection::Session;
 use crate::error::{Exit, Failure};
 use crate::migrations::checksum::Width;
 use crate::migrations::{Ledger, Migration};
-use crate::plan::{Direction, EditorSession, LockMode, Plan, Relations, Step, Stop};
+use crate::changes::plan::{Direction, EditorSession, LockMode, Plan, Relations, Step, Stop};
 use crate::project::Settings;
-use crate::report::{LockReport, PlanReport, StepReport, StopReport};
-use crate::survey::{self, Survey};
+use crate::output::{LockReport, PlanReport, StepReport, StopReport};
+use crate::snapshot::{self, Survey};
 
 /// refinery's history of this database, or the one that is to be made.
 ///
@@ -98,7 +98,7 @@ pub(super) async fn measure(plan: Option<&mut PlanReport>, session: &mut Session
     let Some(plan) = plan else { return Ok(()) };
     let locks = || plan.steps.iter().flat_map(|step| &step.locks);
     let relations: BTreeSet<&str> = locks().map(|lock| lock.relation.as_str()).collect();
-    let sizes = survey::sizes(session, &relations).await?;
+    let sizes = snapshot::sizes(session, &relations).await?;
     for lock in plan.steps.iter_mut().flat_map(|step| &mut step.locks) {
         let size = sizes.get(&lock.relation);
         (lock.rows, lock.bytes) = (size.map(|size| size.rows), size.map(|size| size.bytes));

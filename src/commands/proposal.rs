@@ -5,14 +5,14 @@ use anyhow::Result;
 use super::backing::Backing;
 use super::change::changed_meanwhile;
 use super::{data, mark};
-use crate::checks::{self, Bound, Check};
+use crate::data::checks::{self, Bound, Check};
 use crate::cli::VerifyArgs;
-use crate::db::{Session, Target};
+use crate::postgres::connection::{Session, Target};
 use crate::error::{Exit, Failure};
 use crate::project::Settings;
-use crate::repair::{self, FixPreview, Preview};
-use crate::report::{self, CheckReport, FixReport, RepairStage, VerifyReport};
-use crate::survey::{Identity, Survey};
+use crate::data::repair::{self, FixPreview, Preview};
+use crate::output::{self, CheckReport, FixReport, RepairStage, VerifyReport};
+use crate::snapshot::{Identity, Survey};
 
 /// What would be done, as one look saw it.
 pub(super) struct Proposed {
@@ -68,7 +68,7 @@ pub(super) async fn propose(
     for bound in bound {
         if let Some(obstacle) = bound.obstacles.first() {
             let name = &bound.check.name;
-            let role = crate::sql::identifier(&identity.role).into_owned();
+            let role = crate::postgres::sql::identifier(&identity.role).into_owned();
             return Err(Failure::cannot_tell(format!(
                 "check {name}: {}; nothing was changed",
                 obstacle.told()
@@ -107,7 +107,7 @@ pub(super) fn refuse(proposed: &Proposed) -> Result<(), Failure> {
                 )
                 .next(format!(
                     "GRANT {right} TO {}, or work as a role that has it: [database] set_role",
-                    crate::sql::identifier(&proposed.survey.identity.role)
+                    crate::postgres::sql::identifier(&proposed.survey.identity.role)
                 )));
             }
             if let Some((key, rows)) = &seen.cascade {
@@ -160,7 +160,7 @@ fn missing_right(bound: &Bound, fix: &checks::Fix) -> Option<String> {
     let bound = bound.fixes.iter().find(|bound| bound.fix.name == fix.name)?;
     let lacks = |name: &&String| table.column(name).is_some_and(|column| !column.settable);
     let column = bound.sets.iter().find(lacks)?;
-    Some(format!("UPDATE ({}) ON {}", crate::sql::identifier(column), table.qualified()))
+    Some(format!("UPDATE ({}) ON {}", crate::postgres::sql::identifier(column), table.qualified()))
 }
 
 /// The command that takes this run's repairs back.
@@ -273,7 +273,7 @@ fn fix_report(bound: &Bound, fix: &checks::Fix, sets: &[String], seen: &FixPrevi
         ambiguous: seen.ambiguous,
         sample,
         candidates: seen.candidates.clone(),
-        triggers: table.triggers.iter().filter(fires).map(report::trigger).collect(),
+        triggers: table.triggers.iter().filter(fires).map(output::trigger).collect(),
         changed: 0,
         skipped: 0,
         batches: 0,

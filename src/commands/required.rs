@@ -6,14 +6,14 @@ use std::sync::Mutex;
 use anyhow::Result;
 
 use super::data;
-use crate::apply::Gate;
-use crate::checks::{self, Check};
-use crate::db::Target;
+use crate::changes::executor::Gate;
+use crate::data::checks::{self, Check};
+use crate::postgres::connection::Target;
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
-use crate::plan::{Plan, Step, Unmet};
+use crate::changes::plan::{Plan, Step, Unmet};
 use crate::project::Settings;
-use crate::sql::{Comment, comments};
+use crate::postgres::sql::{Comment, comments};
 
 /// The checks, and what kept a step from being carried out.
 pub(super) struct Required<'r> {

@@ -7,25 +7,25 @@ use super::declared::{self, Declared};
 use super::deliver::{self, deliver};
 use super::writing::{Writing, interrupted, refuse_unclear};
 use super::{comparison, planned};
-use crate::apply::{self, Resolve, Verdict};
-use crate::catalog::{Catalog, reader};
+use crate::changes::executor::{self, Resolve, Verdict};
+use crate::postgres::catalog::{Catalog, reader};
 use crate::cli::{Decision, ResolveArgs};
-use crate::db::Session;
-use crate::diagnosis::Standing;
-use crate::door::Stop;
+use crate::postgres::connection::Session;
+use crate::model::diagnosis::Standing;
+use crate::writer::Stop;
 use crate::error::{Exit, Failure};
 use crate::migrations::Ledger;
 use crate::model::{self, Effect};
-use crate::plan::{Case, Resolution, Resolved};
+use crate::changes::plan::{Case, Resolution, Resolved};
 use crate::project::Settings;
-use crate::report::{self, DecisionReport, MigrationName, Subject};
-use crate::survey::Survey;
+use crate::output::{self, DecisionReport, MigrationName, Subject};
+use crate::snapshot::Survey;
 
 /// What a look at the database says about the decision.
 struct Judged {
     survey: Survey,
     standing: Standing,
-    target: report::Target,
+    target: output::Target,
     ledger: Ledger,
     resolution: Resolution,
 }
@@ -78,7 +78,7 @@ async fn ask<'s>(
     if let Resolution::Record(resolved) = &judged.resolution {
         let proposed = report(settings, args, &declared, &judged);
         if settings.output.interactive || !settings.output.quiet {
-            report::err(&proposed.proposal(deliver::style(&settings.output)));
+            output::err(&proposed.proposal(deliver::style(&settings.output)));
         }
         let what = format!("resolve {} as {}", resolved.title, verdict(args).word());
         let mark = judged.survey.own.as_ref().and_then(|own| own.mark.as_ref());
@@ -160,7 +160,7 @@ async fn record(
         limits: defaults(settings).transaction,
     };
     let (server, options) = (judged.survey.version, &declared.lock.head.options);
-    apply::resolve(job, async |session: &mut Session| {
+    executor::resolve(job, async |session: &mut Session| {
         let live = reader::read_inside(session, server, options).await?.catalog;
         decide(args, declared, &judged.survey, &judged.standing, &live)?;
         Ok(())

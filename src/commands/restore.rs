@@ -11,11 +11,11 @@ use super::{comparison, declared, mark, stored};
 use crate::backup::restore::{self, Database, Fit, Hashed, Restoring, Server};
 use crate::backup::{Manifest, Programs, Scope, Store};
 use crate::cli::{RestoreArgs, WriteArgs};
-use crate::db::Target;
-use crate::door::{Mark, Stop};
+use crate::postgres::connection::Target;
+use crate::writer::{Mark, Stop};
 use crate::error::{Exit, Failure, exit_of};
 use crate::project::Settings;
-use crate::report::{self, Progress, RestoreReport, RestoredAs, RestoredStanding};
+use crate::output::{self, Progress, RestoreReport, RestoredAs, RestoredStanding};
 
 /// Databases that every other one is made of.
 const TEMPLATES: [&str; 2] = ["template0", "template1"];
@@ -277,7 +277,7 @@ impl Command<'_> {
     fn show(&mut self, report: &RestoreReport) {
         if self.settings.output.interactive || !self.settings.output.quiet {
             self.progress.clear();
-            report::err(&report.proposal(deliver::style(&self.settings.output)));
+            output::err(&report.proposal(deliver::style(&self.settings.output)));
         }
     }
 
@@ -287,7 +287,7 @@ impl Command<'_> {
         RestoreReport {
             run: self.settings.run.clone(),
             exit: Exit::Clean,
-            target: report::Target {
+            target: output::Target {
                 host: self.target.host().to_owned(),
                 port: self.target.port(),
                 database: self.target.database().to_owned(),

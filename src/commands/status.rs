@@ -9,16 +9,16 @@ use super::declared::Needs;
 use super::deliver::deliver;
 use super::{comparison, data, mark, stored};
 use crate::backup::Manifest;
-use crate::db::Target;
-use crate::diagnosis::Standing;
+use crate::postgres::connection::Target;
+use crate::model::diagnosis::Standing;
 use crate::error::Exit;
 use crate::migrations::history::Applied;
 use crate::migrations::{Migration, checksum, read_directory};
 use crate::model::CompiledMigration;
-use crate::plan::CONTRACT_NEXT;
+use crate::changes::plan::CONTRACT_NEXT;
 use crate::project::Settings;
-use crate::report::{LastBackup, MigrationName, StatusHistory, StatusReport};
-use crate::survey::{self, StandingSurvey};
+use crate::output::{LastBackup, MigrationName, StatusHistory, StatusReport};
+use crate::snapshot::{self, StandingSurvey};
 
 /// Runs the command.
 ///
@@ -33,7 +33,7 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit> {
     let needs = Needs::nothing();
     let request = comparison::request(settings, needs);
     let (survey, stored) = tokio::join!(
-        survey::survey_standing(&mut session, &request, settings.runs),
+        snapshot::survey_standing(&mut session, &request, settings.runs),
         stored::manifests(settings),
     );
     let goodbye = tokio::spawn(session.close());

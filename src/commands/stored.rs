@@ -12,7 +12,7 @@ use crate::backup::{External, Kind, Level, Listed, Manifest, Marked, Method, Pla
 use crate::error::{Exit, Failure};
 use crate::migrations::history::Applied;
 use crate::project::{BackupKind, BackupSettings, Settings, Verify};
-use crate::survey::Own;
+use crate::snapshot::Own;
 
 /// How long a table that somebody changes is waited for, where the project does not say it.
 pub(super) const LOCK_WAIT: Duration = Duration::from_secs(30);

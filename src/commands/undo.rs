@@ -8,14 +8,14 @@ use super::declared::Needs;
 use super::deliver::{self, deliver};
 use super::writing::{Writing, interrupted};
 use super::{backing, data, mark};
-use crate::checks::Action;
+use crate::data::checks::Action;
 use crate::cli::UndoArgs;
-use crate::door::Stop;
+use crate::writer::Stop;
 use crate::error::Exit;
 use crate::project::Settings;
-use crate::repair::{self, Repair, State, Undone};
-use crate::report::{self, RepairStage, UndoReport, UndoneReport};
-use crate::survey::Survey;
+use crate::data::repair::{self, Repair, State, Undone};
+use crate::output::{self, RepairStage, UndoReport, UndoneReport};
+use crate::snapshot::Survey;
 
 /// Runs the command.
 ///
@@ -83,7 +83,7 @@ async fn undo(
         return tell(settings, &shown);
     }
     if settings.output.interactive || !settings.output.quiet {
-        report::err(&shown.proposal(deliver::style(&settings.output)));
+        output::err(&shown.proposal(deliver::style(&settings.output)));
     }
     let mark = survey.own.as_ref().and_then(|own| own.mark.as_ref());
     let what = if rows == 1 { "give 1 row back".to_owned() } else { format!("give {rows} rows back") };
@@ -147,7 +147,7 @@ async fn prune(
         return tell(settings, &shown);
     }
     if settings.output.interactive || !settings.output.quiet {
-        report::err(&shown.proposal(deliver::style(&settings.output)));
+        output::err(&shown.proposal(deliver::style(&settings.output)));
     }
     let mark = survey.own.as_ref().and_then(|own| own.mark.as_ref());
     writing.confirm("remove these before-images", mark).await?;
@@ -180,7 +180,7 @@ fn report(settings: &Settings, writing: &Writing<'_>, survey: &Survey, undoes: &
 }
 
 fn repair_report(repair: &Repair, undone: &Undone) -> UndoneReport {
-    let fires = |trigger: &&crate::checks::Trigger| match repair.action {
+    let fires = |trigger: &&crate::data::checks::Trigger| match repair.action {
         Action::Update => trigger.update,
         Action::Delete => trigger.insert,
     };
@@ -198,11 +198,11 @@ fn repair_report(repair: &Repair, undone: &Undone) -> UndoneReport {
         kept_rows: undone.kept.keys.clone(),
         held: undone.held.rows,
         held_rows: undone.held.keys.clone(),
-        locked_by: report::locked_by(&undone.blockers),
+        locked_by: output::locked_by(&undone.blockers),
         rewritten: undone.rewritten.rows,
         rewritten_rows: undone.rewritten.keys.clone(),
         holds_back: fires_before,
-        triggers: triggers.map(report::trigger).collect(),
+        triggers: triggers.map(output::trigger).collect(),
     }
 }
 

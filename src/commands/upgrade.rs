@@ -9,19 +9,19 @@ use super::declared::Declared;
 use super::writing::refuse_unclear;
 use super::{comparison, deliver, planned};
 use crate::cli::{UpgradeArgs, WriteArgs};
-use crate::db::Target;
-use crate::door;
+use crate::postgres::connection::Target;
+use crate::writer;
 use crate::error::Exit;
-use crate::plan::{Plan, Stop, Wanted};
+use crate::changes::plan::{Plan, Stop, Wanted};
 use crate::project::Settings;
-use crate::report::Document;
-use crate::survey::Survey;
+use crate::output::Document;
+use crate::snapshot::Survey;
 
 /// Runs the command.
 ///
 /// # Errors
 /// With the exit codes of the contract.
-pub(super) async fn run(settings: &Settings, args: &UpgradeArgs, stop: door::Stop) -> Result<Exit> {
+pub(super) async fn run(settings: &Settings, args: &UpgradeArgs, stop: writer::Stop) -> Result<Exit> {
     if !args.dry_run && !args.sql {
         return change::run(settings, args, stop).await;
     }

@@ -7,12 +7,12 @@ use anyhow::Result;
 use super::declared::Needs;
 use super::deliver::deliver;
 use super::{comparison, data, mark};
-use crate::checks;
+use crate::data::checks;
 use crate::cli::VerifyArgs;
 use crate::error::Exit;
 use crate::project::Settings;
-use crate::report::VerifyReport;
-use crate::survey;
+use crate::output::VerifyReport;
+use crate::snapshot;
 
 /// Runs the command.
 ///
@@ -24,7 +24,7 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
     let application = settings.application();
     let mut session = target.connect(&application).await?;
     let request = comparison::request(settings, Needs::nothing());
-    let standing = survey::survey_standing(&mut session, &request, None).await?;
+    let standing = snapshot::survey_standing(&mut session, &request, None).await?;
     mark::expect(settings, standing.own.as_ref(), &standing.identity.database)?;
     let look = data::look(settings, &target, &application, data::rows_of_check(settings, args), args.jobs);
     let begun = Instant::now();

@@ -5,12 +5,12 @@ use anyhow::Result;
 use super::declared::{Declared, Needs};
 use super::{comparison, mark};
 use crate::cli::WriteArgs;
-use crate::db::Target;
-use crate::door::{Access, Door, Mark, Marking, Run, Stop};
+use crate::postgres::connection::Target;
+use crate::writer::{Access, Door, Mark, Marking, Run, Stop};
 use crate::error::{Exit, Failure, exit_of};
 use crate::project::{NamedEnvironment, Settings};
-use crate::report::{self, Progress};
-use crate::survey::{self, Survey};
+use crate::output::{self, Progress};
+use crate::snapshot::{self, Survey};
 
 /// A command that is about to write.
 pub(super) struct Writing<'s> {
@@ -45,7 +45,7 @@ impl<'s> Writing<'s> {
     /// Looks at the database on the session of the door, and holds its mark against what was asked for.
     ///
     /// # Errors
-    /// Exit 3 or 75, see [`crate::survey::survey`]; exit 4 when it is another environment's or project's.
+    /// Exit 3 or 75, see [`crate::snapshot::survey`]; exit 4 when it is another environment's or project's.
     pub(super) async fn look(&mut self, declared: &Declared) -> Result<Survey> {
         self.look_for(declared.needs()).await
     }
@@ -56,7 +56,7 @@ impl<'s> Writing<'s> {
     /// As [`Writing::look`].
     pub(super) async fn look_for(&mut self, needs: Needs) -> Result<Survey> {
         let session = self.door.reading().await?;
-        let survey = survey::survey(session, &comparison::request(self.settings, needs)).await?;
+        let survey = snapshot::survey(session, &comparison::request(self.settings, needs)).await?;
         self.expected(survey.own.as_ref().and_then(|own| own.mark.as_ref()))?;
         Ok(survey)
     }
@@ -209,7 +209,7 @@ impl Asking<'_> {
             }
             (None, true) => {
                 let question = format!("{what} in database {}?", self.database);
-                if self.ask(move || report::confirm(&question)).await? {
+                if self.ask(move || output::confirm(&question)).await? {
                     return Ok(());
                 }
                 refuse("not confirmed; nothing was changed", "")
@@ -223,7 +223,7 @@ impl Asking<'_> {
     /// Exit 4: another text was typed.
     async fn typed(&mut self, what: &str) -> Result<()> {
         let question = format!("{what} Type the database's name");
-        let typed = self.ask(move || report::typed(&question)).await?;
+        let typed = self.ask(move || output::typed(&question)).await?;
         if typed.trim() == self.database {
             return Ok(());
         }

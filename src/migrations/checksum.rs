@@ -9,7 +9,7 @@ use std::hash::{Hash as _, Hasher as _};
 use siphasher::sip::SipHasher13;
 
 use super::Migration;
-use crate::sql::without_bom;
+use crate::postgres::sql::without_bom;
 
 /// How wide the version is that refinery hashed: the type of the history's column says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::Failure;
-use crate::sql::{self, comments};
+use crate::postgres::sql::{self, comments};
 
 /// The directives of one migration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

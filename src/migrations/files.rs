@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::Directives;
 use crate::error::Failure;
-use crate::sql::{read_file, read_file_in, without_bom};
+use crate::postgres::sql::{read_file, read_file_in, without_bom};
 
 /// One migration of the project.
 #[derive(Debug, Clone, PartialEq, Eq)]

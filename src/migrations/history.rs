@@ -5,9 +5,9 @@
 use anyhow::Result;
 
 use super::checksum::Width;
-use crate::db::Row;
+use crate::postgres::connection::Row;
 use crate::error::Failure;
-use crate::sql::identifier;
+use crate::postgres::sql::identifier;
 
 /// One SELECT, a row for every table that is called like a history or like one of trueup's own, for
 /// [`Found::from_row`].

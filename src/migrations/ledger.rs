@@ -3,7 +3,7 @@
 use super::Migration;
 use super::checksum::{self, Width};
 use super::history::TABLE;
-use crate::sql::{identifier, literal};
+use crate::postgres::sql::{identifier, literal};
 
 /// refinery's history table in one database.
 #[derive(Debug, Clone, PartialEq, Eq)]

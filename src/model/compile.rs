@@ -9,8 +9,8 @@ use super::load::{Script, load, scripts};
 use super::lock::{CompileSettings, DeclaredBy, Head, Lock};
 use super::replay::replay;
 use super::runner::Runner;
-use crate::catalog::reader::ReadOptions;
-use crate::scratch::Scratch;
+use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::scratch::Scratch;
 
 /// How far compiling is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::lock::{Effect, Level, State};
-use crate::catalog::reader::{ObjectOid, Reading};
-use crate::catalog::{Attribute, Catalog, Object, ObjectId};
+use crate::postgres::catalog::reader::{ObjectOid, Reading};
+use crate::postgres::catalog::{Attribute, Catalog, Object, ObjectId};
 
 /// Lets `after` share with `before` the objects that are the same.
 pub(super) fn share(before: &Catalog, after: &mut Catalog) {

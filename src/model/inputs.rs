@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::Failure;
 use crate::migrations::{Migration, read_directory};
-use crate::sql::{read_file, without_bom};
+use crate::postgres::sql::{read_file, without_bom};
 
 /// One file, as the lock remembers it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,10 +12,10 @@ use super::inputs::SchemaFile;
 use super::recognise::{Class, classify, declare};
 use super::runner::Runner;
 use super::server_error::ServerError;
-use crate::catalog::Catalog;
-use crate::catalog::reader::ReadOptions;
+use crate::postgres::catalog::Catalog;
+use crate::postgres::catalog::reader::ReadOptions;
 use crate::error::Failure;
-use crate::sql::{Part, Statement, split};
+use crate::postgres::sql::{Part, Statement, split};
 
 /// How many errors are told.
 const MOST_TOLD: usize = 3;

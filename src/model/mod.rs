@@ -3,6 +3,8 @@
 
 mod assume;
 mod compile;
+pub mod diagnosis;
+pub mod diff;
 mod effects;
 mod inputs;
 mod load;

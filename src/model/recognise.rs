@@ -1,7 +1,7 @@
 //! What a statement is, by its first words: as much as loading needs to know, never more.
 
-use crate::catalog::reader::ReadOptions;
-use crate::sql::{Part, Statement};
+use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::sql::{Part, Statement};
 
 /// How a statement is treated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,7 +150,7 @@ fn add_version(options: &mut ReadOptions, name: String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::split;
+    use crate::postgres::sql::split;
 
     fn class(text: &str) -> Class {
         classify(&split(text).expect("splits")[0])

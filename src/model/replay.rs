@@ -15,8 +15,8 @@ use super::lock::CompiledMigration;
 use super::recognise::{Class, classify};
 use super::runner::{MOST_ROLES, Runner};
 use super::server_error::ServerError;
-use crate::catalog::reader::ReadOptions;
-use crate::catalog::{Catalog, Object};
+use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::catalog::{Catalog, Object};
 use crate::error::Failure;
 use crate::migrations::Migration;
 

@@ -10,12 +10,12 @@ use super::assume::{Assumed, Spelling};
 use super::lock::CompileSettings;
 use super::recognise::{Class, Extension, classify};
 use super::server_error::ServerError;
-use crate::catalog::reader::{ReadOptions, Reading, read};
-use crate::catalog::{Attribute, Kind, Object};
-use crate::db::Session;
+use crate::postgres::catalog::reader::{ReadOptions, Reading, read};
+use crate::postgres::catalog::{Attribute, Kind, Object};
+use crate::postgres::connection::Session;
 use crate::error::Failure;
-use crate::scratch::{Scratch, ScratchDatabase};
-use crate::sql::{Statement, identifier, literal};
+use crate::postgres::scratch::{Scratch, ScratchDatabase};
+use crate::postgres::sql::{Statement, identifier, literal};
 
 /// How many roles one statement, or one migration, may name that do not exist.
 pub(super) const MOST_ROLES: usize = 100;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
 use crate::error::Failure;
-use crate::sql::Statement;
+use crate::postgres::sql::Statement;
 
 /// A server's error (manual, "Error and Notice Message Fields").
 #[derive(Debug, Clone, PartialEq, Eq)]

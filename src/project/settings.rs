@@ -11,9 +11,9 @@ use super::pattern::{Patterns, matches};
 use super::repair::RepairSettings;
 use super::surroundings::{Caller, Credentials, Surroundings};
 use crate::cli::{BackupAction, Cli, Color, Command, EnvironmentAction, Format, ScratchArgs, Secret, Shared};
-use crate::db::{PasswordSources, Target};
+use crate::postgres::connection::{PasswordSources, Target};
 use crate::error::{Exit, Failure};
-use crate::section::nearest;
+use crate::toml_table::nearest;
 
 /// Everything that a command goes by.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! A transaction-pooling proxy.
 
-use trueup::db::Target;
+use trueup::postgres::connection::Target;
 
 use crate::site::{Site, expect};
 use crate::support::pgbouncer::{self, PgBouncer};

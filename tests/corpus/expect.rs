@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use similar::TextDiff;
-use trueup::diff::crosses_view_printing_change;
+use trueup::model::diff::crosses_view_printing_change;
 
 use super::spec::Case;
 use crate::support::{TestDatabase, json, trueup};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use trueup::catalog::{Attribute, Object};
+use trueup::postgres::catalog::{Attribute, Object};
 use trueup::model::Lock;
 
 use crate::site::{Project, Site, expect, said};

@@ -4,7 +4,7 @@ use std::process::Output;
 
 use crate::site::{Project, expect, said};
 use crate::support::{self, TestDatabase};
-use trueup::sql::{identifier, literal};
+use trueup::postgres::sql::{identifier, literal};
 
 fn hostile() -> Vec<String> {
     let long = format!("{}{}", "ä".repeat(31), "z");

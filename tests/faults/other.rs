@@ -1,6 +1,6 @@
 //! Somebody else who is at the same database.
 
-use trueup::db::{Session, Target};
+use trueup::postgres::connection::{Session, Target};
 
 use crate::support;
 

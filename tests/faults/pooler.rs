@@ -3,7 +3,7 @@
 use crate::site::{Site, findings};
 use crate::support::pgbouncer::{self, PgBouncer};
 use crate::support::{self, Row};
-use trueup::db::Target;
+use trueup::postgres::connection::Target;
 
 /// Every setting of a session, and what else a session may have kept.
 const SESSION: &str = "SELECT name, setting FROM pg_settings

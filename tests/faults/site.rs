@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 use trueup::migrations::{checksum, read_directory};
 use trueup::model::{self, CompileSettings, Sources};
-use trueup::scratch::{Scratch, ScratchOptions};
+use trueup::postgres::scratch::{Scratch, ScratchOptions};
 
 use crate::support::{self, TestDatabase};
 

@@ -5,8 +5,8 @@ use std::fs;
 use std::process::Output;
 
 use serde_json::Value;
-use trueup::db::Target;
-use trueup::door::ADVISORY_LOCK;
+use trueup::postgres::connection::Target;
+use trueup::writer::ADVISORY_LOCK;
 use trueup::migrations::{checksum, read_directory};
 
 use crate::proxy::{Proxy, Then};

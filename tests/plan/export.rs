@@ -6,15 +6,15 @@ use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
-use trueup::catalog::Catalog;
-use trueup::catalog::reader::ReadOptions;
-use trueup::db::ServerVersion;
-use trueup::diagnosis::Standing;
+use trueup::postgres::catalog::Catalog;
+use trueup::postgres::catalog::reader::ReadOptions;
+use trueup::postgres::connection::ServerVersion;
+use trueup::model::diagnosis::Standing;
 use trueup::migrations::checksum::{Width, accepts};
 use trueup::migrations::history::Applied;
 use trueup::migrations::{Ledger, Migration, read_directory};
 use trueup::model::{CompileSettings, CompiledMigration, DeclaredBy, Head, Lock};
-use trueup::plan::{EditorSession, Plan, Wanted};
+use trueup::changes::plan::{EditorSession, Plan, Wanted};
 
 use crate::support::{self, TestDatabase};
 

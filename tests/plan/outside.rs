@@ -4,7 +4,7 @@ use std::path::Path;
 
 use trueup::error::Exit;
 use trueup::migrations::Directives;
-use trueup::plan::Script;
+use trueup::changes::plan::Script;
 
 use crate::locks::{INSIDE, SETUP};
 use crate::support;

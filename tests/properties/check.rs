@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use trueup::diagnosis::{Facts, Kept, diagnose};
+use trueup::model::diagnosis::{Facts, Kept, diagnose};
 use trueup::model::{CompileSettings, Lock, LockFile, Sources, compile};
-use trueup::scratch::{Scratch, ScratchDatabase};
-use trueup::survey::{Request, survey};
+use trueup::postgres::scratch::{Scratch, ScratchDatabase};
+use trueup::snapshot::{Request, survey};
 
 use crate::dump;
 

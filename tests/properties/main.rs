@@ -19,10 +19,10 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use similar::TextDiff;
 use tokio::runtime::Runtime;
-use trueup::catalog::reader::{ReadOptions, read};
-use trueup::catalog::{Attribute, Catalog, Kind, Object};
-use trueup::ddl;
-use trueup::scratch::{Scratch, ScratchDatabase, ScratchOptions};
+use trueup::postgres::catalog::reader::{ReadOptions, read};
+use trueup::postgres::catalog::{Attribute, Catalog, Kind, Object};
+use trueup::postgres::ddl;
+use trueup::postgres::scratch::{Scratch, ScratchDatabase, ScratchOptions};
 
 /// How many numbers a catalog may be made of: more than most need.
 const TAPE: usize = 500;

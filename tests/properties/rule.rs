@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
-use trueup::catalog::reader::ReadOptions;
-use trueup::catalog::{Attribute, Attributes, Catalog, Kind, Object, ObjectId};
-use trueup::db::ServerVersion;
-use trueup::diagnosis::{CauseKind, Diagnosis, Facts, Finding, Kept, diagnose};
+use trueup::postgres::catalog::reader::ReadOptions;
+use trueup::postgres::catalog::{Attribute, Attributes, Catalog, Kind, Object, ObjectId};
+use trueup::postgres::connection::ServerVersion;
+use trueup::model::diagnosis::{CauseKind, Diagnosis, Facts, Finding, Kept, diagnose};
 use trueup::migrations::history::Applied;
 use trueup::model::{CompileSettings, CompiledMigration, DeclaredBy, Effect, Head, Lock};
 
@@ -249,7 +249,7 @@ fn about(
         let told = Some(finding.cause.kind);
         return (told == existence).then_some(()).ok_or_else(|| format!("its existence is {existence:?}"));
     }
-    let kind = |own: &Option<trueup::diagnosis::Cause>| own.as_ref().unwrap_or(&finding.cause).kind;
+    let kind = |own: &Option<trueup::model::diagnosis::Cause>| own.as_ref().unwrap_or(&finding.cause).kind;
     let told = finding.attributes.iter().map(|attribute| (attribute.name.as_str(), kind(&attribute.cause)));
     let told: BTreeMap<&str, CauseKind> = told.collect();
     (told == expected).then_some(()).ok_or_else(|| format!("expected {expected:?}"))

@@ -1,6 +1,6 @@
 //! A random table, its check files, and who else writes to it.
 
-use trueup::sql::{identifier, literal};
+use trueup::postgres::sql::{identifier, literal};
 
 use crate::kinds::{KEYS, KINDS, Kind};
 use crate::tape::Tape;

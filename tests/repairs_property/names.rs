@@ -2,7 +2,7 @@
 
 use crate::site::{Project, said};
 use crate::support::{self, TestDatabase};
-use trueup::sql::{identifier, literal};
+use trueup::postgres::sql::{identifier, literal};
 
 const HOSTILE: &[&str] = &[
     "a\"b",

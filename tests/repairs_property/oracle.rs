@@ -1,7 +1,7 @@
 //! What has to be in the table, found out with plain SQL on copies of it.
 
 use anyhow::{Result, ensure};
-use trueup::db::Session;
+use trueup::postgres::connection::Session;
 
 use crate::case::{Case, Fix};
 use crate::writer::fresh;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use trueup::db::Session;
+use trueup::postgres::connection::Session;
 
 use crate::case::Case;
 use crate::support::{TestDatabase, runtime};

@@ -40,7 +40,7 @@ fn another_projects_database_is_not_replaced() {
     let (site, database) = (Site::new(""), support::database());
     database.exec("CREATE TABLE public.t (id int)");
     site.ends(0, database.url(), &["backup"]);
-    database.exec(trueup::door::SCHEMA);
+    database.exec(trueup::writer::SCHEMA);
     database.exec("INSERT INTO trueup.mark (layout, project, run) VALUES (1, 'another', 'x')");
     let said =
         site.ends(4, database.url(), &["restore", "latest", "--into", database.url(), "--replace", "--yes"]);
@@ -81,7 +81,7 @@ fn an_open_restore_of_the_same_database_is_waited_for() {
     let runtime = support::runtime();
     let maintenance = beside(&database, "postgres");
     let mut other =
-        runtime.block_on(trueup::db::Target::parse(&maintenance).unwrap().connect("test")).unwrap();
+        runtime.block_on(trueup::postgres::connection::Target::parse(&maintenance).unwrap().connect("test")).unwrap();
     let lock = format!("SELECT pg_advisory_lock(hashtextextended('trueup restore of {name}', 0))");
     runtime.block_on(other.execute(lock)).unwrap();
     site.ends(75, database.url(), &["restore", "latest", "--into", &beside(&database, &name), "--yes"]);

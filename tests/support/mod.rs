@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, mpsc};
 
-use trueup::db::{ServerVersion, Session, Target};
-use trueup::scratch::{Scratch, ScratchDatabase, ScratchOptions};
+use trueup::postgres::connection::{ServerVersion, Session, Target};
+use trueup::postgres::scratch::{Scratch, ScratchDatabase, ScratchOptions};
 
 /// One row of an answer, in the server's text format.
 pub(crate) type Row = Vec<Option<String>>;

@@ -7,9 +7,9 @@ use anyhow::Result;
 use super::run::How;
 use super::server::Server;
 use super::source::{Hashed, major_of};
-use crate::db;
+use crate::postgres::connection;
 use crate::error::{Exit, Failure};
-use crate::sql::identifier;
+use crate::postgres::sql::identifier;
 
 /// How a backup is restored on a server, and what of it is left out there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -125,7 +125,7 @@ async fn roles(server: &mut Server) -> Result<BTreeMap<String, bool>> {
     let right = if server.version.major() >= 16 { "SET" } else { "MEMBER" };
     let sql = format!("SELECT rolname, pg_has_role(current_user, oid, '{right}') FROM pg_roles");
     let rows = server.session.rows(sql).await;
-    let rows = rows.map_err(|error| db::server_failure(error, "looking at the roles"))?;
+    let rows = rows.map_err(|error| connection::server_failure(error, "looking at the roles"))?;
     let superuser = server.superuser;
     let role = |row: Vec<Option<String>>| {
         let mut values = row.into_iter().map(Option::unwrap_or_default);
@@ -151,6 +151,6 @@ async fn extensions(server: &mut Server, backup: &Hashed<'_>) -> Result<()> {
 
 async fn names(server: &mut Server, sql: &str) -> Result<BTreeSet<String>> {
     let rows = server.session.rows(sql).await;
-    let rows = rows.map_err(|error| db::server_failure(error, "looking at the server"))?;
+    let rows = rows.map_err(|error| connection::server_failure(error, "looking at the server"))?;
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
 }

@@ -17,10 +17,10 @@ use anyhow::Result;
 
 use self::server::{comment_of, comment_on, failed};
 use super::follow::{Follow, Progress};
-use crate::db::{Session, Target};
-use crate::door::Stop;
+use crate::postgres::connection::{Session, Target};
+use crate::writer::Stop;
 use crate::error::{Exit, Failure, exit_of};
-use crate::sql::identifier;
+use crate::postgres::sql::identifier;
 
 pub use fit::Fit;
 pub use server::{Database, Server};
@@ -95,7 +95,7 @@ impl Restoring<'_> {
     async fn fill(
         &mut self,
         target: &Target,
-        wanted: &crate::catalog::Catalog,
+        wanted: &crate::postgres::catalog::Catalog,
         whole: bool,
         follow: &mut dyn Follow,
     ) -> Result<()> {
@@ -130,7 +130,7 @@ impl Restoring<'_> {
         }
         if let super::Scope::Tables(tables) = &self.backup.manifest.scope {
             for table in tables {
-                let parts = crate::sql::split_qualified(table).unwrap_or_default();
+                let parts = crate::postgres::sql::split_qualified(table).unwrap_or_default();
                 if let [schema, _] = parts.as_slice() {
                     sql.push(format!("CREATE SCHEMA IF NOT EXISTS {}", identifier(schema)));
                 }

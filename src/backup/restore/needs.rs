@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::sql::{Part, Statement, split};
+use crate::postgres::sql::{Part, Statement, split};
 
 /// Names that the definitions of an archive refer to and that no archive brings along.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -12,12 +12,12 @@ use super::super::manifest::{Manifest, Relation, Scope};
 use super::super::snapshot::Snapshot;
 use super::super::words;
 use super::source::{Hashed, major_of};
-use crate::catalog::{Attribute, Catalog, Kind, ObjectId};
-use crate::db::{self, ServerVersion, Target};
-use crate::diff::{self, States};
+use crate::postgres::catalog::{Attribute, Catalog, Kind, ObjectId};
+use crate::postgres::connection::{self, ServerVersion, Target};
+use crate::model::diff::{self, States};
 use crate::error::{Exit, Failure};
 use crate::model::{Effect, effects_from_text};
-use crate::sql::split_qualified;
+use crate::postgres::sql::split_qualified;
 
 /// The catalog that was backed up.
 ///
@@ -74,7 +74,7 @@ pub(super) async fn prove(
     let mut wrong = Vec::new();
     if manifest.scope == Scope::Full {
         let found = catalog::read(snapshot.session(), version).await;
-        let found = found.map_err(|error| db::server_failure(error, "reading the restored catalog"))?;
+        let found = found.map_err(|error| connection::server_failure(error, "reading the restored catalog"))?;
         wrong.extend(objects(&found, version, wanted, manifest));
         if let Some(objects) = manifest.large_objects.filter(|objects| *objects != snapshot.large_objects) {
             wrong.push(format!("{} large objects, not {objects}", snapshot.large_objects));

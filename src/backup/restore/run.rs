@@ -13,7 +13,7 @@ use super::super::manifest::Kind;
 use super::super::member::hash;
 use super::super::words;
 use super::source::Hashed;
-use crate::db::Target;
+use crate::postgres::connection::Target;
 use crate::error::{Exit, Failure};
 
 /// How many of the program's last complaints are kept.

@@ -9,10 +9,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use ulid::Ulid;
 
-use crate::db::{self, ServerVersion, Session, Target};
-use crate::door;
+use crate::postgres::connection::{self, ServerVersion, Session, Target};
+use crate::writer;
 use crate::error::{Exit, Failure};
-use crate::sql::{identifier, literal};
+use crate::postgres::sql::{identifier, literal};
 
 use super::super::manifest::Source;
 
@@ -114,10 +114,10 @@ impl Server {
     }
 
     async fn on(mut session: Session, target: Target, application: &str) -> Result<Self> {
-        door::no_pooler_before(&target, application).await?;
+        writer::no_pooler_before(&target, application).await?;
         session.give_up_after(PATIENCE);
         let version = session.server_version()?;
-        let doing = |error| db::server_failure(error, "looking at the server");
+        let doing = |error| connection::server_failure(error, "looking at the server");
         session.execute(OWN).await.map_err(doing)?;
         let row =
             session.rows(ABOUT).await.map_err(doing)?.pop().context("the server did not tell who it is")?;
@@ -181,7 +181,7 @@ impl Server {
     /// The connection's.
     pub async fn database(&mut self, name: &str) -> Result<Option<Database>> {
         let rows = self.session.rows(format!("{DATABASE} {}", literal(name))).await;
-        let Some(row) = rows.map_err(|error| db::server_failure(error, "looking at the databases"))?.pop()
+        let Some(row) = rows.map_err(|error| connection::server_failure(error, "looking at the databases"))?.pop()
         else {
             return Ok(None);
         };
@@ -208,7 +208,7 @@ impl Server {
     /// Exit 3: it cannot be reached or read.
     pub async fn objects(&self, database: &str) -> Result<Vec<String>> {
         let mut session = self.target(database).connect(&self.application).await?;
-        let doing = |error| db::server_failure(error, "looking for what is in the database");
+        let doing = |error| connection::server_failure(error, "looking for what is in the database");
         session.execute(OWN).await.map_err(doing)?;
         let rows = session.rows(OBJECTS).await.map_err(doing)?;
         session.close().await;
@@ -265,7 +265,7 @@ impl Server {
     }
 
     fn cannot_create(&self, error: anyhow::Error, source: &Source) -> anyhow::Error {
-        let Some(said) = db::server_error(&error).map(db::describe) else { return error };
+        let Some(said) = connection::server_error(&error).map(connection::describe) else { return error };
         let refuse = |what: String, next: String| Failure::new(Exit::Refused, what).next(next).into();
         let text = said.text();
         match said.sqlstate.as_deref() {
@@ -304,7 +304,7 @@ impl Server {
     pub(super) async fn drop(&mut self, name: &str) -> Result<()> {
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(name));
         self.session.execute(sql.clone()).await.map_err(|error| {
-            let said = db::server_error(&error).map(|error| db::describe(error).text());
+            let said = connection::server_error(&error).map(|error| connection::describe(error).text());
             let said = said.unwrap_or_else(|| error.to_string());
             Failure::new(
                 Exit::Partial,
@@ -325,7 +325,7 @@ impl Server {
             literal(&format!("{head}_"))
         );
         let rows = self.session.rows(sql).await;
-        let rows = rows.map_err(|error| db::server_failure(error, "looking for leftovers"))?;
+        let rows = rows.map_err(|error| connection::server_failure(error, "looking for leftovers"))?;
         let mut found = Vec::new();
         for name in rows.into_iter().filter_map(|row| row.into_iter().next().flatten()) {
             let tail = &name[head.len() + 1..];
@@ -413,7 +413,7 @@ pub(super) fn shortened(name: &str, room: usize) -> &str {
 
 /// Something that the server would not do while what was there stays as it was.
 pub(super) fn failed(error: anyhow::Error, doing: &str) -> anyhow::Error {
-    match db::server_failure(error, doing).downcast::<Failure>() {
+    match connection::server_failure(error, doing).downcast::<Failure>() {
         Ok(failure) if matches!(failure.exit, Exit::CannotTell | Exit::Busy) => {
             Failure { exit: Exit::RolledBack, ..failure }.into()
         }

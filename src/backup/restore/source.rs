@@ -15,7 +15,7 @@ use super::super::manifest::{Kind, Manifest, Scope};
 use super::super::member::hash;
 use super::super::store::Store;
 use super::needs::Needs;
-use crate::db::ServerVersion;
+use crate::postgres::connection::ServerVersion;
 use crate::error::{Exit, Failure, exit_of};
 
 /// A backup whose bytes are those that were stored.

@@ -10,9 +10,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::server::{Database, Server, comment_of, comment_on, failed, shortened};
-use crate::db;
+use crate::postgres::connection;
 use crate::error::{Exit, Failure, exit_of};
-use crate::sql::{identifier, literal};
+use crate::postgres::sql::{identifier, literal};
 
 const CARRY: &str = include_str!("sql/carry.sql");
 /// How long sessions may take to end.
@@ -58,7 +58,7 @@ pub async fn sessions(server: &mut Server, database: &Database) -> Result<Vec<Co
         database.oid
     );
     let rows = server.session.rows(sql).await;
-    let rows = rows.map_err(|error| db::server_failure(error, "looking who is connected"))?;
+    let rows = rows.map_err(|error| connection::server_failure(error, "looking who is connected"))?;
     let session = |row: Vec<Option<String>>| {
         let mut values = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || values.next().unwrap_or_default();
@@ -194,7 +194,7 @@ async fn close_and_rename(server: &mut Server, old: &Database, new: &str, aside:
     let mut tries = 0;
     loop {
         let Err(error) = server.session.execute(sql.clone()).await else { return Ok(ended) };
-        let in_use = db::server_error(&error).is_some_and(|error| db::describe(error).is("55006"));
+        let in_use = connection::server_error(&error).is_some_and(|error| connection::describe(error).is("55006"));
         tries += 1;
         if !in_use || tries == TRIES {
             return Err(error);

@@ -17,16 +17,16 @@ use super::declared::Needs;
 use super::deliver;
 use super::writing::{Writing, interrupted};
 use super::{comparison, mark};
-use crate::catalog::reader::ReadOptions;
+use crate::postgres::catalog::reader::ReadOptions;
 use crate::cli::SeedArgs;
-use crate::db::{self, Session};
-use crate::door::{Stop, Trouble, Work};
+use crate::postgres::connection::{self, Session};
+use crate::writer::{Stop, Trouble, Work};
 use crate::error::{Exit, Failure};
-use crate::plan::Affected;
+use crate::changes::plan::Affected;
 use crate::project::Settings;
-use crate::report::{self, SeedStage};
-use crate::seeds::{self, Answer, Question, RowPlan, Rows, Seeds, Table, TablePlan};
-use crate::survey::{self, Asked, Survey};
+use crate::output::{self, SeedStage};
+use crate::data::seeds::{self, Answer, Question, RowPlan, Rows, Seeds, Table, TablePlan};
+use crate::snapshot::{self, Asked, Survey};
 
 /// How often it is begun anew when rows change between the look and the work.
 const ROUNDS: usize = 3;
@@ -46,7 +46,7 @@ struct Judged {
 
 /// One table.
 struct Planned {
-    id: crate::catalog::ObjectId,
+    id: crate::postgres::catalog::ObjectId,
     question: Question,
     answers: Vec<Answer>,
     /// What the database gives its columns.
@@ -73,7 +73,7 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) ->
     }
     writing.lock().await?;
     // Somebody else may have been faster.
-    let judged = match survey::unchanged_since(writing.door.reading().await?, &shown.survey).await? {
+    let judged = match snapshot::unchanged_since(writing.door.reading().await?, &shown.survey).await? {
         true => shown,
         false => {
             let now =
@@ -132,7 +132,7 @@ async fn look(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> Resul
         _ => Rows::Unrecorded,
     };
     let request = comparison::request(settings, needs(seeds, rows));
-    let survey = survey::survey(&mut session, &request).await?;
+    let survey = snapshot::survey(&mut session, &request).await?;
     mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
     let judged = judge(settings, args, survey, seeds)?;
     if args.sql {
@@ -164,7 +164,7 @@ async fn ask<'s>(
         let backing = back(settings, args, true, &judged, writing.door.reading().await?).await?;
         proposed.backup_plan = Some(backing.plan);
         if !settings.output.quiet && (!args.write.yes || settings.output.interactive) {
-            report::err(&proposed.proposal(deliver::style(&settings.output)));
+            output::err(&proposed.proposal(deliver::style(&settings.output)));
         }
         let (made, changed) = (judged.count(TablePlan::inserts), judged.count(TablePlan::updates));
         let what = match (made, changed) {
@@ -248,13 +248,13 @@ impl Judged {
 async fn may(settings: &Settings, judged: &Judged, session: &mut Session) -> Result<()> {
     let Some(question) = seeds::rights(&judged.pairs()) else { return Ok(()) };
     let role = settings.database.set_role.as_ref();
-    let role = role.map(|role| format!("SET LOCAL ROLE {};", crate::sql::identifier(role)));
+    let role = role.map(|role| format!("SET LOCAL ROLE {};", crate::postgres::sql::identifier(role)));
     let sql = format!("BEGIN READ ONLY; {} {question}; COMMIT", role.unwrap_or_default());
-    let rows = session.rows(sql).await.map_err(|error| db::server_failure(error, "asking for rights"))?;
+    let rows = session.rows(sql).await.map_err(|error| connection::server_failure(error, "asking for rights"))?;
     let mut lacking: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for row in rows {
         if let [Some(table), Some(right), Some(column)] = row.as_slice() {
-            let column = crate::sql::identifier(column).into_owned();
+            let column = crate::postgres::sql::identifier(column).into_owned();
             lacking.entry((table.clone(), right.clone())).or_default().push(column);
         }
     }
@@ -267,7 +267,7 @@ async fn may(settings: &Settings, judged: &Judged, session: &mut Session) -> Res
     let told: Vec<String> = told.collect();
     let role = &judged.survey.identity.role;
     let what = format!("role {role} lacks rights: {}; nothing was changed", told.join("; "));
-    let to = crate::sql::identifier(role);
+    let to = crate::postgres::sql::identifier(role);
     let grants: Vec<String> = told.iter().map(|right| format!("GRANT {right} TO {to}")).collect();
     let next = format!("{}; or work as the tables' owner: [database] set_role", grants.join("; "));
     Err(Failure::new(Exit::Refused, what).next(next).into())
@@ -358,7 +358,7 @@ async fn attempt(
     writing
         .door
         .proved_transaction(&work, &mut writing.progress, async |session| {
-            let (answers, own) = survey::ask_inside(session, &questions).await?;
+            let (answers, own) = snapshot::ask_inside(session, &questions).await?;
             for (Planned { question, defaults, plan: shown, .. }, answers) in
                 judged.tables.iter().zip(&answers)
             {

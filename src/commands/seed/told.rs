@@ -6,11 +6,11 @@ use super::{Judged, Planned};
 use crate::cli::SeedArgs;
 use crate::commands::deliver::deliver;
 use crate::commands::{data, mark};
-use crate::db::Target;
+use crate::postgres::connection::Target;
 use crate::error::Exit;
 use crate::project::Settings;
-use crate::report::{SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
-use crate::seeds::{self, Question, RowPlan};
+use crate::output::{SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
+use crate::data::seeds::{self, Question, RowPlan};
 
 pub(super) fn tell(settings: &Settings, report: &SeedReport) -> Result<Exit> {
     deliver(&settings.output, |format, style| report.render(format, style))?;
@@ -98,7 +98,7 @@ pub(super) fn script(settings: &Settings, judged: &Judged) -> String {
         "-- What schema/seeds/ declares. Run twice, it changes nothing the second time.\nBEGIN;\n",
     );
     if let Some(role) = &settings.database.set_role {
-        script.push_str(&format!("SET LOCAL ROLE {};\n", crate::sql::identifier(role)));
+        script.push_str(&format!("SET LOCAL ROLE {};\n", crate::postgres::sql::identifier(role)));
     }
     script.push_str(&format!("SET LOCAL search_path = {};\n", settings.database.search_path));
     script.push_str("SET LOCAL standard_conforming_strings = on;\nSET LOCAL lc_monetary = 'C';\n");

@@ -2,7 +2,7 @@
 //! by trial.
 
 use super::super::runner::qualified;
-use crate::sql::{identifier, literal};
+use crate::postgres::sql::{identifier, literal};
 
 /// Functions of well-known extensions as far as schemas use them: arguments, as what is written is printed with
 /// casts to them, and result.

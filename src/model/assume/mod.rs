@@ -21,10 +21,10 @@ use self::types::type_sql;
 use super::recognise::Extension;
 use super::runner::qualified;
 use super::server_error::ServerError;
-use crate::catalog::{Attributes, Catalog, Object};
-use crate::db::Session;
+use crate::postgres::catalog::{Attributes, Catalog, Object};
+use crate::postgres::connection::Session;
 use crate::error::Failure;
-use crate::sql::{Statement, identifier, literal, split_qualified};
+use crate::postgres::sql::{Statement, identifier, literal, split_qualified};
 
 /// `datatype_mismatch`, `undefined_function` (an operator is one), `cannot_coerce`: another result may do.
 const WRONG_TYPE: [&str; 3] = ["42804", "42883", "42846"];

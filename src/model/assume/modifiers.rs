@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use crate::sql::{Part, Statement, identifier};
+use crate::postgres::sql::{Part, Statement, identifier};
 
 /// The number of the first list: higher than what anybody writes, lower than what the server refuses (10485760).
 const FIRST: usize = 10_000_001;
@@ -146,7 +146,7 @@ fn postgis(name: &str, items: &[String]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::split;
+    use crate::postgres::sql::split;
 
     #[test]
     fn lists_become_numbers_and_are_printed_again() {

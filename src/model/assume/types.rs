@@ -1,7 +1,7 @@
 //! Types that are text underneath.
 
 use super::super::runner::qualified;
-use crate::sql::identifier;
+use crate::postgres::sql::identifier;
 
 /// A base type over text's functions: binary-coercible to text, so that text's operator classes serve its indexes;
 /// one number as modifier, to which a cast brings it that keeps what it is given.

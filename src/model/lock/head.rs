@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::catalog::reader::ReadOptions;
-use crate::db::ServerVersion;
+use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::connection::ServerVersion;
 use crate::model::Input;
 
 /// The first lines of a lock file.

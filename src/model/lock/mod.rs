@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use crate::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
+use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
 pub use head::{CompileSettings, DeclaredBy, Head};
 pub use read::{LockFile, effects_from_text};

@@ -16,9 +16,9 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use smol_str::SmolStr;
 
 use super::{CompileSettings, CompiledMigration, DeclaredBy, Effect, FORMAT, Head, Lock};
-use crate::catalog::reader::ReadOptions;
-use crate::catalog::{Attribute, Attributes, Catalog, Kind, Object, ObjectId, SharedAttributes, Unmodeled};
-use crate::db::ServerVersion;
+use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::catalog::{Attribute, Attributes, Catalog, Kind, Object, ObjectId, SharedAttributes, Unmodeled};
+use crate::postgres::connection::ServerVersion;
 use crate::error::Failure;
 use crate::model::Input;
 

@@ -1,9 +1,9 @@
 //! Tests of the lock file: its text, its faults, the states that it gives.
 
 use super::*;
-use crate::catalog::reader::ReadOptions;
-use crate::catalog::{Attributes, Unmodeled};
-use crate::db::ServerVersion;
+use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::catalog::{Attributes, Unmodeled};
+use crate::postgres::connection::ServerVersion;
 use crate::error::{Exit, Failure};
 use crate::model::Input;
 use std::path::Path;

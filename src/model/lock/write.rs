@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::{CompiledMigration, DeclaredBy, Effect, FORMAT, Lock};
-use crate::catalog::{Object, ObjectId};
+use crate::postgres::catalog::{Object, ObjectId};
 use crate::error::{Exit, Failure};
 
 impl Lock {

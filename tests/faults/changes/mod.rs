@@ -10,7 +10,7 @@ mod upgrade;
 use std::fs;
 use std::process::{Output, Stdio};
 
-use trueup::catalog::reader::{self, ReadOptions};
+use trueup::postgres::catalog::reader::{self, ReadOptions};
 
 use crate::site::{Project, SETTINGS, expect};
 use crate::support::{self, TestDatabase};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use trueup::db::Target;
-use trueup::door::{Access, Door, Event, Limits, Marking, Run, Stop, Trouble, Watch, Work};
+use trueup::postgres::connection::Target;
+use trueup::writer::{Access, Door, Event, Limits, Marking, Run, Stop, Trouble, Watch, Work};
 
 use super::holds;
 use crate::support;

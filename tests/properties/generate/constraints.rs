@@ -1,6 +1,6 @@
 //! Keys, checks and foreign keys.
 
-use trueup::catalog::{Attribute, Kind, Object, ObjectId};
+use trueup::postgres::catalog::{Attribute, Kind, Object, ObjectId};
 
 use super::{Generator, Table, Values, constant, quoted};
 

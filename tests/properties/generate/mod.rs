@@ -9,8 +9,8 @@ mod types;
 use std::sync::Arc;
 
 use smol_str::SmolStr;
-use trueup::catalog::{Attribute, Attributes, Catalog, Kind, Object, ObjectId};
-use trueup::sql::identifier;
+use trueup::postgres::catalog::{Attribute, Attributes, Catalog, Kind, Object, ObjectId};
+use trueup::postgres::sql::identifier;
 
 use crate::tape::Tape;
 

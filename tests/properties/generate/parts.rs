@@ -1,7 +1,7 @@
 //! What hangs on tables: indexes, statistics, triggers, policies, rules, views.
 
 use smol_str::SmolStr;
-use trueup::catalog::{Attribute, Kind, ObjectId};
+use trueup::postgres::catalog::{Attribute, Kind, ObjectId};
 
 use super::{Generator, Table, Values, quoted};
 

@@ -1,6 +1,6 @@
 //! Functions and procedures.
 
-use trueup::catalog::{Attribute, Kind, ObjectId};
+use trueup::postgres::catalog::{Attribute, Kind, ObjectId};
 
 use super::{Generator, Values, quoted};
 

@@ -1,6 +1,6 @@
 //! Tables, columns, the sequences of columns, partitions.
 
-use trueup::catalog::{Attribute, Kind, ObjectId};
+use trueup::postgres::catalog::{Attribute, Kind, ObjectId};
 
 use super::{Column, Generator, Table, Values, constant, quoted};
 

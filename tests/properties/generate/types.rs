@@ -1,7 +1,7 @@
 //! Types that users make, and the types of columns with defaults as the server prints them.
 
-use trueup::catalog::{Attribute, Kind, ObjectId};
-use trueup::sql::literal;
+use trueup::postgres::catalog::{Attribute, Kind, ObjectId};
+use trueup::postgres::sql::literal;
 
 use super::{ColumnType, Generator, Values, constant, quoted};
 

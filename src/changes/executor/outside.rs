@@ -1,0 +1,285 @@
+//! One statement that cannot run in a transaction: written down as started, run, looked at, written down as done.
+
+use anyhow::Result;
+
+use super::Applier;
+use super::postcondition::{self, State};
+use super::refusal::{self, Before, Source};
+use super::statements::Recorded;
+use crate::writer::{self, Trouble};
+use crate::error::{Exit, Failure};
+use crate::changes::plan::{Outside, Planned, Script, Step};
+use crate::postgres::sql::literal;
+
+/// A statement that is to be carried out.
+#[derive(Clone, Copy)]
+pub(super) struct Stage<'s> {
+    pub(super) step: &'s Step,
+    pub(super) statement: &'s Planned,
+    pub(super) outside: &'s Outside,
+    /// Which statement of its migration, from 1.
+    pub(super) number: usize,
+}
+
+/// Its row in `trueup.steps`.
+struct Row {
+    run: String,
+    number: i32,
+    before: Option<String>,
+}
+
+impl Stage<'_> {
+    /// Its name in messages.
+    fn what(&self) -> String {
+        format!("{}, statement {} ({})", self.step.title, self.number, self.outside.command())
+    }
+}
+
+impl Applier<'_> {
+    /// Carries a statement out, or finds that an earlier run did. `last` are the records of the migration, when it is
+    /// the last of its statements.
+    pub(super) async fn outside(
+        &mut self,
+        stage: Stage<'_>,
+        found: Option<&Recorded>,
+        last: Option<String>,
+    ) -> Result<()> {
+        let last = last.map(|last| format!(";\n{last}")).unwrap_or_default();
+        let row = match found {
+            Some(found) => {
+                let row = Row { run: found.run.clone(), number: found.number, before: found.before.clone() };
+                if self.is_done(stage, &row).await? {
+                    let done = row.done("found done after the run broke off");
+                    return self.record(stage.step, &format!("{done}{last}")).await;
+                }
+                row
+            }
+            None => self.begin(stage).await?,
+        };
+        self.run_outside(stage, &row).await?;
+        self.kept = true;
+        self.record(stage.step, &format!("{}{last}", row.done(""))).await
+    }
+
+    /// Writes down that a statement is started.
+    async fn begin(&mut self, stage: Stage<'_>) -> Result<Row> {
+        let before = self.before(stage).await?;
+        let record =
+            self.statement_record(stage.step, stage.number, &stage.statement.text, before.as_deref(), false);
+        self.record(stage.step, &record).await?;
+        Ok(Row { run: self.job.door.run().to_owned(), number: self.number, before })
+    }
+
+    /// What became of a statement that an earlier run began: the catalog says it. When it is to be done again, nothing
+    /// of it is there any more that could be removed.
+    async fn is_done(&mut self, stage: Stage<'_>, row: &Row) -> Result<bool> {
+        match self.settled(stage, row).await? {
+            State::Done => Ok(true),
+            // What cannot be removed the statement itself ends.
+            State::NotDone | State::Leftover { .. } => Ok(false),
+            // Done again it does no harm.
+            State::CannotTell(_) if matches!(stage.outside, Outside::Reindex { .. }) => Ok(false),
+            State::CannotTell(why) => {
+                let what = format!("{} was begun by an earlier run that broke off, and {why}", stage.what());
+                Err(ask_a_human(what, stage.step))
+            }
+            State::Foreign(why) => Err(self.foreign(stage, &why)),
+        }
+    }
+
+    /// Runs it and proves in the catalog that it did what it says.
+    async fn run_outside(&mut self, stage: Stage<'_>, row: &Row) -> Result<()> {
+        let Stage { step, outside, .. } = stage;
+        let what = stage.what();
+        let budget = step.directives.lock_timeout.unwrap_or(self.job.limits.outside_lock_budget);
+        let patient = matches!(
+            outside,
+            Outside::CreateIndex { .. }
+                | Outside::DropIndex { .. }
+                | Outside::Reindex { .. }
+                | Outside::DetachPartition { .. }
+        );
+        let work = writer::Outside {
+            what: &what,
+            statement: &stage.statement.text,
+            lock_timeout: (!patient).then_some(self.limits(step).lock_timeout),
+            lock_budget: budget,
+        };
+        let trouble = match self.job.door.outside(&work, self.job.watch).await {
+            Ok(()) => None,
+            // What became of it the next run finds out, from the record that it was started.
+            Err(trouble @ Trouble::LostOutside(_)) => return Err(trouble.failure(&what, true)),
+            Err(trouble) => Some(trouble),
+        };
+        let state = match trouble {
+            // Somebody waits for this to end: what is left the next run removes.
+            Some(Trouble::Stopped(_)) => self.look(stage, row).await?,
+            _ => self.settled(stage, row).await?,
+        };
+        match (trouble, state) {
+            (None, State::Done | State::CannotTell(_)) => Ok(()),
+            (None, State::Foreign(why)) => {
+                self.not_begun(step, row, &why).await?;
+                Err(self.foreign(stage, &why))
+            }
+            (None, State::NotDone | State::Leftover { .. }) => {
+                let what =
+                    format!("{what} ended without an error, and the catalog does not show what it was to do");
+                Err(Failure::new(Exit::Partial, what).next("trueup check").into())
+            }
+            (Some(trouble), state) => self.failed(stage, row, trouble, state).await,
+        }
+    }
+
+    /// A statement failed: what of it stays decides what is said. It may have been done all the same.
+    async fn failed(&mut self, stage: Stage<'_>, row: &Row, trouble: Trouble, state: State) -> Result<()> {
+        // query_canceled may come when all is done; what the server refuses otherwise was not done by it.
+        let refused = matches!(&trouble, Trouble::Refused { said, .. } if !said.is("57014"));
+        let stays = match state {
+            State::Done if !refused => return Ok(()),
+            State::Leftover { why, .. } => Some((why, true)),
+            State::CannotTell(why) if matches!(stage.outside, Outside::Unprovable(_)) => Some((why, false)),
+            State::Done | State::NotDone | State::Foreign(_) | State::CannotTell(_) => None,
+        };
+        let what = stage.what();
+        let Some((why, removable)) = stays else {
+            self.not_begun(stage.step, row, "failed, and left nothing behind").await?;
+            let alone = Script { statements: vec![Planned { offset: 0, ..stage.statement.clone() }] };
+            let source =
+                Source { path: &stage.step.path, what: &what, sql: &stage.statement.text, script: &alone };
+            let before = Before::statement(stage.number, self.kept);
+            return Err(refusal::in_script(trouble, source, before));
+        };
+        let how = match &trouble {
+            Trouble::Stopped(signal) => format!("interrupted by {signal}: {what} was cancelled"),
+            Trouble::Refused { said, .. } => format!("{what} failed: {}", said.text()),
+            _ => format!("{what} was cancelled: it did not get its locks in time"),
+        };
+        Err(if removable { left(&how, &why) } else { ask_a_human(format!("{how}; {why}"), stage.step) })
+    }
+
+    /// What the catalog says before a statement begins. An index of its name that is not as it should be is not ours.
+    async fn before(&mut self, stage: Stage<'_>) -> Result<Option<String>> {
+        let before = match self.job.door.reading().await {
+            Ok(session) => postcondition::before(session, stage.outside).await,
+            Err(error) => Err(error),
+        };
+        let before = before.map_err(|error| self.unreadable(error, &stage.step.title))?;
+        if let Outside::CreateIndex { if_not_exists: true, .. } = stage.outside
+            && before.as_deref().is_some_and(|before| !before.is_empty())
+        {
+            let row = Row { run: String::new(), number: 0, before: before.clone() };
+            if let State::Foreign(why) = self.look(stage, &row).await? {
+                return Err(self.foreign(stage, &why));
+            }
+        }
+        Ok(before)
+    }
+
+    async fn look(&mut self, stage: Stage<'_>, row: &Row) -> Result<State> {
+        let effects = self.job.lock.migrations.iter().find(|compiled| compiled.version == stage.step.version);
+        let effects = effects.map(|compiled| compiled.effects.as_slice()).unwrap_or_default();
+        let (version, options) = (self.job.version, self.job.options);
+        let before = row.before.as_deref();
+        let state = match self.job.door.reading().await {
+            Ok(session) => {
+                postcondition::look(session, stage.outside, before, effects, version, options).await
+            }
+            Err(error) => Err(error),
+        };
+        // The record that it was started stays.
+        state.map_err(|error| match self.job.door.trouble(error, "looking at the catalog") {
+            Trouble::Lost(why) => Trouble::LostOutside(why).failure(&stage.what(), true),
+            trouble => trouble.failure(&stage.what(), true),
+        })
+    }
+
+    /// The same after what our own try left behind was removed.
+    async fn settled(&mut self, stage: Stage<'_>, row: &Row) -> Result<State> {
+        let state = self.look(stage, row).await?;
+        let State::Leftover { clean_up, why } = &state else { return Ok(state) };
+        if clean_up.is_empty() {
+            return Ok(state);
+        }
+        let what = format!("{}: removing what an earlier try left behind", stage.what());
+        for statement in clean_up {
+            let work = writer::Outside {
+                what: &what,
+                statement,
+                lock_timeout: None,
+                lock_budget: self.job.limits.outside_lock_budget,
+            };
+            let removed = self.job.door.outside(&work, self.job.watch).await;
+            // It is recorded as started: the next run removes it.
+            removed.map_err(|trouble| match trouble {
+                Trouble::Stopped(signal) => {
+                    left(&format!("interrupted by {signal}: {} was not begun again", stage.what()), why)
+                }
+                trouble => trouble.failure(&what, true),
+            })?;
+        }
+        self.look(stage, row).await
+    }
+
+    /// Takes the record back that a statement was started, for it left nothing behind.
+    async fn not_begun(&mut self, step: &Step, row: &Row, why: &str) -> Result<()> {
+        let record = format!(
+            "UPDATE trueup.steps SET state = 'failed', statement = NULL, ended_at = clock_timestamp(), detail = {} \
+             WHERE run = {} AND number = {}",
+            literal(why),
+            literal(&row.run),
+            row.number
+        );
+        self.record(step, &record).await
+    }
+
+    fn foreign(&self, stage: Stage<'_>, why: &str) -> anyhow::Error {
+        let exit = if self.kept { Exit::Partial } else { Exit::Refused };
+        let Stage { step, statement, .. } = stage;
+        Failure::new(
+            exit,
+            format!(
+                "{}: line {}: {why}\nstatement: {}\nit was not begun",
+                step.path.display(),
+                statement.line,
+                statement.summary,
+            ),
+        )
+        .next("trueup did not make it and does not touch it: look at it, drop it when nobody needs it, and run the same \
+               command again")
+        .into()
+    }
+}
+
+impl Row {
+    /// The statement that records it as done.
+    fn done(&self, detail: &str) -> String {
+        let detail =
+            if detail.is_empty() { String::new() } else { format!(", detail = {}", literal(detail)) };
+        format!(
+            "UPDATE trueup.steps SET state = 'done', ended_at = clock_timestamp(){detail} \
+             WHERE run = {} AND number = {}",
+            literal(&self.run),
+            self.number
+        )
+    }
+}
+
+/// Something half-made stays for the next run to remove.
+fn left(how: &str, why: &str) -> anyhow::Error {
+    Failure::new(Exit::Partial, format!("{how}; {why}"))
+        .next("run the same command again: it removes that and goes on")
+        .into()
+}
+
+/// Where the catalog does not tell.
+fn ask_a_human(what: String, step: &Step) -> anyhow::Error {
+    Failure::new(Exit::Partial, what)
+        .next(format!(
+            "find out whether it was done, then say so:\n\
+             trueup resolve {v} --as applied --reason ...      when it was\n\
+             trueup resolve {v} --as not-applied --reason ...  when it was not, or may be done again",
+            v = step.version
+        ))
+        .into()
+}

@@ -1,0 +1,265 @@
+//! What the catalog shows of a statement that ran outside of a transaction: whether it was done, whether it left
+//! something half-made behind, and whose that is.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use crate::postgres::catalog::reader::{self, ReadOptions};
+use crate::postgres::catalog::{Attribute, Kind, Object};
+use crate::postgres::connection::{ServerVersion, Session};
+use crate::model::diff;
+use crate::model::Effect;
+use crate::changes::plan::Outside;
+use crate::postgres::sql::{identifier, literal};
+
+/// How things stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum State {
+    /// It was done.
+    Done,
+    /// It was not, and nothing of it is there.
+    NotDone,
+    /// Something of our own try is there, which has to go first.
+    Leftover {
+        /// The statements that remove it.
+        clean_up: Vec<String>,
+        /// What it is.
+        why: String,
+    },
+    /// Something is in the way that we did not make.
+    Foreign(String),
+    /// The catalog does not show it.
+    CannotTell(String),
+}
+
+/// What the catalog says before the statement, to be kept with its record: the oid of an index of the same name, the
+/// oids of half-made indexes.
+///
+/// # Errors
+/// The server's and the connection's.
+pub(super) async fn before(session: &mut Session, outside: &Outside) -> Result<Option<String>> {
+    Ok(match outside {
+        Outside::CreateIndex { name: Some(name), table, .. } => {
+            let found = index(session, name, &table.to_string()).await?;
+            Some(found.map(|found| found.oid).unwrap_or_default())
+        }
+        Outside::CreateIndex { name: None, table, .. } => Some(
+            invalid_indexes(session, &format!("i.indrelid = to_regclass({})", literal(&table.to_string())))
+                .await?,
+        ),
+        Outside::Reindex { .. } => Some(invalid_indexes(session, HALF_MADE).await?),
+        _ => None,
+    })
+}
+
+/// How things stand after the statement, or after a run that broke off in it.
+///
+/// # Errors
+/// The server's and the connection's.
+pub(super) async fn look(
+    session: &mut Session,
+    outside: &Outside,
+    before: Option<&str>,
+    effects: &[Effect],
+    version: ServerVersion,
+    options: &ReadOptions,
+) -> Result<State> {
+    let before = before.unwrap_or_default();
+    match outside {
+        Outside::CreateIndex { name: Some(name), table, if_not_exists, .. } => {
+            let Some(found) = index(session, name, &table.to_string()).await? else {
+                return Ok(State::NotDone);
+            };
+            let Found { valid, path, .. } = &found;
+            // What came since the statement was written down as started is its own.
+            match (valid, found.oid != before) {
+                (true, true) => return Ok(State::Done),
+                (false, true) => {
+                    return Ok(State::Leftover {
+                        clean_up: vec![format!("DROP INDEX CONCURRENTLY {path}")],
+                        why: format!("the index {path} is invalid"),
+                    });
+                }
+                (false, false) => {
+                    let why = format!(
+                        "there is an invalid index {path} already, which IF NOT EXISTS would take for the wanted one"
+                    );
+                    return Ok(State::Foreign(why));
+                }
+                (true, false) => {}
+            }
+            let wanted = effects.iter().find_map(|effect| match effect {
+                Effect::Created(object) if object.id.kind == Kind::Index && object.id.name == *name => {
+                    Some(object)
+                }
+                _ => None,
+            });
+            // Without an effect the compiled project had the index already, too.
+            let Some(wanted) = wanted else {
+                return Ok(if *if_not_exists { State::Done } else { State::NotDone });
+            };
+            let live = reader::read(session, version, options).await?.catalog;
+            let live = live.get(&wanted.id);
+            if diff::same(live, Some(wanted)) || differs_by_comment_alone(live, wanted) {
+                return Ok(State::Done);
+            }
+            Ok(State::Foreign(format!(
+                "there is an index {path} already, and it is not the one that this statement makes"
+            )))
+        }
+        Outside::CreateIndex { name: None, table, .. } => {
+            let on = format!("i.indrelid = to_regclass({})", literal(&table.to_string()));
+            let left = leftovers(session, &on, before).await?;
+            if let Some(state) = left {
+                return Ok(state);
+            }
+            // The server chose the name: the compiled effect says which index it is.
+            let live = reader::read(session, version, options).await?.catalog;
+            let made: Vec<&Arc<Object>> = effects
+                .iter()
+                .filter_map(|effect| match effect {
+                    Effect::Created(object) if object.id.kind == Kind::Index => Some(object),
+                    _ => None,
+                })
+                .collect();
+            Ok(match made.as_slice() {
+                [] => State::CannotTell("the catalog does not tell which index it makes".into()),
+                made if made.iter().all(|index| diff::same(live.get(&index.id), Some(index))) => State::Done,
+                _ => State::NotDone,
+            })
+        }
+        Outside::DropIndex { index, .. } => {
+            let relation = literal(&index.to_string());
+            let sql = format!(
+                "SELECT indisvalid FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass({relation})"
+            );
+            let valid = session.rows(sql).await?.into_iter().flatten().flatten().next();
+            Ok(match valid.as_deref() {
+                None => State::Done,
+                Some("t") => State::NotDone,
+                // The same statement ends it.
+                Some(_) => State::Leftover {
+                    clean_up: Vec::new(),
+                    why: format!("the index {index} is half dropped: invalid, and still there"),
+                },
+            })
+        }
+        Outside::Reindex { .. } => {
+            // Done again it does no harm; what a broken one leaves behind is called so by PostgreSQL.
+            Ok(leftovers(session, HALF_MADE, before).await?.unwrap_or(State::CannotTell(
+                "the catalog does not tell whether an index was built anew".into(),
+            )))
+        }
+        Outside::DetachPartition { table, partition } => {
+            let sql = format!(
+                "SELECT inhdetachpending FROM pg_catalog.pg_inherits WHERE inhrelid = pg_catalog.to_regclass({}) AND \
+                 inhparent = pg_catalog.to_regclass({})",
+                literal(&partition.to_string()),
+                literal(&table.to_string())
+            );
+            let pending = session.rows(sql).await?.into_iter().flatten().flatten().next();
+            Ok(match pending.as_deref() {
+                None => State::Done,
+                Some("t") => State::Leftover {
+                    clean_up: vec![format!("ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE")],
+                    why: format!("the partition {partition} is half detached"),
+                },
+                Some(_) => State::NotDone,
+            })
+        }
+        Outside::Vacuum => {
+            Ok(State::CannotTell("the catalog does not tell whether a VACUUM was done".into()))
+        }
+        Outside::Other(command) | Outside::Unprovable(command) => {
+            Ok(State::CannotTell(format!("the catalog does not tell whether {command} was done")))
+        }
+    }
+}
+
+/// An index as it stands in the catalog.
+struct Found {
+    oid: String,
+    valid: bool,
+    /// Qualified and quoted.
+    path: String,
+}
+
+/// The index of that name in the schema of a table.
+async fn index(session: &mut Session, name: &str, table: &str) -> Result<Option<Found>> {
+    let sql = format!(
+        "SELECT c.oid, i.indisvalid AND i.indisready AND i.indislive, n.nspname, c.relname \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid \
+         WHERE c.relname = {} AND c.relnamespace = \
+         (SELECT t.relnamespace FROM pg_catalog.pg_class t WHERE t.oid = pg_catalog.to_regclass({}))",
+        literal(name),
+        literal(table)
+    );
+    let row = session.rows(sql).await?.pop();
+    Ok(match row.as_deref() {
+        Some([Some(oid), valid, Some(schema), Some(name)]) => Some(Found {
+            oid: oid.clone(),
+            valid: valid.as_deref() == Some("t"),
+            path: format!("{}.{}", identifier(schema), identifier(name)),
+        }),
+        _ => None,
+    })
+}
+
+/// What REINDEX CONCURRENTLY calls the index that it builds, and the one that it replaces.
+const HALF_MADE: &str = "c.relname ~ '_cc(new|old)[0-9]*$'";
+
+/// The oids of invalid indexes, a space between.
+async fn invalid_indexes(session: &mut Session, condition: &str) -> Result<String> {
+    let rows = invalid(session, condition).await?;
+    Ok(rows.into_iter().map(|(oid, _)| oid).collect::<Vec<_>>().join(" "))
+}
+
+async fn invalid(session: &mut Session, condition: &str) -> Result<Vec<(String, String)>> {
+    let sql = format!(
+        "SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_index i \
+         JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE NOT i.indisvalid AND c.relkind = 'i' AND {condition} ORDER BY c.oid"
+    );
+    let rows = session.rows(sql).await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| match row.as_slice() {
+            [Some(oid), Some(schema), Some(name)] => {
+                Some((oid.clone(), format!("{}.{}", identifier(schema), identifier(name))))
+            }
+            _ => None,
+        })
+        .collect())
+}
+
+/// Invalid indexes that were not there before.
+async fn leftovers(session: &mut Session, condition: &str, before: &str) -> Result<Option<State>> {
+    let known: Vec<&str> = before.split(' ').collect();
+    let ours: Vec<String> = invalid(session, condition)
+        .await?
+        .into_iter()
+        .filter(|(oid, _)| !known.contains(&oid.as_str()))
+        .map(|(_, path)| path)
+        .collect();
+    if ours.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(State::Leftover {
+        why: format!("invalid: {}", ours.join(", ")),
+        clean_up: ours.iter().map(|path| format!("DROP INDEX CONCURRENTLY {path}")).collect(),
+    }))
+}
+
+/// A later statement of the same migration may comment on the index. What the index itself is decides.
+fn differs_by_comment_alone(live: Option<&Arc<Object>>, wanted: &Arc<Object>) -> bool {
+    let Some(live) = live else { return false };
+    let differs =
+        |attribute: Attribute| live.attributes.stated(attribute) != wanted.attributes.stated(attribute);
+    live.attributes
+        .iter()
+        .chain(wanted.attributes.iter())
+        .map(|(attribute, _)| attribute)
+        .all(|attribute| matches!(attribute, Attribute::Comment) || !differs(attribute))
+}

@@ -1,0 +1,111 @@
+//! What the server refuses of a script, told with file, line and statement.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::writer::Trouble;
+use crate::error::{Exit, Failure};
+use crate::changes::plan::{Planned, Script};
+use crate::postgres::sql::without_bom;
+
+/// Where a script comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'s> {
+    /// Its file.
+    pub(super) path: &'s Path,
+    /// Its name in messages.
+    pub(super) what: &'s str,
+    /// Its text.
+    pub(super) sql: &'s str,
+    /// Its statements.
+    pub(super) script: &'s Script,
+}
+
+/// What was done before a script, or a statement of it, that failed, and stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    /// Nothing of it is this run's.
+    Nothing,
+    /// Migrations that were applied.
+    Applied,
+    /// Migrations that were taken back.
+    TakenBack,
+    /// Statements of the same migration, by this run or by one that broke off.
+    Statements {
+        /// Whether this run did any of it.
+        kept: bool,
+    },
+}
+
+impl Before {
+    /// Before statement `number` of a migration that is carried out statement by statement.
+    pub(super) fn statement(number: usize, kept: bool) -> Self {
+        match number {
+            1 if kept => Self::Applied,
+            1 => Self::Nothing,
+            _ => Self::Statements { kept },
+        }
+    }
+
+    /// Whether anything that this run did stays.
+    fn kept(self) -> bool {
+        !matches!(self, Self::Nothing | Self::Statements { kept: false })
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Nothing => "it was rolled back: the database is as it was",
+            Self::Applied => "it was rolled back; the migrations before it are applied and recorded",
+            Self::TakenBack => "it was rolled back; the migrations before it are taken back and recorded",
+            Self::Statements { .. } => {
+                "it was rolled back; the statements before it stay and are recorded: the same command goes on with \
+                 this one"
+            }
+        }
+    }
+}
+
+/// The failure of a step.
+pub(super) fn in_script(trouble: Trouble, source: Source<'_>, before: Before) -> anyhow::Error {
+    let Source { path, what, script, .. } = source;
+    let Trouble::Refused { said, done } = trouble else { return trouble.failure(what, before.kept()) };
+    let statement = match said.position {
+        Some(position) => at_position(source, position),
+        None => script.statements.get(done).map(|statement| (statement, None)),
+    };
+    let exit = if before.kept() { Exit::Partial } else { Exit::RolledBack };
+    let (place, statement) = match statement {
+        Some((statement, position)) => {
+            let line = position.map_or(statement.line, |position| statement.line_of(position));
+            (format!("{}: line {line}: ", path.display()), Some(statement))
+        }
+        None if done == usize::MAX => (format!("{}: at COMMIT: ", path.display()), None),
+        None => (format!("{}: after its last statement: ", path.display()), None),
+    };
+    let mut text = format!("{place}{}", said.text());
+    if let Some(context) = &said.context {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\ncontext: {context}");
+    }
+    if let Some(state) = &said.sqlstate {
+        let _ = write!(text, "\nSQLSTATE {state}");
+    }
+    if let Some(statement) = statement {
+        let _ = write!(text, "\nstatement: {}", statement.summary);
+    }
+    let _ = write!(text, "\n{what} failed, {}", before.words());
+    Failure::new(exit, text)
+        .next("mend the migration or the data that it stumbles on, then run the same command again")
+        .into()
+}
+
+/// The statement that a character of the script is in, and which character of the statement it is; both from 1. The
+/// script is what stands first in the message that was sent, without a byte order mark.
+fn at_position<'s>(source: Source<'s>, position: usize) -> Option<(&'s Planned, Option<usize>)> {
+    let sent = without_bom(source.sql);
+    let mark = source.sql.len() - sent.len();
+    source.script.statements.iter().rev().find_map(|statement| {
+        let before = sent[..statement.offset.saturating_sub(mark)].chars().count();
+        (position > before).then(|| (statement, Some(position - before)))
+    })
+}

@@ -1,0 +1,159 @@
+//! Taking migrations back: each down script in a transaction that is committed only when the catalog is then what the
+//! migrations below build.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::refusal::{self, Before, Source};
+use super::{Applier, Done, Job, Outcome, wanted};
+use crate::postgres::catalog::reader;
+use crate::postgres::catalog::{Attribute, Catalog, ObjectId};
+use crate::postgres::connection::{self, ServerVersion, Session};
+use crate::model::diff;
+use crate::writer::{Event, Work};
+use crate::error::{Exit, Failure};
+use crate::model::Lock;
+use crate::changes::plan::Step;
+use crate::postgres::sql::{literal, without_bom};
+
+/// How many objects are named that are not as they should be.
+const MOST_TOLD: usize = 5;
+
+/// Takes the steps of a plan back.
+pub async fn downgrade(job: Job<'_>) -> Outcome {
+    let mut applier = Applier::new(job);
+    while applier.next < applier.job.steps.len() {
+        if let Err(error) = applier.revert().await {
+            applier.failure = Some(error);
+            break;
+        }
+    }
+    applier.outcome()
+}
+
+impl Applier<'_> {
+    async fn revert(&mut self) -> Result<()> {
+        let step = &self.job.steps[self.next];
+        self.next += 1;
+        let begun = Instant::now();
+        let what = format!("taking back {}", step.title);
+        self.job.watch.tell(&Event::Begun { what: &what, number: self.next, of: self.job.steps.len() });
+        let before = self.catalog().await?;
+        self.number += 1;
+        // The text that was applied stays beside the one that took it back.
+        let records = format!(
+            "{};\nINSERT INTO trueup.steps (run, number, action, version, name, text, before, state, ended_at) \
+             VALUES ({}, {}, 'revert', {v}, {}, {}, (SELECT sql FROM trueup.migrations WHERE version = {v}), 'done', \
+             clock_timestamp());\n\
+             DELETE FROM trueup.migrations WHERE version = {v}",
+            self.job.ledger.delete(step.version),
+            literal(self.job.door.run()),
+            self.number,
+            literal(&step.name),
+            literal(&step.sql),
+            v = step.version,
+        );
+        let wanted = wanted(step);
+        let work = Work {
+            what: &what,
+            script: without_bom(&step.sql),
+            records: &records,
+            recurring: None,
+            wanted: &wanted,
+            limits: self.limits(step),
+            snapshot: false,
+            next: None,
+        };
+        let source = Source { path: &step.path, what: &what, sql: &step.sql, script: &step.script };
+        let before_it = if self.kept { Before::TakenBack } else { Before::Nothing };
+        let (lock, version, options) = (self.job.lock, self.job.version, self.job.options);
+        let stays: BTreeSet<i64> =
+            self.job.applied.range(..step.index).map(|index| lock.migrations[*index].version).collect();
+        let built = lock.state_after(|version| version == step.version || stays.contains(&version));
+        let target = lock.state_after(|version| stays.contains(&version));
+        let done = self
+            .job
+            .door
+            .proved_transaction(&work, self.job.watch, async |session: &mut Session| {
+                let after = reader::read_inside(session, version, options).await?.catalog;
+                prove(step, (lock, version), [&before, &after], [&built, &target])
+            })
+            .await;
+        done.map_err(|trouble| refusal::in_script(trouble, source, before_it))?;
+        self.kept = true;
+        let took = begun.elapsed();
+        self.job.watch.tell(&Event::Done { what: &what, took });
+        self.done.push(Done {
+            version: step.version.to_string(),
+            name: step.name.clone(),
+            milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        });
+        Ok(())
+    }
+
+    async fn catalog(&mut self) -> Result<Catalog> {
+        let (version, options) = (self.job.version, self.job.options);
+        let session = self
+            .job
+            .door
+            .reading()
+            .await
+            .map_err(|error| connection::server_failure(error, "reading the catalog"))?;
+        let reading = reader::read(session, version, options).await;
+        Ok(reading.map_err(|error| connection::server_failure(error, "reading the catalog"))?.catalog)
+    }
+}
+
+/// What the migration touches must be as the migrations below leave it, and everything else as it was. `built` is what
+/// they build with it, `target` without: where the two differ it touches, too (the columns of a table that it renames).
+fn prove(
+    step: &Step,
+    (lock, server): (&Lock, ServerVersion),
+    [before, after]: [&Catalog; 2],
+    [built, target]: [&Catalog; 2],
+) -> Result<()> {
+    let aligned = |live: &Catalog| {
+        let live = diff::align_majors(live, server, lock.head.server, &target.objects)
+            .unwrap_or_else(|| live.clone());
+        diff::align_owned_sequences(&live, &lock.model).into_owned()
+    };
+    let (before, after) = (aligned(before), aligned(after));
+    let [built, target] = [built, target].map(|catalog| diff::align_owned_sequences(catalog, &lock.model));
+    let ids: BTreeSet<&ObjectId> = [&before, &after, &target]
+        .into_iter()
+        .flat_map(|catalog| &catalog.objects)
+        .map(|object| &object.id)
+        .collect();
+    let wrong: Vec<String> = ids
+        .into_iter()
+        .filter_map(|id| {
+            let (was, is) = (before.get(id), after.get(id));
+            let touched = step.touches.contains(id) || !diff::same(built.get(id), target.get(id));
+            let wanted = if touched { target.get(id) } else { was };
+            // Migrations are compiled by another role than they run as.
+            let counts =
+                |attribute: Attribute| attribute.is_compared() && !(touched && attribute == Attribute::Owner);
+            diff::deviation(id, is, wanted, counts)
+        })
+        .collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let more = wrong.len().saturating_sub(MOST_TOLD);
+    let mut told = wrong[..wrong.len().min(MOST_TOLD)].join("\n");
+    if more > 0 {
+        told.push_str(&format!("\nand {more} more"));
+    }
+    Err(Failure::new(
+        Exit::RolledBack,
+        format!(
+            "{}: after it the catalog would not be what the migrations below {} build; it was rolled back\n{told}",
+            step.path.display(),
+            step.title
+        ),
+    )
+    .next("mend the down script; `trueup check` tells whether the database differed before")
+    .into())
+}

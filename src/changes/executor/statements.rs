@@ -1,0 +1,175 @@
+//! A migration that says `no-transaction`, statement by statement, each with its record.
+//!
+//! What can run in a transaction has one of its own, in which it is recorded, too. What cannot is written down as
+//! started before it runs; when its record breaks off there, the catalog is asked what became of it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, anyhow};
+
+use super::outside::Stage;
+use super::refusal::{self, Before, Source};
+use super::{Applier, wanted};
+use crate::writer::Work;
+use crate::error::{Exit, Failure};
+use crate::changes::plan::{Planned, Script, Step};
+use crate::postgres::sql::literal;
+
+/// What the records say of one statement.
+#[derive(Debug, Clone)]
+pub(super) struct Recorded {
+    pub(super) run: String,
+    pub(super) number: i32,
+    text: String,
+    /// What the catalog said before it began.
+    pub(super) before: Option<String>,
+    pub(super) done: bool,
+}
+
+impl Applier<'_> {
+    pub(super) async fn statement_by_statement(&mut self, step: &Step) -> Result<()> {
+        let migration = self.migration(step);
+        let recorded = self.recorded(step.version).await?;
+        self.unchanged(step, &recorded)?;
+        let count = step.script.statements.len();
+        if count == 0 {
+            let records = self.applied_records(migration, "applied");
+            return self.record(step, &records).await;
+        }
+        for (index, statement) in step.script.statements.iter().enumerate() {
+            let number = index + 1;
+            let last = (number == count).then(|| self.applied_records(migration, "applied"));
+            let found = recorded.get(&number);
+            match (found, &statement.outside) {
+                (Some(found), _) if found.done => match last {
+                    // Recorded with the migration itself, the last would not be asked for again.
+                    Some(last) => self.record(step, &last).await?,
+                    None => continue,
+                },
+                (_, None) => self.inside(step, statement, number, last).await?,
+                (found, Some(outside)) => {
+                    self.outside(Stage { step, statement, outside, number }, found, last).await?;
+                }
+            }
+            self.kept = true;
+        }
+        Ok(())
+    }
+
+    /// What is recorded of a migration's statements since it was last taken back or resolved.
+    async fn recorded(&mut self, version: i64) -> Result<BTreeMap<usize, Recorded>> {
+        let sql = include_str!("recorded.sql").replace("{version}", &version.to_string());
+        let rows = match self.job.door.reading().await {
+            Ok(session) => session.rows(sql).await,
+            Err(error) => Err(error),
+        };
+        rows.map_err(|error| self.unreadable(error, "the steps of earlier runs"))?
+            .into_iter()
+            .map(|row| match row.as_slice() {
+                [Some(statement), Some(run), Some(number), text, before, Some(state)] => {
+                    let recorded = Recorded {
+                        run: run.clone(),
+                        number: number.parse()?,
+                        text: text.clone().unwrap_or_default(),
+                        before: before.clone(),
+                        done: state == "done",
+                    };
+                    Ok((statement.parse()?, recorded))
+                }
+                _ => Err(anyhow!("a row of trueup.steps is not as trueup writes it")),
+            })
+            .collect()
+    }
+
+    /// A migration that was begun must go on as it was begun.
+    fn unchanged(&self, step: &Step, recorded: &BTreeMap<usize, Recorded>) -> Result<()> {
+        for (number, recorded) in recorded {
+            let same = step.script.statements.get(number - 1).is_some_and(|now| now.text == recorded.text);
+            if !same {
+                return Err(Failure::new(
+                    if self.kept { Exit::Partial } else { Exit::Refused },
+                    format!(
+                        "{}: statement {number} is not the one that run {} began: {} was edited after it broke off",
+                        step.path.display(),
+                        recorded.run,
+                        step.title
+                    ),
+                )
+                .next(format!(
+                    "put the statement back as it was: {}\nor say what became of it: trueup resolve {} --as \
+                     not-applied --reason ...",
+                    recorded.text, step.version
+                ))
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    /// A statement that can run in a transaction, with its record.
+    async fn inside(
+        &mut self,
+        step: &Step,
+        statement: &Planned,
+        number: usize,
+        last: Option<String>,
+    ) -> Result<()> {
+        let record = self.statement_record(step, number, &statement.text, None, true);
+        let records = [Some(record), last].into_iter().flatten().collect::<Vec<_>>().join(";\n");
+        let wanted = wanted(step);
+        let what = format!("{}, statement {number}", step.title);
+        let work = Work {
+            what: &what,
+            script: &statement.text,
+            records: &records,
+            recurring: None,
+            wanted: &wanted,
+            limits: self.limits(step),
+            snapshot: false,
+            next: None,
+        };
+        let before = Before::statement(number, self.kept);
+        let alone = Script { statements: vec![Planned { offset: 0, ..statement.clone() }] };
+        let source = Source { path: &step.path, what: &what, sql: &statement.text, script: &alone };
+        let applied = self.job.door.transaction(&work, self.job.watch).await;
+        applied.map_err(|trouble| refusal::in_script(trouble, source, before))
+    }
+
+    /// What could not be read in the middle of a run.
+    pub(super) fn unreadable(&mut self, error: anyhow::Error, what: &str) -> anyhow::Error {
+        let trouble = self.job.door.trouble(error, &format!("reading {what}"));
+        trouble.failure(what, self.kept)
+    }
+
+    /// Records alone, in a transaction of their own.
+    pub(super) async fn record(&mut self, step: &Step, records: &str) -> Result<()> {
+        let what = format!("the record of {}", step.title);
+        let limits = self.job.limits.transaction;
+        let work = Work::records(&what, records, limits);
+        let recorded = self.job.door.transaction(&work, self.job.watch).await;
+        recorded.map_err(|trouble| trouble.failure(&what, self.kept))
+    }
+
+    /// The row of a statement.
+    pub(super) fn statement_record(
+        &mut self,
+        step: &Step,
+        number: usize,
+        text: &str,
+        before: Option<&str>,
+        done: bool,
+    ) -> String {
+        self.number += 1;
+        let (state, ended) = if done { ("done", "clock_timestamp()") } else { ("started", "NULL") };
+        format!(
+            "INSERT INTO trueup.steps (run, number, action, version, name, statement, text, before, state, ended_at) \
+             VALUES ({}, {}, 'apply', {}, {}, {number}, {}, {}, '{state}', {ended})",
+            literal(self.job.door.run()),
+            self.number,
+            step.version,
+            literal(&step.name),
+            literal(text),
+            before.map_or_else(|| "NULL".to_owned(), literal),
+        )
+    }
+}

@@ -1,0 +1,240 @@
+//! Which version a database without a history is at, and whether its catalog really is that version's. Pure.
+//!
+//! A version is taken for a project that ends there: what differs is told in the findings that `check` would tell of
+//! such a project. Rows are not looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::title;
+use crate::postgres::catalog::{Catalog, Kind, ObjectId};
+use crate::postgres::connection::ServerVersion;
+use crate::model::diagnosis::{self, Facts, Finding, Kept};
+use crate::error::{Exit, Failure};
+use crate::migrations::history::Applied;
+use crate::model::Lock;
+
+/// The database, and how much of it is looked at.
+#[derive(Clone, Copy)]
+pub struct Found<'f> {
+    /// Its name.
+    pub database: &'f str,
+    /// Its server's version.
+    pub server: ServerVersion,
+    /// Its catalog.
+    pub catalog: &'f Catalog,
+    /// Which objects are looked at.
+    pub in_scope: &'f dyn Fn(&ObjectId) -> bool,
+    /// Which objects are left out on purpose, with all that belongs to them.
+    pub ignored: &'f dyn Fn(&ObjectId) -> bool,
+}
+
+/// A version, and how the database differs from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// How many of the first migrations lead to it.
+    pub applied: usize,
+    /// The numbers of first migrations whose results are as close, itself included; empty when the version was stated.
+    pub equally_close: Vec<usize>,
+    /// Every difference from what those migrations build.
+    pub differences: Vec<Finding>,
+}
+
+impl Adoption {
+    /// Finds the version that the catalog is closest to, the newest of several; or looks at the one that is stated.
+    ///
+    /// # Errors
+    /// Exit 2 when there is no such version. Exit 4 when the project has no migrations, or the catalog is closest to
+    /// that of a database in which none of them is applied.
+    pub fn judge(lock: &Lock, found: &Found<'_>, stated: Option<i64>) -> Result<Self, Failure> {
+        if lock.migrations.is_empty() {
+            let what = "this project has no migrations: there is no version that the database could be at";
+            let next =
+                "write the first one, migrations/V1__baseline.sql: what builds this database from nothing";
+            return Err(Failure::new(Exit::Refused, what).next(next));
+        }
+        let (applied, equally_close) = match stated {
+            Some(version) => (number_of(lock, version)?, Vec::new()),
+            None => {
+                let closest = diagnosis::closest(lock, found.catalog, found.server, found.in_scope);
+                (closest.last().copied().unwrap_or(0), closest)
+            }
+        };
+        if applied == 0 {
+            let what = "this database looks like none of the versions that the migrations build; nothing was recorded";
+            return Err(Failure::new(Exit::Refused, what).next(
+                "look at the target: is it this project's database? trueup check tells what is missing",
+            ));
+        }
+        Ok(Self { applied, equally_close, differences: differences(lock, found, applied) })
+    }
+
+    /// Refuses to choose between versions that the catalog does not tell apart.
+    ///
+    /// # Errors
+    /// Exit 4.
+    pub fn unambiguous(&self, lock: &Lock) -> Result<(), Failure> {
+        const MOST: usize = 5;
+        if self.equally_close.len() < 2 {
+            return Ok(());
+        }
+        let closest: Vec<_> = self
+            .equally_close
+            .iter()
+            .rev()
+            .filter_map(|applied| applied.checked_sub(1))
+            .map(|index| &lock.migrations[index])
+            .collect();
+        let mut names: Vec<String> = closest.iter().take(MOST).map(|migration| title(migration)).collect();
+        if closest.len() > MOST {
+            names.push(format!("{} more", closest.len() - MOST));
+        }
+        let (last, rest) = names.split_last().map_or(("none", &[][..]), |(last, rest)| (last.as_str(), rest));
+        let names = if rest.is_empty() {
+            format!("{last} and a database with no migration are")
+        } else {
+            format!("{} and {last} are", rest.join(", "))
+        };
+        let what = format!(
+            "{names} equally close: the catalog cannot tell which of them was applied last, and migrations that change \
+             rows alone would be taken for done; nothing was recorded"
+        );
+        let newest = closest.first().map_or(0, |migration| migration.version);
+        Err(Failure::new(Exit::Refused, what)
+            .next(format!("state the last one that was applied: trueup adopt --version {newest}")))
+    }
+}
+
+/// How many of the first migrations lead to a version.
+fn number_of(lock: &Lock, version: i64) -> Result<usize, Failure> {
+    const MOST: usize = 5;
+    let found = lock.migrations.binary_search_by_key(&version, |migration| migration.version);
+    found.map(|index| index + 1).map_err(|_| {
+        let newest = lock.migrations.iter().rev().take(MOST);
+        let newest: Vec<String> = newest.map(|migration| migration.version.to_string()).collect();
+        Failure::usage(format!(
+            "--version {version}: there is no such migration; the newest are {}",
+            newest.join(", ")
+        ))
+        .next("name the version of a file in migrations/")
+    })
+}
+
+/// What `check` would find if the project ended with these migrations and the history had all of them.
+fn differences(lock: &Lock, found: &Found<'_>, applied: usize) -> Vec<Finding> {
+    let migrations = lock.migrations[..applied].to_vec();
+    let versions: BTreeSet<i64> = migrations.iter().map(|migration| migration.version).collect();
+    let rows: Vec<Applied> = migrations
+        .iter()
+        .map(|migration| Applied {
+            version: migration.version,
+            name: migration.name.clone(),
+            applied_on: String::new(),
+            checksum: None,
+        })
+        .collect();
+    let model = lock.state_after(|version| versions.contains(&version));
+    let until = Lock { head: lock.head.clone(), model, initial: lock.initial.clone(), migrations };
+    // Migrations that grant nothing leave grants to the model, which no version of the history speaks of.
+    let grants = lock.initial.iter().any(|object| object.id.kind == Kind::Privilege)
+        || lock
+            .migrations
+            .iter()
+            .flat_map(|migration| &migration.effects)
+            .any(|effect| effect.id().kind == Kind::Privilege);
+    let in_scope = |id: &ObjectId| (grants || id.kind != Kind::Privilege) && (found.in_scope)(id);
+    diagnosis::diagnose(&Facts {
+        database: found.database,
+        server: found.server,
+        live: found.catalog,
+        history: Some(&rows),
+        others: &[],
+        kept: &Kept::default(),
+        lock: &until,
+        last: &until.model,
+        unchanged: &versions,
+        in_scope: &in_scope,
+        ignored: found.ignored,
+        malformed_history: None,
+        history_hidden: false,
+        severities: &BTreeMap::new(),
+    })
+    .findings
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::samples::{Sample, lock_of, object};
+    use super::*;
+    use crate::postgres::catalog::{Attribute, Object};
+    use crate::model::Effect;
+
+    fn table(name: &str) -> Arc<Object> {
+        object(ObjectId::in_schema(Kind::Table, "public", name), &[])
+    }
+
+    fn column(table: &str, name: &str, kind: &str) -> Arc<Object> {
+        object(ObjectId::under(Kind::Column, "public", table, name), &[(Attribute::Type, kind)])
+    }
+
+    /// V1 makes users, V2 changes rows alone, V3 adds a column.
+    fn lock() -> Lock {
+        let made = [table("users"), column("users", "id", "bigint")].map(Effect::Created);
+        let added = Effect::Created(column("users", "name", "text"));
+        let samples = [
+            Sample::new(1, "create table users (id bigint);").doing(made.to_vec()),
+            Sample::new(2, "update users set id = id + 1;"),
+            Sample::new(3, "alter table users add name text;").doing(vec![added]),
+        ];
+        lock_of(&samples).0
+    }
+
+    fn judge(objects: &[Arc<Object>], stated: Option<i64>) -> Result<Adoption, Failure> {
+        let catalog = Catalog::new(objects.to_vec(), Vec::new());
+        let found = Found {
+            database: "d",
+            server: ServerVersion(150_018),
+            catalog: &catalog,
+            in_scope: &|_| true,
+            ignored: &|_| false,
+        };
+        Adoption::judge(&lock(), &found, stated)
+    }
+
+    #[test]
+    fn the_version_is_found_and_differences_are_told_from_it() {
+        let all = [table("users"), column("users", "id", "bigint"), column("users", "name", "text")];
+        let found = judge(&all, None).expect("adopted");
+        assert_eq!(
+            (found.applied, found.equally_close.as_slice(), found.differences.len()),
+            (3, &[3][..], 0)
+        );
+        assert!(found.unambiguous(&lock()).is_ok());
+        // Looked at as V2 the column of V3 is one too many: a difference, though the model has it.
+        let as_second = judge(&all, Some(2)).expect("judged");
+        assert_eq!(as_second.differences.len(), 1);
+        assert_eq!(as_second.differences[0].object, "public.users.name");
+    }
+
+    #[test]
+    fn versions_that_a_catalog_does_not_tell_apart_are_for_a_person_to_choose() {
+        let first = [table("users"), column("users", "id", "bigint")];
+        let found = judge(&first, None).expect("judged");
+        assert_eq!((found.applied, found.equally_close.as_slice()), (2, &[1, 2][..]));
+        let failure = found.unambiguous(&lock()).expect_err("ambiguous");
+        assert_eq!(failure.exit, Exit::Refused);
+        assert!(failure.what.contains("V2__m2 and V1__m1 are equally close"), "{}", failure.what);
+        assert!(failure.next.contains("--version 2"), "{}", failure.next);
+        assert!(judge(&first, Some(1)).expect("judged").unambiguous(&lock()).is_ok());
+    }
+
+    #[test]
+    fn what_is_like_nothing_is_refused() {
+        let other = [table("orders"), column("orders", "id", "bigint")];
+        assert_eq!(judge(&other, None).expect_err("another database").exit, Exit::Refused);
+        let unknown = judge(&other, Some(9)).expect_err("no such version");
+        assert_eq!(unknown.exit, Exit::Usage);
+        assert!(unknown.what.contains("the newest are 3, 2, 1"), "{}", unknown.what);
+    }
+}

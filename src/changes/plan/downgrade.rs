@@ -1,0 +1,217 @@
+//! The plan of a downgrade: the down scripts of what is above a version, newest first.
+
+use std::path::Path;
+
+use std::collections::BTreeMap;
+
+use super::upgrade::{by_version, current, file_of, no_such_version, refuse_edited, refuse_no_history};
+use super::{Direction, Plan, Script, Step, titles, touches};
+use crate::model::diagnosis::Standing;
+use crate::error::{Exit, Failure};
+use crate::migrations::{Directives, Migration};
+use crate::model::{CompiledMigration, Lock};
+use crate::postgres::sql::read_file;
+
+impl Plan {
+    /// Plans to take back all that is applied above `to`; `0` takes back everything. Reads the down scripts.
+    ///
+    /// # Errors
+    /// Exit 2: a version that there is not, or that is above the current one; a down script that cannot be read.
+    /// Exit 4: a migration without a down script (all of them named), one that the project does not have, one that
+    /// was edited after it was applied; a down script that may not be run so (see [`Script::examine`]), or says
+    /// `no-transaction`: it could not be proved before it is committed; a database without a history.
+    pub fn downgrade(
+        lock: &Lock,
+        migrations: &[Migration],
+        standing: &Standing,
+        to: i64,
+    ) -> Result<Self, Failure> {
+        let current = current(lock, standing);
+        if to != 0 && !lock.migrations.iter().any(|migration| migration.version == to) {
+            return Err(no_such_version(lock, to));
+        }
+        if current.is_none_or(|current| to > current) && to != 0 {
+            let stands = current.map_or_else(
+                || "nothing is applied".to_owned(),
+                |current| format!("the database is at version {current}"),
+            );
+            return Err(Failure::usage(format!("--to {to}: {stands}; a downgrade does not apply anything"))
+                .next(format!("trueup upgrade --to {to}")));
+        }
+        refuse_no_history(standing)?;
+        refuse_unknown(standing, to)?;
+        let above: Vec<usize> = standing
+            .applied
+            .iter()
+            .rev()
+            .copied()
+            .filter(|index| lock.migrations[*index].version > to)
+            .collect();
+        refuse_edited(lock, standing, |version| version > to, "its down script may be for another text")?;
+        let files = by_version(migrations);
+        let mut steps = Vec::with_capacity(above.len());
+        let mut without = Vec::new();
+        for index in above {
+            let file = file_of(lock, &files, index)?;
+            let compiled = &lock.migrations[index];
+            match &file.down {
+                Some(path) => {
+                    let sql = read_file(path)?;
+                    let directives = Directives::read(path, &sql)?;
+                    if directives.no_transaction {
+                        return Err(unprovable(path));
+                    }
+                    steps.push(Step {
+                        index,
+                        version: compiled.version,
+                        name: compiled.name.clone(),
+                        title: file.title(),
+                        path: path.clone(),
+                        contract: false,
+                        script: Script::examine(path, &sql, &directives)?,
+                        sql,
+                        transactional: true,
+                        record: false,
+                        held: BTreeMap::new(),
+                        directives,
+                        touches: touches(compiled),
+                    });
+                }
+                None => without.push(compiled),
+            }
+        }
+        if !without.is_empty() {
+            return Err(irreversible(&without));
+        }
+        Ok(Self { direction: Direction::Down, current, steps, stop: None, ahead: standing.ahead.clone() })
+    }
+}
+
+fn refuse_unknown(standing: &Standing, to: i64) -> Result<(), Failure> {
+    let ahead: Vec<String> =
+        standing.ahead.iter().filter(|row| row.version > to).map(|row| row.label()).collect();
+    if ahead.is_empty() {
+        return Ok(());
+    }
+    let is = if ahead.len() == 1 { "is" } else { "are" };
+    Err(Failure::new(
+        Exit::Refused,
+        format!(
+            "{} {is} applied, but not in this project directory, which therefore cannot take back what lies below",
+            ahead.join(", ")
+        ),
+    )
+    .next("Downgrade with the project directory that has the newest migrations."))
+}
+
+fn unprovable(path: &Path) -> Failure {
+    Failure::new(
+        Exit::Refused,
+        format!(
+            "{}: a down script runs in a transaction, so that it is proved before it is committed; no-transaction has \
+             no place there; nothing was touched",
+            path.display()
+        ),
+    )
+    .next("Take the directive out. DROP INDEX without CONCURRENTLY does the same, in a moment, under a lock.")
+}
+
+fn irreversible(without: &[&CompiledMigration]) -> Failure {
+    let names = titles(without.iter().copied());
+    let has = if without.len() == 1 { "has" } else { "have" };
+    let first = without[0];
+    Failure::new(Exit::Refused, format!("{names} {has} no down script; nothing was touched")).next(format!(
+        "Write migrations/V{}__{}.down.sql{}, or put the change that takes it back into a new migration.",
+        first.version,
+        first.name,
+        if without.len() == 1 { "" } else { " and the others" }
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
+    use super::super::samples::{Sample, lock_of};
+    use super::*;
+    use crate::migrations::history::Applied;
+
+    struct Project {
+        lock: Lock,
+        files: Vec<Migration>,
+        directory: tempfile::TempDir,
+    }
+
+    fn project(downs: &[(usize, &str)]) -> Project {
+        let samples: Vec<Sample> = (1..=3).map(|version| Sample::new(version, "select 1;")).collect();
+        let (lock, mut files) = lock_of(&samples);
+        let directory = tempfile::tempdir().expect("a directory");
+        for (index, sql) in downs {
+            let path = directory.path().join(format!("V{}__m{0}.down.sql", index + 1));
+            fs::write(&path, sql).expect("written");
+            files[*index].down = Some(path);
+        }
+        Project { lock, files, directory }
+    }
+
+    fn plan(project: &Project, applied: &[i64], unchanged: &[i64], to: i64) -> Result<Plan, Failure> {
+        let rows: Vec<Applied> = applied.iter().map(|version| Sample::row(*version)).collect();
+        let unchanged: BTreeSet<i64> = unchanged.iter().copied().collect();
+        let standing = Standing::from_history(&project.lock.migrations, &rows, &unchanged);
+        Plan::downgrade(&project.lock, &project.files, &standing, to)
+    }
+
+    #[test]
+    fn down_scripts_run_newest_first() {
+        let project = project(&[(0, "drop table a;"), (1, "drop index i;"), (2, "drop table c;")]);
+        let found = plan(&project, &[1, 2, 3], &[1, 2, 3], 1).expect("a plan");
+        let steps: Vec<_> = found.steps.iter().map(|step| (step.version, step.transactional)).collect();
+        assert_eq!(steps, [(3, true), (2, true)]);
+        assert_eq!((found.direction, found.current), (Direction::Down, Some(3)));
+        assert!(found.steps[0].path.starts_with(project.directory.path()));
+        assert!(found.steps[0].path.ends_with(Path::new("V3__m3.down.sql")));
+        assert_eq!(plan(&project, &[1, 2, 3], &[1, 2, 3], 0).expect("a plan").steps.len(), 3);
+        assert!(plan(&project, &[1, 2], &[1, 2], 2).expect("a plan").is_empty());
+    }
+
+    #[test]
+    fn all_that_cannot_be_taken_back_are_named() {
+        let project = project(&[(1, "drop table b;")]);
+        let failure = plan(&project, &[1, 2, 3], &[1, 2, 3], 0).expect_err("irreversible");
+        assert_eq!(failure.exit, Exit::Refused);
+        assert!(failure.what.contains("V3__m3, V1__m1 have no down script"), "{}", failure.what);
+        assert!(plan(&project, &[1, 2], &[1, 2], 1).is_ok());
+    }
+
+    #[test]
+    fn a_down_script_is_a_transaction() {
+        let project =
+            project(&[(1, "-- trueup: no-transaction\ndrop index concurrently i;"), (2, "drop table c;")]);
+        let failure = plan(&project, &[1, 2, 3], &[1, 2, 3], 1).expect_err("not provable");
+        assert_eq!(failure.exit, Exit::Refused);
+        assert!(
+            failure.what.contains("V2__m2.down.sql: a down script runs in a transaction"),
+            "{}",
+            failure.what
+        );
+    }
+
+    #[test]
+    fn what_is_refused_before_anything_is_touched() {
+        let project = project(&[(0, "drop table a;"), (1, "commit;"), (2, "drop table c;")]);
+        for (applied, unchanged, to, exit, words) in [
+            (&[1, 2][..], &[1, 2][..], 7, Exit::Usage, "no such version"),
+            (&[1], &[1], 2, Exit::Usage, "the database is at version 1"),
+            (&[1, 2, 3, 9], &[1, 2, 3], 2, Exit::Refused, "V9__m9 is applied, but not in this project"),
+            (&[1, 2, 3], &[1, 2], 2, Exit::Refused, "V3__m3 was edited"),
+            (&[1, 2, 3], &[1, 2, 3], 1, Exit::Refused, "V2__m2.down.sql: line 1"),
+        ] {
+            let failure = plan(&project, applied, unchanged, to).expect_err(words);
+            assert_eq!(failure.exit, exit, "{}", failure.what);
+            assert!(failure.what.contains(words) && !failure.next.is_empty(), "{}", failure.what);
+        }
+        // What is below is not looked at.
+        assert!(plan(&project, &[1, 2, 3], &[2, 3], 2).is_ok());
+    }
+}

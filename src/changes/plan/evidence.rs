@@ -1,0 +1,139 @@
+//! What a catalog shows of one migration: whether what it leaves behind is there.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::touches;
+use crate::postgres::catalog::{Attribute, Catalog, ObjectId};
+use crate::postgres::connection::ServerVersion;
+use crate::model::diff;
+use crate::model::{Effect, Lock};
+
+/// What a catalog shows of one migration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// Objects that are as the migration leaves them, and would not be so without it.
+    pub shown: Vec<ObjectId>,
+    /// What is not as the migration leaves it, in words.
+    pub missing: Vec<String>,
+}
+
+impl Evidence {
+    /// Holds the migration at `index` against a live catalog in which `applied` are applied, itself or not. What a
+    /// later one has overwritten shows nothing. Both catalogs differ in what the migration says, and in that alone.
+    ///
+    /// Owners do not count: migrations are compiled by another role than they run as.
+    pub fn of(
+        lock: &Lock,
+        index: usize,
+        applied: &BTreeSet<usize>,
+        live: &Catalog,
+        server: ServerVersion,
+    ) -> Self {
+        let itself = &lock.migrations[index];
+        let others: BTreeSet<i64> = applied
+            .iter()
+            .filter(|other| **other != index)
+            .map(|other| lock.migrations[*other].version)
+            .collect();
+        let without = lock.state_after(|version| others.contains(&version));
+        let with = lock.state_after(|version| version == itself.version || others.contains(&version));
+        let live = match diff::align_majors(live, server, lock.head.server, &with.objects) {
+            Some(aligned) => Cow::Owned(aligned),
+            None => Cow::Borrowed(live),
+        };
+        let live = diff::align_owned_sequences(&live, &with);
+        let all = with.objects.iter().chain(&without.objects).map(|object| &object.id);
+        let mut ids: BTreeSet<ObjectId> =
+            all.filter(|id| !diff::same(with.get(id), without.get(id))).cloned().collect();
+        // A change by a later one brings an object along that only this one makes.
+        let made = |place: usize| {
+            lock.migrations[place].effects.iter().filter_map(|effect| match effect {
+                Effect::Created(object) => Some(&object.id),
+                _ => None,
+            })
+        };
+        let elsewhere: BTreeSet<&ObjectId> =
+            applied.iter().filter(|other| **other != index).flat_map(|other| made(*other)).collect();
+        ids.extend(made(index).filter(|id| !elsewhere.contains(id) && with.get(id).is_some()).cloned());
+        let telling = ids.clone();
+        ids.extend(touches(itself));
+        let mut evidence = Self::default();
+        for id in ids {
+            let counts = |attribute: Attribute| attribute.is_compared() && attribute != Attribute::Owner;
+            match diff::deviation(&id, live.get(&id), with.get(&id), counts) {
+                Some(words) => evidence.missing.push(words),
+                None if telling.contains(&id) => evidence.shown.push(id),
+                None => {}
+            }
+        }
+        evidence
+    }
+
+    /// Whether nothing in the catalog tells whether it was done.
+    pub fn is_silent(&self) -> bool {
+        self.shown.is_empty() && self.missing.is_empty()
+    }
+
+    /// Whether all that a catalog can show of it is there.
+    pub fn is_whole(&self) -> bool {
+        !self.shown.is_empty() && self.missing.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::samples::{Sample, lock_of, object};
+    use super::*;
+    use crate::postgres::catalog::{Kind, Object};
+
+    const SERVER: ServerVersion = ServerVersion(150_018);
+
+    fn table(name: &str) -> ObjectId {
+        ObjectId::in_schema(Kind::Table, "public", name)
+    }
+
+    fn catalog(objects: &[Arc<Object>]) -> Catalog {
+        Catalog::new(objects.to_vec(), Vec::new())
+    }
+
+    fn of(samples: &[Sample], index: usize, applied: &[usize], live: &[Arc<Object>]) -> Evidence {
+        let (lock, _) = lock_of(samples);
+        Evidence::of(&lock, index, &applied.iter().copied().collect(), &catalog(live), SERVER)
+    }
+
+    #[test]
+    fn what_is_there_and_what_is_not() {
+        let (a, b) = (object(table("a"), &[]), object(table("b"), &[]));
+        let samples = [
+            Sample::new(1, "create table a ();").doing(vec![Effect::Created(a.clone())]),
+            Sample::new(2, "create table b ();").doing(vec![Effect::Created(b.clone())]),
+            Sample::new(3, "update a set x = 1;"),
+        ];
+        let there = of(&samples, 1, &[0], &[a.clone(), b.clone()]);
+        assert!(there.is_whole());
+        assert_eq!(there.shown, [table("b")]);
+        let gone = of(&samples, 1, &[0, 1], std::slice::from_ref(&a));
+        assert_eq!(gone.missing, ["table public.b is not there"]);
+        assert!(of(&samples, 2, &[0, 1], &[a, b]).is_silent());
+    }
+
+    #[test]
+    fn what_a_later_one_has_overwritten_shows_nothing() {
+        let (plain, told) = (object(table("a"), &[]), object(table("a"), &[(Attribute::Comment, "told")]));
+        let change = |after: &Arc<Object>| {
+            vec![Effect::Changed { after: after.clone(), attributes: vec![Attribute::Comment] }]
+        };
+        let samples = [
+            Sample::new(1, "create table a ();").doing(vec![Effect::Created(plain.clone())]),
+            Sample::new(2, "comment on table a is 'told';").doing(change(&told)),
+            Sample::new(3, "comment on table a is null;").doing(change(&plain)),
+        ];
+        assert!(of(&samples, 1, &[0, 2], std::slice::from_ref(&plain)).is_silent());
+        assert!(of(&samples, 1, &[0], std::slice::from_ref(&told)).is_whole());
+        let missing = of(&samples, 1, &[0], &[plain]).missing;
+        assert_eq!(missing, ["table public.a: comment is not set, not told"]);
+    }
+}

@@ -1,0 +1,279 @@
+//! A plan as one script to be run elsewhere, in psql or in the query editor of a managed database: `--sql`.
+//!
+//! It holds the rows of the history, and guards: every migration first looks whether the database stands where it
+//! expects it to stand, and what ran outside of a transaction is looked at before it is recorded, because an editor
+//! that goes on after an error would else leave a gap. It has no commands of psql.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::{Direction, Outside, Plan, Step, Written};
+use crate::migrations::{Ledger, Migration};
+use crate::postgres::sql::{identifier, literal};
+
+/// What holds while the project's SQL runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditorSession {
+    /// `search_path`, as SET takes it.
+    pub search_path: String,
+    /// `lock_timeout` of migrations that name none.
+    pub lock_timeout: Duration,
+    /// The role that everything runs as.
+    pub set_role: Option<String>,
+}
+
+impl Plan {
+    /// The script. `migrations` are the project's: checksums need their texts.
+    pub fn to_sql(&self, migrations: &[Migration], history: &Ledger, session: &EditorSession) -> String {
+        let mut script = String::new();
+        self.head(&mut script);
+        if !history.exists && self.direction == Direction::Up && !self.steps.is_empty() {
+            let _ = writeln!(script, "{};\n", history.create());
+        }
+        let mut before = self.current;
+        for step in &self.steps {
+            let record = match self.direction {
+                Direction::Up => migrations
+                    .iter()
+                    .find(|migration| migration.version == step.version)
+                    .map(|migration| format!("{};\n", history.insert(migration))),
+                Direction::Down => Some(format!("{};\n", history.delete(step.version))),
+            };
+            let checks = self.checks(step, before, history);
+            let writer = Writer { step, session, checks, record: record.unwrap_or_default() };
+            writer.write(&mut script, self.direction);
+            if self.direction == Direction::Up {
+                before = Some(step.version);
+            }
+        }
+        if let Some(stop) = &self.stop {
+            let _ = writeln!(script, "-- It {}.", stop.why());
+            let _ = writeln!(script, "-- Waiting: {}.", stop.waiting().join(", "));
+            let _ = writeln!(script, "-- Next: {}", stop.next());
+        }
+        script
+    }
+
+    fn head(&self, script: &mut String) {
+        let verb = if self.direction == Direction::Up { "applies" } else { "takes back" };
+        let titles: Vec<&str> = self.steps.iter().map(|step| step.title.as_str()).collect();
+        match titles.as_slice() {
+            [] => script.push_str("-- There is nothing to do.\n"),
+            _ => {
+                let _ = writeln!(script, "-- Written by trueup; {verb} {}.", titles.join(", "));
+            }
+        }
+        if titles.len() > 1 {
+            script.push_str("-- Stop at the first error (psql: -v ON_ERROR_STOP=1); what is done until then stays done.\n");
+        }
+        script.push('\n');
+    }
+
+    /// What must not be so where this step begins.
+    fn checks(&self, step: &Step, before: Option<i64>, history: &Ledger) -> Vec<Check> {
+        let has = |version: i64| format!("EXISTS (SELECT FROM {} WHERE version = {version})", history.table);
+        let (version, title) = (step.version, &step.title);
+        let mut checks = Vec::new();
+        match self.direction {
+            Direction::Up => {
+                checks.push(Check::new(has(version), format!("{title} is applied already")));
+                if let Some(before) = before {
+                    let what = format!("version {before} is not applied, and {title} comes after it");
+                    checks.push(Check::new(format!("NOT {}", has(before)), what));
+                }
+            }
+            Direction::Down => {
+                checks.push(Check::new(format!("NOT {}", has(version)), format!("{title} is not applied")));
+                let newer = self.steps.iter().take_while(|other| other.version != version).last();
+                if let Some(newer) = newer {
+                    let what = format!("{} is not taken back yet", newer.title);
+                    checks.push(Check::new(has(newer.version), what));
+                }
+            }
+        }
+        checks
+    }
+}
+
+/// What must not be so, and the words for it.
+struct Check {
+    condition: String,
+    what: String,
+}
+
+impl Check {
+    fn new(condition: String, what: String) -> Self {
+        Self { condition, what }
+    }
+
+    /// What must not be so once a statement outside of a transaction is done, where the catalog can tell.
+    fn after(outside: &Outside) -> Option<Self> {
+        let class = |name: &Written| format!("pg_catalog.to_regclass({})", literal(&name.to_string()));
+        match outside {
+            Outside::CreateIndex { name: Some(name), table, .. } => {
+                let index = Written { schema: table.schema.clone(), name: name.clone() };
+                let condition = format!(
+                    "NOT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indexrelid = {} AND indisvalid)",
+                    class(&index)
+                );
+                Some(Self::new(condition, format!("the index {index} is missing or invalid")))
+            }
+            Outside::DropIndex { index, .. } => Some(Self::new(
+                format!("{} IS NOT NULL", class(index)),
+                format!("the index {index} is still there"),
+            )),
+            Outside::DetachPartition { partition, .. } => {
+                let condition = format!(
+                    "EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = {} AND relispartition)",
+                    class(partition)
+                );
+                Some(Self::new(condition, format!("{partition} is still a partition")))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// One statement that fails where something is so that must not be, and else does what it is given.
+fn block(checks: &[Check], then: &str) -> String {
+    let mut body = String::from("BEGIN\n");
+    for Check { condition, what } in checks {
+        let message = literal(what);
+        let _ = writeln!(body, "  IF {condition} THEN RAISE EXCEPTION USING MESSAGE = {message}; END IF;");
+    }
+    if !then.is_empty() {
+        let _ = write!(body, "  {then}");
+    }
+    body.push_str("END\n");
+    let mut tag = "$trueup$".to_owned();
+    while body.contains(&tag) {
+        tag.insert(1, '_');
+    }
+    format!("DO {tag}\n{body}{tag};\n")
+}
+
+struct Writer<'p> {
+    step: &'p Step,
+    session: &'p EditorSession,
+    checks: Vec<Check>,
+    record: String,
+}
+
+impl Writer<'_> {
+    fn write(mut self, script: &mut String, direction: Direction) {
+        let Step { title, contract, transactional, .. } = self.step;
+        let down = if direction == Direction::Down { ", taken back" } else { "" };
+        let _ = writeln!(script, "-- ---- {title}{down}");
+        if *contract {
+            script.push_str("-- Contract: code of before it does not survive it.\n");
+        }
+        let local = if *transactional {
+            script.push_str("BEGIN;\n");
+            "LOCAL "
+        } else {
+            script.push_str(
+                "-- Not in a transaction: run these statements one at a time, not as one batch; look at each outcome.\n",
+            );
+            ""
+        };
+        script.push_str(&block(&self.checks, ""));
+        self.settings(script, local);
+        for statement in &self.step.script.statements {
+            let _ = writeln!(script, "{};", statement.text);
+        }
+        if *transactional {
+            script.push_str(&self.record);
+            script.push_str("COMMIT;\n\n");
+        } else {
+            // An editor that goes on after an error must not come to a record of what failed: the statement that
+            // makes the record looks for itself.
+            let outside = self.step.script.statements.iter().filter_map(|planned| planned.outside.as_ref());
+            self.checks.extend(outside.filter_map(Check::after));
+            script.push_str(&block(&self.checks, &self.record));
+            if self.session.set_role.is_some() {
+                script.push_str("RESET ROLE;\n");
+            }
+            script.push_str("RESET search_path;\nRESET lock_timeout;\n\n");
+        }
+    }
+
+    fn settings(&self, script: &mut String, local: &str) {
+        let EditorSession { search_path, lock_timeout, set_role } = self.session;
+        if let Some(role) = set_role {
+            let _ = writeln!(script, "SET {local}ROLE {};", identifier(role));
+        }
+        let timeout = match (self.step.directives.lock_timeout, self.step.transactional) {
+            (Some(own), _) => own,
+            (None, true) => *lock_timeout,
+            // Concurrent builds wait for every transaction that is older than they are: a short limit would leave
+            // invalid indexes behind.
+            (None, false) => Duration::ZERO,
+        };
+        let _ = writeln!(script, "SET {local}search_path = {search_path};");
+        let _ = writeln!(script, "SET {local}lock_timeout = {};", timeout.as_millis());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::Wanted;
+    use super::super::samples::{Sample, lock_of};
+    use super::*;
+    use crate::model::diagnosis::Standing;
+    use crate::migrations::checksum::Width;
+
+    fn script(samples: &[Sample], exists: bool) -> String {
+        let (lock, files) = lock_of(samples);
+        let standing = Standing::from_history(&lock.migrations, &[], &BTreeSet::new());
+        let plan = Plan::upgrade(&lock, &files, &standing, &Wanted::default()).expect("a plan");
+        let history = Ledger { table: "public.refinery_schema_history".into(), exists, width: Width::Four };
+        let session = EditorSession {
+            search_path: "public, pg_temp".into(),
+            lock_timeout: Duration::from_secs(3),
+            set_role: None,
+        };
+        plan.to_sql(&files, &history, &session)
+    }
+
+    #[test]
+    fn a_transaction_and_its_record() {
+        let found =
+            script(&[Sample::new(1, "-- why\ncreate table t (x text default ';'); -- tail\n")], false);
+        let order = [
+            "CREATE TABLE IF NOT EXISTS public.refinery_schema_history",
+            "BEGIN;",
+            "V1__m1 is applied already",
+            "SET LOCAL search_path = public, pg_temp;",
+            "SET LOCAL lock_timeout = 3000;",
+            "create table t (x text default ';');\n",
+            "INSERT INTO public.refinery_schema_history (version, name, applied_on, checksum) VALUES (1, 'm1', ",
+            "COMMIT;",
+        ];
+        let places: Vec<_> =
+            order.iter().map(|part| found.find(part).unwrap_or_else(|| panic!("{part}"))).collect();
+        assert!(places.is_sorted(), "{found}");
+        assert!(!found.contains('\\'), "{found}");
+    }
+
+    #[test]
+    fn what_is_outside_of_a_transaction_and_what_waits() {
+        let found = script(
+            &[
+                Sample::new(1, "select 1;"),
+                Sample::new(2, "-- trueup: no-transaction\ncreate index concurrently i on t (x);"),
+                Sample::new(3, "-- trueup: contract\ndrop table t;"),
+            ],
+            true,
+        );
+        assert!(!found.contains("CREATE TABLE IF NOT EXISTS"));
+        let second = &found[found.find("-- ---- V2__m2").expect("V2")..];
+        assert!(second.contains("version 1 is not applied, and V2__m2 comes after it"), "{second}");
+        assert!(second.contains("\nSET search_path") && second.contains("RESET search_path;"), "{second}");
+        assert!(second.contains("the index i is missing or invalid"), "{second}");
+        assert!(!second.contains("BEGIN;") && !second.contains("drop table"), "{second}");
+        assert!(second.contains("-- It stops before V3__m3"), "{second}");
+        assert!(found.contains("ON_ERROR_STOP"));
+    }
+}

@@ -1,0 +1,171 @@
+//! What a statement changes, as far as its first words tell: whether a catalog can show that it was done.
+
+use super::tokens::Tokens;
+
+/// What a statement changes; what a catalog shows less of comes later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// Nothing that outlives the session: `SET`, `RESET`.
+    Session,
+    /// Objects that trueup reads, and nothing else.
+    Catalog,
+    /// Objects that it does not read: publications, roles, statistics of the planner.
+    Unmodeled,
+    /// Rows, or whatever else it may do: DML, queries, calls.
+    Rows,
+}
+
+/// The objects that trueup reads, as CREATE, ALTER, DROP and COMMENT ON call them.
+const MODELED: &[&str] = &[
+    "schema",
+    "extension",
+    "collation",
+    "type",
+    "domain",
+    "sequence",
+    "table",
+    "index",
+    "statistics",
+    "view",
+    "materialized",
+    "function",
+    "procedure",
+    "routine",
+    "aggregate",
+    "trigger",
+    "constraint",
+    "event",
+    "policy",
+    "rule",
+    "column",
+    "default",
+];
+
+/// What may stand between CREATE and the kind of object.
+const ADJECTIVES: &[&str] =
+    &["or", "replace", "global", "local", "unlogged", "recursive", "unique", "trusted", "procedural"];
+
+/// Tells a statement by its tokens.
+pub(super) fn of(tokens: &Tokens<'_>) -> Reach {
+    let mut tokens = tokens.clone();
+    let verb = tokens.word().to_owned();
+    tokens.advance();
+    match verb.as_str() {
+        "set" | "reset" => Reach::Session,
+        // GRANT role TO role has no ON.
+        "grant" | "revoke" if tokens.has("on") => Reach::Catalog,
+        "comment" => {
+            tokens.take(&["on"]);
+            modeled(&tokens)
+        }
+        "create" => create(tokens),
+        "alter" => alter(tokens),
+        "drop" => modeled(&tokens),
+        "grant" | "revoke" | "security" | "analyze" | "analyse" | "vacuum" | "cluster" | "reindex"
+        | "listen" | "unlisten" | "import" | "reassign" | "load" | "checkpoint" | "prepare"
+        | "deallocate" | "lock" => Reach::Unmodeled,
+        _ => Reach::Rows,
+    }
+}
+
+fn modeled(tokens: &Tokens<'_>) -> Reach {
+    if MODELED.contains(&tokens.word()) { Reach::Catalog } else { Reach::Unmodeled }
+}
+
+fn create(mut tokens: Tokens<'_>) -> Reach {
+    while ADJECTIVES.contains(&tokens.word()) {
+        tokens.advance();
+    }
+    match tokens.word() {
+        // Gone with the session, and what is done with it meanwhile is not.
+        "temp" | "temporary" => Reach::Rows,
+        "table" => {
+            // The columns stand in parentheses; CREATE TABLE ... AS does not.
+            let mut clauses = tokens.clone();
+            if clauses.skip_past("as") || tokens.has("execute") { Reach::Rows } else { Reach::Catalog }
+        }
+        // It is filled, as REFRESH fills it.
+        "materialized" if !tokens.has("no") => Reach::Rows,
+        // Its elements can be anything that is created.
+        "schema" => Reach::Catalog,
+        _ => modeled(&tokens),
+    }
+}
+
+fn alter(tokens: Tokens<'_>) -> Reach {
+    let rows = match tokens.word() {
+        "sequence" => tokens.has("restart"),
+        // ALTER COLUMN ... TYPE ... USING computes values; RESTART is an identity's.
+        "table" => tokens.has("restart") || tokens.has("type") && tokens.has("using"),
+        _ => false,
+    };
+    if rows { Reach::Rows } else { modeled(&tokens) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::sql::split;
+
+    #[test]
+    fn what_a_catalog_can_show() {
+        for (reach, texts) in [
+            (Reach::Session, &["set search_path = a", "reset all"][..]),
+            (
+                Reach::Catalog,
+                &[
+                    "create table t (as_of date)",
+                    "create unlogged table t (x int)",
+                    "create unique index i on t (x)",
+                    "create or replace function f() returns int language sql as 'select 1'",
+                    "create view v as select 1",
+                    "create constraint trigger a after insert on t for each row execute function f()",
+                    "alter table t add check (x > 0)",
+                    "alter default privileges grant select on tables to a",
+                    "drop materialized view v",
+                    "comment on column t.x is 'y'",
+                    "grant select on t to a",
+                    "create materialized view v as select 1 with no data",
+                ],
+            ),
+            (
+                Reach::Unmodeled,
+                &[
+                    "create publication p",
+                    "create role a",
+                    "alter system set a = 1",
+                    "grant a to b",
+                    "comment on role a is 'x'",
+                    "vacuum t",
+                    "analyze",
+                    "drop owned by a",
+                ],
+            ),
+            (
+                Reach::Rows,
+                &[
+                    "insert into t values (1)",
+                    "with x as (select 1) select 1",
+                    "truncate t",
+                    "copy t from '/x'",
+                    "call p()",
+                    "do $$ $$",
+                    "select f()",
+                    "values (1)",
+                    "refresh materialized view v",
+                    "create materialized view v as select 1",
+                    "create table t as select 1",
+                    "create table t (a, b) as table u",
+                    "create temp table t (x int)",
+                    "alter table t alter x type int using x::int",
+                    "alter sequence s restart with 7",
+                ],
+            ),
+        ] {
+            for text in texts {
+                let statement = split(text).expect("splits")[0];
+                assert_eq!(of(&Tokens::of(&statement, usize::MAX)), reach, "{text}");
+            }
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What may not stand in a migration: whatever would take the transaction, the role or the lock out of the hands of
+//! the run that carries it out (F40).
+//!
+//! Only what a statement itself says is looked at. The same words in strings, comments, quoted names and bodies of
+//! functions are none of its business; what these do when they run, the run's own fence finds out.
+
+use super::reach::{self, Reach};
+use super::tokens::Tokens;
+use crate::postgres::sql::{Part, Statement};
+
+/// Why a statement is refused, and what to do instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// A clause: "`COMMIT` ends ...".
+    pub(super) why: &'static str,
+    /// A sentence.
+    pub(super) next: &'static str,
+}
+
+const TRANSACTION: Refusal = Refusal {
+    why: "a migration does not begin or end transactions: each is one, together with its record",
+    next: "Take the statement out. What must not share a transaction goes into a migration of its own.",
+};
+const SAVEPOINT: Refusal = Refusal {
+    why: "a migration does not roll back to savepoints: it is done whole or not at all",
+    next: "Take the statement out.",
+};
+const TRANSACTION_MODE: Refusal =
+    Refusal { why: "the modes of the transaction belong to the run", next: "Take the statement out." };
+const ROLE: Refusal = Refusal {
+    why: "a migration does not change the role that it runs as: its record would be written by another",
+    next: "Take the statement out; the role of all migrations is `[database] set_role` in trueup.toml. ALTER ... OWNER TO gives one object away.",
+};
+const DISCARD: Refusal = Refusal {
+    why: "it throws away the session's state, the lock of the run among it",
+    next: "Take the statement out; every migration starts with a clean session.",
+};
+const ADVISORY: Refusal = Refusal {
+    why: "it lets go of advisory locks, and the run holds one",
+    next: "Take the statement out; pg_advisory_xact_lock ends with the transaction by itself.",
+};
+
+/// The functions that let go of session locks.
+const UNLOCKS: [&str; 3] = ["pg_advisory_unlock", "pg_advisory_unlock_shared", "pg_advisory_unlock_all"];
+
+/// Settings that say who acts.
+const ROLES: [&str; 3] = ["role", "session_authorization", "is_superuser"];
+
+/// Settings that are the transaction's modes.
+const MODES: [&str; 3] = ["transaction_isolation", "transaction_read_only", "transaction_deferrable"];
+
+/// Judges one statement; `head` are its first tokens.
+pub(super) fn refusal(statement: &Statement<'_>, head: &Tokens<'_>) -> Option<Refusal> {
+    let mut tokens = head.clone();
+    let verb = tokens.word().to_owned();
+    tokens.advance();
+    match verb.as_str() {
+        "begin" | "commit" | "end" => Some(TRANSACTION),
+        "start" if tokens.word() == "transaction" => Some(TRANSACTION),
+        "prepare" if tokens.word() == "transaction" => Some(TRANSACTION),
+        "rollback" if tokens.has("to") => Some(SAVEPOINT),
+        "rollback" | "abort" => Some(TRANSACTION),
+        "savepoint" | "release" => Some(SAVEPOINT),
+        "discard" => Some(DISCARD),
+        "set" => set(tokens),
+        "reset" => setting(tokens),
+        // What is made here is run later, by somebody else; CREATE TABLE ... AS runs its query at once.
+        "create" if reach::of(head) != Reach::Rows => None,
+        "alter" | "comment" | "prepare" => None,
+        _ => call(statement),
+    }
+}
+
+fn set(mut tokens: Tokens<'_>) -> Option<Refusal> {
+    // SET SESSION AUTHORIZATION, SET SESSION SESSION AUTHORIZATION, SET LOCAL ROLE, SET SESSION x = y.
+    if tokens.take(&["session", "characteristics"]) {
+        return Some(TRANSACTION_MODE);
+    }
+    let scoped = tokens.clone();
+    if tokens.take_one(&["local", "session"]).is_some() && tokens.word() == "authorization" {
+        tokens = scoped;
+    }
+    setting(tokens)
+}
+
+/// What is set or reset.
+fn setting(mut tokens: Tokens<'_>) -> Option<Refusal> {
+    if tokens.take(&["session", "authorization"]) {
+        return Some(ROLE);
+    }
+    // Names of settings do not mind case, quoted or not.
+    let name = tokens.peek()?.name()?.to_ascii_lowercase();
+    tokens.advance();
+    // A dot makes it a setting of the project's own: role.x.
+    let own = tokens.take_sign(".");
+    match name.as_str() {
+        "transaction" if !own => Some(TRANSACTION_MODE),
+        name if !own && ROLES.contains(&name) => Some(ROLE),
+        name if !own && MODES.contains(&name) => Some(TRANSACTION_MODE),
+        _ => None,
+    }
+}
+
+/// Functions that the statement itself calls.
+fn call(statement: &Statement<'_>) -> Option<Refusal> {
+    let mut first_argument = false;
+    let mut parts = statement.parts().peekable();
+    while let Some(part) = parts.next() {
+        match (&part, parts.peek()) {
+            (Part::Word(name), Some(Part::Other("("))) => {
+                if UNLOCKS.contains(&name.as_str()) {
+                    return Some(ADVISORY);
+                }
+                first_argument = name == "set_config";
+            }
+            (Part::Literal(text), _) if first_argument => {
+                let name = text.to_ascii_lowercase();
+                if ROLES.contains(&name.as_str()) {
+                    return Some(ROLE);
+                }
+                if MODES.contains(&name.as_str()) {
+                    return Some(TRANSACTION_MODE);
+                }
+                first_argument = false;
+            }
+            // `setting_name => 'role'`.
+            (Part::Word(name), _) if name == "setting_name" => {}
+            (Part::Other("(" | "=" | ">" | ":"), _) => {}
+            _ => first_argument = false,
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::sql::split;
+
+    fn judged(text: &str) -> Option<Refusal> {
+        let statement = split(text).expect("splits")[0];
+        refusal(&statement, &Tokens::of(&statement, 64))
+    }
+
+    #[test]
+    fn f40_what_takes_the_run_out_of_its_hands() {
+        for (refusal, texts) in [
+            (
+                TRANSACTION,
+                &[
+                    "BEGIN",
+                    "begin isolation level serializable",
+                    "START TRANSACTION",
+                    "commit",
+                    "COMMIT AND CHAIN",
+                    "commit prepared 'x'",
+                    "END",
+                    "rollback",
+                    "/* x */ ROLLBACK prepared 'x'",
+                    "abort",
+                    "prepare transaction 'x'",
+                ][..],
+            ),
+            (SAVEPOINT, &["savepoint a", "release a", "release savepoint a", "rollback to savepoint a"]),
+            (
+                TRANSACTION_MODE,
+                &[
+                    "set transaction isolation level serializable",
+                    "set local transaction read only",
+                    "set session characteristics as transaction read only",
+                    "set transaction_read_only = on",
+                    "select set_config('transaction_isolation', 'serializable', true)",
+                ],
+            ),
+            (
+                ROLE,
+                &[
+                    "SET ROLE app",
+                    "set local role app",
+                    "set session role none",
+                    "set role to app",
+                    "set \"ROLE\" = app",
+                    "reset role",
+                    "set session authorization app",
+                    "set local session authorization app",
+                    "set session session authorization default",
+                    "reset session authorization",
+                    "set session_authorization = app",
+                    "select pg_catalog.set_config('Role', 'app', false)",
+                    "select set_config(setting_name => 'role', new_value => 'app', is_local => true)",
+                    "with x as (select set_config('role', 'app', true)) select 1",
+                ],
+            ),
+            (DISCARD, &["discard all", "DISCARD plans"]),
+            (
+                ADVISORY,
+                &[
+                    "select pg_advisory_unlock_all()",
+                    "select 1, pg_catalog.pg_advisory_unlock (1)",
+                    "insert into t select pg_advisory_unlock_shared(1)",
+                    "create table t as select pg_advisory_unlock(1)",
+                ],
+            ),
+        ] {
+            for text in texts {
+                assert_eq!(judged(text), Some(refusal), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn f40_the_same_words_elsewhere() {
+        for text in [
+            "select 'COMMIT; set role app; discard all'",
+            "-- COMMIT\nselect 1 /* rollback; pg_advisory_unlock_all() */",
+            "insert into \"commit\" (\"begin\", role, \"set\") values ('rollback', 'role', $$discard all$$)",
+            "create function f() returns void language plpgsql as $$ begin perform pg_advisory_unlock_all(); commit; end $$",
+            "create function f() returns bool begin atomic select pg_advisory_unlock(1); end",
+            "do $$ begin perform set_config('a.role', 'x', true); end $$",
+            "create view v as select pg_advisory_unlock_all()",
+            "select pg_advisory_unlock_all from t",
+            "select \"pg_advisory_unlock_all\" from t",
+            "select set_config('app.role', 'role', false)",
+            "select set_config(name, 'role', false), 'role' from t",
+            "set role.x = 1",
+            "set app.role = 'role'",
+            "set search_path = role",
+            "set session role.x = 1",
+            "set local lock_timeout = '1s'",
+            "reset all",
+            "prepare p as select 1",
+            "deallocate all",
+            "listen role",
+            "grant role_a to role_b",
+            "lock table commit",
+            "comment on table t is 'rollback'",
+            "alter role app set role = 'x'",
+            "set constraints all deferred",
+        ] {
+            assert_eq!(judged(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! A person's decision about one migration, held against what the catalog and the records show. Pure.
+
+use super::evidence::Evidence;
+use super::upgrade::{no_such_version, refuse_no_history};
+use super::{Script, title};
+use crate::postgres::catalog::Catalog;
+use crate::postgres::connection::ServerVersion;
+use crate::model::diagnosis::Standing;
+use crate::error::{Exit, Failure};
+use crate::migrations::Migration;
+use crate::model::{CompiledMigration, Effect, Lock, effects_to_text};
+use crate::postgres::sql::unified;
+
+/// How many objects are named.
+const MOST_TOLD: usize = 10;
+
+/// What a decision is held against.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'c> {
+    /// The compiled project.
+    pub lock: &'c Lock,
+    /// Its files.
+    pub migrations: &'c [Migration],
+    /// Where the database stands.
+    pub standing: &'c Standing,
+    /// Its catalog.
+    pub live: &'c Catalog,
+    /// Its server's version.
+    pub server: ServerVersion,
+    /// Which migration it is about.
+    pub version: i64,
+}
+
+/// What comes of a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolution {
+    /// It is so already; why, in one sentence.
+    Nothing(String),
+    /// It can be recorded.
+    Record(Resolved),
+}
+
+/// A decision that may be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The migration's place in [`Lock::migrations`].
+    pub index: usize,
+    /// `V3__add_username`.
+    pub title: String,
+    /// What shows and what does not, for whoever decides.
+    pub notes: Vec<String>,
+    /// The applied text beside the file's.
+    pub diff: Option<String>,
+}
+
+impl Case<'_> {
+    /// "It was done": recorded as applied, unless the catalog contradicts it.
+    ///
+    /// # Errors
+    /// Exit 2: no such version. Exit 4: the catalog contradicts it; a database without a history.
+    pub fn applied(&self) -> Result<Resolution, Failure> {
+        let index = self.index()?;
+        let compiled = &self.lock.migrations[index];
+        refuse_no_history(self.standing)?;
+        if self.standing.applied.contains(&index) {
+            let edited = self.standing.edited.contains(&index);
+            let so = if edited { ", from another text than the file has now (--as accept-edit)" } else { "" };
+            return Ok(Resolution::Nothing(format!(
+                "{} is recorded as applied already{so}",
+                title(compiled)
+            )));
+        }
+        let evidence = self.evidence(index);
+        if !evidence.missing.is_empty() {
+            return Err(Failure::new(
+                Exit::Refused,
+                format!(
+                    "{} is not wholly there: the catalog contradicts that it was applied; nothing was changed\n{}",
+                    title(compiled),
+                    list(&evidence.missing)
+                ),
+            )
+            .next(format!(
+                "do by hand what is missing and say it again; or, when it is to be run from its first statement: \
+                 trueup resolve {} --as not-applied --reason TEXT",
+                self.version
+            )));
+        }
+        Ok(self.record(index, self.shown(index, &evidence)))
+    }
+
+    /// "It was not done": its records are taken away, so that it is run from its first statement, unless the catalog
+    /// shows that it was done. `begun` says whether statements of it are recorded.
+    ///
+    /// # Errors
+    /// Exit 2: no such version. Exit 4: all that it does is there.
+    pub fn not_applied(&self, begun: bool) -> Result<Resolution, Failure> {
+        let index = self.index()?;
+        let compiled = &self.lock.migrations[index];
+        if !begun && !self.standing.applied.contains(&index) {
+            return Ok(Resolution::Nothing(format!(
+                "nothing says that {} was applied or begun: trueup upgrade runs it",
+                title(compiled)
+            )));
+        }
+        let evidence = self.evidence(index);
+        if evidence.is_whole() {
+            return Err(Failure::new(
+                Exit::Refused,
+                format!(
+                    "{} is wholly there: the catalog contradicts that it was not applied; nothing was changed\n{}",
+                    title(compiled),
+                    list(&evidence.shown)
+                ),
+            )
+            .next(format!(
+                "trueup resolve {} --as applied --reason TEXT; or take away by hand what is there, when it is to be run \
+                 again",
+                self.version
+            )));
+        }
+        let mut notes = self.shown(index, &evidence);
+        if !evidence.missing.is_empty() {
+            notes.push(format!("what is not as it leaves it:\n{}", list(&evidence.missing)));
+            if !evidence.shown.is_empty() {
+                notes.push(
+                    "the next upgrade runs it from its first statement, and may stumble on what is there"
+                        .into(),
+                );
+            }
+        }
+        if self.standing.applied.iter().any(|other| *other > index) {
+            notes.push("newer migrations are applied: to run it, upgrade needs --allow-out-of-order".into());
+        }
+        Ok(self.record(index, notes))
+    }
+
+    /// "The edited file means what was applied": recorded with the file's text, when it does. `recorded` are the
+    /// effects that were recorded when it was applied.
+    ///
+    /// # Errors
+    /// Exit 2: no such version. Exit 4: it is not applied; the file does something else.
+    pub fn accept_edit(&self, recorded: Option<&[Effect]>) -> Result<Resolution, Failure> {
+        let index = self.index()?;
+        let compiled = &self.lock.migrations[index];
+        let label = title(compiled);
+        if !self.standing.applied.contains(&index) {
+            return Err(Failure::new(
+                Exit::Refused,
+                format!("{label} is not applied: there is no applied text that its file could differ from"),
+            )
+            .next("edit it as you like; trueup upgrade applies it"));
+        }
+        if !self.standing.edited.contains(&index) {
+            return Ok(Resolution::Nothing(format!("the file of {label} is what was applied")));
+        }
+        let mut notes = Vec::new();
+        let edit = self.standing.texts.get(&index);
+        if edit.is_some_and(|edit| edit.applied == edit.file) {
+            notes.push("the text is what was applied: its name is another one".to_owned());
+        } else if self.standing.respelled.contains(&index) {
+            notes.push("only comments or spacing were changed".to_owned());
+        } else if let Some(recorded) = recorded {
+            let differing = differing(recorded, &compiled.effects);
+            if !differing.is_empty() {
+                return Err(self.does_something_else(compiled, "when it was applied", &differing));
+            }
+            notes.push("what it does to the catalog is what was recorded when it was applied".to_owned());
+            notes.extend(self.rows(index));
+        } else {
+            let evidence = self.evidence(index);
+            if !evidence.missing.is_empty() {
+                return Err(self.does_something_else(compiled, "in this database", &evidence.missing));
+            }
+            notes.push(
+                "what it did when it was applied was not recorded; it is held against the catalog".to_owned(),
+            );
+            notes.extend(self.shown(index, &evidence));
+        }
+        let diff = edit.map(|edit| {
+            let file = format!("migrations/{label}.sql");
+            unified(("as it was applied", &edit.applied), (&file, &edit.file))
+        });
+        if diff.is_none() {
+            notes.push("the applied text was not kept: it cannot be shown".to_owned());
+        }
+        Ok(Resolution::Record(Resolved { index, title: label, notes, diff }))
+    }
+
+    fn index(&self) -> Result<usize, Failure> {
+        let found = self.lock.migrations.iter().position(|migration| migration.version == self.version);
+        found.ok_or_else(|| {
+            let failure = no_such_version(self.lock, self.version);
+            Failure { what: failure.what.replacen("--to ", "", 1), ..failure }
+        })
+    }
+
+    fn evidence(&self, index: usize) -> Evidence {
+        Evidence::of(self.lock, index, &self.standing.applied, self.live, self.server)
+    }
+
+    fn record(&self, index: usize, notes: Vec<String>) -> Resolution {
+        Resolution::Record(Resolved { index, title: title(&self.lock.migrations[index]), notes, diff: None })
+    }
+
+    /// What the catalog shows, and what it cannot.
+    fn shown(&self, index: usize, evidence: &Evidence) -> Vec<String> {
+        let mut notes = Vec::new();
+        if evidence.is_silent() {
+            notes.push(
+                "nothing in the catalog shows whether it was done: your word alone is recorded".to_owned(),
+            );
+        } else if !evidence.shown.is_empty() {
+            notes.push(format!("the catalog shows of it:\n{}", list(&evidence.shown)));
+        }
+        notes.extend(self.rows(index));
+        notes
+    }
+
+    /// What no catalog shows.
+    fn rows(&self, index: usize) -> Option<String> {
+        let compiled = &self.lock.migrations[index];
+        let file = self.migrations.iter().find(|file| file.version == compiled.version)?;
+        let script = Script::examine(&file.path, &file.sql, &file.directives);
+        (!script.is_ok_and(|script| script.is_ddl_alone()))
+            .then(|| "it holds statements about rows, whose outcome no catalog shows".to_owned())
+    }
+
+    fn does_something_else(
+        &self,
+        compiled: &CompiledMigration,
+        than: &str,
+        differing: &[impl ToString],
+    ) -> Failure {
+        Failure::new(
+            Exit::Refused,
+            format!(
+                "the edited {} does something else than it did {than}; nothing was changed\n{}",
+                title(compiled),
+                list(differing)
+            ),
+        )
+        .next("restore the file as it was applied, and put the change into a new migration")
+    }
+}
+
+/// The objects about which two lists of effects say something else.
+fn differing(recorded: &[Effect], now: &[Effect]) -> Vec<String> {
+    let text = |effect: &Effect| effects_to_text(std::slice::from_ref(effect));
+    let only = |of: &[Effect], not: &[Effect], so: &str| -> Vec<String> {
+        let not: Vec<String> = not.iter().map(text).collect();
+        of.iter()
+            .filter(|effect| !not.contains(&text(effect)))
+            .map(|effect| format!("{} {} {so}", effect.id().kind.word(), effect.id()))
+            .collect()
+    };
+    let mut found = only(now, recorded, "(the file)");
+    found.extend(only(recorded, now, "(as it was applied)"));
+    found
+}
+
+fn list(items: &[impl ToString]) -> String {
+    let mut lines: Vec<String> =
+        items.iter().take(MOST_TOLD).map(|item| format!("  {}", item.to_string())).collect();
+    if items.len() > MOST_TOLD {
+        lines.push(format!("  and {} more", items.len() - MOST_TOLD));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,71 @@
+//! What the tests of this room share: migrations as files and as a compiled project.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::catalog::{Attribute, Attributes, Catalog, Object, ObjectId};
+use crate::migrations::history::Applied;
+use crate::migrations::{Directives, Migration};
+use crate::model::{CompileSettings, CompiledMigration, DeclaredBy, Effect, Head, Lock};
+
+/// A migration called `V<version>__m<version>`.
+pub(super) struct Sample {
+    pub(super) version: i64,
+    pub(super) sql: &'static str,
+    pub(super) effects: Vec<Effect>,
+}
+
+impl Sample {
+    pub(super) fn new(version: i64, sql: &'static str) -> Self {
+        Self { version, sql, effects: Vec::new() }
+    }
+
+    pub(super) fn doing(mut self, effects: Vec<Effect>) -> Self {
+        self.effects = effects;
+        self
+    }
+
+    /// Its row in the history.
+    pub(super) fn row(version: i64) -> Applied {
+        Applied { version, name: format!("m{version}"), applied_on: String::new(), checksum: Some(1) }
+    }
+}
+
+/// A project of these migrations.
+pub(super) fn lock_of(samples: &[Sample]) -> (Lock, Vec<Migration>) {
+    let files = samples.iter().map(|sample| {
+        let (version, name) = (sample.version, format!("m{}", sample.version));
+        let path = Path::new("migrations").join(format!("V{version}__{name}.sql"));
+        let directives = Directives::read(&path, sample.sql).expect("directives");
+        Migration { version, name, path, sql: sample.sql.to_owned(), down: None, directives }
+    });
+    let files: Vec<Migration> = files.collect();
+    let compiled = files.iter().zip(samples).map(|(file, sample)| CompiledMigration {
+        version: file.version,
+        name: file.name.clone(),
+        contract: file.directives.contract,
+        effects: sample.effects.clone(),
+    });
+    let head = Head {
+        server: crate::postgres::connection::ServerVersion(150_018),
+        declared_by: DeclaredBy::Migrations,
+        options: ReadOptions::default(),
+        settings: CompileSettings {
+            search_path: "public, pg_temp".into(),
+            assume_extensions: Vec::new(),
+            server_major: None,
+        },
+        inputs: Vec::new(),
+    };
+    let lock = Lock { head, model: Catalog::default(), initial: Vec::new(), migrations: compiled.collect() };
+    let model = lock.state_after(|_| true);
+    (Lock { model, ..lock }, files)
+}
+
+pub(super) fn object(id: ObjectId, attributes: &[(Attribute, &str)]) -> Arc<Object> {
+    let values = attributes.iter().map(|(attribute, value)| (*attribute, SmolStr::from(*value))).collect();
+    Arc::new(Object { id, attributes: Attributes::new(values) })
+}

@@ -1,0 +1,355 @@
+//! The plan of an upgrade: what is pending, up to where it may go.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Direction, Plan, Script, Step, Stop, Unmet, title, titles, touches};
+use crate::model::diagnosis::{Basis, Standing};
+use crate::error::{Exit, Failure};
+use crate::migrations::Migration;
+use crate::model::Lock;
+use crate::postgres::sql::unified;
+
+/// How far an upgrade is to go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The last version that is applied; all that are pending where none is named.
+    pub to: Option<i64>,
+    /// Contract migrations too.
+    pub contract: bool,
+    /// Also versions that are lower than one that is applied.
+    pub allow_out_of_order: bool,
+    /// Whether data checks that migrations require are run before these, as the plan is carried out.
+    pub checked: bool,
+}
+
+impl Plan {
+    /// Plans an upgrade. `migrations` are the files that `lock` was compiled from.
+    ///
+    /// # Errors
+    /// Exit 2: a `--to` that there is not, or that is below the current version; a lock file of other migrations.
+    /// Exit 4: a file that may not be run so (see [`Script::examine`]), applied migrations that were edited, versions
+    /// that were skipped where that is not allowed, a database with tables and no history.
+    pub fn upgrade(
+        lock: &Lock,
+        migrations: &[Migration],
+        standing: &Standing,
+        wanted: &Wanted,
+    ) -> Result<Self, Failure> {
+        let current = current(lock, standing);
+        if let Some(to) = wanted.to {
+            refuse_goal(lock, standing, wanted, to, current)?;
+        }
+        let files = by_version(migrations);
+        let mut open: Vec<usize> = standing.skipped.iter().chain(&standing.pending).copied().collect();
+        open.sort_unstable();
+        let mut steps = Vec::with_capacity(open.len());
+        for index in open {
+            steps.push(step(lock, &files, index)?);
+        }
+        refuse_no_history(standing)?;
+        refuse_edited(lock, standing, |_| true, "nothing is applied on top of it")?;
+        if !standing.skipped.is_empty() && !wanted.allow_out_of_order {
+            return Err(skipped(lock, standing));
+        }
+        if let Some(to) = wanted.to {
+            steps.retain(|step| step.version <= to);
+        }
+        let stop = stop_before(&mut steps, wanted);
+        Ok(Self { direction: Direction::Up, current, steps, stop, ahead: standing.ahead.clone() })
+    }
+}
+
+/// The newest version that is applied, the project's or not.
+pub(super) fn current(lock: &Lock, standing: &Standing) -> Option<i64> {
+    let known = standing.applied.iter().map(|index| lock.migrations[*index].version);
+    known.chain(standing.ahead.iter().map(|row| row.version)).max()
+}
+
+pub(super) fn by_version(migrations: &[Migration]) -> HashMap<i64, &Migration> {
+    migrations.iter().map(|migration| (migration.version, migration)).collect()
+}
+
+/// The file of a compiled migration.
+pub(super) fn file_of<'m>(
+    lock: &Lock,
+    files: &HashMap<i64, &'m Migration>,
+    index: usize,
+) -> Result<&'m Migration, Failure> {
+    let compiled = &lock.migrations[index];
+    let file = files.get(&compiled.version).filter(|file| file.name == compiled.name);
+    file.copied().ok_or_else(|| {
+        Failure::usage(format!("trueup.lock has {}, and migrations/ does not", title(compiled)))
+            .next("trueup compile")
+    })
+}
+
+fn step(lock: &Lock, files: &HashMap<i64, &Migration>, index: usize) -> Result<Step, Failure> {
+    let file = file_of(lock, files, index)?;
+    let compiled = &lock.migrations[index];
+    Ok(Step {
+        index,
+        version: compiled.version,
+        name: compiled.name.clone(),
+        title: file.title(),
+        path: file.path.clone(),
+        contract: file.directives.contract,
+        sql: file.sql.clone(),
+        script: Script::examine(&file.path, &file.sql, &file.directives)?,
+        directives: file.directives.clone(),
+        transactional: !file.directives.no_transaction,
+        record: false,
+        held: BTreeMap::new(),
+        touches: touches(compiled),
+    })
+}
+
+/// Cuts the steps off before the first that may not be done now.
+fn stop_before(steps: &mut Vec<Step>, &Wanted { contract, checked, .. }: &Wanted) -> Option<Stop> {
+    let requires = |step: &Step| !checked && !step.directives.requires_checks.is_empty();
+    let at = steps.iter().position(|step| step.contract && !contract || requires(step))?;
+    // Whoever asks for the contract migrations hears of the check then.
+    if steps[at].contract && !contract {
+        let rest = steps.split_off(at);
+        let waiting = rest.iter().map(|step| step.title.clone()).collect();
+        return Some(Stop::Contract { title: rest[0].title.clone(), version: rest[0].version, waiting });
+    }
+    stop_at(steps, at, Vec::new())
+}
+
+/// Ends the steps before one whose data checks do not pass, or are not run.
+fn stop_at(steps: &mut Vec<Step>, at: usize, unmet: Vec<Unmet>) -> Option<Stop> {
+    let rest = steps.split_off(at);
+    let waiting = rest.iter().map(|step| step.title.clone()).collect();
+    let first = rest.into_iter().next()?;
+    let checks = first.directives.requires_checks;
+    Some(Stop::RequiresCheck { title: first.title, version: first.version, checks, unmet, waiting })
+}
+
+impl Plan {
+    /// Ends the plan before a step whose data checks do not pass.
+    pub fn stop_before(&mut self, version: i64, unmet: Vec<Unmet>) {
+        if let Some(at) = self.steps.iter().position(|step| step.version == version) {
+            self.stop = stop_at(&mut self.steps, at, unmet);
+        }
+    }
+}
+
+fn refuse_goal(
+    lock: &Lock,
+    standing: &Standing,
+    wanted: &Wanted,
+    to: i64,
+    current: Option<i64>,
+) -> Result<(), Failure> {
+    let Some(index) = lock.migrations.iter().position(|migration| migration.version == to) else {
+        return Err(no_such_version(lock, to));
+    };
+    let fills_a_gap = wanted.allow_out_of_order && standing.skipped.contains(&index);
+    match current {
+        Some(current) if to < current && !fills_a_gap => Err(Failure::usage(format!(
+            "--to {to} is below the current version {current}: an upgrade does not take anything back"
+        ))
+        .next(format!("trueup downgrade --to {to}"))),
+        _ => Ok(()),
+    }
+}
+
+/// How many versions are named.
+const MOST_TOLD: usize = 5;
+
+pub(super) fn no_such_version(lock: &Lock, to: i64) -> Failure {
+    let newest = lock.migrations.iter().rev().take(MOST_TOLD);
+    let newest: Vec<_> = newest.map(|migration| migration.version.to_string()).collect();
+    let known = match newest.as_slice() {
+        [] => "the project has no migrations".to_owned(),
+        _ => format!("the newest are {}", newest.join(", ")),
+    };
+    Failure::usage(format!("--to {to}: there is no such version; {known}"))
+        .next("Name the version of a file in migrations/.")
+}
+
+pub(super) fn refuse_no_history(standing: &Standing) -> Result<(), Failure> {
+    match standing.basis {
+        Basis::Closest => Err(Failure::new(
+            Exit::Refused,
+            "the database has tables, but no history that says which migrations they come from",
+        )
+        .next("trueup adopt")),
+        Basis::History | Basis::ModelOnly => Ok(()),
+    }
+}
+
+/// The most lines of a diff that a refusal shows.
+const MOST_LINES: usize = 60;
+
+/// Refuses applied migrations whose file is another one now (F36), and shows both texts where the applied one is kept.
+pub(super) fn refuse_edited(
+    lock: &Lock,
+    standing: &Standing,
+    counts: impl Fn(i64) -> bool,
+    so: &str,
+) -> Result<(), Failure> {
+    let edited: Vec<usize> =
+        standing.edited.iter().copied().filter(|index| counts(lock.migrations[*index].version)).collect();
+    let compiled: Vec<_> = edited.iter().map(|index| &lock.migrations[*index]).collect();
+    let (noun, was) = match compiled.as_slice() {
+        [] => return Ok(()),
+        [_] => ("the migration", "was"),
+        _ => ("the migrations", "were"),
+    };
+    let version = if compiled.len() == 1 { compiled[0].version.to_string() } else { "V".to_owned() };
+    let mut what =
+        format!("{noun} {} {was} edited after being applied; {so}", titles(compiled.iter().copied()));
+    for (index, edit) in edited.iter().filter_map(|index| Some((index, standing.texts.get(index)?))) {
+        if edit.applied == edit.file {
+            what.push_str("\nthe text is what was applied: its name is another one");
+        } else if standing.respelled.contains(index) {
+            what.push_str("\nonly comments or spacing were changed:");
+        }
+        let file = format!("migrations/{}.sql", title(&lock.migrations[*index]));
+        let diff = unified(("as it was applied", &edit.applied), (&file, &edit.file));
+        let lines: Vec<&str> = diff.lines().take(MOST_LINES).collect();
+        what.push_str(&format!("\n{}", lines.join("\n")));
+        if diff.lines().nth(MOST_LINES).is_some() {
+            what.push_str("\n... (trueup check --format json has both texts)");
+        }
+    }
+    Err(Failure::new(Exit::Refused, what).next(format!(
+        "Restore what was applied, and put the change into a new migration; or, when the edit means the same: \
+         trueup resolve {version} --as accept-edit --reason TEXT"
+    )))
+}
+
+/// Lower versions than one that is applied (F37).
+fn skipped(lock: &Lock, standing: &Standing) -> Failure {
+    let skipped: Vec<_> = standing.skipped.iter().map(|index| &lock.migrations[*index]).collect();
+    let (verb, them) = if skipped.len() == 1 { ("is", "it") } else { ("are", "them") };
+    let newest = current(lock, standing).unwrap_or_default();
+    let names = titles(skipped.iter().copied());
+    Failure::new(
+        Exit::Refused,
+        format!("{names} {verb} not applied, though version {newest}, which is newer, is"),
+    )
+    .next(format!(
+        "Give {them} a version above {newest}; or, where nothing that is applied minds: trueup upgrade --allow-out-of-order"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::samples::{Sample, lock_of};
+    use super::*;
+    use crate::migrations::history::Applied;
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new(1, "create table users (id bigint);"),
+            Sample::new(2, "alter table users add column name text;"),
+            Sample::new(3, "-- trueup: no-transaction\ncreate index concurrently i on users (name);"),
+            Sample::new(4, "-- trueup: contract\nalter table users drop column name;"),
+            Sample::new(5, "create table later (id bigint);"),
+        ]
+    }
+
+    fn standing(lock: &Lock, applied: &[i64]) -> Standing {
+        let rows: Vec<Applied> = applied.iter().map(|version| Sample::row(*version)).collect();
+        Standing::from_history(&lock.migrations, &rows, &applied.iter().copied().collect())
+    }
+
+    fn plan(samples: &[Sample], applied: &[i64], wanted: Wanted) -> Result<Plan, Failure> {
+        let (lock, files) = lock_of(samples);
+        Plan::upgrade(&lock, &files, &standing(&lock, applied), &wanted)
+    }
+
+    fn versions(plan: &Plan) -> Vec<i64> {
+        plan.steps.iter().map(|step| step.version).collect()
+    }
+
+    #[test]
+    fn it_stops_before_the_first_contract_migration() {
+        let found = plan(&samples(), &[1], Wanted::default()).expect("a plan");
+        assert_eq!(versions(&found), [2, 3]);
+        assert_eq!((found.current, found.steps[1].transactional), (Some(1), false));
+        let stop = found.stop.expect("a stop");
+        assert_eq!((stop.title(), stop.waiting().len()), ("V4__m4", 2));
+        assert!(stop.next().contains("--contract") && stop.exit() == Exit::Clean);
+        let all = plan(&samples(), &[1], Wanted { contract: true, ..Wanted::default() }).expect("a plan");
+        assert_eq!((versions(&all), all.stop), (vec![2, 3, 4, 5], None));
+    }
+
+    #[test]
+    fn a_check_that_is_required_stops_it_even_so() {
+        let mut samples = samples();
+        samples[2] = Sample::new(3, "-- trueup: requires-check orphans\nselect 1;");
+        let found = plan(&samples, &[], Wanted { contract: true, ..Wanted::default() }).expect("a plan");
+        assert_eq!(versions(&found), [1, 2]);
+        let stop = found.stop.expect("a stop");
+        assert!(matches!(&stop, Stop::RequiresCheck { version: 3, checks, .. } if checks == &["orphans"]));
+        assert!(stop.next().contains("trueup verify orphans"), "{}", stop.next());
+        assert_eq!(stop.exit(), Exit::Findings);
+    }
+
+    #[test]
+    fn it_goes_as_far_as_it_is_told() {
+        let to = |to| Wanted { to: Some(to), ..Wanted::default() };
+        assert_eq!(versions(&plan(&samples(), &[], to(2)).expect("a plan")), [1, 2]);
+        assert!(plan(&samples(), &[1, 2], to(2)).expect("a plan").is_empty());
+        for (goal, words) in [(9, "no such version; the newest are 5"), (1, "below the current version 2")] {
+            let failure = plan(&samples(), &[1, 2], to(goal)).expect_err(words);
+            assert_eq!(failure.exit, Exit::Usage);
+            assert!(failure.what.contains(words), "{}", failure.what);
+        }
+        let below = plan(&samples(), &[1, 2], to(1)).expect_err("below");
+        assert_eq!(below.next, "trueup downgrade --to 1");
+    }
+
+    #[test]
+    fn f37_skipped_versions_are_never_passed_over() {
+        let failure = plan(&samples(), &[1, 3], Wanted::default()).expect_err("skipped");
+        assert_eq!(failure.exit, Exit::Refused);
+        assert!(failure.what.contains("V2__m2 is not applied, though version 3"), "{}", failure.what);
+        let allowed = Wanted { allow_out_of_order: true, ..Wanted::default() };
+        assert_eq!(versions(&plan(&samples(), &[1, 3], allowed).expect("a plan")), [2]);
+        let gap = Wanted { to: Some(2), ..allowed };
+        assert_eq!(versions(&plan(&samples(), &[1, 3], gap).expect("a plan")), [2]);
+    }
+
+    #[test]
+    fn f36_edited_migrations_are_named() {
+        let (lock, files) = lock_of(&samples());
+        let rows = [Sample::row(1), Sample::row(2)];
+        let standing = Standing::from_history(&lock.migrations, &rows, &BTreeSet::from([1]));
+        let failure = Plan::upgrade(&lock, &files, &standing, &Wanted::default()).expect_err("edited");
+        assert_eq!(failure.exit, Exit::Refused);
+        assert!(failure.what.contains("V2__m2") && !failure.what.contains("V1__m1"), "{}", failure.what);
+        assert!(failure.next.contains("trueup resolve 2 --as accept-edit"), "{}", failure.next);
+    }
+
+    #[test]
+    fn f39_a_database_that_is_ahead_has_nothing_to_do() {
+        let found = plan(&samples(), &[1, 2, 3, 4, 5, 7], Wanted::default()).expect("a plan");
+        assert!(found.is_empty() && found.stop.is_none());
+        assert_eq!((found.current, found.ahead.len()), (Some(7), 1));
+    }
+
+    #[test]
+    fn a_fault_in_the_last_file_is_told_before_anything_else() {
+        let mut samples = samples();
+        samples[4] = Sample::new(5, "select 1;\ncommit;");
+        for applied in [&[][..], &[1, 3]] {
+            let wanted = Wanted { to: Some(4), ..Wanted::default() };
+            let failure = plan(&samples, applied, wanted).expect_err("refused");
+            assert!(failure.what.contains("V5__m5.sql: line 2"), "{}", failure.what);
+        }
+    }
+
+    #[test]
+    fn a_database_without_history_is_adopted_first() {
+        let (lock, files) = lock_of(&samples());
+        let standing = Standing::first(2, 5, Basis::Closest);
+        let failure = Plan::upgrade(&lock, &files, &standing, &Wanted::default()).expect_err("no history");
+        assert_eq!((failure.exit, failure.next.as_str()), (Exit::Refused, "trueup adopt"));
+    }
+}

@@ -1,0 +1,128 @@
+//! Binding checks to a database: their tables and what is in the way of them first, then what their queries return. However
+//! many checks there are, it takes the same number of messages; only where the server refuses something is each of them
+//! asked for by itself, to say which it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+
+use super::file::one_failure;
+use super::proof::{self, Bound, Placed};
+use super::{Check, Obstacle, Query, Table, behind};
+use crate::postgres::connection::Session;
+use crate::error::Failure;
+use crate::postgres::sql::literal;
+
+/// What the transaction goes back to when the server refuses something.
+pub(super) const SAVEPOINT: &str = "trueup_checks";
+
+/// Binds checks to the database of a session that is in a transaction, whose search_path is the project's afterwards.
+///
+/// # Errors
+/// Exit 2: every check that is wrong, with file and line; the connection's.
+pub(super) async fn bind(session: &mut Session, checks: Vec<Check>, search_path: &str) -> Result<Vec<Bound>> {
+    let (placed, mut wrong) = place(session, checks, search_path).await?;
+    if placed.is_empty() {
+        one_failure(wrong)?;
+        return Ok(Vec::new());
+    }
+    let queries: Vec<&Query> = placed.iter().flat_map(|placed| placed.check.queries()).collect();
+    let known = proof::shapes(session, &queries).await?;
+    let one_by_one = known.is_none();
+    let mut known = known.into_iter().flatten();
+    let back = format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}");
+    let mut bound = Vec::new();
+    for placed in placed {
+        if one_by_one {
+            session.execute(back.as_str()).await?;
+        }
+        let queries = placed.check.queries().count();
+        let known = known.by_ref().take(queries).collect();
+        match proof::prove(session, placed, known).await? {
+            Ok(check) => bound.push(check),
+            Err(failure) => wrong.push(failure),
+        }
+    }
+    one_failure(wrong)?;
+    if one_by_one {
+        session.execute(format!("{back}; RELEASE SAVEPOINT {SAVEPOINT}")).await?;
+    }
+    Ok(bound)
+}
+
+/// Finds the tables, and what is in the way, in two round trips; sets the savepoint and the project's search_path. The checks
+/// whose table is not there are told apart.
+async fn place(
+    session: &mut Session,
+    checks: Vec<Check>,
+    search_path: &str,
+) -> Result<(Vec<Placed>, Vec<Failure>)> {
+    let path = |path: &str| format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(path));
+    let theirs = path(search_path);
+    let oids = oids(session, &checks, &theirs).await?;
+    let distinct: BTreeSet<String> = oids.values().cloned().collect();
+    let (mut placed, mut wrong) = (Vec::new(), Vec::new());
+    for check in checks {
+        match check.table.as_ref().map(|named| (named, oids.get(&named.name))) {
+            Some((named, None)) => {
+                wrong.push(check.wrong_at(named.line, &format!("there is no table {}", named.name)));
+            }
+            found => {
+                let oid = found.and_then(|(_, oid)| oid.cloned());
+                placed.push((check, oid));
+            }
+        }
+    }
+    let looks =
+        placed.iter().map(|(check, oid)| behind::statement(check.queries(), oid.as_deref(), search_path));
+    let statements: Vec<String> = [path("pg_catalog, pg_temp")]
+        .into_iter()
+        .chain(distinct.iter().map(|oid| Table::statement(oid)))
+        .chain(looks)
+        .chain([theirs, format!("SAVEPOINT {SAVEPOINT}")])
+        .collect();
+    let (first_look, looks) = (1 + distinct.len(), placed.len());
+    let mut tables: BTreeMap<String, Table> = BTreeMap::new();
+    let mut obstacles: Vec<Vec<Obstacle>> = vec![Vec::new(); looks];
+    session
+        .message(statements.join(";\n"), |statement, row| {
+            match statement.checked_sub(first_look) {
+                None => {
+                    if let (1.., Some(text)) = (statement, row.text(0)) {
+                        let table = Table::from_text(text)?;
+                        tables.insert(table.oid.to_string(), table);
+                    }
+                }
+                Some(look) if look < looks => obstacles[look].extend(behind::from_row(&row)),
+                Some(_) => {}
+            }
+            Ok(())
+        })
+        .await?;
+    let placed = placed.into_iter().zip(obstacles);
+    let placed = placed.map(|((check, oid), obstacles)| {
+        let table = oid.and_then(|oid| tables.get(&oid).cloned());
+        Placed { check, table, obstacles }
+    });
+    Ok((placed.collect(), wrong))
+}
+
+/// The oids of the checks' tables, by the names as the checks write them; one that is not there is left out.
+async fn oids(session: &mut Session, checks: &[Check], theirs: &str) -> Result<BTreeMap<String, String>> {
+    let names: BTreeSet<&str> =
+        checks.iter().filter_map(|check| check.table.as_ref()).map(|table| table.name.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let lookups =
+        names.iter().map(|name| format!("SELECT pg_catalog.to_regclass({})::pg_catalog.oid", literal(name)));
+    let statements: Vec<String> = std::iter::once(theirs.to_owned()).chain(lookups).collect();
+    let mut oids = BTreeMap::new();
+    session
+        .message(statements.join(";\n"), |statement, row| {
+            if let (Some(number), Some(oid)) = (statement.checked_sub(1), row.text(0)) {
+                oids.insert(names[number].to_owned(), oid.to_owned());
+            }
+            Ok(())
+        })
+        .await?;
+    Ok(oids)
+}

@@ -1,0 +1,544 @@
+//! A check's file: comment directives and plain SQL.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{Action, Check, Fix, Named, Query, Severity};
+use crate::error::Failure;
+use crate::postgres::sql::{self, Part, Statement, comments, split, split_qualified};
+
+const KNOWN: [&str; 9] = ["title", "severity", "table", "key", "show", "find", "fix", "action", "at-most"];
+const HINT: &str = "Known directives: title, severity, table, key, show, find; after `-- fix: NAME  DESCRIPTION`: action, at-most. A \
+                    remark begins with a capital letter.";
+/// The most bytes that a name has.
+const LONGEST_NAME: usize = 63;
+/// What a query can begin with.
+const READING: [&str; 4] = ["select", "with", "values", "table"];
+
+/// Reads all checks of a directory, by name. A directory that does not exist holds none.
+///
+/// # Errors
+/// Exit 2: every file that is wrong, with its line.
+pub fn read_directory(dir: &Path) -> Result<Vec<Check>, Failure> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Failure::usage(format!("{}: {error}", dir.display()))),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| Failure::usage(format!("{}: {error}", dir.display())))?.path();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if path.extension().is_some_and(|extension| extension == "sql") && !hidden {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let (mut checks, mut wrong) = (Vec::new(), Vec::new());
+    for path in paths {
+        match read(&path) {
+            Ok(check) => checks.push(check),
+            Err(failure) => wrong.push(failure),
+        }
+    }
+    one_failure(wrong)?;
+    Ok(checks)
+}
+
+/// Several files that are wrong, as one failure.
+pub(super) fn one_failure(mut wrong: Vec<Failure>) -> Result<(), Failure> {
+    let Some(mut first) = (!wrong.is_empty()).then(|| wrong.remove(0)) else { return Ok(()) };
+    for other in wrong {
+        first.what.push('\n');
+        first.what.push_str(&other.what);
+        if first.next.is_empty() {
+            first.next = other.next;
+        }
+    }
+    Err(first)
+}
+
+/// The checks that are meant: those named, or all.
+///
+/// # Errors
+/// Exit 2: there is none of that name.
+pub fn named(checks: Vec<Check>, wanted: &[String]) -> Result<Vec<Check>, Failure> {
+    for name in wanted {
+        if !checks.iter().any(|check| check.name == *name) {
+            let all: Vec<&str> = checks.iter().map(|check| check.name.as_str()).collect();
+            let next = match (nearest(name, all.iter().copied()), all.as_slice()) {
+                (Some(near), _) => format!("did you mean {near}?"),
+                (None, []) => "this project has no checks: they are files checks/NAME.sql".to_owned(),
+                (None, all) => format!("there are: {}", all.join(", ")),
+            };
+            return Err(Failure::usage(format!("there is no check {name:?}")).next(next));
+        }
+    }
+    Ok(checks.into_iter().filter(|check| wanted.is_empty() || wanted.contains(&check.name)).collect())
+}
+
+fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let near = known.map(|known| (strsim::damerau_levenshtein(name, known), known)).min()?;
+    (near.0 <= 1 + name.chars().count() / 4).then_some(near.1)
+}
+
+fn read(path: &Path) -> Result<Check, Failure> {
+    let text = sql::read_file(path)?;
+    parse(path, &text)
+}
+
+/// What a line of a file can be.
+enum Line<'s> {
+    Directive { word: &'s str, value: &'s str, line: usize },
+    Query(Statement<'s>),
+}
+
+/// Where a directive stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Head,
+    Find,
+    Fix,
+}
+
+struct Parser<'p> {
+    path: &'p Path,
+    head: BTreeMap<&'static str, (String, usize)>,
+    place: Place,
+    /// Where `-- find:` stands.
+    find_line: usize,
+    find: Option<Query>,
+    fixes: Vec<Open>,
+}
+
+/// A fix that is being read.
+struct Open {
+    name: String,
+    description: String,
+    line: usize,
+    action: Option<Action>,
+    at_most: Option<u64>,
+    query: Option<Query>,
+}
+
+fn parse(path: &Path, text: &str) -> Result<Check, Failure> {
+    let text = sql::without_bom(text);
+    let statements = split(text).map_err(|error| error.in_file(path))?;
+    let inside = |line: usize| {
+        statements.iter().any(|statement| {
+            let last = statement.line + statement.text.matches('\n').count();
+            (statement.line + 1..=last).contains(&line)
+        })
+    };
+    let mut lines: Vec<(usize, Line<'_>)> = Vec::new();
+    for comment in comments(text) {
+        let Some((word, value)) = directive(comment.text) else { continue };
+        let starts_line =
+            text.lines().nth(comment.line - 1).is_some_and(|line| line.trim_start().starts_with("--"));
+        if !starts_line {
+            continue;
+        }
+        if inside(comment.line) {
+            if KNOWN.contains(&word) {
+                return Err(wrong(
+                    path,
+                    comment.line,
+                    format!(
+                        "`-- {word}:` stands inside of a query: the query before it does not end with a semicolon"
+                    ),
+                ));
+            }
+            continue;
+        }
+        lines.push((comment.line, Line::Directive { word, value, line: comment.line }));
+    }
+    lines.extend(statements.iter().map(|statement| (statement.line, Line::Query(*statement))));
+    lines.sort_by_key(|(line, _)| *line);
+    let mut parser = Parser {
+        path,
+        head: BTreeMap::new(),
+        place: Place::Head,
+        find_line: 0,
+        find: None,
+        fixes: Vec::new(),
+    };
+    for (_, line) in lines {
+        match line {
+            Line::Directive { word, value, line } => parser.directive(word, value, line)?,
+            Line::Query(statement) => parser.query(&statement)?,
+        }
+    }
+    parser.finish(text)
+}
+
+/// `word: value` of a comment, where it is a directive: a word of small letters. One of ours is not missed for a blank
+/// before the colon, or for `_` in the place of `-`.
+fn directive(text: &str) -> Option<(&str, &str)> {
+    let (before, value) = text.split_once(':')?;
+    let word = before.trim_end();
+    let is_word = word.starts_with(|first: char| first.is_ascii_lowercase())
+        && word.chars().all(|found| found.is_ascii_lowercase() || matches!(found, '-' | '_'));
+    let joined = word.len() == before.len() || KNOWN.contains(&word.replace('_', "-").as_str());
+    (is_word && joined).then(|| (word, value.trim()))
+}
+
+fn wrong(path: &Path, line: usize, what: impl AsRef<str>) -> Failure {
+    Failure::usage(format!("{}: line {line}: {}", path.display(), what.as_ref())).next(HINT)
+}
+
+impl Parser<'_> {
+    fn wrong(&self, line: usize, what: impl AsRef<str>) -> Failure {
+        wrong(self.path, line, what)
+    }
+
+    /// PostgreSQL would cut such a name, and take another.
+    fn overlong(&self, line: usize, name: &str) -> Failure {
+        self.wrong(line, format!("a name is longer than PostgreSQL's {LONGEST_NAME} bytes: {name}"))
+    }
+
+    fn directive(&mut self, word: &str, value: &str, line: usize) -> Result<(), Failure> {
+        let Some(word) = KNOWN.into_iter().find(|known| *known == word) else {
+            let near = nearest(word, KNOWN.into_iter()).map(|near| format!("; did you mean `{near}`?"));
+            return Err(self.wrong(line, format!("unknown directive `{word}`{}", near.unwrap_or_default())));
+        };
+        let head = !matches!(word, "find" | "fix" | "action" | "at-most");
+        if head && self.place != Place::Head {
+            return Err(self.wrong(line, format!("`-- {word}:` belongs above `-- find:`")));
+        }
+        if value.is_empty() && word != "find" {
+            return Err(self.wrong(line, format!("`-- {word}:` needs a value")));
+        }
+        match word {
+            "find" if self.place != Place::Head => return Err(self.wrong(line, "a second `-- find:`")),
+            "find" => {
+                if !value.is_empty() {
+                    return Err(
+                        self.wrong(line, "`-- find:` takes no value; the query begins on the next line")
+                    );
+                }
+                (self.place, self.find_line) = (Place::Find, line);
+            }
+            "fix" => self.begin_fix(value, line)?,
+            "action" => {
+                let action = match value {
+                    "update" => Action::Update,
+                    "delete" => Action::Delete,
+                    _ => {
+                        return Err(
+                            self.wrong(line, format!("`-- action:` is update or delete; found `{value}`"))
+                        );
+                    }
+                };
+                self.of_fix(word, line, |fix| fix.action.replace(action).is_some())?;
+            }
+            "at-most" => {
+                let most = value.replace('_', "").parse::<u64>().map_err(|_| {
+                    self.wrong(line, format!("`-- at-most:` is a number of rows; found `{value}`"))
+                })?;
+                self.of_fix(word, line, |fix| fix.at_most.replace(most).is_some())?;
+            }
+            _ => {
+                if self.head.insert(word, (value.to_owned(), line)).is_some() {
+                    return Err(self.wrong(line, format!("a second `-- {word}:`")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_fix(&mut self, value: &str, line: usize) -> Result<(), Failure> {
+        if self.place == Place::Head {
+            return Err(self.wrong(line, "`-- fix:` comes after `-- find:` and its query"));
+        }
+        self.is_complete(line)?;
+        let (name, description) = value.split_once(char::is_whitespace).unwrap_or((value, ""));
+        let is_name = name.chars().all(|found| found.is_alphanumeric() || "_-".contains(found));
+        if !is_name {
+            return Err(
+                self.wrong(line, format!("a fix is named with letters, digits, _ and -; found `{name}`"))
+            );
+        }
+        if self.fixes.iter().any(|fix| fix.name == name) {
+            return Err(self.wrong(line, format!("a second fix `{name}`")));
+        }
+        self.place = Place::Fix;
+        self.fixes.push(Open {
+            name: name.to_owned(),
+            description: description.trim().to_owned(),
+            line,
+            action: None,
+            at_most: None,
+            query: None,
+        });
+        Ok(())
+    }
+
+    /// Sets something of the fix that is being read, once, before its query.
+    fn of_fix(
+        &mut self,
+        word: &str,
+        line: usize,
+        set: impl FnOnce(&mut Open) -> bool,
+    ) -> Result<(), Failure> {
+        let place = self.place;
+        let open = self.fixes.last_mut().filter(|fix| place == Place::Fix && fix.query.is_none());
+        match open.map(set) {
+            Some(false) => Ok(()),
+            Some(true) => Err(self.wrong(line, format!("a second `-- {word}:`"))),
+            None => Err(self.wrong(line, format!("`-- {word}:` belongs between `-- fix:` and its query"))),
+        }
+    }
+
+    /// What was begun before this line has its query.
+    fn is_complete(&self, line: usize) -> Result<(), Failure> {
+        match (self.place, self.fixes.last()) {
+            (Place::Find, _) if self.find.is_none() => Err(self.wrong(line, "no query after `-- find:`")),
+            (Place::Fix, Some(fix)) if fix.query.is_none() => {
+                Err(self.wrong(line, format!("no query after `-- fix: {}`", fix.name)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn query(&mut self, statement: &Statement<'_>) -> Result<(), Failure> {
+        let line = statement.line;
+        let first = statement.parts().find(|part| *part != Part::Other("("));
+        if !READING.iter().any(|word| first.as_ref().is_some_and(|first| first.is(word))) {
+            return Err(self.wrong(
+                line,
+                format!(
+                    "a check only reads: SELECT, WITH, VALUES or TABLE was expected, found `{}`",
+                    statement.summary()
+                ),
+            ));
+        }
+        let overlong = statement.placed_parts().find_map(|(place, part)| match part {
+            Part::Word(name) if name.len() > LONGEST_NAME => Some((place, name.to_string())),
+            Part::Quoted(name) if name.len() > LONGEST_NAME => Some((place, name.to_string())),
+            _ => None,
+        });
+        if let Some((place, name)) = overlong {
+            return Err(self.overlong(line + statement.text[..place.start].matches('\n').count(), &name));
+        }
+        balanced(statement).map_err(|line| {
+            self.wrong(line, "a parenthesis is closed that was not opened, or opened and not closed")
+        })?;
+        let query = Query { text: statement.text.to_owned(), line };
+        let second = "a second query: each section has one; `-- find:` or `-- fix: NAME` begins another";
+        match (self.place, self.fixes.last_mut()) {
+            (Place::Head, _) => Err(self.wrong(line, "a query before `-- find:`")),
+            (Place::Find, _) if self.find.is_some() => Err(self.wrong(line, second)),
+            (Place::Fix, Some(fix)) if fix.query.is_some() => Err(self.wrong(line, second)),
+            (Place::Fix, Some(fix)) => {
+                fix.query = Some(query);
+                Ok(())
+            }
+            _ => {
+                self.find = Some(query);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(mut self, text: &str) -> Result<Check, Failure> {
+        let end = text.lines().count().max(1);
+        self.is_complete(end)?;
+        let Some(find) = self.find.take() else {
+            return Err(
+                self.wrong(end, "there is no `-- find:` with a query, which returns the rows that are wrong")
+            );
+        };
+        let Some((title, _)) = self.head.remove("title") else {
+            return Err(self.wrong(1, "there is no `-- title:`, which says what has to be true"));
+        };
+        let severity = match self.head.remove("severity") {
+            None => Severity::Error,
+            Some((value, line)) => match value.as_str() {
+                "error" => Severity::Error,
+                "warning" => Severity::Warning,
+                "info" => Severity::Info,
+                _ => {
+                    return Err(self
+                        .wrong(line, format!("`-- severity:` is error, warning or info; found `{value}`")));
+                }
+            },
+        };
+        let table = self.head.remove("table").map(|(name, line)| match split_qualified(&name) {
+            Some(parts) if parts.iter().any(|part| part.len() > LONGEST_NAME) => {
+                Err(self.overlong(line, &name))
+            }
+            Some(parts) if parts.len() <= 2 => Ok(Named { name, line }),
+            _ => Err(self.wrong(line, format!("`-- table:` is a table, as SQL writes it; found `{name}`"))),
+        });
+        let table = table.transpose()?;
+        let mut columns = |word: &str| match self.head.remove(word) {
+            Some((list, line)) => names(self.path, word, &list, line),
+            None => Ok(Vec::new()),
+        };
+        let (key, show) = (columns("key")?, columns("show")?);
+        if let (Some(fix), true) = (self.fixes.first(), table.is_none() || key.is_empty()) {
+            return Err(self.wrong(
+                fix.line,
+                "a fix needs `-- table:` and `-- key:` at the top, which say whose rows it changes, and what identifies one",
+            ));
+        }
+        let name = self.path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let fixes = self.fixes.into_iter().filter_map(|open| {
+            Some(Fix {
+                name: open.name,
+                description: open.description,
+                action: open.action.unwrap_or(Action::Update),
+                at_most: open.at_most,
+                query: open.query?,
+                line: open.line,
+            })
+        });
+        Ok(Check {
+            name,
+            path: self.path.to_owned(),
+            title,
+            severity,
+            table,
+            key,
+            show,
+            find,
+            fixes: fixes.collect(),
+        })
+    }
+}
+
+/// Columns between commas, in quotes where SQL needs them.
+fn names(path: &Path, word: &str, list: &str, line: usize) -> Result<Vec<Named>, Failure> {
+    let refuse = |what: String| Err(wrong(path, line, what));
+    let mut names: Vec<Named> = Vec::new();
+    let statements = split(list).map_err(|error| wrong(path, line, error.what))?;
+    let parts: Vec<Part<'_>> = statements.iter().flat_map(Statement::parts).collect();
+    for (at, part) in parts.iter().enumerate() {
+        match (at % 2, part) {
+            (0, part) => {
+                let Some(name) = part.name() else {
+                    return refuse(format!("`-- {word}:` is a list of columns; found `{list}`"));
+                };
+                if names.iter().any(|found| found.name == *name) {
+                    return refuse(format!("`-- {word}:` has {name} twice"));
+                }
+                if name.len() > LONGEST_NAME {
+                    return refuse(format!(
+                        "`-- {word}:` a name is longer than PostgreSQL's {LONGEST_NAME} bytes: {name}"
+                    ));
+                }
+                names.push(Named { name: name.to_owned(), line });
+            }
+            (_, Part::Other(",")) if at + 1 < parts.len() => {}
+            _ => {
+                return refuse(format!(
+                    "`-- {word}:` is a list of columns with commas between; found `{list}`"
+                ));
+            }
+        }
+    }
+    Ok(names)
+}
+
+/// Whether every parenthesis is closed in the text, and none that was not opened there: what is put between parentheses
+/// cannot leave them then. The line where it is not so, as an error.
+fn balanced(statement: &Statement<'_>) -> Result<(), usize> {
+    let mut open: Vec<usize> = Vec::new();
+    let line_at = |offset: usize| statement.line + statement.text[..offset].matches('\n').count();
+    for (place, part) in statement.placed_parts() {
+        match part {
+            Part::Other("(") => open.push(place.start),
+            Part::Other(")") if open.pop().is_none() => return Err(line_at(place.start)),
+            _ => {}
+        }
+    }
+    open.pop().map_or(Ok(()), |at| Err(line_at(at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = "-- Why: it happened in May.\n-- title: Every key has a user\n-- severity: warning\n\
+        -- table: public.api_keys\n-- key: id\n-- show: id, \"Name\", user_id\n-- find:\nSELECT id -- note: this\nFROM api_keys\n\
+        WHERE user_id IS NULL;\n\n-- fix: owner   The one owner\n-- at-most: 5_000\nSELECT k.id, (1) AS user_id FROM api_keys k;\n\
+        -- fix: gone\n-- action: delete\nSELECT id FROM api_keys\n";
+
+    fn read(text: &str) -> Result<Check, String> {
+        parse(Path::new("checks/keys.sql"), text).map_err(|failure| failure.what)
+    }
+
+    #[test]
+    fn a_whole_file() {
+        let check = read(&format!("\u{feff}{}", WHOLE.replace('\n', "\r\n"))).expect("reads");
+        assert_eq!((check.name.as_str(), check.title.as_str()), ("keys", "Every key has a user"));
+        assert_eq!(check.severity, Severity::Warning);
+        assert_eq!(check.table.as_ref().map(|table| table.name.as_str()), Some("public.api_keys"));
+        let shown: Vec<_> = check.shown().into_iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(shown, ["id", "Name", "user_id"]);
+        assert_eq!(check.find.line, 8);
+        assert!(check.find.text.ends_with("IS NULL"));
+        let [owner, gone] = check.fixes.as_slice() else { panic!("{:?}", check.fixes) };
+        assert_eq!((owner.description.as_str(), owner.at_most), ("The one owner", Some(5000)));
+        assert_eq!((gone.action, gone.query.line), (Action::Delete, 17));
+    }
+
+    #[test]
+    fn what_is_wrong_names_its_line() {
+        let head = "-- title: t\n-- table: a\n-- key: id\n-- find:\nSELECT 1;\n";
+        for (text, words) in [
+            ("".to_owned(), "line 1: there is no `-- find:`"),
+            ("-- titel: t\n".to_owned(), "line 1: unknown directive `titel`; did you mean `title`?"),
+            ("-- title:\n".to_owned(), "line 1: `-- title:` needs a value"),
+            ("-- find:\nSELECT 1".to_owned(), "line 1: there is no `-- title:`"),
+            (
+                "-- title: t\n-- severity: fatal\n-- find:\nSELECT 1".to_owned(),
+                "line 2: `-- severity:` is error",
+            ),
+            ("-- title: t\n-- title: u\n".to_owned(), "line 2: a second `-- title:`"),
+            ("-- title: t\nSELECT 1;\n".to_owned(), "line 2: a query before `-- find:`"),
+            ("-- title: t\n-- find: x\n".to_owned(), "line 2: `-- find:` takes no value"),
+            ("-- title: t\n-- find:\n".to_owned(), "line 2: no query after `-- find:`"),
+            ("-- title: t\n-- find:\nDELETE FROM a;\n".to_owned(), "line 3: a check only reads"),
+            (
+                "-- title: t\n-- find:\nselect 1) q; commit; select (2;\n".to_owned(),
+                "line 3: a parenthesis is closed",
+            ),
+            ("-- title: t\n-- find:\nselect 1;\nselect (\n2;\n".to_owned(), "line 4: a parenthesis"),
+            (
+                "-- title: t\n-- find:\nselect 1; commit; create table x()".to_owned(),
+                "line 3: a check only reads",
+            ),
+            ("-- title: t\n-- find:\nselect 1; select 2".to_owned(), "line 3: a second query"),
+            ("-- title: t\n-- find:\nselect 'x".to_owned(), "line 3: "),
+            (
+                "-- title: t\n-- key: id id\n-- find:\nselect 1".to_owned(),
+                "line 2: `-- key:` is a list of columns",
+            ),
+            (
+                "-- title: t\n-- key: id,\n-- find:\nselect 1".to_owned(),
+                "line 2: `-- key:` is a list of columns",
+            ),
+            ("-- title: t\n-- key: id, id\n-- find:\nselect 1".to_owned(), "line 2: `-- key:` has id twice"),
+            ("-- title: t\n-- table: a.b.c\n-- find:\nselect 1".to_owned(), "line 2: `-- table:` is a table"),
+            (format!("{head}-- key: id\n"), "line 6: `-- key:` belongs above"),
+            (format!("{head}-- find:\n"), "line 6: a second `-- find:`"),
+            (format!("{head}-- action: delete\n"), "line 6: `-- action:` belongs between"),
+            (format!("{head}-- fix: a\n"), "line 6: no query after `-- fix: a`"),
+            (format!("{head}-- fix: a\n-- action: drop\n"), "line 7: `-- action:` is update or delete"),
+            (format!("{head}-- fix: a\n-- at-most: many\n"), "line 7: `-- at-most:` is a number"),
+            (
+                format!("{head}-- fix: a\nSELECT 1\n-- fix: b\nSELECT 2"),
+                "line 8: `-- fix:` stands inside of a query",
+            ),
+            (format!("{head}-- fix: a\nSELECT 1;\n-- fix: a\nSELECT 2"), "line 8: a second fix `a`"),
+            (
+                "-- title: t\n-- find:\nSELECT 1;\n-- fix: a\nSELECT 1;".to_owned(),
+                "line 4: a fix needs `-- table:` and `-- key:`",
+            ),
+        ] {
+            let what = read(&text).expect_err(&text);
+            assert!(what.starts_with("checks/keys.sql: ") && what.contains(words), "{text}: {what}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Running the checks: one READ ONLY snapshot, row security off, on several connections that share it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use futures_util::future::join_all;
+
+use super::bind::bind;
+use super::{Bound, Check};
+use crate::postgres::connection::{self, Session, Target};
+use crate::postgres::sql::{identifier, literal};
+
+/// How much longer than a statement may take a server may be silent.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// How long things may take, and how much is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// `statement_timeout` of a query.
+    pub statement_timeout: Duration,
+    /// `lock_timeout`.
+    pub lock_timeout: Duration,
+    /// How many rows of each check are fetched.
+    pub sample: usize,
+    /// How many connections there may be.
+    pub jobs: usize,
+}
+
+/// How to get there, and what for.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'l> {
+    /// The database.
+    pub target: &'l Target,
+    /// `application_name`
+    pub application: &'l str,
+    /// `[database] set_role`
+    pub set_role: Option<&'l str>,
+    /// `[database] search_path`: what the queries run with.
+    pub search_path: &'l str,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// Some rows, values as the server prints them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// The columns.
+    pub columns: Vec<String>,
+    /// The values, `None` for NULL.
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// What one check found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The check.
+    pub check: Bound,
+    /// How many rows are wrong; or why that cannot be told.
+    pub rows: Result<u64, String>,
+    /// Some of them.
+    pub sample: Rows,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Found {
+    /// Whether it is known that no row is wrong.
+    pub fn is_clean(&self) -> bool {
+        self.rows == Ok(0)
+    }
+}
+
+/// Runs checks on a session that is in no transaction, and on others like it. Nothing is written.
+///
+/// # Errors
+/// Exit 2: a check is wrong; exit 3 when the database cannot be reached, or the connection is lost.
+pub async fn look(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> Result<Vec<Found>> {
+    session.give_up_after(look.limits.statement_timeout.saturating_add(SILENCE));
+    let looked = looking(session, checks, look).await;
+    looked.map_err(|error| connection::server_failure(error, "running the data checks"))
+}
+
+/// Begins the transaction that checks are read in, and holds them against the database. It stays open, its search_path the
+/// project's.
+///
+/// # Errors
+/// As [`look`].
+pub async fn begin(session: &mut Session, checks: Vec<Check>, look: &Look<'_>) -> Result<Vec<Bound>> {
+    session.give_up_after(look.limits.statement_timeout.saturating_add(SILENCE));
+    let begun = beginning(session, checks, look).await;
+    begun.map_err(|error| connection::server_failure(error, "holding the data checks against the database"))
+}
+
+async fn beginning(session: &mut Session, checks: Vec<Check>, look: &Look<'_>) -> Result<Vec<Bound>> {
+    session.execute(opening(look, None)).await?;
+    bind(session, checks, look.search_path).await
+}
+
+async fn looking(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> Result<Vec<Found>> {
+    let bound = beginning(session, checks, &look).await?;
+    let helpers = look.limits.jobs.min(bound.len()).saturating_sub(1);
+    let mut others = Vec::new();
+    if helpers > 0 {
+        let rows = session.rows("SELECT pg_catalog.pg_export_snapshot()").await?;
+        let snapshot =
+            rows.into_iter().flatten().flatten().next().context("the server exported no snapshot")?;
+        let path = literal(look.search_path);
+        let opening = opening(&look, Some(&snapshot));
+        let opening = &format!("{opening}; SELECT pg_catalog.set_config('search_path', {path}, true)");
+        let connecting = (0..helpers).map(|_| async move {
+            let mut session = look.target.connect(look.application).await?;
+            session.give_up_after(look.limits.statement_timeout.saturating_add(SILENCE));
+            session.execute(opening.clone()).await?;
+            anyhow::Ok(session)
+        });
+        others = join_all(connecting).await.into_iter().collect::<Result<Vec<_>>>()?;
+    }
+    let next = AtomicUsize::new(0);
+    let sessions = std::iter::once(session).chain(others.iter_mut());
+    let working = sessions.map(|session| work(session, &bound, &next, &look));
+    let mut found = Vec::new();
+    for part in join_all(working).await {
+        found.extend(part?);
+    }
+    join_all(others.into_iter().map(Session::close)).await;
+    found.sort_by_key(|(place, _)| *place);
+    Ok(found.into_iter().map(|(_, found)| found).collect())
+}
+
+/// The transaction that all of it is read in.
+fn opening(look: &Look<'_>, snapshot: Option<&str>) -> String {
+    let role = look.set_role.map(|role| format!("; SET LOCAL ROLE {}", identifier(role))).unwrap_or_default();
+    // A snapshot is taken over before anything else.
+    let snapshot =
+        snapshot.map(|name| format!("; SET TRANSACTION SNAPSHOT {}", literal(name))).unwrap_or_default();
+    format!(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{snapshot}; SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}; \
+         SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off; \
+         SET LOCAL standard_conforming_strings = on; SET LOCAL search_path = pg_catalog, pg_temp{role}",
+        look.limits.statement_timeout.as_millis(),
+        look.limits.lock_timeout.as_millis(),
+    )
+}
+
+/// How many characters of a value are shown: it may have many megabytes.
+const LONGEST: usize = 200;
+
+/// Takes checks as long as there are some, and ends the transaction.
+async fn work(
+    session: &mut Session,
+    checks: &[Bound],
+    next: &AtomicUsize,
+    look: &Look<'_>,
+) -> Result<Vec<(usize, Found)>> {
+    let mut found = Vec::new();
+    loop {
+        let place = next.fetch_add(1, Ordering::Relaxed);
+        let Some(check) = checks.get(place) else { break };
+        found.push((place, one(session, check, look.limits.sample).await?));
+    }
+    // Whatever a query was able to write in spite of all.
+    session.execute("ROLLBACK").await?;
+    Ok(found)
+}
+
+/// A message of one check's: what it sets for the transaction holds for no other.
+fn apart(sql: &str) -> String {
+    format!(
+        "SAVEPOINT trueup_check; {sql}; ROLLBACK TO SAVEPOINT trueup_check; RELEASE SAVEPOINT trueup_check"
+    )
+}
+
+async fn one(session: &mut Session, check: &Bound, sample: usize) -> Result<Found> {
+    let begun = Instant::now();
+    let mut found =
+        Found { check: check.clone(), rows: Ok(0), sample: Rows::default(), took: Duration::ZERO };
+    if !check.obstacles.is_empty() {
+        let told: Vec<String> = check.obstacles.iter().map(super::Obstacle::told).collect();
+        found.rows = Err(told.join("; "));
+        return Ok(found);
+    }
+    match read(session, check, sample, &mut found.sample).await {
+        Ok(count) => found.rows = Ok(count),
+        Err(error) => {
+            // What ends the session, or is no word of the server's, ends all of it.
+            let said = connection::server_error(&error).map(connection::describe).filter(|said| said.sqlstate.is_some());
+            let Some(said) = said else { return Err(error) };
+            let back = "ROLLBACK TO SAVEPOINT trueup_check; RELEASE SAVEPOINT trueup_check";
+            if session.execute(back).await.is_err() {
+                return Err(error);
+            }
+            let file = check.check.path.display();
+            found.rows = Err(match said.sqlstate.as_deref() {
+                Some("42501") => format!("this role lacks a right: {}", said.text()),
+                Some("57014") => format!("the server stopped the query: {}", said.text()),
+                _ => format!("the query failed ({file}: line {}): {}", check.check.find.line, said.text()),
+            });
+        }
+    }
+    found.took = begun.elapsed();
+    Ok(found)
+}
+
+async fn read(session: &mut Session, bound: &Bound, sample: usize, into: &mut Rows) -> Result<u64> {
+    let query = bound.check.find.wrapped();
+    // What the query itself did to the transaction is asked after it.
+    let counting = format!(
+        "SELECT pg_catalog.count(*) FROM {query} AS q; \
+         SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL, pg_catalog.current_setting('row_security')"
+    );
+    let rows = session.rows(apart(&counting)).await?;
+    let [count, proof] = <[Vec<Option<String>>; 2]>::try_from(rows).ok().context("a count and its proof")?;
+    let wrong = match proof.iter().map(Option::as_deref).collect::<Vec<_>>().as_slice() {
+        [Some("t"), Some("off")] => None,
+        [Some("t"), _] => {
+            Some("switches row security on: rows that are hidden from it cannot be told from none")
+        }
+        _ => Some("writes; a check only reads. Nothing of it was kept"),
+    };
+    if let Some(wrong) = wrong {
+        let what = format!("the query of `-- find:` {wrong}");
+        let next = "take that out of the query, or out of the function that it calls";
+        return Err(bound.check.wrong_at(bound.check.find.line, &what).next(next).into());
+    }
+    let count = count.into_iter().flatten().next().context("a count")?.parse()?;
+    let shown = bound.check.shown();
+    if count > 0 && sample > 0 && !shown.is_empty() {
+        let columns: Vec<String> = shown
+            .iter()
+            .map(|column| {
+                format!("pg_catalog.left(q.{}::pg_catalog.text, {LONGEST})", identifier(&column.name))
+            })
+            .collect();
+        into.columns = shown.iter().map(|column| column.name.clone()).collect();
+        let some = format!("SELECT {} FROM {query} AS q LIMIT {sample}", columns.join(", "));
+        into.rows = session.rows(apart(&some)).await?;
+    }
+    Ok(count)
+}

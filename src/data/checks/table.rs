@@ -1,0 +1,243 @@
+//! The table that the rows of a check are of, as far as repairing it needs to know.
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use super::{Action, Named};
+use crate::postgres::connection::Session;
+use crate::postgres::sql::identifier;
+
+const TABLE: &str = include_str!("sql/table.sql");
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type as SQL writes it, with its modifier, qualified where it is not the server's own.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// The type's oid.
+    pub type_oid: u32,
+    /// The server's own type that it is, or a domain over: values are kept as that; without one, as text.
+    pub mirror: Option<String>,
+    /// Whether it is a domain.
+    pub domain: bool,
+    /// Whether it has a collation.
+    pub collated: bool,
+    /// NOT NULL.
+    pub required: bool,
+    /// GENERATED ALWAYS AS (...).
+    pub generated: bool,
+    /// GENERATED ALWAYS AS IDENTITY.
+    pub identity: bool,
+    /// Whether this role may UPDATE it.
+    pub settable: bool,
+}
+
+/// What is unique.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Key {
+    /// The index.
+    pub index: String,
+    /// Its columns.
+    #[serde(default)]
+    pub columns: Option<Vec<String>>,
+    /// Whether it is valid, and not deferrable.
+    pub valid: bool,
+    /// Whether it is of all rows, and of columns alone.
+    pub whole: bool,
+}
+
+/// A trigger of somebody's that is enabled.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Trigger {
+    /// Its name.
+    pub name: String,
+    /// The function that it calls.
+    pub function: String,
+    /// BEFORE: it may write other values than it was given.
+    pub before: bool,
+    /// FOR EACH ROW.
+    pub row: bool,
+    /// Whether INSERT fires it.
+    pub insert: bool,
+    /// Whether DELETE fires it.
+    pub delete: bool,
+    /// Whether UPDATE fires it.
+    pub update: bool,
+    /// UPDATE OF these columns alone.
+    pub columns: Option<Vec<String>>,
+}
+
+/// A foreign key that changes rows which refer to one that is deleted, or gets another value: CASCADE, SET NULL, SET DEFAULT.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Incoming {
+    /// The constraint.
+    pub constraint: String,
+    /// The table that it is of, qualified and quoted.
+    pub table: String,
+    /// What it does about a row that is deleted, as `pg_constraint.confdeltype`.
+    on_delete: String,
+    /// What it does about a row that gets another value, as `pg_constraint.confupdtype`.
+    on_update: String,
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// The columns that they refer to, in the same order.
+    pub referenced: Vec<String>,
+}
+
+impl Incoming {
+    /// What it does when rows are changed so, as the catalog has it.
+    fn does(&self, action: Action) -> &str {
+        match action {
+            Action::Delete => &self.on_delete,
+            Action::Update => &self.on_update,
+        }
+    }
+
+    /// `memberships_user_id_fkey of public.memberships (ON DELETE CASCADE)`
+    pub fn told(&self, action: Action) -> String {
+        let what = match self.does(action) {
+            "c" => "CASCADE",
+            "n" => "SET NULL",
+            _ => "SET DEFAULT",
+        };
+        let on = action.word().to_uppercase();
+        format!("{} of {} (ON {on} {what})", identifier(&self.constraint), self.table)
+    }
+}
+
+/// A table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Table {
+    /// Its oid.
+    pub oid: u32,
+    schema: String,
+    name: String,
+    /// `pg_class.relkind`.
+    pub kind: String,
+    /// Whether this role may DELETE its rows.
+    pub deletable: bool,
+    /// Whether other tables inherit from it.
+    pub has_children: bool,
+    /// Its columns, in order.
+    pub columns: Vec<Column>,
+    /// What is unique in it.
+    pub keys: Vec<Key>,
+    /// Its triggers.
+    pub triggers: Vec<Trigger>,
+    /// What changing its rows sets off; see [`Table::set_off`].
+    incoming: Vec<Incoming>,
+    /// Whether a foreign key of it refers to its own rows.
+    pub refers_to_itself: bool,
+    /// Its rules.
+    pub rules: Vec<String>,
+    /// What it takes on the disk, indexes included.
+    pub bytes: u64,
+}
+
+impl Table {
+    /// Reads the table of an oid, in a session whose search_path is `pg_catalog, pg_temp`. `None` when there is none.
+    ///
+    /// # Errors
+    /// The server's and the connection's.
+    pub async fn of(session: &mut Session, oid: &str) -> Result<Option<Self>> {
+        let rows = session.rows(Self::statement(oid)).await?;
+        rows.into_iter().flatten().flatten().next().map(|text| Self::from_text(&text)).transpose()
+    }
+
+    /// The statement that reads the table of an oid, for [`Table::from_text`]. The session's search_path is
+    /// `pg_catalog, pg_temp`.
+    pub(super) fn statement(oid: &str) -> String {
+        TABLE.replace("{oid}", oid)
+    }
+
+    /// What that statement answers.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub(super) fn from_text(text: &str) -> Result<Self> {
+        serde_json::from_str(text).context("a table as JSON")
+    }
+
+    /// `public.api_keys`, quoted where SQL needs it.
+    pub fn qualified(&self) -> String {
+        format!("{}.{}", identifier(&self.schema), identifier(&self.name))
+    }
+
+    /// The foreign keys that deleting rows sets off, or other values of `columns`.
+    pub fn set_off(&self, action: Action, columns: &[Column]) -> impl Iterator<Item = &Incoming> {
+        self.incoming.iter().filter(move |incoming| {
+            let touched = |name: &String| columns.iter().any(|column| column.name == *name);
+            matches!(incoming.does(action), "c" | "n" | "d")
+                && (action == Action::Delete || incoming.referenced.iter().any(touched))
+        })
+    }
+
+    /// A column by its name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Why these columns do not identify a row; `Ok` when they do: a unique, valid, non-partial index over exactly them,
+    /// all NOT NULL.
+    ///
+    /// # Errors
+    /// In words.
+    pub fn identified_by(&self, key: &[Named]) -> Result<(), String> {
+        let table = self.qualified();
+        for Named { name, .. } in key {
+            match self.column(name) {
+                None => return Err(format!("{table} has no column {name}{}", self.near(name))),
+                Some(column) if !column.required => {
+                    return Err(format!(
+                        "column {name} of {table} may be NULL, and does not identify a row then"
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        let is_it = |found: &&Key| {
+            let columns = found.columns.as_deref().unwrap_or_default();
+            columns.len() == key.len() && key.iter().all(|wanted| columns.contains(&wanted.name))
+        };
+        let named: Vec<&str> = key.iter().map(|key| key.name.as_str()).collect();
+        let named = named.join(", ");
+        let of_these: Vec<&Key> = self.keys.iter().filter(is_it).collect();
+        match of_these.iter().find(|key| key.valid && key.whole).or(of_these.first()) {
+            Some(key) if key.valid && key.whole => Ok(()),
+            Some(key) if key.valid => Err(format!(
+                "the unique index {} of {table} over ({named}) is partial, or of expressions: it does not identify every row",
+                identifier(&key.index)
+            )),
+            Some(key) => Err(format!(
+                "the unique index {} of {table} over ({named}) is not valid, or deferrable",
+                identifier(&key.index)
+            )),
+            None => {
+                let others = self.keys.iter().filter(|key| key.valid && key.whole);
+                let others: Vec<String> = others
+                    .map(|key| format!("({})", key.columns.as_deref().unwrap_or_default().join(", ")))
+                    .collect();
+                let others = if others.is_empty() { "nothing".to_owned() } else { others.join(", ") };
+                Err(format!("no unique index of {table} is over exactly ({named}); unique are {others}"))
+            }
+        }
+    }
+
+    /// `; did you mean user_id?`
+    pub(super) fn near(&self, name: &str) -> String {
+        let near = self
+            .columns
+            .iter()
+            .map(|column| (strsim::damerau_levenshtein(name, &column.name), &column.name))
+            .min();
+        match near {
+            Some((distance, near)) if distance <= 1 + name.chars().count() / 4 => {
+                format!("; did you mean {near}?")
+            }
+            _ => String::new(),
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! What `trueup.repairs` says: which fixes were, and are being, carried out, and how far each is.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::columns::{named, numbered, of};
+use crate::data::checks::{Action, Column, Table};
+use crate::postgres::connection::{self, Session};
+use crate::writer::{Door, Limits, Watch, Work};
+use crate::error::{Exit, Failure};
+use crate::postgres::sql::{identifier, literal, split_qualified};
+
+/// What has become of a repair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It is being carried out, or its process is gone.
+    Planned,
+    /// It came to its end.
+    Done,
+    /// Its process ended before; what it changed is known.
+    BrokeOff,
+    /// Its rows were given back; those that were kept can be tried again.
+    Undone,
+    /// Its before-images are gone.
+    Pruned,
+}
+
+impl State {
+    const ALL: [Self; 5] = [Self::Planned, Self::Done, Self::BrokeOff, Self::Undone, Self::Pruned];
+
+    /// As the record says it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Done => "done",
+            Self::BrokeOff => "broke off",
+            Self::Undone => "undone",
+            Self::Pruned => "pruned",
+        }
+    }
+}
+
+/// One fix of one run, and its rows.
+#[derive(Debug, Clone)]
+pub struct Repair {
+    /// The run.
+    pub run: String,
+    /// Its number in the run.
+    pub number: u32,
+    /// The check.
+    pub check: String,
+    /// The fix.
+    pub fix: String,
+    /// What it does to rows.
+    pub action: Action,
+    /// The table.
+    pub table: Table,
+    /// The columns of the key.
+    pub key: Vec<Column>,
+    /// The columns whose values are kept.
+    pub columns: Vec<Column>,
+    pub(super) rows_in: String,
+    /// How many rows it is to change.
+    pub planned: u64,
+    /// The number of the last row.
+    pub(super) last: u64,
+    /// The number up to which it is done.
+    pub(super) done: u64,
+    /// How many rows it has changed.
+    pub changed: u64,
+    /// How many rows were left out, as somebody had changed or locked them.
+    pub skipped: u64,
+    /// What has become of it.
+    pub state: State,
+    pub(super) undone: u64,
+    /// How many rows were kept when it was taken back, so far.
+    pub(super) kept: u64,
+}
+
+impl Repair {
+    /// `api_keys_have_a_user/organization_owner`
+    pub fn title(&self) -> String {
+        format!("{}/{}", self.check, self.fix)
+    }
+
+    /// The table of its rows, qualified.
+    pub(super) fn rows_in(&self) -> String {
+        format!("trueup.{}", self.rows_in)
+    }
+
+    /// The condition that finds its record.
+    pub(super) fn record(&self) -> String {
+        format!(
+            "run OPERATOR(pg_catalog.=) {} AND number OPERATOR(pg_catalog.=) {}",
+            literal(&self.run),
+            self.number
+        )
+    }
+
+    /// The condition that a row `t` of the table is the one that a row `p` of the plan is about, whatever its version.
+    pub(super) fn same_key(&self) -> String {
+        let kept = numbered("p.k", self.key.len());
+        let same = self.key.iter().zip(&kept);
+        same.map(|(column, kept)| column.equal(&of("t", column), &column.back(kept)))
+            .collect::<Vec<_>>()
+            .join(" AND ")
+    }
+
+    pub(super) fn insert(&self, columns: &[String]) -> String {
+        let list = |names: &[String]| {
+            let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
+            format!("ARRAY[{}]::text[]", names.join(", "))
+        };
+        let key: Vec<String> = self.key.iter().map(|column| column.name.clone()).collect();
+        format!(
+            "INSERT INTO trueup.repairs (run, number, check_name, fix, action, relation, relation_oid, key_columns, columns, \
+             rows_in, planned, state) VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, 0, {})",
+            literal(&self.run),
+            self.number,
+            literal(&self.check),
+            literal(&self.fix),
+            literal(self.action.word()),
+            literal(&self.table.qualified()),
+            self.table.oid,
+            list(&key),
+            list(columns),
+            literal(&self.rows_in),
+            literal(State::Planned.word())
+        )
+    }
+}
+
+/// What is kept about a repair, without its table.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// The run.
+    pub run: String,
+    /// Who took it back.
+    pub undone_by: Option<String>,
+    /// What has become of it.
+    pub state: State,
+    /// When it was planned, RFC 3339 in UTC.
+    pub planned_at: String,
+    relation: String,
+    relation_oid: u32,
+    row: Vec<Option<String>>,
+}
+
+impl Kept {
+    /// Whether there is nothing more to be given back, whatever becomes of the rows.
+    fn is_taken_back(&self) -> bool {
+        let kept = self.row.get(18).cloned().flatten();
+        match self.state {
+            State::Undone => kept.as_deref() == Some("0"),
+            State::Pruned => true,
+            State::Planned | State::Done | State::BrokeOff => false,
+        }
+    }
+}
+
+const SELECT: &str = "SELECT run, number::text, check_name, fix, action, relation, relation_oid::text, \
+    array_to_json(key_columns)::text, array_to_json(columns)::text, rows_in, planned::text, done::text, changed::text, \
+    skipped::text, state, undone::text, undone_by, \
+    to_char(planned_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), kept::text FROM trueup.repairs";
+
+async fn kept(door: &mut Door, condition: &str) -> Result<Vec<Kept>> {
+    if door.mark().await?.is_none_or(|mark| mark.layout < 2) {
+        return Ok(Vec::new());
+    }
+    let rows = door.ask(&format!("{SELECT} WHERE {condition} ORDER BY planned_at DESC, number DESC")).await;
+    let rows = rows.map_err(|error| connection::server_failure(error, "reading what was repaired"))?;
+    rows.into_iter().map(of_row).collect()
+}
+
+fn of_row(row: Vec<Option<String>>) -> Result<Kept> {
+    let text = |column: usize| row.get(column).cloned().flatten().unwrap_or_default();
+    let word = text(14);
+    let state = State::ALL.into_iter().find(|state| state.word() == word);
+    Ok(Kept {
+        run: text(0),
+        undone_by: row.get(16).cloned().flatten(),
+        state: state.with_context(|| format!("trueup.repairs has an unknown state {word:?}"))?,
+        planned_at: text(17),
+        relation: text(5),
+        relation_oid: text(6).parse()?,
+        row,
+    })
+}
+
+/// The repairs of a run, the last first: what is to be taken back first. `run` may be the beginning of its identifier.
+///
+/// # Errors
+/// Exit 4: there is no such run, or its table is not what it was.
+pub async fn find(door: &mut Door, run: &str) -> Result<(Vec<Kept>, Vec<Repair>)> {
+    let condition = format!("starts_with(run, {})", literal(&run.to_uppercase()));
+    let kept = kept(door, &condition).await?;
+    let refuse = |what: String| Failure::new(Exit::Refused, what).next("trueup status --runs lists the runs");
+    let Some(first) = kept.first() else {
+        return Err(
+            refuse(format!("run {run} repaired nothing in this database that could be taken back")).into()
+        );
+    };
+    if kept.iter().any(|other| other.run != first.run) {
+        return Err(refuse(format!("several runs begin with {run}; give all of its identifier")).into());
+    }
+    if kept.iter().any(|one| one.state == State::Pruned && one.undone_by.is_none()) {
+        let what = format!(
+            "run {} cannot be taken back: its before-images were removed by trueup undo --prune; nothing was changed",
+            first.run
+        );
+        return Err(Failure::new(Exit::Refused, what)
+            .next("a backup of that time has them: trueup backup list")
+            .into());
+    }
+    let mut repairs = Vec::new();
+    for one in &kept {
+        if !one.is_taken_back() {
+            repairs.push(repair(door, one).await?);
+        }
+    }
+    Ok((kept, repairs))
+}
+
+async fn repair(door: &mut Door, kept: &Kept) -> Result<Repair> {
+    let text = |column: usize| kept.row.get(column).cloned().flatten().unwrap_or_default();
+    let number = |column: usize| text(column).parse::<u64>().unwrap_or_default();
+    let session = door.reading().await?;
+    session.execute("SET search_path = pg_catalog, pg_temp").await?;
+    let table = Table::of(session, &kept.relation_oid.to_string()).await?;
+    let gone = |what: String| {
+        Failure::new(
+            Exit::Refused,
+            format!("run {} cannot be taken back: {what}; nothing was changed", kept.run),
+        )
+        .next(format!("its old values are in trueup.{}", text(9)))
+    };
+    let Some(table) = table.filter(|table| table.qualified() == kept.relation) else {
+        let parts = split_qualified(&kept.relation).unwrap_or_default().join(".");
+        return Err(gone(format!("table {parts} was dropped, made anew or renamed since")).into());
+    };
+    let names = |column: usize| -> Result<Vec<String>> { Ok(serde_json::from_str(&text(column))?) };
+    let columns = |names: &[String]| {
+        let lacks = names.iter().filter(|name| table.column(name).is_none());
+        let lacks: Vec<_> = lacks.map(|name| identifier(name)).collect();
+        let (of, lacks) = (table.qualified(), lacks.join(", "));
+        named(&table, names).ok_or_else(|| gone(format!("columns of {of} are gone or renamed: {lacks}")))
+    };
+    let action = if text(4) == Action::Delete.word() { Action::Delete } else { Action::Update };
+    let (key, set) = (columns(&names(7)?)?, columns(&names(8)?)?);
+    if let Some(column) = differing(session, &text(9), action, (&key, &set)).await? {
+        let (name, now) = (identifier(&column.name), &column.type_name);
+        return Err(
+            gone(format!("column {name} of {} is of another type now, {now}", table.qualified())).into()
+        );
+    }
+    Ok(Repair {
+        run: kept.run.clone(),
+        number: text(1).parse()?,
+        check: text(2),
+        fix: text(3),
+        action,
+        key,
+        columns: set,
+        table,
+        rows_in: text(9),
+        planned: number(10),
+        last: 0,
+        done: number(11),
+        changed: number(12),
+        skipped: number(13),
+        state: kept.state,
+        undone: number(15),
+        kept: number(18),
+    })
+}
+
+/// The first column whose type is another than that of the values kept of it, so that these cannot be held against it. Of a
+/// key, and of rows that are inserted again, types of one category do.
+async fn differing(
+    session: &mut Session,
+    rows_in: &str,
+    action: Action,
+    (key, set): (&[Column], &[Column]),
+) -> Result<Option<Column>> {
+    let kept = key.iter().zip(numbered("k", key.len())).map(|kept| (kept, false));
+    let kept: Vec<_> = kept
+        .chain(set.iter().zip(numbered("o", set.len())).map(|kept| (kept, action == Action::Update)))
+        .collect();
+    let now = kept.iter().zip(0..).map(|(((column, name), exactly), place)| {
+        let now = literal(column.mirror.as_deref().unwrap_or("pg_catalog.text"));
+        format!("({place}, '{name}', to_regtype({now}), {exactly})")
+    });
+    let sql = format!(
+        "SELECT min(v.place)::text FROM (VALUES {}) AS v (place, name, now, exactly) \
+         JOIN pg_class AS c ON c.relnamespace = to_regnamespace('trueup') AND c.relname = {} \
+         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = v.name \
+         JOIN pg_type AS k ON k.oid = a.atttypid JOIN pg_type AS n ON n.oid = v.now \
+         WHERE CASE WHEN v.exactly THEN k.oid <> n.oid ELSE k.typcategory <> n.typcategory END",
+        now.collect::<Vec<_>>().join(", "),
+        literal(rows_in)
+    );
+    let rows = session.rows(sql).await?;
+    let place = rows.into_iter().flatten().flatten().next().and_then(|place| place.parse::<usize>().ok());
+    Ok(place.and_then(|place| kept.get(place)).map(|((column, _), _)| (*column).clone()))
+}
+
+/// The runs that broke off, with how many rows they changed: what they did stays, and can be taken back.
+///
+/// # Errors
+/// The connection's.
+pub async fn latest(door: &mut Door) -> Result<Vec<(String, u64)>> {
+    let kept = kept(door, &format!("state = {} AND changed > 0", literal(State::Planned.word()))).await?;
+    let mut runs: Vec<(String, u64)> = Vec::new();
+    for one in kept {
+        let changed = one.row.get(12).cloned().flatten().and_then(|text| text.parse().ok()).unwrap_or(0);
+        match runs.iter_mut().find(|(run, _)| *run == one.run) {
+            Some((_, rows)) => *rows += changed,
+            None => runs.push((one.run, changed)),
+        }
+    }
+    Ok(runs)
+}
+
+/// Removes the before-images of repairs that are older; with `dry_run` only tells. Returns the runs.
+///
+/// # Errors
+/// The door's.
+pub async fn prune(
+    door: &mut Door,
+    watch: &mut dyn Watch,
+    older: Duration,
+    dry_run: bool,
+) -> Result<Vec<String>> {
+    let condition = format!(
+        "state NOT IN ('{}', '{}') AND planned_at < clock_timestamp() - interval '{} s'",
+        State::Planned.word(),
+        State::Pruned.word(),
+        older.as_secs()
+    );
+    let old = kept(door, &condition).await?;
+    let mut runs: Vec<String> = old.iter().map(|one| one.run.clone()).collect();
+    runs.dedup();
+    if dry_run || old.is_empty() {
+        return Ok(runs);
+    }
+    let mut records = Vec::new();
+    for one in &old {
+        let text = |column: usize| one.row.get(column).cloned().flatten().unwrap_or_default();
+        records.push(format!("DROP TABLE IF EXISTS trueup.{}", crate::postgres::sql::identifier(&text(9))));
+        records.push(format!(
+            "UPDATE trueup.repairs SET state = '{}' WHERE run = {} AND number = {}",
+            State::Pruned.word(),
+            literal(&one.run),
+            text(1)
+        ));
+    }
+    let what = "removing before-images";
+    let limits = Limits {
+        lock_timeout: Duration::from_secs(5),
+        lock_budget: Duration::from_secs(30),
+        max_duration: Duration::from_secs(60),
+    };
+    let records = records.join(";\n");
+    door.transaction(&Work::records(what, &records, limits), watch)
+        .await
+        .map_err(|trouble| trouble.failure(what, false))?;
+    Ok(runs)
+}

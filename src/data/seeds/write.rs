@@ -1,0 +1,210 @@
+//! The script that makes rows as declared, and the records of it.
+//!
+//! The script runs with the project's search_path, as its expressions are the project's: trueup's own words in it are
+//! qualified. A row that somebody else makes meanwhile is not made twice, and one that was changed since it was looked at
+//! is not changed: whoever runs the script asks again before COMMIT.
+
+use std::collections::BTreeSet;
+
+use super::file::{Cell, Seed};
+use super::plan::{RowPlan, TablePlan};
+use super::question::{Question, Texts};
+use super::value::Value;
+use crate::postgres::sql::{identifier, literal};
+
+/// The script of several tables, in the order that they are given in; empty when no row is made or changed.
+pub fn script(tables: &[(&Question, &TablePlan)], deferred: bool) -> String {
+    // Money is written as the C locale has it.
+    let mut script = vec!["SET LOCAL lc_monetary = 'C'".to_owned()];
+    if deferred {
+        script.push("SET CONSTRAINTS ALL DEFERRED".to_owned());
+    }
+    let opening = script.len();
+    for (question, plan) in tables {
+        script.extend(insert(question, plan));
+        let changed = plan.rows.iter().filter(|row| !row.missing && !row.changes.is_empty());
+        script.extend(changed.map(|row| update(question, row)));
+    }
+    if script.len() == opening { String::new() } else { script.join(";\n") }
+}
+
+/// What a statement of [`script`] is about: the place of its table among these, and the row when it is of one.
+pub fn subject<'p>(
+    tables: &[(&Question, &'p TablePlan)],
+    deferred: bool,
+    statement: usize,
+) -> Option<(usize, Option<&'p RowPlan>)> {
+    let mut left = statement.checked_sub(1 + usize::from(deferred))?;
+    for (place, (_, plan)) in tables.iter().enumerate() {
+        if plan.inserts() > 0 {
+            let Some(after) = left.checked_sub(1) else { return Some((place, None)) };
+            left = after;
+        }
+        let changed = || plan.rows.iter().filter(|row| !row.missing && !row.changes.is_empty());
+        match changed().nth(left) {
+            Some(row) => return Some((place, Some(row))),
+            None => left -= changed().count(),
+        }
+    }
+    None
+}
+
+/// The row that is made with the values that a server says are taken already, or are those of no row: `Key (slug)=(platform)
+/// ...`, in whatever language. One that is made alone needs no such words.
+pub fn refused<'p>(plan: &'p TablePlan, detail: &str) -> Option<&'p RowPlan> {
+    let mut made = plan.rows.iter().filter(|row| row.missing);
+    if plan.inserts() == 1 {
+        return made.next();
+    }
+    let (columns, values) = detail.get(detail.find('(')? + 1..)?.split_once(")=(")?;
+    let columns: Vec<&str> = columns.split(", ").map(|column| column.trim_matches('"')).collect();
+    made.find(|row| {
+        let texts: Option<Vec<&str>> =
+            columns.iter().map(|column| row.wanted.get(*column)?.as_deref()).collect();
+        texts.is_some_and(|texts| values.starts_with(&format!("{})", texts.join(", "))))
+    })
+}
+
+/// A question for the rights that the work needs and this role lacks: table, right and column.
+pub fn rights<'s>(tables: &[(&'s Question, &'s TablePlan)]) -> Option<String> {
+    let mut needed: BTreeSet<(String, &str, &'s str)> = BTreeSet::new();
+    for (question, plan) in tables.iter().copied() {
+        let seed: &'s Seed = &question.seed;
+        let mut need = |right, columns: &mut dyn Iterator<Item = &'s str>| {
+            needed.extend(columns.map(|column| (question.columns.path(), right, column)));
+        };
+        for row in &plan.rows {
+            let made = seed.rows[row.row].cells.iter().filter(|_| row.missing);
+            need("INSERT", &mut made.map(|cell| cell.column.as_str()));
+            need("UPDATE", &mut row.changes.iter().map(|change| change.column.as_str()));
+        }
+        if plan.updates() > 0 {
+            need("UPDATE", &mut seed.on_change.iter().map(|cell| cell.column.as_str()));
+        }
+    }
+    let row = |(table, right, column): (String, &str, &str)| {
+        format!("({}, {}, {})", literal(&table), literal(right), literal(column))
+    };
+    let rows: Vec<String> = needed.into_iter().map(row).collect();
+    (!rows.is_empty()).then(|| {
+        format!(
+            "SELECT v.path, v.privilege, v.name FROM (VALUES {}) AS v(path, privilege, name) WHERE NOT \
+             pg_catalog.has_column_privilege(v.path::pg_catalog.text, v.name::pg_catalog.text, \
+             v.privilege::pg_catalog.text)",
+            rows.join(", ")
+        )
+    })
+}
+
+/// What is recorded as seeded, in the words of an INSERT; `None` when nothing is.
+pub fn records(tables: &[(&Question, &TablePlan)], run: &str) -> Option<String> {
+    let rows = tables.iter().flat_map(|(question, plan)| {
+        plan.rows.iter().filter_map(|row| {
+            let seeded = serde_json::to_string(row.record.as_ref()?).unwrap_or_default();
+            let relation = literal(&question.columns.path());
+            Some(format!("({relation}, {}, {})", literal(&row.key), literal(&seeded)))
+        })
+    });
+    let rows: Vec<String> = rows.collect();
+    (!rows.is_empty()).then(|| {
+        format!(
+            "INSERT INTO trueup.seeds (relation, key, seeded, run) \
+             SELECT v.relation, v.key, v.seeded::jsonb::text, {} FROM (VALUES {}) AS v(relation, key, seeded) \
+             ON CONFLICT (relation, key) DO UPDATE SET seeded = excluded.seeded, run = excluded.run, \
+             seeded_at = clock_timestamp()",
+            literal(run),
+            rows.join(",\n")
+        )
+    })
+}
+
+/// The names of columns, quoted.
+pub(super) fn names<'n>(columns: impl IntoIterator<Item = &'n str>) -> String {
+    columns.into_iter().map(identifier).collect::<Vec<_>>().join(", ")
+}
+
+/// An expression of the project's, which ends where its parentheses do.
+fn expression(text: &str) -> String {
+    // On a line of its own, in case it ends in a comment.
+    format!("({text}\n)")
+}
+
+/// A text as the server printed it, or NULL.
+fn text(value: Option<&str>) -> String {
+    value.map_or_else(|| "NULL".to_owned(), literal)
+}
+
+/// A declared value, where `wanted` has what the server reads it as.
+pub(super) fn cell(cell: Option<&Cell>, wanted: &Texts) -> String {
+    match cell.map(|cell| (&cell.value, wanted.get(&cell.column))) {
+        None => "DEFAULT".to_owned(),
+        Some((Value::Expression(sql), _)) => expression(sql),
+        Some((_, wanted)) => text(wanted.and_then(Option::as_deref)),
+    }
+}
+
+/// `updated_at = (now())`, of those columns of `on_change` that are not among these.
+pub(super) fn on_change<'s>(seed: &'s Seed, but: &'s [&str]) -> impl Iterator<Item = String> + 's {
+    let others = seed.on_change.iter().filter(move |cell| !but.contains(&cell.column.as_str()));
+    others.map(|cell| {
+        let value = match &cell.value {
+            Value::Null => "NULL".to_owned(),
+            Value::Boolean(value) => literal(&value.to_string()),
+            Value::Number(text) | Value::Text(text) | Value::Json(text) => literal(text),
+            Value::Expression(sql) => expression(sql),
+        };
+        format!("{} = {value}", identifier(&cell.column))
+    })
+}
+
+fn insert(question: &Question, plan: &TablePlan) -> Option<String> {
+    let seed = &question.seed;
+    let missing = || plan.rows.iter().filter(|row| row.missing);
+    let is_used = |column: &str| missing().any(|row| seed.rows[row.row].get(column).is_some());
+    let columns: Vec<&str> =
+        seed.columns().map(|cell| cell.column.as_str()).filter(|name| is_used(name)).collect();
+    let row = |row: &RowPlan| {
+        let declared = &seed.rows[row.row];
+        let cells = columns.iter().map(|column| cell(declared.get(column), &row.wanted));
+        format!("({})", cells.collect::<Vec<_>>().join(", "))
+    };
+    let rows: Vec<String> = missing().map(row).collect();
+    (!rows.is_empty()).then(|| {
+        format!(
+            "INSERT INTO {} ({}) VALUES\n{}\nON CONFLICT ({}) DO NOTHING",
+            question.columns.path(),
+            names(columns.iter().copied()),
+            rows.join(",\n"),
+            names(seed.key.0.iter().map(String::as_str))
+        )
+    })
+}
+
+fn update(question: &Question, row: &RowPlan) -> String {
+    let seed = &question.seed;
+    let changed: Vec<&str> = row.changes.iter().map(|change| change.column.as_str()).collect();
+    let values = row
+        .changes
+        .iter()
+        .map(|change| format!("{} = {}", identifier(&change.column), text(change.declared.as_deref())));
+    let values: Vec<String> = values.chain(on_change(seed, &changed)).collect();
+    let key: Vec<String> = serde_json::from_str(&row.key).unwrap_or_default();
+    let mut conditions: Vec<String> = seed
+        .key
+        .0
+        .iter()
+        .zip(&key)
+        .filter_map(|(name, value)| {
+            let column = question.columns.get(name)?;
+            Some(column.same(&format!("t.{}", identifier(name)), &literal(value)))
+        })
+        .collect();
+    let xmin = literal(row.xmin.as_deref().unwrap_or_default());
+    conditions.push(format!("t.xmin OPERATOR(pg_catalog.=) {xmin}::pg_catalog.xid"));
+    format!(
+        "UPDATE {} AS t SET {} WHERE {}",
+        question.columns.path(),
+        values.join(", "),
+        conditions.join(" AND ")
+    )
+}

@@ -1,0 +1,281 @@
+//! Why a value is not what it should be: the four-state rule, per attribute and for existence.
+
+use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
+use crate::model::diff::Values;
+use crate::model::CompiledMigration;
+
+use super::finding::{Cause, CauseKind};
+use super::origin::{Origins, label};
+use super::standing::{Basis, Standing};
+
+/// What the rule needs beside the four values.
+pub(super) struct Judge<'f> {
+    pub(super) migrations: &'f [CompiledMigration],
+    pub(super) standing: &'f Standing,
+    pub(super) origins: &'f Origins<'f>,
+    /// Applied migrations that the project lacks, of those whose effects were recorded.
+    pub(super) ahead: &'f [CompiledMigration],
+    pub(super) ahead_origins: &'f Origins<'f>,
+    /// The live catalog.
+    pub(super) live: &'f Catalog,
+    /// The declared one.
+    pub(super) model: &'f Catalog,
+    /// The lock file's server and the live one print views differently.
+    pub(super) views_print_differently: bool,
+}
+
+/// A value that can be told in a sentence.
+pub(super) trait Told: PartialEq + Copy {
+    fn told(self, attribute: Option<Attribute>) -> String;
+}
+
+impl Told for Option<&str> {
+    fn told(self, attribute: Option<Attribute>) -> String {
+        match (attribute, self) {
+            (Some(Attribute::Nullable), Some("true")) => "nullable".into(),
+            (Some(Attribute::Nullable), Some(_)) => "NOT NULL".into(),
+            (_, None) => "nothing".into(),
+            (Some(attribute), Some(_)) if attribute.is_text() => "another text".into(),
+            (_, Some(value)) if value.contains('\n') || value.chars().count() > 60 => "another value".into(),
+            (_, Some(value)) => value.into(),
+        }
+    }
+}
+
+impl Told for bool {
+    fn told(self, _: Option<Attribute>) -> String {
+        if self { "exist".into() } else { "not exist".into() }
+    }
+}
+
+impl Judge<'_> {
+    /// The cause of a disagreement between the four states. `None` when there is none worth telling.
+    pub(super) fn cause<T: Told>(
+        &self,
+        id: &ObjectId,
+        attribute: Option<Attribute>,
+        values: Values<T>,
+    ) -> Option<Cause> {
+        if values.agree() {
+            return None;
+        }
+        if values.live != values.applied && self.broke_off(id, values) {
+            return self.unfinished(id);
+        }
+        if let Some(index) = self.origins.touches(id, |index| self.standing.skipped.contains(&index)) {
+            let detail =
+                format!("{} touches this and is not applied, though a newer migration is", self.label(index));
+            return Some(self.of(CauseKind::Unknown, Some(index), detail));
+        }
+        if values.recorded != values.applied && values.live == values.recorded {
+            return Some(self.ahead(id, attribute, values));
+        }
+        if values.live == values.model {
+            return self.already_so(id, attribute, values);
+        }
+        if values.live == values.applied {
+            return Some(self.not_yet(id, attribute, values));
+        }
+        Some(self.by_hand(id, attribute, values))
+    }
+
+    /// Whether an unfinished migration touches the object, and may have left it so.
+    fn broke_off<T: Told>(&self, id: &ObjectId, values: Values<T>) -> bool {
+        values.live != values.recorded
+            && self.origins.touches(id, |index| self.standing.unfinished.contains(&index)).is_some()
+    }
+
+    fn unfinished(&self, id: &ObjectId) -> Option<Cause> {
+        let index = self.origins.touches(id, |index| self.standing.unfinished.contains(&index))?;
+        let detail = format!("{} touches this and is not finished", self.label(index));
+        Some(self.of(CauseKind::Unfinished, Some(index), detail))
+    }
+
+    /// L = R: a migration that the project lacks made it so.
+    fn ahead<T: Told>(&self, id: &ObjectId, attribute: Option<Attribute>, values: Values<T>) -> Cause {
+        let setter = self.ahead_setter(id, attribute);
+        let by = setter.map_or_else(|| "a migration".to_owned(), |migration| label(migration).into());
+        let does = does(attribute, values.recorded, values.applied);
+        Cause {
+            kind: CauseKind::Ahead,
+            migration: setter.map(|migration| migration.version.to_string()),
+            detail: format!("{by} {does}; this project does not have that migration"),
+        }
+    }
+
+    /// A migration that the project lacks renamed it.
+    pub(super) fn renamed_ahead(&self, by: &CompiledMigration, from: &ObjectId, to: &ObjectId) -> Cause {
+        Cause {
+            kind: CauseKind::Ahead,
+            migration: Some(by.version.to_string()),
+            detail: format!(
+                "{} renames {} to {}; this project does not have that migration",
+                label(by),
+                from.name,
+                to.name
+            ),
+        }
+    }
+
+    /// The migration beyond the project's that set this last.
+    fn ahead_setter(&self, id: &ObjectId, attribute: Option<Attribute>) -> Option<&CompiledMigration> {
+        let any = |_| true;
+        let setter = self.ahead_origins.setter(id, attribute, any);
+        setter.or_else(|| self.ahead_origins.touches(id, any)).map(|index| &self.ahead[index])
+    }
+
+    /// L = M: the database is as declared, but a pending migration would meet it so, or no migration leads here.
+    fn already_so<T: Told>(
+        &self,
+        id: &ObjectId,
+        attribute: Option<Attribute>,
+        values: Values<T>,
+    ) -> Option<Cause> {
+        let pending = self.pending_setter(id, attribute);
+        if values.live == values.applied {
+            // L = K = M, N differs: the migrations lead away from the model.
+            let by = pending.map(|index| self.label(index)).unwrap_or_else(|| "a pending migration".into());
+            let told = values.last.told(attribute);
+            let detail = match attribute {
+                None => format!("{by} would make it {told}, which the model does not say"),
+                Some(_) => {
+                    format!("{by} would make it {told}; the model says {}", values.model.told(attribute))
+                }
+            };
+            return Some(self.of(CauseKind::Unmigrated, pending, detail));
+        }
+        if values.last == values.model {
+            let by = pending.map(|index| format!("the pending {}", self.label(index)));
+            let by = by.unwrap_or_else(|| "a pending migration".into());
+            let detail = format!("already so by hand; {by} would meet it");
+            return Some(self.of(CauseKind::Drift, pending, detail));
+        }
+        let detail = "already so by hand; no migration does it, so a database built from migrations lacks it";
+        Some(self.of(CauseKind::Unmigrated, None, detail.into()))
+    }
+
+    /// L = K: the database is as its applied migrations left it.
+    fn not_yet<T: Told>(&self, id: &ObjectId, attribute: Option<Attribute>, values: Values<T>) -> Cause {
+        if values.applied == values.last {
+            let detail = match attribute {
+                None if values.model == values.last => "unmigrated".into(),
+                _ => "the model says so; no migration does".into(),
+            };
+            return self.of(CauseKind::Unmigrated, None, detail);
+        }
+        let pending = self.pending_setter(id, attribute);
+        let by = pending.map(|index| self.label(index)).unwrap_or_else(|| "a pending migration".into());
+        let does = does(attribute, values.last, values.live);
+        let detail = if values.last == values.model {
+            format!("{by} {does}")
+        } else {
+            let (to, wanted) = (values.last.told(attribute), values.model.told(attribute));
+            format!("{by} changes it to {to}, and no migration to {wanted}, as the model says")
+        };
+        self.of(CauseKind::Pending, pending, detail)
+    }
+
+    /// L is neither the model nor what the migrations left.
+    fn by_hand<T: Told>(&self, id: &ObjectId, attribute: Option<Attribute>, values: Values<T>) -> Cause {
+        let applied = |index: usize| self.standing.applied.contains(&index);
+        let setter = self.origins.setter(id, attribute, applied);
+        let edited =
+            |index: &usize| self.standing.edited.contains(index) && !self.standing.respelled.contains(index);
+        if let Some(index) = setter.filter(edited) {
+            let detail = format!("{} was changed after it was applied here", self.label(index));
+            return self.of(CauseKind::Edited, Some(index), detail);
+        }
+        if values.recorded != values.applied
+            && let Some(migration) = self.ahead_setter(id, attribute)
+        {
+            let left = left(attribute, values.recorded);
+            let detail = format!("{} {left}; it was changed by hand since", label(migration));
+            return Cause { kind: CauseKind::Drift, migration: Some(migration.version.to_string()), detail };
+        }
+        let told = |version: i64| self.ahead.iter().any(|migration| migration.version == version);
+        let untold = self.standing.ahead.iter().filter(|row| !told(row.version));
+        let names: Vec<String> = untold.map(|row| row.label()).collect();
+        if !names.is_empty() {
+            let detail = format!("{} may have changed it; this project does not have it", names.join(", "));
+            return self.of(CauseKind::Ahead, None, detail);
+        }
+        let is_view = matches!(id.kind, Kind::View | Kind::MaterializedView);
+        if self.views_print_differently && is_view && attribute == Some(Attribute::Definition) {
+            let detail = "the two servers print views differently; what remains may be spelling alone";
+            return self.of(CauseKind::Unknown, setter, detail.into());
+        }
+        let mut detail = if self.standing.basis == Basis::ModelOnly {
+            "changed by hand, or the model was changed: this project has no migrations".to_owned()
+        } else {
+            let done = match attribute {
+                Some(_) => "changed",
+                None if values.live.told(None) == "exist" => "made",
+                None => "dropped",
+            };
+            match setter {
+                None if attribute.is_none() => format!("no migration makes it; it was {done} by hand"),
+                None => format!("no migration made it so; it was {done} by hand"),
+                Some(index) => {
+                    let left = left(attribute, values.applied);
+                    format!("{} {left}; it was {done} by hand", self.label(index))
+                }
+            }
+        };
+        if values.applied != values.model && values.last == values.model {
+            if let Some(index) = self.pending_setter(id, attribute) {
+                let does = does(attribute, values.last, values.applied);
+                detail.push_str(&format!("; the pending {} {does}", self.label(index)));
+            }
+        } else if values.last != values.model {
+            detail.push_str("; the model differs from the migrations, too");
+        }
+        self.of(CauseKind::Drift, setter, detail)
+    }
+
+    fn pending_setter(&self, id: &ObjectId, attribute: Option<Attribute>) -> Option<usize> {
+        let pending = |index: usize| self.standing.pending.contains(&index);
+        self.origins.setter(id, attribute, pending).or_else(|| self.origins.setter(id, None, pending))
+    }
+
+    /// Whether an index is on a partitioned table.
+    pub(super) fn is_partitioned(&self, index: &Object) -> bool {
+        let table = index.get(Attribute::OnTable).and_then(|path| ObjectId::parse(Kind::Table, path));
+        let table = table.and_then(|table| self.live.get(&table));
+        table.is_some_and(|table| table.get(Attribute::PartitionBy).is_some())
+    }
+
+    pub(super) fn label(&self, index: usize) -> String {
+        label(&self.migrations[index]).into()
+    }
+
+    pub(super) fn of(&self, kind: CauseKind, migration: Option<usize>, detail: String) -> Cause {
+        let migration = migration.map(|index| self.migrations[index].version.to_string());
+        Cause { kind, migration, detail }
+    }
+}
+
+/// What a pending migration does: "adds it", "makes it nullable".
+fn does<T: Told>(attribute: Option<Attribute>, to: T, from: T) -> String {
+    let (to, from) = (to.told(attribute), from.told(attribute));
+    match attribute {
+        None if to == "exist" => "adds it".into(),
+        None => "drops it".into(),
+        Some(Attribute::Nullable) => format!("makes it {to}"),
+        Some(_) if to == "nothing" => "takes it away".into(),
+        Some(attribute) if attribute.is_text() => "changes it".into(),
+        Some(_) if from == "nothing" => format!("sets it to {to}"),
+        Some(_) => format!("changes it from {from} to {to}"),
+    }
+}
+
+/// What an applied migration had done: "created it", "left it nullable".
+fn left<T: Told>(attribute: Option<Attribute>, value: T) -> String {
+    let told = value.told(attribute);
+    match attribute {
+        None if told == "exist" => "created it".into(),
+        None => "dropped it".into(),
+        Some(_) if told == "nothing" => "left it unset".into(),
+        Some(attribute) if attribute.is_text() => "wrote it".into(),
+        Some(_) => format!("left it {told}"),
+    }
+}

@@ -1,0 +1,105 @@
+//! What trueup recorded in a database, as far as judging needs it.
+
+use std::collections::BTreeMap;
+
+use crate::model::CompiledMigration;
+use crate::postgres::sql::{Part, split};
+
+/// How a migration is taken back to the end: only who began knows the version that was to be reached.
+pub(super) const RESUME_DOWNGRADE: &str = "run the same `trueup downgrade --to ...` again";
+
+/// What trueup recorded in a database. Empty where it recorded nothing, or nothing that could be read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Kept {
+    /// Applied migrations that the project lacks, with their effects as they were recorded, by version.
+    pub ahead: Vec<CompiledMigration>,
+    /// Texts of migrations that are not as they were applied, by version.
+    pub edits: BTreeMap<i64, Edit>,
+    /// Migrations that broke off, or are being carried out right now, by version.
+    pub unfinished: Vec<Unfinished>,
+}
+
+/// Two texts of one migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// As it was applied.
+    pub applied: String,
+    /// As the project has it.
+    pub file: String,
+}
+
+/// A migration that is not finished, and the step that came last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Its version.
+    pub version: i64,
+    /// Its name.
+    pub name: String,
+    /// Whether it was being taken back.
+    pub reverts: bool,
+    /// The run.
+    pub run: String,
+    /// Whether that run goes on right now.
+    pub running: bool,
+    /// When the step began, RFC 3339 in UTC.
+    pub started_at: String,
+    /// Which statement it was, from 1, and its text.
+    pub statement: Option<i32>,
+    /// The statement.
+    pub text: Option<String>,
+    /// Whether the step itself was done: what comes after it was not begun.
+    pub done: bool,
+    /// What the server said.
+    pub detail: Option<String>,
+}
+
+impl Edit {
+    /// Whether both texts have the same statements, token by token: only comments and spacing differ, or how keywords
+    /// are written. Texts that cannot be split are taken to be different.
+    pub fn only_respelled(&self) -> bool {
+        let tokens = |script| split(script).ok().map(tokens_of);
+        let (applied, file) = (tokens(&self.applied), tokens(&self.file));
+        applied.is_some() && applied == file
+    }
+}
+
+/// The tokens of every statement as they are written, bare words in lower case.
+fn tokens_of(statements: Vec<crate::postgres::sql::Statement<'_>>) -> Vec<Vec<String>> {
+    let of_one = |statement: &crate::postgres::sql::Statement<'_>| {
+        let placed = statement.placed_parts();
+        let tokens = placed.map(|(place, part)| match part {
+            Part::Word(word) => word,
+            Part::Quoted(_) | Part::Literal(_) | Part::Other(_) => statement.text[place].to_owned(),
+        });
+        tokens.collect()
+    };
+    statements.iter().map(of_one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_and_spacing_are_told_apart_from_statements() {
+        let applied = "CREATE TABLE a (id int); -- why\nSELECT E'a\\n', $$b -- c$$;";
+        for (file, same) in [
+            ("-- another why\ncreate table a (\n  id int\n);\nselect E'a\\n', $$b -- c$$", true),
+            ("CREATE TABLE a (id int); SELECT 'a\\n', $$b -- c$$;", false),
+            ("CREATE TABLE a (id int); SELECT E'a\\n', $$b -- d$$;", false),
+            ("CREATE TABLE a (id int), SELECT E'a\\n', $$b -- c$$;", false),
+            ("CREATE TABLE \"A\" (id int); SELECT E'a\\n', $$b -- c$$;", false),
+            ("CREATE TABLE a (id int);", false),
+            ("CREATE TABLE a (id int); SELECT E'a\\n', $$b -- c$", false),
+        ] {
+            let edit = Edit { applied: applied.into(), file: file.into() };
+            assert_eq!(edit.only_respelled(), same, "{file}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_split_is_not_called_the_same() {
+        let text = "SELECT 'a".to_owned();
+        assert!(!Edit { applied: text.clone(), file: text }.only_respelled());
+    }
+}

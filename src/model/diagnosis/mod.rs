@@ -1,0 +1,190 @@
+//! Changes and history to findings, each with its cause and its remedy. Pure functions over data.
+
+mod brief;
+mod cause;
+mod closest;
+mod differences;
+mod finding;
+mod fold;
+mod kept;
+mod objects;
+mod origin;
+mod remedy;
+mod rename;
+mod renaming;
+pub mod rules;
+mod seeded;
+mod severity;
+mod standing;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use crate::postgres::catalog::{Catalog, ObjectId};
+use crate::postgres::connection::ServerVersion;
+use crate::postgres::ddl;
+use crate::model::diff;
+use crate::migrations::history::{Applied, OtherHistory};
+use crate::model::{CompiledMigration, Effect, Lock};
+
+use cause::Judge;
+pub use closest::closest;
+use differences::{differences, parents_of};
+pub use finding::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
+pub use kept::{Edit, Kept, Unfinished};
+use origin::Origins;
+pub use seeded::seeded;
+pub use standing::{Basis, Standing};
+
+/// Everything that a diagnosis is made from.
+pub struct Facts<'f> {
+    /// The database's name.
+    pub database: &'f str,
+    /// Its server's version.
+    pub server: ServerVersion,
+    /// Its catalog.
+    pub live: &'f Catalog,
+    /// Its history; `None` when it has none.
+    pub history: Option<&'f [Applied]>,
+    /// Other tools' histories in it.
+    pub others: &'f [OtherHistory],
+    /// What trueup recorded in it.
+    pub kept: &'f Kept,
+    /// The compiled model and the effects of the migrations.
+    pub lock: &'f Lock,
+    /// What all migrations build, as [`Lock::state_after`] says; the model where there are none.
+    pub last: &'f Catalog,
+    /// The versions whose recorded checksum is that of their file.
+    pub unchanged: &'f BTreeSet<i64>,
+    /// Which objects are looked at.
+    pub in_scope: &'f dyn Fn(&ObjectId) -> bool,
+    /// Which objects are left out on purpose, with all that belongs to them.
+    pub ignored: &'f dyn Fn(&ObjectId) -> bool,
+    /// A history table that has not the columns of one.
+    pub malformed_history: Option<&'f str>,
+    /// There is a history that this role may not read.
+    pub history_hidden: bool,
+    /// Severities that the project sets, by code.
+    pub severities: &'f BTreeMap<String, Severity>,
+}
+
+/// Every code that a finding can have: what `[check] severity` may name.
+pub fn codes() -> Vec<String> {
+    severity::codes()
+}
+
+/// The SQL of findings, in an order that PostgreSQL accepts: what one of them makes, another may need.
+pub fn script<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<String> {
+    let changes: Vec<&ddl::Change> = findings.flat_map(|finding| &finding.remedy.changes).collect();
+    ddl::arrange(&changes)
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Diagnosis {
+    /// All findings: first of the database and its history, then by object.
+    pub findings: Vec<Finding>,
+    /// Where the database stands in the migrations.
+    pub standing: Standing,
+}
+
+impl Facts<'_> {
+    /// Whether a migration makes an object of this name.
+    fn applied_or_last_has(&self, id: &ObjectId) -> bool {
+        self.lock.migrations.iter().flat_map(|migration| &migration.effects).any(|effect| match effect {
+            Effect::Created(object) => object.id == *id,
+            Effect::Renamed { to, .. } => **to == *id,
+            _ => false,
+        })
+    }
+
+    /// Whether the database has nothing but what a new one has.
+    fn is_new(&self) -> bool {
+        let known: HashSet<&ObjectId> = self.lock.initial.iter().map(|object| &object.id).collect();
+        self.live.objects.iter().all(|object| known.contains(&object.id))
+    }
+
+    fn standing(&self) -> Standing {
+        let mut standing = self.standing_by_history();
+        let index = |version: i64| {
+            self.lock.migrations.binary_search_by_key(&version, |migration| migration.version).ok()
+        };
+        standing.unfinished = self.kept.unfinished.iter().filter_map(|step| index(step.version)).collect();
+        let edits = self.kept.edits.iter().filter_map(|(version, edit)| Some((index(*version)?, edit)));
+        standing.texts = edits.map(|(index, edit)| (index, edit.clone())).collect();
+        let respelled = standing.texts.iter().filter(|(_, edit)| edit.only_respelled());
+        standing.respelled = respelled.map(|(index, _)| *index).collect();
+        standing
+    }
+
+    fn standing_by_history(&self) -> Standing {
+        let all = self.lock.migrations.len();
+        if all == 0 {
+            return Standing::first(0, 0, Basis::ModelOnly);
+        }
+        match self.history {
+            Some(rows) if !rows.is_empty() => {
+                Standing::from_history(&self.lock.migrations, rows, self.unchanged)
+            }
+            _ if rules::is_empty(self) || self.is_new() => Standing::first(0, all, Basis::History),
+            _ => {
+                let closest = closest(self.lock, self.live, self.server, self.in_scope);
+                Standing::first(closest.last().copied().unwrap_or(0), all, Basis::Closest)
+            }
+        }
+    }
+}
+
+/// Diagnoses.
+pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
+    let mut standing = facts.standing();
+    let model = &facts.lock.model;
+    let is_applied: BTreeSet<i64> =
+        standing.applied.iter().map(|index| facts.lock.migrations[*index].version).collect();
+    let applied = match standing.pending.is_empty() && standing.skipped.is_empty() {
+        true => Cow::Borrowed(facts.last),
+        false => Cow::Owned(facts.lock.state_after(|version| is_applied.contains(&version))),
+    };
+    let ahead: Vec<CompiledMigration> = {
+        let is_ahead = |version: i64| standing.ahead.iter().any(|row| row.version == version);
+        facts.kept.ahead.iter().filter(|migration| is_ahead(migration.version)).cloned().collect()
+    };
+    let recorded =
+        (!ahead.is_empty()).then(|| facts.lock.state_with(&ahead, |version| is_applied.contains(&version)));
+    let differences = differences(facts, &applied, recorded.as_ref());
+    let differing: HashSet<ObjectId> = differences.iter().map(|difference| difference.id.clone()).collect();
+    let origins = Origins::new(if differences.is_empty() { &[] } else { &facts.lock.migrations });
+    let judge = Judge {
+        migrations: &facts.lock.migrations,
+        standing: &standing,
+        origins: &origins,
+        ahead: &ahead,
+        ahead_origins: &Origins::new(&ahead),
+        live: facts.live,
+        model,
+        views_print_differently: diff::crosses_view_printing_change(facts.server, facts.lock.head.server),
+    };
+    let nothing_to_say = differences.is_empty() || rules::is_empty(facts) || rules::is_other(facts);
+    let mut findings = match nothing_to_say {
+        true => Vec::new(),
+        false => objects::findings(&judge, differences, &parents_of(facts.live, model)),
+    };
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    standing.distance = findings.iter().filter(|finding| finding.cause.kind == CauseKind::Drift).count();
+
+    let mut all = rules::findings(facts, &standing, &differing);
+    all.append(&mut findings);
+    let taken_back = |version: &str| {
+        facts.kept.unfinished.iter().any(|step| step.reverts && step.version.to_string() == version)
+    };
+    for finding in &mut all {
+        let migration = finding.cause.migration.as_deref();
+        if finding.cause.kind == CauseKind::Unfinished && migration.is_some_and(taken_back) {
+            finding.remedy.command = Some(kept::RESUME_DOWNGRADE.to_owned());
+        }
+        if let Some(severity) = facts.severities.get(&finding.code) {
+            finding.severity = *severity;
+        }
+    }
+    Diagnosis { findings: all, standing }
+}

@@ -1,0 +1,310 @@
+//! Findings about single objects: differences folded, renames paired, judged, each with its remedy.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use super::cause::Judge;
+use super::finding::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
+use super::fold::{self, Group};
+use super::renaming::Renaming;
+use super::{brief, remedy, rename, severity};
+use crate::postgres::catalog::{Attribute, Kind, ObjectId};
+use crate::model::diff::{self, Difference, Values};
+
+/// How often names are made one: a column is recognised as renamed only after its table.
+const MOST_ROUNDS: usize = 4;
+
+/// Findings of the differences: folded, renames paired, judged. What differs in a renamed object beyond its name is a
+/// finding of its own.
+pub(super) fn findings(
+    judge: &Judge<'_>,
+    mut differences: Vec<Difference>,
+    parents: &HashMap<String, Vec<String>>,
+) -> Vec<Finding> {
+    let mut findings: Vec<(ObjectId, Finding)> = Vec::new();
+    // Renames that the SQL below does not undo: what it changes is still called by its first name.
+    let mut kept = Vec::new();
+    let mut groups = fold::fold(differences.clone(), parents);
+    for _ in 0..MOST_ROUNDS {
+        let pairs = rename::pairs(&groups, judge.origins, judge.ahead_origins);
+        if pairs.is_empty() {
+            break;
+        }
+        let mut paired = HashSet::new();
+        for (missing, unexpected) in &pairs {
+            let (missing, unexpected) = (&groups[*missing], &groups[*unexpected]);
+            let mut finding = renamed(judge, missing, unexpected);
+            paired.extend([missing.head.id.clone(), unexpected.head.id.clone()]);
+            if let Some(renaming) = Renaming::of(missing, unexpected) {
+                differences = renaming.apply(differences);
+                finding.consequences = followers(&groups, missing, unexpected, &differences);
+                if !matches!(finding.cause.kind, CauseKind::Drift | CauseKind::Unknown) {
+                    kept.push(renaming);
+                }
+            }
+            findings.push((missing.head.id.clone(), finding));
+        }
+        // What is left of the pair itself exists under one name.
+        differences.retain(|difference| {
+            !paired.contains(&difference.id) || difference.live.is_some() && difference.model.is_some()
+        });
+        groups = fold::fold(differences.clone(), parents);
+    }
+    let others = groups.iter().filter_map(|group| Some((&group.head, one(judge, group, &kept)?)));
+    let mut others: Vec<(&Difference, Finding)> = others.collect();
+    let all = findings.iter().map(|(_, finding)| finding).chain(others.iter().map(|(_, finding)| finding));
+    let to_come: HashSet<String> = all.flat_map(to_come).map(str::to_owned).collect();
+    for (head, finding) in &mut others {
+        if finding.cause.migration.as_ref().is_some_and(|migration| to_come.contains(migration)) {
+            remedy::by_half(finding, head);
+        }
+    }
+    findings.extend(others.into_iter().map(|(head, finding)| (head.id.clone(), finding)));
+    findings.sort_by(|(a, _), (b, _)| a.cmp(b));
+    findings.into_iter().map(|(_, finding)| finding).collect()
+}
+
+/// The migrations that still have to do what a finding tells.
+fn to_come(finding: &Finding) -> impl Iterator<Item = &str> {
+    let causes = finding.attributes.iter().filter_map(|attribute| attribute.cause.as_ref());
+    let causes = causes.chain([&finding.cause]).filter(|cause| cause.kind == CauseKind::Pending);
+    causes.filter_map(|cause| cause.migration.as_deref())
+}
+
+/// What showed only the new name of a renamed column or table: it comes with the rename.
+fn followers(groups: &[Group], missing: &Group, unexpected: &Group, left: &[Difference]) -> Vec<String> {
+    let is_left = |id: &ObjectId| left.iter().any(|difference| difference.id == *id);
+    let follows = groups.iter().map(|group| &group.head);
+    let follows = follows.filter(|head| rename::follows(head, missing, unexpected) && !is_left(&head.id));
+    follows.map(|head| format!("{} {}", head.id.kind.spoken(), head.id)).collect()
+}
+
+/// The finding of one difference with what comes with it. `None` when nothing of it is worth telling.
+fn one(judge: &Judge<'_>, group: &Group, kept: &[Renaming]) -> Option<Finding> {
+    let head = &group.head;
+    // The SQL names things as the database does now.
+    let named =
+        kept.iter().rev().fold(Cow::Borrowed(group), |group, renaming| Cow::Owned(renaming.undone(&group)));
+    let existence = judge.cause(&head.id, None, head.existence());
+    match (&head.live, &head.model) {
+        (None, Some(_)) => {
+            let mut cause = existence?;
+            let beyond = beyond_migrations(group);
+            if cause.kind == CauseKind::Pending && !beyond.is_empty() {
+                cause
+                    .detail
+                    .push_str(&format!("; no migration does what the model says of {}", beyond.join(", ")));
+            }
+            let remedy = remedy::missing(&named, cause.kind, judge.model);
+            Some(finding(group, severity::missing(head), Change::Missing, Vec::new(), cause, remedy, None))
+        }
+        (Some(_), None) => {
+            let cause = existence?;
+            let remedy = remedy::unexpected(&named, cause.kind);
+            Some(finding(
+                group,
+                severity::unexpected(head),
+                Change::Unexpected,
+                Vec::new(),
+                cause,
+                remedy,
+                None,
+            ))
+        }
+        (None, None) => {
+            let cause = existence?;
+            let remedy = remedy::by_hand(&head.id, cause.kind);
+            let mut finding =
+                finding(group, Severity::Warning, Change::Different, Vec::new(), cause, remedy, None);
+            finding.code = format!("{}.by_hand", head.id.kind);
+            Some(finding)
+        }
+        (Some(_), Some(_)) => different(judge, group, &named, existence),
+    }
+}
+
+/// What the model says of a missing object, or of what went with it, and all migrations together do not do.
+fn beyond_migrations(group: &Group) -> Vec<String> {
+    let own = group.head.attributes().into_iter().filter(|attribute| {
+        let values = group.head.values(*attribute);
+        values.last != values.model
+    });
+    let own = own.map(|attribute| attribute.word().to_owned());
+    let others = group.parts.iter().chain(&group.consequences);
+    let others = others.filter(|other| {
+        other.existence().last != other.existence().model
+            || other.attributes().iter().any(|a| other.values(*a).last != other.values(*a).model)
+    });
+    own.chain(others.map(|other| format!("{} {}", other.id.kind.spoken(), other.id))).collect()
+}
+
+/// An object that exists on both sides; `named` is the group as the database names it now.
+fn different(judge: &Judge<'_>, group: &Group, named: &Group, existence: Option<Cause>) -> Option<Finding> {
+    let head = &group.head;
+    let (live, model) = (head.live.as_ref()?, head.model.as_ref()?);
+    let mut attributes: Vec<(Attribute, Values<Option<&str>>, Cause)> = head
+        .attributes()
+        .into_iter()
+        .filter_map(|attribute| {
+            let values = head.values(attribute);
+            let mut cause = judge.cause(&head.id, Some(attribute), values)?;
+            let broke_off =
+                head.id.kind == Kind::Index && attribute == Attribute::Valid && head.applied.is_none();
+            if let (true, Some(index)) = (broke_off && head.last.is_some(), pending(judge, &head.id)) {
+                let detail = format!("{} creates it, and broke off", judge.label(index));
+                cause = judge.of(CauseKind::Unfinished, Some(index), detail);
+            }
+            // Where the object itself is not there yet in a state, its attributes have nothing to add.
+            let beside = values.live == values.model && existence.is_some();
+            (!beside).then_some((attribute, values, cause))
+        })
+        .collect();
+    let weight = |(attribute, values, _): &(Attribute, Values<Option<&str>>, Cause)| {
+        let real = values.live != values.model;
+        (real, real.then(|| severity::different(model, *attribute)))
+    };
+    attributes.sort_by(|a, b| weight(b).cmp(&weight(a)).then(a.0.cmp(&b.0)));
+    let Some((primary, values, cause)) = attributes.first().cloned() else {
+        // Only its being there at all disagrees: as declared, but a migration is still to come, or none does it.
+        let cause = existence?;
+        let remedy = remedy::by_hand(&head.id, cause.kind);
+        let mut finding =
+            finding(group, Severity::Warning, Change::Different, Vec::new(), cause, remedy, None);
+        finding.code = format!("{}.by_hand", head.id.kind);
+        return Some(finding);
+    };
+    let real = values.live != values.model;
+    let severity = if real { severity::different(model, primary) } else { Severity::Warning };
+    let wrong: Vec<Attribute> = attributes
+        .iter()
+        .filter(|(_, values, _)| values.live != values.model)
+        .map(|(attribute, ..)| *attribute)
+        .collect();
+    let remedy = match real {
+        // The index of a partitioned table becomes valid when every partition has one that is attached.
+        true if primary == Attribute::Valid && judge.is_partitioned(live) => {
+            Remedy::told("make the index on every partition, and ALTER INDEX ... ATTACH PARTITION each")
+        }
+        true => remedy::different(named, &wrong, cause.kind),
+        false => remedy::by_hand(&head.id, cause.kind),
+    };
+    // Two servers' prints of a view, so that a diff shows what is really another.
+    let is_view = matches!(head.id.kind, Kind::View | Kind::MaterializedView);
+    let shown = |attribute: Attribute, value: &str| match attribute {
+        Attribute::Definition if is_view && judge.views_print_differently => diff::bare_view(value),
+        _ => value.to_owned(),
+    };
+    let told = attributes.iter().map(|(attribute, values, own)| AttributeFinding {
+        name: attribute.word().into(),
+        declared: values.model.map(|value| shown(*attribute, value)),
+        actual: values.live.map(|value| shown(*attribute, value)),
+        cause: (own.kind != cause.kind || own.migration != cause.migration).then(|| own.clone()),
+    });
+    let told = told.collect();
+    let mut finding = finding(group, severity, Change::Different, told, cause, remedy, Some(primary));
+    if !real {
+        finding.code = format!("{}.by_hand", head.id.kind);
+    }
+    Some(finding)
+}
+
+fn pending(judge: &Judge<'_>, id: &ObjectId) -> Option<usize> {
+    judge.origins.setter(id, None, |index| judge.standing.pending.contains(&index))
+}
+
+/// A missing and an unexpected object that are one under two names.
+fn renamed(judge: &Judge<'_>, missing: &Group, unexpected: &Group) -> Finding {
+    let (to, from) = (&missing.head.id, &unexpected.head.id);
+    let existence = missing.head.existence();
+    let by_migration = judge.origins.rename(from, to).filter(|index| judge.standing.pending.contains(index));
+    let by_ahead = judge.ahead_origins.rename(to, from).map(|index| &judge.ahead[index]);
+    let cause = match (by_migration, by_ahead) {
+        (None, Some(migration)) => judge.renamed_ahead(migration, to, from),
+        (Some(index), _) => {
+            let detail = format!("{} renames {} to {}", judge.label(index), from.name, to.name);
+            judge.of(CauseKind::Pending, Some(index), detail)
+        }
+        (None, None) => {
+            let mut cause = judge
+                .cause(to, None, existence)
+                .unwrap_or_else(|| judge.of(CauseKind::Unknown, None, String::new()));
+            if cause.kind == CauseKind::Drift {
+                cause.detail = cause.detail.replace("it was dropped by hand", "it was renamed by hand");
+            }
+            cause.detail = match cause.kind {
+                CauseKind::Pending | CauseKind::Unmigrated => {
+                    format!("likely to be renamed to {}: {}", to.name, cause.detail)
+                }
+                _ => format!("likely renamed from {}: {}", to.name, cause.detail),
+            };
+            cause
+        }
+    };
+    let app_breaks = matches!(
+        to.kind,
+        Kind::Table
+            | Kind::Column
+            | Kind::View
+            | Kind::MaterializedView
+            | Kind::Enum
+            | Kind::Domain
+            | Kind::Function
+            | Kind::Procedure
+            | Kind::Aggregate
+            | Kind::Sequence
+            | Kind::CompositeType
+            | Kind::RangeType
+    );
+    let severity = if app_breaks { Severity::Error } else { Severity::Warning };
+    let attributes = vec![AttributeFinding {
+        name: "name".into(),
+        declared: Some(to.name.to_string()),
+        actual: Some(from.name.to_string()),
+        cause: None,
+    }];
+    let live = unexpected.head.live.as_ref();
+    let remedy = live.map(|live| remedy::renamed(cause.kind, live, to)).unwrap_or_default();
+    let mut finding = finding(missing, severity, Change::Different, attributes, cause, remedy, None);
+    finding.code = format!("{}.renamed", to.kind);
+    finding.consequences.clear();
+    finding
+}
+
+fn finding(
+    group: &Group,
+    severity: Severity,
+    change: Change,
+    attributes: Vec<AttributeFinding>,
+    cause: Cause,
+    remedy: Remedy,
+    primary: Option<Attribute>,
+) -> Finding {
+    let id = &group.head.id;
+    let consequences =
+        group.consequences.iter().map(|other| format!("{} {}", other.id.kind.spoken(), other.id));
+    Finding {
+        code: severity::code(id.kind, change, primary),
+        severity,
+        kind: id.kind.word(),
+        object: id.to_string(),
+        change,
+        attributes,
+        cause,
+        remedy,
+        consequences: consequences.collect(),
+        sides: sides(group, change),
+    }
+}
+
+/// The two sides of a difference that is not in attributes.
+fn sides(group: &Group, change: Change) -> Option<Sides> {
+    let brief = brief::brief(fold::any(&group.head)?, Some(group));
+    Some(match change {
+        Change::Missing => Sides { database: "missing".into(), model: brief },
+        Change::Unexpected => Sides { database: brief, model: "not declared".into() },
+        Change::Different if group.head.live.is_none() => {
+            Sides { database: "missing".into(), model: "not declared".into() }
+        }
+        Change::Different => Sides { database: brief.clone(), model: brief },
+    })
+}

@@ -1,0 +1,220 @@
+//! What to do about a finding: the command, and the SQL that makes the database as declared.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
+use crate::postgres::ddl::{self, Change, Deed};
+use crate::model::diff::Difference;
+
+use super::finding::{CauseKind, Finding, Remedy};
+use super::fold::Group;
+
+/// The command for a cause; `subject` goes into the name of a migration to generate.
+pub(super) fn command(cause: CauseKind, subject: &str) -> Option<String> {
+    Some(match cause {
+        CauseKind::Pending | CauseKind::Unfinished => "trueup upgrade".into(),
+        CauseKind::Unmigrated => format!("trueup generate {}", slug(subject)),
+        CauseKind::Ahead => "check again with the project directory that has the newer migrations".into(),
+        CauseKind::Edited => "restore the migration's file as it was applied".into(),
+        CauseKind::Drift | CauseKind::Unknown => return None,
+    })
+}
+
+/// The remedy of a missing object: it is created again with all that came with it.
+pub(super) fn missing(group: &Group, cause: CauseKind, model: &Catalog) -> Remedy {
+    let changes = if is_others(cause) { Vec::new() } else { create(group, model) };
+    Remedy::of(command(cause, &format!("add_{}", group.head.id.name)), changes)
+}
+
+fn holds_data(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Schema | Kind::Table | Kind::Column | Kind::Sequence | Kind::MaterializedView | Kind::Extension
+    )
+}
+
+/// The remedy of an object that the model does not have. What holds data is never dropped by a suggestion.
+pub(super) fn unexpected(group: &Group, cause: CauseKind) -> Remedy {
+    let id = &group.head.id;
+    let holds_data = holds_data(id.kind);
+    if cause == CauseKind::Drift || cause == CauseKind::Unknown {
+        let keep = "to keep it, declare it in schema/ and run `trueup generate`";
+        let command = if holds_data {
+            format!("{keep}; it may hold data")
+        } else {
+            format!("{keep}; else run the SQL")
+        };
+        let gone = group.head.live.iter().filter(|_| !holds_data);
+        let changes = gone.map(|object| change(Deed::Drop, vec![Arc::clone(object)], vec![ddl::drop(id)]));
+        return Remedy::of(Some(command), changes.collect());
+    }
+    Remedy::of(command(cause, &format!("drop_{}", id.name)), Vec::new())
+}
+
+/// What records a migration that was done by hand, where all of it was.
+const RECORD_SATISFIED: &str = "trueup upgrade --record-satisfied";
+
+/// The same where only a part of the migration was done by hand, so that it can be neither recorded nor run.
+pub(super) fn by_half(finding: &mut Finding, head: &Difference) {
+    let (Some(version), Some(RECORD_SATISFIED)) =
+        (&finding.cause.migration, finding.remedy.command.as_deref())
+    else {
+        return;
+    };
+    let made = head.live.is_some() && head.applied.is_none() && !holds_data(head.id.kind);
+    let undo = if made { format!("undo this ({})", ddl::drop(&head.id)) } else { "undo this".to_owned() };
+    finding.remedy.command = Some(format!(
+        "V{version} is done only in part: {undo} and run `trueup upgrade`, or do the rest of it by hand and run \
+         `{RECORD_SATISFIED}`"
+    ));
+}
+
+/// The remedy where the database is as declared already, though by hand.
+pub(super) fn by_hand(id: &ObjectId, cause: CauseKind) -> Remedy {
+    let command = match cause {
+        CauseKind::Drift => Some(RECORD_SATISFIED.to_owned()),
+        cause => command(cause, &id.name),
+    };
+    Remedy::of(command, Vec::new())
+}
+
+/// The remedy of an object that differs in these attributes. A sequence that its column lost is made again.
+pub(super) fn different(group: &Group, attributes: &[Attribute], cause: CauseKind) -> Remedy {
+    let (Some(declared), Some(actual)) = (&group.head.model, &group.head.live) else {
+        return Remedy::default();
+    };
+    let sequence = lost_sequence(group);
+    let mut statements: Vec<String> = Vec::new();
+    for attribute in attributes {
+        let takes_values = matches!(attribute, Attribute::Identity | Attribute::Default);
+        match (ddl::alter(declared, actual, *attribute), sequence.filter(|_| takes_values)) {
+            (Some(statement), Some(sequence)) => {
+                statements.extend(ddl::restore_sequence(declared, sequence, &statement));
+            }
+            // One statement may set several attributes (CREATE OR REPLACE).
+            (Some(statement), None) if !statements.contains(&statement) => statements.push(statement),
+            (Some(_), None) => {}
+            (None, _) => {
+                statements.clear();
+                break;
+            }
+        }
+    }
+    if is_others(cause) {
+        statements.clear();
+    }
+    let command = command(cause, &format!("change_{}", declared.id.name))
+        .or_else(|| statements.is_empty().then(|| in_words(declared.id.kind, attributes)));
+    let changes = (!statements.is_empty()).then(|| Change {
+        before: Some(Arc::clone(actual)),
+        ..change(Deed::Alter, vec![Arc::clone(declared)], statements)
+    });
+    Remedy::of(command, changes.into_iter().collect())
+}
+
+/// The remedy of what has another name.
+pub(super) fn renamed(cause: CauseKind, from: &Object, to: &ObjectId) -> Remedy {
+    let statement = if is_others(cause) { None } else { ddl::rename(&from.id, to) };
+    let object = Object { id: to.clone(), attributes: from.attributes.clone() };
+    let changes = statement.map(|statement| change(Deed::Rename, vec![Arc::new(object)], vec![statement]));
+    Remedy::of(command(cause, &format!("rename_{}", from.id.name)), changes.into_iter().collect())
+}
+
+/// Whether the database is right and the project is not: no SQL makes it otherwise.
+fn is_others(cause: CauseKind) -> bool {
+    matches!(cause, CauseKind::Ahead | CauseKind::Edited)
+}
+
+fn change(deed: Deed, objects: Vec<Arc<Object>>, statements: Vec<String>) -> Change {
+    Change { deed, objects, before: None, statements }
+}
+
+/// The sequence that the declared column takes its values from and that went with its default or identity.
+fn lost_sequence(group: &Group) -> Option<&Object> {
+    let column = group.head.id.to_string();
+    let mut lost = group.consequences.iter().filter(|part| part.live.is_none());
+    lost.find_map(|part| {
+        part.model.as_deref().filter(|object| {
+            object.id.kind == Kind::Sequence && object.get(Attribute::OwnedBy) == Some(column.as_str())
+        })
+    })
+}
+
+/// What to do where no statement does it.
+fn in_words(kind: Kind, attributes: &[Attribute]) -> String {
+    let words = format!("make the {} as declared by hand", kind.spoken());
+    match attributes.contains(&Attribute::Fields) {
+        true => {
+            format!("{words}, or declare what it has; an attribute that is dropped takes its values with it")
+        }
+        false => words,
+    }
+}
+
+/// What makes a missing object again with all that went with it, in an order that PostgreSQL accepts. Foreign keys are
+/// changes of their own: other findings may make what they refer to.
+fn create(group: &Group, model: &Catalog) -> Vec<Change> {
+    let lost = [&group.head].into_iter().chain(&group.parts).chain(&group.consequences);
+    let objects = lost.filter_map(|part| part.model.clone());
+    let (keys, objects): (Vec<_>, Vec<_>) = objects.partition(|object| object.id.kind == Kind::ForeignKey);
+    let mut made = create_together(objects.clone());
+    // What is made anew is open to everybody where nobody says otherwise.
+    for statement in ddl::withheld(objects.iter().map(AsRef::as_ref), model) {
+        if !made.contains(&statement) {
+            made.push(statement);
+        }
+    }
+    let made = (!made.is_empty()).then(|| change(Deed::Make, objects, made));
+    let keys = keys.into_iter().map(|key| {
+        let statements = ddl::create(&key, &[]);
+        change(Deed::Make, vec![key], statements)
+    });
+    made.into_iter().chain(keys).collect()
+}
+
+fn create_together(objects: Vec<Arc<Object>>) -> Vec<String> {
+    let tables: HashSet<String> = objects
+        .iter()
+        .filter(|object| object.id.kind == Kind::Table)
+        .map(|object| object.id.to_string())
+        .collect();
+    // Columns of tables that are there: after the types and sequences that they need, before what needs them.
+    let (columns, others): (Vec<_>, Vec<_>) = objects
+        .into_iter()
+        .partition(|object| object.id.kind == Kind::Column && !tables.contains(&object.id.relation_path()));
+    let identities: HashSet<String> = columns
+        .iter()
+        .filter(|column| column.get(Attribute::Identity).is_some())
+        .map(|column| column.id.to_string())
+        .collect();
+    let owners: HashSet<String> = columns.iter().map(|column| column.id.to_string()).collect();
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    for object in others {
+        let owner = object.get(Attribute::OwnedBy).unwrap_or_default();
+        if identities.contains(owner) {
+            continue;
+        }
+        match object.id.kind {
+            Kind::Sequence if owners.contains(owner) => {
+                let attributes = object.attributes.with(Attribute::OwnedBy, None);
+                before.push(Arc::new(Object { id: object.id.clone(), attributes }));
+            }
+            kind if kind < Kind::Table && !columns.is_empty() => before.push(object),
+            _ => after.push(object),
+        }
+    }
+    let script = |objects| ddl::script(&Catalog::new(objects, Vec::new()));
+    let mut statements = script(before);
+    statements.extend(columns.iter().flat_map(|column| ddl::create(column, &[])));
+    statements.extend(script(after));
+    statements.into_iter().filter(|statement| !statement.starts_with("SET ")).collect()
+}
+
+/// A migration's name: lower-case words.
+fn slug(text: &str) -> String {
+    let mapped: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+    let words: Vec<&str> = mapped.split('_').filter(|word| !word.is_empty()).collect();
+    if words.is_empty() { "change".into() } else { words.join("_") }
+}

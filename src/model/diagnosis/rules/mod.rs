@@ -1,0 +1,127 @@
+//! Findings about a database as a whole and about its history. One rule, one file; each is registered here once.
+//!
+//! What differs between single objects is no rule of its own: it comes out of [`crate::model::diff`].
+
+mod database_empty;
+mod database_other;
+mod history_ahead;
+mod history_edited;
+mod history_malformed;
+mod history_missing;
+mod history_skipped;
+mod migration_pending;
+mod migration_unfinished;
+
+use std::collections::{HashMap, HashSet};
+
+use super::finding::{AttributeFinding, Cause, Change, Finding, Remedy, Severity, Sides};
+use super::{Facts, Standing};
+use crate::postgres::catalog::{Catalog, Kind, ObjectId};
+
+/// The names of the objects on which the four states disagree.
+type Differing = HashSet<ObjectId>;
+
+/// One rule.
+pub struct Rule {
+    /// The code of its findings.
+    pub code: &'static str,
+    /// What it means and what to do, in a few sentences, for the reference.
+    pub help: &'static str,
+    /// How bad its findings are.
+    pub severity: Severity,
+    find: fn(&Facts<'_>, &Standing, &Differing) -> Vec<Told>,
+}
+
+/// What a rule tells of one object; the registry adds code and severity.
+pub(super) struct Told {
+    kind: &'static str,
+    object: String,
+    change: Change,
+    sides: Sides,
+    cause: Cause,
+    command: String,
+    /// Another severity than the rule's.
+    severity: Option<Severity>,
+    attributes: Vec<AttributeFinding>,
+}
+
+/// Every rule, in the order in which findings are told.
+pub const RULES: &[Rule] = &[
+    database_empty::RULE,
+    database_other::RULE,
+    history_malformed::RULE,
+    history_missing::RULE,
+    history_edited::RULE,
+    history_skipped::RULE,
+    history_ahead::RULE,
+    migration_unfinished::RULE,
+    migration_pending::RULE,
+];
+
+/// Runs every rule.
+pub(super) fn findings(facts: &Facts<'_>, standing: &Standing, differing: &Differing) -> Vec<Finding> {
+    let told = |rule: &'static Rule| {
+        (rule.find)(facts, standing, differing).into_iter().map(|told| Finding {
+            code: rule.code.into(),
+            severity: told.severity.unwrap_or(rule.severity),
+            kind: told.kind,
+            object: told.object,
+            change: told.change,
+            attributes: told.attributes,
+            cause: told.cause,
+            remedy: Remedy::told(told.command),
+            consequences: Vec::new(),
+            sides: Some(told.sides),
+        })
+    };
+    RULES.iter().flat_map(told).collect()
+}
+
+/// So many of a thing.
+fn counted(count: usize, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}
+
+/// How many tables a catalog has.
+fn tables(catalog: &Catalog) -> usize {
+    catalog.objects.iter().filter(|object| object.id.kind == Kind::Table).count()
+}
+
+/// Whether a catalog has any table.
+fn has_tables(catalog: &Catalog) -> bool {
+    catalog.objects.iter().any(|object| object.id.kind == Kind::Table)
+}
+
+/// Whether the database has no table though the model has some: what else differs is a consequence.
+pub(super) fn is_empty(facts: &Facts<'_>) -> bool {
+    !has_tables(facts.live) && has_tables(&facts.lock.model)
+}
+
+/// Whether the database has tables, but none that the project knows, under whatever name.
+pub(super) fn is_other(facts: &Facts<'_>) -> bool {
+    let model = &facts.lock.model;
+    if !has_tables(facts.live) || !has_tables(model) {
+        return false;
+    }
+    let mut tables = facts.live.objects.iter().filter(|object| object.id.kind == Kind::Table);
+    // Nearly always the first table is known by its name; comparing shapes is for the others.
+    if tables.clone().any(|table| model.get(&table.id).is_some() || facts.applied_or_last_has(&table.id)) {
+        return false;
+    }
+    let shapes = shapes(model);
+    let live = shapes_by_table(facts.live);
+    !tables.any(|table| live.get(&table.id.to_string()).is_some_and(|shape| shapes.contains(shape)))
+}
+
+/// The column names of every table.
+fn shapes_by_table(catalog: &Catalog) -> HashMap<String, Vec<&str>> {
+    let mut shapes: HashMap<String, Vec<&str>> = HashMap::new();
+    for column in catalog.objects.iter().filter(|object| object.id.kind == Kind::Column) {
+        shapes.entry(column.id.relation_path()).or_default().push(&column.id.name);
+    }
+    shapes
+}
+
+fn shapes(catalog: &Catalog) -> HashSet<Vec<&str>> {
+    shapes_by_table(catalog).into_values().collect()
+}

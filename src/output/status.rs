@@ -1,0 +1,455 @@
+//! What `trueup status` says.
+
+use std::fmt::{self, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use super::backup_plan::LastBackup;
+use super::document::{Format, MigrationName, Target, plural};
+use super::envelope::sealed;
+use super::escape::escape as line;
+use super::markdown;
+use super::style::Style;
+use crate::writer::Mark;
+use crate::error::Exit;
+use crate::migrations::history::OtherHistory;
+use crate::snapshot::{Holder, LoggedRun, Run, UnfinishedStep};
+
+/// The most names that a list for people has; JSON has all.
+const NAMES: usize = 10;
+/// The most of a statement that is shown to people, in characters.
+const LONGEST: usize = 160;
+
+/// Where a database stands.
+#[derive(Debug, Clone)]
+pub struct StatusReport {
+    /// The run's ULID.
+    pub run: String,
+    /// The exit code.
+    pub exit: Exit,
+    /// The database.
+    pub target: Target,
+    /// Whether its server is a standby.
+    pub standby: bool,
+    /// Its environment mark.
+    pub mark: Option<Mark>,
+    /// How many migrations the project has.
+    pub files: usize,
+    /// What its history says.
+    pub history: StatusHistory,
+    /// What applies the first of those that are pending.
+    pub upgrade: &'static str,
+    /// Migrations that broke off, or are being carried out right now.
+    pub unfinished: Vec<UnfinishedStep>,
+    /// Runs that have not ended.
+    pub open_runs: Vec<Run>,
+    /// Who holds trueup's lock now.
+    pub lock: Option<Holder>,
+    /// The newest backup of this database that is known of.
+    pub last_backup: Option<LastBackup>,
+    /// The audit log, when it was asked for; `Some(None)` when it cannot be read.
+    pub runs: Option<Option<Vec<LoggedRun>>>,
+    /// What the role may not see, though the answer needs it.
+    pub invisible: Vec<String>,
+    /// Remarks.
+    pub notes: Vec<String>,
+}
+
+/// The history of migrations held against the project's files.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct StatusHistory {
+    /// The table it was read from; `None` when there is none.
+    pub table: Option<String>,
+    /// A table that has the history's name and not its columns.
+    pub malformed: Option<String>,
+    /// How many migrations are applied.
+    pub applied: usize,
+    /// The newest of them.
+    pub current: Option<MigrationName>,
+    /// Not applied, and newer than all that are.
+    pub pending: Vec<MigrationName>,
+    /// Not applied, though a newer one is.
+    pub skipped: Vec<MigrationName>,
+    /// Applied with another text or name than the project has now.
+    pub edited: Vec<MigrationName>,
+    /// Applied, and not in the project.
+    pub ahead: Vec<MigrationName>,
+    /// Histories of other tools.
+    pub others: Vec<OtherHistory>,
+}
+
+impl StatusReport {
+    /// The report as text.
+    pub fn render(&self, format: Format, style: Style) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = match format {
+            Format::Human => self.human(style, &mut text),
+            Format::Json => self.json(&mut text),
+            Format::Markdown => self.markdown(&mut text),
+        };
+        text
+    }
+
+    fn human(&self, style: Style, out: &mut String) -> fmt::Result {
+        if !style.quiet {
+            let facts = self.facts();
+            let widest = facts.iter().map(|(title, _)| title.len()).max().unwrap_or_default();
+            for (title, fact) in facts {
+                let shown = line(&fact).into_owned();
+                writeln!(out, "{} {shown}", style.bold(&format!("{title:<widest$}")))?;
+            }
+            if let Some(runs) = &self.runs {
+                let log = runs.as_ref().map_or_else(|| HIDDEN.to_owned(), |runs| log(runs, style));
+                writeln!(out, "\n{log}")?;
+            }
+            for note in &self.notes {
+                writeln!(out, "note: {}", line(note))?;
+            }
+            writeln!(out)?;
+        }
+        let verdict = line(&self.verdict()).into_owned();
+        let verdict = match self.exit {
+            Exit::Clean => style.green(&verdict),
+            _ => style.yellow(&verdict),
+        };
+        writeln!(out, "{}", style.bold(&verdict))?;
+        if let Some(next) = self.next() {
+            writeln!(out, "next: {}", line(&next))?;
+        }
+        Ok(())
+    }
+
+    fn markdown(&self, out: &mut String) -> fmt::Result {
+        writeln!(out, "## trueup status: {}\n", markdown::cell(&self.verdict()))?;
+        writeln!(out, "| | |\n|---|---|")?;
+        for (title, fact) in self.facts() {
+            writeln!(out, "| {title} | {} |", markdown::cell(&fact))?;
+        }
+        if self.runs == Some(None) {
+            writeln!(out, "\n{HIDDEN}")?;
+        }
+        if let Some(Some(runs)) = &self.runs {
+            writeln!(out, "\n| {} |\n|{}", LOG.join(" | "), "---|".repeat(LOG.len()))?;
+            for run in runs {
+                let cells = cells(run).map(|cell| markdown::cell(&cell));
+                writeln!(out, "| {} |", cells.join(" | "))?;
+            }
+        }
+        for note in &self.notes {
+            writeln!(out, "\nNote: {}", markdown::cell(note))?;
+        }
+        if let Some(next) = self.next() {
+            writeln!(out, "\nNext: {}", markdown::code(&next))?;
+        }
+        Ok(())
+    }
+
+    fn json(&self, out: &mut String) -> fmt::Result {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            target: &'a Target,
+            standby: bool,
+            mark: &'a Option<Mark>,
+            history: &'a StatusHistory,
+            unfinished: &'a [UnfinishedStep],
+            open_runs: &'a [Run],
+            lock: &'a Option<Holder>,
+            last_backup: &'a Option<LastBackup>,
+            invisible: &'a [String],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            runs: &'a Option<Option<Vec<LoggedRun>>>,
+        }
+        let body = Body {
+            target: &self.target,
+            standby: self.standby,
+            mark: &self.mark,
+            history: &self.history,
+            unfinished: &self.unfinished,
+            open_runs: &self.open_runs,
+            lock: &self.lock,
+            last_backup: &self.last_backup,
+            invisible: &self.invisible,
+            runs: &self.runs,
+        };
+        out.push_str(&sealed(Some("status"), &self.run, self.exit, &body));
+        Ok(())
+    }
+
+    /// What is to be said, each with its title.
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let Target { host, port, database, role, server_version, system_identifier, .. } = &self.target;
+        let place = if host.starts_with('/') { host.clone() } else { format!("{host}:{port}") };
+        let mut facts = vec![("database", format!("{database} on {place} as {role}"))];
+        let standby = if self.standby { ", a standby" } else { "" };
+        facts.push((
+            "server",
+            format!("PostgreSQL {server_version}, system identifier {system_identifier}{standby}"),
+        ));
+        facts.push(("environment", self.environment()));
+        facts.push(("version", self.version()));
+        let history = &self.history;
+        for (title, migrations) in [
+            ("pending", &history.pending),
+            ("skipped", &history.skipped),
+            ("edited", &history.edited),
+            ("ahead", &history.ahead),
+        ] {
+            if !migrations.is_empty() {
+                facts.push((title, names(migrations)));
+            }
+        }
+        for other in &history.others {
+            let at = other.current.as_deref().map(|current| format!(", at {current}")).unwrap_or_default();
+            facts.push(("other tool", format!("{} in {}{at}", other.tool, other.table)));
+        }
+        facts.extend(self.unfinished.iter().map(|step| ("unfinished", self.broke_off(step))));
+        facts.extend(self.quiet_runs().map(|told| ("last run", told)));
+        facts.push(("lock", self.lock.as_ref().map_or_else(|| self.no_lock(), held)));
+        let none = || "none recorded".to_owned();
+        facts.push(("last backup", self.last_backup.as_ref().map_or_else(none, LastBackup::told)));
+        facts
+    }
+
+    fn environment(&self) -> String {
+        match &self.mark {
+            None => "not marked".to_owned(),
+            Some(Mark { project, environment, id, .. }) => {
+                let environment = environment.as_deref().unwrap_or("not named");
+                format!("{environment}, project {project} (mark {id})")
+            }
+        }
+    }
+
+    fn version(&self) -> String {
+        let history = &self.history;
+        match (&history.table, &history.current) {
+            (_, Some(current)) => {
+                format!("{}, {} applied", label(current), plural(history.applied, "migration"))
+            }
+            (Some(_), None) => "no migration applied".to_owned(),
+            (None, None) if !self.invisible.is_empty() => "not to be seen".to_owned(),
+            (None, None) => "no history of migrations".to_owned(),
+        }
+    }
+
+    /// An unfinished migration in words.
+    fn broke_off(&self, step: &UnfinishedStep) -> String {
+        let run = self.open_runs.iter().find(|run| run.id == step.run);
+        let (verb, resume) = match step.action.as_str() {
+            "revert" => ("taking back", "trueup downgrade --to ..."),
+            _ => ("applying", "trueup upgrade"),
+        };
+        let who = run.map(began).unwrap_or_else(|| format!("run {} began", step.run));
+        let statement = step.statement.map(|number| format!("statement {number} of ")).unwrap_or_default();
+        let place = format!("{statement}{}", step.label());
+        let text = step.text.as_deref().map(|text| format!(": {}", short(text))).unwrap_or_default();
+        if run.is_some_and(|run| run.alive) {
+            return format!("{who} and is {verb} {place} since {}{text}", step.started_at);
+        }
+        let said = step.detail.as_deref().map(|detail| format!(" ({})", short(detail))).unwrap_or_default();
+        let how = if step.state == "done" { "broke off after" } else { "broke off in" };
+        let surely = if self.standby { "; whether it goes on is seen on the primary alone" } else { "" };
+        format!("{who}, {verb}, and {how} {place}{text}{said}{surely}. The same command resumes: {resume}")
+    }
+
+    /// Runs that have not ended and left no migration unfinished: those that go on, and the newest.
+    fn quiet_runs(&self) -> impl Iterator<Item = String> {
+        let quiet = self.open_runs.iter().filter(|run| {
+            (run.alive || run.latest) && !self.unfinished.iter().any(|step| step.run == run.id)
+        });
+        quiet.map(|run| {
+            let how = match (run.alive, self.standby, run.undoable) {
+                (true, ..) => "and goes on".to_owned(),
+                (false, true, _) => {
+                    "and has not ended; whether it goes on is seen on the primary alone".to_owned()
+                }
+                (false, false, None) => "and broke off; it left no migration half done".to_owned(),
+                (false, false, Some(rows)) => format!(
+                    "and broke off after it had repaired {}, which stay so: the same command goes on, \
+                     trueup undo {} takes them back",
+                    plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"),
+                    run.id
+                ),
+            };
+            format!("{} {how}", began(run))
+        })
+    }
+
+    /// The newest run, when it broke off in a repair that has changed rows.
+    pub fn unfinished_repair(&self) -> Option<&Run> {
+        let broke_off = |run: &&Run| run.latest && !run.alive && run.undoable.is_some();
+        self.open_runs.iter().find(broke_off).filter(|_| !self.standby)
+    }
+
+    fn no_lock(&self) -> String {
+        if self.standby { "not seen on a standby" } else { "free" }.to_owned()
+    }
+
+    fn verdict(&self) -> String {
+        let history = &self.history;
+        if !self.invisible.is_empty() {
+            return format!(
+                "cannot tell: {} may not be read by {}",
+                self.invisible.join(", "),
+                self.target.role
+            );
+        }
+        if let Some(table) = &history.malformed {
+            return format!("cannot be relied on: {table} is not a history as refinery makes it");
+        }
+        let running =
+            |step: &&UnfinishedStep| self.open_runs.iter().any(|run| run.id == step.run && run.alive);
+        let running = self.unfinished.iter().filter(running).count();
+        let counted = [
+            (self.unfinished.len() - running, "unfinished"),
+            (running, "being worked on"),
+            (history.edited.len(), "edited"),
+            (history.skipped.len(), "skipped"),
+            (history.pending.len(), "pending"),
+        ];
+        let counted: Vec<String> = counted
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        if !counted.is_empty() {
+            return format!("not up to date: {}", counted.join(", "));
+        }
+        if self.unfinished_repair().is_some() {
+            return "a repair is unfinished".to_owned();
+        }
+        if !history.ahead.is_empty() {
+            let ahead = plural(history.ahead.len(), "migration");
+            return format!("up to date, and ahead of this project by {ahead}");
+        }
+        if self.files == 0 {
+            return "this project has no migrations".to_owned();
+        }
+        "up to date".to_owned()
+    }
+
+    fn next(&self) -> Option<String> {
+        let history = &self.history;
+        if !self.invisible.is_empty() {
+            return Some(format!("grant SELECT on {} to {}", self.invisible.join(", "), self.target.role));
+        }
+        let running = self.open_runs.iter().any(|run| run.alive);
+        let at_version = history.table.is_some() || history.malformed.is_some();
+        Some(match () {
+            () if self.exit == Exit::Clean => return None,
+            () if running => "wait for the run that goes on, then: trueup status".into(),
+            () if history.malformed.is_some() => "trueup check".into(),
+            () if self.unfinished.iter().any(|step| step.action == "revert") => {
+                "run the same `trueup downgrade --to ...` again".into()
+            }
+            () if !self.unfinished.is_empty() => "trueup upgrade".into(),
+            () if self.unfinished_repair().is_some() => {
+                let run = self.unfinished_repair().map(|run| run.id.as_str()).unwrap_or_default();
+                format!("trueup verify --fix, which goes on, or: trueup undo {run}, which takes it back")
+            }
+            () if !history.edited.is_empty() => "trueup check, which shows what was edited".into(),
+            () if !history.skipped.is_empty() => {
+                "give it a newer version, or: trueup upgrade --allow-out-of-order".into()
+            }
+            () if !at_version && !history.others.is_empty() => "trueup adopt".into(),
+            () if !at_version => {
+                "trueup check, which tells an empty database from one without history".into()
+            }
+            () => self.upgrade.into(),
+        })
+    }
+}
+
+/// `run 01J... of `trueup upgrade` by alice@bastion as app began 2026-...`
+fn began(run: &Run) -> String {
+    let Run { id, command, os_user, os_host, role, started_at, .. } = run;
+    format!("run {id} of `trueup {command}` by {os_user}@{os_host} as {role} began {started_at}")
+}
+
+/// Who holds the lock, in words.
+fn held(holder: &Holder) -> String {
+    let mut told = format!("held by backend {}", holder.pid);
+    for (before, part) in [
+        (", ", &holder.application),
+        (" as ", &holder.role),
+        (" from ", &holder.client_addr),
+        (", connected since ", &holder.since),
+        (", ", &holder.state),
+    ] {
+        if let Some(part) = part {
+            told.push_str(before);
+            told.push_str(part);
+        }
+    }
+    if let Some(query) = &holder.query {
+        let _ = write!(told, ": {}", short(query));
+    }
+    told
+}
+
+fn label(migration: &MigrationName) -> String {
+    format!("V{}__{}", migration.version, migration.name)
+}
+
+/// `2: V7__a, V8__b`
+fn names(migrations: &[MigrationName]) -> String {
+    let shown: Vec<String> = migrations.iter().take(NAMES).map(label).collect();
+    let more = migrations.len().saturating_sub(NAMES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}: {}{more}", migrations.len(), shown.join(", "))
+}
+
+/// One line, not too long.
+fn short(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match words.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} ...", &words[..end]),
+        None => words,
+    }
+}
+
+/// What is said where the audit log cannot be read.
+const HIDDEN: &str = "the runs are not known: trueup.runs cannot be read";
+/// The columns of the audit log.
+const LOG: [&str; 6] = ["run", "command", "who", "began", "ended", "outcome"];
+
+fn cells(run: &LoggedRun) -> [String; 6] {
+    let address = run.client_addr.as_deref().map(|address| format!(" ({address})")).unwrap_or_default();
+    let mut outcome = match (&run.outcome, run.exit_code) {
+        (Some(outcome), Some(code)) => format!("{outcome} ({code})"),
+        (Some(outcome), None) => outcome.clone(),
+        (None, _) => "not ended".to_owned(),
+    };
+    for more in [&run.message, &run.reason].into_iter().flatten().filter(|more| !more.is_empty()) {
+        let _ = write!(outcome, ": {}", short(more));
+    }
+    if let Some(rows) = run.undoable {
+        let _ = write!(outcome, "; {rows} rows can be taken back: trueup undo {}", run.id);
+    }
+    [
+        run.id.clone(),
+        format!("{} {}", run.command, short(&run.arguments)).trim_end().to_owned(),
+        format!("{}@{}{address} as {}", run.os_user, run.os_host, run.role),
+        run.started_at.clone(),
+        run.ended_at.clone().unwrap_or_default(),
+        outcome,
+    ]
+}
+
+fn log(runs: &[LoggedRun], style: Style) -> String {
+    if runs.is_empty() {
+        return "no runs recorded".to_owned();
+    }
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_FULL)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(style.width)
+        .set_header(LOG);
+    for run in runs {
+        table.add_row(cells(run).map(|cell| line(&cell).into_owned()));
+    }
+    table.to_string()
+}

@@ -1,0 +1,501 @@
+//! Puts the rows of a reading together into a catalog.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use smol_str::SmolStr;
+
+use super::fields::Fields;
+use super::indexes::{IndexKey, Opclass};
+use super::privileges::Grants;
+use super::questions::{self, Placeholder, Questions};
+use super::relations::Relation;
+use super::sections::{self, Section};
+use super::{ObjectOid, Presence, ReadOptions, Reading};
+use crate::postgres::catalog::{Attribute, Attributes, Catalog, Kind, Object, ObjectId, SharedAttributes, Unmodeled};
+use crate::postgres::connection::{Row, ServerVersion};
+use crate::postgres::sql::identifier;
+
+/// The oids of system catalogs, the same in every database of every version.
+pub(super) mod class {
+    pub(crate) const TYPE: u32 = 1247;
+    pub(crate) const PROC: u32 = 1255;
+    pub(crate) const CLASS: u32 = 1259;
+    pub(crate) const CONSTRAINT: u32 = 2606;
+    pub(crate) const NAMESPACE: u32 = 2615;
+    pub(crate) const REWRITE: u32 = 2618;
+    pub(crate) const TRIGGER: u32 = 2620;
+    pub(crate) const EXTENSION: u32 = 3079;
+    pub(crate) const POLICY: u32 = 3256;
+    pub(crate) const STATISTIC_EXT: u32 = 3381;
+    pub(crate) const COLLATION: u32 = 3456;
+    pub(crate) const EVENT_TRIGGER: u32 = 3466;
+}
+
+/// The oid of the schema public, until somebody drops it and makes another.
+const PUBLIC_SCHEMA: u32 = 2200;
+
+/// What initdb says of the schema public.
+const INITIAL_COMMENT: &str = "standard public schema";
+
+/// The oid of the role that initdb makes.
+const INITIAL_ROLE: u32 = 10;
+
+/// A schema: its name, and whether what is in it is not the user's own.
+#[derive(Debug)]
+pub(super) struct Schema {
+    pub(super) name: SmolStr,
+    pub(super) hidden: bool,
+    pub(super) owner: u32,
+}
+
+/// Takes the rows of [`super::statements`] and makes a [`Catalog`] of them. Rows that refer to what the reading has
+/// not seen are passed over: then the catalog was changed meanwhile, which [`super::fingerprint`] tells.
+#[derive(Debug)]
+pub struct Assembler {
+    sections: Vec<Section>,
+    pub(super) extension_versions: Vec<String>,
+    pub(super) schemas: HashMap<u32, Schema>,
+    pub(super) parents: HashMap<u32, Vec<u32>>,
+    /// Access methods that initdb did not make.
+    methods: HashMap<u32, SmolStr>,
+    /// Labels of enum types, as literals, in their order.
+    pub(super) labels: HashMap<u32, Vec<String>>,
+    /// Checks of domains: their names, and what they check.
+    pub(super) domain_checks: HashMap<u32, Vec<(SmolStr, SmolStr)>>,
+    pub(super) languages: HashMap<u32, SmolStr>,
+    /// Parameters of TOAST tables.
+    pub(super) toast_parameters: HashMap<u32, Vec<SmolStr>>,
+    /// Constraints that a trigger of theirs does not keep.
+    pub(super) disabled: HashSet<u32>,
+    pub(super) opclasses: HashMap<u32, Opclass>,
+    pub(super) default_opclasses: HashSet<(u32, u32)>,
+    pub(super) relations: Vec<Relation>,
+    pub(super) relation_by_oid: HashMap<u32, usize>,
+    pub(super) index_keys: HashMap<(u32, i16), IndexKey>,
+    pub(super) constraint_indexes: HashMap<u32, Draft>,
+    pub(super) aggregates: HashMap<u32, SmolStr>,
+    /// Columns whose NOT NULL is NOT VALID.
+    pub(super) not_validated: Vec<(u32, i16)>,
+    pub(super) grants: Grants,
+    pub(super) questions: Questions,
+    /// Defaults by relation and column.
+    pub(super) defaults: HashMap<(u32, i16), Placeholder>,
+    pub(super) out: Output,
+}
+
+/// An object that another row will complete.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) at: ObjectOid,
+    pub(super) id: ObjectId,
+    pub(super) attributes: Vec<(Attribute, SmolStr)>,
+}
+
+/// The objects made so far, and the attributes of the next one.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    objects: Vec<Arc<Object>>,
+    oids: Option<HashMap<ObjectId, ObjectOid>>,
+    comments: HashMap<ObjectOid, SmolStr>,
+    long_texts: HashSet<SmolStr>,
+    of_columns: SharedAttributes,
+    pending: Vec<(Attribute, SmolStr)>,
+    /// Whether a value of the next object holds a placeholder.
+    is_late: bool,
+    /// Objects with placeholders, by index.
+    late: Vec<u32>,
+    pub(super) unmodeled: Vec<Unmodeled>,
+    /// What routines, types and schemas are called, kept only where privileges need it.
+    pub(super) names: Option<HashMap<(u32, u32), ObjectId>>,
+}
+
+impl ObjectOid {
+    /// An object as a whole.
+    pub(super) fn whole(class: u32, oid: u32) -> Self {
+        Self { class, oid, subid: 0 }
+    }
+}
+
+impl Output {
+    /// States an attribute of the next object.
+    pub(super) fn set(&mut self, attribute: Attribute, value: impl Into<SmolStr>) {
+        self.pending.push((attribute, value.into()));
+    }
+
+    /// States an attribute whose value holds a placeholder.
+    pub(super) fn set_later(&mut self, attribute: Attribute, value: impl Into<SmolStr>) {
+        self.is_late = true;
+        self.set(attribute, value);
+    }
+
+    /// States an attribute where it has a value.
+    pub(super) fn set_some(&mut self, attribute: Attribute, value: Option<impl Into<SmolStr>>) {
+        if let Some(value) = value {
+            self.set(attribute, value);
+        }
+    }
+
+    /// States a flag, `true` or `false`, where it is not at its default.
+    pub(super) fn set_flag(&mut self, attribute: Attribute, value: bool) {
+        let word = if value { "true" } else { "false" };
+        if attribute.default() != Some(word) {
+            self.set(attribute, SmolStr::new_static(word));
+        }
+    }
+
+    /// States a text that many objects share, such as a type: long ones are kept once.
+    pub(super) fn set_shared(&mut self, attribute: Attribute, value: &str) {
+        let text = SmolStr::new(value);
+        if !text.is_heap_allocated() {
+            return self.set(attribute, text);
+        }
+        let text = match self.long_texts.get(value) {
+            Some(known) => known.clone(),
+            None => {
+                self.long_texts.insert(text.clone());
+                text
+            }
+        };
+        self.set(attribute, text);
+    }
+
+    /// The attributes stated so far, to be completed later.
+    pub(super) fn take(&mut self) -> Vec<(Attribute, SmolStr)> {
+        self.is_late = false;
+        self.pending.drain(..).collect()
+    }
+
+    /// Goes on where [`Output::take`] left off.
+    pub(super) fn resume(&mut self, attributes: Vec<(Attribute, SmolStr)>) {
+        self.is_late |= attributes.iter().any(|(_, value)| questions::is_late(value));
+        self.pending.extend(attributes);
+    }
+
+    /// Takes what COMMENT ON says of an object.
+    pub(super) fn comment(&mut self, at: ObjectOid) -> Option<SmolStr> {
+        if self.comments.is_empty() { None } else { self.comments.remove(&at) }
+    }
+
+    /// Puts answers in the place of placeholders.
+    fn fill_in(&mut self, questions: &Questions) {
+        // The attributes that objects share are filled in once; who they were is told by where they are.
+        let mut filled: HashMap<usize, (Attributes, Attributes)> = HashMap::new();
+        for index in std::mem::take(&mut self.late) {
+            let object = self.objects.get_mut(index as usize).and_then(Arc::get_mut);
+            let Some(object) = object else { continue };
+            if object.id.kind == Kind::Column {
+                let was = object.attributes.clone();
+                let (_, now) = filled.entry(was.address()).or_insert_with(|| {
+                    let now = questions.fill_in(&was);
+                    (was, now)
+                });
+                object.attributes = now.clone();
+            } else {
+                object.attributes = questions.fill_in(&object.attributes);
+            }
+        }
+    }
+
+    /// Makes the object that the attributes stated so far belong to.
+    pub(super) fn emit(&mut self, at: ObjectOid, id: ObjectId) {
+        let comment = self.comment(at);
+        self.set_some(Attribute::Comment, comment);
+        if let Some(names) = &mut self.names
+            && matches!(at.class, class::PROC | class::TYPE | class::NAMESPACE)
+        {
+            names.insert((at.class, at.oid), id.clone());
+        }
+        self.emit_nameless(at, id);
+    }
+
+    /// As [`Output::emit`], for what has no comment.
+    pub(super) fn emit_nameless(&mut self, at: ObjectOid, id: ObjectId) {
+        if let Some(oids) = &mut self.oids {
+            oids.insert(id.clone(), at);
+        }
+        let mut attributes = Attributes::take(&mut self.pending);
+        if id.kind == Kind::Column {
+            attributes = self.of_columns.share(attributes);
+        }
+        if std::mem::take(&mut self.is_late) {
+            self.late.extend(u32::try_from(self.objects.len()));
+        }
+        self.objects.push(Arc::new(Object { id, attributes }));
+    }
+}
+
+impl Assembler {
+    /// Ready for the rows of [`super::statements`], called with the same arguments.
+    pub fn new(_version: ServerVersion, options: &ReadOptions, presence: &Presence) -> Self {
+        let out = Output {
+            oids: options.oids.then(HashMap::new),
+            names: options.privileges.then(HashMap::new),
+            ..Output::default()
+        };
+        Self {
+            sections: sections::wanted(options, presence),
+            extension_versions: options.extension_versions.clone(),
+            schemas: HashMap::new(),
+            parents: HashMap::new(),
+            methods: HashMap::new(),
+            labels: HashMap::new(),
+            domain_checks: HashMap::new(),
+            languages: HashMap::new(),
+            toast_parameters: HashMap::new(),
+            disabled: HashSet::new(),
+            opclasses: HashMap::new(),
+            default_opclasses: HashSet::new(),
+            relations: Vec::new(),
+            relation_by_oid: HashMap::new(),
+            index_keys: HashMap::new(),
+            constraint_indexes: HashMap::new(),
+            aggregates: HashMap::new(),
+            not_validated: Vec::new(),
+            grants: Grants::default(),
+            questions: Questions::default(),
+            defaults: HashMap::new(),
+            out,
+        }
+    }
+
+    /// Takes one row of the statement with that number.
+    ///
+    /// # Errors
+    /// When the row is not what the statement asks for.
+    pub fn row(&mut self, statement: usize, row: &Row<'_>) -> Result<()> {
+        let section = *self.sections.get(statement).context("a row of a statement that nobody asked")?;
+        let fields = &mut Fields::new(row);
+        match section {
+            Section::Comments => self.comment_row(fields),
+            Section::Inherits => self.inherits_row(fields),
+            Section::Schemas => self.schema_row(fields),
+            Section::Opclasses => self.opclass_row(fields),
+            Section::Methods => self.method_row(fields),
+            Section::Relations => self.relation_row(fields),
+            Section::Defaults => self.default_row(fields),
+            Section::Columns => self.column_row(fields),
+            Section::Constraints => self.constraint_row(fields),
+            Section::Indexes => self.index_row(fields),
+            Section::Sequences => self.sequence_row(fields),
+            Section::Labels => self.label_row(fields),
+            Section::DomainChecks => self.domain_check_row(fields),
+            Section::Types => self.type_row(fields),
+            Section::Ranges => self.range_row(fields),
+            Section::Collations => self.collation_row(fields),
+            Section::Aggregates => self.aggregate_row(fields),
+            Section::Languages => self.language_row(fields),
+            Section::Routines => self.routine_row(fields),
+            Section::Triggers => self.trigger_row(fields),
+            Section::Rules => self.rule_row(fields),
+            Section::Policies => self.policy_row(fields),
+            Section::Statistics => self.statistics_row(fields),
+            Section::EventTriggers => self.event_trigger_row(fields),
+            Section::Extensions => self.extension_row(fields),
+            Section::Privileges => self.grants.row(fields),
+            Section::DefaultPrivileges => self.grants.default_row(fields),
+            Section::Unmodeled => self.unmodeled_row(fields),
+        }
+        .with_context(|| format!("reading the catalog, section {section:?}"))
+    }
+
+    /// What remains to be asked in the same transaction when the last row of [`super::statements`] is there: nothing,
+    /// or statements whose rows [`Assembler::answer`] takes.
+    pub fn questions(&mut self) -> Vec<String> {
+        self.questions.statements()
+    }
+
+    /// Takes one row of the statement of [`Assembler::questions`] with that number.
+    ///
+    /// # Errors
+    /// When the row is not what the statement asks for.
+    pub fn answer(&mut self, statement: usize, row: &Row<'_>) -> Result<()> {
+        self.questions.answer(statement, &mut Fields::new(row)).context("reading what the server prints")
+    }
+
+    /// The columns of a table of the user's own, by name and with the oids of their types: known when the last row of
+    /// [`super::statements`] is there. `None` when there is no such table.
+    pub fn table(&self, schema: &str, name: &str) -> Option<Vec<(SmolStr, u32)>> {
+        let table = self.relations.iter().find(|relation| {
+            !relation.hidden
+                && matches!(relation.kind, b'r' | b'p')
+                && relation.name == name
+                && relation.schema == schema
+        })?;
+        let columns = table.columns.iter().filter(|column| !column.name.is_empty());
+        Some(columns.map(|column| (column.name.clone(), column.type_oid)).collect())
+    }
+
+    /// The catalog, after the last row.
+    ///
+    /// # Errors
+    /// None today; the signature leaves room for rows that contradict each other.
+    pub fn finish(mut self) -> Result<Reading> {
+        for (_, draft) in std::mem::take(&mut self.constraint_indexes) {
+            self.out.resume(draft.attributes);
+            self.out.emit(draft.at, draft.id);
+        }
+        self.emit_relations();
+        self.questions.settle_types();
+        self.out.fill_in(&self.questions);
+        self.mark_not_validated();
+        self.emit_privileges();
+        self.drop_history();
+        let Output { objects, oids, mut unmodeled, .. } = self.out;
+        unmodeled.sort_unstable();
+        Ok(Reading { catalog: Catalog::new(objects, unmodeled), oids: oids.unwrap_or_default() })
+    }
+
+    /// The schema's name, where what is in it is the user's own.
+    pub(super) fn own_schema(&self, oid: u32) -> Option<SmolStr> {
+        self.schemas.get(&oid).filter(|schema| !schema.hidden).map(|schema| schema.name.clone())
+    }
+
+    /// The relation, where it is the user's own.
+    pub(super) fn own_relation(&self, oid: u32) -> Option<&Relation> {
+        self.relation(oid).filter(|relation| !relation.hidden)
+    }
+
+    /// Any relation that the reading has seen.
+    pub(super) fn relation(&self, oid: u32) -> Option<&Relation> {
+        self.relation_by_oid.get(&oid).map(|index| &self.relations[*index])
+    }
+
+    fn comment_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+        let at = ObjectOid { class: fields.number()?, oid: fields.number()?, subid: fields.number()? };
+        let text = fields.text()?;
+        // What initdb made with this oid has its comment from there.
+        let initial = at.oid == PUBLIC_SCHEMA && (at.class != class::NAMESPACE || text == INITIAL_COMMENT);
+        if !initial {
+            self.out.comments.insert(at, text.into());
+        }
+        Ok(())
+    }
+
+    fn inherits_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+        let (child, parent) = (fields.number()?, fields.number()?);
+        self.parents.entry(child).or_default().push(parent);
+        Ok(())
+    }
+
+    fn schema_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+        let oid = fields.number()?;
+        let name = SmolStr::new(fields.text()?);
+        let owner = fields.optional();
+        let of_extension = fields.flag()?;
+        let owner_oid = fields.number()?;
+        let hidden =
+            of_extension || name.starts_with("pg_") || name == "information_schema" || name == "trueup";
+        if !hidden {
+            // Whom initdb gives the schema public to depends on the major version.
+            let initial =
+                oid == PUBLIC_SCHEMA && (owner_oid == INITIAL_ROLE || owner == Some("pg_database_owner"));
+            self.out.set_some(Attribute::Owner, owner.filter(|_| !initial));
+            self.out
+                .emit(ObjectOid::whole(class::NAMESPACE, oid), ObjectId::bare(Kind::Schema, name.clone()));
+        }
+        self.schemas.insert(oid, Schema { name, hidden, owner: owner_oid });
+        Ok(())
+    }
+
+    fn extension_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+        let oid = fields.number()?;
+        let (name, version, schema) = (fields.text()?, fields.text()?, fields.text()?);
+        let owner = fields.optional();
+        if self.extension_versions.iter().any(|stated| stated == name) {
+            self.out.set(Attribute::Version, version);
+        }
+        if schema != "pg_catalog" {
+            self.out.set(Attribute::Schema, schema);
+        }
+        self.out.set_some(Attribute::Owner, owner);
+        let at = ObjectOid::whole(class::EXTENSION, oid);
+        self.out.emit_nameless(at, ObjectId::bare(Kind::Extension, name));
+        Ok(())
+    }
+
+    fn method_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+        self.methods.insert(fields.number()?, fields.text()?.into());
+        Ok(())
+    }
+
+    /// The name of an access method; initdb's have the same oids in every version (`pg_am.dat`).
+    pub(super) fn method(&self, oid: u32) -> Result<SmolStr> {
+        Ok(SmolStr::new_static(match oid {
+            2 => "heap",
+            403 => "btree",
+            405 => "hash",
+            783 => "gist",
+            2742 => "gin",
+            3580 => "brin",
+            4000 => "spgist",
+            _ => return self.methods.get(&oid).cloned().context("an access method that pg_am does not have"),
+        }))
+    }
+
+    fn unmodeled_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+        let (kind, schema, name, rest) =
+            (fields.text()?, fields.optional(), fields.optional(), fields.text()?);
+        let mut object = String::new();
+        if let Some(schema) = schema {
+            object.push_str(&identifier(schema));
+            object.push('.');
+        }
+        match name {
+            Some(name) if kind == "operator" => object.push_str(name),
+            Some(name) => object.push_str(&identifier(name)),
+            None => {}
+        }
+        object.push_str(rest);
+        self.out.unmodeled.push(Unmodeled { kind: kind.to_owned(), object });
+        Ok(())
+    }
+
+    fn mark_not_validated(&mut self) {
+        for (relation, number) in std::mem::take(&mut self.not_validated) {
+            let column = self
+                .own_relation(relation)
+                .and_then(|relation| Some(relation.part(Kind::Column, &relation.column(number)?.name)));
+            let Some(id) = column else { continue };
+            if let Some(object) = self.out.objects.iter_mut().find(|object| object.id == id) {
+                let attributes = object.attributes.with(Attribute::Valid, Some("false".into()));
+                *object = Arc::new(Object { id, attributes });
+            }
+        }
+    }
+
+    /// Takes away what history tables left behind before they were recognised by their columns.
+    fn drop_history(&mut self) {
+        let tables: Vec<&Relation> = self.relations.iter().filter(|relation| relation.history).collect();
+        if tables.is_empty() {
+            return;
+        }
+        let of_history = |id: &ObjectId| {
+            let name = id.relation.as_ref().unwrap_or(&id.name);
+            id.relation.is_some()
+                && tables.iter().any(|table| Some(&table.schema) == id.schema.as_ref() && table.name == *name)
+        };
+        self.out.objects.retain(|object| !of_history(&object.id));
+        if let Some(oids) = &mut self.out.oids {
+            oids.retain(|id, _| !of_history(id));
+        }
+    }
+}
+
+/// Names as SQL needs them, joined with `, `.
+pub(super) fn names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    let mut text = String::new();
+    for name in names {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push_str(&identifier(name));
+    }
+    text
+}
+
+/// A qualified name as SQL needs it.
+pub(super) fn qualified(schema: &str, name: &str) -> String {
+    format!("{}.{}", identifier(schema), identifier(name))
+}

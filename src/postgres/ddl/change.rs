@@ -1,0 +1,171 @@
+//! Changes of several objects in an order that PostgreSQL accepts.
+//!
+//! What is called otherwise comes first, then what goes, then what is made or altered, each after what it needs; foreign
+//! keys come after all keys. Otherwise the order stays.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
+
+use super::order::{Name, is_mentioned, mention, needs_keys, pair, relation, sorted};
+
+/// What statements do to objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Deed {
+    /// Gives one another name.
+    Rename,
+    /// Drops one.
+    Drop,
+    /// Makes them.
+    Make,
+    /// Makes one as declared.
+    Alter,
+}
+
+/// Statements that belong together, and what they are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What they do.
+    pub deed: Deed,
+    /// As they will be; as it is, where it is dropped. The first one is what it is about.
+    pub objects: Vec<Arc<Object>>,
+    /// The object as it is, where it is altered.
+    pub before: Option<Arc<Object>>,
+    /// The statements, in order.
+    pub statements: Vec<String>,
+}
+
+impl Change {
+    fn makes(&self) -> impl Iterator<Item = &Object> {
+        let makes = self.deed == Deed::Make;
+        self.objects.iter().filter(move |_| makes).map(AsRef::as_ref)
+    }
+
+    fn kind(&self) -> Kind {
+        self.objects.first().map_or(Kind::Privilege, |object| object.id.kind)
+    }
+
+    fn rank(&self) -> (u32, Reverse<Option<Kind>>) {
+        let late = match (self.deed, self.kind()) {
+            (Deed::Rename, _) => 0,
+            // What needs another thing is of a later kind than that.
+            (Deed::Drop, kind) => return (1, Reverse(Some(kind))),
+            (_, Kind::ForeignKey) => 3,
+            (_, Kind::Privilege) => 4,
+            (_, Kind::EventTrigger) => 5,
+            _ => 2,
+        };
+        (late, Reverse(None))
+    }
+}
+
+/// The statements of all changes, in an order that PostgreSQL accepts.
+pub fn arrange(changes: &[&Change]) -> Vec<String> {
+    let names = Names::of(changes);
+    let needs: Vec<BTreeSet<usize>> =
+        (0..changes.len()).map(|number| names.before(number, changes)).collect();
+    let order = sorted(&needs, |number| changes[number].rank());
+    order.into_iter().flat_map(|number| &changes[number].statements).cloned().collect()
+}
+
+/// Which changes make the thing of a name or a key of a table, and which need the thing of a name as it is now.
+struct Names {
+    made: HashMap<Name, Vec<usize>>,
+    keys: HashMap<Name, Vec<usize>>,
+    needed_now: HashMap<Name, Vec<usize>>,
+}
+
+impl Names {
+    fn of(changes: &[&Change]) -> Self {
+        let mut names = Self { made: HashMap::new(), keys: HashMap::new(), needed_now: HashMap::new() };
+        for (number, change) in changes.iter().enumerate() {
+            for object in change.makes() {
+                if is_mentioned(object.id.kind) {
+                    names.made.entry(relation(&object.id)).or_default().push(number);
+                }
+                if let Some(table) = key_of(object) {
+                    names.keys.entry(table).or_default().push(number);
+                }
+            }
+            let now = match change.deed {
+                Deed::Drop => change.objects.first(),
+                _ => change.before.as_ref(),
+            };
+            for name in now.map(|object| mentioned(object)).into_iter().flatten() {
+                names.needed_now.entry(name).or_default().push(number);
+            }
+        }
+        names
+    }
+
+    /// The changes that must come before this one.
+    fn before(&self, number: usize, changes: &[&Change]) -> BTreeSet<usize> {
+        let change = changes[number];
+        let mut before = BTreeSet::new();
+        let add =
+            |to: &mut BTreeSet<usize>, found: Option<&Vec<usize>>| to.extend(found.into_iter().flatten());
+        match change.deed {
+            Deed::Rename => {}
+            Deed::Drop => {
+                for object in &change.objects {
+                    // A key goes after what refers to its table; what else stands under a relation, nobody mentions.
+                    let name = if is_mentioned(object.id.kind) {
+                        Some(relation(&object.id))
+                    } else {
+                        key_of(object)
+                    };
+                    add(&mut before, name.and_then(|name| self.needed_now.get(&name)));
+                }
+                before.retain(|other| {
+                    is_mentioned(change.kind()) || changes[*other].kind() == Kind::ForeignKey
+                });
+            }
+            Deed::Make | Deed::Alter => {
+                for object in &change.objects {
+                    for name in mentioned(object) {
+                        add(&mut before, self.made.get(&name));
+                        if needs_keys(object) {
+                            add(&mut before, self.keys.get(&name));
+                        }
+                    }
+                }
+                let drops = changes.iter().enumerate().filter(|(_, other)| other.deed == Deed::Drop);
+                let namesakes = drops.filter(|(_, other)| {
+                    change
+                        .makes()
+                        .any(|made| other.objects.iter().any(|gone| is_namesake(&gone.id, &made.id)))
+                });
+                before.extend(namesakes.map(|(number, _)| number));
+            }
+        }
+        before.remove(&number);
+        before
+    }
+}
+
+/// The table that an object is a key of.
+fn key_of(object: &Object) -> Option<Name> {
+    match object.id.kind {
+        Kind::PrimaryKey | Kind::Unique => Some(relation(&object.id)),
+        Kind::Index if object.is(Attribute::IsUnique, "true") => {
+            object.get(Attribute::OnTable).and_then(pair)
+        }
+        _ => None,
+    }
+}
+
+fn mentioned(object: &Object) -> BTreeSet<Name> {
+    let mut names = BTreeSet::new();
+    mention(object, &mut names);
+    if object.id.relation.is_some() {
+        names.insert(relation(&object.id));
+    }
+    names
+}
+
+/// Whether two objects cannot be there beside each other, though they may be of different kinds.
+fn is_namesake(a: &ObjectId, b: &ObjectId) -> bool {
+    a.schema == b.schema && a.relation == b.relation && a.name == b.name && a.suffix == b.suffix
+}

@@ -1,0 +1,98 @@
+//! Constraints of tables.
+
+use crate::postgres::catalog::{Attribute, Kind, Object};
+use crate::postgres::sql::identifier;
+
+use super::names::alter_relation;
+use super::options;
+
+pub(super) fn create(object: &Object) -> Vec<String> {
+    vec![format!("{} {};", alter_relation(&object.id), add(object, &object.id.name))]
+}
+
+fn add(object: &Object, name: &str) -> String {
+    format!("ADD CONSTRAINT {} {}", identifier(name), definition(object))
+}
+
+fn definition(object: &Object) -> String {
+    let value = |attribute| object.get(attribute).unwrap_or_default();
+    let mut sql = match object.id.kind {
+        Kind::PrimaryKey => format!("PRIMARY KEY ({})", value(Attribute::Columns)),
+        Kind::Unique if object.is(Attribute::NullsNotDistinct, "true") => {
+            format!("UNIQUE NULLS NOT DISTINCT ({})", value(Attribute::Columns))
+        }
+        Kind::Unique => format!("UNIQUE ({})", value(Attribute::Columns)),
+        Kind::Check => format!("CHECK ({})", value(Attribute::Expression)),
+        Kind::ForeignKey => foreign_key(object),
+        // Printed whole, but for what follows.
+        _ => value(Attribute::Definition).to_owned(),
+    };
+    if let Some(include) = object.get(Attribute::Include) {
+        sql.push_str(&format!(" INCLUDE ({include})"));
+    }
+    sql.push_str(&options::with(object.get(Attribute::Options)));
+    if object.is(Attribute::NoInherit, "true") {
+        sql.push_str(" NO INHERIT");
+    }
+    if let Some(deferrable) = object.attributes.stated(Attribute::Deferrable) {
+        sql.push_str(&format!(" {}", deferral(deferrable)));
+    }
+    if object.is(Attribute::Enforced, "false") {
+        sql.push_str(" NOT ENFORCED");
+    } else if object.is(Attribute::Valid, "false") {
+        sql.push_str(" NOT VALID");
+    }
+    sql
+}
+
+fn foreign_key(object: &Object) -> String {
+    let value = |attribute| object.get(attribute).unwrap_or_default();
+    let mut sql = format!(
+        "FOREIGN KEY ({}) REFERENCES {}({})",
+        value(Attribute::Columns),
+        value(Attribute::References),
+        value(Attribute::ReferencedColumns)
+    );
+    if let Some(how) = object.attributes.stated(Attribute::Match) {
+        sql.push_str(&format!(" MATCH {}", how.to_uppercase()));
+    }
+    for (event, attribute) in [("UPDATE", Attribute::OnUpdate), ("DELETE", Attribute::OnDelete)] {
+        if let Some(action) = object.attributes.stated(attribute) {
+            // `set null (a, "B")`: the columns are names.
+            let (word, columns) = action.split_at(action.find('(').unwrap_or(action.len()));
+            sql.push_str(&format!(" ON {event} {}{columns}", word.to_uppercase()));
+        }
+    }
+    sql
+}
+
+fn deferral(value: &str) -> String {
+    match value {
+        "not deferrable" => "NOT DEFERRABLE".into(),
+        initially => format!("DEFERRABLE {}", initially.to_uppercase()),
+    }
+}
+
+pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) -> Option<String> {
+    let table = alter_relation(&actual.id);
+    let name = identifier(&actual.id.name);
+    let foreign = actual.id.kind == Kind::ForeignKey;
+    match attribute {
+        // Only a new constraint is NOT VALID, and nobody wants one back.
+        Attribute::Valid if declared.is(attribute, "false") => None,
+        Attribute::Valid if actual.is(Attribute::Enforced, "false") => None,
+        Attribute::Valid => Some(format!("{table} VALIDATE CONSTRAINT {name};")),
+        Attribute::Deferrable if foreign => {
+            Some(format!("{table} ALTER CONSTRAINT {name} {};", deferral(declared.get(attribute)?)))
+        }
+        Attribute::Enforced if foreign => {
+            let not = if declared.is(attribute, "false") { "NOT " } else { "" };
+            Some(format!("{table} ALTER CONSTRAINT {name} {not}ENFORCED;"))
+        }
+        // A new constraint in place of the old one, in one statement; it would cost the comment.
+        _ if actual.get(Attribute::Comment).is_none() => {
+            Some(format!("{table} DROP CONSTRAINT {name}, {};", add(declared, &actual.id.name)))
+        }
+        _ => None,
+    }
+}

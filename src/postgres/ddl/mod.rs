@@ -1,0 +1,102 @@
+//! Objects of a catalog written as DDL: pure functions over [`Object`], no database.
+//!
+//! Every statement ends with `;`. Names of users are qualified, because the attributes are as PostgreSQL prints
+//! them under `search_path = pg_catalog`; statements mean the same under any `search_path` on which nobody shadows
+//! `pg_catalog`. One file per family of kinds, each with what it takes to create an object of it and what a single
+//! statement can change.
+//!
+//! What a statement costs (locks, rewrites) is not judged here.
+
+mod change;
+mod columns;
+mod constraints;
+mod indexes;
+mod mentions;
+mod names;
+mod namespaces;
+mod options;
+mod order;
+mod policies;
+mod privileges;
+mod routines;
+mod sequences;
+mod tables;
+mod text;
+mod triggers;
+mod types;
+mod views;
+
+pub use change::{Change, Deed, arrange};
+pub use indexes::create_concurrently;
+pub use names::{drop, rename};
+pub use order::script;
+pub use privileges::withheld;
+pub use sequences::restore as restore_sequence;
+
+use crate::postgres::catalog::{Attribute, Kind, Object};
+
+/// The statements that make one object with all its attributes, in order. The first one creates it; those after it
+/// set what CREATE cannot (comment, owner, a trigger's state, ...).
+///
+/// A table takes its columns as `parts`, in any order, and the sequences of its identity columns where their
+/// parameters matter; for every other kind `parts` is ignored. A table's constraints and indexes are objects of
+/// their own. A partition is written as `PARTITION OF`: what its columns have of their own, but not what they lack
+/// of their parent's. A sequence says `OWNED BY`, so its owner must be there.
+pub fn create(object: &Object, parts: &[&Object]) -> Vec<String> {
+    let mut statements = match object.id.kind {
+        Kind::Schema | Kind::Extension => namespaces::create(object),
+        Kind::Collation | Kind::Enum | Kind::Domain | Kind::CompositeType | Kind::RangeType => {
+            types::create(object)
+        }
+        Kind::Sequence => sequences::create(object),
+        Kind::Table => tables::create(object, parts),
+        Kind::Column => columns::create(object),
+        Kind::PrimaryKey | Kind::Unique | Kind::Check | Kind::Exclusion | Kind::ForeignKey => {
+            constraints::create(object)
+        }
+        Kind::Index | Kind::Statistics => indexes::create(object),
+        Kind::View | Kind::MaterializedView => views::create(object),
+        Kind::Function | Kind::Procedure | Kind::Aggregate => routines::create(object),
+        Kind::Trigger | Kind::EventTrigger | Kind::Rule => triggers::create(object),
+        Kind::Policy => policies::create(object),
+        Kind::Privilege => privileges::create(object),
+    };
+    statements.extend(names::belongings(object));
+    statements
+}
+
+/// The one statement that makes `attribute` of the live object `actual` what `declared` says; `None` where no single
+/// statement does it (a view's changed columns, an enum whose label must go, ...), or where it cannot be told from
+/// the two objects alone. It may bring other attributes of the object to what is declared with it, never away from
+/// it. The statement names the object as `actual` is named. The server may still refuse it for the sake of rows or of
+/// other objects (a column's type that a view or a policy uses, a foreign key on a key that is replaced).
+pub fn alter(declared: &Object, actual: &Object, attribute: Attribute) -> Option<String> {
+    if declared.get(attribute) == actual.get(attribute) {
+        return None;
+    }
+    match attribute {
+        Attribute::Comment => return names::comment(&actual.id, declared.get(Attribute::Comment)),
+        Attribute::ColumnComments => return names::alter_column_comments(declared, actual),
+        Attribute::Owner => return names::owner(&actual.id, declared.get(Attribute::Owner)?),
+        _ => {}
+    }
+    match actual.id.kind {
+        Kind::Schema => None,
+        Kind::Extension => namespaces::alter(declared, actual, attribute),
+        Kind::Collation | Kind::Enum | Kind::Domain | Kind::CompositeType | Kind::RangeType => {
+            types::alter(declared, actual, attribute)
+        }
+        Kind::Sequence => sequences::alter(declared, actual, attribute),
+        Kind::Table => tables::alter(declared, actual, attribute),
+        Kind::Column => columns::alter(declared, actual, attribute),
+        Kind::PrimaryKey | Kind::Unique | Kind::Check | Kind::Exclusion | Kind::ForeignKey => {
+            constraints::alter(declared, actual, attribute)
+        }
+        Kind::Index | Kind::Statistics => indexes::alter(declared, actual, attribute),
+        Kind::View | Kind::MaterializedView => views::alter(declared, actual, attribute),
+        Kind::Function | Kind::Procedure | Kind::Aggregate => routines::alter(declared, actual, attribute),
+        Kind::Trigger | Kind::EventTrigger | Kind::Rule => triggers::alter(declared, actual, attribute),
+        Kind::Policy => policies::alter(declared, actual, attribute),
+        Kind::Privilege => privileges::alter(declared, actual, attribute),
+    }
+}

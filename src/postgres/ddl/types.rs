@@ -1,0 +1,184 @@
+//! Types that users make: collations, enums, domains, composite and range types.
+
+use crate::postgres::catalog::{Attribute, Kind, Object};
+use crate::postgres::sql::{identifier, literal};
+
+use super::names::{qualified, subject};
+use super::text::{split_lines, split_list, split_name};
+
+pub(super) fn create(object: &Object) -> Vec<String> {
+    let name = qualified(&object.id);
+    let statement = match object.id.kind {
+        Kind::Collation => format!("CREATE COLLATION {name} ({});", collation(object).join(", ")),
+        Kind::Enum => {
+            format!("CREATE TYPE {name} AS ENUM ({});", object.get(Attribute::Labels).unwrap_or_default())
+        }
+        Kind::Domain => domain(object, &name),
+        Kind::CompositeType => {
+            format!("CREATE TYPE {name} AS ({});", object.get(Attribute::Fields).unwrap_or_default())
+        }
+        _ => format!("CREATE TYPE {name} AS RANGE ({});", range(object).join(", ")),
+    };
+    let unchecked = checks(object).into_iter().filter(|check| is_not_valid(check));
+    let unchecked = unchecked.map(|check| format!("ALTER DOMAIN {name} ADD CONSTRAINT {check};"));
+    [statement].into_iter().chain(unchecked).collect()
+}
+
+fn collation(object: &Object) -> Vec<String> {
+    let provider = object.get(Attribute::Provider).unwrap_or("libc");
+    let mut parameters = vec![format!("provider = {provider}")];
+    let locale = object.get(Attribute::Locale).unwrap_or_default();
+    match locale.split_once('/') {
+        Some((collate, ctype)) => {
+            parameters.push(format!("lc_collate = {}", literal(collate)));
+            parameters.push(format!("lc_ctype = {}", literal(ctype)));
+        }
+        None => parameters.push(format!("locale = {}", literal(locale))),
+    }
+    if object.is(Attribute::Deterministic, "false") {
+        parameters.push("deterministic = false".into());
+    }
+    if let Some(rules) = object.get(Attribute::CollationRules) {
+        parameters.push(format!("rules = {}", literal(rules)));
+    }
+    parameters
+}
+
+fn domain(object: &Object, name: &str) -> String {
+    let mut sql = format!("CREATE DOMAIN {name} AS {}", object.get(Attribute::Type).unwrap_or_default());
+    if let Some(collation) = object.get(Attribute::Collation) {
+        sql.push_str(&format!(" COLLATE {collation}"));
+    }
+    if let Some(default) = object.get(Attribute::Default) {
+        sql.push_str(&format!(" DEFAULT {default}"));
+    }
+    if object.is(Attribute::Nullable, "false") {
+        sql.push_str(" NOT NULL");
+    }
+    // CREATE DOMAIN cannot say NOT VALID.
+    for check in checks(object).into_iter().filter(|check| !is_not_valid(check)) {
+        sql.push_str(&format!(" CONSTRAINT {check}"));
+    }
+    sql + ";"
+}
+
+fn is_not_valid(check: &str) -> bool {
+    check.ends_with(" NOT VALID")
+}
+
+fn checks(object: &Object) -> Vec<&str> {
+    split_lines(object.get(Attribute::Checks).unwrap_or_default())
+}
+
+fn range(object: &Object) -> Vec<String> {
+    let parameters = [
+        ("SUBTYPE", Attribute::Subtype),
+        ("SUBTYPE_OPCLASS", Attribute::SubtypeOpclass),
+        ("COLLATION", Attribute::Collation),
+        ("CANONICAL", Attribute::Canonical),
+        ("SUBTYPE_DIFF", Attribute::SubtypeDiff),
+        ("MULTIRANGE_TYPE_NAME", Attribute::Multirange),
+    ];
+    let stated = parameters.iter().filter_map(|(word, attribute)| Some((word, object.get(*attribute)?)));
+    stated.map(|(word, value)| format!("{word} = {value}")).collect()
+}
+
+pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) -> Option<String> {
+    let subject = subject(&actual.id);
+    match attribute {
+        Attribute::Labels => Some(format!("ALTER {subject} {};", new_label(declared, actual)?)),
+        Attribute::Fields => Some(format!("ALTER {subject} {};", changed_fields(declared, actual)?)),
+        Attribute::Nullable if declared.is(attribute, "false") => {
+            Some(format!("ALTER {subject} SET NOT NULL;"))
+        }
+        Attribute::Nullable => Some(format!("ALTER {subject} DROP NOT NULL;")),
+        Attribute::Default => Some(match declared.get(attribute) {
+            Some(default) => format!("ALTER {subject} SET DEFAULT {default};"),
+            None => format!("ALTER {subject} DROP DEFAULT;"),
+        }),
+        Attribute::Checks => Some(format!("ALTER {subject} {};", changed_check(declared, actual)?)),
+        _ => None,
+    }
+}
+
+/// `ADD VALUE` where the declared labels are the live ones and exactly one more.
+fn new_label(declared: &Object, actual: &Object) -> Option<String> {
+    let declared = split_list(declared.get(Attribute::Labels)?);
+    let actual = split_list(actual.get(Attribute::Labels).unwrap_or_default());
+    if declared.len() != actual.len() + 1 {
+        return None;
+    }
+    let place = declared.iter().zip(&actual).position(|(a, b)| a != b).unwrap_or(actual.len());
+    if declared[place + 1..] != actual[place..] {
+        return None;
+    }
+    let label = declared[place];
+    Some(match (actual.get(place), place.checked_sub(1)) {
+        (Some(next), _) => format!("ADD VALUE {label} BEFORE {next}"),
+        (None, Some(last)) => format!("ADD VALUE {label} AFTER {}", actual[last]),
+        (None, None) => format!("ADD VALUE {label}"),
+    })
+}
+
+/// The actions that make the live fields the declared ones, where ALTER TYPE can: it adds at the end only. None drops an
+/// attribute, which would take what columns of the type hold in it.
+fn changed_fields(declared: &Object, actual: &Object) -> Option<String> {
+    let fields = |object: &Object| -> Option<Vec<(String, String)>> {
+        let fields = split_list(object.get(Attribute::Fields).unwrap_or_default());
+        fields
+            .into_iter()
+            .map(|field| split_name(field).map(|(name, rest)| (name.into(), rest.into())))
+            .collect()
+    };
+    let (declared, actual) = (fields(declared)?, fields(actual)?);
+    if let Some(rename) = renamed_field(&declared, &actual) {
+        return Some(rename);
+    }
+    let mut actions = Vec::new();
+    for (place, (name, wanted)) in declared.iter().enumerate() {
+        match actual.get(place) {
+            Some((other, _)) if other != name => return None,
+            Some((_, found)) if found == wanted => {}
+            Some(_) => actions.push(format!("ALTER ATTRIBUTE {name} TYPE {wanted}")),
+            None => actions.push(format!("ADD ATTRIBUTE {name} {wanted}")),
+        }
+    }
+    (actual.len() <= declared.len()).then(|| actions.join(", "))
+}
+
+/// `RENAME ATTRIBUTE` where one attribute, and nothing else, has another name in the same place.
+fn renamed_field(declared: &[(String, String)], actual: &[(String, String)]) -> Option<String> {
+    if declared.len() != actual.len() {
+        return None;
+    }
+    let mut differing = declared.iter().zip(actual).filter(|(wanted, found)| wanted != found);
+    let ((to, wanted), (from, found)) = differing.next()?;
+    let other = |fields: &[(String, String)], name: &String| fields.iter().any(|(field, _)| field == name);
+    let is_rename =
+        differing.next().is_none() && wanted == found && !other(declared, from) && !other(actual, to);
+    is_rename.then(|| format!("RENAME ATTRIBUTE {from} TO {to}"))
+}
+
+/// The one action on a domain's checks where exactly one was added, dropped or is still to be validated.
+fn changed_check(declared: &Object, actual: &Object) -> Option<String> {
+    let (declared, actual) = (checks(declared), checks(actual));
+    let new: Vec<_> = declared.iter().filter(|check| !actual.contains(check)).collect();
+    let old: Vec<_> = actual.iter().filter(|check| !declared.contains(check)).collect();
+    match (&new[..], &old[..]) {
+        ([new], []) => Some(format!("ADD CONSTRAINT {new}")),
+        ([], [old]) => Some(format!("DROP CONSTRAINT {}", split_name(old)?.0)),
+        ([new], [old]) if old.strip_suffix(" NOT VALID") == Some(**new) => {
+            Some(format!("VALIDATE CONSTRAINT {}", split_name(old)?.0))
+        }
+        _ => None,
+    }
+}
+
+/// `CREATE TYPE name;`: what a range type's canonical function needs before the type itself.
+pub(super) fn shell(object: &Object) -> String {
+    format!(
+        "CREATE TYPE {}.{};",
+        identifier(object.id.schema.as_deref().unwrap_or_default()),
+        identifier(&object.id.name)
+    )
+}

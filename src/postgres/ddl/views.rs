@@ -1,0 +1,54 @@
+//! Views and materialized views.
+
+use crate::postgres::catalog::{Attribute, Kind, Object};
+use crate::postgres::sql::identifier;
+
+use super::names::{qualified, subject};
+use super::options;
+use super::text::output_columns;
+
+pub(super) fn create(object: &Object) -> Vec<String> {
+    vec![if object.id.kind == Kind::View {
+        view(object, "CREATE", &qualified(&object.id))
+    } else {
+        materialized(object)
+    }]
+}
+
+fn query(object: &Object) -> &str {
+    object.get(Attribute::Definition).unwrap_or_default().trim_end().trim_end_matches(';')
+}
+
+fn view(object: &Object, verb: &str, name: &str) -> String {
+    format!("{verb} VIEW {name}{} AS\n{};", options::with(object.get(Attribute::Options)), query(object))
+}
+
+fn materialized(object: &Object) -> String {
+    let mut sql = format!("CREATE MATERIALIZED VIEW {}", qualified(&object.id));
+    if let Some(method) = object.attributes.stated(Attribute::AccessMethod) {
+        sql.push_str(&format!(" USING {}", identifier(method)));
+    }
+    sql.push_str(&options::with(object.get(Attribute::Options)));
+    format!("{sql} AS\n{};", query(object))
+}
+
+pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) -> Option<String> {
+    let wanted = declared.get(attribute);
+    match (actual.id.kind, attribute) {
+        (_, Attribute::Options) => {
+            let changes = options::changes("", wanted, actual.get(attribute));
+            // ALTER VIEW takes one action only.
+            let single = actual.id.kind == Kind::MaterializedView || !changes.contains("), RESET (");
+            single.then(|| format!("ALTER {} {changes};", subject(&actual.id)))
+        }
+        (Kind::View, Attribute::Definition) => {
+            // A view can be replaced by one that has its columns and more behind them.
+            let (new, old) = (output_columns(query(declared))?, output_columns(query(actual))?);
+            new.starts_with(&old).then(|| view(declared, "CREATE OR REPLACE", &qualified(&actual.id)))
+        }
+        (Kind::MaterializedView, Attribute::AccessMethod) => {
+            Some(format!("ALTER {} SET ACCESS METHOD {};", subject(&actual.id), identifier(wanted?)))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,120 @@
+//! Which of the histories in a database are read, and what they come to.
+
+use anyhow::Result;
+
+use crate::postgres::catalog::reader::Assembler;
+use crate::postgres::connection::Row;
+use crate::migrations::checksum::Width;
+use crate::migrations::history::{self, Applied, Found, HistoryTable, OtherHistory};
+
+/// What initdb did not make has an oid from here on (manual, "System Catalog Declarations and Initial Contents").
+const FIRST_OWN_OID: u32 = 16384;
+
+/// The tables that are histories, and what was read of them.
+#[derive(Debug)]
+pub(super) struct Histories {
+    tables: Vec<HistoryTable>,
+    ours: Option<HistoryTable>,
+    /// A table that has the history's name and not its columns.
+    pub(super) malformed: Option<String>,
+    readable: Vec<HistoryTable>,
+    pub(super) applied: Vec<Applied>,
+    others: Vec<OtherHistory>,
+}
+
+/// The relations that are called like a history or like one of trueup's own tables, as the catalog's rows show them.
+pub(super) fn found(assembler: &Assembler) -> Vec<Found> {
+    let found = assembler.look_alikes().into_iter().filter(|relation| {
+        // Whatever has the name of a table of trueup's own stands in its place; nobody's history is a view.
+        relation.schema == "trueup"
+            || matches!(relation.kind, b'r' | b'p') && !relation.schema.starts_with("pg_")
+    });
+    let judged = found.map(|relation| Found {
+        schema: relation.schema.to_owned(),
+        table: relation.name.to_owned(),
+        readable: relation.readable,
+        ordinary: relation.kind == b'r',
+        expressions: relation.expressions,
+        own_types: relation.columns.iter().any(|(_, oid)| *oid >= FIRST_OWN_OID),
+        of_schemas_owner: relation.of_schemas_owner,
+        columns: relation.columns.into_iter().map(|(name, oid)| (name.to_owned(), oid)).collect(),
+    });
+    judged.collect()
+}
+
+impl Histories {
+    /// Chooses among the tables that were found; the project's search_path decides between several.
+    pub(super) fn choose(found: &[Found], search_path: &str) -> Self {
+        let tables: Vec<HistoryTable> = found.iter().filter_map(HistoryTable::of).collect();
+        let named = history::ours(&tables, search_path).cloned();
+        let (ours, malformed) = match named {
+            Some(table) if !table.genuine => (None, Some(table.path())),
+            named => (named, None),
+        };
+        let readable = tables
+            .iter()
+            .filter(|table| table.readable && table.genuine)
+            .filter(|table| table.tool().is_some() || Some(*table) == ours.as_ref())
+            .cloned()
+            .collect();
+        Self { tables, ours, malformed, readable, applied: Vec::new(), others: Vec::new() }
+    }
+
+    /// The statements that read them.
+    pub(super) fn queries(&self) -> impl Iterator<Item = String> {
+        self.readable.iter().map(HistoryTable::query)
+    }
+
+    /// How many statements that is.
+    pub(super) fn len(&self) -> usize {
+        self.readable.len()
+    }
+
+    /// Takes over a row of a statement, by its number.
+    pub(super) fn row(&mut self, statement: usize, row: &Row<'_>) -> Result<()> {
+        let table = &self.readable[statement];
+        match table.tool() {
+            Some(tool) => {
+                let current = row.text(0).map(str::to_owned);
+                self.others.push(OtherHistory { tool, table: table.path(), current });
+            }
+            None => self.applied.push(Applied::from_row(row)?),
+        }
+        Ok(())
+    }
+
+    /// The table of refinery's history, when it can be read.
+    pub(super) fn table(&self) -> Option<&HistoryTable> {
+        self.ours.as_ref().filter(|table| table.readable)
+    }
+
+    /// refinery's history, by version, with the name of its table; `None` when there is none, or it may not be read.
+    pub(super) fn ours(&mut self) -> Option<(String, Vec<Applied>)> {
+        let path = self.table()?.path();
+        let mut applied = std::mem::take(&mut self.applied);
+        applied.sort_by_key(|row| row.version);
+        Some((path, applied))
+    }
+
+    /// The width of the versions in refinery's history.
+    pub(super) fn width(&self) -> Option<Width> {
+        self.ours.as_ref().map(|table| table.width)
+    }
+
+    /// The project's history, when this role may not read it.
+    pub(super) fn invisible(&self) -> Vec<String> {
+        self.ours.iter().filter(|table| !table.readable).map(HistoryTable::path).collect()
+    }
+
+    /// What other tools left, those without a row or a right to read them included.
+    pub(super) fn others(&mut self) -> Vec<OtherHistory> {
+        let mut others = std::mem::take(&mut self.others);
+        for table in &self.tables {
+            let told = others.iter().any(|other| other.table == table.path());
+            if let (Some(tool), false) = (table.tool(), told) {
+                others.push(OtherHistory { tool, table: table.path(), current: None });
+            }
+        }
+        others
+    }
+}

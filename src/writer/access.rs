@@ -1,0 +1,323 @@
+//! Making the two connections of the door: the one that works, and the one that watches over it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::place::{Found, Place};
+use super::trouble::Trouble;
+use crate::postgres::connection::{self, Session, Target};
+use crate::error::{Exit, Failure, exit_of};
+use crate::postgres::sql::{identifier, literal};
+
+/// How long the watching connection may be silent.
+const CONTROL_PATIENCE: Duration = Duration::from_secs(10);
+/// How often the two are compared to find a pooler between them.
+const ROUNDS: usize = 5;
+/// How long one may be silent while the other is in a transaction: a pool of one session serves nobody else meanwhile.
+const POOLED_SILENCE: Duration = Duration::from_secs(3);
+/// How often the words that set a session up are said again when the statement_timeout of a role or database cut them off.
+pub(super) const TRIES: usize = 5;
+
+/// How to get there, and what a session is to be set to.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The database.
+    pub target: Target,
+    /// `application_name`
+    pub application: String,
+    /// `[database] search_path`: for SQL that the project's people wrote.
+    pub search_path: String,
+    /// `[database] set_role`
+    pub set_role: Option<String>,
+    /// How long a server that restarts is waited for.
+    pub patience: Duration,
+}
+
+/// Refuses a pooler between here and the server that gives sessions to others between two transactions: a program that
+/// sets up its session (`pg_dump`) would leave its settings to whoever gets it next.
+///
+/// # Errors
+/// Exit 4; exit 3 when the database cannot be reached.
+pub async fn no_pooler_before(target: &Target, application: &str) -> Result<()> {
+    let mut session = target.connect(application).await?;
+    let mut control = target.connect(application).await?;
+    session.give_up_after(CONTROL_PATIENCE);
+    control.give_up_after(CONTROL_PATIENCE);
+    no_pooler(&mut session, &mut control)
+        .await
+        .map_err(|error| connection::server_failure(error, "looking for a pooler"))?;
+    session.close().await;
+    control.close().await;
+    Ok(())
+}
+
+/// Both connections, to the same place.
+pub(super) struct Pair {
+    pub(super) session: Session,
+    pub(super) control: Session,
+    pub(super) place: Place,
+    pub(super) pid: i32,
+}
+
+impl Access {
+    /// Connects twice, proves that both are to the same writable database and that no pooler hands out its sessions
+    /// by transaction.
+    pub(super) async fn connect(&self) -> Result<Pair> {
+        self.attempt(self.patience).await
+    }
+
+    /// The same until it succeeds: in the middle of a run the server is known to be there.
+    pub(super) async fn connect_again(&self) -> Result<Pair> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            match self.attempt(Duration::ZERO).await {
+                Ok(pair) => return Ok(pair),
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(_) => tokio::time::sleep(Duration::from_millis(250)).await,
+            }
+        }
+    }
+
+    async fn attempt(&self, patience: Duration) -> Result<Pair> {
+        let mut session = self.target.connect_patiently(&self.application, patience).await?;
+        let mut control = self.target.connect_patiently(&self.control(), patience).await?;
+        session.give_up_after(CONTROL_PATIENCE);
+        control.give_up_after(CONTROL_PATIENCE);
+        let mut tries = 0;
+        while let Err(error) = first_words(&mut session, &mut control).await {
+            tries += 1;
+            if !is_cut_off(&error) || tries == TRIES {
+                return Err(connection::server_failure(error, "setting up the session"));
+            }
+            for each in [&mut session, &mut control] {
+                // Outside of a transaction it only warns.
+                let _ = each.execute("ROLLBACK").await;
+            }
+        }
+        self.may_take_role(&mut session).await?;
+        let found = Found::read(&mut session)
+            .await
+            .map_err(|error| connection::server_failure(error, "reading the identity"))?;
+        found.writable()?;
+        let other = Found::read(&mut control)
+            .await
+            .map_err(|error| connection::server_failure(error, "reading the identity"))?;
+        found.place.same(&other.place).map_err(|why| {
+            Failure::new(
+                Exit::Refused,
+                format!("two connections to {} reach different databases: {why}", self.target),
+            )
+            .next("ask what between trueup and the server (a load balancer?) spreads connections")
+        })?;
+        Ok(Pair { session, control, place: found.place, pid: found.pid })
+    }
+
+    /// The connection that watches over the other, made anew: to the same place, or not at all.
+    pub(super) async fn watch_again(&self, place: &Place) -> Option<Session> {
+        let mut control = self.target.connect(&self.control()).await.ok()?;
+        control.give_up_after(CONTROL_PATIENCE);
+        control.execute(OWN_SETTINGS).await.ok()?;
+        let found = Found::read(&mut control).await.ok()?;
+        place.same(&found.place).is_ok().then_some(control)
+    }
+
+    fn control(&self) -> String {
+        format!("{} (control)", self.application)
+    }
+
+    /// `[database] set_role` is honoured, or the command refused.
+    async fn may_take_role(&self, session: &mut Session) -> Result<()> {
+        let Some(role) = &self.set_role else { return Ok(()) };
+        // Local to this message.
+        let sql = format!("SELECT pg_catalog.set_config('role', {}, true)", literal(role));
+        session.rows(sql).await.map(|_| ()).map_err(|error| {
+            let said = connection::server_error(&error).map(connection::describe);
+            match said.filter(|said| said.is("42501") || said.is("22023")) {
+                Some(said) => Failure::new(
+                    Exit::Refused,
+                    format!(
+                        "[database] set_role {role:?} cannot be taken: {}; nothing was changed",
+                        said.text()
+                    ),
+                )
+                .next(format!(
+                    "GRANT {} TO {}, or name another role in trueup.toml",
+                    identifier(role),
+                    identifier(self.target.role())
+                ))
+                .into(),
+                None => connection::server_failure(error, "taking the role"),
+            }
+        })
+    }
+
+    /// A question in the right of [`Access::set_role`], for a session that has another, and how many rows come before
+    /// its answer. The role lasts for this message.
+    pub(super) fn in_role(&self, sql: &str) -> (String, usize) {
+        match &self.set_role {
+            Some(role) => {
+                (format!("SELECT pg_catalog.set_config('role', {}, true); {sql}", literal(role)), 1)
+            }
+            None => (sql.to_owned(), 0),
+        }
+    }
+
+    /// The statements that make a session clean and ours, whatever ran on it before; the last one answers with the
+    /// settings as they are then, to be read by [`settled`].
+    pub(super) fn settings(&self, limits: &[(&str, String)]) -> String {
+        let limits: Vec<(&str, String)> =
+            limits.iter().map(|(name, value)| (*name, literal(value))).collect();
+        format!("{}; DEALLOCATE ALL; SELECT {}", self.cleaning(), self.set(&limits))
+    }
+
+    /// The statements that make a session as it was when it began, in the role that it is to have. What is prepared
+    /// stays. The statement_timeout of the role or database holds for one statement only, the one that ends it.
+    pub(super) fn cleaning(&self) -> String {
+        let role =
+            self.set_role.as_ref().map(|role| format!("; SET ROLE {}", identifier(role))).unwrap_or_default();
+        format!(
+            "RESET SESSION AUTHORIZATION; RESET ALL; SET statement_timeout = 0; CLOSE ALL; UNLISTEN *; DISCARD TEMP; \
+             DISCARD SEQUENCES{role}"
+        )
+    }
+
+    /// What sets our settings when it is selected, and answers with them. The values of `limits` are expressions.
+    pub(super) fn set(&self, limits: &[(&str, String)]) -> String {
+        let own = self.own_settings().into_iter().map(|(name, value)| (name, literal(&value)));
+        let pairs: Vec<String> = own
+            .chain(limits.iter().cloned())
+            .map(|(name, value)| format!("pg_catalog.set_config({}, {value}, false)", literal(name)))
+            .collect();
+        format!("{}, {CHECK_CLIENT}", pairs.join(", "))
+    }
+
+    /// Compares the answer of [`Access::settings`] with what was asked for. Earlier steps of the run may stay.
+    pub(super) fn settled(
+        &self,
+        limits: &[(&str, String)],
+        answer: &[Option<String>],
+    ) -> Result<(), Trouble> {
+        for ((name, wanted), found) in self.wanted(limits).into_iter().zip(answer) {
+            let found = found.as_deref().unwrap_or_default();
+            if !same_value(&wanted, found) {
+                let what = format!(
+                    "the server did not take a setting: {name} is {found:?}, not {wanted:?}; what was to be done \
+                     with it was not begun"
+                );
+                let next = "ask what between trueup and the server (a proxy?) rewrites settings";
+                return Err(Trouble::Disproved(Failure::new(Exit::RolledBack, what).next(next).into()));
+            }
+        }
+        Ok(())
+    }
+
+    fn wanted<'a>(&self, limits: &[(&'a str, String)]) -> Vec<(&'a str, String)> {
+        let mut wanted = self.own_settings();
+        wanted.extend(limits.iter().cloned());
+        wanted
+    }
+
+    fn own_settings<'a>(&self) -> Vec<(&'a str, String)> {
+        vec![
+            ("search_path", self.search_path.clone()),
+            ("row_security", "off".to_owned()),
+            ("standard_conforming_strings", "on".to_owned()),
+            ("default_transaction_isolation", "read committed".to_owned()),
+            ("default_transaction_deferrable", "off".to_owned()),
+            ("synchronous_commit", "on".to_owned()),
+            ("idle_in_transaction_session_timeout", "60s".to_owned()),
+            ("idle_session_timeout", "0".to_owned()),
+        ]
+    }
+}
+
+/// Whether the server stopped a statement: by the statement_timeout of the role or database, which can be a millisecond,
+/// or because somebody asked for it.
+pub(super) fn is_cut_off(error: &anyhow::Error) -> bool {
+    connection::server_error(error).is_some_and(|error| connection::describe(error).is("57014"))
+}
+
+/// Numbers with units are answered in the server's favourite unit; everything else as it was asked for.
+fn same_value(wanted: &str, found: &str) -> bool {
+    match (milliseconds(wanted), milliseconds(found)) {
+        (Some(wanted), Some(found)) => wanted == found,
+        _ => wanted == found,
+    }
+}
+
+fn milliseconds(text: &str) -> Option<u64> {
+    let digits = text.find(|found: char| !found.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().ok()?;
+    let unit = match text[digits..].trim() {
+        "" | "ms" => 1,
+        "s" => 1_000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.checked_mul(unit)
+}
+
+/// For trueup's own queries. What could end the message comes first.
+const OWN_SETTINGS: &str = "SET statement_timeout = '30s'; SET idle_session_timeout = 0; \
+    SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '5s'; \
+    SET search_path = pg_catalog, pg_temp; SET row_security = off; SET standard_conforming_strings = on; \
+    SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off";
+
+/// A server whose client is gone ends what it does for it. Only some systems can tell, and others refuse the setting
+/// (manual, client_connection_check_interval). Without an operator: a role's search_path may still be in force.
+const CHECK_CLIENT: &str = "CASE WHEN pg_catalog.textregexeq(pg_catalog.version(), 'linux') \
+    THEN pg_catalog.set_config('client_connection_check_interval', '500ms', false) END";
+
+/// A session's process, asked for in a transaction that is left open. No setting stays, whoever gets the session next.
+const PID: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
+    SELECT pg_catalog.pg_backend_pid()";
+
+/// What is said before anything else: whether the two connections are sessions of their own, then their settings.
+async fn first_words(session: &mut Session, control: &mut Session) -> Result<()> {
+    no_pooler(session, control).await?;
+    // From here on settings of the session are safe: the connection is ours alone.
+    for each in [session, control] {
+        each.execute(OWN_SETTINGS).await?;
+    }
+    Ok(())
+}
+
+/// Refuses a pooler that gives a session to somebody else between two transactions (exit 4). Best effort: a pooler with
+/// a session to spare for each of us is not seen, and what keeps two runs apart then is the fence.
+async fn no_pooler(session: &mut Session, control: &mut Session) -> Result<()> {
+    let alone = format!("{PID}; ROLLBACK");
+    let mut first = pid(session, &alone).await?;
+    for _ in 0..ROUNDS {
+        let other = pid(control, PID).await?;
+        session.give_up_after(POOLED_SILENCE);
+        let second = pid(session, &alone).await;
+        session.give_up_after(CONTROL_PATIENCE);
+        let second = match second {
+            Err(error) if exit_of(&error) == Exit::Busy => return Err(pooled().into()),
+            second => second?,
+        };
+        control.execute("ROLLBACK").await?;
+        if first != second || second == other {
+            return Err(pooled().into());
+        }
+        first = second;
+    }
+    Ok(())
+}
+
+fn pooled() -> Failure {
+    Failure::new(
+        Exit::Refused,
+        "a transaction-pooling proxy (PgBouncer, pgcat, RDS Proxy, ...) stands between trueup and the server: a lock \
+         taken there would belong to whoever gets the session next; nothing was changed",
+    )
+    .next("give the server's own address, or a pool in session mode; reading commands work through the proxy")
+}
+
+async fn pid(session: &mut Session, sql: &str) -> Result<String> {
+    let rows = session.rows(sql).await?;
+    Ok(rows.into_iter().flatten().flatten().next().unwrap_or_default())
+}

@@ -1,0 +1,112 @@
+//! Who is in the way: of a waiting session, of a lock that is wanted, of a run.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::event::Blocker;
+use crate::postgres::connection::Session;
+use crate::postgres::sql::literal;
+
+/// Who blocks a session that waits for a lock; see `blocking.sql`.
+const BLOCKING: &str = include_str!("blocking.sql");
+/// Who holds locks on relations that conflict with a wanted one; see `holding.sql`.
+const HOLDING: &str = include_str!("holding.sql");
+/// Who holds the advisory lock; see `lock_holder.sql`.
+const LOCK_HOLDER: &str = include_str!("lock_holder.sql");
+
+/// The key of the session-level advisory lock that whoever writes to a database holds; one per database.
+pub const ADVISORY_LOCK: i64 = 0x7472_616e_72a0_8000;
+
+/// Puts the key of [`ADVISORY_LOCK`] into a query as `pg_locks` shows it: its halves, in place of `{high}` and `{low}`
+/// (manual, "pg_locks").
+pub fn with_lock_key(sql: &str) -> String {
+    let (high, low) = (ADVISORY_LOCK >> 32, ADVISORY_LOCK & 0xffff_ffff);
+    sql.replace("{high}", &high.to_string()).replace("{low}", &low.to_string())
+}
+
+/// A relation, and the table-level lock that is wanted on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// As SQL writes it; looked up with the project's search_path, and left out when there is none.
+    pub relation: String,
+    /// The modes that conflict with the wanted one, as `pg_locks.mode` writes them: `AccessShareLock`.
+    pub conflicting: Vec<&'static str>,
+}
+
+/// Who blocks this session now. Empty when it does not wait.
+pub(super) async fn blocking(control: &mut Session, pid: i32) -> Result<Vec<Blocker>> {
+    Ok(control.rows(BLOCKING.replace("{pid}", &pid.to_string())).await?.into_iter().map(blocker).collect())
+}
+
+/// Who holds the advisory lock of this database.
+pub(super) async fn lock_holder(control: &mut Session) -> Result<Option<Blocker>> {
+    Ok(control.rows(with_lock_key(LOCK_HOLDER)).await?.into_iter().map(blocker).next())
+}
+
+/// A holder of locks, and what tells its transaction from another one of the same session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Holder {
+    pub(super) blocker: Blocker,
+    pub(super) transaction: String,
+}
+
+/// Whether somebody else holds a lock on any relation of this database that is not the system's, as an expression for a
+/// session with any search_path. Most often nobody does; what stands in the way, if anything, [`holding`] tells.
+pub(super) fn anybody(database_oid: u32) -> String {
+    format!(
+        "EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.granted \
+         AND l.database OPERATOR(pg_catalog.=) '{database_oid}'::pg_catalog.oid \
+         AND l.relation OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid \
+         AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid())"
+    )
+}
+
+/// Who holds locks that conflict with these, our own session left out. Names of relations that are not there are left
+/// out. One round trip; nothing is locked.
+pub(super) async fn holding(
+    control: &mut Session,
+    wanted: &[Wanted],
+    search_path: &str,
+    own: i32,
+) -> Result<Vec<Holder>> {
+    let oids = wanted.iter().map(|wanted| {
+        let name = literal(&wanted.relation);
+        format!("COALESCE(pg_catalog.to_regclass({name})::pg_catalog.oid, '0'::pg_catalog.oid)")
+    });
+    let modes = wanted.iter().map(|wanted| literal(&wanted.conflicting.join(",")));
+    // The project's search_path holds for the names alone, and all of it for this message, which is a transaction.
+    let sql = format!(
+        "SELECT pg_catalog.set_config('search_path', {}, true); \
+         SELECT pg_catalog.set_config('trueup.wanted', pg_catalog.concat_ws(',', {}), true); \
+         SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); {}",
+        literal(search_path),
+        oids.collect::<Vec<_>>().join(", "),
+        HOLDING.replace("{modes}", &modes.collect::<Vec<_>>().join(", ")).replace("{own}", &own.to_string())
+    );
+    let holder = |mut row: Vec<Option<String>>| {
+        let transaction = row.pop().flatten().unwrap_or_default();
+        Holder { blocker: blocker(row), transaction }
+    };
+    // The first three rows are set_config's.
+    Ok(control.rows(sql).await?.into_iter().skip(3).map(holder).collect())
+}
+
+/// Reads the eight columns that the three queries have in common.
+fn blocker(row: Vec<Option<String>>) -> Blocker {
+    let mut values = row.into_iter();
+    let mut next = || values.next().flatten();
+    Blocker {
+        pid: next().and_then(|pid| pid.parse().ok()),
+        gid: next(),
+        role: next(),
+        application: next(),
+        host: next(),
+        state: next(),
+        age: next().and_then(|age| age.parse().ok()).map(Duration::from_millis),
+        // What this role may not see says so in place of the query.
+        query: next()
+            .filter(|query| query != "<insufficient privilege>")
+            .map(|query| query.split_whitespace().collect::<Vec<_>>().join(" ")),
+    }
+}

@@ -1,0 +1,72 @@
+//! The advisory lock of a database: asked for again and again, never waited for in the server.
+//!
+//! A session that waits in `pg_advisory_lock` holds a snapshot, for which CREATE INDEX CONCURRENTLY of the holder would
+//! wait in turn.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::Door;
+use super::blockers::{ADVISORY_LOCK, lock_holder};
+use super::event::{Event, Watch, seconds};
+use crate::postgres::connection;
+use crate::error::{Exit, Failure};
+
+/// The first and the longest pause between two questions.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+
+impl Door {
+    /// Takes the lock, as long as `patience` allows.
+    ///
+    /// # Errors
+    /// Exit 75: somebody else holds it; who is named. Exit 4 when a signal came first.
+    pub async fn lock(&mut self, patience: Duration, watch: &mut dyn Watch) -> Result<()> {
+        let asked = Instant::now();
+        let mut pause = PAUSES.0;
+        loop {
+            if try_lock(self).await? {
+                return Ok(());
+            }
+            // Who it is, is not worth an end.
+            let holder = lock_holder(&mut self.control).await.ok().flatten();
+            let waited = asked.elapsed();
+            if waited >= patience {
+                let who = holder.map_or_else(|| "another session".to_owned(), |holder| holder.to_string());
+                let what = format!(
+                    "another run of trueup holds the lock of this database: {who}; waited {}, nothing was changed",
+                    seconds(waited)
+                );
+                let next = "run the same command again when it is done; the lock ends with its session";
+                return Err(Failure::new(Exit::Busy, what).next(next).into());
+            }
+            watch.tell(&Event::LockHeld { holder: holder.as_ref(), waited });
+            tokio::select! {
+                () = tokio::time::sleep(jittered(pause)) => {}
+                signal = self.stop.wait() => return Err(interrupted(signal).into()),
+            }
+            pause = (pause * 2).min(PAUSES.1);
+        }
+    }
+}
+
+/// Asks once.
+async fn try_lock(door: &mut Door) -> Result<bool> {
+    let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({ADVISORY_LOCK})");
+    let rows =
+        door.session.rows(sql).await.map_err(|error| connection::server_failure(error, "asking for the lock"))?;
+    Ok(rows.into_iter().flatten().flatten().next().as_deref() == Some("t"))
+}
+
+/// Asked to stop before anything was changed.
+pub(super) fn interrupted(signal: &str) -> Failure {
+    Failure::new(Exit::Refused, format!("interrupted by {signal}: nothing was changed"))
+        .next("run the same command again")
+}
+
+/// Between half and one and a half times as long, so that those who wait do not ask in step. The clock's low digits
+/// are random enough.
+pub(super) fn jittered(pause: Duration) -> Duration {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    pause.mul_f64(0.5 + f64::from(now.subsec_nanos() % 1000) / 1000.0)
+}

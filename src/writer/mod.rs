@@ -1,0 +1,165 @@
+//! The one door for writes: identity checked, lock held, run recorded, limits set, and everything that is written
+//! fenced off from runs that took over.
+//!
+//! A door is two connections to one database: one works, the other watches over it, names who is in the way, and
+//! cancels. It does not decide what is to be done, asks nobody, and prints nothing: it tells [`Event`]s.
+
+mod access;
+mod blockers;
+mod event;
+mod fence;
+mod lock;
+mod outside;
+mod place;
+mod prepared;
+mod pressure;
+mod record;
+mod recover;
+mod stop;
+mod supervise;
+mod transaction;
+mod trouble;
+mod waiting;
+mod work;
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::postgres::connection::{self, Session};
+use crate::error::Failure;
+
+pub use access::{Access, no_pooler_before};
+pub use blockers::{ADVISORY_LOCK, Wanted, with_lock_key};
+pub use event::{Blocker, Event, Watch, named, seconds};
+pub use outside::Outside;
+pub use place::Place;
+pub use prepared::Recurring;
+pub use pressure::{Bearable, Pressure};
+pub use record::{Mark, Marking, Run, SCHEMA};
+pub use stop::Stop;
+pub use trouble::Trouble;
+pub use work::{Limits, Next, Work};
+
+/// The way to write to one database.
+#[derive(Debug)]
+pub struct Door {
+    session: Session,
+    control: Session,
+    access: Access,
+    place: Place,
+    pid: i32,
+    stop: Stop,
+    run: Option<String>,
+    /// Whether the run's record is committed, and with it the fence row.
+    begun: bool,
+    /// Why the working session is of no use any more, until it is made anew.
+    lost: Option<String>,
+    /// The next step's transaction, where it was begun with the COMMIT of the one before.
+    ahead: Option<transaction::Begun>,
+    /// What the working session has prepared.
+    prepared: prepared::Prepared,
+}
+
+impl Door {
+    /// Connects, and proves that the database can be written to by somebody who holds a lock there. Writes nothing.
+    ///
+    /// # Errors
+    /// Exit 3 when it cannot be reached, 75 when it is not up in time, 4 for a standby, a read-only server, a
+    /// transaction-pooling proxy.
+    pub async fn open(access: Access, stop: Stop) -> Result<Self> {
+        let pair = access.connect().await?;
+        let (session, control, place, pid) = (pair.session, pair.control, pair.place, pair.pid);
+        Ok(Self {
+            session,
+            control,
+            access,
+            place,
+            pid,
+            stop,
+            run: None,
+            begun: false,
+            lost: None,
+            ahead: None,
+            prepared: prepared::Prepared::default(),
+        })
+    }
+
+    /// The database that this is the door of.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Whether a signal came.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// The working session, for reading before a run begins and after it: in a transaction of the reader's own.
+    ///
+    /// # Errors
+    /// Exit 3 when the session cannot be made clean: the connection is lost.
+    pub async fn reading(&mut self) -> Result<&mut Session> {
+        let doing = "preparing the session";
+        if let Some(why) = &self.lost {
+            let what = format!("{doing}: the connection to the server was lost: {why}");
+            return Err(Failure::cannot_tell(what).next("run the same command again").into());
+        }
+        if let Err(error) = self.clean(&[]).await {
+            self.lost = self.loss(&error);
+            return Err(connection::server_failure(error, doing));
+        }
+        Ok(&mut self.session)
+    }
+
+    /// Uses both connections every so often, for as long as nothing else does: what is silent for long is taken for dead
+    /// by firewalls and the like.
+    ///
+    /// Returns when one of them is lost, and why.
+    pub async fn stay_awake(&mut self, every: Duration) -> anyhow::Error {
+        loop {
+            tokio::time::sleep(every).await;
+            let used = async {
+                self.session.execute("SELECT").await?;
+                self.control.execute("SELECT").await
+            };
+            if let Err(error) = used.await {
+                return connection::server_failure(error, "keeping the lock while the backup is taken");
+            }
+        }
+    }
+
+    /// How many bytes of write-ahead log were written since a position; `None` where the server does not tell.
+    pub async fn written_since(&mut self, position: &str) -> Option<u64> {
+        let position = crate::postgres::sql::literal(position);
+        let sql = format!("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), {position})::int8");
+        let row = self.control.rows(sql).await.ok()?.pop()?;
+        row.into_iter().next()??.parse().ok()
+    }
+
+    /// Asks for rows of trueup's own tables, on the connection that watches over the other, whose search_path is
+    /// `pg_catalog, pg_temp`.
+    ///
+    /// # Errors
+    /// The server's and the connection's.
+    pub async fn ask(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+        let (sql, before) = self.access.in_role(sql);
+        Ok(self.control.rows(sql).await?.split_off(before))
+    }
+
+    /// Nothing is asked of a session that is gone: a network that stalls would be waited for once more.
+    fn connected(&self) -> Result<(), Trouble> {
+        self.lost.as_ref().map_or(Ok(()), |why| Err(Trouble::Lost(why.clone())))
+    }
+
+    /// The identifier of the run that was begun.
+    pub fn run(&self) -> &str {
+        self.run.as_deref().unwrap_or_default()
+    }
+
+    /// Says goodbye, without a word about the run; see [`Door::end`].
+    pub async fn close(self) {
+        self.session.close().await;
+        self.control.close().await;
+    }
+}

@@ -1,0 +1,80 @@
+//! A statement that cannot run in a transaction: watched over, with a budget for locks of its own.
+//!
+//! What it leaves behind when it fails (an invalid index) is for the caller to look at.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::Door;
+use super::event::Watch;
+use super::supervise::{Post, Why, supervised};
+use super::trouble::Trouble;
+use crate::postgres::connection;
+
+/// One statement.
+#[derive(Debug, Clone, Copy)]
+pub struct Outside<'o> {
+    /// Its name in messages: `V6__api_keys_user_id_index, statement 1`.
+    pub what: &'o str,
+    /// The statement, without a semicolon.
+    pub statement: &'o str,
+    /// How long one wait for a lock may be; `None`: as long as the budget. A short one makes CREATE INDEX CONCURRENTLY
+    /// leave an invalid index behind.
+    pub lock_timeout: Option<Duration>,
+    /// How long it may wait for locks altogether.
+    pub lock_budget: Duration,
+}
+
+impl Door {
+    /// Runs a statement on its own.
+    ///
+    /// # Errors
+    /// [`Trouble`]; the statement may have left something behind.
+    pub async fn outside(&mut self, work: &Outside<'_>, watch: &mut dyn Watch) -> Result<(), Trouble> {
+        if let Some(signal) = self.stop.asked() {
+            return Err(Trouble::Stopped(signal));
+        }
+        let lock_timeout = work.lock_timeout.map_or(0, |timeout| timeout.as_millis());
+        let settings = [("lock_timeout", format!("{lock_timeout}ms")), ("statement_timeout", "0".to_owned())];
+        match self.clean(&settings).await {
+            Ok(answer) => self.access.settled(&settings, &answer)?,
+            Err(error) => return Err(self.trouble(error, "preparing the session")),
+        }
+
+        let begun = Instant::now();
+        // A long statement is silent; the control connection tells whether the server is still there.
+        self.session.never_give_up();
+        let post = Post {
+            what: work.what,
+            control: &mut self.control,
+            access: &self.access,
+            place: &self.place,
+            stop: self.stop.clone(),
+            pid: self.pid,
+            lock_timeout: work.lock_timeout.unwrap_or_default(),
+            limit: None,
+            budget: Some(work.lock_budget),
+            progress: true,
+            watch,
+        };
+        let (answer, seen) =
+            supervised(&mut self.session, work.statement.to_owned(), post, |_, _| Ok(())).await;
+        let Err(error) = answer else { return Ok(()) };
+        if let Some(why) = self.loss(&error) {
+            self.lost = Some(why.clone());
+            return Err(Trouble::LostOutside(why));
+        }
+        let said = connection::server_error(&error).map(connection::describe).unwrap_or_default();
+        Err(match seen.cancelled {
+            Some(Why::Signal(signal)) => Trouble::Stopped(signal),
+            Some(Why::Waiting | Why::Duration) => {
+                Trouble::NoLock { waited: seen.waited, blockers: seen.blockers, outside_the_queue: false }
+            }
+            None if said.is("55P03") => {
+                Trouble::NoLock { waited: begun.elapsed(), blockers: seen.blockers, outside_the_queue: false }
+            }
+            None => Trouble::Refused { said: Box::new(said), done: 0 },
+        })
+    }
+}

@@ -1,0 +1,95 @@
+//! Which database of which server a connection is to, compared whenever one is made anew.
+
+use anyhow::{Result, anyhow};
+
+use crate::postgres::connection::Session;
+use crate::error::{Exit, Failure};
+
+const SQL: &str = include_str!("place.sql");
+
+/// The identity that backup, change and verification have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// `current_database()`
+    pub database: String,
+    /// Its oid: another database of the same name has another.
+    pub database_oid: u32,
+    /// `pg_control_system()`: the same on a physical copy of the server.
+    pub system_identifier: String,
+    /// The timeline, as the names of WAL files write it: another one after a failover.
+    pub timeline: String,
+    /// `session_user`
+    pub role: String,
+}
+
+/// What one connection is to, and whether it may write.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) place: Place,
+    pub(super) pid: i32,
+    standby: bool,
+    read_only: bool,
+}
+
+impl Found {
+    pub(super) async fn read(session: &mut Session) -> Result<Self> {
+        let row = session.rows(SQL).await?.pop();
+        let mut values = row.ok_or_else(|| anyhow!("the server did not tell who it is"))?.into_iter();
+        let mut next = || values.next().flatten();
+        let (database, oid) = (next().unwrap_or_default(), next().unwrap_or_default());
+        let (system_identifier, timeline) = (next().unwrap_or_default(), next());
+        let (read_only, pid) = (next(), next().unwrap_or_default());
+        Ok(Self {
+            standby: timeline.is_none(),
+            read_only: read_only.as_deref() != Some("off"),
+            pid: pid.parse()?,
+            place: Place {
+                database,
+                database_oid: oid.parse()?,
+                system_identifier,
+                timeline: timeline.unwrap_or_default(),
+                role: next().unwrap_or_default(),
+            },
+        })
+    }
+
+    /// Refuses servers that cannot be written to (exit 4).
+    pub(super) fn writable(&self) -> Result<(), Failure> {
+        let refuse = |what: String, next: &str| Err(Failure::new(Exit::Refused, what).next(next));
+        let database = &self.place.database;
+        if self.standby {
+            return refuse(
+                format!("the server of {database:?} is a standby: nothing can be written there"),
+                "give the address of the primary; `trueup check` and `trueup status` work on a standby",
+            );
+        }
+        if self.read_only {
+            return refuse(
+                format!("transactions in {database:?} are read-only (default_transaction_read_only = on)"),
+                "it may be set for the server, the database or the role: \
+                 ALTER ROLE ... RESET default_transaction_read_only, or connect as another role",
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    /// Compares the place with the one that it was; a new timeline means that another server took over.
+    pub(super) fn same(&self, now: &Self) -> Result<(), String> {
+        let pairs = [
+            ("system identifier", &self.system_identifier, &now.system_identifier),
+            ("database", &self.database, &now.database),
+            ("timeline", &self.timeline, &now.timeline),
+        ];
+        for (what, before, now) in pairs {
+            if before != now {
+                return Err(format!("the {what} was {before} and is {now} now"));
+            }
+        }
+        if self.database_oid != now.database_oid {
+            return Err(format!("database {:?} was dropped and made anew", self.database));
+        }
+        Ok(())
+    }
+}

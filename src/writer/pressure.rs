@@ -1,0 +1,104 @@
+//! What speaks against writing more right now: standbys that are behind, transactions that are old, sessions that wait.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::Door;
+use crate::postgres::connection;
+
+const PRESSURE: &str = include_str!("pressure.sql");
+
+/// What was seen at one moment. What a role may not see is `None`, and counts as nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pressure {
+    /// How far the farthest standby is behind.
+    pub replica_lag: Option<Duration>,
+    /// The age of the oldest transaction of this database that is not ours.
+    pub oldest_transaction: Option<Duration>,
+    /// Whose that is: its process and application.
+    pub oldest: Option<String>,
+    /// How many sessions wait for a lock on one of the tables.
+    pub waiters: u64,
+}
+
+/// Up to where it is borne.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bearable {
+    /// A standby's lag; zero: any.
+    pub replica_lag: Duration,
+    /// A transaction's age; zero: any.
+    pub transaction: Duration,
+}
+
+impl Pressure {
+    /// Why to wait, in words. `None`: nothing speaks against going on.
+    pub fn why(&self, bearable: Bearable) -> Option<String> {
+        let over =
+            |seen: Option<Duration>, most: Duration| seen.filter(|seen| !most.is_zero() && *seen > most);
+        if let Some(lag) = over(self.replica_lag, bearable.replica_lag) {
+            return Some(format!("a standby is {} behind", super::seconds(lag)));
+        }
+        if self.waiters > 0 {
+            return Some(format!("{} waiting for locks on the table", super::event::sessions(self.waiters)));
+        }
+        let age = over(self.oldest_transaction, bearable.transaction)?;
+        let whose = self.oldest.as_deref().map(|whose| format!(" of pid {whose}")).unwrap_or_default();
+        Some(format!("a transaction{whose} is open for {}", super::seconds(age)))
+    }
+}
+
+impl Door {
+    /// Looks, on the connection that watches over the other. One round trip.
+    ///
+    /// # Errors
+    /// The connection's.
+    pub async fn pressure(&mut self, relations: &[u32]) -> Result<Pressure> {
+        let list = |oids: &[u32]| oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        let sql = PRESSURE
+            .replace("{relations}", &list(relations))
+            .replace("{own}", &format!("{},0", self.pid))
+            .replace("{{", "{")
+            .replace("}}", "}");
+        let rows = self
+            .control
+            .rows(sql)
+            .await
+            .map_err(|error| connection::server_failure(error, "looking at the server's load"))?;
+        let mut values = rows.into_iter().next().unwrap_or_default().into_iter();
+        let mut next = || values.next().flatten();
+        let milliseconds =
+            |text: Option<String>| text.and_then(|text| text.parse().ok()).map(Duration::from_millis);
+        let (replica_lag, oldest_transaction) = (milliseconds(next()), milliseconds(next()));
+        let oldest = next();
+        let waiters = next().and_then(|text| text.parse().ok()).unwrap_or(0);
+        Ok(Pressure { replica_lag, oldest_transaction, oldest, waiters })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_borne_is_said_by_the_limits() {
+        let bearable =
+            Bearable { replica_lag: Duration::from_secs(10), transaction: Duration::from_secs(60) };
+        let seen = |lag, age, waiters| Pressure {
+            replica_lag: Some(Duration::from_secs(lag)),
+            oldest_transaction: Some(Duration::from_secs(age)),
+            oldest: Some("7 (psql)".into()),
+            waiters,
+        };
+        assert_eq!(seen(10, 60, 0).why(bearable), None);
+        assert_eq!(seen(11, 0, 0).why(bearable).as_deref(), Some("a standby is 11 s behind"));
+        assert_eq!(
+            seen(0, 75, 0).why(bearable).as_deref(),
+            Some("a transaction of pid 7 (psql) is open for 1 min 15 s")
+        );
+        assert_eq!(seen(0, 0, 2).why(bearable).as_deref(), Some("2 sessions waiting for locks on the table"));
+        let any = Bearable { replica_lag: Duration::ZERO, transaction: Duration::ZERO };
+        assert_eq!(seen(1000, 1000, 0).why(any), None);
+        assert_eq!(Pressure::default().why(bearable), None);
+    }
+}

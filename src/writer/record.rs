@@ -1,0 +1,293 @@
+//! The audit log: what a run says of itself when it begins and when it ends, and the environment mark.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::Door;
+use super::event::Watch;
+use super::trouble::Trouble;
+use super::work::{Limits, Work};
+use crate::postgres::connection;
+use crate::error::{Exit, Failure};
+use crate::postgres::sql::literal;
+
+/// What belongs to trueup in a database, as DDL.
+pub const SCHEMA: &str = concat!(include_str!("schema.sql"), include_str!("layout_2.sql"));
+/// What a schema of the first layout is given.
+const LAYOUT_2: &str = include_str!("layout_2.sql");
+/// The layout of [`SCHEMA`] that this version of trueup writes.
+const LAYOUT: i32 = 2;
+/// The mark as the audit log keeps it.
+const MARK_AS_JSON: &str =
+    "json_build_object('project', project, 'environment', environment, 'id', id)::text";
+/// See `layout.sql`.
+const LOOK: &str = include_str!("layout.sql");
+
+/// trueup's own records are a few rows: nobody has a reason to keep them waiting.
+const LIMITS: Limits = Limits {
+    lock_timeout: Duration::from_secs(5),
+    lock_budget: Duration::from_secs(30),
+    max_duration: Duration::from_secs(10),
+};
+
+/// The name of the rows about a run, in messages.
+const RUN: &str = "the record of this run";
+
+/// What a run says of itself.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Its ULID.
+    pub id: String,
+    /// The command.
+    pub command: String,
+    /// Its arguments, without secrets.
+    pub arguments: String,
+    /// The operating system's user.
+    pub os_user: String,
+    /// The machine, or container.
+    pub os_host: String,
+    /// Why, in a person's words, where the command asks for it.
+    pub reason: Option<String>,
+}
+
+/// The environment mark: which project and environment a database belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mark {
+    /// The layout of trueup's tables.
+    pub layout: i32,
+    /// The project's name.
+    pub project: String,
+    /// The environment's name; `None` when nobody said it.
+    pub environment: Option<String>,
+    /// A UUID that a copy of the database has too.
+    pub id: String,
+}
+
+/// What a run does to the mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Marking {
+    /// Sets it where there is none; names the environment where nobody did.
+    First {
+        /// The project's name.
+        project: String,
+        /// The environment's, when it was said.
+        environment: Option<String>,
+    },
+    /// Sets it, whatever it is.
+    Set {
+        /// The project's name.
+        project: String,
+        /// The environment's.
+        environment: String,
+    },
+}
+
+impl Door {
+    /// The mark of this database, if it has one.
+    ///
+    /// # Errors
+    /// Exit 4 when schema trueup is not trueup's, or of a newer version; the connection's.
+    pub async fn mark(&mut self) -> Result<Option<Mark>> {
+        let doing = |error| connection::server_failure(error, "reading the environment mark");
+        let mut row = self.ask(LOOK).await.map_err(doing)?.pop().unwrap_or_default().into_iter().flatten();
+        match (row.next().as_deref(), row.next().as_deref()) {
+            (Some("f"), _) => return Ok(None),
+            (Some("t"), Some("t")) => {}
+            _ => {
+                return Err(Failure::new(
+                    Exit::Refused,
+                    "this database has a schema trueup that is not as this trueup makes it: its tables are missing, are \
+                     no plain tables, or would run somebody's code when they are written (rules, triggers, row \
+                     security, types, defaults, checks, indexes of expressions); nothing was changed",
+                )
+                .next("look at who made it: \\dn+ trueup, \\d trueup.*; rename it when it is somebody else's")
+                .into());
+            }
+        }
+        let sql = "SELECT layout, project, environment, id FROM trueup.mark";
+        let row = self.ask(sql).await.map_err(doing)?.pop();
+        let Some([Some(layout), Some(project), environment, Some(id)]) = row.as_deref() else {
+            return Ok(None);
+        };
+        let layout: i32 = layout.parse()?;
+        if layout > LAYOUT {
+            return Err(Failure::new(
+                Exit::Refused,
+                format!(
+                    "a newer trueup has written to this database (layout {layout}; this one knows {LAYOUT})"
+                ),
+            )
+            .next("use the newer trueup")
+            .into());
+        }
+        Ok(Some(Mark { layout, project: project.clone(), environment: environment.clone(), id: id.clone() }))
+    }
+
+    /// Begins a run: makes schema trueup where there is none, closes the records of runs that broke off, takes over the
+    /// fence. The lock must be held.
+    ///
+    /// # Errors
+    /// Exit 4 when this role may not; exit 75 when a lock cannot be had.
+    pub async fn begin(&mut self, run: &Run, marking: &Marking, watch: &mut dyn Watch) -> Result<()> {
+        let mark = self.mark().await?;
+        let known = mark.is_some() || self.has_schema().await?;
+        self.run = Some(run.id.clone());
+        let mut records: Vec<String> = Vec::new();
+        let statements = |text: &str| text.trim_end().trim_end_matches(';').to_owned();
+        if !known {
+            records.push(statements(SCHEMA));
+        } else if mark.is_none_or(|mark| mark.layout < LAYOUT) {
+            records.push(statements(LAYOUT_2));
+            records.push(format!("UPDATE trueup.mark SET layout = {LAYOUT}"));
+        }
+        records.push(format!(
+            "UPDATE trueup.runs SET ended_at = clock_timestamp(), outcome = 'broke off' \
+             WHERE ended_at IS NULL AND id <> {}",
+            literal(&run.id)
+        ));
+        let texts = [
+            &run.id,
+            &run.command,
+            &run.arguments,
+            env!("CARGO_PKG_VERSION"),
+            &run.os_user,
+            &run.os_host,
+            &self.place.system_identifier,
+            &self.place.timeline,
+        ];
+        let texts: Vec<String> = texts.into_iter().map(literal).collect();
+        records.push(format!(
+            "INSERT INTO trueup.runs (id, command, arguments, version, os_user, os_host, system_identifier, timeline, \
+             reason) VALUES ({}, {})",
+            texts.join(", "),
+            run.reason.as_deref().map_or_else(|| "NULL".to_owned(), literal)
+        ));
+        records.push(format!(
+            "INSERT INTO trueup.fence (run) VALUES ({}) \
+             ON CONFLICT (one) DO UPDATE SET run = excluded.run, transactions = 0",
+            literal(&run.id)
+        ));
+        records.extend(marking.sql(&run.id));
+        let records = records.join(";\n");
+        let work = Work::records(RUN, &records, LIMITS);
+        match self.transaction(&work, watch).await {
+            Ok(()) => {
+                self.begun = true;
+                Ok(())
+            }
+            Err(Trouble::Refused { said, .. }) => Err(Failure::new(
+                Exit::Refused,
+                format!("this run cannot be recorded in schema trueup: {}; nothing was changed", said.text()),
+            )
+            .next(format!(
+                "trueup keeps its records in a schema of its own: GRANT CREATE ON DATABASE {} TO {}, or work as the role \
+                 that owns the schema ([database] set_role)",
+                crate::postgres::sql::identifier(&self.place.database),
+                crate::postgres::sql::identifier(self.access.set_role.as_ref().unwrap_or(&self.place.role))
+            ))
+            .into()),
+            Err(trouble) => match trouble.failure(RUN, false).downcast::<Failure>() {
+                Ok(failure) if failure.exit == Exit::RolledBack => {
+                    Err(Failure { exit: Exit::Refused, ..failure }.into())
+                }
+                Ok(failure) => Err(failure.into()),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    async fn has_schema(&mut self) -> Result<bool> {
+        let rows = self.control.rows("SELECT to_regnamespace('trueup') IS NOT NULL").await;
+        let row = rows.map_err(|error| connection::server_failure(error, "looking for schema trueup"))?.pop();
+        Ok(row.and_then(|row| row.into_iter().next().flatten()).as_deref() == Some("t"))
+    }
+
+    /// Records how the run ended, gives the lock back and says goodbye. When the connection is gone it is made once
+    /// more for that; what cannot be recorded is understood by the next run all the same.
+    pub async fn end(mut self, exit: Exit, message: &str, watch: &mut dyn Watch) {
+        let records = format!(
+            "UPDATE trueup.runs SET ended_at = clock_timestamp(), outcome = {}, exit_code = {}, message = {} WHERE id = {}",
+            literal(exit.outcome()),
+            exit.code(),
+            literal(message),
+            literal(self.run())
+        );
+        let work = Work::records(RUN, &records, LIMITS);
+        // A signal that ended the run must not keep its end from being recorded.
+        self.stop = super::Stop::channel().1;
+        if let Err(Trouble::Lost(why)) = self.transaction(&work, watch).await
+            && self.reconnect(&why, watch).await.is_ok()
+        {
+            let _ = self.transaction(&work, watch).await;
+        }
+        self.close().await;
+    }
+
+    /// Writes down what was done beside the steps of the plan, as [`Door::step_record`] words it.
+    ///
+    /// # Errors
+    /// As [`Door::transaction`].
+    pub async fn note(&mut self, what: &str, record: &str, watch: &mut dyn Watch) -> Result<(), Trouble> {
+        self.transaction(&Work::records(what, record, LIMITS), watch).await
+    }
+
+    /// A step's record as done, in the words of an INSERT, for [`Work::records`].
+    pub fn step_record(
+        &self,
+        number: usize,
+        action: &str,
+        version: Option<i64>,
+        detail: Option<&str>,
+    ) -> String {
+        let text = |value: Option<&str>| value.map_or_else(|| "NULL".to_owned(), literal);
+        format!(
+            "INSERT INTO trueup.steps (run, number, action, version, state, detail, ended_at) \
+             VALUES ({}, {number}, {}, {}, 'done', {}, clock_timestamp())",
+            literal(self.run()),
+            literal(action),
+            version.map_or_else(|| "NULL".to_owned(), |version| version.to_string()),
+            text(detail)
+        )
+    }
+}
+
+impl Marking {
+    fn sql(&self, run: &str) -> Vec<String> {
+        let (project, environment) = match self {
+            Self::First { project, environment } => (project, environment.as_deref()),
+            Self::Set { project, environment } => (project, Some(environment.as_str())),
+        };
+        let insert = format!(
+            "INSERT INTO trueup.mark (layout, project, environment, run) VALUES ({LAYOUT}, {}, {}, {})",
+            literal(project),
+            environment.map_or_else(|| "NULL".to_owned(), literal),
+            literal(run)
+        );
+        match self {
+            Self::First { .. } => vec![format!(
+                "{insert} ON CONFLICT (one) DO UPDATE SET environment = excluded.environment, run = excluded.run \
+                 WHERE mark.environment IS NULL AND excluded.environment IS NOT NULL"
+            )],
+            // The identifier becomes another one: a copy must not be taken for its original.
+            Self::Set { .. } => vec![
+                format!(
+                    "INSERT INTO trueup.steps (run, number, action, state, before, ended_at) \
+                     VALUES ({}, 1, 'environment', 'done', (SELECT {MARK_AS_JSON} FROM trueup.mark), clock_timestamp())",
+                    literal(run)
+                ),
+                format!(
+                    "{insert} ON CONFLICT (one) DO UPDATE SET layout = excluded.layout, project = excluded.project, \
+                     environment = excluded.environment, id = excluded.id, run = excluded.run, \
+                     set_at = clock_timestamp()"
+                ),
+                format!(
+                    "UPDATE trueup.steps SET before = NULL, detail = json_build_object('old', before::json, 'new', \
+                     (SELECT {MARK_AS_JSON} FROM trueup.mark)::json)::text WHERE run = {} AND number = 1",
+                    literal(run)
+                ),
+            ],
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! A message on the working session while the control connection watches over it: who blocks it, how far it is, when it
+//! has to be cancelled.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+
+use super::Stop;
+use super::access::Access;
+use super::blockers::blocking;
+use super::event::{Blocker, Event, Watch};
+use super::place::Place;
+use crate::postgres::connection::{Row, Session};
+
+/// How often it is looked at, at least.
+const LOOK: Duration = Duration::from_millis(250);
+/// How often a cancellation is repeated: the first may come between two statements.
+const CANCEL_AGAIN: Duration = Duration::from_millis(500);
+/// How long a cancelled message may go on before the session is ended.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(8);
+/// How long the control connection may be without an answer before the network is given up.
+const DEAD: Duration = Duration::from_secs(30);
+
+/// How far a long statement is, by its process; see `progress.sql`.
+const PROGRESS: &str = include_str!("progress.sql");
+
+/// Why a message was cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// The limit of its duration.
+    Duration,
+    /// The budget for waiting for locks.
+    Waiting,
+    /// A signal.
+    Signal(&'static str),
+}
+
+/// What was seen meanwhile.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Who blocked it when it was last blocked.
+    pub(super) blockers: Vec<Blocker>,
+    /// How long it was seen waiting, all in all.
+    pub(super) waited: Duration,
+    pub(super) cancelled: Option<Why>,
+}
+
+/// What to watch over.
+pub(super) struct Post<'p> {
+    pub(super) what: &'p str,
+    pub(super) control: &'p mut Session,
+    /// How the control connection is made anew, and where to.
+    pub(super) access: &'p Access,
+    pub(super) place: &'p Place,
+    pub(super) stop: Stop,
+    pub(super) pid: i32,
+    /// How long one wait for a lock may be: who is in the way is looked for before it ends. Zero: as long as it takes.
+    pub(super) lock_timeout: Duration,
+    /// How long it may take altogether.
+    pub(super) limit: Option<Duration>,
+    /// How long it may wait for locks altogether.
+    pub(super) budget: Option<Duration>,
+    /// Whether its progress is to be told.
+    pub(super) progress: bool,
+    pub(super) watch: &'p mut dyn Watch,
+}
+
+/// Sends a message and watches over it.
+pub(super) async fn supervised(
+    session: &mut Session,
+    sql: String,
+    mut post: Post<'_>,
+    each: impl FnMut(usize, Row<'_>) -> Result<()> + Send,
+) -> (Result<()>, Seen) {
+    let mut seen = Seen::default();
+    let answer = tokio::select! {
+        biased;
+        answer = session.message(sql, each) => answer,
+        why = look_after(&mut post, &mut seen) => {
+            session.give_up();
+            Err(why)
+        }
+    };
+    if seen.cancelled.is_some() && !session.is_given_up() {
+        // A cancellation that is still on its way would meet the next message. A session that is idle ignores it.
+        let _ = post.control.execute("SELECT").await;
+    }
+    (answer, seen)
+}
+
+/// Looks until it is dropped; returns when neither connection says anything any more and nobody else would notice.
+async fn look_after(post: &mut Post<'_>, seen: &mut Seen) -> anyhow::Error {
+    let begun = Instant::now();
+    let mut answered = begun;
+    let mut cancelled_at: Option<Instant> = None;
+    let mut looked = begun;
+    let look = match post.lock_timeout {
+        Duration::ZERO => LOOK,
+        timeout => LOOK.min(timeout / 2).max(Duration::from_millis(10)),
+    };
+    loop {
+        let pause = match (cancelled_at, post.limit) {
+            (Some(_), _) => CANCEL_AGAIN,
+            (None, Some(limit)) => limit.saturating_sub(begun.elapsed()).min(look),
+            (None, None) => look,
+        };
+        let why = tokio::select! {
+            () = tokio::time::sleep(pause) => None,
+            signal = post.stop.wait(), if cancelled_at.is_none() => Some(Why::Signal(signal)),
+        };
+        if let Some(Why::Signal(signal)) = why {
+            post.watch.tell(&Event::Stopping { signal });
+        }
+        if why.is_none() && cancelled_at.is_none() {
+            let mut blockers = blocking(post.control, post.pid).await;
+            // A control connection that is gone is no reason to stop.
+            if blockers.is_err()
+                && let Some(control) = post.access.watch_again(post.place).await
+            {
+                *post.control = control;
+                blockers = blocking(post.control, post.pid).await;
+            }
+            if let Ok(blockers) = blockers {
+                answered = Instant::now();
+                if !blockers.is_empty() {
+                    seen.waited += looked.elapsed();
+                    post.watch.tell(&Event::Blocked {
+                        what: post.what,
+                        blockers: &blockers,
+                        waited: seen.waited,
+                    });
+                    seen.blockers = blockers;
+                }
+            } else if post.limit.is_none() && answered.elapsed() >= DEAD {
+                return anyhow!("the server has said nothing for {} s", DEAD.as_secs());
+            }
+            looked = Instant::now();
+            if post.progress {
+                tell_progress(post).await;
+            }
+        }
+        let over = |limit: Option<Duration>, spent: Duration| limit.is_some_and(|limit| spent >= limit);
+        let why = match why {
+            Some(why) => Some(why),
+            None if over(post.limit, begun.elapsed()) => Some(Why::Duration),
+            None if over(post.budget, seen.waited) => Some(Why::Waiting),
+            None => None,
+        };
+        if seen.cancelled.is_none() {
+            seen.cancelled = why;
+        }
+        if seen.cancelled.is_some() {
+            let since = *cancelled_at.get_or_insert_with(Instant::now);
+            let how = if since.elapsed() < CANCEL_PATIENCE { "cancel" } else { "terminate" };
+            let _ = post.control.execute(format!("SELECT pg_{how}_backend({})", post.pid)).await;
+        }
+    }
+}
+
+async fn tell_progress(post: &mut Post<'_>) {
+    let Ok(rows) = post.control.rows(PROGRESS.replace("{pid}", &post.pid.to_string())).await else { return };
+    for row in rows {
+        let number = |column: usize| row[column].as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
+        let phase = row[0].as_deref().unwrap_or_default();
+        post.watch.tell(&Event::Progress { phase, done: number(1), total: number(2) });
+    }
+}
