@@ -18,4 +18,5 @@ pub mod postgres;
 pub mod project;
 pub mod snapshot;
 pub mod toml_table;
+mod workflow;
 pub mod writer;

@@ -1,33 +1,19 @@
 //! The commands, and the door to them: arguments in, exit code out.
 
 mod adopt;
-mod backing;
 mod backup;
-mod change;
 mod check;
-mod comparison;
 mod compile;
-mod data;
-mod declared;
-mod deliver;
 mod demo;
 mod downgrade;
 mod environment;
-mod fixing;
-mod interrupt;
-mod mark;
-mod planned;
-mod proposal;
-mod required;
 mod resolve;
 mod restore;
 mod seed;
 mod status;
-mod stored;
 mod undo;
 mod upgrade;
 mod verify;
-mod writing;
 
 use std::ffi::OsString;
 use std::pin::Pin;
@@ -35,6 +21,7 @@ use std::pin::Pin;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::workflow::signals;
 use crate::cli::{Cli, Command, Format, Redactor};
 use crate::writer::Stop;
 use crate::error::Exit;
@@ -75,7 +62,7 @@ fn dispatch<'a>(command: &'a Command, settings: &'a Settings) -> Work<'a> {
         Command::Status(_) => reading(status::run(settings)),
         Command::Demo(_) => reading(demo::run(settings)),
         Command::Verify(args) if !args.fix => reading(verify::run(settings, args)),
-        Command::Verify(args) => writing(|stop| fixing::run(settings, args, stop)),
+        Command::Verify(args) => writing(|stop| verify::fix::run(settings, args, stop)),
         Command::Undo(args) => writing(|stop| undo::run(settings, args, stop)),
         Command::Adopt(args) => writing(|stop| adopt::run(settings, args, stop)),
         Command::Upgrade(args) => writing(|stop| upgrade::run(settings, args, stop)),
@@ -90,13 +77,13 @@ fn dispatch<'a>(command: &'a Command, settings: &'a Settings) -> Work<'a> {
 
 /// A command that writes to no database of somebody's: a signal ends it where it is.
 fn reading<'a>(work: impl Future<Output = anyhow::Result<Exit>> + 'a) -> Work<'a> {
-    Box::pin(interrupt::unless_interrupted(work))
+    Box::pin(signals::unless_interrupted(work))
 }
 
 /// A command that is told of a signal, and ends where it can.
 fn writing<'a, F: Future<Output = anyhow::Result<Exit>> + 'a>(work: impl FnOnce(Stop) -> F) -> Work<'a> {
-    let stop = interrupt::stop();
-    Box::pin(interrupt::winding_down(stop.clone(), work(stop)))
+    let stop = signals::stop();
+    Box::pin(signals::winding_down(stop.clone(), work(stop)))
 }
 
 /// Says that trueup itself broke, after a panic.

@@ -1,22 +1,22 @@
 //! `trueup seed`: the reference rows that a project declares, made so; what somebody else has made of them is left alone.
 
-mod told;
-mod wrong;
+mod convert;
+mod errors;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Result;
-use told::{script, tell, told};
-use wrong::{not_made, refused, rewritten};
+use convert::{script, tell, told};
+use errors::{not_made, refused, rewritten};
 
-use super::backing::{Backing, Changes, Wanted};
-use super::change::{changed_meanwhile, defaults};
-use super::declared::Needs;
-use super::deliver;
-use super::writing::{Writing, interrupted};
-use super::{comparison, mark};
+use crate::workflow::backup_policy::{Backing, Changes, Wanted};
+use crate::workflow::migrate::{changed_meanwhile, defaults};
+use crate::workflow::project_model::Needs;
+use crate::workflow::deliver;
+use crate::workflow::write_command::{Writing, interrupted};
+use crate::workflow::{comparison, environment_mark};
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::cli::SeedArgs;
 use crate::postgres::connection::{self, Session};
@@ -133,7 +133,7 @@ async fn look(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> Resul
     };
     let request = comparison::request(settings, needs(seeds, rows));
     let survey = snapshot::survey(&mut session, &request).await?;
-    mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
+    environment_mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
     let judged = judge(settings, args, survey, seeds)?;
     if args.sql {
         session.close().await;
@@ -290,7 +290,7 @@ async fn back(
         only_affected: false,
     };
     let mark = judged.survey.own.as_ref().and_then(|own| own.mark.as_ref());
-    let protected = mark::protected(settings, mark).is_some();
+    let protected = environment_mark::protected(settings, mark).is_some();
     let wanted = Wanted { no_backup: args.no_backup, protected, write };
     Backing::decide(settings, wanted, &changes, &judged.survey, session).await
 }

@@ -1,0 +1,443 @@
+//! `trueup adopt`: find the version that a database is at, prove it, record it. Nothing but records is written.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::workflow::migrate::changed_meanwhile;
+use crate::workflow::project_model::{self, Declared};
+use crate::workflow::deliver::{deliver, style};
+use crate::workflow::write_command::{Writing, interrupted, refuse_unclear};
+use crate::workflow::{comparison, plan_steps};
+use crate::changes::executor::{self, Adopt, Done};
+use crate::postgres::catalog::{Catalog, ObjectId};
+use crate::cli::AdoptArgs;
+use crate::postgres::connection::{ServerVersion, Session, Target};
+use crate::model::diagnosis::{Basis, Finding, Standing};
+use crate::writer::{Limits, Stop};
+use crate::error::{Exit, Failure};
+use crate::migrations::{Ledger, Migration};
+use crate::changes::plan::{Adoption, Found};
+use crate::project::{Patterns, Settings};
+use crate::output::{self, AdoptionReport, Document, ErrorReport, FailureReport, PlanReport, StepReport};
+use crate::snapshot::{self, Survey};
+
+/// What is to be recorded, and why.
+struct Prepared {
+    survey: Survey,
+    document: Document,
+    /// The versions to be recorded.
+    versions: BTreeSet<i64>,
+    /// The history that gets rows; `None` when it has them.
+    ledger: Option<Ledger>,
+    /// Nothing to do: what there is to record is recorded.
+    settled: bool,
+    /// What the step's record says.
+    detail: String,
+    /// Why it must not be recorded, where the findings are the reason.
+    refused: Option<Failure>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// With the exit codes of the contract.
+pub(super) async fn run(settings: &Settings, args: &AdoptArgs, mut stop: Stop) -> Result<Exit> {
+    if args.dry_run {
+        return tokio::select! {
+            shown = show(settings, args) => shown,
+            signal = stop.wait() => Err(interrupted(signal).into()),
+        };
+    }
+    let seen = stop.clone();
+    let (mut writing, declared, prepared) = tokio::select! {
+        ready = ask(settings, args, &seen) => ready?,
+        signal = stop.wait() => return Err(interrupted(signal).into()),
+    };
+    if prepared.settled || prepared.refused.is_some() {
+        writing.door.close().await;
+        return tell(settings, prepared);
+    }
+    writing.lock().await?;
+    // Somebody else may have been faster, or at work on the schema.
+    let shown = prepared;
+    let survey = look(settings, writing.door.reading().await?, &declared).await?;
+    writing.expected(survey.own.as_ref().and_then(|own| own.mark.as_ref()))?;
+    let prepared = prepare(settings, args, &writing.target, &declared, survey)?;
+    if prepared.settled || prepared.refused.is_some() {
+        writing.door.close().await;
+        return tell(settings, prepared);
+    }
+    if prepared.versions != shown.versions || prepared.detail != shown.detail {
+        return Err(changed_meanwhile("it").into());
+    }
+    let marking = writing.first_mark();
+    let document = writing
+        .recorded(&marking, None, async |writing| {
+            let document = carry_out(settings, args, &declared, prepared, writing).await?;
+            Ok((document.exit, document))
+        })
+        .await?;
+    deliver(&settings.output, |format, style| document.render(format, style))?;
+    Ok(document.exit)
+}
+
+/// Everything up to the operator's yes.
+async fn ask<'s>(
+    settings: &'s Settings,
+    args: &'s AdoptArgs,
+    stop: &Stop,
+) -> Result<(Writing<'s>, Declared, Prepared)> {
+    let (mut writing, reading) =
+        project_model::beside(settings, Writing::open(settings, &args.write, stop)).await?;
+    let declared = reading.finish(settings).await?.without_seeds();
+    let survey = look(settings, writing.door.reading().await?, &declared).await?;
+    writing.expected(survey.own.as_ref().and_then(|own| own.mark.as_ref()))?;
+    let prepared = prepare(settings, args, &writing.target, &declared, survey)?;
+    if prepared.settled || prepared.refused.is_some() {
+        return Ok((writing, declared, prepared));
+    }
+    if !settings.output.quiet && (settings.output.interactive || !args.write.yes) {
+        output::err(&output::adoption_text(&prepared.document, style(&settings.output)));
+    }
+    let count = prepared.versions.len();
+    let migrations = if count == 1 { "1 migration".to_owned() } else { format!("{count} migrations") };
+    let what = match prepared.ledger {
+        Some(_) => format!("record {migrations} as applied"),
+        None => format!("take over refinery's history, keeping the texts of {migrations},"),
+    };
+    let mark = prepared.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    writing.confirm(&what, mark).await?;
+    Ok((writing, declared, prepared))
+}
+
+/// Looks at the database, and at which texts are kept there.
+async fn look(settings: &Settings, session: &mut Session, declared: &Declared) -> Result<Survey> {
+    let mut request = comparison::request(settings, declared.needs());
+    request.texts = true;
+    snapshot::survey(session, &request).await
+}
+
+/// `--dry-run`: one read-only look, as `check` takes it.
+async fn show(settings: &Settings, args: &AdoptArgs) -> Result<Exit> {
+    let target = settings.target()?;
+    let (mut session, reading) = project_model::connected(settings, &target).await?;
+    let declared = reading.finish(settings).await?.without_seeds();
+    let survey = look(settings, &mut session, &declared).await;
+    session.close().await;
+    tell(settings, prepare(settings, args, &target, &declared, survey?)?)
+}
+
+/// Tells what was found: nothing was changed.
+fn tell(settings: &Settings, prepared: Prepared) -> Result<Exit> {
+    let exit = prepared.refused.as_ref().map_or(Exit::Clean, |failure| failure.exit);
+    let document = prepared.document.ending(exit);
+    deliver(&settings.output, |format, style| document.render(format, style))?;
+    if let Some(failure) = prepared.refused {
+        let failure = FailureReport::new(Some(settings.command), &settings.run, &failure.into());
+        output::err(&output::failure_text(&failure));
+    }
+    Ok(exit)
+}
+
+/// Judges, and refuses what must not be recorded.
+fn prepare(
+    settings: &Settings,
+    args: &AdoptArgs,
+    target: &Target,
+    declared: &Declared,
+    survey: Survey,
+) -> Result<Prepared> {
+    let (document, standing) = comparison::judge_standing(settings, target, declared, &survey)?;
+    refuse_unclear(&survey)?;
+    refuse_unfinished(&survey)?;
+    if survey.history.as_ref().is_some_and(|rows| !rows.is_empty()) {
+        return take_over(settings, args, declared, survey, document, &standing);
+    }
+    let says = |code: &str| document.findings.iter().any(|finding| finding.code == code);
+    let migrates = standing.basis != Basis::ModelOnly;
+    if migrates && (standing.basis == Basis::History && standing.applied.is_empty() || says("database.empty"))
+    {
+        let what = "this database is empty: there is nothing to adopt; nothing was changed";
+        return Err(Failure::new(Exit::Refused, what)
+            .next("look at the target: if it is the right one, trueup upgrade builds it")
+            .into());
+    }
+    if says("database.other") {
+        let what = "not one of this project's tables is in this database; nothing was changed";
+        return Err(Failure::new(Exit::Refused, what)
+            .next(format!("look at {}, the URL that this database was reached by", settings.url_source()))
+            .into());
+    }
+    find(settings, args, declared, survey, document)
+}
+
+/// A migration that broke off is no history to be guessed at.
+fn refuse_unfinished(survey: &Survey) -> Result<(), Failure> {
+    match survey.own.as_ref().and_then(|own| own.unfinished.first()) {
+        None => Ok(()),
+        Some(step) => Err(Failure::new(
+            Exit::Refused,
+            format!(
+                "{} broke off in this database: it has to be finished first; nothing was changed",
+                step.label()
+            ),
+        )
+        .next("trueup status tells how far it came")),
+    }
+}
+
+/// A database without a history: the version that its catalog is closest to, or that was stated.
+fn find(
+    settings: &Settings,
+    args: &AdoptArgs,
+    declared: &Declared,
+    survey: Survey,
+    mut document: Document,
+) -> Result<Prepared> {
+    let lock = &declared.lock;
+    let adoption =
+        judge(settings, declared, &survey.identity.database, survey.version, &survey.catalog, args.version)?;
+    let accept = Patterns::new(args.accept_drift.iter().cloned());
+    let accepted = adoption.differences.iter().filter(|finding| accepts(&accept, finding));
+    let accepted: Vec<String> = accepted.map(told).collect();
+    let refused =
+        refuse_differences(declared, &adoption, &accept).or_else(|| adoption.unambiguous(lock).err());
+    let applied = &lock.migrations[..adoption.applied];
+    let versions: BTreeSet<i64> = applied.iter().map(|migration| migration.version).collect();
+    let ledger = plan_steps::ledger(settings, &survey, &declared.migrations)?;
+    let last = &lock.migrations[adoption.applied - 1];
+    let rows_alone: Vec<String> = applied
+        .iter()
+        .filter(|migration| migration.effects.is_empty())
+        .map(|migration| format!("V{}__{}", migration.version, migration.name))
+        .collect();
+    if refused.is_none() {
+        document.notes.push(match rows_alone.as_slice() {
+            [] => "rows are not compared: what these migrations did to rows is taken to be done".to_owned(),
+            names => format!(
+                "rows are not compared: {} changes nothing else, and is taken to be done",
+                names.join(", ")
+            ),
+        });
+    }
+    let mut detail = format!("V{}__{}", last.version, last.name);
+    if args.version.is_some() {
+        detail.push_str(", as stated");
+    }
+    for other in &survey.others {
+        let current = other.current.as_deref().unwrap_or("no version that can be told");
+        detail.push_str(&format!("; {} ({}) at {current}", other.tool, other.table));
+    }
+    if !accepted.is_empty() {
+        detail.push_str(&format!("; accepted: {}", accepted.join(", ")));
+    }
+    document.adoption = Some(AdoptionReport {
+        version: last.version.to_string(),
+        name: last.name.clone(),
+        migrations: adoption.applied,
+        of: lock.migrations.len(),
+        stated: args.version.is_some(),
+        has_history: false,
+        differences: adoption.differences.len(),
+        accepted,
+        rows_alone,
+    });
+    document.plan = Some(plan(settings, declared, &versions));
+    document.summary = output::Summary::of(&adoption.differences);
+    document.findings = adoption.differences;
+    document.error = refused.as_ref().map(|failure| ErrorReport::new(&failure.what, &failure.next));
+    Ok(Prepared { survey, document, versions, ledger: Some(ledger), settled: false, detail, refused })
+}
+
+/// Holds a catalog against the versions.
+fn judge(
+    settings: &Settings,
+    declared: &Declared,
+    database: &str,
+    server: ServerVersion,
+    catalog: &Catalog,
+    stated: Option<i64>,
+) -> Result<Adoption, Failure> {
+    let in_scope = |id: &ObjectId| comparison::in_scope(settings, id);
+    let ignored = |id: &ObjectId| comparison::named(&settings.database.ignore, id);
+    let found = Found { database, server, catalog, in_scope: &in_scope, ignored: &ignored };
+    Adoption::judge(&declared.lock, &found, stated)
+}
+
+/// Refuses a catalog that differs from the version's in what nobody accepted.
+fn refuse_differences(declared: &Declared, adoption: &Adoption, accept: &Patterns) -> Option<Failure> {
+    let left: Vec<&Finding> =
+        adoption.differences.iter().filter(|finding| !accepts(accept, finding)).collect();
+    let last = &declared.lock.migrations[adoption.applied - 1];
+    let differs = match left.as_slice() {
+        [] => return None,
+        [one] => format!("{} {} differs", one.kind.replace('_', " "), one.object),
+        some => format!("{} objects differ", some.len()),
+    };
+    let first = left.first().map_or("", |finding| finding.object.as_str());
+    let what = format!(
+        "this database is not what V{}__{} builds: {differs}; nothing was recorded",
+        last.version, last.name
+    );
+    let next = format!(
+        "run the SQL that mends it; or accept what is meant to stay: --accept-drift '{}'; or state another version: \
+         --version V",
+        first.replace('\'', "'\\''")
+    );
+    Some(Failure::new(Exit::Refused, what).next(next))
+}
+
+/// Patterns match whole names, with SQL's quotes or without.
+fn accepts(patterns: &Patterns, finding: &Finding) -> bool {
+    patterns.matches(&finding.object) || patterns.matches(&finding.object.replace('"', ""))
+}
+
+/// `column public.users.email`.
+fn told(finding: &Finding) -> String {
+    format!("{} {}", finding.kind.replace('_', " "), finding.object)
+}
+
+/// refinery's own history: it stays as it is, and what trueup keeps beside it is taken from the files.
+fn take_over(
+    settings: &Settings,
+    args: &AdoptArgs,
+    declared: &Declared,
+    survey: Survey,
+    mut document: Document,
+    standing: &Standing,
+) -> Result<Prepared> {
+    let lock = &declared.lock;
+    let applied: Vec<_> = standing.applied.iter().map(|index| &lock.migrations[*index]).collect();
+    if !standing.edited.is_empty() {
+        let names: Vec<String> = standing
+            .edited
+            .iter()
+            .map(|index| format!("V{}__{}", lock.migrations[*index].version, lock.migrations[*index].name))
+            .collect();
+        let what = format!(
+            "this database has refinery's history, and its rows differ from the files: {}; nothing was changed",
+            names.join(", ")
+        );
+        return Err(Failure::new(Exit::Refused, what)
+            .next("trueup check tells how; restore the files as they were applied")
+            .into());
+    }
+    let current = applied.last().map(|migration| migration.version);
+    let Some(last) = applied.last() else {
+        let what = "this database has refinery's history, and not one of its migrations is this project's; nothing was \
+                    changed";
+        return Err(Failure::new(Exit::Refused, what)
+            .next(format!("look at {}, the URL that this database was reached by", settings.url_source()))
+            .into());
+    };
+    if let (Some(stated), Some(current)) = (args.version.filter(|stated| Some(*stated) != current), current) {
+        let what = format!("--version {stated}: refinery's history is at V{current}; nothing was changed");
+        return Err(Failure::new(Exit::Refused, what)
+            .next("trueup upgrade and trueup downgrade change it")
+            .into());
+    }
+    let own = survey.own.as_ref();
+    let kept = |version: &i64| own.is_some_and(|own| own.texts.contains(version));
+    let versions: BTreeSet<i64> =
+        applied.iter().map(|migration| migration.version).filter(|version| !kept(version)).collect();
+    let settled = versions.is_empty() && own.is_some_and(|own| own.mark.is_some());
+    document.adoption = Some(AdoptionReport {
+        version: last.version.to_string(),
+        name: last.name.clone(),
+        migrations: applied.len(),
+        of: lock.migrations.len(),
+        stated: false,
+        has_history: true,
+        differences: 0,
+        accepted: Vec::new(),
+        rows_alone: Vec::new(),
+    });
+    document.plan = Some(plan(settings, declared, &versions));
+    let table = survey.history_table.as_deref().unwrap_or_default();
+    let detail = format!("V{}__{}; refinery ({table})", last.version, last.name);
+    Ok(Prepared { survey, document, versions, ledger: None, settled, detail, refused: None })
+}
+
+/// The migrations that are recorded, as a plan.
+fn plan(settings: &Settings, declared: &Declared, versions: &BTreeSet<i64>) -> PlanReport {
+    let migrations = declared.migrations.iter().filter(|migration| versions.contains(&migration.version));
+    let step = |migration: &Migration| StepReport {
+        version: migration.version.to_string(),
+        name: migration.name.clone(),
+        file: settings.project.display(&migration.path),
+        contract: migration.directives.contract,
+        transactional: true,
+        action: "record",
+        requires_checks: Vec::new(),
+        statements: Vec::new(),
+        locks: Vec::new(),
+    };
+    PlanReport {
+        direction: "adopt",
+        steps: migrations.map(step).collect(),
+        backup: None,
+        stop: None,
+        ahead: Vec::new(),
+    }
+}
+
+/// Records, and checks.
+async fn carry_out(
+    settings: &Settings,
+    args: &AdoptArgs,
+    declared: &Declared,
+    prepared: Prepared,
+    writing: &mut Writing<'_>,
+) -> Result<Document> {
+    let begun = Instant::now();
+    let Prepared { survey, document, versions, ledger, detail, .. } = prepared;
+    let migrations: Vec<&Migration> =
+        declared.migrations.iter().filter(|migration| versions.contains(&migration.version)).collect();
+    let proves = ledger.is_some();
+    let accept = Patterns::new(args.accept_drift.iter().cloned());
+    let stated = document.adoption.as_ref().and_then(|adoption| adoption.version.parse().ok());
+    let database = survey.identity.database.clone();
+    let prove = |catalog: Catalog| {
+        if !proves {
+            return Ok(());
+        }
+        let adoption = judge(settings, declared, &database, survey.version, &catalog, stated)?;
+        match refuse_differences(declared, &adoption, &accept) {
+            None => Ok(()),
+            Some(failure) => Err(failure.into()),
+        }
+    };
+    let limits = Limits {
+        lock_timeout: settings.migrations.lock_timeout,
+        lock_budget: settings.migrations.lock_budget,
+        max_duration: settings.migrations.max_duration,
+    };
+    let adopt = Adopt {
+        door: &mut writing.door,
+        watch: &mut writing.progress,
+        lock: &declared.lock,
+        migrations: &migrations,
+        ledger: ledger.as_ref(),
+        detail: &detail,
+        limits,
+        version: survey.version,
+        options: &declared.lock.head.options,
+    };
+    executor::adopt(adopt, prove).await?;
+    let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let survey = look(settings, writing.door.reading().await?, declared).await?;
+    let (mut after, _) = comparison::judge_standing(settings, &writing.target, declared, &survey)?;
+    after.plan = document.plan;
+    after.adoption = document.adoption;
+    after.applied = migrations
+        .iter()
+        .map(|migration| Done {
+            version: migration.version.to_string(),
+            name: migration.name.clone(),
+            milliseconds,
+        })
+        .collect();
+    Ok(after.ending(Exit::Clean))
+}

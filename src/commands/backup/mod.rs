@@ -1,0 +1,235 @@
+//! `trueup backup`: takes a backup; lists, verifies and prunes what is stored.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use anyhow::Result;
+
+use crate::workflow::project_model::Needs;
+use crate::workflow::deliver::deliver;
+use crate::workflow::backup_store::Among;
+use crate::workflow::{comparison, environment_mark, backup_store};
+use crate::backup::restore::{self, TrialPlace};
+use crate::backup::{
+    self, Keep, Level, Listed, Manifest, Method, Programs, Request, Scope, Store, Verifying,
+};
+use crate::cli::{self, BackupAction, BackupArgs};
+use crate::postgres::connection::Target;
+use crate::writer::{self, Stop};
+use crate::error::{Exit, Failure, exit_of};
+use crate::project::Settings;
+use crate::output::{self, BackupReport, BackupRow, Backups, Progress};
+use crate::snapshot;
+
+/// Runs the command.
+///
+/// # Errors
+/// With the exit codes of the contract.
+pub(super) async fn run(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit> {
+    match &args.action {
+        None => take(settings, args, stop).await,
+        Some(BackupAction::List { all }) => list(settings, *all).await,
+        Some(BackupAction::Verify { backup, level, into, .. }) => {
+            verify(settings, backup, *level, into.as_ref(), stop).await
+        }
+        Some(BackupAction::Prune { dry_run, yes }) => prune(settings, *dry_run, *yes).await,
+    }
+}
+
+async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit> {
+    let target = settings.target()?;
+    let store = backup_store::store(settings)?;
+    store.ready().await?;
+    let application = settings.application();
+    let mut session = target.connect(&application).await?;
+    let version = session.server_version()?;
+    let needs = Needs::nothing();
+    let request = comparison::request(settings, needs);
+    let standing = snapshot::survey_standing(&mut session, &request, None).await?;
+    session.close().await;
+    environment_mark::expect(settings, standing.own.as_ref(), &standing.identity.database)?;
+    writer::no_pooler_before(&target, &application).await?;
+    let external = backup_store::external(settings);
+    let method = backup_store::method(settings, &external);
+    if let Method::Dump { bin_dir, .. } = method {
+        Programs::find(bin_dir, version)?;
+    }
+    let mut progress = Progress::new(settings.output.progress, !settings.output.events);
+    store.sweep().await?;
+    let taken = backup::take(
+        &Request {
+            target: &target,
+            application: &application,
+            set_role: settings.database.set_role.as_deref(),
+            store: &store,
+            id: &settings.run,
+            run: &settings.run,
+            method,
+            scope: Scope::Full,
+            level: args.verify.map_or_else(|| backup_store::level(settings), level),
+            trial: &backup_store::trial(settings),
+            lock_wait: settings.database.lock_timeout.unwrap_or(backup_store::LOCK_WAIT),
+            marked: backup_store::marked(standing.own.as_ref(), standing.history.as_deref()),
+            expected: Some((
+                &standing.identity.system_identifier,
+                standing.identity.database_oid,
+                &standing.identity.database,
+            )),
+        },
+        stop,
+        &mut progress,
+    )
+    .await?;
+    progress.clear();
+    say(settings, &store, Exit::Clean, Backups::Taken(Box::new(taken)), Vec::new())
+}
+
+async fn list(settings: &Settings, all: bool) -> Result<Exit> {
+    let store = backup_store::store(settings)?;
+    let listed = store.list().await?;
+    // Without a URL there is no database that they could be of.
+    let database = if all { None } else { settings.target().ok().map(|target| target.database().to_owned()) };
+    let rows = listed.into_iter().filter_map(|Listed { id, manifest }| match manifest {
+        Ok(manifest) if database.as_ref().is_some_and(|wanted| *wanted != manifest.source.database) => None,
+        Ok(manifest) => Some(BackupRow::new(&manifest, backup_store::age(&manifest))),
+        Err(why) => Some(BackupRow::damaged(id, why)),
+    });
+    say(settings, &store, Exit::Clean, Backups::Listed(rows.collect()), Vec::new())
+}
+
+async fn verify(
+    settings: &Settings,
+    wanted: &str,
+    asked: cli::Level,
+    into: Option<&cli::Secret>,
+    stop: Stop,
+) -> Result<Exit> {
+    let store = backup_store::store(settings)?;
+    let target = settings.target().ok();
+    let among = Among { database: target.as_ref().map(Target::database), whole: false };
+    let mut manifest = match backup_store::find(&store, wanted, among).await {
+        Ok(manifest) => manifest,
+        Err(error) if exit_of(&error) == Exit::RolledBack => {
+            let what = Backups::Verified { id: wanted.to_owned(), proof: Err(error.to_string()) };
+            return say(settings, &store, Exit::Findings, what, Vec::new());
+        }
+        Err(error) => return Err(error),
+    };
+    let external = backup_store::external(settings);
+    let asked = level(asked);
+    if into.is_some() && asked != Level::Restore {
+        return Err(Failure::usage("--into is for --level restore").into());
+    }
+    let programs = match (&manifest.reference, asked) {
+        (None, Level::Contents | Level::Restore) => {
+            Some(Programs::reading(backup_store::programs(settings), restore::written_by(&manifest)?)?)
+        }
+        _ => None,
+    };
+    let place = match into {
+        Some(url) => TrialPlace::Server(Box::new(settings.reaching(url.reveal(), "--into").target()?)),
+        None => backup_store::trial(settings),
+    };
+    let mut progress = Progress::new(settings.output.progress, !settings.output.events);
+    let verifying = Verifying {
+        store: &store,
+        manifest: &manifest,
+        level: asked,
+        programs: programs.as_ref(),
+        external: Some(&external),
+        place: &place,
+        application: &settings.application(),
+    };
+    let proof = backup::verify(&verifying, stop, &mut progress).await;
+    progress.clear();
+    let (exit, proof) = match proof {
+        Ok(proof) => {
+            if manifest.verified.as_ref().is_none_or(|before| before.how <= proof.how) {
+                manifest.verified = Some(proof.clone());
+                store.restate(&manifest).await?;
+            }
+            (Exit::Clean, Ok(proof))
+        }
+        Err(error) if exit_of(&error) == Exit::RolledBack => (Exit::Findings, Err(error.to_string())),
+        Err(error) => return Err(error),
+    };
+    say(settings, &store, exit, Backups::Verified { id: manifest.id, proof }, Vec::new())
+}
+
+async fn prune(settings: &Settings, dry_run: bool, yes: bool) -> Result<Exit> {
+    let store = backup_store::store(settings)?;
+    let backup = &settings.backup;
+    let keep = Keep {
+        last: backup.keep_last,
+        daily: backup.keep_daily,
+        weekly: backup.keep_weekly,
+        max_age: backup.max_age,
+    };
+    if keep == Keep::default() {
+        return Err(Failure::usage("nothing says which backups are to be kept; nothing was removed")
+            .next("set [backup] keep_last, keep_daily, keep_weekly or max_age in trueup.toml")
+            .into());
+    }
+    let listed = store.list().await?;
+    // Every database has its own row of backups.
+    let mut by_database: BTreeMap<(&str, u32), Vec<&Manifest>> = BTreeMap::new();
+    for manifest in listed.iter().filter_map(|listed| listed.manifest.as_ref().ok()) {
+        let source = &manifest.source;
+        by_database.entry((&source.system_identifier, source.database_oid)).or_default().push(manifest);
+    }
+    let going: Vec<&Manifest> =
+        by_database.values().flat_map(|backups| backup::prunable(backups, keep, SystemTime::now())).collect();
+    let rows: Vec<BackupRow> =
+        going.iter().map(|manifest| BackupRow::new(manifest, backup_store::age(manifest))).collect();
+    let kept = listed.len() - going.len();
+    let report = |dry_run, swept| Backups::Pruned { removed: rows.clone(), kept, dry_run, swept };
+    let notes: Vec<String> = listed
+        .iter()
+        .filter_map(|listed| Some(format!("{} stays: {}", listed.id, listed.manifest.as_ref().err()?)))
+        .collect();
+    if dry_run {
+        return say(settings, &store, Exit::Clean, report(true, 0), notes);
+    }
+    if !going.is_empty() && !yes {
+        let shown = BackupReport {
+            run: settings.run.clone(),
+            exit: Exit::Clean,
+            store: store.place(),
+            what: report(true, 0),
+            notes: notes.clone(),
+        };
+        output::err(&shown.render(output::Format::Human, crate::workflow::deliver::style(&settings.output)));
+        if !settings.output.interactive {
+            return Err(Failure::new(
+                Exit::Refused,
+                "not confirmed, and there is no terminal to ask at; nothing was removed",
+            )
+            .next("give --yes")
+            .into());
+        }
+        let question = format!("remove {} for good?", if going.len() == 1 { "it" } else { "them" });
+        let sure = tokio::task::spawn_blocking(move || output::confirm(&question)).await??;
+        if !sure {
+            return Err(Failure::new(Exit::Refused, "not confirmed; nothing was removed").into());
+        }
+    }
+    for manifest in &going {
+        store.remove(&manifest.id).await?;
+    }
+    let swept = store.sweep().await?;
+    say(settings, &store, Exit::Clean, report(false, swept), notes)
+}
+
+fn level(asked: cli::Level) -> Level {
+    match asked {
+        cli::Level::Quick => Level::Quick,
+        cli::Level::Contents => Level::Contents,
+        cli::Level::Restore => Level::Restore,
+    }
+}
+
+fn say(settings: &Settings, store: &Store, exit: Exit, what: Backups, notes: Vec<String>) -> Result<Exit> {
+    let report = BackupReport { run: settings.run.clone(), exit, store: store.place(), what, notes };
+    deliver(&settings.output, |format, style| report.render(format, style))?;
+    Ok(exit)
+}

@@ -1,0 +1,33 @@
+//! `trueup check`: every difference between the live database and the declared model. It writes nothing at all.
+
+use anyhow::Result;
+
+use crate::workflow::deliver::deliver;
+use crate::workflow::{comparison, project_model};
+use crate::error::Exit;
+use crate::project::Settings;
+
+/// Runs the command.
+///
+/// # Errors
+/// With the exit codes of the contract: 2, 3, 4, 75.
+pub(super) async fn run(settings: &Settings) -> Result<Exit> {
+    let target = settings.target()?;
+    let (session, mut reading) = project_model::connected(settings, &target).await?;
+    let (survey, declared) = match reading.needs().await {
+        // The rest of the lock file is read while the server answers.
+        Some(needs) => {
+            let survey = comparison::look(settings, session, needs).await?;
+            (survey, reading.finish(settings).await?)
+        }
+        None => {
+            let declared = reading.finish(settings).await?;
+            (comparison::look(settings, session, declared.needs()).await?, declared)
+        }
+    };
+    let document = comparison::judge(settings, &target, &declared, &survey)?;
+    // The process ends here: freeing two catalogs piece by piece would take as long as comparing them.
+    std::mem::forget((survey, declared));
+    deliver(&settings.output, |format, style| document.render(format, style))?;
+    Ok(document.exit)
+}

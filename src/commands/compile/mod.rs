@@ -1,0 +1,51 @@
+//! `trueup compile`: computes `trueup.lock`, or says whether it is up to date.
+
+use anyhow::Result;
+
+use crate::workflow::project_model;
+use crate::workflow::deliver::deliver;
+use crate::error::Exit;
+use crate::model::{Lock, Sources};
+use crate::project::Settings;
+use crate::output::{CompileReport, Compiled};
+
+/// Runs the command.
+///
+/// # Errors
+/// Exit 2: the project's files. Exit 3: no server to compile in. `--check` answers 1 when the lock is stale.
+pub(super) async fn run(settings: &Settings) -> Result<Exit> {
+    let project = &settings.project;
+    let sources = Sources::read(&project.dir, &project.migrations_dir)?;
+    let outcome = if settings.compile_check {
+        let lock = Lock::load(&project.lock_path)?;
+        Compiled::Checked { stale: project_model::stale(settings, lock.as_ref().map(|lock| &lock.head), &sources) }
+    } else {
+        let lock = project_model::compile(settings, &sources).await?;
+        let written = report_of(&lock);
+        lock.save(&project.lock_path)?;
+        written
+    };
+    let exit = if matches!(&outcome, Compiled::Checked { stale } if !stale.is_empty()) {
+        Exit::Findings
+    } else {
+        Exit::Clean
+    };
+    let file = project.display(&project.lock_path);
+    let report = CompileReport { run: settings.run.clone(), exit, file, outcome };
+    deliver(&settings.output, |format, style| report.render(format, style))?;
+    Ok(exit)
+}
+
+fn report_of(lock: &Lock) -> Compiled {
+    Compiled::Written {
+        objects: lock.model.objects.len(),
+        migrations: lock.migrations.len(),
+        server: lock.head.server.to_string(),
+        unmodeled: lock
+            .model
+            .unmodeled
+            .iter()
+            .map(|other| format!("{} {}", other.kind, other.object))
+            .collect(),
+    }
+}

@@ -1,0 +1,177 @@
+//! `trueup environment set`: which project and environment a database belongs to, as somebody says.
+
+use anyhow::Result;
+
+use crate::workflow::migrate::changed_meanwhile;
+use crate::workflow::deliver::{self, deliver};
+use crate::workflow::environment_mark;
+use crate::workflow::write_command::{Writing, interrupted};
+use crate::cli::{EnvironmentAction, EnvironmentArgs, WriteArgs};
+use crate::writer::{Mark, Marking, Stop};
+use crate::error::{Exit, Failure};
+use crate::project::Settings;
+use crate::output::{self, DecisionReport, Subject};
+
+/// Runs the command.
+///
+/// # Errors
+/// With the exit codes of the contract.
+pub(super) async fn run(settings: &Settings, args: &EnvironmentArgs, mut stop: Stop) -> Result<Exit> {
+    let EnvironmentAction::Set { name, reason, write } = &args.action;
+    let seen = stop.clone();
+    let (mut writing, before) = tokio::select! {
+        ready = ask(settings, name, write, &seen) => ready?,
+        signal = stop.wait() => return Err(interrupted(signal).into()),
+    };
+    if is_so(settings, name, before.as_ref()) {
+        let report = report(settings, name, &mut writing, before.clone(), before).await?;
+        writing.door.close().await;
+        return tell(settings, &report);
+    }
+    writing.lock().await?;
+    if writing.door.mark().await? != before {
+        return Err(changed_meanwhile("the mark").into());
+    }
+    let marking = Marking::Set { project: settings.project.name.clone(), environment: name.clone() };
+    let report = writing
+        .recorded(&marking, reason.as_deref(), async |writing| {
+            let after = writing.door.mark().await?;
+            Ok((Exit::Clean, report(settings, name, writing, before, after).await?))
+        })
+        .await?;
+    tell(settings, &report)
+}
+
+/// Everything up to the operator's yes.
+async fn ask<'s>(
+    settings: &'s Settings,
+    name: &str,
+    args: &'s WriteArgs,
+    stop: &Stop,
+) -> Result<(Writing<'s>, Option<Mark>)> {
+    // Whatever the mark says now must not keep it from being mended; the address was held against `expect`.
+    let mut writing = Writing::open(settings, args, stop).await?;
+    let before = writing.door.mark().await?;
+    if !is_so(settings, name, before.as_ref()) {
+        if settings.output.interactive || !settings.output.quiet {
+            let proposed = report(settings, name, &mut writing, before.clone(), None).await?;
+            output::err(&proposed.proposal(deliver::style(&settings.output)));
+        }
+        confirm(settings, name, args, &mut writing, before.as_ref()).await?;
+    }
+    Ok((writing, before))
+}
+
+fn is_so(settings: &Settings, name: &str, mark: Option<&Mark>) -> bool {
+    mark.is_some_and(|mark| {
+        mark.project == settings.project.name && mark.environment.as_deref() == Some(name)
+    })
+}
+
+/// At a terminal the database's name is typed, whatever else was given.
+async fn confirm(
+    settings: &Settings,
+    name: &str,
+    args: &WriteArgs,
+    writing: &mut Writing<'_>,
+    before: Option<&Mark>,
+) -> Result<()> {
+    if settings.output.interactive {
+        return writing.typed(&format!("mark it as environment {name}?")).await;
+    }
+    let refuse = |what: String, next: String| Err(Failure::new(Exit::Refused, what).next(next).into());
+    if let Some(mark) = before.filter(|mark| mark.project != settings.project.name) {
+        return refuse(
+            format!(
+                "the database is marked as project {:?}'s: that is changed at a terminal alone, where the database's \
+                 name is typed; nothing was changed",
+                mark.project
+            ),
+            format!("look at {}; if it is right, run the same command at a terminal", settings.url_source()),
+        );
+    }
+    if !args.yes {
+        return refuse(
+            "not confirmed, and there is no terminal to ask at; nothing was changed".to_owned(),
+            format!("trueup environment set {name} --yes --env {name}"),
+        );
+    }
+    // An environment that trueup.toml does not describe may be protected where it is described.
+    let marked = before.filter(|mark| mark.environment.is_some());
+    let was =
+        marked.is_some_and(|mark| environment_mark::marked(settings, mark).is_none_or(|found| found.settings.protected));
+    let becomes = settings.environment.as_ref().is_some_and(|found| found.settings.protected);
+    if (was || becomes) && !settings.environment_asked_for {
+        return refuse(
+            "a protected environment is set or taken away: --yes alone does not do; nothing was changed"
+                .to_owned(),
+            format!("say which environment you mean: --yes --env {name}"),
+        );
+    }
+    Ok(())
+}
+
+/// What is, or will be, recorded. Without `after` it is a proposal.
+async fn report(
+    settings: &Settings,
+    name: &str,
+    writing: &mut Writing<'_>,
+    before: Option<Mark>,
+    after: Option<Mark>,
+) -> Result<DecisionReport> {
+    let server_version = writing.door.reading().await?.server_version()?.to_string();
+    let place = writing.door.place().clone();
+    let project = &settings.project.name;
+    let told = |mark: &Mark| {
+        let environment = mark.environment.as_deref().unwrap_or("not named");
+        format!("environment {environment}, project {}", mark.project)
+    };
+    let mut notes = Vec::new();
+    notes.push(match &before {
+        None => "the database is not marked".to_owned(),
+        Some(mark) => format!("the database is marked as {} (mark {})", told(mark), mark.id),
+    });
+    if let Some(mark) = before.as_ref().filter(|mark| mark.project != *project) {
+        notes.push(format!("that is another project: this one is {project}, that one {}", mark.project));
+    }
+    let so = before == after && after.is_some();
+    let records = if so {
+        Vec::new()
+    } else {
+        vec![
+            format!("mark: environment {name}, project {project}, with an identifier of its own"),
+            "audit log: the mark as it was and as it is".to_owned(),
+        ]
+    };
+    let verdict = if so {
+        format!("nothing to do: database {} is marked as environment {name}", place.database)
+    } else {
+        format!("done: database {} is environment {name} of project {project}", place.database)
+    };
+    Ok(DecisionReport {
+        run: settings.run.clone(),
+        command: settings.command,
+        exit: Exit::Clean,
+        target: output::Target {
+            host: writing.target.host().to_owned(),
+            port: writing.target.port(),
+            database: place.database,
+            role: place.role,
+            server_version,
+            system_identifier: place.system_identifier,
+            environment: after.as_ref().or(before.as_ref()).and_then(|mark| mark.environment.clone()),
+            project: project.clone(),
+        },
+        subject: Subject::Mark { before, after },
+        notes,
+        diff: None,
+        records,
+        verdict,
+        next: None,
+    })
+}
+
+fn tell(settings: &Settings, report: &DecisionReport) -> Result<Exit> {
+    deliver(&settings.output, |format, style| report.render(format, style))?;
+    Ok(report.exit)
+}

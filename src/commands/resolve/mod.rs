@@ -1,0 +1,239 @@
+//! `trueup resolve`: a person's decision about a migration, where the catalog cannot tell.
+
+use anyhow::Result;
+
+use crate::workflow::migrate::{changed_meanwhile, defaults};
+use crate::workflow::project_model::{self, Declared};
+use crate::workflow::deliver::{self, deliver};
+use crate::workflow::write_command::{Writing, interrupted, refuse_unclear};
+use crate::workflow::{comparison, plan_steps};
+use crate::changes::executor::{self, Resolve, Verdict};
+use crate::postgres::catalog::{Catalog, reader};
+use crate::cli::{Decision, ResolveArgs};
+use crate::postgres::connection::Session;
+use crate::model::diagnosis::Standing;
+use crate::writer::Stop;
+use crate::error::{Exit, Failure};
+use crate::migrations::Ledger;
+use crate::model::{self, Effect};
+use crate::changes::plan::{Case, Resolution, Resolved};
+use crate::project::Settings;
+use crate::output::{self, DecisionReport, MigrationName, Subject};
+use crate::snapshot::Survey;
+
+/// What a look at the database says about the decision.
+struct Judged {
+    survey: Survey,
+    standing: Standing,
+    target: output::Target,
+    ledger: Ledger,
+    resolution: Resolution,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// With the exit codes of the contract.
+pub(super) async fn run(settings: &Settings, args: &ResolveArgs, mut stop: Stop) -> Result<Exit> {
+    if args.reason.trim().is_empty() {
+        return Err(Failure::usage("--reason is empty: it is what the audit log keeps").into());
+    }
+    let seen = stop.clone();
+    let (mut writing, declared, judged) = tokio::select! {
+        ready = ask(settings, args, &seen) => ready?,
+        signal = stop.wait() => return Err(interrupted(signal).into()),
+    };
+    let resolved = match &judged.resolution {
+        Resolution::Record(resolved) => resolved.clone(),
+        Resolution::Nothing(_) => {
+            writing.door.close().await;
+            return tell(settings, &report(settings, args, &declared, &judged));
+        }
+    };
+    writing.lock().await?;
+    let judged = judge(settings, args, &declared, &mut writing).await?;
+    if judged.resolution != Resolution::Record(resolved.clone()) {
+        return Err(changed_meanwhile("what it is about").into());
+    }
+    let marking = writing.first_mark();
+    let report = writing
+        .recorded(&marking, Some(&args.reason), async |writing| {
+            record(settings, args, &declared, &judged, &resolved, writing).await?;
+            Ok((Exit::Clean, report(settings, args, &declared, &judged)))
+        })
+        .await?;
+    tell(settings, &report)
+}
+
+/// Everything up to the operator's yes.
+async fn ask<'s>(
+    settings: &'s Settings,
+    args: &'s ResolveArgs,
+    stop: &Stop,
+) -> Result<(Writing<'s>, Declared, Judged)> {
+    let (mut writing, reading) =
+        project_model::beside(settings, Writing::open(settings, &args.write, stop)).await?;
+    let declared = reading.finish(settings).await?.without_seeds();
+    let judged = judge(settings, args, &declared, &mut writing).await?;
+    if let Resolution::Record(resolved) = &judged.resolution {
+        let proposed = report(settings, args, &declared, &judged);
+        if settings.output.interactive || !settings.output.quiet {
+            output::err(&proposed.proposal(deliver::style(&settings.output)));
+        }
+        let what = format!("resolve {} as {}", resolved.title, verdict(args).word());
+        let mark = judged.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+        writing.confirm(&what, mark).await?;
+    }
+    Ok((writing, declared, judged))
+}
+
+/// Looks, and holds the decision against it.
+async fn judge(
+    settings: &Settings,
+    args: &ResolveArgs,
+    declared: &Declared,
+    writing: &mut Writing<'_>,
+) -> Result<Judged> {
+    let survey = writing.look(declared).await?;
+    let (document, standing) = comparison::judge_standing(settings, &writing.target, declared, &survey)?;
+    refuse_unclear(&survey)?;
+    let resolution = decide(args, declared, &survey, &standing, &survey.catalog)?;
+    let ledger = plan_steps::ledger(settings, &survey, &declared.migrations)?;
+    Ok(Judged { survey, standing, target: document.target, ledger, resolution })
+}
+
+fn decide(
+    args: &ResolveArgs,
+    declared: &Declared,
+    survey: &Survey,
+    standing: &Standing,
+    live: &Catalog,
+) -> Result<Resolution, Failure> {
+    let case = Case {
+        lock: &declared.lock,
+        migrations: &declared.migrations,
+        standing,
+        live,
+        server: survey.version,
+        version: args.version,
+    };
+    let own = survey.own.as_ref();
+    match args.decision {
+        Decision::Applied => case.applied(),
+        Decision::NotApplied => {
+            let mut unfinished = own.iter().flat_map(|own| &own.unfinished);
+            case.not_applied(unfinished.any(|step| step.version == args.version))
+        }
+        Decision::AcceptEdit => {
+            let recorded = own.and_then(|own| own.recorded.get(&args.version)?.effects.as_deref());
+            // What another version of trueup wrote in its own way is as good as not recorded.
+            let recorded: Option<Vec<Effect>> =
+                recorded.and_then(|effects| model::effects_from_text(effects).ok());
+            case.accept_edit(recorded.as_deref())
+        }
+    }
+}
+
+/// Records it, and looks once more in the same transaction.
+async fn record(
+    settings: &Settings,
+    args: &ResolveArgs,
+    declared: &Declared,
+    judged: &Judged,
+    resolved: &Resolved,
+    writing: &mut Writing<'_>,
+) -> Result<()> {
+    let version = args.version;
+    let migration = declared.migrations.iter().find(|migration| migration.version == version);
+    let migration = migration.ok_or_else(|| {
+        Failure::usage(format!("trueup.lock has {}, and migrations/ does not", resolved.title))
+            .next("trueup compile")
+    })?;
+    let job = Resolve {
+        door: &mut writing.door,
+        watch: &mut writing.progress,
+        ledger: &judged.ledger,
+        migration,
+        lock: &declared.lock,
+        verdict: verdict(args),
+        reason: &args.reason,
+        limits: defaults(settings).transaction,
+    };
+    let (server, options) = (judged.survey.version, &declared.lock.head.options);
+    executor::resolve(job, async |session: &mut Session| {
+        let live = reader::read_inside(session, server, options).await?.catalog;
+        decide(args, declared, &judged.survey, &judged.standing, &live)?;
+        Ok(())
+    })
+    .await
+}
+
+fn verdict(args: &ResolveArgs) -> Verdict {
+    match args.decision {
+        Decision::Applied => Verdict::Applied,
+        Decision::NotApplied => Verdict::NotApplied,
+        Decision::AcceptEdit => Verdict::AcceptEdit,
+    }
+}
+
+/// What is, or will be, recorded.
+fn report(settings: &Settings, args: &ResolveArgs, declared: &Declared, judged: &Judged) -> DecisionReport {
+    let compiled = declared.lock.migrations.iter().find(|compiled| compiled.version == args.version);
+    let name = MigrationName {
+        version: args.version.to_string(),
+        name: compiled.map(|compiled| compiled.name.clone()).unwrap_or_default(),
+    };
+    let table = &judged.ledger.table;
+    let mut report = DecisionReport {
+        run: settings.run.clone(),
+        command: settings.command,
+        exit: Exit::Clean,
+        target: judged.target.clone(),
+        subject: Subject::Migration { name, decision: verdict(args).word(), reason: args.reason.clone() },
+        notes: Vec::new(),
+        diff: None,
+        records: Vec::new(),
+        verdict: String::new(),
+        next: None,
+    };
+    match &judged.resolution {
+        Resolution::Nothing(why) => report.verdict = format!("nothing to do: {why}"),
+        Resolution::Record(resolved) => {
+            report.notes.clone_from(&resolved.notes);
+            report.diff.clone_from(&resolved.diff);
+            let title = &resolved.title;
+            report.records = match args.decision {
+                Decision::Applied => vec![
+                    format!("{table}: {title}, with the checksum of its file"),
+                    "its text and what it does; statements of it that were begun are settled".to_owned(),
+                ],
+                Decision::NotApplied => vec![
+                    format!("{table}: no row of {title} any more"),
+                    "statements of it that were begun are settled: it runs from its first statement"
+                        .to_owned(),
+                ],
+                Decision::AcceptEdit => vec![
+                    format!("{table}: the checksum of {title} as the file is now"),
+                    "its text as the file is now; the text that was applied stays in the audit log"
+                        .to_owned(),
+                ],
+            };
+            report.records.push(format!("audit log: {}, because: {}", verdict(args).word(), args.reason));
+            report.verdict = match args.decision {
+                Decision::Applied => format!("done: {title} is recorded as applied"),
+                Decision::NotApplied => format!("done: {title} is recorded as not applied"),
+                Decision::AcceptEdit => format!("done: the file of {title} is recorded as what was applied"),
+            };
+            report.next = Some(match args.decision {
+                Decision::NotApplied => "trueup upgrade".to_owned(),
+                _ => "trueup check".to_owned(),
+            });
+        }
+    }
+    report
+}
+
+fn tell(settings: &Settings, report: &DecisionReport) -> Result<Exit> {
+    deliver(&settings.output, |format, style| report.render(format, style))?;
+    Ok(report.exit)
+}

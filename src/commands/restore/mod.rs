@@ -1,0 +1,366 @@
+//! `trueup restore`: a database made of a backup again, beside what is there, proved, and only then in its place.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::workflow::deliver::{self, deliver};
+use crate::workflow::backup_store::Among;
+use crate::workflow::write_command::{Asking, Writing, interrupted};
+use crate::workflow::{comparison, project_model, environment_mark, backup_store};
+use crate::backup::restore::{self, Database, Fit, Hashed, Restoring, Server};
+use crate::backup::{Manifest, Programs, Scope, Store};
+use crate::cli::{RestoreArgs, WriteArgs};
+use crate::postgres::connection::Target;
+use crate::writer::{Mark, Stop};
+use crate::error::{Exit, Failure, exit_of};
+use crate::project::Settings;
+use crate::output::{self, Progress, RestoreReport, RestoredAs, RestoredStanding};
+
+/// Databases that every other one is made of.
+const TEMPLATES: [&str; 2] = ["template0", "template1"];
+
+/// Runs the command.
+///
+/// # Errors
+/// With the exit codes of the contract.
+pub(super) async fn run(settings: &Settings, args: &RestoreArgs, mut stop: Stop) -> Result<Exit> {
+    let own = settings.target().ok();
+    let settings = &settings.reaching(args.into.reveal(), "--into");
+    let begun = Instant::now();
+    let store = backup_store::store(settings)?;
+    let target = settings.target()?;
+    // What is replaced is replaced by a backup of itself; a copy is one of the project's database.
+    let of = if args.replace { Some(&target) } else { own.as_ref() };
+    let manifest =
+        find(&store, args, Among { database: of.map(Target::database), whole: args.replace }).await?;
+    let programs = Programs::reading(backup_store::programs(settings), restore::written_by(&manifest)?)?;
+    if TEMPLATES.contains(&target.database()) {
+        let what = format!("{} is what other databases are made of; nothing was changed", target.database());
+        return Err(Failure::new(Exit::Refused, what).next("name another database").into());
+    }
+    let mut progress = Progress::new(settings.output.progress, !settings.output.events);
+    let mut server = Server::open(&target, &settings.application()).await?;
+    server.claim(target.database()).await?;
+    let notes = restore::mend(&mut server, target.database()).await?;
+    let backup = tokio::select! {
+        read = Hashed::read(&store, &manifest, &programs, &mut progress) => read?,
+        signal = stop.wait() => return Err(interrupted(signal).into()),
+    };
+    let fit = Fit::of(&mut server, &backup, args.jobs).await?;
+    let old = server.database(target.database()).await?;
+    let write = WriteArgs { yes: args.yes, wait: None };
+    let place = Place::of(settings, args, &write, &mut server, (old, &manifest), &stop).await?;
+    let mut command =
+        Command { settings, args, target: &target, server, backup: &backup, fit, stop, progress, notes };
+    let mut report = command.restore(place).await?;
+    command.progress.clear();
+    report.milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    command.afterwards(&mut report).await;
+    deliver(&settings.output, |format, style| report.render(format, style))?;
+    Ok(report.exit)
+}
+
+async fn find(store: &Store, args: &RestoreArgs, among: Among<'_>) -> Result<Manifest> {
+    let found = backup_store::find(store, &args.backup, among).await;
+    let manifest = found.map_err(|error| match error.downcast::<Failure>() {
+        Ok(failure) if failure.exit == Exit::RolledBack => {
+            let what = format!("{}; nothing was changed", failure.what);
+            Failure { exit: Exit::Refused, what, ..failure }.into()
+        }
+        Ok(failure) => failure.into(),
+        Err(error) => error,
+    })?;
+    if args.replace && manifest.scope != Scope::Full {
+        let what = format!(
+            "backup {} is of some tables alone: it cannot take the place of a database; nothing was changed",
+            manifest.id
+        );
+        return Err(Failure::new(Exit::Refused, what)
+            .next("restore it into a new database, and copy the rows from there")
+            .into());
+    }
+    Ok(manifest)
+}
+
+/// What is where the backup is to be.
+enum Place<'s> {
+    /// Nothing.
+    New,
+    /// An empty database that this role cannot put another one in the place of.
+    Empty,
+    /// A database that another one takes the place of; dropped afterwards when there is nothing in it.
+    Old { old: Box<Database>, writing: Box<Writing<'s>>, mark: Option<Mark>, empty: bool },
+}
+
+impl<'s> Place<'s> {
+    async fn of(
+        settings: &'s Settings,
+        args: &RestoreArgs,
+        write: &'s WriteArgs,
+        server: &mut Server,
+        (old, manifest): (Option<Database>, &Manifest),
+        stop: &Stop,
+    ) -> Result<Self> {
+        let Some(old) = old else { return Ok(Self::New) };
+        let objects = server.objects(&old.name).await?;
+        let empty = objects.is_empty();
+        if !empty && !args.replace {
+            let named: Vec<&str> = objects.iter().take(3).map(String::as_str).collect();
+            let more = if objects.len() > 3 { ", ..." } else { "" };
+            return Err(Failure::new(
+                Exit::Refused,
+                format!(
+                    "database {:?} is not empty: {}{more}; nothing was changed",
+                    old.name,
+                    named.join(", ")
+                ),
+            )
+            .next("name a database that does not exist yet, or put it in the place of this one: --replace")
+            .into());
+        }
+        if let Err(error) = restore::may_replace(server, &old).await {
+            return if empty { Ok(Self::Empty) } else { Err(error) };
+        }
+        let mut writing = Writing::open(settings, write, stop).await?;
+        let mark = writing.door.mark().await?;
+        writing.expected(mark.as_ref())?;
+        not_of_another(settings, manifest, &old, mark.as_ref())?;
+        Ok(Self::Old { old: Box::new(old), writing: Box::new(writing), mark, empty })
+    }
+}
+
+/// A protected environment is not replaced by another database, or by another environment's.
+fn not_of_another(
+    settings: &Settings,
+    manifest: &Manifest,
+    old: &Database,
+    mark: Option<&Mark>,
+) -> Result<(), Failure> {
+    let Some(environment) = environment_mark::protected(settings, mark) else { return Ok(()) };
+    let source = &manifest.source;
+    let other = source.environment.as_ref().filter(|other| **other != environment.name);
+    if source.database == old.name && other.is_none() {
+        return Ok(());
+    }
+    let marked = other.map(|other| format!(", environment {other}")).unwrap_or_default();
+    let what = format!(
+        "backup {} is of database {}{marked}, and database {} is of environment {}, which is protected; nothing was \
+         changed",
+        manifest.id, source.database, old.name, environment.name
+    );
+    Err(Failure::new(Exit::Refused, what)
+        .next("trueup backup list shows those of this database; another one can be restored beside it, under another name"))
+}
+
+/// The command at work.
+struct Command<'c> {
+    settings: &'c Settings,
+    args: &'c RestoreArgs,
+    target: &'c Target,
+    server: Server,
+    backup: &'c Hashed<'c>,
+    fit: Fit,
+    stop: Stop,
+    progress: Progress,
+    notes: Vec<String>,
+}
+
+impl Command<'_> {
+    async fn restore(&mut self, place: Place<'_>) -> Result<RestoreReport> {
+        match place {
+            Place::New => {
+                let report = self.report(RestoredAs::New, None);
+                self.confirm(&report, &format!("restore into a new database {}", self.target.database()))
+                    .await?;
+                let restored = self.beside(None).await?;
+                restore::name(&mut self.server, &restored, self.target.database()).await?;
+                Ok(report)
+            }
+            Place::Empty => {
+                let report = self.report(RestoredAs::Directly, None);
+                self.confirm(&report, "restore").await?;
+                let stop = self.stop.clone();
+                let (mut restoring, progress) = self.restoring(None);
+                restoring.directly(stop, progress).await?;
+                Ok(report)
+            }
+            Place::Old { old, writing, mark, empty } => self.replace(&old, *writing, mark, empty).await,
+        }
+    }
+
+    /// In the place of another one.
+    async fn replace(
+        &mut self,
+        old: &Database,
+        mut writing: Writing<'_>,
+        mark: Option<Mark>,
+        empty: bool,
+    ) -> Result<RestoreReport> {
+        let what = if empty { "restore" } else { "replace all that is" };
+        // Where nobody can be asked, it is known before the long work whether it may be done.
+        let asks_later = self.settings.output.interactive;
+        if !asks_later {
+            writing.confirm(what, mark.as_ref()).await?;
+        }
+        // No migration of this database begins meanwhile.
+        writing.lock().await?;
+        let tablespace = old.tablespace().to_owned();
+        let restored = self.beside(Some(&tablespace)).await?;
+        let aside = restore::dated(&mut self.server, &old.name).await?;
+        let sessions = self.others(old).await?;
+        let as_what =
+            RestoredAs::InPlaceOf { kept_as: (!empty).then(|| aside.clone()), bytes: old.bytes, sessions };
+        let mut report = self.report(as_what, mark.as_ref());
+        report.notes.extend(old.differs_from(&self.backup_source()));
+        self.show(&report);
+        if asks_later && let Err(error) = writing.confirm(what, mark.as_ref()).await {
+            restore::discard(&mut self.server, &restored).await?;
+            return Err(error);
+        }
+        if let Some(signal) = self.stop.asked() {
+            restore::discard(&mut self.server, &restored).await?;
+            return Err(interrupted(signal).into());
+        }
+        writing.door.close().await;
+        restore::swap(&mut self.server, old, &restored, &aside).await?;
+        if empty && let Err(error) = restore::discard(&mut self.server, &aside).await {
+            report.notes.push(format!("the empty database that was there is {aside} now: {error}"));
+        }
+        Ok(report)
+    }
+
+    fn backup_source(&self) -> crate::backup::Source {
+        self.backup.manifest().source.clone()
+    }
+
+    /// Who is connected to the old database beside this very run, which holds its lock: there is no other of that name.
+    async fn others(&mut self, old: &Database) -> Result<Vec<restore::Connected>> {
+        let own = self.settings.application();
+        let mut sessions = restore::sessions(&mut self.server, old).await?;
+        sessions.retain(|session| !session.application.starts_with(&own));
+        Ok(sessions)
+    }
+
+    fn restoring<'w>(&'w mut self, tablespace: Option<&'w str>) -> (Restoring<'w>, &'w mut Progress) {
+        let restoring = Restoring {
+            server: &mut self.server,
+            backup: self.backup,
+            fit: &self.fit,
+            database: self.target.database(),
+            tablespace,
+            analyze: true,
+        };
+        (restoring, &mut self.progress)
+    }
+
+    async fn beside(&mut self, tablespace: Option<&str>) -> Result<String> {
+        let stop = self.stop.clone();
+        let (mut restoring, progress) = self.restoring(tablespace);
+        restoring.beside(stop, progress).await
+    }
+
+    /// Asks about a database that nobody's mark stands in yet.
+    async fn confirm(&mut self, report: &RestoreReport, what: &str) -> Result<()> {
+        self.show(report);
+        let database = self.target.database().to_owned();
+        let mut asking = Asking {
+            settings: self.settings,
+            yes: self.args.yes,
+            database: &database,
+            stop: &mut self.stop,
+            progress: &mut self.progress,
+        };
+        asking.confirm(what, None).await
+    }
+
+    fn show(&mut self, report: &RestoreReport) {
+        if self.settings.output.interactive || !self.settings.output.quiet {
+            self.progress.clear();
+            output::err(&report.proposal(deliver::style(&self.settings.output)));
+        }
+    }
+
+    fn report(&self, restored: RestoredAs, mark: Option<&Mark>) -> RestoreReport {
+        let manifest = self.backup.manifest();
+        let asked = self.settings.environment.as_ref().map(|environment| environment.name.clone());
+        RestoreReport {
+            run: self.settings.run.clone(),
+            exit: Exit::Clean,
+            target: output::Target {
+                host: self.target.host().to_owned(),
+                port: self.target.port(),
+                database: self.target.database().to_owned(),
+                role: self.server.role.clone(),
+                server_version: self.server.version.to_string(),
+                system_identifier: self.server.system_identifier.clone(),
+                environment: mark.and_then(|mark| mark.environment.clone()).or(asked),
+                project: self.settings.project.name.clone(),
+            },
+            backup: manifest.id.clone(),
+            taken_at: manifest.taken_at.clone(),
+            source: format!(
+                "{} on {}:{}",
+                manifest.source.database, manifest.source.host, manifest.source.port
+            ),
+            tables: manifest.relations.iter().filter(|relation| relation.rows.is_some()).count(),
+            rows: manifest.rows(),
+            database_bytes: manifest.database_bytes,
+            partial: manifest.scope != Scope::Full,
+            restored,
+            left_out: self.fit.left_out.clone(),
+            milliseconds: 0,
+            check: None,
+            notes: self.notes.clone(),
+        }
+    }
+
+    /// What is worth having of the restored database, and no reason to say that it was not restored.
+    async fn afterwards(&mut self, report: &mut RestoreReport) {
+        let manifest = self.backup.manifest();
+        if manifest.source.mark.is_some()
+            && manifest.source.project.as_ref() == Some(&self.settings.project.name)
+            && let Err(error) = self.record().await
+        {
+            report.notes.push(format!("this run is not in the audit log of the restored database: {error}"));
+        }
+        if report.partial || !self.settings.project.lock_path.exists() {
+            return;
+        }
+        match self.standing().await {
+            Ok((standing, notes)) => {
+                report.check = Some(standing);
+                report.notes.extend(notes);
+            }
+            Err(error) => {
+                let code = exit_of(&error).code();
+                report.notes.push(format!("trueup check ends with {code} there: {error}"));
+            }
+        }
+    }
+
+    /// The database was backed up with its audit log: that says now what it was restored from.
+    async fn record(&self) -> Result<()> {
+        let write = WriteArgs { yes: true, wait: None };
+        let mut writing = Writing::open(self.settings, &write, &self.stop).await?;
+        writing.lock().await?;
+        let marking = writing.first_mark();
+        let reason = format!("restored from backup {}", self.backup.manifest().id);
+        writing.recorded(&marking, Some(&reason), async |_| Ok((Exit::Clean, ()))).await
+    }
+
+    async fn standing(&self) -> Result<(RestoredStanding, Vec<String>)> {
+        let (mut session, reading) = project_model::connected(self.settings, self.target).await?;
+        let declared = reading.finish(self.settings).await?;
+        let survey = comparison::look_on(self.settings, &mut session, &declared).await?;
+        session.close().await;
+        let document = comparison::judge(self.settings, self.target, &declared, &survey)?;
+        let standing = RestoredStanding {
+            verdict: document.verdict(),
+            exit_code: document.exit_code,
+            version: document.history.current.clone(),
+            pending: document.history.pending.len(),
+        };
+        Ok((standing, document.notes))
+    }
+}

@@ -1,0 +1,118 @@
+//! What was found, planned and done, as a report or as a script.
+
+use anyhow::Result;
+
+use super::{Judged, Planned};
+use crate::cli::SeedArgs;
+use crate::workflow::deliver::deliver;
+use crate::workflow::{data_checks, environment_mark};
+use crate::postgres::connection::Target;
+use crate::error::Exit;
+use crate::project::Settings;
+use crate::output::{SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
+use crate::data::seeds::{self, Question, RowPlan};
+
+pub(super) fn tell(settings: &Settings, report: &SeedReport) -> Result<Exit> {
+    deliver(&settings.output, |format, style| report.render(format, style))?;
+    Ok(report.exit)
+}
+
+/// The plan as a report.
+pub(super) fn told(
+    settings: &Settings,
+    args: &SeedArgs,
+    target: &Target,
+    judged: &Judged,
+    stage: SeedStage,
+) -> SeedReport {
+    let identity = &judged.survey.identity;
+    let marked = judged.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    let left = judged.tables.iter().any(|table| table.plan.leaves_any());
+    let findings = match stage {
+        SeedStage::Checked => left || !judged.changes_nothing(),
+        SeedStage::Planned | SeedStage::Done => left && args.strict,
+    };
+    let mut notes: Vec<String> = environment_mark::note(settings, target, marked).into_iter().collect();
+    if stage != SeedStage::Done {
+        notes.extend(judged.survey.notes.iter().cloned());
+    }
+    SeedReport {
+        run: settings.run.clone(),
+        exit: if findings { Exit::Findings } else { Exit::Clean },
+        target: data_checks::target(settings, target, identity, marked),
+        stage,
+        overwrite: args.overwrite,
+        tables: judged.tables.iter().map(table_report).collect(),
+        backup_plan: None,
+        backup: None,
+        notes,
+    }
+}
+
+fn table_report(Planned { question, plan, .. }: &Planned) -> SeedTable {
+    let only_recorded = |row: &&RowPlan| {
+        !row.missing && row.changes.is_empty() && row.left_alone().next().is_none() && row.record.is_some()
+    };
+    SeedTable {
+        table: question.columns.path(),
+        file: question.seed.file.clone(),
+        declared: plan.declared,
+        missing: plan.inserts(),
+        different: plan.updates(),
+        edited: plan.edited().count(),
+        unseeded: plan.unseeded().count(),
+        recorded: plan.rows.iter().filter(only_recorded).count(),
+        no_longer_declared: plan.gone,
+        rows: plan.rows.iter().flat_map(|row| row_reports(question, row)).collect(),
+    }
+}
+
+/// A row may have columns that are changed and others that are left alone.
+fn row_reports(question: &Question, row: &RowPlan) -> Vec<SeedRow> {
+    let declared = &question.seed.rows[row.row];
+    let states = [
+        ("missing", row.missing, &[][..]),
+        ("different", !row.changes.is_empty(), &row.changes[..]),
+        ("edited", !row.edits.is_empty(), &row.edits[..]),
+        ("unseeded", !row.unseeded.is_empty(), &row.unseeded[..]),
+    ];
+    let report = |(state, _, differences): (&'static str, bool, &[seeds::Difference])| SeedRow {
+        object: question.label(&row.key),
+        state,
+        declared_at: format!("{}:{}", declared.file, declared.line),
+        columns: differences
+            .iter()
+            .map(|difference| SeedColumn {
+                name: difference.column.clone(),
+                declared: difference.declared.clone(),
+                actual: difference.actual.clone(),
+            })
+            .collect(),
+    };
+    states.into_iter().filter(|(_, holds, _)| *holds).map(report).collect()
+}
+
+/// `--sql`
+pub(super) fn script(settings: &Settings, judged: &Judged) -> String {
+    let mut script = String::from(
+        "-- What schema/seeds/ declares. Run twice, it changes nothing the second time.\nBEGIN;\n",
+    );
+    if let Some(role) = &settings.database.set_role {
+        script.push_str(&format!("SET LOCAL ROLE {};\n", crate::postgres::sql::identifier(role)));
+    }
+    script.push_str(&format!("SET LOCAL search_path = {};\n", settings.database.search_path));
+    script.push_str("SET LOCAL standard_conforming_strings = on;\nSET LOCAL lc_monetary = 'C';\n");
+    if judged.deferred {
+        script.push_str("SET CONSTRAINTS ALL DEFERRED;\n");
+    }
+    for table in &judged.tables {
+        script.push_str(&format!("\n-- {}\n", table.question.seed.file.replace(['\n', '\r'], " ")));
+        let refers_to_itself = seeds::refers_to_itself(&table.question.columns, &judged.survey.catalog);
+        for statement in seeds::upserts(&table.question, &table.answers, refers_to_itself) {
+            script.push_str(&statement);
+            script.push('\n');
+        }
+    }
+    script.push_str("\nCOMMIT;\n");
+    script
+}

@@ -1,0 +1,158 @@
+//! `trueup status`: where a database stands in the project's migrations, who is at it, what broke off. It writes
+//! nothing, and reads neither the catalog nor trueup.lock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+
+use crate::workflow::project_model::Needs;
+use crate::workflow::deliver::deliver;
+use crate::workflow::{comparison, data_checks, environment_mark, backup_store};
+use crate::backup::Manifest;
+use crate::postgres::connection::Target;
+use crate::model::diagnosis::Standing;
+use crate::error::Exit;
+use crate::migrations::history::Applied;
+use crate::migrations::{Migration, checksum, read_directory};
+use crate::model::CompiledMigration;
+use crate::changes::plan::CONTRACT_NEXT;
+use crate::project::Settings;
+use crate::output::{LastBackup, MigrationName, StatusHistory, StatusReport};
+use crate::snapshot::{self, StandingSurvey};
+
+/// Runs the command.
+///
+/// # Errors
+/// With the exit codes of the contract: 2, 3, 4, 75.
+pub(super) async fn run(settings: &Settings) -> Result<Exit> {
+    let target = settings.target()?;
+    let directory = settings.project.migrations_dir.clone();
+    // The files are read while the server answers.
+    let files = tokio::task::spawn_blocking(move || read_directory(&directory));
+    let mut session = target.connect(&settings.application()).await?;
+    let needs = Needs::nothing();
+    let request = comparison::request(settings, needs);
+    let (survey, stored) = tokio::join!(
+        snapshot::survey_standing(&mut session, &request, settings.runs),
+        backup_store::manifests(settings),
+    );
+    let goodbye = tokio::spawn(session.close());
+    let survey = survey?;
+    environment_mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
+    let migrations = files.await??;
+    let report = judge(settings, &target, &migrations, survey, stored);
+    // The process ends here: freeing so many texts one by one takes its time.
+    std::mem::forget(migrations);
+    deliver(&settings.output, |format, style| report.render(format, style))?;
+    goodbye.await?;
+    Ok(report.exit)
+}
+
+/// Everything that is known, held against the files.
+fn judge(
+    settings: &Settings,
+    target: &Target,
+    migrations: &[Migration],
+    survey: StandingSurvey,
+    stored: Option<Vec<Manifest>>,
+) -> StatusReport {
+    let rows = survey.history.as_deref().unwrap_or_default();
+    let history = history(migrations, rows, &survey);
+    let marked = survey.own.as_ref().and_then(|own| own.mark.clone());
+    let mut notes = survey.notes;
+    notes.extend(environment_mark::note(settings, target, marked.as_ref()));
+    let identity = survey.identity;
+    let own = survey.own.unwrap_or_default();
+    let ours = stored.iter().flatten().rev().find(|manifest| {
+        manifest.is_of(&identity.system_identifier, identity.database_oid, &identity.database)
+    });
+    let recorded = own.backup.as_deref().and_then(|text| serde_json::from_str::<LastBackup>(text).ok());
+    let last_backup = ours
+        .map(|manifest| LastBackup::new(manifest, &settings.backup.store))
+        .into_iter()
+        .chain(recorded)
+        .max_by(|a, b| (&a.taken_at, &a.id).cmp(&(&b.taken_at, &b.id)));
+    if stored.is_none() {
+        notes.push(format!("the backups in {} could not be listed", settings.backup.store));
+    }
+    let mut report = StatusReport {
+        run: settings.run.clone(),
+        exit: Exit::Clean,
+        target: data_checks::target(settings, target, &identity, marked.as_ref()),
+        standby: identity.standby,
+        mark: marked,
+        files: migrations.len(),
+        upgrade: if contract_comes_next(migrations, &history) { CONTRACT_NEXT } else { "trueup upgrade" },
+        history,
+        unfinished: own.unfinished,
+        open_runs: own.open_runs,
+        lock: survey.holder,
+        last_backup,
+        runs: settings.runs.map(|_| survey.runs),
+        invisible: survey.invisible,
+        notes,
+    };
+    report.exit = exit(&report);
+    report
+}
+
+fn history(migrations: &[Migration], rows: &[Applied], survey: &StandingSurvey) -> StatusHistory {
+    let recorded: BTreeMap<i64, u64> =
+        rows.iter().filter_map(|row| Some((row.version, row.checksum?))).collect();
+    let unchanged: BTreeSet<i64> = migrations
+        .iter()
+        .filter(|migration| {
+            recorded.get(&migration.version).is_some_and(|found| checksum::accepts(migration, *found))
+        })
+        .map(|migration| migration.version)
+        .collect();
+    // What they do does not matter here.
+    let compiled: Vec<CompiledMigration> = migrations
+        .iter()
+        .map(|migration| CompiledMigration {
+            version: migration.version,
+            name: migration.name.clone(),
+            contract: migration.directives.contract,
+            effects: Vec::new(),
+        })
+        .collect();
+    let standing = Standing::from_history(&compiled, rows, &unchanged);
+    let named = |indices: &[usize]| -> Vec<MigrationName> {
+        let named = indices.iter().map(|index| &compiled[*index]);
+        named.map(|one| MigrationName { version: one.version.to_string(), name: one.name.clone() }).collect()
+    };
+    let name = |row: &Applied| MigrationName { version: row.version.to_string(), name: row.name.clone() };
+    StatusHistory {
+        table: survey.history_table.clone(),
+        malformed: survey.malformed_history.clone(),
+        applied: rows.len(),
+        current: rows.iter().max_by_key(|row| row.version).map(name),
+        pending: named(&standing.pending),
+        skipped: named(&standing.skipped),
+        edited: named(&standing.edited),
+        ahead: standing.ahead.iter().map(name).collect(),
+        others: survey.others.clone(),
+    }
+}
+
+fn contract_comes_next(migrations: &[Migration], history: &StatusHistory) -> bool {
+    let first = history.pending.first();
+    let of_first = |one: &&Migration| first.is_some_and(|first| first.version == one.version.to_string());
+    migrations.iter().find(of_first).is_some_and(|next| next.directives.contract)
+}
+
+/// The exit code: 3 when the history is hidden, 1 when somebody has to act on this database or on the project, else 0.
+/// A database that is ahead, or that a run is at, asks for nothing.
+fn exit(report: &StatusReport) -> Exit {
+    let history = &report.history;
+    if !report.invisible.is_empty() {
+        return Exit::CannotTell;
+    }
+    let wrong = history.malformed.is_some()
+        || !history.pending.is_empty()
+        || !history.skipped.is_empty()
+        || !history.edited.is_empty()
+        || !report.unfinished.is_empty()
+        || report.unfinished_repair().is_some();
+    if wrong { Exit::Findings } else { Exit::Clean }
+}

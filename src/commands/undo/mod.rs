@@ -1,0 +1,212 @@
+//! `trueup undo`: gives the rows of a run's repairs their old values back.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::workflow::project_model::Needs;
+use crate::workflow::deliver::{self, deliver};
+use crate::workflow::write_command::{Writing, interrupted};
+use crate::workflow::{backup_policy, data_checks, environment_mark};
+use crate::data::checks::Action;
+use crate::cli::UndoArgs;
+use crate::writer::Stop;
+use crate::error::Exit;
+use crate::project::Settings;
+use crate::data::repair::{self, Repair, State, Undone};
+use crate::output::{self, RepairStage, UndoReport, UndoneReport};
+use crate::snapshot::Survey;
+
+/// Runs the command.
+///
+/// # Errors
+/// With the exit codes of the contract.
+pub(super) async fn run(settings: &Settings, args: &UndoArgs, mut stop: Stop) -> Result<Exit> {
+    let seen = stop.clone();
+    let open = async {
+        let mut writing = Writing::open(settings, &args.write, &seen).await?;
+        let survey = writing.look_for(Needs::nothing()).await?;
+        anyhow::Ok((writing, survey))
+    };
+    let (writing, survey) = tokio::select! {
+        ready = open => ready?,
+        signal = stop.wait() => return Err(interrupted(signal).into()),
+    };
+    match (args.prune, &args.run) {
+        (Some(age), _) => prune(settings, args, writing, &survey, age).await,
+        (None, Some(run)) => undo(settings, args, writing, survey, run, stop).await,
+        (None, None) => Ok(Exit::Usage),
+    }
+}
+
+async fn undo(
+    settings: &Settings,
+    args: &UndoArgs,
+    mut writing: Writing<'_>,
+    survey: Survey,
+    run: &str,
+    mut stop: Stop,
+) -> Result<Exit> {
+    let (kept, repairs) = repair::find(&mut writing.door, run).await?;
+    let undoes = kept.first().map(|kept| kept.run.clone()).unwrap_or_default();
+    let mut shown = report(settings, &writing, &survey, &undoes);
+    let all = if repairs.is_empty() { "" } else { "part of it was " };
+    let mut notes: Vec<String> = kept
+        .iter()
+        .filter_map(|kept| kept.undone_by.as_ref())
+        .map(|by| format!("{all}taken back by run {by}"))
+        .collect();
+    notes.dedup();
+    shown.notes.extend(notes);
+    for repair in &repairs {
+        let would = repair::would_undo(&mut writing.door, repair).await?;
+        shown.repairs.push(repair_report(repair, &would));
+    }
+    // What was kept, and is not as the repair left it now either, is tried when it is.
+    let rows: u64 = shown.repairs.iter().map(|repair| repair.restored).sum();
+    if rows == 0 && repairs.iter().all(|repair| repair.state == State::Undone) {
+        (shown.stage, shown.nothing_to_do) = (RepairStage::Done, true);
+        shown.exit = kept_exit(&shown);
+        writing.door.close().await;
+        return tell(settings, &shown);
+    }
+    let mut tables: Vec<String> = repairs.iter().map(|repair| repair.table.qualified()).collect();
+    tables.sort();
+    tables.dedup();
+    let again = (tables, format!("trueup verify --fix gives run {undoes}'s repairs again"));
+    let session = writing.door.reading().await?;
+    let backing = data_checks::back(settings, (args.no_backup, !args.dry_run), again, &survey, session).await?;
+    shown.backup_plan = Some(backing.plan.clone());
+    if args.dry_run {
+        shown.exit = kept_exit(&shown);
+        writing.door.close().await;
+        return tell(settings, &shown);
+    }
+    if settings.output.interactive || !settings.output.quiet {
+        output::err(&shown.proposal(deliver::style(&settings.output)));
+    }
+    let mark = survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    let what = if rows == 1 { "give 1 row back".to_owned() } else { format!("give {rows} rows back") };
+    tokio::select! {
+        yes = writing.confirm(&what, mark) => yes?,
+        signal = stop.wait() => return Err(interrupted(signal).into()),
+    }
+    writing.lock().await?;
+    // Another run may have taken some of it back meanwhile.
+    let (_, repairs) = repair::find(&mut writing.door, &undoes).await?;
+    let marking = writing.first_mark();
+    let pace = data_checks::pace(settings, args.max_rate);
+    let done = writing
+        .recorded(&marking, None, async |writing| {
+            let taken = backing.before(settings, &survey, writing).await?;
+            let (manifest, backup) = taken.unzip();
+            let mut done = report(settings, writing, &survey, &undoes);
+            done.stage = RepairStage::Done;
+            done.backup = backup;
+            done.backup_plan = Some(backing.plan.clone());
+            for repair in &repairs {
+                let some = done.repairs.iter().any(|done| done.restored > 0);
+                let went = repair::undo(&mut writing.door, &mut writing.progress, repair, &pace, some).await;
+                writing.progress.clear();
+                match (went, &manifest) {
+                    (Ok(undone), _) => done.repairs.push(repair_report(repair, &undone)),
+                    (Err(error), Some(manifest)) => {
+                        return Err(backup_policy::last_resort(error, manifest, None, &mut writing.door).await);
+                    }
+                    (Err(error), None) => return Err(error),
+                }
+            }
+            done.exit = kept_exit(&done);
+            Ok((done.exit, done))
+        })
+        .await?;
+    tell(settings, &done)
+}
+
+/// Rows without their old values are for somebody to look at.
+fn kept_exit(report: &UndoReport) -> Exit {
+    if report.repairs.iter().any(UndoneReport::leaves_some) { Exit::Findings } else { Exit::Clean }
+}
+
+async fn prune(
+    settings: &Settings,
+    args: &UndoArgs,
+    mut writing: Writing<'_>,
+    survey: &Survey,
+    age: Duration,
+) -> Result<Exit> {
+    let mut shown = report(settings, &writing, survey, "");
+    let runs = {
+        let Writing { door, progress, .. } = &mut writing;
+        repair::prune(door, progress, age, true).await?
+    };
+    let nothing = runs.is_empty();
+    shown.pruned = Some(runs);
+    if nothing || args.dry_run {
+        writing.door.close().await;
+        return tell(settings, &shown);
+    }
+    if settings.output.interactive || !settings.output.quiet {
+        output::err(&shown.proposal(deliver::style(&settings.output)));
+    }
+    let mark = survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    writing.confirm("remove these before-images", mark).await?;
+    writing.lock().await?;
+    let marking = writing.first_mark();
+    let runs = writing
+        .recorded(&marking, None, async |Writing { door, progress, .. }| {
+            Ok((Exit::Clean, repair::prune(door, progress, age, false).await?))
+        })
+        .await?;
+    (shown.pruned, shown.stage) = (Some(runs), RepairStage::Done);
+    tell(settings, &shown)
+}
+
+fn report(settings: &Settings, writing: &Writing<'_>, survey: &Survey, undoes: &str) -> UndoReport {
+    let mark = survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    UndoReport {
+        run: settings.run.clone(),
+        exit: Exit::Clean,
+        target: data_checks::target(settings, &writing.target, &survey.identity, mark),
+        undoes: undoes.to_owned(),
+        stage: RepairStage::Planned,
+        nothing_to_do: false,
+        repairs: Vec::new(),
+        pruned: None,
+        backup_plan: None,
+        backup: None,
+        notes: environment_mark::note(settings, &writing.target, mark).into_iter().collect(),
+    }
+}
+
+fn repair_report(repair: &Repair, undone: &Undone) -> UndoneReport {
+    let fires = |trigger: &&crate::data::checks::Trigger| match repair.action {
+        Action::Update => trigger.update,
+        Action::Delete => trigger.insert,
+    };
+    let triggers = repair.table.triggers.iter().filter(fires);
+    let fires_before = triggers.clone().any(|trigger| trigger.before);
+    UndoneReport {
+        check: repair.check.clone(),
+        fix: repair.fix.clone(),
+        action: repair.action,
+        table: repair.table.qualified(),
+        key: repair.key.iter().map(|column| column.name.clone()).collect(),
+        columns: repair.columns.iter().map(|column| column.name.clone()).collect(),
+        restored: undone.restored,
+        kept: undone.kept.rows,
+        kept_rows: undone.kept.keys.clone(),
+        held: undone.held.rows,
+        held_rows: undone.held.keys.clone(),
+        locked_by: output::locked_by(&undone.blockers),
+        rewritten: undone.rewritten.rows,
+        rewritten_rows: undone.rewritten.keys.clone(),
+        holds_back: fires_before,
+        triggers: triggers.map(output::trigger).collect(),
+    }
+}
+
+fn tell(settings: &Settings, report: &UndoReport) -> Result<Exit> {
+    deliver(&settings.output, |format, style| report.render(format, style))?;
+    Ok(report.exit)
+}

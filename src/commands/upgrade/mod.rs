@@ -1,0 +1,91 @@
+//! `trueup upgrade`: applies what is pending.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+use crate::workflow::migrate::{self, Change, Prepared};
+use crate::workflow::project_model::Declared;
+use crate::workflow::write_command::refuse_unclear;
+use crate::workflow::{comparison, deliver, plan_steps};
+use crate::cli::{UpgradeArgs, WriteArgs};
+use crate::postgres::connection::Target;
+use crate::writer;
+use crate::error::Exit;
+use crate::changes::plan::{Plan, Stop, Wanted};
+use crate::project::Settings;
+use crate::output::Document;
+use crate::snapshot::Survey;
+
+/// Runs the command.
+///
+/// # Errors
+/// With the exit codes of the contract.
+pub(super) async fn run(settings: &Settings, args: &UpgradeArgs, stop: writer::Stop) -> Result<Exit> {
+    if !args.dry_run && !args.sql {
+        return migrate::run(settings, args, stop).await;
+    }
+    if args.sql {
+        deliver::only_statements(&settings.output)?;
+    }
+    let (declared, prepared) = migrate::look(settings, args).await?;
+    if args.sql {
+        let script = plan_steps::script(settings, &prepared.plan, &declared.migrations, &prepared.ledger);
+        deliver::statements(&settings.output, &script)?;
+        return Ok(Exit::Clean);
+    }
+    migrate::tell(settings, args, prepared)
+}
+
+impl Change for UpgradeArgs {
+    fn write(&self) -> &WriteArgs {
+        &self.write
+    }
+
+    fn prepare(
+        &self,
+        settings: &Settings,
+        target: &Target,
+        declared: &Declared,
+        survey: Survey,
+    ) -> Result<Prepared> {
+        let (mut document, standing) = comparison::judge_standing(settings, target, declared, &survey)?;
+        refuse_unclear(&survey)?;
+        let lock = &declared.lock;
+        let wanted = Wanted {
+            to: self.to,
+            contract: self.contract,
+            allow_out_of_order: self.allow_out_of_order,
+            // Whoever runs a script elsewhere runs no checks there.
+            checked: !self.sql,
+        };
+        let mut plan = Plan::upgrade(lock, &declared.migrations, &standing, &wanted)?;
+        let satisfied = plan.satisfied(lock, &standing, &survey.catalog, survey.version);
+        let recorded = if self.record_satisfied { satisfied.clone() } else { BTreeSet::new() };
+        plan.record(&recorded);
+        let first = plan.steps.first().filter(|step| satisfied.contains(&step.version));
+        let instead = first.map(|step| {
+            format!(
+                "all that {} does is there already, done by hand: trueup upgrade --record-satisfied records it as \
+                 applied; trueup check shows the rest",
+                step.title
+            )
+        });
+        migrate::refuse_drift(&plan.without(&recorded), &document, declared, instead)?;
+        let ledger = plan_steps::ledger(settings, &survey, &declared.migrations)?;
+        document.plan = Some(plan_steps::report(settings, &mut plan, &survey));
+        Ok(Prepared { survey, standing, document, plan, ledger, backing: None })
+    }
+
+    fn no_backup(&self) -> bool {
+        self.no_backup
+    }
+
+    fn exit(&self, plan: &Plan, document: &Document) -> Exit {
+        match &plan.stop {
+            Some(Stop::RequiresCheck { .. }) => Exit::Findings,
+            _ if self.strict => document.exit,
+            _ => Exit::Clean,
+        }
+    }
+}

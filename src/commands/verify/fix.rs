@@ -1,0 +1,392 @@
+//! `trueup verify --fix`: plan, confirm, back up, repair in batches, count again.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use crate::workflow::backup_policy::{self, Backing};
+use crate::workflow::project_model::Needs;
+use crate::workflow::deliver::{self, deliver};
+use super::proposal::{Proposed, back, fix_reports, grown, propose, refuse, report, undoing};
+use crate::workflow::write_command::{Writing, interrupted};
+use crate::workflow::{data_checks, environment_mark};
+use crate::data::checks::{self, Bound, Check};
+use crate::cli::VerifyArgs;
+use crate::postgres::connection::Target;
+use crate::writer::{Blocker, Stop};
+use crate::error::{Exit, Failure};
+use crate::project::Settings;
+use crate::data::repair::{self, Pace, Preview, Repair};
+use crate::output::{self, CheckReport, FixReport, RepairStage, VerifyReport};
+use crate::snapshot;
+
+/// How often rows that somebody changed meanwhile are planned again.
+const PASSES: usize = 2;
+
+/// Runs the command.
+///
+/// # Errors
+/// With the exit codes of the contract.
+pub(in crate::commands) async fn run(settings: &Settings, args: &VerifyArgs, mut stop: Stop) -> Result<Exit> {
+    let all = data_checks::checks(settings, &args.checks)?;
+    if args.dry_run {
+        return dry_run(settings, args, all).await;
+    }
+    let seen = stop.clone();
+    let (mut writing, proposed) = tokio::select! {
+        ready = ask(settings, args, &all, &seen) => ready?,
+        signal = stop.wait() => return Err(interrupted(signal).into()),
+    };
+    let Some(mut proposed) = proposed else {
+        writing.door.close().await;
+        return super::run(settings, args).await;
+    };
+    writing.lock().await?;
+    // Nobody else repairs now: what is begun and not at its end never comes there.
+    proposed.broke_off = repair::latest(&mut writing.door).await?;
+    for (run, rows) in &proposed.broke_off {
+        output::err(&format!("run {run} broke off after {rows} rows; what is left is planned anew\n"));
+    }
+    let marking = writing.first_mark();
+    let report = writing
+        .recorded(&marking, None, async |writing| {
+            let report = carry_out(settings, args, &all, proposed, writing).await?;
+            Ok((report.exit, report))
+        })
+        .await?;
+    tell(settings, &report)
+}
+
+async fn dry_run(settings: &Settings, args: &VerifyArgs, all: Vec<Check>) -> Result<Exit> {
+    let target = settings.target()?;
+    let mut session = target.connect(&settings.application()).await?;
+    let request = crate::workflow::comparison::request(settings, Needs::nothing());
+    let survey = snapshot::survey(&mut session, &request).await?;
+    environment_mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
+    let identity = survey.identity.clone();
+    let checks = propose(settings, args, (&target, true), &all, identity, &mut session).await?;
+    let proposed = Proposed { survey, asked: args.checks.clone(), checks, broke_off: Vec::new() };
+    let mut report = report(settings, &target, &proposed, Vec::new(), RepairStage::Planned);
+    if let Err(failure) = refuse(&proposed) {
+        report.notes.push(format!("it would be refused: {}", failure.what));
+        report.refused = Some(failure.next);
+    }
+    if proposed.rows() > 0 {
+        let backing = back(settings, args, false, &proposed, &mut session).await?;
+        report.backup_plan = Some(backing.plan);
+    }
+    session.close().await;
+    tell(settings, &report)
+}
+
+/// Everything up to the operator's yes. `None`: there is nothing to do.
+///
+/// What would be done is looked at only where somebody is asked; who said yes is shown the plan that is carried out.
+async fn ask<'s>(
+    settings: &'s Settings,
+    args: &'s VerifyArgs,
+    all: &[Check],
+    stop: &Stop,
+) -> Result<(Writing<'s>, Option<Proposed>)> {
+    let mut writing = Writing::open(settings, &args.write, stop).await?;
+    let survey = writing.look_for(Needs::nothing()).await?;
+    let target = writing.target.clone();
+    let mark = survey.own.as_ref().and_then(|own| own.mark.clone());
+    let protected = environment_mark::protected(settings, mark.as_ref()).is_some();
+    let asks = !args.write.yes || protected && settings.output.interactive;
+    let session = writing.door.reading().await?;
+    let checks = propose(settings, args, (&target, asks), all, survey.identity.clone(), session).await?;
+    let proposed = Proposed { survey, asked: args.checks.clone(), checks, broke_off: Vec::new() };
+    refuse(&proposed)?;
+    if proposed.checks.is_empty() || asks && proposed.rows() == 0 {
+        return Ok((writing, None));
+    }
+    let session = writing.door.reading().await?;
+    // Whether one can be had, before anything is written.
+    let backing = back(settings, args, true, &proposed, session).await?;
+    if asks && (settings.output.interactive || !settings.output.quiet) {
+        show(settings, &target, &proposed, &backing);
+    }
+    let what = match proposed.rows() {
+        0 => "repair what the fixes propose".to_owned(),
+        1 => "repair 1 row".to_owned(),
+        rows => format!("repair {rows} rows"),
+    };
+    writing.confirm(&what, mark.as_ref()).await?;
+    Ok((writing, Some(proposed)))
+}
+
+/// Shows the plan on standard error.
+fn show(settings: &Settings, target: &Target, proposed: &Proposed, backing: &Backing) {
+    let mut shown = report(settings, target, proposed, Vec::new(), RepairStage::Planned);
+    shown.backup_plan = Some(backing.plan.clone());
+    output::err(&shown.proposal(deliver::style(&settings.output)));
+}
+
+/// What became of a check's fixes.
+#[derive(Debug, Clone, Default)]
+struct Became {
+    /// Rows of the last pass that were changed or locked by others.
+    skipped: u64,
+    blockers: Vec<Blocker>,
+}
+
+async fn carry_out(
+    settings: &Settings,
+    args: &VerifyArgs,
+    all: &[Check],
+    mut proposed: Proposed,
+    writing: &mut Writing<'_>,
+) -> Result<VerifyReport> {
+    let pace = data_checks::pace(settings, args.max_rate);
+    let shown =
+        (!proposed.checks.iter().all(|(_, preview)| preview.fixes.is_empty())).then(|| proposed.rows());
+    let mut number = 0;
+    let everything: Vec<&Bound> = proposed.checks.iter().map(|(bound, _)| bound).collect();
+    let (door, watch) = (&mut writing.door, &mut writing.progress);
+    let plan =
+        repair::plan(door, watch, &everything, (&mut number, data_checks::rows_of_fix(args)), &[], &pace).await?;
+    proposed.take_over(plan.seen);
+    if let Err(failure) = refuse(&proposed).and_then(|()| grown(shown, proposed.rows())) {
+        repair::discard(door, watch, plan.repairs, &pace).await?;
+        return Err(failure.into());
+    }
+    let mut fixes = fix_reports(&proposed);
+    let mut backed = None;
+    let mut became: BTreeMap<String, Became> = BTreeMap::new();
+    if !plan.repairs.is_empty() {
+        let backing = back(settings, args, true, &proposed, door.reading().await?).await?;
+        if shown.is_none() && settings.output.interactive && !settings.output.quiet {
+            show(settings, &writing.target, &proposed, &backing);
+        }
+        let (manifest, backup) = backing.before(settings, &proposed.survey, writing).await?.unzip();
+        let mut work = Repairing { writing, pace, fixes: &mut fixes, became: &mut became, kept: false };
+        let done = work.passes(&proposed, plan.repairs, (number, data_checks::rows_of_fix(args))).await;
+        writing.progress.clear();
+        if let Err(failure) = done {
+            return Err(match manifest {
+                Some(manifest) => {
+                    let undo = undoing(settings);
+                    backup_policy::last_resort(failure, &manifest, Some(&undo), &mut writing.door).await
+                }
+                None => failure,
+            });
+        }
+        backed = Some((backing.plan, backup));
+    }
+    let mut checks = recount(settings, args, &writing.target, all).await.map_err(uncounted)?;
+    explain(settings, args, &mut checks, all, &proposed, &became, writing).await.map_err(uncounted)?;
+    let mut report = report(settings, &writing.target, &proposed, checks, RepairStage::Done);
+    report.fixes = fixes.into_iter().filter(|fix| fix.rows + fix.changed + fix.ambiguous > 0).collect();
+    if let Some((plan, backup)) = backed {
+        (report.backup_plan, report.backup) = (Some(plan), backup);
+    }
+    Ok(report)
+}
+
+/// The work, and what came of it so far.
+struct Repairing<'r, 'w> {
+    writing: &'r mut Writing<'w>,
+    pace: Pace,
+    fixes: &'r mut [FixReport],
+    became: &'r mut BTreeMap<String, Became>,
+    /// Whether something of this run stays, whatever comes.
+    kept: bool,
+}
+
+impl Repairing<'_, '_> {
+    /// Carries the plan out; and once more what others changed meanwhile, and nothing else: a row that is repaired is not
+    /// handed to another fix, nor to the same again.
+    async fn passes(
+        &mut self,
+        proposed: &Proposed,
+        mut repairs: Vec<Repair>,
+        (mut number, sample): (u32, usize),
+    ) -> Result<()> {
+        for pass in 1..=PASSES {
+            for check in self.became.values_mut() {
+                *check = Became::default();
+            }
+            let mut skipped = Vec::new();
+            for repair in repairs {
+                if self.one(&repair).await? > 0 {
+                    skipped.push(repair);
+                }
+            }
+            let again = |bound: &Bound| {
+                let oid = bound.table.as_ref().map(|table| table.oid);
+                skipped.iter().any(|repair| Some(repair.table.oid) == oid)
+            };
+            let checks: Vec<&Bound> =
+                proposed.checks.iter().map(|(bound, _)| bound).filter(|bound| again(bound)).collect();
+            if checks.is_empty() || pass == PASSES {
+                break;
+            }
+            let (door, watch) = (&mut self.writing.door, &mut self.writing.progress);
+            let plan = repair::plan(door, watch, &checks, (&mut number, sample), &skipped, &self.pace).await;
+            repairs = plan.map_err(|error| partial(error, self.kept))?.repairs;
+        }
+        Ok(())
+    }
+
+    /// Carries one repair out. How many rows it left out.
+    async fn one(&mut self, repair: &Repair) -> Result<u64> {
+        let (door, watch) = (&mut self.writing.door, &mut self.writing.progress);
+        let tally = repair::repair(door, watch, repair, &self.pace, self.kept).await?;
+        self.kept |= tally.changed > 0;
+        let check = self.became.entry(repair.check.clone()).or_default();
+        check.skipped += tally.skipped;
+        if !tally.blockers.is_empty() {
+            check.blockers = tally.blockers;
+        }
+        let is_it = |fix: &&mut FixReport| fix.check == repair.check && fix.fix == repair.fix;
+        if let Some(fix) = self.fixes.iter_mut().find(is_it) {
+            fix.changed += tally.changed;
+            fix.skipped = tally.skipped;
+            fix.batches += tally.batches;
+            let longest = u64::try_from(tally.longest.as_millis()).unwrap_or(u64::MAX);
+            fix.longest_batch_milliseconds = fix.longest_batch_milliseconds.max(longest);
+        }
+        Ok(tally.skipped)
+    }
+}
+
+/// Says why rows are left, by what the fixes propose now.
+async fn explain(
+    settings: &Settings,
+    args: &VerifyArgs,
+    checks: &mut [CheckReport],
+    all: &[Check],
+    proposed: &Proposed,
+    became: &BTreeMap<String, Became>,
+    writing: &mut Writing<'_>,
+) -> Result<()> {
+    let wrong = |check: &Check| {
+        checks.iter().any(|counted| counted.name == check.name && counted.rows.is_some_and(|rows| rows > 0))
+    };
+    let left: Vec<Check> =
+        all.iter().filter(|check| !check.fixes.is_empty() && wrong(check)).cloned().collect();
+    if left.is_empty() {
+        return Ok(());
+    }
+    let mut session = writing.target.connect(&settings.application()).await?;
+    let target = (&writing.target, true);
+    let now = propose(settings, args, target, &left, proposed.survey.identity.clone(), &mut session).await?;
+    session.close().await;
+    for (bound, preview) in &now {
+        let name = &bound.check.name;
+        if let Some(check) = checks.iter_mut().find(|check| check.name == *name) {
+            check.left = reasons(check, (bound, preview), became.get(name), fixes_of(bound, proposed));
+        }
+    }
+    Ok(())
+}
+
+/// What failed after something was changed stopped part-way.
+fn partial(error: anyhow::Error, kept: bool) -> anyhow::Error {
+    match error.downcast::<Failure>() {
+        Ok(failure) if kept && failure.exit == Exit::RolledBack => {
+            Failure { exit: Exit::Partial, ..failure }.into()
+        }
+        Ok(failure) => failure.into(),
+        Err(error) => error,
+    }
+}
+
+/// How many fixes of a plan may change rows of a check's table.
+fn fixes_of(bound: &Bound, proposed: &Proposed) -> usize {
+    let oid = |bound: &Bound| bound.table.as_ref().map(|table| table.oid);
+    let same = proposed.checks.iter().filter(|(other, _)| oid(other) == oid(bound));
+    same.map(|(other, _)| other.fixes.len()).sum()
+}
+
+/// What besides other sessions may keep rows of a table from being repaired.
+fn also_held_by(bound: &Bound) -> &'static str {
+    let Some(table) = &bound.table else { return "" };
+    let deletes = bound.fixes.iter().any(|fix| fix.fix.action == checks::Action::Delete);
+    let fires = |trigger: &checks::Trigger| if deletes { trigger.delete } else { trigger.update };
+    let triggers = table.triggers.iter().any(|trigger| trigger.before && trigger.row && fires(trigger));
+    let refers = bound.fixes.iter().any(|fix| {
+        let sets: Vec<_> = fix.sets.iter().filter_map(|name| table.column(name).cloned()).collect();
+        table.set_off(fix.fix.action, &sets).next().is_some()
+    });
+    match (triggers, refers) {
+        (false, false) => "",
+        (true, false) => ", or that a trigger held back",
+        (false, true) => ", or that others refer to since",
+        (true, true) => ", or that a trigger held back, or others refer to since",
+    }
+}
+
+/// Why rows are left in a check, by what its fixes propose now. Its table's rows may be changed by so many `fixes`.
+fn reasons(
+    check: &CheckReport,
+    (bound, now): (&Bound, &Preview),
+    became: Option<&Became>,
+    fixes: usize,
+) -> Vec<String> {
+    let Some(rows) = check.rows.filter(|rows| *rows > 0) else { return Vec::new() };
+    let ambiguous: u64 = now.fixes.iter().map(|fix| fix.ambiguous).sum();
+    let proposed: u64 = now.fixes.iter().map(|fix| fix.rows).sum();
+    let Became { skipped, blockers } = became.cloned().unwrap_or_default();
+    let skipped = skipped.min(proposed);
+    let mut left = Vec::new();
+    if now.left > 0 {
+        left.push(format!("{} that no fix proposes anything for", now.left));
+    }
+    if ambiguous > 0 {
+        left.push(format!("{ambiguous} that a fix has several answers for"));
+    }
+    if skipped > 0 {
+        let locked = match blockers.as_slice() {
+            [] => String::new(),
+            blockers => format!("; locked by {}", output::locked_by(blockers)),
+        };
+        let also = also_held_by(bound);
+        left.push(format!("{skipped} that others changed or held locked each time{also}{locked}"));
+    }
+    if proposed > skipped {
+        // One run hands a row to one fix.
+        let why = match fixes {
+            0 | 1 => "came since the plan was made: the producer is still active",
+            _ => {
+                "another fix proposes something for, or that came since the plan was made: the same command again \
+                 repairs them"
+            }
+        };
+        left.push(format!("{} that {why}", proposed - skipped));
+    }
+    let remain = if rows == 1 { "1 row remains".to_owned() } else { format!("{rows} rows remain") };
+    vec![if left.is_empty() { remain } else { format!("{remain}: {}", left.join("; ")) }]
+}
+
+/// Counts all rows that are wrong, in a snapshot of now, on connections of its own.
+async fn recount(
+    settings: &Settings,
+    args: &VerifyArgs,
+    target: &Target,
+    all: &[Check],
+) -> Result<Vec<CheckReport>> {
+    let application = settings.application();
+    let mut session = target.connect(&application).await?;
+    let look = data_checks::look(settings, target, &application, data_checks::rows_of_check(settings, args), args.jobs);
+    let found = checks::look(&mut session, all.to_vec(), look).await?;
+    session.close().await;
+    Ok(found.into_iter().map(data_checks::check_report).collect())
+}
+
+/// The work is done, and counting again failed.
+fn uncounted(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Failure>() {
+        Ok(failure) => {
+            let what = format!("the repair is done and recorded; counting again failed: {}", failure.what);
+            Failure { what, next: "trueup verify".to_owned(), ..failure }.into()
+        }
+        Err(error) => error,
+    }
+}
+
+fn tell(settings: &Settings, report: &VerifyReport) -> Result<Exit> {
+    deliver(&settings.output, |format, style| report.render(format, style))?;
+    Ok(report.exit)
+}

@@ -1,0 +1,282 @@
+//! What the fixes of the checks would do, as a look or a plan saw it: refused or not, backed up, and told.
+
+use anyhow::Result;
+
+use crate::workflow::backup_policy::Backing;
+use crate::workflow::migrate::changed_meanwhile;
+use crate::workflow::{data_checks, environment_mark};
+use crate::data::checks::{self, Bound, Check};
+use crate::cli::VerifyArgs;
+use crate::postgres::connection::{Session, Target};
+use crate::error::{Exit, Failure};
+use crate::project::Settings;
+use crate::data::repair::{self, FixPreview, Preview};
+use crate::output::{self, CheckReport, FixReport, RepairStage, VerifyReport};
+use crate::snapshot::{Identity, Survey};
+
+/// What would be done, as one look saw it.
+pub(super) struct Proposed {
+    pub(super) survey: Survey,
+    /// The checks that were asked for by name.
+    pub(super) asked: Vec<String>,
+    /// The checks that have fixes.
+    pub(super) checks: Vec<(Bound, Preview)>,
+    /// Runs that broke off before, and how many rows they have changed.
+    pub(super) broke_off: Vec<(String, u64)>,
+}
+
+impl Proposed {
+    pub(super) fn rows(&self) -> u64 {
+        self.checks.iter().flat_map(|(_, preview)| &preview.fixes).map(|fix| fix.rows).sum()
+    }
+
+    /// Takes over what a plan found.
+    pub(super) fn take_over(&mut self, seen: Vec<FixPreview>) {
+        let mut seen = seen.into_iter();
+        for (bound, preview) in &mut self.checks {
+            preview.fixes = seen.by_ref().take(bound.fixes.len()).collect();
+        }
+    }
+
+    /// The tables that would be changed; those of all fixes before it is known.
+    pub(super) fn tables(&self) -> Vec<String> {
+        let unknown = |preview: &Preview| preview.fixes.is_empty();
+        let any = |preview: &Preview| preview.fixes.iter().any(|fix| fix.rows > 0);
+        let changing = self.checks.iter().filter(|(_, preview)| unknown(preview) || any(preview));
+        let mut tables: Vec<String> =
+            changing.filter_map(|(bound, _)| bound.table.as_ref()).map(checks::Table::qualified).collect();
+        tables.sort();
+        tables.dedup();
+        tables
+    }
+}
+
+/// Holds the checks that have fixes against the database, and looks what these would do, where `rows` says so.
+pub(super) async fn propose(
+    settings: &Settings,
+    args: &VerifyArgs,
+    (target, rows): (&Target, bool),
+    all: &[Check],
+    identity: Identity,
+    session: &mut Session,
+) -> Result<Vec<(Bound, Preview)>> {
+    let application = settings.application();
+    let look = data_checks::look(settings, target, &application, data_checks::rows_of_fix(args), args.jobs);
+    let with_fixes = all.iter().filter(|check| !check.fixes.is_empty()).cloned().collect();
+    let bound = checks::begin(session, with_fixes, &look).await?;
+    let mut checks = Vec::new();
+    for bound in bound {
+        if let Some(obstacle) = bound.obstacles.first() {
+            let name = &bound.check.name;
+            let role = crate::postgres::sql::identifier(&identity.role).into_owned();
+            return Err(Failure::cannot_tell(format!(
+                "check {name}: {}; nothing was changed",
+                obstacle.told()
+            ))
+            .next(obstacle.remedy(&role))
+            .into());
+        }
+        let preview = match rows {
+            true => repair::preview(session, &bound, data_checks::rows_of_fix(args)).await?,
+            false => Preview::default(),
+        };
+        checks.push((bound, preview));
+    }
+    let proof = "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL; ROLLBACK";
+    let rows = session.rows(proof).await?;
+    match rows.into_iter().flatten().flatten().next().as_deref() {
+        Some("t") => Ok(checks),
+        _ => Err(Failure::usage("a query of the checks writes; queries only read. Nothing of it was kept")
+            .next("look for functions that write, and take them out of the files in checks/")
+            .into()),
+    }
+}
+
+/// What must not be done.
+pub(super) fn refuse(proposed: &Proposed) -> Result<(), Failure> {
+    for (bound, preview) in &proposed.checks {
+        for (fix, seen) in bound.check.fixes.iter().zip(&preview.fixes) {
+            let title = format!("{}/{}", bound.check.name, fix.name);
+            if let Some(most) = fix.at_most.filter(|most| seen.rows > *most) {
+                return Err(repair::too_many_rows(title, seen.rows, most));
+            }
+            if let Some(right) = missing_right(bound, fix).filter(|_| seen.rows > 0) {
+                return Err(Failure::new(
+                    Exit::Refused,
+                    format!("fix {title}: this role lacks the right that it needs; nothing was changed"),
+                )
+                .next(format!(
+                    "GRANT {right} TO {}, or work as a role that has it: [database] set_role",
+                    crate::postgres::sql::identifier(&proposed.survey.identity.role)
+                )));
+            }
+            if let Some((key, rows)) = &seen.cascade {
+                let does = match fix.action {
+                    checks::Action::Update => "change",
+                    checks::Action::Delete => "delete",
+                };
+                return Err(Failure::new(
+                    Exit::Refused,
+                    format!(
+                        "fix {title} would {does} {rows} rows that others refer to, and foreign key {key} would change \
+                         those; nothing was changed"
+                    ),
+                )
+                .next("leave these rows out of the fix, or say in a fix of its own what becomes of those that refer to them"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Much more than was confirmed is not done.
+pub(super) fn grown(shown: Option<u64>, now: u64) -> Result<(), Failure> {
+    match shown.filter(|shown| now > shown + (shown / 10).max(100)) {
+        Some(shown) => {
+            Err(changed_meanwhile(&format!("the plan was shown, which had {shown} rows and has {now} now,")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Decides about a backup of the tables that are changed.
+pub(super) async fn back(
+    settings: &Settings,
+    args: &VerifyArgs,
+    write: bool,
+    proposed: &Proposed,
+    session: &mut Session,
+) -> Result<Backing> {
+    let tables = (proposed.tables(), undoing(settings));
+    data_checks::back(settings, (args.no_backup, write), tables, &proposed.survey, session).await
+}
+
+/// The right that a fix lacks, as GRANT writes it.
+fn missing_right(bound: &Bound, fix: &checks::Fix) -> Option<String> {
+    let table = bound.table.as_ref()?;
+    if fix.action == checks::Action::Delete {
+        return (!table.deletable).then(|| format!("DELETE ON {}", table.qualified()));
+    }
+    let bound = bound.fixes.iter().find(|bound| bound.fix.name == fix.name)?;
+    let lacks = |name: &&String| table.column(name).is_some_and(|column| !column.settable);
+    let column = bound.sets.iter().find(lacks)?;
+    Some(format!("UPDATE ({}) ON {}", crate::postgres::sql::identifier(column), table.qualified()))
+}
+
+/// The command that takes this run's repairs back.
+pub(super) fn undoing(settings: &Settings) -> String {
+    format!("trueup undo {}", settings.run)
+}
+
+pub(super) fn report(
+    settings: &Settings,
+    target: &Target,
+    proposed: &Proposed,
+    checks: Vec<CheckReport>,
+    stage: RepairStage,
+) -> VerifyReport {
+    let mark = proposed.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    let checks = match stage {
+        RepairStage::Done => checks,
+        RepairStage::Planned => proposed.checks.iter().map(planned).collect(),
+    };
+    let exit = data_checks::exit(&checks);
+    let broke_off = proposed.broke_off.iter().map(|(run, rows)| {
+        format!("run {run} broke off before, after {rows} rows: trueup undo {run} takes those back")
+    });
+    VerifyReport {
+        run: settings.run.clone(),
+        exit,
+        target: data_checks::target(settings, target, &proposed.survey.identity, mark),
+        summary: VerifyReport::summary_of(&checks),
+        milliseconds: checks.iter().map(|check| check.milliseconds).sum(),
+        checks,
+        asked: proposed.asked.clone(),
+        stage: Some(stage),
+        fixes: fix_reports(proposed).into_iter().filter(|fix| fix.rows + fix.ambiguous > 0).collect(),
+        backup_plan: None,
+        backup: None,
+        notes: environment_mark::note(settings, target, mark).into_iter().chain(broke_off).collect(),
+        refused: None,
+    }
+}
+
+/// A check before its repair.
+fn planned((bound, preview): &(Bound, Preview)) -> CheckReport {
+    let check = bound.check.clone();
+    let left = match preview.left {
+        0 => Vec::new(),
+        left => vec![format!(
+            "{left} of {} wrong rows are left: no fix proposes anything for them",
+            preview.found
+        )],
+    };
+    CheckReport {
+        name: check.name,
+        file: check.path.display().to_string(),
+        title: check.title,
+        severity: check.severity,
+        table: bound.table.as_ref().map(checks::Table::qualified),
+        rows: Some(preview.found),
+        unknown: None,
+        obstacles: Vec::new(),
+        columns: Vec::new(),
+        sample: Vec::new(),
+        fixes: check.fixes.into_iter().map(|fix| fix.name).collect(),
+        left,
+        milliseconds: 0,
+    }
+}
+
+pub(super) fn fix_reports(proposed: &Proposed) -> Vec<FixReport> {
+    let of = |(bound, preview): &(Bound, Preview)| -> Vec<FixReport> {
+        let fixes = bound.fixes.iter().zip(&preview.fixes);
+        fixes.filter_map(|(fix, seen)| fix_report(bound, &fix.fix, &fix.sets, seen)).collect()
+    };
+    proposed.checks.iter().flat_map(of).collect()
+}
+
+fn fix_report(bound: &Bound, fix: &checks::Fix, sets: &[String], seen: &FixPreview) -> Option<FixReport> {
+    let table = bound.table.as_ref()?;
+    let deletes = fix.action == checks::Action::Delete;
+    let fires = |trigger: &&checks::Trigger| match deletes {
+        true => trigger.delete,
+        false => {
+            let columns = trigger.columns.as_deref().unwrap_or_default();
+            trigger.update && (columns.is_empty() || columns.iter().any(|column| sets.contains(column)))
+        }
+    };
+    // Of a row that is deleted no more is shown than of one that is wrong.
+    let shown = |name: &str| bound.check.shown().iter().any(|column| column.name == name);
+    let columns: Vec<String> = match deletes {
+        true => {
+            let kept = table.columns.iter().filter(|column| !column.generated);
+            kept.map(|column| column.name.clone()).collect()
+        }
+        false => sets.to_vec(),
+    };
+    let mut sample = seen.sample.clone();
+    for change in sample.iter_mut().filter(|_| deletes) {
+        let named = columns.iter().zip(std::mem::take(&mut change.before));
+        change.before = named.filter(|(name, _)| shown(name)).map(|(_, value)| value).collect();
+    }
+    let columns = columns.into_iter().filter(|name| !deletes || shown(name)).collect();
+    Some(FixReport {
+        check: bound.check.name.clone(),
+        fix: fix.name.clone(),
+        description: fix.description.clone(),
+        action: fix.action,
+        table: table.qualified(),
+        key: bound.check.key.iter().map(|key| key.name.clone()).collect(),
+        columns,
+        rows: seen.rows,
+        ambiguous: seen.ambiguous,
+        sample,
+        candidates: seen.candidates.clone(),
+        triggers: table.triggers.iter().filter(fires).map(output::trigger).collect(),
+        changed: 0,
+        skipped: 0,
+        batches: 0,
+        longest_batch_milliseconds: 0,
+    })
+}

@@ -1,0 +1,413 @@
+//! One look at a live database, compared with the declared model and told as a document. It writes nothing at all.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::workflow::project_model::{Declared, Needs};
+use crate::workflow::{data_checks, environment_mark};
+use crate::postgres::catalog::{Catalog, Kind, ObjectId};
+use crate::cli::FailOn;
+use crate::postgres::connection::{Session, Target};
+use crate::model::diagnosis::{
+    self, Basis, CauseKind, Diagnosis, Edit, Facts, Finding, Kept, Severity, Standing, Unfinished,
+};
+use crate::error::{Exit, Failure};
+use crate::migrations::history::Applied;
+use crate::migrations::{Migration, checksum};
+use crate::model::{self, CompiledMigration};
+use crate::project::{self, Settings};
+use crate::output::{Coverage, Document, FORMAT, History, MigrationName, Summary};
+use crate::data::seeds;
+use crate::postgres::sql::identifier;
+use crate::snapshot::{self, Own, Request, Survey, UnfinishedStep};
+
+/// `statement_timeout` of the reading transaction where the project sets none: enough for 100,000 tables.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+/// `lock_timeout` of the reading transaction: views and defaults are printed under ACCESS SHARE locks.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Compares what was found with what is declared.
+///
+/// # Errors
+/// Exit 2 when `[check] severity` names a code that there is not, or `--only` names nothing. Exit 4 when the database is marked as another
+/// environment's or project's than was asked for.
+pub(crate) fn judge(
+    settings: &Settings,
+    target: &Target,
+    declared: &Declared,
+    survey: &Survey,
+) -> Result<Document> {
+    Ok(judge_standing(settings, target, declared, survey)?.0)
+}
+
+/// The same, and where the database stands in the migrations.
+///
+/// # Errors
+/// As [`judge`].
+pub(crate) fn judge_standing(
+    settings: &Settings,
+    target: &Target,
+    declared: &Declared,
+    survey: &Survey,
+) -> Result<(Document, Standing)> {
+    environment_mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
+    let severities = severities(settings)?;
+    something_asked_for(settings, &survey.catalog, &declared.lock.model)?;
+    let seeds = seeded(settings, survey, &severities)?;
+    let (document, standing) = document(settings, target, declared, survey, &severities, seeds);
+    let exit = exit(settings, &document);
+    Ok((document.ending(exit), standing))
+}
+
+/// `[check] severity`, its codes known to exist.
+fn severities(settings: &Settings) -> Result<BTreeMap<String, Severity>, Failure> {
+    let known = if settings.check.severity.is_empty() { Vec::new() } else { diagnosis::codes() };
+    let overrides = settings.check.severity.iter().map(|(code, wanted)| {
+        if known.contains(code) {
+            return Ok((code.clone(), (&wanted.severity).into()));
+        }
+        let likeness = |other: &&String| (strsim::jaro_winkler(code, other) * 1000.0) as u32;
+        let nearest = known.iter().max_by_key(likeness).map(|nearest| format!("did you mean {nearest:?}?"));
+        let file = settings.project.settings_path.display();
+        Err(Failure::usage(format!(
+            "{file}:{}: [check] severity: no finding has the code {code:?}",
+            wanted.line
+        ))
+        .next(nearest.unwrap_or_default()))
+    });
+    overrides.collect()
+}
+
+/// Looks at the database.
+///
+/// # Errors
+/// Exit 3 or 75, see [`survey::survey`].
+pub(crate) async fn look(settings: &Settings, mut session: Session, needs: Needs) -> Result<Survey> {
+    let request = request(settings, needs);
+    let survey = snapshot::survey(&mut session, &request).await;
+    session.close().await;
+    survey
+}
+
+/// The same on a session that is kept.
+///
+/// # Errors
+/// As [`look`].
+pub(crate) async fn look_on(
+    settings: &Settings,
+    session: &mut Session,
+    declared: &Declared,
+) -> Result<Survey> {
+    snapshot::survey(session, &request(settings, declared.needs())).await
+}
+
+/// What to look for, and how long a look may take.
+pub(crate) fn request(settings: &Settings, needs: Needs) -> Request {
+    Request {
+        options: needs.options,
+        migrations: needs.migrations,
+        texts: false,
+        seeds: needs.seeds,
+        seed_rows: needs.seed_rows,
+        search_path: settings.database.search_path.clone(),
+        set_role: settings.database.set_role.clone(),
+        statement_timeout: settings.database.statement_timeout.unwrap_or(STATEMENT_TIMEOUT),
+        lock_timeout: settings.database.lock_timeout.unwrap_or(LOCK_TIMEOUT),
+    }
+}
+
+/// Everything that is known, judged.
+fn document(
+    settings: &Settings,
+    target: &Target,
+    declared: &Declared,
+    survey: &Survey,
+    severities: &BTreeMap<String, Severity>,
+    seeds: Vec<Finding>,
+) -> (Document, Standing) {
+    let Declared { lock, last, migrations, notes, .. } = declared;
+    let recorded: HashMap<i64, u64> = survey.history.iter().flatten().filter_map(recorded_checksum).collect();
+    let unchanged = migrations.iter().filter(|migration| {
+        recorded.get(&migration.version).is_some_and(|recorded| checksum::accepts(migration, *recorded))
+    });
+    let unchanged = unchanged.map(|migration| migration.version).collect();
+    let in_scope = |id: &ObjectId| in_scope(settings, id);
+    let mut notes = notes.clone();
+    let kept = survey.own.as_ref().map(|own| kept(own, migrations, &mut notes)).unwrap_or_default();
+    let Diagnosis { findings, standing } = diagnosis::diagnose(&Facts {
+        database: &survey.identity.database,
+        server: survey.version,
+        live: &survey.catalog,
+        history: survey.history.as_deref(),
+        others: &survey.others,
+        kept: &kept,
+        lock,
+        last,
+        unchanged: &unchanged,
+        in_scope: &in_scope,
+        ignored: &|id| named(&settings.database.ignore, id),
+        history_hidden: !survey.invisible.is_empty(),
+        malformed_history: survey.malformed_history.as_deref(),
+        severities,
+    });
+
+    let known = standing.basis == Basis::History && survey.history.is_some();
+    let pending = standing.skipped.iter().chain(&standing.pending).map(|index| {
+        let migration = &lock.migrations[*index];
+        MigrationName { version: migration.version.to_string(), name: migration.name.clone() }
+    });
+    let rows = survey.history.as_deref().unwrap_or_default();
+    let history = History {
+        table: survey.history_table.clone(),
+        applied: rows.len(),
+        current: rows.iter().map(|row| row.version).max().map(|version| version.to_string()),
+        pending: if known || rows.is_empty() { pending.collect() } else { Vec::new() },
+        others: survey.others.clone(),
+    };
+    let mut findings = findings;
+    findings.extend(seeds);
+    if standing.pending.is_empty() && standing.skipped.is_empty() {
+        notes.extend(survey.seeded.absent.iter().map(|seed| {
+            let seed = &declared.seeds.tables[*seed];
+            format!("{}: not looked at: table {}, or a column of it, is not there", seed.file, seed.table.0)
+        }));
+    }
+    // What the model has of such kinds is not compared either.
+    let mut unmodeled = survey.catalog.unmodeled.clone();
+    unmodeled.extend(lock.model.unmodeled.iter().cloned());
+    unmodeled.sort();
+    unmodeled.dedup();
+    let marked = survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    notes.extend(environment_mark::note(settings, target, marked));
+    if survey.identity.standby && !kept.unfinished.is_empty() {
+        notes.push("this is a standby: whether a run still goes on is seen on the primary alone".to_owned());
+    }
+    notes.extend(survey.notes.iter().cloned());
+    notes.extend(unmatched(settings, &survey.catalog, &lock.model));
+    let ignored: Vec<&str> = settings.database.ignore.iter().collect();
+    if !ignored.is_empty() {
+        notes.push(format!("left out on purpose: {}", ignored.join(", ")));
+    }
+    if settings.output.verbose {
+        notes.push(format!("the connection's URL is from {}", settings.url_source()));
+        notes.extend(target.notes().iter().cloned());
+    }
+    let document = Document {
+        format: FORMAT,
+        trueup: env!("CARGO_PKG_VERSION"),
+        command: settings.command,
+        run: settings.run.clone(),
+        outcome: "",
+        exit_code: 0,
+        exit: Exit::Clean,
+        target: data_checks::target(settings, target, &survey.identity, marked),
+        history,
+        coverage: Coverage {
+            complete: survey.invisible.is_empty() && survey.seeded.unseen.is_empty() && unmodeled.is_empty(),
+            unmodeled,
+            invisible: survey.invisible.iter().chain(&survey.seeded.unseen).cloned().collect(),
+        },
+        summary: Summary::of(&findings),
+        compared: compared(settings, &survey.catalog),
+        findings,
+        notes,
+        plan: None,
+        adoption: None,
+        backup: None,
+        error: None,
+        applied: Vec::new(),
+    };
+    (document, standing)
+}
+
+/// The seeds that are missing or different, where their tables are looked at.
+fn seeded(
+    settings: &Settings,
+    survey: &Survey,
+    severities: &BTreeMap<String, Severity>,
+) -> Result<Vec<Finding>, Failure> {
+    let mut findings = Vec::new();
+    for asked in &survey.seeded.asked {
+        let (schema, name) = &asked.question.columns.table;
+        if in_scope(settings, &ObjectId::in_schema(Kind::Table, schema.clone(), name.clone())) {
+            let defaults = seeds::defaults(&asked.question.columns, &survey.catalog);
+            let plan = seeds::plan(&asked.question, &asked.answers, &defaults, false)?;
+            findings.extend(diagnosis::seeded(&asked.question, &plan, survey.seeded.known));
+        }
+    }
+    for finding in &mut findings {
+        if let Some(severity) = severities.get(&finding.code) {
+            finding.severity = *severity;
+        }
+    }
+    Ok(findings)
+}
+
+/// What trueup recorded in the database, as far as judging needs it.
+fn kept(own: &Own, migrations: &[Migration], notes: &mut Vec<String>) -> Kept {
+    let file = |version: i64| {
+        let found = migrations.binary_search_by_key(&version, |migration| migration.version);
+        found.ok().map(|index| &migrations[index])
+    };
+    let mut kept = Kept::default();
+    for (version, recorded) in &own.recorded {
+        match (file(*version), &recorded.effects) {
+            (Some(migration), _) => {
+                let edit = Edit { applied: recorded.sql.clone(), file: migration.sql.clone() };
+                kept.edits.insert(*version, edit);
+            }
+            (None, Some(effects)) => match model::effects_from_text(effects) {
+                Ok(effects) => kept.ahead.push(CompiledMigration {
+                    version: *version,
+                    name: recorded.name.clone(),
+                    contract: false,
+                    effects,
+                }),
+                Err(why) => notes.push(format!(
+                    "what V{version}__{} did is recorded in a way that this trueup does not read ({why})",
+                    recorded.name
+                )),
+            },
+            (None, None) => {}
+        }
+    }
+    kept.unfinished = own.unfinished.iter().map(|step| unfinished(own, step)).collect();
+    kept
+}
+
+fn unfinished(own: &Own, step: &UnfinishedStep) -> Unfinished {
+    Unfinished {
+        version: step.version,
+        name: step.name.clone(),
+        reverts: step.action == "revert",
+        run: step.run.clone(),
+        running: own.running(&step.run).is_some(),
+        started_at: step.started_at.clone(),
+        statement: step.statement,
+        text: step.text.clone(),
+        done: step.state == "done",
+        detail: step.detail.clone(),
+    }
+}
+
+fn recorded_checksum(row: &Applied) -> Option<(i64, u64)> {
+    Some((row.version, row.checksum?))
+}
+
+/// `--only` that names nothing would call everything clean.
+fn something_asked_for(settings: &Settings, live: &Catalog, model: &Catalog) -> Result<(), Failure> {
+    if settings.only.is_empty() || either_has(live, model, |id| named(&settings.only, id)) {
+        return Ok(());
+    }
+    let patterns: Vec<&str> = settings.only.iter().collect();
+    Err(Failure::usage(format!(
+        "--only {}: neither the database nor the model has anything of that name",
+        patterns.join(" --only ")
+    ))
+    .next("write the schema, too, and a * for the rest of a name: --only 'public.users*'"))
+}
+
+/// What the settings name and neither the database nor the model has: a misspelled name leaves out what it should not, or
+/// leaves out nothing.
+fn unmatched(settings: &Settings, live: &Catalog, model: &Catalog) -> Vec<String> {
+    let schemas = settings.database.schemas.iter().filter(|schema| {
+        !either_has(live, model, |id| schema_of(id).is_some_and(|found| found == schema.as_str()))
+    });
+    let schemas = schemas.map(|schema| {
+        format!("[database] schemas: neither the database nor the model has anything in {schema:?}")
+    });
+    let patterns = [("ignore", &settings.database.ignore), ("--only", &settings.only)];
+    let patterns =
+        patterns.into_iter().flat_map(|(from, all)| all.iter().map(move |pattern| (from, pattern)));
+    let patterns = patterns.filter(|(_, pattern)| {
+        let pattern = project::Patterns::new([(*pattern).to_owned()]);
+        !either_has(live, model, |id| named(&pattern, id))
+    });
+    let patterns = patterns.map(|(from, pattern)| {
+        format!("{from} {pattern}: neither the database nor the model has anything of that name")
+    });
+    schemas.chain(patterns).collect()
+}
+
+fn either_has(live: &Catalog, model: &Catalog, wanted: impl Fn(&ObjectId) -> bool) -> bool {
+    live.objects.iter().chain(&model.objects).any(|object| wanted(&object.id))
+}
+
+fn schema_of(id: &ObjectId) -> Option<&str> {
+    if id.kind == Kind::Schema { Some(&id.name) } else { id.schema.as_deref() }
+}
+
+/// Whether one of the patterns names the object, or the relation or schema that it stands in. Names may be written
+/// with SQL's quotes or without.
+pub(crate) fn named(patterns: &project::Patterns, id: &ObjectId) -> bool {
+    if patterns.is_empty() {
+        return false;
+    }
+    let parts = [id.schema.as_ref(), id.relation.as_ref(), Some(&id.name)];
+    let raw: Vec<&str> = parts.into_iter().flatten().map(|part| part.as_str()).collect();
+    (1..=raw.len()).any(|length| {
+        let quoted: Vec<_> = raw[..length].iter().map(|part| identifier(part)).collect();
+        patterns.matches(&raw[..length].join(".")) || patterns.matches(&quoted.join("."))
+    }) || patterns.matches(&id.to_string())
+}
+
+/// Whether `[database]`, `--ignore` and `--only` leave an object in.
+pub(crate) fn in_scope(settings: &Settings, id: &ObjectId) -> bool {
+    let database = &settings.database;
+    let schema_in = database.schemas.is_empty()
+        || schema_of(id).is_none_or(|schema| database.schemas.iter().any(|wanted| wanted.as_str() == schema));
+    schema_in && !named(&database.ignore, id) && (settings.only.is_empty() || named(&settings.only, id))
+}
+
+/// How many objects were looked at.
+fn compared(settings: &Settings, live: &Catalog) -> usize {
+    let everything = settings.database.schemas.is_empty()
+        && settings.database.ignore.is_empty()
+        && settings.only.is_empty();
+    match everything {
+        true => live.objects.len(),
+        false => live.objects.iter().filter(|object| in_scope(settings, &object.id)).count(),
+    }
+}
+
+/// The exit code: an incomplete view is never called clean.
+fn exit(settings: &Settings, document: &Document) -> Exit {
+    if !document.coverage.invisible.is_empty() {
+        return Exit::CannotTell;
+    }
+    let fails = |finding: &Finding| match settings.check.fail_on.as_slice() {
+        [] => finding.severity >= Severity::Warning,
+        wanted => wanted.iter().any(|wanted| fails_on(*wanted, finding)),
+    };
+    if document.findings.iter().any(fails) { Exit::Findings } else { Exit::Clean }
+}
+
+fn fails_on(wanted: FailOn, finding: &Finding) -> bool {
+    let cause = |kind| {
+        let own = finding.attributes.iter().filter_map(|attribute| attribute.cause.as_ref());
+        own.chain([&finding.cause]).any(|cause| cause.kind == kind)
+    };
+    match wanted {
+        FailOn::Error => finding.severity >= Severity::Error,
+        FailOn::Warning => finding.severity >= Severity::Warning,
+        FailOn::Pending => cause(CauseKind::Pending),
+        FailOn::Drift => cause(CauseKind::Drift),
+        FailOn::Unmigrated => cause(CauseKind::Unmigrated),
+        FailOn::Ahead => cause(CauseKind::Ahead),
+        FailOn::Edited => cause(CauseKind::Edited),
+        FailOn::Unfinished => cause(CauseKind::Unfinished),
+        FailOn::Unknown => cause(CauseKind::Unknown),
+    }
+}
+
+impl From<&project::Severity> for Severity {
+    fn from(severity: &project::Severity) -> Self {
+        match severity {
+            project::Severity::Info => Self::Info,
+            project::Severity::Warning => Self::Warning,
+            project::Severity::Error => Self::Error,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The environment mark of a database held against what was asked for.
+
+use crate::postgres::connection::Target;
+use crate::writer::Mark;
+use crate::error::{Exit, Failure};
+use crate::project::{NamedEnvironment, Settings};
+use crate::snapshot::Own;
+
+/// Refuses a database that is marked as another environment's, or another project's, than `--env` asks for.
+///
+/// # Errors
+/// Exit 4.
+pub(crate) fn expect(settings: &Settings, own: Option<&Own>, database: &str) -> Result<(), Failure> {
+    let Some(environment) = &settings.environment else { return Ok(()) };
+    let Some(mark) = own.and_then(|own| own.mark.as_ref()) else { return Ok(()) };
+    let asked = &environment.name;
+    let refused = |marked: String| {
+        let source = settings.url_source();
+        Failure::new(Exit::Refused, format!("database {database} is marked as {marked}; refused")).next(format!(
+            "look at {source}, the URL that this database was reached by; if it is a copy that was given another \
+             purpose: trueup environment set {asked}"
+        ))
+    };
+    if mark.project != settings.project.name {
+        let (marked, project) = (&mark.project, &settings.project.name);
+        return Err(refused(format!("project {marked}'s, not project {project}'s")));
+    }
+    match &mark.environment {
+        Some(marked) if marked != asked => {
+            Err(refused(format!("environment {marked}, not {asked}, which --env asks for")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is worth saying of a mark when no environment was asked for: another project's, or that of an environment whose
+/// address is another one, as of a copy that was restored elsewhere.
+pub(crate) fn note(settings: &Settings, target: &Target, mark: Option<&Mark>) -> Option<String> {
+    let mark = mark?;
+    if mark.project != settings.project.name {
+        return Some(format!(
+            "the database is marked as project {}'s, not project {}'s",
+            mark.project, settings.project.name
+        ));
+    }
+    let environment = marked(settings, mark)?;
+    let elsewhere = environment.expect(target, settings.url_source()).err()?;
+    Some(format!(
+        "the database is marked as environment {}, and {}: is it a copy? (trueup environment set NAME)",
+        environment.name, elsewhere.what
+    ))
+}
+
+/// The environment of the mark, as `trueup.toml` describes it.
+pub(crate) fn marked(settings: &Settings, mark: &Mark) -> Option<NamedEnvironment> {
+    let name = mark.environment.clone()?;
+    let described = settings.environments.get(&name)?.clone();
+    Some(NamedEnvironment { name, settings: described })
+}
+
+/// The environment that the mark names, else the one that was asked for.
+pub(crate) fn environment(settings: &Settings, mark: Option<&Mark>) -> Option<String> {
+    let asked = settings.environment.as_ref().map(|environment| environment.name.clone());
+    mark.and_then(|mark| mark.environment.clone()).or(asked)
+}
+
+/// The protected environment that a change is made in: the one that was asked for, else the one that the database is
+/// marked as. `None` when it is not protected.
+pub(crate) fn protected(settings: &Settings, mark: Option<&Mark>) -> Option<NamedEnvironment> {
+    environment_of(settings, mark).filter(|environment| environment.settings.protected)
+}
+
+/// The environment that was asked for, else the one that the database is marked as.
+pub(crate) fn environment_of(settings: &Settings, mark: Option<&Mark>) -> Option<NamedEnvironment> {
+    settings.environment.clone().or_else(|| mark.and_then(|mark| marked(settings, mark)))
+}

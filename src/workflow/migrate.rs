@@ -1,0 +1,342 @@
+//! What upgrade and downgrade have in common: check, plan, confirm, lock, plan again, carry out, check again.
+
+use anyhow::Result;
+
+use crate::workflow::backup_policy::{self, Backing, Changes, Wanted};
+use crate::workflow::project_model::{self, Declared};
+use crate::workflow::deliver::{self, deliver};
+use crate::workflow::required_checks::Required;
+use crate::workflow::write_command::{Writing, interrupted};
+use crate::workflow::{comparison, environment_mark, plan_steps};
+use crate::changes::executor::{self, Defaults, Job};
+use crate::cli::WriteArgs;
+use crate::postgres::connection::{Session, Target};
+use crate::model::diagnosis::Standing;
+use crate::writer::{Limits, Stop};
+use crate::error::{Exit, Failure};
+use crate::migrations::{Ledger, Migration};
+use crate::changes::plan::{Direction, Plan, collisions};
+use crate::project::Settings;
+use crate::output::{self, Document};
+use crate::snapshot::{self, Survey};
+
+/// What is to be done, and why.
+pub(crate) struct Prepared {
+    pub(crate) survey: Survey,
+    pub(crate) standing: Standing,
+    pub(crate) document: Document,
+    pub(crate) plan: Plan,
+    pub(crate) ledger: Ledger,
+    /// What is done about a backup; `None` where nothing is to be done.
+    pub(crate) backing: Option<Backing>,
+}
+
+/// What one of the commands adds to it.
+pub(crate) trait Change {
+    /// Confirmation and lock.
+    fn write(&self) -> &WriteArgs;
+
+    /// Plans, and refuses what must not be done.
+    ///
+    /// # Errors
+    /// Exit 2 and 4.
+    fn prepare(
+        &self,
+        settings: &Settings,
+        target: &Target,
+        declared: &Declared,
+        survey: Survey,
+    ) -> Result<Prepared>;
+
+    /// `--no-backup`
+    fn no_backup(&self) -> bool;
+
+    /// How the command ends when it did its work.
+    fn exit(&self, plan: &Plan, document: &Document) -> Exit;
+}
+
+/// Carries a change out.
+///
+/// # Errors
+/// With the exit codes of the contract.
+pub(crate) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: Stop) -> Result<Exit> {
+    let seen = stop.clone();
+    let (mut writing, declared, prepared) = tokio::select! {
+        ready = ask(settings, change, &seen) => ready?,
+        signal = stop.wait() => return Err(interrupted(signal).into()),
+    };
+    if prepared.plan.is_empty() {
+        let exit = tell(settings, change, prepared)?;
+        writing.door.close().await;
+        return Ok(exit);
+    }
+    writing.lock().await?;
+    // Somebody else may have been faster.
+    let prepared = if snapshot::unchanged_since(writing.door.reading().await?, &prepared.survey).await? {
+        prepared
+    } else {
+        let now = look_and_prepare(settings, change, &declared, &mut writing).await?;
+        if !same_or_less(&prepared.plan, &now.plan) {
+            return Err(changed_meanwhile("the plan").into());
+        }
+        now
+    };
+    if prepared.plan.is_empty() {
+        let exit = tell(settings, change, prepared)?;
+        writing.door.close().await;
+        return Ok(exit);
+    }
+    let marking = writing.first_mark();
+    let document = writing
+        .recorded(&marking, None, async |writing| {
+            let document = carry_out(settings, change, &declared, prepared, writing).await?;
+            Ok((document.exit, document))
+        })
+        .await?;
+    tell_document(settings, &document)
+}
+
+/// Shows the plan in one read-only look, as `check` takes it.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn look<C: Change>(settings: &Settings, change: &C) -> Result<(Declared, Prepared)> {
+    let target = settings.target()?;
+    let (mut session, reading) = project_model::connected(settings, &target).await?;
+    let declared = reading.finish(settings).await?;
+    let survey = comparison::look_on(settings, &mut session, &declared).await?;
+    let mut prepared = change.prepare(settings, &target, &declared, survey)?;
+    shorten(settings, &target, &declared.migrations, &mut prepared).await?;
+    plan_steps::measure(prepared.document.plan.as_mut(), &mut session).await?;
+    let mark = prepared.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    let protected = environment_mark::protected(settings, mark).is_some();
+    back(settings, change, protected, false, &mut prepared, &mut session).await?;
+    session.close().await;
+    Ok((declared, prepared))
+}
+
+/// What is shown is not what would be done.
+pub(crate) fn changed_meanwhile(what: &str) -> Failure {
+    Failure::new(
+        Exit::Refused,
+        format!("the database has changed since {what} was shown; nothing was changed by this run"),
+    )
+    .next("run the same command again and look at what it shows now")
+}
+
+/// Everything up to the operator's yes.
+async fn ask<'s, C: Change>(
+    settings: &'s Settings,
+    change: &'s C,
+    stop: &Stop,
+) -> Result<(Writing<'s>, Declared, Prepared)> {
+    let args = change.write();
+    let (mut writing, reading) = project_model::beside(settings, Writing::open(settings, args, stop)).await?;
+    let declared = reading.finish(settings).await?;
+    let prepared = look_and_prepare(settings, change, &declared, &mut writing).await?;
+    if !prepared.plan.is_empty() {
+        if !settings.output.quiet && (settings.output.interactive || !args.yes) {
+            output::err(&output::plan_proposal(&prepared.document, deliver::style(&settings.output)));
+        }
+        let verb = match prepared.plan.direction {
+            Direction::Up => "apply",
+            Direction::Down => "take back",
+        };
+        let what = match prepared.plan.steps.len() {
+            1 => format!("{verb} 1 migration"),
+            count => format!("{verb} {count} migrations"),
+        };
+        let mark = prepared.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+        writing.confirm(&what, mark).await?;
+    }
+    Ok((writing, declared, prepared))
+}
+
+/// Looks and plans, with the sizes of what is locked.
+async fn look_and_prepare<C: Change>(
+    settings: &Settings,
+    change: &C,
+    declared: &Declared,
+    writing: &mut Writing<'_>,
+) -> Result<Prepared> {
+    let survey = writing.look(declared).await?;
+    let mut prepared = change.prepare(settings, &writing.target, declared, survey)?;
+    shorten(settings, &writing.target, &declared.migrations, &mut prepared).await?;
+    plan_steps::measure(prepared.document.plan.as_mut(), writing.door.reading().await?).await?;
+    let mark = prepared.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    let protected = environment_mark::protected(settings, mark).is_some();
+    back(settings, change, protected, true, &mut prepared, writing.door.reading().await?).await?;
+    Ok(prepared)
+}
+
+/// Ends the plan before its first step where the data checks that this requires do not pass.
+async fn shorten(
+    settings: &Settings,
+    target: &Target,
+    migrations: &[Migration],
+    prepared: &mut Prepared,
+) -> Result<()> {
+    Required::by(settings, target, &prepared.plan, migrations)?.shorten(&mut prepared.plan).await?;
+    if let (true, Some(plan)) = (prepared.plan.steps.is_empty(), &mut prepared.document.plan) {
+        plan.steps.clear();
+        plan.stop = prepared.plan.stop.as_ref().map(plan_steps::stop_report);
+    }
+    Ok(())
+}
+
+/// Decides about a backup, and puts that into the plan.
+async fn back<C: Change>(
+    settings: &Settings,
+    change: &C,
+    protected: bool,
+    write: bool,
+    prepared: &mut Prepared,
+    session: &mut Session,
+) -> Result<()> {
+    if prepared.plan.is_empty() {
+        return Ok(());
+    }
+    let wanted = Wanted { no_backup: change.no_backup(), protected, write };
+    let changes = Changes::of_plan(&prepared.plan, &prepared.survey);
+    let backing = Backing::decide(settings, wanted, &changes, &prepared.survey, session).await?;
+    if let Some(plan) = &mut prepared.document.plan {
+        plan.backup = Some(backing.plan.clone());
+    }
+    prepared.backing = Some(backing);
+    Ok(())
+}
+
+/// Refuses to build on what somebody changed by hand. `instead` says what else could be done.
+///
+/// # Errors
+/// Exit 4.
+pub(crate) fn refuse_drift(
+    plan: &Plan,
+    document: &Document,
+    declared: &Declared,
+    instead: Option<String>,
+) -> Result<(), Failure> {
+    const MOST: usize = 10;
+    let in_the_way = collisions(plan, &document.findings, &declared.lock);
+    if in_the_way.is_empty() {
+        return Ok(());
+    }
+    let mut what =
+        "what the plan changes is not as the applied migrations left it; nothing was changed".to_owned();
+    for finding in in_the_way.iter().take(MOST) {
+        what.push_str(&format!("\n{} {}: {}", finding.kind, finding.object, finding.cause.detail));
+    }
+    if in_the_way.len() > MOST {
+        what.push_str(&format!("\nand {} more", in_the_way.len() - MOST));
+    }
+    let next = instead.unwrap_or_else(|| "trueup check shows it, and how to mend it".to_owned());
+    Err(Failure::new(Exit::Refused, what).next(next))
+}
+
+/// Whether what is to be done now is what was shown, or the rest of it.
+fn same_or_less(shown: &Plan, now: &Plan) -> bool {
+    let rest = shown.steps.len().checked_sub(now.steps.len());
+    rest.is_some_and(|done| {
+        shown.steps[done..]
+            .iter()
+            .zip(&now.steps)
+            .all(|(shown, now)| shown.version == now.version && shown.record == now.record)
+    })
+}
+
+/// Does the work, and checks again.
+async fn carry_out<C: Change>(
+    settings: &Settings,
+    change: &C,
+    declared: &Declared,
+    mut prepared: Prepared,
+    writing: &mut Writing<'_>,
+) -> Result<Document> {
+    let plan_report = prepared.document.plan.clone();
+    prepared.plan.name_paths_from(&settings.project.dir);
+    let manifest = match &prepared.backing {
+        Some(backing) => backing.before(settings, &prepared.survey, writing).await?,
+        None => None,
+    };
+    let backup = manifest.as_ref().map(|(_, told)| told.clone());
+    let required = Required::by(settings, &writing.target, &prepared.plan, &declared.migrations)?;
+    let job = Job {
+        door: &mut writing.door,
+        watch: &mut writing.progress,
+        ledger: prepared.ledger,
+        steps: &prepared.plan.steps,
+        migrations: &declared.migrations,
+        lock: &declared.lock,
+        applied: prepared.standing.applied,
+        limits: defaults(settings),
+        version: prepared.survey.version,
+        options: &declared.lock.head.options,
+        gate: &required,
+    };
+    let outcome = match prepared.plan.direction {
+        Direction::Up => executor::upgrade(job).await,
+        Direction::Down => executor::downgrade(job).await,
+    };
+    // What a required data check keeps from being applied is a finding; the rest of the plan is done.
+    let unmet = required.unmet();
+    if let Some(failure) = outcome.failure.filter(|_| unmet.is_none()) {
+        return Err(match manifest {
+            Some((manifest, _)) => {
+                let undo = Changes::of_plan(&prepared.plan, &prepared.survey).undo;
+                backup_policy::last_resort(failure, &manifest, undo.as_deref(), &mut writing.door).await
+            }
+            None => failure,
+        });
+    }
+    let survey = writing.look(declared).await.map_err(unchecked)?;
+    let judged = comparison::judge_standing(settings, &writing.target, declared, &survey);
+    let (mut document, _) = judged.map_err(unchecked)?;
+    document.plan = plan_report;
+    if let Some((version, unmet)) = unmet {
+        prepared.plan.stop_before(version, unmet);
+        let stop = prepared.plan.stop.as_ref().map(plan_steps::stop_report);
+        document.plan.iter_mut().for_each(|plan| plan.stop = stop.clone());
+    }
+    document.backup = backup;
+    document.applied = outcome.done;
+    let exit = change.exit(&prepared.plan, &document);
+    Ok(document.ending(exit))
+}
+
+/// The work is done, and the look afterwards failed.
+fn unchecked(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Failure>() {
+        Ok(failure) => {
+            let what = format!(
+                "all of the plan is done and recorded; the check afterwards failed: {}",
+                failure.what
+            );
+            Failure { what, next: "trueup check".to_owned(), ..failure }.into()
+        }
+        Err(error) => error,
+    }
+}
+
+/// How long things may take where a migration does not say it.
+pub(crate) fn defaults(settings: &Settings) -> Defaults {
+    let migrations = &settings.migrations;
+    Defaults {
+        transaction: Limits {
+            lock_timeout: migrations.lock_timeout,
+            lock_budget: migrations.lock_budget,
+            max_duration: migrations.max_duration,
+        },
+        outside_lock_budget: migrations.outside_lock_budget,
+    }
+}
+
+/// Tells what was planned, and nothing done.
+pub(crate) fn tell<C: Change>(settings: &Settings, change: &C, prepared: Prepared) -> Result<Exit> {
+    let exit = change.exit(&prepared.plan, &prepared.document);
+    tell_document(settings, &prepared.document.ending(exit))
+}
+
+fn tell_document(settings: &Settings, document: &Document) -> Result<Exit> {
+    deliver(&settings.output, |format, style| document.render(format, style))?;
+    Ok(document.exit)
+}

@@ -1,0 +1,117 @@
+//! A plan as reports and scripts tell it, and the history that it is recorded in.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use smol_str::SmolStr;
+
+use crate::postgres::catalog::ObjectId;
+use crate::postgres::connection::Session;
+use crate::error::{Exit, Failure};
+use crate::migrations::checksum::Width;
+use crate::migrations::{Ledger, Migration};
+use crate::changes::plan::{Direction, EditorSession, LockMode, Plan, Relations, Step, Stop};
+use crate::project::Settings;
+use crate::output::{LockReport, PlanReport, StepReport, StopReport};
+use crate::snapshot::{self, Survey};
+
+/// refinery's history of this database, or the one that is to be made.
+///
+/// # Errors
+/// Exit 4 when a version does not fit into its column.
+pub(crate) fn ledger(
+    settings: &Settings,
+    survey: &Survey,
+    migrations: &[Migration],
+) -> Result<Ledger, Failure> {
+    let versions = || migrations.iter().map(|migration| migration.version);
+    let (Some(table), Some(width)) = (&survey.history_table, survey.history_width) else {
+        return Ok(Ledger::new(&settings.database.search_path, versions()));
+    };
+    if let (Width::Four, Some(large)) = (width, versions().find(|version| i32::try_from(*version).is_err())) {
+        return Err(Failure::new(
+            Exit::Refused,
+            format!("version {large} does not fit into {table}, whose versions are int4; nothing was changed"),
+        )
+        .next(format!(
+            "ALTER TABLE {table} ALTER COLUMN version TYPE int8, and build the application's refinery with int8-versions"
+        )));
+    }
+    Ok(Ledger::existing(table, width))
+}
+
+/// The plan, with the locks that it takes and how large what it locks is.
+pub(crate) fn report(settings: &Settings, plan: &mut Plan, survey: &Survey) -> PlanReport {
+    let path: Vec<SmolStr> = settings
+        .database
+        .search_path
+        .split(',')
+        .map(|schema| SmolStr::from(schema.trim().trim_matches('"')))
+        .filter(|schema| !schema.is_empty())
+        .collect();
+    plan.look_up(&Relations::of(&survey.catalog, &path));
+    PlanReport {
+        direction: match plan.direction {
+            Direction::Up => "up",
+            Direction::Down => "down",
+        },
+        steps: plan.steps.iter().map(|step| step_report(settings, step)).collect(),
+        backup: None,
+        stop: plan.stop.as_ref().map(stop_report),
+        ahead: plan.ahead.iter().map(crate::migrations::history::Applied::label).collect(),
+    }
+}
+
+/// Why a plan ends early, as reports tell it.
+pub(crate) fn stop_report(stop: &Stop) -> StopReport {
+    StopReport { why: stop.why(), next: stop.next(), waiting: stop.waiting().to_vec() }
+}
+
+fn step_report(settings: &Settings, step: &Step) -> StepReport {
+    StepReport {
+        version: step.version.to_string(),
+        name: step.name.clone(),
+        file: settings.project.display(&step.path),
+        contract: step.contract,
+        transactional: step.transactional,
+        action: if step.record { "record" } else { "run" },
+        requires_checks: step.directives.requires_checks.clone(),
+        statements: step.script.statements.iter().map(|statement| statement.summary.clone()).collect(),
+        locks: step.held.iter().map(|(relation, mode)| lock_report(relation, *mode)).collect(),
+    }
+}
+
+fn lock_report(relation: &ObjectId, mode: LockMode) -> LockReport {
+    let blocks = match (mode.blocks_readers(), mode.blocks_writers()) {
+        (true, _) => "readers and writers",
+        (false, true) => "writers",
+        (false, false) => "nobody",
+    };
+    LockReport { relation: relation.to_string(), mode: mode.name(), blocks, rows: None, bytes: None }
+}
+
+/// Adds to a plan how large what it locks is.
+///
+/// # Errors
+/// As [`survey::sizes`].
+pub(crate) async fn measure(plan: Option<&mut PlanReport>, session: &mut Session) -> Result<()> {
+    let Some(plan) = plan else { return Ok(()) };
+    let locks = || plan.steps.iter().flat_map(|step| &step.locks);
+    let relations: BTreeSet<&str> = locks().map(|lock| lock.relation.as_str()).collect();
+    let sizes = snapshot::sizes(session, &relations).await?;
+    for lock in plan.steps.iter_mut().flat_map(|step| &mut step.locks) {
+        let size = sizes.get(&lock.relation);
+        (lock.rows, lock.bytes) = (size.map(|size| size.rows), size.map(|size| size.bytes));
+    }
+    Ok(())
+}
+
+/// The plan as one script.
+pub(crate) fn script(settings: &Settings, plan: &Plan, migrations: &[Migration], ledger: &Ledger) -> String {
+    let session = EditorSession {
+        search_path: settings.database.search_path.clone(),
+        lock_timeout: settings.migrations.lock_timeout,
+        set_role: settings.database.set_role.clone(),
+    };
+    plan.to_sql(migrations, ledger, &session)
+}

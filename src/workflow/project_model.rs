@@ -1,0 +1,275 @@
+//! What the project declares, for a command that reads a database: `trueup.lock` where it is right, else compiled
+//! in memory.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::postgres::catalog::Catalog;
+use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::connection::{Session, Target};
+use crate::error::{Exit, Failure};
+use crate::migrations::Migration;
+use crate::model::{self, CompileSettings, Head, Lock, LockFile, Sources};
+use crate::project::Settings;
+use crate::output::Meter;
+use crate::postgres::scratch::{Scratch, ScratchOptions};
+use crate::data::seeds::{Rows, Seeds};
+
+/// The compiled model, and the migrations' files.
+#[derive(Debug)]
+pub(crate) struct Declared {
+    /// The compiled model.
+    pub(crate) lock: Lock,
+    /// What all migrations build; the model where there are none.
+    pub(crate) last: Catalog,
+    /// The files.
+    pub(crate) migrations: Arc<[Migration]>,
+    /// The rows that are to be there.
+    pub(crate) seeds: Arc<Seeds>,
+    /// What is worth saying about where it came from.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Declared {
+    /// Works out what follows from the lock alone.
+    pub(crate) fn new(
+        lock: Lock,
+        migrations: Arc<[Migration]>,
+        seeds: Arc<Seeds>,
+        notes: Vec<String>,
+    ) -> Self {
+        let last = if lock.migrations.is_empty() { lock.model.clone() } else { lock.state_after(|_| true) };
+        Self { lock, last, migrations, seeds, notes }
+    }
+
+    /// The same for a command that seeds do not concern.
+    pub(crate) fn without_seeds(self) -> Self {
+        Self { seeds: Arc::default(), ..self }
+    }
+}
+
+/// The project's files while they are read.
+pub(crate) struct Reading {
+    needs: oneshot::Receiver<Needs>,
+    files: Work,
+}
+
+/// Where they are read.
+enum Work {
+    /// A big lock file takes as long as connecting and being answered by a server.
+    Thread(JoinHandle<Result<Files>>),
+    /// A small one takes less time than making a thread.
+    Done(Result<Files>),
+}
+
+/// The size of a lock file, in bytes, from which on it is worth a thread: some 500 objects.
+const BIG_LOCK: u64 = 128 * 1024;
+
+/// What a reading of the database needs to know of the project.
+#[derive(Debug, Clone)]
+pub(crate) struct Needs {
+    /// What it must take in.
+    pub(crate) options: ReadOptions,
+    /// The files of the migrations.
+    pub(crate) migrations: Arc<[Migration]>,
+    /// The rows that are to be there.
+    pub(crate) seeds: Arc<Seeds>,
+    /// Which of them it is told of.
+    pub(crate) seed_rows: Rows,
+}
+
+/// What was found.
+enum Files {
+    Fresh(Box<Declared>),
+    Stale { sources: Sources, seeds: Arc<Seeds>, reasons: Vec<String> },
+}
+
+/// Connects, and reads the project's files beside that; see [`beside`].
+///
+/// # Errors
+/// Those of connecting.
+pub(crate) async fn connected(settings: &Settings, target: &Target) -> Result<(Session, Reading)> {
+    let application = settings.application();
+    beside(settings, target.connect(&application)).await
+}
+
+/// Reads the project's files, or begins to, beside what has to be waited for: a connection. A database that cannot be
+/// had is said before a model is compiled for it.
+///
+/// # Errors
+/// Those of what is waited for; what is wrong with the files comes with [`Reading::finish`].
+pub(crate) async fn beside<T>(
+    settings: &Settings,
+    connecting: impl Future<Output = Result<T>>,
+) -> Result<(T, Reading)> {
+    let (tell, needs) = oneshot::channel();
+    let size = settings.project.lock_path.metadata().map_or(0, |lock| lock.len());
+    let read = async {
+        if size < BIG_LOCK {
+            // The server has been greeted then, and makes a process for us.
+            tokio::task::yield_now().await;
+            return Work::Done(files(settings, tell));
+        }
+        let settings = settings.clone();
+        Work::Thread(tokio::task::spawn_blocking(move || files(&settings, tell)))
+    };
+    // Polled in this order: the server is at work already when the files are read.
+    let (connected, files) = tokio::join!(biased; connecting, read);
+    Ok((connected?, Reading { needs, files }))
+}
+
+fn files(settings: &Settings, tell: oneshot::Sender<Needs>) -> Result<Files> {
+    let project = &settings.project;
+    let sources = Sources::read(&project.dir, &project.migrations_dir)?;
+    let seeds = Arc::new(Seeds::read(&project.seeds_dir)?);
+    let file = LockFile::open(&project.lock_path)?;
+    let reasons = stale(settings, file.as_ref().map(LockFile::head), &sources);
+    match file {
+        Some(file) if reasons.is_empty() => {
+            let Sources { migrations, schema } = sources;
+            let migrations: Arc<[Migration]> = migrations.into();
+            // Nobody listens when the command has failed meanwhile.
+            let _ = tell.send(Needs {
+                options: file.head().options.clone(),
+                migrations: Arc::clone(&migrations),
+                seeds: Arc::clone(&seeds),
+                seed_rows: Rows::Odd,
+            });
+            drop(schema);
+            Ok(Files::Fresh(Box::new(Declared::new(file.read()?, migrations, seeds, Vec::new()))))
+        }
+        _ => Ok(Files::Stale { sources, seeds, reasons }),
+    }
+}
+
+impl Needs {
+    /// Of a command that asks of the database nothing but where it stands.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            options: ReadOptions::default(),
+            migrations: Arc::default(),
+            seeds: Arc::default(),
+            seed_rows: Rows::Odd,
+        }
+    }
+}
+
+impl Declared {
+    /// What a reading of the database needs to know of it.
+    pub(crate) fn needs(&self) -> Needs {
+        Needs {
+            options: self.lock.head.options.clone(),
+            migrations: Arc::clone(&self.migrations),
+            seeds: Arc::clone(&self.seeds),
+            seed_rows: Rows::Odd,
+        }
+    }
+}
+
+impl Reading {
+    /// What a reading of the database needs to know; `None` when the lock does not say it.
+    pub(crate) async fn needs(&mut self) -> Option<Needs> {
+        (&mut self.needs).await.ok()
+    }
+
+    /// What the project declares: from the lock, or compiled in memory when that is missing or stale.
+    ///
+    /// # Errors
+    /// Exit 2 when the project's files are wrong, 3 when `trueup.lock` is missing or stale and no scratch server can
+    /// be had.
+    pub(crate) async fn finish(self, settings: &Settings) -> Result<Declared> {
+        let files = match self.files {
+            Work::Thread(thread) => thread.await?,
+            Work::Done(files) => files,
+        };
+        let (sources, seeds, reasons) = match files? {
+            Files::Fresh(declared) => return Ok(*declared),
+            Files::Stale { sources, seeds, reasons } => (sources, seeds, reasons),
+        };
+        let why = reasons.join("; ");
+        let lock = compile(settings, &sources).await.map_err(|error| unavailable(error, &why))?;
+        let notes = vec![format!("{why}: the model was compiled in memory; `trueup compile` writes it down")];
+        Ok(Declared::new(lock, sources.migrations.into(), seeds, notes))
+    }
+}
+
+/// Why the lock is out of date; empty when it is not. One that does not exist is.
+pub(crate) fn stale(settings: &Settings, head: Option<&Head>, sources: &Sources) -> Vec<String> {
+    let project = &settings.project;
+    let file = project.display(&project.lock_path);
+    let reasons = match head {
+        Some(head) => head.stale(&sources.inputs(&project.dir), &compile_settings(settings)),
+        None => return vec![format!("{file} is missing")],
+    };
+    reasons.into_iter().map(|reason| format!("{file} is stale: {reason}")).collect()
+}
+
+/// Compiles in memory, on a scratch server of its own.
+///
+/// # Errors
+/// Exit 2: the project's SQL. Exit 3: no scratch server can be had.
+pub(crate) async fn compile(settings: &Settings, sources: &Sources) -> Result<Lock> {
+    let mut scratch = Scratch::start(&scratch_options(settings)).await?;
+    let lock = compile_on(settings, sources, &mut scratch).await;
+    let stopped = scratch.stop().await;
+    let lock = lock?;
+    stopped?;
+    Ok(lock)
+}
+
+/// Compiles in memory, with progress at a terminal.
+///
+/// # Errors
+/// As [`model::compile`].
+pub(crate) async fn compile_on(
+    settings: &Settings,
+    sources: &Sources,
+    scratch: &mut Scratch,
+) -> Result<Lock> {
+    let meter = Meter::new(settings.output.progress);
+    let mut show = |progress: model::Progress<'_>| match progress {
+        model::Progress::Schema { done, total } => meter.set("loading schema/", done, total),
+        model::Progress::Migrations { done, total, path } => meter.set(path, done, total),
+    };
+    model::compile(&settings.project.dir, sources, &compile_settings(settings), scratch, &mut show).await
+}
+
+/// No scratch server: what the command was about comes first.
+fn unavailable(error: anyhow::Error, why: &str) -> anyhow::Error {
+    match error.downcast::<Failure>() {
+        Ok(failure) if failure.exit == Exit::CannotTell => {
+            let what = format!("{why}, and it cannot be compiled here: {}", failure.what);
+            let next = format!(
+                "commit the trueup.lock that `trueup compile` writes where PostgreSQL is installed\n{}",
+                failure.next
+            );
+            Failure { what, next, ..failure }.into()
+        }
+        Ok(failure) => failure.into(),
+        Err(error) => error,
+    }
+}
+
+/// What the lock file depends on beside the files.
+fn compile_settings(settings: &Settings) -> CompileSettings {
+    let mut assume_extensions = settings.assume_extensions.clone();
+    assume_extensions.sort();
+    assume_extensions.dedup();
+    CompileSettings {
+        search_path: settings.database.search_path.clone(),
+        assume_extensions,
+        server_major: settings.scratch.major,
+    }
+}
+
+/// Where the scratch server comes from.
+pub(crate) fn scratch_options(settings: &Settings) -> ScratchOptions {
+    ScratchOptions {
+        url: settings.scratch.url.as_ref().map(|url| url.reveal().to_owned()),
+        bin_dir: settings.scratch.bin_dir.clone(),
+        major: settings.scratch.major,
+    }
+}

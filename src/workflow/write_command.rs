@@ -1,0 +1,288 @@
+//! What every command that writes to a database has in common: the door, the mark, the confirmation, the run's record.
+
+use anyhow::Result;
+
+use crate::workflow::project_model::{Declared, Needs};
+use crate::workflow::{comparison, environment_mark};
+use crate::cli::WriteArgs;
+use crate::postgres::connection::Target;
+use crate::writer::{Access, Door, Mark, Marking, Run, Stop};
+use crate::error::{Exit, Failure, exit_of};
+use crate::project::{NamedEnvironment, Settings};
+use crate::output::{self, Progress};
+use crate::snapshot::{self, Survey};
+
+/// A command that is about to write.
+pub(crate) struct Writing<'s> {
+    settings: &'s Settings,
+    args: &'s WriteArgs,
+    pub(crate) door: Door,
+    pub(crate) target: Target,
+    pub(crate) progress: Progress,
+    stop: Stop,
+}
+
+impl<'s> Writing<'s> {
+    /// Connects; nothing is written.
+    ///
+    /// # Errors
+    /// As [`Settings::target`] and [`Door::open`].
+    pub(crate) async fn open(settings: &'s Settings, args: &'s WriteArgs, stop: &Stop) -> Result<Self> {
+        let target = settings.target()?;
+        let database = &settings.database;
+        let access = Access {
+            target: target.clone(),
+            application: settings.application(),
+            search_path: database.search_path.clone(),
+            set_role: database.set_role.clone(),
+            patience: settings.migrations.lock_budget,
+        };
+        let door = Door::open(access, stop.clone()).await?;
+        let progress = Progress::new(settings.output.progress, !settings.output.events);
+        Ok(Self { settings, args, door, target, progress, stop: stop.clone() })
+    }
+
+    /// Looks at the database on the session of the door, and holds its mark against what was asked for.
+    ///
+    /// # Errors
+    /// Exit 3 or 75, see [`crate::snapshot::survey`]; exit 4 when it is another environment's or project's.
+    pub(crate) async fn look(&mut self, declared: &Declared) -> Result<Survey> {
+        self.look_for(declared.needs()).await
+    }
+
+    /// The same for a command that needs less of the project.
+    ///
+    /// # Errors
+    /// As [`Writing::look`].
+    pub(crate) async fn look_for(&mut self, needs: Needs) -> Result<Survey> {
+        let session = self.door.reading().await?;
+        let survey = snapshot::survey(session, &comparison::request(self.settings, needs)).await?;
+        self.expected(survey.own.as_ref().and_then(|own| own.mark.as_ref()))?;
+        Ok(survey)
+    }
+
+    /// The environment that this database is marked as, or that was asked for, must be one that its address may be.
+    pub(crate) fn expected(&self, mark: Option<&Mark>) -> Result<Option<NamedEnvironment>, Failure> {
+        if let Some(mark) = mark.filter(|mark| mark.project != self.settings.project.name) {
+            return Err(Failure::new(
+                Exit::Refused,
+                format!(
+                    "database {:?} is marked as project {:?}'s, and this project is {:?}; nothing was changed",
+                    self.door.place().database,
+                    mark.project,
+                    self.settings.project.name
+                ),
+            )
+            .next(format!(
+                "check {} and --project; when the database is really this project's: trueup environment set NAME",
+                self.settings.url_source()
+            )));
+        }
+        let environment = environment_mark::environment_of(self.settings, mark);
+        if let Some(environment) = &environment {
+            // A restored copy says that it is the original: its address gives it away.
+            environment.expect(&self.target, self.settings.url_source())?;
+        }
+        Ok(environment)
+    }
+
+    /// Asks the operator, after the plan was shown. On a protected environment the database's name is typed.
+    ///
+    /// # Errors
+    /// Exit 4: not confirmed, or nobody is there who could.
+    pub(crate) async fn confirm(&mut self, what: &str, mark: Option<&Mark>) -> Result<()> {
+        let database = self.door.place().database.clone();
+        self.asking(&database).confirm(what, mark).await
+    }
+
+    /// Has the database's name typed at the terminal.
+    ///
+    /// # Errors
+    /// Exit 4: another text was typed.
+    pub(crate) async fn typed(&mut self, what: &str) -> Result<()> {
+        let database = self.door.place().database.clone();
+        self.asking(&database).typed(what).await
+    }
+
+    fn asking<'a>(&'a mut self, database: &'a str) -> Asking<'a> {
+        Asking {
+            settings: self.settings,
+            yes: self.args.yes,
+            database,
+            stop: &mut self.stop,
+            progress: &mut self.progress,
+        }
+    }
+
+    /// Takes the lock.
+    ///
+    /// # Errors
+    /// As [`Door::lock`].
+    pub(crate) async fn lock(&mut self) -> Result<()> {
+        let wait = self.args.wait.unwrap_or(self.settings.migrations.wait);
+        self.door.lock(wait, &mut self.progress).await
+    }
+
+    /// Does work as a run of the audit log: begun before, ended after it with its exit code and what it said.
+    ///
+    /// # Errors
+    /// As [`Door::begin`]; the work's.
+    pub(crate) async fn recorded<T>(
+        mut self,
+        marking: &Marking,
+        reason: Option<&str>,
+        work: impl AsyncFnOnce(&mut Self) -> Result<(Exit, T)>,
+    ) -> Result<T> {
+        self.begin(marking, reason).await?;
+        let outcome = work(&mut self).await;
+        let (exit, message) = match &outcome {
+            Ok((exit, _)) => (*exit, String::new()),
+            Err(error) => (exit_of(error), error.to_string()),
+        };
+        self.end(exit, &message).await;
+        Ok(outcome?.1)
+    }
+
+    async fn begin(&mut self, marking: &Marking, reason: Option<&str>) -> Result<()> {
+        let caller = &self.settings.caller;
+        let run = Run {
+            id: self.settings.run.clone(),
+            command: self.settings.command.to_owned(),
+            arguments: caller.arguments.clone(),
+            os_user: caller.user.clone(),
+            os_host: caller.host.clone(),
+            reason: reason.map(str::to_owned),
+        };
+        self.door.begin(&run, marking, &mut self.progress).await
+    }
+
+    /// The mark of a first run.
+    pub(crate) fn first_mark(&self) -> Marking {
+        Marking::First {
+            project: self.settings.project.name.clone(),
+            environment: self.settings.environment.as_ref().map(|environment| environment.name.clone()),
+        }
+    }
+
+    /// Records how the run ended, and says goodbye.
+    async fn end(mut self, exit: Exit, message: &str) {
+        self.door.end(exit, message, &mut self.progress).await;
+    }
+}
+
+/// Somebody at a terminal, or nobody.
+pub(crate) struct Asking<'a> {
+    pub(crate) settings: &'a Settings,
+    /// `--yes`
+    pub(crate) yes: bool,
+    /// The name that is typed where that is asked for.
+    pub(crate) database: &'a str,
+    pub(crate) stop: &'a mut Stop,
+    pub(crate) progress: &'a mut Progress,
+}
+
+impl Asking<'_> {
+    /// Asks whether something is to be done to a database of that mark.
+    ///
+    /// # Errors
+    /// Exit 4: not confirmed, or nobody is there who could.
+    pub(crate) async fn confirm(&mut self, what: &str, mark: Option<&Mark>) -> Result<()> {
+        let protected = environment_mark::protected(self.settings, mark);
+        let refuse = |what: &str, next: &str| Err(Failure::new(Exit::Refused, what).next(next).into());
+        match (&protected, self.settings.output.interactive) {
+            (None, _) if self.yes => Ok(()),
+            (Some(_), false) if self.yes && self.settings.environment.is_some() => Ok(()),
+            (Some(environment), false) if self.yes => refuse(
+                &format!(
+                    "environment {:?}, which this database is marked as, is protected: --yes alone does not do; nothing \
+                     was changed",
+                    environment.name
+                ),
+                &format!("say which environment you mean: --yes --env {}", environment.name),
+            ),
+            (_, false) => refuse(
+                &format!("{what}: not confirmed, and there is no terminal to ask at; nothing was changed"),
+                "look at what would be done, then give --yes",
+            ),
+            (Some(environment), true) => {
+                self.typed(&format!("{what} in {}, which is protected?", environment.name)).await
+            }
+            (None, true) => {
+                let question = format!("{what} in database {}?", self.database);
+                if self.ask(move || output::confirm(&question)).await? {
+                    return Ok(());
+                }
+                refuse("not confirmed; nothing was changed", "")
+            }
+        }
+    }
+
+    /// Has the database's name typed.
+    ///
+    /// # Errors
+    /// Exit 4: another text was typed.
+    async fn typed(&mut self, what: &str) -> Result<()> {
+        let question = format!("{what} Type the database's name");
+        let typed = self.ask(move || output::typed(&question)).await?;
+        if typed.trim() == self.database {
+            return Ok(());
+        }
+        let what = "not confirmed: that is not the database's name; nothing was changed";
+        Err(Failure::new(Exit::Refused, what).into())
+    }
+
+    async fn ask<T: Send + 'static>(
+        &mut self,
+        question: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.progress.clear();
+        let answer = tokio::select! {
+            answer = tokio::task::spawn_blocking(question) => answer?,
+            signal = self.stop.wait() => return Err(interrupted(signal).into()),
+        };
+        answer.map_err(|error| {
+            let what = format!("not confirmed: the terminal did not answer ({error}); nothing was changed");
+            Failure::new(Exit::Refused, what).into()
+        })
+    }
+}
+
+/// Asked to stop before anything was changed.
+pub(crate) fn interrupted(signal: &str) -> Failure {
+    Failure::new(Exit::Refused, format!("interrupted by {signal}: nothing was changed"))
+        .next("run the same command again")
+}
+
+/// Something that must not be done to a database that is not as it is thought to be.
+pub(crate) fn refuse_unclear(survey: &Survey) -> Result<(), Failure> {
+    if let Some(table) = &survey.malformed_history {
+        return Err(Failure::new(
+            Exit::Refused,
+            format!("{table} is called like refinery's history and is not one; nothing was changed"),
+        )
+        .next("look at the table (\\d), and rename it or mend it"));
+    }
+    let mut versions = std::collections::BTreeSet::new();
+    let twice = survey.history.iter().flatten().find(|row| !versions.insert(row.version));
+    if let (Some(row), Some(table)) = (twice, &survey.history_table) {
+        return Err(Failure::new(
+            Exit::Refused,
+            format!(
+                "{table} has version {} more than once, which refinery never writes; nothing was changed",
+                row.version
+            ),
+        )
+        .next(format!(
+            "look at the rows: SELECT * FROM {table} WHERE version = {}; keep the true one",
+            row.version
+        )));
+    }
+    if !survey.invisible.is_empty() {
+        return Err(Failure::cannot_tell(format!(
+            "this role may not read {}, which says what is applied; nothing was changed",
+            survey.invisible.join(", ")
+        ))
+        .next("grant SELECT on it, or work as its owner: [database] set_role"));
+    }
+    Ok(())
+}
