@@ -8,21 +8,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use trueup::commands;
 use trueup::error::Exit;
-use trueup::project::Surroundings;
+use trueup::project::ProcessEnv;
 
 /// What the panic hook has to say; `main` says it.
 static PANIC: Mutex<Option<String>> = Mutex::new(None);
 
 fn main() -> ExitCode {
-    let surroundings = Surroundings::capture();
-    forget_libpq_variables(&surroundings);
+    let process_env = ProcessEnv::capture();
+    forget_libpq_variables(&process_env);
     panic::set_hook(Box::new(|info| {
         if let Ok(mut said) = PANIC.lock() {
             said.get_or_insert_with(|| describe_panic(info));
         }
     }));
     let args: Vec<OsString> = std::env::args_os().collect();
-    let exit = panic::catch_unwind(AssertUnwindSafe(|| run(args.clone(), &surroundings)));
+    let exit = panic::catch_unwind(AssertUnwindSafe(|| run(args.clone(), &process_env)));
     let exit = exit.unwrap_or_else(|_| {
         let said = PANIC.lock().ok().and_then(|mut said| said.take());
         commands::broke(&args, &said.unwrap_or_else(|| "trueup broke".to_owned()))
@@ -32,10 +32,10 @@ fn main() -> ExitCode {
     ExitCode::from(if unheard { Exit::CannotTell } else { exit }.code())
 }
 
-fn run(args: Vec<OsString>, surroundings: &Surroundings) -> Exit {
+fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime can be had");
-    let exit = runtime.block_on(commands::run(args, surroundings));
+    let exit = runtime.block_on(commands::run(args, process_env));
     // A name that is still being resolved must not hold the process up.
     runtime.shutdown_background();
     exit
@@ -54,8 +54,8 @@ fn describe_panic(info: &PanicHookInfo<'_>) -> String {
 /// change a connection and has no other way to be told not to, and children have no use for `PGPASSWORD`. What may
 /// supply a password is in `surroundings` already.
 #[allow(unsafe_code)]
-fn forget_libpq_variables(surroundings: &Surroundings) {
-    for name in surroundings.libpq_variables() {
+fn forget_libpq_variables(process_env: &ProcessEnv) {
+    for name in process_env.libpq_variables() {
         // SAFETY: no other thread exists yet: this runs first thing in `main`, before the runtime is built.
         unsafe { std::env::remove_var(name) };
     }

@@ -10,11 +10,11 @@ mod support;
 use std::path::Path;
 
 use tempfile::TempDir;
+use trueup::error::{Exit, Failure, exit_of};
+use trueup::model::{CompileSettings, DeclaredBy, Effect, Lock, Sources, compile};
 use trueup::postgres::catalog::reader::{ReadOptions, read};
 use trueup::postgres::catalog::{Attribute, Catalog, Kind, ObjectId};
 use trueup::postgres::connection::Target;
-use trueup::error::{Exit, Failure, exit_of};
-use trueup::model::{CompileSettings, DeclaredBy, Effect, Lock, Sources, compile};
 use trueup::postgres::scratch::{Scratch, ScratchOptions};
 
 /// A directory with these files.

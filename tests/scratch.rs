@@ -27,7 +27,11 @@ async fn start() -> Scratch {
     Scratch::start(&options).await.expect("a scratch server")
 }
 
-async fn ask(scratch: &Scratch, database: &trueup::postgres::scratch::ScratchDatabase, sql: &str) -> Vec<String> {
+async fn ask(
+    scratch: &Scratch,
+    database: &trueup::postgres::scratch::ScratchDatabase,
+    sql: &str,
+) -> Vec<String> {
     let mut session = scratch.connect(database).await.expect("a session");
     let mut answer = Vec::new();
     session

@@ -64,7 +64,8 @@ fn a_role_can_be_chosen() {
     database.exec("CREATE ROLE \"a role\" LOGIN");
     let url = database.url_as("a role");
     let who = support::runtime().block_on(async {
-        let mut session = trueup::postgres::connection::Target::parse(&url).unwrap().connect("test").await.unwrap();
+        let mut session =
+            trueup::postgres::connection::Target::parse(&url).unwrap().connect("test").await.unwrap();
         let mut who = None;
         session
             .message("SELECT current_user".to_owned(), |_, row| {

@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 
+use crate::model::{Effect, effects_to_text};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::{self, ReadOptions};
 use crate::postgres::connection::{ServerVersion, Session};
-use crate::model::{Effect, effects_to_text};
 
 /// The member's name.
 pub(super) const CATALOG: &str = "catalog.jsonl";

@@ -17,8 +17,8 @@ use nix::unistd::{Pid, Uid};
 use tempfile::TempPath;
 use tokio::process::{Child, Command};
 
-use crate::postgres::connection::{ServerVersion, Target};
 use crate::error::{Exit, Failure};
+use crate::postgres::connection::{ServerVersion, Target};
 use crate::postgres::programs::{Places, release, variable};
 
 /// `pg_dump` and `pg_restore` of one release.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::full_read::Found;
 use super::manifest::{Relation, Scope};
-use super::words;
+use super::pg_dump_errors;
 use crate::error::{Exit, Failure};
 
 /// Compares relations and rows.
@@ -36,7 +36,7 @@ pub(super) fn compare(found: &Found, relations: &[Relation], scope: &Scope) -> R
     }
     Err(Failure::new(
         Exit::RolledBack,
-        format!("the archive is not what the database was: {}", words::first_of(&wrong)),
+        format!("the archive is not what the database was: {}", pg_dump_errors::first_of(&wrong)),
     )
     .next(
         "take another backup; when it is the same again, look at which pg_dump that is, and at row security",

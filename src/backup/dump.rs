@@ -16,10 +16,10 @@ use super::digest::Hasher;
 use super::follow::{Follow, Progress};
 use super::full_read::{Found, FullRead};
 use super::manifest::{Kind, Level, Member, Scope};
+use super::pg_dump_errors;
 use super::store::Upload;
-use super::words;
-use crate::postgres::connection::Target;
 use crate::error::{Exit, Failure};
+use crate::postgres::connection::Target;
 use crate::postgres::sql::split_qualified;
 
 /// The one member of an archive in custom format.
@@ -161,7 +161,7 @@ async fn listen(stderr: Option<ChildStderr>, progress: &Told<'_>) -> Vec<String>
                 progress.table = table.trim().to_owned();
                 progress.tables.0 += 1;
             });
-        } else if words::is_complaint(&line) {
+        } else if pg_dump_errors::is_complaint(&line) {
             complaints.push(line.trim().to_owned());
             if complaints.len() > COMPLAINTS {
                 complaints.remove(0);
@@ -182,7 +182,7 @@ async fn ended(child: &mut Child, complaints: &[String], order: &Order<'_>) -> R
     if status.success() {
         return Ok(());
     }
-    Err(words::explained("pg_dump", status, complaints, order.target.role()).into())
+    Err(pg_dump_errors::explained("pg_dump", status, complaints, order.target.role()).into())
 }
 
 /// The hash of a file that a program has written.

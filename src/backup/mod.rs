@@ -15,13 +15,13 @@ mod follow;
 mod full_read;
 mod manifest;
 mod member;
+mod pg_dump_errors;
 pub mod restore;
 mod retention;
 mod snapshot;
 mod store;
 mod take;
 mod verify;
-mod words;
 
 pub use client::Programs;
 pub use external::External;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 
 use super::manifest::{Relation, Scope, Source, Wal};
-use crate::postgres::connection::{self, Session, Target};
 use crate::error::{Exit, Failure};
+use crate::postgres::connection::{self, Session, Target};
 use crate::postgres::sql::identifier;
 
 /// How many tables are locked or counted in one message.
@@ -196,7 +196,8 @@ impl Snapshot {
     /// The connection's: then nobody knows whether what was dumped is of one moment.
     pub(super) async fn close(mut self) -> Result<Wal> {
         let rows = self.session.rows(format!("COMMIT; {POSITION}")).await;
-        let rows = rows.map_err(|error| connection::server_failure(error, "ending the snapshot of the backup"))?;
+        let rows =
+            rows.map_err(|error| connection::server_failure(error, "ending the snapshot of the backup"))?;
         let after = rows.into_iter().next().and_then(|row| row.into_iter().next().flatten());
         self.session.close().await;
         Ok(Wal { before: self.wal_before, after })
@@ -267,7 +268,9 @@ async fn lock(session: &mut Session, relations: &[Seen], hold: Hold<'_>, role: &
 
 /// Whether it was dropped since it was listed.
 fn is_gone(error: &anyhow::Error) -> bool {
-    connection::server_error(error).map(connection::describe).is_some_and(|said| said.is("42P01") || said.is("3F000"))
+    connection::server_error(error)
+        .map(connection::describe)
+        .is_some_and(|said| said.is("42P01") || said.is("3F000"))
 }
 
 fn seen(row: Vec<Option<String>>) -> Result<Seen> {

@@ -17,9 +17,9 @@ use super::manifest::{FORMAT, Kind, Level, Manifest, Member, Scope, Source, Tool
 use super::restore::{Trial, TrialPlace, written_by};
 use super::snapshot::{Hold, Snapshot};
 use super::store::{Store, Upload};
+use crate::error::{Exit, Failure, exit_of};
 use crate::postgres::connection::{self, Target};
 use crate::writer::Stop;
-use crate::error::{Exit, Failure, exit_of};
 
 /// What to back up, and how.
 #[derive(Debug, Clone)]
@@ -259,8 +259,8 @@ async fn dumped(
     };
     let read = async {
         let catalog = catalog::read(snapshot.session(), version).await;
-        let catalog =
-            catalog.map_err(|error| connection::server_failure(error, "reading the catalog for the backup"))?;
+        let catalog = catalog
+            .map_err(|error| connection::server_failure(error, "reading the catalog for the backup"))?;
         let catalog = catalog::to_text(&catalog);
         anyhow::Ok((snapshot.count(&request.scope).await?, catalog))
     };

@@ -12,8 +12,8 @@ use super::manifest::{Kind, Level, Manifest, Verified};
 use super::member::hash;
 use super::restore::{Trial, TrialPlace};
 use super::store::Store;
-use crate::writer::Stop;
 use crate::error::Failure;
+use crate::writer::Stop;
 
 /// What to verify, and how.
 #[derive(Debug)]

@@ -21,21 +21,21 @@ use std::pin::Pin;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
-use crate::workflow::signals;
 use crate::cli::{Cli, Command, Format, Redactor};
-use crate::writer::Stop;
 use crate::error::Exit;
-use crate::project::{Settings, Surroundings};
 use crate::output::{self, FailureReport};
+use crate::project::{ProcessEnv, Settings};
+use crate::workflow::signals;
+use crate::writer::Stop;
 
 /// Runs the command that the arguments name. Everything is said when this returns.
-pub async fn run(args: Vec<OsString>, surroundings: &Surroundings) -> Exit {
+pub async fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
     let run = ulid::Ulid::generate().to_string();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return refuse_arguments(&args, &run, &error, surroundings),
+        Err(error) => return refuse_arguments(&args, &run, &error, process_env),
     };
-    let outcome = match Settings::resolve(&cli, surroundings, run.clone()) {
+    let outcome = match Settings::resolve(&cli, process_env, run.clone()) {
         Ok(settings) => dispatch(&cli.command, &settings).await,
         Err(failure) => Err(failure.into()),
     };
@@ -44,7 +44,7 @@ pub async fn run(args: Vec<OsString>, surroundings: &Surroundings) -> Exit {
         Err(error) => {
             let document = match (&cli.shared.output, cli.shared.format) {
                 (_, Format::Human | Format::Markdown) => Document::None,
-                (Some(file), Format::Json) => Document::File(surroundings.cwd.join(file)),
+                (Some(file), Format::Json) => Document::File(process_env.cwd.join(file)),
                 (None, Format::Json) => Document::Stdout,
             };
             tell(&FailureReport::new(Some(cli.command.name()), &run, &error), document)
@@ -120,10 +120,10 @@ fn tell(report: &FailureReport, document: Document) -> Exit {
 }
 
 /// Help and version, or what is wrong with the arguments: without the passwords that clap would quote.
-fn refuse_arguments(args: &[OsString], run: &str, error: &clap::Error, surroundings: &Surroundings) -> Exit {
+fn refuse_arguments(args: &[OsString], run: &str, error: &clap::Error, process_env: &ProcessEnv) -> Exit {
     let rendered = error.render();
-    let wants_colour = |terminal: bool| terminal && surroundings.variable("NO_COLOR").is_none();
-    let later = (error.kind() == ErrorKind::InvalidSubcommand).then(|| not_yet(args)).flatten();
+    let wants_colour = |terminal: bool| terminal && process_env.variable("NO_COLOR").is_none();
+    let later = (error.kind() == ErrorKind::InvalidSubcommand).then(|| pending_or_unmigrated(args)).flatten();
     let text = |terminal: bool| {
         if let Some(later) = &later {
             return later.clone();
@@ -133,13 +133,13 @@ fn refuse_arguments(args: &[OsString], run: &str, error: &clap::Error, surroundi
     };
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            match output::out(&text(surroundings.stdout_is_terminal)) {
+            match output::out(&text(process_env.stdout_is_terminal)) {
                 Ok(()) => Exit::Clean,
                 Err(_) => Exit::CannotTell,
             }
         }
         _ => {
-            output::err(&text(surroundings.stderr_is_terminal));
+            output::err(&text(process_env.stderr_is_terminal));
             if asks_for_json(args) {
                 let message = text(false);
                 let report = FailureReport {
@@ -161,7 +161,7 @@ fn refuse_arguments(args: &[OsString], run: &str, error: &clap::Error, surroundi
 const LATER: [&str; 1] = ["generate"];
 
 /// What to say to somebody who follows a remedy further than this version goes.
-fn not_yet(args: &[OsString]) -> Option<String> {
+fn pending_or_unmigrated(args: &[OsString]) -> Option<String> {
     let asked = args.iter().skip(1).filter_map(|arg| arg.to_str()).find(|arg| LATER.contains(arg))?;
     Some(format!(
         "error: `trueup {asked}` comes with a later version than {}\n\

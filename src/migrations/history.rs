@@ -5,8 +5,8 @@
 use anyhow::Result;
 
 use super::checksum::Width;
-use crate::postgres::connection::Row;
 use crate::error::Failure;
+use crate::postgres::connection::Row;
 use crate::postgres::sql::identifier;
 
 /// One SELECT, a row for every table that is called like a history or like one of trueup's own, for

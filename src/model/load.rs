@@ -12,9 +12,9 @@ use super::inputs::SchemaFile;
 use super::recognise::{Class, classify, declare};
 use super::runner::Runner;
 use super::server_error::ServerError;
+use crate::error::Failure;
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::ReadOptions;
-use crate::error::Failure;
 use crate::postgres::sql::{Part, Statement, split};
 
 /// How many errors are told.

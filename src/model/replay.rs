@@ -15,10 +15,10 @@ use super::lock::CompiledMigration;
 use super::recognise::{Class, classify};
 use super::runner::{MOST_ROLES, Runner};
 use super::server_error::ServerError;
-use crate::postgres::catalog::reader::ReadOptions;
-use crate::postgres::catalog::{Catalog, Object};
 use crate::error::Failure;
 use crate::migrations::Migration;
+use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::catalog::{Catalog, Object};
 
 /// What the migrations build.
 pub(super) struct Replayed {

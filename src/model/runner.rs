@@ -10,10 +10,10 @@ use super::assume::{Assumed, Spelling};
 use super::lock::CompileSettings;
 use super::recognise::{Class, Extension, classify};
 use super::server_error::ServerError;
+use crate::error::Failure;
 use crate::postgres::catalog::reader::{ReadOptions, Reading, read};
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::connection::Session;
-use crate::error::Failure;
 use crate::postgres::scratch::{Scratch, ScratchDatabase};
 use crate::postgres::sql::{Statement, identifier, literal};
 

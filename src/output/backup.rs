@@ -12,8 +12,8 @@ use super::escape::escape;
 use super::plan::size;
 use super::style::Style;
 use crate::backup::{Kind, Manifest, Scope, Verified};
-use crate::writer::seconds;
 use crate::error::Exit;
+use crate::writer::seconds;
 
 /// What a command about backups found or did.
 #[derive(Debug, Clone, Serialize)]

@@ -9,8 +9,8 @@ use super::envelope::sealed;
 use super::escape::{escape as line, escape_lines as text};
 use super::markdown;
 use super::style::Style;
-use crate::writer::Mark;
 use crate::error::Exit;
+use crate::writer::Mark;
 
 /// A decision about a database.
 #[derive(Debug, Clone)]

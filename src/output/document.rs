@@ -4,9 +4,9 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use crate::model::diagnosis::{CauseKind, Finding, Severity};
 use crate::error::Exit;
 use crate::migrations::history::OtherHistory;
+use crate::model::diagnosis::{CauseKind, Finding, Severity};
 
 use super::adopt::AdoptionReport;
 use super::backup_plan::LastBackup;

@@ -39,7 +39,7 @@ pub use plan::{LockReport, PlanReport, StepReport, StopReport, plan_proposal, si
 pub use progress::Progress;
 pub use prompt::{confirm, typed};
 pub use repair::{FixReport, Stage as RepairStage, locked_by, trigger};
-pub use restore::{RestoreReport, RestoredAs, Standing as RestoredStanding};
+pub use restore::{RestoreReport, RestoredAs, RestoredState};
 pub use seed::{SeedColumn, SeedReport, SeedRow, SeedTable, Stage as SeedStage};
 pub use status::{StatusHistory, StatusReport};
 pub use style::{Style, terminal_width};

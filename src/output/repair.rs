@@ -11,8 +11,8 @@ use super::markdown;
 use super::style::Style;
 use super::verify::{markdown_rows, rows, rows_table};
 use crate::data::checks::{Action, Trigger};
-use crate::writer::{Blocker, named, seconds};
 use crate::data::repair::{Candidates, Change};
+use crate::writer::{Blocker, named, seconds};
 
 /// How far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

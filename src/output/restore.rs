@@ -11,8 +11,8 @@ use super::escape::escape;
 use super::plan::size;
 use super::style::Style;
 use crate::backup::restore::Connected;
-use crate::writer::seconds;
 use crate::error::Exit;
+use crate::writer::seconds;
 
 /// A restore.
 #[derive(Debug, Clone, Serialize)]
@@ -47,7 +47,7 @@ pub struct RestoreReport {
     /// How long it took; 0 before it is done.
     pub milliseconds: u64,
     /// What `trueup check` says of it.
-    pub check: Option<Standing>,
+    pub check: Option<RestoredState>,
     /// Remarks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -74,7 +74,7 @@ pub enum RestoredAs {
 
 /// Where the restored database stands.
 #[derive(Debug, Clone, Serialize)]
-pub struct Standing {
+pub struct RestoredState {
     /// What `trueup check` says, in a line.
     pub verdict: String,
     /// The exit code that it would end with.
@@ -199,7 +199,7 @@ impl RestoreReport {
                 }
             );
         }
-        if let Some(Standing { verdict, version, pending, .. }) = &self.check {
+        if let Some(RestoredState { verdict, version, pending, .. }) = &self.check {
             let version =
                 version.as_ref().map_or_else(|| "no migration".to_owned(), |version| format!("V{version}"));
             let _ = writeln!(text, "check: {}; at {version}, {pending} pending", escape(verdict));

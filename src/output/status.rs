@@ -11,10 +11,10 @@ use super::envelope::sealed;
 use super::escape::escape as line;
 use super::markdown;
 use super::style::Style;
-use crate::writer::Mark;
 use crate::error::Exit;
 use crate::migrations::history::OtherHistory;
 use crate::snapshot::{Holder, LoggedRun, Run, UnfinishedStep};
+use crate::writer::Mark;
 
 /// The most names that a list for people has; JSON has all.
 const NAMES: usize = 10;

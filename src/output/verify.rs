@@ -13,9 +13,9 @@ use super::escape::escape;
 use super::markdown;
 use super::repair::{FixReport, Stage};
 use super::style::Style;
-use crate::data::checks::{Obstacle, Severity};
-use crate::writer::seconds;
+use crate::data::checks::{Severity, VisibilityGap};
 use crate::error::Exit;
+use crate::writer::seconds;
 
 /// What `trueup verify` found, and with `--fix` did.
 #[derive(Debug, Clone, Serialize)]
@@ -77,7 +77,7 @@ pub struct CheckReport {
     pub unknown: Option<String>,
     /// What is in the way of seeing everything.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub obstacles: Vec<Obstacle>,
+    pub obstacles: Vec<VisibilityGap>,
     /// The columns that are shown: the key first.
     pub columns: Vec<String>,
     /// Some of the rows that are wrong.

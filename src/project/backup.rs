@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::error::Failure;
-use crate::toml_table::Section;
 use crate::postgres::sql::{self, DURATION};
+use crate::toml_table::Section;
 
 /// `[backup]`
 #[derive(Debug, Clone, PartialEq, Eq)]

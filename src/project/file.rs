@@ -13,10 +13,10 @@ use super::backup::{BackupSettings, backup};
 use super::pattern::Patterns;
 use super::repair::{RepairSettings, repair};
 use crate::cli::FailOn;
-use crate::postgres::connection::ServerVersion;
 use crate::error::Failure;
-use crate::toml_table::{Section, Source};
+use crate::postgres::connection::ServerVersion;
 use crate::postgres::sql::{self, DURATION};
+use crate::toml_table::{Section, Source};
 
 /// Nobody writes a megabyte of settings: a larger file is something else.
 const MAX_BYTES: u64 = 1 << 20;

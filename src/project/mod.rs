@@ -4,9 +4,9 @@ mod backup;
 mod directory;
 mod file;
 mod pattern;
+mod process_env;
 mod repair;
 mod settings;
-mod surroundings;
 
 pub use backup::{BackupKind, BackupSettings, Required, Verify};
 pub use directory::{LOCK_FILE, Project, SETTINGS_FILE};
@@ -15,6 +15,6 @@ pub use file::{
     SeverityOverride,
 };
 pub use pattern::{Patterns, matches};
+pub use process_env::{Caller, Credentials, ProcessEnv};
 pub use repair::RepairSettings;
 pub use settings::{NamedEnvironment, Output, Scratch, Settings};
-pub use surroundings::{Caller, Credentials, Surroundings};

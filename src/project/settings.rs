@@ -8,11 +8,11 @@ use super::backup::BackupSettings;
 use super::directory::{self, Project, SETTINGS_FILE};
 use super::file::{CheckSettings, DatabaseSettings, Environment, MigrationSettings, ProjectFile};
 use super::pattern::{Patterns, matches};
+use super::process_env::{Caller, Credentials, ProcessEnv};
 use super::repair::RepairSettings;
-use super::surroundings::{Caller, Credentials, Surroundings};
 use crate::cli::{BackupAction, Cli, Color, Command, EnvironmentAction, Format, ScratchArgs, Secret, Shared};
-use crate::postgres::connection::{PasswordSources, Target};
 use crate::error::{Exit, Failure};
+use crate::postgres::connection::{PasswordSources, Target};
 use crate::toml_table::nearest;
 
 /// Everything that a command goes by.
@@ -118,15 +118,15 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2: no project, a malformed `trueup.toml`, an unknown environment.
-    pub fn resolve(cli: &Cli, surroundings: &Surroundings, run: String) -> Result<Self, Failure> {
+    pub fn resolve(cli: &Cli, process_env: &ProcessEnv, run: String) -> Result<Self, Failure> {
         let shared = &cli.shared;
         // The demo brings its own project.
         let (dir, file) = if matches!(cli.command, Command::Demo(_)) {
-            (surroundings.cwd.clone(), ProjectFile::default())
+            (process_env.cwd.clone(), ProjectFile::default())
         } else {
             let asked =
-                shared.project.as_deref().or_else(|| surroundings.variable("TRUEUP_PROJECT").map(Path::new));
-            let dir = directory::find(asked, &surroundings.cwd)?;
+                shared.project.as_deref().or_else(|| process_env.variable("TRUEUP_PROJECT").map(Path::new));
+            let dir = directory::find(asked, &process_env.cwd)?;
             let path = dir.join(SETTINGS_FILE);
             let exists = path.symlink_metadata().is_ok();
             let file = if exists { ProjectFile::read(&path)? } else { ProjectFile::default() };
@@ -134,7 +134,7 @@ impl Settings {
         };
         let ProjectFile { name, mut database, compile, migrations, mut check, backup, repair, environments } =
             file;
-        let asked = shared.environment.clone().or_else(|| surroundings.lossy("TRUEUP_ENV"));
+        let asked = shared.environment.clone().or_else(|| process_env.lossy("TRUEUP_ENV"));
         let environment_asked_for = asked.is_some();
         let environment = match environment_of(&cli.command, asked)? {
             Some(name) if !matches!(cli.command, Command::Demo(_)) => {
@@ -174,11 +174,11 @@ impl Settings {
         }
         Ok(Self {
             project: Project::new(dir, name, &migrations.dir),
-            scratch: scratch(scratch_args(&cli.command), compile.server_version, surroundings),
+            scratch: scratch(scratch_args(&cli.command), compile.server_version, process_env),
             assume_extensions: compile.assume_extensions,
-            url: Url::find(shared, &database.url_env, surroundings),
-            passwords: passwords(surroundings),
-            output: output(shared, surroundings),
+            url: Url::find(shared, &database.url_env, process_env),
+            passwords: passwords(process_env),
+            output: output(shared, process_env),
             run,
             command: cli.command.name(),
             database,
@@ -192,8 +192,8 @@ impl Settings {
             migrations,
             backup,
             repair,
-            credentials: surroundings.credentials(),
-            caller: surroundings.caller(cli.command.name()),
+            credentials: process_env.credentials(),
+            caller: process_env.caller(cli.command.name()),
         })
     }
 
@@ -243,15 +243,15 @@ impl Settings {
 }
 
 impl Url {
-    fn find(shared: &Shared, url_env: &str, surroundings: &Surroundings) -> Self {
+    fn find(shared: &Shared, url_env: &str, process_env: &ProcessEnv) -> Self {
         match &shared.database_url {
             Some(url) => {
                 Self { value: Some(url.clone()), source: "--database-url".to_owned(), not_utf8: false }
             }
             None => Self {
-                value: surroundings.text(url_env).map(Secret::new),
+                value: process_env.text(url_env).map(Secret::new),
                 source: url_env.to_owned(),
-                not_utf8: surroundings.variable(url_env).is_some_and(|value| value.to_str().is_none()),
+                not_utf8: process_env.variable(url_env).is_some_and(|value| value.to_str().is_none()),
             },
         }
     }
@@ -318,11 +318,11 @@ fn scratch_args(command: &Command) -> ScratchArgs {
     }
 }
 
-fn scratch(args: ScratchArgs, major: Option<u32>, surroundings: &Surroundings) -> Scratch {
-    let bin_dir = args.pg_bin.as_deref().or_else(|| surroundings.variable("TRUEUP_PG_BIN").map(Path::new));
+fn scratch(args: ScratchArgs, major: Option<u32>, process_env: &ProcessEnv) -> Scratch {
+    let bin_dir = args.pg_bin.as_deref().or_else(|| process_env.variable("TRUEUP_PG_BIN").map(Path::new));
     Scratch {
-        url: args.scratch_url.or_else(|| surroundings.lossy("TRUEUP_SCRATCH_URL").map(Secret::new)),
-        bin_dir: bin_dir.map(|dir| surroundings.cwd.join(dir)),
+        url: args.scratch_url.or_else(|| process_env.lossy("TRUEUP_SCRATCH_URL").map(Secret::new)),
+        bin_dir: bin_dir.map(|dir| process_env.cwd.join(dir)),
         major,
     }
 }
@@ -351,37 +351,37 @@ fn unknown_environment(name: &str, known: Vec<&str>) -> Failure {
     }
 }
 
-fn passwords(surroundings: &Surroundings) -> PasswordSources {
-    let home = surroundings.variable("HOME").map(|home| Path::new(home).join(".pgpass"));
+fn passwords(process_env: &ProcessEnv) -> PasswordSources {
+    let home = process_env.variable("HOME").map(|home| Path::new(home).join(".pgpass"));
     PasswordSources {
-        password: surroundings.text("PGPASSWORD").map(str::to_owned),
-        file: surroundings.variable("PGPASSFILE").map(PathBuf::from).or(home),
+        password: process_env.text("PGPASSWORD").map(str::to_owned),
+        file: process_env.variable("PGPASSFILE").map(PathBuf::from).or(home),
     }
 }
 
 /// `NO_COLOR` (no-color.org) and `CLICOLOR_FORCE` (bixense.com/clicolors) decide where `--color` does not.
-fn output(shared: &Shared, surroundings: &Surroundings) -> Output {
+fn output(shared: &Shared, process_env: &ProcessEnv) -> Output {
     let color = match shared.color {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => {
-            let dumb = surroundings.variable("TERM") == Some(OsStr::new("dumb"));
-            if surroundings.variable("NO_COLOR").is_some() {
+            let dumb = process_env.variable("TERM") == Some(OsStr::new("dumb"));
+            if process_env.variable("NO_COLOR").is_some() {
                 false
-            } else if surroundings.variable("CLICOLOR_FORCE").is_some_and(|value| value != "0") {
+            } else if process_env.variable("CLICOLOR_FORCE").is_some_and(|value| value != "0") {
                 true
             } else {
-                surroundings.stdout_is_terminal && !dumb
+                process_env.stdout_is_terminal && !dumb
             }
         }
     };
     Output {
         format: shared.format,
-        file: shared.output.as_deref().map(|file| surroundings.cwd.join(file)),
+        file: shared.output.as_deref().map(|file| process_env.cwd.join(file)),
         color,
-        terminal: surroundings.stdout_is_terminal,
-        progress: surroundings.stderr_is_terminal && !shared.quiet,
-        interactive: surroundings.stdin_is_terminal && surroundings.stderr_is_terminal,
+        terminal: process_env.stdout_is_terminal,
+        progress: process_env.stderr_is_terminal && !shared.quiet,
+        interactive: process_env.stdin_is_terminal && process_env.stderr_is_terminal,
         events: !shared.quiet,
         quiet: shared.quiet,
         verbose: shared.verbose,
@@ -410,7 +410,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join(SETTINGS_FILE), TOML).unwrap();
         let cli = Cli::try_parse_from([&["trueup"], args].concat()).unwrap();
-        Settings::resolve(&cli, &Surroundings::new(variables.iter().copied(), dir.path()), "01J".into())
+        Settings::resolve(&cli, &ProcessEnv::new(variables.iter().copied(), dir.path()), "01J".into())
     }
 
     #[test]

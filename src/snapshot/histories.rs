@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 
-use crate::postgres::catalog::reader::Assembler;
-use crate::postgres::connection::Row;
 use crate::migrations::checksum::Width;
 use crate::migrations::history::{self, Applied, Found, HistoryTable, OtherHistory};
+use crate::postgres::catalog::reader::Assembler;
+use crate::postgres::connection::Row;
 
 /// What initdb did not make has an oid from here on (manual, "System Catalog Declarations and Initial Contents").
 const FIRST_OWN_OID: u32 = 16384;

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::postgres::connection::Row;
 use crate::error::Failure;
+use crate::postgres::connection::Row;
 
 /// One SELECT of one row; [`Identity::from_row`] reads it. Three columns prove that the transaction is what was asked
 /// for; the one at [`SNAPSHOT`] is its snapshot.

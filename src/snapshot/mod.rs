@@ -9,39 +9,39 @@
 //!
 //! When the catalog did not stand still, somebody ran DDL meanwhile and all is read again; see [`stillness`].
 
+mod consistency;
 mod histories;
 mod identity;
-mod own;
+mod internal_state;
 mod seeded;
 mod sizes;
-mod standing;
-mod stillness;
+mod status;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
-use crate::postgres::catalog::Catalog;
-use crate::postgres::catalog::reader::{self, Assembler, Presence, ReadOptions};
-use crate::postgres::connection::{self, ServerVersion, Session};
+use crate::data::seeds::{Rows, Seeds};
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
 use crate::migrations::checksum::Width;
 use crate::migrations::history::{Applied, Found, OtherHistory};
-use crate::data::seeds::{Rows, Seeds};
+use crate::postgres::catalog::Catalog;
+use crate::postgres::catalog::reader::{self, Assembler, Presence, ReadOptions};
+use crate::postgres::connection::{self, ServerVersion, Session};
 use crate::postgres::sql::identifier;
 
+pub use consistency::unchanged_since;
+use consistency::{Snapshot, stood_still};
 use histories::Histories;
 pub use identity::Identity;
-use own::{Answers, OwnTables};
-pub use own::{Holder, LoggedRun, Own, Recorded, Run, UnfinishedStep};
-use seeded::Asking;
+use internal_state::{Answers, InternalTables};
+pub use internal_state::{Holder, InternalState, LoggedRun, Recorded, Run, UnfinishedStep};
+use seeded::Confirmation;
 pub use seeded::{Asked, Seeded, ask_inside};
 pub use sizes::{Size, database_bytes, sizes};
-pub use standing::{StandingSurvey, survey_standing};
-pub use stillness::unchanged_since;
-use stillness::{Snapshot, stood_still};
+pub use status::{StatusSnapshot, take_status};
 
 /// How often a catalog that changes while it is read is read anew.
 const ATTEMPTS: u32 = 3;
@@ -51,7 +51,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 
 /// What one look found.
 #[derive(Debug)]
-pub struct Survey {
+pub struct DatabaseSnapshot {
     /// Who the database says it is.
     pub identity: Identity,
     /// The server's version.
@@ -69,7 +69,7 @@ pub struct Survey {
     /// The catalog.
     pub catalog: Catalog,
     /// What trueup keeps here for itself; `None` where there is nothing of it, or nothing that could be read.
-    pub own: Option<Own>,
+    pub internal: Option<InternalState>,
     /// What this role may not see, though the answer needs it.
     pub invisible: Vec<String>,
     /// What the database has of the project's seeds.
@@ -107,7 +107,7 @@ pub struct Request {
 ///
 /// # Errors
 /// Exit 3 when something cannot be read, 75 when the catalog would not stand still.
-pub async fn survey(session: &mut Session, request: &Request) -> Result<Survey> {
+pub async fn take(session: &mut Session, request: &Request) -> Result<DatabaseSnapshot> {
     let version = session.server_version()?;
     refuse_unknown_major(version)?;
     // The server's own limit comes first, where the server is there to keep it.
@@ -116,7 +116,7 @@ pub async fn survey(session: &mut Session, request: &Request) -> Result<Survey> 
     let mut readable = true;
     let mut attempt = 0;
     while attempt < ATTEMPTS {
-        let mut asking = Asking::new(readable);
+        let mut asking = Confirmation::new(readable);
         match look(session, version, request, &mut asking).await {
             Ok(Some(survey)) => return Ok(survey),
             Ok(None) => {}
@@ -137,7 +137,10 @@ pub async fn survey(session: &mut Session, request: &Request) -> Result<Survey> 
         tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
         attempt += 1;
     }
-    let last = unsettled.as_ref().and_then(connection::server_error).map(|error| connection::describe(error).message);
+    let last = unsettled
+        .as_ref()
+        .and_then(connection::server_error)
+        .map(|error| connection::describe(error).message);
     let last = last.map(|message| format!("; the last time: {message}")).unwrap_or_default();
     Err(Failure::new(
         Exit::Busy,
@@ -165,8 +168,8 @@ async fn look(
     session: &mut Session,
     version: ServerVersion,
     request: &Request,
-    asking: &mut Asking,
-) -> Result<Option<Survey>> {
+    asking: &mut Confirmation,
+) -> Result<Option<DatabaseSnapshot>> {
     let opening = opening(request);
     let settings = opening.len();
     let first = [identity::SQL.into(), reader::probe(version)];
@@ -199,7 +202,7 @@ async fn look(
 
     let found: Vec<Found> = histories::found(&assembler);
     let mut histories = Histories::choose(&found, &request.search_path);
-    let own_tables = OwnTables::of(&found);
+    let own_tables = InternalTables::of(&found);
     let mut own_queries = own_tables.queries();
     own_queries.extend(own_tables.texts().filter(|_| request.texts));
     let anything_own = !own_queries.is_empty();
@@ -221,7 +224,7 @@ async fn look(
     // None: no answer; Some(None): NULL.
     let (mut before, mut after) = (None, None);
     let mut answers = Answers::default();
-    let own_sql = own_queries.iter().map(own::Query::sql);
+    let own_sql = own_queries.iter().map(internal_state::Query::sql);
     let seeds = asking.statements(request, &assembler, &own_tables, own_statements + asked)?;
     let seeds_asked = seeds.len();
     let third = histories.queries().chain(own_sql).chain(questions).chain(seeds).chain(proof);
@@ -262,12 +265,12 @@ async fn look(
 
     let (mut own, ..) = answers.finish(&histories.applied);
     if !own.recorded.is_empty() {
-        let wanted = own::not_as_applied(&request.migrations, &histories.applied);
+        let wanted = internal_state::not_as_applied(&request.migrations, &histories.applied);
         own.recorded.retain(|version, _| wanted.contains(version));
     }
     let history_width = histories.width();
     let (history_table, history) = histories.ours().unzip();
-    Ok(Some(Survey {
+    Ok(Some(DatabaseSnapshot {
         identity,
         version,
         history,
@@ -276,7 +279,7 @@ async fn look(
         malformed_history: histories.malformed.take(),
         others: histories.others(),
         catalog: assembler.finish()?.catalog,
-        own: anything_own.then_some(own),
+        internal: anything_own.then_some(own),
         invisible: histories.invisible(),
         notes: own_tables.notes(),
         seeded: asking.finish(),

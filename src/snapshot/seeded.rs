@@ -7,11 +7,11 @@ use std::ops::Range;
 
 use anyhow::Result;
 
-use super::own::OwnTables;
+use super::internal_state::InternalTables;
 use super::{Request, SILENCE};
+use crate::data::seeds::{Answer, Column, Columns, Question, Rows};
 use crate::postgres::catalog::reader::{self, Assembler};
 use crate::postgres::connection::{self, Row, Session};
-use crate::data::seeds::{Answer, Column, Columns, Question, Rows};
 use crate::postgres::sql::{identifier, literal};
 
 /// What a look found of the seeds.
@@ -40,7 +40,7 @@ pub struct Asked {
 
 /// The questions of one attempt.
 #[derive(Debug)]
-pub(super) struct Asking {
+pub(super) struct Confirmation {
     asked: Vec<Asked>,
     unseen: Vec<String>,
     absent: Vec<usize>,
@@ -51,7 +51,7 @@ pub(super) struct Asking {
     statements: Range<usize>,
 }
 
-impl Asking {
+impl Confirmation {
     pub(super) fn new(readable: bool) -> Self {
         Self {
             asked: Vec::new(),
@@ -71,7 +71,7 @@ impl Asking {
         &mut self,
         request: &Request,
         assembler: &Assembler,
-        own: &OwnTables,
+        own: &InternalTables,
         first: usize,
     ) -> Result<Vec<String>> {
         let recorded = own.has_seeds();
@@ -134,7 +134,8 @@ impl Asking {
 
     /// Whether a look failed because this role may not read a table, or not all rows of it.
     pub(super) fn is_denied(&self, session: &Session, error: &anyhow::Error) -> bool {
-        let denied = connection::server_error(error).is_some_and(|said| connection::describe(said).is("42501"));
+        let denied =
+            connection::server_error(error).is_some_and(|said| connection::describe(said).is("42501"));
         denied && self.failed(session).is_some()
     }
 
@@ -204,8 +205,9 @@ impl Trial<'_> {
         match self.session.execute(sql).await {
             Ok(()) => Ok(None),
             Err(error) => {
-                let Some(said) =
-                    connection::server_error(&error).map(connection::describe).filter(|said| said.sqlstate.is_some())
+                let Some(said) = connection::server_error(&error)
+                    .map(connection::describe)
+                    .filter(|said| said.sqlstate.is_some())
                 else {
                     return Err(error);
                 };

@@ -62,8 +62,9 @@ pub async fn sizes(session: &mut Session, relations: &BTreeSet<&str>) -> Result<
 pub async fn database_bytes(session: &mut Session) -> Result<Option<u64>> {
     session.give_up_after(TIMEOUT.saturating_add(SILENCE));
     let rows = session.rows("SELECT pg_catalog.pg_database_size(pg_catalog.current_database())").await;
-    let denied =
-        |error: &anyhow::Error| connection::server_error(error).is_some_and(|said| connection::describe(said).is("42501"));
+    let denied = |error: &anyhow::Error| {
+        connection::server_error(error).is_some_and(|said| connection::describe(said).is("42501"))
+    };
     match rows {
         Ok(rows) => Ok(rows.into_iter().flatten().flatten().next().and_then(|bytes| bytes.parse().ok())),
         Err(error) if denied(&error) => Ok(None),

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::workflow::backup_store;
-use crate::workflow::write_command::Writing;
 use crate::backup::{self, External, Level, Manifest, Method, Programs, Request, Scope, Store, Verifying};
+use crate::changes::plan::{Affected, Direction, Plan};
+use crate::error::{Exit, Failure};
+use crate::output::{BackupPlan, LastBackup, Progress, size};
 use crate::postgres::catalog::Kind;
 use crate::postgres::connection::{Session, Target};
-use crate::writer::{Door, Stop, seconds};
-use crate::error::{Exit, Failure};
-use crate::changes::plan::{Affected, Direction, Plan};
 use crate::project::{BackupKind, Required, Settings};
-use crate::output::{BackupPlan, LastBackup, Progress, size};
-use crate::snapshot::{self, Survey};
+use crate::snapshot::{self, DatabaseSnapshot};
+use crate::workflow::backup_store;
+use crate::workflow::write_command::WriteCommand;
+use crate::writer::{Stop, WriteSession, seconds};
 
 /// The number of the backup's row among the steps of a run: before all others.
 const STEP: usize = 0;
@@ -24,7 +24,7 @@ const STEP: usize = 0;
 const AWAKE: Duration = Duration::from_secs(20);
 
 /// What is done about a backup before a change.
-pub(crate) struct Backing {
+pub(crate) struct BackupPolicy {
     store: Store,
     external: External,
     scope: Scope,
@@ -59,14 +59,14 @@ pub(crate) struct Changes {
 
 impl Changes {
     /// Those of a plan of migrations.
-    pub(crate) fn of_plan(plan: &Plan, survey: &Survey) -> Self {
+    pub(crate) fn of_plan(plan: &Plan, snapshot: &DatabaseSnapshot) -> Self {
         let nothing = plan.steps.iter().all(|step| step.record);
         let undo = match (plan.direction, plan.current) {
             (Direction::Up, Some(version)) => Some(format!("trueup downgrade --to {version}")),
             _ => None,
         };
         Self {
-            affected: plan.affected(&survey.catalog),
+            affected: plan.affected(&snapshot.catalog),
             nothing: nothing.then_some("nothing but the history is changed"),
             undo,
             only_affected: false,
@@ -83,7 +83,7 @@ enum Decision {
     Take,
 }
 
-impl Backing {
+impl BackupPolicy {
     /// Decides.
     ///
     /// # Errors
@@ -92,42 +92,42 @@ impl Backing {
         settings: &Settings,
         wanted: Wanted,
         changes: &Changes,
-        survey: &Survey,
+        snapshot: &DatabaseSnapshot,
         session: &mut Session,
     ) -> Result<Self> {
         let store = backup_store::store(settings)?;
         let external = backup_store::external(settings);
         let (scope, note) = scope(settings, changes);
-        let (decision, plan) = if let Some((why, said)) = needless(settings, wanted, changes, survey, &scope)?
-        {
-            (Decision::Without { said }, BackupPlan::none(why))
-        } else {
-            let identity = &survey.identity;
-            let ours = |manifest: &Manifest| {
-                manifest.is_of(&identity.system_identifier, identity.database_oid, &identity.database)
-            };
-            let listed = store.list().await?.into_iter();
-            let before: Vec<Manifest> =
-                listed.filter_map(|listed| listed.manifest.ok()).filter(ours).collect();
-            let newest = || before.iter().rev();
-            if let Some(fresh) = newest().find(|manifest| counts(settings, manifest)) {
-                let plan = BackupPlan::fresh(fresh, backup_store::age(fresh));
-                (Decision::Fresh(Box::new(fresh.clone())), plan)
+        let (decision, plan) =
+            if let Some((why, said)) = needless(settings, wanted, changes, snapshot, &scope)? {
+                (Decision::Without { said }, BackupPlan::none(why))
             } else {
-                if let Method::Dump { bin_dir, .. } = backup_store::method(settings, &external) {
-                    Programs::find(bin_dir, survey.version)?;
+                let identity = &snapshot.identity;
+                let ours = |manifest: &Manifest| {
+                    manifest.is_of(&identity.system_identifier, identity.database_oid, &identity.database)
+                };
+                let listed = store.list().await?.into_iter();
+                let before: Vec<Manifest> =
+                    listed.filter_map(|listed| listed.manifest.ok()).filter(ours).collect();
+                let newest = || before.iter().rev();
+                if let Some(fresh) = newest().find(|manifest| counts(settings, manifest)) {
+                    let plan = BackupPlan::fresh(fresh, backup_store::age(fresh));
+                    (Decision::Fresh(Box::new(fresh.clone())), plan)
+                } else {
+                    if let Method::Dump { bin_dir, .. } = backup_store::method(settings, &external) {
+                        Programs::find(bin_dir, snapshot.version)?;
+                    }
+                    if wanted.write {
+                        store.ready().await?;
+                    }
+                    let last = newest().find(|manifest| manifest.scope == scope);
+                    let bytes = snapshot::database_bytes(session).await?;
+                    let command = settings.backup.kind == BackupKind::Command;
+                    let level = if command { None } else { Some(backup_store::level(settings)) };
+                    let plan = BackupPlan::take(level, &scope, &store.place(), last, bytes, note);
+                    (Decision::Take, plan)
                 }
-                if wanted.write {
-                    store.ready().await?;
-                }
-                let last = newest().find(|manifest| manifest.scope == scope);
-                let bytes = snapshot::database_bytes(session).await?;
-                let command = settings.backup.kind == BackupKind::Command;
-                let level = if command { None } else { Some(backup_store::level(settings)) };
-                let plan = BackupPlan::take(level, &scope, &store.place(), last, bytes, note);
-                (Decision::Take, plan)
-            }
-        };
+            };
         Ok(Self { store, external, scope, decision, plan })
     }
 
@@ -138,18 +138,18 @@ impl Backing {
     pub(crate) async fn before(
         &self,
         settings: &Settings,
-        survey: &Survey,
-        Writing { door, target, progress, .. }: &mut Writing<'_>,
+        snapshot: &DatabaseSnapshot,
+        WriteCommand { writer, target, progress, .. }: &mut WriteCommand<'_>,
     ) -> Result<Option<(Manifest, LastBackup)>> {
         let manifest = match &self.decision {
             Decision::Without { said: false } => return Ok(None),
             Decision::Without { said: true } => None,
             // What was whole then is looked at again before anything relies on it.
-            Decision::Fresh(fresh) if self.is_whole(settings, fresh, door.stop()).await => {
+            Decision::Fresh(fresh) if self.is_whole(settings, fresh, writer.stop()).await => {
                 Some((**fresh).clone())
             }
             Decision::Fresh(_) | Decision::Take => {
-                Some(self.take(settings, survey, target, door, progress).await?)
+                Some(self.take(settings, snapshot, target, writer, progress).await?)
             }
         };
         let taken = manifest.map(|manifest| {
@@ -160,9 +160,9 @@ impl Backing {
             Some((_, told)) => serde_json::to_string(told)?,
             None => "--no-backup".to_owned(),
         };
-        let records = door.step_record(STEP, "backup", None, Some(&detail));
+        let records = writer.step_record(STEP, "backup", None, Some(&detail));
         let what = "the record of the backup";
-        door.note(what, &records, progress).await.map_err(|trouble| trouble.failure(what, false))?;
+        writer.note(what, &records, progress).await.map_err(|trouble| trouble.failure(what, false))?;
         Ok(taken)
     }
 
@@ -182,13 +182,13 @@ impl Backing {
     async fn take(
         &self,
         settings: &Settings,
-        survey: &Survey,
+        snapshot: &DatabaseSnapshot,
         target: &Target,
-        door: &mut Door,
+        writer: &mut WriteSession,
         progress: &mut Progress,
     ) -> Result<Manifest> {
-        let stop: Stop = door.stop().clone();
-        let place = door.place().clone();
+        let stop: Stop = writer.stop().clone();
+        let place = writer.place().clone();
         let application = settings.application();
         let request = Request {
             target,
@@ -202,13 +202,13 @@ impl Backing {
             level: backup_store::level(settings),
             trial: &backup_store::trial(settings),
             lock_wait: settings.database.lock_timeout.unwrap_or(backup_store::LOCK_WAIT),
-            marked: backup_store::marked(survey.own.as_ref(), survey.history.as_deref()),
+            marked: backup_store::marked(snapshot.internal.as_ref(), snapshot.history.as_deref()),
             expected: Some((&place.system_identifier, place.database_oid, &place.database)),
         };
         self.store.sweep().await?;
         let taken = tokio::select! {
             taken = backup::take(&request, stop, progress) => taken,
-            error = door.stay_awake(AWAKE) => Err(error),
+            error = writer.stay_awake(AWAKE) => Err(error),
         };
         progress.clear();
         // Whatever could not be told, nothing was changed.
@@ -228,7 +228,7 @@ pub(crate) async fn last_resort(
     error: anyhow::Error,
     manifest: &Manifest,
     undo: Option<&str>,
-    door: &mut Door,
+    writer: &mut WriteSession,
 ) -> anyhow::Error {
     let failure = match error.downcast::<Failure>() {
         Ok(failure) if failure.exit == Exit::Partial => failure,
@@ -241,7 +241,7 @@ pub(crate) async fn last_resort(
     }
     let age = backup_store::age(manifest).map(seconds).unwrap_or_default();
     let written = match &manifest.wal.after {
-        Some(position) => door.written_since(position).await,
+        Some(position) => writer.written_since(position).await,
         None => None,
     };
     let written = written.map(|bytes| format!(" ({} of WAL)", size(bytes))).unwrap_or_default();
@@ -267,7 +267,7 @@ fn needless(
     settings: &Settings,
     Wanted { no_backup, protected, .. }: Wanted,
     changes: &Changes,
-    survey: &Survey,
+    snapshot: &DatabaseSnapshot,
     scope: &Scope,
 ) -> Result<Option<(&'static str, bool)>, Failure> {
     if no_backup && protected {
@@ -278,7 +278,7 @@ fn needless(
         .next("leave it out; or, when a backup is taken elsewhere: [backup] kind = \"command\""));
     }
     let has_rows = |kind| matches!(kind, Kind::Table | Kind::MaterializedView | Kind::Sequence);
-    let catalog = &survey.catalog;
+    let catalog = &snapshot.catalog;
     let is_new =
         catalog.unmodeled.is_empty() && !catalog.objects.iter().any(|object| has_rows(object.id.kind));
     let required = settings.backup.required;

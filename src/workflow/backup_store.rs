@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
-use crate::workflow::project_model;
 use crate::backup::restore::TrialPlace;
 use crate::backup::{External, Kind, Level, Listed, Manifest, Marked, Method, Place, Scope, Store};
 use crate::error::{Exit, Failure};
 use crate::migrations::history::Applied;
 use crate::project::{BackupKind, BackupSettings, Settings, Verify};
-use crate::snapshot::Own;
+use crate::snapshot::InternalState;
+use crate::workflow::project_model;
 
 /// How long a table that somebody changes is waited for, where the project does not say it.
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(30);
@@ -77,8 +77,8 @@ fn has_programs(dir: &Path) -> bool {
 }
 
 /// What a database is marked as, and which version it has.
-pub(crate) fn marked(own: Option<&Own>, history: Option<&[Applied]>) -> Marked {
-    let mark = own.and_then(|own| own.mark.as_ref());
+pub(crate) fn marked(internal: Option<&InternalState>, history: Option<&[Applied]>) -> Marked {
+    let mark = internal.and_then(|internal| internal.mark.as_ref());
     let newest = history.into_iter().flatten().map(|row| row.version).max();
     Marked {
         environment: mark.and_then(|mark| mark.environment.clone()),

@@ -5,23 +5,24 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::workflow::project_model::{Declared, Needs};
-use crate::workflow::{data_checks, environment_mark};
-use crate::postgres::catalog::{Catalog, Kind, ObjectId};
 use crate::cli::FailOn;
-use crate::postgres::connection::{Session, Target};
-use crate::model::diagnosis::{
-    self, Basis, CauseKind, Diagnosis, Edit, Facts, Finding, Kept, Severity, Standing, Unfinished,
-};
+use crate::data::seeds;
 use crate::error::{Exit, Failure};
 use crate::migrations::history::Applied;
 use crate::migrations::{Migration, checksum};
+use crate::model::diagnosis::{
+    self, Basis, CauseKind, Diagnosis, Edit, Facts, Finding, MigrationState, RecordedState, Severity,
+    Unfinished,
+};
 use crate::model::{self, CompiledMigration};
-use crate::project::{self, Settings};
 use crate::output::{Coverage, Document, FORMAT, History, MigrationName, Summary};
-use crate::data::seeds;
+use crate::postgres::catalog::{Catalog, Kind, ObjectId};
+use crate::postgres::connection::{Session, Target};
 use crate::postgres::sql::identifier;
-use crate::snapshot::{self, Own, Request, Survey, UnfinishedStep};
+use crate::project::{self, Settings};
+use crate::snapshot::{self, DatabaseSnapshot, InternalState, Request, UnfinishedStep};
+use crate::workflow::project_model::{Needs, ProjectModel};
+use crate::workflow::{data_checks, environment_mark};
 
 /// `statement_timeout` of the reading transaction where the project sets none: enough for 100,000 tables.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -36,10 +37,10 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) fn judge(
     settings: &Settings,
     target: &Target,
-    declared: &Declared,
-    survey: &Survey,
+    declared: &ProjectModel,
+    snapshot: &DatabaseSnapshot,
 ) -> Result<Document> {
-    Ok(judge_standing(settings, target, declared, survey)?.0)
+    Ok(judge_standing(settings, target, declared, snapshot)?.0)
 }
 
 /// The same, and where the database stands in the migrations.
@@ -49,14 +50,14 @@ pub(crate) fn judge(
 pub(crate) fn judge_standing(
     settings: &Settings,
     target: &Target,
-    declared: &Declared,
-    survey: &Survey,
-) -> Result<(Document, Standing)> {
-    environment_mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
+    declared: &ProjectModel,
+    snapshot: &DatabaseSnapshot,
+) -> Result<(Document, MigrationState)> {
+    environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
     let severities = severities(settings)?;
-    something_asked_for(settings, &survey.catalog, &declared.lock.model)?;
-    let seeds = seeded(settings, survey, &severities)?;
-    let (document, standing) = document(settings, target, declared, survey, &severities, seeds);
+    something_asked_for(settings, &snapshot.catalog, &declared.lock.model)?;
+    let seeds = seeded(settings, snapshot, &severities)?;
+    let (document, standing) = document(settings, target, declared, snapshot, &severities, seeds);
     let exit = exit(settings, &document);
     Ok((document.ending(exit), standing))
 }
@@ -84,11 +85,15 @@ fn severities(settings: &Settings) -> Result<BTreeMap<String, Severity>, Failure
 ///
 /// # Errors
 /// Exit 3 or 75, see [`survey::survey`].
-pub(crate) async fn look(settings: &Settings, mut session: Session, needs: Needs) -> Result<Survey> {
+pub(crate) async fn look(
+    settings: &Settings,
+    mut session: Session,
+    needs: Needs,
+) -> Result<DatabaseSnapshot> {
     let request = request(settings, needs);
-    let survey = snapshot::survey(&mut session, &request).await;
+    let snapshot = snapshot::take(&mut session, &request).await;
     session.close().await;
-    survey
+    snapshot
 }
 
 /// The same on a session that is kept.
@@ -98,9 +103,9 @@ pub(crate) async fn look(settings: &Settings, mut session: Session, needs: Needs
 pub(crate) async fn look_on(
     settings: &Settings,
     session: &mut Session,
-    declared: &Declared,
-) -> Result<Survey> {
-    snapshot::survey(session, &request(settings, declared.needs())).await
+    declared: &ProjectModel,
+) -> Result<DatabaseSnapshot> {
+    snapshot::take(session, &request(settings, declared.needs())).await
 }
 
 /// What to look for, and how long a look may take.
@@ -122,70 +127,72 @@ pub(crate) fn request(settings: &Settings, needs: Needs) -> Request {
 fn document(
     settings: &Settings,
     target: &Target,
-    declared: &Declared,
-    survey: &Survey,
+    declared: &ProjectModel,
+    snapshot: &DatabaseSnapshot,
     severities: &BTreeMap<String, Severity>,
     seeds: Vec<Finding>,
-) -> (Document, Standing) {
-    let Declared { lock, last, migrations, notes, .. } = declared;
-    let recorded: HashMap<i64, u64> = survey.history.iter().flatten().filter_map(recorded_checksum).collect();
+) -> (Document, MigrationState) {
+    let ProjectModel { lock, last, migrations, notes, .. } = declared;
+    let recorded: HashMap<i64, u64> =
+        snapshot.history.iter().flatten().filter_map(recorded_checksum).collect();
     let unchanged = migrations.iter().filter(|migration| {
         recorded.get(&migration.version).is_some_and(|recorded| checksum::accepts(migration, *recorded))
     });
     let unchanged = unchanged.map(|migration| migration.version).collect();
     let in_scope = |id: &ObjectId| in_scope(settings, id);
     let mut notes = notes.clone();
-    let kept = survey.own.as_ref().map(|own| kept(own, migrations, &mut notes)).unwrap_or_default();
+    let kept =
+        snapshot.internal.as_ref().map(|internal| kept(internal, migrations, &mut notes)).unwrap_or_default();
     let Diagnosis { findings, standing } = diagnosis::diagnose(&Facts {
-        database: &survey.identity.database,
-        server: survey.version,
-        live: &survey.catalog,
-        history: survey.history.as_deref(),
-        others: &survey.others,
+        database: &snapshot.identity.database,
+        server: snapshot.version,
+        live: &snapshot.catalog,
+        history: snapshot.history.as_deref(),
+        others: &snapshot.others,
         kept: &kept,
         lock,
         last,
         unchanged: &unchanged,
         in_scope: &in_scope,
         ignored: &|id| named(&settings.database.ignore, id),
-        history_hidden: !survey.invisible.is_empty(),
-        malformed_history: survey.malformed_history.as_deref(),
+        history_hidden: !snapshot.invisible.is_empty(),
+        malformed_history: snapshot.malformed_history.as_deref(),
         severities,
     });
 
-    let known = standing.basis == Basis::History && survey.history.is_some();
+    let known = standing.basis == Basis::History && snapshot.history.is_some();
     let pending = standing.skipped.iter().chain(&standing.pending).map(|index| {
         let migration = &lock.migrations[*index];
         MigrationName { version: migration.version.to_string(), name: migration.name.clone() }
     });
-    let rows = survey.history.as_deref().unwrap_or_default();
+    let rows = snapshot.history.as_deref().unwrap_or_default();
     let history = History {
-        table: survey.history_table.clone(),
+        table: snapshot.history_table.clone(),
         applied: rows.len(),
         current: rows.iter().map(|row| row.version).max().map(|version| version.to_string()),
         pending: if known || rows.is_empty() { pending.collect() } else { Vec::new() },
-        others: survey.others.clone(),
+        others: snapshot.others.clone(),
     };
     let mut findings = findings;
     findings.extend(seeds);
     if standing.pending.is_empty() && standing.skipped.is_empty() {
-        notes.extend(survey.seeded.absent.iter().map(|seed| {
+        notes.extend(snapshot.seeded.absent.iter().map(|seed| {
             let seed = &declared.seeds.tables[*seed];
             format!("{}: not looked at: table {}, or a column of it, is not there", seed.file, seed.table.0)
         }));
     }
     // What the model has of such kinds is not compared either.
-    let mut unmodeled = survey.catalog.unmodeled.clone();
+    let mut unmodeled = snapshot.catalog.unmodeled.clone();
     unmodeled.extend(lock.model.unmodeled.iter().cloned());
     unmodeled.sort();
     unmodeled.dedup();
-    let marked = survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    let marked = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     notes.extend(environment_mark::note(settings, target, marked));
-    if survey.identity.standby && !kept.unfinished.is_empty() {
+    if snapshot.identity.standby && !kept.unfinished.is_empty() {
         notes.push("this is a standby: whether a run still goes on is seen on the primary alone".to_owned());
     }
-    notes.extend(survey.notes.iter().cloned());
-    notes.extend(unmatched(settings, &survey.catalog, &lock.model));
+    notes.extend(snapshot.notes.iter().cloned());
+    notes.extend(unmatched(settings, &snapshot.catalog, &lock.model));
     let ignored: Vec<&str> = settings.database.ignore.iter().collect();
     if !ignored.is_empty() {
         notes.push(format!("left out on purpose: {}", ignored.join(", ")));
@@ -202,15 +209,17 @@ fn document(
         outcome: "",
         exit_code: 0,
         exit: Exit::Clean,
-        target: data_checks::target(settings, target, &survey.identity, marked),
+        target: data_checks::target(settings, target, &snapshot.identity, marked),
         history,
         coverage: Coverage {
-            complete: survey.invisible.is_empty() && survey.seeded.unseen.is_empty() && unmodeled.is_empty(),
+            complete: snapshot.invisible.is_empty()
+                && snapshot.seeded.unseen.is_empty()
+                && unmodeled.is_empty(),
             unmodeled,
-            invisible: survey.invisible.iter().chain(&survey.seeded.unseen).cloned().collect(),
+            invisible: snapshot.invisible.iter().chain(&snapshot.seeded.unseen).cloned().collect(),
         },
         summary: Summary::of(&findings),
-        compared: compared(settings, &survey.catalog),
+        compared: compared(settings, &snapshot.catalog),
         findings,
         notes,
         plan: None,
@@ -225,16 +234,16 @@ fn document(
 /// The seeds that are missing or different, where their tables are looked at.
 fn seeded(
     settings: &Settings,
-    survey: &Survey,
+    snapshot: &DatabaseSnapshot,
     severities: &BTreeMap<String, Severity>,
 ) -> Result<Vec<Finding>, Failure> {
     let mut findings = Vec::new();
-    for asked in &survey.seeded.asked {
+    for asked in &snapshot.seeded.asked {
         let (schema, name) = &asked.question.columns.table;
         if in_scope(settings, &ObjectId::in_schema(Kind::Table, schema.clone(), name.clone())) {
-            let defaults = seeds::defaults(&asked.question.columns, &survey.catalog);
+            let defaults = seeds::defaults(&asked.question.columns, &snapshot.catalog);
             let plan = seeds::plan(&asked.question, &asked.answers, &defaults, false)?;
-            findings.extend(diagnosis::seeded(&asked.question, &plan, survey.seeded.known));
+            findings.extend(diagnosis::seeded(&asked.question, &plan, snapshot.seeded.known));
         }
     }
     for finding in &mut findings {
@@ -246,13 +255,13 @@ fn seeded(
 }
 
 /// What trueup recorded in the database, as far as judging needs it.
-fn kept(own: &Own, migrations: &[Migration], notes: &mut Vec<String>) -> Kept {
+fn kept(internal: &InternalState, migrations: &[Migration], notes: &mut Vec<String>) -> RecordedState {
     let file = |version: i64| {
         let found = migrations.binary_search_by_key(&version, |migration| migration.version);
         found.ok().map(|index| &migrations[index])
     };
-    let mut kept = Kept::default();
-    for (version, recorded) in &own.recorded {
+    let mut kept = RecordedState::default();
+    for (version, recorded) in &internal.recorded {
         match (file(*version), &recorded.effects) {
             (Some(migration), _) => {
                 let edit = Edit { applied: recorded.sql.clone(), file: migration.sql.clone() };
@@ -273,17 +282,17 @@ fn kept(own: &Own, migrations: &[Migration], notes: &mut Vec<String>) -> Kept {
             (None, None) => {}
         }
     }
-    kept.unfinished = own.unfinished.iter().map(|step| unfinished(own, step)).collect();
+    kept.unfinished = internal.unfinished.iter().map(|step| unfinished(internal, step)).collect();
     kept
 }
 
-fn unfinished(own: &Own, step: &UnfinishedStep) -> Unfinished {
+fn unfinished(internal: &InternalState, step: &UnfinishedStep) -> Unfinished {
     Unfinished {
         version: step.version,
         name: step.name.clone(),
         reverts: step.action == "revert",
         run: step.run.clone(),
-        running: own.running(&step.run).is_some(),
+        running: internal.running(&step.run).is_some(),
         started_at: step.started_at.clone(),
         statement: step.statement,
         text: step.text.clone(),
@@ -386,8 +395,8 @@ fn exit(settings: &Settings, document: &Document) -> Exit {
 
 fn fails_on(wanted: FailOn, finding: &Finding) -> bool {
     let cause = |kind| {
-        let own = finding.attributes.iter().filter_map(|attribute| attribute.cause.as_ref());
-        own.chain([&finding.cause]).any(|cause| cause.kind == kind)
+        let internal = finding.attributes.iter().filter_map(|attribute| attribute.cause.as_ref());
+        internal.chain([&finding.cause]).any(|cause| cause.kind == kind)
     };
     match wanted {
         FailOn::Error => finding.severity >= Severity::Error,

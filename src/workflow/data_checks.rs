@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::workflow::backup_policy::{Backing, Changes, Wanted};
-use crate::workflow::environment_mark;
-use crate::postgres::catalog::{Kind, ObjectId};
-use crate::data::checks::{self, Check, Found, Limits, Look, Severity};
-use crate::cli::VerifyArgs;
-use crate::postgres::connection::{Session, Target};
-use crate::writer::{Bearable, Mark};
-use crate::error::{Exit, Failure};
 use crate::changes::plan::Affected;
-use crate::project::Settings;
+use crate::cli::VerifyArgs;
+use crate::data::checks::{self, Check, Found, Limits, Look, Severity};
 use crate::data::repair::Pace;
+use crate::error::{Exit, Failure};
 use crate::output::{self, CheckReport};
-use crate::snapshot::{Identity, Survey};
+use crate::postgres::catalog::{Kind, ObjectId};
+use crate::postgres::connection::{Session, Target};
+use crate::project::Settings;
+use crate::snapshot::{DatabaseSnapshot, Identity};
+use crate::workflow::backup_policy::{BackupPolicy, Changes, Wanted};
+use crate::workflow::environment_mark;
+use crate::writer::{Mark, ThrottleLimits};
 
 /// How long a query of a check may take, where the project does not say it.
 const STATEMENT: Duration = Duration::from_secs(600);
@@ -79,7 +79,10 @@ pub(crate) fn pace(settings: &Settings, max_rate: Option<u64>) -> Pace {
         batch: repair.batch,
         lock_timeout: repair.lock_timeout,
         max_rate,
-        bearable: Bearable { replica_lag: repair.max_replica_lag, transaction: repair.max_transaction_age },
+        throttle: ThrottleLimits {
+            replica_lag: repair.max_replica_lag,
+            transaction: repair.max_transaction_age,
+        },
         patience: repair.pause,
         planning: repair.planning,
     }
@@ -147,17 +150,17 @@ pub(crate) async fn back(
     settings: &Settings,
     (no_backup, write): (bool, bool),
     (tables, undo): (Vec<String>, String),
-    survey: &Survey,
+    snapshot: &DatabaseSnapshot,
     session: &mut Session,
-) -> Result<Backing> {
-    let mark = survey.own.as_ref().and_then(|own| own.mark.as_ref());
+) -> Result<BackupPolicy> {
+    let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let protected = environment_mark::protected(settings, mark).is_some();
     let ids = tables.iter().filter_map(|table| ObjectId::parse(Kind::Table, table));
     let changes = Changes {
-        affected: Affected::by_rows(&survey.catalog, ids.collect(), "repairing rows"),
+        affected: Affected::by_rows(&snapshot.catalog, ids.collect(), "repairing rows"),
         nothing: None,
         undo: Some(undo),
         only_affected: true,
     };
-    Backing::decide(settings, Wanted { no_backup, protected, write }, &changes, survey, session).await
+    BackupPolicy::decide(settings, Wanted { no_backup, protected, write }, &changes, snapshot, session).await
 }

@@ -2,8 +2,8 @@
 
 use crate::cli;
 use crate::error::Failure;
-use crate::project::Output;
 use crate::output::{self, Format, Style};
+use crate::project::Output;
 
 /// Delivers a report that `render` writes in any format.
 ///

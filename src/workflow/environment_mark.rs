@@ -1,18 +1,22 @@
 //! The environment mark of a database held against what was asked for.
 
-use crate::postgres::connection::Target;
-use crate::writer::Mark;
 use crate::error::{Exit, Failure};
+use crate::postgres::connection::Target;
 use crate::project::{NamedEnvironment, Settings};
-use crate::snapshot::Own;
+use crate::snapshot::InternalState;
+use crate::writer::Mark;
 
 /// Refuses a database that is marked as another environment's, or another project's, than `--env` asks for.
 ///
 /// # Errors
 /// Exit 4.
-pub(crate) fn expect(settings: &Settings, own: Option<&Own>, database: &str) -> Result<(), Failure> {
+pub(crate) fn expect(
+    settings: &Settings,
+    internal: Option<&InternalState>,
+    database: &str,
+) -> Result<(), Failure> {
     let Some(environment) = &settings.environment else { return Ok(()) };
-    let Some(mark) = own.and_then(|own| own.mark.as_ref()) else { return Ok(()) };
+    let Some(mark) = internal.and_then(|internal| internal.mark.as_ref()) else { return Ok(()) };
     let asked = &environment.name;
     let refused = |marked: String| {
         let source = settings.url_source();

@@ -2,33 +2,33 @@
 
 use anyhow::Result;
 
-use crate::workflow::backup_policy::{self, Backing, Changes, Wanted};
-use crate::workflow::project_model::{self, Declared};
-use crate::workflow::deliver::{self, deliver};
-use crate::workflow::required_checks::Required;
-use crate::workflow::write_command::{Writing, interrupted};
-use crate::workflow::{comparison, environment_mark, plan_steps};
 use crate::changes::executor::{self, Defaults, Job};
+use crate::changes::plan::{Direction, Plan, collisions};
 use crate::cli::WriteArgs;
-use crate::postgres::connection::{Session, Target};
-use crate::model::diagnosis::Standing;
-use crate::writer::{Limits, Stop};
 use crate::error::{Exit, Failure};
 use crate::migrations::{Ledger, Migration};
-use crate::changes::plan::{Direction, Plan, collisions};
-use crate::project::Settings;
+use crate::model::diagnosis::MigrationState;
 use crate::output::{self, Document};
-use crate::snapshot::{self, Survey};
+use crate::postgres::connection::{Session, Target};
+use crate::project::Settings;
+use crate::snapshot::{self, DatabaseSnapshot};
+use crate::workflow::backup_policy::{self, BackupPolicy, Changes, Wanted};
+use crate::workflow::deliver::{self, deliver};
+use crate::workflow::project_model::{self, ProjectModel};
+use crate::workflow::required_checks::Required;
+use crate::workflow::write_command::{WriteCommand, interrupted};
+use crate::workflow::{comparison, environment_mark, plan_steps};
+use crate::writer::{Limits, Stop};
 
 /// What is to be done, and why.
 pub(crate) struct Prepared {
-    pub(crate) survey: Survey,
-    pub(crate) standing: Standing,
+    pub(crate) snapshot: DatabaseSnapshot,
+    pub(crate) standing: MigrationState,
     pub(crate) document: Document,
     pub(crate) plan: Plan,
     pub(crate) ledger: Ledger,
     /// What is done about a backup; `None` where nothing is to be done.
-    pub(crate) backing: Option<Backing>,
+    pub(crate) backing: Option<BackupPolicy>,
 }
 
 /// What one of the commands adds to it.
@@ -44,8 +44,8 @@ pub(crate) trait Change {
         &self,
         settings: &Settings,
         target: &Target,
-        declared: &Declared,
-        survey: Survey,
+        declared: &ProjectModel,
+        snapshot: DatabaseSnapshot,
     ) -> Result<Prepared>;
 
     /// `--no-backup`
@@ -67,12 +67,12 @@ pub(crate) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: St
     };
     if prepared.plan.is_empty() {
         let exit = tell(settings, change, prepared)?;
-        writing.door.close().await;
+        writing.writer.close().await;
         return Ok(exit);
     }
     writing.lock().await?;
     // Somebody else may have been faster.
-    let prepared = if snapshot::unchanged_since(writing.door.reading().await?, &prepared.survey).await? {
+    let prepared = if snapshot::unchanged_since(writing.writer.reading().await?, &prepared.snapshot).await? {
         prepared
     } else {
         let now = look_and_prepare(settings, change, &declared, &mut writing).await?;
@@ -83,7 +83,7 @@ pub(crate) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: St
     };
     if prepared.plan.is_empty() {
         let exit = tell(settings, change, prepared)?;
-        writing.door.close().await;
+        writing.writer.close().await;
         return Ok(exit);
     }
     let marking = writing.first_mark();
@@ -100,15 +100,15 @@ pub(crate) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: St
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) async fn look<C: Change>(settings: &Settings, change: &C) -> Result<(Declared, Prepared)> {
+pub(crate) async fn look<C: Change>(settings: &Settings, change: &C) -> Result<(ProjectModel, Prepared)> {
     let target = settings.target()?;
     let (mut session, reading) = project_model::connected(settings, &target).await?;
     let declared = reading.finish(settings).await?;
-    let survey = comparison::look_on(settings, &mut session, &declared).await?;
-    let mut prepared = change.prepare(settings, &target, &declared, survey)?;
+    let snapshot = comparison::look_on(settings, &mut session, &declared).await?;
+    let mut prepared = change.prepare(settings, &target, &declared, snapshot)?;
     shorten(settings, &target, &declared.migrations, &mut prepared).await?;
     plan_steps::measure(prepared.document.plan.as_mut(), &mut session).await?;
-    let mark = prepared.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    let mark = prepared.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let protected = environment_mark::protected(settings, mark).is_some();
     back(settings, change, protected, false, &mut prepared, &mut session).await?;
     session.close().await;
@@ -129,9 +129,10 @@ async fn ask<'s, C: Change>(
     settings: &'s Settings,
     change: &'s C,
     stop: &Stop,
-) -> Result<(Writing<'s>, Declared, Prepared)> {
+) -> Result<(WriteCommand<'s>, ProjectModel, Prepared)> {
     let args = change.write();
-    let (mut writing, reading) = project_model::beside(settings, Writing::open(settings, args, stop)).await?;
+    let (mut writing, reading) =
+        project_model::beside(settings, WriteCommand::open(settings, args, stop)).await?;
     let declared = reading.finish(settings).await?;
     let prepared = look_and_prepare(settings, change, &declared, &mut writing).await?;
     if !prepared.plan.is_empty() {
@@ -146,7 +147,7 @@ async fn ask<'s, C: Change>(
             1 => format!("{verb} 1 migration"),
             count => format!("{verb} {count} migrations"),
         };
-        let mark = prepared.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+        let mark = prepared.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
         writing.confirm(&what, mark).await?;
     }
     Ok((writing, declared, prepared))
@@ -156,16 +157,16 @@ async fn ask<'s, C: Change>(
 async fn look_and_prepare<C: Change>(
     settings: &Settings,
     change: &C,
-    declared: &Declared,
-    writing: &mut Writing<'_>,
+    declared: &ProjectModel,
+    writing: &mut WriteCommand<'_>,
 ) -> Result<Prepared> {
-    let survey = writing.look(declared).await?;
-    let mut prepared = change.prepare(settings, &writing.target, declared, survey)?;
+    let snapshot = writing.look(declared).await?;
+    let mut prepared = change.prepare(settings, &writing.target, declared, snapshot)?;
     shorten(settings, &writing.target, &declared.migrations, &mut prepared).await?;
-    plan_steps::measure(prepared.document.plan.as_mut(), writing.door.reading().await?).await?;
-    let mark = prepared.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    plan_steps::measure(prepared.document.plan.as_mut(), writing.writer.reading().await?).await?;
+    let mark = prepared.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let protected = environment_mark::protected(settings, mark).is_some();
-    back(settings, change, protected, true, &mut prepared, writing.door.reading().await?).await?;
+    back(settings, change, protected, true, &mut prepared, writing.writer.reading().await?).await?;
     Ok(prepared)
 }
 
@@ -197,8 +198,8 @@ async fn back<C: Change>(
         return Ok(());
     }
     let wanted = Wanted { no_backup: change.no_backup(), protected, write };
-    let changes = Changes::of_plan(&prepared.plan, &prepared.survey);
-    let backing = Backing::decide(settings, wanted, &changes, &prepared.survey, session).await?;
+    let changes = Changes::of_plan(&prepared.plan, &prepared.snapshot);
+    let backing = BackupPolicy::decide(settings, wanted, &changes, &prepared.snapshot, session).await?;
     if let Some(plan) = &mut prepared.document.plan {
         plan.backup = Some(backing.plan.clone());
     }
@@ -213,7 +214,7 @@ async fn back<C: Change>(
 pub(crate) fn refuse_drift(
     plan: &Plan,
     document: &Document,
-    declared: &Declared,
+    declared: &ProjectModel,
     instead: Option<String>,
 ) -> Result<(), Failure> {
     const MOST: usize = 10;
@@ -248,20 +249,20 @@ fn same_or_less(shown: &Plan, now: &Plan) -> bool {
 async fn carry_out<C: Change>(
     settings: &Settings,
     change: &C,
-    declared: &Declared,
+    declared: &ProjectModel,
     mut prepared: Prepared,
-    writing: &mut Writing<'_>,
+    writing: &mut WriteCommand<'_>,
 ) -> Result<Document> {
     let plan_report = prepared.document.plan.clone();
     prepared.plan.name_paths_from(&settings.project.dir);
     let manifest = match &prepared.backing {
-        Some(backing) => backing.before(settings, &prepared.survey, writing).await?,
+        Some(backing) => backing.before(settings, &prepared.snapshot, writing).await?,
         None => None,
     };
     let backup = manifest.as_ref().map(|(_, told)| told.clone());
     let required = Required::by(settings, &writing.target, &prepared.plan, &declared.migrations)?;
     let job = Job {
-        door: &mut writing.door,
+        writer: &mut writing.writer,
         watch: &mut writing.progress,
         ledger: prepared.ledger,
         steps: &prepared.plan.steps,
@@ -269,7 +270,7 @@ async fn carry_out<C: Change>(
         lock: &declared.lock,
         applied: prepared.standing.applied,
         limits: defaults(settings),
-        version: prepared.survey.version,
+        version: prepared.snapshot.version,
         options: &declared.lock.head.options,
         gate: &required,
     };
@@ -282,14 +283,14 @@ async fn carry_out<C: Change>(
     if let Some(failure) = outcome.failure.filter(|_| unmet.is_none()) {
         return Err(match manifest {
             Some((manifest, _)) => {
-                let undo = Changes::of_plan(&prepared.plan, &prepared.survey).undo;
-                backup_policy::last_resort(failure, &manifest, undo.as_deref(), &mut writing.door).await
+                let undo = Changes::of_plan(&prepared.plan, &prepared.snapshot).undo;
+                backup_policy::last_resort(failure, &manifest, undo.as_deref(), &mut writing.writer).await
             }
             None => failure,
         });
     }
-    let survey = writing.look(declared).await.map_err(unchecked)?;
-    let judged = comparison::judge_standing(settings, &writing.target, declared, &survey);
+    let snapshot = writing.look(declared).await.map_err(unchecked)?;
+    let judged = comparison::judge_standing(settings, &writing.target, declared, &snapshot);
     let (mut document, _) = judged.map_err(unchecked)?;
     document.plan = plan_report;
     if let Some((version, unmet)) = unmet {

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use smol_str::SmolStr;
 
-use crate::postgres::catalog::ObjectId;
-use crate::postgres::connection::Session;
+use crate::changes::plan::{Direction, EditorSession, LockMode, Plan, Relations, Step, Stop};
 use crate::error::{Exit, Failure};
 use crate::migrations::checksum::Width;
 use crate::migrations::{Ledger, Migration};
-use crate::changes::plan::{Direction, EditorSession, LockMode, Plan, Relations, Step, Stop};
-use crate::project::Settings;
 use crate::output::{LockReport, PlanReport, StepReport, StopReport};
-use crate::snapshot::{self, Survey};
+use crate::postgres::catalog::ObjectId;
+use crate::postgres::connection::Session;
+use crate::project::Settings;
+use crate::snapshot::{self, DatabaseSnapshot};
 
 /// refinery's history of this database, or the one that is to be made.
 ///
@@ -21,11 +21,11 @@ use crate::snapshot::{self, Survey};
 /// Exit 4 when a version does not fit into its column.
 pub(crate) fn ledger(
     settings: &Settings,
-    survey: &Survey,
+    snapshot: &DatabaseSnapshot,
     migrations: &[Migration],
 ) -> Result<Ledger, Failure> {
     let versions = || migrations.iter().map(|migration| migration.version);
-    let (Some(table), Some(width)) = (&survey.history_table, survey.history_width) else {
+    let (Some(table), Some(width)) = (&snapshot.history_table, snapshot.history_width) else {
         return Ok(Ledger::new(&settings.database.search_path, versions()));
     };
     if let (Width::Four, Some(large)) = (width, versions().find(|version| i32::try_from(*version).is_err())) {
@@ -41,7 +41,7 @@ pub(crate) fn ledger(
 }
 
 /// The plan, with the locks that it takes and how large what it locks is.
-pub(crate) fn report(settings: &Settings, plan: &mut Plan, survey: &Survey) -> PlanReport {
+pub(crate) fn report(settings: &Settings, plan: &mut Plan, snapshot: &DatabaseSnapshot) -> PlanReport {
     let path: Vec<SmolStr> = settings
         .database
         .search_path
@@ -49,7 +49,7 @@ pub(crate) fn report(settings: &Settings, plan: &mut Plan, survey: &Survey) -> P
         .map(|schema| SmolStr::from(schema.trim().trim_matches('"')))
         .filter(|schema| !schema.is_empty())
         .collect();
-    plan.look_up(&Relations::of(&survey.catalog, &path));
+    plan.look_up(&Relations::of(&snapshot.catalog, &path));
     PlanReport {
         direction: match plan.direction {
             Direction::Up => "up",

@@ -7,20 +7,20 @@ use anyhow::Result;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::postgres::catalog::Catalog;
-use crate::postgres::catalog::reader::ReadOptions;
-use crate::postgres::connection::{Session, Target};
+use crate::data::seeds::{Rows, Seeds};
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
 use crate::model::{self, CompileSettings, Head, Lock, LockFile, Sources};
-use crate::project::Settings;
 use crate::output::Meter;
+use crate::postgres::catalog::Catalog;
+use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::connection::{Session, Target};
 use crate::postgres::scratch::{Scratch, ScratchOptions};
-use crate::data::seeds::{Rows, Seeds};
+use crate::project::Settings;
 
 /// The compiled model, and the migrations' files.
 #[derive(Debug)]
-pub(crate) struct Declared {
+pub(crate) struct ProjectModel {
     /// The compiled model.
     pub(crate) lock: Lock,
     /// What all migrations build; the model where there are none.
@@ -33,7 +33,7 @@ pub(crate) struct Declared {
     pub(crate) notes: Vec<String>,
 }
 
-impl Declared {
+impl ProjectModel {
     /// Works out what follows from the lock alone.
     pub(crate) fn new(
         lock: Lock,
@@ -83,7 +83,7 @@ pub(crate) struct Needs {
 
 /// What was found.
 enum Files {
-    Fresh(Box<Declared>),
+    Fresh(Box<ProjectModel>),
     Stale { sources: Sources, seeds: Arc<Seeds>, reasons: Vec<String> },
 }
 
@@ -139,7 +139,7 @@ fn files(settings: &Settings, tell: oneshot::Sender<Needs>) -> Result<Files> {
                 seed_rows: Rows::Odd,
             });
             drop(schema);
-            Ok(Files::Fresh(Box::new(Declared::new(file.read()?, migrations, seeds, Vec::new()))))
+            Ok(Files::Fresh(Box::new(ProjectModel::new(file.read()?, migrations, seeds, Vec::new()))))
         }
         _ => Ok(Files::Stale { sources, seeds, reasons }),
     }
@@ -157,7 +157,7 @@ impl Needs {
     }
 }
 
-impl Declared {
+impl ProjectModel {
     /// What a reading of the database needs to know of it.
     pub(crate) fn needs(&self) -> Needs {
         Needs {
@@ -180,7 +180,7 @@ impl Reading {
     /// # Errors
     /// Exit 2 when the project's files are wrong, 3 when `trueup.lock` is missing or stale and no scratch server can
     /// be had.
-    pub(crate) async fn finish(self, settings: &Settings) -> Result<Declared> {
+    pub(crate) async fn finish(self, settings: &Settings) -> Result<ProjectModel> {
         let files = match self.files {
             Work::Thread(thread) => thread.await?,
             Work::Done(files) => files,
@@ -192,7 +192,7 @@ impl Reading {
         let why = reasons.join("; ");
         let lock = compile(settings, &sources).await.map_err(|error| unavailable(error, &why))?;
         let notes = vec![format!("{why}: the model was compiled in memory; `trueup compile` writes it down")];
-        Ok(Declared::new(lock, sources.migrations.into(), seeds, notes))
+        Ok(ProjectModel::new(lock, sources.migrations.into(), seeds, notes))
     }
 }
 

@@ -5,15 +5,15 @@ use std::sync::Mutex;
 
 use anyhow::Result;
 
-use crate::workflow::data_checks;
 use crate::changes::executor::Gate;
+use crate::changes::plan::{Plan, Step, Unmet};
 use crate::data::checks::{self, Check};
-use crate::postgres::connection::Target;
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
-use crate::changes::plan::{Plan, Step, Unmet};
-use crate::project::Settings;
+use crate::postgres::connection::Target;
 use crate::postgres::sql::{Comment, comments};
+use crate::project::Settings;
+use crate::workflow::data_checks;
 
 /// The checks, and what kept a step from being carried out.
 pub(crate) struct Required<'r> {

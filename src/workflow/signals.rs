@@ -10,9 +10,9 @@ use anyhow::Result;
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::writer::Stop;
 use crate::error::{Exit, Failure};
 use crate::postgres::scratch;
+use crate::writer::Stop;
 
 /// The signals, by which somebody asks for an end.
 const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];

@@ -2,27 +2,27 @@
 
 use anyhow::Result;
 
-use crate::workflow::project_model::{Declared, Needs};
-use crate::workflow::{comparison, environment_mark};
 use crate::cli::WriteArgs;
-use crate::postgres::connection::Target;
-use crate::writer::{Access, Door, Mark, Marking, Run, Stop};
 use crate::error::{Exit, Failure, exit_of};
-use crate::project::{NamedEnvironment, Settings};
 use crate::output::{self, Progress};
-use crate::snapshot::{self, Survey};
+use crate::postgres::connection::Target;
+use crate::project::{NamedEnvironment, Settings};
+use crate::snapshot::{self, DatabaseSnapshot};
+use crate::workflow::project_model::{Needs, ProjectModel};
+use crate::workflow::{comparison, environment_mark};
+use crate::writer::{Access, Mark, Marking, Run, Stop, WriteSession};
 
 /// A command that is about to write.
-pub(crate) struct Writing<'s> {
+pub(crate) struct WriteCommand<'s> {
     settings: &'s Settings,
     args: &'s WriteArgs,
-    pub(crate) door: Door,
+    pub(crate) writer: WriteSession,
     pub(crate) target: Target,
     pub(crate) progress: Progress,
     stop: Stop,
 }
 
-impl<'s> Writing<'s> {
+impl<'s> WriteCommand<'s> {
     /// Connects; nothing is written.
     ///
     /// # Errors
@@ -37,16 +37,16 @@ impl<'s> Writing<'s> {
             set_role: database.set_role.clone(),
             patience: settings.migrations.lock_budget,
         };
-        let door = Door::open(access, stop.clone()).await?;
+        let writer = WriteSession::open(access, stop.clone()).await?;
         let progress = Progress::new(settings.output.progress, !settings.output.events);
-        Ok(Self { settings, args, door, target, progress, stop: stop.clone() })
+        Ok(Self { settings, args, writer, target, progress, stop: stop.clone() })
     }
 
     /// Looks at the database on the session of the door, and holds its mark against what was asked for.
     ///
     /// # Errors
     /// Exit 3 or 75, see [`crate::snapshot::survey`]; exit 4 when it is another environment's or project's.
-    pub(crate) async fn look(&mut self, declared: &Declared) -> Result<Survey> {
+    pub(crate) async fn look(&mut self, declared: &ProjectModel) -> Result<DatabaseSnapshot> {
         self.look_for(declared.needs()).await
     }
 
@@ -54,11 +54,11 @@ impl<'s> Writing<'s> {
     ///
     /// # Errors
     /// As [`Writing::look`].
-    pub(crate) async fn look_for(&mut self, needs: Needs) -> Result<Survey> {
-        let session = self.door.reading().await?;
-        let survey = snapshot::survey(session, &comparison::request(self.settings, needs)).await?;
-        self.expected(survey.own.as_ref().and_then(|own| own.mark.as_ref()))?;
-        Ok(survey)
+    pub(crate) async fn look_for(&mut self, needs: Needs) -> Result<DatabaseSnapshot> {
+        let session = self.writer.reading().await?;
+        let snapshot = snapshot::take(session, &comparison::request(self.settings, needs)).await?;
+        self.expected(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
+        Ok(snapshot)
     }
 
     /// The environment that this database is marked as, or that was asked for, must be one that its address may be.
@@ -68,7 +68,7 @@ impl<'s> Writing<'s> {
                 Exit::Refused,
                 format!(
                     "database {:?} is marked as project {:?}'s, and this project is {:?}; nothing was changed",
-                    self.door.place().database,
+                    self.writer.place().database,
                     mark.project,
                     self.settings.project.name
                 ),
@@ -91,7 +91,7 @@ impl<'s> Writing<'s> {
     /// # Errors
     /// Exit 4: not confirmed, or nobody is there who could.
     pub(crate) async fn confirm(&mut self, what: &str, mark: Option<&Mark>) -> Result<()> {
-        let database = self.door.place().database.clone();
+        let database = self.writer.place().database.clone();
         self.asking(&database).confirm(what, mark).await
     }
 
@@ -100,12 +100,12 @@ impl<'s> Writing<'s> {
     /// # Errors
     /// Exit 4: another text was typed.
     pub(crate) async fn typed(&mut self, what: &str) -> Result<()> {
-        let database = self.door.place().database.clone();
+        let database = self.writer.place().database.clone();
         self.asking(&database).typed(what).await
     }
 
-    fn asking<'a>(&'a mut self, database: &'a str) -> Asking<'a> {
-        Asking {
+    fn asking<'a>(&'a mut self, database: &'a str) -> Confirmation<'a> {
+        Confirmation {
             settings: self.settings,
             yes: self.args.yes,
             database,
@@ -120,7 +120,7 @@ impl<'s> Writing<'s> {
     /// As [`Door::lock`].
     pub(crate) async fn lock(&mut self) -> Result<()> {
         let wait = self.args.wait.unwrap_or(self.settings.migrations.wait);
-        self.door.lock(wait, &mut self.progress).await
+        self.writer.lock(wait, &mut self.progress).await
     }
 
     /// Does work as a run of the audit log: begun before, ended after it with its exit code and what it said.
@@ -153,7 +153,7 @@ impl<'s> Writing<'s> {
             os_host: caller.host.clone(),
             reason: reason.map(str::to_owned),
         };
-        self.door.begin(&run, marking, &mut self.progress).await
+        self.writer.begin(&run, marking, &mut self.progress).await
     }
 
     /// The mark of a first run.
@@ -166,12 +166,12 @@ impl<'s> Writing<'s> {
 
     /// Records how the run ended, and says goodbye.
     async fn end(mut self, exit: Exit, message: &str) {
-        self.door.end(exit, message, &mut self.progress).await;
+        self.writer.end(exit, message, &mut self.progress).await;
     }
 }
 
 /// Somebody at a terminal, or nobody.
-pub(crate) struct Asking<'a> {
+pub(crate) struct Confirmation<'a> {
     pub(crate) settings: &'a Settings,
     /// `--yes`
     pub(crate) yes: bool,
@@ -181,7 +181,7 @@ pub(crate) struct Asking<'a> {
     pub(crate) progress: &'a mut Progress,
 }
 
-impl Asking<'_> {
+impl Confirmation<'_> {
     /// Asks whether something is to be done to a database of that mark.
     ///
     /// # Errors
@@ -254,8 +254,8 @@ pub(crate) fn interrupted(signal: &str) -> Failure {
 }
 
 /// Something that must not be done to a database that is not as it is thought to be.
-pub(crate) fn refuse_unclear(survey: &Survey) -> Result<(), Failure> {
-    if let Some(table) = &survey.malformed_history {
+pub(crate) fn refuse_unclear(snapshot: &DatabaseSnapshot) -> Result<(), Failure> {
+    if let Some(table) = &snapshot.malformed_history {
         return Err(Failure::new(
             Exit::Refused,
             format!("{table} is called like refinery's history and is not one; nothing was changed"),
@@ -263,8 +263,8 @@ pub(crate) fn refuse_unclear(survey: &Survey) -> Result<(), Failure> {
         .next("look at the table (\\d), and rename it or mend it"));
     }
     let mut versions = std::collections::BTreeSet::new();
-    let twice = survey.history.iter().flatten().find(|row| !versions.insert(row.version));
-    if let (Some(row), Some(table)) = (twice, &survey.history_table) {
+    let twice = snapshot.history.iter().flatten().find(|row| !versions.insert(row.version));
+    if let (Some(row), Some(table)) = (twice, &snapshot.history_table) {
         return Err(Failure::new(
             Exit::Refused,
             format!(
@@ -277,10 +277,10 @@ pub(crate) fn refuse_unclear(survey: &Survey) -> Result<(), Failure> {
             row.version
         )));
     }
-    if !survey.invisible.is_empty() {
+    if !snapshot.invisible.is_empty() {
         return Err(Failure::cannot_tell(format!(
             "this role may not read {}, which says what is applied; nothing was changed",
-            survey.invisible.join(", ")
+            snapshot.invisible.join(", ")
         ))
         .next("grant SELECT on it, or work as its owner: [database] set_role"));
     }

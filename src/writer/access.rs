@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::place::{Found, Place};
-use super::trouble::Trouble;
-use crate::postgres::connection::{self, Session, Target};
+use super::server_identity::{Found, ServerIdentity};
+use super::step_error::StepError;
 use crate::error::{Exit, Failure, exit_of};
+use crate::postgres::connection::{self, Session, Target};
 use crate::postgres::sql::{identifier, literal};
 
 /// How long the watching connection may be silent.
@@ -56,7 +56,7 @@ pub async fn no_pooler_before(target: &Target, application: &str) -> Result<()> 
 pub(super) struct Pair {
     pub(super) session: Session,
     pub(super) control: Session,
-    pub(super) place: Place,
+    pub(super) place: ServerIdentity,
     pub(super) pid: i32,
 }
 
@@ -114,7 +114,7 @@ impl Access {
     }
 
     /// The connection that watches over the other, made anew: to the same place, or not at all.
-    pub(super) async fn watch_again(&self, place: &Place) -> Option<Session> {
+    pub(super) async fn watch_again(&self, place: &ServerIdentity) -> Option<Session> {
         let mut control = self.target.connect(&self.control()).await.ok()?;
         control.give_up_after(CONTROL_PATIENCE);
         control.execute(OWN_SETTINGS).await.ok()?;
@@ -197,7 +197,7 @@ impl Access {
         &self,
         limits: &[(&str, String)],
         answer: &[Option<String>],
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StepError> {
         for ((name, wanted), found) in self.wanted(limits).into_iter().zip(answer) {
             let found = found.as_deref().unwrap_or_default();
             if !same_value(&wanted, found) {
@@ -206,7 +206,7 @@ impl Access {
                      with it was not begun"
                 );
                 let next = "ask what between trueup and the server (a proxy?) rewrites settings";
-                return Err(Trouble::Disproved(Failure::new(Exit::RolledBack, what).next(next).into()));
+                return Err(StepError::Disproved(Failure::new(Exit::RolledBack, what).next(next).into()));
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use crate::postgres::sql::literal;
 
 /// What the UPDATE returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Passed {
+pub(super) struct FenceToken {
     /// How many transactions of this run have passed, this one included.
     pub(super) transactions: i64,
     /// The id of the transaction.
@@ -57,7 +57,7 @@ pub(super) fn ask(run: &str, transactions: i64) -> String {
     format!("SELECT transactions >= {transactions} FROM trueup.fence WHERE run = {}", literal(run))
 }
 
-impl Passed {
+impl FenceToken {
     /// Reads the row, if it is the fence's.
     pub(super) fn from_row(row: &Row<'_>) -> Option<Self> {
         if row.len() != 3 || row.text(0) != Some(TAG) {

@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::Door;
+use super::WriteSession;
 use super::blockers::{ADVISORY_LOCK, lock_holder};
 use super::event::{Event, Watch, seconds};
-use crate::postgres::connection;
 use crate::error::{Exit, Failure};
+use crate::postgres::connection;
 
 /// The first and the longest pause between two questions.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
-impl Door {
+impl WriteSession {
     /// Takes the lock, as long as `patience` allows.
     ///
     /// # Errors
@@ -51,10 +51,13 @@ impl Door {
 }
 
 /// Asks once.
-async fn try_lock(door: &mut Door) -> Result<bool> {
+async fn try_lock(writer: &mut WriteSession) -> Result<bool> {
     let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({ADVISORY_LOCK})");
-    let rows =
-        door.session.rows(sql).await.map_err(|error| connection::server_failure(error, "asking for the lock"))?;
+    let rows = writer
+        .session
+        .rows(sql)
+        .await
+        .map_err(|error| connection::server_failure(error, "asking for the lock"))?;
     Ok(rows.into_iter().flatten().flatten().next().as_deref() == Some("t"))
 }
 

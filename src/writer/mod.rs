@@ -8,46 +8,46 @@ mod access;
 mod blockers;
 mod event;
 mod fence;
+mod load;
 mod lock;
 mod outside;
-mod place;
 mod prepared;
-mod pressure;
 mod record;
 mod recover;
+mod server_identity;
+mod step_error;
 mod stop;
-mod supervise;
 mod transaction;
-mod trouble;
 mod waiting;
+mod watchdog;
 mod work;
 
 use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::postgres::connection::{self, Session};
 use crate::error::Failure;
+use crate::postgres::connection::{self, Session};
 
 pub use access::{Access, no_pooler_before};
 pub use blockers::{ADVISORY_LOCK, Wanted, with_lock_key};
 pub use event::{Blocker, Event, Watch, named, seconds};
+pub use load::{LoadSample, ThrottleLimits};
 pub use outside::Outside;
-pub use place::Place;
-pub use prepared::Recurring;
-pub use pressure::{Bearable, Pressure};
+pub use prepared::PreparedStatement;
 pub use record::{Mark, Marking, Run, SCHEMA};
+pub use server_identity::ServerIdentity;
+pub use step_error::StepError;
 pub use stop::Stop;
-pub use trouble::Trouble;
 pub use work::{Limits, Next, Work};
 
 /// The way to write to one database.
 #[derive(Debug)]
-pub struct Door {
+pub struct WriteSession {
     session: Session,
     control: Session,
     access: Access,
-    place: Place,
+    place: ServerIdentity,
     pid: i32,
     stop: Stop,
     run: Option<String>,
@@ -61,7 +61,7 @@ pub struct Door {
     prepared: prepared::Prepared,
 }
 
-impl Door {
+impl WriteSession {
     /// Connects, and proves that the database can be written to by somebody who holds a lock there. Writes nothing.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl Door {
     }
 
     /// The database that this is the door of.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &ServerIdentity {
         &self.place
     }
 
@@ -148,8 +148,8 @@ impl Door {
     }
 
     /// Nothing is asked of a session that is gone: a network that stalls would be waited for once more.
-    fn connected(&self) -> Result<(), Trouble> {
-        self.lost.as_ref().map_or(Ok(()), |why| Err(Trouble::Lost(why.clone())))
+    fn connected(&self) -> Result<(), StepError> {
+        self.lost.as_ref().map_or(Ok(()), |why| Err(StepError::Lost(why.clone())))
     }
 
     /// The identifier of the run that was begun.

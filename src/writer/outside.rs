@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::Door;
+use super::WriteSession;
 use super::event::Watch;
-use super::supervise::{Post, Why, supervised};
-use super::trouble::Trouble;
+use super::step_error::StepError;
+use super::watchdog::{StepWatchdog, Why, supervised};
 use crate::postgres::connection;
 
 /// One statement.
@@ -26,14 +26,14 @@ pub struct Outside<'o> {
     pub lock_budget: Duration,
 }
 
-impl Door {
+impl WriteSession {
     /// Runs a statement on its own.
     ///
     /// # Errors
     /// [`Trouble`]; the statement may have left something behind.
-    pub async fn outside(&mut self, work: &Outside<'_>, watch: &mut dyn Watch) -> Result<(), Trouble> {
+    pub async fn outside(&mut self, work: &Outside<'_>, watch: &mut dyn Watch) -> Result<(), StepError> {
         if let Some(signal) = self.stop.asked() {
-            return Err(Trouble::Stopped(signal));
+            return Err(StepError::Stopped(signal));
         }
         let lock_timeout = work.lock_timeout.map_or(0, |timeout| timeout.as_millis());
         let settings = [("lock_timeout", format!("{lock_timeout}ms")), ("statement_timeout", "0".to_owned())];
@@ -45,7 +45,7 @@ impl Door {
         let begun = Instant::now();
         // A long statement is silent; the control connection tells whether the server is still there.
         self.session.never_give_up();
-        let post = Post {
+        let post = StepWatchdog {
             what: work.what,
             control: &mut self.control,
             access: &self.access,
@@ -63,18 +63,20 @@ impl Door {
         let Err(error) = answer else { return Ok(()) };
         if let Some(why) = self.loss(&error) {
             self.lost = Some(why.clone());
-            return Err(Trouble::LostOutside(why));
+            return Err(StepError::LostOutside(why));
         }
         let said = connection::server_error(&error).map(connection::describe).unwrap_or_default();
         Err(match seen.cancelled {
-            Some(Why::Signal(signal)) => Trouble::Stopped(signal),
+            Some(Why::Signal(signal)) => StepError::Stopped(signal),
             Some(Why::Waiting | Why::Duration) => {
-                Trouble::NoLock { waited: seen.waited, blockers: seen.blockers, outside_the_queue: false }
+                StepError::NoLock { waited: seen.waited, blockers: seen.blockers, outside_the_queue: false }
             }
-            None if said.is("55P03") => {
-                Trouble::NoLock { waited: begun.elapsed(), blockers: seen.blockers, outside_the_queue: false }
-            }
-            None => Trouble::Refused { said: Box::new(said), done: 0 },
+            None if said.is("55P03") => StepError::NoLock {
+                waited: begun.elapsed(),
+                blockers: seen.blockers,
+                outside_the_queue: false,
+            },
+            None => StepError::Refused { said: Box::new(said), done: 0 },
         })
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 /// A statement that is said again and again, with other values.
 #[derive(Debug, Clone, Copy)]
-pub struct Recurring<'r> {
+pub struct PreparedStatement<'r> {
     /// What it is called.
     pub name: &'static str,
     /// The statement after the name of a `PREPARE`: `(int8) AS DELETE FROM t WHERE id = $1`. The same text for the same
@@ -65,7 +65,7 @@ impl Prepared {
     }
 
     /// Both.
-    pub(super) fn say(&mut self, sql: &mut String, said: &Recurring<'_>) {
+    pub(super) fn say(&mut self, sql: &mut String, said: &PreparedStatement<'_>) {
         self.prepare(sql, said.name, said.form);
         self.execute(sql, said.name, said.values);
     }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::Door;
+use super::WriteSession;
 use super::event::Watch;
-use super::trouble::Trouble;
+use super::step_error::StepError;
 use super::work::{Limits, Work};
-use crate::postgres::connection;
 use crate::error::{Exit, Failure};
+use crate::postgres::connection;
 use crate::postgres::sql::literal;
 
 /// What belongs to trueup in a database, as DDL.
@@ -84,7 +84,7 @@ pub enum Marking {
     },
 }
 
-impl Door {
+impl WriteSession {
     /// The mark of this database, if it has one.
     ///
     /// # Errors
@@ -177,7 +177,7 @@ impl Door {
                 self.begun = true;
                 Ok(())
             }
-            Err(Trouble::Refused { said, .. }) => Err(Failure::new(
+            Err(StepError::Refused { said, .. }) => Err(Failure::new(
                 Exit::Refused,
                 format!("this run cannot be recorded in schema trueup: {}; nothing was changed", said.text()),
             )
@@ -217,7 +217,7 @@ impl Door {
         let work = Work::records(RUN, &records, LIMITS);
         // A signal that ended the run must not keep its end from being recorded.
         self.stop = super::Stop::channel().1;
-        if let Err(Trouble::Lost(why)) = self.transaction(&work, watch).await
+        if let Err(StepError::Lost(why)) = self.transaction(&work, watch).await
             && self.reconnect(&why, watch).await.is_ok()
         {
             let _ = self.transaction(&work, watch).await;
@@ -229,7 +229,7 @@ impl Door {
     ///
     /// # Errors
     /// As [`Door::transaction`].
-    pub async fn note(&mut self, what: &str, record: &str, watch: &mut dyn Watch) -> Result<(), Trouble> {
+    pub async fn note(&mut self, what: &str, record: &str, watch: &mut dyn Watch) -> Result<(), StepError> {
         self.transaction(&Work::records(what, record, LIMITS), watch).await
     }
 

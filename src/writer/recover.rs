@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::event::{Event, Watch};
-use super::trouble::Trouble;
-use super::{Door, fence};
+use super::step_error::StepError;
+use super::{WriteSession, fence};
 use crate::postgres::connection;
 use crate::postgres::sql::literal;
 
 /// How long a transaction may still be in progress after its client is gone.
 const STILL_RUNNING: Duration = Duration::from_secs(30);
 
-impl Door {
+impl WriteSession {
     /// Connects again and takes the lock again. The server must be the same, on the same timeline.
     ///
     /// # Errors
@@ -33,15 +33,15 @@ impl Door {
     /// Finds out whether a COMMIT took place whose answer was lost: the fence row was written in the same transaction.
     pub(super) async fn find_out(
         &mut self,
-        ready: fence::Passed,
+        ready: fence::FenceToken,
         what: &str,
         error: &anyhow::Error,
         watch: &mut dyn Watch,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StepError> {
         let ask = fence::ask(self.run(), ready.transactions);
-        let unknown = |why: String| Trouble::Unknown { why, ask: ask.clone() };
-        let said =
-            connection::server_error(error).map_or_else(|| error.to_string(), |error| connection::describe(error).message);
+        let unknown = |why: String| StepError::Unknown { why, ask: ask.clone() };
+        let said = connection::server_error(error)
+            .map_or_else(|| error.to_string(), |error| connection::describe(error).message);
         self.lost = Some(said.clone());
         self.reconnect(&said, watch)
             .await
@@ -57,7 +57,7 @@ impl Door {
         if committed {
             return Ok(());
         }
-        Err(Trouble::Lost(format!("{said}; {what} was not committed")))
+        Err(StepError::Lost(format!("{said}; {what} was not committed")))
     }
 
     /// What the server knows of a transaction, once it has ended. `None` when it knows nothing of it any more, or
@@ -70,7 +70,8 @@ impl Door {
                 Ok(rows) => rows,
                 // "transaction ID is in the future"
                 Err(error)
-                    if connection::server_error(&error).is_some_and(|error| connection::describe(error).is("22023")) =>
+                    if connection::server_error(&error)
+                        .is_some_and(|error| connection::describe(error).is("22023")) =>
                 {
                     return Ok(None);
                 }
@@ -93,7 +94,10 @@ impl Door {
         let rows = match self.ask(ask).await {
             Ok(rows) => rows,
             // The transaction was to make the table.
-            Err(error) if connection::server_error(&error).is_some_and(|error| connection::describe(error).is("42P01")) => {
+            Err(error)
+                if connection::server_error(&error)
+                    .is_some_and(|error| connection::describe(error).is("42P01")) =>
+            {
                 return Ok(Some(false));
             }
             Err(error) => return Err(connection::server_failure(error, "asking for it").to_string()),

@@ -16,12 +16,12 @@ use super::access::{TRIES, is_cut_off};
 use super::blockers::ADVISORY_LOCK;
 use super::event::{Blocker, Event, Watch};
 use super::lock::jittered;
-use super::prepared::Recurring;
-use super::supervise::{Post, Seen, Why, supervised};
-use super::trouble::Trouble;
+use super::prepared::PreparedStatement;
+use super::step_error::StepError;
 use super::waiting::{InTheWay, Sightings};
+use super::watchdog::{Seen, StepWatchdog, Why, supervised};
 use super::work::{Next, Work};
-use super::{Door, blockers, fence};
+use super::{WriteSession, blockers, fence};
 use crate::postgres::connection::{self, Row, ServerError, Session};
 use crate::postgres::sql::literal;
 
@@ -38,12 +38,12 @@ const AGAIN: [&str; 3] = ["55P03", "40P01", "40001"];
 /// The name of [`fence::still_in`].
 const STILL_IN: &str = "still_in";
 
-impl Door {
+impl WriteSession {
     /// Carries a step out.
     ///
     /// # Errors
     /// [`Trouble`], which says what the step left behind.
-    pub async fn transaction(&mut self, work: &Work<'_>, watch: &mut dyn Watch) -> Result<(), Trouble> {
+    pub async fn transaction(&mut self, work: &Work<'_>, watch: &mut dyn Watch) -> Result<(), StepError> {
         let ready = self.ready(work, watch, &mut Answers::Ignored).await?;
         self.commit(ready, work, watch).await
     }
@@ -56,7 +56,7 @@ impl Door {
         &mut self,
         work: &Work<'_>,
         watch: &mut dyn Watch,
-    ) -> Result<Vec<Vec<Option<String>>>, Trouble> {
+    ) -> Result<Vec<Vec<Option<String>>>, StepError> {
         let mut answers = Answers::Kept(Vec::new());
         let ready = self.ready(work, watch, &mut answers).await?;
         self.commit(ready, work, watch).await?;
@@ -76,12 +76,12 @@ impl Door {
         work: &Work<'_>,
         watch: &mut dyn Watch,
         prove: impl AsyncFnOnce(&mut Session) -> Result<()>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StepError> {
         let ready = self.ready(work, watch, &mut Answers::Ignored).await?;
         if let Err(error) = prove(&mut self.session).await {
             let trouble = match self.loss(&error).is_some() || connection::server_error(&error).is_some() {
                 true => self.trouble(error, "proving the step"),
-                false => Trouble::Disproved(error),
+                false => StepError::Disproved(error),
             };
             self.roll_back().await;
             return Err(trouble);
@@ -95,15 +95,15 @@ impl Door {
         work: &Work<'_>,
         watch: &mut dyn Watch,
         answers: &mut Answers,
-    ) -> Result<fence::Passed, Trouble> {
+    ) -> Result<fence::FenceToken, StepError> {
         let begun = Instant::now();
         let mut pause = PAUSES.0;
         let mut look = true;
         loop {
             match self.attempt(work, look, watch, answers).await? {
                 Attempt::Ready(ready) => return Ok(ready),
-                Attempt::Crowded => {
-                    self.stay_out(work, begun, watch).await?;
+                Attempt::LockContended => {
+                    self.wait_outside_lock_queue(work, begun, watch).await?;
                     look = false;
                 }
                 Attempt::Unprepared => {}
@@ -117,12 +117,12 @@ impl Door {
 
     /// Waits, outside of the lock queue, while somebody holds a lock for long that the step would have to wait for:
     /// whoever stands in the queue keeps all who come later waiting, too. A lock of a moment is no reason to wait.
-    async fn stay_out(
+    async fn wait_outside_lock_queue(
         &mut self,
         work: &Work<'_>,
         begun: Instant,
         watch: &mut dyn Watch,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StepError> {
         let mut seen = Sightings::default();
         loop {
             let path = &self.access.search_path;
@@ -136,7 +136,7 @@ impl Door {
                 InTheWay::Long(blockers) => {
                     let waited = begun.elapsed();
                     if waited >= work.limits.lock_budget {
-                        return Err(Trouble::NoLock { waited, blockers, outside_the_queue: true });
+                        return Err(StepError::NoLock { waited, blockers, outside_the_queue: true });
                     }
                     watch.tell(&Event::Blocked { what: work.what, blockers: &blockers, waited });
                     Duration::from_millis(300)
@@ -144,7 +144,7 @@ impl Door {
             };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                signal = self.stop.wait() => return Err(Trouble::Stopped(signal)),
+                signal = self.stop.wait() => return Err(StepError::Stopped(signal)),
             }
         }
     }
@@ -156,11 +156,11 @@ impl Door {
         pause: Duration,
         (why, blockers): (&str, Vec<Blocker>),
         watch: &mut dyn Watch,
-    ) -> Result<Duration, Trouble> {
+    ) -> Result<Duration, StepError> {
         let waited = begun.elapsed();
         let jittered = jittered(pause);
         if waited + jittered >= work.limits.lock_budget {
-            return Err(Trouble::NoLock { waited, blockers, outside_the_queue: false });
+            return Err(StepError::NoLock { waited, blockers, outside_the_queue: false });
         }
         if !blockers.is_empty() {
             watch.tell(&Event::Blocked { what: work.what, blockers: &blockers, waited });
@@ -168,7 +168,7 @@ impl Door {
         watch.tell(&Event::Again { what: work.what, why, pause: jittered });
         tokio::select! {
             () = tokio::time::sleep(jittered) => Ok((pause * 2).min(PAUSES.1)),
-            signal = self.stop.wait() => Err(Trouble::Stopped(signal)),
+            signal = self.stop.wait() => Err(StepError::Stopped(signal)),
         }
     }
 
@@ -180,9 +180,9 @@ impl Door {
         look: bool,
         watch: &mut dyn Watch,
         answers: &mut Answers,
-    ) -> Result<Attempt, Trouble> {
+    ) -> Result<Attempt, StepError> {
         if let Some(signal) = self.stop.asked() {
-            return Err(Trouble::Stopped(signal));
+            return Err(StepError::Stopped(signal));
         }
         let begun = Instant::now();
         self.session.give_up_after(work.limits.max_duration.saturating_add(SILENCE));
@@ -192,7 +192,7 @@ impl Door {
                 Ok(Begun { crowded: false, transaction, .. }) => transaction,
                 Ok(Begun { crowded: true, .. }) => {
                     self.roll_back().await;
-                    return Ok(Attempt::Crowded);
+                    return Ok(Attempt::LockContended);
                 }
                 Err(error) => {
                     let trouble = self.trouble(error, "preparing the session");
@@ -205,7 +205,7 @@ impl Door {
         let mut fence = None;
         answers.anew();
         let limit = work.limits.max_duration.saturating_sub(begun.elapsed());
-        let post = Post {
+        let post = StepWatchdog {
             what: work.what,
             control: &mut self.control,
             access: &self.access,
@@ -219,7 +219,7 @@ impl Door {
             watch,
         };
         let (answer, seen) = supervised(&mut self.session, sql, post, |_, row| {
-            let passed = fence::Passed::from_row(&row);
+            let passed = fence::FenceToken::from_row(&row);
             if passed.is_none() {
                 answers.row(&row);
             }
@@ -241,7 +241,7 @@ impl Door {
         }
         let Some(fence) = fence else {
             self.roll_back().await;
-            return Err(Trouble::Superseded);
+            return Err(StepError::Superseded);
         };
         Ok(Attempt::Ready(fence))
     }
@@ -332,7 +332,7 @@ impl Door {
                 crowded: crowded == "t",
                 at: Instant::now(),
             })),
-            _ => Err(anyhow::Error::new(Trouble::Superseded)),
+            _ => Err(anyhow::Error::new(StepError::Superseded)),
         }
     }
 
@@ -373,7 +373,7 @@ impl Door {
         }
         sql.push_str("SET LOCAL search_path = pg_catalog, pg_temp;\n");
         let (form, transaction) = (fence::still_in(), literal(transaction));
-        self.prepared.say(&mut sql, &Recurring { name: STILL_IN, form: &form, values: &transaction });
+        self.prepared.say(&mut sql, &PreparedStatement { name: STILL_IN, form: &form, values: &transaction });
         sql.push_str(";\n");
         if !work.records.is_empty() {
             sql.push_str(work.records);
@@ -384,7 +384,7 @@ impl Door {
             sql.push_str(";\n");
         }
         let advance = fence::advance(self.run());
-        self.prepared.say(&mut sql, &Recurring { name: "advance", form: &advance, values: "" });
+        self.prepared.say(&mut sql, &PreparedStatement { name: "advance", form: &advance, values: "" });
         sql
     }
 
@@ -394,12 +394,12 @@ impl Door {
         took: Duration,
         seen: Seen,
         work: &Work<'_>,
-    ) -> Result<Attempt, Trouble> {
+    ) -> Result<Attempt, StepError> {
         self.lost = self.loss(&error);
         let said = connection::server_error(&error).map(connection::describe).unwrap_or_default();
-        let took_too_long = || Err(Trouble::TookTooLong(work.limits.max_duration));
+        let took_too_long = || Err(StepError::TookTooLong(work.limits.max_duration));
         match seen.cancelled {
-            Some(Why::Signal(signal)) => return Err(Trouble::Stopped(signal)),
+            Some(Why::Signal(signal)) => return Err(StepError::Stopped(signal)),
             // Without an answer nobody knows that the cancellation arrived.
             Some(Why::Duration | Why::Waiting) if said.sqlstate.is_some() => return took_too_long(),
             _ => {}
@@ -413,22 +413,22 @@ impl Door {
             return took_too_long();
         }
         if fence::ended_transaction(&said) {
-            return Err(Trouble::EndedTransaction);
+            return Err(StepError::EndedTransaction);
         }
         if said.sqlstate.is_none() {
             return Err(self.trouble(error, work.what));
         }
-        Err(Trouble::Refused { said: Box::new(said), done: self.session.statements_done() })
+        Err(StepError::Refused { said: Box::new(said), done: self.session.statements_done() })
     }
 
     /// COMMIT, and what became of it; with it, the beginning of what comes next. Whether that has begun is for the next
     /// step to see, which begins by itself what has not.
     async fn commit(
         &mut self,
-        ready: fence::Passed,
+        ready: fence::FenceToken,
         work: &Work<'_>,
         watch: &mut dyn Watch,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StepError> {
         let Some(next) = work.next else {
             let Err(error) = self.session.execute("COMMIT").await else { return Ok(()) };
             return self.not_committed(ready, work.what, error, watch).await;
@@ -452,18 +452,18 @@ impl Door {
     /// There was no answer to COMMIT, or an error.
     async fn not_committed(
         &mut self,
-        ready: fence::Passed,
+        ready: fence::FenceToken,
         what: &str,
         error: anyhow::Error,
         watch: &mut dyn Watch,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StepError> {
         if self.loss(&error).is_some() {
             return self.find_out(ready, what, &error, watch).await;
         }
         // A deferred constraint, a serialization failure: the server answered, so it is rolled back.
         self.roll_back().await;
         match connection::server_error(&error).map(connection::describe) {
-            Some(said) => Err(Trouble::Refused { said: Box::new(said), done: usize::MAX }),
+            Some(said) => Err(StepError::Refused { said: Box::new(said), done: usize::MAX }),
             None => Err(self.trouble(error, what)),
         }
     }
@@ -479,17 +479,17 @@ impl Door {
     }
 
     /// What an error outside of the script means.
-    pub(crate) fn trouble(&mut self, error: anyhow::Error, doing: &str) -> Trouble {
-        let error = match error.downcast::<Trouble>() {
+    pub(crate) fn trouble(&mut self, error: anyhow::Error, doing: &str) -> StepError {
+        let error = match error.downcast::<StepError>() {
             Ok(trouble) => return trouble,
             Err(error) => error,
         };
         match self.lost.clone().or_else(|| self.loss(&error)) {
             Some(why) => {
                 self.lost = Some(why.clone());
-                Trouble::Lost(why)
+                StepError::Lost(why)
             }
-            None => Trouble::Other(connection::server_failure(error, doing)),
+            None => StepError::Other(connection::server_failure(error, doing)),
         }
     }
 
@@ -534,9 +534,9 @@ impl Answers {
 
 /// How one attempt went.
 enum Attempt {
-    Ready(fence::Passed),
+    Ready(fence::FenceToken),
     /// Somebody holds locks on what the script locks; it was not run.
-    Crowded,
+    LockContended,
     /// What it relied on was not prepared any more; all was rolled back.
     Unprepared,
     NoLock {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::blockers::Wanted;
-use super::prepared::Recurring;
+use super::prepared::PreparedStatement;
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct Work<'w> {
     /// trueup's records of it, run with `search_path = pg_catalog, pg_temp`. May be empty; no trailing semicolon.
     pub records: &'w str,
     /// trueup's records that many steps have alike, run after those.
-    pub recurring: Option<Recurring<'w>>,
+    pub recurring: Option<PreparedStatement<'w>>,
     /// The relations whose holders are waited for outside of the lock queue.
     pub wanted: &'w [Wanted],
     /// How long things may take.

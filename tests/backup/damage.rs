@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use trueup::backup::restore::TrialPlace;
 use trueup::backup::{self, Kind, Level, Manifest, Marked, Method, Request, Scope, Store};
-use trueup::postgres::connection::Target;
-use trueup::writer::Stop;
 use trueup::error::{Exit, exit_of};
+use trueup::postgres::connection::Target;
 use trueup::postgres::scratch::ScratchOptions;
+use trueup::writer::Stop;
 
 use crate::site::{Site, expect, said};
 use crate::support;

@@ -17,8 +17,8 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use cluster::{Cluster, cluster, fake_server};
-use trueup::postgres::connection::{PasswordSources, Session, Target};
 use trueup::error::{Exit, Failure};
+use trueup::postgres::connection::{PasswordSources, Session, Target};
 
 fn connect(target: &Target) -> anyhow::Result<Session> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -124,7 +124,8 @@ fn what_the_server_answers_later_is_put_into_words() {
             let url = cluster.url(&format!("{role}@127.0.0.1"), "shop");
             let mut session = Target::parse(&url).unwrap().connect("trueup/test").await.unwrap();
             let error = session.execute(sql).await.unwrap_err();
-            let failure = trueup::postgres::connection::server_failure(error, "looking").downcast::<Failure>().unwrap();
+            let failure =
+                trueup::postgres::connection::server_failure(error, "looking").downcast::<Failure>().unwrap();
             assert_eq!(failure.exit, exit, "{failure}");
             assert!(failure.what.contains(words) && !failure.what.contains("at line"), "{failure}");
         }

@@ -46,7 +46,8 @@ fn f57_ddl_by_somebody_else_gives_one_picture_or_busy() {
     let (url, stopped) = (database.url().to_owned(), Arc::clone(&stop));
     let changer = std::thread::spawn(move || {
         support::runtime().block_on(async {
-            let mut session = trueup::postgres::connection::Target::parse(&url).unwrap().connect("changer").await.unwrap();
+            let mut session =
+                trueup::postgres::connection::Target::parse(&url).unwrap().connect("changer").await.unwrap();
             let mut rounds = 0;
             while !stopped.load(Ordering::Relaxed) {
                 session.execute(THERE).await.unwrap();

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use trueup::postgres::catalog::{Attribute, Object};
 use trueup::model::Lock;
+use trueup::postgres::catalog::{Attribute, Object};
 
 use crate::site::{Project, Site, expect, said};
 use crate::support;

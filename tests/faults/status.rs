@@ -5,9 +5,9 @@ use std::fs;
 use std::process::Output;
 
 use serde_json::Value;
+use trueup::migrations::{checksum, read_directory};
 use trueup::postgres::connection::Target;
 use trueup::writer::ADVISORY_LOCK;
-use trueup::migrations::{checksum, read_directory};
 
 use crate::proxy::{Proxy, Then};
 use crate::site::{Project, Site, expect, findings, said};

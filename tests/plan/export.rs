@@ -6,15 +6,15 @@ use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
-use trueup::postgres::catalog::Catalog;
-use trueup::postgres::catalog::reader::ReadOptions;
-use trueup::postgres::connection::ServerVersion;
-use trueup::model::diagnosis::Standing;
+use trueup::changes::plan::{EditorSession, Plan, Wanted};
 use trueup::migrations::checksum::{Width, accepts};
 use trueup::migrations::history::Applied;
 use trueup::migrations::{Ledger, Migration, read_directory};
+use trueup::model::diagnosis::MigrationState;
 use trueup::model::{CompileSettings, CompiledMigration, DeclaredBy, Head, Lock};
-use trueup::changes::plan::{EditorSession, Plan, Wanted};
+use trueup::postgres::catalog::Catalog;
+use trueup::postgres::catalog::reader::ReadOptions;
+use trueup::postgres::connection::ServerVersion;
 
 use crate::support::{self, TestDatabase};
 
@@ -74,13 +74,13 @@ fn project() -> Project {
 }
 
 impl Project {
-    fn standing(&self, applied: &[i64]) -> Standing {
+    fn standing(&self, applied: &[i64]) -> MigrationState {
         let rows = applied.iter().map(|version| {
             let name = self.migrations.iter().find(|found| found.version == *version).unwrap().name.clone();
             Applied { version: *version, name, applied_on: String::new(), checksum: Some(0) }
         });
         let unchanged: BTreeSet<i64> = applied.iter().copied().collect();
-        Standing::from_history(&self.lock.migrations, &rows.collect::<Vec<_>>(), &unchanged)
+        MigrationState::from_history(&self.lock.migrations, &rows.collect::<Vec<_>>(), &unchanged)
     }
 
     fn up(&self, applied: &[i64]) -> String {

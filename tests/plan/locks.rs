@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::support::{self, TestDatabase};
+use trueup::changes::plan::{LockMode, Relations, expected};
 use trueup::postgres::catalog::reader::{ReadOptions, read};
 use trueup::postgres::catalog::{Catalog, Kind};
-use trueup::changes::plan::{LockMode, Relations, expected};
 use trueup::postgres::sql::split;
 
 pub(crate) const SETUP: &str = "

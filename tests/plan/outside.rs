@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use trueup::changes::plan::Script;
 use trueup::error::Exit;
 use trueup::migrations::Directives;
-use trueup::changes::plan::Script;
 
 use crate::locks::{INSIDE, SETUP};
 use crate::support;

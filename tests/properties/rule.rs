@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
+use trueup::migrations::history::Applied;
+use trueup::model::diagnosis::{CauseKind, Diagnosis, Facts, Finding, Kept, diagnose};
+use trueup::model::{CompileSettings, CompiledMigration, DeclaredBy, Effect, Head, Lock};
 use trueup::postgres::catalog::reader::ReadOptions;
 use trueup::postgres::catalog::{Attribute, Attributes, Catalog, Kind, Object, ObjectId};
 use trueup::postgres::connection::ServerVersion;
-use trueup::model::diagnosis::{CauseKind, Diagnosis, Facts, Finding, Kept, diagnose};
-use trueup::migrations::history::Applied;
-use trueup::model::{CompileSettings, CompiledMigration, DeclaredBy, Effect, Head, Lock};
 
 /// Values of one thing in the four states: L, K, N, M.
 type Four<T> = [T; 4];

@@ -80,8 +80,9 @@ fn an_open_restore_of_the_same_database_is_waited_for() {
     let name = format!("{}_copy", database.name());
     let runtime = support::runtime();
     let maintenance = beside(&database, "postgres");
-    let mut other =
-        runtime.block_on(trueup::postgres::connection::Target::parse(&maintenance).unwrap().connect("test")).unwrap();
+    let mut other = runtime
+        .block_on(trueup::postgres::connection::Target::parse(&maintenance).unwrap().connect("test"))
+        .unwrap();
     let lock = format!("SELECT pg_advisory_lock(hashtextextended('trueup restore of {name}', 0))");
     runtime.block_on(other.execute(lock)).unwrap();
     site.ends(75, database.url(), &["restore", "latest", "--into", &beside(&database, &name), "--yes"]);

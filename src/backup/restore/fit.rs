@@ -7,8 +7,8 @@ use anyhow::Result;
 use super::run::How;
 use super::server::Server;
 use super::source::{Hashed, major_of};
-use crate::postgres::connection;
 use crate::error::{Exit, Failure};
+use crate::postgres::connection;
 use crate::postgres::sql::identifier;
 
 /// How a backup is restored on a server, and what of it is left out there.

@@ -17,10 +17,10 @@ use anyhow::Result;
 
 use self::server::{comment_of, comment_on, failed};
 use super::follow::{Follow, Progress};
-use crate::postgres::connection::{Session, Target};
-use crate::writer::Stop;
 use crate::error::{Exit, Failure, exit_of};
+use crate::postgres::connection::{Session, Target};
 use crate::postgres::sql::identifier;
+use crate::writer::Stop;
 
 pub use fit::Fit;
 pub use server::{Database, Server};

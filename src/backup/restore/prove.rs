@@ -9,14 +9,14 @@ use smol_str::SmolStr;
 use super::super::catalog;
 use super::super::follow::{Follow, Progress};
 use super::super::manifest::{Manifest, Relation, Scope};
+use super::super::pg_dump_errors;
 use super::super::snapshot::Snapshot;
-use super::super::words;
 use super::source::{Hashed, major_of};
+use crate::error::{Exit, Failure};
+use crate::model::diff::{self, States};
+use crate::model::{Effect, effects_from_text};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, ObjectId};
 use crate::postgres::connection::{self, ServerVersion, Target};
-use crate::model::diff::{self, States};
-use crate::error::{Exit, Failure};
-use crate::model::{Effect, effects_from_text};
 use crate::postgres::sql::split_qualified;
 
 /// The catalog that was backed up.
@@ -74,7 +74,8 @@ pub(super) async fn prove(
     let mut wrong = Vec::new();
     if manifest.scope == Scope::Full {
         let found = catalog::read(snapshot.session(), version).await;
-        let found = found.map_err(|error| connection::server_failure(error, "reading the restored catalog"))?;
+        let found =
+            found.map_err(|error| connection::server_failure(error, "reading the restored catalog"))?;
         wrong.extend(objects(&found, version, wanted, manifest));
         if let Some(objects) = manifest.large_objects.filter(|objects| *objects != snapshot.large_objects) {
             wrong.push(format!("{} large objects, not {objects}", snapshot.large_objects));
@@ -88,7 +89,7 @@ pub(super) async fn prove(
     }
     Err(Failure::new(
         Exit::RolledBack,
-        format!("what was restored is not what was backed up: {}", words::first_of(&wrong)),
+        format!("what was restored is not what was backed up: {}", pg_dump_errors::first_of(&wrong)),
     )
     .next("use another backup: trueup backup list")
     .into())

@@ -11,10 +11,10 @@ use super::super::dump::ARCHIVE;
 use super::super::follow::{Follow, Progress};
 use super::super::manifest::Kind;
 use super::super::member::hash;
-use super::super::words;
+use super::super::pg_dump_errors;
 use super::source::Hashed;
-use crate::postgres::connection::Target;
 use crate::error::{Exit, Failure};
+use crate::postgres::connection::Target;
 
 /// How many of the program's last complaints are kept.
 const COMPLAINTS: usize = 20;
@@ -134,7 +134,7 @@ pub(super) async fn run(
     if status.success() {
         return Ok(());
     }
-    let failure = words::explained("pg_restore", status, &complaints, target.role());
+    let failure = pg_dump_errors::explained("pg_restore", status, &complaints, target.role());
     Err(restoring_failed(failure, &complaints).into())
 }
 
@@ -173,7 +173,7 @@ async fn listen(stderr: Option<ChildStderr>, table: &mut dyn FnMut(String)) -> V
         let line = String::from_utf8_lossy(&line);
         if let Some((_, name)) = line.split_once(": processing data for table ") {
             table(name.trim().trim_matches('"').to_owned());
-        } else if words::is_complaint(&line)
+        } else if pg_dump_errors::is_complaint(&line)
             || complaints.last().is_some_and(|_| line.starts_with("Command was:"))
         {
             complaints.push(line.trim().to_owned());

@@ -9,10 +9,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use ulid::Ulid;
 
-use crate::postgres::connection::{self, ServerVersion, Session, Target};
-use crate::writer;
 use crate::error::{Exit, Failure};
+use crate::postgres::connection::{self, ServerVersion, Session, Target};
 use crate::postgres::sql::{identifier, literal};
+use crate::writer;
 
 use super::super::manifest::Source;
 
@@ -181,7 +181,8 @@ impl Server {
     /// The connection's.
     pub async fn database(&mut self, name: &str) -> Result<Option<Database>> {
         let rows = self.session.rows(format!("{DATABASE} {}", literal(name))).await;
-        let Some(row) = rows.map_err(|error| connection::server_failure(error, "looking at the databases"))?.pop()
+        let Some(row) =
+            rows.map_err(|error| connection::server_failure(error, "looking at the databases"))?.pop()
         else {
             return Ok(None);
         };

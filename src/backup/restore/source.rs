@@ -15,8 +15,8 @@ use super::super::manifest::{Kind, Manifest, Scope};
 use super::super::member::hash;
 use super::super::store::Store;
 use super::needs::Needs;
-use crate::postgres::connection::ServerVersion;
 use crate::error::{Exit, Failure, exit_of};
+use crate::postgres::connection::ServerVersion;
 
 /// A backup whose bytes are those that were stored.
 #[derive(Debug)]

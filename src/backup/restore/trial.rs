@@ -11,10 +11,10 @@ use super::fit::Fit;
 use super::server::Server;
 use super::source::{Hashed, major_of};
 use super::{Restoring, swap};
-use crate::postgres::connection::{ServerVersion, Target};
-use crate::writer::Stop;
 use crate::error::{Exit, Failure, exit_of};
+use crate::postgres::connection::{ServerVersion, Target};
 use crate::postgres::scratch::{Scratch, ScratchOptions};
+use crate::writer::Stop;
 
 /// What the database is called that a backup is tried in, before what says that it is being restored.
 const NAME: &str = "trueup_verify";

@@ -86,7 +86,7 @@ impl Applier<'_> {
         let records = made.into_iter().chain([stale]).collect::<Vec<_>>().join(";\n");
         let (limits, next) = (self.job.limits.transaction, self.following());
         let work = Work { next, ..Work::records(what, &records, limits) };
-        let made = self.job.door.transaction(&work, self.job.watch).await;
+        let made = self.job.writer.transaction(&work, self.job.watch).await;
         made.map_err(|trouble| trouble.failure(what, self.kept))?;
         self.job.ledger.exists = true;
         Ok(())

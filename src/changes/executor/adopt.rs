@@ -4,17 +4,17 @@
 use anyhow::Result;
 
 use super::{no_text_record, text_record};
+use crate::migrations::{Ledger, Migration};
+use crate::model::Lock;
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::{self, ReadOptions};
 use crate::postgres::connection::{ServerVersion, Session};
-use crate::writer::{Door, Limits, Watch, Work};
-use crate::migrations::{Ledger, Migration};
-use crate::model::Lock;
+use crate::writer::{Limits, Watch, Work, WriteSession};
 
 /// What is to be recorded, and with what.
 pub struct Adopt<'a> {
     /// The door, its run begun.
-    pub door: &'a mut Door,
+    pub writer: &'a mut WriteSession,
     /// Who is told what happens.
     pub watch: &'a mut dyn Watch,
     /// The compiled project.
@@ -39,7 +39,7 @@ pub struct Adopt<'a> {
 /// # Errors
 /// As [`Door::proved_transaction`].
 pub async fn adopt(adopt: Adopt<'_>, prove: impl FnOnce(Catalog) -> Result<()>) -> Result<()> {
-    let Adopt { door, watch, lock, migrations, ledger, detail, limits, version, options } = adopt;
+    let Adopt { writer, watch, lock, migrations, ledger, detail, limits, version, options } = adopt;
     let what = "recording the migrations";
     let mut records: Vec<String> = Vec::new();
     if let Some(ledger) = ledger {
@@ -47,17 +47,17 @@ pub async fn adopt(adopt: Adopt<'_>, prove: impl FnOnce(Catalog) -> Result<()>) 
         // A row that somebody wrote meanwhile is a failure of its key, and nothing is recorded.
         records.extend(migrations.iter().map(|migration| ledger.insert(migration)));
     }
-    let run = door.run().to_owned();
+    let run = writer.run().to_owned();
     records.extend(
         (!migrations.is_empty())
             .then(|| no_text_record(migrations.iter().map(|migration| migration.version))),
     );
     records.extend(migrations.iter().map(|migration| text_record(lock, migration, "adopted", &run)));
     let newest = migrations.last().map(|migration| migration.version);
-    records.push(door.step_record(1, "adopt", newest, Some(detail)));
+    records.push(writer.step_record(1, "adopt", newest, Some(detail)));
     let records = records.join(";\n");
     let work = Work::records(what, &records, limits);
-    let recorded = door
+    let recorded = writer
         .proved_transaction(&work, watch, async |session: &mut Session| {
             prove(reader::read_inside(session, version, options).await?.catalog)
         })

@@ -19,16 +19,16 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
+use crate::changes::plan::{LockMode, Step, satisfied};
+use crate::error::{Exit, Failure};
+use crate::migrations::{Ledger, Migration};
+use crate::model::diff;
+use crate::model::{Effect, Lock, effects_to_text};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::{self, ReadOptions};
 use crate::postgres::connection::{ServerVersion, Session};
-use crate::model::diff;
-use crate::writer::{Door, Event, Limits, Next, Recurring, Wanted, Watch, Work};
-use crate::error::{Exit, Failure};
-use crate::migrations::{Ledger, Migration};
-use crate::model::{Effect, Lock, effects_to_text};
-use crate::changes::plan::{LockMode, Step, satisfied};
 use crate::postgres::sql::{literal, without_bom};
+use crate::writer::{Event, Limits, Next, PreparedStatement, Wanted, Watch, Work, WriteSession};
 
 use refusal::{Before, Source};
 
@@ -40,7 +40,7 @@ pub use revert::downgrade;
 /// What is to be done, and with what.
 pub struct Job<'j> {
     /// The door, its run begun.
-    pub door: &'j mut Door,
+    pub writer: &'j mut WriteSession,
     /// Who is told what happens.
     pub watch: &'j mut dyn Watch,
     /// refinery's history.
@@ -150,14 +150,15 @@ impl<'j> Applier<'j> {
 
     /// What records that a migration is applied: refinery's row, its text, its effects.
     fn applied_records(&self, migration: &Migration, how: &str) -> String {
-        let text = text_record(self.job.lock, migration, how, self.job.door.run());
+        let text = text_record(self.job.lock, migration, how, self.job.writer.run());
         format!("{};\n{text}", self.job.ledger.insert(migration))
     }
 
     /// The same for one migration after the other: what is said, and its values.
     fn applied_recurring(&self, migration: &Migration, how: &str) -> (String, String) {
         let [version, name, checksum] = self.job.ledger.values(migration);
-        let [_, _, how, sql, effects, run] = text_values(self.job.lock, migration, how, self.job.door.run());
+        let [_, _, how, sql, effects, run] =
+            text_values(self.job.lock, migration, how, self.job.writer.run());
         let row = self.job.ledger.insert_of(["$1", "$2", "$3"]);
         let text = text_record_of(["$1", "$2", "$4", "$5", "$6", "$7"]);
         let form = format!("(int8, text, text, text, text, text, text) AS WITH history AS ({row}) {text}");
@@ -201,7 +202,7 @@ impl<'j> Applier<'j> {
             what: &step.title,
             script: without_bom(&step.sql),
             records: "",
-            recurring: Some(Recurring { name: "applied", form: &form, values: &values }),
+            recurring: Some(PreparedStatement { name: "applied", form: &form, values: &values }),
             wanted: &wanted,
             limits: self.limits(step),
             snapshot: false,
@@ -209,7 +210,7 @@ impl<'j> Applier<'j> {
         };
         let before = if self.kept { Before::Applied } else { Before::Nothing };
         let source = Source { path: &step.path, what: &step.title, sql: &step.sql, script: &step.script };
-        let applied = self.job.door.transaction(&work, self.job.watch).await;
+        let applied = self.job.writer.transaction(&work, self.job.watch).await;
         applied.map_err(|trouble| refusal::in_script(trouble, source, before))
     }
 }
@@ -219,7 +220,7 @@ impl Applier<'_> {
     async fn record_satisfied(&mut self, step: &Step) -> Result<()> {
         let migration = self.migration(step);
         let (form, values) = self.applied_recurring(migration, "recorded");
-        let recurring = Some(Recurring { name: "applied", form: &form, values: &values });
+        let recurring = Some(PreparedStatement { name: "applied", form: &form, values: &values });
         let (limits, next) = (self.limits(step), self.following());
         let work = Work { recurring, next, ..Work::records(&step.title, "", limits) };
         let (lock, version, options) = (self.job.lock, self.job.version, self.job.options);
@@ -235,7 +236,7 @@ impl Applier<'_> {
                 format!("{}: its effect is not wholly there any more; it was not recorded", step.title);
             Err(Failure::new(Exit::RolledBack, what).next("trueup check").into())
         };
-        let recorded = self.job.door.proved_transaction(&work, self.job.watch, prove).await;
+        let recorded = self.job.writer.proved_transaction(&work, self.job.watch, prove).await;
         recorded.map_err(|trouble| trouble.failure(&step.title, self.kept))
     }
 }

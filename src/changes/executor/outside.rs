@@ -6,10 +6,10 @@ use super::Applier;
 use super::postcondition::{self, State};
 use super::refusal::{self, Before, Source};
 use super::statements::Recorded;
-use crate::writer::{self, Trouble};
-use crate::error::{Exit, Failure};
 use crate::changes::plan::{Outside, Planned, Script, Step};
+use crate::error::{Exit, Failure};
 use crate::postgres::sql::literal;
+use crate::writer::{self, StepError};
 
 /// A statement that is to be carried out.
 #[derive(Clone, Copy)]
@@ -67,7 +67,7 @@ impl Applier<'_> {
         let record =
             self.statement_record(stage.step, stage.number, &stage.statement.text, before.as_deref(), false);
         self.record(stage.step, &record).await?;
-        Ok(Row { run: self.job.door.run().to_owned(), number: self.number, before })
+        Ok(Row { run: self.job.writer.run().to_owned(), number: self.number, before })
     }
 
     /// What became of a statement that an earlier run began: the catalog says it. When it is to be done again, nothing
@@ -105,15 +105,15 @@ impl Applier<'_> {
             lock_timeout: (!patient).then_some(self.limits(step).lock_timeout),
             lock_budget: budget,
         };
-        let trouble = match self.job.door.outside(&work, self.job.watch).await {
+        let trouble = match self.job.writer.outside(&work, self.job.watch).await {
             Ok(()) => None,
             // What became of it the next run finds out, from the record that it was started.
-            Err(trouble @ Trouble::LostOutside(_)) => return Err(trouble.failure(&what, true)),
+            Err(trouble @ StepError::LostOutside(_)) => return Err(trouble.failure(&what, true)),
             Err(trouble) => Some(trouble),
         };
         let state = match trouble {
             // Somebody waits for this to end: what is left the next run removes.
-            Some(Trouble::Stopped(_)) => self.look(stage, row).await?,
+            Some(StepError::Stopped(_)) => self.look(stage, row).await?,
             _ => self.settled(stage, row).await?,
         };
         match (trouble, state) {
@@ -132,9 +132,9 @@ impl Applier<'_> {
     }
 
     /// A statement failed: what of it stays decides what is said. It may have been done all the same.
-    async fn failed(&mut self, stage: Stage<'_>, row: &Row, trouble: Trouble, state: State) -> Result<()> {
+    async fn failed(&mut self, stage: Stage<'_>, row: &Row, trouble: StepError, state: State) -> Result<()> {
         // query_canceled may come when all is done; what the server refuses otherwise was not done by it.
-        let refused = matches!(&trouble, Trouble::Refused { said, .. } if !said.is("57014"));
+        let refused = matches!(&trouble, StepError::Refused { said, .. } if !said.is("57014"));
         let stays = match state {
             State::Done if !refused => return Ok(()),
             State::Leftover { why, .. } => Some((why, true)),
@@ -151,8 +151,8 @@ impl Applier<'_> {
             return Err(refusal::in_script(trouble, source, before));
         };
         let how = match &trouble {
-            Trouble::Stopped(signal) => format!("interrupted by {signal}: {what} was cancelled"),
-            Trouble::Refused { said, .. } => format!("{what} failed: {}", said.text()),
+            StepError::Stopped(signal) => format!("interrupted by {signal}: {what} was cancelled"),
+            StepError::Refused { said, .. } => format!("{what} failed: {}", said.text()),
             _ => format!("{what} was cancelled: it did not get its locks in time"),
         };
         Err(if removable { left(&how, &why) } else { ask_a_human(format!("{how}; {why}"), stage.step) })
@@ -160,7 +160,7 @@ impl Applier<'_> {
 
     /// What the catalog says before a statement begins. An index of its name that is not as it should be is not ours.
     async fn before(&mut self, stage: Stage<'_>) -> Result<Option<String>> {
-        let before = match self.job.door.reading().await {
+        let before = match self.job.writer.reading().await {
             Ok(session) => postcondition::before(session, stage.outside).await,
             Err(error) => Err(error),
         };
@@ -181,15 +181,15 @@ impl Applier<'_> {
         let effects = effects.map(|compiled| compiled.effects.as_slice()).unwrap_or_default();
         let (version, options) = (self.job.version, self.job.options);
         let before = row.before.as_deref();
-        let state = match self.job.door.reading().await {
+        let state = match self.job.writer.reading().await {
             Ok(session) => {
                 postcondition::look(session, stage.outside, before, effects, version, options).await
             }
             Err(error) => Err(error),
         };
         // The record that it was started stays.
-        state.map_err(|error| match self.job.door.trouble(error, "looking at the catalog") {
-            Trouble::Lost(why) => Trouble::LostOutside(why).failure(&stage.what(), true),
+        state.map_err(|error| match self.job.writer.trouble(error, "looking at the catalog") {
+            StepError::Lost(why) => StepError::LostOutside(why).failure(&stage.what(), true),
             trouble => trouble.failure(&stage.what(), true),
         })
     }
@@ -209,10 +209,10 @@ impl Applier<'_> {
                 lock_timeout: None,
                 lock_budget: self.job.limits.outside_lock_budget,
             };
-            let removed = self.job.door.outside(&work, self.job.watch).await;
+            let removed = self.job.writer.outside(&work, self.job.watch).await;
             // It is recorded as started: the next run removes it.
             removed.map_err(|trouble| match trouble {
-                Trouble::Stopped(signal) => {
+                StepError::Stopped(signal) => {
                     left(&format!("interrupted by {signal}: {} was not begun again", stage.what()), why)
                 }
                 trouble => trouble.failure(&what, true),

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
+use crate::changes::plan::Outside;
+use crate::model::Effect;
+use crate::model::diff;
 use crate::postgres::catalog::reader::{self, ReadOptions};
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::connection::{ServerVersion, Session};
-use crate::model::diff;
-use crate::model::Effect;
-use crate::changes::plan::Outside;
 use crate::postgres::sql::{identifier, literal};
 
 /// How things stand.

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::writer::Trouble;
-use crate::error::{Exit, Failure};
 use crate::changes::plan::{Planned, Script};
+use crate::error::{Exit, Failure};
 use crate::postgres::sql::without_bom;
+use crate::writer::StepError;
 
 /// Where a script comes from.
 #[derive(Debug, Clone, Copy)]
@@ -66,9 +66,9 @@ impl Before {
 }
 
 /// The failure of a step.
-pub(super) fn in_script(trouble: Trouble, source: Source<'_>, before: Before) -> anyhow::Error {
+pub(super) fn in_script(trouble: StepError, source: Source<'_>, before: Before) -> anyhow::Error {
     let Source { path, what, script, .. } = source;
-    let Trouble::Refused { said, done } = trouble else { return trouble.failure(what, before.kept()) };
+    let StepError::Refused { said, done } = trouble else { return trouble.failure(what, before.kept()) };
     let statement = match said.position {
         Some(position) => at_position(source, position),
         None => script.statements.get(done).map(|statement| (statement, None)),

@@ -4,11 +4,11 @@
 use anyhow::Result;
 
 use super::{no_text_record, text_record};
-use crate::postgres::connection::Session;
-use crate::writer::{Door, Limits, Watch, Work};
 use crate::migrations::{Ledger, Migration};
 use crate::model::{Lock, effects_to_text};
+use crate::postgres::connection::Session;
 use crate::postgres::sql::literal;
+use crate::writer::{Limits, Watch, Work, WriteSession};
 
 /// What became of a migration, as somebody says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Verdict {
 /// What is to be recorded.
 pub struct Resolve<'r> {
     /// The door, its run begun.
-    pub door: &'r mut Door,
+    pub writer: &'r mut WriteSession,
     /// Who is told what happens.
     pub watch: &'r mut dyn Watch,
     /// refinery's history.
@@ -63,14 +63,14 @@ pub async fn resolve(
     let what = format!("resolving {} as {}", resolve.migration.title(), resolve.verdict.word());
     let records = resolve.records();
     let work = Work::records(&what, &records, resolve.limits);
-    let recorded = resolve.door.proved_transaction(&work, resolve.watch, prove).await;
+    let recorded = resolve.writer.proved_transaction(&work, resolve.watch, prove).await;
     recorded.map_err(|trouble| trouble.failure(&what, false))
 }
 
 impl Resolve<'_> {
     fn records(&self) -> String {
         let version = self.migration.version;
-        let run = literal(self.door.run());
+        let run = literal(self.writer.run());
         let mut records = vec![
             // The text that was applied outlives its record.
             format!(
@@ -90,7 +90,7 @@ impl Resolve<'_> {
                 records.extend((!self.ledger.exists).then(|| self.ledger.create()));
                 records.push(self.ledger.insert(self.migration));
                 records.push(no_text_record([version]));
-                records.push(text_record(self.lock, self.migration, "resolved", self.door.run()));
+                records.push(text_record(self.lock, self.migration, "resolved", self.writer.run()));
             }
             Verdict::NotApplied => {
                 records.extend(self.ledger.exists.then(|| self.ledger.delete(version)));

@@ -8,15 +8,15 @@ use anyhow::Result;
 
 use super::refusal::{self, Before, Source};
 use super::{Applier, Done, Job, Outcome, wanted};
+use crate::changes::plan::Step;
+use crate::error::{Exit, Failure};
+use crate::model::Lock;
+use crate::model::diff;
 use crate::postgres::catalog::reader;
 use crate::postgres::catalog::{Attribute, Catalog, ObjectId};
 use crate::postgres::connection::{self, ServerVersion, Session};
-use crate::model::diff;
-use crate::writer::{Event, Work};
-use crate::error::{Exit, Failure};
-use crate::model::Lock;
-use crate::changes::plan::Step;
 use crate::postgres::sql::{literal, without_bom};
+use crate::writer::{Event, Work};
 
 /// How many objects are named that are not as they should be.
 const MOST_TOLD: usize = 5;
@@ -49,7 +49,7 @@ impl Applier<'_> {
              clock_timestamp());\n\
              DELETE FROM trueup.migrations WHERE version = {v}",
             self.job.ledger.delete(step.version),
-            literal(self.job.door.run()),
+            literal(self.job.writer.run()),
             self.number,
             literal(&step.name),
             literal(&step.sql),
@@ -75,7 +75,7 @@ impl Applier<'_> {
         let target = lock.state_after(|version| stays.contains(&version));
         let done = self
             .job
-            .door
+            .writer
             .proved_transaction(&work, self.job.watch, async |session: &mut Session| {
                 let after = reader::read_inside(session, version, options).await?.catalog;
                 prove(step, (lock, version), [&before, &after], [&built, &target])
@@ -97,7 +97,7 @@ impl Applier<'_> {
         let (version, options) = (self.job.version, self.job.options);
         let session = self
             .job
-            .door
+            .writer
             .reading()
             .await
             .map_err(|error| connection::server_failure(error, "reading the catalog"))?;

@@ -10,10 +10,10 @@ use anyhow::{Result, anyhow};
 use super::outside::Stage;
 use super::refusal::{self, Before, Source};
 use super::{Applier, wanted};
-use crate::writer::Work;
-use crate::error::{Exit, Failure};
 use crate::changes::plan::{Planned, Script, Step};
+use crate::error::{Exit, Failure};
 use crate::postgres::sql::literal;
+use crate::writer::Work;
 
 /// What the records say of one statement.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ impl Applier<'_> {
     /// What is recorded of a migration's statements since it was last taken back or resolved.
     async fn recorded(&mut self, version: i64) -> Result<BTreeMap<usize, Recorded>> {
         let sql = include_str!("recorded.sql").replace("{version}", &version.to_string());
-        let rows = match self.job.door.reading().await {
+        let rows = match self.job.writer.reading().await {
             Ok(session) => session.rows(sql).await,
             Err(error) => Err(error),
         };
@@ -131,13 +131,13 @@ impl Applier<'_> {
         let before = Before::statement(number, self.kept);
         let alone = Script { statements: vec![Planned { offset: 0, ..statement.clone() }] };
         let source = Source { path: &step.path, what: &what, sql: &statement.text, script: &alone };
-        let applied = self.job.door.transaction(&work, self.job.watch).await;
+        let applied = self.job.writer.transaction(&work, self.job.watch).await;
         applied.map_err(|trouble| refusal::in_script(trouble, source, before))
     }
 
     /// What could not be read in the middle of a run.
     pub(super) fn unreadable(&mut self, error: anyhow::Error, what: &str) -> anyhow::Error {
-        let trouble = self.job.door.trouble(error, &format!("reading {what}"));
+        let trouble = self.job.writer.trouble(error, &format!("reading {what}"));
         trouble.failure(what, self.kept)
     }
 
@@ -146,7 +146,7 @@ impl Applier<'_> {
         let what = format!("the record of {}", step.title);
         let limits = self.job.limits.transaction;
         let work = Work::records(&what, records, limits);
-        let recorded = self.job.door.transaction(&work, self.job.watch).await;
+        let recorded = self.job.writer.transaction(&work, self.job.watch).await;
         recorded.map_err(|trouble| trouble.failure(&what, self.kept))
     }
 
@@ -164,7 +164,7 @@ impl Applier<'_> {
         format!(
             "INSERT INTO trueup.steps (run, number, action, version, name, statement, text, before, state, ended_at) \
              VALUES ({}, {}, 'apply', {}, {}, {number}, {}, {}, '{state}', {ended})",
-            literal(self.job.door.run()),
+            literal(self.job.writer.run()),
             self.number,
             step.version,
             literal(&step.name),

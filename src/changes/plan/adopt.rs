@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::title;
-use crate::postgres::catalog::{Catalog, Kind, ObjectId};
-use crate::postgres::connection::ServerVersion;
-use crate::model::diagnosis::{self, Facts, Finding, Kept};
 use crate::error::{Exit, Failure};
 use crate::migrations::history::Applied;
 use crate::model::Lock;
+use crate::model::diagnosis::{self, Facts, Finding, RecordedState};
+use crate::postgres::catalog::{Catalog, Kind, ObjectId};
+use crate::postgres::connection::ServerVersion;
 
 /// The database, and how much of it is looked at.
 #[derive(Clone, Copy)]
@@ -148,7 +148,7 @@ fn differences(lock: &Lock, found: &Found<'_>, applied: usize) -> Vec<Finding> {
         live: found.catalog,
         history: Some(&rows),
         others: &[],
-        kept: &Kept::default(),
+        kept: &RecordedState::default(),
         lock: &until,
         last: &until.model,
         unchanged: &versions,
@@ -167,8 +167,8 @@ mod tests {
 
     use super::super::samples::{Sample, lock_of, object};
     use super::*;
-    use crate::postgres::catalog::{Attribute, Object};
     use crate::model::Effect;
+    use crate::postgres::catalog::{Attribute, Object};
 
     fn table(name: &str) -> Arc<Object> {
         object(ObjectId::in_schema(Kind::Table, "public", name), &[])

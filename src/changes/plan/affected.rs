@@ -146,7 +146,7 @@ mod tests {
     use super::super::samples::{Sample, lock_of, object};
     use super::super::{Plan, Relations, Wanted};
     use super::*;
-    use crate::model::diagnosis::Standing;
+    use crate::model::diagnosis::MigrationState;
 
     fn table(name: &str) -> ObjectId {
         ObjectId::in_schema(Kind::Table, "public", name)
@@ -167,7 +167,7 @@ mod tests {
         ];
         let catalog = Catalog::new(objects.to_vec(), Vec::new());
         let (lock, files) = lock_of(&[Sample::new(1, sql)]);
-        let standing = Standing::from_history(&lock.migrations, &[], &BTreeSet::new());
+        let standing = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
         let mut plan = Plan::upgrade(&lock, &files, &standing, &Wanted::default()).expect("a plan");
         plan.look_up(&Relations::of(&catalog, &["public".into()]));
         match plan.affected(&catalog) {

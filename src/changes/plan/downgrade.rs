@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use super::upgrade::{by_version, current, file_of, no_such_version, refuse_edited, refuse_no_history};
 use super::{Direction, Plan, Script, Step, titles, touches};
-use crate::model::diagnosis::Standing;
 use crate::error::{Exit, Failure};
 use crate::migrations::{Directives, Migration};
+use crate::model::diagnosis::MigrationState;
 use crate::model::{CompiledMigration, Lock};
 use crate::postgres::sql::read_file;
 
@@ -23,7 +23,7 @@ impl Plan {
     pub fn downgrade(
         lock: &Lock,
         migrations: &[Migration],
-        standing: &Standing,
+        standing: &MigrationState,
         to: i64,
     ) -> Result<Self, Failure> {
         let current = current(lock, standing);
@@ -87,7 +87,7 @@ impl Plan {
     }
 }
 
-fn refuse_unknown(standing: &Standing, to: i64) -> Result<(), Failure> {
+fn refuse_unknown(standing: &MigrationState, to: i64) -> Result<(), Failure> {
     let ahead: Vec<String> =
         standing.ahead.iter().filter(|row| row.version > to).map(|row| row.label()).collect();
     if ahead.is_empty() {
@@ -158,7 +158,7 @@ mod tests {
     fn plan(project: &Project, applied: &[i64], unchanged: &[i64], to: i64) -> Result<Plan, Failure> {
         let rows: Vec<Applied> = applied.iter().map(|version| Sample::row(*version)).collect();
         let unchanged: BTreeSet<i64> = unchanged.iter().copied().collect();
-        let standing = Standing::from_history(&project.lock.migrations, &rows, &unchanged);
+        let standing = MigrationState::from_history(&project.lock.migrations, &rows, &unchanged);
         Plan::downgrade(&project.lock, &project.files, &standing, to)
     }
 

@@ -221,12 +221,12 @@ mod tests {
     use super::super::Wanted;
     use super::super::samples::{Sample, lock_of};
     use super::*;
-    use crate::model::diagnosis::Standing;
     use crate::migrations::checksum::Width;
+    use crate::model::diagnosis::MigrationState;
 
     fn script(samples: &[Sample], exists: bool) -> String {
         let (lock, files) = lock_of(samples);
-        let standing = Standing::from_history(&lock.migrations, &[], &BTreeSet::new());
+        let standing = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
         let plan = Plan::upgrade(&lock, &files, &standing, &Wanted::default()).expect("a plan");
         let history = Ledger { table: "public.refinery_schema_history".into(), exists, width: Width::Four };
         let session = EditorSession {

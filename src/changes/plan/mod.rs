@@ -6,17 +6,17 @@
 
 mod adopt;
 mod affected;
+mod already_applied;
+mod applied_evidence;
+mod conflicts;
 mod downgrade;
-mod drift;
-mod evidence;
 mod export;
 mod locks;
-mod outside;
-mod reach;
+mod non_transactional;
 mod refuse;
 mod resolve;
-mod satisfied;
 mod script;
+mod statement_effect;
 mod tokens;
 mod upgrade;
 
@@ -24,23 +24,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::postgres::catalog::ObjectId;
 use crate::error::Exit;
 use crate::migrations::Directives;
 use crate::migrations::history::Applied;
 use crate::model::{CompiledMigration, Effect};
+use crate::postgres::catalog::ObjectId;
 
 pub use adopt::{Adoption, Found};
 pub use affected::Affected;
-pub use drift::collisions;
-pub use evidence::Evidence;
+pub use already_applied::satisfied;
+pub use applied_evidence::Evidence;
+pub use conflicts::collisions;
 pub use export::EditorSession;
 pub use locks::{Expected, LockMode, On, Relations, expected};
-pub use outside::Outside;
-pub use reach::Reach;
+pub use non_transactional::Outside;
 pub use resolve::{Case, Resolution, Resolved};
-pub use satisfied::satisfied;
 pub use script::{Planned, Script};
+pub use statement_effect::Reach;
 pub use tokens::Written;
 pub use upgrade::Wanted;
 

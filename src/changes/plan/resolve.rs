@@ -1,14 +1,14 @@
 //! A person's decision about one migration, held against what the catalog and the records show. Pure.
 
-use super::evidence::Evidence;
+use super::applied_evidence::Evidence;
 use super::upgrade::{no_such_version, refuse_no_history};
 use super::{Script, title};
-use crate::postgres::catalog::Catalog;
-use crate::postgres::connection::ServerVersion;
-use crate::model::diagnosis::Standing;
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
+use crate::model::diagnosis::MigrationState;
 use crate::model::{CompiledMigration, Effect, Lock, effects_to_text};
+use crate::postgres::catalog::Catalog;
+use crate::postgres::connection::ServerVersion;
 use crate::postgres::sql::unified;
 
 /// How many objects are named.
@@ -22,7 +22,7 @@ pub struct Case<'c> {
     /// Its files.
     pub migrations: &'c [Migration],
     /// Where the database stands.
-    pub standing: &'c Standing,
+    pub standing: &'c MigrationState,
     /// Its catalog.
     pub live: &'c Catalog,
     /// Its server's version.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use crate::postgres::catalog::reader::ReadOptions;
-use crate::postgres::catalog::{Attribute, Attributes, Catalog, Object, ObjectId};
 use crate::migrations::history::Applied;
 use crate::migrations::{Directives, Migration};
 use crate::model::{CompileSettings, CompiledMigration, DeclaredBy, Effect, Head, Lock};
+use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::catalog::{Attribute, Attributes, Catalog, Object, ObjectId};
 
 /// A migration called `V<version>__m<version>`.
 pub(super) struct Sample {

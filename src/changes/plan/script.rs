@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::locks::{self, Expected};
-use super::outside::Outside;
-use super::reach::{self, Reach};
+use super::non_transactional::Outside;
 use super::refuse::{Refusal, refusal};
+use super::statement_effect::{self, Reach};
 use super::tokens::Tokens;
 use crate::error::{Exit, Failure};
 use crate::migrations::Directives;
@@ -89,7 +89,7 @@ impl Script {
                 summary: statement.summary(),
                 outside,
                 locks: locks::expected(&statement),
-                reach: reach::of(&head),
+                reach: statement_effect::of(&head),
             });
         }
         Ok(Self { statements })

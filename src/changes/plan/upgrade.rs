@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Direction, Plan, Script, Step, Stop, Unmet, title, titles, touches};
-use crate::model::diagnosis::{Basis, Standing};
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
 use crate::model::Lock;
+use crate::model::diagnosis::{Basis, MigrationState};
 use crate::postgres::sql::unified;
 
 /// How far an upgrade is to go.
@@ -32,7 +32,7 @@ impl Plan {
     pub fn upgrade(
         lock: &Lock,
         migrations: &[Migration],
-        standing: &Standing,
+        standing: &MigrationState,
         wanted: &Wanted,
     ) -> Result<Self, Failure> {
         let current = current(lock, standing);
@@ -60,7 +60,7 @@ impl Plan {
 }
 
 /// The newest version that is applied, the project's or not.
-pub(super) fn current(lock: &Lock, standing: &Standing) -> Option<i64> {
+pub(super) fn current(lock: &Lock, standing: &MigrationState) -> Option<i64> {
     let known = standing.applied.iter().map(|index| lock.migrations[*index].version);
     known.chain(standing.ahead.iter().map(|row| row.version)).max()
 }
@@ -136,7 +136,7 @@ impl Plan {
 
 fn refuse_goal(
     lock: &Lock,
-    standing: &Standing,
+    standing: &MigrationState,
     wanted: &Wanted,
     to: i64,
     current: Option<i64>,
@@ -168,9 +168,9 @@ pub(super) fn no_such_version(lock: &Lock, to: i64) -> Failure {
         .next("Name the version of a file in migrations/.")
 }
 
-pub(super) fn refuse_no_history(standing: &Standing) -> Result<(), Failure> {
+pub(super) fn refuse_no_history(standing: &MigrationState) -> Result<(), Failure> {
     match standing.basis {
-        Basis::Closest => Err(Failure::new(
+        Basis::Inferred => Err(Failure::new(
             Exit::Refused,
             "the database has tables, but no history that says which migrations they come from",
         )
@@ -185,7 +185,7 @@ const MOST_LINES: usize = 60;
 /// Refuses applied migrations whose file is another one now (F36), and shows both texts where the applied one is kept.
 pub(super) fn refuse_edited(
     lock: &Lock,
-    standing: &Standing,
+    standing: &MigrationState,
     counts: impl Fn(i64) -> bool,
     so: &str,
 ) -> Result<(), Failure> {
@@ -221,7 +221,7 @@ pub(super) fn refuse_edited(
 }
 
 /// Lower versions than one that is applied (F37).
-fn skipped(lock: &Lock, standing: &Standing) -> Failure {
+fn skipped(lock: &Lock, standing: &MigrationState) -> Failure {
     let skipped: Vec<_> = standing.skipped.iter().map(|index| &lock.migrations[*index]).collect();
     let (verb, them) = if skipped.len() == 1 { ("is", "it") } else { ("are", "them") };
     let newest = current(lock, standing).unwrap_or_default();
@@ -253,9 +253,9 @@ mod tests {
         ]
     }
 
-    fn standing(lock: &Lock, applied: &[i64]) -> Standing {
+    fn standing(lock: &Lock, applied: &[i64]) -> MigrationState {
         let rows: Vec<Applied> = applied.iter().map(|version| Sample::row(*version)).collect();
-        Standing::from_history(&lock.migrations, &rows, &applied.iter().copied().collect())
+        MigrationState::from_history(&lock.migrations, &rows, &applied.iter().copied().collect())
     }
 
     fn plan(samples: &[Sample], applied: &[i64], wanted: Wanted) -> Result<Plan, Failure> {
@@ -320,7 +320,7 @@ mod tests {
     fn f36_edited_migrations_are_named() {
         let (lock, files) = lock_of(&samples());
         let rows = [Sample::row(1), Sample::row(2)];
-        let standing = Standing::from_history(&lock.migrations, &rows, &BTreeSet::from([1]));
+        let standing = MigrationState::from_history(&lock.migrations, &rows, &BTreeSet::from([1]));
         let failure = Plan::upgrade(&lock, &files, &standing, &Wanted::default()).expect_err("edited");
         assert_eq!(failure.exit, Exit::Refused);
         assert!(failure.what.contains("V2__m2") && !failure.what.contains("V1__m1"), "{}", failure.what);
@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn a_database_without_history_is_adopted_first() {
         let (lock, files) = lock_of(&samples());
-        let standing = Standing::first(2, 5, Basis::Closest);
+        let standing = MigrationState::first(2, 5, Basis::Inferred);
         let failure = Plan::upgrade(&lock, &files, &standing, &Wanted::default()).expect_err("no history");
         assert_eq!((failure.exit, failure.next.as_str()), (Exit::Refused, "trueup adopt"));
     }

@@ -5,27 +5,27 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::workflow::migrate::changed_meanwhile;
-use crate::workflow::project_model::{self, Declared};
-use crate::workflow::deliver::{deliver, style};
-use crate::workflow::write_command::{Writing, interrupted, refuse_unclear};
-use crate::workflow::{comparison, plan_steps};
 use crate::changes::executor::{self, Adopt, Done};
-use crate::postgres::catalog::{Catalog, ObjectId};
+use crate::changes::plan::{Adoption, Found};
 use crate::cli::AdoptArgs;
-use crate::postgres::connection::{ServerVersion, Session, Target};
-use crate::model::diagnosis::{Basis, Finding, Standing};
-use crate::writer::{Limits, Stop};
 use crate::error::{Exit, Failure};
 use crate::migrations::{Ledger, Migration};
-use crate::changes::plan::{Adoption, Found};
-use crate::project::{Patterns, Settings};
+use crate::model::diagnosis::{Basis, Finding, MigrationState};
 use crate::output::{self, AdoptionReport, Document, ErrorReport, FailureReport, PlanReport, StepReport};
-use crate::snapshot::{self, Survey};
+use crate::postgres::catalog::{Catalog, ObjectId};
+use crate::postgres::connection::{ServerVersion, Session, Target};
+use crate::project::{Patterns, Settings};
+use crate::snapshot::{self, DatabaseSnapshot};
+use crate::workflow::deliver::{deliver, style};
+use crate::workflow::migrate::changed_meanwhile;
+use crate::workflow::project_model::{self, ProjectModel};
+use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
+use crate::workflow::{comparison, plan_steps};
+use crate::writer::{Limits, Stop};
 
 /// What is to be recorded, and why.
 struct Prepared {
-    survey: Survey,
+    snapshot: DatabaseSnapshot,
     document: Document,
     /// The versions to be recorded.
     versions: BTreeSet<i64>,
@@ -56,17 +56,17 @@ pub(super) async fn run(settings: &Settings, args: &AdoptArgs, mut stop: Stop) -
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
     if prepared.settled || prepared.refused.is_some() {
-        writing.door.close().await;
+        writing.writer.close().await;
         return tell(settings, prepared);
     }
     writing.lock().await?;
     // Somebody else may have been faster, or at work on the schema.
     let shown = prepared;
-    let survey = look(settings, writing.door.reading().await?, &declared).await?;
-    writing.expected(survey.own.as_ref().and_then(|own| own.mark.as_ref()))?;
-    let prepared = prepare(settings, args, &writing.target, &declared, survey)?;
+    let snapshot = look(settings, writing.writer.reading().await?, &declared).await?;
+    writing.expected(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
+    let prepared = prepare(settings, args, &writing.target, &declared, snapshot)?;
     if prepared.settled || prepared.refused.is_some() {
-        writing.door.close().await;
+        writing.writer.close().await;
         return tell(settings, prepared);
     }
     if prepared.versions != shown.versions || prepared.detail != shown.detail {
@@ -88,13 +88,13 @@ async fn ask<'s>(
     settings: &'s Settings,
     args: &'s AdoptArgs,
     stop: &Stop,
-) -> Result<(Writing<'s>, Declared, Prepared)> {
+) -> Result<(WriteCommand<'s>, ProjectModel, Prepared)> {
     let (mut writing, reading) =
-        project_model::beside(settings, Writing::open(settings, &args.write, stop)).await?;
+        project_model::beside(settings, WriteCommand::open(settings, &args.write, stop)).await?;
     let declared = reading.finish(settings).await?.without_seeds();
-    let survey = look(settings, writing.door.reading().await?, &declared).await?;
-    writing.expected(survey.own.as_ref().and_then(|own| own.mark.as_ref()))?;
-    let prepared = prepare(settings, args, &writing.target, &declared, survey)?;
+    let snapshot = look(settings, writing.writer.reading().await?, &declared).await?;
+    writing.expected(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
+    let prepared = prepare(settings, args, &writing.target, &declared, snapshot)?;
     if prepared.settled || prepared.refused.is_some() {
         return Ok((writing, declared, prepared));
     }
@@ -107,16 +107,20 @@ async fn ask<'s>(
         Some(_) => format!("record {migrations} as applied"),
         None => format!("take over refinery's history, keeping the texts of {migrations},"),
     };
-    let mark = prepared.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    let mark = prepared.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     writing.confirm(&what, mark).await?;
     Ok((writing, declared, prepared))
 }
 
 /// Looks at the database, and at which texts are kept there.
-async fn look(settings: &Settings, session: &mut Session, declared: &Declared) -> Result<Survey> {
+async fn look(
+    settings: &Settings,
+    session: &mut Session,
+    declared: &ProjectModel,
+) -> Result<DatabaseSnapshot> {
     let mut request = comparison::request(settings, declared.needs());
     request.texts = true;
-    snapshot::survey(session, &request).await
+    snapshot::take(session, &request).await
 }
 
 /// `--dry-run`: one read-only look, as `check` takes it.
@@ -124,9 +128,9 @@ async fn show(settings: &Settings, args: &AdoptArgs) -> Result<Exit> {
     let target = settings.target()?;
     let (mut session, reading) = project_model::connected(settings, &target).await?;
     let declared = reading.finish(settings).await?.without_seeds();
-    let survey = look(settings, &mut session, &declared).await;
+    let snapshot = look(settings, &mut session, &declared).await;
     session.close().await;
-    tell(settings, prepare(settings, args, &target, &declared, survey?)?)
+    tell(settings, prepare(settings, args, &target, &declared, snapshot?)?)
 }
 
 /// Tells what was found: nothing was changed.
@@ -146,14 +150,14 @@ fn prepare(
     settings: &Settings,
     args: &AdoptArgs,
     target: &Target,
-    declared: &Declared,
-    survey: Survey,
+    declared: &ProjectModel,
+    snapshot: DatabaseSnapshot,
 ) -> Result<Prepared> {
-    let (document, standing) = comparison::judge_standing(settings, target, declared, &survey)?;
-    refuse_unclear(&survey)?;
-    refuse_unfinished(&survey)?;
-    if survey.history.as_ref().is_some_and(|rows| !rows.is_empty()) {
-        return take_over(settings, args, declared, survey, document, &standing);
+    let (document, standing) = comparison::judge_standing(settings, target, declared, &snapshot)?;
+    refuse_unclear(&snapshot)?;
+    refuse_unfinished(&snapshot)?;
+    if snapshot.history.as_ref().is_some_and(|rows| !rows.is_empty()) {
+        return take_over(settings, args, declared, snapshot, document, &standing);
     }
     let says = |code: &str| document.findings.iter().any(|finding| finding.code == code);
     let migrates = standing.basis != Basis::ModelOnly;
@@ -170,12 +174,12 @@ fn prepare(
             .next(format!("look at {}, the URL that this database was reached by", settings.url_source()))
             .into());
     }
-    find(settings, args, declared, survey, document)
+    find(settings, args, declared, snapshot, document)
 }
 
 /// A migration that broke off is no history to be guessed at.
-fn refuse_unfinished(survey: &Survey) -> Result<(), Failure> {
-    match survey.own.as_ref().and_then(|own| own.unfinished.first()) {
+fn refuse_unfinished(snapshot: &DatabaseSnapshot) -> Result<(), Failure> {
+    match snapshot.internal.as_ref().and_then(|internal| internal.unfinished.first()) {
         None => Ok(()),
         Some(step) => Err(Failure::new(
             Exit::Refused,
@@ -192,13 +196,19 @@ fn refuse_unfinished(survey: &Survey) -> Result<(), Failure> {
 fn find(
     settings: &Settings,
     args: &AdoptArgs,
-    declared: &Declared,
-    survey: Survey,
+    declared: &ProjectModel,
+    snapshot: DatabaseSnapshot,
     mut document: Document,
 ) -> Result<Prepared> {
     let lock = &declared.lock;
-    let adoption =
-        judge(settings, declared, &survey.identity.database, survey.version, &survey.catalog, args.version)?;
+    let adoption = judge(
+        settings,
+        declared,
+        &snapshot.identity.database,
+        snapshot.version,
+        &snapshot.catalog,
+        args.version,
+    )?;
     let accept = Patterns::new(args.accept_drift.iter().cloned());
     let accepted = adoption.differences.iter().filter(|finding| accepts(&accept, finding));
     let accepted: Vec<String> = accepted.map(told).collect();
@@ -206,7 +216,7 @@ fn find(
         refuse_differences(declared, &adoption, &accept).or_else(|| adoption.unambiguous(lock).err());
     let applied = &lock.migrations[..adoption.applied];
     let versions: BTreeSet<i64> = applied.iter().map(|migration| migration.version).collect();
-    let ledger = plan_steps::ledger(settings, &survey, &declared.migrations)?;
+    let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
     let last = &lock.migrations[adoption.applied - 1];
     let rows_alone: Vec<String> = applied
         .iter()
@@ -226,7 +236,7 @@ fn find(
     if args.version.is_some() {
         detail.push_str(", as stated");
     }
-    for other in &survey.others {
+    for other in &snapshot.others {
         let current = other.current.as_deref().unwrap_or("no version that can be told");
         detail.push_str(&format!("; {} ({}) at {current}", other.tool, other.table));
     }
@@ -248,13 +258,13 @@ fn find(
     document.summary = output::Summary::of(&adoption.differences);
     document.findings = adoption.differences;
     document.error = refused.as_ref().map(|failure| ErrorReport::new(&failure.what, &failure.next));
-    Ok(Prepared { survey, document, versions, ledger: Some(ledger), settled: false, detail, refused })
+    Ok(Prepared { snapshot, document, versions, ledger: Some(ledger), settled: false, detail, refused })
 }
 
 /// Holds a catalog against the versions.
 fn judge(
     settings: &Settings,
-    declared: &Declared,
+    declared: &ProjectModel,
     database: &str,
     server: ServerVersion,
     catalog: &Catalog,
@@ -267,7 +277,7 @@ fn judge(
 }
 
 /// Refuses a catalog that differs from the version's in what nobody accepted.
-fn refuse_differences(declared: &Declared, adoption: &Adoption, accept: &Patterns) -> Option<Failure> {
+fn refuse_differences(declared: &ProjectModel, adoption: &Adoption, accept: &Patterns) -> Option<Failure> {
     let left: Vec<&Finding> =
         adoption.differences.iter().filter(|finding| !accepts(accept, finding)).collect();
     let last = &declared.lock.migrations[adoption.applied - 1];
@@ -303,10 +313,10 @@ fn told(finding: &Finding) -> String {
 fn take_over(
     settings: &Settings,
     args: &AdoptArgs,
-    declared: &Declared,
-    survey: Survey,
+    declared: &ProjectModel,
+    snapshot: DatabaseSnapshot,
     mut document: Document,
-    standing: &Standing,
+    standing: &MigrationState,
 ) -> Result<Prepared> {
     let lock = &declared.lock;
     let applied: Vec<_> = standing.applied.iter().map(|index| &lock.migrations[*index]).collect();
@@ -338,11 +348,11 @@ fn take_over(
             .next("trueup upgrade and trueup downgrade change it")
             .into());
     }
-    let own = survey.own.as_ref();
-    let kept = |version: &i64| own.is_some_and(|own| own.texts.contains(version));
+    let internal = snapshot.internal.as_ref();
+    let kept = |version: &i64| internal.is_some_and(|internal| internal.texts.contains(version));
     let versions: BTreeSet<i64> =
         applied.iter().map(|migration| migration.version).filter(|version| !kept(version)).collect();
-    let settled = versions.is_empty() && own.is_some_and(|own| own.mark.is_some());
+    let settled = versions.is_empty() && internal.is_some_and(|internal| internal.mark.is_some());
     document.adoption = Some(AdoptionReport {
         version: last.version.to_string(),
         name: last.name.clone(),
@@ -355,13 +365,13 @@ fn take_over(
         rows_alone: Vec::new(),
     });
     document.plan = Some(plan(settings, declared, &versions));
-    let table = survey.history_table.as_deref().unwrap_or_default();
+    let table = snapshot.history_table.as_deref().unwrap_or_default();
     let detail = format!("V{}__{}; refinery ({table})", last.version, last.name);
-    Ok(Prepared { survey, document, versions, ledger: None, settled, detail, refused: None })
+    Ok(Prepared { snapshot, document, versions, ledger: None, settled, detail, refused: None })
 }
 
 /// The migrations that are recorded, as a plan.
-fn plan(settings: &Settings, declared: &Declared, versions: &BTreeSet<i64>) -> PlanReport {
+fn plan(settings: &Settings, declared: &ProjectModel, versions: &BTreeSet<i64>) -> PlanReport {
     let migrations = declared.migrations.iter().filter(|migration| versions.contains(&migration.version));
     let step = |migration: &Migration| StepReport {
         version: migration.version.to_string(),
@@ -387,23 +397,23 @@ fn plan(settings: &Settings, declared: &Declared, versions: &BTreeSet<i64>) -> P
 async fn carry_out(
     settings: &Settings,
     args: &AdoptArgs,
-    declared: &Declared,
+    declared: &ProjectModel,
     prepared: Prepared,
-    writing: &mut Writing<'_>,
+    writing: &mut WriteCommand<'_>,
 ) -> Result<Document> {
     let begun = Instant::now();
-    let Prepared { survey, document, versions, ledger, detail, .. } = prepared;
+    let Prepared { snapshot, document, versions, ledger, detail, .. } = prepared;
     let migrations: Vec<&Migration> =
         declared.migrations.iter().filter(|migration| versions.contains(&migration.version)).collect();
     let proves = ledger.is_some();
     let accept = Patterns::new(args.accept_drift.iter().cloned());
     let stated = document.adoption.as_ref().and_then(|adoption| adoption.version.parse().ok());
-    let database = survey.identity.database.clone();
+    let database = snapshot.identity.database.clone();
     let prove = |catalog: Catalog| {
         if !proves {
             return Ok(());
         }
-        let adoption = judge(settings, declared, &database, survey.version, &catalog, stated)?;
+        let adoption = judge(settings, declared, &database, snapshot.version, &catalog, stated)?;
         match refuse_differences(declared, &adoption, &accept) {
             None => Ok(()),
             Some(failure) => Err(failure.into()),
@@ -415,20 +425,20 @@ async fn carry_out(
         max_duration: settings.migrations.max_duration,
     };
     let adopt = Adopt {
-        door: &mut writing.door,
+        writer: &mut writing.writer,
         watch: &mut writing.progress,
         lock: &declared.lock,
         migrations: &migrations,
         ledger: ledger.as_ref(),
         detail: &detail,
         limits,
-        version: survey.version,
+        version: snapshot.version,
         options: &declared.lock.head.options,
     };
     executor::adopt(adopt, prove).await?;
     let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let survey = look(settings, writing.door.reading().await?, declared).await?;
-    let (mut after, _) = comparison::judge_standing(settings, &writing.target, declared, &survey)?;
+    let snapshot = look(settings, writing.writer.reading().await?, declared).await?;
+    let (mut after, _) = comparison::judge_standing(settings, &writing.target, declared, &snapshot)?;
     after.plan = document.plan;
     after.adoption = document.adoption;
     after.applied = migrations

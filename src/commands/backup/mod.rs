@@ -5,21 +5,21 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 
-use crate::workflow::project_model::Needs;
-use crate::workflow::deliver::deliver;
-use crate::workflow::backup_store::Among;
-use crate::workflow::{comparison, environment_mark, backup_store};
 use crate::backup::restore::{self, TrialPlace};
 use crate::backup::{
     self, Keep, Level, Listed, Manifest, Method, Programs, Request, Scope, Store, Verifying,
 };
 use crate::cli::{self, BackupAction, BackupArgs};
-use crate::postgres::connection::Target;
-use crate::writer::{self, Stop};
 use crate::error::{Exit, Failure, exit_of};
-use crate::project::Settings;
 use crate::output::{self, BackupReport, BackupRow, Backups, Progress};
+use crate::postgres::connection::Target;
+use crate::project::Settings;
 use crate::snapshot;
+use crate::workflow::backup_store::Among;
+use crate::workflow::deliver::deliver;
+use crate::workflow::project_model::Needs;
+use crate::workflow::{backup_store, comparison, environment_mark};
+use crate::writer::{self, Stop};
 
 /// Runs the command.
 ///
@@ -45,9 +45,9 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit
     let version = session.server_version()?;
     let needs = Needs::nothing();
     let request = comparison::request(settings, needs);
-    let standing = snapshot::survey_standing(&mut session, &request, None).await?;
+    let standing = snapshot::take_status(&mut session, &request, None).await?;
     session.close().await;
-    environment_mark::expect(settings, standing.own.as_ref(), &standing.identity.database)?;
+    environment_mark::expect(settings, standing.internal.as_ref(), &standing.identity.database)?;
     writer::no_pooler_before(&target, &application).await?;
     let external = backup_store::external(settings);
     let method = backup_store::method(settings, &external);
@@ -69,7 +69,7 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit
             level: args.verify.map_or_else(|| backup_store::level(settings), level),
             trial: &backup_store::trial(settings),
             lock_wait: settings.database.lock_timeout.unwrap_or(backup_store::LOCK_WAIT),
-            marked: backup_store::marked(standing.own.as_ref(), standing.history.as_deref()),
+            marked: backup_store::marked(standing.internal.as_ref(), standing.history.as_deref()),
             expected: Some((
                 &standing.identity.system_identifier,
                 standing.identity.database_oid,

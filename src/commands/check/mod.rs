@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 
-use crate::workflow::deliver::deliver;
-use crate::workflow::{comparison, project_model};
 use crate::error::Exit;
 use crate::project::Settings;
+use crate::workflow::deliver::deliver;
+use crate::workflow::{comparison, project_model};
 
 /// Runs the command.
 ///
@@ -14,20 +14,20 @@ use crate::project::Settings;
 pub(super) async fn run(settings: &Settings) -> Result<Exit> {
     let target = settings.target()?;
     let (session, mut reading) = project_model::connected(settings, &target).await?;
-    let (survey, declared) = match reading.needs().await {
+    let (snapshot, declared) = match reading.needs().await {
         // The rest of the lock file is read while the server answers.
         Some(needs) => {
-            let survey = comparison::look(settings, session, needs).await?;
-            (survey, reading.finish(settings).await?)
+            let snapshot = comparison::look(settings, session, needs).await?;
+            (snapshot, reading.finish(settings).await?)
         }
         None => {
             let declared = reading.finish(settings).await?;
             (comparison::look(settings, session, declared.needs()).await?, declared)
         }
     };
-    let document = comparison::judge(settings, &target, &declared, &survey)?;
+    let document = comparison::judge(settings, &target, &declared, &snapshot)?;
     // The process ends here: freeing two catalogs piece by piece would take as long as comparing them.
-    std::mem::forget((survey, declared));
+    std::mem::forget((snapshot, declared));
     deliver(&settings.output, |format, style| document.render(format, style))?;
     Ok(document.exit)
 }

@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 
-use crate::workflow::project_model;
-use crate::workflow::deliver::deliver;
 use crate::error::Exit;
 use crate::model::{Lock, Sources};
-use crate::project::Settings;
 use crate::output::{CompileReport, Compiled};
+use crate::project::Settings;
+use crate::workflow::deliver::deliver;
+use crate::workflow::project_model;
 
 /// Runs the command.
 ///
@@ -18,7 +18,9 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit> {
     let sources = Sources::read(&project.dir, &project.migrations_dir)?;
     let outcome = if settings.compile_check {
         let lock = Lock::load(&project.lock_path)?;
-        Compiled::Checked { stale: project_model::stale(settings, lock.as_ref().map(|lock| &lock.head), &sources) }
+        Compiled::Checked {
+            stale: project_model::stale(settings, lock.as_ref().map(|lock| &lock.head), &sources),
+        }
     } else {
         let lock = project_model::compile(settings, &sources).await?;
         let written = report_of(&lock);

@@ -6,18 +6,18 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow};
 
-use crate::workflow::deliver;
-use crate::workflow::{project_model};
 use super::verify::fix;
 use super::{adopt, check, seed, upgrade};
 use crate::backup::Programs;
 use crate::cli::{AdoptArgs, SeedArgs, UpgradeArgs, VerifyArgs, WriteArgs};
-use crate::writer::Stop;
 use crate::error::{Exit, Failure};
 use crate::model::Sources;
-use crate::project::{Project, Required, Settings};
 use crate::postgres::scratch::{Scratch, ScratchDatabase};
 use crate::postgres::sql::split;
+use crate::project::{Project, Required, Settings};
+use crate::workflow::deliver;
+use crate::workflow::project_model;
+use crate::writer::Stop;
 
 /// The reference project at the repository's root.
 const FILES: &[(&str, &str)] = &[

@@ -2,18 +2,18 @@
 
 use anyhow::Result;
 
+use crate::changes::plan::Plan;
+use crate::cli::{DowngradeArgs, WriteArgs};
+use crate::error::Exit;
+use crate::output::Document;
+use crate::postgres::connection::Target;
+use crate::project::Settings;
+use crate::snapshot::DatabaseSnapshot;
 use crate::workflow::migrate::{self, Change, Prepared};
-use crate::workflow::project_model::Declared;
+use crate::workflow::project_model::ProjectModel;
 use crate::workflow::write_command::refuse_unclear;
 use crate::workflow::{comparison, plan_steps};
-use crate::cli::{DowngradeArgs, WriteArgs};
-use crate::postgres::connection::Target;
 use crate::writer::Stop;
-use crate::error::Exit;
-use crate::changes::plan::Plan;
-use crate::project::Settings;
-use crate::output::Document;
-use crate::snapshot::Survey;
 
 /// Runs the command.
 ///
@@ -36,16 +36,16 @@ impl Change for DowngradeArgs {
         &self,
         settings: &Settings,
         target: &Target,
-        declared: &Declared,
-        survey: Survey,
+        declared: &ProjectModel,
+        snapshot: DatabaseSnapshot,
     ) -> Result<Prepared> {
-        let (mut document, standing) = comparison::judge_standing(settings, target, declared, &survey)?;
-        refuse_unclear(&survey)?;
+        let (mut document, standing) = comparison::judge_standing(settings, target, declared, &snapshot)?;
+        refuse_unclear(&snapshot)?;
         let mut plan = Plan::downgrade(&declared.lock, &declared.migrations, &standing, self.to)?;
         migrate::refuse_drift(&plan, &document, declared, None)?;
-        let ledger = plan_steps::ledger(settings, &survey, &declared.migrations)?;
-        document.plan = Some(plan_steps::report(settings, &mut plan, &survey));
-        Ok(Prepared { survey, standing, document, plan, ledger, backing: None })
+        let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
+        document.plan = Some(plan_steps::report(settings, &mut plan, &snapshot));
+        Ok(Prepared { snapshot, standing, document, plan, ledger, backing: None })
     }
 
     fn no_backup(&self) -> bool {

@@ -2,15 +2,15 @@
 
 use anyhow::Result;
 
-use crate::workflow::migrate::changed_meanwhile;
+use crate::cli::{EnvironmentAction, EnvironmentArgs, WriteArgs};
+use crate::error::{Exit, Failure};
+use crate::output::{self, DecisionReport, Subject};
+use crate::project::Settings;
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::environment_mark;
-use crate::workflow::write_command::{Writing, interrupted};
-use crate::cli::{EnvironmentAction, EnvironmentArgs, WriteArgs};
+use crate::workflow::migrate::changed_meanwhile;
+use crate::workflow::write_command::{WriteCommand, interrupted};
 use crate::writer::{Mark, Marking, Stop};
-use crate::error::{Exit, Failure};
-use crate::project::Settings;
-use crate::output::{self, DecisionReport, Subject};
 
 /// Runs the command.
 ///
@@ -25,17 +25,17 @@ pub(super) async fn run(settings: &Settings, args: &EnvironmentArgs, mut stop: S
     };
     if is_so(settings, name, before.as_ref()) {
         let report = report(settings, name, &mut writing, before.clone(), before).await?;
-        writing.door.close().await;
+        writing.writer.close().await;
         return tell(settings, &report);
     }
     writing.lock().await?;
-    if writing.door.mark().await? != before {
+    if writing.writer.mark().await? != before {
         return Err(changed_meanwhile("the mark").into());
     }
     let marking = Marking::Set { project: settings.project.name.clone(), environment: name.clone() };
     let report = writing
         .recorded(&marking, reason.as_deref(), async |writing| {
-            let after = writing.door.mark().await?;
+            let after = writing.writer.mark().await?;
             Ok((Exit::Clean, report(settings, name, writing, before, after).await?))
         })
         .await?;
@@ -48,10 +48,10 @@ async fn ask<'s>(
     name: &str,
     args: &'s WriteArgs,
     stop: &Stop,
-) -> Result<(Writing<'s>, Option<Mark>)> {
+) -> Result<(WriteCommand<'s>, Option<Mark>)> {
     // Whatever the mark says now must not keep it from being mended; the address was held against `expect`.
-    let mut writing = Writing::open(settings, args, stop).await?;
-    let before = writing.door.mark().await?;
+    let mut writing = WriteCommand::open(settings, args, stop).await?;
+    let before = writing.writer.mark().await?;
     if !is_so(settings, name, before.as_ref()) {
         if settings.output.interactive || !settings.output.quiet {
             let proposed = report(settings, name, &mut writing, before.clone(), None).await?;
@@ -73,7 +73,7 @@ async fn confirm(
     settings: &Settings,
     name: &str,
     args: &WriteArgs,
-    writing: &mut Writing<'_>,
+    writing: &mut WriteCommand<'_>,
     before: Option<&Mark>,
 ) -> Result<()> {
     if settings.output.interactive {
@@ -98,8 +98,9 @@ async fn confirm(
     }
     // An environment that trueup.toml does not describe may be protected where it is described.
     let marked = before.filter(|mark| mark.environment.is_some());
-    let was =
-        marked.is_some_and(|mark| environment_mark::marked(settings, mark).is_none_or(|found| found.settings.protected));
+    let was = marked.is_some_and(|mark| {
+        environment_mark::marked(settings, mark).is_none_or(|found| found.settings.protected)
+    });
     let becomes = settings.environment.as_ref().is_some_and(|found| found.settings.protected);
     if (was || becomes) && !settings.environment_asked_for {
         return refuse(
@@ -115,12 +116,12 @@ async fn confirm(
 async fn report(
     settings: &Settings,
     name: &str,
-    writing: &mut Writing<'_>,
+    writing: &mut WriteCommand<'_>,
     before: Option<Mark>,
     after: Option<Mark>,
 ) -> Result<DecisionReport> {
-    let server_version = writing.door.reading().await?.server_version()?.to_string();
-    let place = writing.door.place().clone();
+    let server_version = writing.writer.reading().await?.server_version()?.to_string();
+    let place = writing.writer.place().clone();
     let project = &settings.project.name;
     let told = |mark: &Mark| {
         let environment = mark.environment.as_deref().unwrap_or("not named");

@@ -2,29 +2,29 @@
 
 use anyhow::Result;
 
-use crate::workflow::migrate::{changed_meanwhile, defaults};
-use crate::workflow::project_model::{self, Declared};
-use crate::workflow::deliver::{self, deliver};
-use crate::workflow::write_command::{Writing, interrupted, refuse_unclear};
-use crate::workflow::{comparison, plan_steps};
 use crate::changes::executor::{self, Resolve, Verdict};
-use crate::postgres::catalog::{Catalog, reader};
+use crate::changes::plan::{Case, Resolution, Resolved};
 use crate::cli::{Decision, ResolveArgs};
-use crate::postgres::connection::Session;
-use crate::model::diagnosis::Standing;
-use crate::writer::Stop;
 use crate::error::{Exit, Failure};
 use crate::migrations::Ledger;
+use crate::model::diagnosis::MigrationState;
 use crate::model::{self, Effect};
-use crate::changes::plan::{Case, Resolution, Resolved};
-use crate::project::Settings;
 use crate::output::{self, DecisionReport, MigrationName, Subject};
-use crate::snapshot::Survey;
+use crate::postgres::catalog::{Catalog, reader};
+use crate::postgres::connection::Session;
+use crate::project::Settings;
+use crate::snapshot::DatabaseSnapshot;
+use crate::workflow::deliver::{self, deliver};
+use crate::workflow::migrate::{changed_meanwhile, defaults};
+use crate::workflow::project_model::{self, ProjectModel};
+use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
+use crate::workflow::{comparison, plan_steps};
+use crate::writer::Stop;
 
 /// What a look at the database says about the decision.
 struct Judged {
-    survey: Survey,
-    standing: Standing,
+    snapshot: DatabaseSnapshot,
+    standing: MigrationState,
     target: output::Target,
     ledger: Ledger,
     resolution: Resolution,
@@ -46,7 +46,7 @@ pub(super) async fn run(settings: &Settings, args: &ResolveArgs, mut stop: Stop)
     let resolved = match &judged.resolution {
         Resolution::Record(resolved) => resolved.clone(),
         Resolution::Nothing(_) => {
-            writing.door.close().await;
+            writing.writer.close().await;
             return tell(settings, &report(settings, args, &declared, &judged));
         }
     };
@@ -70,9 +70,9 @@ async fn ask<'s>(
     settings: &'s Settings,
     args: &'s ResolveArgs,
     stop: &Stop,
-) -> Result<(Writing<'s>, Declared, Judged)> {
+) -> Result<(WriteCommand<'s>, ProjectModel, Judged)> {
     let (mut writing, reading) =
-        project_model::beside(settings, Writing::open(settings, &args.write, stop)).await?;
+        project_model::beside(settings, WriteCommand::open(settings, &args.write, stop)).await?;
     let declared = reading.finish(settings).await?.without_seeds();
     let judged = judge(settings, args, &declared, &mut writing).await?;
     if let Resolution::Record(resolved) = &judged.resolution {
@@ -81,7 +81,7 @@ async fn ask<'s>(
             output::err(&proposed.proposal(deliver::style(&settings.output)));
         }
         let what = format!("resolve {} as {}", resolved.title, verdict(args).word());
-        let mark = judged.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+        let mark = judged.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
         writing.confirm(&what, mark).await?;
     }
     Ok((writing, declared, judged))
@@ -91,22 +91,22 @@ async fn ask<'s>(
 async fn judge(
     settings: &Settings,
     args: &ResolveArgs,
-    declared: &Declared,
-    writing: &mut Writing<'_>,
+    declared: &ProjectModel,
+    writing: &mut WriteCommand<'_>,
 ) -> Result<Judged> {
-    let survey = writing.look(declared).await?;
-    let (document, standing) = comparison::judge_standing(settings, &writing.target, declared, &survey)?;
-    refuse_unclear(&survey)?;
-    let resolution = decide(args, declared, &survey, &standing, &survey.catalog)?;
-    let ledger = plan_steps::ledger(settings, &survey, &declared.migrations)?;
-    Ok(Judged { survey, standing, target: document.target, ledger, resolution })
+    let snapshot = writing.look(declared).await?;
+    let (document, standing) = comparison::judge_standing(settings, &writing.target, declared, &snapshot)?;
+    refuse_unclear(&snapshot)?;
+    let resolution = decide(args, declared, &snapshot, &standing, &snapshot.catalog)?;
+    let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
+    Ok(Judged { snapshot, standing, target: document.target, ledger, resolution })
 }
 
 fn decide(
     args: &ResolveArgs,
-    declared: &Declared,
-    survey: &Survey,
-    standing: &Standing,
+    declared: &ProjectModel,
+    snapshot: &DatabaseSnapshot,
+    standing: &MigrationState,
     live: &Catalog,
 ) -> Result<Resolution, Failure> {
     let case = Case {
@@ -114,18 +114,19 @@ fn decide(
         migrations: &declared.migrations,
         standing,
         live,
-        server: survey.version,
+        server: snapshot.version,
         version: args.version,
     };
-    let own = survey.own.as_ref();
+    let internal = snapshot.internal.as_ref();
     match args.decision {
         Decision::Applied => case.applied(),
         Decision::NotApplied => {
-            let mut unfinished = own.iter().flat_map(|own| &own.unfinished);
+            let mut unfinished = internal.iter().flat_map(|internal| &internal.unfinished);
             case.not_applied(unfinished.any(|step| step.version == args.version))
         }
         Decision::AcceptEdit => {
-            let recorded = own.and_then(|own| own.recorded.get(&args.version)?.effects.as_deref());
+            let recorded =
+                internal.and_then(|internal| internal.recorded.get(&args.version)?.effects.as_deref());
             // What another version of trueup wrote in its own way is as good as not recorded.
             let recorded: Option<Vec<Effect>> =
                 recorded.and_then(|effects| model::effects_from_text(effects).ok());
@@ -138,10 +139,10 @@ fn decide(
 async fn record(
     settings: &Settings,
     args: &ResolveArgs,
-    declared: &Declared,
+    declared: &ProjectModel,
     judged: &Judged,
     resolved: &Resolved,
-    writing: &mut Writing<'_>,
+    writing: &mut WriteCommand<'_>,
 ) -> Result<()> {
     let version = args.version;
     let migration = declared.migrations.iter().find(|migration| migration.version == version);
@@ -150,7 +151,7 @@ async fn record(
             .next("trueup compile")
     })?;
     let job = Resolve {
-        door: &mut writing.door,
+        writer: &mut writing.writer,
         watch: &mut writing.progress,
         ledger: &judged.ledger,
         migration,
@@ -159,10 +160,10 @@ async fn record(
         reason: &args.reason,
         limits: defaults(settings).transaction,
     };
-    let (server, options) = (judged.survey.version, &declared.lock.head.options);
+    let (server, options) = (judged.snapshot.version, &declared.lock.head.options);
     executor::resolve(job, async |session: &mut Session| {
         let live = reader::read_inside(session, server, options).await?.catalog;
-        decide(args, declared, &judged.survey, &judged.standing, &live)?;
+        decide(args, declared, &judged.snapshot, &judged.standing, &live)?;
         Ok(())
     })
     .await
@@ -177,7 +178,12 @@ fn verdict(args: &ResolveArgs) -> Verdict {
 }
 
 /// What is, or will be, recorded.
-fn report(settings: &Settings, args: &ResolveArgs, declared: &Declared, judged: &Judged) -> DecisionReport {
+fn report(
+    settings: &Settings,
+    args: &ResolveArgs,
+    declared: &ProjectModel,
+    judged: &Judged,
+) -> DecisionReport {
     let compiled = declared.lock.migrations.iter().find(|compiled| compiled.version == args.version);
     let name = MigrationName {
         version: args.version.to_string(),

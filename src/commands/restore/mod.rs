@@ -4,18 +4,18 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::workflow::deliver::{self, deliver};
-use crate::workflow::backup_store::Among;
-use crate::workflow::write_command::{Asking, Writing, interrupted};
-use crate::workflow::{comparison, project_model, environment_mark, backup_store};
 use crate::backup::restore::{self, Database, Fit, Hashed, Restoring, Server};
 use crate::backup::{Manifest, Programs, Scope, Store};
 use crate::cli::{RestoreArgs, WriteArgs};
-use crate::postgres::connection::Target;
-use crate::writer::{Mark, Stop};
 use crate::error::{Exit, Failure, exit_of};
+use crate::output::{self, Progress, RestoreReport, RestoredAs, RestoredState};
+use crate::postgres::connection::Target;
 use crate::project::Settings;
-use crate::output::{self, Progress, RestoreReport, RestoredAs, RestoredStanding};
+use crate::workflow::backup_store::Among;
+use crate::workflow::deliver::{self, deliver};
+use crate::workflow::write_command::{Confirmation, WriteCommand, interrupted};
+use crate::workflow::{backup_store, comparison, environment_mark, project_model};
+use crate::writer::{Mark, Stop};
 
 /// Databases that every other one is made of.
 const TEMPLATES: [&str; 2] = ["template0", "template1"];
@@ -25,13 +25,13 @@ const TEMPLATES: [&str; 2] = ["template0", "template1"];
 /// # Errors
 /// With the exit codes of the contract.
 pub(super) async fn run(settings: &Settings, args: &RestoreArgs, mut stop: Stop) -> Result<Exit> {
-    let own = settings.target().ok();
+    let internal = settings.target().ok();
     let settings = &settings.reaching(args.into.reveal(), "--into");
     let begun = Instant::now();
     let store = backup_store::store(settings)?;
     let target = settings.target()?;
     // What is replaced is replaced by a backup of itself; a copy is one of the project's database.
-    let of = if args.replace { Some(&target) } else { own.as_ref() };
+    let of = if args.replace { Some(&target) } else { internal.as_ref() };
     let manifest =
         find(&store, args, Among { database: of.map(Target::database), whole: args.replace }).await?;
     let programs = Programs::reading(backup_store::programs(settings), restore::written_by(&manifest)?)?;
@@ -90,7 +90,7 @@ enum Place<'s> {
     /// An empty database that this role cannot put another one in the place of.
     Empty,
     /// A database that another one takes the place of; dropped afterwards when there is nothing in it.
-    Old { old: Box<Database>, writing: Box<Writing<'s>>, mark: Option<Mark>, empty: bool },
+    Old { old: Box<Database>, writing: Box<WriteCommand<'s>>, mark: Option<Mark>, empty: bool },
 }
 
 impl<'s> Place<'s> {
@@ -122,8 +122,8 @@ impl<'s> Place<'s> {
         if let Err(error) = restore::may_replace(server, &old).await {
             return if empty { Ok(Self::Empty) } else { Err(error) };
         }
-        let mut writing = Writing::open(settings, write, stop).await?;
-        let mark = writing.door.mark().await?;
+        let mut writing = WriteCommand::open(settings, write, stop).await?;
+        let mark = writing.writer.mark().await?;
         writing.expected(mark.as_ref())?;
         not_of_another(settings, manifest, &old, mark.as_ref())?;
         Ok(Self::Old { old: Box::new(old), writing: Box::new(writing), mark, empty })
@@ -193,7 +193,7 @@ impl Command<'_> {
     async fn replace(
         &mut self,
         old: &Database,
-        mut writing: Writing<'_>,
+        mut writing: WriteCommand<'_>,
         mark: Option<Mark>,
         empty: bool,
     ) -> Result<RestoreReport> {
@@ -222,7 +222,7 @@ impl Command<'_> {
             restore::discard(&mut self.server, &restored).await?;
             return Err(interrupted(signal).into());
         }
-        writing.door.close().await;
+        writing.writer.close().await;
         restore::swap(&mut self.server, old, &restored, &aside).await?;
         if empty && let Err(error) = restore::discard(&mut self.server, &aside).await {
             report.notes.push(format!("the empty database that was there is {aside} now: {error}"));
@@ -236,9 +236,9 @@ impl Command<'_> {
 
     /// Who is connected to the old database beside this very run, which holds its lock: there is no other of that name.
     async fn others(&mut self, old: &Database) -> Result<Vec<restore::Connected>> {
-        let own = self.settings.application();
+        let internal = self.settings.application();
         let mut sessions = restore::sessions(&mut self.server, old).await?;
-        sessions.retain(|session| !session.application.starts_with(&own));
+        sessions.retain(|session| !session.application.starts_with(&internal));
         Ok(sessions)
     }
 
@@ -264,7 +264,7 @@ impl Command<'_> {
     async fn confirm(&mut self, report: &RestoreReport, what: &str) -> Result<()> {
         self.show(report);
         let database = self.target.database().to_owned();
-        let mut asking = Asking {
+        let mut asking = Confirmation {
             settings: self.settings,
             yes: self.args.yes,
             database: &database,
@@ -342,20 +342,20 @@ impl Command<'_> {
     /// The database was backed up with its audit log: that says now what it was restored from.
     async fn record(&self) -> Result<()> {
         let write = WriteArgs { yes: true, wait: None };
-        let mut writing = Writing::open(self.settings, &write, &self.stop).await?;
+        let mut writing = WriteCommand::open(self.settings, &write, &self.stop).await?;
         writing.lock().await?;
         let marking = writing.first_mark();
         let reason = format!("restored from backup {}", self.backup.manifest().id);
         writing.recorded(&marking, Some(&reason), async |_| Ok((Exit::Clean, ()))).await
     }
 
-    async fn standing(&self) -> Result<(RestoredStanding, Vec<String>)> {
+    async fn standing(&self) -> Result<(RestoredState, Vec<String>)> {
         let (mut session, reading) = project_model::connected(self.settings, self.target).await?;
         let declared = reading.finish(self.settings).await?;
-        let survey = comparison::look_on(self.settings, &mut session, &declared).await?;
+        let snapshot = comparison::look_on(self.settings, &mut session, &declared).await?;
         session.close().await;
-        let document = comparison::judge(self.settings, self.target, &declared, &survey)?;
-        let standing = RestoredStanding {
+        let document = comparison::judge(self.settings, self.target, &declared, &snapshot)?;
+        let standing = RestoredState {
             verdict: document.verdict(),
             exit_code: document.exit_code,
             version: document.history.current.clone(),

@@ -4,13 +4,13 @@ use anyhow::Result;
 
 use super::{Judged, Planned};
 use crate::cli::SeedArgs;
+use crate::data::seeds::{self, Question, RowPlan};
+use crate::error::Exit;
+use crate::output::{SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
+use crate::postgres::connection::Target;
+use crate::project::Settings;
 use crate::workflow::deliver::deliver;
 use crate::workflow::{data_checks, environment_mark};
-use crate::postgres::connection::Target;
-use crate::error::Exit;
-use crate::project::Settings;
-use crate::output::{SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
-use crate::data::seeds::{self, Question, RowPlan};
 
 pub(super) fn tell(settings: &Settings, report: &SeedReport) -> Result<Exit> {
     deliver(&settings.output, |format, style| report.render(format, style))?;
@@ -25,8 +25,8 @@ pub(super) fn told(
     judged: &Judged,
     stage: SeedStage,
 ) -> SeedReport {
-    let identity = &judged.survey.identity;
-    let marked = judged.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    let identity = &judged.snapshot.identity;
+    let marked = judged.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let left = judged.tables.iter().any(|table| table.plan.leaves_any());
     let findings = match stage {
         SeedStage::Checked => left || !judged.changes_nothing(),
@@ -34,7 +34,7 @@ pub(super) fn told(
     };
     let mut notes: Vec<String> = environment_mark::note(settings, target, marked).into_iter().collect();
     if stage != SeedStage::Done {
-        notes.extend(judged.survey.notes.iter().cloned());
+        notes.extend(judged.snapshot.notes.iter().cloned());
     }
     SeedReport {
         run: settings.run.clone(),
@@ -107,7 +107,7 @@ pub(super) fn script(settings: &Settings, judged: &Judged) -> String {
     }
     for table in &judged.tables {
         script.push_str(&format!("\n-- {}\n", table.question.seed.file.replace(['\n', '\r'], " ")));
-        let refers_to_itself = seeds::refers_to_itself(&table.question.columns, &judged.survey.catalog);
+        let refers_to_itself = seeds::refers_to_itself(&table.question.columns, &judged.snapshot.catalog);
         for statement in seeds::upserts(&table.question, &table.answers, refers_to_itself) {
             script.push_str(&statement);
             script.push('\n');

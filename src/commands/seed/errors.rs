@@ -3,10 +3,10 @@
 use anyhow::Result;
 
 use super::{Judged, WHAT};
+use crate::data::seeds::{self, Question, RowPlan, TablePlan};
+use crate::error::{Exit, Failure};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::connection::{ServerError, Session};
-use crate::error::{Exit, Failure};
-use crate::data::seeds::{self, Question, RowPlan, TablePlan};
 
 /// What the server refused: which table, which row of which file where that can be found out, and what comes next.
 pub(super) fn refused(judged: &Judged, said: &ServerError, done: usize) -> Failure {

@@ -11,22 +11,22 @@ use anyhow::Result;
 use convert::{script, tell, told};
 use errors::{not_made, refused, rewritten};
 
-use crate::workflow::backup_policy::{Backing, Changes, Wanted};
+use crate::changes::plan::Affected;
+use crate::cli::SeedArgs;
+use crate::data::seeds::{self, Answer, Question, RowPlan, Rows, Seeds, Table, TablePlan};
+use crate::error::{Exit, Failure};
+use crate::output::{self, SeedStage};
+use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::connection::{self, Session};
+use crate::project::Settings;
+use crate::snapshot::{self, Asked, DatabaseSnapshot};
+use crate::workflow::backup_policy::{BackupPolicy, Changes, Wanted};
+use crate::workflow::deliver;
 use crate::workflow::migrate::{changed_meanwhile, defaults};
 use crate::workflow::project_model::Needs;
-use crate::workflow::deliver;
-use crate::workflow::write_command::{Writing, interrupted};
+use crate::workflow::write_command::{WriteCommand, interrupted};
 use crate::workflow::{comparison, environment_mark};
-use crate::postgres::catalog::reader::ReadOptions;
-use crate::cli::SeedArgs;
-use crate::postgres::connection::{self, Session};
-use crate::writer::{Stop, Trouble, Work};
-use crate::error::{Exit, Failure};
-use crate::changes::plan::Affected;
-use crate::project::Settings;
-use crate::output::{self, SeedStage};
-use crate::data::seeds::{self, Answer, Question, RowPlan, Rows, Seeds, Table, TablePlan};
-use crate::snapshot::{self, Asked, Survey};
+use crate::writer::{StepError, Stop, Work};
 
 /// How often it is begun anew when rows change between the look and the work.
 const ROUNDS: usize = 3;
@@ -37,7 +37,7 @@ const WHAT: &str = "the seeds";
 
 /// What a look at the database says.
 struct Judged {
-    survey: Survey,
+    snapshot: DatabaseSnapshot,
     /// The tables, in the order of their foreign keys.
     tables: Vec<Planned>,
     /// Whether constraints have to wait for the end of the transaction.
@@ -73,7 +73,7 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) ->
     }
     writing.lock().await?;
     // Somebody else may have been faster.
-    let judged = match snapshot::unchanged_since(writing.door.reading().await?, &shown.survey).await? {
+    let judged = match snapshot::unchanged_since(writing.writer.reading().await?, &shown.snapshot).await? {
         true => shown,
         false => {
             let now =
@@ -87,11 +87,11 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) ->
     if judged.is_empty() {
         return nothing(settings, args, writing, &judged).await;
     }
-    let backing = back(settings, args, true, &judged, writing.door.reading().await?).await?;
+    let backing = back(settings, args, true, &judged, writing.writer.reading().await?).await?;
     let marking = writing.first_mark();
     let report = writing
         .recorded(&marking, None, async |writing| {
-            let backup = backing.before(settings, &judged.survey, writing).await?;
+            let backup = backing.before(settings, &judged.snapshot, writing).await?;
             let done = carry_out(settings, args, &seeds, judged, writing).await?;
             let mut report = told(settings, args, &writing.target, &done, SeedStage::Done);
             report.backup_plan = Some(backing.plan.clone());
@@ -132,9 +132,9 @@ async fn look(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> Resul
         _ => Rows::Unrecorded,
     };
     let request = comparison::request(settings, needs(seeds, rows));
-    let survey = snapshot::survey(&mut session, &request).await?;
-    environment_mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
-    let judged = judge(settings, args, survey, seeds)?;
+    let snapshot = snapshot::take(&mut session, &request).await?;
+    environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
+    let judged = judge(settings, args, snapshot, seeds)?;
     if args.sql {
         session.close().await;
         deliver::statements(&settings.output, &script(settings, &judged))?;
@@ -155,13 +155,13 @@ async fn ask<'s>(
     args: &'s SeedArgs,
     seeds: &Arc<Seeds>,
     stop: &Stop,
-) -> Result<(Writing<'s>, Judged)> {
-    let mut writing = Writing::open(settings, &args.write, stop).await?;
+) -> Result<(WriteCommand<'s>, Judged)> {
+    let mut writing = WriteCommand::open(settings, &args.write, stop).await?;
     let judged = judge(settings, args, writing.look_for(needs(seeds, Rows::Unrecorded)).await?, seeds)?;
     if !judged.is_empty() {
-        may(settings, &judged, writing.door.reading().await?).await?;
+        may(settings, &judged, writing.writer.reading().await?).await?;
         let mut proposed = told(settings, args, &writing.target, &judged, SeedStage::Planned);
-        let backing = back(settings, args, true, &judged, writing.door.reading().await?).await?;
+        let backing = back(settings, args, true, &judged, writing.writer.reading().await?).await?;
         proposed.backup_plan = Some(backing.plan);
         if !settings.output.quiet && (!args.write.yes || settings.output.interactive) {
             output::err(&proposed.proposal(deliver::style(&settings.output)));
@@ -171,7 +171,7 @@ async fn ask<'s>(
             (0, 0) => "record rows as seeded".to_owned(),
             (made, changed) => format!("make {}, change {changed}", rows(made)),
         };
-        let mark = judged.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+        let mark = judged.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
         writing.confirm(&what, mark).await?;
     }
     Ok((writing, judged))
@@ -182,38 +182,43 @@ fn rows(count: usize) -> String {
 }
 
 /// Holds what was found against what is declared.
-fn judge(settings: &Settings, args: &SeedArgs, mut survey: Survey, seeds: &Seeds) -> Result<Judged> {
-    if !survey.seeded.unseen.is_empty() {
+fn judge(
+    settings: &Settings,
+    args: &SeedArgs,
+    mut snapshot: DatabaseSnapshot,
+    seeds: &Seeds,
+) -> Result<Judged> {
+    if !snapshot.seeded.unseen.is_empty() {
         return Err(Failure::cannot_tell(format!(
             "this role does not see all rows of {}; nothing was changed",
-            survey.seeded.unseen.join(", ")
+            snapshot.seeded.unseen.join(", ")
         ))
         .next("grant SELECT on it, or work as its owner or a role with BYPASSRLS: [database] set_role")
         .into());
     }
     // They may be large: none is there twice.
     let mut asked: BTreeMap<usize, Asked> =
-        survey.seeded.asked.drain(..).map(|asked| (asked.seed, asked)).collect();
+        snapshot.seeded.asked.drain(..).map(|asked| (asked.seed, asked)).collect();
     let mut tables: Vec<Planned> = Vec::new();
     for (number, seed) in seeds.tables.iter().enumerate() {
-        let Table { id } = Table::of(seed, &survey.catalog, &settings.database.search_path)?;
+        let Table { id } = Table::of(seed, &snapshot.catalog, &settings.database.search_path)?;
         if let Some(other) = tables.iter().find(|other| other.id == id) {
             let what = format!("table: the rows of {id} are declared in {}, too", other.question.seed.file);
             return Err(seed.wrong(seed.table.1, what).next("put all rows of a table into one file").into());
         }
         let Some(Asked { question, answers, .. }) = asked.remove(&number) else { continue };
-        let defaults = seeds::defaults(&question.columns, &survey.catalog);
+        let defaults = seeds::defaults(&question.columns, &snapshot.catalog);
         let plan = seeds::plan(&question, &answers, &defaults, args.overwrite)?;
         tables.push(Planned { id, question, answers, defaults, plan });
     }
     let columns: Vec<_> = tables.iter().map(|table| &table.question.columns).collect();
-    let (order, deferred) = seeds::order(&columns, &survey.catalog).map_err(|circle| {
+    let (order, deferred) = seeds::order(&columns, &snapshot.catalog).map_err(|circle| {
         Failure::usage(format!("the foreign keys of {} go round in a circle", circle.join(", ")))
             .next("make one of them deferrable: ALTER TABLE ... ALTER CONSTRAINT ... DEFERRABLE")
     })?;
     let mut tables: Vec<Option<Planned>> = tables.into_iter().map(Some).collect();
     let tables = order.into_iter().filter_map(|place| tables[place].take()).collect();
-    Ok(Judged { survey, tables, deferred })
+    Ok(Judged { snapshot, tables, deferred })
 }
 
 impl Judged {
@@ -250,7 +255,8 @@ async fn may(settings: &Settings, judged: &Judged, session: &mut Session) -> Res
     let role = settings.database.set_role.as_ref();
     let role = role.map(|role| format!("SET LOCAL ROLE {};", crate::postgres::sql::identifier(role)));
     let sql = format!("BEGIN READ ONLY; {} {question}; COMMIT", role.unwrap_or_default());
-    let rows = session.rows(sql).await.map_err(|error| connection::server_failure(error, "asking for rights"))?;
+    let rows =
+        session.rows(sql).await.map_err(|error| connection::server_failure(error, "asking for rights"))?;
     let mut lacking: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for row in rows {
         if let [Some(table), Some(right), Some(column)] = row.as_slice() {
@@ -265,7 +271,7 @@ async fn may(settings: &Settings, judged: &Judged, session: &mut Session) -> Res
         .iter()
         .map(|((table, right), columns)| format!("{right} ({}) ON {table}", columns.join(", ")));
     let told: Vec<String> = told.collect();
-    let role = &judged.survey.identity.role;
+    let role = &judged.snapshot.identity.role;
     let what = format!("role {role} lacks rights: {}; nothing was changed", told.join("; "));
     let to = crate::postgres::sql::identifier(role);
     let grants: Vec<String> = told.iter().map(|right| format!("GRANT {right} TO {to}")).collect();
@@ -280,19 +286,19 @@ async fn back(
     write: bool,
     judged: &Judged,
     session: &mut Session,
-) -> Result<Backing> {
+) -> Result<BackupPolicy> {
     let changed = judged.tables.iter().filter(|table| !table.plan.changes_nothing());
     let changed: BTreeSet<_> = changed.map(|table| table.id.clone()).collect();
     let changes = Changes {
         nothing: changed.is_empty().then_some("no row is changed"),
-        affected: Affected::by_rows(&judged.survey.catalog, changed, "seeds"),
+        affected: Affected::by_rows(&judged.snapshot.catalog, changed, "seeds"),
         undo: None,
         only_affected: false,
     };
-    let mark = judged.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    let mark = judged.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let protected = environment_mark::protected(settings, mark).is_some();
     let wanted = Wanted { no_backup: args.no_backup, protected, write };
-    Backing::decide(settings, wanted, &changes, &judged.survey, session).await
+    BackupPolicy::decide(settings, wanted, &changes, &judged.snapshot, session).await
 }
 
 /// Rows are not as they were looked at.
@@ -314,14 +320,14 @@ async fn carry_out(
     args: &SeedArgs,
     seeds: &Arc<Seeds>,
     shown: Judged,
-    writing: &mut Writing<'_>,
+    writing: &mut WriteCommand<'_>,
 ) -> Result<Judged> {
     let mut judged = shown;
     for round in 1..=ROUNDS {
         match attempt(settings, args, &judged, round == ROUNDS, writing).await {
             Ok(()) => return Ok(judged),
-            Err(Trouble::Disproved(error)) if error.is::<Moved>() => {}
-            Err(Trouble::Refused { said, done }) => return Err(refused(&judged, &said, done).into()),
+            Err(StepError::Disproved(error)) if error.is::<Moved>() => {}
+            Err(StepError::Refused { said, done }) => return Err(refused(&judged, &said, done).into()),
             Err(trouble) => return Err(trouble.failure(WHAT, false)),
         }
         let now = judge(settings, args, writing.look_for(needs(seeds, Rows::Unrecorded)).await?, seeds)?;
@@ -341,8 +347,8 @@ async fn attempt(
     args: &SeedArgs,
     judged: &Judged,
     is_last: bool,
-    writing: &mut Writing<'_>,
-) -> Result<(), Trouble> {
+    writing: &mut WriteCommand<'_>,
+) -> Result<(), StepError> {
     let pairs = judged.pairs();
     let script = seeds::script(&pairs, judged.deferred);
     let detail = serde_json::json!({
@@ -350,15 +356,15 @@ async fn attempt(
         "changed": judged.count(TablePlan::updates),
         "tables": judged.tables.iter().map(|table| table.id.to_string()).collect::<Vec<_>>(),
     });
-    let mut records = vec![writing.door.step_record(STEP, "seed", None, Some(&detail.to_string()))];
-    records.extend(seeds::records(&pairs, writing.door.run()));
+    let mut records = vec![writing.writer.step_record(STEP, "seed", None, Some(&detail.to_string()))];
+    records.extend(seeds::records(&pairs, writing.writer.run()));
     let records = records.join(";\n");
     let work = Work { script: &script, ..Work::records(WHAT, &records, defaults(settings).transaction) };
     let questions: Vec<&Question> = pairs.iter().map(|(question, _)| *question).collect();
     writing
-        .door
+        .writer
         .proved_transaction(&work, &mut writing.progress, async |session| {
-            let (answers, own) = snapshot::ask_inside(session, &questions).await?;
+            let (answers, internal) = snapshot::ask_inside(session, &questions).await?;
             for (Planned { question, defaults, plan: shown, .. }, answers) in
                 judged.tables.iter().zip(&answers)
             {
@@ -375,9 +381,9 @@ async fn attempt(
                 };
                 if let Some(row) = left.rows.iter().find(is_odd) {
                     if row.missing {
-                        not_made(session, question, row, &judged.survey.catalog, is_last).await?;
+                        not_made(session, question, row, &judged.snapshot.catalog, is_last).await?;
                     }
-                    return Err(match row.xmin.as_ref() == Some(&own) {
+                    return Err(match row.xmin.as_ref() == Some(&internal) {
                         true => rewritten(question, row).into(),
                         false => Moved.into(),
                     });
@@ -403,10 +409,10 @@ fn unchecked(error: anyhow::Error) -> anyhow::Error {
 async fn nothing(
     settings: &Settings,
     args: &SeedArgs,
-    writing: Writing<'_>,
+    writing: WriteCommand<'_>,
     judged: &Judged,
 ) -> Result<Exit> {
     let report = told(settings, args, &writing.target, judged, SeedStage::Done);
-    writing.door.close().await;
+    writing.writer.close().await;
     tell(settings, &report)
 }

@@ -5,20 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use crate::workflow::project_model::Needs;
-use crate::workflow::deliver::deliver;
-use crate::workflow::{comparison, data_checks, environment_mark, backup_store};
 use crate::backup::Manifest;
-use crate::postgres::connection::Target;
-use crate::model::diagnosis::Standing;
+use crate::changes::plan::CONTRACT_NEXT;
 use crate::error::Exit;
 use crate::migrations::history::Applied;
 use crate::migrations::{Migration, checksum, read_directory};
 use crate::model::CompiledMigration;
-use crate::changes::plan::CONTRACT_NEXT;
-use crate::project::Settings;
+use crate::model::diagnosis::MigrationState;
 use crate::output::{LastBackup, MigrationName, StatusHistory, StatusReport};
-use crate::snapshot::{self, StandingSurvey};
+use crate::postgres::connection::Target;
+use crate::project::Settings;
+use crate::snapshot::{self, StatusSnapshot};
+use crate::workflow::deliver::deliver;
+use crate::workflow::project_model::Needs;
+use crate::workflow::{backup_store, comparison, data_checks, environment_mark};
 
 /// Runs the command.
 ///
@@ -32,15 +32,15 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit> {
     let mut session = target.connect(&settings.application()).await?;
     let needs = Needs::nothing();
     let request = comparison::request(settings, needs);
-    let (survey, stored) = tokio::join!(
-        snapshot::survey_standing(&mut session, &request, settings.runs),
+    let (snapshot, stored) = tokio::join!(
+        snapshot::take_status(&mut session, &request, settings.runs),
         backup_store::manifests(settings),
     );
     let goodbye = tokio::spawn(session.close());
-    let survey = survey?;
-    environment_mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
+    let snapshot = snapshot?;
+    environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
     let migrations = files.await??;
-    let report = judge(settings, &target, &migrations, survey, stored);
+    let report = judge(settings, &target, &migrations, snapshot, stored);
     // The process ends here: freeing so many texts one by one takes its time.
     std::mem::forget(migrations);
     deliver(&settings.output, |format, style| report.render(format, style))?;
@@ -53,20 +53,20 @@ fn judge(
     settings: &Settings,
     target: &Target,
     migrations: &[Migration],
-    survey: StandingSurvey,
+    snapshot: StatusSnapshot,
     stored: Option<Vec<Manifest>>,
 ) -> StatusReport {
-    let rows = survey.history.as_deref().unwrap_or_default();
-    let history = history(migrations, rows, &survey);
-    let marked = survey.own.as_ref().and_then(|own| own.mark.clone());
-    let mut notes = survey.notes;
+    let rows = snapshot.history.as_deref().unwrap_or_default();
+    let history = history(migrations, rows, &snapshot);
+    let marked = snapshot.internal.as_ref().and_then(|internal| internal.mark.clone());
+    let mut notes = snapshot.notes;
     notes.extend(environment_mark::note(settings, target, marked.as_ref()));
-    let identity = survey.identity;
-    let own = survey.own.unwrap_or_default();
+    let identity = snapshot.identity;
+    let internal = snapshot.internal.unwrap_or_default();
     let ours = stored.iter().flatten().rev().find(|manifest| {
         manifest.is_of(&identity.system_identifier, identity.database_oid, &identity.database)
     });
-    let recorded = own.backup.as_deref().and_then(|text| serde_json::from_str::<LastBackup>(text).ok());
+    let recorded = internal.backup.as_deref().and_then(|text| serde_json::from_str::<LastBackup>(text).ok());
     let last_backup = ours
         .map(|manifest| LastBackup::new(manifest, &settings.backup.store))
         .into_iter()
@@ -84,19 +84,19 @@ fn judge(
         files: migrations.len(),
         upgrade: if contract_comes_next(migrations, &history) { CONTRACT_NEXT } else { "trueup upgrade" },
         history,
-        unfinished: own.unfinished,
-        open_runs: own.open_runs,
-        lock: survey.holder,
+        unfinished: internal.unfinished,
+        open_runs: internal.open_runs,
+        lock: snapshot.holder,
         last_backup,
-        runs: settings.runs.map(|_| survey.runs),
-        invisible: survey.invisible,
+        runs: settings.runs.map(|_| snapshot.runs),
+        invisible: snapshot.invisible,
         notes,
     };
     report.exit = exit(&report);
     report
 }
 
-fn history(migrations: &[Migration], rows: &[Applied], survey: &StandingSurvey) -> StatusHistory {
+fn history(migrations: &[Migration], rows: &[Applied], snapshot: &StatusSnapshot) -> StatusHistory {
     let recorded: BTreeMap<i64, u64> =
         rows.iter().filter_map(|row| Some((row.version, row.checksum?))).collect();
     let unchanged: BTreeSet<i64> = migrations
@@ -116,22 +116,22 @@ fn history(migrations: &[Migration], rows: &[Applied], survey: &StandingSurvey) 
             effects: Vec::new(),
         })
         .collect();
-    let standing = Standing::from_history(&compiled, rows, &unchanged);
+    let standing = MigrationState::from_history(&compiled, rows, &unchanged);
     let named = |indices: &[usize]| -> Vec<MigrationName> {
         let named = indices.iter().map(|index| &compiled[*index]);
         named.map(|one| MigrationName { version: one.version.to_string(), name: one.name.clone() }).collect()
     };
     let name = |row: &Applied| MigrationName { version: row.version.to_string(), name: row.name.clone() };
     StatusHistory {
-        table: survey.history_table.clone(),
-        malformed: survey.malformed_history.clone(),
+        table: snapshot.history_table.clone(),
+        malformed: snapshot.malformed_history.clone(),
         applied: rows.len(),
         current: rows.iter().max_by_key(|row| row.version).map(name),
         pending: named(&standing.pending),
         skipped: named(&standing.skipped),
         edited: named(&standing.edited),
         ahead: standing.ahead.iter().map(name).collect(),
-        others: survey.others.clone(),
+        others: snapshot.others.clone(),
     }
 }
 

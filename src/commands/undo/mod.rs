@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::workflow::project_model::Needs;
-use crate::workflow::deliver::{self, deliver};
-use crate::workflow::write_command::{Writing, interrupted};
-use crate::workflow::{backup_policy, data_checks, environment_mark};
-use crate::data::checks::Action;
 use crate::cli::UndoArgs;
-use crate::writer::Stop;
-use crate::error::Exit;
-use crate::project::Settings;
+use crate::data::checks::Action;
 use crate::data::repair::{self, Repair, State, Undone};
+use crate::error::Exit;
 use crate::output::{self, RepairStage, UndoReport, UndoneReport};
-use crate::snapshot::Survey;
+use crate::project::Settings;
+use crate::snapshot::DatabaseSnapshot;
+use crate::workflow::deliver::{self, deliver};
+use crate::workflow::project_model::Needs;
+use crate::workflow::write_command::{WriteCommand, interrupted};
+use crate::workflow::{backup_policy, data_checks, environment_mark};
+use crate::writer::Stop;
 
 /// Runs the command.
 ///
@@ -24,17 +24,17 @@ use crate::snapshot::Survey;
 pub(super) async fn run(settings: &Settings, args: &UndoArgs, mut stop: Stop) -> Result<Exit> {
     let seen = stop.clone();
     let open = async {
-        let mut writing = Writing::open(settings, &args.write, &seen).await?;
-        let survey = writing.look_for(Needs::nothing()).await?;
-        anyhow::Ok((writing, survey))
+        let mut writing = WriteCommand::open(settings, &args.write, &seen).await?;
+        let snapshot = writing.look_for(Needs::nothing()).await?;
+        anyhow::Ok((writing, snapshot))
     };
-    let (writing, survey) = tokio::select! {
+    let (writing, snapshot) = tokio::select! {
         ready = open => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
     match (args.prune, &args.run) {
-        (Some(age), _) => prune(settings, args, writing, &survey, age).await,
-        (None, Some(run)) => undo(settings, args, writing, survey, run, stop).await,
+        (Some(age), _) => prune(settings, args, writing, &snapshot, age).await,
+        (None, Some(run)) => undo(settings, args, writing, snapshot, run, stop).await,
         (None, None) => Ok(Exit::Usage),
     }
 }
@@ -42,14 +42,14 @@ pub(super) async fn run(settings: &Settings, args: &UndoArgs, mut stop: Stop) ->
 async fn undo(
     settings: &Settings,
     args: &UndoArgs,
-    mut writing: Writing<'_>,
-    survey: Survey,
+    mut writing: WriteCommand<'_>,
+    snapshot: DatabaseSnapshot,
     run: &str,
     mut stop: Stop,
 ) -> Result<Exit> {
-    let (kept, repairs) = repair::find(&mut writing.door, run).await?;
+    let (kept, repairs) = repair::find(&mut writing.writer, run).await?;
     let undoes = kept.first().map(|kept| kept.run.clone()).unwrap_or_default();
-    let mut shown = report(settings, &writing, &survey, &undoes);
+    let mut shown = report(settings, &writing, &snapshot, &undoes);
     let all = if repairs.is_empty() { "" } else { "part of it was " };
     let mut notes: Vec<String> = kept
         .iter()
@@ -59,7 +59,7 @@ async fn undo(
     notes.dedup();
     shown.notes.extend(notes);
     for repair in &repairs {
-        let would = repair::would_undo(&mut writing.door, repair).await?;
+        let would = repair::would_undo(&mut writing.writer, repair).await?;
         shown.repairs.push(repair_report(repair, &would));
     }
     // What was kept, and is not as the repair left it now either, is tried when it is.
@@ -67,25 +67,26 @@ async fn undo(
     if rows == 0 && repairs.iter().all(|repair| repair.state == State::Undone) {
         (shown.stage, shown.nothing_to_do) = (RepairStage::Done, true);
         shown.exit = kept_exit(&shown);
-        writing.door.close().await;
+        writing.writer.close().await;
         return tell(settings, &shown);
     }
     let mut tables: Vec<String> = repairs.iter().map(|repair| repair.table.qualified()).collect();
     tables.sort();
     tables.dedup();
     let again = (tables, format!("trueup verify --fix gives run {undoes}'s repairs again"));
-    let session = writing.door.reading().await?;
-    let backing = data_checks::back(settings, (args.no_backup, !args.dry_run), again, &survey, session).await?;
+    let session = writing.writer.reading().await?;
+    let backing =
+        data_checks::back(settings, (args.no_backup, !args.dry_run), again, &snapshot, session).await?;
     shown.backup_plan = Some(backing.plan.clone());
     if args.dry_run {
         shown.exit = kept_exit(&shown);
-        writing.door.close().await;
+        writing.writer.close().await;
         return tell(settings, &shown);
     }
     if settings.output.interactive || !settings.output.quiet {
         output::err(&shown.proposal(deliver::style(&settings.output)));
     }
-    let mark = survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let what = if rows == 1 { "give 1 row back".to_owned() } else { format!("give {rows} rows back") };
     tokio::select! {
         yes = writing.confirm(&what, mark) => yes?,
@@ -93,25 +94,28 @@ async fn undo(
     }
     writing.lock().await?;
     // Another run may have taken some of it back meanwhile.
-    let (_, repairs) = repair::find(&mut writing.door, &undoes).await?;
+    let (_, repairs) = repair::find(&mut writing.writer, &undoes).await?;
     let marking = writing.first_mark();
     let pace = data_checks::pace(settings, args.max_rate);
     let done = writing
         .recorded(&marking, None, async |writing| {
-            let taken = backing.before(settings, &survey, writing).await?;
+            let taken = backing.before(settings, &snapshot, writing).await?;
             let (manifest, backup) = taken.unzip();
-            let mut done = report(settings, writing, &survey, &undoes);
+            let mut done = report(settings, writing, &snapshot, &undoes);
             done.stage = RepairStage::Done;
             done.backup = backup;
             done.backup_plan = Some(backing.plan.clone());
             for repair in &repairs {
                 let some = done.repairs.iter().any(|done| done.restored > 0);
-                let went = repair::undo(&mut writing.door, &mut writing.progress, repair, &pace, some).await;
+                let went =
+                    repair::undo(&mut writing.writer, &mut writing.progress, repair, &pace, some).await;
                 writing.progress.clear();
                 match (went, &manifest) {
                     (Ok(undone), _) => done.repairs.push(repair_report(repair, &undone)),
                     (Err(error), Some(manifest)) => {
-                        return Err(backup_policy::last_resort(error, manifest, None, &mut writing.door).await);
+                        return Err(
+                            backup_policy::last_resort(error, manifest, None, &mut writing.writer).await
+                        );
                     }
                     (Err(error), None) => return Err(error),
                 }
@@ -131,43 +135,48 @@ fn kept_exit(report: &UndoReport) -> Exit {
 async fn prune(
     settings: &Settings,
     args: &UndoArgs,
-    mut writing: Writing<'_>,
-    survey: &Survey,
+    mut writing: WriteCommand<'_>,
+    snapshot: &DatabaseSnapshot,
     age: Duration,
 ) -> Result<Exit> {
-    let mut shown = report(settings, &writing, survey, "");
+    let mut shown = report(settings, &writing, snapshot, "");
     let runs = {
-        let Writing { door, progress, .. } = &mut writing;
-        repair::prune(door, progress, age, true).await?
+        let WriteCommand { writer, progress, .. } = &mut writing;
+        repair::prune(writer, progress, age, true).await?
     };
     let nothing = runs.is_empty();
     shown.pruned = Some(runs);
     if nothing || args.dry_run {
-        writing.door.close().await;
+        writing.writer.close().await;
         return tell(settings, &shown);
     }
     if settings.output.interactive || !settings.output.quiet {
         output::err(&shown.proposal(deliver::style(&settings.output)));
     }
-    let mark = survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     writing.confirm("remove these before-images", mark).await?;
     writing.lock().await?;
     let marking = writing.first_mark();
     let runs = writing
-        .recorded(&marking, None, async |Writing { door, progress, .. }| {
-            Ok((Exit::Clean, repair::prune(door, progress, age, false).await?))
+        .recorded(&marking, None, async |WriteCommand { writer, progress, .. }| {
+            Ok((Exit::Clean, repair::prune(writer, progress, age, false).await?))
         })
         .await?;
     (shown.pruned, shown.stage) = (Some(runs), RepairStage::Done);
     tell(settings, &shown)
 }
 
-fn report(settings: &Settings, writing: &Writing<'_>, survey: &Survey, undoes: &str) -> UndoReport {
-    let mark = survey.own.as_ref().and_then(|own| own.mark.as_ref());
+fn report(
+    settings: &Settings,
+    writing: &WriteCommand<'_>,
+    snapshot: &DatabaseSnapshot,
+    undoes: &str,
+) -> UndoReport {
+    let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     UndoReport {
         run: settings.run.clone(),
         exit: Exit::Clean,
-        target: data_checks::target(settings, &writing.target, &survey.identity, mark),
+        target: data_checks::target(settings, &writing.target, &snapshot.identity, mark),
         undoes: undoes.to_owned(),
         stage: RepairStage::Planned,
         nothing_to_do: false,

@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
+use crate::changes::plan::{Plan, Stop, Wanted};
+use crate::cli::{UpgradeArgs, WriteArgs};
+use crate::error::Exit;
+use crate::output::Document;
+use crate::postgres::connection::Target;
+use crate::project::Settings;
+use crate::snapshot::DatabaseSnapshot;
 use crate::workflow::migrate::{self, Change, Prepared};
-use crate::workflow::project_model::Declared;
+use crate::workflow::project_model::ProjectModel;
 use crate::workflow::write_command::refuse_unclear;
 use crate::workflow::{comparison, deliver, plan_steps};
-use crate::cli::{UpgradeArgs, WriteArgs};
-use crate::postgres::connection::Target;
 use crate::writer;
-use crate::error::Exit;
-use crate::changes::plan::{Plan, Stop, Wanted};
-use crate::project::Settings;
-use crate::output::Document;
-use crate::snapshot::Survey;
 
 /// Runs the command.
 ///
@@ -46,11 +46,11 @@ impl Change for UpgradeArgs {
         &self,
         settings: &Settings,
         target: &Target,
-        declared: &Declared,
-        survey: Survey,
+        declared: &ProjectModel,
+        snapshot: DatabaseSnapshot,
     ) -> Result<Prepared> {
-        let (mut document, standing) = comparison::judge_standing(settings, target, declared, &survey)?;
-        refuse_unclear(&survey)?;
+        let (mut document, standing) = comparison::judge_standing(settings, target, declared, &snapshot)?;
+        refuse_unclear(&snapshot)?;
         let lock = &declared.lock;
         let wanted = Wanted {
             to: self.to,
@@ -60,7 +60,7 @@ impl Change for UpgradeArgs {
             checked: !self.sql,
         };
         let mut plan = Plan::upgrade(lock, &declared.migrations, &standing, &wanted)?;
-        let satisfied = plan.satisfied(lock, &standing, &survey.catalog, survey.version);
+        let satisfied = plan.satisfied(lock, &standing, &snapshot.catalog, snapshot.version);
         let recorded = if self.record_satisfied { satisfied.clone() } else { BTreeSet::new() };
         plan.record(&recorded);
         let first = plan.steps.first().filter(|step| satisfied.contains(&step.version));
@@ -72,9 +72,9 @@ impl Change for UpgradeArgs {
             )
         });
         migrate::refuse_drift(&plan.without(&recorded), &document, declared, instead)?;
-        let ledger = plan_steps::ledger(settings, &survey, &declared.migrations)?;
-        document.plan = Some(plan_steps::report(settings, &mut plan, &survey));
-        Ok(Prepared { survey, standing, document, plan, ledger, backing: None })
+        let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
+        document.plan = Some(plan_steps::report(settings, &mut plan, &snapshot));
+        Ok(Prepared { snapshot, standing, document, plan, ledger, backing: None })
     }
 
     fn no_backup(&self) -> bool {

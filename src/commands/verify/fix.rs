@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use crate::workflow::backup_policy::{self, Backing};
-use crate::workflow::project_model::Needs;
-use crate::workflow::deliver::{self, deliver};
 use super::proposal::{Proposed, back, fix_reports, grown, propose, refuse, report, undoing};
-use crate::workflow::write_command::{Writing, interrupted};
-use crate::workflow::{data_checks, environment_mark};
-use crate::data::checks::{self, Bound, Check};
 use crate::cli::VerifyArgs;
-use crate::postgres::connection::Target;
-use crate::writer::{Blocker, Stop};
-use crate::error::{Exit, Failure};
-use crate::project::Settings;
+use crate::data::checks::{self, Check, ValidatedCheck};
 use crate::data::repair::{self, Pace, Preview, Repair};
+use crate::error::{Exit, Failure};
 use crate::output::{self, CheckReport, FixReport, RepairStage, VerifyReport};
+use crate::postgres::connection::Target;
+use crate::project::Settings;
 use crate::snapshot;
+use crate::workflow::backup_policy::{self, BackupPolicy};
+use crate::workflow::deliver::{self, deliver};
+use crate::workflow::project_model::Needs;
+use crate::workflow::write_command::{WriteCommand, interrupted};
+use crate::workflow::{data_checks, environment_mark};
+use crate::writer::{Blocker, Stop};
 
 /// How often rows that somebody changed meanwhile are planned again.
 const PASSES: usize = 2;
@@ -38,12 +38,12 @@ pub(in crate::commands) async fn run(settings: &Settings, args: &VerifyArgs, mut
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
     let Some(mut proposed) = proposed else {
-        writing.door.close().await;
+        writing.writer.close().await;
         return super::run(settings, args).await;
     };
     writing.lock().await?;
     // Nobody else repairs now: what is begun and not at its end never comes there.
-    proposed.broke_off = repair::latest(&mut writing.door).await?;
+    proposed.broke_off = repair::latest(&mut writing.writer).await?;
     for (run, rows) in &proposed.broke_off {
         output::err(&format!("run {run} broke off after {rows} rows; what is left is planned anew\n"));
     }
@@ -61,11 +61,11 @@ async fn dry_run(settings: &Settings, args: &VerifyArgs, all: Vec<Check>) -> Res
     let target = settings.target()?;
     let mut session = target.connect(&settings.application()).await?;
     let request = crate::workflow::comparison::request(settings, Needs::nothing());
-    let survey = snapshot::survey(&mut session, &request).await?;
-    environment_mark::expect(settings, survey.own.as_ref(), &survey.identity.database)?;
-    let identity = survey.identity.clone();
+    let snapshot = snapshot::take(&mut session, &request).await?;
+    environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
+    let identity = snapshot.identity.clone();
     let checks = propose(settings, args, (&target, true), &all, identity, &mut session).await?;
-    let proposed = Proposed { survey, asked: args.checks.clone(), checks, broke_off: Vec::new() };
+    let proposed = Proposed { snapshot, asked: args.checks.clone(), checks, broke_off: Vec::new() };
     let mut report = report(settings, &target, &proposed, Vec::new(), RepairStage::Planned);
     if let Err(failure) = refuse(&proposed) {
         report.notes.push(format!("it would be refused: {}", failure.what));
@@ -87,21 +87,21 @@ async fn ask<'s>(
     args: &'s VerifyArgs,
     all: &[Check],
     stop: &Stop,
-) -> Result<(Writing<'s>, Option<Proposed>)> {
-    let mut writing = Writing::open(settings, &args.write, stop).await?;
-    let survey = writing.look_for(Needs::nothing()).await?;
+) -> Result<(WriteCommand<'s>, Option<Proposed>)> {
+    let mut writing = WriteCommand::open(settings, &args.write, stop).await?;
+    let snapshot = writing.look_for(Needs::nothing()).await?;
     let target = writing.target.clone();
-    let mark = survey.own.as_ref().and_then(|own| own.mark.clone());
+    let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.clone());
     let protected = environment_mark::protected(settings, mark.as_ref()).is_some();
     let asks = !args.write.yes || protected && settings.output.interactive;
-    let session = writing.door.reading().await?;
-    let checks = propose(settings, args, (&target, asks), all, survey.identity.clone(), session).await?;
-    let proposed = Proposed { survey, asked: args.checks.clone(), checks, broke_off: Vec::new() };
+    let session = writing.writer.reading().await?;
+    let checks = propose(settings, args, (&target, asks), all, snapshot.identity.clone(), session).await?;
+    let proposed = Proposed { snapshot, asked: args.checks.clone(), checks, broke_off: Vec::new() };
     refuse(&proposed)?;
     if proposed.checks.is_empty() || asks && proposed.rows() == 0 {
         return Ok((writing, None));
     }
-    let session = writing.door.reading().await?;
+    let session = writing.writer.reading().await?;
     // Whether one can be had, before anything is written.
     let backing = back(settings, args, true, &proposed, session).await?;
     if asks && (settings.output.interactive || !settings.output.quiet) {
@@ -117,7 +117,7 @@ async fn ask<'s>(
 }
 
 /// Shows the plan on standard error.
-fn show(settings: &Settings, target: &Target, proposed: &Proposed, backing: &Backing) {
+fn show(settings: &Settings, target: &Target, proposed: &Proposed, backing: &BackupPolicy) {
     let mut shown = report(settings, target, proposed, Vec::new(), RepairStage::Planned);
     shown.backup_plan = Some(backing.plan.clone());
     output::err(&shown.proposal(deliver::style(&settings.output)));
@@ -136,30 +136,31 @@ async fn carry_out(
     args: &VerifyArgs,
     all: &[Check],
     mut proposed: Proposed,
-    writing: &mut Writing<'_>,
+    writing: &mut WriteCommand<'_>,
 ) -> Result<VerifyReport> {
     let pace = data_checks::pace(settings, args.max_rate);
     let shown =
         (!proposed.checks.iter().all(|(_, preview)| preview.fixes.is_empty())).then(|| proposed.rows());
     let mut number = 0;
-    let everything: Vec<&Bound> = proposed.checks.iter().map(|(bound, _)| bound).collect();
-    let (door, watch) = (&mut writing.door, &mut writing.progress);
+    let everything: Vec<&ValidatedCheck> = proposed.checks.iter().map(|(bound, _)| bound).collect();
+    let (writer, watch) = (&mut writing.writer, &mut writing.progress);
     let plan =
-        repair::plan(door, watch, &everything, (&mut number, data_checks::rows_of_fix(args)), &[], &pace).await?;
+        repair::plan(writer, watch, &everything, (&mut number, data_checks::rows_of_fix(args)), &[], &pace)
+            .await?;
     proposed.take_over(plan.seen);
     if let Err(failure) = refuse(&proposed).and_then(|()| grown(shown, proposed.rows())) {
-        repair::discard(door, watch, plan.repairs, &pace).await?;
+        repair::discard(writer, watch, plan.repairs, &pace).await?;
         return Err(failure.into());
     }
     let mut fixes = fix_reports(&proposed);
     let mut backed = None;
     let mut became: BTreeMap<String, Became> = BTreeMap::new();
     if !plan.repairs.is_empty() {
-        let backing = back(settings, args, true, &proposed, door.reading().await?).await?;
+        let backing = back(settings, args, true, &proposed, writer.reading().await?).await?;
         if shown.is_none() && settings.output.interactive && !settings.output.quiet {
             show(settings, &writing.target, &proposed, &backing);
         }
-        let (manifest, backup) = backing.before(settings, &proposed.survey, writing).await?.unzip();
+        let (manifest, backup) = backing.before(settings, &proposed.snapshot, writing).await?.unzip();
         let mut work = Repairing { writing, pace, fixes: &mut fixes, became: &mut became, kept: false };
         let done = work.passes(&proposed, plan.repairs, (number, data_checks::rows_of_fix(args))).await;
         writing.progress.clear();
@@ -167,7 +168,7 @@ async fn carry_out(
             return Err(match manifest {
                 Some(manifest) => {
                     let undo = undoing(settings);
-                    backup_policy::last_resort(failure, &manifest, Some(&undo), &mut writing.door).await
+                    backup_policy::last_resort(failure, &manifest, Some(&undo), &mut writing.writer).await
                 }
                 None => failure,
             });
@@ -186,7 +187,7 @@ async fn carry_out(
 
 /// The work, and what came of it so far.
 struct Repairing<'r, 'w> {
-    writing: &'r mut Writing<'w>,
+    writing: &'r mut WriteCommand<'w>,
     pace: Pace,
     fixes: &'r mut [FixReport],
     became: &'r mut BTreeMap<String, Became>,
@@ -213,17 +214,18 @@ impl Repairing<'_, '_> {
                     skipped.push(repair);
                 }
             }
-            let again = |bound: &Bound| {
+            let again = |bound: &ValidatedCheck| {
                 let oid = bound.table.as_ref().map(|table| table.oid);
                 skipped.iter().any(|repair| Some(repair.table.oid) == oid)
             };
-            let checks: Vec<&Bound> =
+            let checks: Vec<&ValidatedCheck> =
                 proposed.checks.iter().map(|(bound, _)| bound).filter(|bound| again(bound)).collect();
             if checks.is_empty() || pass == PASSES {
                 break;
             }
-            let (door, watch) = (&mut self.writing.door, &mut self.writing.progress);
-            let plan = repair::plan(door, watch, &checks, (&mut number, sample), &skipped, &self.pace).await;
+            let (writer, watch) = (&mut self.writing.writer, &mut self.writing.progress);
+            let plan =
+                repair::plan(writer, watch, &checks, (&mut number, sample), &skipped, &self.pace).await;
             repairs = plan.map_err(|error| partial(error, self.kept))?.repairs;
         }
         Ok(())
@@ -231,8 +233,8 @@ impl Repairing<'_, '_> {
 
     /// Carries one repair out. How many rows it left out.
     async fn one(&mut self, repair: &Repair) -> Result<u64> {
-        let (door, watch) = (&mut self.writing.door, &mut self.writing.progress);
-        let tally = repair::repair(door, watch, repair, &self.pace, self.kept).await?;
+        let (writer, watch) = (&mut self.writing.writer, &mut self.writing.progress);
+        let tally = repair::repair(writer, watch, repair, &self.pace, self.kept).await?;
         self.kept |= tally.changed > 0;
         let check = self.became.entry(repair.check.clone()).or_default();
         check.skipped += tally.skipped;
@@ -259,7 +261,7 @@ async fn explain(
     all: &[Check],
     proposed: &Proposed,
     became: &BTreeMap<String, Became>,
-    writing: &mut Writing<'_>,
+    writing: &mut WriteCommand<'_>,
 ) -> Result<()> {
     let wrong = |check: &Check| {
         checks.iter().any(|counted| counted.name == check.name && counted.rows.is_some_and(|rows| rows > 0))
@@ -271,7 +273,8 @@ async fn explain(
     }
     let mut session = writing.target.connect(&settings.application()).await?;
     let target = (&writing.target, true);
-    let now = propose(settings, args, target, &left, proposed.survey.identity.clone(), &mut session).await?;
+    let now =
+        propose(settings, args, target, &left, proposed.snapshot.identity.clone(), &mut session).await?;
     session.close().await;
     for (bound, preview) in &now {
         let name = &bound.check.name;
@@ -294,14 +297,14 @@ fn partial(error: anyhow::Error, kept: bool) -> anyhow::Error {
 }
 
 /// How many fixes of a plan may change rows of a check's table.
-fn fixes_of(bound: &Bound, proposed: &Proposed) -> usize {
-    let oid = |bound: &Bound| bound.table.as_ref().map(|table| table.oid);
+fn fixes_of(bound: &ValidatedCheck, proposed: &Proposed) -> usize {
+    let oid = |bound: &ValidatedCheck| bound.table.as_ref().map(|table| table.oid);
     let same = proposed.checks.iter().filter(|(other, _)| oid(other) == oid(bound));
     same.map(|(other, _)| other.fixes.len()).sum()
 }
 
 /// What besides other sessions may keep rows of a table from being repaired.
-fn also_held_by(bound: &Bound) -> &'static str {
+fn also_held_by(bound: &ValidatedCheck) -> &'static str {
     let Some(table) = &bound.table else { return "" };
     let deletes = bound.fixes.iter().any(|fix| fix.fix.action == checks::Action::Delete);
     let fires = |trigger: &checks::Trigger| if deletes { trigger.delete } else { trigger.update };
@@ -321,7 +324,7 @@ fn also_held_by(bound: &Bound) -> &'static str {
 /// Why rows are left in a check, by what its fixes propose now. Its table's rows may be changed by so many `fixes`.
 fn reasons(
     check: &CheckReport,
-    (bound, now): (&Bound, &Preview),
+    (bound, now): (&ValidatedCheck, &Preview),
     became: Option<&Became>,
     fixes: usize,
 ) -> Vec<String> {
@@ -369,7 +372,13 @@ async fn recount(
 ) -> Result<Vec<CheckReport>> {
     let application = settings.application();
     let mut session = target.connect(&application).await?;
-    let look = data_checks::look(settings, target, &application, data_checks::rows_of_check(settings, args), args.jobs);
+    let look = data_checks::look(
+        settings,
+        target,
+        &application,
+        data_checks::rows_of_check(settings, args),
+        args.jobs,
+    );
     let found = checks::look(&mut session, all.to_vec(), look).await?;
     session.close().await;
     Ok(found.into_iter().map(data_checks::check_report).collect())

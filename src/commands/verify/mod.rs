@@ -7,15 +7,15 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::workflow::project_model::Needs;
-use crate::workflow::deliver::deliver;
-use crate::workflow::{comparison, data_checks, environment_mark};
-use crate::data::checks;
 use crate::cli::VerifyArgs;
+use crate::data::checks;
 use crate::error::Exit;
-use crate::project::Settings;
 use crate::output::VerifyReport;
+use crate::project::Settings;
 use crate::snapshot;
+use crate::workflow::deliver::deliver;
+use crate::workflow::project_model::Needs;
+use crate::workflow::{comparison, data_checks, environment_mark};
 
 /// Runs the command.
 ///
@@ -27,15 +27,21 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
     let application = settings.application();
     let mut session = target.connect(&application).await?;
     let request = comparison::request(settings, Needs::nothing());
-    let standing = snapshot::survey_standing(&mut session, &request, None).await?;
-    environment_mark::expect(settings, standing.own.as_ref(), &standing.identity.database)?;
-    let look = data_checks::look(settings, &target, &application, data_checks::rows_of_check(settings, args), args.jobs);
+    let standing = snapshot::take_status(&mut session, &request, None).await?;
+    environment_mark::expect(settings, standing.internal.as_ref(), &standing.identity.database)?;
+    let look = data_checks::look(
+        settings,
+        &target,
+        &application,
+        data_checks::rows_of_check(settings, args),
+        args.jobs,
+    );
     let begun = Instant::now();
     let found = checks::look(&mut session, all, look).await?;
     let took = begun.elapsed();
     session.close().await;
     let checks: Vec<_> = found.into_iter().map(data_checks::check_report).collect();
-    let mark = standing.own.as_ref().and_then(|own| own.mark.as_ref());
+    let mark = standing.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let report = VerifyReport {
         run: settings.run.clone(),
         exit: data_checks::exit(&checks),

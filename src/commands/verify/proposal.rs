@@ -2,25 +2,25 @@
 
 use anyhow::Result;
 
-use crate::workflow::backup_policy::Backing;
+use crate::cli::VerifyArgs;
+use crate::data::checks::{self, Check, ValidatedCheck};
+use crate::data::repair::{self, FixPreview, Preview};
+use crate::error::{Exit, Failure};
+use crate::output::{self, CheckReport, FixReport, RepairStage, VerifyReport};
+use crate::postgres::connection::{Session, Target};
+use crate::project::Settings;
+use crate::snapshot::{DatabaseSnapshot, Identity};
+use crate::workflow::backup_policy::BackupPolicy;
 use crate::workflow::migrate::changed_meanwhile;
 use crate::workflow::{data_checks, environment_mark};
-use crate::data::checks::{self, Bound, Check};
-use crate::cli::VerifyArgs;
-use crate::postgres::connection::{Session, Target};
-use crate::error::{Exit, Failure};
-use crate::project::Settings;
-use crate::data::repair::{self, FixPreview, Preview};
-use crate::output::{self, CheckReport, FixReport, RepairStage, VerifyReport};
-use crate::snapshot::{Identity, Survey};
 
 /// What would be done, as one look saw it.
 pub(super) struct Proposed {
-    pub(super) survey: Survey,
+    pub(super) snapshot: DatabaseSnapshot,
     /// The checks that were asked for by name.
     pub(super) asked: Vec<String>,
     /// The checks that have fixes.
-    pub(super) checks: Vec<(Bound, Preview)>,
+    pub(super) checks: Vec<(ValidatedCheck, Preview)>,
     /// Runs that broke off before, and how many rows they have changed.
     pub(super) broke_off: Vec<(String, u64)>,
 }
@@ -59,7 +59,7 @@ pub(super) async fn propose(
     all: &[Check],
     identity: Identity,
     session: &mut Session,
-) -> Result<Vec<(Bound, Preview)>> {
+) -> Result<Vec<(ValidatedCheck, Preview)>> {
     let application = settings.application();
     let look = data_checks::look(settings, target, &application, data_checks::rows_of_fix(args), args.jobs);
     let with_fixes = all.iter().filter(|check| !check.fixes.is_empty()).cloned().collect();
@@ -107,7 +107,7 @@ pub(super) fn refuse(proposed: &Proposed) -> Result<(), Failure> {
                 )
                 .next(format!(
                     "GRANT {right} TO {}, or work as a role that has it: [database] set_role",
-                    crate::postgres::sql::identifier(&proposed.survey.identity.role)
+                    crate::postgres::sql::identifier(&proposed.snapshot.identity.role)
                 )));
             }
             if let Some((key, rows)) = &seen.cascade {
@@ -146,13 +146,13 @@ pub(super) async fn back(
     write: bool,
     proposed: &Proposed,
     session: &mut Session,
-) -> Result<Backing> {
+) -> Result<BackupPolicy> {
     let tables = (proposed.tables(), undoing(settings));
-    data_checks::back(settings, (args.no_backup, write), tables, &proposed.survey, session).await
+    data_checks::back(settings, (args.no_backup, write), tables, &proposed.snapshot, session).await
 }
 
 /// The right that a fix lacks, as GRANT writes it.
-fn missing_right(bound: &Bound, fix: &checks::Fix) -> Option<String> {
+fn missing_right(bound: &ValidatedCheck, fix: &checks::Fix) -> Option<String> {
     let table = bound.table.as_ref()?;
     if fix.action == checks::Action::Delete {
         return (!table.deletable).then(|| format!("DELETE ON {}", table.qualified()));
@@ -175,7 +175,7 @@ pub(super) fn report(
     checks: Vec<CheckReport>,
     stage: RepairStage,
 ) -> VerifyReport {
-    let mark = proposed.survey.own.as_ref().and_then(|own| own.mark.as_ref());
+    let mark = proposed.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let checks = match stage {
         RepairStage::Done => checks,
         RepairStage::Planned => proposed.checks.iter().map(planned).collect(),
@@ -187,7 +187,7 @@ pub(super) fn report(
     VerifyReport {
         run: settings.run.clone(),
         exit,
-        target: data_checks::target(settings, target, &proposed.survey.identity, mark),
+        target: data_checks::target(settings, target, &proposed.snapshot.identity, mark),
         summary: VerifyReport::summary_of(&checks),
         milliseconds: checks.iter().map(|check| check.milliseconds).sum(),
         checks,
@@ -202,7 +202,7 @@ pub(super) fn report(
 }
 
 /// A check before its repair.
-fn planned((bound, preview): &(Bound, Preview)) -> CheckReport {
+fn planned((bound, preview): &(ValidatedCheck, Preview)) -> CheckReport {
     let check = bound.check.clone();
     let left = match preview.left {
         0 => Vec::new(),
@@ -229,14 +229,19 @@ fn planned((bound, preview): &(Bound, Preview)) -> CheckReport {
 }
 
 pub(super) fn fix_reports(proposed: &Proposed) -> Vec<FixReport> {
-    let of = |(bound, preview): &(Bound, Preview)| -> Vec<FixReport> {
+    let of = |(bound, preview): &(ValidatedCheck, Preview)| -> Vec<FixReport> {
         let fixes = bound.fixes.iter().zip(&preview.fixes);
         fixes.filter_map(|(fix, seen)| fix_report(bound, &fix.fix, &fix.sets, seen)).collect()
     };
     proposed.checks.iter().flat_map(of).collect()
 }
 
-fn fix_report(bound: &Bound, fix: &checks::Fix, sets: &[String], seen: &FixPreview) -> Option<FixReport> {
+fn fix_report(
+    bound: &ValidatedCheck,
+    fix: &checks::Fix,
+    sets: &[String],
+    seen: &FixPreview,
+) -> Option<FixReport> {
     let table = bound.table.as_ref()?;
     let deletes = fix.action == checks::Action::Delete;
     let fires = |trigger: &&checks::Trigger| match deletes {

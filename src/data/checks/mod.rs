@@ -4,22 +4,22 @@
 //! search_path, each query as one statement inside of a subquery, in a READ ONLY transaction. Nothing here writes; see
 //! `repair` for that.
 
-mod behind;
-mod bind;
 mod file;
-mod proof;
+mod resolve;
 mod run;
 mod table;
+mod validate;
+mod visibility;
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-pub use behind::Obstacle;
 pub use file::{named, read_directory};
-pub use proof::{Bound, BoundFix};
 pub use run::{Found, Limits, Look, Rows, begin, look};
 pub use table::{Column, Incoming, Table, Trigger};
+pub use validate::{BoundFix, ValidatedCheck};
+pub use visibility::VisibilityGap;
 
 /// How bad it is when a check finds rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use futures_util::future::join_all;
 
-use super::bind::bind;
-use super::{Bound, Check};
+use super::resolve::bind;
+use super::{Check, ValidatedCheck};
 use crate::postgres::connection::{self, Session, Target};
 use crate::postgres::sql::{identifier, literal};
 
@@ -55,7 +55,7 @@ pub struct Rows {
 #[derive(Debug, Clone)]
 pub struct Found {
     /// The check.
-    pub check: Bound,
+    pub check: ValidatedCheck,
     /// How many rows are wrong; or why that cannot be told.
     pub rows: Result<u64, String>,
     /// Some of them.
@@ -86,13 +86,21 @@ pub async fn look(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> 
 ///
 /// # Errors
 /// As [`look`].
-pub async fn begin(session: &mut Session, checks: Vec<Check>, look: &Look<'_>) -> Result<Vec<Bound>> {
+pub async fn begin(
+    session: &mut Session,
+    checks: Vec<Check>,
+    look: &Look<'_>,
+) -> Result<Vec<ValidatedCheck>> {
     session.give_up_after(look.limits.statement_timeout.saturating_add(SILENCE));
     let begun = beginning(session, checks, look).await;
     begun.map_err(|error| connection::server_failure(error, "holding the data checks against the database"))
 }
 
-async fn beginning(session: &mut Session, checks: Vec<Check>, look: &Look<'_>) -> Result<Vec<Bound>> {
+async fn beginning(
+    session: &mut Session,
+    checks: Vec<Check>,
+    look: &Look<'_>,
+) -> Result<Vec<ValidatedCheck>> {
     session.execute(opening(look, None)).await?;
     bind(session, checks, look.search_path).await
 }
@@ -149,7 +157,7 @@ const LONGEST: usize = 200;
 /// Takes checks as long as there are some, and ends the transaction.
 async fn work(
     session: &mut Session,
-    checks: &[Bound],
+    checks: &[ValidatedCheck],
     next: &AtomicUsize,
     look: &Look<'_>,
 ) -> Result<Vec<(usize, Found)>> {
@@ -171,12 +179,12 @@ fn apart(sql: &str) -> String {
     )
 }
 
-async fn one(session: &mut Session, check: &Bound, sample: usize) -> Result<Found> {
+async fn one(session: &mut Session, check: &ValidatedCheck, sample: usize) -> Result<Found> {
     let begun = Instant::now();
     let mut found =
         Found { check: check.clone(), rows: Ok(0), sample: Rows::default(), took: Duration::ZERO };
     if !check.obstacles.is_empty() {
-        let told: Vec<String> = check.obstacles.iter().map(super::Obstacle::told).collect();
+        let told: Vec<String> = check.obstacles.iter().map(super::VisibilityGap::told).collect();
         found.rows = Err(told.join("; "));
         return Ok(found);
     }
@@ -184,7 +192,9 @@ async fn one(session: &mut Session, check: &Bound, sample: usize) -> Result<Foun
         Ok(count) => found.rows = Ok(count),
         Err(error) => {
             // What ends the session, or is no word of the server's, ends all of it.
-            let said = connection::server_error(&error).map(connection::describe).filter(|said| said.sqlstate.is_some());
+            let said = connection::server_error(&error)
+                .map(connection::describe)
+                .filter(|said| said.sqlstate.is_some());
             let Some(said) = said else { return Err(error) };
             let back = "ROLLBACK TO SAVEPOINT trueup_check; RELEASE SAVEPOINT trueup_check";
             if session.execute(back).await.is_err() {
@@ -202,7 +212,7 @@ async fn one(session: &mut Session, check: &Bound, sample: usize) -> Result<Foun
     Ok(found)
 }
 
-async fn read(session: &mut Session, bound: &Bound, sample: usize, into: &mut Rows) -> Result<u64> {
+async fn read(session: &mut Session, bound: &ValidatedCheck, sample: usize, into: &mut Rows) -> Result<u64> {
     let query = bound.check.find.wrapped();
     // What the query itself did to the transaction is asked after it.
     let counting = format!(

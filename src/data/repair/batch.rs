@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::{Pace, Repair};
-use crate::writer::{Blocker, Door, Event, Limits, Next, Trouble, Watch, Work, seconds};
 use crate::error::{Exit, Failure};
+use crate::writer::{Blocker, Event, Limits, Next, StepError, Watch, Work, WriteSession, seconds};
 
 /// How many rows the first batch has.
 const FIRST: u64 = 500;
@@ -63,13 +63,13 @@ pub(super) struct Done {
 /// # Errors
 /// What stopped it.
 pub(super) async fn batches(
-    door: &mut Door,
+    writer: &mut WriteSession,
     watch: &mut dyn Watch,
     repair: &Repair,
     rows: &dyn Rows,
     (mut from, to, total): (u64, u64, u64),
     (pace, done): (&Pace, &mut Done),
-) -> Result<(), Trouble> {
+) -> Result<(), StepError> {
     let title = repair.title();
     let begun = Instant::now();
     let mut pauses = Pauses { looked: None, spent: Duration::ZERO };
@@ -77,7 +77,7 @@ pub(super) async fn batches(
     // How many rows the batch has to have at least, so that none of them refers to one that is not there.
     let mut together = 0;
     while from <= to {
-        pauses.wait(door, watch, repair, pace).await?;
+        pauses.wait(writer, watch, repair, pace).await?;
         // What is held back is written a second's worth at a time, not all that is allowed in many seconds at once.
         size = size.min(pace.max_rate.unwrap_or(MOST).max(1)).max(together);
         let until = to.min(from + size - 1);
@@ -95,7 +95,7 @@ pub(super) async fn batches(
         let next = goes_on.then_some(Next { limits, looks: false, snapshot: false });
         let work = Work { script: &statements, next, ..Work::records(&what, "", limits) };
         let at = Instant::now();
-        match door.answered_transaction(&work, watch).await {
+        match writer.answered_transaction(&work, watch).await {
             Ok(answers) => {
                 let took = at.elapsed();
                 let (changed, skipped) = counted(&answers);
@@ -109,9 +109,9 @@ pub(super) async fn batches(
                 let rows = done.changed + done.skipped;
                 let rate = rows as f64 / begun.elapsed().as_secs_f64().max(1e-6);
                 watch.tell(&Event::Rows { what: &title, done: rows, total, rate });
-                hold_back(door, pace, rows, begun).await?;
+                hold_back(writer, pace, rows, begun).await?;
             }
-            Err(Trouble::NoLock { blockers, .. }) => {
+            Err(StepError::NoLock { blockers, .. }) => {
                 if !blockers.is_empty() {
                     done.blockers = blockers;
                 }
@@ -122,7 +122,7 @@ pub(super) async fn batches(
                 } else {
                     let statements = rows.leave_out(from, until);
                     let work = Work { script: &statements, ..Work::records(&what, "", limits) };
-                    let answers = door.answered_transaction(&work, watch).await?;
+                    let answers = writer.answered_transaction(&work, watch).await?;
                     done.skipped += counted(&answers).1;
                     // What keeps all rows from being locked would be waited for once a row.
                     if singled_out == SINGLED_OUT {
@@ -134,20 +134,20 @@ pub(super) async fn batches(
                     from = until + 1;
                 }
             }
-            Err(Trouble::Refused { said, .. })
+            Err(StepError::Refused { said, .. })
                 if until < to && said.is(FOREIGN_KEY_VIOLATION) && rows.refer_to_each_other() =>
             {
                 together = (until - from + 1) * 2;
             }
-            Err(Trouble::TookTooLong(limit)) if together > 0 => {
+            Err(StepError::TookTooLong(limit)) if together > 0 => {
                 let what = format!(
                     "{what}: they refer to each other, and writing them together took longer than {}",
                     seconds(limit)
                 );
-                return Err(Trouble::Disproved(Failure::new(Exit::RolledBack, what).into()));
+                return Err(StepError::Disproved(Failure::new(Exit::RolledBack, what).into()));
             }
             // The row that takes long may be any of them.
-            Err(Trouble::TookTooLong(_)) if !alone => size = ((until - from + 1) / 4).max(1),
+            Err(StepError::TookTooLong(_)) if !alone => size = ((until - from + 1) / 4).max(1),
             Err(trouble) => return Err(trouble),
         }
     }
@@ -170,18 +170,18 @@ fn next_size(rows: u64, took: Duration, wanted: Duration) -> u64 {
 }
 
 /// `--max-rate`
-async fn hold_back(door: &Door, pace: &Pace, rows: u64, begun: Instant) -> Result<(), Trouble> {
+async fn hold_back(writer: &WriteSession, pace: &Pace, rows: u64, begun: Instant) -> Result<(), StepError> {
     let Some(rate) = pace.max_rate else { return Ok(()) };
     let due = Duration::from_secs_f64(rows as f64 / rate.max(1) as f64);
-    sleep(door, due.saturating_sub(begun.elapsed())).await
+    sleep(writer, due.saturating_sub(begun.elapsed())).await
 }
 
 /// Sleeps, as long as nobody says to stop.
-async fn sleep(door: &Door, time: Duration) -> Result<(), Trouble> {
-    let mut stop = door.stop().clone();
+async fn sleep(writer: &WriteSession, time: Duration) -> Result<(), StepError> {
+    let mut stop = writer.stop().clone();
     tokio::select! {
         () = tokio::time::sleep(time) => Ok(()),
-        signal = stop.wait() => Err(Trouble::Stopped(signal)),
+        signal = stop.wait() => Err(StepError::Stopped(signal)),
     }
 }
 
@@ -194,30 +194,30 @@ impl Pauses {
     /// Waits while something speaks against writing more.
     async fn wait(
         &mut self,
-        door: &mut Door,
+        writer: &mut WriteSession,
         watch: &mut dyn Watch,
         repair: &Repair,
         pace: &Pace,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StepError> {
         if self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
             return Ok(());
         }
         loop {
             // Without an answer the batch itself tells what is wrong.
-            let Ok(pressure) = door.pressure(&[repair.table.oid]).await else { return Ok(()) };
+            let Ok(pressure) = writer.pressure(&[repair.table.oid]).await else { return Ok(()) };
             self.looked = Some(Instant::now());
-            let Some(why) = pressure.why(pace.bearable) else { return Ok(()) };
+            let Some(why) = pressure.why(pace.throttle) else { return Ok(()) };
             watch.tell(&Event::Paused { why: &why });
             if self.spent >= pace.patience {
-                return Err(Trouble::NoLock {
+                return Err(StepError::NoLock {
                     waited: self.spent,
                     blockers: Vec::new(),
                     outside_the_queue: true,
                 });
             }
             // A transaction that is open would itself be one that is waited for.
-            door.nothing_ahead().await;
-            sleep(door, PAUSE).await?;
+            writer.nothing_ahead().await;
+            sleep(writer, PAUSE).await?;
             self.spent += PAUSE;
         }
     }

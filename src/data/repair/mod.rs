@@ -19,7 +19,7 @@ mod undo;
 use std::time::Duration;
 
 use crate::data::checks::{Action, BoundFix, Column, Table};
-use crate::writer::Bearable;
+use crate::writer::ThrottleLimits;
 
 pub use plan::{Plan, discard, plan, too_many_rows};
 pub use preview::{Candidates, Change, FixPreview, Preview, preview};
@@ -37,7 +37,7 @@ pub struct Pace {
     /// Rows a second at most.
     pub max_rate: Option<u64>,
     /// When it waits between two batches.
-    pub bearable: Bearable,
+    pub throttle: ThrottleLimits,
     /// How long it waits, altogether.
     pub patience: Duration,
     /// How long finding out what is to be done may take.

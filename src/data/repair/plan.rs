@@ -9,10 +9,10 @@ use super::preview::{Candidates, Change, FixPreview, MOST_AMBIGUOUS, shortened};
 use super::records::{Repair, State};
 use super::referring::{moves, referred};
 use super::{Fixing, Pace, state};
-use crate::data::checks::{Action, Bound, Column, Table};
-use crate::writer::{Door, Limits, Trouble, Watch, Work, seconds};
+use crate::data::checks::{Action, Column, Table, ValidatedCheck};
 use crate::error::{Exit, Failure};
 use crate::postgres::sql::{identifier, literal};
+use crate::writer::{Limits, StepError, Watch, Work, WriteSession, seconds};
 
 /// For queries over whole tables, whose costs are guessed: memory on the server, and no compiling of what runs once.
 pub(super) const SWEEPING: &str =
@@ -101,9 +101,9 @@ pub struct Plan {
 /// # Errors
 /// The door's, and what it leaves behind is said there: nothing was changed.
 pub async fn plan(
-    door: &mut Door,
+    writer: &mut WriteSession,
     watch: &mut dyn Watch,
-    checks: &[&Bound],
+    checks: &[&ValidatedCheck],
     (number, sample): (&mut u32, usize),
     earlier: &[Repair],
     pace: &Pace,
@@ -114,7 +114,7 @@ pub async fn plan(
         "UPDATE trueup.repairs SET state = '{}' WHERE state = '{}' AND run <> {}",
         State::BrokeOff.word(),
         State::Planned.word(),
-        literal(door.run())
+        literal(writer.run())
     ));
     let keys: Vec<Vec<Column>> = checks.iter().map(|check| check.key()).collect();
     for (bound, key) in checks.iter().zip(&keys) {
@@ -123,13 +123,13 @@ pub async fn plan(
         for fix in &bound.fixes {
             *number += 1;
             let each = Fixing { fix, table, key };
-            let rows_in = format!("repair_{}_{number}", door.run().to_lowercase());
+            let rows_in = format!("repair_{}_{number}", writer.run().to_lowercase());
             let before: Vec<String> =
                 repairs.iter().filter(|other| other.table.oid == table.oid).map(Repair::rows_in).collect();
             write(&mut script, &each, &format!("trueup.{rows_in}"), (&before, among.as_deref()));
             let changed: Vec<String> = each.changed().iter().map(|column| column.name.clone()).collect();
             let repair = Repair {
-                run: door.run().to_owned(),
+                run: writer.run().to_owned(),
                 number: *number,
                 check: bound.check.name.clone(),
                 fix: fix.fix.name.clone(),
@@ -155,8 +155,8 @@ pub async fn plan(
     let limits = limits(pace);
     let records = records.join(";\n");
     let work = Work { script: &script, snapshot: true, ..Work::records(what, &records, limits) };
-    door.transaction(&work, watch).await.map_err(|trouble| match trouble {
-        Trouble::TookTooLong(limit) => Failure::new(
+    writer.transaction(&work, watch).await.map_err(|trouble| match trouble {
+        StepError::TookTooLong(limit) => Failure::new(
             Exit::RolledBack,
             format!("{what} took longer than {}: it was cancelled; no row was changed", seconds(limit)),
         )
@@ -166,9 +166,9 @@ pub async fn plan(
     })?;
     let mut seen = Vec::new();
     for repair in &mut repairs {
-        seen.push(look(door, repair, sample).await?);
+        seen.push(look(writer, repair, sample).await?);
     }
-    note_counts(door, watch, &repairs, limits).await?;
+    note_counts(writer, watch, &repairs, limits).await?;
     repairs.retain(|repair| repair.planned > 0);
     Ok(Plan { repairs, seen })
 }
@@ -178,7 +178,7 @@ pub async fn plan(
 /// # Errors
 /// The door's.
 pub async fn discard(
-    door: &mut Door,
+    writer: &mut WriteSession,
     watch: &mut dyn Watch,
     mut repairs: Vec<Repair>,
     pace: &Pace,
@@ -186,7 +186,7 @@ pub async fn discard(
     for repair in &mut repairs {
         repair.planned = 0;
     }
-    note_counts(door, watch, &repairs, limits(pace)).await
+    note_counts(writer, watch, &repairs, limits(pace)).await
 }
 
 /// How long planning may take.
@@ -265,7 +265,7 @@ fn write(script: &mut String, each: &Fixing<'_>, table: &str, (before, among): (
 }
 
 /// Reads how many rows a plan has, and some of them.
-async fn look(door: &mut Door, repair: &mut Repair, sample: usize) -> Result<FixPreview> {
+async fn look(writer: &mut WriteSession, repair: &mut Repair, sample: usize) -> Result<FixPreview> {
     let failed = |error| crate::postgres::connection::server_failure(error, "reading the plan");
     let sql = format!(
         "SELECT count(*) FILTER (WHERE state IS NULL), COALESCE(max(n) FILTER (WHERE state IS NULL), 0), \
@@ -273,7 +273,7 @@ async fn look(door: &mut Door, repair: &mut Repair, sample: usize) -> Result<Fix
         state::AMBIGUOUS,
         repair.rows_in()
     );
-    let rows = door.ask(&sql).await.map_err(failed)?;
+    let rows = writer.ask(&sql).await.map_err(failed)?;
     let row = rows.into_iter().next().context("the plan was not counted")?;
     let mut numbers =
         row.into_iter().map(|number| number.and_then(|number| number.parse().ok()).unwrap_or(0));
@@ -291,7 +291,7 @@ async fn look(door: &mut Door, repair: &mut Repair, sample: usize) -> Result<Fix
         shown(&[("k", keys), ("o", columns), ("w", new)]),
         repair.rows_in()
     );
-    for mut key in door.ask(&sql).await.map_err(failed)? {
+    for mut key in writer.ask(&sql).await.map_err(failed)? {
         let mut before = key.split_off(keys);
         let after = before.split_off(columns);
         seen.sample.push(Change { key, before, after });
@@ -304,18 +304,18 @@ async fn look(door: &mut Door, repair: &mut Repair, sample: usize) -> Result<Fix
             state::AMBIGUOUS,
             (1..=keys + new).map(|number| number.to_string()).collect::<Vec<_>>().join(", ")
         );
-        seen.candidates = Candidates::of(door.ask(&sql).await.map_err(failed)?, keys);
+        seen.candidates = Candidates::of(writer.ask(&sql).await.map_err(failed)?, keys);
     }
-    seen.cascade = cascade(door, repair).await?;
+    seen.cascade = cascade(writer, repair).await?;
     Ok(seen)
 }
 
 /// The first foreign key that changing the rows would set off, and of how many.
-async fn cascade(door: &mut Door, repair: &Repair) -> Result<Option<(String, u64)>> {
+async fn cascade(writer: &mut WriteSession, repair: &Repair) -> Result<Option<(String, u64)>> {
     if repair.planned == 0 || !repair.sets_off() {
         return Ok(None);
     }
-    let session = door.reading().await?;
+    let session = writer.reading().await?;
     for incoming in repair.table.set_off(repair.action, &repair.columns) {
         let from = format!(
             "(SELECT part, tid FROM {} AS p WHERE p.state IS NULL AND {})",
@@ -323,7 +323,9 @@ async fn cascade(door: &mut Door, repair: &Repair) -> Result<Option<(String, u64
             moves(repair.action, &repair.columns, incoming, "p")
         );
         let sql = referred(&repair.table, incoming, &from);
-        let failed = |error| crate::postgres::connection::server_failure(error, "looking for rows that refer to others");
+        let failed = |error| {
+            crate::postgres::connection::server_failure(error, "looking for rows that refer to others")
+        };
         let rows = session.rows(sql).await.map_err(failed)?;
         let count =
             rows.into_iter().flatten().flatten().next().and_then(|count| count.parse().ok()).unwrap_or(0);
@@ -336,7 +338,7 @@ async fn cascade(door: &mut Door, repair: &Repair) -> Result<Option<(String, u64
 
 /// Writes the counts down; plans of no row go.
 async fn note_counts(
-    door: &mut Door,
+    writer: &mut WriteSession,
     watch: &mut dyn Watch,
     repairs: &[Repair],
     limits: Limits,
@@ -356,7 +358,8 @@ async fn note_counts(
     if records.is_empty() {
         return Ok(());
     }
-    door.transaction(&Work::records(what, &records, limits), watch)
+    writer
+        .transaction(&Work::records(what, &records, limits), watch)
         .await
         .map_err(|trouble| trouble.failure(what, false))
 }

@@ -6,7 +6,7 @@ use super::Fixing;
 use super::columns::{FORMATS, numbered};
 use super::plan::{SWEEPING, rows_of};
 use super::referring::{moves, referred};
-use crate::data::checks::{Bound, Column};
+use crate::data::checks::{Column, ValidatedCheck};
 use crate::postgres::connection::{self, Session};
 use crate::postgres::sql::identifier;
 
@@ -65,7 +65,7 @@ pub struct Preview {
 ///
 /// # Errors
 /// The server's, in words; the connection's.
-pub async fn preview(session: &mut Session, bound: &Bound, sample: usize) -> Result<Preview> {
+pub async fn preview(session: &mut Session, bound: &ValidatedCheck, sample: usize) -> Result<Preview> {
     let Some(table) = &bound.table else { return Ok(Preview::default()) };
     let key = bound.key();
     let fixing: Vec<Fixing<'_>> = bound.fixes.iter().map(|fix| Fixing { fix, table, key: &key }).collect();
@@ -77,7 +77,7 @@ pub async fn preview(session: &mut Session, bound: &Bound, sample: usize) -> Res
 
 async fn look(
     session: &mut Session,
-    bound: &Bound,
+    bound: &ValidatedCheck,
     fixing: &[Fixing<'_>],
     key: &[Column],
     sample: usize,

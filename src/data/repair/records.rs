@@ -6,10 +6,10 @@ use anyhow::{Context as _, Result};
 
 use super::columns::{named, numbered, of};
 use crate::data::checks::{Action, Column, Table};
-use crate::postgres::connection::{self, Session};
-use crate::writer::{Door, Limits, Watch, Work};
 use crate::error::{Exit, Failure};
+use crate::postgres::connection::{self, Session};
 use crate::postgres::sql::{identifier, literal, split_qualified};
+use crate::writer::{Limits, Watch, Work, WriteSession};
 
 /// What has become of a repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,11 +164,11 @@ const SELECT: &str = "SELECT run, number::text, check_name, fix, action, relatio
     skipped::text, state, undone::text, undone_by, \
     to_char(planned_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), kept::text FROM trueup.repairs";
 
-async fn kept(door: &mut Door, condition: &str) -> Result<Vec<Kept>> {
-    if door.mark().await?.is_none_or(|mark| mark.layout < 2) {
+async fn kept(writer: &mut WriteSession, condition: &str) -> Result<Vec<Kept>> {
+    if writer.mark().await?.is_none_or(|mark| mark.layout < 2) {
         return Ok(Vec::new());
     }
-    let rows = door.ask(&format!("{SELECT} WHERE {condition} ORDER BY planned_at DESC, number DESC")).await;
+    let rows = writer.ask(&format!("{SELECT} WHERE {condition} ORDER BY planned_at DESC, number DESC")).await;
     let rows = rows.map_err(|error| connection::server_failure(error, "reading what was repaired"))?;
     rows.into_iter().map(of_row).collect()
 }
@@ -192,9 +192,9 @@ fn of_row(row: Vec<Option<String>>) -> Result<Kept> {
 ///
 /// # Errors
 /// Exit 4: there is no such run, or its table is not what it was.
-pub async fn find(door: &mut Door, run: &str) -> Result<(Vec<Kept>, Vec<Repair>)> {
+pub async fn find(writer: &mut WriteSession, run: &str) -> Result<(Vec<Kept>, Vec<Repair>)> {
     let condition = format!("starts_with(run, {})", literal(&run.to_uppercase()));
-    let kept = kept(door, &condition).await?;
+    let kept = kept(writer, &condition).await?;
     let refuse = |what: String| Failure::new(Exit::Refused, what).next("trueup status --runs lists the runs");
     let Some(first) = kept.first() else {
         return Err(
@@ -216,16 +216,16 @@ pub async fn find(door: &mut Door, run: &str) -> Result<(Vec<Kept>, Vec<Repair>)
     let mut repairs = Vec::new();
     for one in &kept {
         if !one.is_taken_back() {
-            repairs.push(repair(door, one).await?);
+            repairs.push(repair(writer, one).await?);
         }
     }
     Ok((kept, repairs))
 }
 
-async fn repair(door: &mut Door, kept: &Kept) -> Result<Repair> {
+async fn repair(writer: &mut WriteSession, kept: &Kept) -> Result<Repair> {
     let text = |column: usize| kept.row.get(column).cloned().flatten().unwrap_or_default();
     let number = |column: usize| text(column).parse::<u64>().unwrap_or_default();
-    let session = door.reading().await?;
+    let session = writer.reading().await?;
     session.execute("SET search_path = pg_catalog, pg_temp").await?;
     let table = Table::of(session, &kept.relation_oid.to_string()).await?;
     let gone = |what: String| {
@@ -309,8 +309,8 @@ async fn differing(
 ///
 /// # Errors
 /// The connection's.
-pub async fn latest(door: &mut Door) -> Result<Vec<(String, u64)>> {
-    let kept = kept(door, &format!("state = {} AND changed > 0", literal(State::Planned.word()))).await?;
+pub async fn latest(writer: &mut WriteSession) -> Result<Vec<(String, u64)>> {
+    let kept = kept(writer, &format!("state = {} AND changed > 0", literal(State::Planned.word()))).await?;
     let mut runs: Vec<(String, u64)> = Vec::new();
     for one in kept {
         let changed = one.row.get(12).cloned().flatten().and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -327,7 +327,7 @@ pub async fn latest(door: &mut Door) -> Result<Vec<(String, u64)>> {
 /// # Errors
 /// The door's.
 pub async fn prune(
-    door: &mut Door,
+    writer: &mut WriteSession,
     watch: &mut dyn Watch,
     older: Duration,
     dry_run: bool,
@@ -338,7 +338,7 @@ pub async fn prune(
         State::Pruned.word(),
         older.as_secs()
     );
-    let old = kept(door, &condition).await?;
+    let old = kept(writer, &condition).await?;
     let mut runs: Vec<String> = old.iter().map(|one| one.run.clone()).collect();
     runs.dedup();
     if dry_run || old.is_empty() {
@@ -362,7 +362,8 @@ pub async fn prune(
         max_duration: Duration::from_secs(60),
     };
     let records = records.join(";\n");
-    door.transaction(&Work::records(what, &records, limits), watch)
+    writer
+        .transaction(&Work::records(what, &records, limits), watch)
         .await
         .map_err(|trouble| trouble.failure(what, false))?;
     Ok(runs)

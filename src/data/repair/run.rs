@@ -9,9 +9,9 @@ use super::columns::{FORMATS, numbered, of, same_image};
 use super::records::{Repair, State};
 use super::{Pace, state};
 use crate::data::checks::Action;
-use crate::writer::{Blocker, Door, Trouble, Watch};
 use crate::error::{Exit, Failure};
 use crate::postgres::sql::identifier;
+use crate::writer::{Blocker, StepError, Watch, WriteSession};
 
 /// What came of a repair.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,16 +33,22 @@ pub struct Tally {
 /// # Errors
 /// Exit 5 when nothing of the run stays, 6 when something does: the same command goes on.
 pub async fn repair(
-    door: &mut Door,
+    writer: &mut WriteSession,
     watch: &mut dyn Watch,
     repair: &Repair,
     pace: &Pace,
     kept: bool,
 ) -> Result<Tally> {
     let mut done = Done::default();
-    let went =
-        batches(door, watch, repair, &Changing(repair), (1, repair.last, repair.planned), (pace, &mut done))
-            .await;
+    let went = batches(
+        writer,
+        watch,
+        repair,
+        &Changing(repair),
+        (1, repair.last, repair.planned),
+        (pace, &mut done),
+    )
+    .await;
     if let Err(trouble) = went {
         let undo = format!("; trueup undo {} takes back what was done", repair.run);
         return Err(broken(trouble, repair, (kept || done.changed > 0, done.changed), &undo));
@@ -50,7 +56,7 @@ pub async fn repair(
     let what = format!("the record of {}", repair.title());
     let record =
         format!("UPDATE trueup.repairs SET state = '{}' WHERE {}", State::Done.word(), repair.record());
-    door.note(&what, &record, watch).await.map_err(|trouble| trouble.failure(&what, true))?;
+    writer.note(&what, &record, watch).await.map_err(|trouble| trouble.failure(&what, true))?;
     let Done { changed, skipped, blockers, longest, batches } = done;
     Ok(Tally { changed, skipped, blockers, batches, longest })
 }
@@ -58,7 +64,7 @@ pub async fn repair(
 /// What the operator hears of a repair that stopped, when it had `changed` rows. `kept` says whether something of the run
 /// stays, `otherwise` what there is to do besides going on.
 pub(super) fn broken(
-    trouble: Trouble,
+    trouble: StepError,
     repair: &Repair,
     (kept, changed): (bool, u64),
     otherwise: &str,
@@ -73,22 +79,22 @@ pub(super) fn broken(
     let next = match &trouble {
         _ if !kept => "run the same command again: it goes on where it was".to_owned(),
         // The same rows would be refused again.
-        Trouble::Refused { .. } => {
+        StepError::Refused { .. } => {
             format!("mend what the server says, then the same command: it goes on{otherwise}")
         }
         _ => format!("run the same command again: it goes on{otherwise}"),
     };
     match trouble {
-        Trouble::Stopped(signal) => {
+        StepError::Stopped(signal) => {
             Failure::new(exit, format!("interrupted by {signal} in {title}: {so_far}")).next(next).into()
         }
-        Trouble::TookTooLong(limit) => Failure::new(
+        StepError::TookTooLong(limit) => Failure::new(
             exit,
             format!("{title}: one row took longer than {}; {so_far}", crate::writer::seconds(limit)),
         )
         .next("look at what triggers and foreign keys of the table do to one row")
         .into(),
-        Trouble::NoLock { waited, outside_the_queue: true, .. } => Failure::new(
+        StepError::NoLock { waited, outside_the_queue: true, .. } => Failure::new(
             if kept { Exit::Partial } else { Exit::Busy },
             format!("{title}: paused for {} altogether, which is as long as it waits; {so_far}", crate::writer::seconds(waited)),
         )

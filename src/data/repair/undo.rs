@@ -8,10 +8,10 @@ use super::records::{Repair, State};
 use super::run::{broken, left_out};
 use super::{Pace, state};
 use crate::data::checks::{Action, Trigger};
-use crate::postgres::connection;
-use crate::writer::{Blocker, Door, Watch};
 use crate::error::{Exit, Failure};
+use crate::postgres::connection;
 use crate::postgres::sql::{identifier, literal};
+use crate::writer::{Blocker, Watch, WriteSession};
 
 /// How many rows that do not have their old values are listed.
 const MOST: usize = 100;
@@ -45,7 +45,7 @@ pub struct Left {
 /// # Errors
 /// Exit 5 when nothing of the run stays, 6 when something does.
 pub async fn undo(
-    door: &mut Door,
+    writer: &mut WriteSession,
     watch: &mut dyn Watch,
     repair: &Repair,
     pace: &Pace,
@@ -55,20 +55,20 @@ pub async fn undo(
     let again = GivingBack { repair, again: true };
     let first = GivingBack { repair, again: false };
     let went = async {
-        batches(door, watch, repair, &again, (1, repair.undone, repair.kept), (pace, &mut done)).await?;
+        batches(writer, watch, repair, &again, (1, repair.undone, repair.kept), (pace, &mut done)).await?;
         let range = (repair.undone + 1, repair.done, repair.changed);
-        batches(door, watch, repair, &first, range, (pace, &mut done)).await
+        batches(writer, watch, repair, &first, range, (pace, &mut done)).await
     };
     if let Err(trouble) = went.await {
         // What a trigger rewrote was changed, too.
         let rows = if first.is_rewritten() { done.changed + done.skipped } else { done.changed };
         return Err(broken(trouble, repair, (kept || rows > 0, done.changed), ""));
     }
-    let mut undone = left(door, repair).await?;
+    let mut undone = left(writer, repair).await?;
     (undone.restored, undone.blockers) = (done.changed, done.blockers);
     let what = format!("the record of taking back {}", repair.title());
     let ended = match undone.held.rows {
-        0 => format!("state = '{}', undone_by = {}, ", State::Undone.word(), literal(door.run())),
+        0 => format!("state = '{}', undone_by = {}, ", State::Undone.word(), literal(writer.run())),
         // Those are still to be given back.
         _ => String::new(),
     };
@@ -77,12 +77,12 @@ pub async fn undo(
         undone.kept.rows + undone.rewritten.rows,
         repair.record()
     );
-    door.note(&what, &record, watch).await.map_err(|trouble| trouble.failure(&what, true))?;
+    writer.note(&what, &record, watch).await.map_err(|trouble| trouble.failure(&what, true))?;
     Ok(undone)
 }
 
 /// Which rows do not have their old values, when all of them were gone through.
-async fn left(door: &mut Door, repair: &Repair) -> Result<Undone> {
+async fn left(writer: &mut WriteSession, repair: &Repair) -> Result<Undone> {
     let giving = GivingBack { repair, again: true };
     let (given, from) = (giving.can_be_given(), giving.beside_the_table());
     let marked = |mark: char| format!("p.state OPERATOR(pg_catalog.=) '{mark}'");
@@ -101,22 +101,23 @@ async fn left(door: &mut Door, repair: &Repair) -> Result<Undone> {
     for (left, condition) in
         [(&mut undone.kept, kept), (&mut undone.held, held), (&mut undone.rewritten, rewritten)]
     {
-        *left = Left::of(door, repair, &from, &condition).await?;
+        *left = Left::of(writer, repair, &from, &condition).await?;
     }
     Ok(undone)
 }
 
 impl Left {
     /// The rows of a plan for which a condition holds.
-    async fn of(door: &mut Door, repair: &Repair, from: &str, condition: &str) -> Result<Self> {
+    async fn of(writer: &mut WriteSession, repair: &Repair, from: &str, condition: &str) -> Result<Self> {
         let sql = format!(
             "{FORMATS}; SELECT {}, pg_catalog.count(*) OVER () FROM {from} WHERE {condition} ORDER BY p.n LIMIT {MOST}",
             shown(repair)
         );
         // With the project's search_path, where the `=` of its types is.
-        let session = door.reading().await?;
+        let session = writer.reading().await?;
         let rows = session.rows(sql).await;
-        let mut keys = rows.map_err(|error| connection::server_failure(error, "looking which rows are kept"))?;
+        let mut keys =
+            rows.map_err(|error| connection::server_failure(error, "looking which rows are kept"))?;
         let counts = keys.iter_mut().map(Vec::pop);
         let rows = counts.flatten().flatten().last().and_then(|count| count.parse().ok()).unwrap_or(0);
         Ok(Self { rows, keys })
@@ -127,7 +128,7 @@ impl Left {
 ///
 /// # Errors
 /// Exit 4 when the table would not take the old values; the server's, in words.
-pub async fn would_undo(door: &mut Door, repair: &Repair) -> Result<Undone> {
+pub async fn would_undo(writer: &mut WriteSession, repair: &Repair) -> Result<Undone> {
     let giving = GivingBack { repair, again: true };
     let (given, from) = (giving.can_be_given(), giving.beside_the_table());
     let open = format!(
@@ -144,7 +145,7 @@ pub async fn would_undo(door: &mut Door, repair: &Repair) -> Result<Undone> {
         .map(|condition| format!("pg_catalog.count(*) FILTER (WHERE {condition})"))
         .collect();
     let sql = format!("{FORMATS}; SELECT {} FROM {from} WHERE {open}", counts.join(", "));
-    let session = door.reading().await?;
+    let session = writer.reading().await?;
     let failed = |error| connection::server_failure(error, "looking at what would be taken back");
     let rows = session.rows(sql).await.map_err(failed)?;
     let row = rows.into_iter().next().context("nothing was counted")?;
@@ -154,11 +155,11 @@ pub async fn would_undo(door: &mut Door, repair: &Repair) -> Result<Undone> {
             return Err(not_null(repair, &column.name, rows).into());
         }
     }
-    let kept = Left::of(door, repair, &from, &format!("{open} AND ({given}) IS NOT TRUE")).await?;
+    let kept = Left::of(writer, repair, &from, &format!("{open} AND ({given}) IS NOT TRUE")).await?;
     let mut undone = Undone { restored: number(0), kept, ..Undone::default() };
     if repair.action == Action::Delete {
         let rewritten = format!("p.state OPERATOR(pg_catalog.=) '{}'", state::REWRITTEN);
-        undone.rewritten = Left::of(door, repair, &from, &rewritten).await?;
+        undone.rewritten = Left::of(writer, repair, &from, &rewritten).await?;
     }
     Ok(undone)
 }

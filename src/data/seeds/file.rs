@@ -12,8 +12,8 @@ use toml::de::{DeTable, DeValue};
 use super::csv;
 use super::value::Value;
 use crate::error::Failure;
-use crate::toml_table::{Section, Source};
 use crate::postgres::sql::{read_file, without_bom};
+use crate::toml_table::{Section, Source};
 
 /// What is done to rows that are there already.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use anyhow::{Context as _, Result};
 use super::columns::{Column, Columns};
 use super::file::{Mode, Seed};
 use super::value::{Value, string};
-use crate::postgres::connection::Row;
 use crate::error::Failure;
+use crate::postgres::connection::Row;
 use crate::postgres::sql::{identifier, literal};
 
 /// Texts by column; `None` for NULL.

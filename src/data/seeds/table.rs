@@ -6,10 +6,10 @@ use smol_str::SmolStr;
 
 use super::columns::{Column, Columns, candidates};
 use super::file::{Cell, Seed};
-use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::error::Failure;
-use crate::toml_table::nearest;
+use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::sql::identifier;
+use crate::toml_table::nearest;
 
 /// A table that can be seeded as it is declared.
 #[derive(Debug, Clone, PartialEq, Eq)]

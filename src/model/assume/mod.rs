@@ -21,9 +21,9 @@ use self::types::type_sql;
 use super::recognise::Extension;
 use super::runner::qualified;
 use super::server_error::ServerError;
+use crate::error::Failure;
 use crate::postgres::catalog::{Attributes, Catalog, Object};
 use crate::postgres::connection::Session;
-use crate::error::Failure;
 use crate::postgres::sql::{Statement, identifier, literal, split_qualified};
 
 /// `datatype_mismatch`, `undefined_function` (an operator is one), `cannot_coerce`: another result may do.

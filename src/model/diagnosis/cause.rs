@@ -1,17 +1,17 @@
 //! Why a value is not what it should be: the four-state rule, per attribute and for existence.
 
-use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
-use crate::model::diff::Values;
 use crate::model::CompiledMigration;
+use crate::model::diff::Values;
+use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
 use super::finding::{Cause, CauseKind};
+use super::migration_state::{Basis, MigrationState};
 use super::origin::{Origins, label};
-use super::standing::{Basis, Standing};
 
 /// What the rule needs beside the four values.
-pub(super) struct Judge<'f> {
+pub(super) struct CauseResolver<'f> {
     pub(super) migrations: &'f [CompiledMigration],
-    pub(super) standing: &'f Standing,
+    pub(super) standing: &'f MigrationState,
     pub(super) origins: &'f Origins<'f>,
     /// Applied migrations that the project lacks, of those whose effects were recorded.
     pub(super) ahead: &'f [CompiledMigration],
@@ -48,7 +48,7 @@ impl Told for bool {
     }
 }
 
-impl Judge<'_> {
+impl CauseResolver<'_> {
     /// The cause of a disagreement between the four states. `None` when there is none worth telling.
     pub(super) fn cause<T: Told>(
         &self,
@@ -71,12 +71,12 @@ impl Judge<'_> {
             return Some(self.ahead(id, attribute, values));
         }
         if values.live == values.model {
-            return self.already_so(id, attribute, values);
+            return self.ahead_of_migrations(id, attribute, values);
         }
         if values.live == values.applied {
-            return Some(self.not_yet(id, attribute, values));
+            return Some(self.pending_or_unmigrated(id, attribute, values));
         }
-        Some(self.by_hand(id, attribute, values))
+        Some(self.drifted(id, attribute, values))
     }
 
     /// Whether an unfinished migration touches the object, and may have left it so.
@@ -125,7 +125,7 @@ impl Judge<'_> {
     }
 
     /// L = M: the database is as declared, but a pending migration would meet it so, or no migration leads here.
-    fn already_so<T: Told>(
+    fn ahead_of_migrations<T: Told>(
         &self,
         id: &ObjectId,
         attribute: Option<Attribute>,
@@ -155,7 +155,12 @@ impl Judge<'_> {
     }
 
     /// L = K: the database is as its applied migrations left it.
-    fn not_yet<T: Told>(&self, id: &ObjectId, attribute: Option<Attribute>, values: Values<T>) -> Cause {
+    fn pending_or_unmigrated<T: Told>(
+        &self,
+        id: &ObjectId,
+        attribute: Option<Attribute>,
+        values: Values<T>,
+    ) -> Cause {
         if values.applied == values.last {
             let detail = match attribute {
                 None if values.model == values.last => "unmigrated".into(),
@@ -176,7 +181,7 @@ impl Judge<'_> {
     }
 
     /// L is neither the model nor what the migrations left.
-    fn by_hand<T: Told>(&self, id: &ObjectId, attribute: Option<Attribute>, values: Values<T>) -> Cause {
+    fn drifted<T: Told>(&self, id: &ObjectId, attribute: Option<Attribute>, values: Values<T>) -> Cause {
         let applied = |index: usize| self.standing.applied.contains(&index);
         let setter = self.origins.setter(id, attribute, applied);
         let edited =

@@ -7,10 +7,10 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::postgres::catalog::{Catalog, Object, ObjectId};
-use crate::postgres::connection::ServerVersion;
 use crate::model::diff::{align_majors, align_owned_sequences, same};
 use crate::model::{Effect, Lock};
+use crate::postgres::catalog::{Catalog, Object, ObjectId};
+use crate::postgres::connection::ServerVersion;
 
 /// The numbers of first migrations (0 to all) whose results are closest to `live`, the lowest first: several where
 /// migrations change nothing that a catalog shows, or where the database lies between versions.

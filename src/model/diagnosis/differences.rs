@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Facts, fold};
-use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::model::diff::{self, Difference, States};
+use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
 /// The objects on which the four states disagree, once names, partitions and views are comparable. `recorded` is what
 /// the applied migrations built that the project lacks, too, where that is known and not the same as `applied`.

@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
 use crate::model::diff::Difference;
+use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
 use crate::postgres::sql::{identifier, words_of};
 
 /// A difference with all that only comes with it.

@@ -6,35 +6,35 @@ mod closest;
 mod differences;
 mod finding;
 mod fold;
-mod kept;
+mod migration_state;
 mod objects;
 mod origin;
+mod recorded;
 mod remedy;
 mod rename;
 mod renaming;
 pub mod rules;
 mod seeded;
 mod severity;
-mod standing;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use crate::migrations::history::{Applied, OtherHistory};
+use crate::model::diff;
+use crate::model::{CompiledMigration, Effect, Lock};
 use crate::postgres::catalog::{Catalog, ObjectId};
 use crate::postgres::connection::ServerVersion;
 use crate::postgres::ddl;
-use crate::model::diff;
-use crate::migrations::history::{Applied, OtherHistory};
-use crate::model::{CompiledMigration, Effect, Lock};
 
-use cause::Judge;
+use cause::CauseResolver;
 pub use closest::closest;
 use differences::{differences, parents_of};
 pub use finding::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
-pub use kept::{Edit, Kept, Unfinished};
+pub use migration_state::{Basis, MigrationState};
 use origin::Origins;
+pub use recorded::{Edit, RecordedState, Unfinished};
 pub use seeded::seeded;
-pub use standing::{Basis, Standing};
 
 /// Everything that a diagnosis is made from.
 pub struct Facts<'f> {
@@ -49,7 +49,7 @@ pub struct Facts<'f> {
     /// Other tools' histories in it.
     pub others: &'f [OtherHistory],
     /// What trueup recorded in it.
-    pub kept: &'f Kept,
+    pub kept: &'f RecordedState,
     /// The compiled model and the effects of the migrations.
     pub lock: &'f Lock,
     /// What all migrations build, as [`Lock::state_after`] says; the model where there are none.
@@ -85,7 +85,7 @@ pub struct Diagnosis {
     /// All findings: first of the database and its history, then by object.
     pub findings: Vec<Finding>,
     /// Where the database stands in the migrations.
-    pub standing: Standing,
+    pub standing: MigrationState,
 }
 
 impl Facts<'_> {
@@ -104,7 +104,7 @@ impl Facts<'_> {
         self.live.objects.iter().all(|object| known.contains(&object.id))
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self) -> MigrationState {
         let mut standing = self.standing_by_history();
         let index = |version: i64| {
             self.lock.migrations.binary_search_by_key(&version, |migration| migration.version).ok()
@@ -117,19 +117,19 @@ impl Facts<'_> {
         standing
     }
 
-    fn standing_by_history(&self) -> Standing {
+    fn standing_by_history(&self) -> MigrationState {
         let all = self.lock.migrations.len();
         if all == 0 {
-            return Standing::first(0, 0, Basis::ModelOnly);
+            return MigrationState::first(0, 0, Basis::ModelOnly);
         }
         match self.history {
             Some(rows) if !rows.is_empty() => {
-                Standing::from_history(&self.lock.migrations, rows, self.unchanged)
+                MigrationState::from_history(&self.lock.migrations, rows, self.unchanged)
             }
-            _ if rules::is_empty(self) || self.is_new() => Standing::first(0, all, Basis::History),
+            _ if rules::is_empty(self) || self.is_new() => MigrationState::first(0, all, Basis::History),
             _ => {
                 let closest = closest(self.lock, self.live, self.server, self.in_scope);
-                Standing::first(closest.last().copied().unwrap_or(0), all, Basis::Closest)
+                MigrationState::first(closest.last().copied().unwrap_or(0), all, Basis::Inferred)
             }
         }
     }
@@ -154,7 +154,7 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
     let differences = differences(facts, &applied, recorded.as_ref());
     let differing: HashSet<ObjectId> = differences.iter().map(|difference| difference.id.clone()).collect();
     let origins = Origins::new(if differences.is_empty() { &[] } else { &facts.lock.migrations });
-    let judge = Judge {
+    let judge = CauseResolver {
         migrations: &facts.lock.migrations,
         standing: &standing,
         origins: &origins,
@@ -180,7 +180,7 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
     for finding in &mut all {
         let migration = finding.cause.migration.as_deref();
         if finding.cause.kind == CauseKind::Unfinished && migration.is_some_and(taken_back) {
-            finding.remedy.command = Some(kept::RESUME_DOWNGRADE.to_owned());
+            finding.remedy.command = Some(recorded::RESUME_DOWNGRADE.to_owned());
         }
         if let Some(severity) = facts.severities.get(&finding.code) {
             finding.severity = *severity;

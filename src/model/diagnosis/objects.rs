@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::cause::Judge;
+use super::cause::CauseResolver;
 use super::finding::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
 use super::fold::{self, Group};
 use super::renaming::Renaming;
 use super::{brief, remedy, rename, severity};
-use crate::postgres::catalog::{Attribute, Kind, ObjectId};
 use crate::model::diff::{self, Difference, Values};
+use crate::postgres::catalog::{Attribute, Kind, ObjectId};
 
 /// How often names are made one: a column is recognised as renamed only after its table.
 const MOST_ROUNDS: usize = 4;
@@ -17,7 +17,7 @@ const MOST_ROUNDS: usize = 4;
 /// Findings of the differences: folded, renames paired, judged. What differs in a renamed object beyond its name is a
 /// finding of its own.
 pub(super) fn findings(
-    judge: &Judge<'_>,
+    judge: &CauseResolver<'_>,
     mut differences: Vec<Difference>,
     parents: &HashMap<String, Vec<String>>,
 ) -> Vec<Finding> {
@@ -80,7 +80,7 @@ fn followers(groups: &[Group], missing: &Group, unexpected: &Group, left: &[Diff
 }
 
 /// The finding of one difference with what comes with it. `None` when nothing of it is worth telling.
-fn one(judge: &Judge<'_>, group: &Group, kept: &[Renaming]) -> Option<Finding> {
+fn one(judge: &CauseResolver<'_>, group: &Group, kept: &[Renaming]) -> Option<Finding> {
     let head = &group.head;
     // The SQL names things as the database does now.
     let named =
@@ -113,7 +113,7 @@ fn one(judge: &Judge<'_>, group: &Group, kept: &[Renaming]) -> Option<Finding> {
         }
         (None, None) => {
             let cause = existence?;
-            let remedy = remedy::by_hand(&head.id, cause.kind);
+            let remedy = remedy::drifted(&head.id, cause.kind);
             let mut finding =
                 finding(group, Severity::Warning, Change::Different, Vec::new(), cause, remedy, None);
             finding.code = format!("{}.by_hand", head.id.kind);
@@ -139,7 +139,12 @@ fn beyond_migrations(group: &Group) -> Vec<String> {
 }
 
 /// An object that exists on both sides; `named` is the group as the database names it now.
-fn different(judge: &Judge<'_>, group: &Group, named: &Group, existence: Option<Cause>) -> Option<Finding> {
+fn different(
+    judge: &CauseResolver<'_>,
+    group: &Group,
+    named: &Group,
+    existence: Option<Cause>,
+) -> Option<Finding> {
     let head = &group.head;
     let (live, model) = (head.live.as_ref()?, head.model.as_ref()?);
     let mut attributes: Vec<(Attribute, Values<Option<&str>>, Cause)> = head
@@ -167,7 +172,7 @@ fn different(judge: &Judge<'_>, group: &Group, named: &Group, existence: Option<
     let Some((primary, values, cause)) = attributes.first().cloned() else {
         // Only its being there at all disagrees: as declared, but a migration is still to come, or none does it.
         let cause = existence?;
-        let remedy = remedy::by_hand(&head.id, cause.kind);
+        let remedy = remedy::drifted(&head.id, cause.kind);
         let mut finding =
             finding(group, Severity::Warning, Change::Different, Vec::new(), cause, remedy, None);
         finding.code = format!("{}.by_hand", head.id.kind);
@@ -186,7 +191,7 @@ fn different(judge: &Judge<'_>, group: &Group, named: &Group, existence: Option<
             Remedy::told("make the index on every partition, and ALTER INDEX ... ATTACH PARTITION each")
         }
         true => remedy::different(named, &wrong, cause.kind),
-        false => remedy::by_hand(&head.id, cause.kind),
+        false => remedy::drifted(&head.id, cause.kind),
     };
     // Two servers' prints of a view, so that a diff shows what is really another.
     let is_view = matches!(head.id.kind, Kind::View | Kind::MaterializedView);
@@ -208,12 +213,12 @@ fn different(judge: &Judge<'_>, group: &Group, named: &Group, existence: Option<
     Some(finding)
 }
 
-fn pending(judge: &Judge<'_>, id: &ObjectId) -> Option<usize> {
+fn pending(judge: &CauseResolver<'_>, id: &ObjectId) -> Option<usize> {
     judge.origins.setter(id, None, |index| judge.standing.pending.contains(&index))
 }
 
 /// A missing and an unexpected object that are one under two names.
-fn renamed(judge: &Judge<'_>, missing: &Group, unexpected: &Group) -> Finding {
+fn renamed(judge: &CauseResolver<'_>, missing: &Group, unexpected: &Group) -> Finding {
     let (to, from) = (&missing.head.id, &unexpected.head.id);
     let existence = missing.head.existence();
     let by_migration = judge.origins.rename(from, to).filter(|index| judge.standing.pending.contains(index));

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use smol_str::SmolStr;
 
-use crate::postgres::catalog::{Attribute, Kind, ObjectId};
 use crate::model::{CompiledMigration, Effect};
+use crate::postgres::catalog::{Attribute, Kind, ObjectId};
 
 /// An index over the effects of all migrations.
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::model::diff::Difference;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::ddl::{self, Change, Deed};
-use crate::model::diff::Difference;
 
 use super::finding::{CauseKind, Finding, Remedy};
 use super::fold::Group;
@@ -71,7 +71,7 @@ pub(super) fn by_half(finding: &mut Finding, head: &Difference) {
 }
 
 /// The remedy where the database is as declared already, though by hand.
-pub(super) fn by_hand(id: &ObjectId, cause: CauseKind) -> Remedy {
+pub(super) fn drifted(id: &ObjectId, cause: CauseKind) -> Remedy {
     let command = match cause {
         CauseKind::Drift => Some(RECORD_SATISFIED.to_owned()),
         cause => command(cause, &id.name),

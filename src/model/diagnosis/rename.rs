@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::model::diff::Difference;
+use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::sql::identifier;
 
 use super::fold::{Group, relation_of};

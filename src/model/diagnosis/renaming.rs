@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::postgres::catalog::{Attribute, Attributes, Kind, Object, ObjectId};
 use crate::model::diff::Difference;
+use crate::postgres::catalog::{Attribute, Attributes, Kind, Object, ObjectId};
 use crate::postgres::sql::identifier;
 
 use super::fold::{Group, relation_of};

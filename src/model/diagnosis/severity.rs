@@ -1,8 +1,8 @@
 //! How bad a difference is, and what it is called: error when the application can break, warning for what costs
 //! later. A project may set it otherwise per code.
 
-use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::model::diff::Difference;
+use crate::postgres::catalog::{Attribute, Kind, Object};
 
 use super::finding::{Change, Severity};
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use crate::model::Input;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::connection::ServerVersion;
-use crate::model::Input;
 
 /// The first lines of a lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]

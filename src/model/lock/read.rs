@@ -16,11 +16,13 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use smol_str::SmolStr;
 
 use super::{CompileSettings, CompiledMigration, DeclaredBy, Effect, FORMAT, Head, Lock};
-use crate::postgres::catalog::reader::ReadOptions;
-use crate::postgres::catalog::{Attribute, Attributes, Catalog, Kind, Object, ObjectId, SharedAttributes, Unmodeled};
-use crate::postgres::connection::ServerVersion;
 use crate::error::Failure;
 use crate::model::Input;
+use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::catalog::{
+    Attribute, Attributes, Catalog, Kind, Object, ObjectId, SharedAttributes, Unmodeled,
+};
+use crate::postgres::connection::ServerVersion;
 
 /// The largest lock file that is read, in bytes.
 const LARGEST: u64 = 1 << 30;

@@ -1,11 +1,11 @@
 //! Tests of the lock file: its text, its faults, the states that it gives.
 
 use super::*;
+use crate::error::{Exit, Failure};
+use crate::model::Input;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{Attributes, Unmodeled};
 use crate::postgres::connection::ServerVersion;
-use crate::error::{Exit, Failure};
-use crate::model::Input;
 use std::path::Path;
 
 fn object(id: ObjectId, attributes: &[(Attribute, &str)]) -> Arc<Object> {

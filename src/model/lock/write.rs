@@ -6,8 +6,8 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::{CompiledMigration, DeclaredBy, Effect, FORMAT, Lock};
-use crate::postgres::catalog::{Object, ObjectId};
 use crate::error::{Exit, Failure};
+use crate::postgres::catalog::{Object, ObjectId};
 
 impl Lock {
     /// The lock file's text: the same for the same lock.

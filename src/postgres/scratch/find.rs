@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::account::Account;
-use crate::postgres::connection::ServerVersion;
 use crate::error::Failure;
+use crate::postgres::connection::ServerVersion;
 use crate::postgres::programs::{Places, release};
 
 /// A directory with `initdb` and `postgres`, and which version they are.

@@ -9,8 +9,8 @@ use ulid::Ulid;
 use url::Url;
 
 use super::{APPLICATION, words};
-use crate::postgres::connection::{Session, Target};
 use crate::error::Failure;
+use crate::postgres::connection::{Session, Target};
 use crate::postgres::sql::{identifier, literal};
 
 /// What the names of databases begin with; a ULID follows, which says when it was made.

@@ -22,8 +22,8 @@ use self::account::Account;
 pub use self::given::left_behind;
 use self::given::{Given, drop_database};
 use self::server::{Local, SUPERUSER};
-use crate::postgres::connection::{ServerVersion, Session, Target};
 use crate::error::Failure;
+use crate::postgres::connection::{ServerVersion, Session, Target};
 use crate::postgres::programs::Places;
 use crate::postgres::sql::{identifier, literal};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trueup::postgres::connection::Target;
-use trueup::writer::{Access, Door, Event, Limits, Marking, Run, Stop, Trouble, Watch, Work};
+use trueup::writer::{Access, Event, Limits, Marking, Run, StepError, Stop, Watch, Work, WriteSession};
 
 use super::holds;
 use crate::support;
@@ -42,7 +42,7 @@ fn f40_nothing_is_recorded_of_a_script_that_ended_its_transaction() {
     let mark = Marking::First { project: text("faults"), environment: None };
     support::runtime().block_on(async {
         let (_ask, stop) = Stop::channel();
-        let mut door = Door::open(access, stop).await.unwrap();
+        let mut door = WriteSession::open(access, stop).await.unwrap();
         door.lock(Duration::from_secs(1), &mut Deaf).await.unwrap();
         door.begin(&run, &mark, &mut Deaf).await.unwrap();
         for end in ["COMMIT", "ROLLBACK", "COMMIT; BEGIN", "ROLLBACK AND CHAIN"] {
@@ -59,7 +59,7 @@ fn f40_nothing_is_recorded_of_a_script_that_ended_its_transaction() {
                 next: None,
             };
             let done = door.transaction(&work, &mut Deaf).await;
-            assert!(matches!(done, Err(Trouble::EndedTransaction)), "{end}: {done:?}");
+            assert!(matches!(done, Err(StepError::EndedTransaction)), "{end}: {done:?}");
             assert!(holds(&database, "to_regclass('recorded') IS NULL"), "{end}");
             database.exec("DROP TABLE IF EXISTS half");
         }

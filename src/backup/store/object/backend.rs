@@ -11,7 +11,7 @@ use object_store::multipart::MultipartStore;
 use object_store::{BackoffConfig, ClientOptions, HeaderValue, ObjectStore, Result, RetryConfig};
 
 use super::super::place::{Place, Provider};
-use super::words::Words;
+use super::errors::Words;
 use crate::error::Failure;
 
 /// How long a connection may take to come about.

@@ -6,9 +6,9 @@
 
 mod backend;
 mod download;
+mod errors;
 mod parts;
 mod upload;
-mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ use crate::error::{Exit, Failure};
 
 use backend::Backend;
 pub(super) use download::Download;
+use errors::Words;
 pub(super) use upload::Upload;
-use words::Words;
 
 /// Says which upload in parts is under way: the member's name and the upload's identifier, a line each.
 const WRITING: &str = "writing";

@@ -1,7 +1,7 @@
 //! `history.missing`: tables, but no history of migrations.
 
 use super::super::finding::{Cause, CauseKind, Change, Severity, Sides};
-use super::super::standing::Basis;
+use super::super::migration_state::Basis;
 use super::{Rule, Told, counted};
 
 pub(super) const RULE: Rule = Rule {
@@ -11,7 +11,7 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Error,
     find: |facts, standing, _| {
         let hidden = facts.history_hidden || facts.malformed_history.is_some();
-        if hidden || standing.basis != Basis::Closest || super::is_empty(facts) || super::is_other(facts) {
+        if hidden || standing.basis != Basis::Inferred || super::is_empty(facts) || super::is_other(facts) {
             return Vec::new();
         }
         let all = facts.lock.migrations.len();

@@ -1,8 +1,8 @@
 //! `migration.pending`: a pending migration that touches nothing that differs.
 
 use super::super::finding::{Cause, CauseKind, Change, Severity, Sides};
+use super::super::migration_state::Basis;
 use super::super::origin::label;
-use super::super::standing::Basis;
 use super::{Rule, Told, is_empty, is_other};
 use crate::model::Effect;
 
@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
            the catalog tells. It is pending all the same.",
     severity: Severity::Warning,
     find: |facts, standing, differing| {
-        if standing.basis == Basis::Closest || is_empty(facts) || is_other(facts) {
+        if standing.basis == Basis::Inferred || is_empty(facts) || is_other(facts) {
             return Vec::new();
         }
         let pending = standing.pending.iter().filter(|index| !standing.unfinished.contains(index));

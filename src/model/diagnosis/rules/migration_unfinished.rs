@@ -1,7 +1,7 @@
 //! `migration.unfinished`: a migration broke off, or is being carried out right now.
 
 use super::super::finding::{Cause, CauseKind, Change, Severity, Sides};
-use super::super::kept::{RESUME_DOWNGRADE, Unfinished};
+use super::super::recorded::{RESUME_DOWNGRADE, Unfinished};
 use super::{Rule, Told};
 
 /// The most of a statement that is told in a sentence, in characters.

@@ -15,7 +15,7 @@ mod migration_unfinished;
 use std::collections::{HashMap, HashSet};
 
 use super::finding::{AttributeFinding, Cause, Change, Finding, Remedy, Severity, Sides};
-use super::{Facts, Standing};
+use super::{Facts, MigrationState};
 use crate::postgres::catalog::{Catalog, Kind, ObjectId};
 
 /// The names of the objects on which the four states disagree.
@@ -29,7 +29,7 @@ pub struct Rule {
     pub help: &'static str,
     /// How bad its findings are.
     pub severity: Severity,
-    find: fn(&Facts<'_>, &Standing, &Differing) -> Vec<Told>,
+    find: fn(&Facts<'_>, &MigrationState, &Differing) -> Vec<Told>,
 }
 
 /// What a rule tells of one object; the registry adds code and severity.
@@ -59,7 +59,7 @@ pub const RULES: &[Rule] = &[
 ];
 
 /// Runs every rule.
-pub(super) fn findings(facts: &Facts<'_>, standing: &Standing, differing: &Differing) -> Vec<Finding> {
+pub(super) fn findings(facts: &Facts<'_>, standing: &MigrationState, differing: &Differing) -> Vec<Finding> {
     let told = |rule: &'static Rule| {
         (rule.find)(facts, standing, differing).into_iter().map(|told| Finding {
             code: rule.code.into(),

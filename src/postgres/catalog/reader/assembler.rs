@@ -6,14 +6,16 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use smol_str::SmolStr;
 
+use super::deferred::{self, DeferredExprs, ExprRef};
 use super::fields::Fields;
 use super::indexes::{IndexKey, Opclass};
 use super::privileges::Grants;
-use super::questions::{self, Placeholder, Questions};
 use super::relations::Relation;
 use super::sections::{self, Section};
 use super::{ObjectOid, Presence, ReadOptions, Reading};
-use crate::postgres::catalog::{Attribute, Attributes, Catalog, Kind, Object, ObjectId, SharedAttributes, Unmodeled};
+use crate::postgres::catalog::{
+    Attribute, Attributes, Catalog, Kind, Object, ObjectId, SharedAttributes, Unmodeled,
+};
 use crate::postgres::connection::{Row, ServerVersion};
 use crate::postgres::sql::identifier;
 
@@ -79,9 +81,9 @@ pub struct Assembler {
     /// Columns whose NOT NULL is NOT VALID.
     pub(super) not_validated: Vec<(u32, i16)>,
     pub(super) grants: Grants,
-    pub(super) questions: Questions,
+    pub(super) questions: DeferredExprs,
     /// Defaults by relation and column.
-    pub(super) defaults: HashMap<(u32, i16), Placeholder>,
+    pub(super) defaults: HashMap<(u32, i16), ExprRef>,
     pub(super) out: Output,
 }
 
@@ -103,7 +105,7 @@ pub(super) struct Output {
     of_columns: SharedAttributes,
     pending: Vec<(Attribute, SmolStr)>,
     /// Whether a value of the next object holds a placeholder.
-    is_late: bool,
+    is_deferred: bool,
     /// Objects with placeholders, by index.
     late: Vec<u32>,
     pub(super) unmodeled: Vec<Unmodeled>,
@@ -125,8 +127,8 @@ impl Output {
     }
 
     /// States an attribute whose value holds a placeholder.
-    pub(super) fn set_later(&mut self, attribute: Attribute, value: impl Into<SmolStr>) {
-        self.is_late = true;
+    pub(super) fn set_deferred(&mut self, attribute: Attribute, value: impl Into<SmolStr>) {
+        self.is_deferred = true;
         self.set(attribute, value);
     }
 
@@ -163,13 +165,13 @@ impl Output {
 
     /// The attributes stated so far, to be completed later.
     pub(super) fn take(&mut self) -> Vec<(Attribute, SmolStr)> {
-        self.is_late = false;
+        self.is_deferred = false;
         self.pending.drain(..).collect()
     }
 
     /// Goes on where [`Output::take`] left off.
     pub(super) fn resume(&mut self, attributes: Vec<(Attribute, SmolStr)>) {
-        self.is_late |= attributes.iter().any(|(_, value)| questions::is_late(value));
+        self.is_deferred |= attributes.iter().any(|(_, value)| deferred::is_deferred(value));
         self.pending.extend(attributes);
     }
 
@@ -179,7 +181,7 @@ impl Output {
     }
 
     /// Puts answers in the place of placeholders.
-    fn fill_in(&mut self, questions: &Questions) {
+    fn fill_in(&mut self, questions: &DeferredExprs) {
         // The attributes that objects share are filled in once; who they were is told by where they are.
         let mut filled: HashMap<usize, (Attributes, Attributes)> = HashMap::new();
         for index in std::mem::take(&mut self.late) {
@@ -219,7 +221,7 @@ impl Output {
         if id.kind == Kind::Column {
             attributes = self.of_columns.share(attributes);
         }
-        if std::mem::take(&mut self.is_late) {
+        if std::mem::take(&mut self.is_deferred) {
             self.late.extend(u32::try_from(self.objects.len()));
         }
         self.objects.push(Arc::new(Object { id, attributes }));
@@ -254,7 +256,7 @@ impl Assembler {
             aggregates: HashMap::new(),
             not_validated: Vec::new(),
             grants: Grants::default(),
-            questions: Questions::default(),
+            questions: DeferredExprs::default(),
             defaults: HashMap::new(),
             out,
         }
@@ -337,7 +339,7 @@ impl Assembler {
             self.out.emit(draft.at, draft.id);
         }
         self.emit_relations();
-        self.questions.settle_types();
+        self.questions.resolve_types();
         self.out.fill_in(&self.questions);
         self.mark_not_validated();
         self.emit_privileges();

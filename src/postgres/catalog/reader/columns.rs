@@ -6,9 +6,9 @@ use smol_str::{SmolStr, format_smolstr};
 use super::ObjectOid;
 use super::assembler::{Assembler, Output, class};
 use super::column_types::ColumnType;
+use super::deferred::Source;
 use super::fields::Fields;
 use super::indexes::IndexKey;
-use super::questions::Source;
 use super::relations::{Relation, options};
 use crate::postgres::catalog::{Attribute, Kind, Unmodeled};
 use crate::postgres::sql::{identifier, literal};
@@ -75,13 +75,13 @@ impl Assembler {
             return Ok(());
         }
         let printed = self.questions.column_type(kind);
-        out.set_later(Attribute::Type, format_smolstr!("{printed}"));
+        out.set_deferred(Attribute::Type, format_smolstr!("{printed}"));
         out.set_flag(Attribute::Nullable, !required);
         if let Some(expression) = expression {
             match generated {
-                b's' => out.set_later(Attribute::Generated, format_smolstr!("{expression}")),
-                b'v' => out.set_later(Attribute::Generated, format_smolstr!("{expression} virtual")),
-                _ => out.set_later(Attribute::Default, format_smolstr!("{expression}")),
+                b's' => out.set_deferred(Attribute::Generated, format_smolstr!("{expression}")),
+                b'v' => out.set_deferred(Attribute::Generated, format_smolstr!("{expression} virtual")),
+                _ => out.set_deferred(Attribute::Default, format_smolstr!("{expression}")),
             }
         }
         match identity {

@@ -5,8 +5,8 @@ use smol_str::format_smolstr;
 
 use super::ObjectOid;
 use super::assembler::{Assembler, Draft, class};
+use super::deferred::Source;
 use super::fields::Fields;
-use super::questions::Source;
 use crate::postgres::catalog::{Attribute, Kind};
 
 impl Assembler {
@@ -63,13 +63,13 @@ impl Assembler {
                 let printed =
                     expression.map(|tree| self.questions.expression(Source::Check, oid, tree, owner));
                 if let Some(printed) = printed {
-                    out.set_later(Attribute::Expression, format_smolstr!("{printed}"));
+                    out.set_deferred(Attribute::Expression, format_smolstr!("{printed}"));
                 }
                 out.set_flag(Attribute::NoInherit, no_inherit);
             }
             Kind::Exclusion => {
                 let printed = self.questions.alone(Source::Exclusion, oid);
-                out.set_later(Attribute::Definition, format_smolstr!("{printed}"));
+                out.set_deferred(Attribute::Definition, format_smolstr!("{printed}"));
             }
             Kind::ForeignKey => {
                 let Some(target) =

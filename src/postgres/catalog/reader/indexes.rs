@@ -6,8 +6,8 @@ use smol_str::{SmolStr, format_smolstr};
 use super::ObjectOid;
 use super::assembler::{Assembler, class, qualified};
 use super::column_types::DEFAULT_COLLATION;
+use super::deferred::{ExprRef, Source};
 use super::fields::{Fields, array, vector};
-use super::questions::{Placeholder, Source};
 use super::relations::{Relation, options};
 use crate::postgres::catalog::{Attribute, Kind, ObjectId, Unmodeled};
 use crate::postgres::sql::identifier;
@@ -42,7 +42,7 @@ struct Keys<'r> {
     flags: Vec<i16>,
     collations: Vec<u32>,
     /// Of keys that are no columns: a part for each, in order.
-    expressions: Option<Placeholder>,
+    expressions: Option<ExprRef>,
     /// Of all keys, where one has another collation than the database's.
     collation_names: Option<&'r str>,
 }
@@ -138,14 +138,14 @@ impl Assembler {
             }
             None => {
                 match keys.expressions {
-                    Some(_) => out.set_later(Attribute::Columns, columns.unwrap_or_default()),
+                    Some(_) => out.set_deferred(Attribute::Columns, columns.unwrap_or_default()),
                     None => out.set_some(Attribute::Columns, columns),
                 }
                 out.set_shared(Attribute::Method, &method_name);
                 out.set_flag(Attribute::IsUnique, unique);
                 out.set_flag(Attribute::Valid, valid);
                 if let Some(predicate) = predicate {
-                    out.set_later(Attribute::Predicate, format_smolstr!("{predicate}"));
+                    out.set_deferred(Attribute::Predicate, format_smolstr!("{predicate}"));
                 }
                 out.set(Attribute::OnTable, table.path());
                 let targets = (1..).take(key_count).filter_map(|number| {

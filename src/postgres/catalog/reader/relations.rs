@@ -7,9 +7,9 @@ use super::ObjectOid;
 use super::assembler::{Assembler, class, qualified};
 use super::column_types::ColumnType;
 use super::columns::Column;
+use super::deferred::Source;
 use super::fields::Fields;
 use super::history::{self, Access};
-use super::questions::Source;
 use crate::postgres::catalog::{Attribute, Kind, ObjectId, Unmodeled};
 use crate::postgres::sql::identifier;
 
@@ -145,7 +145,7 @@ impl Assembler {
             }
             let mut ask = |attribute, source| {
                 let printed = self.questions.alone(source, oid);
-                out.set_later(attribute, format_smolstr!("{printed}"));
+                out.set_deferred(attribute, format_smolstr!("{printed}"));
             };
             match kind {
                 b'p' => ask(Attribute::PartitionBy, Source::PartitionKey),
@@ -157,7 +157,7 @@ impl Assembler {
             }
             if of_type != 0 {
                 let printed = self.questions.column_type(ColumnType::bare(of_type));
-                out.set_later(Attribute::OfType, format_smolstr!("{printed}"));
+                out.set_deferred(Attribute::OfType, format_smolstr!("{printed}"));
             }
             out.set_some(Attribute::AccessMethod, access_method);
             out.set_flag(Attribute::RowSecurity, row_security);
@@ -278,7 +278,7 @@ impl Assembler {
                 self.out.set(how, paths);
             }
             if kind == Kind::CompositeType {
-                self.out.set_later(Attribute::Fields, relation.fields());
+                self.out.set_deferred(Attribute::Fields, relation.fields());
             }
             if matches!(kind, Kind::CompositeType | Kind::View | Kind::MaterializedView) {
                 let comments = relation.column_comments(relation.oid, &mut self.out);

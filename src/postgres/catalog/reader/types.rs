@@ -51,7 +51,7 @@ impl Assembler {
         let mut checks = self.domain_checks.remove(&oid).unwrap_or_default();
         checks.sort_unstable();
         let out = &mut self.out;
-        out.set_later(Attribute::Type, format_smolstr!("{base}"));
+        out.set_deferred(Attribute::Type, format_smolstr!("{base}"));
         out.set_flag(Attribute::Nullable, !required);
         out.set_some(Attribute::Default, default);
         let mut lines = String::new();

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::str::FromStr as _;
 
 use super::{Direction, Plan};
-use crate::postgres::catalog::{Attribute, Kind, ObjectId};
 use crate::model::diagnosis::{CauseKind, Change, Finding};
 use crate::model::{Effect, Lock};
+use crate::postgres::catalog::{Attribute, Kind, ObjectId};
 
 /// The findings of cause drift, edited or unknown (their own or of an attribute) that touch what the plan changes:
 /// - of the very object, or of one whose name the plan needs;
@@ -159,7 +159,7 @@ mod tests {
     use super::super::samples::{Sample, lock_of, object};
     use super::super::{Plan, Wanted};
     use super::*;
-    use crate::model::diagnosis::{AttributeFinding, Cause, Remedy, Severity, Standing};
+    use crate::model::diagnosis::{AttributeFinding, Cause, MigrationState, Remedy, Severity};
 
     fn cause(kind: CauseKind) -> Cause {
         Cause { kind, migration: None, detail: String::new() }
@@ -182,7 +182,7 @@ mod tests {
 
     fn collide(effects: Vec<Effect>, finding: &Finding) -> bool {
         let (lock, files) = lock_of(&[Sample::new(1, "select 1;").doing(effects)]);
-        let standing = Standing::from_history(&lock.migrations, &[], &BTreeSet::new());
+        let standing = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
         let plan = Plan::upgrade(&lock, &files, &standing, &Wanted::default()).expect("a plan");
         !collisions(&plan, std::slice::from_ref(finding), &lock).is_empty()
     }

@@ -10,20 +10,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Result, anyhow};
 use serde::Serialize;
 
-use crate::postgres::connection::Row;
-use crate::writer::{Mark, with_lock_key};
 use crate::migrations::history::{Applied, Found, HistoryTable, OwnTable};
 use crate::migrations::{Migration, checksum};
+use crate::postgres::connection::Row;
+use crate::writer::{Mark, with_lock_key};
 
-const MARK: &str = include_str!("own/mark.sql");
-const OPEN_RUNS: &str = include_str!("own/open_runs.sql");
-const STEPS: &str = include_str!("own/steps.sql");
-const RECORDED: &str = include_str!("own/recorded.sql");
+const MARK: &str = include_str!("internal_state/mark.sql");
+const OPEN_RUNS: &str = include_str!("internal_state/open_runs.sql");
+const STEPS: &str = include_str!("internal_state/steps.sql");
+const RECORDED: &str = include_str!("internal_state/recorded.sql");
 const TEXTS: &str = "SELECT version FROM trueup.migrations";
-const BACKUP: &str = include_str!("own/backup.sql");
-const RUNS: &str = include_str!("own/runs.sql");
-const REPAIRS: &str = include_str!("own/repairs.sql");
-const HOLDER: &str = include_str!("own/holder.sql");
+const BACKUP: &str = include_str!("internal_state/backup.sql");
+const RUNS: &str = include_str!("internal_state/runs.sql");
+const REPAIRS: &str = include_str!("internal_state/repairs.sql");
+const HOLDER: &str = include_str!("internal_state/holder.sql");
 
 /// Types by oid (`pg_type.dat`).
 const BIGINT: u32 = 20;
@@ -86,7 +86,7 @@ const TABLES: [(&str, &[(&str, u32)]); 6] = [
 
 /// What trueup keeps in a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Own {
+pub struct InternalState {
     /// The newest backup that a run took before its change, as JSON; only where it was asked for.
     pub backup: Option<String>,
     /// The environment mark.
@@ -225,7 +225,7 @@ impl UnfinishedStep {
     }
 }
 
-impl Own {
+impl InternalState {
     /// The run of this ULID when it goes on right now.
     pub fn running(&self, run: &str) -> Option<&Run> {
         self.open_runs.iter().find(|open| open.id == run && open.alive)
@@ -234,9 +234,9 @@ impl Own {
 
 /// Which of trueup's tables are there, and what may be read of them.
 #[derive(Debug, Default)]
-pub(super) struct OwnTables(Vec<OwnTable>);
+pub(super) struct InternalTables(Vec<OwnTable>);
 
-impl OwnTables {
+impl InternalTables {
     /// Takes over those of what was found.
     pub(super) fn of(found: &[Found]) -> Self {
         Self(found.iter().filter_map(OwnTable::of).collect())
@@ -381,7 +381,7 @@ impl Query {
 /// What the statements answer, row by row.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    own: Own,
+    internal: InternalState,
     log: Vec<LoggedRun>,
     holder: Option<Holder>,
 }
@@ -390,22 +390,22 @@ impl Answers {
     /// Takes over a row of a statement.
     pub(super) fn row(&mut self, query: &Query, row: &Row<'_>) -> Result<()> {
         match query {
-            Query::Mark => self.own.mark = Some(mark(row)?),
-            Query::OpenRuns => self.own.open_runs.push(open_run(row)?),
-            Query::Steps => self.own.unfinished.push(step(row)?),
+            Query::Mark => self.internal.mark = Some(mark(row)?),
+            Query::OpenRuns => self.internal.open_runs.push(open_run(row)?),
+            Query::Steps => self.internal.unfinished.push(step(row)?),
             Query::Recorded { .. } => {
                 let (version, recorded) = recorded(row)?;
-                self.own.recorded.insert(version, recorded);
+                self.internal.recorded.insert(version, recorded);
             }
-            Query::Backup => self.own.backup = optional(row, 0),
-            Query::Texts => drop(self.own.texts.insert(number(row, 0)?)),
+            Query::Backup => self.internal.backup = optional(row, 0),
+            Query::Texts => drop(self.internal.texts.insert(number(row, 0)?)),
             Query::Runs { .. } => self.log.push(logged_run(row)?),
             Query::Repairs => {
                 let (run, rows) = (text(row, 0), number(row, 1)?);
                 if let Some(logged) = self.log.iter_mut().find(|logged| logged.id == run) {
                     logged.undoable = Some(rows);
                 }
-                if let Some(open) = self.own.open_runs.iter_mut().find(|open| open.id == run) {
+                if let Some(open) = self.internal.open_runs.iter_mut().find(|open| open.id == run) {
                     open.undoable = Some(rows);
                 }
             }
@@ -415,11 +415,11 @@ impl Answers {
     }
 
     /// What it comes to, beside the history: a migration that the history has was applied, whatever its steps say.
-    pub(super) fn finish(self, applied: &[Applied]) -> (Own, Vec<LoggedRun>, Option<Holder>) {
-        let Self { mut own, log, holder } = self;
+    pub(super) fn finish(self, applied: &[Applied]) -> (InternalState, Vec<LoggedRun>, Option<Holder>) {
+        let Self { mut internal, log, holder } = self;
         let applied: BTreeSet<i64> = applied.iter().map(|row| row.version).collect();
-        own.unfinished.retain(|step| applied.contains(&step.version) == (step.action == "revert"));
-        (own, log, holder)
+        internal.unfinished.retain(|step| applied.contains(&step.version) == (step.action == "revert"));
+        (internal, log, holder)
     }
 }
 
@@ -551,10 +551,14 @@ mod tests {
             detail: None,
         };
         let unfinished = vec![step("apply", 1), step("apply", 2), step("revert", 1), step("revert", 2)];
-        let answers = Answers { own: Own { unfinished, ..Own::default() }, ..Answers::default() };
+        let answers = Answers {
+            internal: InternalState { unfinished, ..InternalState::default() },
+            ..Answers::default()
+        };
         let row = Applied { version: 1, name: "a".into(), applied_on: String::new(), checksum: None };
-        let (own, ..) = answers.finish(&[row]);
-        let left: Vec<_> = own.unfinished.iter().map(|step| (step.action.as_str(), step.version)).collect();
+        let (internal, ..) = answers.finish(&[row]);
+        let left: Vec<_> =
+            internal.unfinished.iter().map(|step| (step.action.as_str(), step.version)).collect();
         assert_eq!(left, [("apply", 2), ("revert", 1)]);
     }
 }

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::touches;
-use crate::postgres::catalog::{Attribute, Catalog, ObjectId};
-use crate::postgres::connection::ServerVersion;
 use crate::model::diff;
 use crate::model::{Effect, Lock};
+use crate::postgres::catalog::{Attribute, Catalog, ObjectId};
+use crate::postgres::connection::ServerVersion;
 
 /// What a catalog shows of one migration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -12,7 +12,7 @@ const BEHIND: &str = include_str!("sql/behind.sql");
 /// One thing in the way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Obstacle {
+pub enum VisibilityGap {
     /// The role may not read a relation.
     Right {
         /// Qualified and quoted.
@@ -39,7 +39,7 @@ pub enum Obstacle {
     },
 }
 
-impl Obstacle {
+impl VisibilityGap {
     /// In words, for a role.
     pub fn told(&self) -> String {
         match self {
@@ -107,12 +107,12 @@ pub(super) fn statement<'q>(
 }
 
 /// One row of what that statement answers.
-pub(super) fn from_row(row: &Row<'_>) -> Option<Obstacle> {
+pub(super) fn from_row(row: &Row<'_>) -> Option<VisibilityGap> {
     let name = row.text(1)?.to_owned();
     let more = || row.text(2).unwrap_or_default().to_owned();
     match row.text(0)? {
-        "right" => Some(Obstacle::Right { relation: name }),
-        "policy" => Some(Obstacle::Policy { relation: name, policies: more() }),
-        _ => Some(Obstacle::Function { function: name, setting: more() }),
+        "right" => Some(VisibilityGap::Right { relation: name }),
+        "policy" => Some(VisibilityGap::Policy { relation: name, policies: more() }),
+        _ => Some(VisibilityGap::Function { function: name, setting: more() }),
     }
 }

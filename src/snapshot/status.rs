@@ -6,14 +6,14 @@
 use anyhow::{Result, anyhow};
 
 use super::histories::Histories;
-use super::own::{Answers, Holder, LoggedRun, Own, OwnTables, Query};
+use super::internal_state::{Answers, Holder, InternalState, InternalTables, LoggedRun, Query};
 use super::{Identity, Request, SILENCE, identity, opening, refuse_unknown_major};
-use crate::postgres::connection::{self, Session};
 use crate::migrations::history::{self, Applied, Found, OtherHistory};
+use crate::postgres::connection::{self, Session};
 
 /// What one look found.
 #[derive(Debug)]
-pub struct StandingSurvey {
+pub struct StatusSnapshot {
     /// Who the database says it is.
     pub identity: Identity,
     /// refinery's history; `None` when there is no such table, or it may not be read.
@@ -25,7 +25,7 @@ pub struct StandingSurvey {
     /// What other tools left.
     pub others: Vec<OtherHistory>,
     /// What trueup keeps here for itself.
-    pub own: Option<Own>,
+    pub internal: Option<InternalState>,
     /// The newest runs of the audit log, when they were asked for; `None`, too, where they cannot be read.
     pub runs: Option<Vec<LoggedRun>>,
     /// Who holds trueup's lock now. Nobody can on a standby.
@@ -41,18 +41,18 @@ pub struct StandingSurvey {
 ///
 /// # Errors
 /// Exit 3 when something cannot be read, 75 when the server is too busy.
-pub async fn survey_standing(
+pub async fn take_status(
     session: &mut Session,
     request: &Request,
     log: Option<u32>,
-) -> Result<StandingSurvey> {
+) -> Result<StatusSnapshot> {
     refuse_unknown_major(session.server_version()?)?;
     session.give_up_after(request.statement_timeout.saturating_add(SILENCE));
     let looked = look(session, request, log).await;
     looked.map_err(|error| connection::server_failure(error, "reading where the database stands"))
 }
 
-async fn look(session: &mut Session, request: &Request, log: Option<u32>) -> Result<StandingSurvey> {
+async fn look(session: &mut Session, request: &Request, log: Option<u32>) -> Result<StatusSnapshot> {
     let opening = opening(request);
     let settings = opening.len();
     let first = opening.into_iter().chain([identity::SQL.into(), history::PROBE.into()]);
@@ -71,7 +71,7 @@ async fn look(session: &mut Session, request: &Request, log: Option<u32>) -> Res
     let identity = identity.ok_or_else(|| anyhow!("the server did not tell who it is"))?;
 
     let mut histories = Histories::choose(&found, &request.search_path);
-    let own_tables = OwnTables::of(&found);
+    let own_tables = InternalTables::of(&found);
     let own_queries = own_tables.queries();
     let anything = !own_queries.is_empty();
     let logged = log.and_then(|limit| own_tables.log(limit));
@@ -96,13 +96,13 @@ async fn look(session: &mut Session, request: &Request, log: Option<u32>) -> Res
     let (own, runs, holder) = answers.finish(&histories.applied);
     let ours = histories.ours();
     let (history_table, history) = ours.unzip();
-    Ok(StandingSurvey {
+    Ok(StatusSnapshot {
         identity,
         history,
         history_table,
         malformed_history: histories.malformed.take(),
         others: histories.others(),
-        own: anything.then_some(own),
+        internal: anything.then_some(own),
         runs: (log.is_some() && !own_tables.hides_runs()).then_some(runs),
         holder,
         invisible: histories.invisible(),

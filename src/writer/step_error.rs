@@ -4,12 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use super::event::{Blocker, named, seconds};
-use crate::postgres::connection::ServerError;
 use crate::error::{Exit, Failure};
+use crate::postgres::connection::ServerError;
 
 /// Why a step did not take place. All but the last four leave the database as it was before the step.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum StepError {
     /// The server refused.
     Refused {
         /// What it said; a position counts characters of the script.
@@ -51,7 +51,7 @@ pub enum Trouble {
     Other(anyhow::Error),
 }
 
-impl Trouble {
+impl StepError {
     /// The failure that ends the command. `what` names the step; `kept` says whether earlier steps of this run stay.
     pub fn failure(self, what: &str, kept: bool) -> anyhow::Error {
         let rolled_back = if kept { Exit::Partial } else { Exit::RolledBack };
@@ -137,15 +137,15 @@ fn after_refusal(said: &ServerError) -> &'static str {
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for StepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self:?}")
     }
 }
 
-impl std::error::Error for Trouble {}
+impl std::error::Error for StepError {}
 
-impl From<anyhow::Error> for Trouble {
+impl From<anyhow::Error> for StepError {
     fn from(error: anyhow::Error) -> Self {
         Self::Other(error)
     }
@@ -161,7 +161,7 @@ mod tests {
             [("23505", "another row has that already"), ("23503", "referred to"), ("P0001", "mend")]
         {
             let said = ServerError { sqlstate: Some(state.into()), ..ServerError::default() };
-            let failure = Trouble::Refused { said: Box::new(said), done: 0 }.failure("batch 1", true);
+            let failure = StepError::Refused { said: Box::new(said), done: 0 }.failure("batch 1", true);
             let failure = failure.downcast::<Failure>().expect("a failure");
             assert!(
                 failure.next.contains(words) && failure.next.contains("the same command"),

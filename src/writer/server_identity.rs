@@ -2,14 +2,14 @@
 
 use anyhow::{Result, anyhow};
 
-use crate::postgres::connection::Session;
 use crate::error::{Exit, Failure};
+use crate::postgres::connection::Session;
 
 const SQL: &str = include_str!("place.sql");
 
 /// The identity that backup, change and verification have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct ServerIdentity {
     /// `current_database()`
     pub database: String,
     /// Its oid: another database of the same name has another.
@@ -25,7 +25,7 @@ pub struct Place {
 /// What one connection is to, and whether it may write.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
-    pub(super) place: Place,
+    pub(super) place: ServerIdentity,
     pub(super) pid: i32,
     standby: bool,
     read_only: bool,
@@ -43,7 +43,7 @@ impl Found {
             standby: timeline.is_none(),
             read_only: read_only.as_deref() != Some("off"),
             pid: pid.parse()?,
-            place: Place {
+            place: ServerIdentity {
                 database,
                 database_oid: oid.parse()?,
                 system_identifier,
@@ -74,7 +74,7 @@ impl Found {
     }
 }
 
-impl Place {
+impl ServerIdentity {
     /// Compares the place with the one that it was; a new timeline means that another server took over.
     pub(super) fn same(&self, now: &Self) -> Result<(), String> {
         let pairs = [

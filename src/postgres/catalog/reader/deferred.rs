@@ -28,7 +28,7 @@ const MARK: char = '\0';
 
 /// Stands for a part of an answer in a text, as [`fmt::Display`] writes it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Placeholder {
+pub(super) struct ExprRef {
     question: u32,
     part: usize,
 }
@@ -108,7 +108,7 @@ impl Source {
 
 /// What is to be printed, and what has been.
 #[derive(Debug, Default)]
-pub(super) struct Questions {
+pub(super) struct DeferredExprs {
     /// Questions by the hash of what they ask for.
     expressions: HashMap<u128, u32>,
     types: ColumnTypes,
@@ -122,7 +122,7 @@ pub(super) struct Questions {
     answers: Vec<Vec<Option<SmolStr>>>,
 }
 
-impl Questions {
+impl DeferredExprs {
     /// Asks for an expression by its tree, which belongs to a table: its oid, and the table where it is read already.
     pub(super) fn expression(
         &mut self,
@@ -130,7 +130,7 @@ impl Questions {
         oid: u32,
         tree: &str,
         (table, relation): (u32, Option<&Relation>),
-    ) -> Placeholder {
+    ) -> ExprRef {
         let mut hasher = SipHasher13::new();
         hasher.write_u8(u8::from(source == Source::Keys));
         let columns = Columns { table, relation };
@@ -145,7 +145,7 @@ impl Questions {
             self.answers.push(Vec::new());
             self.asked.push((source, oid, question));
         }
-        Placeholder { question, part: 0 }
+        ExprRef { question, part: 0 }
     }
 
     /// Asks for the keys of an index that are expressions, by their trees and numbers.
@@ -155,7 +155,7 @@ impl Questions {
         trees: &str,
         numbers: impl Iterator<Item = usize>,
         owner: (u32, Option<&Relation>),
-    ) -> Placeholder {
+    ) -> ExprRef {
         let asked = self.asked.len();
         let placeholder = self.expression(Source::Keys, index, trees, owner);
         if self.asked.len() > asked {
@@ -165,21 +165,21 @@ impl Questions {
     }
 
     /// Asks for what nothing else can have in common with this one.
-    pub(super) fn alone(&mut self, source: Source, oid: u32) -> Placeholder {
+    pub(super) fn alone(&mut self, source: Source, oid: u32) -> ExprRef {
         let question = u32::try_from(self.answers.len()).unwrap_or(u32::MAX);
         self.answers.push(Vec::new());
         self.asked.push((source, oid, question));
-        Placeholder { question, part: 0 }
+        ExprRef { question, part: 0 }
     }
 
     /// Asks for the name of a type, and for a collation and a storage that are not the type's own.
-    pub(super) fn column_type(&mut self, column: ColumnType) -> Placeholder {
+    pub(super) fn column_type(&mut self, column: ColumnType) -> ExprRef {
         let next = u32::try_from(self.answers.len()).unwrap_or(u32::MAX);
         let question = self.types.ask(column, next);
         if question == next {
             self.answers.push(Vec::new());
         }
-        Placeholder { question, part: TYPE }
+        ExprRef { question, part: TYPE }
     }
 
     /// The statements that print, in the order that [`Questions::answer`] counts them.
@@ -219,7 +219,7 @@ impl Questions {
     }
 
     /// Puts the answers about columns' types together, when all rows are there.
-    pub(super) fn settle_types(&mut self) {
+    pub(super) fn resolve_types(&mut self) {
         for (question, answer) in self.types.answers() {
             let clause = answer.collation.as_ref().map(|name| smol_str::format_smolstr!(" COLLATE {name}"));
             self.answers[question as usize] = vec![answer.name, answer.collation, answer.storage, clause];
@@ -230,12 +230,14 @@ impl Questions {
     pub(super) fn fill_in(&self, attributes: &Attributes) -> Attributes {
         let mut filled = Vec::with_capacity(attributes.iter().len());
         for (attribute, value) in attributes.iter() {
-            let Some(placeholder) = Placeholder::parse(value) else {
-                filled
-                    .push((attribute, if is_late(value) { self.fill_in_text(value) } else { value.clone() }));
+            let Some(placeholder) = ExprRef::parse(value) else {
+                filled.push((
+                    attribute,
+                    if is_deferred(value) { self.fill_in_text(value) } else { value.clone() },
+                ));
                 continue;
             };
-            let answer = |part| self.part(Placeholder { part, ..placeholder });
+            let answer = |part| self.part(ExprRef { part, ..placeholder });
             filled.extend(answer(placeholder.part).map(|value| (attribute, value.clone())));
             if attribute == Attribute::Type {
                 filled.extend(answer(COLLATION).map(|value| (Attribute::Collation, value.clone())));
@@ -249,7 +251,7 @@ impl Questions {
         let mut filled = String::with_capacity(text.len());
         // Every second part is a placeholder.
         for (index, part) in text.split(MARK).enumerate() {
-            match Placeholder::parse_inner(part).filter(|_| index % 2 == 1) {
+            match ExprRef::parse_inner(part).filter(|_| index % 2 == 1) {
                 Some(placeholder) => {
                     filled.push_str(self.part(placeholder).map(SmolStr::as_str).unwrap_or_default());
                 }
@@ -259,12 +261,12 @@ impl Questions {
         filled.into()
     }
 
-    fn part(&self, placeholder: Placeholder) -> Option<&SmolStr> {
+    fn part(&self, placeholder: ExprRef) -> Option<&SmolStr> {
         self.answers.get(placeholder.question as usize)?.get(placeholder.part)?.as_ref()
     }
 }
 
-impl Placeholder {
+impl ExprRef {
     /// The part of an answer of which there are several.
     pub(super) fn part(self, part: usize) -> Self {
         Self { part, ..self }
@@ -286,7 +288,7 @@ impl Placeholder {
     }
 }
 
-impl fmt::Display for Placeholder {
+impl fmt::Display for ExprRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{MARK}{}.{}{MARK}", self.question, self.part)
     }
@@ -339,6 +341,6 @@ impl Columns<'_> {
 }
 
 /// Whether a value waits for an answer.
-pub(super) fn is_late(value: &str) -> bool {
+pub(super) fn is_deferred(value: &str) -> bool {
     value.contains(MARK)
 }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use super::bind::SAVEPOINT;
-use super::{Action, Check, Column, Fix, Obstacle, Query, Table};
-use crate::postgres::connection::{self, Session};
+use super::resolve::SAVEPOINT;
+use super::{Action, Check, Column, Fix, Query, Table, VisibilityGap};
 use crate::error::Failure;
+use crate::postgres::connection::{self, Session};
 
 /// A row of a text, beside a query that is planned and never executed.
 const SINGLE: (&str, &str) = (
@@ -33,7 +33,7 @@ pub struct BoundFix {
     pub types: BTreeMap<String, u32>,
 }
 
-impl Bound {
+impl ValidatedCheck {
     /// The columns of the key, as the table has them.
     pub fn key(&self) -> Vec<Column> {
         let Some(table) = &self.table else { return Vec::new() };
@@ -51,7 +51,7 @@ impl Query {
 
 /// A check that this database understands.
 #[derive(Debug, Clone)]
-pub struct Bound {
+pub struct ValidatedCheck {
     /// The check.
     pub check: Check,
     /// Its table, where it names one.
@@ -59,7 +59,7 @@ pub struct Bound {
     /// Its fixes.
     pub fixes: Vec<BoundFix>,
     /// Why its answer cannot be trusted, or had, here.
-    pub obstacles: Vec<Obstacle>,
+    pub obstacles: Vec<VisibilityGap>,
 }
 
 /// The columns that a query returns, with their types.
@@ -67,10 +67,10 @@ pub(super) type Columns = Vec<(String, u32)>;
 
 /// A check, its table, and what is in the way of its queries.
 #[derive(Debug)]
-pub(super) struct Placed {
+pub(super) struct LocatedCheck {
     pub(super) check: Check,
     pub(super) table: Option<Table>,
-    pub(super) obstacles: Vec<Obstacle>,
+    pub(super) obstacles: Vec<VisibilityGap>,
 }
 
 impl Check {
@@ -89,14 +89,14 @@ impl Check {
 /// for one by one where it is not `known`; a failure leaves the transaction aborted.
 pub(super) async fn prove(
     session: &mut Session,
-    placed: Placed,
+    placed: LocatedCheck,
     known: Vec<Columns>,
-) -> Result<Result<Bound, Failure>> {
-    let Placed { check, table, mut obstacles } = placed;
+) -> Result<Result<ValidatedCheck, Failure>> {
+    let LocatedCheck { check, table, mut obstacles } = placed;
     let mut known = known.into_iter();
     let found = match shape(session, &check, &check.find, &mut known).await {
         Err(error) if is_in_the_way(&error, &mut obstacles) => {
-            return Ok(Ok(Bound { check, table, fixes: Vec::new(), obstacles }));
+            return Ok(Ok(ValidatedCheck { check, table, fixes: Vec::new(), obstacles }));
         }
         shape => match shape? {
             Ok(columns) => columns,
@@ -121,7 +121,12 @@ pub(super) async fn prove(
         let Some(table) = &table else { break };
         let columns = match shape(session, &check, &fix.query, &mut known).await {
             Err(error) if is_in_the_way(&error, &mut obstacles) => {
-                return Ok(Ok(Bound { table: Some(table.clone()), fixes, obstacles, check: check.clone() }));
+                return Ok(Ok(ValidatedCheck {
+                    table: Some(table.clone()),
+                    fixes,
+                    obstacles,
+                    check: check.clone(),
+                }));
             }
             shape => match shape? {
                 Ok(columns) => columns,
@@ -135,7 +140,7 @@ pub(super) async fn prove(
             Err(why) => return Ok(Err(check.wrong_at(fix.line, &format!("fix {}: {why}", fix.name)))),
         }
     }
-    Ok(Ok(Bound { check, table, fixes, obstacles }))
+    Ok(Ok(ValidatedCheck { check, table, fixes, obstacles }))
 }
 
 /// What all these queries return, in three round trips: together they are one prepared statement, of which the server
@@ -161,7 +166,9 @@ pub(super) async fn shapes(session: &mut Session, queries: &[&Query]) -> Result<
     match answer {
         Ok(()) => Ok(Some(columns)),
         Err(error)
-            if connection::server_error(&error).map(connection::describe).is_some_and(|said| said.sqlstate.is_some()) =>
+            if connection::server_error(&error)
+                .map(connection::describe)
+                .is_some_and(|said| said.sqlstate.is_some()) =>
         {
             Ok(None)
         }
@@ -172,11 +179,11 @@ pub(super) async fn shapes(session: &mut Session, queries: &[&Query]) -> Result<
 /// Whether a query was refused for want of a right (insufficient_privilege: also what a policy says where row security is
 /// off): no more can be said of the file then. A right that was not looked for (to run a function, to read one column) is
 /// told as the server told it.
-fn is_in_the_way(error: &anyhow::Error, obstacles: &mut Vec<Obstacle>) -> bool {
+fn is_in_the_way(error: &anyhow::Error, obstacles: &mut Vec<VisibilityGap>) -> bool {
     let said = connection::server_error(error).map(connection::describe).filter(|said| said.is("42501"));
     let Some(said) = said else { return false };
     if obstacles.is_empty() {
-        obstacles.push(Obstacle::Denied { said: said.text() });
+        obstacles.push(VisibilityGap::Denied { said: said.text() });
     }
     true
 }

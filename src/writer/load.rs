@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::Door;
+use super::WriteSession;
 use crate::postgres::connection;
 
 const PRESSURE: &str = include_str!("pressure.sql");
 
 /// What was seen at one moment. What a role may not see is `None`, and counts as nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pressure {
+pub struct LoadSample {
     /// How far the farthest standby is behind.
     pub replica_lag: Option<Duration>,
     /// The age of the oldest transaction of this database that is not ours.
@@ -24,36 +24,36 @@ pub struct Pressure {
 
 /// Up to where it is borne.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bearable {
+pub struct ThrottleLimits {
     /// A standby's lag; zero: any.
     pub replica_lag: Duration,
     /// A transaction's age; zero: any.
     pub transaction: Duration,
 }
 
-impl Pressure {
+impl LoadSample {
     /// Why to wait, in words. `None`: nothing speaks against going on.
-    pub fn why(&self, bearable: Bearable) -> Option<String> {
+    pub fn why(&self, throttle: ThrottleLimits) -> Option<String> {
         let over =
             |seen: Option<Duration>, most: Duration| seen.filter(|seen| !most.is_zero() && *seen > most);
-        if let Some(lag) = over(self.replica_lag, bearable.replica_lag) {
+        if let Some(lag) = over(self.replica_lag, throttle.replica_lag) {
             return Some(format!("a standby is {} behind", super::seconds(lag)));
         }
         if self.waiters > 0 {
             return Some(format!("{} waiting for locks on the table", super::event::sessions(self.waiters)));
         }
-        let age = over(self.oldest_transaction, bearable.transaction)?;
+        let age = over(self.oldest_transaction, throttle.transaction)?;
         let whose = self.oldest.as_deref().map(|whose| format!(" of pid {whose}")).unwrap_or_default();
         Some(format!("a transaction{whose} is open for {}", super::seconds(age)))
     }
 }
 
-impl Door {
+impl WriteSession {
     /// Looks, on the connection that watches over the other. One round trip.
     ///
     /// # Errors
     /// The connection's.
-    pub async fn pressure(&mut self, relations: &[u32]) -> Result<Pressure> {
+    pub async fn pressure(&mut self, relations: &[u32]) -> Result<LoadSample> {
         let list = |oids: &[u32]| oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
         let sql = PRESSURE
             .replace("{relations}", &list(relations))
@@ -72,7 +72,7 @@ impl Door {
         let (replica_lag, oldest_transaction) = (milliseconds(next()), milliseconds(next()));
         let oldest = next();
         let waiters = next().and_then(|text| text.parse().ok()).unwrap_or(0);
-        Ok(Pressure { replica_lag, oldest_transaction, oldest, waiters })
+        Ok(LoadSample { replica_lag, oldest_transaction, oldest, waiters })
     }
 }
 
@@ -82,23 +82,23 @@ mod tests {
 
     #[test]
     fn what_is_borne_is_said_by_the_limits() {
-        let bearable =
-            Bearable { replica_lag: Duration::from_secs(10), transaction: Duration::from_secs(60) };
-        let seen = |lag, age, waiters| Pressure {
+        let throttle =
+            ThrottleLimits { replica_lag: Duration::from_secs(10), transaction: Duration::from_secs(60) };
+        let seen = |lag, age, waiters| LoadSample {
             replica_lag: Some(Duration::from_secs(lag)),
             oldest_transaction: Some(Duration::from_secs(age)),
             oldest: Some("7 (psql)".into()),
             waiters,
         };
-        assert_eq!(seen(10, 60, 0).why(bearable), None);
-        assert_eq!(seen(11, 0, 0).why(bearable).as_deref(), Some("a standby is 11 s behind"));
+        assert_eq!(seen(10, 60, 0).why(throttle), None);
+        assert_eq!(seen(11, 0, 0).why(throttle).as_deref(), Some("a standby is 11 s behind"));
         assert_eq!(
-            seen(0, 75, 0).why(bearable).as_deref(),
+            seen(0, 75, 0).why(throttle).as_deref(),
             Some("a transaction of pid 7 (psql) is open for 1 min 15 s")
         );
-        assert_eq!(seen(0, 0, 2).why(bearable).as_deref(), Some("2 sessions waiting for locks on the table"));
-        let any = Bearable { replica_lag: Duration::ZERO, transaction: Duration::ZERO };
+        assert_eq!(seen(0, 0, 2).why(throttle).as_deref(), Some("2 sessions waiting for locks on the table"));
+        let any = ThrottleLimits { replica_lag: Duration::ZERO, transaction: Duration::ZERO };
         assert_eq!(seen(1000, 1000, 0).why(any), None);
-        assert_eq!(Pressure::default().why(bearable), None);
+        assert_eq!(LoadSample::default().why(throttle), None);
     }
 }

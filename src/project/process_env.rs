@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 /// The captured surroundings.
 #[derive(Clone, Default)]
-pub struct Surroundings {
+pub struct ProcessEnv {
     variables: BTreeMap<OsString, OsString>,
     /// The working directory; empty when it is gone.
     pub cwd: PathBuf,
@@ -68,7 +68,7 @@ pub struct Caller {
     pub arguments: String,
 }
 
-impl Surroundings {
+impl ProcessEnv {
     /// Captures this process's.
     #[expect(clippy::disallowed_methods, reason = "the one place that looks at the environment")]
     pub fn capture() -> Self {
@@ -157,7 +157,7 @@ fn told(arguments: &[String], command: &str) -> String {
 }
 
 /// Names without values: the values may be secrets.
-impl fmt::Debug for Surroundings {
+impl fmt::Debug for ProcessEnv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Surroundings")
             .field("variables", &self.variables.keys())
@@ -172,13 +172,13 @@ mod tests {
 
     #[test]
     fn f53_values_are_not_printed() {
-        let surroundings = Surroundings::new([("DATABASE_URL", "postgres://app:canary@db/x")], "/");
+        let process_env = ProcessEnv::new([("DATABASE_URL", "postgres://app:canary@db/x")], "/");
         assert!(!format!("{surroundings:?}").contains("canary"));
     }
 
     #[test]
     fn f54_credentials_are_taken_from_the_environment_and_addresses_are_not() {
-        let surroundings = Surroundings::new(
+        let process_env = ProcessEnv::new(
             [
                 ("AWS_ACCESS_KEY_ID", "AKIA"),
                 ("AWS_SECRET_ACCESS_KEY", "canary"),
@@ -191,7 +191,7 @@ mod tests {
             ],
             "/",
         );
-        let found = surroundings.credentials();
+        let found = process_env.credentials();
         let names: Vec<_> = found.variables().keys().map(String::as_str).collect();
         let expected = [
             "AWS_ACCESS_KEY_ID",
@@ -213,6 +213,6 @@ mod tests {
 
     #[test]
     fn an_empty_variable_is_unset() {
-        assert_eq!(Surroundings::new([("DATABASE_URL", "")], "/").variable("DATABASE_URL"), None);
+        assert_eq!(ProcessEnv::new([("DATABASE_URL", "")], "/").variable("DATABASE_URL"), None);
     }
 }

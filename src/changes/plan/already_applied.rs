@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Plan;
-use crate::postgres::catalog::{Attribute, Catalog, Object};
-use crate::postgres::connection::ServerVersion;
-use crate::model::diagnosis::Standing;
+use crate::model::diagnosis::MigrationState;
 use crate::model::diff::{align_majors, align_owned_sequences};
 use crate::model::{Effect, Lock};
+use crate::postgres::catalog::{Attribute, Catalog, Object};
+use crate::postgres::connection::ServerVersion;
 
 impl Plan {
     /// The versions of the steps that could be recorded as applied without being run: they are of DDL alone, and all
@@ -20,7 +20,7 @@ impl Plan {
     pub fn satisfied(
         &self,
         lock: &Lock,
-        standing: &Standing,
+        standing: &MigrationState,
         live: &Catalog,
         server: ServerVersion,
     ) -> BTreeSet<i64> {
@@ -153,7 +153,7 @@ mod tests {
             ("create table users (); create publication p for table users;", &[]),
         ] {
             let (lock, files) = lock_of(&[Sample::new(1, sql).doing(made())]);
-            let standing = Standing::from_history(&lock.migrations, &[], &BTreeSet::new());
+            let standing = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
             let plan = Plan::upgrade(&lock, &files, &standing, &Wanted::default()).expect("a plan");
             let live = catalog(&[&users]);
             let found = plan.satisfied(&lock, &standing, &live, ServerVersion(150_018));

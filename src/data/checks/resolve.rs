@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 
 use super::file::one_failure;
-use super::proof::{self, Bound, Placed};
-use super::{Check, Obstacle, Query, Table, behind};
-use crate::postgres::connection::Session;
+use super::validate::{self, LocatedCheck, ValidatedCheck};
+use super::{Check, Query, Table, VisibilityGap, visibility};
 use crate::error::Failure;
+use crate::postgres::connection::Session;
 use crate::postgres::sql::literal;
 
 /// What the transaction goes back to when the server refuses something.
@@ -20,14 +20,18 @@ pub(super) const SAVEPOINT: &str = "trueup_checks";
 ///
 /// # Errors
 /// Exit 2: every check that is wrong, with file and line; the connection's.
-pub(super) async fn bind(session: &mut Session, checks: Vec<Check>, search_path: &str) -> Result<Vec<Bound>> {
+pub(super) async fn bind(
+    session: &mut Session,
+    checks: Vec<Check>,
+    search_path: &str,
+) -> Result<Vec<ValidatedCheck>> {
     let (placed, mut wrong) = place(session, checks, search_path).await?;
     if placed.is_empty() {
         one_failure(wrong)?;
         return Ok(Vec::new());
     }
     let queries: Vec<&Query> = placed.iter().flat_map(|placed| placed.check.queries()).collect();
-    let known = proof::shapes(session, &queries).await?;
+    let known = validate::shapes(session, &queries).await?;
     let one_by_one = known.is_none();
     let mut known = known.into_iter().flatten();
     let back = format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}");
@@ -38,7 +42,7 @@ pub(super) async fn bind(session: &mut Session, checks: Vec<Check>, search_path:
         }
         let queries = placed.check.queries().count();
         let known = known.by_ref().take(queries).collect();
-        match proof::prove(session, placed, known).await? {
+        match validate::prove(session, placed, known).await? {
             Ok(check) => bound.push(check),
             Err(failure) => wrong.push(failure),
         }
@@ -56,7 +60,7 @@ async fn place(
     session: &mut Session,
     checks: Vec<Check>,
     search_path: &str,
-) -> Result<(Vec<Placed>, Vec<Failure>)> {
+) -> Result<(Vec<LocatedCheck>, Vec<Failure>)> {
     let path = |path: &str| format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(path));
     let theirs = path(search_path);
     let oids = oids(session, &checks, &theirs).await?;
@@ -74,7 +78,7 @@ async fn place(
         }
     }
     let looks =
-        placed.iter().map(|(check, oid)| behind::statement(check.queries(), oid.as_deref(), search_path));
+        placed.iter().map(|(check, oid)| visibility::statement(check.queries(), oid.as_deref(), search_path));
     let statements: Vec<String> = [path("pg_catalog, pg_temp")]
         .into_iter()
         .chain(distinct.iter().map(|oid| Table::statement(oid)))
@@ -83,7 +87,7 @@ async fn place(
         .collect();
     let (first_look, looks) = (1 + distinct.len(), placed.len());
     let mut tables: BTreeMap<String, Table> = BTreeMap::new();
-    let mut obstacles: Vec<Vec<Obstacle>> = vec![Vec::new(); looks];
+    let mut obstacles: Vec<Vec<VisibilityGap>> = vec![Vec::new(); looks];
     session
         .message(statements.join(";\n"), |statement, row| {
             match statement.checked_sub(first_look) {
@@ -93,7 +97,7 @@ async fn place(
                         tables.insert(table.oid.to_string(), table);
                     }
                 }
-                Some(look) if look < looks => obstacles[look].extend(behind::from_row(&row)),
+                Some(look) if look < looks => obstacles[look].extend(visibility::from_row(&row)),
                 Some(_) => {}
             }
             Ok(())
@@ -102,7 +106,7 @@ async fn place(
     let placed = placed.into_iter().zip(obstacles);
     let placed = placed.map(|((check, oid), obstacles)| {
         let table = oid.and_then(|oid| tables.get(&oid).cloned());
-        Placed { check, table, obstacles }
+        LocatedCheck { check, table, obstacles }
     });
     Ok((placed.collect(), wrong))
 }

@@ -11,7 +11,7 @@
 
 use anyhow::{Result, anyhow};
 
-use super::Survey;
+use super::DatabaseSnapshot;
 use crate::postgres::catalog::reader;
 use crate::postgres::connection::{self, ServerVersion, Session};
 use crate::postgres::sql::literal;
@@ -67,9 +67,10 @@ impl Snapshot {
 ///
 /// # Errors
 /// The server's or the connection's, in words.
-pub async fn unchanged_since(session: &mut Session, survey: &Survey) -> Result<bool> {
+pub async fn unchanged_since(session: &mut Session, survey: &DatabaseSnapshot) -> Result<bool> {
     let rows = session.rows("SELECT pg_catalog.pg_current_snapshot()").await;
-    let rows = rows.map_err(|error| connection::server_failure(error, "asking whether anything has changed"))?;
+    let rows =
+        rows.map_err(|error| connection::server_failure(error, "asking whether anything has changed"))?;
     Ok(rows.into_iter().flatten().flatten().next().as_ref() == Some(&survey.snapshot))
 }
 

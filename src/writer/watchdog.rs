@@ -9,7 +9,7 @@ use super::Stop;
 use super::access::Access;
 use super::blockers::blocking;
 use super::event::{Blocker, Event, Watch};
-use super::place::Place;
+use super::server_identity::ServerIdentity;
 use crate::postgres::connection::{Row, Session};
 
 /// How often it is looked at, at least.
@@ -46,12 +46,12 @@ pub(super) struct Seen {
 }
 
 /// What to watch over.
-pub(super) struct Post<'p> {
+pub(super) struct StepWatchdog<'p> {
     pub(super) what: &'p str,
     pub(super) control: &'p mut Session,
     /// How the control connection is made anew, and where to.
     pub(super) access: &'p Access,
-    pub(super) place: &'p Place,
+    pub(super) place: &'p ServerIdentity,
     pub(super) stop: Stop,
     pub(super) pid: i32,
     /// How long one wait for a lock may be: who is in the way is looked for before it ends. Zero: as long as it takes.
@@ -69,14 +69,14 @@ pub(super) struct Post<'p> {
 pub(super) async fn supervised(
     session: &mut Session,
     sql: String,
-    mut post: Post<'_>,
+    mut post: StepWatchdog<'_>,
     each: impl FnMut(usize, Row<'_>) -> Result<()> + Send,
 ) -> (Result<()>, Seen) {
     let mut seen = Seen::default();
     let answer = tokio::select! {
         biased;
         answer = session.message(sql, each) => answer,
-        why = look_after(&mut post, &mut seen) => {
+        why = watch(&mut post, &mut seen) => {
             session.give_up();
             Err(why)
         }
@@ -89,7 +89,7 @@ pub(super) async fn supervised(
 }
 
 /// Looks until it is dropped; returns when neither connection says anything any more and nobody else would notice.
-async fn look_after(post: &mut Post<'_>, seen: &mut Seen) -> anyhow::Error {
+async fn watch(post: &mut StepWatchdog<'_>, seen: &mut Seen) -> anyhow::Error {
     let begun = Instant::now();
     let mut answered = begun;
     let mut cancelled_at: Option<Instant> = None;
@@ -157,7 +157,7 @@ async fn look_after(post: &mut Post<'_>, seen: &mut Seen) -> anyhow::Error {
     }
 }
 
-async fn tell_progress(post: &mut Post<'_>) {
+async fn tell_progress(post: &mut StepWatchdog<'_>) {
     let Ok(rows) = post.control.rows(PROGRESS.replace("{pid}", &post.pid.to_string())).await else { return };
     for row in rows {
         let number = |column: usize| row[column].as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);

@@ -10,7 +10,7 @@ pub(super) const RESUME_DOWNGRADE: &str = "run the same `trueup downgrade --to .
 
 /// What trueup recorded in a database. Empty where it recorded nothing, or nothing that could be read.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Kept {
+pub struct RecordedState {
     /// Applied migrations that the project lacks, with their effects as they were recorded, by version.
     pub ahead: Vec<CompiledMigration>,
     /// Texts of migrations that are not as they were applied, by version.

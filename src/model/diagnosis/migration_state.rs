@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::kept::Edit;
+use super::recorded::Edit;
 use crate::migrations::history::Applied;
 use crate::model::CompiledMigration;
 
@@ -12,14 +12,14 @@ pub enum Basis {
     /// The database's history says so.
     History,
     /// It has no history; its catalog is closest to what the first migrations build.
-    Closest,
+    Inferred,
     /// The project has no migrations.
     ModelOnly,
 }
 
 /// Where a database stands. Numbers index [`crate::model::Lock::migrations`].
 #[derive(Debug, Clone)]
-pub struct Standing {
+pub struct MigrationState {
     /// How it is known.
     pub basis: Basis,
     /// Applied, in order.
@@ -42,7 +42,7 @@ pub struct Standing {
     pub distance: usize,
 }
 
-impl Standing {
+impl MigrationState {
     /// Reads a history against the project's migrations. `unchanged` are the versions whose recorded checksum is the
     /// file's.
     pub fn from_history(
