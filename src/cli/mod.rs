@@ -15,11 +15,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use crate::output::Format;
 pub use backup::{BackupAction, BackupArgs, Level, RestoreArgs};
 pub use late::Late;
 pub use redact::Redactor;
 pub use seed::SeedArgs;
-pub use values::{Color, Decision, FailOn, Format, Secret};
+pub use values::{Color, Decision, FailOn, Secret};
 pub use verify::{UndoArgs, VerifyArgs};
 
 /// Keeps a PostgreSQL database true to its declared model.
@@ -186,9 +187,10 @@ pub struct Shared {
     #[arg(long, global = true, value_enum, default_value_t)]
     pub format: Format,
 
-    /// Write the report in --format to FILE, and the human one to standard output
-    #[arg(long, global = true, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    /// Write the report to FILE, too (repeatable). The suffix decides the format: .json, .md, .html, .xml (JUnit), .sarif,
+    /// .txt; any other: FORMAT=FILE, e.g. gitlab=quality.json
+    #[arg(long, global = true, value_name = "[FORMAT=]FILE")]
+    pub output: Vec<String>,
 
     /// Colours (NO_COLOR and CLICOLOR_FORCE are honoured)
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
@@ -558,6 +560,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
+    use crate::findings::{CauseKind, Severity};
 
     #[test]
     fn definitions_are_sound() {
@@ -577,7 +580,14 @@ mod tests {
         let cli = Cli::try_parse_from(["trueup", "check", "--fail-on", "drift,edited", "--fail-on", "error"])
             .unwrap();
         let Command::Check(check) = cli.command else { panic!("{:?}", cli.command) };
-        assert_eq!(check.fail_on, [FailOn::Drift, FailOn::Edited, FailOn::Error]);
+        assert_eq!(
+            check.fail_on,
+            [
+                FailOn::Cause(CauseKind::Drift),
+                FailOn::Cause(CauseKind::Edited),
+                FailOn::Severity(Severity::Error)
+            ]
+        );
     }
 
     #[test]

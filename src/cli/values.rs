@@ -6,6 +6,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
+use crate::findings::{CauseKind, Severity};
 
 /// A text that may hold a password: it prints as nothing.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,18 +61,6 @@ pub(super) fn age(text: &str) -> Result<Duration, String> {
     crate::postgres::sql::age(text).ok_or_else(|| "expected an age such as 12h or 90d".to_owned())
 }
 
-/// How a report is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Tables for a person
-    #[default]
-    Human,
-    /// One JSON document
-    Json,
-    /// Markdown, for a merge request or a ticket
-    Markdown,
-}
-
 /// When output is coloured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
@@ -83,42 +74,56 @@ pub enum Color {
 }
 
 /// Which findings end a command with exit code 1: by severity or by cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailOn {
-    /// Severity error
-    Error,
-    /// Severity warning or error
-    Warning,
-    /// A migration that is not applied yet changes this
-    Pending,
-    /// Somebody changed the database by hand
-    Drift,
-    /// The model says so but no migration does
-    Unmigrated,
-    /// The database has newer migrations than this project
-    Ahead,
-    /// A migration was changed after it was applied
-    Edited,
-    /// A migration broke off
-    Unfinished,
-    /// No cause could be proved
-    Unknown,
+    /// Findings of at least this severity.
+    Severity(Severity),
+    /// Findings with this cause.
+    Cause(CauseKind),
 }
 
 impl FailOn {
     /// The word for it, on the command line and in `trueup.toml`.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Pending => "pending",
-            Self::Drift => "drift",
-            Self::Unmigrated => "unmigrated",
-            Self::Ahead => "ahead",
-            Self::Edited => "edited",
-            Self::Unfinished => "unfinished",
-            Self::Unknown => "unknown",
+            Self::Severity(severity) => severity.word(),
+            Self::Cause(kind) => kind.word(),
         }
+    }
+
+    fn help(self) -> &'static str {
+        match self {
+            Self::Severity(Severity::Info) => "Any finding",
+            Self::Severity(Severity::Warning) => "Severity warning or error",
+            Self::Severity(Severity::Error) => "Severity error",
+            Self::Cause(CauseKind::Pending) => "A migration that is not applied yet changes this",
+            Self::Cause(CauseKind::Drift) => "Somebody changed the database by hand",
+            Self::Cause(CauseKind::Unmigrated) => "schema/ declares it, but no migration does it",
+            Self::Cause(CauseKind::Ahead) => "The database has newer migrations than this project",
+            Self::Cause(CauseKind::Edited) => "A migration was changed after it was applied",
+            Self::Cause(CauseKind::Unfinished) => "A migration was interrupted",
+            Self::Cause(CauseKind::Unknown) => "No cause can be proved",
+        }
+    }
+}
+
+impl ValueEnum for FailOn {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self::Severity(Severity::Error),
+            Self::Severity(Severity::Warning),
+            Self::Cause(CauseKind::Pending),
+            Self::Cause(CauseKind::Drift),
+            Self::Cause(CauseKind::Unmigrated),
+            Self::Cause(CauseKind::Ahead),
+            Self::Cause(CauseKind::Edited),
+            Self::Cause(CauseKind::Unfinished),
+            Self::Cause(CauseKind::Unknown),
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.word()).help(self.help()))
     }
 }
 

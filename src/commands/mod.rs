@@ -19,12 +19,12 @@ use std::ffi::OsString;
 use std::pin::Pin;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, Parser as _, ValueEnum as _};
 
-use crate::cli::{Cli, Command, Format, Redactor};
+use crate::cli::{Cli, Command, Redactor};
 use crate::error::Exit;
-use crate::output::{self, FailureReport};
-use crate::project::{ProcessEnv, Settings};
+use crate::output::{self, FailureReport, Format, Style};
+use crate::project::{OutputFile, ProcessEnv, Settings};
 use crate::workflow::signals;
 use crate::writer::Stop;
 
@@ -42,12 +42,10 @@ pub async fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
     match outcome {
         Ok(exit) => exit,
         Err(error) => {
-            let document = match (&cli.shared.output, cli.shared.format) {
-                (_, Format::Human | Format::Markdown) => Document::None,
-                (Some(file), Format::Json) => Document::File(process_env.cwd.join(file)),
-                (None, Format::Json) => Document::Stdout,
-            };
-            tell(&FailureReport::new(Some(cli.command.name()), &run, &error), document)
+            let report = FailureReport::new(Some(cli.command.name()), &run, &error);
+            let files =
+                cli.shared.output.iter().filter_map(|text| OutputFile::parse(text, &process_env.cwd).ok());
+            print_failure(&report, cli.shared.format, &files.collect::<Vec<_>>())
         }
     }
 }
@@ -88,35 +86,28 @@ fn writing<'a, F: Future<Output = anyhow::Result<Exit>> + 'a>(work: impl FnOnce(
 
 /// Says that trueup itself broke, after a panic.
 pub fn broke(args: &[OsString], what: &str) -> Exit {
-    let report = FailureReport {
-        command: command_among(args).map(str::to_owned),
-        run: ulid::Ulid::generate().to_string(),
-        exit: Exit::Internal,
-        message: what.to_owned(),
-        next: "this is a fault of trueup: please report it, with this message".to_owned(),
-    };
-    tell(&report, if asks_for_json(args) { Document::Stdout } else { Document::None })
+    let next = "this is a fault of trueup: please report it, with this message";
+    let run = ulid::Ulid::generate().to_string();
+    let report = FailureReport::of(command_among(args), &run, Exit::Internal, what, next);
+    print_failure(&report, format_among(args), &[])
 }
 
-/// Where the JSON document about a failure goes.
-enum Document {
-    None,
-    Stdout,
-    File(std::path::PathBuf),
-}
-
-/// Standard error always has the words; the document goes where a report would have gone.
-fn tell(report: &FailureReport, document: Document) -> Exit {
+/// Standard error always has the words; a document goes wherever a report would have gone, so that a pipeline never takes
+/// an old file, or none, for a clean answer.
+fn print_failure(report: &FailureReport, format: Format, files: &[OutputFile]) -> Exit {
     output::err(&output::failure_text(report));
-    let written = match document {
-        Document::None => Ok(()),
-        Document::Stdout => output::out(&output::failure_document(report)),
-        Document::File(path) => std::fs::write(path, output::failure_document(report)),
+    let mut written = match format {
+        Format::Human | Format::Markdown => Ok(()),
+        format => output::out(&output::render(report, format, Style::default())),
     };
-    if let Err(error) = written {
-        output::err(&format!("error: the JSON document could not be written: {error}\n"));
+    for file in files {
+        let text = output::render(report, file.format, Style::default());
+        written = written.and(std::fs::write(&file.path, text));
     }
-    report.exit
+    if let Err(error) = written {
+        output::err(&format!("error: the report of this failure could not be written: {error}\n"));
+    }
+    report.exit()
 }
 
 /// Help and version, or what is wrong with the arguments: without the passwords that clap would quote.
@@ -140,17 +131,14 @@ fn refuse_arguments(args: &[OsString], run: &str, error: &clap::Error, process_e
         }
         _ => {
             output::err(&text(process_env.stderr_is_terminal));
-            if asks_for_json(args) {
+            let format = format_among(args);
+            if !matches!(format, Format::Human | Format::Markdown) {
                 let message = text(false);
-                let report = FailureReport {
-                    command: command_among(args).map(str::to_owned),
-                    run: run.to_owned(),
-                    exit: Exit::Usage,
-                    message: message.trim().trim_start_matches("error: ").to_owned(),
-                    next: "trueup --help".to_owned(),
-                };
+                let message = message.trim().trim_start_matches("error: ");
+                let report =
+                    FailureReport::of(command_among(args), run, Exit::Usage, message, "trueup --help");
                 // Standard error has said it already; there is no better code than this one.
-                let _ = output::out(&output::failure_document(&report));
+                let _ = output::out(&output::render(&report, format, Style::default()));
             }
             Exit::Usage
         }
@@ -170,10 +158,13 @@ fn pending_or_unmigrated(args: &[OsString]) -> Option<String> {
     ))
 }
 
-/// Whether the arguments, which need not be well-formed, ask for JSON.
-fn asks_for_json(args: &[OsString]) -> bool {
-    args.iter().any(|arg| arg == "--format=json")
-        || args.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
+/// The `--format` of arguments that need not be well-formed.
+fn format_among(args: &[OsString]) -> Format {
+    let args: Vec<&str> = args.iter().filter_map(|arg| arg.to_str()).collect();
+    let joined = args.iter().find_map(|arg| arg.strip_prefix("--format="));
+    let apart = args.windows(2).find_map(|pair| (pair[0] == "--format").then_some(pair[1]));
+    let word = joined.or(apart).unwrap_or_default();
+    Format::value_variants().iter().copied().find(|format| format.word() == word).unwrap_or_default()
 }
 
 fn command_among(args: &[OsString]) -> Option<&str> {

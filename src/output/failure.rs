@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
-use super::envelope::sealed;
 use super::escape::escape_lines;
+use super::report::{Envelope, Report};
+use super::view::{Tone, View};
 use crate::error::{Exit, Failure, exit_of};
+use crate::findings::{Change, Finding, Remedy, Severity, Sides};
 
 /// What went wrong, inside of a JSON document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,18 +23,21 @@ impl ErrorReport {
 }
 
 /// What is said about a failed command.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct FailureReport {
     /// The command's name; `None` when the arguments named none.
-    pub command: Option<String>,
+    #[serde(skip)]
+    command: Option<String>,
     /// The run's ULID.
-    pub run: String,
+    #[serde(skip)]
+    run: String,
     /// The exit code.
-    pub exit: Exit,
-    /// What happened. May span lines.
-    pub message: String,
-    /// What to do or run next; empty when there is nothing to say.
-    pub next: String,
+    #[serde(skip)]
+    exit: Exit,
+    error: ErrorReport,
+    /// The failure as the one finding, for formats that list nothing else.
+    #[serde(skip)]
+    findings: Vec<Finding>,
 }
 
 impl FailureReport {
@@ -42,14 +47,52 @@ impl FailureReport {
             Some(failure) => (failure.what.clone(), failure.next.clone()),
             None => (format!("{error:#}"), "this is a fault of trueup: please report it".to_owned()),
         };
-        Self { command: command.map(str::to_owned), run: run.to_owned(), exit: exit_of(error), message, next }
+        Self::of(command, run, exit_of(error), &message, &next)
+    }
+
+    /// What happened, and what to do or run next; `next` is empty when there is nothing to say.
+    pub fn of(command: Option<&str>, run: &str, exit: Exit, message: &str, next: &str) -> Self {
+        let code = format!("failure.{}", exit.outcome().replace('-', "_"));
+        let object = command.map_or_else(|| "trueup".to_owned(), |command| format!("trueup {command}"));
+        let finding = Finding::new(code, Severity::Error, "failure", object, Change::Different)
+            .sides(Sides::new(message, "an answer"))
+            .remedy(if next.is_empty() { Remedy::default() } else { Remedy::advice(next) });
+        Self {
+            command: command.map(str::to_owned),
+            run: run.to_owned(),
+            exit,
+            error: ErrorReport::new(message, next),
+            findings: vec![finding],
+        }
+    }
+
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl Report for FailureReport {
+    fn envelope(&self) -> Envelope<'_> {
+        Envelope { command: self.command.as_deref(), run: &self.run, exit: self.exit }
+    }
+
+    fn view(&self) -> View {
+        View::new()
+            .verdict(format!("failed: {}", self.error.message), Tone::Bad)
+            .next(self.error.next.clone())
+    }
+
+    fn findings(&self) -> Option<&[Finding]> {
+        Some(&self.findings)
     }
 }
 
 /// `error: ...` and `next: ...`, for standard error.
 pub fn failure_text(report: &FailureReport) -> String {
     let mut text = String::new();
-    for (label, said) in [("error: ", &report.message), ("next: ", &report.next)] {
+    let next = report.error.next.as_deref().unwrap_or_default();
+    for (label, said) in [("error: ", report.error.message.as_str()), ("next: ", next)] {
         let said = escape_lines(said.trim_end());
         if said.is_empty() {
             continue;
@@ -62,16 +105,6 @@ pub fn failure_text(report: &FailureReport) -> String {
         }
     }
     text
-}
-
-/// The one document of `--format json` when there is nothing else to report.
-pub fn failure_document(report: &FailureReport) -> String {
-    #[derive(Serialize)]
-    struct Body {
-        error: ErrorReport,
-    }
-    let body = Body { error: ErrorReport::new(&report.message, &report.next) };
-    sealed(report.command.as_deref(), &report.run, report.exit, &body)
 }
 
 #[cfg(test)]
@@ -93,7 +126,11 @@ mod tests {
 
     #[test]
     fn the_document_says_the_same() {
-        let document: serde_json::Value = serde_json::from_str(&failure_document(&report())).unwrap();
+        let document: serde_json::Value = {
+            let text =
+                super::super::render(&report(), super::super::Format::Json, super::super::Style::default());
+            serde_json::from_str(&text).unwrap()
+        };
         assert_eq!(document["format"], 1);
         assert_eq!(document["outcome"], "cannot-tell");
         assert_eq!(document["exit_code"], 3);

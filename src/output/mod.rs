@@ -1,47 +1,32 @@
-//! What a person or a pipeline reads: the only user of standard output and standard error.
+//! What a person or a pipeline reads: the only user of standard output and standard error, and the only room that knows
+//! formats.
+//!
+//! A command builds plain data that implements [`Report`]: its serialised form is the JSON document, its
+//! [`view::View`] what people read, its findings what pipelines read. `formats` has one file for each format.
 
-mod adopt;
-mod backup;
-mod backup_plan;
-mod compile;
 mod console;
-mod decision;
-mod document;
-mod envelope;
 mod escape;
 mod failure;
-mod human;
-mod json;
-mod markdown;
+mod formats;
 mod meter;
-mod plan;
 mod progress;
 mod prompt;
-mod repair;
-mod restore;
-mod seed;
-mod status;
+mod report;
 mod style;
-mod undo;
-mod verify;
+pub mod view;
+mod wrap;
 
-pub use adopt::{AdoptionReport, adoption_text};
-pub use backup::{BackupReport, BackupRow, Backups};
-pub use backup_plan::{BackupPlan, LastBackup};
-pub use compile::{CompileReport, Compiled};
 pub use console::{err, out};
-pub use decision::{DecisionReport, Subject};
-pub use document::{Coverage, Document, FORMAT, Format, History, MigrationName, Summary, Target};
 pub use escape::{escape, escape_lines};
-pub use failure::{ErrorReport, FailureReport, failure_document, failure_text};
+pub use failure::{ErrorReport, FailureReport, failure_text};
 pub use meter::Meter;
-pub use plan::{LockReport, PlanReport, StepReport, StopReport, plan_proposal, size};
 pub use progress::Progress;
 pub use prompt::{confirm, typed};
-pub use repair::{FixReport, Stage as RepairStage, locked_by, trigger};
-pub use restore::{RestoreReport, RestoredAs, RestoredState};
-pub use seed::{SeedColumn, SeedReport, SeedRow, SeedTable, Stage as SeedStage};
-pub use status::{StatusHistory, StatusReport};
+pub use report::{Envelope, FORMAT, Format, Report, render};
 pub use style::{Style, terminal_width};
-pub use undo::{UndoReport, UndoneReport};
-pub use verify::{CheckReport, VerifyReport};
+pub use wrap::wrap;
+
+/// A view as text for a terminal: what is shown before a question.
+pub fn shown(view: &view::View, style: Style) -> String {
+    formats::human::render(view, style)
+}

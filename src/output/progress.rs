@@ -6,8 +6,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::console;
 use super::escape::escape;
-use super::plan::size;
 use crate::backup::{self, Follow};
+use crate::text::size;
 use crate::writer::{Event, Watch, named, seconds};
 
 /// Where there is no terminal, how often the same news is told again.

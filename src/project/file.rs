@@ -14,6 +14,7 @@ use super::pattern::Patterns;
 use super::repair::{RepairSettings, repair};
 use crate::cli::FailOn;
 use crate::error::Failure;
+use crate::findings::Severity;
 use crate::postgres::connection::ServerVersion;
 use crate::postgres::sql::{self, DURATION};
 use crate::toml_table::{Section, Source};
@@ -133,17 +134,6 @@ pub struct SeverityOverride {
     pub severity: Severity,
     /// The line of `trueup.toml`, for an error about a code that does not exist.
     pub line: usize,
-}
-
-/// A severity as `[check] severity` writes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Worth knowing.
-    Info,
-    /// Costs later.
-    Warning,
-    /// The application can break.
-    Error,
 }
 
 /// `[environments.NAME]`
@@ -343,6 +333,7 @@ fn environment(section: Section<'_, '_>) -> Result<Environment, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::findings::CauseKind;
 
     fn refused(text: &str) -> String {
         let failure = ProjectFile::parse("trueup.toml", text).unwrap_err();
@@ -398,7 +389,7 @@ mod tests {
             file.check.severity["index.missing"],
             SeverityOverride { severity: Severity::Error, line: 20 }
         );
-        assert_eq!(file.check.fail_on, [FailOn::Drift, FailOn::Edited]);
+        assert_eq!(file.check.fail_on, [FailOn::Cause(CauseKind::Drift), FailOn::Cause(CauseKind::Edited)]);
         let production = &file.environments["production"];
         assert!(production.protected);
         assert_eq!(production.expect_host.as_deref(), Some("*.example.com"));

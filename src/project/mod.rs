@@ -11,10 +11,10 @@ mod settings;
 pub use backup::{BackupKind, BackupSettings, Required, Verify};
 pub use directory::{LOCK_FILE, Project, SETTINGS_FILE};
 pub use file::{
-    CheckSettings, CompileSettings, DatabaseSettings, Environment, MigrationSettings, ProjectFile, Severity,
+    CheckSettings, CompileSettings, DatabaseSettings, Environment, MigrationSettings, ProjectFile,
     SeverityOverride,
 };
 pub use pattern::{Patterns, matches};
 pub use process_env::{Caller, Credentials, ProcessEnv};
 pub use repair::RepairSettings;
-pub use settings::{NamedEnvironment, Output, Scratch, Settings};
+pub use settings::{NamedEnvironment, Output, OutputFile, Scratch, Settings};

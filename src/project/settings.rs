@@ -10,6 +10,8 @@ use super::file::{CheckSettings, DatabaseSettings, Environment, MigrationSetting
 use super::pattern::{Patterns, matches};
 use super::process_env::{Caller, Credentials, ProcessEnv};
 use super::repair::RepairSettings;
+use clap::ValueEnum as _;
+
 use crate::cli::{BackupAction, Cli, Color, Command, EnvironmentAction, Format, ScratchArgs, Secret, Shared};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::{PasswordSources, Target};
@@ -85,8 +87,8 @@ pub struct NamedEnvironment {
 pub struct Output {
     /// `--format`
     pub format: Format,
-    /// `--output`, absolute: takes the report in `format`; standard output then is for people.
-    pub file: Option<PathBuf>,
+    /// `--output`: files that take the report, too.
+    pub files: Vec<OutputFile>,
     /// Whether human output on standard output is coloured.
     pub color: bool,
     /// Whether standard output is a terminal, whose width tables fit.
@@ -101,6 +103,45 @@ pub struct Output {
     pub quiet: bool,
     /// `-v`
     pub verbose: bool,
+}
+
+/// A file that takes a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputFile {
+    /// The format that it is written in.
+    pub format: Format,
+    /// Its path, absolute.
+    pub path: PathBuf,
+}
+
+impl OutputFile {
+    /// Reads `FORMAT=FILE`, or a file whose suffix decides.
+    ///
+    /// # Errors
+    /// Exit 2 when neither names a format.
+    pub fn parse(text: &str, cwd: &Path) -> Result<Self, Failure> {
+        let named = text.split_once('=').and_then(|(word, file)| {
+            let format = Format::value_variants().iter().find(|format| format.word() == word)?;
+            Some((*format, file))
+        });
+        let (format, file) = match named {
+            Some(named) => named,
+            None => {
+                let format = Format::of_file(text).ok_or_else(|| unknown_suffix(text))?;
+                (format, text)
+            }
+        };
+        if file.is_empty() {
+            return Err(Failure::usage(format!("--output {text}: no file is named")));
+        }
+        Ok(Self { format, path: cwd.join(file) })
+    }
+}
+
+fn unknown_suffix(text: &str) -> Failure {
+    let words: Vec<&str> = Format::value_variants().iter().map(|format| format.word()).collect();
+    Failure::usage(format!("--output {text}: the suffix names no format"))
+        .next(format!("name it: --output FORMAT=FILE, where FORMAT is one of {}", words.join(", ")))
 }
 
 /// The connection URL and where it came from.
@@ -178,7 +219,7 @@ impl Settings {
             assume_extensions: compile.assume_extensions,
             url: Url::find(shared, &database.url_env, process_env),
             passwords: passwords(process_env),
-            output: output(shared, process_env),
+            output: output(shared, process_env)?,
             run,
             command: cli.command.name(),
             database,
@@ -360,7 +401,7 @@ fn passwords(process_env: &ProcessEnv) -> PasswordSources {
 }
 
 /// `NO_COLOR` (no-color.org) and `CLICOLOR_FORCE` (bixense.com/clicolors) decide where `--color` does not.
-fn output(shared: &Shared, process_env: &ProcessEnv) -> Output {
+fn output(shared: &Shared, process_env: &ProcessEnv) -> Result<Output, Failure> {
     let color = match shared.color {
         Color::Always => true,
         Color::Never => false,
@@ -375,9 +416,10 @@ fn output(shared: &Shared, process_env: &ProcessEnv) -> Output {
             }
         }
     };
-    Output {
+    let files = shared.output.iter().map(|text| OutputFile::parse(text, &process_env.cwd));
+    Ok(Output {
         format: shared.format,
-        file: shared.output.as_deref().map(|file| process_env.cwd.join(file)),
+        files: files.collect::<Result<_, _>>()?,
         color,
         terminal: process_env.stdout_is_terminal,
         progress: process_env.stderr_is_terminal && !shared.quiet,
@@ -385,7 +427,7 @@ fn output(shared: &Shared, process_env: &ProcessEnv) -> Output {
         events: !shared.quiet,
         quiet: shared.quiet,
         verbose: shared.verbose,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -394,6 +436,7 @@ mod tests {
 
     use super::*;
     use crate::cli::FailOn;
+    use crate::findings::{CauseKind, Severity};
 
     const TOML: &str = r#"
         [database]
@@ -494,8 +537,8 @@ mod tests {
     fn flags_add_to_patterns_and_replace_fail_on() {
         let found = settings(&["check", "--ignore", "tmp.*", "--fail-on", "drift"], &[]).unwrap();
         assert_eq!(found.database.ignore.iter().collect::<Vec<_>>(), ["audit.*", "tmp.*"]);
-        assert_eq!(found.check.fail_on, [FailOn::Drift]);
-        assert_eq!(settings(&["check"], &[]).unwrap().check.fail_on, [FailOn::Error]);
+        assert_eq!(found.check.fail_on, [FailOn::Cause(CauseKind::Drift)]);
+        assert_eq!(settings(&["check"], &[]).unwrap().check.fail_on, [FailOn::Severity(Severity::Error)]);
     }
 
     #[test]

@@ -38,8 +38,8 @@ use histories::Histories;
 pub use identity::Identity;
 use internal_state::{Answers, InternalTables};
 pub use internal_state::{Holder, InternalState, LoggedRun, Recorded, Run, UnfinishedStep};
-use seeded::Confirmation;
-pub use seeded::{Asked, Seeded, ask_inside};
+use seeded::SeedQuestions;
+pub use seeded::{Asked, Seeded, UnseenReason, UnseenTable, ask_inside};
 pub use sizes::{Size, database_bytes, sizes};
 pub use status::{StatusSnapshot, take_status};
 
@@ -116,7 +116,7 @@ pub async fn take(session: &mut Session, request: &Request) -> Result<DatabaseSn
     let mut readable = true;
     let mut attempt = 0;
     while attempt < ATTEMPTS {
-        let mut asking = Confirmation::new(readable);
+        let mut asking = SeedQuestions::new(readable);
         match look(session, version, request, &mut asking).await {
             Ok(Some(survey)) => return Ok(survey),
             Ok(None) => {}
@@ -168,7 +168,7 @@ async fn look(
     session: &mut Session,
     version: ServerVersion,
     request: &Request,
-    asking: &mut Confirmation,
+    asking: &mut SeedQuestions,
 ) -> Result<Option<DatabaseSnapshot>> {
     let opening = opening(request);
     let settings = opening.len();

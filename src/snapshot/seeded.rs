@@ -20,11 +20,51 @@ pub struct Seeded {
     /// The tables that were asked for rows.
     pub asked: Vec<Asked>,
     /// The tables whose rows this role may not see, and why not: no others were asked then.
-    pub unseen: Vec<String>,
+    pub unseen: Vec<UnseenTable>,
     /// Which of the project's seeds are of a table that is not there with all their columns.
     pub absent: Vec<usize>,
     /// Whether it is known what was seeded last; nothing was where there is no record.
     pub known: bool,
+}
+
+/// A table whose rows this role cannot all see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnseenTable {
+    /// The table, qualified and quoted.
+    pub table: String,
+    /// Why, where that is known.
+    pub why: Option<UnseenReason>,
+}
+
+/// Why a role cannot see all rows of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnseenReason {
+    /// It has no right to use the schema.
+    Schema,
+    /// It has no right to read the table.
+    Table,
+    /// Row-level security hides rows.
+    Rows,
+}
+
+impl UnseenReason {
+    fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "schema" => Some(Self::Schema),
+            "table" => Some(Self::Table),
+            "rows" => Some(Self::Rows),
+            _ => None,
+        }
+    }
+
+    /// The reason in words.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Schema => "no right to use its schema",
+            Self::Table => "no right to read it",
+            Self::Rows => "row-level security hides rows of it",
+        }
+    }
 }
 
 /// One table, and its rows that are not as declared.
@@ -40,9 +80,9 @@ pub struct Asked {
 
 /// The questions of one attempt.
 #[derive(Debug)]
-pub(super) struct Confirmation {
+pub(super) struct SeedQuestions {
     asked: Vec<Asked>,
-    unseen: Vec<String>,
+    unseen: Vec<UnseenTable>,
     absent: Vec<usize>,
     known: bool,
     /// Whether rows are asked for, or only which of them this role may see.
@@ -51,7 +91,7 @@ pub(super) struct Confirmation {
     statements: Range<usize>,
 }
 
-impl Confirmation {
+impl SeedQuestions {
     pub(super) fn new(readable: bool) -> Self {
         Self {
             asked: Vec::new(),
@@ -108,7 +148,10 @@ impl Confirmation {
             let answer = asked.question.answer(row)?;
             asked.answers.push(answer);
         } else if let Some(why) = row.text(0) {
-            self.unseen.push(format!("{} ({why})", asked.question.columns.path()));
+            self.unseen.push(UnseenTable {
+                table: asked.question.columns.path(),
+                why: UnseenReason::from_word(why),
+            });
         }
         Ok(())
     }
@@ -122,7 +165,9 @@ impl Confirmation {
         }
         // Whatever right it was that lacked: nothing was seen.
         if unseen.is_empty() {
-            unseen.extend(asked.iter().map(|asked| asked.question.columns.path()));
+            unseen.extend(
+                asked.iter().map(|asked| UnseenTable { table: asked.question.columns.path(), why: None }),
+            );
         }
         Seeded { asked: Vec::new(), unseen, absent, known: self.known }
     }
@@ -218,13 +263,13 @@ impl Trial<'_> {
     }
 }
 
-/// Why this role does not see all rows of a table: one row of one text, NULL when it does.
+/// Why this role does not see all rows of a table: one row with a word of [`UnseenReason`], NULL when it sees them.
 fn visibility(columns: &Columns) -> String {
     let path = literal(&columns.path());
     format!(
-        "SELECT CASE WHEN NOT has_schema_privilege({}, 'USAGE') THEN 'no right to use its schema' \
-         WHEN NOT has_table_privilege({path}, 'SELECT') THEN 'no right to read it' \
-         WHEN row_security_active({path}) THEN 'row-level security hides rows of it' END",
+        "SELECT CASE WHEN NOT has_schema_privilege({}, 'USAGE') THEN 'schema' \
+         WHEN NOT has_table_privilege({path}, 'SELECT') THEN 'table' \
+         WHEN row_security_active({path}) THEN 'rows' END",
         literal(&columns.table.0)
     )
 }

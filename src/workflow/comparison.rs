@@ -8,21 +8,22 @@ use anyhow::Result;
 use crate::cli::FailOn;
 use crate::data::seeds;
 use crate::error::{Exit, Failure};
+use crate::findings::{Finding, Severity, Summary};
 use crate::migrations::history::Applied;
 use crate::migrations::{Migration, checksum};
 use crate::model::diagnosis::{
-    self, Basis, CauseKind, Diagnosis, Edit, Facts, Finding, MigrationState, RecordedState, Severity,
-    Unfinished,
+    self, Basis, Diagnosis, Edit, Facts, MigrationState, RecordedState, Unfinished,
 };
 use crate::model::{self, CompiledMigration};
-use crate::output::{Coverage, Document, FORMAT, History, MigrationName, Summary};
 use crate::postgres::catalog::{Catalog, Kind, ObjectId};
 use crate::postgres::connection::{Session, Target};
 use crate::postgres::sql::identifier;
 use crate::project::{self, Settings};
-use crate::snapshot::{self, DatabaseSnapshot, InternalState, Request, UnfinishedStep};
+use crate::snapshot::{self, DatabaseSnapshot, InternalState, Request, UnfinishedStep, UnseenReason};
+use crate::workflow::environment_mark;
 use crate::workflow::project_model::{Needs, ProjectModel};
-use crate::workflow::{data_checks, environment_mark};
+use crate::workflow::schema_report::{Coverage, Hidden, History, SchemaReport};
+use crate::workflow::target::{MigrationName, TargetReport};
 
 /// `statement_timeout` of the reading transaction where the project sets none: enough for 100,000 tables.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -39,7 +40,7 @@ pub(crate) fn judge(
     target: &Target,
     declared: &ProjectModel,
     snapshot: &DatabaseSnapshot,
-) -> Result<Document> {
+) -> Result<SchemaReport> {
     Ok(judge_standing(settings, target, declared, snapshot)?.0)
 }
 
@@ -52,7 +53,7 @@ pub(crate) fn judge_standing(
     target: &Target,
     declared: &ProjectModel,
     snapshot: &DatabaseSnapshot,
-) -> Result<(Document, MigrationState)> {
+) -> Result<(SchemaReport, MigrationState)> {
     environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
     let severities = severities(settings)?;
     something_asked_for(settings, &snapshot.catalog, &declared.lock.model)?;
@@ -67,7 +68,7 @@ fn severities(settings: &Settings) -> Result<BTreeMap<String, Severity>, Failure
     let known = if settings.check.severity.is_empty() { Vec::new() } else { diagnosis::codes() };
     let overrides = settings.check.severity.iter().map(|(code, wanted)| {
         if known.contains(code) {
-            return Ok((code.clone(), (&wanted.severity).into()));
+            return Ok((code.clone(), wanted.severity));
         }
         let likeness = |other: &&String| (strsim::jaro_winkler(code, other) * 1000.0) as u32;
         let nearest = known.iter().max_by_key(likeness).map(|nearest| format!("did you mean {nearest:?}?"));
@@ -131,7 +132,7 @@ fn document(
     snapshot: &DatabaseSnapshot,
     severities: &BTreeMap<String, Severity>,
     seeds: Vec<Finding>,
-) -> (Document, MigrationState) {
+) -> (SchemaReport, MigrationState) {
     let ProjectModel { lock, last, migrations, notes, .. } = declared;
     let recorded: HashMap<i64, u64> =
         snapshot.history.iter().flatten().filter_map(recorded_checksum).collect();
@@ -201,22 +202,18 @@ fn document(
         notes.push(format!("the connection's URL is from {}", settings.url_source()));
         notes.extend(target.notes().iter().cloned());
     }
-    let document = Document {
-        format: FORMAT,
-        trueup: env!("CARGO_PKG_VERSION"),
+    let document = SchemaReport {
         command: settings.command,
         run: settings.run.clone(),
-        outcome: "",
-        exit_code: 0,
         exit: Exit::Clean,
-        target: data_checks::target(settings, target, &snapshot.identity, marked),
+        target: TargetReport::new(settings, target, &snapshot.identity, marked),
         history,
         coverage: Coverage {
             complete: snapshot.invisible.is_empty()
                 && snapshot.seeded.unseen.is_empty()
                 && unmodeled.is_empty(),
             unmodeled,
-            invisible: snapshot.invisible.iter().chain(&snapshot.seeded.unseen).cloned().collect(),
+            invisible: hidden(snapshot),
         },
         summary: Summary::of(&findings),
         compared: compared(settings, &snapshot.catalog),
@@ -229,6 +226,18 @@ fn document(
         applied: Vec::new(),
     };
     (document, standing)
+}
+
+/// What this role cannot see, though the answer needs it.
+fn hidden(snapshot: &DatabaseSnapshot) -> Vec<Hidden> {
+    let unread = snapshot.invisible.iter();
+    let unread = unread.map(|object| Hidden { object: object.clone(), why: None, by_row_security: false });
+    let unseen = snapshot.seeded.unseen.iter().map(|unseen| Hidden {
+        object: unseen.table.clone(),
+        why: unseen.why.map(|why| why.in_words().to_owned()),
+        by_row_security: unseen.why == Some(UnseenReason::Rows),
+    });
+    unread.chain(unseen).collect()
 }
 
 /// The seeds that are missing or different, where their tables are looked at.
@@ -382,7 +391,7 @@ fn compared(settings: &Settings, live: &Catalog) -> usize {
 }
 
 /// The exit code: an incomplete view is never called clean.
-fn exit(settings: &Settings, document: &Document) -> Exit {
+fn exit(settings: &Settings, document: &SchemaReport) -> Exit {
     if !document.coverage.invisible.is_empty() {
         return Exit::CannotTell;
     }
@@ -393,30 +402,9 @@ fn exit(settings: &Settings, document: &Document) -> Exit {
     if document.findings.iter().any(fails) { Exit::Findings } else { Exit::Clean }
 }
 
-fn fails_on(wanted: FailOn, finding: &Finding) -> bool {
-    let cause = |kind| {
-        let internal = finding.attributes.iter().filter_map(|attribute| attribute.cause.as_ref());
-        internal.chain([&finding.cause]).any(|cause| cause.kind == kind)
-    };
-    match wanted {
-        FailOn::Error => finding.severity >= Severity::Error,
-        FailOn::Warning => finding.severity >= Severity::Warning,
-        FailOn::Pending => cause(CauseKind::Pending),
-        FailOn::Drift => cause(CauseKind::Drift),
-        FailOn::Unmigrated => cause(CauseKind::Unmigrated),
-        FailOn::Ahead => cause(CauseKind::Ahead),
-        FailOn::Edited => cause(CauseKind::Edited),
-        FailOn::Unfinished => cause(CauseKind::Unfinished),
-        FailOn::Unknown => cause(CauseKind::Unknown),
-    }
-}
-
-impl From<&project::Severity> for Severity {
-    fn from(severity: &project::Severity) -> Self {
-        match severity {
-            project::Severity::Info => Self::Info,
-            project::Severity::Warning => Self::Warning,
-            project::Severity::Error => Self::Error,
-        }
+fn fails_on(chosen: FailOn, finding: &Finding) -> bool {
+    match chosen {
+        FailOn::Severity(severity) => finding.severity >= severity,
+        FailOn::Cause(kind) => finding.has_cause(kind),
     }
 }

@@ -1,30 +1,30 @@
-//! Where a report goes: in `--format` to standard output, or there for people and in `--format` into `--output`.
+//! Where a report goes: in `--format` to standard output, and in a format of its own into each `--output` file.
 
-use crate::cli;
 use crate::error::Failure;
-use crate::output::{self, Format, Style};
+use crate::output::{self, Format, Report, Style};
 use crate::project::Output;
 
-/// Delivers a report that `render` writes in any format.
+/// Delivers a report.
 ///
 /// # Errors
-/// Exit 3 when it could not be written to the last byte: what was found was then said to nobody.
-pub(crate) fn deliver(output: &Output, render: impl Fn(Format, Style) -> String) -> Result<(), Failure> {
-    let style = style(output);
-    let format = match output.format {
-        cli::Format::Human => Format::Human,
-        cli::Format::Json => Format::Json,
-        cli::Format::Markdown => Format::Markdown,
-    };
-    let shown = match &output.file {
-        None => format,
-        Some(file) => {
-            std::fs::write(file, render(format, Style::default()))
-                .map_err(|error| unsaid(&format!("the report {}", file.display()), &error))?;
-            Format::Human
+/// Exit 2 when the report has no findings and the format lists nothing else. Exit 3 when it could not be written to the
+/// last byte: nobody then knows what was found.
+pub(crate) fn deliver(output: &Output, report: &impl Report) -> Result<(), Failure> {
+    for format in output.files.iter().map(|file| file.format).chain([output.format]) {
+        if format.is_of_findings() && report.findings().is_none() {
+            let command = report.envelope().command.unwrap_or("this command");
+            return Err(Failure::usage(format!(
+                "`trueup {command}` has no findings, which is all that --format {} lists",
+                format.word()
+            ))
+            .next("use human, json, markdown or html"));
         }
-    };
-    say(&render(shown, style))
+    }
+    for file in &output.files {
+        std::fs::write(&file.path, output::render(report, file.format, Style::default()))
+            .map_err(|error| not_written(&format!("the report {}", file.path.display()), &error))?;
+    }
+    print(&output::render(report, output.format, style(output)))
 }
 
 /// Refuses `--format` beside `--sql`: statements are no report.
@@ -32,23 +32,24 @@ pub(crate) fn deliver(output: &Output, render: impl Fn(Format, Style) -> String)
 /// # Errors
 /// Exit 2.
 pub(crate) fn only_statements(output: &Output) -> Result<(), Failure> {
-    match output.format {
-        cli::Format::Human => Ok(()),
-        _ => Err(Failure::usage("--sql writes statements, which have no other --format")
-            .next("leave --format out; --output FILE puts the statements into a file, too")),
+    let other = output.files.iter().any(|file| file.format != Format::Human);
+    if output.format == Format::Human && !other {
+        return Ok(());
     }
+    Err(Failure::usage("--sql writes statements, which have no other --format")
+        .next("leave --format out; --output FILE.sql writes the statements into a file, too"))
 }
 
-/// Delivers statements: to standard output, and into `--output`.
+/// Delivers statements: to standard output, and into each `--output` file.
 ///
 /// # Errors
 /// As [`deliver`].
 pub(crate) fn statements(output: &Output, script: &str) -> Result<(), Failure> {
-    if let Some(file) = &output.file {
-        let failed = |error| unsaid(&format!("the statements {}", file.display()), &error);
-        std::fs::write(file, script).map_err(failed)?;
+    for file in &output.files {
+        let failed = |error| not_written(&format!("the statements {}", file.path.display()), &error);
+        std::fs::write(&file.path, script).map_err(failed)?;
     }
-    say(script)
+    print(script)
 }
 
 /// How human output looks here.
@@ -61,10 +62,10 @@ pub(crate) fn style(output: &Output) -> Style {
 ///
 /// # Errors
 /// As [`deliver`].
-pub(crate) fn say(text: &str) -> Result<(), Failure> {
-    output::out(text).map_err(|error| unsaid("standard output", &error))
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    output::out(text).map_err(|error| not_written("standard output", &error))
 }
 
-fn unsaid(what: &str, error: &std::io::Error) -> Failure {
+fn not_written(what: &str, error: &std::io::Error) -> Failure {
     Failure::cannot_tell(format!("{what} could not be written: {error}"))
 }

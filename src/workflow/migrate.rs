@@ -8,7 +8,7 @@ use crate::cli::WriteArgs;
 use crate::error::{Exit, Failure};
 use crate::migrations::{Ledger, Migration};
 use crate::model::diagnosis::MigrationState;
-use crate::output::{self, Document};
+use crate::output;
 use crate::postgres::connection::{Session, Target};
 use crate::project::Settings;
 use crate::snapshot::{self, DatabaseSnapshot};
@@ -16,6 +16,7 @@ use crate::workflow::backup_policy::{self, BackupPolicy, Changes, Wanted};
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::required_checks::Required;
+use crate::workflow::schema_report::SchemaReport;
 use crate::workflow::write_command::{WriteCommand, interrupted};
 use crate::workflow::{comparison, environment_mark, plan_steps};
 use crate::writer::{Limits, Stop};
@@ -24,7 +25,7 @@ use crate::writer::{Limits, Stop};
 pub(crate) struct Prepared {
     pub(crate) snapshot: DatabaseSnapshot,
     pub(crate) standing: MigrationState,
-    pub(crate) document: Document,
+    pub(crate) document: SchemaReport,
     pub(crate) plan: Plan,
     pub(crate) ledger: Ledger,
     /// What is done about a backup; `None` where nothing is to be done.
@@ -52,7 +53,7 @@ pub(crate) trait Change {
     fn no_backup(&self) -> bool;
 
     /// How the command ends when it did its work.
-    fn exit(&self, plan: &Plan, document: &Document) -> Exit;
+    fn exit(&self, plan: &Plan, document: &SchemaReport) -> Exit;
 }
 
 /// Carries a change out.
@@ -137,7 +138,10 @@ async fn ask<'s, C: Change>(
     let prepared = look_and_prepare(settings, change, &declared, &mut writing).await?;
     if !prepared.plan.is_empty() {
         if !settings.output.quiet && (settings.output.interactive || !args.yes) {
-            output::err(&output::plan_proposal(&prepared.document, deliver::style(&settings.output)));
+            if let Some(plan) = &prepared.document.plan {
+                let shown = plan.proposal(&prepared.document);
+                output::err(&output::shown(&shown, deliver::style(&settings.output)));
+            }
         }
         let verb = match prepared.plan.direction {
             Direction::Up => "apply",
@@ -213,7 +217,7 @@ async fn back<C: Change>(
 /// Exit 4.
 pub(crate) fn refuse_drift(
     plan: &Plan,
-    document: &Document,
+    document: &SchemaReport,
     declared: &ProjectModel,
     instead: Option<String>,
 ) -> Result<(), Failure> {
@@ -225,7 +229,8 @@ pub(crate) fn refuse_drift(
     let mut what =
         "what the plan changes is not as the applied migrations left it; nothing was changed".to_owned();
     for finding in in_the_way.iter().take(MOST) {
-        what.push_str(&format!("\n{} {}: {}", finding.kind, finding.object, finding.cause.detail));
+        let detail = finding.cause.as_ref().map(|cause| cause.detail.as_str()).unwrap_or_default();
+        what.push_str(&format!("\n{} {}: {detail}", finding.kind_label(), finding.object));
     }
     if in_the_way.len() > MOST {
         what.push_str(&format!("\nand {} more", in_the_way.len() - MOST));
@@ -252,7 +257,7 @@ async fn carry_out<C: Change>(
     declared: &ProjectModel,
     mut prepared: Prepared,
     writing: &mut WriteCommand<'_>,
-) -> Result<Document> {
+) -> Result<SchemaReport> {
     let plan_report = prepared.document.plan.clone();
     prepared.plan.name_paths_from(&settings.project.dir);
     let manifest = match &prepared.backing {
@@ -337,7 +342,7 @@ pub(crate) fn tell<C: Change>(settings: &Settings, change: &C, prepared: Prepare
     tell_document(settings, &prepared.document.ending(exit))
 }
 
-fn tell_document(settings: &Settings, document: &Document) -> Result<Exit> {
-    deliver(&settings.output, |format, style| document.render(format, style))?;
+fn tell_document(settings: &Settings, document: &SchemaReport) -> Result<Exit> {
+    deliver(&settings.output, document)?;
     Ok(document.exit)
 }

@@ -9,11 +9,13 @@ use crate::changes::plan::{Direction, EditorSession, LockMode, Plan, Relations, 
 use crate::error::{Exit, Failure};
 use crate::migrations::checksum::Width;
 use crate::migrations::{Ledger, Migration};
-use crate::output::{LockReport, PlanReport, StepReport, StopReport};
 use crate::postgres::catalog::ObjectId;
 use crate::postgres::connection::Session;
 use crate::project::Settings;
 use crate::snapshot::{self, DatabaseSnapshot};
+use crate::workflow::plan_report::{
+    LockReport, PlanDirection, PlanReport, StepAction, StepReport, StopReport,
+};
 
 /// refinery's history of this database, or the one that is to be made.
 ///
@@ -52,8 +54,8 @@ pub(crate) fn report(settings: &Settings, plan: &mut Plan, snapshot: &DatabaseSn
     plan.look_up(&Relations::of(&snapshot.catalog, &path));
     PlanReport {
         direction: match plan.direction {
-            Direction::Up => "up",
-            Direction::Down => "down",
+            Direction::Up => PlanDirection::Up,
+            Direction::Down => PlanDirection::Down,
         },
         steps: plan.steps.iter().map(|step| step_report(settings, step)).collect(),
         backup: None,
@@ -74,7 +76,7 @@ fn step_report(settings: &Settings, step: &Step) -> StepReport {
         file: settings.project.display(&step.path),
         contract: step.contract,
         transactional: step.transactional,
-        action: if step.record { "record" } else { "run" },
+        action: if step.record { StepAction::Record } else { StepAction::Run },
         requires_checks: step.directives.requires_checks.clone(),
         statements: step.script.statements.iter().map(|statement| statement.summary.clone()).collect(),
         locks: step.held.iter().map(|(relation, mode)| lock_report(relation, *mode)).collect(),

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::title;
 use crate::error::{Exit, Failure};
+use crate::findings::Finding;
 use crate::migrations::history::Applied;
 use crate::model::Lock;
-use crate::model::diagnosis::{self, Facts, Finding, RecordedState};
+use crate::model::diagnosis::{self, Facts, RecordedState};
 use crate::postgres::catalog::{Catalog, Kind, ObjectId};
 use crate::postgres::connection::ServerVersion;
 

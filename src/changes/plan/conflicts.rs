@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr as _;
 
 use super::{Direction, Plan};
-use crate::model::diagnosis::{CauseKind, Change, Finding};
+use crate::findings::{CauseKind, Change, Finding};
 use crate::model::{Effect, Lock};
 use crate::postgres::catalog::{Attribute, Kind, ObjectId};
 
@@ -32,8 +32,7 @@ fn effects<'l>(plan: &'l Plan, lock: &'l Lock) -> impl Iterator<Item = &'l Effec
 }
 
 fn is_by_hand(finding: &Finding, direction: Direction, steps: &BTreeSet<String>) -> bool {
-    let causes = finding.attributes.iter().filter_map(|attribute| attribute.cause.as_ref());
-    std::iter::once(&finding.cause).chain(causes).any(|cause| match cause.kind {
+    finding.causes().any(|cause| match cause.kind {
         CauseKind::Drift | CauseKind::Edited => true,
         // What a skipped migration would have done is nobody's work: an upgrade brings it, and a downgrade proves
         // that it ends where it would have without it.
@@ -159,25 +158,15 @@ mod tests {
     use super::super::samples::{Sample, lock_of, object};
     use super::super::{Plan, Wanted};
     use super::*;
-    use crate::model::diagnosis::{AttributeFinding, Cause, MigrationState, Remedy, Severity};
+    use crate::findings::{AttributeFinding, Cause, Severity};
+    use crate::model::diagnosis::MigrationState;
 
     fn cause(kind: CauseKind) -> Cause {
         Cause { kind, migration: None, detail: String::new() }
     }
 
     fn finding(kind: Kind, object: &str, change: Change, cause_kind: CauseKind) -> Finding {
-        Finding {
-            code: String::new(),
-            severity: Severity::Error,
-            kind: kind.word(),
-            object: object.into(),
-            change,
-            attributes: Vec::new(),
-            cause: cause(cause_kind),
-            remedy: Remedy::default(),
-            consequences: Vec::new(),
-            sides: None,
-        }
+        Finding::new("", Severity::Error, kind.word(), object, change).cause(cause(cause_kind))
     }
 
     fn collide(effects: Vec<Effect>, finding: &Finding) -> bool {
@@ -252,9 +241,9 @@ mod tests {
         assert!(collide(adds(), &mixed));
         // V1 is a step of this plan: it was skipped, and is applied now.
         let mut skipped = of(CauseKind::Unknown);
-        skipped.cause.migration = Some("1".into());
+        skipped.cause.as_mut().unwrap().migration = Some("1".into());
         assert!(!collide(adds(), &skipped));
-        skipped.cause.migration = Some("2".into());
+        skipped.cause.as_mut().unwrap().migration = Some("2".into());
         assert!(collide(adds(), &skipped));
         let mut history = of(CauseKind::Edited);
         (history.kind, history.object) = ("migration", "V1__m1".into());

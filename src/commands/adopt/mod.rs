@@ -9,16 +9,20 @@ use crate::changes::executor::{self, Adopt, Done};
 use crate::changes::plan::{Adoption, Found};
 use crate::cli::AdoptArgs;
 use crate::error::{Exit, Failure};
+use crate::findings::{Finding, Summary};
 use crate::migrations::{Ledger, Migration};
-use crate::model::diagnosis::{Basis, Finding, MigrationState};
-use crate::output::{self, AdoptionReport, Document, ErrorReport, FailureReport, PlanReport, StepReport};
+use crate::model::diagnosis::{Basis, MigrationState};
+use crate::output::{self, ErrorReport, FailureReport};
 use crate::postgres::catalog::{Catalog, ObjectId};
 use crate::postgres::connection::{ServerVersion, Session, Target};
 use crate::project::{Patterns, Settings};
 use crate::snapshot::{self, DatabaseSnapshot};
+use crate::workflow::adoption::AdoptionReport;
 use crate::workflow::deliver::{deliver, style};
 use crate::workflow::migrate::changed_meanwhile;
+use crate::workflow::plan_report::{PlanDirection, PlanReport, StepAction, StepReport};
 use crate::workflow::project_model::{self, ProjectModel};
+use crate::workflow::schema_report::SchemaReport;
 use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
 use crate::workflow::{comparison, plan_steps};
 use crate::writer::{Limits, Stop};
@@ -26,7 +30,7 @@ use crate::writer::{Limits, Stop};
 /// What is to be recorded, and why.
 struct Prepared {
     snapshot: DatabaseSnapshot,
-    document: Document,
+    document: SchemaReport,
     /// The versions to be recorded.
     versions: BTreeSet<i64>,
     /// The history that gets rows; `None` when it has them.
@@ -79,7 +83,7 @@ pub(super) async fn run(settings: &Settings, args: &AdoptArgs, mut stop: Stop) -
             Ok((document.exit, document))
         })
         .await?;
-    deliver(&settings.output, |format, style| document.render(format, style))?;
+    deliver(&settings.output, &document)?;
     Ok(document.exit)
 }
 
@@ -99,7 +103,10 @@ async fn ask<'s>(
         return Ok((writing, declared, prepared));
     }
     if !settings.output.quiet && (settings.output.interactive || !args.write.yes) {
-        output::err(&output::adoption_text(&prepared.document, style(&settings.output)));
+        if let (Some(adoption), Some(plan)) = (&prepared.document.adoption, &prepared.document.plan) {
+            let shown = adoption.proposal(&prepared.document, plan);
+            output::err(&output::shown(&shown, style(&settings.output)));
+        }
     }
     let count = prepared.versions.len();
     let migrations = if count == 1 { "1 migration".to_owned() } else { format!("{count} migrations") };
@@ -137,7 +144,7 @@ async fn show(settings: &Settings, args: &AdoptArgs) -> Result<Exit> {
 fn tell(settings: &Settings, prepared: Prepared) -> Result<Exit> {
     let exit = prepared.refused.as_ref().map_or(Exit::Clean, |failure| failure.exit);
     let document = prepared.document.ending(exit);
-    deliver(&settings.output, |format, style| document.render(format, style))?;
+    deliver(&settings.output, &document)?;
     if let Some(failure) = prepared.refused {
         let failure = FailureReport::new(Some(settings.command), &settings.run, &failure.into());
         output::err(&output::failure_text(&failure));
@@ -198,7 +205,7 @@ fn find(
     args: &AdoptArgs,
     declared: &ProjectModel,
     snapshot: DatabaseSnapshot,
-    mut document: Document,
+    mut document: SchemaReport,
 ) -> Result<Prepared> {
     let lock = &declared.lock;
     let adoption = judge(
@@ -255,7 +262,7 @@ fn find(
         rows_alone,
     });
     document.plan = Some(plan(settings, declared, &versions));
-    document.summary = output::Summary::of(&adoption.differences);
+    document.summary = Summary::of(&adoption.differences);
     document.findings = adoption.differences;
     document.error = refused.as_ref().map(|failure| ErrorReport::new(&failure.what, &failure.next));
     Ok(Prepared { snapshot, document, versions, ledger: Some(ledger), settled: false, detail, refused })
@@ -315,7 +322,7 @@ fn take_over(
     args: &AdoptArgs,
     declared: &ProjectModel,
     snapshot: DatabaseSnapshot,
-    mut document: Document,
+    mut document: SchemaReport,
     standing: &MigrationState,
 ) -> Result<Prepared> {
     let lock = &declared.lock;
@@ -379,13 +386,13 @@ fn plan(settings: &Settings, declared: &ProjectModel, versions: &BTreeSet<i64>) 
         file: settings.project.display(&migration.path),
         contract: migration.directives.contract,
         transactional: true,
-        action: "record",
+        action: StepAction::Record,
         requires_checks: Vec::new(),
         statements: Vec::new(),
         locks: Vec::new(),
     };
     PlanReport {
-        direction: "adopt",
+        direction: PlanDirection::Adopt,
         steps: migrations.map(step).collect(),
         backup: None,
         stop: None,
@@ -400,7 +407,7 @@ async fn carry_out(
     declared: &ProjectModel,
     prepared: Prepared,
     writing: &mut WriteCommand<'_>,
-) -> Result<Document> {
+) -> Result<SchemaReport> {
     let begun = Instant::now();
     let Prepared { snapshot, document, versions, ledger, detail, .. } = prepared;
     let migrations: Vec<&Migration> =

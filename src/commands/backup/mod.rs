@@ -1,9 +1,12 @@
 //! `trueup backup`: takes a backup; lists, verifies and prunes what is stored.
 
+mod report;
+
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use anyhow::Result;
+use report::{BackupReport, BackupRow, Backups};
 
 use crate::backup::restore::{self, TrialPlace};
 use crate::backup::{
@@ -11,7 +14,7 @@ use crate::backup::{
 };
 use crate::cli::{self, BackupAction, BackupArgs};
 use crate::error::{Exit, Failure, exit_of};
-use crate::output::{self, BackupReport, BackupRow, Backups, Progress};
+use crate::output::{self, Progress};
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot;
@@ -198,7 +201,10 @@ async fn prune(settings: &Settings, dry_run: bool, yes: bool) -> Result<Exit> {
             what: report(true, 0),
             notes: notes.clone(),
         };
-        output::err(&shown.render(output::Format::Human, crate::workflow::deliver::style(&settings.output)));
+        output::err(&output::shown(
+            &output::Report::view(&shown),
+            crate::workflow::deliver::style(&settings.output),
+        ));
         if !settings.output.interactive {
             return Err(Failure::new(
                 Exit::Refused,
@@ -230,6 +236,6 @@ fn level(asked: cli::Level) -> Level {
 
 fn say(settings: &Settings, store: &Store, exit: Exit, what: Backups, notes: Vec<String>) -> Result<Exit> {
     let report = BackupReport { run: settings.run.clone(), exit, store: store.place(), what, notes };
-    deliver(&settings.output, |format, style| report.render(format, style))?;
+    deliver(&settings.output, &report)?;
     Ok(exit)
 }

@@ -28,6 +28,6 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit> {
     let document = comparison::judge(settings, &target, &declared, &snapshot)?;
     // The process ends here: freeing two catalogs piece by piece would take as long as comparing them.
     std::mem::forget((snapshot, declared));
-    deliver(&settings.output, |format, style| document.render(format, style))?;
+    deliver(&settings.output, &document)?;
     Ok(document.exit)
 }

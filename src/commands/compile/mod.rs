@@ -1,10 +1,12 @@
 //! `trueup compile`: computes `trueup.lock`, or says whether it is up to date.
 
+mod report;
+
 use anyhow::Result;
+use report::{CompileReport, Compiled};
 
 use crate::error::Exit;
 use crate::model::{Lock, Sources};
-use crate::output::{CompileReport, Compiled};
 use crate::project::Settings;
 use crate::workflow::deliver::deliver;
 use crate::workflow::project_model;
@@ -34,7 +36,7 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit> {
     };
     let file = project.display(&project.lock_path);
     let report = CompileReport { run: settings.run.clone(), exit, file, outcome };
-    deliver(&settings.output, |format, style| report.render(format, style))?;
+    deliver(&settings.output, &report)?;
     Ok(exit)
 }
 

@@ -177,14 +177,14 @@ impl Story<'_> {
         let settings = self.command("upgrade", "upgrade --contract --yes")?;
         let outcome = upgrade::run(&settings, &contract, self.stop.clone()).await?;
         expect(outcome == Exit::Clean, "the contract migration was not applied")?;
-        deliver::say("\n")?;
+        deliver::print("\n")?;
         self.check(Exit::Clean).await
     }
 
     async fn check(&self, expected: Exit) -> Result<()> {
         let settings = self.command("check", "check")?;
         expect(check::run(&settings).await? == expected, "the check did not end as it should")?;
-        Ok(deliver::say("\n")?)
+        Ok(deliver::print("\n")?)
     }
 
     /// Says which command is run, and returns its settings.
@@ -219,7 +219,7 @@ fn unpack(directory: &Path) -> Result<Project> {
 }
 
 fn say(text: &str) -> Result<(), Failure> {
-    deliver::say(&format!("{text}\n\n"))
+    deliver::print(&format!("{text}\n\n"))
 }
 
 fn expect(held: bool, otherwise: &'static str) -> Result<()> {

@@ -5,12 +5,12 @@ use anyhow::Result;
 use crate::changes::plan::Plan;
 use crate::cli::{DowngradeArgs, WriteArgs};
 use crate::error::Exit;
-use crate::output::Document;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
 use crate::workflow::migrate::{self, Change, Prepared};
 use crate::workflow::project_model::ProjectModel;
+use crate::workflow::schema_report::SchemaReport;
 use crate::workflow::write_command::refuse_unclear;
 use crate::workflow::{comparison, plan_steps};
 use crate::writer::Stop;
@@ -53,7 +53,7 @@ impl Change for DowngradeArgs {
     }
 
     /// What is pending afterwards was asked for.
-    fn exit(&self, _: &Plan, _: &Document) -> Exit {
+    fn exit(&self, _: &Plan, _: &SchemaReport) -> Exit {
         Exit::Clean
     }
 }

@@ -4,11 +4,13 @@ use anyhow::Result;
 
 use crate::cli::{EnvironmentAction, EnvironmentArgs, WriteArgs};
 use crate::error::{Exit, Failure};
-use crate::output::{self, DecisionReport, Subject};
+use crate::output;
 use crate::project::Settings;
+use crate::workflow::decision::{DecisionReport, Subject};
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::environment_mark;
 use crate::workflow::migrate::changed_meanwhile;
+use crate::workflow::target::TargetReport;
 use crate::workflow::write_command::{WriteCommand, interrupted};
 use crate::writer::{Mark, Marking, Stop};
 
@@ -55,7 +57,7 @@ async fn ask<'s>(
     if !is_so(settings, name, before.as_ref()) {
         if settings.output.interactive || !settings.output.quiet {
             let proposed = report(settings, name, &mut writing, before.clone(), None).await?;
-            output::err(&proposed.proposal(deliver::style(&settings.output)));
+            output::err(&output::shown(&proposed.proposal(), deliver::style(&settings.output)));
         }
         confirm(settings, name, args, &mut writing, before.as_ref()).await?;
     }
@@ -153,7 +155,7 @@ async fn report(
         run: settings.run.clone(),
         command: settings.command,
         exit: Exit::Clean,
-        target: output::Target {
+        target: TargetReport {
             host: writing.target.host().to_owned(),
             port: writing.target.port(),
             database: place.database,
@@ -173,6 +175,6 @@ async fn report(
 }
 
 fn tell(settings: &Settings, report: &DecisionReport) -> Result<Exit> {
-    deliver(&settings.output, |format, style| report.render(format, style))?;
+    deliver(&settings.output, report)?;
     Ok(report.exit)
 }

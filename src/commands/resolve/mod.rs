@@ -9,14 +9,16 @@ use crate::error::{Exit, Failure};
 use crate::migrations::Ledger;
 use crate::model::diagnosis::MigrationState;
 use crate::model::{self, Effect};
-use crate::output::{self, DecisionReport, MigrationName, Subject};
+use crate::output;
 use crate::postgres::catalog::{Catalog, reader};
 use crate::postgres::connection::Session;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
+use crate::workflow::decision::{DecisionReport, Subject};
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::migrate::{changed_meanwhile, defaults};
 use crate::workflow::project_model::{self, ProjectModel};
+use crate::workflow::target::{MigrationName, TargetReport};
 use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
 use crate::workflow::{comparison, plan_steps};
 use crate::writer::Stop;
@@ -25,7 +27,7 @@ use crate::writer::Stop;
 struct Judged {
     snapshot: DatabaseSnapshot,
     standing: MigrationState,
-    target: output::Target,
+    target: TargetReport,
     ledger: Ledger,
     resolution: Resolution,
 }
@@ -78,7 +80,7 @@ async fn ask<'s>(
     if let Resolution::Record(resolved) = &judged.resolution {
         let proposed = report(settings, args, &declared, &judged);
         if settings.output.interactive || !settings.output.quiet {
-            output::err(&proposed.proposal(deliver::style(&settings.output)));
+            output::err(&output::shown(&proposed.proposal(), deliver::style(&settings.output)));
         }
         let what = format!("resolve {} as {}", resolved.title, verdict(args).word());
         let mark = judged.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
@@ -240,6 +242,6 @@ fn report(
 }
 
 fn tell(settings: &Settings, report: &DecisionReport) -> Result<Exit> {
-    deliver(&settings.output, |format, style| report.render(format, style))?;
+    deliver(&settings.output, report)?;
     Ok(report.exit)
 }

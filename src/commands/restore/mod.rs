@@ -1,18 +1,22 @@
 //! `trueup restore`: a database made of a backup again, beside what is there, proved, and only then in its place.
 
+mod report;
+
 use std::time::Instant;
 
 use anyhow::Result;
+use report::{RestoreReport, RestoredAs, RestoredState};
 
 use crate::backup::restore::{self, Database, Fit, Hashed, Restoring, Server};
 use crate::backup::{Manifest, Programs, Scope, Store};
 use crate::cli::{RestoreArgs, WriteArgs};
 use crate::error::{Exit, Failure, exit_of};
-use crate::output::{self, Progress, RestoreReport, RestoredAs, RestoredState};
+use crate::output::{self, Progress};
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::workflow::backup_store::Among;
 use crate::workflow::deliver::{self, deliver};
+use crate::workflow::target::TargetReport;
 use crate::workflow::write_command::{Confirmation, WriteCommand, interrupted};
 use crate::workflow::{backup_store, comparison, environment_mark, project_model};
 use crate::writer::{Mark, Stop};
@@ -57,7 +61,7 @@ pub(super) async fn run(settings: &Settings, args: &RestoreArgs, mut stop: Stop)
     command.progress.clear();
     report.milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     command.afterwards(&mut report).await;
-    deliver(&settings.output, |format, style| report.render(format, style))?;
+    deliver(&settings.output, &report)?;
     Ok(report.exit)
 }
 
@@ -277,7 +281,7 @@ impl Command<'_> {
     fn show(&mut self, report: &RestoreReport) {
         if self.settings.output.interactive || !self.settings.output.quiet {
             self.progress.clear();
-            output::err(&report.proposal(deliver::style(&self.settings.output)));
+            output::err(&output::shown(&report.proposal(), deliver::style(&self.settings.output)));
         }
     }
 
@@ -287,7 +291,7 @@ impl Command<'_> {
         RestoreReport {
             run: self.settings.run.clone(),
             exit: Exit::Clean,
-            target: output::Target {
+            target: TargetReport {
                 host: self.target.host().to_owned(),
                 port: self.target.port(),
                 database: self.target.database().to_owned(),
@@ -357,7 +361,7 @@ impl Command<'_> {
         let document = comparison::judge(self.settings, self.target, &declared, &snapshot)?;
         let standing = RestoredState {
             verdict: document.verdict(),
-            exit_code: document.exit_code,
+            exit_code: document.exit.code(),
             version: document.history.current.clone(),
             pending: document.history.pending.len(),
         };

@@ -1,21 +1,23 @@
 //! `trueup seed`: the reference rows that a project declares, made so; what somebody else has made of them is left alone.
 
-mod convert;
+mod build_report;
 mod errors;
+mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Result;
-use convert::{script, tell, told};
+use build_report::{build, print, script};
 use errors::{not_made, refused, rewritten};
+use report::SeedStage;
 
 use crate::changes::plan::Affected;
 use crate::cli::SeedArgs;
 use crate::data::seeds::{self, Answer, Question, RowPlan, Rows, Seeds, Table, TablePlan};
 use crate::error::{Exit, Failure};
-use crate::output::{self, SeedStage};
+use crate::output;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::connection::{self, Session};
 use crate::project::Settings;
@@ -93,7 +95,7 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) ->
         .recorded(&marking, None, async |writing| {
             let backup = backing.before(settings, &judged.snapshot, writing).await?;
             let done = carry_out(settings, args, &seeds, judged, writing).await?;
-            let mut report = told(settings, args, &writing.target, &done, SeedStage::Done);
+            let mut report = build(settings, args, &writing.target, &done, SeedStage::Done);
             report.backup_plan = Some(backing.plan.clone());
             report.backup = backup.map(|(_, told)| told);
             // What counts is what is there now.
@@ -111,7 +113,7 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) ->
             Ok((report.exit, report))
         })
         .await?;
-    tell(settings, &report)
+    print(settings, &report)
 }
 
 /// What a look has to know.
@@ -141,12 +143,12 @@ async fn look(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> Resul
         return Ok(Exit::Clean);
     }
     let stage = if args.check { SeedStage::Checked } else { SeedStage::Planned };
-    let mut report = told(settings, args, &target, &judged, stage);
+    let mut report = build(settings, args, &target, &judged, stage);
     if args.dry_run && !judged.is_empty() {
         report.backup_plan = Some(back(settings, args, false, &judged, &mut session).await?.plan);
     }
     session.close().await;
-    tell(settings, &report)
+    print(settings, &report)
 }
 
 /// Everything up to the operator's yes.
@@ -160,11 +162,11 @@ async fn ask<'s>(
     let judged = judge(settings, args, writing.look_for(needs(seeds, Rows::Unrecorded)).await?, seeds)?;
     if !judged.is_empty() {
         may(settings, &judged, writing.writer.reading().await?).await?;
-        let mut proposed = told(settings, args, &writing.target, &judged, SeedStage::Planned);
+        let mut proposed = build(settings, args, &writing.target, &judged, SeedStage::Planned);
         let backing = back(settings, args, true, &judged, writing.writer.reading().await?).await?;
         proposed.backup_plan = Some(backing.plan);
         if !settings.output.quiet && (!args.write.yes || settings.output.interactive) {
-            output::err(&proposed.proposal(deliver::style(&settings.output)));
+            output::err(&output::shown(&proposed.proposal(), deliver::style(&settings.output)));
         }
         let (made, changed) = (judged.count(TablePlan::inserts), judged.count(TablePlan::updates));
         let what = match (made, changed) {
@@ -188,10 +190,15 @@ fn judge(
     mut snapshot: DatabaseSnapshot,
     seeds: &Seeds,
 ) -> Result<Judged> {
-    if !snapshot.seeded.unseen.is_empty() {
+    let unseen = snapshot.seeded.unseen.iter().map(|unseen| match unseen.why {
+        Some(why) => format!("{} ({})", unseen.table, why.in_words()),
+        None => unseen.table.clone(),
+    });
+    let unseen: Vec<String> = unseen.collect();
+    if !unseen.is_empty() {
         return Err(Failure::cannot_tell(format!(
             "this role does not see all rows of {}; nothing was changed",
-            snapshot.seeded.unseen.join(", ")
+            unseen.join(", ")
         ))
         .next("grant SELECT on it, or work as its owner or a role with BYPASSRLS: [database] set_role")
         .into());
@@ -412,7 +419,7 @@ async fn nothing(
     writing: WriteCommand<'_>,
     judged: &Judged,
 ) -> Result<Exit> {
-    let report = told(settings, args, &writing.target, judged, SeedStage::Done);
+    let report = build(settings, args, &writing.target, judged, SeedStage::Done);
     writing.writer.close().await;
-    tell(settings, &report)
+    print(settings, &report)
 }

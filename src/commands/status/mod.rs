@@ -1,9 +1,12 @@
 //! `trueup status`: where a database stands in the project's migrations, who is at it, what broke off. It writes
 //! nothing, and reads neither the catalog nor trueup.lock.
 
+mod report;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
+use report::{StatusHistory, StatusReport};
 
 use crate::backup::Manifest;
 use crate::changes::plan::CONTRACT_NEXT;
@@ -12,13 +15,14 @@ use crate::migrations::history::Applied;
 use crate::migrations::{Migration, checksum, read_directory};
 use crate::model::CompiledMigration;
 use crate::model::diagnosis::MigrationState;
-use crate::output::{LastBackup, MigrationName, StatusHistory, StatusReport};
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot::{self, StatusSnapshot};
+use crate::workflow::backup_plan::LastBackup;
 use crate::workflow::deliver::deliver;
 use crate::workflow::project_model::Needs;
-use crate::workflow::{backup_store, comparison, data_checks, environment_mark};
+use crate::workflow::target::{MigrationName, TargetReport};
+use crate::workflow::{backup_store, comparison, environment_mark};
 
 /// Runs the command.
 ///
@@ -43,7 +47,7 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit> {
     let report = judge(settings, &target, &migrations, snapshot, stored);
     // The process ends here: freeing so many texts one by one takes its time.
     std::mem::forget(migrations);
-    deliver(&settings.output, |format, style| report.render(format, style))?;
+    deliver(&settings.output, &report)?;
     goodbye.await?;
     Ok(report.exit)
 }
@@ -78,7 +82,7 @@ fn judge(
     let mut report = StatusReport {
         run: settings.run.clone(),
         exit: Exit::Clean,
-        target: data_checks::target(settings, target, &identity, marked.as_ref()),
+        target: TargetReport::new(settings, target, &identity, marked.as_ref()),
         standby: identity.standby,
         mark: marked,
         files: migrations.len(),

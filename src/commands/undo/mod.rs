@@ -1,18 +1,25 @@
 //! `trueup undo`: gives the rows of a run's repairs their old values back.
 
+mod report;
+
 use std::time::Duration;
 
 use anyhow::Result;
+use report::{UndoReport, UndoneReport};
 
 use crate::cli::UndoArgs;
 use crate::data::checks::Action;
 use crate::data::repair::{self, Repair, State, Undone};
 use crate::error::Exit;
-use crate::output::{self, RepairStage, UndoReport, UndoneReport};
+use crate::output;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
+use crate::text::plural;
+use crate::workflow::data_checks::RowsToChange;
 use crate::workflow::deliver::{self, deliver};
+use crate::workflow::fix_report::{RepairStage, locked_by, trigger};
 use crate::workflow::project_model::Needs;
+use crate::workflow::target::TargetReport;
 use crate::workflow::write_command::{WriteCommand, interrupted};
 use crate::workflow::{backup_policy, data_checks, environment_mark};
 use crate::writer::Stop;
@@ -73,10 +80,14 @@ async fn undo(
     let mut tables: Vec<String> = repairs.iter().map(|repair| repair.table.qualified()).collect();
     tables.sort();
     tables.dedup();
-    let again = (tables, format!("trueup verify --fix gives run {undoes}'s repairs again"));
+    let changed = RowsToChange {
+        tables,
+        undo: format!("trueup verify --fix repairs what run {undoes} had repaired again"),
+        no_backup: args.no_backup,
+        write: !args.dry_run,
+    };
     let session = writing.writer.reading().await?;
-    let backing =
-        data_checks::back(settings, (args.no_backup, !args.dry_run), again, &snapshot, session).await?;
+    let backing = data_checks::back(settings, changed, &snapshot, session).await?;
     shown.backup_plan = Some(backing.plan.clone());
     if args.dry_run {
         shown.exit = kept_exit(&shown);
@@ -84,10 +95,10 @@ async fn undo(
         return tell(settings, &shown);
     }
     if settings.output.interactive || !settings.output.quiet {
-        output::err(&shown.proposal(deliver::style(&settings.output)));
+        output::err(&output::shown(&shown.proposal(), deliver::style(&settings.output)));
     }
     let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
-    let what = if rows == 1 { "give 1 row back".to_owned() } else { format!("give {rows} rows back") };
+    let what = format!("restore {}", plural(rows, "row"));
     tokio::select! {
         yes = writing.confirm(&what, mark) => yes?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
@@ -151,7 +162,7 @@ async fn prune(
         return tell(settings, &shown);
     }
     if settings.output.interactive || !settings.output.quiet {
-        output::err(&shown.proposal(deliver::style(&settings.output)));
+        output::err(&output::shown(&shown.proposal(), deliver::style(&settings.output)));
     }
     let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     writing.confirm("remove these before-images", mark).await?;
@@ -176,7 +187,7 @@ fn report(
     UndoReport {
         run: settings.run.clone(),
         exit: Exit::Clean,
-        target: data_checks::target(settings, &writing.target, &snapshot.identity, mark),
+        target: TargetReport::new(settings, &writing.target, &snapshot.identity, mark),
         undoes: undoes.to_owned(),
         stage: RepairStage::Planned,
         nothing_to_do: false,
@@ -207,15 +218,15 @@ fn repair_report(repair: &Repair, undone: &Undone) -> UndoneReport {
         kept_rows: undone.kept.keys.clone(),
         held: undone.held.rows,
         held_rows: undone.held.keys.clone(),
-        locked_by: output::locked_by(&undone.blockers),
+        locked_by: locked_by(&undone.blockers),
         rewritten: undone.rewritten.rows,
         rewritten_rows: undone.rewritten.keys.clone(),
         holds_back: fires_before,
-        triggers: triggers.map(output::trigger).collect(),
+        triggers: triggers.map(trigger).collect(),
     }
 }
 
 fn tell(settings: &Settings, report: &UndoReport) -> Result<Exit> {
-    deliver(&settings.output, |format, style| report.render(format, style))?;
+    deliver(&settings.output, report)?;
     Ok(report.exit)
 }

@@ -7,12 +7,12 @@ use anyhow::Result;
 use crate::changes::plan::{Plan, Stop, Wanted};
 use crate::cli::{UpgradeArgs, WriteArgs};
 use crate::error::Exit;
-use crate::output::Document;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
 use crate::workflow::migrate::{self, Change, Prepared};
 use crate::workflow::project_model::ProjectModel;
+use crate::workflow::schema_report::SchemaReport;
 use crate::workflow::write_command::refuse_unclear;
 use crate::workflow::{comparison, deliver, plan_steps};
 use crate::writer;
@@ -81,7 +81,7 @@ impl Change for UpgradeArgs {
         self.no_backup
     }
 
-    fn exit(&self, plan: &Plan, document: &Document) -> Exit {
+    fn exit(&self, plan: &Plan, document: &SchemaReport) -> Exit {
         match &plan.stop {
             Some(Stop::RequiresCheck { .. }) => Exit::Findings,
             _ if self.strict => document.exit,

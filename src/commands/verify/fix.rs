@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use super::proposal::{Proposed, back, fix_reports, grown, propose, refuse, report, undoing};
+use super::report::{DataCheckReport, VerifyReport, data_check_report};
+use super::{rows_of_check, rows_of_fix};
 use crate::cli::VerifyArgs;
 use crate::data::checks::{self, Check, ValidatedCheck};
 use crate::data::repair::{self, Pace, Preview, Repair};
 use crate::error::{Exit, Failure};
-use crate::output::{self, CheckReport, FixReport, RepairStage, VerifyReport};
+use crate::output;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot;
 use crate::workflow::backup_policy::{self, BackupPolicy};
 use crate::workflow::deliver::{self, deliver};
+use crate::workflow::fix_report::{FixReport, RepairStage, locked_by};
 use crate::workflow::project_model::Needs;
 use crate::workflow::write_command::{WriteCommand, interrupted};
 use crate::workflow::{data_checks, environment_mark};
@@ -45,7 +48,7 @@ pub(in crate::commands) async fn run(settings: &Settings, args: &VerifyArgs, mut
     // Nobody else repairs now: what is begun and not at its end never comes there.
     proposed.broke_off = repair::latest(&mut writing.writer).await?;
     for (run, rows) in &proposed.broke_off {
-        output::err(&format!("run {run} broke off after {rows} rows; what is left is planned anew\n"));
+        output::err(&format!("run {run} was interrupted after {rows} rows; the rest is planned again\n"));
     }
     let marking = writing.first_mark();
     let report = writing
@@ -120,7 +123,7 @@ async fn ask<'s>(
 fn show(settings: &Settings, target: &Target, proposed: &Proposed, backing: &BackupPolicy) {
     let mut shown = report(settings, target, proposed, Vec::new(), RepairStage::Planned);
     shown.backup_plan = Some(backing.plan.clone());
-    output::err(&shown.proposal(deliver::style(&settings.output)));
+    output::err(&output::shown(&shown.proposal(), deliver::style(&settings.output)));
 }
 
 /// What became of a check's fixes.
@@ -144,9 +147,7 @@ async fn carry_out(
     let mut number = 0;
     let everything: Vec<&ValidatedCheck> = proposed.checks.iter().map(|(bound, _)| bound).collect();
     let (writer, watch) = (&mut writing.writer, &mut writing.progress);
-    let plan =
-        repair::plan(writer, watch, &everything, (&mut number, data_checks::rows_of_fix(args)), &[], &pace)
-            .await?;
+    let plan = repair::plan(writer, watch, &everything, (&mut number, rows_of_fix(args)), &[], &pace).await?;
     proposed.take_over(plan.seen);
     if let Err(failure) = refuse(&proposed).and_then(|()| grown(shown, proposed.rows())) {
         repair::discard(writer, watch, plan.repairs, &pace).await?;
@@ -162,7 +163,7 @@ async fn carry_out(
         }
         let (manifest, backup) = backing.before(settings, &proposed.snapshot, writing).await?.unzip();
         let mut work = Repairing { writing, pace, fixes: &mut fixes, became: &mut became, kept: false };
-        let done = work.passes(&proposed, plan.repairs, (number, data_checks::rows_of_fix(args))).await;
+        let done = work.passes(&proposed, plan.repairs, (number, rows_of_fix(args))).await;
         writing.progress.clear();
         if let Err(failure) = done {
             return Err(match manifest {
@@ -257,7 +258,7 @@ impl Repairing<'_, '_> {
 async fn explain(
     settings: &Settings,
     args: &VerifyArgs,
-    checks: &mut [CheckReport],
+    checks: &mut [DataCheckReport],
     all: &[Check],
     proposed: &Proposed,
     became: &BTreeMap<String, Became>,
@@ -323,7 +324,7 @@ fn also_held_by(bound: &ValidatedCheck) -> &'static str {
 
 /// Why rows are left in a check, by what its fixes propose now. Its table's rows may be changed by so many `fixes`.
 fn reasons(
-    check: &CheckReport,
+    check: &DataCheckReport,
     (bound, now): (&ValidatedCheck, &Preview),
     became: Option<&Became>,
     fixes: usize,
@@ -343,7 +344,7 @@ fn reasons(
     if skipped > 0 {
         let locked = match blockers.as_slice() {
             [] => String::new(),
-            blockers => format!("; locked by {}", output::locked_by(blockers)),
+            blockers => format!("; locked by {}", locked_by(blockers)),
         };
         let also = also_held_by(bound);
         left.push(format!("{skipped} that others changed or held locked each time{also}{locked}"));
@@ -369,19 +370,13 @@ async fn recount(
     args: &VerifyArgs,
     target: &Target,
     all: &[Check],
-) -> Result<Vec<CheckReport>> {
+) -> Result<Vec<DataCheckReport>> {
     let application = settings.application();
     let mut session = target.connect(&application).await?;
-    let look = data_checks::look(
-        settings,
-        target,
-        &application,
-        data_checks::rows_of_check(settings, args),
-        args.jobs,
-    );
+    let look = data_checks::look(settings, target, &application, rows_of_check(settings, args), args.jobs);
     let found = checks::look(&mut session, all.to_vec(), look).await?;
     session.close().await;
-    Ok(found.into_iter().map(data_checks::check_report).collect())
+    Ok(found.into_iter().map(data_check_report).collect())
 }
 
 /// The work is done, and counting again failed.
@@ -396,6 +391,6 @@ fn uncounted(error: anyhow::Error) -> anyhow::Error {
 }
 
 fn tell(settings: &Settings, report: &VerifyReport) -> Result<Exit> {
-    deliver(&settings.output, |format, style| report.render(format, style))?;
+    deliver(&settings.output, report)?;
     Ok(report.exit)
 }

@@ -2,19 +2,22 @@
 
 pub(super) mod fix;
 mod proposal;
+mod report;
 
 use std::time::Instant;
 
 use anyhow::Result;
 
+use report::VerifyReport;
+
 use crate::cli::VerifyArgs;
 use crate::data::checks;
 use crate::error::Exit;
-use crate::output::VerifyReport;
 use crate::project::Settings;
 use crate::snapshot;
 use crate::workflow::deliver::deliver;
 use crate::workflow::project_model::Needs;
+use crate::workflow::target::TargetReport;
 use crate::workflow::{comparison, data_checks, environment_mark};
 
 /// Runs the command.
@@ -29,24 +32,20 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
     let request = comparison::request(settings, Needs::nothing());
     let standing = snapshot::take_status(&mut session, &request, None).await?;
     environment_mark::expect(settings, standing.internal.as_ref(), &standing.identity.database)?;
-    let look = data_checks::look(
-        settings,
-        &target,
-        &application,
-        data_checks::rows_of_check(settings, args),
-        args.jobs,
-    );
+    let look = data_checks::look(settings, &target, &application, rows_of_check(settings, args), args.jobs);
     let begun = Instant::now();
     let found = checks::look(&mut session, all, look).await?;
     let took = begun.elapsed();
     session.close().await;
-    let checks: Vec<_> = found.into_iter().map(data_checks::check_report).collect();
+    let checks: Vec<_> = found.into_iter().map(report::data_check_report).collect();
     let mark = standing.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let (findings, summary) = VerifyReport::findings_of(&checks);
     let report = VerifyReport {
         run: settings.run.clone(),
-        exit: data_checks::exit(&checks),
-        target: data_checks::target(settings, &target, &standing.identity, mark),
-        summary: VerifyReport::summary_of(&checks),
+        exit: report::exit(&checks),
+        target: TargetReport::new(settings, &target, &standing.identity, mark),
+        summary,
+        findings,
         checks,
         milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         asked: args.checks.clone(),
@@ -57,6 +56,20 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
         notes: environment_mark::note(settings, &target, mark).into_iter().collect(),
         refused: None,
     };
-    deliver(&settings.output, |format, style| report.render(format, style))?;
+    deliver(&settings.output, &report)?;
     Ok(report.exit)
+}
+
+/// How many rows of a fix are shown where nobody says it, and of a check at a terminal: what they hold of people does not
+/// go into a pipeline's log unasked.
+const SAMPLE: usize = 5;
+
+/// How many rows of a check are shown.
+pub(super) fn rows_of_check(settings: &Settings, args: &VerifyArgs) -> usize {
+    args.sample.unwrap_or(if settings.output.terminal { SAMPLE } else { 0 })
+}
+
+/// How many rows of a fix are shown.
+pub(super) fn rows_of_fix(args: &VerifyArgs) -> usize {
+    args.sample.unwrap_or(SAMPLE)
 }

@@ -2,16 +2,20 @@
 
 use anyhow::Result;
 
+use super::report::{self, DataCheckReport, VerifyReport};
+use super::rows_of_fix;
 use crate::cli::VerifyArgs;
 use crate::data::checks::{self, Check, ValidatedCheck};
 use crate::data::repair::{self, FixPreview, Preview};
 use crate::error::{Exit, Failure};
-use crate::output::{self, CheckReport, FixReport, RepairStage, VerifyReport};
 use crate::postgres::connection::{Session, Target};
 use crate::project::Settings;
 use crate::snapshot::{DatabaseSnapshot, Identity};
 use crate::workflow::backup_policy::BackupPolicy;
+use crate::workflow::data_checks::RowsToChange;
+use crate::workflow::fix_report::{FixReport, RepairStage, trigger};
 use crate::workflow::migrate::changed_meanwhile;
+use crate::workflow::target::TargetReport;
 use crate::workflow::{data_checks, environment_mark};
 
 /// What would be done, as one look saw it.
@@ -61,7 +65,7 @@ pub(super) async fn propose(
     session: &mut Session,
 ) -> Result<Vec<(ValidatedCheck, Preview)>> {
     let application = settings.application();
-    let look = data_checks::look(settings, target, &application, data_checks::rows_of_fix(args), args.jobs);
+    let look = data_checks::look(settings, target, &application, rows_of_fix(args), args.jobs);
     let with_fixes = all.iter().filter(|check| !check.fixes.is_empty()).cloned().collect();
     let bound = checks::begin(session, with_fixes, &look).await?;
     let mut checks = Vec::new();
@@ -77,7 +81,7 @@ pub(super) async fn propose(
             .into());
         }
         let preview = match rows {
-            true => repair::preview(session, &bound, data_checks::rows_of_fix(args)).await?,
+            true => repair::preview(session, &bound, rows_of_fix(args)).await?,
             false => Preview::default(),
         };
         checks.push((bound, preview));
@@ -147,8 +151,9 @@ pub(super) async fn back(
     proposed: &Proposed,
     session: &mut Session,
 ) -> Result<BackupPolicy> {
-    let tables = (proposed.tables(), undoing(settings));
-    data_checks::back(settings, (args.no_backup, write), tables, &proposed.snapshot, session).await
+    let changed =
+        RowsToChange { tables: proposed.tables(), undo: undoing(settings), no_backup: args.no_backup, write };
+    data_checks::back(settings, changed, &proposed.snapshot, session).await
 }
 
 /// The right that a fix lacks, as GRANT writes it.
@@ -172,7 +177,7 @@ pub(super) fn report(
     settings: &Settings,
     target: &Target,
     proposed: &Proposed,
-    checks: Vec<CheckReport>,
+    checks: Vec<DataCheckReport>,
     stage: RepairStage,
 ) -> VerifyReport {
     let mark = proposed.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
@@ -180,15 +185,17 @@ pub(super) fn report(
         RepairStage::Done => checks,
         RepairStage::Planned => proposed.checks.iter().map(planned).collect(),
     };
-    let exit = data_checks::exit(&checks);
+    let exit = report::exit(&checks);
     let broke_off = proposed.broke_off.iter().map(|(run, rows)| {
-        format!("run {run} broke off before, after {rows} rows: trueup undo {run} takes those back")
+        format!("run {run} was interrupted before, after {rows} rows: trueup undo {run} restores those")
     });
+    let (findings, summary) = VerifyReport::findings_of(&checks);
     VerifyReport {
         run: settings.run.clone(),
         exit,
-        target: data_checks::target(settings, target, &proposed.snapshot.identity, mark),
-        summary: VerifyReport::summary_of(&checks),
+        target: TargetReport::new(settings, target, &proposed.snapshot.identity, mark),
+        summary,
+        findings,
         milliseconds: checks.iter().map(|check| check.milliseconds).sum(),
         checks,
         asked: proposed.asked.clone(),
@@ -202,16 +209,13 @@ pub(super) fn report(
 }
 
 /// A check before its repair.
-fn planned((bound, preview): &(ValidatedCheck, Preview)) -> CheckReport {
+fn planned((bound, preview): &(ValidatedCheck, Preview)) -> DataCheckReport {
     let check = bound.check.clone();
     let left = match preview.left {
         0 => Vec::new(),
-        left => vec![format!(
-            "{left} of {} wrong rows are left: no fix proposes anything for them",
-            preview.found
-        )],
+        left => vec![format!("{left} of {} rows have no automatic fix: decide by hand", preview.found)],
     };
-    CheckReport {
+    DataCheckReport {
         name: check.name,
         file: check.path.display().to_string(),
         title: check.title,
@@ -278,7 +282,7 @@ fn fix_report(
         ambiguous: seen.ambiguous,
         sample,
         candidates: seen.candidates.clone(),
-        triggers: table.triggers.iter().filter(fires).map(output::trigger).collect(),
+        triggers: table.triggers.iter().filter(fires).map(trigger).collect(),
         changed: 0,
         skipped: 0,
         batches: 0,

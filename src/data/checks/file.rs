@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Action, Check, Fix, Named, Query, Severity};
+use super::{Action, Check, Fix, Named, Query};
 use crate::error::Failure;
+use crate::findings::Severity;
 use crate::postgres::sql::{self, Part, Statement, comments, split, split_qualified};
 
 const KNOWN: [&str; 9] = ["title", "severity", "table", "key", "show", "find", "fix", "action", "at-most"];

@@ -15,23 +15,13 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::findings::Severity;
+
 pub use file::{named, read_directory};
 pub use run::{Found, Limits, Look, Rows, begin, look};
 pub use table::{Column, Incoming, Table, Trigger};
 pub use validate::{BoundFix, ValidatedCheck};
 pub use visibility::VisibilityGap;
-
-/// How bad it is when a check finds rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Worth knowing.
-    Info,
-    /// Costs later.
-    Warning,
-    /// The application can break.
-    Error,
-}
 
 /// What a fix does to the rows that it returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

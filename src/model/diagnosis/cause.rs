@@ -1,10 +1,10 @@
 //! Why a value is not what it should be: the four-state rule, per attribute and for existence.
 
+use crate::findings::{Cause, CauseKind};
 use crate::model::CompiledMigration;
 use crate::model::diff::Values;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
-use super::finding::{Cause, CauseKind};
 use super::migration_state::{Basis, MigrationState};
 use super::origin::{Origins, label};
 
@@ -24,13 +24,17 @@ pub(super) struct CauseResolver<'f> {
     pub(super) views_print_differently: bool,
 }
 
-/// A value that can be told in a sentence.
-pub(super) trait Told: PartialEq + Copy {
-    fn told(self, attribute: Option<Attribute>) -> String;
+/// A value that a sentence can name: an attribute's, or whether the object exists.
+pub(super) trait Value: PartialEq + Copy {
+    /// The value in words.
+    fn in_words(self, attribute: Option<Attribute>) -> String;
+
+    /// Whether there is anything: an object that exists, an attribute that is set.
+    fn is_present(self) -> bool;
 }
 
-impl Told for Option<&str> {
-    fn told(self, attribute: Option<Attribute>) -> String {
+impl Value for Option<&str> {
+    fn in_words(self, attribute: Option<Attribute>) -> String {
         match (attribute, self) {
             (Some(Attribute::Nullable), Some("true")) => "nullable".into(),
             (Some(Attribute::Nullable), Some(_)) => "NOT NULL".into(),
@@ -40,21 +44,49 @@ impl Told for Option<&str> {
             (_, Some(value)) => value.into(),
         }
     }
+
+    fn is_present(self) -> bool {
+        self.is_some()
+    }
 }
 
-impl Told for bool {
-    fn told(self, _: Option<Attribute>) -> String {
+impl Value for bool {
+    fn in_words(self, _: Option<Attribute>) -> String {
         if self { "exist".into() } else { "not exist".into() }
     }
+
+    fn is_present(self) -> bool {
+        self
+    }
+}
+
+/// What somebody did to an object by hand, where the database shows no trace of it but the difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ByHand {
+    /// What the values show: an attribute was changed, an object created or dropped.
+    AsShown,
+    /// The object has another name now.
+    Renamed,
 }
 
 impl CauseResolver<'_> {
     /// The cause of a disagreement between the four states. `None` when there is none worth telling.
-    pub(super) fn cause<T: Told>(
+    pub(super) fn cause<T: Value>(
         &self,
         id: &ObjectId,
         attribute: Option<Attribute>,
         values: Values<T>,
+    ) -> Option<Cause> {
+        self.cause_by(id, attribute, values, ByHand::AsShown)
+    }
+
+    /// The cause, as [`Self::cause`] finds it, of a disagreement that came by this deed if it came by hand.
+    pub(super) fn cause_by<T: Value>(
+        &self,
+        id: &ObjectId,
+        attribute: Option<Attribute>,
+        values: Values<T>,
+        deed: ByHand,
     ) -> Option<Cause> {
         if values.agree() {
             return None;
@@ -76,11 +108,11 @@ impl CauseResolver<'_> {
         if values.live == values.applied {
             return Some(self.pending_or_unmigrated(id, attribute, values));
         }
-        Some(self.drifted(id, attribute, values))
+        Some(self.drifted(id, attribute, values, deed))
     }
 
     /// Whether an unfinished migration touches the object, and may have left it so.
-    fn broke_off<T: Told>(&self, id: &ObjectId, values: Values<T>) -> bool {
+    fn broke_off<T: Value>(&self, id: &ObjectId, values: Values<T>) -> bool {
         values.live != values.recorded
             && self.origins.touches(id, |index| self.standing.unfinished.contains(&index)).is_some()
     }
@@ -92,7 +124,7 @@ impl CauseResolver<'_> {
     }
 
     /// L = R: a migration that the project lacks made it so.
-    fn ahead<T: Told>(&self, id: &ObjectId, attribute: Option<Attribute>, values: Values<T>) -> Cause {
+    fn ahead<T: Value>(&self, id: &ObjectId, attribute: Option<Attribute>, values: Values<T>) -> Cause {
         let setter = self.ahead_setter(id, attribute);
         let by = setter.map_or_else(|| "a migration".to_owned(), |migration| label(migration).into());
         let does = does(attribute, values.recorded, values.applied);
@@ -125,7 +157,7 @@ impl CauseResolver<'_> {
     }
 
     /// L = M: the database is as declared, but a pending migration would meet it so, or no migration leads here.
-    fn ahead_of_migrations<T: Told>(
+    fn ahead_of_migrations<T: Value>(
         &self,
         id: &ObjectId,
         attribute: Option<Attribute>,
@@ -135,38 +167,42 @@ impl CauseResolver<'_> {
         if values.live == values.applied {
             // L = K = M, N differs: the migrations lead away from the model.
             let by = pending.map(|index| self.label(index)).unwrap_or_else(|| "a pending migration".into());
-            let told = values.last.told(attribute);
             let detail = match attribute {
-                None => format!("{by} would make it {told}, which the model does not say"),
-                Some(_) => {
-                    format!("{by} would make it {told}; the model says {}", values.model.told(attribute))
-                }
+                None if values.last.is_present() => format!("{by} adds it, but schema/ does not declare it"),
+                None => format!("{by} drops it, but schema/ declares it"),
+                Some(_) => format!(
+                    "{by} changes it to {}, but schema/ declares {}",
+                    values.last.in_words(attribute),
+                    values.model.in_words(attribute)
+                ),
             };
             return Some(self.of(CauseKind::Unmigrated, pending, detail));
         }
         if values.last == values.model {
             let by = pending.map(|index| format!("the pending {}", self.label(index)));
             let by = by.unwrap_or_else(|| "a pending migration".into());
-            let detail = format!("already so by hand; {by} would meet it");
+            let detail = format!("already done by hand; {by} would do it again");
             return Some(self.of(CauseKind::Drift, pending, detail));
         }
-        let detail = "already so by hand; no migration does it, so a database built from migrations lacks it";
+        let detail =
+            "already done by hand; no migration does it, so a database built from migrations lacks it";
         Some(self.of(CauseKind::Unmigrated, None, detail.into()))
     }
 
     /// L = K: the database is as its applied migrations left it.
-    fn pending_or_unmigrated<T: Told>(
+    fn pending_or_unmigrated<T: Value>(
         &self,
         id: &ObjectId,
         attribute: Option<Attribute>,
         values: Values<T>,
     ) -> Cause {
         if values.applied == values.last {
-            let detail = match attribute {
-                None if values.model == values.last => "unmigrated".into(),
-                _ => "the model says so; no migration does".into(),
+            let detail = match (attribute, values.model.is_present()) {
+                (None, true) => "schema/ declares it, no migration creates it",
+                (None, false) => "schema/ does not declare it, no migration drops it",
+                (Some(_), _) => "schema/ declares it so, no migration changes it",
             };
-            return self.of(CauseKind::Unmigrated, None, detail);
+            return self.of(CauseKind::Unmigrated, None, detail.to_owned());
         }
         let pending = self.pending_setter(id, attribute);
         let by = pending.map(|index| self.label(index)).unwrap_or_else(|| "a pending migration".into());
@@ -174,14 +210,20 @@ impl CauseResolver<'_> {
         let detail = if values.last == values.model {
             format!("{by} {does}")
         } else {
-            let (to, wanted) = (values.last.told(attribute), values.model.told(attribute));
-            format!("{by} changes it to {to}, and no migration to {wanted}, as the model says")
+            let (to, wanted) = (values.last.in_words(attribute), values.model.in_words(attribute));
+            format!("{by} changes it to {to}; schema/ declares {wanted}, and no migration does that")
         };
         self.of(CauseKind::Pending, pending, detail)
     }
 
     /// L is neither the model nor what the migrations left.
-    fn drifted<T: Told>(&self, id: &ObjectId, attribute: Option<Attribute>, values: Values<T>) -> Cause {
+    fn drifted<T: Value>(
+        &self,
+        id: &ObjectId,
+        attribute: Option<Attribute>,
+        values: Values<T>,
+        deed: ByHand,
+    ) -> Cause {
         let applied = |index: usize| self.standing.applied.contains(&index);
         let setter = self.origins.setter(id, attribute, applied);
         let edited =
@@ -206,20 +248,22 @@ impl CauseResolver<'_> {
         }
         let is_view = matches!(id.kind, Kind::View | Kind::MaterializedView);
         if self.views_print_differently && is_view && attribute == Some(Attribute::Definition) {
-            let detail = "the two servers print views differently; what remains may be spelling alone";
+            let detail =
+                "the two servers print views differently; the rest may be a difference of spelling only";
             return self.of(CauseKind::Unknown, setter, detail.into());
         }
         let mut detail = if self.standing.basis == Basis::ModelOnly {
-            "changed by hand, or the model was changed: this project has no migrations".to_owned()
+            "changed by hand, or schema/ was changed: this project has no migrations".to_owned()
         } else {
-            let done = match attribute {
-                Some(_) => "changed",
-                None if values.live.told(None) == "exist" => "made",
-                None => "dropped",
+            let done = match (deed, attribute) {
+                (ByHand::Renamed, _) => "renamed",
+                (ByHand::AsShown, Some(_)) => "changed",
+                (ByHand::AsShown, None) if values.live.is_present() => "created",
+                (ByHand::AsShown, None) => "dropped",
             };
             match setter {
-                None if attribute.is_none() => format!("no migration makes it; it was {done} by hand"),
-                None => format!("no migration made it so; it was {done} by hand"),
+                None if attribute.is_none() => format!("no migration creates it; it was {done} by hand"),
+                None => format!("no migration sets it so; it was {done} by hand"),
                 Some(index) => {
                     let left = left(attribute, values.applied);
                     format!("{} {left}; it was {done} by hand", self.label(index))
@@ -232,7 +276,7 @@ impl CauseResolver<'_> {
                 detail.push_str(&format!("; the pending {} {does}", self.label(index)));
             }
         } else if values.last != values.model {
-            detail.push_str("; the model differs from the migrations, too");
+            detail.push_str("; schema/ differs from the migrations, too");
         }
         self.of(CauseKind::Drift, setter, detail)
     }
@@ -260,27 +304,26 @@ impl CauseResolver<'_> {
 }
 
 /// What a pending migration does: "adds it", "makes it nullable".
-fn does<T: Told>(attribute: Option<Attribute>, to: T, from: T) -> String {
-    let (to, from) = (to.told(attribute), from.told(attribute));
+fn does<T: Value>(attribute: Option<Attribute>, to: T, from: T) -> String {
+    let (new, old) = (to.in_words(attribute), from.in_words(attribute));
     match attribute {
-        None if to == "exist" => "adds it".into(),
+        None if to.is_present() => "adds it".into(),
         None => "drops it".into(),
-        Some(Attribute::Nullable) => format!("makes it {to}"),
-        Some(_) if to == "nothing" => "takes it away".into(),
+        Some(Attribute::Nullable) => format!("makes it {new}"),
+        Some(_) if !to.is_present() => "removes it".into(),
         Some(attribute) if attribute.is_text() => "changes it".into(),
-        Some(_) if from == "nothing" => format!("sets it to {to}"),
-        Some(_) => format!("changes it from {from} to {to}"),
+        Some(_) if !from.is_present() => format!("sets it to {new}"),
+        Some(_) => format!("changes it from {old} to {new}"),
     }
 }
 
 /// What an applied migration had done: "created it", "left it nullable".
-fn left<T: Told>(attribute: Option<Attribute>, value: T) -> String {
-    let told = value.told(attribute);
+fn left<T: Value>(attribute: Option<Attribute>, value: T) -> String {
     match attribute {
-        None if told == "exist" => "created it".into(),
+        None if value.is_present() => "created it".into(),
         None => "dropped it".into(),
-        Some(_) if told == "nothing" => "left it unset".into(),
+        Some(_) if !value.is_present() => "left it unset".into(),
         Some(attribute) if attribute.is_text() => "wrote it".into(),
-        Some(_) => format!("left it {told}"),
+        Some(_) => format!("left it {}", value.in_words(attribute)),
     }
 }

@@ -4,7 +4,6 @@ mod brief;
 mod cause;
 mod closest;
 mod differences;
-mod finding;
 mod fold;
 mod migration_state;
 mod objects;
@@ -20,6 +19,7 @@ mod severity;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use crate::findings::{CauseKind, Finding, Severity};
 use crate::migrations::history::{Applied, OtherHistory};
 use crate::model::diff;
 use crate::model::{CompiledMigration, Effect, Lock};
@@ -30,7 +30,6 @@ use crate::postgres::ddl;
 use cause::CauseResolver;
 pub use closest::closest;
 use differences::{differences, parents_of};
-pub use finding::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
 pub use migration_state::{Basis, MigrationState};
 use origin::Origins;
 pub use recorded::{Edit, RecordedState, Unfinished};
@@ -170,21 +169,25 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         false => objects::findings(&judge, differences, &parents_of(facts.live, model)),
     };
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    standing.distance = findings.iter().filter(|finding| finding.cause.kind == CauseKind::Drift).count();
+    standing.distance =
+        findings.iter().filter(|finding| finding.cause_kind() == Some(CauseKind::Drift)).count();
 
     let mut all = rules::findings(facts, &standing, &differing);
     all.append(&mut findings);
-    let taken_back = |version: &str| {
-        facts.kept.unfinished.iter().any(|step| step.reverts && step.version.to_string() == version)
-    };
     for finding in &mut all {
-        let migration = finding.cause.migration.as_deref();
-        if finding.cause.kind == CauseKind::Unfinished && migration.is_some_and(taken_back) {
-            finding.remedy.command = Some(recorded::RESUME_DOWNGRADE.to_owned());
+        if let Some(step) = interrupted_revert(facts, finding) {
+            finding.remedy = step.resume();
         }
         if let Some(severity) = facts.severities.get(&finding.code) {
             finding.severity = *severity;
         }
     }
     Diagnosis { findings: all, standing }
+}
+
+/// The interrupted revert that a finding is about: `downgrade` finishes it, not `upgrade`.
+fn interrupted_revert<'f>(facts: &Facts<'f>, finding: &Finding) -> Option<&'f Unfinished> {
+    let cause = finding.cause.as_ref().filter(|cause| cause.kind == CauseKind::Unfinished)?;
+    let version: i64 = cause.migration.as_deref()?.parse().ok()?;
+    facts.kept.unfinished.iter().find(|step| step.reverts && !step.running && step.version == version)
 }

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::cause::CauseResolver;
-use super::finding::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
+use super::cause::{ByHand, CauseResolver};
 use super::fold::{self, Group};
 use super::renaming::Renaming;
 use super::{brief, remedy, rename, severity};
+use crate::findings::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
 use crate::model::diff::{self, Difference, Values};
 use crate::postgres::catalog::{Attribute, Kind, ObjectId};
 
@@ -38,7 +38,7 @@ pub(super) fn findings(
             if let Some(renaming) = Renaming::of(missing, unexpected) {
                 differences = renaming.apply(differences);
                 finding.consequences = followers(&groups, missing, unexpected, &differences);
-                if !matches!(finding.cause.kind, CauseKind::Drift | CauseKind::Unknown) {
+                if !matches!(finding.cause_kind(), Some(CauseKind::Drift | CauseKind::Unknown)) {
                     kept.push(renaming);
                 }
             }
@@ -55,8 +55,9 @@ pub(super) fn findings(
     let all = findings.iter().map(|(_, finding)| finding).chain(others.iter().map(|(_, finding)| finding));
     let to_come: HashSet<String> = all.flat_map(to_come).map(str::to_owned).collect();
     for (head, finding) in &mut others {
-        if finding.cause.migration.as_ref().is_some_and(|migration| to_come.contains(migration)) {
-            remedy::by_half(finding, head);
+        let migration = finding.cause.as_ref().and_then(|cause| cause.migration.as_ref());
+        if migration.is_some_and(|migration| to_come.contains(migration)) {
+            remedy::done_in_part(finding, head);
         }
     }
     findings.extend(others.into_iter().map(|(head, finding)| (head.id.clone(), finding)));
@@ -66,8 +67,7 @@ pub(super) fn findings(
 
 /// The migrations that still have to do what a finding tells.
 fn to_come(finding: &Finding) -> impl Iterator<Item = &str> {
-    let causes = finding.attributes.iter().filter_map(|attribute| attribute.cause.as_ref());
-    let causes = causes.chain([&finding.cause]).filter(|cause| cause.kind == CauseKind::Pending);
+    let causes = finding.causes().filter(|cause| cause.kind == CauseKind::Pending);
     causes.filter_map(|cause| cause.migration.as_deref())
 }
 
@@ -91,9 +91,10 @@ fn one(judge: &CauseResolver<'_>, group: &Group, kept: &[Renaming]) -> Option<Fi
             let mut cause = existence?;
             let beyond = beyond_migrations(group);
             if cause.kind == CauseKind::Pending && !beyond.is_empty() {
-                cause
-                    .detail
-                    .push_str(&format!("; no migration does what the model says of {}", beyond.join(", ")));
+                cause.detail.push_str(&format!(
+                    "; no migration does what schema/ declares for {}",
+                    beyond.join(", ")
+                ));
             }
             let remedy = remedy::missing(&named, cause.kind, judge.model);
             Some(finding(group, severity::missing(head), Change::Missing, Vec::new(), cause, remedy, None))
@@ -170,7 +171,7 @@ fn different(
     };
     attributes.sort_by(|a, b| weight(b).cmp(&weight(a)).then(a.0.cmp(&b.0)));
     let Some((primary, values, cause)) = attributes.first().cloned() else {
-        // Only its being there at all disagrees: as declared, but a migration is still to come, or none does it.
+        // The object is as declared, but the migrations disagree about its existence: one is pending, or none creates it.
         let cause = existence?;
         let remedy = remedy::drifted(&head.id, cause.kind);
         let mut finding =
@@ -187,9 +188,9 @@ fn different(
         .collect();
     let remedy = match real {
         // The index of a partitioned table becomes valid when every partition has one that is attached.
-        true if primary == Attribute::Valid && judge.is_partitioned(live) => {
-            Remedy::told("make the index on every partition, and ALTER INDEX ... ATTACH PARTITION each")
-        }
+        true if primary == Attribute::Valid && judge.is_partitioned(live) => Remedy::advice(
+            "create the index on every partition, then ALTER INDEX ... ATTACH PARTITION for each",
+        ),
         true => remedy::different(named, &wrong, cause.kind),
         false => remedy::drifted(&head.id, cause.kind),
     };
@@ -231,11 +232,8 @@ fn renamed(judge: &CauseResolver<'_>, missing: &Group, unexpected: &Group) -> Fi
         }
         (None, None) => {
             let mut cause = judge
-                .cause(to, None, existence)
+                .cause_by(to, None, existence, ByHand::Renamed)
                 .unwrap_or_else(|| judge.of(CauseKind::Unknown, None, String::new()));
-            if cause.kind == CauseKind::Drift {
-                cause.detail = cause.detail.replace("it was dropped by hand", "it was renamed by hand");
-            }
             cause.detail = match cause.kind {
                 CauseKind::Pending | CauseKind::Unmigrated => {
                     format!("likely to be renamed to {}: {}", to.name, cause.detail)
@@ -294,9 +292,10 @@ fn finding(
         object: id.to_string(),
         change,
         attributes,
-        cause,
+        cause: Some(cause),
         remedy,
         consequences: consequences.collect(),
+        location: None,
         sides: sides(group, change),
     }
 }
@@ -305,11 +304,9 @@ fn finding(
 fn sides(group: &Group, change: Change) -> Option<Sides> {
     let brief = brief::brief(fold::any(&group.head)?, Some(group));
     Some(match change {
-        Change::Missing => Sides { database: "missing".into(), model: brief },
-        Change::Unexpected => Sides { database: brief, model: "not declared".into() },
-        Change::Different if group.head.live.is_none() => {
-            Sides { database: "missing".into(), model: "not declared".into() }
-        }
-        Change::Different => Sides { database: brief.clone(), model: brief },
+        Change::Missing => Sides::new("missing", brief),
+        Change::Unexpected => Sides::new(brief, "not declared"),
+        Change::Different if group.head.live.is_none() => Sides::new("missing", "not declared"),
+        Change::Different => Sides::new(brief.clone(), brief),
     })
 }

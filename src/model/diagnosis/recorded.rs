@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::findings::{Command, Remedy};
 use crate::model::CompiledMigration;
 use crate::postgres::sql::{Part, split};
-
-/// How a migration is taken back to the end: only who began knows the version that was to be reached.
-pub(super) const RESUME_DOWNGRADE: &str = "run the same `trueup downgrade --to ...` again";
 
 /// What trueup recorded in a database. Empty where it recorded nothing, or nothing that could be read.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -51,6 +49,16 @@ pub struct Unfinished {
     pub done: bool,
     /// What the server said.
     pub detail: Option<String>,
+}
+
+impl Unfinished {
+    /// What brings the migration to its end. Only the person who ran `downgrade` knows the version that was the goal.
+    pub fn resume(&self) -> Remedy {
+        match self.reverts {
+            true => Remedy::advice("run the same `trueup downgrade --to VERSION` again"),
+            false => Remedy::run(Command::Upgrade),
+        }
+    }
 }
 
 impl Edit {

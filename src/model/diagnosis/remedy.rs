@@ -3,28 +3,39 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::findings::{CauseKind, Command, Finding, Hazard, Remedy};
 use crate::model::diff::Difference;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::ddl::{self, Change, Deed};
 
-use super::finding::{CauseKind, Finding, Remedy};
 use super::fold::Group;
 
-/// The command for a cause; `subject` goes into the name of a migration to generate.
-pub(super) fn command(cause: CauseKind, subject: &str) -> Option<String> {
-    Some(match cause {
-        CauseKind::Pending | CauseKind::Unfinished => "trueup upgrade".into(),
-        CauseKind::Unmigrated => format!("trueup generate {}", slug(subject)),
-        CauseKind::Ahead => "check again with the project directory that has the newer migrations".into(),
-        CauseKind::Edited => "restore the migration's file as it was applied".into(),
-        CauseKind::Drift | CauseKind::Unknown => return None,
-    })
+/// What to do for a cause; `subject` goes into the name of a migration to be written.
+fn for_cause(cause: CauseKind, subject: &str) -> Remedy {
+    match cause {
+        CauseKind::Pending | CauseKind::Unfinished => Remedy::run(Command::Upgrade),
+        CauseKind::Unmigrated => {
+            Remedy::advice(format!("write a migration that does it: V<version>__{}.sql", slug(subject)))
+        }
+        CauseKind::Ahead => {
+            Remedy::advice("check again with the project directory that has the newer migrations")
+        }
+        CauseKind::Edited => Remedy::advice("restore the migration's file as it was applied"),
+        CauseKind::Drift | CauseKind::Unknown => Remedy::default(),
+    }
 }
 
 /// The remedy of a missing object: it is created again with all that came with it.
 pub(super) fn missing(group: &Group, cause: CauseKind, model: &Catalog) -> Remedy {
     let changes = if is_others(cause) { Vec::new() } else { create(group, model) };
-    Remedy::of(command(cause, &format!("add_{}", group.head.id.name)), changes)
+    let hazard = match group.head.id.kind {
+        Kind::Index => Some(Hazard::BlocksWrites),
+        kind if kind.is_constraint() => Some(Hazard::ScansTable),
+        _ => None,
+    };
+    let mut remedy = for_cause(cause, &format!("add_{}", group.head.id.name)).with_changes(changes);
+    remedy.hazards.extend(hazard.filter(|_| remedy.sql.is_some()));
+    remedy
 }
 
 fn holds_data(kind: Kind) -> bool {
@@ -39,44 +50,41 @@ pub(super) fn unexpected(group: &Group, cause: CauseKind) -> Remedy {
     let id = &group.head.id;
     let holds_data = holds_data(id.kind);
     if cause == CauseKind::Drift || cause == CauseKind::Unknown {
-        let keep = "to keep it, declare it in schema/ and run `trueup generate`";
-        let command = if holds_data {
+        let keep = "to keep it, declare it in schema/ and write a migration that creates it";
+        let advice = if holds_data {
             format!("{keep}; it may hold data")
         } else {
             format!("{keep}; else run the SQL")
         };
         let gone = group.head.live.iter().filter(|_| !holds_data);
         let changes = gone.map(|object| change(Deed::Drop, vec![Arc::clone(object)], vec![ddl::drop(id)]));
-        return Remedy::of(Some(command), changes.collect());
+        return Remedy::advice(advice).with_changes(changes.collect());
     }
-    Remedy::of(command(cause, &format!("drop_{}", id.name)), Vec::new())
+    for_cause(cause, &format!("drop_{}", id.name))
 }
 
-/// What records a migration that was done by hand, where all of it was.
-const RECORD_SATISFIED: &str = "trueup upgrade --record-satisfied";
-
-/// The same where only a part of the migration was done by hand, so that it can be neither recorded nor run.
-pub(super) fn by_half(finding: &mut Finding, head: &Difference) {
-    let (Some(version), Some(RECORD_SATISFIED)) =
-        (&finding.cause.migration, finding.remedy.command.as_deref())
-    else {
+/// Corrects the remedy of a finding that would record a migration of which only a part was done by hand: such a migration
+/// can neither be recorded nor run.
+pub(super) fn done_in_part(finding: &mut Finding, head: &Difference) {
+    let migration = finding.cause.as_ref().and_then(|cause| cause.migration.as_deref());
+    let (Some(version), Some(Command::UpgradeRecordSatisfied)) = (migration, &finding.remedy.run) else {
         return;
     };
-    let made = head.live.is_some() && head.applied.is_none() && !holds_data(head.id.kind);
-    let undo = if made { format!("undo this ({})", ddl::drop(&head.id)) } else { "undo this".to_owned() };
-    finding.remedy.command = Some(format!(
-        "V{version} is done only in part: {undo} and run `trueup upgrade`, or do the rest of it by hand and run \
-         `{RECORD_SATISFIED}`"
+    let created = head.live.is_some() && head.applied.is_none() && !holds_data(head.id.kind);
+    let undo = if created { format!("undo this ({})", ddl::drop(&head.id)) } else { "undo this".to_owned() };
+    finding.remedy = Remedy::advice(format!(
+        "V{version} is done only in part: {undo} and run `{}`, or do the rest of it by hand and run `{}`",
+        Command::Upgrade,
+        Command::UpgradeRecordSatisfied
     ));
 }
 
 /// The remedy where the database is as declared already, though by hand.
 pub(super) fn drifted(id: &ObjectId, cause: CauseKind) -> Remedy {
-    let command = match cause {
-        CauseKind::Drift => Some(RECORD_SATISFIED.to_owned()),
-        cause => command(cause, &id.name),
-    };
-    Remedy::of(command, Vec::new())
+    match cause {
+        CauseKind::Drift => Remedy::run(Command::UpgradeRecordSatisfied),
+        cause => for_cause(cause, &id.name),
+    }
 }
 
 /// The remedy of an object that differs in these attributes. A sequence that its column lost is made again.
@@ -104,13 +112,22 @@ pub(super) fn different(group: &Group, attributes: &[Attribute], cause: CauseKin
     if is_others(cause) {
         statements.clear();
     }
-    let command = command(cause, &format!("change_{}", declared.id.name))
-        .or_else(|| statements.is_empty().then(|| in_words(declared.id.kind, attributes)));
+    let mut remedy = for_cause(cause, &format!("change_{}", declared.id.name));
+    if statements.is_empty() && !remedy.is_some() {
+        remedy.advice = Some(in_words(declared.id.kind, attributes));
+    }
     let changes = (!statements.is_empty()).then(|| Change {
         before: Some(Arc::clone(actual)),
         ..change(Deed::Alter, vec![Arc::clone(declared)], statements)
     });
-    Remedy::of(command, changes.into_iter().collect())
+    remedy = remedy.with_changes(changes.into_iter().collect());
+    if remedy.sql.is_some() && declared.id.kind == Kind::Column {
+        let becomes_required =
+            attributes.contains(&Attribute::Nullable) && declared.is(Attribute::Nullable, "false");
+        remedy.hazards.extend(attributes.contains(&Attribute::Type).then_some(Hazard::RewritesTable));
+        remedy.hazards.extend(becomes_required.then_some(Hazard::ScansTable));
+    }
+    remedy
 }
 
 /// The remedy of what has another name.
@@ -118,7 +135,7 @@ pub(super) fn renamed(cause: CauseKind, from: &Object, to: &ObjectId) -> Remedy 
     let statement = if is_others(cause) { None } else { ddl::rename(&from.id, to) };
     let object = Object { id: to.clone(), attributes: from.attributes.clone() };
     let changes = statement.map(|statement| change(Deed::Rename, vec![Arc::new(object)], vec![statement]));
-    Remedy::of(command(cause, &format!("rename_{}", from.id.name)), changes.into_iter().collect())
+    for_cause(cause, &format!("rename_{}", from.id.name)).with_changes(changes.into_iter().collect())
 }
 
 /// Whether the database is right and the project is not: no SQL makes it otherwise.
@@ -143,10 +160,10 @@ fn lost_sequence(group: &Group) -> Option<&Object> {
 
 /// What to do where no statement does it.
 fn in_words(kind: Kind, attributes: &[Attribute]) -> String {
-    let words = format!("make the {} as declared by hand", kind.spoken());
+    let words = format!("change the {} by hand until it is as declared", kind.spoken());
     match attributes.contains(&Attribute::Fields) {
         true => {
-            format!("{words}, or declare what it has; an attribute that is dropped takes its values with it")
+            format!("{words}, or declare what it has; dropping an attribute loses its values")
         }
         false => words,
     }
@@ -159,7 +176,7 @@ fn create(group: &Group, model: &Catalog) -> Vec<Change> {
     let objects = lost.filter_map(|part| part.model.clone());
     let (keys, objects): (Vec<_>, Vec<_>) = objects.partition(|object| object.id.kind == Kind::ForeignKey);
     let mut made = create_together(objects.clone());
-    // What is made anew is open to everybody where nobody says otherwise.
+    // PUBLIC has rights on a new object by default: they are revoked where the model revokes them.
     for statement in ddl::withheld(objects.iter().map(AsRef::as_ref), model) {
         if !made.contains(&statement) {
             made.push(statement);

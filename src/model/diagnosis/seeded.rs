@@ -2,7 +2,9 @@
 
 use crate::data::seeds::{Question, RowPlan, TablePlan};
 
-use super::finding::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
+use crate::findings::{
+    AttributeFinding, Cause, CauseKind, Change, Command, Finding, Remedy, Severity, Sides,
+};
 
 /// The codes of these findings.
 pub(super) const CODES: [&str; 2] = [MISSING, DIFFERENT];
@@ -12,7 +14,6 @@ const DIFFERENT: &str = "seed.different";
 const KIND: &str = "seed";
 /// So many rows of a table are told one by one; where there are more, they are counted.
 const MOST: usize = 20;
-const SEED: &str = "trueup seed";
 /// Of columns that were declared only later.
 const NEVER: &str = "was never seeded: whose value is there is not known";
 
@@ -21,53 +22,37 @@ pub fn seeded(question: &Question, plan: &TablePlan, known: bool) -> Vec<Finding
     let file = &question.seed.file;
     let missing: Vec<&RowPlan> = plan.rows.iter().filter(|row| row.missing).collect();
     let mut findings: Vec<Finding> = Vec::new();
-    let make = || Remedy::told(SEED);
+    let make = || Remedy::run(Command::Seed);
     let cause = |kind, detail| Cause { kind, migration: None, detail };
-    let absent = |object, cause, database: String, model: String| Finding {
-        code: MISSING.to_owned(),
-        severity: Severity::Error,
-        kind: KIND,
-        object,
-        change: Change::Missing,
-        attributes: Vec::new(),
-        cause,
-        remedy: make(),
-        consequences: Vec::new(),
-        sides: Some(Sides { database, model }),
+    let absent = |object: String, cause, sides| {
+        let finding = Finding::new(MISSING, Severity::Error, KIND, object, Change::Missing);
+        finding.cause(cause).remedy(make()).sides(sides)
     };
     if missing.len() > MOST {
         let (count, declared) = (missing.len(), plan.declared);
         let gone = missing.iter().filter(|row| row.was_seeded).count();
         let cause = match gone {
             0 => cause(CauseKind::Pending, format!("{file} declares them; they were never seeded")),
-            gone => cause(CauseKind::Drift, format!("{gone} of them were seeded, and are gone")),
+            gone => cause(CauseKind::Drift, format!("{gone} of them were seeded, and were deleted since")),
         };
-        let sides = (format!("{count} rows missing"), format!("{declared} rows"));
-        findings.push(absent(question.columns.path(), cause, sides.0, sides.1));
+        let sides = Sides::new(format!("{count} rows missing"), format!("{declared} rows"));
+        findings.push(absent(question.columns.path(), cause, sides));
     } else {
         for row in missing {
             let cause = match row.was_seeded {
                 true => cause(CauseKind::Drift, format!("{file} was seeded with it; it was deleted by hand")),
                 false => cause(CauseKind::Pending, format!("{file} declares it; it was never seeded")),
             };
-            findings.push(absent(question.label(&row.key), cause, "missing".into(), "a row".into()));
+            findings.push(absent(question.label(&row.key), cause, Sides::new("missing", "a row")));
         }
     }
     let different: Vec<&RowPlan> =
         plan.rows.iter().filter(|row| row.left_alone().chain(&row.changes).next().is_some()).collect();
-    let other = |object, attributes, cause, remedy, sides| Finding {
-        code: DIFFERENT.to_owned(),
-        severity: Severity::Warning,
-        kind: KIND,
-        object,
-        change: Change::Different,
-        attributes,
-        cause,
-        remedy,
-        consequences: Vec::new(),
-        sides,
+    let other = |object: String, cause, remedy| {
+        let finding = Finding::new(DIFFERENT, Severity::Warning, KIND, object, Change::Different);
+        finding.cause(cause).remedy(remedy)
     };
-    let keep = || Remedy::told(format!("{SEED} --overwrite"));
+    let keep = || Remedy::run(Command::SeedOverwrite);
     if different.len() > MOST {
         let edited = plan.edited().count();
         let (why, remedy) = match edited {
@@ -79,16 +64,13 @@ pub fn seeded(question: &Question, plan: &TablePlan, known: bool) -> Vec<Finding
             edited => (
                 cause(
                     CauseKind::Drift,
-                    format!("{edited} of them were changed by hand; what is to stay goes into {file}"),
+                    format!("{edited} of them were changed by hand; put what has to stay into {file}"),
                 ),
                 keep(),
             ),
         };
-        let sides = Sides {
-            database: format!("{} rows differ", different.len()),
-            model: format!("{} rows", plan.declared),
-        };
-        findings.push(other(question.columns.path(), Vec::new(), why, remedy, Some(sides)));
+        let sides = Sides::new(format!("{} rows differ", different.len()), format!("{} rows", plan.declared));
+        findings.push(other(question.columns.path(), why, remedy).sides(sides));
         return findings;
     }
     for row in different {
@@ -111,23 +93,25 @@ pub fn seeded(question: &Question, plan: &TablePlan, known: bool) -> Vec<Finding
             (false, true, _) => (
                 cause(
                     CauseKind::Drift,
-                    format!("changed by hand since it was seeded; what is to stay goes into {file}"),
+                    format!("changed by hand since it was seeded; put what has to stay into {file}"),
                 ),
                 keep(),
             ),
             (false, false, true) => (
                 cause(
                     CauseKind::Drift,
-                    format!("made by somebody, never seeded; what is to stay goes into {file}"),
+                    format!("inserted by hand, never seeded; put what has to stay into {file}"),
                 ),
                 keep(),
             ),
             (false, false, false) => (
                 cause(CauseKind::Unknown, "what was seeded last is not known here".to_owned()),
-                Remedy::told(SEED),
+                Remedy::run(Command::Seed),
             ),
         };
-        findings.push(other(question.label(&row.key), attributes.collect(), why, remedy, None));
+        let mut finding = other(question.label(&row.key), why, remedy);
+        finding.attributes.extend(attributes);
+        findings.push(finding);
     }
     findings
 }

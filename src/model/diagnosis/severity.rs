@@ -1,10 +1,9 @@
 //! How bad a difference is, and what it is called: error when the application can break, warning for what costs
 //! later. A project may set it otherwise per code.
 
+use crate::findings::{Change, Severity};
 use crate::model::diff::Difference;
 use crate::postgres::catalog::{Attribute, Kind, Object};
-
-use super::finding::{Change, Severity};
 
 /// The last part of a finding's code for a differing attribute.
 pub(super) fn suffix(kind: Kind, attribute: Attribute) -> &'static str {

@@ -1,45 +1,45 @@
 //! `database.empty`: there is no table at all.
 
-use super::super::finding::{Cause, CauseKind, Change, Severity, Sides};
-use super::{Rule, Told, counted, is_empty, tables};
+use super::{Rule, is_empty, tables};
+use crate::findings::{Cause, CauseKind, Change, Remedy, Severity, Sides};
+use crate::text::plural;
 
 pub(super) const RULE: Rule = Rule {
     code: "database.empty",
-    help: "The database has no table, though the model declares some: it is the wrong database, or nothing was \
-           applied yet. Look at the target that is printed above the findings before you apply anything.",
+    help: "The database has no table, though schema/ declares some: it is the wrong database, or nothing was applied \
+           yet. Look at the target that is printed above the findings before you apply anything.",
     severity: Severity::Error,
-    find: |facts, standing, _| {
+    find: |rule, facts, state, _| {
         if !is_empty(facts) {
             return Vec::new();
         }
-        let applied = standing.applied.len() + standing.ahead.len();
+        let applied = state.applied.len() + state.ahead.len();
         let has_history = facts.history.is_some() && applied > 0;
-        let (kind, detail) = if has_history {
-            let detail =
-                format!("its history has {} applied, yet there is no table", counted(applied, "migration"));
-            (CauseKind::Drift, detail)
+        let (kind, detail, advice) = if has_history {
+            (
+                CauseKind::Drift,
+                format!("its history has {} applied, but there is no table", plural(applied, "migration")),
+                "look at the target above; if it is the right database, restore a backup",
+            )
         } else if facts.lock.migrations.is_empty() {
-            (CauseKind::Unknown, "this database is empty: wrong database, or nothing loaded yet".into())
+            (
+                CauseKind::Unknown,
+                "this database is empty: wrong database, or nothing loaded yet".to_owned(),
+                "look at the target above",
+            )
         } else {
-            (CauseKind::Pending, "this database is empty: wrong database, or nothing applied yet".into())
+            (
+                CauseKind::Pending,
+                "this database is empty: wrong database, or nothing applied yet".to_owned(),
+                "look at the target above; if it is the right database: trueup upgrade",
+            )
         };
-        vec![Told {
-            kind: "database",
-            object: facts.database.to_owned(),
-            change: Change::Missing,
-            sides: Sides { database: "no table".into(), model: counted(tables(&facts.lock.model), "table") },
-            cause: Cause { kind, migration: None, detail },
-            command: match kind {
-                CauseKind::Pending => {
-                    "look at the target above; if it is the right one: trueup upgrade".into()
-                }
-                CauseKind::Drift => {
-                    "look at the target above; restore a backup if it is the right one".into()
-                }
-                _ => "look at the target above".into(),
-            },
-            severity: None,
-            attributes: Vec::new(),
-        }]
+        let declared = plural(tables(&facts.lock.model), "table");
+        vec![
+            rule.finding("database", facts.database, Change::Missing)
+                .sides(Sides::new("no table", declared))
+                .cause(Cause { kind, migration: None, detail })
+                .remedy(Remedy::advice(advice)),
+        ]
     },
 };

@@ -1,28 +1,21 @@
-//! `history.ahead`: the database has migrations that the project does not.
+//! `history.ahead`: the database has migrations that the project does not have.
 
-use super::super::finding::{Cause, CauseKind, Change, Severity, Sides};
-use super::{Rule, Told};
+use super::Rule;
+use crate::findings::{Cause, CauseKind, Change, Remedy, Severity, Sides};
 
 pub(super) const RULE: Rule = Rule {
     code: "history.ahead",
-    help: "The history holds versions that this project directory does not have: the code was rolled back, or the \
-           directory is older than the last deploy. Objects that differ from what the known migrations made may be \
-           the work of the unknown ones.",
+    help: "The history has versions that this project directory does not have: the code was rolled back, or the \
+           directory is older than the last deploy. Objects that differ from what the known migrations build may have \
+           been changed by the unknown ones.",
     severity: Severity::Warning,
-    find: |_, standing, _| {
-        let ahead = standing.ahead.iter().map(|row| Told {
-            kind: "migration",
-            object: row.label(),
-            change: Change::Unexpected,
-            sides: Sides { database: "applied".into(), model: "unknown".into() },
-            cause: Cause {
-                kind: CauseKind::Ahead,
-                migration: Some(row.version.to_string()),
-                detail: format!("applied {}, but not in this project directory", row.applied_on),
-            },
-            command: "check again with the project directory that has it".into(),
-            severity: None,
-            attributes: Vec::new(),
+    find: |rule, _, state, _| {
+        let ahead = state.ahead.iter().map(|row| {
+            let detail = format!("applied {}, but not in this project directory", row.applied_on);
+            rule.finding("migration", row.label(), Change::Unexpected)
+                .sides(Sides::new("applied", "unknown"))
+                .cause(Cause { kind: CauseKind::Ahead, migration: Some(row.version.to_string()), detail })
+                .remedy(Remedy::advice("check again with the project directory that has it"))
         });
         ahead.collect()
     },

@@ -1,27 +1,23 @@
 //! `history.malformed`: a table has the history's name and not its shape.
 
-use super::super::finding::{Cause, CauseKind, Change, Severity, Sides};
-use super::{Rule, Told};
+use super::Rule;
+use crate::findings::{Cause, CauseKind, Change, Remedy, Severity, Sides};
 
 pub(super) const RULE: Rule = Rule {
     code: "history.malformed",
-    help: "There is a table of the history's name, but it is not as refinery makes it: without its columns or with other \
-           types, or with expressions in its indexes. It was half made, or belongs to something else. Nothing is read \
-           from it.",
+    help: "There is a table of the history's name, but it is not as refinery creates it: columns are missing or have \
+           other types, or an index has expressions. It was created only in part, or belongs to something else. \
+           Nothing is read from it.",
     severity: Severity::Error,
-    find: |facts, _, _| {
-        let told = facts.malformed_history.map(|table| Told {
-            kind: "table",
-            object: table.to_owned(),
-            change: Change::Different,
-            sides: Sides { database: "other columns".into(), model: "refinery's history".into() },
-            cause: Cause {
-                kind: CauseKind::Unknown,
-                migration: None,
-                detail: "not a plain table with the columns that refinery writes: version, name, applied_on, checksum"
-                    .into(),
-            },
-            command: "find out who made this table, and rename or drop it".into(), severity: None, attributes: Vec::new() });
-        told.into_iter().collect()
+    find: |rule, facts, _, _| {
+        let detail =
+            "not a plain table with the columns that refinery writes: version, name, applied_on, checksum";
+        let finding = facts.malformed_history.map(|table| {
+            rule.finding("table", table, Change::Different)
+                .sides(Sides::new("other columns", "refinery's history"))
+                .cause(Cause { kind: CauseKind::Unknown, migration: None, detail: detail.to_owned() })
+                .remedy(Remedy::advice("find out who created this table, then rename or drop it"))
+        });
+        finding.into_iter().collect()
     },
 };

@@ -1,45 +1,45 @@
-//! `migration.unfinished`: a migration broke off, or is being carried out right now.
+//! `migration.unfinished`: a migration was interrupted, or is running right now.
 
-use super::super::finding::{Cause, CauseKind, Change, Severity, Sides};
-use super::super::recorded::{RESUME_DOWNGRADE, Unfinished};
-use super::{Rule, Told};
+use super::super::recorded::Unfinished;
+use super::Rule;
+use crate::findings::{Cause, CauseKind, Change, Command, Finding, Remedy, Severity, Sides};
+use crate::text::one_line;
 
-/// The most of a statement that is told in a sentence, in characters.
+/// The length to which a statement is cut in a sentence, in characters.
 const LONGEST: usize = 100;
 
 pub(super) const RULE: Rule = Rule {
     code: "migration.unfinished",
-    help: "A migration whose statements run one by one, outside of a transaction, was not carried out to its end: the \
-           run was cut, or a statement failed. What it has done so far is recorded, and the same command goes on from \
-           there.",
+    help: "A migration whose statements run one by one, outside of a transaction, did not run to its end: the run was \
+           interrupted, or a statement failed. What it has done so far is recorded, and the same command continues \
+           from there.",
     severity: Severity::Error,
-    find: |facts, _, _| facts.kept.unfinished.iter().map(told).collect(),
+    find: |rule, facts, _, _| facts.kept.unfinished.iter().map(|step| finding(rule, step)).collect(),
 };
 
-fn told(step: &Unfinished) -> Told {
-    let (command, what) = match step.reverts {
-        true => (RESUME_DOWNGRADE, "taken back"),
-        false => ("trueup upgrade", "applied"),
-    };
+fn finding(rule: &Rule, step: &Unfinished) -> Finding {
+    let goal = if step.reverts { "reverted" } else { "applied" };
     let at = statement(step);
-    let (detail, next) = if step.running {
-        (format!("run {} is at it right now, since {}: {at}", step.run, step.started_at), "trueup status")
-    } else if step.done {
-        (format!("run {} broke off after {at}, begun {}", step.run, step.started_at), command)
+    let (detail, remedy) = if step.running {
+        let detail = format!("run {} is running it since {}: {at}", step.run, step.started_at);
+        (detail, Remedy::run(Command::Status))
     } else {
-        let said = step.detail.as_deref().map(|detail| format!(": {}", flat(detail))).unwrap_or_default();
-        (format!("run {} broke off in {at}, begun {}{said}", step.run, step.started_at), command)
+        let when = if step.done { "after" } else { "in" };
+        let error = step.detail.as_deref().filter(|_| !step.done);
+        let error = error.map(|error| format!(": {}", one_line(error, LONGEST))).unwrap_or_default();
+        let detail =
+            format!("run {} was interrupted {when} {at}, started {}{error}", step.run, step.started_at);
+        (detail, step.resume())
     };
-    Told {
-        kind: "migration",
-        object: format!("V{}__{}", step.version, step.name),
-        change: Change::Different,
-        sides: Sides { database: format!("partly {what}"), model: what.into() },
-        cause: Cause { kind: CauseKind::Unfinished, migration: Some(step.version.to_string()), detail },
-        command: next.into(),
-        severity: step.running.then_some(Severity::Warning),
-        attributes: Vec::new(),
+    let mut finding = rule
+        .finding("migration", format!("V{}__{}", step.version, step.name), Change::Different)
+        .sides(Sides::new(format!("partly {goal}"), goal))
+        .cause(Cause { kind: CauseKind::Unfinished, migration: Some(step.version.to_string()), detail })
+        .remedy(remedy);
+    if step.running {
+        finding.severity = Severity::Warning;
     }
+    finding
 }
 
 /// `statement 2, CREATE INDEX ...`
@@ -47,15 +47,7 @@ fn statement(step: &Unfinished) -> String {
     let number =
         step.statement.map_or_else(|| "a statement".to_owned(), |number| format!("statement {number}"));
     match &step.text {
-        Some(text) => format!("{number}, {}", flat(text)),
+        Some(text) => format!("{number}, {}", one_line(text, LONGEST)),
         None => number,
-    }
-}
-
-fn flat(text: &str) -> String {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match words.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{} ...", &words[..end]),
-        None => words,
     }
 }

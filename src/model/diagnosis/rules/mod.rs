@@ -14,8 +14,8 @@ mod migration_unfinished;
 
 use std::collections::{HashMap, HashSet};
 
-use super::finding::{AttributeFinding, Cause, Change, Finding, Remedy, Severity, Sides};
 use super::{Facts, MigrationState};
+use crate::findings::{Change, Finding, Severity};
 use crate::postgres::catalog::{Catalog, Kind, ObjectId};
 
 /// The names of the objects on which the four states disagree.
@@ -27,22 +27,16 @@ pub struct Rule {
     pub code: &'static str,
     /// What it means and what to do, in a few sentences, for the reference.
     pub help: &'static str,
-    /// How bad its findings are.
+    /// The severity of its findings, unless a finding sets another.
     pub severity: Severity,
-    find: fn(&Facts<'_>, &MigrationState, &Differing) -> Vec<Told>,
+    find: fn(&Rule, &Facts<'_>, &MigrationState, &Differing) -> Vec<Finding>,
 }
 
-/// What a rule tells of one object; the registry adds code and severity.
-pub(super) struct Told {
-    kind: &'static str,
-    object: String,
-    change: Change,
-    sides: Sides,
-    cause: Cause,
-    command: String,
-    /// Another severity than the rule's.
-    severity: Option<Severity>,
-    attributes: Vec<AttributeFinding>,
+impl Rule {
+    /// A finding of this rule, to be completed.
+    fn finding(&self, kind: &'static str, object: impl Into<String>, change: Change) -> Finding {
+        Finding::new(self.code, self.severity, kind, object, change)
+    }
 }
 
 /// Every rule, in the order in which findings are told.
@@ -59,27 +53,8 @@ pub const RULES: &[Rule] = &[
 ];
 
 /// Runs every rule.
-pub(super) fn findings(facts: &Facts<'_>, standing: &MigrationState, differing: &Differing) -> Vec<Finding> {
-    let told = |rule: &'static Rule| {
-        (rule.find)(facts, standing, differing).into_iter().map(|told| Finding {
-            code: rule.code.into(),
-            severity: told.severity.unwrap_or(rule.severity),
-            kind: told.kind,
-            object: told.object,
-            change: told.change,
-            attributes: told.attributes,
-            cause: told.cause,
-            remedy: Remedy::told(told.command),
-            consequences: Vec::new(),
-            sides: Some(told.sides),
-        })
-    };
-    RULES.iter().flat_map(told).collect()
-}
-
-/// So many of a thing.
-fn counted(count: usize, thing: &str) -> String {
-    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+pub(super) fn findings(facts: &Facts<'_>, state: &MigrationState, differing: &Differing) -> Vec<Finding> {
+    RULES.iter().flat_map(|rule| (rule.find)(rule, facts, state, differing)).collect()
 }
 
 /// How many tables a catalog has.

@@ -1,19 +1,17 @@
 //! What `trueup status` says.
 
-use std::fmt::{self, Write};
+use std::fmt::Write as _;
 
-use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::backup_plan::LastBackup;
-use super::document::{Format, MigrationName, Target, plural};
-use super::envelope::sealed;
-use super::escape::escape as line;
-use super::markdown;
-use super::style::Style;
 use crate::error::Exit;
 use crate::migrations::history::OtherHistory;
+use crate::output::view::{Content, Table, Tone, View};
+use crate::output::{Envelope, Report};
 use crate::snapshot::{Holder, LoggedRun, Run, UnfinishedStep};
+use crate::text::{one_line, plural};
+use crate::workflow::backup_plan::LastBackup;
+use crate::workflow::target::{MigrationName, TargetReport};
 use crate::writer::Mark;
 
 /// The most names that a list for people has; JSON has all.
@@ -22,166 +20,92 @@ const NAMES: usize = 10;
 const LONGEST: usize = 160;
 
 /// Where a database stands.
-#[derive(Debug, Clone)]
-pub struct StatusReport {
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct StatusReport {
     /// The run's ULID.
-    pub run: String,
+    #[serde(skip)]
+    pub(super) run: String,
     /// The exit code.
-    pub exit: Exit,
+    #[serde(skip)]
+    pub(super) exit: Exit,
     /// The database.
-    pub target: Target,
+    pub(super) target: TargetReport,
     /// Whether its server is a standby.
-    pub standby: bool,
+    pub(super) standby: bool,
     /// Its environment mark.
-    pub mark: Option<Mark>,
+    pub(super) mark: Option<Mark>,
     /// How many migrations the project has.
-    pub files: usize,
+    #[serde(skip)]
+    pub(super) files: usize,
     /// What its history says.
-    pub history: StatusHistory,
+    pub(super) history: StatusHistory,
     /// What applies the first of those that are pending.
-    pub upgrade: &'static str,
+    #[serde(skip)]
+    pub(super) upgrade: &'static str,
     /// Migrations that broke off, or are being carried out right now.
-    pub unfinished: Vec<UnfinishedStep>,
+    pub(super) unfinished: Vec<UnfinishedStep>,
     /// Runs that have not ended.
-    pub open_runs: Vec<Run>,
+    pub(super) open_runs: Vec<Run>,
     /// Who holds trueup's lock now.
-    pub lock: Option<Holder>,
+    pub(super) lock: Option<Holder>,
     /// The newest backup of this database that is known of.
-    pub last_backup: Option<LastBackup>,
+    pub(super) last_backup: Option<LastBackup>,
     /// The audit log, when it was asked for; `Some(None)` when it cannot be read.
-    pub runs: Option<Option<Vec<LoggedRun>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) runs: Option<Option<Vec<LoggedRun>>>,
     /// What the role may not see, though the answer needs it.
-    pub invisible: Vec<String>,
+    pub(super) invisible: Vec<String>,
     /// Remarks.
-    pub notes: Vec<String>,
+    #[serde(skip)]
+    pub(super) notes: Vec<String>,
 }
 
 /// The history of migrations held against the project's files.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct StatusHistory {
+pub(super) struct StatusHistory {
     /// The table it was read from; `None` when there is none.
-    pub table: Option<String>,
+    pub(super) table: Option<String>,
     /// A table that has the history's name and not its columns.
-    pub malformed: Option<String>,
+    pub(super) malformed: Option<String>,
     /// How many migrations are applied.
-    pub applied: usize,
+    pub(super) applied: usize,
     /// The newest of them.
-    pub current: Option<MigrationName>,
+    pub(super) current: Option<MigrationName>,
     /// Not applied, and newer than all that are.
-    pub pending: Vec<MigrationName>,
+    pub(super) pending: Vec<MigrationName>,
     /// Not applied, though a newer one is.
-    pub skipped: Vec<MigrationName>,
+    pub(super) skipped: Vec<MigrationName>,
     /// Applied with another text or name than the project has now.
-    pub edited: Vec<MigrationName>,
+    pub(super) edited: Vec<MigrationName>,
     /// Applied, and not in the project.
-    pub ahead: Vec<MigrationName>,
+    pub(super) ahead: Vec<MigrationName>,
     /// Histories of other tools.
-    pub others: Vec<OtherHistory>,
+    pub(super) others: Vec<OtherHistory>,
+}
+
+impl Report for StatusReport {
+    fn envelope(&self) -> Envelope<'_> {
+        Envelope { command: Some("status"), run: &self.run, exit: self.exit }
+    }
+
+    fn view(&self) -> View {
+        let tone = if self.exit == Exit::Clean { Tone::Good } else { Tone::Warning };
+        let mut view = View::new().facts(self.facts());
+        match &self.runs {
+            Some(Some(runs)) if runs.is_empty() => view = view.line("no runs recorded"),
+            Some(Some(runs)) => view = view.table(audit_log(runs)),
+            Some(None) => view = view.line("the runs are not known: trueup.runs cannot be read"),
+            None => {}
+        }
+        view.notes(&self.notes).verdict(self.verdict(), tone).next(self.next())
+    }
 }
 
 impl StatusReport {
-    /// The report as text.
-    pub fn render(&self, format: Format, style: Style) -> String {
-        let mut text = String::new();
-        // Writing to a String cannot fail.
-        let _ = match format {
-            Format::Human => self.human(style, &mut text),
-            Format::Json => self.json(&mut text),
-            Format::Markdown => self.markdown(&mut text),
-        };
-        text
-    }
-
-    fn human(&self, style: Style, out: &mut String) -> fmt::Result {
-        if !style.quiet {
-            let facts = self.facts();
-            let widest = facts.iter().map(|(title, _)| title.len()).max().unwrap_or_default();
-            for (title, fact) in facts {
-                let shown = line(&fact).into_owned();
-                writeln!(out, "{} {shown}", style.bold(&format!("{title:<widest$}")))?;
-            }
-            if let Some(runs) = &self.runs {
-                let log = runs.as_ref().map_or_else(|| HIDDEN.to_owned(), |runs| log(runs, style));
-                writeln!(out, "\n{log}")?;
-            }
-            for note in &self.notes {
-                writeln!(out, "note: {}", line(note))?;
-            }
-            writeln!(out)?;
-        }
-        let verdict = line(&self.verdict()).into_owned();
-        let verdict = match self.exit {
-            Exit::Clean => style.green(&verdict),
-            _ => style.yellow(&verdict),
-        };
-        writeln!(out, "{}", style.bold(&verdict))?;
-        if let Some(next) = self.next() {
-            writeln!(out, "next: {}", line(&next))?;
-        }
-        Ok(())
-    }
-
-    fn markdown(&self, out: &mut String) -> fmt::Result {
-        writeln!(out, "## trueup status: {}\n", markdown::cell(&self.verdict()))?;
-        writeln!(out, "| | |\n|---|---|")?;
-        for (title, fact) in self.facts() {
-            writeln!(out, "| {title} | {} |", markdown::cell(&fact))?;
-        }
-        if self.runs == Some(None) {
-            writeln!(out, "\n{HIDDEN}")?;
-        }
-        if let Some(Some(runs)) = &self.runs {
-            writeln!(out, "\n| {} |\n|{}", LOG.join(" | "), "---|".repeat(LOG.len()))?;
-            for run in runs {
-                let cells = cells(run).map(|cell| markdown::cell(&cell));
-                writeln!(out, "| {} |", cells.join(" | "))?;
-            }
-        }
-        for note in &self.notes {
-            writeln!(out, "\nNote: {}", markdown::cell(note))?;
-        }
-        if let Some(next) = self.next() {
-            writeln!(out, "\nNext: {}", markdown::code(&next))?;
-        }
-        Ok(())
-    }
-
-    fn json(&self, out: &mut String) -> fmt::Result {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            target: &'a Target,
-            standby: bool,
-            mark: &'a Option<Mark>,
-            history: &'a StatusHistory,
-            unfinished: &'a [UnfinishedStep],
-            open_runs: &'a [Run],
-            lock: &'a Option<Holder>,
-            last_backup: &'a Option<LastBackup>,
-            invisible: &'a [String],
-            #[serde(skip_serializing_if = "Option::is_none")]
-            runs: &'a Option<Option<Vec<LoggedRun>>>,
-        }
-        let body = Body {
-            target: &self.target,
-            standby: self.standby,
-            mark: &self.mark,
-            history: &self.history,
-            unfinished: &self.unfinished,
-            open_runs: &self.open_runs,
-            lock: &self.lock,
-            last_backup: &self.last_backup,
-            invisible: &self.invisible,
-            runs: &self.runs,
-        };
-        out.push_str(&sealed(Some("status"), &self.run, self.exit, &body));
-        Ok(())
-    }
-
-    /// What is to be said, each with its title.
-    fn facts(&self) -> Vec<(&'static str, String)> {
-        let Target { host, port, database, role, server_version, system_identifier, .. } = &self.target;
-        let place = if host.starts_with('/') { host.clone() } else { format!("{host}:{port}") };
-        let mut facts = vec![("database", format!("{database} on {place} as {role}"))];
+    /// The facts, each with its title.
+    fn facts(&self) -> Vec<(String, String)> {
+        let TargetReport { database, role, server_version, system_identifier, .. } = &self.target;
+        let mut facts = vec![("database", format!("{database} on {} as {role}", self.target.address()))];
         let standby = if self.standby { ", a standby" } else { "" };
         facts.push((
             "server",
@@ -208,8 +132,8 @@ impl StatusReport {
         facts.extend(self.quiet_runs().map(|told| ("last run", told)));
         facts.push(("lock", self.lock.as_ref().map_or_else(|| self.no_lock(), held)));
         let none = || "none recorded".to_owned();
-        facts.push(("last backup", self.last_backup.as_ref().map_or_else(none, LastBackup::told)));
-        facts
+        facts.push(("last backup", self.last_backup.as_ref().map_or_else(none, LastBackup::summary)));
+        facts.into_iter().map(|(title, fact)| (title.to_owned(), fact)).collect()
     }
 
     fn environment(&self) -> String {
@@ -226,7 +150,7 @@ impl StatusReport {
         let history = &self.history;
         match (&history.table, &history.current) {
             (_, Some(current)) => {
-                format!("{}, {} applied", label(current), plural(history.applied, "migration"))
+                format!("{}, {} applied", current.label(), plural(history.applied, "migration"))
             }
             (Some(_), None) => "no migration applied".to_owned(),
             (None, None) if !self.invisible.is_empty() => "not to be seen".to_owned(),
@@ -244,11 +168,16 @@ impl StatusReport {
         let who = run.map(began).unwrap_or_else(|| format!("run {} began", step.run));
         let statement = step.statement.map(|number| format!("statement {number} of ")).unwrap_or_default();
         let place = format!("{statement}{}", step.label());
-        let text = step.text.as_deref().map(|text| format!(": {}", short(text))).unwrap_or_default();
+        let text =
+            step.text.as_deref().map(|text| format!(": {}", one_line(text, LONGEST))).unwrap_or_default();
         if run.is_some_and(|run| run.alive) {
             return format!("{who} and is {verb} {place} since {}{text}", step.started_at);
         }
-        let said = step.detail.as_deref().map(|detail| format!(" ({})", short(detail))).unwrap_or_default();
+        let said = step
+            .detail
+            .as_deref()
+            .map(|detail| format!(" ({})", one_line(detail, LONGEST)))
+            .unwrap_or_default();
         let how = if step.state == "done" { "broke off after" } else { "broke off in" };
         let surely = if self.standby { "; whether it goes on is seen on the primary alone" } else { "" };
         format!("{who}, {verb}, and {how} {place}{text}{said}{surely}. The same command resumes: {resume}")
@@ -278,7 +207,7 @@ impl StatusReport {
     }
 
     /// The newest run, when it broke off in a repair that has changed rows.
-    pub fn unfinished_repair(&self) -> Option<&Run> {
+    pub(super) fn unfinished_repair(&self) -> Option<&Run> {
         let broke_off = |run: &&Run| run.latest && !run.alive && run.undoable.is_some();
         self.open_runs.iter().find(broke_off).filter(|_| !self.standby)
     }
@@ -384,36 +313,28 @@ fn held(holder: &Holder) -> String {
         }
     }
     if let Some(query) = &holder.query {
-        let _ = write!(told, ": {}", short(query));
+        let _ = write!(told, ": {}", one_line(query, LONGEST));
     }
     told
 }
 
-fn label(migration: &MigrationName) -> String {
-    format!("V{}__{}", migration.version, migration.name)
-}
-
 /// `2: V7__a, V8__b`
 fn names(migrations: &[MigrationName]) -> String {
-    let shown: Vec<String> = migrations.iter().take(NAMES).map(label).collect();
+    let shown: Vec<String> = migrations.iter().take(NAMES).map(MigrationName::label).collect();
     let more = migrations.len().saturating_sub(NAMES);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}: {}{more}", migrations.len(), shown.join(", "))
 }
 
-/// One line, not too long.
-fn short(text: &str) -> String {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match words.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{} ...", &words[..end]),
-        None => words,
+/// The audit log, the newest run first.
+fn audit_log(runs: &[LoggedRun]) -> Table {
+    let columns = ["run", "command", "who", "started", "ended", "outcome"];
+    let mut table = Table::new(&columns.map(|title| (title, Content::Prose)));
+    for run in runs {
+        table.push(cells(run));
     }
+    table
 }
-
-/// What is said where the audit log cannot be read.
-const HIDDEN: &str = "the runs are not known: trueup.runs cannot be read";
-/// The columns of the audit log.
-const LOG: [&str; 6] = ["run", "command", "who", "began", "ended", "outcome"];
 
 fn cells(run: &LoggedRun) -> [String; 6] {
     let address = run.client_addr.as_deref().map(|address| format!(" ({address})")).unwrap_or_default();
@@ -423,33 +344,17 @@ fn cells(run: &LoggedRun) -> [String; 6] {
         (None, _) => "not ended".to_owned(),
     };
     for more in [&run.message, &run.reason].into_iter().flatten().filter(|more| !more.is_empty()) {
-        let _ = write!(outcome, ": {}", short(more));
+        let _ = write!(outcome, ": {}", one_line(more, LONGEST));
     }
     if let Some(rows) = run.undoable {
         let _ = write!(outcome, "; {rows} rows can be taken back: trueup undo {}", run.id);
     }
     [
         run.id.clone(),
-        format!("{} {}", run.command, short(&run.arguments)).trim_end().to_owned(),
+        format!("{} {}", run.command, one_line(&run.arguments, LONGEST)).trim_end().to_owned(),
         format!("{}@{}{address} as {}", run.os_user, run.os_host, run.role),
         run.started_at.clone(),
         run.ended_at.clone().unwrap_or_default(),
         outcome,
     ]
-}
-
-fn log(runs: &[LoggedRun], style: Style) -> String {
-    if runs.is_empty() {
-        return "no runs recorded".to_owned();
-    }
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_FULL)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(style.width)
-        .set_header(LOG);
-    for run in runs {
-        table.add_row(cells(run).map(|cell| line(&cell).into_owned()));
-    }
-    table.to_string()
 }

@@ -1,43 +1,39 @@
 //! What `trueup backup` and its like say.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
-use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::document::{Format, plural};
-use super::envelope::sealed;
-use super::escape::escape;
-use super::plan::size;
-use super::style::Style;
 use crate::backup::{Kind, Manifest, Scope, Verified};
 use crate::error::Exit;
+use crate::output::view::{Content, Table, Tone, View};
+use crate::output::{Envelope, Report};
+use crate::text::{plural, size};
 use crate::writer::seconds;
 
 /// What a command about backups found or did.
 #[derive(Debug, Clone, Serialize)]
-pub struct BackupReport {
+pub(super) struct BackupReport {
     /// The run's ULID.
     #[serde(skip)]
-    pub run: String,
+    pub(super) run: String,
     /// The exit code.
     #[serde(skip)]
-    pub exit: Exit,
+    pub(super) exit: Exit,
     /// Where backups are kept.
-    pub store: String,
+    pub(super) store: String,
     /// What it was.
     #[serde(flatten)]
-    pub what: Backups,
+    pub(super) what: Backups,
     /// Remarks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
+    pub(super) notes: Vec<String>,
 }
 
 /// What it was.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Backups {
+pub(super) enum Backups {
     /// One was taken.
     #[serde(rename = "backup")]
     Taken(Box<Manifest>),
@@ -66,41 +62,41 @@ pub enum Backups {
 
 /// One backup in a list.
 #[derive(Debug, Clone, Serialize)]
-pub struct BackupRow {
+pub(super) struct BackupRow {
     /// Its identifier.
-    pub id: String,
+    pub(super) id: String,
     /// Why it cannot be believed; the rest is empty then.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub damaged: Option<String>,
+    pub(super) damaged: Option<String>,
     /// `platform`
-    pub database: String,
+    pub(super) database: String,
     /// The host asked for when it was taken.
-    pub host: String,
+    pub(super) host: String,
     /// The environment that the database was marked as.
-    pub environment: Option<String>,
+    pub(super) environment: Option<String>,
     /// RFC 3339 in UTC.
-    pub taken_at: String,
+    pub(super) taken_at: String,
     /// How old it is, in seconds by this machine's clock.
-    pub age_seconds: Option<u64>,
+    pub(super) age_seconds: Option<u64>,
     /// Stored bytes.
-    pub bytes: u64,
+    pub(super) bytes: u64,
     /// The newest applied migration.
-    pub version: Option<String>,
+    pub(super) version: Option<String>,
     /// `custom`, `directory` or `command`.
-    pub kind: Option<Kind>,
+    pub(super) kind: Option<Kind>,
     /// The tables, when they are not all.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tables: Option<usize>,
+    pub(super) tables: Option<usize>,
     /// The strongest proof so far.
-    pub verified: Option<Verified>,
+    pub(super) verified: Option<Verified>,
     /// What a command called it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
+    pub(super) reference: Option<String>,
 }
 
 impl BackupRow {
     /// A row of a manifest; `now` is seconds since 1970.
-    pub fn new(manifest: &Manifest, age: Option<Duration>) -> Self {
+    pub(super) fn new(manifest: &Manifest, age: Option<Duration>) -> Self {
         Self {
             id: manifest.id.clone(),
             damaged: None,
@@ -122,7 +118,7 @@ impl BackupRow {
     }
 
     /// One whose manifest cannot be believed.
-    pub fn damaged(id: String, why: String) -> Self {
+    pub(super) fn damaged(id: String, why: String) -> Self {
         Self {
             id,
             damaged: Some(why),
@@ -164,100 +160,88 @@ impl BackupRow {
     }
 }
 
-/// The columns of a list.
-const COLUMNS: [&str; 7] = ["backup", "database", "environment", "taken", "size", "version", "verified"];
-
-impl BackupReport {
-    /// The report as text.
-    pub fn render(&self, format: Format, style: Style) -> String {
-        match format {
-            Format::Json => sealed(Some("backup"), &self.run, self.exit, self),
-            Format::Human if style.quiet && self.exit == Exit::Clean => String::new(),
-            Format::Human | Format::Markdown => self.text(style),
-        }
+impl Report for BackupReport {
+    fn envelope(&self) -> Envelope<'_> {
+        Envelope { command: Some("backup"), run: &self.run, exit: self.exit }
     }
 
-    fn text(&self, style: Style) -> String {
-        let mut text = String::new();
+    fn view(&self) -> View {
+        let tone = if self.exit == Exit::Clean { Tone::Good } else { Tone::Bad };
+        let view = View::new();
         match &self.what {
-            Backups::Taken(manifest) => self.write_taken(manifest, &mut text),
-            Backups::Listed(rows) if rows.is_empty() => {
-                let _ = writeln!(text, "no backups in {}", escape(&self.store));
-                let _ = writeln!(text, "next: trueup backup");
+            Backups::Taken(manifest) => {
+                view.lines(self.proof_of(manifest)).notes(&self.notes).verdict(taken(manifest), tone)
             }
-            Backups::Listed(rows) => {
-                let _ = writeln!(text, "{}", table(rows, style));
-            }
+            Backups::Listed(rows) if rows.is_empty() => view
+                .notes(&self.notes)
+                .verdict(format!("no backups in {}", self.store), tone)
+                .next(["trueup backup"]),
+            Backups::Listed(rows) => view
+                .table(table(rows))
+                .notes(&self.notes)
+                .verdict(format!("{} in {}", plural(rows.len(), "backup"), self.store), tone),
             Backups::Verified { id, proof: Ok(verified) } => {
                 let how = match verified.how.word() {
                     "quick" => "its stored bytes are what was stored",
                     "contents" => "it was read in full: its objects and rows are those that the database had",
-                    _ => "it was restored: catalog and rows are those that the database had",
+                    _ => "it was restored: schema and rows are those that the database had",
                 };
-                let _ = writeln!(text, "backup {id} is whole: {how}");
+                view.notes(&self.notes).verdict(format!("backup {id} is OK: {how}"), tone)
             }
-            Backups::Verified { id, proof: Err(why) } => {
-                let _ = writeln!(text, "backup {id} is of no use: {}", escape(why));
-                let _ = writeln!(text, "next: use another one: trueup backup list");
-            }
+            Backups::Verified { id, proof: Err(why) } => view
+                .notes(&self.notes)
+                .verdict(format!("backup {id} is damaged: {why}"), tone)
+                .next(["use another one: trueup backup list"]),
             Backups::Pruned { removed, kept, dry_run, swept } => {
-                if !removed.is_empty() {
-                    let _ = writeln!(text, "{}", table(removed, style));
-                }
                 let count = plural(removed.len(), "backup");
-                let _ = match dry_run {
-                    true => writeln!(text, "would remove {count}, and keep {kept}"),
-                    false => writeln!(text, "removed {count}, kept {kept}"),
+                let verdict = match dry_run {
+                    true => format!("dry run: {count} would be removed, {kept} kept"),
+                    false => format!("removed {count}, kept {kept}"),
                 };
-                if *swept > 0 {
-                    let _ = writeln!(
-                        text,
-                        "swept away what {} that broke off had left",
-                        plural(*swept, "backup")
-                    );
-                }
+                let swept = (*swept > 0)
+                    .then(|| format!("removed what {} left behind", plural(*swept, "interrupted backup")));
+                view.table(table(removed)).notes(swept).notes(&self.notes).verdict(verdict, tone)
             }
         }
-        for note in &self.notes {
-            let _ = writeln!(text, "note: {}", escape(note));
-        }
-        text
     }
+}
 
-    fn write_taken(&self, manifest: &Manifest, text: &mut String) {
-        let took = seconds(Duration::from_millis(manifest.milliseconds));
-        let id = &manifest.id;
-        if let Some(reference) = &manifest.reference {
-            let _ = writeln!(text, "backup {id}: {} was taken and confirmed, in {took}", escape(reference));
-            return;
+impl BackupReport {
+    /// How a backup that was taken is verified, and where it is.
+    fn proof_of(&self, manifest: &Manifest) -> Vec<String> {
+        if manifest.reference.is_some() {
+            return Vec::new();
         }
-        let tables = manifest.relations.iter().filter(|relation| relation.rows.is_some()).count();
-        let _ = writeln!(
-            text,
-            "backup {id}: {} with {} in {}, taken in {took}",
-            plural(tables, "table"),
-            plural(usize::try_from(manifest.rows()).unwrap_or(usize::MAX), "row"),
-            size(manifest.bytes)
-        );
         let how = match &manifest.verified {
             Some(verified) if verified.how.word() == "restore" => "restored and compared with the database",
             Some(_) => "read in full: its objects and rows are those of the database at that moment",
             None => "not read back",
         };
-        let _ = writeln!(text, "verified: {how}");
-        let _ = writeln!(text, "stored in {}", escape(&self.store));
+        vec![format!("verified: {how}"), format!("stored in {}", self.store)]
     }
 }
 
-fn table(rows: &[BackupRow], style: Style) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_FULL)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(style.width)
-        .set_header(COLUMNS);
+/// A backup that was taken, in one line.
+fn taken(manifest: &Manifest) -> String {
+    let took = seconds(Duration::from_millis(manifest.milliseconds));
+    let id = &manifest.id;
+    if let Some(reference) = &manifest.reference {
+        return format!("backup {id}: {reference} was taken and confirmed in {took}");
+    }
+    let tables = manifest.relations.iter().filter(|relation| relation.rows.is_some()).count();
+    format!(
+        "backup {id}: {} with {} in {}, taken in {took}",
+        plural(tables, "table"),
+        plural(manifest.rows(), "row"),
+        size(manifest.bytes)
+    )
+}
+
+fn table(rows: &[BackupRow]) -> Table {
+    let columns = ["backup", "database", "environment", "taken", "size", "version", "verified"];
+    let mut table = Table::new(&columns.map(|title| (title, Content::Prose)));
     for row in rows {
-        table.add_row(row.cells().map(|cell| escape(&cell).into_owned()));
+        table.push(row.cells());
     }
     table
 }

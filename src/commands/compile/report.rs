@@ -1,31 +1,29 @@
 //! What `trueup compile` says.
 
-use std::fmt::Write as _;
+use serde::{Serialize, Serializer};
 
-use serde::Serialize;
-
-use super::document::Format;
-use super::envelope::sealed;
-use super::escape::escape;
-use super::style::Style;
 use crate::error::Exit;
+use crate::findings::Command;
+use crate::output::view::{Tone, View};
+use crate::output::{Envelope, Report};
+use crate::text::plural;
 
 /// What came of compiling.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CompileReport {
+pub(super) struct CompileReport {
     /// The run's ULID.
-    pub run: String,
+    pub(super) run: String,
     /// The exit code.
-    pub exit: Exit,
+    pub(super) exit: Exit,
     /// The lock file, as people name it.
-    pub file: String,
+    pub(super) file: String,
     /// What was done.
-    pub outcome: Compiled,
+    pub(super) outcome: Compiled,
 }
 
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Compiled {
+pub(super) enum Compiled {
     /// The lock file was written.
     Written {
         /// Objects of the model.
@@ -44,44 +42,34 @@ pub enum Compiled {
     },
 }
 
-impl CompileReport {
-    /// The report as text.
-    pub fn render(&self, format: Format, style: Style) -> String {
-        match format {
-            Format::Json => self.document(),
-            Format::Human if style.quiet && self.exit == Exit::Clean => String::new(),
-            Format::Human | Format::Markdown => self.text(),
-        }
+impl Report for CompileReport {
+    fn envelope(&self) -> Envelope<'_> {
+        Envelope { command: Some("compile"), run: &self.run, exit: self.exit }
     }
 
-    fn text(&self) -> String {
-        let file = escape(&self.file);
-        let mut text = String::new();
+    fn view(&self) -> View {
+        let file = &self.file;
         match &self.outcome {
             Compiled::Written { objects, migrations, server, unmodeled } => {
-                let _ = writeln!(
-                    text,
-                    "{file}: {objects} objects, {migrations} migrations, compiled by PostgreSQL {server}"
-                );
-                for other in unmodeled {
-                    let _ = writeln!(text, "not modelled: {}", escape(other));
-                }
+                let counted = format!("{}, {}", plural(*objects, "object"), plural(*migrations, "migration"));
+                View::new()
+                    .lines(unmodeled.iter().map(|other| format!("not modelled: {other}")))
+                    .verdict(format!("{file}: {counted}, compiled by PostgreSQL {server}"), Tone::Good)
             }
             Compiled::Checked { stale } if stale.is_empty() => {
-                let _ = writeln!(text, "{file} is up to date");
+                View::new().verdict(format!("{file} is up to date"), Tone::Good)
             }
-            Compiled::Checked { stale } => {
-                let _ = writeln!(text, "{file} is stale:");
-                for reason in stale {
-                    let _ = writeln!(text, "  {}", escape(reason));
-                }
-                text.push_str("next: trueup compile\n");
-            }
+            Compiled::Checked { stale } => View::new()
+                .lines(stale.clone())
+                .verdict(format!("{file} is stale"), Tone::Warning)
+                .next([Command::Compile.to_string()]),
         }
-        text
     }
+}
 
-    fn document(&self) -> String {
+/// The body of the JSON document: `{"lock": {...}}`.
+impl Serialize for CompileReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Body<'a> {
             lock: LockPart<'a>,
@@ -112,6 +100,6 @@ impl CompileReport {
             },
             Compiled::Checked { stale } => LockPart { file, stale: Some(stale), ..LockPart::default() },
         };
-        sealed(Some("compile"), &self.run, self.exit, &Body { lock })
+        Body { lock }.serialize(serializer)
     }
 }

@@ -2,23 +2,27 @@
 
 use anyhow::Result;
 
+use super::report::{RowState, SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
 use super::{Judged, Planned};
 use crate::cli::SeedArgs;
 use crate::data::seeds::{self, Question, RowPlan};
 use crate::error::Exit;
-use crate::output::{SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
+use crate::findings::Finding;
+use crate::model::diagnosis;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::workflow::deliver::deliver;
-use crate::workflow::{data_checks, environment_mark};
+use crate::workflow::environment_mark;
+use crate::workflow::target::TargetReport;
 
-pub(super) fn tell(settings: &Settings, report: &SeedReport) -> Result<Exit> {
-    deliver(&settings.output, |format, style| report.render(format, style))?;
+/// Prints the report.
+pub(super) fn print(settings: &Settings, report: &SeedReport) -> Result<Exit> {
+    deliver(&settings.output, report)?;
     Ok(report.exit)
 }
 
 /// The plan as a report.
-pub(super) fn told(
+pub(super) fn build(
     settings: &Settings,
     args: &SeedArgs,
     target: &Target,
@@ -28,7 +32,7 @@ pub(super) fn told(
     let identity = &judged.snapshot.identity;
     let marked = judged.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let left = judged.tables.iter().any(|table| table.plan.leaves_any());
-    let findings = match stage {
+    let differs = match stage {
         SeedStage::Checked => left || !judged.changes_nothing(),
         SeedStage::Planned | SeedStage::Done => left && args.strict,
     };
@@ -38,15 +42,22 @@ pub(super) fn told(
     }
     SeedReport {
         run: settings.run.clone(),
-        exit: if findings { Exit::Findings } else { Exit::Clean },
-        target: data_checks::target(settings, target, identity, marked),
+        exit: if differs { Exit::Findings } else { Exit::Clean },
+        target: TargetReport::new(settings, target, identity, marked),
         stage,
         overwrite: args.overwrite,
         tables: judged.tables.iter().map(table_report).collect(),
+        findings: (stage == SeedStage::Checked).then(|| self::findings(judged)),
         backup_plan: None,
         backup: None,
         notes,
     }
+}
+
+/// The rows that are missing or different, as findings.
+fn findings(judged: &Judged) -> Vec<Finding> {
+    let known = judged.snapshot.seeded.known;
+    judged.tables.iter().flat_map(|table| diagnosis::seeded(&table.question, &table.plan, known)).collect()
 }
 
 fn table_report(Planned { question, plan, .. }: &Planned) -> SeedTable {
@@ -71,12 +82,12 @@ fn table_report(Planned { question, plan, .. }: &Planned) -> SeedTable {
 fn row_reports(question: &Question, row: &RowPlan) -> Vec<SeedRow> {
     let declared = &question.seed.rows[row.row];
     let states = [
-        ("missing", row.missing, &[][..]),
-        ("different", !row.changes.is_empty(), &row.changes[..]),
-        ("edited", !row.edits.is_empty(), &row.edits[..]),
-        ("unseeded", !row.unseeded.is_empty(), &row.unseeded[..]),
+        (RowState::Missing, row.missing, &[][..]),
+        (RowState::Different, !row.changes.is_empty(), &row.changes[..]),
+        (RowState::Edited, !row.edits.is_empty(), &row.edits[..]),
+        (RowState::Unseeded, !row.unseeded.is_empty(), &row.unseeded[..]),
     ];
-    let report = |(state, _, differences): (&'static str, bool, &[seeds::Difference])| SeedRow {
+    let report = |(state, _, differences): (RowState, bool, &[seeds::Difference])| SeedRow {
         object: question.label(&row.key),
         state,
         declared_at: format!("{}:{}", declared.file, declared.line),

@@ -4,32 +4,31 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::document::plural;
-use super::plan::size;
 use crate::backup::{Level, Manifest, Scope};
+use crate::text::{plural, size};
 use crate::writer::seconds;
 
 /// A backup in few words: what the audit log keeps of it, and what `trueup status` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LastBackup {
+pub(crate) struct LastBackup {
     /// Its identifier.
-    pub id: String,
+    pub(crate) id: String,
     /// The moment that it is of, RFC 3339 in UTC.
-    pub taken_at: String,
+    pub(crate) taken_at: String,
     /// Where it is kept.
-    pub store: String,
+    pub(crate) store: String,
     /// Its size there, in bytes.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// The strongest proof: `quick`, `contents`, `restore`.
-    pub verified: Option<String>,
+    pub(crate) verified: Option<String>,
     /// What an external command called it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
+    pub(crate) reference: Option<String>,
 }
 
 impl LastBackup {
     /// Of a manifest in a store.
-    pub fn new(manifest: &Manifest, store: &str) -> Self {
+    pub(crate) fn new(manifest: &Manifest, store: &str) -> Self {
         Self {
             id: manifest.id.clone(),
             taken_at: manifest.taken_at.clone(),
@@ -41,7 +40,7 @@ impl LastBackup {
     }
 
     /// In one line, without what it is.
-    pub(super) fn told(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let Self { id, taken_at, store, bytes, verified, reference } = self;
         let verified = verified.as_deref().unwrap_or("no");
         match reference {
@@ -53,39 +52,39 @@ impl LastBackup {
 
 /// What is done about a backup.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct BackupPlan {
+pub(crate) struct BackupPlan {
     /// `take`, `fresh` (one that is there counts), `none`.
-    pub action: &'static str,
+    pub(crate) action: &'static str,
     /// `pg_dump` or `command`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub how: Option<&'static str>,
+    pub(crate) how: Option<&'static str>,
     /// How thoroughly it is, or was, verified.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub verify: Option<&'static str>,
+    pub(crate) verify: Option<&'static str>,
     /// Where it goes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub store: Option<String>,
+    pub(crate) store: Option<String>,
     /// The tables, when they are not all.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tables: Option<usize>,
+    pub(crate) tables: Option<usize>,
     /// The backup that counts.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
+    pub(crate) id: Option<String>,
     /// Its age, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub age_seconds: Option<u64>,
+    pub(crate) age_seconds: Option<u64>,
     /// How large the database is, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub database_bytes: Option<u64>,
+    pub(crate) database_bytes: Option<u64>,
     /// About how large it becomes, in bytes, as the last one was.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub about_bytes: Option<u64>,
+    pub(crate) about_bytes: Option<u64>,
     /// About how long it takes, in milliseconds, as the last one did.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub about_milliseconds: Option<u64>,
+    pub(crate) about_milliseconds: Option<u64>,
     /// Why none is taken; or why all is, where less was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
+    pub(crate) why: Option<String>,
 }
 
 impl BackupPlan {
@@ -104,12 +103,12 @@ impl BackupPlan {
     };
 
     /// None, and why.
-    pub fn none(why: &str) -> Self {
+    pub(crate) fn none(why: &str) -> Self {
         Self { why: Some(why.to_owned()), ..Self::NOTHING }
     }
 
     /// One that is young enough.
-    pub fn fresh(manifest: &Manifest, age: Option<Duration>) -> Self {
+    pub(crate) fn fresh(manifest: &Manifest, age: Option<Duration>) -> Self {
         Self {
             action: "fresh",
             verify: manifest.verified.as_ref().map(|verified| verified.how.word()),
@@ -121,7 +120,7 @@ impl BackupPlan {
 
     /// One that is going to be taken: by `pg_dump` and verified so thoroughly, else by a command. The last one's size and time tell about this one's; the size of the database now,
     /// where it is known, scales them.
-    pub fn take(
+    pub(crate) fn take(
         level: Option<Level>,
         scope: &Scope,
         store: &str,
@@ -152,37 +151,47 @@ impl BackupPlan {
     }
 
     /// In one line.
-    pub(super) fn told(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let verified = self.verify.unwrap_or("not verified");
         match (self.action, &self.id) {
             ("fresh", Some(id)) => {
                 let age = seconds(Duration::from_secs(self.age_seconds.unwrap_or(0)));
-                format!("backup: {id} counts, {age} old, verified: {verified}")
+                format!("backup: {id} is recent enough ({age} old, verified: {verified})")
             }
             ("take", _) => {
-                let what = match (self.how, self.tables) {
-                    (Some("command"), _) => "by [backup] command".to_owned(),
-                    (_, Some(tables)) => format!("{} by pg_dump", plural(tables, "table")),
-                    (_, None) => "the whole database by pg_dump".to_owned(),
+                let read_back = match verified {
+                    "contents" => "read back and verified",
+                    "restore" => "restored in a scratch server and verified",
+                    other => other,
                 };
-                let mut text = format!("backup: first {what}, verified: {verified}");
-                if let Some(store) = self.store.as_ref().filter(|_| self.how != Some("command")) {
-                    text.push_str(&format!(", into {store}"));
-                }
+                let mut text = match (self.how, self.tables, &self.store) {
+                    (Some("command"), ..) => format!("backup first: by [backup] command, {verified}"),
+                    (_, Some(tables), store) => format!(
+                        "backup first: pg_dump of {}{}, {read_back}",
+                        plural(tables, "table"),
+                        store.as_ref().map(|store| format!(" to {store}")).unwrap_or_default()
+                    ),
+                    (_, None, store) => format!(
+                        "backup first: full pg_dump{}, {read_back}",
+                        store.as_ref().map(|store| format!(" to {store}")).unwrap_or_default()
+                    ),
+                };
                 let mut about = Vec::new();
                 about.extend(self.about_bytes.map(size));
                 about.extend(self.about_milliseconds.map(|time| seconds(Duration::from_millis(time))));
                 match (about.as_slice(), self.database_bytes) {
                     ([], Some(bytes)) => text.push_str(&format!("; the database has {}", size(bytes))),
                     ([], None) => {}
-                    (about, _) => text.push_str(&format!("; about {}, by the last one", about.join(" in "))),
+                    (about, _) => {
+                        text.push_str(&format!("; about {}, like the last one", about.join(" in ")))
+                    }
                 }
                 if let Some(why) = &self.why {
                     text.push_str(&format!("; not less, because of {why}"));
                 }
                 text
             }
-            _ => format!("backup: none: {}", self.why.as_deref().unwrap_or_default()),
+            _ => format!("backup: skipped ({})", self.why.as_deref().unwrap_or_default()),
         }
     }
 }

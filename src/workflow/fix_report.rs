@@ -1,23 +1,19 @@
 //! A fix in a report: what it would change, and what it has changed.
 
-use std::fmt::{self, Write};
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::document::plural;
-use super::escape::escape;
-use super::markdown;
-use super::style::Style;
-use super::verify::{markdown_rows, rows, rows_table};
 use crate::data::checks::{Action, Trigger};
 use crate::data::repair::{Candidates, Change};
+use crate::output::view::{Table, Text, Tone, View};
+use crate::text::plural;
 use crate::writer::{Blocker, named, seconds};
 
-/// How far it is.
+/// How far a repair or an undo went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Stage {
+pub(crate) enum RepairStage {
     /// Nothing was changed.
     Planned,
     /// It is done.
@@ -26,46 +22,46 @@ pub enum Stage {
 
 /// What one fix would do, or did.
 #[derive(Debug, Clone, Serialize)]
-pub struct FixReport {
+pub(crate) struct FixReport {
     /// The check.
-    pub check: String,
+    pub(crate) check: String,
     /// The fix.
-    pub fix: String,
+    pub(crate) fix: String,
     /// What it does, in a person's words.
-    pub description: String,
+    pub(crate) description: String,
     /// `update` or `delete`.
-    pub action: Action,
+    pub(crate) action: Action,
     /// `public.api_keys`
-    pub table: String,
+    pub(crate) table: String,
     /// The columns of the key.
-    pub key: Vec<String>,
+    pub(crate) key: Vec<String>,
     /// The columns that are set; of a row that is deleted those that are shown.
-    pub columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
     /// How many rows it proposes to change.
-    pub rows: u64,
+    pub(crate) rows: u64,
     /// For how many it has several answers: they are not changed.
-    pub ambiguous: u64,
+    pub(crate) ambiguous: u64,
     /// Some of the rows.
-    pub sample: Vec<Change>,
+    pub(crate) sample: Vec<Change>,
     /// Rows with several answers, and these.
-    pub candidates: Vec<Candidates>,
+    pub(crate) candidates: Vec<Candidates>,
     /// The triggers that fire.
-    pub triggers: Vec<String>,
+    pub(crate) triggers: Vec<String>,
     /// How many rows were changed.
-    pub changed: u64,
+    pub(crate) changed: u64,
     /// How many were left as somebody else had made them meanwhile, or held locked.
-    pub skipped: u64,
+    pub(crate) skipped: u64,
     /// How many batches it took.
-    pub batches: u64,
+    pub(crate) batches: u64,
     /// The longest of them: for so long rows were locked at most.
-    pub longest_batch_milliseconds: u64,
+    pub(crate) longest_batch_milliseconds: u64,
 }
 
 /// What a trigger is called in a plan.
-pub fn trigger(trigger: &Trigger) -> String {
+pub(crate) fn trigger(trigger: &Trigger) -> String {
     let when = if trigger.before { "before" } else { "after" };
     let rewrites = if trigger.before && trigger.row {
-        "; what it writes into other columns is not given back by undo"
+        "; undo does not restore what it writes into other columns"
     } else {
         ""
     };
@@ -77,85 +73,64 @@ pub fn trigger(trigger: &Trigger) -> String {
 }
 
 /// Who held locks, in words.
-pub fn locked_by(blockers: &[Blocker]) -> String {
+pub(crate) fn locked_by(blockers: &[Blocker]) -> String {
     named(blockers)
 }
 
 impl FixReport {
     fn title(&self) -> String {
-        format!("{}/{}", self.check, self.fix)
+        match self.description.as_str() {
+            "" => format!("{}/{}", self.check, self.fix),
+            description => format!("{}/{} ({description})", self.check, self.fix),
+        }
     }
 
     fn proposal(&self) -> String {
-        let table = &self.table;
+        let (rows, table) = (plural(self.rows, "row"), &self.table);
         match self.action {
-            Action::Update => {
-                format!("other values of {} for {} of {table}", self.columns.join(", "), rows(self.rows))
-            }
-            Action::Delete => format!("{} of {table} to be deleted", rows(self.rows)),
+            Action::Update => format!("set {} on {rows} of {table}", self.columns.join(", ")),
+            Action::Delete => format!("delete {rows} of {table}"),
         }
     }
 
     fn outcome(&self) -> String {
-        let verb = if self.action == Action::Delete { "deleted" } else { "changed" };
-        let mut text = format!(
-            "{verb} {} of {} in {}, none longer than {}",
-            rows(self.changed),
+        let verb = if self.action == Action::Delete { "deleted" } else { "updated" };
+        let skipped = match self.skipped {
+            0 => String::new(),
+            skipped => format!("; skipped, changed or locked by others: {}", plural(skipped, "row")),
+        };
+        format!(
+            "{verb} {} of {} in {} (longest: {}){skipped}",
+            plural(self.changed, "row"),
             self.table,
-            plural(usize::try_from(self.batches).unwrap_or(usize::MAX), "batch").replace("batchs", "batches"),
+            plural(self.batches, "batch"),
             seconds(Duration::from_millis(self.longest_batch_milliseconds))
-        );
-        if self.skipped > 0 {
-            let _ = write!(text, "; left out as others had changed or locked them: {}", rows(self.skipped));
-        }
-        text
+        )
     }
 
-    pub(super) fn write(&self, stage: Stage, style: Style, out: &mut String) -> fmt::Result {
+    /// What the fix will do, or did.
+    pub(crate) fn view(&self, stage: RepairStage) -> View {
         let what = match stage {
-            Stage::Planned => self.proposal(),
-            Stage::Done => self.outcome(),
+            RepairStage::Planned => self.proposal(),
+            RepairStage::Done => self.outcome(),
         };
-        let description = if self.description.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", escape(&self.description))
-        };
-        writeln!(out, "\n{}{description}: {}", style.bold(&escape(&self.title())), escape(&what))?;
-        if stage == Stage::Planned {
-            if !self.sample.is_empty() {
-                let (columns, sample) = self.sample_rows();
-                writeln!(out, "{}", rows_table(&columns, &sample, style))?;
-            }
+        let mut view = View::new().text(Text::labelled(self.title(), what));
+        if stage == RepairStage::Planned {
+            let (columns, sample) = self.sample_rows();
+            view = view.table(Table::of_rows(&columns, &sample));
             for trigger in &self.triggers {
-                writeln!(out, "  trigger {}", escape(trigger))?;
+                view = view.text(Text::new(format!("trigger {trigger}")).indented(2));
             }
         }
         if self.ambiguous > 0 {
-            let count = style.yellow(&rows(self.ambiguous));
-            writeln!(out, "  {count} with several answers, which are not changed:")?;
+            let rows = plural(self.ambiguous, "row");
+            let text = format!("{rows} with several possible values, which are not changed:");
+            view = view.text(Text::new(text).tone(Tone::Warning).indented(2));
             for candidate in self.candidates.iter().take(5) {
-                writeln!(out, "    {}", escape(&self.candidate(candidate)))?;
+                view = view.text(Text::new(self.candidate(candidate)).indented(4));
             }
         }
-        Ok(())
-    }
-
-    pub(super) fn markdown(&self, stage: Stage, out: &mut String) -> fmt::Result {
-        let what = match stage {
-            Stage::Planned => self.proposal(),
-            Stage::Done => self.outcome(),
-        };
-        writeln!(out, "\n{}: {}", markdown::code(&self.title()), markdown::cell(&what))?;
-        if stage == Stage::Planned && !self.sample.is_empty() {
-            let (columns, sample) = self.sample_rows();
-            writeln!(out)?;
-            markdown_rows(&columns, &sample, out)?;
-        }
-        for candidate in &self.candidates {
-            writeln!(out, "\nSeveral answers: {}", markdown::cell(&self.candidate(candidate)))?;
-        }
-        Ok(())
+        view
     }
 
     /// `id 7: user_id 3 or 5`

@@ -1,0 +1,274 @@
+//! What `trueup seed` would do, has done, and has left alone.
+
+use serde::Serialize;
+
+use crate::error::Exit;
+use crate::findings::{Command, Finding};
+use crate::output::view::{Content, Table, Text, Tone, View, or_null};
+use crate::output::{Envelope, Report};
+use crate::text::plural;
+use crate::workflow::backup_plan::{BackupPlan, LastBackup};
+use crate::workflow::target::TargetReport;
+
+/// The most rows that people are shown; JSON has all.
+const MOST: usize = 20;
+
+/// How far the command went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SeedStage {
+    /// `--check`: rows were compared, and nothing will be done.
+    Checked,
+    /// `--dry-run`, or before the question: nothing is done yet.
+    Planned,
+    /// The rows are seeded.
+    Done,
+}
+
+/// Why a row is not as declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RowState {
+    /// The row does not exist.
+    Missing,
+    /// The declaration is newer than the row.
+    Different,
+    /// Somebody changed the row by hand.
+    Edited,
+    /// Its columns were declared only after the row was seeded, so nobody knows where their values come from.
+    Unseeded,
+}
+
+/// The rows of all tables.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct SeedReport {
+    /// The run's ULID.
+    #[serde(skip)]
+    pub(super) run: String,
+    /// The exit code.
+    #[serde(skip)]
+    pub(super) exit: Exit,
+    /// The database.
+    pub(super) target: TargetReport,
+    /// How far it is.
+    pub(super) stage: SeedStage,
+    /// Whether what somebody else has changed is taken over.
+    #[serde(skip)]
+    pub(super) overwrite: bool,
+    /// The tables, in the order that they are seeded in.
+    pub(super) tables: Vec<SeedTable>,
+    /// `--check`: the rows that are missing or different.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) findings: Option<Vec<Finding>>,
+    /// What is done about a backup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) backup_plan: Option<BackupPlan>,
+    /// The backup that was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) backup: Option<LastBackup>,
+    /// Remarks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
+}
+
+/// The rows of a table.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct SeedTable {
+    /// `public.organizations`
+    pub(super) table: String,
+    /// `schema/seeds/organizations.toml`
+    pub(super) file: String,
+    /// How many rows are declared.
+    pub(super) declared: usize,
+    /// How many are, or were, made.
+    pub(super) missing: usize,
+    /// How many are, or were, changed.
+    pub(super) different: usize,
+    /// How many somebody else has changed: left alone.
+    pub(super) edited: usize,
+    /// How many have columns that were never seeded, and not what is declared: left alone.
+    pub(super) unseeded: usize,
+    /// How many are only recorded as seeded.
+    pub(super) recorded: usize,
+    /// How many were seeded once and are declared no more: left alone.
+    pub(super) no_longer_declared: usize,
+    /// The rows that are not as declared.
+    pub(super) rows: Vec<SeedRow>,
+}
+
+/// A row that is not as declared.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct SeedRow {
+    /// `public.organizations[public_id=6f1c2a34]`
+    pub(super) object: String,
+    /// Why it is not as declared.
+    pub(super) state: RowState,
+    /// Where it is declared: `schema/seeds/organizations.toml:5`.
+    pub(super) declared_at: String,
+    /// The columns that differ.
+    pub(super) columns: Vec<SeedColumn>,
+}
+
+/// A column that differs.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct SeedColumn {
+    /// Its name.
+    pub(super) name: String,
+    /// What is declared; `None` for NULL.
+    pub(super) declared: Option<String>,
+    /// What the database has, or had; `None` for NULL.
+    pub(super) actual: Option<String>,
+}
+
+impl Report for SeedReport {
+    fn envelope(&self) -> Envelope<'_> {
+        Envelope { command: Some("seed"), run: &self.run, exit: self.exit }
+    }
+
+    fn view(&self) -> View {
+        let tone = if self.exit == Exit::Clean { Tone::Good } else { Tone::Warning };
+        View::new()
+            .headline(self.target.headline())
+            .then(self.proposal())
+            .verdict(self.verdict(), tone)
+            .next(self.next())
+    }
+
+    fn findings(&self) -> Option<&[Finding]> {
+        self.findings.as_deref()
+    }
+
+    fn passed(&self) -> Vec<String> {
+        let whole = self.tables.iter().filter(|table| table.rows.is_empty());
+        whole.map(|table| format!("{} as declared in {}", table.table, table.file)).collect()
+    }
+}
+
+impl SeedReport {
+    /// The sum of a count over all tables.
+    fn count(&self, of: impl Fn(&SeedTable) -> usize) -> usize {
+        self.tables.iter().map(of).sum()
+    }
+
+    /// What will be done, for whoever is asked.
+    pub(super) fn proposal(&self) -> View {
+        let rows: Vec<&SeedRow> = self.tables.iter().flat_map(|table| &table.rows).collect();
+        let titles = ["row", "database", "declared", "action"];
+        let mut table = Table::new(&titles.map(|title| (title, Content::Prose)));
+        table.columns[0].content = Content::Code;
+        for row in rows.iter().take(MOST) {
+            let (database, declared) = match row.state {
+                // The folder is the same for all of them.
+                RowState::Missing => {
+                    let file = row.declared_at.rsplit('/').next().unwrap_or_default();
+                    ("missing".to_owned(), file.to_owned())
+                }
+                _ => (row.values(|column| &column.actual), row.values(|column| &column.declared)),
+            };
+            table.push([row.object.clone(), database, declared, self.action(row).to_owned()]);
+        }
+        let mut view = View::new().table(table);
+        if rows.len() > MOST {
+            let more = plural(rows.len() - MOST, "row");
+            view = view.line(format!("and {more} more (--format json lists all)"));
+        }
+        view = match (&self.backup, &self.backup_plan) {
+            (Some(backup), _) => view.text(Text::new(format!("backup: {}", backup.summary()))),
+            (None, Some(plan)) => view.line(plan.summary()),
+            (None, None) => view,
+        };
+        let undeclared = self.tables.iter().filter(|table| table.no_longer_declared > 0).map(|table| {
+            let count = plural(table.no_longer_declared, "row");
+            format!("{count} of {} were seeded once and are no longer declared: skipped", table.table)
+        });
+        view.notes(undeclared.chain(self.notes.iter().cloned()))
+    }
+
+    fn action(&self, row: &SeedRow) -> &'static str {
+        match (row.state, self.stage) {
+            (RowState::Missing, SeedStage::Done) => "inserted",
+            (RowState::Missing, _) => "insert",
+            (RowState::Different, SeedStage::Done) => "updated",
+            (RowState::Different, _) => "update",
+            (RowState::Unseeded, _) => "skip: never seeded",
+            (RowState::Edited, _) => "skip: changed by hand",
+        }
+    }
+
+    /// One line that says it all.
+    fn verdict(&self) -> String {
+        let (missing, different) = (self.count(|table| table.missing), self.count(|table| table.different));
+        let (edited, recorded) = (self.count(|table| table.edited), self.count(|table| table.recorded));
+        let declared = plural(self.count(|table| table.declared), "row");
+        let unseeded = self.count(|table| table.unseeded);
+        let mut kept = match edited {
+            0 => String::new(),
+            count => format!("; {} changed by hand, skipped", plural(count, "row")),
+        };
+        if unseeded > 0 {
+            let rows = plural(unseeded, "row");
+            kept += &format!("; {rows} not as declared in columns that were never seeded, skipped");
+        }
+        if self.tables.is_empty() {
+            return "nothing to do: schema/seeds/ declares no rows".to_owned();
+        }
+        match self.stage {
+            SeedStage::Checked if missing + different + edited + unseeded == 0 => {
+                format!("OK: {declared} as declared")
+            }
+            SeedStage::Checked => {
+                let parts = [
+                    (missing, "missing"),
+                    (different, "different"),
+                    (edited, "changed by hand"),
+                    (unseeded, "in columns never seeded"),
+                ];
+                let parts: Vec<String> = parts
+                    .into_iter()
+                    .filter(|(count, _)| *count > 0)
+                    .map(|(count, word)| format!("{count} {word}"))
+                    .collect();
+                format!("not as declared: {}, of {declared}", parts.join(", "))
+            }
+            SeedStage::Planned => {
+                let made = plural(missing, "row");
+                format!("dry run: {made} would be inserted, {different} updated; nothing was changed{kept}")
+            }
+            SeedStage::Done if missing + different + recorded == 0 => {
+                let is_all = edited + unseeded == 0;
+                let as_declared = if is_all { format!(": {declared} as declared") } else { kept };
+                format!("nothing to do{as_declared}")
+            }
+            SeedStage::Done if missing + different == 0 => {
+                format!("done: {} as declared already, now recorded as seeded{kept}", plural(recorded, "row"))
+            }
+            SeedStage::Done => {
+                format!("done: inserted {}, updated {different}{kept}", plural(missing, "row"))
+            }
+        }
+    }
+
+    fn next(&self) -> Option<String> {
+        let to_do = self.count(|table| table.missing + table.different) > 0;
+        let edited = self.count(|table| table.edited) > 0;
+        match (self.stage, to_do, edited || self.count(|table| table.unseeded) > 0) {
+            (SeedStage::Checked | SeedStage::Planned, true, _) if self.overwrite => {
+                Some(Command::SeedOverwrite.to_string())
+            }
+            (SeedStage::Checked | SeedStage::Planned, true, _) => Some(Command::Seed.to_string()),
+            (_, _, true) => {
+                let what = if edited { "was changed by hand" } else { "is there" };
+                Some(format!("to keep what {what}, put it into the file; else: {}", Command::SeedOverwrite))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl SeedRow {
+    /// `name: Platform`, a line for each column.
+    fn values(&self, value: fn(&SeedColumn) -> &Option<String>) -> String {
+        let line = |column: &SeedColumn| format!("{}: {}", column.name, or_null(value(column).as_deref()));
+        self.columns.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+}

@@ -1,0 +1,227 @@
+//! What `trueup undo` would give back, or gave.
+
+use serde::Serialize;
+
+use crate::data::checks::Action;
+use crate::error::Exit;
+use crate::findings::Command;
+use crate::output::view::{Table, Text, Tone, View};
+use crate::output::{Envelope, Report};
+use crate::text::plural;
+use crate::workflow::backup_plan::{BackupPlan, LastBackup};
+use crate::workflow::fix_report::RepairStage;
+use crate::workflow::target::TargetReport;
+
+/// A run's repairs taken back.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct UndoReport {
+    /// The run's ULID.
+    #[serde(skip)]
+    pub(super) run: String,
+    /// The exit code.
+    #[serde(skip)]
+    pub(super) exit: Exit,
+    /// The database.
+    pub(super) target: TargetReport,
+    /// The run that is taken back.
+    pub(super) undoes: String,
+    /// How far it is.
+    pub(super) stage: RepairStage,
+    /// Whether there was nothing that could be given back.
+    #[serde(skip)]
+    pub(super) nothing_to_do: bool,
+    /// Its repairs, the last first.
+    pub(super) repairs: Vec<UndoneReport>,
+    /// The runs whose before-images were removed, or would be: `--prune`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pruned: Option<Vec<String>>,
+    /// What is done about a backup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) backup_plan: Option<BackupPlan>,
+    /// The backup that was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) backup: Option<LastBackup>,
+    /// Remarks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
+}
+
+/// One repair taken back.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct UndoneReport {
+    /// The check.
+    pub(super) check: String,
+    /// The fix.
+    pub(super) fix: String,
+    /// What it had done.
+    pub(super) action: Action,
+    /// `public.api_keys`
+    pub(super) table: String,
+    /// The columns of the key.
+    pub(super) key: Vec<String>,
+    /// The columns that have their old values again.
+    pub(super) columns: Vec<String>,
+    /// Rows that were, or would be, given back.
+    pub(super) restored: u64,
+    /// Rows that are not as the repair left them, and are kept.
+    pub(super) kept: u64,
+    /// The keys of the first of those.
+    pub(super) kept_rows: Vec<Vec<Option<String>>>,
+    /// Rows that are as the repair left them, and could not be given back: the same command tries it again.
+    pub(super) held: u64,
+    /// The keys of the first of those.
+    pub(super) held_rows: Vec<Vec<Option<String>>>,
+    /// Who held locks, where somebody was seen.
+    #[serde(skip)]
+    pub(super) locked_by: String,
+    /// Whether a trigger may be what holds rows back.
+    #[serde(skip)]
+    pub(super) holds_back: bool,
+    /// Rows that a trigger gave other values than their old ones.
+    pub(super) rewritten: u64,
+    /// The keys of the first of those.
+    pub(super) rewritten_rows: Vec<Vec<Option<String>>>,
+    /// Triggers that fire.
+    pub(super) triggers: Vec<String>,
+}
+
+impl Report for UndoReport {
+    fn envelope(&self) -> Envelope<'_> {
+        Envelope { command: Some("undo"), run: &self.run, exit: self.exit }
+    }
+
+    fn view(&self) -> View {
+        let tone = if self.exit == Exit::Clean { Tone::Good } else { Tone::Warning };
+        View::new()
+            .headline(self.target.headline())
+            .then(self.proposal())
+            .verdict(self.verdict(), tone)
+            .next(self.next())
+    }
+}
+
+impl UndoReport {
+    /// What will be done, for whoever is asked.
+    pub(super) fn proposal(&self) -> View {
+        let mut view = View::new();
+        for repair in &self.repairs {
+            let title = format!("{}/{}", repair.check, repair.fix);
+            view = view.text(Text::labelled(title, repair.summary(self.stage)));
+            for (why, count, keys) in repair.left() {
+                let shown = keys.len() as u64;
+                let some = if shown == count { String::new() } else { format!(", {shown} of them") };
+                view = view.text(Text::new(format!("{why}{some}:")).indented(2));
+                view = view.table(Table::of_rows(&repair.key, keys));
+            }
+            let triggers = repair.triggers.iter().filter(|_| self.stage == RepairStage::Planned);
+            for trigger in triggers {
+                view = view.text(Text::new(format!("trigger {trigger}")).indented(2));
+            }
+        }
+        view = view.lines(self.pruned.iter().flatten().map(|run| format!("run {run}")));
+        view = match (&self.backup, &self.backup_plan) {
+            (Some(backup), _) => view.line(format!("backup: {}", backup.summary())),
+            (None, Some(plan)) => view.line(plan.summary()),
+            (None, None) => view,
+        };
+        view.notes(&self.notes)
+    }
+
+    /// One line that says it all.
+    pub(super) fn verdict(&self) -> String {
+        if let Some(pruned) = &self.pruned {
+            let runs = plural(pruned.len(), "run");
+            return match (self.stage, pruned.len()) {
+                (_, 0) => "nothing to do: no old values are that old".to_owned(),
+                (RepairStage::Planned, _) => {
+                    format!("dry run: the old values of {runs} would be removed; nothing was changed")
+                }
+                (RepairStage::Done, _) => {
+                    format!("done: removed the old values of {runs}, which cannot be undone any more")
+                }
+            };
+        }
+        let restored: u64 = self.repairs.iter().map(|repair| repair.restored).sum();
+        let sum = |count: fn(&UndoneReport) -> u64| self.repairs.iter().map(count).sum::<u64>();
+        let left = [
+            ("skipped, edited since the repair", sum(|repair| repair.kept)),
+            ("locked or held back, not restored", sum(|repair| repair.held)),
+            ("given other values by a trigger", sum(|repair| repair.rewritten)),
+        ];
+        let told = left.iter().filter(|(_, count)| *count > 0);
+        let kept: String = told.map(|(why, count)| format!("; {why}: {}", plural(*count, "row"))).collect();
+        match (self.stage, kept.is_empty()) {
+            (_, true) if self.nothing_to_do => {
+                format!("nothing to do: run {} is undone already", self.undoes)
+            }
+            _ if self.nothing_to_do => {
+                format!("nothing to do: no row is as run {} left it{kept}", self.undoes)
+            }
+            (RepairStage::Planned, _) => {
+                format!("dry run: {} would be restored; nothing was changed{kept}", plural(restored, "row"))
+            }
+            (RepairStage::Done, _) => format!("done: restored {}{kept}", plural(restored, "row")),
+        }
+    }
+
+    fn next(&self) -> Option<String> {
+        match (self.stage, &self.pruned) {
+            (RepairStage::Planned, None) if !self.repairs.is_empty() => {
+                Some(Command::Undo { run: self.undoes.clone() }.to_string())
+            }
+            (RepairStage::Done, None) if self.repairs.iter().any(|repair| repair.held > 0) => {
+                Some(format!("again when nobody holds the locks: trueup undo {}", self.undoes))
+            }
+            (RepairStage::Done, None) if !self.repairs.is_empty() => {
+                Some(Command::Verify { checks: Vec::new() }.to_string())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl UndoneReport {
+    /// Whether some rows do not have their old values.
+    pub(super) fn leaves_some(&self) -> bool {
+        self.kept + self.held + self.rewritten > 0
+    }
+
+    /// The rows that do not have their old values: why, how many, and the first of them.
+    fn left(&self) -> impl Iterator<Item = (String, u64, &[Vec<Option<String>>])> {
+        let left = [
+            ("skipped, edited since the repair".to_owned(), self.kept, self.kept_rows.as_slice()),
+            (self.held_back(), self.held, self.held_rows.as_slice()),
+            (
+                "given other values than their old ones by a trigger".to_owned(),
+                self.rewritten,
+                &self.rewritten_rows,
+            ),
+        ];
+        left.into_iter().filter(|(_, count, _)| *count > 0)
+    }
+
+    /// Why rows that are as the repair left them were not given back, as far as that can be told.
+    fn held_back(&self) -> String {
+        let by = if self.locked_by.is_empty() { "others" } else { &self.locked_by };
+        let mut causes = vec![format!("locked by {by}")];
+        if self.action == Action::Delete {
+            causes.push("kept out by a unique value that is taken".to_owned());
+        }
+        if self.holds_back {
+            causes.push("held back by a trigger".to_owned());
+        }
+        format!("not restored: {}", causes.join(", or "))
+    }
+
+    fn summary(&self, stage: RepairStage) -> String {
+        let (count, table, columns) = (plural(self.restored, "row"), &self.table, self.columns.join(", "));
+        match (self.action, stage) {
+            (Action::Update, RepairStage::Planned) => format!("restore {columns} on {count} of {table}"),
+            (Action::Update, RepairStage::Done) => {
+                format!("restored {columns} on {count} of {table}")
+            }
+            (Action::Delete, RepairStage::Planned) => format!("insert {count} into {table} again"),
+            (Action::Delete, RepairStage::Done) => format!("inserted {count} into {table} again"),
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! What the data checks found, and what became of the rows that were repaired.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::data::checks::{Found, VisibilityGap};
+use crate::error::Exit;
+use crate::findings::{
+    AttributeFinding, Change, Command, Finding, Location, Remedy, Severity, Sides, Summary,
+};
+use crate::output::view::{Content, Table, Text, Tone, View};
+use crate::output::{Envelope, Report};
+use crate::text::plural;
+use crate::workflow::backup_plan::{BackupPlan, LastBackup};
+use crate::workflow::fix_report::{FixReport, RepairStage};
+use crate::workflow::target::TargetReport;
+use crate::writer::seconds;
+
+/// What `trueup verify` found, and with `--fix` did.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct VerifyReport {
+    /// The run's ULID.
+    #[serde(skip)]
+    pub(super) run: String,
+    /// The exit code.
+    #[serde(skip)]
+    pub(super) exit: Exit,
+    /// The database.
+    pub(super) target: TargetReport,
+    /// Checks that found rows, by severity.
+    pub(super) summary: Summary,
+    /// The checks.
+    pub(super) checks: Vec<DataCheckReport>,
+    /// The checks that found rows, or could not see everything, as findings.
+    pub(super) findings: Vec<Finding>,
+    /// How long counting took.
+    pub(super) milliseconds: u64,
+    /// The checks that were asked for by name.
+    #[serde(skip)]
+    pub(super) asked: Vec<String>,
+    /// With `--fix`: how far it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stage: Option<RepairStage>,
+    /// With `--fix`: the fixes that have rows, in the order in which they are carried out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) fixes: Vec<FixReport>,
+    /// What is done about a backup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) backup_plan: Option<BackupPlan>,
+    /// The backup that was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) backup: Option<LastBackup>,
+    /// Remarks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
+    /// What to do first, where the repair would be refused.
+    #[serde(skip)]
+    pub(super) refused: Option<String>,
+}
+
+/// What one check found.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct DataCheckReport {
+    /// `api_keys_have_a_user`
+    pub(super) name: String,
+    /// `checks/api_keys_have_a_user.sql`
+    pub(super) file: String,
+    /// What has to be true.
+    pub(super) title: String,
+    /// How bad it is.
+    pub(super) severity: Severity,
+    /// `public.api_keys`
+    pub(super) table: Option<String>,
+    /// How many rows are wrong; `None` when that cannot be told.
+    pub(super) rows: Option<u64>,
+    /// Why it cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unknown: Option<String>,
+    /// What is in the way of seeing everything.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) obstacles: Vec<VisibilityGap>,
+    /// The columns that are shown: the key first.
+    pub(super) columns: Vec<String>,
+    /// Some of the rows that are wrong.
+    pub(super) sample: Vec<Vec<Option<String>>>,
+    /// Its fixes.
+    pub(super) fixes: Vec<String>,
+    /// After a repair: why rows are left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) left: Vec<String>,
+    /// How long it took.
+    pub(super) milliseconds: u64,
+}
+
+impl DataCheckReport {
+    fn fails(&self) -> bool {
+        self.rows.is_some_and(|rows| rows > 0)
+    }
+
+    fn count(&self) -> String {
+        self.rows.map_or_else(|| "cannot tell".to_owned(), |rows| rows.to_string())
+    }
+}
+
+impl Report for VerifyReport {
+    fn envelope(&self) -> Envelope<'_> {
+        Envelope { command: Some("verify"), run: &self.run, exit: self.exit }
+    }
+
+    fn view(&self) -> View {
+        let mut view = View::new().headline(self.target.headline());
+        if self.stage != Some(RepairStage::Planned) {
+            view = view.then(self.checks_view());
+        }
+        view = view.then(self.proposal());
+        if let Some(backup) = &self.backup {
+            view = view.line(format!("backup: {}", backup.summary()));
+        }
+        let took = match self.stage {
+            Some(RepairStage::Planned) => String::new(),
+            _ => format!(" ({})", seconds(Duration::from_millis(self.milliseconds))),
+        };
+        let tone = match (self.exit, self.summary.error) {
+            (Exit::Clean, _) => Tone::Good,
+            (_, 0) => Tone::Warning,
+            _ => Tone::Bad,
+        };
+        view.notes(&self.notes).verdict(self.verdict() + &took, tone).next(self.next())
+    }
+
+    fn findings(&self) -> Option<&[Finding]> {
+        Some(&self.findings)
+    }
+
+    fn passed(&self) -> Vec<String> {
+        let well = self.checks.iter().filter(|check| check.rows == Some(0));
+        well.map(|check| format!("{}: {}", check.name, check.title)).collect()
+    }
+}
+
+impl VerifyReport {
+    /// The findings of checks, and how many there are of each severity.
+    pub(super) fn findings_of(checks: &[DataCheckReport]) -> (Vec<Finding>, Summary) {
+        let findings: Vec<Finding> = checks.iter().filter_map(DataCheckReport::finding).collect();
+        let failing = findings.iter().filter(|finding| finding.code == WRONG_ROWS);
+        let summary = Summary::of(failing);
+        (findings, summary)
+    }
+
+    /// What will be done, or was, for whoever is asked.
+    pub(super) fn proposal(&self) -> View {
+        let stage = self.stage.unwrap_or(RepairStage::Planned);
+        let mut view = self.fixes.iter().fold(View::new(), |view, fix| view.then(fix.view(stage)));
+        if self.stage == Some(RepairStage::Planned) {
+            for check in &self.checks {
+                view = check.left.iter().fold(view, |view, why| view.text(Text::labelled(&check.name, why)));
+            }
+        }
+        match (&self.backup_plan, &self.backup) {
+            (Some(plan), None) => view.line(plan.summary()),
+            _ => view,
+        }
+    }
+
+    fn checks_view(&self) -> View {
+        let columns = [
+            ("check", Content::Prose),
+            ("what has to be true", Content::Prose),
+            ("rows", Content::Number),
+            ("fixes", Content::Prose),
+        ];
+        let mut table = Table::new(&columns);
+        for check in &self.checks {
+            let fixes = if check.fixes.is_empty() { "none".to_owned() } else { check.fixes.join(", ") };
+            let name = format!("{}\n{}", check.name, check.severity);
+            table.push([name, check.title.clone(), check.count(), fixes]);
+        }
+        let mut view = View::new().table(table);
+        for check in &self.checks {
+            if let Some(why) = &check.unknown {
+                view = view.text(Text::labelled(&check.name, why).tone(Tone::Warning));
+            }
+            if check.fails() && !check.sample.is_empty() {
+                let shown = check.sample.len() as u64;
+                let some =
+                    if check.rows == Some(shown) { String::new() } else { format!(", {shown} of them") };
+                let count = plural(check.rows.unwrap_or_default(), "row");
+                view = view.text(Text::labelled(&check.name, format!("{count}{some}")));
+                view = view.table(Table::of_rows(&check.columns, &check.sample));
+            }
+            view = check.left.iter().fold(view, |view, why| view.text(Text::labelled(&check.name, why)));
+        }
+        view
+    }
+
+    /// One line that says it all.
+    pub(super) fn verdict(&self) -> String {
+        let unknown = self.checks.iter().filter(|check| check.rows.is_none()).count();
+        let failing = self.checks.iter().filter(|check| check.fails()).count();
+        let wrong: u64 = self.checks.iter().filter_map(|check| check.rows).sum();
+        let all = plural(self.checks.len(), "check");
+        let changed: u64 = self.fixes.iter().map(|fix| fix.changed).sum();
+        let done = match self.stage {
+            Some(RepairStage::Done) if changed > 0 => format!("repaired {}; ", plural(changed, "row")),
+            _ => String::new(),
+        };
+        if self.stage == Some(RepairStage::Planned) {
+            let planned: u64 = self.fixes.iter().map(|fix| fix.rows).sum();
+            return match planned {
+                0 => "dry run: no row has an automatic fix; nothing was changed".to_owned(),
+                planned => {
+                    format!("dry run: {} would be repaired; nothing was changed", plural(planned, "row"))
+                }
+            };
+        }
+        let remarks = self.checks.iter().filter(|check| check.fails() && check.severity == Severity::Info);
+        let only_remarks = remarks.count() == failing;
+        match (unknown, failing) {
+            (0, failing) if failing > 0 && only_remarks => {
+                format!("{done}OK: {all}; {} with remarks", plural(wrong, "row"))
+            }
+            _ if self.checks.is_empty() => "nothing to verify: checks/ has no check".to_owned(),
+            (0, 0) => format!("{done}OK: {all}, no row is wrong"),
+            (0, failing) => {
+                let fail = if failing == 1 { "fails" } else { "fail" };
+                format!("{done}{failing} of {all} {fail}: {} wrong", plural(wrong, "row"))
+            }
+            (unknown, 0) => format!("{done}cannot tell: {unknown} of {all} cannot see every row"),
+            (unknown, failing) => format!(
+                "{done}incomplete: {unknown} of {all} cannot see every row, {failing} found {}",
+                plural(wrong, "row")
+            ),
+        }
+    }
+
+    /// What to run next.
+    pub(super) fn next(&self) -> Vec<String> {
+        let mut next = Vec::new();
+        if let Some(check) = self.checks.iter().find(|check| check.rows.is_none()) {
+            let role = crate::postgres::sql::identifier(&self.target.role).into_owned();
+            next.push(match check.obstacles.first() {
+                Some(obstacle) => obstacle.remedy(&role),
+                None => format!("look at {}", check.file),
+            });
+        }
+        let names = |of: &dyn Fn(&&DataCheckReport) -> bool| -> Vec<String> {
+            let all = self.checks.iter().filter(|check| check.fails()).count();
+            let found: Vec<String> = self
+                .checks
+                .iter()
+                .filter(|check| check.fails())
+                .filter(of)
+                .map(|check| check.name.clone())
+                .collect();
+            if found.len() == all { Vec::new() } else { found }
+        };
+        let fixable = |check: &&DataCheckReport| !check.fixes.is_empty();
+        let any = self.checks.iter().any(|check| check.fails() && fixable(&check));
+        match self.stage {
+            None if any => {
+                next.push(Command::VerifyFix { checks: names(&fixable), dry_run: true }.to_string())
+            }
+            Some(RepairStage::Planned) if self.refused.is_some() => next.extend(self.refused.clone()),
+            Some(RepairStage::Planned) if self.fixes.iter().any(|fix| fix.rows > 0) => {
+                next.push(Command::VerifyFix { checks: self.asked.clone(), dry_run: false }.to_string());
+            }
+            Some(RepairStage::Done) if self.fixes.iter().any(|fix| fix.changed > 0) => {
+                next.push(format!("to take it back: {}", Command::Undo { run: self.run.clone() }));
+            }
+            _ => {}
+        }
+        next
+    }
+}
+
+/// The code of a check that found rows.
+const WRONG_ROWS: &str = "data_check.failed";
+/// The code of a check whose rows this role cannot all see.
+const UNREADABLE: &str = "data_check.unreadable";
+
+impl DataCheckReport {
+    /// What the check found, as a finding; `None` when no row is wrong.
+    fn finding(&self) -> Option<Finding> {
+        let (code, severity) = match self.rows {
+            None => (UNREADABLE, Severity::Error),
+            Some(0) => return None,
+            Some(_) => (WRONG_ROWS, self.severity),
+        };
+        let mut finding = Finding::new(code, severity, "data_check", &self.name, Change::Different);
+        finding.location = Some(Location::new(&self.file, 1));
+        finding.remedy = match (self.rows, self.fixes.is_empty()) {
+            (None, _) => Remedy::advice("give this role the right to see every row"),
+            (_, false) => Remedy::run(Command::VerifyFix { checks: vec![self.name.clone()], dry_run: true }),
+            (_, true) => Remedy::advice("correct the rows by hand: the check has no fix"),
+        };
+        match self.rows {
+            None => {
+                let why = self.unknown.clone().unwrap_or_else(|| "cannot tell".to_owned());
+                finding.sides = Some(Sides::new(why, &self.title));
+            }
+            Some(rows) => finding.attributes.push(AttributeFinding {
+                name: "rows".to_owned(),
+                declared: Some("0".to_owned()),
+                actual: Some(rows.to_string()),
+                cause: None,
+            }),
+        }
+        Some(finding)
+    }
+}
+
+/// What a check found, for a report.
+pub(super) fn data_check_report(found: Found) -> DataCheckReport {
+    let Found { check: bound, rows, sample, took } = found;
+    let (rows, unknown) = match rows {
+        Ok(rows) => (Some(rows), None),
+        Err(why) => (None, Some(why)),
+    };
+    let check = bound.check;
+    DataCheckReport {
+        name: check.name,
+        file: check.path.display().to_string(),
+        title: check.title,
+        severity: check.severity,
+        table: bound.table.map(|table| table.qualified()),
+        rows,
+        unknown,
+        obstacles: bound.obstacles,
+        columns: sample.columns,
+        sample: sample.rows,
+        fixes: check.fixes.into_iter().map(|fix| fix.name).collect(),
+        left: Vec::new(),
+        milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// How a command ends that has counted: what cannot be told is never clean.
+pub(super) fn exit(checks: &[DataCheckReport]) -> Exit {
+    if checks.iter().any(|check| check.rows.is_none()) {
+        return Exit::CannotTell;
+    }
+    let fails =
+        |check: &DataCheckReport| check.severity > Severity::Info && check.rows.is_some_and(|rows| rows > 0);
+    if checks.iter().any(fails) { Exit::Findings } else { Exit::Clean }
+}

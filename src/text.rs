@@ -1,0 +1,54 @@
+//! Words and numbers as people read them: a leaf that every room may use.
+
+/// `1 table`, `2 tables`, `2 batches`.
+pub fn plural(count: impl TryInto<u64>, noun: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    match noun {
+        _ if count == 1 => format!("1 {noun}"),
+        noun if noun.ends_with("ch") => format!("{count} {noun}es"),
+        noun => format!("{count} {noun}s"),
+    }
+}
+
+/// A text on one line, its white space collapsed, cut to so many characters.
+pub fn one_line(text: &str, longest: usize) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match words.char_indices().nth(longest) {
+        Some((end, _)) => format!("{} ...", words[..end].trim_end()),
+        None => words,
+    }
+}
+
+/// `8 kB`, `1.2 GB`.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if value >= 10.0 || unit == 0 {
+        format!("{value:.0} {}", UNITS[unit])
+    } else {
+        format!("{value:.1} {}", UNITS[unit])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_have_the_right_form_of_the_noun() {
+        assert_eq!(plural(1_u64, "batch"), "1 batch");
+        assert_eq!(plural(0_usize, "row"), "0 rows");
+        assert_eq!(plural(2_usize, "batch"), "2 batches");
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(one_line("SELECT\n  1", 20), "SELECT 1");
+        assert_eq!(one_line("ääää b", 4), "ääää ...");
+    }
+}

@@ -1,0 +1,289 @@
+//! The report of commands that compare a database with its declared schema: `check`, and those that migrate.
+
+use serde::Serialize;
+
+use super::adoption::AdoptionReport;
+use super::backup_plan::LastBackup;
+use super::plan_report::PlanReport;
+use super::target::{MigrationName, TargetReport};
+use crate::changes::executor::Done;
+use crate::error::Exit;
+use crate::findings::{CauseKind, Finding, Remedy, Summary};
+use crate::migrations::history::OtherHistory;
+use crate::model::diagnosis;
+use crate::output::view::{Headline, Tone, View};
+use crate::output::{Envelope, ErrorReport, Report};
+use crate::postgres::catalog::Unmodeled;
+use crate::text::plural;
+
+/// What a comparison of a database with its declared schema found, and what was done about it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct SchemaReport {
+    /// The command.
+    #[serde(skip)]
+    pub(crate) command: &'static str,
+    /// An identifier of this run (ULID).
+    #[serde(skip)]
+    pub(crate) run: String,
+    /// The database that was looked at.
+    pub(crate) target: TargetReport,
+    /// What its history says.
+    pub(crate) history: History,
+    /// What was looked at and what was not.
+    pub(crate) coverage: Coverage,
+    /// Findings by severity.
+    pub(crate) summary: Summary,
+    /// The findings.
+    pub(crate) findings: Vec<Finding>,
+    /// What was, or would be, done: commands that change the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) plan: Option<PlanReport>,
+    /// `adopt`: the version that was found, and what it takes over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) adoption: Option<AdoptionReport>,
+    /// The backup that the change can be taken back with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) backup: Option<LastBackup>,
+    /// Why it was refused, where the findings are the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<ErrorReport>,
+    /// The steps that were carried out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) applied: Vec<Done>,
+    /// The exit code, as a value.
+    #[serde(skip)]
+    pub(crate) exit: Exit,
+    /// How many objects were compared.
+    #[serde(skip)]
+    pub(crate) compared: usize,
+    /// Remarks that belong to no finding, for people.
+    #[serde(skip)]
+    pub(crate) notes: Vec<String>,
+}
+
+/// The history of migrations.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct History {
+    /// The table it was read from; `None` when there is none.
+    pub(crate) table: Option<String>,
+    /// How many migrations are applied.
+    pub(crate) applied: usize,
+    /// The newest applied version.
+    pub(crate) current: Option<String>,
+    /// The project's migrations that are not applied, the oldest first.
+    pub(crate) pending: Vec<MigrationName>,
+    /// Histories of other tools.
+    pub(crate) others: Vec<OtherHistory>,
+}
+
+/// What was compared, and what was not.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Coverage {
+    /// Whether everything in the database was compared.
+    pub(crate) complete: bool,
+    /// Objects of kinds that trueup does not model.
+    pub(crate) unmodeled: Vec<Unmodeled>,
+    /// What this role cannot see, though the answer needs it.
+    pub(crate) invisible: Vec<Hidden>,
+}
+
+/// Something that this role cannot see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Hidden {
+    /// The relation, qualified and quoted.
+    pub(crate) object: String,
+    /// Why this role cannot see it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<String>,
+    /// Whether row-level security hides rows of it.
+    #[serde(skip)]
+    pub(crate) by_row_security: bool,
+}
+
+impl Report for SchemaReport {
+    fn envelope(&self) -> Envelope<'_> {
+        Envelope { command: Some(self.command), run: &self.run, exit: self.exit }
+    }
+
+    fn view(&self) -> View {
+        match (&self.adoption, &self.plan) {
+            (Some(adoption), Some(plan)) => adoption.view(self, plan),
+            (None, Some(plan)) => plan.outcome(self),
+            (_, None) => self.check_view(),
+        }
+    }
+
+    fn findings(&self) -> Option<&[Finding]> {
+        Some(&self.findings)
+    }
+
+    fn passed(&self) -> Vec<String> {
+        let well = self.findings.is_empty() && self.exit == Exit::Clean;
+        well.then(|| format!("{} match", plural(self.compared, "object"))).into_iter().collect()
+    }
+}
+
+impl SchemaReport {
+    /// Sets how the command ends.
+    #[must_use]
+    pub(crate) fn ending(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    fn check_view(&self) -> View {
+        View::new()
+            .headline(self.headline())
+            .then(self.differences())
+            .then(self.coverage_view())
+            .notes(&self.notes)
+            .verdict(self.verdict(), self.tone())
+            .next(self.next(true))
+    }
+
+    /// The colour of the verdict.
+    pub(crate) fn tone(&self) -> Tone {
+        match (self.exit, self.summary.error) {
+            (Exit::Clean, _) => Tone::Good,
+            (_, 0) => Tone::Warning,
+            _ => Tone::Bad,
+        }
+    }
+
+    /// The database, and where it stands in the project's migrations.
+    pub(crate) fn headline(&self) -> Headline {
+        let history = &self.history;
+        let mut applied = match (&history.table, &history.current) {
+            (None, _) if self.has_no_migrations() => "this project has no migrations".to_owned(),
+            (None, _) => "no history of migrations".to_owned(),
+            (Some(_), None) => "no migration applied".to_owned(),
+            (Some(_), Some(current)) => {
+                format!("at V{current}, {} applied", plural(history.applied, "migration"))
+            }
+        };
+        let pending: Vec<String> = history.pending.iter().map(MigrationName::label).collect();
+        match pending.as_slice() {
+            [] => {}
+            names if names.len() <= 3 => applied.push_str(&format!(", pending: {}", names.join(", "))),
+            [first, .., last] => {
+                applied.push_str(&format!(", {} pending, {first} to {last}", pending.len()));
+            }
+            [_] => {}
+        }
+        let mut headline = self.target.headline();
+        headline.lines.push(applied);
+        headline.lines.extend(history.others.iter().map(|other| {
+            let current = other.current.as_deref().map(|current| format!(", at revision {current}"));
+            format!("also found: {} in {}{}", other.tool, other.table, current.unwrap_or_default())
+        }));
+        headline
+    }
+
+    /// A database without history may be as the last migration leaves it: nothing is pending then, and a finding says so.
+    fn has_no_migrations(&self) -> bool {
+        self.history.pending.is_empty()
+            && self.findings.iter().all(|finding| finding.code != "history.missing")
+    }
+
+    /// The findings, and the SQL of those that no pending migration repairs.
+    pub(crate) fn differences(&self) -> View {
+        let by_hand = |finding: &&Finding| {
+            !matches!(
+                finding.cause_kind(),
+                Some(CauseKind::Pending | CauseKind::Unmigrated | CauseKind::Unfinished)
+            )
+        };
+        let script = diagnosis::script(self.findings.iter().filter(by_hand));
+        View::new()
+            .findings(&self.findings)
+            .sql("SQL that makes the database as declared (read it before you run it)", script)
+    }
+
+    /// What was not compared, and what this role cannot see.
+    pub(crate) fn coverage_view(&self) -> View {
+        let Coverage { unmodeled, invisible, .. } = &self.coverage;
+        let unmodeled =
+            unmodeled.iter().map(|object| format!("not compared: {} {}", object.kind, object.object));
+        let role = &self.target.role;
+        let invisible = invisible.iter().map(|hidden| match &hidden.why {
+            Some(why) => format!("not visible to {role}: {} ({why})", hidden.object),
+            None => format!("not visible to {role}: {}", hidden.object),
+        });
+        View::new().lines(unmodeled).lines(invisible)
+    }
+
+    /// One line that says it all.
+    pub(crate) fn verdict(&self) -> String {
+        let complete = self.coverage.invisible.is_empty();
+        if self.findings.is_empty() {
+            let mut verdict = match complete {
+                true => format!("OK: all {} match", plural(self.compared, "object")),
+                false => "cannot tell: this role cannot see everything that the answer needs".to_owned(),
+            };
+            if !self.coverage.unmodeled.is_empty() {
+                let count = plural(self.coverage.unmodeled.len(), "object");
+                verdict.push_str(&format!("; {count} not compared"));
+            }
+            return verdict;
+        }
+        let Summary { error, warning, info } = self.summary;
+        let severities = [(error, "error"), (warning, "warning"), (info, "remark")];
+        let counted: Vec<String> = severities
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, word)| plural(*count, word))
+            .collect();
+        let causes = CauseKind::ALL.iter().filter_map(|kind| {
+            let count = self.findings.iter().filter(|finding| finding.cause_kind() == Some(*kind)).count();
+            (count > 0).then(|| format!("{count} {}", kind.label()))
+        });
+        let causes: Vec<String> = causes.collect();
+        let counted = counted.join(", ");
+        match complete {
+            true => format!(
+                "{counted}: the database does not match the schema in schema/ ({})",
+                causes.join(", ")
+            ),
+            false => format!(
+                "incomplete: this role cannot see everything; so far {counted} ({})",
+                causes.join(", ")
+            ),
+        }
+    }
+
+    /// What to run next; `shown` is whether the findings' SQL is.
+    fn next(&self, shown: bool) -> Option<String> {
+        if !self.coverage.invisible.is_empty() {
+            let invisible = &self.coverage.invisible;
+            let names: Vec<&str> = invisible.iter().map(|hidden| hidden.object.as_str()).collect();
+            let by_policy = match invisible.iter().any(|hidden| hidden.by_row_security) {
+                true => ", and check as a role that sees all rows (BYPASSRLS, or the owner)",
+                false => "",
+            };
+            return Some(format!("grant SELECT on {} to {}{by_policy}", names.join(", "), self.target.role));
+        }
+        let order = [
+            CauseKind::Edited,
+            CauseKind::Unknown,
+            CauseKind::Ahead,
+            CauseKind::Drift,
+            CauseKind::Unfinished,
+            CauseKind::Pending,
+            CauseKind::Unmigrated,
+        ];
+        let rank = |finding: &&Finding| {
+            let cause = order.iter().position(|kind| Some(*kind) == finding.cause_kind());
+            (finding.kind != "database", std::cmp::Reverse(finding.severity), cause)
+        };
+        let first = self.findings.iter().filter(|finding| finding.remedy.is_some()).min_by_key(rank)?;
+        Some(match &first.remedy {
+            Remedy { run: None, advice: None, .. } if shown => {
+                format!("run the SQL above, then: trueup {}", self.command)
+            }
+            Remedy { run: None, advice: None, .. } => {
+                format!("trueup {} without -q: it shows the SQL to run", self.command)
+            }
+            remedy => remedy.summary().unwrap_or_default(),
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! The database that a report is about, and a migration's name in it.
+
+use serde::Serialize;
+
+use super::environment_mark;
+use crate::output::view::Headline;
+use crate::postgres::connection::Target;
+use crate::project::Settings;
+use crate::snapshot::Identity;
+use crate::writer::Mark;
+
+/// The database, as it was asked for and as its server describes it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct TargetReport {
+    /// The host asked for, or the directory of the socket.
+    pub(crate) host: String,
+    /// The port asked for.
+    pub(crate) port: u16,
+    /// `current_database()`.
+    pub(crate) database: String,
+    /// The role.
+    pub(crate) role: String,
+    /// The server's version.
+    pub(crate) server_version: String,
+    /// `pg_control_system()`.
+    pub(crate) system_identifier: String,
+    /// The environment that the database is marked as, else the one asked for with `--env`.
+    pub(crate) environment: Option<String>,
+    /// The project's name.
+    pub(crate) project: String,
+}
+
+/// A migration's version and name.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct MigrationName {
+    /// The version.
+    pub(crate) version: String,
+    /// The name.
+    pub(crate) name: String,
+}
+
+impl MigrationName {
+    /// `V7__add_user_id`
+    pub(crate) fn label(&self) -> String {
+        format!("V{}__{}", self.version, self.name)
+    }
+}
+
+impl TargetReport {
+    /// The database that a snapshot is of.
+    pub(crate) fn new(
+        settings: &Settings,
+        target: &Target,
+        identity: &Identity,
+        mark: Option<&Mark>,
+    ) -> Self {
+        Self {
+            host: target.host().to_owned(),
+            port: target.port(),
+            database: identity.database.clone(),
+            role: identity.role.clone(),
+            server_version: identity.server_version.clone(),
+            system_identifier: identity.system_identifier.clone(),
+            environment: environment_mark::environment(settings, mark),
+            project: settings.project.name.clone(),
+        }
+    }
+
+    /// `db.example.com:5432`, or the directory of the socket.
+    pub(crate) fn address(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.starts_with('/') { host.clone() } else { format!("{host}:{port}") }
+    }
+
+    /// The line that reports begin with.
+    pub(crate) fn headline(&self) -> Headline {
+        let Self { database, role, server_version, environment, .. } = self;
+        let environment = environment.as_ref().map(|name| format!(", environment {name}"));
+        Headline {
+            subject: format!("database {database}"),
+            details: format!(
+                " on {} as {role}, PostgreSQL {server_version}{}",
+                self.address(),
+                environment.unwrap_or_default()
+            ),
+            lines: Vec::new(),
+        }
+    }
+}
