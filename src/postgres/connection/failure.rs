@@ -7,6 +7,7 @@ use std::io;
 
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
+use super::RowError;
 use crate::error::{Exit, Failure};
 
 /// An error as the server, the connection or TLS told it.
@@ -96,6 +97,13 @@ pub fn server_failure(error: anyhow::Error, doing: &str) -> anyhow::Error {
     if error.downcast_ref::<Failure>().is_some() {
         return error;
     }
+    if let Some(unreadable) = error.chain().find_map(|cause| cause.downcast_ref::<RowError>()) {
+        return Failure::cannot_tell(format!("{doing}: the server's answer cannot be read: {unreadable}"))
+            .next(
+                "look at what stands between trueup and the server (a proxy?); if nothing does, report this",
+            )
+            .into();
+    }
     match server_error(&error) {
         Some(server) => failure(server, doing).into(),
         None => error,
@@ -178,6 +186,17 @@ mod tests {
     fn context_does_not_hide_the_server() {
         let error = anyhow::Error::from(sqlx::Error::Protocol("odd".into())).context("outer");
         assert!(server_failure(error, "x").downcast_ref::<Failure>().is_some());
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_no_answer() {
+        let unreadable =
+            RowError::Unreadable { column: "rows".into(), expected: "a number", text: "x".into() };
+        let said = server_failure(anyhow::Error::from(unreadable).context("outer"), "counting");
+        assert_eq!(crate::error::exit_of(&said), Exit::CannotTell);
+        let what =
+            "counting: the server's answer cannot be read: column \"rows\" is \"x\", which is not a number";
+        assert_eq!(said.to_string(), what);
     }
 
     #[test]
