@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn f53_values_are_not_printed() {
         let process_env = ProcessEnv::new([("DATABASE_URL", "postgres://app:canary@db/x")], "/");
-        assert!(!format!("{surroundings:?}").contains("canary"));
+        assert!(!format!("{process_env:?}").contains("canary"));
     }
 
     #[test]

@@ -519,7 +519,7 @@ mod tests {
     #[test]
     fn both_statements_that_look_for_histories_and_own_tables_know_them_all() {
         let probe = crate::migrations::history::PROBE;
-        let relations = include_str!("../catalog/reader/sql/relations.sql");
+        let relations = include_str!("../postgres/catalog/reader/sql/relations.sql");
         let tables = TABLES.iter().map(|(name, _)| *name);
         for name in tables.chain(crate::migrations::history::tables()) {
             for sql in [probe, relations] {
