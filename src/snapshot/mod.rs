@@ -29,7 +29,7 @@ use crate::migrations::checksum::Width;
 use crate::migrations::history::{Applied, Found, OtherHistory};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::{self, Assembler, Presence, ReadOptions};
-use crate::postgres::connection::{self, ServerVersion, Session};
+use crate::postgres::connection::{self, ServerVersion, Session, sqlstate};
 use crate::postgres::sql::identifier;
 
 pub use consistency::unchanged_since;
@@ -304,5 +304,15 @@ fn opening(request: &Request) -> Vec<String> {
 fn changed_underneath(error: &anyhow::Error) -> bool {
     let Some(error) = connection::server_error(error).map(connection::describe) else { return false };
     // internal_error ("could not open relation with OID", "cache lookup failed"), undefined_*
-    matches!(error.sqlstate.as_deref(), Some("XX000" | "42P01" | "42704" | "42703" | "42883" | "3F000"))
+    matches!(
+        error.sqlstate.as_deref(),
+        Some(
+            sqlstate::INTERNAL_ERROR
+                | sqlstate::UNDEFINED_TABLE
+                | sqlstate::UNDEFINED_OBJECT
+                | sqlstate::UNDEFINED_COLUMN
+                | sqlstate::UNDEFINED_FUNCTION
+                | sqlstate::INVALID_SCHEMA_NAME
+        )
+    )
 }

@@ -11,7 +11,7 @@ use super::internal_state::InternalTables;
 use super::{Request, SILENCE};
 use crate::data::seeds::{Answer, Column, Columns, Question, Rows};
 use crate::postgres::catalog::reader::{self, Assembler};
-use crate::postgres::connection::{self, Row, Session};
+use crate::postgres::connection::{self, Row, Session, sqlstate};
 use crate::postgres::sql::{identifier, literal};
 
 /// What a look found of the seeds.
@@ -134,8 +134,8 @@ impl Confirmation {
 
     /// Whether a look failed because this role may not read a table, or not all rows of it.
     pub(super) fn is_denied(&self, session: &Session, error: &anyhow::Error) -> bool {
-        let denied =
-            connection::server_error(error).is_some_and(|said| connection::describe(said).is("42501"));
+        let denied = connection::server_error(error)
+            .is_some_and(|said| connection::describe(said).is(sqlstate::INSUFFICIENT_PRIVILEGE));
         denied && self.failed(session).is_some()
     }
 
@@ -144,7 +144,11 @@ impl Confirmation {
         let state = connection::server_error(error).and_then(|said| connection::describe(said).sqlstate);
         // data_exception, check_violation and not_null_violation of a domain, what a function in one raises.
         let refused = state.is_some_and(|state| {
-            state.starts_with("22") || matches!(state.as_str(), "23514" | "23502" | "P0001")
+            state.starts_with(sqlstate::DATA_EXCEPTION_CLASS)
+                || matches!(
+                    state.as_str(),
+                    sqlstate::CHECK_VIOLATION | sqlstate::NOT_NULL_VIOLATION | sqlstate::RAISE_EXCEPTION
+                )
         });
         refused && self.failed(session).is_some()
     }

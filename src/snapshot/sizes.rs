@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::SILENCE;
-use crate::postgres::connection::{self, Session};
+use crate::postgres::connection::{self, Session, sqlstate};
 use crate::postgres::sql::literal;
 
 const SQL: &str = include_str!("sizes.sql");
@@ -63,7 +63,8 @@ pub async fn database_bytes(session: &mut Session) -> Result<Option<u64>> {
     session.give_up_after(TIMEOUT.saturating_add(SILENCE));
     let rows = session.rows("SELECT pg_catalog.pg_database_size(pg_catalog.current_database())").await;
     let denied = |error: &anyhow::Error| {
-        connection::server_error(error).is_some_and(|said| connection::describe(said).is("42501"))
+        connection::server_error(error)
+            .is_some_and(|said| connection::describe(said).is(sqlstate::INSUFFICIENT_PRIVILEGE))
     };
     match rows {
         Ok(rows) => Ok(rows.into_iter().flatten().flatten().next().and_then(|bytes| bytes.parse().ok())),

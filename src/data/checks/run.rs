@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use super::resolve::bind;
 use super::{Check, ValidatedCheck};
-use crate::postgres::connection::{self, Session, Target};
+use crate::postgres::connection::{self, Session, Target, sqlstate};
 use crate::postgres::sql::{identifier, literal};
 
 /// How much longer than a statement may take a server may be silent.
@@ -202,8 +202,8 @@ async fn one(session: &mut Session, check: &ValidatedCheck, sample: usize) -> Re
             }
             let file = check.check.path.display();
             found.rows = Err(match said.sqlstate.as_deref() {
-                Some("42501") => format!("this role lacks a right: {}", said.text()),
-                Some("57014") => format!("the server stopped the query: {}", said.text()),
+                Some(sqlstate::INSUFFICIENT_PRIVILEGE) => format!("this role lacks a right: {}", said.text()),
+                Some(sqlstate::QUERY_CANCELED) => format!("the server stopped the query: {}", said.text()),
                 _ => format!("the query failed ({file}: line {}): {}", check.check.find.line, said.text()),
             });
         }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::resolve::SAVEPOINT;
 use super::{Action, Check, Column, Fix, Query, Table, VisibilityGap};
 use crate::error::Failure;
-use crate::postgres::connection::{self, Session};
+use crate::postgres::connection::{self, Session, sqlstate};
 
 /// A row of a text, beside a query that is planned and never executed.
 const SINGLE: (&str, &str) = (
@@ -180,7 +180,9 @@ pub(super) async fn shapes(session: &mut Session, queries: &[&Query]) -> Result<
 /// off): no more can be said of the file then. A right that was not looked for (to run a function, to read one column) is
 /// told as the server told it.
 fn is_in_the_way(error: &anyhow::Error, obstacles: &mut Vec<VisibilityGap>) -> bool {
-    let said = connection::server_error(error).map(connection::describe).filter(|said| said.is("42501"));
+    let said = connection::server_error(error)
+        .map(connection::describe)
+        .filter(|said| said.is(sqlstate::INSUFFICIENT_PRIVILEGE));
     let Some(said) = said else { return false };
     if obstacles.is_empty() {
         obstacles.push(VisibilityGap::Denied { said: said.text() });
@@ -214,8 +216,15 @@ async fn shape(
     let said = connection::describe(server);
     // syntax_error_or_access_rule_violation and its like, feature_not_supported, no data of a row yet.
     let of_the_file = said.sqlstate.as_deref().is_some_and(|state| {
-        state.starts_with("42") && state != "42501"
-            || matches!(state, "0A000" | "22P02" | "22007" | "25006" | "3F000")
+        state.starts_with(sqlstate::SYNTAX_OR_ACCESS_CLASS) && state != sqlstate::INSUFFICIENT_PRIVILEGE
+            || matches!(
+                state,
+                sqlstate::FEATURE_NOT_SUPPORTED
+                    | sqlstate::INVALID_TEXT_REPRESENTATION
+                    | sqlstate::INVALID_DATETIME_FORMAT
+                    | sqlstate::READ_ONLY_SQL_TRANSACTION
+                    | sqlstate::INVALID_SCHEMA_NAME
+            )
     });
     if !of_the_file {
         return Err(error);
