@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use anyhow::Result;
 
+use super::ReadOnlyTransaction;
 use super::row::{Row, Single};
 use super::value::FromValue;
 
@@ -31,6 +32,11 @@ impl<'s> Batch<'s> {
     /// Adds statements whose rows do not matter.
     pub fn execute_all(&mut self, statements: impl IntoIterator<Item = String>) {
         self.statements.extend(statements.into_iter().map(|sql| Statement { sql, sink: None }));
+    }
+
+    /// Adds the statements that begin a transaction.
+    pub fn begin(&mut self, transaction: ReadOnlyTransaction) {
+        self.execute_all(transaction.into_statements());
     }
 
     /// Adds a statement whose rows `sink` takes.

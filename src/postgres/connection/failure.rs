@@ -97,8 +97,8 @@ pub fn server_failure(error: anyhow::Error, doing: &str) -> anyhow::Error {
     if error.downcast_ref::<Failure>().is_some() {
         return error;
     }
-    if let Some(unreadable) = error.chain().find_map(|cause| cause.downcast_ref::<RowError>()) {
-        return Failure::cannot_tell(format!("{doing}: the server's answer cannot be read: {unreadable}"))
+    if error.chain().any(|cause| cause.is::<RowError>()) {
+        return Failure::cannot_tell(format!("{doing}: the server's answer cannot be read: {error:#}"))
             .next(
                 "look at what stands between trueup and the server (a proxy?); if nothing does, report this",
             )
@@ -203,8 +203,7 @@ mod tests {
             RowError::Unreadable { column: "rows".into(), expected: "a number", text: "x".into() };
         let said = server_failure(anyhow::Error::from(unreadable).context("outer"), "counting");
         assert_eq!(crate::error::exit_of(&said), Exit::CannotTell);
-        let what =
-            "counting: the server's answer cannot be read: column \"rows\" is \"x\", which is not a number";
+        let what = "counting: the server's answer cannot be read: outer: column \"rows\" is \"x\", which is not a number";
         assert_eq!(said.to_string(), what);
     }
 
