@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::resolve::SAVEPOINT;
 use super::{Action, Check, Column, Fix, Query, Table, VisibilityGap};
 use crate::error::Failure;
-use crate::postgres::connection::{self, Session, sqlstate};
+use crate::postgres::connection::{self, Batch, Session, sqlstate};
 
 /// A row of a text, beside a query that is planned and never executed.
 const SINGLE: (&str, &str) = (
@@ -148,18 +148,16 @@ pub(super) async fn prove(
 /// server refuses one of them; the transaction is aborted then.
 pub(super) async fn shapes(session: &mut Session, queries: &[&Query]) -> Result<Option<Vec<Columns>>> {
     let mut columns = Vec::new();
-    let all = |parts: &(&str, &str), between: &str| {
-        let all: Vec<String> = queries.iter().map(|query| within(parts, query)).collect();
-        all.join(between)
-    };
-    let answer = match session.single(all(&SINGLE, "\nUNION ALL\n")).await {
+    let together: Vec<String> = queries.iter().map(|query| within(&SINGLE, query)).collect();
+    let answer = match session.run_prepared(together.join("\nUNION ALL\n")).await {
         Ok(()) => {
-            let asked = format!("{};\nRELEASE SAVEPOINT {SAVEPOINT}", all(&SHAPE, ";\n"));
-            let read = session.message(asked, |_, row| {
+            let mut batch = Batch::default();
+            batch.each_of(queries.iter().map(|query| within(&SHAPE, query)), |_, row| {
                 columns.push(row.columns());
                 Ok(())
             });
-            read.await
+            batch.execute(format!("RELEASE SAVEPOINT {SAVEPOINT}"));
+            session.run(batch).await
         }
         Err(error) => Err(error),
     };
@@ -201,7 +199,7 @@ async fn shape(
         return Ok(Ok(columns));
     }
     let mut columns = Vec::new();
-    let answer = match session.single(within(&SINGLE, query)).await {
+    let answer = match session.run_prepared(within(&SINGLE, query)).await {
         Ok(()) => {
             let read = session.message(within(&SHAPE, query), |_, row| {
                 columns = row.columns();
@@ -332,8 +330,7 @@ async fn assignable(session: &mut Session, from: u32, to: u32) -> Result<bool> {
          pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) given.oid AND t.typtype OPERATOR(pg_catalog.=) 'd') \
          SELECT EXISTS (SELECT FROM under JOIN given ON under.oid OPERATOR(pg_catalog.=) given.oid) OR EXISTS (SELECT FROM \
          pg_catalog.pg_cast AS c JOIN under ON under.oid OPERATOR(pg_catalog.=) c.casttarget JOIN given ON given.oid \
-         OPERATOR(pg_catalog.=) c.castsource WHERE c.castcontext OPERATOR(pg_catalog.<>) 'e')"
+         OPERATOR(pg_catalog.=) c.castsource WHERE c.castcontext OPERATOR(pg_catalog.<>) 'e') AS assignable"
     );
-    let rows = session.rows(sql).await?;
-    Ok(rows.into_iter().flatten().flatten().next().as_deref() == Some("t"))
+    session.scalar(sql).await
 }

@@ -65,12 +65,12 @@ impl Session {
         }
     }
 
-    /// Runs one query, which returns a text, as a prepared statement, of which the server takes only one in a message.
-    /// Nothing stays prepared.
+    /// Runs one query as a prepared statement, of which the server accepts only one in a message. The query must return
+    /// a row of texts, which is ignored. Nothing stays prepared.
     ///
     /// # Errors
-    /// As [`Session::message`]: what is more than one statement among them.
-    pub async fn single(&mut self, sql: String) -> Result<()> {
+    /// See [`Session::message`]. A text of several statements is an error of the server.
+    pub async fn run_prepared(&mut self, sql: String) -> Result<()> {
         let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
         let answer = patiently(self.patience, query.fetch_one(&mut self.connection)).await;
         answer.inspect_err(|_| self.given_up = true)??;

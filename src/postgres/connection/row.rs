@@ -66,7 +66,8 @@ impl<'r> Row<'r> {
         self.0.columns().iter().map(|column| column.name().to_owned()).collect()
     }
 
-    fn values(&self) -> Vec<Option<String>> {
+    /// All values as texts, from left to right, `None` for NULL: for rows that are only shown.
+    pub fn values(&self) -> Vec<Option<String>> {
         (0..self.len()).map(|column| self.text(column).map(str::to_owned)).collect()
     }
 }
