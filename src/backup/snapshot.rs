@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::manifest::{Relation, Scope, Source, Wal};
 use crate::error::{Exit, Failure};
-use crate::postgres::connection::{self, Session, Target};
+use crate::postgres::connection::{self, Session, Target, sqlstate};
 use crate::postgres::sql::identifier;
 
 /// How many tables are locked or counted in one message.
@@ -270,7 +270,7 @@ async fn lock(session: &mut Session, relations: &[Seen], hold: Hold<'_>, role: &
 fn is_gone(error: &anyhow::Error) -> bool {
     connection::server_error(error)
         .map(connection::describe)
-        .is_some_and(|said| said.is("42P01") || said.is("3F000"))
+        .is_some_and(|said| said.is(sqlstate::UNDEFINED_TABLE) || said.is(sqlstate::INVALID_SCHEMA_NAME))
 }
 
 fn seen(row: Vec<Option<String>>) -> Result<Seen> {
@@ -284,14 +284,14 @@ fn seen(row: Vec<Option<String>>) -> Result<Seen> {
 fn unreadable(error: anyhow::Error, doing: &str, table: &str, role: &str) -> anyhow::Error {
     let Some(said) = connection::server_error(&error).map(connection::describe) else { return error };
     let what = format!("{table} cannot be backed up: {}", said.text());
-    if said.is("42501") && said.message.contains("row-level security") {
+    if said.is(sqlstate::INSUFFICIENT_PRIVILEGE) && said.message.contains("row-level security") {
         let next = format!(
             "back up as a role that row security does not bind: ALTER ROLE {} BYPASSRLS, or a superuser",
             identifier(role)
         );
         return Failure::new(Exit::Refused, what).next(next).into();
     }
-    if said.is("42501") {
+    if said.is(sqlstate::INSUFFICIENT_PRIVILEGE) {
         let next = format!("GRANT pg_read_all_data TO {}", identifier(role));
         return Failure::new(Exit::Refused, what).next(next).into();
     }

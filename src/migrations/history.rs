@@ -2,7 +2,7 @@
 //!
 //! It reads; nothing here judges a history or writes one.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::checksum::Width;
 use crate::error::Failure;
@@ -152,24 +152,27 @@ pub struct Found {
 
 impl Found {
     /// Reads a row of [`PROBE`].
-    pub fn from_row(row: &Row<'_>) -> Self {
-        let text = |column| row.text(column).unwrap_or_default();
-        let is = |column| row.text(column) == Some("t");
-        let (own_types, columns) = text(5).split_once(' ').unwrap_or((text(5), ""));
-        let columns = columns
-            .split(' ')
-            .filter_map(|column| column.split_once(':'))
-            .filter_map(|(name, oid)| Some((name.to_owned(), oid.parse().ok()?)));
-        Self {
-            schema: text(0).to_owned(),
-            table: text(1).to_owned(),
-            readable: is(2),
-            ordinary: is(3),
-            expressions: is(4),
+    ///
+    /// # Errors
+    /// When it is not that row.
+    pub fn from_row(row: &Row<'_>) -> Result<Self> {
+        // Whether a type is somebody's own, then `name:oid` for each column.
+        let columns: &str = row.get("columns")?;
+        let (own_types, columns) = columns.split_once(' ').unwrap_or((columns, ""));
+        let columns = columns.split_whitespace().map(|column| {
+            let (name, oid) = column.split_once(':').context("a column without its type")?;
+            Ok((name.to_owned(), oid.parse()?))
+        });
+        Ok(Self {
+            schema: row.get("schema")?,
+            table: row.get("name")?,
+            readable: row.get("readable")?,
+            ordinary: row.get("ordinary")?,
+            expressions: row.get("expressions")?,
             own_types: own_types != "f",
-            of_schemas_owner: is(6),
-            columns: columns.collect(),
-        }
+            of_schemas_owner: row.get("of_schemas_owner")?,
+            columns: columns.collect::<Result<_>>()?,
+        })
     }
 
     /// Whether reading it runs nobody's code.
@@ -290,15 +293,16 @@ impl Applied {
     /// # Errors
     /// When a row has no version, which the table's primary key forbids (exit 3).
     pub fn from_row(row: &Row<'_>) -> Result<Self> {
-        let text = |column| row.text(column).unwrap_or_default();
+        // refinery declares no column but the version NOT NULL.
+        let text = |column| row.get::<Option<&str>>(column).map(Option::unwrap_or_default);
         Ok(Self {
-            version: text(0).parse().map_err(|_| {
+            version: text("version")?.parse().map_err(|_| {
                 Failure::cannot_tell(format!("a row of {TABLE} has no version: the table was tampered with"))
                     .next("look at the table's rows: each is a migration that was applied")
             })?,
-            name: text(1).to_owned(),
-            applied_on: text(2).to_owned(),
-            checksum: text(3).parse().ok(),
+            name: text("name")?.to_owned(),
+            applied_on: text("applied_on")?.to_owned(),
+            checksum: text("checksum")?.parse().ok(),
         })
     }
 

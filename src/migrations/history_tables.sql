@@ -2,13 +2,13 @@
 -- planner would meet an expression of an index or of statistics, whether a column's type is somebody's own, and the
 -- columns that matter with the oids of their types. The caller judges. The tables of schema trueup are among them,
 -- whatever is there by their name, and whether the schema's owner owns them.
-SELECT n.nspname, c.relname,
+SELECT n.nspname AS schema, c.relname AS name,
        has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE')
-           AND NOT row_security_active(c.oid),
-       c.relkind = 'r',
+           AND NOT row_security_active(c.oid) AS readable,
+       c.relkind = 'r' AS ordinary,
        EXISTS (SELECT FROM pg_index i
                 WHERE i.indrelid = c.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))
-           OR EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = c.oid AND s.stxexprs IS NOT NULL),
+           OR EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = c.oid AND s.stxexprs IS NOT NULL) AS expressions,
        (SELECT concat(bool_or(a.atttypid >= '16384'),
                       string_agg(concat(' ', a.attname, ':', a.atttypid), '')
                           FILTER (WHERE a.attname IN ('version', 'name', 'applied_on', 'checksum', 'version_num',
@@ -21,8 +21,8 @@ SELECT n.nspname, c.relname,
                                                       'reason', 'run', 'number', 'action', 'statement', 'text',
                                                       'state', 'detail', 'sql', 'effects', 'applied_at',
                                                       'relation', 'key', 'seeded', 'changed', 'restored', 'kept')))
-          FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped),
-       c.relowner = n.nspowner
+          FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped) AS columns,
+       c.relowner = n.nspowner AS of_schemas_owner
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relname IN ('refinery_schema_history', 'alembic_version', 'django_migrations', 'flyway_schema_history',

@@ -15,6 +15,7 @@ use super::server_error::ServerError;
 use crate::error::Failure;
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::connection::sqlstate;
 use crate::postgres::sql::{Part, Statement, split};
 
 /// How many errors are told.
@@ -160,7 +161,7 @@ impl Loader<'_, '_, '_> {
                     Ok(()) if setting => self.settings[number].push(index),
                     Ok(()) => {}
                     // Nothing that comes later mends it.
-                    Err(error) if setting || error.code == "42601" => {
+                    Err(error) if setting || error.code == sqlstate::SYNTAX_ERROR => {
                         return Err(error.in_statement(script.path, statement).into());
                     }
                     Err(error) => {
@@ -265,7 +266,7 @@ fn told(scripts: &[Script<'_>], waiting: &[Waiting]) -> Failure {
     if order.len() > MOST_TOLD {
         what.push_str(&format!("\nand {} more statements that could not be loaded", order.len() - MOST_TOLD));
     }
-    let circle = waiting.iter().all(|item| item.error.code == "42P01");
+    let circle = waiting.iter().all(|item| item.error.code == sqlstate::UNDEFINED_TABLE);
     Failure::usage(what).next(if circle {
         "Tables that need each other in a circle are made first and joined afterwards: ALTER TABLE ... ADD FOREIGN KEY."
     } else {

@@ -19,6 +19,7 @@ use crate::error::Failure;
 use crate::migrations::Migration;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{Catalog, Object};
+use crate::postgres::connection::sqlstate;
 
 /// What the migrations build.
 pub(super) struct Replayed {
@@ -64,7 +65,8 @@ pub(super) async fn replay(
 }
 
 /// `active_sql_transaction` and `unsafe_new_enum_value_usage`: outside of a transaction it works.
-const NEEDS_NO_TRANSACTION: [&str; 2] = ["25001", "55P04"];
+const NEEDS_NO_TRANSACTION: [&str; 2] =
+    [sqlstate::ACTIVE_SQL_TRANSACTION, sqlstate::UNSAFE_NEW_ENUM_VALUE_USAGE];
 
 async fn run(runner: &mut Runner<'_>, migration: &Migration, script: &Script<'_>) -> Result<()> {
     for statement in &script.statements {

@@ -13,7 +13,7 @@ use super::server_error::ServerError;
 use crate::error::Failure;
 use crate::postgres::catalog::reader::{ReadOptions, Reading, read};
 use crate::postgres::catalog::{Attribute, Kind, Object};
-use crate::postgres::connection::Session;
+use crate::postgres::connection::{Session, sqlstate};
 use crate::postgres::scratch::{Scratch, ScratchDatabase};
 use crate::postgres::sql::{Statement, identifier, literal};
 
@@ -154,7 +154,7 @@ impl<'s> Runner<'s> {
                 }
             }
             Class::CreatePublic => match self.send(statement.text).await? {
-                Err(error) if error.code == "42P06" => Ok(Ok(())),
+                Err(error) if error.code == sqlstate::DUPLICATE_SCHEMA => Ok(Ok(())),
                 outcome => Ok(outcome),
             },
             Class::Setting => {
@@ -164,7 +164,11 @@ impl<'s> Runner<'s> {
                 let text = if local { format!("SET {}", &rest[5..]) } else { statement.text.to_owned() };
                 match self.send(&text).await? {
                     // A newer pg_dump knows settings that this server does not.
-                    Err(error) if error.code == "42704" && error.missing_role().is_none() => Ok(Ok(())),
+                    Err(error)
+                        if error.code == sqlstate::UNDEFINED_OBJECT && error.missing_role().is_none() =>
+                    {
+                        Ok(Ok(()))
+                    }
                     outcome => Ok(outcome),
                 }
             }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
 use crate::error::Failure;
+use crate::postgres::connection::sqlstate;
 use crate::postgres::sql::Statement;
 
 /// A server's error (manual, "Error and Notice Message Fields").
@@ -60,20 +61,21 @@ impl ServerError {
     /// The role that is missing.
     pub(super) fn missing_role(&self) -> Option<&str> {
         // SET ROLE and SET SESSION AUTHORIZATION call it an invalid value.
-        matches!(self.code.as_str(), "42704" | "22023").then_some(())?;
+        matches!(self.code.as_str(), sqlstate::UNDEFINED_OBJECT | sqlstate::INVALID_PARAMETER_VALUE)
+            .then_some(())?;
         self.message.strip_prefix("role \"")?.strip_suffix("\" does not exist")
     }
 
     /// The type that is missing, as the message writes it: names joined with dots.
     pub(super) fn missing_type(&self) -> Option<&str> {
-        (self.code == "42704").then_some(())?;
+        (self.code == sqlstate::UNDEFINED_OBJECT).then_some(())?;
         let rest = self.message.strip_prefix("type ")?.strip_suffix(" does not exist")?;
         Some(rest.trim_matches('"').trim_end_matches("[]"))
     }
 
     /// The function that is missing: its name as the message writes it, and its argument types.
     pub(super) fn missing_function(&self) -> Option<(&str, &str)> {
-        (self.code == "42883").then_some(())?;
+        (self.code == sqlstate::UNDEFINED_FUNCTION).then_some(())?;
         let rest = self.message.strip_prefix("function ")?.strip_suffix(" does not exist")?;
         rest.strip_suffix(')')?.split_once('(')
     }
@@ -82,7 +84,7 @@ impl ServerError {
     /// writes them. Prefix operators are none of these.
     pub(super) fn missing_operator(&self) -> Option<(&str, &str, &str)> {
         const SIGNS: &str = "+-*/<>=~!@#%^&|`?";
-        (self.code == "42883").then_some(())?;
+        (self.code == sqlstate::UNDEFINED_FUNCTION).then_some(())?;
         let rest = self.message.strip_prefix("operator does not exist: ")?;
         let name = rest.split(' ').find(|word| word.ends_with(|sign| SIGNS.contains(sign)))?;
         let (left, right) = rest.split_once(&format!(" {name} "))?;
@@ -91,44 +93,44 @@ impl ServerError {
 
     /// The operator class that is missing, and the access method that it was to be of.
     pub(super) fn missing_operator_class(&self) -> Option<(&str, &str)> {
-        (self.code == "42704").then_some(())?;
+        (self.code == sqlstate::UNDEFINED_OBJECT).then_some(())?;
         let rest = self.message.strip_prefix("operator class \"")?.strip_suffix('"')?;
         rest.split_once("\" does not exist for access method \"")
     }
 
     /// The type that has no default operator class, as it is written, and the access method.
     pub(super) fn missing_default_class(&self) -> Option<(&str, &str)> {
-        (self.code == "42704").then_some(())?;
+        (self.code == sqlstate::UNDEFINED_OBJECT).then_some(())?;
         let rest = self.message.strip_prefix("data type ")?.strip_suffix('"')?;
         rest.split_once(" has no default operator class for access method \"")
     }
 
     /// The operator that an operator family lacks, as `schema.name(left,right)`, and the family's name.
     pub(super) fn missing_member(&self) -> Option<(&str, &str)> {
-        (self.code == "42809").then_some(())?;
+        (self.code == sqlstate::WRONG_OBJECT_TYPE).then_some(())?;
         let rest = self.message.strip_prefix("operator ")?.strip_suffix('"')?;
         rest.split_once(" is not a member of operator family \"")
     }
 
     /// The access method that is missing.
     pub(super) fn missing_method(&self) -> Option<&str> {
-        (self.code == "42704").then_some(())?;
+        (self.code == sqlstate::UNDEFINED_OBJECT).then_some(())?;
         self.message.strip_prefix("access method \"")?.strip_suffix("\" does not exist")
     }
 
     /// Whether an access method does not know a storage parameter.
     pub(super) fn is_unknown_parameter(&self) -> bool {
-        self.code == "22023" && self.message.starts_with("unrecognized parameter")
+        self.code == sqlstate::INVALID_PARAMETER_VALUE && self.message.starts_with("unrecognized parameter")
     }
 
     /// Whether a type modifier is not one number: `invalid_text_representation` or `invalid_parameter_value`.
     pub(super) fn is_wrong_modifier(&self) -> bool {
         match self.code.as_str() {
-            "22P02" => {
+            sqlstate::INVALID_TEXT_REPRESENTATION => {
                 self.message.starts_with("invalid input syntax for type integer")
                     || self.message.starts_with("invalid input syntax for integer")
             }
-            "22023" => {
+            sqlstate::INVALID_PARAMETER_VALUE => {
                 self.message == "invalid type modifier"
                     || self.message.starts_with("length for type varchar ")
             }
@@ -138,11 +140,20 @@ impl ServerError {
 
     /// Whether an extension is there, but not in the version that was asked for.
     pub(super) fn is_other_version(&self) -> bool {
-        self.code == "22023" && self.message.starts_with("extension \"") && self.message.contains(" path ")
+        self.code == sqlstate::INVALID_PARAMETER_VALUE
+            && self.message.starts_with("extension \"")
+            && self.message.contains(" path ")
     }
 
     /// Whether a statement that something else must precede may fail like this: a name is not known yet.
     pub(super) fn is_missing_name(&self) -> bool {
-        matches!(self.code.as_str(), "42P01" | "42883" | "42704" | "3F000" | "42703")
+        matches!(
+            self.code.as_str(),
+            sqlstate::UNDEFINED_TABLE
+                | sqlstate::UNDEFINED_FUNCTION
+                | sqlstate::UNDEFINED_OBJECT
+                | sqlstate::INVALID_SCHEMA_NAME
+                | sqlstate::UNDEFINED_COLUMN
+        )
     }
 }

@@ -1,30 +1,32 @@
-//! The proof that the catalog stood still while it was read.
+//! The proof that nobody ran DDL while the catalog was read.
 //!
-//! REPEATABLE READ alone does not give one consistent catalog: `pg_get_expr` and its like look at the newest state.
-//! Two proofs are enough, the first of them free:
-//! - no transaction that could have written existed between the reading's snapshot and its last message: none was in
-//!   progress in the snapshot, and the next transaction id is still the snapshot's;
-//! - else the catalog's fingerprint in the reading's snapshot is the same as in a fresh one.
+//! REPEATABLE READ alone does not give one consistent catalog: `pg_get_expr` and its like read the newest state.
+//! One of two proofs is enough, and the first of them is free:
+//! - No transaction that could have written existed between the reading's snapshot and its last message: none was in
+//!   progress in the snapshot, and the next transaction id is still the snapshot's.
+//! - The catalog's fingerprint in the reading's snapshot is the same as in a fresh one.
 //!
-//! The fingerprint is planned and computed only where the first proof fails: `query_to_xml` runs a query that a CASE
-//! comes to (manual, "Mapping Tables to XML").
+//! The fingerprint is planned and computed only where the first proof fails: `query_to_xml` runs its query only when the
+//! CASE comes to it (manual, "Mapping Tables to XML").
 
-use anyhow::{Result, anyhow};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
 
 use super::DatabaseSnapshot;
 use crate::postgres::catalog::reader;
-use crate::postgres::connection::{self, ServerVersion, Session};
+use crate::postgres::connection::{self, Batch, ReadOnlyTransaction, ServerVersion, Session, Single};
 use crate::postgres::sql::literal;
 
-/// Where a snapshot stands, `pg_current_snapshot()`: `xmin:xmax:xip_list`.
+/// `pg_current_snapshot()` of a transaction: `xmin:xmax:xip_list`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Snapshot {
+pub(super) struct SnapshotPosition {
     text: String,
-    /// The first transaction id that was not yet given out, where no transaction was in progress.
+    /// The first transaction id that was not yet assigned, where no transaction was in progress.
     still_at: Option<u64>,
 }
 
-impl Snapshot {
+impl SnapshotPosition {
     /// As the server wrote it.
     pub(super) fn text(&self) -> &str {
         &self.text
@@ -40,42 +42,87 @@ impl Snapshot {
         Ok(Self { text: text.to_owned(), still_at: still.then(|| xmax.parse()).transpose()? })
     }
 
-    /// A SELECT of one text for the reading transaction, at its end: NULL for the first proof, else the fingerprint.
+    /// The query that ends the reading transaction. It answers NULL where the first proof holds, else the fingerprint.
     /// Nothing before it in the transaction may call `age()`, which keeps its first answer.
-    pub(super) fn before(&self, version: ServerVersion) -> String {
+    fn before(&self, version: ServerVersion) -> String {
         let computed = fingerprint(version);
         let Some(next) = self.still_at else { return format!("SELECT {computed}") };
         // Transaction ids have 32 bits; 3 is the first that is not special.
         let next = next & u64::from(u32::MAX);
         format!(
             "SELECT CASE WHEN NOT pg_is_in_recovery() AND (age('3'::xid)::int8 + 3) & 4294967295 = {next} \
-             THEN NULL ELSE {computed} END"
+             THEN NULL ELSE {computed} END AS fingerprint_before"
         )
     }
 
-    /// The same for a fresh transaction: NULL when its snapshot is the reading's.
-    pub(super) fn after(&self, version: ServerVersion) -> String {
+    /// The query of a fresh transaction. It answers NULL when its snapshot is the reading's, else the fingerprint.
+    fn after(&self, version: ServerVersion) -> String {
         let (same, computed) = (literal(&self.text), fingerprint(version));
         format!(
             "SELECT CASE WHEN NOT pg_is_in_recovery() AND pg_current_snapshot()::text = {same} \
-             THEN NULL ELSE {computed} END"
+             THEN NULL ELSE {computed} END AS fingerprint_after"
         )
     }
 }
 
-/// Whether no transaction has ended since a look, and none that could write was begun: the look is as good as a new one.
+/// The answers that prove a reading consistent.
+#[derive(Debug, Default)]
+pub(super) struct Proof {
+    wrote_nothing: Single<bool>,
+    before: Single<Option<String>>,
+    after: Single<Option<String>>,
+}
+
+impl Proof {
+    /// Asks for the proof at the end of the reading transaction, ends it, and asks once more in a fresh one.
+    pub(super) fn ask<'s>(
+        &'s mut self,
+        batch: &mut Batch<'s>,
+        position: &SnapshotPosition,
+        version: ServerVersion,
+        statement_timeout: Duration,
+    ) {
+        batch.scalar(
+            "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL AS wrote_nothing",
+            &mut self.wrote_nothing,
+        );
+        batch.scalar(position.before(version), &mut self.before);
+        batch.execute("COMMIT");
+        let fresh =
+            ReadOnlyTransaction::read_committed().catalog_search_path().statement_timeout(statement_timeout);
+        batch.begin(fresh);
+        batch.scalar(position.after(version), &mut self.after);
+        batch.execute("COMMIT");
+    }
+
+    /// Whether the answers prove that nobody ran DDL meanwhile.
+    ///
+    /// # Errors
+    /// The transaction has written; an answer is missing.
+    pub(super) fn is_consistent(self) -> Result<bool> {
+        let missing = "the server did not say whether its catalog has changed";
+        if !self.wrote_nothing.get().context(missing)? {
+            return Err(anyhow!("a reading transaction was given a transaction id"));
+        }
+        let (before, after) = (self.before.get().context(missing)?, self.after.get().context(missing)?);
+        Ok(is_consistent(before.as_deref(), after.as_deref()))
+    }
+}
+
+/// Whether no transaction has ended since a snapshot was taken, and none that could write was begun: the snapshot is as
+/// good as a new one.
 ///
 /// # Errors
 /// The server's or the connection's, in words.
-pub async fn unchanged_since(session: &mut Session, survey: &DatabaseSnapshot) -> Result<bool> {
-    let rows = session.rows("SELECT pg_catalog.pg_current_snapshot()").await;
-    let rows =
-        rows.map_err(|error| connection::server_failure(error, "asking whether anything has changed"))?;
-    Ok(rows.into_iter().flatten().flatten().next().as_ref() == Some(&survey.snapshot))
+pub async fn unchanged_since(session: &mut Session, snapshot: &DatabaseSnapshot) -> Result<bool> {
+    let now: Result<String> = session.scalar("SELECT pg_catalog.pg_current_snapshot() AS snapshot").await;
+    let now =
+        now.map_err(|error| connection::server_failure(error, "asking whether anything has changed"))?;
+    Ok(now == snapshot.position)
 }
 
-/// Whether the two answers prove that nothing changed.
-pub(super) fn stood_still(before: Option<&str>, after: Option<&str>) -> bool {
+/// Whether the two answers prove that nothing has changed.
+fn is_consistent(before: Option<&str>, after: Option<&str>) -> bool {
     before.is_none() || after.is_none() || before == after
 }
 
@@ -89,17 +136,17 @@ mod tests {
 
     #[test]
     fn a_snapshot_with_work_in_progress_is_not_still() {
-        assert_eq!(Snapshot::parse("743:743:").unwrap().still_at, Some(743));
-        assert_eq!(Snapshot::parse("740:743:740,741").unwrap().still_at, None);
-        assert_eq!(Snapshot::parse("740:743:").unwrap().still_at, None);
-        assert!(Snapshot::parse("").is_err());
+        assert_eq!(SnapshotPosition::parse("743:743:").unwrap().still_at, Some(743));
+        assert_eq!(SnapshotPosition::parse("740:743:740,741").unwrap().still_at, None);
+        assert_eq!(SnapshotPosition::parse("740:743:").unwrap().still_at, None);
+        assert!(SnapshotPosition::parse("").is_err());
     }
 
     #[test]
-    fn only_equal_fingerprints_or_the_first_proof_are_stillness() {
-        assert!(stood_still(None, Some("a")));
-        assert!(stood_still(Some("a"), None));
-        assert!(stood_still(Some("a"), Some("a")));
-        assert!(!stood_still(Some("a"), Some("b")));
+    fn only_equal_fingerprints_or_the_first_proof_are_consistent() {
+        assert!(is_consistent(None, Some("a")));
+        assert!(is_consistent(Some("a"), None));
+        assert!(is_consistent(Some("a"), Some("a")));
+        assert!(!is_consistent(Some("a"), Some("b")));
     }
 }

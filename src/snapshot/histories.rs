@@ -1,4 +1,4 @@
-//! Which of the histories in a database are read, and what they come to.
+//! The migration histories in a database: which of them are read, and what they contain.
 
 use anyhow::Result;
 
@@ -7,25 +7,26 @@ use crate::migrations::history::{self, Applied, Found, HistoryTable, OtherHistor
 use crate::postgres::catalog::reader::Assembler;
 use crate::postgres::connection::Row;
 
-/// What initdb did not make has an oid from here on (manual, "System Catalog Declarations and Initial Contents").
+/// Objects that initdb did not create have an oid from here on (manual, "System Catalog Declarations and Initial
+/// Contents").
 const FIRST_OWN_OID: u32 = 16384;
 
-/// The tables that are histories, and what was read of them.
+/// The tables that are histories, and their contents.
 #[derive(Debug)]
 pub(super) struct Histories {
     tables: Vec<HistoryTable>,
     ours: Option<HistoryTable>,
-    /// A table that has the history's name and not its columns.
+    /// A table that has the history's name, but not its columns.
     pub(super) malformed: Option<String>,
     readable: Vec<HistoryTable>,
     pub(super) applied: Vec<Applied>,
     others: Vec<OtherHistory>,
 }
 
-/// The relations that are called like a history or like one of trueup's own tables, as the catalog's rows show them.
+/// The relations that have the name of a history or of one of trueup's internal tables, as the catalog's rows show them.
 pub(super) fn found(assembler: &Assembler) -> Vec<Found> {
     let found = assembler.look_alikes().into_iter().filter(|relation| {
-        // Whatever has the name of a table of trueup's own stands in its place; nobody's history is a view.
+        // In schema trueup any relation of such a name stands in the table's place. No history is a view.
         relation.schema == "trueup"
             || matches!(relation.kind, b'r' | b'p') && !relation.schema.starts_with("pg_")
     });
@@ -43,7 +44,7 @@ pub(super) fn found(assembler: &Assembler) -> Vec<Found> {
 }
 
 impl Histories {
-    /// Chooses among the tables that were found; the project's search_path decides between several.
+    /// Chooses the project's history among the candidates. The project's search_path decides between several.
     pub(super) fn choose(found: &[Found], search_path: &str) -> Self {
         let tables: Vec<HistoryTable> = found.iter().filter_map(HistoryTable::of).collect();
         let named = history::ours(&tables, search_path).cloned();
@@ -61,34 +62,29 @@ impl Histories {
     }
 
     /// The statements that read them.
-    pub(super) fn queries(&self) -> impl Iterator<Item = String> {
-        self.readable.iter().map(HistoryTable::query)
+    pub(super) fn queries(&self) -> Vec<String> {
+        self.readable.iter().map(HistoryTable::query).collect()
     }
 
-    /// How many statements that is.
-    pub(super) fn len(&self) -> usize {
-        self.readable.len()
-    }
-
-    /// Takes over a row of a statement, by its number.
+    /// Takes a row of the statement of that number.
     pub(super) fn row(&mut self, statement: usize, row: &Row<'_>) -> Result<()> {
         let table = &self.readable[statement];
         match table.tool() {
             Some(tool) => {
-                let current = row.text(0).map(str::to_owned);
-                self.others.push(OtherHistory { tool, table: table.path(), current });
+                self.others.push(OtherHistory { tool, table: table.path(), current: row.at(0)? });
             }
             None => self.applied.push(Applied::from_row(row)?),
         }
         Ok(())
     }
 
-    /// The table of refinery's history, when it can be read.
+    /// The table of refinery's history, when this role may read it.
     pub(super) fn table(&self) -> Option<&HistoryTable> {
         self.ours.as_ref().filter(|table| table.readable)
     }
 
-    /// refinery's history, by version, with the name of its table; `None` when there is none, or it may not be read.
+    /// refinery's history in the order of versions, with the name of its table; `None` when there is none, or this role
+    /// may not read it.
     pub(super) fn ours(&mut self) -> Option<(String, Vec<Applied>)> {
         let path = self.table()?.path();
         let mut applied = std::mem::take(&mut self.applied);
@@ -101,17 +97,17 @@ impl Histories {
         self.ours.as_ref().map(|table| table.width)
     }
 
-    /// The project's history, when this role may not read it.
+    /// The table of the project's history, when this role may not read it.
     pub(super) fn invisible(&self) -> Vec<String> {
         self.ours.iter().filter(|table| !table.readable).map(HistoryTable::path).collect()
     }
 
-    /// What other tools left, those without a row or a right to read them included.
+    /// The histories of other tools. Those that have no row, or that this role may not read, are among them.
     pub(super) fn others(&mut self) -> Vec<OtherHistory> {
         let mut others = std::mem::take(&mut self.others);
         for table in &self.tables {
-            let told = others.iter().any(|other| other.table == table.path());
-            if let (Some(tool), false) = (table.tool(), told) {
+            let known = others.iter().any(|other| other.table == table.path());
+            if let (Some(tool), false) = (table.tool(), known) {
                 others.push(OtherHistory { tool, table: table.path(), current: None });
             }
         }

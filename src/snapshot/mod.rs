@@ -1,13 +1,14 @@
-//! One consistent look at a live database: identity, history, catalog. It writes nothing at all.
+//! Takes a consistent snapshot of a live database: its identity, its catalog, its migration histories, trueup's internal
+//! state and the project's seeds. It writes nothing.
 //!
-//! Three messages after connecting (manual, "Simple Query"):
-//! 1. BEGIN, settings, identity, which rare kinds of object there are;
+//! After connecting it sends three messages (manual, "Simple Query"):
+//! 1. BEGIN, the settings, the identity, and which rare kinds of object exist;
 //! 2. the catalog;
-//! 3. the histories and what trueup keeps, which the catalog's rows show to be what they are called; what those rows
-//!    have in common and is printed once; the seeds that the project has; the proofs that no transaction id was assigned
-//!    and that the catalog stood still; COMMIT.
+//! 3. the histories and the internal state, whose tables the catalog's rows have shown to be what their names say; the
+//!    expressions that the catalog's rows have in common, each printed once; the project's seeds; the proofs that no
+//!    transaction id was assigned and that nobody ran DDL meanwhile; COMMIT.
 //!
-//! When the catalog did not stand still, somebody ran DDL meanwhile and all is read again; see [`stillness`].
+//! When somebody ran DDL meanwhile, everything is read again; see [`consistency`].
 
 mod consistency;
 mod histories;
@@ -20,7 +21,7 @@ mod status;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result};
 
 use crate::data::seeds::{Rows, Seeds};
 use crate::error::{Exit, Failure};
@@ -29,71 +30,79 @@ use crate::migrations::checksum::Width;
 use crate::migrations::history::{Applied, Found, OtherHistory};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::{self, Assembler, Presence, ReadOptions};
-use crate::postgres::connection::{self, ServerVersion, Session};
-use crate::postgres::sql::identifier;
+use crate::postgres::connection::{
+    self, Batch, ReadOnlyTransaction, ServerVersion, Session, Single, sqlstate,
+};
 
 pub use consistency::unchanged_since;
-use consistency::{Snapshot, stood_still};
+use consistency::{Proof, SnapshotPosition};
 use histories::Histories;
 pub use identity::Identity;
-use internal_state::{Answers, InternalTables};
-pub use internal_state::{Holder, InternalState, LoggedRun, Recorded, Run, UnfinishedStep};
-use seeded::SeedQuestions;
+use internal_state::{Answers, InternalTables, Query};
+pub use internal_state::{
+    InternalState, LockHolder, LoggedRun, OpenRun, RecordedMigration, StepAction, StepState, UnfinishedStep,
+};
+use seeded::SeedReading;
 pub use seeded::{Asked, Seeded, UnseenReason, UnseenTable, ask_inside};
 pub use sizes::{Size, database_bytes, sizes};
 pub use status::{StatusSnapshot, take_status};
 
-/// How often a catalog that changes while it is read is read anew.
+/// How often a catalog is read that changes while it is read.
 const ATTEMPTS: u32 = 3;
 
-/// How much longer than a statement may take a server may be silent.
+/// How much longer than `statement_timeout` the server may be silent.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// What one look found.
+/// `idle_in_transaction_session_timeout` of the reading transaction.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// A database at one moment.
 #[derive(Debug)]
 pub struct DatabaseSnapshot {
-    /// Who the database says it is.
+    /// The identity of the database.
     pub identity: Identity,
     /// The server's version.
     pub version: ServerVersion,
-    /// refinery's history; `None` when there is no such table, or it may not be read (see [`Survey::invisible`]).
+    /// refinery's history; `None` when there is no such table, or this role may not read it (see
+    /// [`DatabaseSnapshot::invisible`]).
     pub history: Option<Vec<Applied>>,
-    /// The table of [`Survey::history`], qualified and quoted.
+    /// The table of [`DatabaseSnapshot::history`], qualified and quoted.
     pub history_table: Option<String>,
-    /// The width of the versions in [`Survey::history`].
+    /// The width of the versions in [`DatabaseSnapshot::history`].
     pub history_width: Option<Width>,
-    /// A table that has the history's name and not its columns.
+    /// A table that has the history's name, but not its columns.
     pub malformed_history: Option<String>,
-    /// What other tools left.
+    /// The histories of other tools.
     pub others: Vec<OtherHistory>,
     /// The catalog.
     pub catalog: Catalog,
-    /// What trueup keeps here for itself; `None` where there is nothing of it, or nothing that could be read.
+    /// What trueup keeps in this database for itself; `None` where there is none of it, or none that can be read.
     pub internal: Option<InternalState>,
-    /// What this role may not see, though the answer needs it.
+    /// Relations that this role may not read, though the answer needs them.
     pub invisible: Vec<String>,
-    /// What the database has of the project's seeds.
+    /// The state of the project's seeds.
     pub seeded: Seeded,
-    /// What else is worth saying.
+    /// Remarks for people.
     pub notes: Vec<String>,
-    /// Where the reading's snapshot stood, see [`unchanged_since`].
-    snapshot: String,
+    /// `pg_current_snapshot()` of the reading transaction, for [`unchanged_since`].
+    position: String,
 }
 
-/// What a look needs to know of the project.
+/// What to read, and the limits of reading.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// What to read beside the usual.
+    /// What to read of the catalog beyond what is always read.
     pub options: ReadOptions,
-    /// The search_path that the project's own SQL runs with: where its history is looked for first.
+    /// The search_path that the project's own SQL runs with. The history is looked for in its schemas first.
     pub search_path: String,
-    /// The project's migrations: what was recorded of others, and of those that were edited, is read.
+    /// The project's migrations. The records of applied migrations that are not among them, or were modified since, are
+    /// read.
     pub migrations: Arc<[Migration]>,
-    /// Whether to tell of which migrations the texts are kept; see [`Own::texts`].
+    /// Whether to read which migrations have a recorded text; see [`InternalState::texts`].
     pub texts: bool,
-    /// The rows that are to be there; only of tables that are there with all their columns is anything asked.
+    /// The rows that the project declares. Only tables that exist with all their columns are read.
     pub seeds: Arc<Seeds>,
-    /// Which of them are told of.
+    /// Which of those rows are answered.
     pub seed_rows: Rows,
     /// The role to read as.
     pub set_role: Option<String>,
@@ -103,44 +112,42 @@ pub struct Request {
     pub lock_timeout: Duration,
 }
 
-/// Looks at a database. At most three round trips when nobody runs DDL meanwhile.
+/// Takes a snapshot of a database. It takes three round trips when nobody runs DDL meanwhile.
 ///
 /// # Errors
-/// Exit 3 when something cannot be read, 75 when the catalog would not stand still.
+/// Exit 3 when something cannot be read, 75 when the catalog changed during every attempt.
 pub async fn take(session: &mut Session, request: &Request) -> Result<DatabaseSnapshot> {
     let version = session.server_version()?;
     refuse_unknown_major(version)?;
-    // The server's own limit comes first, where the server is there to keep it.
+    // The server's own limit ends a statement earlier, as long as the server works.
     session.give_up_after(request.statement_timeout.saturating_add(SILENCE));
-    let mut unsettled = None;
+    let mut last = None;
     let mut readable = true;
-    let mut attempt = 0;
-    while attempt < ATTEMPTS {
-        let mut asking = SeedQuestions::new(readable);
-        match look(session, version, request, &mut asking).await {
-            Ok(Some(survey)) => return Ok(survey),
+    let mut attempts = 0;
+    while attempts < ATTEMPTS {
+        let mut seeds = SeedReading::new(readable);
+        match attempt(session, version, request, &mut seeds).await {
+            Ok(Some(snapshot)) => return Ok(snapshot),
             Ok(None) => {}
-            Err(error) if readable && asking.is_denied(session, &error) => {
+            Err(error) if readable && seeds.is_denied(session, &error) => {
                 session.execute("ROLLBACK").await?;
                 readable = false;
                 continue;
             }
-            Err(error) if asking.is_refused(session, &error) => {
-                return Err(asking.tell_what_is_wrong(session, request, error).await);
+            Err(error) if seeds.is_refused(session, &error) => {
+                return Err(seeds.find_refused_value(session, request, error).await);
             }
             Err(error) if changed_underneath(&error) => {
                 session.execute("ROLLBACK").await?;
-                unsettled = Some(error);
+                last = Some(error);
             }
             Err(error) => return Err(connection::server_failure(error, "reading the catalog")),
         }
-        tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
-        attempt += 1;
+        tokio::time::sleep(Duration::from_millis(200 << attempts)).await;
+        attempts += 1;
     }
-    let last = unsettled
-        .as_ref()
-        .and_then(connection::server_error)
-        .map(|error| connection::describe(error).message);
+    let last =
+        last.as_ref().and_then(connection::server_error).map(|error| connection::describe(error).message);
     let last = last.map(|message| format!("; the last time: {message}")).unwrap_or_default();
     Err(Failure::new(
         Exit::Busy,
@@ -163,115 +170,49 @@ fn refuse_unknown_major(version: ServerVersion) -> Result<(), Failure> {
     .next("use a trueup that knows this major"))
 }
 
-/// One attempt. `None` when the fingerprints differ.
-async fn look(
+/// Reads everything once. `None` when somebody ran DDL meanwhile.
+async fn attempt(
     session: &mut Session,
     version: ServerVersion,
     request: &Request,
-    asking: &mut SeedQuestions,
+    seeds: &mut SeedReading,
 ) -> Result<Option<DatabaseSnapshot>> {
-    let opening = opening(request);
-    let settings = opening.len();
-    let first = [identity::SQL.into(), reader::probe(version)];
-    let first: Vec<String> = opening.into_iter().chain(first).collect();
-    let mut identity = None;
-    let mut snapshot = None;
-    let mut presence = None;
-    session
-        .message(first.join(";\n"), |statement, row| {
-            match statement.checked_sub(settings) {
-                Some(0) => {
-                    identity = Some(Identity::from_row(&row)?);
-                    snapshot = Some(Snapshot::parse(row.text(identity::SNAPSHOT).unwrap_or_default())?);
-                }
-                Some(_) => presence = Some(Presence::from_row(&row)?),
-                None => {}
-            }
-            Ok(())
-        })
-        .await?;
-    let (Some(identity), Some(snapshot)) = (identity, snapshot) else {
-        return Err(anyhow!("the server did not tell who it is"));
-    };
-    let presence =
-        presence.ok_or_else(|| anyhow!("the server did not answer what kinds of object it has"))?;
+    let opened = open(session, version, request).await?;
+    let mut assembler = read_catalog(session, version, request, &opened.presence).await?;
 
-    let statements = reader::statements(version, &request.options, &presence);
-    let mut assembler = Assembler::new(version, &request.options, &presence);
-    session.message(statements.join(";\n"), |statement, row| assembler.row(statement, &row)).await?;
-
-    let found: Vec<Found> = histories::found(&assembler);
-    let mut histories = Histories::choose(&found, &request.search_path);
-    let own_tables = InternalTables::of(&found);
-    let mut own_queries = own_tables.queries();
-    own_queries.extend(own_tables.texts().filter(|_| request.texts));
-    let anything_own = !own_queries.is_empty();
-    own_queries.extend(own_tables.recorded(&request.migrations, histories.table()));
-    let own_statements = histories.len() + own_queries.len();
-    let questions = assembler.questions();
-    let asked = questions.len();
-    let proof = [
-        "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL".to_owned(),
-        snapshot.before(version),
-        "COMMIT".into(),
-        "BEGIN READ ONLY".into(),
-        "SET LOCAL search_path = pg_catalog, pg_temp".into(),
-        format!("SET LOCAL statement_timeout = {}", request.statement_timeout.as_millis()),
-        snapshot.after(version),
-        "COMMIT".into(),
-    ];
-    let mut wrote_nothing = false;
-    // None: no answer; Some(None): NULL.
-    let (mut before, mut after) = (None, None);
+    let candidates: Vec<Found> = histories::found(&assembler);
+    let mut histories = Histories::choose(&candidates, &request.search_path);
+    let tables = InternalTables::of(&candidates);
+    let mut queries = tables.queries();
+    queries.extend(tables.texts().filter(|_| request.texts));
+    let any_internal = !queries.is_empty();
+    queries.extend(tables.recorded(&request.migrations, histories.table()));
+    let seed_statements = seeds.statements(request, &assembler, &tables)?;
     let mut answers = Answers::default();
-    let own_sql = own_queries.iter().map(internal_state::Query::sql);
-    let seeds = asking.statements(request, &assembler, &own_tables, own_statements + asked)?;
-    let seeds_asked = seeds.len();
-    let third = histories.queries().chain(own_sql).chain(questions).chain(seeds).chain(proof);
-    let third: Vec<String> = third.collect();
-    session
-        .message(third.join(";\n"), |statement, row| {
-            let Some(statement) = statement.checked_sub(own_statements) else {
-                return match statement.checked_sub(histories.len()) {
-                    None => histories.row(statement, &row),
-                    Some(own) => answers.row(&own_queries[own], &row),
-                };
-            };
-            let text = || row.text(0).map(str::to_owned);
-            if statement < asked {
-                return assembler.answer(statement, &row);
-            }
-            if statement < asked + seeds_asked {
-                return asking.row(statement - asked, &row);
-            }
-            match statement.checked_sub(asked + seeds_asked) {
-                None => {}
-                Some(0) => wrote_nothing = row.text(0) == Some("t"),
-                Some(1) => before = Some(text()),
-                Some(_) => after = Some(text()),
-            }
-            Ok(())
-        })
-        .await?;
-    if !wrote_nothing {
-        return Err(anyhow!("a reading transaction was given a transaction id"));
-    }
-    let (Some(before), Some(after)) = (before, after) else {
-        return Err(anyhow!("the server did not say whether its catalog stood still"));
-    };
-    if !stood_still(before.as_deref(), after.as_deref()) {
+    let mut proof = Proof::default();
+
+    let mut batch = Batch::default();
+    batch.each_of(histories.queries(), |number, row| histories.row(number, row));
+    let statements: Vec<String> = queries.iter().map(Query::sql).collect();
+    batch.each_of(statements, |number, row| answers.row(&queries[number], row));
+    batch.each_of(assembler.questions(), |number, row| assembler.answer(number, row));
+    seeds.ask(&mut batch, seed_statements);
+    proof.ask(&mut batch, &opened.position, version, request.statement_timeout);
+    session.run(batch).await?;
+    if !proof.is_consistent()? {
         return Ok(None);
     }
 
-    let (mut own, ..) = answers.finish(&histories.applied);
-    if !own.recorded.is_empty() {
+    answers.settle(&histories.applied);
+    let mut internal = answers.internal;
+    if !internal.recorded.is_empty() {
         let wanted = internal_state::not_as_applied(&request.migrations, &histories.applied);
-        own.recorded.retain(|version, _| wanted.contains(version));
+        internal.recorded.retain(|version, _| wanted.contains(version));
     }
     let history_width = histories.width();
     let (history_table, history) = histories.ours().unzip();
     Ok(Some(DatabaseSnapshot {
-        identity,
+        identity: opened.identity,
         version,
         history,
         history_table,
@@ -279,30 +220,72 @@ async fn look(
         malformed_history: histories.malformed.take(),
         others: histories.others(),
         catalog: assembler.finish()?.catalog,
-        internal: anything_own.then_some(own),
+        internal: any_internal.then_some(internal),
         invisible: histories.invisible(),
-        notes: own_tables.notes(),
-        seeded: asking.finish(),
-        snapshot: snapshot.text().to_owned(),
+        notes: tables.notes(),
+        seeded: seeds.finish(),
+        position: opened.position.text().to_owned(),
     }))
 }
 
-/// The reading transaction and its settings, all of them local to it: behind a pooler nothing stays.
-fn opening(request: &Request) -> Vec<String> {
-    let limits = [
-        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".to_owned(),
-        format!("SET LOCAL statement_timeout = {}", request.statement_timeout.as_millis()),
-        format!("SET LOCAL lock_timeout = {}", request.lock_timeout.as_millis()),
-        "SET LOCAL idle_in_transaction_session_timeout = 60000".into(),
-    ];
-    let settings = reader::SETTINGS.split(';').map(str::trim).filter(|setting| !setting.is_empty());
-    let role = request.set_role.as_ref().map(|role| format!("SET LOCAL ROLE {}", identifier(role)));
-    limits.into_iter().chain(settings.map(str::to_owned)).chain(role).collect()
+/// What the first message answers.
+struct Opened {
+    identity: Identity,
+    position: SnapshotPosition,
+    presence: Presence,
 }
 
-/// Whether an error is what DDL of somebody else does to a reader: an object that was there is gone.
+/// Sends the first message: it begins the transaction, and asks who the database is and which kinds of object it has.
+async fn open(session: &mut Session, version: ServerVersion, request: &Request) -> Result<Opened> {
+    let mut identity = Single::default();
+    let mut presence = Single::default();
+    let mut batch = transaction(request).batch();
+    batch.single(identity::SQL, &mut identity, |row| {
+        Ok((Identity::from_row(row)?, SnapshotPosition::parse(row.get("snapshot")?)?))
+    });
+    batch.single(reader::probe(version), &mut presence, Presence::from_row);
+    session.run(batch).await?;
+    let (identity, position) = identity.get().context("the server did not tell who it is")?;
+    let presence = presence.get().context("the server did not answer what kinds of object it has")?;
+    Ok(Opened { identity, position, presence })
+}
+
+/// Sends the second message, which reads the catalog.
+async fn read_catalog(
+    session: &mut Session,
+    version: ServerVersion,
+    request: &Request,
+    presence: &Presence,
+) -> Result<Assembler> {
+    let statements = reader::statements(version, &request.options, presence);
+    let mut assembler = Assembler::new(version, &request.options, presence);
+    session.message(statements.join(";\n"), |statement, row| assembler.row(statement, &row)).await?;
+    Ok(assembler)
+}
+
+/// The reading transaction and its settings.
+fn transaction(request: &Request) -> ReadOnlyTransaction {
+    ReadOnlyTransaction::repeatable_read()
+        .statement_timeout(request.statement_timeout)
+        .lock_timeout(request.lock_timeout)
+        .idle_timeout(IDLE)
+        .settings(reader::SETTINGS)
+        .role(request.set_role.as_deref())
+}
+
+/// Whether an error is what a reader sees when somebody else runs DDL: an object that existed is gone.
 fn changed_underneath(error: &anyhow::Error) -> bool {
     let Some(error) = connection::server_error(error).map(connection::describe) else { return false };
-    // internal_error ("could not open relation with OID", "cache lookup failed"), undefined_*
-    matches!(error.sqlstate.as_deref(), Some("XX000" | "42P01" | "42704" | "42703" | "42883" | "3F000"))
+    // internal_error is "could not open relation with OID" and "cache lookup failed".
+    matches!(
+        error.sqlstate.as_deref(),
+        Some(
+            sqlstate::INTERNAL_ERROR
+                | sqlstate::UNDEFINED_TABLE
+                | sqlstate::UNDEFINED_OBJECT
+                | sqlstate::UNDEFINED_COLUMN
+                | sqlstate::UNDEFINED_FUNCTION
+                | sqlstate::INVALID_SCHEMA_NAME
+        )
+    )
 }

@@ -1,7 +1,9 @@
-//! What a database has of the project's seeds: asked in the third message of a look, and only where there are any.
+//! The rows of the project's seeds in a database. They are read in the third message of a snapshot, and only where the
+//! project has seeds.
 //!
-//! A statement that fails takes the look with it. When it failed because the role may not read a table, all is read once
-//! more, and only asked what it may; when the server did not take a declared value, it is found out which.
+//! A statement that fails ends the whole attempt. When it failed because the role may not read a table, everything is read
+//! once more, and of the seeds only which tables the role may read. When it failed because the server did not accept a
+//! declared value, the value is looked for.
 
 use std::ops::Range;
 
@@ -11,19 +13,19 @@ use super::internal_state::InternalTables;
 use super::{Request, SILENCE};
 use crate::data::seeds::{Answer, Column, Columns, Question, Rows};
 use crate::postgres::catalog::reader::{self, Assembler};
-use crate::postgres::connection::{self, Row, Session};
-use crate::postgres::sql::{identifier, literal};
+use crate::postgres::connection::{self, Batch, ReadOnlyTransaction, Row, Session, sqlstate};
+use crate::postgres::sql::literal;
 
-/// What a look found of the seeds.
+/// The seeds in a database.
 #[derive(Debug, Clone, Default)]
 pub struct Seeded {
-    /// The tables that were asked for rows.
+    /// The tables whose rows were read.
     pub asked: Vec<Asked>,
-    /// The tables whose rows this role may not see, and why not: no others were asked then.
+    /// The tables whose rows this role may not see, and why not. When there are any, no rows were read at all.
     pub unseen: Vec<UnseenTable>,
-    /// Which of the project's seeds are of a table that is not there with all their columns.
+    /// The indexes of the project's seeds whose table does not exist with all their columns.
     pub absent: Vec<usize>,
-    /// Whether it is known what was seeded last; nothing was where there is no record.
+    /// Whether it is known what was seeded last. Where there is no record, nothing was.
     pub known: bool,
 }
 
@@ -67,31 +69,31 @@ impl UnseenReason {
     }
 }
 
-/// One table, and its rows that are not as declared.
+/// One table, and its rows that differ from the declaration.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// Which of the project's seeds it is.
+    /// The index among the project's seeds.
     pub seed: usize,
-    /// What was asked.
+    /// The question.
     pub question: Question,
-    /// What was answered.
+    /// The answers.
     pub answers: Vec<Answer>,
 }
 
-/// The questions of one attempt.
+/// The reading of the seeds in one attempt.
 #[derive(Debug)]
-pub(super) struct SeedQuestions {
+pub(super) struct SeedReading {
     asked: Vec<Asked>,
     unseen: Vec<UnseenTable>,
     absent: Vec<usize>,
     known: bool,
-    /// Whether rows are asked for, or only which of them this role may see.
+    /// Whether rows are read, or only which tables this role may read.
     readable: bool,
-    /// The statements of the message that are about seeds.
+    /// The numbers of the statements about seeds in the message.
     statements: Range<usize>,
 }
 
-impl SeedQuestions {
+impl SeedReading {
     pub(super) fn new(readable: bool) -> Self {
         Self {
             asked: Vec::new(),
@@ -103,7 +105,7 @@ impl SeedQuestions {
         }
     }
 
-    /// The statements, of which the first is the message's `first`.
+    /// Finds the tables, and returns the statements that read them.
     ///
     /// # Errors
     /// Exit 2: a text in a json column is no JSON.
@@ -111,11 +113,10 @@ impl SeedQuestions {
         &mut self,
         request: &Request,
         assembler: &Assembler,
-        own: &InternalTables,
-        first: usize,
+        tables: &InternalTables,
     ) -> Result<Vec<String>> {
-        let recorded = own.has_seeds();
-        self.known = !own.hides_seeds();
+        let recorded = tables.has_seeds();
+        self.known = !tables.hides_seeds();
         for (number, seed) in request.seeds.tables.iter().enumerate() {
             let table = |schema: &str, name: &str| {
                 let columns = assembler.table(schema, name)?.into_iter();
@@ -125,7 +126,7 @@ impl SeedQuestions {
             if seed.rows.is_empty() {
                 continue;
             }
-            // A pending migration may make it.
+            // A pending migration may create the table.
             let Some(columns) = found.filter(|columns| columns.has_all_of(seed)) else {
                 self.absent.push(number);
                 continue;
@@ -133,7 +134,6 @@ impl SeedQuestions {
             let question = Question::new(seed, columns)?;
             self.asked.push(Asked { seed: number, question, answers: Vec::new() });
         }
-        self.statements = first..first + self.asked.len();
         let sql = |asked: &Asked| match self.readable {
             true => asked.question.sql(recorded, request.seed_rows),
             false => visibility(&asked.question.columns),
@@ -141,16 +141,22 @@ impl SeedQuestions {
         Ok(self.asked.iter().map(sql).collect())
     }
 
-    /// Takes a row of the statement with that number.
-    pub(super) fn row(&mut self, statement: usize, row: &Row<'_>) -> Result<()> {
+    /// Adds the statements of [`SeedReading::statements`] to a message.
+    pub(super) fn ask<'s>(&'s mut self, batch: &mut Batch<'s>, statements: Vec<String>) {
+        let first = batch.len();
+        self.statements = first..first + statements.len();
+        batch.each_of(statements, |number, row| self.row(number, row));
+    }
+
+    fn row(&mut self, statement: usize, row: &Row<'_>) -> Result<()> {
         let asked = &mut self.asked[statement];
         if self.readable {
             let answer = asked.question.answer(row)?;
             asked.answers.push(answer);
-        } else if let Some(why) = row.text(0) {
+        } else if let Some(why) = row.get::<Option<&str>>("why")? {
             self.unseen.push(UnseenTable {
                 table: asked.question.columns.path(),
-                why: UnseenReason::from_word(why),
+                why: UnseenReason::from_word(&why),
             });
         }
         Ok(())
@@ -163,39 +169,44 @@ impl SeedQuestions {
         if self.readable {
             return Seeded { asked, unseen, absent, known: self.known };
         }
-        // Whatever right it was that lacked: nothing was seen.
+        // Reading failed for want of a right that the query does not know: no table was read.
         if unseen.is_empty() {
-            unseen.extend(
-                asked.iter().map(|asked| UnseenTable { table: asked.question.columns.path(), why: None }),
-            );
+            let tables = asked.iter().map(|asked| asked.question.columns.path());
+            unseen.extend(tables.map(|table| UnseenTable { table, why: None }));
         }
         Seeded { asked: Vec::new(), unseen, absent, known: self.known }
     }
 
+    /// The table whose statement ended the message.
     fn failed(&self, session: &Session) -> Option<&Asked> {
         let done = session.statements_done();
         self.statements.contains(&done).then(|| &self.asked[done - self.statements.start])
     }
 
-    /// Whether a look failed because this role may not read a table, or not all rows of it.
+    /// Whether the attempt failed because this role may not read a table, or not all rows of it.
     pub(super) fn is_denied(&self, session: &Session, error: &anyhow::Error) -> bool {
-        let denied =
-            connection::server_error(error).is_some_and(|said| connection::describe(said).is("42501"));
+        let denied = connection::server_error(error)
+            .is_some_and(|said| connection::describe(said).is(sqlstate::INSUFFICIENT_PRIVILEGE));
         denied && self.failed(session).is_some()
     }
 
-    /// Whether a look failed because the server did not take a declared value.
+    /// Whether the attempt failed because the server did not accept a declared value.
     pub(super) fn is_refused(&self, session: &Session, error: &anyhow::Error) -> bool {
         let state = connection::server_error(error).and_then(|said| connection::describe(said).sqlstate);
-        // data_exception, check_violation and not_null_violation of a domain, what a function in one raises.
+        // A domain has checks and NOT NULL, and its checks may call functions that raise exceptions.
         let refused = state.is_some_and(|state| {
-            state.starts_with("22") || matches!(state.as_str(), "23514" | "23502" | "P0001")
+            state.starts_with(sqlstate::DATA_EXCEPTION_CLASS)
+                || matches!(
+                    state.as_str(),
+                    sqlstate::CHECK_VIOLATION | sqlstate::NOT_NULL_VIOLATION | sqlstate::RAISE_EXCEPTION
+                )
         });
         refused && self.failed(session).is_some()
     }
 
-    /// Finds the value that the server does not take, and says so (exit 2); the error itself when there is none.
-    pub(super) async fn tell_what_is_wrong(
+    /// Finds the value that the server does not accept, and returns an error that names it (exit 2). Returns the error
+    /// itself when there is no such value.
+    pub(super) async fn find_refused_value(
         &self,
         session: &mut Session,
         request: &Request,
@@ -219,7 +230,9 @@ impl SeedQuestions {
         let row = &question.seed.rows[rows.start];
         for cell in &row.cells {
             match trial.refuses(rows.clone(), Some(&cell.column)).await {
-                Ok(Some(said)) => return row.wrong(cell.line, format!("{}: {said}", cell.column)).into(),
+                Ok(Some(message)) => {
+                    return row.wrong(cell.line, format!("{}: {message}", cell.column)).into();
+                }
                 Ok(None) => {}
                 Err(error) => return connection::server_failure(error, "reading the seeds"),
             }
@@ -228,7 +241,7 @@ impl SeedQuestions {
     }
 }
 
-/// Attempts to have the server read rows, each in a transaction of its own.
+/// Has the server read some of the declared rows, each time in a transaction of its own.
 struct Trial<'a> {
     session: &'a mut Session,
     request: &'a Request,
@@ -236,46 +249,41 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// What the server says against rows, or against one column of them.
+    /// The server's error message about some rows, or about one column of them; `None` when it accepts them.
     async fn refuses(&mut self, rows: Range<usize>, column: Option<&str>) -> Result<Option<String>> {
-        let role = self.request.set_role.as_ref();
-        let role = role.map(|role| format!("SET LOCAL ROLE {};", identifier(role))).unwrap_or_default();
-        let sql = format!(
-            "BEGIN READ ONLY; SET LOCAL statement_timeout = {}; {} {role} {}; ROLLBACK",
-            self.request.statement_timeout.as_millis(),
-            reader::SETTINGS,
-            self.question.trial(rows, column)
-        );
+        let transaction = ReadOnlyTransaction::read_committed()
+            .statement_timeout(self.request.statement_timeout)
+            .settings(reader::SETTINGS)
+            .role(self.request.set_role.as_deref());
+        let sql = format!("{}; {}; ROLLBACK", transaction.sql(), self.question.trial(rows, column));
         self.session.give_up_after(self.request.statement_timeout.saturating_add(SILENCE));
         match self.session.execute(sql).await {
             Ok(()) => Ok(None),
             Err(error) => {
-                let Some(said) = connection::server_error(&error)
+                let refusal = connection::server_error(&error)
                     .map(connection::describe)
-                    .filter(|said| said.sqlstate.is_some())
-                else {
-                    return Err(error);
-                };
+                    .filter(|refusal| refusal.sqlstate.is_some());
+                let Some(refusal) = refusal else { return Err(error) };
                 self.session.execute("ROLLBACK").await?;
-                Ok(Some(said.message))
+                Ok(Some(refusal.message))
             }
         }
     }
 }
 
-/// Why this role does not see all rows of a table: one row with a word of [`UnseenReason`], NULL when it sees them.
+/// The query that answers why this role does not see all rows of a table, NULL when it does.
 fn visibility(columns: &Columns) -> String {
     let path = literal(&columns.path());
     format!(
         "SELECT CASE WHEN NOT has_schema_privilege({}, 'USAGE') THEN 'schema' \
          WHEN NOT has_table_privilege({path}, 'SELECT') THEN 'table' \
-         WHEN row_security_active({path}) THEN 'rows' END",
+         WHEN row_security_active({path}) THEN 'rows' END AS why",
         literal(&columns.table.0)
     )
 }
 
-/// Asks again in the transaction that is open: the answers, and the transaction's own id as rows have it. Sets
-/// [`reader::SETTINGS`] for what is left of it.
+/// Asks again in the open transaction. Returns the answers, and the transaction's own id as rows have it in `xmin`. Sets
+/// [`reader::SETTINGS`] for the rest of the transaction.
 ///
 /// # Errors
 /// The server's and the connection's. The transaction is then aborted.
@@ -283,19 +291,18 @@ pub async fn ask_inside(
     session: &mut Session,
     questions: &[&Question],
 ) -> Result<(Vec<Vec<Answer>>, String)> {
-    let own = format!("{} SELECT pg_current_xact_id()::xid::text", reader::SETTINGS);
-    let own = session.rows(own).await?.into_iter().flatten().flatten().next().unwrap_or_default();
-    let statements: Vec<String> = questions.iter().map(|question| question.sql(true, Rows::Odd)).collect();
+    let sql = format!("{} SELECT pg_current_xact_id()::xid AS transaction", reader::SETTINGS);
+    let transaction: String = session.scalar(sql).await?;
     let mut answers: Vec<Vec<Answer>> = vec![Vec::new(); questions.len()];
-    if statements.is_empty() {
-        return Ok((answers, own));
+    if questions.is_empty() {
+        return Ok((answers, transaction));
     }
-    session
-        .message(statements.join(";\n"), |statement, row| {
-            let answer = questions[statement].answer(&row)?;
-            answers[statement].push(answer);
-            Ok(())
-        })
-        .await?;
-    Ok((answers, own))
+    let mut batch = Batch::default();
+    let statements: Vec<String> = questions.iter().map(|question| question.sql(true, Rows::Odd)).collect();
+    batch.each_of(statements, |number, row| {
+        answers[number].push(questions[number].answer(row)?);
+        Ok(())
+    });
+    session.run(batch).await?;
+    Ok((answers, transaction))
 }

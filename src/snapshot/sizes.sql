@@ -13,8 +13,8 @@ tree AS (
     FROM tree
     JOIN pg_inherits i ON i.inhparent = tree.oid AND tree.relkind = 'p'
     JOIN pg_class c ON c.oid = i.inhrelid)
-SELECT tree.path, sum(c.reltuples::float8)::int8,
-       sum(c.relpages::int8 + COALESCE(toast.relpages, 0)) * current_setting('block_size')::int8
+SELECT tree.path, sum(c.reltuples::float8)::int8 AS rows,
+       sum(c.relpages::int8 + COALESCE(toast.relpages, 0)) * current_setting('block_size')::int8 AS bytes
 FROM tree
 JOIN pg_class c ON c.oid = tree.oid
 LEFT JOIN pg_class toast ON toast.oid = c.reltoastrelid

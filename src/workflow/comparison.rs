@@ -19,7 +19,9 @@ use crate::postgres::catalog::{Catalog, Kind, ObjectId};
 use crate::postgres::connection::{Session, Target};
 use crate::postgres::sql::identifier;
 use crate::project::{self, Settings};
-use crate::snapshot::{self, DatabaseSnapshot, InternalState, Request, UnfinishedStep, UnseenReason};
+use crate::snapshot::{
+    self, DatabaseSnapshot, InternalState, Request, StepAction, StepState, UnfinishedStep, UnseenReason,
+};
 use crate::workflow::environment_mark;
 use crate::workflow::project_model::{Needs, ProjectModel};
 use crate::workflow::schema_report::{Coverage, Hidden, History, SchemaReport};
@@ -299,13 +301,13 @@ fn unfinished(internal: &InternalState, step: &UnfinishedStep) -> Unfinished {
     Unfinished {
         version: step.version,
         name: step.name.clone(),
-        reverts: step.action == "revert",
+        reverts: step.action == StepAction::Revert,
         run: step.run.clone(),
         running: internal.running(&step.run).is_some(),
         started_at: step.started_at.clone(),
         statement: step.statement,
         text: step.text.clone(),
-        done: step.state == "done",
+        done: step.state == StepState::Done,
         detail: step.detail.clone(),
     }
 }

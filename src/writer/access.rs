@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::server_identity::{Found, ServerIdentity};
 use super::step_error::StepError;
 use crate::error::{Exit, Failure, exit_of};
-use crate::postgres::connection::{self, Session, Target};
+use crate::postgres::connection::{self, Session, Target, sqlstate};
 use crate::postgres::sql::{identifier, literal};
 
 /// How long the watching connection may be silent.
@@ -133,7 +133,9 @@ impl Access {
         let sql = format!("SELECT pg_catalog.set_config('role', {}, true)", literal(role));
         session.rows(sql).await.map(|_| ()).map_err(|error| {
             let said = connection::server_error(&error).map(connection::describe);
-            match said.filter(|said| said.is("42501") || said.is("22023")) {
+            match said.filter(|said| {
+                said.is(sqlstate::INSUFFICIENT_PRIVILEGE) || said.is(sqlstate::INVALID_PARAMETER_VALUE)
+            }) {
                 Some(said) => Failure::new(
                     Exit::Refused,
                     format!(
@@ -235,7 +237,8 @@ impl Access {
 /// Whether the server stopped a statement: by the statement_timeout of the role or database, which can be a millisecond,
 /// or because somebody asked for it.
 pub(super) fn is_cut_off(error: &anyhow::Error) -> bool {
-    connection::server_error(error).is_some_and(|error| connection::describe(error).is("57014"))
+    connection::server_error(error)
+        .is_some_and(|error| connection::describe(error).is(sqlstate::QUERY_CANCELED))
 }
 
 /// Numbers with units are answered in the server's favourite unit; everything else as it was asked for.

@@ -2,7 +2,7 @@
 //!
 //! A fence that is only read would let the old run commit after the new one took over; an UPDATE waits for the other.
 
-use crate::postgres::connection::{Row, ServerError};
+use crate::postgres::connection::{Row, ServerError, sqlstate};
 use crate::postgres::sql::literal;
 
 /// What the UPDATE returned.
@@ -48,7 +48,7 @@ pub(super) fn still_in() -> String {
 
 /// Whether this is the error of [`still_in`].
 pub(super) fn ended_transaction(said: &ServerError) -> bool {
-    said.is("22P02") && said.message.contains(ENDED)
+    said.is(sqlstate::INVALID_TEXT_REPRESENTATION) && said.message.contains(ENDED)
 }
 
 /// The question whether the transaction that counted so far was committed: `t` or `f`, and no row when another run

@@ -10,7 +10,7 @@ use super::WriteSession;
 use super::event::Watch;
 use super::step_error::StepError;
 use super::watchdog::{StepWatchdog, Why, supervised};
-use crate::postgres::connection;
+use crate::postgres::connection::{self, sqlstate};
 
 /// One statement.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +71,7 @@ impl WriteSession {
             Some(Why::Waiting | Why::Duration) => {
                 StepError::NoLock { waited: seen.waited, blockers: seen.blockers, outside_the_queue: false }
             }
-            None if said.is("55P03") => StepError::NoLock {
+            None if said.is(sqlstate::LOCK_NOT_AVAILABLE) => StepError::NoLock {
                 waited: begun.elapsed(),
                 blockers: seen.blockers,
                 outside_the_queue: false,

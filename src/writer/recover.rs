@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::event::{Event, Watch};
 use super::step_error::StepError;
 use super::{WriteSession, fence};
-use crate::postgres::connection;
+use crate::postgres::connection::{self, sqlstate};
 use crate::postgres::sql::literal;
 
 /// How long a transaction may still be in progress after its client is gone.
@@ -70,8 +70,9 @@ impl WriteSession {
                 Ok(rows) => rows,
                 // "transaction ID is in the future"
                 Err(error)
-                    if connection::server_error(&error)
-                        .is_some_and(|error| connection::describe(error).is("22023")) =>
+                    if connection::server_error(&error).is_some_and(|error| {
+                        connection::describe(error).is(sqlstate::INVALID_PARAMETER_VALUE)
+                    }) =>
                 {
                     return Ok(None);
                 }
@@ -96,7 +97,7 @@ impl WriteSession {
             // The transaction was to make the table.
             Err(error)
                 if connection::server_error(&error)
-                    .is_some_and(|error| connection::describe(error).is("42P01")) =>
+                    .is_some_and(|error| connection::describe(error).is(sqlstate::UNDEFINED_TABLE)) =>
             {
                 return Ok(Some(false));
             }

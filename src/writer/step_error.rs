@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::event::{Blocker, named, seconds};
 use crate::error::{Exit, Failure};
-use crate::postgres::connection::ServerError;
+use crate::postgres::connection::{ServerError, sqlstate};
 
 /// Why a step did not take place. All but the last four leave the database as it was before the step.
 #[derive(Debug)]
@@ -125,12 +125,14 @@ impl StepError {
 /// What comes next when the server has refused something.
 fn after_refusal(said: &ServerError) -> &'static str {
     match said.sqlstate.as_deref() {
-        Some("42501") => "grant the right to this role, then run the same command again",
+        Some(sqlstate::INSUFFICIENT_PRIVILEGE) => {
+            "grant the right to this role, then run the same command again"
+        }
         // unique_violation, exclusion_violation
-        Some("23505" | "23P01") => {
+        Some(sqlstate::UNIQUE_VIOLATION | sqlstate::EXCLUSION_VIOLATION) => {
             "another row has that already: change one of the two, then run the same command again"
         }
-        Some("23503") => {
+        Some(sqlstate::FOREIGN_KEY_VIOLATION) => {
             "make the row that is referred to, or change the one that refers, then run the same command again"
         }
         _ => "mend what the server names, then run the same command again",
@@ -157,9 +159,11 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_comes_next() {
-        for (state, words) in
-            [("23505", "another row has that already"), ("23503", "referred to"), ("P0001", "mend")]
-        {
+        for (state, words) in [
+            (sqlstate::UNIQUE_VIOLATION, "another row has that already"),
+            (sqlstate::FOREIGN_KEY_VIOLATION, "referred to"),
+            (sqlstate::RAISE_EXCEPTION, "mend"),
+        ] {
             let said = ServerError { sqlstate: Some(state.into()), ..ServerError::default() };
             let failure = StepError::Refused { said: Box::new(said), done: 0 }.failure("batch 1", true);
             let failure = failure.downcast::<Failure>().expect("a failure");

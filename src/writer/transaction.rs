@@ -22,7 +22,7 @@ use super::waiting::{InTheWay, Sightings};
 use super::watchdog::{Seen, StepWatchdog, Why, supervised};
 use super::work::{Next, Work};
 use super::{WriteSession, blockers, fence};
-use crate::postgres::connection::{self, Row, ServerError, Session};
+use crate::postgres::connection::{self, Row, ServerError, Session, sqlstate};
 use crate::postgres::sql::literal;
 
 /// The first and the longest pause between two attempts.
@@ -32,8 +32,9 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How much longer than its limit a step may be silent before the network is given up.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// lock_not_available, deadlock_detected, serialization_failure: another attempt may succeed.
-const AGAIN: [&str; 3] = ["55P03", "40P01", "40001"];
+/// Another attempt may succeed.
+const RETRIED: [&str; 3] =
+    [sqlstate::LOCK_NOT_AVAILABLE, sqlstate::DEADLOCK_DETECTED, sqlstate::SERIALIZATION_FAILURE];
 
 /// The name of [`fence::still_in`].
 const STILL_IN: &str = "still_in";
@@ -229,7 +230,7 @@ impl WriteSession {
         .await;
         if let Err(error) = answer {
             // The script has taken away what was prepared before it; it is run again, and then it is prepared anew.
-            let is_gone = |said| connection::describe(said).is("26000");
+            let is_gone = |said| connection::describe(said).is(sqlstate::INVALID_SQL_STATEMENT_NAME);
             let unprepared =
                 relied && seen.cancelled.is_none() && connection::server_error(&error).is_some_and(is_gone);
             let failed = match unprepared {
@@ -405,11 +406,11 @@ impl WriteSession {
             _ => {}
         }
         self.connected()?;
-        if AGAIN.iter().any(|state| said.is(state)) {
+        if RETRIED.iter().any(|state| said.is(state)) {
             return Ok(Attempt::NoLock { why: said.message, blockers: seen.blockers });
         }
         // query_canceled without our doing: statement_timeout, which is the limit too, or somebody else.
-        if said.is("57014") && took >= work.limits.max_duration {
+        if said.is(sqlstate::QUERY_CANCELED) && took >= work.limits.max_duration {
             return took_too_long();
         }
         if fence::ended_transaction(&said) {
@@ -504,11 +505,17 @@ impl WriteSession {
     }
 }
 
-/// Whether the server said goodbye: admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout,
-/// idle_in_transaction_session_timeout, or a proxy that the connection failed.
+/// Whether the server has ended the session, or a proxy reports that its connection failed.
 fn goodbye(said: &ServerError) -> bool {
     let state = said.sqlstate.as_deref().unwrap_or_default();
-    matches!(state, "57P01" | "57P02" | "57P03" | "57P05" | "25P03") || state.starts_with("08")
+    matches!(
+        state,
+        sqlstate::ADMIN_SHUTDOWN
+            | sqlstate::CRASH_SHUTDOWN
+            | sqlstate::CANNOT_CONNECT_NOW
+            | sqlstate::IDLE_SESSION_TIMEOUT
+            | sqlstate::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+    ) || state.starts_with(sqlstate::CONNECTION_EXCEPTION_CLASS)
 }
 
 /// What a step's statements answer.

@@ -15,7 +15,7 @@ use crate::support::pgbouncer::PgBouncer;
 use crate::support::{self, TestDatabase};
 
 /// Schema `trueup` as trueup makes it.
-const OWN: &str = include_str!("../../src/door/schema.sql");
+const OWN: &str = include_str!("../../src/writer/schema.sql");
 
 /// A run that has not ended.
 const OPEN_RUN: &str = "INSERT INTO trueup.runs (id, command, arguments, version, os_user, os_host, system_identifier, \

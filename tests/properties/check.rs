@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use trueup::model::diagnosis::{Facts, Kept, diagnose};
+use trueup::model::diagnosis::{Facts, RecordedState, diagnose};
 use trueup::model::{CompileSettings, Lock, LockFile, Sources, compile};
 use trueup::postgres::scratch::{Scratch, ScratchDatabase};
-use trueup::snapshot::{Request, survey};
+use trueup::snapshot::{Request, take};
 
 use crate::dump;
 
@@ -68,7 +68,7 @@ async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Loc
         lock_timeout: Duration::from_secs(5),
         set_role: None,
     };
-    let survey = survey(&mut session, &request).await?;
+    let survey = take(&mut session, &request).await?;
     session.close().await;
     let last = if lock.migrations.is_empty() { lock.model.clone() } else { lock.state_after(|_| true) };
     let diagnosis = diagnose(&Facts {
@@ -77,7 +77,7 @@ async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Loc
         live: &survey.catalog,
         history: survey.history.as_deref(),
         others: &survey.others,
-        kept: &Kept::default(),
+        kept: &RecordedState::default(),
         lock,
         last: &last,
         unchanged: &BTreeSet::new(),

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
+use trueup::findings::{Cause, CauseKind, Finding};
 use trueup::migrations::history::Applied;
-use trueup::model::diagnosis::{CauseKind, Diagnosis, Facts, Finding, Kept, diagnose};
+use trueup::model::diagnosis::{Diagnosis, Facts, RecordedState, diagnose};
 use trueup::model::{CompileSettings, CompiledMigration, DeclaredBy, Effect, Head, Lock};
 use trueup::postgres::catalog::reader::ReadOptions;
 use trueup::postgres::catalog::{Attribute, Attributes, Catalog, Kind, Object, ObjectId};
@@ -166,7 +167,7 @@ fn diagnosed([live, applied, last, model]: &Four<Catalog>) -> Diagnosis {
         live,
         history: Some(&[row]),
         others: &[],
-        kept: &Kept::default(),
+        kept: &RecordedState::default(),
         lock: &lock,
         last: &last,
         unchanged: &BTreeSet::from([1]),
@@ -235,7 +236,7 @@ fn about(
     };
     if objects[0].is_some() != objects[3].is_some() || objects[0].is_none() {
         // Missing, unexpected, or only on its way: one finding about its being there.
-        let told = Some(finding.cause.kind);
+        let told = finding.cause_kind();
         return (told == existence).then_some(()).ok_or_else(|| format!("its existence is {existence:?}"));
     }
     let mut expected: BTreeMap<&str, CauseKind> = BTreeMap::new();
@@ -246,10 +247,10 @@ fn about(
         }
     }
     if expected.is_empty() {
-        let told = Some(finding.cause.kind);
+        let told = finding.cause_kind();
         return (told == existence).then_some(()).ok_or_else(|| format!("its existence is {existence:?}"));
     }
-    let kind = |own: &Option<trueup::model::diagnosis::Cause>| own.as_ref().unwrap_or(&finding.cause).kind;
+    let kind = |own: &Option<Cause>| own.as_ref().or(finding.cause.as_ref()).unwrap().kind;
     let told = finding.attributes.iter().map(|attribute| (attribute.name.as_str(), kind(&attribute.cause)));
     let told: BTreeMap<&str, CauseKind> = told.collect();
     (told == expected).then_some(()).ok_or_else(|| format!("expected {expected:?}"))

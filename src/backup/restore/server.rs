@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use ulid::Ulid;
 
 use crate::error::{Exit, Failure};
-use crate::postgres::connection::{self, ServerVersion, Session, Target};
+use crate::postgres::connection::{self, ServerVersion, Session, Target, sqlstate};
 use crate::postgres::sql::{identifier, literal};
 use crate::writer;
 
@@ -270,14 +270,20 @@ impl Server {
         let refuse = |what: String, next: String| Failure::new(Exit::Refused, what).next(next).into();
         let text = said.text();
         match said.sqlstate.as_deref() {
-            Some("42501") => refuse(
+            Some(sqlstate::INSUFFICIENT_PRIVILEGE) => refuse(
                 format!("role {:?} may make no database: {text}; nothing was changed", self.role),
                 format!(
                     "ALTER ROLE {} CREATEDB; or have an empty database made, and restore into that",
                     identifier(&self.role)
                 ),
             ),
-            Some("22023" | "42809" | "22P02" | "42704" | "XX000") => refuse(
+            Some(
+                sqlstate::INVALID_PARAMETER_VALUE
+                | sqlstate::WRONG_OBJECT_TYPE
+                | sqlstate::INVALID_TEXT_REPRESENTATION
+                | sqlstate::UNDEFINED_OBJECT
+                | sqlstate::INTERNAL_ERROR,
+            ) => refuse(
                 format!(
                     "this server makes no database like the one that was backed up (encoding {}, locale {}{}): {text}; \
                      nothing was changed",

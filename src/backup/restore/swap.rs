@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::server::{Database, Server, comment_of, comment_on, failed, shortened};
 use crate::error::{Exit, Failure, exit_of};
-use crate::postgres::connection;
+use crate::postgres::connection::{self, sqlstate};
 use crate::postgres::sql::{identifier, literal};
 
 const CARRY: &str = include_str!("sql/carry.sql");
@@ -194,8 +194,8 @@ async fn close_and_rename(server: &mut Server, old: &Database, new: &str, aside:
     let mut tries = 0;
     loop {
         let Err(error) = server.session.execute(sql.clone()).await else { return Ok(ended) };
-        let in_use =
-            connection::server_error(&error).is_some_and(|error| connection::describe(error).is("55006"));
+        let in_use = connection::server_error(&error)
+            .is_some_and(|error| connection::describe(error).is(sqlstate::OBJECT_IN_USE));
         tries += 1;
         if !in_use || tries == TRIES {
             return Err(error);

@@ -8,6 +8,7 @@ use super::refusal::{self, Before, Source};
 use super::statements::Recorded;
 use crate::changes::plan::{Outside, Planned, Script, Step};
 use crate::error::{Exit, Failure};
+use crate::postgres::connection::sqlstate;
 use crate::postgres::sql::literal;
 use crate::writer::{self, StepError};
 
@@ -134,7 +135,8 @@ impl Applier<'_> {
     /// A statement failed: what of it stays decides what is said. It may have been done all the same.
     async fn failed(&mut self, stage: Stage<'_>, row: &Row, trouble: StepError, state: State) -> Result<()> {
         // query_canceled may come when all is done; what the server refuses otherwise was not done by it.
-        let refused = matches!(&trouble, StepError::Refused { said, .. } if !said.is("57014"));
+        let refused =
+            matches!(&trouble, StepError::Refused { said, .. } if !said.is(sqlstate::QUERY_CANCELED));
         let stays = match state {
             State::Done if !refused => return Ok(()),
             State::Leftover { why, .. } => Some((why, true)),

@@ -6,7 +6,7 @@ use super::{Judged, WHAT};
 use crate::data::seeds::{self, Question, RowPlan, TablePlan};
 use crate::error::{Exit, Failure};
 use crate::postgres::catalog::Catalog;
-use crate::postgres::connection::{ServerError, Session};
+use crate::postgres::connection::{ServerError, Session, sqlstate};
 
 /// What the server refused: which table, which row of which file where that can be found out, and what comes next.
 pub(super) fn refused(judged: &Judged, said: &ServerError, done: usize) -> Failure {
@@ -22,11 +22,13 @@ pub(super) fn refused(judged: &Judged, said: &ServerError, done: usize) -> Failu
     let said_all =
         format!("the server refused, and it was rolled back: {}\nnothing was changed", said.text());
     let next = match said.sqlstate.as_deref() {
-        Some("23505") => {
+        Some(sqlstate::UNIQUE_VIOLATION) => {
             "another row has that already: declare the key that it has, or change it there; then: trueup seed --check"
         }
-        Some("23503") => "declare the row that is referred to, or make it first; then: trueup seed --check",
-        Some("42501") => {
+        Some(sqlstate::FOREIGN_KEY_VIOLATION) => {
+            "declare the row that is referred to, or make it first; then: trueup seed --check"
+        }
+        Some(sqlstate::INSUFFICIENT_PRIVILEGE) => {
             "grant the right, or work as its owner: [database] set_role; then: trueup seed --check"
         }
         _ => "declare what the table takes; then: trueup seed --check",

@@ -8,7 +8,7 @@ use crate::error::Exit;
 use crate::migrations::history::OtherHistory;
 use crate::output::view::{Content, Table, Tone, View};
 use crate::output::{Envelope, Report};
-use crate::snapshot::{Holder, LoggedRun, Run, UnfinishedStep};
+use crate::snapshot::{LockHolder, LoggedRun, OpenRun, StepAction, StepState, UnfinishedStep};
 use crate::text::{one_line, plural};
 use crate::workflow::backup_plan::LastBackup;
 use crate::workflow::target::{MigrationName, TargetReport};
@@ -45,9 +45,9 @@ pub(super) struct StatusReport {
     /// Migrations that broke off, or are being carried out right now.
     pub(super) unfinished: Vec<UnfinishedStep>,
     /// Runs that have not ended.
-    pub(super) open_runs: Vec<Run>,
+    pub(super) open_runs: Vec<OpenRun>,
     /// Who holds trueup's lock now.
-    pub(super) lock: Option<Holder>,
+    pub(super) lock: Option<LockHolder>,
     /// The newest backup of this database that is known of.
     pub(super) last_backup: Option<LastBackup>,
     /// The audit log, when it was asked for; `Some(None)` when it cannot be read.
@@ -161,9 +161,9 @@ impl StatusReport {
     /// An unfinished migration in words.
     fn broke_off(&self, step: &UnfinishedStep) -> String {
         let run = self.open_runs.iter().find(|run| run.id == step.run);
-        let (verb, resume) = match step.action.as_str() {
-            "revert" => ("taking back", "trueup downgrade --to ..."),
-            _ => ("applying", "trueup upgrade"),
+        let (verb, resume) = match step.action {
+            StepAction::Revert => ("reverting", "trueup downgrade --to VERSION"),
+            StepAction::Apply => ("applying", "trueup upgrade"),
         };
         let who = run.map(began).unwrap_or_else(|| format!("run {} began", step.run));
         let statement = step.statement.map(|number| format!("statement {number} of ")).unwrap_or_default();
@@ -178,7 +178,7 @@ impl StatusReport {
             .as_deref()
             .map(|detail| format!(" ({})", one_line(detail, LONGEST)))
             .unwrap_or_default();
-        let how = if step.state == "done" { "broke off after" } else { "broke off in" };
+        let how = if step.state == StepState::Done { "broke off after" } else { "broke off in" };
         let surely = if self.standby { "; whether it goes on is seen on the primary alone" } else { "" };
         format!("{who}, {verb}, and {how} {place}{text}{said}{surely}. The same command resumes: {resume}")
     }
@@ -207,8 +207,8 @@ impl StatusReport {
     }
 
     /// The newest run, when it broke off in a repair that has changed rows.
-    pub(super) fn unfinished_repair(&self) -> Option<&Run> {
-        let broke_off = |run: &&Run| run.latest && !run.alive && run.undoable.is_some();
+    pub(super) fn unfinished_repair(&self) -> Option<&OpenRun> {
+        let broke_off = |run: &&OpenRun| run.latest && !run.alive && run.undoable.is_some();
         self.open_runs.iter().find(broke_off).filter(|_| !self.standby)
     }
 
@@ -270,7 +270,7 @@ impl StatusReport {
             () if self.exit == Exit::Clean => return None,
             () if running => "wait for the run that goes on, then: trueup status".into(),
             () if history.malformed.is_some() => "trueup check".into(),
-            () if self.unfinished.iter().any(|step| step.action == "revert") => {
+            () if self.unfinished.iter().any(|step| step.action == StepAction::Revert) => {
                 "run the same `trueup downgrade --to ...` again".into()
             }
             () if !self.unfinished.is_empty() => "trueup upgrade".into(),
@@ -292,13 +292,13 @@ impl StatusReport {
 }
 
 /// `run 01J... of `trueup upgrade` by alice@bastion as app began 2026-...`
-fn began(run: &Run) -> String {
-    let Run { id, command, os_user, os_host, role, started_at, .. } = run;
+fn began(run: &OpenRun) -> String {
+    let OpenRun { id, command, os_user, os_host, role, started_at, .. } = run;
     format!("run {id} of `trueup {command}` by {os_user}@{os_host} as {role} began {started_at}")
 }
 
 /// Who holds the lock, in words.
-fn held(holder: &Holder) -> String {
+fn held(holder: &LockHolder) -> String {
     let mut told = format!("held by backend {}", holder.pid);
     for (before, part) in [
         (", ", &holder.application),

@@ -10,7 +10,7 @@ use super::file::one_failure;
 use super::validate::{self, LocatedCheck, ValidatedCheck};
 use super::{Check, Query, Table, VisibilityGap, visibility};
 use crate::error::Failure;
-use crate::postgres::connection::Session;
+use crate::postgres::connection::{Batch, Session};
 use crate::postgres::sql::literal;
 
 /// What the transaction goes back to when the server refuses something.
@@ -77,32 +77,24 @@ async fn place(
             }
         }
     }
-    let looks =
-        placed.iter().map(|(check, oid)| visibility::statement(check.queries(), oid.as_deref(), search_path));
-    let statements: Vec<String> = [path("pg_catalog, pg_temp")]
-        .into_iter()
-        .chain(distinct.iter().map(|oid| Table::statement(oid)))
-        .chain(looks)
-        .chain([theirs, format!("SAVEPOINT {SAVEPOINT}")])
-        .collect();
-    let (first_look, looks) = (1 + distinct.len(), placed.len());
     let mut tables: BTreeMap<String, Table> = BTreeMap::new();
-    let mut obstacles: Vec<Vec<VisibilityGap>> = vec![Vec::new(); looks];
-    session
-        .message(statements.join(";\n"), |statement, row| {
-            match statement.checked_sub(first_look) {
-                None => {
-                    if let (1.., Some(text)) = (statement, row.text(0)) {
-                        let table = Table::from_text(text)?;
-                        tables.insert(table.oid.to_string(), table);
-                    }
-                }
-                Some(look) if look < looks => obstacles[look].extend(visibility::from_row(&row)),
-                Some(_) => {}
-            }
-            Ok(())
-        })
-        .await?;
+    let mut obstacles: Vec<Vec<VisibilityGap>> = vec![Vec::new(); placed.len()];
+    let mut batch = Batch::default();
+    batch.execute(path("pg_catalog, pg_temp"));
+    batch.each_of(distinct.iter().map(|oid| Table::statement(oid)), |_, row| {
+        let table = Table::from_row(row)?;
+        tables.insert(table.oid.to_string(), table);
+        Ok(())
+    });
+    let gaps =
+        placed.iter().map(|(check, oid)| visibility::statement(check.queries(), oid.as_deref(), search_path));
+    batch.each_of(gaps, |check, row| {
+        obstacles[check].push(visibility::from_row(row)?);
+        Ok(())
+    });
+    batch.execute(theirs);
+    batch.execute(format!("SAVEPOINT {SAVEPOINT}"));
+    session.run(batch).await?;
     let placed = placed.into_iter().zip(obstacles);
     let placed = placed.map(|((check, oid), obstacles)| {
         let table = oid.and_then(|oid| tables.get(&oid).cloned());
@@ -116,17 +108,18 @@ async fn oids(session: &mut Session, checks: &[Check], theirs: &str) -> Result<B
     let names: BTreeSet<&str> =
         checks.iter().filter_map(|check| check.table.as_ref()).map(|table| table.name.as_str()).collect();
     let names: Vec<&str> = names.into_iter().collect();
-    let lookups =
-        names.iter().map(|name| format!("SELECT pg_catalog.to_regclass({})::pg_catalog.oid", literal(name)));
-    let statements: Vec<String> = std::iter::once(theirs.to_owned()).chain(lookups).collect();
+    let lookups = names
+        .iter()
+        .map(|name| format!("SELECT pg_catalog.to_regclass({})::pg_catalog.oid AS oid", literal(name)));
     let mut oids = BTreeMap::new();
-    session
-        .message(statements.join(";\n"), |statement, row| {
-            if let (Some(number), Some(oid)) = (statement.checked_sub(1), row.text(0)) {
-                oids.insert(names[number].to_owned(), oid.to_owned());
-            }
-            Ok(())
-        })
-        .await?;
+    let mut batch = Batch::default();
+    batch.execute(theirs);
+    batch.each_of(lookups, |name, row| {
+        if let Some(oid) = row.get("oid")? {
+            oids.insert(names[name].to_owned(), oid);
+        }
+        Ok(())
+    });
+    session.run(batch).await?;
     Ok(oids)
 }

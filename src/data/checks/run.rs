@@ -3,15 +3,19 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use futures_util::future::join_all;
 
 use super::resolve::bind;
 use super::{Check, ValidatedCheck};
-use crate::postgres::connection::{self, Session, Target};
+use crate::postgres::connection::{self, Batch, ReadOnlyTransaction, Session, Single, Target, sqlstate};
 use crate::postgres::sql::{identifier, literal};
 
-/// How much longer than a statement may take a server may be silent.
+/// What a check's query did to its transaction.
+const PROOF: &str = "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL AS wrote_nothing, \
+    pg_catalog.current_setting('row_security') AS row_security";
+
+/// How much longer than `statement_timeout` the server may be silent.
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// How long things may take, and how much is shown.
@@ -101,7 +105,7 @@ async fn beginning(
     checks: Vec<Check>,
     look: &Look<'_>,
 ) -> Result<Vec<ValidatedCheck>> {
-    session.execute(opening(look, None)).await?;
+    session.execute(transaction(look, None).sql()).await?;
     bind(session, checks, look.search_path).await
 }
 
@@ -110,11 +114,9 @@ async fn looking(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> R
     let helpers = look.limits.jobs.min(bound.len()).saturating_sub(1);
     let mut others = Vec::new();
     if helpers > 0 {
-        let rows = session.rows("SELECT pg_catalog.pg_export_snapshot()").await?;
-        let snapshot =
-            rows.into_iter().flatten().flatten().next().context("the server exported no snapshot")?;
+        let snapshot: String = session.scalar("SELECT pg_catalog.pg_export_snapshot() AS snapshot").await?;
         let path = literal(look.search_path);
-        let opening = opening(&look, Some(&snapshot));
+        let opening = transaction(&look, Some(&snapshot)).sql();
         let opening = &format!("{opening}; SELECT pg_catalog.set_config('search_path', {path}, true)");
         let connecting = (0..helpers).map(|_| async move {
             let mut session = look.target.connect(look.application).await?;
@@ -136,19 +138,21 @@ async fn looking(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> R
     Ok(found.into_iter().map(|(_, found)| found).collect())
 }
 
-/// The transaction that all of it is read in.
-fn opening(look: &Look<'_>, snapshot: Option<&str>) -> String {
-    let role = look.set_role.map(|role| format!("; SET LOCAL ROLE {}", identifier(role))).unwrap_or_default();
-    // A snapshot is taken over before anything else.
-    let snapshot =
-        snapshot.map(|name| format!("; SET TRANSACTION SNAPSHOT {}", literal(name))).unwrap_or_default();
-    format!(
-        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{snapshot}; SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}; \
-         SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off; \
-         SET LOCAL standard_conforming_strings = on; SET LOCAL search_path = pg_catalog, pg_temp{role}",
-        look.limits.statement_timeout.as_millis(),
-        look.limits.lock_timeout.as_millis(),
-    )
+/// The transaction that the checks are read in; with an exported `snapshot` it sees the same rows as another one.
+fn transaction(look: &Look<'_>, snapshot: Option<&str>) -> ReadOnlyTransaction {
+    let transaction = ReadOnlyTransaction::repeatable_read();
+    let transaction = match snapshot {
+        Some(snapshot) => transaction.in_snapshot(snapshot),
+        None => transaction,
+    };
+    transaction
+        .statement_timeout(look.limits.statement_timeout)
+        .lock_timeout(look.limits.lock_timeout)
+        .idle_timeout(Duration::ZERO)
+        .row_security_off()
+        .settings("SET LOCAL standard_conforming_strings = on")
+        .catalog_search_path()
+        .role(look.set_role)
 }
 
 /// How many characters of a value are shown: it may have many megabytes.
@@ -167,17 +171,14 @@ async fn work(
         let Some(check) = checks.get(place) else { break };
         found.push((place, one(session, check, look.limits.sample).await?));
     }
-    // Whatever a query was able to write in spite of all.
+    // Rolls back, in case a check's query managed to write.
     session.execute("ROLLBACK").await?;
     Ok(found)
 }
 
-/// A message of one check's: what it sets for the transaction holds for no other.
-fn apart(sql: &str) -> String {
-    format!(
-        "SAVEPOINT trueup_check; {sql}; ROLLBACK TO SAVEPOINT trueup_check; RELEASE SAVEPOINT trueup_check"
-    )
-}
+const SAVEPOINT: &str = "SAVEPOINT trueup_check";
+const ROLLBACK: &str = "ROLLBACK TO SAVEPOINT trueup_check";
+const RELEASE: &str = "RELEASE SAVEPOINT trueup_check";
 
 async fn one(session: &mut Session, check: &ValidatedCheck, sample: usize) -> Result<Found> {
     let begun = Instant::now();
@@ -196,14 +197,13 @@ async fn one(session: &mut Session, check: &ValidatedCheck, sample: usize) -> Re
                 .map(connection::describe)
                 .filter(|said| said.sqlstate.is_some());
             let Some(said) = said else { return Err(error) };
-            let back = "ROLLBACK TO SAVEPOINT trueup_check; RELEASE SAVEPOINT trueup_check";
-            if session.execute(back).await.is_err() {
+            if session.execute(format!("{ROLLBACK}; {RELEASE}")).await.is_err() {
                 return Err(error);
             }
             let file = check.check.path.display();
             found.rows = Err(match said.sqlstate.as_deref() {
-                Some("42501") => format!("this role lacks a right: {}", said.text()),
-                Some("57014") => format!("the server stopped the query: {}", said.text()),
+                Some(sqlstate::INSUFFICIENT_PRIVILEGE) => format!("this role lacks a right: {}", said.text()),
+                Some(sqlstate::QUERY_CANCELED) => format!("the server stopped the query: {}", said.text()),
                 _ => format!("the query failed ({file}: line {}): {}", check.check.find.line, said.text()),
             });
         }
@@ -214,26 +214,31 @@ async fn one(session: &mut Session, check: &ValidatedCheck, sample: usize) -> Re
 
 async fn read(session: &mut Session, bound: &ValidatedCheck, sample: usize, into: &mut Rows) -> Result<u64> {
     let query = bound.check.find.wrapped();
-    // What the query itself did to the transaction is asked after it.
-    let counting = format!(
-        "SELECT pg_catalog.count(*) FROM {query} AS q; \
-         SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL, pg_catalog.current_setting('row_security')"
-    );
-    let rows = session.rows(apart(&counting)).await?;
-    let [count, proof] = <[Vec<Option<String>>; 2]>::try_from(rows).ok().context("a count and its proof")?;
-    let wrong = match proof.iter().map(Option::as_deref).collect::<Vec<_>>().as_slice() {
-        [Some("t"), Some("off")] => None,
-        [Some("t"), _] => {
+    let (mut count, mut proof) = (Single::<u64>::default(), Single::default());
+    let mut batch = Batch::default();
+    // What a query sets for the transaction must not hold for the next check.
+    batch.execute(SAVEPOINT);
+    batch.scalar(format!("SELECT pg_catalog.count(*) AS rows FROM {query} AS q"), &mut count);
+    // The query itself may have changed the transaction, which is therefore looked at after it.
+    batch.single(PROOF, &mut proof, |row| {
+        Ok((row.get("wrote_nothing")?, row.get::<&str>("row_security")? == "off"))
+    });
+    batch.execute(ROLLBACK);
+    batch.execute(RELEASE);
+    session.run(batch).await?;
+    let wrong = match proof.get()? {
+        (true, true) => None,
+        (true, false) => {
             Some("switches row security on: rows that are hidden from it cannot be told from none")
         }
-        _ => Some("writes; a check only reads. Nothing of it was kept"),
+        (false, _) => Some("writes; a check only reads. Nothing of it was kept"),
     };
     if let Some(wrong) = wrong {
         let what = format!("the query of `-- find:` {wrong}");
         let next = "take that out of the query, or out of the function that it calls";
         return Err(bound.check.wrong_at(bound.check.find.line, &what).next(next).into());
     }
-    let count = count.into_iter().flatten().next().context("a count")?.parse()?;
+    let count = count.get()?;
     let shown = bound.check.shown();
     if count > 0 && sample > 0 && !shown.is_empty() {
         let columns: Vec<String> = shown
@@ -244,7 +249,15 @@ async fn read(session: &mut Session, bound: &ValidatedCheck, sample: usize, into
             .collect();
         into.columns = shown.iter().map(|column| column.name.clone()).collect();
         let some = format!("SELECT {} FROM {query} AS q LIMIT {sample}", columns.join(", "));
-        into.rows = session.rows(apart(&some)).await?;
+        let mut batch = Batch::default();
+        batch.execute(SAVEPOINT);
+        batch.each(some, |row| {
+            into.rows.push(row.values());
+            Ok(())
+        });
+        batch.execute(ROLLBACK);
+        batch.execute(RELEASE);
+        session.run(batch).await?;
     }
     Ok(count)
 }

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use super::{Action, Named};
-use crate::postgres::connection::Session;
+use crate::postgres::connection::{Row, Session};
 use crate::postgres::sql::identifier;
 
 const TABLE: &str = include_str!("sql/table.sql");
@@ -143,22 +143,26 @@ impl Table {
     /// # Errors
     /// The server's and the connection's.
     pub async fn of(session: &mut Session, oid: &str) -> Result<Option<Self>> {
-        let rows = session.rows(Self::statement(oid)).await?;
-        rows.into_iter().flatten().flatten().next().map(|text| Self::from_text(&text)).transpose()
+        let json: Option<String> = session.optional_scalar(Self::statement(oid)).await?;
+        json.map(|json| Self::from_json(&json)).transpose()
     }
 
-    /// The statement that reads the table of an oid, for [`Table::from_text`]. The session's search_path is
+    /// The statement that reads the table of an oid, for [`Table::from_row`]. The session's search_path is
     /// `pg_catalog, pg_temp`.
     pub(super) fn statement(oid: &str) -> String {
         TABLE.replace("{oid}", oid)
     }
 
-    /// What that statement answers.
+    /// Reads the row that [`Table::statement`] answers with.
     ///
     /// # Errors
-    /// When it is something else.
-    pub(super) fn from_text(text: &str) -> Result<Self> {
-        serde_json::from_str(text).context("a table as JSON")
+    /// When it is not that row.
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Self> {
+        Self::from_json(row.get("definition")?)
+    }
+
+    fn from_json(json: &str) -> Result<Self> {
+        serde_json::from_str(json).context("a table as JSON")
     }
 
     /// `public.api_keys`, quoted where SQL needs it.

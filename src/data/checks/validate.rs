@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::resolve::SAVEPOINT;
 use super::{Action, Check, Column, Fix, Query, Table, VisibilityGap};
 use crate::error::Failure;
-use crate::postgres::connection::{self, Session};
+use crate::postgres::connection::{self, Batch, Session, sqlstate};
 
 /// A row of a text, beside a query that is planned and never executed.
 const SINGLE: (&str, &str) = (
@@ -148,18 +148,16 @@ pub(super) async fn prove(
 /// server refuses one of them; the transaction is aborted then.
 pub(super) async fn shapes(session: &mut Session, queries: &[&Query]) -> Result<Option<Vec<Columns>>> {
     let mut columns = Vec::new();
-    let all = |parts: &(&str, &str), between: &str| {
-        let all: Vec<String> = queries.iter().map(|query| within(parts, query)).collect();
-        all.join(between)
-    };
-    let answer = match session.single(all(&SINGLE, "\nUNION ALL\n")).await {
+    let together: Vec<String> = queries.iter().map(|query| within(&SINGLE, query)).collect();
+    let answer = match session.run_prepared(together.join("\nUNION ALL\n")).await {
         Ok(()) => {
-            let asked = format!("{};\nRELEASE SAVEPOINT {SAVEPOINT}", all(&SHAPE, ";\n"));
-            let read = session.message(asked, |_, row| {
+            let mut batch = Batch::default();
+            batch.each_of(queries.iter().map(|query| within(&SHAPE, query)), |_, row| {
                 columns.push(row.columns());
                 Ok(())
             });
-            read.await
+            batch.execute(format!("RELEASE SAVEPOINT {SAVEPOINT}"));
+            session.run(batch).await
         }
         Err(error) => Err(error),
     };
@@ -180,7 +178,9 @@ pub(super) async fn shapes(session: &mut Session, queries: &[&Query]) -> Result<
 /// off): no more can be said of the file then. A right that was not looked for (to run a function, to read one column) is
 /// told as the server told it.
 fn is_in_the_way(error: &anyhow::Error, obstacles: &mut Vec<VisibilityGap>) -> bool {
-    let said = connection::server_error(error).map(connection::describe).filter(|said| said.is("42501"));
+    let said = connection::server_error(error)
+        .map(connection::describe)
+        .filter(|said| said.is(sqlstate::INSUFFICIENT_PRIVILEGE));
     let Some(said) = said else { return false };
     if obstacles.is_empty() {
         obstacles.push(VisibilityGap::Denied { said: said.text() });
@@ -199,7 +199,7 @@ async fn shape(
         return Ok(Ok(columns));
     }
     let mut columns = Vec::new();
-    let answer = match session.single(within(&SINGLE, query)).await {
+    let answer = match session.run_prepared(within(&SINGLE, query)).await {
         Ok(()) => {
             let read = session.message(within(&SHAPE, query), |_, row| {
                 columns = row.columns();
@@ -214,8 +214,15 @@ async fn shape(
     let said = connection::describe(server);
     // syntax_error_or_access_rule_violation and its like, feature_not_supported, no data of a row yet.
     let of_the_file = said.sqlstate.as_deref().is_some_and(|state| {
-        state.starts_with("42") && state != "42501"
-            || matches!(state, "0A000" | "22P02" | "22007" | "25006" | "3F000")
+        state.starts_with(sqlstate::SYNTAX_OR_ACCESS_CLASS) && state != sqlstate::INSUFFICIENT_PRIVILEGE
+            || matches!(
+                state,
+                sqlstate::FEATURE_NOT_SUPPORTED
+                    | sqlstate::INVALID_TEXT_REPRESENTATION
+                    | sqlstate::INVALID_DATETIME_FORMAT
+                    | sqlstate::READ_ONLY_SQL_TRANSACTION
+                    | sqlstate::INVALID_SCHEMA_NAME
+            )
     });
     if !of_the_file {
         return Err(error);
@@ -323,8 +330,7 @@ async fn assignable(session: &mut Session, from: u32, to: u32) -> Result<bool> {
          pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) given.oid AND t.typtype OPERATOR(pg_catalog.=) 'd') \
          SELECT EXISTS (SELECT FROM under JOIN given ON under.oid OPERATOR(pg_catalog.=) given.oid) OR EXISTS (SELECT FROM \
          pg_catalog.pg_cast AS c JOIN under ON under.oid OPERATOR(pg_catalog.=) c.casttarget JOIN given ON given.oid \
-         OPERATOR(pg_catalog.=) c.castsource WHERE c.castcontext OPERATOR(pg_catalog.<>) 'e')"
+         OPERATOR(pg_catalog.=) c.castsource WHERE c.castcontext OPERATOR(pg_catalog.<>) 'e') AS assignable"
     );
-    let rows = session.rows(sql).await?;
-    Ok(rows.into_iter().flatten().flatten().next().as_deref() == Some("t"))
+    session.scalar(sql).await
 }

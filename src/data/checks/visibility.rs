@@ -1,6 +1,7 @@
 //! What keeps a role from seeing all that a check is about: a right that it lacks, a policy that hides rows from it, a
 //! function that switches row security on again.
 
+use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::Query;
@@ -106,13 +107,20 @@ pub(super) fn statement<'q>(
         .replace("{table}", table.unwrap_or("0"))
 }
 
-/// One row of what that statement answers.
-pub(super) fn from_row(row: &Row<'_>) -> Option<VisibilityGap> {
-    let name = row.text(1)?.to_owned();
-    let more = || row.text(2).unwrap_or_default().to_owned();
-    match row.text(0)? {
-        "right" => Some(VisibilityGap::Right { relation: name }),
-        "policy" => Some(VisibilityGap::Policy { relation: name, policies: more() }),
-        _ => Some(VisibilityGap::Function { function: name, setting: more() }),
+/// Reads one row that the statement answers with.
+///
+/// # Errors
+/// When it is not such a row.
+pub(super) fn from_row(row: &Row<'_>) -> Result<VisibilityGap> {
+    let name: String = row.get("name")?;
+    match row.get("kind")? {
+        "right" => Ok(VisibilityGap::Right { relation: name }),
+        "policy" => {
+            // A table with row-level security and no policy shows no row.
+            let policies: Option<String> = row.get("detail")?;
+            Ok(VisibilityGap::Policy { relation: name, policies: policies.unwrap_or_default() })
+        }
+        "function" => Ok(VisibilityGap::Function { function: name, setting: row.get("detail")? }),
+        other => bail!("{other:?} is no kind of what hides rows"),
     }
 }

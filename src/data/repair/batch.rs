@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::{Pace, Repair};
 use crate::error::{Exit, Failure};
+use crate::postgres::connection::sqlstate;
 use crate::writer::{Blocker, Event, Limits, Next, StepError, Watch, Work, WriteSession, seconds};
 
 /// How many rows the first batch has.
@@ -15,8 +16,6 @@ const MOST: u64 = 100_000;
 /// How many rows that cannot be locked are looked for one by one, each with some waits for a lock. After them all of a
 /// batch is left out in which there is another.
 const SINGLED_OUT: u32 = 20;
-/// The SQLSTATE of a row that refers to none, or of one that is gone and is referred to.
-const FOREIGN_KEY_VIOLATION: &str = "23503";
 /// What no batch takes longer than: it holds locks on rows.
 const LONGEST: Duration = Duration::from_secs(1);
 /// What a batch may take that cannot be smaller: a row may have many megabytes.
@@ -135,7 +134,7 @@ pub(super) async fn batches(
                 }
             }
             Err(StepError::Refused { said, .. })
-                if until < to && said.is(FOREIGN_KEY_VIOLATION) && rows.refer_to_each_other() =>
+                if until < to && said.is(sqlstate::FOREIGN_KEY_VIOLATION) && rows.refer_to_each_other() =>
             {
                 together = (until - from + 1) * 2;
             }

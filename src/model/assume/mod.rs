@@ -23,11 +23,12 @@ use super::runner::qualified;
 use super::server_error::ServerError;
 use crate::error::Failure;
 use crate::postgres::catalog::{Attributes, Catalog, Object};
-use crate::postgres::connection::Session;
+use crate::postgres::connection::{Session, sqlstate};
 use crate::postgres::sql::{Statement, identifier, literal, split_qualified};
 
 /// `datatype_mismatch`, `undefined_function` (an operator is one), `cannot_coerce`: another result may do.
-const WRONG_TYPE: [&str; 3] = ["42804", "42883", "42846"];
+const WRONG_TYPE: [&str; 3] =
+    [sqlstate::DATATYPE_MISMATCH, sqlstate::UNDEFINED_FUNCTION, sqlstate::CANNOT_COERCE];
 
 /// The extensions that are stood in for, in one database.
 #[derive(Debug, Default)]
@@ -100,7 +101,7 @@ impl Assumed {
                 Ok(Ok(()))
             }
             Err(error) => match error? {
-                error if error.code == "42501" => Err(Failure::cannot_tell(format!(
+                error if error.code == sqlstate::INSUFFICIENT_PRIVILEGE => Err(Failure::cannot_tell(format!(
                     "standing in for the extension {} needs a superuser on the scratch server",
                     extension.name
                 ))

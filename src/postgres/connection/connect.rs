@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnection, PgSslMode};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::failure::{ServerError, describe, io_message};
-use super::{Session, Target};
+use super::{Session, Target, sqlstate};
 use crate::error::{Exit, Failure};
 
 /// How often a server that is starting is asked again.
@@ -24,7 +24,8 @@ impl Target {
     /// In words: exit 3, exit 4 when a protected environment would be reached without TLS, exit 2 when a certificate's
     /// file cannot be read.
     pub async fn connect(&self, application: &str) -> Result<Session> {
-        self.connect_within(application, self.timeout, &["57P03"], Exit::CannotTell).await
+        self.connect_within(application, self.timeout, &[sqlstate::CANNOT_CONNECT_NOW], Exit::CannotTell)
+            .await
     }
 
     /// The same for a command that is to change something: a server that restarts is waited for, too, for so long.
@@ -32,8 +33,13 @@ impl Target {
     /// # Errors
     /// As [`Target::connect`]; exit 75 when the server is not ready in time.
     pub async fn connect_patiently(&self, application: &str, patience: Duration) -> Result<Session> {
-        self.connect_within(application, patience.max(self.timeout), &["57P01", "57P02", "57P03"], Exit::Busy)
-            .await
+        self.connect_within(
+            application,
+            patience.max(self.timeout),
+            &[sqlstate::ADMIN_SHUTDOWN, sqlstate::CRASH_SHUTDOWN, sqlstate::CANNOT_CONNECT_NOW],
+            Exit::Busy,
+        )
+        .await
     }
 
     async fn connect_within(
@@ -74,7 +80,9 @@ impl Target {
         let tls = match (&self.encryption_required_by, self.tls) {
             (Some(_), _) => PgSslMode::Require,
             (None, PgSslMode::Allow) => match self.options(PgSslMode::Disable, application).connect().await {
-                Err(error) if describe(&error).is("28000") => PgSslMode::Require,
+                Err(error) if describe(&error).is(sqlstate::INVALID_AUTHORIZATION_SPECIFICATION) => {
+                    PgSslMode::Require
+                }
                 answer => return answer.map_err(|error| (PgSslMode::Disable, error)),
             },
             (None, tls) => tls,
@@ -147,7 +155,7 @@ impl Target {
     fn server_said(&self, tls: PgSslMode, said: &ServerError) -> Failure {
         let (role, database, text) = (self.role(), self.database(), said.text());
         match said.sqlstate.as_deref() {
-            Some("28P01") if !self.has_password() => {
+            Some(sqlstate::INVALID_PASSWORD) if !self.has_password() => {
                 let mut next = "put the password into the URL's variable, PGPASSWORD or .pgpass".to_owned();
                 for note in self.notes().iter().filter(|note| note.starts_with("the password file")) {
                     next.push('\n');
@@ -155,26 +163,31 @@ impl Target {
                 }
                 self.cannot(format!("role {role:?} needs a password, and none was given"), next)
             }
-            Some("28P01") => self.cannot(
+            Some(sqlstate::INVALID_PASSWORD) => self.cannot(
                 format!("the password of role {role:?} is wrong, or there is no such role: {text}"),
                 "check role and password; special characters in a URL are percent-encoded",
             ),
-            Some("28000") if matches!(tls, PgSslMode::Disable) && !self.is_socket() => self.cannot(
-                format!("the server refuses role {role:?} without TLS: {text}"),
-                "take sslmode=disable out of the URL, or write sslmode=require; if it stays so, look into pg_hba.conf",
-            ),
-            Some("28000") => self.cannot(
+            Some(sqlstate::INVALID_AUTHORIZATION_SPECIFICATION)
+                if matches!(tls, PgSslMode::Disable) && !self.is_socket() =>
+            {
+                self.cannot(
+                    format!("the server refuses role {role:?} without TLS: {text}"),
+                    "take sslmode=disable out of the URL, or write sslmode=require; if it stays so, look into \
+                     pg_hba.conf",
+                )
+            }
+            Some(sqlstate::INVALID_AUTHORIZATION_SPECIFICATION) => self.cannot(
                 format!("the server refuses role {role:?}: {text}"),
                 format!(
                     "check that role {role:?} exists and may log in, and that the server's pg_hba.conf lets it into \
                      database {database:?} from this machine"
                 ),
             ),
-            Some("3D000") => self.cannot(
+            Some(sqlstate::INVALID_CATALOG_NAME) => self.cannot(
                 format!("there is no database {database:?}: {text}"),
                 "check the database's name at the end of the URL; trueup never creates it",
             ),
-            Some("42501") => self.cannot(
+            Some(sqlstate::INSUFFICIENT_PRIVILEGE) => self.cannot(
                 format!("role {role:?} may not connect to database {database:?}: {text}"),
                 format!(
                     "as its owner: GRANT CONNECT ON DATABASE {} TO {}",
@@ -182,19 +195,19 @@ impl Target {
                     crate::postgres::sql::identifier(role)
                 ),
             ),
-            Some("53300") => self.cannot(
+            Some(sqlstate::TOO_MANY_CONNECTIONS) => self.cannot(
                 format!("the server takes no more connections: {text}"),
                 "try again when others have left; `select application_name, count(*) from pg_stat_activity group by 1` \
                  shows who they are",
             ),
-            Some("57P03") => self.cannot(
+            Some(sqlstate::CANNOT_CONNECT_NOW) => self.cannot(
                 format!("the server is not ready: {text}"),
                 "try again when it is up; its log says how far it is",
             ),
-            Some("57P01" | "57P02") => {
+            Some(sqlstate::ADMIN_SHUTDOWN | sqlstate::CRASH_SHUTDOWN) => {
                 self.cannot(format!("the server is shutting down: {text}"), "try again when it is back")
             }
-            Some("08P01") => self.pooler_said(&said.message),
+            Some(sqlstate::PROTOCOL_VIOLATION) => self.pooler_said(&said.message),
             _ => self.cannot(format!("the server answered: {text}"), "look into the server's log"),
         }
     }

@@ -7,6 +7,7 @@ use std::io;
 
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
+use super::{RowError, sqlstate};
 use crate::error::{Exit, Failure};
 
 /// An error as the server, the connection or TLS told it.
@@ -96,6 +97,13 @@ pub fn server_failure(error: anyhow::Error, doing: &str) -> anyhow::Error {
     if error.downcast_ref::<Failure>().is_some() {
         return error;
     }
+    if error.chain().any(|cause| cause.is::<RowError>()) {
+        return Failure::cannot_tell(format!("{doing}: the server's answer cannot be read: {error:#}"))
+            .next(
+                "look at what stands between trueup and the server (a proxy?); if nothing does, report this",
+            )
+            .into();
+    }
     match server_error(&error) {
         Some(server) => failure(server, doing).into(),
         None => error,
@@ -107,40 +115,49 @@ fn failure(error: &sqlx::Error, doing: &str) -> Failure {
     let text = said.text();
     let with = |exit: Exit, what: String, next: &str| Failure::new(exit, what).next(next);
     match said.sqlstate.as_deref() {
-        Some("42501") => with(
+        Some(sqlstate::INSUFFICIENT_PRIVILEGE) => with(
             Exit::CannotTell,
             format!("{doing}: this role lacks a right: {text}"),
             "grant the right to this role, or connect as one that has it",
         ),
-        Some("57014") => with(
+        Some(sqlstate::QUERY_CANCELED) => with(
             Exit::Busy,
             format!("{doing}: the server stopped the statement: {text}"),
             "try again when the server is less busy, or raise [database] statement_timeout in trueup.toml",
         ),
-        Some("55P03") => with(
+        Some(sqlstate::LOCK_NOT_AVAILABLE) => with(
             Exit::Busy,
             format!("{doing}: a lock could not be had in time: {text}"),
             "try again; `select * from pg_stat_activity where wait_event_type = 'Lock'` shows who waits for whom",
         ),
-        Some("40001" | "40P01") => {
+        Some(sqlstate::SERIALIZATION_FAILURE | sqlstate::DEADLOCK_DETECTED) => {
             with(Exit::Busy, format!("{doing}: somebody else was at it: {text}"), "try again")
         }
-        Some("57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "08006" | "08003" | "08000") => with(
+        Some(
+            sqlstate::ADMIN_SHUTDOWN
+            | sqlstate::CRASH_SHUTDOWN
+            | sqlstate::CANNOT_CONNECT_NOW
+            | sqlstate::IDLE_SESSION_TIMEOUT
+            | sqlstate::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+            | sqlstate::CONNECTION_FAILURE
+            | sqlstate::CONNECTION_DOES_NOT_EXIST
+            | sqlstate::CONNECTION_EXCEPTION,
+        ) => with(
             Exit::CannotTell,
             format!("{doing}: the server ended the connection: {text}"),
             "try again; if it happens again, look into the server's log",
         ),
-        Some("53100") => with(
+        Some(sqlstate::DISK_FULL) => with(
             Exit::CannotTell,
             format!("{doing}: the disk of the server is full: {text}"),
             "make room on the server; trueup itself wrote nothing there",
         ),
-        Some("53200") => with(
+        Some(sqlstate::OUT_OF_MEMORY) => with(
             Exit::CannotTell,
             format!("{doing}: the server is out of memory: {text}"),
             "look at the server's memory, then try again",
         ),
-        Some("53300" | "53400") => with(
+        Some(sqlstate::TOO_MANY_CONNECTIONS | sqlstate::CONFIGURATION_LIMIT_EXCEEDED) => with(
             Exit::CannotTell,
             format!("{doing}: the server has reached a limit: {text}"),
             "try again when others have left, or raise the limit",
@@ -178,6 +195,16 @@ mod tests {
     fn context_does_not_hide_the_server() {
         let error = anyhow::Error::from(sqlx::Error::Protocol("odd".into())).context("outer");
         assert!(server_failure(error, "x").downcast_ref::<Failure>().is_some());
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_no_answer() {
+        let unreadable =
+            RowError::Unreadable { column: "rows".into(), expected: "a number", text: "x".into() };
+        let said = server_failure(anyhow::Error::from(unreadable).context("outer"), "counting");
+        assert_eq!(crate::error::exit_of(&said), Exit::CannotTell);
+        let what = "counting: the server's answer cannot be read: outer: column \"rows\" is \"x\", which is not a number";
+        assert_eq!(said.to_string(), what);
     }
 
     #[test]

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use futures_util::TryStreamExt as _;
-use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Column as _, Either, Row as _, ValueRef as _};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Either};
 
-use super::ServerVersion;
+use super::row::{OwnedRow, Row, RowBuffer, Single};
+use super::value::{FromValue, RowError};
+use super::{Batch, ServerVersion};
 use crate::error::{Exit, Failure};
 
 /// How long a goodbye may take.
@@ -21,39 +23,6 @@ pub struct Session {
     patience: Option<Duration>,
     done: usize,
     given_up: bool,
-}
-
-/// One row, its values in the server's text format.
-#[derive(Debug)]
-pub struct Row<'r>(&'r PgRow);
-
-impl Row<'_> {
-    /// The value of a column, `None` for NULL.
-    ///
-    /// # Panics
-    /// When the statement has no such column.
-    pub fn text(&self, column: usize) -> Option<&str> {
-        let value = self.0.try_get_raw(column).expect("a column of the statement");
-        if value.is_null() { None } else { Some(value.as_str().expect("client_encoding is UTF8")) }
-    }
-
-    /// The columns: their names and the oids of their types.
-    pub fn columns(&self) -> Vec<(String, u32)> {
-        let columns = self.0.columns().iter();
-        columns
-            .map(|column| (column.name().to_owned(), column.type_info().oid().map_or(0, |oid| oid.0)))
-            .collect()
-    }
-
-    /// How many columns the row has.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether the row has no column at all.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 impl Session {
@@ -91,17 +60,17 @@ impl Session {
             let Some(answer) = answer.inspect_err(|_| self.given_up = true)?? else { return Ok(()) };
             match answer {
                 Either::Left(_done) => self.done += 1,
-                Either::Right(row) => each(self.done, Row(&row))?,
+                Either::Right(row) => each(self.done, Row::new(&row))?,
             }
         }
     }
 
-    /// Runs one query, which returns a text, as a prepared statement, of which the server takes only one in a message.
-    /// Nothing stays prepared.
+    /// Runs one query as a prepared statement, of which the server accepts only one in a message. The query must return
+    /// a row of texts, which is ignored. Nothing stays prepared.
     ///
     /// # Errors
-    /// As [`Session::message`]: what is more than one statement among them.
-    pub async fn single(&mut self, sql: String) -> Result<()> {
+    /// See [`Session::message`]. A text of several statements is an error of the server.
+    pub async fn run_prepared(&mut self, sql: String) -> Result<()> {
         let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
         let answer = patiently(self.patience, query.fetch_one(&mut self.connection)).await;
         answer.inspect_err(|_| self.given_up = true)??;
@@ -131,18 +100,77 @@ impl Session {
         self.message(sql.into(), |_, _| Ok(())).await
     }
 
-    /// Sends one message and returns the rows of all its statements, values in the server's text format.
+    /// Sends the statements of a batch as one message, and hands every row to the sink of its statement.
     ///
     /// # Errors
-    /// As [`Session::message`].
-    pub async fn rows(&mut self, sql: impl Into<String>) -> Result<Vec<Vec<Option<String>>>> {
-        let mut rows = Vec::new();
-        self.message(sql.into(), |_, row| {
-            rows.push((0..row.len()).map(|column| row.text(column).map(str::to_owned)).collect());
+    /// See [`Session::message`]; what a sink returns.
+    pub async fn run(&mut self, mut batch: Batch<'_>) -> Result<()> {
+        self.message(batch.sql(), |statement, row| batch.row(statement, &row)).await
+    }
+
+    /// Sends one message and returns the rows of all its statements.
+    ///
+    /// # Errors
+    /// See [`Session::message`].
+    pub async fn query(&mut self, sql: impl Into<String>) -> Result<Vec<OwnedRow>> {
+        let mut rows = RowBuffer::default();
+        self.message(sql.into(), |statement, row| {
+            rows.push(statement, &row);
             Ok(())
         })
         .await?;
-        Ok(rows)
+        Ok(rows.into_vec())
+    }
+
+    /// Sends one message that answers with exactly one row.
+    ///
+    /// # Errors
+    /// See [`Session::message`]; [`RowError`] when there is no row, or more than one.
+    pub async fn query_one(&mut self, sql: impl Into<String>) -> Result<OwnedRow> {
+        Ok(self.query_optional(sql).await?.ok_or(RowError::NoRow)?)
+    }
+
+    /// Sends one message that answers with one row at most.
+    ///
+    /// # Errors
+    /// See [`Session::message`]; [`RowError`] when there is more than one row.
+    pub async fn query_optional(&mut self, sql: impl Into<String>) -> Result<Option<OwnedRow>> {
+        let mut rows = self.query(sql).await?;
+        let row = rows.pop();
+        if rows.is_empty() { Ok(row) } else { Err(RowError::SecondRow.into()) }
+    }
+
+    /// Sends one message that answers with exactly one row, and reads its first column.
+    ///
+    /// # Errors
+    /// See [`Session::message`]; [`RowError`] when there is no row, more than one, or the value is not of the type:
+    /// NULL is of no type but `Option`.
+    pub async fn scalar<T>(&mut self, sql: impl Into<String>) -> Result<T>
+    where
+        T: for<'v> FromValue<'v>,
+    {
+        Ok(self.optional_scalar(sql).await?.ok_or(RowError::NoRow)?)
+    }
+
+    /// Sends one message that answers with one row at most, and reads its first column.
+    ///
+    /// # Errors
+    /// See [`Session::message`]; [`RowError`] when there is more than one row, or the value is not of the type.
+    pub async fn optional_scalar<T>(&mut self, sql: impl Into<String>) -> Result<Option<T>>
+    where
+        T: for<'v> FromValue<'v>,
+    {
+        let mut single = Single::default();
+        self.message(sql.into(), |_, row| Ok(single.set(row.at(0)?)?)).await?;
+        Ok(single.optional())
+    }
+
+    /// Sends one message and returns the rows of all its statements, values in the server's text format.
+    ///
+    /// # Errors
+    /// See [`Session::message`].
+    pub async fn rows(&mut self, sql: impl Into<String>) -> Result<Vec<Vec<Option<String>>>> {
+        Ok(self.query(sql).await?.into_iter().map(OwnedRow::into_values).collect())
     }
 
     /// The version that the server reported when the session began.

@@ -1,17 +1,26 @@
 //! Connections: the only owner of one. Resolving a target, connecting with words for every failure, sending
 //! messages of several statements, reading identity.
 
+mod batch;
 mod connect;
 mod conninfo;
 mod failure;
 mod message;
 mod password;
+mod read_only;
+mod row;
+pub mod sqlstate;
 mod target;
 mod url;
+mod value;
 mod version;
 
+pub use batch::Batch;
 pub use failure::{ServerError, describe, server_error, server_failure};
-pub use message::{Row, Session};
+pub use message::Session;
 pub use password::PasswordSources;
+pub use read_only::ReadOnlyTransaction;
+pub use row::{OwnedRow, Row, RowBuffer, Single};
 pub use target::Target;
+pub use value::{FromValue, RowError};
 pub use version::ServerVersion;

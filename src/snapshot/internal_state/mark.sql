@@ -1,2 +1,2 @@
 -- The environment mark: one row.
-SELECT layout::text, project, environment, id::text FROM ONLY trueup.mark LIMIT 1
+SELECT layout, project, environment, id FROM ONLY trueup.mark LIMIT 1

@@ -1,7 +1,7 @@
 -- The last step of every migration that is not settled by what trueup recorded of it since: begun and not done, failed,
 -- or done though the migration as a whole is not. The caller holds it against the history.
-SELECT s.run, s.number::text, s.action, s.version::text, s.name, s.statement::text, left(s.text, 10000), s.state,
-       to_char(s.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), s.detail
+SELECT s.run, s.number, s.action, s.version, s.name, s.statement, left(s.text, 10000) AS text, s.state,
+       to_char(s.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS started_at, s.detail
   FROM (SELECT DISTINCT ON (version)
                run, number, action, version, name, statement, text, state, started_at, detail
           FROM (SELECT run, number, action, version, name, statement, text, state, started_at, detail

@@ -90,7 +90,7 @@ fn f28_a_hostile_schema_trueup_runs_nothing_and_is_refused() {
     }
     // As trueup makes it, before anything is applied, it is taken.
     let database = support::database();
-    database.exec(include_str!("../../../src/door/schema.sql"));
+    database.exec(include_str!("../../../src/writer/schema.sql"));
     expect(&upgrade(&project, database.url()).output().unwrap(), 0, &["done: applied 2 migrations"]);
     // What was of the first layout has what the second has beside it, and says so.
     let layout = "SELECT count(*) || ' of ' || (SELECT layout FROM trueup.mark) FROM pg_class \

@@ -22,7 +22,7 @@ WITH RECURSIVE path AS (
       JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
      WHERE d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass) AND d.refobjid >= 16384
 )
-SELECT 'right', quote_ident(n.nspname) || '.' || quote_ident(c.relname), NULL
+SELECT 'right' AS kind, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name, NULL AS detail
   FROM named JOIN pg_class c ON c.oid = named.oid AND named.class = 'pg_class'::regclass
   JOIN pg_namespace n ON n.oid = c.relnamespace
  -- Through a view its owner reads.

@@ -77,6 +77,6 @@ SELECT json_build_object(
          WHERE k.conrelid = c.oid AND k.contype = 'f'
            AND (k.confrelid = c.oid OR k.confrelid IN (SELECT up.relid FROM pg_partition_ancestors(c.oid) up (relid)))),
     'rules', (SELECT COALESCE(json_agg(r.rulename), '[]') FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_enabled <> 'D'),
-    'bytes', pg_total_relation_size(c.oid))::text
+    'bytes', pg_total_relation_size(c.oid))::text AS definition
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.oid = '{oid}'
