@@ -64,7 +64,7 @@ pub(super) fn database(case: &Case, project: &Path, database: &TestDatabase) {
         }
     }
     if spec.own {
-        database.exec(include_str!("../../src/door/schema.sql"));
+        database.exec(include_str!("../../src/writer/schema.sql"));
     }
     if let Some(fixture) = &spec.fixture {
         load_fixture(case, project, database, fixture);
