@@ -10,7 +10,9 @@
     reason = "a test may panic, says what it skipped, and is told by variables"
 )]
 
+#[allow(dead_code, reason = "the version matrix uses the rest")]
 mod corpus;
+#[allow(dead_code, reason = "the tests of `tests/it.rs` use all of it")]
 mod support;
 
 use corpus::Servers;

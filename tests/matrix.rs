@@ -10,14 +10,18 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says what it skipped")]
 #![allow(clippy::disallowed_methods, reason = "tests are told by variables")]
 
+#[allow(dead_code, reason = "`tests/cases.rs` uses the rest")]
 mod corpus;
-#[path = "restore/kinds.rs"]
-mod kinds;
-#[path = "restore/site.rs"]
-mod site;
+#[allow(dead_code, reason = "the tests of `tests/it.rs` use all of it")]
+mod restore {
+    pub(crate) mod kinds;
+    mod site;
+}
+#[allow(dead_code, reason = "the tests of `tests/it.rs` use all of it")]
 mod support;
 
 use corpus::{Case, Servers};
+use restore::kinds;
 
 /// The reference project, every kind of object read and written as DDL, and how servers print.
 fn is_brief(case: &Case) -> bool {
@@ -84,7 +88,10 @@ fn comes_back(major: u32) {
     if std::env::var_os("CASE").is_some() {
         return;
     }
-    kinds::comes_back(&support::database_on(major), if major == 15 { 1_000_000 } else { 50_000 });
+    kinds::comes_back(
+        &support::server_of(Some(major)).database(),
+        if major == 15 { 1_000_000 } else { 50_000 },
+    );
 }
 
 macro_rules! restored {

@@ -2,9 +2,9 @@
 
 use std::fs;
 
+use super::taken::{migrations, prove, reference};
+use super::tools::{address, did_not_run, python, tool, works};
 use crate::support;
-use crate::taken::{migrations, prove, reference};
-use crate::tools::{address, did_not_run, python, tool, works};
 
 const ENV: &str = r"
 import os

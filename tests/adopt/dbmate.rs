@@ -2,9 +2,9 @@
 
 use std::fs;
 
+use super::taken::{migrations, prove, reference};
+use super::tools::{address, dbmate, did_not_run, tool, works};
 use crate::support;
-use crate::taken::{migrations, prove, reference};
-use crate::tools::{address, dbmate, did_not_run, tool, works};
 
 #[test]
 fn dbmates_history_is_taken_over() {

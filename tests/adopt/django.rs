@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use crate::site::expect;
+use super::taken::{adopt, migrations, prove, reference};
+use super::tools::{address, did_not_run, python, tool, works};
 use crate::support;
-use crate::taken::{adopt, migrations, prove, reference};
-use crate::tools::{address, did_not_run, python, tool, works};
+use crate::support::project::expect;
 
 const SETTINGS: &str = r"
 import os

@@ -8,10 +8,10 @@ use std::sync::OnceLock;
 
 use trueup::migrations::checksum::Width;
 
-use crate::site::{Project, expect};
+use super::taken::{adopt, document, expected, history, reference};
+use super::tools::{did_not_run, works};
+use crate::support::project::{Project, expect};
 use crate::support::{self, TestDatabase};
-use crate::taken::{adopt, document, expected, history, reference};
-use crate::tools::{did_not_run, works};
 
 /// The program with refinery's default features, and with `int8-versions`. `None` where its crates cannot be had.
 fn programs() -> Option<&'static [PathBuf; 2]> {

@@ -2,8 +2,8 @@
 //! (Flyway 10, `PostgreSQLDatabase.getRawCreateScript`; Prisma 5, `sql-schema-connector`, `_prisma_migrations`), their
 //! rows are as these tools write them.
 
+use super::taken::{prove, reference, run_first};
 use crate::support;
-use crate::taken::{prove, reference, run_first};
 
 const FLYWAY: &str = r#"
 CREATE TABLE "public"."flyway_schema_history" (

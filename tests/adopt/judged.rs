@@ -4,9 +4,9 @@ use std::fs;
 
 use trueup::migrations::checksum::Width;
 
-use crate::site::{Project, expect, said};
+use super::taken::{adopt, document, expected, history, reference, run_first};
+use crate::support::project::{Project, expect, said};
 use crate::support::{self, TestDatabase};
-use crate::taken::{adopt, document, expected, history, reference, run_first};
 
 /// A database in which the first migrations were run without a record.
 fn at(project: &Project, count: usize) -> TestDatabase {

@@ -7,8 +7,8 @@ use sqlx_core::connection::ConnectOptions as _;
 use sqlx_core::migrate::Migrator;
 use sqlx_postgres::PgConnectOptions;
 
+use super::taken::{migrations, prove, reference};
 use crate::support;
-use crate::taken::{migrations, prove, reference};
 
 #[test]
 fn the_history_of_sqlx_is_taken_over() {

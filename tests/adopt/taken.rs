@@ -6,7 +6,7 @@ use serde_json::Value;
 use trueup::migrations::checksum::{self, Width};
 use trueup::migrations::{Migration, read_directory};
 
-use crate::site::{Project, expect, said};
+use crate::support::project::{Project, expect, said};
 use crate::support::{self, Row, TestDatabase};
 
 /// The reference project, compiled.

@@ -11,7 +11,7 @@ use trueup::postgres::connection::Target;
 use trueup::postgres::scratch::ScratchOptions;
 use trueup::writer::Stop;
 
-use crate::site::{Site, expect, said};
+use super::site::{Site, expect, said};
 use crate::support;
 
 /// Changes one byte.

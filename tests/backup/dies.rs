@@ -7,7 +7,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use crate::site::{STUCK, Site, end, expect, runs, spawn, wait_for};
+use super::site::{STUCK, Site, end, expect, runs, spawn, wait_for};
 
 #[test]
 fn f48_a_pg_dump_that_fails_leaves_nothing() {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::site::{Site, expect, runs};
+use super::site::{Site, expect, runs};
 use crate::support;
 
 /// A site whose command and confirm are these scripts.

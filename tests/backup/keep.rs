@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::site::{Site, expect};
+use super::site::{Site, expect};
 use crate::support;
 
 #[test]

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::proxy::{Proxy, Then};
-use crate::site::{Site, expect, said};
+use super::site::{Site, expect, said};
 use crate::support;
+use crate::support::proxy::{Proxy, Then};
 
 #[test]
 fn f55_a_table_that_somebody_changes_is_waited_for_as_long_as_was_set_and_named() {

@@ -1,6 +1,6 @@
 //! Hostile names and rows, and every kind of relation that has rows, or none.
 
-use crate::site::{Site, expect};
+use super::site::{Site, expect};
 use crate::support;
 
 /// Names that could be taken for something else, rows that look like the end of rows, statements inside of names.

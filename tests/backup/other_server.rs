@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::cluster::Cluster;
-use crate::proxy::{Proxy, Then};
-use crate::site::{Site, expect, said};
+use super::site::{Site, expect, said};
 use crate::support;
+use crate::support::cluster::Cluster;
+use crate::support::proxy::{Proxy, Then};
 
 const ROWS: &str = "CREATE TABLE public.a (id int); INSERT INTO public.a VALUES (1), (2)";
 

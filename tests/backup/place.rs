@@ -8,7 +8,7 @@ use std::path::Path;
 use trueup::backup::Store;
 use trueup::error::{Exit, exit_of};
 
-use crate::site::{Site, expect};
+use super::site::{Site, expect};
 use crate::support;
 
 fn set_mode(path: &Path, mode: u32) {

@@ -2,7 +2,7 @@
 
 use trueup::postgres::connection::Target;
 
-use crate::site::{Site, expect};
+use super::site::{Site, expect};
 use crate::support::pgbouncer::{self, PgBouncer};
 use crate::support::{self, Row};
 
@@ -26,8 +26,6 @@ fn look(url: &str) -> Vec<Row> {
 fn f14_a_backup_through_a_pooler_is_refused_and_leaves_nothing_on_its_connections() {
     assert!(pgbouncer::program().is_some(), "pgbouncer: run scripts/pgbouncer");
     let site = Site::new();
-    site.database
-        .exec("DO 'BEGIN CREATE ROLE pooled_app SUPERUSER LOGIN; EXCEPTION WHEN duplicate_object THEN END'");
     for pool_size in [1, 2] {
         let pooler = PgBouncer::start(&site.database, "pooled_app", pool_size);
         let before = look(&pooler.url());

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::site::{Site, expect, said};
+use super::site::{Site, expect, said};
 use crate::support;
 
 #[test]

@@ -4,69 +4,18 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::sys::signal::Signal;
 
-use crate::cluster::{Cluster, cluster};
-use crate::site::{ROWS, STUCK, Site, end, expect, said, spawn, wait_for};
+use super::site::{ROWS, STUCK, Site, end, expect, said, spawn, wait_for};
 use crate::support;
+use crate::support::cluster::{Cluster, cluster};
+use crate::support::watch::{Watch, canary};
 
-/// No other process of this machine has it.
-fn canary() -> String {
-    format!("canary{}bird:\\x", std::process::id())
-}
-
-/// Looks at the arguments and the environment of every process but two, over and over.
-struct Watch {
-    stop: Arc<AtomicBool>,
-    thread: std::thread::JoinHandle<(BTreeSet<String>, BTreeSet<String>)>,
-}
-
-impl Watch {
-    /// `except` is the process whose caller gave it the secret.
-    fn start(secret: String, except: u32) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
-            let (mut found, mut programs) = (BTreeSet::new(), BTreeSet::new());
-            while !stopped.load(Ordering::Relaxed) {
-                for entry in fs::read_dir("/proc").unwrap().flatten() {
-                    let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok())
-                    else {
-                        continue;
-                    };
-                    // What was forked and has not become another program yet is still trueup.
-                    let program = fs::read_link(entry.path().join("exe")).unwrap_or_default();
-                    if pid == except
-                        || pid == std::process::id()
-                        || program == Path::new(env!("CARGO_BIN_EXE_trueup"))
-                    {
-                        continue;
-                    }
-                    if let Some(name) = program.file_name() {
-                        programs.insert(name.to_string_lossy().into_owned());
-                    }
-                    for file in ["cmdline", "environ"] {
-                        let bytes = fs::read(entry.path().join(file)).unwrap_or_default();
-                        let text = String::from_utf8_lossy(&bytes);
-                        if text.contains(&secret) || text.contains("canary") {
-                            found.insert(format!("{pid} {file}: {}", text.replace('\0', " ")));
-                        }
-                    }
-                }
-            }
-            (found, programs)
-        });
-        Self { stop, thread }
-    }
-
-    /// Where the secret was seen, and which programs were looked at.
-    fn end(self) -> (BTreeSet<String>, BTreeSet<String>) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap()
-    }
+/// A password that needs escaping in a URL and in a password file; [`canary`] is the part of it that does not.
+fn secret() -> String {
+    format!("{}:\\x", canary("backup"))
 }
 
 /// Every file below a directory, with what is in it.
@@ -93,14 +42,14 @@ fn guarded(site: &Site) -> (Turn, String) {
     // A test that has failed has nothing to do with the next one.
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let cluster = cluster();
-    let secret = canary();
-    let url = cluster.url("postgres@127.0.0.1", "shop");
+    let secret = secret();
+    let url = cluster.url("postgres@127.0.0.1", "guarded");
     // Not by a program: the other test looks at every program's arguments.
-    let role = format!("ALTER ROLE secured PASSWORD '{secret}'; GRANT pg_read_all_data TO secured");
+    let role = format!("ALTER ROLE guarded PASSWORD '{secret}'; GRANT pg_read_all_data TO guarded");
     support::try_query_at(&url, &role).unwrap();
     let rows = format!("DROP TABLE IF EXISTS public.a, public.b, public.empty; {ROWS}");
     support::try_query_at(&url, &rows).unwrap();
-    let mut url = url::Url::parse(&cluster.url("secured@127.0.0.1", "shop")).unwrap();
+    let mut url = url::Url::parse(&cluster.url("guarded@127.0.0.1", "guarded")).unwrap();
     url.set_password(Some(&secret)).unwrap();
     fs::create_dir_all(site.dir().join("tmp")).unwrap();
     ((cluster, turn), url.into())
@@ -110,7 +59,7 @@ fn guarded(site: &Site) -> (Turn, String) {
 fn f53_a_password_reaches_no_child_no_output_and_no_file() {
     let site = Site::of("");
     let (_cluster, url) = guarded(&site);
-    let (secret, tmp) = (canary(), site.dir().join("tmp"));
+    let (secret, tmp) = (secret(), site.dir().join("tmp"));
     let slow = site.stub("sleep 0.4; exec \"$REAL\" \"$@\"");
     let bin = slow.to_str().unwrap();
     for (format, args) in [
@@ -126,11 +75,11 @@ fn f53_a_password_reaches_no_child_no_output_and_no_file() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let watch = Watch::start(secret.clone(), child.id());
+        let watch = Watch::start(canary("backup"), child.id());
         let output = child.wait_with_output().unwrap();
-        let (seen, programs) = watch.end();
-        assert_eq!(seen, BTreeSet::new());
-        assert!(programs.contains("pg_dump"), "{programs:?}");
+        let seen = watch.end();
+        assert_eq!(seen.found, BTreeSet::new());
+        assert!(seen.programs.contains("pg_dump"), "{:?}", seen.programs);
         expect(&output, 0, &[]);
         assert!(!said(&output).contains("canary"), "{}", said(&output));
     }

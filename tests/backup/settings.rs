@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::site::{Site, expect};
+use super::site::{Site, expect};
 
 #[test]
 fn f46_a_malformed_value_names_file_and_line_and_what_was_expected() {
@@ -30,7 +30,7 @@ fn f46_a_malformed_value_names_file_and_line_and_what_was_expected() {
         site.settings(line);
         let output = site.backup(&["list"]).output().unwrap();
         expect(&output, 2, &["trueup.toml:4: ", word]);
-        assert!(!crate::site::said(&output).contains("secret"));
+        assert!(!super::site::said(&output).contains("secret"));
         assert!(!site.store().exists(), "{line}");
     }
     fs::write(site.dir().join("trueup.toml"), "[backup]\nkind = \"command\"\ncommand = [\"true\"]\n")

@@ -1,8 +1,8 @@
 //! Servers that take no writes.
 
-use crate::cluster::Cluster;
-use crate::site::{ROWS, Site, expect};
+use super::site::{ROWS, Site, expect};
 use crate::support;
+use crate::support::cluster::Cluster;
 
 #[test]
 fn a_backup_of_a_read_only_database_is_taken() {

@@ -16,7 +16,6 @@
 //!
 //! The database is built in this order: the model, the applied migrations with their history, the fixture,
 //! `live.sql`.
-#![allow(dead_code, reason = "every test file uses a part of it")]
 
 mod build;
 mod expect;

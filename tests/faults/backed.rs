@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-use crate::cluster::Cluster;
-use crate::proxy::{Proxy, Then};
-use crate::site::{Project, expect, said};
+use crate::support::cluster::Cluster;
+use crate::support::project::{Project, expect, said};
+use crate::support::proxy::{Proxy, Then};
 use crate::support::{self, TestDatabase};
 
 /// A project of two migrations that is at the first; `settings` are `[backup]` and what follows.

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::proxy::{Proxy, Then};
-use crate::site::{Project, expect, findings};
 use crate::support;
+use crate::support::project::{Project, expect, findings};
+use crate::support::proxy::{Proxy, Then};
 
 const SCHEMA: &str = "\
 CREATE TABLE items (id bigint PRIMARY KEY, name text NOT NULL DEFAULT 'none', price numeric CHECK (price > 0));
@@ -106,7 +106,12 @@ fn f57_a_change_between_snapshot_and_reading_is_noticed() {
         });
         let url = proxy.url(&database);
         let output = project.check(&url).args(["--format", "json"]).output().unwrap();
-        assert_eq!(output.status.code(), Some(code), "{between} {times}: {}", crate::site::said(&output));
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{between} {times}: {}",
+            crate::support::project::said(&output)
+        );
         if code != 75 {
             assert!(proxy.round_trips() > 3, "it was read again");
             let undisturbed = project.check(database.url()).args(["--format", "json"]).output().unwrap();

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use trueup::model::Lock;
 use trueup::postgres::catalog::{Attribute, Object};
 
-use crate::site::{Project, Site, expect, said};
 use crate::support;
+use crate::support::project::{Project, Site, expect, said};
 
 #[test]
 fn f46_a_malformed_settings_file_says_file_line_and_what_was_expected() {

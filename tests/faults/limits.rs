@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::proxy::{self, Proxy, Then};
-use crate::site::{Site, expect, findings};
 use crate::support;
+use crate::support::project::{Site, expect, findings};
+use crate::support::proxy::{self, Proxy, Then};
 
 /// Enough rows of the catalogs for their joins not to fit into the least memory.
 const MUCH: &str = "DO $$BEGIN FOR n IN 1..300 LOOP \

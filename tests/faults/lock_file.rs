@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::site::{Site, expect};
+use crate::support::project::{Site, expect};
 
 #[test]
 fn without_postgresql_a_lock_file_is_enough_and_a_stale_one_is_not() {

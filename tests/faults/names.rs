@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::site::{Project, expect, said};
+use crate::support::project::{Project, expect, said};
 use crate::support::{self, TestDatabase};
 use trueup::postgres::sql::{identifier, literal};
 

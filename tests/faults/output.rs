@@ -3,8 +3,8 @@
 use std::fs::{self, OpenOptions};
 use std::process::Stdio;
 
-use crate::site::{Project, Site, expect, said};
 use crate::support;
+use crate::support::project::{Project, Site, expect, said};
 
 /// A database without any difference: only the undelivered report can make its code other than 0.
 #[test]

@@ -1,6 +1,6 @@
 //! The SQL that `check` prints, pasted as it stands, makes the database as declared.
 
-use crate::site::{Project, expect, said};
+use crate::support::project::{Project, expect, said};
 use crate::support::{self, TestDatabase};
 
 const HEADING: &str = "SQL that makes the database as declared (read it before you run it):\n";

@@ -1,7 +1,7 @@
 //! A transaction-pooling proxy.
 
-use crate::site::{Site, findings};
 use crate::support::pgbouncer::{self, PgBouncer};
+use crate::support::project::{Site, findings};
 use crate::support::{self, Row};
 use trueup::postgres::connection::Target;
 
@@ -24,9 +24,6 @@ fn f14_reading_through_a_pooler_leaves_nothing_on_its_connections() {
     for pool_size in [1, 4] {
         let site = Site::with_drift();
         let expected = site.findings();
-        site.database.exec(
-            "DO 'BEGIN CREATE ROLE pooled_app SUPERUSER LOGIN; EXCEPTION WHEN duplicate_object THEN END'",
-        );
         let pooler = PgBouncer::start(&site.database, "pooled_app", pool_size);
         let before = look(&pooler.url());
         for _ in 0..4 {

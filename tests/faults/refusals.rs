@@ -3,8 +3,8 @@
 
 use std::fs;
 
-use crate::site::{Project, expect};
 use crate::support;
+use crate::support::project::{Project, expect};
 
 #[test]
 fn the_statement_that_failed_is_named() {

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::site::{Project, Site, expect, findings, said};
 use crate::support;
+use crate::support::project::{Project, Site, expect, findings, said};
 
 /// What is taken from everybody, one at a time. Two databases of one server have catalogs of their own.
 const TAKEN: &[&str] = &[

@@ -1,8 +1,8 @@
 //! How often a command waits for the server.
 
-use crate::proxy::{Proxy, Then};
-use crate::site::{Project, Site, expect, findings};
 use crate::support;
+use crate::support::project::{Project, Site, expect, findings};
+use crate::support::proxy::{Proxy, Then};
 
 #[test]
 fn a_check_needs_at_most_three_round_trips() {

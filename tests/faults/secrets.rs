@@ -4,79 +4,20 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::cluster::cluster;
-use crate::site::{Project, Site, findings};
 use crate::support;
-
-/// No other process of this machine has it.
-fn canary() -> String {
-    format!("canary{}bird", std::process::id())
-}
-
-/// Looks at every process but one: at its arguments and its environment, over and over.
-struct Watch {
-    stop: Arc<AtomicBool>,
-    thread: std::thread::JoinHandle<(BTreeSet<String>, usize)>,
-}
-
-impl Watch {
-    /// `except` is the process whose caller gave it the secret.
-    fn start(secret: String, except: u32) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
-            let (mut found, mut servers) = (BTreeSet::new(), 0);
-            while !stopped.load(Ordering::Relaxed) {
-                for entry in fs::read_dir("/proc").unwrap().flatten() {
-                    let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok())
-                    else {
-                        continue;
-                    };
-                    if pid == except || pid == std::process::id() {
-                        continue;
-                    }
-                    // What was forked and has not become another program yet is still trueup.
-                    let program = fs::read_link(entry.path().join("exe")).unwrap_or_default();
-                    if program == Path::new(env!("CARGO_BIN_EXE_trueup")) {
-                        continue;
-                    }
-                    for file in ["cmdline", "environ"] {
-                        let bytes = fs::read(entry.path().join(file)).unwrap_or_default();
-                        let text = String::from_utf8_lossy(&bytes);
-                        servers += usize::from(is_childs(except, &entry.path()));
-                        if text.contains(&secret) {
-                            found.insert(format!("{pid} {file}: {}", text.replace('\0', " ")));
-                        }
-                    }
-                }
-            }
-            (found, servers)
-        });
-        Self { stop, thread }
-    }
-
-    /// Where the secret was seen, and how often a child of the process was looked at.
-    fn end(self) -> (BTreeSet<String>, usize) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap()
-    }
-}
-
-fn is_childs(parent: u32, process: &Path) -> bool {
-    let stat = fs::read_to_string(process.join("stat")).unwrap_or_default();
-    let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-    fields.split(' ').nth(1).and_then(|ppid| ppid.parse().ok()) == Some(parent)
-}
+use crate::support::cluster::cluster;
+use crate::support::project::{Project, Site, findings};
+use crate::support::watch::{Watch, canary};
 
 /// The whole way: a scratch server is started and its children live, while the secret is in the caller's hands.
 #[test]
 fn f53_a_password_reaches_no_child_no_output_and_no_file() {
-    let secret = canary();
+    let secret = canary("faults");
     let cluster = cluster();
-    cluster.psql(&format!("ALTER ROLE app PASSWORD '{secret}'"));
+    // Not by a program: another test looks at every program's arguments.
+    let password = format!("ALTER ROLE app PASSWORD '{secret}'");
+    support::try_query_at(&cluster.url("postgres@127.0.0.1", "shop"), &password).unwrap();
     let project =
         Project::of_schema("CREATE TABLE t (id int);\nDO $$BEGIN PERFORM pg_catalog.pg_sleep(1); END$$;\n");
     let url = format!("postgres://app:{secret}@127.0.0.1:{}/shop", cluster.port);
@@ -90,10 +31,10 @@ fn f53_a_password_reaches_no_child_no_output_and_no_file() {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let watch = Watch::start(secret.clone(), child.id());
         let output = child.wait_with_output().unwrap();
-        let (seen, children) = watch.end();
-        assert_eq!(seen, BTreeSet::new());
-        assert!(children > 0, "the scratch server was looked at");
-        let said = crate::site::said(&output);
+        let seen = watch.end();
+        assert_eq!(seen.found, BTreeSet::new());
+        assert!(seen.children > 0, "the scratch server was looked at");
+        let said = crate::support::project::said(&output);
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(!said.contains(&secret), "{said}");
     }
@@ -107,7 +48,7 @@ fn f53_a_password_reaches_no_child_no_output_and_no_file() {
 /// A given scratch server has a password of its own.
 #[test]
 fn f53_a_scratch_servers_password_is_in_no_lock_file_and_no_error() {
-    let secret = canary();
+    let secret = canary("faults");
     let host = support::database();
     let mut url = url::Url::parse(host.url()).unwrap();
     url.set_password(Some(&secret)).unwrap();
@@ -117,7 +58,7 @@ fn f53_a_scratch_servers_password_is_in_no_lock_file_and_no_error() {
     {
         for verb in [&["check", "-v"][..], &["compile", "-v"]] {
             let output = project.trueup(verb, host.url()).args(["--scratch-url", scratch]).output().unwrap();
-            let said = crate::site::said(&output);
+            let said = crate::support::project::said(&output);
             assert!(!said.contains(&secret), "{said}");
         }
     }

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::proxy::{Proxy, Then};
-use crate::site::{Site, expect, findings};
 use crate::support;
+use crate::support::project::{Site, expect, findings};
+use crate::support::proxy::{Proxy, Then};
 
 /// A setting, its hostile value, and whether the server may end the session before it can be overruled.
 const HOSTILE: &[(&str, &str, bool)] = &[

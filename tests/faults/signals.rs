@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::proxy::{Proxy, Then};
-use crate::site::{Project, Site};
+use crate::support::project::{Project, Site};
+use crate::support::proxy::{Proxy, Then};
 use crate::support::{self, TestDatabase};
 
 /// How soon a command has to be gone.
@@ -138,5 +138,5 @@ fn f08_a_signal_that_is_ignored_stays_so() {
     std::thread::sleep(Duration::from_millis(100));
     runtime.block_on(holder.close());
     let output = child.wait_with_output().unwrap();
-    assert_eq!(crate::site::findings(&output), site.findings());
+    assert_eq!(crate::support::project::findings(&output), site.findings());
 }

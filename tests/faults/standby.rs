@@ -1,8 +1,8 @@
 //! Servers that take no writes.
 
-use crate::cluster::Cluster;
-use crate::site::{Site, findings};
 use crate::support;
+use crate::support::cluster::Cluster;
+use crate::support::project::{Site, findings};
 
 #[test]
 fn f25_a_read_only_server_is_read() {

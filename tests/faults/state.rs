@@ -1,7 +1,7 @@
 //! What is there and does not work.
 
-use crate::site::{Project, expect, findings};
 use crate::support;
+use crate::support::project::{Project, expect, findings};
 
 const SCHEMA: &str = "\
 CREATE TABLE parents (id bigint PRIMARY KEY);

@@ -9,9 +9,9 @@ use trueup::migrations::{checksum, read_directory};
 use trueup::postgres::connection::Target;
 use trueup::writer::ADVISORY_LOCK;
 
-use crate::proxy::{Proxy, Then};
-use crate::site::{Project, Site, expect, findings, said};
 use crate::support::pgbouncer::PgBouncer;
+use crate::support::project::{Project, Site, expect, findings, said};
+use crate::support::proxy::{Proxy, Then};
 use crate::support::{self, TestDatabase};
 
 /// Schema `trueup` as trueup makes it.
@@ -342,8 +342,6 @@ fn f28_constraint_exclusion_runs_nothing() {
 fn f14_status_works_through_a_pooler() {
     let (project, database) = site();
     database.exec(OWN);
-    database
-        .exec("DO 'BEGIN CREATE ROLE pooled_app SUPERUSER LOGIN; EXCEPTION WHEN duplicate_object THEN END'");
     let pooler = PgBouncer::start(&database, "pooled_app", 1);
     for _ in 0..3 {
         expect(&status(&project, &pooler.url(), &["--runs"]), 0, &["up to date", "free"]);

@@ -2,8 +2,8 @@
 //!
 //! All raise when they run, and so does a sequence's step: a check that ran one would fail, not only differ.
 
-use crate::site::{Site, expect, findings};
 use crate::support;
+use crate::support::project::{Site, expect, findings};
 
 /// What runs instead of a function, an operator or a cast.
 const BODY: &str = "LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'a trojan ran'; END$$";

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::proxy::{Proxy, Then};
-use crate::site::{Site, findings};
+use crate::support::project::{Site, findings};
+use crate::support::proxy::{Proxy, Then};
 use crate::support::{self, Row, TestDatabase};
 
 /// Every row version of every table of the database, the catalogs included.
@@ -128,7 +128,7 @@ fn f33_the_server_enforces_read_only() {
             if number == 2 { Then::Instead(format!("{attempt}; {text}")) } else { Then::Forward }
         });
         let output = site.check(&proxy.url(&site.database));
-        crate::site::expect(&output, 3, &["read-only transaction"]);
+        crate::support::project::expect(&output, 3, &["read-only transaction"]);
     }
     // The same for whatever comes after the first transaction of the last message.
     let proxy = Proxy::start(&site.database, |number, text| {
@@ -138,7 +138,7 @@ fn f33_the_server_enforces_read_only() {
             Then::Forward
         }
     });
-    crate::site::expect(&site.check(&proxy.url(&site.database)), 3, &["read-only transaction"]);
+    crate::support::project::expect(&site.check(&proxy.url(&site.database)), 3, &["read-only transaction"]);
     assert_eq!(site.database.value("SELECT to_regclass('public.written') IS NULL"), "t");
 }
 

@@ -2,7 +2,7 @@
 //! before belong to nobody: they are repaired, taken back, repaired again, and what only a person can decide is decided by
 //! hand, before the column is made required.
 
-use crate::incident::{Incident, identifier_after};
+use super::incident::{Incident, identifier_after};
 
 /// As the ORM writes it, and as a person does.
 const ORM: &str = "SELECT api_keys.id, users.email FROM api_keys JOIN users ON users.id = api_keys.user_id ORDER BY api_keys.id";

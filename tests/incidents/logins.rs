@@ -1,6 +1,6 @@
 //! Every login fails: it looks two organizations up that nobody has ever inserted.
 
-use crate::incident::Incident;
+use super::incident::Incident;
 
 const LOGIN: &str = "SELECT slug FROM organizations WHERE public_id IN \
     ('5d0c5f0e-8d1b-4b4f-9f0a-3f3f6c1d2a10', 'b7e3a1c4-52d9-4f57-8c1e-0a9d6e4f7b22') AND deleted_at IS NULL ORDER BY slug";

@@ -1,6 +1,6 @@
 //! `relation "users" does not exist`: the migrations never ran.
 
-use crate::incident::Incident;
+use super::incident::Incident;
 
 const USERS: &str = "SELECT count(*) FROM users";
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::incident::Incident;
+use super::incident::Incident;
 use crate::support;
 
 const USERS: &str = "SELECT count(*) FROM users";

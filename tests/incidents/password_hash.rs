@@ -1,7 +1,7 @@
 //! `null value in column "password_hash" violates not-null constraint`: the code lets people in who have no password, and V3
 //! is not applied.
 
-use crate::incident::Incident;
+use super::incident::Incident;
 
 pub(crate) const SIGN_UP: &str =
     "INSERT INTO users (email, username) VALUES ('kurt@globex.test', 'kurt') RETURNING email, password_hash";

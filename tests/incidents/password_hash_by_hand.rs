@@ -1,8 +1,8 @@
 //! The same error, where V3 is applied and somebody has put NOT NULL back by hand: no migration is to blame, and the check
 //! says so.
 
-use crate::incident::{Incident, sql_shown};
-use crate::password_hash::{ERROR, SIGN_UP};
+use super::incident::{Incident, sql_shown};
+use super::password_hash::{ERROR, SIGN_UP};
 
 #[test]
 fn null_value_in_password_hash_after_a_change_by_hand() {

@@ -1,6 +1,6 @@
 //! `'User' object has no attribute 'username'`: nothing was migrated since the baseline, and nobody kept a history.
 
-use crate::incident::Incident;
+use super::incident::Incident;
 
 const USERS: &str = "SELECT id, email, username FROM users";
 

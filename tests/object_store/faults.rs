@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::proxy::{Deed, Proxy, Request};
-use crate::server::{self, Bucket};
-use crate::site::Site;
+use super::proxy::{Deed, Proxy, Request};
+use super::server::{self, Bucket};
+use super::site::Site;
 
 /// An answer as S3 gives it.
 fn refusal(status: &'static str, code: &str, message: &str, more: &str) -> Deed {

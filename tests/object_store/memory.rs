@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::server;
-use crate::site::Site;
+use super::server;
+use super::site::Site;
 
 /// Runs it, and looks at its peak until it ends: in kB.
 #[track_caller]

@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::server::Bucket;
+use super::server::Bucket;
 use crate::support::{self, TestDatabase};
 
 /// What a request may take in these tests, on a machine that does much else.

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::proxy::{Deed, Proxy};
-use crate::server::{self, Bucket};
-use crate::site::Site;
+use super::proxy::{Deed, Proxy};
+use super::server::{self, Bucket};
+use super::site::Site;
 use crate::support;
 
 fn endpoint(bucket: &Bucket) -> String {

@@ -104,7 +104,7 @@ fn more_rows_than_the_file_allows_are_refused() {
 /// What comes while it works is not planned in the second pass: the limit is of the run.
 #[test]
 fn f20_more_rows_than_the_file_allows_are_not_taken_in_the_second_pass() {
-    use crate::proxy::{Proxy, Then};
+    use crate::support::proxy::{Proxy, Then};
     let fixes = with("-- fix: all\n-- at-most: 6\nSELECT id, 2 AS v FROM items WHERE v IS NULL;\n");
     let shop = shop(&[("items", fixes)]);
     let (url, done) = (shop.database.url().to_owned(), std::sync::atomic::AtomicBool::new(false));

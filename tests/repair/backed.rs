@@ -23,13 +23,13 @@ fn a_verified_backup_of_the_affected_tables_comes_first() {
     let store = shop.project.path().join("backups");
     let found = std::sync::Arc::new(std::sync::Mutex::new(None));
     let seen = std::sync::Arc::clone(&found);
-    let proxy = crate::proxy::Proxy::start(&shop.database, move |_, sql| {
+    let proxy = crate::support::proxy::Proxy::start(&shop.database, move |_, sql| {
         if writes(sql) {
             let any = fs::read_dir(&store)
                 .map(|dir| dir.flatten().filter(|one| one.path().join("manifest.json").is_file()).count());
             seen.lock().unwrap().get_or_insert(any.unwrap_or(0));
         }
-        crate::proxy::Then::Forward
+        crate::support::proxy::Then::Forward
     });
     let output = shop
         .trueup_at(&proxy.url(&shop.database), &["verify", "--fix", "--yes", "--format", "json"])

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::proxy::{Proxy, Then};
+use crate::support::proxy::{Proxy, Then};
 
 /// How many databases are worked on at once.
 const WORKERS: usize = 3;

@@ -8,7 +8,7 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::openpty;
 
 use super::*;
-use crate::proxy::{Proxy, Then};
+use crate::support::proxy::{Proxy, Then};
 
 /// Three batches: of 500, 1000 and 100 rows.
 const ROWS: usize = 1600;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::proxy::{Proxy, Then};
+use crate::support::proxy::{Proxy, Then};
 
 const HEAD: &str =
     "-- title: t\n-- table: public.items\n-- key: id\n-- find:\nSELECT id FROM items WHERE bad;\n";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
-use crate::proxy::{Proxy, Then};
+use crate::support::proxy::{Proxy, Then};
 
 const FIX: [&str; 3] = ["verify", "--fix", "--yes"];
 

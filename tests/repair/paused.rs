@@ -99,7 +99,8 @@ fn who_waits_for_the_table_goes_first() {
     let url = shop.database.url().to_owned();
     let waiter =
         std::thread::spawn(move || support::try_query_at(&url, "ALTER TABLE keys ADD COLUMN more text"));
-    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'keys'::regclass";
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'keys'::regclass \
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     wait_for("who waits", || shop.database.value(waits) != "0");
     let child = start(shop.trueup(&["verify", "--fix", "--yes"]));
     std::thread::sleep(Duration::from_millis(400));

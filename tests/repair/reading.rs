@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::proxy::{Proxy, Then};
 use crate::support::pgbouncer::{self, PgBouncer};
+use crate::support::proxy::{Proxy, Then};
 
 /// Every relation, and function, and every version of every row of the keys.
 const STATE: &str = "SELECT (SELECT md5(string_agg(concat(oid, relname), ',' ORDER BY oid)) FROM pg_class)
@@ -137,10 +137,7 @@ fn f33_through_a_pooler_nothing_is_left_on_its_connections() {
         let names = ["a", "b", "c", "d"];
         let all: Vec<(&str, &str)> = names[..checks].iter().map(|name| (*name, KEYS)).collect();
         shop.checks(&all);
-        shop.database.exec(
-            "DO 'BEGIN CREATE ROLE pooled_verify SUPERUSER LOGIN; EXCEPTION WHEN duplicate_object THEN END'",
-        );
-        let pooler = PgBouncer::start(&shop.database, "pooled_verify", pool_size);
+        let pooler = PgBouncer::start(&shop.database, "pooled_app", pool_size);
         let look = || support::try_query_at(&pooler.url(), SESSION).unwrap();
         let before = look();
         for args in [&["verify"][..], &["verify", "--fix", "--dry-run"]] {

@@ -1,6 +1,6 @@
 //! What comes back: into a new database, into an empty one, in the place of one.
 
-use crate::site::{Site, beside, checksum, databases, values};
+use super::site::{Site, beside, checksum, databases, values};
 use crate::support::{self, json};
 
 const TABLES: &str = "CREATE TABLE public.users (id int PRIMARY KEY, name text NOT NULL);
@@ -165,7 +165,7 @@ fn the_project_is_compared_afterwards_and_the_run_recorded() {
 
 #[test]
 fn every_kind_of_object_comes_back() {
-    crate::kinds::comes_back(&support::database(), 20_000);
+    super::kinds::comes_back(&support::database(), 20_000);
 }
 
 /// It is restored with owners, as roles of the throwaway server, of which this one has to be a superuser.

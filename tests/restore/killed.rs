@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::site::{Site, beside, databases, values};
+use super::site::{Site, beside, databases, values};
 use crate::support::{self, TestDatabase};
 
 const KILLS: u32 = 12;

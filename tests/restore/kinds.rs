@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::site::{Site, beside, checksum};
+use super::site::{Site, beside, checksum};
 use crate::support::TestDatabase;
 
 const EVERY_KIND: &str = include_str!("../fixtures/every_kind.sql");

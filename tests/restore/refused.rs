@@ -1,6 +1,6 @@
 //! What is refused before anything is touched.
 
-use crate::site::{Site, beside, databases, values};
+use super::site::{Site, beside, databases, values};
 use crate::support;
 
 #[test]

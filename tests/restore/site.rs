@@ -1,5 +1,4 @@
 //! A project with a store of backups, and a database of it.
-#![allow(dead_code, reason = "the version matrix uses a part of it")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

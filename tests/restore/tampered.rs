@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::site::{Site, beside, databases};
+use super::site::{Site, beside, databases};
 use crate::support::{self, TestDatabase};
 
 const TABLES: &str = "CREATE TABLE public.users (id int PRIMARY KEY, name text NOT NULL);

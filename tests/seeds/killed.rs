@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::proxy::{Proxy, Then};
+use crate::support::proxy::{Proxy, Then};
 
 use super::*;
 

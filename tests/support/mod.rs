@@ -2,10 +2,13 @@
 //!
 //! The server is never stopped by hand: it is a static, and its watchdog removes it when the process ends, also by
 //! a panic or a kill. `TRUEUP_TEST_MAJOR` chooses the major.
-#![allow(dead_code, reason = "every test file uses a part of it")]
-#![allow(clippy::disallowed_methods, reason = "tests are told by variables, and may wait")]
 
+pub(crate) mod cluster;
+pub(crate) mod other;
 pub(crate) mod pgbouncer;
+pub(crate) mod project;
+pub(crate) mod proxy;
+pub(crate) mod watch;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -110,11 +113,6 @@ pub(crate) fn server_of(major: Option<u32>) -> Arc<TestServer> {
 /// A fresh, empty database on [`server`].
 pub(crate) fn database() -> TestDatabase {
     server().database()
-}
-
-/// A fresh database on a server of that major.
-pub(crate) fn database_on(major: u32) -> TestDatabase {
-    server_of(Some(major)).database()
 }
 
 /// A database of one test, dropped at its end with whoever is still connected.

@@ -30,7 +30,8 @@ pub(crate) fn program() -> Option<PathBuf> {
 }
 
 impl PgBouncer {
-    /// Starts one in transaction mode in front of `database`'s server, with that many server connections, logged in as `role`.
+    /// Starts one in transaction mode in front of `database`'s server, with that many server connections, logged in as
+    /// `role`: a superuser, which is made where there is none.
     pub(crate) fn start(database: &TestDatabase, role: &str, pool_size: u32) -> Self {
         Self::start_in("transaction", database, role, pool_size)
     }
@@ -38,6 +39,10 @@ impl PgBouncer {
     /// The same in another mode than that of transactions.
     pub(crate) fn start_in(mode: &str, database: &TestDatabase, role: &str, pool_size: u32) -> Self {
         let program = program().expect("pgbouncer: run scripts/pgbouncer");
+        // Two tests may make it at the same moment.
+        database.exec(&format!(
+            "DO 'BEGIN CREATE ROLE {role} SUPERUSER LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN END'"
+        ));
         let server = database.socket_dir();
         // pgbouncer refuses to run as root, and the server's socket is its account's alone.
         let owner = server.metadata().expect("the server's directory");

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{applied, catalog, ends, project, write};
-use crate::site::{Project, said};
+use crate::support::project::{Project, said};
 use crate::support::{self, TestDatabase};
 
 const FILES: &[(&str, &str)] = &[

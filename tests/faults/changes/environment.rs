@@ -4,8 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
 use super::{ends, last_run, project, run};
-use crate::cluster::Cluster;
-use crate::site::{Project, expect, said};
+use crate::support::cluster::Cluster;
+use crate::support::project::{Project, expect, said};
 use crate::support::{self, TestDatabase};
 
 const FILES: &[(&str, &str)] = &[

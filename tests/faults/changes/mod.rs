@@ -12,7 +12,7 @@ use std::process::{Output, Stdio};
 
 use trueup::postgres::catalog::reader::{self, ReadOptions};
 
-use crate::site::{Project, SETTINGS, expect};
+use crate::support::project::{Project, SETTINGS, expect};
 use crate::support::{self, TestDatabase};
 
 /// A compiled project of these migrations alone; `settings` are added to trueup.toml.

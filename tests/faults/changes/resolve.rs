@@ -8,8 +8,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{applied, catalog, ends, last_run, project, run, write};
-use crate::proxy::{Proxy, Then};
-use crate::site::{Project, said};
+use crate::support::project::{Project, said};
+use crate::support::proxy::{Proxy, Then};
 use crate::support::{self, TestDatabase};
 
 const FILES: &[(&str, &str)] = &[

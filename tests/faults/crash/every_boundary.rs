@@ -9,8 +9,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{applied_once, ends_within, holds, project, resumes, start, upgrade};
-use crate::proxy::{Proxy, Then};
-use crate::site::{Project, expect, said};
+use crate::support::project::{Project, expect, said};
+use crate::support::proxy::{Proxy, Then};
 use crate::support::{self, TestDatabase};
 
 /// How many databases are worked on at once.
@@ -257,5 +257,5 @@ fn told(project: &Project, database: &TestDatabase, begun: bool, context: &str) 
 fn whole(project: &Project, database: &TestDatabase) {
     applied_once(database, MIGRATIONS.len());
     assert_eq!(database.value("SELECT string_agg(note, ',') FROM account"), "xy,xy", "each statement once");
-    crate::site::expect(&project.check(database.url()).output().unwrap(), 0, &[]);
+    crate::support::project::expect(&project.check(database.url()).output().unwrap(), 0, &[]);
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{applied_once, ends_within, holds, project, resumes, start, upgrade};
-use crate::proxy::{Proxy, Then};
-use crate::site::{Project, expect, said};
+use crate::support::project::{Project, expect, said};
+use crate::support::proxy::{Proxy, Then};
 use crate::support::{self, TestDatabase};
 
 const SHORT: &str = "[migrations]\nlock_budget = \"2s\"\nmax_duration = \"1s\"\nwait = \"1s\"\n";

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::site::{Project, SETTINGS};
 use crate::support::TestDatabase;
+use crate::support::project::{Project, SETTINGS};
 
 /// A project of these migrations, whose model is what they build; compiled.
 fn project(migrations: &[(&str, &str)], model: &str, settings: &str) -> Project {
@@ -116,7 +116,7 @@ fn resumes(project: &Project, database: &TestDatabase, migrations: usize) {
 
 #[track_caller]
 fn clean(output: &Output) {
-    crate::site::expect(output, 0, &[]);
+    crate::support::project::expect(output, 0, &[]);
 }
 
 #[track_caller]

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::{applied_once, ends_within, holds, project, resumes, send, start, upgrade, wait_for_statement};
-use crate::cluster::Cluster;
-use crate::proxy::{Proxy, Then};
-use crate::site::{expect, said};
 use crate::support;
+use crate::support::cluster::Cluster;
+use crate::support::project::{expect, said};
+use crate::support::proxy::{Proxy, Then};
 
 const SHORT: &str = "[migrations]\nlock_budget = \"3s\"\nwait = \"30s\"\n";
 

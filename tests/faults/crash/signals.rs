@@ -12,8 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{applied_once, ends_within, holds, project, resumes, send, start, upgrade, wait_for_statement};
-use crate::proxy::{Proxy, Then};
-use crate::site::{Project, expect};
+use crate::support::project::{Project, expect};
+use crate::support::proxy::{Proxy, Then};
 use crate::support::{self, TestDatabase};
 
 const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];

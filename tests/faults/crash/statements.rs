@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{applied_once, ends_within, holds, project, resumes, start, upgrade, wait_for_statement};
-use crate::site::{Project, expect};
+use crate::support::project::{Project, expect};
 use crate::support::{self, TestDatabase};
 
 const BASE: &str = "CREATE TABLE account (id int PRIMARY KEY, email text);";
@@ -30,7 +30,7 @@ fn nothing_left(project: &Project, database: &TestDatabase) {
     assert!(no_index(database));
     let status = project.trueup(&["status"], database.url()).output().unwrap();
     expect(&status, 1, &["pending"]);
-    let said = crate::site::said(&status);
+    let said = crate::support::project::said(&status);
     assert!(!said.contains("broke off") && !said.contains("unfinished"), "{said}");
 }
 
@@ -122,7 +122,7 @@ fn f23_an_invalid_index_of_somebody_else_is_reported_and_stays() {
         database.exec("DELETE FROM account WHERE id = 2");
         let output = upgrade(&project, database.url()).output().unwrap();
         let code = output.status.code();
-        assert!(matches!(code, Some(4 | 5)), "{code:?}: {}", crate::site::said(&output));
+        assert!(matches!(code, Some(4 | 5)), "{code:?}: {}", crate::support::project::said(&output));
         expect(&output, code.unwrap(), &["account_email"]);
         assert_eq!(database.value("SELECT 'account_email'::regclass::oid"), oid, "it is not ours");
         applied_once(&database, 1);

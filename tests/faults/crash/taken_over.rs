@@ -1,9 +1,9 @@
 //! The lock is lost in the middle of a run: whoever took over is not disturbed.
 
 use super::{applied_once, ends_within, holds, project, resumes, start, upgrade, wait_for_statement};
-use crate::proxy::{Proxy, Then};
-use crate::site::{expect, said};
 use crate::support;
+use crate::support::project::{expect, said};
+use crate::support::proxy::{Proxy, Then};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

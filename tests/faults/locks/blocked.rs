@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::{CHANGE, Other, SHORT, TABLE, applied, project, signal, stderr, upgrade, wait_for};
-use crate::cluster::Cluster;
-use crate::site::{Project, expect, said};
+use crate::support::cluster::Cluster;
+use crate::support::project::{Project, expect, said};
 use crate::support::{self, TestDatabase};
 
 /// `lock_timeout` in [`SHORT`].
@@ -61,7 +61,8 @@ impl Reader {
 
 fn waiting(database: &TestDatabase) -> bool {
     let sql = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'public.items'::regclass \
-               AND mode = 'AccessExclusiveLock'";
+               AND mode = 'AccessExclusiveLock' \
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     database.value(sql) != "0"
 }
 
@@ -182,7 +183,8 @@ fn f16_ddl_stays_out_of_the_queue_while_a_dump_runs() {
     let mut dump =
         dump.args(["-d", database.url()]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let dumping = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
-                   WHERE a.application_name = 'pg_dump' AND l.relation = 'public.items'::regclass";
+                   WHERE a.application_name = 'pg_dump' AND l.relation = 'public.items'::regclass \
+                   AND a.datname = current_database()";
     wait_for("lock of pg_dump", || database.value(dumping) != "0");
     signal(dump.id(), Signal::SIGSTOP);
     std::thread::sleep(Duration::from_millis(1200));
@@ -288,11 +290,11 @@ fn the_plan_tells_rows_and_size_without_a_lock() {
 fn looking_whether_anybody_is_in_the_way_is_part_of_beginning_a_step() {
     static LOOKS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
     let (project, database) = site();
-    let proxy = crate::proxy::Proxy::start(&database, |_, text| {
+    let proxy = crate::support::proxy::Proxy::start(&database, |_, text| {
         if text.contains("trueup.wanted") {
             LOOKS.fetch_add(1, Ordering::SeqCst);
         }
-        crate::proxy::Then::Forward
+        crate::support::proxy::Then::Forward
     });
     expect(&upgrade(&project, &proxy.url(&database)).output().unwrap(), 0, &["done: applied 1 migration"]);
     assert_eq!(LOOKS.load(Ordering::SeqCst), 0);

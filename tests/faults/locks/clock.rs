@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::{CHANGE, Other, SHORT, TABLE, project, upgrade};
-use crate::site::expect;
 use crate::support;
+use crate::support::project::expect;
 
 /// The library, where `scripts/faketime` finds or puts it.
 fn library() -> PathBuf {

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{CHANGE, TABLE, project, upgrade, wait_for};
-use crate::cluster::Cluster;
-use crate::proxy::{Proxy, Then};
-use crate::site::expect;
 use crate::support;
+use crate::support::cluster::Cluster;
+use crate::support::project::expect;
+use crate::support::proxy::{Proxy, Then};
 
 /// A primary, its standby, and a proxy whose address leads to the one that is in charge.
 struct Site {
-    project: crate::site::Project,
+    project: crate::support::project::Project,
     primary: Arc<Cluster>,
     standby: Arc<Cluster>,
     target: Arc<Mutex<std::path::PathBuf>>,
@@ -99,7 +99,7 @@ fn f26_a_failover_whose_commit_was_not_answered_is_unknown_and_says_what_to_ask(
         ],
     );
     // What it says to ask tells that it was not: the old primary went away with it.
-    let said = crate::site::said(&output);
+    let said = crate::support::project::said(&output);
     let question = &said[said.find(ask).unwrap()..];
     let question = question.lines().next().unwrap();
     assert_eq!(site.at_the_new_primary(question), "f", "{question}");

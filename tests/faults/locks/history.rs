@@ -1,7 +1,7 @@
 //! A history that does not tell the truth any more.
 
 use super::{CHANGE, TABLE, project, upgrade};
-use crate::site::{Project, expect};
+use crate::support::project::{Project, expect};
 use crate::support::{self, TestDatabase};
 
 const THIRD: &str = "CREATE TABLE public.more (id int);\n";

@@ -47,7 +47,7 @@ fn f11_eight_deploys_at_once_apply_each_migration_once() {
         let mut applied = 0;
         for child in children {
             let output = child.wait_with_output().unwrap();
-            let said = crate::site::said(&output);
+            let said = crate::support::project::said(&output);
             match output.status.code() {
                 Some(0) if said.contains("done: applied 3 migrations") => applied += 1,
                 Some(0) if said.contains("nothing to do") => idle += 1,
@@ -80,12 +80,20 @@ const CONCURRENTLY: &str =
 fn f12_create_index_concurrently_while_another_run_waits_for_the_lock() {
     let project = project("", &[("V1__items.sql", TABLE), ("V2__index.sql", CONCURRENTLY)]);
     let database = support::database();
-    crate::site::expect(&upgrade(&project, database.url()).args(["--to", "1"]).output().unwrap(), 0, &[]);
+    crate::support::project::expect(
+        &upgrade(&project, database.url()).args(["--to", "1"]).output().unwrap(),
+        0,
+        &[],
+    );
     // A writer that has not ended yet keeps the build waiting until the other run is there.
     let mut writer = Other::at(database.url(), "writer");
     writer.run("BEGIN; INSERT INTO public.items VALUES (1000, 'x')");
     let first = upgrade(&project, database.url()).spawn().unwrap();
-    let building = || database.value("SELECT count(*) FROM pg_stat_progress_create_index") != "0";
+    let building = || {
+        database
+            .value("SELECT count(*) FROM pg_stat_progress_create_index WHERE datname = current_database()")
+            != "0"
+    };
     wait_for("index being built", building);
     let others: Vec<_> = (0..3).map(|_| upgrade(&project, database.url()).spawn().unwrap()).collect();
     let sessions = "SELECT count(*) FILTER (WHERE query LIKE '%pg_try_advisory_lock(%'), \
@@ -103,11 +111,11 @@ fn f12_create_index_concurrently_while_another_run_waits_for_the_lock() {
     let began = Instant::now();
     writer.run("COMMIT");
     let output = first.wait_with_output().unwrap();
-    crate::site::expect(&output, 0, &["done: applied 1 migration"]);
+    crate::support::project::expect(&output, 0, &["done: applied 1 migration"]);
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     for other in others {
         let output = other.wait_with_output().unwrap();
-        crate::site::expect(&output, 0, &["nothing to do"]);
+        crate::support::project::expect(&output, 0, &["nothing to do"]);
         let said = stderr(&output);
         assert!(said.contains("waiting for another run of trueup") && said.contains("pid "), "{said}");
     }

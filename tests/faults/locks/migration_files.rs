@@ -3,9 +3,9 @@
 use std::fs;
 
 use super::{TABLE, applied, project, uncompiled, untouched, upgrade};
-use crate::proxy::{Proxy, Then};
-use crate::site::{Project, expect};
 use crate::support;
+use crate::support::project::{Project, expect};
+use crate::support::proxy::{Proxy, Then};
 
 /// `trueup upgrade --yes` where the project can be compiled.
 fn upgrade_compiling(project: &Project, url: &str) -> std::process::Output {

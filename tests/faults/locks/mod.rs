@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::other::Other;
-use crate::site::{Project, SETTINGS};
+use crate::support::other::Other;
+use crate::support::project::{Project, SETTINGS};
 use crate::support::{self, TestDatabase};
 
 /// A table with some rows, and one that changes it under the strongest lock.

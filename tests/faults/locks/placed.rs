@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{CHANGE, TABLE, applied, project, untouched, upgrade};
-use crate::cluster::Cluster;
-use crate::proxy::{Proxy, Then};
-use crate::site::expect;
 use crate::support;
+use crate::support::cluster::Cluster;
+use crate::support::project::expect;
+use crate::support::proxy::{Proxy, Then};
 
 /// A setting of a role or database that would disturb a run, and a value that does.
 const HOSTILE: [(&str, &str); 14] = [
@@ -61,7 +61,7 @@ fn f24_settings_of_a_role_or_database_do_not_disturb_a_run() {
             admin.exec(&format!("ALTER {subject} SET {name} = {value}"));
             let output = upgrade(&project, &database.url_as("f24_deploy")).output().unwrap();
             admin.exec(&format!("ALTER {subject} RESET {name}"));
-            let said = crate::site::said(&output);
+            let said = crate::support::project::said(&output);
             assert_eq!(output.status.code(), Some(0), "{subject} SET {name} = {value}: {said}");
             let found =
                 database.query("SELECT name, setting FROM public.witness ORDER BY name COLLATE \"C\"");

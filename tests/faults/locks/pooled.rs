@@ -1,14 +1,9 @@
 //! A pooler between trueup and the server.
 
 use super::{TABLE, project, untouched, upgrade};
-use crate::site::expect;
+use crate::support;
 use crate::support::pgbouncer::PgBouncer;
-use crate::support::{self, TestDatabase};
-
-fn role(database: &TestDatabase) -> &'static str {
-    database.exec("DO 'BEGIN CREATE ROLE pooled_app SUPERUSER LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN END'");
-    "pooled_app"
-}
+use crate::support::project::expect;
 
 /// With one session to a pool, whoever is in a transaction has it alone; with several, they change hands.
 #[test]
@@ -16,8 +11,8 @@ fn f14_a_transaction_pooling_proxy_is_refused_before_any_change() {
     let project = project("", &[("V1__items.sql", TABLE)]);
     for pool_size in [1, 2, 4] {
         let database = support::database();
-        let pooler = PgBouncer::start(&database, role(&database), pool_size);
-        let before = crate::pooler::look(&pooler.url());
+        let pooler = PgBouncer::start(&database, "pooled_app", pool_size);
+        let before = crate::faults::pooler::look(&pooler.url());
         for _ in 0..4 {
             let output = upgrade(&project, &pooler.url()).output().unwrap();
             expect(
@@ -27,8 +22,12 @@ fn f14_a_transaction_pooling_proxy_is_refused_before_any_change() {
             );
             untouched(&database);
         }
-        let after = crate::pooler::look(&pooler.url());
-        assert_eq!(crate::pooler::settings(&before), crate::pooler::settings(&after), "{pool_size}");
+        let after = crate::faults::pooler::look(&pooler.url());
+        assert_eq!(
+            crate::faults::pooler::settings(&before),
+            crate::faults::pooler::settings(&after),
+            "{pool_size}"
+        );
         // What only reads works.
         let dry = upgrade(&project, &pooler.url()).arg("--dry-run").output().unwrap();
         expect(&dry, 0, &["V1__items", "nothing was changed"]);
@@ -40,7 +39,7 @@ fn f14_a_transaction_pooling_proxy_is_refused_before_any_change() {
 fn f14_a_pool_in_session_mode_works() {
     let project = project("", &[("V1__items.sql", TABLE)]);
     let database = support::database();
-    let pooler = PgBouncer::start_in("session", &database, role(&database), 4);
+    let pooler = PgBouncer::start_in("session", &database, "pooled_app", 4);
     expect(&upgrade(&project, &pooler.url()).output().unwrap(), 0, &["done: applied 1 migration"]);
     expect(&upgrade(&project, &pooler.url()).output().unwrap(), 0, &["nothing to do"]);
 }

@@ -1,8 +1,8 @@
 //! Roles that may little, and `[database] set_role`.
 
 use super::{CHANGE, TABLE, applied, project, untouched, upgrade};
-use crate::site::expect;
 use crate::support;
+use crate::support::project::expect;
 
 /// trueup's schema cannot be made: what to grant is said, and nothing is there afterwards.
 #[test]

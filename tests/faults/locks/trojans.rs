@@ -1,8 +1,8 @@
 //! What somebody with a right to create things left in wait for whoever migrates with more rights.
 
 use super::{CHANGE, TABLE, applied, project, upgrade};
-use crate::site::{expect, said};
 use crate::support;
+use crate::support::project::{expect, said};
 
 /// Functions, operators and tables that are better matches, or come first, where a name is not qualified.
 #[test]
@@ -23,7 +23,7 @@ fn f28_trojans_in_public_run_nothing_in_an_upgrade() {
             expect(&output, 0, &[]);
             assert!(!said(&output).contains("trojan"), "{}", said(&output));
             if arguments.len() == 2 {
-                database.exec(&crate::trojans::trojans());
+                database.exec(&crate::faults::trojans::trojans());
                 database.exec(relations);
             }
         }

@@ -1,0 +1,4 @@
+//! The binary as a whole: what it answers before any command has begun, and the story that `trueup demo` shows.
+
+mod demo;
+mod entry;

@@ -1,0 +1,29 @@
+//! One test per fault that a reading command can meet, named by the fault's number, against a real server.
+//!
+//! What can be shown without a whole project is shown elsewhere under the same numbers: F09, F43 and F46 at the
+//! door (`tests/door.rs`), F34, F53, F54 and F55 on the way to a connection (`tests/connect`), F08 of local scratch
+//! servers (`tests/scratch.rs`).
+
+mod backed;
+mod changes;
+mod concurrent_ddl;
+mod crash;
+mod files;
+mod limits;
+mod lock_file;
+mod locks;
+mod names;
+mod output;
+mod pasted;
+mod pooler;
+mod refusals;
+mod rights;
+mod round_trips;
+mod secrets;
+mod settings;
+mod signals;
+mod standby;
+mod state;
+mod status;
+mod trojans;
+mod writes_nothing;

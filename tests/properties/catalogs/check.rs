@@ -1,0 +1,93 @@
+//! `check` without its command line: compile, look, diagnose.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use trueup::model::diagnosis::{Facts, RecordedState, diagnose};
+use trueup::model::{CompileSettings, Lock, LockFile, Sources, compile};
+use trueup::postgres::scratch::{Scratch, ScratchDatabase};
+use trueup::snapshot::{Request, take};
+
+use super::dump;
+
+/// Nothing differs between what a script makes and the script, nor by way of pg_dump on either side.
+pub(crate) async fn own_model(scratch: &mut Scratch, script: &[String]) -> Result<()> {
+    let database = scratch.create_database().await?;
+    let mut session = scratch.connect(&database).await?;
+    for statement in script {
+        session.execute(statement.clone()).await.with_context(|| statement.clone())?;
+    }
+    session.close().await;
+    let restored = scratch.create_database().await?;
+    dump::copy(&scratch.url(&database), &scratch.url(&restored))?;
+
+    let ddl = script.join("\n");
+    let dump = String::from_utf8(dump::schema(&scratch.url(&database), &[])?)?;
+    for (model, text) in [("its DDL", ddl), ("its dump", dump)] {
+        let lock =
+            declared(scratch, &text).await.with_context(|| format!("{model} as the model:\n{text}"))?;
+        for (name, database) in [("made by its DDL", &database), ("restored from its dump", &restored)] {
+            nothing_found(scratch, database, &lock)
+                .await
+                .with_context(|| format!("a database {name}, with {model} as the model:\n{text}"))?;
+        }
+    }
+    scratch.drop_database(restored).await?;
+    scratch.drop_database(database).await
+}
+
+/// A project of one schema file, compiled.
+async fn declared(scratch: &mut Scratch, schema: &str) -> Result<Lock> {
+    let project = tempfile::tempdir()?;
+    std::fs::create_dir(project.path().join("schema"))?;
+    std::fs::write(project.path().join("schema/schema.sql"), schema)?;
+    let sources = Sources::read(project.path(), &project.path().join("migrations"))?;
+    let settings = CompileSettings {
+        search_path: "public, pg_temp".into(),
+        assume_extensions: Vec::new(),
+        server_major: None,
+    };
+    let lock = compile(project.path(), &sources, &settings, scratch, &mut |_| {}).await?;
+    // What check reads is what compile wrote.
+    let path = project.path().join("trueup.lock");
+    lock.save(&path)?;
+    LockFile::open(&path)?.context("the lock that was written")?.read().map_err(Into::into)
+}
+
+async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Lock) -> Result<()> {
+    let mut session = scratch.connect(database).await?;
+    let request = Request {
+        options: lock.head.options.clone(),
+        migrations: [].into(),
+        texts: false,
+        seeds: Default::default(),
+        seed_rows: Default::default(),
+        search_path: "public, pg_temp".into(),
+        statement_timeout: Duration::from_secs(60),
+        lock_timeout: Duration::from_secs(5),
+        set_role: None,
+    };
+    let survey = take(&mut session, &request).await?;
+    session.close().await;
+    let last = if lock.migrations.is_empty() { lock.model.clone() } else { lock.state_after(|_| true) };
+    let diagnosis = diagnose(&Facts {
+        database: &survey.identity.database,
+        server: survey.version,
+        live: &survey.catalog,
+        history: survey.history.as_deref(),
+        others: &survey.others,
+        kept: &RecordedState::default(),
+        lock,
+        last: &last,
+        unchanged: &BTreeSet::new(),
+        in_scope: &|_| true,
+        ignored: &|_| false,
+        history_hidden: false,
+        malformed_history: survey.malformed_history.as_deref(),
+        severities: &BTreeMap::new(),
+    });
+    ensure!(diagnosis.findings.is_empty(), "{:#?}", diagnosis.findings);
+    ensure!(survey.catalog.unmodeled == lock.model.unmodeled, "{:?}", survey.catalog.unmodeled);
+    Ok(())
+}

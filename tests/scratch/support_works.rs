@@ -1,0 +1,111 @@
+//! The tests' own support: what it promises to the other tests.
+
+use std::process::Command;
+
+use crate::support;
+use crate::support::pgbouncer::PgBouncer;
+
+#[test]
+fn databases_are_fresh_and_apart() {
+    let (one, other) = (support::database(), support::database());
+    one.exec("CREATE TABLE t (a int); INSERT INTO t VALUES (1), (NULL)");
+    assert_eq!(one.query("SELECT a FROM t ORDER BY a"), [[Some("1".to_owned())], [None]]);
+    assert_eq!(other.value("SELECT to_regclass('t') IS NULL"), "t");
+    assert!(one.try_query("SELECT nonsense").is_err());
+}
+
+#[test]
+fn a_database_is_dropped_with_whoever_is_in_it() {
+    let witness = support::database();
+    let database = support::database();
+    let name = database.name().to_owned();
+    let session = support::runtime().block_on(database.connect());
+    drop(database);
+    // Databases are made and dropped in the order of the requests.
+    drop(support::database());
+    let there = witness.value(&format!("SELECT count(*) FROM pg_database WHERE datname = '{name}'"));
+    assert_eq!(there, "0");
+    drop(session);
+}
+
+#[tokio::test]
+async fn it_works_inside_a_runtime() {
+    let database = support::database();
+    database.exec("CREATE TABLE t ()");
+    database.connect().await.execute("SELECT FROM t").await.unwrap();
+}
+
+#[test]
+fn psql_takes_what_only_it_understands() {
+    let database = support::database();
+    let script =
+        "CREATE TABLE t (a text);\nCOPY t FROM stdin;\none\n\\.\n\\echo :AUTOCOMMIT\nSELECT a FROM t;\n";
+    assert_eq!(database.psql(script), "on\none\n");
+}
+
+#[test]
+fn the_binary_sees_a_clean_environment() {
+    // The same cleaning is applied to every command; env shows what is left.
+    let command = support::trueup(["--version"]);
+    let names: Vec<_> = command.get_envs().filter_map(|(name, value)| value.and(name.to_str())).collect();
+    assert!(names.contains(&"HOME") && names.contains(&"PATH"), "{names:?}");
+    let mut env = Command::new("env");
+    support::clean(&mut env);
+    let left = String::from_utf8(env.output().unwrap().stdout).unwrap();
+    assert!(!left.lines().any(|line| line.starts_with("PG") || line.starts_with("DATABASE_URL")), "{left}");
+    assert!(!left.lines().any(|line| line.starts_with("CARGO")), "{left}");
+}
+
+#[test]
+fn a_role_can_be_chosen() {
+    let database = support::database();
+    database.exec("CREATE ROLE \"a role\" LOGIN");
+    let url = database.url_as("a role");
+    let who = support::runtime().block_on(async {
+        let mut session =
+            trueup::postgres::connection::Target::parse(&url).unwrap().connect("test").await.unwrap();
+        let mut who = None;
+        session
+            .message("SELECT current_user".to_owned(), |_, row| {
+                who = row.text(0).map(str::to_owned);
+                Ok(())
+            })
+            .await
+            .unwrap();
+        who
+    });
+    assert_eq!(who.as_deref(), Some("a role"));
+    database.exec("DROP ROLE \"a role\"");
+}
+
+#[test]
+fn two_majors_can_run_side_by_side() {
+    let one = support::database();
+    let other = support::server_of(Some(one.server.version.major())).database();
+    assert_ne!(one.socket_dir(), other.socket_dir());
+    assert_eq!(one.server.version, other.server.version);
+}
+
+#[test]
+fn the_pooler_pools_transactions() {
+    let database = support::database();
+    let pooler = PgBouncer::start(&database, "trueup_scratch", 1);
+    let settings = support::runtime().block_on(async {
+        // Without startup parameters, which the pooler refuses, and as an application would: SET on one connection
+        // is met by the next one, because both are the same session of the server.
+        let target = trueup::postgres::connection::Target::parse(&pooler.url()).unwrap();
+        let mut one = target.connect("one").await.unwrap();
+        let mut other = target.connect("other").await.unwrap();
+        one.execute("SET search_path = elsewhere").await.unwrap();
+        let mut seen = None;
+        other
+            .message("SHOW search_path".to_owned(), |_, row| {
+                seen = row.text(0).map(str::to_owned);
+                Ok(())
+            })
+            .await
+            .unwrap();
+        seen
+    });
+    assert_eq!(settings.as_deref(), Some("elsewhere"));
+}
