@@ -4,6 +4,7 @@
 
 use anyhow::{Context as _, Result};
 
+use super::MigrationId;
 use super::checksum::Width;
 use crate::error::Failure;
 use crate::postgres::connection::Row;
@@ -306,8 +307,8 @@ impl Applied {
         })
     }
 
-    /// `V3__add_username`.
-    pub fn label(&self) -> String {
-        format!("V{}__{}", self.version, self.name)
+    /// Its version and its name.
+    pub fn id(&self) -> MigrationId<'_> {
+        MigrationId { version: self.version, name: &self.name }
     }
 }

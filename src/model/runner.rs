@@ -159,7 +159,11 @@ impl<'s> Runner<'s> {
                 let text = if local { format!("SET {}", &rest[5..]) } else { statement.text.to_owned() };
                 match self.send(&text).await? {
                     // A newer pg_dump knows settings that this server does not.
-                    Refused(error) if error.code == sqlstate::UNDEFINED_OBJECT && error.missing_role().is_none() => Ok(Accepted),
+                    Refused(error)
+                        if error.code == sqlstate::UNDEFINED_OBJECT && error.missing_role().is_none() =>
+                    {
+                        Ok(Accepted)
+                    }
                     outcome => Ok(outcome),
                 }
             }

@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
     find: |_, standing, _| {
         let ahead = standing.ahead.iter().map(|row| Told {
             kind: "migration",
-            object: row.label(),
+            object: row.id().to_string(),
             change: Change::Unexpected,
             sides: Sides { database: "applied".into(), model: "unknown".into() },
             cause: Cause {

@@ -11,7 +11,8 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Error,
     find: |facts, standing, _| {
         let newest = standing.applied.last().map(|last| label(&facts.lock.migrations[*last]));
-        let newest = newest.map(String::from).or_else(|| standing.ahead.last().map(|row| row.label()));
+        let newest =
+            newest.map(String::from).or_else(|| standing.ahead.last().map(|row| row.id().to_string()));
         let skipped = standing.skipped.iter().map(|index| {
             let migration = &facts.lock.migrations[*index];
             Told {
