@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, anyhow};
 use super::manifest::{Relation, Scope, Source, Wal};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::{self, Session, Target, sqlstate};
-use crate::postgres::sql::identifier;
+use crate::postgres::sql::{identifier, qualified};
 
 /// How many tables are locked or counted in one message.
 const TABLES_PER_MESSAGE: usize = 50;
@@ -61,7 +61,7 @@ struct Seen {
 
 impl Seen {
     fn qualified(&self) -> String {
-        format!("{}.{}", identifier(&self.schema), identifier(&self.name))
+        qualified(&self.schema, &self.name)
     }
 
     fn is_in(&self, scope: &Scope) -> bool {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use super::Directives;
+use super::{Directives, MigrationId};
 use crate::error::Failure;
 use crate::postgres::sql::{read_file, read_file_in, without_bom};
 
@@ -62,8 +62,8 @@ pub fn read_directory(directory: &Path) -> Result<Vec<Migration>, Failure> {
             Some(migration) if migration.down.is_none() => migration.down = Some(path),
             _ => {
                 let shown = path.display();
-                let up = format!("V{}__{}.sql", name.version, name.name);
-                return Err(Failure::usage(format!("{shown}: takes back {up}, which does not exist"))
+                let up = MigrationId { version: name.version, name: &name.name };
+                return Err(Failure::usage(format!("{shown}: takes back {up}.sql, which does not exist"))
                     .next("Name it as its migration is named, with .down.sql, or remove it."));
             }
         }
@@ -209,9 +209,9 @@ fn migration(path: PathBuf, name: FileName, sql: String) -> Result<Migration, Fa
 }
 
 impl Migration {
-    /// `V3__add_username`.
-    pub fn title(&self) -> String {
-        format!("V{}__{}", self.version, self.name)
+    /// Its version and its name.
+    pub fn id(&self) -> MigrationId<'_> {
+        MigrationId { version: self.version, name: &self.name }
     }
 }
 
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(found, [(2, "two"), (10, "ten"), (20_260_102_030_405, "stamp_é")]);
         assert!(migrations[0].down.as_ref().is_some_and(|down| down.ends_with("V2__two.down.sql")));
         assert!(migrations[0].directives.contract && !migrations[1].directives.contract);
-        assert_eq!(migrations[0].title(), "V2__two");
+        assert_eq!(migrations[0].id().to_string(), "V2__two");
         assert!(read_directory(&directory.path().join("absent")).expect("reads").is_empty());
     }
 

@@ -4,10 +4,11 @@
 
 use anyhow::{Context as _, Result};
 
+use super::MigrationId;
 use super::checksum::Width;
 use crate::error::Failure;
 use crate::postgres::connection::Row;
-use crate::postgres::sql::identifier;
+use crate::postgres::sql::qualified;
 
 /// One SELECT, a row for every table that is called like a history or like one of trueup's own, for
 /// [`Found::from_row`].
@@ -256,7 +257,7 @@ impl HistoryTable {
 
     /// The table's qualified, quoted name.
     pub fn path(&self) -> String {
-        format!("{}.{}", identifier(&self.schema), identifier(&self.table))
+        qualified(&self.schema, &self.table)
     }
 
     /// The tool that writes this table, when it is not refinery.
@@ -306,8 +307,8 @@ impl Applied {
         })
     }
 
-    /// `V3__add_username`.
-    pub fn label(&self) -> String {
-        format!("V{}__{}", self.version, self.name)
+    /// Its version and its name.
+    pub fn id(&self) -> MigrationId<'_> {
+        MigrationId { version: self.version, name: &self.name }
     }
 }

@@ -7,8 +7,11 @@ pub mod checksum;
 mod directives;
 mod files;
 pub mod history;
+mod id;
 mod ledger;
+pub mod refinery;
 
 pub use directives::Directives;
 pub use files::{Migration, read_directory};
+pub use id::MigrationId;
 pub use ledger::Ledger;

@@ -7,31 +7,11 @@ use anyhow::Result;
 use super::inputs::{Sources, relative};
 use super::load::{Script, load, scripts};
 use super::lock::{CompileSettings, DeclaredBy, Head, Lock};
+use super::progress::CompileProgress;
 use super::replay::replay;
 use super::runner::Runner;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::scratch::Scratch;
-
-/// How far compiling is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress<'p> {
-    /// Statements of `schema/` that are loaded.
-    Schema {
-        /// So many of them.
-        done: usize,
-        /// Of so many.
-        total: usize,
-    },
-    /// Migrations that are replayed.
-    Migrations {
-        /// So many of them.
-        done: usize,
-        /// Of so many.
-        total: usize,
-        /// The one that runs now; empty after the last.
-        path: &'p str,
-    },
-}
 
 /// Compiles a project on a scratch server, in databases of its own that are dropped afterwards.
 ///
@@ -42,7 +22,7 @@ pub async fn compile(
     sources: &Sources,
     settings: &CompileSettings,
     scratch: &mut Scratch,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Lock> {
     let schema = scripts(&sources.schema)?;
     let paths: Vec<String> = sources.migrations.iter().map(|file| relative(project, &file.path)).collect();

@@ -7,8 +7,9 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 
-use super::compile::Progress;
 use super::inputs::SchemaFile;
+use super::outcome::StatementOutcome;
+use super::progress::CompileProgress;
 use super::recognise::{Class, classify, declare};
 use super::runner::Runner;
 use super::server_error::ServerError;
@@ -34,7 +35,7 @@ impl<'f> Script<'f> {
     /// Splits a text.
     pub(super) fn new(path: &'f str, text: &'f str) -> Result<Self, Failure> {
         let statements = split(text)
-            .map_err(|error| Failure::usage(format!("{path}: line {}: {}", error.line, error.what)))?;
+            .map_err(|error| Failure::usage(format!("{path}: line {}: {}", error.line, error.kind)))?;
         Ok(Self { path, statements })
     }
 
@@ -113,7 +114,7 @@ pub(super) async fn load(
     runner: &mut Runner<'_>,
     scripts: &[Script<'_>],
     options: &ReadOptions,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Catalog> {
     let mut loader = Loader { runner, scripts, settings: scripts.iter().map(|_| Vec::new()).collect() };
     let total = scripts.iter().map(|script| script.statements.len()).sum();
@@ -121,7 +122,7 @@ pub(super) async fn load(
     while !waiting.is_empty() {
         let before = waiting.len();
         waiting = loader.again(waiting).await?;
-        progress(Progress::Schema { done: total - waiting.len(), total });
+        progress(CompileProgress::Schema { done: total - waiting.len(), total });
         if waiting.len() == before && !loader.stand_in(&waiting).await? {
             return Err(told(scripts, &waiting).into());
         }
@@ -141,7 +142,7 @@ impl Loader<'_, '_, '_> {
     async fn first_pass(
         &mut self,
         total: usize,
-        progress: &mut dyn FnMut(Progress<'_>),
+        progress: &mut dyn FnMut(CompileProgress<'_>),
     ) -> Result<Vec<Waiting>> {
         let made = self.schemas().await?;
         let mut waiting = Vec::new();
@@ -158,19 +159,19 @@ impl Loader<'_, '_, '_> {
                 let outcome = self.runner.run(script.path, statement).await?;
                 let setting = classify(statement) == Class::Setting;
                 match outcome {
-                    Ok(()) if setting => self.settings[number].push(index),
-                    Ok(()) => {}
-                    // Nothing that comes later mends it.
-                    Err(error) if setting || error.code == sqlstate::SYNTAX_ERROR => {
+                    StatementOutcome::Accepted if setting => self.settings[number].push(index),
+                    StatementOutcome::Accepted => {}
+                    // No later statement can help.
+                    StatementOutcome::Refused(error) if setting || error.code == sqlstate::SYNTAX_ERROR => {
                         return Err(error.in_statement(script.path, statement).into());
                     }
-                    Err(error) => {
+                    StatementOutcome::Refused(error) => {
                         let settings = self.settings[number].len();
                         waiting.push(Waiting { script: number, statement: index, settings, error });
                     }
                 }
                 done += 1;
-                progress(Progress::Schema { done: done - waiting.len(), total });
+                progress(CompileProgress::Schema { done: done - waiting.len(), total });
             }
         }
         Ok(waiting)
@@ -195,7 +196,7 @@ impl Loader<'_, '_, '_> {
                 let alone = !statement.words().skip(1).any(|word| word == "create" || word == "grant");
                 if statement.starts_with(&["create", "schema"])
                     && alone
-                    && self.runner.run(script.path, statement).await?.is_ok()
+                    && self.runner.run(script.path, statement).await?.is_accepted()
                 {
                     made.insert((number, index));
                 }
@@ -214,7 +215,8 @@ impl Loader<'_, '_, '_> {
                 place = Some((item.script, item.settings));
             }
             let script = &self.scripts[item.script];
-            if let Err(error) = self.runner.run(script.path, &script.statements[item.statement]).await? {
+            let outcome = self.runner.run(script.path, &script.statements[item.statement]).await?;
+            if let StatementOutcome::Refused(error) = outcome {
                 item.error = error;
                 left.push(item);
             }
@@ -228,7 +230,7 @@ impl Loader<'_, '_, '_> {
         self.runner.reset().await?;
         for index in &self.settings[script][..settings] {
             let statement = &script_of.statements[*index];
-            if let Err(error) = self.runner.run(script_of.path, statement).await? {
+            if let Some(error) = self.runner.run(script_of.path, statement).await?.refusal() {
                 return Err(error.in_statement(script_of.path, statement).into());
             }
         }

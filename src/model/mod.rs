@@ -9,14 +9,17 @@ mod effects;
 mod inputs;
 mod load;
 mod lock;
+mod outcome;
+mod progress;
 mod recognise;
 mod replay;
 mod runner;
 mod server_error;
 
-pub use compile::{Progress, compile};
+pub use compile::compile;
 pub use inputs::{Input, SchemaFile, Sources};
 pub use lock::{
     CompileSettings, CompiledMigration, DeclaredBy, Effect, FILE_NAME, FORMAT, Head, Lock, LockFile,
     effects_from_text, effects_to_text,
 };
+pub use progress::CompileProgress;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use super::compile::Progress;
 use super::effects::{effects, share};
 use super::load::Script;
 use super::lock::CompiledMigration;
+use super::progress::CompileProgress;
 use super::recognise::{Class, classify};
 use super::runner::{MOST_ROLES, Runner};
 use super::server_error::ServerError;
@@ -40,14 +40,14 @@ pub(super) async fn replay(
     migrations: &[Migration],
     scripts: &[Script<'_>],
     options: &ReadOptions,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Replayed> {
     let options = ReadOptions { oids: true, ..options.clone() };
     let mut before = runner.read(&options).await?;
     let initial = before.catalog.objects.clone();
     let mut compiled = Vec::with_capacity(migrations.len());
     for (done, (migration, script)) in migrations.iter().zip(scripts).enumerate() {
-        progress(Progress::Migrations { done, total: migrations.len(), path: script.path });
+        progress(CompileProgress::Migrations { done, total: migrations.len(), path: script.path });
         run(runner, migration, script).await?;
         runner.reset().await?;
         let mut after = runner.read(&options).await?;
@@ -60,7 +60,7 @@ pub(super) async fn replay(
         });
         before = after;
     }
-    progress(Progress::Migrations { done: migrations.len(), total: migrations.len(), path: "" });
+    progress(CompileProgress::Migrations { done: migrations.len(), total: migrations.len(), path: "" });
     Ok(Replayed { initial, migrations: compiled, catalog: before.catalog })
 }
 
@@ -85,17 +85,16 @@ async fn run(runner: &mut Runner<'_>, migration: &Migration, script: &Script<'_>
         let mut roles = 0;
         loop {
             runner.reset().await?;
-            match in_transaction(runner, script).await? {
-                Ok(()) => return Ok(()),
-                Err((_, error)) if NEEDS_NO_TRANSACTION.contains(&error.code.as_str()) => break,
-                // From the beginning: a savepoint before every statement would cost the server quadratic time.
-                Err((_, error)) if roles < MOST_ROLES && runner.make_missing_role(&error).await? => {
-                    roles += 1;
-                }
-                Err((index, error)) => {
-                    return Err(error.in_statement(script.path, &script.statements[index]).into());
-                }
+            let Some((index, error)) = in_transaction(runner, script).await? else { return Ok(()) };
+            if NEEDS_NO_TRANSACTION.contains(&error.code.as_str()) {
+                break;
             }
+            // It starts again at the first statement: a savepoint before every statement would cost the server
+            // quadratic time.
+            if roles == MOST_ROLES || !runner.make_missing_role(&error).await? {
+                return Err(error.in_statement(script.path, &script.statements[index]).into());
+            }
+            roles += 1;
         }
     }
     runner.reset().await?;
@@ -121,22 +120,25 @@ fn is_long_and_plain(script: &Script<'_>) -> bool {
         })
 }
 
-type Refused = (usize, ServerError);
-
-async fn in_transaction(runner: &mut Runner<'_>, script: &Script<'_>) -> Result<Result<(), Refused>> {
+/// Runs a script as one transaction. Returns the error of the statement that the server refuses, with the statement's
+/// index; `None` when the transaction is committed.
+async fn in_transaction(
+    runner: &mut Runner<'_>,
+    script: &Script<'_>,
+) -> Result<Option<(usize, ServerError)>> {
     runner.begin().await?;
     for (index, statement) in script.statements.iter().enumerate() {
-        if let Err(error) = runner.run(script.path, statement).await? {
-            return Ok(Err((index, error)));
+        if let Some(error) = runner.run(script.path, statement).await?.refusal() {
+            return Ok(Some((index, error)));
         }
     }
     let last = script.statements.len().saturating_sub(1);
-    Ok(runner.commit().await?.map_err(|error| (last, error)))
+    Ok(runner.commit().await?.refusal().map(|error| (last, error)))
 }
 
 async fn one_by_one(runner: &mut Runner<'_>, script: &Script<'_>) -> Result<()> {
     for statement in &script.statements {
-        while let Err(error) = runner.run(script.path, statement).await? {
+        while let Some(error) = runner.run(script.path, statement).await?.refusal() {
             let Runner { session, assumed, .. } = &mut *runner;
             if !assumed.stand_in(session, statement, &error).await? {
                 return Err(error.in_statement(script.path, statement).into());

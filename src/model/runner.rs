@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use super::assume::{Assumed, Spelling};
 use super::lock::CompileSettings;
+use super::outcome::StatementOutcome;
 use super::recognise::{Class, Extension, classify};
 use super::server_error::ServerError;
 use crate::error::Failure;
@@ -115,30 +116,24 @@ impl<'s> Runner<'s> {
         Ok(())
     }
 
-    /// Commits; `Ok(Err(...))` when a deferred constraint refuses.
-    pub(super) async fn commit(&mut self) -> Result<Result<(), ServerError>> {
+    /// Commits. A deferred constraint may refuse it.
+    pub(super) async fn commit(&mut self) -> Result<StatementOutcome> {
         self.in_transaction = false;
-        match self.session.execute("COMMIT").await {
-            Ok(()) => Ok(Ok(())),
-            Err(error) => Ok(Err(ServerError::of(error)?)),
-        }
+        StatementOutcome::of(self.session.execute("COMMIT").await)
     }
 
-    /// Runs one statement; `Ok(Err(...))` is the server's refusal.
+    /// Runs one statement.
     ///
     /// # Errors
     /// A lost connection; an extension that cannot be had.
-    pub(super) async fn run(
-        &mut self,
-        path: &str,
-        statement: &Statement<'_>,
-    ) -> Result<Result<(), ServerError>> {
+    pub(super) async fn run(&mut self, path: &str, statement: &Statement<'_>) -> Result<StatementOutcome> {
+        use StatementOutcome::{Accepted, Refused};
         match classify(statement) {
-            Class::Transaction | Class::SetValue | Class::Role => Ok(Ok(())),
+            Class::Transaction | Class::SetValue | Class::Role => Ok(Accepted),
             Class::CreateRole(name) => {
                 // Not as it is written: on a server that somebody gave it must go away again.
                 self.scratch.create_role(&name).await?;
-                Ok(Ok(()))
+                Ok(Accepted)
             }
             Class::CreateExtension(extension) => self.create_extension(path, statement, extension).await,
             Class::AlterExtension(name, version) => {
@@ -146,15 +141,15 @@ impl<'s> Runner<'s> {
                 let stated = version.is_some();
                 self.versions.extend(version.map(|version| (name, version)));
                 if assumed {
-                    return Ok(Ok(()));
+                    return Ok(Accepted);
                 }
                 match self.send(statement.text).await? {
-                    Err(error) if stated && error.is_other_version() => Ok(Ok(())),
+                    Refused(error) if stated && error.is_other_version() => Ok(Accepted),
                     outcome => Ok(outcome),
                 }
             }
             Class::CreatePublic => match self.send(statement.text).await? {
-                Err(error) if error.code == sqlstate::DUPLICATE_SCHEMA => Ok(Ok(())),
+                Refused(error) if error.code == sqlstate::DUPLICATE_SCHEMA => Ok(Accepted),
                 outcome => Ok(outcome),
             },
             Class::Setting => {
@@ -164,10 +159,10 @@ impl<'s> Runner<'s> {
                 let text = if local { format!("SET {}", &rest[5..]) } else { statement.text.to_owned() };
                 match self.send(&text).await? {
                     // A newer pg_dump knows settings that this server does not.
-                    Err(error)
+                    Refused(error)
                         if error.code == sqlstate::UNDEFINED_OBJECT && error.missing_role().is_none() =>
                     {
-                        Ok(Ok(()))
+                        Ok(Accepted)
                     }
                     outcome => Ok(outcome),
                 }
@@ -180,7 +175,7 @@ impl<'s> Runner<'s> {
     }
 
     /// Sends a statement as the stand-ins need it.
-    async fn send_as(&mut self, spelling: Spelling) -> Result<Result<(), ServerError>> {
+    async fn send_as(&mut self, spelling: Spelling) -> Result<StatementOutcome> {
         if spelling.unchecked {
             self.session.execute("SET check_function_bodies = off").await?;
         }
@@ -188,10 +183,10 @@ impl<'s> Runner<'s> {
         if spelling.unchecked {
             self.session.execute("RESET check_function_bodies").await?;
         }
-        match (outcome, spelling.after) {
-            (Ok(()), Some(after)) => self.session.execute(after).await.map(Ok),
-            (outcome, _) => Ok(outcome),
+        if let (true, Some(after)) = (outcome.is_accepted(), spelling.after) {
+            self.session.execute(after).await?;
         }
+        Ok(outcome)
     }
 
     /// Makes the role that a statement missed; `false` when that was not what it missed.
@@ -207,15 +202,13 @@ impl<'s> Runner<'s> {
 
     /// Sends a text; roles that it names and that do not exist are made, unless a transaction is open, which the
     /// error has ended.
-    async fn send(&mut self, text: &str) -> Result<Result<(), ServerError>> {
+    async fn send(&mut self, text: &str) -> Result<StatementOutcome> {
         let mut roles = 0;
         loop {
-            let error = match self.session.execute(text).await {
-                Ok(()) => return Ok(Ok(())),
-                Err(error) => ServerError::of(error)?,
-            };
-            if self.in_transaction || roles == MOST_ROLES || !self.make_missing_role(&error).await? {
-                return Ok(Err(error));
+            let outcome = StatementOutcome::of(self.session.execute(text).await)?;
+            let StatementOutcome::Refused(error) = &outcome else { return Ok(outcome) };
+            if self.in_transaction || roles == MOST_ROLES || !self.make_missing_role(error).await? {
+                return Ok(outcome);
             }
             roles += 1;
         }
@@ -226,7 +219,7 @@ impl<'s> Runner<'s> {
         path: &str,
         statement: &Statement<'_>,
         extension: Extension,
-    ) -> Result<Result<(), ServerError>> {
+    ) -> Result<StatementOutcome> {
         let available = self.available(&extension.name).await?;
         if let Some(version) = &extension.version {
             self.versions.insert(extension.name.clone(), version.clone());
@@ -234,7 +227,7 @@ impl<'s> Runner<'s> {
         if available {
             self.in_transaction_only("SAVEPOINT before_extension").await?;
             let mut outcome = self.send(statement.text).await?;
-            if outcome.as_ref().is_err_and(ServerError::is_other_version) {
+            if matches!(&outcome, StatementOutcome::Refused(error) if error.is_other_version()) {
                 self.in_transaction_only("ROLLBACK TO SAVEPOINT before_extension").await?;
                 let schema = extension.schema.as_deref();
                 let schema =
@@ -243,13 +236,13 @@ impl<'s> Runner<'s> {
                 outcome =
                     self.send(&format!("CREATE EXTENSION IF NOT EXISTS {name}{schema} CASCADE")).await?;
             }
-            let Err(error) = outcome else {
+            let StatementOutcome::Refused(error) = &outcome else {
                 self.in_transaction_only("RELEASE SAVEPOINT before_extension").await?;
-                return Ok(Ok(()));
+                return Ok(outcome);
             };
-            // What it needs may come later.
+            // A later statement may make what the extension needs.
             if error.is_missing_name() || !self.is_assumed(&extension.name) {
-                return Ok(Err(error));
+                return Ok(outcome);
             }
         } else if !self.is_assumed(&extension.name) {
             let Extension { name, .. } = extension;
@@ -291,9 +284,4 @@ impl<'s> Runner<'s> {
             .await?;
         Ok(found)
     }
-}
-
-/// A name for a statement that trueup itself puts together.
-pub(super) fn qualified(schema: &str, name: &str) -> String {
-    format!("{}.{}", identifier(schema), identifier(name))
 }

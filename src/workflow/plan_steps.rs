@@ -60,7 +60,7 @@ pub(crate) fn report(settings: &Settings, plan: &mut Plan, snapshot: &DatabaseSn
         steps: plan.steps.iter().map(|step| step_report(settings, step)).collect(),
         backup: None,
         stop: plan.stop.as_ref().map(stop_report),
-        ahead: plan.ahead.iter().map(crate::migrations::history::Applied::label).collect(),
+        ahead: plan.ahead.iter().map(|row| row.id().to_string()).collect(),
     }
 }
 

@@ -230,9 +230,9 @@ pub(crate) async fn compile_on(
     scratch: &mut Scratch,
 ) -> Result<Lock> {
     let meter = Meter::new(settings.output.progress);
-    let mut show = |progress: model::Progress<'_>| match progress {
-        model::Progress::Schema { done, total } => meter.set("loading schema/", done, total),
-        model::Progress::Migrations { done, total, path } => meter.set(path, done, total),
+    let mut show = |progress: model::CompileProgress<'_>| match progress {
+        model::CompileProgress::Schema { done, total } => meter.set("loading schema/", done, total),
+        model::CompileProgress::Migrations { done, total, path } => meter.set(path, done, total),
     };
     model::compile(&settings.project.dir, sources, &compile_settings(settings), scratch, &mut show).await
 }

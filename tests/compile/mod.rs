@@ -223,7 +223,7 @@ async fn errors_name_file_line_and_statement() {
         ("CREATE DATABASE x;", &["line 1: makes or changes a database", "statement: CREATE DATABASE x"]),
         ("CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);", &["line 2: INSERT changes rows"]),
         ("CREATE ROLE a;", &["line 1: makes or changes a role"]),
-        ("\\connect x\n", &["line 1: `\\connect` is a command of psql"]),
+        ("\\connect x\n", &["line 1: `\\connect` is a psql command"]),
         ("select 'x", &["line 1: a string starts here"]),
         ("CREATE EXTENSION no_such_extension;", &["schema/a.sql: line 1: the scratch server (PostgreSQL"]),
     ] {

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::{no_text_record, text_record};
+use super::{delete_stale_texts, text_record};
 use crate::migrations::{Ledger, Migration};
 use crate::model::Lock;
 use crate::postgres::catalog::Catalog;
@@ -50,7 +50,7 @@ pub async fn adopt(adopt: Adopt<'_>, prove: impl FnOnce(Catalog) -> Result<()>) 
     let run = writer.run().to_owned();
     records.extend(
         (!migrations.is_empty())
-            .then(|| no_text_record(migrations.iter().map(|migration| migration.version))),
+            .then(|| delete_stale_texts(migrations.iter().map(|migration| migration.version))),
     );
     records.extend(migrations.iter().map(|migration| text_record(lock, migration, "adopted", &run)));
     let newest = migrations.last().map(|migration| migration.version);

@@ -3,14 +3,14 @@
 //!
 //! It does not plan and does not ask; what it is told to do was shown and confirmed.
 
-mod adapter;
 mod adopt;
-mod outside;
+mod non_transactional;
 mod postcondition;
 mod refusal;
 mod resolve;
 mod revert;
 mod statements;
+mod upgrade;
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -32,10 +32,10 @@ use crate::writer::{Event, Limits, Next, PreparedStatement, Wanted, Watch, Work,
 
 use refusal::{Before, Source};
 
-pub use adapter::upgrade;
 pub use adopt::{Adopt, adopt};
 pub use resolve::{Resolve, Verdict, resolve};
 pub use revert::downgrade;
+pub use upgrade::upgrade;
 
 /// What is to be done, and with what.
 pub struct Job<'j> {
@@ -102,7 +102,7 @@ pub struct Outcome {
 }
 
 /// The work on a list of steps.
-struct Applier<'j> {
+struct Executor<'j> {
     job: Job<'j>,
     /// Which step comes next.
     next: usize,
@@ -111,16 +111,15 @@ struct Applier<'j> {
     kept: bool,
     /// The number of the last row of this run in `trueup.steps`.
     number: i32,
-    failure: Option<anyhow::Error>,
 }
 
-impl<'j> Applier<'j> {
+impl<'j> Executor<'j> {
     fn new(job: Job<'j>) -> Self {
-        Self { job, next: 0, done: Vec::new(), kept: false, number: 0, failure: None }
+        Self { job, next: 0, done: Vec::new(), kept: false, number: 0 }
     }
 
-    fn outcome(self) -> Outcome {
-        Outcome { done: self.done, failure: self.failure }
+    fn outcome(self, failure: Option<anyhow::Error>) -> Outcome {
+        Outcome { done: self.done, failure }
     }
 
     fn migration(&self, step: &Step) -> &'j Migration {
@@ -165,9 +164,8 @@ impl<'j> Applier<'j> {
         (form, [version, name, checksum, how, sql, effects, run].join(", "))
     }
 
-    /// Carries out the next step.
-    async fn step(&mut self) -> Result<()> {
-        let step = &self.job.steps[self.next];
+    /// Applies one migration. The steps are applied in order: `self.next` is the number of those that were begun.
+    async fn apply(&mut self, step: &Step) -> Result<()> {
         self.next += 1;
         let begun = Instant::now();
         let (number, of) = (self.next, self.job.steps.len());
@@ -215,7 +213,7 @@ impl<'j> Applier<'j> {
     }
 }
 
-impl Applier<'_> {
+impl Executor<'_> {
     /// Records a migration whose effect is there already: proved once more in the transaction that records it.
     async fn record_satisfied(&mut self, step: &Step) -> Result<()> {
         let migration = self.migration(step);
@@ -270,7 +268,7 @@ fn text_values(lock: &Lock, migration: &Migration, how: &str, run: &str) -> [Str
 }
 
 /// Room for [`text_record`]: what is kept of a version is of no use once its row of the history is gone.
-fn no_text_record(versions: impl IntoIterator<Item = i64>) -> String {
+fn delete_stale_texts(versions: impl IntoIterator<Item = i64>) -> String {
     let versions: Vec<String> = versions.into_iter().map(|version| version.to_string()).collect();
     format!("DELETE FROM trueup.migrations WHERE version IN ({})", versions.join(", "))
 }

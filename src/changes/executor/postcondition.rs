@@ -11,7 +11,7 @@ use crate::model::diff;
 use crate::postgres::catalog::reader::{self, ReadOptions};
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::connection::{ServerVersion, Session};
-use crate::postgres::sql::{identifier, literal};
+use crate::postgres::sql::{literal, qualified};
 
 /// How things stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,7 +201,7 @@ async fn index(session: &mut Session, name: &str, table: &str) -> Result<Option<
         Some([Some(oid), valid, Some(schema), Some(name)]) => Some(Found {
             oid: oid.clone(),
             valid: valid.as_deref() == Some("t"),
-            path: format!("{}.{}", identifier(schema), identifier(name)),
+            path: qualified(schema, name),
         }),
         _ => None,
     })
@@ -226,9 +226,7 @@ async fn invalid(session: &mut Session, condition: &str) -> Result<Vec<(String, 
     Ok(rows
         .into_iter()
         .filter_map(|row| match row.as_slice() {
-            [Some(oid), Some(schema), Some(name)] => {
-                Some((oid.clone(), format!("{}.{}", identifier(schema), identifier(name))))
-            }
+            [Some(oid), Some(schema), Some(name)] => Some((oid.clone(), qualified(schema, name))),
             _ => None,
         })
         .collect())

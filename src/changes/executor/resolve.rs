@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::{no_text_record, text_record};
+use super::{delete_stale_texts, text_record};
 use crate::migrations::{Ledger, Migration};
 use crate::model::{Lock, effects_to_text};
 use crate::postgres::connection::Session;
@@ -60,7 +60,7 @@ pub async fn resolve(
     resolve: Resolve<'_>,
     prove: impl AsyncFnOnce(&mut Session) -> Result<()>,
 ) -> Result<()> {
-    let what = format!("resolving {} as {}", resolve.migration.title(), resolve.verdict.word());
+    let what = format!("resolving {} as {}", resolve.migration.id(), resolve.verdict.word());
     let records = resolve.records();
     let work = Work::records(&what, &records, resolve.limits);
     let recorded = resolve.writer.proved_transaction(&work, resolve.watch, prove).await;
@@ -89,12 +89,12 @@ impl Resolve<'_> {
             Verdict::Applied => {
                 records.extend((!self.ledger.exists).then(|| self.ledger.create()));
                 records.push(self.ledger.insert(self.migration));
-                records.push(no_text_record([version]));
+                records.push(delete_stale_texts([version]));
                 records.push(text_record(self.lock, self.migration, "resolved", self.writer.run()));
             }
             Verdict::NotApplied => {
                 records.extend(self.ledger.exists.then(|| self.ledger.delete(version)));
-                records.push(no_text_record([version]));
+                records.push(delete_stale_texts([version]));
             }
             Verdict::AcceptEdit => {
                 let compiled = self.lock.migrations.iter().find(|compiled| compiled.version == version);

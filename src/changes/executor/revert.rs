@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::refusal::{self, Before, Source};
-use super::{Applier, Done, Job, Outcome, wanted};
+use super::{Done, Executor, Job, Outcome, wanted};
 use crate::changes::plan::Step;
 use crate::error::{Exit, Failure};
 use crate::model::Lock;
@@ -23,19 +23,21 @@ const MOST_TOLD: usize = 5;
 
 /// Takes the steps of a plan back.
 pub async fn downgrade(job: Job<'_>) -> Outcome {
-    let mut applier = Applier::new(job);
-    while applier.next < applier.job.steps.len() {
-        if let Err(error) = applier.revert().await {
-            applier.failure = Some(error);
-            break;
-        }
-    }
-    applier.outcome()
+    let mut executor = Executor::new(job);
+    let reverted = executor.revert_all().await;
+    executor.outcome(reverted.err())
 }
 
-impl Applier<'_> {
-    async fn revert(&mut self) -> Result<()> {
-        let step = &self.job.steps[self.next];
+impl Executor<'_> {
+    async fn revert_all(&mut self) -> Result<()> {
+        for step in self.job.steps {
+            self.revert(step).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes one migration back.
+    async fn revert(&mut self, step: &Step) -> Result<()> {
         self.next += 1;
         let begun = Instant::now();
         let what = format!("taking back {}", step.title);

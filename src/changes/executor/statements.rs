@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, anyhow};
 
-use super::outside::Stage;
+use super::non_transactional::Stage;
 use super::refusal::{self, Before, Source};
-use super::{Applier, wanted};
+use super::{Executor, wanted};
 use crate::changes::plan::{Planned, Script, Step};
 use crate::error::{Exit, Failure};
 use crate::postgres::sql::literal;
@@ -26,7 +26,7 @@ pub(super) struct Recorded {
     pub(super) done: bool,
 }
 
-impl Applier<'_> {
+impl Executor<'_> {
     pub(super) async fn statement_by_statement(&mut self, step: &Step) -> Result<()> {
         let migration = self.migration(step);
         let recorded = self.recorded(step.version).await?;

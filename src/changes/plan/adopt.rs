@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::title;
 use crate::error::{Exit, Failure};
 use crate::findings::Finding;
 use crate::migrations::history::Applied;
@@ -85,7 +84,8 @@ impl Adoption {
             .filter_map(|applied| applied.checked_sub(1))
             .map(|index| &lock.migrations[index])
             .collect();
-        let mut names: Vec<String> = closest.iter().take(MOST).map(|migration| title(migration)).collect();
+        let mut names: Vec<String> =
+            closest.iter().take(MOST).map(|migration| migration.id().to_string()).collect();
         if closest.len() > MOST {
             names.push(format!("{} more", closest.len() - MOST));
         }

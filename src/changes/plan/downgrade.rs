@@ -65,7 +65,7 @@ impl Plan {
                         index,
                         version: compiled.version,
                         name: compiled.name.clone(),
-                        title: file.title(),
+                        title: file.id().to_string(),
                         path: path.clone(),
                         contract: false,
                         script: Script::examine(path, &sql, &directives)?,
@@ -89,7 +89,7 @@ impl Plan {
 
 fn refuse_unknown(standing: &MigrationState, to: i64) -> Result<(), Failure> {
     let ahead: Vec<String> =
-        standing.ahead.iter().filter(|row| row.version > to).map(|row| row.label()).collect();
+        standing.ahead.iter().filter(|row| row.version > to).map(|row| row.id().to_string()).collect();
     if ahead.is_empty() {
         return Ok(());
     }
@@ -121,9 +121,8 @@ fn irreversible(without: &[&CompiledMigration]) -> Failure {
     let has = if without.len() == 1 { "has" } else { "have" };
     let first = without[0];
     Failure::new(Exit::Refused, format!("{names} {has} no down script; nothing was touched")).next(format!(
-        "Write migrations/V{}__{}.down.sql{}, or put the change that takes it back into a new migration.",
-        first.version,
-        first.name,
+        "write migrations/{}.down.sql{}, or put the change that reverts it into a new migration",
+        first.id(),
         if without.len() == 1 { "" } else { " and the others" }
     ))
 }

@@ -265,11 +265,7 @@ fn touches(migration: &CompiledMigration) -> BTreeSet<ObjectId> {
 
 /// `V3__a, V4__b`.
 fn titles<'m>(migrations: impl IntoIterator<Item = &'m CompiledMigration>) -> String {
-    migrations.into_iter().map(title).collect::<Vec<_>>().join(", ")
-}
-
-fn title(migration: &CompiledMigration) -> String {
-    format!("V{}__{}", migration.version, migration.name)
+    migrations.into_iter().map(|migration| migration.id().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! A person's decision about one migration, held against what the catalog and the records show. Pure.
 
+use super::Script;
 use super::applied_evidence::Evidence;
 use super::upgrade::{no_such_version, refuse_no_history};
-use super::{Script, title};
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
 use crate::model::diagnosis::MigrationState;
@@ -65,10 +65,7 @@ impl Case<'_> {
         if self.standing.applied.contains(&index) {
             let edited = self.standing.edited.contains(&index);
             let so = if edited { ", from another text than the file has now (--as accept-edit)" } else { "" };
-            return Ok(Resolution::Nothing(format!(
-                "{} is recorded as applied already{so}",
-                title(compiled)
-            )));
+            return Ok(Resolution::Nothing(format!("{} is recorded as applied already{so}", compiled.id())));
         }
         let evidence = self.evidence(index);
         if !evidence.missing.is_empty() {
@@ -76,7 +73,7 @@ impl Case<'_> {
                 Exit::Refused,
                 format!(
                     "{} is not wholly there: the catalog contradicts that it was applied; nothing was changed\n{}",
-                    title(compiled),
+                    compiled.id(),
                     list(&evidence.missing)
                 ),
             )
@@ -100,7 +97,7 @@ impl Case<'_> {
         if !begun && !self.standing.applied.contains(&index) {
             return Ok(Resolution::Nothing(format!(
                 "nothing says that {} was applied or begun: trueup upgrade runs it",
-                title(compiled)
+                compiled.id()
             )));
         }
         let evidence = self.evidence(index);
@@ -109,7 +106,7 @@ impl Case<'_> {
                 Exit::Refused,
                 format!(
                     "{} is wholly there: the catalog contradicts that it was not applied; nothing was changed\n{}",
-                    title(compiled),
+                    compiled.id(),
                     list(&evidence.shown)
                 ),
             )
@@ -143,7 +140,7 @@ impl Case<'_> {
     pub fn accept_edit(&self, recorded: Option<&[Effect]>) -> Result<Resolution, Failure> {
         let index = self.index()?;
         let compiled = &self.lock.migrations[index];
-        let label = title(compiled);
+        let label = compiled.id().to_string();
         if !self.standing.applied.contains(&index) {
             return Err(Failure::new(
                 Exit::Refused,
@@ -200,7 +197,12 @@ impl Case<'_> {
     }
 
     fn record(&self, index: usize, notes: Vec<String>) -> Resolution {
-        Resolution::Record(Resolved { index, title: title(&self.lock.migrations[index]), notes, diff: None })
+        Resolution::Record(Resolved {
+            index,
+            title: self.lock.migrations[index].id().to_string(),
+            notes,
+            diff: None,
+        })
     }
 
     /// What the catalog shows, and what it cannot.
@@ -236,7 +238,7 @@ impl Case<'_> {
             Exit::Refused,
             format!(
                 "the edited {} does something else than it did {than}; nothing was changed\n{}",
-                title(compiled),
+                compiled.id(),
                 list(differing)
             ),
         )

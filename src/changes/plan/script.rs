@@ -10,7 +10,7 @@ use super::statement_effect::{self, Reach};
 use super::tokens::Tokens;
 use crate::error::{Exit, Failure};
 use crate::migrations::Directives;
-use crate::postgres::sql::{SplitError, Statement, split};
+use crate::postgres::sql::{SplitError, SplitErrorKind, Statement, split};
 
 /// A script that has been looked through.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,15 +107,19 @@ fn refused(path: &Path, statement: &Statement<'_>, why: &str, next: &str) -> Fai
     Failure::new(Exit::Refused, what).next(next)
 }
 
-/// What psql alone understands is a script in another language: refused, like the rest; what never ends is a file
-/// that is wrong.
+/// A script that only psql understands is refused, as is a statement that a migration must not hold (exit 4). A string
+/// that is not closed is a mistake in the file (exit 2).
 fn not_split(path: &Path, error: SplitError) -> Failure {
-    let exit = if error.what.contains("psql") { Exit::Refused } else { Exit::Usage };
+    let for_psql = match error.kind {
+        SplitErrorKind::PsqlCommand(_) | SplitErrorKind::CopyFromStdin => true,
+        SplitErrorKind::Unterminated(_) => false,
+    };
     let failure = error.in_file(path);
-    match exit {
-        Exit::Refused => Failure { exit, ..failure }
-            .next("Write it as SQL that the server understands: there is no psql where migrations run."),
-        _ => failure,
+    if for_psql {
+        Failure { exit: Exit::Refused, ..failure }
+            .next("write it as SQL that the server understands: migrations do not run in psql")
+    } else {
+        failure
     }
 }
 

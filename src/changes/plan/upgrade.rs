@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Direction, Plan, Script, Step, Stop, Unmet, title, titles, touches};
+use super::{Direction, Plan, Script, Step, Stop, Unmet, titles, touches};
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
 use crate::model::Lock;
@@ -78,7 +78,7 @@ pub(super) fn file_of<'m>(
     let compiled = &lock.migrations[index];
     let file = files.get(&compiled.version).filter(|file| file.name == compiled.name);
     file.copied().ok_or_else(|| {
-        Failure::usage(format!("trueup.lock has {}, and migrations/ does not", title(compiled)))
+        Failure::usage(format!("trueup.lock has {}, and migrations/ does not", compiled.id()))
             .next("trueup compile")
     })
 }
@@ -90,7 +90,7 @@ fn step(lock: &Lock, files: &HashMap<i64, &Migration>, index: usize) -> Result<S
         index,
         version: compiled.version,
         name: compiled.name.clone(),
-        title: file.title(),
+        title: file.id().to_string(),
         path: file.path.clone(),
         contract: file.directives.contract,
         sql: file.sql.clone(),
@@ -206,7 +206,7 @@ pub(super) fn refuse_edited(
         } else if standing.respelled.contains(index) {
             what.push_str("\nonly comments or spacing were changed:");
         }
-        let file = format!("migrations/{}.sql", title(&lock.migrations[*index]));
+        let file = format!("migrations/{}.sql", lock.migrations[*index].id());
         let diff = unified(("as it was applied", &edit.applied), (&file, &edit.file));
         let lines: Vec<&str> = diff.lines().take(MOST_LINES).collect();
         what.push_str(&format!("\n{}", lines.join("\n")));

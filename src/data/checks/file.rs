@@ -412,7 +412,7 @@ impl Parser<'_> {
 fn names(path: &Path, word: &str, list: &str, line: usize) -> Result<Vec<Named>, Failure> {
     let refuse = |what: String| Err(wrong(path, line, what));
     let mut names: Vec<Named> = Vec::new();
-    let statements = split(list).map_err(|error| wrong(path, line, error.what))?;
+    let statements = split(list).map_err(|error| wrong(path, line, error.kind.to_string()))?;
     let parts: Vec<Part<'_>> = statements.iter().flat_map(Statement::parts).collect();
     for (at, part) in parts.iter().enumerate() {
         match (at % 2, part) {

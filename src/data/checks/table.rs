@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{Action, Named};
 use crate::postgres::connection::{Row, Session};
-use crate::postgres::sql::identifier;
+use crate::postgres::sql::{identifier, qualified};
 
 const TABLE: &str = include_str!("sql/table.sql");
 
@@ -167,7 +167,7 @@ impl Table {
 
     /// `public.api_keys`, quoted where SQL needs it.
     pub fn qualified(&self) -> String {
-        format!("{}.{}", identifier(&self.schema), identifier(&self.name))
+        qualified(&self.schema, &self.name)
     }
 
     /// The foreign keys that deleting rows sets off, or other values of `columns`.

@@ -3,7 +3,7 @@
 use smol_str::SmolStr;
 
 use super::file::Seed;
-use crate::postgres::sql::{identifier, split_qualified};
+use crate::postgres::sql::{qualified, split_qualified};
 
 /// json and jsonb (`pg_type.dat`).
 const JSON: [u32; 2] = [114, 3802];
@@ -58,7 +58,7 @@ impl Column {
 impl Columns {
     /// The qualified name, quoted.
     pub fn path(&self) -> String {
-        format!("{}.{}", identifier(&self.table.0), identifier(&self.table.1))
+        qualified(&self.table.0, &self.table.1)
     }
 
     /// A column by its name.

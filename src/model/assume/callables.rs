@@ -1,8 +1,7 @@
 //! Functions and operators: those that are known get their own arguments and results, of others the result is found
 //! by trial.
 
-use super::super::runner::qualified;
-use crate::postgres::sql::{identifier, literal};
+use crate::postgres::sql::{identifier, literal, qualified};
 
 /// Functions of well-known extensions as far as schemas use them: arguments, as what is written is printed with
 /// casts to them, and result.

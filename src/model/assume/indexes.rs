@@ -5,8 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::runner::qualified;
-use crate::postgres::sql::{Part, Statement, identifier, literal};
+use crate::postgres::sql::{Part, Statement, identifier, literal, qualified};
 
 /// Classes that are the default of a type of their extension: they are not printed where they are the default.
 /// Class, access method, type.

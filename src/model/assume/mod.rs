@@ -18,13 +18,13 @@ use anyhow::Result;
 use self::callables::Callable;
 use self::modifiers::Modifiers;
 use self::types::type_sql;
+use super::outcome::StatementOutcome;
 use super::recognise::Extension;
-use super::runner::qualified;
 use super::server_error::ServerError;
 use crate::error::Failure;
 use crate::postgres::catalog::{Attributes, Catalog, Object};
 use crate::postgres::connection::{Session, sqlstate};
-use crate::postgres::sql::{Statement, identifier, literal, split_qualified};
+use crate::postgres::sql::{Statement, identifier, literal, qualified, split_qualified};
 
 /// `datatype_mismatch`, `undefined_function` (an operator is one), `cannot_coerce`: another result may do.
 const WRONG_TYPE: [&str; 3] =
@@ -76,9 +76,9 @@ impl Assumed {
         &mut self,
         session: &mut Session,
         extension: &Extension,
-    ) -> Result<Result<(), ServerError>> {
+    ) -> Result<StatementOutcome> {
         if self.has(&extension.name) {
-            return Ok(Ok(()));
+            return Ok(StatementOutcome::Accepted);
         }
         let schema = match &extension.schema {
             Some(schema) => schema.clone(),
@@ -95,21 +95,20 @@ impl Assumed {
              {namespace}::pg_catalog.regnamespace, false, {version}, NULL, NULL; \
              RESET allow_system_table_mods"
         );
-        match session.execute(sql).await.map_err(ServerError::of) {
-            Ok(()) => {
-                self.extensions.push((extension.name.clone(), schema));
-                Ok(Ok(()))
-            }
-            Err(error) => match error? {
-                error if error.code == sqlstate::INSUFFICIENT_PRIVILEGE => Err(Failure::cannot_tell(format!(
-                    "standing in for the extension {} needs a superuser on the scratch server",
+        let outcome = StatementOutcome::of(session.execute(sql).await)?;
+        match &outcome {
+            StatementOutcome::Accepted => self.extensions.push((extension.name.clone(), schema)),
+            StatementOutcome::Refused(error) if error.code == sqlstate::INSUFFICIENT_PRIVILEGE => {
+                return Err(Failure::cannot_tell(format!(
+                    "a stand-in for the extension {} needs a superuser on the scratch server",
                     extension.name
                 ))
-                .next("Leave --scratch-url out: a local server is started; or give a server that has the extension.")
-                .into()),
-                error => Ok(Err(error)),
-            },
+                .next("omit --scratch-url to start a local server, or give a server that has the extension")
+                .into());
+            }
+            StatementOutcome::Refused(_) => {}
         }
+        Ok(outcome)
     }
 
     /// How a statement is sent, if not as it is written.
@@ -317,10 +316,7 @@ impl Assumed {
 
 /// Runs what makes a stand-in. When the server refuses that, the statement's own error tells more.
 async fn make(session: &mut Session, sql: String) -> Result<bool> {
-    match session.execute(sql).await.map_err(ServerError::of) {
-        Ok(()) => Ok(true),
-        Err(error) => error.map(|_| false),
-    }
+    Ok(StatementOutcome::of(session.execute(sql).await)?.is_accepted())
 }
 
 fn is_routine(statement: &Statement<'_>) -> bool {

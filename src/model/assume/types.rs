@@ -1,7 +1,6 @@
 //! Types that are text underneath.
 
-use super::super::runner::qualified;
-use crate::postgres::sql::identifier;
+use crate::postgres::sql::{identifier, qualified};
 
 /// A base type over text's functions: binary-coercible to text, so that text's operator classes serve its indexes;
 /// one number as modifier, to which a cast brings it that keeps what it is given.

@@ -241,7 +241,7 @@ impl CauseResolver<'_> {
         }
         let told = |version: i64| self.ahead.iter().any(|migration| migration.version == version);
         let untold = self.standing.ahead.iter().filter(|row| !told(row.version));
-        let names: Vec<String> = untold.map(|row| row.label()).collect();
+        let names: Vec<String> = untold.map(|row| row.id().to_string()).collect();
         if !names.is_empty() {
             let detail = format!("{} may have changed it; this project does not have it", names.join(", "));
             return self.of(CauseKind::Ahead, None, detail);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::model::diff::Difference;
 use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
-use crate::postgres::sql::{identifier, words_of};
+use crate::postgres::sql::{identifier, qualified, words_of};
 
 /// A difference with all that only comes with it.
 #[derive(Debug, Clone)]
@@ -263,7 +263,7 @@ pub(super) fn relation_of(object: &Object) -> Option<String> {
     }
     if object.id.kind == Kind::Privilege {
         let schema = object.id.schema.as_ref()?;
-        return Some(format!("{}.{}", identifier(schema), identifier(&object.id.name)));
+        return Some(qualified(schema, &object.id.name));
     }
     object.get(Attribute::OnTable).map(str::to_owned)
 }

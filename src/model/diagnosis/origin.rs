@@ -94,5 +94,5 @@ fn is_part_of(part: &ObjectId, table: &ObjectId) -> bool {
 
 /// `V4__api_keys_user_id`.
 pub(super) fn label(migration: &CompiledMigration) -> SmolStr {
-    format!("V{}__{}", migration.version, migration.name).into()
+    smol_str::format_smolstr!("{}", migration.id())
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use crate::migrations::MigrationId;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
 pub use head::{CompileSettings, DeclaredBy, Head};
@@ -49,6 +50,13 @@ pub struct CompiledMigration {
     pub contract: bool,
     /// Renames first, by level (see [`Effect::Renamed`]), then the others by name.
     pub effects: Vec<Effect>,
+}
+
+impl CompiledMigration {
+    /// Its version and its name.
+    pub fn id(&self) -> MigrationId<'_> {
+        MigrationId { version: self.version, name: &self.name }
+    }
 }
 
 /// One thing that a migration does to one object. A baseline has as many as the model has objects, nearly all of them

@@ -101,7 +101,9 @@ pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) ->
         }
         Attribute::Compression => format!("{column} SET COMPRESSION {}", wanted.unwrap_or("default")),
         Attribute::StatisticsTarget => format!("{column} SET STATISTICS {}", wanted.unwrap_or("-1")),
-        Attribute::Options => options::changes(&format!("{column} "), wanted, actual.get(attribute)),
+        Attribute::Options => {
+            options::actions(&format!("{column} "), wanted, actual.get(attribute)).join(", ")
+        }
         _ => return None,
     };
     Some(format!("{} {action};", alter_relation(&actual.id)))

@@ -3,12 +3,12 @@
 use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
 use crate::postgres::sql::identifier;
 
-use super::names::{belongings, qualified};
+use super::names::{belongings, qualified_id};
 use super::options;
 
 pub(super) fn create(object: &Object) -> Vec<String> {
     if object.id.kind == Kind::Statistics {
-        let name = qualified(&object.id);
+        let name = qualified_id(&object.id);
         let value = |attribute| object.get(attribute).unwrap_or_default();
         let (covers, table) = (value(Attribute::Expression), value(Attribute::OnTable));
         let create = format!("CREATE STATISTICS {name} {covers} FROM {table};");
@@ -71,11 +71,11 @@ fn set_targets(id: &ObjectId, wanted: &[(&str, &str)], found: &[(&str, &str)]) -
     let changes = new.chain(gone.map(|(key, _)| (*key, "-1")));
     let actions: Vec<_> =
         changes.map(|(key, target)| format!("ALTER COLUMN {key} SET STATISTICS {target}")).collect();
-    (!actions.is_empty()).then(|| format!("ALTER INDEX {} {};", qualified(id), actions.join(", ")))
+    (!actions.is_empty()).then(|| format!("ALTER INDEX {} {};", qualified_id(id), actions.join(", ")))
 }
 
 pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) -> Option<String> {
-    let name = qualified(&actual.id);
+    let name = qualified_id(&actual.id);
     let wanted = declared.get(attribute);
     match (actual.id.kind, attribute) {
         (Kind::Statistics, Attribute::StatisticsTarget) => {
@@ -85,7 +85,8 @@ pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) ->
             Some(format!("REINDEX INDEX CONCURRENTLY {name};"))
         }
         (Kind::Index, Attribute::Options) => {
-            Some(format!("ALTER INDEX {name} {};", options::changes("", wanted, actual.get(attribute))))
+            let actions = options::actions("", wanted, actual.get(attribute));
+            Some(format!("ALTER INDEX {name} {};", actions.join(", ")))
         }
         (Kind::Index, Attribute::StatisticsTarget) => {
             let found = key_targets(actual.get(attribute).unwrap_or_default());

@@ -1,6 +1,6 @@
 //! Objects of a catalog written as DDL: pure functions over [`Object`], no database.
 //!
-//! Every statement ends with `;`. Names of users are qualified, because the attributes are as PostgreSQL prints
+//! Every statement ends with `;`. Names of users are qualified_id, because the attributes are as PostgreSQL prints
 //! them under `search_path = pg_catalog`; statements mean the same under any `search_path` on which nobody shadows
 //! `pg_catalog`. One file per family of kinds, each with what it takes to create an object of it and what a single
 //! statement can change.

@@ -1,7 +1,7 @@
 //! How statements name objects, and the statements that need no more than a name: DROP, RENAME, COMMENT, OWNER.
 
 use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
-use crate::postgres::sql::{identifier, literal};
+use crate::postgres::sql::{identifier, literal, qualified};
 
 use super::text::{split_lines, split_name};
 
@@ -33,9 +33,9 @@ fn keyword(kind: Kind) -> &'static str {
 }
 
 /// The name without argument types: `public.key_count`.
-pub(super) fn qualified(id: &ObjectId) -> String {
+pub(super) fn qualified_id(id: &ObjectId) -> String {
     match &id.schema {
-        Some(schema) => format!("{}.{}", identifier(schema), identifier(&id.name)),
+        Some(schema) => qualified(schema, &id.name),
         None => identifier(&id.name).into_owned(),
     }
 }
@@ -46,7 +46,7 @@ pub(super) fn subject(id: &ObjectId) -> String {
     let word = keyword(id.kind);
     match id.kind {
         Kind::Column => format!("{word} {id}"),
-        Kind::Aggregate if id.suffix.as_deref() == Some("") => format!("{word} {}(*)", qualified(id)),
+        Kind::Aggregate if id.suffix.as_deref() == Some("") => format!("{word} {}(*)", qualified_id(id)),
         kind if kind.is_under_relation() => {
             format!("{word} {} ON {}", identifier(&id.name), id.relation_path())
         }

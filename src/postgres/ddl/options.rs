@@ -1,4 +1,5 @@
-//! Lists of `name=value`: storage parameters, view options, attribute options.
+//! Lists of `name=value` settings: the storage parameters of tables and indexes, the options of views, and the attribute
+//! options of columns.
 
 use crate::postgres::sql::{identifier, literal};
 
@@ -30,8 +31,8 @@ pub(super) fn with(options: Option<&str>) -> String {
     options.map_or(String::new(), |options| format!(" WITH ({})", printed(&pairs(options))))
 }
 
-/// The actions of one ALTER, each after `prefix`, that turn `actual` into `declared`: `SET (...), RESET (...)`.
-pub(super) fn changes(prefix: &str, declared: Option<&str>, actual: Option<&str>) -> String {
+/// The actions of ALTER that turn `actual` into `declared`: `SET (...)`, `RESET (...)`, or both, each after `prefix`.
+pub(super) fn actions(prefix: &str, declared: Option<&str>, actual: Option<&str>) -> Vec<String> {
     let (declared, actual) = (pairs(declared.unwrap_or_default()), pairs(actual.unwrap_or_default()));
     let set: Vec<_> = declared.iter().copied().filter(|option| !actual.contains(option)).collect();
     let gone = actual.iter().map(|(option, _)| *option);
@@ -44,7 +45,7 @@ pub(super) fn changes(prefix: &str, declared: Option<&str>, actual: Option<&str>
     if !reset.is_empty() {
         actions.push(format!("{prefix}RESET ({})", reset.join(", ")));
     }
-    actions.join(", ")
+    actions
 }
 
 #[cfg(test)]
@@ -55,7 +56,7 @@ mod tests {
     fn options_are_set_and_reset_in_one_statement() {
         assert_eq!(with(Some("fillfactor=70, buffering=auto")), " WITH (fillfactor=70, buffering=auto)");
         assert_eq!(with(Some("a=O'x, toast.b=")), " WITH (a='O''x', toast.b='')");
-        assert_eq!(changes("", Some("a=1, b=2"), Some("b=3, c=4")), "SET (a=1, b=2), RESET (c)");
-        assert_eq!(changes("", None, Some("c=4")), "RESET (c)");
+        assert_eq!(actions("", Some("a=1, b=2"), Some("b=3, c=4")), ["SET (a=1, b=2)", "RESET (c)"]);
+        assert_eq!(actions("", None, Some("c=4")), ["RESET (c)"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
-use super::names::qualified;
+use super::names::qualified_id;
 use super::text::{find_top_level, split_list};
 
 pub(super) fn create(object: &Object) -> Vec<String> {
@@ -45,7 +45,7 @@ fn subject(id: &ObjectId) -> Subject<'_> {
     if let Some(at) = find_top_level(what, " ON ").filter(|_| what.starts_with(" FOR ROLE ")) {
         return Subject { defaults: &what[..at], on: what[at + 4..].to_owned(), role };
     }
-    let name = qualified(id);
+    let name = qualified_id(id);
     let on = match what {
         " TYPE" => format!("TYPE {name}"),
         types if types.starts_with('(') => format!("ROUTINE {name}{types}"),

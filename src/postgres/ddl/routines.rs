@@ -3,7 +3,7 @@
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::sql::{identifier, literal};
 
-use super::names::{qualified, subject};
+use super::names::{qualified_id, subject};
 use super::text::{dollar_quoted, find_top_level, split_list};
 
 pub(super) fn create(object: &Object) -> Vec<String> {
@@ -16,7 +16,7 @@ fn define(object: &Object, verb: &str) -> String {
     }
     let word = if object.id.kind == Kind::Procedure { "PROCEDURE" } else { "FUNCTION" };
     let arguments = object.get(Attribute::Arguments).unwrap_or_default();
-    let mut sql = format!("{verb} {word} {}({arguments})", qualified(&object.id));
+    let mut sql = format!("{verb} {word} {}({arguments})", qualified_id(&object.id));
     if let Some(returns) = object.get(Attribute::Returns) {
         sql.push_str(&format!("\n RETURNS {returns}"));
     }
@@ -69,7 +69,7 @@ fn aggregate(object: &Object, verb: &str) -> String {
     if let Some(parallel) = object.attributes.stated(Attribute::Parallel) {
         options.push_str(&format!(", PARALLEL = {}", parallel.to_uppercase()));
     }
-    format!("{verb} AGGREGATE {}({arguments}) ({options});", qualified(&object.id))
+    format!("{verb} AGGREGATE {}({arguments}) ({options});", qualified_id(&object.id))
 }
 
 /// One attribute as CREATE and ALTER FUNCTION take it, absent values included where there is a word for them.

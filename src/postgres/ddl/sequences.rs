@@ -3,7 +3,7 @@
 use crate::postgres::catalog::{Attribute, Object};
 use crate::postgres::sql::{identifier, literal};
 
-use super::names::qualified;
+use super::names::qualified_id;
 
 pub(super) fn create(object: &Object) -> Vec<String> {
     let mut statements = create_unowned(object);
@@ -14,13 +14,13 @@ pub(super) fn create(object: &Object) -> Vec<String> {
 /// The sequence without its owner: a serial column's default needs the sequence before the column is there.
 pub(super) fn create_unowned(object: &Object) -> Vec<String> {
     let unlogged = if object.is(Attribute::Persistence, "unlogged") { "UNLOGGED " } else { "" };
-    vec![format!("CREATE {unlogged}SEQUENCE {}{};", qualified(&object.id), parameters(object))]
+    vec![format!("CREATE {unlogged}SEQUENCE {}{};", qualified_id(&object.id), parameters(object))]
 }
 
 /// `OWNED BY`, where it has an owner.
 pub(super) fn own(object: &Object) -> Option<String> {
     let owner = object.get(Attribute::OwnedBy)?;
-    Some(format!("ALTER SEQUENCE {} OWNED BY {owner};", qualified(&object.id)))
+    Some(format!("ALTER SEQUENCE {} OWNED BY {owner};", qualified_id(&object.id)))
 }
 
 /// What stands in the parentheses of `GENERATED ... AS IDENTITY (...)`.
@@ -28,7 +28,7 @@ pub(super) fn identity_options(object: &Object) -> String {
     // The type is the column's, and the persistence the table's.
     let sequence =
         Object { id: object.id.clone(), attributes: object.attributes.with(Attribute::Type, None) };
-    format!("SEQUENCE NAME {}{}", qualified(&object.id), parameters(&sequence))
+    format!("SEQUENCE NAME {}{}", qualified_id(&object.id), parameters(&sequence))
 }
 
 /// The statements that give a column that has rows its lost sequence again, with what it is declared to have; `alter`
@@ -54,7 +54,7 @@ fn go_on(column: &Object, sequence: &Object) -> String {
     let value = format!("{last}({})", identifier(&column.id.name));
     format!(
         "SELECT pg_catalog.setval({}, ({value})::bigint) FROM {} HAVING {value} {beyond} {};",
-        literal(&qualified(&sequence.id)),
+        literal(&qualified_id(&sequence.id)),
         column.id.relation_path(),
         sequence.get(Attribute::Start).unwrap_or("1"),
     )
@@ -104,5 +104,5 @@ fn parameter(object: &Object, attribute: Attribute) -> Option<String> {
 }
 
 pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) -> Option<String> {
-    Some(format!("ALTER SEQUENCE {} {};", qualified(&actual.id), parameter(declared, attribute)?))
+    Some(format!("ALTER SEQUENCE {} {};", qualified_id(&actual.id), parameter(declared, attribute)?))
 }

@@ -3,7 +3,7 @@
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::sql::identifier;
 
-use super::names::{belongings, qualified};
+use super::names::{belongings, qualified_id};
 use super::text::split_list;
 use super::{columns, options};
 
@@ -20,7 +20,7 @@ pub(super) fn create(table: &Object, parts: &[&Object]) -> Vec<String> {
     };
 
     let unlogged = if table.is(Attribute::Persistence, "unlogged") { "UNLOGGED " } else { "" };
-    let mut sql = format!("CREATE {unlogged}TABLE {}", qualified(&table.id));
+    let mut sql = format!("CREATE {unlogged}TABLE {}", qualified_id(&table.id));
     let partition = table.get(Attribute::PartitionOf);
     let of_type = table.get(Attribute::OfType);
     if partition.is_some() || of_type.is_some() {
@@ -98,7 +98,7 @@ pub(super) fn replica_index(table: &Object) -> Option<String> {
 
 fn attach(table: &Object, parent: &str) -> String {
     let bounds = table.get(Attribute::Bounds).unwrap_or("DEFAULT");
-    format!("ALTER TABLE {parent} ATTACH PARTITION {} {bounds};", qualified(&table.id))
+    format!("ALTER TABLE {parent} ATTACH PARTITION {} {bounds};", qualified_id(&table.id))
 }
 
 /// The statement that gives the table an attribute's value, for those that have one of their own.
@@ -120,17 +120,17 @@ fn setting(table: &Object, attribute: Attribute) -> Option<String> {
         },
         _ => return None,
     };
-    Some(format!("ALTER TABLE {} {action};", qualified(&table.id)))
+    Some(format!("ALTER TABLE {} {action};", qualified_id(&table.id)))
 }
 
 pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) -> Option<String> {
     // What is said of the declared table, about the table that is there.
     let wanted = Object { id: actual.id.clone(), attributes: declared.attributes.clone() };
-    let name = qualified(&actual.id);
+    let name = qualified_id(&actual.id);
     match attribute {
         Attribute::Options => {
-            let changes = options::changes("", declared.get(attribute), actual.get(attribute));
-            Some(format!("ALTER TABLE {name} {changes};"))
+            let actions = options::actions("", declared.get(attribute), actual.get(attribute));
+            Some(format!("ALTER TABLE {name} {};", actions.join(", ")))
         }
         Attribute::PartitionOf => match (declared.get(attribute), actual.get(attribute)) {
             (Some(parent), None) => Some(attach(&wanted, parent)),

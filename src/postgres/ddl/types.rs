@@ -3,11 +3,11 @@
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::sql::{identifier, literal};
 
-use super::names::{qualified, subject};
+use super::names::{qualified_id, subject};
 use super::text::{split_lines, split_list, split_name};
 
 pub(super) fn create(object: &Object) -> Vec<String> {
-    let name = qualified(&object.id);
+    let name = qualified_id(&object.id);
     let statement = match object.id.kind {
         Kind::Collation => format!("CREATE COLLATION {name} ({});", collation(object).join(", ")),
         Kind::Enum => {

@@ -3,13 +3,13 @@
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::sql::identifier;
 
-use super::names::{qualified, subject};
+use super::names::{qualified_id, subject};
 use super::options;
 use super::text::output_columns;
 
 pub(super) fn create(object: &Object) -> Vec<String> {
     vec![if object.id.kind == Kind::View {
-        view(object, "CREATE", &qualified(&object.id))
+        view(object, "CREATE", &qualified_id(&object.id))
     } else {
         materialized(object)
     }]
@@ -24,7 +24,7 @@ fn view(object: &Object, verb: &str, name: &str) -> String {
 }
 
 fn materialized(object: &Object) -> String {
-    let mut sql = format!("CREATE MATERIALIZED VIEW {}", qualified(&object.id));
+    let mut sql = format!("CREATE MATERIALIZED VIEW {}", qualified_id(&object.id));
     if let Some(method) = object.attributes.stated(Attribute::AccessMethod) {
         sql.push_str(&format!(" USING {}", identifier(method)));
     }
@@ -36,15 +36,15 @@ pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) ->
     let wanted = declared.get(attribute);
     match (actual.id.kind, attribute) {
         (_, Attribute::Options) => {
-            let changes = options::changes("", wanted, actual.get(attribute));
-            // ALTER VIEW takes one action only.
-            let single = actual.id.kind == Kind::MaterializedView || !changes.contains("), RESET (");
-            single.then(|| format!("ALTER {} {changes};", subject(&actual.id)))
+            let actions = options::actions("", wanted, actual.get(attribute));
+            // ALTER VIEW takes one action; ALTER MATERIALIZED VIEW takes several.
+            let is_accepted = actual.id.kind == Kind::MaterializedView || actions.len() == 1;
+            is_accepted.then(|| format!("ALTER {} {};", subject(&actual.id), actions.join(", ")))
         }
         (Kind::View, Attribute::Definition) => {
             // A view can be replaced by one that has its columns and more behind them.
             let (new, old) = (output_columns(query(declared))?, output_columns(query(actual))?);
-            new.starts_with(&old).then(|| view(declared, "CREATE OR REPLACE", &qualified(&actual.id)))
+            new.starts_with(&old).then(|| view(declared, "CREATE OR REPLACE", &qualified_id(&actual.id)))
         }
         (Kind::MaterializedView, Attribute::AccessMethod) => {
             Some(format!("ALTER {} SET ACCESS METHOD {};", subject(&actual.id), identifier(wanted?)))

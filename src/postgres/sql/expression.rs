@@ -11,7 +11,7 @@ use super::split::{Part, split};
 pub fn one_expression(text: &str) -> Option<String> {
     // What the splitter refuses (strings without an end, psql's commands) has no borders to look at.
     let statements = match split(text) {
-        Err(error) => return Some(error.what),
+        Err(error) => return Some(error.kind.to_string()),
         Ok(statements) => statements,
     };
     if tokenize(text).any(|token| matches!(token.kind, TokenKind::Semi)) {
@@ -69,9 +69,9 @@ mod tests {
             ("1, 2", "these are two"),
             ("1; DROP TABLE t", "semicolon"),
             ("1;", "semicolon"),
-            ("'a", "a string starts here and never ends"),
+            ("'a", "a string starts here and is not closed"),
             ("$$a", "dollar-quoted"),
-            ("1 /* a", "a comment starts here and never ends"),
+            ("1 /* a", "a comment starts here and is not closed"),
             ("\"a", "a quoted name starts here"),
             ("", "empty"),
             ("-- nothing", "empty"),

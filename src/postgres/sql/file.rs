@@ -135,9 +135,9 @@ fn line_at(bytes: &[u8], offset: usize) -> usize {
 }
 
 impl SplitError {
-    /// The failure that the operator sees (exit 2).
+    /// The failure that names the file, for the operator (exit 2).
     pub fn in_file(self, path: &Path) -> Failure {
-        Failure::usage(format!("{}: line {}: {}", path.display(), self.line, self.what))
+        Failure::usage(format!("{}: line {}: {}", path.display(), self.line, self.kind))
     }
 }
 

@@ -186,6 +186,11 @@ pub fn identifier(name: &str) -> Cow<'_, str> {
     if bare { Cow::Borrowed(name) } else { Cow::Owned(format!("\"{}\"", name.replace('"', "\"\""))) }
 }
 
+/// The qualified name as SQL needs it: `schema.name`, each part quoted where it must be.
+pub fn qualified(schema: &str, name: &str) -> String {
+    format!("{}.{}", identifier(schema), identifier(name))
+}
+
 /// The text as an SQL string literal, right under any `standard_conforming_strings`.
 pub fn literal(text: &str) -> String {
     let quoted = text.replace('\'', "''");

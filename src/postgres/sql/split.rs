@@ -22,15 +22,38 @@ pub struct Statement<'s> {
 /// Why a script cannot be split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SplitError {
-    /// The line it is about, from 1.
+    /// The line that the error is about, counted from 1.
     pub line: usize,
-    /// What is wrong, as a clause.
-    pub what: String,
+    /// What is wrong there.
+    pub kind: SplitErrorKind,
+}
+
+/// What keeps a script from being split. Its text, as [`fmt::Display`] writes it, is a clause without a full stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SplitErrorKind {
+    /// A backslash command, which only psql understands: the command's first word.
+    PsqlCommand(String),
+    /// `COPY ... FROM stdin`, whose rows follow in the script and which only psql reads.
+    CopyFromStdin,
+    /// A string, a quoted name or a comment that is not closed: which of them.
+    Unterminated(&'static str),
 }
 
 impl fmt::Display for SplitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.what)
+        write!(f, "line {}: {}", self.line, self.kind)
+    }
+}
+
+impl fmt::Display for SplitErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PsqlCommand(word) => write!(f, "`{word}` is a psql command, not SQL: remove it"),
+            Self::CopyFromStdin => {
+                f.write_str("COPY ... FROM stdin carries rows, which only psql reads: write INSERT instead")
+            }
+            Self::Unterminated(thing) => write!(f, "{thing} starts here and is not closed"),
+        }
     }
 }
 
@@ -217,8 +240,7 @@ impl<'s> Splitter<'s> {
         if statement.starts_with(&["copy"]) {
             let words: Vec<_> = statement.words().collect();
             if words.windows(2).any(|pair| pair == ["from", "stdin"]) {
-                let what = "COPY ... FROM stdin carries rows, which only psql reads; write INSERT".to_owned();
-                return Err(SplitError { line, what });
+                return Err(SplitError { line, kind: SplitErrorKind::CopyFromStdin });
             }
         }
         self.statements.push(statement);
@@ -233,13 +255,13 @@ impl<'s> Splitter<'s> {
         if self.open.is_none() && matches!(word, "\\restrict" | "\\unrestrict") {
             return Ok(start + text.len());
         }
-        let what = format!("`{word}` is a command of psql, not SQL; take it out");
-        Err(SplitError { line: self.lines.at(start), what })
+        let kind = SplitErrorKind::PsqlCommand(word.to_owned());
+        Err(SplitError { line: self.lines.at(start), kind })
     }
 
     fn refuse_unterminated(&mut self, kind: TokenKind, start: usize) -> Result<(), SplitError> {
         let Some(thing) = unterminated(kind) else { return Ok(()) };
-        Err(SplitError { line: self.lines.at(start), what: format!("{thing} starts here and never ends") })
+        Err(SplitError { line: self.lines.at(start), kind: SplitErrorKind::Unterminated(thing) })
     }
 }
 
@@ -361,7 +383,7 @@ mod tests {
 
     fn refusal(script: &str) -> (usize, String) {
         let error = split(script).expect_err("does not split");
-        (error.line, error.what)
+        (error.line, error.kind.to_string())
     }
 
     #[test]

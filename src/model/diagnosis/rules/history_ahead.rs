@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
     find: |rule, _, state, _| {
         let ahead = state.ahead.iter().map(|row| {
             let detail = format!("applied {}, but not in this project directory", row.applied_on);
-            rule.finding("migration", row.label(), Change::Unexpected)
+            rule.finding("migration", row.id().to_string(), Change::Unexpected)
                 .sides(Sides::new("applied", "unknown"))
                 .cause(Cause { kind: CauseKind::Ahead, migration: Some(row.version.to_string()), detail })
                 .remedy(Remedy::advice("check again with the project directory that has it"))

@@ -11,7 +11,7 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Error,
     find: |rule, facts, state, _| {
         let newest = state.applied.last().map(|last| label(&facts.lock.migrations[*last]));
-        let newest = newest.map(String::from).or_else(|| state.ahead.last().map(|row| row.label()));
+        let newest = newest.map(String::from).or_else(|| state.ahead.last().map(|row| row.id().to_string()));
         let skipped = state.skipped.iter().map(|index| {
             let migration = &facts.lock.migrations[*index];
             let detail = format!("not applied, though {} is", newest.as_deref().unwrap_or("a newer one"));

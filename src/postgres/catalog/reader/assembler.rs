@@ -496,8 +496,3 @@ pub(super) fn names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     }
     text
 }
-
-/// A qualified name as SQL needs it.
-pub(super) fn qualified(schema: &str, name: &str) -> String {
-    format!("{}.{}", identifier(schema), identifier(name))
-}

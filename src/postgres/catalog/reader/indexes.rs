@@ -4,13 +4,13 @@ use anyhow::Result;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::ObjectOid;
-use super::assembler::{Assembler, class, qualified};
+use super::assembler::{Assembler, class};
 use super::column_types::DEFAULT_COLLATION;
 use super::deferred::{ExprRef, Source};
 use super::fields::{Fields, array, vector};
 use super::relations::{Relation, options};
 use crate::postgres::catalog::{Attribute, Kind, ObjectId, Unmodeled};
-use crate::postgres::sql::identifier;
+use crate::postgres::sql::{identifier, qualified};
 
 /// Bits of `pg_index.indoption` (`INDOPTION_DESC` and `INDOPTION_NULLS_FIRST`).
 const DESC: i16 = 1;

@@ -4,14 +4,14 @@ use anyhow::Result;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::ObjectOid;
-use super::assembler::{Assembler, class, qualified};
+use super::assembler::{Assembler, class};
 use super::column_types::ColumnType;
 use super::columns::Column;
 use super::deferred::Source;
 use super::fields::Fields;
 use super::history::{self, Access};
 use crate::postgres::catalog::{Attribute, Kind, ObjectId, Unmodeled};
-use crate::postgres::sql::identifier;
+use crate::postgres::sql::{identifier, qualified};
 
 /// The access method of a plain table, of every version.
 const HEAP: u32 = 2;

@@ -6,11 +6,11 @@ use anyhow::Result;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::ObjectOid;
-use super::assembler::{Assembler, class, qualified};
+use super::assembler::{Assembler, class};
 use super::column_types::ColumnType;
 use super::fields::Fields;
 use crate::postgres::catalog::{Attribute, Kind, ObjectId};
-use crate::postgres::sql::{identifier, literal};
+use crate::postgres::sql::{identifier, literal, qualified};
 
 impl Assembler {
     pub(super) fn label_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {

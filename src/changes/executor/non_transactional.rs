@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::Applier;
+use super::Executor;
 use super::postcondition::{self, State};
 use super::refusal::{self, Before, Source};
 use super::statements::Recorded;
@@ -36,7 +36,7 @@ impl Stage<'_> {
     }
 }
 
-impl Applier<'_> {
+impl Executor<'_> {
     /// Carries a statement out, or finds that an earlier run did. `last` are the records of the migration, when it is
     /// the last of its statements.
     pub(super) async fn outside(

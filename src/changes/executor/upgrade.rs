@@ -1,0 +1,50 @@
+//! Applies the pending migrations of a plan, one after the other, each together with its row of refinery's history.
+//!
+//! refinery's own Runner is not used: it neither holds a lock nor knows the files that were edited without changing
+//! their meaning, and it commits where we prove. What refinery defines is kept: the names of the files, the history
+//! table, its rows and their checksums, so that an application that embeds refinery reads the same history. The history
+//! was compared with the project when the plan was made; it is not read here again.
+
+use anyhow::Result;
+
+use super::{Executor, Job, Outcome, delete_stale_texts};
+use crate::migrations::refinery;
+use crate::writer::Work;
+
+/// Applies the steps of a plan in order, and ends at the first that fails.
+pub async fn upgrade(job: Job<'_>) -> Outcome {
+    let mut executor = Executor::new(job);
+    let applied = executor.apply_all().await;
+    executor.outcome(applied.err())
+}
+
+impl Executor<'_> {
+    async fn apply_all(&mut self) -> Result<()> {
+        let steps = self.job.steps;
+        for step in steps {
+            refinery::check_reads_alike(self.migration(step))?;
+        }
+        if !steps.is_empty() {
+            self.ensure_history().await?;
+        }
+        for step in steps {
+            self.apply(step).await?;
+        }
+        Ok(())
+    }
+
+    /// Creates refinery's history table where there is none, and deletes the texts that trueup keeps of earlier
+    /// applications of these migrations. The transaction of the first step is opened by the message that commits this.
+    async fn ensure_history(&mut self) -> Result<()> {
+        let what = "preparing the history table";
+        let create = (!self.job.ledger.exists).then(|| self.job.ledger.create());
+        let delete = delete_stale_texts(self.job.steps.iter().map(|step| step.version));
+        let records = create.into_iter().chain([delete]).collect::<Vec<_>>().join(";\n");
+        let (limits, next) = (self.job.limits.transaction, self.following());
+        let work = Work { next, ..Work::records(what, &records, limits) };
+        let ensured = self.job.writer.transaction(&work, self.job.watch).await;
+        ensured.map_err(|error| error.failure(what, self.kept))?;
+        self.job.ledger.exists = true;
+        Ok(())
+    }
+}
