@@ -40,24 +40,19 @@ impl FromStr for Secret {
     }
 }
 
-/// What became of a migration, as a person found out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Decision {
-    /// It was done: record it as applied
-    Applied,
-    /// It was not done, or what was done of it may be done again
-    NotApplied,
-    /// The file was edited, and means what was applied
-    AcceptEdit,
-}
-
 /// Reads a duration as PostgreSQL writes it.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// What was expected instead, for clap.
+pub fn duration(text: &str) -> Result<Duration, String> {
     crate::postgres::sql::duration(text).ok_or_else(|| format!("expected {}", crate::postgres::sql::DURATION))
 }
 
 /// Reads an age: a duration, or days.
-pub(super) fn age(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// What was expected instead, for clap.
+pub fn age(text: &str) -> Result<Duration, String> {
     crate::postgres::sql::age(text).ok_or_else(|| "expected an age such as 12h or 90d".to_owned())
 }
 
@@ -98,9 +93,9 @@ impl FailOn {
             Self::Severity(Severity::Error) => "Severity error",
             Self::Cause(CauseKind::Pending) => "A migration that is not applied yet changes this",
             Self::Cause(CauseKind::Drift) => "Somebody changed the database by hand",
-            Self::Cause(CauseKind::Unmigrated) => "schema/ declares it, but no migration does it",
+            Self::Cause(CauseKind::Unmigrated) => "schema/ declares it, no migration creates it",
             Self::Cause(CauseKind::Ahead) => "The database has newer migrations than this project",
-            Self::Cause(CauseKind::Edited) => "A migration was changed after it was applied",
+            Self::Cause(CauseKind::Edited) => "A migration was modified after it was applied",
             Self::Cause(CauseKind::Unfinished) => "A migration was interrupted",
             Self::Cause(CauseKind::Unknown) => "No cause can be proved",
         }

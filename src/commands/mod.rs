@@ -1,4 +1,7 @@
-//! The commands, and the door to them: arguments in, exit code out.
+//! The commands: arguments in, exit code out.
+//!
+//! A command is a folder: `args.rs` has its arguments and its help text, `mod.rs` its `run`. Here it has its `mod` line
+//! (which rustfmt and editors look for) and one line in the registry below: its effect on databases and its arguments.
 
 mod adopt;
 mod backup;
@@ -7,89 +10,70 @@ mod compile;
 mod demo;
 mod downgrade;
 mod environment;
+mod other_tools;
+mod registry;
 mod resolve;
 mod restore;
 mod seed;
 mod status;
 mod undo;
 mod upgrade;
+mod usage;
 mod verify;
 
 use std::ffi::OsString;
-use std::pin::Pin;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser as _, ValueEnum as _};
+use registry::{CommandLine, Effect, Registered};
 
-use crate::cli::{Cli, Command, Redactor};
 use crate::error::Exit;
 use crate::output::{self, FailureReport, Format, Style};
 use crate::project::{OutputFile, ProcessEnv, Settings};
-use crate::workflow::signals;
-use crate::writer::Stop;
 
-/// Runs the command that the arguments name. Everything is said when this returns.
+registry::commands! {
+    check: reads CheckArgs,
+    status: reads StatusArgs,
+    upgrade: writes UpgradeArgs,
+    downgrade: writes DowngradeArgs,
+    compile: reads CompileArgs,
+    verify: reads_or_fixes VerifyArgs,
+    undo: writes UndoArgs,
+    seed: writes SeedArgs,
+    backup: writes BackupArgs,
+    restore: writes RestoreArgs,
+    adopt: writes AdoptArgs,
+    resolve: writes ResolveArgs,
+    environment: writes EnvironmentArgs,
+    demo: reads DemoArgs,
+}
+
+/// Runs the command that the arguments name. Everything is printed when this returns.
 pub async fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
     let run = ulid::Ulid::generate().to_string();
-    let cli = match Cli::try_parse_from(&args) {
-        Ok(cli) => cli,
-        Err(error) => return refuse_arguments(&args, &run, &error, process_env),
+    let line = match CommandLine::read(COMMANDS, &args) {
+        Ok(line) => line,
+        Err(error) => return usage::answer(&args, &run, error, process_env),
     };
-    let outcome = match Settings::resolve(&cli, process_env, run.clone()) {
-        Ok(settings) => dispatch(&cli.command, &settings).await,
+    let outcome = match Settings::resolve(&line.call(), process_env, run.clone()) {
+        Ok(settings) => line.args.run(&settings).await,
         Err(failure) => Err(failure.into()),
     };
     match outcome {
         Ok(exit) => exit,
         Err(error) => {
-            let report = FailureReport::new(Some(cli.command.name()), &run, &error);
+            let report = FailureReport::new(Some(line.name), &run, &error);
             let files =
-                cli.shared.output.iter().filter_map(|text| OutputFile::parse(text, &process_env.cwd).ok());
-            print_failure(&report, cli.shared.format, &files.collect::<Vec<_>>())
+                line.shared.output.iter().filter_map(|text| OutputFile::parse(text, &process_env.cwd).ok());
+            print_failure(&report, line.shared.format, &files.collect::<Vec<_>>())
         }
     }
 }
 
-/// The work of a command. It lives on the heap, and no command's is as big as the biggest.
-type Work<'a> = Pin<Box<dyn Future<Output = anyhow::Result<Exit>> + 'a>>;
-
-fn dispatch<'a>(command: &'a Command, settings: &'a Settings) -> Work<'a> {
-    match command {
-        Command::Check(_) => reading(check::run(settings)),
-        Command::Compile(_) => reading(compile::run(settings)),
-        Command::Status(_) => reading(status::run(settings)),
-        Command::Demo(_) => reading(demo::run(settings)),
-        Command::Verify(args) if !args.fix => reading(verify::run(settings, args)),
-        Command::Verify(args) => writing(|stop| verify::fix::run(settings, args, stop)),
-        Command::Undo(args) => writing(|stop| undo::run(settings, args, stop)),
-        Command::Adopt(args) => writing(|stop| adopt::run(settings, args, stop)),
-        Command::Upgrade(args) => writing(|stop| upgrade::run(settings, args, stop)),
-        Command::Downgrade(args) => writing(|stop| downgrade::run(settings, args, stop)),
-        Command::Backup(args) => writing(|stop| backup::run(settings, args, stop)),
-        Command::Restore(args) => writing(|stop| restore::run(settings, args, stop)),
-        Command::Resolve(args) => writing(|stop| resolve::run(settings, args, stop)),
-        Command::Environment(args) => writing(|stop| environment::run(settings, args, stop)),
-        Command::Seed(args) => writing(|stop| seed::run(settings, args, stop)),
-    }
-}
-
-/// A command that writes to no database of somebody's: a signal ends it where it is.
-fn reading<'a>(work: impl Future<Output = anyhow::Result<Exit>> + 'a) -> Work<'a> {
-    Box::pin(signals::unless_interrupted(work))
-}
-
-/// A command that is told of a signal, and ends where it can.
-fn writing<'a, F: Future<Output = anyhow::Result<Exit>> + 'a>(work: impl FnOnce(Stop) -> F) -> Work<'a> {
-    let stop = signals::stop();
-    Box::pin(signals::winding_down(stop.clone(), work(stop)))
-}
-
-/// Says that trueup itself broke, after a panic.
+/// Says that trueup itself failed, after a panic.
 pub fn broke(args: &[OsString], what: &str) -> Exit {
     let next = "this is a fault of trueup: please report it, with this message";
     let run = ulid::Ulid::generate().to_string();
-    let report = FailureReport::of(command_among(args), &run, Exit::Internal, what, next);
-    print_failure(&report, format_among(args), &[])
+    let report = FailureReport::of(usage::command_among(args), &run, Exit::Internal, what, next);
+    print_failure(&report, usage::format_among(args), &[])
 }
 
 /// Standard error always has the words; a document goes wherever a report would have gone, so that a pipeline never takes
@@ -110,65 +94,57 @@ fn print_failure(report: &FailureReport, format: Format, files: &[OutputFile]) -
     report.exit()
 }
 
-/// Help and version, or what is wrong with the arguments: without the passwords that clap would quote.
-fn refuse_arguments(args: &[OsString], run: &str, error: &clap::Error, process_env: &ProcessEnv) -> Exit {
-    let rendered = error.render();
-    let wants_colour = |terminal: bool| terminal && process_env.variable("NO_COLOR").is_none();
-    let later = (error.kind() == ErrorKind::InvalidSubcommand).then(|| pending_or_unmigrated(args)).flatten();
-    let text = |terminal: bool| {
-        if let Some(later) = &later {
-            return later.clone();
-        }
-        let text = if wants_colour(terminal) { rendered.ansi().to_string() } else { rendered.to_string() };
-        Redactor::new(args).redact(&text)
-    };
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            match output::out(&text(process_env.stdout_is_terminal)) {
-                Ok(()) => Exit::Clean,
-                Err(_) => Exit::CannotTell,
-            }
-        }
-        _ => {
-            output::err(&text(process_env.stderr_is_terminal));
-            let format = format_among(args);
-            if !matches!(format, Format::Human | Format::Markdown) {
-                let message = text(false);
-                let message = message.trim().trim_start_matches("error: ");
-                let report =
-                    FailureReport::of(command_among(args), run, Exit::Usage, message, "trueup --help");
-                // Standard error has said it already; there is no better code than this one.
-                let _ = output::out(&output::render(&report, format, Style::default()));
-            }
-            Exit::Usage
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Failure;
+    use crate::project::SETTINGS_FILE;
+
+    pub(super) fn read(args: &[&str]) -> Result<CommandLine, clap::Error> {
+        CommandLine::read(
+            COMMANDS,
+            &[&["trueup"], args].concat().iter().map(OsString::from).collect::<Vec<_>>(),
+        )
+    }
+
+    /// The settings of a command in a directory that has this `trueup.toml`.
+    pub(super) fn settings(
+        args: &[&str],
+        toml: &str,
+        variables: &[(&'static str, &'static str)],
+    ) -> Result<Settings, Failure> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(SETTINGS_FILE), toml).unwrap();
+        let process_env = ProcessEnv::new(variables.iter().copied(), dir.path());
+        Settings::resolve(&read(args).unwrap().call(), &process_env, "01J".into())
+    }
+
+    #[test]
+    fn shared_flags_stand_on_either_side_of_the_command() {
+        for args in [["--env", "production", "check"], ["check", "--env", "production"]] {
+            assert_eq!(read(&args).unwrap().shared.environment.as_deref(), Some("production"));
         }
     }
-}
 
-/// Commands that remedies name and that come with later versions.
-const LATER: [&str; 1] = ["generate"];
+    #[test]
+    fn a_command_is_known_by_its_folder_and_its_aliases() {
+        for command in COMMANDS {
+            for name in command.help.aliases.iter().chain([&command.name]) {
+                if let Ok(line) = read(&[name]) {
+                    assert_eq!(line.name, command.name);
+                }
+            }
+        }
+        assert_eq!(read(&["baseline"]).unwrap().name, "adopt");
+    }
 
-/// What to say to somebody who follows a remedy further than this version goes.
-fn pending_or_unmigrated(args: &[OsString]) -> Option<String> {
-    let asked = args.iter().skip(1).filter_map(|arg| arg.to_str()).find(|arg| LATER.contains(arg))?;
-    Some(format!(
-        "error: `trueup {asked}` comes with a later version than {}\n\
-         next: until then write the migration by hand; `trueup check --format json` has the SQL of every difference\n",
-        env!("CARGO_PKG_VERSION")
-    ))
-}
-
-/// The `--format` of arguments that need not be well-formed.
-fn format_among(args: &[OsString]) -> Format {
-    let args: Vec<&str> = args.iter().filter_map(|arg| arg.to_str()).collect();
-    let joined = args.iter().find_map(|arg| arg.strip_prefix("--format="));
-    let apart = args.windows(2).find_map(|pair| (pair[0] == "--format").then_some(pair[1]));
-    let word = joined.or(apart).unwrap_or_default();
-    Format::value_variants().iter().copied().find(|format| format.word() == word).unwrap_or_default()
-}
-
-fn command_among(args: &[OsString]) -> Option<&str> {
-    let known = Cli::command();
-    let named = |arg: &&str| known.get_subcommands().any(|command| command.get_name() == *arg);
-    args.iter().skip(1).filter_map(|arg| arg.to_str()).find(named)
+    #[test]
+    fn only_the_demo_works_without_a_project() {
+        let process_env = ProcessEnv::new([], "/");
+        for command in ["check", "status", "demo"] {
+            let line = read(&[command]).unwrap();
+            let found = Settings::resolve(&line.call(), &process_env, "01J".into());
+            assert_eq!(found.is_ok(), command == "demo", "{command}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The project directory, `trueup.toml`, and the one value that flags, environment and file become.
 
 mod backup;
+mod command_args;
 mod directory;
 mod file;
 mod pattern;
@@ -9,6 +10,7 @@ mod repair;
 mod settings;
 
 pub use backup::{BackupKind, BackupSettings, Required, Verify};
+pub use command_args::{CommandArgs, CommandCall};
 pub use directory::{LOCK_FILE, Project, SETTINGS_FILE};
 pub use file::{
     CheckSettings, CompileSettings, DatabaseSettings, Environment, MigrationSettings, ProjectFile,

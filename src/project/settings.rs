@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::backup::BackupSettings;
+use super::command_args::CommandCall;
 use super::directory::{self, Project, SETTINGS_FILE};
 use super::file::{CheckSettings, DatabaseSettings, Environment, MigrationSettings, ProjectFile};
 use super::pattern::{Patterns, matches};
@@ -12,7 +13,7 @@ use super::process_env::{Caller, Credentials, ProcessEnv};
 use super::repair::RepairSettings;
 use clap::ValueEnum as _;
 
-use crate::cli::{BackupAction, Cli, Color, Command, EnvironmentAction, Format, ScratchArgs, Secret, Shared};
+use crate::cli::{Color, Format, ScratchArgs, Secret, Shared};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::{PasswordSources, Target};
 use crate::toml_table::nearest;
@@ -22,16 +23,12 @@ use crate::toml_table::nearest;
 pub struct Settings {
     /// The project directory.
     pub project: Project,
-    /// `[database]`, with the environment's overrides; `ignore` holds `--ignore` too.
+    /// `[database]`, with the environment's overrides; `ignore` holds `check --ignore` too.
     pub database: DatabaseSettings,
-    /// `[check]`, with `--fail-on` in place of `fail_on`.
+    /// `[check]`, with `check --fail-on` in place of `fail_on`.
     pub check: CheckSettings,
-    /// `--only`; empty: everything.
+    /// `check --only`; empty: everything.
     pub only: Patterns,
-    /// `status --runs`: how many runs of the audit log.
-    pub runs: Option<u32>,
-    /// `compile --check`.
-    pub compile_check: bool,
     /// The throwaway server.
     pub scratch: Scratch,
     /// `[compile] assume_extensions`
@@ -159,12 +156,10 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2: no project, a malformed `trueup.toml`, an unknown environment.
-    pub fn resolve(cli: &Cli, process_env: &ProcessEnv, run: String) -> Result<Self, Failure> {
-        let shared = &cli.shared;
-        // The demo brings its own project.
-        let (dir, file) = if matches!(cli.command, Command::Demo(_)) {
-            (process_env.cwd.clone(), ProjectFile::default())
-        } else {
+    pub fn resolve(call: &CommandCall<'_>, process_env: &ProcessEnv, run: String) -> Result<Self, Failure> {
+        let CommandCall { name: command, args, shared } = call;
+        let needs_project = args.needs_project();
+        let (dir, file) = if needs_project {
             let asked =
                 shared.project.as_deref().or_else(|| process_env.variable("TRUEUP_PROJECT").map(Path::new));
             let dir = directory::find(asked, &process_env.cwd)?;
@@ -172,13 +167,15 @@ impl Settings {
             let exists = path.symlink_metadata().is_ok();
             let file = if exists { ProjectFile::read(&path)? } else { ProjectFile::default() };
             (dir, file)
+        } else {
+            (process_env.cwd.clone(), ProjectFile::default())
         };
-        let ProjectFile { name, mut database, compile, migrations, mut check, backup, repair, environments } =
+        let ProjectFile { name, mut database, compile, migrations, check, backup, repair, environments } =
             file;
         let asked = shared.environment.clone().or_else(|| process_env.lossy("TRUEUP_ENV"));
         let environment_asked_for = asked.is_some();
-        let environment = match environment_of(&cli.command, asked)? {
-            Some(name) if !matches!(cli.command, Command::Demo(_)) => {
+        let environment = match args.environment(asked)? {
+            Some(name) if needs_project => {
                 let settings = environments.get(&name).cloned().ok_or_else(|| {
                     unknown_environment(&name, environments.keys().map(String::as_str).collect())
                 })?;
@@ -189,44 +186,18 @@ impl Settings {
         if let Some(url_env) = environment.as_ref().and_then(|found| found.settings.url_env.clone()) {
             database.url_env = url_env;
         }
-        let (mut only, mut compile_check, mut runs) = (Patterns::default(), false, None);
-        match &cli.command {
-            Command::Check(args) => {
-                let ignore = database.ignore.iter().map(str::to_owned).chain(args.ignore.iter().cloned());
-                database.ignore = Patterns::new(ignore.collect::<Vec<_>>());
-                only = Patterns::new(args.only.iter().cloned());
-                if !args.fail_on.is_empty() {
-                    check.fail_on.clone_from(&args.fail_on);
-                }
-            }
-            Command::Compile(args) => compile_check = args.check,
-            Command::Status(args) => runs = args.runs.then_some(args.limit),
-            Command::Upgrade(_)
-            | Command::Downgrade(_)
-            | Command::Adopt(_)
-            | Command::Resolve(_)
-            | Command::Environment(_)
-            | Command::Seed(_)
-            | Command::Backup(_)
-            | Command::Verify(_)
-            | Command::Undo(_)
-            | Command::Restore(_)
-            | Command::Demo(_) => {}
-        }
-        Ok(Self {
+        let mut settings = Self {
             project: Project::new(dir, name, &migrations.dir),
-            scratch: scratch(scratch_args(&cli.command), compile.server_version, process_env),
+            scratch: scratch(args.scratch(), compile.server_version, process_env),
             assume_extensions: compile.assume_extensions,
             url: Url::find(shared, &database.url_env, process_env),
             passwords: passwords(process_env),
             output: output(shared, process_env)?,
             run,
-            command: cli.command.name(),
+            command,
             database,
             check,
-            only,
-            runs,
-            compile_check,
+            only: Patterns::default(),
             environment,
             environment_asked_for,
             environments,
@@ -234,8 +205,10 @@ impl Settings {
             backup,
             repair,
             credentials: process_env.credentials(),
-            caller: process_env.caller(cli.command.name()),
-        })
+            caller: process_env.caller(command),
+        };
+        args.override_settings(&mut settings);
+        Ok(settings)
     }
 
     /// The database that was asked for.
@@ -337,47 +310,12 @@ impl NamedEnvironment {
     }
 }
 
-fn scratch_args(command: &Command) -> ScratchArgs {
-    match command {
-        Command::Check(args) => args.scratch.clone(),
-        Command::Compile(args) => args.scratch.clone(),
-        Command::Demo(args) => args.scratch.clone(),
-        Command::Upgrade(args) => args.scratch.clone(),
-        Command::Downgrade(args) => args.scratch.clone(),
-        Command::Adopt(args) => args.scratch.clone(),
-        Command::Resolve(args) => args.scratch.clone(),
-        Command::Seed(args) => args.scratch.clone(),
-        Command::Verify(args) => args.scratch.clone(),
-        Command::Undo(args) => args.scratch.clone(),
-        Command::Backup(args) => match &args.action {
-            Some(BackupAction::Verify { scratch, .. }) => scratch.clone(),
-            _ => args.scratch.clone(),
-        },
-        Command::Restore(args) => ScratchArgs { pg_bin: args.pg_bin.clone(), ..ScratchArgs::default() },
-        // They start none.
-        Command::Status(_) | Command::Environment(_) => ScratchArgs::default(),
-    }
-}
-
 fn scratch(args: ScratchArgs, major: Option<u32>, process_env: &ProcessEnv) -> Scratch {
     let bin_dir = args.pg_bin.as_deref().or_else(|| process_env.variable("TRUEUP_PG_BIN").map(Path::new));
     Scratch {
         url: args.scratch_url.or_else(|| process_env.lossy("TRUEUP_SCRATCH_URL").map(Secret::new)),
         bin_dir: bin_dir.map(|dir| process_env.cwd.join(dir)),
         major,
-    }
-}
-
-/// The environment that a command is about: `environment set NAME` is about NAME, whose URL it takes.
-fn environment_of(command: &Command, asked: Option<String>) -> Result<Option<String>, Failure> {
-    let Command::Environment(args) = command else { return Ok(asked) };
-    let EnvironmentAction::Set { name, .. } = &args.action;
-    match asked {
-        Some(asked) if asked != *name => {
-            Err(Failure::usage(format!("environment set {name}, but --env or TRUEUP_ENV says {asked}"))
-                .next(format!("say the same of both: trueup environment set {name} --env {name}")))
-        }
-        _ => Ok(Some(name.clone())),
     }
 }
 
@@ -432,11 +370,10 @@ fn output(shared: &Shared, process_env: &ProcessEnv) -> Result<Output, Failure> 
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
+    use clap::{Args, FromArgMatches as _};
 
     use super::*;
-    use crate::cli::FailOn;
-    use crate::findings::{CauseKind, Severity};
+    use crate::project::CommandArgs;
 
     const TOML: &str = r#"
         [database]
@@ -449,19 +386,50 @@ mod tests {
         protected = true
     "#;
 
+    #[derive(Args)]
+    struct Flags {
+        #[command(flatten)]
+        shared: Shared,
+        #[command(flatten)]
+        scratch: ScratchArgs,
+        #[arg(long)]
+        about: Option<String>,
+        #[arg(long)]
+        no_project: bool,
+    }
+
+    impl CommandArgs for Flags {
+        fn needs_project(&self) -> bool {
+            !self.no_project
+        }
+
+        fn scratch(&self) -> ScratchArgs {
+            self.scratch.clone()
+        }
+
+        fn environment(&self, asked: Option<String>) -> Result<Option<String>, Failure> {
+            Ok(self.about.clone().or(asked))
+        }
+    }
+
     fn settings(args: &[&str], variables: &[(&'static str, &'static str)]) -> Result<Settings, Failure> {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join(SETTINGS_FILE), TOML).unwrap();
-        let cli = Cli::try_parse_from([&["trueup"], args].concat()).unwrap();
-        Settings::resolve(&cli, &ProcessEnv::new(variables.iter().copied(), dir.path()), "01J".into())
+        let matches = Flags::augment_args(clap::Command::new("test"))
+            .no_binary_name(true)
+            .try_get_matches_from(args)
+            .unwrap();
+        let flags = Flags::from_arg_matches(&matches).unwrap();
+        let call = CommandCall { name: "test", args: &flags, shared: &flags.shared };
+        Settings::resolve(&call, &ProcessEnv::new(variables.iter().copied(), dir.path()), "01J".into())
     }
 
     #[test]
     fn there_is_no_default_database() {
-        let failure = settings(&["check"], &[("PGHOST", "elsewhere")]).unwrap().target().unwrap_err();
+        let failure = settings(&[], &[("PGHOST", "elsewhere")]).unwrap().target().unwrap_err();
         assert_eq!(failure.exit, Exit::Usage);
         assert!(failure.what.contains("DATABASE_URL is not set"), "{failure}");
-        let failure = settings(&["check", "--env", "production"], &[("DATABASE_URL", "postgres://a@b/c")])
+        let failure = settings(&["--env", "production"], &[("DATABASE_URL", "postgres://a@b/c")])
             .unwrap()
             .target()
             .unwrap_err();
@@ -471,16 +439,15 @@ mod tests {
     #[test]
     fn the_flag_wins_over_the_variable() {
         let variables = [("DATABASE_URL", "postgres://a@b/c")];
-        let found = settings(&["check"], &variables).unwrap();
+        let found = settings(&[], &variables).unwrap();
         assert_eq!((found.target().unwrap().host(), found.url_source()), ("b", "DATABASE_URL"));
-        let found = settings(&["check", "--database-url", "postgres://a@x/c"], &variables).unwrap();
+        let found = settings(&["--database-url", "postgres://a@x/c"], &variables).unwrap();
         assert_eq!((found.target().unwrap().host(), found.url_source()), ("x", "--database-url"));
     }
 
     #[test]
     fn an_environment_expects_its_own_database() {
-        let with =
-            |url| settings(&["check", "--env", "production", "--database-url", url], &[]).unwrap().target();
+        let with = |url| settings(&["--env", "production", "--database-url", url], &[]).unwrap().target();
         assert!(with("postgres://a@db.example.com/platform").is_ok());
         for (url, what) in [
             ("postgres://a@localhost/platform", "the host \"localhost\""),
@@ -501,44 +468,35 @@ mod tests {
             ("TRUEUP_PG_BIN", "bin"),
             ("TRUEUP_PROJECT", ""),
         ];
-        let found = settings(&["check"], &variables).unwrap();
+        let found = settings(&[], &variables).unwrap();
         assert_eq!(found.environment.as_ref().unwrap().name, "production");
         assert_eq!(found.scratch.url, Some(Secret::new("postgres://a@b/c")));
         assert_eq!(found.scratch.bin_dir, Some(found.project.dir.join("bin")));
         let variables = variables.map(|(name, _)| (name, ""));
-        let found = settings(&["check"], &variables).unwrap();
+        let found = settings(&[], &variables).unwrap();
         assert_eq!((found.environment, found.scratch), (None, Scratch::default()));
-        assert!(settings(&["check"], &[("TRUEUP_PROJECT", "nowhere")]).unwrap_err().what.contains("nowhere"));
+        assert!(settings(&[], &[("TRUEUP_PROJECT", "nowhere")]).unwrap_err().what.contains("nowhere"));
     }
 
     #[test]
     fn an_unknown_environment_names_the_nearest() {
-        let failure = settings(&["check", "--env", "producton"], &[]).unwrap_err();
+        let failure = settings(&["--env", "producton"], &[]).unwrap_err();
         assert_eq!(failure.next, "did you mean production?");
-        let failure = settings(&["environment", "set", "producton"], &[]).unwrap_err();
+        let failure = settings(&["--about", "producton"], &[]).unwrap_err();
         assert_eq!((failure.exit, failure.next.as_str()), (Exit::Usage, "did you mean production?"));
     }
 
     #[test]
-    fn environment_set_is_about_the_environment_that_it_names() {
-        let set = |variables: &[(&'static str, &'static str)]| {
-            settings(&["environment", "set", "production"], variables)
-        };
-        let found = set(&[]).unwrap();
+    fn a_command_may_name_its_environment_and_need_no_project() {
+        let about =
+            |variables: &[(&'static str, &'static str)]| settings(&["--about", "production"], variables);
+        let found = about(&[]).unwrap();
         assert_eq!(found.url_source(), "PRODUCTION_URL");
         assert!(!found.environment_asked_for);
-        assert!(set(&[("TRUEUP_ENV", "production")]).unwrap().environment_asked_for);
-        let failure = set(&[("TRUEUP_ENV", "staging")]).unwrap_err();
-        assert_eq!(failure.exit, Exit::Usage);
-        assert!(failure.what.contains("says staging"), "{failure}");
-    }
-
-    #[test]
-    fn flags_add_to_patterns_and_replace_fail_on() {
-        let found = settings(&["check", "--ignore", "tmp.*", "--fail-on", "drift"], &[]).unwrap();
-        assert_eq!(found.database.ignore.iter().collect::<Vec<_>>(), ["audit.*", "tmp.*"]);
-        assert_eq!(found.check.fail_on, [FailOn::Cause(CauseKind::Drift)]);
-        assert_eq!(settings(&["check"], &[]).unwrap().check.fail_on, [FailOn::Severity(Severity::Error)]);
+        assert!(about(&[("TRUEUP_ENV", "production")]).unwrap().environment_asked_for);
+        let found =
+            settings(&["--no-project", "--env", "nowhere"], &[("TRUEUP_PROJECT", "nowhere")]).unwrap();
+        assert_eq!((found.environment, found.environments.len()), (None, 0));
     }
 
     #[test]
@@ -546,17 +504,17 @@ mod tests {
         let color = |args: &[&str], variables: &[(&'static str, &'static str)]| {
             settings(args, variables).unwrap().output.color
         };
-        assert!(!color(&["check"], &[]));
-        assert!(color(&["check"], &[("CLICOLOR_FORCE", "1")]));
-        assert!(!color(&["check"], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
-        assert!(color(&["check", "--color", "always"], &[("NO_COLOR", "1")]));
-        assert!(!color(&["check", "--color", "never"], &[("CLICOLOR_FORCE", "1")]));
+        assert!(!color(&[], &[]));
+        assert!(color(&[], &[("CLICOLOR_FORCE", "1")]));
+        assert!(!color(&[], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+        assert!(color(&["--color", "always"], &[("NO_COLOR", "1")]));
+        assert!(!color(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]));
     }
 
     #[test]
     fn f53_settings_print_no_password() {
         let variables = [("DATABASE_URL", "postgres://a:canary@b/c"), ("PGPASSWORD", "canary")];
-        let found = settings(&["check", "--scratch-url", "postgres://a:canary@b/c"], &variables).unwrap();
+        let found = settings(&["--scratch-url", "postgres://a:canary@b/c"], &variables).unwrap();
         assert!(!format!("{found:?} {:?}", found.target().unwrap()).contains("canary"));
     }
 }

@@ -1,5 +1,7 @@
 //! `trueup adopt`: find the version that a database is at, prove it, record it. Nothing but records is written.
 
+pub(super) mod args;
+
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -7,7 +9,6 @@ use anyhow::Result;
 
 use crate::changes::executor::{self, Adopt, Done};
 use crate::changes::plan::{Adoption, Found};
-use crate::cli::AdoptArgs;
 use crate::error::{Exit, Failure};
 use crate::findings::{Finding, Summary};
 use crate::migrations::{Ledger, Migration};
@@ -26,6 +27,7 @@ use crate::workflow::schema_report::SchemaReport;
 use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
 use crate::workflow::{comparison, plan_steps};
 use crate::writer::{Limits, Stop};
+use args::AdoptArgs;
 
 /// What is to be recorded, and why.
 struct Prepared {

@@ -1,5 +1,6 @@
 //! `trueup backup`: takes a backup; lists, verifies and prunes what is stored.
 
+pub(super) mod args;
 mod report;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use crate::backup::restore::{self, TrialPlace};
 use crate::backup::{
     self, Keep, Level, Listed, Manifest, Method, Programs, Request, Scope, Store, Verifying,
 };
-use crate::cli::{self, BackupAction, BackupArgs};
+use crate::cli::Secret;
 use crate::error::{Exit, Failure, exit_of};
 use crate::output::{self, Progress};
 use crate::postgres::connection::Target;
@@ -23,6 +24,7 @@ use crate::workflow::deliver::deliver;
 use crate::workflow::project_model::Needs;
 use crate::workflow::{backup_store, comparison, environment_mark};
 use crate::writer::{self, Stop};
+use args::{BackupAction, BackupArgs, VerifyLevel};
 
 /// Runs the command.
 ///
@@ -103,8 +105,8 @@ async fn list(settings: &Settings, all: bool) -> Result<Exit> {
 async fn verify(
     settings: &Settings,
     wanted: &str,
-    asked: cli::Level,
-    into: Option<&cli::Secret>,
+    asked: VerifyLevel,
+    into: Option<&Secret>,
     stop: Stop,
 ) -> Result<Exit> {
     let store = backup_store::store(settings)?;
@@ -226,11 +228,11 @@ async fn prune(settings: &Settings, dry_run: bool, yes: bool) -> Result<Exit> {
     say(settings, &store, Exit::Clean, report(false, swept), notes)
 }
 
-fn level(asked: cli::Level) -> Level {
+fn level(asked: VerifyLevel) -> Level {
     match asked {
-        cli::Level::Quick => Level::Quick,
-        cli::Level::Contents => Level::Contents,
-        cli::Level::Restore => Level::Restore,
+        VerifyLevel::Quick => Level::Quick,
+        VerifyLevel::Contents => Level::Contents,
+        VerifyLevel::Restore => Level::Restore,
     }
 }
 

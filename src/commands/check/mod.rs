@@ -1,17 +1,20 @@
 //! `trueup check`: every difference between the live database and the declared model. It writes nothing at all.
 
+pub(super) mod args;
+
 use anyhow::Result;
 
 use crate::error::Exit;
 use crate::project::Settings;
 use crate::workflow::deliver::deliver;
 use crate::workflow::{comparison, project_model};
+use args::CheckArgs;
 
 /// Runs the command.
 ///
 /// # Errors
 /// With the exit codes of the contract: 2, 3, 4, 75.
-pub(super) async fn run(settings: &Settings) -> Result<Exit> {
+pub(super) async fn run(settings: &Settings, _: &CheckArgs) -> Result<Exit> {
     let target = settings.target()?;
     let (session, mut reading) = project_model::connected(settings, &target).await?;
     let (snapshot, declared) = match reading.needs().await {

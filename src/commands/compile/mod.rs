@@ -1,5 +1,6 @@
 //! `trueup compile`: computes `trueup.lock`, or says whether it is up to date.
 
+pub(super) mod args;
 mod report;
 
 use anyhow::Result;
@@ -10,15 +11,16 @@ use crate::model::{Lock, Sources};
 use crate::project::Settings;
 use crate::workflow::deliver::deliver;
 use crate::workflow::project_model;
+use args::CompileArgs;
 
 /// Runs the command.
 ///
 /// # Errors
 /// Exit 2: the project's files. Exit 3: no server to compile in. `--check` answers 1 when the lock is stale.
-pub(super) async fn run(settings: &Settings) -> Result<Exit> {
+pub(super) async fn run(settings: &Settings, args: &CompileArgs) -> Result<Exit> {
     let project = &settings.project;
     let sources = Sources::read(&project.dir, &project.migrations_dir)?;
-    let outcome = if settings.compile_check {
+    let outcome = if args.check {
         let lock = Lock::load(&project.lock_path)?;
         Compiled::Checked {
             stale: project_model::stale(settings, lock.as_ref().map(|lock| &lock.head), &sources),

@@ -1,15 +1,22 @@
 //! `trueup demo`: the reference project's story on a throwaway server, told with the commands themselves. It needs no
 //! project and no database, and leaves nothing behind.
 
+pub(super) mod args;
+
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow};
 
+use super::adopt::args::AdoptArgs;
+use super::check::args::CheckArgs;
+use super::seed::args::SeedArgs;
+use super::upgrade::args::UpgradeArgs;
+use super::verify::args::VerifyArgs;
 use super::verify::fix;
 use super::{adopt, check, seed, upgrade};
 use crate::backup::Programs;
-use crate::cli::{AdoptArgs, SeedArgs, UpgradeArgs, VerifyArgs, WriteArgs};
+use crate::cli::WriteArgs;
 use crate::error::{Exit, Failure};
 use crate::model::Sources;
 use crate::postgres::scratch::{Scratch, ScratchDatabase};
@@ -18,6 +25,7 @@ use crate::project::{Project, Required, Settings};
 use crate::workflow::deliver;
 use crate::workflow::project_model;
 use crate::writer::Stop;
+use args::DemoArgs;
 
 /// The reference project at the repository's root.
 const FILES: &[(&str, &str)] = &[
@@ -77,7 +85,7 @@ const MENDED: &str =
 ///
 /// # Errors
 /// When no scratch server can be had (exit 3), or the story does not end as it should (exit 70).
-pub(super) async fn run(settings: &Settings) -> Result<Exit> {
+pub(super) async fn run(settings: &Settings, _: &DemoArgs) -> Result<Exit> {
     let started = Instant::now();
     let mut scratch = Scratch::start(&project_model::scratch_options(settings)).await?;
     say(&format!("A throwaway PostgreSQL {} is up after {:.1?}.", scratch.version(), started.elapsed()))?;
@@ -183,7 +191,10 @@ impl Story<'_> {
 
     async fn check(&self, expected: Exit) -> Result<()> {
         let settings = self.command("check", "check")?;
-        expect(check::run(&settings).await? == expected, "the check did not end as it should")?;
+        expect(
+            check::run(&settings, &CheckArgs::default()).await? == expected,
+            "the check did not end as it should",
+        )?;
         Ok(deliver::print("\n")?)
     }
 

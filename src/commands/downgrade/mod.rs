@@ -1,9 +1,11 @@
 //! `trueup downgrade`: takes migrations back with their down scripts.
 
+pub(super) mod args;
+
 use anyhow::Result;
 
 use crate::changes::plan::Plan;
-use crate::cli::{DowngradeArgs, WriteArgs};
+use crate::cli::WriteArgs;
 use crate::error::Exit;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
@@ -14,6 +16,7 @@ use crate::workflow::schema_report::SchemaReport;
 use crate::workflow::write_command::refuse_unclear;
 use crate::workflow::{comparison, plan_steps};
 use crate::writer::Stop;
+use args::DowngradeArgs;
 
 /// Runs the command.
 ///

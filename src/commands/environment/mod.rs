@@ -1,8 +1,10 @@
 //! `trueup environment set`: which project and environment a database belongs to, as somebody says.
 
+pub(super) mod args;
+
 use anyhow::Result;
 
-use crate::cli::{EnvironmentAction, EnvironmentArgs, WriteArgs};
+use crate::cli::WriteArgs;
 use crate::error::{Exit, Failure};
 use crate::output;
 use crate::project::Settings;
@@ -13,6 +15,7 @@ use crate::workflow::migrate::changed_meanwhile;
 use crate::workflow::target::TargetReport;
 use crate::workflow::write_command::{WriteCommand, interrupted};
 use crate::writer::{Mark, Marking, Stop};
+use args::{EnvironmentAction, EnvironmentArgs};
 
 /// Runs the command.
 ///

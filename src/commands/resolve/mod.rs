@@ -1,10 +1,11 @@
 //! `trueup resolve`: a person's decision about a migration, where the catalog cannot tell.
 
+pub(super) mod args;
+
 use anyhow::Result;
 
 use crate::changes::executor::{self, Resolve, Verdict};
 use crate::changes::plan::{Case, Resolution, Resolved};
-use crate::cli::{Decision, ResolveArgs};
 use crate::error::{Exit, Failure};
 use crate::migrations::Ledger;
 use crate::model::diagnosis::MigrationState;
@@ -22,6 +23,7 @@ use crate::workflow::target::{MigrationName, TargetReport};
 use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
 use crate::workflow::{comparison, plan_steps};
 use crate::writer::Stop;
+use args::{Decision, ResolveArgs};
 
 /// What a look at the database says about the decision.
 struct Judged {

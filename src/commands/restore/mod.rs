@@ -1,5 +1,6 @@
 //! `trueup restore`: a database made of a backup again, beside what is there, proved, and only then in its place.
 
+pub(super) mod args;
 mod report;
 
 use std::time::Instant;
@@ -9,7 +10,7 @@ use report::{RestoreReport, RestoredAs, RestoredState};
 
 use crate::backup::restore::{self, Database, Fit, Hashed, Restoring, Server};
 use crate::backup::{Manifest, Programs, Scope, Store};
-use crate::cli::{RestoreArgs, WriteArgs};
+use crate::cli::WriteArgs;
 use crate::error::{Exit, Failure, exit_of};
 use crate::output::{self, Progress};
 use crate::postgres::connection::Target;
@@ -20,6 +21,7 @@ use crate::workflow::target::TargetReport;
 use crate::workflow::write_command::{Confirmation, WriteCommand, interrupted};
 use crate::workflow::{backup_store, comparison, environment_mark, project_model};
 use crate::writer::{Mark, Stop};
+use args::RestoreArgs;
 
 /// Databases that every other one is made of.
 const TEMPLATES: [&str; 2] = ["template0", "template1"];

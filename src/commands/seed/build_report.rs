@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
+use super::args::SeedArgs;
 use super::report::{RowState, SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
 use super::{Judged, Planned};
-use crate::cli::SeedArgs;
 use crate::data::seeds::{self, Question, RowPlan};
 use crate::error::Exit;
 use crate::findings::Finding;

@@ -1,5 +1,6 @@
 //! `trueup seed`: the reference rows that a project declares, made so; what somebody else has made of them is left alone.
 
+pub(super) mod args;
 mod build_report;
 mod errors;
 mod report;
@@ -14,7 +15,6 @@ use errors::{not_made, refused, rewritten};
 use report::SeedStage;
 
 use crate::changes::plan::Affected;
-use crate::cli::SeedArgs;
 use crate::data::seeds::{self, Answer, Question, RowPlan, Rows, Seeds, Table, TablePlan};
 use crate::error::{Exit, Failure};
 use crate::output;
@@ -29,6 +29,7 @@ use crate::workflow::project_model::Needs;
 use crate::workflow::write_command::{WriteCommand, interrupted};
 use crate::workflow::{comparison, environment_mark};
 use crate::writer::{StepError, Stop, Work};
+use args::SeedArgs;
 
 /// How often it is begun anew when rows change between the look and the work.
 const ROUNDS: usize = 3;

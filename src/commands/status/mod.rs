@@ -1,11 +1,13 @@
 //! `trueup status`: where a database stands in the project's migrations, who is at it, what broke off. It writes
 //! nothing, and reads neither the catalog nor trueup.lock.
 
+pub(super) mod args;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
+use args::StatusArgs;
 use report::{StatusHistory, StatusReport};
 
 use crate::backup::Manifest;
@@ -28,7 +30,7 @@ use crate::workflow::{backup_store, comparison, environment_mark};
 ///
 /// # Errors
 /// With the exit codes of the contract: 2, 3, 4, 75.
-pub(super) async fn run(settings: &Settings) -> Result<Exit> {
+pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> Result<Exit> {
     let target = settings.target()?;
     let directory = settings.project.migrations_dir.clone();
     // The files are read while the server answers.
@@ -37,14 +39,14 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit> {
     let needs = Needs::nothing();
     let request = comparison::request(settings, needs);
     let (snapshot, stored) = tokio::join!(
-        snapshot::take_status(&mut session, &request, settings.runs),
+        snapshot::take_status(&mut session, &request, args.runs.then_some(args.limit)),
         backup_store::manifests(settings),
     );
     let goodbye = tokio::spawn(session.close());
     let snapshot = snapshot?;
     environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
     let migrations = files.await??;
-    let report = judge(settings, &target, &migrations, snapshot, stored);
+    let report = judge(settings, args, &target, &migrations, snapshot, stored);
     // The process ends here: freeing so many texts one by one takes its time.
     std::mem::forget(migrations);
     deliver(&settings.output, &report)?;
@@ -55,6 +57,7 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit> {
 /// Everything that is known, held against the files.
 fn judge(
     settings: &Settings,
+    args: &StatusArgs,
     target: &Target,
     migrations: &[Migration],
     snapshot: StatusSnapshot,
@@ -92,7 +95,7 @@ fn judge(
         open_runs: internal.open_runs,
         lock: snapshot.holder,
         last_backup,
-        runs: settings.runs.map(|_| snapshot.runs),
+        runs: args.runs.then_some(snapshot.runs),
         invisible: snapshot.invisible,
         notes,
     };

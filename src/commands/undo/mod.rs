@@ -1,5 +1,6 @@
 //! `trueup undo`: gives the rows of a run's repairs their old values back.
 
+pub(super) mod args;
 mod report;
 
 use std::time::Duration;
@@ -7,7 +8,6 @@ use std::time::Duration;
 use anyhow::Result;
 use report::{UndoReport, UndoneReport};
 
-use crate::cli::UndoArgs;
 use crate::data::checks::Action;
 use crate::data::repair::{self, Repair, State, Undone};
 use crate::error::Exit;
@@ -23,6 +23,7 @@ use crate::workflow::target::TargetReport;
 use crate::workflow::write_command::{WriteCommand, interrupted};
 use crate::workflow::{backup_policy, data_checks, environment_mark};
 use crate::writer::Stop;
+use args::UndoArgs;
 
 /// Runs the command.
 ///

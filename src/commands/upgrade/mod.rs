@@ -1,11 +1,13 @@
 //! `trueup upgrade`: applies what is pending.
 
+pub(super) mod args;
+
 use std::collections::BTreeSet;
 
 use anyhow::Result;
 
 use crate::changes::plan::{Plan, Stop, Wanted};
-use crate::cli::{UpgradeArgs, WriteArgs};
+use crate::cli::WriteArgs;
 use crate::error::Exit;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
@@ -16,6 +18,7 @@ use crate::workflow::schema_report::SchemaReport;
 use crate::workflow::write_command::refuse_unclear;
 use crate::workflow::{comparison, deliver, plan_steps};
 use crate::writer;
+use args::UpgradeArgs;
 
 /// Runs the command.
 ///

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
+use super::args::VerifyArgs;
 use super::proposal::{Proposed, back, fix_reports, grown, propose, refuse, report, undoing};
 use super::report::{DataCheckReport, VerifyReport, data_check_report};
 use super::{rows_of_check, rows_of_fix};
-use crate::cli::VerifyArgs;
 use crate::data::checks::{self, Check, ValidatedCheck};
 use crate::data::repair::{self, Pace, Preview, Repair};
 use crate::error::{Exit, Failure};

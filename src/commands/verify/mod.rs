@@ -1,5 +1,6 @@
 //! `trueup verify`: the data checks, in one snapshot that writes nothing; with `--fix`, see [`fix`].
 
+pub(super) mod args;
 pub(super) mod fix;
 mod proposal;
 mod report;
@@ -8,9 +9,6 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use report::VerifyReport;
-
-use crate::cli::VerifyArgs;
 use crate::data::checks;
 use crate::error::Exit;
 use crate::project::Settings;
@@ -19,6 +17,8 @@ use crate::workflow::deliver::deliver;
 use crate::workflow::project_model::Needs;
 use crate::workflow::target::TargetReport;
 use crate::workflow::{comparison, data_checks, environment_mark};
+use args::VerifyArgs;
+use report::VerifyReport;
 
 /// Runs the command.
 ///

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
+use super::args::VerifyArgs;
 use super::report::{self, DataCheckReport, VerifyReport};
 use super::rows_of_fix;
-use crate::cli::VerifyArgs;
 use crate::data::checks::{self, Check, ValidatedCheck};
 use crate::data::repair::{self, FixPreview, Preview};
 use crate::error::{Exit, Failure};

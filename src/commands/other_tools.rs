@@ -1,0 +1,138 @@
+//! Commands of other tools (Alembic, Django, Flyway, Prisma, sqlx, dbmate, Atlas, Terraform), and what answers to them
+//! here.
+//!
+//! A word that would change a database in another tool is never taken for one of trueup's: it is an error that names the
+//! command, and the way to see first what it would do.
+
+/// What to say to somebody who typed another tool's command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// What trueup has for that.
+    pub(super) what: &'static str,
+    /// What to run, which writes nothing.
+    pub(super) next: &'static str,
+}
+
+/// What answers to a word of another tool.
+pub(super) fn answer(word: &str) -> Option<Answer> {
+    let (_, what, next) = OTHERS.iter().find(|(words, ..)| words.contains(&word))?;
+    Some(Answer { what, next })
+}
+
+const BY_HAND: &str = "write the file by hand, as migrations/V<version>__<name>.sql; trueup check --format json has the \
+                       SQL of every difference";
+
+/// Words of other tools, what trueup has for them, and what to run next.
+const OTHERS: &[(&[&str], &str, &str)] = &[
+    (
+        &["migrate", "apply", "deploy", "push", "up", "update"],
+        "To apply pending migrations: trueup upgrade",
+        "see what it would do first: trueup upgrade --dry-run",
+    ),
+    (
+        &["plan", "preview"],
+        "To see what an upgrade would do: trueup upgrade --dry-run",
+        "trueup upgrade --dry-run; what differs from schema/: trueup check",
+    ),
+    (&["diff", "drift"], "To see what differs between a database and schema/: trueup check", "trueup check"),
+    (
+        &["current", "info", "version"],
+        "To see the database's migration status: trueup status",
+        "trueup status",
+    ),
+    (
+        &["history", "log", "logs", "runs", "audit"],
+        "To see who ran what, and when: trueup status --runs",
+        "trueup status --runs",
+    ),
+    (
+        &["rollback", "revert", "down"],
+        "To revert migrations by their down scripts: trueup downgrade; to restore the rows of a repair: trueup undo",
+        "see what it would do first: trueup downgrade --to VERSION --dry-run, or trueup undo RUN --dry-run",
+    ),
+    (
+        &["repair", "fix"],
+        "To repair rows: trueup verify --fix; to say what became of a modified or interrupted migration (Flyway: repair): \
+         trueup resolve",
+        "see what it would do first: trueup verify --fix --dry-run; or read: trueup help resolve",
+    ),
+    (
+        &["stamp", "fake"],
+        "To record which migrations an existing database has: trueup adopt; one migration: trueup resolve",
+        "see what it would do first: trueup adopt --dry-run",
+    ),
+    (
+        &["validate"],
+        "To compare a database with schema/: trueup check; applied migrations with their files: trueup status; to see \
+         whether trueup.lock is up to date: trueup compile --check",
+        "trueup check",
+    ),
+    (&["dump"], "To take a backup: trueup backup", "read first: trueup help backup"),
+    (
+        &["load", "import"],
+        "To insert reference rows: trueup seed; to restore a backup: trueup restore",
+        "see what it would do first: trueup seed --dry-run; or read: trueup help restore",
+    ),
+    (&["generate", "revision", "new", "create", "make", "add"], "This version writes no migrations", BY_HAND),
+    (
+        &["reset", "clean", "drop"],
+        "This version has no command that empties a database",
+        "drop and create the database yourself; then see: trueup upgrade --dry-run",
+    ),
+    (
+        &["pull", "introspect", "inspect"],
+        "This version writes no schema files from a database",
+        "put the output of pg_dump --schema-only into schema/, then: trueup check",
+    ),
+    (
+        &["lint", "gate", "doctor"],
+        "This version has no such command",
+        "trueup check compares the schema; trueup upgrade --dry-run shows the locks of pending migrations",
+    ),
+    (
+        &["squash", "merge", "init"],
+        "This version has no such command",
+        "trueup help lists the commands of this version",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::COMMANDS;
+    use super::super::registry::Effect;
+    use super::*;
+
+    #[test]
+    fn no_word_is_said_twice_or_is_a_command_here() {
+        let mut seen = std::collections::BTreeSet::new();
+        for word in OTHERS.iter().flat_map(|(words, ..)| words.iter()) {
+            assert!(seen.insert(word), "{word} twice");
+            let own = |command: &super::super::Registered| {
+                command.name == *word || command.help.aliases.contains(word)
+            };
+            assert!(!COMMANDS.iter().any(own), "{word} is a command");
+        }
+    }
+
+    /// What is to be run writes nothing, and every command that is named exists.
+    #[test]
+    fn the_next_step_writes_nothing() {
+        for (words, what, next) in OTHERS {
+            for (text, is_next) in [(what, false), (next, true)] {
+                for rest in text.split("trueup ").skip(1) {
+                    let name = rest.split([' ', ';', ',', ':']).next().unwrap_or_default();
+                    if name == "help" {
+                        continue;
+                    }
+                    let command = COMMANDS.iter().find(|command| command.name == name);
+                    let command = command.unwrap_or_else(|| panic!("{words:?}: there is no command {name}"));
+                    let part = rest.split([';', ',']).next().unwrap_or_default();
+                    let harmless = command.effect == Effect::Reads
+                        || part.contains("--dry-run")
+                        || (command.effect == Effect::ReadsOrFixes && !part.contains("--fix"));
+                    assert!(!is_next || harmless, "{words:?}: {next}");
+                }
+            }
+        }
+    }
+}
