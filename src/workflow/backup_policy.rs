@@ -14,8 +14,8 @@ use crate::postgres::connection::{Session, Target};
 use crate::project::{BackupKind, Required, Settings};
 use crate::snapshot::{self, DatabaseSnapshot};
 use crate::text::size;
-use crate::workflow::backup_plan::{BackupPlan, LastBackup};
 use crate::workflow::backup_store;
+use crate::workflow::reports::backup_plan::{BackupPlan, LastBackup};
 use crate::workflow::write_command::WriteCommand;
 use crate::writer::{Stop, WriteSession, seconds};
 

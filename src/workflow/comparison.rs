@@ -24,8 +24,8 @@ use crate::snapshot::{
 };
 use crate::workflow::environment_mark;
 use crate::workflow::project_model::{Needs, ProjectModel};
-use crate::workflow::schema_report::{Coverage, Hidden, History, SchemaReport};
-use crate::workflow::target::{MigrationName, TargetReport};
+use crate::workflow::reports::schema_report::{Coverage, Hidden, History, SchemaReport};
+use crate::workflow::reports::target::{MigrationName, TargetReport};
 
 /// `statement_timeout` of the reading transaction where the project sets none: enough for 100,000 tables.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);

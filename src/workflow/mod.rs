@@ -1,22 +1,16 @@
 //! What commands share: the project's model, the target and its environment, the confirmation and the backup before a
 //! change, the way of a migration, signals, and where a report goes.
 
-pub(crate) mod adoption;
-pub(crate) mod backup_plan;
 pub(crate) mod backup_policy;
 pub(crate) mod backup_store;
 pub(crate) mod comparison;
 pub(crate) mod data_checks;
-pub(crate) mod decision;
 pub(crate) mod deliver;
 pub(crate) mod environment_mark;
-pub(crate) mod fix_report;
 pub(crate) mod migrate;
-pub(crate) mod plan_report;
 pub(crate) mod plan_steps;
 pub(crate) mod project_model;
+pub(crate) mod reports;
 pub(crate) mod required_checks;
-pub(crate) mod schema_report;
 pub(crate) mod signals;
-pub(crate) mod target;
 pub(crate) mod write_command;

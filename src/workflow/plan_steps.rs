@@ -13,7 +13,7 @@ use crate::postgres::catalog::ObjectId;
 use crate::postgres::connection::Session;
 use crate::project::Settings;
 use crate::snapshot::{self, DatabaseSnapshot};
-use crate::workflow::plan_report::{
+use crate::workflow::reports::plan_report::{
     LockReport, PlanDirection, PlanReport, StepAction, StepReport, StopReport,
 };
 

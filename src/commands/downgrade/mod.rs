@@ -12,7 +12,7 @@ use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
 use crate::workflow::migrate::{self, Change, Prepared};
 use crate::workflow::project_model::ProjectModel;
-use crate::workflow::schema_report::SchemaReport;
+use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::write_command::refuse_unclear;
 use crate::workflow::{comparison, plan_steps};
 use crate::writer::Stop;

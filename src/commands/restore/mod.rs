@@ -17,7 +17,7 @@ use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::workflow::backup_store::Among;
 use crate::workflow::deliver::{self, deliver};
-use crate::workflow::target::TargetReport;
+use crate::workflow::reports::target::TargetReport;
 use crate::workflow::write_command::{Confirmation, WriteCommand, interrupted};
 use crate::workflow::{backup_store, comparison, environment_mark, project_model};
 use crate::writer::{Mark, Stop};

@@ -10,7 +10,7 @@ use crate::output::view::{Text, Tone, View};
 use crate::output::{Envelope, Report};
 use crate::postgres::sql::identifier;
 use crate::text::{plural, size};
-use crate::workflow::target::TargetReport;
+use crate::workflow::reports::target::TargetReport;
 use crate::writer::seconds;
 
 /// A restore.

@@ -13,7 +13,7 @@ use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::workflow::deliver::deliver;
 use crate::workflow::environment_mark;
-use crate::workflow::target::TargetReport;
+use crate::workflow::reports::target::TargetReport;
 
 /// Prints the report.
 pub(super) fn print(settings: &Settings, report: &SeedReport) -> Result<Exit> {

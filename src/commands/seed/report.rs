@@ -7,8 +7,8 @@ use crate::findings::{Command, Finding};
 use crate::output::view::{Content, Table, Text, Tone, View, or_null};
 use crate::output::{Envelope, Report};
 use crate::text::plural;
-use crate::workflow::backup_plan::{BackupPlan, LastBackup};
-use crate::workflow::target::TargetReport;
+use crate::workflow::reports::backup_plan::{BackupPlan, LastBackup};
+use crate::workflow::reports::target::TargetReport;
 
 /// The most rows that people are shown; JSON has all.
 const MOST: usize = 20;

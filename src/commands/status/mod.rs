@@ -20,10 +20,10 @@ use crate::model::diagnosis::MigrationState;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot::{self, StatusSnapshot};
-use crate::workflow::backup_plan::LastBackup;
 use crate::workflow::deliver::deliver;
 use crate::workflow::project_model::Needs;
-use crate::workflow::target::{MigrationName, TargetReport};
+use crate::workflow::reports::backup_plan::LastBackup;
+use crate::workflow::reports::target::{MigrationName, TargetReport};
 use crate::workflow::{backup_store, comparison, environment_mark};
 
 /// Runs the command.

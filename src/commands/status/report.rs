@@ -10,8 +10,8 @@ use crate::output::view::{Content, Table, Tone, View};
 use crate::output::{Envelope, Report};
 use crate::snapshot::{LockHolder, LoggedRun, OpenRun, StepAction, StepState, UnfinishedStep};
 use crate::text::{one_line, plural};
-use crate::workflow::backup_plan::LastBackup;
-use crate::workflow::target::{MigrationName, TargetReport};
+use crate::workflow::reports::backup_plan::LastBackup;
+use crate::workflow::reports::target::{MigrationName, TargetReport};
 use crate::writer::Mark;
 
 /// The most names that a list for people has; JSON has all.

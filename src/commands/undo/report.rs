@@ -8,9 +8,9 @@ use crate::findings::Command;
 use crate::output::view::{Table, Text, Tone, View};
 use crate::output::{Envelope, Report};
 use crate::text::plural;
-use crate::workflow::backup_plan::{BackupPlan, LastBackup};
-use crate::workflow::fix_report::RepairStage;
-use crate::workflow::target::TargetReport;
+use crate::workflow::reports::backup_plan::{BackupPlan, LastBackup};
+use crate::workflow::reports::fix_report::RepairStage;
+use crate::workflow::reports::target::TargetReport;
 
 /// A run's repairs taken back.
 #[derive(Debug, Clone, Serialize)]

@@ -15,7 +15,7 @@ use crate::project::Settings;
 use crate::snapshot;
 use crate::workflow::deliver::deliver;
 use crate::workflow::project_model::Needs;
-use crate::workflow::target::TargetReport;
+use crate::workflow::reports::target::TargetReport;
 use crate::workflow::{comparison, data_checks, environment_mark};
 use args::VerifyArgs;
 use report::VerifyReport;

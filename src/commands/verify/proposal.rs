@@ -13,9 +13,9 @@ use crate::project::Settings;
 use crate::snapshot::{DatabaseSnapshot, Identity};
 use crate::workflow::backup_policy::BackupPolicy;
 use crate::workflow::data_checks::RowsToChange;
-use crate::workflow::fix_report::{FixReport, RepairStage, trigger};
 use crate::workflow::migrate::changed_meanwhile;
-use crate::workflow::target::TargetReport;
+use crate::workflow::reports::fix_report::{FixReport, RepairStage, trigger};
+use crate::workflow::reports::target::TargetReport;
 use crate::workflow::{data_checks, environment_mark};
 
 /// What would be done, as one look saw it.

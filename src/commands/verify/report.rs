@@ -12,9 +12,9 @@ use crate::findings::{
 use crate::output::view::{Content, Table, Text, Tone, View};
 use crate::output::{Envelope, Report};
 use crate::text::plural;
-use crate::workflow::backup_plan::{BackupPlan, LastBackup};
-use crate::workflow::fix_report::{FixReport, RepairStage};
-use crate::workflow::target::TargetReport;
+use crate::workflow::reports::backup_plan::{BackupPlan, LastBackup};
+use crate::workflow::reports::fix_report::{FixReport, RepairStage};
+use crate::workflow::reports::target::TargetReport;
 use crate::writer::seconds;
 
 /// What `trueup verify` found, and with `--fix` did.

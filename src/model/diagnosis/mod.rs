@@ -176,7 +176,8 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
     all.append(&mut findings);
     for finding in &mut all {
         if let Some(step) = interrupted_revert(facts, finding) {
-            finding.remedy = step.resume();
+            let resume = step.resume();
+            (finding.remedy.run, finding.remedy.advice) = (resume.run, resume.advice);
         }
         if let Some(severity) = facts.severities.get(&finding.code) {
             finding.severity = *severity;

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::environment_mark;
 use crate::output::view::Headline;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot::Identity;
+use crate::workflow::environment_mark;
 use crate::writer::Mark;
 
 /// The database, as it was asked for and as its server describes it.
