@@ -14,6 +14,38 @@ pub(crate) const GROUPS: &[&str] = &["changes", "data", "postgres"];
 /// Every room, from the ground up. A room stands below all that use it.
 pub(crate) const ROOMS: &[Room] = &[
     room("error", &[]),
+    room("text", &[]),
+    room("toml_table", &[]),
+    room("postgres/sql", &[]),
+    room("postgres/connection", &[]),
+    room("postgres/catalog", &[]),
+    room("postgres/ddl", &[]),
+    room("postgres/programs", &[]),
+    room("postgres/scratch", &[]),
+    room("findings", &["postgres/ddl"]),
+    room("writer", &[]),
+    room("migrations", &[]),
+    room("model/diff", &[]),
+    room("model", &[]),
+    room("data/checks", &["findings"]),
+    room("data/repair", &[]),
+    room("data/seeds", &[]),
+    room("snapshot", &[]),
+    room("model/diagnosis", &["findings", "text"]),
+    room("backup", &[]),
+    room("changes/plan", &["findings"]),
+    room("changes/executor", &[]),
+    room("output", &["findings", "text"]),
+    room("cli", &["findings", "output"]),
+    room("project", &["findings"]),
+    room("workflow", &["findings", "text"]),
+    room("commands", &["findings", "text"]),
+];
+
+/// Every room, from the ground up. A room stands below all that use it.
+pub(crate) const ROOMS: &[Room] = &[
+    room("error", &[]),
+    room("text", &[]),
     room("postgres/sql", &["error"]),
     room("toml_table", &["error"]),
     room("postgres/connection", &["error", "postgres/sql"]),
@@ -50,6 +82,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "writer",
         ],
     ),
+    room("findings", &[]),
     room(
         "model/diagnosis",
         &[
