@@ -52,7 +52,7 @@ fn describe_panic(info: &PanicHookInfo<'_>) -> String {
 
 /// Takes every `PG*` variable out of the environment: sqlx would let some of them (`PGOPTIONS`, `PGSSLROOTCERT`, ...)
 /// change a connection and has no other way to be told not to, and children have no use for `PGPASSWORD`. What may
-/// supply a password is in `surroundings` already.
+/// supply a password is in `process_env` already.
 #[allow(unsafe_code)]
 fn forget_libpq_variables(process_env: &ProcessEnv) {
     for name in process_env.libpq_variables() {

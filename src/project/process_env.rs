@@ -7,7 +7,7 @@ use std::fmt;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-/// The captured surroundings.
+/// The environment of the process, as it was captured.
 #[derive(Clone, Default)]
 pub struct ProcessEnv {
     variables: BTreeMap<OsString, OsString>,
@@ -159,7 +159,7 @@ fn told(arguments: &[String], command: &str) -> String {
 /// Names without values: the values may be secrets.
 impl fmt::Debug for ProcessEnv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Surroundings")
+        f.debug_struct("ProcessEnv")
             .field("variables", &self.variables.keys())
             .field("cwd", &self.cwd)
             .finish_non_exhaustive()
