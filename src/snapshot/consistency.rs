@@ -115,7 +115,7 @@ impl Proof {
 /// # Errors
 /// The server's or the connection's, in words.
 pub async fn unchanged_since(session: &mut Session, snapshot: &DatabaseSnapshot) -> Result<bool> {
-    let now: Result<String> = session.scalar("SELECT pg_catalog.pg_current_snapshot() AS snapshot").await;
+    let now: Result<String> = session.scalar("SELECT pg_catalog.pg_current_snapshot()").await;
     let now =
         now.map_err(|error| connection::server_failure(error, "asking whether anything has changed"))?;
     Ok(now == snapshot.position)

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::server_identity::{Found, ServerIdentity};
 use super::step_error::StepError;
 use crate::error::{Exit, Failure, exit_of};
-use crate::postgres::connection::{self, Session, Target, sqlstate};
+use crate::postgres::connection::{self, OwnedRow, Session, Target, sqlstate};
 use crate::postgres::sql::{identifier, literal};
 
 /// How long the watching connection may be silent.
@@ -128,10 +128,8 @@ impl Access {
 
     /// `[database] set_role` is honoured, or the command refused.
     async fn may_take_role(&self, session: &mut Session) -> Result<()> {
-        let Some(role) = &self.set_role else { return Ok(()) };
-        // Local to this message.
-        let sql = format!("SELECT pg_catalog.set_config('role', {}, true)", literal(role));
-        session.rows(sql).await.map(|_| ()).map_err(|error| {
+        let (Some(role), Some(sql)) = (&self.set_role, self.take_role()) else { return Ok(()) };
+        session.execute(sql).await.map_err(|error| {
             let said = connection::server_error(&error).map(connection::describe);
             match said.filter(|said| {
                 said.is(sqlstate::INSUFFICIENT_PRIVILEGE) || said.is(sqlstate::INVALID_PARAMETER_VALUE)
@@ -154,15 +152,10 @@ impl Access {
         })
     }
 
-    /// A question in the right of [`Access::set_role`], for a session that has another, and how many rows come before
-    /// its answer. The role lasts for this message.
-    pub(super) fn in_role(&self, sql: &str) -> (String, usize) {
-        match &self.set_role {
-            Some(role) => {
-                (format!("SELECT pg_catalog.set_config('role', {}, true); {sql}", literal(role)), 1)
-            }
-            None => (sql.to_owned(), 0),
-        }
+    /// The statement that takes [`Access::set_role`] until its message ends, where there is such a role.
+    pub(super) fn take_role(&self) -> Option<String> {
+        let role = self.set_role.as_ref()?;
+        Some(format!("SELECT pg_catalog.set_config('role', {}, true)", literal(role)))
     }
 
     /// The statements that make a session clean and ours, whatever ran on it before; the last one answers with the
@@ -189,19 +182,17 @@ impl Access {
         let own = self.own_settings().into_iter().map(|(name, value)| (name, literal(&value)));
         let pairs: Vec<String> = own
             .chain(limits.iter().cloned())
-            .map(|(name, value)| format!("pg_catalog.set_config({}, {value}, false)", literal(name)))
+            .map(|(name, value)| {
+                format!("pg_catalog.set_config({}, {value}, false) AS {name}", literal(name))
+            })
             .collect();
         format!("{}, {CHECK_CLIENT}", pairs.join(", "))
     }
 
     /// Compares the answer of [`Access::settings`] with what was asked for. Earlier steps of the run may stay.
-    pub(super) fn settled(
-        &self,
-        limits: &[(&str, String)],
-        answer: &[Option<String>],
-    ) -> Result<(), StepError> {
-        for ((name, wanted), found) in self.wanted(limits).into_iter().zip(answer) {
-            let found = found.as_deref().unwrap_or_default();
+    pub(super) fn settled(&self, limits: &[(&str, String)], answer: &OwnedRow) -> Result<(), StepError> {
+        for (name, wanted) in self.wanted(limits) {
+            let found: &str = answer.get(name).map_err(anyhow::Error::new)?;
             if !same_value(&wanted, found) {
                 let what = format!(
                     "the server did not take a setting: {name} is {found:?}, not {wanted:?}; what was to be done \
@@ -272,11 +263,11 @@ const OWN_SETTINGS: &str = "SET statement_timeout = '30s'; SET idle_session_time
 /// A server whose client is gone ends what it does for it. Only some systems can tell, and others refuse the setting
 /// (manual, client_connection_check_interval). Without an operator: a role's search_path may still be in force.
 const CHECK_CLIENT: &str = "CASE WHEN pg_catalog.textregexeq(pg_catalog.version(), 'linux') \
-    THEN pg_catalog.set_config('client_connection_check_interval', '500ms', false) END";
+    THEN pg_catalog.set_config('client_connection_check_interval', '500ms', false) END AS check_interval";
 
 /// A session's process, asked for in a transaction that is left open. No setting stays, whoever gets the session next.
 const PID: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
-    SELECT pg_catalog.pg_backend_pid()";
+    SELECT pg_catalog.pg_backend_pid() AS pid";
 
 /// What is said before anything else: whether the two connections are sessions of their own, then their settings.
 async fn first_words(session: &mut Session, control: &mut Session) -> Result<()> {
@@ -320,7 +311,6 @@ fn pooled() -> Failure {
     .next("give the server's own address, or a pool in session mode; reading commands work through the proxy")
 }
 
-async fn pid(session: &mut Session, sql: &str) -> Result<String> {
-    let rows = session.rows(sql).await?;
-    Ok(rows.into_iter().flatten().flatten().next().unwrap_or_default())
+async fn pid(session: &mut Session, sql: &str) -> Result<i32> {
+    session.scalar(sql).await
 }

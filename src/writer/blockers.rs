@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::event::Blocker;
-use crate::postgres::connection::Session;
+use crate::postgres::connection::{Batch, OwnedRow, RowBuffer, Session};
 use crate::postgres::sql::literal;
 
 /// Who blocks a session that waits for a lock; see `blocking.sql`.
@@ -36,12 +36,13 @@ pub struct Wanted {
 
 /// Who blocks this session now. Empty when it does not wait.
 pub(super) async fn blocking(control: &mut Session, pid: i32) -> Result<Vec<Blocker>> {
-    Ok(control.rows(BLOCKING.replace("{pid}", &pid.to_string())).await?.into_iter().map(blocker).collect())
+    let rows = control.query(BLOCKING.replace("{pid}", &pid.to_string())).await?;
+    rows.iter().map(blocker).collect()
 }
 
 /// Who holds the advisory lock of this database.
 pub(super) async fn lock_holder(control: &mut Session) -> Result<Option<Blocker>> {
-    Ok(control.rows(with_lock_key(LOCK_HOLDER)).await?.into_iter().map(blocker).next())
+    control.query(with_lock_key(LOCK_HOLDER)).await?.first().map(blocker).transpose()
 }
 
 /// A holder of locks, and what tells its transaction from another one of the same session.
@@ -75,38 +76,42 @@ pub(super) async fn holding(
         format!("COALESCE(pg_catalog.to_regclass({name})::pg_catalog.oid, '0'::pg_catalog.oid)")
     });
     let modes = wanted.iter().map(|wanted| literal(&wanted.conflicting.join(",")));
-    // The project's search_path holds for the names alone, and all of it for this message, which is a transaction.
-    let sql = format!(
-        "SELECT pg_catalog.set_config('search_path', {}, true); \
-         SELECT pg_catalog.set_config('trueup.wanted', pg_catalog.concat_ws(',', {}), true); \
-         SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); {}",
-        literal(search_path),
-        oids.collect::<Vec<_>>().join(", "),
-        HOLDING.replace("{modes}", &modes.collect::<Vec<_>>().join(", ")).replace("{own}", &own.to_string())
-    );
-    let holder = |mut row: Vec<Option<String>>| {
-        let transaction = row.pop().flatten().unwrap_or_default();
-        Holder { blocker: blocker(row), transaction }
-    };
-    // The first three rows are set_config's.
-    Ok(control.rows(sql).await?.into_iter().skip(3).map(holder).collect())
+    let mut rows = RowBuffer::default();
+    let mut batch = Batch::default();
+    // The message is a transaction, which the settings end with. The project's search_path holds for the names alone.
+    batch.execute(format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(search_path)));
+    batch.execute(format!(
+        "SELECT pg_catalog.set_config('trueup.wanted', pg_catalog.concat_ws(',', {}), true)",
+        oids.collect::<Vec<_>>().join(", ")
+    ));
+    batch.execute("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)");
+    let sql = HOLDING.replace("{modes}", &modes.collect::<Vec<_>>().join(", "));
+    batch.rows(sql.replace("{own}", &own.to_string()), &mut rows);
+    control.run(batch).await?;
+    let holder = |row: &OwnedRow| Ok(Holder { blocker: blocker(row)?, transaction: row.get("transaction")? });
+    rows.into_vec().iter().map(holder).collect()
 }
 
-/// Reads the eight columns that the three queries have in common.
-fn blocker(row: Vec<Option<String>>) -> Blocker {
-    let mut values = row.into_iter();
-    let mut next = || values.next().flatten();
-    Blocker {
-        pid: next().and_then(|pid| pid.parse().ok()),
-        gid: next(),
-        role: next(),
-        application: next(),
-        host: next(),
-        state: next(),
-        age: next().and_then(|age| age.parse().ok()).map(Duration::from_millis),
-        // What this role may not see says so in place of the query.
-        query: next()
-            .filter(|query| query != "<insufficient privilege>")
+/// Reads the columns that the three queries have in common.
+fn blocker(row: &OwnedRow) -> Result<Blocker> {
+    let query: Option<&str> = row.get("query")?;
+    Ok(Blocker {
+        pid: row.get("pid")?,
+        gid: row.get("gid")?,
+        role: row.get("role")?,
+        application: row.get("application")?,
+        host: row.get("host")?,
+        state: row.get("state")?,
+        age: milliseconds(row, "age_ms")?,
+        // In place of a query that this role may not see stands that it may not.
+        query: query
+            .filter(|query| *query != "<insufficient privilege>")
             .map(|query| query.split_whitespace().collect::<Vec<_>>().join(" ")),
-    }
+    })
+}
+
+/// Reads a duration. Where the server's clock was set back, an age can be less than nothing.
+pub(super) fn milliseconds(row: &OwnedRow, column: &str) -> Result<Option<Duration>> {
+    let time: Option<i64> = row.get(column)?;
+    Ok(time.map(|time| Duration::from_millis(time.max(0).unsigned_abs())))
 }

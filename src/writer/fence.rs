@@ -2,6 +2,8 @@
 //!
 //! A fence that is only read would let the old run commit after the new one took over; an UPDATE waits for the other.
 
+use anyhow::Result;
+
 use crate::postgres::connection::{Row, ServerError, sqlstate};
 use crate::postgres::sql::literal;
 
@@ -14,7 +16,8 @@ pub(super) struct FenceToken {
     pub(super) transaction: String,
 }
 
-/// Tells the fence's answer from the rows of a script.
+/// The column, and the value, that tell the fence's answer from the rows of a script.
+const TAG_COLUMN: &str = "trueup_fence";
 const TAG: &str = "trueup.fence";
 /// Tells the error of [`still_in`] from others.
 const ENDED: &str = "trueup: not in";
@@ -23,7 +26,7 @@ const ENDED: &str = "trueup: not in";
 pub(super) fn advance(run: &str) -> String {
     format!(
         "AS UPDATE trueup.fence SET transactions = transactions + 1 WHERE run = {} \
-         RETURNING '{TAG}', transactions, pg_current_xact_id()",
+         RETURNING '{TAG}' AS {TAG_COLUMN}, transactions, pg_current_xact_id() AS transaction",
         literal(run)
     )
 }
@@ -54,15 +57,21 @@ pub(super) fn ended_transaction(said: &ServerError) -> bool {
 /// The question whether the transaction that counted so far was committed: `t` or `f`, and no row when another run
 /// has taken over since.
 pub(super) fn ask(run: &str, transactions: i64) -> String {
-    format!("SELECT transactions >= {transactions} FROM trueup.fence WHERE run = {}", literal(run))
+    format!(
+        "SELECT transactions >= {transactions} AS committed FROM trueup.fence WHERE run = {}",
+        literal(run)
+    )
 }
 
 impl FenceToken {
-    /// Reads the row, if it is the fence's.
-    pub(super) fn from_row(row: &Row<'_>) -> Option<Self> {
-        if row.len() != 3 || row.text(0) != Some(TAG) {
-            return None;
+    /// Reads the row; `None` when it is not the fence's.
+    ///
+    /// # Errors
+    /// It is the fence's, and cannot be read.
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Option<Self>> {
+        if !matches!(row.get::<&str>(TAG_COLUMN), Ok(TAG)) {
+            return Ok(None);
         }
-        Some(Self { transactions: row.text(1)?.parse().ok()?, transaction: row.text(2)?.to_owned() })
+        Ok(Some(Self { transactions: row.get("transactions")?, transaction: row.get("transaction")? }))
     }
 }

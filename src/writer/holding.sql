@@ -1,6 +1,6 @@
--- Who holds locks on these relations that conflict with the wanted ones. Last column: which transaction it is.
--- An autovacuum gives way to whoever waits for it (manual, "Routine Vacuuming"), unless it prevents wraparound; its role
--- is NULL, and what it does may not be visible.
+-- Who holds locks on these relations that conflict with the wanted ones. `transaction` tells the transactions of one
+-- session apart. An autovacuum gives way to a session that waits for it (manual, "Routine Vacuuming"), unless it prevents
+-- wraparound; its role is NULL, and its query may not be visible.
 WITH RECURSIVE wanted AS (
     SELECT w.relation, w.modes
     FROM unnest(string_to_array(current_setting('trueup.wanted'), ',')::oid[], ARRAY[{modes}]) AS w(relation, modes)
@@ -11,10 +11,10 @@ WITH RECURSIVE wanted AS (
     CROSS JOIN LATERAL (SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = w.relation
                         UNION ALL
                         SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = w.relation) AS more(relation))
-SELECT DISTINCT l.pid, p.gid, COALESCE(a.usename, p.owner), a.application_name, host(a.client_addr),
-       CASE WHEN p.gid IS NULL THEN a.state ELSE 'prepared' END,
-       (EXTRACT(epoch FROM clock_timestamp() - COALESCE(a.xact_start, p.prepared)) * 1000)::int8,
-       left(a.query, 120), l.virtualtransaction
+SELECT DISTINCT l.pid, p.gid, COALESCE(a.usename, p.owner) AS role, a.application_name AS application,
+       host(a.client_addr) AS host, CASE WHEN p.gid IS NULL THEN a.state ELSE 'prepared' END AS state,
+       (EXTRACT(epoch FROM clock_timestamp() - COALESCE(a.xact_start, p.prepared)) * 1000)::int8 AS age_ms,
+       left(a.query, 120) AS query, l.virtualtransaction AS transaction
 FROM wanted w
 JOIN pg_locks l ON l.relation = w.relation AND l.granted AND l.mode = ANY (string_to_array(w.modes, ','))
  AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())

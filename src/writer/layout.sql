@@ -1,7 +1,7 @@
 -- Whether schema trueup is there; whether it has the tables of the first layout, and nothing but tables that run nobody's
 -- code when they are written: plain ones, every type the server's own, and of defaults, checks and indexes only what
 -- trueup makes (see schema.sql).
-SELECT to_regnamespace('trueup') IS NOT NULL,
+SELECT to_regnamespace('trueup') IS NOT NULL AS present,
        (SELECT count(*) FILTER (WHERE c.relname IN ('mark', 'runs', 'fence', 'steps', 'migrations')) = 5
            AND bool_and(
                c.relkind = 'r' AND c.relpersistence = 'p'
@@ -26,4 +26,4 @@ SELECT to_regnamespace('trueup') IS NOT NULL,
                            ('true', '0', 'gen_random_uuid()', 'clock_timestamp()', 'SESSION_USER',
                             'inet_client_addr()', 'pg_backend_pid()'))))
           FROM pg_class c
-         WHERE c.relnamespace = to_regnamespace('trueup') AND c.relkind NOT IN ('i', 't', 'I'))
+         WHERE c.relnamespace = to_regnamespace('trueup') AND c.relkind NOT IN ('i', 't', 'I')) AS genuine

@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::WriteSession;
-use crate::postgres::connection;
+use super::blockers::milliseconds;
 
-const PRESSURE: &str = include_str!("pressure.sql");
+const LOAD: &str = include_str!("load.sql");
 
 /// What was seen at one moment. What a role may not see is `None`, and counts as nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,30 +49,24 @@ impl LoadSample {
 }
 
 impl WriteSession {
-    /// Looks, on the connection that watches over the other. One round trip.
+    /// Reads the server's load on the control connection, in one round trip.
     ///
     /// # Errors
-    /// The connection's.
+    /// The server's and the connection's; [`crate::postgres::connection::RowError`] when the answer cannot be read.
     pub async fn pressure(&mut self, relations: &[u32]) -> Result<LoadSample> {
         let list = |oids: &[u32]| oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-        let sql = PRESSURE
+        let sql = LOAD
             .replace("{relations}", &list(relations))
             .replace("{own}", &format!("{},0", self.pid))
             .replace("{{", "{")
             .replace("}}", "}");
-        let rows = self
-            .control
-            .rows(sql)
-            .await
-            .map_err(|error| connection::server_failure(error, "looking at the server's load"))?;
-        let mut values = rows.into_iter().next().unwrap_or_default().into_iter();
-        let mut next = || values.next().flatten();
-        let milliseconds =
-            |text: Option<String>| text.and_then(|text| text.parse().ok()).map(Duration::from_millis);
-        let (replica_lag, oldest_transaction) = (milliseconds(next()), milliseconds(next()));
-        let oldest = next();
-        let waiters = next().and_then(|text| text.parse().ok()).unwrap_or(0);
-        Ok(LoadSample { replica_lag, oldest_transaction, oldest, waiters })
+        let row = self.control.query_one(sql).await?;
+        Ok(LoadSample {
+            replica_lag: milliseconds(&row, "replica_lag_ms")?,
+            oldest_transaction: milliseconds(&row, "oldest_transaction_ms")?,
+            oldest: row.get("oldest")?,
+            waiters: row.get("waiters")?,
+        })
     }
 }
 

@@ -52,13 +52,9 @@ impl WriteSession {
 
 /// Asks once.
 async fn try_lock(writer: &mut WriteSession) -> Result<bool> {
-    let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({ADVISORY_LOCK})");
-    let rows = writer
-        .session
-        .rows(sql)
-        .await
-        .map_err(|error| connection::server_failure(error, "asking for the lock"))?;
-    Ok(rows.into_iter().flatten().flatten().next().as_deref() == Some("t"))
+    let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({ADVISORY_LOCK}) AS taken");
+    let taken = writer.session.scalar(sql).await;
+    taken.map_err(|error| connection::server_failure(error, "asking for the lock"))
 }
 
 /// Asked to stop before anything was changed.

@@ -27,7 +27,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::error::Failure;
-use crate::postgres::connection::{self, Session};
+use crate::postgres::connection::{self, Batch, OwnedRow, RowBuffer, Session};
 
 pub use access::{Access, no_pooler_before};
 pub use blockers::{ADVISORY_LOCK, Wanted, with_lock_key};
@@ -132,19 +132,22 @@ impl WriteSession {
     /// How many bytes of write-ahead log were written since a position; `None` where the server does not tell.
     pub async fn written_since(&mut self, position: &str) -> Option<u64> {
         let position = crate::postgres::sql::literal(position);
-        let sql = format!("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), {position})::int8");
-        let row = self.control.rows(sql).await.ok()?.pop()?;
-        row.into_iter().next()??.parse().ok()
+        let sql = format!("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), {position})::int8 AS bytes");
+        self.control.scalar(sql).await.ok()
     }
 
-    /// Asks for rows of trueup's own tables, on the connection that watches over the other, whose search_path is
-    /// `pg_catalog, pg_temp`.
+    /// Runs one query of trueup's own tables on the control connection, whose search_path is `pg_catalog, pg_temp`, in
+    /// the role that the run works as.
     ///
     /// # Errors
     /// The server's and the connection's.
-    pub async fn ask(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
-        let (sql, before) = self.access.in_role(sql);
-        Ok(self.control.rows(sql).await?.split_off(before))
+    pub async fn ask(&mut self, sql: &str) -> Result<Vec<OwnedRow>> {
+        let mut rows = RowBuffer::default();
+        let mut batch = Batch::default();
+        batch.execute_all(self.access.take_role());
+        batch.rows(sql, &mut rows);
+        self.control.run(batch).await?;
+        Ok(rows.into_vec())
     }
 
     /// Nothing is asked of a session that is gone: a network that stalls would be waited for once more.

@@ -10,7 +10,7 @@ use super::event::Watch;
 use super::step_error::StepError;
 use super::work::{Limits, Work};
 use crate::error::{Exit, Failure};
-use crate::postgres::connection;
+use crate::postgres::connection::{self, OwnedRow, RowError};
 use crate::postgres::sql::literal;
 
 /// What belongs to trueup in a database, as DDL.
@@ -65,6 +65,25 @@ pub struct Mark {
     pub id: String,
 }
 
+impl Mark {
+    fn from_row(row: &OwnedRow) -> Result<Self> {
+        Ok(Self {
+            layout: row.get("layout")?,
+            project: row.get("project")?,
+            environment: row.get("environment")?,
+            id: row.get("id")?,
+        })
+    }
+}
+
+/// What `layout.sql` answers.
+struct Layout {
+    /// Whether there is a schema trueup.
+    present: bool,
+    /// Whether its tables are as trueup makes them.
+    genuine: bool,
+}
+
 /// What a run does to the mark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Marking {
@@ -91,11 +110,11 @@ impl WriteSession {
     /// Exit 4 when schema trueup is not trueup's, or of a newer version; the connection's.
     pub async fn mark(&mut self) -> Result<Option<Mark>> {
         let doing = |error| connection::server_failure(error, "reading the environment mark");
-        let mut row = self.ask(LOOK).await.map_err(doing)?.pop().unwrap_or_default().into_iter().flatten();
-        match (row.next().as_deref(), row.next().as_deref()) {
-            (Some("f"), _) => return Ok(None),
-            (Some("t"), Some("t")) => {}
-            _ => {
+        let layout = self.layout().await.map_err(doing)?;
+        match (layout.present, layout.genuine) {
+            (false, _) => return Ok(None),
+            (true, true) => {}
+            (true, false) => {
                 return Err(Failure::new(
                     Exit::Refused,
                     "this database has a schema trueup that is not as this trueup makes it: its tables are missing, are \
@@ -107,11 +126,9 @@ impl WriteSession {
             }
         }
         let sql = "SELECT layout, project, environment, id FROM trueup.mark";
-        let row = self.ask(sql).await.map_err(doing)?.pop();
-        let Some([Some(layout), Some(project), environment, Some(id)]) = row.as_deref() else {
-            return Ok(None);
-        };
-        let layout: i32 = layout.parse()?;
+        let Some(row) = self.ask(sql).await.map_err(doing)?.pop() else { return Ok(None) };
+        let mark = Mark::from_row(&row).map_err(doing)?;
+        let layout = mark.layout;
         if layout > LAYOUT {
             return Err(Failure::new(
                 Exit::Refused,
@@ -122,7 +139,15 @@ impl WriteSession {
             .next("use the newer trueup")
             .into());
         }
-        Ok(Some(Mark { layout, project: project.clone(), environment: environment.clone(), id: id.clone() }))
+        Ok(Some(mark))
+    }
+
+    async fn layout(&mut self) -> Result<Layout> {
+        let rows = self.ask(LOOK).await?;
+        let row = rows.first().ok_or(RowError::NoRow)?;
+        // Of no table at all it is NULL whether they are genuine.
+        let genuine: Option<bool> = row.get("genuine")?;
+        Ok(Layout { present: row.get("present")?, genuine: genuine.unwrap_or_default() })
     }
 
     /// Begins a run: makes schema trueup where there is none, closes the records of runs that broke off, takes over the
@@ -199,9 +224,8 @@ impl WriteSession {
     }
 
     async fn has_schema(&mut self) -> Result<bool> {
-        let rows = self.control.rows("SELECT to_regnamespace('trueup') IS NOT NULL").await;
-        let row = rows.map_err(|error| connection::server_failure(error, "looking for schema trueup"))?.pop();
-        Ok(row.and_then(|row| row.into_iter().next().flatten()).as_deref() == Some("t"))
+        let present = self.control.scalar("SELECT to_regnamespace('trueup') IS NOT NULL AS present").await;
+        present.map_err(|error| connection::server_failure(error, "looking for schema trueup"))
     }
 
     /// Records how the run ended, gives the lock back and says goodbye. When the connection is gone it is made once

@@ -63,11 +63,12 @@ impl WriteSession {
     /// What the server knows of a transaction, once it has ended. `None` when it knows nothing of it any more, or
     /// never did: a server that crashed before anything of it was written may give its number to another.
     async fn fate(&mut self, transaction: &str) -> Result<Option<Fate>, String> {
-        let status = format!("SELECT pg_catalog.pg_xact_status({}::pg_catalog.xid8)", literal(transaction));
+        let status =
+            format!("SELECT pg_catalog.pg_xact_status({}::pg_catalog.xid8) AS status", literal(transaction));
         let deadline = Instant::now() + STILL_RUNNING;
         loop {
-            let rows = match self.control.rows(status.clone()).await {
-                Ok(rows) => rows,
+            let status: Option<String> = match self.control.scalar(status.clone()).await {
+                Ok(status) => status,
                 // "transaction ID is in the future"
                 Err(error)
                     if connection::server_error(&error).is_some_and(|error| {
@@ -78,14 +79,15 @@ impl WriteSession {
                 }
                 Err(error) => return Err(connection::server_failure(error, "asking for it").to_string()),
             };
-            match rows.into_iter().flatten().flatten().next().as_deref() {
+            match status.as_deref() {
                 Some("in progress") if Instant::now() >= deadline => {
                     return Err("its transaction is still in progress".to_owned());
                 }
                 Some("in progress") => tokio::time::sleep(Duration::from_millis(200)).await,
                 Some("committed") => return Ok(Some(Fate::Committed)),
                 Some("aborted") => return Ok(Some(Fate::Aborted)),
-                _ => return Ok(None),
+                None => return Ok(None),
+                Some(other) => return Err(format!("the server says that its transaction is {other:?}")),
             }
         }
     }
@@ -103,7 +105,8 @@ impl WriteSession {
             }
             Err(error) => return Err(connection::server_failure(error, "asking for it").to_string()),
         };
-        Ok(rows.into_iter().flatten().flatten().next().map(|answer| answer == "t"))
+        let committed = rows.first().map(|row| row.get("committed")).transpose();
+        committed.map_err(|error| error.to_string())
     }
 }
 

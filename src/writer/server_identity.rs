@@ -1,11 +1,11 @@
 //! Which database of which server a connection is to, compared whenever one is made anew.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result};
 
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::Session;
 
-const SQL: &str = include_str!("place.sql");
+const SQL: &str = include_str!("server_identity.sql");
 
 /// The identity that backup, change and verification have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,22 +33,19 @@ pub(super) struct Found {
 
 impl Found {
     pub(super) async fn read(session: &mut Session) -> Result<Self> {
-        let row = session.rows(SQL).await?.pop();
-        let mut values = row.ok_or_else(|| anyhow!("the server did not tell who it is"))?.into_iter();
-        let mut next = || values.next().flatten();
-        let (database, oid) = (next().unwrap_or_default(), next().unwrap_or_default());
-        let (system_identifier, timeline) = (next().unwrap_or_default(), next());
-        let (read_only, pid) = (next(), next().unwrap_or_default());
+        let row = session.query_one(SQL).await.context("the server did not tell who it is")?;
+        // A standby has none.
+        let timeline: Option<String> = row.get("timeline")?;
         Ok(Self {
             standby: timeline.is_none(),
-            read_only: read_only.as_deref() != Some("off"),
-            pid: pid.parse()?,
+            read_only: row.get("read_only")?,
+            pid: row.get("pid")?,
             place: ServerIdentity {
-                database,
-                database_oid: oid.parse()?,
-                system_identifier,
+                database: row.get("database")?,
+                database_oid: row.get("database_oid")?,
+                system_identifier: row.get("system_identifier")?,
                 timeline: timeline.unwrap_or_default(),
-                role: next().unwrap_or_default(),
+                role: row.get("role")?,
             },
         })
     }

@@ -22,7 +22,7 @@ use super::waiting::{InTheWay, Sightings};
 use super::watchdog::{Seen, StepWatchdog, Why, supervised};
 use super::work::{Next, Work};
 use super::{WriteSession, blockers, fence};
-use crate::postgres::connection::{self, Row, ServerError, Session, sqlstate};
+use crate::postgres::connection::{self, OwnedRow, Row, RowBuffer, ServerError, Session, sqlstate};
 use crate::postgres::sql::literal;
 
 /// The first and the longest pause between two attempts.
@@ -49,21 +49,32 @@ impl WriteSession {
         self.commit(ready, work, watch).await
     }
 
-    /// The same, with the rows that its statements answer with, those of the attempt that succeeded.
+    /// Carries a step out, and reads the rows that its statements answer with before it is committed: a step whose answer
+    /// cannot be read is rolled back.
     ///
     /// # Errors
-    /// As [`Door::transaction`].
-    pub async fn answered_transaction(
+    /// See [`WriteSession::transaction`]; [`StepError::Disproved`] when `read` fails.
+    pub async fn answered_transaction<T>(
         &mut self,
         work: &Work<'_>,
         watch: &mut dyn Watch,
-    ) -> Result<Vec<Vec<Option<String>>>, StepError> {
-        let mut answers = Answers::Kept(Vec::new());
+        read: impl FnOnce(&[OwnedRow]) -> Result<T>,
+    ) -> Result<T, StepError> {
+        let mut answers = Answers::Collected(RowBuffer::default());
         let ready = self.ready(work, watch, &mut answers).await?;
-        self.commit(ready, work, watch).await?;
-        match answers {
-            Answers::Kept(rows) => Ok(rows),
-            Answers::Ignored => Ok(Vec::new()),
+        let rows = match answers {
+            Answers::Collected(rows) => rows.into_vec(),
+            Answers::Ignored => Vec::new(),
+        };
+        match read(&rows) {
+            Ok(answer) => {
+                self.commit(ready, work, watch).await?;
+                Ok(answer)
+            }
+            Err(error) => {
+                self.roll_back().await;
+                Err(StepError::Disproved(connection::server_failure(error, work.what)))
+            }
         }
     }
 
@@ -190,8 +201,8 @@ impl WriteSession {
         let beginning = work.beginning();
         let transaction =
             match self.begin_transaction(Next { looks: look && beginning.looks, ..beginning }).await {
-                Ok(Begun { crowded: false, transaction, .. }) => transaction,
-                Ok(Begun { crowded: true, .. }) => {
+                Ok(Begun { contended: false, transaction, .. }) => transaction,
+                Ok(Begun { contended: true, .. }) => {
                     self.roll_back().await;
                     return Ok(Attempt::LockContended);
                 }
@@ -219,12 +230,11 @@ impl WriteSession {
             progress: false,
             watch,
         };
-        let (answer, seen) = supervised(&mut self.session, sql, post, |_, row| {
-            let passed = fence::FenceToken::from_row(&row);
-            if passed.is_none() {
-                answers.row(&row);
+        let (answer, seen) = supervised(&mut self.session, sql, post, |statement, row| {
+            match fence::FenceToken::from_row(&row)? {
+                Some(token) => fence = Some(token),
+                None => answers.row(statement, &row),
             }
-            fence = passed.or(fence.take());
             Ok(())
         })
         .await;
@@ -261,14 +271,14 @@ impl WriteSession {
             let thorough = self.prepared.is_empty();
             let opening = self.opening(wanted);
             tries += 1;
-            let rows = match self.session.rows(opening).await {
+            let row = match self.session.query_one(opening).await {
                 Err(error) if is_cut_off(&error) && tries < TRIES => {
                     self.roll_back().await;
                     continue;
                 }
-                rows => rows?,
+                row => row?,
             };
-            match self.begun(wanted, rows)? {
+            match self.begun(wanted, &row)? {
                 Some(begun) => return Ok(begun),
                 None if thorough => return Err(anyhow!("prepared statements stay in the session")),
                 None => self.roll_back().await,
@@ -296,10 +306,10 @@ impl WriteSession {
             let form = format!(
                 "(pg_catalog.text, pg_catalog.text) AS SELECT {}, \
                  (SELECT pg_catalog.count(*) FROM pg_catalog.pg_prepared_statement() AS p \
-                 WHERE NOT pg_catalog.starts_with(p.name, '{}')), \
+                 WHERE NOT pg_catalog.starts_with(p.name, '{}')) AS foreign_statements, \
                  pg_catalog.pg_try_advisory_lock({ADVISORY_LOCK}) AND \
-                 pg_catalog.pg_try_advisory_xact_lock({ADVISORY_LOCK}){}, \
-                 pg_catalog.pg_current_xact_id(), {}",
+                 pg_catalog.pg_try_advisory_xact_lock({ADVISORY_LOCK}){} AS held, \
+                 pg_catalog.pg_current_xact_id() AS transaction, {} AS contended",
                 self.access.set(&limits),
                 self.prepared.prefix(),
                 // What another run has done meanwhile would be met by the script, and told as its fault.
@@ -316,30 +326,27 @@ impl WriteSession {
         sql
     }
 
-    /// Reads the row of [`Door::opening`]. `None` when the session is not clean: somebody's statements are prepared.
-    fn begun(&self, opening: Next, mut rows: Vec<Vec<Option<String>>>) -> Result<Option<Begun>> {
-        const ANSWERS: usize = 4;
-        let row = rows.pop().filter(|row| rows.is_empty() && row.len() > ANSWERS);
-        let Some(mut row) = row else {
-            return Err(anyhow!("the server did not answer how the session is set"));
-        };
-        let answers = row.split_off(row.len() - ANSWERS);
-        self.access.settled(&opening.limits.settings(), &row).map_err(anyhow::Error::new)?;
-        match answers.as_slice() {
-            [Some(strangers), ..] if strangers != "0" => Ok(None),
-            [_, Some(held), Some(transaction), Some(crowded)] if held == "t" => Ok(Some(Begun {
-                opening,
-                transaction: transaction.clone(),
-                crowded: crowded == "t",
-                at: Instant::now(),
-            })),
-            _ => Err(anyhow::Error::new(StepError::Superseded)),
+    /// Reads the row of [`WriteSession::opening`]. `None` when the session is not clean: statements of somebody else are
+    /// prepared in it.
+    fn begun(&self, opening: Next, row: &OwnedRow) -> Result<Option<Begun>> {
+        self.access.settled(&opening.limits.settings(), row).map_err(anyhow::Error::new)?;
+        if row.get::<u64>("foreign_statements")? > 0 {
+            return Ok(None);
         }
+        if !row.get::<bool>("held")? {
+            return Err(anyhow::Error::new(StepError::Superseded));
+        }
+        Ok(Some(Begun {
+            opening,
+            transaction: row.get("transaction")?,
+            contended: row.get("contended")?,
+            at: Instant::now(),
+        }))
     }
 
     /// Makes the session clean and ours, where nothing has begun ahead and nothing stays prepared. Returns how it is set
     /// then, for [`super::access::Access::settled`].
-    pub(super) async fn clean(&mut self, settings: &[(&str, String)]) -> Result<Vec<Option<String>>> {
+    pub(super) async fn clean(&mut self, settings: &[(&str, String)]) -> Result<OwnedRow> {
         self.nothing_ahead().await;
         self.prepared.forget();
         self.connected()?;
@@ -347,9 +354,9 @@ impl WriteSession {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.session.rows(sql.clone()).await {
+            match self.session.query_one(sql.clone()).await {
                 Err(error) if is_cut_off(&error) && tries < TRIES => {}
-                rows => return Ok(rows?.pop().unwrap_or_default()),
+                row => return row,
             }
         }
     }
@@ -435,8 +442,8 @@ impl WriteSession {
             return self.not_committed(ready, work.what, error, watch).await;
         };
         let opening = self.opening(next);
-        match self.session.rows(format!("COMMIT; {opening}")).await {
-            Ok(rows) => match self.begun(next, rows) {
+        match self.session.query_one(format!("COMMIT; {opening}")).await {
+            Ok(row) => match self.begun(next, &row) {
                 Ok(Some(begun)) => self.ahead = Some(begun),
                 Ok(None) | Err(_) => self.roll_back().await,
             },
@@ -522,19 +529,19 @@ fn goodbye(said: &ServerError) -> bool {
 enum Answers {
     /// A script may answer with as much as it likes.
     Ignored,
-    Kept(Vec<Vec<Option<String>>>),
+    Collected(RowBuffer),
 }
 
 impl Answers {
     fn anew(&mut self) {
-        if let Self::Kept(rows) = self {
+        if let Self::Collected(rows) = self {
             rows.clear();
         }
     }
 
-    fn row(&mut self, row: &Row<'_>) {
-        if let Self::Kept(rows) = self {
-            rows.push((0..row.len()).map(|column| row.text(column).map(str::to_owned)).collect());
+    fn row(&mut self, statement: usize, row: &Row<'_>) {
+        if let Self::Collected(rows) = self {
+            rows.push(statement, row);
         }
     }
 }
@@ -560,7 +567,7 @@ pub(super) struct Begun {
     /// Its id.
     transaction: String,
     /// Whether anybody holds locks on what the script locks.
-    crowded: bool,
+    contended: bool,
     /// When it was answered.
     at: Instant,
 }

@@ -158,10 +158,12 @@ async fn watch(post: &mut StepWatchdog<'_>, seen: &mut Seen) -> anyhow::Error {
 }
 
 async fn tell_progress(post: &mut StepWatchdog<'_>) {
-    let Ok(rows) = post.control.rows(PROGRESS.replace("{pid}", &post.pid.to_string())).await else { return };
+    let Ok(rows) = post.control.query(PROGRESS.replace("{pid}", &post.pid.to_string())).await else { return };
     for row in rows {
-        let number = |column: usize| row[column].as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
-        let phase = row[0].as_deref().unwrap_or_default();
-        post.watch.tell(&Event::Progress { phase, done: number(1), total: number(2) });
+        // Progress that cannot be read is not shown.
+        let (Ok(phase), Ok(done), Ok(total)) = (row.get("phase"), row.get("done"), row.get("total")) else {
+            continue;
+        };
+        post.watch.tell(&Event::Progress { phase, done, total });
     }
 }

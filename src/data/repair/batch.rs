@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::{Pace, Repair};
 use crate::error::{Exit, Failure};
-use crate::postgres::connection::sqlstate;
+use crate::postgres::connection::{self, OwnedRow, RowError, sqlstate};
 use crate::writer::{Blocker, Event, Limits, Next, StepError, Watch, Work, WriteSession, seconds};
 
 /// How many rows the first batch has.
@@ -30,8 +30,8 @@ pub(super) const FEW: &str = "SET LOCAL random_page_cost = 0.1; SET LOCAL jit = 
 
 /// What is done to the rows of a range, as SQL.
 pub(super) trait Rows {
-    /// The statements; the last answers with two numbers: rows that were changed, and rows that were not. `around` leaves
-    /// out what others have locked.
+    /// The statements. The last one answers with two numbers: `changed` rows, and rows that were `skipped`. `around`
+    /// leaves out what others have locked.
     fn statements(&self, from: u64, to: u64, around: bool) -> String;
 
     /// Whether rows may have to be in one batch, as they refer to each other.
@@ -94,12 +94,11 @@ pub(super) async fn batches(
         let next = goes_on.then_some(Next { limits, looks: false, snapshot: false });
         let work = Work { script: &statements, next, ..Work::records(&what, "", limits) };
         let at = Instant::now();
-        match writer.answered_transaction(&work, watch).await {
-            Ok(answers) => {
+        match writer.answered_transaction(&work, watch, Counted::of).await {
+            Ok(counted) => {
                 let took = at.elapsed();
-                let (changed, skipped) = counted(&answers);
-                done.changed += changed;
-                done.skipped += skipped;
+                done.changed += counted.changed;
+                done.skipped += counted.skipped;
                 done.batches += 1;
                 done.longest = done.longest.max(took);
                 size = next_size(until - from + 1, took, pace.batch);
@@ -121,8 +120,7 @@ pub(super) async fn batches(
                 } else {
                     let statements = rows.leave_out(from, until);
                     let work = Work { script: &statements, ..Work::records(&what, "", limits) };
-                    let answers = writer.answered_transaction(&work, watch).await?;
-                    done.skipped += counted(&answers).1;
+                    done.skipped += writer.answered_transaction(&work, watch, Counted::of).await?.skipped;
                     // What keeps all rows from being locked would be waited for once a row.
                     if singled_out == SINGLED_OUT {
                         size = ((until - from + 1) * 2).min(MOST);
@@ -153,13 +151,22 @@ pub(super) async fn batches(
     Ok(())
 }
 
-/// The two numbers of the last row.
-fn counted(answers: &[Vec<Option<String>>]) -> (u64, u64) {
-    let number = |column: usize| {
-        let row = answers.iter().rev().find(|row| row.len() == 2)?;
-        row[column].as_deref()?.parse().ok()
-    };
-    (number(0).unwrap_or(0), number(1).unwrap_or(0))
+/// What a batch answers.
+#[derive(Debug, PartialEq, Eq)]
+struct Counted {
+    /// Rows that were changed.
+    changed: u64,
+    /// Rows that were not.
+    skipped: u64,
+}
+
+impl Counted {
+    /// Reads the rows of a batch's statements. Other statements of the transaction answer, too.
+    fn of(rows: &[OwnedRow]) -> Result<Self> {
+        let row = rows.iter().rev().find(|row| row.has("changed") && row.has("skipped"));
+        let row = row.ok_or(RowError::NoRow)?;
+        Ok(Self { changed: row.get("changed")?, skipped: row.get("skipped")? })
+    }
 }
 
 /// As many rows as would have taken as long as wanted, but no more than twice as many at once.
@@ -202,8 +209,15 @@ impl Pauses {
             return Ok(());
         }
         loop {
-            // Without an answer the batch itself tells what is wrong.
-            let Ok(pressure) = writer.pressure(&[repair.table.oid]).await else { return Ok(()) };
+            let pressure = match writer.pressure(&[repair.table.oid]).await {
+                Ok(pressure) => pressure,
+                Err(error) if error.is::<RowError>() => {
+                    let error = connection::server_failure(error, "reading the server's load");
+                    return Err(StepError::Other(error));
+                }
+                // Without an answer the batch itself tells what is wrong.
+                Err(_) => return Ok(()),
+            };
             self.looked = Some(Instant::now());
             let Some(why) = pressure.why(pace.throttle) else { return Ok(()) };
             watch.tell(&Event::Paused { why: &why });
@@ -238,9 +252,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_batch_answers_is_its_last_pair() {
-        let text = |value: &str| Some(value.to_owned());
-        assert_eq!(counted(&[vec![text("7")], vec![text("3"), text("1")]]), (3, 1));
-        assert_eq!(counted(&[]), (0, 0));
+    fn a_batch_answers_with_two_numbers_or_fails() {
+        let counts = |changed| OwnedRow::of(&[("changed", changed), ("skipped", Some("1"))]);
+        let other = OwnedRow::of(&[("count", Some("7"))]);
+        let counted = Counted::of(&[other.clone(), counts(Some("3")), other.clone()]);
+        assert_eq!(counted.unwrap(), Counted { changed: 3, skipped: 1 });
+        assert!(Counted::of(&[]).is_err());
+        assert!(Counted::of(&[other]).is_err());
+        assert!(Counted::of(&[counts(Some("three"))]).is_err());
+        assert!(Counted::of(&[counts(None)]).is_err());
     }
 }

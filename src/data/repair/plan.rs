@@ -2,7 +2,7 @@
 //!
 //! All fixes are evaluated in one snapshot. A row belongs to the first that proposes it, of whichever check.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::columns::{FORMATS, numbered, of, same_image};
 use super::preview::{Candidates, Change, FixPreview, MOST_AMBIGUOUS, shortened};
@@ -11,6 +11,7 @@ use super::referring::{moves, referred};
 use super::{Fixing, Pace, state};
 use crate::data::checks::{Action, Column, Table, ValidatedCheck};
 use crate::error::{Exit, Failure};
+use crate::postgres::connection::{OwnedRow, RowError};
 use crate::postgres::sql::{identifier, literal};
 use crate::writer::{Limits, StepError, Watch, Work, WriteSession, seconds};
 
@@ -268,18 +269,17 @@ fn write(script: &mut String, each: &Fixing<'_>, table: &str, (before, among): (
 async fn look(writer: &mut WriteSession, repair: &mut Repair, sample: usize) -> Result<FixPreview> {
     let failed = |error| crate::postgres::connection::server_failure(error, "reading the plan");
     let sql = format!(
-        "SELECT count(*) FILTER (WHERE state IS NULL), COALESCE(max(n) FILTER (WHERE state IS NULL), 0), \
-         count(DISTINCT (part, tid)) FILTER (WHERE state = '{}') FROM {}",
+        "SELECT count(*) FILTER (WHERE state IS NULL) AS planned, \
+         COALESCE(max(n) FILTER (WHERE state IS NULL), 0) AS last, \
+         count(DISTINCT (part, tid)) FILTER (WHERE state = '{}') AS ambiguous FROM {}",
         state::AMBIGUOUS,
         repair.rows_in()
     );
     let rows = writer.ask(&sql).await.map_err(failed)?;
-    let row = rows.into_iter().next().context("the plan was not counted")?;
-    let mut numbers =
-        row.into_iter().map(|number| number.and_then(|number| number.parse().ok()).unwrap_or(0));
-    let mut next = || numbers.next().unwrap_or(0);
-    (repair.planned, repair.last) = (next(), next());
-    let mut seen = FixPreview { rows: repair.planned, ambiguous: next(), ..FixPreview::default() };
+    let counts = rows.first().ok_or(RowError::NoRow).and_then(Counts::of);
+    let counts = counts.map_err(|error| failed(error.into()))?;
+    (repair.planned, repair.last) = (counts.planned, counts.last);
+    let mut seen = FixPreview { rows: counts.planned, ambiguous: counts.ambiguous, ..FixPreview::default() };
     let (keys, columns) = (repair.key.len(), repair.columns.len());
     let new = if repair.action == Action::Delete { 0 } else { columns };
     let shown = |prefixes: &[(&str, usize)]| {
@@ -291,7 +291,8 @@ async fn look(writer: &mut WriteSession, repair: &mut Repair, sample: usize) -> 
         shown(&[("k", keys), ("o", columns), ("w", new)]),
         repair.rows_in()
     );
-    for mut key in writer.ask(&sql).await.map_err(failed)? {
+    for row in writer.ask(&sql).await.map_err(failed)? {
+        let mut key = row.into_values();
         let mut before = key.split_off(keys);
         let after = before.split_off(columns);
         seen.sample.push(Change { key, before, after });
@@ -304,10 +305,27 @@ async fn look(writer: &mut WriteSession, repair: &mut Repair, sample: usize) -> 
             state::AMBIGUOUS,
             (1..=keys + new).map(|number| number.to_string()).collect::<Vec<_>>().join(", ")
         );
-        seen.candidates = Candidates::of(writer.ask(&sql).await.map_err(failed)?, keys);
+        let rows = writer.ask(&sql).await.map_err(failed)?;
+        seen.candidates = Candidates::of(rows.into_iter().map(OwnedRow::into_values).collect(), keys);
     }
     seen.cascade = cascade(writer, repair).await?;
     Ok(seen)
+}
+
+/// The numbers of a plan's rows.
+struct Counts {
+    /// How many rows are to be changed.
+    planned: u64,
+    /// The number of the last of them.
+    last: u64,
+    /// How many rows have different answers.
+    ambiguous: u64,
+}
+
+impl Counts {
+    fn of(row: &OwnedRow) -> Result<Self, RowError> {
+        Ok(Self { planned: row.get("planned")?, last: row.get("last")?, ambiguous: row.get("ambiguous")? })
+    }
 }
 
 /// The first foreign key that changing the rows would set off, and of how many.
@@ -326,9 +344,7 @@ async fn cascade(writer: &mut WriteSession, repair: &Repair) -> Result<Option<(S
         let failed = |error| {
             crate::postgres::connection::server_failure(error, "looking for rows that refer to others")
         };
-        let rows = session.rows(sql).await.map_err(failed)?;
-        let count =
-            rows.into_iter().flatten().flatten().next().and_then(|count| count.parse().ok()).unwrap_or(0);
+        let count: u64 = session.scalar(sql).await.map_err(failed)?;
         if count > 0 {
             return Ok(Some((incoming.told(repair.action), count)));
         }
@@ -362,4 +378,20 @@ async fn note_counts(
         .transaction(&Work::records(what, &records, limits), watch)
         .await
         .map_err(|trouble| trouble.failure(what, false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_whose_counts_cannot_be_read_is_an_error() {
+        let row = |planned, ambiguous| {
+            OwnedRow::of(&[("planned", planned), ("last", Some("9")), ("ambiguous", ambiguous)])
+        };
+        assert_eq!(Counts::of(&row(Some("9"), Some("1"))).map(|counts| counts.ambiguous), Ok(1));
+        assert!(Counts::of(&row(Some("nine"), Some("1"))).is_err());
+        assert!(Counts::of(&row(Some("9"), None)).is_err());
+        assert!(Counts::of(&OwnedRow::of(&[("planned", Some("9"))])).is_err());
+    }
 }

@@ -7,7 +7,7 @@ use super::columns::{FORMATS, numbered};
 use super::plan::{SWEEPING, rows_of};
 use super::referring::{moves, referred};
 use crate::data::checks::{Column, ValidatedCheck};
-use crate::postgres::connection::{self, Session};
+use crate::postgres::connection::{self, OwnedRow, RowError, Session, Single, read_value};
 use crate::postgres::sql::identifier;
 
 /// How many characters of a value are shown.
@@ -112,24 +112,23 @@ async fn look(
     .chain((0..fixing.len()).map(marked))
     .collect();
     parts.push(format!(
-        "SELECT -1, 'left', ARRAY[pg_catalog.sum(g.wrong)::pg_catalog.text, \
-         pg_catalog.sum(g.wrong) FILTER (WHERE NOT g.proposed)::pg_catalog.text] FROM (SELECT pg_catalog.sum(a.wrong) AS wrong, \
+        "SELECT -1, 'left', ARRAY[COALESCE(pg_catalog.sum(g.wrong), 0)::pg_catalog.text, \
+         COALESCE(pg_catalog.sum(g.wrong) FILTER (WHERE NOT g.proposed), 0)::pg_catalog.text] FROM (SELECT pg_catalog.sum(a.wrong) AS wrong, \
          pg_catalog.bool_or(a.proposed) AS proposed FROM ({}) AS a ({keys}, wrong, proposed) GROUP BY {keys}) AS g",
         all.join(" UNION ALL "),
         keys = keys.join(", ")
     ));
     let sql = format!("WITH {} {}", with.join(", "), parts.join(" UNION ALL "));
     let mut several = vec![false; fixing.len()];
-    for (place, what, values) in rows(session, &sql).await? {
-        let number =
-            |at: usize| values.get(at).and_then(|value| value.as_ref()?.parse::<u64>().ok()).unwrap_or(0);
-        match (usize::try_from(place), what.as_str()) {
+    for row in rows(session, &sql).await? {
+        match (usize::try_from(row.number), row.word.as_str()) {
             (Ok(place), "count") => {
-                preview.fixes[place].rows = number(1);
-                several[place] = number(0) != number(1);
+                let (answers, rows) = (row.count(0)?, row.count(1)?);
+                preview.fixes[place].rows = rows;
+                several[place] = answers != rows;
             }
             (Ok(place), _) => {
-                let mut values = values.into_iter();
+                let mut values = row.values.into_iter();
                 let mut take = |count: usize| values.by_ref().take(count).collect::<Vec<_>>();
                 let change = Change {
                     key: take(key.len()),
@@ -138,7 +137,7 @@ async fn look(
                 };
                 preview.fixes[place].sample.push(change);
             }
-            (Err(_), _) => (preview.found, preview.left) = (number(0), number(1)),
+            (Err(_), _) => (preview.found, preview.left) = (row.count(0)?, row.count(1)?),
         }
     }
     for (place, each) in fixing.iter().enumerate() {
@@ -198,17 +197,15 @@ async fn ambiguous(
          ON d.part OPERATOR(pg_catalog.=) f.part AND d.tid OPERATOR(pg_catalog.=) f.tid ORDER BY 1, 2, 3",
         shown.join(", ")
     );
-    let mut count = 0;
+    let mut count = Single::default();
     let mut answers = Vec::new();
-    for (which, _, values) in rows(session, &sql).await? {
-        match which {
-            0 => answers.push(values),
-            _ => {
-                count = values.into_iter().flatten().next().and_then(|count| count.parse().ok()).unwrap_or(0)
-            }
+    for row in rows(session, &sql).await? {
+        match row.number {
+            0 => answers.push(row.values),
+            _ => count.set(row.count(0)?)?,
         }
     }
-    Ok((count, Candidates::of(answers, keys.len())))
+    Ok((count.get()?, Candidates::of(answers, keys.len())))
 }
 
 /// The values of a row, such that different ones are told apart.
@@ -248,8 +245,7 @@ async fn cascade(
             moves(action, &columns, incoming, "a")
         );
         let sql = format!("WITH {} {}", with.join(", "), referred(each.table, incoming, &from));
-        let found = session.rows(sql).await?.into_iter().flatten().flatten().next();
-        let count = found.and_then(|count| count.parse::<u64>().ok()).unwrap_or(0);
+        let count: u64 = session.scalar(sql).await?;
         if count > 0 {
             return Ok(Some((incoming.told(action), count)));
         }
@@ -257,17 +253,52 @@ async fn cascade(
     Ok(None)
 }
 
-/// Rows of a number, a word, and an array of texts, which comes as JSON.
-async fn rows(session: &mut Session, sql: &str) -> Result<Vec<(i64, String, Vec<Option<String>>)>> {
-    let sql = format!("SELECT a.n, a.w, pg_catalog.array_to_json(a.v) FROM ({sql}) AS a (n, w, v)");
-    let mut found = Vec::new();
-    for row in session.rows(sql).await? {
-        let [Some(number), Some(word), Some(values)] =
-            <[Option<String>; 3]>::try_from(row).unwrap_or_default()
-        else {
-            continue;
-        };
-        found.push((number.parse()?, word, serde_json::from_str(&values).context("an array as JSON")?));
+/// A row of one of several queries that answer together.
+struct Part {
+    /// Which query it is of.
+    number: i64,
+    /// What kind of answer it is.
+    word: String,
+    values: Vec<Option<String>>,
+}
+
+impl Part {
+    /// The value at a place, which is a number of rows.
+    fn count(&self, place: usize) -> Result<u64, RowError> {
+        let value = self.values.get(place).ok_or_else(|| RowError::NoColumn { column: place.to_string() })?;
+        read_value(&format!("{} {place}", self.word), value.as_deref())
     }
-    Ok(found)
+
+    fn of(row: &OwnedRow) -> Result<Self> {
+        let values = serde_json::from_str(row.get("values")?).context("an array as JSON")?;
+        Ok(Self { number: row.get("number")?, word: row.get("word")?, values })
+    }
+}
+
+/// Runs a query of a number, a word, and an array of texts, which comes as JSON.
+async fn rows(session: &mut Session, sql: &str) -> Result<Vec<Part>> {
+    let sql = format!(
+        "SELECT a.number, a.word, pg_catalog.array_to_json(a.v) AS \"values\" FROM ({sql}) AS a (number, word, v)"
+    );
+    session.query(sql).await?.iter().map(Part::of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_that_cannot_be_read_is_not_zero() {
+        let part = |values: &str| {
+            let row =
+                OwnedRow::of(&[("number", Some("0")), ("word", Some("count")), ("values", Some(values))]);
+            Part::of(&row).unwrap()
+        };
+        assert_eq!(part(r#"["7","7"]"#).count(1), Ok(7));
+        assert!(part(r#"["7","many"]"#).count(1).is_err());
+        assert!(part(r#"["7",null]"#).count(1).is_err());
+        assert!(part(r#"["7"]"#).count(1).is_err());
+        let broken = OwnedRow::of(&[("number", Some("0")), ("word", Some("count")), ("values", Some("{7}"))]);
+        assert!(Part::of(&broken).is_err());
+    }
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::columns::{named, numbered, of};
 use crate::data::checks::{Action, Column, Table};
 use crate::error::{Exit, Failure};
-use crate::postgres::connection::{self, Session};
+use crate::postgres::connection::{self, FromValue, OwnedRow, Session};
 use crate::postgres::sql::{identifier, literal, split_qualified};
 use crate::writer::{Limits, Watch, Work, WriteSession};
 
@@ -131,80 +131,119 @@ impl Repair {
     }
 }
 
-/// What is kept about a repair, without its table.
+/// A row of `trueup.repairs`, without the table that it is about.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct RepairRecord {
     /// The run.
     pub run: String,
-    /// Who took it back.
+    /// The run that undid it.
     pub undone_by: Option<String>,
     /// What has become of it.
     pub state: State,
     /// When it was planned, RFC 3339 in UTC.
     pub planned_at: String,
+    number: u32,
+    check: String,
+    fix: String,
+    action: Action,
     relation: String,
     relation_oid: u32,
-    row: Vec<Option<String>>,
+    key: Vec<String>,
+    columns: Vec<String>,
+    rows_in: String,
+    planned: u64,
+    done: u64,
+    changed: u64,
+    skipped: u64,
+    undone: u64,
+    kept: u64,
 }
 
-impl Kept {
-    /// Whether there is nothing more to be given back, whatever becomes of the rows.
-    fn is_taken_back(&self) -> bool {
-        let kept = self.row.get(18).cloned().flatten();
+impl RepairRecord {
+    fn of(row: &OwnedRow) -> Result<Self> {
+        let names = |column: &str| -> Result<Vec<String>> { Ok(serde_json::from_str(row.get(column)?)?) };
+        Ok(Self {
+            run: row.get("run")?,
+            undone_by: row.get("undone_by")?,
+            state: row.get("state")?,
+            planned_at: row.get("planned_at")?,
+            number: row.get("number")?,
+            check: row.get("check_name")?,
+            fix: row.get("fix")?,
+            action: row.get("action")?,
+            relation: row.get("relation")?,
+            relation_oid: row.get("relation_oid")?,
+            key: names("key_columns")?,
+            columns: names("columns")?,
+            rows_in: row.get("rows_in")?,
+            planned: row.get("planned")?,
+            done: row.get("done")?,
+            changed: row.get("changed")?,
+            skipped: row.get("skipped")?,
+            undone: row.get("undone")?,
+            kept: row.get("kept")?,
+        })
+    }
+
+    /// Whether no row can be restored any more, whatever becomes of the rows.
+    fn is_undone(&self) -> bool {
         match self.state {
-            State::Undone => kept.as_deref() == Some("0"),
+            State::Undone => self.kept == 0,
             State::Pruned => true,
             State::Planned | State::Done | State::BrokeOff => false,
         }
     }
 }
 
-const SELECT: &str = "SELECT run, number::text, check_name, fix, action, relation, relation_oid::text, \
-    array_to_json(key_columns)::text, array_to_json(columns)::text, rows_in, planned::text, done::text, changed::text, \
-    skipped::text, state, undone::text, undone_by, \
-    to_char(planned_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), kept::text FROM trueup.repairs";
+impl FromValue<'_> for State {
+    const EXPECTED: &'static str = "a state of a repair";
 
-async fn kept(writer: &mut WriteSession, condition: &str) -> Result<Vec<Kept>> {
+    fn from_text(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == text)
+    }
+}
+
+impl FromValue<'_> for Action {
+    const EXPECTED: &'static str = "update or delete";
+
+    fn from_text(text: &str) -> Option<Self> {
+        [Self::Update, Self::Delete].into_iter().find(|action| action.word() == text)
+    }
+}
+
+const SELECT: &str = "SELECT run, number, check_name, fix, action, relation, relation_oid, \
+    array_to_json(key_columns) AS key_columns, array_to_json(columns) AS columns, rows_in, planned, done, changed, \
+    skipped, state, undone, undone_by, \
+    to_char(r.planned_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS planned_at, kept \
+    FROM trueup.repairs AS r";
+
+async fn recorded(writer: &mut WriteSession, condition: &str) -> Result<Vec<RepairRecord>> {
     if writer.mark().await?.is_none_or(|mark| mark.layout < 2) {
         return Ok(Vec::new());
     }
-    let rows = writer.ask(&format!("{SELECT} WHERE {condition} ORDER BY planned_at DESC, number DESC")).await;
-    let rows = rows.map_err(|error| connection::server_failure(error, "reading what was repaired"))?;
-    rows.into_iter().map(of_row).collect()
-}
-
-fn of_row(row: Vec<Option<String>>) -> Result<Kept> {
-    let text = |column: usize| row.get(column).cloned().flatten().unwrap_or_default();
-    let word = text(14);
-    let state = State::ALL.into_iter().find(|state| state.word() == word);
-    Ok(Kept {
-        run: text(0),
-        undone_by: row.get(16).cloned().flatten(),
-        state: state.with_context(|| format!("trueup.repairs has an unknown state {word:?}"))?,
-        planned_at: text(17),
-        relation: text(5),
-        relation_oid: text(6).parse()?,
-        row,
-    })
+    let failed = |error| connection::server_failure(error, "reading what was repaired");
+    let sql = format!("{SELECT} WHERE {condition} ORDER BY r.planned_at DESC, number DESC");
+    let rows = writer.ask(&sql).await.map_err(failed)?;
+    rows.iter().map(RepairRecord::of).collect::<Result<_>>().map_err(failed)
 }
 
 /// The repairs of a run, the last first: what is to be taken back first. `run` may be the beginning of its identifier.
 ///
 /// # Errors
 /// Exit 4: there is no such run, or its table is not what it was.
-pub async fn find(writer: &mut WriteSession, run: &str) -> Result<(Vec<Kept>, Vec<Repair>)> {
+pub async fn find(writer: &mut WriteSession, run: &str) -> Result<(Vec<RepairRecord>, Vec<Repair>)> {
     let condition = format!("starts_with(run, {})", literal(&run.to_uppercase()));
-    let kept = kept(writer, &condition).await?;
+    let records = recorded(writer, &condition).await?;
     let refuse = |what: String| Failure::new(Exit::Refused, what).next("trueup status --runs lists the runs");
-    let Some(first) = kept.first() else {
+    let Some(first) = records.first() else {
         return Err(
             refuse(format!("run {run} repaired nothing in this database that could be taken back")).into()
         );
     };
-    if kept.iter().any(|other| other.run != first.run) {
+    if records.iter().any(|other| other.run != first.run) {
         return Err(refuse(format!("several runs begin with {run}; give all of its identifier")).into());
     }
-    if kept.iter().any(|one| one.state == State::Pruned && one.undone_by.is_none()) {
+    if records.iter().any(|one| one.state == State::Pruned && one.undone_by.is_none()) {
         let what = format!(
             "run {} cannot be taken back: its before-images were removed by trueup undo --prune; nothing was changed",
             first.run
@@ -214,64 +253,60 @@ pub async fn find(writer: &mut WriteSession, run: &str) -> Result<(Vec<Kept>, Ve
             .into());
     }
     let mut repairs = Vec::new();
-    for one in &kept {
-        if !one.is_taken_back() {
-            repairs.push(repair(writer, one).await?);
+    for record in &records {
+        if !record.is_undone() {
+            repairs.push(repair(writer, record).await?);
         }
     }
-    Ok((kept, repairs))
+    Ok((records, repairs))
 }
 
-async fn repair(writer: &mut WriteSession, kept: &Kept) -> Result<Repair> {
-    let text = |column: usize| kept.row.get(column).cloned().flatten().unwrap_or_default();
-    let number = |column: usize| text(column).parse::<u64>().unwrap_or_default();
+async fn repair(writer: &mut WriteSession, record: &RepairRecord) -> Result<Repair> {
     let session = writer.reading().await?;
     session.execute("SET search_path = pg_catalog, pg_temp").await?;
-    let table = Table::of(session, &kept.relation_oid.to_string()).await?;
+    let table = Table::of(session, &record.relation_oid.to_string()).await?;
     let gone = |what: String| {
         Failure::new(
             Exit::Refused,
-            format!("run {} cannot be taken back: {what}; nothing was changed", kept.run),
+            format!("run {} cannot be taken back: {what}; nothing was changed", record.run),
         )
-        .next(format!("its old values are in trueup.{}", text(9)))
+        .next(format!("its old values are in trueup.{}", record.rows_in))
     };
-    let Some(table) = table.filter(|table| table.qualified() == kept.relation) else {
-        let parts = split_qualified(&kept.relation).unwrap_or_default().join(".");
+    let Some(table) = table.filter(|table| table.qualified() == record.relation) else {
+        let parts = split_qualified(&record.relation).unwrap_or_default().join(".");
         return Err(gone(format!("table {parts} was dropped, made anew or renamed since")).into());
     };
-    let names = |column: usize| -> Result<Vec<String>> { Ok(serde_json::from_str(&text(column))?) };
     let columns = |names: &[String]| {
         let lacks = names.iter().filter(|name| table.column(name).is_none());
         let lacks: Vec<_> = lacks.map(|name| identifier(name)).collect();
         let (of, lacks) = (table.qualified(), lacks.join(", "));
         named(&table, names).ok_or_else(|| gone(format!("columns of {of} are gone or renamed: {lacks}")))
     };
-    let action = if text(4) == Action::Delete.word() { Action::Delete } else { Action::Update };
-    let (key, set) = (columns(&names(7)?)?, columns(&names(8)?)?);
-    if let Some(column) = differing(session, &text(9), action, (&key, &set)).await? {
+    let (key, set) = (columns(&record.key)?, columns(&record.columns)?);
+    if let Some(column) = differing(session, &record.rows_in, record.action, (&key, &set)).await? {
         let (name, now) = (identifier(&column.name), &column.type_name);
         return Err(
             gone(format!("column {name} of {} is of another type now, {now}", table.qualified())).into()
         );
     }
     Ok(Repair {
-        run: kept.run.clone(),
-        number: text(1).parse()?,
-        check: text(2),
-        fix: text(3),
-        action,
+        run: record.run.clone(),
+        number: record.number,
+        check: record.check.clone(),
+        fix: record.fix.clone(),
+        action: record.action,
         key,
         columns: set,
         table,
-        rows_in: text(9),
-        planned: number(10),
+        rows_in: record.rows_in.clone(),
+        planned: record.planned,
         last: 0,
-        done: number(11),
-        changed: number(12),
-        skipped: number(13),
-        state: kept.state,
-        undone: number(15),
-        kept: number(18),
+        done: record.done,
+        changed: record.changed,
+        skipped: record.skipped,
+        state: record.state,
+        undone: record.undone,
+        kept: record.kept,
     })
 }
 
@@ -292,7 +327,7 @@ async fn differing(
         format!("({place}, '{name}', to_regtype({now}), {exactly})")
     });
     let sql = format!(
-        "SELECT min(v.place)::text FROM (VALUES {}) AS v (place, name, now, exactly) \
+        "SELECT min(v.place) AS place FROM (VALUES {}) AS v (place, name, now, exactly) \
          JOIN pg_class AS c ON c.relnamespace = to_regnamespace('trueup') AND c.relname = {} \
          JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = v.name \
          JOIN pg_type AS k ON k.oid = a.atttypid JOIN pg_type AS n ON n.oid = v.now \
@@ -300,8 +335,7 @@ async fn differing(
         now.collect::<Vec<_>>().join(", "),
         literal(rows_in)
     );
-    let rows = session.rows(sql).await?;
-    let place = rows.into_iter().flatten().flatten().next().and_then(|place| place.parse::<usize>().ok());
+    let place: Option<usize> = session.scalar(sql).await?;
     Ok(place.and_then(|place| kept.get(place)).map(|((column, _), _)| (*column).clone()))
 }
 
@@ -310,13 +344,13 @@ async fn differing(
 /// # Errors
 /// The connection's.
 pub async fn latest(writer: &mut WriteSession) -> Result<Vec<(String, u64)>> {
-    let kept = kept(writer, &format!("state = {} AND changed > 0", literal(State::Planned.word()))).await?;
+    let records =
+        recorded(writer, &format!("state = {} AND changed > 0", literal(State::Planned.word()))).await?;
     let mut runs: Vec<(String, u64)> = Vec::new();
-    for one in kept {
-        let changed = one.row.get(12).cloned().flatten().and_then(|text| text.parse().ok()).unwrap_or(0);
-        match runs.iter_mut().find(|(run, _)| *run == one.run) {
-            Some((_, rows)) => *rows += changed,
-            None => runs.push((one.run, changed)),
+    for record in records {
+        match runs.iter_mut().find(|(run, _)| *run == record.run) {
+            Some((_, rows)) => *rows += record.changed,
+            None => runs.push((record.run, record.changed)),
         }
     }
     Ok(runs)
@@ -338,7 +372,7 @@ pub async fn prune(
         State::Pruned.word(),
         older.as_secs()
     );
-    let old = kept(writer, &condition).await?;
+    let old = recorded(writer, &condition).await?;
     let mut runs: Vec<String> = old.iter().map(|one| one.run.clone()).collect();
     runs.dedup();
     if dry_run || old.is_empty() {
@@ -346,13 +380,12 @@ pub async fn prune(
     }
     let mut records = Vec::new();
     for one in &old {
-        let text = |column: usize| one.row.get(column).cloned().flatten().unwrap_or_default();
-        records.push(format!("DROP TABLE IF EXISTS trueup.{}", crate::postgres::sql::identifier(&text(9))));
+        records.push(format!("DROP TABLE IF EXISTS trueup.{}", identifier(&one.rows_in)));
         records.push(format!(
             "UPDATE trueup.repairs SET state = '{}' WHERE run = {} AND number = {}",
             State::Pruned.word(),
             literal(&one.run),
-            text(1)
+            one.number
         ));
     }
     let what = "removing before-images";
@@ -367,4 +400,51 @@ pub async fn prune(
         .await
         .map_err(|trouble| trouble.failure(what, false))?;
     Ok(runs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row<'v>(column: &str, value: Option<&'v str>) -> OwnedRow {
+        let mut columns = [
+            ("run", Some("01JRUN")),
+            ("number", Some("1")),
+            ("check_name", Some("keys_have_a_user")),
+            ("fix", Some("owner")),
+            ("action", Some("update")),
+            ("relation", Some("public.keys")),
+            ("relation_oid", Some("16400")),
+            ("key_columns", Some("[\"id\"]")),
+            ("columns", Some("[\"user_id\"]")),
+            ("rows_in", Some("repair_01jrun_1")),
+            ("planned", Some("3")),
+            ("done", Some("3")),
+            ("changed", Some("2")),
+            ("skipped", Some("1")),
+            ("state", Some("done")),
+            ("undone", Some("0")),
+            ("undone_by", None),
+            ("planned_at", Some("2026-01-01T00:00:00Z")),
+            ("kept", Some("0")),
+        ];
+        columns.iter_mut().filter(|(name, _)| *name == column).for_each(|(_, old)| *old = value);
+        OwnedRow::of(&columns)
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_an_error() {
+        let record = RepairRecord::of(&row("", None)).unwrap();
+        assert_eq!((record.changed, record.action, record.state), (2, Action::Update, State::Done));
+        for (column, value) in [
+            ("changed", Some("two")),
+            ("changed", None),
+            ("kept", Some("-1")),
+            ("action", Some("truncate")),
+            ("state", Some("half done")),
+            ("key_columns", Some("{id}")),
+        ] {
+            assert!(RepairRecord::of(&row(column, value)).is_err(), "{column}: {value:?}");
+        }
+    }
 }

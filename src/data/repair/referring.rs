@@ -22,7 +22,7 @@ pub(super) fn moves(action: Action, columns: &[Column], incoming: &Incoming, ali
 /// How many of the rows `from` (of `part` and `tid`) are referred to.
 pub(super) fn referred(table: &Table, incoming: &Incoming, from: &str) -> String {
     format!(
-        "SELECT pg_catalog.count(*) FROM {from} AS f JOIN {} AS t ON t.ctid OPERATOR(pg_catalog.=) f.tid \
+        "SELECT pg_catalog.count(*) AS rows FROM {from} AS f JOIN {} AS t ON t.ctid OPERATOR(pg_catalog.=) f.tid \
          AND t.tableoid OPERATOR(pg_catalog.=) f.part WHERE {}",
         table.qualified(),
         exists(incoming)

@@ -211,7 +211,7 @@ impl Rows for Changing<'_> {
              counted AS (UPDATE trueup.repairs AS r SET done = {to}, \
              changed = r.changed OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM changed), \
              skipped = r.skipped OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM missed) WHERE {}) \
-             SELECT (SELECT pg_catalog.count(*) FROM changed), (SELECT pg_catalog.count(*) FROM missed)",
+             SELECT (SELECT pg_catalog.count(*) FROM changed) AS changed, (SELECT pg_catalog.count(*) FROM missed) AS skipped",
             state::SKIPPED,
             range("p"),
             self.0.record(),
@@ -239,7 +239,7 @@ pub(super) fn left_out(
          AND p.n OPERATOR(pg_catalog.<=) {to} AND p.state IS NULL RETURNING 1), \
          counted AS (UPDATE trueup.repairs AS r SET {progress} = {to}, \
          {count} = r.{count} OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM missed) WHERE {}) \
-         SELECT 0, (SELECT pg_catalog.count(*) FROM missed)",
+         SELECT 0 AS changed, (SELECT pg_catalog.count(*) FROM missed) AS skipped",
         repair.rows_in(),
         repair.record()
     )

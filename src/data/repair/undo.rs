@@ -1,6 +1,6 @@
 //! Giving the rows of a repair their old values back, where they still have what the repair wrote.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::batch::{Done, FEW, Rows, batches};
 use super::columns::{FORMATS, numbered, of, same_image};
@@ -9,7 +9,7 @@ use super::run::{broken, left_out};
 use super::{Pace, state};
 use crate::data::checks::{Action, Trigger};
 use crate::error::{Exit, Failure};
-use crate::postgres::connection;
+use crate::postgres::connection::{self, OwnedRow, RowError};
 use crate::postgres::sql::{identifier, literal};
 use crate::writer::{Blocker, Watch, WriteSession};
 
@@ -110,17 +110,25 @@ impl Left {
     /// The rows of a plan for which a condition holds.
     async fn of(writer: &mut WriteSession, repair: &Repair, from: &str, condition: &str) -> Result<Self> {
         let sql = format!(
-            "{FORMATS}; SELECT {}, pg_catalog.count(*) OVER () FROM {from} WHERE {condition} ORDER BY p.n LIMIT {MOST}",
+            "{FORMATS}; SELECT {}, pg_catalog.count(*) OVER () AS rows FROM {from} WHERE {condition} ORDER BY p.n LIMIT {MOST}",
             shown(repair)
         );
         // With the project's search_path, where the `=` of its types is.
         let session = writer.reading().await?;
-        let rows = session.rows(sql).await;
-        let mut keys =
-            rows.map_err(|error| connection::server_failure(error, "looking which rows are kept"))?;
-        let counts = keys.iter_mut().map(Vec::pop);
-        let rows = counts.flatten().flatten().last().and_then(|count| count.parse().ok()).unwrap_or(0);
-        Ok(Self { rows, keys })
+        let failed = |error| connection::server_failure(error, "looking which rows are kept");
+        let rows = session.query(sql).await.map_err(failed)?;
+        Self::read(rows).map_err(|error| failed(error.into()))
+    }
+
+    /// Reads rows of keys, each of which has the number of all of them as its last column. No row is none.
+    fn read(rows: Vec<OwnedRow>) -> Result<Self, RowError> {
+        let count = rows.first().map(|row| row.get("rows")).transpose()?;
+        let keys = rows.into_iter().map(|row| {
+            let mut key = row.into_values();
+            key.pop();
+            key
+        });
+        Ok(Self { rows: count.unwrap_or(0), keys: keys.collect() })
     }
 }
 
@@ -147,16 +155,15 @@ pub async fn would_undo(writer: &mut WriteSession, repair: &Repair) -> Result<Un
     let sql = format!("{FORMATS}; SELECT {} FROM {from} WHERE {open}", counts.join(", "));
     let session = writer.reading().await?;
     let failed = |error| connection::server_failure(error, "looking at what would be taken back");
-    let rows = session.rows(sql).await.map_err(failed)?;
-    let row = rows.into_iter().next().context("nothing was counted")?;
-    let number = |column: usize| row[column].as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let row = session.query_one(sql).await.map_err(failed)?;
+    let number = |column: usize| row.at::<u64>(column).map_err(|error| failed(error.into()));
     for (place, (column, _)) in required.iter().enumerate() {
-        if let rows @ 1.. = number(1 + place) {
+        if let rows @ 1.. = number(1 + place)? {
             return Err(not_null(repair, &column.name, rows).into());
         }
     }
     let kept = Left::of(writer, repair, &from, &format!("{open} AND ({given}) IS NOT TRUE")).await?;
-    let mut undone = Undone { restored: number(0), kept, ..Undone::default() };
+    let mut undone = Undone { restored: number(0)?, kept, ..Undone::default() };
     if repair.action == Action::Delete {
         let rewritten = format!("p.state OPERATOR(pg_catalog.=) '{}'", state::REWRITTEN);
         undone.rewritten = Left::of(writer, repair, &from, &rewritten).await?;
@@ -403,7 +410,7 @@ impl Rows for GivingBack<'_> {
             "{FEW};\n{FORMATS};\n{}WITH {}, {}, \
              missed AS (UPDATE {} AS p SET state = {mark} WHERE {range} AND p.n NOT IN (SELECT n FROM given) RETURNING 1), \
              counted AS (UPDATE trueup.repairs AS r SET \
-             restored = r.restored OPERATOR(pg_catalog.+) ({restored}){progress} WHERE {}) SELECT {restored}, {kept}",
+             restored = r.restored OPERATOR(pg_catalog.+) ({restored}){progress} WHERE {}) SELECT {restored} AS changed, {kept} AS skipped",
             self.locking(&range, around),
             self.giving(from, to, around),
             self.marking(),
@@ -421,10 +428,25 @@ impl Rows for GivingBack<'_> {
             false => left_out(self.repair, (from, to), state::KEPT, ("undone", "kept")),
             // They are marked so already.
             true => format!(
-                "SELECT 0, pg_catalog.count(*) FROM {} AS p WHERE {}",
+                "SELECT 0 AS changed, pg_catalog.count(*) AS skipped FROM {} AS p WHERE {}",
                 self.repair.rows_in(),
                 self.range("p", from, to)
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_whose_number_cannot_be_read_are_not_none() {
+        let row = |count| OwnedRow::of(&[("k1", Some("7")), ("rows", count)]);
+        let left = Left::read(vec![row(Some("3")), row(Some("3"))]).unwrap();
+        assert_eq!((left.rows, left.keys.len(), &left.keys[0]), (3, 2, &vec![Some("7".to_owned())]));
+        assert_eq!(Left::read(Vec::new()).unwrap().rows, 0);
+        assert!(Left::read(vec![row(Some("three"))]).is_err());
+        assert!(Left::read(vec![row(None)]).is_err());
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use anyhow::Result;
 
 use super::ReadOnlyTransaction;
-use super::row::{Row, Single};
+use super::row::{Row, RowBuffer, Single};
 use super::value::FromValue;
 
 type Sink<'s> = Box<dyn FnMut(usize, &Row<'_>) -> Result<()> + Send + 's>;
@@ -57,6 +57,15 @@ impl<'s> Batch<'s> {
         let numbered = statements.into_iter().enumerate();
         self.statements.extend(numbered.map(|(number, sql)| Statement { sql, sink: Some((place, number)) }));
         first..self.statements.len()
+    }
+
+    /// Adds a statement whose rows are collected.
+    pub fn rows(&mut self, sql: impl Into<String>, rows: &'s mut RowBuffer) {
+        let statement = self.statements.len();
+        self.each(sql, move |row| {
+            rows.push(statement, row);
+            Ok(())
+        });
     }
 
     /// Adds a statement of exactly one row, which `read` reads.

@@ -22,5 +22,5 @@ pub use password::PasswordSources;
 pub use read_only::ReadOnlyTransaction;
 pub use row::{OwnedRow, Row, RowBuffer, Single};
 pub use target::Target;
-pub use value::{FromValue, RowError};
+pub use value::{FromValue, RowError, read as read_value};
 pub use version::ServerVersion;

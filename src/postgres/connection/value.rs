@@ -121,8 +121,11 @@ impl fmt::Display for RowError {
 
 impl std::error::Error for RowError {}
 
-/// Reads the value of a column.
-pub(super) fn read<'v, T: FromValue<'v>>(column: &str, value: Option<&'v str>) -> Result<T, RowError> {
+/// Reads the value of a column, for values that do not come as columns of a row.
+///
+/// # Errors
+/// The value is not of the type.
+pub fn read<'v, T: FromValue<'v>>(column: &str, value: Option<&'v str>) -> Result<T, RowError> {
     let named = || column.to_owned();
     match value {
         None => T::from_null().ok_or_else(|| RowError::Null { column: named() }),
