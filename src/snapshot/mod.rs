@@ -27,7 +27,7 @@ use crate::data::seeds::{Rows, Seeds};
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
 use crate::migrations::checksum::Width;
-use crate::migrations::history::{Applied, Found, OtherHistory};
+use crate::migrations::history::{Applied, OtherHistory, TableCandidate};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::{self, Assembler, Presence, ReadOptions};
 use crate::postgres::connection::{
@@ -180,7 +180,7 @@ async fn attempt(
     let opened = open(session, request).await?;
     let mut assembler = read_catalog(session, version, request, &opened.presence).await?;
 
-    let candidates: Vec<Found> = histories::found(&assembler);
+    let candidates: Vec<TableCandidate> = histories::found(&assembler);
     let mut histories = Histories::choose(&candidates, &request.search_path);
     let tables = InternalTables::of(&candidates);
     let mut queries = tables.queries();

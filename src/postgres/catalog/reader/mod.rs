@@ -31,6 +31,8 @@ mod history;
 mod indexes;
 mod parts;
 mod presence;
+#[cfg(test)]
+mod printing;
 mod privileges;
 mod relations;
 mod routines;

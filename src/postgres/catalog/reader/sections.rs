@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::fields::Fields;
 use super::{Assembler, Presence, ReadOptions};
+use crate::postgres::catalog::history_tables::fill_in_names;
 use crate::postgres::connection::ServerVersion;
 
 /// One statement of the reading, and what is done with its rows.
@@ -72,17 +73,24 @@ pub(super) fn needed(options: &ReadOptions, presence: &Presence) -> Vec<&'static
     SECTIONS.iter().filter(|section| (section.is_needed)(options, presence)).collect()
 }
 
+/// The texts of all sections, as their files have them.
+#[cfg(test)]
+pub(super) fn texts() -> impl Iterator<Item = &'static str> {
+    SECTIONS.iter().map(|section| section.sql)
+}
+
 impl Section {
     /// The statement's text for one server.
     pub(super) fn sql(&self, version: ServerVersion, options: &ReadOptions, presence: &Presence) -> String {
-        select_lines(self.sql, |condition| match condition {
+        let sql = select_lines(self.sql, |condition| match condition {
             "owners" => options.owners,
             "extensions" => presence.extensions,
             "aggregates" => presence.aggregates,
             "ranges" => presence.ranges,
             "transforms" => presence.transforms,
             version_range => in_range(version_range, version.major()),
-        })
+        });
+        if sql.contains('{') { fill_in_names(&sql) } else { sql }
     }
 }
 
