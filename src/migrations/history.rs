@@ -7,99 +7,18 @@ use anyhow::{Context as _, Result};
 use super::MigrationId;
 use super::checksum::Width;
 use crate::error::Failure;
+use crate::postgres::catalog::history_tables::{HistoryTool, INTERNAL_SCHEMA, REFINERY_TABLE, fill_in_names};
 use crate::postgres::connection::Row;
 use crate::postgres::sql::qualified;
 
-/// One SELECT, a row for every table that is called like a history or like one of trueup's own, for
-/// [`Found::from_row`].
-pub const PROBE: &str = include_str!("history_tables.sql");
+/// One SELECT, with a row for every table that has the name of a history table or of one of trueup's own tables, for
+/// [`TableCandidate::from_row`].
+pub fn probe() -> String {
+    fill_in_names(include_str!("history_tables.sql"))
+}
 
-/// Types by oid (`pg_type.dat`): int4 and int8; text and varchar; bool; timestamp and timestamptz.
+/// The oid of int8 (`pg_type.dat`).
 const INT8: u32 = 20;
-const NUMBER: &[u32] = &[23, INT8];
-const TEXT: &[u32] = &[25, 1043];
-const FLAG: &[u32] = &[16];
-const TIME: &[u32] = &[1114, 1184];
-const NUMBER_OR_TEXT: &[u32] = &[23, 20, 25, 1043];
-
-/// A table that some tool keeps its history in.
-struct Kind {
-    /// The tool's name.
-    tool: &'static str,
-    table: &'static str,
-    /// The column without which a table of this name is somebody else's; refinery's goes by its name alone.
-    proof: Option<&'static str>,
-    /// The columns that are read, and the types that they may have.
-    columns: &'static [(&'static str, &'static [u32])],
-    /// The query, of the table `{}`: for refinery all rows, in no order, else the current version in one row at most.
-    /// No condition reaches the table itself (`OFFSET 0`): with `constraint_exclusion = on` the planner would evaluate
-    /// what its CHECK constraints call (manual, "Partitioning and Constraint Exclusion").
-    query: &'static str,
-}
-
-const KINDS: &[Kind] = &[
-    Kind {
-        tool: "refinery",
-        table: TABLE,
-        proof: None,
-        columns: &[("version", NUMBER), ("name", TEXT), ("applied_on", TEXT), ("checksum", TEXT)],
-        query: "SELECT version::text, name, applied_on, checksum FROM {}",
-    },
-    Kind {
-        tool: "Alembic",
-        table: "alembic_version",
-        proof: Some("version_num"),
-        columns: &[("version_num", TEXT)],
-        query: "SELECT pg_catalog.string_agg(version_num, ', ' ORDER BY version_num) FROM {}",
-    },
-    Kind {
-        tool: "Django",
-        table: "django_migrations",
-        proof: Some("app"),
-        columns: &[("id", NUMBER), ("app", TEXT), ("name", TEXT)],
-        query: "SELECT pg_catalog.concat(app, '.', name) FROM {} ORDER BY id DESC LIMIT 1",
-    },
-    Kind {
-        tool: "Flyway",
-        table: "flyway_schema_history",
-        proof: Some("installed_rank"),
-        columns: &[("installed_rank", NUMBER), ("version", TEXT), ("success", FLAG)],
-        query: "SELECT version FROM (SELECT installed_rank, version, success FROM {} OFFSET 0) AS every \
-                WHERE success AND version IS NOT NULL ORDER BY installed_rank DESC LIMIT 1",
-    },
-    Kind {
-        tool: "sqlx",
-        table: "_sqlx_migrations",
-        proof: Some("checksum"),
-        columns: &[("version", NUMBER), ("success", FLAG)],
-        query: "SELECT version::text FROM (SELECT version, success FROM {} OFFSET 0) AS every \
-                WHERE success ORDER BY version DESC LIMIT 1",
-    },
-    Kind {
-        tool: "Prisma",
-        table: "_prisma_migrations",
-        proof: Some("migration_name"),
-        columns: &[("migration_name", TEXT), ("finished_at", TIME)],
-        query: "SELECT migration_name FROM (SELECT migration_name, finished_at FROM {} OFFSET 0) AS every \
-                WHERE finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1",
-    },
-    Kind {
-        tool: "dbmate",
-        table: "schema_migrations",
-        proof: Some("version"),
-        columns: &[("version", NUMBER_OR_TEXT)],
-        query: "SELECT version::text FROM {} ORDER BY version DESC LIMIT 1",
-    },
-];
-
-/// What history tables are called.
-#[cfg(test)]
-pub(crate) fn tables() -> impl Iterator<Item = &'static str> {
-    KINDS.iter().map(|kind| kind.table)
-}
-
-/// refinery's table (refinery-core, `DEFAULT_MIGRATION_TABLE_NAME`).
-pub const TABLE: &str = "refinery_schema_history";
 
 /// One row of refinery's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +51,7 @@ pub struct HistoryTable {
 /// A relation that is called like a history, or like a table that trueup keeps for itself: what tells whether it is one,
 /// and whether reading it runs nobody's code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct TableCandidate {
     /// Schema, raw.
     pub schema: String,
     /// Table, raw.
@@ -151,8 +70,8 @@ pub struct Found {
     pub columns: Vec<(String, u32)>,
 }
 
-impl Found {
-    /// Reads a row of [`PROBE`].
+impl TableCandidate {
+    /// Reads a row of [`probe`].
     ///
     /// # Errors
     /// When it is not that row.
@@ -182,12 +101,9 @@ impl Found {
     }
 }
 
-/// The schema of the tables that trueup keeps for itself.
-const OWN: &str = "trueup";
-
 /// A table that trueup keeps for itself, or something else of its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnTable {
+pub struct InternalTable {
     /// Its name in schema `trueup`.
     pub name: String,
     /// Whether this role may SELECT from it, and sees all its rows.
@@ -198,10 +114,10 @@ pub struct OwnTable {
     columns: Vec<(String, u32)>,
 }
 
-impl OwnTable {
+impl InternalTable {
     /// Judges what was found; `None` when it is about another table.
-    pub fn of(found: &Found) -> Option<Self> {
-        if found.schema != OWN || KINDS.iter().any(|kind| kind.table == found.table) {
+    pub fn of(found: &TableCandidate) -> Option<Self> {
+        if found.schema != INTERNAL_SCHEMA || HistoryTool::of(&found.table).is_some() {
             return None;
         }
         Some(Self {
@@ -238,8 +154,8 @@ impl HistoryTable {
     /// genuine when it is a plain table with the columns, and their types, that its tool gives it, no other column is
     /// of a type of somebody's own, and neither index nor statistics hold an expression that the planner would
     /// evaluate.
-    pub fn of(found: &Found) -> Option<Self> {
-        let kind = KINDS.iter().find(|kind| kind.table == found.table)?;
+    pub fn of(found: &TableCandidate) -> Option<Self> {
+        let kind = HistoryTool::of(&found.table)?;
         let column =
             |wanted: &str| found.columns.iter().find(|(name, _)| name == wanted).map(|(_, oid)| *oid);
         if kind.proof.is_some_and(|proof| column(proof).is_none()) {
@@ -262,7 +178,7 @@ impl HistoryTable {
 
     /// The tool that writes this table, when it is not refinery.
     pub fn tool(&self) -> Option<&'static str> {
-        self.kind().map(|kind| kind.tool).filter(|_| self.table != TABLE)
+        self.kind().map(|kind| kind.tool).filter(|_| self.table != REFINERY_TABLE)
     }
 
     /// The query that reads it: for refinery all rows, in no order, for another tool its current version in one row
@@ -273,14 +189,14 @@ impl HistoryTable {
         self.kind().map(|kind| kind.query.replace("{}", &path)).unwrap_or_default()
     }
 
-    fn kind(&self) -> Option<&'static Kind> {
-        KINDS.iter().find(|kind| kind.table == self.table)
+    fn kind(&self) -> Option<&'static HistoryTool> {
+        HistoryTool::of(&self.table)
     }
 }
 
 /// Of several refinery histories in one database the one that the project's search_path finds first.
 pub fn ours<'t>(tables: &'t [HistoryTable], search_path: &str) -> Option<&'t HistoryTable> {
-    let refinery = || tables.iter().filter(|table| table.table == TABLE);
+    let refinery = || tables.iter().filter(|table| table.table == REFINERY_TABLE);
     let in_path = search_path.split(',').map(|schema| schema.trim().trim_matches('"'));
     in_path
         .filter_map(|schema| refinery().find(|table| table.schema == schema))
@@ -298,8 +214,10 @@ impl Applied {
         let text = |column| row.get::<Option<&str>>(column).map(Option::unwrap_or_default);
         Ok(Self {
             version: text("version")?.parse().map_err(|_| {
-                Failure::cannot_tell(format!("a row of {TABLE} has no version: the table was tampered with"))
-                    .next("look at the table's rows: each is a migration that was applied")
+                Failure::cannot_tell(format!(
+                    "a row of {REFINERY_TABLE} has no version: the table was tampered with"
+                ))
+                .next("look at the table's rows: each is a migration that was applied")
             })?,
             name: text("name")?.to_owned(),
             applied_on: text("applied_on")?.to_owned(),
@@ -310,5 +228,52 @@ impl Applied {
     /// Its version and its name.
     pub fn id(&self) -> MigrationId<'_> {
         MigrationId { version: self.version, name: &self.name }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::catalog::history_tables::HISTORY_TOOLS;
+
+    fn candidate(table: &str, columns: impl IntoIterator<Item = (&'static str, u32)>) -> TableCandidate {
+        TableCandidate {
+            schema: "public".into(),
+            table: table.into(),
+            readable: true,
+            ordinary: true,
+            expressions: false,
+            own_types: false,
+            of_schemas_owner: true,
+            columns: columns.into_iter().map(|(name, oid)| (name.to_owned(), oid)).collect(),
+        }
+    }
+
+    #[test]
+    fn a_table_with_the_columns_of_its_tool_is_that_tools_history() {
+        for tool in HISTORY_TOOLS {
+            let columns = tool.columns.iter().map(|(name, types)| (*name, types[0]));
+            let proof = tool.proof.filter(|proof| tool.columns.iter().all(|(name, _)| name != proof));
+            let found = candidate(tool.table, columns.chain(proof.map(|proof| (proof, 17))));
+            assert!(HistoryTable::of(&found).is_some_and(|table| table.genuine), "{}", tool.tool);
+        }
+    }
+
+    /// The reader hides a table from the schema exactly when this takes it for a history: both ask for one column.
+    #[test]
+    fn a_table_without_the_proving_column_is_the_users_own() {
+        for tool in HISTORY_TOOLS {
+            let Some(proof) = tool.proof else { continue };
+            let others = tool.columns.iter().filter(|(name, _)| *name != proof);
+            let found = candidate(tool.table, others.map(|(name, types)| (*name, types[0])));
+            assert_eq!(HistoryTable::of(&found), None, "{}", tool.tool);
+        }
+        let applied_alone = candidate("django_migrations", [("id", 20), ("applied", 1184)]);
+        assert_eq!(HistoryTable::of(&applied_alone), None);
+        let app_alone = HistoryTable::of(&candidate("django_migrations", [("app", 1043)]));
+        assert!(
+            app_alone.is_some_and(|table| !table.genuine),
+            "Django's by its name and column, and not readable"
+        );
     }
 }

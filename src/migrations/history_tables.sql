@@ -11,23 +11,12 @@ SELECT n.nspname AS schema, c.relname AS name,
            OR EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = c.oid AND s.stxexprs IS NOT NULL) AS expressions,
        (SELECT concat(bool_or(a.atttypid >= '16384'),
                       string_agg(concat(' ', a.attname, ':', a.atttypid), '')
-                          FILTER (WHERE a.attname IN ('version', 'name', 'applied_on', 'checksum', 'version_num',
-                                                      'app', 'id', 'installed_rank', 'success', 'migration_name',
-                                                      'finished_at',
-                                                      -- of schema trueup
-                                                      'layout', 'project', 'environment', 'command', 'arguments',
-                                                      'role', 'os_user', 'os_host', 'client_addr', 'backend_pid',
-                                                      'started_at', 'ended_at', 'outcome', 'exit_code', 'message',
-                                                      'reason', 'run', 'number', 'action', 'statement', 'text',
-                                                      'state', 'detail', 'sql', 'effects', 'applied_at',
-                                                      'relation', 'key', 'seeded', 'changed', 'restored', 'kept')))
+                          FILTER (WHERE a.attname ~ '^[a-z_]+$'))
           FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped) AS columns,
        c.relowner = n.nspowner AS of_schemas_owner
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relname IN ('refinery_schema_history', 'alembic_version', 'django_migrations', 'flyway_schema_history',
-                    '_sqlx_migrations', '_prisma_migrations', 'schema_migrations',
-                    'mark', 'runs', 'steps', 'migrations', 'seeds', 'repairs')
-  AND CASE WHEN c.relname IN ('mark', 'runs', 'steps', 'migrations', 'seeds', 'repairs') THEN n.nspname = 'trueup'
+WHERE c.relname IN ({history_tables}, {internal_tables})
+  AND CASE WHEN c.relname IN ({internal_tables}) THEN n.nspname = 'trueup'
            ELSE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' END
 ORDER BY 1, 2

@@ -2,7 +2,7 @@
 
 use super::Migration;
 use super::checksum::{self, Width};
-use super::history::TABLE;
+use crate::postgres::catalog::history_tables::REFINERY_TABLE;
 use crate::postgres::sql::{identifier, literal};
 
 /// refinery's history table in one database.
@@ -30,7 +30,7 @@ impl Ledger {
         let schema =
             schema.clone().find(|schema| !schema.is_empty() && !schema.starts_with('$')).unwrap_or("public");
         Self {
-            table: format!("{}.{TABLE}", identifier(schema)),
+            table: format!("{}.{REFINERY_TABLE}", identifier(schema)),
             exists: false,
             width: if fits { Width::Four } else { Width::Eight },
         }

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::DatabaseSnapshot;
 use crate::postgres::catalog::reader;
-use crate::postgres::connection::{self, Batch, ReadOnlyTransaction, ServerVersion, Session, Single};
+use crate::postgres::connection::{self, Batch, ReadOnlyTransaction, Session, Single};
 use crate::postgres::sql::literal;
 
 /// `pg_current_snapshot()` of a transaction: `xmin:xmax:xip_list`.
@@ -44,8 +44,8 @@ impl SnapshotPosition {
 
     /// The query that ends the reading transaction. It answers NULL where the first proof holds, else the fingerprint.
     /// Nothing before it in the transaction may call `age()`, which keeps its first answer.
-    fn before(&self, version: ServerVersion) -> String {
-        let computed = fingerprint(version);
+    fn before(&self) -> String {
+        let computed = fingerprint();
         let Some(next) = self.still_at else { return format!("SELECT {computed}") };
         // Transaction ids have 32 bits; 3 is the first that is not special.
         let next = next & u64::from(u32::MAX);
@@ -56,8 +56,8 @@ impl SnapshotPosition {
     }
 
     /// The query of a fresh transaction. It answers NULL when its snapshot is the reading's, else the fingerprint.
-    fn after(&self, version: ServerVersion) -> String {
-        let (same, computed) = (literal(&self.text), fingerprint(version));
+    fn after(&self) -> String {
+        let (same, computed) = (literal(&self.text), fingerprint());
         format!(
             "SELECT CASE WHEN NOT pg_is_in_recovery() AND pg_current_snapshot()::text = {same} \
              THEN NULL ELSE {computed} END AS fingerprint_after"
@@ -79,19 +79,18 @@ impl Proof {
         &'s mut self,
         batch: &mut Batch<'s>,
         position: &SnapshotPosition,
-        version: ServerVersion,
         statement_timeout: Duration,
     ) {
         batch.scalar(
             "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL AS wrote_nothing",
             &mut self.wrote_nothing,
         );
-        batch.scalar(position.before(version), &mut self.before);
+        batch.scalar(position.before(), &mut self.before);
         batch.execute("COMMIT");
         let fresh =
             ReadOnlyTransaction::read_committed().catalog_search_path().statement_timeout(statement_timeout);
         batch.begin(fresh);
-        batch.scalar(position.after(version), &mut self.after);
+        batch.scalar(position.after(), &mut self.after);
         batch.execute("COMMIT");
     }
 
@@ -126,8 +125,8 @@ fn is_consistent(before: Option<&str>, after: Option<&str>) -> bool {
     before.is_none() || after.is_none() || before == after
 }
 
-fn fingerprint(version: ServerVersion) -> String {
-    format!("query_to_xml({}, false, false, '')::text", literal(&reader::fingerprint(version)))
+fn fingerprint() -> String {
+    format!("query_to_xml({}, false, false, '')::text", literal(&reader::fingerprint()))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::migrations::checksum::Width;
-use crate::migrations::history::{self, Applied, Found, HistoryTable, OtherHistory};
+use crate::migrations::history::{self, Applied, HistoryTable, OtherHistory, TableCandidate};
 use crate::postgres::catalog::reader::Assembler;
 use crate::postgres::connection::Row;
 
@@ -24,13 +24,13 @@ pub(super) struct Histories {
 }
 
 /// The relations that have the name of a history or of one of trueup's internal tables, as the catalog's rows show them.
-pub(super) fn found(assembler: &Assembler) -> Vec<Found> {
+pub(super) fn found(assembler: &Assembler) -> Vec<TableCandidate> {
     let found = assembler.look_alikes().into_iter().filter(|relation| {
         // In schema trueup any relation of such a name stands in the table's place. No history is a view.
         relation.schema == "trueup"
             || matches!(relation.kind, b'r' | b'p') && !relation.schema.starts_with("pg_")
     });
-    let judged = found.map(|relation| Found {
+    let judged = found.map(|relation| TableCandidate {
         schema: relation.schema.to_owned(),
         table: relation.name.to_owned(),
         readable: relation.readable,
@@ -45,7 +45,7 @@ pub(super) fn found(assembler: &Assembler) -> Vec<Found> {
 
 impl Histories {
     /// Chooses the project's history among the candidates. The project's search_path decides between several.
-    pub(super) fn choose(found: &[Found], search_path: &str) -> Self {
+    pub(super) fn choose(found: &[TableCandidate], search_path: &str) -> Self {
         let tables: Vec<HistoryTable> = found.iter().filter_map(HistoryTable::of).collect();
         let named = history::ours(&tables, search_path).cloned();
         let (ours, malformed) = match named {

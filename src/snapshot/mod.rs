@@ -27,7 +27,7 @@ use crate::data::seeds::{Rows, Seeds};
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
 use crate::migrations::checksum::Width;
-use crate::migrations::history::{Applied, Found, OtherHistory};
+use crate::migrations::history::{Applied, OtherHistory, TableCandidate};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::{self, Assembler, Presence, ReadOptions};
 use crate::postgres::connection::{
@@ -177,10 +177,10 @@ async fn attempt(
     request: &Request,
     seeds: &mut SeedReading,
 ) -> Result<Option<DatabaseSnapshot>> {
-    let opened = open(session, version, request).await?;
+    let opened = open(session, request).await?;
     let mut assembler = read_catalog(session, version, request, &opened.presence).await?;
 
-    let candidates: Vec<Found> = histories::found(&assembler);
+    let candidates: Vec<TableCandidate> = histories::found(&assembler);
     let mut histories = Histories::choose(&candidates, &request.search_path);
     let tables = InternalTables::of(&candidates);
     let mut queries = tables.queries();
@@ -197,7 +197,7 @@ async fn attempt(
     batch.each_of(statements, |number, row| answers.row(&queries[number], row));
     batch.each_of(assembler.questions(), |number, row| assembler.answer(number, row));
     seeds.ask(&mut batch, seed_statements);
-    proof.ask(&mut batch, &opened.position, version, request.statement_timeout);
+    proof.ask(&mut batch, &opened.position, request.statement_timeout);
     session.run(batch).await?;
     if !proof.is_consistent()? {
         return Ok(None);
@@ -219,7 +219,7 @@ async fn attempt(
         history_width,
         malformed_history: histories.malformed.take(),
         others: histories.others(),
-        catalog: assembler.finish()?.catalog,
+        catalog: assembler.finish().catalog,
         internal: any_internal.then_some(internal),
         invisible: histories.invisible(),
         notes: tables.notes(),
@@ -236,14 +236,14 @@ struct Opened {
 }
 
 /// Sends the first message: it begins the transaction, and asks who the database is and which kinds of object it has.
-async fn open(session: &mut Session, version: ServerVersion, request: &Request) -> Result<Opened> {
+async fn open(session: &mut Session, request: &Request) -> Result<Opened> {
     let mut identity = Single::default();
     let mut presence = Single::default();
     let mut batch = transaction(request).batch();
     batch.single(identity::SQL, &mut identity, |row| {
         Ok((Identity::from_row(row)?, SnapshotPosition::parse(row.get("snapshot")?)?))
     });
-    batch.single(reader::probe(version), &mut presence, Presence::from_row);
+    batch.single(reader::probe(), &mut presence, Presence::from_row);
     session.run(batch).await?;
     let (identity, position) = identity.get().context("the server did not tell who it is")?;
     let presence = presence.get().context("the server did not answer what kinds of object it has")?;
@@ -258,7 +258,7 @@ async fn read_catalog(
     presence: &Presence,
 ) -> Result<Assembler> {
     let statements = reader::statements(version, &request.options, presence);
-    let mut assembler = Assembler::new(version, &request.options, presence);
+    let mut assembler = Assembler::new(&request.options, presence);
     session.message(statements.join(";\n"), |statement, row| assembler.row(statement, &row)).await?;
     Ok(assembler)
 }

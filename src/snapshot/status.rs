@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use super::histories::Histories;
 use super::internal_state::{Answers, InternalState, InternalTables, LockHolder, LoggedRun, Query};
 use super::{Identity, Request, SILENCE, identity, refuse_unknown_major, transaction};
-use crate::migrations::history::{self, Applied, Found, OtherHistory};
+use crate::migrations::history::{self, Applied, OtherHistory, TableCandidate};
 use crate::postgres::connection::{self, Batch, Session, Single};
 
 /// The migration status of a database at one moment.
@@ -55,11 +55,11 @@ pub async fn take_status(
 
 async fn read(session: &mut Session, request: &Request, log: Option<u32>) -> Result<StatusSnapshot> {
     let mut identity = Single::default();
-    let mut candidates: Vec<Found> = Vec::new();
+    let mut candidates: Vec<TableCandidate> = Vec::new();
     let mut batch = transaction(request).batch();
     batch.single(identity::SQL, &mut identity, Identity::from_row);
-    batch.each(history::PROBE, |row| {
-        candidates.push(Found::from_row(row)?);
+    batch.each(history::probe(), |row| {
+        candidates.push(TableCandidate::from_row(row)?);
         Ok(())
     });
     session.run(batch).await?;

@@ -4,6 +4,7 @@
 //! read from a server. Nothing here compares or judges.
 
 mod attribute;
+pub mod history_tables;
 mod kind;
 mod object;
 pub mod reader;

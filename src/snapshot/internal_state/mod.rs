@@ -107,14 +107,16 @@ impl Answers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::postgres::catalog::history_tables;
 
     #[test]
     fn both_statements_that_look_for_histories_and_internal_tables_know_them_all() {
-        let probe = crate::migrations::history::PROBE;
+        let probe = crate::migrations::history::probe();
         let relations = include_str!("../../postgres/catalog/reader/sql/relations.sql");
+        let relations = history_tables::fill_in_names(relations);
         let tables = tables::TABLES.iter().map(|(name, _)| *name);
-        for name in tables.chain(crate::migrations::history::tables()) {
-            for sql in [probe, relations] {
+        for name in tables.chain(history_tables::HISTORY_TOOLS.iter().map(|tool| tool.table)) {
+            for sql in [&probe, &relations] {
                 assert!(sql.contains(&format!("'{name}'")), "{name}: {sql}");
             }
         }

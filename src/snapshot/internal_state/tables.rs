@@ -1,7 +1,7 @@
 //! Which of trueup's tables a database has, and which of them may be read.
 
 use super::query::Query;
-use crate::migrations::history::{Found, HistoryTable, OwnTable};
+use crate::migrations::history::{HistoryTable, InternalTable, TableCandidate};
 use crate::migrations::{Migration, checksum};
 
 /// The oids of types (`pg_type.dat`).
@@ -65,12 +65,12 @@ pub(super) const TABLES: [(&str, &[(&str, u32)]); 6] = [
 
 /// Which of trueup's tables exist, and what may be read of them.
 #[derive(Debug, Default)]
-pub(in crate::snapshot) struct InternalTables(Vec<OwnTable>);
+pub(in crate::snapshot) struct InternalTables(Vec<InternalTable>);
 
 impl InternalTables {
     /// Takes trueup's tables from the relations that have the name of a history or of such a table.
-    pub(in crate::snapshot) fn of(found: &[Found]) -> Self {
-        Self(found.iter().filter_map(OwnTable::of).collect())
+    pub(in crate::snapshot) fn of(found: &[TableCandidate]) -> Self {
+        Self(found.iter().filter_map(InternalTable::of).collect())
     }
 
     fn usable(&self, name: &str) -> bool {

@@ -16,7 +16,7 @@ use super::{ObjectOid, Presence, ReadOptions, Reading};
 use crate::postgres::catalog::{
     Attribute, Attributes, Catalog, Kind, Object, ObjectId, SharedAttributes, Unmodeled,
 };
-use crate::postgres::connection::{Row, ServerVersion};
+use crate::postgres::connection::Row;
 use crate::postgres::sql::identifier;
 
 /// The oids of system catalogs, the same in every database of every version.
@@ -56,7 +56,8 @@ pub(super) struct Schema {
 /// not seen are passed over: then the catalog was changed meanwhile, which [`super::fingerprint`] tells.
 #[derive(Debug)]
 pub struct Assembler {
-    sections: Vec<Section>,
+    /// The sections that are read, in the order of their statements.
+    sections: Vec<&'static Section>,
     pub(super) extension_versions: Vec<String>,
     pub(super) schemas: HashMap<u32, Schema>,
     pub(super) parents: HashMap<u32, Vec<u32>>,
@@ -229,15 +230,15 @@ impl Output {
 }
 
 impl Assembler {
-    /// Ready for the rows of [`super::statements`], called with the same arguments.
-    pub fn new(_version: ServerVersion, options: &ReadOptions, presence: &Presence) -> Self {
+    /// Returns an assembler for the rows of [`super::statements`], which is called with the same options and presence.
+    pub fn new(options: &ReadOptions, presence: &Presence) -> Self {
         let out = Output {
             oids: options.oids.then(HashMap::new),
             names: options.privileges.then(HashMap::new),
             ..Output::default()
         };
         Self {
-            sections: sections::wanted(options, presence),
+            sections: sections::needed(options, presence),
             extension_versions: options.extension_versions.clone(),
             schemas: HashMap::new(),
             parents: HashMap::new(),
@@ -267,39 +268,17 @@ impl Assembler {
     /// # Errors
     /// When the row is not what the statement asks for.
     pub fn row(&mut self, statement: usize, row: &Row<'_>) -> Result<()> {
-        let section = *self.sections.get(statement).context("a row of a statement that nobody asked")?;
-        let fields = &mut Fields::new(row);
-        match section {
-            Section::Comments => self.comment_row(fields),
-            Section::Inherits => self.inherits_row(fields),
-            Section::Schemas => self.schema_row(fields),
-            Section::Opclasses => self.opclass_row(fields),
-            Section::Methods => self.method_row(fields),
-            Section::Relations => self.relation_row(fields),
-            Section::Defaults => self.default_row(fields),
-            Section::Columns => self.column_row(fields),
-            Section::Constraints => self.constraint_row(fields),
-            Section::Indexes => self.index_row(fields),
-            Section::Sequences => self.sequence_row(fields),
-            Section::Labels => self.label_row(fields),
-            Section::DomainChecks => self.domain_check_row(fields),
-            Section::Types => self.type_row(fields),
-            Section::Ranges => self.range_row(fields),
-            Section::Collations => self.collation_row(fields),
-            Section::Aggregates => self.aggregate_row(fields),
-            Section::Languages => self.language_row(fields),
-            Section::Routines => self.routine_row(fields),
-            Section::Triggers => self.trigger_row(fields),
-            Section::Rules => self.rule_row(fields),
-            Section::Policies => self.policy_row(fields),
-            Section::Statistics => self.statistics_row(fields),
-            Section::EventTriggers => self.event_trigger_row(fields),
-            Section::Extensions => self.extension_row(fields),
-            Section::Privileges => self.grants.row(fields),
-            Section::DefaultPrivileges => self.grants.default_row(fields),
-            Section::Unmodeled => self.unmodeled_row(fields),
-        }
-        .with_context(|| format!("reading the catalog, section {section:?}"))
+        let section = *self.sections.get(statement).context("a row of a statement that was not sent")?;
+        (section.row)(self, &mut Fields::new(row))
+            .with_context(|| format!("reading the catalog, section {section:?}"))
+    }
+
+    pub(super) fn privilege_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+        self.grants.row(fields)
+    }
+
+    pub(super) fn default_privilege_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+        self.grants.default_row(fields)
     }
 
     /// What remains to be asked in the same transaction when the last row of [`super::statements`] is there: nothing,
@@ -329,11 +308,8 @@ impl Assembler {
         Some(columns.map(|column| (column.name.clone(), column.type_oid)).collect())
     }
 
-    /// The catalog, after the last row.
-    ///
-    /// # Errors
-    /// None today; the signature leaves room for rows that contradict each other.
-    pub fn finish(mut self) -> Result<Reading> {
+    /// The catalog, when the last row was taken.
+    pub fn finish(mut self) -> Reading {
         for (_, draft) in std::mem::take(&mut self.constraint_indexes) {
             self.out.resume(draft.attributes);
             self.out.emit(draft.at, draft.id);
@@ -346,7 +322,7 @@ impl Assembler {
         self.drop_history();
         let Output { objects, oids, mut unmodeled, .. } = self.out;
         unmodeled.sort_unstable();
-        Ok(Reading { catalog: Catalog::new(objects, unmodeled), oids: oids.unwrap_or_default() })
+        Reading { catalog: Catalog::new(objects, unmodeled), oids: oids.unwrap_or_default() }
     }
 
     /// The schema's name, where what is in it is the user's own.
@@ -364,7 +340,7 @@ impl Assembler {
         self.relation_by_oid.get(&oid).map(|index| &self.relations[*index])
     }
 
-    fn comment_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+    pub(super) fn comment_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         let at = ObjectOid { class: fields.number()?, oid: fields.number()?, subid: fields.number()? };
         let text = fields.text()?;
         // What initdb made with this oid has its comment from there.
@@ -375,13 +351,13 @@ impl Assembler {
         Ok(())
     }
 
-    fn inherits_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+    pub(super) fn inherits_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         let (child, parent) = (fields.number()?, fields.number()?);
         self.parents.entry(child).or_default().push(parent);
         Ok(())
     }
 
-    fn schema_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+    pub(super) fn schema_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         let oid = fields.number()?;
         let name = SmolStr::new(fields.text()?);
         let owner = fields.optional();
@@ -401,7 +377,7 @@ impl Assembler {
         Ok(())
     }
 
-    fn extension_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+    pub(super) fn extension_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         let oid = fields.number()?;
         let (name, version, schema) = (fields.text()?, fields.text()?, fields.text()?);
         let owner = fields.optional();
@@ -417,7 +393,7 @@ impl Assembler {
         Ok(())
     }
 
-    fn method_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+    pub(super) fn method_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         self.methods.insert(fields.number()?, fields.text()?.into());
         Ok(())
     }
@@ -436,7 +412,7 @@ impl Assembler {
         }))
     }
 
-    fn unmodeled_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+    pub(super) fn unmodeled_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         let (kind, schema, name, rest) =
             (fields.text()?, fields.optional(), fields.optional(), fields.text()?);
         let mut object = String::new();

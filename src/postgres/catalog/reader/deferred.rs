@@ -106,6 +106,12 @@ impl Source {
     }
 }
 
+/// The statements that print expressions, without the oids.
+#[cfg(test)]
+pub(super) fn texts() -> impl Iterator<Item = &'static str> {
+    Source::ALL.into_iter().map(Source::sql)
+}
+
 /// What is to be printed, and what has been.
 #[derive(Debug, Default)]
 pub(super) struct DeferredExprs {

@@ -1,38 +1,28 @@
-//! History tables, trueup's own and other tools': they are never part of a schema.
+//! The relations that have the name of a history table or of one of trueup's own tables, as a reading finds them.
 //!
-//! Which of them are what their names say, and may be read, is for the caller to judge: see [`LookAlike`].
+//! Which of them are what their names say, and may be read, is judged by the caller: see [`LookAlike`].
 
 use super::Assembler;
-
-/// Tables and the column that tells that they are what their name says; refinery's goes by its name.
-const TABLES: &[(&str, Option<&str>)] = &[
-    ("refinery_schema_history", None),
-    ("alembic_version", Some("version_num")),
-    ("django_migrations", Some("applied")),
-    ("flyway_schema_history", Some("installed_rank")),
-    ("_sqlx_migrations", Some("checksum")),
-    ("_prisma_migrations", Some("migration_name")),
-    ("schema_migrations", Some("version")),
-];
+use crate::postgres::catalog::history_tables::HistoryTool;
 
 /// Whether a table is a history table by its name alone.
 pub(super) fn by_name(table: &str) -> bool {
-    TABLES.iter().any(|(name, column)| *name == table && column.is_none())
+    HistoryTool::of(table).is_some_and(|tool| tool.proof.is_none())
 }
 
-/// The column that would prove a table of this name to be a history table.
+/// The column that would prove that a table of this name is a history table.
 pub(super) fn proof(table: &str) -> Option<&'static str> {
-    TABLES.iter().find(|(name, _)| *name == table).and_then(|(_, column)| *column)
+    HistoryTool::of(table).and_then(|tool| tool.proof)
 }
 
 /// What tells whether a relation may be read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Access {
+pub(super) struct TableAccess {
     readable: bool,
     of_schemas_owner: bool,
 }
 
-impl Access {
+impl TableAccess {
     /// Reads `10t`: the owner, and whether this role may read all of it.
     pub(super) fn parse(text: &str, schemas_owner: u32) -> Option<Self> {
         let (owner, readable) = text.split_at_checked(text.len().checked_sub(1)?)?;

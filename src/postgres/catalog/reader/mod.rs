@@ -1,15 +1,25 @@
-//! The reader: `pg_catalog` to [`Catalog`], PostgreSQL 14 to 18.
+//! Reads `pg_catalog` of PostgreSQL 14 to 18 into a [`Catalog`].
 //!
-//! It reads structurally: oids, column numbers and flags travel, names are put together here; the server prints
-//! only what is an expression, and that once for all that have it. The caller composes the parts into messages:
-//! [`SETTINGS`] and [`probe`] in the first, [`statements`] in the second, whose rows an [`Assembler`] takes,
-//! [`Assembler::questions`] in the third. [`fingerprint`] proves afterwards that the catalog stood still, which a REPEATABLE READ transaction alone does not (`pg_get_expr` and its like look at the
-//! newest state). [`read`] does all of it for a caller that is alone on its server.
+//! A reading is three messages of the simple protocol in one transaction:
 //!
-//! In the SQL an oid is compared with a literal in quotes, not with a number: for `oid >= int4` there is no operator,
-//! and a fresh session would look at all that are called `>=` to find that out.
+//! | message | what is sent | what takes its rows |
+//! |---|---|---|
+//! | 1 | [`SETTINGS`], and [`probe`]: which kinds of object the database has | [`Presence::from_row`] |
+//! | 2 | [`statements`]: the catalogs, expressions as trees and types as oids | [`Assembler::row`] |
+//! | 3 | [`Assembler::questions`]: each distinct expression and type, printed once | [`Assembler::answer`] |
+//! | afterwards | [`fingerprint`], which proves that nobody changed the catalog meanwhile | the caller |
 //!
-//! It does not connect, does not retry, and does not judge.
+//! [`read`] sends the first three messages itself. Other callers put them into messages of their own, beside what else
+//! they ask.
+//!
+//! The statements read oids, column numbers and flags, and the names are put together here: the server only prints
+//! expressions and types. The fingerprint is needed because a REPEATABLE READ transaction does not make printing
+//! consistent: `pg_get_expr` and its like look at the newest state of the catalogs, not at the transaction's snapshot.
+//!
+//! In the SQL an oid is compared with a quoted literal and not with a number: there is no operator `oid >= int4`, and a
+//! fresh session would look at all operators of the name `>=` to find that out.
+//!
+//! This module does not connect, does not retry, and does not judge.
 
 mod assembler;
 mod column_types;
@@ -21,6 +31,8 @@ mod history;
 mod indexes;
 mod parts;
 mod presence;
+#[cfg(test)]
+mod printing;
 mod privileges;
 mod relations;
 mod routines;
@@ -92,69 +104,70 @@ pub const SETTINGS: &str = "SET LOCAL quote_all_identifiers = off; \
     SET LOCAL join_collapse_limit = 1;";
 
 /// One SELECT of one row for [`Presence::from_row`].
-pub fn probe(_version: ServerVersion) -> String {
+pub fn probe() -> String {
     sections::without_comments(include_str!("sql/probe.sql"))
 }
 
-/// The statements that read the catalog, in the order that [`Assembler::row`] counts them.
+/// The statements that read the catalog, in the order in which [`Assembler::row`] counts them.
 pub fn statements(version: ServerVersion, options: &ReadOptions, presence: &Presence) -> Vec<String> {
-    let sections = sections::wanted(options, presence);
+    let sections = sections::needed(options, presence);
     sections.into_iter().map(|section| section.sql(version, options, presence)).collect()
 }
 
-/// One SELECT of one text: a hash over every row version of the catalogs that a reading looks at. It changes with
-/// every DDL that commits.
-pub fn fingerprint(_version: ServerVersion) -> String {
+/// One SELECT of one text: a hash over the row versions of the catalogs that the server looks at when it prints an
+/// expression. It changes with every committed DDL that such a printing could see, and with little else. Catalogs that
+/// are only read by the reading's own statements are left out (`pg_description`, `pg_extension` and others): those
+/// statements see them in the transaction's snapshot.
+pub fn fingerprint() -> String {
     sections::without_comments(include_str!("sql/fingerprint.sql"))
 }
 
-/// Reads the catalog of a database that nobody else changes, in three messages.
+/// Reads the catalog in a READ ONLY transaction of its own, in three messages. For a database that nobody else changes:
+/// nothing proves that the catalog stayed as it was.
 ///
 /// # Errors
-/// The server's and the connection's. The session is then in an aborted transaction.
+/// The server's errors and the connection's. The session is then in an aborted transaction.
 pub async fn read(session: &mut Session, version: ServerVersion, options: &ReadOptions) -> Result<Reading> {
-    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;";
-    let mut presence = Presence::default();
-    let opening = format!("{begin} {SETTINGS} {}", probe(version));
-    session
-        .message(opening, |_, row| {
-            presence = Presence::from_row(&row)?;
-            Ok(())
-        })
-        .await?;
-    let message = statements(version, options, &presence).join(";\n");
-    let mut assembler = Assembler::new(version, options, &presence);
-    session.message(message, |statement, row| assembler.row(statement, &row)).await?;
-    let mut questions = assembler.questions();
-    questions.push("COMMIT".into());
-    session.message(questions.join(";\n"), |statement, row| assembler.answer(statement, &row)).await?;
-    assembler.finish()
+    let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {SETTINGS}");
+    read_after(session, version, options, &begin, Some("COMMIT")).await
 }
 
-/// Reads the catalog in the transaction that is open: as it will be when that is committed. Sets [`SETTINGS`] for what is
-/// left of the transaction.
+/// Reads the catalog in the transaction that is open: the catalog as it will be when that is committed. [`SETTINGS`] hold
+/// for the rest of the transaction.
 ///
 /// # Errors
-/// The server's and the connection's. The transaction is then aborted.
+/// The server's errors and the connection's. The transaction is then aborted.
 pub async fn read_inside(
     session: &mut Session,
     version: ServerVersion,
     options: &ReadOptions,
 ) -> Result<Reading> {
+    read_after(session, version, options, SETTINGS, None).await
+}
+
+/// Sends the three messages; `begin` precedes the first statement and `end` follows the last.
+async fn read_after(
+    session: &mut Session,
+    version: ServerVersion,
+    options: &ReadOptions,
+    begin: &str,
+    end: Option<&str>,
+) -> Result<Reading> {
     let mut presence = Presence::default();
-    let opening = format!("{SETTINGS} {}", probe(version));
+    let first = format!("{begin} {}", probe());
     session
-        .message(opening, |_, row| {
+        .message(first, |_, row| {
             presence = Presence::from_row(&row)?;
             Ok(())
         })
         .await?;
-    let message = statements(version, options, &presence).join(";\n");
-    let mut assembler = Assembler::new(version, options, &presence);
-    session.message(message, |statement, row| assembler.row(statement, &row)).await?;
-    let questions = assembler.questions();
-    if !questions.is_empty() {
-        session.message(questions.join(";\n"), |statement, row| assembler.answer(statement, &row)).await?;
+    let second = statements(version, options, &presence).join(";\n");
+    let mut assembler = Assembler::new(options, &presence);
+    session.message(second, |statement, row| assembler.row(statement, &row)).await?;
+    let mut third = assembler.questions();
+    third.extend(end.map(str::to_owned));
+    if !third.is_empty() {
+        session.message(third.join(";\n"), |statement, row| assembler.answer(statement, &row)).await?;
     }
-    assembler.finish()
+    Ok(assembler.finish())
 }

@@ -1,12 +1,11 @@
-//! What a database has at all, so that nothing is asked for that is not there: in a fresh session every statement
-//! costs its planning, which is most of the time of a small database.
+//! Which kinds of object a database has, so that no statement is sent that would find nothing: in a fresh session
+//! every statement costs its planning, which is most of the time of a small database.
 
 use anyhow::Result;
 
-use super::fields::Fields;
 use crate::postgres::connection::Row;
 
-/// Which sections have anything in them.
+/// Which kinds of object a database has. A section whose kind is absent is not read.
 #[derive(Debug, Clone, Default)]
 pub struct Presence {
     pub(super) extensions: bool,
@@ -29,45 +28,33 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// Reads the row that [`super::probe`] asks for.
+    /// Reads the row of [`super::probe`].
     ///
     /// # Errors
-    /// When it is not that row.
+    /// When it is another row.
     pub fn from_row(row: &Row<'_>) -> Result<Self> {
-        let mut fields = Fields::new(row);
-        let extensions = fields.flag()?;
-        let inheritance = fields.flag()?;
-        let sequences = fields.flag()?;
-        let rules = fields.flag()?;
-        let triggers = fields.flag()?;
-        // One letter for each routine, as in pg_proc.prokind.
-        let routines = fields.optional().unwrap_or_default();
-        let types = fields.optional().unwrap_or_default();
-        // Collations, languages, and what is not modelled and lives in a schema.
-        let named = fields.flag()?;
-        let policies = fields.flag()?;
-        let statistics = fields.flag()?;
-        let event_triggers = fields.flag()?;
-        let default_privileges = fields.flag()?;
-        let transforms = fields.flag()?;
+        let has = |column: &str| row.get::<bool>(column);
+        let letters = |column: &str| row.get::<Option<&str>>(column).map(Option::unwrap_or_default);
+        let (routines, types) = (letters("routine_kinds")?, letters("type_kinds")?);
+        let (named, transforms) = (has("named")?, has("transforms")?);
         Ok(Self {
-            extensions,
-            inheritance,
-            sequences,
-            rules,
-            triggers,
+            extensions: has("extensions")?,
+            inheritance: has("inheritance")?,
+            sequences: has("sequences")?,
+            rules: has("rules")?,
+            triggers: has("triggers")?,
             routines: !routines.is_empty(),
             aggregates: routines.contains('a'),
             enums: types.contains('e'),
             domains: types.contains('d'),
             ranges: types.contains('r'),
             collations: named,
-            policies,
-            statistics,
-            event_triggers,
-            default_privileges,
+            policies: has("policies")?,
+            statistics: has("statistics")?,
+            event_triggers: has("event_triggers")?,
+            default_privileges: has("default_privileges")?,
             transforms,
-            unmodeled: fields.flag()? || named || transforms || types.contains(['b', 'p']),
+            unmodeled: has("unmodeled")? || named || transforms || types.contains(['b', 'p']),
         })
     }
 }

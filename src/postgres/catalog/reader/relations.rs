@@ -9,7 +9,7 @@ use super::column_types::ColumnType;
 use super::columns::Column;
 use super::deferred::Source;
 use super::fields::Fields;
-use super::history::{self, Access};
+use super::history::{self, TableAccess};
 use crate::postgres::catalog::{Attribute, Kind, ObjectId, Unmodeled};
 use crate::postgres::sql::{identifier, qualified};
 
@@ -34,7 +34,7 @@ pub(super) struct Relation {
     /// The column that would prove it to be a history table.
     pub(super) history_proof: Option<&'static str>,
     /// What tells whether it may be read, where it is called like a history or like a table of trueup's own.
-    pub(super) access: Option<Access>,
+    pub(super) access: Option<TableAccess>,
     /// Whether an index or statistics of it hold an expression.
     pub(super) expressions: bool,
     pub(super) attributes: Vec<(Attribute, SmolStr)>,
@@ -131,7 +131,7 @@ impl Assembler {
         let access_method = if matches!(method, 0 | HEAP) { None } else { Some(self.method(method)?) };
         let Some(schema) = self.schemas.get(&schema) else { return Ok(()) };
         let mut hidden = of_extension || schema.hidden || history::by_name(name);
-        let access = access.and_then(|access| Access::parse(access, schema.owner));
+        let access = access.and_then(|access| TableAccess::parse(access, schema.owner));
         let schema = schema.name.clone();
         let out = &mut self.out;
         if kind == b'f' && !hidden {

@@ -1,125 +1,106 @@
-//! The statements of a reading: which, in which order, and how their text depends on the server's major version and
-//! on what is wanted.
+//! The sections of a reading: one statement each, with what it takes a row, and how its text depends on the server's
+//! major version and on what is asked for.
 
 use std::fmt::{self, Write as _};
 
-use super::{Presence, ReadOptions};
+use anyhow::Result;
+
+use super::fields::Fields;
+use super::{Assembler, Presence, ReadOptions};
+use crate::postgres::catalog::history_tables::fill_in_names;
 use crate::postgres::connection::ServerVersion;
 
-/// One statement of the reading. The order is the order of asking: later ones need the names that earlier ones give.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Section {
-    Comments,
-    Inherits,
-    Schemas,
-    Opclasses,
-    Methods,
-    Relations,
-    Defaults,
-    Columns,
-    Triggers,
-    Constraints,
-    Indexes,
-    Sequences,
-    Labels,
-    DomainChecks,
-    Types,
-    Ranges,
-    Collations,
-    Aggregates,
-    Languages,
-    Routines,
-    Rules,
-    Policies,
-    Statistics,
-    EventTriggers,
-    Extensions,
-    Privileges,
-    DefaultPrivileges,
-    Unmodeled,
+/// One statement of the reading, and what is done with its rows.
+pub(super) struct Section {
+    /// The name of its file in `sql/`, without the suffix.
+    pub(super) name: &'static str,
+    sql: &'static str,
+    is_needed: fn(&ReadOptions, &Presence) -> bool,
+    /// Takes one row of the statement.
+    pub(super) row: fn(&mut Assembler, &mut Fields<'_>) -> Result<()>,
 }
 
-/// The sections that this database needs.
-pub(super) fn wanted(options: &ReadOptions, presence: &Presence) -> Vec<Section> {
-    use Section::*;
-    let all = [
-        (Comments, true),
-        (Inherits, presence.inheritance),
-        (Schemas, true),
-        (Opclasses, true),
-        (Methods, presence.unmodeled),
-        (Relations, true),
-        (Defaults, true),
-        (Columns, true),
-        (Triggers, presence.triggers),
-        (Constraints, true),
-        (Indexes, true),
-        (Sequences, presence.sequences),
-        (Labels, presence.enums),
-        (DomainChecks, presence.domains),
-        (Types, presence.enums || presence.domains),
-        (Ranges, presence.ranges),
-        (Collations, presence.collations),
-        (Aggregates, presence.aggregates),
-        (Languages, presence.routines),
-        (Routines, presence.routines),
-        (Rules, presence.rules),
-        (Policies, presence.policies),
-        (Statistics, presence.statistics),
-        (EventTriggers, presence.event_triggers),
-        (Extensions, presence.extensions),
-        (Privileges, options.privileges),
-        (DefaultPrivileges, options.privileges && presence.default_privileges),
-        (Unmodeled, presence.unmodeled),
-    ];
-    all.into_iter().filter_map(|(section, wanted)| wanted.then_some(section)).collect()
+/// Makes the table of sections: `name if condition => what takes a row`. The text is the file of that name in `sql/`.
+macro_rules! sections {
+    (|$options:ident, $presence:ident| $($name:ident if $condition:expr => $row:expr,)+) => {
+        &[$(Section {
+            name: stringify!($name),
+            sql: include_str!(concat!("sql/", stringify!($name), ".sql")),
+            is_needed: |$options, $presence| {
+                let _ = ($options, $presence);
+                $condition
+            },
+            row: $row,
+        }),+]
+    };
+}
+
+/// All sections, in the order in which they are sent: later ones need the names that earlier ones have read. A new kind
+/// of object gets one line here.
+static SECTIONS: &[Section] = sections! { |options, presence|
+    comments           if true                                            => Assembler::comment_row,
+    inherits           if presence.inheritance                            => Assembler::inherits_row,
+    schemas            if true                                            => Assembler::schema_row,
+    opclasses          if true                                            => Assembler::opclass_row,
+    methods            if presence.unmodeled                              => Assembler::method_row,
+    relations          if true                                            => Assembler::relation_row,
+    defaults           if true                                            => Assembler::default_row,
+    columns            if true                                            => Assembler::column_row,
+    triggers           if presence.triggers                               => Assembler::trigger_row,
+    constraints        if true                                            => Assembler::constraint_row,
+    indexes            if true                                            => Assembler::index_row,
+    sequences          if presence.sequences                              => Assembler::sequence_row,
+    labels             if presence.enums                                  => Assembler::label_row,
+    domain_checks      if presence.domains                                => Assembler::domain_check_row,
+    types              if presence.enums || presence.domains              => Assembler::type_row,
+    ranges             if presence.ranges                                 => Assembler::range_row,
+    collations         if presence.collations                             => Assembler::collation_row,
+    aggregates         if presence.aggregates                             => Assembler::aggregate_row,
+    languages          if presence.routines                               => Assembler::language_row,
+    routines           if presence.routines                               => Assembler::routine_row,
+    rules              if presence.rules                                  => Assembler::rule_row,
+    policies           if presence.policies                               => Assembler::policy_row,
+    statistics         if presence.statistics                             => Assembler::statistics_row,
+    event_triggers     if presence.event_triggers                         => Assembler::event_trigger_row,
+    extensions         if presence.extensions                             => Assembler::extension_row,
+    privileges         if options.privileges                              => Assembler::privilege_row,
+    default_privileges if options.privileges && presence.default_privileges => Assembler::default_privilege_row,
+    unmodeled          if presence.unmodeled                              => Assembler::unmodeled_row,
+};
+
+/// The sections that are read of this database.
+pub(super) fn needed(options: &ReadOptions, presence: &Presence) -> Vec<&'static Section> {
+    SECTIONS.iter().filter(|section| (section.is_needed)(options, presence)).collect()
+}
+
+/// The texts of all sections, as their files have them.
+#[cfg(test)]
+pub(super) fn texts() -> impl Iterator<Item = &'static str> {
+    SECTIONS.iter().map(|section| section.sql)
 }
 
 impl Section {
     /// The statement's text for one server.
-    pub(super) fn sql(self, version: ServerVersion, options: &ReadOptions, presence: &Presence) -> String {
-        let text = match self {
-            Self::Comments => include_str!("sql/comments.sql"),
-            Self::Inherits => include_str!("sql/inherits.sql"),
-            Self::Schemas => include_str!("sql/schemas.sql"),
-            Self::Opclasses => include_str!("sql/opclasses.sql"),
-            Self::Methods => include_str!("sql/methods.sql"),
-            Self::Relations => include_str!("sql/relations.sql"),
-            Self::Defaults => include_str!("sql/defaults.sql"),
-            Self::Columns => include_str!("sql/columns.sql"),
-            Self::Constraints => include_str!("sql/constraints.sql"),
-            Self::Indexes => include_str!("sql/indexes.sql"),
-            Self::Sequences => include_str!("sql/sequences.sql"),
-            Self::Labels => include_str!("sql/labels.sql"),
-            Self::DomainChecks => include_str!("sql/domain_checks.sql"),
-            Self::Types => include_str!("sql/types.sql"),
-            Self::Ranges => include_str!("sql/ranges.sql"),
-            Self::Collations => include_str!("sql/collations.sql"),
-            Self::Aggregates => include_str!("sql/aggregates.sql"),
-            Self::Languages => include_str!("sql/languages.sql"),
-            Self::Routines => include_str!("sql/routines.sql"),
-            Self::Triggers => include_str!("sql/triggers.sql"),
-            Self::Rules => include_str!("sql/rules.sql"),
-            Self::Policies => include_str!("sql/policies.sql"),
-            Self::Statistics => include_str!("sql/statistics.sql"),
-            Self::EventTriggers => include_str!("sql/event_triggers.sql"),
-            Self::Extensions => include_str!("sql/extensions.sql"),
-            Self::Privileges => include_str!("sql/privileges.sql"),
-            Self::DefaultPrivileges => include_str!("sql/default_privileges.sql"),
-            Self::Unmodeled => include_str!("sql/unmodeled.sql"),
-        };
-        select_lines(text, |condition| match condition {
+    pub(super) fn sql(&self, version: ServerVersion, options: &ReadOptions, presence: &Presence) -> String {
+        let sql = select_lines(self.sql, |condition| match condition {
             "owners" => options.owners,
             "extensions" => presence.extensions,
             "aggregates" => presence.aggregates,
             "ranges" => presence.ranges,
             "transforms" => presence.transforms,
             version_range => in_range(version_range, version.major()),
-        })
+        });
+        if sql.contains('{') { fill_in_names(&sql) } else { sql }
     }
 }
 
-/// A statement that is the same for all.
+impl fmt::Debug for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// The text of a statement that does not depend on the server or on what is asked for.
 pub(super) fn without_comments(text: &str) -> String {
     select_lines(text, |_| true)
 }

@@ -1,7 +1,9 @@
--- Every row version of the catalogs that printing an expression looks at, without what initdb made and without
--- temporary tables, which other sessions come and go with. What is only ever read in the transaction's own snapshot
--- need not be here. A row that is changed or made is a new version at a place (ctid) of its own, and the places of
--- those that the reading sees are not given away before its transaction ends: the set of places tells the versions.
+-- A hash over the row versions of the catalogs that printing an expression looks at, without the rows of initdb and
+-- without temporary tables, which other sessions create and drop all the time. Catalogs that only the reading's own
+-- statements look at are left out: those statements see them in the transaction's snapshot. A test holds the list
+-- against the functions that print (printing.rs).
+-- A row that is changed or inserted is a new version at a place (ctid) of its own, and the places of the versions that
+-- the reading sees are not given away before its transaction ends: the set of places tells the versions.
 WITH temporary AS MATERIALIZED (SELECT oid FROM pg_class WHERE relpersistence = 't')
    , nowhere AS MATERIALIZED (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_(toast_)?temp_')
 SELECT concat_ws(' '
@@ -26,5 +28,17 @@ SELECT concat_ws(' '
      , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0))) FROM pg_policy)
      , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
           FROM pg_enum WHERE oid >= 16384)
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
+          FROM pg_operator WHERE oid >= 16384)
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
+          FROM pg_opclass WHERE oid >= 16384)
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
+          FROM pg_collation WHERE oid >= 16384)
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
+          FROM pg_statistic_ext WHERE stxrelid NOT IN (SELECT oid FROM temporary))
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
+          FROM pg_ts_config WHERE oid >= 16384)
+     , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
+          FROM pg_ts_dict WHERE oid >= 16384)
      , (SELECT concat(count(*), ':', bit_xor(hashtidextended(ctid, 0)))
           FROM pg_namespace WHERE oid NOT IN (SELECT oid FROM nowhere)))
