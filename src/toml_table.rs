@@ -1,7 +1,7 @@
-//! Reading one table of a TOML file: typed values, and errors that name file, line and what was expected.
+//! Reads a table of a TOML file: typed values, and errors with the file, the line and what was expected.
 //!
-//! The keys that a reader asks for are the keys that exist: [`Section::finish`] refuses every other one and names the
-//! nearest.
+//! The keys that a reader asks for are the known keys. [`TomlTable::finish`] refuses every other key and names the
+//! nearest known one.
 
 use std::cell::RefCell;
 use std::ops::{Range, RangeInclusive};
@@ -11,39 +11,39 @@ use toml::de::{DeTable, DeValue};
 
 use crate::error::Failure;
 
-/// A file's name and text: where errors point to.
+/// The name and the text of a file, for errors.
 #[derive(Debug, Clone, Copy)]
-pub struct Source<'a> {
+pub struct TomlSource<'a> {
     /// The name as the operator would type it.
     pub name: &'a str,
     /// The whole text.
     pub text: &'a str,
 }
 
-impl Source<'_> {
-    /// An error at a place of the file.
+impl TomlSource<'_> {
+    /// An error at a position of the file.
     pub fn error(&self, span: &Range<usize>, what: impl AsRef<str>) -> Failure {
         Failure::usage(format!("{}:{}: {}", self.name, self.line(span), what.as_ref()))
     }
 
-    /// The line of a place, from 1.
+    /// The line of a position, from 1.
     pub fn line(&self, span: &Range<usize>) -> usize {
         self.text.get(..span.start).unwrap_or(self.text).matches('\n').count() + 1
     }
 }
 
-/// One table, and the keys that were asked for.
-pub struct Section<'a, 'i> {
-    source: Source<'a>,
-    /// The header as written, without brackets: `environments.production`; empty for the top level.
+/// A table, and the keys that were asked for.
+pub struct TomlTable<'a, 'i> {
+    source: TomlSource<'a>,
+    /// The header without brackets: `environments.production`; empty for the top level.
     path: String,
     table: &'a DeTable<'i>,
     known: RefCell<Vec<&'static str>>,
 }
 
-impl<'a, 'i> Section<'a, 'i> {
-    /// A table of a file; `path` is its header as written, without brackets, empty for the top level.
-    pub fn new(source: Source<'a>, path: impl Into<String>, table: &'a DeTable<'i>) -> Self {
+impl<'a, 'i> TomlTable<'a, 'i> {
+    /// A table of a file. `path` is its header without brackets, empty for the top level.
+    pub fn new(source: TomlSource<'a>, path: impl Into<String>, table: &'a DeTable<'i>) -> Self {
         Self { source, path: path.into(), table, known: RefCell::default() }
     }
 
@@ -56,7 +56,7 @@ impl<'a, 'i> Section<'a, 'i> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    /// An error about the value of a key that was read already.
+    /// An error about the value of a key.
     pub fn error_at(&self, key: &'static str, what: &str) -> Failure {
         let span = self.value(key).map_or(0..0, Spanned::span);
         self.source.error(&span, format!("{}: {what}", self.key_path(key)))
@@ -68,15 +68,15 @@ impl<'a, 'i> Section<'a, 'i> {
             .error(&value.span(), format!("{}: expected {expected}, found {}", self.key_path(key), a(found)))
     }
 
-    /// The value of a key as it stands there.
+    /// The value of a key, unread.
     pub fn raw(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'i>>> {
         self.value(key)
     }
 
-    /// A value that the reader itself makes sense of.
+    /// A value that `read` converts; `expected` describes it in errors.
     ///
     /// # Errors
-    /// Exit 2, as everything here.
+    /// Exit 2, as for every method here: the value has another type or shape.
     pub fn read<T>(
         &self,
         key: &'static str,
@@ -87,7 +87,7 @@ impl<'a, 'i> Section<'a, 'i> {
         if let Some(read) = read(value.get_ref()) {
             return Ok(Some(read));
         }
-        // A string of the wrong shape is quoted back; settings hold names and patterns, never secrets.
+        // The error repeats a string of the wrong shape: settings hold names and patterns, never secrets.
         Err(match value.get_ref().as_str() {
             Some(text) => self
                 .source
@@ -103,12 +103,32 @@ impl<'a, 'i> Section<'a, 'i> {
         })
     }
 
-    /// `true` or `false`.
+    /// A boolean.
     pub fn boolean(&self, key: &'static str) -> Result<Option<bool>, Failure> {
         self.read(key, "true or false", DeValue::as_bool)
     }
 
-    /// An integer within bounds.
+    /// One of these words; returns the value beside it.
+    ///
+    /// # Errors
+    /// Exit 2: the value is another word, or no string.
+    pub fn one_of<T: Copy>(
+        &self,
+        key: &'static str,
+        words: &[(&'static str, T)],
+    ) -> Result<Option<T>, Failure> {
+        let quoted: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+        let expected = match quoted.split_last() {
+            Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+            _ => quoted.concat(),
+        };
+        self.read(key, &expected, |value| {
+            let text = value.as_str()?;
+            words.iter().find(|(word, _)| *word == text).map(|(_, meant)| *meant)
+        })
+    }
+
+    /// An integer in a range.
     pub fn integer(
         &self,
         key: &'static str,
@@ -137,27 +157,27 @@ impl<'a, 'i> Section<'a, 'i> {
         list.iter().map(item).collect::<Result<_, _>>().map(Some)
     }
 
-    /// A table inside this one; a missing one is empty.
-    pub fn section(&self, key: &'static str) -> Result<Option<Section<'a, 'i>>, Failure> {
+    /// A table inside of this one; `None` when it is missing.
+    pub fn section(&self, key: &'static str) -> Result<Option<TomlTable<'a, 'i>>, Failure> {
         let Some(value) = self.value(key) else { return Ok(None) };
         match value.get_ref().as_table() {
-            Some(table) => Ok(Some(Section::new(self.source, self.key_path(key), table))),
+            Some(table) => Ok(Some(TomlTable::new(self.source, self.key_path(key), table))),
             None => Err(self.wrong(key, value, "a table")),
         }
     }
 
-    /// All entries, whatever they are called: this table's keys are the project's own names.
-    pub fn named(&self) -> impl Iterator<Item = Result<(&'a str, Section<'a, 'i>), Failure>> {
+    /// All entries as tables. Their keys are names that the project has chosen.
+    pub fn named(&self) -> impl Iterator<Item = Result<(&'a str, TomlTable<'a, 'i>), Failure>> {
         self.table.iter().map(|(key, value)| match value.get_ref().as_table() {
             Some(table) => {
                 let name: &'a str = key.get_ref();
-                Ok((name, Section::new(self.source, self.key_path(name), table)))
+                Ok((name, TomlTable::new(self.source, self.key_path(name), table)))
             }
             None => Err(self.wrong(key.get_ref(), value, "a table")),
         })
     }
 
-    /// All entries as strings, each read by `read`, which is given the line too.
+    /// All entries as strings. `read` converts each, and gets its line, too.
     pub fn map<T>(
         &self,
         expected: &str,
@@ -174,7 +194,7 @@ impl<'a, 'i> Section<'a, 'i> {
             .collect()
     }
 
-    /// Refuses the keys that nobody asked for.
+    /// Refuses keys that were not asked for.
     pub fn finish(self) -> Result<(), Failure> {
         let known = self.known.borrow();
         let Some((key, _)) = self.table.iter().find(|(key, _)| !known.contains(&&**key.get_ref())) else {
@@ -190,7 +210,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 }
 
-/// The candidate that a mistyped word most likely meant.
+/// The candidate that a mistyped word most likely means.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     candidates
         .into_iter()
@@ -200,7 +220,7 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// `a string`, `an integer`.
+/// Prepends the article: `a string`, `an integer`.
 fn a(noun: &str) -> String {
     let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     format!("{article} {noun}")

@@ -1,24 +1,24 @@
-//! What an archive holds, as `pg_restore` reads it: its table of contents, and the rows of its tables.
+//! Parses what `pg_restore` prints of an archive: its table of contents, and the rows of its tables.
 
 use memchr::{memchr, memchr2};
 
-/// An archive's table of contents (`pg_restore --list`). Objects are told apart by their oids: names are printed there in
-/// a way that cannot be read back.
+/// The table of contents of an archive (`pg_restore --list`). It identifies objects by their oids, because
+/// `pg_restore` prints names without quotes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Contents {
-    /// How many entries it has.
+pub(super) struct TableOfContents {
+    /// The number of entries.
     pub(super) entries: usize,
-    /// The oids of its relations: what stands in `pg_class`.
+    /// The oids of the relations (entries of `pg_class`), sorted.
     pub(super) relations: Vec<u32>,
-    /// The oids of the tables whose rows are in it, in their order.
+    /// The oids of the tables whose rows the archive holds, in the order of the archive.
     pub(super) data: Vec<u32>,
 }
 
-/// `pg_class`'s own oid (`RelationRelationId`): the same in every database.
+/// The oid of `pg_class` itself (`RelationRelationId`). It is the same in every database.
 const PG_CLASS: u32 = 1259;
 
-impl Contents {
-    /// Reads the list.
+impl TableOfContents {
+    /// Parses the output of `pg_restore --list`.
     pub(super) fn parse(list: &str) -> Self {
         let mut contents = Self::default();
         for line in list.lines().filter(|line| !line.starts_with(';')) {
@@ -42,37 +42,39 @@ impl Contents {
     }
 }
 
-/// Counts the rows of what `pg_restore --data-only --file=-` prints, as it comes: whole blocks from `COPY` to `\.`.
+/// Counts the rows in the output of `pg_restore --data-only --file=-` while it arrives. The rows of a table stand
+/// between `COPY ... FROM stdin;` and `\.`.
 ///
-/// A name or a comment may hold lines that look like a block of their own: outside of blocks quotes are followed, and only
-/// what begins a statement can begin a block. The blocks are told by their order, which is that of the table of contents:
-/// names are in the database's encoding, and quoted as that release does it.
+/// A name or a comment may contain lines that look like a `COPY` block. Outside of blocks the counter therefore
+/// follows quotes, and only the beginning of a statement can begin a block. Blocks are identified by their order,
+/// which is that of the table of contents: table names are in the encoding of the database, and each release quotes
+/// them in its own way.
 #[derive(Debug, Default)]
 pub(super) struct RowCounter {
-    /// The rows of each block that has ended.
+    /// The number of rows of each finished block.
     rows: Vec<u64>,
-    /// The rows so far of the block that is being read.
+    /// The number of rows read so far of the current block; `None` outside of a block.
     block: Option<u64>,
-    /// Which quote is open at the end of what was read outside of a block.
+    /// The quote that is open at the end of what was read outside of a block.
     quote: Option<u8>,
-    /// Whether the line that is being read goes on with a statement.
+    /// Whether the current line continues a statement.
     within: bool,
-    /// The line that is not whole yet: no more of it than tells what it is.
+    /// The beginning and the end of the current, incomplete line: no more of it than is needed to classify it.
     begin: Vec<u8>,
     end: Vec<u8>,
 }
 
-/// What ends a block.
+/// The line that ends a block.
 const END: &[u8] = b"\\.";
-/// What begins one, and ends its first line.
+/// The beginning and the end of the line that begins a block.
 const COPY: &[u8] = b"COPY ";
 const STDIN: &[u8] = b" FROM stdin;";
 
 impl RowCounter {
-    /// Takes the next piece of the output.
+    /// Processes the next piece of the output.
     pub(super) fn update(&mut self, mut chunk: &[u8]) {
         while !chunk.is_empty() {
-            // Rows are passed over as fast as lines are found.
+            // Inside of a block a row is a line: nothing else of it is looked at, which keeps this fast.
             let (line, rest) = match memchr(b'\n', chunk) {
                 Some(end) => (&chunk[..end], Some(&chunk[end + 1..])),
                 None => (chunk, None),
@@ -105,7 +107,7 @@ impl RowCounter {
         }
     }
 
-    /// A piece of a line outside of a block.
+    /// Processes a piece of a line outside of a block.
     fn statement(&mut self, piece: &[u8]) {
         if !self.within || !self.begin.is_empty() {
             keep_beginning(&mut self.begin, piece, COPY.len());
@@ -113,7 +115,7 @@ impl RowCounter {
         self.end.extend_from_slice(&piece[piece.len().saturating_sub(STDIN.len())..]);
         let surplus = self.end.len().saturating_sub(STDIN.len());
         self.end.drain(..surplus);
-        // A comment's quotes are none; its two dashes may come in two pieces.
+        // Quotes in a comment do not count. Its two dashes may arrive in two pieces.
         if !self.within && (self.begin.starts_with(b"--") || self.begin == b"-") {
             return;
         }
@@ -131,7 +133,8 @@ impl RowCounter {
     fn statement_line_ends(&mut self) {
         let copies = self.begin.starts_with(COPY);
         if self.quote.is_some() {
-            // A quoted name, or a comment of an object, goes on in the next line; what the statement is stays known.
+            // A quoted name or the text of a COMMENT continues in the next line. Remember whether the statement is a
+            // COPY.
             if !self.within && !copies {
                 self.begin.clear();
             }
@@ -147,10 +150,10 @@ impl RowCounter {
         self.within = false;
     }
 
-    /// The rows of each block, in the order of the archive.
+    /// The number of rows of each block, in the order of the archive.
     ///
     /// # Errors
-    /// The number of the block, from 0, whose rows end in the middle.
+    /// The number of the block, from 0, whose end is missing.
     pub(super) fn finish(self) -> Result<Vec<u64>, usize> {
         match self.block {
             Some(_) => Err(self.rows.len()),
@@ -159,7 +162,7 @@ impl RowCounter {
     }
 }
 
-/// As much of a line's beginning as tells what it is.
+/// Appends to the beginning of a line until it has `most` bytes.
 fn keep_beginning(line: &mut Vec<u8>, part: &[u8], most: usize) {
     let room = most.saturating_sub(line.len());
     line.extend_from_slice(&part[..part.len().min(room)]);
@@ -195,7 +198,10 @@ mod tests {
                     218; 1255 16396 FUNCTION public f() postgres\n214; 1259 16385 TABLE public a postgres\n\
                     215; 1259 16392 SEQUENCE public we\"ird name_a b_seq postgres\n\
                     3351; 0 16385 TABLE DATA public a postgres\n3355; 0 0 BLOBS - BLOBS \n";
-        let contents = Contents::parse(list);
-        assert_eq!(contents, Contents { entries: 5, relations: vec![16385, 16392], data: vec![16385] });
+        let contents = TableOfContents::parse(list);
+        assert_eq!(
+            contents,
+            TableOfContents { entries: 5, relations: vec![16385, 16392], data: vec![16385] }
+        );
     }
 }

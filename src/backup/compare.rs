@@ -1,21 +1,25 @@
-//! What an archive holds, held against what was in the database at that moment.
+//! Compares an archive with the snapshot that it was dumped from.
 
 use std::collections::BTreeSet;
 
-use super::full_read::Found;
-use super::manifest::{Relation, Scope};
+use super::full_read::ArchiveContents;
+use super::manifest::{BackedUpRelation, Scope};
 use super::pg_dump_errors;
 use crate::error::{Exit, Failure};
 
-/// Compares relations and rows.
+/// Compares the relations and their row counts.
 ///
 /// # Errors
-/// Exit 5: what is missing, or has other rows.
-pub(super) fn compare(found: &Found, relations: &[Relation], scope: &Scope) -> Result<(), Failure> {
+/// Exit 5: the archive lacks relations, or has another number of rows. The error names them.
+pub(super) fn compare(
+    found: &ArchiveContents,
+    relations: &[BackedUpRelation],
+    scope: &Scope,
+) -> Result<(), Failure> {
     let defined: BTreeSet<u32> = found.contents.relations.iter().copied().collect();
     let data: BTreeSet<u32> = found.contents.data.iter().copied().collect();
     let mut wrong = Vec::new();
-    for Relation { oid, name, rows: wanted } in relations {
+    for BackedUpRelation { oid, name, rows: wanted } in relations {
         if *scope == Scope::Full && !defined.contains(oid) {
             wrong.push(format!("{name} is not in it"));
             continue;
@@ -25,7 +29,7 @@ pub(super) fn compare(found: &Found, relations: &[Relation], scope: &Scope) -> R
             wrong.push(format!("the rows of {name} are not in it"));
             continue;
         }
-        // Without rows it was only listed.
+        // Where the rows were not counted, the table of contents is all there is to compare.
         let rows = found.rows.as_ref().map_or(*wanted, |rows| rows.get(oid).copied().unwrap_or_default());
         if rows != *wanted {
             wrong.push(format!("{name} has {rows} rows in it, and {wanted} in the database"));
@@ -47,16 +51,16 @@ pub(super) fn compare(found: &Found, relations: &[Relation], scope: &Scope) -> R
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::archive::Contents;
+    use super::super::archive::TableOfContents;
     use super::*;
 
-    fn relation(oid: u32, name: &str, rows: Option<u64>) -> Relation {
-        Relation { oid, name: name.to_owned(), rows }
+    fn relation(oid: u32, name: &str, rows: Option<u64>) -> BackedUpRelation {
+        BackedUpRelation { oid, name: name.to_owned(), rows }
     }
 
-    fn found() -> Found {
-        Found {
-            contents: Contents { entries: 4, relations: vec![1, 2, 3], data: vec![1, 2] },
+    fn found() -> ArchiveContents {
+        ArchiveContents {
+            contents: TableOfContents { entries: 4, relations: vec![1, 2, 3], data: vec![1, 2] },
             rows: Some(BTreeMap::from([(1, 3), (2, 0)])),
         }
     }

@@ -1,8 +1,8 @@
-//! SHA-256 of what passes by.
+//! SHA-256 of data that arrives in pieces.
 
 use sha2::{Digest as _, Sha256};
 
-/// A hash in the making.
+/// An unfinished hash.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Hasher {
     sha256: Sha256,
@@ -15,18 +15,18 @@ impl Hasher {
         self.bytes += chunk.len() as u64;
     }
 
-    /// How much has passed by.
+    /// The number of bytes so far.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// In hexadecimal digits.
+    /// The hash in hexadecimal digits.
     pub(super) fn finish(self) -> String {
         hex(&self.sha256.finalize())
     }
 }
 
-/// The hash of a text as a whole.
+/// The hash of a whole text.
 pub(super) fn of(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }

@@ -1,4 +1,5 @@
-//! `pg_dump`, run under a snapshot: its archive hashed, stored and read in full as it comes, nothing staged on a disk.
+//! Runs `pg_dump` on an exported snapshot. Its archive is hashed, stored and read back while it arrives; nothing is
+//! written to a temporary file.
 
 use std::cell::RefCell;
 use std::process::Stdio;
@@ -11,57 +12,61 @@ use smol_str::SmolStr;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
-use super::client::{Group, Programs, Secrets};
 use super::digest::Hasher;
-use super::follow::{Follow, Progress};
-use super::full_read::{Found, FullRead};
-use super::manifest::{Kind, Level, Member, Scope};
+use super::full_read::{ArchiveContents, FullRead};
+use super::manifest::{BackupFormat, Member, ProofLevel, Scope};
 use super::pg_dump_errors;
+use super::programs::{PasswordFile, ProcessGroup, Programs};
+use super::progress::{BackupObserver, BackupProgress};
 use super::store::Upload;
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::Target;
 use crate::postgres::sql::split_qualified;
 
-/// The one member of an archive in custom format.
+/// The file name of an archive in custom format.
 pub(super) const ARCHIVE: &str = "archive.dump";
 /// The directory of an archive in directory format.
 pub(super) const DIRECTORY: &str = "archive";
-/// How much is read at once, and what the pipe may hold: what Linux gives an ordinary user at the most.
+/// The size of one read and of the pipe: the largest pipe that Linux gives an ordinary user.
 const CHUNK: usize = 1 << 20;
-/// How many of the program's last complaints are kept.
+/// The number of error lines of the program that are kept; the last ones.
 const COMPLAINTS: usize = 20;
 
-/// What to dump, and how.
+/// The options of a dump.
 #[derive(Debug, Clone)]
-pub(super) struct Order<'o> {
+pub(super) struct DumpRequest<'o> {
     pub(super) programs: &'o Programs,
     pub(super) target: &'o Target,
     pub(super) application: &'o str,
     pub(super) set_role: Option<&'o str>,
     pub(super) snapshot: &'o str,
     pub(super) scope: &'o Scope,
-    pub(super) kind: Kind,
+    pub(super) kind: BackupFormat,
     pub(super) jobs: u32,
     pub(super) compression: Option<&'o str>,
     pub(super) lock_wait: Duration,
-    pub(super) level: Level,
-    /// How many tables there are.
+    pub(super) level: ProofLevel,
+    /// The number of tables, for the progress.
     pub(super) tables: usize,
 }
 
-/// What came of it.
+/// The result of a dump.
 #[derive(Debug)]
 pub(super) struct Dumped {
     pub(super) members: Vec<Member>,
-    /// What reading it found.
-    pub(super) found: Found,
+    /// What reading the archive back has found.
+    pub(super) found: ArchiveContents,
 }
 
-/// Dumps into a store.
-pub(super) async fn dump(order: &Order<'_>, upload: &mut Upload, follow: &mut dyn Follow) -> Result<Dumped> {
-    let secrets = Secrets::of(order.target)?;
+/// Dumps a database into a store.
+pub(super) async fn dump(
+    order: &DumpRequest<'_>,
+    upload: &mut Upload,
+    observer: &mut dyn BackupObserver,
+) -> Result<Dumped> {
+    let secrets = PasswordFile::of(order.target)?;
     let application = format!("{} (pg_dump)", order.application);
-    let mut command = order.programs.connected("pg_dump", order.target, &application, &secrets)?;
+    let mut command = order.programs.connected_command("pg_dump", order.target, &application, &secrets)?;
     let compression = match order.compression {
         Some(given) => given.to_owned(),
         None => order.programs.compression().await.to_owned(),
@@ -78,23 +83,23 @@ pub(super) async fn dump(order: &Order<'_>, upload: &mut Upload, follow: &mut dy
     }
     command.stdin(Stdio::null()).stderr(Stdio::piped());
     let progress = RefCell::new((
-        Progress { doing: "dumping", tables: (0, order.tables), ..Progress::default() },
-        follow,
+        BackupProgress { doing: "dumping", tables: (0, order.tables), ..BackupProgress::default() },
+        observer,
     ));
-    if order.kind == Kind::Directory {
+    if order.kind == BackupFormat::Directory {
         let dir = upload.directory(DIRECTORY).ok_or_else(|| {
             Failure::usage("[backup] format = \"directory\" needs a local directory as its store")
         })?;
         command.arg("--format=directory").arg(format!("--jobs={}", order.jobs)).arg("--file").arg(&dir);
         let mut child = command.stdout(Stdio::null()).spawn().context("pg_dump")?;
-        let group = Group::of(&child);
-        let complaints = listen(child.stderr.take(), &progress).await;
-        ended(&mut child, &complaints, order).await?;
+        let group = ProcessGroup::of(&child);
+        let complaints = read_messages(child.stderr.take(), &progress).await;
+        wait_for_success(&mut child, &complaints, order).await?;
         group.ended();
         let mut members = Vec::new();
-        for name in upload.adopt(DIRECTORY).await? {
+        for name in upload.take_over(DIRECTORY).await? {
             let dir = dir.clone();
-            // A signal is heard meanwhile.
+            // Hashing runs on another thread, so that a signal is handled meanwhile.
             members.push(tokio::task::spawn_blocking(move || hash_file(&dir, &name)).await??);
         }
         let found = FullRead::directory(order.programs, &dir, order.level).await?;
@@ -104,15 +109,15 @@ pub(super) async fn dump(order: &Order<'_>, upload: &mut Upload, follow: &mut dy
     let mut full_read = FullRead::start(order.programs, order.level)?;
     upload.member(ARCHIVE).await?;
     let mut child = command.spawn().context("pg_dump")?;
-    let group = Group::of(&child);
+    let group = ProcessGroup::of(&child);
     let stdout = child.stdout.take().context("pg_dump's standard output")?;
     let (passed, complaints) = tokio::join!(
-        pass_on(stdout, upload, &mut full_read, &progress),
-        listen(child.stderr.take(), &progress),
+        store_output(stdout, upload, &mut full_read, &progress),
+        read_messages(child.stderr.take(), &progress),
     );
-    // What the store says comes first: the program then only says that nobody listens.
+    // An error of the store comes first: `pg_dump` then only reports a broken pipe.
     let hasher = passed?;
-    ended(&mut child, &complaints, order).await?;
+    wait_for_success(&mut child, &complaints, order).await?;
     group.ended();
     let bytes = hasher.bytes();
     if bytes == 0 {
@@ -125,15 +130,15 @@ pub(super) async fn dump(order: &Order<'_>, upload: &mut Upload, follow: &mut dy
     Ok(Dumped { members: vec![member], found })
 }
 
-type Told<'f> = RefCell<(Progress, &'f mut dyn Follow)>;
+type SharedProgress<'f> = RefCell<(BackupProgress, &'f mut dyn BackupObserver)>;
 
-async fn pass_on(
+async fn store_output(
     mut stdout: ChildStdout,
     upload: &mut Upload,
     full_read: &mut FullRead,
-    progress: &Told<'_>,
+    progress: &SharedProgress<'_>,
 ) -> Result<Hasher> {
-    // A small pipe makes the program wait for us; where a larger one is not allowed, it works all the same.
+    // A larger pipe makes `pg_dump` wait less. Where it is not allowed, the default size works as well.
     let _ = fcntl(&stdout, FcntlArg::F_SETPIPE_SZ(CHUNK as i32));
     let mut hasher = Hasher::default();
     loop {
@@ -145,19 +150,19 @@ async fn pass_on(
         hasher.update(&chunk);
         full_read.feed(&chunk).await?;
         upload.write(chunk).await?;
-        tell(progress, |progress| progress.bytes = hasher.bytes());
+        update(progress, |progress| progress.bytes = hasher.bytes());
     }
 }
 
-/// Reads what the program says about itself: how far it is, and what is wrong.
-async fn listen(stderr: Option<ChildStderr>, progress: &Told<'_>) -> Vec<String> {
+/// Reads the messages of the program, updates the progress, and returns the error lines.
+async fn read_messages(stderr: Option<ChildStderr>, progress: &SharedProgress<'_>) -> Vec<String> {
     let mut complaints = Vec::new();
     let Some(stderr) = stderr else { return complaints };
     let mut lines = BufReader::new(stderr).split(b'\n');
     while let Ok(Some(line)) = lines.next_segment().await {
         let line = String::from_utf8_lossy(&line);
         if let Some((_, table)) = line.split_once(": dumping contents of table ") {
-            tell(progress, |progress| {
+            update(progress, |progress| {
                 progress.table = table.trim().to_owned();
                 progress.tables.0 += 1;
             });
@@ -171,13 +176,13 @@ async fn listen(stderr: Option<ChildStderr>, progress: &Told<'_>) -> Vec<String>
     complaints
 }
 
-fn tell(progress: &Told<'_>, change: impl FnOnce(&mut Progress)) {
-    let (progress, follow) = &mut *progress.borrow_mut();
+fn update(progress: &SharedProgress<'_>, change: impl FnOnce(&mut BackupProgress)) {
+    let (progress, observer) = &mut *progress.borrow_mut();
     change(progress);
-    follow.backup(progress);
+    observer.progress(progress);
 }
 
-async fn ended(child: &mut Child, complaints: &[String], order: &Order<'_>) -> Result<()> {
+async fn wait_for_success(child: &mut Child, complaints: &[String], order: &DumpRequest<'_>) -> Result<()> {
     let status = child.wait().await?;
     if status.success() {
         return Ok(());
@@ -185,7 +190,7 @@ async fn ended(child: &mut Child, complaints: &[String], order: &Order<'_>) -> R
     Err(pg_dump_errors::explained("pg_dump", status, complaints, order.target.role()).into())
 }
 
-/// The hash of a file that a program has written.
+/// The hash of a file that the program has written.
 fn hash_file(dir: &std::path::Path, name: &str) -> Result<Member> {
     let path = dir.join(name.trim_start_matches(DIRECTORY).trim_start_matches('/'));
     let mut file = std::fs::File::open(&path)?;
@@ -200,7 +205,7 @@ fn hash_file(dir: &std::path::Path, name: &str) -> Result<Member> {
     Ok(Member { name: name.to_owned(), bytes: hasher.bytes(), sha256: hasher.finish() })
 }
 
-/// `--compress` as this major takes it: before 16 a level of gzip alone.
+/// The argument of `--compress` for this major version. Before 16 it is a level of gzip alone.
 fn compress_argument(compression: &str, major: u32) -> Result<String, Failure> {
     if major >= 16 {
         return Ok(match compression {
@@ -219,8 +224,8 @@ fn compress_argument(compression: &str, major: u32) -> Result<String, Failure> {
     }
 }
 
-/// A qualified and quoted name as a pattern that matches it alone (manual, psql, "Patterns"): everything in quotes, where
-/// nothing but a quote has a meaning.
+/// A pattern of `--table` that matches this table alone (manual, psql, "Patterns"): everything stands in quotes,
+/// where only a quote has a special meaning.
 fn pattern(table: &str) -> String {
     let parts = split_qualified(table).unwrap_or_else(|| vec![SmolStr::new(table)]);
     let quoted = parts.iter().map(|part| format!("\"{}\"", part.replace('"', "\"\"")));

@@ -1,8 +1,8 @@
-//! A backup that a command of the project's takes elsewhere, such as a snapshot of a managed service, and that a second
-//! command must confirm.
+//! A backup that a command of the project takes, for example a snapshot of a managed service. A second command must
+//! confirm it.
 //!
-//! Both are started without a shell, with the database's identity in their environment and everything that trueup's own
-//! environment has but `PG*` and connection URLs.
+//! Both commands run without a shell. They inherit trueup's environment without `PG*` and connection URLs, and get
+//! the identity of the database in `TRUEUP_*` variables.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,32 +10,32 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::process::Command;
 
-use super::client::Group;
-use super::manifest::Source;
+use super::manifest::BackupSource;
+use super::programs::ProcessGroup;
 use crate::error::{Exit, Failure};
 
 /// The two commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct External {
-    /// Takes the backup; the last line of its output is what it is called there.
+    /// Takes the backup. The last line of its output is the reference of the backup.
     pub command: Vec<String>,
-    /// Ends with 0 when the backup of that name (`TRUEUP_BACKUP_REFERENCE`) is there and complete.
+    /// Ends with 0 when the backup with the reference `TRUEUP_BACKUP_REFERENCE` exists and is complete.
     pub confirm: Vec<String>,
-    /// How long each may take.
+    /// The timeout of each command.
     pub timeout: Duration,
-    /// Variables of this process that hold connection URLs.
+    /// The variables with connection URLs, which the commands do not inherit.
     pub hidden: Vec<String>,
 }
 
-/// How much of what a command says is kept.
+/// The number of characters of a command's error output that an error repeats.
 const WORDS: usize = 2_000;
 
 impl External {
-    /// Takes the backup and has it confirmed; returns its reference.
+    /// Takes the backup and has it confirmed. Returns its reference.
     ///
     /// # Errors
-    /// Exit 5: one of the commands failed, took too long, or said nothing.
-    pub async fn take(&self, id: &str, source: &Source) -> Result<String> {
+    /// Exit 5: one of the commands failed, timed out, or printed no reference.
+    pub async fn take(&self, id: &str, source: &BackupSource) -> Result<String> {
         let said = self.run("command", &self.command, id, source, None).await?;
         let reference = said.lines().map(str::trim).rfind(|line| !line.is_empty());
         let Some(reference) = reference.map(str::to_owned) else {
@@ -45,11 +45,11 @@ impl External {
         Ok(reference)
     }
 
-    /// Asks whether the backup is there.
+    /// Asks the second command whether the backup exists.
     ///
     /// # Errors
-    /// Exit 5: it was not confirmed.
-    pub async fn confirm(&self, id: &str, source: &Source, reference: &str) -> Result<()> {
+    /// Exit 5: the command did not confirm it.
+    pub async fn confirm(&self, id: &str, source: &BackupSource, reference: &str) -> Result<()> {
         self.run("confirm", &self.confirm, id, source, Some(reference)).await.map(|_| ())
     }
 
@@ -58,7 +58,7 @@ impl External {
         which: &str,
         words: &[String],
         id: &str,
-        source: &Source,
+        source: &BackupSource,
         reference: Option<&str>,
     ) -> Result<String> {
         let Some((program, arguments)) = words.split_first() else {
@@ -89,7 +89,7 @@ impl External {
                 format!("[backup] {which}: {program} does not start: {error}; nothing was changed"),
             )
         })?;
-        let group = Group::of(&child);
+        let group = ProcessGroup::of(&child);
         let answer = tokio::time::timeout(self.timeout, child.wait_with_output()).await;
         let answer = answer.map_err(|_| {
             failed(which, &format!("it took longer than {} s, and was ended", self.timeout.as_secs()))

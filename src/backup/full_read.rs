@@ -1,5 +1,5 @@
-//! An archive read in full while it passes by: its table of contents and every row, by `pg_restore`, which decompresses
-//! and decodes all of it. A table of contents alone proves nothing: `pg_restore --list` accepts half a file.
+//! Reads an archive in full while it passes by: `pg_restore` decompresses and decodes the table of contents and every
+//! row. The table of contents alone proves nothing, because `pg_restore --list` accepts half a file.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,88 +13,92 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinHandle;
 
-use super::archive::{Contents, RowCounter};
-use super::client::Programs;
-use super::manifest::Level;
+use super::archive::{RowCounter, TableOfContents};
+use super::manifest::ProofLevel;
+use super::programs::Programs;
 use crate::error::{Exit, Failure};
 
-/// How much of a program's output is looked at at once.
+/// The size of one read of a program's output.
 const CHUNK: usize = 256 << 10;
-/// What a pipe to a program may hold: what Linux gives an ordinary user at the most.
+/// The size of the pipe to a program: the largest that Linux gives an ordinary user.
 const PIPE: i32 = 1 << 20;
-/// How much of what a program says about itself is kept.
+/// The number of bytes of a program's error output that are kept.
 const WORDS: u64 = 8 << 10;
 
-/// Rows, and as little else as can be.
+/// The arguments that print the rows, and as little else as possible.
 const DATA: [&str; 6] =
     ["--data-only", "--no-owner", "--no-privileges", "--no-comments", "--no-security-labels", "--file=-"];
 
-/// What was read.
+/// What reading an archive has found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct ArchiveContents {
     /// The table of contents.
-    pub(super) contents: Contents,
-    /// Rows by the table's oid; `None` where only the table of contents was read.
+    pub(super) contents: TableOfContents,
+    /// The number of rows by the oid of the table; `None` where only the table of contents was read.
     pub(super) rows: Option<BTreeMap<u32, u64>>,
 }
 
-/// Two readers of one archive that comes in pieces.
+/// Two `pg_restore` processes that read the same archive while it arrives.
 #[derive(Debug)]
 pub(super) struct FullRead {
-    list: Reader<String>,
-    /// `None` when nobody asks for the rows.
-    data: Option<Reader<Result<Vec<u64>, usize>>>,
+    list: ArchiveReader<String>,
+    /// `None` where the rows are not counted.
+    data: Option<ArchiveReader<Result<Vec<u64>, usize>>>,
 }
 
-/// A program that is fed an archive.
+/// A program that reads an archive from its standard input.
 #[derive(Debug)]
-pub(super) struct Reader<T> {
-    /// `None` when it wants no more.
+pub(super) struct ArchiveReader<T> {
+    /// `None` after the program has closed its standard input.
     pub(super) input: Option<ChildStdin>,
     output: JoinHandle<io::Result<(T, ExitStatus, String)>>,
 }
 
 impl FullRead {
-    /// Starts the readers: of the table of contents alone, or also of the rows.
+    /// Starts the programs: for the table of contents alone, or for the rows, too.
     ///
     /// # Errors
-    /// When `pg_restore` does not start.
-    pub(super) fn start(programs: &Programs, level: Level) -> Result<Self> {
-        let mut list = programs.bare("pg_restore");
+    /// `pg_restore` does not start.
+    pub(super) fn start(programs: &Programs, level: ProofLevel) -> Result<Self> {
+        let mut list = programs.command("pg_restore");
         list.arg("--list").stdin(Stdio::piped());
-        let mut data = programs.bare("pg_restore");
+        let mut data = programs.command("pg_restore");
         data.args(DATA).stdin(Stdio::piped());
         Self::spawn(list, data, level)
     }
 
-    fn spawn(list: Command, data: Command, level: Level) -> Result<Self> {
-        let list = Reader::spawn(list, text)?;
-        let data = (level >= Level::Contents).then(|| Reader::spawn(data, rows)).transpose()?;
+    fn spawn(list: Command, data: Command, level: ProofLevel) -> Result<Self> {
+        let list = ArchiveReader::spawn(list, text)?;
+        let data = (level >= ProofLevel::Contents).then(|| ArchiveReader::spawn(data, rows)).transpose()?;
         Ok(Self { list, data })
     }
 
-    /// The same of an archive in a directory, which the program reads by itself.
+    /// Reads an archive in directory format, which `pg_restore` opens by itself.
     ///
     /// # Errors
-    /// Exit 5 when it cannot be read in full.
-    pub(super) async fn directory(programs: &Programs, dir: &Path, level: Level) -> Result<Found> {
-        let mut list = programs.bare("pg_restore");
+    /// Exit 5: the archive cannot be read in full.
+    pub(super) async fn directory(
+        programs: &Programs,
+        dir: &Path,
+        level: ProofLevel,
+    ) -> Result<ArchiveContents> {
+        let mut list = programs.command("pg_restore");
         list.arg("--list").arg(dir).stdin(Stdio::null());
-        let mut data = programs.bare("pg_restore");
+        let mut data = programs.command("pg_restore");
         data.args(DATA).arg(dir).stdin(Stdio::null());
         Self::spawn(list, data, level)?.finish().await
     }
 
-    /// Where the archive goes.
+    /// The standard inputs of the programs.
     pub(super) fn inputs(&mut self) -> Vec<&mut Option<ChildStdin>> {
         let data = self.data.iter_mut().map(|data| &mut data.input);
         [&mut self.list.input].into_iter().chain(data).collect()
     }
 
-    /// Hands on the next piece. A reader that has ended by itself is found out about at the end.
+    /// Sends the next piece to the programs. [`FullRead::finish`] reports a program that has ended early.
     ///
     /// # Errors
-    /// What the system says of the pipe.
+    /// The pipe cannot be written to.
     pub(super) async fn feed(&mut self, chunk: &Bytes) -> Result<()> {
         for input in self.inputs() {
             feed(input, chunk).await?;
@@ -102,16 +106,16 @@ impl FullRead {
         Ok(())
     }
 
-    /// Waits for the readers to come to the end.
+    /// Waits for the programs to end, and returns what they have read.
     ///
     /// # Errors
-    /// Exit 5: the archive cannot be read in full, and what `pg_restore` says of it.
-    pub(super) async fn finish(self) -> Result<Found> {
+    /// Exit 5: the archive cannot be read in full. The error repeats the message of `pg_restore`.
+    pub(super) async fn finish(self) -> Result<ArchiveContents> {
         let Self { list, data } = self;
         let (list, status, said) = list.end().await?;
         ended_well(status, &said, "its table of contents")?;
-        let contents = Contents::parse(&list);
-        let Some(data) = data else { return Ok(Found { contents, rows: None }) };
+        let contents = TableOfContents::parse(&list);
+        let Some(data) = data else { return Ok(ArchiveContents { contents, rows: None }) };
         let (rows, status, said) = data.end().await?;
         ended_well(status, &said, "its rows")?;
         let rows = rows.map_err(|at| broken(&format!("the rows of table number {} have no end", at + 1)))?;
@@ -120,22 +124,22 @@ impl FullRead {
             let what = format!("it lists the rows of {tables} tables, and has those of {}", rows.len());
             return Err(broken(&what).into());
         }
-        // Both are in the order of the archive.
+        // The table of contents and the rows are both in the order of the archive.
         let rows = contents.data.iter().copied().zip(rows).collect();
-        Ok(Found { contents, rows: Some(rows) })
+        Ok(ArchiveContents { contents, rows: Some(rows) })
     }
 }
 
-impl Reader<String> {
-    /// A program of whose output all is kept.
+impl ArchiveReader<String> {
+    /// Starts a program whose whole output is kept.
     ///
     /// # Errors
-    /// When it does not start.
+    /// The program does not start.
     pub(super) fn of_text(command: Command) -> Result<Self> {
         Self::spawn(command, text)
     }
 
-    /// All that it printed.
+    /// Waits for the program to end, and returns its output.
     ///
     /// # Errors
     /// Exit 5: the archive cannot be read.
@@ -146,7 +150,7 @@ impl Reader<String> {
     }
 }
 
-impl<T: Send + 'static> Reader<T> {
+impl<T: Send + 'static> ArchiveReader<T> {
     fn spawn<F>(mut command: Command, read: impl FnOnce(tokio::process::ChildStdout) -> F) -> Result<Self>
     where
         F: Future<Output = io::Result<T>> + Send + 'static,
@@ -155,7 +159,7 @@ impl<T: Send + 'static> Reader<T> {
         let mut child = command.spawn()?;
         let input = child.stdin.take();
         if let Some(input) = &input {
-            // It need not be waited for while it works.
+            // With a larger pipe the program is waited for less often.
             let _ = fcntl(input, FcntlArg::F_SETPIPE_SZ(PIPE));
         }
         let output = child.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
@@ -178,7 +182,7 @@ async fn wait<T>(
         let mut said = Vec::new();
         if let Some(mut stderr) = stderr {
             let _ = (&mut stderr).take(WORDS).read_to_end(&mut said).await;
-            // A pipe that nobody empties would stop the program.
+            // A full pipe would block the program: the rest is read and dropped.
             let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
         }
         String::from_utf8_lossy(&said).into_owned()
@@ -204,7 +208,7 @@ async fn rows(mut output: tokio::process::ChildStdout) -> io::Result<Result<Vec<
     }
 }
 
-/// Hands a piece to a program, until it wants no more.
+/// Sends a piece to a program. Does nothing after the program has closed its input.
 pub(super) async fn feed(input: &mut Option<ChildStdin>, chunk: &Bytes) -> io::Result<()> {
     let Some(pipe) = input else { return Ok(()) };
     match pipe.write_all(chunk).await {

@@ -1,193 +1,193 @@
-//! What is known of a backup, written when all of it is there: without a manifest there is no backup.
+//! The manifest describes a backup. It is written last: a backup without a manifest does not exist.
 //!
-//! It is one JSON object, with a SHA-256 of itself: a flipped bit in it must not make a backup another one.
+//! The file is one JSON object that holds the SHA-256 of the manifest, so that damage to it is noticed.
 
 use serde::{Deserialize, Serialize};
 
 use super::digest;
 use crate::error::{Exit, Failure};
 
-/// The version of the manifest's shape.
+/// The version of the manifest's format.
 pub(super) const FORMAT: u32 = 1;
 
-/// One backup.
+/// The description of one backup.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// [`FORMAT`].
+    /// The version of the format, see [`FORMAT`].
     pub format: u32,
-    /// A ULID: its place in the store.
+    /// The identifier of the backup, a ULID, which is also its folder in the store.
     pub id: String,
-    /// The ULID of the run that took it.
+    /// The ULID of the run that took the backup.
     pub run: String,
-    /// How it was taken.
-    pub kind: Kind,
-    /// What of the database is in it.
+    /// How the backup was taken.
+    pub kind: BackupFormat,
+    /// The part of the database that the backup holds.
     pub scope: Scope,
-    /// The database.
-    pub source: Source,
-    /// The moment that it is of: the server's clock when the snapshot was taken, RFC 3339 in UTC.
+    /// The database that was backed up.
+    pub source: BackupSource,
+    /// When the snapshot was taken, by the clock of the server, RFC 3339 in UTC.
     pub taken_at: String,
-    /// The WAL position before and after; `None` where the server does not tell.
+    /// The WAL positions before and after the backup.
     pub wal: Wal,
-    /// The newest version of refinery's history at that moment.
+    /// The newest version in refinery's history when the snapshot was taken.
     pub version: Option<String>,
-    /// What it was made with.
+    /// The versions of the programs that took the backup.
     pub tools: Tools,
-    /// The relations that were there, with the rows of those that have rows of their own.
-    pub relations: Vec<Relation>,
-    /// How many large objects were there; `None` where nobody counted them.
+    /// The relations of the database, with the number of rows of the tables.
+    pub relations: Vec<BackedUpRelation>,
+    /// The number of large objects; `None` where they were not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub large_objects: Option<u64>,
-    /// The entries of the archive's table of contents; 0 where there is no archive.
+    /// The number of entries in the archive's table of contents; 0 without an archive.
     pub entries: usize,
-    /// What is stored beside the manifest.
+    /// The files that are stored beside the manifest.
     pub members: Vec<Member>,
-    /// All members together, in bytes.
+    /// The stored size of all members, in bytes.
     pub bytes: u64,
     /// The size of the database on the server, in bytes.
     pub database_bytes: u64,
-    /// How long it took.
+    /// How long taking the backup took, in milliseconds.
     pub milliseconds: u64,
-    /// The strongest proof so far.
+    /// The strongest verification that the backup has passed.
     pub verified: Option<Verified>,
-    /// What the external command called it (`kind = "command"`).
+    /// The reference that `[backup] command` printed (`kind = "command"`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
 }
 
-/// How a backup is taken.
+/// How a backup is taken, and the format of its archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum BackupFormat {
     /// `pg_dump --format=custom`: one file.
     Custom,
-    /// `pg_dump --format=directory`: several.
+    /// `pg_dump --format=directory`: several files.
     Directory,
-    /// A command of the project's, a managed service's snapshot for example: elsewhere.
+    /// `[backup] command` takes the backup elsewhere, for example as a snapshot of a managed service.
     Command,
 }
 
-/// What of a database is in a backup.
+/// The part of a database that a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// All of it.
+    /// The whole database.
     Full,
-    /// These tables, qualified and quoted.
+    /// These tables alone, qualified and quoted.
     Tables(Vec<String>),
 }
 
-/// The database that a backup is of, as asked for and as it says of itself.
+/// The database that a backup was taken of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
-    /// The host asked for, or the directory of the socket.
+pub struct BackupSource {
+    /// The host that trueup connected to, or the directory of the socket.
     pub host: String,
-    /// The port asked for.
+    /// The port that trueup connected to.
     pub port: u16,
     /// `current_database()`
     pub database: String,
-    /// Its oid.
+    /// The oid of the database.
     pub database_oid: u32,
-    /// `pg_control_system()`
+    /// `system_identifier` of the cluster (`pg_control_system()`).
     pub system_identifier: String,
-    /// The timeline; empty on a standby.
+    /// The timeline of the server; empty on a standby.
     pub timeline: String,
-    /// The server's version.
+    /// The version of the server.
     pub server_version: String,
-    /// The role that read it.
+    /// The role that read the database.
     pub role: String,
-    /// The environment that the database is marked as.
+    /// The environment label of the database.
     pub environment: Option<String>,
-    /// The project that it is marked as.
+    /// The project in the environment label.
     pub project: Option<String>,
-    /// The mark's identifier.
+    /// The identifier of the environment label.
     pub mark: Option<String>,
-    /// `pg_encoding_to_char`
+    /// The encoding of the database, as `pg_encoding_to_char` names it.
     pub encoding: String,
-    /// The collation and character class of the database.
+    /// `LC_COLLATE` of the database.
     pub collate: String,
-    /// See [`Source::collate`].
+    /// `LC_CTYPE` of the database.
     pub ctype: String,
-    /// Who provides the locale: `c` the system's library, `i` ICU, `b` PostgreSQL itself; `None` before 15, where it is
-    /// always the library.
+    /// The locale provider: `c` for libc, `i` for ICU, `b` for PostgreSQL's own; `None` before version 15, where it
+    /// is always libc.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale_provider: Option<String>,
-    /// The provider's name of the locale, where it is not the library's.
+    /// The locale of a provider other than libc.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
 }
 
-/// Positions in the write-ahead log.
+/// Positions in the write-ahead log; `None` where the role may not see them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wal {
-    /// Before the snapshot.
+    /// The position before the snapshot was taken.
     pub before: Option<String>,
-    /// After the last byte.
+    /// The position after the last byte was read.
     pub after: Option<String>,
 }
 
-/// Versions of what made it.
+/// The versions of the programs that took a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tools {
-    /// trueup's.
+    /// The version of trueup.
     pub trueup: String,
-    /// `pg_dump`'s.
+    /// The version of `pg_dump`; `None` where it was not used.
     pub pg_dump: Option<String>,
 }
 
-/// A relation that a backup has.
+/// A relation of the database that was backed up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Relation {
-    /// Its oid.
+pub struct BackedUpRelation {
+    /// The oid of the relation.
     pub oid: u32,
-    /// Its name, qualified and quoted.
+    /// The name of the relation, qualified and quoted.
     pub name: String,
-    /// How many rows it has; `None` for what has no rows of its own.
+    /// The number of rows; `None` for a relation without rows of its own.
     pub rows: Option<u64>,
 }
 
-/// Something that is stored.
+/// A stored file of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
-    /// Its name: `archive.dump`, `archive/toc.dat`.
+    /// The file name: `archive.dump`, `archive/toc.dat`.
     pub name: String,
-    /// Its size.
+    /// The size in bytes.
     pub bytes: u64,
-    /// Its SHA-256, in hexadecimal digits.
+    /// The SHA-256 in hexadecimal digits.
     pub sha256: String,
 }
 
-/// A proof that was given.
+/// A verification that a backup has passed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
-    /// Of which kind.
-    pub how: Level,
-    /// When, RFC 3339 in UTC, by this machine's clock.
+    /// How thorough it was.
+    pub how: ProofLevel,
+    /// When it was done, by the clock of this machine, RFC 3339 in UTC.
     pub at: String,
 }
 
 impl Verified {
-    /// A proof that was given at this moment.
-    pub(super) fn now(how: Level) -> Self {
+    /// A verification that was done just now.
+    pub(super) fn now(how: ProofLevel) -> Self {
         let at = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
         Self { how, at }
     }
 }
 
-/// How thoroughly a backup is verified, the weakest first.
+/// How thoroughly a backup is verified. Each level includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// The stored bytes are read back and hashed; the provider of a snapshot confirmed it.
+pub enum ProofLevel {
+    /// The stored bytes are read back and hashed; a backup that a command took is confirmed.
     Quick,
-    /// And the archive is read in full; its objects and rows are those of the manifest.
+    /// The archive is read in full: its objects and row counts are those of the manifest.
     Contents,
-    /// And it was restored; catalog and rows are those of the database that was backed up.
+    /// The backup is restored: catalog and row counts are those of the database that was backed up.
     Restore,
 }
 
-impl Level {
-    /// As settings and flags write it.
+impl ProofLevel {
+    /// The level as settings and flags write it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Quick => "quick",
@@ -206,16 +206,16 @@ struct Sealed<'m> {
 }
 
 impl Manifest {
-    /// The text that is stored.
+    /// The text of the manifest file.
     pub fn to_text(&self) -> String {
         let text = serde_json::to_string(self).expect("names and numbers serialise");
         format!("{{\"sha256\":\"{}\",\n\"manifest\":{text}}}\n", digest::of(text.as_bytes()))
     }
 
-    /// Reads what [`Manifest::to_text`] wrote.
+    /// Parses the text of a manifest file.
     ///
     /// # Errors
-    /// When it is anything else, in a few words.
+    /// The text is no manifest that [`Manifest::to_text`] wrote. The error is a clause without a subject.
     pub fn parse(text: &str) -> Result<Self, String> {
         let sealed: Sealed<'_> =
             serde_json::from_str(text).map_err(|error| format!("is no manifest: {error}"))?;
@@ -235,22 +235,22 @@ impl Manifest {
         serde_json::from_str(sealed.manifest.get()).map_err(format)
     }
 
-    /// The rows of all tables.
+    /// The number of rows in all tables.
     pub fn rows(&self) -> u64 {
         self.relations.iter().filter_map(|relation| relation.rows).sum()
     }
 
-    /// A member by its name.
+    /// The member of this name.
     ///
     /// # Errors
-    /// Exit 5 when there is none.
+    /// Exit 5: the manifest names no such member.
     pub fn member(&self, name: &str) -> Result<&Member, Failure> {
         self.members.iter().find(|member| member.name == name).ok_or_else(|| {
             Failure::new(Exit::RolledBack, format!("the manifest of backup {} names no {name}", self.id))
         })
     }
 
-    /// Whether it is of this very database: the same server, and the same database there.
+    /// Whether the backup is of this database: the same cluster, oid and name.
     pub fn is_of(&self, system_identifier: &str, database_oid: u32, database: &str) -> bool {
         self.source.system_identifier == system_identifier
             && self.source.database_oid == database_oid
@@ -267,9 +267,9 @@ pub(super) mod tests {
             format: FORMAT,
             id: id.to_owned(),
             run: id.to_owned(),
-            kind: Kind::Custom,
+            kind: BackupFormat::Custom,
             scope: Scope::Full,
-            source: Source {
+            source: BackupSource {
                 host: "db".into(),
                 port: 5432,
                 database: "platform".into(),
@@ -291,14 +291,14 @@ pub(super) mod tests {
             wal: Wal::default(),
             version: Some("4".into()),
             tools: Tools { trueup: "0.1.0".into(), pg_dump: Some("15.18".into()) },
-            relations: vec![Relation { oid: 1, name: "public.users".into(), rows: Some(3) }],
+            relations: vec![BackedUpRelation { oid: 1, name: "public.users".into(), rows: Some(3) }],
             large_objects: None,
             entries: 1,
             members: vec![Member { name: "archive.dump".into(), bytes: 3, sha256: digest::of(b"abc") }],
             bytes: 3,
             database_bytes: 8192,
             milliseconds: 5,
-            verified: Some(Verified { how: Level::Contents, at: taken_at.to_owned() }),
+            verified: Some(Verified { how: ProofLevel::Contents, at: taken_at.to_owned() }),
             reference: None,
         }
     }
@@ -316,7 +316,7 @@ pub(super) mod tests {
             let mut bytes = text.clone().into_bytes();
             bytes[place] ^= 1;
             let Ok(changed) = String::from_utf8(bytes) else { continue };
-            // A newline between the two fields may become another blank.
+            // JSON allows another blank in place of the newline between the two fields.
             let same = Manifest::parse(&changed).is_ok_and(|found| found == Manifest::parse(&text).unwrap());
             assert!(same || Manifest::parse(&changed).is_err(), "byte {place}: {changed}");
             assert!(!same || &text[place..=place] == "\n", "byte {place}");

@@ -1,33 +1,37 @@
-//! Backups: taken before a change, proved to be restorable, listed, verified, pruned, restored.
+//! Backups: takes, lists, verifies, prunes and restores them.
 //!
-//! A backup is there whole or not at all. What is dumped, what is counted and what is changed afterwards are the same
-//! database: the identity travels in the manifest, and the snapshot that `pg_dump` takes over can only be had there.
-//! This room asks nobody and prints nothing; it tells [`Follow`] how far it is.
+//! A backup exists whole or not at all. It is proved to be of the database that a change will be made to: the
+//! manifest holds the identity of the database, and only a connection to that database can import the snapshot that
+//! `pg_dump` works on.
+//!
+//! This room never asks and never prints; it reports its progress to a [`BackupObserver`].
 
 mod archive;
 mod catalog;
-mod client;
 mod compare;
 mod digest;
 mod dump;
 mod external;
-mod follow;
 mod full_read;
 mod manifest;
-mod member;
 mod pg_dump_errors;
+mod programs;
+mod progress;
 pub mod restore;
 mod retention;
 mod snapshot;
 mod store;
 mod take;
 mod verify;
+mod verify_member;
 
-pub use client::Programs;
 pub use external::External;
-pub use follow::{Follow, Progress};
-pub use manifest::{Kind, Level, Manifest, Member, Relation, Scope, Source, Tools, Verified, Wal};
-pub use retention::{Keep, prunable};
-pub use store::{Listed, Place, Provider, Store};
-pub use take::{Marked, Method, Request, take};
-pub use verify::{Verifying, verify};
+pub use manifest::{
+    BackedUpRelation, BackupFormat, BackupSource, Manifest, Member, ProofLevel, Scope, Tools, Verified, Wal,
+};
+pub use programs::Programs;
+pub use progress::{BackupObserver, BackupProgress};
+pub use retention::{RetentionPolicy, prunable};
+pub use store::{Provider, Store, StoreLocation, StoredBackup};
+pub use take::{BackupMethod, BackupRequest, DatabaseIdentity, SourceLabels, take};
+pub use verify::{VerifyRequest, verify};

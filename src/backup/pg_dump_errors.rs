@@ -1,14 +1,14 @@
-//! What PostgreSQL's programs complain of, in words that say what to do.
+//! Turns the error messages of `pg_dump` and `pg_restore` into a failure that says what to do.
 
 use std::process::ExitStatus;
 
 use crate::error::{Exit, Failure};
 use crate::postgres::sql::identifier;
 
-/// How many differences are named.
+/// The number of differences that an error names.
 const MOST: usize = 5;
 
-/// The first few differences, and how many more there are.
+/// Joins the first few differences, and says how many more there are.
 pub(super) fn first_of(differences: &[String]) -> String {
     let named = &differences[..differences.len().min(MOST)];
     match differences.len() - named.len() {
@@ -17,14 +17,14 @@ pub(super) fn first_of(differences: &[String]) -> String {
     }
 }
 
-/// Whether a line of a program that also tells how far it is (`--verbose`) is a complaint.
+/// Whether a line of a program's verbose output is an error or a warning.
 pub(super) fn is_complaint(line: &str) -> bool {
     ["error:", "detail:", "hint:", "fatal:", "warning:", "ERROR:", "FATAL:", "DETAIL:", "HINT:"]
         .iter()
         .any(|word| line.contains(word))
 }
 
-/// A program that failed.
+/// The failure of a program that ended with an error.
 pub(super) fn explained(program: &str, status: ExitStatus, complaints: &[String], role: &str) -> Failure {
     let said = match complaints {
         [] => status.to_string(),
@@ -48,7 +48,7 @@ pub(super) fn explained(program: &str, status: ExitStatus, complaints: &[String]
                     of pg_dump reached another server or database";
         (Exit::Refused, next.to_owned())
     } else if has("LOCK TABLE") && has("timeout") || has("could not obtain lock") {
-        // pg_dump sets --lock-wait-timeout as a statement_timeout.
+        // pg_dump implements --lock-wait-timeout as a statement_timeout.
         (
             Exit::Busy,
             "somebody is changing a table (trueup check, pg_stat_activity); run the same command again"

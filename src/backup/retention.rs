@@ -1,29 +1,30 @@
-//! Which backups may go: a policy over what is listed (pure).
+//! Decides which backups may be removed. Pure.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use super::manifest::{Level, Manifest};
+use super::manifest::{Manifest, ProofLevel};
 
-/// `[backup] keep_last` and its like. A backup stays when any of them wants it; without any, all stay.
+/// `[backup] keep_last`, `keep_daily`, `keep_weekly` and `max_age`. A backup is kept when any rule keeps it; without
+/// any rule all backups are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Keep {
-    /// The newest so many.
+pub struct RetentionPolicy {
+    /// Keeps this many of the newest backups.
     pub last: Option<u32>,
-    /// The newest of each of the last so many days that have any.
+    /// Keeps the newest backup of each of this many days that have one.
     pub daily: Option<u32>,
-    /// The newest of each of the last so many weeks that have any.
+    /// Keeps the newest backup of each of this many weeks that have one.
     pub weekly: Option<u32>,
-    /// Nothing that is older stays, whatever the others want.
+    /// Removes older backups, even those that another rule keeps.
     pub max_age: Option<Duration>,
 }
 
 const DAY: u64 = 24 * 3600;
 
-/// The backups of one database that may go, the oldest first; `backups` are the oldest first. Never the newest one that
-/// was verified by its contents, and never the newest of all.
-pub fn prunable<'m>(backups: &[&'m Manifest], keep: Keep, now: SystemTime) -> Vec<&'m Manifest> {
-    if keep == Keep::default() {
+/// The backups of one database that may be removed. Both lists have the oldest backup first. The newest backup is
+/// never among them, nor the newest one that was read in full.
+pub fn prunable<'m>(backups: &[&'m Manifest], keep: RetentionPolicy, now: SystemTime) -> Vec<&'m Manifest> {
+    if keep == RetentionPolicy::default() {
         return Vec::new();
     }
     let seconds = |manifest: &Manifest| {
@@ -36,14 +37,14 @@ pub fn prunable<'m>(backups: &[&'m Manifest], keep: Keep, now: SystemTime) -> Ve
         manifest
             .verified
             .as_ref()
-            .is_some_and(|verified| verified.how >= Level::Contents || manifest.reference.is_some())
+            .is_some_and(|verified| verified.how >= ProofLevel::Contents || manifest.reference.is_some())
     };
     stay.extend(newest().find(proved).map(|manifest| manifest.id.as_str()));
-    // A moment that cannot be read is no reason to remove anything.
+    // A backup whose time cannot be read is kept.
     stay.extend(newest().filter(|manifest| seconds(manifest).is_none()).map(|manifest| manifest.id.as_str()));
     let mut wanted: BTreeSet<&str> =
         newest().take(keep.last.unwrap_or(0) as usize).map(|manifest| manifest.id.as_str()).collect();
-    // 1970-01-01 was a Thursday: weeks begin on Monday.
+    // 1970-01-01 was a Thursday; weeks begin on Monday.
     for (count, length, offset) in [(keep.daily, DAY, 0), (keep.weekly, 7 * DAY, 3 * DAY)] {
         let mut seen = BTreeSet::new();
         for manifest in newest() {
@@ -70,7 +71,7 @@ mod tests {
     use super::super::manifest::tests::manifest;
     use super::*;
 
-    fn going(keep: Keep, backups: &[Manifest], now: &str) -> Vec<String> {
+    fn going(keep: RetentionPolicy, backups: &[Manifest], now: &str) -> Vec<String> {
         let backups: Vec<&Manifest> = backups.iter().collect();
         let now = humantime::parse_rfc3339(now).unwrap();
         prunable(&backups, keep, now).iter().map(|manifest| manifest.id.clone()).collect()
@@ -89,25 +90,32 @@ mod tests {
 
     #[test]
     fn without_a_rule_all_stay() {
-        assert_eq!(going(Keep::default(), &backups(), "2030-01-01T00:00:00Z"), Vec::<String>::new());
+        assert_eq!(
+            going(RetentionPolicy::default(), &backups(), "2030-01-01T00:00:00Z"),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
     fn any_rule_that_wants_a_backup_keeps_it() {
         let now = "2026-01-06T14:00:00Z";
-        let last = |last| Keep { last: Some(last), ..Keep::default() };
+        let last = |last| RetentionPolicy { last: Some(last), ..RetentionPolicy::default() };
         assert_eq!(going(last(2), &backups(), now), ["0", "1", "2"]);
-        let daily = Keep { daily: Some(2), ..Keep::default() };
+        let daily = RetentionPolicy { daily: Some(2), ..RetentionPolicy::default() };
         assert_eq!(going(daily, &backups(), now), ["0", "1", "3"]);
-        let weekly = Keep { weekly: Some(2), ..Keep::default() };
+        let weekly = RetentionPolicy { weekly: Some(2), ..RetentionPolicy::default() };
         assert_eq!(going(weekly, &backups(), now), ["1", "2", "3"]);
-        let both = Keep { last: Some(2), weekly: Some(2), ..Keep::default() };
+        let both = RetentionPolicy { last: Some(2), weekly: Some(2), ..RetentionPolicy::default() };
         assert_eq!(going(both, &backups(), now), ["1", "2"]);
     }
 
     #[test]
     fn age_wins_over_wishes_and_the_newest_stays_whatever_its_age() {
-        let keep = Keep { last: Some(4), max_age: Some(Duration::from_secs(24 * 3600)), ..Keep::default() };
+        let keep = RetentionPolicy {
+            last: Some(4),
+            max_age: Some(Duration::from_secs(24 * 3600)),
+            ..RetentionPolicy::default()
+        };
         assert_eq!(going(keep, &backups(), "2026-01-06T14:00:00Z"), ["0", "1", "2"]);
         assert_eq!(going(keep, &backups(), "2030-01-01T00:00:00Z"), ["0", "1", "2", "3"]);
     }
@@ -118,7 +126,7 @@ mod tests {
         for unproved in &mut backups[2..] {
             unproved.verified = None;
         }
-        let keep = Keep { last: Some(1), ..Keep::default() };
+        let keep = RetentionPolicy { last: Some(1), ..RetentionPolicy::default() };
         assert_eq!(going(keep, &backups, "2026-01-06T14:00:00Z"), ["0", "2", "3"]);
     }
 }

@@ -1,65 +1,65 @@
-//! The moment that a backup is of: one transaction whose snapshot `pg_dump` takes over, so that what is counted here and
-//! what is dumped there are the same rows.
+//! The snapshot of a backup: `pg_dump` imports the snapshot of this transaction, so that the rows that are counted
+//! here are the rows that are dumped.
 //!
-//! A snapshot can only be taken over by a connection to the same database of the same server: that `pg_dump` could do it
-//! proves that what was dumped is what this session looks at.
+//! Only a connection to the same database of the same server can import a snapshot. That `pg_dump` could do it proves
+//! that it dumped the database that this session reads.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 
-use super::manifest::{Relation, Scope, Source, Wal};
+use super::manifest::{BackedUpRelation, BackupSource, Scope, Wal};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::{self, Session, Target, sqlstate};
 use crate::postgres::sql::{identifier, qualified};
 
-/// How many tables are locked or counted in one message.
+/// The number of tables that are locked or counted in one message.
 const TABLES_PER_MESSAGE: usize = 50;
-/// How often it is begun anew when tables are dropped while they are listed and locked.
+/// How often listing and locking is tried when tables are dropped between the two.
 const TRIES: usize = 5;
-/// How long the server may be silent while it counts: a large table takes its time.
+/// How long the server may take to answer: counting the rows of a large table takes its time.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
-/// What is asked first, in the transaction that stays open until the backup is done.
+/// Begins the transaction that stays open until the backup is done.
 const OPEN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
     SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
     SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL row_security = off; SET LOCAL TimeZone = 'UTC'";
 const ABOUT: &str = include_str!("sql/about.sql");
 const RELATIONS: &str = include_str!("sql/relations.sql");
-/// Where the log stands; NULL for who may not see it. On a standby what was replayed.
+/// The current position in the write-ahead log, on a standby the replayed one; NULL where the role may not see it.
 const POSITION: &str = "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() \
     ELSE pg_catalog.pg_current_wal_lsn() END";
 
 /// The open transaction, and what it saw.
 #[derive(Debug)]
-pub(super) struct Snapshot {
+pub(super) struct BackupSnapshot {
     session: Session,
-    /// What `pg_dump --snapshot` is given.
+    /// The name of the exported snapshot, for `pg_dump --snapshot`.
     pub(super) name: String,
     /// The database.
-    pub(super) source: Source,
-    /// The server's clock, RFC 3339 in UTC.
+    pub(super) source: BackupSource,
+    /// The clock of the server when the snapshot was taken, RFC 3339 in UTC.
     pub(super) taken_at: String,
-    /// How large the database is, in bytes.
+    /// The size of the database in bytes.
     pub(super) database_bytes: u64,
-    /// How many large objects there are.
+    /// The number of large objects.
     pub(super) large_objects: u64,
     wal_before: Option<String>,
-    relations: Vec<Seen>,
+    relations: Vec<ListedRelation>,
 }
 
-/// A relation that `pg_dump` would dump.
+/// A relation that `pg_dump` dumps.
 #[derive(Debug, Clone)]
-struct Seen {
+struct ListedRelation {
     oid: u32,
     schema: String,
     name: String,
-    /// Whether it has rows of its own that are dumped.
+    /// Whether the relation has rows of its own that are dumped.
     has_rows: bool,
 }
 
-impl Seen {
+impl ListedRelation {
     fn qualified(&self) -> String {
         qualified(&self.schema, &self.name)
     }
@@ -72,35 +72,35 @@ impl Seen {
     }
 }
 
-/// What is locked before the snapshot is taken, and how long each lock is waited for.
+/// The tables that are locked before the snapshot is taken, and the timeout of each lock.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Hold<'s> {
+pub(super) struct TableLocks<'s> {
     pub(super) scope: &'s Scope,
     pub(super) wait: Duration,
 }
 
-impl Snapshot {
-    /// Opens it on a connection of its own, and looks around.
+impl BackupSnapshot {
+    /// Opens the snapshot on a connection of its own, and lists the relations.
     ///
-    /// Tables are locked (ACCESS SHARE, as reading locks them) before the snapshot is taken: TRUNCATE and most of ALTER TABLE
-    /// empty a table for every snapshot that is older (manual, "Caveats" of concurrency control), and what is dropped fails
-    /// `pg_dump`.
+    /// The tables are locked in ACCESS SHARE mode, as reading locks them, before the snapshot is taken. TRUNCATE and
+    /// most forms of ALTER TABLE make a table appear empty to an older snapshot (manual, "Caveats" of "Concurrency
+    /// Control"), and `pg_dump` fails when a table is dropped.
     ///
     /// # Errors
-    /// Exit 3 when the database cannot be reached or read, 4 when the role may not read a table, 75 when somebody changes one
-    /// for too long.
+    /// Exit 3: the database cannot be reached or read. Exit 4: the role may not read a table. Exit 75: a table stayed
+    /// locked for too long.
     pub(super) async fn open(
         target: &Target,
         application: &str,
         set_role: Option<&str>,
-        hold: Option<Hold<'_>>,
+        hold: Option<TableLocks<'_>>,
     ) -> Result<Self> {
         let mut session = target.connect(application).await?;
         session.give_up_after(PATIENCE);
         let role = set_role.map(|role| format!("; SET LOCAL ROLE {}", identifier(role))).unwrap_or_default();
         let mut tries = 1;
         let (rows, relations) = loop {
-            match look(&mut session, &role, target.role(), hold).await {
+            match lock_and_list(&mut session, &role, target.role(), hold).await {
                 Ok(looked) => break looked,
                 Err(error) if is_gone(&error) && tries < TRIES => session.execute("ROLLBACK").await?,
                 Err(error) => return Err(connection::server_failure(error, "locking the tables to back up")),
@@ -115,7 +115,7 @@ impl Snapshot {
         let name = next().unwrap_or_default();
         let taken_at = next().unwrap_or_default();
         let database_bytes = next().unwrap_or_default().parse().unwrap_or(0);
-        let source = Source {
+        let source = BackupSource {
             host: target.host().to_owned(),
             port: target.port(),
             database: next().unwrap_or_default(),
@@ -137,41 +137,41 @@ impl Snapshot {
         Ok(Self { session, name, source, taken_at, database_bytes, large_objects, wal_before, relations })
     }
 
-    /// The session, for reading more of the same moment.
+    /// The session of the transaction, which reads more of the same snapshot.
     pub(super) fn session(&mut self) -> &mut Session {
         &mut self.session
     }
 
-    /// How many tables with rows there are.
+    /// The number of tables with rows in the scope.
     pub(super) fn tables(&self, scope: &Scope) -> usize {
         self.in_scope(scope).filter(|relation| relation.has_rows).count()
     }
 
-    /// The tables of a scope that are not there.
+    /// The tables of the scope that do not exist.
     pub(super) fn missing(&self, scope: &Scope) -> Vec<String> {
         let Scope::Tables(tables) = scope else { return Vec::new() };
         let known = |table: &&String| self.relations.iter().any(|relation| relation.qualified() == **table);
         tables.iter().filter(|table| !known(table)).cloned().collect()
     }
 
-    fn in_scope(&self, scope: &Scope) -> impl Iterator<Item = &Seen> {
+    fn in_scope(&self, scope: &Scope) -> impl Iterator<Item = &ListedRelation> {
         self.relations.iter().filter(move |relation| relation.is_in(scope))
     }
 
-    /// Counts the rows of every table in scope.
+    /// Counts the rows of every table in the scope.
     ///
     /// # Errors
-    /// Exit 3: a table that this role may not read, or whose rows a policy would hide from it.
-    pub(super) async fn count(&mut self, scope: &Scope) -> Result<Vec<Relation>> {
-        let mut relations: Vec<Relation> = self
+    /// Exit 3: the role may not read a table, or a policy would hide rows of it.
+    pub(super) async fn count(&mut self, scope: &Scope) -> Result<Vec<BackedUpRelation>> {
+        let mut relations: Vec<BackedUpRelation> = self
             .in_scope(scope)
-            .map(|relation| Relation {
+            .map(|relation| BackedUpRelation {
                 oid: relation.oid,
                 name: relation.qualified(),
                 rows: relation.has_rows.then_some(0),
             })
             .collect();
-        let mut counted: Vec<&mut Relation> =
+        let mut counted: Vec<&mut BackedUpRelation> =
             relations.iter_mut().filter(|relation| relation.rows.is_some()).collect();
         for tables in counted.chunks_mut(TABLES_PER_MESSAGE) {
             let statements: Vec<String> =
@@ -190,10 +190,10 @@ impl Snapshot {
         Ok(relations)
     }
 
-    /// Ends the transaction, and tells where the log stood before and stands now.
+    /// Commits, and returns the WAL positions before the snapshot and after the backup.
     ///
     /// # Errors
-    /// The connection's: then nobody knows whether what was dumped is of one moment.
+    /// The connection was lost. Then it is not known whether the dump is of one snapshot.
     pub(super) async fn close(mut self) -> Result<Wal> {
         let rows = self.session.rows(format!("COMMIT; {POSITION}")).await;
         let rows =
@@ -204,19 +204,20 @@ impl Snapshot {
     }
 }
 
-/// An answer, row by row, in the server's text format.
+/// Rows in the text format of the server.
 type Rows = Vec<Vec<Option<String>>>;
 
-/// Locks, takes the snapshot and looks around: the position in the log and the database's row; the relations.
-async fn look(
+/// Locks the tables, takes the snapshot, and returns the WAL position, the description of the database, and its
+/// relations.
+async fn lock_and_list(
     session: &mut Session,
     set_role: &str,
     role: &str,
-    hold: Option<Hold<'_>>,
-) -> Result<(Rows, Vec<Seen>)> {
+    hold: Option<TableLocks<'_>>,
+) -> Result<(Rows, Vec<ListedRelation>)> {
     let mut known = BTreeSet::new();
     if let Some(hold) = hold {
-        // A snapshot of its own: the one of the backup is taken when all is locked.
+        // This list has a snapshot of its own. The snapshot of the backup is taken after the tables are locked.
         let listed = list(session, &format!("{OPEN}; {RELATIONS}; COMMIT")).await?;
         session.execute(format!("{OPEN}{set_role}")).await.map_err(opening)?;
         lock(session, &listed, hold, role).await?;
@@ -227,7 +228,7 @@ async fn look(
     let rows = session.rows(format!("{POSITION}; {ABOUT}")).await.map_err(opening)?;
     let relations = list(session, RELATIONS).await?;
     if let Some(hold) = hold {
-        let newer: Vec<Seen> =
+        let newer: Vec<ListedRelation> =
             relations.iter().filter(|relation| !known.contains(&relation.oid)).cloned().collect();
         lock(session, &newer, hold, role).await?;
     }
@@ -238,18 +239,23 @@ fn opening(error: anyhow::Error) -> anyhow::Error {
     connection::server_failure(error, "opening the snapshot that the backup is of")
 }
 
-async fn list(session: &mut Session, sql: &str) -> Result<Vec<Seen>> {
+async fn list(session: &mut Session, sql: &str) -> Result<Vec<ListedRelation>> {
     let rows = session.rows(sql).await;
     let rows = rows.map_err(|error| connection::server_failure(error, "listing the tables to back up"))?;
-    rows.into_iter().map(seen).collect()
+    rows.into_iter().map(listed_relation).collect()
 }
 
-/// Locks the tables of a scope against everything but reading and writing rows.
-async fn lock(session: &mut Session, relations: &[Seen], hold: Hold<'_>, role: &str) -> Result<()> {
+/// Locks the tables of a scope, which allows other sessions to read and write rows and nothing else.
+async fn lock(
+    session: &mut Session,
+    relations: &[ListedRelation],
+    hold: TableLocks<'_>,
+    role: &str,
+) -> Result<()> {
     let tables: Vec<String> = relations
         .iter()
         .filter(|relation| relation.has_rows && relation.is_in(hold.scope))
-        .map(Seen::qualified)
+        .map(ListedRelation::qualified)
         .collect();
     let limit = format!("SET LOCAL lock_timeout = {}", hold.wait.as_millis());
     for tables in tables.chunks(TABLES_PER_MESSAGE) {
@@ -257,7 +263,7 @@ async fn lock(session: &mut Session, relations: &[Seen], hold: Hold<'_>, role: &
             tables.iter().map(|table| format!("LOCK TABLE ONLY {table} IN ACCESS SHARE MODE")).collect();
         let done = session.execute(format!("{limit}; {}", statements.join("; "))).await;
         done.map_err(|error| {
-            // The limit's statement comes first.
+            // The first statement of the message sets the timeout.
             let at = session.statements_done().saturating_sub(1);
             let table = tables.get(at).map_or("", String::as_str);
             if is_gone(&error) { error } else { unreadable(error, "locking", table, role) }
@@ -266,21 +272,26 @@ async fn lock(session: &mut Session, relations: &[Seen], hold: Hold<'_>, role: &
     Ok(())
 }
 
-/// Whether it was dropped since it was listed.
+/// Whether the relation was dropped after it had been listed.
 fn is_gone(error: &anyhow::Error) -> bool {
     connection::server_error(error)
         .map(connection::describe)
         .is_some_and(|said| said.is(sqlstate::UNDEFINED_TABLE) || said.is(sqlstate::INVALID_SCHEMA_NAME))
 }
 
-fn seen(row: Vec<Option<String>>) -> Result<Seen> {
+fn listed_relation(row: Vec<Option<String>>) -> Result<ListedRelation> {
     let [Some(oid), Some(schema), Some(name), Some(has_rows)] = row.as_slice() else {
         return Err(anyhow!("a row of pg_class that has no name"));
     };
-    Ok(Seen { oid: oid.parse()?, schema: schema.clone(), name: name.clone(), has_rows: has_rows == "t" })
+    Ok(ListedRelation {
+        oid: oid.parse()?,
+        schema: schema.clone(),
+        name: name.clone(),
+        has_rows: has_rows == "t",
+    })
 }
 
-/// A table whose rows cannot all be read is not backed up.
+/// The error about a table whose rows cannot all be read.
 fn unreadable(error: anyhow::Error, doing: &str, table: &str, role: &str) -> anyhow::Error {
     let Some(said) = connection::server_error(&error).map(connection::describe) else { return error };
     let what = format!("{table} cannot be backed up: {}", said.text());

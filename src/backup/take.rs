@@ -1,4 +1,5 @@
-//! Taking a backup: one snapshot, dumped, counted, read in full, stored, and only then said to be there.
+//! Takes a backup: opens a snapshot, dumps it, counts its rows, reads the archive back and stores all of it. The
+//! manifest comes last.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -7,15 +8,17 @@ use anyhow::Result;
 use bytes::Bytes;
 
 use super::catalog::{self, CATALOG};
-use super::client::Programs;
 use super::compare::compare;
 use super::digest;
-use super::dump::{self, Dumped, Order};
+use super::dump::{self, DumpRequest, Dumped};
 use super::external::External;
-use super::follow::Follow;
-use super::manifest::{FORMAT, Kind, Level, Manifest, Member, Scope, Source, Tools, Verified, Wal};
-use super::restore::{Trial, TrialPlace, written_by};
-use super::snapshot::{Hold, Snapshot};
+use super::manifest::{
+    BackupFormat, BackupSource, FORMAT, Manifest, Member, ProofLevel, Scope, Tools, Verified, Wal,
+};
+use super::programs::Programs;
+use super::progress::BackupObserver;
+use super::restore::{TrialRestore, TrialTarget, written_by};
+use super::snapshot::{BackupSnapshot, TableLocks};
 use super::store::{Store, Upload};
 use crate::error::{Exit, Failure, exit_of};
 use crate::postgres::connection::{self, Target};
@@ -23,78 +26,93 @@ use crate::writer::Stop;
 
 /// What to back up, and how.
 #[derive(Debug, Clone)]
-pub struct Request<'r> {
+pub struct BackupRequest<'r> {
     /// The database.
     pub target: &'r Target,
     /// `application_name`
     pub application: &'r str,
     /// `[database] set_role`
     pub set_role: Option<&'r str>,
-    /// Where to.
+    /// The store that receives the backup.
     pub store: &'r Store,
-    /// The backup's identifier, a ULID.
+    /// The identifier of the backup, a ULID.
     pub id: &'r str,
-    /// The run that takes it.
+    /// The ULID of the run that takes the backup.
     pub run: &'r str,
-    /// How.
-    pub method: Method<'r>,
-    /// What of the database.
+    /// How the backup is taken.
+    pub method: BackupMethod<'r>,
+    /// The part of the database that is backed up.
     pub scope: Scope,
-    /// How thoroughly it is verified before it is said to be there.
-    pub level: Level,
-    /// Where it is restored, for [`Level::Restore`].
-    pub trial: &'r TrialPlace,
-    /// How long a table that somebody changes is waited for.
+    /// How thoroughly the backup is verified before it counts as taken.
+    pub level: ProofLevel,
+    /// Where the backup is restored at the level [`ProofLevel::Restore`].
+    pub trial: &'r TrialTarget,
+    /// How long to wait for the lock of a table.
     pub lock_wait: Duration,
-    /// What the database says of itself beside its catalog.
-    pub marked: Marked,
-    /// The database that it must be, where that is known: its system identifier, oid and name.
-    pub expected: Option<(&'r str, u32, &'r str)>,
+    /// The environment label and the migration version of the database.
+    pub labels: SourceLabels,
+    /// The database that must be reached, where it is known.
+    pub expected: Option<DatabaseIdentity<'r>>,
+}
+
+/// The identity of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatabaseIdentity<'r> {
+    /// `system_identifier` of its cluster (`pg_control_system()`).
+    pub system_identifier: &'r str,
+    /// The oid of the database.
+    pub oid: u32,
+    /// The name of the database.
+    pub name: &'r str,
 }
 
 /// How a backup is taken.
 #[derive(Debug, Clone)]
-pub enum Method<'m> {
-    /// `pg_dump`.
+pub enum BackupMethod<'m> {
+    /// `pg_dump` takes the backup.
     Dump {
-        /// [`Kind::Custom`] or [`Kind::Directory`].
-        kind: Kind,
-        /// How many connections dump into a directory.
+        /// The format of the archive: [`BackupFormat::Custom`] or [`BackupFormat::Directory`].
+        kind: BackupFormat,
+        /// The number of connections of a dump into a directory.
         jobs: u32,
-        /// The method of compression, where it is not the best one.
+        /// The compression method; `None` for the best one.
         compression: Option<&'m str>,
-        /// The directory of `pg_dump`, where it was named.
+        /// The directory of `pg_dump`, where one was given.
         bin_dir: Option<&'m Path>,
     },
-    /// A command.
+    /// A command of the project takes the backup.
     Command(&'m External),
 }
 
-/// What a database is marked as, and which version it has.
+/// The environment label and the migration version of a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Marked {
-    /// The environment's name.
+pub struct SourceLabels {
+    /// The environment.
     pub environment: Option<String>,
-    /// The project's.
+    /// The project.
     pub project: Option<String>,
-    /// The mark's identifier.
+    /// The identifier of the environment label.
     pub mark: Option<String>,
-    /// The newest version of refinery's history.
+    /// The newest version in refinery's history.
     pub version: Option<String>,
 }
 
-/// Takes it.
+/// Takes a backup.
 ///
 /// # Errors
-/// Exit 4: refused before anything was written (another database, no rights, no `pg_dump`). Exit 5: it failed, and there is
-/// no backup. Exit 75: a table was locked for too long.
-pub async fn take(request: &Request<'_>, mut stop: Stop, follow: &mut dyn Follow) -> Result<Manifest> {
+/// Exit 4: refused before anything was written: another database, no rights, no `pg_dump`. Exit 5: the backup failed,
+/// and does not exist. Exit 75: a table stayed locked for too long.
+pub async fn take(
+    request: &BackupRequest<'_>,
+    mut stop: Stop,
+    observer: &mut dyn BackupObserver,
+) -> Result<Manifest> {
     let begun = Instant::now();
     loop {
         let wait = request.lock_wait.saturating_sub(begun.elapsed());
-        let taken = attempt(request, wait.max(LOCK_WAIT_AGAIN), &mut stop, follow).await;
+        let taken = attempt(request, wait.max(LOCK_WAIT_AGAIN), &mut stop, observer).await;
         match taken {
-            // Whoever was in the way gets on meanwhile.
+            // After a pause, in which the session that held the lock can go on, it is tried again.
             Err(error) if exit_of(&error) == Exit::Busy && begun.elapsed() < request.lock_wait => {
                 tokio::select! {
                     () = tokio::time::sleep(PAUSE) => {}
@@ -106,50 +124,50 @@ pub async fn take(request: &Request<'_>, mut stop: Stop, follow: &mut dyn Follow
     }
 }
 
-/// How long `pg_dump` waits for a lock that this session has already: only somebody who waits for us, and whom we would
-/// wait for, can be in its way.
+/// The lock timeout of `pg_dump`. This session holds the locks already, so `pg_dump` waits only behind a session that
+/// waits for this one.
 const LOCK_WAIT_AGAIN: Duration = Duration::from_secs(1);
-/// Before it is tried again.
+/// The pause before the next try.
 const PAUSE: Duration = Duration::from_millis(200);
 
 async fn attempt(
-    request: &Request<'_>,
+    request: &BackupRequest<'_>,
     wait: Duration,
     stop: &mut Stop,
-    follow: &mut dyn Follow,
+    observer: &mut dyn BackupObserver,
 ) -> Result<Manifest> {
     let begun = Instant::now();
     let hold = match request.method {
-        Method::Dump { .. } => Some(Hold { scope: &request.scope, wait }),
-        // What takes it elsewhere locks nothing here.
-        Method::Command(_) => None,
+        BackupMethod::Dump { .. } => Some(TableLocks { scope: &request.scope, wait }),
+        // A command that takes the backup elsewhere locks no table.
+        BackupMethod::Command(_) => None,
     };
-    let opening = Snapshot::open(request.target, request.application, request.set_role, hold);
+    let opening = BackupSnapshot::open(request.target, request.application, request.set_role, hold);
     let mut snapshot = tokio::select! {
         snapshot = opening => snapshot?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
-    expected(request, &snapshot.source)?;
-    snapshot.source.environment.clone_from(&request.marked.environment);
-    snapshot.source.project.clone_from(&request.marked.project);
-    snapshot.source.mark.clone_from(&request.marked.mark);
+    check_identity(request, &snapshot.source)?;
+    snapshot.source.environment.clone_from(&request.labels.environment);
+    snapshot.source.project.clone_from(&request.labels.project);
+    snapshot.source.mark.clone_from(&request.labels.mark);
     let missing = snapshot.missing(&request.scope);
     if !missing.is_empty() {
         let what = format!("what is to be backed up is not there: {}", missing.join(", "));
         return Err(Failure::new(Exit::Refused, what).into());
     }
-    // What it cannot be restored into is found out before anything is dumped.
+    // Refuse a missing server for the trial restore before anything is dumped.
     let trial = match (&request.method, request.level) {
-        (Method::Dump { .. }, Level::Restore) => {
-            Some(Trial::open(request.trial, &snapshot.source.server_version).await?)
+        (BackupMethod::Dump { .. }, ProofLevel::Restore) => {
+            Some(TrialRestore::open(request.trial, &snapshot.source.server_version).await?)
         }
         _ => None,
     };
     let mut upload = request.store.begin(request.id).await?;
     let work = async {
         match request.method {
-            Method::Dump { .. } => dumped(request, snapshot, &mut upload, follow).await,
-            Method::Command(external) => commanded(request, external, snapshot).await,
+            BackupMethod::Dump { .. } => take_with_pg_dump(request, snapshot, &mut upload, observer).await,
+            BackupMethod::Command(external) => take_with_command(request, external, snapshot).await,
         }
     };
     let taken = tokio::select! {
@@ -165,12 +183,12 @@ async fn attempt(
     };
     manifest.milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     upload.commit(&manifest).await?;
-    if let (Some(trial), Method::Dump { bin_dir, .. }) = (trial, &request.method) {
-        let proved = restored(request, *bin_dir, trial, &manifest, stop.clone(), follow).await;
+    if let (Some(trial), BackupMethod::Dump { bin_dir, .. }) = (trial, &request.method) {
+        let proved = prove_by_restoring(request, *bin_dir, trial, &manifest, stop.clone(), observer).await;
         match proved {
             Ok(proof) => {
                 manifest.verified = Some(proof);
-                request.store.restate(&manifest).await?;
+                request.store.replace_manifest(&manifest).await?;
             }
             Err(error) => {
                 request.store.remove(&manifest.id).await?;
@@ -186,20 +204,20 @@ fn interrupted(signal: &str) -> Failure {
     Failure::new(Exit::RolledBack, what).next("run the same command again")
 }
 
-/// Proves it by restoring it.
-async fn restored(
-    request: &Request<'_>,
+/// Verifies the backup by restoring it.
+async fn prove_by_restoring(
+    request: &BackupRequest<'_>,
     bin_dir: Option<&Path>,
-    trial: Trial,
+    trial: TrialRestore,
     manifest: &Manifest,
     stop: Stop,
-    follow: &mut dyn Follow,
+    observer: &mut dyn BackupObserver,
 ) -> Result<Verified> {
-    let programs = Programs::reading(bin_dir, written_by(manifest)?)?;
-    trial.run(request.store, manifest, &programs, request.application, stop, follow).await
+    let programs = Programs::find_for_archive(bin_dir, written_by(manifest)?)?;
+    trial.run(request.store, manifest, &programs, request.application, stop, observer).await
 }
 
-/// A proof was asked for: what cannot give it is no backup.
+/// Explains that the backup was removed because it could not be verified as was asked for.
 fn unproved(error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<Failure>() {
         Ok(failure) => {
@@ -211,8 +229,10 @@ fn unproved(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-fn expected(request: &Request<'_>, found: &Source) -> Result<(), Failure> {
-    let Some((system_identifier, oid, database)) = request.expected else { return Ok(()) };
+fn check_identity(request: &BackupRequest<'_>, found: &BackupSource) -> Result<(), Failure> {
+    let Some(DatabaseIdentity { system_identifier, oid, name: database }) = request.expected else {
+        return Ok(());
+    };
     let same = found.system_identifier == system_identifier
         && found.database_oid == oid
         && found.database == database;
@@ -230,20 +250,20 @@ fn expected(request: &Request<'_>, found: &Source) -> Result<(), Failure> {
     .next("ask what between trueup and the server (a load balancer, a proxy?) spreads connections"))
 }
 
-/// By `pg_dump`.
-async fn dumped(
-    request: &Request<'_>,
-    mut snapshot: Snapshot,
+/// Takes the backup with `pg_dump`.
+async fn take_with_pg_dump(
+    request: &BackupRequest<'_>,
+    mut snapshot: BackupSnapshot,
     upload: &mut Upload,
-    follow: &mut dyn Follow,
+    observer: &mut dyn BackupObserver,
 ) -> Result<Manifest> {
-    let Method::Dump { kind, jobs, compression, bin_dir } = request.method else {
+    let BackupMethod::Dump { kind, jobs, compression, bin_dir } = request.method else {
         unreachable!("another method")
     };
     let version = snapshot.session().server_version()?;
     let programs = Programs::find(bin_dir, version)?;
     let name = snapshot.name.clone();
-    let order = Order {
+    let order = DumpRequest {
         programs: &programs,
         target: request.target,
         application: request.application,
@@ -265,11 +285,11 @@ async fn dumped(
         anyhow::Ok((snapshot.count(&request.scope).await?, catalog))
     };
     let (Dumped { mut members, found }, (relations, catalog)) =
-        tokio::try_join!(dump::dump(&order, upload, follow), read)?;
+        tokio::try_join!(dump::dump(&order, upload, observer), read)?;
     let entries = found.contents.entries;
     compare(&found, &relations, &request.scope)?;
-    members.push(put(upload, CATALOG, catalog.into()).await?);
-    let verified = found.rows.is_some().then(|| Verified::now(Level::Contents));
+    members.push(store_member(upload, CATALOG, catalog.into()).await?);
+    let verified = found.rows.is_some().then(|| Verified::now(ProofLevel::Contents));
     let (source, taken_at, database_bytes) =
         (snapshot.source.clone(), snapshot.taken_at.clone(), snapshot.database_bytes);
     let large_objects = (request.scope == Scope::Full).then_some(snapshot.large_objects);
@@ -283,7 +303,7 @@ async fn dumped(
         source,
         taken_at,
         wal,
-        version: request.marked.version.clone(),
+        version: request.labels.version.clone(),
         tools: Tools {
             trueup: env!("CARGO_PKG_VERSION").to_owned(),
             pg_dump: Some(programs.version().to_string()),
@@ -300,26 +320,31 @@ async fn dumped(
     })
 }
 
-/// By a command of the project's. Rows are not counted: the snapshot is not of this moment.
-async fn commanded(request: &Request<'_>, external: &External, snapshot: Snapshot) -> Result<Manifest> {
+/// Takes the backup with a command of the project. Rows are not counted, because the command does not use the
+/// snapshot.
+async fn take_with_command(
+    request: &BackupRequest<'_>,
+    external: &External,
+    snapshot: BackupSnapshot,
+) -> Result<Manifest> {
     let (source, taken_at, database_bytes) =
         (snapshot.source.clone(), snapshot.taken_at.clone(), snapshot.database_bytes);
-    // The transaction is not held open for a command that may take an hour.
+    // The transaction is closed first, because the command may take an hour.
     let before = snapshot.close().await?;
     let reference = external.take(request.id, &source).await?;
-    let after = Snapshot::open(request.target, request.application, request.set_role, None).await?;
-    expected(request, &after.source)?;
+    let after = BackupSnapshot::open(request.target, request.application, request.set_role, None).await?;
+    check_identity(request, &after.source)?;
     let after = after.close().await?;
     Ok(Manifest {
         format: FORMAT,
         id: request.id.to_owned(),
         run: request.run.to_owned(),
-        kind: Kind::Command,
+        kind: BackupFormat::Command,
         scope: Scope::Full,
         source,
         taken_at,
         wal: Wal { before: before.before, after: after.after },
-        version: request.marked.version.clone(),
+        version: request.labels.version.clone(),
         tools: Tools { trueup: env!("CARGO_PKG_VERSION").to_owned(), pg_dump: None },
         relations: Vec::new(),
         large_objects: None,
@@ -328,13 +353,13 @@ async fn commanded(request: &Request<'_>, external: &External, snapshot: Snapsho
         bytes: 0,
         database_bytes,
         milliseconds: 0,
-        verified: Some(Verified::now(Level::Quick)),
+        verified: Some(Verified::now(ProofLevel::Quick)),
         reference: Some(reference),
     })
 }
 
 /// Stores a text as a member.
-async fn put(upload: &mut Upload, name: &str, text: Bytes) -> Result<Member> {
+async fn store_member(upload: &mut Upload, name: &str, text: Bytes) -> Result<Member> {
     let member = Member { name: name.to_owned(), bytes: text.len() as u64, sha256: digest::of(&text) };
     upload.member(name).await?;
     upload.write(text).await?;

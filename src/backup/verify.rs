@@ -1,45 +1,50 @@
-//! Verifying a backup that is stored: its bytes, its contents, and that a database can be made of it again.
+//! Verifies a stored backup: its bytes, the contents of its archive, and that it can be restored.
 
 use anyhow::Result;
 
-use super::client::Programs;
 use super::compare::compare;
 use super::dump::{ARCHIVE, DIRECTORY};
 use super::external::External;
-use super::follow::{Follow, Progress};
 use super::full_read::FullRead;
-use super::manifest::{Kind, Level, Manifest, Verified};
-use super::member::hash;
-use super::restore::{Trial, TrialPlace};
+use super::manifest::{BackupFormat, Manifest, ProofLevel, Verified};
+use super::programs::Programs;
+use super::progress::{BackupObserver, BackupProgress};
+use super::restore::{TrialRestore, TrialTarget};
 use super::store::Store;
+use super::verify_member::verify_member;
 use crate::error::Failure;
 use crate::writer::Stop;
 
 /// What to verify, and how.
 #[derive(Debug)]
-pub struct Verifying<'v> {
-    /// Where it is.
+pub struct VerifyRequest<'v> {
+    /// The store of the backup.
     pub store: &'v Store,
-    /// What it should be.
+    /// The manifest of the backup.
     pub manifest: &'v Manifest,
-    /// How thoroughly.
-    pub level: Level,
-    /// What reads archives; needed for more than the bytes.
+    /// How thoroughly to verify.
+    pub level: ProofLevel,
+    /// The programs that read archives; needed from [`ProofLevel::Contents`] on.
     pub programs: Option<&'v Programs>,
-    /// What confirms a backup that a command took.
+    /// The command that confirms a backup that a command took.
     pub external: Option<&'v External>,
-    /// Where it is restored, for [`Level::Restore`].
-    pub place: &'v TrialPlace,
+    /// Where the backup is restored at the level [`ProofLevel::Restore`].
+    pub place: &'v TrialTarget,
     /// `application_name`
     pub application: &'v str,
 }
 
-/// Verifies; what was proved can be written down with [`Store::restate`].
+/// Verifies a backup. [`Store::replace_manifest`] can record the result.
 ///
 /// # Errors
-/// Exit 5: it is not what the manifest says, and how. Exit 3: it could not be restored anywhere.
-pub async fn verify(verifying: &Verifying<'_>, stop: Stop, follow: &mut dyn Follow) -> Result<Verified> {
-    let Verifying { store, manifest, level, programs, external, place, application } = verifying;
+/// Exit 5: the backup is not what the manifest says; the error says how. Exit 3: there is no server to restore it
+/// into.
+pub async fn verify(
+    verifying: &VerifyRequest<'_>,
+    stop: Stop,
+    observer: &mut dyn BackupObserver,
+) -> Result<Verified> {
+    let VerifyRequest { store, manifest, level, programs, external, place, application } = verifying;
     let (level, programs) = (*level, *programs);
     if let Some(reference) = &manifest.reference {
         let external = external.ok_or_else(|| {
@@ -49,43 +54,43 @@ pub async fn verify(verifying: &Verifying<'_>, stop: Stop, follow: &mut dyn Foll
             ))
         })?;
         external.confirm(&manifest.id, &manifest.source, reference).await?;
-        return Ok(Verified::now(Level::Quick));
+        return Ok(Verified::now(ProofLevel::Quick));
     }
-    let mut progress = Progress {
+    let mut progress = BackupProgress {
         doing: "verifying",
         tables: (0, manifest.relations.iter().filter(|relation| relation.rows.is_some()).count()),
-        ..Progress::default()
+        ..BackupProgress::default()
     };
-    let contents = level >= Level::Contents;
+    let contents = level >= ProofLevel::Contents;
     let mut found = None;
     for member in &manifest.members {
         let mut full_read = match (contents && member.name == ARCHIVE, programs) {
-            (true, Some(programs)) => Some(FullRead::start(programs, Level::Contents)?),
+            (true, Some(programs)) => Some(FullRead::start(programs, ProofLevel::Contents)?),
             _ => None,
         };
         let inputs = full_read.as_mut().map(FullRead::inputs).unwrap_or_default();
-        hash(store, manifest, member, inputs, &mut progress, follow).await?;
+        verify_member(store, manifest, member, inputs, &mut progress, observer).await?;
         if let Some(full_read) = full_read {
             found = Some(full_read.finish().await?);
         }
     }
-    if let (true, Kind::Directory, Some(programs)) = (contents, manifest.kind, programs) {
+    if let (true, BackupFormat::Directory, Some(programs)) = (contents, manifest.kind, programs) {
         let dir = store.path(&manifest.id, DIRECTORY);
         let dir =
             dir.ok_or_else(|| Failure::usage("an archive in a directory is read from a local store alone"))?;
-        found = Some(FullRead::directory(programs, &dir, Level::Contents).await?);
+        found = Some(FullRead::directory(programs, &dir, ProofLevel::Contents).await?);
     }
     match found {
         Some(found) => {
             compare(&found, &manifest.relations, &manifest.scope)?;
             match (level, programs) {
-                (Level::Restore, Some(programs)) => {
-                    let trial = Trial::open(place, &manifest.source.server_version).await?;
-                    trial.run(store, manifest, programs, application, stop, follow).await
+                (ProofLevel::Restore, Some(programs)) => {
+                    let trial = TrialRestore::open(place, &manifest.source.server_version).await?;
+                    trial.run(store, manifest, programs, application, stop, observer).await
                 }
-                _ => Ok(Verified::now(Level::Contents)),
+                _ => Ok(Verified::now(ProofLevel::Contents)),
             }
         }
-        None => Ok(Verified::now(Level::Quick)),
+        None => Ok(Verified::now(ProofLevel::Quick)),
     }
 }

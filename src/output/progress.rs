@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::console;
 use super::escape::escape;
-use crate::backup::{self, Follow};
+use crate::backup::{BackupObserver, BackupProgress};
 use crate::text::size;
 use crate::writer::{Event, Watch, named, seconds};
 
@@ -115,9 +115,9 @@ impl Watch for Progress {
     }
 }
 
-impl Follow for Progress {
-    fn backup(&mut self, progress: &backup::Progress) {
-        let backup::Progress { doing, table, tables: (begun, all), bytes } = progress;
+impl BackupObserver for Progress {
+    fn progress(&mut self, progress: &BackupProgress) {
+        let BackupProgress { doing, table, tables: (begun, all), bytes } = progress;
         let mut parts = Vec::new();
         if *bytes > 0 {
             parts.push(size(*bytes));

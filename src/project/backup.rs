@@ -1,82 +1,83 @@
-//! `[backup]`: how backups are taken, where they are kept, when one is required.
+//! The section `[backup]` of `trueup.toml`: how backups are taken, where they are stored, and when a change requires
+//! one.
 
 use std::time::Duration;
 
 use crate::error::Failure;
 use crate::postgres::sql::{self, DURATION};
-use crate::toml_table::Section;
+use crate::toml_table::TomlTable;
 
-/// `[backup]`
+/// The settings in `[backup]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupSettings {
     /// How a backup is taken.
     pub kind: BackupKind,
-    /// Connections of a dump into a directory.
+    /// The number of connections of a dump into a directory.
     pub jobs: u32,
-    /// `zstd:3`, `lz4`, `gzip:6`, `none`; `None`: the best that `pg_dump` has.
+    /// The compression: `zstd:3`, `lz4`, `gzip:6`, `none`; `None` for the best method of `pg_dump`.
     pub compression: Option<String>,
-    /// Whether only the tables that a plan changes are backed up before it.
+    /// Whether a backup before a change holds the affected tables alone.
     pub affected: bool,
-    /// When a change needs a backup.
-    pub required: Required,
-    /// How young a verified backup of the same database must be to count; zero: none does.
+    /// Which changes require a backup.
+    pub required: BackupRequired,
+    /// The largest age at which an existing verified backup of the same database is used; zero: none is used.
     pub fresh_for: Duration,
     /// How thoroughly a backup is verified before a change.
-    pub verify: Verify,
-    /// A directory, relative to the project's, or a URL such as `s3://bucket/prefix`.
+    pub verify: VerifySetting,
+    /// The store: a directory, relative to that of the project, or a URL such as `s3://bucket/prefix`.
     pub store: String,
     /// The address of an object store that is not the provider's own.
     pub endpoint: Option<String>,
     /// The region of an object store.
     pub region: Option<String>,
-    /// How long one request to an object store may take: a part of up to 24 MiB, for example.
+    /// The timeout of one request to an object store, for example of a part of up to 24 MiB.
     pub store_timeout: Duration,
-    /// `kind = "command"`: takes the backup.
+    /// The command that takes the backup (`kind = "command"`).
     pub command: Vec<String>,
-    /// `kind = "command"`: confirms it.
+    /// The command that confirms the backup (`kind = "command"`).
     pub confirm: Vec<String>,
-    /// How long each of the commands may take.
+    /// The timeout of each of the commands.
     pub timeout: Duration,
-    /// How many of the newest stay.
+    /// The number of newest backups to keep.
     pub keep_last: Option<u32>,
-    /// Of how many days the newest stays.
+    /// The number of days to keep the newest backup of.
     pub keep_daily: Option<u32>,
-    /// Of how many weeks the newest stays.
+    /// The number of weeks to keep the newest backup of.
     pub keep_weekly: Option<u32>,
-    /// Nothing older stays.
+    /// The age from which on backups are removed.
     pub max_age: Option<Duration>,
 }
 
-/// `[backup] kind` and `format`.
+/// How a backup is taken (`[backup] kind` and `format`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackupKind {
-    /// `pg_dump`, one file.
+    /// `pg_dump` into one file.
     Custom,
-    /// `pg_dump`, a directory.
+    /// `pg_dump` into a directory.
     Directory,
-    /// A command.
+    /// A command of the project.
     Command,
 }
 
-/// `[backup] required`
+/// Which changes require a backup (`[backup] required`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Required {
-    /// Before every change.
+pub enum BackupRequired {
+    /// All changes.
     Always,
-    /// Before changes of protected environments.
+    /// Changes of protected environments.
     Protected,
-    /// Not at all.
+    /// No changes.
     Never,
 }
 
-/// `[backup] verify`
+/// How thoroughly a backup is verified (`[backup] verify`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verify {
-    /// Stored bytes alone.
+pub enum VerifySetting {
+    /// The stored bytes are read back.
     Quick,
-    /// And the whole archive.
+    /// The archive is read in full, too.
     Contents,
-    /// And restored in a scratch server.
+    /// The backup is restored on a throwaway server, too.
     Restore,
 }
 
@@ -87,9 +88,9 @@ impl Default for BackupSettings {
             jobs: 2,
             compression: None,
             affected: false,
-            required: Required::Always,
+            required: BackupRequired::Always,
             fresh_for: Duration::ZERO,
-            verify: Verify::Contents,
+            verify: VerifySetting::Contents,
             store: "backups".to_owned(),
             endpoint: None,
             region: None,
@@ -105,30 +106,30 @@ impl Default for BackupSettings {
     }
 }
 
-pub(super) fn backup(section: &Section<'_, '_>) -> Result<BackupSettings, Failure> {
+pub(super) fn backup(section: &TomlTable<'_, '_>) -> Result<BackupSettings, Failure> {
     let default = BackupSettings::default();
     let duration = |key| section.read(key, DURATION, |value| value.as_str().and_then(sql::duration));
-    let one_of = |key, expected: &str, words: &[&str]| {
-        section.read(key, expected, |value| {
-            let word = value.as_str()?;
-            words.iter().position(|known| *known == word)
-        })
-    };
-    let command = one_of("kind", "\"pg_dump\" or \"command\"", &["pg_dump", "command"])? == Some(1);
-    let directory = one_of("format", "\"custom\" or \"directory\"", &["custom", "directory"])? == Some(1);
-    let scope = one_of("scope", "\"full\" or \"affected\"", &["full", "affected"])?;
-    let required = "\"always\", \"protected\" or \"never\"";
-    let required = match one_of("required", required, &["always", "protected", "never"])? {
-        Some(1) => Required::Protected,
-        Some(2) => Required::Never,
-        _ => Required::Always,
-    };
-    let verify = "\"quick\", \"contents\" or \"restore\"";
-    let verify = match one_of("verify", verify, &["quick", "contents", "restore"])? {
-        Some(0) => Verify::Quick,
-        Some(2) => Verify::Restore,
-        _ => Verify::Contents,
-    };
+    let by_command = section.one_of("kind", &[("pg_dump", false), ("command", true)])?.unwrap_or(false);
+    let format = section
+        .one_of("format", &[("custom", BackupKind::Custom), ("directory", BackupKind::Directory)])?
+        .unwrap_or(BackupKind::Custom);
+    let affected = section.one_of("scope", &[("full", false), ("affected", true)])?;
+    let required = section.one_of(
+        "required",
+        &[
+            ("always", BackupRequired::Always),
+            ("protected", BackupRequired::Protected),
+            ("never", BackupRequired::Never),
+        ],
+    )?;
+    let verify = section.one_of(
+        "verify",
+        &[
+            ("quick", VerifySetting::Quick),
+            ("contents", VerifySetting::Contents),
+            ("restore", VerifySetting::Restore),
+        ],
+    )?;
     let count = |key| section.integer(key, 0..=100_000, "a number of backups");
     let compression = section.read(
         "compression",
@@ -142,17 +143,13 @@ pub(super) fn backup(section: &Section<'_, '_>) -> Result<BackupSettings, Failur
         },
     )?;
     let settings = BackupSettings {
-        kind: match (command, directory) {
-            (true, _) => BackupKind::Command,
-            (false, true) => BackupKind::Directory,
-            (false, false) => BackupKind::Custom,
-        },
+        kind: if by_command { BackupKind::Command } else { format },
         jobs: section.integer("jobs", 1..=64, "a number of connections, 1 to 64")?.unwrap_or(default.jobs),
         compression,
-        affected: scope == Some(1),
-        required,
+        affected: affected.unwrap_or(default.affected),
+        required: required.unwrap_or(default.required),
         fresh_for: duration("fresh_for")?.unwrap_or(default.fresh_for),
-        verify,
+        verify: verify.unwrap_or(default.verify),
         store: store(section)?.unwrap_or(default.store),
         endpoint: endpoint(section)?,
         region: section.string("region")?,
@@ -169,25 +166,25 @@ pub(super) fn backup(section: &Section<'_, '_>) -> Result<BackupSettings, Failur
             value.as_str().and_then(sql::age)
         })?,
     };
-    if command && settings.command.is_empty() {
+    if by_command && settings.command.is_empty() {
         return Err(
             section.error_at("kind", "\"command\" needs [backup] command, the program and its arguments")
         );
     }
-    if command && settings.confirm.is_empty() {
+    if by_command && settings.confirm.is_empty() {
         return Err(section.error_at(
             "kind",
             "\"command\" needs [backup] confirm, a program that ends with 0 when the backup is there",
         ));
     }
-    if !command && directory && settings.store.contains("://") {
+    if settings.kind == BackupKind::Directory && settings.store.contains("://") {
         return Err(section.error_at("format", "\"directory\" needs a local directory as [backup] store"));
     }
     Ok(settings)
 }
 
-/// A directory or the URL of a bucket; credentials in it would be committed.
-fn store(section: &Section<'_, '_>) -> Result<Option<String>, Failure> {
+/// The directory or the URL of the store. A URL must not hold credentials, which would be committed.
+fn store(section: &TomlTable<'_, '_>) -> Result<Option<String>, Failure> {
     let Some(store) = section.string("store")? else { return Ok(None) };
     match store.split_once("://") {
         None => Ok(Some(store)),
@@ -206,8 +203,8 @@ fn store(section: &Section<'_, '_>) -> Result<Option<String>, Failure> {
     }
 }
 
-/// The address of an object store. What a backup holds of people does not go over a network in clear.
-fn endpoint(section: &Section<'_, '_>) -> Result<Option<String>, Failure> {
+/// The address of an object store. Personal data in a backup must not travel unencrypted.
+fn endpoint(section: &TomlTable<'_, '_>) -> Result<Option<String>, Failure> {
     let Some(endpoint) = section.string("endpoint")? else { return Ok(None) };
     let wrong = || section.error_at("endpoint", "expected https://HOST, without anything behind it");
     let url = url::Url::parse(&endpoint).map_err(|_| wrong())?;

@@ -1,32 +1,32 @@
-//! Finding the project directory, and the names inside it.
+//! Finds the project directory, and names the files inside it.
 
 use std::path::{Path, PathBuf};
 
 use crate::error::Failure;
 
-/// The settings' file.
+/// The file name of the settings.
 pub const SETTINGS_FILE: &str = "trueup.toml";
-/// The compiled model's file.
+/// The file name of the compiled model.
 pub const LOCK_FILE: &str = "trueup.lock";
 const SCHEMA_DIR: &str = "schema";
 const SEEDS_DIR: &str = "schema/seeds";
 const CHECKS_DIR: &str = "checks";
 const DEFAULT_MIGRATIONS_DIR: &str = "migrations";
 
-/// A project directory. The files and directories named here need not exist.
+/// A project directory. The files and directories in it may not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
-    /// The project's name: `[project] name`, else the directory's.
+    /// The name of the project: `[project] name`, otherwise that of the directory.
     pub name: String,
-    /// The directory, absolute.
+    /// The absolute path of the directory.
     pub dir: PathBuf,
-    /// `schema/`: the declared model.
+    /// `schema/`: the schema files.
     pub schema_dir: PathBuf,
     /// `schema/seeds/`: reference rows.
     pub seeds_dir: PathBuf,
     /// `checks/`: data checks.
     pub checks_dir: PathBuf,
-    /// `migrations/`, or what `[migrations] dir` says.
+    /// `migrations/`, or the directory in `[migrations] dir`.
     pub migrations_dir: PathBuf,
     /// `trueup.lock`
     pub lock_path: PathBuf,
@@ -35,7 +35,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// The names inside `dir`.
+    /// Joins the paths inside of `dir`.
     pub fn new(dir: PathBuf, name: Option<String>, migrations_dir: &str) -> Self {
         let name = name.unwrap_or_else(|| {
             dir.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned())
@@ -52,17 +52,17 @@ impl Project {
         }
     }
 
-    /// A path as people name it: relative to the project directory where it lies inside.
+    /// A path as people write it: relative to the project directory when it is inside.
     pub fn display(&self, path: &Path) -> String {
         path.strip_prefix(&self.dir).unwrap_or(path).display().to_string()
     }
 }
 
-/// The project directory: the one that was asked for, else upwards from `cwd` the nearest with a `trueup.toml`, else
-/// the nearest with `schema/` or `migrations/`, not looking beyond the repository (`.git`).
+/// Finds the project directory: `asked`, otherwise the nearest directory from `cwd` upwards with a `trueup.toml`,
+/// otherwise the nearest one with `schema/` or `migrations/` inside of the repository (`.git`).
 ///
 /// # Errors
-/// Exit 2: none found, or the one asked for is none.
+/// Exit 2: there is no project directory, or `asked` is none.
 pub(super) fn find(asked: Option<&Path>, cwd: &Path) -> Result<PathBuf, Failure> {
     if let Some(asked) = asked {
         let dir = cwd.join(asked);
@@ -95,7 +95,7 @@ pub(super) fn find(asked: Option<&Path>, cwd: &Path) -> Result<PathBuf, Failure>
 }
 
 fn has_settings(dir: &Path) -> bool {
-    // A dangling link is a settings file too: reading it then says what is wrong.
+    // A dangling symbolic link counts as a settings file: reading it reports what is wrong.
     dir.join(SETTINGS_FILE).symlink_metadata().is_ok()
 }
 

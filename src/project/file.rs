@@ -1,4 +1,4 @@
-//! `trueup.toml`: what it knows, and reading it.
+//! Reads `trueup.toml`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,12 +17,12 @@ use crate::error::Failure;
 use crate::findings::Severity;
 use crate::postgres::connection::ServerVersion;
 use crate::postgres::sql::{self, DURATION};
-use crate::toml_table::{Section, Source};
+use crate::toml_table::{TomlSource, TomlTable};
 
-/// Nobody writes a megabyte of settings: a larger file is something else.
+/// The largest settings file that is read.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// `trueup.toml`, every default filled in.
+/// The settings of `trueup.toml`, with every default filled in.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ProjectFile {
     /// `[project] name`
@@ -43,24 +43,24 @@ pub struct ProjectFile {
     pub environments: BTreeMap<String, Environment>,
 }
 
-/// `[database]`
+/// The settings in `[database]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DatabaseSettings {
     /// The variable that holds the connection URL.
     pub url_env: String,
-    /// The schemas to look at; empty: all that are not the system's.
+    /// The schemas that trueup looks at; empty: all but the system schemas.
     pub schemas: Vec<String>,
-    /// Objects to leave out.
+    /// The objects that are ignored.
     pub ignore: Patterns,
-    /// `search_path` for SQL that the project's people wrote.
+    /// The `search_path` under which the project's SQL runs.
     pub search_path: String,
-    /// The role to work as.
+    /// The role to work as (`SET ROLE`).
     pub set_role: Option<String>,
-    /// How long connecting may take, waiting for a starting server included.
+    /// The timeout of connecting, which includes waiting for a server that is starting.
     pub connect_timeout: Duration,
-    /// `statement_timeout`; `None`: the command's own.
+    /// The `statement_timeout`; `None` for the default of the command.
     pub statement_timeout: Option<Duration>,
-    /// `lock_timeout`; `None`: the command's own.
+    /// The `lock_timeout`; `None` for the default of the command.
     pub lock_timeout: Option<Duration>,
 }
 
@@ -79,20 +79,20 @@ impl Default for DatabaseSettings {
     }
 }
 
-/// `[migrations]`
+/// The settings in `[migrations]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationSettings {
-    /// The directory, relative to the project's.
+    /// The directory of the migrations, relative to that of the project.
     pub dir: String,
-    /// How long a statement of a migration may wait for one lock.
+    /// The `lock_timeout` of a migration's statements.
     pub lock_timeout: Duration,
-    /// How long all attempts to get the locks of a migration may take, pauses included.
+    /// The time limit of all attempts to get the locks of a migration, pauses included.
     pub lock_budget: Duration,
-    /// How long the transaction of a migration may take.
+    /// The time limit of a migration's transaction.
     pub max_duration: Duration,
-    /// How long a statement outside of a transaction may wait for locks: it keeps nobody waiting meanwhile.
+    /// The time limit of a statement outside of a transaction for getting its locks. It blocks nobody while it waits.
     pub outside_lock_budget: Duration,
-    /// How long another run is waited for.
+    /// How long to wait for another run of trueup.
     pub wait: Duration,
 }
 
@@ -109,43 +109,43 @@ impl Default for MigrationSettings {
     }
 }
 
-/// `[compile]`
+/// The settings in `[compile]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CompileSettings {
-    /// The major version to compile with.
+    /// The major version of PostgreSQL to compile with.
     pub server_version: Option<u32>,
-    /// Extensions that the scratch server need not have.
+    /// Extensions that the throwaway server may lack.
     pub assume_extensions: Vec<String>,
 }
 
-/// `[check]`
+/// The settings in `[check]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CheckSettings {
-    /// The severity of a finding code, where it is not the code's own.
+    /// The configured severities by finding code.
     pub severity: BTreeMap<String, SeverityOverride>,
-    /// Which findings end with exit code 1; empty: the default.
+    /// The findings that cause exit code 1; empty for the default.
     pub fail_on: Vec<FailOn>,
 }
 
-/// One entry of `[check] severity`.
+/// An entry of `[check] severity`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeverityOverride {
-    /// The severity that findings of this code are to have.
+    /// The severity of findings with this code.
     pub severity: Severity,
-    /// The line of `trueup.toml`, for an error about a code that does not exist.
+    /// The line in `trueup.toml`, for an error about an unknown code.
     pub line: usize,
 }
 
-/// `[environments.NAME]`
+/// The settings in `[environments.NAME]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Environment {
-    /// The variable that holds its connection URL.
+    /// The variable that holds the connection URL.
     pub url_env: Option<String>,
-    /// The host that its URL must name.
+    /// The host that the URL must name.
     pub expect_host: Option<String>,
-    /// The database that its URL must name.
+    /// The database that the URL must name.
     pub expect_database: Option<String>,
-    /// Whether changes need a typed confirmation, and TLS is required.
+    /// Whether changes need a typed confirmation, and connections need TLS.
     pub protected: bool,
 }
 
@@ -172,15 +172,15 @@ impl ProjectFile {
         Self::parse(&name, text.strip_prefix('\u{feff}').unwrap_or(text))
     }
 
-    /// Reads the text of the file called `name`.
+    /// Parses the text of the file `name`.
     ///
     /// # Errors
-    /// As [`ProjectFile::read`].
+    /// The same as [`ProjectFile::read`].
     pub fn parse(name: &str, text: &str) -> Result<Self, Failure> {
-        let source = Source { name, text };
+        let source = TomlSource { name, text };
         let document = DeTable::parse(text)
             .map_err(|error| source.error(&error.span().unwrap_or(0..0), error.message().trim_end()))?;
-        let top = Section::new(source, "", document.get_ref());
+        let top = TomlTable::new(source, "", document.get_ref());
         let mut file = Self::default();
         if let Some(section) = top.section("project")? {
             file.name = section.string("name")?;
@@ -225,7 +225,7 @@ impl ProjectFile {
     }
 }
 
-fn database(section: Section<'_, '_>) -> Result<DatabaseSettings, Failure> {
+fn database(section: TomlTable<'_, '_>) -> Result<DatabaseSettings, Failure> {
     let default = DatabaseSettings::default();
     let duration = |key| section.read(key, DURATION, |value| value.as_str().and_then(sql::duration));
     let settings = DatabaseSettings {
@@ -246,7 +246,7 @@ fn database(section: Section<'_, '_>) -> Result<DatabaseSettings, Failure> {
     Ok(settings)
 }
 
-fn migrations(section: Section<'_, '_>) -> Result<MigrationSettings, Failure> {
+fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings, Failure> {
     let mut settings = MigrationSettings::default();
     if let Some(dir) = section.string("dir")? {
         settings.dir = dir;
@@ -265,8 +265,9 @@ fn migrations(section: Section<'_, '_>) -> Result<MigrationSettings, Failure> {
     Ok(settings)
 }
 
-/// The name of a variable; a URL in its place would put a password into a committed file, and is not quoted back.
-fn url_env(section: &Section<'_, '_>) -> Result<Option<String>, Failure> {
+/// The name of an environment variable. A URL here would put a password into a committed file; the error does not
+/// repeat it.
+fn url_env(section: &TomlTable<'_, '_>) -> Result<Option<String>, Failure> {
     section
         .read("url_env", "the name of an environment variable", |value| {
             let name = value.as_str()?;
@@ -285,7 +286,7 @@ fn url_env(section: &Section<'_, '_>) -> Result<Option<String>, Failure> {
         })
 }
 
-fn check(section: Section<'_, '_>) -> Result<CheckSettings, Failure> {
+fn check(section: TomlTable<'_, '_>) -> Result<CheckSettings, Failure> {
     let mut settings = CheckSettings::default();
     if let Some(severity) = section.section("severity")? {
         let read = |word: &str, line| {
@@ -315,7 +316,7 @@ fn check(section: Section<'_, '_>) -> Result<CheckSettings, Failure> {
     Ok(settings)
 }
 
-fn environment(section: Section<'_, '_>) -> Result<Environment, Failure> {
+fn environment(section: TomlTable<'_, '_>) -> Result<Environment, Failure> {
     let mut environment = Environment {
         url_env: url_env(&section)?,
         protected: section.boolean("protected")?.unwrap_or_default(),

@@ -1,4 +1,5 @@
-//! The project directory, `trueup.toml`, and the one value that flags, environment and file become.
+//! The project directory, `trueup.toml`, and the [`Settings`] that command line, environment and file are resolved
+//! to.
 
 mod backup;
 mod command_args;
@@ -9,7 +10,7 @@ mod process_env;
 mod repair;
 mod settings;
 
-pub use backup::{BackupKind, BackupSettings, Required, Verify};
+pub use backup::{BackupKind, BackupSettings, BackupRequired, VerifySetting};
 pub use command_args::{CommandArgs, CommandCall};
 pub use directory::{LOCK_FILE, Project, SETTINGS_FILE};
 pub use file::{
@@ -19,4 +20,4 @@ pub use file::{
 pub use pattern::{Patterns, matches};
 pub use process_env::{Caller, Credentials, ProcessEnv};
 pub use repair::RepairSettings;
-pub use settings::{NamedEnvironment, Output, OutputFile, Scratch, Settings};
+pub use settings::{NamedEnvironment, OutputSettings, OutputFile, ScratchSettings, Settings};

@@ -1,27 +1,27 @@
-//! Patterns over names: `*` is any text, dots included, `?` is one character; everything else is itself,
-//! case-sensitive.
+//! Patterns for names. `*` matches any text including dots, `?` matches one character, and every other character
+//! matches itself; case matters.
 
-/// Patterns of which one has to match.
+/// A list of patterns. A name matches the list when it matches one of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Patterns(Vec<String>);
 
 impl Patterns {
-    /// Patterns as they were given.
+    /// A list of these patterns.
     pub fn new(patterns: impl IntoIterator<Item = String>) -> Self {
         Self(patterns.into_iter().collect())
     }
 
-    /// Whether there is none.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether one of them matches the whole name.
+    /// Whether one of the patterns matches the whole name.
     pub fn matches(&self, name: &str) -> bool {
         self.0.iter().any(|pattern| matches(pattern, name))
     }
 
-    /// The patterns, in the order they were given.
+    /// The patterns in their order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
@@ -29,7 +29,7 @@ impl Patterns {
 
 /// Whether the pattern matches the whole name.
 ///
-/// Linear in the pattern times the name at worst: only the last `*` is ever taken back.
+/// The time is at worst the length of the pattern times that of the name, because only the last `*` is tried again.
 pub fn matches(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();

@@ -1,4 +1,4 @@
-//! What the process was started in: its environment variables, its working directory, its terminal. Captured once;
+//! The environment of the process: environment variables, working directory, terminals. It is captured once, and
 //! nothing else reads them.
 
 use std::collections::BTreeMap;
@@ -7,11 +7,11 @@ use std::fmt;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-/// The environment of the process, as it was captured.
+/// The captured environment.
 #[derive(Clone, Default)]
 pub struct ProcessEnv {
     variables: BTreeMap<OsString, OsString>,
-    /// The working directory; empty when it is gone.
+    /// The working directory; empty when it does not exist any more.
     pub cwd: PathBuf,
     /// Whether standard output is a terminal.
     pub stdout_is_terminal: bool,
@@ -22,8 +22,8 @@ pub struct ProcessEnv {
     arguments: Vec<String>,
 }
 
-/// Of the "standardized credential providers" (AWS SDKs and Tools Reference Guide): variables, web identity, container, machine;
-/// and the region.
+/// The variables of the "standardized credential providers" (AWS SDKs and Tools Reference Guide): variables, web
+/// identity, container, machine; and the region.
 const AWS: [&str; 13] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -40,12 +40,12 @@ const AWS: [&str; 13] = [
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 ];
 
-/// Variables of credential chains. Printed, they are names without values.
+/// Variables of credential chains. Debug output shows their names without the values.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Credentials(BTreeMap<String, String>);
 
 impl Credentials {
-    /// The variables.
+    /// The variables by name.
     pub fn variables(&self) -> &BTreeMap<String, String> {
         &self.0
     }
@@ -57,19 +57,19 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Who runs this process, and where: for the audit log.
+/// Who runs this process, and on which machine; for the audit log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caller {
-    /// The operating system's user.
+    /// The user of the operating system.
     pub user: String,
-    /// The machine, or container.
+    /// The host name of the machine or container.
     pub host: String,
-    /// The arguments without the program's name and the command's; values that may hold a secret are left out.
+    /// The arguments without the program and the command; values that may hold a secret are left out.
     pub arguments: String,
 }
 
 impl ProcessEnv {
-    /// Captures this process's.
+    /// Captures the environment of this process.
     #[expect(clippy::disallowed_methods, reason = "the one place that looks at the environment")]
     pub fn capture() -> Self {
         Self {
@@ -82,18 +82,18 @@ impl ProcessEnv {
         }
     }
 
-    /// Who runs this process, whose command this is.
+    /// Describes the caller for a run of this command.
     pub fn caller(&self, command: &str) -> Caller {
         let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|user| user.name);
         let host = nix::unistd::gethostname().ok().map(|name| name.to_string_lossy().into_owned());
         Caller {
             user: user.unwrap_or_else(|| format!("uid {}", nix::unistd::geteuid())),
             host: host.unwrap_or_default(),
-            arguments: told(&self.arguments, command),
+            arguments: arguments_without_urls(&self.arguments, command),
         }
     }
 
-    /// Surroundings made of these variables and that working directory; no terminal.
+    /// An environment of these variables and this working directory, without a terminal.
     pub fn new(
         variables: impl IntoIterator<Item = (&'static str, &'static str)>,
         cwd: impl Into<PathBuf>,
@@ -105,23 +105,24 @@ impl ProcessEnv {
         Self { variables, cwd: cwd.into(), ..Self::default() }
     }
 
-    /// A variable; an empty one counts as unset.
+    /// The value of a variable; `None` when it is unset or empty.
     pub fn variable(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// A variable that is text; `None` also when it is not UTF-8.
+    /// The value of a variable as text; `None` also when it is not UTF-8.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.variable(name).and_then(OsStr::to_str)
     }
 
-    /// A variable whose value is looked up or parsed anyway: what is not UTF-8 is then found to be wrong, not unset.
+    /// The value of a variable, with replacement characters where it is not UTF-8. Looking it up or parsing it then
+    /// reports an error instead of treating the variable as unset.
     pub fn lossy(&self, name: &str) -> Option<String> {
         self.variable(name).map(|value| value.to_string_lossy().into_owned())
     }
 
-    /// The variables that say who this process is to an object store: those of the providers' credential chains. None that
-    /// would send a backup to another address is among them.
+    /// The variables of the object stores' credential chains, without those that would send a backup to another
+    /// address.
     pub fn credentials(&self) -> Credentials {
         let ours = |name: &str| {
             let redirects = ["ENDPOINT", "URL", "ALLOW_", "SKIP_", "PROXY", "EMULATOR", "TIMEOUT"];
@@ -133,7 +134,7 @@ impl ProcessEnv {
         Credentials(named.filter_map(|name| Some((name.to_owned(), self.text(name)?.to_owned()))).collect())
     }
 
-    /// The names of variables that libpq, psql or sqlx would let redirect a connection.
+    /// The names of variables with which libpq, psql or sqlx would redirect a connection.
     pub fn libpq_variables(&self) -> impl Iterator<Item = &OsStr> {
         self.variables
             .keys()
@@ -142,8 +143,8 @@ impl ProcessEnv {
     }
 }
 
-/// The arguments without the command's name, what looks like a URL in them replaced.
-fn told(arguments: &[String], command: &str) -> String {
+/// The arguments without the name of the command. URLs in them are replaced.
+fn arguments_without_urls(arguments: &[String], command: &str) -> String {
     let name = arguments.iter().position(|argument| argument == command);
     let others = arguments.iter().enumerate().filter(|(place, _)| Some(*place) != name);
     let shown = others.map(|(_, argument)| argument).map(|argument| match argument.split_once("://") {
@@ -156,7 +157,7 @@ fn told(arguments: &[String], command: &str) -> String {
     shown.collect::<Vec<_>>().join(" ")
 }
 
-/// Names without values: the values may be secrets.
+/// Shows the names of the variables without their values, which may be secrets.
 impl fmt::Debug for ProcessEnv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProcessEnv")
@@ -207,8 +208,8 @@ mod tests {
     fn f53_arguments_are_told_without_urls() {
         let arguments =
             ["-q", "upgrade", "--database-url=postgres://a:canary@b/c", "postgres://a:canary@b", "--yes"];
-        let told = told(&arguments.map(str::to_owned), "upgrade");
-        assert_eq!(told, "-q --database-url=(a URL) (a URL) --yes");
+        let shown = arguments_without_urls(&arguments.map(str::to_owned), "upgrade");
+        assert_eq!(shown, "-q --database-url=(a URL) (a URL) --yes");
     }
 
     #[test]

@@ -1,25 +1,25 @@
-//! `[repair]`: how gently rows are repaired.
+//! The section `[repair]` of `trueup.toml`: the limits of changing rows.
 
 use std::time::Duration;
 
 use crate::error::Failure;
 use crate::postgres::sql::{self, DURATION};
-use crate::toml_table::Section;
+use crate::toml_table::TomlTable;
 
-/// `[repair]`
+/// The settings in `[repair]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepairSettings {
-    /// What a batch is to take.
+    /// The duration that a batch should have.
     pub batch: Duration,
-    /// How long a batch may wait for a lock.
+    /// The `lock_timeout` of a batch.
     pub lock_timeout: Duration,
-    /// It pauses while a standby is farther behind; zero: it does not.
+    /// Pause while a standby lags behind by more than this; zero: never.
     pub max_replica_lag: Duration,
-    /// It pauses while a transaction of the database is older; zero: it does not.
+    /// Pause while a transaction in the database is older than this; zero: never.
     pub max_transaction_age: Duration,
-    /// How long it pauses, altogether.
+    /// The time limit of all pauses together.
     pub pause: Duration,
-    /// How long finding out what is to be changed may take.
+    /// The time limit of finding the rows to change.
     pub planning: Duration,
 }
 
@@ -36,7 +36,7 @@ impl Default for RepairSettings {
     }
 }
 
-pub(super) fn repair(section: &Section<'_, '_>) -> Result<RepairSettings, Failure> {
+pub(super) fn repair(section: &TomlTable<'_, '_>) -> Result<RepairSettings, Failure> {
     let mut settings = RepairSettings::default();
     for (key, value) in [
         ("batch", &mut settings.batch),

@@ -30,7 +30,7 @@ pub struct Settings {
     /// `check --only`; empty: everything.
     pub only: Patterns,
     /// The throwaway server.
-    pub scratch: Scratch,
+    pub scratch: ScratchSettings,
     /// `[compile] assume_extensions`
     pub assume_extensions: Vec<String>,
     /// `--env`, as `trueup.toml` describes it; else the one that `environment set` names.
@@ -50,18 +50,18 @@ pub struct Settings {
     /// Who runs this, and where.
     pub caller: Caller,
     /// How to print.
-    pub output: Output,
+    pub output: OutputSettings,
     /// ULID of this run.
     pub run: String,
     /// The command's name.
     pub command: &'static str,
-    url: Url,
+    url: ConnectionUrl,
     passwords: PasswordSources,
 }
 
 /// Where the throwaway server comes from, as plain values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Scratch {
+pub struct ScratchSettings {
     /// A given server instead of a throwaway one.
     pub url: Option<Secret>,
     /// The directory of the PostgreSQL binaries.
@@ -81,7 +81,7 @@ pub struct NamedEnvironment {
 
 /// How to print.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Output {
+pub struct OutputSettings {
     /// `--format`
     pub format: Format,
     /// `--output`: files that take the report, too.
@@ -143,7 +143,7 @@ fn unknown_suffix(text: &str) -> Failure {
 
 /// The connection URL and where it came from.
 #[derive(Debug, Clone)]
-struct Url {
+struct ConnectionUrl {
     value: Option<Secret>,
     /// `--database-url`, or the variable's name.
     source: String,
@@ -190,7 +190,7 @@ impl Settings {
             project: Project::new(dir, name, &migrations.dir),
             scratch: scratch(args.scratch(), compile.server_version, process_env),
             assume_extensions: compile.assume_extensions,
-            url: Url::find(shared, &database.url_env, process_env),
+            url: ConnectionUrl::find(shared, &database.url_env, process_env),
             passwords: passwords(process_env),
             output: output(shared, process_env)?,
             run,
@@ -234,14 +234,15 @@ impl Settings {
     /// The same for another database.
     #[must_use]
     pub fn with_url(&self, url: &str) -> Self {
-        let url = Url { value: Some(Secret::new(url)), source: self.url.source.clone(), not_utf8: false };
+        let url =
+            ConnectionUrl { value: Some(Secret::new(url)), source: self.url.source.clone(), not_utf8: false };
         Self { url, ..self.clone() }
     }
 
     /// The same for another database, whose URL is from somewhere else.
     #[must_use]
     pub fn reaching(&self, url: &str, source: &str) -> Self {
-        let url = Url { value: Some(Secret::new(url)), source: source.to_owned(), not_utf8: false };
+        let url = ConnectionUrl { value: Some(Secret::new(url)), source: source.to_owned(), not_utf8: false };
         Self { url, ..self.clone() }
     }
 
@@ -256,7 +257,7 @@ impl Settings {
     }
 }
 
-impl Url {
+impl ConnectionUrl {
     fn find(shared: &Shared, url_env: &str, process_env: &ProcessEnv) -> Self {
         match &shared.database_url {
             Some(url) => {
@@ -310,9 +311,9 @@ impl NamedEnvironment {
     }
 }
 
-fn scratch(args: ScratchArgs, major: Option<u32>, process_env: &ProcessEnv) -> Scratch {
+fn scratch(args: ScratchArgs, major: Option<u32>, process_env: &ProcessEnv) -> ScratchSettings {
     let bin_dir = args.pg_bin.as_deref().or_else(|| process_env.variable("TRUEUP_PG_BIN").map(Path::new));
-    Scratch {
+    ScratchSettings {
         url: args.scratch_url.or_else(|| process_env.lossy("TRUEUP_SCRATCH_URL").map(Secret::new)),
         bin_dir: bin_dir.map(|dir| process_env.cwd.join(dir)),
         major,
@@ -339,7 +340,7 @@ fn passwords(process_env: &ProcessEnv) -> PasswordSources {
 }
 
 /// `NO_COLOR` (no-color.org) and `CLICOLOR_FORCE` (bixense.com/clicolors) decide where `--color` does not.
-fn output(shared: &Shared, process_env: &ProcessEnv) -> Result<Output, Failure> {
+fn output(shared: &Shared, process_env: &ProcessEnv) -> Result<OutputSettings, Failure> {
     let color = match shared.color {
         Color::Always => true,
         Color::Never => false,
@@ -355,7 +356,7 @@ fn output(shared: &Shared, process_env: &ProcessEnv) -> Result<Output, Failure> 
         }
     };
     let files = shared.output.iter().map(|text| OutputFile::parse(text, &process_env.cwd));
-    Ok(Output {
+    Ok(OutputSettings {
         format: shared.format,
         files: files.collect::<Result<_, _>>()?,
         color,
@@ -474,7 +475,7 @@ mod tests {
         assert_eq!(found.scratch.bin_dir, Some(found.project.dir.join("bin")));
         let variables = variables.map(|(name, _)| (name, ""));
         let found = settings(&[], &variables).unwrap();
-        assert_eq!((found.environment, found.scratch), (None, Scratch::default()));
+        assert_eq!((found.environment, found.scratch), (None, ScratchSettings::default()));
         assert!(settings(&[], &[("TRUEUP_PROJECT", "nowhere")]).unwrap_err().what.contains("nowhere"));
     }
 

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::data::seeds::{Rows, Seeds};
+use crate::data::seeds::{RowFilter, Seeds};
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
 use crate::migrations::checksum::Width;
@@ -103,7 +103,7 @@ pub struct Request {
     /// The rows that the project declares. Only tables that exist with all their columns are read.
     pub seeds: Arc<Seeds>,
     /// Which of those rows are answered.
-    pub seed_rows: Rows,
+    pub seed_rows: RowFilter,
     /// The role to read as.
     pub set_role: Option<String>,
     /// `statement_timeout` of the reading transaction.

@@ -11,7 +11,7 @@ use anyhow::Result;
 
 use super::internal_state::InternalTables;
 use super::{Request, SILENCE};
-use crate::data::seeds::{Answer, Column, Columns, Question, Rows};
+use crate::data::seeds::{RowFilter, SeedQuery, SeedQueryRow, TableColumn, TableColumns};
 use crate::postgres::catalog::reader::{self, Assembler};
 use crate::postgres::connection::{self, Batch, ReadOnlyTransaction, Row, Session, sqlstate};
 use crate::postgres::sql::literal;
@@ -75,9 +75,9 @@ pub struct Asked {
     /// The index among the project's seeds.
     pub seed: usize,
     /// The question.
-    pub question: Question,
+    pub question: SeedQuery,
     /// The answers.
-    pub answers: Vec<Answer>,
+    pub answers: Vec<SeedQueryRow>,
 }
 
 /// The reading of the seeds in one attempt.
@@ -120,9 +120,9 @@ impl SeedReading {
         for (number, seed) in request.seeds.tables.iter().enumerate() {
             let table = |schema: &str, name: &str| {
                 let columns = assembler.table(schema, name)?.into_iter();
-                Some(columns.map(|(name, type_oid)| Column { name, type_oid }).collect())
+                Some(columns.map(|(name, type_oid)| TableColumn { name, type_oid }).collect())
             };
-            let found: Option<Columns> = seed.find(&request.search_path, table);
+            let found: Option<TableColumns> = seed.find(&request.search_path, table);
             if seed.rows.is_empty() {
                 continue;
             }
@@ -131,7 +131,7 @@ impl SeedReading {
                 self.absent.push(number);
                 continue;
             };
-            let question = Question::new(seed, columns)?;
+            let question = SeedQuery::new(seed, columns)?;
             self.asked.push(Asked { seed: number, question, answers: Vec::new() });
         }
         let sql = |asked: &Asked| match self.readable {
@@ -151,7 +151,7 @@ impl SeedReading {
     fn row(&mut self, statement: usize, row: &Row<'_>) -> Result<()> {
         let asked = &mut self.asked[statement];
         if self.readable {
-            let answer = asked.question.answer(row)?;
+            let answer = asked.question.read_row(row)?;
             asked.answers.push(answer);
         } else if let Some(why) = row.get::<Option<&str>>("why")? {
             self.unseen.push(UnseenTable {
@@ -245,7 +245,7 @@ impl SeedReading {
 struct Trial<'a> {
     session: &'a mut Session,
     request: &'a Request,
-    question: &'a Question,
+    question: &'a SeedQuery,
 }
 
 impl Trial<'_> {
@@ -255,7 +255,7 @@ impl Trial<'_> {
             .statement_timeout(self.request.statement_timeout)
             .settings(reader::SETTINGS)
             .role(self.request.set_role.as_deref());
-        let sql = format!("{}; {}; ROLLBACK", transaction.sql(), self.question.trial(rows, column));
+        let sql = format!("{}; {}; ROLLBACK", transaction.sql(), self.question.read_check(rows, column));
         self.session.give_up_after(self.request.statement_timeout.saturating_add(SILENCE));
         match self.session.execute(sql).await {
             Ok(()) => Ok(None),
@@ -272,7 +272,7 @@ impl Trial<'_> {
 }
 
 /// The query that answers why this role does not see all rows of a table, NULL when it does.
-fn visibility(columns: &Columns) -> String {
+fn visibility(columns: &TableColumns) -> String {
     let path = literal(&columns.path());
     format!(
         "SELECT CASE WHEN NOT has_schema_privilege({}, 'USAGE') THEN 'schema' \
@@ -289,18 +289,18 @@ fn visibility(columns: &Columns) -> String {
 /// The server's and the connection's. The transaction is then aborted.
 pub async fn ask_inside(
     session: &mut Session,
-    questions: &[&Question],
-) -> Result<(Vec<Vec<Answer>>, String)> {
+    questions: &[&SeedQuery],
+) -> Result<(Vec<Vec<SeedQueryRow>>, String)> {
     let sql = format!("{} SELECT pg_current_xact_id()::xid AS transaction", reader::SETTINGS);
     let transaction: String = session.scalar(sql).await?;
-    let mut answers: Vec<Vec<Answer>> = vec![Vec::new(); questions.len()];
+    let mut answers: Vec<Vec<SeedQueryRow>> = vec![Vec::new(); questions.len()];
     if questions.is_empty() {
         return Ok((answers, transaction));
     }
     let mut batch = Batch::default();
-    let statements: Vec<String> = questions.iter().map(|question| question.sql(true, Rows::Odd)).collect();
+    let statements: Vec<String> = questions.iter().map(|question| question.sql(true, RowFilter::Differing)).collect();
     batch.each_of(statements, |number, row| {
-        answers[number].push(questions[number].answer(row)?);
+        answers[number].push(questions[number].read_row(row)?);
         Ok(())
     });
     session.run(batch).await?;

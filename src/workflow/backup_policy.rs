@@ -1,17 +1,20 @@
-//! The backup before a change: whether one is needed, which one counts, taking it, and what it is good for when the change
-//! stopped part-way.
+//! The backup before a change: decides whether one is taken, takes it, and adds recovery hints to the failure of a
+//! change that stopped part-way.
 
 use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::backup::{self, External, Level, Manifest, Method, Programs, Request, Scope, Store, Verifying};
+use crate::backup::{
+    self, BackupMethod, BackupRequest, DatabaseIdentity, External, Manifest, Programs, ProofLevel, Scope,
+    Store, VerifyRequest,
+};
 use crate::changes::plan::{Affected, Direction, Plan};
 use crate::error::{Exit, Failure};
 use crate::output::Progress;
 use crate::postgres::catalog::Kind;
 use crate::postgres::connection::{Session, Target};
-use crate::project::{BackupKind, Required, Settings};
+use crate::project::{BackupKind, BackupRequired, Settings};
 use crate::snapshot::{self, DatabaseSnapshot};
 use crate::text::size;
 use crate::workflow::backup_store;
@@ -19,48 +22,47 @@ use crate::workflow::reports::backup_plan::{BackupPlan, LastBackup};
 use crate::workflow::write_command::WriteCommand;
 use crate::writer::{Stop, WriteSession, seconds};
 
-/// The number of the backup's row among the steps of a run: before all others.
+/// The number of the backup in the record of a run, before all other steps.
 const STEP: usize = 0;
-/// How often both connections are used while the backup is taken, so that nothing between here and the server takes them
-/// for forgotten.
+/// How often both connections are used while the backup is taken, so that no proxy or firewall closes them as idle.
 const AWAKE: Duration = Duration::from_secs(20);
 
-/// What is done about a backup before a change.
+/// The decision about the backup before a change.
 pub(crate) struct BackupPolicy {
     store: Store,
     external: External,
     scope: Scope,
     decision: Decision,
-    /// As reports tell it.
+    /// The decision as reports show it.
     pub(crate) plan: BackupPlan,
 }
 
-/// What is known when it is decided.
+/// The options that the decision depends on.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted {
+pub(crate) struct BackupOptions {
     /// `--no-backup`
     pub(crate) no_backup: bool,
     /// Whether the environment is protected.
     pub(crate) protected: bool,
-    /// Whether anything is going to be done, so that what a backup needs is proved to be there.
+    /// Whether the change will be made, so that the store must be writable; `false` for a dry run.
     pub(crate) write: bool,
 }
 
-/// What is going to be changed, as far as a backup has to know it: of a migration's plan, of a repair, of seeds.
+/// What a change does, as far as it matters for a backup: a plan of migrations, a repair, seeds.
 #[derive(Debug, Clone)]
-pub(crate) struct Changes {
-    /// The tables whose rows or shape change.
+pub(crate) struct PlannedChanges {
+    /// The tables whose rows or definitions change.
     pub(crate) affected: Affected,
-    /// Why nothing is changed that a backup could give back, where that is so.
+    /// Why a backup would be of no use, where it would be of none.
     pub(crate) nothing: Option<&'static str>,
-    /// The command that takes back what was done before a change stopped part-way, where there is one.
+    /// The command that reverts a change that stopped part-way, where there is one.
     pub(crate) undo: Option<String>,
-    /// Whether the affected tables are enough, whatever `[backup] scope` says.
+    /// Whether a backup of the affected tables is enough whatever `[backup] scope` says.
     pub(crate) only_affected: bool,
 }
 
-impl Changes {
-    /// Those of a plan of migrations.
+impl PlannedChanges {
+    /// The changes of a plan of migrations.
     pub(crate) fn of_plan(plan: &Plan, snapshot: &DatabaseSnapshot) -> Self {
         let nothing = plan.steps.iter().all(|step| step.record);
         let undo = match (plan.direction, plan.current) {
@@ -77,23 +79,23 @@ impl Changes {
 }
 
 enum Decision {
-    /// None is taken, and why; whether somebody said so, which is recorded.
-    Without { said: bool },
-    /// This one is young enough.
+    /// No backup is taken. If that was asked for, it is recorded.
+    Without { asked_for: bool },
+    /// This existing backup is recent enough.
     Fresh(Box<Manifest>),
-    /// One is taken.
+    /// A backup is taken.
     Take,
 }
 
 impl BackupPolicy {
-    /// Decides.
+    /// Decides whether a backup is needed, and which one.
     ///
     /// # Errors
     /// Exit 4: a backup is needed and could not be taken, or `--no-backup` is not allowed here.
-    pub(crate) async fn decide(
+    pub(crate) async fn plan(
         settings: &Settings,
-        wanted: Wanted,
-        changes: &Changes,
+        options: BackupOptions,
+        changes: &PlannedChanges,
         snapshot: &DatabaseSnapshot,
         session: &mut Session,
     ) -> Result<Self> {
@@ -101,8 +103,8 @@ impl BackupPolicy {
         let external = backup_store::external(settings);
         let (scope, note) = scope(settings, changes);
         let (decision, plan) =
-            if let Some((why, said)) = needless(settings, wanted, changes, snapshot, &scope)? {
-                (Decision::Without { said }, BackupPlan::none(why))
+            if let Some((why, asked_for)) = reason_to_skip(settings, options, changes, snapshot, &scope)? {
+                (Decision::Without { asked_for }, BackupPlan::none(why))
             } else {
                 let identity = &snapshot.identity;
                 let ours = |manifest: &Manifest| {
@@ -112,41 +114,41 @@ impl BackupPolicy {
                 let before: Vec<Manifest> =
                     listed.filter_map(|listed| listed.manifest.ok()).filter(ours).collect();
                 let newest = || before.iter().rev();
-                if let Some(fresh) = newest().find(|manifest| counts(settings, manifest)) {
+                if let Some(fresh) = newest().find(|manifest| is_recent_enough(settings, manifest)) {
                     let plan = BackupPlan::fresh(fresh, backup_store::age(fresh));
                     (Decision::Fresh(Box::new(fresh.clone())), plan)
                 } else {
-                    if let Method::Dump { bin_dir, .. } = backup_store::method(settings, &external) {
+                    if let BackupMethod::Dump { bin_dir, .. } = backup_store::method(settings, &external) {
                         Programs::find(bin_dir, snapshot.version)?;
                     }
-                    if wanted.write {
-                        store.ready().await?;
+                    if options.write {
+                        store.check_writable().await?;
                     }
                     let last = newest().find(|manifest| manifest.scope == scope);
                     let bytes = snapshot::database_bytes(session).await?;
                     let command = settings.backup.kind == BackupKind::Command;
                     let level = if command { None } else { Some(backup_store::level(settings)) };
-                    let plan = BackupPlan::take(level, &scope, &store.place(), last, bytes, note);
+                    let plan = BackupPlan::take(level, &scope, &store.location(), last, bytes, note);
                     (Decision::Take, plan)
                 }
             };
         Ok(Self { store, external, scope, decision, plan })
     }
 
-    /// Takes it, where one is to be taken, and records it. The door's run is begun.
+    /// Takes the backup if one is to be taken, and records it. The run must have begun.
     ///
     /// # Errors
     /// Exit 4, 5 or 75, see [`backup::take`]: nothing was changed.
-    pub(crate) async fn before(
+    pub(crate) async fn ensure(
         &self,
         settings: &Settings,
         snapshot: &DatabaseSnapshot,
         WriteCommand { writer, target, progress, .. }: &mut WriteCommand<'_>,
     ) -> Result<Option<(Manifest, LastBackup)>> {
         let manifest = match &self.decision {
-            Decision::Without { said: false } => return Ok(None),
-            Decision::Without { said: true } => None,
-            // What was whole then is looked at again before anything relies on it.
+            Decision::Without { asked_for: false } => return Ok(None),
+            Decision::Without { asked_for: true } => None,
+            // The stored bytes of an existing backup are verified again before anything relies on it.
             Decision::Fresh(fresh) if self.is_whole(settings, fresh, writer.stop()).await => {
                 Some((**fresh).clone())
             }
@@ -155,11 +157,11 @@ impl BackupPolicy {
             }
         };
         let taken = manifest.map(|manifest| {
-            let told = LastBackup::new(&manifest, &self.store.place());
-            (manifest, told)
+            let summary = LastBackup::new(&manifest, &self.store.location());
+            (manifest, summary)
         });
         let detail = match &taken {
-            Some((_, told)) => serde_json::to_string(told)?,
+            Some((_, summary)) => serde_json::to_string(summary)?,
             None => "--no-backup".to_owned(),
         };
         let records = writer.step_record(STEP, "backup", None, Some(&detail));
@@ -169,10 +171,10 @@ impl BackupPolicy {
     }
 
     async fn is_whole(&self, settings: &Settings, manifest: &Manifest, stop: &Stop) -> bool {
-        let verifying = Verifying {
+        let verifying = VerifyRequest {
             store: &self.store,
             manifest,
-            level: Level::Quick,
+            level: ProofLevel::Quick,
             programs: None,
             external: Some(&self.external),
             place: &backup_store::trial(settings),
@@ -192,7 +194,7 @@ impl BackupPolicy {
         let stop: Stop = writer.stop().clone();
         let place = writer.place().clone();
         let application = settings.application();
-        let request = Request {
+        let request = BackupRequest {
             target,
             application: &application,
             set_role: settings.database.set_role.as_deref(),
@@ -204,8 +206,12 @@ impl BackupPolicy {
             level: backup_store::level(settings),
             trial: &backup_store::trial(settings),
             lock_wait: settings.database.lock_timeout.unwrap_or(backup_store::LOCK_WAIT),
-            marked: backup_store::marked(snapshot.internal.as_ref(), snapshot.history.as_deref()),
-            expected: Some((&place.system_identifier, place.database_oid, &place.database)),
+            labels: backup_store::source_labels(snapshot.internal.as_ref(), snapshot.history.as_deref()),
+            expected: Some(DatabaseIdentity {
+                system_identifier: &place.system_identifier,
+                oid: place.database_oid,
+                name: &place.database,
+            }),
         };
         self.store.sweep().await?;
         let taken = tokio::select! {
@@ -213,7 +219,7 @@ impl BackupPolicy {
             error = writer.stay_awake(AWAKE) => Err(error),
         };
         progress.clear();
-        // Whatever could not be told, nothing was changed.
+        // Whatever the reason is, nothing was changed.
         taken.map_err(|error| match error.downcast::<Failure>() {
             Ok(failure) if failure.exit == Exit::CannotTell => {
                 Failure { exit: Exit::RolledBack, ..failure }.into()
@@ -224,9 +230,9 @@ impl BackupPolicy {
     }
 }
 
-/// What an operator has in hand when a change stopped part-way: going on comes first, restoring last. One that was rolled
-/// back needs none of it.
-pub(crate) async fn last_resort(
+/// Adds the ways out to the failure of a change that stopped part-way: resume, revert, restore, in this order. A
+/// change that was rolled back needs none.
+pub(crate) async fn add_recovery_hints(
     error: anyhow::Error,
     manifest: &Manifest,
     undo: Option<&str>,
@@ -264,11 +270,11 @@ pub(crate) async fn last_resort(
     Failure { next, ..failure }.into()
 }
 
-/// Why no backup is needed, and whether somebody said so.
-fn needless(
+/// Why no backup is taken, and whether that was asked for; `None` when one is needed.
+fn reason_to_skip(
     settings: &Settings,
-    Wanted { no_backup, protected, .. }: Wanted,
-    changes: &Changes,
+    BackupOptions { no_backup, protected, .. }: BackupOptions,
+    changes: &PlannedChanges,
     snapshot: &DatabaseSnapshot,
     scope: &Scope,
 ) -> Result<Option<(&'static str, bool)>, Failure> {
@@ -285,10 +291,10 @@ fn needless(
         catalog.unmodeled.is_empty() && !catalog.objects.iter().any(|object| has_rows(object.id.kind));
     let required = settings.backup.required;
     let reasons = [
-        (no_backup, "--no-backup was said"),
-        (required == Required::Never, "[backup] required = \"never\""),
+        (no_backup, "--no-backup"),
+        (required == BackupRequired::Never, "[backup] required = \"never\""),
         (
-            required == Required::Protected && !protected,
+            required == BackupRequired::Protected && !protected,
             "[backup] required = \"protected\", and this environment is not",
         ),
         (changes.nothing.is_some(), changes.nothing.unwrap_or_default()),
@@ -298,20 +304,21 @@ fn needless(
     Ok(reasons.into_iter().find(|(holds, _)| *holds).map(|(_, why)| (why, no_backup)))
 }
 
-/// Whether a backup that is there counts: whole, proved as thoroughly as one that would be taken, and young enough.
-fn counts(settings: &Settings, manifest: &Manifest) -> bool {
+/// Whether an existing backup can be used: it is full, verified as thoroughly as a new one would be, and recent
+/// enough.
+fn is_recent_enough(settings: &Settings, manifest: &Manifest) -> bool {
     let fresh_for = settings.backup.fresh_for;
-    let wanted = if manifest.reference.is_some() { Level::Quick } else { backup_store::level(settings) };
+    let wanted = if manifest.reference.is_some() { ProofLevel::Quick } else { backup_store::level(settings) };
     let proved = manifest.verified.as_ref().is_some_and(|verified| verified.how >= wanted)
-        || wanted == Level::Quick && manifest.reference.is_none();
+        || wanted == ProofLevel::Quick && manifest.reference.is_none();
     manifest.scope == Scope::Full
         && proved
         && !fresh_for.is_zero()
         && backup_store::age(manifest).is_some_and(|age| age <= fresh_for)
 }
 
-/// What of the database is backed up, and why it is more than was asked for.
-fn scope(settings: &Settings, changes: &Changes) -> (Scope, Option<String>) {
+/// The part of the database to back up, and why it is the whole one although less was asked for.
+fn scope(settings: &Settings, changes: &PlannedChanges) -> (Scope, Option<String>) {
     let whole = !settings.backup.affected && !changes.only_affected;
     if whole || settings.backup.kind == BackupKind::Command {
         return (Scope::Full, None);

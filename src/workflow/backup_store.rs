@@ -1,4 +1,4 @@
-//! What commands about backups have in common: the store, how one is taken, which one is meant.
+//! What commands about backups share: the store, the backup method, finding a backup by its identifier.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,30 +6,34 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
-use crate::backup::restore::TrialPlace;
-use crate::backup::{External, Kind, Level, Listed, Manifest, Marked, Method, Place, Scope, Store};
+use crate::backup::restore::TrialTarget;
+use crate::backup::{
+    BackupFormat, BackupMethod, External, Manifest, ProofLevel, Scope, SourceLabels, Store, StoreLocation,
+    StoredBackup,
+};
 use crate::error::{Exit, Failure};
 use crate::migrations::history::Applied;
-use crate::project::{BackupKind, BackupSettings, Settings, Verify};
+use crate::project::{BackupKind, BackupSettings, Settings, VerifySetting};
 use crate::snapshot::InternalState;
 use crate::workflow::project_model;
+use crate::writer::IdKind;
 
-/// How long a table that somebody changes is waited for, where the project does not say it.
+/// How long to wait for the lock of a table, where the project has no `lock_timeout`.
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(30);
 
-/// The project's store.
+/// The store of the project.
 ///
 /// # Errors
-/// Exit 2: this binary knows no such store, or its settings cannot be right.
+/// Exit 2: this binary was built without the store, or its settings are invalid.
 pub(crate) fn store(settings: &Settings) -> Result<Store> {
     let BackupSettings { store, endpoint, region, store_timeout, .. } = &settings.backup;
     if !store.contains("://") {
         return Ok(Store::local(&settings.project.dir.join(store)));
     }
-    let place = Place::parse(store)?;
+    let location = StoreLocation::parse(store)?;
     let variables = settings.credentials.variables().clone();
     let (endpoint, region) = (endpoint.clone(), region.clone());
-    Ok(Store::object(&Place { endpoint, region, timeout: *store_timeout, variables, ..place })?)
+    Ok(Store::object(&StoreLocation { endpoint, region, timeout: *store_timeout, variables, ..location })?)
 }
 
 /// The commands of `kind = "command"`.
@@ -43,14 +47,14 @@ pub(crate) fn external(settings: &Settings) -> External {
     }
 }
 
-/// How a backup is taken.
-pub(crate) fn method<'m>(settings: &'m Settings, external: &'m External) -> Method<'m> {
+/// How backups of the project are taken.
+pub(crate) fn method<'m>(settings: &'m Settings, external: &'m External) -> BackupMethod<'m> {
     let kind = match settings.backup.kind {
-        BackupKind::Command => return Method::Command(external),
-        BackupKind::Custom => Kind::Custom,
-        BackupKind::Directory => Kind::Directory,
+        BackupKind::Command => return BackupMethod::Command(external),
+        BackupKind::Custom => BackupFormat::Custom,
+        BackupKind::Directory => BackupFormat::Directory,
     };
-    Method::Dump {
+    BackupMethod::Dump {
         kind,
         jobs: settings.backup.jobs,
         compression: settings.backup.compression.as_deref(),
@@ -58,29 +62,29 @@ pub(crate) fn method<'m>(settings: &'m Settings, external: &'m External) -> Meth
     }
 }
 
-/// Where a backup is restored to prove it.
-pub(crate) fn trial(settings: &Settings) -> TrialPlace {
+/// Where a backup is restored to verify it.
+pub(crate) fn trial(settings: &Settings) -> TrialTarget {
     let mut options = project_model::scratch_options(settings);
-    // The major of the server that was backed up, not of the one that models are compiled on.
+    // The trial needs the major version of the server that was backed up, not the one that models are compiled on.
     options.major = None;
-    TrialPlace::Scratch(options)
+    TrialTarget::Scratch(options)
 }
 
-/// The directory that PostgreSQL's programs were said to be in.
+/// The directory of PostgreSQL's programs, where one was given.
 pub(crate) fn programs(settings: &Settings) -> Option<&Path> {
     settings.scratch.bin_dir.as_deref().filter(|dir| has_programs(dir))
 }
 
-/// A directory that was named for a throwaway server need not have `pg_dump`.
+/// A directory that was given for a throwaway server may lack `pg_dump`.
 fn has_programs(dir: &Path) -> bool {
     [dir.to_owned(), dir.join("bin")].iter().any(|dir| dir.join("pg_dump").exists())
 }
 
-/// What a database is marked as, and which version it has.
-pub(crate) fn marked(internal: Option<&InternalState>, history: Option<&[Applied]>) -> Marked {
+/// The environment label and the migration version of a database.
+pub(crate) fn source_labels(internal: Option<&InternalState>, history: Option<&[Applied]>) -> SourceLabels {
     let mark = internal.and_then(|internal| internal.mark.as_ref());
     let newest = history.into_iter().flatten().map(|row| row.version).max();
-    Marked {
+    SourceLabels {
         environment: mark.and_then(|mark| mark.environment.clone()),
         project: mark.map(|mark| mark.project.clone()),
         mark: mark.map(|mark| mark.id.clone()),
@@ -88,38 +92,38 @@ pub(crate) fn marked(internal: Option<&InternalState>, history: Option<&[Applied
     }
 }
 
-/// How thoroughly a backup is verified.
-pub(crate) fn level(settings: &Settings) -> Level {
+/// How thoroughly backups of the project are verified.
+pub(crate) fn level(settings: &Settings) -> ProofLevel {
     match settings.backup.verify {
-        Verify::Quick => Level::Quick,
-        Verify::Contents => Level::Contents,
-        Verify::Restore => Level::Restore,
+        VerifySetting::Quick => ProofLevel::Quick,
+        VerifySetting::Contents => ProofLevel::Contents,
+        VerifySetting::Restore => ProofLevel::Restore,
     }
 }
 
-/// Which of the backups in a store `latest` is the latest of: one store may have those of several databases.
+/// Selects the backup that `latest` stands for: one store may hold backups of several databases.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Among<'a> {
-    /// Those of the database of this name; `None`: of the only one that there are any of.
+pub(crate) struct LatestOf<'a> {
+    /// The name of the database; `None` when the store holds backups of a single one.
     pub(crate) database: Option<&'a str>,
-    /// Only those of all of it.
+    /// Whether only full backups count.
     pub(crate) whole: bool,
 }
 
-impl Among<'_> {
-    /// Leaves those that may be meant.
-    fn retain(self, listed: &mut Vec<Listed>, store: &Store) -> Result<(), Failure> {
-        let manifest = |listed: &Listed| listed.manifest.as_ref().ok().cloned();
+impl LatestOf<'_> {
+    /// Keeps the backups that `latest` may stand for.
+    fn retain(self, listed: &mut Vec<StoredBackup>, store: &Store) -> Result<(), Failure> {
+        let manifest = |listed: &StoredBackup| listed.manifest.as_ref().ok().cloned();
         listed.retain(|one| manifest(one).is_some_and(|found| !self.whole || found.scope == Scope::Full));
         let databases: BTreeSet<String> =
             listed.iter().filter_map(manifest).map(|found| found.source.database).collect();
         let others = databases.iter().cloned().collect::<Vec<_>>().join(", ");
         let what = match self.database {
             Some(database) if !databases.is_empty() && !databases.contains(database) => {
-                format!("there is no backup of database {database} in {}, only of {others}", store.place())
+                format!("there is no backup of database {database} in {}, only of {others}", store.location())
             }
             None if databases.len() > 1 => {
-                format!("there are backups of several databases in {}: {others}", store.place())
+                format!("there are backups of several databases in {}: {others}", store.location())
             }
             Some(database) => {
                 listed.retain(|one| manifest(one).is_some_and(|found| found.source.database == database));
@@ -131,32 +135,25 @@ impl Among<'_> {
     }
 }
 
-/// The backup that a person means: an identifier, its beginning or its end, or `latest`.
+/// Stands for the newest backup in place of an identifier.
+const LATEST: &str = "latest";
+
+/// The backup of an identifier, of at least ten characters of its beginning or end, or of `latest`.
 ///
 /// # Errors
-/// Exit 2: there is none, or there are several. Exit 5: its manifest cannot be believed.
-pub(crate) async fn find(store: &Store, wanted: &str, among: Among<'_>) -> Result<Manifest> {
+/// Exit 2: the identifier is empty or too short, no backup has it, or several have. Exit 5: the manifest of the
+/// backup cannot be used.
+pub(crate) async fn find(store: &Store, typed: &str, latest_of: LatestOf<'_>) -> Result<Manifest> {
     let mut listed = store.list().await?;
-    if wanted != "latest" {
-        let word = wanted.to_ascii_uppercase();
-        let is_meant = |listed: &Listed| {
-            let id = listed.id.to_ascii_uppercase();
-            id == word || word.len() >= 4 && (id.starts_with(&word) || id.ends_with(&word))
-        };
-        listed.retain(is_meant);
-        if let Some(exact) = listed.iter().position(|listed| listed.id.eq_ignore_ascii_case(wanted)) {
-            listed = vec![listed.swap_remove(exact)];
-        }
-        if listed.len() > 1 {
-            let ids: Vec<String> = listed.into_iter().map(|listed| listed.id).collect();
-            let what = format!("{wanted} may be any of {}", ids.join(", "));
-            return Err(Failure::usage(what).next("say more of it").into());
-        }
+    if typed == LATEST {
+        latest_of.retain(&mut listed, store)?;
     } else {
-        among.retain(&mut listed, store)?;
+        let ids = listed.iter().map(|stored| stored.id.clone());
+        let id = IdKind::Backup.complete(typed, ids)?;
+        listed.retain(|stored| Some(&stored.id) == id.as_ref());
     }
-    let Some(Listed { id, manifest }) = listed.pop() else {
-        let what = format!("there is no backup {wanted} in {}", store.place());
+    let Some(StoredBackup { id, manifest }) = listed.pop() else {
+        let what = format!("there is no backup {typed} in {}", store.location());
         return Err(Failure::usage(what).next("trueup backup list").into());
     };
     manifest.map_err(|why| {
@@ -166,17 +163,17 @@ pub(crate) async fn find(store: &Store, wanted: &str, among: Among<'_>) -> Resul
     })
 }
 
-/// How long a store may take to tell what it has, where that is only worth knowing.
+/// How long a store may take to list backups for mere information.
 const LISTING: Duration = Duration::from_secs(5);
 
-/// The backups whose manifests can be believed, the oldest first; `None` when the store does not answer in time.
+/// The usable manifests, the oldest first; `None` when the store does not answer in time.
 pub(crate) async fn manifests(settings: &Settings) -> Option<Vec<Manifest>> {
     let store = store(settings).ok()?;
     let listed = tokio::time::timeout(LISTING, store.list()).await.ok()?.ok()?;
     Some(listed.into_iter().filter_map(|listed| listed.manifest.ok()).collect())
 }
 
-/// How old a backup is, by this machine's clock.
+/// The age of a backup by the clock of this machine.
 pub(crate) fn age(manifest: &Manifest) -> Option<Duration> {
     let taken = humantime::parse_rfc3339(&manifest.taken_at).ok()?;
     Some(SystemTime::now().duration_since(taken).unwrap_or_default())

@@ -12,7 +12,7 @@ use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::connection::{Session, Target};
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
-use crate::workflow::backup_policy::{BackupPolicy, Changes, Wanted};
+use crate::workflow::backup_policy::{BackupPolicy, PlannedChanges, BackupOptions};
 use crate::workflow::environment_mark;
 use crate::writer::ThrottleLimits;
 
@@ -85,11 +85,24 @@ pub(crate) struct RowsToChange {
     pub(crate) write: bool,
 }
 
-/// What is done about a backup before rows of these tables are changed: of these tables.
+/// What the backup before a repair, or before taking one back, depends on.
+#[derive(Debug, Clone)]
+pub(crate) struct RepairBackup {
+    /// `--no-backup`
+    pub(crate) no_backup: bool,
+    /// Whether the rows will be changed; `false` for a dry run.
+    pub(crate) write: bool,
+    /// The tables whose rows change, qualified and quoted: the backup is of these tables alone.
+    pub(crate) tables: Vec<String>,
+    /// How to take back what was done before the repair stopped, as a recovery hint.
+    pub(crate) undo: String,
+}
+
+/// Plans the backup before rows of these tables are changed.
 ///
 /// # Errors
-/// As [`Backing::decide`].
-pub(crate) async fn back(
+/// The same as [`BackupPolicy::plan`].
+pub(crate) async fn plan_backup(
     settings: &Settings,
     changed: RowsToChange,
     snapshot: &DatabaseSnapshot,
@@ -98,15 +111,15 @@ pub(crate) async fn back(
     let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let protected = environment_mark::protected(settings, mark).is_some();
     let ids = changed.tables.iter().filter_map(|table| ObjectId::parse(Kind::Table, table));
-    let changes = Changes {
+    let changes = PlannedChanges {
         affected: Affected::by_rows(&snapshot.catalog, ids.collect(), "repairing rows"),
         nothing: None,
         undo: Some(changed.undo),
         only_affected: true,
     };
-    BackupPolicy::decide(
+    BackupPolicy::plan(
         settings,
-        Wanted { no_backup: changed.no_backup, protected, write: changed.write },
+        BackupOptions { no_backup: changed.no_backup, protected, write: changed.write },
         &changes,
         snapshot,
         session,

@@ -2,14 +2,14 @@
 
 use crate::error::Failure;
 use crate::output::{self, Format, Report, Style};
-use crate::project::Output;
+use crate::project::OutputSettings;
 
 /// Delivers a report.
 ///
 /// # Errors
 /// Exit 2 when the report has no findings and the format lists nothing else. Exit 3 when it could not be written to the
 /// last byte: nobody then knows what was found.
-pub(crate) fn deliver(output: &Output, report: &impl Report) -> Result<(), Failure> {
+pub(crate) fn deliver(output: &OutputSettings, report: &impl Report) -> Result<(), Failure> {
     for format in output.files.iter().map(|file| file.format).chain([output.format]) {
         if format.is_of_findings() && report.findings().is_none() {
             let command = report.envelope().command.unwrap_or("this command");
@@ -31,7 +31,7 @@ pub(crate) fn deliver(output: &Output, report: &impl Report) -> Result<(), Failu
 ///
 /// # Errors
 /// Exit 2.
-pub(crate) fn only_statements(output: &Output) -> Result<(), Failure> {
+pub(crate) fn only_statements(output: &OutputSettings) -> Result<(), Failure> {
     let other = output.files.iter().any(|file| file.format != Format::Human);
     if output.format == Format::Human && !other {
         return Ok(());
@@ -44,7 +44,7 @@ pub(crate) fn only_statements(output: &Output) -> Result<(), Failure> {
 ///
 /// # Errors
 /// As [`deliver`].
-pub(crate) fn statements(output: &Output, script: &str) -> Result<(), Failure> {
+pub(crate) fn statements(output: &OutputSettings, script: &str) -> Result<(), Failure> {
     for file in &output.files {
         let failed = |error| not_written(&format!("the statements {}", file.path.display()), &error);
         std::fs::write(&file.path, script).map_err(failed)?;
@@ -53,7 +53,7 @@ pub(crate) fn statements(output: &Output, script: &str) -> Result<(), Failure> {
 }
 
 /// How human output looks here.
-pub(crate) fn style(output: &Output) -> Style {
+pub(crate) fn style(output: &OutputSettings) -> Style {
     let width = if output.terminal { output::terminal_width() } else { Style::default().width };
     Style { color: output.color, width, quiet: output.quiet }
 }

@@ -12,7 +12,7 @@ use crate::output;
 use crate::postgres::connection::{Session, Target};
 use crate::project::Settings;
 use crate::snapshot::{self, DatabaseSnapshot};
-use crate::workflow::backup_policy::{self, BackupPolicy, Changes, Wanted};
+use crate::workflow::backup_policy::{self, BackupOptions, BackupPolicy, PlannedChanges};
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::schema_report::SchemaReport;
@@ -201,9 +201,9 @@ async fn back<C: Change>(
     if prepared.plan.is_empty() {
         return Ok(());
     }
-    let wanted = Wanted { no_backup: change.no_backup(), protected, write };
-    let changes = Changes::of_plan(&prepared.plan, &prepared.snapshot);
-    let backing = BackupPolicy::decide(settings, wanted, &changes, &prepared.snapshot, session).await?;
+    let wanted = BackupOptions { no_backup: change.no_backup(), protected, write };
+    let changes = PlannedChanges::of_plan(&prepared.plan, &prepared.snapshot);
+    let backing = BackupPolicy::plan(settings, wanted, &changes, &prepared.snapshot, session).await?;
     if let Some(plan) = &mut prepared.document.plan {
         plan.backup = Some(backing.plan.clone());
     }
@@ -261,7 +261,7 @@ async fn carry_out<C: Change>(
     let plan_report = prepared.document.plan.clone();
     prepared.plan.name_paths_from(&settings.project.dir);
     let manifest = match &prepared.backing {
-        Some(backing) => backing.before(settings, &prepared.snapshot, writing).await?,
+        Some(backing) => backing.ensure(settings, &prepared.snapshot, writing).await?,
         None => None,
     };
     let backup = manifest.as_ref().map(|(_, told)| told.clone());
@@ -288,8 +288,9 @@ async fn carry_out<C: Change>(
     if let Some(failure) = outcome.failure.filter(|_| unmet.is_none()) {
         return Err(match manifest {
             Some((manifest, _)) => {
-                let undo = Changes::of_plan(&prepared.plan, &prepared.snapshot).undo;
-                backup_policy::last_resort(failure, &manifest, undo.as_deref(), &mut writing.writer).await
+                let undo = PlannedChanges::of_plan(&prepared.plan, &prepared.snapshot).undo;
+                backup_policy::add_recovery_hints(failure, &manifest, undo.as_deref(), &mut writing.writer)
+                    .await
             }
             None => failure,
         });

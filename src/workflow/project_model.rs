@@ -7,7 +7,7 @@ use anyhow::Result;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::data::seeds::{Rows, Seeds};
+use crate::data::seeds::{RowFilter, Seeds};
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
 use crate::model::{self, CompileSettings, Head, Lock, LockFile, Sources};
@@ -78,7 +78,7 @@ pub(crate) struct Needs {
     /// The rows that are to be there.
     pub(crate) seeds: Arc<Seeds>,
     /// Which of them it is told of.
-    pub(crate) seed_rows: Rows,
+    pub(crate) seed_rows: RowFilter,
 }
 
 /// What was found.
@@ -136,7 +136,7 @@ fn files(settings: &Settings, tell: oneshot::Sender<Needs>) -> Result<Files> {
                 options: file.head().options.clone(),
                 migrations: Arc::clone(&migrations),
                 seeds: Arc::clone(&seeds),
-                seed_rows: Rows::Odd,
+                seed_rows: RowFilter::Differing,
             });
             drop(schema);
             Ok(Files::Fresh(Box::new(ProjectModel::new(file.read()?, migrations, seeds, Vec::new()))))
@@ -152,7 +152,7 @@ impl Needs {
             options: ReadOptions::default(),
             migrations: Arc::default(),
             seeds: Arc::default(),
-            seed_rows: Rows::Odd,
+            seed_rows: RowFilter::Differing,
         }
     }
 }
@@ -164,7 +164,7 @@ impl ProjectModel {
             options: self.lock.head.options.clone(),
             migrations: Arc::clone(&self.migrations),
             seeds: Arc::clone(&self.seeds),
-            seed_rows: Rows::Odd,
+            seed_rows: RowFilter::Differing,
         }
     }
 }

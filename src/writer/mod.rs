@@ -18,6 +18,7 @@ mod server_identity;
 mod step_error;
 mod stop;
 mod transaction;
+mod typed_id;
 mod waiting;
 mod watchdog;
 mod work;
@@ -39,6 +40,7 @@ pub use record::{Mark, Marking, Run, SCHEMA};
 pub use server_identity::ServerIdentity;
 pub use step_error::StepError;
 pub use stop::Stop;
+pub use typed_id::{IdKind, SHORTEST_ID};
 pub use work::{Limits, Next, Work};
 
 /// The way to write to one database.

@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use trueup::backup::restore::TrialPlace;
-use trueup::backup::{self, Kind, Level, Manifest, Marked, Method, Request, Scope, Store};
+use trueup::backup::restore::TrialTarget;
+use trueup::backup::{
+    self, BackupFormat, BackupMethod, BackupRequest, Manifest, ProofLevel, Scope, SourceLabels, Store,
+};
 use trueup::error::{Exit, exit_of};
 use trueup::postgres::connection::Target;
 use trueup::postgres::scratch::ScratchOptions;
@@ -123,27 +125,27 @@ fn f49_a_role_that_may_not_read_a_table_is_told_what_it_needs() {
 }
 
 /// A backup of some tables, as a change asks for it.
-fn of_tables(site: &Site, kind: Kind, tables: &[&str]) -> anyhow::Result<Manifest> {
+fn of_tables(site: &Site, kind: BackupFormat, tables: &[&str]) -> anyhow::Result<Manifest> {
     let target = Target::parse(site.database.url()).unwrap();
     let store = Store::local(&site.store());
-    let request = Request {
+    let request = BackupRequest {
         target: &target,
         application: "test",
         set_role: None,
         store: &store,
         id: "01J00000000000000000000000",
         run: "01J00000000000000000000000",
-        method: Method::Dump {
+        method: BackupMethod::Dump {
             kind,
             jobs: 2,
             compression: None,
             bin_dir: Some(&site.database.server.bin_dir),
         },
         scope: Scope::Tables(tables.iter().map(|table| (*table).to_owned()).collect()),
-        level: Level::Contents,
-        trial: &TrialPlace::Scratch(ScratchOptions::default()),
+        level: ProofLevel::Contents,
+        trial: &TrialTarget::Scratch(ScratchOptions::default()),
         lock_wait: Duration::from_secs(5),
-        marked: Marked::default(),
+        labels: SourceLabels::default(),
         expected: None,
     };
     let (_ask, stop) = Stop::channel();
@@ -156,7 +158,7 @@ fn f49_a_table_of_the_scope_that_is_not_there_is_refused() {
         "CREATE TABLE public.\"we\"\"ird*\" (id int); INSERT INTO public.\"we\"\"ird*\" VALUES (1), (2);
                          CREATE TABLE public.weirdo (id int)",
     );
-    for kind in [Kind::Custom, Kind::Directory] {
+    for kind in [BackupFormat::Custom, BackupFormat::Directory] {
         let error = of_tables(&site, kind, &["public.weirdo", "public.gone"]).unwrap_err();
         assert_eq!(exit_of(&error), Exit::Refused, "{error:#}");
         assert!(error.to_string().contains("not there: public.gone"), "{error:#}");

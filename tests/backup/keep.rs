@@ -89,12 +89,37 @@ fn a_damaged_manifest_is_listed_as_damaged_and_prune_leaves_it() {
 fn a_backup_is_found_by_a_part_of_its_identifier() {
     let (site, all) = four();
     let verify = |word: &str| site.backup(&["verify", word, "--level", "quick"]).output().unwrap();
-    expect(&verify(&all[2][20..].to_lowercase()), 0, &[&all[2]]);
+    expect(&verify(&all[2][16..].to_lowercase()), 0, &[&all[2]]);
     expect(&verify("latest"), 0, &[&all[3]]);
-    expect(&verify(&all[0][..5]), 2, &["may be any of", &all[0], &all[3]]);
-    for nothing in ["x", "../..", "", "01J*"] {
+    expect(&verify(&all[1][..10]), 0, &[&all[1]]);
+    // No ULID has a U.
+    for nothing in ["u", "../..", "01J*"] {
         expect(&verify(nothing), 2, &["there is no backup"]);
     }
+}
+
+/// What an empty variable of a shell gives, and what is typed in a hurry, never means a backup.
+#[test]
+fn f64_an_empty_or_short_identifier_means_no_backup() {
+    let (site, all) = four();
+    let only = site.store().join(&all[3]);
+    for command in
+        [&["backup", "verify"][..], &["restore", "--yes", "--into", "postgres://nobody@127.0.0.1:1/x"]]
+    {
+        let run = |typed: &str| {
+            let mut command = support::trueup(command.iter().chain(&[typed]));
+            command.current_dir(site.dir()).env("DATABASE_URL", site.database.url()).output().unwrap()
+        };
+        for empty in ["", " "] {
+            expect(&run(empty), 2, &["the identifier of the backup is empty"]);
+        }
+        expect(&run(&all[3][..9]), 2, &["too short for the identifier of a backup", &all[3], "at least 10"]);
+    }
+    for id in &all[..3] {
+        fs::remove_dir_all(site.store().join(id)).unwrap();
+    }
+    expect(&site.backup(&["verify", &all[3][..9]]).output().unwrap(), 2, &["too short", &all[3]]);
+    assert!(only.exists());
 }
 
 /// A removal that broke off leaves no backup, and nothing that stays for good.

@@ -256,14 +256,24 @@ fn an_unknown_run_is_refused_and_a_prefix_is_enough() {
     let (shop, run) = repaired(5);
     shop.undo("01ZZZZ", 4, &["run 01ZZZZ repaired nothing in this database", "trueup status --runs"]);
     expect(&shop.run(&["undo", "%", "--yes"]), 4, &["repaired nothing"]);
+    // F64: what an empty variable of a shell gives means no run, though there is only one.
+    for empty in ["", " "] {
+        expect(&shop.run(&["undo", empty, "--yes"]), 2, &["the identifier of the run is empty"]);
+    }
+    expect(&shop.run(&["undo", &run[..9], "--yes"]), 4, &["too short", &run]);
     shop.database.exec("INSERT INTO keys VALUES (100, 'u1')");
     shop.fix(0, &[]);
     let second = shop.runs().remove(0);
     // Both begin with the century.
-    shop.undo(&run[..2], 4, &["several runs begin with", "give all of its identifier"]);
+    shop.undo(
+        &run[..2],
+        4,
+        &["too short for the identifier of a run", &run, &second, "at least 10 characters"],
+    );
     let differ = run.bytes().zip(second.bytes()).take_while(|(one, other)| one == other).count() + 1;
-    shop.undo(&second[..differ].to_lowercase(), 0, &["gave 1 row back"]);
-    shop.undo(&run[..differ], 0, &["gave 5 rows back"]);
+    let long_enough = differ.max(10);
+    shop.undo(&second[..long_enough].to_lowercase(), 0, &["gave 1 row back"]);
+    shop.undo(&run[..long_enough], 0, &["gave 5 rows back"]);
     let empty = Shop::with("CREATE TABLE t (id int)", &[]);
     empty.undo(&run, 4, &["repaired nothing in this database"]);
     assert_eq!(empty.database.value("SELECT to_regnamespace('trueup') IS NULL"), "t");

@@ -1,88 +1,98 @@
-//! Restoring a backup: hashed before anything is touched, restored beside what is there, proved equal to what was backed up,
-//! and only then given its name.
+//! Restores a backup. The stored bytes are verified before anything is changed, the backup is restored into a
+//! database of its own and proved equal to what was backed up, and only then it gets its name.
 //!
-//! A database that is being restored has a name and a comment that say so: whatever kills a run, what it leaves is never
-//! taken for a good one, and the next run drops it. This room asks nobody; the command shows the plan and confirms.
+//! A database that is being restored has a name and a comment that say so. Whatever a killed run leaves behind is
+//! therefore never taken for a complete database, and the next run drops it. This room never asks; the command shows
+//! the plan and confirms it.
 
-mod fit;
-mod needs;
+mod archive;
+mod compatibility;
 mod prove;
+mod requirements;
 mod run;
 mod server;
-mod source;
 mod swap;
 mod trial;
 
 use anyhow::Result;
 
 use self::server::{comment_of, comment_on, failed};
-use super::follow::{Follow, Progress};
+use super::progress::{BackupObserver, BackupProgress};
 use crate::error::{Exit, Failure, exit_of};
 use crate::postgres::connection::{Session, Target};
 use crate::postgres::sql::identifier;
 use crate::writer::Stop;
 
-pub use fit::Fit;
-pub use server::{Database, Server};
-pub use source::{Hashed, written_by};
-pub use swap::{Connected, dated, may_replace, mend, sessions, swap};
-pub use trial::Place as TrialPlace;
-pub(super) use trial::Trial;
+pub use archive::{VerifiedArchive, written_by};
+pub use compatibility::Compatibility;
+pub use server::{Database, RestoreServer};
+pub use swap::{ConnectedSession, check_may_replace, name_for_replaced, recover, sessions, swap};
+pub(super) use trial::TrialRestore;
+pub use trial::TrialTarget;
 
-/// A restore into a server.
+/// A restore on a server.
 #[derive(Debug)]
-pub struct Restoring<'r> {
-    /// The server, its lock taken.
-    pub server: &'r mut Server,
+pub struct RestoreJob<'r> {
+    /// The server; the lock of the database name is held.
+    pub server: &'r mut RestoreServer,
     /// The backup.
-    pub backup: &'r Hashed<'r>,
-    /// How it fits.
-    pub fit: &'r Fit,
-    /// The name of the database that is meant.
+    pub backup: &'r VerifiedArchive<'r>,
+    /// What can be restored there.
+    pub fit: &'r Compatibility,
+    /// The name that the restored database will get.
     pub database: &'r str,
-    /// The tablespace, where it is not the server's own.
+    /// The tablespace of the new database; `None` for the default one.
     pub tablespace: Option<&'r str>,
-    /// Whether the planner is told about the rows.
+    /// Whether to run ANALYZE.
     pub analyze: bool,
 }
 
-impl Restoring<'_> {
-    /// Restores into a database of its own, and proves it; returns its name.
+impl RestoreJob<'_> {
+    /// Restores into a new database with a temporary name, and proves it. Returns that name.
     ///
     /// # Errors
-    /// Exit 4: it cannot be made. Exit 5: it failed, and was dropped. Exit 6: and could not be dropped.
-    pub async fn beside(&mut self, mut stop: Stop, follow: &mut dyn Follow) -> Result<String> {
-        let wanted = prove::wanted(self.backup)?;
+    /// Exit 4: the database cannot be created. Exit 5: the restore failed, and the database was dropped. Exit 6: it
+    /// failed, and the database could not be dropped.
+    pub async fn into_new_database(
+        &mut self,
+        mut stop: Stop,
+        observer: &mut dyn BackupObserver,
+    ) -> Result<String> {
+        let expected = prove::expected_catalog(self.backup)?;
         let comment =
             format!("{}not complete (backup {})", comment_of(self.database), self.backup.manifest.id);
         let source = &self.backup.manifest.source;
         let name = self.server.create(self.database, source, self.tablespace, &comment).await?;
         let target = self.server.target(&name);
         let done = tokio::select! {
-            done = self.fill(&target, &wanted, false, follow) => done,
+            done = self.fill(&target, &expected, false, observer) => done,
             signal = stop.wait() => Err(interrupted(signal).into()),
         };
         let Err(error) = done else { return Ok(name) };
         self.server.reconnect_if_lost().await;
         self.server.drop(&name).await?;
-        Err(undone(error))
+        Err(after_dropping(error))
     }
 
     /// Restores into an empty database, in one transaction.
     ///
     /// # Errors
-    /// Exit 5: it failed, and the database is empty. Exit 6: what was restored is not what was backed up.
-    pub async fn directly(&mut self, mut stop: Stop, follow: &mut dyn Follow) -> Result<()> {
-        let wanted = prove::wanted(self.backup)?;
+    /// Exit 5: the restore failed, and the database is empty. Exit 6: what was restored is not what was backed up.
+    pub async fn into_empty_database(
+        &mut self,
+        mut stop: Stop,
+        observer: &mut dyn BackupObserver,
+    ) -> Result<()> {
+        let expected = prove::expected_catalog(self.backup)?;
         let target = self.server.target(self.database);
         let done = tokio::select! {
-            done = self.fill(&target, &wanted, true, follow) => done,
+            done = self.fill(&target, &expected, true, observer) => done,
             signal = stop.wait() => Err(interrupted(signal).into()),
         };
         let Err(error) = done else { return Ok(()) };
         let left = self.server.objects(self.database).await;
         match left {
-            Ok(left) if left.is_empty() => Err(undone(error)),
+            Ok(left) if left.is_empty() => Err(after_dropping(error)),
             _ => Err(Failure::new(
                 Exit::Partial,
                 format!("{error}; database {:?} keeps what was restored into it", self.database),
@@ -95,23 +105,23 @@ impl Restoring<'_> {
     async fn fill(
         &mut self,
         target: &Target,
-        wanted: &crate::postgres::catalog::Catalog,
+        expected: &crate::postgres::catalog::Catalog,
         whole: bool,
-        follow: &mut dyn Follow,
+        observer: &mut dyn BackupObserver,
     ) -> Result<()> {
         let application = self.server.application().to_owned();
         let partial = self.backup.list.is_some();
-        self.prepare(target, &application, partial || prove::has_public(wanted)).await?;
-        let in_order = prove::has_nested_partitions(wanted);
-        let how = run::How { whole, in_order, ..self.fit.how.clone() };
-        run::run(self.backup, target, &application, &how, follow).await?;
+        self.prepare(target, &application, partial || prove::has_public(expected)).await?;
+        let in_order = prove::has_nested_partitions(expected);
+        let how = run::RestoreOptions { whole, in_order, ..self.fit.how.clone() };
+        run::run(self.backup, target, &application, &how, observer).await?;
         if self.backup.path().is_some() {
-            self.backup.again(follow).await?;
+            self.backup.verify_again(observer).await?;
         }
-        prove::prove(self.backup, wanted, target, &application, follow).await?;
+        prove::prove(self.backup, expected, target, &application, observer).await?;
         if self.analyze {
-            follow.backup(&Progress { doing: "analyzing", ..Progress::default() });
-            let mut session = quiet(target, &application).await?;
+            observer.progress(&BackupProgress { doing: "analyzing", ..BackupProgress::default() });
+            let mut session = session_without_timeouts(target, &application).await?;
             session
                 .execute("ANALYZE")
                 .await
@@ -121,11 +131,12 @@ impl Restoring<'_> {
         Ok(())
     }
 
-    /// What an archive takes for granted, or takes for not there.
+    /// Creates the schemas that an archive of some tables expects; drops the schema `public` when the backup has
+    /// none.
     async fn prepare(&self, target: &Target, application: &str, public: bool) -> Result<()> {
         let mut sql = Vec::new();
         if !public {
-            // Every new database has it, and no archive says that it was dropped.
+            // Every new database has it, and an archive does not say that it was dropped.
             sql.push("DROP SCHEMA IF EXISTS public".to_owned());
         }
         if let super::Scope::Tables(tables) = &self.backup.manifest.scope {
@@ -139,7 +150,7 @@ impl Restoring<'_> {
         if sql.is_empty() {
             return Ok(());
         }
-        let mut session = quiet(target, application).await?;
+        let mut session = session_without_timeouts(target, application).await?;
         let done = session.execute(sql.join("; ")).await;
         done.map_err(|error| failed(error, "preparing the new database"))?;
         session.close().await;
@@ -147,29 +158,29 @@ impl Restoring<'_> {
     }
 }
 
-/// Gives a restored database its name, where there is none of that name.
+/// Renames a restored database; no database has the new name.
 ///
 /// # Errors
-/// Exit 5: it failed, and the restored one was dropped.
-pub async fn name(server: &mut Server, restored: &str, name: &str) -> Result<()> {
+/// Exit 5: renaming failed, and the restored database was dropped.
+pub async fn rename_restored(server: &mut RestoreServer, restored: &str, name: &str) -> Result<()> {
     let rename = format!("ALTER DATABASE {} RENAME TO {}", identifier(restored), identifier(name));
     let sql = format!("BEGIN; {rename}; {}; COMMIT", comment_on(name, None));
     let Err(error) = server.session.execute(sql).await else { return Ok(()) };
     let _ = server.session.execute("ROLLBACK").await;
     server.drop(restored).await?;
-    Err(undone(failed(error, &format!("naming the restored database {name:?}"))))
+    Err(after_dropping(failed(error, &format!("naming the restored database {name:?}"))))
 }
 
-/// Drops a restored database that nobody wants.
+/// Drops a restored database that was not confirmed.
 ///
 /// # Errors
-/// Exit 6: it stays.
-pub async fn discard(server: &mut Server, restored: &str) -> Result<()> {
+/// Exit 6: the database could not be dropped.
+pub async fn discard(server: &mut RestoreServer, restored: &str) -> Result<()> {
     server.drop(restored).await
 }
 
-/// A session without limits.
-async fn quiet(target: &Target, application: &str) -> Result<Session> {
+/// A session without timeouts.
+async fn session_without_timeouts(target: &Target, application: &str) -> Result<Session> {
     let mut session = target.connect(application).await?;
     session.execute("SET statement_timeout = 0; SET lock_timeout = 0; SET idle_session_timeout = 0").await?;
     Ok(session)
@@ -179,8 +190,8 @@ fn interrupted(signal: &str) -> Failure {
     Failure::new(Exit::RolledBack, format!("interrupted by {signal}")).next("run the same command again")
 }
 
-/// What had been made is gone again.
-fn undone(error: anyhow::Error) -> anyhow::Error {
+/// The error of a restore after its database was dropped.
+fn after_dropping(error: anyhow::Error) -> anyhow::Error {
     let exit = match exit_of(&error) {
         Exit::CannotTell | Exit::Busy => Exit::RolledBack,
         exit => exit,

@@ -1,5 +1,5 @@
-//! A restored database held against what the backup says of the one that was backed up: every object of the catalog, the
-//! rows of every table, the large objects.
+//! Compares a restored database with the backup: every object of the catalog, the rows of every table, the large
+//! objects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +7,11 @@ use anyhow::Result;
 use smol_str::SmolStr;
 
 use super::super::catalog;
-use super::super::follow::{Follow, Progress};
-use super::super::manifest::{Manifest, Relation, Scope};
+use super::super::manifest::{BackedUpRelation, Manifest, Scope};
 use super::super::pg_dump_errors;
-use super::super::snapshot::Snapshot;
-use super::source::{Hashed, major_of};
+use super::super::progress::{BackupObserver, BackupProgress};
+use super::super::snapshot::BackupSnapshot;
+use super::archive::{VerifiedArchive, major_of};
 use crate::error::{Exit, Failure};
 use crate::model::diff::{self, States};
 use crate::model::{Effect, effects_from_text};
@@ -19,11 +19,11 @@ use crate::postgres::catalog::{Attribute, Catalog, Kind, ObjectId};
 use crate::postgres::connection::{self, ServerVersion, Target};
 use crate::postgres::sql::split_qualified;
 
-/// The catalog that was backed up.
+/// The catalog of the database that was backed up.
 ///
 /// # Errors
 /// Exit 4: its text cannot be read.
-pub(super) fn wanted(backup: &Hashed<'_>) -> Result<Catalog, Failure> {
+pub(super) fn expected_catalog(backup: &VerifiedArchive<'_>) -> Result<Catalog, Failure> {
     let effects = effects_from_text(&backup.catalog).map_err(|why| {
         Failure::new(
             Exit::Refused,
@@ -41,7 +41,7 @@ pub(super) fn wanted(backup: &Hashed<'_>) -> Result<Catalog, Failure> {
     Ok(Catalog::new(created.collect(), Vec::new()))
 }
 
-/// Whether a partition has partitions of its own.
+/// Whether a partition is partitioned itself.
 pub(super) fn has_nested_partitions(catalog: &Catalog) -> bool {
     let partitions = || catalog.objects.iter().filter(|object| object.id.kind == Kind::Table);
     let parents: BTreeSet<&str> =
@@ -51,32 +51,32 @@ pub(super) fn has_nested_partitions(catalog: &Catalog) -> bool {
     })
 }
 
-/// Whether the schema that every new database has was there.
-pub(super) fn has_public(wanted: &Catalog) -> bool {
-    wanted.get(&ObjectId::bare(Kind::Schema, "public")).is_some()
+/// Whether the database had the schema `public`, which every new database has.
+pub(super) fn has_public(expected: &Catalog) -> bool {
+    expected.get(&ObjectId::bare(Kind::Schema, "public")).is_some()
 }
 
 /// Compares a restored database with its backup.
 ///
 /// # Errors
-/// Exit 5: what differs.
+/// Exit 5: they differ; the error names the differences.
 pub(super) async fn prove(
-    backup: &Hashed<'_>,
-    wanted: &Catalog,
+    backup: &VerifiedArchive<'_>,
+    expected: &Catalog,
     target: &Target,
     application: &str,
-    follow: &mut dyn Follow,
+    observer: &mut dyn BackupObserver,
 ) -> Result<()> {
-    follow.backup(&Progress { doing: "comparing what was restored", ..Progress::default() });
+    observer.progress(&BackupProgress { doing: "comparing what was restored", ..BackupProgress::default() });
     let manifest = backup.manifest;
-    let mut snapshot = Snapshot::open(target, application, None, None).await?;
+    let mut snapshot = BackupSnapshot::open(target, application, None, None).await?;
     let version = snapshot.session().server_version()?;
     let mut wrong = Vec::new();
     if manifest.scope == Scope::Full {
         let found = catalog::read(snapshot.session(), version).await;
         let found =
             found.map_err(|error| connection::server_failure(error, "reading the restored catalog"))?;
-        wrong.extend(objects(&found, version, wanted, manifest));
+        wrong.extend(objects(&found, version, expected, manifest));
         if let Some(objects) = manifest.large_objects.filter(|objects| *objects != snapshot.large_objects) {
             wrong.push(format!("{} large objects, not {objects}", snapshot.large_objects));
         }
@@ -95,11 +95,11 @@ pub(super) async fn prove(
     .into())
 }
 
-fn objects(found: &Catalog, version: ServerVersion, wanted: &Catalog, manifest: &Manifest) -> Vec<String> {
+fn objects(found: &Catalog, version: ServerVersion, expected: &Catalog, manifest: &Manifest) -> Vec<String> {
     let source = major_of(&manifest.source.server_version).unwrap_or(version);
-    let aligned = diff::align_majors(found, version, source, &wanted.objects);
+    let aligned = diff::align_majors(found, version, source, &expected.objects);
     let found = aligned.as_ref().unwrap_or(found);
-    let states = States { live: found, applied: wanted, last: wanted, model: wanted };
+    let states = States { live: found, applied: expected, last: expected, model: expected };
     let differences = diff::compare(states);
     let words = differences.iter().filter_map(|difference| {
         let (is, was) = (difference.live.as_ref(), difference.model.as_ref());
@@ -108,18 +108,18 @@ fn objects(found: &Catalog, version: ServerVersion, wanted: &Catalog, manifest: 
     words.collect()
 }
 
-fn rows(found: &[Relation], manifest: &Manifest) -> Vec<String> {
-    // The same name may be quoted in one place and not in the other: which words are keywords depends on the release.
+fn rows(found: &[BackedUpRelation], manifest: &Manifest) -> Vec<String> {
+    // Which names are quoted depends on the release, because it decides which words are keywords: compare the parts.
     let parts = |name: &str| split_qualified(name).unwrap_or_else(|| vec![SmolStr::new(name)]);
     let mut there: BTreeMap<Vec<SmolStr>, Option<u64>> =
         found.iter().map(|relation| (parts(&relation.name), relation.rows)).collect();
     let mut wrong = Vec::new();
-    for Relation { name, rows: wanted, .. } in &manifest.relations {
+    for BackedUpRelation { name, rows: expected, .. } in &manifest.relations {
         match there.remove(&parts(name)) {
             None => wrong.push(format!("{name} is not there")),
-            Some(rows) if rows != *wanted => {
+            Some(rows) if rows != *expected => {
                 let count = |rows: Option<u64>| rows.map_or_else(|| "no".to_owned(), |rows| rows.to_string());
-                wrong.push(format!("{name} has {} rows, not {}", count(rows), count(*wanted)));
+                wrong.push(format!("{name} has {} rows, not {}", count(rows), count(*expected)));
             }
             Some(_) => {}
         }

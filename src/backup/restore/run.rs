@@ -1,4 +1,4 @@
-//! `pg_restore`, run into a database: from a file by several connections, or from a stream that is hashed once more.
+//! Runs `pg_restore`: on a file with several connections, or on a stream whose hash is verified once more.
 
 use std::process::Stdio;
 
@@ -6,27 +6,28 @@ use anyhow::{Context as _, Result};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{ChildStderr, Command};
 
-use super::super::client::Secrets;
 use super::super::dump::ARCHIVE;
-use super::super::follow::{Follow, Progress};
-use super::super::manifest::Kind;
-use super::super::member::hash;
+use super::super::manifest::BackupFormat;
 use super::super::pg_dump_errors;
-use super::source::Hashed;
+use super::super::programs::PasswordFile;
+use super::super::progress::{BackupObserver, BackupProgress};
+use super::super::verify_member::verify_member;
+use super::archive::VerifiedArchive;
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::Target;
 
-/// How many of the program's last complaints are kept.
+/// The number of error lines of the program that are kept; the last ones.
 const COMPLAINTS: usize = 20;
 
-/// How it is to be restored.
+/// The options of a restore.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct How {
+pub(super) struct RestoreOptions {
     pub(super) jobs: u32,
-    /// In one transaction: all of it or nothing.
+    /// Whether to restore in one transaction, which makes it all or nothing.
     pub(super) whole: bool,
-    /// Indexes one after the other, whatever `jobs` says. Where partitions have partitions, two connections that attach
-    /// indexes at two levels do not see each other's, and the index above both stays invalid for good.
+    /// Whether to create indexes one after the other whatever `jobs` says. Where partitions are partitioned
+    /// themselves, two connections that attach indexes at two levels do not see each other's, and the index above
+    /// both stays invalid.
     pub(super) in_order: bool,
     pub(super) owners: bool,
     pub(super) privileges: bool,
@@ -36,15 +37,15 @@ pub(super) struct How {
 /// Restores into a database.
 ///
 /// # Errors
-/// Exit 5, in words: what is in the database is of no use.
+/// Exit 5: the restore failed. What is in the database is of no use.
 pub(super) async fn run(
-    backup: &Hashed<'_>,
+    backup: &VerifiedArchive<'_>,
     target: &Target,
     application: &str,
-    how: &How,
-    follow: &mut dyn Follow,
+    how: &RestoreOptions,
+    observer: &mut dyn BackupObserver,
 ) -> Result<()> {
-    let secrets = Secrets::of(target)?;
+    let secrets = PasswordFile::of(target)?;
     let application = format!("{application} (pg_restore)");
     let list = match &backup.list {
         Some(list) => {
@@ -55,7 +56,7 @@ pub(super) async fn run(
         None => None,
     };
     let command = || -> Result<Command> {
-        let mut command = backup.programs.connected("pg_restore", target, &application, &secrets)?;
+        let mut command = backup.programs.connected_command("pg_restore", target, &application, &secrets)?;
         command.args(["--verbose", "--exit-on-error"]).stdout(Stdio::null()).stderr(Stdio::piped());
         for (wanted, argument) in [
             (!how.owners, "--no-owner"),
@@ -73,9 +74,10 @@ pub(super) async fn run(
         Ok(command)
     };
     let tables = backup.manifest.relations.iter().filter(|relation| relation.rows.is_some()).count();
-    let mut progress = Progress { doing: "restoring", tables: (0, tables), ..Progress::default() };
-    // A program that reads a pipe of ours ends with us: what is one transaction then is never committed.
-    let path = backup.path().filter(|_| !how.whole || backup.manifest.kind == Kind::Directory);
+    let mut progress =
+        BackupProgress { doing: "restoring", tables: (0, tables), ..BackupProgress::default() };
+    // A program that reads a pipe ends with trueup: its transaction then is never committed.
+    let path = backup.path().filter(|_| !how.whole || backup.manifest.kind == BackupFormat::Directory);
     let (status, complaints) = match path {
         Some(path) => {
             let mut outcome = None;
@@ -86,10 +88,10 @@ pub(super) async fn run(
                 }
                 command.args(sections).arg(&path).stdin(Stdio::null());
                 let mut child = command.spawn().context("pg_restore")?;
-                let complaints = listen(child.stderr.take(), &mut |table| {
+                let complaints = read_messages(child.stderr.take(), &mut |table| {
                     progress.table = table;
                     progress.tables.0 += 1;
-                    follow.backup(&progress);
+                    observer.progress(&progress);
                 })
                 .await;
                 let status = child.wait().await?;
@@ -109,11 +111,14 @@ pub(super) async fn run(
             let member = backup.manifest.member(ARCHIVE)?;
             let feeding = async {
                 let inputs = vec![&mut input];
-                let fed = hash(backup.store, backup.manifest, member, inputs, &mut progress, follow).await;
+                let fed =
+                    verify_member(backup.store, backup.manifest, member, inputs, &mut progress, observer)
+                        .await;
                 if fed.is_ok() {
                     drop(input.take());
                 }
-                // Where it was not what it should be, the program must not come to a good end.
+                // The input stays open after an error, because the program must not take its end for the end of the
+                // archive.
                 fed
             };
             let mut deaf = |_| {};
@@ -125,7 +130,7 @@ pub(super) async fn run(
                     }
                     fed
                 },
-                listen(stderr, &mut deaf),
+                read_messages(stderr, &mut deaf),
             );
             fed?;
             (child.wait().await?, complaints)
@@ -138,15 +143,16 @@ pub(super) async fn run(
     Err(restoring_failed(failure, &complaints).into())
 }
 
-/// Which sections of an archive are restored at once, and by how many connections (manual, pg_restore, `--section`).
-fn passes(how: &How) -> Vec<(&'static [&'static str], u32)> {
+/// The sections of an archive that are restored in one run of the program, and the number of its connections (manual,
+/// pg_restore, `--section`).
+fn passes(how: &RestoreOptions) -> Vec<(&'static [&'static str], u32)> {
     match how.in_order && how.jobs > 1 && !how.whole {
         true => vec![(&["--section=pre-data", "--section=data"], how.jobs), (&["--section=post-data"], 1)],
         false => vec![(&[], how.jobs)],
     }
 }
 
-/// The program's failure, told of a restore.
+/// The failure of the program with advice about a restore.
 fn restoring_failed(failure: Failure, complaints: &[String]) -> Failure {
     let said = complaints.join("\n");
     let next = if said.contains("permission denied")
@@ -165,7 +171,7 @@ fn restoring_failed(failure: Failure, complaints: &[String]) -> Failure {
     Failure { exit: Exit::RolledBack, next, ..failure }
 }
 
-async fn listen(stderr: Option<ChildStderr>, table: &mut dyn FnMut(String)) -> Vec<String> {
+async fn read_messages(stderr: Option<ChildStderr>, table: &mut dyn FnMut(String)) -> Vec<String> {
     let mut complaints = Vec::new();
     let Some(stderr) = stderr else { return complaints };
     let mut lines = BufReader::new(stderr).split(b'\n');
@@ -191,8 +197,9 @@ mod tests {
 
     #[test]
     fn nested_indexes_are_attached_by_one_connection() {
-        let how = |jobs, in_order, whole| How { jobs, in_order, whole, ..How::default() };
-        let jobs = |how: &How| passes(how).into_iter().map(|(_, jobs)| jobs).collect::<Vec<_>>();
+        let how =
+            |jobs, in_order, whole| RestoreOptions { jobs, in_order, whole, ..RestoreOptions::default() };
+        let jobs = |how: &RestoreOptions| passes(how).into_iter().map(|(_, jobs)| jobs).collect::<Vec<_>>();
         assert_eq!(jobs(&how(4, false, false)), [4]);
         assert_eq!(jobs(&how(4, true, false)), [4, 1]);
         assert_eq!(jobs(&how(1, true, false)), [1]);

@@ -1,8 +1,7 @@
-//! The server that a backup is restored into, seen from a database of its own: which databases there are, making one,
-//! dropping what a run that was killed has left.
+//! The server that a backup is restored on, seen from a maintenance database: lists, creates and drops databases.
 //!
-//! Whoever restores into a database holds an advisory lock of that name there, so that two runs never work for the same one,
-//! and what is called like a half restored database and belongs to no run that holds the lock is a leftover.
+//! A restore holds an advisory lock on the name of its database, so that two runs never restore the same one. A
+//! database with a temporary name that belongs to no run with a lock is a leftover of a killed run.
 
 use std::time::Duration;
 
@@ -14,77 +13,77 @@ use crate::postgres::connection::{self, ServerVersion, Session, Target, sqlstate
 use crate::postgres::sql::{identifier, literal};
 use crate::writer;
 
-use super::super::manifest::Source;
+use super::super::manifest::BackupSource;
 
 const ABOUT: &str = include_str!("sql/server.sql");
 const DATABASE: &str = include_str!("sql/database.sql");
 const OBJECTS: &str = include_str!("sql/objects.sql");
-/// The longest name (`NAMEDATALEN`), in bytes.
+/// The longest name in bytes (`NAMEDATALEN` - 1).
 const LONGEST: usize = 63;
-/// What stands between the name of a database and the end of a ULID while it is restored.
+/// Stands between the name of a database and the end of a ULID in a temporary name.
 const RESTORING: &str = "_restoring_";
-/// How much of a ULID: its random part.
+/// The number of characters of the ULID, which are random ones.
 const TAIL: usize = 10;
-/// How long the server may be silent: dropping or renaming a large database takes a while.
+/// How long the server may take to answer: dropping or renaming a large database takes a while.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// How long a server that restarts is waited for.
+/// How long to wait for a server that restarts.
 const RETURN: Duration = Duration::from_secs(20);
-/// The server's own databases that are connected to while another one is made.
+/// The databases that trueup connects to while it creates and renames others.
 const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
-/// Nothing of a role's or a database's settings decides what statements mean here.
+/// Session settings that make statements independent of the settings of roles and databases.
 const OWN: &str = "SET search_path = pg_catalog, pg_temp; SET statement_timeout = 0; SET lock_timeout = '30s'; \
     SET idle_session_timeout = 0; SET standard_conforming_strings = on; SET role = none";
 
 /// A connection to the server.
 #[derive(Debug)]
-pub struct Server {
+pub struct RestoreServer {
     pub(super) session: Session,
     target: Target,
     application: String,
-    /// Its version.
+    /// The version of the server.
     pub version: ServerVersion,
-    /// `pg_control_system()`
+    /// `system_identifier` of the cluster (`pg_control_system()`).
     pub system_identifier: String,
     timeline: String,
     /// The role that restores.
     pub role: String,
     pub(super) superuser: bool,
-    /// Whether it may make databases.
+    /// Whether the role may create databases.
     pub(super) may_create: bool,
-    /// The server's clock: `20261126T1130Z`.
+    /// The clock of the server: `20261126T1130Z`.
     pub(super) now: String,
 }
 
-/// A database of it.
+/// A database of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Database {
     /// Its name.
     pub name: String,
     /// Its oid.
     pub oid: u32,
-    /// Whose it is.
+    /// The owner of the database.
     pub owner: String,
-    /// Whether anybody may connect.
+    /// Whether connections are allowed (`datallowconn`).
     pub allows: bool,
     pub(super) limit: String,
     pub(super) tablespace: String,
     pub(super) comment: Option<String>,
     pub(super) ours: bool,
-    /// In bytes, where this role may know it.
+    /// The size in bytes; `None` where the role may not read it.
     pub bytes: Option<u64>,
-    /// Encoding, collation and character class.
+    /// Encoding, `LC_COLLATE` and `LC_CTYPE`.
     pub(super) locale: (String, String, String),
     pub(super) template: bool,
 }
 
 impl Database {
-    /// Where its files are.
+    /// The tablespace of the database.
     pub fn tablespace(&self) -> &str {
         &self.tablespace
     }
 
-    /// How a restored database is not like this one, whose place it takes.
-    pub fn differs_from(&self, source: &Source) -> Option<String> {
+    /// How the encoding or locale of a backup differs from that of this database, which it replaces.
+    pub fn differs_from(&self, source: &BackupSource) -> Option<String> {
         let (encoding, collate, ctype) = &self.locale;
         let same = *encoding == source.encoding && *collate == source.collate && *ctype == source.ctype;
         (!same).then(|| {
@@ -96,24 +95,25 @@ impl Database {
     }
 }
 
-impl Server {
-    /// Connects beside the database that is meant, and proves that databases can be made there.
+impl RestoreServer {
+    /// Connects to a maintenance database, and checks that databases can be created.
     ///
     /// # Errors
-    /// Exit 3: it cannot be reached. Exit 4: a standby, a read-only server, a transaction-pooling proxy.
+    /// Exit 3: the server cannot be reached. Exit 4: it is a standby, a read-only server, or a transaction-pooling
+    /// proxy.
     pub async fn open(target: &Target, application: &str) -> Result<Self> {
         let mut refused = None;
         for name in MAINTENANCE.iter().filter(|name| **name != target.database()) {
-            let beside = target.with_database(name);
-            match beside.connect(application).await {
-                Ok(session) => return Self::on(session, beside, application).await,
+            let into_new_database = target.with_database(name);
+            match into_new_database.connect(application).await {
+                Ok(session) => return Self::with_session(session, into_new_database, application).await,
                 Err(error) => refused = refused.or(Some(error)),
             }
         }
         Err(refused.context("no database to connect to")?)
     }
 
-    async fn on(mut session: Session, target: Target, application: &str) -> Result<Self> {
+    async fn with_session(mut session: Session, target: Target, application: &str) -> Result<Self> {
         writer::no_pooler_before(&target, application).await?;
         session.give_up_after(PATIENCE);
         let version = session.server_version()?;
@@ -148,7 +148,7 @@ impl Server {
         Ok(server)
     }
 
-    /// A database of this server.
+    /// The connection parameters of a database of this server.
     pub(super) fn target(&self, database: &str) -> Target {
         self.target.with_database(database)
     }
@@ -157,11 +157,11 @@ impl Server {
         &self.application
     }
 
-    /// Takes the lock of that name, which ends with this connection.
+    /// Takes the advisory lock on the name of a database. The lock ends with the connection.
     ///
     /// # Errors
-    /// Exit 75: somebody else restores into that database.
-    pub async fn claim(&mut self, database: &str) -> Result<()> {
+    /// Exit 75: another run restores into that database.
+    pub async fn lock_database_name(&mut self, database: &str) -> Result<()> {
         let key = literal(&format!("trueup restore of {}", identifier(database)));
         let sql = format!("SELECT pg_try_advisory_lock(hashtextextended({key}, 0))");
         if self.value(&sql, "taking the lock").await?.as_deref() == Some("t") {
@@ -175,10 +175,10 @@ impl Server {
         .into())
     }
 
-    /// The database of that name.
+    /// The database of this name.
     ///
     /// # Errors
-    /// The connection's.
+    /// The query fails.
     pub async fn database(&mut self, name: &str) -> Result<Option<Database>> {
         let rows = self.session.rows(format!("{DATABASE} {}", literal(name))).await;
         let Some(row) =
@@ -203,10 +203,10 @@ impl Server {
         }))
     }
 
-    /// A few of the objects that somebody has made in a database.
+    /// Some of the objects that users have created in a database.
     ///
     /// # Errors
-    /// Exit 3: it cannot be reached or read.
+    /// Exit 3: the database cannot be reached or read.
     pub async fn objects(&self, database: &str) -> Result<Vec<String>> {
         let mut session = self.target(database).connect(&self.application).await?;
         let doing = |error| connection::server_failure(error, "looking for what is in the database");
@@ -216,14 +216,14 @@ impl Server {
         Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
     }
 
-    /// Makes an empty database beside the one that is meant, with a comment that says what it is.
+    /// Creates an empty database with a temporary name and a comment that describes it.
     ///
     /// # Errors
-    /// Exit 4: this role may not, or the server lacks the locale. Exit 5: it failed.
+    /// Exit 4: the role may not create databases, or the server lacks the locale. Exit 5: it failed.
     pub(super) async fn create(
         &mut self,
         meant: &str,
-        source: &Source,
+        source: &BackupSource,
         tablespace: Option<&str>,
         comment: &str,
     ) -> Result<String> {
@@ -241,7 +241,7 @@ impl Server {
         Ok(name)
     }
 
-    fn locale(&self, source: &Source) -> Result<String, Failure> {
+    fn locale(&self, source: &BackupSource) -> Result<String, Failure> {
         let major = self.version.major();
         let library = format!(" LC_COLLATE {} LC_CTYPE {}", literal(&source.collate), literal(&source.ctype));
         let locale = literal(source.locale.as_deref().unwrap_or_default());
@@ -265,7 +265,7 @@ impl Server {
         Ok(library + &own)
     }
 
-    fn cannot_create(&self, error: anyhow::Error, source: &Source) -> anyhow::Error {
+    fn cannot_create(&self, error: anyhow::Error, source: &BackupSource) -> anyhow::Error {
         let Some(said) = connection::server_error(&error).map(connection::describe) else { return error };
         let refuse = |what: String, next: String| Failure::new(Exit::Refused, what).next(next).into();
         let text = said.text();
@@ -304,10 +304,10 @@ impl Server {
         self.session.execute(sql).await.map_err(|error| failed(error, "commenting on the database"))
     }
 
-    /// Drops a database that this or a killed run has made, whoever is connected.
+    /// Drops a database that this run or a killed run has created, and disconnects its users.
     ///
     /// # Errors
-    /// Exit 6: it stays.
+    /// Exit 6: the database could not be dropped.
     pub(super) async fn drop(&mut self, name: &str) -> Result<()> {
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(name));
         self.session.execute(sql.clone()).await.map_err(|error| {
@@ -322,8 +322,7 @@ impl Server {
         })
     }
 
-    /// What runs that were killed have left of a restore of this database: their names, and their comments. The lock must
-    /// be held.
+    /// The databases that killed runs have left behind when they restored this database. The lock must be held.
     pub(super) async fn leftovers(&mut self, meant: &str) -> Result<Vec<Database>> {
         let (head, _) =
             restoring(meant).rsplit_once('_').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap_or_default();
@@ -341,7 +340,7 @@ impl Server {
             let Some(database) = self.database(&name).await?.filter(|_| is_tail) else { continue };
             let left = match &database.comment {
                 Some(comment) => comment.starts_with(&comment_of(meant)),
-                // Killed between making it and saying so: there is nothing in it yet.
+                // The run was killed between creating the database and commenting on it: the database is empty.
                 None => database.ours && self.objects(&name).await.is_ok_and(|objects| objects.is_empty()),
             };
             if left {
@@ -351,7 +350,7 @@ impl Server {
         Ok(found)
     }
 
-    /// Connects once more: the lock has ended with the connection, and is taken again where nobody else has it.
+    /// Connects again. The lock ended with the lost connection and is not taken again.
     pub(super) async fn reconnect(&mut self) -> Result<()> {
         let mut session = self.target.connect_patiently(&self.application, RETURN).await?;
         session.give_up_after(PATIENCE);
@@ -360,15 +359,18 @@ impl Server {
         Ok(())
     }
 
-    /// Where the connection was lost while somebody else was at work, it is made anew.
+    /// Connects again when the connection was lost while `pg_restore` was running.
     pub(super) async fn reconnect_if_lost(&mut self) {
         if self.session.execute("SELECT 1").await.is_err() {
             let _ = self.reconnect().await;
         }
     }
 
-    /// Proves that this is still the server that was looked at.
-    pub(super) async fn same(&mut self) -> Result<()> {
+    /// Checks that this is still the same server.
+    ///
+    /// # Errors
+    /// Exit 5: another server answers.
+    pub(super) async fn check_identity(&mut self) -> Result<()> {
         let rows = self.session.rows(ABOUT).await;
         let row = rows.map_err(|error| failed(error, "reading the identity of the server"))?.pop();
         let values: Vec<String> =
@@ -384,19 +386,19 @@ impl Server {
             .into())
     }
 
-    /// The one value of a query.
+    /// The single value of a query.
     pub(super) async fn value(&mut self, sql: &str, doing: &str) -> Result<Option<String>> {
         let rows = self.session.rows(sql).await.map_err(|error| failed(error, doing))?;
         Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
     }
 
-    /// Says goodbye.
+    /// Closes the connection.
     pub async fn close(self) {
         self.session.close().await;
     }
 }
 
-/// What the comment on a database that is being restored begins with.
+/// The beginning of the comment on a database that is being restored.
 pub(super) fn comment_of(meant: &str) -> String {
     format!("trueup restore of {}: ", identifier(meant))
 }
@@ -406,19 +408,19 @@ pub(super) fn comment_on(name: &str, comment: Option<&str>) -> String {
     format!("COMMENT ON DATABASE {} IS {comment}", identifier(name))
 }
 
-/// The name of a database while it is restored.
+/// A temporary name for a database while it is restored.
 fn restoring(meant: &str) -> String {
     let ulid = Ulid::generate().to_string().to_ascii_lowercase();
     let tail = &ulid[ulid.len() - TAIL..];
     format!("{}{RESTORING}{tail}", shortened(meant, RESTORING.len() + TAIL))
 }
 
-/// The beginning of a name that leaves room for so many bytes.
+/// The beginning of a name that leaves room for a suffix of `room` bytes.
 pub(super) fn shortened(name: &str, room: usize) -> &str {
     &name[..name.floor_char_boundary(name.len().min(LONGEST - room))]
 }
 
-/// Something that the server would not do while what was there stays as it was.
+/// The failure of a statement that left everything as it was.
 pub(super) fn failed(error: anyhow::Error, doing: &str) -> anyhow::Error {
     match connection::server_failure(error, doing).downcast::<Failure>() {
         Ok(failure) if matches!(failure.exit, Exit::CannotTell | Exit::Busy) => {

@@ -1,28 +1,28 @@
-//! A verified database put in the place of another one: settings and grants carried over, sessions ended, both renamed in
-//! one transaction.
+//! Replaces a database by a restored one: copies settings and grants, closes connections, and renames both databases
+//! in one transaction.
 //!
-//! Between "nobody may connect" and the commit the old database is closed. Who is killed there has left a comment on the new
-//! one that says so: the next run opens the old one again.
+//! The old database is closed to connections until the commit. A run that is killed meanwhile leaves a comment on the
+//! new database that says so, and the next run opens the old one again.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde::Serialize;
 
-use super::server::{Database, Server, comment_of, comment_on, failed, shortened};
+use super::server::{Database, RestoreServer, comment_of, comment_on, failed, shortened};
 use crate::error::{Exit, Failure, exit_of};
 use crate::postgres::connection::{self, sqlstate};
 use crate::postgres::sql::{identifier, literal};
 
 const CARRY: &str = include_str!("sql/carry.sql");
-/// How long sessions may take to end.
+/// How long to wait for connections to close.
 const ENDING: Duration = Duration::from_secs(20);
-/// How often it is looked whether they have, and how often the renaming is tried.
+/// The pause between two looks at the connections.
 const PAUSE: Duration = Duration::from_millis(100);
 const TRIES: usize = 5;
-/// What a database that takes another one's place says of itself; what the leftover of a killed run is told by.
+/// The comment on a database that is about to replace another one. It identifies the leftover of a killed run.
 const TAKES_ITS_PLACE: &str = "verified, about to take its place";
-/// Settings whose value is a list of quoted names already (GUC_LIST_QUOTE; as in pg_dump's dumputils.c).
+/// Settings whose value is a list of quoted names (GUC_LIST_QUOTE; the same list is in pg_dump's dumputils.c).
 const LISTS: [&str; 6] = [
     "local_preload_libraries",
     "search_path",
@@ -32,26 +32,26 @@ const LISTS: [&str; 6] = [
     "unix_socket_directories",
 ];
 
-/// A session of the database that is replaced.
+/// A connection to the database that is replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Connected {
-    /// Its backend.
+pub struct ConnectedSession {
+    /// The process id of the backend.
     pub pid: i32,
-    /// Its role.
+    /// The role.
     pub role: String,
     /// `application_name`
     pub application: String,
-    /// The client's address; empty for a socket.
+    /// The address of the client; empty for a socket.
     pub client: String,
-    /// `active`, `idle`, ...
+    /// The state of the session: `active`, `idle`, ...
     pub state: String,
 }
 
-/// Who is connected to a database.
+/// The connections to a database.
 ///
 /// # Errors
-/// The connection's.
-pub async fn sessions(server: &mut Server, database: &Database) -> Result<Vec<Connected>> {
+/// The query fails.
+pub async fn sessions(server: &mut RestoreServer, database: &Database) -> Result<Vec<ConnectedSession>> {
     let sql = format!(
         "SELECT pid, usename, application_name, client_addr, coalesce(state, backend_type) FROM pg_stat_activity \
          WHERE datid = {} AND pid <> pg_backend_pid() AND backend_type NOT LIKE 'autovacuum%' ORDER BY backend_start",
@@ -62,7 +62,7 @@ pub async fn sessions(server: &mut Server, database: &Database) -> Result<Vec<Co
     let session = |row: Vec<Option<String>>| {
         let mut values = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || values.next().unwrap_or_default();
-        Ok(Connected {
+        Ok(ConnectedSession {
             pid: next().parse()?,
             role: next(),
             application: next(),
@@ -73,11 +73,11 @@ pub async fn sessions(server: &mut Server, database: &Database) -> Result<Vec<Co
     rows.into_iter().map(session).collect()
 }
 
-/// Proves that this role may replace a database, before anything is restored.
+/// Checks, before anything is restored, that the role may replace a database.
 ///
 /// # Errors
-/// Exit 4.
-pub async fn may_replace(server: &mut Server, old: &Database) -> Result<()> {
+/// Exit 4: the role may not, or prepared transactions prevent it.
+pub async fn check_may_replace(server: &mut RestoreServer, old: &Database) -> Result<()> {
     let refuse = |what: String, next: String| {
         Err(Failure::new(Exit::Refused, format!("{what}; nothing was changed")).next(next).into())
     };
@@ -103,11 +103,11 @@ pub async fn may_replace(server: &mut Server, old: &Database) -> Result<()> {
     Ok(())
 }
 
-/// The name that the old one gets: `platform_before_20261126T1130Z`.
+/// The new name of the database that is replaced: `platform_before_20261126T1130Z`.
 ///
 /// # Errors
-/// The connection's.
-pub async fn dated(server: &mut Server, name: &str) -> Result<String> {
+/// A query fails.
+pub async fn name_for_replaced(server: &mut RestoreServer, name: &str) -> Result<String> {
     let dated = format!("_before_{}", server.now);
     let mut number = 1;
     loop {
@@ -120,12 +120,14 @@ pub async fn dated(server: &mut Server, name: &str) -> Result<String> {
     }
 }
 
-/// Puts `new` in the place of `old`, which is then called `aside`. The new one is dropped when it fails.
+/// Replaces `old` by `new`: `old` is renamed to `aside`. Returns the number of connections that were closed. When it
+/// fails, `new` is dropped.
 ///
 /// # Errors
-/// Exit 5: the old one is as it was, and open. Exit 6: it could not be opened again. Exit 7: nobody knows.
-pub async fn swap(server: &mut Server, old: &Database, new: &str, aside: &str) -> Result<usize> {
-    match exchange(server, old, new, aside).await {
+/// Exit 5: the old database is unchanged and open. Exit 6: it could not be opened again. Exit 7: it is not known
+/// whether the databases were swapped.
+pub async fn swap(server: &mut RestoreServer, old: &Database, new: &str, aside: &str) -> Result<usize> {
+    match swap_databases(server, old, new, aside).await {
         Ok(ended) => Ok(ended),
         Err(error) if matches!(exit_of(&error), Exit::Unknown | Exit::Partial) => Err(error),
         Err(error) => {
@@ -135,13 +137,13 @@ pub async fn swap(server: &mut Server, old: &Database, new: &str, aside: &str) -
     }
 }
 
-async fn exchange(server: &mut Server, old: &Database, new: &str, aside: &str) -> Result<usize> {
-    server.same().await?;
+async fn swap_databases(server: &mut RestoreServer, old: &Database, new: &str, aside: &str) -> Result<usize> {
+    server.check_identity().await?;
     if server.database(&old.name).await?.as_ref().map(|now| now.oid) != Some(old.oid) {
         let what = format!("database {:?} was dropped or renamed meanwhile; nothing was swapped", old.name);
         return Err(Failure::new(Exit::RolledBack, what).next("run the same command again").into());
     }
-    let carried = carry(server, old, new).await?;
+    let carried = settings_and_grants(server, old, new).await?;
     let carrying = format!("BEGIN; {carried}COMMIT");
     if let Err(error) = server.session.execute(carrying).await {
         let _ = server.session.execute("ROLLBACK").await;
@@ -173,7 +175,12 @@ async fn exchange(server: &mut Server, old: &Database, new: &str, aside: &str) -
     }
 }
 
-async fn close_and_rename(server: &mut Server, old: &Database, new: &str, aside: &str) -> Result<usize> {
+async fn close_and_rename(
+    server: &mut RestoreServer,
+    old: &Database,
+    new: &str,
+    aside: &str,
+) -> Result<usize> {
     let name = identifier(&old.name);
     let close = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false");
     server.session.execute(close).await.map_err(|error| failed(error, "closing the database"))?;
@@ -200,13 +207,13 @@ async fn close_and_rename(server: &mut Server, old: &Database, new: &str, aside:
         if !in_use || tries == TRIES {
             return Err(error);
         }
-        // Somebody came in by a door that was closing.
+        // A client connected just before the database was closed.
         server.session.execute("ROLLBACK").await?;
         end_sessions(server, old).await?;
     }
 }
 
-async fn end_sessions(server: &mut Server, old: &Database) -> Result<usize> {
+async fn end_sessions(server: &mut RestoreServer, old: &Database) -> Result<usize> {
     let begun = Instant::now();
     let mut ended = std::collections::BTreeSet::new();
     loop {
@@ -229,10 +236,10 @@ async fn end_sessions(server: &mut Server, old: &Database) -> Result<usize> {
     }
 }
 
-/// After a failure: whether the swap was done all the same; if not, the old one is opened again.
-async fn reopen(server: &mut Server, old: &Database, new: Option<u32>) -> Result<bool> {
+/// Finds out after a failure whether the databases were swapped. If they were not, opens the old one again.
+async fn reopen(server: &mut RestoreServer, old: &Database, new: Option<u32>) -> Result<bool> {
     if server.session.execute("ROLLBACK").await.is_err() {
-        // The connection is gone, and with it perhaps the answer to the commit.
+        // The connection was lost, and perhaps the answer to the COMMIT with it.
         server.reconnect().await?;
     }
     let now = server.database(&old.name).await?;
@@ -243,18 +250,18 @@ async fn reopen(server: &mut Server, old: &Database, new: Option<u32>) -> Result
     Ok(false)
 }
 
-async fn open(server: &mut Server, name: &str, allows: bool) -> Result<()> {
+async fn open(server: &mut RestoreServer, name: &str, allows: bool) -> Result<()> {
     let sql = format!("ALTER DATABASE {} ALLOW_CONNECTIONS {allows}", identifier(name));
     server.session.execute(sql).await
 }
 
-/// Opens the database again that a killed run has closed, and drops what it has left; what was done, in words. The lock
-/// must be held.
+/// Opens a database that a killed run has closed, and drops what such runs have left behind. Returns what was done, a
+/// sentence each. The lock must be held.
 ///
 /// # Errors
-/// Exit 6: it cannot be.
-pub async fn mend(server: &mut Server, name: &str) -> Result<Vec<String>> {
-    let mut told = Vec::new();
+/// Exit 6: the database could not be opened.
+pub async fn recover(server: &mut RestoreServer, name: &str) -> Result<Vec<String>> {
+    let mut notes = Vec::new();
     for left in server.leftovers(name).await? {
         let swapping = left.comment.as_deref() == Some(&format!("{}{TAKES_ITS_PLACE}", comment_of(name)));
         let closed = server.database(name).await?.is_some_and(|old| !old.allows);
@@ -266,18 +273,18 @@ pub async fn mend(server: &mut Server, name: &str) -> Result<Vec<String>> {
                 )
                 .next(format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", identifier(name)))
             })?;
-            told.push(format!("database {name} was closed by a restore that was killed: it is open again"));
+            notes.push(format!("database {name} was closed by a restore that was killed: it is open again"));
         }
         match server.drop(&left.name).await {
-            Ok(()) => told.push(format!("dropped {}, which a restore that was killed has left", left.name)),
-            Err(error) => told.push(error.to_string()),
+            Ok(()) => notes.push(format!("dropped {}, which a restore that was killed has left", left.name)),
+            Err(error) => notes.push(error.to_string()),
         }
     }
-    Ok(told)
+    Ok(notes)
 }
 
-/// The statements that give `new` what is set for `old`.
-async fn carry(server: &mut Server, old: &Database, new: &str) -> Result<String> {
+/// The statements that give `new` the owner, connection limit, settings and grants of `old`.
+async fn settings_and_grants(server: &mut RestoreServer, old: &Database, new: &str) -> Result<String> {
     let rows = server.session.rows(CARRY.replace("$oid", &old.oid.to_string())).await;
     let rows = rows.map_err(|error| failed(error, "reading settings and grants"))?;
     let name = identifier(new);
@@ -311,12 +318,12 @@ async fn carry(server: &mut Server, old: &Database, new: &str) -> Result<String>
     Ok(sql)
 }
 
-/// `app.tenant` is two names.
+/// `app.tenant` consists of two names.
 fn setting_name(name: &str) -> String {
     name.split('.').map(identifier).collect::<Vec<_>>().join(".")
 }
 
-/// A value as `SET` takes it.
+/// The value of a setting as `SET` takes it.
 fn setting(name: &str, value: &str) -> String {
     if !LISTS.contains(&name.to_ascii_lowercase().as_str()) {
         return literal(value);

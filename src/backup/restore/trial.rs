@@ -1,55 +1,55 @@
-//! A backup proved by restoring it: into a throwaway server, or into a database of its own on a server that somebody named.
-//! What was made for it is dropped.
+//! Verifies a backup by restoring it: into a throwaway server, or into a database of its own on a given server. What
+//! was created is dropped.
 
 use anyhow::Result;
 
-use super::super::client::Programs;
-use super::super::follow::Follow;
-use super::super::manifest::{Level, Manifest, Verified};
+use super::super::manifest::{Manifest, ProofLevel, Verified};
+use super::super::programs::Programs;
+use super::super::progress::BackupObserver;
 use super::super::store::Store;
-use super::fit::Fit;
-use super::server::Server;
-use super::source::{Hashed, major_of};
-use super::{Restoring, swap};
+use super::archive::{VerifiedArchive, major_of};
+use super::compatibility::Compatibility;
+use super::server::RestoreServer;
+use super::{RestoreJob, swap};
 use crate::error::{Exit, Failure, exit_of};
 use crate::postgres::connection::{ServerVersion, Target};
 use crate::postgres::scratch::{Scratch, ScratchOptions};
 use crate::writer::Stop;
 
-/// What the database is called that a backup is tried in, before what says that it is being restored.
+/// The name of the database in a trial restore. The temporary name begins with it.
 const NAME: &str = "trueup_verify";
 
-/// Where a backup is tried.
+/// Where a trial restore happens.
 #[derive(Debug, Clone)]
-pub enum Place {
-    /// In a throwaway server.
+pub enum TrialTarget {
+    /// A throwaway server.
     Scratch(ScratchOptions),
-    /// In a database of its own of this server.
+    /// A database of its own on this server.
     Server(Box<Target>),
 }
 
-/// What there is to try a backup in.
+/// The server of a trial restore, ready to be used.
 #[derive(Debug)]
-pub(in crate::backup) enum Trial {
+pub(in crate::backup) enum TrialRestore {
     Scratch(Box<Scratch>),
     Server(Box<Target>),
 }
 
-impl Trial {
-    /// Starts the throwaway server: of the major that was backed up, else of a newer one.
+impl TrialRestore {
+    /// Starts the throwaway server: of the major version that was backed up, otherwise of a newer one.
     ///
     /// # Errors
-    /// Exit 3: there is none.
-    pub(in crate::backup) async fn open(place: &Place, server_version: &str) -> Result<Self> {
+    /// Exit 3: there is no such server.
+    pub(in crate::backup) async fn open(trial: &TrialTarget, server_version: &str) -> Result<Self> {
         let source =
             major_of(server_version).unwrap_or(ServerVersion(ServerVersion::SUPPORTED.start() * 10_000));
-        let options = match place {
-            Place::Server(target) => return Ok(Self::Server(target.clone())),
-            Place::Scratch(options) => options,
+        let options = match trial {
+            TrialTarget::Server(target) => return Ok(Self::Server(target.clone())),
+            TrialTarget::Scratch(options) => options,
         };
         let wanted = options.major.filter(|major| *major > source.major());
         let majors = source.major()..=*ServerVersion::SUPPORTED.end();
-        // A server that was given, or a directory, is of the major that it is.
+        // The major version of a given server or directory is fixed.
         let fixed = options.url.is_some() || options.bin_dir.is_some();
         let tried: Vec<Option<u32>> =
             if fixed { vec![None] } else { wanted.into_iter().chain(majors).map(Some).collect() };
@@ -66,10 +66,10 @@ impl Trial {
             .into())
     }
 
-    /// Restores into it, and drops what was made.
+    /// Restores the backup, and drops what was created.
     ///
     /// # Errors
-    /// Exit 5: the backup is not what the manifest says. Exit 3: it could not be tried.
+    /// Exit 5: the backup is not what the manifest says. Exit 3: it could not be restored anywhere.
     pub(in crate::backup) async fn run(
         mut self,
         store: &Store,
@@ -77,9 +77,9 @@ impl Trial {
         programs: &Programs,
         application: &str,
         stop: Stop,
-        follow: &mut dyn Follow,
+        observer: &mut dyn BackupObserver,
     ) -> Result<Verified> {
-        let done = self.restore(store, manifest, programs, application, stop, follow).await;
+        let done = self.restore(store, manifest, programs, application, stop, observer).await;
         if let Self::Scratch(scratch) = self {
             let stopped = scratch.stop().await;
             if done.is_ok() {
@@ -87,7 +87,7 @@ impl Trial {
             }
         }
         done?;
-        Ok(Verified::now(Level::Restore))
+        Ok(Verified::now(ProofLevel::Restore))
     }
 
     async fn restore(
@@ -97,9 +97,9 @@ impl Trial {
         programs: &Programs,
         application: &str,
         stop: Stop,
-        follow: &mut dyn Follow,
+        observer: &mut dyn BackupObserver,
     ) -> Result<()> {
-        let backup = Hashed::read(store, manifest, programs, follow).await.map_err(damaged)?;
+        let backup = VerifiedArchive::read(store, manifest, programs, observer).await.map_err(damaged)?;
         let target = match self {
             Self::Server(target) => (**target).clone(),
             Self::Scratch(scratch) => {
@@ -111,11 +111,11 @@ impl Trial {
                 Target::parse(&scratch.url(&own))?
             }
         };
-        let mut server = Server::open(&target, application).await?;
-        server.claim(NAME).await?;
-        swap::mend(&mut server, NAME).await?;
-        let fit = Fit::of(&mut server, &backup, 2).await?;
-        let mut restoring = Restoring {
+        let mut server = RestoreServer::open(&target, application).await?;
+        server.lock_database_name(NAME).await?;
+        swap::recover(&mut server, NAME).await?;
+        let fit = Compatibility::of(&mut server, &backup, 2).await?;
+        let mut restoring = RestoreJob {
             server: &mut server,
             backup: &backup,
             fit: &fit,
@@ -123,14 +123,14 @@ impl Trial {
             tablespace: None,
             analyze: false,
         };
-        let restored = restoring.beside(stop, follow).await?;
+        let restored = restoring.into_new_database(stop, observer).await?;
         server.drop(&restored).await?;
         server.close().await;
         Ok(())
     }
 }
 
-/// Refused for a restore, and found out by a proof.
+/// What a restore refuses because the backup is damaged is the result of a verification.
 fn damaged(error: anyhow::Error) -> anyhow::Error {
     let refused = exit_of(&error) == Exit::Refused;
     match error.downcast::<Failure>() {

@@ -1,7 +1,8 @@
-//! A directory of this machine. A backup grows in `ID.partial`, which is renamed when all of it is on the disk.
+//! A store in a local directory. A backup is written to `ID.partial`, which is renamed when all of it is on the disk.
 //!
-//! Nobody but its owner may read it (0700, files 0600). Who writes holds a lock on `ID.partial/.writing` (flock(2)), which
-//! ends with the process: so what a killed one has left is told from what is being written.
+//! Only the owner may read it (directories 0700, files 0600). The writing process holds a lock on
+//! `ID.partial/.writing` (flock(2)) until it ends, which distinguishes a backup that is being written from the
+//! leftover of a killed process.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -12,25 +13,25 @@ use bytes::Bytes;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::super::manifest::Manifest;
-use super::{LARGEST_MANIFEST, Listed, MANIFEST, broken, parse_manifest};
+use super::{LARGEST_MANIFEST, MANIFEST, StoredBackup, broken, parse_manifest};
 use crate::error::{Exit, Failure};
 
-/// What a backup is called before it is one.
+/// The suffix of the folder of an unfinished backup.
 const PARTIAL: &str = ".partial";
-/// Locked by whoever writes into a partial one.
+/// The file in such a folder that the writing process locks.
 const WRITING: &str = ".writing";
-/// How much is read at once.
+/// The size of one read.
 const CHUNK: usize = 1 << 20;
 
-/// The directory.
+/// The store.
 #[derive(Debug, Clone)]
-pub struct Local {
+pub struct LocalStore {
     dir: PathBuf,
 }
 
-/// A backup that is being written. Dropped, it is removed.
+/// A backup that is being written. Dropping it removes what was written.
 #[derive(Debug)]
-pub struct Upload {
+pub struct LocalUpload {
     partial: PathBuf,
     place: PathBuf,
     member: Option<(String, File)>,
@@ -40,12 +41,12 @@ pub struct Upload {
 
 /// A member that is being read.
 #[derive(Debug)]
-pub struct Download {
+pub struct LocalDownload {
     name: String,
     file: File,
 }
 
-impl Local {
+impl LocalStore {
     pub(super) fn new(dir: &Path) -> Self {
         Self { dir: dir.to_owned() }
     }
@@ -58,8 +59,8 @@ impl Local {
         self.dir.join(id)
     }
 
-    /// Refuses a place where somebody else could put something in a backup's way.
-    fn safe(&self) -> Result<bool, Failure> {
+    /// Refuses a directory in which other users could replace files of a backup. `false` when it does not exist.
+    fn check_directory(&self) -> Result<bool, Failure> {
         let shown = self.dir.display();
         let refuse = |what: String, next: &str| {
             Err(Failure::new(Exit::Refused, format!("the backup directory {shown} {what}")).next(next))
@@ -93,8 +94,8 @@ impl Local {
         Ok(true)
     }
 
-    /// Makes the directory where there is none; proves that something can be written there.
-    pub(super) fn ready(&self) -> Result<(), Failure> {
+    /// Creates the directory where it does not exist, and checks that a file can be created there.
+    pub(super) fn check_writable(&self) -> Result<(), Failure> {
         let unwritable = |error: io::Error| {
             Failure::new(
                 Exit::Refused,
@@ -102,9 +103,9 @@ impl Local {
             )
             .next("name another ([backup] store), or give this user the right to write there")
         };
-        if !self.safe()? {
+        if !self.check_directory()? {
             private_directory(true).create(&self.dir).map_err(unwritable)?;
-            // Backups hold data of people: a directory inside a repository must not be committed.
+            // Backups hold personal data: a directory inside of a repository must not be committed.
             let _ = create(&self.dir.join(".gitignore")).and_then(|mut file| file.write_all(b"*\n"));
         }
         let probe = self.dir.join(format!(".ready.{}", std::process::id()));
@@ -112,8 +113,8 @@ impl Local {
         fs::remove_file(&probe).map_err(unwritable)
     }
 
-    pub(super) fn begin(&self, id: &str) -> Result<Upload, Failure> {
-        self.ready()?;
+    pub(super) fn begin(&self, id: &str) -> Result<LocalUpload, Failure> {
+        self.check_writable()?;
         let place = self.path(id);
         let partial = self.dir.join(format!("{id}{PARTIAL}"));
         let taken = || {
@@ -122,7 +123,7 @@ impl Local {
         if place.symlink_metadata().is_ok() {
             return Err(taken());
         }
-        // It fails when anything of that name is there, a symbolic link too.
+        // This fails when anything of that name exists, even a symbolic link.
         private_directory(false).create(&partial).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => taken(),
             _ => broken(format!("making {}", partial.display()), error),
@@ -132,7 +133,7 @@ impl Local {
                 Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| error.into())
             })
             .map_err(|error| broken(format!("locking {}", partial.display()), error))?;
-        Ok(Upload { partial, place, member: None, committed: false, _writing: writing })
+        Ok(LocalUpload { partial, place, member: None, committed: false, _writing: writing })
     }
 
     fn entries(&self) -> Result<Vec<String>, Failure> {
@@ -158,27 +159,27 @@ impl Local {
         Ok(names)
     }
 
-    pub(super) fn list(&self) -> Result<Vec<Listed>, Failure> {
+    pub(super) fn list(&self) -> Result<Vec<StoredBackup>, Failure> {
         let names = self.entries()?.into_iter().filter(|name| !name.ends_with(PARTIAL));
         let listed = names.filter_map(|id| {
             let path = self.path(&id).join(MANIFEST);
-            // What has no manifest is no backup.
+            // A folder without a manifest is no backup.
             path.symlink_metadata().ok()?;
             let manifest = read_manifest(&path, &id);
-            Some(Listed { id, manifest })
+            Some(StoredBackup { id, manifest })
         });
         Ok(listed.collect())
     }
 
-    pub(super) fn open(&self, id: &str, member: &str) -> Result<Download, Failure> {
+    pub(super) fn open(&self, id: &str, member: &str) -> Result<LocalDownload, Failure> {
         let path = self.path(id).join(member);
         let mut options = OpenOptions::new();
         let file = options.read(true).custom_flags(nix::libc::O_NOFOLLOW).open(&path);
         let file = file.map_err(|error| broken(format!("backup {id}: {member} cannot be read"), error))?;
-        Ok(Download { name: path.display().to_string(), file })
+        Ok(LocalDownload { name: path.display().to_string(), file })
     }
 
-    pub(super) fn restate(&self, id: &str, manifest: &str) -> Result<(), Failure> {
+    pub(super) fn replace_manifest(&self, id: &str, manifest: &str) -> Result<(), Failure> {
         let place = self.path(id);
         let new = place.join(format!(".{MANIFEST}.{}", std::process::id()));
         let written = create(&new).and_then(|mut file| {
@@ -195,7 +196,8 @@ impl Local {
 
     pub(super) fn remove(&self, id: &str) -> Result<(), Failure> {
         let place = self.path(id);
-        // Under the name of a partial one it is no backup any more, and swept when this breaks off.
+        // With the suffix the folder is no backup any more, and a later sweep removes what an interrupted removal
+        // leaves.
         let going = self.dir.join(format!("{id}{PARTIAL}"));
         let removed = fs::rename(&place, &going).and_then(|()| fs::remove_dir_all(&going));
         removed.map_err(|error| {
@@ -224,7 +226,7 @@ impl Local {
     }
 }
 
-impl Upload {
+impl LocalUpload {
     pub(super) fn path(&self) -> &Path {
         &self.partial
     }
@@ -244,20 +246,20 @@ impl Upload {
     pub(super) async fn end(&mut self) -> Result<(), Failure> {
         let Some((name, file)) = self.member.take() else { return Ok(()) };
         let path = self.partial.join(name);
-        synced(file).await.map_err(|error| cannot_write(&path, &error))
+        sync(file).await.map_err(|error| cannot_write(&path, &error))
     }
 
-    pub(super) async fn adopt(&mut self, prefix: &str) -> Result<Vec<String>, Failure> {
+    pub(super) async fn take_over(&mut self, prefix: &str) -> Result<Vec<String>, Failure> {
         let dir = self.partial.join(prefix);
         let failed = |error: io::Error| cannot_write(&dir, &error);
         let mut names = Vec::new();
         for entry in fs::read_dir(&dir).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o600)).map_err(failed)?;
-            synced(File::open(entry.path()).map_err(failed)?).await.map_err(failed)?;
+            sync(File::open(entry.path()).map_err(failed)?).await.map_err(failed)?;
             names.push(format!("{prefix}/{}", entry.file_name().to_string_lossy()));
         }
-        synced(File::open(&dir).map_err(failed)?).await.map_err(failed)?;
+        sync(File::open(&dir).map_err(failed)?).await.map_err(failed)?;
         names.sort();
         Ok(names)
     }
@@ -269,17 +271,17 @@ impl Upload {
         let failed = |error: io::Error| cannot_write(&self.place, &error);
         let parent = self.place.parent().unwrap_or(Path::new("/"));
         let _ = fs::remove_file(self.partial.join(WRITING));
-        synced(File::open(&self.partial).map_err(failed)?).await.map_err(failed)?;
-        // A directory takes the place of an empty one, and of nothing else.
+        sync(File::open(&self.partial).map_err(failed)?).await.map_err(failed)?;
+        // Renaming replaces an empty directory, and nothing else.
         fs::rename(&self.partial, &self.place).map_err(failed)?;
         self.committed = true;
-        synced(File::open(parent).map_err(failed)?).await.map_err(failed)
+        sync(File::open(parent).map_err(failed)?).await.map_err(failed)
     }
 }
 
-impl Drop for Upload {
+impl Drop for LocalUpload {
     fn drop(&mut self) {
-        // A program that was killed just now may still have made a file meanwhile.
+        // A program that was killed a moment ago may still have created a file.
         for _ in 0..3 {
             if self.committed || fs::remove_dir_all(&self.partial).is_ok() {
                 return;
@@ -288,7 +290,7 @@ impl Drop for Upload {
     }
 }
 
-impl Download {
+impl LocalDownload {
     pub(super) fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
         let mut chunk = Vec::with_capacity(CHUNK);
         let read = (&mut self.file).take(CHUNK as u64).read_to_end(&mut chunk);
@@ -312,13 +314,13 @@ fn private_directory(parents: bool) -> DirBuilder {
     builder
 }
 
-/// A file that was not there before, for nobody but its owner.
+/// Creates a file that did not exist, readable by the owner alone.
 fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// On the disk. It can take as long as the disk takes: on a thread of its own, so that a signal is heard meanwhile.
-async fn synced(file: File) -> io::Result<()> {
+/// Flushes a file to the disk. This can take long and runs on another thread, so that a signal is handled meanwhile.
+async fn sync(file: File) -> io::Result<()> {
     match tokio::task::spawn_blocking(move || file.sync_all()).await {
         Ok(synced) => synced,
         Err(error) => Err(io::Error::other(error)),

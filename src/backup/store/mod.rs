@@ -1,12 +1,13 @@
-//! Where backups are kept: a local directory, or an object store. Both give the same promise: a backup is there with its
-//! manifest, which comes last, or it is not there at all.
+//! Stores of backups: a local directory, or an object store. Both promise the same: a backup exists with its
+//! manifest, which is written last, or it does not exist at all.
 //!
-//! A backup is a folder named by its identifier: members, and `manifest.json`. The store knows nothing of what is in them.
+//! A backup is a folder that is named by its identifier and holds the members and `manifest.json`. A store does not
+//! look into the members.
 
 mod local;
+mod location;
 #[cfg(feature = "objects")]
 mod object;
-mod place;
 
 use std::path::{Path, PathBuf};
 
@@ -16,104 +17,104 @@ use bytes::Bytes;
 use super::manifest::Manifest;
 use crate::error::{Exit, Failure};
 
-use local::Local;
+use local::LocalStore;
+pub use location::{Provider, StoreLocation};
 #[cfg(feature = "objects")]
-use object::Object;
-pub use place::{Place, Provider};
+use object::BucketStore;
 
-/// The manifest's name.
+/// The file name of the manifest.
 const MANIFEST: &str = "manifest.json";
-/// More than any manifest of 100,000 tables.
+/// The largest manifest that is read, in bytes; 100,000 tables need less.
 const LARGEST_MANIFEST: u64 = 64 << 20;
 
-/// A store.
+/// A store of backups.
 #[derive(Debug)]
 pub enum Store {
     /// A directory of this machine.
-    Local(Local),
-    /// A bucket.
+    Local(LocalStore),
+    /// A bucket of an object store.
     #[cfg(feature = "objects")]
-    Object(Object),
+    Object(BucketStore),
 }
 
-/// A backup on its way into a store. Dropped before [`Upload::commit`], it was never there.
+/// A backup that is being written. It does not exist when it is dropped before [`Upload::commit`].
 #[derive(Debug)]
 pub enum Upload {
-    /// Into a directory.
-    Local(local::Upload),
-    /// Into a bucket.
+    /// It is written to a directory.
+    Local(local::LocalUpload),
+    /// It is written to a bucket.
     #[cfg(feature = "objects")]
-    Object(Box<object::Upload>),
+    Object(Box<object::BucketUpload>),
 }
 
-/// A member on its way out of a store.
+/// A member that is being read.
 #[derive(Debug)]
 pub enum Download {
-    /// From a file.
-    File(local::Download),
-    /// From a bucket.
+    /// It is read from a file.
+    File(local::LocalDownload),
+    /// It is read from a bucket.
     #[cfg(feature = "objects")]
-    Object(object::Download),
+    Object(object::BucketDownload),
 }
 
-/// What a store lists.
+/// A backup in a store.
 #[derive(Debug)]
-pub struct Listed {
-    /// The backup's identifier.
+pub struct StoredBackup {
+    /// The identifier of the backup.
     pub id: String,
-    /// Its manifest; or why that cannot be believed.
+    /// The manifest; or why it cannot be used, as a clause.
     pub manifest: Result<Manifest, String>,
 }
 
 impl Store {
-    /// A directory, which need not exist yet.
+    /// The store in a directory, which may not exist yet.
     pub fn local(dir: &Path) -> Self {
-        Self::Local(Local::new(dir))
+        Self::Local(LocalStore::new(dir))
     }
 
-    /// A bucket, which is not asked yet.
+    /// The store in a bucket. Nothing is sent yet.
     ///
     /// # Errors
-    /// Exit 2: this binary knows no such store, or the settings cannot be right.
+    /// Exit 2: this binary was built without this protocol, or the settings are invalid.
     #[cfg(feature = "objects")]
-    pub fn object(place: &Place) -> Result<Self, Failure> {
-        Ok(Self::Object(Object::connect(place)?))
+    pub fn object(location: &StoreLocation) -> Result<Self, Failure> {
+        Ok(Self::Object(BucketStore::connect(location)?))
     }
 
-    /// A bucket: this binary knows none.
+    /// The store in a bucket, which this binary was built without.
     ///
     /// # Errors
-    /// Exit 2.
+    /// Exit 2, always.
     #[cfg(not(feature = "objects"))]
-    pub fn object(place: &Place) -> Result<Self, Failure> {
-        Err(place.provider.missing())
+    pub fn object(location: &StoreLocation) -> Result<Self, Failure> {
+        Err(location.provider.missing())
     }
 
-    /// Where it is, for people.
-    pub fn place(&self) -> String {
+    /// The directory or the URL of the store, for messages.
+    pub fn location(&self) -> String {
         match self {
             Self::Local(local) => local.dir().display().to_string(),
             #[cfg(feature = "objects")]
-            Self::Object(object) => object.place().to_owned(),
+            Self::Object(object) => object.location().to_owned(),
         }
     }
 
-    /// Proves, before anything else is done, that a backup could be written there.
+    /// Checks that a backup could be written to the store.
     ///
     /// # Errors
-    /// Exit 4: it cannot be, and why.
-    pub async fn ready(&self) -> Result<()> {
+    /// Exit 4: it could not; the error says why.
+    pub async fn check_writable(&self) -> Result<()> {
         match self {
-            Self::Local(local) => local.ready().map_err(Into::into),
+            Self::Local(local) => local.check_writable().map_err(Into::into),
             #[cfg(feature = "objects")]
-            Self::Object(object) => object.ready().await.map_err(Into::into),
+            Self::Object(object) => object.check_writable().await.map_err(Into::into),
         }
     }
 
     /// Begins a backup.
     ///
     /// # Errors
-    /// Exit 4 when there is one of this name, or the place is not safe; exit 5 when it cannot be written to.
+    /// Exit 4: a backup of this name exists, or the directory is not safe. Exit 5: the store cannot be written to.
     pub async fn begin(&self, id: &str) -> Result<Upload> {
         match self {
             Self::Local(local) => Ok(Upload::Local(local.begin(id)?)),
@@ -122,17 +123,17 @@ impl Store {
         }
     }
 
-    /// What is there, the oldest first.
+    /// The backups in the store, the oldest first.
     ///
     /// # Errors
-    /// Exit 3 when the store does not answer.
-    pub async fn list(&self) -> Result<Vec<Listed>> {
+    /// Exit 3: the store does not answer.
+    pub async fn list(&self) -> Result<Vec<StoredBackup>> {
         let mut listed = match self {
             Self::Local(local) => local.list()?,
             #[cfg(feature = "objects")]
             Self::Object(object) => object.list().await?,
         };
-        let key = |listed: &Listed| {
+        let key = |listed: &StoredBackup| {
             let taken_at = listed.manifest.as_ref().map(|manifest| manifest.taken_at.clone());
             (taken_at.unwrap_or_default(), listed.id.clone())
         };
@@ -140,10 +141,10 @@ impl Store {
         Ok(listed)
     }
 
-    /// Opens a member.
+    /// Opens a member for reading.
     ///
     /// # Errors
-    /// Exit 5 when it is not there; exit 3 when an object store does not answer.
+    /// Exit 5: the member does not exist. Exit 3: an object store does not answer.
     pub async fn open(&self, id: &str, member: &str) -> Result<Download> {
         match self {
             Self::Local(local) => Ok(Download::File(local.open(id, member)?)),
@@ -152,7 +153,7 @@ impl Store {
         }
     }
 
-    /// The path of a member, where programs can read it as a file.
+    /// The path of a member; `None` in an object store.
     pub fn path(&self, id: &str, member: &str) -> Option<PathBuf> {
         match self {
             Self::Local(local) => Some(local.path(id).join(member)),
@@ -161,24 +162,26 @@ impl Store {
         }
     }
 
-    /// Writes a manifest in the place of the one that is there.
+    /// Replaces the manifest of a backup.
     ///
     /// # Errors
-    /// Exit 5 when it cannot be written.
-    pub async fn restate(&self, manifest: &Manifest) -> Result<()> {
+    /// Exit 5: it cannot be written.
+    pub async fn replace_manifest(&self, manifest: &Manifest) -> Result<()> {
         match self {
-            Self::Local(local) => local.restate(&manifest.id, &manifest.to_text()).map_err(Into::into),
+            Self::Local(local) => {
+                local.replace_manifest(&manifest.id, &manifest.to_text()).map_err(Into::into)
+            }
             #[cfg(feature = "objects")]
             Self::Object(object) => {
-                object.restate(&manifest.id, manifest.to_text()).await.map_err(Into::into)
+                object.replace_manifest(&manifest.id, manifest.to_text()).await.map_err(Into::into)
             }
         }
     }
 
-    /// Removes a backup, its manifest first: what is left of a removal that broke off is no backup.
+    /// Removes a backup, its manifest first: what an interrupted removal leaves is no backup.
     ///
     /// # Errors
-    /// Exit 6 when part of it stays.
+    /// Exit 6: a part of the backup is left.
     pub async fn remove(&self, id: &str) -> Result<()> {
         match self {
             Self::Local(local) => local.remove(id).map_err(Into::into),
@@ -187,11 +190,11 @@ impl Store {
         }
     }
 
-    /// Removes what backups that broke off have left, and tells how many there were. Those that somebody still writes
+    /// Removes the leftovers of interrupted backups, and returns how many there were. Backups that are being written
     /// stay.
     ///
     /// # Errors
-    /// Exit 3 when the store does not answer.
+    /// Exit 3: the store does not answer.
     pub async fn sweep(&self) -> Result<usize> {
         match self {
             Self::Local(local) => local.sweep().map_err(Into::into),
@@ -202,10 +205,10 @@ impl Store {
 }
 
 impl Upload {
-    /// Begins a member; the one before must be ended.
+    /// Begins a member, after the previous one was ended.
     ///
     /// # Errors
-    /// Exit 5 when it cannot be written.
+    /// Exit 5: it cannot be written.
     pub async fn member(&mut self, name: &str) -> Result<()> {
         match self {
             Self::Local(upload) => upload.member(name).map_err(Into::into),
@@ -217,10 +220,10 @@ impl Upload {
         }
     }
 
-    /// Adds to the member that was begun.
+    /// Appends to the current member.
     ///
     /// # Errors
-    /// Exit 5: the disk is full, the store is gone.
+    /// Exit 5: the disk is full, or the store does not answer.
     pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
         match self {
             Self::Local(upload) => upload.write(&chunk).map_err(Into::into),
@@ -229,10 +232,10 @@ impl Upload {
         }
     }
 
-    /// Ends the member: it is stored for good, though nobody sees it yet.
+    /// Ends the current member: it is stored durably, though not yet visible.
     ///
     /// # Errors
-    /// As [`Upload::write`].
+    /// The same as [`Upload::write`].
     pub async fn end(&mut self) -> Result<()> {
         match self {
             Self::Local(upload) => upload.end().await.map_err(Into::into),
@@ -241,8 +244,8 @@ impl Upload {
         }
     }
 
-    /// A directory that a program may write members into by itself, named by its prefix, and which
-    /// [`Upload::adopt`] takes over; only where there is a disk.
+    /// A directory into which a program may write members by itself. [`Upload::take_over`] adds them to the backup.
+    /// `None` in an object store.
     pub fn directory(&self, prefix: &str) -> Option<PathBuf> {
         match self {
             Self::Local(upload) => Some(upload.path().join(prefix)),
@@ -251,13 +254,14 @@ impl Upload {
         }
     }
 
-    /// Takes over what a program has written into [`Upload::directory`]: the names of the members, stored for good.
+    /// Adds the files that a program has written into [`Upload::directory`] as members, stored durably. Returns their
+    /// names.
     ///
     /// # Errors
-    /// As [`Upload::write`].
-    pub async fn adopt(&mut self, prefix: &str) -> Result<Vec<String>> {
+    /// The same as [`Upload::write`].
+    pub async fn take_over(&mut self, prefix: &str) -> Result<Vec<String>> {
         match self {
-            Self::Local(upload) => upload.adopt(prefix).await.map_err(Into::into),
+            Self::Local(upload) => upload.take_over(prefix).await.map_err(Into::into),
             #[cfg(feature = "objects")]
             Self::Object(_) => {
                 Err(Failure::usage(format!("{prefix} is a directory, and an object store has none")).into())
@@ -265,10 +269,10 @@ impl Upload {
         }
     }
 
-    /// Makes it a backup: manifest last.
+    /// Completes the backup by writing its manifest.
     ///
     /// # Errors
-    /// As [`Upload::write`].
+    /// The same as [`Upload::write`].
     pub async fn commit(self, manifest: &Manifest) -> Result<()> {
         match self {
             Self::Local(upload) => upload.commit(&manifest.to_text()).await.map_err(Into::into),
@@ -277,7 +281,7 @@ impl Upload {
         }
     }
 
-    /// Takes back what was written.
+    /// Removes what was written.
     pub async fn abort(self) {
         match self {
             Self::Local(upload) => drop(upload),
@@ -291,7 +295,8 @@ impl Download {
     /// The next bytes; `None` at the end.
     ///
     /// # Errors
-    /// Exit 5 when it cannot be read to the end, or was exchanged meanwhile; exit 3 when an object store does not answer.
+    /// Exit 5: the member cannot be read to its end, or was replaced meanwhile. Exit 3: an object store does not
+    /// answer.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
         match self {
             Self::File(file) => file.chunk().map_err(Into::into),
@@ -301,7 +306,7 @@ impl Download {
     }
 }
 
-/// The manifest of a backup, or why it cannot be believed.
+/// Parses the manifest of a backup. The error is a clause that says why it cannot be used.
 fn parse_manifest(text: &str, id: &str) -> Result<Manifest, String> {
     let manifest = Manifest::parse(text).map_err(|why| format!("its manifest {why}"))?;
     if manifest.id != id {
@@ -310,7 +315,7 @@ fn parse_manifest(text: &str, id: &str) -> Result<Manifest, String> {
     Ok(manifest)
 }
 
-/// A store that does not do what it is for.
+/// The failure of a store.
 fn broken(doing: impl std::fmt::Display, why: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::RolledBack, format!("{doing}: {why}"))
 }

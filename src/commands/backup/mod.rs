@@ -1,4 +1,4 @@
-//! `trueup backup`: takes a backup; lists, verifies and prunes what is stored.
+//! `trueup backup`: takes a backup; lists, verifies and prunes stored backups.
 
 pub(super) mod args;
 mod report;
@@ -9,9 +9,10 @@ use std::time::SystemTime;
 use anyhow::Result;
 use report::{BackupReport, BackupRow, Backups};
 
-use crate::backup::restore::{self, TrialPlace};
+use crate::backup::restore::{self, TrialTarget};
 use crate::backup::{
-    self, Keep, Level, Listed, Manifest, Method, Programs, Request, Scope, Store, Verifying,
+    self, BackupMethod, BackupRequest, DatabaseIdentity, Manifest, Programs, ProofLevel, RetentionPolicy,
+    Scope, Store, StoredBackup, VerifyRequest,
 };
 use crate::cli::Secret;
 use crate::error::{Exit, Failure, exit_of};
@@ -19,7 +20,7 @@ use crate::output::{self, Progress};
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot;
-use crate::workflow::backup_store::Among;
+use crate::workflow::backup_store::LatestOf;
 use crate::workflow::deliver::deliver;
 use crate::workflow::project_model::Needs;
 use crate::workflow::{backup_store, comparison, environment_mark};
@@ -44,7 +45,7 @@ pub(super) async fn run(settings: &Settings, args: &BackupArgs, stop: Stop) -> R
 async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit> {
     let target = settings.target()?;
     let store = backup_store::store(settings)?;
-    store.ready().await?;
+    store.check_writable().await?;
     let application = settings.application();
     let mut session = target.connect(&application).await?;
     let version = session.server_version()?;
@@ -56,13 +57,13 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit
     writer::no_pooler_before(&target, &application).await?;
     let external = backup_store::external(settings);
     let method = backup_store::method(settings, &external);
-    if let Method::Dump { bin_dir, .. } = method {
+    if let BackupMethod::Dump { bin_dir, .. } = method {
         Programs::find(bin_dir, version)?;
     }
     let mut progress = Progress::new(settings.output.progress, !settings.output.events);
     store.sweep().await?;
     let taken = backup::take(
-        &Request {
+        &BackupRequest {
             target: &target,
             application: &application,
             set_role: settings.database.set_role.as_deref(),
@@ -71,35 +72,35 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit
             run: &settings.run,
             method,
             scope: Scope::Full,
-            level: args.verify.map_or_else(|| backup_store::level(settings), level),
+            level: args.verify.map_or_else(|| backup_store::level(settings), proof_level),
             trial: &backup_store::trial(settings),
             lock_wait: settings.database.lock_timeout.unwrap_or(backup_store::LOCK_WAIT),
-            marked: backup_store::marked(standing.internal.as_ref(), standing.history.as_deref()),
-            expected: Some((
-                &standing.identity.system_identifier,
-                standing.identity.database_oid,
-                &standing.identity.database,
-            )),
+            labels: backup_store::source_labels(standing.internal.as_ref(), standing.history.as_deref()),
+            expected: Some(DatabaseIdentity {
+                system_identifier: &standing.identity.system_identifier,
+                oid: standing.identity.database_oid,
+                name: &standing.identity.database,
+            }),
         },
         stop,
         &mut progress,
     )
     .await?;
     progress.clear();
-    say(settings, &store, Exit::Clean, Backups::Taken(Box::new(taken)), Vec::new())
+    deliver_report(settings, &store, Exit::Clean, Backups::Taken(Box::new(taken)), Vec::new())
 }
 
 async fn list(settings: &Settings, all: bool) -> Result<Exit> {
     let store = backup_store::store(settings)?;
     let listed = store.list().await?;
-    // Without a URL there is no database that they could be of.
+    // Without a URL the backups of all databases are listed.
     let database = if all { None } else { settings.target().ok().map(|target| target.database().to_owned()) };
-    let rows = listed.into_iter().filter_map(|Listed { id, manifest }| match manifest {
+    let rows = listed.into_iter().filter_map(|StoredBackup { id, manifest }| match manifest {
         Ok(manifest) if database.as_ref().is_some_and(|wanted| *wanted != manifest.source.database) => None,
         Ok(manifest) => Some(BackupRow::new(&manifest, backup_store::age(&manifest))),
         Err(why) => Some(BackupRow::damaged(id, why)),
     });
-    say(settings, &store, Exit::Clean, Backups::Listed(rows.collect()), Vec::new())
+    deliver_report(settings, &store, Exit::Clean, Backups::Listed(rows.collect()), Vec::new())
 }
 
 async fn verify(
@@ -111,32 +112,33 @@ async fn verify(
 ) -> Result<Exit> {
     let store = backup_store::store(settings)?;
     let target = settings.target().ok();
-    let among = Among { database: target.as_ref().map(Target::database), whole: false };
+    let among = LatestOf { database: target.as_ref().map(Target::database), whole: false };
     let mut manifest = match backup_store::find(&store, wanted, among).await {
         Ok(manifest) => manifest,
         Err(error) if exit_of(&error) == Exit::RolledBack => {
             let what = Backups::Verified { id: wanted.to_owned(), proof: Err(error.to_string()) };
-            return say(settings, &store, Exit::Findings, what, Vec::new());
+            return deliver_report(settings, &store, Exit::Findings, what, Vec::new());
         }
         Err(error) => return Err(error),
     };
     let external = backup_store::external(settings);
-    let asked = level(asked);
-    if into.is_some() && asked != Level::Restore {
+    let asked = proof_level(asked);
+    if into.is_some() && asked != ProofLevel::Restore {
         return Err(Failure::usage("--into is for --level restore").into());
     }
     let programs = match (&manifest.reference, asked) {
-        (None, Level::Contents | Level::Restore) => {
-            Some(Programs::reading(backup_store::programs(settings), restore::written_by(&manifest)?)?)
-        }
+        (None, ProofLevel::Contents | ProofLevel::Restore) => Some(Programs::find_for_archive(
+            backup_store::programs(settings),
+            restore::written_by(&manifest)?,
+        )?),
         _ => None,
     };
     let place = match into {
-        Some(url) => TrialPlace::Server(Box::new(settings.reaching(url.reveal(), "--into").target()?)),
+        Some(url) => TrialTarget::Server(Box::new(settings.reaching(url.reveal(), "--into").target()?)),
         None => backup_store::trial(settings),
     };
     let mut progress = Progress::new(settings.output.progress, !settings.output.events);
-    let verifying = Verifying {
+    let verifying = VerifyRequest {
         store: &store,
         manifest: &manifest,
         level: asked,
@@ -151,32 +153,32 @@ async fn verify(
         Ok(proof) => {
             if manifest.verified.as_ref().is_none_or(|before| before.how <= proof.how) {
                 manifest.verified = Some(proof.clone());
-                store.restate(&manifest).await?;
+                store.replace_manifest(&manifest).await?;
             }
             (Exit::Clean, Ok(proof))
         }
         Err(error) if exit_of(&error) == Exit::RolledBack => (Exit::Findings, Err(error.to_string())),
         Err(error) => return Err(error),
     };
-    say(settings, &store, exit, Backups::Verified { id: manifest.id, proof }, Vec::new())
+    deliver_report(settings, &store, exit, Backups::Verified { id: manifest.id, proof }, Vec::new())
 }
 
 async fn prune(settings: &Settings, dry_run: bool, yes: bool) -> Result<Exit> {
     let store = backup_store::store(settings)?;
     let backup = &settings.backup;
-    let keep = Keep {
+    let keep = RetentionPolicy {
         last: backup.keep_last,
         daily: backup.keep_daily,
         weekly: backup.keep_weekly,
         max_age: backup.max_age,
     };
-    if keep == Keep::default() {
+    if keep == RetentionPolicy::default() {
         return Err(Failure::usage("nothing says which backups are to be kept; nothing was removed")
             .next("set [backup] keep_last, keep_daily, keep_weekly or max_age in trueup.toml")
             .into());
     }
     let listed = store.list().await?;
-    // Every database has its own row of backups.
+    // The rules count the backups of each database separately.
     let mut by_database: BTreeMap<(&str, u32), Vec<&Manifest>> = BTreeMap::new();
     for manifest in listed.iter().filter_map(|listed| listed.manifest.as_ref().ok()) {
         let source = &manifest.source;
@@ -193,13 +195,13 @@ async fn prune(settings: &Settings, dry_run: bool, yes: bool) -> Result<Exit> {
         .filter_map(|listed| Some(format!("{} stays: {}", listed.id, listed.manifest.as_ref().err()?)))
         .collect();
     if dry_run {
-        return say(settings, &store, Exit::Clean, report(true, 0), notes);
+        return deliver_report(settings, &store, Exit::Clean, report(true, 0), notes);
     }
     if !going.is_empty() && !yes {
         let shown = BackupReport {
             run: settings.run.clone(),
             exit: Exit::Clean,
-            store: store.place(),
+            store: store.location(),
             what: report(true, 0),
             notes: notes.clone(),
         };
@@ -225,19 +227,19 @@ async fn prune(settings: &Settings, dry_run: bool, yes: bool) -> Result<Exit> {
         store.remove(&manifest.id).await?;
     }
     let swept = store.sweep().await?;
-    say(settings, &store, Exit::Clean, report(false, swept), notes)
+    deliver_report(settings, &store, Exit::Clean, report(false, swept), notes)
 }
 
-fn level(asked: VerifyLevel) -> Level {
+fn proof_level(asked: VerifyLevel) -> ProofLevel {
     match asked {
-        VerifyLevel::Quick => Level::Quick,
-        VerifyLevel::Contents => Level::Contents,
-        VerifyLevel::Restore => Level::Restore,
+        VerifyLevel::Quick => ProofLevel::Quick,
+        VerifyLevel::Contents => ProofLevel::Contents,
+        VerifyLevel::Restore => ProofLevel::Restore,
     }
 }
 
-fn say(settings: &Settings, store: &Store, exit: Exit, what: Backups, notes: Vec<String>) -> Result<Exit> {
-    let report = BackupReport { run: settings.run.clone(), exit, store: store.place(), what, notes };
+fn deliver_report(settings: &Settings, store: &Store, exit: Exit, what: Backups, notes: Vec<String>) -> Result<Exit> {
+    let report = BackupReport { run: settings.run.clone(), exit, store: store.location(), what, notes };
     deliver(&settings.output, &report)?;
     Ok(exit)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::backup::{Kind, Manifest, Scope, Verified};
+use crate::backup::{BackupFormat, Manifest, Scope, Verified};
 use crate::error::Exit;
 use crate::output::view::{Content, Table, Tone, View};
 use crate::output::{Envelope, Report};
@@ -83,7 +83,7 @@ pub(super) struct BackupRow {
     /// The newest applied migration.
     pub(super) version: Option<String>,
     /// `custom`, `directory` or `command`.
-    pub(super) kind: Option<Kind>,
+    pub(super) kind: Option<BackupFormat>,
     /// The tables, when they are not all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tables: Option<usize>,

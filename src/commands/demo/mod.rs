@@ -21,7 +21,7 @@ use crate::error::{Exit, Failure};
 use crate::model::Sources;
 use crate::postgres::scratch::{Scratch, ScratchDatabase};
 use crate::postgres::sql::split;
-use crate::project::{Project, Required, Settings};
+use crate::project::{BackupRequired, Project, Settings};
 use crate::workflow::deliver;
 use crate::workflow::project_model;
 use crate::writer::Stop;
@@ -120,7 +120,7 @@ async fn story(settings: &Settings, scratch: &mut Scratch) -> Result<()> {
     let database = scratch.create_database().await?;
     let mut settings = settings.with_url(&scratch.url(&database));
     if Programs::find(settings.scratch.bin_dir.as_deref(), scratch.version()).is_err() {
-        settings.backup.required = Required::Never;
+        settings.backup.required = BackupRequired::Never;
         say("There is no pg_dump for this server here: the story goes on without backups.\n")?;
     }
     settings.output.interactive = false;

@@ -1,4 +1,5 @@
-//! `trueup restore`: a database made of a backup again, beside what is there, proved, and only then in its place.
+//! `trueup restore`: restores a backup into a database of its own, proves it, and then renames it or replaces another
+//! database by it.
 
 pub(super) mod args;
 mod report;
@@ -8,14 +9,14 @@ use std::time::Instant;
 use anyhow::Result;
 use report::{RestoreReport, RestoredAs, RestoredState};
 
-use crate::backup::restore::{self, Database, Fit, Hashed, Restoring, Server};
+use crate::backup::restore::{self, Compatibility, Database, RestoreJob, RestoreServer, VerifiedArchive};
 use crate::backup::{Manifest, Programs, Scope, Store};
 use crate::cli::WriteArgs;
 use crate::error::{Exit, Failure, exit_of};
 use crate::output::{self, Progress};
 use crate::postgres::connection::Target;
 use crate::project::Settings;
-use crate::workflow::backup_store::Among;
+use crate::workflow::backup_store::LatestOf;
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::reports::target::TargetReport;
 use crate::workflow::write_command::{Confirmation, WriteCommand, interrupted};
@@ -23,7 +24,7 @@ use crate::workflow::{backup_store, comparison, environment_mark, project_model}
 use crate::writer::{Mark, Stop};
 use args::RestoreArgs;
 
-/// Databases that every other one is made of.
+/// The databases that new databases are copied from.
 const TEMPLATES: [&str; 2] = ["template0", "template1"];
 
 /// Runs the command.
@@ -36,38 +37,39 @@ pub(super) async fn run(settings: &Settings, args: &RestoreArgs, mut stop: Stop)
     let begun = Instant::now();
     let store = backup_store::store(settings)?;
     let target = settings.target()?;
-    // What is replaced is replaced by a backup of itself; a copy is one of the project's database.
+    // A database is replaced by a backup of itself. What is restored elsewhere is a backup of the project's database.
     let of = if args.replace { Some(&target) } else { internal.as_ref() };
     let manifest =
-        find(&store, args, Among { database: of.map(Target::database), whole: args.replace }).await?;
-    let programs = Programs::reading(backup_store::programs(settings), restore::written_by(&manifest)?)?;
+        find(&store, args, LatestOf { database: of.map(Target::database), whole: args.replace }).await?;
+    let programs =
+        Programs::find_for_archive(backup_store::programs(settings), restore::written_by(&manifest)?)?;
     if TEMPLATES.contains(&target.database()) {
         let what = format!("{} is what other databases are made of; nothing was changed", target.database());
         return Err(Failure::new(Exit::Refused, what).next("name another database").into());
     }
     let mut progress = Progress::new(settings.output.progress, !settings.output.events);
-    let mut server = Server::open(&target, &settings.application()).await?;
-    server.claim(target.database()).await?;
-    let notes = restore::mend(&mut server, target.database()).await?;
+    let mut server = RestoreServer::open(&target, &settings.application()).await?;
+    server.lock_database_name(target.database()).await?;
+    let notes = restore::recover(&mut server, target.database()).await?;
     let backup = tokio::select! {
-        read = Hashed::read(&store, &manifest, &programs, &mut progress) => read?,
+        read = VerifiedArchive::read(&store, &manifest, &programs, &mut progress) => read?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
-    let fit = Fit::of(&mut server, &backup, args.jobs).await?;
+    let fit = Compatibility::of(&mut server, &backup, args.jobs).await?;
     let old = server.database(target.database()).await?;
     let write = WriteArgs { yes: args.yes, wait: None };
-    let place = Place::of(settings, args, &write, &mut server, (old, &manifest), &stop).await?;
+    let place = RestoreDestination::of(settings, args, &write, &mut server, old, &manifest, &stop).await?;
     let mut command =
         Command { settings, args, target: &target, server, backup: &backup, fit, stop, progress, notes };
     let mut report = command.restore(place).await?;
     command.progress.clear();
     report.milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    command.afterwards(&mut report).await;
+    command.add_check_result(&mut report).await;
     deliver(&settings.output, &report)?;
     Ok(report.exit)
 }
 
-async fn find(store: &Store, args: &RestoreArgs, among: Among<'_>) -> Result<Manifest> {
+async fn find(store: &Store, args: &RestoreArgs, among: LatestOf<'_>) -> Result<Manifest> {
     let found = backup_store::find(store, &args.backup, among).await;
     let manifest = found.map_err(|error| match error.downcast::<Failure>() {
         Ok(failure) if failure.exit == Exit::RolledBack => {
@@ -89,23 +91,24 @@ async fn find(store: &Store, args: &RestoreArgs, among: Among<'_>) -> Result<Man
     Ok(manifest)
 }
 
-/// What is where the backup is to be.
-enum Place<'s> {
-    /// Nothing.
+/// What exists under the name of the database to restore.
+enum RestoreDestination<'s> {
+    /// No database.
     New,
-    /// An empty database that this role cannot put another one in the place of.
+    /// An empty database that this role cannot replace.
     Empty,
-    /// A database that another one takes the place of; dropped afterwards when there is nothing in it.
+    /// A database that is replaced. If it is empty, it is dropped afterwards.
     Old { old: Box<Database>, writing: Box<WriteCommand<'s>>, mark: Option<Mark>, empty: bool },
 }
 
-impl<'s> Place<'s> {
+impl<'s> RestoreDestination<'s> {
     async fn of(
         settings: &'s Settings,
         args: &RestoreArgs,
         write: &'s WriteArgs,
-        server: &mut Server,
-        (old, manifest): (Option<Database>, &Manifest),
+        server: &mut RestoreServer,
+        old: Option<Database>,
+        manifest: &Manifest,
         stop: &Stop,
     ) -> Result<Self> {
         let Some(old) = old else { return Ok(Self::New) };
@@ -125,19 +128,19 @@ impl<'s> Place<'s> {
             .next("name a database that does not exist yet, or put it in the place of this one: --replace")
             .into());
         }
-        if let Err(error) = restore::may_replace(server, &old).await {
+        if let Err(error) = restore::check_may_replace(server, &old).await {
             return if empty { Ok(Self::Empty) } else { Err(error) };
         }
         let mut writing = WriteCommand::open(settings, write, stop).await?;
         let mark = writing.writer.mark().await?;
         writing.expected(mark.as_ref())?;
-        not_of_another(settings, manifest, &old, mark.as_ref())?;
+        refuse_other_environment(settings, manifest, &old, mark.as_ref())?;
         Ok(Self::Old { old: Box::new(old), writing: Box::new(writing), mark, empty })
     }
 }
 
-/// A protected environment is not replaced by another database, or by another environment's.
-fn not_of_another(
+/// Refuses to replace the database of a protected environment by another database, or by that of another environment.
+fn refuse_other_environment(
     settings: &Settings,
     manifest: &Manifest,
     old: &Database,
@@ -159,43 +162,45 @@ fn not_of_another(
         .next("trueup backup list shows those of this database; another one can be restored beside it, under another name"))
 }
 
-/// The command at work.
+/// The state of the command.
 struct Command<'c> {
     settings: &'c Settings,
     args: &'c RestoreArgs,
     target: &'c Target,
-    server: Server,
-    backup: &'c Hashed<'c>,
-    fit: Fit,
+    server: RestoreServer,
+    backup: &'c VerifiedArchive<'c>,
+    fit: Compatibility,
     stop: Stop,
     progress: Progress,
     notes: Vec<String>,
 }
 
 impl Command<'_> {
-    async fn restore(&mut self, place: Place<'_>) -> Result<RestoreReport> {
+    async fn restore(&mut self, place: RestoreDestination<'_>) -> Result<RestoreReport> {
         match place {
-            Place::New => {
+            RestoreDestination::New => {
                 let report = self.report(RestoredAs::New, None);
                 self.confirm(&report, &format!("restore into a new database {}", self.target.database()))
                     .await?;
-                let restored = self.beside(None).await?;
-                restore::name(&mut self.server, &restored, self.target.database()).await?;
+                let restored = self.into_new_database(None).await?;
+                restore::rename_restored(&mut self.server, &restored, self.target.database()).await?;
                 Ok(report)
             }
-            Place::Empty => {
+            RestoreDestination::Empty => {
                 let report = self.report(RestoredAs::Directly, None);
                 self.confirm(&report, "restore").await?;
                 let stop = self.stop.clone();
                 let (mut restoring, progress) = self.restoring(None);
-                restoring.directly(stop, progress).await?;
+                restoring.into_empty_database(stop, progress).await?;
                 Ok(report)
             }
-            Place::Old { old, writing, mark, empty } => self.replace(&old, *writing, mark, empty).await,
+            RestoreDestination::Old { old, writing, mark, empty } => {
+                self.replace(&old, *writing, mark, empty).await
+            }
         }
     }
 
-    /// In the place of another one.
+    /// Replaces the old database.
     async fn replace(
         &mut self,
         old: &Database,
@@ -204,17 +209,17 @@ impl Command<'_> {
         empty: bool,
     ) -> Result<RestoreReport> {
         let what = if empty { "restore" } else { "replace all that is" };
-        // Where nobody can be asked, it is known before the long work whether it may be done.
+        // Where nobody can be asked, it is decided before the long work whether the change is confirmed.
         let asks_later = self.settings.output.interactive;
         if !asks_later {
             writing.confirm(what, mark.as_ref()).await?;
         }
-        // No migration of this database begins meanwhile.
+        // No migration of this database can begin meanwhile.
         writing.lock().await?;
         let tablespace = old.tablespace().to_owned();
-        let restored = self.beside(Some(&tablespace)).await?;
-        let aside = restore::dated(&mut self.server, &old.name).await?;
-        let sessions = self.others(old).await?;
+        let restored = self.into_new_database(Some(&tablespace)).await?;
+        let aside = restore::name_for_replaced(&mut self.server, &old.name).await?;
+        let sessions = self.other_sessions(old).await?;
         let as_what =
             RestoredAs::InPlaceOf { kept_as: (!empty).then(|| aside.clone()), bytes: old.bytes, sessions };
         let mut report = self.report(as_what, mark.as_ref());
@@ -236,20 +241,21 @@ impl Command<'_> {
         Ok(report)
     }
 
-    fn backup_source(&self) -> crate::backup::Source {
+    fn backup_source(&self) -> crate::backup::BackupSource {
         self.backup.manifest().source.clone()
     }
 
-    /// Who is connected to the old database beside this very run, which holds its lock: there is no other of that name.
-    async fn others(&mut self, old: &Database) -> Result<Vec<restore::Connected>> {
+    /// The connections to the old database except those of this run. Its lock rules out another run with the same
+    /// name.
+    async fn other_sessions(&mut self, old: &Database) -> Result<Vec<restore::ConnectedSession>> {
         let internal = self.settings.application();
         let mut sessions = restore::sessions(&mut self.server, old).await?;
         sessions.retain(|session| !session.application.starts_with(&internal));
         Ok(sessions)
     }
 
-    fn restoring<'w>(&'w mut self, tablespace: Option<&'w str>) -> (Restoring<'w>, &'w mut Progress) {
-        let restoring = Restoring {
+    fn restoring<'w>(&'w mut self, tablespace: Option<&'w str>) -> (RestoreJob<'w>, &'w mut Progress) {
+        let restoring = RestoreJob {
             server: &mut self.server,
             backup: self.backup,
             fit: &self.fit,
@@ -260,13 +266,13 @@ impl Command<'_> {
         (restoring, &mut self.progress)
     }
 
-    async fn beside(&mut self, tablespace: Option<&str>) -> Result<String> {
+    async fn into_new_database(&mut self, tablespace: Option<&str>) -> Result<String> {
         let stop = self.stop.clone();
         let (mut restoring, progress) = self.restoring(tablespace);
-        restoring.beside(stop, progress).await
+        restoring.into_new_database(stop, progress).await
     }
 
-    /// Asks about a database that nobody's mark stands in yet.
+    /// Confirms a restore into a database that has no environment label yet.
     async fn confirm(&mut self, report: &RestoreReport, what: &str) -> Result<()> {
         self.show(report);
         let database = self.target.database().to_owned();
@@ -321,19 +327,20 @@ impl Command<'_> {
         }
     }
 
-    /// What is worth having of the restored database, and no reason to say that it was not restored.
-    async fn afterwards(&mut self, report: &mut RestoreReport) {
+    /// Records the run and checks the restored database. A failure is a note in the report: the restore itself has
+    /// succeeded.
+    async fn add_check_result(&mut self, report: &mut RestoreReport) {
         let manifest = self.backup.manifest();
         if manifest.source.mark.is_some()
             && manifest.source.project.as_ref() == Some(&self.settings.project.name)
-            && let Err(error) = self.record().await
+            && let Err(error) = self.record_in_audit_log().await
         {
             report.notes.push(format!("this run is not in the audit log of the restored database: {error}"));
         }
         if report.partial || !self.settings.project.lock_path.exists() {
             return;
         }
-        match self.standing().await {
+        match self.check_restored().await {
             Ok((standing, notes)) => {
                 report.check = Some(standing);
                 report.notes.extend(notes);
@@ -345,8 +352,8 @@ impl Command<'_> {
         }
     }
 
-    /// The database was backed up with its audit log: that says now what it was restored from.
-    async fn record(&self) -> Result<()> {
+    /// Records in the audit log, which was backed up with the database, which backup it was restored from.
+    async fn record_in_audit_log(&self) -> Result<()> {
         let write = WriteArgs { yes: true, wait: None };
         let mut writing = WriteCommand::open(self.settings, &write, &self.stop).await?;
         writing.lock().await?;
@@ -355,7 +362,7 @@ impl Command<'_> {
         writing.recorded(&marking, Some(&reason), async |_| Ok((Exit::Clean, ()))).await
     }
 
-    async fn standing(&self) -> Result<(RestoredState, Vec<String>)> {
+    async fn check_restored(&self) -> Result<(RestoredState, Vec<String>)> {
         let (mut session, reading) = project_model::connected(self.settings, self.target).await?;
         let declared = reading.finish(self.settings).await?;
         let snapshot = comparison::look_on(self.settings, &mut session, &declared).await?;

@@ -1,11 +1,11 @@
-//! What was found, planned and done, as a report or as a script.
+//! Converts a plan to a report or to a script.
 
 use anyhow::Result;
 
 use super::args::SeedArgs;
 use super::report::{RowState, SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
-use super::{Judged, Planned};
-use crate::data::seeds::{self, Question, RowPlan};
+use super::{SeedPlan, PlannedTable};
+use crate::data::seeds::{self, SeedQuery, RowPlan};
 use crate::error::Exit;
 use crate::findings::Finding;
 use crate::model::diagnosis;
@@ -26,7 +26,7 @@ pub(super) fn build(
     settings: &Settings,
     args: &SeedArgs,
     target: &Target,
-    judged: &Judged,
+    judged: &SeedPlan,
     stage: SeedStage,
 ) -> SeedReport {
     let identity = &judged.snapshot.identity;
@@ -55,18 +55,18 @@ pub(super) fn build(
 }
 
 /// The rows that are missing or different, as findings.
-fn findings(judged: &Judged) -> Vec<Finding> {
+fn findings(judged: &SeedPlan) -> Vec<Finding> {
     let known = judged.snapshot.seeded.known;
-    judged.tables.iter().flat_map(|table| diagnosis::seeded(&table.question, &table.plan, known)).collect()
+    judged.tables.iter().flat_map(|table| diagnosis::seeded(&table.query, &table.plan, known)).collect()
 }
 
-fn table_report(Planned { question, plan, .. }: &Planned) -> SeedTable {
+fn table_report(PlannedTable { query, plan, .. }: &PlannedTable) -> SeedTable {
     let only_recorded = |row: &&RowPlan| {
         !row.missing && row.changes.is_empty() && row.left_alone().next().is_none() && row.record.is_some()
     };
     SeedTable {
-        table: question.columns.path(),
-        file: question.seed.file.clone(),
+        table: query.columns.path(),
+        file: query.seed.file.clone(),
         declared: plan.declared,
         missing: plan.inserts(),
         different: plan.updates(),
@@ -74,21 +74,21 @@ fn table_report(Planned { question, plan, .. }: &Planned) -> SeedTable {
         unseeded: plan.unseeded().count(),
         recorded: plan.rows.iter().filter(only_recorded).count(),
         no_longer_declared: plan.gone,
-        rows: plan.rows.iter().flat_map(|row| row_reports(question, row)).collect(),
+        rows: plan.rows.iter().flat_map(|row| row_reports(query, row)).collect(),
     }
 }
 
-/// A row may have columns that are changed and others that are left alone.
-fn row_reports(question: &Question, row: &RowPlan) -> Vec<SeedRow> {
-    let declared = &question.seed.rows[row.row];
+/// A row can have columns that are updated and others that are kept.
+fn row_reports(query: &SeedQuery, row: &RowPlan) -> Vec<SeedRow> {
+    let declared = &query.seed.rows[row.row];
     let states = [
         (RowState::Missing, row.missing, &[][..]),
         (RowState::Different, !row.changes.is_empty(), &row.changes[..]),
         (RowState::Edited, !row.edits.is_empty(), &row.edits[..]),
         (RowState::Unseeded, !row.unseeded.is_empty(), &row.unseeded[..]),
     ];
-    let report = |(state, _, differences): (RowState, bool, &[seeds::Difference])| SeedRow {
-        object: question.label(&row.key),
+    let report = |(state, _, differences): (RowState, bool, &[seeds::ColumnDifference])| SeedRow {
+        object: query.label(&row.key),
         state,
         declared_at: format!("{}:{}", declared.file, declared.line),
         columns: differences
@@ -103,8 +103,8 @@ fn row_reports(question: &Question, row: &RowPlan) -> Vec<SeedRow> {
     states.into_iter().filter(|(_, holds, _)| *holds).map(report).collect()
 }
 
-/// `--sql`
-pub(super) fn script(settings: &Settings, judged: &Judged) -> String {
+/// The script of `--sql`.
+pub(super) fn script(settings: &Settings, judged: &SeedPlan) -> String {
     let mut script = String::from(
         "-- What schema/seeds/ declares. Run twice, it changes nothing the second time.\nBEGIN;\n",
     );
@@ -117,9 +117,9 @@ pub(super) fn script(settings: &Settings, judged: &Judged) -> String {
         script.push_str("SET CONSTRAINTS ALL DEFERRED;\n");
     }
     for table in &judged.tables {
-        script.push_str(&format!("\n-- {}\n", table.question.seed.file.replace(['\n', '\r'], " ")));
-        let refers_to_itself = seeds::refers_to_itself(&table.question.columns, &judged.snapshot.catalog);
-        for statement in seeds::upserts(&table.question, &table.answers, refers_to_itself) {
+        script.push_str(&format!("\n-- {}\n", table.query.seed.file.replace(['\n', '\r'], " ")));
+        let refers_to_itself = seeds::refers_to_itself(&table.query.columns, &judged.snapshot.catalog);
+        for statement in seeds::upserts(&table.query, &table.answers, refers_to_itself) {
             script.push_str(&statement);
             script.push('\n');
         }

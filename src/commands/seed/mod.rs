@@ -1,4 +1,4 @@
-//! `trueup seed`: the reference rows that a project declares, made so; what somebody else has made of them is left alone.
+//! `trueup seed`: inserts and updates the reference rows that a project declares. Manual edits are kept.
 
 pub(super) mod args;
 mod build_report;
@@ -15,14 +15,14 @@ use errors::{not_made, refused, rewritten};
 use report::SeedStage;
 
 use crate::changes::plan::Affected;
-use crate::data::seeds::{self, Answer, Question, RowPlan, Rows, Seeds, Table, TablePlan};
+use crate::data::seeds::{self, SeedQueryRow, SeedQuery, RowPlan, RowFilter, Seeds, SeedTarget, TablePlan};
 use crate::error::{Exit, Failure};
 use crate::output;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::connection::{self, Session};
 use crate::project::Settings;
 use crate::snapshot::{self, Asked, DatabaseSnapshot};
-use crate::workflow::backup_policy::{BackupPolicy, Changes, Wanted};
+use crate::workflow::backup_policy::{BackupOptions, BackupPolicy, PlannedChanges};
 use crate::workflow::deliver;
 use crate::workflow::migrate::{changed_meanwhile, defaults};
 use crate::workflow::project_model::Needs;
@@ -31,28 +31,28 @@ use crate::workflow::{comparison, environment_mark};
 use crate::writer::{StepError, Stop, Work};
 use args::SeedArgs;
 
-/// How often it is begun anew when rows change between the look and the work.
+/// How often planning is repeated when rows change between planning and writing.
 const ROUNDS: usize = 3;
-/// The number of the work's row among the steps of a run: after the backup's.
+/// The number of this step in the record of the run, after the backup's.
 const STEP: usize = 1;
-/// The name of the work, in messages.
+/// The name of this step in messages.
 const WHAT: &str = "the seeds";
 
-/// What a look at the database says.
-struct Judged {
+/// The planned changes of a database.
+struct SeedPlan {
     snapshot: DatabaseSnapshot,
-    /// The tables, in the order of their foreign keys.
-    tables: Vec<Planned>,
-    /// Whether constraints have to wait for the end of the transaction.
+    /// The tables in the order of their foreign keys.
+    tables: Vec<PlannedTable>,
+    /// Whether constraints are deferred to the end of the transaction.
     deferred: bool,
 }
 
-/// One table.
-struct Planned {
+/// The plan of one table.
+struct PlannedTable {
     id: crate::postgres::catalog::ObjectId,
-    question: Question,
-    answers: Vec<Answer>,
-    /// What the database gives its columns.
+    query: SeedQuery,
+    answers: Vec<SeedQueryRow>,
+    /// The constant defaults of its columns.
     defaults: BTreeMap<String, String>,
     plan: TablePlan,
 }
@@ -64,7 +64,7 @@ struct Planned {
 pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) -> Result<Exit> {
     let seeds = Arc::new(Seeds::read(&settings.project.seeds_dir)?);
     if args.check || args.sql || args.dry_run {
-        return look(settings, args, &seeds).await;
+        return show_plan(settings, args, &seeds).await;
     }
     let seen = stop.clone();
     let (mut writing, shown) = tokio::select! {
@@ -72,15 +72,19 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) ->
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
     if shown.is_empty() {
-        return nothing(settings, args, writing, &shown).await;
+        return report_nothing_to_do(settings, args, writing, &shown).await;
     }
     writing.lock().await?;
-    // Somebody else may have been faster.
+    // Another session may have changed rows before the lock was taken.
     let judged = match snapshot::unchanged_since(writing.writer.reading().await?, &shown.snapshot).await? {
         true => shown,
         false => {
-            let now =
-                judge(settings, args, writing.look_for(needs(&seeds, Rows::Unrecorded)).await?, &seeds)?;
+            let now = make_plan(
+                settings,
+                args,
+                writing.look_for(needs(&seeds, RowFilter::Unrecorded)).await?,
+                &seeds,
+            )?;
             if !now.is_part_of(&shown) {
                 return Err(changed_meanwhile("the plan").into());
             }
@@ -88,22 +92,22 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) ->
         }
     };
     if judged.is_empty() {
-        return nothing(settings, args, writing, &judged).await;
+        return report_nothing_to_do(settings, args, writing, &judged).await;
     }
-    let backing = back(settings, args, true, &judged, writing.writer.reading().await?).await?;
+    let backing = plan_backup(settings, args, true, &judged, writing.writer.reading().await?).await?;
     let marking = writing.first_mark();
     let report = writing
         .recorded(&marking, None, async |writing| {
-            let backup = backing.before(settings, &judged.snapshot, writing).await?;
+            let backup = backing.ensure(settings, &judged.snapshot, writing).await?;
             let done = carry_out(settings, args, &seeds, judged, writing).await?;
             let mut report = build(settings, args, &writing.target, &done, SeedStage::Done);
             report.backup_plan = Some(backing.plan.clone());
-            report.backup = backup.map(|(_, told)| told);
-            // What counts is what is there now.
-            let now = judge(
+            report.backup = backup.map(|(_, summary)| summary);
+            // The exit code depends on what the database has now.
+            let now = make_plan(
                 settings,
                 args,
-                writing.look_for(needs(&seeds, Rows::Unrecorded)).await.map_err(unchecked)?,
+                writing.look_for(needs(&seeds, RowFilter::Unrecorded)).await.map_err(unchecked)?,
                 &seeds,
             )
             .map_err(unchecked)?;
@@ -117,27 +121,27 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) ->
     print(settings, &report)
 }
 
-/// What a look has to know.
-fn needs(seeds: &Arc<Seeds>, seed_rows: Rows) -> Needs {
+/// What a snapshot has to read.
+fn needs(seeds: &Arc<Seeds>, seed_rows: RowFilter) -> Needs {
     Needs { options: ReadOptions::default(), migrations: Arc::default(), seeds: Arc::clone(seeds), seed_rows }
 }
 
-/// `--check`, `--sql` and `--dry-run`: one read-only look.
-async fn look(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> Result<Exit> {
+/// Runs `--check`, `--sql` and `--dry-run`, which read and never write.
+async fn show_plan(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> Result<Exit> {
     if args.sql {
         deliver::only_statements(&settings.output)?;
     }
     let target = settings.target()?;
     let mut session = target.connect(&settings.application()).await?;
     let rows = match (args.sql, args.check) {
-        (true, _) => Rows::All,
-        (_, true) => Rows::Odd,
-        _ => Rows::Unrecorded,
+        (true, _) => RowFilter::All,
+        (_, true) => RowFilter::Differing,
+        _ => RowFilter::Unrecorded,
     };
     let request = comparison::request(settings, needs(seeds, rows));
     let snapshot = snapshot::take(&mut session, &request).await?;
     environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
-    let judged = judge(settings, args, snapshot, seeds)?;
+    let judged = make_plan(settings, args, snapshot, seeds)?;
     if args.sql {
         session.close().await;
         deliver::statements(&settings.output, &script(settings, &judged))?;
@@ -146,25 +150,26 @@ async fn look(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> Resul
     let stage = if args.check { SeedStage::Checked } else { SeedStage::Planned };
     let mut report = build(settings, args, &target, &judged, stage);
     if args.dry_run && !judged.is_empty() {
-        report.backup_plan = Some(back(settings, args, false, &judged, &mut session).await?.plan);
+        report.backup_plan = Some(plan_backup(settings, args, false, &judged, &mut session).await?.plan);
     }
     session.close().await;
     print(settings, &report)
 }
 
-/// Everything up to the operator's yes.
+/// Plans the changes, shows them and asks for confirmation.
 async fn ask<'s>(
     settings: &'s Settings,
     args: &'s SeedArgs,
     seeds: &Arc<Seeds>,
     stop: &Stop,
-) -> Result<(WriteCommand<'s>, Judged)> {
+) -> Result<(WriteCommand<'s>, SeedPlan)> {
     let mut writing = WriteCommand::open(settings, &args.write, stop).await?;
-    let judged = judge(settings, args, writing.look_for(needs(seeds, Rows::Unrecorded)).await?, seeds)?;
+    let judged =
+        make_plan(settings, args, writing.look_for(needs(seeds, RowFilter::Unrecorded)).await?, seeds)?;
     if !judged.is_empty() {
-        may(settings, &judged, writing.writer.reading().await?).await?;
+        check_rights(settings, &judged, writing.writer.reading().await?).await?;
         let mut proposed = build(settings, args, &writing.target, &judged, SeedStage::Planned);
-        let backing = back(settings, args, true, &judged, writing.writer.reading().await?).await?;
+        let backing = plan_backup(settings, args, true, &judged, writing.writer.reading().await?).await?;
         proposed.backup_plan = Some(backing.plan);
         if !settings.output.quiet && (!args.write.yes || settings.output.interactive) {
             output::err(&output::shown(&proposed.proposal(), deliver::style(&settings.output)));
@@ -184,13 +189,13 @@ fn rows(count: usize) -> String {
     if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }
 
-/// Holds what was found against what is declared.
-fn judge(
+/// Compares the rows of the database with the declaration.
+fn make_plan(
     settings: &Settings,
     args: &SeedArgs,
     mut snapshot: DatabaseSnapshot,
     seeds: &Seeds,
-) -> Result<Judged> {
+) -> Result<SeedPlan> {
     let unseen = snapshot.seeded.unseen.iter().map(|unseen| match unseen.why {
         Some(why) => format!("{} ({})", unseen.table, why.in_words()),
         None => unseen.table.clone(),
@@ -204,32 +209,32 @@ fn judge(
         .next("grant SELECT on it, or work as its owner or a role with BYPASSRLS: [database] set_role")
         .into());
     }
-    // They may be large: none is there twice.
+    // The results may be large: they are moved, not copied.
     let mut asked: BTreeMap<usize, Asked> =
         snapshot.seeded.asked.drain(..).map(|asked| (asked.seed, asked)).collect();
-    let mut tables: Vec<Planned> = Vec::new();
+    let mut tables: Vec<PlannedTable> = Vec::new();
     for (number, seed) in seeds.tables.iter().enumerate() {
-        let Table { id } = Table::of(seed, &snapshot.catalog, &settings.database.search_path)?;
+        let SeedTarget { id } = SeedTarget::resolve(seed, &snapshot.catalog, &settings.database.search_path)?;
         if let Some(other) = tables.iter().find(|other| other.id == id) {
-            let what = format!("table: the rows of {id} are declared in {}, too", other.question.seed.file);
+            let what = format!("table: the rows of {id} are declared in {}, too", other.query.seed.file);
             return Err(seed.wrong(seed.table.1, what).next("put all rows of a table into one file").into());
         }
-        let Some(Asked { question, answers, .. }) = asked.remove(&number) else { continue };
-        let defaults = seeds::defaults(&question.columns, &snapshot.catalog);
-        let plan = seeds::plan(&question, &answers, &defaults, args.overwrite)?;
-        tables.push(Planned { id, question, answers, defaults, plan });
+        let Some(Asked { question: query, answers, .. }) = asked.remove(&number) else { continue };
+        let defaults = seeds::defaults(&query.columns, &snapshot.catalog);
+        let plan = seeds::plan(&query, &answers, &defaults, args.overwrite)?;
+        tables.push(PlannedTable { id, query, answers, defaults, plan });
     }
-    let columns: Vec<_> = tables.iter().map(|table| &table.question.columns).collect();
+    let columns: Vec<_> = tables.iter().map(|table| &table.query.columns).collect();
     let (order, deferred) = seeds::order(&columns, &snapshot.catalog).map_err(|circle| {
         Failure::usage(format!("the foreign keys of {} go round in a circle", circle.join(", ")))
             .next("make one of them deferrable: ALTER TABLE ... ALTER CONSTRAINT ... DEFERRABLE")
     })?;
-    let mut tables: Vec<Option<Planned>> = tables.into_iter().map(Some).collect();
+    let mut tables: Vec<Option<PlannedTable>> = tables.into_iter().map(Some).collect();
     let tables = order.into_iter().filter_map(|place| tables[place].take()).collect();
-    Ok(Judged { snapshot, tables, deferred })
+    Ok(SeedPlan { snapshot, tables, deferred })
 }
 
-impl Judged {
+impl SeedPlan {
     fn count(&self, of: impl Fn(&TablePlan) -> usize) -> usize {
         self.tables.iter().map(|table| of(&table.plan)).sum()
     }
@@ -249,20 +254,20 @@ impl Judged {
         })
     }
 
-    fn pairs(&self) -> Vec<(&Question, &TablePlan)> {
-        self.tables.iter().map(|table| (&table.question, &table.plan)).collect()
+    fn pairs(&self) -> Vec<(&SeedQuery, &TablePlan)> {
+        self.tables.iter().map(|table| (&table.query, &table.plan)).collect()
     }
 }
 
-/// Refuses what this role has no right to, before anything is touched.
+/// Refuses changes that the role lacks the privileges for, before anything is written.
 ///
 /// # Errors
-/// Exit 4, with the rights; the server's and the connection's.
-async fn may(settings: &Settings, judged: &Judged, session: &mut Session) -> Result<()> {
-    let Some(question) = seeds::rights(&judged.pairs()) else { return Ok(()) };
+/// Exit 4, with the privileges. Exit 3: the query fails.
+async fn check_rights(settings: &Settings, judged: &SeedPlan, session: &mut Session) -> Result<()> {
+    let Some(query) = seeds::missing_rights_query(&judged.pairs()) else { return Ok(()) };
     let role = settings.database.set_role.as_ref();
     let role = role.map(|role| format!("SET LOCAL ROLE {};", crate::postgres::sql::identifier(role)));
-    let sql = format!("BEGIN READ ONLY; {} {question}; COMMIT", role.unwrap_or_default());
+    let sql = format!("BEGIN READ ONLY; {} {query}; COMMIT", role.unwrap_or_default());
     let rows =
         session.rows(sql).await.map_err(|error| connection::server_failure(error, "asking for rights"))?;
     let mut lacking: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
@@ -275,29 +280,29 @@ async fn may(settings: &Settings, judged: &Judged, session: &mut Session) -> Res
     if lacking.is_empty() {
         return Ok(());
     }
-    let told = lacking
+    let rights = lacking
         .iter()
         .map(|((table, right), columns)| format!("{right} ({}) ON {table}", columns.join(", ")));
-    let told: Vec<String> = told.collect();
+    let rights: Vec<String> = rights.collect();
     let role = &judged.snapshot.identity.role;
-    let what = format!("role {role} lacks rights: {}; nothing was changed", told.join("; "));
+    let what = format!("role {role} lacks rights: {}; nothing was changed", rights.join("; "));
     let to = crate::postgres::sql::identifier(role);
-    let grants: Vec<String> = told.iter().map(|right| format!("GRANT {right} TO {to}")).collect();
+    let grants: Vec<String> = rights.iter().map(|right| format!("GRANT {right} TO {to}")).collect();
     let next = format!("{}; or work as the tables' owner: [database] set_role", grants.join("; "));
     Err(Failure::new(Exit::Refused, what).next(next).into())
 }
 
-/// Decides about a backup.
-async fn back(
+/// Plans the backup before the changes.
+async fn plan_backup(
     settings: &Settings,
     args: &SeedArgs,
     write: bool,
-    judged: &Judged,
+    judged: &SeedPlan,
     session: &mut Session,
 ) -> Result<BackupPolicy> {
     let changed = judged.tables.iter().filter(|table| !table.plan.changes_nothing());
     let changed: BTreeSet<_> = changed.map(|table| table.id.clone()).collect();
-    let changes = Changes {
+    let changes = PlannedChanges {
         nothing: changed.is_empty().then_some("no row is changed"),
         affected: Affected::by_rows(&judged.snapshot.catalog, changed, "seeds"),
         undo: None,
@@ -305,40 +310,41 @@ async fn back(
     };
     let mark = judged.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let protected = environment_mark::protected(settings, mark).is_some();
-    let wanted = Wanted { no_backup: args.no_backup, protected, write };
-    BackupPolicy::decide(settings, wanted, &changes, &judged.snapshot, session).await
+    let wanted = BackupOptions { no_backup: args.no_backup, protected, write };
+    BackupPolicy::plan(settings, wanted, &changes, &judged.snapshot, session).await
 }
 
-/// Rows are not as they were looked at.
+/// The rows have changed since they were read.
 #[derive(Debug)]
-struct Moved;
+struct RowsChanged;
 
-impl fmt::Display for Moved {
+impl fmt::Display for RowsChanged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("rows have changed since they were looked at")
     }
 }
 
-impl std::error::Error for Moved {}
+impl std::error::Error for RowsChanged {}
 
-/// Does the work in one transaction, with its records; what was done. When rows changed since they were looked at, it is
-/// rolled back and planned again.
+/// Applies the plan and records it in one transaction. When rows have changed since they were read, rolls back and
+/// plans again. Returns the plan that was applied.
 async fn carry_out(
     settings: &Settings,
     args: &SeedArgs,
     seeds: &Arc<Seeds>,
-    shown: Judged,
+    shown: SeedPlan,
     writing: &mut WriteCommand<'_>,
-) -> Result<Judged> {
+) -> Result<SeedPlan> {
     let mut judged = shown;
     for round in 1..=ROUNDS {
         match attempt(settings, args, &judged, round == ROUNDS, writing).await {
             Ok(()) => return Ok(judged),
-            Err(StepError::Disproved(error)) if error.is::<Moved>() => {}
+            Err(StepError::Disproved(error)) if error.is::<RowsChanged>() => {}
             Err(StepError::Refused { said, done }) => return Err(refused(&judged, &said, done).into()),
             Err(trouble) => return Err(trouble.failure(WHAT, false)),
         }
-        let now = judge(settings, args, writing.look_for(needs(seeds, Rows::Unrecorded)).await?, seeds)?;
+        let now =
+            make_plan(settings, args, writing.look_for(needs(seeds, RowFilter::Unrecorded)).await?, seeds)?;
         if !now.is_part_of(&judged) {
             let Failure { what, next, .. } = changed_meanwhile("the plan");
             return Err(Failure::new(Exit::RolledBack, what).next(next).into());
@@ -353,7 +359,7 @@ async fn carry_out(
 async fn attempt(
     settings: &Settings,
     args: &SeedArgs,
-    judged: &Judged,
+    judged: &SeedPlan,
     is_last: bool,
     writing: &mut WriteCommand<'_>,
 ) -> Result<(), StepError> {
@@ -368,15 +374,15 @@ async fn attempt(
     records.extend(seeds::records(&pairs, writing.writer.run()));
     let records = records.join(";\n");
     let work = Work { script: &script, ..Work::records(WHAT, &records, defaults(settings).transaction) };
-    let questions: Vec<&Question> = pairs.iter().map(|(question, _)| *question).collect();
+    let questions: Vec<&SeedQuery> = pairs.iter().map(|(query, _)| *query).collect();
     writing
         .writer
         .proved_transaction(&work, &mut writing.progress, async |session| {
             let (answers, internal) = snapshot::ask_inside(session, &questions).await?;
-            for (Planned { question, defaults, plan: shown, .. }, answers) in
+            for (PlannedTable { query, defaults, plan: shown, .. }, answers) in
                 judged.tables.iter().zip(&answers)
             {
-                let left = seeds::plan(question, answers, defaults, args.overwrite)?;
+                let left = seeds::plan(query, answers, defaults, args.overwrite)?;
                 let is_known = |row: &RowPlan| {
                     let is_same = |known: &RowPlan| known.left_alone().eq(row.left_alone());
                     shown.rows.iter().any(|known| known.key == row.key && is_same(known))
@@ -389,11 +395,11 @@ async fn attempt(
                 };
                 if let Some(row) = left.rows.iter().find(is_odd) {
                     if row.missing {
-                        not_made(session, question, row, &judged.snapshot.catalog, is_last).await?;
+                        not_made(session, query, row, &judged.snapshot.catalog, is_last).await?;
                     }
                     return Err(match row.xmin.as_ref() == Some(&internal) {
-                        true => rewritten(question, row).into(),
-                        false => Moved.into(),
+                        true => rewritten(query, row).into(),
+                        false => RowsChanged.into(),
                     });
                 }
             }
@@ -402,7 +408,7 @@ async fn attempt(
         .await
 }
 
-/// The work is done, and the look afterwards failed.
+/// The failure of the check after the rows were written.
 fn unchecked(error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<Failure>() {
         Ok(failure) => {
@@ -414,11 +420,11 @@ fn unchecked(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-async fn nothing(
+async fn report_nothing_to_do(
     settings: &Settings,
     args: &SeedArgs,
     writing: WriteCommand<'_>,
-    judged: &Judged,
+    judged: &SeedPlan,
 ) -> Result<Exit> {
     let report = build(settings, args, &writing.target, judged, SeedStage::Done);
     writing.writer.close().await;

@@ -88,7 +88,7 @@ async fn undo(
         write: !args.dry_run,
     };
     let session = writing.writer.reading().await?;
-    let backing = data_checks::back(settings, changed, &snapshot, session).await?;
+    let backing = data_checks::plan_backup(settings, changed, &snapshot, session).await?;
     shown.backup_plan = Some(backing.plan.clone());
     if args.dry_run {
         shown.exit = kept_exit(&shown);
@@ -111,7 +111,7 @@ async fn undo(
     let pace = data_checks::pace(settings, args.max_rate);
     let done = writing
         .recorded(&marking, None, async |writing| {
-            let taken = backing.before(settings, &snapshot, writing).await?;
+            let taken = backing.ensure(settings, &snapshot, writing).await?;
             let (manifest, backup) = taken.unzip();
             let mut done = report(settings, writing, &snapshot, &undoes);
             done.stage = RepairStage::Done;
@@ -125,9 +125,13 @@ async fn undo(
                 match (went, &manifest) {
                     (Ok(undone), _) => done.repairs.push(repair_report(repair, &undone)),
                     (Err(error), Some(manifest)) => {
-                        return Err(
-                            backup_policy::last_resort(error, manifest, None, &mut writing.writer).await
-                        );
+                        return Err(backup_policy::add_recovery_hints(
+                            error,
+                            manifest,
+                            None,
+                            &mut writing.writer,
+                        )
+                        .await);
                     }
                     (Err(error), None) => return Err(error),
                 }

@@ -161,7 +161,7 @@ async fn carry_out(
         if shown.is_none() && settings.output.interactive && !settings.output.quiet {
             show(settings, &writing.target, &proposed, &backing);
         }
-        let (manifest, backup) = backing.before(settings, &proposed.snapshot, writing).await?.unzip();
+        let (manifest, backup) = backing.ensure(settings, &proposed.snapshot, writing).await?.unzip();
         let mut work = Repairing { writing, pace, fixes: &mut fixes, became: &mut became, kept: false };
         let done = work.passes(&proposed, plan.repairs, (number, rows_of_fix(args))).await;
         writing.progress.clear();
@@ -169,7 +169,8 @@ async fn carry_out(
             return Err(match manifest {
                 Some(manifest) => {
                     let undo = undoing(settings);
-                    backup_policy::last_resort(failure, &manifest, Some(&undo), &mut writing.writer).await
+                    backup_policy::add_recovery_hints(failure, &manifest, Some(&undo), &mut writing.writer)
+                        .await
                 }
                 None => failure,
             });

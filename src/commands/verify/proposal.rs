@@ -153,7 +153,7 @@ pub(super) async fn back(
 ) -> Result<BackupPolicy> {
     let changed =
         RowsToChange { tables: proposed.tables(), undo: undoing(settings), no_backup: args.no_backup, write };
-    data_checks::back(settings, changed, &proposed.snapshot, session).await
+    data_checks::plan_backup(settings, changed, &proposed.snapshot, session).await
 }
 
 /// The right that a fix lacks, as GRANT writes it.

@@ -9,7 +9,7 @@ use crate::data::checks::{Action, Column, Table};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::{self, FromValue, OwnedRow, Session};
 use crate::postgres::sql::{identifier, literal, split_qualified};
-use crate::writer::{Limits, Watch, Work, WriteSession};
+use crate::writer::{IdKind, Limits, Watch, Work, WriteSession};
 
 /// What has become of a repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,21 +232,16 @@ async fn recorded(writer: &mut WriteSession, condition: &str) -> Result<Vec<Repa
 /// # Errors
 /// Exit 4: there is no such run, or its table is not what it was.
 pub async fn find(writer: &mut WriteSession, run: &str) -> Result<(Vec<RepairRecord>, Vec<Repair>)> {
-    let condition = format!("starts_with(run, {})", literal(&run.to_uppercase()));
-    let records = recorded(writer, &condition).await?;
     let refuse = |what: String| Failure::new(Exit::Refused, what).next("trueup status --runs lists the runs");
-    let Some(first) = records.first() else {
-        return Err(
-            refuse(format!("run {run} repaired nothing in this database that could be taken back")).into()
-        );
+    let all = recorded(writer, "true").await?;
+    let Some(run) = IdKind::Run.complete(run, all.iter().map(|one| one.run.clone()))? else {
+        let what = format!("run {run} repaired nothing in this database that could be taken back");
+        return Err(refuse(what).into());
     };
-    if records.iter().any(|other| other.run != first.run) {
-        return Err(refuse(format!("several runs begin with {run}; give all of its identifier")).into());
-    }
+    let records: Vec<RepairRecord> = all.into_iter().filter(|one| one.run == run).collect();
     if records.iter().any(|one| one.state == State::Pruned && one.undone_by.is_none()) {
         let what = format!(
-            "run {} cannot be taken back: its before-images were removed by trueup undo --prune; nothing was changed",
-            first.run
+            "run {run} cannot be taken back: its before-images were removed by trueup undo --prune; nothing was changed"
         );
         return Err(Failure::new(Exit::Refused, what)
             .next("a backup of that time has them: trueup backup list")

@@ -1,41 +1,41 @@
-//! What has to be known of a table before it can be asked for rows: that it is there, its columns and their types.
+//! What is known of a table before its rows are queried: its name, its columns and their types.
 
 use smol_str::SmolStr;
 
 use super::file::Seed;
 use crate::postgres::sql::{qualified, split_qualified};
 
-/// json and jsonb (`pg_type.dat`).
+/// The oids of json and jsonb (`pg_type.dat`).
 const JSON: [u32; 2] = [114, 3802];
-/// The first oid that is not the server's own.
+/// The first oid of an object that is not part of PostgreSQL itself.
 const FIRST_OF_USERS: u32 = 16384;
 
 /// A column.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
-    /// Its name.
+pub struct TableColumn {
+    /// The name of the column.
     pub name: SmolStr,
     /// The oid of its type.
     pub type_oid: u32,
 }
 
-/// A table that is there.
+/// An existing table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Columns {
-    /// Its schema and its name.
+pub struct TableColumns {
+    /// The schema and the name.
     pub table: (SmolStr, SmolStr),
-    /// Its columns.
-    pub all: Vec<Column>,
+    /// The columns of the table.
+    pub all: Vec<TableColumn>,
 }
 
-impl Column {
-    /// Whether a text in it is JSON.
+impl TableColumn {
+    /// Whether the column is of type json or jsonb.
     pub(super) fn is_json(&self) -> bool {
         JSON.contains(&self.type_oid)
     }
 
-    /// A value of it as text, NULL for NULL. A cast that somebody has made for a type of their own is not called: what is
-    /// asked for is what the type prints.
+    /// An SQL expression for a value of this column as text, NULL for NULL. It never calls a cast that users have
+    /// created for a type of their own: it gives what the output function of the type prints.
     pub(super) fn text(&self, value: &str) -> String {
         match self.type_oid < FIRST_OF_USERS {
             true => format!("{value}::text"),
@@ -43,8 +43,8 @@ impl Column {
         }
     }
 
-    /// The condition that two values of it identify the same row, under any search_path. The types of users are compared
-    /// by their texts: what they call equal is known to nobody here.
+    /// An SQL condition that two values of this column identify the same row. It works under any search_path. Values
+    /// of users' types are compared as texts, because the equality of such a type may be anything.
     pub(super) fn same(&self, one: &str, other: &str) -> String {
         match self.type_oid < FIRST_OF_USERS {
             true => format!("{one} OPERATOR(pg_catalog.=) {other}"),
@@ -55,24 +55,24 @@ impl Column {
     }
 }
 
-impl Columns {
-    /// The qualified name, quoted.
+impl TableColumns {
+    /// The qualified and quoted name.
     pub fn path(&self) -> String {
         qualified(&self.table.0, &self.table.1)
     }
 
-    /// A column by its name.
-    pub fn get(&self, name: &str) -> Option<&Column> {
+    /// The column of this name.
+    pub fn get(&self, name: &str) -> Option<&TableColumn> {
         self.all.iter().find(|column| column.name == name)
     }
 
-    /// Whether every column that a seed names is there.
+    /// Whether the table has every column that a seed names.
     pub fn has_all_of(&self, seed: &Seed) -> bool {
         seed.columns().chain(&seed.on_change).all(|cell| self.get(&cell.column).is_some())
     }
 }
 
-/// The table that a seed means: the first of these names that there is. A qualified name has one.
+/// The possible names of the table that a seed names, in the order of the search_path; one for a qualified name.
 pub(super) fn candidates(table: &str, search_path: &str) -> Option<Vec<(SmolStr, SmolStr)>> {
     let mut parts = split_qualified(table)?;
     let name = parts.pop()?;
@@ -83,23 +83,23 @@ pub(super) fn candidates(table: &str, search_path: &str) -> Option<Vec<(SmolStr,
     }
 }
 
-/// The schemas that a search_path names.
+/// The schemas in a search_path.
 pub fn search_path(text: &str) -> impl Iterator<Item = SmolStr> {
     let schemas = text.split(',').map(|schema| SmolStr::from(schema.trim().trim_matches('"')));
     schemas.filter(|schema| !schema.is_empty() && *schema != "pg_temp" && *schema != "$user")
 }
 
 impl Seed {
-    /// The table that is meant, where `find` knows it: asked for schema and name.
+    /// The table of the seed. `find` returns the columns of the table with this schema and name, where it exists.
     pub fn find(
         &self,
         search_path: &str,
-        mut find: impl FnMut(&str, &str) -> Option<Vec<Column>>,
-    ) -> Option<Columns> {
+        mut find: impl FnMut(&str, &str) -> Option<Vec<TableColumn>>,
+    ) -> Option<TableColumns> {
         let candidates = candidates(&self.table.0, search_path)?;
         candidates.into_iter().find_map(|table| {
             let all = find(&table.0, &table.1)?;
-            Some(Columns { table, all })
+            Some(TableColumns { table, all })
         })
     }
 }

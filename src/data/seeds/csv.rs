@@ -1,22 +1,21 @@
-//! Rows from a CSV file with a header (RFC 4180). An empty field is NULL; every other one is a text in its column's own
-//! notation.
+//! Reads rows from a CSV file with a header (RFC 4180). An empty field is NULL; every other field is a text in the
+//! notation of its column's type.
 //!
-//! The quotes are taken strictly: one that is never closed would swallow the rows after it, and one inside of a field
-//! would become part of the value, both without a word.
+//! Quotes are checked strictly, which the usual CSV parsers do not do. Otherwise a quote that is never closed would
+//! swallow the following rows, and a quote inside of a field would become part of the value, both silently.
 
 use std::sync::Arc;
 
-use super::file::{Cell, Row};
+use super::file::{Cell, DeclaredRow};
 use super::value::Value;
 use crate::error::Failure;
 use crate::postgres::sql::without_bom;
 
-/// Reads the text of a file.
+/// Parses the text of a file.
 ///
 /// # Errors
-/// Exit 2: a row of another length than the header, a header that names a column twice or not at all, a quote that is
-/// out of place.
-pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, Failure> {
+/// Exit 2: a row and the header have different lengths, the header repeats or omits a name, a quote is misplaced.
+pub(super) fn rows(file: &str, text: &str) -> Result<Vec<DeclaredRow>, Failure> {
     let wrong = |line: usize, what: String| Failure::usage(format!("{file}:{line}: {what}"));
     let misquoted = |Misquoted { line, what }| wrong(line, what);
     let mut records = Records { rest: without_bom(text), line: 1 };
@@ -45,28 +44,28 @@ pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, Failure> {
             let value = if field.is_empty() { Value::Null } else { Value::Text(field) };
             Cell { column: column.clone(), value, line }
         });
-        rows.push(Row { file: Arc::clone(&name), line, cells: cells.collect() });
+        rows.push(DeclaredRow { file: Arc::clone(&name), line, cells: cells.collect() });
     }
     Ok(rows)
 }
 
-/// The fields of a record, and the line that it begins on.
+/// The line on which a record begins, and its fields.
 type Record = (usize, Vec<String>);
 
-/// A quote that is out of place.
+/// A misplaced quote.
 struct Misquoted {
     line: usize,
     what: String,
 }
 
-/// What is left of a file. A line ends in LF, CRLF or CR.
+/// The unread rest of a file. A line ends in LF, CRLF or CR.
 struct Records<'t> {
     rest: &'t str,
     line: usize,
 }
 
 impl<'t> Records<'t> {
-    /// The next record; lines without anything are none.
+    /// Reads the next record, after empty lines.
     fn next(&mut self) -> Result<Option<Record>, Misquoted> {
         while self.ends_line() {}
         if self.rest.is_empty() {
@@ -81,7 +80,7 @@ impl<'t> Records<'t> {
         Ok(Some((line, fields)))
     }
 
-    /// A field, up to the comma or the end of its line.
+    /// Reads a field up to the next comma or the end of its line.
     fn field(&mut self) -> Result<String, Misquoted> {
         let line = self.line;
         if self.takes('"') {
@@ -99,7 +98,7 @@ impl<'t> Records<'t> {
         }
     }
 
-    /// A field whose opening quote, on that line, is read already.
+    /// Reads the rest of a quoted field, whose opening quote stands on the line `opened`.
     fn quoted(&mut self, opened: usize) -> Result<String, Misquoted> {
         let mut field = String::new();
         loop {
@@ -128,7 +127,7 @@ impl<'t> Records<'t> {
         }
     }
 
-    /// The text before the first of these characters.
+    /// Reads up to the first of these characters.
     fn up_to(&mut self, ends: [char; 3]) -> &'t str {
         let end = self.rest.find(ends).unwrap_or(self.rest.len());
         self.take(end)
@@ -140,14 +139,14 @@ impl<'t> Records<'t> {
         taken
     }
 
-    /// Whether this is the next character, which is then read.
+    /// Reads this character if it is the next one.
     fn takes(&mut self, character: char) -> bool {
         let rest = self.rest.strip_prefix(character);
         self.rest = rest.unwrap_or(self.rest);
         rest.is_some()
     }
 
-    /// Whether a line ends here; the next one is then begun.
+    /// Reads the end of a line if it is next, and counts the line.
     fn ends_line(&mut self) -> bool {
         let ends = self.takes('\r');
         let ends = self.takes('\n') || ends;

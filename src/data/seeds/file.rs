@@ -1,5 +1,4 @@
-//! `schema/seeds/*.toml`: what a file declares, and reading all of them. Whether a database has such tables and columns is
-//! not known here.
+//! Parses `schema/seeds/*.toml`. It does not know whether a database has the tables and columns.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,65 +12,65 @@ use super::csv;
 use super::value::Value;
 use crate::error::Failure;
 use crate::postgres::sql::{read_file, without_bom};
-use crate::toml_table::{Section, Source};
+use crate::toml_table::{TomlSource, TomlTable};
 
-/// What is done to rows that are there already.
+/// What happens to existing rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// They are made as declared.
+pub enum SeedMode {
+    /// They are updated to what is declared.
     #[default]
     Upsert,
-    /// Nothing: only rows that are missing are made.
+    /// They stay as they are; only missing rows are inserted.
     Insert,
 }
 
-/// Every file, sorted by name.
+/// All seed files, sorted by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seeds {
-    /// One for each.
+    /// One seed for each file.
     pub tables: Vec<Arc<Seed>>,
 }
 
 /// The declared rows of one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seed {
-    /// `schema/seeds/organizations.toml`
+    /// The file: `schema/seeds/organizations.toml`.
     pub file: String,
-    /// The table as written, and the line.
+    /// The table as written, and its line.
     pub table: (String, usize),
-    /// The columns that identify a row, and the line.
+    /// The columns of the key, and their line.
     pub key: (Vec<String>, usize),
-    /// What is done to rows that are there.
-    pub mode: Mode,
-    /// Columns that are set when another one changes.
+    /// What happens to existing rows.
+    pub mode: SeedMode,
+    /// Columns that are also set when another column of a row is updated.
     pub on_change: Vec<Cell>,
-    /// The rows, as they stand in the file; those of its CSV file follow.
-    pub rows: Vec<Row>,
+    /// The rows in the order of the file, then those of its CSV file.
+    pub rows: Vec<DeclaredRow>,
 }
 
-/// One declared row.
+/// A declared row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// The file that it stands in.
+pub struct DeclaredRow {
+    /// The file that declares the row.
     pub file: Arc<str>,
-    /// The line that it begins on.
+    /// The line on which it begins.
     pub line: usize,
-    /// Its values.
+    /// The values of its columns.
     pub cells: Vec<Cell>,
 }
 
-/// The value of a column.
+/// The declared value of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
-    /// The column's name, as `pg_catalog` has it.
+    /// The name of the column, as in `pg_catalog`.
     pub column: String,
     /// The value.
     pub value: Value,
-    /// Its line.
+    /// The line of the value.
     pub line: usize,
 }
 
-impl Row {
+impl DeclaredRow {
     /// The value of a column.
     pub fn get(&self, column: &str) -> Option<&Cell> {
         self.cells.iter().find(|cell| cell.column == column)
@@ -98,12 +97,12 @@ impl Seed {
 }
 
 impl Seeds {
-    /// Whether nothing is declared.
+    /// Whether no rows are declared.
     pub fn is_empty(&self) -> bool {
         self.tables.is_empty()
     }
 
-    /// Reads the directory, which need not exist.
+    /// Reads all files of a directory, which may not exist.
     ///
     /// # Errors
     /// Exit 2, with file, line and what was expected.
@@ -138,30 +137,26 @@ impl Seeds {
 }
 
 impl Seed {
-    /// Reads the text of a file; `csv` reads a file beside it.
+    /// Parses the text of a file. `csv` reads a file in the same directory.
     ///
     /// # Errors
-    /// As [`Seeds::read`].
+    /// The same as [`Seeds::read`].
     pub fn parse(
         file: &str,
         text: &str,
         csv: &dyn Fn(&str) -> Result<String, Failure>,
     ) -> Result<Self, Failure> {
         let text = without_bom(text);
-        let source = Source { name: file, text };
+        let source = TomlSource { name: file, text };
         let document = DeTable::parse(text)
             .map_err(|error| source.error(&error.span().unwrap_or(0..0), error.message().trim_end()))?;
-        let top = Section::new(source, "", document.get_ref());
+        let top = TomlTable::new(source, "", document.get_ref());
         let line = |key| top.raw(key).map_or(1, |value| source.line(&value.span()));
         let required =
             |key: &str, what: &str| source.error(&(0..0), format!("{key}: expected {what}, found nothing"));
         let table = top.string("table")?;
         let key = top.strings("key")?;
-        let mode = top.read("mode", "\"upsert\" or \"insert\"", |value| match value.as_str()? {
-            "upsert" => Some(Mode::Upsert),
-            "insert" => Some(Mode::Insert),
-            _ => None,
-        })?;
+        let mode = top.one_of("mode", &[("upsert", SeedMode::Upsert), ("insert", SeedMode::Insert)])?;
         let on_change = match top.raw("on_change").map(|value| (value, value.get_ref().as_table())) {
             None => Vec::new(),
             Some((_, Some(columns))) => cells(source, columns)?,
@@ -189,10 +184,11 @@ impl Seed {
         }
         let name: Arc<str> = file.into();
         for (row, table) in rows.map(|rows| tables(source, rows)).transpose()?.unwrap_or_default() {
-            seed.rows.push(Row { file: Arc::clone(&name), line: row, cells: cells(source, table)? });
+            seed.rows.push(DeclaredRow { file: Arc::clone(&name), line: row, cells: cells(source, table)? });
         }
         if let Some(rows_of) = rows_of {
-            // Beside the file: what a repository has elsewhere, or a machine, is no reference row.
+            // The CSV file must stand beside this one: a file elsewhere on the machine holds no reference rows of
+            // this project.
             if rows_of.contains(['/', '\\']) || rows_of.starts_with('.') {
                 return Err(seed.wrong(lines.2, "csv: expected the name of a file beside this one"));
             }
@@ -205,7 +201,7 @@ impl Seed {
         Ok(seed)
     }
 
-    /// Every row has its key, and no other row has the same one.
+    /// Checks that every row has a key of plain values, and that no two rows have the same one.
     fn refuse_odd_keys(&self) -> Result<(), Failure> {
         let mut seen: HashMap<Vec<String>, (&Arc<str>, usize)> = HashMap::with_capacity(self.rows.len());
         for row in &self.rows {
@@ -251,7 +247,7 @@ impl Seed {
 
 /// The tables of `[[rows]]`, each with its line.
 fn tables<'a, 'i>(
-    source: Source<'_>,
+    source: TomlSource<'_>,
     rows: &'a Spanned<DeValue<'i>>,
 ) -> Result<Vec<(usize, &'a DeTable<'i>)>, Failure> {
     const EXPECTED: &str = "rows: expected [[rows]], each a table of columns";
@@ -263,7 +259,7 @@ fn tables<'a, 'i>(
     list.iter().map(table).collect()
 }
 
-fn cells(source: Source<'_>, table: &DeTable<'_>) -> Result<Vec<Cell>, Failure> {
+fn cells(source: TomlSource<'_>, table: &DeTable<'_>) -> Result<Vec<Cell>, Failure> {
     let cell = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
         let key: &Spanned<std::borrow::Cow<'_, str>> = key;
         let column: &str = key.get_ref();
@@ -274,7 +270,7 @@ fn cells(source: Source<'_>, table: &DeTable<'_>) -> Result<Vec<Cell>, Failure> 
         let value_of = read.map_err(|why| source.error(&value.span(), format!("{column}: {why}")))?;
         Ok(Cell { column: column.to_owned(), value: value_of, line: source.line(&value.span()) })
     };
-    // As they stand in the file: whoever reads a plan compares it with that.
+    // The columns keep the order of the file, because a reader compares the plan with it.
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries.into_iter().map(cell).collect()

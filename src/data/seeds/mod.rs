@@ -1,26 +1,27 @@
-//! Reference rows: what `schema/seeds/*.toml` declare, what a database has of them, and what makes the one the other.
+//! Reference rows: what `schema/seeds/*.toml` declares, and how a database is changed to match.
 //!
-//! Files become [`Seeds`]; a [`Question`] asks a server for the rows of one table that are not as declared, beside what
-//! was seeded last; [`TablePlan`] tells the three apart, column by column: a declaration that is new, and an edit of
-//! somebody's. [`script`] and [`upserts`] write it down as SQL. Nothing here connects.
+//! [`Seeds`] are the parsed files. A [`SeedQuery`] asks a server for the rows of one table that differ from the
+//! declaration, together with what was seeded last. [`plan`] compares the three column by column and distinguishes a
+//! new declaration from a manual edit. [`script`] and [`upserts`] write the changes as SQL. Nothing in this room
+//! connects to a database.
 
 mod columns;
 mod csv;
 mod file;
 mod order;
 mod plan;
-mod question;
-mod table;
+mod query;
+mod target;
 mod upsert;
 mod value;
 mod write;
 
-pub use columns::{Column, Columns, search_path};
-pub use file::{Mode, Row, Seed, Seeds};
+pub use columns::{TableColumn, TableColumns, search_path};
+pub use file::{DeclaredRow, Seed, SeedMode, Seeds};
 pub use order::{order, refers_to_itself};
-pub use plan::{Difference, RowPlan, TablePlan, plan};
-pub use question::{Answer, Question, Rows, Texts};
-pub use table::{Table, defaults, in_the_way};
+pub use plan::{ColumnDifference, RowPlan, TablePlan, plan};
+pub use query::{ColumnTexts, RowFilter, SeedQuery, SeedQueryRow};
+pub use target::{SeedTarget, defaults, insert_blockers};
 pub use upsert::upserts;
 pub use value::Value;
-pub use write::{records, refused, rights, script, subject};
+pub use write::{missing_rights_query, records, row_refused, script, statement_subject};

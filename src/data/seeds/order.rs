@@ -1,19 +1,18 @@
-//! The order of tables: what a foreign key refers to comes before what has it. Pure.
+//! The order in which tables are seeded: a referenced table comes before the referencing one. Pure.
 
 use std::collections::BTreeSet;
 
-use super::columns::Columns;
+use super::columns::TableColumns;
 use crate::postgres::catalog::{Attribute, Catalog, Kind};
 
-/// The places of the tables in the order that they are to be seeded in, and whether constraints have to be deferred for
-/// that.
+/// The positions of the tables in the order of seeding, and whether constraints have to be deferred.
 ///
 /// # Errors
-/// The tables of a circle of keys that cannot be deferred.
-pub fn order(tables: &[&Columns], catalog: &Catalog) -> Result<(Vec<usize>, bool), Vec<String>> {
+/// The tables whose foreign keys form a cycle that cannot be deferred.
+pub fn order(tables: &[&TableColumns], catalog: &Catalog) -> Result<(Vec<usize>, bool), Vec<String>> {
     let paths: Vec<String> = tables.iter().map(|table| table.path()).collect();
     let place = |path: &str| paths.iter().position(|known| known == path);
-    // Which table waits for which, and whether that can be put off.
+    // Pairs of a referencing and a referenced table, and whether the constraint can be deferred.
     let mut waits: BTreeSet<(usize, usize, bool)> = BTreeSet::new();
     for key in catalog.objects.iter().filter(|object| object.id.kind == Kind::ForeignKey) {
         let from = place(&key.id.relation_path());
@@ -48,8 +47,8 @@ pub fn order(tables: &[&Columns], catalog: &Catalog) -> Result<(Vec<usize>, bool
     Ok((order, deferred))
 }
 
-/// Whether rows of a table can refer to other rows of it.
-pub fn refers_to_itself(table: &Columns, catalog: &Catalog) -> bool {
+/// Whether the table has a foreign key to itself.
+pub fn refers_to_itself(table: &TableColumns, catalog: &Catalog) -> bool {
     let path = table.path();
     catalog.objects.iter().any(|object| {
         object.id.kind == Kind::ForeignKey
@@ -65,8 +64,8 @@ mod tests {
     use super::*;
     use crate::postgres::catalog::{Attributes, Object, ObjectId};
 
-    fn table(name: &str) -> Columns {
-        Columns { table: ("public".into(), name.into()), all: Vec::new() }
+    fn table(name: &str) -> TableColumns {
+        TableColumns { table: ("public".into(), name.into()), all: Vec::new() }
     }
 
     fn ordered(keys: &[(&str, &str, bool)]) -> Result<(Vec<usize>, bool), Vec<String>> {

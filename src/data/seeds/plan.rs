@@ -1,106 +1,107 @@
-//! What is to be done with the rows of one table, from three sides: what was seeded last, what is declared, what is there.
-//! Column by column: a declaration that changed is carried out, an edit of somebody's is told and left alone. Pure.
+//! Plans the changes to the rows of one table, from what was seeded last, what is declared, and what the database
+//! has. It decides column by column: a changed declaration is applied, a manual edit is reported and kept. Pure.
 //!
-//! Of a column that was declared only after its row was seeded there is no third side. NULL and the database's own default
-//! are nobody's, and follow the declaration; anything else may be somebody's, and is told apart from an edit.
+//! A column that was declared after its row had been seeded has no seeded value. NULL and the default of the column
+//! are overwritten by the declaration. Any other value is kept, and is reported separately from edits, because nobody
+//! knows where it comes from.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::file::{Mode, Seed};
-use super::question::{Answer, Question, Texts};
+use super::file::{Seed, SeedMode};
+use super::query::{ColumnTexts, SeedQuery, SeedQueryRow};
 use crate::error::Failure;
 
-/// What is to be done with the rows of a table.
+/// The planned changes to a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TablePlan {
-    /// The rows that are not as declared, or not recorded so; in the order of the file.
+    /// The rows that differ from the declaration or from what is recorded as seeded, in the order of the file.
     pub rows: Vec<RowPlan>,
-    /// How many were seeded once and are declared no more.
+    /// The number of rows that were seeded once and are not declared any more.
     pub gone: usize,
-    /// How many are declared.
+    /// The number of declared rows.
     pub declared: usize,
 }
 
-/// What is to be done with a row.
+/// The planned change to a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowPlan {
-    /// Which row of the file, from 0.
+    /// The position of the row in the file, from 0.
     pub row: usize,
-    /// The key's values as texts, as a JSON array.
+    /// The values of the key as texts, as a JSON array.
     pub key: String,
-    /// Whether it is missing, and made.
+    /// Whether the row does not exist, and is inserted.
     pub missing: bool,
-    /// Whether it was seeded before.
+    /// Whether the row was seeded before.
     pub was_seeded: bool,
-    /// The columns that are changed.
-    pub changes: Vec<Difference>,
-    /// The columns that somebody else has changed, which are left alone.
-    pub edits: Vec<Difference>,
-    /// The columns that were never seeded, and have a value of which nobody knows where it comes from: left alone.
-    pub unseeded: Vec<Difference>,
-    /// What is to be recorded as seeded; `None` when that is recorded already.
-    pub record: Option<Texts>,
-    /// What is declared, as the server prints it.
-    pub wanted: Texts,
-    /// The transaction that wrote the row as it was planned for.
+    /// The columns that are updated.
+    pub changes: Vec<ColumnDifference>,
+    /// The columns that were edited manually; they are kept.
+    pub edits: Vec<ColumnDifference>,
+    /// The columns that were never seeded and whose value is of unknown origin; they are kept.
+    pub unseeded: Vec<ColumnDifference>,
+    /// What is recorded as seeded; `None` when the record is right already.
+    pub record: Option<ColumnTexts>,
+    /// The declared values, as the server prints them.
+    pub wanted: ColumnTexts,
+    /// `xmin` of the row when it was planned.
     pub xmin: Option<String>,
 }
 
-/// A column that is not as declared.
+/// A column whose value differs from the declaration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// The column.
+pub struct ColumnDifference {
+    /// The name of the column.
     pub column: String,
-    /// What is there; `None` for NULL.
+    /// The value in the database; `None` for NULL.
     pub actual: Option<String>,
-    /// What is declared; `None` for NULL.
+    /// The declared value; `None` for NULL.
     pub declared: Option<String>,
 }
 
 impl RowPlan {
-    /// The columns that are left alone.
-    pub fn left_alone(&self) -> impl Iterator<Item = &Difference> {
+    /// The differing columns that are kept.
+    pub fn left_alone(&self) -> impl Iterator<Item = &ColumnDifference> {
         self.edits.iter().chain(&self.unseeded)
     }
 }
 
 impl TablePlan {
-    /// How many rows are made.
+    /// The number of rows that are inserted.
     pub fn inserts(&self) -> usize {
         self.rows.iter().filter(|row| row.missing).count()
     }
 
-    /// How many rows are changed.
+    /// The number of rows that are updated.
     pub fn updates(&self) -> usize {
         self.rows.iter().filter(|row| !row.changes.is_empty()).count()
     }
 
-    /// The rows that somebody else has changed.
+    /// The rows with manual edits.
     pub fn edited(&self) -> impl Iterator<Item = &RowPlan> {
         self.rows.iter().filter(|row| !row.edits.is_empty())
     }
 
-    /// The rows with columns that were never seeded, and are left alone.
+    /// The rows with differing columns that were never seeded.
     pub fn unseeded(&self) -> impl Iterator<Item = &RowPlan> {
         self.rows.iter().filter(|row| !row.unseeded.is_empty())
     }
 
-    /// Whether rows stay otherwise than they are declared.
+    /// Whether some rows keep values that differ from the declaration.
     pub fn leaves_any(&self) -> bool {
         self.rows.iter().any(|row| row.left_alone().next().is_some())
     }
 
-    /// Whether no row is made or changed.
+    /// Whether no row is inserted or updated.
     pub fn changes_nothing(&self) -> bool {
         self.inserts() + self.updates() == 0
     }
 
-    /// Whether there is nothing to write at all, records included.
+    /// Whether there is nothing to write, not even a record.
     pub fn is_empty(&self) -> bool {
         self.changes_nothing() && self.rows.iter().all(|row| row.record.is_none())
     }
 
-    /// Whether it does nothing that `other` does not do.
+    /// Whether every change of this plan is also in `other`.
     pub fn is_part_of(&self, other: &Self) -> bool {
         let known: HashMap<&str, &RowPlan> = other.rows.iter().map(|row| (row.key.as_str(), row)).collect();
         self.rows.iter().filter(|row| row.missing || !row.changes.is_empty()).all(|row| {
@@ -112,19 +113,19 @@ impl TablePlan {
     }
 }
 
-/// Plans. `defaults` are what [`super::defaults`] knows; `overwrite` carries out what is declared whatever somebody else
-/// has made of it.
+/// Plans the changes to a table. `defaults` are those of [`super::defaults`]. With `overwrite` the declaration is
+/// applied to edited columns, too.
 ///
 /// # Errors
-/// Exit 2: two rows of the file are one, as the server reads their keys.
+/// Exit 2: two declared rows have the same key to the server.
 pub fn plan(
-    question: &Question,
-    answers: &[Answer],
+    query: &SeedQuery,
+    answers: &[SeedQueryRow],
     defaults: &BTreeMap<String, String>,
     overwrite: bool,
 ) -> Result<TablePlan, Failure> {
-    let seed: &Seed = &question.seed;
-    let mut plan = TablePlan { declared: question.len(), ..TablePlan::default() };
+    let seed: &Seed = &query.seed;
+    let mut plan = TablePlan { declared: query.len(), ..TablePlan::default() };
     for answer in answers {
         let Some(number) = answer.row else {
             plan.gone += 1;
@@ -142,9 +143,9 @@ pub fn plan(
 }
 
 fn row_plan(
-    mode: Mode,
+    mode: SeedMode,
     number: usize,
-    answer: &Answer,
+    answer: &SeedQueryRow,
     defaults: &BTreeMap<String, String>,
     overwrite: bool,
 ) -> RowPlan {
@@ -164,7 +165,7 @@ fn row_plan(
         row.record = Some(answer.wanted.clone());
         return row;
     };
-    if mode == Mode::Insert {
+    if mode == SeedMode::Insert {
         return row;
     }
     let mut record = answer.wanted.clone();
@@ -175,8 +176,8 @@ fn row_plan(
         }
         let seeded = answer.seeded.as_ref().and_then(|seeded| seeded.get(column));
         let difference =
-            Difference { column: column.clone(), actual: actual.clone(), declared: declared.clone() };
-        // A column that is declared only now.
+            ColumnDifference { column: column.clone(), actual: actual.clone(), declared: declared.clone() };
+        // The column was declared after the row had been seeded.
         let is_new = answer.seeded.is_some() && seeded.is_none();
         let is_default = |actual| defaults.get(column).is_some_and(|default| is_made_by(actual, default));
         let is_untouched = actual.as_deref().is_none_or(is_default);
@@ -185,13 +186,14 @@ fn row_plan(
             continue;
         }
         if is_new {
-            // It does not count as seeded: it would be called an edit from then on.
+            // It is not recorded as seeded: from then on it would count as edited.
             record.remove(column);
             row.unseeded.push(difference);
             continue;
         }
         row.edits.push(difference);
-        // What was seeded of it stays so; what never was counts as seeded as it is declared now, so that it stays an edit.
+        // The record keeps the value that was seeded. A value that was never seeded is recorded as declared, so that
+        // the column stays an edit.
         if let Some(seeded) = seeded {
             record.insert(column.clone(), seeded.clone());
         }
@@ -200,7 +202,7 @@ fn row_plan(
     row
 }
 
-/// Whether a default made this value. A column of `numeric(12,2)` prints 0 as 0.00.
+/// Whether a default produced this value. A column of `numeric(12,2)` prints 0 as 0.00.
 fn is_made_by(actual: &str, default: &str) -> bool {
     let whole = |number: &str| match number.contains('.') {
         true => number.trim_end_matches('0').trim_end_matches('.').to_owned(),
@@ -213,15 +215,15 @@ fn is_made_by(actual: &str, default: &str) -> bool {
     actual == default || is_number(actual) && is_number(default) && whole(actual) == whole(default)
 }
 
-/// `public_id=6f1c2a34, region=eu`: what a row is called.
+/// The key of a row for people: `public_id=6f1c2a34, region=eu`.
 pub(super) fn label(seed: &Seed, key: &str) -> String {
     let values: Vec<String> = serde_json::from_str(key).unwrap_or_default();
     let pairs = seed.key.0.iter().zip(values).map(|(column, value)| format!("{column}={value}"));
     pairs.collect::<Vec<_>>().join(", ")
 }
 
-impl Question {
-    /// `public.organizations[public_id=6f1c2a34]`: what a row is called.
+impl SeedQuery {
+    /// The name of a row for people: `public.organizations[public_id=6f1c2a34]`.
     pub fn label(&self, key: &str) -> String {
         format!("{}[{}]", self.columns.path(), label(&self.seed, key))
     }
@@ -231,7 +233,7 @@ impl Question {
 mod tests {
     use super::*;
 
-    fn texts(pairs: &[(&str, &str)]) -> Texts {
+    fn texts(pairs: &[(&str, &str)]) -> ColumnTexts {
         pairs.iter().map(|(column, text)| ((*column).to_owned(), Some((*text).to_owned()))).collect()
     }
 
@@ -240,7 +242,7 @@ mod tests {
         seeded: Option<&[(&str, &str)]>,
         overwrite: bool,
     ) -> RowPlan {
-        let answer = Answer {
+        let answer = SeedQueryRow {
             row: Some(0),
             key: "[\"1\"]".into(),
             current: current.map(texts),
@@ -250,10 +252,10 @@ mod tests {
             twice: false,
         };
         let defaults = BTreeMap::from([("note".to_owned(), "usual".to_owned())]);
-        row_plan(Mode::Upsert, 0, &answer, &defaults, overwrite)
+        row_plan(SeedMode::Upsert, 0, &answer, &defaults, overwrite)
     }
 
-    fn columns(differences: &[Difference]) -> Vec<&str> {
+    fn columns(differences: &[ColumnDifference]) -> Vec<&str> {
         differences.iter().map(|difference| difference.column.as_str()).collect()
     }
 
@@ -271,7 +273,7 @@ mod tests {
     fn a_row_as_declared_is_left_alone() {
         let row = planned(Some(NEW), Some(NEW), false);
         assert!(row.changes.is_empty() && row.edits.is_empty() && row.record.is_none());
-        // What somebody made just so is recorded, so that a later declaration finds it.
+        // A row that happens to be as declared is recorded, so that a later declaration is compared with it.
         assert_eq!(planned(Some(NEW), None, false).record, Some(texts(NEW)));
         assert_eq!(planned(Some(NEW), Some(OLD), false).record, Some(texts(NEW)));
     }
@@ -302,14 +304,14 @@ mod tests {
         let row = planned(Some(&[("id", "1"), ("name", "new"), ("note", "usual")]), Some(&seeded), false);
         assert_eq!((columns(&row.changes), columns(&row.unseeded)), (vec!["note"], vec![]));
         assert_eq!(row.record, Some(texts(NEW)));
-        // What else stands there is left alone, and does not count as seeded: nobody is said to have edited it.
+        // Any other value is kept and not recorded as seeded: nobody is said to have edited it.
         let mine = [("id", "1"), ("name", "new"), ("note", "mine")];
         let row = planned(Some(&mine), Some(&seeded), false);
         assert_eq!((columns(&row.changes), columns(&row.edits)), (vec![], vec![]));
         assert_eq!((columns(&row.unseeded), row.record), (vec!["note"], None));
         let row = planned(Some(&mine), Some(&seeded), true);
         assert_eq!((columns(&row.changes), row.record), (vec!["note"], Some(texts(NEW))));
-        // A row that nobody has seeded is somebody's in all its columns.
+        // In a row that was never seeded every differing column is an edit.
         let row = planned(Some(&[("id", "1"), ("name", "new"), ("note", "usual")]), None, false);
         assert_eq!((columns(&row.changes), columns(&row.edits)), (vec![], vec!["note"]));
     }
@@ -346,7 +348,7 @@ mod tests {
 
     #[test]
     fn a_row_that_is_only_to_be_there_is_never_changed() {
-        let mut answer = Answer {
+        let mut answer = SeedQueryRow {
             row: Some(0),
             key: "[\"1\"]".into(),
             current: Some(texts(EDITED)),
@@ -355,9 +357,9 @@ mod tests {
             xmin: None,
             twice: false,
         };
-        let row = row_plan(Mode::Insert, 0, &answer, &BTreeMap::new(), true);
+        let row = row_plan(SeedMode::Insert, 0, &answer, &BTreeMap::new(), true);
         assert!(row.changes.is_empty() && row.edits.is_empty() && row.record.is_none());
         answer.current = None;
-        assert!(row_plan(Mode::Insert, 0, &answer, &BTreeMap::new(), false).missing);
+        assert!(row_plan(SeedMode::Insert, 0, &answer, &BTreeMap::new(), false).missing);
     }
 }

@@ -1,29 +1,29 @@
-//! One value of a declared row: a plain value that the server reads as its column's type, or an expression.
+//! One declared value: a plain value that the server converts to the type of its column, or an SQL expression.
 
 use serde_json::value::RawValue;
 use toml::de::{DeTable, DeValue};
 
 use crate::postgres::sql::one_expression;
 
-/// A value as it is declared.
+/// A declared value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// NULL.
     Null,
     /// `true` or `false`.
     Boolean(bool),
-    /// A number as JSON writes it: no digit is lost on the way.
+    /// A number in JSON notation, with all of its digits.
     Number(String),
-    /// A text in the type's own notation; in a json column, JSON.
+    /// A text in the notation of the column's type; JSON in a json column.
     Text(String),
-    /// An array or a table, as JSON: for arrays, json and composite types.
+    /// An array or a table as JSON, for arrays, json and composite types.
     Json(String),
-    /// SQL: used where the row is made, and not compared afterwards.
+    /// An SQL expression, which is evaluated when the row is inserted and not compared afterwards.
     Expression(String),
 }
 
 impl Value {
-    /// Reads a TOML value; an error is a clause.
+    /// Reads a TOML value. The error is a clause.
     pub(super) fn read(value: &DeValue<'_>) -> Result<Self, String> {
         Ok(match value {
             DeValue::Table(table) => match expression(table)? {
@@ -38,10 +38,11 @@ impl Value {
         })
     }
 
-    /// The value as JSON, for the server to read as a column's type. A text in a json column is JSON already.
+    /// The value as JSON, which the server converts to the type of the column. A text for a json column is JSON
+    /// already.
     ///
     /// # Errors
-    /// A clause, when such a text is no JSON.
+    /// A text for a json column is no JSON. The error is a clause.
     pub(super) fn to_json(&self, is_json: bool) -> Result<String, String> {
         Ok(match self {
             Self::Null | Self::Expression(_) => "null".to_owned(),
@@ -61,7 +62,7 @@ pub(super) fn string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// `{ sql = "now()" }`
+/// Reads an expression: `{ sql = "now()" }`.
 fn expression(table: &DeTable<'_>) -> Result<Option<Value>, String> {
     let mut entries = table.iter();
     let Some((key, value)) = entries.next().filter(|(key, _)| key.get_ref() == "sql") else {
@@ -98,7 +99,7 @@ fn number(value: &DeValue<'_>) -> Result<Value, String> {
     })
 }
 
-/// A value inside of an array or a table.
+/// The JSON of a value inside of an array or a table.
 fn json(value: &DeValue<'_>) -> Result<String, String> {
     Ok(match value {
         DeValue::Array(list) => {
@@ -109,7 +110,7 @@ fn json(value: &DeValue<'_>) -> Result<String, String> {
             Some(Value::Null) => "null".to_owned(),
             Some(_) => return Err("an expression stands alone, not inside of an array or a table".to_owned()),
             None => {
-                // As they stand in the file: json keeps the order.
+                // The keys keep the order of the file, because the type json keeps it.
                 let mut entries: Vec<_> = table.iter().collect();
                 entries.sort_by_key(|(key, _)| key.span().start);
                 let entries = entries

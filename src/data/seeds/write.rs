@@ -1,36 +1,36 @@
-//! The script that makes rows as declared, and the records of it.
+//! Writes the script that applies seeds, and the records of it.
 //!
-//! The script runs with the project's search_path, as its expressions are the project's: trueup's own words in it are
-//! qualified. A row that somebody else makes meanwhile is not made twice, and one that was changed since it was looked at
-//! is not changed: whoever runs the script asks again before COMMIT.
+//! The script runs with the project's search_path, because the declared expressions are the project's. Everything
+//! that trueup adds is therefore qualified. A row that another session inserts meanwhile is not inserted twice, and a
+//! row that was changed after it had been read is not updated; the caller queries the rows again before COMMIT.
 
 use std::collections::BTreeSet;
 
 use super::file::{Cell, Seed};
 use super::plan::{RowPlan, TablePlan};
-use super::question::{Question, Texts};
+use super::query::{ColumnTexts, SeedQuery};
 use super::value::Value;
 use crate::postgres::sql::{identifier, literal};
 
-/// The script of several tables, in the order that they are given in; empty when no row is made or changed.
-pub fn script(tables: &[(&Question, &TablePlan)], deferred: bool) -> String {
-    // Money is written as the C locale has it.
+/// The script for several tables in this order; empty when no row is inserted or updated.
+pub fn script(tables: &[(&SeedQuery, &TablePlan)], deferred: bool) -> String {
+    // The declared texts of type money are in the format of the C locale.
     let mut script = vec!["SET LOCAL lc_monetary = 'C'".to_owned()];
     if deferred {
         script.push("SET CONSTRAINTS ALL DEFERRED".to_owned());
     }
     let opening = script.len();
-    for (question, plan) in tables {
-        script.extend(insert(question, plan));
+    for (query, plan) in tables {
+        script.extend(insert(query, plan));
         let changed = plan.rows.iter().filter(|row| !row.missing && !row.changes.is_empty());
-        script.extend(changed.map(|row| update(question, row)));
+        script.extend(changed.map(|row| update(query, row)));
     }
     if script.len() == opening { String::new() } else { script.join(";\n") }
 }
 
-/// What a statement of [`script`] is about: the place of its table among these, and the row when it is of one.
-pub fn subject<'p>(
-    tables: &[(&Question, &'p TablePlan)],
+/// What a statement of [`script`] is about: the position of its table, and the row of an UPDATE.
+pub fn statement_subject<'p>(
+    tables: &[(&SeedQuery, &'p TablePlan)],
     deferred: bool,
     statement: usize,
 ) -> Option<(usize, Option<&'p RowPlan>)> {
@@ -49,9 +49,9 @@ pub fn subject<'p>(
     None
 }
 
-/// The row that is made with the values that a server says are taken already, or are those of no row: `Key (slug)=(platform)
-/// ...`, in whatever language. One that is made alone needs no such words.
-pub fn refused<'p>(plan: &'p TablePlan, detail: &str) -> Option<&'p RowPlan> {
+/// The row whose INSERT failed because of a duplicate or missing key. The detail of the error names its values in any
+/// language: `Key (slug)=(platform) ...`. A single inserted row needs no detail.
+pub fn row_refused<'p>(plan: &'p TablePlan, detail: &str) -> Option<&'p RowPlan> {
     let mut made = plan.rows.iter().filter(|row| row.missing);
     if plan.inserts() == 1 {
         return made.next();
@@ -65,13 +65,13 @@ pub fn refused<'p>(plan: &'p TablePlan, detail: &str) -> Option<&'p RowPlan> {
     })
 }
 
-/// A question for the rights that the work needs and this role lacks: table, right and column.
-pub fn rights<'s>(tables: &[(&'s Question, &'s TablePlan)]) -> Option<String> {
+/// A query for the privileges that the script needs and the role lacks: table, privilege and column.
+pub fn missing_rights_query<'s>(tables: &[(&'s SeedQuery, &'s TablePlan)]) -> Option<String> {
     let mut needed: BTreeSet<(String, &str, &'s str)> = BTreeSet::new();
-    for (question, plan) in tables.iter().copied() {
-        let seed: &'s Seed = &question.seed;
+    for (query, plan) in tables.iter().copied() {
+        let seed: &'s Seed = &query.seed;
         let mut need = |right, columns: &mut dyn Iterator<Item = &'s str>| {
-            needed.extend(columns.map(|column| (question.columns.path(), right, column)));
+            needed.extend(columns.map(|column| (query.columns.path(), right, column)));
         };
         for row in &plan.rows {
             let made = seed.rows[row.row].cells.iter().filter(|_| row.missing);
@@ -96,12 +96,12 @@ pub fn rights<'s>(tables: &[(&'s Question, &'s TablePlan)]) -> Option<String> {
     })
 }
 
-/// What is recorded as seeded, in the words of an INSERT; `None` when nothing is.
-pub fn records(tables: &[(&Question, &TablePlan)], run: &str) -> Option<String> {
-    let rows = tables.iter().flat_map(|(question, plan)| {
+/// The statement that records what was seeded; `None` when nothing is recorded.
+pub fn records(tables: &[(&SeedQuery, &TablePlan)], run: &str) -> Option<String> {
+    let rows = tables.iter().flat_map(|(query, plan)| {
         plan.rows.iter().filter_map(|row| {
             let seeded = serde_json::to_string(row.record.as_ref()?).unwrap_or_default();
-            let relation = literal(&question.columns.path());
+            let relation = literal(&query.columns.path());
             Some(format!("({relation}, {}, {})", literal(&row.key), literal(&seeded)))
         })
     });
@@ -118,14 +118,14 @@ pub fn records(tables: &[(&Question, &TablePlan)], run: &str) -> Option<String> 
     })
 }
 
-/// The names of columns, quoted.
+/// The quoted names of columns, separated by commas.
 pub(super) fn names<'n>(columns: impl IntoIterator<Item = &'n str>) -> String {
     columns.into_iter().map(identifier).collect::<Vec<_>>().join(", ")
 }
 
-/// An expression of the project's, which ends where its parentheses do.
+/// A declared expression in parentheses.
 fn expression(text: &str) -> String {
-    // On a line of its own, in case it ends in a comment.
+    // The parenthesis stands on a line of its own, because the expression may end in a comment.
     format!("({text}\n)")
 }
 
@@ -134,8 +134,8 @@ fn text(value: Option<&str>) -> String {
     value.map_or_else(|| "NULL".to_owned(), literal)
 }
 
-/// A declared value, where `wanted` has what the server reads it as.
-pub(super) fn cell(cell: Option<&Cell>, wanted: &Texts) -> String {
+/// The SQL for a declared value. `wanted` holds the plain values as the server prints them.
+pub(super) fn cell(cell: Option<&Cell>, wanted: &ColumnTexts) -> String {
     match cell.map(|cell| (&cell.value, wanted.get(&cell.column))) {
         None => "DEFAULT".to_owned(),
         Some((Value::Expression(sql), _)) => expression(sql),
@@ -143,7 +143,7 @@ pub(super) fn cell(cell: Option<&Cell>, wanted: &Texts) -> String {
     }
 }
 
-/// `updated_at = (now())`, of those columns of `on_change` that are not among these.
+/// The assignments of `on_change`, for example `updated_at = (now())`, without these columns.
 pub(super) fn on_change<'s>(seed: &'s Seed, but: &'s [&str]) -> impl Iterator<Item = String> + 's {
     let others = seed.on_change.iter().filter(move |cell| !but.contains(&cell.column.as_str()));
     others.map(|cell| {
@@ -157,8 +157,8 @@ pub(super) fn on_change<'s>(seed: &'s Seed, but: &'s [&str]) -> impl Iterator<It
     })
 }
 
-fn insert(question: &Question, plan: &TablePlan) -> Option<String> {
-    let seed = &question.seed;
+fn insert(query: &SeedQuery, plan: &TablePlan) -> Option<String> {
+    let seed = &query.seed;
     let missing = || plan.rows.iter().filter(|row| row.missing);
     let is_used = |column: &str| missing().any(|row| seed.rows[row.row].get(column).is_some());
     let columns: Vec<&str> =
@@ -172,7 +172,7 @@ fn insert(question: &Question, plan: &TablePlan) -> Option<String> {
     (!rows.is_empty()).then(|| {
         format!(
             "INSERT INTO {} ({}) VALUES\n{}\nON CONFLICT ({}) DO NOTHING",
-            question.columns.path(),
+            query.columns.path(),
             names(columns.iter().copied()),
             rows.join(",\n"),
             names(seed.key.0.iter().map(String::as_str))
@@ -180,8 +180,8 @@ fn insert(question: &Question, plan: &TablePlan) -> Option<String> {
     })
 }
 
-fn update(question: &Question, row: &RowPlan) -> String {
-    let seed = &question.seed;
+fn update(query: &SeedQuery, row: &RowPlan) -> String {
+    let seed = &query.seed;
     let changed: Vec<&str> = row.changes.iter().map(|change| change.column.as_str()).collect();
     let values = row
         .changes
@@ -195,7 +195,7 @@ fn update(question: &Question, row: &RowPlan) -> String {
         .iter()
         .zip(&key)
         .filter_map(|(name, value)| {
-            let column = question.columns.get(name)?;
+            let column = query.columns.get(name)?;
             Some(column.same(&format!("t.{}", identifier(name)), &literal(value)))
         })
         .collect();
@@ -203,7 +203,7 @@ fn update(question: &Question, row: &RowPlan) -> String {
     conditions.push(format!("t.xmin OPERATOR(pg_catalog.=) {xmin}::pg_catalog.xid"));
     format!(
         "UPDATE {} AS t SET {} WHERE {}",
-        question.columns.path(),
+        query.columns.path(),
         values.join(", "),
         conditions.join(" AND ")
     )

@@ -1,6 +1,6 @@
 //! Reference rows that a database lacks, or has otherwise than they are declared.
 
-use crate::data::seeds::{Question, RowPlan, TablePlan};
+use crate::data::seeds::{RowPlan, SeedQuery, TablePlan};
 
 use crate::findings::{
     AttributeFinding, Cause, CauseKind, Change, Command, Finding, Remedy, Severity, Sides,
@@ -18,7 +18,7 @@ const MOST: usize = 20;
 const NEVER: &str = "was never seeded: whose value is there is not known";
 
 /// The findings of one table. `known` says whether it is known what was seeded last.
-pub fn seeded(question: &Question, plan: &TablePlan, known: bool) -> Vec<Finding> {
+pub fn seeded(question: &SeedQuery, plan: &TablePlan, known: bool) -> Vec<Finding> {
     let file = &question.seed.file;
     let missing: Vec<&RowPlan> = plan.rows.iter().filter(|row| row.missing).collect();
     let mut findings: Vec<Finding> = Vec::new();

@@ -1,33 +1,33 @@
-//! The backup before a change, in the plan that is shown before it is asked for.
+//! The backup before a change, as the plan of the change shows it before it asks.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::backup::{Level, Manifest, Scope};
+use crate::backup::{Manifest, ProofLevel, Scope};
 use crate::text::{plural, size};
 use crate::writer::seconds;
 
-/// A backup in few words: what the audit log keeps of it, and what `trueup status` says.
+/// A short description of a backup, for the audit log and `trueup status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LastBackup {
     /// Its identifier.
     pub(crate) id: String,
-    /// The moment that it is of, RFC 3339 in UTC.
+    /// When its snapshot was taken, RFC 3339 in UTC.
     pub(crate) taken_at: String,
-    /// Where it is kept.
+    /// The store that it is in.
     pub(crate) store: String,
-    /// Its size there, in bytes.
+    /// Its stored size, in bytes.
     pub(crate) bytes: u64,
-    /// The strongest proof: `quick`, `contents`, `restore`.
+    /// The strongest verification that it passed: `quick`, `contents`, `restore`.
     pub(crate) verified: Option<String>,
-    /// What an external command called it.
+    /// What `[backup] command` called it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reference: Option<String>,
 }
 
 impl LastBackup {
-    /// Of a manifest in a store.
+    /// Describes a backup in a store.
     pub(crate) fn new(manifest: &Manifest, store: &str) -> Self {
         Self {
             id: manifest.id.clone(),
@@ -39,7 +39,7 @@ impl LastBackup {
         }
     }
 
-    /// In one line, without what it is.
+    /// The backup in one line, without the word "backup".
     pub(crate) fn summary(&self) -> String {
         let Self { id, taken_at, store, bytes, verified, reference } = self;
         let verified = verified.as_deref().unwrap_or("no");
@@ -50,46 +50,104 @@ impl LastBackup {
     }
 }
 
-/// What is done about a backup.
+/// What is done about a backup before a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BackupDecision {
+    /// A backup is taken.
+    Take,
+    /// An existing backup is recent enough.
+    Fresh,
+    /// No backup is taken.
+    None,
+}
+
+/// The program that takes a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BackupTool {
+    /// `pg_dump`.
+    PgDump,
+    /// `[backup] command`.
+    Command,
+}
+
+/// How thoroughly a backup is, or was, verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BackupProof {
+    /// Its stored bytes are read back and hashed.
+    Quick,
+    /// Its archive is read in full.
+    Contents,
+    /// It is restored and compared with the database.
+    Restore,
+    /// `[backup] confirm` confirms it.
+    Confirmed,
+}
+
+impl From<ProofLevel> for BackupProof {
+    fn from(level: ProofLevel) -> Self {
+        match level {
+            ProofLevel::Quick => Self::Quick,
+            ProofLevel::Contents => Self::Contents,
+            ProofLevel::Restore => Self::Restore,
+        }
+    }
+}
+
+impl BackupProof {
+    /// The proof as the end of a sentence about a backup that is taken.
+    fn phrase(self) -> &'static str {
+        match self {
+            Self::Quick => "stored bytes verified",
+            Self::Contents => "read back and verified",
+            Self::Restore => "restored and compared with the database",
+            Self::Confirmed => "confirmed by [backup] confirm",
+        }
+    }
+}
+
+/// The backup before a change, as the plan of the change shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct BackupPlan {
-    /// `take`, `fresh` (one that is there counts), `none`.
-    pub(crate) action: &'static str,
-    /// `pg_dump` or `command`.
+    /// Whether a backup is taken.
+    pub(crate) action: BackupDecision,
+    /// The program that takes it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) how: Option<&'static str>,
+    pub(crate) how: Option<BackupTool>,
     /// How thoroughly it is, or was, verified.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) verify: Option<&'static str>,
-    /// Where it goes.
+    pub(crate) verify: Option<BackupProof>,
+    /// The store that it is written to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) store: Option<String>,
-    /// The tables, when they are not all.
+    /// How many tables are backed up; `None` for the whole database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tables: Option<usize>,
-    /// The backup that counts.
+    /// The identifier of the existing backup that is recent enough.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) id: Option<String>,
-    /// Its age, in seconds.
+    /// The age of that backup, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) age_seconds: Option<u64>,
-    /// How large the database is, in bytes.
+    /// The size of the database, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) database_bytes: Option<u64>,
-    /// About how large it becomes, in bytes, as the last one was.
+    /// The expected size of the backup in bytes, estimated from the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) about_bytes: Option<u64>,
-    /// About how long it takes, in milliseconds, as the last one did.
+    /// The expected duration in milliseconds, estimated from the last backup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) about_milliseconds: Option<u64>,
-    /// Why none is taken; or why all is, where less was asked for.
+    /// Why no backup is taken; or why the whole database is backed up although the affected tables were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) why: Option<String>,
 }
 
 impl BackupPlan {
     const NOTHING: Self = Self {
-        action: "none",
+        action: BackupDecision::None,
         how: None,
         verify: None,
         store: None,
@@ -102,26 +160,27 @@ impl BackupPlan {
         why: None,
     };
 
-    /// None, and why.
+    /// The plan that takes no backup, for this reason.
     pub(crate) fn none(why: &str) -> Self {
         Self { why: Some(why.to_owned()), ..Self::NOTHING }
     }
 
-    /// One that is young enough.
+    /// The plan that relies on an existing backup of this age.
     pub(crate) fn fresh(manifest: &Manifest, age: Option<Duration>) -> Self {
         Self {
-            action: "fresh",
-            verify: manifest.verified.as_ref().map(|verified| verified.how.word()),
+            action: BackupDecision::Fresh,
+            verify: manifest.verified.as_ref().map(|verified| verified.how.into()),
             id: Some(manifest.id.clone()),
             age_seconds: age.map(|age| age.as_secs()),
             ..Self::NOTHING
         }
     }
 
-    /// One that is going to be taken: by `pg_dump` and verified so thoroughly, else by a command. The last one's size and time tell about this one's; the size of the database now,
-    /// where it is known, scales them.
+    /// The plan that takes a backup with `pg_dump` and verifies it at this level; without a level, with `[backup]
+    /// command`. Size and duration are estimated from the last backup, scaled by the present size of the database where
+    /// that is known.
     pub(crate) fn take(
-        level: Option<Level>,
+        level: Option<ProofLevel>,
         scope: &Scope,
         store: &str,
         last: Option<&Manifest>,
@@ -134,9 +193,9 @@ impl BackupPlan {
             Some((value(last) as f64 * growth) as u64)
         };
         Self {
-            action: "take",
-            how: Some(if level.is_some() { "pg_dump" } else { "command" }),
-            verify: Some(level.map_or("confirmed", Level::word)),
+            action: BackupDecision::Take,
+            how: Some(if level.is_some() { BackupTool::PgDump } else { BackupTool::Command }),
+            verify: Some(level.map_or(BackupProof::Confirmed, Into::into)),
             store: Some(store.to_owned()),
             tables: match scope {
                 Scope::Full => None,
@@ -150,48 +209,40 @@ impl BackupPlan {
         }
     }
 
-    /// In one line.
+    /// The plan in one line.
     pub(crate) fn summary(&self) -> String {
-        let verified = self.verify.unwrap_or("not verified");
         match (self.action, &self.id) {
-            ("fresh", Some(id)) => {
+            (BackupDecision::Fresh, Some(id)) => {
                 let age = seconds(Duration::from_secs(self.age_seconds.unwrap_or(0)));
-                format!("backup: {id} is recent enough ({age} old, verified: {verified})")
+                let proof = self.verify.map_or("not verified", BackupProof::phrase);
+                format!("backup: {id} is recent enough ({age} old, {proof})")
             }
-            ("take", _) => {
-                let read_back = match verified {
-                    "contents" => "read back and verified",
-                    "restore" => "restored in a scratch server and verified",
-                    other => other,
-                };
-                let mut text = match (self.how, self.tables, &self.store) {
-                    (Some("command"), ..) => format!("backup first: by [backup] command, {verified}"),
-                    (_, Some(tables), store) => format!(
-                        "backup first: pg_dump of {}{}, {read_back}",
-                        plural(tables, "table"),
-                        store.as_ref().map(|store| format!(" to {store}")).unwrap_or_default()
-                    ),
-                    (_, None, store) => format!(
-                        "backup first: full pg_dump{}, {read_back}",
-                        store.as_ref().map(|store| format!(" to {store}")).unwrap_or_default()
-                    ),
-                };
-                let mut about = Vec::new();
-                about.extend(self.about_bytes.map(size));
-                about.extend(self.about_milliseconds.map(|time| seconds(Duration::from_millis(time))));
-                match (about.as_slice(), self.database_bytes) {
-                    ([], Some(bytes)) => text.push_str(&format!("; the database has {}", size(bytes))),
-                    ([], None) => {}
-                    (about, _) => {
-                        text.push_str(&format!("; about {}, like the last one", about.join(" in ")))
-                    }
-                }
-                if let Some(why) = &self.why {
-                    text.push_str(&format!("; not less, because of {why}"));
-                }
-                text
-            }
+            (BackupDecision::Take, _) => self.take_line(),
             _ => format!("backup: skipped ({})", self.why.as_deref().unwrap_or_default()),
         }
+    }
+
+    fn take_line(&self) -> String {
+        let mut text = match (self.how, self.tables) {
+            (Some(BackupTool::Command), _) => "backup first: by [backup] command".to_owned(),
+            (_, Some(tables)) => format!("backup first: pg_dump of {}", plural(tables, "table")),
+            (_, None) => "backup first: full pg_dump".to_owned(),
+        };
+        if let Some(store) = self.store.as_ref().filter(|_| self.how == Some(BackupTool::PgDump)) {
+            text.push_str(&format!(" to {store}"));
+        }
+        text.push_str(&format!(", {}", self.verify.map_or("not verified", BackupProof::phrase)));
+        let mut estimate = Vec::new();
+        estimate.extend(self.about_bytes.map(size));
+        estimate.extend(self.about_milliseconds.map(|time| seconds(Duration::from_millis(time))));
+        match (estimate.as_slice(), self.database_bytes) {
+            ([], Some(bytes)) => text.push_str(&format!("; the database has {}", size(bytes))),
+            ([], None) => {}
+            (estimate, _) => text.push_str(&format!("; about {}, like the last one", estimate.join(" in "))),
+        }
+        if let Some(why) = &self.why {
+            text.push_str(&format!("; the whole database, because of {why}"));
+        }
+        text
     }
 }

@@ -1,5 +1,5 @@
-//! The clients of the object stores: where they send, with which credentials, and how long they try. Nothing of the
-//! process's environment is read but proxies, by the HTTP client.
+//! The HTTP clients of the object stores, with their credentials and timeouts. Of the environment of the process the
+//! HTTP client reads the proxies alone.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Once};
@@ -10,28 +10,31 @@ use futures_util::future::BoxFuture;
 use object_store::multipart::MultipartStore;
 use object_store::{BackoffConfig, ClientOptions, HeaderValue, ObjectStore, Result, RetryConfig};
 
-use super::super::place::{Place, Provider};
-use super::errors::Words;
+use super::super::location::{Provider, StoreLocation};
+use super::errors::StoreDescription;
 use crate::error::Failure;
 
-/// How long a connection may take to come about.
+/// The timeout of establishing a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// What is asked of a store.
+/// The requests that a store must support.
 pub(super) trait Backend: ObjectStore + MultipartStore + Debug {
-    /// Finds the credentials that requests are signed with, or that there are none.
+    /// Finds the credentials for signing requests.
     fn find_credentials(&self) -> BoxFuture<'_, Result<()>>;
 }
 
-pub(super) fn connect(place: &Place, words: &Words) -> std::result::Result<Arc<dyn Backend>, Failure> {
+pub(super) fn connect(
+    location: &StoreLocation,
+    words: &StoreDescription,
+) -> std::result::Result<Arc<dyn Backend>, Failure> {
     install_ring();
-    match place.provider {
+    match location.provider {
         #[cfg(feature = "s3")]
-        Provider::S3 => s3::connect(place, words),
+        Provider::S3 => s3::connect(location, words),
         #[cfg(feature = "gcs")]
-        Provider::Gcs => gcs::connect(place, words),
+        Provider::Gcs => gcs::connect(location, words),
         #[cfg(feature = "azure")]
-        Provider::Azure => azure::connect(place, words),
+        Provider::Azure => azure::connect(location, words),
         #[allow(unreachable_patterns, reason = "a binary may have all of them")]
         missing => {
             let _ = words;
@@ -40,26 +43,26 @@ pub(super) fn connect(place: &Place, words: &Words) -> std::result::Result<Arc<d
     }
 }
 
-/// The HTTP client takes its cryptography from the process. ring is the one that PostgreSQL's connections use.
+/// The HTTP client uses the process-wide cryptography provider. The connections to PostgreSQL use ring, too.
 fn install_ring() {
     static ONCE: Once = Once::new();
-    // When there is one already, it is as good.
+    // A provider that is installed already is as good.
     ONCE.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
 }
 
-fn client_options(place: &Place) -> ClientOptions {
+fn client_options(location: &StoreLocation) -> ClientOptions {
     let agent = HeaderValue::from_static(concat!("trueup/", env!("CARGO_PKG_VERSION")));
-    // Settings allow plain HTTP for this machine alone.
-    let plain = place.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
+    // The settings allow plain HTTP for this machine alone.
+    let plain = location.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
     ClientOptions::new()
         .with_user_agent(agent)
         .with_allow_http(plain)
-        .with_connect_timeout(CONNECT.min(place.timeout))
-        .with_timeout(place.timeout)
+        .with_connect_timeout(CONNECT.min(location.timeout))
+        .with_timeout(location.timeout)
 }
 
-/// One request that stands still is tried once more; what is refused quickly, a few times.
-fn retries(place: &Place) -> RetryConfig {
+/// A request that times out is tried once more; an error that arrives quickly, a few times.
+fn retries(location: &StoreLocation) -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig {
             init_backoff: Duration::from_millis(200),
@@ -67,7 +70,7 @@ fn retries(place: &Place) -> RetryConfig {
             base: 2.0,
         },
         max_retries: 4,
-        retry_timeout: place.timeout.mul_f32(1.5),
+        retry_timeout: location.timeout.mul_f32(1.5),
     }
 }
 
@@ -83,16 +86,19 @@ mod s3 {
         }
     }
 
-    pub(super) fn connect(place: &Place, words: &Words) -> std::result::Result<Arc<dyn Backend>, Failure> {
-        let variable = |name: &str| place.variables.get(name).cloned();
-        let region = place.region.clone().or(variable("AWS_REGION")).or(variable("AWS_DEFAULT_REGION"));
+    pub(super) fn connect(
+        location: &StoreLocation,
+        words: &StoreDescription,
+    ) -> std::result::Result<Arc<dyn Backend>, Failure> {
+        let variable = |name: &str| location.variables.get(name).cloned();
+        let region = location.region.clone().or(variable("AWS_REGION")).or(variable("AWS_DEFAULT_REGION"));
         let mut builder = AmazonS3Builder::new()
-            .with_bucket_name(&place.bucket)
-            .with_client_options(client_options(place))
-            .with_retry(retries(place))
+            .with_bucket_name(&location.bucket)
+            .with_client_options(client_options(location))
+            .with_retry(retries(location))
             // Deleting many objects in one request is what compatible stores lack most often.
             .with_config(AmazonS3ConfigKey::DisableBulkDelete, "true");
-        for (name, value) in &place.variables {
+        for (name, value) in &location.variables {
             builder = match name.as_str() {
                 "AWS_REGION" | "AWS_DEFAULT_REGION" | "AWS_EC2_METADATA_DISABLED" => builder,
                 "AWS_EC2_METADATA_SERVICE_ENDPOINT" => {
@@ -104,20 +110,20 @@ mod s3 {
                 },
             };
         }
-        builder = match (&place.endpoint, region) {
+        builder = match (&location.endpoint, region) {
             (Some(endpoint), region) => {
                 builder.with_endpoint(endpoint).with_region(region.unwrap_or_else(|| "us-east-1".to_owned()))
             }
-            // A certificate of *.s3.REGION.amazonaws.com does not cover a name with dots.
+            // The certificate of *.s3.REGION.amazonaws.com does not cover a bucket whose name has dots.
             (None, Some(region)) => {
-                builder.with_region(region).with_virtual_hosted_style_request(!place.bucket.contains('.'))
+                builder.with_region(region).with_virtual_hosted_style_request(!location.bucket.contains('.'))
             }
             (None, None) => {
-                return Err(Failure::usage(format!("in which region {place} is was not said"))
+                return Err(Failure::usage(format!("in which region {location} is was not said"))
                     .next("set [backup] region in trueup.toml, or the variable AWS_REGION"));
             }
         };
-        Ok(Arc::new(builder.build().map_err(|error| words.cannot_be(&error))?))
+        Ok(Arc::new(builder.build().map_err(|error| words.invalid_settings(&error))?))
     }
 }
 
@@ -133,20 +139,23 @@ mod gcs {
         }
     }
 
-    pub(super) fn connect(place: &Place, words: &Words) -> std::result::Result<Arc<dyn Backend>, Failure> {
+    pub(super) fn connect(
+        location: &StoreLocation,
+        words: &StoreDescription,
+    ) -> std::result::Result<Arc<dyn Backend>, Failure> {
         let mut builder = GoogleCloudStorageBuilder::new()
-            .with_bucket_name(&place.bucket)
-            .with_client_options(client_options(place))
-            .with_retry(retries(place));
-        for (name, value) in &place.variables {
+            .with_bucket_name(&location.bucket)
+            .with_client_options(client_options(location))
+            .with_retry(retries(location));
+        for (name, value) in &location.variables {
             if let Ok(key) = name.to_ascii_lowercase().parse::<GoogleConfigKey>() {
                 builder = builder.with_config(key, value);
             }
         }
-        if let Some(endpoint) = &place.endpoint {
+        if let Some(endpoint) = &location.endpoint {
             builder = builder.with_base_url(endpoint);
         }
-        Ok(Arc::new(builder.build().map_err(|error| words.cannot_be(&error))?))
+        Ok(Arc::new(builder.build().map_err(|error| words.invalid_settings(&error))?))
     }
 }
 
@@ -162,19 +171,22 @@ mod azure {
         }
     }
 
-    pub(super) fn connect(place: &Place, words: &Words) -> std::result::Result<Arc<dyn Backend>, Failure> {
+    pub(super) fn connect(
+        location: &StoreLocation,
+        words: &StoreDescription,
+    ) -> std::result::Result<Arc<dyn Backend>, Failure> {
         let mut builder = MicrosoftAzureBuilder::new()
-            .with_container_name(&place.bucket)
-            .with_client_options(client_options(place))
-            .with_retry(retries(place));
-        for (name, value) in &place.variables {
+            .with_container_name(&location.bucket)
+            .with_client_options(client_options(location))
+            .with_retry(retries(location));
+        for (name, value) in &location.variables {
             if let Ok(key) = name.to_ascii_lowercase().parse::<AzureConfigKey>() {
                 builder = builder.with_config(key, value);
             }
         }
-        if let Some(endpoint) = &place.endpoint {
+        if let Some(endpoint) = &location.endpoint {
             builder = builder.with_endpoint(endpoint.clone());
         }
-        Ok(Arc::new(builder.build().map_err(|error| words.cannot_be(&error))?))
+        Ok(Arc::new(builder.build().map_err(|error| words.invalid_settings(&error))?))
     }
 }

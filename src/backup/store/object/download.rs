@@ -1,23 +1,23 @@
-//! A member on its way out of a bucket, in ranges: every request is short, so that a store that stands still is noticed,
-//! and all of them ask for the very object that was found first.
+//! Reads a member from a bucket in ranges. Every request is short, so that a store that does not answer is noticed,
+//! and all requests ask for the same version of the object.
 
 use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{Error, GetOptions, GetRange, ObjectStore as _, ObjectStoreExt as _};
 use tokio::task::JoinHandle;
 
-use super::Object;
+use super::BucketStore;
 use crate::error::{Exit, Failure};
 
-/// How much is asked for at once; as much again is fetched ahead.
+/// The size of one range. The next range is requested ahead.
 const RANGE: u64 = 8 << 20;
-/// How much is handed on at once.
+/// The largest number of bytes that one call returns.
 const CHUNK: usize = 1 << 20;
 
 /// The member.
 #[derive(Debug)]
-pub struct Download {
-    store: Object,
+pub struct BucketDownload {
+    store: BucketStore,
     id: String,
     name: String,
     path: Path,
@@ -26,13 +26,13 @@ pub struct Download {
     version: Option<String>,
     /// Where the next range begins.
     next: u64,
-    /// What has arrived and was not handed on.
+    /// Bytes that have arrived and were not returned yet.
     here: Bytes,
     ahead: Option<JoinHandle<Result<Bytes, Error>>>,
 }
 
-impl Download {
-    pub(super) async fn open(store: &Object, id: &str, name: &str) -> Result<Self, Failure> {
+impl BucketDownload {
+    pub(super) async fn open(store: &BucketStore, id: &str, name: &str) -> Result<Self, Failure> {
         let path = store.path(id, name);
         let found = store.backend.head(&path).await.map_err(|error| cannot_read(store, id, name, &error))?;
         let mut download = Self {
@@ -83,7 +83,7 @@ impl Download {
     }
 }
 
-impl Drop for Download {
+impl Drop for BucketDownload {
     fn drop(&mut self) {
         if let Some(ahead) = &self.ahead {
             ahead.abort();
@@ -91,20 +91,20 @@ impl Drop for Download {
     }
 }
 
-/// What is gone or was exchanged is damage; that the store does not answer says nothing about the backup.
-fn cannot_read(store: &Object, id: &str, name: &str, error: &Error) -> Failure {
-    let place = store.place();
+/// An object that is gone or was replaced is damage. A store that does not answer says nothing about the backup.
+fn cannot_read(store: &BucketStore, id: &str, name: &str, error: &Error) -> Failure {
+    let location = store.location();
     let damaged = |what: String| {
         Failure::new(Exit::RolledBack, format!("backup {id} is damaged: {what}"))
             .next("use another backup: trueup backup list")
     };
     match error {
-        Error::NotFound { .. } => damaged(format!("{name} is not in {place}")),
+        Error::NotFound { .. } => damaged(format!("{name} is not in {location}")),
         Error::Precondition { .. } => {
-            damaged(format!("{name} in {place} was replaced while it was read: it is not what was stored"))
+            damaged(format!("{name} in {location} was replaced while it was read: it is not what was stored"))
         }
         error => {
-            let doing = format!("backup {id}: {name} cannot be read from {place}");
+            let doing = format!("backup {id}: {name} cannot be read from {location}");
             store.words.failure(Exit::CannotTell, doing, error)
         }
     }

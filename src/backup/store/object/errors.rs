@@ -1,7 +1,7 @@
-//! What object stores complain of, in words that say what to do.
+//! Turns errors of object stores into failures that say what to do.
 //!
-//! Of an answer only its code and its message are repeated: S3's answer about an expired session holds the session's token,
-//! and that about a wrong signature all that was signed.
+//! Of an answer only its code and its message are repeated. S3's answer about an expired session contains the session
+//! token, and its answer about a wrong signature all that was signed.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -9,41 +9,41 @@ use std::time::Duration;
 use object_store::Error;
 use object_store::client::{HttpError, HttpErrorKind};
 
-use super::super::place::{Place, Provider};
+use super::super::location::{Provider, StoreLocation};
 use crate::error::{Exit, Failure};
 
-/// How much of what a store says is repeated.
+/// The largest number of characters of a store's message that is repeated.
 const WORDS: usize = 300;
 
-/// What is known of a store when something goes wrong.
+/// What an error says about a store.
 #[derive(Debug)]
-pub(super) struct Words {
-    place: String,
+pub(super) struct StoreDescription {
+    location: String,
     bucket: String,
     provider: Provider,
-    /// Where requests go, for people.
+    /// The name of the address that requests go to.
     address: String,
     timeout: Duration,
     source: Source,
 }
 
-/// The link of the credential chain that is used: the first that something says of.
+/// Where the credentials come from: the first link of the credential chain that is configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
     Variables,
     WebIdentity,
     Container,
     Machine,
-    /// The machine's role, which is switched off.
+    /// The role of the machine, whose lookup is switched off.
     Nothing,
-    /// The provider's library finds them in a way of its own.
+    /// The library of the provider finds them by itself.
     Provider,
 }
 
 impl Source {
-    fn of(place: &Place) -> Self {
-        let set = |name: &str| place.variables.contains_key(name);
-        if place.provider != Provider::S3 {
+    fn of(location: &StoreLocation) -> Self {
+        let set = |name: &str| location.variables.contains_key(name);
+        if location.provider != Provider::S3 {
             return Self::Provider;
         }
         if set("AWS_ACCESS_KEY_ID") || set("AWS_SECRET_ACCESS_KEY") {
@@ -54,14 +54,14 @@ impl Source {
             || set("AWS_CONTAINER_CREDENTIALS_FULL_URI") && set("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
         {
             Self::Container
-        } else if place.variables.get("AWS_EC2_METADATA_DISABLED").is_some_and(|value| value == "true") {
+        } else if location.variables.get("AWS_EC2_METADATA_DISABLED").is_some_and(|value| value == "true") {
             Self::Nothing
         } else {
             Self::Machine
         }
     }
 
-    fn said(self) -> &'static str {
+    fn phrase(self) -> &'static str {
         match self {
             Self::Variables => "those of AWS_ACCESS_KEY_ID",
             Self::WebIdentity => "those of the role AWS_ROLE_ARN by AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -72,7 +72,7 @@ impl Source {
     }
 }
 
-/// What went wrong, as far as it can be told apart.
+/// What went wrong.
 #[derive(Debug, PartialEq, Eq)]
 enum Kind {
     NoBucket,
@@ -87,25 +87,25 @@ enum Kind {
     Other,
 }
 
-impl Words {
-    pub(super) fn new(place: &Place) -> Self {
+impl StoreDescription {
+    pub(super) fn new(location: &StoreLocation) -> Self {
         Self {
-            place: place.to_string(),
-            bucket: place.bucket.clone(),
-            provider: place.provider,
-            address: match (&place.endpoint, place.provider) {
+            location: location.to_string(),
+            bucket: location.bucket.clone(),
+            provider: location.provider,
+            address: match (&location.endpoint, location.provider) {
                 (Some(endpoint), _) => endpoint.clone(),
                 (None, Provider::S3) => "Amazon S3".to_owned(),
                 (None, Provider::Gcs) => "Google Cloud Storage".to_owned(),
                 (None, Provider::Azure) => "Azure".to_owned(),
             },
-            timeout: place.timeout,
-            source: Source::of(place),
+            timeout: location.timeout,
+            source: Source::of(location),
         }
     }
 
-    pub(super) fn place(&self) -> &str {
-        &self.place
+    pub(super) fn location(&self) -> &str {
+        &self.location
     }
 
     pub(super) fn provider(&self) -> Provider {
@@ -116,29 +116,29 @@ impl Words {
         self.timeout
     }
 
-    /// Settings or variables that the client refuses.
-    pub(super) fn cannot_be(&self, error: &Error) -> Failure {
+    /// The client refuses the settings or variables.
+    pub(super) fn invalid_settings(&self, error: &Error) -> Failure {
         let next = "look at [backup] store, endpoint and region, and at the variables of the credentials";
-        Failure::usage(format!("{} cannot be used: {}", self.place, innermost(error))).next(next)
+        Failure::usage(format!("{} cannot be used: {}", self.location, innermost(error))).next(next)
     }
 
-    /// Refuses where the chain has no link at all.
-    pub(super) fn could_have_credentials(&self, exit: Exit) -> Result<(), Failure> {
+    /// Refuses when the credential chain has no link.
+    pub(super) fn check_credential_source(&self, exit: Exit) -> Result<(), Failure> {
         match self.source {
             Source::Nothing => Err(self.none_found(exit, "AWS_EC2_METADATA_DISABLED is set")),
             _ => Ok(()),
         }
     }
 
-    /// No credentials could be had.
+    /// The credentials could not be obtained.
     pub(super) fn no_credentials(&self, exit: Exit, error: &Error) -> Failure {
         match self.source {
             Source::Machine => self.none_found(exit, "this machine has none, or does not tell"),
             source => {
                 let what = format!(
                     "the credentials for {}, {}, could not be had: {}",
-                    self.place,
-                    source.said(),
+                    self.location,
+                    source.phrase(),
                     answer(error, self.timeout)
                 );
                 Failure::new(exit, what)
@@ -151,7 +151,7 @@ impl Words {
         let what = format!(
             "no credentials for {} were found: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, no container's \
              role, no machine's role ({machine})",
-            self.place
+            self.location
         );
         Failure::new(exit, what).next(
             "set the variables (files in ~/.aws are not read: eval \"$(aws configure export-credentials --format env)\"), \
@@ -159,7 +159,7 @@ impl Words {
         )
     }
 
-    /// What a store said to a request, or that it said nothing.
+    /// The failure of a request: an error of the store, or no answer.
     pub(super) fn failure(&self, exit: Exit, doing: impl std::fmt::Display, error: &Error) -> Failure {
         let kind = kind(error);
         let said = match kind {
@@ -167,7 +167,7 @@ impl Words {
             Kind::Expired => {
                 format!(
                     "the credentials have expired ({}): {}",
-                    self.source.said(),
+                    self.source.phrase(),
                     answer(error, self.timeout)
                 )
             }
@@ -179,12 +179,12 @@ impl Words {
         let next = match kind {
             Kind::NoBucket => "make the bucket, or name another: [backup] store".to_owned(),
             Kind::Expired => "renew the credentials, then run the same command again".to_owned(),
-            Kind::Unknown => format!("look at the credentials ({}), and at [backup] endpoint", self.source.said()),
+            Kind::Unknown => format!("look at the credentials ({}), and at [backup] endpoint", self.source.phrase()),
             Kind::Clock => "set this machine's clock right, then run the same command again".to_owned(),
             Kind::Denied => format!(
                 "let the role of the credentials ({}) work on {}: README.md, \"Backups in S3\", has the policy",
-                self.source.said(),
-                self.place
+                self.source.phrase(),
+                self.location
             ),
             Kind::Region => "name the bucket's region: [backup] region".to_owned(),
             Kind::Unreachable => {
@@ -228,7 +228,7 @@ fn kind(error: &Error) -> Kind {
     }
 }
 
-/// Its own words, as far as they are fit to be repeated.
+/// What the store or the system says about the error, without anything that may be secret.
 fn answer(error: &Error, timeout: Duration) -> String {
     let text = error.to_string();
     let code = between(&text, "<Code>", "</Code>");
@@ -250,7 +250,7 @@ fn answer(error: &Error, timeout: Duration) -> String {
     }
 }
 
-/// How the connection failed, where it did.
+/// How the connection failed; `None` where the store has answered.
 fn transport(error: &Error) -> Option<HttpErrorKind> {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = cause {
@@ -262,7 +262,7 @@ fn transport(error: &Error) -> Option<HttpErrorKind> {
     None
 }
 
-/// The last cause, whose words are those of the system or of the TLS library; an answer is not among them.
+/// The innermost cause: a message of the system or of the TLS library, never an answer of the store.
 fn innermost(error: &Error) -> String {
     let mut cause: &(dyn StdError + 'static) = error;
     while let Some(deeper) = cause.source() {
@@ -292,7 +292,7 @@ fn short(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// As the library puts an answer into words.
+    /// An answer in the words of the library.
     fn answered(status: &str, body: &str) -> Error {
         let source = format!(
             "Error performing PUT https://b.s3.eu-west-1.amazonaws.com/x in 5ms - Server returned non-2xx status code: \
@@ -301,10 +301,10 @@ mod tests {
         Error::Generic { store: "S3", source: source.into() }
     }
 
-    fn words() -> Words {
-        let mut place = Place::parse("s3://b/x").unwrap();
-        place.variables.insert("AWS_ACCESS_KEY_ID".to_owned(), "AKIA".to_owned());
-        Words::new(&place)
+    fn words() -> StoreDescription {
+        let mut location = StoreLocation::parse("s3://b/x").unwrap();
+        location.variables.insert("AWS_ACCESS_KEY_ID".to_owned(), "AKIA".to_owned());
+        StoreDescription::new(&location)
     }
 
     #[test]
@@ -340,10 +340,10 @@ mod tests {
 
     #[test]
     fn the_chain_is_gone_through_in_its_order() {
-        let mut place = Place::parse("s3://b").unwrap();
+        let mut location = StoreLocation::parse("s3://b").unwrap();
         let mut next = |name: &str, value: &str| {
-            place.variables.insert(name.to_owned(), value.to_owned());
-            Source::of(&place)
+            location.variables.insert(name.to_owned(), value.to_owned());
+            Source::of(&location)
         };
         assert_eq!(next("AWS_REGION", "eu-west-1"), Source::Machine);
         assert_eq!(next("AWS_EC2_METADATA_DISABLED", "true"), Source::Nothing);

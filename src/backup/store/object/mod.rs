@@ -1,8 +1,9 @@
-//! A bucket. A backup is the objects below `PREFIX/ID/`; its manifest is put when all others are there.
+//! A store in a bucket. A backup consists of the objects below `PREFIX/ID/`; its manifest is written after all
+//! others.
 //!
-//! An object appears whole or not at all, so nothing is renamed: what is below an identifier without a manifest is no
-//! backup, be it still on its way or left by somebody who was killed. Who uploads in parts says so in an object of its own
-//! ([`WRITING`]), because a bucket does not list the parts of an upload that was never completed.
+//! An object appears whole or not at all, so nothing is renamed. Objects below an identifier without a manifest are
+//! no backup: it is still being written, or its process was killed. A multipart upload is recorded in an object of
+//! its own ([`WRITING`]), because a bucket does not list the parts of an upload that was never completed.
 
 mod backend;
 mod download;
@@ -19,77 +20,79 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt as _, PutPayload};
 
-use super::place::{Place, Provider};
-use super::{LARGEST_MANIFEST, Listed, MANIFEST, parse_manifest};
+use super::location::{Provider, StoreLocation};
+use super::{LARGEST_MANIFEST, MANIFEST, StoredBackup, parse_manifest};
 use crate::error::{Exit, Failure};
 
 use backend::Backend;
-pub(super) use download::Download;
-use errors::Words;
-pub(super) use upload::Upload;
+pub(super) use download::BucketDownload;
+use errors::StoreDescription;
+pub(super) use upload::BucketUpload;
 
-/// Says which upload in parts is under way: the member's name and the upload's identifier, a line each.
+/// The object that records the current multipart upload: the name of the member and the identifier of the upload, a
+/// line each.
 const WRITING: &str = "writing";
-/// What is tried out to see whether something could be uploaded.
+/// The object that a check of the permissions begins to upload.
 const READY: &str = "ready";
-/// How many manifests are fetched at once.
+/// The number of manifests that are read at the same time.
 const AT_ONCE: usize = 8;
-/// How old what has no manifest must be to count as left behind. Who writes says so again every hour.
+/// Objects without a manifest count as left behind from this age on. A running upload renews its record every hour.
 const LEFT_BEHIND: Duration = Duration::from_secs(24 * 3600);
 
-/// The bucket.
+/// The store.
 #[derive(Debug, Clone)]
-pub struct Object {
+pub struct BucketStore {
     backend: Arc<dyn Backend>,
     root: Path,
-    words: Arc<Words>,
+    words: Arc<StoreDescription>,
 }
 
-/// What is below one identifier.
+/// The objects below one identifier.
 #[derive(Debug, Default)]
 struct Folder {
     objects: Vec<Path>,
-    /// Seconds since 1970.
+    /// The time of the newest object, in seconds since 1970.
     newest: i64,
     is_backup: bool,
 }
 
-impl Object {
-    /// The way to it; nothing is sent yet.
+impl BucketStore {
+    /// Prepares the client; nothing is sent yet.
     ///
     /// # Errors
-    /// Exit 2: settings or variables that cannot be right.
-    pub(super) fn connect(place: &Place) -> Result<Self, Failure> {
-        let root = Path::parse(&place.prefix).map_err(|error| {
-            Failure::usage(format!("[backup] store: {:?} is no prefix: {error}", place.prefix))
+    /// Exit 2: the settings or variables are invalid.
+    pub(super) fn connect(location: &StoreLocation) -> Result<Self, Failure> {
+        let root = Path::parse(&location.prefix).map_err(|error| {
+            Failure::usage(format!("[backup] store: {:?} is no prefix: {error}", location.prefix))
         })?;
-        let words = Words::new(place);
-        let backend = backend::connect(place, &words)?;
+        let words = StoreDescription::new(location);
+        let backend = backend::connect(location, &words)?;
         Ok(Self { backend, root, words: Arc::new(words) })
     }
 
-    pub(super) fn place(&self) -> &str {
-        self.words.place()
+    pub(super) fn location(&self) -> &str {
+        self.words.location()
     }
 
     fn path(&self, id: &str, member: &str) -> Path {
         self.root.clone().join(id).join(member)
     }
 
-    /// Credentials first: without any, a store would be asked in vain.
-    async fn enter(&self, exit: Exit) -> Result<(), Failure> {
-        self.words.could_have_credentials(exit)?;
+    /// Looks for credentials first: without them a request would be in vain.
+    async fn find_credentials(&self, exit: Exit) -> Result<(), Failure> {
+        self.words.check_credential_source(exit)?;
         let found = self.backend.find_credentials().await;
         found.map_err(|error| self.words.no_credentials(exit, &error))
     }
 
-    /// Proves the rights that a backup needs. An upload in parts that is begun and aborted leaves nothing, needs no right
-    /// to delete objects, which not everybody who may back up has, and makes no version in a bucket that keeps them.
-    pub(super) async fn ready(&self) -> Result<(), Failure> {
-        self.enter(Exit::Refused).await?;
+    /// Checks the permissions that a backup needs. A multipart upload that is begun and aborted leaves nothing
+    /// behind. It does not need the permission to delete objects, which a role for backups may lack, and creates no
+    /// version in a versioned bucket.
+    pub(super) async fn check_writable(&self) -> Result<(), Failure> {
+        self.find_credentials(Exit::Refused).await?;
         let path = self.root.clone().join(READY);
         let tried = async {
-            // Azure knows no beginning of an upload in parts.
+            // Azure has no request that begins a multipart upload.
             if self.words.provider() == Provider::Azure {
                 self.backend.put(&path, PutPayload::default()).await?;
                 return self.backend.delete(&path).await;
@@ -98,50 +101,50 @@ impl Object {
             self.backend.abort_multipart(&path, &upload).await
         };
         let refused = |error| {
-            let doing = format!("a backup could not be written to {}", self.place());
+            let doing = format!("a backup could not be written to {}", self.location());
             self.words.failure(Exit::Refused, doing, &error)
         };
         tried.await.map_err(refused)
     }
 
-    pub(super) async fn begin(&self, id: &str) -> Result<Upload, Failure> {
+    pub(super) async fn begin(&self, id: &str) -> Result<BucketUpload, Failure> {
         let folder = self.root.clone().join(id);
         let mut there = self.backend.list(Some(&folder));
         match there.try_next().await {
-            Ok(None) => Ok(Upload::new(self.clone(), id)),
+            Ok(None) => Ok(BucketUpload::new(self.clone(), id)),
             Ok(Some(_)) => Err(Failure::new(
                 Exit::Refused,
-                format!("there is a backup {id} in {} already", self.place()),
+                format!("there is a backup {id} in {} already", self.location()),
             )),
             Err(error) => {
-                let doing = format!("looking into {}", self.place());
+                let doing = format!("looking into {}", self.location());
                 Err(self.words.failure(Exit::RolledBack, doing, &error))
             }
         }
     }
 
-    pub(super) async fn list(&self) -> Result<Vec<Listed>, Failure> {
-        self.enter(Exit::CannotTell).await?;
+    pub(super) async fn list(&self) -> Result<Vec<StoredBackup>, Failure> {
+        self.find_credentials(Exit::CannotTell).await?;
         let cannot_tell = |error: Error| {
-            self.words.failure(Exit::CannotTell, format!("{} cannot be read", self.place()), &error)
+            self.words.failure(Exit::CannotTell, format!("{} cannot be read", self.location()), &error)
         };
         let folders = self.backend.list_with_delimiter(Some(&self.root)).await.map_err(cannot_tell)?;
         let ids = folders.common_prefixes.into_iter();
         let ids = ids.filter_map(|folder| folder.filename().map(str::to_owned));
         let manifests = futures_util::stream::iter(ids).map(async |id| {
             let text = match self.manifest(&id).await {
-                // What has no manifest is no backup.
+                // A folder without a manifest is no backup.
                 Err(Error::NotFound { .. }) => return Ok(None),
                 text => text?,
             };
-            Ok(Some(Listed { manifest: text.and_then(|text| parse_manifest(&text, &id)), id }))
+            Ok(Some(StoredBackup { manifest: text.and_then(|text| parse_manifest(&text, &id)), id }))
         });
-        let listed: Vec<Option<Listed>> =
+        let listed: Vec<Option<StoredBackup>> =
             manifests.buffer_unordered(AT_ONCE).try_collect().await.map_err(cannot_tell)?;
         Ok(listed.into_iter().flatten().collect())
     }
 
-    /// Its text; or why that cannot be believed.
+    /// The text of a manifest; or why it cannot be used.
     async fn manifest(&self, id: &str) -> Result<Result<String, String>, Error> {
         let found = self.backend.get(&self.path(id, MANIFEST)).await?;
         if found.meta.size > LARGEST_MANIFEST {
@@ -151,11 +154,11 @@ impl Object {
         Ok(text.map_err(|_| "its manifest is no text".to_owned()))
     }
 
-    pub(super) async fn open(&self, id: &str, member: &str) -> Result<Download, Failure> {
-        Download::open(self, id, member).await
+    pub(super) async fn open(&self, id: &str, member: &str) -> Result<BucketDownload, Failure> {
+        BucketDownload::open(self, id, member).await
     }
 
-    pub(super) async fn restate(&self, id: &str, manifest: String) -> Result<(), Failure> {
+    pub(super) async fn replace_manifest(&self, id: &str, manifest: String) -> Result<(), Failure> {
         let put = self.backend.put(&self.path(id, MANIFEST), PutPayload::from(Bytes::from(manifest))).await;
         put.map(drop).map_err(|error| {
             let doing = format!("the manifest of backup {id} could not be written; it is what it was");
@@ -166,7 +169,7 @@ impl Object {
     pub(super) async fn remove(&self, id: &str) -> Result<(), Failure> {
         let gone = async {
             self.backend.delete(&self.path(id, MANIFEST)).await?;
-            self.empty(id).await
+            self.delete_folder(id).await
         };
         gone.await.map_err(|error| {
             let doing = format!(
@@ -177,8 +180,8 @@ impl Object {
         })
     }
 
-    /// Removes every object below an identifier.
-    async fn empty(&self, id: &str) -> Result<(), Error> {
+    /// Deletes every object below an identifier.
+    async fn delete_folder(&self, id: &str) -> Result<(), Error> {
         let folder = self.root.clone().join(id);
         let objects: Vec<_> = self.backend.list(Some(&folder)).try_collect().await?;
         for object in objects {
@@ -187,7 +190,7 @@ impl Object {
         Ok(())
     }
 
-    /// Deletes an object; one that is not there is deleted already.
+    /// Deletes an object. An object that does not exist counts as deleted.
     async fn delete(&self, path: &Path) -> Result<(), Error> {
         match self.backend.delete(path).await {
             Err(Error::NotFound { .. }) => Ok(()),
@@ -195,13 +198,13 @@ impl Object {
         }
     }
 
-    /// Removes what is below an identifier without a manifest, and has not been touched for 24 hours. Whatever is younger
-    /// may be a backup that somebody else is writing at this moment: an object store has no lock that would tell.
+    /// Removes objects below an identifier that has no manifest and was not written to for 24 hours. Younger objects
+    /// may belong to a backup that is being written: an object store has no locks.
     ///
-    /// Only a failure to look is an error: who may not delete can still back up.
+    /// Only a failure to list the objects is an error: a role that may not delete can still back up.
     pub(super) async fn sweep(&self) -> Result<usize, Failure> {
         let folders = self.folders().await.map_err(|error| {
-            self.words.failure(Exit::CannotTell, format!("{} cannot be read", self.place()), &error)
+            self.words.failure(Exit::CannotTell, format!("{} cannot be read", self.location()), &error)
         })?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let before = now.saturating_sub(LEFT_BEHIND).as_secs();
@@ -221,7 +224,7 @@ impl Object {
             let said = self.backend.get(&writing).await?.bytes().await?;
             let said = String::from_utf8_lossy(&said);
             if let Some((member, upload)) = said.trim_end().split_once('\n') {
-                // It may have been completed, or aborted by a rule of the bucket.
+                // The upload may have been completed, or aborted by a lifecycle rule.
                 let _ = self.backend.abort_multipart(&self.path(id, member), &upload.to_owned()).await;
             }
         }
@@ -231,7 +234,7 @@ impl Object {
         Ok(())
     }
 
-    /// What there is below identifiers; what is called otherwise is not ours.
+    /// The objects below each identifier. Objects with other names are ignored.
     async fn folders(&self) -> Result<BTreeMap<String, Folder>, Error> {
         let mut folders: BTreeMap<String, Folder> = BTreeMap::new();
         let mut objects = self.backend.list(Some(&self.root));

@@ -1,12 +1,13 @@
-//! How large the parts of an upload are (pure): small at first, so that a small backup needs little memory, larger later,
-//! so that a large one does not need more parts than a store takes.
+//! The sizes of the parts of a multipart upload. The first parts are small, so that a small backup needs little
+//! memory; later parts are larger, so that a large backup does not need too many. Pure.
 
-/// What S3 takes at the most; the others take more.
+/// The largest number of parts in S3; other stores take more.
 pub(super) const MOST: usize = 10_000;
-/// What all parts that are in memory may have together: 64 MB is the limit for all of trueup.
+/// The largest size of all parts in memory, in bytes: all of trueup may use 64 MB.
 pub(super) const IN_MEMORY: usize = 24 << 20;
 
-/// The size of a part by its number, from 0: 8 GB in parts of one size, which some stores insist on, and 226 GB in all.
+/// The size of a part by its number, from 0. The first 8 GB are in parts of one size, which some stores require; all
+/// parts together hold 226 GB.
 pub(super) const fn size(number: usize) -> usize {
     match number {
         ..1000 => 8 << 20,
@@ -15,7 +16,7 @@ pub(super) const fn size(number: usize) -> usize {
     }
 }
 
-/// Whether the next part may be gathered while this one is still under way.
+/// Whether the next part may be filled while this one is being sent.
 pub(super) const fn beside_the_next(number: usize) -> bool {
     size(number) + size(number + 1) <= IN_MEMORY
 }
@@ -34,7 +35,7 @@ mod tests {
     fn parts_in_memory_never_exceed_the_bound() {
         for number in 0..MOST {
             assert!(size(number) <= size(number + 1));
-            // S3 takes no part below 5 MiB but the last one.
+            // S3 refuses parts below 5 MiB, except the last one.
             assert!(size(number) >= 5 << 20);
             let together =
                 if beside_the_next(number) { size(number) + size(number + 1) } else { size(number) };

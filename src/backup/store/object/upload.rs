@@ -1,7 +1,7 @@
-//! A backup on its way into a bucket: members in parts as they come, the manifest last.
+//! Writes a backup to a bucket: members in parts as they arrive, the manifest last.
 //!
-//! Nothing is staged on a disk, and what is in memory is bounded (see `parts`). Dropped without a word, it leaves objects
-//! without a manifest, which are no backup and which a later [`super::Object::sweep`] removes.
+//! Nothing is written to a disk, and the memory is bounded (see `parts`). Dropping the upload leaves objects without
+//! a manifest. They are no backup, and a later [`super::BucketStore::sweep`] removes them.
 
 use std::time::Instant;
 
@@ -11,18 +11,18 @@ use object_store::path::Path;
 use object_store::{Error, MultipartId, ObjectStoreExt as _, PutPayload};
 use tokio::task::JoinHandle;
 
-use super::{LEFT_BEHIND, MANIFEST, Object, WRITING, parts};
+use super::{BucketStore, LEFT_BEHIND, MANIFEST, WRITING, parts};
 use crate::error::{Exit, Failure};
 
-/// How often it is said again that somebody writes.
-const SAY_AGAIN: std::time::Duration = std::time::Duration::from_secs(LEFT_BEHIND.as_secs() / 24);
+/// How often the record of a running upload is renewed.
+const RENEW_AFTER: std::time::Duration = std::time::Duration::from_secs(LEFT_BEHIND.as_secs() / 24);
 
 /// The backup.
 #[derive(Debug)]
-pub struct Upload {
-    store: Object,
+pub struct BucketUpload {
+    store: BucketStore,
     id: String,
-    /// What was stored so far.
+    /// The objects that were stored so far.
     stored: Vec<Path>,
     member: Option<Member>,
 }
@@ -32,14 +32,14 @@ pub struct Upload {
 struct Member {
     name: String,
     path: Path,
-    /// What is not under way yet.
+    /// Bytes that are not being sent yet.
     buffer: BytesMut,
-    /// A buffer that can be used again.
+    /// An unused buffer.
     spare: BytesMut,
     parts: Option<Parts>,
 }
 
-/// A member that does not fit into one request.
+/// The multipart upload of a member that does not fit into one request.
 #[derive(Debug)]
 struct Parts {
     upload: MultipartId,
@@ -48,15 +48,15 @@ struct Parts {
     said: Instant,
 }
 
-/// One part on its way.
+/// A part that is being sent.
 #[derive(Debug)]
 struct UnderWay {
     bytes: Bytes,
     sent: JoinHandle<Result<PartId, Error>>,
 }
 
-impl Upload {
-    pub(super) fn new(store: Object, id: &str) -> Self {
+impl BucketUpload {
+    pub(super) fn new(store: BucketStore, id: &str) -> Self {
         Self { store, id: id.to_owned(), stored: Vec::new(), member: None }
     }
 
@@ -77,7 +77,7 @@ impl Upload {
             let size = parts::size(member.next_part());
             member.make_room(size);
             let fits = chunk.len().min(size - member.buffer.len());
-            // A copy: a chunk may be a small piece of a large allocation, which it would keep alive.
+            // Copies the bytes: a chunk may be a small piece of a large allocation, which it would keep alive.
             member.buffer.extend_from_slice(&chunk.split_to(fits));
             if member.buffer.len() == size {
                 member.send(store, &self.id).await?;
@@ -96,7 +96,7 @@ impl Upload {
             if !member.buffer.is_empty() {
                 member.send(store, &self.id).await?;
             }
-            member.arrived(store).await?;
+            member.wait_for_part(store).await?;
             if let Some(Parts { upload, stored, .. }) = &mut member.parts {
                 let stored = std::mem::take(stored);
                 let whole = store.backend.complete_multipart(&member.path, upload, stored).await;
@@ -108,15 +108,15 @@ impl Upload {
     }
 
     pub(in super::super) async fn commit(mut self, manifest: String) -> Result<(), Failure> {
-        // Not everybody who may write may delete; beside a manifest it means nothing.
+        // The role may lack the permission to delete. Beside a manifest the record has no meaning.
         let _ = self.store.delete(&self.store.path(&self.id, WRITING)).await;
         let path = self.store.path(&self.id, MANIFEST);
         let put = self.store.backend.put(&path, PutPayload::from(Bytes::from(manifest))).await;
         let Err(error) = put else { return Ok(()) };
-        let place = self.store.place();
-        let doing = format!("no backup was made: writing its manifest to {place}");
+        let location = self.store.location();
+        let doing = format!("no backup was made: writing its manifest to {location}");
         let mut failure = self.store.words.failure(Exit::RolledBack, doing, &error);
-        // It may have arrived all the same: it goes first.
+        // The manifest may have arrived in spite of the error: it is deleted first.
         if self.in_time(self.store.delete(&path)).await {
             self.take_back().await;
         } else {
@@ -131,7 +131,7 @@ impl Upload {
         self.take_back().await;
     }
 
-    /// Aborts the member that is under way and deletes what was stored. What cannot be removed is no backup.
+    /// Aborts the current multipart upload, and deletes what was stored. What cannot be deleted is no backup.
     async fn take_back(&mut self) {
         if let Some(member) = self.member.take()
             && let Some(Parts { upload, under_way, .. }) = member.parts
@@ -149,7 +149,7 @@ impl Upload {
         }
     }
 
-    /// Whether it worked, soon: who waits for this was told to stop.
+    /// Whether the request succeeded in time. The timeout is short, because trueup was told to stop.
     async fn in_time(&self, work: impl Future<Output = Result<(), Error>>) -> bool {
         let limit = self.store.words.timeout().min(std::time::Duration::from_secs(15));
         tokio::time::timeout(limit, work).await.is_ok_and(|done| done.is_ok())
@@ -161,8 +161,8 @@ impl Member {
         self.parts.as_ref().map_or(0, |parts| parts.stored.len() + usize::from(parts.under_way.is_some()))
     }
 
-    /// A buffer for a part of this size: the one that was sent last, where it is large enough. Left to grow by itself, or
-    /// beside one that nobody uses, it would take twice the memory.
+    /// Makes sure that the buffer can hold a part of this size, and reuses the one that was sent last where it is
+    /// large enough. A buffer that grows by itself would need twice the memory.
     fn make_room(&mut self, size: usize) {
         if self.buffer.capacity() < size && self.buffer.is_empty() {
             self.buffer = std::mem::take(&mut self.spare);
@@ -173,9 +173,9 @@ impl Member {
         }
     }
 
-    /// Sends the buffer off as a part, and returns when the next one may be gathered.
-    async fn send(&mut self, store: &Object, id: &str) -> Result<(), Failure> {
-        self.say_that_somebody_writes(store, id).await?;
+    /// Sends the buffer as a part. Returns when the next part may be filled.
+    async fn send(&mut self, store: &BucketStore, id: &str) -> Result<(), Failure> {
+        self.renew_writing_marker(store, id).await?;
         let number = self.next_part();
         if number == parts::MOST {
             let what = format!(
@@ -186,7 +186,7 @@ impl Member {
             return Err(Failure::new(Exit::RolledBack, what)
                 .next("let the provider take a snapshot: [backup] kind = \"command\""));
         }
-        self.arrived(store).await?;
+        self.wait_for_part(store).await?;
         let bytes = std::mem::take(&mut self.buffer).freeze();
         if let Some(parts) = &mut self.parts {
             let (backend, path, upload) = (store.backend.clone(), self.path.clone(), parts.upload.clone());
@@ -195,16 +195,16 @@ impl Member {
             parts.under_way = Some(UnderWay { bytes, sent });
         }
         if !parts::beside_the_next(number) {
-            self.arrived(store).await?;
+            self.wait_for_part(store).await?;
         }
         Ok(())
     }
 
-    /// Waits for the part that is under way.
-    async fn arrived(&mut self, store: &Object) -> Result<(), Failure> {
+    /// Waits for the part that is being sent.
+    async fn wait_for_part(&mut self, store: &BucketStore) -> Result<(), Failure> {
         let Some(parts) = &mut self.parts else { return Ok(()) };
         let Some(under_way) = &mut parts.under_way else { return Ok(()) };
-        // It stays where it is until it has arrived: whoever stops waiting can still abort it.
+        // The task stays in its place until it ends, so that a caller that stops waiting can still abort it.
         let sent = (&mut under_way.sent).await;
         let bytes = parts.under_way.take().map(|under_way| under_way.bytes);
         let stored = match sent {
@@ -220,8 +220,8 @@ impl Member {
         Ok(())
     }
 
-    /// Begins the upload in parts, or says again that it goes on.
-    async fn say_that_somebody_writes(&mut self, store: &Object, id: &str) -> Result<(), Failure> {
+    /// Begins the multipart upload, or renews its record.
+    async fn renew_writing_marker(&mut self, store: &BucketStore, id: &str) -> Result<(), Failure> {
         let begin = self.parts.is_none();
         if begin {
             let upload = store.backend.create_multipart(&self.path).await;
@@ -229,7 +229,7 @@ impl Member {
             self.parts = Some(Parts { upload, stored: Vec::new(), under_way: None, said: Instant::now() });
         }
         let Some(parts) = &mut self.parts else { return Ok(()) };
-        if !begin && parts.said.elapsed() < SAY_AGAIN {
+        if !begin && parts.said.elapsed() < RENEW_AFTER {
             return Ok(());
         }
         parts.said = Instant::now();
@@ -238,8 +238,8 @@ impl Member {
         said.map(drop).map_err(|error| self.cannot_write(store, &error))
     }
 
-    fn cannot_write(&self, store: &Object, error: &Error) -> Failure {
-        let doing = format!("no backup was made: writing {} to {}", self.name, store.place());
+    fn cannot_write(&self, store: &BucketStore, error: &Error) -> Failure {
+        let doing = format!("no backup was made: writing {} to {}", self.name, store.location());
         store.words.failure(Exit::RolledBack, doing, error)
     }
 }

@@ -1,8 +1,8 @@
-//! The one statement that asks a server for the rows of a table that are not as declared, and what it answers.
+//! The one query that finds the rows of a table that differ from the declaration, and its result.
 //!
-//! The declared values travel as one JSON document, which the server itself reads as rows of the table: types, their
-//! modifiers, domains and enums are its business. All values are compared as texts, which every type has; json, xml and
-//! point have no `=`. What comes back are texts, too.
+//! The declared values are sent as one JSON document, which the server itself converts to rows of the table: it knows
+//! types, type modifiers, domains and enums. Values are compared as texts, because some types (json, xml, point) have
+//! no `=`. The result consists of texts, too.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,72 +10,72 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 
-use super::columns::{Column, Columns};
-use super::file::{Mode, Seed};
+use super::columns::{TableColumn, TableColumns};
+use super::file::{Seed, SeedMode};
 use super::value::{Value, string};
 use crate::error::Failure;
 use crate::postgres::connection::Row;
 use crate::postgres::sql::{identifier, literal};
 
 /// Texts by column; `None` for NULL.
-pub type Texts = BTreeMap<String, Option<String>>;
+pub type ColumnTexts = BTreeMap<String, Option<String>>;
 
-/// Which rows are told of.
+/// Which rows a query returns.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Rows {
-    /// Those that are not as declared, or not recorded so.
+pub enum RowFilter {
+    /// The rows that differ from the declaration or from what is recorded as seeded.
     #[default]
-    Odd,
-    /// The same; where nothing is recorded at all, every one.
+    Differing,
+    /// The differing rows; all rows where nothing is recorded at all.
     Unrecorded,
-    /// Every one.
+    /// All rows.
     All,
 }
 
-/// What is asked of one table.
+/// The query about one table.
 #[derive(Debug, Clone)]
-pub struct Question {
+pub struct SeedQuery {
     /// What is declared.
     pub seed: Arc<Seed>,
     /// The table.
-    pub columns: Columns,
+    pub columns: TableColumns,
     /// The columns with plain values, in the order of the file.
-    plain: Vec<Column>,
-    /// Of every row, its values and the columns that it does not have among [`Question::plain`], as JSON.
+    plain: Vec<TableColumn>,
+    /// For every row its values and, of [`SeedQuery::plain`], the columns that it lacks, as JSON.
     rows: Vec<(String, String)>,
 }
 
-/// A row that is not as declared, or not recorded so.
+/// A row that the query returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// Which row of the file, from 0; `None` for one that was seeded and is declared no more.
+pub struct SeedQueryRow {
+    /// The position of the row in the file, from 0; `None` for a row that was seeded and is not declared any more.
     pub row: Option<usize>,
-    /// The key's values as texts, as a JSON array.
+    /// The values of the key as texts, as a JSON array.
     pub key: String,
-    /// What the database has; `None` when it has no such row.
-    pub current: Option<Texts>,
-    /// What is declared, as the server prints it.
-    pub wanted: Texts,
-    /// What was seeded last; `None` when nothing was, or nobody may see it.
-    pub seeded: Option<Texts>,
-    /// The transaction that wrote the row.
+    /// The values in the database; `None` when the row does not exist.
+    pub current: Option<ColumnTexts>,
+    /// The declared values, as the server prints them.
+    pub wanted: ColumnTexts,
+    /// The values that were seeded last; `None` when there are none, or the role may not read them.
+    pub seeded: Option<ColumnTexts>,
+    /// `xmin` of the row.
     pub xmin: Option<String>,
-    /// Whether another row of the file has the same key.
+    /// Whether another declared row has the same key.
     pub twice: bool,
 }
 
-impl Question {
-    /// About a table that has all the columns of the seed.
+impl SeedQuery {
+    /// The query about a table that has all columns of the seed.
     ///
     /// # Errors
-    /// Exit 2: a text in a json column is no JSON.
-    pub fn new(seed: &Arc<Seed>, columns: Columns) -> Result<Self, Failure> {
+    /// Exit 2: a text for a json column is no JSON.
+    pub fn new(seed: &Arc<Seed>, columns: TableColumns) -> Result<Self, Failure> {
         let is_plain = |name: &str| {
             let cells = seed.rows.iter().filter_map(|row| row.get(name));
             cells.into_iter().any(|cell| !matches!(cell.value, Value::Expression(_)))
         };
         let named = seed.columns().filter(|cell| is_plain(&cell.column));
-        let plain: Vec<Column> = named.filter_map(|cell| columns.get(&cell.column).cloned()).collect();
+        let plain: Vec<TableColumn> = named.filter_map(|cell| columns.get(&cell.column).cloned()).collect();
         let mut rows = Vec::with_capacity(seed.rows.len());
         for row in &seed.rows {
             let (mut values, mut absent) = (Vec::new(), Vec::new());
@@ -95,9 +95,9 @@ impl Question {
         Ok(Self { seed: Arc::clone(seed), columns, plain, rows })
     }
 
-    /// The statement. It runs under `search_path = pg_catalog, pg_temp`. `recorded` says whether `trueup.seeds` can be
+    /// The SQL text. It runs under `search_path = pg_catalog, pg_temp`. `recorded` says whether `trueup.seeds` can be
     /// read.
-    pub fn sql(&self, recorded: bool, rows: Rows) -> String {
+    pub fn sql(&self, recorded: bool, rows: RowFilter) -> String {
         let table = self.columns.path();
         let documents: Vec<String> =
             self.rows.iter().map(|(values, absent)| format!("[{values},{absent}]")).collect();
@@ -109,8 +109,9 @@ impl Question {
         };
         let names: Vec<String> = self.plain.iter().map(|column| literal(&column.name)).collect();
         let names = names.join(", ");
-        let keys: Vec<&Column> = self.seed.key.0.iter().filter_map(|name| self.columns.get(name)).collect();
-        let key = |format: &dyn Fn(usize, &Column) -> String, between: &str| {
+        let keys: Vec<&TableColumn> =
+            self.seed.key.0.iter().filter_map(|name| self.columns.get(name)).collect();
+        let key = |format: &dyn Fn(usize, &TableColumn) -> String, between: &str| {
             let parts = keys.iter().enumerate().map(|(number, column)| format(number, column));
             parts.collect::<Vec<_>>().join(between)
         };
@@ -131,13 +132,15 @@ impl Question {
             false => ("NULL::text", String::new()),
         };
         let odd = match (rows, self.seed.mode, recorded) {
-            (Rows::All, ..) | (Rows::Unrecorded, Mode::Upsert, false) => "true",
-            (_, Mode::Insert, _) => "NOT q.present OR q.times > 1",
-            (_, Mode::Upsert, true) => {
+            (RowFilter::All, ..) | (RowFilter::Unrecorded, SeedMode::Upsert, false) => "true",
+            (_, SeedMode::Insert, _) => "NOT q.present OR q.times > 1",
+            (_, SeedMode::Upsert, true) => {
                 "NOT q.present OR q.times > 1 OR q.current::text <> q.wanted::text \
                  OR q.seeded IS DISTINCT FROM q.wanted::text"
             }
-            (_, Mode::Upsert, false) => "NOT q.present OR q.times > 1 OR q.current::text <> q.wanted::text",
+            (_, SeedMode::Upsert, false) => {
+                "NOT q.present OR q.times > 1 OR q.current::text <> q.wanted::text"
+            }
         };
         let gone = match recorded {
             true => format!(
@@ -165,8 +168,8 @@ impl Question {
         )
     }
 
-    /// A statement that only has the server read some rows as rows of the table, or one column of them.
-    pub fn trial(&self, rows: Range<usize>, column: Option<&str>) -> String {
+    /// A query in which the server does nothing but convert some rows, or one column of them, to rows of the table.
+    pub fn read_check(&self, rows: Range<usize>, column: Option<&str>) -> String {
         let document = |row: usize| match column {
             None => self.rows[row].0.clone(),
             Some(name) => {
@@ -186,10 +189,10 @@ impl Question {
         )
     }
 
-    /// A statement that asks for the key of a row that is the same to the server as a declared one's, though it is written
-    /// otherwise: `citext` knows no case. Rows are compared, not values: that takes what the type itself calls equal, as a
-    /// unique index does, and no operator that somebody has made of the same name.
-    pub fn alike(&self, row: usize) -> String {
+    /// A query for the key of an existing row that equals the key of a declared row although it is written
+    /// differently, as in `citext`. It compares rows instead of values: that uses the default equality of the type,
+    /// as a unique index does, and never an operator of the same name that a user has created.
+    pub fn equal_key_query(&self, row: usize) -> String {
         let keys = || self.seed.key.0.iter().filter_map(|name| self.columns.get(name));
         let of = |side: &str| {
             let names = keys().map(|column| format!("{side}.{}", identifier(&column.name)));
@@ -207,26 +210,26 @@ impl Question {
         )
     }
 
-    /// How many rows are declared.
+    /// The number of declared rows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether none is.
+    /// Whether no rows are declared.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Reads a row of [`Question::sql`].
+    /// Reads a row of the result of [`SeedQuery::sql`].
     ///
     /// # Errors
-    /// When it is not what was asked for.
-    pub fn answer(&self, row: &Row<'_>) -> Result<Answer> {
+    /// The row has an unexpected shape.
+    pub fn read_row(&self, row: &Row<'_>) -> Result<SeedQueryRow> {
         let number = row.text(0).map(str::parse::<usize>).transpose()?;
-        let texts = |column| row.text(column).map(serde_json::from_str::<Texts>).transpose();
-        // What was seeded last was written by trueup; whatever else stands there tells nothing.
+        let texts = |column| row.text(column).map(serde_json::from_str::<ColumnTexts>).transpose();
+        // trueup wrote the seeded values. Anything that cannot be read counts as not seeded.
         let seeded = texts(3).unwrap_or_default();
-        Ok(Answer {
+        Ok(SeedQueryRow {
             row: number.map(|number| number.checked_sub(1).context("rows count from 1")).transpose()?,
             key: row.text(2).unwrap_or_default().to_owned(),
             current: texts(5)?.filter(|_| row.text(1) == Some("t")),

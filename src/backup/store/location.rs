@@ -1,4 +1,5 @@
-//! Where an object store is, and who may enter it: plain values, which the binary has also without any object store.
+//! Where an object store is, and the credentials for it: plain values, which exist also in a binary without object
+//! stores.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,29 +7,29 @@ use std::time::Duration;
 
 use crate::error::Failure;
 
-/// A bucket, and the way to it.
+/// A bucket, and how to reach it.
 #[derive(Clone)]
-pub struct Place {
-    /// Whose protocol it speaks.
+pub struct StoreLocation {
+    /// The protocol of the store.
     pub provider: Provider,
-    /// The bucket, or container.
+    /// The bucket, or the container.
     pub bucket: String,
-    /// What the names of all objects begin with, without slashes around it; may be empty.
+    /// The beginning of the names of all objects, without slashes around it; may be empty.
     pub prefix: String,
     /// The address of a store that is not the provider's own.
     pub endpoint: Option<String>,
-    /// The region.
+    /// The region of the bucket.
     pub region: Option<String>,
-    /// How long one request may take.
+    /// The timeout of one request.
     pub timeout: Duration,
-    /// The variables of the provider's credential chain.
+    /// The environment variables of the provider's credential chain.
     pub variables: BTreeMap<String, String>,
 }
 
-/// A protocol.
+/// The protocol of an object store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Provider {
-    /// Amazon S3 and what is compatible with it.
+    /// Amazon S3 and compatible stores.
     S3,
     /// Google Cloud Storage.
     Gcs,
@@ -37,7 +38,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// The scheme of its URLs.
+    /// The scheme of the store's URLs.
     pub fn scheme(self) -> &'static str {
         match self {
             Self::S3 => "s3",
@@ -46,7 +47,7 @@ impl Provider {
         }
     }
 
-    /// The cargo feature that brings it.
+    /// The cargo feature that adds the protocol.
     fn feature(self) -> &'static str {
         match self {
             Self::S3 => "s3",
@@ -55,7 +56,7 @@ impl Provider {
         }
     }
 
-    /// What to say where the binary does not have it.
+    /// The failure of a binary that was built without the protocol.
     pub(super) fn missing(self) -> Failure {
         let (scheme, feature) = (self.scheme(), self.feature());
         Failure::usage(format!("[backup] store: this trueup was built without {scheme}:// (feature {feature:?})"))
@@ -65,11 +66,11 @@ impl Provider {
     }
 }
 
-impl Place {
-    /// The place that a URL such as `s3://bucket/prefix` names; nothing else is known of it yet.
+impl StoreLocation {
+    /// Parses a URL such as `s3://bucket/prefix`. The other fields get their defaults.
     ///
     /// # Errors
-    /// Exit 2: no such scheme, no bucket.
+    /// Exit 2: the scheme is unknown, or the bucket is missing.
     pub fn parse(url: &str) -> Result<Self, Failure> {
         let wrong = || Failure::usage(format!("[backup] store = {url:?}: expected s3://BUCKET/PREFIX"));
         let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
@@ -91,18 +92,18 @@ impl Place {
     }
 }
 
-/// As its URL has it.
-impl fmt::Display for Place {
+/// Displays the URL.
+impl fmt::Display for StoreLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.provider.scheme(), self.bucket)?;
         if self.prefix.is_empty() { Ok(()) } else { write!(f, "/{}", self.prefix) }
     }
 }
 
-/// Names of variables without their values: those may be secrets.
-impl fmt::Debug for Place {
+/// Shows the names of the variables without their values, which may be secrets.
+impl fmt::Debug for StoreLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Place")
+        f.debug_struct("StoreLocation")
             .field("url", &self.to_string())
             .field("endpoint", &self.endpoint)
             .field("region", &self.region)
@@ -123,20 +124,20 @@ mod tests {
             ("s3://b/db/backups/", "b", "db/backups", "s3://b/db/backups"),
             ("gs://b/x", "b", "x", "gs://b/x"),
         ] {
-            let place = Place::parse(url).unwrap();
-            assert_eq!((place.bucket.as_str(), place.prefix.as_str()), (bucket, prefix), "{url}");
-            assert_eq!(place.to_string(), shown);
+            let location = StoreLocation::parse(url).unwrap();
+            assert_eq!((location.bucket.as_str(), location.prefix.as_str()), (bucket, prefix), "{url}");
+            assert_eq!(location.to_string(), shown);
         }
         for url in ["s3://", "s3:///x", "ftp://b", "b"] {
-            assert!(Place::parse(url).is_err(), "{url}");
+            assert!(StoreLocation::parse(url).is_err(), "{url}");
         }
     }
 
     #[test]
     fn f53_a_place_prints_no_secret() {
-        let mut place = Place::parse("s3://b/x").unwrap();
-        place.variables.insert("AWS_SECRET_ACCESS_KEY".to_owned(), "canary".to_owned());
-        let shown = format!("{place:?} {place}");
+        let mut location = StoreLocation::parse("s3://b/x").unwrap();
+        location.variables.insert("AWS_SECRET_ACCESS_KEY".to_owned(), "canary".to_owned());
+        let shown = format!("{location:?} {location}");
         assert!(!shown.contains("canary") && shown.contains("AWS_SECRET_ACCESS_KEY"), "{shown}");
     }
 }

@@ -1,36 +1,38 @@
-//! Whether a backup fits a server, told before anything is made there: its version, roles, extensions, tablespaces.
+//! Checks whether a backup can be restored on a server before anything is created there: version, roles, extensions,
+//! tablespaces.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use super::run::How;
-use super::server::Server;
-use super::source::{Hashed, major_of};
+use super::archive::{VerifiedArchive, major_of};
+use super::run::RestoreOptions;
+use super::server::RestoreServer;
 use crate::error::{Exit, Failure};
 use crate::postgres::connection;
 use crate::postgres::sql::identifier;
 
-/// How a backup is restored on a server, and what of it is left out there.
+/// How a backup is restored on a server, and what of it has to be left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fit {
-    pub(super) how: How,
+pub struct Compatibility {
+    pub(super) how: RestoreOptions,
     /// What is left out, and why.
     pub left_out: Vec<String>,
 }
 
-/// The first release of `pg_restore` that sets `transaction_timeout`, which older servers do not know.
+/// From this release on `pg_restore` sets `transaction_timeout`, which older servers do not know.
 const TRANSACTION_TIMEOUT_SINCE: u32 = 17;
 
-impl Fit {
-    /// Holds a backup against a server.
+impl Compatibility {
+    /// Checks a backup against a server.
     ///
     /// # Errors
-    /// Exit 4: it cannot be restored there.
-    pub async fn of(server: &mut Server, backup: &Hashed<'_>, jobs: u32) -> Result<Self> {
+    /// Exit 4: the backup cannot be restored there.
+    pub async fn of(server: &mut RestoreServer, backup: &VerifiedArchive<'_>, jobs: u32) -> Result<Self> {
         versions(server, backup)?;
         let needs = &backup.needs;
-        let mut fit = Self { how: How { jobs, ..How::default() }, left_out: Vec::new() };
+        let mut fit =
+            Self { how: RestoreOptions { jobs, ..RestoreOptions::default() }, left_out: Vec::new() };
         let roles = roles(server).await?;
         let missing = |wanted: &BTreeSet<String>| -> Vec<String> {
             wanted.iter().filter(|name| !roles.contains_key(*name)).cloned().collect()
@@ -81,7 +83,7 @@ impl Fit {
         Ok(fit)
     }
 
-    async fn tablespaces(&mut self, server: &mut Server, backup: &Hashed<'_>) -> Result<()> {
+    async fn tablespaces(&mut self, server: &mut RestoreServer, backup: &VerifiedArchive<'_>) -> Result<()> {
         let there = names(server, "SELECT spcname FROM pg_tablespace").await?;
         let missing: Vec<String> = backup.needs.tablespaces.difference(&there).cloned().collect();
         self.how.tablespaces = missing.is_empty();
@@ -92,7 +94,7 @@ impl Fit {
     }
 }
 
-fn versions(server: &Server, backup: &Hashed<'_>) -> Result<(), Failure> {
+fn versions(server: &RestoreServer, backup: &VerifiedArchive<'_>) -> Result<(), Failure> {
     let source = &backup.manifest.source.server_version;
     let refuse = |what: String, next: String| Err(Failure::new(Exit::Refused, what).next(next));
     if major_of(source).is_some_and(|source| source.major() > server.version.major()) {
@@ -120,8 +122,8 @@ fn versions(server: &Server, backup: &Hashed<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Every role, and whether this one may make something over to it.
-async fn roles(server: &mut Server) -> Result<BTreeMap<String, bool>> {
+/// All roles of the server, and whether the current role may give objects to each.
+async fn roles(server: &mut RestoreServer) -> Result<BTreeMap<String, bool>> {
     let right = if server.version.major() >= 16 { "SET" } else { "MEMBER" };
     let sql = format!("SELECT rolname, pg_has_role(current_user, oid, '{right}') FROM pg_roles");
     let rows = server.session.rows(sql).await;
@@ -134,7 +136,7 @@ async fn roles(server: &mut Server) -> Result<BTreeMap<String, bool>> {
     Ok(rows.into_iter().map(role).collect())
 }
 
-async fn extensions(server: &mut Server, backup: &Hashed<'_>) -> Result<()> {
+async fn extensions(server: &mut RestoreServer, backup: &VerifiedArchive<'_>) -> Result<()> {
     let there = names(server, "SELECT name FROM pg_available_extensions").await?;
     let missing: Vec<String> = backup.needs.extensions.difference(&there).cloned().collect();
     if missing.is_empty() {
@@ -149,7 +151,7 @@ async fn extensions(server: &mut Server, backup: &Hashed<'_>) -> Result<()> {
     .into())
 }
 
-async fn names(server: &mut Server, sql: &str) -> Result<BTreeSet<String>> {
+async fn names(server: &mut RestoreServer, sql: &str) -> Result<BTreeSet<String>> {
     let rows = server.session.rows(sql).await;
     let rows = rows.map_err(|error| connection::server_failure(error, "looking at the server"))?;
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())

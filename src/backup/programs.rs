@@ -1,8 +1,8 @@
-//! Running `pg_dump` and `pg_restore`: found, of the right version, and connected so that no password is seen by anybody.
+//! Finds `pg_dump` and `pg_restore` in the right version, and runs them so that no password is visible to others.
 //!
-//! A program is told where to connect by its arguments, which every user of a machine can read; the password alone stands
-//! in a file of its own (`PGPASSFILE`, manual, "The Password File"), which nobody else can open. Nothing of the
-//! caller's environment reaches it but where programs and their libraries are.
+//! Every user of a machine can read the arguments of a program. The arguments therefore say where to connect, and the
+//! password stands in a file (`PGPASSFILE`, manual, "The Password File") that nobody else can open. The programs
+//! inherit nothing of the caller's environment but `PATH` and `LD_LIBRARY_PATH`.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -21,7 +21,7 @@ use crate::error::{Exit, Failure};
 use crate::postgres::connection::{ServerVersion, Target};
 use crate::postgres::programs::{Places, release, variable};
 
-/// `pg_dump` and `pg_restore` of one release.
+/// The directory of a `pg_dump` and a `pg_restore` of the same release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Programs {
     dir: PathBuf,
@@ -29,22 +29,23 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Looks for those that suit a server: of its major, else of the next newer one. An older `pg_dump` refuses a newer
-    /// server, and an older `pg_restore` an archive of a newer one.
+    /// Finds the programs for a server: those of its own major version, otherwise of the next newer one. An older
+    /// `pg_dump` refuses a newer server.
     ///
     /// # Errors
-    /// Exit 4: where it looked, and the ways out.
+    /// Exit 4: no suitable programs were found. The error names the directories that were searched, and what to do.
     pub fn find(explicit: Option<&Path>, server: ServerVersion) -> Result<Self, Failure> {
         let places = Places::of_process(Uid::effective().is_root());
         Self::find_in(&places, explicit, server)
             .map_err(|looked| none_found(&places, explicit, server, &looked))
     }
 
-    /// Looks for those that read an archive: of the major that wrote it, else of the next newer one.
+    /// Finds the programs that can read an archive: those of the major version that wrote it, otherwise of the next
+    /// newer one. An older `pg_restore` refuses an archive of a newer `pg_dump`.
     ///
     /// # Errors
-    /// Exit 4: where it looked, and the ways out.
-    pub fn reading(explicit: Option<&Path>, written_by: ServerVersion) -> Result<Self, Failure> {
+    /// Exit 4: no suitable programs were found. The error names the directories that were searched, and what to do.
+    pub fn find_for_archive(explicit: Option<&Path>, written_by: ServerVersion) -> Result<Self, Failure> {
         let places = Places::of_process(Uid::effective().is_root());
         Self::find_in(&places, explicit, written_by).map_err(|looked| {
             let major = written_by.major();
@@ -83,24 +84,24 @@ impl Programs {
         best.ok_or(looked)
     }
 
-    /// Their release.
+    /// The release of the programs.
     pub fn version(&self) -> ServerVersion {
         self.version
     }
 
-    /// Their directory.
+    /// The directory of the programs.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The method of compression that this build of `pg_dump` has, best first; before 16 there was none to choose.
+    /// The best compression method of this build of `pg_dump`. Before version 16 it has gzip alone.
     pub async fn compression(&self) -> &'static str {
         if self.version.major() < 16 {
             return "gzip";
         }
         for method in ["zstd", "lz4"] {
-            // It looks at the method before it connects.
-            let mut command = self.bare("pg_dump");
+            // `pg_dump` checks the method before it connects.
+            let mut command = self.command("pg_dump");
             command.arg(format!("--compress={method}")).arg("--dbname=host=/nonexistent dbname=none");
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
             let Ok(answer) = command.output().await else { continue };
@@ -112,8 +113,8 @@ impl Programs {
         "gzip"
     }
 
-    /// A command without a connection.
-    pub fn bare(&self, program: &str) -> Command {
+    /// A command that does not connect to a server.
+    pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.dir.join(program));
         command.env_clear().kill_on_drop(true);
         for name in ["PATH", "LD_LIBRARY_PATH"] {
@@ -121,9 +122,9 @@ impl Programs {
                 command.env(name, value);
             }
         }
-        // Its words are read by a program.
+        // trueup parses the messages, which must not be translated.
         command.env("LC_ALL", "C").env("TZ", "UTC");
-        // The terminal's Ctrl-C is for trueup, which ends it in its own way.
+        // Ctrl-C at the terminal is a signal to trueup alone, which then ends the program.
         command.process_group(0);
         command
     }
@@ -131,15 +132,15 @@ impl Programs {
     /// A command that connects to a database.
     ///
     /// # Errors
-    /// Exit 4 when the certificates that the URL asks for cannot be told to it.
-    pub fn connected(
+    /// Exit 4: libpq cannot be given the certificates that the URL asks for.
+    pub fn connected_command(
         &self,
         program: &str,
         target: &Target,
         application: &str,
-        secrets: &Secrets,
+        secrets: &PasswordFile,
     ) -> Result<Command, Failure> {
-        let mut command = self.bare(program);
+        let mut command = self.command(program);
         let conninfo = target.conninfo(application, self.version)?;
         command.arg("--no-password").arg(format!("--dbname={conninfo}"));
         command.env("PGPASSFILE", &secrets.path).env("HOME", NO_HOME);
@@ -147,24 +148,24 @@ impl Programs {
     }
 }
 
-/// A program and all that it has started. Dropped before [`Group::ended`], all of it is killed: what is left of a
-/// `pg_dump` with several connections would go on writing.
+/// A program and all of its child processes. All of them are killed when this value is dropped before
+/// [`ProcessGroup::ended`]: the children of a parallel `pg_dump` would go on writing.
 #[derive(Debug)]
-pub(super) struct Group(Option<Pid>);
+pub(super) struct ProcessGroup(Option<Pid>);
 
-impl Group {
-    /// Of a program that leads a group of its own, as every [`Programs::bare`] does.
+impl ProcessGroup {
+    /// The group of a program that is a group leader, as every [`Programs::command`] is.
     pub(super) fn of(child: &Child) -> Self {
         Self(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
     }
 
-    /// The program has come to its end by itself.
+    /// Records that the program has ended by itself, so that nothing has to be killed.
     pub(super) fn ended(mut self) {
         self.0 = None;
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if let Some(leader) = self.0 {
             let _ = killpg(leader, Signal::SIGKILL);
@@ -172,25 +173,27 @@ impl Drop for Group {
     }
 }
 
-/// The password's file. Where the system shows a process's open files as files it has no name, and a kill of trueup leaves
-/// nothing of it: a program opens it as one of trueup's, which only the same user may.
+/// The file with the password. Where the system shows the open files of a process as files (`/proc/self/fd`), the
+/// file has no name and disappears with trueup, even when trueup is killed. The program opens it through `/proc`,
+/// which only the same user may do.
 #[derive(Debug)]
-pub struct Secrets {
+pub struct PasswordFile {
     path: PathBuf,
     _file: File,
     _named: Option<TempPath>,
 }
 
-/// Where there is neither a password file nor anything else of a person's that libpq would read.
+/// A home directory that does not exist: libpq finds no `.pgpass`, no service file and no certificates of a person
+/// there.
 const NO_HOME: &str = "/nonexistent";
-/// Where Linux shows them.
+/// The directory in which Linux shows the open files of a process.
 const OPEN_FILES: &str = "/proc/self/fd";
 
-impl Secrets {
-    /// Writes the password of a target where only this user can read it.
+impl PasswordFile {
+    /// Writes the password of a target into a file that only this user can read.
     ///
     /// # Errors
-    /// When there is no room for temporary files.
+    /// There is no space for temporary files.
     pub fn of(target: &Target) -> Result<Self> {
         let room = "a temporary file for the password";
         let (mut file, named) = if Path::new(OPEN_FILES).is_dir() {
@@ -199,7 +202,7 @@ impl Secrets {
             let (file, path) = tempfile::NamedTempFile::new().context(room)?.into_parts();
             (file, Some(path))
         };
-        // libpq reads no file that others may read.
+        // libpq ignores a password file that others can read.
         file.set_permissions(fs::Permissions::from_mode(0o600))?;
         file.write_all(target.passfile_line()?.as_bytes())?;
         let path = match &named {
@@ -210,7 +213,8 @@ impl Secrets {
     }
 }
 
-/// How long `--version` of a program may be waited for is not limited: it does nothing else.
+/// The common release of `pg_dump` and `pg_restore` in a directory. `--version` has no timeout: it does nothing else
+/// than print.
 fn version_of(dir: &Path) -> Result<ServerVersion, String> {
     let mut found = Vec::new();
     for program in ["pg_dump", "pg_restore"] {

@@ -1,35 +1,34 @@
-//! What an archive needs of the server that it is restored into, as its own definitions say: roles, extensions,
-//! tablespaces. Pure.
+//! Finds what the definitions of an archive require of a server: roles, extensions, tablespaces. Pure.
 
 use std::collections::BTreeSet;
 
 use crate::postgres::sql::{Part, Statement, split};
 
-/// Names that the definitions of an archive refer to and that no archive brings along.
+/// The names that an archive refers to and does not create.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Needs {
-    /// Who owns its objects.
+pub(super) struct ArchiveRequirements {
+    /// The owners of objects.
     pub(super) owners: BTreeSet<String>,
-    /// Who is given rights, or gave them.
+    /// The roles that are granted privileges, or that granted them.
     pub(super) grantees: BTreeSet<String>,
-    /// Roles in policies and user mappings: parts of a definition that cannot be left out.
+    /// The roles in policies and user mappings. They are parts of a definition and cannot be left out.
     pub(super) named: BTreeSet<String>,
-    /// Extensions.
+    /// The extensions that are created.
     pub(super) extensions: BTreeSet<String>,
-    /// Tablespaces.
+    /// The tablespaces.
     pub(super) tablespaces: BTreeSet<String>,
-    /// Settings of the session that a newer `pg_restore` makes.
+    /// The session settings that `pg_restore` makes.
     pub(super) settings: BTreeSet<String>,
 }
 
-/// Names that stand where a role's does and are none.
+/// Names that stand in the place of a role and are no role.
 const NO_ROLES: [&str; 4] = ["public", "current_user", "current_role", "session_user"];
 
-impl Needs {
-    /// Reads what `pg_restore --file=-` prints of the definitions.
+impl ArchiveRequirements {
+    /// Reads the definitions that `pg_restore --file=-` prints.
     ///
     /// # Errors
-    /// When it is not SQL as `pg_dump` writes it.
+    /// The text is not SQL as `pg_dump` writes it.
     pub(super) fn of(script: &str) -> Result<Self, String> {
         let mut needs = Self::default();
         for statement in split(script).map_err(|error| error.to_string())? {
@@ -38,7 +37,7 @@ impl Needs {
         Ok(needs)
     }
 
-    /// All roles.
+    /// All roles that are referred to.
     pub(super) fn roles(&self) -> BTreeSet<&str> {
         let all = self.owners.iter().chain(&self.grantees).chain(&self.named);
         all.map(String::as_str).collect()
@@ -90,7 +89,7 @@ impl Needs {
     }
 }
 
-/// `a, "b c" WITH GRANT OPTION`
+/// Parses a list of roles: `a, "b c" WITH GRANT OPTION`.
 fn roles(parts: &[Part<'_>]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for pair in parts.chunks(2) {
@@ -125,7 +124,7 @@ mod tests {
             REVOKE ALL ON SCHEMA public FROM old;
             ALTER DEFAULT PRIVILEGES FOR ROLE g3 IN SCHEMA public GRANT SELECT ON TABLES TO g4;
             ALTER DEFAULT PRIVILEGES FOR ROLE "g 5" REVOKE ALL ON FUNCTIONS FROM PUBLIC;"#;
-        let needs = Needs::of(script).unwrap();
+        let needs = ArchiveRequirements::of(script).unwrap();
         let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
         assert_eq!(needs.owners, set(&["o \"1"]));
         assert_eq!(needs.named, set(&["reader", "w 2"]));

@@ -1,29 +1,30 @@
-//! What a seed asks of its table, held against the catalog of a live database. Pure.
+//! Checks a seed against the catalog of a live database. Pure.
 
 use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
 
-use super::columns::{Column, Columns, candidates};
+use super::columns::{TableColumn, TableColumns, candidates};
 use super::file::{Cell, Seed};
 use crate::error::Failure;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::sql::identifier;
 use crate::toml_table::nearest;
 
-/// A table that can be seeded as it is declared.
+/// A table that a seed can be applied to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Table {
-    /// Its name.
+pub struct SeedTarget {
+    /// The name of the table.
     pub id: ObjectId,
 }
 
-impl Table {
-    /// Finds the table, and says what of it does not fit.
+impl SeedTarget {
+    /// Finds the table of a seed, and checks that it fits.
     ///
     /// # Errors
-    /// Exit 2: no such table or column, a column that cannot be written, a key that no unique index has.
-    pub fn of(seed: &Seed, catalog: &Catalog, search_path: &str) -> Result<Self, Failure> {
+    /// Exit 2: the table or a column does not exist, a column cannot be written, or no unique index has the columns
+    /// of the key.
+    pub fn resolve(seed: &Seed, catalog: &Catalog, search_path: &str) -> Result<Self, Failure> {
         let written = &seed.table.0;
         let known = candidates(written, search_path)
             .ok_or_else(|| seed.wrong(seed.table.1, format!("table: {written:?} is no table's name")))?;
@@ -98,7 +99,8 @@ impl Table {
             .next("leave the column out; a key that is the same everywhere is one of the project's own"))
     }
 
-    /// `ON CONFLICT` takes a unique index over just these columns, whole and not deferrable.
+    /// Checks that `ON CONFLICT` can use a unique index over exactly these columns, without a predicate and not
+    /// deferrable.
     fn unique(&self, seed: &Seed, catalog: &Catalog) -> Result<(), Failure> {
         let mut key: Vec<String> = seed.key.0.iter().map(|column| identifier(column).into_owned()).collect();
         key.sort_unstable();
@@ -139,10 +141,10 @@ impl Table {
     }
 }
 
-/// What the defaults of a table's columns give, where they are constants; by column.
-pub fn defaults(columns: &Columns, catalog: &Catalog) -> BTreeMap<String, String> {
+/// The constant defaults of a table's columns, by column.
+pub fn defaults(columns: &TableColumns, catalog: &Catalog) -> BTreeMap<String, String> {
     let (schema, table) = &columns.table;
-    let constant_of = |column: &Column| {
+    let constant_of = |column: &TableColumn| {
         let id = ObjectId::under(Kind::Column, schema.clone(), table.clone(), column.name.clone());
         let default = constant(catalog.get(&id)?.get(Attribute::Default)?)?;
         Some((column.name.to_string(), default))
@@ -150,8 +152,8 @@ pub fn defaults(columns: &Columns, catalog: &Catalog) -> BTreeMap<String, String
     columns.all.iter().filter_map(constant_of).collect()
 }
 
-/// What can keep a row from being made without a word: triggers that run before, and rules; as they are spoken of.
-pub fn in_the_way(columns: &Columns, catalog: &Catalog) -> Vec<String> {
+/// What can silently prevent an INSERT: BEFORE triggers and rules, by kind and name.
+pub fn insert_blockers(columns: &TableColumns, catalog: &Catalog) -> Vec<String> {
     let path = columns.path();
     let is_here = |object: &&Object| object.id.relation_path() == path;
     let keeps = |object: &Object| {
@@ -171,21 +173,21 @@ pub fn in_the_way(columns: &Columns, catalog: &Catalog) -> Vec<String> {
     objects.filter(is_here).filter(|object| keeps(object)).map(named).collect()
 }
 
-/// The value of a default that is a constant, as the server prints it: `false`, `0.00`, `'it''s'::text`.
+/// The value of a constant default, as the server prints it: `false`, `0.00`, `'it''s'::text`.
 fn constant(default: &str) -> Option<String> {
     let Some(quoted) = default.strip_prefix('\'') else {
         let is_number = default.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         return (is_number || matches!(default, "true" | "false")).then(|| default.to_owned());
     };
     let end = quoted.replace("''", "  ").find('\'')?;
-    // What follows is the type: no operator, no call, no other text.
+    // The rest must be the type: no operator, no call, no other text.
     let (value, rest) = (&quoted[..end], &quoted[end + 1..]);
     let is_cast = rest.is_empty() || rest.starts_with("::") && !rest[2..].contains("::");
     let is_type = !rest.contains(['\'', '|', '+', '/', '*']);
     (is_cast && is_type).then(|| value.replace("''", "'"))
 }
 
-/// The column that a key of an index is, without order and the like; what is no column matches none.
+/// The column of an index key without its options. An expression is returned as it is and matches no column.
 fn column_of(key: &str) -> &str {
     let end = match key.strip_prefix('"') {
         Some(quoted) => {
@@ -207,7 +209,7 @@ fn column_of(key: &str) -> &str {
 
 type Wrong<'s> = Box<dyn Fn(usize, String) -> Failure + 's>;
 
-/// Every column that is written, where it stands first, and how an error about it is told.
+/// Every written column where it is first named, and how to report an error about it.
 fn cells(seed: &Seed) -> Vec<(&Cell, Wrong<'_>)> {
     let mut seen = std::collections::HashSet::new();
     let mut cells: Vec<(&Cell, Wrong<'_>)> = Vec::new();

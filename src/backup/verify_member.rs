@@ -1,27 +1,27 @@
-//! A member of a stored backup on its way out of the store, held against its hash.
+//! Reads a member of a stored backup, and compares it with its hash in the manifest.
 
 use anyhow::Result;
 use tokio::process::ChildStdin;
 
 use super::catalog::CATALOG;
 use super::digest::Hasher;
-use super::follow::{Follow, Progress};
 use super::full_read::feed;
 use super::manifest::{Manifest, Member};
+use super::progress::{BackupObserver, BackupProgress};
 use super::store::Store;
 use crate::error::{Exit, Failure};
 
-/// Reads a member, hands it on, and compares its bytes with what was stored.
+/// Reads a member, sends it to the given programs, and compares its size and hash with the manifest.
 ///
 /// # Errors
-/// Exit 5: they are others.
-pub(super) async fn hash(
+/// Exit 5: the member is not what was stored.
+pub(super) async fn verify_member(
     store: &Store,
     manifest: &Manifest,
     member: &Member,
     mut inputs: Vec<&mut Option<ChildStdin>>,
-    progress: &mut Progress,
-    follow: &mut dyn Follow,
+    progress: &mut BackupProgress,
+    observer: &mut dyn BackupObserver,
 ) -> Result<()> {
     let mut download = store.open(&manifest.id, &member.name).await?;
     let mut hasher = Hasher::default();
@@ -31,7 +31,7 @@ pub(super) async fn hash(
         for input in &mut inputs {
             feed(input, &chunk).await?;
         }
-        follow.backup(progress);
+        observer.progress(progress);
     }
     let bytes = hasher.bytes();
     let same = bytes == member.bytes && hasher.finish() == member.sha256;

@@ -1,5 +1,5 @@
-//! An archive on its way out of its store: hashed before anything else is done, read for what it needs, and handed to
-//! `pg_restore`.
+//! Reads an archive out of its store: verifies its hashes before anything else is done, finds out what it requires of
+//! a server, and hands it to `pg_restore`.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -7,32 +7,32 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result};
 
 use super::super::catalog::CATALOG;
-use super::super::client::Programs;
 use super::super::dump::{ARCHIVE, DIRECTORY};
-use super::super::follow::{Follow, Progress};
-use super::super::full_read::Reader;
-use super::super::manifest::{Kind, Manifest, Scope};
-use super::super::member::hash;
+use super::super::full_read::ArchiveReader;
+use super::super::manifest::{BackupFormat, Manifest, Scope};
+use super::super::programs::Programs;
+use super::super::progress::{BackupObserver, BackupProgress};
 use super::super::store::Store;
-use super::needs::Needs;
+use super::super::verify_member::verify_member;
+use super::requirements::ArchiveRequirements;
 use crate::error::{Exit, Failure, exit_of};
 use crate::postgres::connection::ServerVersion;
 
-/// A backup whose bytes are those that were stored.
+/// A backup whose stored bytes were verified.
 #[derive(Debug)]
-pub struct Hashed<'s> {
+pub struct VerifiedArchive<'s> {
     pub(super) store: &'s Store,
     pub(super) manifest: &'s Manifest,
     pub(super) programs: &'s Programs,
-    pub(super) needs: Needs,
-    /// `catalog.jsonl`
+    pub(super) needs: ArchiveRequirements,
+    /// The text of `catalog.jsonl`.
     pub(super) catalog: String,
-    /// The table of contents that is to be restored, where that is not all of it.
+    /// The table of contents to restore, where only a part of the archive is restored.
     pub(super) list: Option<String>,
 }
 
-impl<'s> Hashed<'s> {
-    /// Reads all of it, and holds it against the manifest.
+impl<'s> VerifiedArchive<'s> {
+    /// Reads the whole backup, and compares it with the manifest.
     ///
     /// # Errors
     /// Exit 4: it is not what was stored, or no archive that can be restored; nothing was changed.
@@ -40,10 +40,10 @@ impl<'s> Hashed<'s> {
         store: &'s Store,
         manifest: &'s Manifest,
         programs: &'s Programs,
-        follow: &mut dyn Follow,
+        observer: &mut dyn BackupObserver,
     ) -> Result<Self> {
         restorable(manifest)?;
-        Self::read_all(store, manifest, programs, follow).await.map_err(|error| {
+        Self::read_all(store, manifest, programs, observer).await.map_err(|error| {
             let refused = exit_of(&error) == Exit::RolledBack;
             match error.downcast::<Failure>() {
                 Ok(failure) if refused => {
@@ -61,56 +61,57 @@ impl<'s> Hashed<'s> {
         store: &'s Store,
         manifest: &'s Manifest,
         programs: &'s Programs,
-        follow: &mut dyn Follow,
+        observer: &mut dyn BackupObserver,
     ) -> Result<Self> {
-        let mut progress = Progress { doing: "hashing", ..Progress::default() };
-        // What is in no manifest was hashed by nobody.
+        let mut progress = BackupProgress { doing: "hashing", ..BackupProgress::default() };
+        // A member that the manifest does not name has no hash.
         manifest.member(CATALOG)?;
         match manifest.kind {
-            Kind::Directory => manifest.member(&format!("{DIRECTORY}/toc.dat"))?,
+            BackupFormat::Directory => manifest.member(&format!("{DIRECTORY}/toc.dat"))?,
             _ => manifest.member(ARCHIVE)?,
         };
         for member in &manifest.members {
-            hash(store, manifest, member, Vec::new(), &mut progress, follow).await?;
+            verify_member(store, manifest, member, Vec::new(), &mut progress, observer).await?;
         }
         let partial = manifest.scope != Scope::Full;
-        let script = ask(store, manifest, programs, &SCRIPT).await?;
-        let needs = Needs::of(&script).map_err(|why| {
+        let script = pg_restore_text(store, manifest, programs, &SCRIPT).await?;
+        let needs = ArchiveRequirements::of(&script).map_err(|why| {
             Failure::new(Exit::RolledBack, format!("the definitions in the archive cannot be read: {why}"))
         })?;
-        let list = if partial { Some(ask(store, manifest, programs, &["--list"]).await?) } else { None };
-        let catalog = text(store, manifest, CATALOG).await?;
+        let list =
+            if partial { Some(pg_restore_text(store, manifest, programs, &["--list"]).await?) } else { None };
+        let catalog = member_text(store, manifest, CATALOG).await?;
         Ok(Self { store, manifest, programs, needs, catalog, list: list.as_deref().map(tables_alone) })
     }
 
-    /// What is known of it.
+    /// The manifest of the backup.
     pub fn manifest(&self) -> &'s Manifest {
         self.manifest
     }
 
-    /// The path of the archive, where there is one.
+    /// The path of the archive; `None` where it is in an object store.
     pub(super) fn path(&self) -> Option<PathBuf> {
-        let member = if self.manifest.kind == Kind::Directory { DIRECTORY } else { ARCHIVE };
+        let member = if self.manifest.kind == BackupFormat::Directory { DIRECTORY } else { ARCHIVE };
         self.store.path(&self.manifest.id, member)
     }
 
-    /// Reads it once more: what was restored is what was hashed.
-    pub(super) async fn again(&self, follow: &mut dyn Follow) -> Result<()> {
-        let mut progress = Progress { doing: "hashing again", ..Progress::default() };
+    /// Verifies the hashes once more: they prove that what was restored is what was verified before.
+    pub(super) async fn verify_again(&self, observer: &mut dyn BackupObserver) -> Result<()> {
+        let mut progress = BackupProgress { doing: "hashing again", ..BackupProgress::default() };
         for member in &self.manifest.members {
-            hash(self.store, self.manifest, member, Vec::new(), &mut progress, follow).await?;
+            verify_member(self.store, self.manifest, member, Vec::new(), &mut progress, observer).await?;
         }
         Ok(())
     }
 }
 
-/// What there is to be read without the rows.
+/// The arguments that print the definitions without the rows.
 const SCRIPT: [&str; 3] = ["--section=pre-data", "--section=post-data", "--file=-"];
 
-/// The major that a backup's archive was written by.
+/// The major version of the `pg_dump` that wrote the archive.
 ///
 /// # Errors
-/// Exit 4: it is no archive of `pg_dump`.
+/// Exit 4: the backup has no archive of `pg_dump`.
 pub fn written_by(manifest: &Manifest) -> Result<ServerVersion, Failure> {
     restorable(manifest)?;
     let version = manifest.tools.pg_dump.as_deref().unwrap_or_default();
@@ -122,7 +123,7 @@ pub fn written_by(manifest: &Manifest) -> Result<ServerVersion, Failure> {
     })
 }
 
-/// 150000 of `15.18`.
+/// The first version number of a major version: 150000 for `15.18`.
 pub(super) fn major_of(version: &str) -> Option<ServerVersion> {
     let digits = version.find(|found: char| !found.is_ascii_digit()).unwrap_or(version.len());
     version[..digits].parse::<u32>().ok().map(|major| ServerVersion(major * 10_000))
@@ -139,22 +140,27 @@ fn restorable(manifest: &Manifest) -> Result<(), Failure> {
     }
 }
 
-async fn ask(store: &Store, manifest: &Manifest, programs: &Programs, what: &[&str]) -> Result<String> {
-    let mut command = programs.bare("pg_restore");
+async fn pg_restore_text(
+    store: &Store,
+    manifest: &Manifest,
+    programs: &Programs,
+    what: &[&str],
+) -> Result<String> {
+    let mut command = programs.command("pg_restore");
     command.args(what);
-    let member = if manifest.kind == Kind::Directory { DIRECTORY } else { ARCHIVE };
+    let member = if manifest.kind == BackupFormat::Directory { DIRECTORY } else { ARCHIVE };
     if let Some(path) = store.path(&manifest.id, member) {
         command.arg(path).stdin(Stdio::null());
-        return Reader::of_text(command)?.finish("its definitions").await;
+        return ArchiveReader::of_text(command)?.finish("its definitions").await;
     }
-    if manifest.kind == Kind::Directory {
+    if manifest.kind == BackupFormat::Directory {
         let what = "an archive in a directory is restored from a local store alone; nothing was changed";
         return Err(Failure::new(Exit::Refused, what).next("copy it to a local directory").into());
     }
     command.stdin(Stdio::piped());
-    let mut reader = Reader::of_text(command)?;
+    let mut reader = ArchiveReader::of_text(command)?;
     let mut inputs = vec![&mut reader.input];
-    // Definitions come first: the rest is not fetched for them.
+    // The definitions come first in an archive: `pg_restore` closes its input before the rows are read.
     let mut download = store.open(&manifest.id, ARCHIVE).await?;
     while let Some(chunk) = download.chunk().await? {
         for input in &mut inputs {
@@ -167,7 +173,7 @@ async fn ask(store: &Store, manifest: &Manifest, programs: &Programs, what: &[&s
     reader.finish("its definitions").await
 }
 
-async fn text(store: &Store, manifest: &Manifest, member: &str) -> Result<String> {
+async fn member_text(store: &Store, manifest: &Manifest, member: &str) -> Result<String> {
     let mut download = store.open(&manifest.id, member).await?;
     let mut bytes = Vec::new();
     while let Some(chunk) = download.chunk().await? {
@@ -176,7 +182,7 @@ async fn text(store: &Store, manifest: &Manifest, member: &str) -> Result<String
     String::from_utf8(bytes).with_context(|| format!("{member} of backup {}", manifest.id))
 }
 
-/// What a few tables need of others is not there: constraints between tables, triggers and policies are left out.
+/// The table of contents without what needs other tables: foreign keys, triggers, policies and rules.
 fn tables_alone(list: &str) -> String {
     const LEFT_OUT: [&str; 5] = ["FK CONSTRAINT", "TRIGGER", "POLICY", "ROW SECURITY", "RULE"];
     let stays = |line: &&str| {
