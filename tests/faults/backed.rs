@@ -188,7 +188,7 @@ fn f51_a_fresh_backup_that_was_damaged_does_not_count() {
 fn a_dry_run_tells_the_backup_and_makes_nothing() {
     let (project, database) = site("");
     let output = project.trueup(&["upgrade", "--dry-run"], database.url()).output().unwrap();
-    expect(&output, 0, &["backup: first the whole database by pg_dump, verified: contents"]);
+    expect(&output, 0, &["backup first: full pg_dump to "]);
     assert!(!project.path().join("backups").exists());
     expect(&project.trueup(&["backup"], database.url()).output().unwrap(), 0, &[]);
     let output = project.trueup(&["upgrade", "--dry-run"], database.url()).output().unwrap();
