@@ -21,18 +21,18 @@ pub(super) fn compare(
     let mut wrong = Vec::new();
     for BackedUpRelation { oid, name, rows: wanted } in relations {
         if *scope == Scope::Full && !defined.contains(oid) {
-            wrong.push(format!("{name} is not in it"));
+            wrong.push(format!("{name} is missing"));
             continue;
         }
         let Some(wanted) = wanted else { continue };
         if !data.contains(oid) {
-            wrong.push(format!("the rows of {name} are not in it"));
+            wrong.push(format!("the rows of {name} are missing"));
             continue;
         }
         // Where the rows were not counted, the table of contents is all there is to compare.
         let rows = found.rows.as_ref().map_or(*wanted, |rows| rows.get(oid).copied().unwrap_or_default());
         if rows != *wanted {
-            wrong.push(format!("{name} has {rows} rows in it, and {wanted} in the database"));
+            wrong.push(format!("{name} has {rows} rows in the archive, {wanted} in the database"));
         }
     }
     if wrong.is_empty() {
@@ -40,10 +40,10 @@ pub(super) fn compare(
     }
     Err(Failure::new(
         Exit::RolledBack,
-        format!("the archive is not what the database was: {}", pg_dump_errors::first_of(&wrong)),
+        format!("the archive does not match the database: {}", pg_dump_errors::first_of(&wrong)),
     )
     .next(
-        "take another backup; when it is the same again, look at which pg_dump that is, and at row security",
+        "take another backup; if it fails again, check which pg_dump it is, and row security",
     ))
 }
 

@@ -121,8 +121,8 @@ pub(super) async fn dump(
     group.ended();
     let bytes = hasher.bytes();
     if bytes == 0 {
-        let what = "pg_dump says that all is well, and wrote nothing";
-        return Err(Failure::new(Exit::RolledBack, what).next("look at which pg_dump that is").into());
+        let what = "pg_dump ended with 0 and wrote nothing";
+        return Err(Failure::new(Exit::RolledBack, what).next("check which pg_dump it is").into());
     }
     upload.end().await?;
     let member = Member { name: ARCHIVE.to_owned(), bytes, sha256: hasher.finish() };

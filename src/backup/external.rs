@@ -92,7 +92,7 @@ impl External {
         let group = ProcessGroup::of(&child);
         let answer = tokio::time::timeout(self.timeout, child.wait_with_output()).await;
         let answer = answer.map_err(|_| {
-            failed(which, &format!("it took longer than {} s, and was ended", self.timeout.as_secs()))
+            failed(which, &format!("it took longer than {} s and was killed", self.timeout.as_secs()))
         })??;
         group.ended();
         if !answer.status.success() {
@@ -105,6 +105,6 @@ impl External {
 }
 
 fn failed(which: &str, what: &str) -> Failure {
-    Failure::new(Exit::RolledBack, format!("no backup was made: [backup] {which} failed: {what}"))
+    Failure::new(Exit::RolledBack, format!("no backup was taken: [backup] {which} failed: {what}"))
         .next("run that command by hand, then the same trueup command again")
 }

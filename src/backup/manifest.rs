@@ -218,19 +218,19 @@ impl Manifest {
     /// The text is no manifest that [`Manifest::to_text`] wrote. The error is a clause without a subject.
     pub fn parse(text: &str) -> Result<Self, String> {
         let sealed: Sealed<'_> =
-            serde_json::from_str(text).map_err(|error| format!("is no manifest: {error}"))?;
+            serde_json::from_str(text).map_err(|error| format!("is not a manifest: {error}"))?;
         let found = digest::of(sealed.manifest.get().as_bytes());
         if found != sealed.sha256 {
-            return Err("does not have the hash that it says: it was damaged or changed".to_owned());
+            return Err("does not match its hash: it was damaged or changed".to_owned());
         }
-        let format = |error| format!("is not as this trueup writes it: {error}");
+        let format = |error| format!("has another format: {error}");
         #[derive(Deserialize)]
         struct Version {
             format: u32,
         }
         let Version { format: version } = serde_json::from_str(sealed.manifest.get()).map_err(format)?;
         if version > FORMAT {
-            return Err(format!("is of format {version}, which a newer trueup wrote"));
+            return Err(format!("has format {version}: a newer trueup wrote it"));
         }
         serde_json::from_str(sealed.manifest.get()).map_err(format)
     }

@@ -34,7 +34,7 @@ pub(super) fn explained(program: &str, status: ExitStatus, complaints: &[String]
     let role = identifier(role);
     let (exit, next) = if has("row-level security") {
         let next = format!(
-            "back up as a role that row security does not bind: ALTER ROLE {role} BYPASSRLS, or a superuser"
+            "back up as a role that bypasses row security: ALTER ROLE {role} BYPASSRLS, or a superuser"
         );
         (Exit::Refused, next)
     } else if has("permission denied for large object") {
@@ -44,32 +44,32 @@ pub(super) fn explained(program: &str, status: ExitStatus, complaints: &[String]
     } else if has("server version mismatch") {
         (Exit::Refused, "name the directory of a newer pg_dump: --pg-bin, TRUEUP_PG_BIN".to_owned())
     } else if has("invalid snapshot identifier") || (has("snapshot \"") && has("does not exist")) {
-        let next = "ask what between trueup and the server (a load balancer, a proxy?) spreads connections: the one \
+        let next = "find out what distributes connections between trueup and the server (a load balancer, a proxy?): the one \
                     of pg_dump reached another server or database";
         (Exit::Refused, next.to_owned())
     } else if has("LOCK TABLE") && has("timeout") || has("could not obtain lock") {
         // pg_dump implements --lock-wait-timeout as a statement_timeout.
         (
             Exit::Busy,
-            "somebody is changing a table (trueup check, pg_stat_activity); run the same command again"
+            "another session holds a lock on a table (see pg_stat_activity); run the same command again"
                 .to_owned(),
         )
     } else if has("too many clients") || has("too many connections") || has("remaining connection slots") {
-        (Exit::Busy, "the server has no connection left; run the same command again".to_owned())
+        (Exit::Busy, "the server has no free connections; run the same command again".to_owned())
     } else if complaints
         .iter()
         .any(|line| line.contains("No space left on device") && !line.contains("ERROR:"))
     {
-        let next = "make room on this machine's disk, or keep backups elsewhere: [backup] store";
+        let next = "free space on this machine's disk, or store backups elsewhere: [backup] store";
         (Exit::RolledBack, next.to_owned())
     } else if has("No space left on device") {
-        (Exit::RolledBack, "the server's disk is full: make room there".to_owned())
+        (Exit::RolledBack, "the server's disk is full: free space there".to_owned())
     } else {
-        (Exit::RolledBack, format!("mend what {program} complains of, then run the same command again"))
+        (Exit::RolledBack, format!("fix the error that {program} reports, then run the same command again"))
     };
     let outcome = match program {
         "pg_restore" => "nothing was restored",
-        _ => "no backup was made",
+        _ => "no backup was taken",
     };
     Failure::new(exit, format!("{program} failed, and {outcome}: {said}")).next(next)
 }

@@ -251,7 +251,7 @@ fn none_found(places: &Places, explicit: Option<&Path>, server: ServerVersion, l
     }
     Failure::new(Exit::Refused, what).next(format!(
         "install the package postgresql-client-{major}, or name a directory with --pg-bin (TRUEUP_PG_BIN), or let a \
-         command take the backup ([backup] kind = \"command\"), or say --no-backup where the environment allows it"
+         command take the backup ([backup] kind = \"command\"), or give --no-backup where the environment allows it"
     ))
 }
 

@@ -109,7 +109,7 @@ impl BackupSnapshot {
         };
         let mut rows = rows.into_iter();
         let wal_before = rows.next().and_then(|row| row.into_iter().next().flatten());
-        let about = rows.next().context("the server did not tell who it is")?;
+        let about = rows.next().context("the server did not identify itself")?;
         let mut values = about.into_iter();
         let mut next = || values.next().flatten();
         let name = next().unwrap_or_default();
@@ -297,7 +297,7 @@ fn unreadable(error: anyhow::Error, doing: &str, table: &str, role: &str) -> any
     let what = format!("{table} cannot be backed up: {}", said.text());
     if said.is(sqlstate::INSUFFICIENT_PRIVILEGE) && said.message.contains("row-level security") {
         let next = format!(
-            "back up as a role that row security does not bind: ALTER ROLE {} BYPASSRLS, or a superuser",
+            "back up as a role that bypasses row security: ALTER ROLE {} BYPASSRLS, or a superuser",
             identifier(role)
         );
         return Failure::new(Exit::Refused, what).next(next).into();

@@ -153,7 +153,7 @@ async fn attempt(
     snapshot.source.mark.clone_from(&request.labels.mark);
     let missing = snapshot.missing(&request.scope);
     if !missing.is_empty() {
-        let what = format!("what is to be backed up is not there: {}", missing.join(", "));
+        let what = format!("tables to back up do not exist: {}", missing.join(", "));
         return Err(Failure::new(Exit::Refused, what).into());
     }
     // Refuse a missing server for the trial restore before anything is dumped.
@@ -200,7 +200,7 @@ async fn attempt(
 }
 
 fn interrupted(signal: &str) -> Failure {
-    let what = format!("interrupted by {signal}: no backup was made, and nothing was changed");
+    let what = format!("interrupted by {signal}: no backup was taken, and nothing was changed");
     Failure::new(Exit::RolledBack, what).next("run the same command again")
 }
 
@@ -222,7 +222,7 @@ fn unproved(error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<Failure>() {
         Ok(failure) => {
             let what =
-                format!("the backup could not be proved by restoring it, and was removed: {}", failure.what);
+                format!("the backup could not be verified by restoring it, and was removed: {}", failure.what);
             Failure { what, ..failure }.into()
         }
         Err(error) => error,
@@ -242,12 +242,12 @@ fn check_identity(request: &BackupRequest<'_>, found: &BackupSource) -> Result<(
     Err(Failure::new(
         Exit::Refused,
         format!(
-            "the connection for the backup reached another database than the one to be changed: {:?} (oid {}) of server \
+            "the connection for the backup reached a different database: {:?} (oid {}) of server \
              {}, not {database:?} (oid {oid}) of {system_identifier}; nothing was changed",
             found.database, found.database_oid, found.system_identifier
         ),
     )
-    .next("ask what between trueup and the server (a load balancer, a proxy?) spreads connections"))
+    .next("find out what distributes connections between trueup and the server (a load balancer, a proxy?)"))
 }
 
 /// Takes the backup with `pg_dump`.

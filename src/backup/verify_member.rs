@@ -39,17 +39,17 @@ pub(super) async fn verify_member(
         return Ok(());
     }
     let what = match member.name.as_str() {
-        CATALOG => "the catalog beside its archive",
+        CATALOG => "the schema beside its archive",
         name => name,
     };
     let how = if bytes == member.bytes {
-        "its bytes are others".to_owned()
+        "its bytes differ".to_owned()
     } else {
-        format!("it has {bytes} bytes, and had {}", member.bytes)
+        format!("it has {bytes} bytes instead of {}", member.bytes)
     };
     Err(Failure::new(
         Exit::RolledBack,
-        format!("backup {} is damaged: {what} is not what was stored: {how}", manifest.id),
+        format!("backup {} is damaged: {what} was changed: {how}", manifest.id),
     )
     .next("use another backup: trueup backup list")
     .into())

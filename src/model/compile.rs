@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::inputs::{Sources, relative};
 use super::load::{Script, load, scripts};
-use super::lock::{CompileSettings, DeclaredBy, Head, Lock};
+use super::lock::{CompiledSettings, DeclaredBy, Head, Lock};
 use super::progress::CompileProgress;
 use super::replay::replay;
 use super::runner::Runner;
@@ -20,7 +20,7 @@ use crate::postgres::scratch::Scratch;
 pub async fn compile(
     project: &Path,
     sources: &Sources,
-    settings: &CompileSettings,
+    settings: &CompiledSettings,
     scratch: &mut Scratch,
     progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Lock> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::assume::{Assumed, Spelling};
-use super::lock::CompileSettings;
+use super::lock::CompiledSettings;
 use super::outcome::StatementOutcome;
 use super::recognise::{Class, Extension, classify};
 use super::server_error::ServerError;
@@ -25,7 +25,7 @@ pub(super) struct Runner<'s> {
     scratch: &'s mut Scratch,
     database: ScratchDatabase,
     pub(super) session: Session,
-    settings: &'s CompileSettings,
+    settings: &'s CompiledSettings,
     pub(super) assumed: Assumed,
     /// The versions of extensions that the DDL states; this server may have others.
     versions: HashMap<String, String>,
@@ -35,7 +35,7 @@ pub(super) struct Runner<'s> {
 
 impl<'s> Runner<'s> {
     /// Makes a database and connects to it.
-    pub(super) async fn new(scratch: &'s mut Scratch, settings: &'s CompileSettings) -> Result<Self> {
+    pub(super) async fn new(scratch: &'s mut Scratch, settings: &'s CompiledSettings) -> Result<Self> {
         let database = scratch.create_database().await?;
         let session = scratch.connect(&database).await?;
         Ok(Self {

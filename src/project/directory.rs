@@ -71,7 +71,7 @@ pub(super) fn find(asked: Option<&Path>, cwd: &Path) -> Result<PathBuf, Failure>
             Failure::usage(said).next("give a directory that holds trueup.toml, schema/ or migrations/")
         };
         if !dir.is_dir() {
-            return Err(wrong("does not exist, or is no directory"));
+            return Err(wrong("does not exist, or is not a directory"));
         }
         if !has_settings(&dir) && !has_sources(&dir) {
             return Err(wrong("holds no trueup.toml, no schema/ and no migrations/"));

@@ -71,7 +71,7 @@ impl PlannedChanges {
         };
         Self {
             affected: plan.affected(&snapshot.catalog),
-            nothing: nothing.then_some("nothing but the history is changed"),
+            nothing: nothing.then_some("only the history is changed"),
             undo,
             only_affected: false,
         }
@@ -243,9 +243,9 @@ pub(crate) async fn add_recovery_hints(
         Ok(failure) => return failure.into(),
         Err(error) => return error,
     };
-    let mut next = format!("to go on: {}", failure.next);
+    let mut next = format!("to continue: {}", failure.next);
     if let Some(command) = undo {
-        next.push_str(&format!("\nto take back what was done: {command}"));
+        next.push_str(&format!("\nto revert what was done: {command}"));
     }
     let age = backup_store::age(manifest).map(seconds).unwrap_or_default();
     let written = match &manifest.wal.after {
@@ -265,7 +265,7 @@ pub(crate) async fn add_recovery_hints(
         }
     };
     next.push_str(&format!(
-        "\nas the last resort: {restore}; what was written since the backup, {age} ago{written}, is lost then"
+        "\nas the last resort: {restore}; this loses what was written since the backup, {age} ago{written}"
     ));
     Failure { next, ..failure }.into()
 }
@@ -298,8 +298,8 @@ fn reason_to_skip(
             "[backup] required = \"protected\", and this environment is not",
         ),
         (changes.nothing.is_some(), changes.nothing.unwrap_or_default()),
-        (is_new, "there is no table in this database yet"),
-        (*scope == Scope::Tables(Vec::new()), "no table that is there is changed"),
+        (is_new, "the database has no tables yet"),
+        (*scope == Scope::Tables(Vec::new()), "no existing table is changed"),
     ];
     Ok(reasons.into_iter().find(|(holds, _)| *holds).map(|(_, why)| (why, no_backup)))
 }

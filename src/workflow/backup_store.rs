@@ -157,8 +157,8 @@ pub(crate) async fn find(store: &Store, typed: &str, latest_of: LatestOf<'_>) ->
         return Err(Failure::usage(what).next("trueup backup list").into());
     };
     manifest.map_err(|why| {
-        Failure::new(Exit::RolledBack, format!("backup {id} is of no use: {why}"))
-            .next("use another one: trueup backup list")
+        Failure::new(Exit::RolledBack, format!("backup {id} cannot be used: {why}"))
+            .next("use another backup: trueup backup list")
             .into()
     })
 }

@@ -85,19 +85,6 @@ pub(crate) struct RowsToChange {
     pub(crate) write: bool,
 }
 
-/// What the backup before a repair, or before taking one back, depends on.
-#[derive(Debug, Clone)]
-pub(crate) struct RepairBackup {
-    /// `--no-backup`
-    pub(crate) no_backup: bool,
-    /// Whether the rows will be changed; `false` for a dry run.
-    pub(crate) write: bool,
-    /// The tables whose rows change, qualified and quoted: the backup is of these tables alone.
-    pub(crate) tables: Vec<String>,
-    /// How to take back what was done before the repair stopped, as a recovery hint.
-    pub(crate) undo: String,
-}
-
 /// Plans the backup before rows of these tables are changed.
 ///
 /// # Errors

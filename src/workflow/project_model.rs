@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::data::seeds::{RowFilter, Seeds};
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
-use crate::model::{self, CompileSettings, Head, Lock, LockFile, Sources};
+use crate::model::{self, CompiledSettings, Head, Lock, LockFile, Sources};
 use crate::output::Meter;
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::ReadOptions;
@@ -254,11 +254,11 @@ fn unavailable(error: anyhow::Error, why: &str) -> anyhow::Error {
 }
 
 /// What the lock file depends on beside the files.
-fn compile_settings(settings: &Settings) -> CompileSettings {
+fn compile_settings(settings: &Settings) -> CompiledSettings {
     let mut assume_extensions = settings.assume_extensions.clone();
     assume_extensions.sort();
     assume_extensions.dedup();
-    CompileSettings {
+    CompiledSettings {
         search_path: settings.database.search_path.clone(),
         assume_extensions,
         server_major: settings.scratch.major,

@@ -56,14 +56,14 @@ fn f49_every_byte_that_was_flipped_and_every_file_that_was_cut_is_found() {
             for level in ["quick", "contents"] {
                 for place in places {
                     flip(path, place);
-                    expect(&verify(level), 1, &["of no use", "next: use another"]);
+                    expect(&verify(level), 1, &["cannot be used", "next: use another"]);
                     fs::write(path, &whole).unwrap();
                 }
                 fs::write(path, &whole[..whole.len() / 2]).unwrap();
-                expect(&verify(level), 1, &["of no use"]);
+                expect(&verify(level), 1, &["cannot be used"]);
                 if !path.ends_with("manifest.json") {
                     fs::remove_file(path).unwrap();
-                    expect(&verify(level), 1, &["of no use"]);
+                    expect(&verify(level), 1, &["cannot be used"]);
                 }
                 fs::write(path, &whole).unwrap();
             }
@@ -86,7 +86,7 @@ fn f49_an_archive_without_the_rows_of_a_table_is_found_by_the_comparison() {
         ] {
             let stub = site.stub(&format!("exec \"$REAL\" \"$@\" {argument}"));
             let output = site.backup_by(&stub, &[]).output().unwrap();
-            expect(&output, 5, &["the archive is not what the database was", words]);
+            expect(&output, 5, &["the archive does not match the database", words]);
             site.nothing();
         }
     }
@@ -161,7 +161,7 @@ fn f49_a_table_of_the_scope_that_is_not_there_is_refused() {
     for kind in [BackupFormat::Custom, BackupFormat::Directory] {
         let error = of_tables(&site, kind, &["public.weirdo", "public.gone"]).unwrap_err();
         assert_eq!(exit_of(&error), Exit::Refused, "{error:#}");
-        assert!(error.to_string().contains("not there: public.gone"), "{error:#}");
+        assert!(error.to_string().contains("do not exist: public.gone"), "{error:#}");
         site.nothing();
         let taken = of_tables(&site, kind, &["public.\"we\"\"ird*\""]).unwrap();
         let names: Vec<_> = taken.relations.iter().map(|one| (one.name.as_str(), one.rows)).collect();

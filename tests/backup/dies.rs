@@ -18,7 +18,7 @@ fn f48_a_pg_dump_that_fails_leaves_nothing() {
         ("echo 'pg_dump: error: at once' >&2; exit 1", "at once"),
     ] {
         let output = site.backup_by(&site.stub(script), &[]).output().unwrap();
-        expect(&output, 5, &["pg_dump failed, and no backup was made", word]);
+        expect(&output, 5, &["pg_dump failed, and no backup was taken", word]);
         site.nothing();
     }
 }
@@ -137,7 +137,7 @@ fn f48_a_full_disk_is_said_and_nothing_is_left_there() {
     for format in ["custom", "directory"] {
         site.settings(&format!("format = \"{format}\""));
         let output = site.backup(&[]).output().unwrap();
-        expect(&output, 5, &["No space left on device", "make room on this machine's disk"]);
+        expect(&output, 5, &["No space left on device", "free space on this machine's disk"]);
         site.nothing();
     }
 }

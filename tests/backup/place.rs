@@ -27,7 +27,7 @@ fn f56_a_link_a_file_and_a_directory_of_everybody_are_refused() {
     expect(&site.backup(&[]).output().unwrap(), 4, &["is a symbolic link"]);
     fs::remove_file(site.store()).unwrap();
     fs::write(site.store(), "").unwrap();
-    expect(&site.backup(&[]).output().unwrap(), 4, &["is no directory"]);
+    expect(&site.backup(&[]).output().unwrap(), 4, &["is not a directory"]);
     fs::remove_file(site.store()).unwrap();
     fs::create_dir(site.store()).unwrap();
     for mode in [0o777, 0o1777, 0o770, 0o720] {

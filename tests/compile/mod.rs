@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use trueup::error::{Exit, Failure, exit_of};
-use trueup::model::{CompileSettings, DeclaredBy, Effect, Lock, Sources, compile};
+use trueup::model::{CompiledSettings, DeclaredBy, Effect, Lock, Sources, compile};
 use trueup::postgres::catalog::reader::{ReadOptions, read};
 use trueup::postgres::catalog::{Attribute, Catalog, Kind, ObjectId};
 use trueup::postgres::connection::Target;
@@ -23,11 +23,11 @@ fn project(files: &[(&str, &str)]) -> TempDir {
     project
 }
 
-fn settings() -> CompileSettings {
-    CompileSettings { search_path: "public, pg_temp".into(), ..CompileSettings::default() }
+fn settings() -> CompiledSettings {
+    CompiledSettings { search_path: "public, pg_temp".into(), ..CompiledSettings::default() }
 }
 
-async fn try_compile(project: &Path, settings: &CompileSettings) -> anyhow::Result<Lock> {
+async fn try_compile(project: &Path, settings: &CompiledSettings) -> anyhow::Result<Lock> {
     let options = ScratchOptions {
         bin_dir: std::env::var_os("TRUEUP_PG_BIN").map(Into::into),
         major: std::env::var("TRUEUP_TEST_MAJOR").ok().map(|text| text.parse().unwrap()),
@@ -265,7 +265,7 @@ async fn roles_need_not_exist() {
 
 #[tokio::test]
 async fn extensions_that_are_assumed_leave_what_the_real_ones_would() {
-    let assuming = CompileSettings {
+    let assuming = CompiledSettings {
         assume_extensions: vec!["no_such_extension".into(), "vector_like".into()],
         ..settings()
     };
@@ -348,7 +348,7 @@ CREATE VIEW close AS SELECT id, at::geometry(Point, 3857) AS p, st_astext(at) AS
 
 #[tokio::test]
 async fn what_schemas_write_of_extensions_that_are_assumed() {
-    let assuming = CompileSettings {
+    let assuming = CompiledSettings {
         assume_extensions: ["postgis", "vector", "trigrams"].map(str::to_owned).to_vec(),
         ..settings()
     };
@@ -443,7 +443,7 @@ async fn what_schemas_write_of_extensions_that_are_assumed() {
 
 #[tokio::test]
 async fn a_dump_that_uses_extensions_that_are_assumed() {
-    let assuming = CompileSettings {
+    let assuming = CompiledSettings {
         assume_extensions: ["postgis", "vector"].map(str::to_owned).to_vec(),
         ..settings()
     };
@@ -482,7 +482,7 @@ async fn a_dump_that_uses_extensions_that_are_assumed() {
 
 #[tokio::test]
 async fn what_no_assumed_extension_explains_is_refused() {
-    let assuming = CompileSettings { assume_extensions: vec!["postgis".into()], ..settings() };
+    let assuming = CompiledSettings { assume_extensions: vec!["postgis".into()], ..settings() };
     let known = "CREATE EXTENSION postgis; CREATE TABLE places (at geometry(Point, 4326), name text);\n";
     for (wrong, message) in [
         ("CREATE INDEX ON places USING gin (name)", "data type text has no default operator class"),

@@ -115,7 +115,7 @@ fn what_needs_no_backup_says_why() {
         (
             "[backup]\nscope = \"affected\"\n",
             "CREATE TABLE other (id int);",
-            "no table that is there is changed",
+            "no existing table is changed",
         ),
     ] {
         let (project, database) = site_of(second, settings);
@@ -230,7 +230,7 @@ fn f48_when_the_backup_fails_nothing_is_changed() {
     let bin = programs(&project, Some(stub));
     let mut command = project.trueup(&["upgrade", "--yes"], database.url());
     let output = command.env("TRUEUP_PG_BIN", bin).output().unwrap();
-    expect(&output, 5, &["no backup was made", "the disk is on fire"]);
+    expect(&output, 5, &["no backup was taken", "the disk is on fire"]);
     assert!(!is_upgraded(&database));
     assert_eq!(backups(&project, &database).len(), 0);
     assert_eq!(recorded(&database), Vec::<String>::new());
@@ -265,7 +265,7 @@ fn what_stopped_part_way_names_the_backup_last_and_what_was_rolled_back_does_not
     assert_eq!(output.status.code(), Some(6), "{text}");
     let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words}: {text}"));
     let (go_on, back, restore) =
-        (place("to go on: "), place("trueup downgrade --to 1"), place("trueup restore 01"));
+        (place("to continue: "), place("trueup downgrade --to 1"), place("trueup restore 01"));
     assert!(go_on < back && back < restore, "{text}");
     assert!(text.contains(" of WAL), is lost then"), "{text}");
 
@@ -292,7 +292,7 @@ fn f27_f51_the_backup_is_of_the_database_that_is_changed() {
     };
     let proxy = Proxy::toward(toward, |_, _| Then::Forward);
     let output = project.trueup(&["upgrade", "--yes"], &proxy.url(&database)).output().unwrap();
-    expect(&output, 4, &["reached another database than the one to be changed", "nothing was changed"]);
+    expect(&output, 4, &["reached a different database", "nothing was changed"]);
     assert!(count.load(Ordering::SeqCst) > 2);
     assert!(!is_upgraded(&database));
     assert!(no_backup_in(&project.path().join("backups")));

@@ -11,7 +11,7 @@ use trueup::migrations::checksum::{Width, accepts};
 use trueup::migrations::history::Applied;
 use trueup::migrations::{Ledger, Migration, read_directory};
 use trueup::model::diagnosis::MigrationState;
-use trueup::model::{CompileSettings, CompiledMigration, DeclaredBy, Head, Lock};
+use trueup::model::{CompiledSettings, CompiledMigration, DeclaredBy, Head, Lock};
 use trueup::postgres::catalog::Catalog;
 use trueup::postgres::catalog::reader::ReadOptions;
 use trueup::postgres::connection::ServerVersion;
@@ -57,7 +57,7 @@ fn project() -> Project {
         contract: migration.directives.contract,
         effects: Vec::new(),
     });
-    let settings = CompileSettings {
+    let settings = CompiledSettings {
         search_path: "public, pg_temp".into(),
         assume_extensions: Vec::new(),
         server_major: None,

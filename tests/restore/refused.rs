@@ -110,7 +110,7 @@ fn what_fails_in_the_middle_leaves_nothing() {
     assert_eq!(database.value("SELECT count(*) FROM public.t"), "1");
     // And so a backup that is to be proved by a restore is none.
     let said = site.ends(5, database.url(), &["backup", "--verify", "restore"]);
-    assert!(said.contains("could not be proved by restoring it, and was removed"), "{said}");
+    assert!(said.contains("could not be verified by restoring it, and was removed"), "{said}");
     site.ends(1, database.url(), &["backup", "verify", "latest", "--level", "restore"]);
 }
 

@@ -72,7 +72,7 @@ fn f52_every_class_of_tampering_with_one_file() {
     check("another backup's", &|_| swapped.clone());
     check("a script for psql", &|_| b"DROP TABLE public.users;\n".to_vec());
     let catalog = backup.join("catalog.jsonl");
-    found_and_refused(&site, &database, &catalog, "the catalog", &flipped(|length| length / 2));
+    found_and_refused(&site, &database, &catalog, "the schema", &flipped(|length| length / 2));
     let manifest = backup.join("manifest.json");
     found_and_refused(&site, &database, &manifest, "a byte", &flipped(|length| length / 2));
     let other_manifest = fs::read(another.join("manifest.json")).unwrap();

@@ -96,10 +96,10 @@ fn f46_what_is_wrong_with_a_file_is_told_before_anything_is_written() {
             with("").replace("\"teams\"", "\"public.team_names\""),
             "teams.toml:1: table: expected a table, and public.team_names is a view",
         ),
-        (with("").replace("\"teams\"", "\"a.b.c\""), "teams.toml:1: table: \"a.b.c\" is no table's name"),
+        (with("").replace("\"teams\"", "\"a.b.c\""), "teams.toml:1: table: \"a.b.c\" is not a table name"),
         (
             format!("csv = \"../x.csv\"\n{}", with("")),
-            "teams.toml:1: csv: expected the name of a file beside this one",
+            "teams.toml:1: csv: expected the name of a file in the same directory",
         ),
         (format!("csv = \"none.csv\"\n{}", with("")), "teams.toml:1: csv: "),
         (

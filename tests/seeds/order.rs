@@ -43,7 +43,7 @@ fn a_circle_is_refused_unless_a_key_of_it_can_wait() {
         &database,
         &[],
         2,
-        &["the foreign keys of public.children, public.parents go round in a circle"],
+        &["the foreign keys of public.children, public.parents form a cycle"],
     );
     assert_eq!(database.value("SELECT count(*) FROM parents"), "0");
     let (project, database) = site_of(&circle("DEFERRABLE"), &files);

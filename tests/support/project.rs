@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 use trueup::migrations::{checksum, read_directory};
-use trueup::model::{self, CompileSettings, Sources};
+use trueup::model::{self, CompiledSettings, Sources};
 use trueup::postgres::scratch::{Scratch, ScratchOptions};
 
 use crate::support::{self, TestDatabase};
@@ -68,7 +68,7 @@ impl Project {
         let options = ScratchOptions { url: Some(host.url().to_owned()), ..Default::default() };
         let sources = Sources::read(self.path(), &self.path().join("migrations")).unwrap();
         let settings =
-            CompileSettings { search_path: "public, pg_temp".into(), ..CompileSettings::default() };
+            CompiledSettings { search_path: "public, pg_temp".into(), ..CompiledSettings::default() };
         let lock = support::runtime().block_on(async {
             let mut scratch = Scratch::start(&options).await.unwrap();
             let lock =

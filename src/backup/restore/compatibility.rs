@@ -58,13 +58,13 @@ impl Compatibility {
         fit.how.owners = owners.is_empty() && others.is_empty();
         if !owners.is_empty() {
             fit.left_out.push(format!(
-                "owners: this server has no role {}; everything belongs to {}",
+                "owners: this server has no role {}; all objects will belong to {}",
                 owners.join(", "),
                 server.role
             ));
         } else if let Some(other) = others.first() {
             fit.left_out.push(format!(
-                "owners: {} is no member of {other}; everything belongs to {}",
+                "owners: {} is not a member of {other}; all objects will belong to {}",
                 server.role, server.role
             ));
         }
@@ -77,7 +77,7 @@ impl Compatibility {
         extensions(server, backup).await?;
         if backup.list.is_some() {
             fit.left_out.push(
-                "foreign keys, triggers, policies and rules: this backup is of some tables alone".to_owned(),
+                "foreign keys, triggers, policies and rules: the backup has some tables only".to_owned(),
             );
         }
         Ok(fit)

@@ -28,7 +28,7 @@ pub(super) fn expected_catalog(backup: &VerifiedArchive<'_>) -> Result<Catalog, 
         Failure::new(
             Exit::Refused,
             format!(
-                "the catalog beside the archive of backup {} cannot be read: {why}; nothing was changed",
+                "the schema beside the archive of backup {} cannot be read: {why}; nothing was changed",
                 backup.manifest.id
             ),
         )
@@ -67,7 +67,7 @@ pub(super) async fn prove(
     application: &str,
     observer: &mut dyn BackupObserver,
 ) -> Result<()> {
-    observer.progress(&BackupProgress { doing: "comparing what was restored", ..BackupProgress::default() });
+    observer.progress(&BackupProgress { doing: "comparing with the backup", ..BackupProgress::default() });
     let manifest = backup.manifest;
     let mut snapshot = BackupSnapshot::open(target, application, None, None).await?;
     let version = snapshot.session().server_version()?;
@@ -89,7 +89,7 @@ pub(super) async fn prove(
     }
     Err(Failure::new(
         Exit::RolledBack,
-        format!("what was restored is not what was backed up: {}", pg_dump_errors::first_of(&wrong)),
+        format!("the restored database does not match the backup: {}", pg_dump_errors::first_of(&wrong)),
     )
     .next("use another backup: trueup backup list")
     .into())

@@ -161,12 +161,12 @@ fn restoring_failed(failure: Failure, complaints: &[String]) -> Failure {
     {
         "restore as a superuser, or as a role that is a member of those that own its objects".to_owned()
     } else if said.contains("No space left on device") {
-        "make room on the server's disk, then run the same command again".to_owned()
+        "free space on the server's disk, then run the same command again".to_owned()
     } else if said.contains("out of shared memory") {
         "raise max_locks_per_transaction on the server, or restore into a database that does not exist yet"
             .to_owned()
     } else {
-        "mend what pg_restore complains of, then run the same command again".to_owned()
+        "fix the error that pg_restore reports, then run the same command again".to_owned()
     };
     Failure { exit: Exit::RolledBack, next, ..failure }
 }

@@ -120,7 +120,7 @@ impl RestoreServer {
         let doing = |error| connection::server_failure(error, "looking at the server");
         session.execute(OWN).await.map_err(doing)?;
         let row =
-            session.rows(ABOUT).await.map_err(doing)?.pop().context("the server did not tell who it is")?;
+            session.rows(ABOUT).await.map_err(doing)?.pop().context("the server did not identify itself")?;
         let mut values = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || values.next().unwrap_or_default();
         let (standby, read_only) = (next() == "t", next() != "off");
@@ -169,9 +169,9 @@ impl RestoreServer {
         }
         Err(Failure::new(
             Exit::Busy,
-            format!("another run restores into database {database:?} of this server; nothing was changed"),
+            format!("another run is restoring database {database:?} of this server; nothing was changed"),
         )
-        .next("wait for it: it is among the sessions of pg_stat_activity; then run the same command again")
+        .next("wait until it ends (see pg_stat_activity), then run the same command again")
         .into())
     }
 
@@ -271,9 +271,9 @@ impl RestoreServer {
         let text = said.text();
         match said.sqlstate.as_deref() {
             Some(sqlstate::INSUFFICIENT_PRIVILEGE) => refuse(
-                format!("role {:?} may make no database: {text}; nothing was changed", self.role),
+                format!("role {:?} may not create databases: {text}; nothing was changed", self.role),
                 format!(
-                    "ALTER ROLE {} CREATEDB; or have an empty database made, and restore into that",
+                    "ALTER ROLE {} CREATEDB; or have an empty database created, and restore into that",
                     identifier(&self.role)
                 ),
             ),
@@ -285,7 +285,7 @@ impl RestoreServer {
                 | sqlstate::INTERNAL_ERROR,
             ) => refuse(
                 format!(
-                    "this server makes no database like the one that was backed up (encoding {}, locale {}{}): {text}; \
+                    "this server cannot create a database like the one that was backed up (encoding {}, locale {}{}): {text}; \
                      nothing was changed",
                     source.encoding,
                     source.collate,

@@ -162,8 +162,8 @@ async fn swap_databases(server: &mut RestoreServer, old: &Database, new: &str, a
             Err(Failure::new(
                 Exit::Unknown,
                 format!(
-                    "whether the databases were swapped is not known: {error}; and the server cannot be asked: {why}; \
-                     database {:?} may be closed to everybody",
+                    "whether the databases were swapped is not known: {error}; and the server does not answer: {why}; \
+                     database {:?} may be closed to connections",
                     old.name
                 ),
             )
@@ -224,12 +224,12 @@ async fn end_sessions(server: &mut RestoreServer, old: &Database) -> Result<usiz
         if begun.elapsed() > ENDING {
             let who: Vec<String> =
                 connected.iter().map(|session| format!("pid {} ({})", session.pid, session.role)).collect();
-            let what = format!("sessions of {:?} do not end: {}", old.name, who.join(", "));
-            return Err(Failure::new(Exit::RolledBack, what).next("look at them in pg_stat_activity").into());
+            let what = format!("connections to {:?} do not close: {}", old.name, who.join(", "));
+            return Err(Failure::new(Exit::RolledBack, what).next("see pg_stat_activity").into());
         }
         for session in connected {
             let sql = format!("SELECT pg_terminate_backend({})", session.pid);
-            server.session.execute(sql).await.map_err(|error| failed(error, "ending a session"))?;
+            server.session.execute(sql).await.map_err(|error| failed(error, "closing a connection"))?;
             ended.insert(session.pid);
         }
         tokio::time::sleep(PAUSE).await;
@@ -269,14 +269,14 @@ pub async fn recover(server: &mut RestoreServer, name: &str) -> Result<Vec<Strin
             open(server, name, true).await.map_err(|error| {
                 Failure::new(
                     Exit::Partial,
-                    format!("database {name:?}, which a killed restore has closed: {error}"),
+                    format!("database {name:?}, which a killed restore has closed to connections: {error}"),
                 )
                 .next(format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", identifier(name)))
             })?;
-            notes.push(format!("database {name} was closed by a restore that was killed: it is open again"));
+            notes.push(format!("database {name} was closed to connections by a killed restore: it is open again"));
         }
         match server.drop(&left.name).await {
-            Ok(()) => notes.push(format!("dropped {}, which a restore that was killed has left", left.name)),
+            Ok(()) => notes.push(format!("dropped {}, left behind by a killed restore", left.name)),
             Err(error) => notes.push(error.to_string()),
         }
     }

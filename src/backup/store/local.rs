@@ -69,7 +69,7 @@ impl LocalStore {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             Err(error) => {
-                return refuse(format!("cannot be looked at: {error}"), "name another: [backup] store");
+                return refuse(format!("cannot be read: {error}"), "name another: [backup] store");
             }
         };
         if metadata.is_symlink() {
@@ -79,7 +79,7 @@ impl LocalStore {
             );
         }
         if !metadata.is_dir() {
-            return refuse("is no directory".to_owned(), "name another: [backup] store");
+            return refuse("is not a directory".to_owned(), "name another: [backup] store");
         }
         if metadata.permissions().mode() & 0o022 != 0 {
             return refuse(
@@ -118,7 +118,7 @@ impl LocalStore {
         let place = self.path(id);
         let partial = self.dir.join(format!("{id}{PARTIAL}"));
         let taken = || {
-            Failure::new(Exit::Refused, format!("there is a backup {id} in {} already", self.dir.display()))
+            Failure::new(Exit::Refused, format!("backup {id} exists in {} already", self.dir.display()))
         };
         if place.symlink_metadata().is_ok() {
             return Err(taken());
@@ -201,7 +201,7 @@ impl LocalStore {
         let going = self.dir.join(format!("{id}{PARTIAL}"));
         let removed = fs::rename(&place, &going).and_then(|()| fs::remove_dir_all(&going));
         removed.map_err(|error| {
-            Failure::new(Exit::Partial, format!("backup {id} could not be removed whole: {error}"))
+            Failure::new(Exit::Partial, format!("backup {id} could be removed only partly: {error}"))
                 .next(format!("remove {} by hand", place.display()))
         })
     }
@@ -331,8 +331,8 @@ fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     let failure = broken(format!("writing the backup to {}", path.display()), error);
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            failure.next("make room on this machine's disk, or keep backups elsewhere: [backup] store")
+            failure.next("free space on this machine's disk, or store backups elsewhere: [backup] store")
         }
-        _ => failure.next("look at the disk, or keep backups elsewhere: [backup] store"),
+        _ => failure.next("check the disk, or store backups elsewhere: [backup] store"),
     }
 }

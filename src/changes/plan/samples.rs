@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use crate::migrations::history::Applied;
 use crate::migrations::{Directives, Migration};
-use crate::model::{CompileSettings, CompiledMigration, DeclaredBy, Effect, Head, Lock};
+use crate::model::{CompiledSettings, CompiledMigration, DeclaredBy, Effect, Head, Lock};
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{Attribute, Attributes, Catalog, Object, ObjectId};
 
@@ -53,7 +53,7 @@ pub(super) fn lock_of(samples: &[Sample]) -> (Lock, Vec<Migration>) {
         server: crate::postgres::connection::ServerVersion(150_018),
         declared_by: DeclaredBy::Migrations,
         options: ReadOptions::default(),
-        settings: CompileSettings {
+        settings: CompiledSettings {
             search_path: "public, pg_temp".into(),
             assume_extensions: Vec::new(),
             server_major: None,

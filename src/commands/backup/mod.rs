@@ -173,7 +173,7 @@ async fn prune(settings: &Settings, dry_run: bool, yes: bool) -> Result<Exit> {
         max_age: backup.max_age,
     };
     if keep == RetentionPolicy::default() {
-        return Err(Failure::usage("nothing says which backups are to be kept; nothing was removed")
+        return Err(Failure::usage("no setting says which backups to keep; nothing was removed")
             .next("set [backup] keep_last, keep_daily, keep_weekly or max_age in trueup.toml")
             .into());
     }

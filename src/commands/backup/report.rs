@@ -191,7 +191,7 @@ impl Report for BackupReport {
             Backups::Verified { id, proof: Err(why) } => view
                 .notes(&self.notes)
                 .verdict(format!("backup {id} is damaged: {why}"), tone)
-                .next(["use another one: trueup backup list"]),
+                .next(["use another backup: trueup backup list"]),
             Backups::Pruned { removed, kept, dry_run, swept } => {
                 let count = plural(removed.len(), "backup");
                 let verdict = match dry_run {

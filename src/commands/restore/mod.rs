@@ -44,7 +44,7 @@ pub(super) async fn run(settings: &Settings, args: &RestoreArgs, mut stop: Stop)
     let programs =
         Programs::find_for_archive(backup_store::programs(settings), restore::written_by(&manifest)?)?;
     if TEMPLATES.contains(&target.database()) {
-        let what = format!("{} is what other databases are made of; nothing was changed", target.database());
+        let what = format!("{} is a template of other databases; nothing was changed", target.database());
         return Err(Failure::new(Exit::Refused, what).next("name another database").into());
     }
     let mut progress = Progress::new(settings.output.progress, !settings.output.events);
@@ -81,7 +81,7 @@ async fn find(store: &Store, args: &RestoreArgs, among: LatestOf<'_>) -> Result<
     })?;
     if args.replace && manifest.scope != Scope::Full {
         let what = format!(
-            "backup {} is of some tables alone: it cannot take the place of a database; nothing was changed",
+            "backup {} has some tables only: it cannot replace a database; nothing was changed",
             manifest.id
         );
         return Err(Failure::new(Exit::Refused, what)
@@ -125,7 +125,7 @@ impl<'s> RestoreDestination<'s> {
                     named.join(", ")
                 ),
             )
-            .next("name a database that does not exist yet, or put it in the place of this one: --replace")
+            .next("name a database that does not exist yet, or replace this one: --replace")
             .into());
         }
         if let Err(error) = restore::check_may_replace(server, &old).await {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::backup::restore::Connected;
+use crate::backup::restore::ConnectedSession;
 use crate::error::Exit;
 use crate::output::view::{Text, Tone, View};
 use crate::output::{Envelope, Report};
@@ -67,7 +67,7 @@ pub(super) enum RestoredAs {
         /// Its size, where it may be known.
         bytes: Option<u64>,
         /// Who was, or would be, disconnected.
-        sessions: Vec<Connected>,
+        sessions: Vec<ConnectedSession>,
     },
 }
 
@@ -177,7 +177,7 @@ impl RestoreReport {
 }
 
 /// A connection in one line.
-fn connection(session: &Connected) -> String {
+fn connection(session: &ConnectedSession) -> String {
     let application = match session.application.as_str() {
         "" => "no application name",
         name => name,

@@ -24,15 +24,15 @@ pub(super) fn refused(judged: &SeedPlan, said: &ServerError, done: usize) -> Fai
         format!("the server refused, and it was rolled back: {}\nnothing was changed", said.text());
     let next = match said.sqlstate.as_deref() {
         Some(sqlstate::UNIQUE_VIOLATION) => {
-            "another row has that already: declare the key that it has, or change it there; then: trueup seed --check"
+            "another row has this value already: declare the key of that row, or change it; then: trueup seed --check"
         }
         Some(sqlstate::FOREIGN_KEY_VIOLATION) => {
-            "declare the row that is referred to, or make it first; then: trueup seed --check"
+            "declare the row that it references, or insert it first; then: trueup seed --check"
         }
         Some(sqlstate::INSUFFICIENT_PRIVILEGE) => {
-            "grant the right, or work as its owner: [database] set_role; then: trueup seed --check"
+            "grant the privilege, or work as its owner: [database] set_role; then: trueup seed --check"
         }
-        _ => "declare what the table takes; then: trueup seed --check",
+        _ => "declare what the table accepts; then: trueup seed --check",
     };
     let failure = |what| Failure::new(Exit::RolledBack, what).next(next);
     let Some((place, row)) = subject else { return failure(format!("{WHAT}: {said_all}")) };
@@ -66,14 +66,14 @@ pub(super) async fn not_made(
     if let Some(key) = same_key {
         let there = query.label(&key);
         let failure =
-            wrong(format!("to this database its key is the same as that of {there}, which is there"));
+            wrong(format!("its key equals that of the existing row {there} in this database"));
         return Err(failure.next("declare the key as the database has it, then: trueup seed --check").into());
     }
     let blockers = seeds::insert_blockers(&query.columns, catalog);
     if is_last && !blockers.is_empty() {
         let failure =
-            wrong(format!("the database takes the row and does not make it: {}", blockers.join(", ")));
-        let next = "declare what is let through, leave the row out, or change what keeps it away";
+            wrong(format!("the database accepts the INSERT but does not insert the row: {}", blockers.join(", ")));
+        let next = "declare what it accepts, leave the row out, or change what prevents the INSERT";
         return Err(failure.next(next).into());
     }
     Ok(())

@@ -177,7 +177,7 @@ async fn ask<'s>(
         let (made, changed) = (judged.count(TablePlan::inserts), judged.count(TablePlan::updates));
         let what = match (made, changed) {
             (0, 0) => "record rows as seeded".to_owned(),
-            (made, changed) => format!("make {}, change {changed}", rows(made)),
+            (made, changed) => format!("insert {}, update {changed}", rows(made)),
         };
         let mark = judged.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
         writing.confirm(&what, mark).await?;
@@ -226,7 +226,7 @@ fn make_plan(
     }
     let columns: Vec<_> = tables.iter().map(|table| &table.query.columns).collect();
     let (order, deferred) = seeds::order(&columns, &snapshot.catalog).map_err(|circle| {
-        Failure::usage(format!("the foreign keys of {} go round in a circle", circle.join(", ")))
+        Failure::usage(format!("the foreign keys of {} form a cycle", circle.join(", ")))
             .next("make one of them deferrable: ALTER TABLE ... ALTER CONSTRAINT ... DEFERRABLE")
     })?;
     let mut tables: Vec<Option<PlannedTable>> = tables.into_iter().map(Some).collect();
@@ -352,7 +352,7 @@ async fn carry_out(
         judged = now;
     }
     let what =
-        format!("rows changed each of the {ROUNDS} times between the look at them and the work; rolled back");
+        format!("rows changed in each of {ROUNDS} attempts between reading and writing them; rolled back");
     Err(Failure::new(Exit::Busy, what).next("run the same command again").into())
 }
 
@@ -413,7 +413,7 @@ fn unchecked(error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<Failure>() {
         Ok(failure) => {
             let what =
-                format!("the rows are made and recorded; the look afterwards failed: {}", failure.what);
+                format!("the rows are written and recorded; the check afterwards failed: {}", failure.what);
             Failure { what, next: "trueup seed --check".to_owned(), ..failure }.into()
         }
         Err(error) => error,

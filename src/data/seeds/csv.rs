@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::file::{Cell, DeclaredRow};
-use super::value::Value;
+use super::value::DeclaredValue;
 use crate::error::Failure;
 use crate::postgres::sql::without_bom;
 
@@ -41,7 +41,7 @@ pub(super) fn rows(file: &str, text: &str) -> Result<Vec<DeclaredRow>, Failure> 
             return Err(wrong(line, format!("expected {expected} fields, as the header has; found {found}")));
         }
         let cells = header.iter().zip(fields).map(|(column, field)| {
-            let value = if field.is_empty() { Value::Null } else { Value::Text(field) };
+            let value = if field.is_empty() { DeclaredValue::Null } else { DeclaredValue::Text(field) };
             Cell { column: column.clone(), value, line }
         });
         rows.push(DeclaredRow { file: Arc::clone(&name), line, cells: cells.collect() });
@@ -166,9 +166,9 @@ mod tests {
         assert_eq!((rows.len(), rows[1].line), (2, 4));
         assert_eq!(
             rows[0].get("name").map(|cell| &cell.value),
-            Some(&Value::Text("Euro, \"the\" \none".into()))
+            Some(&DeclaredValue::Text("Euro, \"the\" \none".into()))
         );
-        assert_eq!(rows[1].get("name").map(|cell| &cell.value), Some(&Value::Null));
+        assert_eq!(rows[1].get("name").map(|cell| &cell.value), Some(&DeclaredValue::Null));
     }
 
     #[test]
@@ -179,8 +179,8 @@ mod tests {
             let lines: Vec<usize> = rows.iter().map(|row| row.line).collect();
             assert_eq!(lines, [2, 5, 6], "{end:?}");
             let name = rows[0].get("name").map(|cell| cell.value.clone());
-            assert_eq!(name, Some(Value::Text(format!("Euro{end}\"the\""))));
-            assert_eq!(rows[1].get("code").map(|cell| &cell.value), Some(&Value::Null));
+            assert_eq!(name, Some(DeclaredValue::Text(format!("Euro{end}\"the\""))));
+            assert_eq!(rows[1].get("code").map(|cell| &cell.value), Some(&DeclaredValue::Null));
         }
     }
 

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::csv;
-use super::value::Value;
+use super::value::DeclaredValue;
 use crate::error::Failure;
 use crate::postgres::sql::{read_file, without_bom};
 use crate::toml_table::{TomlSource, TomlTable};
@@ -65,7 +65,7 @@ pub struct Cell {
     /// The name of the column, as in `pg_catalog`.
     pub column: String,
     /// The value.
-    pub value: Value,
+    pub value: DeclaredValue,
     /// The line of the value.
     pub line: usize,
 }
@@ -190,7 +190,7 @@ impl Seed {
             // The CSV file must stand beside this one: a file elsewhere on the machine holds no reference rows of
             // this project.
             if rows_of.contains(['/', '\\']) || rows_of.starts_with('.') {
-                return Err(seed.wrong(lines.2, "csv: expected the name of a file beside this one"));
+                return Err(seed.wrong(lines.2, "csv: expected the name of a file in the same directory"));
             }
             let shown = format!("schema/seeds/{rows_of}");
             let text = csv(&rows_of)
@@ -213,15 +213,15 @@ impl Seed {
                     );
                 };
                 let plain = match &cell.value {
-                    Value::Null => Err("NULL"),
-                    Value::Expression(_) => Err("an expression"),
+                    DeclaredValue::Null => Err("NULL"),
+                    DeclaredValue::Expression(_) => Err("an expression"),
                     plain => plain.to_json(false).map_err(|_| "no value"),
                 };
                 values.push(plain.map_err(|found| {
                     row.wrong(
                         cell.line,
                         format!(
-                            "{column}: expected a plain value, as the key says which row it is; found {found}"
+                            "{column}: expected a plain value, because the key identifies the row; found {found}"
                         ),
                     )
                 })?);
@@ -231,7 +231,7 @@ impl Seed {
                 return Err(row.wrong(row.line, format!("the same {key} as the row at {file}:{line}")));
             }
         }
-        if let Some(cell) = self.on_change.iter().find(|cell| matches!(cell.value, Value::Json(_))) {
+        if let Some(cell) = self.on_change.iter().find(|cell| matches!(cell.value, DeclaredValue::Json(_))) {
             let what = format!("on_change: {}: expected a plain value or an expression", cell.column);
             return Err(self.wrong(cell.line, what));
         }
@@ -266,7 +266,7 @@ fn cells(source: TomlSource<'_>, table: &DeTable<'_>) -> Result<Vec<Cell>, Failu
         if column.is_empty() {
             return Err(source.error(&key.span(), "expected a column's name, found an empty one"));
         }
-        let read = Value::read(value.get_ref());
+        let read = DeclaredValue::read(value.get_ref());
         let value_of = read.map_err(|why| source.error(&value.span(), format!("{column}: {why}")))?;
         Ok(Cell { column: column.to_owned(), value: value_of, line: source.line(&value.span()) })
     };

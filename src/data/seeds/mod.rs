@@ -23,5 +23,5 @@ pub use plan::{ColumnDifference, RowPlan, TablePlan, plan};
 pub use query::{ColumnTexts, RowFilter, SeedQuery, SeedQueryRow};
 pub use target::{SeedTarget, defaults, insert_blockers};
 pub use upsert::upserts;
-pub use value::Value;
+pub use value::DeclaredValue;
 pub use write::{missing_rights_query, records, row_refused, script, statement_subject};

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 
 use super::columns::{TableColumn, TableColumns};
 use super::file::{Seed, SeedMode};
-use super::value::{Value, string};
+use super::value::{DeclaredValue, string};
 use crate::error::Failure;
 use crate::postgres::connection::Row;
 use crate::postgres::sql::{identifier, literal};
@@ -72,7 +72,7 @@ impl SeedQuery {
     pub fn new(seed: &Arc<Seed>, columns: TableColumns) -> Result<Self, Failure> {
         let is_plain = |name: &str| {
             let cells = seed.rows.iter().filter_map(|row| row.get(name));
-            cells.into_iter().any(|cell| !matches!(cell.value, Value::Expression(_)))
+            cells.into_iter().any(|cell| !matches!(cell.value, DeclaredValue::Expression(_)))
         };
         let named = seed.columns().filter(|cell| is_plain(&cell.column));
         let plain: Vec<TableColumn> = named.filter_map(|cell| columns.get(&cell.column).cloned()).collect();
@@ -80,7 +80,7 @@ impl SeedQuery {
         for row in &seed.rows {
             let (mut values, mut absent) = (Vec::new(), Vec::new());
             for column in &plain {
-                match row.get(&column.name).filter(|cell| !matches!(cell.value, Value::Expression(_))) {
+                match row.get(&column.name).filter(|cell| !matches!(cell.value, DeclaredValue::Expression(_))) {
                     None => absent.push(string(&column.name)),
                     Some(cell) => {
                         let json = cell.value.to_json(column.is_json());

@@ -27,7 +27,7 @@ impl SeedTarget {
     pub fn resolve(seed: &Seed, catalog: &Catalog, search_path: &str) -> Result<Self, Failure> {
         let written = &seed.table.0;
         let known = candidates(written, search_path)
-            .ok_or_else(|| seed.wrong(seed.table.1, format!("table: {written:?} is no table's name")))?;
+            .ok_or_else(|| seed.wrong(seed.table.1, format!("table: {written:?} is not a table name")))?;
         let id_of =
             |name: &(SmolStr, SmolStr), kind| ObjectId::in_schema(kind, name.0.clone(), name.1.clone());
         let here = known.iter().map(|name| id_of(name, Kind::Table)).find(|id| catalog.get(id).is_some());
@@ -137,7 +137,7 @@ impl SeedTarget {
         );
         Err(seed
             .wrong(seed.key.1, what)
-            .next("a key tells rows apart: give it a unique index, or name the columns of one"))
+            .next("the key identifies rows: create a unique index on it, or name the columns of one"))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::file::{DeclaredRow, Seed, SeedMode};
 use super::query::{SeedQuery, SeedQueryRow};
-use super::value::Value;
+use super::value::DeclaredValue;
 use super::write::{cell, names, on_change};
 use crate::postgres::sql::identifier;
 
@@ -64,7 +64,7 @@ fn upsert(query: &SeedQuery, columns: &[&str], rows: Vec<(usize, &SeedQueryRow)>
     let mut sql = insert(query, columns, rows.clone());
     // A column is not compared when one of the rows declares an expression for it.
     let is_plain = |row: &DeclaredRow, column: &str| {
-        row.get(column).is_some_and(|cell| !matches!(cell.value, Value::Expression(_)))
+        row.get(column).is_some_and(|cell| !matches!(cell.value, DeclaredValue::Expression(_)))
     };
     let compared: Vec<&str> = columns
         .iter()

@@ -7,7 +7,7 @@ use crate::postgres::sql::one_expression;
 
 /// A declared value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub enum DeclaredValue {
     /// NULL.
     Null,
     /// `true` or `false`.
@@ -22,7 +22,7 @@ pub enum Value {
     Expression(String),
 }
 
-impl Value {
+impl DeclaredValue {
     /// Reads a TOML value. The error is a clause.
     pub(super) fn read(value: &DeValue<'_>) -> Result<Self, String> {
         Ok(match value {
@@ -50,7 +50,7 @@ impl Value {
             Self::Number(text) | Self::Json(text) => text.clone(),
             Self::Text(text) if is_json => match serde_json::from_str::<&RawValue>(text) {
                 Ok(raw) => raw.get().to_owned(),
-                Err(error) => return Err(format!("is no JSON: {error}")),
+                Err(error) => return Err(format!("is not JSON: {error}")),
             },
             Self::Text(text) => string(text),
         })
@@ -63,7 +63,7 @@ pub(super) fn string(text: &str) -> String {
 }
 
 /// Reads an expression: `{ sql = "now()" }`.
-fn expression(table: &DeTable<'_>) -> Result<Option<Value>, String> {
+fn expression(table: &DeTable<'_>) -> Result<Option<DeclaredValue>, String> {
     let mut entries = table.iter();
     let Some((key, value)) = entries.next().filter(|(key, _)| key.get_ref() == "sql") else {
         return Ok(None);
@@ -76,26 +76,26 @@ fn expression(table: &DeTable<'_>) -> Result<Option<Value>, String> {
         return Err("sql: expected one expression as a string".to_owned());
     };
     if text.trim().eq_ignore_ascii_case("null") {
-        return Ok(Some(Value::Null));
+        return Ok(Some(DeclaredValue::Null));
     }
     match one_expression(text) {
-        None => Ok(Some(Value::Expression(text.to_owned()))),
+        None => Ok(Some(DeclaredValue::Expression(text.to_owned()))),
         Some(why) => Err(format!("sql: expected one expression, found {text:?}: {why}")),
     }
 }
 
-fn number(value: &DeValue<'_>) -> Result<Value, String> {
+fn number(value: &DeValue<'_>) -> Result<DeclaredValue, String> {
     if let Some(integer) = value.as_integer() {
         let read = i64::from_str_radix(integer.as_str(), integer.radix());
-        return read.map(|read| Value::Number(read.to_string())).map_err(|error| error.to_string());
+        return read.map(|read| DeclaredValue::Number(read.to_string())).map_err(|error| error.to_string());
     }
     let text = value.as_float().map(|float| float.as_str().replace('_', "")).unwrap_or_default();
     let text = text.strip_prefix('+').unwrap_or(&text).to_owned();
     Ok(match text.as_str() {
-        "inf" => Value::Text("Infinity".to_owned()),
-        "-inf" => Value::Text("-Infinity".to_owned()),
-        "nan" | "-nan" => Value::Text("NaN".to_owned()),
-        _ => Value::Number(text),
+        "inf" => DeclaredValue::Text("Infinity".to_owned()),
+        "-inf" => DeclaredValue::Text("-Infinity".to_owned()),
+        "nan" | "-nan" => DeclaredValue::Text("NaN".to_owned()),
+        _ => DeclaredValue::Number(text),
     })
 }
 
@@ -107,7 +107,7 @@ fn json(value: &DeValue<'_>) -> Result<String, String> {
             format!("[{}]", items?.join(","))
         }
         DeValue::Table(table) => match expression(table)? {
-            Some(Value::Null) => "null".to_owned(),
+            Some(DeclaredValue::Null) => "null".to_owned(),
             Some(_) => return Err("an expression stands alone, not inside of an array or a table".to_owned()),
             None => {
                 // The keys keep the order of the file, because the type json keeps it.
@@ -119,7 +119,7 @@ fn json(value: &DeValue<'_>) -> Result<String, String> {
                 format!("{{{}}}", entries.collect::<Result<Vec<_>, String>>()?.join(","))
             }
         },
-        plain => Value::read(plain)?.to_json(false)?,
+        plain => DeclaredValue::read(plain)?.to_json(false)?,
     })
 }
 
@@ -127,8 +127,8 @@ fn json(value: &DeValue<'_>) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Value, String> {
-        Value::read(DeValue::parse(text).expect("TOML").get_ref())
+    fn read(text: &str) -> Result<DeclaredValue, String> {
+        DeclaredValue::read(DeValue::parse(text).expect("TOML").get_ref())
     }
 
     #[test]
@@ -151,12 +151,12 @@ mod tests {
             let read = read(text).and_then(|value| value.to_json(false));
             assert_eq!(read.as_deref(), Ok(json), "{text}");
         }
-        assert_eq!(read("{ sql = 'now()' }"), Ok(Value::Expression("now()".into())));
+        assert_eq!(read("{ sql = 'now()' }"), Ok(DeclaredValue::Expression("now()".into())));
     }
 
     #[test]
     fn a_text_in_a_json_column_is_json() {
-        let text = |text: &str| Value::Text(text.into()).to_json(true);
+        let text = |text: &str| DeclaredValue::Text(text.into()).to_json(true);
         assert_eq!(text(" {\"b\": 1,  \"a\": 2}").as_deref(), Ok("{\"b\": 1,  \"a\": 2}"));
         assert!(text("{a}").is_err_and(|why| why.contains("is no JSON")));
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::file::{Cell, Seed};
 use super::plan::{RowPlan, TablePlan};
 use super::query::{ColumnTexts, SeedQuery};
-use super::value::Value;
+use super::value::DeclaredValue;
 use crate::postgres::sql::{identifier, literal};
 
 /// The script for several tables in this order; empty when no row is inserted or updated.
@@ -138,7 +138,7 @@ fn text(value: Option<&str>) -> String {
 pub(super) fn cell(cell: Option<&Cell>, wanted: &ColumnTexts) -> String {
     match cell.map(|cell| (&cell.value, wanted.get(&cell.column))) {
         None => "DEFAULT".to_owned(),
-        Some((Value::Expression(sql), _)) => expression(sql),
+        Some((DeclaredValue::Expression(sql), _)) => expression(sql),
         Some((_, wanted)) => text(wanted.and_then(Option::as_deref)),
     }
 }
@@ -148,10 +148,10 @@ pub(super) fn on_change<'s>(seed: &'s Seed, but: &'s [&str]) -> impl Iterator<It
     let others = seed.on_change.iter().filter(move |cell| !but.contains(&cell.column.as_str()));
     others.map(|cell| {
         let value = match &cell.value {
-            Value::Null => "NULL".to_owned(),
-            Value::Boolean(value) => literal(&value.to_string()),
-            Value::Number(text) | Value::Text(text) | Value::Json(text) => literal(text),
-            Value::Expression(sql) => expression(sql),
+            DeclaredValue::Null => "NULL".to_owned(),
+            DeclaredValue::Boolean(value) => literal(&value.to_string()),
+            DeclaredValue::Number(text) | DeclaredValue::Text(text) | DeclaredValue::Json(text) => literal(text),
+            DeclaredValue::Expression(sql) => expression(sql),
         };
         format!("{} = {value}", identifier(&cell.column))
     })

@@ -16,7 +16,7 @@ pub struct Head {
     /// What readings must take in to be compared with the model.
     pub options: ReadOptions,
     /// The settings that the outcome depends on.
-    pub settings: CompileSettings,
+    pub settings: CompiledSettings,
     /// The files it was compiled from.
     pub inputs: Vec<Input>,
 }
@@ -32,7 +32,7 @@ pub enum DeclaredBy {
 
 /// Settings of `trueup.toml` that change what is compiled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CompileSettings {
+pub struct CompiledSettings {
     /// `[database] search_path`, under which the project's SQL runs.
     pub search_path: String,
     /// `[compile] assume_extensions`, sorted.
@@ -44,7 +44,7 @@ pub struct CompileSettings {
 impl Head {
     /// Whether another setting, or another file, was compiled: why it is stale, one reason a line; empty when it
     /// is not.
-    pub fn stale(&self, inputs: &[Input], settings: &CompileSettings) -> Vec<String> {
+    pub fn stale(&self, inputs: &[Input], settings: &CompiledSettings) -> Vec<String> {
         let mut reasons = Vec::new();
         if let Some(pinned) = settings.server_major.filter(|pinned| *pinned != self.server.major()) {
             reasons.push(format!("[compile] server_version is {pinned}, compiled with {}", self.server));

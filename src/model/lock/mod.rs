@@ -16,7 +16,7 @@ use smol_str::SmolStr;
 use crate::migrations::MigrationId;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
-pub use head::{CompileSettings, DeclaredBy, Head};
+pub use head::{CompiledSettings, DeclaredBy, Head};
 pub use read::{LockFile, effects_from_text};
 pub use write::effects_to_text;
 

@@ -15,7 +15,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use smol_str::SmolStr;
 
-use super::{CompileSettings, CompiledMigration, DeclaredBy, Effect, FORMAT, Head, Lock};
+use super::{CompiledSettings, CompiledMigration, DeclaredBy, Effect, FORMAT, Head, Lock};
 use crate::error::Failure;
 use crate::model::Input;
 use crate::postgres::catalog::reader::ReadOptions;
@@ -278,7 +278,7 @@ impl Reader {
                 extension_versions: header.extension_versions,
                 ..ReadOptions::default()
             },
-            settings: CompileSettings {
+            settings: CompiledSettings {
                 search_path: header.search_path,
                 assume_extensions: header.assume_extensions,
                 server_major: header.server_major,

@@ -41,7 +41,7 @@ fn sample() -> Lock {
                 extension_versions: vec!["citext".into()],
                 ..ReadOptions::default()
             },
-            settings: CompileSettings {
+            settings: CompiledSettings {
                 search_path: "public, pg_temp".into(),
                 assume_extensions: vec!["vector".into()],
                 server_major: Some(15),
@@ -205,7 +205,7 @@ fn stale_says_why() {
     assert!(lock.head.stale(&lock.head.inputs, &lock.head.settings).is_empty());
     let inputs = [Input::new("schema/a.sql", "other"), Input::new("schema/c.sql", "c")];
     let settings =
-        CompileSettings { server_major: Some(16), search_path: "app".into(), assume_extensions: Vec::new() };
+        CompiledSettings { server_major: Some(16), search_path: "app".into(), assume_extensions: Vec::new() };
     let reasons = lock.head.stale(&inputs, &settings);
     let expected = [
         "[compile] server_version is 16, compiled with 15.18",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use trueup::model::diagnosis::{Facts, RecordedState, diagnose};
-use trueup::model::{CompileSettings, Lock, LockFile, Sources, compile};
+use trueup::model::{CompiledSettings, Lock, LockFile, Sources, compile};
 use trueup::postgres::scratch::{Scratch, ScratchDatabase};
 use trueup::snapshot::{Request, take};
 
@@ -43,7 +43,7 @@ async fn declared(scratch: &mut Scratch, schema: &str) -> Result<Lock> {
     std::fs::create_dir(project.path().join("schema"))?;
     std::fs::write(project.path().join("schema/schema.sql"), schema)?;
     let sources = Sources::read(project.path(), &project.path().join("migrations"))?;
-    let settings = CompileSettings {
+    let settings = CompiledSettings {
         search_path: "public, pg_temp".into(),
         assume_extensions: Vec::new(),
         server_major: None,

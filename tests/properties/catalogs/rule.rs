@@ -10,7 +10,7 @@ use proptest::test_runner::TestCaseError;
 use trueup::findings::{Cause, CauseKind, Finding};
 use trueup::migrations::history::Applied;
 use trueup::model::diagnosis::{Diagnosis, Facts, RecordedState, diagnose};
-use trueup::model::{CompileSettings, CompiledMigration, DeclaredBy, Effect, Head, Lock};
+use trueup::model::{CompiledSettings, CompiledMigration, DeclaredBy, Effect, Head, Lock};
 use trueup::postgres::catalog::reader::ReadOptions;
 use trueup::postgres::catalog::{Attribute, Attributes, Catalog, Kind, Object, ObjectId};
 use trueup::postgres::connection::ServerVersion;
@@ -151,7 +151,7 @@ fn diagnosed([live, applied, last, model]: &Four<Catalog>) -> Diagnosis {
         server: ServerVersion(150_018),
         declared_by: DeclaredBy::Schema,
         options: ReadOptions::default(),
-        settings: CompileSettings::default(),
+        settings: CompiledSettings::default(),
         inputs: Vec::new(),
     };
     let mut migrations = vec![migration(1, effects(&Catalog::default(), applied))];

@@ -119,7 +119,7 @@ mod s3 {
                 builder.with_region(region).with_virtual_hosted_style_request(!location.bucket.contains('.'))
             }
             (None, None) => {
-                return Err(Failure::usage(format!("in which region {location} is was not said"))
+                return Err(Failure::usage(format!("the region of {location} is unknown"))
                     .next("set [backup] region in trueup.toml, or the variable AWS_REGION"));
             }
         };

@@ -118,7 +118,7 @@ impl StoreDescription {
 
     /// The client refuses the settings or variables.
     pub(super) fn invalid_settings(&self, error: &Error) -> Failure {
-        let next = "look at [backup] store, endpoint and region, and at the variables of the credentials";
+        let next = "check [backup] store, endpoint and region, and the variables with the credentials";
         Failure::usage(format!("{} cannot be used: {}", self.location, innermost(error))).next(next)
     }
 
@@ -133,7 +133,7 @@ impl StoreDescription {
     /// The credentials could not be obtained.
     pub(super) fn no_credentials(&self, exit: Exit, error: &Error) -> Failure {
         match self.source {
-            Source::Machine => self.none_found(exit, "this machine has none, or does not tell"),
+            Source::Machine => self.none_found(exit, "this machine has none, or does not answer"),
             source => {
                 let what = format!(
                     "the credentials for {}, {}, could not be had: {}",
@@ -142,7 +142,7 @@ impl StoreDescription {
                     answer(error, self.timeout)
                 );
                 Failure::new(exit, what)
-                    .next("look at what gives this process its role, then run the same command again")
+                    .next("check what gives this process its role, then run the same command again")
             }
         }
     }
@@ -177,9 +177,9 @@ impl StoreDescription {
             _ => format!("{}: {}", self.address, answer(error, self.timeout)),
         };
         let next = match kind {
-            Kind::NoBucket => "make the bucket, or name another: [backup] store".to_owned(),
+            Kind::NoBucket => "create the bucket, or name another: [backup] store".to_owned(),
             Kind::Expired => "renew the credentials, then run the same command again".to_owned(),
-            Kind::Unknown => format!("look at the credentials ({}), and at [backup] endpoint", self.source.phrase()),
+            Kind::Unknown => format!("check the credentials ({}), and [backup] endpoint", self.source.phrase()),
             Kind::Clock => "set this machine's clock right, then run the same command again".to_owned(),
             Kind::Denied => format!(
                 "let the role of the credentials ({}) work on {}: README.md, \"Backups in S3\", has the policy",
@@ -188,14 +188,14 @@ impl StoreDescription {
             ),
             Kind::Region => "name the bucket's region: [backup] region".to_owned(),
             Kind::Unreachable => {
-                "look at [backup] endpoint and region, and at the network (proxies: HTTPS_PROXY, NO_PROXY)".to_owned()
+                "check [backup] endpoint and region, and the network (proxies: HTTPS_PROXY, NO_PROXY)".to_owned()
             }
             Kind::Silent | Kind::Cut => {
-                "look at the network and at the store, then run the same command again ([backup] store_timeout: how long \
+                "check the network and the store, then run the same command again ([backup] store_timeout: how long \
                  one request may take)"
                     .to_owned()
             }
-            Kind::Other => "look at the store, then run the same command again".to_owned(),
+            Kind::Other => "check the store, then run the same command again".to_owned(),
         };
         Failure::new(exit, format!("{doing}: {said}")).next(next)
     }

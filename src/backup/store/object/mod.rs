@@ -63,7 +63,7 @@ impl BucketStore {
     /// Exit 2: the settings or variables are invalid.
     pub(super) fn connect(location: &StoreLocation) -> Result<Self, Failure> {
         let root = Path::parse(&location.prefix).map_err(|error| {
-            Failure::usage(format!("[backup] store: {:?} is no prefix: {error}", location.prefix))
+            Failure::usage(format!("[backup] store: {:?} is not a prefix: {error}", location.prefix))
         })?;
         let words = StoreDescription::new(location);
         let backend = backend::connect(location, &words)?;
@@ -114,7 +114,7 @@ impl BucketStore {
             Ok(None) => Ok(BucketUpload::new(self.clone(), id)),
             Ok(Some(_)) => Err(Failure::new(
                 Exit::Refused,
-                format!("there is a backup {id} in {} already", self.location()),
+                format!("backup {id} exists in {} already", self.location()),
             )),
             Err(error) => {
                 let doing = format!("looking into {}", self.location());
@@ -151,7 +151,7 @@ impl BucketStore {
             return Ok(Err(format!("its manifest is too large: {} bytes", found.meta.size)));
         }
         let text = String::from_utf8(found.bytes().await?.to_vec());
-        Ok(text.map_err(|_| "its manifest is no text".to_owned()))
+        Ok(text.map_err(|_| "its manifest is not text".to_owned()))
     }
 
     pub(super) async fn open(&self, id: &str, member: &str) -> Result<BucketDownload, Failure> {

@@ -114,14 +114,14 @@ impl BucketUpload {
         let put = self.store.backend.put(&path, PutPayload::from(Bytes::from(manifest))).await;
         let Err(error) = put else { return Ok(()) };
         let location = self.store.location();
-        let doing = format!("no backup was made: writing its manifest to {location}");
+        let doing = format!("no backup was taken: writing its manifest to {location}");
         let mut failure = self.store.words.failure(Exit::RolledBack, doing, &error);
         // The manifest may have arrived in spite of the error: it is deleted first.
         if self.in_time(self.store.delete(&path)).await {
             self.take_back().await;
         } else {
             failure.what.push_str(
-                "; whether it arrived is not known, and it could not be taken back: trueup backup list tells",
+                "; whether it arrived is not known, and it could not be removed: trueup backup list shows whether it did",
             );
         }
         Err(failure)
@@ -179,7 +179,7 @@ impl Member {
         let number = self.next_part();
         if number == parts::MOST {
             let what = format!(
-                "no backup was made: {} is larger than {} parts, which is what an object store takes",
+                "no backup was taken: {} is larger than {} parts, which is what an object store takes",
                 self.name,
                 parts::MOST
             );
@@ -239,7 +239,7 @@ impl Member {
     }
 
     fn cannot_write(&self, store: &BucketStore, error: &Error) -> Failure {
-        let doing = format!("no backup was made: writing {} to {}", self.name, store.location());
+        let doing = format!("no backup was taken: writing {} to {}", self.name, store.location());
         store.words.failure(Exit::RolledBack, doing, error)
     }
 }
