@@ -42,9 +42,7 @@ pub(super) fn compare(
         Exit::RolledBack,
         format!("the archive does not match the database: {}", pg_dump_errors::first_of(&wrong)),
     )
-    .next(
-        "take another backup; if it fails again, check which pg_dump it is, and row security",
-    ))
+    .next("take another backup; if it fails again, check which pg_dump it is, and row security"))
 }
 
 #[cfg(test)]

@@ -221,8 +221,10 @@ async fn prove_by_restoring(
 fn unproved(error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<Failure>() {
         Ok(failure) => {
-            let what =
-                format!("the backup could not be verified by restoring it, and was removed: {}", failure.what);
+            let what = format!(
+                "the backup could not be verified by restoring it, and was removed: {}",
+                failure.what
+            );
             Failure { what, ..failure }.into()
         }
         Err(error) => error,

@@ -19,7 +19,7 @@ mod server_error;
 pub use compile::compile;
 pub use inputs::{Input, SchemaFile, Sources};
 pub use lock::{
-    CompiledSettings, CompiledMigration, DeclaredBy, Effect, FILE_NAME, FORMAT, Head, Lock, LockFile,
+    CompiledMigration, CompiledSettings, DeclaredBy, Effect, FILE_NAME, FORMAT, Head, Lock, LockFile,
     effects_from_text, effects_to_text,
 };
 pub use progress::CompileProgress;

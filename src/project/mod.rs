@@ -10,7 +10,7 @@ mod process_env;
 mod repair;
 mod settings;
 
-pub use backup::{BackupKind, BackupSettings, BackupRequired, VerifySetting};
+pub use backup::{BackupKind, BackupRequired, BackupSettings, VerifySetting};
 pub use command_args::{CommandArgs, CommandCall};
 pub use directory::{LOCK_FILE, Project, SETTINGS_FILE};
 pub use file::{
@@ -20,4 +20,4 @@ pub use file::{
 pub use pattern::{Patterns, matches};
 pub use process_env::{Caller, Credentials, ProcessEnv};
 pub use repair::RepairSettings;
-pub use settings::{NamedEnvironment, OutputSettings, OutputFile, ScratchSettings, Settings};
+pub use settings::{NamedEnvironment, OutputFile, OutputSettings, ScratchSettings, Settings};

@@ -298,7 +298,8 @@ pub async fn ask_inside(
         return Ok((answers, transaction));
     }
     let mut batch = Batch::default();
-    let statements: Vec<String> = questions.iter().map(|question| question.sql(true, RowFilter::Differing)).collect();
+    let statements: Vec<String> =
+        questions.iter().map(|question| question.sql(true, RowFilter::Differing)).collect();
     batch.each_of(statements, |number, row| {
         answers[number].push(questions[number].read_row(row)?);
         Ok(())

@@ -12,7 +12,7 @@ use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::connection::{Session, Target};
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
-use crate::workflow::backup_policy::{BackupPolicy, PlannedChanges, BackupOptions};
+use crate::workflow::backup_policy::{BackupOptions, BackupPolicy, PlannedChanges};
 use crate::workflow::environment_mark;
 use crate::writer::ThrottleLimits;
 

@@ -74,7 +74,11 @@ fn a_damaged_manifest_is_listed_as_damaged_and_prune_leaves_it() {
     assert_eq!(damaged.len(), 1);
     assert_eq!(damaged[0]["id"], all[0].as_str());
     expect(&site.backup(&["list"]).output().unwrap(), 0, &["damaged: its manifest"]);
-    expect(&site.backup(&["verify", &all[0]]).output().unwrap(), 1, &["cannot be used", "damaged or changed"]);
+    expect(
+        &site.backup(&["verify", &all[0]]).output().unwrap(),
+        1,
+        &["cannot be used", "damaged or changed"],
+    );
     site.settings("keep_last = 1");
     let output = site.backup(&["prune", "--yes"]).output().unwrap();
     expect(&output, 0, &["removed 1 backup, kept 3", &format!("{} stays", all[0])]);

@@ -112,11 +112,7 @@ fn what_needs_no_backup_says_why() {
             "ALTER TABLE notes ADD more text;",
             "this environment is not",
         ),
-        (
-            "[backup]\nscope = \"affected\"\n",
-            "CREATE TABLE other (id int);",
-            "no existing table is changed",
-        ),
+        ("[backup]\nscope = \"affected\"\n", "CREATE TABLE other (id int);", "no existing table is changed"),
     ] {
         let (project, database) = site_of(second, settings);
         let document = upgrade(&project, &database, &[]);

@@ -11,7 +11,7 @@ use trueup::migrations::checksum::{Width, accepts};
 use trueup::migrations::history::Applied;
 use trueup::migrations::{Ledger, Migration, read_directory};
 use trueup::model::diagnosis::MigrationState;
-use trueup::model::{CompiledSettings, CompiledMigration, DeclaredBy, Head, Lock};
+use trueup::model::{CompiledMigration, CompiledSettings, DeclaredBy, Head, Lock};
 use trueup::postgres::catalog::Catalog;
 use trueup::postgres::catalog::reader::ReadOptions;
 use trueup::postgres::connection::ServerVersion;

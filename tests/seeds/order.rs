@@ -38,13 +38,7 @@ fn a_circle_is_refused_unless_a_key_of_it_can_wait() {
     ];
     let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
     let (project, database) = site_of(&circle(""), &files);
-    seed(
-        &project,
-        &database,
-        &[],
-        2,
-        &["the foreign keys of public.children, public.parents form a cycle"],
-    );
+    seed(&project, &database, &[], 2, &["the foreign keys of public.children, public.parents form a cycle"]);
     assert_eq!(database.value("SELECT count(*) FROM parents"), "0");
     let (project, database) = site_of(&circle("DEFERRABLE"), &files);
     seed(&project, &database, &[], 0, &["made 2 rows"]);

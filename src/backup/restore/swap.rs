@@ -273,7 +273,9 @@ pub async fn recover(server: &mut RestoreServer, name: &str) -> Result<Vec<Strin
                 )
                 .next(format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", identifier(name)))
             })?;
-            notes.push(format!("database {name} was closed to connections by a killed restore: it is open again"));
+            notes.push(format!(
+                "database {name} was closed to connections by a killed restore: it is open again"
+            ));
         }
         match server.drop(&left.name).await {
             Ok(()) => notes.push(format!("dropped {}, left behind by a killed restore", left.name)),

@@ -117,9 +117,8 @@ impl LocalStore {
         self.check_writable()?;
         let place = self.path(id);
         let partial = self.dir.join(format!("{id}{PARTIAL}"));
-        let taken = || {
-            Failure::new(Exit::Refused, format!("backup {id} exists in {} already", self.dir.display()))
-        };
+        let taken =
+            || Failure::new(Exit::Refused, format!("backup {id} exists in {} already", self.dir.display()));
         if place.symlink_metadata().is_ok() {
             return Err(taken());
         }

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use crate::migrations::history::Applied;
 use crate::migrations::{Directives, Migration};
-use crate::model::{CompiledSettings, CompiledMigration, DeclaredBy, Effect, Head, Lock};
+use crate::model::{CompiledMigration, CompiledSettings, DeclaredBy, Effect, Head, Lock};
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{Attribute, Attributes, Catalog, Object, ObjectId};
 

@@ -238,7 +238,13 @@ fn proof_level(asked: VerifyLevel) -> ProofLevel {
     }
 }
 
-fn deliver_report(settings: &Settings, store: &Store, exit: Exit, what: Backups, notes: Vec<String>) -> Result<Exit> {
+fn deliver_report(
+    settings: &Settings,
+    store: &Store,
+    exit: Exit,
+    what: Backups,
+    notes: Vec<String>,
+) -> Result<Exit> {
     let report = BackupReport { run: settings.run.clone(), exit, store: store.location(), what, notes };
     deliver(&settings.output, &report)?;
     Ok(exit)

@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use super::args::SeedArgs;
 use super::report::{RowState, SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
-use super::{SeedPlan, PlannedTable};
-use crate::data::seeds::{self, SeedQuery, RowPlan};
+use super::{PlannedTable, SeedPlan};
+use crate::data::seeds::{self, RowPlan, SeedQuery};
 use crate::error::Exit;
 use crate::findings::Finding;
 use crate::model::diagnosis;

@@ -65,14 +65,15 @@ pub(super) async fn not_made(
     let same_key = session.rows(query.equal_key_query(row.row)).await?.into_iter().flatten().flatten().next();
     if let Some(key) = same_key {
         let there = query.label(&key);
-        let failure =
-            wrong(format!("its key equals that of the existing row {there} in this database"));
+        let failure = wrong(format!("its key equals that of the existing row {there} in this database"));
         return Err(failure.next("declare the key as the database has it, then: trueup seed --check").into());
     }
     let blockers = seeds::insert_blockers(&query.columns, catalog);
     if is_last && !blockers.is_empty() {
-        let failure =
-            wrong(format!("the database accepts the INSERT but does not insert the row: {}", blockers.join(", ")));
+        let failure = wrong(format!(
+            "the database accepts the INSERT but does not insert the row: {}",
+            blockers.join(", ")
+        ));
         let next = "declare what it accepts, leave the row out, or change what prevents the INSERT";
         return Err(failure.next(next).into());
     }

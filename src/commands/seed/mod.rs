@@ -15,7 +15,7 @@ use errors::{not_made, refused, rewritten};
 use report::SeedStage;
 
 use crate::changes::plan::Affected;
-use crate::data::seeds::{self, SeedQueryRow, SeedQuery, RowPlan, RowFilter, Seeds, SeedTarget, TablePlan};
+use crate::data::seeds::{self, RowFilter, RowPlan, SeedQuery, SeedQueryRow, SeedTarget, Seeds, TablePlan};
 use crate::error::{Exit, Failure};
 use crate::output;
 use crate::postgres::catalog::reader::ReadOptions;

@@ -80,7 +80,8 @@ impl SeedQuery {
         for row in &seed.rows {
             let (mut values, mut absent) = (Vec::new(), Vec::new());
             for column in &plain {
-                match row.get(&column.name).filter(|cell| !matches!(cell.value, DeclaredValue::Expression(_))) {
+                match row.get(&column.name).filter(|cell| !matches!(cell.value, DeclaredValue::Expression(_)))
+                {
                     None => absent.push(string(&column.name)),
                     Some(cell) => {
                         let json = cell.value.to_json(column.is_json());

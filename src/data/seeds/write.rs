@@ -150,7 +150,9 @@ pub(super) fn on_change<'s>(seed: &'s Seed, but: &'s [&str]) -> impl Iterator<It
         let value = match &cell.value {
             DeclaredValue::Null => "NULL".to_owned(),
             DeclaredValue::Boolean(value) => literal(&value.to_string()),
-            DeclaredValue::Number(text) | DeclaredValue::Text(text) | DeclaredValue::Json(text) => literal(text),
+            DeclaredValue::Number(text) | DeclaredValue::Text(text) | DeclaredValue::Json(text) => {
+                literal(text)
+            }
             DeclaredValue::Expression(sql) => expression(sql),
         };
         format!("{} = {value}", identifier(&cell.column))

@@ -15,7 +15,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use smol_str::SmolStr;
 
-use super::{CompiledSettings, CompiledMigration, DeclaredBy, Effect, FORMAT, Head, Lock};
+use super::{CompiledMigration, CompiledSettings, DeclaredBy, Effect, FORMAT, Head, Lock};
 use crate::error::Failure;
 use crate::model::Input;
 use crate::postgres::catalog::reader::ReadOptions;

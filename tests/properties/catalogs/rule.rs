@@ -10,7 +10,7 @@ use proptest::test_runner::TestCaseError;
 use trueup::findings::{Cause, CauseKind, Finding};
 use trueup::migrations::history::Applied;
 use trueup::model::diagnosis::{Diagnosis, Facts, RecordedState, diagnose};
-use trueup::model::{CompiledSettings, CompiledMigration, DeclaredBy, Effect, Head, Lock};
+use trueup::model::{CompiledMigration, CompiledSettings, DeclaredBy, Effect, Head, Lock};
 use trueup::postgres::catalog::reader::ReadOptions;
 use trueup::postgres::catalog::{Attribute, Attributes, Catalog, Kind, Object, ObjectId};
 use trueup::postgres::connection::ServerVersion;

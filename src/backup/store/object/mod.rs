@@ -112,10 +112,9 @@ impl BucketStore {
         let mut there = self.backend.list(Some(&folder));
         match there.try_next().await {
             Ok(None) => Ok(BucketUpload::new(self.clone(), id)),
-            Ok(Some(_)) => Err(Failure::new(
-                Exit::Refused,
-                format!("backup {id} exists in {} already", self.location()),
-            )),
+            Ok(Some(_)) => {
+                Err(Failure::new(Exit::Refused, format!("backup {id} exists in {} already", self.location())))
+            }
             Err(error) => {
                 let doing = format!("looking into {}", self.location());
                 Err(self.words.failure(Exit::RolledBack, doing, &error))
