@@ -72,9 +72,9 @@ mod tests {
         ];
         compare(&found(), &there, &Scope::Full).unwrap();
         for (relation, said) in [
-            (relation(4, "public.w", None), "public.w is not in it"),
-            (relation(1, "public.users", Some(4)), "public.users has 3 rows in it, and 4"),
-            (relation(3, "public.v", Some(0)), "the rows of public.v are not in it"),
+            (relation(4, "public.w", None), "public.w is missing"),
+            (relation(1, "public.users", Some(4)), "public.users has 3 rows in the archive, 4"),
+            (relation(3, "public.v", Some(0)), "the rows of public.v are missing"),
         ] {
             let failure = compare(&found(), &[relation], &Scope::Full).unwrap_err();
             assert!(failure.what.contains(said), "{failure}");

@@ -1,4 +1,5 @@
-//! Flags, environment and `trueup.toml`, made into one value at the door. Nothing deeper reads any of them.
+//! Resolves command line, environment variables and `trueup.toml` to one [`Settings`] value. Nothing else reads any
+//! of them.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -18,26 +19,26 @@ use crate::error::{Exit, Failure};
 use crate::postgres::connection::{PasswordSources, Target};
 use crate::toml_table::nearest;
 
-/// Everything that a command goes by.
+/// The settings of a run.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The project directory.
     pub project: Project,
-    /// `[database]`, with the environment's overrides; `ignore` holds `check --ignore` too.
+    /// `[database]` with the overrides of the environment; `ignore` includes `check --ignore`.
     pub database: DatabaseSettings,
-    /// `[check]`, with `check --fail-on` in place of `fail_on`.
+    /// `[check]`; `check --fail-on` replaces `fail_on`.
     pub check: CheckSettings,
-    /// `check --only`; empty: everything.
+    /// `check --only`; empty: all objects.
     pub only: Patterns,
-    /// The throwaway server.
+    /// The source of the throwaway server.
     pub scratch: ScratchSettings,
-    /// `[compile] assume_extensions`
+    /// The extensions in `[compile] assume_extensions`.
     pub assume_extensions: Vec<String>,
-    /// `--env`, as `trueup.toml` describes it; else the one that `environment set` names.
+    /// The environment of `--env`, otherwise the one that `environment set` names.
     pub environment: Option<NamedEnvironment>,
     /// Whether `--env` or `TRUEUP_ENV` was given.
     pub environment_asked_for: bool,
-    /// All environments that `trueup.toml` describes, by name.
+    /// All environments in `trueup.toml` by name.
     pub environments: BTreeMap<String, Environment>,
     /// `[migrations]`
     pub migrations: MigrationSettings,
@@ -45,56 +46,56 @@ pub struct Settings {
     pub backup: BackupSettings,
     /// `[repair]`
     pub repair: RepairSettings,
-    /// Who this process is to an object store.
+    /// The credentials for an object store.
     pub credentials: Credentials,
-    /// Who runs this, and where.
+    /// Who runs the command, and where.
     pub caller: Caller,
-    /// How to print.
+    /// The settings of the output.
     pub output: OutputSettings,
-    /// ULID of this run.
+    /// The ULID of the run.
     pub run: String,
-    /// The command's name.
+    /// The name of the command.
     pub command: &'static str,
     url: ConnectionUrl,
     passwords: PasswordSources,
 }
 
-/// Where the throwaway server comes from, as plain values.
+/// The source of the throwaway server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScratchSettings {
-    /// A given server instead of a throwaway one.
+    /// The URL of a given server, which is used instead of a throwaway one.
     pub url: Option<Secret>,
-    /// The directory of the PostgreSQL binaries.
+    /// The directory of the PostgreSQL programs.
     pub bin_dir: Option<PathBuf>,
-    /// `[compile] server_version`: the major that it must have.
+    /// The major version that the server must have (`[compile] server_version`).
     pub major: Option<u32>,
 }
 
 /// An environment and its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedEnvironment {
-    /// `production`
+    /// The name: `production`.
     pub name: String,
-    /// What `trueup.toml` says of it.
+    /// Its section in `trueup.toml`.
     pub settings: Environment,
 }
 
-/// How to print.
+/// The settings of the output.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutputSettings {
     /// `--format`
     pub format: Format,
-    /// `--output`: files that take the report, too.
+    /// The files of `--output`, which receive the report, too.
     pub files: Vec<OutputFile>,
     /// Whether human output on standard output is coloured.
     pub color: bool,
-    /// Whether standard output is a terminal, whose width tables fit.
+    /// Whether standard output is a terminal, which decides the width of tables.
     pub terminal: bool,
     /// Whether standard error is a terminal: progress may be shown.
     pub progress: bool,
-    /// Whether somebody can be asked: standard input and standard error are a terminal.
+    /// Whether questions can be asked: standard input and standard error are terminals.
     pub interactive: bool,
-    /// Whether what happens meanwhile is told on standard error.
+    /// Whether events of the run are shown on standard error.
     pub events: bool,
     /// `-q`
     pub quiet: bool,
@@ -102,20 +103,20 @@ pub struct OutputSettings {
     pub verbose: bool,
 }
 
-/// A file that takes a report.
+/// A file that receives a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputFile {
-    /// The format that it is written in.
+    /// The format of the report.
     pub format: Format,
-    /// Its path, absolute.
+    /// The absolute path.
     pub path: PathBuf,
 }
 
 impl OutputFile {
-    /// Reads `FORMAT=FILE`, or a file whose suffix decides.
+    /// Parses `FORMAT=FILE`, or a file whose suffix names the format.
     ///
     /// # Errors
-    /// Exit 2 when neither names a format.
+    /// Exit 2: neither names a format.
     pub fn parse(text: &str, cwd: &Path) -> Result<Self, Failure> {
         let named = text.split_once('=').and_then(|(word, file)| {
             let format = Format::value_variants().iter().find(|format| format.word() == word)?;
@@ -141,21 +142,21 @@ fn unknown_suffix(text: &str) -> Failure {
         .next(format!("name it: --output FORMAT=FILE, where FORMAT is one of {}", words.join(", ")))
 }
 
-/// The connection URL and where it came from.
+/// The connection URL, and where it came from.
 #[derive(Debug, Clone)]
 struct ConnectionUrl {
     value: Option<Secret>,
-    /// `--database-url`, or the variable's name.
+    /// `--database-url`, or the name of the variable.
     source: String,
-    /// The variable is set, but no text.
+    /// Whether the variable is set to a value that is not UTF-8.
     not_utf8: bool,
 }
 
 impl Settings {
-    /// Resolves everything; `run` is the ULID of this run.
+    /// Resolves the settings of a run with this ULID.
     ///
     /// # Errors
-    /// Exit 2: no project, a malformed `trueup.toml`, an unknown environment.
+    /// Exit 2: there is no project, `trueup.toml` is malformed, or the environment is unknown.
     pub fn resolve(call: &CommandCall<'_>, process_env: &ProcessEnv, run: String) -> Result<Self, Failure> {
         let CommandCall { name: command, args, shared } = call;
         let needs_project = args.needs_project();
@@ -211,10 +212,10 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The database that was asked for.
+    /// The database to connect to.
     ///
     /// # Errors
-    /// Exit 2: none was given, or its URL is malformed. Exit 4: it is not the one that the environment expects.
+    /// Exit 2: no URL was given, or it is malformed. Exit 4: it is not the database that the environment expects.
     pub fn target(&self) -> Result<Target, Failure> {
         let Some(url) = &self.url.value else { return Err(self.url.missing()) };
         let from =
@@ -231,7 +232,7 @@ impl Settings {
         Ok(target)
     }
 
-    /// The same for another database.
+    /// These settings with another connection URL.
     #[must_use]
     pub fn with_url(&self, url: &str) -> Self {
         let url =
@@ -239,19 +240,19 @@ impl Settings {
         Self { url, ..self.clone() }
     }
 
-    /// The same for another database, whose URL is from somewhere else.
+    /// These settings with another connection URL that came from `source`.
     #[must_use]
     pub fn reaching(&self, url: &str, source: &str) -> Self {
         let url = ConnectionUrl { value: Some(Secret::new(url)), source: source.to_owned(), not_utf8: false };
         Self { url, ..self.clone() }
     }
 
-    /// Where the connection URL came from: `--database-url`, or the variable's name.
+    /// Where the connection URL came from: `--database-url`, or the name of the variable.
     pub fn url_source(&self) -> &str {
         &self.url.source
     }
 
-    /// The value of `application_name`.
+    /// The `application_name` of connections.
     pub fn application(&self) -> String {
         format!("trueup/{} {}", env!("CARGO_PKG_VERSION"), self.command)
     }
@@ -284,10 +285,10 @@ impl ConnectionUrl {
 }
 
 impl NamedEnvironment {
-    /// Compares the URL with what `trueup.toml` expects of this environment.
+    /// Compares the connection URL with what the environment expects.
     ///
     /// # Errors
-    /// Exit 4.
+    /// Exit 4: they differ.
     pub fn expect(&self, target: &Target, source: &str) -> Result<(), Failure> {
         let expected = [
             ("host", self.settings.expect_host.as_deref(), target.host()),

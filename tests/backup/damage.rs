@@ -79,7 +79,7 @@ fn f49_an_archive_without_the_rows_of_a_table_is_found_by_the_comparison() {
         let site = Site::new();
         site.settings(&format!("format = \"{format}\""));
         for (argument, words) in [
-            ("--exclude-table-data=public.b", "the rows of public.b are not in it"),
+            ("--exclude-table-data=public.b", "the rows of public.b are missing"),
             ("--exclude-table=public.b", "public.b is not in it"),
             ("--exclude-table-data=public.empty", "the rows of public.empty are not in it"),
             ("--schema-only", "the rows of public.a are not in it"),

@@ -71,12 +71,12 @@ fn f46_what_is_wrong_with_a_file_is_told_before_anything_is_written() {
         (with("born = 2024-02-30"), "teams.toml:5: "),
         (with("born = \"2024-02-30\""), "teams.toml:5: born: date/time field value out of range"),
         (with("tags = 1"), "teams.toml:5: tags: expected JSON array"),
-        (with("doc = \"{a}\""), "teams.toml:5: doc: is no JSON"),
+        (with("doc = \"{a}\""), "teams.toml:5: doc: is not JSON"),
         (with("[[rows]]\nname = \"b\""), "teams.toml:5: code: a column of the key, which this row lacks"),
         (with("[[rows]]\ncode = { sql = \"'b'\" }"), "teams.toml:6: code: expected a plain value"),
         (
             with("[[rows]]\ncode = { sql = \"NULL\" }"),
-            "teams.toml:6: code: expected a plain value, as the key says which row it is; found NULL",
+            "teams.toml:6: code: expected a plain value, because the key identifies the row; found NULL",
         ),
         (
             with("[[rows]]\n\ncode = \"a\""),

@@ -1,4 +1,4 @@
-//! What `trueup backup` and its like say.
+//! The reports of `trueup backup` and its subcommands.
 
 use std::time::Duration;
 
@@ -11,91 +11,91 @@ use crate::output::{Envelope, Report};
 use crate::text::{plural, size};
 use crate::writer::seconds;
 
-/// What a command about backups found or did.
+/// The result of a command about backups.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct BackupReport {
-    /// The run's ULID.
+    /// The ULID of the run.
     #[serde(skip)]
     pub(super) run: String,
     /// The exit code.
     #[serde(skip)]
     pub(super) exit: Exit,
-    /// Where backups are kept.
+    /// The store of the backups.
     pub(super) store: String,
-    /// What it was.
+    /// The result.
     #[serde(flatten)]
     pub(super) what: Backups,
-    /// Remarks.
+    /// Additional notes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) notes: Vec<String>,
 }
 
-/// What it was.
+/// The result of one of the subcommands.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Backups {
-    /// One was taken.
+    /// A backup was taken.
     #[serde(rename = "backup")]
     Taken(Box<Manifest>),
-    /// What there is, the oldest first.
+    /// The stored backups, the oldest first.
     #[serde(rename = "backups")]
     Listed(Vec<BackupRow>),
-    /// One was verified.
+    /// A backup was verified.
     Verified {
-        /// Its identifier.
+        /// The identifier of the backup.
         id: String,
-        /// The proof; or what is wrong with it.
+        /// The verification that it passed; or what is wrong with it.
         proof: Result<Verified, String>,
     },
-    /// What was, or would be, removed.
+    /// Backups were, or would be, removed.
     Pruned {
-        /// The backups that go.
+        /// These backups.
         removed: Vec<BackupRow>,
-        /// How many stay.
+        /// The number of backups that are kept.
         kept: usize,
-        /// Whether nothing was removed.
+        /// Whether nothing was removed, because of `--dry-run`.
         dry_run: bool,
-        /// How many that broke off were swept away.
+        /// The number of interrupted backups whose leftovers were removed.
         swept: usize,
     },
 }
 
-/// One backup in a list.
+/// A backup in a list.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct BackupRow {
-    /// Its identifier.
+    /// The identifier of the backup.
     pub(super) id: String,
-    /// Why it cannot be believed; the rest is empty then.
+    /// Why its manifest cannot be used; the other fields are empty then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) damaged: Option<String>,
-    /// `platform`
+    /// The database: `platform`.
     pub(super) database: String,
-    /// The host asked for when it was taken.
+    /// The host that the backup was taken from.
     pub(super) host: String,
-    /// The environment that the database was marked as.
+    /// The environment label of the database.
     pub(super) environment: Option<String>,
-    /// RFC 3339 in UTC.
+    /// When its snapshot was taken, RFC 3339 in UTC.
     pub(super) taken_at: String,
-    /// How old it is, in seconds by this machine's clock.
+    /// The age in seconds, by the clock of this machine.
     pub(super) age_seconds: Option<u64>,
-    /// Stored bytes.
+    /// The stored size in bytes.
     pub(super) bytes: u64,
     /// The newest applied migration.
     pub(super) version: Option<String>,
     /// `custom`, `directory` or `command`.
     pub(super) kind: Option<BackupFormat>,
-    /// The tables, when they are not all.
+    /// The number of tables; `None` for a full backup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tables: Option<usize>,
-    /// The strongest proof so far.
+    /// The strongest verification that the backup has passed.
     pub(super) verified: Option<Verified>,
-    /// What a command called it.
+    /// The reference that `[backup] command` printed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reference: Option<String>,
 }
 
 impl BackupRow {
-    /// A row of a manifest; `now` is seconds since 1970.
+    /// The row of a backup.
     pub(super) fn new(manifest: &Manifest, age: Option<Duration>) -> Self {
         Self {
             id: manifest.id.clone(),
@@ -117,7 +117,7 @@ impl BackupRow {
         }
     }
 
-    /// One whose manifest cannot be believed.
+    /// The row of a backup whose manifest cannot be used.
     pub(super) fn damaged(id: String, why: String) -> Self {
         Self {
             id,
@@ -207,7 +207,7 @@ impl Report for BackupReport {
 }
 
 impl BackupReport {
-    /// How a backup that was taken is verified, and where it is.
+    /// How a new backup was verified, and where it is stored.
     fn proof_of(&self, manifest: &Manifest) -> Vec<String> {
         if manifest.reference.is_some() {
             return Vec::new();
@@ -221,7 +221,7 @@ impl BackupReport {
     }
 }
 
-/// A backup that was taken, in one line.
+/// A new backup in one line.
 fn taken(manifest: &Manifest) -> String {
     let took = seconds(Duration::from_millis(manifest.milliseconds));
     let id = &manifest.id;

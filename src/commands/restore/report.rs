@@ -1,4 +1,4 @@
-//! What `trueup restore` shows before it asks, and says afterwards.
+//! The report of `trueup restore`: what it will do, and what it has done.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::text::{plural, size};
 use crate::workflow::reports::target::TargetReport;
 use crate::writer::seconds;
 
-/// A restore.
+/// A planned or finished restore.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct RestoreReport {
-    /// The run's ULID.
+    /// The ULID of the run.
     #[serde(skip)]
     pub(super) run: String,
     /// The exit code.
@@ -24,67 +24,67 @@ pub(super) struct RestoreReport {
     pub(super) exit: Exit,
     /// The restored database.
     pub(super) target: TargetReport,
-    /// The backup's identifier.
+    /// The identifier of the backup.
     pub(super) backup: String,
-    /// When it was taken, RFC 3339 in UTC.
+    /// When its snapshot was taken, RFC 3339 in UTC.
     pub(super) taken_at: String,
-    /// The database that it is of.
+    /// The database that was backed up.
     pub(super) source: String,
-    /// How many tables with rows are in it.
+    /// The number of tables with rows.
     pub(super) tables: usize,
-    /// The rows of all of them.
+    /// The number of rows in all tables.
     pub(super) rows: u64,
     /// The size of the database that was backed up, in bytes.
     pub(super) database_bytes: u64,
-    /// Whether only some tables were backed up.
+    /// Whether the backup holds some tables only.
     pub(super) partial: bool,
-    /// In whose place.
+    /// Where the backup is restored.
     pub(super) restored: RestoredAs,
-    /// What is not restored, and why.
+    /// What is left out, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) left_out: Vec<String>,
-    /// How long it took; 0 before it is done.
+    /// How long the restore took, in milliseconds; 0 before it is finished.
     pub(super) milliseconds: u64,
-    /// What `trueup check` says of it.
+    /// The result of `trueup check` on the restored database.
     pub(super) check: Option<RestoredState>,
-    /// Remarks.
+    /// Additional notes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) notes: Vec<String>,
 }
 
-/// In whose place a backup is restored.
+/// Where a backup is restored.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum RestoredAs {
-    /// A database that was not there.
+    /// Into a new database.
     New,
-    /// An empty one, in one transaction.
+    /// Into an empty database, in one transaction.
     Directly,
-    /// Another one, which is called otherwise afterwards; an empty one is dropped.
+    /// Into a database that replaces another one. That is renamed, or dropped if it is empty.
     InPlaceOf {
-        /// What the other one is called; `None` when it was empty.
+        /// The new name of the replaced database; `None` when it was empty.
         kept_as: Option<String>,
-        /// Its size, where it may be known.
+        /// The size of the replaced database in bytes; `None` where the role may not read it.
         bytes: Option<u64>,
-        /// Who was, or would be, disconnected.
+        /// The connections that were, or will be, closed.
         sessions: Vec<ConnectedSession>,
     },
 }
 
-/// Where the restored database stands.
+/// The result of `trueup check` in short.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct RestoredState {
-    /// What `trueup check` says, in a line.
+    /// Its verdict.
     pub(super) verdict: String,
-    /// The exit code that it would end with.
+    /// Its exit code.
     pub(super) exit_code: u8,
     /// The newest applied migration.
     pub(super) version: Option<String>,
-    /// How many wait to be applied.
+    /// The number of pending migrations.
     pub(super) pending: usize,
 }
 
-/// How many sessions are listed.
+/// The number of connections that are listed.
 const MOST: usize = 20;
 
 impl Report for RestoreReport {
@@ -127,7 +127,7 @@ impl Report for RestoreReport {
 }
 
 impl RestoreReport {
-    /// What will be done, for whoever is asked.
+    /// The planned restore, before it is confirmed.
     pub(super) fn proposal(&self) -> View {
         let counts = format!(
             "of {}, taken {}: {} with {}, {} on the server",

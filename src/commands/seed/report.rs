@@ -1,4 +1,4 @@
-//! What `trueup seed` would do, has done, and has left alone.
+//! The report of `trueup seed`.
 
 use serde::Serialize;
 
@@ -39,10 +39,10 @@ pub(super) enum RowState {
     Unseeded,
 }
 
-/// The rows of all tables.
+/// The plan or the result for all tables.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct SeedReport {
-    /// The run's ULID.
+    /// The ULID of the run.
     #[serde(skip)]
     pub(super) run: String,
     /// The exit code.
@@ -50,58 +50,58 @@ pub(super) struct SeedReport {
     pub(super) exit: Exit,
     /// The database.
     pub(super) target: TargetReport,
-    /// How far it is.
+    /// How far the command went.
     pub(super) stage: SeedStage,
-    /// Whether what somebody else has changed is taken over.
+    /// Whether manual edits are overwritten.
     #[serde(skip)]
     pub(super) overwrite: bool,
-    /// The tables, in the order that they are seeded in.
+    /// The tables in the order of seeding.
     pub(super) tables: Vec<SeedTable>,
-    /// `--check`: the rows that are missing or different.
+    /// The missing and different rows (`--check`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) findings: Option<Vec<Finding>>,
-    /// What is done about a backup.
+    /// The backup before the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) backup_plan: Option<BackupPlan>,
     /// The backup that was taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) backup: Option<LastBackup>,
-    /// Remarks.
+    /// Additional notes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) notes: Vec<String>,
 }
 
-/// The rows of a table.
+/// The rows of one table.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct SeedTable {
-    /// `public.organizations`
+    /// The table: `public.organizations`.
     pub(super) table: String,
-    /// `schema/seeds/organizations.toml`
+    /// The file: `schema/seeds/organizations.toml`.
     pub(super) file: String,
-    /// How many rows are declared.
+    /// The number of declared rows.
     pub(super) declared: usize,
-    /// How many are, or were, made.
+    /// The number of rows that are, or were, inserted.
     pub(super) missing: usize,
-    /// How many are, or were, changed.
+    /// The number of rows that are, or were, updated.
     pub(super) different: usize,
-    /// How many somebody else has changed: left alone.
+    /// The number of rows with manual edits, which are kept.
     pub(super) edited: usize,
-    /// How many have columns that were never seeded, and not what is declared: left alone.
+    /// The number of rows with differing columns that were never seeded, which are kept.
     pub(super) unseeded: usize,
-    /// How many are only recorded as seeded.
+    /// The number of rows that are only recorded as seeded.
     pub(super) recorded: usize,
-    /// How many were seeded once and are declared no more: left alone.
+    /// The number of rows that were seeded once and are not declared any more, which are kept.
     pub(super) no_longer_declared: usize,
-    /// The rows that are not as declared.
+    /// The rows that differ from the declaration.
     pub(super) rows: Vec<SeedRow>,
 }
 
-/// A row that is not as declared.
+/// A row that differs from the declaration.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct SeedRow {
-    /// `public.organizations[public_id=6f1c2a34]`
+    /// The row: `public.organizations[public_id=6f1c2a34]`.
     pub(super) object: String,
-    /// Why it is not as declared.
+    /// Why it differs.
     pub(super) state: RowState,
     /// Where it is declared: `schema/seeds/organizations.toml:5`.
     pub(super) declared_at: String,
@@ -112,11 +112,11 @@ pub(super) struct SeedRow {
 /// A column that differs.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct SeedColumn {
-    /// Its name.
+    /// The name of the column.
     pub(super) name: String,
-    /// What is declared; `None` for NULL.
+    /// The declared value; `None` for NULL.
     pub(super) declared: Option<String>,
-    /// What the database has, or had; `None` for NULL.
+    /// The value in the database; `None` for NULL.
     pub(super) actual: Option<String>,
 }
 
@@ -150,7 +150,7 @@ impl SeedReport {
         self.tables.iter().map(of).sum()
     }
 
-    /// What will be done, for whoever is asked.
+    /// The planned changes, before they are confirmed.
     pub(super) fn proposal(&self) -> View {
         let rows: Vec<&SeedRow> = self.tables.iter().flat_map(|table| &table.rows).collect();
         let titles = ["row", "database", "declared", "action"];
@@ -158,7 +158,7 @@ impl SeedReport {
         table.columns[0].content = Content::Code;
         for row in rows.iter().take(MOST) {
             let (database, declared) = match row.state {
-                // The folder is the same for all of them.
+                // The folder is the same for all of them and is left out.
                 RowState::Missing => {
                     let file = row.declared_at.rsplit('/').next().unwrap_or_default();
                     ("missing".to_owned(), file.to_owned())
@@ -195,7 +195,7 @@ impl SeedReport {
         }
     }
 
-    /// One line that says it all.
+    /// The result in one line.
     fn verdict(&self) -> String {
         let (missing, different) = (self.count(|table| table.missing), self.count(|table| table.different));
         let (edited, recorded) = (self.count(|table| table.edited), self.count(|table| table.recorded));
@@ -266,7 +266,7 @@ impl SeedReport {
 }
 
 impl SeedRow {
-    /// `name: Platform`, a line for each column.
+    /// The values of a row's columns, a line each: `name: Platform`.
     fn values(&self, value: fn(&SeedColumn) -> &Option<String>) -> String {
         let line = |column: &SeedColumn| format!("{}: {}", column.name, or_null(value(column).as_deref()));
         self.columns.iter().map(line).collect::<Vec<_>>().join("\n")

@@ -158,7 +158,7 @@ mod tests {
     fn a_text_in_a_json_column_is_json() {
         let text = |text: &str| DeclaredValue::Text(text.into()).to_json(true);
         assert_eq!(text(" {\"b\": 1,  \"a\": 2}").as_deref(), Ok("{\"b\": 1,  \"a\": 2}"));
-        assert!(text("{a}").is_err_and(|why| why.contains("is no JSON")));
+        assert!(text("{a}").is_err_and(|why| why.contains("is not JSON")));
     }
 
     #[test]
