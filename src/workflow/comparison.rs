@@ -181,7 +181,7 @@ fn document(
     if standing.pending.is_empty() && standing.skipped.is_empty() {
         notes.extend(snapshot.seeded.absent.iter().map(|seed| {
             let seed = &declared.seeds.tables[*seed];
-            format!("{}: not looked at: table {}, or a column of it, is not there", seed.file, seed.table.0)
+            format!("{}: not compared: table {}, or a column of it, does not exist", seed.file, seed.table.0)
         }));
     }
     // What the model has of such kinds is not compared either.
@@ -192,13 +192,13 @@ fn document(
     let marked = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     notes.extend(environment_mark::note(settings, target, marked));
     if snapshot.identity.standby && !kept.unfinished.is_empty() {
-        notes.push("this is a standby: whether a run still goes on is seen on the primary alone".to_owned());
+        notes.push("this is a standby: only the primary shows whether a run is still running".to_owned());
     }
     notes.extend(snapshot.notes.iter().cloned());
     notes.extend(unmatched(settings, &snapshot.catalog, &lock.model));
     let ignored: Vec<&str> = settings.database.ignore.iter().collect();
     if !ignored.is_empty() {
-        notes.push(format!("left out on purpose: {}", ignored.join(", ")));
+        notes.push(format!("ignored: {}", ignored.join(", ")));
     }
     if settings.output.verbose {
         notes.push(format!("the connection's URL is from {}", settings.url_source()));

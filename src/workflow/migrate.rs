@@ -145,7 +145,7 @@ async fn ask<'s, C: Change>(
         }
         let verb = match prepared.plan.direction {
             Direction::Up => "apply",
-            Direction::Down => "take back",
+            Direction::Down => "revert",
         };
         let what = match prepared.plan.steps.len() {
             1 => format!("{verb} 1 migration"),
@@ -227,7 +227,8 @@ pub(crate) fn refuse_drift(
         return Ok(());
     }
     let mut what =
-        "what the plan changes is not as the applied migrations left it; nothing was changed".to_owned();
+        "the plan changes objects that are not as the applied migrations left them; nothing was changed"
+            .to_owned();
     for finding in in_the_way.iter().take(MOST) {
         let detail = finding.cause.as_ref().map(|cause| cause.detail.as_str()).unwrap_or_default();
         what.push_str(&format!("\n{} {}: {detail}", finding.kind_label(), finding.object));
@@ -235,7 +236,7 @@ pub(crate) fn refuse_drift(
     if in_the_way.len() > MOST {
         what.push_str(&format!("\nand {} more", in_the_way.len() - MOST));
     }
-    let next = instead.unwrap_or_else(|| "trueup check shows it, and how to mend it".to_owned());
+    let next = instead.unwrap_or_else(|| "trueup check shows it, and how to repair it".to_owned());
     Err(Failure::new(Exit::Refused, what).next(next))
 }
 

@@ -191,7 +191,8 @@ impl Reading {
         };
         let why = reasons.join("; ");
         let lock = compile(settings, &sources).await.map_err(|error| unavailable(error, &why))?;
-        let notes = vec![format!("{why}: the model was compiled in memory; `trueup compile` writes it down")];
+        let notes =
+            vec![format!("{why}: the schema was compiled in memory; run `trueup compile` to save it")];
         Ok(ProjectModel::new(lock, sources.migrations.into(), seeds, notes))
     }
 }

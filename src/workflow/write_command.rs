@@ -258,9 +258,9 @@ pub(crate) fn refuse_unclear(snapshot: &DatabaseSnapshot) -> Result<(), Failure>
     if let Some(table) = &snapshot.malformed_history {
         return Err(Failure::new(
             Exit::Refused,
-            format!("{table} is called like refinery's history and is not one; nothing was changed"),
+            format!("{table} has the name of refinery's history and is not one; nothing was changed"),
         )
-        .next("look at the table (\\d), and rename it or mend it"));
+        .next("look at the table (\\d), and rename it or repair it"));
     }
     let mut versions = std::collections::BTreeSet::new();
     let twice = snapshot.history.iter().flatten().find(|row| !versions.insert(row.version));

@@ -193,11 +193,11 @@ fn refuse_unfinished(snapshot: &DatabaseSnapshot) -> Result<(), Failure> {
         Some(step) => Err(Failure::new(
             Exit::Refused,
             format!(
-                "{} broke off in this database: it has to be finished first; nothing was changed",
+                "{} was interrupted in this database: it has to be finished first; nothing was changed",
                 step.label()
             ),
         )
-        .next("trueup status tells how far it came")),
+        .next("trueup status shows how far it came")),
     }
 }
 
@@ -234,9 +234,9 @@ fn find(
         .collect();
     if refused.is_none() {
         document.notes.push(match rows_alone.as_slice() {
-            [] => "rows are not compared: what these migrations did to rows is taken to be done".to_owned(),
+            [] => "only the schema was verified; data changes of these migrations are assumed".to_owned(),
             names => format!(
-                "rows are not compared: {} changes nothing else, and is taken to be done",
+                "only the schema was verified; {} changes data only and is assumed to be done",
                 names.join(", ")
             ),
         });
@@ -297,11 +297,11 @@ fn refuse_differences(declared: &ProjectModel, adoption: &Adoption, accept: &Pat
     };
     let first = left.first().map_or("", |finding| finding.object.as_str());
     let what = format!(
-        "this database is not what V{}__{} builds: {differs}; nothing was recorded",
+        "this database does not match V{}__{}: {differs}; nothing was recorded",
         last.version, last.name
     );
     let next = format!(
-        "run the SQL that mends it; or accept what is meant to stay: --accept-drift '{}'; or state another version: \
+        "run the SQL that repairs it; or accept what should stay: --accept-drift '{}'; or name another version: \
          --version V",
         first.replace('\'', "'\\''")
     );

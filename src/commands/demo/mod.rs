@@ -121,7 +121,7 @@ async fn story(settings: &Settings, scratch: &mut Scratch) -> Result<()> {
     let mut settings = settings.with_url(&scratch.url(&database));
     if Programs::find(settings.scratch.bin_dir.as_deref(), scratch.version()).is_err() {
         settings.backup.required = BackupRequired::Never;
-        say("There is no pg_dump for this server here: the story goes on without backups.\n")?;
+        say("There is no pg_dump for this server here: the demo continues without backups.\n")?;
     }
     settings.output.interactive = false;
     settings.output.events = false;
@@ -143,7 +143,7 @@ impl Story<'_> {
         self.check(Exit::Findings).await?;
 
         say(
-            "The index is made again with the SQL above. Then the database is taken over: its catalog proves which \
+            "The index is created again with the SQL above. Then trueup adopts the database: its schema proves which \
              version it is at.",
         )?;
         self.execute(MENDED).await?;
@@ -151,37 +151,39 @@ impl Story<'_> {
         let settings = self.command("adopt", "adopt --yes")?;
         expect(
             adopt::run(&settings, &adopted, self.stop.clone()).await? == Exit::Clean,
-            "it was not taken over",
+            "the database was not adopted",
         )?;
 
-        say("\nWhat is pending goes out before the new code does, and a verified backup before that.")?;
+        say(
+            "\nThe pending migrations are applied before the new code is deployed, and a verified backup is taken first.",
+        )?;
         let settings = self.command("upgrade", "upgrade --yes")?;
         let outcome = upgrade::run(&settings, &upgrade, self.stop.clone()).await?;
         expect(outcome == Exit::Clean, "the pending migrations were not applied")?;
 
-        say(
-            "\nThe new code looks two organizations up that nobody has ever inserted: the project declares them.",
-        )?;
+        say("\nThe new code needs two organizations that nobody has inserted: the project declares them.")?;
         let settings = self.command("seed", "seed --yes")?;
         let seeded = SeedArgs { write: yes.clone(), ..SeedArgs::default() };
         let outcome = seed::run(&settings, &seeded, self.stop.clone()).await?;
-        expect(outcome == Exit::Clean, "the organizations were not made")?;
+        expect(outcome == Exit::Clean, "the organizations were not inserted")?;
 
-        say("\nThe new code is out, no old instance is running. But some keys belong to nobody.")?;
+        say(
+            "\nThe new code is deployed, no old app version is running any more. But some keys belong to nobody.",
+        )?;
         let contract = UpgradeArgs { contract: true, ..upgrade };
         let settings = self.command("upgrade", "upgrade --contract --yes")?;
         let outcome = upgrade::run(&settings, &contract, self.stop.clone()).await?;
         expect(outcome == Exit::Findings, "keys without a user did not stop the last migration")?;
 
         say(
-            "\nWhat can be done about each of them the check's file says. Every old value is kept: undo gives it back.",
+            "\nThe check's file says how each of them can be repaired. Every old value is kept: undo restores it.",
         )?;
         let settings = self.command("verify", "verify --fix --yes")?;
         let repair = VerifyArgs { fix: true, jobs: 1, write: yes, ..VerifyArgs::default() };
         let outcome = fix::run(&settings, &repair, self.stop.clone()).await?;
         expect(outcome == Exit::Clean, "the keys were not repaired")?;
 
-        say("\nThe same command goes on.")?;
+        say("\nThe same command continues.")?;
         let settings = self.command("upgrade", "upgrade --contract --yes")?;
         let outcome = upgrade::run(&settings, &contract, self.stop.clone()).await?;
         expect(outcome == Exit::Clean, "the contract migration was not applied")?;

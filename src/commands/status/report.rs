@@ -117,7 +117,7 @@ impl StatusReport {
         for (title, migrations) in [
             ("pending", &history.pending),
             ("skipped", &history.skipped),
-            ("edited", &history.edited),
+            ("modified", &history.edited),
             ("ahead", &history.ahead),
         ] {
             if !migrations.is_empty() {
@@ -128,7 +128,7 @@ impl StatusReport {
             let at = other.current.as_deref().map(|current| format!(", at {current}")).unwrap_or_default();
             facts.push(("other tool", format!("{} in {}{at}", other.tool, other.table)));
         }
-        facts.extend(self.unfinished.iter().map(|step| ("unfinished", self.broke_off(step))));
+        facts.extend(self.unfinished.iter().map(|step| ("interrupted", self.interrupted(step))));
         facts.extend(self.quiet_runs().map(|told| ("last run", told)));
         facts.push(("lock", self.lock.as_ref().map_or_else(|| self.no_lock(), held)));
         let none = || "none recorded".to_owned();
@@ -159,57 +159,59 @@ impl StatusReport {
     }
 
     /// An unfinished migration in words.
-    fn broke_off(&self, step: &UnfinishedStep) -> String {
+    fn interrupted(&self, step: &UnfinishedStep) -> String {
         let run = self.open_runs.iter().find(|run| run.id == step.run);
         let (verb, resume) = match step.action {
             StepAction::Revert => ("reverting", "trueup downgrade --to VERSION"),
             StepAction::Apply => ("applying", "trueup upgrade"),
         };
-        let who = run.map(began).unwrap_or_else(|| format!("run {} began", step.run));
+        let who = run.map(started).unwrap_or_else(|| format!("run {}", step.run));
         let statement = step.statement.map(|number| format!("statement {number} of ")).unwrap_or_default();
         let place = format!("{statement}{}", step.label());
         let text =
             step.text.as_deref().map(|text| format!(": {}", one_line(text, LONGEST))).unwrap_or_default();
         if run.is_some_and(|run| run.alive) {
-            return format!("{who} and is {verb} {place} since {}{text}", step.started_at);
+            return format!("{who} is {verb} {place} since {}{text}", step.started_at);
         }
-        let said = step
+        let error = step
             .detail
             .as_deref()
             .map(|detail| format!(" ({})", one_line(detail, LONGEST)))
             .unwrap_or_default();
-        let how = if step.state == StepState::Done { "broke off after" } else { "broke off in" };
-        let surely = if self.standby { "; whether it goes on is seen on the primary alone" } else { "" };
-        format!("{who}, {verb}, and {how} {place}{text}{said}{surely}. The same command resumes: {resume}")
+        let when = if step.state == StepState::Done { "after" } else { "in" };
+        let standby = if self.standby { "; only the primary shows whether it is still running" } else { "" };
+        format!(
+            "{who} was interrupted {when} {verb} {place}{text}{error}{standby}. Run the same command to continue: {resume}"
+        )
     }
 
-    /// Runs that have not ended and left no migration unfinished: those that go on, and the newest.
+    /// Runs that have not ended and left no migration unfinished: those that are running, and the newest.
     fn quiet_runs(&self) -> impl Iterator<Item = String> {
         let quiet = self.open_runs.iter().filter(|run| {
             (run.alive || run.latest) && !self.unfinished.iter().any(|step| step.run == run.id)
         });
         quiet.map(|run| {
             let how = match (run.alive, self.standby, run.undoable) {
-                (true, ..) => "and goes on".to_owned(),
+                (true, ..) => "is running".to_owned(),
                 (false, true, _) => {
-                    "and has not ended; whether it goes on is seen on the primary alone".to_owned()
+                    "has not ended; only the primary shows whether it is still running".to_owned()
                 }
-                (false, false, None) => "and broke off; it left no migration half done".to_owned(),
+                (false, false, None) => "was interrupted; it left no migration unfinished".to_owned(),
                 (false, false, Some(rows)) => format!(
-                    "and broke off after it had repaired {}, which stay so: the same command goes on, \
-                     trueup undo {} takes them back",
-                    plural(usize::try_from(rows).unwrap_or(usize::MAX), "row"),
+                    "was interrupted after it had repaired {}: run the same command to continue, or undo them: \
+                     trueup undo {}",
+                    plural(rows, "row"),
                     run.id
                 ),
             };
-            format!("{} {how}", began(run))
+            format!("{} {how}", started(run))
         })
     }
 
-    /// The newest run, when it broke off in a repair that has changed rows.
+    /// The newest run, when it was interrupted in a repair that has changed rows.
     pub(super) fn unfinished_repair(&self) -> Option<&OpenRun> {
-        let broke_off = |run: &&OpenRun| run.latest && !run.alive && run.undoable.is_some();
-        self.open_runs.iter().find(broke_off).filter(|_| !self.standby)
+        let interrupted = |run: &&OpenRun| run.latest && !run.alive && run.undoable.is_some();
+        self.open_runs.iter().find(interrupted).filter(|_| !self.standby)
     }
 
     fn no_lock(&self) -> String {
@@ -226,15 +228,15 @@ impl StatusReport {
             );
         }
         if let Some(table) = &history.malformed {
-            return format!("cannot be relied on: {table} is not a history as refinery makes it");
+            return format!("cannot be relied on: {table} is not a history as refinery creates it");
         }
         let running =
             |step: &&UnfinishedStep| self.open_runs.iter().any(|run| run.id == step.run && run.alive);
         let running = self.unfinished.iter().filter(running).count();
         let counted = [
-            (self.unfinished.len() - running, "unfinished"),
-            (running, "being worked on"),
-            (history.edited.len(), "edited"),
+            (self.unfinished.len() - running, "interrupted"),
+            (running, "running"),
+            (history.edited.len(), "modified after apply"),
             (history.skipped.len(), "skipped"),
             (history.pending.len(), "pending"),
         ];
@@ -268,33 +270,34 @@ impl StatusReport {
         let at_version = history.table.is_some() || history.malformed.is_some();
         Some(match () {
             () if self.exit == Exit::Clean => return None,
-            () if running => "wait for the run that goes on, then: trueup status".into(),
+            () if running => "wait until the run has ended, then: trueup status".into(),
             () if history.malformed.is_some() => "trueup check".into(),
             () if self.unfinished.iter().any(|step| step.action == StepAction::Revert) => {
-                "run the same `trueup downgrade --to ...` again".into()
+                "run the same `trueup downgrade --to VERSION` again".into()
             }
             () if !self.unfinished.is_empty() => "trueup upgrade".into(),
             () if self.unfinished_repair().is_some() => {
                 let run = self.unfinished_repair().map(|run| run.id.as_str()).unwrap_or_default();
-                format!("trueup verify --fix, which goes on, or: trueup undo {run}, which takes it back")
+                format!("trueup verify --fix, which continues, or: trueup undo {run}")
             }
-            () if !history.edited.is_empty() => "trueup check, which shows what was edited".into(),
+            () if !history.edited.is_empty() => "trueup check, which shows what was modified".into(),
             () if !history.skipped.is_empty() => {
-                "give it a newer version, or: trueup upgrade --allow-out-of-order".into()
+                "give it a newer version, or apply it all the same: trueup upgrade --allow-out-of-order"
+                    .into()
             }
             () if !at_version && !history.others.is_empty() => "trueup adopt".into(),
             () if !at_version => {
-                "trueup check, which tells an empty database from one without history".into()
+                "trueup check, which shows whether the database is empty or has no history".into()
             }
             () => self.upgrade.into(),
         })
     }
 }
 
-/// `run 01J... of `trueup upgrade` by alice@bastion as app began 2026-...`
-fn began(run: &OpenRun) -> String {
+/// `run 01J... of `trueup upgrade` by alice@bastion as app, started 2026-...,`
+fn started(run: &OpenRun) -> String {
     let OpenRun { id, command, os_user, os_host, role, started_at, .. } = run;
-    format!("run {id} of `trueup {command}` by {os_user}@{os_host} as {role} began {started_at}")
+    format!("run {id} of `trueup {command}` by {os_user}@{os_host} as {role}, started {started_at},")
 }
 
 /// Who holds the lock, in words.
@@ -347,7 +350,7 @@ fn cells(run: &LoggedRun) -> [String; 6] {
         let _ = write!(outcome, ": {}", one_line(more, LONGEST));
     }
     if let Some(rows) = run.undoable {
-        let _ = write!(outcome, "; {rows} rows can be taken back: trueup undo {}", run.id);
+        let _ = write!(outcome, "; {rows} rows can be undone: trueup undo {}", run.id);
     }
     [
         run.id.clone(),

@@ -157,7 +157,7 @@ fn different(
             let broke_off =
                 head.id.kind == Kind::Index && attribute == Attribute::Valid && head.applied.is_none();
             if let (true, Some(index)) = (broke_off && head.last.is_some(), pending(judge, &head.id)) {
-                let detail = format!("{} creates it, and broke off", judge.label(index));
+                let detail = format!("{} creates it, and was interrupted", judge.label(index));
                 cause = judge.of(CauseKind::Unfinished, Some(index), detail);
             }
             // Where the object itself is not there yet in a state, its attributes have nothing to add.
