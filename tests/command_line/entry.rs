@@ -1,4 +1,4 @@
-//! The door: what the binary answers before any command has begun. Needs no server.
+//! What the binary answers before any command has begun. Needs no server.
 
 use std::fs::{self, OpenOptions};
 use std::path::Path;

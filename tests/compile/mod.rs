@@ -309,11 +309,12 @@ async fn extensions_that_are_assumed_leave_what_the_real_ones_would() {
     }
 }
 
-/// What people write of PostGIS, pgvector and pg_trgm.
+/// What people write of PostGIS, pgvector and pg_trgm, under names that no server has: an extension that is installed
+/// is not assumed.
 const PLACES: &str = r#"
-CREATE EXTENSION postgis;
-CREATE EXTENSION vector;
-CREATE EXTENSION trigrams;
+CREATE EXTENSION no_such_postgis;
+CREATE EXTENSION no_such_vector;
+CREATE EXTENSION no_such_trigrams;
 CREATE DOMAIN spot AS public.geometry(POINTZ, 4326);
 CREATE TABLE places (
     id bigint PRIMARY KEY,
@@ -349,7 +350,7 @@ CREATE VIEW close AS SELECT id, at::geometry(Point, 3857) AS p, st_astext(at) AS
 #[tokio::test]
 async fn what_schemas_write_of_extensions_that_are_assumed() {
     let assuming = CompiledSettings {
-        assume_extensions: ["postgis", "vector", "trigrams"].map(str::to_owned).to_vec(),
+        assume_extensions: ["no_such_postgis", "no_such_vector", "no_such_trigrams"].map(str::to_owned).to_vec(),
         ..settings()
     };
     for files in [[("schema/a.sql", PLACES)], [("migrations/V1__a.sql", PLACES)]] {
@@ -365,9 +366,9 @@ async fn what_schemas_write_of_extensions_that_are_assumed() {
         assert_eq!(
             ids,
             [
-                "postgis",
-                "trigrams",
-                "vector",
+                "no_such_postgis",
+                "no_such_trigrams",
+                "no_such_vector",
                 "public.at_brin",
                 "public.at_btree",
                 "public.at_gist",
@@ -444,19 +445,19 @@ async fn what_schemas_write_of_extensions_that_are_assumed() {
 #[tokio::test]
 async fn a_dump_that_uses_extensions_that_are_assumed() {
     let assuming = CompiledSettings {
-        assume_extensions: ["postgis", "vector"].map(str::to_owned).to_vec(),
+        assume_extensions: ["no_such_postgis", "no_such_vector"].map(str::to_owned).to_vec(),
         ..settings()
     };
-    let plain = "CREATE SCHEMA ext; SET search_path = public, ext; CREATE EXTENSION postgis SCHEMA ext;
-        CREATE EXTENSION vector SCHEMA ext;
+    let plain = "CREATE SCHEMA ext; SET search_path = public, ext; CREATE EXTENSION no_such_postgis SCHEMA ext;
+        CREATE EXTENSION no_such_vector SCHEMA ext;
         CREATE TABLE t (id int, at geometry(Point, 4326), v vector(3), CHECK (at && 'POINT(0 0)'));
         CREATE INDEX i ON t USING gist (at);";
     let index =
         "CREATE INDEX CONCURRENTLY IF NOT EXISTS n ON public.t USING hnsw (v ext.vector_l2_ops) WITH (m=8);";
     let dump = "SELECT pg_catalog.set_config('search_path', '', false);
         CREATE SCHEMA ext;
-        CREATE EXTENSION IF NOT EXISTS postgis WITH SCHEMA ext;
-        CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA ext;
+        CREATE EXTENSION IF NOT EXISTS no_such_postgis WITH SCHEMA ext;
+        CREATE EXTENSION IF NOT EXISTS no_such_vector WITH SCHEMA ext;
         CREATE TABLE public.t (
             id integer,
             at ext.geometry(Point,4326),
@@ -482,8 +483,8 @@ async fn a_dump_that_uses_extensions_that_are_assumed() {
 
 #[tokio::test]
 async fn what_no_assumed_extension_explains_is_refused() {
-    let assuming = CompiledSettings { assume_extensions: vec!["postgis".into()], ..settings() };
-    let known = "CREATE EXTENSION postgis; CREATE TABLE places (at geometry(Point, 4326), name text);\n";
+    let assuming = CompiledSettings { assume_extensions: vec!["no_such_postgis".into()], ..settings() };
+    let known = "CREATE EXTENSION no_such_postgis; CREATE TABLE places (at geometry(Point, 4326), name text);\n";
     for (wrong, message) in [
         ("CREATE INDEX ON places USING gin (name)", "data type text has no default operator class"),
         ("CREATE TABLE a (id int DEFAULT 'x')", "invalid input syntax for"),

@@ -1,4 +1,4 @@
-//! Files of the project that are malformed. What the door says about trueup.toml: `tests/door.rs`.
+//! Files of the project that are malformed. What is said of trueup.toml before a command begins: `tests/command_line/entry.rs`.
 
 use std::fs;
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! One test per fault that a reading command can meet, named by the fault's number, against a real server.
 //!
-//! What can be shown without a whole project is shown elsewhere under the same numbers: F09, F43 and F46 at the
-//! door (`tests/door.rs`), F34, F53, F54 and F55 on the way to a connection (`tests/connect`), F08 of local scratch
-//! servers (`tests/scratch.rs`).
+//! What can be shown without a whole project is shown elsewhere under the same numbers: F09, F43 and F46 before
+//! a command begins (`tests/command_line`), F34, F53, F54 and F55 on the way to a connection (`tests/connect`), F08 of local scratch
+//! servers (`tests/scratch`).
 
 mod backed;
 mod changes;

@@ -1,4 +1,4 @@
-//! Hostile names through a whole check. Quoting and escaping by themselves: `tests/quoting.rs`, `tests/door.rs`.
+//! Hostile names through a whole check. Quoting and escaping by themselves: `tests/postgres/quoting.rs`, `tests/command_line`.
 
 use std::process::Output;
 
