@@ -44,7 +44,7 @@ pub struct Remedy {
     pub hazards: Vec<Hazard>,
     /// The changes that `sql` is made of, to be put in order with those of other findings.
     #[serde(skip)]
-    pub changes: Vec<ddl::Change>,
+    pub changes: Vec<ddl::DdlChange>,
 }
 
 impl Remedy {
@@ -60,7 +60,7 @@ impl Remedy {
 
     /// Adds changes with their SQL.
     #[must_use]
-    pub fn with_changes(mut self, changes: Vec<ddl::Change>) -> Self {
+    pub fn with_changes(mut self, changes: Vec<ddl::DdlChange>) -> Self {
         let statements = changes.iter().flat_map(|change| &change.statements);
         let statements: Vec<String> =
             statements.map(|statement| format!("{};", statement.trim_end_matches(';'))).collect();

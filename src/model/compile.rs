@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::inputs::{Sources, relative};
-use super::load::{Script, load, scripts};
+use super::load::{SqlScript, load, scripts};
 use super::lock::{CompiledSettings, DeclaredBy, Head, Lock};
 use super::progress::CompileProgress;
 use super::replay::replay;
@@ -28,7 +28,7 @@ pub async fn compile(
     let paths: Vec<String> = sources.migrations.iter().map(|file| relative(project, &file.path)).collect();
     let mut migrations = Vec::with_capacity(paths.len());
     for (path, migration) in paths.iter().zip(&sources.migrations) {
-        migrations.push(Script::new(path, &migration.sql)?);
+        migrations.push(SqlScript::new(path, &migration.sql)?);
     }
     let declared_by = if schema.is_empty() { DeclaredBy::Migrations } else { DeclaredBy::Schema };
     let mut options = ReadOptions::default();

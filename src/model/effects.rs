@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::lock::{Effect, Level, State};
-use crate::postgres::catalog::reader::{ObjectOid, Reading};
+use super::lock::{CatalogState, Effect, RenameLevel};
+use crate::postgres::catalog::reader::{CatalogReading, ObjectOid};
 use crate::postgres::catalog::{Attribute, Catalog, Object, ObjectId};
 
 /// Lets `after` share with `before` the objects that are the same.
@@ -17,8 +17,8 @@ pub(super) fn share(before: &Catalog, after: &mut Catalog) {
 }
 
 /// The effects that lead from one reading to the other. Both must have been read with oids.
-pub(super) fn effects(before: &Reading, after: &Reading) -> Vec<Effect> {
-    let mut state = State::of(&before.catalog);
+pub(super) fn effects(before: &CatalogReading, after: &CatalogReading) -> Vec<Effect> {
+    let mut state = CatalogState::of(&before.catalog);
     let mut effects = renames(before, after, &mut state);
     for object in &after.catalog.objects {
         match state.get(&object.id) {
@@ -37,7 +37,7 @@ pub(super) fn effects(before: &Reading, after: &Reading) -> Vec<Effect> {
     effects
 }
 
-fn renames(before: &Reading, after: &Reading, state: &mut State) -> Vec<Effect> {
+fn renames(before: &CatalogReading, after: &CatalogReading, state: &mut CatalogState) -> Vec<Effect> {
     let names: HashMap<ObjectOid, &ObjectId> = after.oids.iter().map(|(id, oid)| (*oid, id)).collect();
     let mut effects = Vec::new();
     // Where an object of the state stands in pg_catalog; follows the renames.
@@ -47,22 +47,22 @@ fn renames(before: &Reading, after: &Reading, state: &mut State) -> Vec<Effect> 
         .filter(|(id, oid)| names.get(*oid).is_some_and(|name| *name != *id && name.kind == id.kind))
         .map(|(id, oid)| (id.clone(), *oid))
         .collect();
-    for level in Level::ALL {
+    for level in RenameLevel::ALL {
         if oids.is_empty() {
             break;
         }
         let mut renamed: Vec<(ObjectId, ObjectId)> = oids
             .iter()
-            .filter(|(id, _)| Level::of(id.kind) == level)
+            .filter(|(id, _)| RenameLevel::of(id.kind) == level)
             .map(|(id, oid)| (id.clone(), names[oid].clone()))
             .collect();
         renamed.sort();
         let batch: HashMap<ObjectId, ObjectId> = renamed.iter().cloned().collect();
         state.rename(&batch);
-        oids.retain(|id, _| Level::of(id.kind) != level);
+        oids.retain(|id, _| RenameLevel::of(id.kind) != level);
         oids = oids
             .into_iter()
-            .map(|(id, oid)| (State::new_name(&batch, &id).unwrap_or(id), oid))
+            .map(|(id, oid)| (CatalogState::new_name(&batch, &id).unwrap_or(id), oid))
             .filter(|(id, oid)| names[oid] != id)
             .collect();
         effects.extend(

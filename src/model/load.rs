@@ -12,7 +12,7 @@ use super::outcome::StatementOutcome;
 use super::progress::CompileProgress;
 use super::recognise::{Class, classify, declare};
 use super::runner::Runner;
-use super::server_error::ServerError;
+use super::server_error::StatementError;
 use crate::error::Failure;
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::ReadOptions;
@@ -20,18 +20,18 @@ use crate::postgres::connection::sqlstate;
 use crate::postgres::sql::{Part, Statement, split};
 
 /// How many errors are told.
-const MOST_TOLD: usize = 3;
+const MOST_SHOWN: usize = 3;
 
 /// The bytes of a name (`NAMEDATALEN` - 1).
 const LONGEST_NAME: usize = 63;
 
 /// A file with its statements.
-pub(super) struct Script<'f> {
+pub(super) struct SqlScript<'f> {
     pub(super) path: &'f str,
     pub(super) statements: Vec<Statement<'f>>,
 }
 
-impl<'f> Script<'f> {
+impl<'f> SqlScript<'f> {
     /// Splits a text.
     pub(super) fn new(path: &'f str, text: &'f str) -> Result<Self, Failure> {
         let statements = split(text)
@@ -48,10 +48,10 @@ impl<'f> Script<'f> {
 }
 
 /// Splits the files, and refuses what is no DDL of one database.
-pub(super) fn scripts(files: &[SchemaFile]) -> Result<Vec<Script<'_>>, Failure> {
+pub(super) fn scripts(files: &[SchemaFile]) -> Result<Vec<SqlScript<'_>>, Failure> {
     let mut scripts = Vec::with_capacity(files.len());
     for file in files {
-        let script = Script::new(&file.path, &file.text)?;
+        let script = SqlScript::new(&file.path, &file.text)?;
         for statement in &script.statements {
             refuse(script.path, statement)?;
             refuse_overlong_names(script.path, statement)?;
@@ -103,7 +103,7 @@ struct Waiting {
     statement: usize,
     /// How many settings of its file precede it.
     settings: usize,
-    error: ServerError,
+    error: StatementError,
 }
 
 /// Loads the scripts and reads the catalog that they make.
@@ -112,7 +112,7 @@ struct Waiting {
 /// Exit 2: what the server refuses, with file, line and statement.
 pub(super) async fn load(
     runner: &mut Runner<'_>,
-    scripts: &[Script<'_>],
+    scripts: &[SqlScript<'_>],
     options: &ReadOptions,
     progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Catalog> {
@@ -124,7 +124,7 @@ pub(super) async fn load(
         waiting = loader.again(waiting).await?;
         progress(CompileProgress::Schema { done: total - waiting.len(), total });
         if waiting.len() == before && !loader.stand_in(&waiting).await? {
-            return Err(told(scripts, &waiting).into());
+            return Err(load_failure(scripts, &waiting).into());
         }
     }
     loader.runner.reset().await?;
@@ -133,7 +133,7 @@ pub(super) async fn load(
 
 struct Loader<'l, 's, 'f> {
     runner: &'l mut Runner<'s>,
-    scripts: &'l [Script<'f>],
+    scripts: &'l [SqlScript<'f>],
     /// The statements of each script that set something.
     settings: Vec<Vec<usize>>,
 }
@@ -253,20 +253,23 @@ impl Loader<'_, '_, '_> {
 
 /// The errors that are the cause rather than a consequence come first: a name that is missing may only wait for a
 /// statement that fails for its own reason.
-fn told(scripts: &[Script<'_>], waiting: &[Waiting]) -> Failure {
+fn load_failure(scripts: &[SqlScript<'_>], waiting: &[Waiting]) -> Failure {
     let mut order: Vec<&Waiting> = waiting.iter().collect();
     order.sort_by_key(|item| item.error.is_missing_name());
     let all: Vec<Failure> = order
         .iter()
-        .take(MOST_TOLD)
+        .take(MOST_SHOWN)
         .map(|item| {
             let script = &scripts[item.script];
             item.error.in_statement(script.path, &script.statements[item.statement])
         })
         .collect();
     let mut what = all.iter().map(|failure| failure.what.as_str()).collect::<Vec<_>>().join("\n");
-    if order.len() > MOST_TOLD {
-        what.push_str(&format!("\nand {} more statements that could not be loaded", order.len() - MOST_TOLD));
+    if order.len() > MOST_SHOWN {
+        what.push_str(&format!(
+            "\nand {} more statements that could not be loaded",
+            order.len() - MOST_SHOWN
+        ));
     }
     let circle = waiting.iter().all(|item| item.error.code == sqlstate::UNDEFINED_TABLE);
     Failure::usage(what).next(if circle {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::server_error::ServerError;
+use super::server_error::StatementError;
 
 /// What came of one statement.
 #[derive(Debug)]
@@ -11,7 +11,7 @@ pub(super) enum StatementOutcome {
     /// The server has accepted it.
     Accepted,
     /// The server has refused it.
-    Refused(ServerError),
+    Refused(StatementError),
 }
 
 impl StatementOutcome {
@@ -22,7 +22,7 @@ impl StatementOutcome {
     pub(super) fn of(answer: Result<()>) -> Result<Self> {
         match answer {
             Ok(()) => Ok(Self::Accepted),
-            Err(error) => Ok(Self::Refused(ServerError::of(error)?)),
+            Err(error) => Ok(Self::Refused(StatementError::of(error)?)),
         }
     }
 
@@ -32,7 +32,7 @@ impl StatementOutcome {
     }
 
     /// The server's error, where it has refused the statement.
-    pub(super) fn refusal(self) -> Option<ServerError> {
+    pub(super) fn refusal(self) -> Option<StatementError> {
         match self {
             Self::Accepted => None,
             Self::Refused(error) => Some(error),

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::effects::{effects, share};
-use super::load::Script;
+use super::load::SqlScript;
 use super::lock::CompiledMigration;
 use super::progress::CompileProgress;
 use super::recognise::{Class, classify};
 use super::runner::{MOST_ROLES, Runner};
-use super::server_error::ServerError;
+use super::server_error::StatementError;
 use crate::error::Failure;
 use crate::migrations::Migration;
 use crate::postgres::catalog::reader::ReadOptions;
@@ -38,7 +38,7 @@ pub(super) struct Replayed {
 pub(super) async fn replay(
     runner: &mut Runner<'_>,
     migrations: &[Migration],
-    scripts: &[Script<'_>],
+    scripts: &[SqlScript<'_>],
     options: &ReadOptions,
     progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Replayed> {
@@ -68,7 +68,7 @@ pub(super) async fn replay(
 const NEEDS_NO_TRANSACTION: [&str; 2] =
     [sqlstate::ACTIVE_SQL_TRANSACTION, sqlstate::UNSAFE_NEW_ENUM_VALUE_USAGE];
 
-async fn run(runner: &mut Runner<'_>, migration: &Migration, script: &Script<'_>) -> Result<()> {
+async fn run(runner: &mut Runner<'_>, migration: &Migration, script: &SqlScript<'_>) -> Result<()> {
     for statement in &script.statements {
         let what = match classify(statement) {
             Class::Cluster(thing) => format!("makes or changes {thing}; a migration is about one database"),
@@ -107,7 +107,7 @@ const LONG: usize = 2_000;
 /// Whether a migration is long and has nothing but DDL that means the same outside of a transaction. In one
 /// transaction every statement that takes more than a few locks costs the server a walk over all that are held
 /// (`LockReassignCurrentOwner`): quadratic time.
-fn is_long_and_plain(script: &Script<'_>) -> bool {
+fn is_long_and_plain(script: &SqlScript<'_>) -> bool {
     script.statements.len() >= LONG
         && script.statements.iter().all(|statement| match classify(statement) {
             Class::Transaction | Class::SetValue | Class::Role | Class::Setting => true,
@@ -124,8 +124,8 @@ fn is_long_and_plain(script: &Script<'_>) -> bool {
 /// index; `None` when the transaction is committed.
 async fn in_transaction(
     runner: &mut Runner<'_>,
-    script: &Script<'_>,
-) -> Result<Option<(usize, ServerError)>> {
+    script: &SqlScript<'_>,
+) -> Result<Option<(usize, StatementError)>> {
     runner.begin().await?;
     for (index, statement) in script.statements.iter().enumerate() {
         if let Some(error) = runner.run(script.path, statement).await?.refusal() {
@@ -136,7 +136,7 @@ async fn in_transaction(
     Ok(runner.commit().await?.refusal().map(|error| (last, error)))
 }
 
-async fn one_by_one(runner: &mut Runner<'_>, script: &Script<'_>) -> Result<()> {
+async fn one_by_one(runner: &mut Runner<'_>, script: &SqlScript<'_>) -> Result<()> {
     for statement in &script.statements {
         while let Some(error) = runner.run(script.path, statement).await?.refusal() {
             let Runner { session, assumed, .. } = &mut *runner;

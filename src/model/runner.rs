@@ -10,9 +10,9 @@ use super::assume::{Assumed, Spelling};
 use super::lock::CompiledSettings;
 use super::outcome::StatementOutcome;
 use super::recognise::{Class, Extension, classify};
-use super::server_error::ServerError;
+use super::server_error::StatementError;
 use crate::error::Failure;
-use crate::postgres::catalog::reader::{ReadOptions, Reading, read};
+use crate::postgres::catalog::reader::{CatalogReading, ReadOptions, read};
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::connection::{Session, sqlstate};
 use crate::postgres::scratch::{Scratch, ScratchDatabase};
@@ -61,7 +61,7 @@ impl<'s> Runner<'s> {
     }
 
     /// Reads the catalog as it is now. What belongs to the scratch server's own role has no declared owner.
-    pub(super) async fn read(&mut self, options: &ReadOptions) -> Result<Reading> {
+    pub(super) async fn read(&mut self, options: &ReadOptions) -> Result<CatalogReading> {
         let mut reading = read(&mut self.session, self.scratch.version(), options).await?;
         self.assumed.restore(&mut reading.catalog);
         if options.owners {
@@ -190,7 +190,7 @@ impl<'s> Runner<'s> {
     }
 
     /// Makes the role that a statement missed; `false` when that was not what it missed.
-    pub(super) async fn make_missing_role(&mut self, error: &ServerError) -> Result<bool> {
+    pub(super) async fn make_missing_role(&mut self, error: &StatementError) -> Result<bool> {
         match error.missing_role() {
             Some(role) if !role.is_empty() => {
                 self.scratch.create_role(role).await?;

@@ -10,7 +10,7 @@ use crate::postgres::sql::Statement;
 
 /// A server's error (manual, "Error and Notice Message Fields").
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ServerError {
+pub(super) struct StatementError {
     pub(super) code: String,
     pub(super) message: String,
     detail: Option<String>,
@@ -19,7 +19,7 @@ pub(super) struct ServerError {
     position: Option<usize>,
 }
 
-impl ServerError {
+impl StatementError {
     /// The server's error inside of another one.
     ///
     /// # Errors

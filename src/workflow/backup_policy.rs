@@ -9,7 +9,7 @@ use crate::backup::{
     self, BackupMethod, BackupRequest, DatabaseIdentity, External, Manifest, Programs, ProofLevel, Scope,
     Store, VerifyRequest,
 };
-use crate::changes::plan::{Affected, Direction, Plan};
+use crate::changes::plan::{Affected, Direction, MigrationPlan};
 use crate::error::{Exit, Failure};
 use crate::output::Progress;
 use crate::postgres::catalog::Kind;
@@ -63,7 +63,7 @@ pub(crate) struct PlannedChanges {
 
 impl PlannedChanges {
     /// The changes of a plan of migrations.
-    pub(crate) fn of_plan(plan: &Plan, snapshot: &DatabaseSnapshot) -> Self {
+    pub(crate) fn of_plan(plan: &MigrationPlan, snapshot: &DatabaseSnapshot) -> Self {
         let nothing = plan.steps.iter().all(|step| step.record);
         let undo = match (plan.direction, plan.current) {
             (Direction::Up, Some(version)) => Some(format!("trueup downgrade --to {version}")),

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
-use crate::changes::executor::{self, Defaults, Job};
-use crate::changes::plan::{Direction, Plan, collisions};
+use crate::changes::executor::{self, DefaultLimits, Job};
+use crate::changes::plan::{Direction, MigrationPlan, collisions};
 use crate::cli::WriteArgs;
 use crate::error::{Exit, Failure};
 use crate::migrations::{Ledger, Migration};
@@ -26,7 +26,7 @@ pub(crate) struct Prepared {
     pub(crate) snapshot: DatabaseSnapshot,
     pub(crate) standing: MigrationState,
     pub(crate) document: SchemaReport,
-    pub(crate) plan: Plan,
+    pub(crate) plan: MigrationPlan,
     pub(crate) ledger: Ledger,
     /// What is done about a backup; `None` where nothing is to be done.
     pub(crate) backing: Option<BackupPolicy>,
@@ -53,7 +53,7 @@ pub(crate) trait Change {
     fn no_backup(&self) -> bool;
 
     /// How the command ends when it did its work.
-    fn exit(&self, plan: &Plan, document: &SchemaReport) -> Exit;
+    fn exit(&self, plan: &MigrationPlan, document: &SchemaReport) -> Exit;
 }
 
 /// Carries a change out.
@@ -216,7 +216,7 @@ async fn back<C: Change>(
 /// # Errors
 /// Exit 4.
 pub(crate) fn refuse_drift(
-    plan: &Plan,
+    plan: &MigrationPlan,
     document: &SchemaReport,
     declared: &ProjectModel,
     instead: Option<String>,
@@ -241,7 +241,7 @@ pub(crate) fn refuse_drift(
 }
 
 /// Whether what is to be done now is what was shown, or the rest of it.
-fn same_or_less(shown: &Plan, now: &Plan) -> bool {
+fn same_or_less(shown: &MigrationPlan, now: &MigrationPlan) -> bool {
     let rest = shown.steps.len().checked_sub(now.steps.len());
     rest.is_some_and(|done| {
         shown.steps[done..]
@@ -278,7 +278,7 @@ async fn carry_out<C: Change>(
         limits: defaults(settings),
         version: prepared.snapshot.version,
         options: &declared.lock.head.options,
-        gate: &required,
+        guard: &required,
     };
     let outcome = match prepared.plan.direction {
         Direction::Up => executor::upgrade(job).await,
@@ -326,9 +326,9 @@ fn unchecked(error: anyhow::Error) -> anyhow::Error {
 }
 
 /// How long things may take where a migration does not say it.
-pub(crate) fn defaults(settings: &Settings) -> Defaults {
+pub(crate) fn defaults(settings: &Settings) -> DefaultLimits {
     let migrations = &settings.migrations;
-    Defaults {
+    DefaultLimits {
         transaction: Limits {
             lock_timeout: migrations.lock_timeout,
             lock_budget: migrations.lock_budget,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use smol_str::SmolStr;
 
-use crate::changes::plan::{Direction, EditorSession, LockMode, Plan, Relations, Step, Stop};
+use crate::changes::plan::{Direction, EditorSession, LockMode, MigrationPlan, PlanStop, Relations, Step};
 use crate::error::{Exit, Failure};
 use crate::migrations::checksum::Width;
 use crate::migrations::{Ledger, Migration};
@@ -43,7 +43,11 @@ pub(crate) fn ledger(
 }
 
 /// The plan, with the locks that it takes and how large what it locks is.
-pub(crate) fn report(settings: &Settings, plan: &mut Plan, snapshot: &DatabaseSnapshot) -> PlanReport {
+pub(crate) fn report(
+    settings: &Settings,
+    plan: &mut MigrationPlan,
+    snapshot: &DatabaseSnapshot,
+) -> PlanReport {
     let path: Vec<SmolStr> = settings
         .database
         .search_path
@@ -65,7 +69,7 @@ pub(crate) fn report(settings: &Settings, plan: &mut Plan, snapshot: &DatabaseSn
 }
 
 /// Why a plan ends early, as reports tell it.
-pub(crate) fn stop_report(stop: &Stop) -> StopReport {
+pub(crate) fn stop_report(stop: &PlanStop) -> StopReport {
     StopReport { why: stop.why(), next: stop.next(), waiting: stop.waiting().to_vec() }
 }
 
@@ -109,7 +113,12 @@ pub(crate) async fn measure(plan: Option<&mut PlanReport>, session: &mut Session
 }
 
 /// The plan as one script.
-pub(crate) fn script(settings: &Settings, plan: &Plan, migrations: &[Migration], ledger: &Ledger) -> String {
+pub(crate) fn script(
+    settings: &Settings,
+    plan: &MigrationPlan,
+    migrations: &[Migration],
+    ledger: &Ledger,
+) -> String {
     let session = EditorSession {
         search_path: settings.database.search_path.clone(),
         lock_timeout: settings.migrations.lock_timeout,

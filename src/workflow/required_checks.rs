@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use anyhow::Result;
 
-use crate::changes::executor::Gate;
-use crate::changes::plan::{Plan, Step, Unmet};
+use crate::changes::executor::StepGuard;
+use crate::changes::plan::{MigrationPlan, Step, UnmetCheck};
 use crate::data::checks::{self, Check};
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
@@ -20,7 +20,7 @@ pub(crate) struct Required<'r> {
     settings: &'r Settings,
     target: Target,
     checks: Vec<Check>,
-    unmet: Mutex<Option<(i64, Vec<Unmet>)>>,
+    unmet: Mutex<Option<(i64, Vec<UnmetCheck>)>>,
 }
 
 impl<'r> Required<'r> {
@@ -31,7 +31,7 @@ impl<'r> Required<'r> {
     pub(crate) fn by(
         settings: &'r Settings,
         target: &Target,
-        plan: &Plan,
+        plan: &MigrationPlan,
         migrations: &[Migration],
     ) -> Result<Self, Failure> {
         let mut wanted: Vec<String> = Vec::new();
@@ -60,8 +60,8 @@ impl<'r> Required<'r> {
     /// Ends the plan before its first step where the checks of that do not pass now.
     ///
     /// # Errors
-    /// As [`Gate::pass`], where they cannot be run.
-    pub(crate) async fn shorten(&self, plan: &mut Plan) -> Result<()> {
+    /// As [`StepGuard::pass`], where they cannot be run.
+    pub(crate) async fn shorten(&self, plan: &mut MigrationPlan) -> Result<()> {
         let Some(first) =
             plan.steps.first().filter(|step| !step.record && !step.directives.requires_checks.is_empty())
         else {
@@ -76,7 +76,7 @@ impl<'r> Required<'r> {
     }
 
     /// The step that was not carried out, and which of its checks found how many rows.
-    pub(crate) fn unmet(&self) -> Option<(i64, Vec<Unmet>)> {
+    pub(crate) fn unmet(&self) -> Option<(i64, Vec<UnmetCheck>)> {
         self.unmet.lock().map_or(None, |mut unmet| unmet.take())
     }
 
@@ -95,7 +95,7 @@ impl<'r> Required<'r> {
             let check = found.check.check.name;
             match found.rows {
                 Ok(0) => {}
-                Ok(rows) => unmet.push(Unmet { check, rows, fixable }),
+                Ok(rows) => unmet.push(UnmetCheck { check, rows, fixable }),
                 Err(why) => {
                     return Err(Failure::cannot_tell(format!(
                         "{} requires data check {check}: {why}",
@@ -109,7 +109,7 @@ impl<'r> Required<'r> {
         if unmet.is_empty() {
             return Ok(());
         }
-        let told: Vec<String> = unmet.iter().map(Unmet::to_string).collect();
+        let told: Vec<String> = unmet.iter().map(UnmetCheck::to_string).collect();
         let what = format!("{} is not applied: {}", step.title, told.join(", "));
         if let Ok(mut kept) = self.unmet.lock() {
             *kept = Some((step.version, unmet));
@@ -136,7 +136,7 @@ fn refuse_unknown(
     Err(Failure { what: format!("{place}: requires-check: {}", failure.what), ..failure })
 }
 
-impl Gate for Required<'_> {
+impl StepGuard for Required<'_> {
     fn pass<'g>(&'g self, step: &'g Step) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'g>> {
         Box::pin(self.ask(step))
     }

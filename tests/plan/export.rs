@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
-use trueup::changes::plan::{EditorSession, Plan, Wanted};
+use trueup::changes::plan::{EditorSession, MigrationPlan, UpgradeGoal};
 use trueup::migrations::checksum::{Width, accepts};
 use trueup::migrations::history::Applied;
 use trueup::migrations::{Ledger, Migration, read_directory};
@@ -84,12 +84,17 @@ impl Project {
     }
 
     fn up(&self, applied: &[i64]) -> String {
-        let plan =
-            Plan::upgrade(&self.lock, &self.migrations, &self.standing(applied), &Wanted::default()).unwrap();
+        let plan = MigrationPlan::upgrade(
+            &self.lock,
+            &self.migrations,
+            &self.standing(applied),
+            &UpgradeGoal::default(),
+        )
+        .unwrap();
         self.script(&plan, !applied.is_empty())
     }
 
-    fn script(&self, plan: &Plan, exists: bool) -> String {
+    fn script(&self, plan: &MigrationPlan, exists: bool) -> String {
         let history = Ledger { table: HISTORY.into(), exists, width: Width::Four };
         let session = EditorSession {
             search_path: "public, pg_temp".into(),
@@ -135,7 +140,8 @@ fn the_script_upgrades_and_takes_back() {
             text(2).chars().map(|found| if found.is_ascii_digit() { '0' } else { found }).collect();
         assert_eq!(shape, "0000-00-00T00:00:00.000000Z");
     }
-    let down = Plan::downgrade(&project.lock, &project.migrations, &project.standing(&[1, 2, 3]), 0).unwrap();
+    let down = MigrationPlan::downgrade(&project.lock, &project.migrations, &project.standing(&[1, 2, 3]), 0)
+        .unwrap();
     database.psql(&project.script(&down, true));
     assert!(versions(&database).is_empty());
     assert_eq!(database.value("SELECT count(*)::text FROM pg_class WHERE relname LIKE 'users%'"), "0");

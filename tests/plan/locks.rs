@@ -1,11 +1,11 @@
-//! `plan::expected` and `plan::Relations` against `pg_locks` of a real server: every lock of SHARE UPDATE EXCLUSIVE or more
+//! `plan::expected_locks` and `plan::Relations` against `pg_locks` of a real server: every lock of SHARE UPDATE EXCLUSIVE or more
 //! on a table or view that existed before is told, with exactly the mode that the server takes.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::support::{self, TestDatabase};
-use trueup::changes::plan::{LockMode, Relations, expected};
+use trueup::changes::plan::{LockMode, Relations, expected_locks};
 use trueup::postgres::catalog::reader::{ReadOptions, read};
 use trueup::postgres::catalog::{Catalog, Kind};
 use trueup::postgres::sql::split;
@@ -209,7 +209,7 @@ impl Fixture {
 
     /// What is told of a statement, on tables and views.
     fn told(&self, sql: &str) -> BTreeMap<String, LockMode> {
-        let locks = expected(&split(sql).unwrap()[0]);
+        let locks = expected_locks(&split(sql).unwrap()[0]);
         let search_path = ["public".into()];
         let held = Relations::of(&self.catalog, &search_path).held(&locks);
         held.into_iter()

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::changes::plan::{LockMode, Step, satisfied};
+use crate::changes::plan::{LockMode, Step, is_satisfied};
 use crate::error::{Exit, Failure};
 use crate::migrations::{Ledger, Migration};
 use crate::model::diff;
@@ -30,7 +30,7 @@ use crate::postgres::connection::{ServerVersion, Session};
 use crate::postgres::sql::{literal, without_bom};
 use crate::writer::{Event, Limits, Next, PreparedStatement, Wanted, Watch, Work, WriteSession};
 
-use refusal::{Before, Source};
+use refusal::{EarlierWork, ScriptSource};
 
 pub use adopt::{Adopt, adopt};
 pub use resolve::{Resolve, Verdict, resolve};
@@ -54,17 +54,17 @@ pub struct Job<'j> {
     /// The migrations that are applied when it begins, as places in `lock`.
     pub applied: BTreeSet<usize>,
     /// How long things may take where a migration does not say it.
-    pub limits: Defaults,
+    pub limits: DefaultLimits,
     /// The server's version, for reading its catalog.
     pub version: ServerVersion,
     /// What a reading takes in.
     pub options: &'j ReadOptions,
     /// Who is asked before a step whose file requires data checks.
-    pub gate: &'j dyn Gate,
+    pub guard: &'j dyn StepGuard,
 }
 
 /// Whether the data checks pass that a migration requires. It has a connection of its own.
-pub trait Gate: Send + Sync {
+pub trait StepGuard: Send + Sync {
     /// Asks before a step.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ pub trait Gate: Send + Sync {
 
 /// How long things may take where a migration does not say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Defaults {
+pub struct DefaultLimits {
     /// Of a transaction.
     pub transaction: Limits,
     /// How long a statement outside of a transaction may wait for locks altogether.
@@ -83,7 +83,7 @@ pub struct Defaults {
 
 /// One step that was carried out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Done {
+pub struct AppliedStep {
     /// The migration's version.
     pub version: String,
     /// Its name.
@@ -96,7 +96,7 @@ pub struct Done {
 #[derive(Debug)]
 pub struct Outcome {
     /// What was done.
-    pub done: Vec<Done>,
+    pub done: Vec<AppliedStep>,
     /// What stopped it.
     pub failure: Option<anyhow::Error>,
 }
@@ -106,7 +106,7 @@ struct Executor<'j> {
     job: Job<'j>,
     /// Which step comes next.
     next: usize,
-    done: Vec<Done>,
+    done: Vec<AppliedStep>,
     /// Whether something of this run stays in the database, whatever comes.
     kept: bool,
     /// The number of the last row of this run in `trueup.steps`.
@@ -139,7 +139,7 @@ impl<'j> Executor<'j> {
     /// How the step begins that comes next, where it begins with a transaction.
     fn following(&self) -> Option<Next> {
         let step = self.job.steps.get(self.next)?;
-        let looks = !step.record && !wanted(step).is_empty();
+        let looks = !step.record && !locks_to_wait_for(step).is_empty();
         (step.record || step.transactional).then(|| Next {
             limits: self.limits(step),
             looks,
@@ -154,7 +154,7 @@ impl<'j> Executor<'j> {
     }
 
     /// The same for one migration after the other: what is said, and its values.
-    fn applied_recurring(&self, migration: &Migration, how: &str) -> (String, String) {
+    fn applied_prepared(&self, migration: &Migration, how: &str) -> (String, String) {
         let [version, name, checksum] = self.job.ledger.values(migration);
         let [_, _, how, sql, effects, run] =
             text_values(self.job.lock, migration, how, self.job.writer.run());
@@ -170,7 +170,7 @@ impl<'j> Executor<'j> {
         let begun = Instant::now();
         let (number, of) = (self.next, self.job.steps.len());
         if !step.record && !step.directives.requires_checks.is_empty() {
-            self.job.gate.pass(step).await?;
+            self.job.guard.pass(step).await?;
         }
         self.job.watch.tell(&Event::Begun { what: &step.title, number, of });
         if step.record {
@@ -183,7 +183,7 @@ impl<'j> Executor<'j> {
         self.kept = true;
         let took = begun.elapsed();
         self.job.watch.tell(&Event::Done { what: &step.title, took });
-        self.done.push(Done {
+        self.done.push(AppliedStep {
             version: step.version.to_string(),
             name: step.name.clone(),
             milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
@@ -194,8 +194,8 @@ impl<'j> Executor<'j> {
     /// Script and records in one transaction.
     async fn transactional(&mut self, step: &Step) -> Result<()> {
         let migration = self.migration(step);
-        let (form, values) = self.applied_recurring(migration, "applied");
-        let wanted = wanted(step);
+        let (form, values) = self.applied_prepared(migration, "applied");
+        let wanted = locks_to_wait_for(step);
         let work = Work {
             what: &step.title,
             script: without_bom(&step.sql),
@@ -206,10 +206,11 @@ impl<'j> Executor<'j> {
             snapshot: false,
             next: self.following(),
         };
-        let before = if self.kept { Before::Applied } else { Before::Nothing };
-        let source = Source { path: &step.path, what: &step.title, sql: &step.sql, script: &step.script };
+        let before = if self.kept { EarlierWork::Applied } else { EarlierWork::Nothing };
+        let source =
+            ScriptSource { path: &step.path, what: &step.title, sql: &step.sql, script: &step.script };
         let applied = self.job.writer.transaction(&work, self.job.watch).await;
-        applied.map_err(|trouble| refusal::in_script(trouble, source, before))
+        applied.map_err(|trouble| refusal::script_failure(trouble, source, before))
     }
 }
 
@@ -217,7 +218,7 @@ impl Executor<'_> {
     /// Records a migration whose effect is there already: proved once more in the transaction that records it.
     async fn record_satisfied(&mut self, step: &Step) -> Result<()> {
         let migration = self.migration(step);
-        let (form, values) = self.applied_recurring(migration, "recorded");
+        let (form, values) = self.applied_prepared(migration, "recorded");
         let recurring = Some(PreparedStatement { name: "applied", form: &form, values: &values });
         let (limits, next) = (self.limits(step), self.following());
         let work = Work { recurring, next, ..Work::records(&step.title, "", limits) };
@@ -227,7 +228,7 @@ impl Executor<'_> {
             let made =
                 lock.migrations.iter().flat_map(|migration| &migration.effects).filter_map(Effect::after);
             let live = diff::align_majors(&live, version, lock.head.server, made).unwrap_or(live);
-            if satisfied(&lock.migrations[step.index].effects, &live, &Catalog::default()) {
+            if is_satisfied(&lock.migrations[step.index].effects, &live, &Catalog::default()) {
                 return Ok(());
             }
             let what =
@@ -275,7 +276,7 @@ fn delete_stale_texts(versions: impl IntoIterator<Item = i64>) -> String {
 
 /// The relations whose holders a step waits for outside of the lock queue. A lock that stands in nobody's way is not
 /// waited for.
-fn wanted(step: &Step) -> Vec<Wanted> {
+fn locks_to_wait_for(step: &Step) -> Vec<Wanted> {
     let held = step.held.iter().filter(|(_, mode)| mode.blocks_writers());
     held.map(|(relation, mode)| {
         let conflicting = LockMode::ALL.into_iter().filter(|other| mode.conflicts_with(*other));

@@ -3,10 +3,10 @@
 use anyhow::Result;
 
 use super::Executor;
-use super::postcondition::{self, State};
-use super::refusal::{self, Before, Source};
-use super::statements::Recorded;
-use crate::changes::plan::{Outside, Planned, Script, Step};
+use super::postcondition::{self, StatementState};
+use super::refusal::{self, EarlierWork, ScriptSource};
+use super::statements::RecordedStatement;
+use crate::changes::plan::{NonTransactional, PlannedStatement, Script, Step};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::sqlstate;
 use crate::postgres::sql::literal;
@@ -14,22 +14,22 @@ use crate::writer::{self, StepError};
 
 /// A statement that is to be carried out.
 #[derive(Clone, Copy)]
-pub(super) struct Stage<'s> {
+pub(super) struct NonTransactionalStep<'s> {
     pub(super) step: &'s Step,
-    pub(super) statement: &'s Planned,
-    pub(super) outside: &'s Outside,
+    pub(super) statement: &'s PlannedStatement,
+    pub(super) outside: &'s NonTransactional,
     /// Which statement of its migration, from 1.
     pub(super) number: usize,
 }
 
 /// Its row in `trueup.steps`.
-struct Row {
+struct StepRow {
     run: String,
     number: i32,
     before: Option<String>,
 }
 
-impl Stage<'_> {
+impl NonTransactionalStep<'_> {
     /// Its name in messages.
     fn what(&self) -> String {
         format!("{}, statement {} ({})", self.step.title, self.number, self.outside.command())
@@ -39,23 +39,24 @@ impl Stage<'_> {
 impl Executor<'_> {
     /// Carries a statement out, or finds that an earlier run did. `last` are the records of the migration, when it is
     /// the last of its statements.
-    pub(super) async fn outside(
+    pub(super) async fn run_recorded(
         &mut self,
-        stage: Stage<'_>,
-        found: Option<&Recorded>,
+        stage: NonTransactionalStep<'_>,
+        found: Option<&RecordedStatement>,
         last: Option<String>,
     ) -> Result<()> {
         let last = last.map(|last| format!(";\n{last}")).unwrap_or_default();
         let row = match found {
             Some(found) => {
-                let row = Row { run: found.run.clone(), number: found.number, before: found.before.clone() };
+                let row =
+                    StepRow { run: found.run.clone(), number: found.number, before: found.before.clone() };
                 if self.is_done(stage, &row).await? {
                     let done = row.done("found done after the run broke off");
                     return self.record(stage.step, &format!("{done}{last}")).await;
                 }
                 row
             }
-            None => self.begin(stage).await?,
+            None => self.record_started(stage).await?,
         };
         self.run_outside(stage, &row).await?;
         self.kept = true;
@@ -63,42 +64,44 @@ impl Executor<'_> {
     }
 
     /// Writes down that a statement is started.
-    async fn begin(&mut self, stage: Stage<'_>) -> Result<Row> {
-        let before = self.before(stage).await?;
+    async fn record_started(&mut self, stage: NonTransactionalStep<'_>) -> Result<StepRow> {
+        let before = self.state_before(stage).await?;
         let record =
             self.statement_record(stage.step, stage.number, &stage.statement.text, before.as_deref(), false);
         self.record(stage.step, &record).await?;
-        Ok(Row { run: self.job.writer.run().to_owned(), number: self.number, before })
+        Ok(StepRow { run: self.job.writer.run().to_owned(), number: self.number, before })
     }
 
     /// What became of a statement that an earlier run began: the catalog says it. When it is to be done again, nothing
     /// of it is there any more that could be removed.
-    async fn is_done(&mut self, stage: Stage<'_>, row: &Row) -> Result<bool> {
-        match self.settled(stage, row).await? {
-            State::Done => Ok(true),
+    async fn is_done(&mut self, stage: NonTransactionalStep<'_>, row: &StepRow) -> Result<bool> {
+        match self.state_after_cleanup(stage, row).await? {
+            StatementState::Done => Ok(true),
             // What cannot be removed the statement itself ends.
-            State::NotDone | State::Leftover { .. } => Ok(false),
+            StatementState::NotDone | StatementState::Leftover { .. } => Ok(false),
             // Done again it does no harm.
-            State::CannotTell(_) if matches!(stage.outside, Outside::Reindex { .. }) => Ok(false),
-            State::CannotTell(why) => {
-                let what = format!("{} was begun by an earlier run that broke off, and {why}", stage.what());
-                Err(ask_a_human(what, stage.step))
+            StatementState::CannotTell(_) if matches!(stage.outside, NonTransactional::Reindex { .. }) => {
+                Ok(false)
             }
-            State::Foreign(why) => Err(self.foreign(stage, &why)),
+            StatementState::CannotTell(why) => {
+                let what = format!("{} was begun by an earlier run that broke off, and {why}", stage.what());
+                Err(decide_by_hand(what, stage.step))
+            }
+            StatementState::Foreign(why) => Err(self.foreign(stage, &why)),
         }
     }
 
     /// Runs it and proves in the catalog that it did what it says.
-    async fn run_outside(&mut self, stage: Stage<'_>, row: &Row) -> Result<()> {
-        let Stage { step, outside, .. } = stage;
+    async fn run_outside(&mut self, stage: NonTransactionalStep<'_>, row: &StepRow) -> Result<()> {
+        let NonTransactionalStep { step, outside, .. } = stage;
         let what = stage.what();
         let budget = step.directives.lock_timeout.unwrap_or(self.job.limits.outside_lock_budget);
         let patient = matches!(
             outside,
-            Outside::CreateIndex { .. }
-                | Outside::DropIndex { .. }
-                | Outside::Reindex { .. }
-                | Outside::DetachPartition { .. }
+            NonTransactional::CreateIndex { .. }
+                | NonTransactional::DropIndex { .. }
+                | NonTransactional::Reindex { .. }
+                | NonTransactional::DetachPartition { .. }
         );
         let work = writer::Outside {
             what: &what,
@@ -114,16 +117,16 @@ impl Executor<'_> {
         };
         let state = match trouble {
             // Somebody waits for this to end: what is left the next run removes.
-            Some(StepError::Stopped(_)) => self.look(stage, row).await?,
-            _ => self.settled(stage, row).await?,
+            Some(StepError::Stopped(_)) => self.state_of(stage, row).await?,
+            _ => self.state_after_cleanup(stage, row).await?,
         };
         match (trouble, state) {
-            (None, State::Done | State::CannotTell(_)) => Ok(()),
-            (None, State::Foreign(why)) => {
-                self.not_begun(step, row, &why).await?;
+            (None, StatementState::Done | StatementState::CannotTell(_)) => Ok(()),
+            (None, StatementState::Foreign(why)) => {
+                self.record_failed(step, row, &why).await?;
                 Err(self.foreign(stage, &why))
             }
-            (None, State::NotDone | State::Leftover { .. }) => {
+            (None, StatementState::NotDone | StatementState::Leftover { .. }) => {
                 let what =
                     format!("{what} ended without an error, and the catalog does not show what it was to do");
                 Err(Failure::new(Exit::Partial, what).next("trueup check").into())
@@ -133,59 +136,75 @@ impl Executor<'_> {
     }
 
     /// A statement failed: what of it stays decides what is said. It may have been done all the same.
-    async fn failed(&mut self, stage: Stage<'_>, row: &Row, trouble: StepError, state: State) -> Result<()> {
+    async fn failed(
+        &mut self,
+        stage: NonTransactionalStep<'_>,
+        row: &StepRow,
+        trouble: StepError,
+        state: StatementState,
+    ) -> Result<()> {
         // query_canceled may come when all is done; what the server refuses otherwise was not done by it.
         let refused =
             matches!(&trouble, StepError::Refused { said, .. } if !said.is(sqlstate::QUERY_CANCELED));
         let stays = match state {
-            State::Done if !refused => return Ok(()),
-            State::Leftover { why, .. } => Some((why, true)),
-            State::CannotTell(why) if matches!(stage.outside, Outside::Unprovable(_)) => Some((why, false)),
-            State::Done | State::NotDone | State::Foreign(_) | State::CannotTell(_) => None,
+            StatementState::Done if !refused => return Ok(()),
+            StatementState::Leftover { why, .. } => Some((why, true)),
+            StatementState::CannotTell(why) if matches!(stage.outside, NonTransactional::Unprovable(_)) => {
+                Some((why, false))
+            }
+            StatementState::Done
+            | StatementState::NotDone
+            | StatementState::Foreign(_)
+            | StatementState::CannotTell(_) => None,
         };
         let what = stage.what();
         let Some((why, removable)) = stays else {
-            self.not_begun(stage.step, row, "failed, and left nothing behind").await?;
-            let alone = Script { statements: vec![Planned { offset: 0, ..stage.statement.clone() }] };
-            let source =
-                Source { path: &stage.step.path, what: &what, sql: &stage.statement.text, script: &alone };
-            let before = Before::statement(stage.number, self.kept);
-            return Err(refusal::in_script(trouble, source, before));
+            self.record_failed(stage.step, row, "failed, and left nothing behind").await?;
+            let alone =
+                Script { statements: vec![PlannedStatement { offset: 0, ..stage.statement.clone() }] };
+            let source = ScriptSource {
+                path: &stage.step.path,
+                what: &what,
+                sql: &stage.statement.text,
+                script: &alone,
+            };
+            let before = EarlierWork::statement(stage.number, self.kept);
+            return Err(refusal::script_failure(trouble, source, before));
         };
         let how = match &trouble {
             StepError::Stopped(signal) => format!("interrupted by {signal}: {what} was cancelled"),
             StepError::Refused { said, .. } => format!("{what} failed: {}", said.text()),
             _ => format!("{what} was cancelled: it did not get its locks in time"),
         };
-        Err(if removable { left(&how, &why) } else { ask_a_human(format!("{how}; {why}"), stage.step) })
+        Err(if removable { left(&how, &why) } else { decide_by_hand(format!("{how}; {why}"), stage.step) })
     }
 
     /// What the catalog says before a statement begins. An index of its name that is not as it should be is not ours.
-    async fn before(&mut self, stage: Stage<'_>) -> Result<Option<String>> {
+    async fn state_before(&mut self, stage: NonTransactionalStep<'_>) -> Result<Option<String>> {
         let before = match self.job.writer.reading().await {
             Ok(session) => postcondition::before(session, stage.outside).await,
             Err(error) => Err(error),
         };
         let before = before.map_err(|error| self.unreadable(error, &stage.step.title))?;
-        if let Outside::CreateIndex { if_not_exists: true, .. } = stage.outside
+        if let NonTransactional::CreateIndex { if_not_exists: true, .. } = stage.outside
             && before.as_deref().is_some_and(|before| !before.is_empty())
         {
-            let row = Row { run: String::new(), number: 0, before: before.clone() };
-            if let State::Foreign(why) = self.look(stage, &row).await? {
+            let row = StepRow { run: String::new(), number: 0, before: before.clone() };
+            if let StatementState::Foreign(why) = self.state_of(stage, &row).await? {
                 return Err(self.foreign(stage, &why));
             }
         }
         Ok(before)
     }
 
-    async fn look(&mut self, stage: Stage<'_>, row: &Row) -> Result<State> {
+    async fn state_of(&mut self, stage: NonTransactionalStep<'_>, row: &StepRow) -> Result<StatementState> {
         let effects = self.job.lock.migrations.iter().find(|compiled| compiled.version == stage.step.version);
         let effects = effects.map(|compiled| compiled.effects.as_slice()).unwrap_or_default();
         let (version, options) = (self.job.version, self.job.options);
         let before = row.before.as_deref();
         let state = match self.job.writer.reading().await {
             Ok(session) => {
-                postcondition::look(session, stage.outside, before, effects, version, options).await
+                postcondition::check(session, stage.outside, before, effects, version, options).await
             }
             Err(error) => Err(error),
         };
@@ -197,9 +216,13 @@ impl Executor<'_> {
     }
 
     /// The same after what our own try left behind was removed.
-    async fn settled(&mut self, stage: Stage<'_>, row: &Row) -> Result<State> {
-        let state = self.look(stage, row).await?;
-        let State::Leftover { clean_up, why } = &state else { return Ok(state) };
+    async fn state_after_cleanup(
+        &mut self,
+        stage: NonTransactionalStep<'_>,
+        row: &StepRow,
+    ) -> Result<StatementState> {
+        let state = self.state_of(stage, row).await?;
+        let StatementState::Leftover { clean_up, why } = &state else { return Ok(state) };
         if clean_up.is_empty() {
             return Ok(state);
         }
@@ -220,11 +243,11 @@ impl Executor<'_> {
                 trouble => trouble.failure(&what, true),
             })?;
         }
-        self.look(stage, row).await
+        self.state_of(stage, row).await
     }
 
     /// Takes the record back that a statement was started, for it left nothing behind.
-    async fn not_begun(&mut self, step: &Step, row: &Row, why: &str) -> Result<()> {
+    async fn record_failed(&mut self, step: &Step, row: &StepRow, why: &str) -> Result<()> {
         let record = format!(
             "UPDATE trueup.steps SET state = 'failed', statement = NULL, ended_at = clock_timestamp(), detail = {} \
              WHERE run = {} AND number = {}",
@@ -235,9 +258,9 @@ impl Executor<'_> {
         self.record(step, &record).await
     }
 
-    fn foreign(&self, stage: Stage<'_>, why: &str) -> anyhow::Error {
+    fn foreign(&self, stage: NonTransactionalStep<'_>, why: &str) -> anyhow::Error {
         let exit = if self.kept { Exit::Partial } else { Exit::Refused };
-        let Stage { step, statement, .. } = stage;
+        let NonTransactionalStep { step, statement, .. } = stage;
         Failure::new(
             exit,
             format!(
@@ -253,7 +276,7 @@ impl Executor<'_> {
     }
 }
 
-impl Row {
+impl StepRow {
     /// The statement that records it as done.
     fn done(&self, detail: &str) -> String {
         let detail =
@@ -275,7 +298,7 @@ fn left(how: &str, why: &str) -> anyhow::Error {
 }
 
 /// Where the catalog does not tell.
-fn ask_a_human(what: String, step: &Step) -> anyhow::Error {
+fn decide_by_hand(what: String, step: &Step) -> anyhow::Error {
     Failure::new(Exit::Partial, what)
         .next(format!(
             "find out whether it was done, then say so:\n\

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::changes::plan::Outside;
+use crate::changes::plan::NonTransactional;
 use crate::model::Effect;
 use crate::model::diff;
 use crate::postgres::catalog::reader::{self, ReadOptions};
@@ -15,7 +15,7 @@ use crate::postgres::sql::{literal, qualified};
 
 /// How things stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum StatementState {
     /// It was done.
     Done,
     /// It was not, and nothing of it is there.
@@ -38,17 +38,17 @@ pub(super) enum State {
 ///
 /// # Errors
 /// The server's and the connection's.
-pub(super) async fn before(session: &mut Session, outside: &Outside) -> Result<Option<String>> {
+pub(super) async fn before(session: &mut Session, outside: &NonTransactional) -> Result<Option<String>> {
     Ok(match outside {
-        Outside::CreateIndex { name: Some(name), table, .. } => {
+        NonTransactional::CreateIndex { name: Some(name), table, .. } => {
             let found = index(session, name, &table.to_string()).await?;
             Some(found.map(|found| found.oid).unwrap_or_default())
         }
-        Outside::CreateIndex { name: None, table, .. } => Some(
+        NonTransactional::CreateIndex { name: None, table, .. } => Some(
             invalid_indexes(session, &format!("i.indrelid = to_regclass({})", literal(&table.to_string())))
                 .await?,
         ),
-        Outside::Reindex { .. } => Some(invalid_indexes(session, HALF_MADE).await?),
+        NonTransactional::Reindex { .. } => Some(invalid_indexes(session, HALF_MADE).await?),
         _ => None,
     })
 }
@@ -57,26 +57,26 @@ pub(super) async fn before(session: &mut Session, outside: &Outside) -> Result<O
 ///
 /// # Errors
 /// The server's and the connection's.
-pub(super) async fn look(
+pub(super) async fn check(
     session: &mut Session,
-    outside: &Outside,
+    outside: &NonTransactional,
     before: Option<&str>,
     effects: &[Effect],
     version: ServerVersion,
     options: &ReadOptions,
-) -> Result<State> {
+) -> Result<StatementState> {
     let before = before.unwrap_or_default();
     match outside {
-        Outside::CreateIndex { name: Some(name), table, if_not_exists, .. } => {
+        NonTransactional::CreateIndex { name: Some(name), table, if_not_exists, .. } => {
             let Some(found) = index(session, name, &table.to_string()).await? else {
-                return Ok(State::NotDone);
+                return Ok(StatementState::NotDone);
             };
-            let Found { valid, path, .. } = &found;
+            let FoundIndex { valid, path, .. } = &found;
             // What came since the statement was written down as started is its own.
             match (valid, found.oid != before) {
-                (true, true) => return Ok(State::Done),
+                (true, true) => return Ok(StatementState::Done),
                 (false, true) => {
-                    return Ok(State::Leftover {
+                    return Ok(StatementState::Leftover {
                         clean_up: vec![format!("DROP INDEX CONCURRENTLY {path}")],
                         why: format!("the index {path} is invalid"),
                     });
@@ -85,7 +85,7 @@ pub(super) async fn look(
                     let why = format!(
                         "there is an invalid index {path} already, which IF NOT EXISTS would take for the wanted one"
                     );
-                    return Ok(State::Foreign(why));
+                    return Ok(StatementState::Foreign(why));
                 }
                 (true, false) => {}
             }
@@ -97,18 +97,18 @@ pub(super) async fn look(
             });
             // Without an effect the compiled project had the index already, too.
             let Some(wanted) = wanted else {
-                return Ok(if *if_not_exists { State::Done } else { State::NotDone });
+                return Ok(if *if_not_exists { StatementState::Done } else { StatementState::NotDone });
             };
             let live = reader::read(session, version, options).await?.catalog;
             let live = live.get(&wanted.id);
             if diff::same(live, Some(wanted)) || differs_by_comment_alone(live, wanted) {
-                return Ok(State::Done);
+                return Ok(StatementState::Done);
             }
-            Ok(State::Foreign(format!(
+            Ok(StatementState::Foreign(format!(
                 "there is an index {path} already, and it is not the one that this statement makes"
             )))
         }
-        Outside::CreateIndex { name: None, table, .. } => {
+        NonTransactional::CreateIndex { name: None, table, .. } => {
             let on = format!("i.indrelid = to_regclass({})", literal(&table.to_string()));
             let left = leftovers(session, &on, before).await?;
             if let Some(state) = left {
@@ -124,34 +124,36 @@ pub(super) async fn look(
                 })
                 .collect();
             Ok(match made.as_slice() {
-                [] => State::CannotTell("the catalog does not tell which index it makes".into()),
-                made if made.iter().all(|index| diff::same(live.get(&index.id), Some(index))) => State::Done,
-                _ => State::NotDone,
+                [] => StatementState::CannotTell("the catalog does not tell which index it makes".into()),
+                made if made.iter().all(|index| diff::same(live.get(&index.id), Some(index))) => {
+                    StatementState::Done
+                }
+                _ => StatementState::NotDone,
             })
         }
-        Outside::DropIndex { index, .. } => {
+        NonTransactional::DropIndex { index, .. } => {
             let relation = literal(&index.to_string());
             let sql = format!(
                 "SELECT indisvalid FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass({relation})"
             );
             let valid = session.rows(sql).await?.into_iter().flatten().flatten().next();
             Ok(match valid.as_deref() {
-                None => State::Done,
-                Some("t") => State::NotDone,
+                None => StatementState::Done,
+                Some("t") => StatementState::NotDone,
                 // The same statement ends it.
-                Some(_) => State::Leftover {
+                Some(_) => StatementState::Leftover {
                     clean_up: Vec::new(),
                     why: format!("the index {index} is half dropped: invalid, and still there"),
                 },
             })
         }
-        Outside::Reindex { .. } => {
+        NonTransactional::Reindex { .. } => {
             // Done again it does no harm; what a broken one leaves behind is called so by PostgreSQL.
-            Ok(leftovers(session, HALF_MADE, before).await?.unwrap_or(State::CannotTell(
+            Ok(leftovers(session, HALF_MADE, before).await?.unwrap_or(StatementState::CannotTell(
                 "the catalog does not tell whether an index was built anew".into(),
             )))
         }
-        Outside::DetachPartition { table, partition } => {
+        NonTransactional::DetachPartition { table, partition } => {
             let sql = format!(
                 "SELECT inhdetachpending FROM pg_catalog.pg_inherits WHERE inhrelid = pg_catalog.to_regclass({}) AND \
                  inhparent = pg_catalog.to_regclass({})",
@@ -160,25 +162,25 @@ pub(super) async fn look(
             );
             let pending = session.rows(sql).await?.into_iter().flatten().flatten().next();
             Ok(match pending.as_deref() {
-                None => State::Done,
-                Some("t") => State::Leftover {
+                None => StatementState::Done,
+                Some("t") => StatementState::Leftover {
                     clean_up: vec![format!("ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE")],
                     why: format!("the partition {partition} is half detached"),
                 },
-                Some(_) => State::NotDone,
+                Some(_) => StatementState::NotDone,
             })
         }
-        Outside::Vacuum => {
-            Ok(State::CannotTell("the catalog does not tell whether a VACUUM was done".into()))
+        NonTransactional::Vacuum => {
+            Ok(StatementState::CannotTell("the catalog does not tell whether a VACUUM was done".into()))
         }
-        Outside::Other(command) | Outside::Unprovable(command) => {
-            Ok(State::CannotTell(format!("the catalog does not tell whether {command} was done")))
+        NonTransactional::Other(command) | NonTransactional::Unprovable(command) => {
+            Ok(StatementState::CannotTell(format!("the catalog does not tell whether {command} was done")))
         }
     }
 }
 
 /// An index as it stands in the catalog.
-struct Found {
+struct FoundIndex {
     oid: String,
     valid: bool,
     /// Qualified and quoted.
@@ -186,7 +188,7 @@ struct Found {
 }
 
 /// The index of that name in the schema of a table.
-async fn index(session: &mut Session, name: &str, table: &str) -> Result<Option<Found>> {
+async fn index(session: &mut Session, name: &str, table: &str) -> Result<Option<FoundIndex>> {
     let sql = format!(
         "SELECT c.oid, i.indisvalid AND i.indisready AND i.indislive, n.nspname, c.relname \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -198,7 +200,7 @@ async fn index(session: &mut Session, name: &str, table: &str) -> Result<Option<
     );
     let row = session.rows(sql).await?.pop();
     Ok(match row.as_deref() {
-        Some([Some(oid), valid, Some(schema), Some(name)]) => Some(Found {
+        Some([Some(oid), valid, Some(schema), Some(name)]) => Some(FoundIndex {
             oid: oid.clone(),
             valid: valid.as_deref() == Some("t"),
             path: qualified(schema, name),
@@ -233,7 +235,7 @@ async fn invalid(session: &mut Session, condition: &str) -> Result<Vec<(String, 
 }
 
 /// Invalid indexes that were not there before.
-async fn leftovers(session: &mut Session, condition: &str, before: &str) -> Result<Option<State>> {
+async fn leftovers(session: &mut Session, condition: &str, before: &str) -> Result<Option<StatementState>> {
     let known: Vec<&str> = before.split(' ').collect();
     let ours: Vec<String> = invalid(session, condition)
         .await?
@@ -244,7 +246,7 @@ async fn leftovers(session: &mut Session, condition: &str, before: &str) -> Resu
     if ours.is_empty() {
         return Ok(None);
     }
-    Ok(Some(State::Leftover {
+    Ok(Some(StatementState::Leftover {
         why: format!("invalid: {}", ours.join(", ")),
         clean_up: ours.iter().map(|path| format!("DROP INDEX CONCURRENTLY {path}")).collect(),
     }))

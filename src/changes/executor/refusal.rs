@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::changes::plan::{Planned, Script};
+use crate::changes::plan::{PlannedStatement, Script};
 use crate::error::{Exit, Failure};
 use crate::postgres::sql::without_bom;
 use crate::writer::StepError;
 
 /// Where a script comes from.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Source<'s> {
+pub(super) struct ScriptSource<'s> {
     /// Its file.
     pub(super) path: &'s Path,
     /// Its name in messages.
@@ -23,7 +23,7 @@ pub(super) struct Source<'s> {
 
 /// What was done before a script, or a statement of it, that failed, and stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Before {
+pub(super) enum EarlierWork {
     /// Nothing of it is this run's.
     Nothing,
     /// Migrations that were applied.
@@ -37,7 +37,7 @@ pub(super) enum Before {
     },
 }
 
-impl Before {
+impl EarlierWork {
     /// Before statement `number` of a migration that is carried out statement by statement.
     pub(super) fn statement(number: usize, kept: bool) -> Self {
         match number {
@@ -66,8 +66,12 @@ impl Before {
 }
 
 /// The failure of a step.
-pub(super) fn in_script(trouble: StepError, source: Source<'_>, before: Before) -> anyhow::Error {
-    let Source { path, what, script, .. } = source;
+pub(super) fn script_failure(
+    trouble: StepError,
+    source: ScriptSource<'_>,
+    before: EarlierWork,
+) -> anyhow::Error {
+    let ScriptSource { path, what, script, .. } = source;
     let StepError::Refused { said, done } = trouble else { return trouble.failure(what, before.kept()) };
     let statement = match said.position {
         Some(position) => at_position(source, position),
@@ -101,7 +105,10 @@ pub(super) fn in_script(trouble: StepError, source: Source<'_>, before: Before) 
 
 /// The statement that a character of the script is in, and which character of the statement it is; both from 1. The
 /// script is what stands first in the message that was sent, without a byte order mark.
-fn at_position<'s>(source: Source<'s>, position: usize) -> Option<(&'s Planned, Option<usize>)> {
+fn at_position<'s>(
+    source: ScriptSource<'s>,
+    position: usize,
+) -> Option<(&'s PlannedStatement, Option<usize>)> {
     let sent = without_bom(source.sql);
     let mark = source.sql.len() - sent.len();
     source.script.statements.iter().rev().find_map(|statement| {

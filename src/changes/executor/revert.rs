@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::refusal::{self, Before, Source};
-use super::{Done, Executor, Job, Outcome, wanted};
+use super::refusal::{self, EarlierWork, ScriptSource};
+use super::{AppliedStep, Executor, Job, Outcome, locks_to_wait_for};
 use crate::changes::plan::Step;
 use crate::error::{Exit, Failure};
 use crate::model::Lock;
@@ -19,7 +19,7 @@ use crate::postgres::sql::{literal, without_bom};
 use crate::writer::{Event, Work};
 
 /// How many objects are named that are not as they should be.
-const MOST_TOLD: usize = 5;
+const MOST_NAMED: usize = 5;
 
 /// Takes the steps of a plan back.
 pub async fn downgrade(job: Job<'_>) -> Outcome {
@@ -57,7 +57,7 @@ impl Executor<'_> {
             literal(&step.sql),
             v = step.version,
         );
-        let wanted = wanted(step);
+        let wanted = locks_to_wait_for(step);
         let work = Work {
             what: &what,
             script: without_bom(&step.sql),
@@ -68,8 +68,8 @@ impl Executor<'_> {
             snapshot: false,
             next: None,
         };
-        let source = Source { path: &step.path, what: &what, sql: &step.sql, script: &step.script };
-        let before_it = if self.kept { Before::TakenBack } else { Before::Nothing };
+        let source = ScriptSource { path: &step.path, what: &what, sql: &step.sql, script: &step.script };
+        let before_it = if self.kept { EarlierWork::TakenBack } else { EarlierWork::Nothing };
         let (lock, version, options) = (self.job.lock, self.job.version, self.job.options);
         let stays: BTreeSet<i64> =
             self.job.applied.range(..step.index).map(|index| lock.migrations[*index].version).collect();
@@ -83,11 +83,11 @@ impl Executor<'_> {
                 prove(step, (lock, version), [&before, &after], [&built, &target])
             })
             .await;
-        done.map_err(|trouble| refusal::in_script(trouble, source, before_it))?;
+        done.map_err(|trouble| refusal::script_failure(trouble, source, before_it))?;
         self.kept = true;
         let took = begun.elapsed();
         self.job.watch.tell(&Event::Done { what: &what, took });
-        self.done.push(Done {
+        self.done.push(AppliedStep {
             version: step.version.to_string(),
             name: step.name.clone(),
             milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
@@ -143,8 +143,8 @@ fn prove(
     if wrong.is_empty() {
         return Ok(());
     }
-    let more = wrong.len().saturating_sub(MOST_TOLD);
-    let mut told = wrong[..wrong.len().min(MOST_TOLD)].join("\n");
+    let more = wrong.len().saturating_sub(MOST_NAMED);
+    let mut told = wrong[..wrong.len().min(MOST_NAMED)].join("\n");
     if more > 0 {
         told.push_str(&format!("\nand {more} more"));
     }

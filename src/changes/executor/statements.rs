@@ -7,17 +7,17 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, anyhow};
 
-use super::non_transactional::Stage;
-use super::refusal::{self, Before, Source};
-use super::{Executor, wanted};
-use crate::changes::plan::{Planned, Script, Step};
+use super::non_transactional::NonTransactionalStep;
+use super::refusal::{self, EarlierWork, ScriptSource};
+use super::{Executor, locks_to_wait_for};
+use crate::changes::plan::{PlannedStatement, Script, Step};
 use crate::error::{Exit, Failure};
 use crate::postgres::sql::literal;
 use crate::writer::Work;
 
 /// What the records say of one statement.
 #[derive(Debug, Clone)]
-pub(super) struct Recorded {
+pub(super) struct RecordedStatement {
     pub(super) run: String,
     pub(super) number: i32,
     text: String,
@@ -46,9 +46,10 @@ impl Executor<'_> {
                     Some(last) => self.record(step, &last).await?,
                     None => continue,
                 },
-                (_, None) => self.inside(step, statement, number, last).await?,
+                (_, None) => self.run_in_transaction(step, statement, number, last).await?,
                 (found, Some(outside)) => {
-                    self.outside(Stage { step, statement, outside, number }, found, last).await?;
+                    self.run_recorded(NonTransactionalStep { step, statement, outside, number }, found, last)
+                        .await?;
                 }
             }
             self.kept = true;
@@ -57,7 +58,7 @@ impl Executor<'_> {
     }
 
     /// What is recorded of a migration's statements since it was last taken back or resolved.
-    async fn recorded(&mut self, version: i64) -> Result<BTreeMap<usize, Recorded>> {
+    async fn recorded(&mut self, version: i64) -> Result<BTreeMap<usize, RecordedStatement>> {
         let sql = include_str!("recorded.sql").replace("{version}", &version.to_string());
         let rows = match self.job.writer.reading().await {
             Ok(session) => session.rows(sql).await,
@@ -67,7 +68,7 @@ impl Executor<'_> {
             .into_iter()
             .map(|row| match row.as_slice() {
                 [Some(statement), Some(run), Some(number), text, before, Some(state)] => {
-                    let recorded = Recorded {
+                    let recorded = RecordedStatement {
                         run: run.clone(),
                         number: number.parse()?,
                         text: text.clone().unwrap_or_default(),
@@ -82,7 +83,7 @@ impl Executor<'_> {
     }
 
     /// A migration that was begun must go on as it was begun.
-    fn unchanged(&self, step: &Step, recorded: &BTreeMap<usize, Recorded>) -> Result<()> {
+    fn unchanged(&self, step: &Step, recorded: &BTreeMap<usize, RecordedStatement>) -> Result<()> {
         for (number, recorded) in recorded {
             let same = step.script.statements.get(number - 1).is_some_and(|now| now.text == recorded.text);
             if !same {
@@ -107,16 +108,16 @@ impl Executor<'_> {
     }
 
     /// A statement that can run in a transaction, with its record.
-    async fn inside(
+    async fn run_in_transaction(
         &mut self,
         step: &Step,
-        statement: &Planned,
+        statement: &PlannedStatement,
         number: usize,
         last: Option<String>,
     ) -> Result<()> {
         let record = self.statement_record(step, number, &statement.text, None, true);
         let records = [Some(record), last].into_iter().flatten().collect::<Vec<_>>().join(";\n");
-        let wanted = wanted(step);
+        let wanted = locks_to_wait_for(step);
         let what = format!("{}, statement {number}", step.title);
         let work = Work {
             what: &what,
@@ -128,11 +129,11 @@ impl Executor<'_> {
             snapshot: false,
             next: None,
         };
-        let before = Before::statement(number, self.kept);
-        let alone = Script { statements: vec![Planned { offset: 0, ..statement.clone() }] };
-        let source = Source { path: &step.path, what: &what, sql: &statement.text, script: &alone };
+        let before = EarlierWork::statement(number, self.kept);
+        let alone = Script { statements: vec![PlannedStatement { offset: 0, ..statement.clone() }] };
+        let source = ScriptSource { path: &step.path, what: &what, sql: &statement.text, script: &alone };
         let applied = self.job.writer.transaction(&work, self.job.watch).await;
-        applied.map_err(|trouble| refusal::in_script(trouble, source, before))
+        applied.map_err(|trouble| refusal::script_failure(trouble, source, before))
     }
 
     /// What could not be read in the middle of a run.

@@ -15,7 +15,7 @@ use crate::postgres::connection::ServerVersion;
 
 /// The database, and how much of it is looked at.
 #[derive(Clone, Copy)]
-pub struct Found<'f> {
+pub struct LiveDatabase<'f> {
     /// Its name.
     pub database: &'f str,
     /// Its server's version.
@@ -45,7 +45,7 @@ impl Adoption {
     /// # Errors
     /// Exit 2 when there is no such version. Exit 4 when the project has no migrations, or the catalog is closest to
     /// that of a database in which none of them is applied.
-    pub fn judge(lock: &Lock, found: &Found<'_>, stated: Option<i64>) -> Result<Self, Failure> {
+    pub fn judge(lock: &Lock, found: &LiveDatabase<'_>, stated: Option<i64>) -> Result<Self, Failure> {
         if lock.migrations.is_empty() {
             let what = "this project has no migrations: there is no version that the database could be at";
             let next =
@@ -121,7 +121,7 @@ fn number_of(lock: &Lock, version: i64) -> Result<usize, Failure> {
 }
 
 /// What `check` would find if the project ended with these migrations and the history had all of them.
-fn differences(lock: &Lock, found: &Found<'_>, applied: usize) -> Vec<Finding> {
+fn differences(lock: &Lock, found: &LiveDatabase<'_>, applied: usize) -> Vec<Finding> {
     let migrations = lock.migrations[..applied].to_vec();
     let versions: BTreeSet<i64> = migrations.iter().map(|migration| migration.version).collect();
     let rows: Vec<Applied> = migrations
@@ -193,7 +193,7 @@ mod tests {
 
     fn judge(objects: &[Arc<Object>], stated: Option<i64>) -> Result<Adoption, Failure> {
         let catalog = Catalog::new(objects.to_vec(), Vec::new());
-        let found = Found {
+        let found = LiveDatabase {
             database: "d",
             server: ServerVersion(150_018),
             catalog: &catalog,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Plan, Step};
+use super::{MigrationPlan, Step};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::sql::words_of;
 
@@ -26,8 +26,8 @@ const OBJECTS: [&str; 16] = [
 /// What takes more with it than it names.
 const WIDE: [&str; 6] = ["schema", "owned", "extension", "type", "domain", "database"];
 
-impl Plan {
-    /// Tells them, with the relations that the steps lock (see [`Plan::look_up`]).
+impl MigrationPlan {
+    /// Tells them, with the relations that the steps lock (see [`MigrationPlan::look_up`]).
     pub fn affected(&self, catalog: &Catalog) -> Affected {
         let mut tables = BTreeSet::new();
         for step in self.steps.iter().filter(|step| !step.record) {
@@ -144,7 +144,7 @@ fn closure(
 #[cfg(test)]
 mod tests {
     use super::super::samples::{Sample, lock_of, object};
-    use super::super::{Plan, Relations, Wanted};
+    use super::super::{MigrationPlan, Relations, UpgradeGoal};
     use super::*;
     use crate::model::diagnosis::MigrationState;
 
@@ -168,7 +168,8 @@ mod tests {
         let catalog = Catalog::new(objects.to_vec(), Vec::new());
         let (lock, files) = lock_of(&[Sample::new(1, sql)]);
         let standing = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
-        let mut plan = Plan::upgrade(&lock, &files, &standing, &Wanted::default()).expect("a plan");
+        let mut plan =
+            MigrationPlan::upgrade(&lock, &files, &standing, &UpgradeGoal::default()).expect("a plan");
         plan.look_up(&Relations::of(&catalog, &["public".into()]));
         match plan.affected(&catalog) {
             Affected::Tables(tables) => Ok(tables.iter().map(ToString::to_string).collect()),

@@ -4,20 +4,20 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Plan;
+use super::MigrationPlan;
 use crate::model::diagnosis::MigrationState;
 use crate::model::diff::{align_majors, align_owned_sequences};
 use crate::model::{Effect, Lock};
 use crate::postgres::catalog::{Attribute, Catalog, Object};
 use crate::postgres::connection::ServerVersion;
 
-impl Plan {
+impl MigrationPlan {
     /// The versions of the steps that could be recorded as applied without being run: they are of DDL alone, and all
     /// that they do is in the live database already. `server` is the live one's version.
     ///
     /// Which rows the DDL would have changed (a column's new default) no catalog shows: it is for the operator to
     /// decide.
-    pub fn satisfied(
+    pub fn already_applied(
         &self,
         lock: &Lock,
         standing: &MigrationState,
@@ -38,7 +38,7 @@ impl Plan {
         };
         let there = candidates
             .into_iter()
-            .filter(|step| satisfied(&lock.migrations[step.index].effects, &live, &before));
+            .filter(|step| is_satisfied(&lock.migrations[step.index].effects, &live, &before));
         there.map(|step| step.version).collect()
     }
 }
@@ -46,7 +46,7 @@ impl Plan {
 /// Whether the effects are wholly in `live`, and at least one of them was not in `before`. Owned sequences may have
 /// another name, as everywhere. `live` must be in the words of the major that the effects are from
 /// ([`align_majors`]).
-pub fn satisfied(effects: &[Effect], live: &Catalog, before: &Catalog) -> bool {
+pub fn is_satisfied(effects: &[Effect], live: &Catalog, before: &Catalog) -> bool {
     // By hand a serial's sequence may have got the name of the table as it is now.
     let after: Vec<Arc<Object>> = effects.iter().filter_map(Effect::after).cloned().collect();
     let live = align_owned_sequences(live, &Catalog::new(after, Vec::new())).into_owned();
@@ -79,7 +79,7 @@ fn counts(attribute: Attribute) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{Sample, lock_of, object};
-    use super::super::{Plan, Wanted};
+    use super::super::{MigrationPlan, UpgradeGoal};
     use super::*;
     use crate::postgres::catalog::{Kind, ObjectId};
 
@@ -106,23 +106,23 @@ mod tests {
         let adds = [Effect::Created(name.clone())];
         let requires = [Effect::Changed { after: required.clone(), attributes: vec![Attribute::Nullable] }];
         let before = catalog(&[&users]);
-        assert!(satisfied(&adds, &catalog(&[&users, &name]), &before));
-        assert!(!satisfied(&adds, &before, &before), "not there");
-        assert!(!satisfied(&adds, &catalog(&[&users, &required]), &before), "another column");
-        assert!(satisfied(&requires, &catalog(&[&users, &required]), &catalog(&[&users, &name])));
-        assert!(!satisfied(&requires, &catalog(&[&users, &name]), &catalog(&[&users, &name])));
+        assert!(is_satisfied(&adds, &catalog(&[&users, &name]), &before));
+        assert!(!is_satisfied(&adds, &before, &before), "not there");
+        assert!(!is_satisfied(&adds, &catalog(&[&users, &required]), &before), "another column");
+        assert!(is_satisfied(&requires, &catalog(&[&users, &required]), &catalog(&[&users, &name])));
+        assert!(!is_satisfied(&requires, &catalog(&[&users, &name]), &catalog(&[&users, &name])));
         assert!(
-            !satisfied(&requires, &catalog(&[&users, &required]), &catalog(&[&users, &required])),
+            !is_satisfied(&requires, &catalog(&[&users, &required]), &catalog(&[&users, &required])),
             "before"
         );
         let drops = [Effect::Dropped(Box::new(name.id.clone()))];
-        assert!(satisfied(&drops, &before, &catalog(&[&users, &name])));
-        assert!(!satisfied(&drops, &catalog(&[&users, &name]), &catalog(&[&users, &name])));
+        assert!(is_satisfied(&drops, &before, &catalog(&[&users, &name])));
+        assert!(!is_satisfied(&drops, &catalog(&[&users, &name]), &catalog(&[&users, &name])));
         let people = object(table("people"), &[]);
         let renames = [Effect::Renamed { from: Box::new(users.id.clone()), to: Box::new(people.id.clone()) }];
-        assert!(satisfied(&renames, &catalog(&[&people]), &before));
-        assert!(!satisfied(&renames, &catalog(&[&people, &users]), &before), "both are there");
-        assert!(!satisfied(&[], &before, &before), "nothing is no proof");
+        assert!(is_satisfied(&renames, &catalog(&[&people]), &before));
+        assert!(!is_satisfied(&renames, &catalog(&[&people, &users]), &before), "both are there");
+        assert!(!is_satisfied(&[], &before, &before), "nothing is no proof");
     }
 
     #[test]
@@ -140,7 +140,7 @@ mod tests {
         let by_hand = [sequence("users_id_seq"), id("nextval('public.users_id_seq'::regclass)")];
         let effects: Vec<Effect> = wanted.into_iter().map(Effect::Created).collect();
         let live = Catalog::new(by_hand.to_vec(), Vec::new());
-        assert!(satisfied(&effects, &live, &Catalog::default()));
+        assert!(is_satisfied(&effects, &live, &Catalog::default()));
     }
 
     #[test]
@@ -154,11 +154,12 @@ mod tests {
         ] {
             let (lock, files) = lock_of(&[Sample::new(1, sql).doing(made())]);
             let standing = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
-            let plan = Plan::upgrade(&lock, &files, &standing, &Wanted::default()).expect("a plan");
+            let plan =
+                MigrationPlan::upgrade(&lock, &files, &standing, &UpgradeGoal::default()).expect("a plan");
             let live = catalog(&[&users]);
-            let found = plan.satisfied(&lock, &standing, &live, ServerVersion(150_018));
+            let found = plan.already_applied(&lock, &standing, &live, ServerVersion(150_018));
             assert_eq!(found.into_iter().collect::<Vec<_>>(), expected, "{sql}");
-            let empty = plan.satisfied(&lock, &standing, &Catalog::default(), ServerVersion(150_018));
+            let empty = plan.already_applied(&lock, &standing, &Catalog::default(), ServerVersion(150_018));
             assert!(empty.is_empty());
         }
     }

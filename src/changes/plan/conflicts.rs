@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::str::FromStr as _;
 
-use super::{Direction, Plan};
+use super::{Direction, MigrationPlan};
 use crate::findings::{CauseKind, Change, Finding};
 use crate::model::{Effect, Lock};
 use crate::postgres::catalog::{Attribute, Kind, ObjectId};
@@ -15,19 +15,19 @@ use crate::postgres::catalog::{Attribute, Kind, ObjectId};
 ///
 /// What is unknown only because one of the steps was skipped so far is no collision: the plan mends it, and on the way down
 /// what was skipped is nobody's. Steps that are
-/// recorded without being run collide with nothing; see [`Plan::without`].
-pub fn collisions<'f>(plan: &Plan, findings: &'f [Finding], lock: &Lock) -> Vec<&'f Finding> {
-    let touches: Vec<Touch<'_>> =
-        effects(plan, lock).flat_map(|effect| Touch::of(effect, plan.direction)).collect();
+/// recorded without being run collide with nothing; see [`MigrationPlan::without`].
+pub fn collisions<'f>(plan: &MigrationPlan, findings: &'f [Finding], lock: &Lock) -> Vec<&'f Finding> {
+    let touches: Vec<TouchedObject<'_>> =
+        effects(plan, lock).flat_map(|effect| TouchedObject::of(effect, plan.direction)).collect();
     let steps: BTreeSet<String> = plan.steps.iter().map(|step| step.version.to_string()).collect();
     let collides = |finding: &&Finding| {
         is_by_hand(finding, plan.direction, &steps)
-            && Found::of(finding, lock).is_some_and(|found| touches.iter().any(|touch| found.meets(touch)))
+            && Conflict::of(finding, lock).is_some_and(|found| touches.iter().any(|touch| found.meets(touch)))
     };
     findings.iter().filter(collides).collect()
 }
 
-fn effects<'l>(plan: &'l Plan, lock: &'l Lock) -> impl Iterator<Item = &'l Effect> {
+fn effects<'l>(plan: &'l MigrationPlan, lock: &'l Lock) -> impl Iterator<Item = &'l Effect> {
     plan.steps.iter().flat_map(|step| &lock.migrations[step.index].effects)
 }
 
@@ -45,7 +45,7 @@ fn is_by_hand(finding: &Finding, direction: Direction, steps: &BTreeSet<String>)
 }
 
 /// One object that the plan changes.
-struct Touch<'e> {
+struct TouchedObject<'e> {
     id: &'e ObjectId,
     /// The object is dropped, or called otherwise afterwards: its parts with it.
     whole: bool,
@@ -55,7 +55,7 @@ struct Touch<'e> {
     table: Option<&'e str>,
 }
 
-impl<'e> Touch<'e> {
+impl<'e> TouchedObject<'e> {
     fn of(effect: &'e Effect, direction: Direction) -> Vec<Self> {
         let touch = |id, whole, takes_name, table| Self { id, whole, takes_name, table };
         // What was made is dropped on the way down, and what was dropped is made.
@@ -76,7 +76,7 @@ impl<'e> Touch<'e> {
 }
 
 /// What a finding is about.
-struct Found {
+struct Conflict {
     id: ObjectId,
     /// It is missing or unexpected as a whole.
     whole: bool,
@@ -84,7 +84,7 @@ struct Found {
     table: Option<String>,
 }
 
-impl Found {
+impl Conflict {
     /// `None` for findings of a migration or of the database.
     fn of(finding: &Finding, lock: &Lock) -> Option<Self> {
         let kind = Kind::from_str(finding.kind).ok()?;
@@ -94,7 +94,7 @@ impl Found {
         Some(Self { id, whole: finding.change != Change::Different, table })
     }
 
-    fn meets(&self, touch: &Touch<'_>) -> bool {
+    fn meets(&self, touch: &TouchedObject<'_>) -> bool {
         self.id == *touch.id
             || touch.takes_name && self.id.kind != touch.id.kind && same_name(&self.id, touch.id)
             || self.whole && contains(&self.id, touch.id, touch.table)
@@ -156,7 +156,7 @@ fn same_name(a: &ObjectId, b: &ObjectId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{Sample, lock_of, object};
-    use super::super::{Plan, Wanted};
+    use super::super::{MigrationPlan, UpgradeGoal};
     use super::*;
     use crate::findings::{AttributeFinding, Cause, Severity};
     use crate::model::diagnosis::MigrationState;
@@ -172,7 +172,7 @@ mod tests {
     fn collide(effects: Vec<Effect>, finding: &Finding) -> bool {
         let (lock, files) = lock_of(&[Sample::new(1, "select 1;").doing(effects)]);
         let standing = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
-        let plan = Plan::upgrade(&lock, &files, &standing, &Wanted::default()).expect("a plan");
+        let plan = MigrationPlan::upgrade(&lock, &files, &standing, &UpgradeGoal::default()).expect("a plan");
         !collisions(&plan, std::slice::from_ref(finding), &lock).is_empty()
     }
 

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::collections::BTreeMap;
 
 use super::upgrade::{by_version, current, file_of, no_such_version, refuse_edited, refuse_no_history};
-use super::{Direction, Plan, Script, Step, titles, touches};
+use super::{Direction, MigrationPlan, Script, Step, titles, touches};
 use crate::error::{Exit, Failure};
 use crate::migrations::{Directives, Migration};
 use crate::model::diagnosis::MigrationState;
 use crate::model::{CompiledMigration, Lock};
 use crate::postgres::sql::read_file;
 
-impl Plan {
+impl MigrationPlan {
     /// Plans to take back all that is applied above `to`; `0` takes back everything. Reads the down scripts.
     ///
     /// # Errors
@@ -154,11 +154,16 @@ mod tests {
         Project { lock, files, directory }
     }
 
-    fn plan(project: &Project, applied: &[i64], unchanged: &[i64], to: i64) -> Result<Plan, Failure> {
+    fn plan(
+        project: &Project,
+        applied: &[i64],
+        unchanged: &[i64],
+        to: i64,
+    ) -> Result<MigrationPlan, Failure> {
         let rows: Vec<Applied> = applied.iter().map(|version| Sample::row(*version)).collect();
         let unchanged: BTreeSet<i64> = unchanged.iter().copied().collect();
         let standing = MigrationState::from_history(&project.lock.migrations, &rows, &unchanged);
-        Plan::downgrade(&project.lock, &project.files, &standing, to)
+        MigrationPlan::downgrade(&project.lock, &project.files, &standing, to)
     }
 
     #[test]

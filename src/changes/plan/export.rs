@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Direction, Outside, Plan, Step, Written};
+use super::{Direction, MigrationPlan, NonTransactional, Step, WrittenName};
 use crate::migrations::{Ledger, Migration};
 use crate::postgres::sql::{identifier, literal};
 
@@ -22,7 +22,7 @@ pub struct EditorSession {
     pub set_role: Option<String>,
 }
 
-impl Plan {
+impl MigrationPlan {
     /// The script. `migrations` are the project's: checksums need their texts.
     pub fn to_sql(&self, migrations: &[Migration], history: &Ledger, session: &EditorSession) -> String {
         let mut script = String::new();
@@ -107,22 +107,22 @@ impl Check {
     }
 
     /// What must not be so once a statement outside of a transaction is done, where the catalog can tell.
-    fn after(outside: &Outside) -> Option<Self> {
-        let class = |name: &Written| format!("pg_catalog.to_regclass({})", literal(&name.to_string()));
+    fn after(outside: &NonTransactional) -> Option<Self> {
+        let class = |name: &WrittenName| format!("pg_catalog.to_regclass({})", literal(&name.to_string()));
         match outside {
-            Outside::CreateIndex { name: Some(name), table, .. } => {
-                let index = Written { schema: table.schema.clone(), name: name.clone() };
+            NonTransactional::CreateIndex { name: Some(name), table, .. } => {
+                let index = WrittenName { schema: table.schema.clone(), name: name.clone() };
                 let condition = format!(
                     "NOT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indexrelid = {} AND indisvalid)",
                     class(&index)
                 );
                 Some(Self::new(condition, format!("the index {index} is missing or invalid")))
             }
-            Outside::DropIndex { index, .. } => Some(Self::new(
+            NonTransactional::DropIndex { index, .. } => Some(Self::new(
                 format!("{} IS NOT NULL", class(index)),
                 format!("the index {index} is still there"),
             )),
-            Outside::DetachPartition { partition, .. } => {
+            NonTransactional::DetachPartition { partition, .. } => {
                 let condition = format!(
                     "EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = {} AND relispartition)",
                     class(partition)
@@ -218,7 +218,7 @@ impl Writer<'_> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::Wanted;
+    use super::super::UpgradeGoal;
     use super::super::samples::{Sample, lock_of};
     use super::*;
     use crate::migrations::checksum::Width;
@@ -227,7 +227,7 @@ mod tests {
     fn script(samples: &[Sample], exists: bool) -> String {
         let (lock, files) = lock_of(samples);
         let standing = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
-        let plan = Plan::upgrade(&lock, &files, &standing, &Wanted::default()).expect("a plan");
+        let plan = MigrationPlan::upgrade(&lock, &files, &standing, &UpgradeGoal::default()).expect("a plan");
         let history = Ledger { table: "public.refinery_schema_history".into(), exists, width: Width::Four };
         let session = EditorSession {
             search_path: "public, pg_temp".into(),

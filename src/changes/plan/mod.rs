@@ -30,19 +30,19 @@ use crate::migrations::history::Applied;
 use crate::model::{CompiledMigration, Effect};
 use crate::postgres::catalog::ObjectId;
 
-pub use adopt::{Adoption, Found};
+pub use adopt::{Adoption, LiveDatabase};
 pub use affected::Affected;
-pub use already_applied::satisfied;
+pub use already_applied::is_satisfied;
 pub use applied_evidence::Evidence;
 pub use conflicts::collisions;
 pub use export::EditorSession;
-pub use locks::{Expected, LockMode, On, Relations, expected};
-pub use non_transactional::Outside;
-pub use resolve::{Case, Resolution, Resolved};
-pub use script::{Planned, Script};
-pub use statement_effect::Reach;
-pub use tokens::Written;
-pub use upgrade::Wanted;
+pub use locks::{ExpectedLock, LockMode, LockTarget, Relations, expected_locks};
+pub use non_transactional::NonTransactional;
+pub use resolve::{Resolution, ResolveCase, Resolved};
+pub use script::{PlannedStatement, Script};
+pub use statement_effect::StatementEffect;
+pub use tokens::WrittenName;
+pub use upgrade::UpgradeGoal;
 
 /// Which way a plan leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub enum Direction {
 
 /// What is going to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub struct MigrationPlan {
     /// Which way.
     pub direction: Direction,
     /// The newest version that is applied now, the project's or not.
@@ -63,12 +63,12 @@ pub struct Plan {
     /// The steps, in the order in which they are done.
     pub steps: Vec<Step>,
     /// Why it ends before all that is pending is done.
-    pub stop: Option<Stop>,
+    pub stop: Option<PlanStop>,
     /// What the database has and the project does not.
     pub ahead: Vec<Applied>,
 }
 
-impl Plan {
+impl MigrationPlan {
     /// Makes these versions be recorded as applied instead of run.
     pub fn record(&mut self, versions: &BTreeSet<i64>) {
         for step in &mut self.steps {
@@ -131,7 +131,7 @@ pub struct Step {
     pub transactional: bool,
     /// It is not run but recorded as applied: its effect is there already.
     pub record: bool,
-    /// The strongest lock on each relation that is there before the run; see [`Plan::look_up`].
+    /// The strongest lock on each relation that is there before the run; see [`MigrationPlan::look_up`].
     pub held: BTreeMap<ObjectId, LockMode>,
     /// The objects that the migration makes, changes, renames (both names) or drops.
     pub touches: BTreeSet<ObjectId>,
@@ -146,7 +146,7 @@ impl Step {
 
 /// A data check that found rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unmet {
+pub struct UnmetCheck {
     /// Its name.
     pub check: String,
     /// How many rows it found.
@@ -155,7 +155,7 @@ pub struct Unmet {
     pub fixable: bool,
 }
 
-impl fmt::Display for Unmet {
+impl fmt::Display for UnmetCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = if self.rows == 1 { "row" } else { "rows" };
         write!(f, "data check {} finds {} {rows}", self.check, self.rows)
@@ -164,7 +164,7 @@ impl fmt::Display for Unmet {
 
 /// Why a plan ends early.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stop {
+pub enum PlanStop {
     /// The first contract migration, which was not asked for.
     Contract {
         /// `V5__drop_username`.
@@ -183,13 +183,13 @@ pub enum Stop {
         /// The checks.
         checks: Vec<String>,
         /// Those that found rows; empty where they were not run.
-        unmet: Vec<Unmet>,
+        unmet: Vec<UnmetCheck>,
         /// What waits with it: its title and those of all after it.
         waiting: Vec<String>,
     },
 }
 
-impl Stop {
+impl PlanStop {
     /// How a command ends that did all of the plan: what is left to other people's code is no finding, a check is.
     pub fn exit(&self) -> Exit {
         match self {
@@ -221,7 +221,7 @@ impl Stop {
                 )
             }
             Self::RequiresCheck { title, unmet, .. } if !unmet.is_empty() => {
-                let found: Vec<String> = unmet.iter().map(Unmet::to_string).collect();
+                let found: Vec<String> = unmet.iter().map(UnmetCheck::to_string).collect();
                 format!("stops before {title}: {}", found.join(", "))
             }
             Self::RequiresCheck { title, checks, .. } => {

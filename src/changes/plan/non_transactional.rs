@@ -6,11 +6,11 @@
 
 use smol_str::SmolStr;
 
-use super::tokens::{Tokens, Written};
+use super::tokens::{Tokens, WrittenName};
 
 /// What runs outside of a transaction only, or must run there because it may end one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outside {
+pub enum NonTransactional {
     /// `CREATE INDEX CONCURRENTLY`: done when the index is there, valid, and as the statement says.
     CreateIndex {
         /// `UNIQUE`.
@@ -20,12 +20,12 @@ pub enum Outside {
         /// Its name, in the table's schema; the server chooses one where there is none.
         name: Option<SmolStr>,
         /// The table.
-        table: Written,
+        table: WrittenName,
     },
     /// `DROP INDEX CONCURRENTLY`: done when there is no such index.
     DropIndex {
         /// The index; PostgreSQL takes one only.
-        index: Written,
+        index: WrittenName,
         /// `IF EXISTS`.
         if_exists: bool,
     },
@@ -34,7 +34,7 @@ pub enum Outside {
         /// `index`, `table`, `schema`, `database` or `system`.
         what: &'static str,
         /// Its name; `DATABASE` and `SYSTEM` need none.
-        name: Option<Written>,
+        name: Option<WrittenName>,
         /// `CONCURRENTLY`: broken off, it leaves invalid indexes called `..._ccnew` or `..._ccold`.
         concurrently: bool,
     },
@@ -42,9 +42,9 @@ pub enum Outside {
     /// is pending detach, and `FINALIZE` ends it.
     DetachPartition {
         /// The partitioned table.
-        table: Written,
+        table: WrittenName,
         /// The partition.
-        partition: Written,
+        partition: WrittenName,
     },
     /// `VACUUM`: leaves nothing in the catalog that tells it was done; done again it does no harm.
     Vacuum,
@@ -55,7 +55,7 @@ pub enum Outside {
     Unprovable(&'static str),
 }
 
-impl Outside {
+impl NonTransactional {
     /// The command, for sentences.
     pub fn command(&self) -> &'static str {
         match self {
@@ -95,7 +95,7 @@ impl Outside {
     }
 }
 
-fn create(mut tokens: Tokens<'_>) -> Option<Outside> {
+fn create(mut tokens: Tokens<'_>) -> Option<NonTransactional> {
     let unique = tokens.take(&["unique"]);
     match tokens.word() {
         "index" => {
@@ -107,41 +107,43 @@ fn create(mut tokens: Tokens<'_>) -> Option<Outside> {
             let name = if tokens.word() == "on" { None } else { tokens.take_name().map(|name| name.name) };
             tokens.take(&["on"]);
             tokens.take(&["only"]);
-            Some(Outside::CreateIndex { unique, if_not_exists, name, table: tokens.take_name()? })
+            Some(NonTransactional::CreateIndex { unique, if_not_exists, name, table: tokens.take_name()? })
         }
-        "database" => Some(Outside::Other("CREATE DATABASE")),
-        "tablespace" => Some(Outside::Other("CREATE TABLESPACE")),
+        "database" => Some(NonTransactional::Other("CREATE DATABASE")),
+        "tablespace" => Some(NonTransactional::Other("CREATE TABLESPACE")),
         "subscription" => {
             let options = tokens.skip_past("with").then(|| tokens.take_parentheses()).flatten();
             let alone =
                 options.is_some_and(|list| list.lacks_option("connect") || list.lacks_option("create_slot"));
-            (!alone).then_some(Outside::Other("CREATE SUBSCRIPTION"))
+            (!alone).then_some(NonTransactional::Other("CREATE SUBSCRIPTION"))
         }
         _ => None,
     }
 }
 
-fn drop(mut tokens: Tokens<'_>) -> Option<Outside> {
+fn drop(mut tokens: Tokens<'_>) -> Option<NonTransactional> {
     match tokens.take_one(&["index", "database", "tablespace", "subscription"])? {
         "index" => {
             if !tokens.take(&["concurrently"]) {
                 return None;
             }
             let if_exists = tokens.take(&["if", "exists"]);
-            Some(Outside::DropIndex { index: tokens.take_name()?, if_exists })
+            Some(NonTransactional::DropIndex { index: tokens.take_name()?, if_exists })
         }
-        "database" => Some(Outside::Other("DROP DATABASE")),
-        "tablespace" => Some(Outside::Other("DROP TABLESPACE")),
-        _ => Some(Outside::Other("DROP SUBSCRIPTION")),
+        "database" => Some(NonTransactional::Other("DROP DATABASE")),
+        "tablespace" => Some(NonTransactional::Other("DROP TABLESPACE")),
+        _ => Some(NonTransactional::Other("DROP SUBSCRIPTION")),
     }
 }
 
-fn alter(mut tokens: Tokens<'_>) -> Option<Outside> {
+fn alter(mut tokens: Tokens<'_>) -> Option<NonTransactional> {
     match tokens.take_one(&["system", "database", "subscription", "table"])? {
-        "system" => Some(Outside::Other("ALTER SYSTEM")),
+        "system" => Some(NonTransactional::Other("ALTER SYSTEM")),
         "database" => {
             tokens.take_name()?;
-            tokens.take(&["set", "tablespace"]).then_some(Outside::Other("ALTER DATABASE SET TABLESPACE"))
+            tokens
+                .take(&["set", "tablespace"])
+                .then_some(NonTransactional::Other("ALTER DATABASE SET TABLESPACE"))
         }
         "subscription" => {
             tokens.take_name()?;
@@ -153,7 +155,7 @@ fn alter(mut tokens: Tokens<'_>) -> Option<Outside> {
             let options = tokens.skip_past("with").then(|| tokens.take_parentheses()).flatten();
             let quiet = options.is_some_and(|list| list.lacks_option("refresh"));
             (refresh || publications && !quiet)
-                .then_some(Outside::Other("ALTER SUBSCRIPTION ... REFRESH PUBLICATION"))
+                .then_some(NonTransactional::Other("ALTER SUBSCRIPTION ... REFRESH PUBLICATION"))
         }
         _ => {
             tokens.take(&["if", "exists"]);
@@ -164,25 +166,25 @@ fn alter(mut tokens: Tokens<'_>) -> Option<Outside> {
                 return None;
             }
             let partition = tokens.take_name()?;
-            tokens.take(&["concurrently"]).then_some(Outside::DetachPartition { table, partition })
+            tokens.take(&["concurrently"]).then_some(NonTransactional::DetachPartition { table, partition })
         }
     }
 }
 
-fn reindex(mut tokens: Tokens<'_>) -> Option<Outside> {
+fn reindex(mut tokens: Tokens<'_>) -> Option<NonTransactional> {
     let in_options = tokens.take_parentheses().is_some_and(|options| options.has_option("concurrently"));
     let what = tokens.take_one(&["index", "table", "schema", "database", "system"])?;
     let concurrently = tokens.take(&["concurrently"]) || in_options;
     let many = matches!(what, "schema" | "database" | "system");
     let name = tokens.take_name();
-    (concurrently || many).then_some(Outside::Reindex { what, name, concurrently })
+    (concurrently || many).then_some(NonTransactional::Reindex { what, name, concurrently })
 }
 
 /// Without a table it is about all that were clustered before.
-fn cluster(mut tokens: Tokens<'_>) -> Option<Outside> {
+fn cluster(mut tokens: Tokens<'_>) -> Option<NonTransactional> {
     tokens.take_parentheses();
     tokens.take(&["verbose"]);
-    tokens.is_at_end().then_some(Outside::Other("CLUSTER of all tables"))
+    tokens.is_at_end().then_some(NonTransactional::Other("CLUSTER of all tables"))
 }
 
 #[cfg(test)]
@@ -190,17 +192,17 @@ mod tests {
     use super::*;
     use crate::postgres::sql::split;
 
-    fn outside(text: &str) -> Option<Outside> {
-        Outside::of(&Tokens::of(&split(text).expect("splits")[0], usize::MAX))
+    fn outside(text: &str) -> Option<NonTransactional> {
+        NonTransactional::of(&Tokens::of(&split(text).expect("splits")[0], usize::MAX))
     }
 
-    fn written(schema: Option<&str>, name: &str) -> Written {
-        Written { schema: schema.map(Into::into), name: name.into() }
+    fn written(schema: Option<&str>, name: &str) -> WrittenName {
+        WrittenName { schema: schema.map(Into::into), name: name.into() }
     }
 
     #[test]
     fn what_the_catalog_can_be_asked_about() {
-        let index = |unique, if_not_exists, name: Option<&str>, table| Outside::CreateIndex {
+        let index = |unique, if_not_exists, name: Option<&str>, table| NonTransactional::CreateIndex {
             unique,
             if_not_exists,
             name: name.map(Into::into),
@@ -214,37 +216,52 @@ mod tests {
             ("create index concurrently on T using gin (x)", index(false, false, None, written(None, "t"))),
             (
                 "drop index concurrently if exists a.i",
-                Outside::DropIndex { index: written(Some("a"), "i"), if_exists: true },
+                NonTransactional::DropIndex { index: written(Some("a"), "i"), if_exists: true },
             ),
             (
                 "reindex (verbose, concurrently) table t",
-                Outside::Reindex { what: "table", name: Some(written(None, "t")), concurrently: true },
+                NonTransactional::Reindex {
+                    what: "table",
+                    name: Some(written(None, "t")),
+                    concurrently: true,
+                },
             ),
             (
                 "reindex index concurrently i",
-                Outside::Reindex { what: "index", name: Some(written(None, "i")), concurrently: true },
+                NonTransactional::Reindex {
+                    what: "index",
+                    name: Some(written(None, "i")),
+                    concurrently: true,
+                },
             ),
             (
                 "reindex schema s",
-                Outside::Reindex { what: "schema", name: Some(written(None, "s")), concurrently: false },
+                NonTransactional::Reindex {
+                    what: "schema",
+                    name: Some(written(None, "s")),
+                    concurrently: false,
+                },
             ),
-            ("reindex system", Outside::Reindex { what: "system", name: None, concurrently: false }),
+            ("reindex system", NonTransactional::Reindex { what: "system", name: None, concurrently: false }),
             (
                 "alter table if exists m detach partition m_1 concurrently",
-                Outside::DetachPartition { table: written(None, "m"), partition: written(None, "m_1") },
+                NonTransactional::DetachPartition {
+                    table: written(None, "m"),
+                    partition: written(None, "m_1"),
+                },
             ),
-            ("vacuum (analyze) t", Outside::Vacuum),
-            ("cluster", Outside::Other("CLUSTER of all tables")),
-            ("cluster (verbose)", Outside::Other("CLUSTER of all tables")),
-            ("alter system set work_mem = '1GB'", Outside::Other("ALTER SYSTEM")),
-            ("alter database d set tablespace t", Outside::Other("ALTER DATABASE SET TABLESPACE")),
+            ("vacuum (analyze) t", NonTransactional::Vacuum),
+            ("cluster", NonTransactional::Other("CLUSTER of all tables")),
+            ("cluster (verbose)", NonTransactional::Other("CLUSTER of all tables")),
+            ("alter system set work_mem = '1GB'", NonTransactional::Other("ALTER SYSTEM")),
+            ("alter database d set tablespace t", NonTransactional::Other("ALTER DATABASE SET TABLESPACE")),
             (
                 "create subscription s connection 'x' publication p with (enabled = false)",
-                Outside::Other("CREATE SUBSCRIPTION"),
+                NonTransactional::Other("CREATE SUBSCRIPTION"),
             ),
             (
                 "alter subscription s refresh publication",
-                Outside::Other("ALTER SUBSCRIPTION ... REFRESH PUBLICATION"),
+                NonTransactional::Other("ALTER SUBSCRIPTION ... REFRESH PUBLICATION"),
             ),
         ] {
             assert_eq!(outside(text), Some(expected), "{text}");

@@ -4,7 +4,7 @@
 //! Only what a statement itself says is looked at. The same words in strings, comments, quoted names and bodies of
 //! functions are none of its business; what these do when they run, the run's own fence finds out.
 
-use super::statement_effect::{self, Reach};
+use super::statement_effect::{self, StatementEffect};
 use super::tokens::Tokens;
 use crate::postgres::sql::{Part, Statement};
 
@@ -65,7 +65,7 @@ pub(super) fn refusal(statement: &Statement<'_>, head: &Tokens<'_>) -> Option<Re
         "set" => set(tokens),
         "reset" => setting(tokens),
         // What is made here is run later, by somebody else; CREATE TABLE ... AS runs its query at once.
-        "create" if statement_effect::of(head) != Reach::Rows => None,
+        "create" if statement_effect::of(head) != StatementEffect::Rows => None,
         "alter" | "comment" | "prepare" => None,
         _ => call(statement),
     }

@@ -16,7 +16,7 @@ const MOST_TOLD: usize = 10;
 
 /// What a decision is held against.
 #[derive(Debug, Clone, Copy)]
-pub struct Case<'c> {
+pub struct ResolveCase<'c> {
     /// The compiled project.
     pub lock: &'c Lock,
     /// Its files.
@@ -53,7 +53,7 @@ pub struct Resolved {
     pub diff: Option<String>,
 }
 
-impl Case<'_> {
+impl ResolveCase<'_> {
     /// "It was done": recorded as applied, unless the catalog contradicts it.
     ///
     /// # Errors

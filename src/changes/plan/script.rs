@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::locks::{self, Expected};
-use super::non_transactional::Outside;
+use super::locks::{self, ExpectedLock};
+use super::non_transactional::NonTransactional;
 use super::refuse::{Refusal, refusal};
-use super::statement_effect::{self, Reach};
+use super::statement_effect::{self, StatementEffect};
 use super::tokens::Tokens;
 use crate::error::{Exit, Failure};
 use crate::migrations::Directives;
@@ -16,12 +16,12 @@ use crate::postgres::sql::{SplitError, SplitErrorKind, Statement, split};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Script {
     /// Its statements, in order.
-    pub statements: Vec<Planned>,
+    pub statements: Vec<PlannedStatement>,
 }
 
 /// One statement that is going to be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Planned {
+pub struct PlannedStatement {
     /// The text, without its semicolon.
     pub text: String,
     /// The line of its first token, from 1.
@@ -31,17 +31,17 @@ pub struct Planned {
     /// Its first line, shortened.
     pub summary: String,
     /// Why it runs outside of a transaction; only in scripts that say `no-transaction`.
-    pub outside: Option<Outside>,
+    pub outside: Option<NonTransactional>,
     /// The locks that it takes on relations that exist already.
-    pub locks: Vec<Expected>,
+    pub locks: Vec<ExpectedLock>,
     /// What it changes.
-    pub reach: Reach,
+    pub reach: StatementEffect,
 }
 
-impl Planned {
+impl PlannedStatement {
     /// Whether it is anything but DDL: what it does to rows cannot be seen in a catalog.
     pub fn is_data(&self) -> bool {
-        self.reach == Reach::Rows
+        self.reach == StatementEffect::Rows
     }
 
     /// The line of the script that a character of it is on; `position` is PostgreSQL's, which counts from 1.
@@ -72,23 +72,23 @@ impl Script {
             if let Some(Refusal { why, next }) = refusal(&statement, &head) {
                 return Err(refused(path, &statement, why, next));
             }
-            let mut outside = Outside::of(&head);
+            let mut outside = NonTransactional::of(&head);
             match &outside {
                 Some(found) if !directives.no_transaction => {
                     let why = format!("{} cannot run inside a transaction block", found.command());
                     let next = "Put it into a migration of its own that says so in its first line: `-- trueup: no-transaction`.";
                     return Err(refused(path, &statement, &why, next));
                 }
-                None if directives.no_transaction => outside = Outside::unprovable(&head),
+                None if directives.no_transaction => outside = NonTransactional::unprovable(&head),
                 _ => {}
             }
-            statements.push(Planned {
+            statements.push(PlannedStatement {
                 text: statement.text.to_owned(),
                 line: statement.line,
                 offset: statement.offset,
                 summary: statement.summary(),
                 outside,
-                locks: locks::expected(&statement),
+                locks: locks::expected_locks(&statement),
                 reach: statement_effect::of(&head),
             });
         }
@@ -97,7 +97,7 @@ impl Script {
 
     /// Whether all that it does shows in the catalog that trueup reads.
     pub fn is_ddl_alone(&self) -> bool {
-        self.statements.iter().all(|statement| statement.reach <= Reach::Catalog)
+        self.statements.iter().all(|statement| statement.reach <= StatementEffect::Catalog)
     }
 }
 
@@ -174,7 +174,10 @@ mod tests {
         assert!(inside.statements.iter().all(|statement| statement.outside.is_none()));
         let outside = examine(&format!("-- trueup: no-transaction\n{sql}")).expect("examined");
         let found: Vec<_> = outside.statements.iter().map(|statement| statement.outside.clone()).collect();
-        assert_eq!(found, [Some(Outside::Unprovable("CALL")), Some(Outside::Unprovable("DO")), None]);
+        assert_eq!(
+            found,
+            [Some(NonTransactional::Unprovable("CALL")), Some(NonTransactional::Unprovable("DO")), None]
+        );
     }
 
     #[test]

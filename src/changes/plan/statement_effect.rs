@@ -4,7 +4,7 @@ use super::tokens::Tokens;
 
 /// What a statement changes; what a catalog shows less of comes later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reach {
+pub enum StatementEffect {
     /// Nothing that outlives the session: `SET`, `RESET`.
     Session,
     /// Objects that trueup reads, and nothing else.
@@ -46,14 +46,14 @@ const ADJECTIVES: &[&str] =
     &["or", "replace", "global", "local", "unlogged", "recursive", "unique", "trusted", "procedural"];
 
 /// Tells a statement by its tokens.
-pub(super) fn of(tokens: &Tokens<'_>) -> Reach {
+pub(super) fn of(tokens: &Tokens<'_>) -> StatementEffect {
     let mut tokens = tokens.clone();
     let verb = tokens.word().to_owned();
     tokens.advance();
     match verb.as_str() {
-        "set" | "reset" => Reach::Session,
+        "set" | "reset" => StatementEffect::Session,
         // GRANT role TO role has no ON.
-        "grant" | "revoke" if tokens.has("on") => Reach::Catalog,
+        "grant" | "revoke" if tokens.has("on") => StatementEffect::Catalog,
         "comment" => {
             tokens.take(&["on"]);
             modeled(&tokens)
@@ -63,43 +63,47 @@ pub(super) fn of(tokens: &Tokens<'_>) -> Reach {
         "drop" => modeled(&tokens),
         "grant" | "revoke" | "security" | "analyze" | "analyse" | "vacuum" | "cluster" | "reindex"
         | "listen" | "unlisten" | "import" | "reassign" | "load" | "checkpoint" | "prepare"
-        | "deallocate" | "lock" => Reach::Unmodeled,
-        _ => Reach::Rows,
+        | "deallocate" | "lock" => StatementEffect::Unmodeled,
+        _ => StatementEffect::Rows,
     }
 }
 
-fn modeled(tokens: &Tokens<'_>) -> Reach {
-    if MODELED.contains(&tokens.word()) { Reach::Catalog } else { Reach::Unmodeled }
+fn modeled(tokens: &Tokens<'_>) -> StatementEffect {
+    if MODELED.contains(&tokens.word()) { StatementEffect::Catalog } else { StatementEffect::Unmodeled }
 }
 
-fn create(mut tokens: Tokens<'_>) -> Reach {
+fn create(mut tokens: Tokens<'_>) -> StatementEffect {
     while ADJECTIVES.contains(&tokens.word()) {
         tokens.advance();
     }
     match tokens.word() {
         // Gone with the session, and what is done with it meanwhile is not.
-        "temp" | "temporary" => Reach::Rows,
+        "temp" | "temporary" => StatementEffect::Rows,
         "table" => {
             // The columns stand in parentheses; CREATE TABLE ... AS does not.
             let mut clauses = tokens.clone();
-            if clauses.skip_past("as") || tokens.has("execute") { Reach::Rows } else { Reach::Catalog }
+            if clauses.skip_past("as") || tokens.has("execute") {
+                StatementEffect::Rows
+            } else {
+                StatementEffect::Catalog
+            }
         }
         // It is filled, as REFRESH fills it.
-        "materialized" if !tokens.has("no") => Reach::Rows,
+        "materialized" if !tokens.has("no") => StatementEffect::Rows,
         // Its elements can be anything that is created.
-        "schema" => Reach::Catalog,
+        "schema" => StatementEffect::Catalog,
         _ => modeled(&tokens),
     }
 }
 
-fn alter(tokens: Tokens<'_>) -> Reach {
+fn alter(tokens: Tokens<'_>) -> StatementEffect {
     let rows = match tokens.word() {
         "sequence" => tokens.has("restart"),
         // ALTER COLUMN ... TYPE ... USING computes values; RESTART is an identity's.
         "table" => tokens.has("restart") || tokens.has("type") && tokens.has("using"),
         _ => false,
     };
-    if rows { Reach::Rows } else { modeled(&tokens) }
+    if rows { StatementEffect::Rows } else { modeled(&tokens) }
 }
 
 #[cfg(test)]
@@ -110,9 +114,9 @@ mod tests {
     #[test]
     fn what_a_catalog_can_show() {
         for (reach, texts) in [
-            (Reach::Session, &["set search_path = a", "reset all"][..]),
+            (StatementEffect::Session, &["set search_path = a", "reset all"][..]),
             (
-                Reach::Catalog,
+                StatementEffect::Catalog,
                 &[
                     "create table t (as_of date)",
                     "create unlogged table t (x int)",
@@ -129,7 +133,7 @@ mod tests {
                 ],
             ),
             (
-                Reach::Unmodeled,
+                StatementEffect::Unmodeled,
                 &[
                     "create publication p",
                     "create role a",
@@ -142,7 +146,7 @@ mod tests {
                 ],
             ),
             (
-                Reach::Rows,
+                StatementEffect::Rows,
                 &[
                     "insert into t values (1)",
                     "with x as (select 1) select 1",

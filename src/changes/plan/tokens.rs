@@ -10,14 +10,14 @@ use crate::postgres::sql::{Part, Statement, identifier};
 
 /// A relation as a statement names it: its parts raw, as `pg_catalog` would have them. [`fmt::Display`] quotes them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Written {
+pub struct WrittenName {
     /// The schema, where the statement says it; else the first of the search path that has the name.
     pub schema: Option<SmolStr>,
     /// The name.
     pub name: SmolStr,
 }
 
-impl fmt::Display for Written {
+impl fmt::Display for WrittenName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(schema) = &self.schema {
             write!(f, "{}.", identifier(schema))?;
@@ -110,7 +110,7 @@ impl<'s> Tokens<'s> {
     }
 
     /// Reads `[[database.]schema.]name`.
-    pub(super) fn take_name(&mut self) -> Option<Written> {
+    pub(super) fn take_name(&mut self) -> Option<WrittenName> {
         let mut names = vec![SmolStr::from(self.peek()?.name()?)];
         self.at += 1;
         while self.take_sign(".") {
@@ -118,11 +118,11 @@ impl<'s> Tokens<'s> {
             self.at += 1;
         }
         let name = names.pop()?;
-        Some(Written { schema: names.pop(), name })
+        Some(WrittenName { schema: names.pop(), name })
     }
 
     /// Reads `[schema.]relation.column`, and gives the relation.
-    pub(super) fn take_owner_of_column(&mut self) -> Option<Written> {
+    pub(super) fn take_owner_of_column(&mut self) -> Option<WrittenName> {
         let mut names = vec![SmolStr::from(self.peek()?.name()?)];
         self.at += 1;
         while self.take_sign(".") {
@@ -131,11 +131,11 @@ impl<'s> Tokens<'s> {
         }
         names.pop()?;
         let name = names.pop()?;
-        Some(Written { schema: names.pop(), name })
+        Some(WrittenName { schema: names.pop(), name })
     }
 
     /// Reads names between commas, each with whether `ONLY` stands before it.
-    pub(super) fn take_names(&mut self) -> Vec<(Written, bool)> {
+    pub(super) fn take_names(&mut self) -> Vec<(WrittenName, bool)> {
         let mut names = Vec::new();
         loop {
             let only = self.take(&["only"]);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Direction, Plan, Script, Step, Stop, Unmet, titles, touches};
+use super::{Direction, MigrationPlan, PlanStop, Script, Step, UnmetCheck, titles, touches};
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
 use crate::model::Lock;
@@ -11,7 +11,7 @@ use crate::postgres::sql::unified;
 
 /// How far an upgrade is to go.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct UpgradeGoal {
     /// The last version that is applied; all that are pending where none is named.
     pub to: Option<i64>,
     /// Contract migrations too.
@@ -22,7 +22,7 @@ pub struct Wanted {
     pub checked: bool,
 }
 
-impl Plan {
+impl MigrationPlan {
     /// Plans an upgrade. `migrations` are the files that `lock` was compiled from.
     ///
     /// # Errors
@@ -33,7 +33,7 @@ impl Plan {
         lock: &Lock,
         migrations: &[Migration],
         standing: &MigrationState,
-        wanted: &Wanted,
+        wanted: &UpgradeGoal,
     ) -> Result<Self, Failure> {
         let current = current(lock, standing);
         if let Some(to) = wanted.to {
@@ -104,30 +104,33 @@ fn step(lock: &Lock, files: &HashMap<i64, &Migration>, index: usize) -> Result<S
 }
 
 /// Cuts the steps off before the first that may not be done now.
-fn stop_before(steps: &mut Vec<Step>, &Wanted { contract, checked, .. }: &Wanted) -> Option<Stop> {
+fn stop_before(
+    steps: &mut Vec<Step>,
+    &UpgradeGoal { contract, checked, .. }: &UpgradeGoal,
+) -> Option<PlanStop> {
     let requires = |step: &Step| !checked && !step.directives.requires_checks.is_empty();
     let at = steps.iter().position(|step| step.contract && !contract || requires(step))?;
     // Whoever asks for the contract migrations hears of the check then.
     if steps[at].contract && !contract {
         let rest = steps.split_off(at);
         let waiting = rest.iter().map(|step| step.title.clone()).collect();
-        return Some(Stop::Contract { title: rest[0].title.clone(), version: rest[0].version, waiting });
+        return Some(PlanStop::Contract { title: rest[0].title.clone(), version: rest[0].version, waiting });
     }
     stop_at(steps, at, Vec::new())
 }
 
 /// Ends the steps before one whose data checks do not pass, or are not run.
-fn stop_at(steps: &mut Vec<Step>, at: usize, unmet: Vec<Unmet>) -> Option<Stop> {
+fn stop_at(steps: &mut Vec<Step>, at: usize, unmet: Vec<UnmetCheck>) -> Option<PlanStop> {
     let rest = steps.split_off(at);
     let waiting = rest.iter().map(|step| step.title.clone()).collect();
     let first = rest.into_iter().next()?;
     let checks = first.directives.requires_checks;
-    Some(Stop::RequiresCheck { title: first.title, version: first.version, checks, unmet, waiting })
+    Some(PlanStop::RequiresCheck { title: first.title, version: first.version, checks, unmet, waiting })
 }
 
-impl Plan {
+impl MigrationPlan {
     /// Ends the plan before a step whose data checks do not pass.
-    pub fn stop_before(&mut self, version: i64, unmet: Vec<Unmet>) {
+    pub fn stop_before(&mut self, version: i64, unmet: Vec<UnmetCheck>) {
         if let Some(at) = self.steps.iter().position(|step| step.version == version) {
             self.stop = stop_at(&mut self.steps, at, unmet);
         }
@@ -137,7 +140,7 @@ impl Plan {
 fn refuse_goal(
     lock: &Lock,
     standing: &MigrationState,
-    wanted: &Wanted,
+    wanted: &UpgradeGoal,
     to: i64,
     current: Option<i64>,
 ) -> Result<(), Failure> {
@@ -258,24 +261,25 @@ mod tests {
         MigrationState::from_history(&lock.migrations, &rows, &applied.iter().copied().collect())
     }
 
-    fn plan(samples: &[Sample], applied: &[i64], wanted: Wanted) -> Result<Plan, Failure> {
+    fn plan(samples: &[Sample], applied: &[i64], wanted: UpgradeGoal) -> Result<MigrationPlan, Failure> {
         let (lock, files) = lock_of(samples);
-        Plan::upgrade(&lock, &files, &standing(&lock, applied), &wanted)
+        MigrationPlan::upgrade(&lock, &files, &standing(&lock, applied), &wanted)
     }
 
-    fn versions(plan: &Plan) -> Vec<i64> {
+    fn versions(plan: &MigrationPlan) -> Vec<i64> {
         plan.steps.iter().map(|step| step.version).collect()
     }
 
     #[test]
     fn it_stops_before_the_first_contract_migration() {
-        let found = plan(&samples(), &[1], Wanted::default()).expect("a plan");
+        let found = plan(&samples(), &[1], UpgradeGoal::default()).expect("a plan");
         assert_eq!(versions(&found), [2, 3]);
         assert_eq!((found.current, found.steps[1].transactional), (Some(1), false));
         let stop = found.stop.expect("a stop");
         assert_eq!((stop.title(), stop.waiting().len()), ("V4__m4", 2));
         assert!(stop.next().contains("--contract") && stop.exit() == Exit::Clean);
-        let all = plan(&samples(), &[1], Wanted { contract: true, ..Wanted::default() }).expect("a plan");
+        let all =
+            plan(&samples(), &[1], UpgradeGoal { contract: true, ..UpgradeGoal::default() }).expect("a plan");
         assert_eq!((versions(&all), all.stop), (vec![2, 3, 4, 5], None));
     }
 
@@ -283,17 +287,20 @@ mod tests {
     fn a_check_that_is_required_stops_it_even_so() {
         let mut samples = samples();
         samples[2] = Sample::new(3, "-- trueup: requires-check orphans\nselect 1;");
-        let found = plan(&samples, &[], Wanted { contract: true, ..Wanted::default() }).expect("a plan");
+        let found =
+            plan(&samples, &[], UpgradeGoal { contract: true, ..UpgradeGoal::default() }).expect("a plan");
         assert_eq!(versions(&found), [1, 2]);
         let stop = found.stop.expect("a stop");
-        assert!(matches!(&stop, Stop::RequiresCheck { version: 3, checks, .. } if checks == &["orphans"]));
+        assert!(
+            matches!(&stop, PlanStop::RequiresCheck { version: 3, checks, .. } if checks == &["orphans"])
+        );
         assert!(stop.next().contains("trueup verify orphans"), "{}", stop.next());
         assert_eq!(stop.exit(), Exit::Findings);
     }
 
     #[test]
     fn it_goes_as_far_as_it_is_told() {
-        let to = |to| Wanted { to: Some(to), ..Wanted::default() };
+        let to = |to| UpgradeGoal { to: Some(to), ..UpgradeGoal::default() };
         assert_eq!(versions(&plan(&samples(), &[], to(2)).expect("a plan")), [1, 2]);
         assert!(plan(&samples(), &[1, 2], to(2)).expect("a plan").is_empty());
         for (goal, words) in [(9, "no such version; the newest are 5"), (1, "below the current version 2")] {
@@ -307,12 +314,12 @@ mod tests {
 
     #[test]
     fn f37_skipped_versions_are_never_passed_over() {
-        let failure = plan(&samples(), &[1, 3], Wanted::default()).expect_err("skipped");
+        let failure = plan(&samples(), &[1, 3], UpgradeGoal::default()).expect_err("skipped");
         assert_eq!(failure.exit, Exit::Refused);
         assert!(failure.what.contains("V2__m2 is not applied, though version 3"), "{}", failure.what);
-        let allowed = Wanted { allow_out_of_order: true, ..Wanted::default() };
+        let allowed = UpgradeGoal { allow_out_of_order: true, ..UpgradeGoal::default() };
         assert_eq!(versions(&plan(&samples(), &[1, 3], allowed).expect("a plan")), [2]);
-        let gap = Wanted { to: Some(2), ..allowed };
+        let gap = UpgradeGoal { to: Some(2), ..allowed };
         assert_eq!(versions(&plan(&samples(), &[1, 3], gap).expect("a plan")), [2]);
     }
 
@@ -321,7 +328,8 @@ mod tests {
         let (lock, files) = lock_of(&samples());
         let rows = [Sample::row(1), Sample::row(2)];
         let standing = MigrationState::from_history(&lock.migrations, &rows, &BTreeSet::from([1]));
-        let failure = Plan::upgrade(&lock, &files, &standing, &Wanted::default()).expect_err("edited");
+        let failure =
+            MigrationPlan::upgrade(&lock, &files, &standing, &UpgradeGoal::default()).expect_err("edited");
         assert_eq!(failure.exit, Exit::Refused);
         assert!(failure.what.contains("V2__m2") && !failure.what.contains("V1__m1"), "{}", failure.what);
         assert!(failure.next.contains("trueup resolve 2 --as accept-edit"), "{}", failure.next);
@@ -329,7 +337,7 @@ mod tests {
 
     #[test]
     fn f39_a_database_that_is_ahead_has_nothing_to_do() {
-        let found = plan(&samples(), &[1, 2, 3, 4, 5, 7], Wanted::default()).expect("a plan");
+        let found = plan(&samples(), &[1, 2, 3, 4, 5, 7], UpgradeGoal::default()).expect("a plan");
         assert!(found.is_empty() && found.stop.is_none());
         assert_eq!((found.current, found.ahead.len()), (Some(7), 1));
     }
@@ -339,7 +347,7 @@ mod tests {
         let mut samples = samples();
         samples[4] = Sample::new(5, "select 1;\ncommit;");
         for applied in [&[][..], &[1, 3]] {
-            let wanted = Wanted { to: Some(4), ..Wanted::default() };
+            let wanted = UpgradeGoal { to: Some(4), ..UpgradeGoal::default() };
             let failure = plan(&samples, applied, wanted).expect_err("refused");
             assert!(failure.what.contains("V5__m5.sql: line 2"), "{}", failure.what);
         }
@@ -349,7 +357,8 @@ mod tests {
     fn a_database_without_history_is_adopted_first() {
         let (lock, files) = lock_of(&samples());
         let standing = MigrationState::first(2, 5, Basis::Inferred);
-        let failure = Plan::upgrade(&lock, &files, &standing, &Wanted::default()).expect_err("no history");
+        let failure = MigrationPlan::upgrade(&lock, &files, &standing, &UpgradeGoal::default())
+            .expect_err("no history");
         assert_eq!((failure.exit, failure.next.as_str()), (Exit::Refused, "trueup adopt"));
     }
 }

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::changes::executor::{self, Adopt, Done};
-use crate::changes::plan::{Adoption, Found};
+use crate::changes::executor::{self, Adopt, AppliedStep};
+use crate::changes::plan::{Adoption, LiveDatabase};
 use crate::error::{Exit, Failure};
 use crate::findings::{Finding, Summary};
 use crate::migrations::{Ledger, Migration};
@@ -281,7 +281,7 @@ fn judge(
 ) -> Result<Adoption, Failure> {
     let in_scope = |id: &ObjectId| comparison::in_scope(settings, id);
     let ignored = |id: &ObjectId| comparison::named(&settings.database.ignore, id);
-    let found = Found { database, server, catalog, in_scope: &in_scope, ignored: &ignored };
+    let found = LiveDatabase { database, server, catalog, in_scope: &in_scope, ignored: &ignored };
     Adoption::judge(&declared.lock, &found, stated)
 }
 
@@ -452,7 +452,7 @@ async fn carry_out(
     after.adoption = document.adoption;
     after.applied = migrations
         .iter()
-        .map(|migration| Done {
+        .map(|migration| AppliedStep {
             version: migration.version.to_string(),
             name: migration.name.clone(),
             milliseconds,

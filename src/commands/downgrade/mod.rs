@@ -4,7 +4,7 @@ pub(super) mod args;
 
 use anyhow::Result;
 
-use crate::changes::plan::Plan;
+use crate::changes::plan::MigrationPlan;
 use crate::cli::WriteArgs;
 use crate::error::Exit;
 use crate::postgres::connection::Target;
@@ -44,7 +44,7 @@ impl Change for DowngradeArgs {
     ) -> Result<Prepared> {
         let (mut document, standing) = comparison::judge_standing(settings, target, declared, &snapshot)?;
         refuse_unclear(&snapshot)?;
-        let mut plan = Plan::downgrade(&declared.lock, &declared.migrations, &standing, self.to)?;
+        let mut plan = MigrationPlan::downgrade(&declared.lock, &declared.migrations, &standing, self.to)?;
         migrate::refuse_drift(&plan, &document, declared, None)?;
         let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
         document.plan = Some(plan_steps::report(settings, &mut plan, &snapshot));
@@ -56,7 +56,7 @@ impl Change for DowngradeArgs {
     }
 
     /// What is pending afterwards was asked for.
-    fn exit(&self, _: &Plan, _: &SchemaReport) -> Exit {
+    fn exit(&self, _: &MigrationPlan, _: &SchemaReport) -> Exit {
         Exit::Clean
     }
 }

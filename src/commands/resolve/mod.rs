@@ -5,7 +5,7 @@ pub(super) mod args;
 use anyhow::Result;
 
 use crate::changes::executor::{self, Resolve, Verdict};
-use crate::changes::plan::{Case, Resolution, Resolved};
+use crate::changes::plan::{Resolution, ResolveCase, Resolved};
 use crate::error::{Exit, Failure};
 use crate::migrations::Ledger;
 use crate::model::diagnosis::MigrationState;
@@ -113,7 +113,7 @@ fn decide(
     standing: &MigrationState,
     live: &Catalog,
 ) -> Result<Resolution, Failure> {
-    let case = Case {
+    let case = ResolveCase {
         lock: &declared.lock,
         migrations: &declared.migrations,
         standing,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
-use crate::changes::plan::{Plan, Stop, Wanted};
+use crate::changes::plan::{MigrationPlan, PlanStop, UpgradeGoal};
 use crate::cli::WriteArgs;
 use crate::error::Exit;
 use crate::postgres::connection::Target;
@@ -55,15 +55,15 @@ impl Change for UpgradeArgs {
         let (mut document, standing) = comparison::judge_standing(settings, target, declared, &snapshot)?;
         refuse_unclear(&snapshot)?;
         let lock = &declared.lock;
-        let wanted = Wanted {
+        let wanted = UpgradeGoal {
             to: self.to,
             contract: self.contract,
             allow_out_of_order: self.allow_out_of_order,
             // Whoever runs a script elsewhere runs no checks there.
             checked: !self.sql,
         };
-        let mut plan = Plan::upgrade(lock, &declared.migrations, &standing, &wanted)?;
-        let satisfied = plan.satisfied(lock, &standing, &snapshot.catalog, snapshot.version);
+        let mut plan = MigrationPlan::upgrade(lock, &declared.migrations, &standing, &wanted)?;
+        let satisfied = plan.already_applied(lock, &standing, &snapshot.catalog, snapshot.version);
         let recorded = if self.record_satisfied { satisfied.clone() } else { BTreeSet::new() };
         plan.record(&recorded);
         let first = plan.steps.first().filter(|step| satisfied.contains(&step.version));
@@ -84,9 +84,9 @@ impl Change for UpgradeArgs {
         self.no_backup
     }
 
-    fn exit(&self, plan: &Plan, document: &SchemaReport) -> Exit {
+    fn exit(&self, plan: &MigrationPlan, document: &SchemaReport) -> Exit {
         match &plan.stop {
-            Some(Stop::RequiresCheck { .. }) => Exit::Findings,
+            Some(PlanStop::RequiresCheck { .. }) => Exit::Findings,
             _ if self.strict => document.exit,
             _ => Exit::Clean,
         }

@@ -20,7 +20,7 @@ use self::modifiers::Modifiers;
 use self::types::type_sql;
 use super::outcome::StatementOutcome;
 use super::recognise::Extension;
-use super::server_error::ServerError;
+use super::server_error::StatementError;
 use crate::error::Failure;
 use crate::postgres::catalog::{Attributes, Catalog, Object};
 use crate::postgres::connection::{Session, sqlstate};
@@ -135,7 +135,7 @@ impl Assumed {
         &mut self,
         session: &mut Session,
         statement: &Statement<'_>,
-        error: &ServerError,
+        error: &StatementError,
     ) -> Result<bool> {
         let Some((first, schema)) = self.extensions.first().cloned() else { return Ok(false) };
         if error.is_wrong_modifier() || error.is_unknown_parameter() {
@@ -184,7 +184,7 @@ impl Assumed {
     }
 
     /// Finds another way to send a statement.
-    fn spell(&mut self, statement: &Statement<'_>, error: &ServerError) -> bool {
+    fn spell(&mut self, statement: &Statement<'_>, error: &StatementError) -> bool {
         let written = || Spelling { text: statement.text.to_owned(), unchecked: false, after: None };
         let mut spelling = self.spelling(statement.text).unwrap_or_else(written);
         let sent = Statement { text: &spelling.text, ..*statement };
@@ -207,7 +207,7 @@ impl Assumed {
     }
 
     /// Makes an operator class that is missing, or adds the operator that one lacks.
-    fn class(&self, first: &str, schema: &str, error: &ServerError) -> Option<String> {
+    fn class(&self, first: &str, schema: &str, error: &StatementError) -> Option<String> {
         if let Some((name, method)) = error.missing_operator_class() {
             let (schema, name) = place(name, schema);
             let input = indexes::default_of(name, method).and_then(|name| self.own_type(name));
@@ -295,7 +295,7 @@ impl Assumed {
         &mut self,
         session: &mut Session,
         statement: &Statement<'_>,
-        error: &ServerError,
+        error: &StatementError,
     ) -> Result<bool> {
         let trial = self.trial.as_mut().filter(|trial| trial.statement == statement.text);
         let Some(Trial { extension, callable, results, .. }) = trial else { return Ok(false) };

@@ -74,7 +74,7 @@ pub fn codes() -> Vec<String> {
 
 /// The SQL of findings, in an order that PostgreSQL accepts: what one of them makes, another may need.
 pub fn script<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<String> {
-    let changes: Vec<&ddl::Change> = findings.flat_map(|finding| &finding.remedy.changes).collect();
+    let changes: Vec<&ddl::DdlChange> = findings.flat_map(|finding| &finding.remedy.changes).collect();
     ddl::arrange(&changes)
 }
 

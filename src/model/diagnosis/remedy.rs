@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::findings::{CauseKind, Command, Finding, Hazard, Remedy};
 use crate::model::diff::Difference;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
-use crate::postgres::ddl::{self, Change, Deed};
+use crate::postgres::ddl::{self, DdlAction, DdlChange};
 
 use super::fold::Group;
 
@@ -57,7 +57,8 @@ pub(super) fn unexpected(group: &Group, cause: CauseKind) -> Remedy {
             format!("{keep}; else run the SQL")
         };
         let gone = group.head.live.iter().filter(|_| !holds_data);
-        let changes = gone.map(|object| change(Deed::Drop, vec![Arc::clone(object)], vec![ddl::drop(id)]));
+        let changes =
+            gone.map(|object| change(DdlAction::Drop, vec![Arc::clone(object)], vec![ddl::drop(id)]));
         return Remedy::advice(advice).with_changes(changes.collect());
     }
     for_cause(cause, &format!("drop_{}", id.name))
@@ -116,9 +117,9 @@ pub(super) fn different(group: &Group, attributes: &[Attribute], cause: CauseKin
     if statements.is_empty() && !remedy.is_some() {
         remedy.advice = Some(in_words(declared.id.kind, attributes));
     }
-    let changes = (!statements.is_empty()).then(|| Change {
+    let changes = (!statements.is_empty()).then(|| DdlChange {
         before: Some(Arc::clone(actual)),
-        ..change(Deed::Alter, vec![Arc::clone(declared)], statements)
+        ..change(DdlAction::Alter, vec![Arc::clone(declared)], statements)
     });
     remedy = remedy.with_changes(changes.into_iter().collect());
     if remedy.sql.is_some() && declared.id.kind == Kind::Column {
@@ -134,7 +135,8 @@ pub(super) fn different(group: &Group, attributes: &[Attribute], cause: CauseKin
 pub(super) fn renamed(cause: CauseKind, from: &Object, to: &ObjectId) -> Remedy {
     let statement = if is_others(cause) { None } else { ddl::rename(&from.id, to) };
     let object = Object { id: to.clone(), attributes: from.attributes.clone() };
-    let changes = statement.map(|statement| change(Deed::Rename, vec![Arc::new(object)], vec![statement]));
+    let changes =
+        statement.map(|statement| change(DdlAction::Rename, vec![Arc::new(object)], vec![statement]));
     for_cause(cause, &format!("rename_{}", from.id.name)).with_changes(changes.into_iter().collect())
 }
 
@@ -143,8 +145,8 @@ fn is_others(cause: CauseKind) -> bool {
     matches!(cause, CauseKind::Ahead | CauseKind::Edited)
 }
 
-fn change(deed: Deed, objects: Vec<Arc<Object>>, statements: Vec<String>) -> Change {
-    Change { deed, objects, before: None, statements }
+fn change(action: DdlAction, objects: Vec<Arc<Object>>, statements: Vec<String>) -> DdlChange {
+    DdlChange { action, objects, before: None, statements }
 }
 
 /// The sequence that the declared column takes its values from and that went with its default or identity.
@@ -171,7 +173,7 @@ fn in_words(kind: Kind, attributes: &[Attribute]) -> String {
 
 /// What makes a missing object again with all that went with it, in an order that PostgreSQL accepts. Foreign keys are
 /// changes of their own: other findings may make what they refer to.
-fn create(group: &Group, model: &Catalog) -> Vec<Change> {
+fn create(group: &Group, model: &Catalog) -> Vec<DdlChange> {
     let lost = [&group.head].into_iter().chain(&group.parts).chain(&group.consequences);
     let objects = lost.filter_map(|part| part.model.clone());
     let (keys, objects): (Vec<_>, Vec<_>) = objects.partition(|object| object.id.kind == Kind::ForeignKey);
@@ -182,10 +184,10 @@ fn create(group: &Group, model: &Catalog) -> Vec<Change> {
             made.push(statement);
         }
     }
-    let made = (!made.is_empty()).then(|| change(Deed::Make, objects, made));
+    let made = (!made.is_empty()).then(|| change(DdlAction::Make, objects, made));
     let keys = keys.into_iter().map(|key| {
         let statements = ddl::create(&key, &[]);
-        change(Deed::Make, vec![key], statements)
+        change(DdlAction::Make, vec![key], statements)
     });
     made.into_iter().chain(keys).collect()
 }

@@ -111,7 +111,7 @@ impl Lock {
 
     /// As [`Lock::state_after`], with other migrations, by version, that the project does not have.
     pub fn state_with(&self, others: &[CompiledMigration], mut applied: impl FnMut(i64) -> bool) -> Catalog {
-        let mut state = State { objects: self.initial.iter().cloned().map(ById).collect() };
+        let mut state = CatalogState { objects: self.initial.iter().cloned().map(ById).collect() };
         let mut others = others.iter().peekable();
         for migration in self.migrations.iter().filter(|migration| applied(migration.version)) {
             while let Some(other) = others.next_if(|other| other.version < migration.version) {
@@ -126,14 +126,14 @@ impl Lock {
 
 /// A catalog that effects are applied to.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct CatalogState {
     objects: BTreeSet<ById>,
 }
 
 #[derive(Debug, Clone)]
 struct ById(Arc<Object>);
 
-impl State {
+impl CatalogState {
     /// The state that a reading found.
     pub(super) fn of(catalog: &Catalog) -> Self {
         Self { objects: catalog.objects.iter().map(|object| ById(object.clone())).collect() }
@@ -141,9 +141,9 @@ impl State {
 
     /// Takes over the effects of one migration.
     pub(super) fn apply(&mut self, effects: &[Effect]) {
-        for level in Level::ALL {
+        for level in RenameLevel::ALL {
             let renames = effects.iter().filter_map(|effect| match effect {
-                Effect::Renamed { from, to } if Level::of(from.kind) == level => {
+                Effect::Renamed { from, to } if RenameLevel::of(from.kind) == level => {
                     Some((ObjectId::clone(from), ObjectId::clone(to)))
                 }
                 _ => None,
@@ -242,13 +242,13 @@ impl State {
 
 /// Which renames take place at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Level {
+pub(super) enum RenameLevel {
     Outside,
     InSchema,
     UnderRelation,
 }
 
-impl Level {
+impl RenameLevel {
     pub(super) const ALL: [Self; 3] = [Self::Outside, Self::InSchema, Self::UnderRelation];
 
     pub(super) fn of(kind: Kind) -> Self {

@@ -164,7 +164,7 @@ fn a_new_database_is_not_empty() {
 
 #[test]
 fn names_may_be_swapped() {
-    let mut state = State::of(&Catalog::new(
+    let mut state = CatalogState::of(&Catalog::new(
         vec![
             object(table("a"), &[(Attribute::Comment, "first")]),
             object(column("a", "x"), &[]),
@@ -185,7 +185,7 @@ fn names_may_be_swapped() {
 
 #[test]
 fn a_renamed_schema_takes_its_objects_along() {
-    let mut state = State::of(&Catalog::new(
+    let mut state = CatalogState::of(&Catalog::new(
         vec![
             object(ObjectId::bare(Kind::Schema, "public"), &[]),
             object(table("a"), &[]),

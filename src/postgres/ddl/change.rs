@@ -13,7 +13,7 @@ use super::order::{Name, is_mentioned, mention, needs_keys, pair, relation, sort
 
 /// What statements do to objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Deed {
+pub enum DdlAction {
     /// Gives one another name.
     Rename,
     /// Drops one.
@@ -26,9 +26,9 @@ pub enum Deed {
 
 /// Statements that belong together, and what they are about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct DdlChange {
     /// What they do.
-    pub deed: Deed,
+    pub action: DdlAction,
     /// As they will be; as it is, where it is dropped. The first one is what it is about.
     pub objects: Vec<Arc<Object>>,
     /// The object as it is, where it is altered.
@@ -37,9 +37,9 @@ pub struct Change {
     pub statements: Vec<String>,
 }
 
-impl Change {
+impl DdlChange {
     fn makes(&self) -> impl Iterator<Item = &Object> {
-        let makes = self.deed == Deed::Make;
+        let makes = self.action == DdlAction::Make;
         self.objects.iter().filter(move |_| makes).map(AsRef::as_ref)
     }
 
@@ -48,10 +48,10 @@ impl Change {
     }
 
     fn rank(&self) -> (u32, Reverse<Option<Kind>>) {
-        let late = match (self.deed, self.kind()) {
-            (Deed::Rename, _) => 0,
+        let late = match (self.action, self.kind()) {
+            (DdlAction::Rename, _) => 0,
             // What needs another thing is of a later kind than that.
-            (Deed::Drop, kind) => return (1, Reverse(Some(kind))),
+            (DdlAction::Drop, kind) => return (1, Reverse(Some(kind))),
             (_, Kind::ForeignKey) => 3,
             (_, Kind::Privilege) => 4,
             (_, Kind::EventTrigger) => 5,
@@ -62,7 +62,7 @@ impl Change {
 }
 
 /// The statements of all changes, in an order that PostgreSQL accepts.
-pub fn arrange(changes: &[&Change]) -> Vec<String> {
+pub fn arrange(changes: &[&DdlChange]) -> Vec<String> {
     let names = Names::of(changes);
     let needs: Vec<BTreeSet<usize>> =
         (0..changes.len()).map(|number| names.before(number, changes)).collect();
@@ -78,7 +78,7 @@ struct Names {
 }
 
 impl Names {
-    fn of(changes: &[&Change]) -> Self {
+    fn of(changes: &[&DdlChange]) -> Self {
         let mut names = Self { made: HashMap::new(), keys: HashMap::new(), needed_now: HashMap::new() };
         for (number, change) in changes.iter().enumerate() {
             for object in change.makes() {
@@ -89,8 +89,8 @@ impl Names {
                     names.keys.entry(table).or_default().push(number);
                 }
             }
-            let now = match change.deed {
-                Deed::Drop => change.objects.first(),
+            let now = match change.action {
+                DdlAction::Drop => change.objects.first(),
                 _ => change.before.as_ref(),
             };
             for name in now.map(|object| mentioned(object)).into_iter().flatten() {
@@ -101,14 +101,14 @@ impl Names {
     }
 
     /// The changes that must come before this one.
-    fn before(&self, number: usize, changes: &[&Change]) -> BTreeSet<usize> {
+    fn before(&self, number: usize, changes: &[&DdlChange]) -> BTreeSet<usize> {
         let change = changes[number];
         let mut before = BTreeSet::new();
         let add =
             |to: &mut BTreeSet<usize>, found: Option<&Vec<usize>>| to.extend(found.into_iter().flatten());
-        match change.deed {
-            Deed::Rename => {}
-            Deed::Drop => {
+        match change.action {
+            DdlAction::Rename => {}
+            DdlAction::Drop => {
                 for object in &change.objects {
                     // A key goes after what refers to its table; what else stands under a relation, nobody mentions.
                     let name = if is_mentioned(object.id.kind) {
@@ -122,7 +122,7 @@ impl Names {
                     is_mentioned(change.kind()) || changes[*other].kind() == Kind::ForeignKey
                 });
             }
-            Deed::Make | Deed::Alter => {
+            DdlAction::Make | DdlAction::Alter => {
                 for object in &change.objects {
                     for name in mentioned(object) {
                         add(&mut before, self.made.get(&name));
@@ -131,7 +131,7 @@ impl Names {
                         }
                     }
                 }
-                let drops = changes.iter().enumerate().filter(|(_, other)| other.deed == Deed::Drop);
+                let drops = changes.iter().enumerate().filter(|(_, other)| other.action == DdlAction::Drop);
                 let namesakes = drops.filter(|(_, other)| {
                     change
                         .makes()

@@ -26,7 +26,7 @@ mod triggers;
 mod types;
 mod views;
 
-pub use change::{Change, Deed, arrange};
+pub use change::{DdlAction, DdlChange, arrange};
 pub use indexes::create_concurrently;
 pub use names::{drop, rename};
 pub use order::script;

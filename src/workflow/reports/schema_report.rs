@@ -6,7 +6,7 @@ use super::adoption::AdoptionReport;
 use super::backup_plan::LastBackup;
 use super::plan_report::PlanReport;
 use super::target::{MigrationName, TargetReport};
-use crate::changes::executor::Done;
+use crate::changes::executor::AppliedStep;
 use crate::error::Exit;
 use crate::findings::{CauseKind, Finding, Remedy, Summary};
 use crate::migrations::history::OtherHistory;
@@ -49,7 +49,7 @@ pub(crate) struct SchemaReport {
     pub(crate) error: Option<ErrorReport>,
     /// The steps that were carried out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) applied: Vec<Done>,
+    pub(crate) applied: Vec<AppliedStep>,
     /// The exit code, as a value.
     #[serde(skip)]
     pub(crate) exit: Exit,

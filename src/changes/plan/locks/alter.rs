@@ -1,13 +1,13 @@
 //! What ALTER locks: for tables the strongest lock that one of its actions needs (manual, ALTER TABLE: "the lock
 //! required by each action"; `AlterTableGetLockLevel`).
 
-use super::super::tokens::{Tokens, Written};
+use super::super::tokens::{Tokens, WrittenName};
 use super::create::{publication_tables, references};
-use super::{Expected, LockMode, On, one};
+use super::{ExpectedLock, LockMode, LockTarget, one};
 
 use LockMode::{AccessExclusive, ShareRowExclusive, ShareUpdateExclusive};
 
-pub(super) fn alter(mut tokens: Tokens<'_>) -> Vec<Expected> {
+pub(super) fn alter(mut tokens: Tokens<'_>) -> Vec<ExpectedLock> {
     tokens.take_one(&["foreign", "materialized"]);
     let what = tokens.take_one(&[
         "table",
@@ -28,12 +28,12 @@ pub(super) fn alter(mut tokens: Tokens<'_>) -> Vec<Expected> {
         "sequence" => {
             let name = tokens.take_name();
             let whole = matches!(tokens.word(), "rename" | "owner" | "set");
-            one(name, On::Itself, if whole { AccessExclusive } else { ShareRowExclusive })
+            one(name, LockTarget::Itself, if whole { AccessExclusive } else { ShareRowExclusive })
         }
         // ALTER TRIGGER name ON table.
         "trigger" | "policy" | "rule" => {
             tokens.skip_past("on");
-            let on = if what == "trigger" { On::Partitions } else { On::Itself };
+            let on = if what == "trigger" { LockTarget::Partitions } else { LockTarget::Itself };
             one(tokens.take_name(), on, AccessExclusive)
         }
         "publication" => {
@@ -47,7 +47,7 @@ pub(super) fn alter(mut tokens: Tokens<'_>) -> Vec<Expected> {
     }
 }
 
-fn table(mut tokens: Tokens<'_>) -> Vec<Expected> {
+fn table(mut tokens: Tokens<'_>) -> Vec<ExpectedLock> {
     if tokens.take(&["all", "in", "tablespace"]) {
         return Vec::new();
     }
@@ -58,11 +58,15 @@ fn table(mut tokens: Tokens<'_>) -> Vec<Expected> {
     let mut locks = Vec::new();
     if let Some(mode) = actions.iter().map(|action| action.mode).max() {
         let tree = !only && actions.iter().any(|action| action.reaches_children);
-        locks.push(Expected::new(name.clone(), if tree { On::Tree } else { On::Itself }, mode));
+        locks.push(ExpectedLock::new(
+            name.clone(),
+            if tree { LockTarget::Tree } else { LockTarget::Itself },
+            mode,
+        ));
     }
     for action in actions {
         if let Some(on) = action.also {
-            locks.push(Expected::new(name.clone(), on, action.mode));
+            locks.push(ExpectedLock::new(name.clone(), on, action.mode));
         }
         locks.extend(action.others);
     }
@@ -75,9 +79,9 @@ struct Action {
     /// Whether partitions and children are changed with the table.
     reaches_children: bool,
     /// What else of the table.
-    also: Option<On>,
+    also: Option<LockTarget>,
     /// Other relations.
-    others: Vec<Expected>,
+    others: Vec<ExpectedLock>,
 }
 
 impl Action {
@@ -89,7 +93,7 @@ impl Action {
         Self { reaches_children: true, ..Self::new(mode) }
     }
 
-    fn others(self, others: Vec<Expected>) -> Self {
+    fn others(self, others: Vec<ExpectedLock>) -> Self {
         Self { others, ..self }
     }
 }
@@ -104,7 +108,8 @@ fn action(mut tokens: Tokens<'_>) -> Action {
             let mut action = Action::with_children(AccessExclusive);
             if tokens.take(&["constraint"]) {
                 tokens.take(&["if", "exists"]);
-                action.also = tokens.take_name().map(|constraint| On::ConstraintDropped(constraint.name));
+                action.also =
+                    tokens.take_name().map(|constraint| LockTarget::ConstraintDropped(constraint.name));
             }
             action
         }
@@ -129,14 +134,16 @@ fn action(mut tokens: Tokens<'_>) -> Action {
         Some("reset") => Action::new(parameters(&mut tokens).unwrap_or(AccessExclusive)),
         Some("attach") => {
             tokens.take(&["partition"]);
-            let partition = one(tokens.take_name(), On::Tree, AccessExclusive);
-            let also = Some(On::DefaultPartition(AccessExclusive));
+            let partition = one(tokens.take_name(), LockTarget::Tree, AccessExclusive);
+            let also = Some(LockTarget::DefaultPartition(AccessExclusive));
             Action { also, ..Action::new(ShareUpdateExclusive) }.others(partition)
         }
         Some("detach") => detach(tokens),
-        Some("inherit") => {
-            Action::new(AccessExclusive).others(one(tokens.take_name(), On::Itself, ShareUpdateExclusive))
-        }
+        Some("inherit") => Action::new(AccessExclusive).others(one(
+            tokens.take_name(),
+            LockTarget::Itself,
+            ShareUpdateExclusive,
+        )),
         // RENAME TO is of the table alone; columns and constraints are renamed in its children too.
         Some("rename") if tokens.word() != "to" => Action::with_children(AccessExclusive),
         _ => Action::new(AccessExclusive),
@@ -178,15 +185,19 @@ fn parameters(tokens: &mut Tokens<'_>) -> Option<LockMode> {
 
 fn detach(mut tokens: Tokens<'_>) -> Action {
     tokens.take(&["partition"]);
-    let partition: Option<Written> = tokens.take_name();
+    let partition: Option<WrittenName> = tokens.take_name();
     if tokens.take(&["concurrently"]) || tokens.take(&["finalize"]) {
-        return Action::new(ShareUpdateExclusive).others(one(partition, On::Itself, AccessExclusive));
+        return Action::new(ShareUpdateExclusive).others(one(partition, LockTarget::Itself, AccessExclusive));
     }
-    let also = Some(On::DefaultPartition(AccessExclusive));
-    Action { also, ..Action::new(AccessExclusive) }.others(one(partition, On::Itself, AccessExclusive))
+    let also = Some(LockTarget::DefaultPartition(AccessExclusive));
+    Action { also, ..Action::new(AccessExclusive) }.others(one(
+        partition,
+        LockTarget::Itself,
+        AccessExclusive,
+    ))
 }
 
-fn index(mut tokens: Tokens<'_>) -> Vec<Expected> {
+fn index(mut tokens: Tokens<'_>) -> Vec<ExpectedLock> {
     if tokens.take(&["all", "in", "tablespace"]) {
         return Vec::new();
     }
@@ -197,5 +208,5 @@ fn index(mut tokens: Tokens<'_>) -> Vec<Expected> {
         Some("alter") => ShareUpdateExclusive,
         _ => AccessExclusive,
     };
-    one(name, On::Itself, mode)
+    one(name, LockTarget::Itself, mode)
 }

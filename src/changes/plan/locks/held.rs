@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::super::tokens::Written;
-use super::{Expected, LockMode, On};
+use super::super::tokens::WrittenName;
+use super::{ExpectedLock, LockMode, LockTarget};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
 /// The kinds that share the names of relations, as far as they are locked.
@@ -27,18 +27,21 @@ impl<'c> Relations<'c> {
 
     /// The strongest lock on each relation that is in the catalog. What is not there, the same run makes, and nobody
     /// waits for it.
-    pub fn held<'e>(&self, locks: impl IntoIterator<Item = &'e Expected>) -> BTreeMap<ObjectId, LockMode> {
+    pub fn held<'e>(
+        &self,
+        locks: impl IntoIterator<Item = &'e ExpectedLock>,
+    ) -> BTreeMap<ObjectId, LockMode> {
         let mut held = Held { relations: self, locks: BTreeMap::new() };
         locks.into_iter().for_each(|lock| held.add(lock));
         held.locks
     }
 
     /// The schemas that a name may be in, in order.
-    fn schemas<'w>(&'w self, written: &'w Written) -> &'w [SmolStr] {
+    fn schemas<'w>(&'w self, written: &'w WrittenName) -> &'w [SmolStr] {
         written.schema.as_ref().map_or(self.search_path, std::slice::from_ref)
     }
 
-    fn relation(&self, written: &Written) -> Option<&'c Arc<Object>> {
+    fn relation(&self, written: &WrittenName) -> Option<&'c Arc<Object>> {
         self.schemas(written).iter().find_map(|schema| {
             RELATIONS.into_iter().find_map(|kind| {
                 self.catalog.get(&ObjectId::in_schema(kind, schema.clone(), written.name.clone()))
@@ -47,7 +50,7 @@ impl<'c> Relations<'c> {
     }
 
     /// An index, that of a constraint among them, and its table.
-    fn index(&self, written: &Written) -> Option<(&'c Arc<Object>, String)> {
+    fn index(&self, written: &WrittenName) -> Option<(&'c Arc<Object>, String)> {
         self.schemas(written).iter().find_map(|schema| {
             let id = ObjectId::in_schema(Kind::Index, schema.clone(), written.name.clone());
             if let Some(index) = self.catalog.get(&id) {
@@ -66,12 +69,12 @@ struct Held<'r, 'c> {
 }
 
 impl<'c> Held<'_, 'c> {
-    fn add(&mut self, expected: &Expected) {
+    fn add(&mut self, expected: &ExpectedLock) {
         let mode = expected.mode;
         match &expected.on {
-            On::IndexAndTable | On::TableOfIndex => {
+            LockTarget::IndexAndTable | LockTarget::TableOfIndex => {
                 let Some((index, table)) = self.relations.index(&expected.relation) else { return };
-                if expected.on == On::IndexAndTable {
+                if expected.on == LockTarget::IndexAndTable {
                     self.lock(index.id.clone(), mode);
                 }
                 self.lock_partitions(&table, mode);
@@ -83,13 +86,15 @@ impl<'c> Held<'_, 'c> {
         }
     }
 
-    fn add_relation(&mut self, found: &'c Arc<Object>, on: &On, mode: LockMode) {
+    fn add_relation(&mut self, found: &'c Arc<Object>, on: &LockTarget, mode: LockMode) {
         let path = found.id.to_string();
         match on {
-            On::Itself | On::IndexAndTable | On::TableOfIndex => self.lock(found.id.clone(), mode),
-            On::Tree => self.lock_tree(&path, mode),
-            On::Partitions => self.lock_partitions(&path, mode),
-            On::Dropped { cascade } => {
+            LockTarget::Itself | LockTarget::IndexAndTable | LockTarget::TableOfIndex => {
+                self.lock(found.id.clone(), mode)
+            }
+            LockTarget::Tree => self.lock_tree(&path, mode),
+            LockTarget::Partitions => self.lock_partitions(&path, mode),
+            LockTarget::Dropped { cascade } => {
                 for table in self.relations.kin.tree(&path) {
                     if table == path || *cascade || self.relations.kin.is_partition(&table) {
                         self.lock_path(&table, mode);
@@ -102,7 +107,7 @@ impl<'c> Held<'_, 'c> {
                     self.default_partition(parent, mode);
                 }
             }
-            On::ConstraintDropped(name) => {
+            LockTarget::ConstraintDropped(name) => {
                 for table in self.relations.kin.tree(&path) {
                     let keys = self.relations.kin.keys_of.get(table.as_str()).into_iter().flatten();
                     let referred: Vec<&str> = keys
@@ -112,11 +117,11 @@ impl<'c> Held<'_, 'c> {
                     referred.into_iter().for_each(|table| self.lock_path(table, mode));
                 }
             }
-            On::DefaultPartition(strength) => {
+            LockTarget::DefaultPartition(strength) => {
                 self.lock(found.id.clone(), mode);
                 self.default_partition(&path, *strength);
             }
-            On::TruncatedCascade => {
+            LockTarget::TruncatedCascade => {
                 let mut waiting = vec![path];
                 let mut seen = BTreeSet::new();
                 while let Some(path) = waiting.pop() {

@@ -12,7 +12,7 @@ mod create;
 mod held;
 mod mode;
 
-use super::tokens::{Tokens, Written};
+use super::tokens::{Tokens, WrittenName};
 use crate::postgres::sql::{Part, Statement};
 
 pub use held::Relations;
@@ -20,18 +20,18 @@ pub use mode::LockMode;
 
 /// A lock that a statement takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expected {
+pub struct ExpectedLock {
     /// The relation that the statement names.
-    pub relation: Written,
+    pub relation: WrittenName,
     /// What of it is locked.
-    pub on: On,
+    pub on: LockTarget,
     /// The lock.
     pub mode: LockMode,
 }
 
 /// What is locked, beside or instead of the relation that a statement names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum On {
+pub enum LockTarget {
     /// The relation alone.
     Itself,
     /// The relation and all its partitions and children.
@@ -56,8 +56,8 @@ pub enum On {
     TruncatedCascade,
 }
 
-impl Expected {
-    fn new(relation: Written, on: On, mode: LockMode) -> Self {
+impl ExpectedLock {
+    fn new(relation: WrittenName, on: LockTarget, mode: LockMode) -> Self {
         Self { relation, on, mode }
     }
 }
@@ -67,7 +67,7 @@ const HEAD: usize = 20_000;
 
 /// The locks that a statement takes, in the order in which it names the relations; a relation may be named more than
 /// once. Empty when it takes none that is told.
-pub fn expected(statement: &Statement<'_>) -> Vec<Expected> {
+pub fn expected_locks(statement: &Statement<'_>) -> Vec<ExpectedLock> {
     let mut tokens = Tokens::of(statement, HEAD);
     let verb = tokens.word().to_owned();
     tokens.advance();
@@ -85,7 +85,7 @@ pub fn expected(statement: &Statement<'_>) -> Vec<Expected> {
         "analyze" | "analyse" => {
             tokens.take(&["verbose"]);
             tokens.take_parentheses();
-            all(with_columns(tokens), On::Itself, LockMode::ShareUpdateExclusive)
+            all(with_columns(tokens), LockTarget::Itself, LockMode::ShareUpdateExclusive)
         }
         "cluster" => cluster(tokens),
         "copy" => copy(tokens),
@@ -94,16 +94,16 @@ pub fn expected(statement: &Statement<'_>) -> Vec<Expected> {
     }
 }
 
-fn all(names: Vec<(Written, bool)>, on: On, mode: LockMode) -> Vec<Expected> {
-    let on = |only: bool| if only { On::Itself } else { on.clone() };
-    names.into_iter().map(|(name, only)| Expected::new(name, on(only), mode)).collect()
+fn all(names: Vec<(WrittenName, bool)>, on: LockTarget, mode: LockMode) -> Vec<ExpectedLock> {
+    let on = |only: bool| if only { LockTarget::Itself } else { on.clone() };
+    names.into_iter().map(|(name, only)| ExpectedLock::new(name, on(only), mode)).collect()
 }
 
-fn one(name: Option<Written>, on: On, mode: LockMode) -> Vec<Expected> {
-    name.into_iter().map(|name| Expected::new(name, on.clone(), mode)).collect()
+fn one(name: Option<WrittenName>, on: LockTarget, mode: LockMode) -> Vec<ExpectedLock> {
+    name.into_iter().map(|name| ExpectedLock::new(name, on.clone(), mode)).collect()
 }
 
-fn dropped(mut tokens: Tokens<'_>) -> Vec<Expected> {
+fn dropped(mut tokens: Tokens<'_>) -> Vec<ExpectedLock> {
     tokens.take_one(&["foreign", "materialized"]);
     let what = tokens.take_one(&["table", "view", "sequence", "index", "trigger", "policy", "rule"]);
     let Some(what) = what else { return Vec::new() };
@@ -113,41 +113,43 @@ fn dropped(mut tokens: Tokens<'_>) -> Vec<Expected> {
         // DROP TRIGGER name ON table.
         "trigger" | "policy" | "rule" => {
             tokens.skip_past("on");
-            let on = if what == "trigger" { On::Partitions } else { On::Itself };
+            let on = if what == "trigger" { LockTarget::Partitions } else { LockTarget::Itself };
             one(tokens.take_name(), on, LockMode::AccessExclusive)
         }
-        "index" if concurrently => one(tokens.take_name(), On::IndexAndTable, LockMode::ShareUpdateExclusive),
-        "index" => all(tokens.take_names(), On::IndexAndTable, LockMode::AccessExclusive),
+        "index" if concurrently => {
+            one(tokens.take_name(), LockTarget::IndexAndTable, LockMode::ShareUpdateExclusive)
+        }
+        "index" => all(tokens.take_names(), LockTarget::IndexAndTable, LockMode::AccessExclusive),
         "table" => {
             let names = tokens.take_names();
-            all(names, On::Dropped { cascade: tokens.has("cascade") }, LockMode::AccessExclusive)
+            all(names, LockTarget::Dropped { cascade: tokens.has("cascade") }, LockMode::AccessExclusive)
         }
-        _ => all(tokens.take_names(), On::Itself, LockMode::AccessExclusive),
+        _ => all(tokens.take_names(), LockTarget::Itself, LockMode::AccessExclusive),
     }
 }
 
 /// `COMMENT ON` and `SECURITY LABEL ON` of relations and columns; of parts of a table only ACCESS SHARE.
-fn comment(mut tokens: Tokens<'_>) -> Vec<Expected> {
+fn comment(mut tokens: Tokens<'_>) -> Vec<ExpectedLock> {
     if !tokens.skip_past("on") {
         return Vec::new();
     }
     tokens.take_one(&["foreign", "materialized"]);
     let mode = LockMode::ShareUpdateExclusive;
     match tokens.take_one(&["table", "view", "sequence", "index", "column"]) {
-        Some("column") => one(tokens.take_owner_of_column(), On::Itself, mode),
-        Some(_) => one(tokens.take_name(), On::Itself, mode),
+        Some("column") => one(tokens.take_owner_of_column(), LockTarget::Itself, mode),
+        Some(_) => one(tokens.take_name(), LockTarget::Itself, mode),
         None => Vec::new(),
     }
 }
 
-fn truncate(mut tokens: Tokens<'_>) -> Vec<Expected> {
+fn truncate(mut tokens: Tokens<'_>) -> Vec<ExpectedLock> {
     tokens.take(&["table"]);
     let names = tokens.take_names();
-    let on = if tokens.has("cascade") { On::TruncatedCascade } else { On::Tree };
+    let on = if tokens.has("cascade") { LockTarget::TruncatedCascade } else { LockTarget::Tree };
     all(names, on, LockMode::AccessExclusive)
 }
 
-fn lock(mut tokens: Tokens<'_>) -> Vec<Expected> {
+fn lock(mut tokens: Tokens<'_>) -> Vec<ExpectedLock> {
     tokens.take(&["table"]);
     let names = tokens.take_names();
     let mut mode = LockMode::AccessExclusive;
@@ -164,38 +166,38 @@ fn lock(mut tokens: Tokens<'_>) -> Vec<Expected> {
         let named = LockMode::ALL.into_iter().find(|known| known.name() == name);
         mode = named.unwrap_or(mode);
     }
-    if mode < LockMode::RowExclusive { Vec::new() } else { all(names, On::Tree, mode) }
+    if mode < LockMode::RowExclusive { Vec::new() } else { all(names, LockTarget::Tree, mode) }
 }
 
-fn refresh(mut tokens: Tokens<'_>) -> Vec<Expected> {
+fn refresh(mut tokens: Tokens<'_>) -> Vec<ExpectedLock> {
     tokens.take(&["materialized", "view"]);
     let mode = if tokens.take(&["concurrently"]) { LockMode::Exclusive } else { LockMode::AccessExclusive };
-    one(tokens.take_name(), On::Itself, mode)
+    one(tokens.take_name(), LockTarget::Itself, mode)
 }
 
-fn reindex(mut tokens: Tokens<'_>) -> Vec<Expected> {
+fn reindex(mut tokens: Tokens<'_>) -> Vec<ExpectedLock> {
     let in_options = tokens.take_parentheses().is_some_and(|options| options.has_option("concurrently"));
     let what = tokens.take_one(&["index", "table"]);
     let concurrently = tokens.take(&["concurrently"]) || in_options;
     let mode = if concurrently { LockMode::ShareUpdateExclusive } else { LockMode::Share };
     match what {
-        Some("index") => one(tokens.take_name(), On::TableOfIndex, mode),
-        Some(_) => one(tokens.take_name(), On::Itself, mode),
+        Some("index") => one(tokens.take_name(), LockTarget::TableOfIndex, mode),
+        Some(_) => one(tokens.take_name(), LockTarget::Itself, mode),
         None => Vec::new(),
     }
 }
 
-fn vacuum(mut tokens: Tokens<'_>) -> Vec<Expected> {
+fn vacuum(mut tokens: Tokens<'_>) -> Vec<ExpectedLock> {
     let mut full = tokens.take_parentheses().is_some_and(|options| options.has_option("full"));
     while let Some(option) = tokens.take_one(&["full", "freeze", "verbose", "analyze", "analyse"]) {
         full |= option == "full";
     }
     let mode = if full { LockMode::AccessExclusive } else { LockMode::ShareUpdateExclusive };
-    all(with_columns(tokens), On::Itself, mode)
+    all(with_columns(tokens), LockTarget::Itself, mode)
 }
 
 /// `t (a, b), u`.
-fn with_columns(mut tokens: Tokens<'_>) -> Vec<(Written, bool)> {
+fn with_columns(mut tokens: Tokens<'_>) -> Vec<(WrittenName, bool)> {
     let mut names = Vec::new();
     loop {
         let only = tokens.take(&["only"]);
@@ -208,26 +210,30 @@ fn with_columns(mut tokens: Tokens<'_>) -> Vec<(Written, bool)> {
     }
 }
 
-fn cluster(mut tokens: Tokens<'_>) -> Vec<Expected> {
+fn cluster(mut tokens: Tokens<'_>) -> Vec<ExpectedLock> {
     tokens.take_parentheses();
     tokens.take(&["verbose"]);
     let Some(first) = tokens.take_name() else { return Vec::new() };
     // CLUSTER index ON table: the syntax before 8.3, which still works.
     let table = if tokens.take(&["on"]) { tokens.take_name() } else { Some(first) };
-    one(table, On::Itself, LockMode::AccessExclusive)
+    one(table, LockTarget::Itself, LockMode::AccessExclusive)
 }
 
-fn copy(mut tokens: Tokens<'_>) -> Vec<Expected> {
+fn copy(mut tokens: Tokens<'_>) -> Vec<ExpectedLock> {
     tokens.take(&["binary"]);
     let Some(name) = tokens.take_name() else { return Vec::new() };
     tokens.take_parentheses();
-    if tokens.take(&["from"]) { one(Some(name), On::Itself, LockMode::RowExclusive) } else { Vec::new() }
+    if tokens.take(&["from"]) {
+        one(Some(name), LockTarget::Itself, LockMode::RowExclusive)
+    } else {
+        Vec::new()
+    }
 }
 
 /// The targets of INSERT, UPDATE, DELETE and MERGE, at the head and in WITH.
-fn rows(statement: &Statement<'_>) -> Vec<Expected> {
+fn rows(statement: &Statement<'_>) -> Vec<ExpectedLock> {
     let mut tokens = Tokens::of(statement, HEAD);
-    let mut found: Vec<Expected> = Vec::new();
+    let mut found: Vec<ExpectedLock> = Vec::new();
     // FOR UPDATE, ON CONFLICT DO UPDATE, WHEN MATCHED THEN UPDATE are of what is named already.
     let mut before = Part::Other("");
     while let Some(part) = tokens.peek().cloned() {
@@ -239,15 +245,15 @@ fn rows(statement: &Statement<'_>) -> Vec<Expected> {
             || before.is("verbose")
             || before.is("materialized");
         let on = match &part {
-            Part::Word(word) if word == "insert" => tokens.take(&["into"]).then_some(On::Itself),
-            Part::Word(word) if word == "merge" => tokens.take(&["into"]).then_some(On::Tree),
-            Part::Word(word) if word == "delete" => tokens.take(&["from"]).then_some(On::Tree),
-            Part::Word(word) if word == "update" && starts => Some(On::Tree),
+            Part::Word(word) if word == "insert" => tokens.take(&["into"]).then_some(LockTarget::Itself),
+            Part::Word(word) if word == "merge" => tokens.take(&["into"]).then_some(LockTarget::Tree),
+            Part::Word(word) if word == "delete" => tokens.take(&["from"]).then_some(LockTarget::Tree),
+            Part::Word(word) if word == "update" && starts => Some(LockTarget::Tree),
             _ => None,
         };
         if let Some(mut on) = on {
             if tokens.take(&["only"]) {
-                on = On::Itself;
+                on = LockTarget::Itself;
             }
             found.extend(one(tokens.take_name(), on, LockMode::RowExclusive));
         }

@@ -5,7 +5,7 @@ use crate::postgres::sql::split;
 
 /// `name mode` of each lock.
 fn told(text: &str) -> Vec<String> {
-    let locks = expected(&split(text).expect("splits")[0]);
+    let locks = expected_locks(&split(text).expect("splits")[0]);
     locks.iter().map(|lock| format!("{} {}", lock.relation, lock.mode)).collect()
 }
 

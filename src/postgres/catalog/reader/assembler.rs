@@ -12,7 +12,7 @@ use super::indexes::{IndexKey, Opclass};
 use super::privileges::Grants;
 use super::relations::Relation;
 use super::sections::{self, Section};
-use super::{ObjectOid, Presence, ReadOptions, Reading};
+use super::{CatalogReading, ObjectOid, Presence, ReadOptions};
 use crate::postgres::catalog::{
     Attribute, Attributes, Catalog, Kind, Object, ObjectId, SharedAttributes, Unmodeled,
 };
@@ -85,7 +85,7 @@ pub struct Assembler {
     pub(super) questions: DeferredExprs,
     /// Defaults by relation and column.
     pub(super) defaults: HashMap<(u32, i16), ExprRef>,
-    pub(super) out: Output,
+    pub(super) out: ObjectBuilder,
 }
 
 /// An object that another row will complete.
@@ -98,7 +98,7 @@ pub(super) struct Draft {
 
 /// The objects made so far, and the attributes of the next one.
 #[derive(Debug, Default)]
-pub(super) struct Output {
+pub(super) struct ObjectBuilder {
     objects: Vec<Arc<Object>>,
     oids: Option<HashMap<ObjectId, ObjectOid>>,
     comments: HashMap<ObjectOid, SmolStr>,
@@ -121,7 +121,7 @@ impl ObjectOid {
     }
 }
 
-impl Output {
+impl ObjectBuilder {
     /// States an attribute of the next object.
     pub(super) fn set(&mut self, attribute: Attribute, value: impl Into<SmolStr>) {
         self.pending.push((attribute, value.into()));
@@ -170,7 +170,7 @@ impl Output {
         self.pending.drain(..).collect()
     }
 
-    /// Goes on where [`Output::take`] left off.
+    /// Goes on where [`ObjectBuilder::take`] left off.
     pub(super) fn resume(&mut self, attributes: Vec<(Attribute, SmolStr)>) {
         self.is_deferred |= attributes.iter().any(|(_, value)| deferred::is_deferred(value));
         self.pending.extend(attributes);
@@ -213,7 +213,7 @@ impl Output {
         self.emit_nameless(at, id);
     }
 
-    /// As [`Output::emit`], for what has no comment.
+    /// As [`ObjectBuilder::emit`], for what has no comment.
     pub(super) fn emit_nameless(&mut self, at: ObjectOid, id: ObjectId) {
         if let Some(oids) = &mut self.oids {
             oids.insert(id.clone(), at);
@@ -232,10 +232,10 @@ impl Output {
 impl Assembler {
     /// Returns an assembler for the rows of [`super::statements`], which is called with the same options and presence.
     pub fn new(options: &ReadOptions, presence: &Presence) -> Self {
-        let out = Output {
+        let out = ObjectBuilder {
             oids: options.oids.then(HashMap::new),
             names: options.privileges.then(HashMap::new),
-            ..Output::default()
+            ..ObjectBuilder::default()
         };
         Self {
             sections: sections::needed(options, presence),
@@ -309,7 +309,7 @@ impl Assembler {
     }
 
     /// The catalog, when the last row was taken.
-    pub fn finish(mut self) -> Reading {
+    pub fn finish(mut self) -> CatalogReading {
         for (_, draft) in std::mem::take(&mut self.constraint_indexes) {
             self.out.resume(draft.attributes);
             self.out.emit(draft.at, draft.id);
@@ -320,9 +320,9 @@ impl Assembler {
         self.mark_not_validated();
         self.emit_privileges();
         self.drop_history();
-        let Output { objects, oids, mut unmodeled, .. } = self.out;
+        let ObjectBuilder { objects, oids, mut unmodeled, .. } = self.out;
         unmodeled.sort_unstable();
-        Reading { catalog: Catalog::new(objects, unmodeled), oids: oids.unwrap_or_default() }
+        CatalogReading { catalog: Catalog::new(objects, unmodeled), oids: oids.unwrap_or_default() }
     }
 
     /// The schema's name, where what is in it is the user's own.

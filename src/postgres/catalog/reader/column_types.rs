@@ -66,7 +66,7 @@ struct Type {
 
 /// How a column's type prints.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct PrintedType {
     pub(super) name: Option<SmolStr>,
     /// Where it is not the type's own.
     pub(super) collation: Option<SmolStr>,
@@ -145,18 +145,18 @@ impl ColumnTypes {
     }
 
     /// The answers by question, when all rows are there. Of a type that is gone meanwhile there is none.
-    pub(super) fn answers(&self) -> impl Iterator<Item = (u32, Answer)> {
+    pub(super) fn answers(&self) -> impl Iterator<Item = (u32, PrintedType)> {
         self.questions.iter().map(|(column, question)| (*question, self.answer(*column)))
     }
 
-    fn answer(&self, column: ColumnType) -> Answer {
-        let Some(own) = self.types.get(&column.oid) else { return Answer::default() };
+    fn answer(&self, column: ColumnType) -> PrintedType {
+        let Some(own) = self.types.get(&column.oid) else { return PrintedType::default() };
         let collation = match column.collation {
             collation if collation == own.collation => None,
             DEFAULT_COLLATION => Some(SmolStr::new_static(DEFAULT_COLLATION_NAME)),
             collation => self.collations.get(&collation).cloned(),
         };
-        Answer {
+        PrintedType {
             name: match column.modifier {
                 NO_MODIFIER => Some(own.name.clone()),
                 modifier => self.modified.get(&(column.oid, modifier)).cloned(),

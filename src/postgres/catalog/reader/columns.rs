@@ -4,9 +4,9 @@ use anyhow::Result;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::ObjectOid;
-use super::assembler::{Assembler, Output, class};
+use super::assembler::{Assembler, ObjectBuilder, class};
 use super::column_types::ColumnType;
-use super::deferred::Source;
+use super::deferred::ExprSource;
 use super::fields::Fields;
 use super::indexes::IndexKey;
 use super::relations::{Relation, options};
@@ -27,7 +27,7 @@ impl Assembler {
     pub(super) fn default_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         let (oid, relation, number) = (fields.number()?, fields.number()?, fields.number()?);
         // Columns come later: their names are not known yet.
-        let default = self.questions.expression(Source::Default, oid, fields.text()?, (relation, None));
+        let default = self.questions.expression(ExprSource::Default, oid, fields.text()?, (relation, None));
         self.defaults.insert((relation, number), default);
         Ok(())
     }
@@ -111,7 +111,7 @@ impl Relation {
     }
 
     /// Comments on columns that are no objects of their own: `name 'text'`, one a line, in order.
-    pub(super) fn column_comments(&self, oid: u32, out: &mut Output) -> Option<String> {
+    pub(super) fn column_comments(&self, oid: u32, out: &mut ObjectBuilder) -> Option<String> {
         let mut lines = Vec::new();
         for (subid, column) in (1..).zip(&self.columns) {
             if let Some(comment) = out.comment(ObjectOid { class: class::CLASS, oid, subid }) {

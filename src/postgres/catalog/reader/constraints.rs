@@ -5,7 +5,7 @@ use smol_str::format_smolstr;
 
 use super::ObjectOid;
 use super::assembler::{Assembler, Draft, class};
-use super::deferred::Source;
+use super::deferred::ExprSource;
 use super::fields::Fields;
 use crate::postgres::catalog::{Attribute, Kind};
 
@@ -61,14 +61,14 @@ impl Assembler {
             Kind::Check => {
                 let owner = (table_oid, Some(table));
                 let printed =
-                    expression.map(|tree| self.questions.expression(Source::Check, oid, tree, owner));
+                    expression.map(|tree| self.questions.expression(ExprSource::Check, oid, tree, owner));
                 if let Some(printed) = printed {
                     out.set_deferred(Attribute::Expression, format_smolstr!("{printed}"));
                 }
                 out.set_flag(Attribute::NoInherit, no_inherit);
             }
             Kind::Exclusion => {
-                let printed = self.questions.alone(Source::Exclusion, oid);
+                let printed = self.questions.alone(ExprSource::Exclusion, oid);
                 out.set_deferred(Attribute::Definition, format_smolstr!("{printed}"));
             }
             Kind::ForeignKey => {

@@ -42,7 +42,7 @@ const COLLATE: usize = 3;
 
 /// Where a text is printed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum ExprSource {
     /// A column's default, by its oid in `pg_attrdef`.
     Default,
     /// The same, of columns: a generated column.
@@ -63,7 +63,7 @@ pub(super) enum Source {
     Keys,
 }
 
-impl Source {
+impl ExprSource {
     const ALL: [Self; 9] = [
         Self::Default,
         Self::Generated,
@@ -109,7 +109,7 @@ impl Source {
 /// The statements that print expressions, without the oids.
 #[cfg(test)]
 pub(super) fn texts() -> impl Iterator<Item = &'static str> {
-    Source::ALL.into_iter().map(Source::sql)
+    ExprSource::ALL.into_iter().map(ExprSource::sql)
 }
 
 /// What is to be printed, and what has been.
@@ -119,9 +119,9 @@ pub(super) struct DeferredExprs {
     expressions: HashMap<u128, u32>,
     types: ColumnTypes,
     /// Which question each source has been asked for, by the oid in its catalog.
-    asked: Vec<(Source, u32, u32)>,
+    asked: Vec<(ExprSource, u32, u32)>,
     /// The sources in `asked`, in the order of their statements.
-    sources: Vec<Source>,
+    sources: Vec<ExprSource>,
     /// Of every index in `asked` the numbers of the keys that are expressions.
     asked_keys: HashMap<u32, Vec<usize>>,
     /// By question; the parts of its answer.
@@ -132,17 +132,17 @@ impl DeferredExprs {
     /// Asks for an expression by its tree, which belongs to a table: its oid, and the table where it is read already.
     pub(super) fn expression(
         &mut self,
-        source: Source,
+        source: ExprSource,
         oid: u32,
         tree: &str,
         (table, relation): (u32, Option<&Relation>),
     ) -> ExprRef {
         let mut hasher = SipHasher13::new();
-        hasher.write_u8(u8::from(source == Source::Keys));
+        hasher.write_u8(u8::from(source == ExprSource::Keys));
         let columns = Columns { table, relation };
         let has_columns = columns.hash(tree, &mut hasher);
         let source = match source {
-            Source::Default if has_columns => Source::Generated,
+            ExprSource::Default if has_columns => ExprSource::Generated,
             source => source,
         };
         let next = u32::try_from(self.answers.len()).unwrap_or(u32::MAX);
@@ -163,7 +163,7 @@ impl DeferredExprs {
         owner: (u32, Option<&Relation>),
     ) -> ExprRef {
         let asked = self.asked.len();
-        let placeholder = self.expression(Source::Keys, index, trees, owner);
+        let placeholder = self.expression(ExprSource::Keys, index, trees, owner);
         if self.asked.len() > asked {
             self.asked_keys.insert(index, numbers.collect());
         }
@@ -171,7 +171,7 @@ impl DeferredExprs {
     }
 
     /// Asks for what nothing else can have in common with this one.
-    pub(super) fn alone(&mut self, source: Source, oid: u32) -> ExprRef {
+    pub(super) fn alone(&mut self, source: ExprSource, oid: u32) -> ExprRef {
         let question = u32::try_from(self.answers.len()).unwrap_or(u32::MAX);
         self.answers.push(Vec::new());
         self.asked.push((source, oid, question));
@@ -192,11 +192,11 @@ impl DeferredExprs {
     pub(super) fn statements(&mut self) -> Vec<String> {
         self.expressions = HashMap::new();
         self.asked.sort_unstable_by_key(|(source, oid, _)| (*source as u8, *oid));
-        let is_asked = |source: &Source| self.asked.iter().any(|(asked, ..)| asked == source);
-        self.sources = Source::ALL.into_iter().filter(is_asked).collect();
+        let is_asked = |source: &ExprSource| self.asked.iter().any(|(asked, ..)| asked == source);
+        self.sources = ExprSource::ALL.into_iter().filter(is_asked).collect();
         let of_expressions = self.sources.iter().map(|source| {
             let oids = self.asked.iter().filter(|(asked, ..)| asked == source).map(|(_, oid, _)| *oid);
-            if *source == Source::Keys {
+            if *source == ExprSource::Keys {
                 let keys = oids.flat_map(|oid| self.asked_keys[&oid].iter().map(move |key| (oid, *key)));
                 let (indexes, keys): (Vec<u32>, Vec<usize>) = keys.unzip();
                 let sql = source.sql().replace("@keys", &list(keys.into_iter()));
@@ -219,7 +219,7 @@ impl DeferredExprs {
         let (_, _, question) = self.asked[place.ok().with_context(unasked)?];
         let printed = fields
             .optional()
-            .map(|printed| if source == Source::View { relations::statement(printed) } else { printed });
+            .map(|printed| if source == ExprSource::View { relations::statement(printed) } else { printed });
         self.answers[question as usize].push(printed.map(SmolStr::new));
         Ok(())
     }

@@ -6,7 +6,7 @@ use smol_str::{SmolStr, format_smolstr};
 use super::ObjectOid;
 use super::assembler::{Assembler, class};
 use super::column_types::DEFAULT_COLLATION;
-use super::deferred::{ExprRef, Source};
+use super::deferred::{ExprRef, ExprSource};
 use super::fields::{Fields, array, vector};
 use super::relations::{Relation, options};
 use crate::postgres::catalog::{Attribute, Kind, ObjectId, Unmodeled};
@@ -112,7 +112,7 @@ impl Assembler {
         let owner = (table_oid, Some(table));
         let questions = &mut self.questions;
         let predicate = predicate.filter(|_| draft.is_none());
-        let predicate = predicate.map(|tree| questions.expression(Source::Predicate, index, tree, owner));
+        let predicate = predicate.map(|tree| questions.expression(ExprSource::Predicate, index, tree, owner));
         let expressions = (1..=key_count).zip(&keys.numbers).filter(|(_, column)| **column == 0);
         let expressions = expressions.map(|(key, _)| key);
         let trees = trees.filter(|_| draft.is_none());

@@ -59,13 +59,13 @@ pub struct ReadOptions {
     pub privileges: bool,
     /// Extensions whose version the DDL states: only these get [`super::Attribute::Version`].
     pub extension_versions: Vec<String>,
-    /// Keep the oids, see [`Reading::oids`].
+    /// Keep the oids, see [`CatalogReading::oids`].
     pub oids: bool,
 }
 
 /// What was read.
 #[derive(Debug, Default)]
-pub struct Reading {
+pub struct CatalogReading {
     /// The catalog.
     pub catalog: Catalog,
     /// Where each object stands in `pg_catalog`, so that a rename is recognised; empty unless asked for.
@@ -127,7 +127,11 @@ pub fn fingerprint() -> String {
 ///
 /// # Errors
 /// The server's errors and the connection's. The session is then in an aborted transaction.
-pub async fn read(session: &mut Session, version: ServerVersion, options: &ReadOptions) -> Result<Reading> {
+pub async fn read(
+    session: &mut Session,
+    version: ServerVersion,
+    options: &ReadOptions,
+) -> Result<CatalogReading> {
     let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {SETTINGS}");
     read_after(session, version, options, &begin, Some("COMMIT")).await
 }
@@ -141,7 +145,7 @@ pub async fn read_inside(
     session: &mut Session,
     version: ServerVersion,
     options: &ReadOptions,
-) -> Result<Reading> {
+) -> Result<CatalogReading> {
     read_after(session, version, options, SETTINGS, None).await
 }
 
@@ -152,7 +156,7 @@ async fn read_after(
     options: &ReadOptions,
     begin: &str,
     end: Option<&str>,
-) -> Result<Reading> {
+) -> Result<CatalogReading> {
     let mut presence = Presence::default();
     let first = format!("{begin} {}", probe());
     session

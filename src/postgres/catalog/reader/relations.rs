@@ -7,7 +7,7 @@ use super::ObjectOid;
 use super::assembler::{Assembler, class};
 use super::column_types::ColumnType;
 use super::columns::Column;
-use super::deferred::Source;
+use super::deferred::ExprSource;
 use super::fields::Fields;
 use super::history::{self, TableAccess};
 use crate::postgres::catalog::{Attribute, Kind, ObjectId, Unmodeled};
@@ -148,12 +148,12 @@ impl Assembler {
                 out.set_deferred(attribute, format_smolstr!("{printed}"));
             };
             match kind {
-                b'p' => ask(Attribute::PartitionBy, Source::PartitionKey),
-                b'v' | b'm' => ask(Attribute::Definition, Source::View),
+                b'p' => ask(Attribute::PartitionBy, ExprSource::PartitionKey),
+                b'v' | b'm' => ask(Attribute::Definition, ExprSource::View),
                 _ => {}
             }
             if is_partition {
-                ask(Attribute::Bounds, Source::Bounds);
+                ask(Attribute::Bounds, ExprSource::Bounds);
             }
             if of_type != 0 {
                 let printed = self.questions.column_type(ColumnType::bare(of_type));
