@@ -51,7 +51,7 @@ fn a_command_that_takes_a_backup_is_told_of_what_and_is_confirmed() {
         );
     }
     expect(&site.backup(&["list"]).output().unwrap(), 0, &["snap-1 (elsewhere)"]);
-    expect(&site.backup(&["verify"]).output().unwrap(), 0, &["is whole"]);
+    expect(&site.backup(&["verify"]).output().unwrap(), 0, &["is OK"]);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_reference_that_is_not_confirmed_any_more_is_found_by_verify() {
     let site = site("echo snap-1", "test -e $PWD/there");
     fs::write(site.dir().join("there"), "").unwrap();
     site.taken(&[]);
-    expect(&site.backup(&["verify"]).output().unwrap(), 0, &["is whole"]);
+    expect(&site.backup(&["verify"]).output().unwrap(), 0, &["is OK"]);
     fs::remove_file(site.dir().join("there")).unwrap();
     expect(&site.backup(&["verify"]).output().unwrap(), 1, &["cannot be used"]);
 }

@@ -13,7 +13,7 @@ fn an_empty_store_is_listed_and_pruned_and_has_nothing_to_verify() {
     expect(&site.backup(&["list"]).output().unwrap(), 0, &["no backups in", "next: trueup backup"]);
     site.nothing();
     expect(&site.backup(&["verify"]).output().unwrap(), 2, &["there is no backup latest"]);
-    expect(&site.backup(&["prune"]).output().unwrap(), 2, &["nothing says which", "keep_last"]);
+    expect(&site.backup(&["prune"]).output().unwrap(), 2, &["no setting says which", "keep_last"]);
     site.settings("keep_last = 1");
     expect(&site.backup(&["prune"]).output().unwrap(), 0, &["removed 0 backups, kept 0"]);
     assert!(!site.store().exists(), "reading makes nothing");
@@ -52,7 +52,7 @@ fn prune_asks_shows_keeps_what_was_proved_and_answers_in_json() {
     assert_eq!(removed, [&Value::from(all[0].as_str()), &Value::from(all[2].as_str())], "{document:#}");
     assert_eq!((&document["pruned"]["dry_run"], &document["exit_code"]), (&true.into(), &0.into()));
     assert_eq!(ids(&site), all);
-    expect(&run(&[]), 4, &["would remove 2 backups, and keep 2", "not confirmed", "--yes"]);
+    expect(&run(&[]), 4, &["2 backups would be removed, 2 kept", "not confirmed", "--yes"]);
     let refused = run(&["--format", "json"]);
     assert_eq!(refused.status.code(), Some(4));
     assert_eq!(support::json(&refused)["exit_code"], 4, "one document");
@@ -73,7 +73,7 @@ fn a_damaged_manifest_is_listed_as_damaged_and_prune_leaves_it() {
     let damaged: Vec<_> = listed.iter().filter(|one| one["damaged"].is_string()).collect();
     assert_eq!(damaged.len(), 1);
     assert_eq!(damaged[0]["id"], all[0].as_str());
-    expect(&site.backup(&["list"]).output().unwrap(), 0, &["damaged: its manifest"]);
+    expect(&site.backup(&["list"]).output().unwrap(), 0, &["damaged: "]);
     expect(
         &site.backup(&["verify", &all[0]]).output().unwrap(),
         1,
@@ -134,6 +134,6 @@ fn what_a_removal_left_is_swept() {
     fs::rename(&place, site.store().join(format!("{}.partial", all[0]))).unwrap();
     assert_eq!(ids(&site), all[1..]);
     site.settings("keep_last = 9");
-    expect(&site.backup(&["prune", "--yes"]).output().unwrap(), 0, &["removed 0 backups", "swept away"]);
+    expect(&site.backup(&["prune", "--yes"]).output().unwrap(), 0, &["removed 0 backups", "interrupted backup left behind"]);
     assert_eq!(site.stored(), all[1..]);
 }

@@ -82,7 +82,7 @@ fn a_backup_comes_before_the_change_and_is_of_what_was() {
     assert!(steps[0].contains(id), "{steps:?}");
 
     let output = project.trueup(&["downgrade", "--to", "1", "--yes"], database.url()).output().unwrap();
-    expect(&output, 0, &["backup 01", "took back V2__second"]);
+    expect(&output, 0, &["backup: 01", "took back V2__second"]);
     assert_eq!(backups(&project, &database).len(), 2);
     assert_eq!(backups(&project, &database)[1]["version"], "2");
 }
@@ -188,7 +188,7 @@ fn a_dry_run_tells_the_backup_and_makes_nothing() {
     assert!(!project.path().join("backups").exists());
     expect(&project.trueup(&["backup"], database.url()).output().unwrap(), 0, &[]);
     let output = project.trueup(&["upgrade", "--dry-run"], database.url()).output().unwrap();
-    expect(&output, 0, &["; about ", "by the last one"]);
+    expect(&output, 0, &["; about ", "like the last one"]);
 }
 
 /// A directory of programs: links to the real ones, but for `pg_dump`.
@@ -263,7 +263,7 @@ fn what_stopped_part_way_names_the_backup_last_and_what_was_rolled_back_does_not
     let (go_on, back, restore) =
         (place("to continue: "), place("trueup downgrade --to 1"), place("trueup restore 01"));
     assert!(go_on < back && back < restore, "{text}");
-    assert!(text.contains(" of WAL), is lost then"), "{text}");
+    assert!(text.contains(" of WAL)") && text.contains("this loses what was written since"), "{text}");
 
     let output = project.trueup(&["upgrade", "--yes"], database.url()).output().unwrap();
     expect(&output, 5, &["rolled back"]);

@@ -61,7 +61,7 @@ fn a_backup_in_a_bucket_is_restored_as_it_comes() {
     let (url, is_there) = site.beside("copy");
     let (code, said) = site.run(&["restore", "latest", "--into", &url, "--yes"]);
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("catalog and rows are those that were backed up"), "{said}");
+    assert!(said.contains("schema and rows are those that were backed up"), "{said}");
     assert!(is_there());
     let rows = support::try_query_at(&url, "SELECT count(*) FROM public.filler").unwrap();
     assert_eq!(rows, [[Some("2000".to_owned())]]);

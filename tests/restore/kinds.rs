@@ -57,7 +57,7 @@ pub(crate) fn comes_back(database: &TestDatabase, rows: u32) {
         let url = beside(database, &format!("{}_{into} \"q'\u{1F600}", database.name()));
         let said =
             site.ends(0, database.url(), &["restore", "latest", "--into", &url, "--yes", "--pg-bin", &bin]);
-        assert!(said.contains("catalog and rows are those"), "{said}");
+        assert!(said.contains("schema and rows are those"), "{said}");
         assert_eq!(checksum(&url), before, "{kind}");
     }
 }

@@ -25,7 +25,7 @@ fn f45_eight_at_once_make_each_row_once() {
         for child in children {
             let output = child.wait_with_output().unwrap();
             assert_eq!(output.status.code(), Some(0), "round {round}: {}", said(&output));
-            made += usize::from(said(&output).contains("made 2 rows"));
+            made += usize::from(said(&output).contains("inserted 2 rows"));
         }
         assert_eq!(made, 1, "one of them made the rows");
         assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
@@ -84,7 +84,7 @@ fn killed_at(number: usize, after: bool) -> Option<String> {
     process.store(i32::try_from(child.id()).unwrap(), Ordering::SeqCst);
     let output = child.wait_with_output().unwrap();
     let Some(message) = message.lock().unwrap().take() else {
-        expect(&output, 0, &["made 2 rows"]);
+        expect(&output, 0, &["inserted 2 rows"]);
         return None;
     };
     assert_eq!(output.status.code(), None, "at message {number}: {}", said(&output));
@@ -99,7 +99,7 @@ fn killed_at(number: usize, after: bool) -> Option<String> {
     let begun = database.value("SELECT to_regclass('trueup.seeds') IS NOT NULL") == "t";
     let recorded = if begun { database.value("SELECT count(*) FROM trueup.seeds") } else { "0".to_owned() };
     assert!(there == recorded && ["0", "2"].contains(&there.as_str()), "{there} {recorded} at {message}");
-    let words = if there == "2" { "nothing to do" } else { "made 2 rows" };
+    let words = if there == "2" { "nothing to do" } else { "inserted 2 rows" };
     seed(&project, &database, &[], 0, &[words]);
     assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
     settled(&project, &database, "teams");
@@ -129,7 +129,7 @@ fn meanwhile(sql: &'static str, args: &[&str], before: &str) -> (Output, Project
 fn f45_an_application_that_makes_the_row_meanwhile_keeps_it() {
     let (output, project, database) =
         meanwhile("INSERT INTO teams (code, name) VALUES ('red', 'Theirs')", &[], "");
-    expect(&output, 0, &["made 1 row, changed 0; 1 row changed by hand, left alone"]);
+    expect(&output, 0, &["inserted 1 row, updated 0; 1 row changed by hand, skipped"]);
     assert_eq!(teams_of(&database), "blue:Blue:n red:Theirs");
     assert_eq!(database.value("SELECT count(*) FROM trueup.seeds "), "2");
     seed(&project, &database, &["--overwrite"], 0, &["changed 1"]);

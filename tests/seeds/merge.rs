@@ -17,8 +17,8 @@ fn missing_rows_are_made_and_a_second_run_changes_none() {
         "true",
         "a question writes nothing"
     );
-    ask(&project, &database, &[], 4, &["make 2 rows", "no terminal"]);
-    seed(&project, &database, &[], 0, &["public.teams[code=red]", "done: made 2 rows, changed 0"]);
+    ask(&project, &database, &[], 4, &["insert 2 rows", "no terminal"]);
+    seed(&project, &database, &[], 0, &["public.teams[code=red]", "done: inserted 2 rows, updated 0"]);
     assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
     assert_eq!(database.value("SELECT count(*) FROM teams WHERE made_at > now() - interval '1 hour'"), "2");
     assert_eq!(
@@ -41,7 +41,7 @@ fn a_new_declaration_changes_its_columns_alone() {
     declare(&project, "\"Blue\"", "\"Navy\"");
     let before = versions(&database, "(SELECT *, ctid, xmin FROM teams WHERE code = 'red')");
     ask(&project, &database, &["--check"], 1, &["1 different", "name: Blue", "name: Navy"]);
-    seed(&project, &database, &[], 0, &["made 0 rows, changed 1"]);
+    seed(&project, &database, &[], 0, &["inserted 0 rows, updated 1"]);
     assert_eq!(teams_of(&database), "blue:Navy:n red:Red:by hand");
     assert_eq!(database.value("SELECT count(*) FROM teams WHERE updated_at > 'epoch'"), "1", "on_change");
     // Neither an expression nor a column that is not declared is compared.
@@ -76,11 +76,11 @@ fn an_edit_is_told_and_left_alone_unless_it_is_overwritten() {
         (vec!["different", "edited", "different"], &1.into()),
         "{told:#}"
     );
-    seed(&project, &database, &[], 0, &["changed by hand, left alone"]);
+    seed(&project, &database, &[], 0, &["changed by hand, skipped"]);
     assert_eq!(teams_of(&database), "blue:Navy:n red:Edited:new");
     let before = versions(&database, "teams");
-    seed(&project, &database, &[], 0, &["nothing to do; 1 row changed by hand, left alone", "--overwrite"]);
-    seed(&project, &database, &["--strict"], 1, &["left alone"]);
+    seed(&project, &database, &[], 0, &["nothing to do; 1 row changed by hand, skipped", "--overwrite"]);
+    seed(&project, &database, &["--strict"], 1, &["skipped"]);
     ask(&project, &database, &["--check"], 1, &["1 changed by hand"]);
     assert_eq!(versions(&database, "teams"), before);
     ask(
@@ -102,7 +102,7 @@ fn columns_of_one_row_are_told_apart() {
     seed(&project, &database, &[], 0, &[]);
     database.exec("UPDATE teams SET name = 'Edited' WHERE code = 'blue'");
     declare(&project, "note = \"n\"", "note = \"m\"");
-    seed(&project, &database, &[], 0, &["changed 1; 1 row changed by hand"]);
+    seed(&project, &database, &[], 0, &["updated 1; 1 row changed by hand"]);
     assert_eq!(teams_of(&database), "blue:Edited:m red:Red");
     // Once it is declared, it is no edit any more.
     write(
@@ -121,7 +121,7 @@ fn a_row_that_somebody_made_is_taken_over_only_when_that_is_said() {
     let (project, database) = teams();
     database.exec("INSERT INTO teams (code, name) VALUES ('red', 'Mine'), ('blue', 'Blue')");
     ask(&project, &database, &["--check"], 1, &["2 changed by hand"]);
-    seed(&project, &database, &[], 0, &["2 rows changed by hand, left alone"]);
+    seed(&project, &database, &[], 0, &["2 rows changed by hand, skipped"]);
     assert_eq!(teams_of(&database), "blue:Blue red:Mine");
     // What of it is as declared is as good as seeded.
     declare(&project, "\"Blue\"", "\"Navy\"");
@@ -137,7 +137,7 @@ fn a_row_that_was_deleted_is_made_again_and_one_that_is_declared_no_more_stays()
     let (project, database) = teams();
     seed(&project, &database, &[], 0, &[]);
     database.exec("DELETE FROM teams WHERE code = 'red'");
-    seed(&project, &database, &[], 0, &["made 1 row"]);
+    seed(&project, &database, &[], 0, &["inserted 1 row"]);
     let one = TWO_TEAMS.split("[[rows]]").take(2).collect::<Vec<_>>().join("[[rows]]");
     write(&project, &[("teams.toml", &one)]);
     seed(
@@ -155,7 +155,7 @@ fn rows_that_only_have_to_be_there_are_never_changed_nor_told() {
     let (project, database) = site_of(TEAMS, &[("teams.toml", &format!("mode = \"insert\"\n{TWO_TEAMS}"))]);
     database.exec("INSERT INTO teams (code, name) VALUES ('red', 'Mine')");
     ask(&project, &database, &["--check"], 1, &["1 missing, of 2 rows"]);
-    seed(&project, &database, &["--overwrite", "--strict"], 0, &["made 1 row, changed 0"]);
+    seed(&project, &database, &["--overwrite", "--strict"], 0, &["inserted 1 row, updated 0"]);
     assert_eq!(teams_of(&database), "blue:Blue:n red:Mine");
     database.exec("UPDATE teams SET name = 'Other'");
     settled(&project, &database, "teams");
@@ -221,7 +221,7 @@ const ONE_ORG: &str =
 #[test]
 fn a_column_that_is_declared_later_is_nobodys_edit_where_it_has_the_default_of_the_database() {
     let (project, database) = site_of(ORGS, &[("orgs.toml", ONE_ORG)]);
-    seed(&project, &database, &[], 0, &["made 1 row"]);
+    seed(&project, &database, &[], 0, &["inserted 1 row"]);
     project.compile();
     let later = format!("{ONE_ORG}internal = true\nfee = 2.5\nkind = \"other\"\n");
     write(&project, &[("orgs.toml", &later)]);
@@ -231,7 +231,7 @@ fn a_column_that_is_declared_later_is_nobodys_edit_where_it_has_the_default_of_t
         told.contains("orgs.toml was changed since it was seeded") && !told.contains("by hand"),
         "{told}"
     );
-    seed(&project, &database, &[], 0, &["made 0 rows, changed 1"]);
+    seed(&project, &database, &[], 0, &["inserted 0 rows, updated 1"]);
     assert_eq!(database.value("SELECT concat(slug, internal, fee, kind) FROM orgs"), "Xt2.50other");
     settled(&project, &database, "orgs");
 }
@@ -239,7 +239,7 @@ fn a_column_that_is_declared_later_is_nobodys_edit_where_it_has_the_default_of_t
 #[test]
 fn what_a_column_had_before_it_was_declared_is_not_called_an_edit() {
     let (project, database) = site_of(ORGS, &[("orgs.toml", ONE_ORG)]);
-    seed(&project, &database, &[], 0, &["made 1 row"]);
+    seed(&project, &database, &[], 0, &["inserted 1 row"]);
     project.compile();
     // Neither the default nor NULL: what made it, an expression or a person, is not known.
     database.exec("UPDATE orgs SET kind = 'mine'");
@@ -254,12 +254,12 @@ fn what_a_column_had_before_it_was_declared_is_not_called_an_edit() {
             "{told:#}"
         );
         assert_eq!(told["exit_code"], 1);
-        let words = "1 row not as declared in columns that were never seeded, left alone";
-        seed(&project, &database, &[], 0, &[words, "left alone: never seeded", "trueup seed --overwrite"]);
+        let words = "1 row not as declared in columns that were never seeded, skipped";
+        seed(&project, &database, &[], 0, &[words, "skip: never seeded", "trueup seed --overwrite"]);
         let check = said(&project.check(database.url()).args(["--format", "json"]).output().unwrap());
         assert!(check.contains("never seeded") && !check.contains("by hand"), "{check}");
     }
-    seed(&project, &database, &["--strict"], 1, &["left alone"]);
+    seed(&project, &database, &["--strict"], 1, &["skipped"]);
     assert_eq!(database.value("SELECT slug || kind FROM orgs"), "Xmine");
     seed(&project, &database, &["--overwrite"], 0, &["changed 1"]);
     assert_eq!(database.value("SELECT slug || kind FROM orgs"), "yother");

@@ -17,7 +17,7 @@ fn foreign_keys_decide_which_table_comes_first() {
         &format!("{PARENT}{CHILD}"),
         &[("a_children.toml", &child), ("b_parents.toml", &rows("parents", "code = \"p\""))],
     );
-    seed(&project, &database, &[], 0, &["made 2 rows"]);
+    seed(&project, &database, &[], 0, &["inserted 2 rows"]);
     assert_eq!(database.value("SELECT parent FROM children"), "p");
     settled(&project, &database, "children");
     let sql = said(&run(&project, &database, &["--sql"]));
@@ -41,7 +41,7 @@ fn a_circle_is_refused_unless_a_key_of_it_can_wait() {
     seed(&project, &database, &[], 2, &["the foreign keys of public.children, public.parents form a cycle"]);
     assert_eq!(database.value("SELECT count(*) FROM parents"), "0");
     let (project, database) = site_of(&circle("DEFERRABLE"), &files);
-    seed(&project, &database, &[], 0, &["made 2 rows"]);
+    seed(&project, &database, &[], 0, &["inserted 2 rows"]);
     settled(&project, &database, "parents");
 }
 
@@ -62,7 +62,7 @@ fn rows_of_one_table_that_refer_to_each_other_are_made_by_the_statements_for_an_
     database.psql(&script);
     assert_eq!(versions(&database, "units"), before);
     database.exec("DELETE FROM units");
-    seed(&project, &database, &[], 0, &["made 3 rows"]);
+    seed(&project, &database, &[], 0, &["inserted 3 rows"]);
     settled(&project, &database, "units");
     // Where rows only have to be there, one statement makes them all.
     write(&project, &[("units.toml", &format!("mode = \"insert\"\n{rows}"))]);

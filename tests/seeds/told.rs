@@ -100,9 +100,9 @@ fn a_table_that_a_pending_migration_makes_is_not_missed_and_upgrade_tells_what_c
     let (_, found) = findings(&project, database.url());
     assert!(found.iter().all(|one| one["kind"] != "seed"), "{found:#?}");
     seed(&project, &database, &[], 2, &["this database has no table teams", "trueup upgrade"]);
-    expect(&upgrade(&[]), 0, &["2 seeds are missing or different; next: trueup seed"]);
-    seed(&project, &database, &[], 0, &["made 2 rows"]);
-    expect(&project.check(database.url()).output().unwrap(), 0, &["clean"]);
+    expect(&upgrade(&[]), 0, &["2 seeds are missing or different: trueup seed"]);
+    seed(&project, &database, &[], 0, &["inserted 2 rows"]);
+    expect(&project.check(database.url()).output().unwrap(), 0, &["OK: "]);
     expect(&upgrade(&["--strict"]), 0, &[]);
     // Where nothing is pending, a table that is not there is the file's fault, and said.
     write(&project, &[("other.toml", &TWO_TEAMS.replace("\"teams\"", "\"team\""))]);
@@ -121,12 +121,12 @@ fn rows_that_a_role_does_not_see_are_not_called_as_declared() {
         let url = database.url_as(&role);
         expect(&project.check(&url).output().unwrap(), code, words);
         let asked = project.trueup(&["seed", "--check"], &url).output().unwrap();
-        let words: &[&str] = if code == 0 { &["clean"] } else { &["does not see all rows of public.teams"] };
+        let words: &[&str] = if code == 0 { &["OK: "] } else { &["does not see all rows of public.teams"] };
         expect(&asked, code, words);
     };
     check(3, &["public.teams (no right to read it)", "cannot tell"]);
     database.exec(&format!("GRANT SELECT ON teams TO {role}"));
-    check(0, &["clean"]);
+    check(0, &["OK: "]);
     // A policy would hide rows without a word.
     database.exec(&format!(
         "ALTER TABLE teams ENABLE ROW LEVEL SECURITY; CREATE POLICY mine ON teams TO {role} USING (code = 'red')"
@@ -222,7 +222,7 @@ fn f28_what_somebody_has_put_in_the_way_is_not_called() {
     write(&project, &[("moods.toml", &rows.replace("\"n\"", "\"m\""))]);
     seed(&project, &database, &[], 0, &["changed 1"]);
     write(&project, &[("moods.toml", &rows.replace("calm", "wild"))]);
-    seed(&project, &database, &[], 0, &["made 1 row"]);
+    seed(&project, &database, &[], 0, &["inserted 1 row"]);
     settled(&project, &database, "moods");
 }
 
@@ -273,7 +273,7 @@ fn a_question_is_asked_in_markdown_and_quietly_too() {
         1,
         &[
             "## trueup seed: not as declared: 2 missing",
-            "| `public.teams[code=red]` | missing | schema/seeds/teams.toml:5 | make it |",
+            "| `public.teams[code=red]` | missing | teams.toml:5 | insert |",
         ],
     );
     let quiet = run(&project, &database, &["--check", "-q"]);
@@ -315,7 +315,7 @@ fn a_row_that_the_server_refuses_is_told_with_its_line_and_what_comes_next() {
     refused(&["schema/seeds/teams.toml", "teams_note"]);
     // A row that is changed has a statement of its own.
     write(&project, &[("teams.toml", TWO_TEAMS)]);
-    seed(&project, &database, &[], 0, &["made 2 rows"]);
+    seed(&project, &database, &[], 0, &["inserted 2 rows"]);
     declare(&project, "note = \"n\"", "note = \"bad\"");
     refused(&["schema/seeds/teams.toml:10: public.teams[code=blue]", "teams_note"]);
     assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
@@ -335,7 +335,7 @@ fn a_right_that_lacks_is_told_before_anything_is_touched() {
     expect(&run(), 4, &["public.teams", "INSERT", "GRANT"]);
     // What is granted of columns is enough where no other is named.
     database.exec(&format!("GRANT INSERT (code, name, note, made_at) ON teams TO {role}"));
-    expect(&run(), 0, &["made 1 row"]);
+    expect(&run(), 0, &["inserted 1 row"]);
     declare(&project, "\"Blue\"", "\"Navy\"");
     database.exec(&format!("GRANT UPDATE (name) ON teams TO {role}"));
     expect(&run(), 4, &["UPDATE (updated_at)", "public.teams"]);

@@ -62,7 +62,7 @@ short = { sql = "upper('x')" }
 big = { sql = "1 + 1" }
 "#;
     let (project, database) = site_of(schema, &[("kinds.toml", rows)]);
-    seed(&project, &database, &[], 0, &["made 3 rows"]);
+    seed(&project, &database, &[], 0, &["inserted 3 rows"]);
     settled(&project, &database, "kinds");
     let value = |column: &str| database.value(&format!("SELECT {column}::text FROM kinds WHERE id = 1"));
     assert_eq!(value("exact"), "12.35");
@@ -132,7 +132,7 @@ fn ten_thousand_rows_of_a_csv_file() {
     }
     let (project, database) = site_of(schema, &[("currencies.toml", toml), ("currencies.csv", &csv)]);
     let began = std::time::Instant::now();
-    seed(&project, &database, &[], 0, &["done: made 10000 rows", "and 9980 rows more"]);
+    seed(&project, &database, &[], 0, &["done: inserted 10000 rows", "and 9980 rows more"]);
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
     assert_eq!(
         database.value("SELECT count(*) FROM currencies WHERE note IS NULL AND name LIKE 'Name, the %'"),
@@ -181,7 +181,7 @@ fn f34_names_and_values_are_data() {
             value = toml(&format!("{name}'); DROP TABLE x; --"))
         );
         let (project, database) = site_of(&schema, &[("odd.toml", &rows)]);
-        seed(&project, &database, &[], 0, &["made 1 row"]);
+        seed(&project, &database, &[], 0, &["inserted 1 row"]);
         settled(&project, &database, &format!("public.{quoted}"));
         let value = database.value(&format!("SELECT v FROM public.{quoted}"));
         assert_eq!(value, format!("{name}'); DROP TABLE x; --"));

@@ -227,10 +227,11 @@ async fn recorded(writer: &mut WriteSession, condition: &str) -> Result<Vec<Repa
     rows.iter().map(RepairRecord::of).collect::<Result<_>>().map_err(failed)
 }
 
-/// The repairs of a run, the last first: what is to be taken back first. `run` may be the beginning of its identifier.
+/// The records and the repairs of a run, the last first, which is the order of taking them back. `run` may be abbreviated,
+/// see [`IdKind::complete`].
 ///
 /// # Errors
-/// Exit 4: there is no such run, or its table is not what it was.
+/// Exit 2: `run` is empty. Exit 4: it is too short, there is no such run, or its table is not what it was.
 pub async fn find(writer: &mut WriteSession, run: &str) -> Result<(Vec<RepairRecord>, Vec<Repair>)> {
     let refuse = |what: String| Failure::new(Exit::Refused, what).next("trueup status --runs lists the runs");
     let all = recorded(writer, "true").await?;
