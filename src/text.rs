@@ -19,6 +19,17 @@ pub fn one_line(text: &str, longest: usize) -> String {
     }
 }
 
+/// How many characters of a run's or backup's identifier people see. Commands accept as many.
+const SHORT_ID: usize = 10;
+/// The length of a ULID (github.com/ulid/spec).
+const ULID: usize = 26;
+
+/// The first characters of a ULID, for people; documents have it whole. Any other text is returned whole.
+pub fn short_id(id: &str) -> &str {
+    let is_ulid = id.len() == ULID && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_ulid { &id[..SHORT_ID] } else { id }
+}
+
 /// `8 kB`, `1.2 GB`.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
@@ -50,5 +61,13 @@ mod tests {
     fn a_text_is_cut_between_characters() {
         assert_eq!(one_line("SELECT\n  1", 20), "SELECT 1");
         assert_eq!(one_line("ääää b", 4), "ääää ...");
+    }
+
+    #[test]
+    fn an_identifier_is_short_and_other_text_stays() {
+        assert_eq!(short_id("01K9Z2Q4R7M8N3P5T6V0W1X2Y3"), "01K9Z2Q4R7");
+        for whole in ["", "01K9Z2Q4R7", "nightly-dump-of-yesterday.", "not a run of twenty-six ch"] {
+            assert_eq!(short_id(whole), whole);
+        }
     }
 }

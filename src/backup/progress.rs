@@ -11,6 +11,8 @@ pub struct BackupProgress {
     pub tables: (usize, usize),
     /// The number of bytes of the archive so far.
     pub bytes: u64,
+    /// How many there will be; 0 when nobody knows.
+    pub total: u64,
 }
 
 /// Receives the progress.

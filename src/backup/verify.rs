@@ -58,6 +58,7 @@ pub async fn verify(
     }
     let mut progress = BackupProgress {
         doing: "verifying",
+        total: manifest.bytes,
         tables: (0, manifest.relations.iter().filter(|relation| relation.rows.is_some()).count()),
         ..BackupProgress::default()
     };

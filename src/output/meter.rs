@@ -1,7 +1,8 @@
 //! How far a long piece of work is, on standard error at a terminal and nowhere else.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
+use super::bar;
 use super::escape::escape;
 
 /// A line that is drawn over, and gone when this is dropped.
@@ -9,17 +10,16 @@ use super::escape::escape;
 pub struct Meter(ProgressBar);
 
 impl Meter {
-    /// `shown` says whether there is a terminal to draw on.
-    pub fn new(shown: bool) -> Self {
-        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template("{pos}/{len} {msg}") {
-            bar.set_style(style);
+    /// `shown` says whether there is a terminal to draw on, `ascii` whether it has no other characters.
+    pub fn new(shown: bool, ascii: bool) -> Self {
+        let bar = bar::bar(shown);
+        if shown {
+            bar.set_style(bar::style("{bar:20} {pos}/{len} {wide_msg}", ascii));
         }
         Self(bar)
     }
 
-    /// So many of so many done; `what` is in work.
+    /// So many of so many are done, and `what` is in work.
     pub fn set(&self, what: &str, done: usize, total: usize) {
         if self.0.is_hidden() {
             return;

@@ -4,6 +4,7 @@
 //! A command builds plain data that implements [`Report`]: its serialised form is the JSON document, its
 //! [`view::View`] what people read, its findings what pipelines read. `formats` has one file for each format.
 
+mod bar;
 mod console;
 mod escape;
 mod failure;
@@ -20,10 +21,10 @@ pub use console::{err, out};
 pub use escape::{escape, escape_lines};
 pub use failure::{ErrorReport, FailureReport, failure_text};
 pub use meter::Meter;
-pub use progress::Progress;
+pub use progress::{Progress, ProgressMode};
 pub use prompt::{confirm, typed};
 pub use report::{Envelope, FORMAT, Format, Report, render};
-pub use style::{Style, terminal_width};
+pub use style::{NARROWEST, Style, terminal_width};
 pub use wrap::wrap;
 
 /// A view as text for a terminal: what is shown before a question.

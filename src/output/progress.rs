@@ -1,115 +1,240 @@
-//! What happens during a run, on standard error: a line that is drawn over at a terminal, and lines that stay.
+//! What happens during a run, on standard error.
+//!
+//! Every step has two lines that stay: one when it begins, one when it is done. What happens in between is at a terminal
+//! one line below them, which is drawn over and taken away; elsewhere it is a line every ten seconds at the most.
 
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
+use super::bar::{self, Shape};
 use super::console;
 use super::escape::escape;
+use super::wrap::{cut, wrap};
 use crate::backup::{BackupObserver, BackupProgress};
 use crate::text::size;
-use crate::writer::{Event, Watch, named, seconds};
+use crate::writer::{Blocker, Event, Watch, named, seconds};
 
-/// Where there is no terminal, how often the same news is told again.
-const AGAIN: Duration = Duration::from_secs(10);
+/// How often news come where there is no terminal, at the most.
+const INTERVAL: Duration = Duration::from_secs(10);
+/// How often the line is drawn again while nothing is heard of a program.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Where progress goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProgressMode {
+    /// A terminal, whose last line can be drawn over.
+    Terminal {
+        /// Whether it shows ASCII alone.
+        ascii: bool,
+    },
+    /// A file, a pipe, or a terminal that can only add lines.
+    Lines,
+    /// Nowhere.
+    Hidden,
+}
 
 /// Shows events.
 #[derive(Debug)]
 pub struct Progress {
-    bar: ProgressBar,
-    terminal: bool,
-    quiet: bool,
-    last: Option<(String, Instant)>,
-    /// Since when a backup is told of; where there is no terminal, since when it was told last.
-    since: Option<Instant>,
+    mode: ProgressMode,
+    /// What is drawn over, and its shape, from the first news on. Without a terminal it computes the figures.
+    bar: Option<(ProgressBar, Shape)>,
+    /// The step in work, and its place among the steps: `2/3 `, or nothing where it is the only one.
+    step: Option<(String, String)>,
+    /// What a program is doing to a backup, and since when.
+    phase: Option<(&'static str, Instant)>,
+    /// When the last line was written, and whether it was about something between the beginning of a step and its end.
+    last: Option<(Instant, bool)>,
+    /// The process that holds the lock for which this run waits, once it was named.
+    holder: Option<Option<i32>>,
+}
+
+/// How far something is.
+#[derive(Debug, Clone, Copy)]
+struct Figures {
+    shape: Shape,
+    done: u64,
+    total: u64,
 }
 
 impl Progress {
-    /// `terminal` says whether standard error is one; `quiet` shows nothing.
-    pub fn new(terminal: bool, quiet: bool) -> Self {
-        let target =
-            if terminal && !quiet { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-            bar.set_style(style);
-        }
-        Self { bar, terminal, quiet, last: None, since: None }
+    /// Nothing is drawn before the first event.
+    pub fn new(mode: ProgressMode) -> Self {
+        Self { mode, bar: None, step: None, phase: None, last: None, holder: None }
     }
 
-    /// A line that stays.
+    /// Writes text that stays.
     fn line(&mut self, text: &str) {
-        let text = escape(text);
-        if self.quiet {
-        } else if self.terminal {
-            self.bar.suspend(|| console::err(&format!("{text}\n")));
-        } else {
-            console::err(&format!("{text}\n"));
-        }
-    }
-
-    /// A line that the next one replaces; `key` tells whether it is news.
-    fn passing(&mut self, key: &str, text: &str) {
-        if self.terminal {
-            self.bar.set_message(escape(text).into_owned());
-            self.bar.tick();
-            return;
-        }
-        let news = match &self.last {
-            Some((told, at)) => told != key || at.elapsed() >= AGAIN,
-            None => true,
+        let text = match self.mode {
+            ProgressMode::Hidden => return,
+            ProgressMode::Lines => format!("{}\n", escape(text)),
+            ProgressMode::Terminal { .. } => format!("{}\n", wrap(&escape(text), usize::from(width()), 0)),
         };
-        if news {
-            self.last = Some((key.to_owned(), Instant::now()));
-            self.line(text);
+        match &self.bar {
+            Some((bar, _)) => bar.suspend(|| console::err(&text)),
+            None => console::err(&text),
         }
     }
 
-    /// Takes the passing line away.
+    /// Writes that something begins: at a terminal it is one line, whatever is in it.
+    fn begin(&mut self, text: &str, news: bool) {
+        self.clear();
+        let text = match self.mode {
+            ProgressMode::Terminal { ascii } => cut(&escape(text), width(), ascii),
+            ProgressMode::Lines | ProgressMode::Hidden => text.to_owned(),
+        };
+        self.line(&text);
+        self.last = Some((Instant::now(), news));
+    }
+
+    /// Shows news that the next ones replace. Without a terminal, `at_once` says whether the first of them is told before
+    /// the interval is over.
+    fn news(&mut self, at_once: bool, figures: Option<Figures>, text: &str) {
+        match self.mode {
+            ProgressMode::Hidden => {}
+            ProgressMode::Terminal { .. } => {
+                let bar = self.drawn(figures);
+                bar.set_message(escape(text).into_owned());
+                bar.tick();
+            }
+            ProgressMode::Lines => {
+                let text = match figures {
+                    Some(figures) => format!("{text}: {}", in_words(self.drawn(Some(figures)), figures)),
+                    None => text.to_owned(),
+                };
+                let due = match self.last {
+                    None => true,
+                    Some((_, false)) if at_once => true,
+                    Some((at, _)) => at.elapsed() >= INTERVAL,
+                };
+                if due {
+                    self.line(&text);
+                    self.last = Some((Instant::now(), true));
+                }
+            }
+        }
+    }
+
+    /// The bar of the shape that the figures want, and set to them.
+    fn drawn(&mut self, figures: Option<Figures>) -> &ProgressBar {
+        let shape = figures.map_or(Shape::Spinner, |figures| figures.shape);
+        let (terminal, ascii) = match self.mode {
+            ProgressMode::Terminal { ascii } => (true, ascii),
+            ProgressMode::Lines | ProgressMode::Hidden => (false, true),
+        };
+        let (bar, before) = self.bar.get_or_insert_with(|| {
+            let bar = bar::bar(terminal);
+            bar.set_style(shape.style(width(), ascii));
+            (bar, shape)
+        });
+        if *before != shape {
+            bar.set_style(shape.style(width(), ascii));
+            *before = shape;
+        }
+        if let Some(Figures { shape, done, total }) = figures {
+            match shape {
+                Shape::OpenBytes | Shape::Spinner => bar.unset_length(),
+                Shape::Share | Shape::Rows | Shape::Bytes => bar.set_length(total),
+            }
+            bar.set_position(done);
+        }
+        bar
+    }
+
+    /// Ends what a program did to a backup: with its last line when it succeeded.
+    pub fn end(&mut self, succeeded: bool) {
+        if let Some((doing, since)) = self.phase.take().filter(|_| succeeded) {
+            self.done(doing, since.elapsed());
+        }
+        self.clear();
+    }
+
+    fn done(&mut self, what: &str, took: Duration) {
+        self.clear();
+        self.line(&format!("{what}: done in {}", seconds(took)));
+        self.last = Some((Instant::now(), false));
+    }
+
+    /// Takes the line away that is drawn over.
     pub fn clear(&mut self) {
-        self.bar.finish_and_clear();
+        if let Some((bar, _)) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        self.phase = None;
+    }
+
+    /// News about a step: `V9__slow: ...`. At a terminal the line above names it.
+    fn about(&self, what: &str, text: &str) -> String {
+        match (&self.step, self.mode) {
+            (Some((_, place)), ProgressMode::Terminal { .. }) => format!("{place}{text}"),
+            (Some((step, _)), _) => format!("{step}: {text}"),
+            (None, _) => format!("{what}: {text}"),
+        }
+    }
+
+    /// Another run holds the lock. Its name stays.
+    fn waits_for(&mut self, holder: Option<&Blocker>, waited: Duration) {
+        let pid = holder.and_then(|holder| holder.pid);
+        let who = holder.map_or_else(|| "another session".to_owned(), ToString::to_string);
+        if self.holder != Some(pid) {
+            self.begin(&format!("waiting for another run of trueup: {who}"), true);
+            self.holder = Some(pid);
+        }
+        let text = match self.mode {
+            // The line above names it.
+            ProgressMode::Terminal { .. } => format!("waiting for {}", seconds(waited)),
+            _ => format!("waiting for another run of trueup ({}): {who}", seconds(waited)),
+        };
+        self.news(false, None, &text);
     }
 }
 
 impl Watch for Progress {
-    fn tell(&mut self, event: &Event<'_>) {
+    fn observe(&mut self, event: &Event<'_>) {
         match event {
-            Event::LockHeld { holder, waited } => {
-                let who = holder.map_or_else(|| "another session".to_owned(), ToString::to_string);
-                let text = format!("waiting for another run of trueup ({}): {who}", seconds(*waited));
-                self.passing(&who, &text);
+            Event::LockHeld { holder, waited } => self.waits_for(*holder, *waited),
+            Event::Begun { doing, what, number, of } => {
+                self.begin(&format!("{doing} {what} ..."), false);
+                self.holder = None;
+                let place = if *of > 1 { format!("{number}/{of} ") } else { String::new() };
+                self.step = Some(((*what).to_owned(), place));
             }
-            Event::Begun { what, number, of } => {
-                if self.terminal {
-                    self.bar.set_message(escape(&format!("{number}/{of} {what}")).into_owned());
-                    self.bar.tick();
+            Event::Running { what, since } => {
+                // What counts its rows says more.
+                if !matches!(self.bar, Some((_, Shape::Rows))) {
+                    let text = self.about(what, &format!("running for {}", seconds(*since)));
+                    self.news(false, None, &text);
                 }
             }
             Event::Blocked { what, blockers, waited } => {
-                let who = named(blockers);
-                self.passing(&who, &format!("{what}: waiting for a lock ({}): {who}", seconds(*waited)));
+                let text = self
+                    .about(what, &format!("waiting for a lock ({}): {}", seconds(*waited), named(blockers)));
+                self.news(true, None, &text);
             }
             Event::Again { what, why, pause } => {
                 self.line(&format!("{what}: {why}: rolled back, tried again in {}", seconds(*pause)));
             }
-            Event::Progress { phase, done, total } => {
-                let part = if *total > 0 { format!(" {}%", done * 100 / total) } else { String::new() };
-                self.passing(phase, &format!("{phase}{part}"));
+            Event::Progress { what, phase, done, total } => {
+                let text = self.about(what, phase);
+                let figures = Figures { shape: Shape::Share, done: *done, total: *total };
+                self.news(false, Some(figures).filter(|_| *total > 0), &text);
             }
-            Event::Rows { what, done, total, rate } => {
-                let left = total.saturating_sub(*done) as f64 / rate.max(0.001);
-                let left = seconds(Duration::from_secs_f64(left.min(1e7)));
-                let text = format!("{what}: {done} of {total} rows, {rate:.0} rows/s, {left} left");
-                self.passing(what, &text);
+            Event::Rows { what, done, total } => {
+                let figures = Figures { shape: Shape::Rows, done: *done, total: *total };
+                self.news(false, Some(figures), what);
             }
-            Event::Paused { why } => self.passing(why, &format!("paused: {why}")),
-            // At a terminal the report that follows says it.
-            Event::Done { .. } if self.terminal => {}
-            Event::Done { what, took } => self.line(&format!("{what}: done in {}", seconds(*took))),
+            Event::Paused { why } => self.news(true, None, &format!("paused: {why}")),
+            Event::Done { what, took } => {
+                self.done(what, *took);
+                self.step = None;
+            }
             Event::Reconnecting { why } => {
                 self.line(&format!("the connection was lost ({why}): connecting again"));
             }
-            Event::Stopping { signal } => {
-                self.line(&format!("{signal}: rolling back what is begun; it goes on with the same command"));
+            Event::Stopping { what, rolls_back } => {
+                let verb = if *rolls_back { "rolling back" } else { "cancelling" };
+                self.line(&format!("interrupted: {verb} {what}. Run the same command to continue"));
             }
         }
     }
@@ -117,29 +242,29 @@ impl Watch for Progress {
 
 impl BackupObserver for Progress {
     fn progress(&mut self, progress: &BackupProgress) {
-        let BackupProgress { doing, table, tables: (begun, all), bytes } = progress;
-        let mut parts = Vec::new();
-        if *bytes > 0 {
-            parts.push(size(*bytes));
+        let BackupProgress { doing, table, tables: (begun, all), bytes, total } = progress;
+        if self.phase.is_none_or(|(before, _)| before != *doing) {
+            self.end(true);
+            self.begin(&format!("{doing} ..."), false);
+            self.phase = Some((*doing, Instant::now()));
         }
-        if !table.is_empty() {
-            parts.push(format!("table {begun} of {all}: {table}"));
-        }
-        let mut text = doing.to_string();
-        if !parts.is_empty() {
-            text.push_str(&format!(": {}", parts.join(", ")));
-        }
-        if self.terminal {
-            let since = *self.since.get_or_insert_with(Instant::now);
-            if *bytes > 0 {
-                let rate = *bytes as f64 / since.elapsed().as_secs_f64().max(0.001);
-                text.push_str(&format!(" ({}/s)", size(rate as u64)));
+        let text = match table.as_str() {
+            "" => (*doing).to_owned(),
+            table => format!("{doing}: table {begun} of {all}: {table}"),
+        };
+        let figures = match (*bytes, *total) {
+            // The table that was begun last is not done.
+            (0, _) => {
+                Figures { shape: Shape::Share, done: begun.saturating_sub(1) as u64, total: *all as u64 }
             }
-            self.bar.set_message(escape(&text).into_owned());
-            self.bar.tick();
-        } else if self.since.get_or_insert_with(Instant::now).elapsed() >= AGAIN {
-            self.since = Some(Instant::now());
-            self.line(&text);
+            (done, 0) => Figures { shape: Shape::OpenBytes, done, total: 0 },
+            (done, total) => Figures { shape: Shape::Bytes, done, total },
+        };
+        let is_first = self.bar.is_none();
+        self.news(false, Some(figures).filter(|figures| figures.done > 0), &text);
+        if let (ProgressMode::Terminal { .. }, Some((bar, _)), true) = (self.mode, &self.bar, is_first) {
+            // A program may be silent for long.
+            bar.enable_steady_tick(TICK);
         }
     }
 }
@@ -147,5 +272,31 @@ impl BackupObserver for Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+/// The columns of the terminal that standard error is.
+fn width() -> u16 {
+    ::console::Term::stderr().size().1
+}
+
+/// The figures where there is no bar: `1200 of 5000 rows (24%), 340 rows/s, 11 s left`.
+fn in_words(bar: &ProgressBar, Figures { shape, done, total }: Figures) -> String {
+    let mut fraction = 0.0;
+    bar.update(|state| fraction = state.fraction() * 100.0);
+    let (rate, left) = (bar.per_sec(), seconds(bar.eta()));
+    match shape {
+        Shape::Spinner => String::new(),
+        Shape::Share => format!("{fraction:.0}%, {left} left"),
+        Shape::Rows => format!("{done} of {total} rows ({fraction:.0}%), {rate:.0} rows/s, {left} left"),
+        Shape::Bytes => {
+            format!(
+                "{} of {} ({fraction:.0}%), {}/s, {left} left",
+                size(done),
+                size(total),
+                size(rate as u64)
+            )
+        }
+        Shape::OpenBytes => format!("{}, {}/s", size(done), size(rate as u64)),
     }
 }

@@ -1,4 +1,4 @@
-//! Colour and width of human output.
+//! Colour, width and characters of human output.
 
 /// How human output looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,32 +9,37 @@ pub struct Style {
     pub width: u16,
     /// `-q`: the verdict alone.
     pub quiet: bool,
+    /// Whether ASCII is all that can be shown: of what trueup itself draws, not of names and values.
+    pub ascii: bool,
 }
+
+/// The fewest columns that are written for: what is narrower than this nobody reads.
+pub const NARROWEST: u16 = 40;
 
 impl Default for Style {
     fn default() -> Self {
-        Self { color: false, width: 120, quiet: false }
+        Self { color: false, width: 120, quiet: false, ascii: false }
     }
 }
 
 impl Style {
     pub(super) fn bold(self, text: &str) -> String {
-        self.wrap("1", text)
+        self.colored("1", text)
     }
 
     pub(super) fn red(self, text: &str) -> String {
-        self.wrap("31", text)
+        self.colored("31", text)
     }
 
     pub(super) fn green(self, text: &str) -> String {
-        self.wrap("32", text)
+        self.colored("32", text)
     }
 
     pub(super) fn yellow(self, text: &str) -> String {
-        self.wrap("33", text)
+        self.colored("33", text)
     }
 
-    fn wrap(self, code: &str, text: &str) -> String {
+    fn colored(self, code: &str, text: &str) -> String {
         if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
@@ -42,5 +47,5 @@ impl Style {
 /// The columns of the terminal that standard output is.
 pub fn terminal_width() -> u16 {
     let (_, columns) = console::Term::stdout().size();
-    columns.max(60)
+    columns.max(NARROWEST)
 }

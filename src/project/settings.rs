@@ -91,7 +91,11 @@ pub struct OutputSettings {
     pub color: bool,
     /// Whether standard output is a terminal, which decides the width of tables.
     pub terminal: bool,
-    /// Whether standard error is a terminal: progress may be shown.
+    /// The columns that `COLUMNS` asks for where standard output is no terminal.
+    pub columns: Option<u16>,
+    /// Whether ASCII is all that can be shown: the locale is not UTF-8, or the terminal is dumb.
+    pub ascii: bool,
+    /// Whether standard error is a terminal whose lines can be drawn over, and `-q` was not given.
     pub progress: bool,
     /// Whether questions can be asked: standard input and standard error are terminals.
     pub interactive: bool,
@@ -342,11 +346,11 @@ fn passwords(process_env: &ProcessEnv) -> PasswordSources {
 
 /// `NO_COLOR` (no-color.org) and `CLICOLOR_FORCE` (bixense.com/clicolors) decide where `--color` does not.
 fn output(shared: &Shared, process_env: &ProcessEnv) -> Result<OutputSettings, Failure> {
+    let dumb = process_env.variable("TERM") == Some(OsStr::new("dumb"));
     let color = match shared.color {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => {
-            let dumb = process_env.variable("TERM") == Some(OsStr::new("dumb"));
             if process_env.variable("NO_COLOR").is_some() {
                 false
             } else if process_env.variable("CLICOLOR_FORCE").is_some_and(|value| value != "0") {
@@ -362,12 +366,31 @@ fn output(shared: &Shared, process_env: &ProcessEnv) -> Result<OutputSettings, F
         files: files.collect::<Result<_, _>>()?,
         color,
         terminal: process_env.stdout_is_terminal,
-        progress: process_env.stderr_is_terminal && !shared.quiet,
+        columns: process_env.text("COLUMNS").and_then(columns),
+        ascii: dumb || !speaks_utf8(process_env),
+        progress: process_env.stderr_is_terminal && !shared.quiet && !dumb,
         interactive: process_env.stdin_is_terminal && process_env.stderr_is_terminal,
         events: !shared.quiet,
         quiet: shared.quiet,
         verbose: shared.verbose,
     })
+}
+
+/// A number of columns; `None` for what is none. A terminal has 65,535 at the most.
+fn columns(text: &str) -> Option<u16> {
+    let columns: u64 = text.trim().parse().ok().filter(|columns| *columns > 0)?;
+    Some(u16::try_from(columns).unwrap_or(u16::MAX))
+}
+
+/// Whether the locale's characters are encoded in UTF-8. The first variable that is set and not empty decides (POSIX,
+/// "Environment Variables", 8.2); without any, the locale is C. The encoding stands between `.` and `@`; `UTF-8` alone is
+/// what macOS sets.
+fn speaks_utf8(process_env: &ProcessEnv) -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| process_env.lossy(name));
+    let Some(locale) = locale else { return false };
+    let locale = locale.split('@').next().unwrap_or_default();
+    let encoding = locale.split_once('.').map_or(locale, |(_, encoding)| encoding);
+    ["utf-8", "utf8"].contains(&encoding.to_ascii_lowercase().as_str())
 }
 
 #[cfg(test)]
@@ -511,6 +534,36 @@ mod tests {
         assert!(!color(&[], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
         assert!(color(&["--color", "always"], &[("NO_COLOR", "1")]));
         assert!(!color(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]));
+    }
+
+    #[test]
+    fn the_locale_decides_about_characters_and_a_dumb_terminal_has_ascii_alone() {
+        let ascii = |variables: &[(&'static str, &'static str)]| {
+            settings(&["check"], variables).unwrap().output.ascii
+        };
+        assert!(ascii(&[]));
+        for locale in ["C.UTF-8", "en_US.UTF-8", "de_DE.utf8@euro", "UTF-8"] {
+            assert!(!ascii(&[("LANG", locale)]), "{locale}");
+        }
+        for locale in ["C", "POSIX", "de_DE", "de_DE.ISO-8859-1", "de_DE@euro"] {
+            assert!(ascii(&[("LANG", locale)]), "{locale}");
+        }
+        assert!(ascii(&[("LC_ALL", "C"), ("LANG", "C.UTF-8")]));
+        assert!(ascii(&[("LC_CTYPE", "C"), ("LANG", "C.UTF-8")]));
+        assert!(!ascii(&[("LC_ALL", "C.UTF-8"), ("LC_CTYPE", "C"), ("LANG", "C")]));
+        assert!(!ascii(&[("LC_ALL", ""), ("LC_CTYPE", "C.UTF-8")]));
+        assert!(ascii(&[("LANG", "C.UTF-8"), ("TERM", "dumb")]));
+        assert!(!ascii(&[("LANG", "C.UTF-8"), ("TERM", "xterm")]));
+    }
+
+    #[test]
+    fn columns_are_a_positive_number() {
+        let columns = |value| settings(&["check"], &[("COLUMNS", value)]).unwrap().output.columns;
+        assert_eq!(columns("80"), Some(80));
+        assert_eq!(columns("1000000"), Some(u16::MAX));
+        for none in ["", "0", "-80", "80.5", "wide", "80x"] {
+            assert_eq!(columns(none), None, "{none:?}");
+        }
     }
 
     #[test]

@@ -218,7 +218,7 @@ impl BackupPolicy {
             taken = backup::take(&request, stop, progress) => taken,
             error = writer.stay_awake(AWAKE) => Err(error),
         };
-        progress.clear();
+        progress.end(taken.is_ok());
         // Whatever the reason is, nothing was changed.
         taken.map_err(|error| match error.downcast::<Failure>() {
             Ok(failure) if failure.exit == Exit::CannotTell => {

@@ -1,7 +1,7 @@
 //! Where a report goes: in `--format` to standard output, and in a format of its own into each `--output` file.
 
 use crate::error::Failure;
-use crate::output::{self, Format, Report, Style};
+use crate::output::{self, Format, Progress, ProgressMode, Report, Style};
 use crate::project::OutputSettings;
 
 /// Delivers a report.
@@ -21,7 +21,7 @@ pub(crate) fn deliver(output: &OutputSettings, report: &impl Report) -> Result<(
         }
     }
     for file in &output.files {
-        std::fs::write(&file.path, output::render(report, file.format, Style::default()))
+        std::fs::write(&file.path, output::render(report, file.format, in_a_file(output)))
             .map_err(|error| not_written(&format!("the report {}", file.path.display()), &error))?;
     }
     print(&output::render(report, output.format, style(output)))
@@ -54,8 +54,27 @@ pub(crate) fn statements(output: &OutputSettings, script: &str) -> Result<(), Fa
 
 /// How human output looks here.
 pub(crate) fn style(output: &OutputSettings) -> Style {
-    let width = if output.terminal { output::terminal_width() } else { Style::default().width };
-    Style { color: output.color, width, quiet: output.quiet }
+    let width = match (output.terminal, output.columns) {
+        (true, _) => output::terminal_width(),
+        (false, Some(columns)) => columns.max(output::NARROWEST),
+        (false, None) => Style::default().width,
+    };
+    Style { color: output.color, width, quiet: output.quiet, ascii: output.ascii }
+}
+
+/// How human output looks in a file.
+fn in_a_file(output: &OutputSettings) -> Style {
+    Style { ascii: output.ascii, ..Style::default() }
+}
+
+/// Where progress is shown here.
+pub(crate) fn progress(output: &OutputSettings) -> Progress {
+    let mode = match (output.events, output.progress) {
+        (false, _) => ProgressMode::Hidden,
+        (true, true) => ProgressMode::Terminal { ascii: output.ascii },
+        (true, false) => ProgressMode::Lines,
+    };
+    Progress::new(mode)
 }
 
 /// Writes to standard output.

@@ -63,6 +63,7 @@ pub(crate) trait Change {
 pub(crate) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: Stop) -> Result<Exit> {
     let seen = stop.clone();
     let (mut writing, declared, prepared) = tokio::select! {
+        biased;
         ready = ask(settings, change, &seen) => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };

@@ -230,7 +230,7 @@ pub(crate) async fn compile_on(
     sources: &Sources,
     scratch: &mut Scratch,
 ) -> Result<Lock> {
-    let meter = Meter::new(settings.output.progress);
+    let meter = Meter::new(settings.output.progress, settings.output.ascii);
     let mut show = |progress: model::CompileProgress<'_>| match progress {
         model::CompileProgress::Schema { done, total } => meter.set("loading schema/", done, total),
         model::CompileProgress::Migrations { done, total, path } => meter.set(path, done, total),

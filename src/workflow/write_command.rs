@@ -1,5 +1,7 @@
 //! What every command that writes to a database has in common: the door, the mark, the confirmation, the run's record.
 
+use std::io::ErrorKind;
+
 use anyhow::Result;
 
 use crate::cli::WriteArgs;
@@ -9,7 +11,7 @@ use crate::postgres::connection::Target;
 use crate::project::{NamedEnvironment, Settings};
 use crate::snapshot::{self, DatabaseSnapshot};
 use crate::workflow::project_model::{Needs, ProjectModel};
-use crate::workflow::{comparison, environment_mark};
+use crate::workflow::{comparison, deliver, environment_mark};
 use crate::writer::{Access, Mark, Marking, Run, Stop, WriteSession};
 
 /// A command that is about to write.
@@ -36,9 +38,10 @@ impl<'s> WriteCommand<'s> {
             search_path: database.search_path.clone(),
             set_role: database.set_role.clone(),
             patience: settings.migrations.lock_budget,
+            whole_queries: settings.output.verbose,
         };
         let writer = WriteSession::open(access, stop.clone()).await?;
-        let progress = Progress::new(settings.output.progress, !settings.output.events);
+        let progress = deliver::progress(&settings.output);
         Ok(Self { settings, args, writer, target, progress, stop: stop.clone() })
     }
 
@@ -120,7 +123,10 @@ impl<'s> WriteCommand<'s> {
     /// As [`Door::lock`].
     pub(crate) async fn lock(&mut self) -> Result<()> {
         let wait = self.args.wait.unwrap_or(self.settings.migrations.wait);
-        self.writer.lock(wait, &mut self.progress).await
+        let locked = self.writer.lock(wait, &mut self.progress).await;
+        // What is printed next must not meet the line that is drawn over.
+        self.progress.clear();
+        locked
     }
 
     /// Does work as a run of the audit log: begun before, ended after it with its exit code and what it said.
@@ -236,14 +242,42 @@ impl Confirmation<'_> {
         question: impl FnOnce() -> std::io::Result<T> + Send + 'static,
     ) -> Result<T> {
         self.progress.clear();
-        let answer = tokio::select! {
-            answer = tokio::task::spawn_blocking(question) => answer?,
-            signal = self.stop.wait() => return Err(interrupted(signal).into()),
-        };
-        answer.map_err(|error| {
-            let what = format!("not confirmed: the terminal did not answer ({error}); nothing was changed");
-            Failure::new(Exit::Refused, what).into()
-        })
+        answer(self.stop, question).await
+    }
+}
+
+/// Asks a question at the terminal, of the prompts of [`output`].
+///
+/// # Errors
+/// Exit 4: a signal came, or the input ended; nothing was changed.
+pub(crate) async fn answer<T: Send + 'static>(
+    stop: &mut Stop,
+    question: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T> {
+    let failure = tokio::select! {
+        biased;
+        signal = stop.wait() => cancelled(signal),
+        answer = tokio::task::spawn_blocking(question) => match answer? {
+            Ok(answer) => return Ok(answer),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                Failure::new(Exit::Refused, "cancelled (end of input): nothing was changed")
+            }
+            Err(error) => Failure::new(
+                Exit::Refused,
+                format!("cancelled: the terminal cannot be read ({error}); nothing was changed"),
+            ),
+        },
+    };
+    // The cursor is behind the question.
+    output::err("\n");
+    Err(failure.into())
+}
+
+/// Somebody answered a question with a signal: with Ctrl-C, most often.
+fn cancelled(signal: &str) -> Failure {
+    match signal {
+        "SIGINT" => Failure::new(Exit::Refused, "cancelled (Ctrl-C): nothing was changed"),
+        signal => interrupted(signal),
     }
 }
 

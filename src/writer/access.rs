@@ -32,6 +32,8 @@ pub struct Access {
     pub set_role: Option<String>,
     /// How long a server that restarts is waited for.
     pub patience: Duration,
+    /// `-v`: whether the statements of other sessions are shown whole, with the values in them.
+    pub whole_queries: bool,
 }
 
 /// Refuses a pooler between here and the server that gives sessions to others between two transactions: a program that

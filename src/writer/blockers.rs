@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::access::Access;
 use super::event::Blocker;
 use crate::postgres::connection::{Batch, OwnedRow, RowBuffer, Session};
-use crate::postgres::sql::literal;
+use crate::postgres::sql::{brief_query, literal};
 
 /// Who blocks a session that waits for a lock; see `blocking.sql`.
 const BLOCKING: &str = include_str!("blocking.sql");
@@ -35,14 +36,15 @@ pub struct Wanted {
 }
 
 /// Who blocks this session now. Empty when it does not wait.
-pub(super) async fn blocking(control: &mut Session, pid: i32) -> Result<Vec<Blocker>> {
+pub(super) async fn blocking(control: &mut Session, pid: i32, whole_queries: bool) -> Result<Vec<Blocker>> {
     let rows = control.query(BLOCKING.replace("{pid}", &pid.to_string())).await?;
-    rows.iter().map(blocker).collect()
+    rows.iter().map(|row| blocker(row, whole_queries)).collect()
 }
 
 /// Who holds the advisory lock of this database.
-pub(super) async fn lock_holder(control: &mut Session) -> Result<Option<Blocker>> {
-    control.query(with_lock_key(LOCK_HOLDER)).await?.first().map(blocker).transpose()
+pub(super) async fn lock_holder(control: &mut Session, whole_queries: bool) -> Result<Option<Blocker>> {
+    let rows = control.query(with_lock_key(LOCK_HOLDER)).await?;
+    rows.first().map(|row| blocker(row, whole_queries)).transpose()
 }
 
 /// A holder of locks, and what tells its transaction from another one of the same session.
@@ -68,7 +70,7 @@ pub(super) fn anybody(database_oid: u32) -> String {
 pub(super) async fn holding(
     control: &mut Session,
     wanted: &[Wanted],
-    search_path: &str,
+    access: &Access,
     own: i32,
 ) -> Result<Vec<Holder>> {
     let oids = wanted.iter().map(|wanted| {
@@ -79,7 +81,10 @@ pub(super) async fn holding(
     let mut rows = RowBuffer::default();
     let mut batch = Batch::default();
     // The message is a transaction, which the settings end with. The project's search_path holds for the names alone.
-    batch.execute(format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(search_path)));
+    batch.execute(format!(
+        "SELECT pg_catalog.set_config('search_path', {}, true)",
+        literal(&access.search_path)
+    ));
     batch.execute(format!(
         "SELECT pg_catalog.set_config('trueup.wanted', pg_catalog.concat_ws(',', {}), true)",
         oids.collect::<Vec<_>>().join(", ")
@@ -88,12 +93,15 @@ pub(super) async fn holding(
     let sql = HOLDING.replace("{modes}", &modes.collect::<Vec<_>>().join(", "));
     batch.rows(sql.replace("{own}", &own.to_string()), &mut rows);
     control.run(batch).await?;
-    let holder = |row: &OwnedRow| Ok(Holder { blocker: blocker(row)?, transaction: row.get("transaction")? });
+    let holder = |row: &OwnedRow| {
+        let blocker = blocker(row, access.whole_queries)?;
+        Ok(Holder { blocker, transaction: row.get("transaction")? })
+    };
     rows.into_vec().iter().map(holder).collect()
 }
 
 /// Reads the columns that the three queries have in common.
-fn blocker(row: &OwnedRow) -> Result<Blocker> {
+fn blocker(row: &OwnedRow, whole_queries: bool) -> Result<Blocker> {
     let query: Option<&str> = row.get("query")?;
     Ok(Blocker {
         pid: row.get("pid")?,
@@ -106,7 +114,7 @@ fn blocker(row: &OwnedRow) -> Result<Blocker> {
         // In place of a query that this role may not see stands that it may not.
         query: query
             .filter(|query| *query != "<insufficient privilege>")
-            .map(|query| query.split_whitespace().collect::<Vec<_>>().join(" ")),
+            .map(|query| brief_query(query, whole_queries)),
     })
 }
 

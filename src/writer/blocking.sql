@@ -1,6 +1,6 @@
 -- Who blocks the session {pid}: sessions, and prepared transactions, which pg_blocking_pids shows as 0.
 SELECT a.pid, NULL AS gid, a.usename AS role, a.application_name AS application, host(a.client_addr) AS host, a.state,
-       (EXTRACT(epoch FROM clock_timestamp() - a.xact_start) * 1000)::int8 AS age_ms, left(a.query, 120) AS query
+       (EXTRACT(epoch FROM clock_timestamp() - a.xact_start) * 1000)::int8 AS age_ms, left(a.query, 1000) AS query
 FROM unnest(pg_blocking_pids({pid})) AS b(pid)
 JOIN pg_stat_activity a ON a.pid = b.pid
 UNION ALL

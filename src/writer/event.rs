@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-/// Takes events as they come.
+/// Receives events as they happen.
 pub trait Watch: Send {
     /// Something happened.
-    fn tell(&mut self, event: &Event<'_>);
+    fn observe(&mut self, event: &Event<'_>);
 }
 
 /// Something that an operator who waits wants to know.
@@ -14,30 +14,39 @@ pub trait Watch: Send {
 pub enum Event<'e> {
     /// Another run of trueup holds the advisory lock.
     LockHeld {
-        /// By whom; `None` when that is not visible.
+        /// The session that holds it; `None` when this role cannot see it.
         holder: Option<&'e Blocker>,
-        /// How long this run waits already.
+        /// How long this run has waited.
         waited: Duration,
     },
     /// A step begins.
     Begun {
+        /// What is done: `applying`, `recording`, `reverting`, `repairing`.
+        doing: &'e str,
         /// `V4__api_keys_user_id`
         what: &'e str,
-        /// Which of the steps, from 1.
+        /// Which of the steps it is, from 1.
         number: usize,
-        /// How many there are.
+        /// How many steps there are.
         of: usize,
+    },
+    /// A statement is running and waits for nobody.
+    Running {
+        /// The step.
+        what: &'e str,
+        /// How long this attempt has been running.
+        since: Duration,
     },
     /// A step waits, outside of the lock queue or in it.
     Blocked {
         /// The step.
         what: &'e str,
-        /// Who is in its way.
+        /// Who holds the locks.
         blockers: &'e [Blocker],
-        /// How long it waits already.
+        /// How long it has waited.
         waited: Duration,
     },
-    /// An attempt did not get its locks, was rolled back, and is made again after a pause.
+    /// An attempt did not get its locks and was rolled back; the next one comes after a pause.
     Again {
         /// The step.
         what: &'e str,
@@ -48,6 +57,8 @@ pub enum Event<'e> {
     },
     /// How far a long statement is.
     Progress {
+        /// The step.
+        what: &'e str,
         /// The phase, in PostgreSQL's words.
         phase: &'e str,
         /// Blocks or tuples done.
@@ -55,7 +66,7 @@ pub enum Event<'e> {
         /// Of how many; 0 when that is not known.
         total: u64,
     },
-    /// How far a repair is, or one that is taken back.
+    /// How far a repair is, or the undoing of one.
     Rows {
         /// What is repaired.
         what: &'e str,
@@ -63,8 +74,6 @@ pub enum Event<'e> {
         done: u64,
         /// Of how many.
         total: u64,
-        /// Rows a second since it began.
-        rate: f64,
     },
     /// A repair waits between two batches.
     Paused {
@@ -78,15 +87,17 @@ pub enum Event<'e> {
         /// How long it took, waiting included.
         took: Duration,
     },
-    /// The connection is gone and made anew.
+    /// The connection was lost; the next one is being made.
     Reconnecting {
         /// Why.
         why: &'e str,
     },
-    /// A signal came: what is begun is rolled back or finished.
+    /// A signal came while a step was running.
     Stopping {
-        /// Its name.
-        signal: &'e str,
+        /// The step.
+        what: &'e str,
+        /// Whether all of it is rolled back: a statement outside of a transaction is cancelled, and may leave something.
+        rolls_back: bool,
     },
 }
 
@@ -105,9 +116,9 @@ pub struct Blocker {
     pub host: Option<String>,
     /// `active`, `idle in transaction`, ...
     pub state: Option<String>,
-    /// How long its transaction runs already.
+    /// How long its transaction has been running.
     pub age: Option<Duration>,
-    /// Its statement, shortened.
+    /// Its statement, as [`brief_query`](crate::postgres::sql::brief_query) shows it.
     pub query: Option<String>,
 }
 
@@ -117,7 +128,7 @@ impl fmt::Display for Blocker {
         match (&self.gid, self.pid) {
             (Some(gid), _) => write!(f, "prepared transaction {gid:?}")?,
             (None, Some(pid)) => write!(f, "pid {pid}")?,
-            (None, None) => f.write_str("somebody whom this role cannot see")?,
+            (None, None) => f.write_str("a session that this role cannot see")?,
         }
         let mut facts = Vec::new();
         if let Some(role) = &self.role {

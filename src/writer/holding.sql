@@ -14,7 +14,7 @@ WITH RECURSIVE wanted AS (
 SELECT DISTINCT l.pid, p.gid, COALESCE(a.usename, p.owner) AS role, a.application_name AS application,
        host(a.client_addr) AS host, CASE WHEN p.gid IS NULL THEN a.state ELSE 'prepared' END AS state,
        (EXTRACT(epoch FROM clock_timestamp() - COALESCE(a.xact_start, p.prepared)) * 1000)::int8 AS age_ms,
-       left(a.query, 120) AS query, l.virtualtransaction AS transaction
+       left(a.query, 1000) AS query, l.virtualtransaction AS transaction
 FROM wanted w
 JOIN pg_locks l ON l.relation = w.relation AND l.granted AND l.mode = ANY (string_to_array(w.modes, ','))
  AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())

@@ -29,7 +29,7 @@ impl WriteSession {
                 return Ok(());
             }
             // Who it is, is not worth an end.
-            let holder = lock_holder(&mut self.control).await.ok().flatten();
+            let holder = lock_holder(&mut self.control, self.access.whole_queries).await.ok().flatten();
             let waited = asked.elapsed();
             if waited >= patience {
                 let who = holder.map_or_else(|| "another session".to_owned(), |holder| holder.to_string());
@@ -40,7 +40,7 @@ impl WriteSession {
                 let next = "run the same command again when it is done; the lock ends with its session";
                 return Err(Failure::new(Exit::Busy, what).next(next).into());
             }
-            watch.tell(&Event::LockHeld { holder: holder.as_ref(), waited });
+            watch.observe(&Event::LockHeld { holder: holder.as_ref(), waited });
             tokio::select! {
                 () = tokio::time::sleep(jittered(pause)) => {}
                 signal = self.stop.wait() => return Err(interrupted(signal).into()),

@@ -20,7 +20,7 @@ impl WriteSession {
     /// # Errors
     /// In words, why not.
     pub async fn reconnect(&mut self, why: &str, watch: &mut dyn Watch) -> Result<(), String> {
-        watch.tell(&Event::Reconnecting { why });
+        watch.observe(&Event::Reconnecting { why });
         let pair = self.access.connect_again().await.map_err(|error| error.to_string())?;
         self.place.same(&pair.place)?;
         (self.session, self.control, self.pid, self.lost) = (pair.session, pair.control, pair.pid, None);

@@ -88,7 +88,7 @@ impl StepError {
                     .next("run the same command again when they are gone")
             }
             Self::Stopped(signal) => {
-                Failure::new(rolled_back, format!("interrupted by {signal}: nothing of {what} stays"))
+                Failure::new(rolled_back, format!("interrupted by {signal}: {what} was rolled back"))
                     .next("run the same command again: it goes on where it was")
             }
             Self::Superseded => Failure::new(

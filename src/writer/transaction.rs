@@ -137,9 +137,9 @@ impl WriteSession {
     ) -> Result<(), StepError> {
         let mut seen = Sightings::default();
         loop {
-            let path = &self.access.search_path;
             // Without an answer the attempt itself shows who is there.
-            let Ok(holders) = blockers::holding(&mut self.control, work.wanted, path, self.pid).await else {
+            let Ok(holders) = blockers::holding(&mut self.control, work.wanted, &self.access, self.pid).await
+            else {
                 return Ok(());
             };
             let pause = match seen.judge(holders, Instant::now()) {
@@ -150,7 +150,7 @@ impl WriteSession {
                     if waited >= work.limits.lock_budget {
                         return Err(StepError::NoLock { waited, blockers, outside_the_queue: true });
                     }
-                    watch.tell(&Event::Blocked { what: work.what, blockers: &blockers, waited });
+                    watch.observe(&Event::Blocked { what: work.what, blockers: &blockers, waited });
                     Duration::from_millis(300)
                 }
             };
@@ -175,9 +175,9 @@ impl WriteSession {
             return Err(StepError::NoLock { waited, blockers, outside_the_queue: false });
         }
         if !blockers.is_empty() {
-            watch.tell(&Event::Blocked { what: work.what, blockers: &blockers, waited });
+            watch.observe(&Event::Blocked { what: work.what, blockers: &blockers, waited });
         }
-        watch.tell(&Event::Again { what: work.what, why, pause: jittered });
+        watch.observe(&Event::Again { what: work.what, why, pause: jittered });
         tokio::select! {
             () = tokio::time::sleep(jittered) => Ok((pause * 2).min(PAUSES.1)),
             signal = self.stop.wait() => Err(StepError::Stopped(signal)),

@@ -108,23 +108,27 @@ async fn watch(post: &mut StepWatchdog<'_>, seen: &mut Seen) -> anyhow::Error {
             () = tokio::time::sleep(pause) => None,
             signal = post.stop.wait(), if cancelled_at.is_none() => Some(Why::Signal(signal)),
         };
-        if let Some(Why::Signal(signal)) = why {
-            post.watch.tell(&Event::Stopping { signal });
+        if let Some(Why::Signal(_)) = why {
+            // What has no limit of its own runs outside of a transaction.
+            let rolls_back = post.limit.is_some();
+            post.watch.observe(&Event::Stopping { what: post.what, rolls_back });
         }
         if why.is_none() && cancelled_at.is_none() {
-            let mut blockers = blocking(post.control, post.pid).await;
+            let mut blockers = blocking(post.control, post.pid, post.access.whole_queries).await;
             // A control connection that is gone is no reason to stop.
             if blockers.is_err()
                 && let Some(control) = post.access.watch_again(post.place).await
             {
                 *post.control = control;
-                blockers = blocking(post.control, post.pid).await;
+                blockers = blocking(post.control, post.pid, post.access.whole_queries).await;
             }
+            let mut is_blocked = false;
             if let Ok(blockers) = blockers {
                 answered = Instant::now();
-                if !blockers.is_empty() {
+                is_blocked = !blockers.is_empty();
+                if is_blocked {
                     seen.waited += looked.elapsed();
-                    post.watch.tell(&Event::Blocked {
+                    post.watch.observe(&Event::Blocked {
                         what: post.what,
                         blockers: &blockers,
                         waited: seen.waited,
@@ -135,8 +139,9 @@ async fn watch(post: &mut StepWatchdog<'_>, seen: &mut Seen) -> anyhow::Error {
                 return anyhow!("the server has said nothing for {} s", DEAD.as_secs());
             }
             looked = Instant::now();
-            if post.progress {
-                tell_progress(post).await;
+            let has_progress = post.progress && report_progress(post).await;
+            if !is_blocked && !has_progress {
+                post.watch.observe(&Event::Running { what: post.what, since: begun.elapsed() });
             }
         }
         let over = |limit: Option<Duration>, spent: Duration| limit.is_some_and(|limit| spent >= limit);
@@ -157,13 +162,17 @@ async fn watch(post: &mut StepWatchdog<'_>, seen: &mut Seen) -> anyhow::Error {
     }
 }
 
-async fn tell_progress(post: &mut StepWatchdog<'_>) {
-    let Ok(rows) = post.control.query(PROGRESS.replace("{pid}", &post.pid.to_string())).await else { return };
+/// Passes on what the server knows about how far the statement is. Returns whether it knows anything.
+async fn report_progress(post: &mut StepWatchdog<'_>) -> bool {
+    let progress = post.control.query(PROGRESS.replace("{pid}", &post.pid.to_string()));
+    let rows = progress.await.unwrap_or_default();
+    let is_known = !rows.is_empty();
     for row in rows {
         // Progress that cannot be read is not shown.
         let (Ok(phase), Ok(done), Ok(total)) = (row.get("phase"), row.get("done"), row.get("total")) else {
             continue;
         };
-        post.watch.tell(&Event::Progress { phase, done, total });
+        post.watch.observe(&Event::Progress { what: post.what, phase, done, total });
     }
+    is_known
 }

@@ -16,6 +16,7 @@ mod names;
 mod output;
 mod pasted;
 mod pooler;
+mod prompts;
 mod refusals;
 mod rights;
 mod round_trips;

@@ -108,7 +108,7 @@ fn f08_told_to_stop_in_a_batch() {
         expect(
             &output,
             6,
-            &[&interrupted, "rolling back what is begun", "run the same command again: it goes on"],
+            &[&interrupted, "interrupted: rolling back ", "run the same command again: it goes on"],
         );
         stays(&shop, 500);
         goes_on(&shop);

@@ -8,6 +8,7 @@ pub(crate) mod other;
 pub(crate) mod pgbouncer;
 pub(crate) mod project;
 pub(crate) mod proxy;
+pub(crate) mod terminal;
 pub(crate) mod watch;
 
 use std::collections::HashMap;

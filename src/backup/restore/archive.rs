@@ -63,7 +63,8 @@ impl<'s> VerifiedArchive<'s> {
         programs: &'s Programs,
         observer: &mut dyn BackupObserver,
     ) -> Result<Self> {
-        let mut progress = BackupProgress { doing: "hashing", ..BackupProgress::default() };
+        let mut progress =
+            BackupProgress { doing: "hashing", total: manifest.bytes, ..BackupProgress::default() };
         // A member that the manifest does not name has no hash.
         manifest.member(CATALOG)?;
         match manifest.kind {
@@ -97,7 +98,8 @@ impl<'s> VerifiedArchive<'s> {
 
     /// Verifies the hashes once more: they prove that what was restored is what was verified before.
     pub(super) async fn verify_again(&self, observer: &mut dyn BackupObserver) -> Result<()> {
-        let mut progress = BackupProgress { doing: "hashing again", ..BackupProgress::default() };
+        let total = self.manifest.bytes;
+        let mut progress = BackupProgress { doing: "hashing again", total, ..BackupProgress::default() };
         for member in &self.manifest.members {
             verify_member(self.store, self.manifest, member, Vec::new(), &mut progress, observer).await?;
         }

@@ -109,6 +109,7 @@ pub(super) async fn run(
             let mut input = child.stdin.take();
             let stderr = child.stderr.take();
             let member = backup.manifest.member(ARCHIVE)?;
+            progress.total = member.bytes;
             let feeding = async {
                 let inputs = vec![&mut input];
                 let fed =

@@ -172,7 +172,8 @@ impl<'j> Executor<'j> {
         if !step.record && !step.directives.requires_checks.is_empty() {
             self.job.guard.pass(step).await?;
         }
-        self.job.watch.tell(&Event::Begun { what: &step.title, number, of });
+        let doing = if step.record { "recording" } else { "applying" };
+        self.job.watch.observe(&Event::Begun { doing, what: &step.title, number, of });
         if step.record {
             self.record_satisfied(step).await?;
         } else if step.transactional {
@@ -182,7 +183,7 @@ impl<'j> Executor<'j> {
         }
         self.kept = true;
         let took = begun.elapsed();
-        self.job.watch.tell(&Event::Done { what: &step.title, took });
+        self.job.watch.observe(&Event::Done { what: &step.title, took });
         self.done.push(AppliedStep {
             version: step.version.to_string(),
             name: step.name.clone(),

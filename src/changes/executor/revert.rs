@@ -41,7 +41,8 @@ impl Executor<'_> {
         self.next += 1;
         let begun = Instant::now();
         let what = format!("taking back {}", step.title);
-        self.job.watch.tell(&Event::Begun { what: &what, number: self.next, of: self.job.steps.len() });
+        let (number, of) = (self.next, self.job.steps.len());
+        self.job.watch.observe(&Event::Begun { doing: "reverting", what: &step.title, number, of });
         let before = self.catalog().await?;
         self.number += 1;
         // The text that was applied stays beside the one that took it back.
@@ -86,7 +87,7 @@ impl Executor<'_> {
         done.map_err(|trouble| refusal::script_failure(trouble, source, before_it))?;
         self.kept = true;
         let took = begun.elapsed();
-        self.job.watch.tell(&Event::Done { what: &what, took });
+        self.job.watch.observe(&Event::Done { what: &step.title, took });
         self.done.push(AppliedStep {
             version: step.version.to_string(),
             name: step.name.clone(),

@@ -52,12 +52,14 @@ struct Prepared {
 pub(super) async fn run(settings: &Settings, args: &AdoptArgs, mut stop: Stop) -> Result<Exit> {
     if args.dry_run {
         return tokio::select! {
+            biased;
             shown = show(settings, args) => shown,
             signal = stop.wait() => Err(interrupted(signal).into()),
         };
     }
     let seen = stop.clone();
     let (mut writing, declared, prepared) = tokio::select! {
+        biased;
         ready = ask(settings, args, &seen) => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };

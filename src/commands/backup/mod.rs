@@ -16,13 +16,14 @@ use crate::backup::{
 };
 use crate::cli::Secret;
 use crate::error::{Exit, Failure, exit_of};
-use crate::output::{self, Progress};
+use crate::output;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot;
 use crate::workflow::backup_store::LatestOf;
-use crate::workflow::deliver::deliver;
+use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::Needs;
+use crate::workflow::write_command::answer;
 use crate::workflow::{backup_store, comparison, environment_mark};
 use crate::writer::{self, Stop};
 use args::{BackupAction, BackupArgs, VerifyLevel};
@@ -38,7 +39,7 @@ pub(super) async fn run(settings: &Settings, args: &BackupArgs, stop: Stop) -> R
         Some(BackupAction::Verify { backup, level, into, .. }) => {
             verify(settings, backup, *level, into.as_ref(), stop).await
         }
-        Some(BackupAction::Prune { dry_run, yes }) => prune(settings, *dry_run, *yes).await,
+        Some(BackupAction::Prune { dry_run, yes }) => prune(settings, *dry_run, *yes, stop).await,
     }
 }
 
@@ -60,7 +61,7 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit
     if let BackupMethod::Dump { bin_dir, .. } = method {
         Programs::find(bin_dir, version)?;
     }
-    let mut progress = Progress::new(settings.output.progress, !settings.output.events);
+    let mut progress = deliver::progress(&settings.output);
     store.sweep().await?;
     let taken = backup::take(
         &BackupRequest {
@@ -85,8 +86,9 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit
         stop,
         &mut progress,
     )
-    .await?;
-    progress.clear();
+    .await;
+    progress.end(taken.is_ok());
+    let taken = taken?;
     deliver_report(settings, &store, Exit::Clean, Backups::Taken(Box::new(taken)), Vec::new())
 }
 
@@ -137,7 +139,7 @@ async fn verify(
         Some(url) => TrialTarget::Server(Box::new(settings.reaching(url.reveal(), "--into").target()?)),
         None => backup_store::trial(settings),
     };
-    let mut progress = Progress::new(settings.output.progress, !settings.output.events);
+    let mut progress = deliver::progress(&settings.output);
     let verifying = VerifyRequest {
         store: &store,
         manifest: &manifest,
@@ -148,7 +150,7 @@ async fn verify(
         application: &settings.application(),
     };
     let proof = backup::verify(&verifying, stop, &mut progress).await;
-    progress.clear();
+    progress.end(proof.is_ok());
     let (exit, proof) = match proof {
         Ok(proof) => {
             if manifest.verified.as_ref().is_none_or(|before| before.how <= proof.how) {
@@ -163,7 +165,7 @@ async fn verify(
     deliver_report(settings, &store, exit, Backups::Verified { id: manifest.id, proof }, Vec::new())
 }
 
-async fn prune(settings: &Settings, dry_run: bool, yes: bool) -> Result<Exit> {
+async fn prune(settings: &Settings, dry_run: bool, yes: bool, mut stop: Stop) -> Result<Exit> {
     let store = backup_store::store(settings)?;
     let backup = &settings.backup;
     let keep = RetentionPolicy {
@@ -205,10 +207,7 @@ async fn prune(settings: &Settings, dry_run: bool, yes: bool) -> Result<Exit> {
             what: report(true, 0),
             notes: notes.clone(),
         };
-        output::err(&output::shown(
-            &output::Report::view(&shown),
-            crate::workflow::deliver::style(&settings.output),
-        ));
+        output::err(&output::shown(&output::Report::view(&shown), deliver::style(&settings.output)));
         if !settings.output.interactive {
             return Err(Failure::new(
                 Exit::Refused,
@@ -218,8 +217,7 @@ async fn prune(settings: &Settings, dry_run: bool, yes: bool) -> Result<Exit> {
             .into());
         }
         let question = format!("remove {} for good?", if going.len() == 1 { "it" } else { "them" });
-        let sure = tokio::task::spawn_blocking(move || output::confirm(&question)).await??;
-        if !sure {
+        if !answer(&mut stop, move || output::confirm(&question)).await? {
             return Err(Failure::new(Exit::Refused, "not confirmed; nothing was removed").into());
         }
     }

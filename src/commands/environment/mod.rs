@@ -25,6 +25,7 @@ pub(super) async fn run(settings: &Settings, args: &EnvironmentArgs, mut stop: S
     let EnvironmentAction::Set { name, reason, write } = &args.action;
     let seen = stop.clone();
     let (mut writing, before) = tokio::select! {
+        biased;
         ready = ask(settings, name, write, &seen) => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };

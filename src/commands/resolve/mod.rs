@@ -44,6 +44,7 @@ pub(super) async fn run(settings: &Settings, args: &ResolveArgs, mut stop: Stop)
     }
     let seen = stop.clone();
     let (mut writing, declared, judged) = tokio::select! {
+        biased;
         ready = ask(settings, args, &seen) => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };

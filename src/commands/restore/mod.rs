@@ -47,7 +47,7 @@ pub(super) async fn run(settings: &Settings, args: &RestoreArgs, mut stop: Stop)
         let what = format!("{} is a template of other databases; nothing was changed", target.database());
         return Err(Failure::new(Exit::Refused, what).next("name another database").into());
     }
-    let mut progress = Progress::new(settings.output.progress, !settings.output.events);
+    let mut progress = deliver::progress(&settings.output);
     let mut server = RestoreServer::open(&target, &settings.application()).await?;
     server.lock_database_name(target.database()).await?;
     let notes = restore::recover(&mut server, target.database()).await?;
@@ -55,6 +55,7 @@ pub(super) async fn run(settings: &Settings, args: &RestoreArgs, mut stop: Stop)
         read = VerifiedArchive::read(&store, &manifest, &programs, &mut progress) => read?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
+    progress.end(true);
     let fit = Compatibility::of(&mut server, &backup, args.jobs).await?;
     let old = server.database(target.database()).await?;
     let write = WriteArgs { yes: args.yes, wait: None };
@@ -192,6 +193,7 @@ impl Command<'_> {
                 let stop = self.stop.clone();
                 let (mut restoring, progress) = self.restoring(None);
                 restoring.into_empty_database(stop, progress).await?;
+                progress.end(true);
                 Ok(report)
             }
             RestoreDestination::Old { old, writing, mark, empty } => {
@@ -269,7 +271,9 @@ impl Command<'_> {
     async fn into_new_database(&mut self, tablespace: Option<&str>) -> Result<String> {
         let stop = self.stop.clone();
         let (mut restoring, progress) = self.restoring(tablespace);
-        restoring.into_new_database(stop, progress).await
+        let restored = restoring.into_new_database(stop, progress).await?;
+        progress.end(true);
+        Ok(restored)
     }
 
     /// Confirms a restore into a database that has no environment label yet.

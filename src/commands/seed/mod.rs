@@ -68,6 +68,7 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) ->
     }
     let seen = stop.clone();
     let (mut writing, shown) = tokio::select! {
+        biased;
         ready = ask(settings, args, &seeds, &seen) => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };

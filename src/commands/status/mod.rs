@@ -18,8 +18,9 @@ use crate::migrations::{Migration, checksum, read_directory};
 use crate::model::CompiledMigration;
 use crate::model::diagnosis::MigrationState;
 use crate::postgres::connection::Target;
+use crate::postgres::sql::brief_query;
 use crate::project::Settings;
-use crate::snapshot::{self, StatusSnapshot};
+use crate::snapshot::{self, LockHolder, StatusSnapshot};
 use crate::workflow::deliver::deliver;
 use crate::workflow::project_model::Needs;
 use crate::workflow::reports::backup_plan::LastBackup;
@@ -93,7 +94,10 @@ fn judge(
         history,
         unfinished: internal.unfinished,
         open_runs: internal.open_runs,
-        lock: snapshot.holder,
+        lock: snapshot.holder.map(|holder| LockHolder {
+            query: holder.query.map(|query| brief_query(&query, settings.output.verbose)),
+            ..holder
+        }),
         last_backup,
         runs: args.runs.then_some(snapshot.runs),
         invisible: snapshot.invisible,

@@ -37,6 +37,7 @@ pub(super) async fn run(settings: &Settings, args: &UndoArgs, mut stop: Stop) ->
         anyhow::Ok((writing, snapshot))
     };
     let (writing, snapshot) = tokio::select! {
+        biased;
         ready = open => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
@@ -101,6 +102,7 @@ async fn undo(
     let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let what = format!("restore {}", plural(rows, "row"));
     tokio::select! {
+        biased;
         yes = writing.confirm(&what, mark) => yes?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     }

@@ -37,6 +37,7 @@ pub(in crate::commands) async fn run(settings: &Settings, args: &VerifyArgs, mut
     }
     let seen = stop.clone();
     let (mut writing, proposed) = tokio::select! {
+        biased;
         ready = ask(settings, args, &all, &seen) => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };

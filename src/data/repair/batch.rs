@@ -105,8 +105,7 @@ pub(super) async fn batches(
                 (around, together) = (false, 0);
                 from = until + 1;
                 let rows = done.changed + done.skipped;
-                let rate = rows as f64 / begun.elapsed().as_secs_f64().max(1e-6);
-                watch.tell(&Event::Rows { what: &title, done: rows, total, rate });
+                watch.observe(&Event::Rows { what: &title, done: rows, total });
                 hold_back(writer, pace, rows, begun).await?;
             }
             Err(StepError::NoLock { blockers, .. }) => {
@@ -220,7 +219,7 @@ impl Pauses {
             };
             self.looked = Some(Instant::now());
             let Some(why) = pressure.why(pace.throttle) else { return Ok(()) };
-            watch.tell(&Event::Paused { why: &why });
+            watch.observe(&Event::Paused { why: &why });
             if self.spent >= pace.patience {
                 return Err(StepError::NoLock {
                     waited: self.spent,

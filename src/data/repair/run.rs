@@ -1,6 +1,6 @@
 //! Carrying a plan out: batch by batch, each row only while it is the version that was planned.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -11,7 +11,7 @@ use super::{Pace, state};
 use crate::data::checks::Action;
 use crate::error::{Exit, Failure};
 use crate::postgres::sql::identifier;
-use crate::writer::{Blocker, StepError, Watch, WriteSession};
+use crate::writer::{Blocker, Event, StepError, Watch, WriteSession};
 
 /// What came of a repair.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub async fn repair(
     kept: bool,
 ) -> Result<Tally> {
     let mut done = Done::default();
+    let (title, begun) = (repair.title(), Instant::now());
+    watch.observe(&Event::Begun { doing: "repairing", what: &title, number: 1, of: 1 });
     let went = batches(
         writer,
         watch,
@@ -53,6 +55,7 @@ pub async fn repair(
         let undo = format!("; trueup undo {} takes back what was done", repair.run);
         return Err(broken(trouble, repair, (kept || done.changed > 0, done.changed), &undo));
     }
+    watch.observe(&Event::Done { what: &title, took: begun.elapsed() });
     let what = format!("the record of {}", repair.title());
     let record =
         format!("UPDATE trueup.repairs SET state = '{}' WHERE {}", State::Done.word(), repair.record());

@@ -1,5 +1,7 @@
 //! Giving the rows of a repair their old values back, where they still have what the repair wrote.
 
+use std::time::Instant;
+
 use anyhow::Result;
 
 use super::batch::{Done, FEW, Rows, batches};
@@ -11,7 +13,7 @@ use crate::data::checks::{Action, Trigger};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::{self, OwnedRow, RowError};
 use crate::postgres::sql::{identifier, literal};
-use crate::writer::{Blocker, Watch, WriteSession};
+use crate::writer::{Blocker, Event, Watch, WriteSession};
 
 /// How many rows that do not have their old values are listed.
 const MOST: usize = 100;
@@ -52,6 +54,8 @@ pub async fn undo(
     kept: bool,
 ) -> Result<Undone> {
     let mut done = Done::default();
+    let (title, begun) = (repair.title(), Instant::now());
+    watch.observe(&Event::Begun { doing: "undoing", what: &title, number: 1, of: 1 });
     let again = GivingBack { repair, again: true };
     let first = GivingBack { repair, again: false };
     let went = async {
@@ -64,6 +68,7 @@ pub async fn undo(
         let rows = if first.is_rewritten() { done.changed + done.skipped } else { done.changed };
         return Err(broken(trouble, repair, (kept || rows > 0, done.changed), ""));
     }
+    watch.observe(&Event::Done { what: &title, took: begun.elapsed() });
     let mut undone = left(writer, repair).await?;
     (undone.restored, undone.blockers) = (done.changed, done.blockers);
     let what = format!("the record of taking back {}", repair.title());

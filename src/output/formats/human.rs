@@ -225,9 +225,12 @@ fn longest_word(table: &Table, cells: &[Vec<String>], column: usize) -> u16 {
 fn drawn(table: &Table, cells: &[Vec<String>], longest: &[u16], style: Style) -> String {
     let mut drawn = comfy_table::Table::new();
     let several_lines = cells.iter().flatten().any(|cell| cell.contains('\n'));
-    let preset = match several_lines || table.columns.iter().any(|column| column.content == Content::Prose) {
-        true => presets::UTF8_FULL,
-        false => presets::UTF8_FULL_CONDENSED,
+    let has_rules = several_lines || table.columns.iter().any(|column| column.content == Content::Prose);
+    let preset = match (has_rules, style.ascii) {
+        (true, false) => presets::UTF8_FULL,
+        (false, false) => presets::UTF8_FULL_CONDENSED,
+        (true, true) => presets::ASCII_FULL,
+        (false, true) => presets::ASCII_FULL_CONDENSED,
     };
     drawn
         .load_style(preset)

@@ -1,6 +1,7 @@
 //! SQL as text: names quoted in one place, durations in PostgreSQL's units, scripts split into statements, and two texts side
 //! by side. It knows no database.
 
+mod brief;
 mod duration;
 mod expression;
 mod file;
@@ -8,6 +9,7 @@ mod quote;
 mod split;
 mod unified;
 
+pub use brief::brief_query;
 pub use duration::{DURATION, age, duration};
 pub use expression::one_expression;
 pub use file::{LARGEST_FILE, read_file, read_file_in};

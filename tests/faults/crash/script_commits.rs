@@ -11,7 +11,7 @@ use crate::support;
 struct Deaf;
 
 impl Watch for Deaf {
-    fn tell(&mut self, _: &Event<'_>) {}
+    fn observe(&mut self, _: &Event<'_>) {}
 }
 
 const LIMITS: Limits = Limits {
@@ -29,6 +29,7 @@ fn f40_nothing_is_recorded_of_a_script_that_ended_its_transaction() {
         search_path: "public, pg_temp".into(),
         set_role: None,
         patience: Duration::from_secs(1),
+        whole_queries: false,
     };
     let text = |text: &str| text.to_owned();
     let run = Run {
