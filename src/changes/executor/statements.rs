@@ -11,7 +11,7 @@ use super::non_transactional::Stage;
 use super::refusal::{self, Before, Source};
 use super::{Executor, wanted};
 use crate::changes::plan::{Planned, Script, Step};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::sql::literal;
 use crate::writer::Work;
 
@@ -95,6 +95,7 @@ impl Executor<'_> {
                         step.title
                     ),
                 )
+                .code(ErrorCode::HISTORY_EDITED)
                 .next(format!(
                     "put the statement back as it was: {}\nor say what became of it: trueup resolve {} --as \
                      not-applied --reason ...",
