@@ -130,7 +130,9 @@ impl OutputFile {
             }
         };
         if file.is_empty() {
-            return Err(Failure::usage(format!("--output {text}: no file is named")));
+            return Err(
+                Failure::usage(format!("--output {text}: no file is named")).code(ErrorCode::USAGE_ARGUMENTS)
+            );
         }
         Ok(Self { format, path: cwd.join(file) })
     }
@@ -139,6 +141,7 @@ impl OutputFile {
 fn unknown_suffix(text: &str) -> Failure {
     let words: Vec<&str> = Format::value_variants().iter().map(|format| format.word()).collect();
     Failure::usage(format!("--output {text}: the suffix names no format"))
+        .code(ErrorCode::USAGE_ARGUMENTS)
         .next(format!("name it: --output FORMAT=FILE, where FORMAT is one of {}", words.join(", ")))
 }
 
