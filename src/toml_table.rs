@@ -9,7 +9,7 @@ use std::ops::{Range, RangeInclusive};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 
 /// The name and the text of a file, for errors.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,7 @@ impl TomlSource<'_> {
     /// An error at a position of the file.
     pub fn error(&self, span: &Range<usize>, what: impl AsRef<str>) -> Failure {
         Failure::usage(format!("{}:{}: {}", self.name, self.line(span), what.as_ref()))
+            .code(ErrorCode::PROJECT_FILE_INVALID)
     }
 
     /// The line of a position, from 1.

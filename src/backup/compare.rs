@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::full_read::ArchiveContents;
 use super::manifest::{BackedUpRelation, Scope};
 use super::pg_dump_errors;
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 
 /// Compares the relations and their row counts.
 ///
@@ -42,6 +42,7 @@ pub(super) fn compare(
         Exit::RolledBack,
         format!("the archive does not match the database: {}", pg_dump_errors::first_of(&wrong)),
     )
+    .code(ErrorCode::BACKUP_DAMAGED)
     .next("take another backup; if it fails again, check which pg_dump it is, and row security"))
 }
 

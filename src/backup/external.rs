@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use super::manifest::BackupSource;
 use super::programs::ProcessGroup;
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 
 /// The two commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +88,7 @@ impl External {
                 Exit::Refused,
                 format!("[backup] {which}: {program} does not start: {error}; nothing was changed"),
             )
+            .code(ErrorCode::BACKUP_FAILED)
         })?;
         let group = ProcessGroup::of(&child);
         let answer = tokio::time::timeout(self.timeout, child.wait_with_output()).await;
@@ -106,5 +107,6 @@ impl External {
 
 fn failed(which: &str, what: &str) -> Failure {
     Failure::new(Exit::RolledBack, format!("no backup was taken: [backup] {which} failed: {what}"))
+        .code(ErrorCode::BACKUP_FAILED)
         .next("run that command by hand, then the same trueup command again")
 }

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use super::archive::{RowCounter, TableOfContents};
 use super::manifest::ProofLevel;
 use super::programs::Programs;
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 
 /// The size of one read of a program's output.
 const CHUNK: usize = 256 << 10;
@@ -231,5 +231,5 @@ fn ended_well(status: ExitStatus, said: &str, what: &str) -> Result<(), Failure>
 }
 
 fn broken(what: &str) -> Failure {
-    Failure::new(Exit::RolledBack, format!("the archive is damaged: {what}"))
+    Failure::new(Exit::RolledBack, format!("the archive is damaged: {what}")).code(ErrorCode::BACKUP_DAMAGED)
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitStatus;
 
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::sql::identifier;
 
 /// The number of differences that an error names.
@@ -67,9 +67,9 @@ pub(super) fn explained(program: &str, status: ExitStatus, complaints: &[String]
     } else {
         (Exit::RolledBack, format!("fix the error that {program} reports, then run the same command again"))
     };
-    let outcome = match program {
-        "pg_restore" => "nothing was restored",
-        _ => "no backup was taken",
+    let (code, outcome) = match program {
+        "pg_restore" => (ErrorCode::RESTORE_FAILED, "nothing was restored"),
+        _ => (ErrorCode::BACKUP_FAILED, "no backup was taken"),
     };
-    Failure::new(exit, format!("{program} failed, and {outcome}: {said}")).next(next)
+    Failure::new(exit, format!("{program} failed, and {outcome}: {said}")).code(code).next(next)
 }

@@ -17,7 +17,7 @@ use nix::unistd::{Pid, Uid};
 use tempfile::TempPath;
 use tokio::process::{Child, Command};
 
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{ServerVersion, Target};
 use crate::postgres::programs::{Places, release, variable};
 
@@ -57,7 +57,7 @@ impl Programs {
                 what.push_str("\n  ");
                 what.push_str(line);
             }
-            Failure::new(Exit::Refused, what).next(format!(
+            Failure::new(Exit::Refused, what).code(ErrorCode::BACKUP_PROGRAM_MISSING).next(format!(
                 "install the package postgresql-client-{major}, or name a directory with --pg-bin (TRUEUP_PG_BIN)"
             ))
         })
@@ -249,7 +249,7 @@ fn none_found(places: &Places, explicit: Option<&Path>, server: ServerVersion, l
         what.push_str("\n  ");
         what.push_str(line);
     }
-    Failure::new(Exit::Refused, what).next(format!(
+    Failure::new(Exit::Refused, what).code(ErrorCode::BACKUP_PROGRAM_MISSING).next(format!(
         "install the package postgresql-client-{major}, or name a directory with --pg-bin (TRUEUP_PG_BIN), or let a \
          command take the backup ([backup] kind = \"command\"), or give --no-backup where the environment allows it"
     ))

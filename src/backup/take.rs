@@ -20,7 +20,7 @@ use super::progress::BackupObserver;
 use super::restore::{TrialRestore, TrialTarget, written_by};
 use super::snapshot::{BackupSnapshot, TableLocks};
 use super::store::{Store, Upload};
-use crate::error::{Exit, Failure, exit_of};
+use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::postgres::connection::{self, Target};
 use crate::writer::Stop;
 
@@ -201,7 +201,7 @@ async fn attempt(
 
 fn interrupted(signal: &str) -> Failure {
     let what = format!("interrupted by {signal}: no backup was taken, and nothing was changed");
-    Failure::new(Exit::RolledBack, what).next("run the same command again")
+    Failure::new(Exit::RolledBack, what).code(ErrorCode::RUN_INTERRUPTED).next("run the same command again")
 }
 
 /// Verifies the backup by restoring it.
@@ -249,6 +249,7 @@ fn check_identity(request: &BackupRequest<'_>, found: &BackupSource) -> Result<(
             found.database, found.database_oid, found.system_identifier
         ),
     )
+    .code(ErrorCode::CONNECTION_DIFFERENT_DATABASES)
     .next("find out what distributes connections between trueup and the server (a load balancer, a proxy?)"))
 }
 

@@ -9,7 +9,7 @@ use super::full_read::feed;
 use super::manifest::{Manifest, Member};
 use super::progress::{BackupObserver, BackupProgress};
 use super::store::Store;
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 
 /// Reads a member, sends it to the given programs, and compares its size and hash with the manifest.
 ///
@@ -51,6 +51,7 @@ pub(super) async fn verify_member(
         Exit::RolledBack,
         format!("backup {} is damaged: {what} was changed: {how}", manifest.id),
     )
+    .code(ErrorCode::BACKUP_DAMAGED)
     .next("use another backup: trueup backup list")
     .into())
 }

@@ -25,8 +25,8 @@ use std::ffi::OsString;
 
 use registry::{CommandLine, Effect, Registered};
 
-use crate::error::Exit;
-use crate::output::{self, FailureReport, Format, Style};
+use crate::error::{ErrorCode, Exit};
+use crate::output::{self, ErrorReport, FailureReport, Format, Style};
 use crate::project::{OutputFile, ProcessEnv, Settings};
 
 registry::commands! {
@@ -63,7 +63,7 @@ pub async fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
             let report = FailureReport::new(Some(line.name), &run, &error);
             let files =
                 line.shared.output.iter().filter_map(|text| OutputFile::parse(text, &process_env.cwd).ok());
-            print_failure(&report, line.shared.format, &files.collect::<Vec<_>>())
+            print_failure(&report, line.shared.format, &files.collect::<Vec<_>>(), line.shared.verbose)
         }
     }
 }
@@ -72,14 +72,19 @@ pub async fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
 pub fn broke(args: &[OsString], what: &str) -> Exit {
     let next = "this is a fault of trueup: please report it, with this message";
     let run = ulid::Ulid::generate().to_string();
-    let report = FailureReport::of(usage::command_among(args), &run, Exit::Internal, what, next);
-    print_failure(&report, usage::format_among(args), &[])
+    let report = FailureReport::of(
+        usage::command_among(args),
+        &run,
+        Exit::Internal,
+        ErrorReport::new(ErrorCode::INTERNAL, what, next),
+    );
+    print_failure(&report, usage::format_among(args), &[], false)
 }
 
 /// Standard error always has the words; a document goes wherever a report would have gone, so that a pipeline never takes
 /// an old file, or none, for a clean answer.
-fn print_failure(report: &FailureReport, format: Format, files: &[OutputFile]) -> Exit {
-    output::err(&output::failure_text(report));
+fn print_failure(report: &FailureReport, format: Format, files: &[OutputFile], verbose: bool) -> Exit {
+    output::err(&output::failure_text(report, verbose));
     let mut written = match format {
         Format::Human | Format::Markdown => Ok(()),
         format => output::out(&output::render(report, format, Style::default())),

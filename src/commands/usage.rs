@@ -11,8 +11,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::registry::{Effect, Registered};
 use super::{COMMANDS, other_tools, print_failure};
 use crate::cli::Redactor;
-use crate::error::Exit;
-use crate::output::{self, FailureReport, Format, Style};
+use crate::error::{ErrorCode, Exit};
+use crate::output::{self, ErrorReport, FailureReport, Format, Style};
 use crate::project::ProcessEnv;
 use crate::toml_table::nearest;
 
@@ -43,7 +43,8 @@ pub(super) fn answer(args: &[OsString], run: &str, mut error: clap::Error, proce
         ErrorKind::InvalidSubcommand => {
             let (what, next) = unknown_command(&error);
             let redactor = Redactor::new(args);
-            print_failure(&report(args, run, &redactor.redact(&what), &next), format_among(args), &[])
+            let error = ErrorReport::new(ErrorCode::USAGE_UNKNOWN_COMMAND, &redactor.redact(&what), &next);
+            print_failure(&report(args, run, error), format_among(args), &[], false)
         }
         _ => {
             without_dangerous_tips(&mut error);
@@ -55,7 +56,8 @@ pub(super) fn answer(args: &[OsString], run: &str, mut error: clap::Error, proce
                     Some(command) => format!("trueup help {command}"),
                     None => "trueup help".to_owned(),
                 };
-                let report = report(args, run, text.trim().trim_start_matches("error: "), &next);
+                let what = text.trim().trim_start_matches("error: ");
+                let report = report(args, run, ErrorReport::new(ErrorCode::USAGE_ARGUMENTS, what, &next));
                 // Standard error has said it already; there is no better code than this one.
                 let _ = output::out(&output::render(&report, format, Style::default()));
             }
@@ -70,8 +72,8 @@ fn rendered(error: &clap::Error, args: &[OsString], colour: bool) -> String {
     Redactor::new(args).redact(&text)
 }
 
-fn report(args: &[OsString], run: &str, what: &str, next: &str) -> FailureReport {
-    FailureReport::of(command_among(args), run, Exit::Usage, what, next)
+fn report(args: &[OsString], run: &str, error: ErrorReport) -> FailureReport {
+    FailureReport::of(command_among(args), run, Exit::Usage, error)
 }
 
 /// What to say of a word that is no command, and what to run instead.

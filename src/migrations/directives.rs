@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::postgres::sql::{self, comments};
 
 /// The directives of one migration.
@@ -37,6 +37,7 @@ impl Directives {
             let Some(text) = comment.text.strip_prefix("trueup:") else { continue };
             let refuse = |what: String| {
                 Failure::usage(format!("{}: line {}: {what}", path.display(), comment.line))
+                    .code(ErrorCode::MIGRATIONS_INVALID)
                     .next(format!("Known directives: {KNOWN}; one to a line, before the first statement."))
             };
             if !comment.leading {

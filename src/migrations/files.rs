@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::{Directives, MigrationId};
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::postgres::sql::{read_file, read_file_in, without_bom};
 
 /// One migration of the project.
@@ -49,6 +49,7 @@ pub fn read_directory(directory: &Path) -> Result<Vec<Migration>, Failure> {
         if let Some((_, other)) = scripts.get(&name.version) {
             let (first, second) = (other.path.display(), entry.path.display());
             return Err(Failure::usage(format!("version {} twice: {first} and {second}", name.version))
+                .code(ErrorCode::MIGRATIONS_INVALID)
                 .next("Give one of them another version; the one that is applied somewhere keeps its own."));
         }
         scripts.insert(name.version, (name, entry));
@@ -64,6 +65,7 @@ pub fn read_directory(directory: &Path) -> Result<Vec<Migration>, Failure> {
                 let shown = path.display();
                 let up = MigrationId { version: name.version, name: &name.name };
                 return Err(Failure::usage(format!("{shown}: takes back {up}.sql, which does not exist"))
+                    .code(ErrorCode::MIGRATIONS_INVALID)
                     .next("Name it as its migration is named, with .down.sql, or remove it."));
             }
         }
@@ -133,7 +135,9 @@ impl Entry {
 }
 
 fn files_of(directory: &Path) -> Result<Vec<Entry>, Failure> {
-    let unreadable = |error: std::io::Error| Failure::usage(format!("{}: {error}", directory.display()));
+    let unreadable = |error: std::io::Error| {
+        Failure::usage(format!("{}: {error}", directory.display())).code(ErrorCode::MIGRATIONS_INVALID)
+    };
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(unreadable)?,
@@ -163,7 +167,11 @@ fn parse_name(entry: &Entry) -> Result<Option<FileName>, Failure> {
     if lossy.starts_with('.') {
         return Ok(None);
     }
-    let refuse = |what: &str| Failure::usage(format!("{}: {what}", path.display())).next(PATTERN);
+    let refuse = |what: &str| {
+        Failure::usage(format!("{}: {what}", path.display()))
+            .code(ErrorCode::MIGRATIONS_INVALID)
+            .next(PATTERN)
+    };
     if entry.is_dir() {
         // refinery would look into it.
         let holds_sql =
@@ -199,6 +207,7 @@ fn parse_stem(stem: &str) -> Option<(i64, &str)> {
 fn migration(path: PathBuf, name: FileName, sql: String) -> Result<Migration, Failure> {
     if without_bom(&sql).trim().is_empty() {
         return Err(Failure::usage(format!("{}: line 1: the file is empty; expected SQL", path.display()))
+            .code(ErrorCode::MIGRATIONS_INVALID)
             .next(
                 "Write the migration, or remove the file. One that is to do nothing says so in a comment.",
             ));

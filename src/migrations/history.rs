@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use super::MigrationId;
 use super::checksum::Width;
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::postgres::catalog::history_tables::{HistoryTool, INTERNAL_SCHEMA, REFINERY_TABLE, fill_in_names};
 use crate::postgres::connection::Row;
 use crate::postgres::sql::qualified;
@@ -217,6 +217,7 @@ impl Applied {
                 Failure::cannot_tell(format!(
                     "a row of {REFINERY_TABLE} has no version: the table was tampered with"
                 ))
+                .code(ErrorCode::HISTORY_MALFORMED)
                 .next("look at the table's rows: each is a migration that was applied")
             })?,
             name: text("name")?.to_owned(),

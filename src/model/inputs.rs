@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::migrations::{Migration, read_directory};
 use crate::postgres::sql::{read_file, without_bom};
 
@@ -65,6 +65,7 @@ impl Sources {
             return Err(Failure::usage(format!(
                 "{shown}: neither schema/*.sql nor migrations/V*__*.sql are there"
             ))
+            .code(ErrorCode::PROJECT_NOT_FOUND)
             .next("Declare the model in schema/, or name the project's directory with --project."));
         }
         Ok(Self { schema, migrations })
@@ -88,7 +89,9 @@ pub(super) fn relative(project: &Path, path: &Path) -> String {
 }
 
 fn schema_paths(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let unreadable = |error: std::io::Error| Failure::usage(format!("{}: {error}", directory.display()));
+    let unreadable = |error: std::io::Error| {
+        Failure::usage(format!("{}: {error}", directory.display())).code(ErrorCode::SCHEMA_INVALID)
+    };
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(unreadable)?,
@@ -108,11 +111,13 @@ fn schema_paths(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
                 "{}: a directory with SQL files, which nothing reads",
                 path.display()
             ))
+            .code(ErrorCode::SCHEMA_INVALID)
             .next("Put them into schema/ itself; a file's name may say what it belongs to."));
         }
         if name.ends_with(".sql") {
             if path.file_name().is_some_and(|name| name.to_str().is_none()) {
-                return Err(Failure::usage(format!("{}: the file's name is not UTF-8", path.display())));
+                return Err(Failure::usage(format!("{}: the file's name is not UTF-8", path.display()))
+                    .code(ErrorCode::SCHEMA_INVALID));
             }
             paths.push(path);
         }

@@ -13,7 +13,7 @@ use super::progress::CompileProgress;
 use super::recognise::{Class, classify, declare};
 use super::runner::Runner;
 use super::server_error::StatementError;
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::connection::sqlstate;
@@ -34,8 +34,10 @@ pub(super) struct SqlScript<'f> {
 impl<'f> SqlScript<'f> {
     /// Splits a text.
     pub(super) fn new(path: &'f str, text: &'f str) -> Result<Self, Failure> {
-        let statements = split(text)
-            .map_err(|error| Failure::usage(format!("{path}: line {}: {}", error.line, error.kind)))?;
+        let statements = split(text).map_err(|error| {
+            Failure::usage(format!("{path}: line {}: {}", error.line, error.kind))
+                .code(ErrorCode::SCHEMA_INVALID)
+        })?;
         Ok(Self { path, statements })
     }
 
@@ -79,7 +81,9 @@ fn refuse(path: &str, statement: &Statement<'_>) -> Result<(), Failure> {
         _ => return Ok(()),
     };
     let summary = statement.summary();
-    Err(Failure::usage(format!("{path}: line {}: {what}\n  statement: {summary}", statement.line)).next(next))
+    Err(Failure::usage(format!("{path}: line {}: {what}\n  statement: {summary}", statement.line))
+        .code(ErrorCode::SCHEMA_INVALID)
+        .next(next))
 }
 
 /// PostgreSQL would cut such a name, and say so in a notice that nobody reads (manual, "Identifiers and Key Words").
@@ -94,6 +98,7 @@ fn refuse_overlong_names(path: &str, statement: &Statement<'_>) -> Result<(), Fa
     Err(Failure::usage(format!(
         "{path}: line {line}: the name {name:?} has {length} bytes; PostgreSQL keeps {LONGEST_NAME} of a name"
     ))
+    .code(ErrorCode::SCHEMA_INVALID)
     .next("Give it a shorter name; if the database has it already, its first 63 bytes are its name."))
 }
 
@@ -163,7 +168,10 @@ impl Loader<'_, '_, '_> {
                     StatementOutcome::Accepted => {}
                     // No later statement can help.
                     StatementOutcome::Refused(error) if setting || error.code == sqlstate::SYNTAX_ERROR => {
-                        return Err(error.in_statement(script.path, statement).into());
+                        return Err(error
+                            .in_statement(script.path, statement)
+                            .code(ErrorCode::SCHEMA_INVALID)
+                            .into());
                     }
                     StatementOutcome::Refused(error) => {
                         let settings = self.settings[number].len();
@@ -231,7 +239,10 @@ impl Loader<'_, '_, '_> {
         for index in &self.settings[script][..settings] {
             let statement = &script_of.statements[*index];
             if let Some(error) = self.runner.run(script_of.path, statement).await?.refusal() {
-                return Err(error.in_statement(script_of.path, statement).into());
+                return Err(error
+                    .in_statement(script_of.path, statement)
+                    .code(ErrorCode::SCHEMA_INVALID)
+                    .into());
             }
         }
         Ok(())
@@ -261,7 +272,9 @@ fn load_failure(scripts: &[SqlScript<'_>], waiting: &[Waiting]) -> Failure {
         .take(MOST_SHOWN)
         .map(|item| {
             let script = &scripts[item.script];
-            item.error.in_statement(script.path, &script.statements[item.statement])
+            item.error
+                .in_statement(script.path, &script.statements[item.statement])
+                .code(ErrorCode::SCHEMA_INVALID)
         })
         .collect();
     let mut what = all.iter().map(|failure| failure.what.as_str()).collect::<Vec<_>>().join("\n");
@@ -272,7 +285,7 @@ fn load_failure(scripts: &[SqlScript<'_>], waiting: &[Waiting]) -> Failure {
         ));
     }
     let circle = waiting.iter().all(|item| item.error.code == sqlstate::UNDEFINED_TABLE);
-    Failure::usage(what).next(if circle {
+    Failure::usage(what).code(ErrorCode::SCHEMA_INVALID).next(if circle {
         "Tables that need each other in a circle are made first and joined afterwards: ALTER TABLE ... ADD FOREIGN KEY."
     } else {
         ""

@@ -15,7 +15,7 @@ use super::progress::CompileProgress;
 use super::recognise::{Class, classify};
 use super::runner::{MOST_ROLES, Runner};
 use super::server_error::StatementError;
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::migrations::Migration;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{Catalog, Object};
@@ -76,9 +76,9 @@ async fn run(runner: &mut Runner<'_>, migration: &Migration, script: &SqlScript<
             _ => continue,
         };
         let (line, summary) = (statement.line, statement.summary());
-        return Err(
-            Failure::usage(format!("{}: line {line}: {what}\n  statement: {summary}", script.path)).into()
-        );
+        return Err(Failure::usage(format!("{}: line {line}: {what}\n  statement: {summary}", script.path))
+            .code(ErrorCode::MIGRATIONS_INVALID)
+            .into());
     }
     // Stand-ins are made when they are missed, which ends a transaction.
     if !migration.directives.no_transaction && !runner.assumes() && !is_long_and_plain(script) {
@@ -92,7 +92,10 @@ async fn run(runner: &mut Runner<'_>, migration: &Migration, script: &SqlScript<
             // It starts again at the first statement: a savepoint before every statement would cost the server
             // quadratic time.
             if roles == MOST_ROLES || !runner.make_missing_role(&error).await? {
-                return Err(error.in_statement(script.path, &script.statements[index]).into());
+                return Err(error
+                    .in_statement(script.path, &script.statements[index])
+                    .code(ErrorCode::MIGRATIONS_INVALID)
+                    .into());
             }
             roles += 1;
         }
@@ -141,7 +144,10 @@ async fn one_by_one(runner: &mut Runner<'_>, script: &SqlScript<'_>) -> Result<(
         while let Some(error) = runner.run(script.path, statement).await?.refusal() {
             let Runner { session, assumed, .. } = &mut *runner;
             if !assumed.stand_in(session, statement, &error).await? {
-                return Err(error.in_statement(script.path, statement).into());
+                return Err(error
+                    .in_statement(script.path, statement)
+                    .code(ErrorCode::MIGRATIONS_INVALID)
+                    .into());
             }
         }
     }

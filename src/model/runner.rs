@@ -11,7 +11,7 @@ use super::lock::CompiledSettings;
 use super::outcome::StatementOutcome;
 use super::recognise::{Class, Extension, classify};
 use super::server_error::StatementError;
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::postgres::catalog::reader::{CatalogReading, ReadOptions, read};
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::connection::{Session, sqlstate};
@@ -251,6 +251,7 @@ impl<'s> Runner<'s> {
                 statement.line,
                 self.scratch.version(),
             ))
+            .code(ErrorCode::SCRATCH_UNAVAILABLE)
             .next(format!(
                 "Either give a server that has it: --scratch-url URL; or install it for the local PostgreSQL; or \
                  list it in trueup.toml, [compile] assume_extensions = [{}], which stands in for its types and \

@@ -5,20 +5,27 @@ use serde::Serialize;
 use super::escape::escape_lines;
 use super::report::{Envelope, Report};
 use super::view::{Tone, View};
-use crate::error::{Exit, Failure, exit_of};
+use crate::error::{ErrorCode, Exit, Failure, code_of, exit_of};
 use crate::findings::{Change, Finding, Remedy, Severity, Sides};
 
 /// What went wrong, inside of a JSON document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ErrorReport {
-    message: String,
+    code: ErrorCode,
+    what: String,
     next: Option<String>,
 }
 
 impl ErrorReport {
-    /// What happened, and what to do or run next: empty when there is nothing to say.
-    pub fn new(message: &str, next: &str) -> Self {
-        Self { message: message.to_owned(), next: (!next.is_empty()).then(|| next.to_owned()) }
+    /// The condition, what happened, and what to do or run next: empty when there is nothing to say.
+    pub fn new(code: ErrorCode, what: &str, next: &str) -> Self {
+        Self { code, what: what.to_owned(), next: (!next.is_empty()).then(|| next.to_owned()) }
+    }
+}
+
+impl From<&Failure> for ErrorReport {
+    fn from(failure: &Failure) -> Self {
+        Self::new(failure.error_code(), &failure.what, &failure.next)
     }
 }
 
@@ -43,25 +50,25 @@ pub struct FailureReport {
 impl FailureReport {
     /// Says an error in the words of the [`Failure`] inside it, or in its own with all its causes.
     pub fn new(command: Option<&str>, run: &str, error: &anyhow::Error) -> Self {
-        let (message, next) = match error.downcast_ref::<Failure>() {
+        let (what, next) = match error.downcast_ref::<Failure>() {
             Some(failure) => (failure.what.clone(), failure.next.clone()),
             None => (format!("{error:#}"), "this is a fault of trueup: please report it".to_owned()),
         };
-        Self::of(command, run, exit_of(error), &message, &next)
+        Self::of(command, run, exit_of(error), ErrorReport::new(code_of(error), &what, &next))
     }
 
-    /// What happened, and what to do or run next; `next` is empty when there is nothing to say.
-    pub fn of(command: Option<&str>, run: &str, exit: Exit, message: &str, next: &str) -> Self {
-        let code = format!("failure.{}", exit.outcome().replace('-', "_"));
+    /// A failure that is no error inside of the program, such as wrong arguments.
+    pub fn of(command: Option<&str>, run: &str, exit: Exit, error: ErrorReport) -> Self {
         let object = command.map_or_else(|| "trueup".to_owned(), |command| format!("trueup {command}"));
+        let code = error.code.as_str();
         let finding = Finding::new(code, Severity::Error, "failure", object, Change::Different)
-            .sides(Sides::new(message, "an answer"))
-            .remedy(if next.is_empty() { Remedy::default() } else { Remedy::advice(next) });
+            .sides(Sides::new(&error.what, "an answer"))
+            .remedy(error.next.as_deref().map_or_else(Remedy::default, Remedy::advice));
         Self {
             command: command.map(str::to_owned),
             run: run.to_owned(),
             exit,
-            error: ErrorReport::new(message, next),
+            error,
             findings: vec![finding],
         }
     }
@@ -78,9 +85,7 @@ impl Report for FailureReport {
     }
 
     fn view(&self) -> View {
-        View::new()
-            .verdict(format!("failed: {}", self.error.message), Tone::Bad)
-            .next(self.error.next.clone())
+        View::new().verdict(format!("failed: {}", self.error.what), Tone::Bad).next(self.error.next.clone())
     }
 
     fn findings(&self) -> Option<&[Finding]> {
@@ -88,11 +93,14 @@ impl Report for FailureReport {
     }
 }
 
-/// `error: ...` and `next: ...`, for standard error.
-pub fn failure_text(report: &FailureReport) -> String {
+/// `error: ...` and `next: ...`, for standard error; with `-v` the stable code, too.
+pub fn failure_text(report: &FailureReport, verbose: bool) -> String {
     let mut text = String::new();
-    let next = report.error.next.as_deref().unwrap_or_default();
-    for (label, said) in [("error: ", report.error.message.as_str()), ("next: ", next)] {
+    let ErrorReport { code, what, next } = &report.error;
+    let code = if verbose { code.as_str() } else { "" };
+    for (label, said) in
+        [("error: ", what.as_str()), ("next: ", next.as_deref().unwrap_or_default()), ("code: ", code)]
+    {
         let said = escape_lines(said.trim_end());
         if said.is_empty() {
             continue;
@@ -119,9 +127,10 @@ mod tests {
     #[test]
     fn lines_are_labelled_indented_and_safe() {
         assert_eq!(
-            failure_text(&report()),
+            failure_text(&report(), false),
             "error: cannot reach \\x1b[2J\n       second line\nnext: look at it\n"
         );
+        assert!(failure_text(&report(), true).ends_with("\nnext: look at it\ncode: cannot_tell\n"));
     }
 
     #[test]
@@ -134,7 +143,8 @@ mod tests {
         assert_eq!(document["format"], 1);
         assert_eq!(document["outcome"], "cannot-tell");
         assert_eq!(document["exit_code"], 3);
-        assert_eq!(document["error"]["message"], "cannot reach \u{1b}[2J\nsecond line");
+        assert_eq!(document["error"]["what"], "cannot reach \u{1b}[2J\nsecond line");
         assert_eq!(document["error"]["next"], "look at it");
+        assert_eq!(document["error"]["code"], "cannot_tell");
     }
 }

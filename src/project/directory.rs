@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 
 /// The file name of the settings.
 pub const SETTINGS_FILE: &str = "trueup.toml";
@@ -68,7 +68,9 @@ pub(super) fn find(asked: Option<&Path>, cwd: &Path) -> Result<PathBuf, Failure>
         let dir = cwd.join(asked);
         let wrong = |what: &str| {
             let said = format!("the project directory {} {what}", asked.display());
-            Failure::usage(said).next("give a directory that holds trueup.toml, schema/ or migrations/")
+            Failure::usage(said)
+                .code(ErrorCode::PROJECT_NOT_FOUND)
+                .next("give a directory that holds trueup.toml, schema/ or migrations/")
         };
         if !dir.is_dir() {
             return Err(wrong("does not exist, or is not a directory"));
@@ -90,6 +92,7 @@ pub(super) fn find(asked: Option<&Path>, cwd: &Path) -> Result<PathBuf, Failure>
             "no project here: no trueup.toml, schema/ or migrations/ in {} or above it",
             cwd.display()
         ))
+        .code(ErrorCode::PROJECT_NOT_FOUND)
         .next("go to the project's directory, or name it with --project DIR or TRUEUP_PROJECT")
     })
 }

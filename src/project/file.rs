@@ -13,7 +13,7 @@ use super::backup::{BackupSettings, backup};
 use super::pattern::Patterns;
 use super::repair::{RepairSettings, repair};
 use crate::cli::FailOn;
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::findings::Severity;
 use crate::postgres::connection::ServerVersion;
 use crate::postgres::sql::{self, DURATION};
@@ -156,18 +156,21 @@ impl ProjectFile {
     /// Exit 2, with file, line and what was expected.
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let name = path.display().to_string();
-        let unreadable = |error: std::io::Error| Failure::usage(format!("{name}: cannot be read: {error}"));
+        let unreadable = |error: std::io::Error| {
+            Failure::usage(format!("{name}: cannot be read: {error}")).code(ErrorCode::PROJECT_FILE_INVALID)
+        };
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(unreadable)?;
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > MAX_BYTES {
             return Err(Failure::usage(format!(
                 "{name}: is larger than 1 MiB; this cannot be a settings file"
-            )));
+            ))
+            .code(ErrorCode::PROJECT_FILE_INVALID));
         }
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
-            Failure::usage(format!("{name}:{line}: is not UTF-8"))
+            Failure::usage(format!("{name}:{line}: is not UTF-8")).code(ErrorCode::PROJECT_FILE_INVALID)
         })?;
         Self::parse(&name, text.strip_prefix('\u{feff}').unwrap_or(text))
     }

@@ -15,7 +15,7 @@ use super::repair::RepairSettings;
 use clap::ValueEnum as _;
 
 use crate::cli::{Color, Format, ScratchArgs, Secret, Shared};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{PasswordSources, Target};
 use crate::toml_table::nearest;
 
@@ -134,7 +134,9 @@ impl OutputFile {
             }
         };
         if file.is_empty() {
-            return Err(Failure::usage(format!("--output {text}: no file is named")));
+            return Err(
+                Failure::usage(format!("--output {text}: no file is named")).code(ErrorCode::USAGE_ARGUMENTS)
+            );
         }
         Ok(Self { format, path: cwd.join(file) })
     }
@@ -143,6 +145,7 @@ impl OutputFile {
 fn unknown_suffix(text: &str) -> Failure {
     let words: Vec<&str> = Format::value_variants().iter().map(|format| format.word()).collect();
     Failure::usage(format!("--output {text}: the suffix names no format"))
+        .code(ErrorCode::USAGE_ARGUMENTS)
         .next(format!("name it: --output FORMAT=FILE, where FORMAT is one of {}", words.join(", ")))
 }
 
@@ -281,7 +284,7 @@ impl ConnectionUrl {
             true => format!("the variable {} is not UTF-8", self.source),
             false => format!("no database was given: the variable {} is not set", self.source),
         };
-        Failure::usage(what).next(format!(
+        Failure::usage(what).code(ErrorCode::CONNECTION_NOT_GIVEN).next(format!(
             "set {}=postgres://ROLE@HOST:PORT/DATABASE, or give --database-url URL",
             self.source
         ))
@@ -307,6 +310,7 @@ impl NamedEnvironment {
                     self.name
                 ),
             )
+            .code(ErrorCode::DATABASE_WRONG_ADDRESS)
             .next(format!(
                 "check {source} and --env, or [environments.{}] expect in trueup.toml",
                 self.name
@@ -326,7 +330,8 @@ fn scratch(args: ScratchArgs, major: Option<u32>, process_env: &ProcessEnv) -> S
 }
 
 fn unknown_environment(name: &str, known: Vec<&str>) -> Failure {
-    let failure = Failure::usage(format!("trueup.toml has no environment {name:?}"));
+    let failure = Failure::usage(format!("trueup.toml has no environment {name:?}"))
+        .code(ErrorCode::ENVIRONMENT_UNKNOWN);
     match nearest(name, known.iter().copied()) {
         Some(nearest) => failure.next(format!("did you mean {nearest}?")),
         None if known.is_empty() => {

@@ -24,7 +24,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use crate::data::seeds::{RowFilter, Seeds};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Migration;
 use crate::migrations::checksum::Width;
 use crate::migrations::history::{Applied, OtherHistory, TableCandidate};
@@ -155,6 +155,7 @@ pub async fn take(session: &mut Session, request: &Request) -> Result<DatabaseSn
             "the catalog changed each of the {ATTEMPTS} times it was read: somebody is running DDL{last}"
         ),
     )
+    .code(ErrorCode::SCHEMA_CHANGING)
     .next("run the same command again when the other deploy or migration is done")
     .into())
 }
@@ -167,6 +168,7 @@ fn refuse_unknown_major(version: ServerVersion) -> Result<(), Failure> {
     Err(Failure::cannot_tell(format!(
         "the server is PostgreSQL {version}; this trueup reads the catalogs of {first} to {last}"
     ))
+    .code(ErrorCode::SERVER_VERSION_UNSUPPORTED)
     .next("use a trueup that knows this major"))
 }
 

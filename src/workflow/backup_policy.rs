@@ -10,7 +10,7 @@ use crate::backup::{
     Store, VerifyRequest,
 };
 use crate::changes::plan::{Affected, Direction, MigrationPlan};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::output::Progress;
 use crate::postgres::catalog::Kind;
 use crate::postgres::connection::{Session, Target};
@@ -283,6 +283,7 @@ fn reason_to_skip(
             Exit::Refused,
             "--no-backup is not allowed on a protected environment; nothing was changed",
         )
+        .code(ErrorCode::BACKUP_REQUIRED)
         .next("leave it out; or, when a backup is taken elsewhere: [backup] kind = \"command\""));
     }
     let has_rows = |kind| matches!(kind, Kind::Table | Kind::MaterializedView | Kind::Sequence);

@@ -11,7 +11,7 @@ use crate::backup::{
     BackupFormat, BackupMethod, External, Manifest, ProofLevel, Scope, SourceLabels, Store, StoreLocation,
     StoredBackup,
 };
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::history::Applied;
 use crate::project::{BackupKind, BackupSettings, Settings, VerifySetting};
 use crate::snapshot::InternalState;
@@ -131,7 +131,9 @@ impl LatestOf<'_> {
             }
             None => return Ok(()),
         };
-        Err(Failure::usage(what).next("name the one that is meant: trueup backup list --all"))
+        Err(Failure::usage(what)
+            .code(ErrorCode::BACKUP_NOT_FOUND)
+            .next("name the one that is meant: trueup backup list --all"))
     }
 }
 
@@ -154,10 +156,11 @@ pub(crate) async fn find(store: &Store, typed: &str, latest_of: LatestOf<'_>) ->
     }
     let Some(StoredBackup { id, manifest }) = listed.pop() else {
         let what = format!("there is no backup {typed} in {}", store.location());
-        return Err(Failure::usage(what).next("trueup backup list").into());
+        return Err(Failure::usage(what).code(ErrorCode::BACKUP_NOT_FOUND).next("trueup backup list").into());
     };
     manifest.map_err(|why| {
         Failure::new(Exit::RolledBack, format!("backup {id} cannot be used: {why}"))
+            .code(ErrorCode::BACKUP_DAMAGED)
             .next("use another backup: trueup backup list")
             .into()
     })

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::cli::FailOn;
 use crate::data::seeds;
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{Finding, Severity, Summary};
 use crate::migrations::history::Applied;
 use crate::migrations::{Migration, checksum};
@@ -79,6 +79,7 @@ fn severities(settings: &Settings) -> Result<BTreeMap<String, Severity>, Failure
             "{file}:{}: [check] severity: no finding has the code {code:?}",
             wanted.line
         ))
+        .code(ErrorCode::PROJECT_FILE_INVALID)
         .next(nearest.unwrap_or_default()))
     });
     overrides.collect()

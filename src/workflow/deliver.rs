@@ -1,6 +1,6 @@
 //! Where a report goes: in `--format` to standard output, and in a format of its own into each `--output` file.
 
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::output::{self, Format, Progress, ProgressMode, Report, Style};
 use crate::project::OutputSettings;
 
@@ -86,5 +86,5 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 }
 
 fn not_written(what: &str, error: &std::io::Error) -> Failure {
-    Failure::cannot_tell(format!("{what} could not be written: {error}"))
+    Failure::cannot_tell(format!("{what} could not be written: {error}")).code(ErrorCode::OUTPUT_NOT_WRITTEN)
 }

@@ -1,6 +1,6 @@
 //! The environment mark of a database held against what was asked for.
 
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::Target;
 use crate::project::{NamedEnvironment, Settings};
 use crate::snapshot::InternalState;
@@ -18,21 +18,25 @@ pub(crate) fn expect(
     let Some(environment) = &settings.environment else { return Ok(()) };
     let Some(mark) = internal.and_then(|internal| internal.mark.as_ref()) else { return Ok(()) };
     let asked = &environment.name;
-    let refused = |marked: String| {
+    let refused = |code: ErrorCode, marked: String| {
         let source = settings.url_source();
-        Failure::new(Exit::Refused, format!("database {database} is marked as {marked}; refused")).next(format!(
+        Failure::new(Exit::Refused, format!("database {database} is marked as {marked}; refused")).code(code).next(format!(
             "look at {source}, the URL that this database was reached by; if it is a copy that was given another \
              purpose: trueup environment set {asked}"
         ))
     };
     if mark.project != settings.project.name {
         let (marked, project) = (&mark.project, &settings.project.name);
-        return Err(refused(format!("project {marked}'s, not project {project}'s")));
+        return Err(refused(
+            ErrorCode::DATABASE_WRONG_PROJECT,
+            format!("project {marked}'s, not project {project}'s"),
+        ));
     }
     match &mark.environment {
-        Some(marked) if marked != asked => {
-            Err(refused(format!("environment {marked}, not {asked}, which --env asks for")))
-        }
+        Some(marked) if marked != asked => Err(refused(
+            ErrorCode::DATABASE_WRONG_ENVIRONMENT,
+            format!("environment {marked}, not {asked}, which --env asks for"),
+        )),
         _ => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::changes::executor::{self, DefaultLimits, Job};
 use crate::changes::plan::{Direction, MigrationPlan, collisions};
 use crate::cli::WriteArgs;
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::{Ledger, Migration};
 use crate::model::diagnosis::MigrationState;
 use crate::output;
@@ -123,6 +123,7 @@ pub(crate) fn changed_meanwhile(what: &str) -> Failure {
         Exit::Refused,
         format!("the database has changed since {what} was shown; nothing was changed by this run"),
     )
+    .code(ErrorCode::SCHEMA_CHANGED_SINCE_SHOWN)
     .next("run the same command again and look at what it shows now")
 }
 
@@ -238,7 +239,7 @@ pub(crate) fn refuse_drift(
         what.push_str(&format!("\nand {} more", in_the_way.len() - MOST));
     }
     let next = instead.unwrap_or_else(|| "trueup check shows it, and how to repair it".to_owned());
-    Err(Failure::new(Exit::Refused, what).next(next))
+    Err(Failure::new(Exit::Refused, what).code(ErrorCode::SCHEMA_DRIFT).next(next))
 }
 
 /// Whether what is to be done now is what was shown, or the rest of it.

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::changes::executor::StepGuard;
 use crate::changes::plan::{MigrationPlan, Step, UnmetCheck};
 use crate::data::checks::{self, Check};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Migration;
 use crate::postgres::connection::Target;
 use crate::postgres::sql::{Comment, comments};
@@ -101,6 +101,7 @@ impl<'r> Required<'r> {
                         "{} requires data check {check}: {why}",
                         step.title
                     ))
+                    .code(ErrorCode::DATA_HIDDEN)
                     .next(format!("trueup verify {check}"))
                     .into());
                 }
@@ -114,7 +115,10 @@ impl<'r> Required<'r> {
         if let Ok(mut kept) = self.unmet.lock() {
             *kept = Some((step.version, unmet));
         }
-        Err(Failure::new(Exit::Findings, what).next("trueup verify --fix").into())
+        Err(Failure::new(Exit::Findings, what)
+            .code(ErrorCode::DATA_CHECK_FAILING)
+            .next("trueup verify --fix")
+            .into())
     }
 }
 

@@ -10,7 +10,7 @@ use anyhow::Result;
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::scratch;
 use crate::writer::Stop;
 
@@ -54,6 +54,7 @@ pub(crate) async fn winding_down<T>(mut stop: Stop, work: impl Future<Output = R
                 BOUND.as_secs()
             ),
         )
+        .code(ErrorCode::RUN_INTERRUPTED)
         .next("trueup status; the same command goes on where it was")
         .into()),
     }
@@ -77,7 +78,8 @@ pub(crate) async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>)
             } => signal?,
         }
     };
-    let failure = Failure::cannot_tell(format!("interrupted by {interrupted}"));
+    let failure =
+        Failure::cannot_tell(format!("interrupted by {interrupted}")).code(ErrorCode::RUN_INTERRUPTED);
     let left = scratch::left_behind();
     Err(match left.as_slice() {
         [] => failure.next("nothing was left behind: run the same command again"),

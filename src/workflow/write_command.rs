@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use anyhow::Result;
 
 use crate::cli::WriteArgs;
-use crate::error::{Exit, Failure, exit_of};
+use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::output::{self, Progress};
 use crate::postgres::connection::Target;
 use crate::project::{NamedEnvironment, Settings};
@@ -76,6 +76,7 @@ impl<'s> WriteCommand<'s> {
                     self.settings.project.name
                 ),
             )
+            .code(ErrorCode::DATABASE_WRONG_PROJECT)
             .next(format!(
                 "check {} and --project; when the database is really this project's: trueup environment set NAME",
                 self.settings.url_source()
@@ -194,11 +195,14 @@ impl Confirmation<'_> {
     /// Exit 4: not confirmed, or nobody is there who could.
     pub(crate) async fn confirm(&mut self, what: &str, mark: Option<&Mark>) -> Result<()> {
         let protected = environment_mark::protected(self.settings, mark);
-        let refuse = |what: &str, next: &str| Err(Failure::new(Exit::Refused, what).next(next).into());
+        let refuse = |code: ErrorCode, what: &str, next: &str| {
+            Err(Failure::new(Exit::Refused, what).code(code).next(next).into())
+        };
         match (&protected, self.settings.output.interactive) {
             (None, _) if self.yes => Ok(()),
             (Some(_), false) if self.yes && self.settings.environment.is_some() => Ok(()),
             (Some(environment), false) if self.yes => refuse(
+                ErrorCode::CONFIRMATION_MISSING,
                 &format!(
                     "environment {:?}, which this database is marked as, is protected: --yes alone does not do; nothing \
                      was changed",
@@ -207,6 +211,7 @@ impl Confirmation<'_> {
                 &format!("say which environment you mean: --yes --env {}", environment.name),
             ),
             (_, false) => refuse(
+                ErrorCode::CONFIRMATION_MISSING,
                 &format!("{what}: not confirmed, and there is no terminal to ask at; nothing was changed"),
                 "look at what would be done, then give --yes",
             ),
@@ -218,7 +223,7 @@ impl Confirmation<'_> {
                 if self.ask(move || output::confirm(&question)).await? {
                     return Ok(());
                 }
-                refuse("not confirmed; nothing was changed", "")
+                refuse(ErrorCode::CONFIRMATION_DECLINED, "not confirmed; nothing was changed", "")
             }
         }
     }
@@ -234,7 +239,7 @@ impl Confirmation<'_> {
             return Ok(());
         }
         let what = "not confirmed: that is not the database's name; nothing was changed";
-        Err(Failure::new(Exit::Refused, what).into())
+        Err(Failure::new(Exit::Refused, what).code(ErrorCode::CONFIRMATION_DECLINED).into())
     }
 
     async fn ask<T: Send + 'static>(
@@ -261,11 +266,13 @@ pub(crate) async fn answer<T: Send + 'static>(
             Ok(answer) => return Ok(answer),
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
                 Failure::new(Exit::Refused, "cancelled (end of input): nothing was changed")
+                    .code(ErrorCode::CONFIRMATION_MISSING)
             }
             Err(error) => Failure::new(
                 Exit::Refused,
                 format!("cancelled: the terminal cannot be read ({error}); nothing was changed"),
-            ),
+            )
+            .code(ErrorCode::CONFIRMATION_MISSING),
         },
     };
     // The cursor is behind the question.
@@ -276,7 +283,8 @@ pub(crate) async fn answer<T: Send + 'static>(
 /// Somebody answered a question with a signal: with Ctrl-C, most often.
 fn cancelled(signal: &str) -> Failure {
     match signal {
-        "SIGINT" => Failure::new(Exit::Refused, "cancelled (Ctrl-C): nothing was changed"),
+        "SIGINT" => Failure::new(Exit::Refused, "cancelled (Ctrl-C): nothing was changed")
+            .code(ErrorCode::RUN_INTERRUPTED),
         signal => interrupted(signal),
     }
 }
@@ -284,6 +292,7 @@ fn cancelled(signal: &str) -> Failure {
 /// Asked to stop before anything was changed.
 pub(crate) fn interrupted(signal: &str) -> Failure {
     Failure::new(Exit::Refused, format!("interrupted by {signal}: nothing was changed"))
+        .code(ErrorCode::RUN_INTERRUPTED)
         .next("run the same command again")
 }
 
@@ -294,6 +303,7 @@ pub(crate) fn refuse_unclear(snapshot: &DatabaseSnapshot) -> Result<(), Failure>
             Exit::Refused,
             format!("{table} has the name of refinery's history and is not one; nothing was changed"),
         )
+        .code(ErrorCode::HISTORY_MALFORMED)
         .next("look at the table (\\d), and rename it or repair it"));
     }
     let mut versions = std::collections::BTreeSet::new();
@@ -306,6 +316,7 @@ pub(crate) fn refuse_unclear(snapshot: &DatabaseSnapshot) -> Result<(), Failure>
                 row.version
             ),
         )
+        .code(ErrorCode::HISTORY_MALFORMED)
         .next(format!(
             "look at the rows: SELECT * FROM {table} WHERE version = {}; keep the true one",
             row.version
@@ -316,6 +327,7 @@ pub(crate) fn refuse_unclear(snapshot: &DatabaseSnapshot) -> Result<(), Failure>
             "this role may not read {}, which says what is applied; nothing was changed",
             snapshot.invisible.join(", ")
         ))
+        .code(ErrorCode::HISTORY_HIDDEN)
         .next("grant SELECT on it, or work as its owner: [database] set_role"));
     }
     Ok(())

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::server_identity::{Found, ServerIdentity};
 use super::step_error::StepError;
-use crate::error::{Exit, Failure, exit_of};
+use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::postgres::connection::{self, OwnedRow, Session, Target, sqlstate};
 use crate::postgres::sql::{identifier, literal};
 
@@ -110,6 +110,7 @@ impl Access {
                 Exit::Refused,
                 format!("two connections to {} reach different databases: {why}", self.target),
             )
+            .code(ErrorCode::CONNECTION_DIFFERENT_DATABASES)
             .next("ask what between trueup and the server (a load balancer?) spreads connections")
         })?;
         Ok(Pair { session, control, place: found.place, pid: found.pid })
@@ -143,6 +144,7 @@ impl Access {
                         said.text()
                     ),
                 )
+                .code(ErrorCode::PERMISSION_MISSING)
                 .next(format!(
                     "GRANT {} TO {}, or name another role in trueup.toml",
                     identifier(role),
@@ -310,6 +312,7 @@ fn pooled() -> Failure {
         "a transaction-pooling proxy (PgBouncer, pgcat, RDS Proxy, ...) stands between trueup and the server: a lock \
          taken there would belong to whoever gets the session next; nothing was changed",
     )
+    .code(ErrorCode::CONNECTION_POOLER)
     .next("give the server's own address, or a pool in session mode; reading commands work through the proxy")
 }
 

@@ -10,7 +10,7 @@ use anyhow::Result;
 use super::WriteSession;
 use super::blockers::{ADVISORY_LOCK, lock_holder};
 use super::event::{Event, Watch, seconds};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection;
 
 /// The first and the longest pause between two questions.
@@ -38,7 +38,7 @@ impl WriteSession {
                     seconds(waited)
                 );
                 let next = "run the same command again when it is done; the lock ends with its session";
-                return Err(Failure::new(Exit::Busy, what).next(next).into());
+                return Err(Failure::new(Exit::Busy, what).code(ErrorCode::LOCK_HELD).next(next).into());
             }
             watch.observe(&Event::LockHeld { holder: holder.as_ref(), waited });
             tokio::select! {
@@ -60,6 +60,7 @@ async fn try_lock(writer: &mut WriteSession) -> Result<bool> {
 /// Asked to stop before anything was changed.
 pub(super) fn interrupted(signal: &str) -> Failure {
     Failure::new(Exit::Refused, format!("interrupted by {signal}: nothing was changed"))
+        .code(ErrorCode::RUN_INTERRUPTED)
         .next("run the same command again")
 }
 

@@ -9,7 +9,7 @@ use super::WriteSession;
 use super::event::Watch;
 use super::step_error::StepError;
 use super::work::{Limits, Work};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{self, OwnedRow, RowError};
 use crate::postgres::sql::literal;
 
@@ -121,6 +121,7 @@ impl WriteSession {
                      no plain tables, or would run somebody's code when they are written (rules, triggers, row \
                      security, types, defaults, checks, indexes of expressions); nothing was changed",
                 )
+                .code(ErrorCode::DATABASE_STATE_FOREIGN)
                 .next("look at who made it: \\dn+ trueup, \\d trueup.*; rename it when it is somebody else's")
                 .into());
             }
@@ -136,6 +137,7 @@ impl WriteSession {
                     "a newer trueup has written to this database (layout {layout}; this one knows {LAYOUT})"
                 ),
             )
+            .code(ErrorCode::DATABASE_STATE_NEWER)
             .next("use the newer trueup")
             .into());
         }
@@ -206,6 +208,7 @@ impl WriteSession {
                 Exit::Refused,
                 format!("this run cannot be recorded in schema trueup: {}; nothing was changed", said.text()),
             )
+            .code(ErrorCode::DATABASE_STATE_NOT_WRITABLE)
             .next(format!(
                 "trueup keeps its records in a schema of its own: GRANT CREATE ON DATABASE {} TO {}, or work as the role \
                  that owns the schema ([database] set_role)",

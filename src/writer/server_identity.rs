@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::Session;
 
 const SQL: &str = include_str!("server_identity.sql");
@@ -52,16 +52,20 @@ impl Found {
 
     /// Refuses servers that cannot be written to (exit 4).
     pub(super) fn writable(&self) -> Result<(), Failure> {
-        let refuse = |what: String, next: &str| Err(Failure::new(Exit::Refused, what).next(next));
+        let refuse = |code: ErrorCode, what: String, next: &str| {
+            Err(Failure::new(Exit::Refused, what).code(code).next(next))
+        };
         let database = &self.place.database;
         if self.standby {
             return refuse(
+                ErrorCode::SERVER_STANDBY,
                 format!("the server of {database:?} is a standby: nothing can be written there"),
                 "give the address of the primary; `trueup check` and `trueup status` work on a standby",
             );
         }
         if self.read_only {
             return refuse(
+                ErrorCode::SERVER_READ_ONLY,
                 format!("transactions in {database:?} are read-only (default_transaction_read_only = on)"),
                 "it may be set for the server, the database or the role: \
                  ALTER ROLE ... RESET default_transaction_read_only, or connect as another role",

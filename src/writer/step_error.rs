@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::event::{Blocker, named, seconds};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{ServerError, sqlstate};
 
 /// Why a step did not take place. All but the last four leave the database as it was before the step.
@@ -68,12 +68,14 @@ impl StepError {
             },
             Self::Refused { said, .. } => {
                 Failure::new(rolled_back, format!("{what}: the server refused, and it was rolled back: {}", said.text()))
+                    .code(ErrorCode::SERVER_REFUSED)
                     .next(after_refusal(&said))
             }
             Self::TookTooLong(limit) => Failure::new(
                 rolled_back,
                 format!("{what} took longer than {}: it was cancelled and rolled back", seconds(limit)),
             )
+            .code(ErrorCode::RUN_TOO_LONG)
             .next(
                 "a lock held for long stops the application as much as one waited for: split the migration, or let it \
                  take longer with a line `-- trueup: max-duration 10min` at its top or [migrations] max_duration",
@@ -85,21 +87,25 @@ impl StepError {
                 };
                 let how = if outside_the_queue { "without entering the lock queue" } else { "and was rolled back" };
                 Failure::new(Exit::Busy, format!("{what} waited {} for its locks {how}; {who}", seconds(waited)))
+                    .code(ErrorCode::LOCK_TIMEOUT)
                     .next("run the same command again when they are gone")
             }
             Self::Stopped(signal) => {
                 Failure::new(rolled_back, format!("interrupted by {signal}: {what} was rolled back"))
+                    .code(ErrorCode::RUN_INTERRUPTED)
                     .next("run the same command again: it goes on where it was")
             }
             Self::Superseded => Failure::new(
                 rolled_back,
                 format!("another run of trueup has taken over this database: {what} was rolled back"),
             )
+            .code(ErrorCode::RUN_SUPERSEDED)
             .next("trueup status"),
             Self::Lost(why) => Failure::new(
                 rolled_back,
                 format!("the connection to the server was lost in {what} ({why}): the server rolls it back"),
             )
+            .code(ErrorCode::CONNECTION_LOST)
             .next("run the same command again: it goes on where it was"),
             Self::EndedTransaction => Failure::new(
                 Exit::Partial,
@@ -111,11 +117,13 @@ impl StepError {
                 Exit::Partial,
                 format!("the connection to the server was lost in {what} ({why}), which runs outside of a transaction"),
             )
+            .code(ErrorCode::CONNECTION_LOST)
             .next("run the same command again: it looks how far the statement came"),
             Self::Unknown { why, ask } => Failure::new(
                 Exit::Unknown,
                 format!("nobody knows whether {what} was committed: {why}"),
             )
+            .code(ErrorCode::RUN_COMMIT_UNKNOWN)
             .next(format!("when the server is back: trueup status; or ask it yourself: {ask}")),
         };
         failure.into()

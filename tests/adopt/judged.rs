@@ -80,10 +80,7 @@ fn a_catalog_that_differs_is_adopted_only_where_its_differences_are_named() {
     );
     let objects: Vec<_> = refused["findings"].as_array().unwrap().iter().map(|one| &one["object"]).collect();
     assert_eq!(objects, ["public.users_email_key", "public.users.\"Nick\""]);
-    assert!(
-        refused["error"]["message"].as_str().unwrap().contains("V3__password_hash_nullable"),
-        "{refused:#}"
-    );
+    assert!(refused["error"]["what"].as_str().unwrap().contains("V3__password_hash_nullable"), "{refused:#}");
     let words = [
         "CREATE UNIQUE INDEX users_email_key",
         "closest to V3__password_hash_nullable (3 of 8 migrations): 2 differences",

@@ -39,7 +39,7 @@ fn wrong_arguments_are_a_document_too() {
         assert_eq!(output.status.code(), Some(2));
         let document = document(&output);
         assert_eq!((document["command"].as_str(), document["exit_code"].as_u64()), (Some("check"), Some(2)));
-        assert!(document["error"]["message"].as_str().unwrap().starts_with("unexpected argument '--nope'"));
+        assert!(document["error"]["what"].as_str().unwrap().starts_with("unexpected argument '--nope'"));
     }
 }
 
@@ -50,7 +50,7 @@ fn a_failures_document_goes_where_the_report_would_have_gone() {
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
     let document: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(dir.path().join("report.json")).unwrap()).unwrap();
-    assert!(document["error"]["message"].as_str().unwrap().starts_with("no project here"));
+    assert!(document["error"]["what"].as_str().unwrap().starts_with("no project here"));
 }
 
 #[test]

@@ -395,6 +395,6 @@ fn no_database_is_no_default_database() {
     assert_eq!(output.status.code(), Some(2));
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["outcome"], "usage");
-    assert!(document["error"]["message"].as_str().unwrap().contains("the variable SHOP_URL is not set"));
+    assert!(document["error"]["what"].as_str().unwrap().contains("the variable SHOP_URL is not set"));
     assert!(document["error"]["next"].as_str().unwrap().contains("--database-url"));
 }

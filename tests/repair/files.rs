@@ -171,7 +171,7 @@ fn f46_every_file_that_is_wrong_is_told() {
     );
     shop.verify(2, &["checks/a.sql: line 3: ", "nowhere", "checks/b.sql: line 4: ", "nobody"]);
     let document = shop.document(&["verify"], 2);
-    assert!(document["error"]["message"].to_string().contains("checks/b.sql: line 4"), "{document:#}");
+    assert!(document["error"]["what"].to_string().contains("checks/b.sql: line 4"), "{document:#}");
     shop.checks(&[("a", "-- titel: t\n-- find:\nSELECT 1;\n"), ("b", "")]);
     shop.verify(2, &["checks/a.sql: line 1: unknown directive", "checks/b.sql: line 1: "]);
     fs::write(shop.project.path().join("checks/c.sql"), b"-- title: \xff\n").unwrap();

@@ -293,7 +293,7 @@ fn a_row_that_the_server_refuses_is_told_with_its_line_and_what_comes_next() {
     let (project, database) = site_of(&schema, &[("teams.toml", TWO_TEAMS)]);
     let refused = |words: &[&str]| {
         let told = document(&project, &database, &["--yes"]);
-        let (message, next) = (told["error"]["message"].as_str().unwrap(), told["error"]["next"].as_str());
+        let (message, next) = (told["error"]["what"].as_str().unwrap(), told["error"]["next"].as_str());
         assert_eq!(told["exit_code"], 5, "{told:#}");
         for word in words {
             assert!(message.contains(word), "no {word:?} in {message}");

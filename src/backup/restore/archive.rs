@@ -49,7 +49,7 @@ impl<'s> VerifiedArchive<'s> {
                 Ok(failure) if refused => {
                     let what = format!("{}; nothing was restored, and nothing was changed", failure.what);
                     let next = "use another backup: trueup backup list".to_owned();
-                    Failure { exit: Exit::Refused, what, next }.into()
+                    Failure { exit: Exit::Refused, what, next, ..failure }.into()
                 }
                 Ok(failure) => failure.into(),
                 Err(error) => error,

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::archive::{VerifiedArchive, major_of};
 use super::run::RestoreOptions;
 use super::server::RestoreServer;
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection;
 use crate::postgres::sql::identifier;
 
@@ -49,6 +49,7 @@ impl Compatibility {
                     named.join(", ")
                 ),
             )
+            .code(ErrorCode::RESTORE_INCOMPATIBLE)
             .next(format!("{};", statements.join("; ")))
             .into());
         }
@@ -96,7 +97,9 @@ impl Compatibility {
 
 fn versions(server: &RestoreServer, backup: &VerifiedArchive<'_>) -> Result<(), Failure> {
     let source = &backup.manifest.source.server_version;
-    let refuse = |what: String, next: String| Err(Failure::new(Exit::Refused, what).next(next));
+    let refuse = |what: String, next: String| {
+        Err(Failure::new(Exit::Refused, what).code(ErrorCode::RESTORE_INCOMPATIBLE).next(next))
+    };
     if major_of(source).is_some_and(|source| source.major() > server.version.major()) {
         return refuse(
             format!(
@@ -147,6 +150,7 @@ async fn extensions(server: &mut RestoreServer, backup: &VerifiedArchive<'_>) ->
         Exit::Refused,
         format!("the backup needs extensions that this server does not have: {names}; nothing was changed"),
     )
+    .code(ErrorCode::RESTORE_INCOMPATIBLE)
     .next(format!("install the packages of {names} on the server's machine, or restore into another server"))
     .into())
 }

@@ -18,7 +18,7 @@ use anyhow::Result;
 
 use self::server::{comment_of, comment_on, failed};
 use super::progress::{BackupObserver, BackupProgress};
-use crate::error::{Exit, Failure, exit_of};
+use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::postgres::connection::{Session, Target};
 use crate::postgres::sql::identifier;
 use crate::writer::Stop;
@@ -187,7 +187,9 @@ async fn session_without_timeouts(target: &Target, application: &str) -> Result<
 }
 
 fn interrupted(signal: &str) -> Failure {
-    Failure::new(Exit::RolledBack, format!("interrupted by {signal}")).next("run the same command again")
+    Failure::new(Exit::RolledBack, format!("interrupted by {signal}"))
+        .code(ErrorCode::RUN_INTERRUPTED)
+        .next("run the same command again")
 }
 
 /// The error of a restore after its database was dropped.

@@ -12,7 +12,7 @@ use super::super::pg_dump_errors;
 use super::super::progress::{BackupObserver, BackupProgress};
 use super::super::snapshot::BackupSnapshot;
 use super::archive::{VerifiedArchive, major_of};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::model::diff::{self, States};
 use crate::model::{Effect, effects_from_text};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, ObjectId};
@@ -32,6 +32,7 @@ pub(super) fn expected_catalog(backup: &VerifiedArchive<'_>) -> Result<Catalog, 
                 backup.manifest.id
             ),
         )
+        .code(ErrorCode::BACKUP_DAMAGED)
         .next("use the trueup that took the backup, or a newer one")
     })?;
     let created = effects.into_iter().filter_map(|effect| match effect {
@@ -91,6 +92,7 @@ pub(super) async fn prove(
         Exit::RolledBack,
         format!("the restored database does not match the backup: {}", pg_dump_errors::first_of(&wrong)),
     )
+    .code(ErrorCode::RESTORE_NOT_PROVED)
     .next("use another backup: trueup backup list")
     .into())
 }

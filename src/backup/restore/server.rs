@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use ulid::Ulid;
 
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{self, ServerVersion, Session, Target, sqlstate};
 use crate::postgres::sql::{identifier, literal};
 use crate::writer;
@@ -171,6 +171,7 @@ impl RestoreServer {
             Exit::Busy,
             format!("another run is restoring database {database:?} of this server; nothing was changed"),
         )
+        .code(ErrorCode::LOCK_HELD)
         .next("wait until it ends (see pg_stat_activity), then run the same command again")
         .into())
     }
@@ -260,6 +261,7 @@ impl RestoreServer {
                     self.version
                 ),
             )
+            .code(ErrorCode::RESTORE_INCOMPATIBLE)
             .next("restore into a newer server"));
         }
         Ok(library + &own)

@@ -10,7 +10,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::server::{Database, RestoreServer, comment_of, comment_on, failed, shortened};
-use crate::error::{Exit, Failure, exit_of};
+use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::postgres::connection::{self, sqlstate};
 use crate::postgres::sql::{identifier, literal};
 
@@ -141,7 +141,10 @@ async fn swap_databases(server: &mut RestoreServer, old: &Database, new: &str, a
     server.check_identity().await?;
     if server.database(&old.name).await?.as_ref().map(|now| now.oid) != Some(old.oid) {
         let what = format!("database {:?} was dropped or renamed meanwhile; nothing was swapped", old.name);
-        return Err(Failure::new(Exit::RolledBack, what).next("run the same command again").into());
+        return Err(Failure::new(Exit::RolledBack, what)
+            .code(ErrorCode::RUN_COMMIT_UNKNOWN)
+            .next("run the same command again")
+            .into());
     }
     let carried = settings_and_grants(server, old, new).await?;
     let carrying = format!("BEGIN; {carried}COMMIT");

@@ -11,7 +11,7 @@ use super::archive::{VerifiedArchive, major_of};
 use super::compatibility::Compatibility;
 use super::server::RestoreServer;
 use super::{RestoreJob, swap};
-use crate::error::{Exit, Failure, exit_of};
+use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::postgres::connection::{ServerVersion, Target};
 use crate::postgres::scratch::{Scratch, ScratchOptions};
 use crate::writer::Stop;
@@ -62,6 +62,7 @@ impl TrialRestore {
         }
         let why = first.map_or_else(String::new, |error| error.to_string());
         Err(Failure::cannot_tell(format!("there is no throwaway server to restore into: {why}"))
+            .code(ErrorCode::SCRATCH_UNAVAILABLE)
             .next("install PostgreSQL's server here, or name a server: trueup backup verify --level restore --into URL")
             .into())
     }

@@ -14,7 +14,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use super::super::manifest::Manifest;
 use super::{LARGEST_MANIFEST, MANIFEST, StoredBackup, broken, parse_manifest};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 
 /// The suffix of the folder of an unfinished backup.
 const PARTIAL: &str = ".partial";
@@ -63,7 +63,9 @@ impl LocalStore {
     fn check_directory(&self) -> Result<bool, Failure> {
         let shown = self.dir.display();
         let refuse = |what: String, next: &str| {
-            Err(Failure::new(Exit::Refused, format!("the backup directory {shown} {what}")).next(next))
+            Err(Failure::new(Exit::Refused, format!("the backup directory {shown} {what}"))
+                .code(ErrorCode::BACKUP_STORE_UNAVAILABLE)
+                .next(next))
         };
         let metadata = match self.dir.symlink_metadata() {
             Ok(metadata) => metadata,
@@ -101,6 +103,7 @@ impl LocalStore {
                 Exit::Refused,
                 format!("the backup directory {} cannot be written to: {error}", self.dir.display()),
             )
+            .code(ErrorCode::BACKUP_STORE_UNAVAILABLE)
             .next("name another ([backup] store), or give this user the right to write there")
         };
         if !self.check_directory()? {
@@ -141,6 +144,7 @@ impl LocalStore {
                 "the backup directory {} cannot be read: {error}",
                 self.dir.display()
             ))
+            .code(ErrorCode::BACKUP_STORE_UNAVAILABLE)
         };
         let entries = match fs::read_dir(&self.dir) {
             Ok(entries) => entries,

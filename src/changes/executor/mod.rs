@@ -20,7 +20,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::changes::plan::{LockMode, Step, is_satisfied};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::{Ledger, Migration};
 use crate::model::diff;
 use crate::model::{Effect, Lock, effects_to_text};
@@ -234,7 +234,10 @@ impl Executor<'_> {
             }
             let what =
                 format!("{}: its effect is not wholly there any more; it was not recorded", step.title);
-            Err(Failure::new(Exit::RolledBack, what).next("trueup check").into())
+            Err(Failure::new(Exit::RolledBack, what)
+                .code(ErrorCode::MIGRATION_NOT_PROVED)
+                .next("trueup check")
+                .into())
         };
         let recorded = self.job.writer.proved_transaction(&work, self.job.watch, prove).await;
         recorded.map_err(|trouble| trouble.failure(&step.title, self.kept))

@@ -7,7 +7,7 @@ use super::postcondition::{self, StatementState};
 use super::refusal::{self, EarlierWork, ScriptSource};
 use super::statements::RecordedStatement;
 use crate::changes::plan::{NonTransactional, PlannedStatement, Script, Step};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::sqlstate;
 use crate::postgres::sql::literal;
 use crate::writer::{self, StepError};
@@ -129,7 +129,10 @@ impl Executor<'_> {
             (None, StatementState::NotDone | StatementState::Leftover { .. }) => {
                 let what =
                     format!("{what} ended without an error, and the catalog does not show what it was to do");
-                Err(Failure::new(Exit::Partial, what).next("trueup check").into())
+                Err(Failure::new(Exit::Partial, what)
+                    .code(ErrorCode::MIGRATION_NOT_PROVED)
+                    .next("trueup check")
+                    .into())
             }
             (Some(trouble), state) => self.failed(stage, row, trouble, state).await,
         }

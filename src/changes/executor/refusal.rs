@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::changes::plan::{PlannedStatement, Script};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::sql::without_bom;
 use crate::writer::StepError;
 
@@ -99,6 +99,7 @@ pub(super) fn script_failure(
     }
     let _ = write!(text, "\n{what} failed, {}", before.words());
     Failure::new(exit, text)
+        .code(ErrorCode::MIGRATION_FAILED)
         .next("mend the migration or the data that it stumbles on, then run the same command again")
         .into()
 }

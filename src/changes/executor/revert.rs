@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::refusal::{self, EarlierWork, ScriptSource};
 use super::{AppliedStep, Executor, Job, Outcome, locks_to_wait_for};
 use crate::changes::plan::Step;
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::model::Lock;
 use crate::model::diff;
 use crate::postgres::catalog::reader;
@@ -157,6 +157,7 @@ fn prove(
             step.title
         ),
     )
+    .code(ErrorCode::MIGRATION_NOT_PROVED)
     .next("mend the down script; `trueup check` tells whether the database differed before")
     .into())
 }

@@ -11,7 +11,7 @@ use super::non_transactional::NonTransactionalStep;
 use super::refusal::{self, EarlierWork, ScriptSource};
 use super::{Executor, locks_to_wait_for};
 use crate::changes::plan::{PlannedStatement, Script, Step};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::sql::literal;
 use crate::writer::Work;
 
@@ -96,6 +96,7 @@ impl Executor<'_> {
                         step.title
                     ),
                 )
+                .code(ErrorCode::HISTORY_EDITED)
                 .next(format!(
                     "put the statement back as it was: {}\nor say what became of it: trueup resolve {} --as \
                      not-applied --reason ...",

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::Finding;
 use crate::migrations::history::Applied;
 use crate::model::Lock;
@@ -50,7 +50,7 @@ impl Adoption {
             let what = "this project has no migrations: there is no version that the database could be at";
             let next =
                 "write the first one, migrations/V1__baseline.sql: what builds this database from nothing";
-            return Err(Failure::new(Exit::Refused, what).next(next));
+            return Err(Failure::new(Exit::Refused, what).code(ErrorCode::MIGRATION_UNKNOWN).next(next));
         }
         let (applied, equally_close) = match stated {
             Some(version) => (number_of(lock, version)?, Vec::new()),
@@ -116,6 +116,7 @@ fn number_of(lock: &Lock, version: i64) -> Result<usize, Failure> {
             "--version {version}: there is no such migration; the newest are {}",
             newest.join(", ")
         ))
+        .code(ErrorCode::MIGRATION_UNKNOWN)
         .next("name the version of a file in migrations/")
     })
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::upgrade::{by_version, current, file_of, no_such_version, refuse_edited, refuse_no_history};
 use super::{Direction, MigrationPlan, Script, Step, titles, touches};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::{Directives, Migration};
 use crate::model::diagnosis::MigrationState;
 use crate::model::{CompiledMigration, Lock};
@@ -101,6 +101,7 @@ fn refuse_unknown(standing: &MigrationState, to: i64) -> Result<(), Failure> {
             ahead.join(", ")
         ),
     )
+    .code(ErrorCode::HISTORY_AHEAD)
     .next("Downgrade with the project directory that has the newest migrations."))
 }
 
@@ -113,6 +114,7 @@ fn unprovable(path: &Path) -> Failure {
             path.display()
         ),
     )
+    .code(ErrorCode::MIGRATION_UNSUPPORTED)
     .next("Take the directive out. DROP INDEX without CONCURRENTLY does the same, in a moment, under a lock.")
 }
 
@@ -120,11 +122,13 @@ fn irreversible(without: &[&CompiledMigration]) -> Failure {
     let names = titles(without.iter().copied());
     let has = if without.len() == 1 { "has" } else { "have" };
     let first = without[0];
-    Failure::new(Exit::Refused, format!("{names} {has} no down script; nothing was touched")).next(format!(
-        "write migrations/{}.down.sql{}, or put the change that reverts it into a new migration",
-        first.id(),
-        if without.len() == 1 { "" } else { " and the others" }
-    ))
+    Failure::new(Exit::Refused, format!("{names} {has} no down script; nothing was touched"))
+        .code(ErrorCode::MIGRATION_NO_DOWN_SCRIPT)
+        .next(format!(
+            "write migrations/{}.down.sql{}, or put the change that reverts it into a new migration",
+            first.id(),
+            if without.len() == 1 { "" } else { " and the others" }
+        ))
 }
 
 #[cfg(test)]

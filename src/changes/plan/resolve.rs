@@ -3,7 +3,7 @@
 use super::Script;
 use super::applied_evidence::Evidence;
 use super::upgrade::{no_such_version, refuse_no_history};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Migration;
 use crate::model::diagnosis::MigrationState;
 use crate::model::{CompiledMigration, Effect, Lock, effects_to_text};
@@ -77,6 +77,7 @@ impl ResolveCase<'_> {
                     list(&evidence.missing)
                 ),
             )
+            .code(ErrorCode::MIGRATION_CONTRADICTED)
             .next(format!(
                 "do by hand what is missing and say it again; or, when it is to be run from its first statement: \
                  trueup resolve {} --as not-applied --reason TEXT",
@@ -110,6 +111,7 @@ impl ResolveCase<'_> {
                     list(&evidence.shown)
                 ),
             )
+            .code(ErrorCode::MIGRATION_CONTRADICTED)
             .next(format!(
                 "trueup resolve {} --as applied --reason TEXT; or take away by hand what is there, when it is to be run \
                  again",
@@ -242,6 +244,7 @@ impl ResolveCase<'_> {
                 list(differing)
             ),
         )
+        .code(ErrorCode::MIGRATION_CONTRADICTED)
         .next("restore the file as it was applied, and put the change into a new migration")
     }
 }

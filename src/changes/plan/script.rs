@@ -8,7 +8,7 @@ use super::non_transactional::NonTransactional;
 use super::refuse::{Refusal, refusal};
 use super::statement_effect::{self, StatementEffect};
 use super::tokens::Tokens;
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Directives;
 use crate::postgres::sql::{SplitError, SplitErrorKind, Statement, split};
 
@@ -104,7 +104,7 @@ impl Script {
 fn refused(path: &Path, statement: &Statement<'_>, why: &str, next: &str) -> Failure {
     let mut what = format!("{}: line {}: {why}", path.display(), statement.line);
     let _ = write!(what, "\n  statement: {}", statement.summary());
-    Failure::new(Exit::Refused, what).next(next)
+    Failure::new(Exit::Refused, what).code(ErrorCode::MIGRATION_UNSUPPORTED).next(next)
 }
 
 /// A script that only psql understands is refused, as is a statement that a migration must not hold (exit 4). A string

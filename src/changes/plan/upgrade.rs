@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Direction, MigrationPlan, PlanStop, Script, Step, UnmetCheck, titles, touches};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Migration;
 use crate::model::Lock;
 use crate::model::diagnosis::{Basis, MigrationState};
@@ -79,6 +79,7 @@ pub(super) fn file_of<'m>(
     let file = files.get(&compiled.version).filter(|file| file.name == compiled.name);
     file.copied().ok_or_else(|| {
         Failure::usage(format!("trueup.lock has {}, and migrations/ does not", compiled.id()))
+            .code(ErrorCode::LOCK_FILE_STALE)
             .next("trueup compile")
     })
 }
@@ -168,6 +169,7 @@ pub(super) fn no_such_version(lock: &Lock, to: i64) -> Failure {
         _ => format!("the newest are {}", newest.join(", ")),
     };
     Failure::usage(format!("--to {to}: there is no such version; {known}"))
+        .code(ErrorCode::MIGRATION_UNKNOWN)
         .next("Name the version of a file in migrations/.")
 }
 
@@ -177,6 +179,7 @@ pub(super) fn refuse_no_history(standing: &MigrationState) -> Result<(), Failure
             Exit::Refused,
             "the database has tables, but no history that says which migrations they come from",
         )
+        .code(ErrorCode::HISTORY_MISSING)
         .next("trueup adopt")),
         Basis::History | Basis::ModelOnly => Ok(()),
     }
@@ -217,7 +220,7 @@ pub(super) fn refuse_edited(
             what.push_str("\n... (trueup check --format json has both texts)");
         }
     }
-    Err(Failure::new(Exit::Refused, what).next(format!(
+    Err(Failure::new(Exit::Refused, what).code(ErrorCode::HISTORY_EDITED).next(format!(
         "Restore what was applied, and put the change into a new migration; or, when the edit means the same: \
          trueup resolve {version} --as accept-edit --reason TEXT"
     )))
@@ -233,6 +236,7 @@ fn skipped(lock: &Lock, standing: &MigrationState) -> Failure {
         Exit::Refused,
         format!("{names} {verb} not applied, though version {newest}, which is newer, is"),
     )
+    .code(ErrorCode::HISTORY_SKIPPED)
     .next(format!(
         "Give {them} a version above {newest}; or, where nothing that is applied minds: trueup upgrade --allow-out-of-order"
     ))

@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use crate::changes::executor::{self, Adopt, AppliedStep};
 use crate::changes::plan::{Adoption, LiveDatabase};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{Finding, Summary};
 use crate::migrations::{Ledger, Migration};
 use crate::model::diagnosis::{Basis, MigrationState};
@@ -151,7 +151,7 @@ fn tell(settings: &Settings, prepared: Prepared) -> Result<Exit> {
     deliver(&settings.output, &document)?;
     if let Some(failure) = prepared.refused {
         let failure = FailureReport::new(Some(settings.command), &settings.run, &failure.into());
-        output::err(&output::failure_text(&failure));
+        output::err(&output::failure_text(&failure, settings.output.verbose));
     }
     Ok(exit)
 }
@@ -199,6 +199,7 @@ fn refuse_unfinished(snapshot: &DatabaseSnapshot) -> Result<(), Failure> {
                 step.label()
             ),
         )
+        .code(ErrorCode::HISTORY_INTERRUPTED)
         .next("trueup status shows how far it came")),
     }
 }
@@ -268,7 +269,7 @@ fn find(
     document.plan = Some(plan(settings, declared, &versions));
     document.summary = Summary::of(&adoption.differences);
     document.findings = adoption.differences;
-    document.error = refused.as_ref().map(|failure| ErrorReport::new(&failure.what, &failure.next));
+    document.error = refused.as_ref().map(ErrorReport::from);
     Ok(Prepared { snapshot, document, versions, ledger: Some(ledger), settled: false, detail, refused })
 }
 
@@ -307,7 +308,7 @@ fn refuse_differences(declared: &ProjectModel, adoption: &Adoption, accept: &Pat
          --version V",
         first.replace('\'', "'\\''")
     );
-    Some(Failure::new(Exit::Refused, what).next(next))
+    Some(Failure::new(Exit::Refused, what).code(ErrorCode::SCHEMA_DRIFT).next(next))
 }
 
 /// Patterns match whole names, with SQL's quotes or without.
@@ -350,6 +351,7 @@ fn take_over(
         let what = "this database has refinery's history, and not one of its migrations is this project's; nothing was \
                     changed";
         return Err(Failure::new(Exit::Refused, what)
+            .code(ErrorCode::HISTORY_EDITED)
             .next(format!("look at {}, the URL that this database was reached by", settings.url_source()))
             .into());
     };

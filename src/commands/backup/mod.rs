@@ -15,7 +15,7 @@ use crate::backup::{
     Scope, Store, StoredBackup, VerifyRequest,
 };
 use crate::cli::Secret;
-use crate::error::{Exit, Failure, exit_of};
+use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::output;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
@@ -213,12 +213,15 @@ async fn prune(settings: &Settings, dry_run: bool, yes: bool, mut stop: Stop) ->
                 Exit::Refused,
                 "not confirmed, and there is no terminal to ask at; nothing was removed",
             )
+            .code(ErrorCode::CONFIRMATION_MISSING)
             .next("give --yes")
             .into());
         }
         let question = format!("remove {} for good?", if going.len() == 1 { "it" } else { "them" });
         if !answer(&mut stop, move || output::confirm(&question)).await? {
-            return Err(Failure::new(Exit::Refused, "not confirmed; nothing was removed").into());
+            return Err(Failure::new(Exit::Refused, "not confirmed; nothing was removed")
+                .code(ErrorCode::CONFIRMATION_DECLINED)
+                .into());
         }
     }
     for manifest in &going {

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use crate::cli::{CommandHelp, Documented, WriteArgs};
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::project::CommandArgs;
 
 /// `trueup environment`
@@ -53,6 +53,7 @@ impl CommandArgs for EnvironmentArgs {
         match asked {
             Some(asked) if asked != *name => {
                 Err(Failure::usage(format!("environment set {name}, but --env or TRUEUP_ENV says {asked}"))
+                    .code(ErrorCode::USAGE_ARGUMENTS)
                     .next(format!(
                         "name the same environment twice: trueup environment set {name} --env {name}"
                     )))

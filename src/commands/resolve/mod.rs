@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::changes::executor::{self, Resolve, Verdict};
 use crate::changes::plan::{Resolution, ResolveCase, Resolved};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Ledger;
 use crate::model::diagnosis::MigrationState;
 use crate::model::{self, Effect};
@@ -153,6 +153,7 @@ async fn record(
     let migration = declared.migrations.iter().find(|migration| migration.version == version);
     let migration = migration.ok_or_else(|| {
         Failure::usage(format!("trueup.lock has {}, and migrations/ does not", resolved.title))
+            .code(ErrorCode::LOCK_FILE_STALE)
             .next("trueup compile")
     })?;
     let job = Resolve {

@@ -12,7 +12,7 @@ use report::{RestoreReport, RestoredAs, RestoredState};
 use crate::backup::restore::{self, Compatibility, Database, RestoreJob, RestoreServer, VerifiedArchive};
 use crate::backup::{Manifest, Programs, Scope, Store};
 use crate::cli::WriteArgs;
-use crate::error::{Exit, Failure, exit_of};
+use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::output::{self, Progress};
 use crate::postgres::connection::Target;
 use crate::project::Settings;
@@ -126,6 +126,7 @@ impl<'s> RestoreDestination<'s> {
                     named.join(", ")
                 ),
             )
+            .code(ErrorCode::RESTORE_TARGET_NOT_EMPTY)
             .next("name a database that does not exist yet, or replace this one: --replace")
             .into());
         }

@@ -16,7 +16,7 @@ use report::SeedStage;
 
 use crate::changes::plan::Affected;
 use crate::data::seeds::{self, RowFilter, RowPlan, SeedQuery, SeedQueryRow, SeedTarget, Seeds, TablePlan};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::output;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::connection::{self, Session};
@@ -207,6 +207,7 @@ fn make_plan(
             "this role does not see all rows of {}; nothing was changed",
             unseen.join(", ")
         ))
+        .code(ErrorCode::DATA_HIDDEN)
         .next("grant SELECT on it, or work as its owner or a role with BYPASSRLS: [database] set_role")
         .into());
     }

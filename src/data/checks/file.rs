@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Action, Check, Fix, Named, Query};
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::findings::Severity;
 use crate::postgres::sql::{self, Part, Statement, comments, split, split_qualified};
 
@@ -24,11 +24,17 @@ pub fn read_directory(dir: &Path) -> Result<Vec<Check>, Failure> {
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Failure::usage(format!("{}: {error}", dir.display()))),
+        Err(error) => {
+            return Err(Failure::usage(format!("{}: {error}", dir.display())).code(ErrorCode::CHECKS_INVALID));
+        }
     };
     let mut paths = Vec::new();
     for entry in entries {
-        let path = entry.map_err(|error| Failure::usage(format!("{}: {error}", dir.display())))?.path();
+        let path = entry
+            .map_err(|error| {
+                Failure::usage(format!("{}: {error}", dir.display())).code(ErrorCode::CHECKS_INVALID)
+            })?
+            .path();
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         if path.extension().is_some_and(|extension| extension == "sql") && !hidden {
             paths.push(path);
@@ -184,7 +190,9 @@ fn directive(text: &str) -> Option<(&str, &str)> {
 }
 
 fn wrong(path: &Path, line: usize, what: impl AsRef<str>) -> Failure {
-    Failure::usage(format!("{}: line {line}: {}", path.display(), what.as_ref())).next(HINT)
+    Failure::usage(format!("{}: line {line}: {}", path.display(), what.as_ref()))
+        .code(ErrorCode::CHECKS_INVALID)
+        .next(HINT)
 }
 
 impl Parser<'_> {

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::resolve::SAVEPOINT;
 use super::{Action, Check, Column, Fix, Query, Table, VisibilityGap};
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::postgres::connection::{self, Batch, Session, sqlstate};
 
 /// A row of a text, beside a query that is planned and never executed.
@@ -76,7 +76,9 @@ pub(super) struct LocatedCheck {
 impl Check {
     /// Something wrong in its file.
     pub(super) fn wrong_at(&self, line: usize, what: &str) -> Failure {
-        Failure::usage(format!("{}: line {line}: {what}", self.path.display())).next(NEXT)
+        Failure::usage(format!("{}: line {line}: {what}", self.path.display()))
+            .code(ErrorCode::CHECKS_INVALID)
+            .next(NEXT)
     }
 
     /// What it asks: for the rows that are wrong, and for those of each fix.

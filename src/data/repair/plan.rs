@@ -10,7 +10,7 @@ use super::records::{Repair, State};
 use super::referring::{moves, referred};
 use super::{Fixing, Pace, state};
 use crate::data::checks::{Action, Column, Table, ValidatedCheck};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{OwnedRow, RowError};
 use crate::postgres::sql::{identifier, literal};
 use crate::writer::{Limits, StepError, Watch, Work, WriteSession, seconds};
@@ -161,6 +161,7 @@ pub async fn plan(
             Exit::RolledBack,
             format!("{what} took longer than {}: it was cancelled; no row was changed", seconds(limit)),
         )
+        .code(ErrorCode::RUN_TOO_LONG)
         .next("make the queries of the fixes faster, or let them take longer: [repair] planning")
         .into(),
         other => other.failure(what, false),
@@ -201,6 +202,7 @@ pub fn too_many_rows(title: String, rows: u64, most: u64) -> Failure {
         Exit::Refused,
         format!("fix {title} would change {rows} rows, and its file says `-- at-most: {most}`; nothing was changed"),
     )
+    .code(ErrorCode::REPAIR_TOO_MANY_ROWS)
     .next("look at what it proposes: trueup verify --fix --dry-run; then raise the number, or narrow the fix")
 }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::columns::{named, numbered, of};
 use crate::data::checks::{Action, Column, Table};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{self, FromValue, OwnedRow, Session};
 use crate::postgres::sql::{identifier, literal, split_qualified};
 use crate::writer::{IdKind, Limits, Watch, Work, WriteSession};
@@ -233,7 +233,11 @@ async fn recorded(writer: &mut WriteSession, condition: &str) -> Result<Vec<Repa
 /// # Errors
 /// Exit 2: `run` is empty. Exit 4: it is too short, there is no such run, or its table is not what it was.
 pub async fn find(writer: &mut WriteSession, run: &str) -> Result<(Vec<RepairRecord>, Vec<Repair>)> {
-    let refuse = |what: String| Failure::new(Exit::Refused, what).next("trueup status --runs lists the runs");
+    let refuse = |what: String| {
+        Failure::new(Exit::Refused, what)
+            .code(ErrorCode::REPAIR_NOT_FOUND)
+            .next("trueup status --runs lists the runs")
+    };
     let all = recorded(writer, "true").await?;
     let Some(run) = IdKind::Run.complete(run, all.iter().map(|one| one.run.clone()))? else {
         let what = format!("run {run} repaired nothing in this database that could be taken back");

@@ -9,7 +9,7 @@ use super::columns::{FORMATS, numbered, of, same_image};
 use super::records::{Repair, State};
 use super::{Pace, state};
 use crate::data::checks::Action;
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::sql::identifier;
 use crate::writer::{Blocker, Event, StepError, Watch, WriteSession};
 
@@ -89,12 +89,16 @@ pub(super) fn broken(
     };
     match trouble {
         StepError::Stopped(signal) => {
-            Failure::new(exit, format!("interrupted by {signal} in {title}: {so_far}")).next(next).into()
+            Failure::new(exit, format!("interrupted by {signal} in {title}: {so_far}"))
+                .code(ErrorCode::RUN_INTERRUPTED)
+                .next(next)
+                .into()
         }
         StepError::TookTooLong(limit) => Failure::new(
             exit,
             format!("{title}: one row took longer than {}; {so_far}", crate::writer::seconds(limit)),
         )
+        .code(ErrorCode::RUN_TOO_LONG)
         .next("look at what triggers and foreign keys of the table do to one row")
         .into(),
         StepError::NoLock { waited, outside_the_queue: true, .. } => Failure::new(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::file::{Cell, DeclaredRow};
 use super::value::DeclaredValue;
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::postgres::sql::without_bom;
 
 /// Parses the text of a file.
@@ -16,7 +16,9 @@ use crate::postgres::sql::without_bom;
 /// # Errors
 /// Exit 2: a row and the header have different lengths, the header repeats or omits a name, a quote is misplaced.
 pub(super) fn rows(file: &str, text: &str) -> Result<Vec<DeclaredRow>, Failure> {
-    let wrong = |line: usize, what: String| Failure::usage(format!("{file}:{line}: {what}"));
+    let wrong = |line: usize, what: String| {
+        Failure::usage(format!("{file}:{line}: {what}")).code(ErrorCode::SEEDS_INVALID)
+    };
     let misquoted = |Misquoted { line, what }| wrong(line, what);
     let mut records = Records { rest: without_bom(text), line: 1 };
     let Some((first, header)) = records.next().map_err(misquoted)? else {

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::csv;
 use super::value::DeclaredValue;
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::postgres::sql::{read_file, without_bom};
 use crate::toml_table::{TomlSource, TomlTable};
 
@@ -78,14 +78,14 @@ impl DeclaredRow {
 
     /// An error about the row (exit 2).
     pub fn wrong(&self, line: usize, what: impl AsRef<str>) -> Failure {
-        Failure::usage(format!("{}:{line}: {}", self.file, what.as_ref()))
+        Failure::usage(format!("{}:{line}: {}", self.file, what.as_ref())).code(ErrorCode::SEEDS_INVALID)
     }
 }
 
 impl Seed {
     /// An error about a line of the file (exit 2).
     pub fn wrong(&self, line: usize, what: impl AsRef<str>) -> Failure {
-        Failure::usage(format!("{}:{line}: {}", self.file, what.as_ref()))
+        Failure::usage(format!("{}:{line}: {}", self.file, what.as_ref())).code(ErrorCode::SEEDS_INVALID)
     }
 
     /// Every column that a row names, each once, in the order of the file.
@@ -107,7 +107,9 @@ impl Seeds {
     /// # Errors
     /// Exit 2, with file, line and what was expected.
     pub fn read(directory: &Path) -> Result<Self, Failure> {
-        let unreadable = |error: std::io::Error| Failure::usage(format!("{}: {error}", directory.display()));
+        let unreadable = |error: std::io::Error| {
+            Failure::usage(format!("{}: {error}", directory.display())).code(ErrorCode::SEEDS_INVALID)
+        };
         let entries = match fs::read_dir(directory) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             entries => entries.map_err(unreadable)?,
@@ -120,7 +122,8 @@ impl Seeds {
                     "{}: the name of {} is not UTF-8",
                     directory.display(),
                     name.to_string_lossy()
-                )));
+                ))
+                .code(ErrorCode::SEEDS_INVALID));
             };
             if !name.starts_with('.') && name.ends_with(".toml") {
                 names.push(name.to_owned());

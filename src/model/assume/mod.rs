@@ -21,7 +21,7 @@ use self::types::type_sql;
 use super::outcome::StatementOutcome;
 use super::recognise::Extension;
 use super::server_error::StatementError;
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::postgres::catalog::{Attributes, Catalog, Object};
 use crate::postgres::connection::{Session, sqlstate};
 use crate::postgres::sql::{Statement, identifier, literal, qualified, split_qualified};
@@ -103,6 +103,7 @@ impl Assumed {
                     "a stand-in for the extension {} needs a superuser on the scratch server",
                     extension.name
                 ))
+                .code(ErrorCode::SCRATCH_UNAVAILABLE)
                 .next("omit --scratch-url to start a local server, or give a server that has the extension")
                 .into());
             }

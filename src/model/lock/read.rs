@@ -16,7 +16,7 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use smol_str::SmolStr;
 
 use super::{CompiledMigration, CompiledSettings, DeclaredBy, Effect, FORMAT, Head, Lock};
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::model::Input;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{
@@ -57,17 +57,22 @@ impl LockFile {
     /// # Errors
     /// As [`Lock::load`].
     pub fn open(path: &Path) -> Result<Option<Self>, Failure> {
-        let unreadable = |error: std::io::Error| Failure::usage(format!("{}: {error}", path.display()));
+        let unreadable = |error: std::io::Error| {
+            Failure::usage(format!("{}: {error}", path.display())).code(ErrorCode::LOCK_FILE_INVALID)
+        };
         let file = match File::open(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             file => file.map_err(unreadable)?,
         };
         let metadata = file.metadata().map_err(unreadable)?;
         if !metadata.is_file() {
-            return Err(Failure::usage(format!("{}: expected a file, found something else", path.display())));
+            return Err(Failure::usage(format!("{}: expected a file, found something else", path.display()))
+                .code(ErrorCode::LOCK_FILE_INVALID));
         }
         if metadata.len() > LARGEST {
-            return Err(Failure::usage(format!("{}: larger than 1 GiB", path.display())).next(AGAIN));
+            return Err(Failure::usage(format!("{}: larger than 1 GiB", path.display()))
+                .code(ErrorCode::LOCK_FILE_INVALID)
+                .next(AGAIN));
         }
         Self::begin(BufReader::with_capacity(1 << 16, file), path).map(Some)
     }
@@ -113,7 +118,9 @@ impl<T: BufRead> Lines<T> {
     fn next(&mut self) -> Result<bool, Failure> {
         self.line.clear();
         let length = self.text.read_until(b'\n', &mut self.line);
-        let length = length.map_err(|error| Failure::usage(format!("{}: {error}", self.path.display())))?;
+        let length = length.map_err(|error| {
+            Failure::usage(format!("{}: {error}", self.path.display())).code(ErrorCode::LOCK_FILE_INVALID)
+        })?;
         if length == 0 {
             return Ok(false);
         }
@@ -125,7 +132,9 @@ impl<T: BufRead> Lines<T> {
     }
 
     fn fault(&self, what: &str) -> Failure {
-        Failure::usage(format!("{}: line {}: {what}", self.path.display(), self.reader.lines)).next(AGAIN)
+        Failure::usage(format!("{}: line {}: {what}", self.path.display(), self.reader.lines))
+            .code(ErrorCode::LOCK_FILE_INVALID)
+            .next(AGAIN)
     }
 }
 

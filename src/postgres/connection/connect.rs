@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::failure::{ServerError, describe, io_message};
 use super::{Session, Target, sqlstate};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 
 /// How often a server that is starting is asked again.
 const STARTING_PAUSE: Duration = Duration::from_millis(200);
@@ -102,6 +102,7 @@ impl Target {
             File::open(path).map_err(|error| {
                 let why = io_message(&error);
                 Failure::usage(format!("{parameter}: {} cannot be read: {why}", path.display()))
+                    .code(ErrorCode::CONNECTION_TLS)
             })?;
         }
         Ok(())
@@ -118,6 +119,7 @@ impl Target {
             "check host and port, and that a firewall or security group lets this machine through; \
              [database] connect_timeout in trueup.toml sets how long to wait",
         )
+        .code(ErrorCode::CONNECTION_TIMEOUT)
     }
 
     fn failure(&self, tls: PgSslMode, error: &sqlx::Error) -> Failure {
@@ -128,7 +130,8 @@ impl Target {
             sqlx::Error::Protocol(what) if what.contains("authentication method") => self.cannot(
                 "the server asks for a way to authenticate that trueup does not know (GSS, SSPI or the like)",
                 "let pg_hba.conf ask this role for scram-sha-256 or a client certificate",
-            ),
+            )
+            .code(ErrorCode::CONNECTION_AUTHENTICATION),
             // The answer to the request for TLS was none: sqlx then looks at a byte that was never read.
             sqlx::Error::Protocol(what) if what.contains("SSLRequest: 0x00") => self.hung_up(),
             sqlx::Error::Protocol(_) => self.not_postgresql(),
@@ -141,6 +144,7 @@ impl Target {
 
     fn not_postgresql(&self) -> Failure {
         self.cannot("what answers there is no PostgreSQL server", "check host and port")
+            .code(ErrorCode::CONNECTION_NOT_POSTGRESQL)
     }
 
     fn hung_up(&self) -> Failure {
@@ -148,6 +152,7 @@ impl Target {
             "the connection was closed before the server said anything",
             "check that this is a PostgreSQL server; its log, or its proxy's, may say why",
         )
+        .code(ErrorCode::CONNECTION_LOST)
     }
 
     /// What the server, or a pooler in its place, answered. Its message may be in any language: the SQLSTATE decides,
@@ -162,11 +167,13 @@ impl Target {
                     next.push_str(note);
                 }
                 self.cannot(format!("role {role:?} needs a password, and none was given"), next)
+                    .code(ErrorCode::CONNECTION_AUTHENTICATION)
             }
             Some(sqlstate::INVALID_PASSWORD) => self.cannot(
                 format!("the password of role {role:?} is wrong, or there is no such role: {text}"),
                 "check role and password; special characters in a URL are percent-encoded",
-            ),
+            )
+            .code(ErrorCode::CONNECTION_AUTHENTICATION),
             Some(sqlstate::INVALID_AUTHORIZATION_SPECIFICATION)
                 if matches!(tls, PgSslMode::Disable) && !self.is_socket() =>
             {
@@ -175,6 +182,7 @@ impl Target {
                     "take sslmode=disable out of the URL, or write sslmode=require; if it stays so, look into \
                      pg_hba.conf",
                 )
+                .code(ErrorCode::CONNECTION_TLS)
             }
             Some(sqlstate::INVALID_AUTHORIZATION_SPECIFICATION) => self.cannot(
                 format!("the server refuses role {role:?}: {text}"),
@@ -182,11 +190,13 @@ impl Target {
                     "check that role {role:?} exists and may log in, and that the server's pg_hba.conf lets it into \
                      database {database:?} from this machine"
                 ),
-            ),
+            )
+            .code(ErrorCode::CONNECTION_AUTHENTICATION),
             Some(sqlstate::INVALID_CATALOG_NAME) => self.cannot(
                 format!("there is no database {database:?}: {text}"),
                 "check the database's name at the end of the URL; trueup never creates it",
-            ),
+            )
+            .code(ErrorCode::CONNECTION_NO_SUCH_DATABASE),
             Some(sqlstate::INSUFFICIENT_PRIVILEGE) => self.cannot(
                 format!("role {role:?} may not connect to database {database:?}: {text}"),
                 format!(
@@ -194,18 +204,22 @@ impl Target {
                     crate::postgres::sql::identifier(database),
                     crate::postgres::sql::identifier(role)
                 ),
-            ),
+            )
+            .code(ErrorCode::PERMISSION_MISSING),
             Some(sqlstate::TOO_MANY_CONNECTIONS) => self.cannot(
                 format!("the server takes no more connections: {text}"),
                 "try again when others have left; `select application_name, count(*) from pg_stat_activity group by 1` \
                  shows who they are",
-            ),
+            )
+            .code(ErrorCode::CONNECTION_LIMIT),
             Some(sqlstate::CANNOT_CONNECT_NOW) => self.cannot(
                 format!("the server is not ready: {text}"),
                 "try again when it is up; its log says how far it is",
-            ),
+            )
+            .code(ErrorCode::SERVER_NOT_READY),
             Some(sqlstate::ADMIN_SHUTDOWN | sqlstate::CRASH_SHUTDOWN) => {
                 self.cannot(format!("the server is shutting down: {text}"), "try again when it is back")
+                    .code(ErrorCode::SERVER_NOT_READY)
             }
             Some(sqlstate::PROTOCOL_VIOLATION) => self.pooler_said(&said.message),
             _ => self.cannot(format!("the server answered: {text}"), "look into the server's log"),
@@ -215,18 +229,24 @@ impl Target {
     /// PgBouncer answers everything with 08P01 and English text.
     fn pooler_said(&self, message: &str) -> Failure {
         let says = |part: &str| message.contains(part);
-        let next = if says("no such database") {
-            "check the database's name: the pooler has its own list of databases"
+        let (code, next) = if says("no such database") {
+            (
+                ErrorCode::CONNECTION_NO_SUCH_DATABASE,
+                "check the database's name: the pooler has its own list of databases",
+            )
         } else if says("authentication failed") || says("no such user") {
-            "check role and password: the pooler has its own list of roles"
+            (
+                ErrorCode::CONNECTION_AUTHENTICATION,
+                "check role and password: the pooler has its own list of roles",
+            )
         } else if says("SSL required") {
-            "write sslmode=require into the URL"
+            (ErrorCode::CONNECTION_TLS, "write sslmode=require into the URL")
         } else if says("no more connections") || says("max_client_conn") {
-            "try again when others have left, or raise the pooler's limits"
+            (ErrorCode::CONNECTION_LIMIT, "try again when others have left, or raise the pooler's limits")
         } else {
-            "look into the log of the server or pooler"
+            (ErrorCode::CANNOT_TELL, "look into the log of the server or pooler")
         };
-        self.cannot(format!("the server or pooler answered: {message}"), next)
+        self.cannot(format!("the server or pooler answered: {message}"), next).code(code)
     }
 
     fn io_failed(&self, tls: PgSslMode, error: &io::Error) -> Failure {
@@ -238,23 +258,28 @@ impl Target {
         match error.kind() {
             ErrorKind::NotFound if self.is_socket() => {
                 self.cannot("there is no such socket", "check that the server runs, and the directory and port in the URL")
+                    .code(ErrorCode::CONNECTION_UNREACHABLE)
             }
             ErrorKind::ConnectionRefused => self.cannot(
                 "nobody listens there (connection refused)",
                 "check that the server runs, and host and port in the URL",
-            ),
+            )
+            .code(ErrorCode::CONNECTION_REFUSED),
             ErrorKind::PermissionDenied => {
                 self.cannot(why, "let this user into the socket's directory, or connect by host name")
+                    .code(ErrorCode::CONNECTION_UNREACHABLE)
             }
             ErrorKind::TimedOut => self.timed_out(),
             ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
                 self.cannot(why, "check the network: is this machine in the right one, is the VPN up?")
+                    .code(ErrorCode::CONNECTION_UNREACHABLE)
             }
             // The wording is std's own.
             _ if why.starts_with("failed to lookup address information") => self.cannot(
                 format!("the host name {:?} cannot be resolved", self.host()),
                 "check the name, and that this machine can resolve it (a private name needs the right network)",
-            ),
+            )
+            .code(ErrorCode::CONNECTION_UNREACHABLE),
             ErrorKind::InvalidData if !matches!(tls, PgSslMode::Disable) => self.tls_failed(&why),
             ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => self.hung_up(),
             _ => self.cannot(why, "check host and port in the URL"),
@@ -272,28 +297,35 @@ impl Target {
                         self.place()
                     ),
                 )
+                .code(ErrorCode::CONNECTION_TLS)
                 .next("turn TLS on at the server (ssl = on); if it used to be on, find out who answers there"),
                 None => self.cannot(
                     "the URL requires TLS, and the server offers none",
                     "turn TLS on at the server (ssl = on); if it used to be on, find out who answers there",
-                ),
+                )
+                .code(ErrorCode::CONNECTION_TLS),
             };
         }
         if why.contains("not valid for name") || why.contains("NotValidForName") {
-            return self.cannot(
-                format!("the server's certificate is for another name than {:?}: {why}", self.host()),
-                "use the host name that the certificate is for, or sslmode=verify-ca",
-            );
+            return self
+                .cannot(
+                    format!("the server's certificate is for another name than {:?}: {why}", self.host()),
+                    "use the host name that the certificate is for, or sslmode=verify-ca",
+                )
+                .code(ErrorCode::CONNECTION_TLS);
         }
         if why.contains("certificate") {
-            return self.cannot(
-                format!("the server's certificate is not trusted: {why}"),
-                "give the authority that signed it: sslrootcert=/path/to/ca.pem in the URL",
-            );
+            return self
+                .cannot(
+                    format!("the server's certificate is not trusted: {why}"),
+                    "give the authority that signed it: sslrootcert=/path/to/ca.pem in the URL",
+                )
+                .code(ErrorCode::CONNECTION_TLS);
         }
         self.cannot(
             format!("TLS could not be set up: {why}"),
             "check the TLS settings of the server and the URL",
         )
+        .code(ErrorCode::CONNECTION_TLS)
     }
 }

@@ -8,7 +8,7 @@ use std::io;
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
 use super::{RowError, sqlstate};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 
 /// An error as the server, the connection or TLS told it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -113,26 +113,34 @@ pub fn server_failure(error: anyhow::Error, doing: &str) -> anyhow::Error {
 fn failure(error: &sqlx::Error, doing: &str) -> Failure {
     let said = describe(error);
     let text = said.text();
-    let with = |exit: Exit, what: String, next: &str| Failure::new(exit, what).next(next);
+    let with = |exit: Exit, code: ErrorCode, what: String, next: &str| {
+        Failure::new(exit, what).code(code).next(next)
+    };
     match said.sqlstate.as_deref() {
         Some(sqlstate::INSUFFICIENT_PRIVILEGE) => with(
             Exit::CannotTell,
+            ErrorCode::PERMISSION_MISSING,
             format!("{doing}: this role lacks a right: {text}"),
             "grant the right to this role, or connect as one that has it",
         ),
         Some(sqlstate::QUERY_CANCELED) => with(
             Exit::Busy,
+            ErrorCode::SERVER_STATEMENT_CANCELLED,
             format!("{doing}: the server stopped the statement: {text}"),
             "try again when the server is less busy, or raise [database] statement_timeout in trueup.toml",
         ),
         Some(sqlstate::LOCK_NOT_AVAILABLE) => with(
             Exit::Busy,
+            ErrorCode::LOCK_TIMEOUT,
             format!("{doing}: a lock could not be had in time: {text}"),
             "try again; `select * from pg_stat_activity where wait_event_type = 'Lock'` shows who waits for whom",
         ),
-        Some(sqlstate::SERIALIZATION_FAILURE | sqlstate::DEADLOCK_DETECTED) => {
-            with(Exit::Busy, format!("{doing}: somebody else was at it: {text}"), "try again")
-        }
+        Some(sqlstate::SERIALIZATION_FAILURE | sqlstate::DEADLOCK_DETECTED) => with(
+            Exit::Busy,
+            ErrorCode::LOCK_CONFLICT,
+            format!("{doing}: somebody else was at it: {text}"),
+            "try again",
+        ),
         Some(
             sqlstate::ADMIN_SHUTDOWN
             | sqlstate::CRASH_SHUTDOWN
@@ -144,31 +152,37 @@ fn failure(error: &sqlx::Error, doing: &str) -> Failure {
             | sqlstate::CONNECTION_EXCEPTION,
         ) => with(
             Exit::CannotTell,
+            ErrorCode::CONNECTION_LOST,
             format!("{doing}: the server ended the connection: {text}"),
             "try again; if it happens again, look into the server's log",
         ),
         Some(sqlstate::DISK_FULL) => with(
             Exit::CannotTell,
+            ErrorCode::SERVER_OUT_OF_RESOURCES,
             format!("{doing}: the disk of the server is full: {text}"),
             "make room on the server; trueup itself wrote nothing there",
         ),
         Some(sqlstate::OUT_OF_MEMORY) => with(
             Exit::CannotTell,
+            ErrorCode::SERVER_OUT_OF_RESOURCES,
             format!("{doing}: the server is out of memory: {text}"),
             "look at the server's memory, then try again",
         ),
         Some(sqlstate::TOO_MANY_CONNECTIONS | sqlstate::CONFIGURATION_LIMIT_EXCEEDED) => with(
             Exit::CannotTell,
+            ErrorCode::CONNECTION_LIMIT,
             format!("{doing}: the server has reached a limit: {text}"),
             "try again when others have left, or raise the limit",
         ),
         Some(_) => with(
             Exit::CannotTell,
+            ErrorCode::CANNOT_TELL,
             format!("{doing}: the server answered: {text}"),
             "look into the server's log; if it says that trueup's query is at fault, report it",
         ),
         None => with(
             Exit::CannotTell,
+            ErrorCode::CONNECTION_LOST,
             format!("{doing}: the connection to the server was lost: {text}"),
             "try again; if it happens again, look at the network and the server's log",
         ),

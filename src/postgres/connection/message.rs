@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Either};
 use super::row::{OwnedRow, Row, RowBuffer, Single};
 use super::value::{FromValue, RowError};
 use super::{Batch, ServerVersion};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -196,6 +196,7 @@ async fn patiently<T>(patience: Option<Duration>, answer: impl Future<Output = T
     tokio::time::timeout(patience, answer).await.map_err(|_| {
         let seconds = patience.as_secs_f32();
         Failure::new(Exit::Busy, format!("the server has said nothing for {seconds} s: given up"))
+            .code(ErrorCode::CONNECTION_TIMEOUT)
             .next("try again; if it happens again, look at the network and the server")
     })
 }

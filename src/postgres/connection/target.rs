@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::password::{self, Found, PasswordSources, Wanted};
 use super::url::ConnectionUrl;
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 
 /// How long connecting may take when nothing else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -99,6 +99,7 @@ impl Target {
                     self.place()
                 ),
             )
+            .code(ErrorCode::CONNECTION_TLS)
             .next("take sslmode=disable out of the URL, or better write sslmode=verify-full")),
             PgSslMode::Allow | PgSslMode::Prefer => {
                 self.encryption_required_by = Some(environment.to_owned());
@@ -206,6 +207,7 @@ fn operating_system_user() -> Result<String, Failure> {
     nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|user| user.name).ok_or_else(
         || {
             Failure::usage("the URL names no role, and this process's user has no name")
+                .code(ErrorCode::CONNECTION_URL_INVALID)
                 .next("name it: postgres://ROLE@HOST/DATABASE")
         },
     )

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sqlx::postgres::PgSslMode;
 
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 
 /// What a connection URL says.
 #[derive(Clone)]
@@ -185,9 +185,10 @@ impl Raw {
             "sslcert" => self.certificate = Some(value),
             "sslkey" => self.key = Some(value),
             "connect_timeout" => {
-                let seconds = value
-                    .parse::<u64>()
-                    .map_err(|_| Failure::usage("the URL's connect_timeout is no whole number of seconds"))?;
+                let seconds = value.parse::<u64>().map_err(|_| {
+                    Failure::usage("the URL's connect_timeout is no whole number of seconds")
+                        .code(ErrorCode::CONNECTION_URL_INVALID)
+                })?;
                 self.connect_timeout = (seconds > 0).then(|| Duration::from_secs(seconds));
             }
             _ if WITHOUT_EFFECT.contains(&key) || key.starts_with("options[") => self.notes.push(match key {
@@ -215,15 +216,17 @@ impl Raw {
             .map(|known| (strsim::damerau_levenshtein(known, key), known))
             .min()
             .filter(|&(distance, known)| distance <= 1 + known.len() / 4);
-        Failure::usage(format!("the URL has an unknown parameter {key:?}")).next(match nearest {
-            Some((_, nearest)) => format!("did you mean {nearest:?}?"),
-            None => format!("known: {}", WITH_EFFECT.join(", ")),
-        })
+        Failure::usage(format!("the URL has an unknown parameter {key:?}"))
+            .code(ErrorCode::CONNECTION_URL_INVALID)
+            .next(match nearest {
+                Some((_, nearest)) => format!("did you mean {nearest:?}?"),
+                None => format!("known: {}", WITH_EFFECT.join(", ")),
+            })
     }
 
     fn finish(self) -> Result<ConnectionUrl, Failure> {
         let host = self.host.ok_or_else(|| {
-            Failure::usage("the URL names no host").next(
+            Failure::usage("the URL names no host").code(ErrorCode::CONNECTION_URL_INVALID).next(
                 "name it: postgres://ROLE@HOST/DATABASE, or a socket's directory: \
                  postgres:///DATABASE?host=/run/postgresql",
             )
@@ -232,21 +235,28 @@ impl Raw {
             return Err(several_hosts());
         }
         let database = self.database.ok_or_else(|| {
-            Failure::usage("the URL names no database").next("name it: postgres://ROLE@HOST/DATABASE")
+            Failure::usage("the URL names no database")
+                .code(ErrorCode::CONNECTION_URL_INVALID)
+                .next("name it: postgres://ROLE@HOST/DATABASE")
         })?;
         let port = match self.port.as_deref() {
             None | Some("") => 5432,
-            Some(port) => port
-                .parse()
-                .ok()
-                .filter(|&port| port > 0)
-                .ok_or_else(|| Failure::usage("the URL's port is no number from 1 to 65535"))?,
+            Some(port) => port.parse().ok().filter(|&port| port > 0).ok_or_else(|| {
+                Failure::usage("the URL's port is no number from 1 to 65535")
+                    .code(ErrorCode::CONNECTION_URL_INVALID)
+            })?,
         };
         let client_certificate = match (self.certificate, self.key) {
             (Some(certificate), Some(key)) => Some((certificate.into(), key.into())),
             (None, None) => None,
-            (Some(_), None) => return Err(Failure::usage("the URL has sslcert without sslkey")),
-            (None, Some(_)) => return Err(Failure::usage("the URL has sslkey without sslcert")),
+            (Some(_), None) => {
+                return Err(Failure::usage("the URL has sslcert without sslkey")
+                    .code(ErrorCode::CONNECTION_URL_INVALID));
+            }
+            (None, Some(_)) => {
+                return Err(Failure::usage("the URL has sslkey without sslcert")
+                    .code(ErrorCode::CONNECTION_URL_INVALID));
+            }
         };
         let mut tls = self.tls;
         let root_certificate = match self.root_certificate.as_deref() {
@@ -281,9 +291,9 @@ impl Raw {
 fn after_scheme(text: &str) -> Result<&str, Failure> {
     const SHAPE: &str = "give a URL such as postgres://ROLE@HOST:5432/DATABASE";
     let Some((scheme, rest)) = text.split_once("://") else {
-        return Err(
-            Failure::usage("this is no connection URL: it does not begin with postgres://").next(SHAPE)
-        );
+        return Err(Failure::usage("this is no connection URL: it does not begin with postgres://")
+            .code(ErrorCode::CONNECTION_URL_INVALID)
+            .next(SHAPE));
     };
     let word = |text: &str| {
         !text.is_empty()
@@ -296,9 +306,13 @@ fn after_scheme(text: &str) -> Result<&str, Failure> {
         (true, None) => Ok(rest),
         (true, Some(driver)) if word(driver) => Ok(rest),
         (false, None) if word(name) => {
-            Err(Failure::usage(format!("{name}:// is no URL of a PostgreSQL database")).next(SHAPE))
+            Err(Failure::usage(format!("{name}:// is no URL of a PostgreSQL database"))
+                .code(ErrorCode::CONNECTION_URL_INVALID)
+                .next(SHAPE))
         }
-        _ => Err(Failure::usage("this is no connection URL: it does not begin with postgres://").next(SHAPE)),
+        _ => Err(Failure::usage("this is no connection URL: it does not begin with postgres://")
+            .code(ErrorCode::CONNECTION_URL_INVALID)
+            .next(SHAPE)),
     }
 }
 
@@ -317,6 +331,7 @@ fn ssl_mode(key: &str, value: &str) -> Result<PgSslMode, Failure> {
         "verify-full" => PgSslMode::VerifyFull,
         _ => {
             return Err(Failure::usage(format!("the URL's {key} has a value that is unknown"))
+                .code(ErrorCode::CONNECTION_URL_INVALID)
                 .next(format!("known: {}", SSL_MODES.join(", "))));
         }
     })
@@ -324,11 +339,14 @@ fn ssl_mode(key: &str, value: &str) -> Result<PgSslMode, Failure> {
 
 fn several_hosts() -> Failure {
     Failure::usage("the URL names several hosts: which one would be asked is left to chance")
+        .code(ErrorCode::CONNECTION_URL_INVALID)
         .next("name one host")
 }
 
 fn not_encoded() -> Failure {
-    Failure::usage("the connection URL is malformed (it is not shown: it may hold a password)").next(
+    Failure::usage("the connection URL is malformed (it is not shown: it may hold a password)")
+        .code(ErrorCode::CONNECTION_URL_INVALID)
+        .next(
         "the shape is postgres://ROLE:PASSWORD@HOST:PORT/DATABASE?sslmode=...; inside a part write @ as %40, \
          : as %3A, / as %2F, ? as %3F, # as %23, & as %26, % as %25, a space as %20",
     )

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::Result;
 use nix::unistd::{Uid, User};
 
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::postgres::programs::variable;
 
 /// Accounts that root steps down to, best first.
@@ -39,6 +39,7 @@ impl Account {
             None => Err(Failure::cannot_tell(
                 "a scratch server cannot run as root, and this machine has neither a user postgres nor nobody",
             )
+            .code(ErrorCode::SCRATCH_UNAVAILABLE)
             .next("run trueup as an ordinary user, or give a server with --scratch-url")
             .into()),
         }

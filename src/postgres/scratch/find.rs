@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::account::Account;
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::postgres::connection::ServerVersion;
 use crate::postgres::programs::{Places, release};
 
@@ -51,7 +51,7 @@ fn none_found(places: &Places, explicit: Option<&Path>, major: Option<u32>, look
     }
     let package = major.map_or_else(|| "postgresql".to_owned(), |major| format!("postgresql-{major}"));
     let script = major.map_or_else(String::new, |major| format!(" {major}"));
-    Failure::cannot_tell(what).next(format!(
+    Failure::cannot_tell(what).code(ErrorCode::SCRATCH_UNAVAILABLE).next(format!(
         "install the package ({package}), or run scripts/postgres{script} of trueup's repository, \
          or name a directory with --pg-bin (TRUEUP_PG_BIN), or give a server with --scratch-url"
     ))

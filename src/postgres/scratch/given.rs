@@ -9,7 +9,7 @@ use ulid::Ulid;
 use url::Url;
 
 use super::{APPLICATION, words};
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::postgres::connection::{Session, Target};
 use crate::postgres::sql::{identifier, literal};
 
@@ -45,7 +45,9 @@ impl Given {
     pub(super) fn new(url: &str) -> Result<Self> {
         let target = Target::parse(url)?;
         // The error of `url` does not repeat the text, which may hold a password.
-        let url = Url::parse(url).map_err(|why| Failure::usage(format!("--scratch-url is no URL: {why}")))?;
+        let url = Url::parse(url).map_err(|why| {
+            Failure::usage(format!("--scratch-url is no URL: {why}")).code(ErrorCode::CONNECTION_URL_INVALID)
+        })?;
         Ok(Self { url, target, databases: Vec::new(), roles: Vec::new() })
     }
 
@@ -129,6 +131,7 @@ impl Given {
                 "the scratch server keeps what could not be removed: {}",
                 words(&why)
             ))
+            .code(ErrorCode::SCRATCH_LEFT_BEHIND)
             .next(format!("run there: {};", left.join("; ")))
             .into()),
         }

@@ -22,7 +22,7 @@ use self::account::Account;
 pub use self::given::left_behind;
 use self::given::{Given, drop_database};
 use self::server::{Local, SUPERUSER};
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::postgres::connection::{ServerVersion, Session, Target};
 use crate::postgres::programs::Places;
 use crate::postgres::sql::{identifier, literal};
@@ -118,6 +118,7 @@ impl Scratch {
             return Err(Failure::cannot_tell(format!(
                 "the scratch server's version is {version}, and the major must be {wanted}"
             ))
+            .code(ErrorCode::SCRATCH_UNAVAILABLE)
             .next("give another server with --scratch-url, or leave it out: a local one is started")
             .into());
         }
@@ -169,6 +170,7 @@ impl Scratch {
                 "the scratch server makes no database: {}",
                 words(&why)
             ))
+            .code(ErrorCode::SCRATCH_UNAVAILABLE)
             .next("give a --scratch-url whose role has CREATEDB, or leave it out: a local server is started")
             .into());
         }
@@ -227,6 +229,7 @@ impl Scratch {
                 "the scratch server makes no role {role}: {}",
                 words(&why)
             ))
+            .code(ErrorCode::SCRATCH_UNAVAILABLE)
             .next(
                 "give a --scratch-url whose role has CREATEROLE, or leave it out: a local server is started",
             )

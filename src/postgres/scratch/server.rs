@@ -15,7 +15,7 @@ use super::find::Binaries;
 use super::sweep;
 use super::template::Template;
 use super::workspace::{Home, Workspace};
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 
 /// The superuser of local servers.
 pub(super) const SUPERUSER: &str = "trueup_scratch";
@@ -128,6 +128,7 @@ impl Local {
                     "the scratch server did not start: it {how}\n{}",
                     tail(&self.workspace.log())
                 ))
+                .code(ErrorCode::SCRATCH_UNAVAILABLE)
                 .next("try other binaries with --pg-bin, or give a server with --scratch-url")
                 .into());
             }

@@ -13,7 +13,7 @@ use super::account::Account;
 use super::find::Binaries;
 use super::server::{SUPERUSER, Watchdog};
 use super::workspace::{Home, Workspace};
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 
 /// What `initdb` is asked for; every major from 14 to 18 knows these. The smallest WAL segments make the smallest copy.
 const INITDB: [&str; 7] = [
@@ -135,6 +135,7 @@ fn run(mut command: Command, doing: &str, watchdog: &mut Watchdog) -> Result<()>
     }
     let told = String::from_utf8_lossy(&ended.stderr);
     Err(Failure::cannot_tell(format!("{doing} failed ({program}, {}):\n{}", ended.status, told.trim_end()))
+        .code(ErrorCode::SCRATCH_UNAVAILABLE)
         .next("`trueup doctor` tells which binaries and directories are used")
         .into())
 }

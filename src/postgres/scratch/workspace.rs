@@ -12,7 +12,7 @@ use nix::sys::statvfs::statvfs;
 use ulid::Ulid;
 
 use super::account::Account;
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 
 /// A server and its template take some 60 MB; loading a schema of 10,000 tables some 150 MB more.
 const ENOUGH: u64 = 256 * 1024 * 1024;
@@ -47,6 +47,7 @@ impl Home {
             }
         }
         Err(Failure::cannot_tell(format!("no place for a scratch server:{}", reasons.concat()))
+            .code(ErrorCode::SCRATCH_UNAVAILABLE)
             .next("make room, set TMPDIR to another directory, or give a server with --scratch-url")
             .into())
     }

@@ -7,7 +7,7 @@ use object_store::{Error, GetOptions, GetRange, ObjectStore as _, ObjectStoreExt
 use tokio::task::JoinHandle;
 
 use super::BucketStore;
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 
 /// The size of one range. The next range is requested ahead.
 const RANGE: u64 = 8 << 20;
@@ -96,6 +96,7 @@ fn cannot_read(store: &BucketStore, id: &str, name: &str, error: &Error) -> Fail
     let location = store.location();
     let damaged = |what: String| {
         Failure::new(Exit::RolledBack, format!("backup {id} is damaged: {what}"))
+            .code(ErrorCode::BACKUP_DAMAGED)
             .next("use another backup: trueup backup list")
     };
     match error {

@@ -10,7 +10,7 @@ use object_store::Error;
 use object_store::client::{HttpError, HttpErrorKind};
 
 use super::super::location::{Provider, StoreLocation};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 
 /// The largest number of characters of a store's message that is repeated.
 const WORDS: usize = 300;
@@ -119,7 +119,9 @@ impl StoreDescription {
     /// The client refuses the settings or variables.
     pub(super) fn invalid_settings(&self, error: &Error) -> Failure {
         let next = "check [backup] store, endpoint and region, and the variables with the credentials";
-        Failure::usage(format!("{} cannot be used: {}", self.location, innermost(error))).next(next)
+        Failure::usage(format!("{} cannot be used: {}", self.location, innermost(error)))
+            .code(ErrorCode::BACKUP_STORE_UNAVAILABLE)
+            .next(next)
     }
 
     /// Refuses when the credential chain has no link.
@@ -142,6 +144,7 @@ impl StoreDescription {
                     answer(error, self.timeout)
                 );
                 Failure::new(exit, what)
+                    .code(ErrorCode::BACKUP_STORE_CREDENTIALS)
                     .next("check what gives this process its role, then run the same command again")
             }
         }
@@ -153,7 +156,7 @@ impl StoreDescription {
              role, no machine's role ({machine})",
             self.location
         );
-        Failure::new(exit, what).next(
+        Failure::new(exit, what).code(ErrorCode::BACKUP_STORE_CREDENTIALS).next(
             "set the variables (files in ~/.aws are not read: eval \"$(aws configure export-credentials --format env)\"), \
              or give the task or the machine a role",
         )
@@ -197,7 +200,7 @@ impl StoreDescription {
             }
             Kind::Other => "check the store, then run the same command again".to_owned(),
         };
-        Failure::new(exit, format!("{doing}: {said}")).next(next)
+        Failure::new(exit, format!("{doing}: {said}")).code(ErrorCode::BACKUP_STORE_UNAVAILABLE).next(next)
     }
 }
 

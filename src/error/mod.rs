@@ -4,7 +4,11 @@
 //! what to run next, and it carries the exit code. It travels inside [`anyhow::Error`], so that a caller may add
 //! context; `main` is the only place that turns it into a process exit.
 
+mod codes;
+
 use std::fmt;
+
+pub use codes::ErrorCode;
 
 /// The exit codes of every command: an API, stable between versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +64,8 @@ impl Exit {
 pub struct Failure {
     /// The exit code it ends the command with.
     pub exit: Exit,
+    /// The condition, where it is one that somebody may branch on; see [`Failure::error_code`].
+    pub code: Option<ErrorCode>,
     /// What happened, and on which object. May span lines.
     pub what: String,
     /// What to do or run next; empty when there is nothing to say. May span lines.
@@ -69,7 +75,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with nothing to run next yet; see [`Failure::next`].
     pub fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, what: what.into(), next: String::new() }
+        Self { exit, code: None, what: what.into(), next: String::new() }
     }
 
     /// Wrong usage, or a project file that is wrong (exit 2).
@@ -80,6 +86,18 @@ impl Failure {
     /// The answer cannot be had (exit 3).
     pub fn cannot_tell(what: impl Into<String>) -> Self {
         Self::new(Exit::CannotTell, what)
+    }
+
+    /// Says which condition it is.
+    #[must_use]
+    pub fn code(mut self, code: ErrorCode) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    /// The condition, else that of its exit code.
+    pub fn error_code(&self) -> ErrorCode {
+        self.code.unwrap_or(ErrorCode::of_exit(self.exit))
     }
 
     /// Says what to do or run next.
@@ -101,4 +119,9 @@ impl std::error::Error for Failure {}
 /// The exit code of any error: its [`Failure`]'s, and [`Exit::Internal`] for what nobody foresaw.
 pub fn exit_of(error: &anyhow::Error) -> Exit {
     error.downcast_ref::<Failure>().map_or(Exit::Internal, |failure| failure.exit)
+}
+
+/// The code of any error: its [`Failure`]'s, and [`ErrorCode::INTERNAL`] for what nobody foresaw.
+pub fn code_of(error: &anyhow::Error) -> ErrorCode {
+    error.downcast_ref::<Failure>().map_or(ErrorCode::INTERNAL, Failure::error_code)
 }
