@@ -134,6 +134,10 @@ fn what_a_removal_left_is_swept() {
     fs::rename(&place, site.store().join(format!("{}.partial", all[0]))).unwrap();
     assert_eq!(ids(&site), all[1..]);
     site.settings("keep_last = 9");
-    expect(&site.backup(&["prune", "--yes"]).output().unwrap(), 0, &["removed 0 backups", "interrupted backup left behind"]);
+    expect(
+        &site.backup(&["prune", "--yes"]).output().unwrap(),
+        0,
+        &["removed 0 backups", "interrupted backup left behind"],
+    );
     assert_eq!(site.stored(), all[1..]);
 }
