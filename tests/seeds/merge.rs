@@ -127,7 +127,7 @@ fn a_row_that_somebody_made_is_taken_over_only_when_that_is_said() {
     declare(&project, "\"Blue\"", "\"Navy\"");
     seed(&project, &database, &[], 0, &["updated 1"]);
     assert_eq!(teams_of(&database), "blue:Navy red:Mine");
-    seed(&project, &database, &["--overwrite"], 0, &["changed 2"]);
+    seed(&project, &database, &["--overwrite"], 0, &["updated 2"]);
     assert_eq!(teams_of(&database), "blue:Navy:n red:Red");
     settled(&project, &database, "teams");
 }

@@ -52,7 +52,7 @@ fn check_reports_seeds_as_findings() {
         found[1]["attributes"],
         serde_json::json!([{ "name": "name", "declared": "Red", "actual": "Edited" }])
     );
-    assert_eq!(found[1]["remedy"]["command"], "trueup seed --overwrite");
+    assert_eq!(found[1]["remedy"]["run"], serde_json::json!(["trueup", "seed", "--overwrite"]));
 
     declare(&project, "\"Blue\"", "\"Navy\"");
     seed(&project, &database, &["--overwrite"], 0, &[]);
