@@ -350,7 +350,9 @@ CREATE VIEW close AS SELECT id, at::geometry(Point, 3857) AS p, st_astext(at) AS
 #[tokio::test]
 async fn what_schemas_write_of_extensions_that_are_assumed() {
     let assuming = CompiledSettings {
-        assume_extensions: ["no_such_postgis", "no_such_vector", "no_such_trigrams"].map(str::to_owned).to_vec(),
+        assume_extensions: ["no_such_postgis", "no_such_vector", "no_such_trigrams"]
+            .map(str::to_owned)
+            .to_vec(),
         ..settings()
     };
     for files in [[("schema/a.sql", PLACES)], [("migrations/V1__a.sql", PLACES)]] {
@@ -448,7 +450,8 @@ async fn a_dump_that_uses_extensions_that_are_assumed() {
         assume_extensions: ["no_such_postgis", "no_such_vector"].map(str::to_owned).to_vec(),
         ..settings()
     };
-    let plain = "CREATE SCHEMA ext; SET search_path = public, ext; CREATE EXTENSION no_such_postgis SCHEMA ext;
+    let plain =
+        "CREATE SCHEMA ext; SET search_path = public, ext; CREATE EXTENSION no_such_postgis SCHEMA ext;
         CREATE EXTENSION no_such_vector SCHEMA ext;
         CREATE TABLE t (id int, at geometry(Point, 4326), v vector(3), CHECK (at && 'POINT(0 0)'));
         CREATE INDEX i ON t USING gist (at);";
@@ -484,7 +487,8 @@ async fn a_dump_that_uses_extensions_that_are_assumed() {
 #[tokio::test]
 async fn what_no_assumed_extension_explains_is_refused() {
     let assuming = CompiledSettings { assume_extensions: vec!["no_such_postgis".into()], ..settings() };
-    let known = "CREATE EXTENSION no_such_postgis; CREATE TABLE places (at geometry(Point, 4326), name text);\n";
+    let known =
+        "CREATE EXTENSION no_such_postgis; CREATE TABLE places (at geometry(Point, 4326), name text);\n";
     for (wrong, message) in [
         ("CREATE INDEX ON places USING gin (name)", "data type text has no default operator class"),
         ("CREATE TABLE a (id int DEFAULT 'x')", "invalid input syntax for"),
