@@ -36,6 +36,16 @@ impl External {
     /// # Errors
     /// Exit 5: one of the commands failed, timed out, or printed no reference.
     pub async fn take(&self, id: &str, source: &BackupSource) -> Result<String> {
+        self.take_and_confirm(id, source).await.map_err(|error| match error.downcast::<Failure>() {
+            Ok(failure) if failure.exit == Exit::RolledBack => {
+                Failure { what: format!("no backup was taken: {}", failure.what), ..failure }.into()
+            }
+            Ok(failure) => failure.into(),
+            Err(error) => error,
+        })
+    }
+
+    async fn take_and_confirm(&self, id: &str, source: &BackupSource) -> Result<String> {
         let said = self.run("command", &self.command, id, source, None).await?;
         let reference = said.lines().map(str::trim).rfind(|line| !line.is_empty());
         let Some(reference) = reference.map(str::to_owned) else {
@@ -106,7 +116,7 @@ impl External {
 }
 
 fn failed(which: &str, what: &str) -> Failure {
-    Failure::new(Exit::RolledBack, format!("no backup was taken: [backup] {which} failed: {what}"))
+    Failure::new(Exit::RolledBack, format!("[backup] {which} failed: {what}"))
         .code(ErrorCode::BACKUP_FAILED)
         .next("run that command by hand, then the same trueup command again")
 }

@@ -47,6 +47,8 @@ impl Format {
             (".md", Self::Markdown),
             (".markdown", Self::Markdown),
             (".txt", Self::Human),
+            // The statements of --sql.
+            (".sql", Self::Human),
         ];
         suffixes.into_iter().find(|(suffix, _)| name.ends_with(suffix)).map(|(_, format)| format)
     }

@@ -56,14 +56,14 @@ fn f49_every_byte_that_was_flipped_and_every_file_that_was_cut_is_found() {
             for level in ["quick", "contents"] {
                 for place in places {
                     flip(path, place);
-                    expect(&verify(level), 1, &["cannot be used", "next: use another"]);
+                    expect(&verify(level), 1, &["verification of backup", "next: use another"]);
                     fs::write(path, &whole).unwrap();
                 }
                 fs::write(path, &whole[..whole.len() / 2]).unwrap();
-                expect(&verify(level), 1, &["cannot be used"]);
+                expect(&verify(level), 1, &["verification of backup"]);
                 if !path.ends_with("manifest.json") {
                     fs::remove_file(path).unwrap();
-                    expect(&verify(level), 1, &["cannot be used"]);
+                    expect(&verify(level), 1, &["verification of backup"]);
                 }
                 fs::write(path, &whole).unwrap();
             }
@@ -72,7 +72,7 @@ fn f49_every_byte_that_was_flipped_and_every_file_that_was_cut_is_found() {
     }
 }
 
-/// `pg_dump` ends well, the archive is whole, and something is not in it.
+/// `pg_dump` ends well, the archive is whole, and something is missing.
 #[test]
 fn f49_an_archive_without_the_rows_of_a_table_is_found_by_the_comparison() {
     for format in ["custom", "directory"] {
@@ -81,8 +81,8 @@ fn f49_an_archive_without_the_rows_of_a_table_is_found_by_the_comparison() {
         for (argument, words) in [
             ("--exclude-table-data=public.b", "the rows of public.b are missing"),
             ("--exclude-table=public.b", "public.b is missing"),
-            ("--exclude-table-data=public.empty", "the rows of public.empty are not in it"),
-            ("--schema-only", "the rows of public.a are not in it"),
+            ("--exclude-table-data=public.empty", "the rows of public.empty are missing"),
+            ("--schema-only", "the rows of public.a are missing"),
         ] {
             let stub = site.stub(&format!("exec \"$REAL\" \"$@\" {argument}"));
             let output = site.backup_by(&stub, &[]).output().unwrap();

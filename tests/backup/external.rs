@@ -83,5 +83,9 @@ fn a_reference_that_is_not_confirmed_any_more_is_found_by_verify() {
     site.taken(&[]);
     expect(&site.backup(&["verify"]).output().unwrap(), 0, &["is OK"]);
     fs::remove_file(site.dir().join("there")).unwrap();
-    expect(&site.backup(&["verify"]).output().unwrap(), 1, &["cannot be used"]);
+    expect(
+        &site.backup(&["verify"]).output().unwrap(),
+        1,
+        &["verification of backup", "[backup] confirm failed"],
+    );
 }

@@ -82,7 +82,7 @@ fn a_backup_comes_before_the_change_and_is_of_what_was() {
     assert!(steps[0].contains(id), "{steps:?}");
 
     let output = project.trueup(&["downgrade", "--to", "1", "--yes"], database.url()).output().unwrap();
-    expect(&output, 0, &["backup: 01", "took back V2__second"]);
+    expect(&output, 0, &["backup: 01", "reverted V2__second"]);
     assert_eq!(backups(&project, &database).len(), 2);
     assert_eq!(backups(&project, &database)[1]["version"], "2");
 }

@@ -132,7 +132,7 @@ fn f45_an_application_that_makes_the_row_meanwhile_keeps_it() {
     expect(&output, 0, &["inserted 1 row, updated 0; 1 row changed by hand, skipped"]);
     assert_eq!(teams_of(&database), "blue:Blue:n red:Theirs");
     assert_eq!(database.value("SELECT count(*) FROM trueup.seeds "), "2");
-    seed(&project, &database, &["--overwrite"], 0, &["changed 1"]);
+    seed(&project, &database, &["--overwrite"], 0, &["updated 1"]);
     settled(&project, &database, "teams");
     let (output, project, database) =
         meanwhile("INSERT INTO teams (code, name) VALUES ('red', 'Red')", &[], "");

@@ -88,10 +88,10 @@ fn an_edit_is_told_and_left_alone_unless_it_is_overwritten() {
         &database,
         &["--overwrite", "--dry-run"],
         0,
-        &["change 1", "next: trueup seed --overwrite"],
+        &["1 updated", "next: trueup seed --overwrite"],
     );
     assert_eq!(versions(&database, "teams"), before);
-    seed(&project, &database, &["--overwrite"], 0, &["changed 1"]);
+    seed(&project, &database, &["--overwrite"], 0, &["updated 1"]);
     assert_eq!(teams_of(&database), "blue:Navy:n red:Red:new");
     settled(&project, &database, "teams");
 }
@@ -112,7 +112,7 @@ fn columns_of_one_row_are_told_apart() {
     seed(&project, &database, &[], 0, &["1 row as declared already, now recorded as seeded"]);
     settled(&project, &database, "teams");
     declare(&project, "note = \"n\"", "note = \"m\"");
-    seed(&project, &database, &[], 0, &["changed 1"]);
+    seed(&project, &database, &[], 0, &["updated 1"]);
     assert_eq!(teams_of(&database), "blue:Blue:m red:Red");
 }
 
@@ -125,9 +125,9 @@ fn a_row_that_somebody_made_is_taken_over_only_when_that_is_said() {
     assert_eq!(teams_of(&database), "blue:Blue red:Mine");
     // What of it is as declared is as good as seeded.
     declare(&project, "\"Blue\"", "\"Navy\"");
-    seed(&project, &database, &[], 0, &["changed 1"]);
+    seed(&project, &database, &[], 0, &["updated 1"]);
     assert_eq!(teams_of(&database), "blue:Navy red:Mine");
-    seed(&project, &database, &["--overwrite"], 0, &["changed 2"]);
+    seed(&project, &database, &["--overwrite"], 0, &["updated 2"]);
     assert_eq!(teams_of(&database), "blue:Navy:n red:Red");
     settled(&project, &database, "teams");
 }
@@ -145,7 +145,7 @@ fn a_row_that_was_deleted_is_made_again_and_one_that_is_declared_no_more_stays()
         &database,
         &[],
         0,
-        &["nothing to do", "1 row of public.teams seeded once and declared no more"],
+        &["nothing to do", "1 row of public.teams were seeded once and are no longer declared"],
     );
     assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
 }
@@ -261,7 +261,7 @@ fn what_a_column_had_before_it_was_declared_is_not_called_an_edit() {
     }
     seed(&project, &database, &["--strict"], 1, &["skipped"]);
     assert_eq!(database.value("SELECT slug || kind FROM orgs"), "Xmine");
-    seed(&project, &database, &["--overwrite"], 0, &["changed 1"]);
+    seed(&project, &database, &["--overwrite"], 0, &["updated 1"]);
     assert_eq!(database.value("SELECT slug || kind FROM orgs"), "yother");
     settled(&project, &database, "orgs");
 }

@@ -31,8 +31,8 @@ fn check_reports_seeds_as_findings() {
         )
     );
     assert_eq!(
-        (&blue["cause"]["kind"], &blue["remedy"]["command"]),
-        (&"pending".into(), &"trueup seed".into())
+        (&blue["cause"]["kind"], &blue["remedy"]["run"]),
+        (&"pending".into(), &serde_json::json!(["trueup", "seed"]))
     );
 
     seed(&project, &database, &[], 0, &[]);
@@ -52,7 +52,7 @@ fn check_reports_seeds_as_findings() {
         found[1]["attributes"],
         serde_json::json!([{ "name": "name", "declared": "Red", "actual": "Edited" }])
     );
-    assert_eq!(found[1]["remedy"]["command"], "trueup seed --overwrite");
+    assert_eq!(found[1]["remedy"]["run"], serde_json::json!(["trueup", "seed", "--overwrite"]));
 
     declare(&project, "\"Blue\"", "\"Navy\"");
     seed(&project, &database, &["--overwrite"], 0, &[]);
@@ -138,7 +138,7 @@ fn rows_that_a_role_does_not_see_are_not_called_as_declared() {
     assert_eq!(document["coverage"]["complete"], false);
     assert_eq!(
         document["coverage"]["invisible"],
-        serde_json::json!(["public.teams (row-level security hides rows of it)"])
+        serde_json::json!([{"object": "public.teams", "why": "row-level security hides rows of it"}])
     );
     expect(
         &project.trueup(&["seed", "--yes"], &url).output().unwrap(),
@@ -184,7 +184,7 @@ fn the_statements_for_an_editor_change_nothing_the_second_time() {
     assert_eq!(versions(&database, "teams"), before);
     settled(&project, &database, "teams");
     declare(&project, "\"Blue\"", "\"Navy\"");
-    seed(&project, &database, &[], 0, &["changed 1"]);
+    seed(&project, &database, &[], 0, &["updated 1"]);
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn f28_what_somebody_has_put_in_the_way_is_not_called() {
     settings(&project, "[database]\nsearch_path = \"public, pg_catalog, pg_temp\"\n");
     settled(&project, &database, "moods");
     write(&project, &[("moods.toml", &rows.replace("\"n\"", "\"m\""))]);
-    seed(&project, &database, &[], 0, &["changed 1"]);
+    seed(&project, &database, &[], 0, &["updated 1"]);
     write(&project, &[("moods.toml", &rows.replace("calm", "wild"))]);
     seed(&project, &database, &[], 0, &["inserted 1 row"]);
     settled(&project, &database, "moods");
@@ -340,7 +340,7 @@ fn a_right_that_lacks_is_told_before_anything_is_touched() {
     database.exec(&format!("GRANT UPDATE (name) ON teams TO {role}"));
     expect(&run(), 4, &["UPDATE (updated_at)", "public.teams"]);
     database.exec(&format!("GRANT UPDATE (updated_at) ON teams TO {role}"));
-    expect(&run(), 0, &["changed 1"]);
+    expect(&run(), 0, &["updated 1"]);
     database.exec(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
 

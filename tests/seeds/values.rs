@@ -90,7 +90,7 @@ big = { sql = "1 + 1" }
     ] {
         database.exec(&format!("UPDATE kinds SET {column} = {edit} WHERE id = 1"));
         ask(&project, &database, &["--check"], 1, &["1 changed by hand", column]);
-        seed(&project, &database, &["--overwrite"], 0, &["changed 1"]);
+        seed(&project, &database, &["--overwrite"], 0, &["updated 1"]);
         settled(&project, &database, "kinds");
     }
 }
@@ -116,7 +116,7 @@ fn a_session_of_other_settings_says_nothing_else() {
     settled(&project, &database, "k");
     let other = rows.replace("2024-03-04", "2024-04-03").replace("x00ff", "x00fe");
     write(&project, &[("k.toml", &other)]);
-    seed(&project, &database, &[], 0, &["changed 1"]);
+    seed(&project, &database, &[], 0, &["updated 1"]);
     settled(&project, &database, "k");
     assert_eq!(database.value("SELECT to_char(d, 'YYYY-MM-DD') || get_byte(b, 1) FROM k"), "2024-04-03254");
 }
@@ -143,7 +143,7 @@ fn ten_thousand_rows_of_a_csv_file() {
         &project,
         &[("currencies.csv", &csv.replace("C00007,\"Name, the 7th\",3,", "C00007,Seven,3,\"a\nb\""))],
     );
-    seed(&project, &database, &[], 0, &["currencies[code=C00007]", "changed 1"]);
+    seed(&project, &database, &[], 0, &["currencies[code=C00007]", "updated 1"]);
     assert_eq!(database.value("SELECT name || note FROM currencies WHERE code = 'C00007'"), "Sevena\nb");
     // Rows that are all gone are counted where a report would be too long.
     project.compile();

@@ -190,7 +190,7 @@ impl Report for BackupReport {
             }
             Backups::Verified { id, proof: Err(why) } => view
                 .notes(&self.notes)
-                .verdict(format!("backup {id} is damaged: {why}"), tone)
+                .verdict(format!("verification of backup {id} failed: {why}"), tone)
                 .next(["use another backup: trueup backup list"]),
             Backups::Pruned { removed, kept, dry_run, swept } => {
                 let count = plural(removed.len(), "backup");
