@@ -3,6 +3,7 @@
 
 mod rooms;
 mod source;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
