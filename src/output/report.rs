@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::formats;
+use super::formats::{self, Findings};
 use super::style::Style;
 use super::view::View;
 use crate::error::Exit;
@@ -22,6 +22,16 @@ pub enum Format {
     Json,
     /// Markdown, for a merge request or a ticket
     Markdown,
+    /// JUnit XML: a test case for each finding
+    Junit,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// GitHub Actions: annotations
+    Github,
+    /// GitLab: a code quality report
+    Gitlab,
+    /// One HTML file
+    Html,
 }
 
 impl Format {
@@ -31,18 +41,28 @@ impl Format {
             Self::Human => "human",
             Self::Json => "json",
             Self::Markdown => "markdown",
+            Self::Junit => "junit",
+            Self::Sarif => "sarif",
+            Self::Github => "github",
+            Self::Gitlab => "gitlab",
+            Self::Html => "html",
         }
     }
 
     /// Whether it lists findings and nothing else, so that a report without findings cannot be written in it.
     pub fn is_of_findings(self) -> bool {
-        false
+        matches!(self, Self::Junit | Self::Sarif | Self::Github | Self::Gitlab)
     }
 
     /// The format that the suffix of a file's name stands for.
     pub fn of_file(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
         let suffixes = [
+            (".sarif", Self::Sarif),
+            (".sarif.json", Self::Sarif),
+            (".xml", Self::Junit),
+            (".html", Self::Html),
+            (".htm", Self::Html),
             (".json", Self::Json),
             (".md", Self::Markdown),
             (".markdown", Self::Markdown),
@@ -90,5 +110,17 @@ pub fn render(report: &impl Report, format: Format, style: Style) -> String {
         Format::Human => formats::human::render(&report.view(), style),
         Format::Json => formats::json::render(report.envelope(), report),
         Format::Markdown => formats::markdown::render(report.envelope(), &report.view()),
+        Format::Junit => formats::junit::render(&Findings::of(report)),
+        Format::Sarif => formats::sarif::render(&Findings::of(report)),
+        Format::Github => formats::github::render(&Findings::of(report)),
+        Format::Gitlab => formats::gitlab::render(&Findings::of(report)),
+        Format::Html => formats::html::render(report.envelope(), &report.view()),
     }
+}
+
+/// A report as the summary of a step of GitHub Actions, to be added to a file that already has so many bytes. `None` when
+/// the file has no room for it.
+pub fn step_summary(report: &impl Report, already: usize) -> Option<String> {
+    let sections = formats::markdown::sections(report.envelope(), &report.view());
+    formats::github::step_summary(&sections, already)
 }

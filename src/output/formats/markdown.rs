@@ -1,25 +1,24 @@
 //! Markdown, for a merge request, a ticket or an incident's page.
 
+use super::{title, verdict};
 use crate::output::escape::escape_lines;
 use crate::output::report::Envelope;
 use crate::output::view::{Block, Content, Shown, Table, Text, View};
 
 /// The view as Markdown: the verdict is the heading.
 pub(in crate::output) fn render(envelope: Envelope<'_>, view: &View) -> String {
-    let verdict = view.blocks.iter().find_map(|block| match block {
-        Block::Verdict(verdict) => Some(verdict.text.as_str()),
-        _ => None,
-    });
-    let title = match envelope.command {
-        Some(command) => format!("trueup {command}"),
-        None => "trueup".to_owned(),
-    };
-    let mut parts = vec![match verdict {
+    sections(envelope, view).join("\n\n") + "\n"
+}
+
+/// The heading, and each block of the view that Markdown shows. They stand apart by an empty line.
+pub(in crate::output) fn sections(envelope: Envelope<'_>, view: &View) -> Vec<String> {
+    let title = title(envelope);
+    let mut sections = vec![match verdict(view) {
         Some(verdict) => format!("## {title}: {}", cell(verdict)),
         None => format!("## {title}"),
     }];
-    parts.extend(view.blocks.iter().filter_map(block));
-    parts.join("\n\n") + "\n"
+    sections.extend(view.blocks.iter().filter_map(block));
+    sections
 }
 
 fn block(block: &Block) -> Option<String> {
