@@ -23,13 +23,8 @@ pub use failure::{ErrorReport, FailureReport, failure_text};
 pub use meter::Meter;
 pub use progress::{Progress, ProgressMode};
 pub use prompt::{confirm, typed};
-<<<<<<< HEAD
-pub use report::{Envelope, FORMAT, Format, Report, render};
-pub use style::{NARROWEST, Style, terminal_width};
-=======
 pub use report::{Envelope, FORMAT, Format, Report, render, step_summary};
-pub use style::{Style, terminal_width};
->>>>>>> 8aa9b22 (Write reports as JUnit XML, SARIF, GitHub annotations, GitLab code quality and HTML)
+pub use style::{NARROWEST, Style, terminal_width};
 pub use wrap::wrap;
 
 /// A view as text for a terminal: what is shown before a question.
