@@ -28,8 +28,9 @@ pub struct Migration {
     pub directives: Directives,
 }
 
-const PATTERN: &str = "Migrations are named V<version>__<name>.sql: a version of digits (at most 9223372036854775807), \
-two underscores, a name of letters, digits and underscores; V3__add_username.sql, V3__add_username.down.sql.";
+const PATTERN: &str = "migrations are named V<version>__<name>.sql: a version of digits (at most 9223372036854775807), two \
+                 underscores, a name of letters, digits and underscores; for example V3__add_username.sql, \
+                 V3__add_username.down.sql";
 
 /// Reads all migrations of a directory, sorted by version. A directory that does not exist has none.
 /// Hidden files, and files that are not named `.sql`, are no migrations.
@@ -50,7 +51,7 @@ pub fn read_directory(directory: &Path) -> Result<Vec<Migration>, Failure> {
             let (first, second) = (other.path.display(), entry.path.display());
             return Err(Failure::usage(format!("version {} twice: {first} and {second}", name.version))
                 .code(ErrorCode::MIGRATIONS_INVALID)
-                .next("Give one of them another version; the one that is applied somewhere keeps its own."));
+                .next("give one of them another version; the one that is applied somewhere keeps its version"));
         }
         scripts.insert(name.version, (name, entry));
     }
@@ -64,9 +65,9 @@ pub fn read_directory(directory: &Path) -> Result<Vec<Migration>, Failure> {
             _ => {
                 let shown = path.display();
                 let up = MigrationId { version: name.version, name: &name.name };
-                return Err(Failure::usage(format!("{shown}: takes back {up}.sql, which does not exist"))
+                return Err(Failure::usage(format!("{shown}: reverts {up}.sql, which does not exist"))
                     .code(ErrorCode::MIGRATIONS_INVALID)
-                    .next("Name it as its migration is named, with .down.sql, or remove it."));
+                    .next("name it like its migration, with .down.sql, or remove it"));
             }
         }
     }
@@ -177,7 +178,7 @@ fn parse_name(entry: &Entry) -> Result<Option<FileName>, Failure> {
         let holds_sql =
             files_of(path)?.iter().any(|inner| inner.path.extension().is_some_and(|found| found == "sql"));
         return if holds_sql {
-            Err(refuse("a directory of scripts; migrations lie in one directory"))
+            Err(refuse("a directory of scripts; all migrations are in one directory"))
         } else {
             Ok(None)
         };
@@ -209,7 +210,7 @@ fn migration(path: PathBuf, name: FileName, sql: String) -> Result<Migration, Fa
         return Err(Failure::usage(format!("{}: line 1: the file is empty; expected SQL", path.display()))
             .code(ErrorCode::MIGRATIONS_INVALID)
             .next(
-                "Write the migration, or remove the file. One that is to do nothing says so in a comment.",
+                "write the migration, or remove the file; a migration without statements needs a comment",
             ));
     }
     let directives = Directives::read(&path, &sql)?;
@@ -272,7 +273,7 @@ mod tests {
             (&[("V1__a.SQL", "select 1;")], "not a migration's name"),
             (&[("V9223372036854775808__a.sql", "select 1;")], "not a migration's name"),
             (&[("V1__a.rs", "fn main() {}")], "written in Rust"),
-            (&[("V1__a.sql", "select 1;"), ("V1__b.down.sql", "select 1;")], "takes back V1__b.sql"),
+            (&[("V1__a.sql", "select 1;"), ("V1__b.down.sql", "select 1;")], "reverts V1__b.sql"),
         ] {
             let failure = read_directory(directory(files).path()).expect_err(words);
             assert!(failure.what.contains(words), "{}", failure.what);

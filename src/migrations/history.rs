@@ -215,10 +215,10 @@ impl Applied {
         Ok(Self {
             version: text("version")?.parse().map_err(|_| {
                 Failure::cannot_tell(format!(
-                    "a row of {REFINERY_TABLE} has no version: the table was tampered with"
+                    "a row of {REFINERY_TABLE} has no version: the table was changed by hand"
                 ))
                 .code(ErrorCode::HISTORY_MALFORMED)
-                .next("look at the table's rows: each is a migration that was applied")
+                .next("check the table's rows: each is a migration that was applied")
             })?,
             name: text("name")?.to_owned(),
             applied_on: text("applied_on")?.to_owned(),

@@ -63,10 +63,10 @@ impl Sources {
         if schema.is_empty() && migrations.is_empty() {
             let shown = project.display();
             return Err(Failure::usage(format!(
-                "{shown}: neither schema/*.sql nor migrations/V*__*.sql are there"
+                "{shown}: there is neither schema/*.sql nor migrations/V*__*.sql"
             ))
             .code(ErrorCode::PROJECT_NOT_FOUND)
-            .next("Declare the model in schema/, or name the project's directory with --project."));
+            .next("declare the schema in schema/, or name the project directory with --project"));
         }
         Ok(Self { schema, migrations })
     }
@@ -108,11 +108,11 @@ fn schema_paths(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
                 continue;
             }
             return Err(Failure::usage(format!(
-                "{}: a directory with SQL files, which nothing reads",
+                "{}: a directory with SQL files, which are not read",
                 path.display()
             ))
             .code(ErrorCode::SCHEMA_INVALID)
-            .next("Put them into schema/ itself; a file's name may say what it belongs to."));
+            .next("move them into schema/ itself; subdirectories are not read"));
         }
         if name.ends_with(".sql") {
             if path.file_name().is_some_and(|name| name.to_str().is_none()) {
@@ -163,7 +163,7 @@ mod tests {
             Sources::read(project.path(), &at("migrations"))
                 .expect_err("a directory")
                 .what
-                .contains("nothing reads")
+                .contains("are not read")
         );
     }
 }

@@ -66,18 +66,18 @@ pub(super) fn scripts(files: &[SchemaFile]) -> Result<Vec<SqlScript<'_>>, Failur
 fn refuse(path: &str, statement: &Statement<'_>) -> Result<(), Failure> {
     let (what, next) = match classify(statement) {
         Class::Cluster(thing) => (
-            format!("makes or changes {thing}; schema/ holds the DDL of one database"),
-            "Keep it where the server is set up.",
+            format!("creates or changes {thing}; schema/ holds the DDL of one database"),
+            "keep it where the server is set up",
         ),
         Class::CreateRole(_) | Class::Role => (
-            "makes or changes a role; schema/ holds the DDL of one database".to_owned(),
-            "Keep it where the server is set up; roles that the DDL names need not exist here.",
+            "creates or changes a role; schema/ holds the DDL of one database".to_owned(),
+            "keep it where the server is set up; roles that the DDL names need not exist here",
         ),
         Class::Data(word) => (
             format!("{word} changes rows; schema/ holds DDL"),
-            "Rows that the application cannot run without are seeds: schema/seeds/*.toml.",
+            "put rows that the application needs into schema/seeds/*.toml",
         ),
-        Class::Rollback => ("a transaction that is undone declares nothing".to_owned(), "Take it out."),
+        Class::Rollback => ("ROLLBACK is not allowed: a transaction that is rolled back declares nothing".to_owned(), "remove it"),
         _ => return Ok(()),
     };
     let summary = statement.summary();
@@ -96,10 +96,10 @@ fn refuse_overlong_names(path: &str, statement: &Statement<'_>) -> Result<(), Fa
     let Some(name) = overlong else { return Ok(()) };
     let (line, length) = (statement.line, name.len());
     Err(Failure::usage(format!(
-        "{path}: line {line}: the name {name:?} has {length} bytes; PostgreSQL keeps {LONGEST_NAME} of a name"
+        "{path}: line {line}: the name {name:?} has {length} bytes; PostgreSQL truncates names to {LONGEST_NAME}"
     ))
     .code(ErrorCode::SCHEMA_INVALID)
-    .next("Give it a shorter name; if the database has it already, its first 63 bytes are its name."))
+    .next("give it a shorter name; if the database has it already, its name there is the first 63 bytes"))
 }
 
 /// A statement that waits for others.
@@ -286,7 +286,8 @@ fn load_failure(scripts: &[SqlScript<'_>], waiting: &[Waiting]) -> Failure {
     }
     let circle = waiting.iter().all(|item| item.error.code == sqlstate::UNDEFINED_TABLE);
     Failure::usage(what).code(ErrorCode::SCHEMA_INVALID).next(if circle {
-        "Tables that need each other in a circle are made first and joined afterwards: ALTER TABLE ... ADD FOREIGN KEY."
+        "if tables refer to each other, create them first and add the foreign keys afterwards: ALTER TABLE ... ADD \
+         FOREIGN KEY"
     } else {
         ""
     })

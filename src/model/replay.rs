@@ -71,8 +71,8 @@ const NEEDS_NO_TRANSACTION: [&str; 2] =
 async fn run(runner: &mut Runner<'_>, migration: &Migration, script: &SqlScript<'_>) -> Result<()> {
     for statement in &script.statements {
         let what = match classify(statement) {
-            Class::Cluster(thing) => format!("makes or changes {thing}; a migration is about one database"),
-            Class::Rollback => "a migration that takes back its own work".to_owned(),
+            Class::Cluster(thing) => format!("creates or changes {thing}; a migration changes one database"),
+            Class::Rollback => "ROLLBACK is not allowed: the migration would undo its own changes".to_owned(),
             _ => continue,
         };
         let (line, summary) = (statement.line, statement.summary());

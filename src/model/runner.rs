@@ -253,9 +253,8 @@ impl<'s> Runner<'s> {
             ))
             .code(ErrorCode::SCRATCH_UNAVAILABLE)
             .next(format!(
-                "Either give a server that has it: --scratch-url URL; or install it for the local PostgreSQL; or \
-                 list it in trueup.toml, [compile] assume_extensions = [{}], which stands in for its types and \
-                 functions.",
+                "give a server that has it: --scratch-url URL; or install it for the local PostgreSQL; or list it in \
+                 trueup.toml, [compile] assume_extensions = [{}], which creates stand-ins for its types and functions",
                 serde_json::Value::from(name),
             ))
             .into());

@@ -145,7 +145,7 @@ fn migrations_of_rows_alone_are_not_guessed_at() {
     }
     project.compile();
     let database = at(&project, 2);
-    let words = ["V3__backfill and V2__name are equally close", "trueup adopt --version"];
+    let words = ["V3__backfill and V2__name are equally good matches", "trueup adopt --version"];
     expect(&adopt(&project, &database, &["--yes"]), 4, &words);
     nothing_was_written(&database);
     expect(&adopt(&project, &database, &["--yes", "--version", "2"]), 0, &["at V2", "next: trueup upgrade"]);

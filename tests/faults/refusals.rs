@@ -101,8 +101,8 @@ fn what_stays_of_a_migration_that_failed_between_its_statements_is_said() {
             &[
                 "V2__columns.sql: ",
                 "violated by some row",
-                "V2__columns, statement 3 failed, it was rolled back; the statements before it stay and are recorded: \
-                 the same command goes on with this one",
+                "V2__columns, statement 3 failed, it was rolled back; the statements before it are committed and recorded: \
+                 the same command continues with this one",
             ],
         );
         let columns =

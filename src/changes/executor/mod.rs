@@ -233,7 +233,7 @@ impl Executor<'_> {
                 return Ok(());
             }
             let what =
-                format!("{}: its effect is not wholly there any more; it was not recorded", step.title);
+                format!("{}: the database no longer has its complete effect; it was not recorded", step.title);
             Err(Failure::new(Exit::RolledBack, what)
                 .code(ErrorCode::MIGRATION_NOT_PROVED)
                 .next("trueup check")

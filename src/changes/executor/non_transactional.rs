@@ -51,7 +51,7 @@ impl Executor<'_> {
                 let row =
                     StepRow { run: found.run.clone(), number: found.number, before: found.before.clone() };
                 if self.is_done(stage, &row).await? {
-                    let done = row.done("found done after the run broke off");
+                    let done = row.done("found done after the run was interrupted");
                     return self.record(stage.step, &format!("{done}{last}")).await;
                 }
                 row
@@ -84,7 +84,7 @@ impl Executor<'_> {
                 Ok(false)
             }
             StatementState::CannotTell(why) => {
-                let what = format!("{} was begun by an earlier run that broke off, and {why}", stage.what());
+                let what = format!("{} was started by an earlier run that was interrupted, and {why}", stage.what());
                 Err(decide_by_hand(what, stage.step))
             }
             StatementState::Foreign(why) => Err(self.foreign(stage, &why)),
@@ -128,7 +128,7 @@ impl Executor<'_> {
             }
             (None, StatementState::NotDone | StatementState::Leftover { .. }) => {
                 let what =
-                    format!("{what} ended without an error, and the catalog does not show what it was to do");
+                    format!("{what} ended without an error, but the database does not show its result");
                 Err(Failure::new(Exit::Partial, what)
                     .code(ErrorCode::MIGRATION_NOT_PROVED)
                     .next("trueup check")
@@ -177,7 +177,7 @@ impl Executor<'_> {
         let how = match &trouble {
             StepError::Stopped(signal) => format!("interrupted by {signal}: {what} was cancelled"),
             StepError::Refused { said, .. } => format!("{what} failed: {}", said.text()),
-            _ => format!("{what} was cancelled: it did not get its locks in time"),
+            _ => format!("{what} was cancelled: timed out waiting for a lock"),
         };
         Err(if removable { left(&how, &why) } else { decide_by_hand(format!("{how}; {why}"), stage.step) })
     }
@@ -212,7 +212,7 @@ impl Executor<'_> {
             Err(error) => Err(error),
         };
         // The record that it was started stays.
-        state.map_err(|error| match self.job.writer.trouble(error, "looking at the catalog") {
+        state.map_err(|error| match self.job.writer.trouble(error, "reading the catalog") {
             StepError::Lost(why) => StepError::LostOutside(why).failure(&stage.what(), true),
             trouble => trouble.failure(&stage.what(), true),
         })
@@ -241,7 +241,7 @@ impl Executor<'_> {
             // It is recorded as started: the next run removes it.
             removed.map_err(|trouble| match trouble {
                 StepError::Stopped(signal) => {
-                    left(&format!("interrupted by {signal}: {} was not begun again", stage.what()), why)
+                    left(&format!("interrupted by {signal}: {} was not started again", stage.what()), why)
                 }
                 trouble => trouble.failure(&what, true),
             })?;
@@ -267,14 +267,14 @@ impl Executor<'_> {
         Failure::new(
             exit,
             format!(
-                "{}: line {}: {why}\nstatement: {}\nit was not begun",
+                "{}: line {}: {why}\nstatement: {}\nit was not started",
                 step.path.display(),
                 statement.line,
                 statement.summary,
             ),
         )
-        .next("trueup did not make it and does not touch it: look at it, drop it when nobody needs it, and run the same \
-               command again")
+        .next("trueup did not create it and does not change it: check it, drop it if nobody needs it, and run the \
+               same command again")
         .into()
     }
 }
@@ -296,7 +296,7 @@ impl StepRow {
 /// Something half-made stays for the next run to remove.
 fn left(how: &str, why: &str) -> anyhow::Error {
     Failure::new(Exit::Partial, format!("{how}; {why}"))
-        .next("run the same command again: it removes that and goes on")
+        .next("run the same command again: it removes that and continues")
         .into()
 }
 
@@ -304,9 +304,8 @@ fn left(how: &str, why: &str) -> anyhow::Error {
 fn decide_by_hand(what: String, step: &Step) -> anyhow::Error {
     Failure::new(Exit::Partial, what)
         .next(format!(
-            "find out whether it was done, then say so:\n\
-             trueup resolve {v} --as applied --reason ...      when it was\n\
-             trueup resolve {v} --as not-applied --reason ...  when it was not, or may be done again",
+            "find out whether it was done, then run one of:\ntrueup resolve {v} --as applied --reason ...      if it \
+             was done\ntrueup resolve {v} --as not-applied --reason ...  if it was not, or may be run again",
             v = step.version
         ))
         .into()

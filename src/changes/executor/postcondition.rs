@@ -82,9 +82,8 @@ pub(super) async fn check(
                     });
                 }
                 (false, false) => {
-                    let why = format!(
-                        "there is an invalid index {path} already, which IF NOT EXISTS would take for the wanted one"
-                    );
+                    let why =
+                        format!("an invalid index {path} exists already, and IF NOT EXISTS would accept it");
                     return Ok(StatementState::Foreign(why));
                 }
                 (true, false) => {}
@@ -105,7 +104,7 @@ pub(super) async fn check(
                 return Ok(StatementState::Done);
             }
             Ok(StatementState::Foreign(format!(
-                "there is an index {path} already, and it is not the one that this statement makes"
+                "an index {path} exists already, and it differs from the one that this statement creates"
             )))
         }
         NonTransactional::CreateIndex { name: None, table, .. } => {
@@ -124,7 +123,7 @@ pub(super) async fn check(
                 })
                 .collect();
             Ok(match made.as_slice() {
-                [] => StatementState::CannotTell("the catalog does not tell which index it makes".into()),
+                [] => StatementState::CannotTell("the catalog does not show which index it creates".into()),
                 made if made.iter().all(|index| diff::same(live.get(&index.id), Some(index))) => {
                     StatementState::Done
                 }
@@ -143,14 +142,14 @@ pub(super) async fn check(
                 // The same statement ends it.
                 Some(_) => StatementState::Leftover {
                     clean_up: Vec::new(),
-                    why: format!("the index {index} is half dropped: invalid, and still there"),
+                    why: format!("the index {index} is only partly dropped: it is invalid and still exists"),
                 },
             })
         }
         NonTransactional::Reindex { .. } => {
             // Done again it does no harm; what a broken one leaves behind is called so by PostgreSQL.
             Ok(leftovers(session, HALF_MADE, before).await?.unwrap_or(StatementState::CannotTell(
-                "the catalog does not tell whether an index was built anew".into(),
+                "the catalog does not show whether an index was rebuilt".into(),
             )))
         }
         NonTransactional::DetachPartition { table, partition } => {
@@ -165,16 +164,16 @@ pub(super) async fn check(
                 None => StatementState::Done,
                 Some("t") => StatementState::Leftover {
                     clean_up: vec![format!("ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE")],
-                    why: format!("the partition {partition} is half detached"),
+                    why: format!("the partition {partition} is only partly detached"),
                 },
                 Some(_) => StatementState::NotDone,
             })
         }
         NonTransactional::Vacuum => {
-            Ok(StatementState::CannotTell("the catalog does not tell whether a VACUUM was done".into()))
+            Ok(StatementState::CannotTell("the catalog does not show whether a VACUUM was done".into()))
         }
         NonTransactional::Other(command) | NonTransactional::Unprovable(command) => {
-            Ok(StatementState::CannotTell(format!("the catalog does not tell whether {command} was done")))
+            Ok(StatementState::CannotTell(format!("the catalog does not show whether {command} was done")))
         }
     }
 }

@@ -56,10 +56,10 @@ impl EarlierWork {
         match self {
             Self::Nothing => "it was rolled back: the database is as it was",
             Self::Applied => "it was rolled back; the migrations before it are applied and recorded",
-            Self::TakenBack => "it was rolled back; the migrations before it are taken back and recorded",
+            Self::TakenBack => "it was rolled back; the migrations before it are reverted and recorded",
             Self::Statements { .. } => {
-                "it was rolled back; the statements before it stay and are recorded: the same command goes on with \
-                 this one"
+                "it was rolled back; the statements before it are committed and recorded: the same command continues \
+                 with this one"
             }
         }
     }
@@ -100,7 +100,7 @@ pub(super) fn script_failure(
     let _ = write!(text, "\n{what} failed, {}", before.words());
     Failure::new(exit, text)
         .code(ErrorCode::MIGRATION_FAILED)
-        .next("mend the migration or the data that it stumbles on, then run the same command again")
+        .next("fix the migration or the data, then run the same command again")
         .into()
 }
 

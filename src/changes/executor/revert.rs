@@ -40,7 +40,7 @@ impl Executor<'_> {
     async fn revert(&mut self, step: &Step) -> Result<()> {
         self.next += 1;
         let begun = Instant::now();
-        let what = format!("taking back {}", step.title);
+        let what = format!("reverting {}", step.title);
         let (number, of) = (self.next, self.job.steps.len());
         self.job.watch.observe(&Event::Begun { doing: "reverting", what: &step.title, number, of });
         let before = self.catalog().await?;
@@ -152,12 +152,12 @@ fn prove(
     Err(Failure::new(
         Exit::RolledBack,
         format!(
-            "{}: after it the catalog would not be what the migrations below {} build; it was rolled back\n{told}",
+            "{}: its result differs from what the migrations before {} build; it was rolled back\n{told}",
             step.path.display(),
             step.title
         ),
     )
     .code(ErrorCode::MIGRATION_NOT_PROVED)
-    .next("mend the down script; `trueup check` tells whether the database differed before")
+    .next("fix the down script; `trueup check` shows whether the database differed before")
     .into())
 }

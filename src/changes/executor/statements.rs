@@ -77,7 +77,7 @@ impl Executor<'_> {
                     };
                     Ok((statement.parse()?, recorded))
                 }
-                _ => Err(anyhow!("a row of trueup.steps is not as trueup writes it")),
+                _ => Err(anyhow!("a row of trueup.steps is malformed")),
             })
             .collect()
     }
@@ -90,7 +90,8 @@ impl Executor<'_> {
                 return Err(Failure::new(
                     if self.kept { Exit::Partial } else { Exit::Refused },
                     format!(
-                        "{}: statement {number} is not the one that run {} began: {} was edited after it broke off",
+                        "{}: statement {number} differs from the one that run {} started: {} was modified after the \
+                 interruption",
                         step.path.display(),
                         recorded.run,
                         step.title
@@ -98,8 +99,8 @@ impl Executor<'_> {
                 )
                 .code(ErrorCode::HISTORY_EDITED)
                 .next(format!(
-                    "put the statement back as it was: {}\nor say what became of it: trueup resolve {} --as \
-                     not-applied --reason ...",
+                    "restore the statement: {}\nor record that it was not applied: trueup resolve {} --as not-applied \
+                 --reason ...",
                     recorded.text, step.version
                 ))
                 .into());

@@ -47,9 +47,10 @@ impl Adoption {
     /// that of a database in which none of them is applied.
     pub fn judge(lock: &Lock, found: &LiveDatabase<'_>, stated: Option<i64>) -> Result<Self, Failure> {
         if lock.migrations.is_empty() {
-            let what = "this project has no migrations: there is no version that the database could be at";
+            let what = "this project has no migrations: the database cannot be at any version";
             let next =
-                "write the first one, migrations/V1__baseline.sql: what builds this database from nothing";
+                "write the first migration, migrations/V1__baseline.sql, which creates this database's schema from \
+                 nothing";
             return Err(Failure::new(Exit::Refused, what).code(ErrorCode::MIGRATION_UNKNOWN).next(next));
         }
         let (applied, equally_close) = match stated {
@@ -60,9 +61,9 @@ impl Adoption {
             }
         };
         if applied == 0 {
-            let what = "this database looks like none of the versions that the migrations build; nothing was recorded";
+            let what = "this database matches none of the versions that the migrations build; nothing was recorded";
             return Err(Failure::new(Exit::Refused, what).next(
-                "look at the target: is it this project's database? trueup check tells what is missing",
+                "check the target: is it this project's database? trueup check shows what is missing",
             ));
         }
         Ok(Self { applied, equally_close, differences: differences(lock, found, applied) })
@@ -96,12 +97,12 @@ impl Adoption {
             format!("{} and {last} are", rest.join(", "))
         };
         let what = format!(
-            "{names} equally close: the catalog cannot tell which of them was applied last, and migrations that change \
-             rows alone would be taken for done; nothing was recorded"
+            "{names} equally good matches: the schema does not show which of them was applied last, and migrations \
+             that only change rows would be recorded as applied; nothing was recorded"
         );
         let newest = closest.first().map_or(0, |migration| migration.version);
         Err(Failure::new(Exit::Refused, what)
-            .next(format!("state the last one that was applied: trueup adopt --version {newest}")))
+            .next(format!("name the last migration that was applied: trueup adopt --version {newest}")))
     }
 }
 
@@ -113,7 +114,7 @@ fn number_of(lock: &Lock, version: i64) -> Result<usize, Failure> {
         let newest = lock.migrations.iter().rev().take(MOST);
         let newest: Vec<String> = newest.map(|migration| migration.version.to_string()).collect();
         Failure::usage(format!(
-            "--version {version}: there is no such migration; the newest are {}",
+            "--version {version}: no such migration; the newest are {}",
             newest.join(", ")
         ))
         .code(ErrorCode::MIGRATION_UNKNOWN)
@@ -226,7 +227,7 @@ mod tests {
         assert_eq!((found.applied, found.equally_close.as_slice()), (2, &[1, 2][..]));
         let failure = found.unambiguous(&lock()).expect_err("ambiguous");
         assert_eq!(failure.exit, Exit::Refused);
-        assert!(failure.what.contains("V2__m2 and V1__m1 are equally close"), "{}", failure.what);
+        assert!(failure.what.contains("V2__m2 and V1__m1 are equally good matches"), "{}", failure.what);
         assert!(failure.next.contains("--version 2"), "{}", failure.next);
         assert!(judge(&first, Some(1)).expect("judged").unambiguous(&lock()).is_ok());
     }

@@ -90,12 +90,12 @@ impl Step {
             let mut words = words_of(text).skip(1).map(str::to_ascii_lowercase);
             let known = ROWS.contains(&verb.as_str()) || OBJECTS.contains(&verb.as_str());
             if !known {
-                return Some(format!("what {} changes cannot be told", verb.to_ascii_uppercase()));
+                return Some(format!("it is not known which tables {} changes", verb.to_ascii_uppercase()));
             }
             let wide = verb == "drop"
                 && (words.next().is_some_and(|what| WIDE.contains(&what.as_str()))
                     || words.any(|word| word == "cascade"));
-            wide.then(|| "what it drops takes others with it".to_owned())
+            wide.then(|| "DROP ... CASCADE may drop other objects".to_owned())
         })
     }
 
@@ -195,10 +195,10 @@ mod tests {
     #[test]
     fn what_cannot_be_told_means_all() {
         for (sql, why) in [
-            ("do $$ begin end $$;", "what DO changes cannot be told"),
-            ("select f();", "what SELECT changes cannot be told"),
-            ("drop schema a;", "takes others with it"),
-            ("drop table users cascade;", "takes others with it"),
+            ("do $$ begin end $$;", "it is not known which tables DO changes"),
+            ("select f();", "it is not known which tables SELECT changes"),
+            ("drop schema a;", "may drop other objects"),
+            ("drop table users cascade;", "may drop other objects"),
             ("insert into logs values (1);", "trigger public.logs.notify may change other tables"),
             ("update people set x = 1;", "the tables behind"),
         ] {

@@ -35,7 +35,7 @@ impl MigrationPlan {
                 || "nothing is applied".to_owned(),
                 |current| format!("the database is at version {current}"),
             );
-            return Err(Failure::usage(format!("--to {to}: {stands}; a downgrade does not apply anything"))
+            return Err(Failure::usage(format!("--to {to}: {stands}; a downgrade does not apply migrations"))
                 .next(format!("trueup upgrade --to {to}")));
         }
         refuse_no_history(standing)?;
@@ -97,32 +97,32 @@ fn refuse_unknown(standing: &MigrationState, to: i64) -> Result<(), Failure> {
     Err(Failure::new(
         Exit::Refused,
         format!(
-            "{} {is} applied, but not in this project directory, which therefore cannot take back what lies below",
+            "{} {is} applied, but not in this project directory: the migrations below cannot be reverted from here",
             ahead.join(", ")
         ),
     )
     .code(ErrorCode::HISTORY_AHEAD)
-    .next("Downgrade with the project directory that has the newest migrations."))
+    .next("run the downgrade in the project directory that has the newest migrations"))
 }
 
 fn unprovable(path: &Path) -> Failure {
     Failure::new(
         Exit::Refused,
         format!(
-            "{}: a down script runs in a transaction, so that it is proved before it is committed; no-transaction has \
-             no place there; nothing was touched",
+            "{}: a down script runs in a transaction, so that its result is verified before it is committed; \
+             no-transaction is not allowed; nothing was changed",
             path.display()
         ),
     )
     .code(ErrorCode::MIGRATION_UNSUPPORTED)
-    .next("Take the directive out. DROP INDEX without CONCURRENTLY does the same, in a moment, under a lock.")
+    .next("remove the directive; DROP INDEX without CONCURRENTLY has the same result, under a short lock")
 }
 
 fn irreversible(without: &[&CompiledMigration]) -> Failure {
     let names = titles(without.iter().copied());
     let has = if without.len() == 1 { "has" } else { "have" };
     let first = without[0];
-    Failure::new(Exit::Refused, format!("{names} {has} no down script; nothing was touched"))
+    Failure::new(Exit::Refused, format!("{names} {has} no down script; nothing was changed"))
         .code(ErrorCode::MIGRATION_NO_DOWN_SCRIPT)
         .next(format!(
             "write migrations/{}.down.sql{}, or put the change that reverts it into a new migration",
@@ -212,7 +212,7 @@ mod tests {
             (&[1, 2][..], &[1, 2][..], 7, Exit::Usage, "no such version"),
             (&[1], &[1], 2, Exit::Usage, "the database is at version 1"),
             (&[1, 2, 3, 9], &[1, 2, 3], 2, Exit::Refused, "V9__m9 is applied, but not in this project"),
-            (&[1, 2, 3], &[1, 2], 2, Exit::Refused, "V3__m3 was edited"),
+            (&[1, 2, 3], &[1, 2], 2, Exit::Refused, "V3__m3 was modified"),
             (&[1, 2, 3], &[1, 2, 3], 1, Exit::Refused, "V2__m2.down.sql: line 1"),
         ] {
             let failure = plan(&project, applied, unchanged, to).expect_err(words);

@@ -47,15 +47,15 @@ impl MigrationPlan {
             }
         }
         if let Some(stop) = &self.stop {
-            let _ = writeln!(script, "-- It {}.", stop.why());
-            let _ = writeln!(script, "-- Waiting: {}.", stop.waiting().join(", "));
+            let _ = writeln!(script, "-- Planning {}.", stop.why());
+            let _ = writeln!(script, "-- Not applied: {}.", stop.waiting().join(", "));
             let _ = writeln!(script, "-- Next: {}", stop.next());
         }
         script
     }
 
     fn head(&self, script: &mut String) {
-        let verb = if self.direction == Direction::Up { "applies" } else { "takes back" };
+        let verb = if self.direction == Direction::Up { "applies" } else { "reverts" };
         let titles: Vec<&str> = self.steps.iter().map(|step| step.title.as_str()).collect();
         match titles.as_slice() {
             [] => script.push_str("-- There is nothing to do.\n"),
@@ -64,7 +64,7 @@ impl MigrationPlan {
             }
         }
         if titles.len() > 1 {
-            script.push_str("-- Stop at the first error (psql: -v ON_ERROR_STOP=1); what is done until then stays done.\n");
+            script.push_str("-- Stop at the first error (psql: -v ON_ERROR_STOP=1); the statements before it stay committed.\n");
         }
         script.push('\n');
     }
@@ -86,7 +86,7 @@ impl MigrationPlan {
                 checks.push(Check::new(format!("NOT {}", has(version)), format!("{title} is not applied")));
                 let newer = self.steps.iter().take_while(|other| other.version != version).last();
                 if let Some(newer) = newer {
-                    let what = format!("{} is not taken back yet", newer.title);
+                    let what = format!("{} is not reverted yet", newer.title);
                     checks.push(Check::new(has(newer.version), what));
                 }
             }
@@ -165,14 +165,15 @@ impl Writer<'_> {
         let down = if direction == Direction::Down { ", taken back" } else { "" };
         let _ = writeln!(script, "-- ---- {title}{down}");
         if *contract {
-            script.push_str("-- Contract: code of before it does not survive it.\n");
+            script.push_str("-- Contract migration: it breaks old app versions.\n");
         }
         let local = if *transactional {
             script.push_str("BEGIN;\n");
             "LOCAL "
         } else {
             script.push_str(
-                "-- Not in a transaction: run these statements one at a time, not as one batch; look at each outcome.\n",
+                "-- Not in a transaction: run these statements one at a time, not as one batch, and check each \
+                 result.\n",
             );
             ""
         };
@@ -273,7 +274,7 @@ mod tests {
         assert!(second.contains("\nSET search_path") && second.contains("RESET search_path;"), "{second}");
         assert!(second.contains("the index i is missing or invalid"), "{second}");
         assert!(!second.contains("BEGIN;") && !second.contains("drop table"), "{second}");
-        assert!(second.contains("-- It stops before V3__m3"), "{second}");
+        assert!(second.contains("-- Planning stopped before V3__m3"), "{second}");
         assert!(found.contains("ON_ERROR_STOP"));
     }
 }

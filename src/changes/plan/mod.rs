@@ -216,18 +216,16 @@ impl PlanStop {
     pub fn why(&self) -> String {
         match self {
             Self::Contract { title, .. } => {
-                format!(
-                    "stops before {title}: it is a contract migration, which code of before it does not survive"
-                )
+                format!("stopped before {title}: it breaks old app versions (contract migration)")
             }
             Self::RequiresCheck { title, unmet, .. } if !unmet.is_empty() => {
                 let found: Vec<String> = unmet.iter().map(UnmetCheck::to_string).collect();
-                format!("stops before {title}: {}", found.join(", "))
+                format!("stopped before {title}: {}", found.join(", "))
             }
             Self::RequiresCheck { title, checks, .. } => {
                 let (noun, verb) =
                     if checks.len() == 1 { ("data check", "has") } else { ("data checks", "have") };
-                format!("stops before {title}: the {noun} {} {verb} to pass first", checks.join(", "))
+                format!("stopped before {title}: the {noun} {} {verb} to pass first", checks.join(", "))
             }
         }
     }
@@ -242,14 +240,14 @@ impl PlanStop {
             Self::RequiresCheck { unmet, .. } => {
                 let names: Vec<&str> = unmet.iter().map(|unmet| unmet.check.as_str()).collect();
                 let fix = if unmet.iter().any(|unmet| unmet.fixable) { "--fix " } else { "" };
-                format!("trueup verify {fix}{}; then the same command goes on", names.join(" "))
+                format!("trueup verify {fix}{}; then run the same command to continue", names.join(" "))
             }
         }
     }
 }
 
 /// What to run when a contract migration comes next.
-pub const CONTRACT_NEXT: &str = "once no code of before it is running anywhere: trueup upgrade --contract";
+pub const CONTRACT_NEXT: &str = "when no old app version is running any more: trueup upgrade --contract";
 
 /// The objects that effects are about.
 fn touches(migration: &CompiledMigration) -> BTreeSet<ObjectId> {

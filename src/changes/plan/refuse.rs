@@ -18,26 +18,31 @@ pub(super) struct Refusal {
 }
 
 const TRANSACTION: Refusal = Refusal {
-    why: "a migration does not begin or end transactions: each is one, together with its record",
-    next: "Take the statement out. What must not share a transaction goes into a migration of its own.",
+    why: "a migration must not begin or end transactions: each migration is one transaction, together with its row \
+          in the history",
+    next: "remove the statement; put statements that need their own transaction into a migration of their own",
 };
 const SAVEPOINT: Refusal = Refusal {
-    why: "a migration does not roll back to savepoints: it is done whole or not at all",
-    next: "Take the statement out.",
+    why: "a migration must not roll back to savepoints: it is applied as a whole or not at all",
+    next: "remove the statement",
 };
-const TRANSACTION_MODE: Refusal =
-    Refusal { why: "the modes of the transaction belong to the run", next: "Take the statement out." };
+const TRANSACTION_MODE: Refusal = Refusal {
+    why: "a migration must not change the modes of its transaction: trueup sets them",
+    next: "remove the statement",
+};
 const ROLE: Refusal = Refusal {
-    why: "a migration does not change the role that it runs as: its record would be written by another",
-    next: "Take the statement out; the role of all migrations is `[database] set_role` in trueup.toml. ALTER ... OWNER TO gives one object away.",
+    why: "a migration must not change the role that it runs as: its row in the history would be written by another \
+          role",
+    next: "remove the statement; `[database] set_role` in trueup.toml is the role of all migrations, and ALTER ... \
+           OWNER TO changes the owner of one object",
 };
 const DISCARD: Refusal = Refusal {
-    why: "it throws away the session's state, the lock of the run among it",
-    next: "Take the statement out; every migration starts with a clean session.",
+    why: "it discards the session's state, including the lock that trueup holds",
+    next: "remove the statement; every migration starts in a clean session",
 };
 const ADVISORY: Refusal = Refusal {
-    why: "it lets go of advisory locks, and the run holds one",
-    next: "Take the statement out; pg_advisory_xact_lock ends with the transaction by itself.",
+    why: "it releases advisory locks, and trueup holds one",
+    next: "remove the statement; pg_advisory_xact_lock is released at the end of the transaction",
 };
 
 /// The functions that let go of session locks.

@@ -64,23 +64,23 @@ impl ResolveCase<'_> {
         refuse_no_history(self.standing)?;
         if self.standing.applied.contains(&index) {
             let edited = self.standing.edited.contains(&index);
-            let so = if edited { ", from another text than the file has now (--as accept-edit)" } else { "" };
-            return Ok(Resolution::Nothing(format!("{} is recorded as applied already{so}", compiled.id())));
+            let so = if edited { ", with another text than its file has now (--as accept-edit)" } else { "" };
+            return Ok(Resolution::Nothing(format!("{} is already recorded as applied{so}", compiled.id())));
         }
         let evidence = self.evidence(index);
         if !evidence.missing.is_empty() {
             return Err(Failure::new(
                 Exit::Refused,
                 format!(
-                    "{} is not wholly there: the catalog contradicts that it was applied; nothing was changed\n{}",
+                    "{} was not applied completely, as the schema shows; nothing was changed\n{}",
                     compiled.id(),
                     list(&evidence.missing)
                 ),
             )
             .code(ErrorCode::MIGRATION_CONTRADICTED)
             .next(format!(
-                "do by hand what is missing and say it again; or, when it is to be run from its first statement: \
-                 trueup resolve {} --as not-applied --reason TEXT",
+                "create what is missing by hand and run the command again; or, to run the migration from its first \
+                 statement: trueup resolve {} --as not-applied --reason TEXT",
                 self.version
             )));
         }
@@ -97,7 +97,7 @@ impl ResolveCase<'_> {
         let compiled = &self.lock.migrations[index];
         if !begun && !self.standing.applied.contains(&index) {
             return Ok(Resolution::Nothing(format!(
-                "nothing says that {} was applied or begun: trueup upgrade runs it",
+                "{} is recorded neither as applied nor as started: trueup upgrade runs it",
                 compiled.id()
             )));
         }
@@ -106,30 +106,29 @@ impl ResolveCase<'_> {
             return Err(Failure::new(
                 Exit::Refused,
                 format!(
-                    "{} is wholly there: the catalog contradicts that it was not applied; nothing was changed\n{}",
+                    "{} was applied completely, as the schema shows; nothing was changed\n{}",
                     compiled.id(),
                     list(&evidence.shown)
                 ),
             )
             .code(ErrorCode::MIGRATION_CONTRADICTED)
             .next(format!(
-                "trueup resolve {} --as applied --reason TEXT; or take away by hand what is there, when it is to be run \
-                 again",
+                "trueup resolve {} --as applied --reason TEXT; or, to run it again, remove by hand what it created",
                 self.version
             )));
         }
         let mut notes = self.shown(index, &evidence);
         if !evidence.missing.is_empty() {
-            notes.push(format!("what is not as it leaves it:\n{}", list(&evidence.missing)));
+            notes.push(format!("what differs from the migration's result:\n{}", list(&evidence.missing)));
             if !evidence.shown.is_empty() {
                 notes.push(
-                    "the next upgrade runs it from its first statement, and may stumble on what is there"
+                    "the next upgrade runs it from its first statement, and may fail because of what already exists"
                         .into(),
                 );
             }
         }
         if self.standing.applied.iter().any(|other| *other > index) {
-            notes.push("newer migrations are applied: to run it, upgrade needs --allow-out-of-order".into());
+            notes.push("newer migrations are applied: upgrade needs --allow-out-of-order to run it".into());
         }
         Ok(self.record(index, notes))
     }
@@ -146,25 +145,27 @@ impl ResolveCase<'_> {
         if !self.standing.applied.contains(&index) {
             return Err(Failure::new(
                 Exit::Refused,
-                format!("{label} is not applied: there is no applied text that its file could differ from"),
+                format!("{label} is not applied: there is no applied text to compare its file with"),
             )
-            .next("edit it as you like; trueup upgrade applies it"));
+            .next("edit the file freely; trueup upgrade applies it"));
         }
         if !self.standing.edited.contains(&index) {
-            return Ok(Resolution::Nothing(format!("the file of {label} is what was applied")));
+            return Ok(Resolution::Nothing(format!("the file of {label} is the text that was applied")));
         }
         let mut notes = Vec::new();
         let edit = self.standing.texts.get(&index);
         if edit.is_some_and(|edit| edit.applied == edit.file) {
-            notes.push("the text is what was applied: its name is another one".to_owned());
+            notes.push("the text is unchanged; only the name differs".to_owned());
         } else if self.standing.respelled.contains(&index) {
-            notes.push("only comments or spacing were changed".to_owned());
+            notes.push("only comments or whitespace were changed".to_owned());
         } else if let Some(recorded) = recorded {
             let differing = differing(recorded, &compiled.effects);
             if !differing.is_empty() {
                 return Err(self.does_something_else(compiled, "when it was applied", &differing));
             }
-            notes.push("what it does to the catalog is what was recorded when it was applied".to_owned());
+            notes.push(
+                "its changes to the schema are those that were recorded when it was applied".to_owned(),
+            );
             notes.extend(self.rows(index));
         } else {
             let evidence = self.evidence(index);
@@ -172,7 +173,8 @@ impl ResolveCase<'_> {
                 return Err(self.does_something_else(compiled, "in this database", &evidence.missing));
             }
             notes.push(
-                "what it did when it was applied was not recorded; it is held against the catalog".to_owned(),
+                "its changes were not recorded when it was applied; it is compared with the schema"
+                    .to_owned(),
             );
             notes.extend(self.shown(index, &evidence));
         }
@@ -181,7 +183,7 @@ impl ResolveCase<'_> {
             unified(("as it was applied", &edit.applied), (&file, &edit.file))
         });
         if diff.is_none() {
-            notes.push("the applied text was not kept: it cannot be shown".to_owned());
+            notes.push("the applied text was not recorded and cannot be shown".to_owned());
         }
         Ok(Resolution::Record(Resolved { index, title: label, notes, diff }))
     }
@@ -212,10 +214,10 @@ impl ResolveCase<'_> {
         let mut notes = Vec::new();
         if evidence.is_silent() {
             notes.push(
-                "nothing in the catalog shows whether it was done: your word alone is recorded".to_owned(),
+                "the schema does not show whether it was applied: only your statement is recorded".to_owned(),
             );
         } else if !evidence.shown.is_empty() {
-            notes.push(format!("the catalog shows of it:\n{}", list(&evidence.shown)));
+            notes.push(format!("the schema shows these changes of it:\n{}", list(&evidence.shown)));
         }
         notes.extend(self.rows(index));
         notes
@@ -227,7 +229,7 @@ impl ResolveCase<'_> {
         let file = self.migrations.iter().find(|file| file.version == compiled.version)?;
         let script = Script::examine(&file.path, &file.sql, &file.directives);
         (!script.is_ok_and(|script| script.is_ddl_alone()))
-            .then(|| "it holds statements about rows, whose outcome no catalog shows".to_owned())
+            .then(|| "it has statements that change rows: the schema does not show their result".to_owned())
     }
 
     fn does_something_else(
@@ -239,7 +241,7 @@ impl ResolveCase<'_> {
         Failure::new(
             Exit::Refused,
             format!(
-                "the edited {} does something else than it did {than}; nothing was changed\n{}",
+                "the edited {} makes other changes than {than}; nothing was changed\n{}",
                 compiled.id(),
                 list(differing)
             ),

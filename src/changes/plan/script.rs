@@ -76,7 +76,8 @@ impl Script {
             match &outside {
                 Some(found) if !directives.no_transaction => {
                     let why = format!("{} cannot run inside a transaction block", found.command());
-                    let next = "Put it into a migration of its own that says so in its first line: `-- trueup: no-transaction`.";
+                    let next =
+                        "put it into a migration of its own, whose first line is: -- trueup: no-transaction";
                     return Err(refused(path, &statement, &why, next));
                 }
                 None if directives.no_transaction => outside = NonTransactional::unprovable(&head),
@@ -137,7 +138,7 @@ mod tests {
     #[test]
     fn f40_refusals_name_file_line_and_statement() {
         for (sql, words) in [
-            ("select 1;\n\n commit;", ["V3__x.sql: line 3: a migration does not begin", "statement: commit"]),
+            ("select 1;\n\n commit;", ["V3__x.sql: line 3: a migration must not begin", "statement: commit"]),
             ("select 1;\n\\connect other\n", ["V3__x.sql: line 2: `\\connect`", "psql"]),
             ("copy t from stdin;\n1\n\\.\n", ["V3__x.sql: line 1: COPY ... FROM stdin", "psql"]),
             ("set role app", ["V3__x.sql: line 1:", "statement: set role app"]),

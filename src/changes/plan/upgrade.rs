@@ -47,7 +47,7 @@ impl MigrationPlan {
             steps.push(step(lock, &files, index)?);
         }
         refuse_no_history(standing)?;
-        refuse_edited(lock, standing, |_| true, "nothing is applied on top of it")?;
+        refuse_edited(lock, standing, |_| true, "no further migration is applied")?;
         if !standing.skipped.is_empty() && !wanted.allow_out_of_order {
             return Err(skipped(lock, standing));
         }
@@ -78,7 +78,7 @@ pub(super) fn file_of<'m>(
     let compiled = &lock.migrations[index];
     let file = files.get(&compiled.version).filter(|file| file.name == compiled.name);
     file.copied().ok_or_else(|| {
-        Failure::usage(format!("trueup.lock has {}, and migrations/ does not", compiled.id()))
+        Failure::usage(format!("trueup.lock contains {}, but migrations/ does not", compiled.id()))
             .code(ErrorCode::LOCK_FILE_STALE)
             .next("trueup compile")
     })
@@ -151,7 +151,7 @@ fn refuse_goal(
     let fills_a_gap = wanted.allow_out_of_order && standing.skipped.contains(&index);
     match current {
         Some(current) if to < current && !fills_a_gap => Err(Failure::usage(format!(
-            "--to {to} is below the current version {current}: an upgrade does not take anything back"
+            "--to {to} is below the current version {current}: an upgrade does not revert migrations"
         ))
         .next(format!("trueup downgrade --to {to}"))),
         _ => Ok(()),
@@ -168,16 +168,16 @@ pub(super) fn no_such_version(lock: &Lock, to: i64) -> Failure {
         [] => "the project has no migrations".to_owned(),
         _ => format!("the newest are {}", newest.join(", ")),
     };
-    Failure::usage(format!("--to {to}: there is no such version; {known}"))
+    Failure::usage(format!("--to {to}: no such version; {known}"))
         .code(ErrorCode::MIGRATION_UNKNOWN)
-        .next("Name the version of a file in migrations/.")
+        .next("name the version of a file in migrations/")
 }
 
 pub(super) fn refuse_no_history(standing: &MigrationState) -> Result<(), Failure> {
     match standing.basis {
         Basis::Inferred => Err(Failure::new(
             Exit::Refused,
-            "the database has tables, but no history that says which migrations they come from",
+            "the database has tables, but no migration history",
         )
         .code(ErrorCode::HISTORY_MISSING)
         .next("trueup adopt")),
@@ -205,12 +205,12 @@ pub(super) fn refuse_edited(
     };
     let version = if compiled.len() == 1 { compiled[0].version.to_string() } else { "V".to_owned() };
     let mut what =
-        format!("{noun} {} {was} edited after being applied; {so}", titles(compiled.iter().copied()));
+        format!("{noun} {} {was} modified after being applied; {so}", titles(compiled.iter().copied()));
     for (index, edit) in edited.iter().filter_map(|index| Some((index, standing.texts.get(index)?))) {
         if edit.applied == edit.file {
-            what.push_str("\nthe text is what was applied: its name is another one");
+            what.push_str("\nthe text is unchanged; only the name differs");
         } else if standing.respelled.contains(index) {
-            what.push_str("\nonly comments or spacing were changed:");
+            what.push_str("\nonly comments or whitespace were changed:");
         }
         let file = format!("migrations/{}.sql", lock.migrations[*index].id());
         let diff = unified(("as it was applied", &edit.applied), (&file, &edit.file));
@@ -221,8 +221,8 @@ pub(super) fn refuse_edited(
         }
     }
     Err(Failure::new(Exit::Refused, what).code(ErrorCode::HISTORY_EDITED).next(format!(
-        "Restore what was applied, and put the change into a new migration; or, when the edit means the same: \
-         trueup resolve {version} --as accept-edit --reason TEXT"
+        "restore the applied text and put the change into a new migration; or, if the edit does not change the \
+         meaning: trueup resolve {version} --as accept-edit --reason TEXT"
     )))
 }
 
@@ -234,11 +234,11 @@ fn skipped(lock: &Lock, standing: &MigrationState) -> Failure {
     let names = titles(skipped.iter().copied());
     Failure::new(
         Exit::Refused,
-        format!("{names} {verb} not applied, though version {newest}, which is newer, is"),
+        format!("{names} {verb} not applied, but the newer version {newest} is"),
     )
     .code(ErrorCode::HISTORY_SKIPPED)
     .next(format!(
-        "Give {them} a version above {newest}; or, where nothing that is applied minds: trueup upgrade --allow-out-of-order"
+        "give {them} a version above {newest}; or, if the order does not matter: trueup upgrade --allow-out-of-order"
     ))
 }
 
@@ -320,7 +320,7 @@ mod tests {
     fn f37_skipped_versions_are_never_passed_over() {
         let failure = plan(&samples(), &[1, 3], UpgradeGoal::default()).expect_err("skipped");
         assert_eq!(failure.exit, Exit::Refused);
-        assert!(failure.what.contains("V2__m2 is not applied, though version 3"), "{}", failure.what);
+        assert!(failure.what.contains("V2__m2 is not applied, but the newer version 3"), "{}", failure.what);
         let allowed = UpgradeGoal { allow_out_of_order: true, ..UpgradeGoal::default() };
         assert_eq!(versions(&plan(&samples(), &[1, 3], allowed).expect("a plan")), [2]);
         let gap = UpgradeGoal { to: Some(2), ..allowed };

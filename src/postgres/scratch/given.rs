@@ -46,7 +46,7 @@ impl Given {
         let target = Target::parse(url)?;
         // The error of `url` does not repeat the text, which may hold a password.
         let url = Url::parse(url).map_err(|why| {
-            Failure::usage(format!("--scratch-url is no URL: {why}")).code(ErrorCode::CONNECTION_URL_INVALID)
+            Failure::usage(format!("--scratch-url is not a URL: {why}")).code(ErrorCode::CONNECTION_URL_INVALID)
         })?;
         Ok(Self { url, target, databases: Vec::new(), roles: Vec::new() })
     }
@@ -128,7 +128,7 @@ impl Given {
         match remove(&self.target, &statements).await {
             Ok(()) => Ok(()),
             Err((left, why)) => Err(Failure::cannot_tell(format!(
-                "the scratch server keeps what could not be removed: {}",
+                "could not be removed from the scratch server: {}",
                 words(&why)
             ))
             .code(ErrorCode::SCRATCH_LEFT_BEHIND)

@@ -116,10 +116,10 @@ impl Scratch {
             let wanted =
                 options.major.map_or_else(|| "one of 14 to 18".to_owned(), |major| major.to_string());
             return Err(Failure::cannot_tell(format!(
-                "the scratch server's version is {version}, and the major must be {wanted}"
+                "the scratch server's version is {version}, but the major version must be {wanted}"
             ))
             .code(ErrorCode::SCRATCH_UNAVAILABLE)
-            .next("give another server with --scratch-url, or leave it out: a local one is started")
+            .next("give another server with --scratch-url, or omit it to start a local one")
             .into());
         }
         if let Host::Given(given) = &host {
@@ -167,11 +167,11 @@ impl Scratch {
                 given.dropped(&name);
             }
             return Err(Failure::cannot_tell(format!(
-                "the scratch server makes no database: {}",
+                "the scratch server cannot create a database: {}",
                 words(&why)
             ))
             .code(ErrorCode::SCRATCH_UNAVAILABLE)
-            .next("give a --scratch-url whose role has CREATEDB, or leave it out: a local server is started")
+            .next("give a --scratch-url whose role has CREATEDB, or omit it to start a local server")
             .into());
         }
         Ok(ScratchDatabase { name })
@@ -226,12 +226,12 @@ impl Scratch {
         }
         if let Err(why) = self.admin.execute(sql).await {
             return Err(Failure::cannot_tell(format!(
-                "the scratch server makes no role {role}: {}",
+                "the scratch server cannot create the role {role}: {}",
                 words(&why)
             ))
             .code(ErrorCode::SCRATCH_UNAVAILABLE)
             .next(
-                "give a --scratch-url whose role has CREATEROLE, or leave it out: a local server is started",
+                "give a --scratch-url whose role has CREATEROLE, or omit it to start a local server",
             )
             .into());
         }
@@ -295,5 +295,5 @@ async fn about(admin: &mut Session) -> Result<(ServerVersion, bool)> {
             Ok(())
         })
         .await?;
-    answer.context("the server did not tell its version")
+    answer.context("the server did not report its version")
 }

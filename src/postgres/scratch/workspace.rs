@@ -46,9 +46,9 @@ impl Home {
                 Err(why) => reasons.push(format!("\n  {}: {why:#}", base.display())),
             }
         }
-        Err(Failure::cannot_tell(format!("no place for a scratch server:{}", reasons.concat()))
+        Err(Failure::cannot_tell(format!("no directory is usable for a scratch server:{}", reasons.concat()))
             .code(ErrorCode::SCRATCH_UNAVAILABLE)
-            .next("make room, set TMPDIR to another directory, or give a server with --scratch-url")
+            .next("free some space, set TMPDIR to another directory, or give a server with --scratch-url")
             .into())
     }
 
@@ -76,10 +76,10 @@ impl Home {
     /// A directory of this name in a place where everybody may make one is believed only when it is the account's own.
     fn verify(&self) -> Result<()> {
         let found = self.path.symlink_metadata()?;
-        anyhow::ensure!(found.is_dir(), "{} is no directory", self.path.display());
+        anyhow::ensure!(found.is_dir(), "{} is not a directory", self.path.display());
         anyhow::ensure!(
             found.uid() == self.account.uid && found.mode() & 0o077 == 0,
-            "{} belongs to somebody else, or others may enter it",
+            "{} belongs to another user, or other users may enter it",
             self.path.display()
         );
         if self.account.step_down.is_some() {
@@ -175,13 +175,13 @@ mod tests {
         Home::below(base.path(), account).expect("the same again");
 
         std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(Home::below(base.path(), account).unwrap_err().to_string().contains("others may enter"));
+        assert!(Home::below(base.path(), account).unwrap_err().to_string().contains("other users may enter"));
 
         let elsewhere = base.path().join("elsewhere");
         std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o700)).unwrap();
         std::fs::rename(&home, &elsewhere).unwrap();
         symlink(&elsewhere, &home).unwrap();
-        assert!(Home::below(base.path(), account).unwrap_err().to_string().contains("no directory"));
+        assert!(Home::below(base.path(), account).unwrap_err().to_string().contains("not a directory"));
     }
 
     #[test]

@@ -26,16 +26,16 @@ pub fn one_expression(text: &str) -> Option<String> {
             ")" | "]" => {
                 let fits = if sign == ")" { "(" } else { "[" };
                 if open.pop() != Some(fits) {
-                    return Some(format!("{sign:?} closes what was not opened"));
+                    return Some(format!("{sign:?} has no opening counterpart"));
                 }
             }
             "," if open.is_empty() => {
-                return Some("a comma outside of parentheses: these are two".to_owned());
+                return Some("a comma outside of parentheses separates two expressions".to_owned());
             }
             _ => {}
         }
     }
-    open.pop().map(|sign| format!("{sign:?} is never closed"))
+    open.pop().map(|sign| format!("{sign:?} is not closed"))
 }
 
 #[cfg(test)]
@@ -62,11 +62,11 @@ mod tests {
     fn what_would_get_out_is_told() {
         for (text, why) in [
             ("now()); COMMIT; create table pwned(); --", "semicolon"),
-            ("now()) , (1", "closes what was not opened"),
-            ("now(", "never closed"),
-            ("a[1", "never closed"),
-            ("(a]", "closes what was not opened"),
-            ("1, 2", "these are two"),
+            ("now()) , (1", "has no opening counterpart"),
+            ("now(", "is not closed"),
+            ("a[1", "is not closed"),
+            ("(a]", "has no opening counterpart"),
+            ("1, 2", "separates two expressions"),
             ("1; DROP TABLE t", "semicolon"),
             ("1;", "semicolon"),
             ("'a", "a string starts here and is not closed"),

@@ -61,7 +61,7 @@ fn read_opened(
                 "{shown}: a symbolic link to {}, which does not exist",
                 goal.display()
             ))
-            .next("Restore the file that it points to, or remove the link.");
+            .next("restore the file that it points to, or remove the link");
         }
         Failure::usage(format!("{shown}: {error}"))
     };
@@ -75,7 +75,7 @@ fn read_opened(
     }
     let too_large = || {
         Failure::usage(format!("{shown}: larger than {} MB", LARGEST_FILE >> 20))
-            .next("Rows do not belong into such a file; split it, or load them with a tool for data.")
+            .next("split the file, or load rows with another tool")
     };
     if metadata.len() > LARGEST_FILE {
         return Err(too_large());
@@ -94,7 +94,7 @@ fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = line_at(error.as_bytes(), valid);
-        Failure::usage(format!("{shown}: line {line}: not UTF-8")).next("Save the file as UTF-8.")
+        Failure::usage(format!("{shown}: line {line}: not UTF-8")).next("save the file as UTF-8")
     })?;
     match text.find('\0') {
         Some(at) => {

@@ -18,7 +18,7 @@ fn f36_both_texts_of_an_edited_migration_are_shown() {
     write(&project, "V2__note.sql", "-- A note.\nALTER TABLE items ADD COLUMN note varchar(10);\n");
     project.compile();
     let words = [
-        "V2__note was edited after being applied",
+        "V2__note was modified after being applied",
         "--- as it was applied",
         "-ALTER TABLE items ADD COLUMN note text;",
         "+ALTER TABLE items ADD COLUMN note varchar(10);",

@@ -124,7 +124,7 @@ fn applied_is_recorded_when_the_catalog_shows_it() {
 #[test]
 fn not_applied_is_recorded_when_the_catalog_does_not_show_the_contrary() {
     let (project, database) = upgraded();
-    resolve(&project, &database, "2", "not-applied", 4, &["wholly there", "public.items.note"]);
+    resolve(&project, &database, "2", "not-applied", 4, &["was applied completely", "public.items.note"]);
     assert_eq!(applied(&database), "1 2");
     database.exec("ALTER TABLE items DROP COLUMN note");
     resolve(&project, &database, "2", "not-applied", 0, &["recorded as not applied", "next: trueup upgrade"]);
@@ -169,14 +169,14 @@ fn f02_a_vacuum_that_was_killed_is_resolved_as_applied() {
     let database = support::database();
     killed_at(&project, &database, "VACUUM items");
     ends(&project, &database, &["status"], 1, &["V2__vacuum", "VACUUM items"]);
-    resolve(&project, &database, "2", "applied", 0, &["your word alone", "recorded as applied"]);
+    resolve(&project, &database, "2", "applied", 0, &["only your statement", "recorded as applied"]);
     assert_eq!(
         database.value("SELECT string_agg(state, ' ' ORDER BY started_at) FROM trueup.steps"),
         "resolved done"
     );
     ends(&project, &database, &["status"], 0, &[]);
     ends(&project, &database, &["upgrade", "--yes"], 0, &["nothing to do"]);
-    resolve(&project, &database, "2", "not-applied", 0, &["your word alone"]);
+    resolve(&project, &database, "2", "not-applied", 0, &["only your statement"]);
     ends(&project, &database, &["upgrade", "--yes"], 0, &["V2__vacuum"]);
 }
 
@@ -206,7 +206,7 @@ fn f02_a_call_that_was_killed_is_resolved_as_not_applied() {
         "2",
         "not-applied",
         0,
-        &["statements about rows", "from its first statement"],
+        &["statements that change rows", "from its first statement"],
     );
     let states = "SELECT string_agg(action || ' ' || state, ', ' ORDER BY started_at) FROM trueup.steps";
     assert_eq!(database.value(states), "apply done, apply resolved, resolve done");
@@ -224,13 +224,13 @@ fn an_edit_that_means_the_same_is_accepted() {
         ("-- Said better.\nALTER TABLE items ADD COLUMN note text;\n", "only comments or spacing"),
         (
             "ALTER TABLE public.items ADD COLUMN note pg_catalog.text;\n",
-            "what it does to the catalog is what was recorded",
+            "its changes to the schema are those that were recorded",
         ),
     ] {
         write(&project, "V2__note.sql", text);
         project.compile();
         let before = database.value("SELECT how || applied_at FROM trueup.migrations WHERE version = 2");
-        ends(&project, &database, &["upgrade", "--yes"], 4, &["was edited"]);
+        ends(&project, &database, &["upgrade", "--yes"], 4, &["was modified"]);
         resolve(&project, &database, "2", "accept-edit", 0, &[words, "+++ migrations/V2__note.sql", "done"]);
         assert_eq!(database.value("SELECT sql FROM trueup.migrations WHERE version = 2"), text);
         assert_eq!(
@@ -256,9 +256,9 @@ fn a_file_that_was_renamed_is_accepted() {
         &database,
         &["upgrade", "--yes"],
         4,
-        &["V2__remark was edited", "its name is another one"],
+        &["V2__remark was modified", "only the name differs"],
     );
-    resolve(&project, &database, "2", "accept-edit", 0, &["its name is another one"]);
+    resolve(&project, &database, "2", "accept-edit", 0, &["only the name differs"]);
     assert_eq!(database.value("SELECT name FROM refinery_schema_history WHERE version = 2"), "remark");
     ends(&project, &database, &["check"], 0, &[]);
 }
@@ -268,10 +268,10 @@ fn an_edit_that_means_something_else_is_refused() {
     let (project, database) = upgraded();
     write(&project, "V2__note.sql", "ALTER TABLE items ADD COLUMN note varchar(9);\n");
     project.compile();
-    resolve(&project, &database, "2", "accept-edit", 4, &["does something else", "column public.items.note"]);
+    resolve(&project, &database, "2", "accept-edit", 4, &["makes other changes", "column public.items.note"]);
     // The catalog as the file would have it makes no difference: that is not what was applied.
     database.exec("ALTER TABLE items ALTER COLUMN note TYPE varchar(9)");
-    resolve(&project, &database, "2", "accept-edit", 4, &["than it did when it was applied"]);
+    resolve(&project, &database, "2", "accept-edit", 4, &["than when it was applied"]);
 }
 
 /// Applied by plain refinery, of which no texts and no effects are kept.

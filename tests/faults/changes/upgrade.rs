@@ -92,7 +92,7 @@ fn a_data_check_that_has_to_pass_first_stops_the_plan() {
     ends(&project, &database, &["upgrade", "--yes", "--to", "1"], 0, &[]);
     database.exec("INSERT INTO items VALUES (1, NULL), (2, NULL), (3, 'three')");
     let stops =
-        ["stops before V2__required: data check no_orphans finds 2 rows", "next: trueup verify no_orphans"];
+        ["stopped before V2__required: data check no_orphans finds 2 rows", "next: trueup verify no_orphans"];
     ends(&project, &database, &["upgrade", "--yes", "--dry-run"], 1, &stops);
     ends(&project, &database, &["upgrade", "--yes"], 1, &stops);
     assert_eq!(applied(&database), "1");
@@ -154,10 +154,10 @@ fn the_script_for_a_query_editor_does_what_the_command_does() {
     let printed = run(&project, &database, &["upgrade", "--sql"]);
     assert_eq!(printed.status.code(), Some(0), "{printed:?}");
     let script = String::from_utf8(printed.stdout).unwrap();
-    assert!(script.contains("Next: once no code of before it is running anywhere"), "{script}");
+    assert!(script.contains("Next: when no old app version is running any more"), "{script}");
     database.psql(&script);
     assert_eq!(applied(&database), "1 2");
-    let next = "next: once no code of before it is running anywhere: trueup upgrade --contract";
+    let next = "next: when no old app version is running any more: trueup upgrade --contract";
     ends(&project, &database, &["status"], 1, &["not up to date: 1 pending", next]);
     // Its rows are refinery's: the command goes on where the script ended.
     ends(&project, &database, &["upgrade", "--yes", "--contract"], 0, &["applied 1 migration"]);

@@ -34,7 +34,7 @@ fn f32_a_deleted_row_is_shown_and_refused() {
     refused(
         "DELETE FROM public.refinery_schema_history WHERE version = 1",
         4,
-        &["V1__items is not applied, though version 2, which is newer, is"],
+        &["V1__items is not applied, but the newer version 2 is"],
     );
     // At the end: what the migration does is there already.
     refused(
@@ -52,7 +52,7 @@ fn f32_a_changed_checksum_is_shown_and_refused() {
     refused(
         "UPDATE public.refinery_schema_history SET checksum = '12345' WHERE version = 2",
         4,
-        &["V2__note", "nothing is applied on top of it"],
+        &["V2__note", "no further migration is applied"],
     );
     refused(
         "UPDATE public.refinery_schema_history SET checksum = 'no number' WHERE version = 2",
@@ -83,7 +83,7 @@ fn f32_a_changed_name_is_shown_and_refused() {
     refused(
         "UPDATE public.refinery_schema_history SET name = 'another' WHERE version = 2",
         4,
-        &["V2__note was edited after being applied"],
+        &["V2__note was modified after being applied"],
     );
 }
 
