@@ -221,7 +221,7 @@ fn f02_a_call_that_was_killed_is_resolved_as_not_applied() {
 fn an_edit_that_means_the_same_is_accepted() {
     let (project, database) = upgraded();
     for (text, words) in [
-        ("-- Said better.\nALTER TABLE items ADD COLUMN note text;\n", "only comments or spacing"),
+        ("-- Said better.\nALTER TABLE items ADD COLUMN note text;\n", "only comments or whitespace"),
         (
             "ALTER TABLE public.items ADD COLUMN note pg_catalog.text;\n",
             "its changes to the schema are those that were recorded",
