@@ -1,8 +1,8 @@
-//! refinery's checksums, in every form in which a history may hold the one of an unchanged file.
+//! Computes refinery's checksums, in every form in which a history may hold the checksum of an unchanged file.
 //!
-//! refinery-core 0.10 hashes name, version and text with SipHash 1-3 (`runner.rs`, `Migration::unapplied`). The
-//! version's width counts: `int8-versions` gives other values than refinery without it. Line endings, byte order
-//! mark and final newline differ between checkouts and editors; none of them makes another migration.
+//! refinery-core 0.10 hashes name, version and text with SipHash 1-3 (`runner.rs`, `Migration::unapplied`). The width
+//! of the version matters: refinery with `int8-versions` computes other values than refinery without it. Line
+//! endings, byte order mark and final newline differ between checkouts and editors and do not make another migration.
 
 use std::hash::{Hash as _, Hasher as _};
 
@@ -11,7 +11,7 @@ use siphasher::sip::SipHasher13;
 use super::Migration;
 use crate::postgres::sql::without_bom;
 
-/// How wide the version is that refinery hashed: the type of the history's column says it.
+/// The width of the version that refinery hashed; the type of the history's column shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Width {
     /// `int4`, plain refinery.
@@ -20,7 +20,8 @@ pub enum Width {
     Eight,
 }
 
-/// What plain refinery writes for the file as it is. A version that four bytes cannot hold is hashed with eight.
+/// The checksum that refinery writes for the file as it is stored. A version that does not fit into four bytes is
+/// hashed with eight.
 pub fn written(migration: &Migration, width: Width) -> u64 {
     checksum(migration, width, &migration.sql).unwrap_or_else(|| {
         hash(migration, &migration.sql, |hasher| {
@@ -29,15 +30,15 @@ pub fn written(migration: &Migration, width: Width) -> u64 {
     })
 }
 
-/// Whether a history that holds this value means "this file".
+/// Whether this recorded checksum stands for the file.
 pub fn accepts(migration: &Migration, recorded: u64) -> bool {
-    // Nearly always it is the file as it is; the other forms are copies of it.
+    // Nearly always the file is as it was; computing the other forms copies it.
     [Width::Four, Width::Eight].into_iter().any(|width| written(migration, width) == recorded)
         || accepted(migration).contains(&recorded)
 }
 
-/// Every value that means "this file": with and without byte order mark and final newline, line endings as they
-/// are, LF or CRLF, in both widths. Sorted, without repetition.
+/// Every checksum that stands for the file: with and without byte order mark and final newline, with the line endings
+/// as they are, with LF and with CRLF, in both widths. Sorted, without duplicates.
 pub fn accepted(migration: &Migration) -> Vec<u64> {
     let bare = without_bom(&migration.sql);
     let lf = bare.replace("\r\n", "\n");

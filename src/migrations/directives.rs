@@ -1,4 +1,4 @@
-//! What a migration says about itself in its leading comments: `-- trueup: contract`.
+//! The directives in a migration's leading comments, such as `-- trueup: contract`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,15 +9,15 @@ use crate::postgres::sql::{self, comments};
 /// The directives of one migration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directives {
-    /// `no-transaction`: its statements run one by one, each on its own.
+    /// `no-transaction`: the statements run one by one, each on its own.
     pub no_transaction: bool,
-    /// `contract`: old code does not survive it.
+    /// `contract`: it breaks old app versions.
     pub contract: bool,
     /// `lock-timeout 5s`: how long a statement may wait for a lock.
     pub lock_timeout: Option<Duration>,
-    /// `max-duration 10min`: how long the whole may take.
+    /// `max-duration 10min`: how long the whole migration may take.
     pub max_duration: Option<Duration>,
-    /// `requires-check NAME`: data checks that must be clean before it.
+    /// `requires-check NAME`: data checks that must pass before it.
     pub requires_checks: Vec<String>,
 }
 

@@ -1,7 +1,7 @@
 //! The files of `migrations/`: `V<version>__<name>.sql`, and `.down.sql` beside it.
 //!
-//! Names are matched here, by a pattern of our own: refinery's is not anchored, reads `V1__it's` as "it", and
-//! panics on `|3__x`.
+//! trueup matches the names by a stricter pattern than refinery, whose pattern is not anchored, reads `V1__it's` as
+//! "it", and panics on `|3__x`. What it accepts, refinery reads alike; see [`super::refinery`].
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -14,17 +14,17 @@ use crate::postgres::sql::{read_file, read_file_in, without_bom};
 /// One migration of the project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
-    /// Its number or timestamp.
+    /// The version: a number or a timestamp.
     pub version: i64,
-    /// What stands between `__` and `.sql`.
+    /// The name: the part between `__` and `.sql`.
     pub name: String,
     /// The file.
     pub path: PathBuf,
-    /// The text as it lies on the disk, byte order mark and line endings included: checksums need it.
+    /// The text as it is stored, byte order mark and line endings included: checksums need it.
     pub sql: String,
-    /// The script that takes it back, where there is one.
+    /// The down script, if there is one.
     pub down: Option<PathBuf>,
-    /// What it says about itself.
+    /// The directives in its comments.
     pub directives: Directives,
 }
 
@@ -74,9 +74,9 @@ pub fn read_directory(directory: &Path) -> Result<Vec<Migration>, Failure> {
     Ok(found.into_values().collect())
 }
 
-/// From so many files on, reading them is shared by several threads: opening a file is most of it.
+/// The number of files from which on several threads read them: most of the time is spent on opening files.
 const MANY: usize = 500;
-/// The most threads that read.
+/// The number of threads at most.
 const THREADS: usize = 4;
 
 /// Reads the files, in their order.
@@ -120,7 +120,7 @@ fn read_all(directory: &Path, scripts: Vec<(FileName, Entry)>) -> Result<Vec<Mig
 /// An entry of a directory.
 struct Entry {
     path: PathBuf,
-    /// What the directory itself says of it, without a look at it: `None` for a symbolic link.
+    /// The type that the directory entry has; `None` for a symbolic link, which must be followed to know.
     kind: Option<fs::FileType>,
 }
 
@@ -149,7 +149,7 @@ fn files_of(directory: &Path) -> Result<Vec<Entry>, Failure> {
         let kind = entry.file_type().ok().filter(|kind| !kind.is_symlink());
         found.push(Entry { path: entry.path(), kind });
     }
-    // As bytes: comparing paths takes them apart every time.
+    // They are compared as bytes: comparing paths parses them every time.
     found.sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
     Ok(found)
 }

@@ -1,6 +1,6 @@
-//! What a database says it has applied: refinery's history, and those that other tools left.
+//! The migration histories in a database: refinery's, and those of other tools.
 //!
-//! It reads; nothing here judges a history or writes one.
+//! This module finds and reads them. It does not judge a history and does not write one.
 
 use anyhow::{Context as _, Result};
 
@@ -27,46 +27,46 @@ pub struct Applied {
     pub version: i64,
     /// The name after `V<version>__`.
     pub name: String,
-    /// When, as refinery wrote it (the client's clock, RFC 3339).
+    /// The time, as refinery wrote it (the client's clock, RFC 3339).
     pub applied_on: String,
-    /// The checksum; `None` when what stands there is no number.
+    /// The checksum; `None` when the column holds no number.
     pub checksum: Option<u64>,
 }
 
 /// A history table that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryTable {
-    /// Schema, raw.
+    /// The schema's name, raw.
     pub schema: String,
-    /// Table, raw.
+    /// The table's name, raw.
     pub table: String,
-    /// Whether this role may SELECT from it, and sees all its rows.
+    /// Whether this role may SELECT from it and sees all its rows.
     pub readable: bool,
-    /// Whether it is a plain table with the columns, and their types, that its tool gives it.
+    /// Whether it is a plain table with the columns and types of its tool.
     pub genuine: bool,
-    /// The width of refinery's versions here.
+    /// The width of refinery's versions in it.
     pub width: Width,
 }
 
-/// A relation that is called like a history, or like a table that trueup keeps for itself: what tells whether it is one,
-/// and whether reading it runs nobody's code.
+/// A relation that has the name of a history table or of one of trueup's own tables, and what decides whether it is
+/// one and whether reading it runs somebody else's code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableCandidate {
-    /// Schema, raw.
+    /// The schema's name, raw.
     pub schema: String,
-    /// Table, raw.
+    /// The table's name, raw.
     pub table: String,
-    /// Whether this role may SELECT from it, and sees all its rows.
+    /// Whether this role may SELECT from it and sees all its rows.
     pub readable: bool,
     /// Whether it is an ordinary table.
     pub ordinary: bool,
     /// Whether an index or statistics of it hold an expression, which the planner would evaluate.
     pub expressions: bool,
-    /// Whether a column is of a type of somebody's own.
+    /// Whether a column has a type that initdb did not create.
     pub own_types: bool,
-    /// Whether it belongs to whom its schema belongs to.
+    /// Whether its owner is the owner of its schema.
     pub of_schemas_owner: bool,
-    /// The columns that matter, or all, with the oids of their types.
+    /// Its columns, with the oids of their types. Those with unusual names may be left out.
     pub columns: Vec<(String, u32)>,
 }
 
@@ -74,9 +74,9 @@ impl TableCandidate {
     /// Reads a row of [`probe`].
     ///
     /// # Errors
-    /// When it is not that row.
+    /// When the row is not of that query.
     pub fn from_row(row: &Row<'_>) -> Result<Self> {
-        // Whether a type is somebody's own, then `name:oid` for each column.
+        // The text begins with whether a column has a type of the user's own; `name:oid` of each column follows.
         let columns: &str = row.get("columns")?;
         let (own_types, columns) = columns.split_once(' ').unwrap_or((columns, ""));
         let columns = columns.split_whitespace().map(|column| {
@@ -95,27 +95,27 @@ impl TableCandidate {
         })
     }
 
-    /// Whether reading it runs nobody's code.
+    /// Whether reading it runs only the server's own code.
     fn is_plain(&self) -> bool {
         self.ordinary && !self.expressions && !self.own_types
     }
 }
 
-/// A table that trueup keeps for itself, or something else of its name.
+/// One of trueup's own tables, or another relation of that name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InternalTable {
     /// Its name in schema `trueup`.
     pub name: String,
-    /// Whether this role may SELECT from it, and sees all its rows.
+    /// Whether this role may SELECT from it and sees all its rows.
     pub readable: bool,
-    /// Whether reading it runs nobody's code: a plain table of the schema's owner, every type the server's own, no
-    /// expression in index or statistics.
+    /// Whether reading it runs only the server's own code: it is a plain table of the schema's owner, all types are
+    /// the server's own, and neither an index nor statistics hold an expression.
     pub plain: bool,
     columns: Vec<(String, u32)>,
 }
 
 impl InternalTable {
-    /// Judges what was found; `None` when it is about another table.
+    /// Takes a candidate that has the name of one of trueup's own tables; `None` for any other.
     pub fn of(found: &TableCandidate) -> Option<Self> {
         if found.schema != INTERNAL_SCHEMA || HistoryTool::of(&found.table).is_some() {
             return None;
@@ -128,7 +128,7 @@ impl InternalTable {
         })
     }
 
-    /// Whether it is plain and has these columns, of these types (by oid).
+    /// Whether it is plain and has these columns, with types of these oids.
     pub fn is_genuine(&self, wanted: &[(&str, u32)]) -> bool {
         let has =
             |(name, oid): &(&str, u32)| self.columns.iter().any(|(found, of)| found == name && of == oid);
@@ -143,17 +143,16 @@ pub struct OtherHistory {
     pub tool: &'static str,
     /// Its table, qualified and quoted.
     pub table: String,
-    /// Its current version in the tool's own words; `None` when it has none, or may not be read.
+    /// The current version in the tool's own words; `None` when it has none, or when this role may not read it.
     pub current: Option<String>,
 }
 
 impl HistoryTable {
-    /// Judges what was found; `None` when it is only called like a history.
+    /// Takes a candidate that is a history table; `None` when it only has the name of one.
     ///
-    /// A history is the one table of somebody else's that is read, and reading it must not run anybody's code: it is
-    /// genuine when it is a plain table with the columns, and their types, that its tool gives it, no other column is
-    /// of a type of somebody's own, and neither index nor statistics hold an expression that the planner would
-    /// evaluate.
+    /// Histories are the only tables of other people that trueup reads, and reading them must not run their code. A
+    /// history is genuine when it is a plain table with the columns and types of its tool, no other column has a type
+    /// of somebody's own, and neither an index nor statistics hold an expression that the planner would evaluate.
     pub fn of(found: &TableCandidate) -> Option<Self> {
         let kind = HistoryTool::of(&found.table)?;
         let column =
@@ -181,10 +180,10 @@ impl HistoryTable {
         self.kind().map(|kind| kind.tool).filter(|_| self.table != REFINERY_TABLE)
     }
 
-    /// The query that reads it: for refinery all rows, in no order, for another tool its current version in one row
-    /// at most.
+    /// The query that reads it: all rows in no order for refinery, the current version in one row at most for another
+    /// tool.
     pub fn query(&self) -> String {
-        // Nobody's history has children.
+        // Tables that inherit from it are not part of a history.
         let path = format!("ONLY {}", self.path());
         self.kind().map(|kind| kind.query.replace("{}", &path)).unwrap_or_default()
     }
@@ -194,7 +193,7 @@ impl HistoryTable {
     }
 }
 
-/// Of several refinery histories in one database the one that the project's search_path finds first.
+/// Returns the refinery history that the project's search_path finds first, if a database has several.
 pub fn ours<'t>(tables: &'t [HistoryTable], search_path: &str) -> Option<&'t HistoryTable> {
     let refinery = || tables.iter().filter(|table| table.table == REFINERY_TABLE);
     let in_path = search_path.split(',').map(|schema| schema.trim().trim_matches('"'));

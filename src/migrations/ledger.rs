@@ -1,4 +1,5 @@
-//! Writing refinery's history as refinery itself would, in SQL: so that an application that embeds it reads the same.
+//! The SQL that writes refinery's history as refinery itself would, so that an application that embeds refinery reads
+//! the same history.
 
 use super::Migration;
 use super::checksum::{self, Width};
@@ -8,22 +9,22 @@ use crate::postgres::sql::{identifier, literal};
 /// refinery's history table in one database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ledger {
-    /// Qualified and quoted.
+    /// The table's name, qualified and quoted.
     pub table: String,
-    /// Whether it is there already.
+    /// Whether the table exists already.
     pub exists: bool,
-    /// The width of its versions, which checksums depend on.
+    /// The width of its versions, on which checksums depend.
     pub width: Width,
 }
 
 impl Ledger {
-    /// The table that is there.
+    /// A table that exists.
     pub fn existing(table: impl Into<String>, width: Width) -> Self {
         Self { table: table.into(), exists: true, width }
     }
 
-    /// The table that is to be made: in the first schema of the search_path, with versions as wide as plain refinery's
-    /// unless one of these does not fit.
+    /// A table that does not exist yet: in the first schema of the search_path, with versions as wide as plain
+    /// refinery's unless one of these does not fit.
     pub fn new(search_path: &str, versions: impl IntoIterator<Item = i64>) -> Self {
         let fits = versions.into_iter().all(|version| i32::try_from(version).is_ok());
         let schema = search_path.split(',').map(|schema| schema.trim().trim_matches('"'));
@@ -36,7 +37,7 @@ impl Ledger {
         }
     }
 
-    /// The statement that makes the table (refinery-core, `ASSERT_MIGRATIONS_TABLE_QUERY`).
+    /// The statement that creates the table (refinery-core, `ASSERT_MIGRATIONS_TABLE_QUERY`).
     pub fn create(&self) -> String {
         let width = match self.width {
             Width::Four => "int4",
@@ -55,8 +56,8 @@ impl Ledger {
         self.insert_of([&version, &name, &checksum])
     }
 
-    /// The same of a version, a name and a checksum, all three expressions. The time is the server's, written as refinery
-    /// reads it (RFC 3339).
+    /// The statement that records a migration, whose version, name and checksum are SQL expressions. The time is the
+    /// server's, in the form that refinery reads (RFC 3339).
     pub fn insert_of(&self, [version, name, checksum]: [&str; 3]) -> String {
         format!(
             "INSERT INTO {} (version, name, applied_on, checksum) VALUES ({version}, {name}, \
@@ -66,18 +67,18 @@ impl Ledger {
         )
     }
 
-    /// The values that [`Ledger::insert_of`] takes, of a migration.
+    /// A migration's values for [`Ledger::insert_of`].
     pub fn values(&self, migration: &Migration) -> [String; 3] {
         let checksum = checksum::written(migration, self.width).to_string();
         [migration.version.to_string(), literal(&migration.name), literal(&checksum)]
     }
 
-    /// The statement that takes the record of a version away.
+    /// The statement that deletes the row of a version.
     pub fn delete(&self, version: i64) -> String {
         format!("DELETE FROM {} WHERE version = {version}", self.table)
     }
 
-    /// The statement that gives a recorded migration the checksum of its file.
+    /// The statement that sets the name and the checksum of a recorded migration to those of its file.
     pub fn amend(&self, migration: &Migration) -> String {
         format!(
             "UPDATE {} SET name = {}, checksum = {} WHERE version = {}",

@@ -1,7 +1,7 @@
 //! Migrations as files: their names, texts, directives, and the checksums that refinery gives them.
 //!
-//! Nothing here talks to a database: histories are read by `survey`, with the queries of [`history`], and written by
-//! whoever applies, with the statements of [`ledger`].
+//! Nothing here talks to a database: snapshots read the histories, with the queries of [`history`], and the executor
+//! writes them, with the statements of [`Ledger`].
 
 pub mod checksum;
 mod directives;

@@ -1,4 +1,4 @@
-//! A project, compiled: its model loaded, its migrations replayed.
+//! Compiles a project: loads its model and replays its migrations.
 
 use std::path::Path;
 

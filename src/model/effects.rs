@@ -1,4 +1,5 @@
-//! What happened between two readings of a catalog: renames by oid, then what was made, changed and dropped.
+//! Determines what a migration does to the catalog from two readings: renames by oid, then what was created, changed
+//! and dropped.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use super::lock::{CatalogState, Effect, RenameLevel};
 use crate::postgres::catalog::reader::{CatalogReading, ObjectOid};
 use crate::postgres::catalog::{Attribute, Catalog, Object, ObjectId};
 
-/// Lets `after` share with `before` the objects that are the same.
+/// Makes `after` share the equal objects with `before`.
 pub(super) fn share(before: &Catalog, after: &mut Catalog) {
     for object in &mut after.objects {
         if let Some(same) = before.get(&object.id).filter(|same| *same == object) {
@@ -40,7 +41,7 @@ pub(super) fn effects(before: &CatalogReading, after: &CatalogReading) -> Vec<Ef
 fn renames(before: &CatalogReading, after: &CatalogReading, state: &mut CatalogState) -> Vec<Effect> {
     let names: HashMap<ObjectOid, &ObjectId> = after.oids.iter().map(|(id, oid)| (*oid, id)).collect();
     let mut effects = Vec::new();
-    // Where an object of the state stands in pg_catalog; follows the renames.
+    // The oids of the objects of the state; they follow the renames.
     let mut oids: HashMap<ObjectId, ObjectOid> = before
         .oids
         .iter()

@@ -1,7 +1,8 @@
-//! The files of `schema/` in a scratch database: plain DDL in any files and any order.
+//! Loads the files of `schema/` into a scratch database: plain DDL in any files and any order.
 //!
-//! Every statement runs on its own. One that fails is tried again after the others, under the settings that hold at
-//! its place in its file, until nothing moves; what fails then is the project's error.
+//! Every statement runs on its own. A statement that fails is tried again after the others, under the settings that
+//! hold at its position in its file, until a pass makes no progress; the statements that still fail are the project's
+//! errors.
 
 use std::collections::HashSet;
 
@@ -19,7 +20,7 @@ use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::connection::sqlstate;
 use crate::postgres::sql::{Part, Statement, split};
 
-/// How many errors are told.
+/// The number of errors that a message shows.
 const MOST_SHOWN: usize = 3;
 
 /// The bytes of a name (`NAMEDATALEN` - 1).
@@ -49,7 +50,7 @@ impl<'f> SqlScript<'f> {
     }
 }
 
-/// Splits the files, and refuses what is no DDL of one database.
+/// Splits the files, and refuses statements that are not DDL of one database.
 pub(super) fn scripts(files: &[SchemaFile]) -> Result<Vec<SqlScript<'_>>, Failure> {
     let mut scripts = Vec::with_capacity(files.len());
     for file in files {
@@ -86,7 +87,7 @@ fn refuse(path: &str, statement: &Statement<'_>) -> Result<(), Failure> {
         .next(next))
 }
 
-/// PostgreSQL would cut such a name, and say so in a notice that nobody reads (manual, "Identifiers and Key Words").
+/// PostgreSQL would truncate such a name, with only a notice (manual, "Identifiers and Key Words").
 fn refuse_overlong_names(path: &str, statement: &Statement<'_>) -> Result<(), Failure> {
     let overlong = statement.parts().find_map(|part| match part {
         Part::Word(name) if name.len() > LONGEST_NAME => Some(name),
@@ -102,11 +103,11 @@ fn refuse_overlong_names(path: &str, statement: &Statement<'_>) -> Result<(), Fa
     .next("give it a shorter name; if the database has it already, its name there is the first 63 bytes"))
 }
 
-/// A statement that waits for others.
+/// A statement that failed and is tried again.
 struct Waiting {
     script: usize,
     statement: usize,
-    /// How many settings of its file precede it.
+    /// The number of settings of its file that precede it.
     settings: usize,
     error: StatementError,
 }
@@ -155,7 +156,7 @@ impl Loader<'_, '_, '_> {
         for (number, script) in self.scripts.iter().enumerate() {
             self.runner.reset().await?;
             for (index, statement) in script.statements.iter().enumerate() {
-                // Where something lies is no part of a model, and the scratch server has no such place.
+                // Tablespaces are not part of a model, and the scratch server does not have them.
                 let places = statement.starts_with(&["set", "default_tablespace"]);
                 if places || made.contains(&(number, index)) {
                     done += 1;
@@ -185,13 +186,13 @@ impl Loader<'_, '_, '_> {
         Ok(waiting)
     }
 
-    /// Makes the schemas, whichever file declares them: under a search path that names one that is not there yet, a
-    /// table would be made in the next. Says which statements that were.
+    /// Creates the schemas first, whichever file declares them: if the search path names a schema that does not exist
+    /// yet, a table would be created in the next one. Returns which statements these were.
     async fn schemas(&mut self) -> Result<HashSet<(usize, usize)>> {
         let mut made = HashSet::new();
         self.runner.reset().await?;
         for (number, script) in self.scripts.iter().enumerate() {
-            // Who makes a schema owns it.
+            // The role that creates a schema owns it.
             let acts = script.statements.iter().any(|statement| {
                 let first: Vec<_> = statement.words().take(3).collect();
                 first.first().is_some_and(|word| word == "set")
@@ -213,7 +214,7 @@ impl Loader<'_, '_, '_> {
         Ok(made)
     }
 
-    /// Tries each once more; gives back those that still fail.
+    /// Tries each statement once more; returns those that still fail.
     async fn again(&mut self, waiting: Vec<Waiting>) -> Result<Vec<Waiting>> {
         let mut place = None;
         let mut left = Vec::new();
@@ -232,7 +233,7 @@ impl Loader<'_, '_, '_> {
         Ok(left)
     }
 
-    /// Brings the session to the settings that hold at a place of a script.
+    /// Applies the settings that hold at a position of a script to the session.
     async fn settle(&mut self, script: usize, settings: usize) -> Result<()> {
         let script_of = &self.scripts[script];
         self.runner.reset().await?;
@@ -248,7 +249,7 @@ impl Loader<'_, '_, '_> {
         Ok(())
     }
 
-    /// Makes one stand-in that some statement waits for.
+    /// Creates one stand-in that a statement needs.
     async fn stand_in(&mut self, waiting: &[Waiting]) -> Result<bool> {
         for item in waiting {
             let statement = &self.scripts[item.script].statements[item.statement];
@@ -262,8 +263,8 @@ impl Loader<'_, '_, '_> {
     }
 }
 
-/// The errors that are the cause rather than a consequence come first: a name that is missing may only wait for a
-/// statement that fails for its own reason.
+/// Sorts the causes before their consequences: a missing name may only wait for a statement that fails for a reason
+/// of its own.
 fn load_failure(scripts: &[SqlScript<'_>], waiting: &[Waiting]) -> Failure {
     let mut order: Vec<&Waiting> = waiting.iter().collect();
     order.sort_by_key(|item| item.error.is_missing_name());

@@ -1,4 +1,4 @@
-//! What a statement is, by its first words: as much as loading needs to know, never more.
+//! Classifies a statement by its first words, as far as loading needs it.
 
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::sql::{Part, Statement};
@@ -32,7 +32,7 @@ pub(super) enum Class {
     SetValue,
 }
 
-/// What a `CREATE EXTENSION` says.
+/// The options of a `CREATE EXTENSION`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Extension {
     pub(super) name: String,
@@ -40,7 +40,7 @@ pub(super) struct Extension {
     pub(super) version: Option<String>,
 }
 
-/// Tells what a statement is.
+/// Classifies a statement.
 pub(super) fn classify(statement: &Statement<'_>) -> Class {
     let head: Vec<Part<'_>> = statement.parts().take(8).collect();
     let words: Vec<&str> =

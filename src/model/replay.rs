@@ -1,8 +1,8 @@
-//! The migrations in a scratch database, one after the other, the catalog read after each.
+//! Replays the migrations in a scratch database, one after the other, and reads the catalog after each.
 //!
-//! A migration is one transaction, as it is when it is applied, unless it says `no-transaction`, holds a statement
-//! that cannot run in one, or is thousands of statements of plain DDL: to learn its effect is not to judge how it
-//! should run.
+//! A migration runs as one transaction, as when it is applied, unless it is marked `no-transaction`, contains a
+//! statement that cannot run in one, or consists of thousands of statements of plain DDL: only its effect is
+//! determined here, not how it should run.
 
 use std::sync::Arc;
 
@@ -21,11 +21,11 @@ use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{Catalog, Object};
 use crate::postgres::connection::sqlstate;
 
-/// What the migrations build.
+/// The result of a replay.
 pub(super) struct Replayed {
-    /// What a new database has before the first.
+    /// The objects of a new database, before the first migration.
     pub(super) initial: Vec<Arc<Object>>,
-    /// Each with its effects.
+    /// The migrations with their effects.
     pub(super) migrations: Vec<CompiledMigration>,
     /// The catalog after the last.
     pub(super) catalog: Catalog,
@@ -80,7 +80,7 @@ async fn run(runner: &mut Runner<'_>, migration: &Migration, script: &SqlScript<
             .code(ErrorCode::MIGRATIONS_INVALID)
             .into());
     }
-    // Stand-ins are made when they are missed, which ends a transaction.
+    // A stand-in is created after a statement failed for lack of it, which ends a transaction.
     if !migration.directives.no_transaction && !runner.assumes() && !is_long_and_plain(script) {
         let mut roles = 0;
         loop {
@@ -104,7 +104,7 @@ async fn run(runner: &mut Runner<'_>, migration: &Migration, script: &SqlScript<
     one_by_one(runner, script).await
 }
 
-/// The statements from which on a migration is long.
+/// The number of statements from which on a migration is long.
 const LONG: usize = 2_000;
 
 /// Whether a migration is long and has nothing but DDL that means the same outside of a transaction. In one

@@ -1,4 +1,4 @@
-//! One session of the scratch server that runs a project's statements, and makes what they take for granted: roles,
+//! Runs a project's statements in one session of the scratch server, and creates what they take for granted: roles,
 //! and stand-ins for extensions that the server lacks.
 
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use crate::postgres::connection::{Session, sqlstate};
 use crate::postgres::scratch::{Scratch, ScratchDatabase};
 use crate::postgres::sql::{Statement, identifier, literal};
 
-/// How many roles one statement, or one migration, may name that do not exist.
+/// The number of missing roles that one statement, or one migration, may name.
 pub(super) const MOST_ROLES: usize = 100;
 
 pub(super) struct Runner<'s> {
@@ -34,7 +34,7 @@ pub(super) struct Runner<'s> {
 }
 
 impl<'s> Runner<'s> {
-    /// Makes a database and connects to it.
+    /// Creates a database and connects to it.
     pub(super) async fn new(scratch: &'s mut Scratch, settings: &'s CompiledSettings) -> Result<Self> {
         let database = scratch.create_database().await?;
         let session = scratch.connect(&database).await?;
@@ -60,7 +60,7 @@ impl<'s> Runner<'s> {
         !self.settings.assume_extensions.is_empty()
     }
 
-    /// Reads the catalog as it is now. What belongs to the scratch server's own role has no declared owner.
+    /// Reads the catalog. Objects that belong to the scratch server's own role have no declared owner.
     pub(super) async fn read(&mut self, options: &ReadOptions) -> Result<CatalogReading> {
         let mut reading = read(&mut self.session, self.scratch.version(), options).await?;
         self.assumed.restore(&mut reading.catalog);
@@ -97,7 +97,7 @@ impl<'s> Runner<'s> {
         Ok(role)
     }
 
-    /// A clean session: no settings, role, transaction or temporary table of earlier scripts.
+    /// Resets the session: no settings, role, transaction or temporary table of earlier scripts remain.
     pub(super) async fn reset(&mut self) -> Result<()> {
         self.in_transaction = false;
         self.session.execute("ROLLBACK").await?;
@@ -131,7 +131,7 @@ impl<'s> Runner<'s> {
         match classify(statement) {
             Class::Transaction | Class::SetValue | Class::Role => Ok(Accepted),
             Class::CreateRole(name) => {
-                // Not as it is written: on a server that somebody gave it must go away again.
+                // The statement is not sent as it is written: on a given server the role must be removed afterwards.
                 self.scratch.create_role(&name).await?;
                 Ok(Accepted)
             }
@@ -189,7 +189,7 @@ impl<'s> Runner<'s> {
         Ok(outcome)
     }
 
-    /// Makes the role that a statement missed; `false` when that was not what it missed.
+    /// Creates the role for lack of which a statement failed; `false` when it failed for another reason.
     pub(super) async fn make_missing_role(&mut self, error: &StatementError) -> Result<bool> {
         match error.missing_role() {
             Some(role) if !role.is_empty() => {
@@ -200,7 +200,7 @@ impl<'s> Runner<'s> {
         }
     }
 
-    /// Sends a text; roles that it names and that do not exist are made, unless a transaction is open, which the
+    /// Sends a text. Roles that it names and that do not exist are created, unless a transaction is open, which the
     /// error has ended.
     async fn send(&mut self, text: &str) -> Result<StatementOutcome> {
         let mut roles = 0;

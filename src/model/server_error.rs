@@ -1,4 +1,4 @@
-//! What PostgreSQL says against a statement, in words that name file, line and statement.
+//! An error of PostgreSQL about a statement, as a message with file, line and statement.
 
 use std::fmt::Write as _;
 
@@ -20,10 +20,10 @@ pub(super) struct StatementError {
 }
 
 impl StatementError {
-    /// The server's error inside of another one.
+    /// Extracts the server's error from another one.
     ///
     /// # Errors
-    /// Gives back what is none: a lost connection.
+    /// Returns the error itself if it is not the server's: a lost connection.
     pub(super) fn of(error: anyhow::Error) -> anyhow::Result<Self> {
         let database = match error.downcast_ref::<sqlx::Error>() {
             Some(sqlx::Error::Database(database)) => database.try_downcast_ref::<PgDatabaseError>(),

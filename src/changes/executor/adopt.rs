@@ -1,5 +1,5 @@
-//! Recording that migrations are applied which somebody else has run: refinery's history, texts and effects, proved in
-//! the very transaction that records it.
+//! Records migrations as applied that somebody else has run: history rows, texts and effects. The transaction that
+//! records them also verifies that the database matches them.
 
 use anyhow::Result;
 
@@ -11,40 +11,40 @@ use crate::postgres::catalog::reader::{self, ReadOptions};
 use crate::postgres::connection::{ServerVersion, Session};
 use crate::writer::{Limits, Watch, Work, WriteSession};
 
-/// What is to be recorded, and with what.
+/// The migrations to record, and what is needed for it.
 pub struct Adopt<'a> {
-    /// The door, its run begun.
+    /// The write session; its run has been started.
     pub writer: &'a mut WriteSession,
-    /// Who is told what happens.
+    /// The observer of events.
     pub watch: &'a mut dyn Watch,
     /// The compiled project.
     pub lock: &'a Lock,
-    /// The migrations whose texts are kept from now on.
+    /// The migrations whose texts are recorded.
     pub migrations: &'a [&'a Migration],
-    /// refinery's history, where these migrations get their rows; `None` when they have them.
+    /// refinery's history table, if these migrations get their rows in it; `None` if they have them already.
     pub ledger: Option<&'a Ledger>,
-    /// What the step's record says.
+    /// The detail in the step's record.
     pub detail: &'a str,
-    /// How long it may take.
+    /// The time limits of the transaction.
     pub limits: Limits,
     /// The server's version, for reading its catalog.
     pub version: ServerVersion,
-    /// What a reading takes in.
+    /// What is read of the catalog.
     pub options: &'a ReadOptions,
 }
 
-/// Records it in one transaction. `prove` looks at the catalog as it is in there; what it returns as an error rolls all
-/// of it back.
+/// Records the migrations in one transaction. `prove` gets the catalog as that transaction sees it; an error that it
+/// returns rolls everything back.
 ///
 /// # Errors
-/// As [`Door::proved_transaction`].
+/// See [`WriteSession::proved_transaction`].
 pub async fn adopt(adopt: Adopt<'_>, prove: impl FnOnce(Catalog) -> Result<()>) -> Result<()> {
     let Adopt { writer, watch, lock, migrations, ledger, detail, limits, version, options } = adopt;
     let what = "recording the migrations";
     let mut records: Vec<String> = Vec::new();
     if let Some(ledger) = ledger {
         records.extend((!ledger.exists).then(|| ledger.create()));
-        // A row that somebody wrote meanwhile is a failure of its key, and nothing is recorded.
+        // If somebody else has recorded one of them meanwhile, the primary key is violated and nothing is recorded.
         records.extend(migrations.iter().map(|migration| ledger.insert(migration)));
     }
     let run = writer.run().to_owned();

@@ -1,7 +1,7 @@
-//! Carrying a plan out through the door: refinery's Runner over the session that holds the lock, transactional
-//! migrations with retries, statements outside of a transaction with what their crash leaves behind.
+//! Executes a plan through the write session: transactional migrations with retries, and migrations outside of a
+//! transaction, whose statements are recorded one by one so that an interrupted run can be continued.
 //!
-//! It does not plan and does not ask; what it is told to do was shown and confirmed.
+//! This module does not plan and does not ask: its caller has shown the plan and has got the confirmation.
 
 mod adopt;
 mod non_transactional;
@@ -37,77 +37,77 @@ pub use resolve::{Resolve, Verdict, resolve};
 pub use revert::downgrade;
 pub use upgrade::upgrade;
 
-/// What is to be done, and with what.
+/// A plan that is to be executed, and what the executor needs for it.
 pub struct Job<'j> {
-    /// The door, its run begun.
+    /// The write session; its run has been started.
     pub writer: &'j mut WriteSession,
-    /// Who is told what happens.
+    /// The observer of events.
     pub watch: &'j mut dyn Watch,
-    /// refinery's history.
+    /// refinery's history table.
     pub ledger: Ledger,
-    /// The steps, in order.
+    /// The steps, in the order in which they are executed.
     pub steps: &'j [Step],
-    /// The project's migrations, by version.
+    /// The project's migrations, sorted by version.
     pub migrations: &'j [Migration],
     /// The compiled project.
     pub lock: &'j Lock,
-    /// The migrations that are applied when it begins, as places in `lock`.
+    /// The migrations that are applied before the first step, as indexes into `lock.migrations`.
     pub applied: BTreeSet<usize>,
-    /// How long things may take where a migration does not say it.
+    /// The time limits for migrations that set none.
     pub limits: DefaultLimits,
     /// The server's version, for reading its catalog.
     pub version: ServerVersion,
-    /// What a reading takes in.
+    /// What is read of the catalog.
     pub options: &'j ReadOptions,
-    /// Who is asked before a step whose file requires data checks.
+    /// Checks the data before a step whose file requires data checks.
     pub guard: &'j dyn StepGuard,
 }
 
-/// Whether the data checks pass that a migration requires. It has a connection of its own.
+/// Runs the data checks that a migration requires, on a connection of its own.
 pub trait StepGuard: Send + Sync {
-    /// Asks before a step.
+    /// Runs the checks that a step requires.
     ///
     /// # Errors
-    /// Exit 1 when they do not pass, and whatever keeps them from being run.
+    /// Exit 1 when a check finds rows; the errors that keep the checks from being run.
     fn pass<'g>(&'g self, step: &'g Step) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'g>>;
 }
 
-/// How long things may take where a migration does not say it.
+/// The time limits for migrations that set none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DefaultLimits {
-    /// Of a transaction.
+    /// The limits of a transaction.
     pub transaction: Limits,
-    /// How long a statement outside of a transaction may wait for locks altogether.
+    /// The time that a statement outside of a transaction may wait for locks, all attempts together.
     pub outside_lock_budget: Duration,
 }
 
-/// One step that was carried out.
+/// A step that was executed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AppliedStep {
     /// The migration's version.
     pub version: String,
-    /// Its name.
+    /// The migration's name.
     pub name: String,
-    /// How long it took, waiting for locks included, in milliseconds.
+    /// The duration in milliseconds, including the time spent waiting for locks.
     pub milliseconds: u64,
 }
 
-/// What came of it.
+/// The result of an execution.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What was done.
+    /// The steps that were executed.
     pub done: Vec<AppliedStep>,
-    /// What stopped it.
+    /// The error that ended the execution before the last step.
     pub failure: Option<anyhow::Error>,
 }
 
-/// The work on a list of steps.
+/// The state of an execution.
 struct Executor<'j> {
     job: Job<'j>,
-    /// Which step comes next.
+    /// The index of the step that is executed next.
     next: usize,
     done: Vec<AppliedStep>,
-    /// Whether something of this run stays in the database, whatever comes.
+    /// Whether this run has committed something.
     kept: bool,
     /// The number of the last row of this run in `trueup.steps`.
     number: i32,
@@ -136,7 +136,8 @@ impl<'j> Executor<'j> {
         }
     }
 
-    /// How the step begins that comes next, where it begins with a transaction.
+    /// The beginning of the next step, where that step begins with a transaction. The message that commits the
+    /// current step opens it.
     fn following(&self) -> Option<Next> {
         let step = self.job.steps.get(self.next)?;
         let looks = !step.record && !locks_to_wait_for(step).is_empty();
@@ -147,13 +148,14 @@ impl<'j> Executor<'j> {
         })
     }
 
-    /// What records that a migration is applied: refinery's row, its text, its effects.
+    /// The statements that record a migration as applied: its row in refinery's history, its text and its effects.
     fn applied_records(&self, migration: &Migration, how: &str) -> String {
         let text = text_record(self.job.lock, migration, how, self.job.writer.run());
         format!("{};\n{text}", self.job.ledger.insert(migration))
     }
 
-    /// The same for one migration after the other: what is said, and its values.
+    /// The records of [`Executor::applied_records`] as one prepared statement: its definition and its values. A run
+    /// prepares it once for all its migrations.
     fn applied_prepared(&self, migration: &Migration, how: &str) -> (String, String) {
         let [version, name, checksum] = self.job.ledger.values(migration);
         let [_, _, how, sql, effects, run] =
@@ -192,7 +194,7 @@ impl<'j> Executor<'j> {
         Ok(())
     }
 
-    /// Script and records in one transaction.
+    /// Runs a migration's script and its records in one transaction.
     async fn transactional(&mut self, step: &Step) -> Result<()> {
         let migration = self.migration(step);
         let (form, values) = self.applied_prepared(migration, "applied");
@@ -216,7 +218,8 @@ impl<'j> Executor<'j> {
 }
 
 impl Executor<'_> {
-    /// Records a migration whose effect is there already: proved once more in the transaction that records it.
+    /// Records a migration without running it, because the database already has its effect. That is verified again in
+    /// the transaction that records it.
     async fn record_satisfied(&mut self, step: &Step) -> Result<()> {
         let migration = self.migration(step);
         let (form, values) = self.applied_prepared(migration, "recorded");
@@ -244,13 +247,13 @@ impl Executor<'_> {
     }
 }
 
-/// The statement that keeps the text of a migration, and its effects as lines of `trueup.lock`.
+/// The statement that records the text of a migration, and its effects as lines of `trueup.lock`.
 fn text_record(lock: &Lock, migration: &Migration, how: &str, run: &str) -> String {
     let values = text_values(lock, migration, how, run);
     text_record_of(values.each_ref().map(String::as_str))
 }
 
-/// The same of expressions: version, name, how, text, effects and run.
+/// The statement of [`text_record`] for six SQL expressions: version, name, how, text, effects and run.
 fn text_record_of(values: [&str; 6]) -> String {
     format!(
         "INSERT INTO trueup.migrations (version, name, how, sql, effects, run) VALUES ({})",
@@ -272,14 +275,15 @@ fn text_values(lock: &Lock, migration: &Migration, how: &str, run: &str) -> [Str
     ]
 }
 
-/// Room for [`text_record`]: what is kept of a version is of no use once its row of the history is gone.
+/// Deletes the recorded texts of migrations. They are left over from versions whose row in the history is gone, and
+/// they would violate the primary key of [`text_record`]'s table.
 fn delete_stale_texts(versions: impl IntoIterator<Item = i64>) -> String {
     let versions: Vec<String> = versions.into_iter().map(|version| version.to_string()).collect();
     format!("DELETE FROM trueup.migrations WHERE version IN ({})", versions.join(", "))
 }
 
-/// The relations whose holders a step waits for outside of the lock queue. A lock that stands in nobody's way is not
-/// waited for.
+/// The relations whose lock holders a step waits for outside of the lock queue. Locks that do not block writers are
+/// left out.
 fn locks_to_wait_for(step: &Step) -> Vec<Wanted> {
     let held = step.held.iter().filter(|(_, mode)| mode.blocks_writers());
     held.map(|(relation, mode)| {

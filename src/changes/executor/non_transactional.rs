@@ -1,4 +1,5 @@
-//! One statement that cannot run in a transaction: written down as started, run, looked at, written down as done.
+//! Runs one statement that cannot run in a transaction. It is recorded as started, run, checked in the catalog, and
+//! recorded as done.
 
 use anyhow::Result;
 
@@ -12,17 +13,17 @@ use crate::postgres::connection::sqlstate;
 use crate::postgres::sql::literal;
 use crate::writer::{self, StepError};
 
-/// A statement that is to be carried out.
+/// A statement that is to be run.
 #[derive(Clone, Copy)]
 pub(super) struct NonTransactionalStep<'s> {
     pub(super) step: &'s Step,
     pub(super) statement: &'s PlannedStatement,
     pub(super) outside: &'s NonTransactional,
-    /// Which statement of its migration, from 1.
+    /// The statement's number in its migration, from 1.
     pub(super) number: usize,
 }
 
-/// Its row in `trueup.steps`.
+/// The statement's row in `trueup.steps`.
 struct StepRow {
     run: String,
     number: i32,
@@ -30,15 +31,15 @@ struct StepRow {
 }
 
 impl NonTransactionalStep<'_> {
-    /// Its name in messages.
+    /// The statement's name in messages.
     fn what(&self) -> String {
         format!("{}, statement {} ({})", self.step.title, self.number, self.outside.command())
     }
 }
 
 impl Executor<'_> {
-    /// Carries a statement out, or finds that an earlier run did. `last` are the records of the migration, when it is
-    /// the last of its statements.
+    /// Runs a statement, or finds that an earlier run has done it. `last` are the migration's records, if this is its
+    /// last statement.
     pub(super) async fn run_recorded(
         &mut self,
         stage: NonTransactionalStep<'_>,
@@ -63,7 +64,7 @@ impl Executor<'_> {
         self.record(stage.step, &format!("{}{last}", row.done(""))).await
     }
 
-    /// Writes down that a statement is started.
+    /// Records a statement as started.
     async fn record_started(&mut self, stage: NonTransactionalStep<'_>) -> Result<StepRow> {
         let before = self.state_before(stage).await?;
         let record =
@@ -72,14 +73,14 @@ impl Executor<'_> {
         Ok(StepRow { run: self.job.writer.run().to_owned(), number: self.number, before })
     }
 
-    /// What became of a statement that an earlier run began: the catalog says it. When it is to be done again, nothing
-    /// of it is there any more that could be removed.
+    /// Whether a statement that an earlier run started is done, as the catalog shows. If it must be run again,
+    /// everything that the earlier attempt left behind and that can be removed has been removed.
     async fn is_done(&mut self, stage: NonTransactionalStep<'_>, row: &StepRow) -> Result<bool> {
         match self.state_after_cleanup(stage, row).await? {
             StatementState::Done => Ok(true),
-            // What cannot be removed the statement itself ends.
+            // The statement itself completes what cannot be removed.
             StatementState::NotDone | StatementState::Leftover { .. } => Ok(false),
-            // Done again it does no harm.
+            // Running it again does no harm.
             StatementState::CannotTell(_) if matches!(stage.outside, NonTransactional::Reindex { .. }) => {
                 Ok(false)
             }
@@ -91,7 +92,7 @@ impl Executor<'_> {
         }
     }
 
-    /// Runs it and proves in the catalog that it did what it says.
+    /// Runs the statement and checks its result in the catalog.
     async fn run_outside(&mut self, stage: NonTransactionalStep<'_>, row: &StepRow) -> Result<()> {
         let NonTransactionalStep { step, outside, .. } = stage;
         let what = stage.what();
@@ -111,12 +112,12 @@ impl Executor<'_> {
         };
         let trouble = match self.job.writer.outside(&work, self.job.watch).await {
             Ok(()) => None,
-            // What became of it the next run finds out, from the record that it was started.
+            // The next run finds out what became of it, because it is recorded as started.
             Err(trouble @ StepError::LostOutside(_)) => return Err(trouble.failure(&what, true)),
             Err(trouble) => Some(trouble),
         };
         let state = match trouble {
-            // Somebody waits for this to end: what is left the next run removes.
+            // The operator waits for the end: the next run removes what is left.
             Some(StepError::Stopped(_)) => self.state_of(stage, row).await?,
             _ => self.state_after_cleanup(stage, row).await?,
         };
@@ -138,7 +139,8 @@ impl Executor<'_> {
         }
     }
 
-    /// A statement failed: what of it stays decides what is said. It may have been done all the same.
+    /// Handles a failed statement: what it left behind decides the message. The statement may have been done in spite
+    /// of the error.
     async fn failed(
         &mut self,
         stage: NonTransactionalStep<'_>,
@@ -182,7 +184,8 @@ impl Executor<'_> {
         Err(if removable { left(&how, &why) } else { decide_by_hand(format!("{how}; {why}"), stage.step) })
     }
 
-    /// What the catalog says before a statement begins. An index of its name that is not as it should be is not ours.
+    /// What the catalog shows before a statement runs. An existing index of its name that differs from the
+    /// statement's is not ours and is refused.
     async fn state_before(&mut self, stage: NonTransactionalStep<'_>) -> Result<Option<String>> {
         let before = match self.job.writer.reading().await {
             Ok(session) => postcondition::before(session, stage.outside).await,
@@ -211,14 +214,14 @@ impl Executor<'_> {
             }
             Err(error) => Err(error),
         };
-        // The record that it was started stays.
+        // The statement stays recorded as started.
         state.map_err(|error| match self.job.writer.trouble(error, "reading the catalog") {
             StepError::Lost(why) => StepError::LostOutside(why).failure(&stage.what(), true),
             trouble => trouble.failure(&stage.what(), true),
         })
     }
 
-    /// The same after what our own try left behind was removed.
+    /// What became of a statement, after removing what an earlier attempt left behind.
     async fn state_after_cleanup(
         &mut self,
         stage: NonTransactionalStep<'_>,
@@ -238,7 +241,7 @@ impl Executor<'_> {
                 lock_budget: self.job.limits.outside_lock_budget,
             };
             let removed = self.job.writer.outside(&work, self.job.watch).await;
-            // It is recorded as started: the next run removes it.
+            // The statement is recorded as started, so the next run removes it.
             removed.map_err(|trouble| match trouble {
                 StepError::Stopped(signal) => {
                     left(&format!("interrupted by {signal}: {} was not started again", stage.what()), why)
@@ -249,7 +252,7 @@ impl Executor<'_> {
         self.state_of(stage, row).await
     }
 
-    /// Takes the record back that a statement was started, for it left nothing behind.
+    /// Records that a statement failed and left nothing behind, so that it is no longer recorded as started.
     async fn record_failed(&mut self, step: &Step, row: &StepRow, why: &str) -> Result<()> {
         let record = format!(
             "UPDATE trueup.steps SET state = 'failed', statement = NULL, ended_at = clock_timestamp(), detail = {} \
@@ -280,7 +283,7 @@ impl Executor<'_> {
 }
 
 impl StepRow {
-    /// The statement that records it as done.
+    /// The UPDATE that records the statement as done.
     fn done(&self, detail: &str) -> String {
         let detail =
             if detail.is_empty() { String::new() } else { format!(", detail = {}", literal(detail)) };
@@ -293,14 +296,14 @@ impl StepRow {
     }
 }
 
-/// Something half-made stays for the next run to remove.
+/// The failure when something incomplete is left for the next run to remove.
 fn left(how: &str, why: &str) -> anyhow::Error {
     Failure::new(Exit::Partial, format!("{how}; {why}"))
         .next("run the same command again: it removes that and continues")
         .into()
 }
 
-/// Where the catalog does not tell.
+/// The failure when the catalog does not show what became of a statement.
 fn decide_by_hand(what: String, step: &Step) -> anyhow::Error {
     Failure::new(Exit::Partial, what)
         .next(format!(

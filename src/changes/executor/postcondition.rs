@@ -1,5 +1,5 @@
-//! What the catalog shows of a statement that ran outside of a transaction: whether it was done, whether it left
-//! something half-made behind, and whose that is.
+//! Reads from the catalog what became of a statement that ran outside of a transaction: whether it was done, whether
+//! it left something incomplete behind, and whether that is ours.
 
 use std::sync::Arc;
 
@@ -13,28 +13,28 @@ use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::connection::{ServerVersion, Session};
 use crate::postgres::sql::{literal, qualified};
 
-/// How things stand.
+/// What became of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum StatementState {
     /// It was done.
     Done,
-    /// It was not, and nothing of it is there.
+    /// It was not done, and nothing of it exists.
     NotDone,
-    /// Something of our own try is there, which has to go first.
+    /// An earlier attempt of this migration left something behind, which must be removed first.
     Leftover {
         /// The statements that remove it.
         clean_up: Vec<String>,
-        /// What it is.
+        /// What was left behind, for the message.
         why: String,
     },
-    /// Something is in the way that we did not make.
+    /// An object that trueup did not create is in the way: which, and why.
     Foreign(String),
-    /// The catalog does not show it.
+    /// The catalog does not show whether it was done: why.
     CannotTell(String),
 }
 
-/// What the catalog says before the statement, to be kept with its record: the oid of an index of the same name, the
-/// oids of half-made indexes.
+/// What the catalog shows before the statement runs, which is kept in its record: the oid of an index of the same
+/// name, or the oids of the invalid indexes.
 ///
 /// # Errors
 /// The server's and the connection's.
@@ -53,7 +53,7 @@ pub(super) async fn before(session: &mut Session, outside: &NonTransactional) ->
     })
 }
 
-/// How things stand after the statement, or after a run that broke off in it.
+/// Reads what became of a statement, after it ran or after a run that was interrupted in it.
 ///
 /// # Errors
 /// The server's and the connection's.
@@ -72,7 +72,7 @@ pub(super) async fn check(
                 return Ok(StatementState::NotDone);
             };
             let FoundIndex { valid, path, .. } = &found;
-            // What came since the statement was written down as started is its own.
+            // An index that was created after the statement was recorded as started is the statement's own.
             match (valid, found.oid != before) {
                 (true, true) => return Ok(StatementState::Done),
                 (false, true) => {
@@ -94,7 +94,7 @@ pub(super) async fn check(
                 }
                 _ => None,
             });
-            // Without an effect the compiled project had the index already, too.
+            // The compiled migration has no effect if the index existed there already.
             let Some(wanted) = wanted else {
                 return Ok(if *if_not_exists { StatementState::Done } else { StatementState::NotDone });
             };
@@ -113,7 +113,7 @@ pub(super) async fn check(
             if let Some(state) = left {
                 return Ok(state);
             }
-            // The server chose the name: the compiled effect says which index it is.
+            // The server chooses the name; the compiled effect has it.
             let live = reader::read(session, version, options).await?.catalog;
             let made: Vec<&Arc<Object>> = effects
                 .iter()
@@ -139,7 +139,7 @@ pub(super) async fn check(
             Ok(match valid.as_deref() {
                 None => StatementState::Done,
                 Some("t") => StatementState::NotDone,
-                // The same statement ends it.
+                // Running the same statement again completes the drop.
                 Some(_) => StatementState::Leftover {
                     clean_up: Vec::new(),
                     why: format!("the index {index} is only partly dropped: it is invalid and still exists"),
@@ -147,7 +147,7 @@ pub(super) async fn check(
             })
         }
         NonTransactional::Reindex { .. } => {
-            // Done again it does no harm; what a broken one leaves behind is called so by PostgreSQL.
+            // Running it again does no harm. PostgreSQL gives an incomplete index a recognisable name.
             Ok(leftovers(session, HALF_MADE, before).await?.unwrap_or(StatementState::CannotTell(
                 "the catalog does not show whether an index was rebuilt".into(),
             )))
@@ -178,7 +178,7 @@ pub(super) async fn check(
     }
 }
 
-/// An index as it stands in the catalog.
+/// An index, as the catalog shows it.
 struct FoundIndex {
     oid: String,
     valid: bool,
@@ -208,10 +208,10 @@ async fn index(session: &mut Session, name: &str, table: &str) -> Result<Option<
     })
 }
 
-/// What REINDEX CONCURRENTLY calls the index that it builds, and the one that it replaces.
+/// The names that REINDEX CONCURRENTLY gives the index that it builds and the index that it replaces.
 const HALF_MADE: &str = "c.relname ~ '_cc(new|old)[0-9]*$'";
 
-/// The oids of invalid indexes, a space between.
+/// The oids of the invalid indexes, separated by spaces.
 async fn invalid_indexes(session: &mut Session, condition: &str) -> Result<String> {
     let rows = invalid(session, condition).await?;
     Ok(rows.into_iter().map(|(oid, _)| oid).collect::<Vec<_>>().join(" "))
@@ -233,7 +233,8 @@ async fn invalid(session: &mut Session, condition: &str) -> Result<Vec<(String, 
         .collect())
 }
 
-/// Invalid indexes that were not there before.
+/// The state after a statement that left behind invalid indexes that did not exist before; `None` when there are
+/// none.
 async fn leftovers(session: &mut Session, condition: &str, before: &str) -> Result<Option<StatementState>> {
     let known: Vec<&str> = before.split(' ').collect();
     let ours: Vec<String> = invalid(session, condition)
@@ -251,7 +252,8 @@ async fn leftovers(session: &mut Session, condition: &str, before: &str) -> Resu
     }))
 }
 
-/// A later statement of the same migration may comment on the index. What the index itself is decides.
+/// Whether two versions of an index differ only by their comment, which a later statement of the same migration may
+/// set.
 fn differs_by_comment_alone(live: Option<&Arc<Object>>, wanted: &Arc<Object>) -> bool {
     let Some(live) = live else { return false };
     let differs =

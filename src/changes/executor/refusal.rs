@@ -1,4 +1,4 @@
-//! What the server refuses of a script, told with file, line and statement.
+//! Turns an error of the server into a message that names the file, the line and the statement.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,12 +8,12 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::sql::without_bom;
 use crate::writer::StepError;
 
-/// Where a script comes from.
+/// A script, and where it comes from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ScriptSource<'s> {
     /// Its file.
     pub(super) path: &'s Path,
-    /// Its name in messages.
+    /// The migration's name in messages.
     pub(super) what: &'s str,
     /// Its text.
     pub(super) sql: &'s str,
@@ -21,24 +21,24 @@ pub(super) struct ScriptSource<'s> {
     pub(super) script: &'s Script,
 }
 
-/// What was done before a script, or a statement of it, that failed, and stays.
+/// What was committed before the script or the statement that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EarlierWork {
-    /// Nothing of it is this run's.
+    /// This run has committed nothing.
     Nothing,
-    /// Migrations that were applied.
+    /// This run has applied migrations.
     Applied,
-    /// Migrations that were taken back.
+    /// This run has reverted migrations.
     TakenBack,
-    /// Statements of the same migration, by this run or by one that broke off.
+    /// Statements of the same migration, committed by this run or by an interrupted one.
     Statements {
-        /// Whether this run did any of it.
+        /// Whether this run has committed any of them.
         kept: bool,
     },
 }
 
 impl EarlierWork {
-    /// Before statement `number` of a migration that is carried out statement by statement.
+    /// What precedes statement `number` of a migration that runs statement by statement.
     pub(super) fn statement(number: usize, kept: bool) -> Self {
         match number {
             1 if kept => Self::Applied,
@@ -47,7 +47,7 @@ impl EarlierWork {
         }
     }
 
-    /// Whether anything that this run did stays.
+    /// Whether this run has committed anything.
     fn kept(self) -> bool {
         !matches!(self, Self::Nothing | Self::Statements { kept: false })
     }
@@ -65,7 +65,7 @@ impl EarlierWork {
     }
 }
 
-/// The failure of a step.
+/// The failure of a step, for the operator.
 pub(super) fn script_failure(
     trouble: StepError,
     source: ScriptSource<'_>,
@@ -104,8 +104,8 @@ pub(super) fn script_failure(
         .into()
 }
 
-/// The statement that a character of the script is in, and which character of the statement it is; both from 1. The
-/// script is what stands first in the message that was sent, without a byte order mark.
+/// Finds the statement at a position of the script, and the position in the statement; both count characters from 1.
+/// The script is the first part of the message that was sent, without its byte order mark.
 fn at_position<'s>(
     source: ScriptSource<'s>,
     position: usize,

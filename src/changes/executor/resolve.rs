@@ -1,5 +1,5 @@
-//! A person's decision, recorded: history, what was kept of the migration, and the steps that it settles, in one
-//! transaction.
+//! Records a person's decision about a migration: in the history, in the recorded texts, and in the unfinished steps
+//! that it settles, all in one transaction.
 
 use anyhow::Result;
 
@@ -10,19 +10,19 @@ use crate::postgres::connection::Session;
 use crate::postgres::sql::literal;
 use crate::writer::{Limits, Watch, Work, WriteSession};
 
-/// What became of a migration, as somebody says.
+/// What a person states about a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It was done.
+    /// It was applied.
     Applied,
-    /// It was not done, or may be done again.
+    /// It was not applied, or may be applied again.
     NotApplied,
-    /// Its file was edited, and means what was applied.
+    /// Its file was modified without changing its meaning.
     AcceptEdit,
 }
 
 impl Verdict {
-    /// As it is typed.
+    /// The word on the command line.
     pub fn word(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -32,13 +32,13 @@ impl Verdict {
     }
 }
 
-/// What is to be recorded.
+/// The decision, and what is needed to record it.
 pub struct Resolve<'r> {
-    /// The door, its run begun.
+    /// The write session; its run has been started.
     pub writer: &'r mut WriteSession,
-    /// Who is told what happens.
+    /// The observer of events.
     pub watch: &'r mut dyn Watch,
-    /// refinery's history.
+    /// refinery's history table.
     pub ledger: &'r Ledger,
     /// The migration.
     pub migration: &'r Migration,
@@ -46,16 +46,16 @@ pub struct Resolve<'r> {
     pub lock: &'r Lock,
     /// The decision.
     pub verdict: Verdict,
-    /// Why, in the person's words.
+    /// The reason that the person gave.
     pub reason: &'r str,
-    /// How long it may take.
+    /// The time limits of the transaction.
     pub limits: Limits,
 }
 
-/// Records a decision; `prove` looks once more, in the same transaction.
+/// Records a decision. `prove` checks the database once more in the same transaction.
 ///
 /// # Errors
-/// Exit 5: it could not be recorded, or the proof failed. As [`Door::transaction`].
+/// Exit 5 when it could not be recorded, or when `prove` fails; see [`WriteSession::transaction`].
 pub async fn resolve(
     resolve: Resolve<'_>,
     prove: impl AsyncFnOnce(&mut Session) -> Result<()>,
@@ -72,7 +72,7 @@ impl Resolve<'_> {
         let version = self.migration.version;
         let run = literal(self.writer.run());
         let mut records = vec![
-            // The text that was applied outlives its record.
+            // The step keeps the applied text, whose own record is deleted below.
             format!(
                 "INSERT INTO trueup.steps (run, number, action, version, name, before, state, detail, ended_at) \
                  VALUES ({run}, 1, 'resolve', {version}, {}, (SELECT sql FROM trueup.migrations WHERE version = \
@@ -102,7 +102,7 @@ impl Resolve<'_> {
                 let effects = effects.unwrap_or_else(|| "NULL".to_owned());
                 let (name, sql) = (literal(&self.migration.name), literal(&self.migration.sql));
                 records.push(self.ledger.amend(self.migration));
-                // How and when it was applied stays as it was.
+                // The columns `how` and `applied_at` keep their values.
                 records.push(format!(
                     "INSERT INTO trueup.migrations (version, name, how, sql, effects, run) \
                      VALUES ({version}, {name}, 'resolved', {sql}, {effects}, {run}) ON CONFLICT (version) DO UPDATE \

@@ -1,4 +1,4 @@
-//! Taking migrations back: each down script in a transaction that is committed only when the catalog is then what the
+//! Reverts migrations. Each down script runs in a transaction that is committed only if the catalog is then what the
 //! migrations below build.
 
 use std::collections::BTreeSet;
@@ -18,10 +18,10 @@ use crate::postgres::connection::{self, ServerVersion, Session};
 use crate::postgres::sql::{literal, without_bom};
 use crate::writer::{Event, Work};
 
-/// How many objects are named that are not as they should be.
+/// The number of differing objects that a message names.
 const MOST_NAMED: usize = 5;
 
-/// Takes the steps of a plan back.
+/// Reverts the steps of a plan in order, and ends at the first that fails.
 pub async fn downgrade(job: Job<'_>) -> Outcome {
     let mut executor = Executor::new(job);
     let reverted = executor.revert_all().await;
@@ -36,7 +36,7 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// Takes one migration back.
+    /// Reverts one migration.
     async fn revert(&mut self, step: &Step) -> Result<()> {
         self.next += 1;
         let begun = Instant::now();
@@ -45,7 +45,7 @@ impl Executor<'_> {
         self.job.watch.observe(&Event::Begun { doing: "reverting", what: &step.title, number, of });
         let before = self.catalog().await?;
         self.number += 1;
-        // The text that was applied stays beside the one that took it back.
+        // The record keeps both texts: the one that was applied and the one that reverted it.
         let records = format!(
             "{};\nINSERT INTO trueup.steps (run, number, action, version, name, text, before, state, ended_at) \
              VALUES ({}, {}, 'revert', {v}, {}, {}, (SELECT sql FROM trueup.migrations WHERE version = {v}), 'done', \
@@ -109,8 +109,10 @@ impl Executor<'_> {
     }
 }
 
-/// What the migration touches must be as the migrations below leave it, and everything else as it was. `built` is what
-/// they build with it, `target` without: where the two differ it touches, too (the columns of a table that it renames).
+/// Checks the catalog after a down script: the objects that the migration touches must be as the migrations below
+/// leave them, and all others as they were. `built` is the catalog that those migrations build together with this
+/// one, `target` the one without it. An object that differs between the two is touched, too, such as the columns of a
+/// table that the migration renames.
 fn prove(
     step: &Step,
     (lock, server): (&Lock, ServerVersion),
@@ -135,7 +137,7 @@ fn prove(
             let (was, is) = (before.get(id), after.get(id));
             let touched = step.touches.contains(id) || !diff::same(built.get(id), target.get(id));
             let wanted = if touched { target.get(id) } else { was };
-            // Migrations are compiled by another role than they run as.
+            // Owners are not compared: migrations are compiled by another role than they run as.
             let counts =
                 |attribute: Attribute| attribute.is_compared() && !(touched && attribute == Attribute::Owner);
             diff::deviation(id, is, wanted, counts)

@@ -1,7 +1,8 @@
-//! A migration that says `no-transaction`, statement by statement, each with its record.
+//! Runs a migration marked `no-transaction` statement by statement, and records each.
 //!
-//! What can run in a transaction has one of its own, in which it is recorded, too. What cannot is written down as
-//! started before it runs; when its record breaks off there, the catalog is asked what became of it.
+//! A statement that can run in a transaction gets one of its own, which also records it. Any other statement is
+//! recorded as started before it runs. If the run is interrupted there, the next run reads from the catalog whether
+//! the statement was done.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +16,13 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::sql::literal;
 use crate::writer::Work;
 
-/// What the records say of one statement.
+/// The record of one statement in `trueup.steps`.
 #[derive(Debug, Clone)]
 pub(super) struct RecordedStatement {
     pub(super) run: String,
     pub(super) number: i32,
     text: String,
-    /// What the catalog said before it began.
+    /// What the catalog showed before the statement ran.
     pub(super) before: Option<String>,
     pub(super) done: bool,
 }
@@ -42,7 +43,7 @@ impl Executor<'_> {
             let found = recorded.get(&number);
             match (found, &statement.outside) {
                 (Some(found), _) if found.done => match last {
-                    // Recorded with the migration itself, the last would not be asked for again.
+                    // The migration's own record was missing, although its last statement was done.
                     Some(last) => self.record(step, &last).await?,
                     None => continue,
                 },
@@ -57,7 +58,7 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// What is recorded of a migration's statements since it was last taken back or resolved.
+    /// The records of a migration's statements since it was last reverted or resolved, by statement number.
     async fn recorded(&mut self, version: i64) -> Result<BTreeMap<usize, RecordedStatement>> {
         let sql = include_str!("recorded.sql").replace("{version}", &version.to_string());
         let rows = match self.job.writer.reading().await {
@@ -82,7 +83,7 @@ impl Executor<'_> {
             .collect()
     }
 
-    /// A migration that was begun must go on as it was begun.
+    /// Refuses a migration whose recorded statements differ from those of its file now.
     fn unchanged(&self, step: &Step, recorded: &BTreeMap<usize, RecordedStatement>) -> Result<()> {
         for (number, recorded) in recorded {
             let same = step.script.statements.get(number - 1).is_some_and(|now| now.text == recorded.text);
@@ -109,7 +110,7 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// A statement that can run in a transaction, with its record.
+    /// Runs a statement that can run in a transaction, together with its record.
     async fn run_in_transaction(
         &mut self,
         step: &Step,
@@ -138,13 +139,13 @@ impl Executor<'_> {
         applied.map_err(|trouble| refusal::script_failure(trouble, source, before))
     }
 
-    /// What could not be read in the middle of a run.
+    /// The failure when records or catalog cannot be read during a run.
     pub(super) fn unreadable(&mut self, error: anyhow::Error, what: &str) -> anyhow::Error {
         let trouble = self.job.writer.trouble(error, &format!("reading {what}"));
         trouble.failure(what, self.kept)
     }
 
-    /// Records alone, in a transaction of their own.
+    /// Writes records in a transaction of their own.
     pub(super) async fn record(&mut self, step: &Step, records: &str) -> Result<()> {
         let what = format!("the record of {}", step.title);
         let limits = self.job.limits.transaction;
@@ -153,7 +154,7 @@ impl Executor<'_> {
         recorded.map_err(|trouble| trouble.failure(&what, self.kept))
     }
 
-    /// The row of a statement.
+    /// The INSERT of a statement's row.
     pub(super) fn statement_record(
         &mut self,
         step: &Step,

@@ -1,7 +1,7 @@
-//! Which version a database without a history is at, and whether its catalog really is that version's. Pure.
+//! Finds the version of a database without a history, and how it differs from that version. Pure.
 //!
-//! A version is taken for a project that ends there: what differs is told in the findings that `check` would tell of
-//! such a project. Rows are not looked at.
+//! A version is treated as a project that ends there: the differences are the findings that `check` would report for
+//! such a project. Rows are not compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::model::diagnosis::{self, Facts, RecordedState};
 use crate::postgres::catalog::{Catalog, Kind, ObjectId};
 use crate::postgres::connection::ServerVersion;
 
-/// The database, and how much of it is looked at.
+/// The live database, and which of its objects are compared.
 #[derive(Clone, Copy)]
 pub struct LiveDatabase<'f> {
     /// Its name.
@@ -22,29 +22,30 @@ pub struct LiveDatabase<'f> {
     pub server: ServerVersion,
     /// Its catalog.
     pub catalog: &'f Catalog,
-    /// Which objects are looked at.
+    /// Whether an object is compared.
     pub in_scope: &'f dyn Fn(&ObjectId) -> bool,
-    /// Which objects are left out on purpose, with all that belongs to them.
+    /// Whether an object is ignored by the settings, with all that belongs to it.
     pub ignored: &'f dyn Fn(&ObjectId) -> bool,
 }
 
-/// A version, and how the database differs from it.
+/// A version, and the differences of the database from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adoption {
-    /// How many of the first migrations lead to it.
+    /// The number of migrations, from the first one on, that build it.
     pub applied: usize,
-    /// The numbers of first migrations whose results are as close, itself included; empty when the version was stated.
+    /// The numbers of migrations whose results match equally well, this one included; empty when the version was
+    /// given.
     pub equally_close: Vec<usize>,
     /// Every difference from what those migrations build.
     pub differences: Vec<Finding>,
 }
 
 impl Adoption {
-    /// Finds the version that the catalog is closest to, the newest of several; or looks at the one that is stated.
+    /// Finds the version that matches the catalog best (of several the newest), or takes the one that is given.
     ///
     /// # Errors
-    /// Exit 2 when there is no such version. Exit 4 when the project has no migrations, or the catalog is closest to
-    /// that of a database in which none of them is applied.
+    /// Exit 2 when there is no such version. Exit 4 when the project has no migrations, or when a database without
+    /// any of them matches best.
     pub fn judge(lock: &Lock, found: &LiveDatabase<'_>, stated: Option<i64>) -> Result<Self, Failure> {
         if lock.migrations.is_empty() {
             let what = "this project has no migrations: the database cannot be at any version";
@@ -69,7 +70,7 @@ impl Adoption {
         Ok(Self { applied, equally_close, differences: differences(lock, found, applied) })
     }
 
-    /// Refuses to choose between versions that the catalog does not tell apart.
+    /// Refuses to choose between versions that match equally well.
     ///
     /// # Errors
     /// Exit 4.
@@ -106,7 +107,7 @@ impl Adoption {
     }
 }
 
-/// How many of the first migrations lead to a version.
+/// The number of migrations, from the first one on, that lead to a version.
 fn number_of(lock: &Lock, version: i64) -> Result<usize, Failure> {
     const MOST: usize = 5;
     let found = lock.migrations.binary_search_by_key(&version, |migration| migration.version);
@@ -122,7 +123,7 @@ fn number_of(lock: &Lock, version: i64) -> Result<usize, Failure> {
     })
 }
 
-/// What `check` would find if the project ended with these migrations and the history had all of them.
+/// The findings that `check` would report if the project ended with these migrations and the history had all of them.
 fn differences(lock: &Lock, found: &LiveDatabase<'_>, applied: usize) -> Vec<Finding> {
     let migrations = lock.migrations[..applied].to_vec();
     let versions: BTreeSet<i64> = migrations.iter().map(|migration| migration.version).collect();

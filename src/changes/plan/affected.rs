@@ -1,5 +1,5 @@
-//! Which tables a plan changes, for a backup of these alone. Where that cannot be told, it says why, and the whole
-//! database is meant. What a function that is called in an expression changes on the side is not told.
+//! Determines which tables a plan changes, for a backup of only these. Where that is not known, it says why, and the
+//! whole database is backed up. Changes made by functions that an expression calls are not seen.
 
 use std::collections::BTreeSet;
 
@@ -10,24 +10,25 @@ use crate::postgres::sql::words_of;
 /// The tables that a plan changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Affected {
-    /// These, which are there already.
+    /// These tables, which exist already.
     Tables(BTreeSet<ObjectId>),
-    /// Nobody can tell, and why.
+    /// It is not known which: why.
     Unknown(String),
 }
 
-/// What changes rows of the tables that it names and, but for triggers, rules and foreign keys, of no others.
+/// Statements that change rows of the tables that they name and, except through triggers, rules and foreign keys, of
+/// no others.
 const ROWS: [&str; 6] = ["insert", "update", "delete", "merge", "truncate", "copy"];
-/// What changes no row, or computes a table anew from its own.
+/// Statements that change no rows, or that rebuild a table from its own rows.
 const OBJECTS: [&str; 16] = [
     "alter", "analyse", "analyze", "cluster", "comment", "create", "drop", "grant", "lock", "refresh",
     "reindex", "reset", "revoke", "security", "set", "vacuum",
 ];
-/// What takes more with it than it names.
+/// Statements that drop more than they name.
 const WIDE: [&str; 6] = ["schema", "owned", "extension", "type", "domain", "database"];
 
 impl MigrationPlan {
-    /// Tells them, with the relations that the steps lock (see [`MigrationPlan::look_up`]).
+    /// Determines the tables, using the relations that the steps lock (see [`MigrationPlan::look_up`]).
     pub fn affected(&self, catalog: &Catalog) -> Affected {
         let mut tables = BTreeSet::new();
         for step in self.steps.iter().filter(|step| !step.record) {
@@ -60,8 +61,8 @@ impl MigrationPlan {
 }
 
 impl Affected {
-    /// What changes with rows of these tables: they, those that refer to them, and their partitions and children. Where a
-    /// trigger or a rule may do more, nobody can tell; `who` is what the reason begins with.
+    /// The tables that change with rows of these: they themselves, those that refer to them, and their partitions and
+    /// children. Where a trigger or a rule may change more, it is not known; `who` is the beginning of the reason.
     pub fn by_rows(catalog: &Catalog, tables: BTreeSet<ObjectId>, who: &str) -> Self {
         let tables = with_referring(catalog, tables);
         let acting = |kind| {
@@ -84,7 +85,7 @@ impl Step {
         })
     }
 
-    /// Why it cannot be told what it changes.
+    /// Why it is not known which tables the statement changes.
     fn untold(&self) -> Option<String> {
         self.verbs().find_map(|(verb, text)| {
             let mut words = words_of(text).skip(1).map(str::to_ascii_lowercase);
@@ -104,7 +105,7 @@ impl Step {
     }
 }
 
-/// And the tables whose foreign keys refer to them, whatever these do when a row goes.
+/// Adds the tables whose foreign keys refer to these, whatever their action is when a row is deleted.
 fn with_referring(catalog: &Catalog, tables: BTreeSet<ObjectId>) -> BTreeSet<ObjectId> {
     closure(catalog, tables, |object, named| {
         let refers =
@@ -113,7 +114,7 @@ fn with_referring(catalog: &Catalog, tables: BTreeSet<ObjectId>) -> BTreeSet<Obj
     })
 }
 
-/// And their partitions and children, which have the rows.
+/// Adds their partitions and children, which hold the rows.
 fn with_children(catalog: &Catalog, tables: BTreeSet<ObjectId>) -> BTreeSet<ObjectId> {
     closure(catalog, tables, |object, named| {
         let parents = [Attribute::PartitionOf, Attribute::Inherits];
@@ -123,8 +124,8 @@ fn with_children(catalog: &Catalog, tables: BTreeSet<ObjectId>) -> BTreeSet<Obje
     })
 }
 
-/// The tables and what follows from them, until nothing more does; `follows` tells the table that an object adds, given
-/// whether a table of that name is among them.
+/// Adds tables until no more follow. `follows` returns the table that an object adds; it is told whether a table of
+/// that name is already included.
 fn closure(
     catalog: &Catalog,
     mut tables: BTreeSet<ObjectId>,

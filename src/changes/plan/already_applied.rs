@@ -1,4 +1,5 @@
-//! Whether a migration has been done by hand already: its effects are wholly there, and were not before.
+//! Determines whether a migration has already been applied by hand: the database has all its effects, and did not
+//! have them before.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -12,11 +13,11 @@ use crate::postgres::catalog::{Attribute, Catalog, Object};
 use crate::postgres::connection::ServerVersion;
 
 impl MigrationPlan {
-    /// The versions of the steps that could be recorded as applied without being run: they are of DDL alone, and all
-    /// that they do is in the live database already. `server` is the live one's version.
+    /// The versions of the steps that could be recorded as applied without being run: they consist of DDL only, and
+    /// the live database already has all their effects. `server` is the live server's version.
     ///
-    /// Which rows the DDL would have changed (a column's new default) no catalog shows: it is for the operator to
-    /// decide.
+    /// A catalog does not show which rows the DDL would have changed (for a column's new default): the operator has
+    /// to decide that.
     pub fn already_applied(
         &self,
         lock: &Lock,
@@ -43,17 +44,16 @@ impl MigrationPlan {
     }
 }
 
-/// Whether the effects are wholly in `live`, and at least one of them was not in `before`. Owned sequences may have
-/// another name, as everywhere. `live` must be in the words of the major that the effects are from
-/// ([`align_majors`]).
+/// Whether `live` has all the effects, and `before` lacked at least one of them. Owned sequences may have another
+/// name. `live` must be spelled as by the major version that compiled the effects ([`align_majors`]).
 pub fn is_satisfied(effects: &[Effect], live: &Catalog, before: &Catalog) -> bool {
-    // By hand a serial's sequence may have got the name of the table as it is now.
+    // A sequence that was created by hand may have been named after the table's current name.
     let after: Vec<Arc<Object>> = effects.iter().filter_map(Effect::after).cloned().collect();
     let live = align_owned_sequences(live, &Catalog::new(after, Vec::new())).into_owned();
     effects.iter().all(|effect| holds(effect, &live)) && !effects.iter().all(|effect| holds(effect, before))
 }
 
-/// Whether a catalog is as the effect leaves it, as far as it goes.
+/// Whether a catalog has one effect.
 fn holds(effect: &Effect, catalog: &Catalog) -> bool {
     match effect {
         Effect::Created(object) => catalog.get(&object.id).is_some_and(|found| equal(found, object)),
@@ -65,7 +65,8 @@ fn holds(effect: &Effect, catalog: &Catalog) -> bool {
     }
 }
 
-/// As [`crate::model::diff::same`], without the owner: migrations were compiled by another role than they run as.
+/// Compares like [`crate::model::diff::same`], but without the owner: migrations are compiled by another role than
+/// they run as.
 fn equal(found: &Object, wanted: &Object) -> bool {
     let left = found.attributes.iter().filter(|(attribute, _)| counts(*attribute));
     let right = wanted.attributes.iter().filter(|(attribute, _)| counts(*attribute));

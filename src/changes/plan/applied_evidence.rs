@@ -1,4 +1,4 @@
-//! What a catalog shows of one migration: whether what it leaves behind is there.
+//! Determines what a catalog shows of one migration: which of its effects exist.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -14,15 +14,16 @@ use crate::postgres::connection::ServerVersion;
 pub struct Evidence {
     /// Objects that are as the migration leaves them, and would not be so without it.
     pub shown: Vec<ObjectId>,
-    /// What is not as the migration leaves it, in words.
+    /// Differences from the migration's result, as sentences.
     pub missing: Vec<String>,
 }
 
 impl Evidence {
-    /// Holds the migration at `index` against a live catalog in which `applied` are applied, itself or not. What a
-    /// later one has overwritten shows nothing. Both catalogs differ in what the migration says, and in that alone.
+    /// Compares the effects of the migration at `index` with a live catalog in which `applied` are applied, whether
+    /// or not it is among them. Effects that a later migration has overwritten show nothing. Only what the migration
+    /// itself changes is compared.
     ///
-    /// Owners do not count: migrations are compiled by another role than they run as.
+    /// Owners are not compared: migrations are compiled by another role than they run as.
     pub fn of(
         lock: &Lock,
         index: usize,
@@ -46,7 +47,7 @@ impl Evidence {
         let all = with.objects.iter().chain(&without.objects).map(|object| &object.id);
         let mut ids: BTreeSet<ObjectId> =
             all.filter(|id| !diff::same(with.get(id), without.get(id))).cloned().collect();
-        // A change by a later one brings an object along that only this one makes.
+        // A change by a later migration contains an object that only this one creates.
         let made = |place: usize| {
             lock.migrations[place].effects.iter().filter_map(|effect| match effect {
                 Effect::Created(object) => Some(&object.id),
@@ -70,12 +71,12 @@ impl Evidence {
         evidence
     }
 
-    /// Whether nothing in the catalog tells whether it was done.
+    /// Whether the catalog shows nothing about the migration.
     pub fn is_silent(&self) -> bool {
         self.shown.is_empty() && self.missing.is_empty()
     }
 
-    /// Whether all that a catalog can show of it is there.
+    /// Whether the catalog shows all effects that it can show.
     pub fn is_whole(&self) -> bool {
         !self.shown.is_empty() && self.missing.is_empty()
     }

@@ -1,4 +1,5 @@
-//! The findings that stand in a plan's way: what somebody changed by hand where the plan is about to change it too.
+//! Finds the findings that conflict with a plan: objects that were changed by hand and that the plan would change,
+//! too.
 
 use std::collections::BTreeSet;
 use std::str::FromStr as _;
@@ -13,9 +14,9 @@ use crate::postgres::catalog::{Attribute, Kind, ObjectId};
 /// - of a whole object that is missing or unexpected, where the plan changes a part of it;
 /// - of a part, where the plan drops or renames what it is a part of.
 ///
-/// What is unknown only because one of the steps was skipped so far is no collision: the plan mends it, and on the way down
-/// what was skipped is nobody's. Steps that are
-/// recorded without being run collide with nothing; see [`MigrationPlan::without`].
+/// A cause that is unknown only because a step was skipped is no conflict: the plan repairs that on the way up, and
+/// does not depend on it on the way down. Steps that are recorded without being run conflict with nothing; see
+/// [`MigrationPlan::without`].
 pub fn collisions<'f>(plan: &MigrationPlan, findings: &'f [Finding], lock: &Lock) -> Vec<&'f Finding> {
     let touches: Vec<TouchedObject<'_>> =
         effects(plan, lock).flat_map(|effect| TouchedObject::of(effect, plan.direction)).collect();
@@ -34,8 +35,8 @@ fn effects<'l>(plan: &'l MigrationPlan, lock: &'l Lock) -> impl Iterator<Item = 
 fn is_by_hand(finding: &Finding, direction: Direction, steps: &BTreeSet<String>) -> bool {
     finding.causes().any(|cause| match cause.kind {
         CauseKind::Drift | CauseKind::Edited => true,
-        // What a skipped migration would have done is nobody's work: an upgrade brings it, and a downgrade proves
-        // that it ends where it would have without it.
+        // The missing effect of a skipped migration is nobody's manual change: an upgrade creates it, and a downgrade
+        // verifies that it ends where it would have ended without it.
         CauseKind::Unknown => match direction {
             Direction::Up => cause.migration.as_ref().is_none_or(|version| !steps.contains(version)),
             Direction::Down => cause.migration.is_none(),
@@ -47,18 +48,18 @@ fn is_by_hand(finding: &Finding, direction: Direction, steps: &BTreeSet<String>)
 /// One object that the plan changes.
 struct TouchedObject<'e> {
     id: &'e ObjectId,
-    /// The object is dropped, or called otherwise afterwards: its parts with it.
+    /// The object is dropped or renamed, together with its parts.
     whole: bool,
-    /// The name is taken by the plan.
+    /// The plan creates an object of this name.
     takes_name: bool,
-    /// The table of an index.
+    /// The table, if the object is an index.
     table: Option<&'e str>,
 }
 
 impl<'e> TouchedObject<'e> {
     fn of(effect: &'e Effect, direction: Direction) -> Vec<Self> {
         let touch = |id, whole, takes_name, table| Self { id, whole, takes_name, table };
-        // What was made is dropped on the way down, and what was dropped is made.
+        // A downgrade drops what was created and creates what was dropped.
         let down = direction == Direction::Down;
         match effect {
             Effect::Created(object) => {
@@ -75,10 +76,10 @@ impl<'e> TouchedObject<'e> {
     }
 }
 
-/// What a finding is about.
+/// The object of a finding.
 struct Conflict {
     id: ObjectId,
-    /// It is missing or unexpected as a whole.
+    /// Whether the whole object is missing or unexpected.
     whole: bool,
     /// The table of an index, where the model has the index.
     table: Option<String>,

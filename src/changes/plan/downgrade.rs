@@ -1,4 +1,4 @@
-//! The plan of a downgrade: the down scripts of what is above a version, newest first.
+//! Plans a downgrade: the down scripts of the migrations above a version, newest first.
 
 use std::path::Path;
 
@@ -13,13 +13,13 @@ use crate::model::{CompiledMigration, Lock};
 use crate::postgres::sql::read_file;
 
 impl MigrationPlan {
-    /// Plans to take back all that is applied above `to`; `0` takes back everything. Reads the down scripts.
+    /// Plans to revert all applied migrations above `to`; `0` reverts all of them. Reads the down scripts.
     ///
     /// # Errors
-    /// Exit 2: a version that there is not, or that is above the current one; a down script that cannot be read.
-    /// Exit 4: a migration without a down script (all of them named), one that the project does not have, one that
-    /// was edited after it was applied; a down script that may not be run so (see [`Script::examine`]), or says
-    /// `no-transaction`: it could not be proved before it is committed; a database without a history.
+    /// Exit 2: `to` names no version, or one above the current version; a down script cannot be read. Exit 4: a
+    /// migration without a down script (all of them are named), one that the project does not have, one that was
+    /// modified after it was applied; a down script that must not be run (see [`Script::examine`]), or that says
+    /// `no-transaction`, so that its result cannot be verified before it is committed; a database without a history.
     pub fn downgrade(
         lock: &Lock,
         migrations: &[Migration],

@@ -1,8 +1,8 @@
-//! A plan as one script to be run elsewhere, in psql or in the query editor of a managed database: `--sql`.
+//! Writes a plan as one script that is run elsewhere, in psql or in the query editor of a managed database: `--sql`.
 //!
-//! It holds the rows of the history, and guards: every migration first looks whether the database stands where it
-//! expects it to stand, and what ran outside of a transaction is looked at before it is recorded, because an editor
-//! that goes on after an error would else leave a gap. It has no commands of psql.
+//! The script contains the history rows, and guards: before every migration it checks that the database is in the
+//! expected state, and before a statement that ran outside of a transaction is recorded, it checks the result.
+//! Otherwise an editor that continues after an error would leave a gap. It contains no psql commands.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -11,19 +11,19 @@ use super::{Direction, MigrationPlan, NonTransactional, Step, WrittenName};
 use crate::migrations::{Ledger, Migration};
 use crate::postgres::sql::{identifier, literal};
 
-/// What holds while the project's SQL runs.
+/// The settings under which the project's SQL runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EditorSession {
     /// `search_path`, as SET takes it.
     pub search_path: String,
-    /// `lock_timeout` of migrations that name none.
+    /// The `lock_timeout` of migrations that set none.
     pub lock_timeout: Duration,
-    /// The role that everything runs as.
+    /// The role that the script runs as.
     pub set_role: Option<String>,
 }
 
 impl MigrationPlan {
-    /// The script. `migrations` are the project's: checksums need their texts.
+    /// Returns the script. `migrations` are the project's: checksums are computed from their texts.
     pub fn to_sql(&self, migrations: &[Migration], history: &Ledger, session: &EditorSession) -> String {
         let mut script = String::new();
         self.head(&mut script);
@@ -69,7 +69,7 @@ impl MigrationPlan {
         script.push('\n');
     }
 
-    /// What must not be so where this step begins.
+    /// The conditions under which this step must not start.
     fn checks(&self, step: &Step, before: Option<i64>, history: &Ledger) -> Vec<Check> {
         let has = |version: i64| format!("EXISTS (SELECT FROM {} WHERE version = {version})", history.table);
         let (version, title) = (step.version, &step.title);
@@ -95,7 +95,7 @@ impl MigrationPlan {
     }
 }
 
-/// What must not be so, and the words for it.
+/// A condition that must not hold, and the message if it does.
 struct Check {
     condition: String,
     what: String,
@@ -106,7 +106,7 @@ impl Check {
         Self { condition, what }
     }
 
-    /// What must not be so once a statement outside of a transaction is done, where the catalog can tell.
+    /// The condition that must not hold when a statement outside of a transaction is done, if the catalog shows it.
     fn after(outside: &NonTransactional) -> Option<Self> {
         let class = |name: &WrittenName| format!("pg_catalog.to_regclass({})", literal(&name.to_string()));
         match outside {
@@ -134,7 +134,7 @@ impl Check {
     }
 }
 
-/// One statement that fails where something is so that must not be, and else does what it is given.
+/// One statement that raises an exception if one of the conditions holds, and otherwise runs what it is given.
 fn block(checks: &[Check], then: &str) -> String {
     let mut body = String::from("BEGIN\n");
     for Check { condition, what } in checks {
@@ -186,8 +186,8 @@ impl Writer<'_> {
             script.push_str(&self.record);
             script.push_str("COMMIT;\n\n");
         } else {
-            // An editor that goes on after an error must not come to a record of what failed: the statement that
-            // makes the record looks for itself.
+            // An editor that continues after an error must not record what failed: the statement that writes the
+            // record checks the result itself.
             let outside = self.step.script.statements.iter().filter_map(|planned| planned.outside.as_ref());
             self.checks.extend(outside.filter_map(Check::after));
             script.push_str(&block(&self.checks, &self.record));
@@ -206,8 +206,8 @@ impl Writer<'_> {
         let timeout = match (self.step.directives.lock_timeout, self.step.transactional) {
             (Some(own), _) => own,
             (None, true) => *lock_timeout,
-            // Concurrent builds wait for every transaction that is older than they are: a short limit would leave
-            // invalid indexes behind.
+            // Concurrent index builds wait for every older transaction: a short limit would leave invalid indexes
+            // behind.
             (None, false) => Duration::ZERO,
         };
         let _ = writeln!(script, "SET {local}search_path = {search_path};");

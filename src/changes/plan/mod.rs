@@ -1,8 +1,10 @@
-//! What an upgrade or a downgrade will do, as data: which migrations, which statements, which locks, where it stops
-//! and what it collides with. Pure: nothing here talks to a database or prints.
+//! The plan of an upgrade or a downgrade, as data: its migrations, statements and locks, where it ends, and which
+//! findings conflict with it. Pure: nothing here talks to a database or prints.
 //!
-//! Every file is looked through before anything is planned, so that what is wrong with the last one is told before
-//! the first one runs.
+//! Every file is examined before anything is planned, so that a fault in the last file is reported before the first one
+//! runs. Statements are recognised by their first words, on the tokens of squawk-lexer and not on a syntax tree. Tests
+//! compare what is recognised with a real server: the locks with `pg_locks`, and whether a statement runs inside of a
+//! transaction block.
 
 mod adopt;
 mod affected;
@@ -44,46 +46,47 @@ pub use statement_effect::StatementEffect;
 pub use tokens::WrittenName;
 pub use upgrade::UpgradeGoal;
 
-/// Which way a plan leads.
+/// The direction of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// Migrations are applied.
     Up,
-    /// They are taken back.
+    /// Migrations are reverted.
     Down,
 }
 
-/// What is going to be done.
+/// The plan of an upgrade or a downgrade.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationPlan {
-    /// Which way.
+    /// The direction.
     pub direction: Direction,
-    /// The newest version that is applied now, the project's or not.
+    /// The newest version that is applied now, whether or not the project has it.
     pub current: Option<i64>,
-    /// The steps, in the order in which they are done.
+    /// The steps, in the order in which they are executed.
     pub steps: Vec<Step>,
-    /// Why it ends before all that is pending is done.
+    /// Why the plan ends before the last pending migration.
     pub stop: Option<PlanStop>,
-    /// What the database has and the project does not.
+    /// The applied migrations that the project does not have.
     pub ahead: Vec<Applied>,
 }
 
 impl MigrationPlan {
-    /// Makes these versions be recorded as applied instead of run.
+    /// Marks the steps of these versions to be recorded as applied instead of being run.
     pub fn record(&mut self, versions: &BTreeSet<i64>) {
         for step in &mut self.steps {
             step.record = versions.contains(&step.version);
         }
     }
 
-    /// Finds out which relations of the database the steps lock. What the same run makes, nobody holds for long.
+    /// Determines which existing relations each step locks. Relations that the same run creates are left out: nobody
+    /// else uses them yet.
     pub fn look_up(&mut self, relations: &Relations<'_>) {
         for step in &mut self.steps {
             step.held = step.locks(relations);
         }
     }
 
-    /// Names the files as people do: relative to the project directory.
+    /// Makes the paths of the files relative to the project directory.
     pub fn name_paths_from(&mut self, directory: &Path) {
         for step in &mut self.steps {
             if let Ok(inside) = step.path.strip_prefix(directory) {
@@ -92,12 +95,12 @@ impl MigrationPlan {
         }
     }
 
-    /// Whether there is nothing to do.
+    /// Whether the plan has no steps.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// The plan without some of its steps: those that are recorded without being run.
+    /// The plan without the steps of these versions, which are recorded without being run.
     #[must_use]
     pub fn without(&self, versions: &BTreeSet<i64>) -> Self {
         let mut rest = self.clone();
@@ -106,39 +109,39 @@ impl MigrationPlan {
     }
 }
 
-/// One migration, applied or taken back.
+/// One migration that is applied or reverted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// Its place in [`crate::model::Lock::migrations`].
+    /// Its index in [`crate::model::Lock::migrations`].
     pub index: usize,
     /// Its version.
     pub version: i64,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// `V3__add_username`.
+    /// Version and name: `V3__add_username`.
     pub title: String,
-    /// The file that is run: the migration's, or its down script.
+    /// The file that is run: the migration's file, or its down script.
     pub path: PathBuf,
-    /// Whether old code does not survive it.
+    /// Whether it breaks old app versions (a contract migration).
     pub contract: bool,
-    /// The text of that file, as it lies on the disk.
+    /// The text of that file, as it is stored.
     pub sql: String,
     /// Its statements.
     pub script: Script,
-    /// What the file that is run says about itself.
+    /// The directives of that file.
     pub directives: Directives,
-    /// Whether all of it is one transaction.
+    /// Whether it runs as one transaction.
     pub transactional: bool,
-    /// It is not run but recorded as applied: its effect is there already.
+    /// Whether it is recorded as applied without being run, because the database already has its effect.
     pub record: bool,
-    /// The strongest lock on each relation that is there before the run; see [`MigrationPlan::look_up`].
+    /// The strongest lock on each relation that exists before the run; see [`MigrationPlan::look_up`].
     pub held: BTreeMap<ObjectId, LockMode>,
-    /// The objects that the migration makes, changes, renames (both names) or drops.
+    /// The objects that the migration creates, changes, renames (both names) or drops.
     pub touches: BTreeSet<ObjectId>,
 }
 
 impl Step {
-    /// The strongest lock that it takes on each relation that exists already.
+    /// The strongest lock that the step takes on each relation that exists already.
     pub fn locks(&self, relations: &Relations<'_>) -> BTreeMap<ObjectId, LockMode> {
         relations.held(self.script.statements.iter().flat_map(|statement| &statement.locks))
     }
@@ -147,11 +150,11 @@ impl Step {
 /// A data check that found rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnmetCheck {
-    /// Its name.
+    /// The name.
     pub check: String,
-    /// How many rows it found.
+    /// The number of rows that it found.
     pub rows: u64,
-    /// Whether it has fixes.
+    /// Whether it has a fix for them.
     pub fixable: bool,
 }
 
@@ -162,19 +165,19 @@ impl fmt::Display for UnmetCheck {
     }
 }
 
-/// Why a plan ends early.
+/// Why a plan ends before the last pending migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlanStop {
-    /// The first contract migration, which was not asked for.
+    /// A contract migration comes next, and contract migrations were not asked for.
     Contract {
         /// `V5__drop_username`.
         title: String,
         /// Its version.
         version: i64,
-        /// What waits with it: its title and those of all after it.
+        /// The migrations that are not applied: this one and all after it.
         waiting: Vec<String>,
     },
-    /// A migration that wants data checks to be clean before it.
+    /// A migration comes next that requires data checks to pass first.
     RequiresCheck {
         /// `V5__require_username`.
         title: String,
@@ -182,15 +185,16 @@ pub enum PlanStop {
         version: i64,
         /// The checks.
         checks: Vec<String>,
-        /// Those that found rows; empty where they were not run.
+        /// The checks that found rows; empty when they were not run.
         unmet: Vec<UnmetCheck>,
-        /// What waits with it: its title and those of all after it.
+        /// The migrations that are not applied: this one and all after it.
         waiting: Vec<String>,
     },
 }
 
 impl PlanStop {
-    /// How a command ends that did all of the plan: what is left to other people's code is no finding, a check is.
+    /// The exit code of a command that has executed the whole plan. A contract migration that waits is not a finding;
+    /// a data check that found rows is one.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Contract { .. } => Exit::Clean,
@@ -205,14 +209,14 @@ impl PlanStop {
         }
     }
 
-    /// What waits: that migration and those after it.
+    /// The migrations that are not applied: that migration and those after it.
     pub fn waiting(&self) -> &[String] {
         match self {
             Self::Contract { waiting, .. } | Self::RequiresCheck { waiting, .. } => waiting,
         }
     }
 
-    /// Why, in one sentence.
+    /// The reason, as a sentence without a full stop.
     pub fn why(&self) -> String {
         match self {
             Self::Contract { title, .. } => {
@@ -230,7 +234,7 @@ impl PlanStop {
         }
     }
 
-    /// What to run next.
+    /// The command to run next.
     pub fn next(&self) -> String {
         match self {
             Self::Contract { .. } => CONTRACT_NEXT.to_owned(),
@@ -246,10 +250,10 @@ impl PlanStop {
     }
 }
 
-/// What to run when a contract migration comes next.
+/// The command to run when a contract migration comes next.
 pub const CONTRACT_NEXT: &str = "when no old app version is running any more: trueup upgrade --contract";
 
-/// The objects that effects are about.
+/// The objects that a migration's effects change; of a rename both names.
 fn touches(migration: &CompiledMigration) -> BTreeSet<ObjectId> {
     let mut touched = BTreeSet::new();
     for effect in &migration.effects {
@@ -261,7 +265,7 @@ fn touches(migration: &CompiledMigration) -> BTreeSet<ObjectId> {
     touched
 }
 
-/// `V3__a, V4__b`.
+/// The names of migrations as a list: `V3__a, V4__b`.
 fn titles<'m>(migrations: impl IntoIterator<Item = &'m CompiledMigration>) -> String {
     migrations.into_iter().map(|migration| migration.id().to_string()).collect::<Vec<_>>().join(", ")
 }

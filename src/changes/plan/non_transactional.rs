@@ -1,14 +1,14 @@
-//! Statements that PostgreSQL runs outside of transaction blocks only (`PreventInTransactionBlock` in its source;
-//! each command's page in the manual, "Notes").
+//! Recognises the statements that PostgreSQL only runs outside of transaction blocks (`PreventInTransactionBlock` in
+//! its source; each command's page in the manual, "Notes").
 //!
-//! What such a statement has done is not undone with anything else: so it is told here in as much detail as the
-//! catalog can be asked about it afterwards.
+//! The effects of such a statement are not rolled back: so it is described in the detail that is needed to check its
+//! result in the catalog.
 
 use smol_str::SmolStr;
 
 use super::tokens::{Tokens, WrittenName};
 
-/// What runs outside of a transaction only, or must run there because it may end one.
+/// A statement that only runs outside of a transaction, or that must run there because it may end one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NonTransactional {
     /// `CREATE INDEX CONCURRENTLY`: done when the index is there, valid, and as the statement says.
@@ -29,34 +29,34 @@ pub enum NonTransactional {
         /// `IF EXISTS`.
         if_exists: bool,
     },
-    /// `REINDEX CONCURRENTLY`, or of more than one table. Done again it does no harm.
+    /// `REINDEX CONCURRENTLY`, or REINDEX of more than one table. Running it again does no harm.
     Reindex {
         /// `index`, `table`, `schema`, `database` or `system`.
         what: &'static str,
         /// Its name; `DATABASE` and `SYSTEM` need none.
         name: Option<WrittenName>,
-        /// `CONCURRENTLY`: broken off, it leaves invalid indexes called `..._ccnew` or `..._ccold`.
+        /// `CONCURRENTLY`: interrupted, it leaves invalid indexes with names that end in `_ccnew` or `_ccold`.
         concurrently: bool,
     },
-    /// `ALTER TABLE ... DETACH PARTITION ... CONCURRENTLY`: done when it is no partition; broken off, it is one that
-    /// is pending detach, and `FINALIZE` ends it.
+    /// `ALTER TABLE ... DETACH PARTITION ... CONCURRENTLY`: done when the table is no partition any more;
+    /// interrupted, the partition is pending detach, and `FINALIZE` completes it.
     DetachPartition {
         /// The partitioned table.
         table: WrittenName,
         /// The partition.
         partition: WrittenName,
     },
-    /// `VACUUM`: leaves nothing in the catalog that tells it was done; done again it does no harm.
+    /// `VACUUM`: the catalog does not show whether it was done; running it again does no harm.
     Vacuum,
-    /// Another statement that cannot run in a transaction block, in the words of its command.
+    /// Another statement that cannot run in a transaction block: its command.
     Other(&'static str),
-    /// It may run in a transaction block or end transactions of its own, and nothing tells how far it came: `CALL`
-    /// and `DO`, in files that say `no-transaction`.
+    /// `CALL` and `DO` in files marked `no-transaction`: they may end transactions, and nothing shows how far they
+    /// got.
     Unprovable(&'static str),
 }
 
 impl NonTransactional {
-    /// The command, for sentences.
+    /// The name of the command, for messages.
     pub fn command(&self) -> &'static str {
         match self {
             Self::CreateIndex { .. } => "CREATE INDEX CONCURRENTLY",
@@ -71,7 +71,7 @@ impl NonTransactional {
         }
     }
 
-    /// Tells a statement that cannot run in a transaction block.
+    /// Recognises a statement that cannot run in a transaction block.
     pub(super) fn of(tokens: &Tokens<'_>) -> Option<Self> {
         let mut tokens = tokens.clone();
         let verb = tokens.take_one(&["create", "drop", "alter", "reindex", "vacuum", "cluster"])?;
@@ -85,7 +85,7 @@ impl NonTransactional {
         }
     }
 
-    /// Tells a statement that may end transactions of its own.
+    /// Recognises a statement that may end transactions of its own.
     pub(super) fn unprovable(tokens: &Tokens<'_>) -> Option<Self> {
         match tokens.word() {
             "call" => Some(Self::Unprovable("CALL")),
@@ -180,7 +180,7 @@ fn reindex(mut tokens: Tokens<'_>) -> Option<NonTransactional> {
     (concurrently || many).then_some(NonTransactional::Reindex { what, name, concurrently })
 }
 
-/// Without a table it is about all that were clustered before.
+/// Without a table it clusters all tables that were clustered before.
 fn cluster(mut tokens: Tokens<'_>) -> Option<NonTransactional> {
     tokens.take_parentheses();
     tokens.take(&["verbose"]);

@@ -1,8 +1,8 @@
-//! What may not stand in a migration: whatever would take the transaction, the role or the lock out of the hands of
-//! the run that carries it out (F40).
+//! Refuses statements that a migration must not contain: those that would end the transaction, change the role, or
+//! release the lock of the run (F40).
 //!
-//! Only what a statement itself says is looked at. The same words in strings, comments, quoted names and bodies of
-//! functions are none of its business; what these do when they run, the run's own fence finds out.
+//! Only the statement itself is examined, not strings, comments, quoted names or function bodies. What functions do
+//! when they run is found by the fencing check of the run.
 
 use super::statement_effect::{self, StatementEffect};
 use super::tokens::Tokens;
@@ -11,9 +11,9 @@ use crate::postgres::sql::{Part, Statement};
 /// Why a statement is refused, and what to do instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refusal {
-    /// A clause: "`COMMIT` ends ...".
+    /// The reason, as a clause.
     pub(super) why: &'static str,
-    /// A sentence.
+    /// The advice.
     pub(super) next: &'static str,
 }
 
@@ -45,16 +45,16 @@ const ADVISORY: Refusal = Refusal {
     next: "remove the statement; pg_advisory_xact_lock is released at the end of the transaction",
 };
 
-/// The functions that let go of session locks.
+/// The functions that release session-level locks.
 const UNLOCKS: [&str; 3] = ["pg_advisory_unlock", "pg_advisory_unlock_shared", "pg_advisory_unlock_all"];
 
-/// Settings that say who acts.
+/// Settings that change the role.
 const ROLES: [&str; 3] = ["role", "session_authorization", "is_superuser"];
 
-/// Settings that are the transaction's modes.
+/// Settings that change the transaction's modes.
 const MODES: [&str; 3] = ["transaction_isolation", "transaction_read_only", "transaction_deferrable"];
 
-/// Judges one statement; `head` are its first tokens.
+/// Checks one statement; `head` are its first tokens.
 pub(super) fn refusal(statement: &Statement<'_>, head: &Tokens<'_>) -> Option<Refusal> {
     let mut tokens = head.clone();
     let verb = tokens.word().to_owned();
@@ -69,7 +69,7 @@ pub(super) fn refusal(statement: &Statement<'_>, head: &Tokens<'_>) -> Option<Re
         "discard" => Some(DISCARD),
         "set" => set(tokens),
         "reset" => setting(tokens),
-        // What is made here is run later, by somebody else; CREATE TABLE ... AS runs its query at once.
+        // The body of a routine is run later, by another session; CREATE TABLE ... AS runs its query at once.
         "create" if statement_effect::of(head) != StatementEffect::Rows => None,
         "alter" | "comment" | "prepare" => None,
         _ => call(statement),
@@ -88,15 +88,15 @@ fn set(mut tokens: Tokens<'_>) -> Option<Refusal> {
     setting(tokens)
 }
 
-/// What is set or reset.
+/// The name of the setting that is set or reset.
 fn setting(mut tokens: Tokens<'_>) -> Option<Refusal> {
     if tokens.take(&["session", "authorization"]) {
         return Some(ROLE);
     }
-    // Names of settings do not mind case, quoted or not.
+    // Names of settings are case-insensitive, quoted or not.
     let name = tokens.peek()?.name()?.to_ascii_lowercase();
     tokens.advance();
-    // A dot makes it a setting of the project's own: role.x.
+    // A name with a dot is a setting of the project's own, such as `role.x`.
     let own = tokens.take_sign(".");
     match name.as_str() {
         "transaction" if !own => Some(TRANSACTION_MODE),

@@ -1,4 +1,4 @@
-//! A person's decision about one migration, held against what the catalog and the records show. Pure.
+//! Checks a person's decision about one migration against the catalog and the records. Pure.
 
 use super::Script;
 use super::applied_evidence::Evidence;
@@ -11,50 +11,50 @@ use crate::postgres::catalog::Catalog;
 use crate::postgres::connection::ServerVersion;
 use crate::postgres::sql::unified;
 
-/// How many objects are named.
+/// The number of objects that a message names.
 const MOST_TOLD: usize = 10;
 
-/// What a decision is held against.
+/// What a decision is checked against.
 #[derive(Debug, Clone, Copy)]
 pub struct ResolveCase<'c> {
     /// The compiled project.
     pub lock: &'c Lock,
-    /// Its files.
+    /// The project's migration files.
     pub migrations: &'c [Migration],
-    /// Where the database stands.
+    /// The migration status of the database.
     pub standing: &'c MigrationState,
-    /// Its catalog.
+    /// The live catalog.
     pub live: &'c Catalog,
-    /// Its server's version.
+    /// The live server's version.
     pub server: ServerVersion,
-    /// Which migration it is about.
+    /// The version of the migration.
     pub version: i64,
 }
 
-/// What comes of a decision.
+/// The result of checking a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
-    /// It is so already; why, in one sentence.
+    /// Nothing needs to be recorded: why, in one sentence.
     Nothing(String),
-    /// It can be recorded.
+    /// The decision can be recorded.
     Record(Resolved),
 }
 
 /// A decision that may be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
-    /// The migration's place in [`Lock::migrations`].
+    /// The migration's index in [`Lock::migrations`].
     pub index: usize,
-    /// `V3__add_username`.
+    /// Version and name: `V3__add_username`.
     pub title: String,
-    /// What shows and what does not, for whoever decides.
+    /// What the catalog shows and does not show, for the person who decides.
     pub notes: Vec<String>,
-    /// The applied text beside the file's.
+    /// A unified diff of the applied text and the file.
     pub diff: Option<String>,
 }
 
 impl ResolveCase<'_> {
-    /// "It was done": recorded as applied, unless the catalog contradicts it.
+    /// Checks `--as applied`: the migration is recorded as applied, unless the catalog contradicts that.
     ///
     /// # Errors
     /// Exit 2: no such version. Exit 4: the catalog contradicts it; a database without a history.
@@ -87,8 +87,8 @@ impl ResolveCase<'_> {
         Ok(self.record(index, self.shown(index, &evidence)))
     }
 
-    /// "It was not done": its records are taken away, so that it is run from its first statement, unless the catalog
-    /// shows that it was done. `begun` says whether statements of it are recorded.
+    /// Checks `--as not-applied`: the migration's records are removed so that it runs from its first statement,
+    /// unless the catalog shows that it was applied. `begun` says whether statements of it are recorded.
     ///
     /// # Errors
     /// Exit 2: no such version. Exit 4: all that it does is there.
@@ -133,8 +133,8 @@ impl ResolveCase<'_> {
         Ok(self.record(index, notes))
     }
 
-    /// "The edited file means what was applied": recorded with the file's text, when it does. `recorded` are the
-    /// effects that were recorded when it was applied.
+    /// Checks `--as accept-edit`: the modified file is recorded in place of the applied text, if both have the same
+    /// effects. `recorded` are the effects that were recorded when it was applied.
     ///
     /// # Errors
     /// Exit 2: no such version. Exit 4: it is not applied; the file does something else.
@@ -209,7 +209,7 @@ impl ResolveCase<'_> {
         })
     }
 
-    /// What the catalog shows, and what it cannot.
+    /// The notes about what the catalog shows of a migration, and what it cannot show.
     fn shown(&self, index: usize, evidence: &Evidence) -> Vec<String> {
         let mut notes = Vec::new();
         if evidence.is_silent() {
@@ -223,7 +223,7 @@ impl ResolveCase<'_> {
         notes
     }
 
-    /// What no catalog shows.
+    /// The note about statements that change rows, which no catalog shows.
     fn rows(&self, index: usize) -> Option<String> {
         let compiled = &self.lock.migrations[index];
         let file = self.migrations.iter().find(|file| file.version == compiled.version)?;
@@ -251,7 +251,7 @@ impl ResolveCase<'_> {
     }
 }
 
-/// The objects about which two lists of effects say something else.
+/// The objects for which two lists of effects differ.
 fn differing(recorded: &[Effect], now: &[Effect]) -> Vec<String> {
     let text = |effect: &Effect| effects_to_text(std::slice::from_ref(effect));
     let only = |of: &[Effect], not: &[Effect], so: &str| -> Vec<String> {

@@ -1,4 +1,5 @@
-//! A script before it is run: its statements, what each needs, and a refusal of what may not stand there (F40, F41).
+//! Examines a script before it is run: splits it into statements, determines what each needs, and refuses what a
+//! migration must not contain (F40, F41).
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,14 +13,14 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Directives;
 use crate::postgres::sql::{SplitError, SplitErrorKind, Statement, split};
 
-/// A script that has been looked through.
+/// A script that has been examined.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Script {
     /// Its statements, in order.
     pub statements: Vec<PlannedStatement>,
 }
 
-/// One statement that is going to be run.
+/// One statement of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedStatement {
     /// The text, without its semicolon.
@@ -30,21 +31,22 @@ pub struct PlannedStatement {
     pub offset: usize,
     /// Its first line, shortened.
     pub summary: String,
-    /// Why it runs outside of a transaction; only in scripts that say `no-transaction`.
+    /// Why it must run outside of a transaction; only in scripts marked `no-transaction`.
     pub outside: Option<NonTransactional>,
     /// The locks that it takes on relations that exist already.
     pub locks: Vec<ExpectedLock>,
-    /// What it changes.
+    /// What kind of thing it changes.
     pub reach: StatementEffect,
 }
 
 impl PlannedStatement {
-    /// Whether it is anything but DDL: what it does to rows cannot be seen in a catalog.
+    /// Whether it may change rows, which a catalog does not show.
     pub fn is_data(&self) -> bool {
         self.reach == StatementEffect::Rows
     }
 
-    /// The line of the script that a character of it is on; `position` is PostgreSQL's, which counts from 1.
+    /// The line of the script at a position in the statement; `position` counts characters from 1, as PostgreSQL
+    /// does.
     pub fn line_of(&self, position: usize) -> usize {
         self.as_statement().line_of(position)
     }
@@ -54,16 +56,17 @@ impl PlannedStatement {
     }
 }
 
-/// The longest head of a statement that is looked at: no DDL is longer, and of rows the head says enough.
+/// The number of tokens of a statement that are examined: no DDL is longer, and of a statement with rows the
+/// beginning suffices.
 const HEAD: usize = 20_000;
 
 impl Script {
-    /// Looks a script through. `path` names it in refusals.
+    /// Examines a script. `path` names it in refusals.
     ///
     /// # Errors
-    /// Exit 2 when it cannot be taken apart (a string without end). Exit 4, with file, line and statement: commands of
-    /// psql, what would take the transaction, the role or the lock from the run, and what cannot run in a transaction
-    /// block where the script does not say `no-transaction`.
+    /// Exit 2 when it cannot be split (a string is not closed). Exit 4, with file, line and statement: psql commands;
+    /// statements that would end the transaction or change the role or the lock of the run; statements that cannot
+    /// run in a transaction block, in a script that is not marked `no-transaction`.
     pub fn examine(path: &Path, sql: &str, directives: &Directives) -> Result<Self, Failure> {
         let found = split(sql).map_err(|error| not_split(path, error))?;
         let mut statements = Vec::with_capacity(found.len());
@@ -96,7 +99,7 @@ impl Script {
         Ok(Self { statements })
     }
 
-    /// Whether all that it does shows in the catalog that trueup reads.
+    /// Whether everything that it changes is visible in the catalog that trueup reads.
     pub fn is_ddl_alone(&self) -> bool {
         self.statements.iter().all(|statement| statement.reach <= StatementEffect::Catalog)
     }

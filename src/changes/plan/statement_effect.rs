@@ -1,15 +1,15 @@
-//! What a statement changes, as far as its first words tell: whether a catalog can show that it was done.
+//! Determines from its first words what a statement changes, and so whether a catalog can show that it was done.
 
 use super::tokens::Tokens;
 
-/// What a statement changes; what a catalog shows less of comes later.
+/// What a statement changes. The later variants show less in a catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StatementEffect {
     /// Nothing that outlives the session: `SET`, `RESET`.
     Session,
     /// Objects that trueup reads, and nothing else.
     Catalog,
-    /// Objects that it does not read: publications, roles, statistics of the planner.
+    /// Objects that trueup does not read: publications, roles, planner statistics.
     Unmodeled,
     /// Rows, or whatever else it may do: DML, queries, calls.
     Rows,
@@ -45,7 +45,7 @@ const MODELED: &[&str] = &[
 const ADJECTIVES: &[&str] =
     &["or", "replace", "global", "local", "unlogged", "recursive", "unique", "trusted", "procedural"];
 
-/// Tells a statement by its tokens.
+/// Determines it from a statement's tokens.
 pub(super) fn of(tokens: &Tokens<'_>) -> StatementEffect {
     let mut tokens = tokens.clone();
     let verb = tokens.word().to_owned();
@@ -77,7 +77,7 @@ fn create(mut tokens: Tokens<'_>) -> StatementEffect {
         tokens.advance();
     }
     match tokens.word() {
-        // Gone with the session, and what is done with it meanwhile is not.
+        // A temporary object is gone with the session, but statements on it may have changed others.
         "temp" | "temporary" => StatementEffect::Rows,
         "table" => {
             // The columns stand in parentheses; CREATE TABLE ... AS does not.
@@ -88,9 +88,9 @@ fn create(mut tokens: Tokens<'_>) -> StatementEffect {
                 StatementEffect::Catalog
             }
         }
-        // It is filled, as REFRESH fills it.
+        // It is filled with rows, as by REFRESH.
         "materialized" if !tokens.has("no") => StatementEffect::Rows,
-        // Its elements can be anything that is created.
+        // Its elements may be any CREATE statements.
         "schema" => StatementEffect::Catalog,
         _ => modeled(&tokens),
     }

@@ -1,6 +1,6 @@
-//! A statement's tokens, read from the left, and the names of relations among them.
+//! Reads a statement's tokens from left to right, and the names of relations among them.
 //!
-//! It knows where words stand, not what they mean.
+//! It knows the position of words, not their meaning.
 
 use std::fmt;
 
@@ -8,10 +8,11 @@ use smol_str::SmolStr;
 
 use crate::postgres::sql::{Part, Statement, identifier};
 
-/// A relation as a statement names it: its parts raw, as `pg_catalog` would have them. [`fmt::Display`] quotes them.
+/// The name of a relation as a statement writes it; its parts are raw, as in `pg_catalog`. [`fmt::Display`] quotes
+/// them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WrittenName {
-    /// The schema, where the statement says it; else the first of the search path that has the name.
+    /// The schema, if the statement names it; otherwise the search path decides.
     pub schema: Option<SmolStr>,
     /// The name.
     pub name: SmolStr,
@@ -26,7 +27,7 @@ impl fmt::Display for WrittenName {
     }
 }
 
-/// Tokens, and the place that has been read up to.
+/// The tokens of a statement, and the position of the next one.
 #[derive(Debug, Clone)]
 pub(super) struct Tokens<'s> {
     parts: Vec<Part<'s>>,
@@ -34,7 +35,7 @@ pub(super) struct Tokens<'s> {
 }
 
 impl<'s> Tokens<'s> {
-    /// At most `limit` tokens of a statement: what is asked of INSERT stands at its head, and its rows may be many.
+    /// Takes at most `limit` tokens of a statement: the beginning of an INSERT is enough, and its rows may be many.
     pub(super) fn of(statement: &Statement<'s>, limit: usize) -> Self {
         Self { parts: statement.parts().take(limit).collect(), at: 0 }
     }
@@ -51,7 +52,7 @@ impl<'s> Tokens<'s> {
         self.at >= self.parts.len()
     }
 
-    /// The keyword or bare name that comes next; empty when something else does.
+    /// The next keyword or bare name; empty when the next token is another one.
     pub(super) fn word(&self) -> &str {
         match self.peek() {
             Some(Part::Word(word)) => word,
@@ -148,7 +149,7 @@ impl<'s> Tokens<'s> {
         }
     }
 
-    /// Goes on behind this word, where it stands outside of parentheses.
+    /// Skips past this word, where it is outside of parentheses.
     pub(super) fn skip_past(&mut self, word: &str) -> bool {
         let mut depth = 0usize;
         for (index, part) in self.rest().iter().enumerate() {
@@ -165,7 +166,7 @@ impl<'s> Tokens<'s> {
         false
     }
 
-    /// The rest, taken apart at the commas outside of parentheses.
+    /// The rest, split at the commas outside of parentheses.
     pub(super) fn by_comma(&self) -> Vec<Tokens<'s>> {
         let mut depth = 0usize;
         let pieces = self.rest().split(|part| {
@@ -179,18 +180,18 @@ impl<'s> Tokens<'s> {
         pieces.map(|piece| Tokens { parts: piece.to_vec(), at: 0 }).collect()
     }
 
-    /// Whether a word stands in the rest, anywhere.
+    /// Whether the rest contains a word.
     pub(super) fn has(&self, word: &str) -> bool {
         self.rest().iter().any(|part| part.is(word))
     }
 
-    /// Whether an option of a list is there and not switched off: `CONCURRENTLY`, `CONCURRENTLY on`, `FULL true`.
-    /// What other words mean PostgreSQL knows (manual, "Boolean Type").
+    /// Whether a list contains an option that is not switched off: `CONCURRENTLY`, `CONCURRENTLY on`, `FULL true`.
+    /// Other values are left to PostgreSQL (manual, "Boolean Type").
     pub(super) fn has_option(&self, option: &str) -> bool {
         self.by_comma().iter().any(|entry| entry.word() == option && !entry.is_switched_off())
     }
 
-    /// Whether an option of a list is there and switched off: `create_slot = false`.
+    /// Whether a list contains an option that is switched off: `create_slot = false`.
     pub(super) fn lacks_option(&self, option: &str) -> bool {
         self.by_comma().iter().any(|entry| entry.word() == option && entry.is_switched_off())
     }

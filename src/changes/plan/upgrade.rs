@@ -1,4 +1,4 @@
-//! The plan of an upgrade: what is pending, up to where it may go.
+//! Plans an upgrade: the pending migrations, up to where it may go.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,16 +9,16 @@ use crate::model::Lock;
 use crate::model::diagnosis::{Basis, MigrationState};
 use crate::postgres::sql::unified;
 
-/// How far an upgrade is to go.
+/// What an upgrade is asked to apply.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UpgradeGoal {
-    /// The last version that is applied; all that are pending where none is named.
+    /// The last version to apply; all pending ones when it is `None`.
     pub to: Option<i64>,
-    /// Contract migrations too.
+    /// Whether contract migrations are applied.
     pub contract: bool,
-    /// Also versions that are lower than one that is applied.
+    /// Whether versions below an applied one are applied.
     pub allow_out_of_order: bool,
-    /// Whether data checks that migrations require are run before these, as the plan is carried out.
+    /// Whether the required data checks are run while the plan is executed, before each migration.
     pub checked: bool,
 }
 
@@ -26,9 +26,9 @@ impl MigrationPlan {
     /// Plans an upgrade. `migrations` are the files that `lock` was compiled from.
     ///
     /// # Errors
-    /// Exit 2: a `--to` that there is not, or that is below the current version; a lock file of other migrations.
-    /// Exit 4: a file that may not be run so (see [`Script::examine`]), applied migrations that were edited, versions
-    /// that were skipped where that is not allowed, a database with tables and no history.
+    /// Exit 2: `--to` names no version, or one below the current version; the lock file is of other migrations. Exit
+    /// 4: a file that must not be run (see [`Script::examine`]), applied migrations that were modified, skipped
+    /// versions where that is not allowed, a database with tables and no history.
     pub fn upgrade(
         lock: &Lock,
         migrations: &[Migration],
@@ -59,7 +59,7 @@ impl MigrationPlan {
     }
 }
 
-/// The newest version that is applied, the project's or not.
+/// The newest version that is applied, whether or not the project has it.
 pub(super) fn current(lock: &Lock, standing: &MigrationState) -> Option<i64> {
     let known = standing.applied.iter().map(|index| lock.migrations[*index].version);
     known.chain(standing.ahead.iter().map(|row| row.version)).max()
@@ -104,14 +104,14 @@ fn step(lock: &Lock, files: &HashMap<i64, &Migration>, index: usize) -> Result<S
     })
 }
 
-/// Cuts the steps off before the first that may not be done now.
+/// Removes the steps from the first one on that must not be applied now.
 fn stop_before(
     steps: &mut Vec<Step>,
     &UpgradeGoal { contract, checked, .. }: &UpgradeGoal,
 ) -> Option<PlanStop> {
     let requires = |step: &Step| !checked && !step.directives.requires_checks.is_empty();
     let at = steps.iter().position(|step| step.contract && !contract || requires(step))?;
-    // Whoever asks for the contract migrations hears of the check then.
+    // The check is reported when contract migrations are asked for.
     if steps[at].contract && !contract {
         let rest = steps.split_off(at);
         let waiting = rest.iter().map(|step| step.title.clone()).collect();
@@ -120,7 +120,7 @@ fn stop_before(
     stop_at(steps, at, Vec::new())
 }
 
-/// Ends the steps before one whose data checks do not pass, or are not run.
+/// Removes the steps from one on whose data checks do not pass or are not run.
 fn stop_at(steps: &mut Vec<Step>, at: usize, unmet: Vec<UnmetCheck>) -> Option<PlanStop> {
     let rest = steps.split_off(at);
     let waiting = rest.iter().map(|step| step.title.clone()).collect();
@@ -158,7 +158,7 @@ fn refuse_goal(
     }
 }
 
-/// How many versions are named.
+/// The number of versions that a message names.
 const MOST_TOLD: usize = 5;
 
 pub(super) fn no_such_version(lock: &Lock, to: i64) -> Failure {
@@ -188,7 +188,7 @@ pub(super) fn refuse_no_history(standing: &MigrationState) -> Result<(), Failure
 /// The most lines of a diff that a refusal shows.
 const MOST_LINES: usize = 60;
 
-/// Refuses applied migrations whose file is another one now (F36), and shows both texts where the applied one is kept.
+/// Refuses applied migrations whose file was modified (F36), and shows both texts where the applied one is recorded.
 pub(super) fn refuse_edited(
     lock: &Lock,
     standing: &MigrationState,
@@ -226,7 +226,7 @@ pub(super) fn refuse_edited(
     )))
 }
 
-/// Lower versions than one that is applied (F37).
+/// The refusal of pending versions below an applied one (F37).
 fn skipped(lock: &Lock, standing: &MigrationState) -> Failure {
     let skipped: Vec<_> = standing.skipped.iter().map(|index| &lock.migrations[*index]).collect();
     let (verb, them) = if skipped.len() == 1 { ("is", "it") } else { ("are", "them") };

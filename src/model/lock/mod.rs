@@ -1,7 +1,7 @@
 //! `trueup.lock`: the declared model and the effect of every migration, as a real PostgreSQL made them.
 //!
-//! JSON Lines, one object of the catalog a line, so that a review can read its diff. This module holds the types and
-//! what follows from them; `read` and `write` know the text.
+//! The file is JSON Lines with one object of the catalog in each line, so that a review can read its diff. This
+//! module has the types and their operations; `read` and `write` convert the text.
 
 mod head;
 mod read;
@@ -29,13 +29,13 @@ pub const FILE_NAME: &str = "trueup.lock";
 /// A compiled project.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lock {
-    /// What it was compiled from, and how.
+    /// The inputs and settings that it was compiled from.
     pub head: Head,
     /// The declared model.
     pub model: Catalog,
-    /// What a new database has before the first migration.
+    /// The objects of a new database, before the first migration.
     pub initial: Vec<Arc<Object>>,
-    /// The migrations, by version.
+    /// The migrations, sorted by version.
     pub migrations: Vec<CompiledMigration>,
 }
 
@@ -59,17 +59,17 @@ impl CompiledMigration {
     }
 }
 
-/// One thing that a migration does to one object. A baseline has as many as the model has objects, nearly all of them
-/// `Created`: what the others hold is boxed.
+/// One effect of a migration on one object. A baseline has as many effects as the model has objects, nearly all of
+/// them `Created`: what the other variants hold is boxed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Makes it.
+    /// The object is created.
     Created(Arc<Object>),
-    /// Sets or unsets some of its attributes.
+    /// Some of its attributes are set or removed.
     Changed {
         /// The object as the migration leaves it.
         after: Arc<Object>,
-        /// The attributes that it sets or takes away.
+        /// The attributes that are set or removed.
         attributes: Vec<Attribute>,
     },
     /// Renames it. What stands under it follows: objects of a schema, parts of a relation. Renames of one level
@@ -80,12 +80,12 @@ pub enum Effect {
         /// Its name afterwards.
         to: Box<ObjectId>,
     },
-    /// Drops it.
+    /// The object is dropped.
     Dropped(Box<ObjectId>),
 }
 
 impl Effect {
-    /// The object as the migration leaves it, where it makes or changes one.
+    /// The object as the migration leaves it, if it creates or changes one.
     pub fn after(&self) -> Option<&Arc<Object>> {
         match self {
             Self::Created(object) | Self::Changed { after: object, .. } => Some(object),
@@ -93,7 +93,7 @@ impl Effect {
         }
     }
 
-    /// The object that this is about, as it is called after the migration (before it, when it is dropped).
+    /// The object's name after the migration; before it, if the object is dropped.
     pub fn id(&self) -> &ObjectId {
         match self {
             Self::Created(object) | Self::Changed { after: object, .. } => &object.id,
@@ -109,7 +109,8 @@ impl Lock {
         self.state_with(&[], applied)
     }
 
-    /// As [`Lock::state_after`], with other migrations, by version, that the project does not have.
+    /// The catalog of [`Lock::state_after`] with other migrations in addition, by version, that the project does not
+    /// have.
     pub fn state_with(&self, others: &[CompiledMigration], mut applied: impl FnMut(i64) -> bool) -> Catalog {
         let mut state = CatalogState { objects: self.initial.iter().cloned().map(ById).collect() };
         let mut others = others.iter().peekable();
@@ -134,12 +135,12 @@ pub(super) struct CatalogState {
 struct ById(Arc<Object>);
 
 impl CatalogState {
-    /// The state that a reading found.
+    /// The state of a catalog.
     pub(super) fn of(catalog: &Catalog) -> Self {
         Self { objects: catalog.objects.iter().map(|object| ById(object.clone())).collect() }
     }
 
-    /// Takes over the effects of one migration.
+    /// Applies the effects of one migration.
     pub(super) fn apply(&mut self, effects: &[Effect]) {
         for level in RenameLevel::ALL {
             let renames = effects.iter().filter_map(|effect| match effect {

@@ -1,11 +1,11 @@
-//! Objects of a catalog written as DDL: pure functions over [`Object`], no database.
+//! Writes objects of a catalog as DDL. These are pure functions over [`Object`]; no database is needed.
 //!
-//! Every statement ends with `;`. Names of users are qualified_id, because the attributes are as PostgreSQL prints
-//! them under `search_path = pg_catalog`; statements mean the same under any `search_path` on which nobody shadows
-//! `pg_catalog`. One file per family of kinds, each with what it takes to create an object of it and what a single
-//! statement can change.
+//! Every statement ends with `;`. Names of users are qualified, because the attributes are as PostgreSQL prints them
+//! under `search_path = pg_catalog`: the statements mean the same under any `search_path` on which nobody shadows
+//! `pg_catalog`. There is one file for each family of kinds, with the statements that create an object of it and
+//! those that change one attribute.
 //!
-//! What a statement costs (locks, rewrites) is not judged here.
+//! The cost of a statement (locks, rewrites) is not judged here.
 
 mod change;
 mod columns;

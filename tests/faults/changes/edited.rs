@@ -27,7 +27,13 @@ fn f36_both_texts_of_an_edited_migration_are_shown() {
     ends(&project, &database, &["downgrade", "--to", "1", "--yes"], 4, &words);
     write(&project, "V2__note.sql", "-- Another note.\nALTER TABLE items ADD COLUMN note text;\n");
     project.compile();
-    ends(&project, &database, &["upgrade", "--yes"], 4, &["only comments or whitespace", "+-- Another note."]);
+    ends(
+        &project,
+        &database,
+        &["upgrade", "--yes"],
+        4,
+        &["only comments or whitespace", "+-- Another note."],
+    );
 }
 
 /// One byte is another file.

@@ -2,10 +2,10 @@
 //! command's page; where these are silent, `AlterTableGetLockLevel` and its like in PostgreSQL's source). A test
 //! holds them against `pg_locks` of a real server.
 //!
-//! Told by the text of a statement alone; [`Relations`] adds what the catalog knows: the table of an index, partitions,
-//! the other side of a foreign key. Not told are locks below ROW EXCLUSIVE, which stand in nobody's way but a DDL's; what
-//! functions and triggers do when they run; the views and columns that CASCADE drops with what is named; and the tables
-//! whose columns have a type or domain that changes.
+//! They are determined from the text of a statement; [`Relations`] adds what the catalog knows: the table of an
+//! index, partitions, the other side of a foreign key. Not determined are locks below ROW EXCLUSIVE, which only block
+//! DDL; the locks that functions and triggers take when they run; the views and columns that CASCADE drops in
+//! addition; and the tables whose columns have a type or domain that changes.
 
 mod alter;
 mod create;
@@ -23,9 +23,9 @@ pub use mode::LockMode;
 pub struct ExpectedLock {
     /// The relation that the statement names.
     pub relation: WrittenName,
-    /// What of it is locked.
+    /// Which relations are locked on account of it.
     pub on: LockTarget,
-    /// The lock.
+    /// The mode of the lock.
     pub mode: LockMode,
 }
 
@@ -62,11 +62,11 @@ impl ExpectedLock {
     }
 }
 
-/// The longest head that DDL is read to.
+/// The number of tokens of a statement that are read.
 const HEAD: usize = 20_000;
 
-/// The locks that a statement takes, in the order in which it names the relations; a relation may be named more than
-/// once. Empty when it takes none that is told.
+/// Returns the locks that a statement takes, in the order in which it names the relations; a relation may be named
+/// more than once. Empty when none of its locks can be determined.
 pub fn expected_locks(statement: &Statement<'_>) -> Vec<ExpectedLock> {
     let mut tokens = Tokens::of(statement, HEAD);
     let verb = tokens.word().to_owned();

@@ -1,4 +1,4 @@
-//! Puts the rows of a reading together into a catalog.
+//! Puts the rows of a reading together to a catalog.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -35,16 +35,16 @@ pub(super) mod class {
     pub(crate) const EVENT_TRIGGER: u32 = 3466;
 }
 
-/// The oid of the schema public, until somebody drops it and makes another.
+/// The oid of the schema public, unless it was dropped and created again.
 const PUBLIC_SCHEMA: u32 = 2200;
 
-/// What initdb says of the schema public.
+/// The comment that initdb sets on the schema public.
 const INITIAL_COMMENT: &str = "standard public schema";
 
 /// The oid of the role that initdb makes.
 const INITIAL_ROLE: u32 = 10;
 
-/// A schema: its name, and whether what is in it is not the user's own.
+/// A schema: its name, and whether its objects are left out of the catalog.
 #[derive(Debug)]
 pub(super) struct Schema {
     pub(super) name: SmolStr,
@@ -52,8 +52,8 @@ pub(super) struct Schema {
     pub(super) owner: u32,
 }
 
-/// Takes the rows of [`super::statements`] and makes a [`Catalog`] of them. Rows that refer to what the reading has
-/// not seen are passed over: then the catalog was changed meanwhile, which [`super::fingerprint`] tells.
+/// Takes the rows of [`super::statements`] and makes a [`Catalog`] of them. A row that refers to something that the
+/// reading has not seen is ignored: the catalog was then changed meanwhile, which [`super::fingerprint`] shows.
 #[derive(Debug)]
 pub struct Assembler {
     /// The sections that are read, in the order of their statements.
@@ -61,16 +61,16 @@ pub struct Assembler {
     pub(super) extension_versions: Vec<String>,
     pub(super) schemas: HashMap<u32, Schema>,
     pub(super) parents: HashMap<u32, Vec<u32>>,
-    /// Access methods that initdb did not make.
+    /// The access methods that initdb did not create.
     methods: HashMap<u32, SmolStr>,
-    /// Labels of enum types, as literals, in their order.
+    /// The labels of enum types, as literals, in their order.
     pub(super) labels: HashMap<u32, Vec<String>>,
-    /// Checks of domains: their names, and what they check.
+    /// The checks of domains: name and expression.
     pub(super) domain_checks: HashMap<u32, Vec<(SmolStr, SmolStr)>>,
     pub(super) languages: HashMap<u32, SmolStr>,
-    /// Parameters of TOAST tables.
+    /// The storage parameters of TOAST tables.
     pub(super) toast_parameters: HashMap<u32, Vec<SmolStr>>,
-    /// Constraints that a trigger of theirs does not keep.
+    /// The constraints whose triggers are disabled.
     pub(super) disabled: HashSet<u32>,
     pub(super) opclasses: HashMap<u32, Opclass>,
     pub(super) default_opclasses: HashSet<(u32, u32)>,
@@ -79,16 +79,16 @@ pub struct Assembler {
     pub(super) index_keys: HashMap<(u32, i16), IndexKey>,
     pub(super) constraint_indexes: HashMap<u32, Draft>,
     pub(super) aggregates: HashMap<u32, SmolStr>,
-    /// Columns whose NOT NULL is NOT VALID.
+    /// The columns whose NOT NULL constraint is NOT VALID.
     pub(super) not_validated: Vec<(u32, i16)>,
     pub(super) grants: Grants,
     pub(super) questions: DeferredExprs,
-    /// Defaults by relation and column.
+    /// The default expressions, by relation and column.
     pub(super) defaults: HashMap<(u32, i16), ExprRef>,
     pub(super) out: ObjectBuilder,
 }
 
-/// An object that another row will complete.
+/// An object that a later row completes.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) at: ObjectOid,
@@ -96,7 +96,7 @@ pub(super) struct Draft {
     pub(super) attributes: Vec<(Attribute, SmolStr)>,
 }
 
-/// The objects made so far, and the attributes of the next one.
+/// The objects built so far, and the attributes of the next one.
 #[derive(Debug, Default)]
 pub(super) struct ObjectBuilder {
     objects: Vec<Arc<Object>>,
@@ -105,42 +105,42 @@ pub(super) struct ObjectBuilder {
     long_texts: HashSet<SmolStr>,
     of_columns: SharedAttributes,
     pending: Vec<(Attribute, SmolStr)>,
-    /// Whether a value of the next object holds a placeholder.
+    /// Whether a value of the next object is deferred (see [`ExprRef`]).
     is_deferred: bool,
-    /// Objects with placeholders, by index.
+    /// The indexes of the objects with deferred values.
     late: Vec<u32>,
     pub(super) unmodeled: Vec<Unmodeled>,
-    /// What routines, types and schemas are called, kept only where privileges need it.
+    /// The names of routines, types and schemas, which are kept only when privileges are read.
     pub(super) names: Option<HashMap<(u32, u32), ObjectId>>,
 }
 
 impl ObjectOid {
-    /// An object as a whole.
+    /// The address of a whole object, not of a column.
     pub(super) fn whole(class: u32, oid: u32) -> Self {
         Self { class, oid, subid: 0 }
     }
 }
 
 impl ObjectBuilder {
-    /// States an attribute of the next object.
+    /// Sets an attribute of the next object.
     pub(super) fn set(&mut self, attribute: Attribute, value: impl Into<SmolStr>) {
         self.pending.push((attribute, value.into()));
     }
 
-    /// States an attribute whose value holds a placeholder.
+    /// Sets an attribute whose value contains an [`ExprRef`].
     pub(super) fn set_deferred(&mut self, attribute: Attribute, value: impl Into<SmolStr>) {
         self.is_deferred = true;
         self.set(attribute, value);
     }
 
-    /// States an attribute where it has a value.
+    /// Sets an attribute if it has a value.
     pub(super) fn set_some(&mut self, attribute: Attribute, value: Option<impl Into<SmolStr>>) {
         if let Some(value) = value {
             self.set(attribute, value);
         }
     }
 
-    /// States a flag, `true` or `false`, where it is not at its default.
+    /// Sets a flag, `true` or `false`, unless it has its default value.
     pub(super) fn set_flag(&mut self, attribute: Attribute, value: bool) {
         let word = if value { "true" } else { "false" };
         if attribute.default() != Some(word) {
@@ -148,7 +148,7 @@ impl ObjectBuilder {
         }
     }
 
-    /// States a text that many objects share, such as a type: long ones are kept once.
+    /// Sets a text that many objects share, such as a type: long texts are stored once.
     pub(super) fn set_shared(&mut self, attribute: Attribute, value: &str) {
         let text = SmolStr::new(value);
         if !text.is_heap_allocated() {
@@ -164,26 +164,26 @@ impl ObjectBuilder {
         self.set(attribute, text);
     }
 
-    /// The attributes stated so far, to be completed later.
+    /// Removes the attributes that were set so far, to be restored by [`ObjectBuilder::resume`].
     pub(super) fn take(&mut self) -> Vec<(Attribute, SmolStr)> {
         self.is_deferred = false;
         self.pending.drain(..).collect()
     }
 
-    /// Goes on where [`ObjectBuilder::take`] left off.
+    /// Restores attributes that [`ObjectBuilder::take`] has removed.
     pub(super) fn resume(&mut self, attributes: Vec<(Attribute, SmolStr)>) {
         self.is_deferred |= attributes.iter().any(|(_, value)| deferred::is_deferred(value));
         self.pending.extend(attributes);
     }
 
-    /// Takes what COMMENT ON says of an object.
+    /// Takes the comment of an object.
     pub(super) fn comment(&mut self, at: ObjectOid) -> Option<SmolStr> {
         if self.comments.is_empty() { None } else { self.comments.remove(&at) }
     }
 
-    /// Puts answers in the place of placeholders.
+    /// Replaces the deferred values by what the server has printed.
     fn fill_in(&mut self, questions: &DeferredExprs) {
-        // The attributes that objects share are filled in once; who they were is told by where they are.
+        // Attributes that several objects share are filled in once; their address in memory identifies them.
         let mut filled: HashMap<usize, (Attributes, Attributes)> = HashMap::new();
         for index in std::mem::take(&mut self.late) {
             let object = self.objects.get_mut(index as usize).and_then(Arc::get_mut);
@@ -201,7 +201,7 @@ impl ObjectBuilder {
         }
     }
 
-    /// Makes the object that the attributes stated so far belong to.
+    /// Builds the object from the attributes that were set, with its comment.
     pub(super) fn emit(&mut self, at: ObjectOid, id: ObjectId) {
         let comment = self.comment(at);
         self.set_some(Attribute::Comment, comment);
@@ -213,7 +213,7 @@ impl ObjectBuilder {
         self.emit_nameless(at, id);
     }
 
-    /// As [`ObjectBuilder::emit`], for what has no comment.
+    /// Builds an object of a kind that has no comment; see [`ObjectBuilder::emit`].
     pub(super) fn emit_nameless(&mut self, at: ObjectOid, id: ObjectId) {
         if let Some(oids) = &mut self.oids {
             oids.insert(id.clone(), at);
@@ -263,7 +263,7 @@ impl Assembler {
         }
     }
 
-    /// Takes one row of the statement with that number.
+    /// Takes one row of the statement with that number, counted from 0.
     ///
     /// # Errors
     /// When the row is not what the statement asks for.
@@ -281,8 +281,8 @@ impl Assembler {
         self.grants.default_row(fields)
     }
 
-    /// What remains to be asked in the same transaction when the last row of [`super::statements`] is there: nothing,
-    /// or statements whose rows [`Assembler::answer`] takes.
+    /// The statements of the third message, which are sent in the same transaction when the last row of
+    /// [`super::statements`] has arrived; there may be none. [`Assembler::answer`] takes their rows.
     pub fn questions(&mut self) -> Vec<String> {
         self.questions.statements()
     }
@@ -295,8 +295,8 @@ impl Assembler {
         self.questions.answer(statement, &mut Fields::new(row)).context("reading what the server prints")
     }
 
-    /// The columns of a table of the user's own, by name and with the oids of their types: known when the last row of
-    /// [`super::statements`] is there. `None` when there is no such table.
+    /// The columns of a table of the user's own, with the oids of their types, known when the last row of
+    /// [`super::statements`] has arrived. `None` when there is no such table.
     pub fn table(&self, schema: &str, name: &str) -> Option<Vec<(SmolStr, u32)>> {
         let table = self.relations.iter().find(|relation| {
             !relation.hidden
@@ -325,17 +325,17 @@ impl Assembler {
         CatalogReading { catalog: Catalog::new(objects, unmodeled), oids: oids.unwrap_or_default() }
     }
 
-    /// The schema's name, where what is in it is the user's own.
+    /// The schema's name, unless its objects are left out of the catalog.
     pub(super) fn own_schema(&self, oid: u32) -> Option<SmolStr> {
         self.schemas.get(&oid).filter(|schema| !schema.hidden).map(|schema| schema.name.clone())
     }
 
-    /// The relation, where it is the user's own.
+    /// The relation, unless it is left out of the catalog.
     pub(super) fn own_relation(&self, oid: u32) -> Option<&Relation> {
         self.relation(oid).filter(|relation| !relation.hidden)
     }
 
-    /// Any relation that the reading has seen.
+    /// The relation, also if it is left out of the catalog.
     pub(super) fn relation(&self, oid: u32) -> Option<&Relation> {
         self.relation_by_oid.get(&oid).map(|index| &self.relations[*index])
     }
@@ -343,7 +343,7 @@ impl Assembler {
     pub(super) fn comment_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         let at = ObjectOid { class: fields.number()?, oid: fields.number()?, subid: fields.number()? };
         let text = fields.text()?;
-        // What initdb made with this oid has its comment from there.
+        // The comment of what initdb created with this oid is initdb's.
         let initial = at.oid == PUBLIC_SCHEMA && (at.class != class::NAMESPACE || text == INITIAL_COMMENT);
         if !initial {
             self.out.comments.insert(at, text.into());
@@ -366,7 +366,7 @@ impl Assembler {
         let hidden =
             of_extension || name.starts_with("pg_") || name == "information_schema" || name == "trueup";
         if !hidden {
-            // Whom initdb gives the schema public to depends on the major version.
+            // The owner that initdb gives the schema public depends on the major version.
             let initial =
                 oid == PUBLIC_SCHEMA && (owner_oid == INITIAL_ROLE || owner == Some("pg_database_owner"));
             self.out.set_some(Attribute::Owner, owner.filter(|_| !initial));
@@ -398,7 +398,7 @@ impl Assembler {
         Ok(())
     }
 
-    /// The name of an access method; initdb's have the same oids in every version (`pg_am.dat`).
+    /// The name of an access method; those of initdb have the same oids in every version (`pg_am.dat`).
     pub(super) fn method(&self, oid: u32) -> Result<SmolStr> {
         Ok(SmolStr::new_static(match oid {
             2 => "heap",
@@ -443,7 +443,7 @@ impl Assembler {
         }
     }
 
-    /// Takes away what history tables left behind before they were recognised by their columns.
+    /// Removes the objects of history tables that were built before a column identified the table.
     fn drop_history(&mut self) {
         let tables: Vec<&Relation> = self.relations.iter().filter(|relation| relation.history).collect();
         if tables.is_empty() {
@@ -461,7 +461,7 @@ impl Assembler {
     }
 }
 
-/// Names as SQL needs them, joined with `, `.
+/// Joins names with `, `, quoted as SQL needs them.
 pub(super) fn names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     let mut text = String::new();
     for name in names {

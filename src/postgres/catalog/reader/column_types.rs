@@ -1,7 +1,7 @@
-//! How the types of columns print, and what of a column is not its type's own.
+//! Deferred printing of column types, and of what a column has that is not its type's own.
 //!
-//! Types are asked for once by their oids, names with a modifier and collations only where there are any: three plain
-//! statements are planned faster than one that joins.
+//! Types are asked for by their oids, once each; names with a modifier and collations only where there are any. Three
+//! plain statements are planned faster than one with joins.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,7 +18,7 @@ const NO_MODIFIER: i32 = -1;
 pub(super) const DEFAULT_COLLATION: u32 = 100;
 const DEFAULT_COLLATION_NAME: &str = "\"default\"";
 
-/// How columns are typed: what `pg_attribute` has of it.
+/// The type of a column, as `pg_attribute` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ColumnType {
     pub(super) oid: u32,
@@ -28,27 +28,27 @@ pub(super) struct ColumnType {
 }
 
 impl ColumnType {
-    /// A type that is no column's.
+    /// A type without a column.
     pub(super) fn bare(oid: u32) -> Self {
         Self { oid, modifier: NO_MODIFIER, collation: 0, storage: b'x' }
     }
 }
 
-/// The types that are asked for, and what the server said of them.
+/// The types that are asked for, and the server's answers.
 #[derive(Debug, Default)]
 pub(super) struct ColumnTypes {
-    /// The question of each.
+    /// The question of each type.
     questions: HashMap<ColumnType, u32>,
-    /// What there is to ask, in the order of the statements.
+    /// The subjects of the statements, in their order.
     subjects: Vec<Subject>,
     types: HashMap<u32, Type>,
-    /// Names with a modifier.
+    /// The names of types with a modifier.
     modified: HashMap<(u32, i32), SmolStr>,
-    /// Names of collations.
+    /// The names of collations.
     collations: HashMap<u32, SmolStr>,
 }
 
-/// What a statement is about.
+/// The subject of a statement.
 #[derive(Debug, Clone, Copy)]
 enum Subject {
     Types,
@@ -58,19 +58,19 @@ enum Subject {
 
 #[derive(Debug)]
 struct Type {
-    /// Without a modifier.
+    /// The name without a modifier.
     name: SmolStr,
     collation: u32,
     storage: u8,
 }
 
-/// How a column's type prints.
+/// The printed type of a column.
 #[derive(Debug, Default)]
 pub(super) struct PrintedType {
     pub(super) name: Option<SmolStr>,
-    /// Where it is not the type's own.
+    /// Set if it differs from the type's own.
     pub(super) collation: Option<SmolStr>,
-    /// Where it is not the type's own.
+    /// Set if it differs from the type's own.
     pub(super) storage: Option<SmolStr>,
 }
 
@@ -89,7 +89,7 @@ impl ColumnTypes {
         let collations = asked().map(|column| column.collation);
         let collations: BTreeSet<u32> =
             collations.filter(|collation| !matches!(*collation, 0 | DEFAULT_COLLATION)).collect();
-        // A bare "character" is another type than one of no modifier: the modifier is never left out.
+        // `format_type(oid, NULL)` prints a bare `character` differently: the modifier is always given.
         let statements = [
             (
                 Subject::Types,
@@ -144,7 +144,7 @@ impl ColumnTypes {
         Ok(())
     }
 
-    /// The answers by question, when all rows are there. Of a type that is gone meanwhile there is none.
+    /// The answers by question, when all rows have arrived. A type that was dropped meanwhile has no answer.
     pub(super) fn answers(&self) -> impl Iterator<Item = (u32, PrintedType)> {
         self.questions.iter().map(|(column, question)| (*question, self.answer(*column)))
     }

@@ -1,13 +1,13 @@
-//! What the server is asked to print once for all that have it: expressions and types.
+//! Deferred printing: what the server prints once for all objects that have it, expressions and types.
 //!
-//! Printing is most of what reading costs the server, and most of it is repetition: `now()` is the default of a
-//! thousand columns. So catalogs are read with expressions as their trees (`pg_node_tree`, which is text) and types as
-//! their oids; what is distinct among them is printed when all rows are there, in the same transaction. Until then a
-//! [`Placeholder`] stands in an object's attributes.
+//! Printing is most of what a reading costs the server, and most of it is repetition: `now()` is the default of a
+//! thousand columns. So the catalogs are read with expressions as trees (`pg_node_tree`, which is text) and types as
+//! oids. When all rows have arrived, the distinct ones among them are printed in the same transaction. Until then an
+//! [`ExprRef`] stands for the printed text in an object's attributes.
 //!
-//! Two expressions print the same when their trees are the same but for where they stood in a statement
-//! (`:location`) and the columns that they refer to have the same names: `pg_get_expr` looks at nothing else of a
-//! table. An expression that refers to its table as a whole, or to columns that are not known yet, is asked for alone.
+//! Two expressions print alike when their trees are equal apart from positions in the source text (`:location`) and
+//! when the columns that they refer to have the same names: `pg_get_expr` uses nothing else of a table. An expression
+//! that refers to its table as a whole, or to columns that are not known yet, is asked for separately.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,10 +23,10 @@ use super::relations::{self, Relation};
 use super::sections::list;
 use crate::postgres::catalog::{Attribute, Attributes};
 
-/// What is between a placeholder and the text around it: no text of PostgreSQL's has it.
+/// The character around a reference in a text. No text of PostgreSQL's contains it.
 const MARK: char = '\0';
 
-/// Stands for a part of an answer in a text, as [`fmt::Display`] writes it.
+/// A reference to a part of an answer, as it is written into an attribute by [`fmt::Display`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ExprRef {
     question: u32,
@@ -37,19 +37,19 @@ pub(super) struct ExprRef {
 const TYPE: usize = 0;
 const COLLATION: usize = 1;
 const STORAGE: usize = 2;
-/// `COLLATE` and the collation, after a space.
+/// A space, `COLLATE` and the collation.
 const COLLATE: usize = 3;
 
-/// Where a text is printed from.
+/// What an expression is printed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ExprSource {
     /// A column's default, by its oid in `pg_attrdef`.
     Default,
-    /// The same, of columns: a generated column.
+    /// The expression of a generated column, which refers to columns; by its oid in `pg_attrdef`.
     Generated,
     /// A check, by its oid in `pg_constraint`.
     Check,
-    /// An index's, by the index.
+    /// The predicate of an index, by the index's oid.
     Predicate,
     /// A view.
     View,
@@ -76,8 +76,8 @@ impl ExprSource {
         Self::Keys,
     ];
 
-    /// Two values a row: the oid, and what is printed. A default refers to no column: printed without its table, the
-    /// server need not open that.
+    /// The statement, which returns the oid and the printed text. A default refers to no column: without its table
+    /// the server need not open that.
     fn sql(self) -> &'static str {
         match self {
             Self::Default => "SELECT oid, pg_get_expr(adbin, 0) FROM pg_attrdef WHERE oid = ANY ('{@}')",
@@ -98,7 +98,7 @@ impl ExprSource {
             Self::Exclusion => {
                 "SELECT oid, pg_get_constraintdef(oid) FROM pg_constraint WHERE oid = ANY ('{@}')"
             }
-            // The keys come in the order in which they are asked for.
+            // The keys are returned in the order in which they are asked for.
             Self::Keys => {
                 "SELECT i, pg_get_indexdef(i, k, false) FROM unnest('{@}'::oid[], '{@keys}'::int2[]) AS q (i, k)"
             }
@@ -112,24 +112,25 @@ pub(super) fn texts() -> impl Iterator<Item = &'static str> {
     ExprSource::ALL.into_iter().map(ExprSource::sql)
 }
 
-/// What is to be printed, and what has been.
+/// The expressions and types that are asked for, and the server's answers.
 #[derive(Debug, Default)]
 pub(super) struct DeferredExprs {
-    /// Questions by the hash of what they ask for.
+    /// The question of each expression, by the expression's hash.
     expressions: HashMap<u128, u32>,
     types: ColumnTypes,
-    /// Which question each source has been asked for, by the oid in its catalog.
+    /// The question of each source, by the oid in its catalog.
     asked: Vec<(ExprSource, u32, u32)>,
-    /// The sources in `asked`, in the order of their statements.
+    /// The distinct sources of `asked`, in the order of their statements.
     sources: Vec<ExprSource>,
-    /// Of every index in `asked` the numbers of the keys that are expressions.
+    /// The numbers of the keys that are expressions, by index.
     asked_keys: HashMap<u32, Vec<usize>>,
-    /// By question; the parts of its answer.
+    /// The parts of each answer, by question.
     answers: Vec<Vec<Option<SmolStr>>>,
 }
 
 impl DeferredExprs {
-    /// Asks for an expression by its tree, which belongs to a table: its oid, and the table where it is read already.
+    /// Asks for an expression by its tree. The expression belongs to a table: its oid, and the table if it has been
+    /// read already.
     pub(super) fn expression(
         &mut self,
         source: ExprSource,
@@ -170,7 +171,7 @@ impl DeferredExprs {
         placeholder
     }
 
-    /// Asks for what nothing else can have in common with this one.
+    /// Asks for a text that no other object can share.
     pub(super) fn alone(&mut self, source: ExprSource, oid: u32) -> ExprRef {
         let question = u32::try_from(self.answers.len()).unwrap_or(u32::MAX);
         self.answers.push(Vec::new());
@@ -178,7 +179,7 @@ impl DeferredExprs {
         ExprRef { question, part: 0 }
     }
 
-    /// Asks for the name of a type, and for a collation and a storage that are not the type's own.
+    /// Asks for the name of a type, and for a collation and a storage that differ from the type's.
     pub(super) fn column_type(&mut self, column: ColumnType) -> ExprRef {
         let next = u32::try_from(self.answers.len()).unwrap_or(u32::MAX);
         let question = self.types.ask(column, next);
@@ -188,7 +189,7 @@ impl DeferredExprs {
         ExprRef { question, part: TYPE }
     }
 
-    /// The statements that print, in the order that [`Questions::answer`] counts them.
+    /// The statements that print, in the order in which [`DeferredExprs::answer`] counts them.
     pub(super) fn statements(&mut self) -> Vec<String> {
         self.expressions = HashMap::new();
         self.asked.sort_unstable_by_key(|(source, oid, _)| (*source as u8, *oid));
@@ -224,7 +225,7 @@ impl DeferredExprs {
         Ok(())
     }
 
-    /// Puts the answers about columns' types together, when all rows are there.
+    /// Combines the answers about columns' types, when all rows have arrived.
     pub(super) fn resolve_types(&mut self) {
         for (question, answer) in self.types.answers() {
             let clause = answer.collation.as_ref().map(|name| smol_str::format_smolstr!(" COLLATE {name}"));
@@ -232,7 +233,7 @@ impl DeferredExprs {
         }
     }
 
-    /// The attributes with answers in the place of placeholders. What was answered with NULL is not there.
+    /// Replaces the references in attributes by the answers. An attribute whose answer is NULL is left out.
     pub(super) fn fill_in(&self, attributes: &Attributes) -> Attributes {
         let mut filled = Vec::with_capacity(attributes.iter().len());
         for (attribute, value) in attributes.iter() {
@@ -255,7 +256,7 @@ impl DeferredExprs {
 
     fn fill_in_text(&self, text: &str) -> SmolStr {
         let mut filled = String::with_capacity(text.len());
-        // Every second part is a placeholder.
+        // Every second part is a reference.
         for (index, part) in text.split(MARK).enumerate() {
             match ExprRef::parse_inner(part).filter(|_| index % 2 == 1) {
                 Some(placeholder) => {
@@ -273,17 +274,17 @@ impl DeferredExprs {
 }
 
 impl ExprRef {
-    /// The part of an answer of which there are several.
+    /// The reference to another part of the same answer.
     pub(super) fn part(self, part: usize) -> Self {
         Self { part, ..self }
     }
 
-    /// What stands after the type in a list of fields.
+    /// The reference to the COLLATE clause that follows the type in a list of fields.
     pub(super) fn collate(self) -> Self {
         self.part(COLLATE)
     }
 
-    /// Reads a text that is one placeholder.
+    /// Reads a text that consists of one reference.
     fn parse(text: &str) -> Option<Self> {
         Self::parse_inner(text.strip_prefix(MARK)?.strip_suffix(MARK)?)
     }
@@ -307,8 +308,8 @@ struct Columns<'r> {
 }
 
 impl Columns<'_> {
-    /// Hashes what decides how a tree is printed: the tree without the places in the statement that made it, and
-    /// with the names of columns instead of their numbers. Tells whether there are columns.
+    /// Hashes what decides how a tree is printed: the tree without the positions in the source text, and with the
+    /// names of columns instead of their numbers. Returns whether the tree refers to columns.
     fn hash(&self, tree: &str, hasher: &mut SipHasher13) -> bool {
         let mut alone = false;
         let mut has_columns = false;
@@ -326,7 +327,7 @@ impl Columns<'_> {
                         Some(column) => {
                             hasher.write(name.as_bytes());
                             hasher.write(column.name.as_bytes());
-                            // No name has this byte: the name ends here.
+                            // No name contains this byte: it ends the name.
                             hasher.write_u8(0);
                             hasher.write(rest.as_bytes());
                         }
@@ -346,7 +347,7 @@ impl Columns<'_> {
     }
 }
 
-/// Whether a value waits for an answer.
+/// Whether a value contains a reference.
 pub(super) fn is_deferred(value: &str) -> bool {
     value.contains(MARK)
 }

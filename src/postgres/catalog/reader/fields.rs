@@ -1,5 +1,5 @@
-//! Values of a row, taken one after the other in the order of the SELECT list; and PostgreSQL's text forms of arrays
-//! and vectors.
+//! Reads the values of a row from left to right, in the order of the SELECT list, and PostgreSQL's text forms of
+//! arrays and vectors.
 
 use anyhow::{Context as _, Result, bail};
 use smol_str::SmolStr;
@@ -23,7 +23,7 @@ impl<'r> Fields<'r> {
         self.row.text(self.next - 1)
     }
 
-    /// The next value, which cannot be NULL.
+    /// The next value, which must not be NULL.
     pub(super) fn text(&mut self) -> Result<&'r str> {
         let column = self.next;
         self.optional().with_context(|| format!("the server answered NULL in column {column}"))
@@ -49,12 +49,12 @@ impl<'r> Fields<'r> {
         self.optional().map(number).transpose()
     }
 
-    /// A text array; NULL is an empty one.
+    /// A text array; NULL reads as an empty one.
     pub(super) fn list(&mut self) -> Result<Vec<SmolStr>> {
         self.optional().map_or(Ok(Vec::new()), array)
     }
 
-    /// An array of numbers; NULL is an empty one.
+    /// An array of numbers; NULL reads as an empty one.
     pub(super) fn numbers<N: std::str::FromStr>(&mut self) -> Result<Vec<N>> {
         self.optional().map_or(Ok(Vec::new()), vector)
     }

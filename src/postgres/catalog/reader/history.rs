@@ -15,7 +15,7 @@ pub(super) fn proof(table: &str) -> Option<&'static str> {
     HistoryTool::of(table).and_then(|tool| tool.proof)
 }
 
-/// What tells whether a relation may be read.
+/// What decides whether a relation may be read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TableAccess {
     readable: bool,
@@ -30,19 +30,19 @@ impl TableAccess {
     }
 }
 
-/// A relation that is called like a history, or like a table that trueup keeps for itself, with what tells whether it is
-/// one, and whether reading it runs nobody's code.
+/// A relation that has the name of a history table or of one of trueup's own tables, and what decides whether it is
+/// one and whether reading it runs somebody else's code.
 #[derive(Debug)]
 pub struct LookAlike<'r> {
-    /// Its schema, raw.
+    /// The schema's name, raw.
     pub schema: &'r str,
-    /// Its name, raw.
+    /// The relation's name, raw.
     pub name: &'r str,
     /// As `pg_class.relkind`.
     pub kind: u8,
-    /// Whether this role may SELECT from it, and sees all its rows.
+    /// Whether this role may SELECT from it and sees all its rows.
     pub readable: bool,
-    /// Whether it belongs to whom its schema belongs to.
+    /// Whether its owner is the owner of its schema.
     pub of_schemas_owner: bool,
     /// Whether an index or statistics of it hold an expression, which the planner evaluates.
     pub expressions: bool,
@@ -51,8 +51,8 @@ pub struct LookAlike<'r> {
 }
 
 impl Assembler {
-    /// The relations that are called like a history or like a table of schema `trueup`, sorted by schema and name: known
-    /// when the last row of [`super::statements`] is there.
+    /// The relations that have the name of a history table or of one of trueup's own tables, sorted by schema and
+    /// name. Known when the last row of [`super::statements`] has arrived.
     pub fn look_alikes(&self) -> Vec<LookAlike<'_>> {
         let found = self.relations.iter().filter_map(|relation| {
             let access = relation.access?;

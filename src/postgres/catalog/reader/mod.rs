@@ -50,7 +50,7 @@ pub use presence::Presence;
 use super::{Catalog, ObjectId};
 use crate::postgres::connection::{ServerVersion, Session};
 
-/// What is to be read beyond what always is.
+/// What is read in addition to what is always read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadOptions {
     /// Owners of objects.
@@ -63,12 +63,12 @@ pub struct ReadOptions {
     pub oids: bool,
 }
 
-/// What was read.
+/// The result of a reading.
 #[derive(Debug, Default)]
 pub struct CatalogReading {
     /// The catalog.
     pub catalog: Catalog,
-    /// Where each object stands in `pg_catalog`, so that a rename is recognised; empty unless asked for.
+    /// The address of each object in `pg_catalog`, by which a rename is recognised; empty unless asked for.
     pub oids: HashMap<ObjectId, ObjectOid>,
 }
 
@@ -83,10 +83,11 @@ pub struct ObjectOid {
     pub subid: i32,
 }
 
-/// Fixes how the server prints expressions, and what names in the reader's own SQL mean. Only inside a transaction.
+/// The settings that fix how the server prints expressions and what names in the reader's own SQL mean. They hold
+/// until the end of the transaction.
 ///
-/// The last three keep the planner from looking at what it would not choose: in a fresh session planning is most of
-/// the time of a small database, and the joins are written in the order in which they are to be made.
+/// The last settings keep the planner from considering plans that it would not choose: in a fresh session planning is
+/// most of the time for a small database, and the joins are written in the order in which they should be made.
 pub const SETTINGS: &str = "SET LOCAL quote_all_identifiers = off; \
     SET LOCAL search_path = pg_catalog, pg_temp; \
     SET LOCAL TimeZone = 'UTC'; \
