@@ -53,7 +53,7 @@ impl RestoreJob<'_> {
     /// # Errors
     /// Exit 4: the database cannot be created. Exit 5: the restore failed, and the database was dropped. Exit 6: it
     /// failed, and the database could not be dropped.
-    pub async fn into_new_database(
+    pub async fn restore_into_new_database(
         &mut self,
         mut stop: Stop,
         observer: &mut dyn BackupObserver,
@@ -78,7 +78,7 @@ impl RestoreJob<'_> {
     ///
     /// # Errors
     /// Exit 5: the restore failed, and the database is empty. Exit 6: what was restored is not what was backed up.
-    pub async fn into_empty_database(
+    pub async fn restore_into_empty_database(
         &mut self,
         mut stop: Stop,
         observer: &mut dyn BackupObserver,

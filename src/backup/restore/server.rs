@@ -104,9 +104,11 @@ impl RestoreServer {
     pub async fn open(target: &Target, application: &str) -> Result<Self> {
         let mut refused = None;
         for name in MAINTENANCE.iter().filter(|name| **name != target.database()) {
-            let into_new_database = target.with_database(name);
-            match into_new_database.connect(application).await {
-                Ok(session) => return Self::with_session(session, into_new_database, application).await,
+            let maintenance = target.with_database(name);
+            match maintenance.connect(application).await {
+                Ok(session) => {
+                    return Self::with_session(session, maintenance, application).await;
+                }
                 Err(error) => refused = refused.or(Some(error)),
             }
         }

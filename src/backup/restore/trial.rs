@@ -124,7 +124,7 @@ impl TrialRestore {
             tablespace: None,
             analyze: false,
         };
-        let restored = restoring.into_new_database(stop, observer).await?;
+        let restored = restoring.restore_into_new_database(stop, observer).await?;
         server.drop(&restored).await?;
         server.close().await;
         Ok(())

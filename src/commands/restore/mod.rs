@@ -184,7 +184,7 @@ impl Command<'_> {
                 let report = self.report(RestoredAs::New, None);
                 self.confirm(&report, &format!("restore into a new database {}", self.target.database()))
                     .await?;
-                let restored = self.into_new_database(None).await?;
+                let restored = self.restore_into_new_database(None).await?;
                 restore::rename_restored(&mut self.server, &restored, self.target.database()).await?;
                 Ok(report)
             }
@@ -193,7 +193,7 @@ impl Command<'_> {
                 self.confirm(&report, "restore").await?;
                 let stop = self.stop.clone();
                 let (mut restoring, progress) = self.restoring(None);
-                restoring.into_empty_database(stop, progress).await?;
+                restoring.restore_into_empty_database(stop, progress).await?;
                 progress.end(true);
                 Ok(report)
             }
@@ -220,7 +220,7 @@ impl Command<'_> {
         // No migration of this database can begin meanwhile.
         writing.lock().await?;
         let tablespace = old.tablespace().to_owned();
-        let restored = self.into_new_database(Some(&tablespace)).await?;
+        let restored = self.restore_into_new_database(Some(&tablespace)).await?;
         let aside = restore::name_for_replaced(&mut self.server, &old.name).await?;
         let sessions = self.other_sessions(old).await?;
         let as_what =
@@ -269,10 +269,10 @@ impl Command<'_> {
         (restoring, &mut self.progress)
     }
 
-    async fn into_new_database(&mut self, tablespace: Option<&str>) -> Result<String> {
+    async fn restore_into_new_database(&mut self, tablespace: Option<&str>) -> Result<String> {
         let stop = self.stop.clone();
         let (mut restoring, progress) = self.restoring(tablespace);
-        let restored = restoring.into_new_database(stop, progress).await?;
+        let restored = restoring.restore_into_new_database(stop, progress).await?;
         progress.end(true);
         Ok(restored)
     }
