@@ -8,6 +8,7 @@ pub mod diff;
 mod effects;
 mod inputs;
 mod load;
+mod locate;
 mod lock;
 mod outcome;
 mod progress;
@@ -18,6 +19,7 @@ mod server_error;
 
 pub use compile::compile;
 pub use inputs::{Input, SchemaFile, Sources};
+pub use locate::Declarations;
 pub use lock::{
     CompiledMigration, CompiledSettings, DeclaredBy, Effect, FILE_NAME, FORMAT, Head, Lock, LockFile,
     effects_from_text, effects_to_text,
