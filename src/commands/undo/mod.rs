@@ -9,7 +9,7 @@ use anyhow::Result;
 use report::{UndoReport, UndoneReport};
 
 use crate::data::checks::Action;
-use crate::data::repair::{self, Repair, State, Undone};
+use crate::data::repair::{self, Repair, State, UndoOutcome};
 use crate::error::Exit;
 use crate::output;
 use crate::project::Settings;
@@ -206,7 +206,7 @@ fn report(
     }
 }
 
-fn repair_report(repair: &Repair, undone: &Undone) -> UndoneReport {
+fn repair_report(repair: &Repair, undone: &UndoOutcome) -> UndoneReport {
     let fires = |trigger: &&crate::data::checks::Trigger| match repair.action {
         Action::Update => trigger.update,
         Action::Delete => trigger.insert,
@@ -221,10 +221,10 @@ fn repair_report(repair: &Repair, undone: &Undone) -> UndoneReport {
         key: repair.key.iter().map(|column| column.name.clone()).collect(),
         columns: repair.columns.iter().map(|column| column.name.clone()).collect(),
         restored: undone.restored,
-        kept: undone.kept.rows,
-        kept_rows: undone.kept.keys.clone(),
-        held: undone.held.rows,
-        held_rows: undone.held.keys.clone(),
+        kept: undone.edited.rows,
+        kept_rows: undone.edited.keys.clone(),
+        held: undone.held_back.rows,
+        held_rows: undone.held_back.keys.clone(),
         locked_by: locked_by(&undone.blockers),
         rewritten: undone.rewritten.rows,
         rewritten_rows: undone.rewritten.keys.clone(),

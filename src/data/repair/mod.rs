@@ -24,8 +24,8 @@ use crate::writer::ThrottleLimits;
 pub use plan::{Plan, discard, plan, too_many_rows};
 pub use preview::{Candidates, Change, FixPreview, Preview, preview};
 pub use records::{Repair, State, find, latest, prune};
-pub use run::{Tally, repair};
-pub use undo::{Left, Undone, undo, would_undo};
+pub use run::{RepairOutcome, repair};
+pub use undo::{UndoOutcome, UnrestoredRows, undo, would_undo};
 
 /// How long things may take, and when to wait.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,7 +55,7 @@ mod state {
     /// Somebody held a lock on it.
     pub(super) const LOCKED: char = 'l';
     /// Not given back when the repair was taken back: changed since, or nobody could.
-    pub(super) const KEPT: char = 'k';
+    pub(super) const NOT_RESTORED: char = 'k';
     /// Given back, and a trigger wrote something else.
     pub(super) const REWRITTEN: char = 'w';
 }

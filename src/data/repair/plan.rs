@@ -146,7 +146,7 @@ pub async fn plan(
                 skipped: 0,
                 state: State::Planned,
                 undone: 0,
-                kept: 0,
+                not_restored: 0,
             };
             records.push(repair.insert(&changed));
             repairs.push(repair);

@@ -75,7 +75,7 @@ pub struct Repair {
     pub state: State,
     pub(super) undone: u64,
     /// How many rows were kept when it was taken back, so far.
-    pub(super) kept: u64,
+    pub(super) not_restored: u64,
 }
 
 impl Repair {
@@ -156,7 +156,7 @@ pub struct RepairRecord {
     changed: u64,
     skipped: u64,
     undone: u64,
-    kept: u64,
+    not_restored: u64,
 }
 
 impl RepairRecord {
@@ -181,14 +181,14 @@ impl RepairRecord {
             changed: row.get("changed")?,
             skipped: row.get("skipped")?,
             undone: row.get("undone")?,
-            kept: row.get("kept")?,
+            not_restored: row.get("kept")?,
         })
     }
 
     /// Whether no row can be restored any more, whatever becomes of the rows.
     fn is_undone(&self) -> bool {
         match self.state {
-            State::Undone => self.kept == 0,
+            State::Undone => self.not_restored == 0,
             State::Pruned => true,
             State::Planned | State::Done | State::BrokeOff => false,
         }
@@ -306,7 +306,7 @@ async fn repair(writer: &mut WriteSession, record: &RepairRecord) -> Result<Repa
         skipped: record.skipped,
         state: record.state,
         undone: record.undone,
-        kept: record.kept,
+        not_restored: record.not_restored,
     })
 }
 

@@ -1,126 +1,150 @@
-//! Carrying a plan out: batch by batch, each row only while it is the version that was planned.
+//! Runs a plan in batches. A row is changed only while it is the version that was planned.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::batch::{Done, FEW, Rows, batches};
+use super::batch::{BatchJob, BatchOps, BatchTotals, FEW, RowRange, batches};
 use super::columns::{FORMATS, numbered, of, same_image};
 use super::records::{Repair, State};
 use super::{Pace, state};
 use crate::data::checks::Action;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::sql::identifier;
-use crate::writer::{Blocker, Event, StepError, Watch, WriteSession};
+use crate::writer::{Blocker, Event, StepError, Watch, WriteSession, seconds};
 
-/// What came of a repair.
+/// What a repair has done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct RepairOutcome {
     /// Rows that were changed.
     pub changed: u64,
-    /// Rows that somebody changed, deleted or held a lock on meanwhile: they are as they were.
+    /// Rows that were left as they were, because another session had changed, deleted or locked them.
     pub skipped: u64,
-    /// Who held locks.
+    /// The sessions that held locks on skipped rows.
     pub blockers: Vec<Blocker>,
     /// How many batches there were.
     pub batches: u64,
-    /// The batch that took longest.
+    /// How long the longest batch took.
     pub longest: Duration,
 }
 
-/// Carries one out. `kept` says whether something of this run stays, whatever comes.
+/// Runs a repair in batches. `run_changed_rows` says whether this run has already changed rows.
 ///
 /// # Errors
-/// Exit 5 when nothing of the run stays, 6 when something does: the same command goes on.
+/// Exit 5 when the run has changed no row, 6 when it has: the same command continues.
 pub async fn repair(
     writer: &mut WriteSession,
     watch: &mut dyn Watch,
     repair: &Repair,
     pace: &Pace,
-    kept: bool,
-) -> Result<Tally> {
-    let mut done = Done::default();
+    run_changed_rows: bool,
+) -> Result<RepairOutcome> {
+    let mut totals = BatchTotals::default();
     let (title, begun) = (repair.title(), Instant::now());
     watch.observe(&Event::Begun { doing: "repairing", what: &title, number: 1, of: 1 });
-    let went = batches(
-        writer,
-        watch,
-        repair,
-        &Changing(repair),
-        (1, repair.last, repair.planned),
-        (pace, &mut done),
-    )
-    .await;
-    if let Err(trouble) = went {
-        let undo = format!("; trueup undo {} takes back what was done", repair.run);
-        return Err(broken(trouble, repair, (kept || done.changed > 0, done.changed), &undo));
+    let ops = RepairOps(repair);
+    let range = RowRange { from: 1, to: repair.last };
+    let job = BatchJob { repair, ops: &ops, range, total: repair.planned, pace };
+    if let Err(error) = batches(writer, watch, job, &mut totals).await {
+        let stopped = StoppedRepair {
+            repair,
+            changed: totals.changed,
+            run_changed_rows: run_changed_rows || totals.changed > 0,
+            alternative: format!("; or run trueup undo {} to restore the old values", repair.run),
+        };
+        return Err(stopped.failure(error));
     }
     watch.observe(&Event::Done { what: &title, took: begun.elapsed() });
     let what = format!("the record of {}", repair.title());
     let record =
         format!("UPDATE trueup.repairs SET state = '{}' WHERE {}", State::Done.word(), repair.record());
     writer.note(&what, &record, watch).await.map_err(|trouble| trouble.failure(&what, true))?;
-    let Done { changed, skipped, blockers, longest, batches } = done;
-    Ok(Tally { changed, skipped, blockers, batches, longest })
+    let BatchTotals { changed, skipped, blockers, longest, batches } = totals;
+    Ok(RepairOutcome { changed, skipped, blockers, batches, longest })
 }
 
-/// What the operator hears of a repair that stopped, when it had `changed` rows. `kept` says whether something of the run
-/// stays, `otherwise` what there is to do besides going on.
-pub(super) fn broken(
-    trouble: StepError,
-    repair: &Repair,
-    (kept, changed): (bool, u64),
-    otherwise: &str,
-) -> anyhow::Error {
-    let title = repair.title();
-    let so_far = match changed {
-        0 if !kept => "no row was changed".to_owned(),
-        0 => "none of its rows is done; what this run did before is recorded".to_owned(),
-        changed => format!("{changed} rows of it are done and recorded"),
-    };
-    let exit = if kept { Exit::Partial } else { Exit::RolledBack };
-    let next = match &trouble {
-        _ if !kept => "run the same command again: it goes on where it was".to_owned(),
-        // The same rows would be refused again.
-        StepError::Refused { .. } => {
-            format!("mend what the server says, then the same command: it goes on{otherwise}")
-        }
-        _ => format!("run the same command again: it goes on{otherwise}"),
-    };
-    match trouble {
-        StepError::Stopped(signal) => {
-            Failure::new(exit, format!("interrupted by {signal} in {title}: {so_far}"))
-                .code(ErrorCode::RUN_INTERRUPTED)
-                .next(next)
-                .into()
-        }
-        StepError::TookTooLong(limit) => Failure::new(
-            exit,
-            format!("{title}: one row took longer than {}; {so_far}", crate::writer::seconds(limit)),
-        )
-        .code(ErrorCode::RUN_TOO_LONG)
-        .next("look at what triggers and foreign keys of the table do to one row")
-        .into(),
-        StepError::NoLock { waited, outside_the_queue: true, .. } => Failure::new(
-            if kept { Exit::Partial } else { Exit::Busy },
-            format!("{title}: paused for {} altogether, which is as long as it waits; {so_far}", crate::writer::seconds(waited)),
-        )
-        .next("run the same command again when the server has less to do; [repair] says how long it waits, and for what")
-        .into(),
-        other => match other.failure(&title, kept).downcast::<Failure>() {
-            Ok(failure) => {
-                let next = if failure.exit == Exit::Unknown || !kept { failure.next } else { next };
-                Failure { what: format!("{}; {so_far}", failure.what), next, ..failure }.into()
+/// A repair that stopped before its last row, or an undo of one.
+pub(super) struct StoppedRepair<'r> {
+    pub(super) repair: &'r Repair,
+    /// How many rows it had changed.
+    pub(super) changed: u64,
+    /// Whether the run has changed rows, of this repair or of those before it.
+    pub(super) run_changed_rows: bool,
+    /// What can be done instead of continuing, as the end of a sentence.
+    pub(super) alternative: String,
+}
+
+impl StoppedRepair<'_> {
+    /// The failure that the operator sees.
+    pub(super) fn failure(self, error: StepError) -> anyhow::Error {
+        let (title, partial) = (self.repair.title(), self.run_changed_rows);
+        let so_far = self.so_far();
+        let exit = if partial { Exit::Partial } else { Exit::RolledBack };
+        match error {
+            StepError::Stopped(signal) => {
+                Failure::new(exit, format!("interrupted by {signal} in {title}: {so_far}"))
+                    .code(ErrorCode::RUN_INTERRUPTED)
+                    .next(self.next(false))
+                    .into()
             }
-            Err(error) => error,
-        },
+            StepError::TookTooLong(limit) => {
+                Failure::new(exit, format!("{title}: one row took longer than {}; {so_far}", seconds(limit)))
+                    .code(ErrorCode::RUN_TOO_LONG)
+                    .next("check what the table's triggers and foreign keys do for one row")
+                    .into()
+            }
+            StepError::NoLock { waited, outside_the_queue: true, .. } => Failure::new(
+                if partial { Exit::Partial } else { Exit::Busy },
+                format!("{title}: paused for {} altogether, which is as long as it waits; {so_far}", seconds(waited)),
+            )
+            .next(
+                "run the same command again when the server is less busy; [repair] says how long it waits, and for what",
+            )
+            .into(),
+            other => {
+                // The server would refuse the same rows again.
+                let refused = matches!(other, StepError::Refused { .. });
+                match other.failure(&title, partial).downcast::<Failure>() {
+                    Ok(failure) => {
+                        let keeps_hint = failure.exit == Exit::Unknown || !partial;
+                        let next = if keeps_hint { failure.next } else { self.next(refused) };
+                        Failure { what: format!("{}; {so_far}", failure.what), next, ..failure }.into()
+                    }
+                    Err(error) => error,
+                }
+            }
+        }
+    }
+
+    /// How far the repair got.
+    fn so_far(&self) -> String {
+        match self.changed {
+            0 if !self.run_changed_rows => "no row was changed".to_owned(),
+            0 => "none of its rows was changed; earlier changes of this run are recorded".to_owned(),
+            1 => "1 row of it is done and recorded".to_owned(),
+            changed => format!("{changed} rows of it are done and recorded"),
+        }
+    }
+
+    /// How to continue.
+    fn next(&self, refused: bool) -> String {
+        let alternative = &self.alternative;
+        match refused {
+            _ if !self.run_changed_rows => "run the same command again: it goes on where it was".to_owned(),
+            true => {
+                format!(
+                    "fix what the server reports, then run the same command again: it goes on{alternative}"
+                )
+            }
+            false => format!("run the same command again: it goes on{alternative}"),
+        }
     }
 }
 
 /// The statements of a repair's batches.
-struct Changing<'r>(&'r Repair);
+struct RepairOps<'r>(&'r Repair);
 
-impl Changing<'_> {
+impl RepairOps<'_> {
     /// The row of the table that a row of the plan is about, while it is the version that was planned.
     fn same_version(&self, alias: &str) -> String {
         let key: Vec<String> = self
@@ -143,8 +167,8 @@ impl Changing<'_> {
     }
 }
 
-impl Rows for Changing<'_> {
-    fn statements(&self, from: u64, to: u64, around: bool) -> String {
+impl BatchOps for RepairOps<'_> {
+    fn statements(&self, RowRange { from, to }: RowRange, skip_locked: bool) -> String {
         let Repair { table, columns, action, .. } = self.0;
         let (plan, name) = (self.0.rows_in(), table.qualified());
         let range = |alias: &str| {
@@ -153,7 +177,7 @@ impl Rows for Changing<'_> {
             )
         };
         let mut before = format!("{FEW};\n{FORMATS};\n");
-        let skip = if around { " SKIP LOCKED" } else { "" };
+        let skip = if skip_locked { " SKIP LOCKED" } else { "" };
         // Where other rows may be changed with these, they are locked first, and what refers to them is looked at in a
         // statement of its own: what came while it waited for the lock is seen there.
         if self.0.sets_off() {
@@ -170,7 +194,7 @@ impl Rows for Changing<'_> {
             self.same_version("l"),
             range("p")
         );
-        let source = if around { free } else { plan.clone() };
+        let source = if skip_locked { free } else { plan.clone() };
         let new = numbered("p.w", columns.len());
         let changed = match action {
             Action::Update => {
@@ -229,25 +253,34 @@ impl Rows for Changing<'_> {
         self.0.action == Action::Delete && self.0.table.refers_to_itself
     }
 
-    fn leave_out(&self, from: u64, to: u64) -> String {
-        left_out(self.0, (from, to), state::LOCKED, ("done", "skipped"))
+    fn leave_out(&self, range: RowRange) -> String {
+        let how = LeftOut { mark: state::LOCKED, progress: "done", count: "skipped" };
+        how.statement(self.0, range)
     }
 }
 
-/// The statement that marks rows as left out. It answers with two numbers, as batches do.
-pub(super) fn left_out(
-    repair: &Repair,
-    (from, to): (u64, u64),
-    mark: char,
-    (progress, count): (&str, &str),
-) -> String {
-    format!(
-        "WITH missed AS (UPDATE {} AS p SET state = '{mark}' WHERE p.n OPERATOR(pg_catalog.>=) {from} \
+/// How rows that cannot be locked are recorded.
+pub(super) struct LeftOut {
+    /// The state that marks such a row.
+    pub(super) mark: char,
+    /// The column of `trueup.repairs` with the number of the last row that was gone through.
+    pub(super) progress: &'static str,
+    /// The column of `trueup.repairs` that counts them.
+    pub(super) count: &'static str,
+}
+
+impl LeftOut {
+    /// The statement that marks the rows of a range. Like a batch, it returns two numbers.
+    pub(super) fn statement(&self, repair: &Repair, RowRange { from, to }: RowRange) -> String {
+        let Self { mark, progress, count } = self;
+        format!(
+            "WITH missed AS (UPDATE {} AS p SET state = '{mark}' WHERE p.n OPERATOR(pg_catalog.>=) {from} \
          AND p.n OPERATOR(pg_catalog.<=) {to} AND p.state IS NULL RETURNING 1), \
          counted AS (UPDATE trueup.repairs AS r SET {progress} = {to}, \
          {count} = r.{count} OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM missed) WHERE {}) \
          SELECT 0 AS changed, (SELECT pg_catalog.count(*) FROM missed) AS skipped",
-        repair.rows_in(),
-        repair.record()
-    )
+            repair.rows_in(),
+            repair.record()
+        )
+    }
 }

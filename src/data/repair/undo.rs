@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::batch::{Done, FEW, Rows, batches};
+use super::batch::{BatchJob, BatchOps, BatchTotals, FEW, RowRange, batches};
 use super::columns::{FORMATS, numbered, of, same_image};
 use super::records::{Repair, State};
-use super::run::{broken, left_out};
+use super::run::{LeftOut, StoppedRepair};
 use super::{Pace, state};
 use crate::data::checks::{Action, Trigger};
 use crate::error::{Exit, Failure};
@@ -20,22 +20,22 @@ const MOST: usize = 100;
 
 /// What came of taking a repair back, or would.
 #[derive(Debug, Clone, Default)]
-pub struct Undone {
+pub struct UndoOutcome {
     /// Rows that have their old values again.
     pub restored: u64,
     /// Rows that are not as the repair left them.
-    pub kept: Left,
+    pub edited: UnrestoredRows,
     /// Rows that are, and were not given back: others held locks, or the table itself did not take them.
-    pub held: Left,
+    pub held_back: UnrestoredRows,
     /// Rows that a trigger gave other values than their old ones.
-    pub rewritten: Left,
+    pub rewritten: UnrestoredRows,
     /// Who held locks.
     pub blockers: Vec<Blocker>,
 }
 
 /// Rows that do not have their old values.
 #[derive(Debug, Clone, Default)]
-pub struct Left {
+pub struct UnrestoredRows {
     /// How many.
     pub rows: u64,
     /// The keys of the first, values as the server prints them.
@@ -51,35 +51,45 @@ pub async fn undo(
     watch: &mut dyn Watch,
     repair: &Repair,
     pace: &Pace,
-    kept: bool,
-) -> Result<Undone> {
-    let mut done = Done::default();
+    run_changed_rows: bool,
+) -> Result<UndoOutcome> {
+    let mut totals = BatchTotals::default();
     let (title, begun) = (repair.title(), Instant::now());
     watch.observe(&Event::Begun { doing: "undoing", what: &title, number: 1, of: 1 });
-    let again = GivingBack { repair, again: true };
-    let first = GivingBack { repair, again: false };
-    let went = async {
-        batches(writer, watch, repair, &again, (1, repair.undone, repair.kept), (pace, &mut done)).await?;
-        let range = (repair.undone + 1, repair.done, repair.changed);
-        batches(writer, watch, repair, &first, range, (pace, &mut done)).await
-    };
-    if let Err(trouble) = went.await {
-        // What a trigger rewrote was changed, too.
-        let rows = if first.is_rewritten() { done.changed + done.skipped } else { done.changed };
-        return Err(broken(trouble, repair, (kept || rows > 0, done.changed), ""));
+    let again = UndoOps { repair, again: true };
+    let first = UndoOps { repair, again: false };
+    let skipped_before = RowRange { from: 1, to: repair.undone };
+    let jobs = [
+        BatchJob { repair, ops: &again, range: skipped_before, total: repair.not_restored, pace },
+        BatchJob {
+            repair,
+            ops: &first,
+            range: RowRange { from: repair.undone + 1, to: repair.done },
+            total: repair.changed,
+            pace,
+        },
+    ];
+    for job in jobs {
+        if let Err(error) = batches(writer, watch, job, &mut totals).await {
+            // Rows that a trigger rewrote count as skipped, but were changed.
+            let skipped = if first.is_rewritten() { totals.skipped } else { 0 };
+            let run_changed_rows = run_changed_rows || totals.changed + skipped > 0;
+            let (changed, alternative) = (totals.changed, String::new());
+            return Err(StoppedRepair { repair, changed, run_changed_rows, alternative }.failure(error));
+        }
     }
     watch.observe(&Event::Done { what: &title, took: begun.elapsed() });
     let mut undone = left(writer, repair).await?;
-    (undone.restored, undone.blockers) = (done.changed, done.blockers);
+    (undone.restored, undone.blockers) = (totals.changed, totals.blockers);
     let what = format!("the record of taking back {}", repair.title());
-    let ended = match undone.held.rows {
+    let ended = match undone.held_back.rows {
         0 => format!("state = '{}', undone_by = {}, ", State::Undone.word(), literal(writer.run())),
         // Those are still to be given back.
         _ => String::new(),
     };
     let record = format!(
         "UPDATE trueup.repairs SET {ended}kept = {} WHERE {}",
-        undone.kept.rows + undone.rewritten.rows,
+        undone.edited.rows + undone.rewritten.rows,
         repair.record()
     );
     writer.note(&what, &record, watch).await.map_err(|trouble| trouble.failure(&what, true))?;
@@ -87,31 +97,31 @@ pub async fn undo(
 }
 
 /// Which rows do not have their old values, when all of them were gone through.
-async fn left(writer: &mut WriteSession, repair: &Repair) -> Result<Undone> {
-    let giving = GivingBack { repair, again: true };
-    let (given, from) = (giving.can_be_given(), giving.beside_the_table());
+async fn left(writer: &mut WriteSession, repair: &Repair) -> Result<UndoOutcome> {
+    let ops = UndoOps { repair, again: true };
+    let (given, from) = (ops.can_be_given(), ops.beside_the_table());
     let marked = |mark: char| format!("p.state OPERATOR(pg_catalog.=) '{mark}'");
     // What a trigger made of a row that was deleted is not looked at again.
     let rewritten = match repair.action {
         Action::Update => format!("{} AND {given}", marked(state::REWRITTEN)),
         Action::Delete => marked(state::REWRITTEN),
     };
-    let held = format!("{} AND {given}", marked(state::KEPT));
+    let held = format!("{} AND {given}", marked(state::NOT_RESTORED));
     let kept = format!(
         "({} OR {}) AND ({held}) IS NOT TRUE AND ({rewritten}) IS NOT TRUE",
-        marked(state::KEPT),
+        marked(state::NOT_RESTORED),
         marked(state::REWRITTEN)
     );
-    let mut undone = Undone::default();
+    let mut undone = UndoOutcome::default();
     for (left, condition) in
-        [(&mut undone.kept, kept), (&mut undone.held, held), (&mut undone.rewritten, rewritten)]
+        [(&mut undone.edited, kept), (&mut undone.held_back, held), (&mut undone.rewritten, rewritten)]
     {
-        *left = Left::of(writer, repair, &from, &condition).await?;
+        *left = UnrestoredRows::of(writer, repair, &from, &condition).await?;
     }
     Ok(undone)
 }
 
-impl Left {
+impl UnrestoredRows {
     /// The rows of a plan for which a condition holds.
     async fn of(writer: &mut WriteSession, repair: &Repair, from: &str, condition: &str) -> Result<Self> {
         let sql = format!(
@@ -141,14 +151,14 @@ impl Left {
 ///
 /// # Errors
 /// Exit 4 when the table would not take the old values; the server's, in words.
-pub async fn would_undo(writer: &mut WriteSession, repair: &Repair) -> Result<Undone> {
-    let giving = GivingBack { repair, again: true };
-    let (given, from) = (giving.can_be_given(), giving.beside_the_table());
+pub async fn would_undo(writer: &mut WriteSession, repair: &Repair) -> Result<UndoOutcome> {
+    let ops = UndoOps { repair, again: true };
+    let (given, from) = (ops.can_be_given(), ops.beside_the_table());
     let open = format!(
         "(p.state IS NULL AND p.n OPERATOR(pg_catalog.>) {} AND p.n OPERATOR(pg_catalog.<=) {} OR {})",
         repair.undone,
         repair.done,
-        giving.open("p")
+        ops.open("p")
     );
     let old = repair.columns.iter().zip(numbered("p.o", repair.columns.len()));
     let required: Vec<_> = old.filter(|(column, _)| column.required).collect();
@@ -167,11 +177,12 @@ pub async fn would_undo(writer: &mut WriteSession, repair: &Repair) -> Result<Un
             return Err(not_null(repair, &column.name, rows).into());
         }
     }
-    let kept = Left::of(writer, repair, &from, &format!("{open} AND ({given}) IS NOT TRUE")).await?;
-    let mut undone = Undone { restored: number(0)?, kept, ..Undone::default() };
+    let edited =
+        UnrestoredRows::of(writer, repair, &from, &format!("{open} AND ({given}) IS NOT TRUE")).await?;
+    let mut undone = UndoOutcome { restored: number(0)?, edited, ..UndoOutcome::default() };
     if repair.action == Action::Delete {
         let rewritten = format!("p.state OPERATOR(pg_catalog.=) '{}'", state::REWRITTEN);
-        undone.rewritten = Left::of(writer, repair, &from, &rewritten).await?;
+        undone.rewritten = UnrestoredRows::of(writer, repair, &from, &rewritten).await?;
     }
     Ok(undone)
 }
@@ -200,13 +211,13 @@ fn shown(repair: &Repair) -> String {
 }
 
 /// The statements of the batches.
-struct GivingBack<'r> {
+struct UndoOps<'r> {
     repair: &'r Repair,
     /// Whether it is about the rows that were kept before: those may be as the repair left them again, or still.
     again: bool,
 }
 
-impl GivingBack<'_> {
+impl UndoOps<'_> {
     /// Whether a row still has what the repair wrote.
     fn as_written(&self) -> String {
         let columns = &self.repair.columns;
@@ -264,13 +275,13 @@ impl GivingBack<'_> {
             return format!("{alias}.state IS NULL");
         }
         let kept = match self.repair.action {
-            Action::Update => format!("{},{}", state::KEPT, state::REWRITTEN),
-            Action::Delete => state::KEPT.to_string(),
+            Action::Update => format!("{},{}", state::NOT_RESTORED, state::REWRITTEN),
+            Action::Delete => state::NOT_RESTORED.to_string(),
         };
         format!("{alias}.state OPERATOR(pg_catalog.=) ANY ('{{{kept}}}'::pg_catalog.\"char\"[])")
     }
 
-    fn range(&self, alias: &str, from: u64, to: u64) -> String {
+    fn range(&self, alias: &str, RowRange { from, to }: RowRange) -> String {
         format!(
             "{alias}.n OPERATOR(pg_catalog.>=) {from} AND {alias}.n OPERATOR(pg_catalog.<=) {to} AND {}",
             self.open(alias)
@@ -297,7 +308,7 @@ impl GivingBack<'_> {
 
     /// Where other rows may be changed with those of a range, they are locked first: what came to refer to them meanwhile is
     /// seen by the next statement.
-    fn locking(&self, range: &str, around: bool) -> String {
+    fn locking(&self, range: &str, skip_locked: bool) -> String {
         if self.repair.action == Action::Delete || !self.repair.sets_off() {
             return String::new();
         }
@@ -306,15 +317,15 @@ impl GivingBack<'_> {
             self.repair.rows_in(),
             self.repair.table.qualified(),
             self.repair.same_key(),
-            if around { " SKIP LOCKED" } else { "" }
+            if skip_locked { " SKIP LOCKED" } else { "" }
         )
     }
 
     /// The statement that gives the rows of a range their old values, as `back`; and `given`, the numbers of those that
     /// have come back, with what they have now.
-    fn giving(&self, from: u64, to: u64, around: bool) -> String {
+    fn restoring(&self, rows: RowRange, skip_locked: bool) -> String {
         let Repair { table, columns, key, action, .. } = self.repair;
-        let (plan, name, range) = (self.repair.rows_in(), table.qualified(), self.range("p", from, to));
+        let (plan, name, range) = (self.repair.rows_in(), table.qualified(), self.range("p", rows));
         let names: Vec<String> = columns.iter().map(|column| identifier(&column.name).into_owned()).collect();
         let old = columns.iter().zip(numbered("p.o", columns.len()));
         let old: Vec<String> = old.map(|(column, kept)| column.back(&kept)).collect();
@@ -322,7 +333,7 @@ impl GivingBack<'_> {
             Action::Update => {
                 let sets: Vec<String> =
                     names.iter().zip(&old).map(|(name, value)| format!("{name} = {value}")).collect();
-                let source = if around {
+                let source = if skip_locked {
                     format!(
                         "(SELECT p.* FROM {plan} AS p JOIN {name} AS t ON {} WHERE {range} FOR UPDATE OF t SKIP LOCKED)",
                         self.repair.same_key()
@@ -393,15 +404,15 @@ impl GivingBack<'_> {
     }
 }
 
-impl Rows for GivingBack<'_> {
-    fn statements(&self, from: u64, to: u64, around: bool) -> String {
-        let range = self.range("p", from, to);
+impl BatchOps for UndoOps<'_> {
+    fn statements(&self, rows: RowRange, skip_locked: bool) -> String {
+        let (range, to) = (self.range("p", rows), rows.to);
         // A row that came back under another key is one of those that did not come under theirs.
         let mark = format!(
             "CASE WHEN (SELECT pg_catalog.count(*) FROM back) OPERATOR(pg_catalog.>) (SELECT pg_catalog.count(*) FROM given) \
              THEN '{}'::pg_catalog.\"char\" ELSE '{}'::pg_catalog.\"char\" END",
             state::REWRITTEN,
-            state::KEPT
+            state::NOT_RESTORED
         );
         let restored = "(SELECT pg_catalog.count(*) FROM given) OPERATOR(pg_catalog.-) (SELECT pg_catalog.count(*) FROM marked \
             WHERE state IS NOT NULL)";
@@ -416,8 +427,8 @@ impl Rows for GivingBack<'_> {
              missed AS (UPDATE {} AS p SET state = {mark} WHERE {range} AND p.n NOT IN (SELECT n FROM given) RETURNING 1), \
              counted AS (UPDATE trueup.repairs AS r SET \
              restored = r.restored OPERATOR(pg_catalog.+) ({restored}){progress} WHERE {}) SELECT {restored} AS changed, {kept} AS skipped",
-            self.locking(&range, around),
-            self.giving(from, to, around),
+            self.locking(&range, skip_locked),
+            self.restoring(rows, skip_locked),
             self.marking(),
             self.repair.rows_in(),
             self.repair.record()
@@ -428,14 +439,17 @@ impl Rows for GivingBack<'_> {
         self.repair.action == Action::Delete && self.repair.table.refers_to_itself
     }
 
-    fn leave_out(&self, from: u64, to: u64) -> String {
+    fn leave_out(&self, range: RowRange) -> String {
         match self.again {
-            false => left_out(self.repair, (from, to), state::KEPT, ("undone", "kept")),
-            // They are marked so already.
+            false => {
+                let how = LeftOut { mark: state::NOT_RESTORED, progress: "undone", count: "kept" };
+                how.statement(self.repair, range)
+            }
+            // They are marked already.
             true => format!(
                 "SELECT 0 AS changed, pg_catalog.count(*) AS skipped FROM {} AS p WHERE {}",
                 self.repair.rows_in(),
-                self.range("p", from, to)
+                self.range("p", range)
             ),
         }
     }
@@ -448,10 +462,10 @@ mod tests {
     #[test]
     fn rows_whose_number_cannot_be_read_are_not_none() {
         let row = |count| OwnedRow::of(&[("k1", Some("7")), ("rows", count)]);
-        let left = Left::read(vec![row(Some("3")), row(Some("3"))]).unwrap();
+        let left = UnrestoredRows::read(vec![row(Some("3")), row(Some("3"))]).unwrap();
         assert_eq!((left.rows, left.keys.len(), &left.keys[0]), (3, 2, &vec![Some("7".to_owned())]));
-        assert_eq!(Left::read(Vec::new()).unwrap().rows, 0);
-        assert!(Left::read(vec![row(Some("three"))]).is_err());
-        assert!(Left::read(vec![row(None)]).is_err());
+        assert_eq!(UnrestoredRows::read(Vec::new()).unwrap().rows, 0);
+        assert!(UnrestoredRows::read(vec![row(Some("three"))]).is_err());
+        assert!(UnrestoredRows::read(vec![row(None)]).is_err());
     }
 }
