@@ -22,7 +22,7 @@ pub use escape::{escape, escape_lines};
 pub use failure::{ErrorReport, FailureReport, failure_text};
 pub use meter::Meter;
 pub use progress::{Progress, ProgressMode};
-pub use prompt::{confirm, typed};
+pub use prompt::{confirm, read_text};
 pub use report::{Envelope, FORMAT, Format, Report, render, step_summary};
 pub use style::{NARROWEST, Style, terminal_width};
 pub use wrap::wrap;

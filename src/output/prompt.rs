@@ -31,7 +31,7 @@ pub fn confirm(question: &str) -> io::Result<bool> {
 ///
 /// # Errors
 /// As [`confirm`].
-pub fn typed(question: &str) -> io::Result<String> {
+pub fn read_text(question: &str) -> io::Result<String> {
     let mut prompt = String::new();
     let _ = SimpleTheme.format_input_prompt(&mut prompt, &escape(question), None);
     if !prompt.ends_with(' ') {

@@ -543,9 +543,8 @@ mod tests {
 
     #[test]
     fn the_locale_decides_about_characters_and_a_dumb_terminal_has_ascii_alone() {
-        let ascii = |variables: &[(&'static str, &'static str)]| {
-            settings(&["check"], variables).unwrap().output.ascii
-        };
+        let ascii =
+            |variables: &[(&'static str, &'static str)]| settings(&[], variables).unwrap().output.ascii;
         assert!(ascii(&[]));
         for locale in ["C.UTF-8", "en_US.UTF-8", "de_DE.utf8@euro", "UTF-8"] {
             assert!(!ascii(&[("LANG", locale)]), "{locale}");
@@ -563,7 +562,7 @@ mod tests {
 
     #[test]
     fn columns_are_a_positive_number() {
-        let columns = |value| settings(&["check"], &[("COLUMNS", value)]).unwrap().output.columns;
+        let columns = |value| settings(&[], &[("COLUMNS", value)]).unwrap().output.columns;
         assert_eq!(columns("80"), Some(80));
         assert_eq!(columns("1000000"), Some(u16::MAX));
         for none in ["", "0", "-80", "80.5", "wide", "80x"] {

@@ -166,7 +166,7 @@ async fn look_and_prepare<C: Change>(
     declared: &ProjectModel,
     writing: &mut WriteCommand<'_>,
 ) -> Result<Prepared> {
-    let snapshot = writing.look(declared).await?;
+    let snapshot = writing.take_snapshot(declared).await?;
     let mut prepared = change.prepare(settings, &writing.target, declared, snapshot)?;
     shorten(settings, &writing.target, &declared.migrations, &mut prepared).await?;
     plan_steps::measure(prepared.document.plan.as_mut(), writing.writer.reading().await?).await?;
@@ -298,7 +298,7 @@ async fn carry_out<C: Change>(
             None => failure,
         });
     }
-    let snapshot = writing.look(declared).await.map_err(unchecked)?;
+    let snapshot = writing.take_snapshot(declared).await.map_err(unchecked)?;
     let judged = comparison::judge_standing(settings, &writing.target, declared, &snapshot);
     let (mut document, _) = judged.map_err(unchecked)?;
     document.plan = plan_report;

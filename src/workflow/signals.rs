@@ -1,7 +1,8 @@
-//! SIGINT, SIGTERM and SIGHUP: the command is dropped where it stands, with everything that it made for itself.
+//! SIGINT, SIGTERM and SIGHUP.
 //!
-//! Commands that read have nothing to finish, and answer "cannot tell". Commands that write see the signal themselves,
-//! and have a while to roll back or finish what they have begun.
+//! A signal ends a command that only reads at once: its future is dropped, which removes what it made for itself, and the
+//! command ends with "cannot tell" (3). A command that writes receives the signal and has 20 seconds to roll back or finish
+//! the step that it has begun.
 
 use std::future::Future;
 use std::time::Duration;
@@ -14,29 +15,29 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::scratch;
 use crate::writer::Stop;
 
-/// The signals, by which somebody asks for an end.
+/// The signals that ask a command to end.
 const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 
-/// How long a command that writes may take to roll back or finish what it has begun.
+/// How long a command that writes may take to roll back or finish the step that it has begun.
 const BOUND: Duration = Duration::from_secs(20);
 
-/// A view of the signals for a command that writes.
+/// Listens for the signals on behalf of a command that writes.
 pub(crate) fn stop() -> Stop {
     let (ask, stop) = Stop::channel();
     tokio::spawn(async move {
         if let Ok(signal) = any_signal().await {
             let _ = ask.send(Some(signal.as_str()));
         }
-        // Whoever looks later sees it, too.
+        // The value stays readable for those who look at it later.
         ask.closed().await;
     });
     stop
 }
 
-/// Does work that sees the signals itself, and rolls back or finishes what it has begun.
+/// Runs work that receives the signals itself, and bounds how long it may take after one.
 ///
 /// # Errors
-/// The work's; exit 6 when it did not end within a bound after a signal.
+/// Those of the work; exit 6 when it did not end within the bound.
 pub(crate) async fn winding_down<T>(mut stop: Stop, work: impl Future<Output = Result<T>>) -> Result<T> {
     let bound = async {
         let signal = stop.wait().await;
@@ -49,30 +50,31 @@ pub(crate) async fn winding_down<T>(mut stop: Stop, work: impl Future<Output = R
         signal = bound => Err(Failure::new(
             Exit::Partial,
             format!(
-                "interrupted by {signal}: what was begun did not end within {} s; the server rolls it back when it \
-                 notices that nobody is there",
+                "interrupted by {signal}: the step in work did not end within {} s; the server rolls it back when it \
+                 notices that the connection is gone",
                 BOUND.as_secs()
             ),
         )
         .code(ErrorCode::RUN_INTERRUPTED)
-        .next("trueup status; the same command goes on where it was")
+        .next("trueup status; then run the same command to continue")
         .into()),
     }
 }
 
-/// Does the work until it is done or a signal comes.
+/// Runs work until it is done or a signal comes.
 ///
 /// # Errors
-/// The work's; exit 3 when it was interrupted, with what had to be left on a scratch server that somebody gave.
+/// Those of the work; exit 3 when it was interrupted, with the statements that remove what it had to leave on a given
+/// scratch server.
 pub(crate) async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let interrupted = {
-        // In a block of its own: dropping the work is what cleans up after it.
+        // The block drops the work, which cleans up after it.
         let mut work = std::pin::pin!(work);
         tokio::select! {
             biased;
             outcome = &mut work => return outcome,
             signal = async {
-                // The work greets a server before: that takes its time to answer.
+                // The work first sends its request to a server, which takes a while to answer.
                 tokio::task::yield_now().await;
                 any_signal().await
             } => signal?,
@@ -102,20 +104,20 @@ async fn any_signal() -> Result<Signal> {
         let heard = heard.clone();
         tokio::spawn(async move {
             if arrives.recv().await.is_some() {
-                // Nobody listens when the work was done first.
+                // The receiver is gone when the work was done first.
                 let _ = heard.send(each).await;
             }
         });
     }
     match hears.recv().await {
         Some(signal) => Ok(signal),
-        // All are ignored.
+        // All signals are ignored.
         None => std::future::pending().await,
     }
 }
 
-/// The mask of signals that whoever started this process wants it to ignore: `nohup` SIGHUP, a shell SIGINT for what
-/// runs in the background. Where there is no /proc, none.
+/// The mask of signals that this process was started to ignore: `nohup` does that with SIGHUP, a shell with SIGINT for what
+/// runs in the background. It is empty where there is no /proc.
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

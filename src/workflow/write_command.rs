@@ -1,4 +1,5 @@
-//! What every command that writes to a database has in common: the door, the mark, the confirmation, the run's record.
+//! What every command that writes to a database has in common: the write session, the check of the environment label, the
+//! confirmation, and the record of the run.
 
 use std::io::ErrorKind;
 
@@ -25,10 +26,10 @@ pub(crate) struct WriteCommand<'s> {
 }
 
 impl<'s> WriteCommand<'s> {
-    /// Connects; nothing is written.
+    /// Connects to the database. Nothing is written.
     ///
     /// # Errors
-    /// As [`Settings::target`] and [`Door::open`].
+    /// As [`Settings::target`] and [`WriteSession::open`].
     pub(crate) async fn open(settings: &'s Settings, args: &'s WriteArgs, stop: &Stop) -> Result<Self> {
         let target = settings.target()?;
         let database = &settings.database;
@@ -45,27 +46,31 @@ impl<'s> WriteCommand<'s> {
         Ok(Self { settings, args, writer, target, progress, stop: stop.clone() })
     }
 
-    /// Looks at the database on the session of the door, and holds its mark against what was asked for.
+    /// Takes a snapshot on the read session of the writer, and checks the database's environment label.
     ///
     /// # Errors
-    /// Exit 3 or 75, see [`crate::snapshot::survey`]; exit 4 when it is another environment's or project's.
-    pub(crate) async fn look(&mut self, declared: &ProjectModel) -> Result<DatabaseSnapshot> {
-        self.look_for(declared.needs()).await
+    /// Exit 3 or 75, see [`crate::snapshot::take`]. Exit 4 when the database belongs to another environment or project.
+    pub(crate) async fn take_snapshot(&mut self, declared: &ProjectModel) -> Result<DatabaseSnapshot> {
+        self.take_snapshot_for(declared.needs()).await
     }
 
-    /// The same for a command that needs less of the project.
+    /// Takes a snapshot for a command that needs less of the project than the whole model.
     ///
     /// # Errors
-    /// As [`Writing::look`].
-    pub(crate) async fn look_for(&mut self, needs: Needs) -> Result<DatabaseSnapshot> {
+    /// As [`Self::take_snapshot`].
+    pub(crate) async fn take_snapshot_for(&mut self, needs: Needs) -> Result<DatabaseSnapshot> {
         let session = self.writer.reading().await?;
         let snapshot = snapshot::take(session, &comparison::request(self.settings, needs)).await?;
-        self.expected(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
+        self.check_environment(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
         Ok(snapshot)
     }
 
-    /// The environment that this database is marked as, or that was asked for, must be one that its address may be.
-    pub(crate) fn expected(&self, mark: Option<&Mark>) -> Result<Option<NamedEnvironment>, Failure> {
+    /// Checks that the database is labelled as this project's, and that the environment of its label, or else the one that
+    /// was asked for, allows its address.
+    ///
+    /// # Errors
+    /// Exit 4.
+    pub(crate) fn check_environment(&self, mark: Option<&Mark>) -> Result<Option<NamedEnvironment>, Failure> {
         if let Some(mark) = mark.filter(|mark| mark.project != self.settings.project.name) {
             return Err(Failure::new(
                 Exit::Refused,
@@ -84,31 +89,31 @@ impl<'s> WriteCommand<'s> {
         }
         let environment = environment_mark::environment_of(self.settings, mark);
         if let Some(environment) = &environment {
-            // A restored copy says that it is the original: its address gives it away.
+            // A restored copy has the label of the original. Its address tells the two apart.
             environment.expect(&self.target, self.settings.url_source())?;
         }
         Ok(environment)
     }
 
-    /// Asks the operator, after the plan was shown. On a protected environment the database's name is typed.
+    /// Asks the operator to confirm what was shown: for a protected environment, by typing the database's name.
     ///
     /// # Errors
-    /// Exit 4: not confirmed, or nobody is there who could.
+    /// Exit 4 when it is not confirmed, or when there is no terminal to ask at.
     pub(crate) async fn confirm(&mut self, what: &str, mark: Option<&Mark>) -> Result<()> {
         let database = self.writer.place().database.clone();
-        self.asking(&database).confirm(what, mark).await
+        self.confirmation(&database).confirm(what, mark).await
     }
 
-    /// Has the database's name typed at the terminal.
+    /// Asks the operator to confirm by typing the database's name.
     ///
     /// # Errors
-    /// Exit 4: another text was typed.
-    pub(crate) async fn typed(&mut self, what: &str) -> Result<()> {
+    /// Exit 4 when another text was typed.
+    pub(crate) async fn confirm_by_name(&mut self, what: &str) -> Result<()> {
         let database = self.writer.place().database.clone();
-        self.asking(&database).typed(what).await
+        self.confirmation(&database).confirm_by_name(what).await
     }
 
-    fn asking<'a>(&'a mut self, database: &'a str) -> Confirmation<'a> {
+    fn confirmation<'a>(&'a mut self, database: &'a str) -> Confirmation<'a> {
         Confirmation {
             settings: self.settings,
             yes: self.args.yes,
@@ -118,10 +123,10 @@ impl<'s> WriteCommand<'s> {
         }
     }
 
-    /// Takes the lock.
+    /// Takes the advisory lock of the database.
     ///
     /// # Errors
-    /// As [`Door::lock`].
+    /// As [`WriteSession::lock`].
     pub(crate) async fn lock(&mut self) -> Result<()> {
         let wait = self.args.wait.unwrap_or(self.settings.migrations.wait);
         let locked = self.writer.lock(wait, &mut self.progress).await;
@@ -130,10 +135,11 @@ impl<'s> WriteCommand<'s> {
         locked
     }
 
-    /// Does work as a run of the audit log: begun before, ended after it with its exit code and what it said.
+    /// Does work as a run of the audit log: the run is recorded as begun before the work, and as ended after it, with the exit
+    /// code and the message of its error.
     ///
     /// # Errors
-    /// As [`Door::begin`]; the work's.
+    /// As [`WriteSession::begin`]; and those of the work.
     pub(crate) async fn recorded<T>(
         mut self,
         marking: &Marking,
@@ -163,7 +169,7 @@ impl<'s> WriteCommand<'s> {
         self.writer.begin(&run, marking, &mut self.progress).await
     }
 
-    /// The mark of a first run.
+    /// The environment label that the first run writes.
     pub(crate) fn first_mark(&self) -> Marking {
         Marking::First {
             project: self.settings.project.name.clone(),
@@ -171,28 +177,28 @@ impl<'s> WriteCommand<'s> {
         }
     }
 
-    /// Records how the run ended, and says goodbye.
+    /// Records how the run ended, and closes the connections.
     async fn end(mut self, exit: Exit, message: &str) {
         self.writer.end(exit, message, &mut self.progress).await;
     }
 }
 
-/// Somebody at a terminal, or nobody.
+/// A confirmation at the terminal, or by `--yes`.
 pub(crate) struct Confirmation<'a> {
     pub(crate) settings: &'a Settings,
     /// `--yes`
     pub(crate) yes: bool,
-    /// The name that is typed where that is asked for.
+    /// The name that has to be typed for a protected environment.
     pub(crate) database: &'a str,
     pub(crate) stop: &'a mut Stop,
     pub(crate) progress: &'a mut Progress,
 }
 
 impl Confirmation<'_> {
-    /// Asks whether something is to be done to a database of that mark.
+    /// Asks whether `what` may be done to a database with that environment label.
     ///
     /// # Errors
-    /// Exit 4: not confirmed, or nobody is there who could.
+    /// Exit 4 when it is not confirmed, or when there is no terminal to ask at.
     pub(crate) async fn confirm(&mut self, what: &str, mark: Option<&Mark>) -> Result<()> {
         let protected = environment_mark::protected(self.settings, mark);
         let refuse = |code: ErrorCode, what: &str, next: &str| {
@@ -216,7 +222,7 @@ impl Confirmation<'_> {
                 "look at what would be done, then give --yes",
             ),
             (Some(environment), true) => {
-                self.typed(&format!("{what} in {}, which is protected?", environment.name)).await
+                self.confirm_by_name(&format!("{what} in {}, which is protected?", environment.name)).await
             }
             (None, true) => {
                 let question = format!("{what} in database {}?", self.database);
@@ -228,13 +234,13 @@ impl Confirmation<'_> {
         }
     }
 
-    /// Has the database's name typed.
+    /// Asks for the database's name.
     ///
     /// # Errors
-    /// Exit 4: another text was typed.
-    async fn typed(&mut self, what: &str) -> Result<()> {
+    /// Exit 4 when another text was typed.
+    async fn confirm_by_name(&mut self, what: &str) -> Result<()> {
         let question = format!("{what} Type the database's name");
-        let typed = self.ask(move || output::typed(&question)).await?;
+        let typed = self.ask(move || output::read_text(&question)).await?;
         if typed.trim() == self.database {
             return Ok(());
         }
@@ -251,10 +257,10 @@ impl Confirmation<'_> {
     }
 }
 
-/// Asks a question at the terminal, of the prompts of [`output`].
+/// Waits for the answer to a question that `question` asks at the terminal, or for a signal.
 ///
 /// # Errors
-/// Exit 4: a signal came, or the input ended; nothing was changed.
+/// Exit 4 when a signal came or the input ended: nothing was changed.
 pub(crate) async fn answer<T: Send + 'static>(
     stop: &mut Stop,
     question: impl FnOnce() -> std::io::Result<T> + Send + 'static,
@@ -280,7 +286,7 @@ pub(crate) async fn answer<T: Send + 'static>(
     Err(failure.into())
 }
 
-/// Somebody answered a question with a signal: with Ctrl-C, most often.
+/// The failure for a signal that came instead of an answer: most often it is Ctrl-C.
 fn cancelled(signal: &str) -> Failure {
     match signal {
         "SIGINT" => Failure::new(Exit::Refused, "cancelled (Ctrl-C): nothing was changed")

@@ -71,7 +71,7 @@ pub(super) async fn run(settings: &Settings, args: &AdoptArgs, mut stop: Stop) -
     // Somebody else may have been faster, or at work on the schema.
     let shown = prepared;
     let snapshot = look(settings, writing.writer.reading().await?, &declared).await?;
-    writing.expected(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
+    writing.check_environment(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
     let prepared = prepare(settings, args, &writing.target, &declared, snapshot)?;
     if prepared.settled || prepared.refused.is_some() {
         writing.writer.close().await;
@@ -101,7 +101,7 @@ async fn ask<'s>(
         project_model::beside(settings, WriteCommand::open(settings, &args.write, stop)).await?;
     let declared = reading.finish(settings).await?.without_seeds();
     let snapshot = look(settings, writing.writer.reading().await?, &declared).await?;
-    writing.expected(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
+    writing.check_environment(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
     let prepared = prepare(settings, args, &writing.target, &declared, snapshot)?;
     if prepared.settled || prepared.refused.is_some() {
         return Ok((writing, declared, prepared));

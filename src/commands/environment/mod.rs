@@ -83,7 +83,7 @@ async fn confirm(
     before: Option<&Mark>,
 ) -> Result<()> {
     if settings.output.interactive {
-        return writing.typed(&format!("mark it as environment {name}?")).await;
+        return writing.confirm_by_name(&format!("mark it as environment {name}?")).await;
     }
     let refuse = |what: String, next: String| Err(Failure::new(Exit::Refused, what).next(next).into());
     if let Some(mark) = before.filter(|mark| mark.project != settings.project.name) {

@@ -99,7 +99,7 @@ async fn judge(
     declared: &ProjectModel,
     writing: &mut WriteCommand<'_>,
 ) -> Result<Judged> {
-    let snapshot = writing.look(declared).await?;
+    let snapshot = writing.take_snapshot(declared).await?;
     let (document, standing) = comparison::judge_standing(settings, &writing.target, declared, &snapshot)?;
     refuse_unclear(&snapshot)?;
     let resolution = decide(args, declared, &snapshot, &standing, &snapshot.catalog)?;

@@ -135,7 +135,7 @@ impl<'s> RestoreDestination<'s> {
         }
         let mut writing = WriteCommand::open(settings, write, stop).await?;
         let mark = writing.writer.mark().await?;
-        writing.expected(mark.as_ref())?;
+        writing.check_environment(mark.as_ref())?;
         refuse_other_environment(settings, manifest, &old, mark.as_ref())?;
         Ok(Self::Old { old: Box::new(old), writing: Box::new(writing), mark, empty })
     }

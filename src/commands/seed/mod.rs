@@ -83,7 +83,7 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) ->
             let now = make_plan(
                 settings,
                 args,
-                writing.look_for(needs(&seeds, RowFilter::Unrecorded)).await?,
+                writing.take_snapshot_for(needs(&seeds, RowFilter::Unrecorded)).await?,
                 &seeds,
             )?;
             if !now.is_part_of(&shown) {
@@ -108,7 +108,7 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) ->
             let now = make_plan(
                 settings,
                 args,
-                writing.look_for(needs(&seeds, RowFilter::Unrecorded)).await.map_err(unchecked)?,
+                writing.take_snapshot_for(needs(&seeds, RowFilter::Unrecorded)).await.map_err(unchecked)?,
                 &seeds,
             )
             .map_err(unchecked)?;
@@ -165,8 +165,12 @@ async fn ask<'s>(
     stop: &Stop,
 ) -> Result<(WriteCommand<'s>, SeedPlan)> {
     let mut writing = WriteCommand::open(settings, &args.write, stop).await?;
-    let judged =
-        make_plan(settings, args, writing.look_for(needs(seeds, RowFilter::Unrecorded)).await?, seeds)?;
+    let judged = make_plan(
+        settings,
+        args,
+        writing.take_snapshot_for(needs(seeds, RowFilter::Unrecorded)).await?,
+        seeds,
+    )?;
     if !judged.is_empty() {
         check_rights(settings, &judged, writing.writer.reading().await?).await?;
         let mut proposed = build(settings, args, &writing.target, &judged, SeedStage::Planned);
@@ -345,8 +349,12 @@ async fn carry_out(
             Err(StepError::Refused { said, done }) => return Err(refused(&judged, &said, done).into()),
             Err(trouble) => return Err(trouble.failure(WHAT, false)),
         }
-        let now =
-            make_plan(settings, args, writing.look_for(needs(seeds, RowFilter::Unrecorded)).await?, seeds)?;
+        let now = make_plan(
+            settings,
+            args,
+            writing.take_snapshot_for(needs(seeds, RowFilter::Unrecorded)).await?,
+            seeds,
+        )?;
         if !now.is_part_of(&judged) {
             let Failure { what, next, .. } = changed_meanwhile("the plan");
             return Err(Failure::new(Exit::RolledBack, what).next(next).into());

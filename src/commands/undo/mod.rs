@@ -33,7 +33,7 @@ pub(super) async fn run(settings: &Settings, args: &UndoArgs, mut stop: Stop) ->
     let seen = stop.clone();
     let open = async {
         let mut writing = WriteCommand::open(settings, &args.write, &seen).await?;
-        let snapshot = writing.look_for(Needs::nothing()).await?;
+        let snapshot = writing.take_snapshot_for(Needs::nothing()).await?;
         anyhow::Ok((writing, snapshot))
     };
     let (writing, snapshot) = tokio::select! {

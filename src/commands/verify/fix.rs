@@ -93,7 +93,7 @@ async fn ask<'s>(
     stop: &Stop,
 ) -> Result<(WriteCommand<'s>, Option<Proposed>)> {
     let mut writing = WriteCommand::open(settings, &args.write, stop).await?;
-    let snapshot = writing.look_for(Needs::nothing()).await?;
+    let snapshot = writing.take_snapshot_for(Needs::nothing()).await?;
     let target = writing.target.clone();
     let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.clone());
     let protected = environment_mark::protected(settings, mark.as_ref()).is_some();
