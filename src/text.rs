@@ -1,5 +1,7 @@
 //! Words and numbers as people read them: a leaf that every room may use.
 
+use std::time::Duration;
+
 /// `1 table`, `2 tables`, `2 batches`.
 pub fn plural(count: impl TryInto<u64>, noun: &str) -> String {
     let count = count.try_into().unwrap_or(u64::MAX);
@@ -28,6 +30,18 @@ const ULID: usize = 26;
 pub fn short_id(id: &str) -> &str {
     let is_ulid = id.len() == ULID && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if is_ulid { &id[..SHORT_ID] } else { id }
+}
+
+/// `300 ms`, `1.2 s`, `12 s`, `3 min 5 s`, `2 h 4 min`.
+pub fn duration(time: Duration) -> String {
+    let whole = time.as_secs();
+    match whole {
+        0 => format!("{} ms", time.as_millis()),
+        1..10 => format!("{:.1} s", time.as_secs_f32()),
+        10..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
 }
 
 /// `8 kB`, `1.2 GB`.

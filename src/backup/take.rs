@@ -22,7 +22,7 @@ use super::snapshot::{BackupSnapshot, TableLocks};
 use super::store::{Store, Upload};
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::postgres::connection::{self, Target};
-use crate::writer::Stop;
+use crate::writer::StopSignal;
 
 /// What to back up, and how.
 #[derive(Debug, Clone)]
@@ -104,7 +104,7 @@ pub struct SourceLabels {
 /// and does not exist. Exit 75: a table stayed locked for too long.
 pub async fn take(
     request: &BackupRequest<'_>,
-    mut stop: Stop,
+    mut stop: StopSignal,
     observer: &mut dyn BackupObserver,
 ) -> Result<Manifest> {
     let begun = Instant::now();
@@ -133,7 +133,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 async fn attempt(
     request: &BackupRequest<'_>,
     wait: Duration,
-    stop: &mut Stop,
+    stop: &mut StopSignal,
     observer: &mut dyn BackupObserver,
 ) -> Result<Manifest> {
     let begun = Instant::now();
@@ -210,7 +210,7 @@ async fn prove_by_restoring(
     bin_dir: Option<&Path>,
     trial: TrialRestore,
     manifest: &Manifest,
-    stop: Stop,
+    stop: StopSignal,
     observer: &mut dyn BackupObserver,
 ) -> Result<Verified> {
     let programs = Programs::find_for_archive(bin_dir, written_by(manifest)?)?;

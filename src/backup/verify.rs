@@ -13,7 +13,7 @@ use super::restore::{TrialRestore, TrialTarget};
 use super::store::Store;
 use super::verify_member::verify_member;
 use crate::error::Failure;
-use crate::writer::Stop;
+use crate::writer::StopSignal;
 
 /// What to verify, and how.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub struct VerifyRequest<'v> {
 /// into.
 pub async fn verify(
     verifying: &VerifyRequest<'_>,
-    stop: Stop,
+    stop: StopSignal,
     observer: &mut dyn BackupObserver,
 ) -> Result<Verified> {
     let VerifyRequest { store, manifest, level, programs, external, place, application } = verifying;

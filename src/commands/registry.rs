@@ -14,7 +14,7 @@ use crate::cli::{self, CommandHelp, Documented, Shared};
 use crate::error::Exit;
 use crate::project::{CommandArgs, CommandCall, Settings};
 use crate::workflow::signals;
-use crate::writer::Stop;
+use crate::writer::StopSignal;
 
 /// The work of a command. It is on the heap, so that a small command does not take the space of the largest.
 pub(super) type Work<'a> = Pin<Box<dyn Future<Output = Result<Exit>> + 'a>>;
@@ -106,7 +106,9 @@ pub(super) fn reading<'a>(work: impl Future<Output = Result<Exit>> + 'a) -> Work
 }
 
 /// A command that is told of a signal, and ends where it can.
-pub(super) fn writing<'a, F: Future<Output = Result<Exit>> + 'a>(work: impl FnOnce(Stop) -> F) -> Work<'a> {
+pub(super) fn writing<'a, F: Future<Output = Result<Exit>> + 'a>(
+    work: impl FnOnce(StopSignal) -> F,
+) -> Work<'a> {
     let stop = signals::stop();
     Box::pin(signals::winding_down(stop.clone(), work(stop)))
 }

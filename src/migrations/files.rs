@@ -51,7 +51,9 @@ pub fn read_directory(directory: &Path) -> Result<Vec<Migration>, Failure> {
             let (first, second) = (other.path.display(), entry.path.display());
             return Err(Failure::usage(format!("version {} twice: {first} and {second}", name.version))
                 .code(ErrorCode::MIGRATIONS_INVALID)
-                .next("give one of them another version; the one that is applied somewhere keeps its version"));
+                .next(
+                    "give one of them another version; the one that is applied somewhere keeps its version",
+                ));
         }
         scripts.insert(name.version, (name, entry));
     }

@@ -78,7 +78,10 @@ fn refuse(path: &str, statement: &Statement<'_>) -> Result<(), Failure> {
             format!("{word} changes rows; schema/ holds DDL"),
             "put rows that the application needs into schema/seeds/*.toml",
         ),
-        Class::Rollback => ("ROLLBACK is not allowed: a transaction that is rolled back declares nothing".to_owned(), "remove it"),
+        Class::Rollback => (
+            "ROLLBACK is not allowed: a transaction that is rolled back declares nothing".to_owned(),
+            "remove it",
+        ),
         _ => return Ok(()),
     };
     let summary = statement.summary();

@@ -12,8 +12,8 @@ use super::console;
 use super::escape::escape;
 use super::wrap::{cut, wrap};
 use crate::backup::{BackupObserver, BackupProgress};
-use crate::text::size;
-use crate::writer::{Blocker, Event, Watch, named, seconds};
+use crate::text::{duration, size};
+use crate::writer::{Blocker, Event, Watch, name_blockers};
 
 /// How often news come where there is no terminal, at the most.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -152,7 +152,7 @@ impl Progress {
 
     fn done(&mut self, what: &str, took: Duration) {
         self.clear();
-        self.line(&format!("{what}: done in {}", seconds(took)));
+        self.line(&format!("{what}: done in {}", duration(took)));
         self.last = Some((Instant::now(), false));
     }
 
@@ -183,8 +183,8 @@ impl Progress {
         }
         let text = match self.mode {
             // The line above names it.
-            ProgressMode::Terminal { .. } => format!("waiting for {}", seconds(waited)),
-            _ => format!("waiting for another run of trueup ({}): {who}", seconds(waited)),
+            ProgressMode::Terminal { .. } => format!("waiting for {}", duration(waited)),
+            _ => format!("waiting for another run of trueup ({}): {who}", duration(waited)),
         };
         self.news(false, None, &text);
     }
@@ -203,17 +203,19 @@ impl Watch for Progress {
             Event::Running { what, since } => {
                 // What counts its rows says more.
                 if !matches!(self.bar, Some((_, Shape::Rows))) {
-                    let text = self.about(what, &format!("running for {}", seconds(*since)));
+                    let text = self.about(what, &format!("running for {}", duration(*since)));
                     self.news(false, None, &text);
                 }
             }
             Event::Blocked { what, blockers, waited } => {
-                let text = self
-                    .about(what, &format!("waiting for a lock ({}): {}", seconds(*waited), named(blockers)));
+                let text = self.about(
+                    what,
+                    &format!("waiting for a lock ({}): {}", duration(*waited), name_blockers(blockers)),
+                );
                 self.news(true, None, &text);
             }
             Event::Again { what, why, pause } => {
-                self.line(&format!("{what}: {why}: rolled back, tried again in {}", seconds(*pause)));
+                self.line(&format!("{what}: {why}: rolled back, tried again in {}", duration(*pause)));
             }
             Event::Progress { what, phase, done, total } => {
                 let text = self.about(what, phase);
@@ -284,7 +286,7 @@ fn width() -> u16 {
 fn in_words(bar: &ProgressBar, Figures { shape, done, total }: Figures) -> String {
     let mut fraction = 0.0;
     bar.update(|state| fraction = state.fraction() * 100.0);
-    let (rate, left) = (bar.per_sec(), seconds(bar.eta()));
+    let (rate, left) = (bar.per_sec(), duration(bar.eta()));
     match shape {
         Shape::Spinner => String::new(),
         Shape::Share => format!("{fraction:.0}%, {left} left"),

@@ -16,11 +16,11 @@ use crate::postgres::catalog::Kind;
 use crate::postgres::connection::{Session, Target};
 use crate::project::{BackupKind, BackupRequired, Settings};
 use crate::snapshot::{self, DatabaseSnapshot};
-use crate::text::size;
+use crate::text::{duration, size};
 use crate::workflow::backup_store;
 use crate::workflow::reports::backup_plan::{BackupPlan, LastBackup};
 use crate::workflow::write_command::WriteCommand;
-use crate::writer::{Stop, WriteSession, seconds};
+use crate::writer::{StopSignal, WriteSession};
 
 /// The number of the backup in the record of a run, before all other steps.
 const STEP: usize = 0;
@@ -149,7 +149,7 @@ impl BackupPolicy {
             Decision::Without { asked_for: false } => return Ok(None),
             Decision::Without { asked_for: true } => None,
             // The stored bytes of an existing backup are verified again before anything relies on it.
-            Decision::Fresh(fresh) if self.is_whole(settings, fresh, writer.stop()).await => {
+            Decision::Fresh(fresh) if self.is_whole(settings, fresh, writer.stop_signal()).await => {
                 Some((**fresh).clone())
             }
             Decision::Fresh(_) | Decision::Take => {
@@ -166,11 +166,11 @@ impl BackupPolicy {
         };
         let records = writer.step_record(STEP, "backup", None, Some(&detail));
         let what = "the record of the backup";
-        writer.note(what, &records, progress).await.map_err(|trouble| trouble.failure(what, false))?;
+        writer.record(what, &records, progress).await.map_err(|trouble| trouble.failure(what, false))?;
         Ok(taken)
     }
 
-    async fn is_whole(&self, settings: &Settings, manifest: &Manifest, stop: &Stop) -> bool {
+    async fn is_whole(&self, settings: &Settings, manifest: &Manifest, stop: &StopSignal) -> bool {
         let verifying = VerifyRequest {
             store: &self.store,
             manifest,
@@ -191,8 +191,8 @@ impl BackupPolicy {
         writer: &mut WriteSession,
         progress: &mut Progress,
     ) -> Result<Manifest> {
-        let stop: Stop = writer.stop().clone();
-        let place = writer.place().clone();
+        let stop: StopSignal = writer.stop_signal().clone();
+        let place = writer.server().clone();
         let application = settings.application();
         let request = BackupRequest {
             target,
@@ -247,7 +247,7 @@ pub(crate) async fn add_recovery_hints(
     if let Some(command) = undo {
         next.push_str(&format!("\nto revert what was done: {command}"));
     }
-    let age = backup_store::age(manifest).map(seconds).unwrap_or_default();
+    let age = backup_store::age(manifest).map(duration).unwrap_or_default();
     let written = match &manifest.wal.after {
         Some(position) => writer.written_since(position).await,
         None => None,

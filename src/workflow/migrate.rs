@@ -19,7 +19,7 @@ use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::required_checks::Required;
 use crate::workflow::write_command::{WriteCommand, interrupted};
 use crate::workflow::{comparison, environment_mark, plan_steps};
-use crate::writer::{Limits, Stop};
+use crate::writer::{Limits, StopSignal};
 
 /// What is to be done, and why.
 pub(crate) struct Prepared {
@@ -60,7 +60,7 @@ pub(crate) trait Change {
 ///
 /// # Errors
 /// With the exit codes of the contract.
-pub(crate) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: Stop) -> Result<Exit> {
+pub(crate) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: StopSignal) -> Result<Exit> {
     let seen = stop.clone();
     let (mut writing, declared, prepared) = tokio::select! {
         biased;
@@ -74,15 +74,16 @@ pub(crate) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: St
     }
     writing.lock().await?;
     // Somebody else may have been faster.
-    let prepared = if snapshot::unchanged_since(writing.writer.reading().await?, &prepared.snapshot).await? {
-        prepared
-    } else {
-        let now = look_and_prepare(settings, change, &declared, &mut writing).await?;
-        if !same_or_less(&prepared.plan, &now.plan) {
-            return Err(changed_meanwhile("the plan").into());
-        }
-        now
-    };
+    let prepared =
+        if snapshot::unchanged_since(writing.writer.read_session().await?, &prepared.snapshot).await? {
+            prepared
+        } else {
+            let now = look_and_prepare(settings, change, &declared, &mut writing).await?;
+            if !same_or_less(&prepared.plan, &now.plan) {
+                return Err(changed_meanwhile("the plan").into());
+            }
+            now
+        };
     if prepared.plan.is_empty() {
         let exit = tell(settings, change, prepared)?;
         writing.writer.close().await;
@@ -131,7 +132,7 @@ pub(crate) fn changed_meanwhile(what: &str) -> Failure {
 async fn ask<'s, C: Change>(
     settings: &'s Settings,
     change: &'s C,
-    stop: &Stop,
+    stop: &StopSignal,
 ) -> Result<(WriteCommand<'s>, ProjectModel, Prepared)> {
     let args = change.write();
     let (mut writing, reading) =
@@ -169,10 +170,10 @@ async fn look_and_prepare<C: Change>(
     let snapshot = writing.take_snapshot(declared).await?;
     let mut prepared = change.prepare(settings, &writing.target, declared, snapshot)?;
     shorten(settings, &writing.target, &declared.migrations, &mut prepared).await?;
-    plan_steps::measure(prepared.document.plan.as_mut(), writing.writer.reading().await?).await?;
+    plan_steps::measure(prepared.document.plan.as_mut(), writing.writer.read_session().await?).await?;
     let mark = prepared.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let protected = environment_mark::protected(settings, mark).is_some();
-    back(settings, change, protected, true, &mut prepared, writing.writer.reading().await?).await?;
+    back(settings, change, protected, true, &mut prepared, writing.writer.read_session().await?).await?;
     Ok(prepared)
 }
 

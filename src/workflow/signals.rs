@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::scratch;
-use crate::writer::Stop;
+use crate::writer::StopSignal;
 
 /// The signals that ask a command to end.
 const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
@@ -22,8 +22,8 @@ const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 const BOUND: Duration = Duration::from_secs(20);
 
 /// Listens for the signals on behalf of a command that writes.
-pub(crate) fn stop() -> Stop {
-    let (ask, stop) = Stop::channel();
+pub(crate) fn stop() -> StopSignal {
+    let (ask, stop) = StopSignal::channel();
     tokio::spawn(async move {
         if let Ok(signal) = any_signal().await {
             let _ = ask.send(Some(signal.as_str()));
@@ -38,7 +38,10 @@ pub(crate) fn stop() -> Stop {
 ///
 /// # Errors
 /// Those of the work; exit 6 when it did not end within the bound.
-pub(crate) async fn winding_down<T>(mut stop: Stop, work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(crate) async fn winding_down<T>(
+    mut stop: StopSignal,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
     let bound = async {
         let signal = stop.wait().await;
         tokio::time::sleep(BOUND).await;

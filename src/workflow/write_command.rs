@@ -13,7 +13,7 @@ use crate::project::{NamedEnvironment, Settings};
 use crate::snapshot::{self, DatabaseSnapshot};
 use crate::workflow::project_model::{Needs, ProjectModel};
 use crate::workflow::{comparison, deliver, environment_mark};
-use crate::writer::{Access, Mark, Marking, Run, Stop, WriteSession};
+use crate::writer::{Access, Mark, Marking, RunRecord, StopSignal, WriteSession};
 
 /// A command that is about to write.
 pub(crate) struct WriteCommand<'s> {
@@ -22,7 +22,7 @@ pub(crate) struct WriteCommand<'s> {
     pub(crate) writer: WriteSession,
     pub(crate) target: Target,
     pub(crate) progress: Progress,
-    stop: Stop,
+    stop: StopSignal,
 }
 
 impl<'s> WriteCommand<'s> {
@@ -30,7 +30,7 @@ impl<'s> WriteCommand<'s> {
     ///
     /// # Errors
     /// As [`Settings::target`] and [`WriteSession::open`].
-    pub(crate) async fn open(settings: &'s Settings, args: &'s WriteArgs, stop: &Stop) -> Result<Self> {
+    pub(crate) async fn open(settings: &'s Settings, args: &'s WriteArgs, stop: &StopSignal) -> Result<Self> {
         let target = settings.target()?;
         let database = &settings.database;
         let access = Access {
@@ -59,7 +59,7 @@ impl<'s> WriteCommand<'s> {
     /// # Errors
     /// As [`Self::take_snapshot`].
     pub(crate) async fn take_snapshot_for(&mut self, needs: Needs) -> Result<DatabaseSnapshot> {
-        let session = self.writer.reading().await?;
+        let session = self.writer.read_session().await?;
         let snapshot = snapshot::take(session, &comparison::request(self.settings, needs)).await?;
         self.check_environment(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
         Ok(snapshot)
@@ -76,7 +76,7 @@ impl<'s> WriteCommand<'s> {
                 Exit::Refused,
                 format!(
                     "database {:?} is marked as project {:?}'s, and this project is {:?}; nothing was changed",
-                    self.writer.place().database,
+                    self.writer.server().database,
                     mark.project,
                     self.settings.project.name
                 ),
@@ -100,7 +100,7 @@ impl<'s> WriteCommand<'s> {
     /// # Errors
     /// Exit 4 when it is not confirmed, or when there is no terminal to ask at.
     pub(crate) async fn confirm(&mut self, what: &str, mark: Option<&Mark>) -> Result<()> {
-        let database = self.writer.place().database.clone();
+        let database = self.writer.server().database.clone();
         self.confirmation(&database).confirm(what, mark).await
     }
 
@@ -109,7 +109,7 @@ impl<'s> WriteCommand<'s> {
     /// # Errors
     /// Exit 4 when another text was typed.
     pub(crate) async fn confirm_by_name(&mut self, what: &str) -> Result<()> {
-        let database = self.writer.place().database.clone();
+        let database = self.writer.server().database.clone();
         self.confirmation(&database).confirm_by_name(what).await
     }
 
@@ -158,7 +158,7 @@ impl<'s> WriteCommand<'s> {
 
     async fn begin(&mut self, marking: &Marking, reason: Option<&str>) -> Result<()> {
         let caller = &self.settings.caller;
-        let run = Run {
+        let run = RunRecord {
             id: self.settings.run.clone(),
             command: self.settings.command.to_owned(),
             arguments: caller.arguments.clone(),
@@ -166,7 +166,7 @@ impl<'s> WriteCommand<'s> {
             os_host: caller.host.clone(),
             reason: reason.map(str::to_owned),
         };
-        self.writer.begin(&run, marking, &mut self.progress).await
+        self.writer.start_run(&run, marking, &mut self.progress).await
     }
 
     /// The environment label that the first run writes.
@@ -179,7 +179,7 @@ impl<'s> WriteCommand<'s> {
 
     /// Records how the run ended, and closes the connections.
     async fn end(mut self, exit: Exit, message: &str) {
-        self.writer.end(exit, message, &mut self.progress).await;
+        self.writer.finish_run(exit, message, &mut self.progress).await;
     }
 }
 
@@ -190,7 +190,7 @@ pub(crate) struct Confirmation<'a> {
     pub(crate) yes: bool,
     /// The name that has to be typed for a protected environment.
     pub(crate) database: &'a str,
-    pub(crate) stop: &'a mut Stop,
+    pub(crate) stop: &'a mut StopSignal,
     pub(crate) progress: &'a mut Progress,
 }
 
@@ -262,7 +262,7 @@ impl Confirmation<'_> {
 /// # Errors
 /// Exit 4 when a signal came or the input ended: nothing was changed.
 pub(crate) async fn answer<T: Send + 'static>(
-    stop: &mut Stop,
+    stop: &mut StopSignal,
     question: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T> {
     let failure = tokio::select! {

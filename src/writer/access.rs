@@ -58,7 +58,7 @@ pub async fn no_pooler_before(target: &Target, application: &str) -> Result<()> 
 pub(super) struct Pair {
     pub(super) session: Session,
     pub(super) control: Session,
-    pub(super) place: ServerIdentity,
+    pub(super) server: ServerIdentity,
     pub(super) pid: i32,
 }
 
@@ -105,7 +105,7 @@ impl Access {
         let other = Found::read(&mut control)
             .await
             .map_err(|error| connection::server_failure(error, "reading the identity"))?;
-        found.place.same(&other.place).map_err(|why| {
+        found.server.same(&other.server).map_err(|why| {
             Failure::new(
                 Exit::Refused,
                 format!("two connections to {} reach different databases: {why}", self.target),
@@ -113,16 +113,16 @@ impl Access {
             .code(ErrorCode::CONNECTION_DIFFERENT_DATABASES)
             .next("ask what between trueup and the server (a load balancer?) spreads connections")
         })?;
-        Ok(Pair { session, control, place: found.place, pid: found.pid })
+        Ok(Pair { session, control, server: found.server, pid: found.pid })
     }
 
-    /// The connection that watches over the other, made anew: to the same place, or not at all.
-    pub(super) async fn watch_again(&self, place: &ServerIdentity) -> Option<Session> {
+    /// The connection that watches over the other, made anew: to the same server, or not at all.
+    pub(super) async fn watch_again(&self, server: &ServerIdentity) -> Option<Session> {
         let mut control = self.target.connect(&self.control()).await.ok()?;
         control.give_up_after(CONTROL_PATIENCE);
         control.execute(OWN_SETTINGS).await.ok()?;
         let found = Found::read(&mut control).await.ok()?;
-        place.same(&found.place).is_ok().then_some(control)
+        server.same(&found.server).is_ok().then_some(control)
     }
 
     fn control(&self) -> String {

@@ -28,7 +28,7 @@ pub fn with_lock_key(sql: &str) -> String {
 
 /// A relation, and the table-level lock that is wanted on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedLock {
     /// As SQL writes it; looked up with the project's search_path, and left out when there is none.
     pub relation: String,
     /// The modes that conflict with the wanted one, as `pg_locks.mode` writes them: `AccessShareLock`.
@@ -69,7 +69,7 @@ pub(super) fn anybody(database_oid: u32) -> String {
 /// out. One round trip; nothing is locked.
 pub(super) async fn holding(
     control: &mut Session,
-    wanted: &[Wanted],
+    wanted: &[WantedLock],
     access: &Access,
     own: i32,
 ) -> Result<Vec<Holder>> {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::text::duration;
+
 /// Receives events as they happen.
 pub trait Watch: Send {
     /// Something happened.
@@ -141,9 +143,9 @@ impl fmt::Display for Blocker {
             facts.push(format!("from {host}"));
         }
         match (&self.state, self.age) {
-            (Some(state), Some(age)) => facts.push(format!("{state} for {}", seconds(age))),
+            (Some(state), Some(age)) => facts.push(format!("{state} for {}", duration(age))),
             (Some(state), None) => facts.push(state.clone()),
-            (None, Some(age)) => facts.push(format!("for {}", seconds(age))),
+            (None, Some(age)) => facts.push(format!("for {}", duration(age))),
             (None, None) => {}
         }
         if !facts.is_empty() {
@@ -156,25 +158,13 @@ impl fmt::Display for Blocker {
     }
 }
 
-/// `300 ms`, `1.2 s`, `12 s`, `3 min 5 s`, `2 h 4 min`.
-pub fn seconds(time: Duration) -> String {
-    let whole = time.as_secs();
-    match whole {
-        0 => format!("{} ms", time.as_millis()),
-        1..10 => format!("{:.1} s", time.as_secs_f32()),
-        10..60 => format!("{whole} s"),
-        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
-        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
-    }
-}
-
 /// `1 session`, `3 sessions`.
 pub(super) fn sessions(count: u64) -> String {
     if count == 1 { "1 session".to_owned() } else { format!("{count} sessions") }
 }
 
 /// The blockers in one sentence, for messages.
-pub fn named(blockers: &[Blocker]) -> String {
+pub fn name_blockers(blockers: &[Blocker]) -> String {
     let named: Vec<String> = blockers.iter().map(Blocker::to_string).collect();
     named.join("; ")
 }

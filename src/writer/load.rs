@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::WriteSession;
 use super::blockers::milliseconds;
+use crate::text::duration;
 
 const LOAD: &str = include_str!("load.sql");
 
@@ -37,14 +38,14 @@ impl LoadSample {
         let over =
             |seen: Option<Duration>, most: Duration| seen.filter(|seen| !most.is_zero() && *seen > most);
         if let Some(lag) = over(self.replica_lag, throttle.replica_lag) {
-            return Some(format!("a standby is {} behind", super::seconds(lag)));
+            return Some(format!("a standby is {} behind", duration(lag)));
         }
         if self.waiters > 0 {
             return Some(format!("{} waiting for locks on the table", super::event::sessions(self.waiters)));
         }
         let age = over(self.oldest_transaction, throttle.transaction)?;
         let whose = self.oldest.as_deref().map(|whose| format!(" of pid {whose}")).unwrap_or_default();
-        Some(format!("a transaction{whose} is open for {}", super::seconds(age)))
+        Some(format!("a transaction{whose} is open for {}", duration(age)))
     }
 }
 
@@ -53,7 +54,7 @@ impl WriteSession {
     ///
     /// # Errors
     /// The server's and the connection's; [`crate::postgres::connection::RowError`] when the answer cannot be read.
-    pub async fn pressure(&mut self, relations: &[u32]) -> Result<LoadSample> {
+    pub async fn sample_load(&mut self, relations: &[u32]) -> Result<LoadSample> {
         let list = |oids: &[u32]| oids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
         let sql = LOAD
             .replace("{relations}", &list(relations))

@@ -9,9 +9,10 @@ use anyhow::Result;
 
 use super::WriteSession;
 use super::blockers::{ADVISORY_LOCK, lock_holder};
-use super::event::{Event, Watch, seconds};
+use super::event::{Event, Watch};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection;
+use crate::text::duration;
 
 /// The first and the longest pause between two questions.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
@@ -35,7 +36,7 @@ impl WriteSession {
                 let who = holder.map_or_else(|| "another session".to_owned(), |holder| holder.to_string());
                 let what = format!(
                     "another run of trueup holds the lock of this database: {who}; waited {}, nothing was changed",
-                    seconds(waited)
+                    duration(waited)
                 );
                 let next = "run the same command again when it is done; the lock ends with its session";
                 return Err(Failure::new(Exit::Busy, what).code(ErrorCode::LOCK_HELD).next(next).into());

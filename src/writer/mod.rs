@@ -10,13 +10,13 @@ mod event;
 mod fence;
 mod load;
 mod lock;
-mod outside;
 mod prepared;
 mod record;
 mod recover;
 mod server_identity;
+mod standalone;
 mod step_error;
-mod stop;
+mod stop_signal;
 mod transaction;
 mod typed_id;
 mod waiting;
@@ -31,15 +31,15 @@ use crate::error::Failure;
 use crate::postgres::connection::{self, Batch, OwnedRow, RowBuffer, Session};
 
 pub use access::{Access, no_pooler_before};
-pub use blockers::{ADVISORY_LOCK, Wanted, with_lock_key};
-pub use event::{Blocker, Event, Watch, named, seconds};
+pub use blockers::{ADVISORY_LOCK, WantedLock, with_lock_key};
+pub use event::{Blocker, Event, Watch, name_blockers};
 pub use load::{LoadSample, ThrottleLimits};
-pub use outside::Outside;
 pub use prepared::PreparedStatement;
-pub use record::{Mark, Marking, Run, SCHEMA};
+pub use record::{Mark, Marking, RunRecord, SCHEMA};
 pub use server_identity::ServerIdentity;
+pub use standalone::StandaloneStatement;
 pub use step_error::StepError;
-pub use stop::Stop;
+pub use stop_signal::StopSignal;
 pub use typed_id::{IdKind, SHORTEST_ID};
 pub use work::{Limits, Next, Work};
 
@@ -49,9 +49,9 @@ pub struct WriteSession {
     session: Session,
     control: Session,
     access: Access,
-    place: ServerIdentity,
+    server: ServerIdentity,
     pid: i32,
-    stop: Stop,
+    stop: StopSignal,
     run: Option<String>,
     /// Whether the run's record is committed, and with it the fence row.
     begun: bool,
@@ -69,14 +69,14 @@ impl WriteSession {
     /// # Errors
     /// Exit 3 when it cannot be reached, 75 when it is not up in time, 4 for a standby, a read-only server, a
     /// transaction-pooling proxy.
-    pub async fn open(access: Access, stop: Stop) -> Result<Self> {
+    pub async fn open(access: Access, stop: StopSignal) -> Result<Self> {
         let pair = access.connect().await?;
-        let (session, control, place, pid) = (pair.session, pair.control, pair.place, pair.pid);
+        let (session, control, server, pid) = (pair.session, pair.control, pair.server, pair.pid);
         Ok(Self {
             session,
             control,
             access,
-            place,
+            server,
             pid,
             stop,
             run: None,
@@ -88,12 +88,12 @@ impl WriteSession {
     }
 
     /// The database that this is the door of.
-    pub fn place(&self) -> &ServerIdentity {
-        &self.place
+    pub fn server(&self) -> &ServerIdentity {
+        &self.server
     }
 
     /// Whether a signal came.
-    pub fn stop(&self) -> &Stop {
+    pub fn stop_signal(&self) -> &StopSignal {
         &self.stop
     }
 
@@ -101,7 +101,7 @@ impl WriteSession {
     ///
     /// # Errors
     /// Exit 3 when the session cannot be made clean: the connection is lost.
-    pub async fn reading(&mut self) -> Result<&mut Session> {
+    pub async fn read_session(&mut self) -> Result<&mut Session> {
         let doing = "preparing the session";
         if let Some(why) = &self.lost {
             let what = format!("{doing}: the connection to the server was lost: {why}");
@@ -143,7 +143,7 @@ impl WriteSession {
     ///
     /// # Errors
     /// The server's and the connection's.
-    pub async fn ask(&mut self, sql: &str) -> Result<Vec<OwnedRow>> {
+    pub async fn query_control(&mut self, sql: &str) -> Result<Vec<OwnedRow>> {
         let mut rows = RowBuffer::default();
         let mut batch = Batch::default();
         batch.execute_all(self.access.take_role());

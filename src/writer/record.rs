@@ -37,7 +37,7 @@ const RUN: &str = "the record of this run";
 
 /// What a run says of itself.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub struct RunRecord {
     /// Its ULID.
     pub id: String,
     /// The command.
@@ -127,7 +127,7 @@ impl WriteSession {
             }
         }
         let sql = "SELECT layout, project, environment, id FROM trueup.mark";
-        let Some(row) = self.ask(sql).await.map_err(doing)?.pop() else { return Ok(None) };
+        let Some(row) = self.query_control(sql).await.map_err(doing)?.pop() else { return Ok(None) };
         let mark = Mark::from_row(&row).map_err(doing)?;
         let layout = mark.layout;
         if layout > LAYOUT {
@@ -145,7 +145,7 @@ impl WriteSession {
     }
 
     async fn layout(&mut self) -> Result<Layout> {
-        let rows = self.ask(LOOK).await?;
+        let rows = self.query_control(LOOK).await?;
         let row = rows.first().ok_or(RowError::NoRow)?;
         // Of no table at all it is NULL whether they are genuine.
         let genuine: Option<bool> = row.get("genuine")?;
@@ -157,7 +157,12 @@ impl WriteSession {
     ///
     /// # Errors
     /// Exit 4 when this role may not; exit 75 when a lock cannot be had.
-    pub async fn begin(&mut self, run: &Run, marking: &Marking, watch: &mut dyn Watch) -> Result<()> {
+    pub async fn start_run(
+        &mut self,
+        run: &RunRecord,
+        marking: &Marking,
+        watch: &mut dyn Watch,
+    ) -> Result<()> {
         let mark = self.mark().await?;
         let known = mark.is_some() || self.has_schema().await?;
         self.run = Some(run.id.clone());
@@ -181,8 +186,8 @@ impl WriteSession {
             env!("CARGO_PKG_VERSION"),
             &run.os_user,
             &run.os_host,
-            &self.place.system_identifier,
-            &self.place.timeline,
+            &self.server.system_identifier,
+            &self.server.timeline,
         ];
         let texts: Vec<String> = texts.into_iter().map(literal).collect();
         records.push(format!(
@@ -212,8 +217,8 @@ impl WriteSession {
             .next(format!(
                 "trueup keeps its records in a schema of its own: GRANT CREATE ON DATABASE {} TO {}, or work as the role \
                  that owns the schema ([database] set_role)",
-                crate::postgres::sql::identifier(&self.place.database),
-                crate::postgres::sql::identifier(self.access.set_role.as_ref().unwrap_or(&self.place.role))
+                crate::postgres::sql::identifier(&self.server.database),
+                crate::postgres::sql::identifier(self.access.set_role.as_ref().unwrap_or(&self.server.role))
             ))
             .into()),
             Err(trouble) => match trouble.failure(RUN, false).downcast::<Failure>() {
@@ -233,7 +238,7 @@ impl WriteSession {
 
     /// Records how the run ended, gives the lock back and says goodbye. When the connection is gone it is made once
     /// more for that; what cannot be recorded is understood by the next run all the same.
-    pub async fn end(mut self, exit: Exit, message: &str, watch: &mut dyn Watch) {
+    pub async fn finish_run(mut self, exit: Exit, message: &str, watch: &mut dyn Watch) {
         let records = format!(
             "UPDATE trueup.runs SET ended_at = clock_timestamp(), outcome = {}, exit_code = {}, message = {} WHERE id = {}",
             literal(exit.outcome()),
@@ -243,7 +248,7 @@ impl WriteSession {
         );
         let work = Work::records(RUN, &records, LIMITS);
         // A signal that ended the run must not keep its end from being recorded.
-        self.stop = super::Stop::channel().1;
+        self.stop = super::StopSignal::channel().1;
         if let Err(StepError::Lost(why)) = self.transaction(&work, watch).await
             && self.reconnect(&why, watch).await.is_ok()
         {
@@ -256,7 +261,7 @@ impl WriteSession {
     ///
     /// # Errors
     /// As [`Door::transaction`].
-    pub async fn note(&mut self, what: &str, record: &str, watch: &mut dyn Watch) -> Result<(), StepError> {
+    pub async fn record(&mut self, what: &str, record: &str, watch: &mut dyn Watch) -> Result<(), StepError> {
         self.transaction(&Work::records(what, record, LIMITS), watch).await
     }
 

@@ -22,7 +22,7 @@ impl WriteSession {
     pub async fn reconnect(&mut self, why: &str, watch: &mut dyn Watch) -> Result<(), String> {
         watch.observe(&Event::Reconnecting { why });
         let pair = self.access.connect_again().await.map_err(|error| error.to_string())?;
-        self.place.same(&pair.place)?;
+        self.server.same(&pair.server)?;
         (self.session, self.control, self.pid, self.lost) = (pair.session, pair.control, pair.pid, None);
         self.ahead = None;
         self.prepared.forget();
@@ -94,7 +94,7 @@ impl WriteSession {
 
     /// Whether the fence row counts the transaction; `None` when it is another run's by now.
     async fn fence_counts(&mut self, ask: &str) -> Result<Option<bool>, String> {
-        let rows = match self.ask(ask).await {
+        let rows = match self.query_control(ask).await {
             Ok(rows) => rows,
             // The transaction was to make the table.
             Err(error)

@@ -25,7 +25,7 @@ pub struct ServerIdentity {
 /// What one connection is to, and whether it may write.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
-    pub(super) place: ServerIdentity,
+    pub(super) server: ServerIdentity,
     pub(super) pid: i32,
     standby: bool,
     read_only: bool,
@@ -40,7 +40,7 @@ impl Found {
             standby: timeline.is_none(),
             read_only: row.get("read_only")?,
             pid: row.get("pid")?,
-            place: ServerIdentity {
+            server: ServerIdentity {
                 database: row.get("database")?,
                 database_oid: row.get("database_oid")?,
                 system_identifier: row.get("system_identifier")?,
@@ -55,7 +55,7 @@ impl Found {
         let refuse = |code: ErrorCode, what: String, next: &str| {
             Err(Failure::new(Exit::Refused, what).code(code).next(next))
         };
-        let database = &self.place.database;
+        let database = &self.server.database;
         if self.standby {
             return refuse(
                 ErrorCode::SERVER_STANDBY,

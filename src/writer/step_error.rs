@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::event::{Blocker, named, seconds};
+use super::event::{Blocker, name_blockers};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{ServerError, sqlstate};
+use crate::text::duration;
 
 /// Why a step did not take place. All but the last four leave the database as it was before the step.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ impl StepError {
             }
             Self::TookTooLong(limit) => Failure::new(
                 rolled_back,
-                format!("{what} took longer than {}: it was cancelled and rolled back", seconds(limit)),
+                format!("{what} took longer than {}: it was cancelled and rolled back", duration(limit)),
             )
             .code(ErrorCode::RUN_TOO_LONG)
             .next(
@@ -83,10 +84,10 @@ impl StepError {
             Self::NoLock { waited, blockers, outside_the_queue } => {
                 let who = match blockers.as_slice() {
                     [] => "whoever held it is gone".to_owned(),
-                    blockers => format!("in the way: {}", named(blockers)),
+                    blockers => format!("in the way: {}", name_blockers(blockers)),
                 };
                 let how = if outside_the_queue { "without entering the lock queue" } else { "and was rolled back" };
-                Failure::new(Exit::Busy, format!("{what} waited {} for its locks {how}; {who}", seconds(waited)))
+                Failure::new(Exit::Busy, format!("{what} waited {} for its locks {how}; {who}", duration(waited)))
                     .code(ErrorCode::LOCK_TIMEOUT)
                     .next("run the same command again when they are gone")
             }

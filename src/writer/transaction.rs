@@ -92,7 +92,7 @@ impl WriteSession {
         let ready = self.ready(work, watch, &mut Answers::Ignored).await?;
         if let Err(error) = prove(&mut self.session).await {
             let trouble = match self.loss(&error).is_some() || connection::server_error(&error).is_some() {
-                true => self.trouble(error, "proving the step"),
+                true => self.step_error(error, "proving the step"),
                 false => StepError::Disproved(error),
             };
             self.roll_back().await;
@@ -207,7 +207,7 @@ impl WriteSession {
                     return Ok(Attempt::LockContended);
                 }
                 Err(error) => {
-                    let trouble = self.trouble(error, "preparing the session");
+                    let trouble = self.step_error(error, "preparing the session");
                     self.roll_back().await;
                     return Err(trouble);
                 }
@@ -221,7 +221,7 @@ impl WriteSession {
             what: work.what,
             control: &mut self.control,
             access: &self.access,
-            place: &self.place,
+            server: &self.server,
             stop: self.stop.clone(),
             pid: self.pid,
             lock_timeout: work.limits.lock_timeout,
@@ -314,7 +314,7 @@ impl WriteSession {
                 self.prepared.prefix(),
                 // What another run has done meanwhile would be met by the script, and told as its fault.
                 if self.begun { fence::and_is_ours(self.run()) } else { String::new() },
-                if wanted.looks { blockers::anybody(self.place.database_oid) } else { "false".to_owned() }
+                if wanted.looks { blockers::anybody(self.server.database_oid) } else { "false".to_owned() }
             );
             self.prepared.prepare(&mut sql, name, &form);
         }
@@ -424,7 +424,7 @@ impl WriteSession {
             return Err(StepError::EndedTransaction);
         }
         if said.sqlstate.is_none() {
-            return Err(self.trouble(error, work.what));
+            return Err(self.step_error(error, work.what));
         }
         Err(StepError::Refused { said: Box::new(said), done: self.session.statements_done() })
     }
@@ -472,7 +472,7 @@ impl WriteSession {
         self.roll_back().await;
         match connection::server_error(&error).map(connection::describe) {
             Some(said) => Err(StepError::Refused { said: Box::new(said), done: usize::MAX }),
-            None => Err(self.trouble(error, what)),
+            None => Err(self.step_error(error, what)),
         }
     }
 
@@ -487,7 +487,7 @@ impl WriteSession {
     }
 
     /// What an error outside of the script means.
-    pub(crate) fn trouble(&mut self, error: anyhow::Error, doing: &str) -> StepError {
+    pub(crate) fn step_error(&mut self, error: anyhow::Error, doing: &str) -> StepError {
         let error = match error.downcast::<StepError>() {
             Ok(trouble) => return trouble,
             Err(error) => error,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use super::Stop;
+use super::StopSignal;
 use super::access::Access;
 use super::blockers::blocking;
 use super::event::{Blocker, Event, Watch};
@@ -51,8 +51,8 @@ pub(super) struct StepWatchdog<'p> {
     pub(super) control: &'p mut Session,
     /// How the control connection is made anew, and where to.
     pub(super) access: &'p Access,
-    pub(super) place: &'p ServerIdentity,
-    pub(super) stop: Stop,
+    pub(super) server: &'p ServerIdentity,
+    pub(super) stop: StopSignal,
     pub(super) pid: i32,
     /// How long one wait for a lock may be: who is in the way is looked for before it ends. Zero: as long as it takes.
     pub(super) lock_timeout: Duration,
@@ -117,7 +117,7 @@ async fn watch(post: &mut StepWatchdog<'_>, seen: &mut Seen) -> anyhow::Error {
             let mut blockers = blocking(post.control, post.pid, post.access.whole_queries).await;
             // A control connection that is gone is no reason to stop.
             if blockers.is_err()
-                && let Some(control) = post.access.watch_again(post.place).await
+                && let Some(control) = post.access.watch_again(post.server).await
             {
                 *post.control = control;
                 blockers = blocking(post.control, post.pid, post.access.whole_queries).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::blockers::Wanted;
+use super::blockers::WantedLock;
 use super::prepared::PreparedStatement;
 
 /// How long things may take.
@@ -38,7 +38,7 @@ pub struct Work<'w> {
     /// trueup's records that many steps have alike, run after those.
     pub recurring: Option<PreparedStatement<'w>>,
     /// The relations whose holders are waited for outside of the lock queue.
-    pub wanted: &'w [Wanted],
+    pub wanted: &'w [WantedLock],
     /// How long things may take.
     pub limits: Limits,
     /// Whether all of it sees one moment (REPEATABLE READ): what is read is of one snapshot, however many statements read.

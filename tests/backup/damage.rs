@@ -11,7 +11,7 @@ use trueup::backup::{
 use trueup::error::{Exit, exit_of};
 use trueup::postgres::connection::Target;
 use trueup::postgres::scratch::ScratchOptions;
-use trueup::writer::Stop;
+use trueup::writer::StopSignal;
 
 use super::site::{Site, expect, said};
 use crate::support;
@@ -148,7 +148,7 @@ fn of_tables(site: &Site, kind: BackupFormat, tables: &[&str]) -> anyhow::Result
         labels: SourceLabels::default(),
         expected: None,
     };
-    let (_ask, stop) = Stop::channel();
+    let (_ask, stop) = StopSignal::channel();
     support::runtime().block_on(backup::take(&request, stop, &mut ()))
 }
 

@@ -21,7 +21,7 @@ use super::progress::{BackupObserver, BackupProgress};
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::postgres::connection::{Session, Target};
 use crate::postgres::sql::identifier;
-use crate::writer::Stop;
+use crate::writer::StopSignal;
 
 pub use archive::{VerifiedArchive, written_by};
 pub use compatibility::Compatibility;
@@ -55,7 +55,7 @@ impl RestoreJob<'_> {
     /// failed, and the database could not be dropped.
     pub async fn restore_into_new_database(
         &mut self,
-        mut stop: Stop,
+        mut stop: StopSignal,
         observer: &mut dyn BackupObserver,
     ) -> Result<String> {
         let expected = prove::expected_catalog(self.backup)?;
@@ -80,7 +80,7 @@ impl RestoreJob<'_> {
     /// Exit 5: the restore failed, and the database is empty. Exit 6: what was restored is not what was backed up.
     pub async fn restore_into_empty_database(
         &mut self,
-        mut stop: Stop,
+        mut stop: StopSignal,
         observer: &mut dyn BackupObserver,
     ) -> Result<()> {
         let expected = prove::expected_catalog(self.backup)?;

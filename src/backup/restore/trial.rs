@@ -14,7 +14,7 @@ use super::{RestoreJob, swap};
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::postgres::connection::{ServerVersion, Target};
 use crate::postgres::scratch::{Scratch, ScratchOptions};
-use crate::writer::Stop;
+use crate::writer::StopSignal;
 
 /// The name of the database in a trial restore. The temporary name begins with it.
 const NAME: &str = "trueup_verify";
@@ -77,7 +77,7 @@ impl TrialRestore {
         manifest: &Manifest,
         programs: &Programs,
         application: &str,
-        stop: Stop,
+        stop: StopSignal,
         observer: &mut dyn BackupObserver,
     ) -> Result<Verified> {
         let done = self.restore(store, manifest, programs, application, stop, observer).await;
@@ -97,7 +97,7 @@ impl TrialRestore {
         manifest: &Manifest,
         programs: &Programs,
         application: &str,
-        stop: Stop,
+        stop: StopSignal,
         observer: &mut dyn BackupObserver,
     ) -> Result<()> {
         let backup = VerifiedArchive::read(store, manifest, programs, observer).await.map_err(damaged)?;

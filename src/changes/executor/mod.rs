@@ -28,7 +28,7 @@ use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::{self, ReadOptions};
 use crate::postgres::connection::{ServerVersion, Session};
 use crate::postgres::sql::{literal, without_bom};
-use crate::writer::{Event, Limits, Next, PreparedStatement, Wanted, Watch, Work, WriteSession};
+use crate::writer::{Event, Limits, Next, PreparedStatement, WantedLock, Watch, Work, WriteSession};
 
 use refusal::{EarlierWork, ScriptSource};
 
@@ -235,8 +235,10 @@ impl Executor<'_> {
             if is_satisfied(&lock.migrations[step.index].effects, &live, &Catalog::default()) {
                 return Ok(());
             }
-            let what =
-                format!("{}: the database no longer has its complete effect; it was not recorded", step.title);
+            let what = format!(
+                "{}: the database no longer has its complete effect; it was not recorded",
+                step.title
+            );
             Err(Failure::new(Exit::RolledBack, what)
                 .code(ErrorCode::MIGRATION_NOT_PROVED)
                 .next("trueup check")
@@ -284,11 +286,11 @@ fn delete_stale_texts(versions: impl IntoIterator<Item = i64>) -> String {
 
 /// The relations whose lock holders a step waits for outside of the lock queue. Locks that do not block writers are
 /// left out.
-fn locks_to_wait_for(step: &Step) -> Vec<Wanted> {
+fn locks_to_wait_for(step: &Step) -> Vec<WantedLock> {
     let held = step.held.iter().filter(|(_, mode)| mode.blocks_writers());
     held.map(|(relation, mode)| {
         let conflicting = LockMode::ALL.into_iter().filter(|other| mode.conflicts_with(*other));
-        Wanted {
+        WantedLock {
             relation: relation.to_string(),
             conflicting: conflicting.map(LockMode::pg_locks_name).collect(),
         }

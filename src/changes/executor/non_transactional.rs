@@ -85,7 +85,8 @@ impl Executor<'_> {
                 Ok(false)
             }
             StatementState::CannotTell(why) => {
-                let what = format!("{} was started by an earlier run that was interrupted, and {why}", stage.what());
+                let what =
+                    format!("{} was started by an earlier run that was interrupted, and {why}", stage.what());
                 Err(decide_by_hand(what, stage.step))
             }
             StatementState::Foreign(why) => Err(self.foreign(stage, &why)),
@@ -104,13 +105,13 @@ impl Executor<'_> {
                 | NonTransactional::Reindex { .. }
                 | NonTransactional::DetachPartition { .. }
         );
-        let work = writer::Outside {
+        let work = writer::StandaloneStatement {
             what: &what,
             statement: &stage.statement.text,
             lock_timeout: (!patient).then_some(self.limits(step).lock_timeout),
             lock_budget: budget,
         };
-        let trouble = match self.job.writer.outside(&work, self.job.watch).await {
+        let trouble = match self.job.writer.run_standalone(&work, self.job.watch).await {
             Ok(()) => None,
             // The next run finds out what became of it, because it is recorded as started.
             Err(trouble @ StepError::LostOutside(_)) => return Err(trouble.failure(&what, true)),
@@ -187,7 +188,7 @@ impl Executor<'_> {
     /// What the catalog shows before a statement runs. An existing index of its name that differs from the
     /// statement's is not ours and is refused.
     async fn state_before(&mut self, stage: NonTransactionalStep<'_>) -> Result<Option<String>> {
-        let before = match self.job.writer.reading().await {
+        let before = match self.job.writer.read_session().await {
             Ok(session) => postcondition::before(session, stage.outside).await,
             Err(error) => Err(error),
         };
@@ -208,14 +209,14 @@ impl Executor<'_> {
         let effects = effects.map(|compiled| compiled.effects.as_slice()).unwrap_or_default();
         let (version, options) = (self.job.version, self.job.options);
         let before = row.before.as_deref();
-        let state = match self.job.writer.reading().await {
+        let state = match self.job.writer.read_session().await {
             Ok(session) => {
                 postcondition::check(session, stage.outside, before, effects, version, options).await
             }
             Err(error) => Err(error),
         };
         // The statement stays recorded as started.
-        state.map_err(|error| match self.job.writer.trouble(error, "reading the catalog") {
+        state.map_err(|error| match self.job.writer.step_error(error, "reading the catalog") {
             StepError::Lost(why) => StepError::LostOutside(why).failure(&stage.what(), true),
             trouble => trouble.failure(&stage.what(), true),
         })
@@ -234,13 +235,13 @@ impl Executor<'_> {
         }
         let what = format!("{}: removing what an earlier try left behind", stage.what());
         for statement in clean_up {
-            let work = writer::Outside {
+            let work = writer::StandaloneStatement {
                 what: &what,
                 statement,
                 lock_timeout: None,
                 lock_budget: self.job.limits.outside_lock_budget,
             };
-            let removed = self.job.writer.outside(&work, self.job.watch).await;
+            let removed = self.job.writer.run_standalone(&work, self.job.watch).await;
             // The statement is recorded as started, so the next run removes it.
             removed.map_err(|trouble| match trouble {
                 StepError::Stopped(signal) => {

@@ -101,7 +101,7 @@ impl Executor<'_> {
         let session = self
             .job
             .writer
-            .reading()
+            .read_session()
             .await
             .map_err(|error| connection::server_failure(error, "reading the catalog"))?;
         let reading = reader::read(session, version, options).await;

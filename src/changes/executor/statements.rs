@@ -61,7 +61,7 @@ impl Executor<'_> {
     /// The records of a migration's statements since it was last reverted or resolved, by statement number.
     async fn recorded(&mut self, version: i64) -> Result<BTreeMap<usize, RecordedStatement>> {
         let sql = include_str!("recorded.sql").replace("{version}", &version.to_string());
-        let rows = match self.job.writer.reading().await {
+        let rows = match self.job.writer.read_session().await {
             Ok(session) => session.rows(sql).await,
             Err(error) => Err(error),
         };
@@ -141,7 +141,7 @@ impl Executor<'_> {
 
     /// The failure when records or catalog cannot be read during a run.
     pub(super) fn unreadable(&mut self, error: anyhow::Error, what: &str) -> anyhow::Error {
-        let trouble = self.job.writer.trouble(error, &format!("reading {what}"));
+        let trouble = self.job.writer.step_error(error, &format!("reading {what}"));
         trouble.failure(what, self.kept)
     }
 

@@ -49,8 +49,7 @@ impl Adoption {
     pub fn judge(lock: &Lock, found: &LiveDatabase<'_>, stated: Option<i64>) -> Result<Self, Failure> {
         if lock.migrations.is_empty() {
             let what = "this project has no migrations: the database cannot be at any version";
-            let next =
-                "write the first migration, migrations/V1__baseline.sql, which creates this database's schema from \
+            let next = "write the first migration, migrations/V1__baseline.sql, which creates this database's schema from \
                  nothing";
             return Err(Failure::new(Exit::Refused, what).code(ErrorCode::MIGRATION_UNKNOWN).next(next));
         }
@@ -62,7 +61,8 @@ impl Adoption {
             }
         };
         if applied == 0 {
-            let what = "this database matches none of the versions that the migrations build; nothing was recorded";
+            let what =
+                "this database matches none of the versions that the migrations build; nothing was recorded";
             return Err(Failure::new(Exit::Refused, what).next(
                 "check the target: is it this project's database? trueup check shows what is missing",
             ));

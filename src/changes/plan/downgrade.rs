@@ -35,8 +35,10 @@ impl MigrationPlan {
                 || "nothing is applied".to_owned(),
                 |current| format!("the database is at version {current}"),
             );
-            return Err(Failure::usage(format!("--to {to}: {stands}; a downgrade does not apply migrations"))
-                .next(format!("trueup upgrade --to {to}")));
+            return Err(Failure::usage(format!(
+                "--to {to}: {stands}; a downgrade does not apply migrations"
+            ))
+            .next(format!("trueup upgrade --to {to}")));
         }
         refuse_no_history(standing)?;
         refuse_unknown(standing, to)?;

@@ -175,12 +175,11 @@ pub(super) fn no_such_version(lock: &Lock, to: i64) -> Failure {
 
 pub(super) fn refuse_no_history(standing: &MigrationState) -> Result<(), Failure> {
     match standing.basis {
-        Basis::Inferred => Err(Failure::new(
-            Exit::Refused,
-            "the database has tables, but no migration history",
-        )
-        .code(ErrorCode::HISTORY_MISSING)
-        .next("trueup adopt")),
+        Basis::Inferred => {
+            Err(Failure::new(Exit::Refused, "the database has tables, but no migration history")
+                .code(ErrorCode::HISTORY_MISSING)
+                .next("trueup adopt"))
+        }
         Basis::History | Basis::ModelOnly => Ok(()),
     }
 }

@@ -26,7 +26,7 @@ use crate::workflow::reports::plan_report::{PlanDirection, PlanReport, StepActio
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
 use crate::workflow::{comparison, plan_steps};
-use crate::writer::{Limits, Stop};
+use crate::writer::{Limits, StopSignal};
 use args::AdoptArgs;
 
 /// What is to be recorded, and why.
@@ -49,7 +49,7 @@ struct Prepared {
 ///
 /// # Errors
 /// With the exit codes of the contract.
-pub(super) async fn run(settings: &Settings, args: &AdoptArgs, mut stop: Stop) -> Result<Exit> {
+pub(super) async fn run(settings: &Settings, args: &AdoptArgs, mut stop: StopSignal) -> Result<Exit> {
     if args.dry_run {
         return tokio::select! {
             biased;
@@ -70,7 +70,7 @@ pub(super) async fn run(settings: &Settings, args: &AdoptArgs, mut stop: Stop) -
     writing.lock().await?;
     // Somebody else may have been faster, or at work on the schema.
     let shown = prepared;
-    let snapshot = look(settings, writing.writer.reading().await?, &declared).await?;
+    let snapshot = look(settings, writing.writer.read_session().await?, &declared).await?;
     writing.check_environment(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
     let prepared = prepare(settings, args, &writing.target, &declared, snapshot)?;
     if prepared.settled || prepared.refused.is_some() {
@@ -95,12 +95,12 @@ pub(super) async fn run(settings: &Settings, args: &AdoptArgs, mut stop: Stop) -
 async fn ask<'s>(
     settings: &'s Settings,
     args: &'s AdoptArgs,
-    stop: &Stop,
+    stop: &StopSignal,
 ) -> Result<(WriteCommand<'s>, ProjectModel, Prepared)> {
     let (mut writing, reading) =
         project_model::beside(settings, WriteCommand::open(settings, &args.write, stop)).await?;
     let declared = reading.finish(settings).await?.without_seeds();
-    let snapshot = look(settings, writing.writer.reading().await?, &declared).await?;
+    let snapshot = look(settings, writing.writer.read_session().await?, &declared).await?;
     writing.check_environment(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
     let prepared = prepare(settings, args, &writing.target, &declared, snapshot)?;
     if prepared.settled || prepared.refused.is_some() {
@@ -450,7 +450,7 @@ async fn carry_out(
     };
     executor::adopt(adopt, prove).await?;
     let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let snapshot = look(settings, writing.writer.reading().await?, declared).await?;
+    let snapshot = look(settings, writing.writer.read_session().await?, declared).await?;
     let (mut after, _) = comparison::judge_standing(settings, &writing.target, declared, &snapshot)?;
     after.plan = document.plan;
     after.adoption = document.adoption;

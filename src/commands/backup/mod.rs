@@ -25,14 +25,14 @@ use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::Needs;
 use crate::workflow::write_command::answer;
 use crate::workflow::{backup_store, comparison, environment_mark};
-use crate::writer::{self, Stop};
+use crate::writer::{self, StopSignal};
 use args::{BackupAction, BackupArgs, VerifyLevel};
 
 /// Runs the command.
 ///
 /// # Errors
 /// With the exit codes of the contract.
-pub(super) async fn run(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit> {
+pub(super) async fn run(settings: &Settings, args: &BackupArgs, stop: StopSignal) -> Result<Exit> {
     match &args.action {
         None => take(settings, args, stop).await,
         Some(BackupAction::List { all }) => list(settings, *all).await,
@@ -43,7 +43,7 @@ pub(super) async fn run(settings: &Settings, args: &BackupArgs, stop: Stop) -> R
     }
 }
 
-async fn take(settings: &Settings, args: &BackupArgs, stop: Stop) -> Result<Exit> {
+async fn take(settings: &Settings, args: &BackupArgs, stop: StopSignal) -> Result<Exit> {
     let target = settings.target()?;
     let store = backup_store::store(settings)?;
     store.check_writable().await?;
@@ -110,7 +110,7 @@ async fn verify(
     wanted: &str,
     asked: VerifyLevel,
     into: Option<&Secret>,
-    stop: Stop,
+    stop: StopSignal,
 ) -> Result<Exit> {
     let store = backup_store::store(settings)?;
     let target = settings.target().ok();
@@ -165,7 +165,7 @@ async fn verify(
     deliver_report(settings, &store, exit, Backups::Verified { id: manifest.id, proof }, Vec::new())
 }
 
-async fn prune(settings: &Settings, dry_run: bool, yes: bool, mut stop: Stop) -> Result<Exit> {
+async fn prune(settings: &Settings, dry_run: bool, yes: bool, mut stop: StopSignal) -> Result<Exit> {
     let store = backup_store::store(settings)?;
     let backup = &settings.backup;
     let keep = RetentionPolicy {

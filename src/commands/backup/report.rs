@@ -8,8 +8,8 @@ use crate::backup::{BackupFormat, Manifest, Scope, Verified};
 use crate::error::Exit;
 use crate::output::view::{Content, Table, Tone, View};
 use crate::output::{Envelope, Report};
+use crate::text::duration;
 use crate::text::{plural, size};
-use crate::writer::seconds;
 
 /// The result of a command about backups.
 #[derive(Debug, Clone, Serialize)]
@@ -152,7 +152,7 @@ impl BackupRow {
             format!("{} on {}", self.database, self.host),
             self.environment.clone().unwrap_or_default(),
             self.age_seconds
-                .map_or_else(|| self.taken_at.clone(), |age| seconds(Duration::from_secs(age)) + " ago"),
+                .map_or_else(|| self.taken_at.clone(), |age| duration(Duration::from_secs(age)) + " ago"),
             what,
             self.version.as_ref().map_or_else(|| "none".to_owned(), |version| format!("V{version}")),
             self.verified.as_ref().map_or_else(|| "no".to_owned(), |verified| verified.how.word().to_owned()),
@@ -223,7 +223,7 @@ impl BackupReport {
 
 /// A new backup in one line.
 fn taken(manifest: &Manifest) -> String {
-    let took = seconds(Duration::from_millis(manifest.milliseconds));
+    let took = duration(Duration::from_millis(manifest.milliseconds));
     let id = &manifest.id;
     if let Some(reference) = &manifest.reference {
         return format!("backup {id}: {reference} was taken and confirmed in {took}");

@@ -24,7 +24,7 @@ use crate::postgres::sql::split;
 use crate::project::{BackupRequired, Project, Settings};
 use crate::workflow::deliver;
 use crate::workflow::project_model;
-use crate::writer::Stop;
+use crate::writer::StopSignal;
 use args::DemoArgs;
 
 /// The reference project at the repository's root.
@@ -101,7 +101,7 @@ struct Story<'s> {
     scratch: &'s Scratch,
     database: ScratchDatabase,
     settings: Settings,
-    stop: Stop,
+    stop: StopSignal,
 }
 
 async fn story(settings: &Settings, scratch: &mut Scratch) -> Result<()> {
@@ -126,7 +126,7 @@ async fn story(settings: &Settings, scratch: &mut Scratch) -> Result<()> {
     settings.output.interactive = false;
     settings.output.events = false;
     // Nobody else asks this story to stop: a signal drops it, and the server goes with it.
-    let story = Story { scratch, database, settings, stop: Stop::channel().1 };
+    let story = Story { scratch, database, settings, stop: StopSignal::channel().1 };
     story.tell().await
 }
 

@@ -15,14 +15,14 @@ use crate::workflow::project_model::ProjectModel;
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::write_command::refuse_unclear;
 use crate::workflow::{comparison, plan_steps};
-use crate::writer::Stop;
+use crate::writer::StopSignal;
 use args::DowngradeArgs;
 
 /// Runs the command.
 ///
 /// # Errors
 /// With the exit codes of the contract.
-pub(super) async fn run(settings: &Settings, args: &DowngradeArgs, stop: Stop) -> Result<Exit> {
+pub(super) async fn run(settings: &Settings, args: &DowngradeArgs, stop: StopSignal) -> Result<Exit> {
     if !args.dry_run {
         return migrate::run(settings, args, stop).await;
     }

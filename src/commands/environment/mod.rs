@@ -14,14 +14,14 @@ use crate::workflow::migrate::changed_meanwhile;
 use crate::workflow::reports::decision::{DecisionReport, Subject};
 use crate::workflow::reports::target::TargetReport;
 use crate::workflow::write_command::{WriteCommand, interrupted};
-use crate::writer::{Mark, Marking, Stop};
+use crate::writer::{Mark, Marking, StopSignal};
 use args::{EnvironmentAction, EnvironmentArgs};
 
 /// Runs the command.
 ///
 /// # Errors
 /// With the exit codes of the contract.
-pub(super) async fn run(settings: &Settings, args: &EnvironmentArgs, mut stop: Stop) -> Result<Exit> {
+pub(super) async fn run(settings: &Settings, args: &EnvironmentArgs, mut stop: StopSignal) -> Result<Exit> {
     let EnvironmentAction::Set { name, reason, write } = &args.action;
     let seen = stop.clone();
     let (mut writing, before) = tokio::select! {
@@ -53,7 +53,7 @@ async fn ask<'s>(
     settings: &'s Settings,
     name: &str,
     args: &'s WriteArgs,
-    stop: &Stop,
+    stop: &StopSignal,
 ) -> Result<(WriteCommand<'s>, Option<Mark>)> {
     // Whatever the mark says now must not keep it from being mended; the address was held against `expect`.
     let mut writing = WriteCommand::open(settings, args, stop).await?;
@@ -126,8 +126,8 @@ async fn report(
     before: Option<Mark>,
     after: Option<Mark>,
 ) -> Result<DecisionReport> {
-    let server_version = writing.writer.reading().await?.server_version()?.to_string();
-    let place = writing.writer.place().clone();
+    let server_version = writing.writer.read_session().await?.server_version()?.to_string();
+    let place = writing.writer.server().clone();
     let project = &settings.project.name;
     let told = |mark: &Mark| {
         let environment = mark.environment.as_deref().unwrap_or("not named");

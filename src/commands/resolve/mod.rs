@@ -22,7 +22,7 @@ use crate::workflow::reports::decision::{DecisionReport, Subject};
 use crate::workflow::reports::target::{MigrationName, TargetReport};
 use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
 use crate::workflow::{comparison, plan_steps};
-use crate::writer::Stop;
+use crate::writer::StopSignal;
 use args::{Decision, ResolveArgs};
 
 /// What a look at the database says about the decision.
@@ -38,7 +38,7 @@ struct Judged {
 ///
 /// # Errors
 /// With the exit codes of the contract.
-pub(super) async fn run(settings: &Settings, args: &ResolveArgs, mut stop: Stop) -> Result<Exit> {
+pub(super) async fn run(settings: &Settings, args: &ResolveArgs, mut stop: StopSignal) -> Result<Exit> {
     if args.reason.trim().is_empty() {
         return Err(Failure::usage("--reason is empty: it is what the audit log keeps").into());
     }
@@ -74,7 +74,7 @@ pub(super) async fn run(settings: &Settings, args: &ResolveArgs, mut stop: Stop)
 async fn ask<'s>(
     settings: &'s Settings,
     args: &'s ResolveArgs,
-    stop: &Stop,
+    stop: &StopSignal,
 ) -> Result<(WriteCommand<'s>, ProjectModel, Judged)> {
     let (mut writing, reading) =
         project_model::beside(settings, WriteCommand::open(settings, &args.write, stop)).await?;

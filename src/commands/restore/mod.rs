@@ -21,7 +21,7 @@ use crate::workflow::deliver::{self, deliver};
 use crate::workflow::reports::target::TargetReport;
 use crate::workflow::write_command::{Confirmation, WriteCommand, interrupted};
 use crate::workflow::{backup_store, comparison, environment_mark, project_model};
-use crate::writer::{Mark, Stop};
+use crate::writer::{Mark, StopSignal};
 use args::RestoreArgs;
 
 /// The databases that new databases are copied from.
@@ -31,7 +31,7 @@ const TEMPLATES: [&str; 2] = ["template0", "template1"];
 ///
 /// # Errors
 /// With the exit codes of the contract.
-pub(super) async fn run(settings: &Settings, args: &RestoreArgs, mut stop: Stop) -> Result<Exit> {
+pub(super) async fn run(settings: &Settings, args: &RestoreArgs, mut stop: StopSignal) -> Result<Exit> {
     let internal = settings.target().ok();
     let settings = &settings.reaching(args.into.reveal(), "--into");
     let begun = Instant::now();
@@ -110,7 +110,7 @@ impl<'s> RestoreDestination<'s> {
         server: &mut RestoreServer,
         old: Option<Database>,
         manifest: &Manifest,
-        stop: &Stop,
+        stop: &StopSignal,
     ) -> Result<Self> {
         let Some(old) = old else { return Ok(Self::New) };
         let objects = server.objects(&old.name).await?;
@@ -172,7 +172,7 @@ struct Command<'c> {
     server: RestoreServer,
     backup: &'c VerifiedArchive<'c>,
     fit: Compatibility,
-    stop: Stop,
+    stop: StopSignal,
     progress: Progress,
     notes: Vec<String>,
 }

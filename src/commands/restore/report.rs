@@ -9,9 +9,9 @@ use crate::error::Exit;
 use crate::output::view::{Text, Tone, View};
 use crate::output::{Envelope, Report};
 use crate::postgres::sql::identifier;
+use crate::text::duration;
 use crate::text::{plural, size};
 use crate::workflow::reports::target::TargetReport;
-use crate::writer::seconds;
 
 /// A planned or finished restore.
 #[derive(Debug, Clone, Serialize)]
@@ -113,7 +113,7 @@ impl Report for RestoreReport {
             self.backup,
             plural(self.tables, "table"),
             plural(self.rows, "row"),
-            seconds(Duration::from_millis(self.milliseconds))
+            duration(Duration::from_millis(self.milliseconds))
         );
         let next = match &self.restored {
             RestoredAs::InPlaceOf { kept_as: Some(kept_as), .. } => Some(format!(

@@ -28,7 +28,7 @@ use crate::workflow::migrate::{changed_meanwhile, defaults};
 use crate::workflow::project_model::Needs;
 use crate::workflow::write_command::{WriteCommand, interrupted};
 use crate::workflow::{comparison, environment_mark};
-use crate::writer::{StepError, Stop, Work};
+use crate::writer::{StepError, StopSignal, Work};
 use args::SeedArgs;
 
 /// How often planning is repeated when rows change between planning and writing.
@@ -61,7 +61,7 @@ struct PlannedTable {
 ///
 /// # Errors
 /// With the exit codes of the contract.
-pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) -> Result<Exit> {
+pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: StopSignal) -> Result<Exit> {
     let seeds = Arc::new(Seeds::read(&settings.project.seeds_dir)?);
     if args.check || args.sql || args.dry_run {
         return show_plan(settings, args, &seeds).await;
@@ -77,25 +77,26 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: Stop) ->
     }
     writing.lock().await?;
     // Another session may have changed rows before the lock was taken.
-    let judged = match snapshot::unchanged_since(writing.writer.reading().await?, &shown.snapshot).await? {
-        true => shown,
-        false => {
-            let now = make_plan(
-                settings,
-                args,
-                writing.take_snapshot_for(needs(&seeds, RowFilter::Unrecorded)).await?,
-                &seeds,
-            )?;
-            if !now.is_part_of(&shown) {
-                return Err(changed_meanwhile("the plan").into());
+    let judged =
+        match snapshot::unchanged_since(writing.writer.read_session().await?, &shown.snapshot).await? {
+            true => shown,
+            false => {
+                let now = make_plan(
+                    settings,
+                    args,
+                    writing.take_snapshot_for(needs(&seeds, RowFilter::Unrecorded)).await?,
+                    &seeds,
+                )?;
+                if !now.is_part_of(&shown) {
+                    return Err(changed_meanwhile("the plan").into());
+                }
+                now
             }
-            now
-        }
-    };
+        };
     if judged.is_empty() {
         return report_nothing_to_do(settings, args, writing, &judged).await;
     }
-    let backing = plan_backup(settings, args, true, &judged, writing.writer.reading().await?).await?;
+    let backing = plan_backup(settings, args, true, &judged, writing.writer.read_session().await?).await?;
     let marking = writing.first_mark();
     let report = writing
         .recorded(&marking, None, async |writing| {
@@ -162,7 +163,7 @@ async fn ask<'s>(
     settings: &'s Settings,
     args: &'s SeedArgs,
     seeds: &Arc<Seeds>,
-    stop: &Stop,
+    stop: &StopSignal,
 ) -> Result<(WriteCommand<'s>, SeedPlan)> {
     let mut writing = WriteCommand::open(settings, &args.write, stop).await?;
     let judged = make_plan(
@@ -172,9 +173,10 @@ async fn ask<'s>(
         seeds,
     )?;
     if !judged.is_empty() {
-        check_rights(settings, &judged, writing.writer.reading().await?).await?;
+        check_rights(settings, &judged, writing.writer.read_session().await?).await?;
         let mut proposed = build(settings, args, &writing.target, &judged, SeedStage::Planned);
-        let backing = plan_backup(settings, args, true, &judged, writing.writer.reading().await?).await?;
+        let backing =
+            plan_backup(settings, args, true, &judged, writing.writer.read_session().await?).await?;
         proposed.backup_plan = Some(backing.plan);
         if !settings.output.quiet && (!args.write.yes || settings.output.interactive) {
             output::err(&output::shown(&proposed.proposal(), deliver::style(&settings.output)));

@@ -22,14 +22,14 @@ use crate::workflow::reports::fix_report::{RepairStage, locked_by, trigger};
 use crate::workflow::reports::target::TargetReport;
 use crate::workflow::write_command::{WriteCommand, interrupted};
 use crate::workflow::{backup_policy, data_checks, environment_mark};
-use crate::writer::Stop;
+use crate::writer::StopSignal;
 use args::UndoArgs;
 
 /// Runs the command.
 ///
 /// # Errors
 /// With the exit codes of the contract.
-pub(super) async fn run(settings: &Settings, args: &UndoArgs, mut stop: Stop) -> Result<Exit> {
+pub(super) async fn run(settings: &Settings, args: &UndoArgs, mut stop: StopSignal) -> Result<Exit> {
     let seen = stop.clone();
     let open = async {
         let mut writing = WriteCommand::open(settings, &args.write, &seen).await?;
@@ -54,7 +54,7 @@ async fn undo(
     mut writing: WriteCommand<'_>,
     snapshot: DatabaseSnapshot,
     run: &str,
-    mut stop: Stop,
+    mut stop: StopSignal,
 ) -> Result<Exit> {
     let (kept, repairs) = repair::find(&mut writing.writer, run).await?;
     let undoes = kept.first().map(|kept| kept.run.clone()).unwrap_or_default();
@@ -88,7 +88,7 @@ async fn undo(
         no_backup: args.no_backup,
         write: !args.dry_run,
     };
-    let session = writing.writer.reading().await?;
+    let session = writing.writer.read_session().await?;
     let backing = data_checks::plan_backup(settings, changed, &snapshot, session).await?;
     shown.backup_plan = Some(backing.plan.clone());
     if args.dry_run {

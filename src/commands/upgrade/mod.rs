@@ -24,7 +24,7 @@ use args::UpgradeArgs;
 ///
 /// # Errors
 /// With the exit codes of the contract.
-pub(super) async fn run(settings: &Settings, args: &UpgradeArgs, stop: writer::Stop) -> Result<Exit> {
+pub(super) async fn run(settings: &Settings, args: &UpgradeArgs, stop: writer::StopSignal) -> Result<Exit> {
     if !args.dry_run && !args.sql {
         return migrate::run(settings, args, stop).await;
     }

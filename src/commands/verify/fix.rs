@@ -21,7 +21,7 @@ use crate::workflow::project_model::Needs;
 use crate::workflow::reports::fix_report::{FixReport, RepairStage, locked_by};
 use crate::workflow::write_command::{WriteCommand, interrupted};
 use crate::workflow::{data_checks, environment_mark};
-use crate::writer::{Blocker, Stop};
+use crate::writer::{Blocker, StopSignal};
 
 /// How often rows that somebody changed meanwhile are planned again.
 const PASSES: usize = 2;
@@ -30,7 +30,11 @@ const PASSES: usize = 2;
 ///
 /// # Errors
 /// With the exit codes of the contract.
-pub(in crate::commands) async fn run(settings: &Settings, args: &VerifyArgs, mut stop: Stop) -> Result<Exit> {
+pub(in crate::commands) async fn run(
+    settings: &Settings,
+    args: &VerifyArgs,
+    mut stop: StopSignal,
+) -> Result<Exit> {
     let all = data_checks::checks(settings, &args.checks)?;
     if args.dry_run {
         return dry_run(settings, args, all).await;
@@ -90,7 +94,7 @@ async fn ask<'s>(
     settings: &'s Settings,
     args: &'s VerifyArgs,
     all: &[Check],
-    stop: &Stop,
+    stop: &StopSignal,
 ) -> Result<(WriteCommand<'s>, Option<Proposed>)> {
     let mut writing = WriteCommand::open(settings, &args.write, stop).await?;
     let snapshot = writing.take_snapshot_for(Needs::nothing()).await?;
@@ -98,14 +102,14 @@ async fn ask<'s>(
     let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.clone());
     let protected = environment_mark::protected(settings, mark.as_ref()).is_some();
     let asks = !args.write.yes || protected && settings.output.interactive;
-    let session = writing.writer.reading().await?;
+    let session = writing.writer.read_session().await?;
     let checks = propose(settings, args, (&target, asks), all, snapshot.identity.clone(), session).await?;
     let proposed = Proposed { snapshot, asked: args.checks.clone(), checks, broke_off: Vec::new() };
     refuse(&proposed)?;
     if proposed.checks.is_empty() || asks && proposed.rows() == 0 {
         return Ok((writing, None));
     }
-    let session = writing.writer.reading().await?;
+    let session = writing.writer.read_session().await?;
     // Whether one can be had, before anything is written.
     let backing = back(settings, args, true, &proposed, session).await?;
     if asks && (settings.output.interactive || !settings.output.quiet) {
@@ -158,7 +162,7 @@ async fn carry_out(
     let mut backed = None;
     let mut became: BTreeMap<String, Became> = BTreeMap::new();
     if !plan.repairs.is_empty() {
-        let backing = back(settings, args, true, &proposed, writer.reading().await?).await?;
+        let backing = back(settings, args, true, &proposed, writer.read_session().await?).await?;
         if shown.is_none() && settings.output.interactive && !settings.output.quiet {
             show(settings, &writing.target, &proposed, &backing);
         }

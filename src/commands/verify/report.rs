@@ -11,11 +11,11 @@ use crate::findings::{
 };
 use crate::output::view::{Content, Table, Text, Tone, View};
 use crate::output::{Envelope, Report};
+use crate::text::duration;
 use crate::text::plural;
 use crate::workflow::reports::backup_plan::{BackupPlan, LastBackup};
 use crate::workflow::reports::fix_report::{FixReport, RepairStage};
 use crate::workflow::reports::target::TargetReport;
-use crate::writer::seconds;
 
 /// What `trueup verify` found, and with `--fix` did.
 #[derive(Debug, Clone, Serialize)]
@@ -119,7 +119,7 @@ impl Report for VerifyReport {
         }
         let took = match self.stage {
             Some(RepairStage::Planned) => String::new(),
-            _ => format!(" ({})", seconds(Duration::from_millis(self.milliseconds))),
+            _ => format!(" ({})", duration(Duration::from_millis(self.milliseconds))),
         };
         let tone = match (self.exit, self.summary.error) {
             (Exit::Clean, _) => Tone::Good,

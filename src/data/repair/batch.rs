@@ -8,7 +8,8 @@ use anyhow::Result;
 use super::{Pace, Repair};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::{self, OwnedRow, RowError, sqlstate};
-use crate::writer::{Blocker, Event, Limits, Next, StepError, Watch, Work, WriteSession, seconds};
+use crate::text::duration;
+use crate::writer::{Blocker, Event, Limits, Next, StepError, Watch, Work, WriteSession};
 
 /// How many rows the first batch has.
 const FIRST_SIZE: u64 = 500;
@@ -298,7 +299,7 @@ fn too_long_together(error: StepError, what: &str, cursor: &BatchCursor) -> Step
         StepError::TookTooLong(limit) if cursor.min_size > 0 => {
             let what = format!(
                 "{what}: they refer to each other, and writing them together took longer than {}",
-                seconds(limit)
+                duration(limit)
             );
             StepError::Disproved(Failure::new(Exit::RolledBack, what).into())
         }
@@ -339,7 +340,7 @@ async fn hold_back(writer: &WriteSession, pace: &Pace, rows: u64, begun: Instant
 
 /// Sleeps, unless a signal arrives.
 async fn sleep(writer: &WriteSession, time: Duration) -> Result<(), StepError> {
-    let mut stop = writer.stop().clone();
+    let mut stop = writer.stop_signal().clone();
     tokio::select! {
         () = tokio::time::sleep(time) => Ok(()),
         signal = stop.wait() => Err(StepError::Stopped(signal)),
@@ -367,7 +368,7 @@ impl Pauses {
             return Ok(());
         }
         loop {
-            let pressure = match writer.pressure(&[repair.table.oid]).await {
+            let pressure = match writer.sample_load(&[repair.table.oid]).await {
                 Ok(pressure) => pressure,
                 Err(error) if error.is::<RowError>() => {
                     let error = connection::server_failure(error, "reading the server's load");

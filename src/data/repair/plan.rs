@@ -13,7 +13,8 @@ use crate::data::checks::{Action, Column, Table, ValidatedCheck};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{OwnedRow, RowError};
 use crate::postgres::sql::{identifier, literal};
-use crate::writer::{Limits, StepError, Watch, Work, WriteSession, seconds};
+use crate::text::duration;
+use crate::writer::{Limits, StepError, Watch, Work, WriteSession};
 
 /// For queries over whole tables, whose costs are guessed: memory on the server, and no compiling of what runs once.
 pub(super) const SWEEPING: &str =
@@ -159,7 +160,7 @@ pub async fn plan(
     writer.transaction(&work, watch).await.map_err(|trouble| match trouble {
         StepError::TookTooLong(limit) => Failure::new(
             Exit::RolledBack,
-            format!("{what} took longer than {}: it was cancelled; no row was changed", seconds(limit)),
+            format!("{what} took longer than {}: it was cancelled; no row was changed", duration(limit)),
         )
         .code(ErrorCode::RUN_TOO_LONG)
         .next("make the queries of the fixes faster, or let them take longer: [repair] planning")
@@ -277,7 +278,7 @@ async fn look(writer: &mut WriteSession, repair: &mut Repair, sample: usize) -> 
         state::AMBIGUOUS,
         repair.rows_in()
     );
-    let rows = writer.ask(&sql).await.map_err(failed)?;
+    let rows = writer.query_control(&sql).await.map_err(failed)?;
     let counts = rows.first().ok_or(RowError::NoRow).and_then(Counts::of);
     let counts = counts.map_err(|error| failed(error.into()))?;
     (repair.planned, repair.last) = (counts.planned, counts.last);
@@ -293,7 +294,7 @@ async fn look(writer: &mut WriteSession, repair: &mut Repair, sample: usize) -> 
         shown(&[("k", keys), ("o", columns), ("w", new)]),
         repair.rows_in()
     );
-    for row in writer.ask(&sql).await.map_err(failed)? {
+    for row in writer.query_control(&sql).await.map_err(failed)? {
         let mut key = row.into_values();
         let mut before = key.split_off(keys);
         let after = before.split_off(columns);
@@ -307,7 +308,7 @@ async fn look(writer: &mut WriteSession, repair: &mut Repair, sample: usize) -> 
             state::AMBIGUOUS,
             (1..=keys + new).map(|number| number.to_string()).collect::<Vec<_>>().join(", ")
         );
-        let rows = writer.ask(&sql).await.map_err(failed)?;
+        let rows = writer.query_control(&sql).await.map_err(failed)?;
         seen.candidates = Candidates::of(rows.into_iter().map(OwnedRow::into_values).collect(), keys);
     }
     seen.cascade = cascade(writer, repair).await?;
@@ -335,7 +336,7 @@ async fn cascade(writer: &mut WriteSession, repair: &Repair) -> Result<Option<(S
     if repair.planned == 0 || !repair.sets_off() {
         return Ok(None);
     }
-    let session = writer.reading().await?;
+    let session = writer.read_session().await?;
     for incoming in repair.table.set_off(repair.action, &repair.columns) {
         let from = format!(
             "(SELECT part, tid FROM {} AS p WHERE p.state IS NULL AND {})",

@@ -223,7 +223,7 @@ async fn recorded(writer: &mut WriteSession, condition: &str) -> Result<Vec<Repa
     }
     let failed = |error| connection::server_failure(error, "reading what was repaired");
     let sql = format!("{SELECT} WHERE {condition} ORDER BY r.planned_at DESC, number DESC");
-    let rows = writer.ask(&sql).await.map_err(failed)?;
+    let rows = writer.query_control(&sql).await.map_err(failed)?;
     rows.iter().map(RepairRecord::of).collect::<Result<_>>().map_err(failed)
 }
 
@@ -262,7 +262,7 @@ pub async fn find(writer: &mut WriteSession, run: &str) -> Result<(Vec<RepairRec
 }
 
 async fn repair(writer: &mut WriteSession, record: &RepairRecord) -> Result<Repair> {
-    let session = writer.reading().await?;
+    let session = writer.read_session().await?;
     session.execute("SET search_path = pg_catalog, pg_temp").await?;
     let table = Table::of(session, &record.relation_oid.to_string()).await?;
     let gone = |what: String| {

@@ -11,7 +11,8 @@ use super::{Pace, state};
 use crate::data::checks::Action;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::sql::identifier;
-use crate::writer::{Blocker, Event, StepError, Watch, WriteSession, seconds};
+use crate::text::duration;
+use crate::writer::{Blocker, Event, StepError, Watch, WriteSession};
 
 /// What a repair has done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,7 +59,7 @@ pub async fn repair(
     let what = format!("the record of {}", repair.title());
     let record =
         format!("UPDATE trueup.repairs SET state = '{}' WHERE {}", State::Done.word(), repair.record());
-    writer.note(&what, &record, watch).await.map_err(|trouble| trouble.failure(&what, true))?;
+    writer.record(&what, &record, watch).await.map_err(|trouble| trouble.failure(&what, true))?;
     let BatchTotals { changed, skipped, blockers, longest, batches } = totals;
     Ok(RepairOutcome { changed, skipped, blockers, batches, longest })
 }
@@ -88,14 +89,14 @@ impl StoppedRepair<'_> {
                     .into()
             }
             StepError::TookTooLong(limit) => {
-                Failure::new(exit, format!("{title}: one row took longer than {}; {so_far}", seconds(limit)))
+                Failure::new(exit, format!("{title}: one row took longer than {}; {so_far}", duration(limit)))
                     .code(ErrorCode::RUN_TOO_LONG)
                     .next("check what the table's triggers and foreign keys do for one row")
                     .into()
             }
             StepError::NoLock { waited, outside_the_queue: true, .. } => Failure::new(
                 if partial { Exit::Partial } else { Exit::Busy },
-                format!("{title}: paused for {} altogether, which is as long as it waits; {so_far}", seconds(waited)),
+                format!("{title}: paused for {} altogether, which is as long as it waits; {so_far}", duration(waited)),
             )
             .next(
                 "run the same command again when the server is less busy; [repair] says how long it waits, and for what",

@@ -92,7 +92,7 @@ pub async fn undo(
         undone.edited.rows + undone.rewritten.rows,
         repair.record()
     );
-    writer.note(&what, &record, watch).await.map_err(|trouble| trouble.failure(&what, true))?;
+    writer.record(&what, &record, watch).await.map_err(|trouble| trouble.failure(&what, true))?;
     Ok(undone)
 }
 
@@ -129,7 +129,7 @@ impl UnrestoredRows {
             shown(repair)
         );
         // With the project's search_path, where the `=` of its types is.
-        let session = writer.reading().await?;
+        let session = writer.read_session().await?;
         let failed = |error| connection::server_failure(error, "looking which rows are kept");
         let rows = session.query(sql).await.map_err(failed)?;
         Self::read(rows).map_err(|error| failed(error.into()))
@@ -168,7 +168,7 @@ pub async fn would_undo(writer: &mut WriteSession, repair: &Repair) -> Result<Un
         .map(|condition| format!("pg_catalog.count(*) FILTER (WHERE {condition})"))
         .collect();
     let sql = format!("{FORMATS}; SELECT {} FROM {from} WHERE {open}", counts.join(", "));
-    let session = writer.reading().await?;
+    let session = writer.read_session().await?;
     let failed = |error| connection::server_failure(error, "looking at what would be taken back");
     let row = session.query_one(sql).await.map_err(failed)?;
     let number = |column: usize| row.at::<u64>(column).map_err(|error| failed(error.into()));

@@ -46,7 +46,8 @@ impl Given {
         let target = Target::parse(url)?;
         // The error of `url` does not repeat the text, which may hold a password.
         let url = Url::parse(url).map_err(|why| {
-            Failure::usage(format!("--scratch-url is not a URL: {why}")).code(ErrorCode::CONNECTION_URL_INVALID)
+            Failure::usage(format!("--scratch-url is not a URL: {why}"))
+                .code(ErrorCode::CONNECTION_URL_INVALID)
         })?;
         Ok(Self { url, target, databases: Vec::new(), roles: Vec::new() })
     }

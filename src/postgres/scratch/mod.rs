@@ -230,9 +230,7 @@ impl Scratch {
                 words(&why)
             ))
             .code(ErrorCode::SCRATCH_UNAVAILABLE)
-            .next(
-                "give a --scratch-url whose role has CREATEROLE, or omit it to start a local server",
-            )
+            .next("give a --scratch-url whose role has CREATEROLE, or omit it to start a local server")
             .into());
         }
         if let Host::Given(given) = &mut self.host {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::backup::{Manifest, ProofLevel, Scope};
+use crate::text::duration;
 use crate::text::{plural, size};
-use crate::writer::seconds;
 
 /// A short description of a backup, for the audit log and `trueup status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,7 +213,7 @@ impl BackupPlan {
     pub(crate) fn summary(&self) -> String {
         match (self.action, &self.id) {
             (BackupDecision::Fresh, Some(id)) => {
-                let age = seconds(Duration::from_secs(self.age_seconds.unwrap_or(0)));
+                let age = duration(Duration::from_secs(self.age_seconds.unwrap_or(0)));
                 let proof = self.verify.map_or("not verified", BackupProof::phrase);
                 format!("backup: {id} is recent enough ({age} old, {proof})")
             }
@@ -234,7 +234,7 @@ impl BackupPlan {
         text.push_str(&format!(", {}", self.verify.map_or("not verified", BackupProof::phrase)));
         let mut estimate = Vec::new();
         estimate.extend(self.about_bytes.map(size));
-        estimate.extend(self.about_milliseconds.map(|time| seconds(Duration::from_millis(time))));
+        estimate.extend(self.about_milliseconds.map(|time| duration(Duration::from_millis(time))));
         match (estimate.as_slice(), self.database_bytes) {
             ([], Some(bytes)) => text.push_str(&format!("; the database has {}", size(bytes))),
             ([], None) => {}

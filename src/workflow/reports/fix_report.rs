@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::data::checks::{Action, Trigger};
 use crate::data::repair::{Candidates, Change};
 use crate::output::view::{Table, Text, Tone, View};
-use crate::text::plural;
-use crate::writer::{Blocker, named, seconds};
+use crate::text::{duration, plural};
+use crate::writer::{Blocker, name_blockers};
 
 /// How far a repair or an undo went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -74,7 +74,7 @@ pub(crate) fn trigger(trigger: &Trigger) -> String {
 
 /// Who held locks, in words.
 pub(crate) fn locked_by(blockers: &[Blocker]) -> String {
-    named(blockers)
+    name_blockers(blockers)
 }
 
 impl FixReport {
@@ -104,7 +104,7 @@ impl FixReport {
             plural(self.changed, "row"),
             self.table,
             plural(self.batches, "batch"),
-            seconds(Duration::from_millis(self.longest_batch_milliseconds))
+            duration(Duration::from_millis(self.longest_batch_milliseconds))
         )
     }
 

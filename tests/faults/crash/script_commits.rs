@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use trueup::postgres::connection::Target;
-use trueup::writer::{Access, Event, Limits, Marking, Run, StepError, Stop, Watch, Work, WriteSession};
+use trueup::writer::{
+    Access, Event, Limits, Marking, RunRecord, StepError, StopSignal, Watch, Work, WriteSession,
+};
 
 use super::holds;
 use crate::support;
@@ -32,7 +34,7 @@ fn f40_nothing_is_recorded_of_a_script_that_ended_its_transaction() {
         whole_queries: false,
     };
     let text = |text: &str| text.to_owned();
-    let run = Run {
+    let run = RunRecord {
         id: text("a run"),
         command: text("test"),
         arguments: String::new(),
@@ -42,10 +44,10 @@ fn f40_nothing_is_recorded_of_a_script_that_ended_its_transaction() {
     };
     let mark = Marking::First { project: text("faults"), environment: None };
     support::runtime().block_on(async {
-        let (_ask, stop) = Stop::channel();
+        let (_ask, stop) = StopSignal::channel();
         let mut door = WriteSession::open(access, stop).await.unwrap();
         door.lock(Duration::from_secs(1), &mut Deaf).await.unwrap();
-        door.begin(&run, &mark, &mut Deaf).await.unwrap();
+        door.start_run(&run, &mark, &mut Deaf).await.unwrap();
         for end in ["COMMIT", "ROLLBACK", "COMMIT; BEGIN", "ROLLBACK AND CHAIN"] {
             let script = format!("CREATE TABLE half (); {end};");
             let records = "CREATE TABLE public.recorded ()";

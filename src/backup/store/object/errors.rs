@@ -239,7 +239,7 @@ fn answer(error: &Error, timeout: Duration) -> String {
     let status = status(&text);
     match (transport(error), status, code) {
         (Some(HttpErrorKind::Timeout), ..) => {
-            format!("no answer within {}", humantime::format_duration(timeout))
+            format!("no answer within {}", crate::text::duration(timeout))
         }
         (Some(HttpErrorKind::Connect), ..) => innermost(error),
         (Some(_), ..) => format!("the connection was cut: {}", innermost(error)),

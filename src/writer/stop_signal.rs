@@ -4,9 +4,9 @@ use tokio::sync::watch;
 
 /// Sees whether a signal came. Clones see the same.
 #[derive(Debug, Clone)]
-pub struct Stop(watch::Receiver<Option<&'static str>>);
+pub struct StopSignal(watch::Receiver<Option<&'static str>>);
 
-impl Stop {
+impl StopSignal {
     /// A way to ask, and one to see it. What is sent is the signal's name.
     pub fn channel() -> (watch::Sender<Option<&'static str>>, Self) {
         let (ask, see) = watch::channel(None);

@@ -14,7 +14,7 @@ use crate::postgres::connection::{self, sqlstate};
 
 /// One statement.
 #[derive(Debug, Clone, Copy)]
-pub struct Outside<'o> {
+pub struct StandaloneStatement<'o> {
     /// Its name in messages: `V6__api_keys_user_id_index, statement 1`.
     pub what: &'o str,
     /// The statement, without a semicolon.
@@ -31,7 +31,11 @@ impl WriteSession {
     ///
     /// # Errors
     /// [`Trouble`]; the statement may have left something behind.
-    pub async fn outside(&mut self, work: &Outside<'_>, watch: &mut dyn Watch) -> Result<(), StepError> {
+    pub async fn run_standalone(
+        &mut self,
+        work: &StandaloneStatement<'_>,
+        watch: &mut dyn Watch,
+    ) -> Result<(), StepError> {
         if let Some(signal) = self.stop.asked() {
             return Err(StepError::Stopped(signal));
         }
@@ -39,7 +43,7 @@ impl WriteSession {
         let settings = [("lock_timeout", format!("{lock_timeout}ms")), ("statement_timeout", "0".to_owned())];
         match self.clean(&settings).await {
             Ok(answer) => self.access.settled(&settings, &answer)?,
-            Err(error) => return Err(self.trouble(error, "preparing the session")),
+            Err(error) => return Err(self.step_error(error, "preparing the session")),
         }
 
         let begun = Instant::now();
@@ -49,7 +53,7 @@ impl WriteSession {
             what: work.what,
             control: &mut self.control,
             access: &self.access,
-            place: &self.place,
+            server: &self.server,
             stop: self.stop.clone(),
             pid: self.pid,
             lock_timeout: work.lock_timeout.unwrap_or_default(),
