@@ -49,7 +49,7 @@ pub async fn verify(
     if let Some(reference) = &manifest.reference {
         let external = external.ok_or_else(|| {
             Failure::usage(format!(
-                "backup {} was taken by a command; [backup] confirm is to confirm it",
+                "backup {} was taken by a command; [backup] confirm has to confirm it",
                 manifest.id
             ))
         })?;

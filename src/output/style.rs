@@ -7,6 +7,8 @@ pub struct Style {
     pub color: bool,
     /// Columns of the terminal; a fixed number where there is none, so that a file looks the same everywhere.
     pub width: u16,
+    /// Whether prose is broken between words: not in a pipe whose width nobody asked for, so that a line stays a line.
+    pub wraps: bool,
     /// `-q`: the verdict alone.
     pub quiet: bool,
     /// Whether ASCII is all that can be shown: of what trueup itself draws, not of names and values.
@@ -18,7 +20,7 @@ pub const NARROWEST: u16 = 40;
 
 impl Default for Style {
     fn default() -> Self {
-        Self { color: false, width: 120, quiet: false, ascii: false }
+        Self { color: false, width: 120, wraps: false, quiet: false, ascii: false }
     }
 }
 

@@ -50,7 +50,7 @@ pub async fn take_status(
     refuse_unknown_major(session.server_version()?)?;
     session.give_up_after(request.statement_timeout.saturating_add(SILENCE));
     let status = read(session, request, log).await;
-    status.map_err(|error| connection::server_failure(error, "reading where the database stands"))
+    status.map_err(|error| connection::server_failure(error, "reading the status of the database"))
 }
 
 async fn read(session: &mut Session, request: &Request, log: Option<u32>) -> Result<StatusSnapshot> {

@@ -59,7 +59,8 @@ pub(crate) fn style(output: &OutputSettings) -> Style {
         (false, Some(columns)) => columns.max(output::NARROWEST),
         (false, None) => Style::default().width,
     };
-    Style { color: output.color, width, quiet: output.quiet, ascii: output.ascii }
+    let wraps = output.terminal || output.columns.is_some();
+    Style { color: output.color, width, wraps, quiet: output.quiet, ascii: output.ascii }
 }
 
 /// How human output looks in a file.

@@ -309,7 +309,7 @@ async fn no_pooler(session: &mut Session, control: &mut Session) -> Result<()> {
 fn pooled() -> Failure {
     Failure::new(
         Exit::Refused,
-        "a transaction-pooling proxy (PgBouncer, pgcat, RDS Proxy, ...) stands between trueup and the server: a lock \
+        "a transaction-pooling proxy (PgBouncer, pgcat, RDS Proxy, ...) is between trueup and the server: a lock \
          taken there would belong to whoever gets the session next; nothing was changed",
     )
     .code(ErrorCode::CONNECTION_POOLER)

@@ -89,7 +89,7 @@ impl ServerIdentity {
             }
         }
         if self.database_oid != now.database_oid {
-            return Err(format!("database {:?} was dropped and made anew", self.database));
+            return Err(format!("database {:?} was dropped and created again", self.database));
         }
         Ok(())
     }

@@ -94,7 +94,7 @@ impl StepError {
             Self::Stopped(signal) => {
                 Failure::new(rolled_back, format!("interrupted by {signal}: {what} was rolled back"))
                     .code(ErrorCode::RUN_INTERRUPTED)
-                    .next("run the same command again: it goes on where it was")
+                    .next("run the same command again to continue")
             }
             Self::Superseded => Failure::new(
                 rolled_back,
@@ -107,7 +107,7 @@ impl StepError {
                 format!("the connection to the server was lost in {what} ({why}): the server rolls it back"),
             )
             .code(ErrorCode::CONNECTION_LOST)
-            .next("run the same command again: it goes on where it was"),
+            .next("run the same command again to continue"),
             Self::EndedTransaction => Failure::new(
                 Exit::Partial,
                 format!("{what} ended the transaction that it was to run in: part of it may be in the database, and it \
@@ -144,7 +144,7 @@ fn after_refusal(said: &ServerError) -> &'static str {
         Some(sqlstate::FOREIGN_KEY_VIOLATION) => {
             "make the row that is referred to, or change the one that refers, then run the same command again"
         }
-        _ => "mend what the server names, then run the same command again",
+        _ => "fix what the server reports, then run the same command again",
     }
 }
 

@@ -83,7 +83,7 @@ fn a_catalog_that_differs_is_adopted_only_where_its_differences_are_named() {
     assert!(refused["error"]["what"].as_str().unwrap().contains("V3__password_hash_nullable"), "{refused:#}");
     let words = [
         "CREATE UNIQUE INDEX users_email_key",
-        "closest to V3__password_hash_nullable (3 of 8 migrations): 2 differences",
+        "best match: V3__password_hash_nullable (3 of 8 migrations), 2 differences",
         "--accept-drift",
         "2 objects differ",
     ];
@@ -125,7 +125,7 @@ fn a_version_that_is_stated_is_proved_all_the_same() {
         &["--version 99", "the newest are 8, 7"],
     );
     let refused = adopt(&project, &database, &["--yes", "--version", "2"]);
-    expect(&refused, 4, &["held against V2__add_username, as stated", "public.users.password_hash"]);
+    expect(&refused, 4, &["compared with V2__add_username", "public.users.password_hash"]);
     nothing_was_written(&database);
     expect(&adopt(&project, &database, &["--yes", "--version", "3"]), 0, &["at V3"]);
 }
@@ -184,7 +184,7 @@ fn nobody_is_taken_over_without_a_yes() {
     expect(
         &refused,
         4,
-        &["closest to V2__add_username", "record 2 migrations as applied: not confirmed", "--yes"],
+        &["V2__add_username (2 of 8 migrations)", "record 2 migrations as applied: not confirmed", "--yes"],
     );
     nothing_was_written(&database);
     // The other name of the same command.
@@ -204,7 +204,11 @@ fn a_history_that_is_there_is_taken_as_it_is_or_refused() {
     expect(&adopt(&project, &database, &["--yes"]), 4, &words);
     assert_eq!(database.value("SELECT (to_regnamespace('trueup') IS NULL)::text"), "true");
     database.exec("DROP TABLE refinery_schema_history; CREATE TABLE refinery_schema_history (version text)");
-    expect(&adopt(&project, &database, &["--yes"]), 4, &["is called like refinery's history and is not one"]);
+    expect(
+        &adopt(&project, &database, &["--yes"]),
+        4,
+        &["has the name of refinery's history and is not one"],
+    );
 }
 
 #[test]

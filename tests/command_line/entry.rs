@@ -46,7 +46,7 @@ fn wrong_arguments_are_a_document_too() {
 #[test]
 fn a_failures_document_goes_where_the_report_would_have_gone() {
     let dir = tempfile::tempdir().unwrap();
-    let output = run(dir.path(), &["check", "--format", "json", "--output", "report.json"]);
+    let output = run(dir.path(), &["check", "--output", "report.json"]);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
     let document: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(dir.path().join("report.json")).unwrap()).unwrap();

@@ -174,7 +174,7 @@ fn nobody_there_or_somebody_else() {
     refused(
         &format!("postgres://a@127.0.0.1:{closed}/x"),
         TELL,
-        &[&format!("127.0.0.1:{closed}: nobody listens there")],
+        &[&format!("127.0.0.1:{closed}: connection refused: no server is listening there")],
     );
     refused("postgres://a@no-such-host.invalid/x", TELL, &["\"no-such-host.invalid\" cannot be resolved"]);
     let web = fake_server(|_, stream| {
@@ -340,7 +340,11 @@ fn f54_pg_variables_do_not_redirect_a_connection() {
     assert_eq!((output.status.code(), text(&output)), (plain.status.code(), text(&plain)));
     let output = trueup(dir.path(), &["check"], &with("postgres://app@127.0.0.1:1/shop"));
     assert_eq!(output.status.code(), Some(3));
-    assert!(text(&output).contains("cannot connect to 127.0.0.1:1: nobody listens"), "{}", text(&output));
+    assert!(
+        text(&output).contains("cannot connect to 127.0.0.1:1: connection refused: no server is listening"),
+        "{}",
+        text(&output)
+    );
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn f09_a_clean_report_that_nobody_could_read_is_not_code_0() {
         expect(&output, 3, &["could not be written"]);
     }
     let mut command = project.check(database.url());
-    let output = command.args(["--format", "json", "--output", "/dev/full"]).output().unwrap();
+    let output = command.args(["--output", "json=/dev/full"]).output().unwrap();
     expect(&output, 3, &["could not be written"]);
     // Standard error has nothing that the answer needs.
     let mut command = project.check(database.url());

@@ -140,7 +140,10 @@ fn a_run_that_broke_off_is_told_in_words() {
     expect(
         &quiet,
         0,
-        &["run 01JRUN of `trueup upgrade` by alice@bastion", "broke off; it left no migration half done"],
+        &[
+            "run 01JRUN of `trueup upgrade` by alice@bastion",
+            "was interrupted; it left no migration unfinished",
+        ],
     );
     database.exec("DELETE FROM refinery_schema_history WHERE version = 8");
     database.exec(STEP);
@@ -187,8 +190,7 @@ fn who_holds_the_lock_is_named_and_its_run_goes_on() {
     assert_eq!(found["lock"]["application"], "trueup/test upgrade", "{found:#}");
     assert_eq!(found["open_runs"][0]["alive"], true);
     assert_eq!(found["open_runs"][0]["backend_pid"], found["lock"]["pid"]);
-    let words =
-        ["and is applying statement 1 of V8", "lock", "held by backend", "wait for the run that goes on"];
+    let words = ["is applying statement 1 of V8", "lock", "held by backend", "wait for the run that goes on"];
     expect(&status(&project, database.url(), &[]), 1, &words);
     project.compile();
     let check = project.check(database.url()).args(["--format", "json"]).output().unwrap();
@@ -335,7 +337,7 @@ fn f28_constraint_exclusion_runs_nothing() {
     assert!(!said(&output).contains("trojan"), "{}", said(&output));
     project.compile();
     let check = project.check(database.url()).args(["--ignore", "public.trap*"]).output().unwrap();
-    expect(&check, 0, &["clean"]);
+    expect(&check, 0, &["OK: "]);
 }
 
 #[test]

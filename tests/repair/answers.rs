@@ -53,7 +53,11 @@ fn a_row_with_several_answers_is_never_changed() {
     assert_eq!(items(&shop), "1:10 2:- 3:30 4:- 5:- 6:-");
     let output = shop.fix(
         1,
-        &["2 rows with several answers, which are not changed", "id 2: v 20 or v 21", "4 rows remain"],
+        &[
+            "2 rows with several possible values, which are not changed",
+            "id 2: v 20 or v 21",
+            "4 rows remain",
+        ],
     );
     drop(output);
     shop.undo_all();
@@ -98,7 +102,7 @@ fn more_rows_than_the_file_allows_are_refused() {
     expect(&shop.run(&["verify", "--fix"]), 4, &words);
     untouched(&shop);
     shop.database.exec("DELETE FROM items WHERE id = 5");
-    shop.fix(0, &["repaired 5 rows; clean"]);
+    shop.fix(0, &["repaired 5 rows; OK"]);
 }
 
 /// What comes while it works is not planned in the second pass: the limit is of the run.
@@ -127,7 +131,7 @@ fn a_row_that_is_right_is_not_written() {
     let fixes = with("-- fix: all\nSELECT id, 7 AS v, w FROM items;\n");
     let shop = shop(&[("items", fixes)]);
     shop.database.exec("UPDATE items SET v = 7 WHERE id = 3");
-    shop.fix(0, &["repaired 5 rows; clean"]);
+    shop.fix(0, &["repaired 5 rows; OK"]);
     assert_eq!(shop.database.value("SELECT count(DISTINCT xmin::text) FROM items"), "2");
 }
 
@@ -136,7 +140,11 @@ fn without_a_yes_nothing_is_changed() {
     let fixes = with("-- fix: all\nSELECT id, 7 AS v FROM items;\n");
     let shop = shop(&[("items", fixes)]);
     expect(&shop.run(&["verify", "--fix"]), 4, &["repair 6 rows: not confirmed", "nothing was changed"]);
-    expect(&shop.run(&["verify", "--fix", "--dry-run"]), 1, &["a plan, nothing was changed: repair 6 rows"]);
+    expect(
+        &shop.run(&["verify", "--fix", "--dry-run"]),
+        1,
+        &["dry run: 6 rows would be repaired; nothing was changed"],
+    );
     untouched(&shop);
     assert_eq!(shop.database.value("SELECT to_regnamespace('trueup') IS NULL"), "t");
 }

@@ -68,13 +68,13 @@ fn without_a_backup_nothing_is_changed() {
     expect(&output, 5, &["the disk is on fire"]);
     assert_eq!(shop.orphans(), 20);
     assert_eq!(backups(&shop).len(), 0);
-    shop.fix(0, &["repaired 20 rows; clean"]);
+    shop.fix(0, &["repaired 20 rows; OK"]);
 }
 
 #[test]
 fn no_backup_is_recorded_and_refused_where_it_is_protected() {
     let shop = shop(PROTECTED);
-    expect(&shop.run(&["verify", "--fix", "--yes", "--no-backup"]), 0, &["repaired 20 rows; clean"]);
+    expect(&shop.run(&["verify", "--fix", "--yes", "--no-backup"]), 0, &["repaired 20 rows; OK"]);
     assert_eq!(backups(&shop).len(), 0);
     let said_so = "SELECT count(*) FROM trueup.steps WHERE action = 'backup' AND detail ~ 'no-backup'";
     assert_eq!(shop.database.value(said_so), "1");
@@ -88,12 +88,12 @@ fn no_backup_is_recorded_and_refused_where_it_is_protected() {
     // And --yes alone does not do.
     shop.fix(4, &["protected: --yes alone does not do; nothing was changed", "--yes --env production"]);
     shop.as_before();
-    expect(&shop.run(&args[..5]), 0, &["repaired 20 rows; clean"]);
+    expect(&shop.run(&args[..5]), 0, &["repaired 20 rows; OK"]);
     let run = shop.runs().remove(0);
     shop.undo(&run, 4, &["--yes alone does not do"]);
     expect(&shop.run(&["undo", &run, "--yes", "--env", "production", "--no-backup"]), 4, &[refused]);
     shop.all_right();
-    expect(&shop.run(&["undo", &run, "--yes", "--env", "production"]), 0, &["gave 20 rows back"]);
+    expect(&shop.run(&["undo", &run, "--yes", "--env", "production"]), 0, &["restored 20 rows"]);
     shop.as_before();
 }
 
@@ -109,5 +109,5 @@ fn f04_what_broke_off_names_the_undo_and_the_backup() {
         shop.fix(6, &["violates check constraint", "500 rows of it are done", "trueup undo 01", "backup"]);
     let run = shop.runs().remove(0);
     assert!(said(&output).contains(&format!("trueup undo {run}")), "{}", said(&output));
-    shop.undo(&run, 0, &["gave 500 rows back"]);
+    shop.undo(&run, 0, &["restored 500 rows"]);
 }

@@ -97,7 +97,7 @@ fn repair_killed_after(number: usize) -> Option<String> {
             "what is recorded is what is done; {context}"
         );
     }
-    shop.fix(0, &["clean: 1 check, no row is wrong"]);
+    shop.fix(0, &["OK: 1 check, no row is wrong"]);
     shop.all_right();
     assert_eq!(shop.recorded(), ROWS.to_string(), "each row once; {context}");
     shop.undo_all();
@@ -123,7 +123,7 @@ fn undo_killed_after(number: usize) -> Option<String> {
         return killed;
     }
     // However far it was: the row that is kept is told, and decides.
-    shop.undo(&run, 1, &["changed since, and kept: 1 row"]);
+    shop.undo(&run, 1, &["skipped, edited since the repair: 1 row"]);
     shop.as_before();
     let counts = "SELECT restored || ' ' || kept || ' ' || state FROM trueup.repairs";
     assert_eq!(shop.database.value(counts), format!("{} 1 undone", ROWS - 1), "{context}");

@@ -47,7 +47,7 @@ fn stays(shop: &Shop, rows: usize) {
 /// The same command goes on; then all of it is taken back.
 #[track_caller]
 fn goes_on(shop: &Shop) {
-    shop.fix(0, &["clean: 1 check, no row is wrong"]);
+    shop.fix(0, &["OK: 1 check, no row is wrong"]);
     shop.all_right();
     assert_eq!(shop.recorded(), ROWS.to_string(), "each row once");
     shop.undo_all();
@@ -68,7 +68,7 @@ fn f04_the_session_is_terminated_in_a_batch() {
              AND wait_event = 'PgSleep'",
         );
         let output = ends_within(child, BOUND);
-        expect(&output, code, &["administrator command", "run the same command again: it goes on", words]);
+        expect(&output, code, &["administrator command", "run the same command again to continue", words]);
         stays(&shop, rows);
         let ended = "SELECT count(*) FROM trueup.runs WHERE ended_at IS NOT NULL AND exit_code = ";
         assert_eq!(shop.database.value(&format!("{ended}{code}")), "1");
@@ -91,7 +91,7 @@ fn f04_the_session_is_terminated_in_a_batch_of_an_undo() {
     );
     expect(&ends_within(child, BOUND), 6, &["500 rows of it are done", "run the same command again"]);
     assert_eq!(shop.orphans(), 500);
-    shop.undo(&run, 0, &["done: gave 1100 rows back"]);
+    shop.undo(&run, 0, &["done: restored 1100 rows"]);
     shop.as_before();
 }
 
@@ -108,7 +108,7 @@ fn f08_told_to_stop_in_a_batch() {
         expect(
             &output,
             6,
-            &[&interrupted, "interrupted: rolling back ", "run the same command again: it goes on"],
+            &[&interrupted, "interrupted: rolling back ", "run the same command again to continue"],
         );
         stays(&shop, 500);
         goes_on(&shop);
@@ -123,7 +123,7 @@ fn f08_told_to_stop_while_it_is_held_back() {
     wait_for("the first batch", || shop.orphans() < ROWS);
     send(&child, Signal::SIGTERM);
     let output = ends_within(child, BOUND);
-    expect(&output, 6, &["interrupted by SIGTERM", "run the same command again: it goes on"]);
+    expect(&output, 6, &["interrupted by SIGTERM", "run the same command again to continue"]);
     let done = ROWS - shop.orphans();
     assert!(done <= 100, "{done} rows at once are no 10 a second");
     stays(&shop, done);
@@ -141,7 +141,7 @@ fn f04_status_tells_what_a_repair_that_was_killed_has_done_and_what_comes_next()
          (SELECT oid FROM pg_database WHERE datname = current_database())";
     wait_for("the server to notice", || shop.database.value(holds) == "0");
     let run = shop.database.value("SELECT id FROM trueup.runs WHERE ended_at IS NULL");
-    let rows = format!("broke off after it had repaired {} rows", ROWS - shop.orphans());
+    let rows = format!("was interrupted after it had repaired {} rows", ROWS - shop.orphans());
     let told = shop.trueup(&["status"]).output().unwrap();
     let undo = format!("trueup undo {run}");
     expect(&told, 1, &[&rows, &undo, "a repair is unfinished", "next: trueup verify --fix"]);
@@ -206,14 +206,14 @@ fn f05_the_answer_to_a_batchs_commit_is_lost() {
     let (proxy, fired) = at_commit(&shop, || Then::Swallow, || Then::Forward);
     let output = shop.trueup_at(&proxy.url(&shop.database), &FIX).output().unwrap();
     assert!(fired.load(Ordering::SeqCst));
-    expect(&output, 0, &["repaired 1600 rows; clean", "changed 1600 rows"]);
+    expect(&output, 0, &["repaired 1600 rows; OK", "changed 1600 rows"]);
     stays(&shop, ROWS);
     goes_on(&shop);
     // It was not done.
     let shop = Shop::of(ROWS);
     let (proxy, _) = at_commit(&shop, || Then::HangUp, || Then::Forward);
     let output = shop.trueup_at(&proxy.url(&shop.database), &FIX).output().unwrap();
-    expect(&output, 6, &["not committed", "run the same command again: it goes on"]);
+    expect(&output, 6, &["not committed", "run the same command again to continue"]);
     stays(&shop, 500);
     goes_on(&shop);
     // Nobody can be asked.
@@ -236,7 +236,7 @@ fn f05_the_answer_to_the_commit_of_a_batch_of_an_undo_is_lost() {
     let (proxy, fired) = at_commit(&shop, || Then::Swallow, || Then::Forward);
     let output = shop.trueup_at(&proxy.url(&shop.database), &["undo", &run, "--yes"]).output().unwrap();
     assert!(fired.load(Ordering::SeqCst));
-    expect(&output, 0, &["done: gave 1600 rows back"]);
+    expect(&output, 0, &["done: restored 1600 rows"]);
     assert_eq!(shop.database.value("SELECT restored || ' ' || kept FROM trueup.repairs"), "1600 0");
     shop.as_before();
 }

@@ -31,7 +31,7 @@ impl Hidden {
         for args in [&["verify"][..], &["verify", "--fix", "--yes"], &["verify", "--fix", "--dry-run"]] {
             let output = self.run(args);
             expect(&output, 3, words);
-            assert!(!said(&output).contains("clean:"), "{}", said(&output));
+            assert!(!said(&output).contains("OK:"), "{}", said(&output));
             assert!(!said(&output).contains("repaired"), "{}", said(&output));
         }
         let document = support::json(&self.run(&["verify", "--format", "json"]));
@@ -76,10 +76,10 @@ fn f30_force_hides_rows_from_the_owner_and_without_it_the_owner_repairs() {
     hidden.cannot_tell(&["row-level security of public.keys", "own_keys", "without FORCE"]);
     hidden.shop.database.exec("ALTER TABLE keys NO FORCE ROW LEVEL SECURITY");
     expect(&hidden.run(&["verify"]), 1, &["20 rows"]);
-    expect(&hidden.run(&["verify", "--fix", "--yes"]), 0, &["repaired 20 rows; clean"]);
+    expect(&hidden.run(&["verify", "--fix", "--yes"]), 0, &["repaired 20 rows; OK"]);
     hidden.shop.all_right();
     let run = hidden.shop.runs().remove(0);
-    expect(&hidden.run(&["undo", &run, "--yes"]), 0, &["gave 20 rows back"]);
+    expect(&hidden.run(&["undo", &run, "--yes"]), 0, &["restored 20 rows"]);
     hidden.shop.as_before();
 }
 

@@ -33,7 +33,7 @@ const ROWS: &str = "INSERT INTO items (bad, price, j, a, d, mood, c, t) VALUES
 fn f44_deleted_rows_come_back_with_identity_and_generated_columns() {
     let shop = Shop::with(&format!("{MOOD}{ITEMS}{ROWS}"), &[("items", &deleting())]);
     shop.keep("items");
-    shop.fix(0, &["deleted 3 rows of public.items", "clean"]);
+    shop.fix(0, &["deleted 3 rows of public.items", "OK: "]);
     assert_eq!(shop.database.value("SELECT count(*) FROM items"), "1");
     let run = shop.runs().remove(0);
     shop.undo(&run, 0, &["inserted 3 rows into public.items again"]);
@@ -49,7 +49,7 @@ fn f22_a_row_that_is_there_again_is_kept() {
     shop.keep("items");
     shop.fix(0, &[]);
     shop.database.exec("INSERT INTO items (id, bad, t) OVERRIDING SYSTEM VALUE VALUES (2, false, 'theirs')");
-    shop.undo(&shop.runs()[0], 1, &["inserted 2 rows", "changed since, and kept: 1 row"]);
+    shop.undo(&shop.runs()[0], 1, &["inserted 2 rows", "skipped, edited since the repair: 1 row"]);
     assert_eq!(shop.database.value("SELECT t FROM items WHERE id = 2"), "theirs");
     assert_eq!(shop.differing("items"), "1");
 }
@@ -116,12 +116,12 @@ fn an_update_that_changes_others_is_refused() {
         // What came to refer to a repaired value is not taken along, either.
         shop.database.exec("INSERT INTO children VALUES (3, 'b')");
         let run = shop.runs().remove(0);
-        shop.undo(&run, 1, &["gave 2 rows back; changed since, and kept: 1 row"]);
+        shop.undo(&run, 1, &["restored 2 rows; skipped, edited since the repair: 1 row"]);
         let codes = "SELECT string_agg(code, ',' ORDER BY id) FROM ";
         assert_eq!(shop.database.value(&format!("{codes} codes")), "a ,b,c");
         assert_eq!(shop.database.value(&format!("{codes} children")), "c,b");
         shop.database.exec("DELETE FROM children WHERE id = 3");
-        shop.undo(&run, 0, &["gave 1 row back"]);
+        shop.undo(&run, 0, &["restored 1 row"]);
     }
 }
 
@@ -258,7 +258,7 @@ fn rows_that_refer_to_each_other_are_deleted_and_come_back() {
         );
         let shop = Shop::with(&schema, &[("items", &deleting())]);
         shop.keep("items");
-        shop.fix(0, &["deleted 1600 rows", "clean"]);
+        shop.fix(0, &["deleted 1600 rows", "OK: "]);
         let run = shop.runs().remove(0);
         shop.undo(&run, 0, &["inserted 1600 rows"]);
         assert_eq!(shop.differing("items"), "0", "{parent}");
@@ -288,15 +288,15 @@ fn a_trigger_that_rewrites_a_column_is_told_and_taken_back() {
     expect(
         &shop.run(&["verify", "--fix", "--dry-run"]),
         1,
-        &["trigger upper_t before the change calls public.upper_t()", "is not given back by undo"],
+        &["trigger upper_t before the change calls public.upper_t()", "undo does not restore"],
     );
-    shop.fix(0, &["repaired 3 rows; clean"]);
+    shop.fix(0, &["repaired 3 rows; OK"]);
     assert_eq!(
         shop.database.value("SELECT string_agg(t, ',' ORDER BY id) FROM items"),
         "MENDED,MENDED,MENDED,good"
     );
     shop.database.exec("UPDATE items SET t = 'theirs' WHERE id = 3");
-    shop.undo(&shop.runs()[0], 1, &["gave 2 rows back; changed since, and kept: 1 row"]);
+    shop.undo(&shop.runs()[0], 1, &["restored 2 rows; skipped, edited since the repair: 1 row"]);
     assert_eq!(
         shop.database.value("SELECT string_agg(bad || COALESCE(t, '-'), ',' ORDER BY id) FROM items"),
         "true-,true,falseTHEIRS,falsegood"
@@ -317,7 +317,7 @@ fn partitioned_tables_and_composite_keys() {
     for fix in [mend, remove] {
         let shop = Shop::with(schema, &[("items", &format!("{head}{fix}"))]);
         shop.keep("items");
-        shop.fix(0, &["repaired 800 rows; clean"]);
+        shop.fix(0, &["repaired 800 rows; OK"]);
         assert_eq!(shop.database.value(differing), "800");
         shop.undo_all();
         assert_eq!(shop.database.value(differing), "0");
@@ -356,6 +356,6 @@ fn f46_a_text_too_long_for_a_domain_is_refused() {
     let fits = "-- title: t\n-- table: items\n-- key: id\n-- find:\nSELECT id FROM items WHERE code IS NULL;\n\
         -- fix: f\nSELECT id, 'abc'::text AS code FROM items WHERE code IS NULL;\n";
     shop.checks(&[("codes", fits)]);
-    shop.fix(0, &["repaired 1 row; clean"]);
+    shop.fix(0, &["repaired 1 row; OK"]);
     assert_eq!(shop.database.value("SELECT code FROM items"), "abc");
 }

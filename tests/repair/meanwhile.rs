@@ -43,7 +43,7 @@ fn f18_a_deadlock_with_an_updater_in_the_opposite_order() {
     app.run("UPDATE keys SET note = note WHERE id = 3");
     app.run("COMMIT");
     let output = child.wait_with_output().unwrap();
-    expect(&output, 0, &["repaired 1600 rows; clean"]);
+    expect(&output, 0, &["repaired 1600 rows; OK"]);
     wait_for("the server's count", || shop.database.value(deadlocks) == "1");
     shop.all_right();
     shop.undo_all();
@@ -66,7 +66,7 @@ fn f18_a_serialization_failure_is_no_end_of_the_rows() {
             Then::Forward
         });
         let output = shop.trueup_at(&proxy.url(&shop.database), &FIX).output().unwrap();
-        expect(&output, 0, &["repaired 1600 rows; clean"]);
+        expect(&output, 0, &["repaired 1600 rows; OK"]);
         assert_eq!(shop.recorded(), "1600");
         shop.all_right();
         shop.undo_all();
@@ -113,7 +113,7 @@ fn f19_a_lock_on_the_user_leaves_out_the_keys_of_that_user() {
     let longest = document["fixes"][0]["longest_batch_milliseconds"].as_u64().unwrap();
     assert!(longest < 500, "{longest}");
     drop(app);
-    shop.fix(0, &["repaired 6 rows; clean"]);
+    shop.fix(0, &["repaired 6 rows; OK"]);
     shop.all_right();
 }
 
@@ -138,7 +138,7 @@ fn f19_no_batch_keeps_others_waiting_for_longer_than_its_limit() {
         worst = worst.max(began.elapsed());
     }
     drop(app);
-    expect(&child.wait_with_output().unwrap(), 0, &["clean"]);
+    expect(&child.wait_with_output().unwrap(), 0, &["OK: "]);
     println!("F19: others waited {worst:?} at most");
     assert!(worst < Duration::from_millis(500), "{worst:?}");
 }
@@ -157,14 +157,13 @@ fn f20_the_table_grows_while_it_is_repaired() {
             id += 1;
         }
     });
-    let output =
-        shop.fix(1, &["that came since the plan was made: the producer is still active", "not clean"]);
+    let output = shop.fix(1, &["that came since the plan was made: the producer is still active", "fails: "]);
     stop.store(true, Ordering::SeqCst);
     inserter.join().unwrap();
     drop(output);
     let old = "SELECT count(*) FROM keys WHERE user_id IS NULL AND id < 10000";
     assert_eq!(shop.database.value(old), "0", "what was planned is done");
-    shop.fix(0, &["clean"]);
+    shop.fix(0, &["OK: "]);
     shop.undo_all();
     shop.database.exec("DELETE FROM keys WHERE id >= 10000");
     shop.as_before();
@@ -194,7 +193,7 @@ fn f21_rows_changed_between_plan_and_write() {
     let counts = "SELECT string_agg(concat_ws(' ', planned, changed, skipped), ', ' ORDER BY number) FROM trueup.repairs";
     assert_eq!(shop.database.value(counts), "1600 1595 5, 2 2 0");
     // Of the row's versions it is the one that was repaired that comes back.
-    shop.undo(&shop.runs()[0], 0, &["gave 1597 rows back"]);
+    shop.undo(&shop.runs()[0], 0, &["restored 1597 rows"]);
     assert_eq!(shop.differing("keys"), "5");
     assert_eq!(shop.database.value("SELECT user_id FROM keys WHERE id = 1001"), "9");
 }
@@ -219,7 +218,7 @@ fn f21_another_version_of_a_row_in_the_place_of_the_planned_one() {
         Then::Forward
     });
     let output = shop.trueup_at(&proxy.url(&shop.database), &FIX).output().unwrap();
-    expect(&output, 0, &["left out as others had changed or locked them: 1 row"]);
+    expect(&output, 0, &["skipped, changed or locked by others: 1 row"]);
     assert_eq!(shop.database.value(place), before, "the place was not used again: this proves nothing");
     assert_eq!(shop.database.value("SELECT user_id FROM keys WHERE id = 1"), "9");
 }
@@ -239,7 +238,7 @@ fn f21_a_row_that_is_being_changed_when_its_batch_comes() {
     expect(
         &child.wait_with_output().unwrap(),
         0,
-        &["repaired 99 rows; clean", "left out as others had changed or locked them: 1 row"],
+        &["repaired 99 rows; OK", "skipped, changed or locked by others: 1 row"],
     );
     assert_eq!(shop.database.value("SELECT user_id FROM keys WHERE id = 50"), "9");
 }

@@ -18,7 +18,7 @@ fn an_old_transaction_pauses_it_and_it_goes_on_when_that_ends() {
     assert_eq!(shop.orphans(), 1600, "it waits");
     drop(other);
     let output = child.wait_with_output().unwrap();
-    expect(&output, 0, &["repaired 1600 rows; clean"]);
+    expect(&output, 0, &["repaired 1600 rows; OK"]);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     let told = format!("paused: a transaction of pid {pid} (billing) is open for ");
     assert!(stderr.contains(&told), "{stderr}");
@@ -51,7 +51,7 @@ fn a_pause_holds_no_transaction_open() {
         &["paused for 2.0 s altogether", "rows of it are done and recorded"],
     );
     drop(other);
-    shop.fix(0, &["clean"]);
+    shop.fix(0, &["OK: "]);
     shop.all_right();
     shop.undo_all();
     shop.as_before();
@@ -67,7 +67,7 @@ fn it_stops_when_it_has_paused_for_as_long_as_it_may() {
     shop.fix(75, &["paused for 1.0 s altogether", "no row was changed", "[repair] says how long it waits"]);
     assert_eq!(shop.orphans(), 1600);
     drop(other);
-    shop.fix(0, &["repaired 1600 rows; clean"]);
+    shop.fix(0, &["repaired 1600 rows; OK"]);
 }
 
 /// Told to stop while it pauses, it does.
@@ -87,7 +87,7 @@ fn f08_told_to_stop_in_a_pause() {
     assert!(began.elapsed() < Duration::from_secs(2));
     shop.settings(SHORT);
     drop(other);
-    shop.fix(0, &["clean"]);
+    shop.fix(0, &["OK: "]);
 }
 
 /// Whoever waits for the table has it first.
@@ -110,7 +110,7 @@ fn who_waits_for_the_table_goes_first() {
     assert!(matches!(output.status.code(), Some(0 | 3 | 75)), "{}", said(&output));
     shop.keep("keys");
     if shop.orphans() > 0 {
-        shop.fix(0, &["clean"]);
+        shop.fix(0, &["OK: "]);
     }
 }
 
@@ -118,11 +118,11 @@ fn who_waits_for_the_table_goes_first() {
 fn max_rate_is_kept() {
     let shop = Shop::of(120);
     let began = Instant::now();
-    expect(&shop.run(&["verify", "--fix", "--yes", "--max-rate", "60"]), 0, &["repaired 120 rows; clean"]);
+    expect(&shop.run(&["verify", "--fix", "--yes", "--max-rate", "60"]), 0, &["repaired 120 rows; OK"]);
     assert!(began.elapsed() >= Duration::from_millis(1900), "{:?}", began.elapsed());
     let run = shop.runs().remove(0);
     let began = Instant::now();
-    expect(&shop.run(&["undo", &run, "--yes", "--max-rate", "60"]), 0, &["gave 120 rows back"]);
+    expect(&shop.run(&["undo", &run, "--yes", "--max-rate", "60"]), 0, &["restored 120 rows"]);
     assert!(began.elapsed() >= Duration::from_millis(1900), "{:?}", began.elapsed());
     shop.as_before();
 }

@@ -32,7 +32,10 @@ fn f22_later_edits_are_kept_and_listed() {
     let output = shop.undo(
         &run,
         1,
-        &["done: gave 27 rows back; changed since, and kept: 3 rows", "changed since, and kept:"],
+        &[
+            "done: restored 27 rows; skipped, edited since the repair: 3 rows",
+            "skipped, edited since the repair:",
+        ],
     );
     let listed = said(&output);
     assert!(["│ 5 ", "│ 6 ", "│ 7 "].iter().all(|id| listed.contains(id)), "{listed}");
@@ -57,7 +60,7 @@ fn f22_a_column_that_is_required_since_is_told_before_the_start() {
     }
     assert_eq!(shop.database.value(UNTOUCHED), "1");
     shop.database.exec("ALTER TABLE keys ALTER user_id DROP NOT NULL");
-    shop.undo(&run, 1, &["done: gave 29 rows back"]);
+    shop.undo(&run, 1, &["done: restored 29 rows"]);
 }
 
 #[test]
@@ -67,15 +70,15 @@ fn f22_taking_it_back_twice_changes_nothing() {
     shop.as_before();
     let versions = "SELECT md5(string_agg(concat(ctid, xmin, k), ',' ORDER BY ctid)) FROM keys AS k";
     let before = shop.database.value(versions);
-    let by = format!("taken back by run {}", first["run"].as_str().unwrap());
+    let by = format!("undone by run {}", first["run"].as_str().unwrap());
     let runs = shop.database.value("SELECT count(*) FROM trueup.runs");
-    shop.undo(&run, 0, &["nothing to do", "is taken back already", &by]);
+    shop.undo(&run, 0, &["nothing to do", "is undone already", &by]);
     expect(&shop.run(&["undo", &run, "--dry-run"]), 0, &["nothing to do", &by]);
     assert_eq!(shop.database.value(versions), before);
     assert_eq!(shop.database.value("SELECT count(*) FROM trueup.runs"), runs);
     // And the rows can be repaired, and taken back, again.
-    shop.fix(0, &["repaired 30 rows; clean"]);
-    shop.undo(&shop.runs()[0], 0, &["gave 30 rows back"]);
+    shop.fix(0, &["repaired 30 rows; OK"]);
+    shop.undo(&shop.runs()[0], 0, &["restored 30 rows"]);
     shop.as_before();
 }
 
@@ -104,22 +107,22 @@ fn f22_a_locked_row_is_given_back_later() {
     let mut app = Other::at(shop.database.url(), "billing");
     let locked = format!("locked by pid {}", app.pid());
     app.run("BEGIN; SELECT FROM keys WHERE id = 7 FOR UPDATE");
-    let counts = "changed since, and kept: 1 row; locked or held back, and not given back: 1 row";
+    let counts = "skipped, edited since the repair: 1 row; locked or held back, not restored: 1 row";
     let again = format!("trueup undo {run}");
-    shop.undo(&run, 1, &[&format!("gave 28 rows back; {counts}"), &locked, &again]);
+    shop.undo(&run, 1, &[&format!("restored 28 rows; {counts}"), &locked, &again]);
     assert_eq!(
         shop.database
             .value("SELECT string_agg(id::text, ',' ORDER BY id) FROM keys WHERE user_id IS NOT NULL"),
         "0,5,7"
     );
-    shop.undo(&run, 1, &[&format!("gave 0 rows back; {counts}"), &locked]);
+    shop.undo(&run, 1, &[&format!("restored 0 rows; {counts}"), &locked]);
     let status = shop.document(&["status", "--runs"], 0).to_string();
     assert!(status.contains(r#""undoable":1"#), "{status}");
     drop(app);
     let document = shop.document(&["undo", &run, "--dry-run"], 1);
     let repair = &document["repairs"][0];
     assert_eq!((&repair["restored"], &repair["kept"], &repair["held"]), (&1.into(), &1.into(), &0.into()));
-    shop.undo(&run, 1, &["gave 1 row back; changed since, and kept: 1 row"]);
+    shop.undo(&run, 1, &["restored 1 row; skipped, edited since the repair: 1 row"]);
     assert_eq!(shop.differing("keys"), "1");
     assert_eq!(shop.database.value("SELECT restored || ' ' || kept FROM trueup.repairs"), "29 1");
 }
@@ -130,9 +133,9 @@ fn f22_a_table_that_is_locked_is_given_back_later() {
     let (shop, run) = repaired(1600);
     let mut app = Other::at(shop.database.url(), "index builder");
     app.run("BEGIN; LOCK TABLE keys IN SHARE MODE");
-    shop.undo(&run, 1, &["gave 0 rows back; locked or held back, and not given back: 1600 rows"]);
+    shop.undo(&run, 1, &["restored 0 rows; locked or held back, not restored: 1600 rows"]);
     drop(app);
-    shop.undo(&run, 0, &["gave 1600 rows back"]);
+    shop.undo(&run, 0, &["restored 1600 rows"]);
     shop.as_before();
 }
 
@@ -141,18 +144,22 @@ fn f22_a_table_that_is_locked_is_given_back_later() {
 fn f22_a_kept_row_is_tried_again() {
     let (shop, run) = repaired(30);
     shop.database.exec("UPDATE keys SET user_id = 9 WHERE id IN (5, 6)");
-    shop.undo(&run, 1, &["gave 28 rows back; changed since, and kept: 2 rows"]);
+    shop.undo(&run, 1, &["restored 28 rows; skipped, edited since the repair: 2 rows"]);
     let runs = shop.database.value("SELECT count(*) FROM trueup.runs");
     for how in ["--yes", "--dry-run"] {
-        expect(&shop.run(&["undo", &run, how]), 1, &["nothing to do", "changed since, and kept: 2 rows"]);
+        expect(
+            &shop.run(&["undo", &run, how]),
+            1,
+            &["nothing to do", "skipped, edited since the repair: 2 rows"],
+        );
     }
     assert_eq!(shop.database.value("SELECT count(*) FROM trueup.runs"), runs);
     shop.database.exec("UPDATE keys SET user_id = 5 WHERE id = 5");
-    shop.undo(&run, 1, &["gave 1 row back; changed since, and kept: 1 row"]);
+    shop.undo(&run, 1, &["restored 1 row; skipped, edited since the repair: 1 row"]);
     shop.database.exec("UPDATE keys SET user_id = 6 WHERE id = 6");
-    shop.undo(&run, 0, &["gave 1 row back"]);
+    shop.undo(&run, 0, &["restored 1 row"]);
     shop.as_before();
-    shop.undo(&run, 0, &["nothing to do", "is taken back already"]);
+    shop.undo(&run, 0, &["nothing to do", "is undone already"]);
 }
 
 const HOLDS_BACK: &str =
@@ -168,10 +175,10 @@ fn f22_a_row_that_a_trigger_holds_back_is_given_back_without_it() {
     shop.undo(
         &run,
         1,
-        &["gave 28 rows back; locked or held back, and not given back: 2 rows", "or held back by a trigger"],
+        &["restored 28 rows; locked or held back, not restored: 2 rows", "or held back by a trigger"],
     );
     shop.database.exec("DROP TRIGGER nothing ON keys");
-    shop.undo(&run, 0, &["gave 2 rows back"]);
+    shop.undo(&run, 0, &["restored 2 rows"]);
     shop.as_before();
 }
 
@@ -193,14 +200,14 @@ fn f22_a_row_that_a_trigger_rewrites_is_not_told_to_be_back() {
     let output = shop.undo(
         &run,
         1,
-        &["gave 1 row back; given other values by a trigger: 1 row", "their old ones by a trigger:"],
+        &["restored 1 row; given other values by a trigger: 1 row", "their old ones by a trigger:"],
     );
     assert!(said(&output).contains("│ 1 "), "{}", said(&output));
     assert_eq!(shop.differing("logins"), "1");
     assert_eq!(shop.database.value("SELECT restored || ' ' || kept FROM trueup.repairs"), "1 1");
-    shop.undo(&run, 1, &["gave 0 rows back; given other values by a trigger: 1 row"]);
+    shop.undo(&run, 1, &["restored 0 rows; given other values by a trigger: 1 row"]);
     shop.database.exec("DROP TRIGGER trimmed ON logins");
-    shop.undo(&run, 0, &["gave 1 row back"]);
+    shop.undo(&run, 0, &["restored 1 row"]);
     assert_eq!(shop.differing("logins"), "0");
 }
 
@@ -224,10 +231,10 @@ fn f22_a_deleted_row_that_a_trigger_rewrites_or_leaves_out() {
          CREATE TRIGGER rewrite BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION rewrite()",
     );
     let rest = "given other values by a trigger: 1 row";
-    let held = "changed since, and kept: 1 row; locked or held back, and not given back: 1 row";
-    shop.undo(&run, 1, &[&format!("gave 3 rows back; {held}; {rest}"), "held back by a trigger"]);
+    let held = "skipped, edited since the repair: 1 row; locked or held back, not restored: 1 row";
+    shop.undo(&run, 1, &[&format!("restored 3 rows; {held}; {rest}"), "held back by a trigger"]);
     shop.database.exec("DROP TRIGGER rewrite ON items");
-    shop.undo(&run, 1, &[&format!("gave 1 row back; changed since, and kept: 1 row; {rest}")]);
+    shop.undo(&run, 1, &[&format!("restored 1 row; skipped, edited since the repair: 1 row; {rest}")]);
     assert_eq!(shop.differing("items"), "3", "the rewritten one, the missing one, and theirs");
     shop.undo(&run, 1, &["nothing to do", rest]);
 }
@@ -246,7 +253,7 @@ fn f22_a_deleted_row_that_comes_back_under_another_key_comes_once() {
         "CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.id := NEW.id + 100; RETURN NEW; END$$;
          CREATE TRIGGER other BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION other()",
     );
-    shop.undo(&run, 1, &["gave 0 rows back; given other values by a trigger: 6 rows"]);
+    shop.undo(&run, 1, &["restored 0 rows; given other values by a trigger: 6 rows"]);
     shop.undo(&run, 1, &["nothing to do", "given other values by a trigger: 6 rows"]);
     assert_eq!(shop.database.value("SELECT count(*) FROM items"), "6");
 }
@@ -272,8 +279,8 @@ fn an_unknown_run_is_refused_and_a_prefix_is_enough() {
     );
     let differ = run.bytes().zip(second.bytes()).take_while(|(one, other)| one == other).count() + 1;
     let long_enough = differ.max(10);
-    shop.undo(&second[..long_enough].to_lowercase(), 0, &["gave 1 row back"]);
-    shop.undo(&run[..long_enough], 0, &["gave 5 rows back"]);
+    shop.undo(&second[..long_enough].to_lowercase(), 0, &["restored 1 row"]);
+    shop.undo(&run[..long_enough], 0, &["restored 5 rows"]);
     let empty = Shop::with("CREATE TABLE t (id int)", &[]);
     empty.undo(&run, 4, &["repaired nothing in this database"]);
     assert_eq!(empty.database.value("SELECT to_regnamespace('trueup') IS NULL"), "t");
@@ -312,7 +319,7 @@ fn a_table_that_was_made_anew_or_changed_is_refused() {
     // A column more, or another type that the old values fit, is no reason.
     let (shop, run) = repaired(5);
     shop.database.exec("ALTER TABLE keys ADD COLUMN more text DEFAULT 'x'");
-    shop.undo(&run, 0, &["gave 5 rows back"]);
+    shop.undo(&run, 0, &["restored 5 rows"]);
     assert_eq!(shop.orphans(), 5);
 }
 
@@ -322,7 +329,7 @@ fn pruned_before_images_cannot_be_taken_back() {
     expect(
         &shop.run(&["undo", "--prune", "30d", "--yes"]),
         0,
-        &["nothing to do: no before-images are that old"],
+        &["nothing to do: no old values are that old"],
     );
     expect(&shop.run(&["undo", "--prune", "0s", "--dry-run"]), 0, &["a plan, nothing was changed", &run]);
     assert_eq!(shop.plans(), "1");
@@ -335,7 +342,7 @@ fn pruned_before_images_cannot_be_taken_back() {
     for args in [&["undo", &run, "--yes"][..], &["undo", &run, "--dry-run"]] {
         let output = shop.run(args);
         expect(&output, 4, &["before-images", "removed"]);
-        assert!(!said(&output).contains("taken back already"), "{}", said(&output));
+        assert!(!said(&output).contains("undone already"), "{}", said(&output));
     }
     // One that was taken back before stays so.
     shop.database.exec("UPDATE keys SET user_id = NULL WHERE id = 1");
@@ -343,5 +350,5 @@ fn pruned_before_images_cannot_be_taken_back() {
     let second = shop.runs().remove(0);
     shop.undo(&second, 0, &[]);
     expect(&shop.run(&["undo", "--prune", "0s", "--yes"]), 0, &["removed the before-images of 1 run"]);
-    shop.undo(&second, 0, &["taken back already"]);
+    shop.undo(&second, 0, &["undone already"]);
 }

@@ -162,7 +162,7 @@ struct Writer<'p> {
 impl Writer<'_> {
     fn write(mut self, script: &mut String, direction: Direction) {
         let Step { title, contract, transactional, .. } = self.step;
-        let down = if direction == Direction::Down { ", taken back" } else { "" };
+        let down = if direction == Direction::Down { ", reverted" } else { "" };
         let _ = writeln!(script, "-- ---- {title}{down}");
         if *contract {
             script.push_str("-- Contract migration: it breaks old app versions.\n");

@@ -63,7 +63,7 @@ async fn undo(
     let mut notes: Vec<String> = kept
         .iter()
         .filter_map(|kept| kept.undone_by.as_ref())
-        .map(|by| format!("{all}taken back by run {by}"))
+        .map(|by| format!("{all}undone by run {by}"))
         .collect();
     notes.dedup();
     shown.notes.extend(notes);
@@ -172,7 +172,7 @@ async fn prune(
         output::err(&output::shown(&shown.proposal(), deliver::style(&settings.output)));
     }
     let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
-    writing.confirm("remove these before-images", mark).await?;
+    writing.confirm("remove these old values", mark).await?;
     writing.lock().await?;
     let marking = writing.first_mark();
     let runs = writing

@@ -266,7 +266,7 @@ impl VerifyReport {
                 next.push(Command::VerifyFix { checks: self.asked.clone(), dry_run: false }.to_string());
             }
             Some(RepairStage::Done) if self.fixes.iter().any(|fix| fix.changed > 0) => {
-                next.push(format!("to take it back: {}", Command::Undo { run: self.run.clone() }));
+                next.push(format!("to undo it: {}", Command::Undo { run: self.run.clone() }));
             }
             _ => {}
         }

@@ -151,7 +151,7 @@ fn parse(path: &Path, text: &str) -> Result<Check, Failure> {
                     path,
                     comment.line,
                     format!(
-                        "`-- {word}:` stands inside of a query: the query before it does not end with a semicolon"
+                        "`-- {word}:` is inside a query: the query before it does not end with a semicolon"
                     ),
                 ));
             }
@@ -538,7 +538,7 @@ mod tests {
             (format!("{head}-- fix: a\n-- at-most: many\n"), "line 7: `-- at-most:` is a number"),
             (
                 format!("{head}-- fix: a\nSELECT 1\n-- fix: b\nSELECT 2"),
-                "line 8: `-- fix:` stands inside of a query",
+                "line 8: `-- fix:` is inside a query",
             ),
             (format!("{head}-- fix: a\nSELECT 1;\n-- fix: a\nSELECT 2"), "line 8: a second fix `a`"),
             (

@@ -20,7 +20,7 @@ const SHAPE: (&str, &str) =
     ("SELECT q.* FROM (SELECT) AS one LEFT JOIN (SELECT * FROM (\n", "\n) AS q LIMIT 0) AS q ON true");
 
 /// What to do about a file that does not fit the database.
-const NEXT: &str = "mend the file; where a migration that is pending makes what is missing: trueup upgrade";
+const NEXT: &str = "fix the file; where a migration that is pending makes what is missing: trueup upgrade";
 
 /// A fix that fits its table.
 #[derive(Debug, Clone)]
@@ -259,9 +259,7 @@ async fn fits(
         )));
     }
     if let Some(rule) = table.rules.first() {
-        return Ok(Err(format!(
-            "{name} has a rule, {rule}, which puts something else in the place of a change"
-        )));
+        return Ok(Err(format!("{name} has a rule, {rule}, which replaces the change by something else")));
     }
     let mut seen = BTreeSet::new();
     for (column, _) in columns {

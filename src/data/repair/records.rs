@@ -240,13 +240,13 @@ pub async fn find(writer: &mut WriteSession, run: &str) -> Result<(Vec<RepairRec
     };
     let all = recorded(writer, "true").await?;
     let Some(run) = IdKind::Run.complete(run, all.iter().map(|one| one.run.clone()))? else {
-        let what = format!("run {run} repaired nothing in this database that could be taken back");
+        let what = format!("run {run} repaired nothing in this database that could be undone");
         return Err(refuse(what).into());
     };
     let records: Vec<RepairRecord> = all.into_iter().filter(|one| one.run == run).collect();
     if records.iter().any(|one| one.state == State::Pruned && one.undone_by.is_none()) {
         let what = format!(
-            "run {run} cannot be taken back: its before-images were removed by trueup undo --prune; nothing was changed"
+            "run {run} cannot be undone: its old values were removed by trueup undo --prune; nothing was changed"
         );
         return Err(Failure::new(Exit::Refused, what)
             .next("a backup of that time has them: trueup backup list")
@@ -268,13 +268,13 @@ async fn repair(writer: &mut WriteSession, record: &RepairRecord) -> Result<Repa
     let gone = |what: String| {
         Failure::new(
             Exit::Refused,
-            format!("run {} cannot be taken back: {what}; nothing was changed", record.run),
+            format!("run {} cannot be undone: {what}; nothing was changed", record.run),
         )
         .next(format!("its old values are in trueup.{}", record.rows_in))
     };
     let Some(table) = table.filter(|table| table.qualified() == record.relation) else {
         let parts = split_qualified(&record.relation).unwrap_or_default().join(".");
-        return Err(gone(format!("table {parts} was dropped, made anew or renamed since")).into());
+        return Err(gone(format!("table {parts} was dropped, created again or renamed since")).into());
     };
     let columns = |names: &[String]| {
         let lacks = names.iter().filter(|name| table.column(name).is_none());

@@ -131,13 +131,13 @@ impl StoppedRepair<'_> {
     fn next(&self, refused: bool) -> String {
         let alternative = &self.alternative;
         match refused {
-            _ if !self.run_changed_rows => "run the same command again: it goes on where it was".to_owned(),
+            _ if !self.run_changed_rows => "run the same command again to continue".to_owned(),
             true => {
                 format!(
-                    "fix what the server reports, then run the same command again: it goes on{alternative}"
+                    "fix what the server reports, then run the same command again to continue{alternative}"
                 )
             }
-            false => format!("run the same command again: it goes on{alternative}"),
+            false => format!("run the same command again to continue{alternative}"),
         }
     }
 }

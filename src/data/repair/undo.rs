@@ -169,7 +169,7 @@ pub async fn would_undo(writer: &mut WriteSession, repair: &Repair) -> Result<Un
         .collect();
     let sql = format!("{FORMATS}; SELECT {} FROM {from} WHERE {open}", counts.join(", "));
     let session = writer.read_session().await?;
-    let failed = |error| connection::server_failure(error, "looking at what would be taken back");
+    let failed = |error| connection::server_failure(error, "reading what would be restored");
     let row = session.query_one(sql).await.map_err(failed)?;
     let number = |column: usize| row.at::<u64>(column).map_err(|error| failed(error.into()));
     for (place, (column, _)) in required.iter().enumerate() {
@@ -191,7 +191,7 @@ fn not_null(repair: &Repair, column: &str, rows: u64) -> Failure {
     let (column, table) = (identifier(column), repair.table.qualified());
     let those = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
     let what = format!(
-        "run {} cannot be taken back: column {column} of {table} is NOT NULL now, and would get NULL back in {those}; \
+        "run {} cannot be undone: column {column} of {table} is NOT NULL now, and would get NULL back in {those}; \
          nothing was changed",
         repair.run
     );

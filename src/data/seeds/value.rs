@@ -108,7 +108,9 @@ fn json(value: &DeValue<'_>) -> Result<String, String> {
         }
         DeValue::Table(table) => match expression(table)? {
             Some(DeclaredValue::Null) => "null".to_owned(),
-            Some(_) => return Err("an expression stands alone, not inside of an array or a table".to_owned()),
+            Some(_) => {
+                return Err("an expression must stand alone, not inside an array or a table".to_owned());
+            }
             None => {
                 // The keys keep the order of the file, because the type json keeps it.
                 let mut entries: Vec<_> = table.iter().collect();

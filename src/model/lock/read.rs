@@ -160,7 +160,7 @@ pub fn effects_from_text(text: &str) -> Result<Vec<Effect>, String> {
     Ok(reader.migrations.pop().map(|migration| migration.effects).unwrap_or_default())
 }
 
-const AGAIN: &str = "The file is generated: run `trueup compile` to write it anew.";
+const AGAIN: &str = "The file is generated: run `trueup compile` to write it again.";
 
 #[derive(Default)]
 struct Reader {

@@ -60,8 +60,9 @@ impl Page {
         }
     }
 
+    /// The width that prose is wrapped to.
     fn width(&self) -> usize {
-        usize::from(self.style.width)
+        if self.style.wraps { usize::from(self.style.width) } else { usize::MAX }
     }
 
     fn line(&mut self, text: &str) {
@@ -166,7 +167,7 @@ impl Page {
             (0..table.columns.len()).map(|column| longest_word(table, &cells, column)).collect();
         // A border before each column and one at the end, and a space on either side of each cell.
         let needed: usize = longest.iter().map(|longest| usize::from(*longest) + 3).sum::<usize>() + 1;
-        match needed <= self.width() {
+        match needed <= usize::from(self.style.width) {
             true => {
                 let drawn = drawn(table, &cells, &longest, self.style);
                 self.line(&drawn);

@@ -143,7 +143,7 @@ impl Target {
     }
 
     fn not_postgresql(&self) -> Failure {
-        self.cannot("what answers there is no PostgreSQL server", "check host and port")
+        self.cannot("the server there is not PostgreSQL", "check host and port")
             .code(ErrorCode::CONNECTION_NOT_POSTGRESQL)
     }
 
@@ -261,7 +261,7 @@ impl Target {
                     .code(ErrorCode::CONNECTION_UNREACHABLE)
             }
             ErrorKind::ConnectionRefused => self.cannot(
-                "nobody listens there (connection refused)",
+                "connection refused: no server is listening there",
                 "check that the server runs, and host and port in the URL",
             )
             .code(ErrorCode::CONNECTION_REFUSED),

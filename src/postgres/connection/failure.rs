@@ -99,9 +99,7 @@ pub fn server_failure(error: anyhow::Error, doing: &str) -> anyhow::Error {
     }
     if error.chain().any(|cause| cause.is::<RowError>()) {
         return Failure::cannot_tell(format!("{doing}: the server's answer cannot be read: {error:#}"))
-            .next(
-                "look at what stands between trueup and the server (a proxy?); if nothing does, report this",
-            )
+            .next("look at what is between trueup and the server (a proxy?); if nothing does, report this")
             .into();
     }
     match server_error(&error) {
@@ -132,7 +130,7 @@ fn failure(error: &sqlx::Error, doing: &str) -> Failure {
         Some(sqlstate::LOCK_NOT_AVAILABLE) => with(
             Exit::Busy,
             ErrorCode::LOCK_TIMEOUT,
-            format!("{doing}: a lock could not be had in time: {text}"),
+            format!("{doing}: timed out waiting for a lock: {text}"),
             "try again; `select * from pg_stat_activity where wait_event_type = 'Lock'` shows who waits for whom",
         ),
         Some(sqlstate::SERIALIZATION_FAILURE | sqlstate::DEADLOCK_DETECTED) => with(

@@ -305,11 +305,9 @@ fn after_scheme(text: &str) -> Result<&str, Failure> {
     match (known, driver) {
         (true, None) => Ok(rest),
         (true, Some(driver)) if word(driver) => Ok(rest),
-        (false, None) if word(name) => {
-            Err(Failure::usage(format!("{name}:// is no URL of a PostgreSQL database"))
-                .code(ErrorCode::CONNECTION_URL_INVALID)
-                .next(SHAPE))
-        }
+        (false, None) if word(name) => Err(Failure::usage(format!("{name}:// is not a PostgreSQL URL"))
+            .code(ErrorCode::CONNECTION_URL_INVALID)
+            .next(SHAPE)),
         _ => Err(Failure::usage("this is no connection URL: it does not begin with postgres://")
             .code(ErrorCode::CONNECTION_URL_INVALID)
             .next(SHAPE)),
@@ -430,7 +428,7 @@ mod tests {
         assert!(refused("postgres:///shop").contains("names no host"));
         assert!(refused("postgres://a,b/shop").contains("several hosts"));
         assert!(refused("host=db dbname=shop").contains("no connection URL"));
-        assert!(refused("mysql://db/shop").contains("mysql:// is no URL of a PostgreSQL database"));
+        assert!(refused("mysql://db/shop").contains("mysql:// is not a PostgreSQL URL"));
         assert!(refused("postgres://db/x?sslcert=/a").contains("sslcert without sslkey"));
     }
 

@@ -138,7 +138,17 @@ impl SchemaReport {
             .then(self.coverage_view())
             .notes(&self.notes)
             .verdict(self.verdict(), self.tone())
-            .next(self.next(true))
+            .then(self.next_view())
+    }
+
+    /// What to run next. `--quiet` does not show the SQL that it may speak of.
+    fn next_view(&self) -> View {
+        let (normally, quietly) = (self.next(true), self.next(false));
+        if normally == quietly {
+            return View::new().next(normally);
+        }
+        let line = |next: Option<String>| View::new().lines(next.map(|next| format!("next: {next}")));
+        line(normally).then(line(quietly).quiet_only())
     }
 
     /// The colour of the verdict.

@@ -34,7 +34,7 @@ fn the_reference_project_goes_down_and_up_again() {
          INSERT INTO organizations (slug, name) VALUES ('acme', 'Acme');
          INSERT INTO api_keys (organization_id, name, prefix, key_digest, user_id) VALUES (1, 'k', 'abcdefgh', 'd', 1)",
     );
-    ends(&project, &database, &["downgrade", "--to", "1", "--yes"], 0, &["took back 7 migrations", "at V1"]);
+    ends(&project, &database, &["downgrade", "--to", "1", "--yes"], 0, &["reverted 7 migrations", "at V1"]);
     assert_eq!(catalog(&database), catalog(&other), "V1 is V1");
     assert_eq!(applied(&database), "1");
     assert_eq!(database.value("SELECT count(*) FROM api_keys"), "1", "rows of what stays are there");
@@ -132,7 +132,7 @@ fn what_was_taken_back_before_stays_so() {
     assert_eq!(applied(&database), "1 2");
     assert_eq!(database.value("SELECT to_regclass('items_note') IS NOT NULL"), "t");
     write(&project, "V2__note.down.sql", "ALTER TABLE items DROP COLUMN note;");
-    ends(&project, &database, &["downgrade", "--to", "1", "--yes"], 0, &["took back 1 migration"]);
+    ends(&project, &database, &["downgrade", "--to", "1", "--yes"], 0, &["reverted 1 migration"]);
     ends(&project, &database, &["upgrade", "--yes"], 0, &["at V3"]);
 }
 
@@ -162,7 +162,7 @@ fn drift_where_the_scripts_reach_is_refused() {
     let args = ["downgrade", "--to", "2", "--yes"];
     ends(&project, &database, &args, 4, &["column public.tags.by_hand", "nothing was changed"]);
     database.exec("ALTER TABLE tags DROP COLUMN by_hand; ALTER TABLE items ADD COLUMN by_hand text");
-    ends(&project, &database, &args, 0, &["took back 1 migration", "1 difference"]);
+    ends(&project, &database, &args, 0, &["reverted 1 migration", "1 difference"]);
     assert_eq!(database.value("SELECT count(by_hand) FROM items"), "0", "what is elsewhere stays");
 }
 
@@ -192,7 +192,7 @@ fn a_version_that_was_skipped_does_not_count_as_applied() {
     let (project, database) = upgraded(&files);
     write(&project, "V2__required.sql", "ALTER TABLE items ALTER COLUMN name SET NOT NULL;\n");
     project.compile();
-    ends(&project, &database, &["downgrade", "--to", "1", "--yes"], 0, &["took back 1 migration"]);
+    ends(&project, &database, &["downgrade", "--to", "1", "--yes"], 0, &["reverted 1 migration"]);
     assert_eq!(applied(&database), "1");
 }
 
@@ -207,7 +207,7 @@ fn to_nothing_and_back() {
         &database,
         &["downgrade", "--to", "0", "--yes"],
         0,
-        &["took back 3 migrations", "nothing is applied"],
+        &["reverted 3 migrations", "nothing is applied"],
     );
     assert_eq!(applied(&database), "");
     ends(&project, &database, &["upgrade", "--yes"], 0, &[]);

@@ -12,7 +12,7 @@ fn what_was_done_by_hand_is_refused_and_recorded_when_that_is_asked_for() {
     let database = support::database();
     ends(&project, &database, &["upgrade", "--yes", "--to", "1"], 0, &[]);
     database.exec("ALTER TABLE items ADD COLUMN note text");
-    let refused = ["column public.items.note", "already so by hand", "trueup upgrade --record-satisfied"];
+    let refused = ["column public.items.note", "already done by hand", "trueup upgrade --record-satisfied"];
     ends(&project, &database, &["upgrade", "--yes"], 4, &refused);
     assert_eq!(applied(&database), "1");
     ends(&project, &database, &["upgrade", "--yes", "--record-satisfied"], 0, &["applied 2 migrations"]);
@@ -47,7 +47,7 @@ fn drift_in_the_way_is_refused_and_drift_elsewhere_is_told() {
     database.exec("ALTER TABLE items ALTER COLUMN name SET NOT NULL");
     ends(&project, &database, &["upgrade", "--yes"], 4, &["column public.items.name", "nothing was changed"]);
     database.exec("ALTER TABLE items ALTER COLUMN name DROP NOT NULL; CREATE TABLE by_hand (id int)");
-    ends(&project, &database, &["upgrade", "--yes"], 0, &["the check found 1 difference"]);
+    ends(&project, &database, &["upgrade", "--yes"], 0, &["1 more difference"]);
     ends(&project, &database, &["upgrade", "--yes", "--strict"], 1, &["nothing to do"]);
 }
 

@@ -245,7 +245,7 @@ fn told(project: &Project, database: &TestDatabase, begun: bool, context: &str) 
     let all = begun && holds(database, "count(*) = 5 FROM trueup.migrations");
     let mut words = Vec::new();
     if open {
-        words.push("broke off");
+        words.push("was interrupted");
     }
     let code = if all { 0 } else { 1 };
     assert_eq!(output.status.code(), Some(code), "{context}\n{}", said(&output));

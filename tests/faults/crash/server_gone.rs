@@ -27,7 +27,7 @@ fn f03_a_statement_that_outlives_its_run_is_named() {
     expect(
         &output,
         75,
-        &["another run of trueup holds the lock", &format!("pid {pid} "), "pg_sleep(1.75)", "active for "],
+        &["another run of trueup holds the lock", &format!("pid {pid} "), "pg_sleep(?)", "active for "],
     );
     send(&child, Signal::SIGKILL);
     child.wait_with_output().unwrap();
@@ -50,7 +50,7 @@ fn f03_the_server_ends_what_nobody_waits_for() {
     assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
     assert!(holds(&database, "to_regclass('a') IS NULL"));
     let status = project.trueup(&["status"], database.url()).output().unwrap();
-    expect(&status, 1, &["broke off"]);
+    expect(&status, 1, &["was interrupted"]);
 }
 
 /// A crash of the server in the middle of a step, and its restart.

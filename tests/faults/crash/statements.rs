@@ -31,7 +31,7 @@ fn nothing_left(project: &Project, database: &TestDatabase) {
     let status = project.trueup(&["status"], database.url()).output().unwrap();
     expect(&status, 1, &["pending"]);
     let said = crate::support::project::said(&status);
-    assert!(!said.contains("broke off") && !said.contains("unfinished"), "{said}");
+    assert!(!said.contains("was interrupted") && !said.contains("1 interrupted"), "{said}");
 }
 
 #[test]

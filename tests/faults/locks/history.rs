@@ -97,7 +97,7 @@ fn f32_a_table_that_is_half_made_is_shown_and_refused() {
         let (project, database) = site();
         database.exec(tamper);
         let words = [
-            "refinery_schema_history is called like refinery's history and is not one",
+            "refinery_schema_history has the name of refinery's history and is not one",
             "nothing was changed",
         ];
         expect(&upgrade(&project, database.url()).output().unwrap(), 4, &words);
