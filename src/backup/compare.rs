@@ -50,7 +50,7 @@ pub(super) fn compare(
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::archive::TableOfContents;
+    use super::super::archives::archive::TableOfContents;
     use super::*;
 
     fn relation(oid: u32, name: &str, rows: Option<u64>) -> BackedUpRelation {

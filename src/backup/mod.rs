@@ -6,13 +6,10 @@
 //!
 //! This room never asks and never prints; it reports its progress to a [`BackupObserver`].
 
-mod archive;
+mod archives;
 mod catalog;
 mod compare;
-mod digest;
-mod dump;
 mod external;
-mod full_read;
 mod manifest;
 mod pg_dump_errors;
 mod programs;
@@ -25,6 +22,7 @@ mod take;
 mod verify;
 mod verify_member;
 
+use archives::{digest, dump, full_read};
 pub use external::External;
 pub use manifest::{
     BackedUpRelation, BackupFormat, BackupSource, Manifest, Member, ProofLevel, Scope, Tools, Verified, Wal,

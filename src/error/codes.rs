@@ -72,7 +72,7 @@ error_codes! {
     UNKNOWN_OUTCOME = "unknown_outcome";
     /// trueup itself failed.
     INTERNAL = "internal";
-    /// Somebody else is at it.
+    /// Somebody else holds it.
     BUSY = "busy";
 
     /// An argument is unknown, missing or malformed.

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+/// The file that has every object of the compiled schema: the place of a finding that has no better one.
+pub const LOCK_FILE: &str = "trueup.lock";
+
 /// A line of a project file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Location {

@@ -5,10 +5,8 @@
 //! cancels. It does not decide what is to be done, asks nobody, and prints nothing: it tells [`Event`]s.
 
 mod access;
-mod blockers;
 mod event;
 mod fence;
-mod load;
 mod lock;
 mod prepared;
 mod record;
@@ -19,11 +17,11 @@ mod step_error;
 mod stop_signal;
 mod transaction;
 mod typed_id;
-mod waiting;
-mod watchdog;
+mod watch;
 mod work;
 
 use std::time::Duration;
+use watch::{blockers, waiting, watchdog};
 
 use anyhow::Result;
 
@@ -31,9 +29,7 @@ use crate::error::Failure;
 use crate::postgres::connection::{self, Batch, OwnedRow, RowBuffer, Session};
 
 pub use access::{Access, no_pooler_before};
-pub use blockers::{ADVISORY_LOCK, WantedLock, with_lock_key};
 pub use event::{Blocker, Event, Watch, name_blockers};
-pub use load::{LoadSample, ThrottleLimits};
 pub use prepared::PreparedStatement;
 pub use record::{Mark, Marking, RunRecord, SCHEMA};
 pub use server_identity::ServerIdentity;
@@ -41,6 +37,8 @@ pub use standalone::StandaloneStatement;
 pub use step_error::StepError;
 pub use stop_signal::StopSignal;
 pub use typed_id::{IdKind, SHORTEST_ID};
+pub use watch::blockers::{ADVISORY_LOCK, WantedLock, with_lock_key};
+pub use watch::load::{LoadSample, ThrottleLimits};
 pub use work::{Limits, Next, Work};
 
 /// The way to write to one database.

@@ -24,9 +24,9 @@ pub(crate) const ROOMS: &[Room] = &[
     room("postgres/scratch", &["error", "postgres/connection", "postgres/programs", "postgres/sql"]),
     room("findings", &["postgres/ddl"]),
     room("migrations", &["error", "postgres/catalog", "postgres/connection", "postgres/sql"]),
-    room("writer", &["error", "postgres/connection", "postgres/sql"]),
+    room("writer", &["error", "postgres/connection", "postgres/sql", "text"]),
     room("data/checks", &["error", "findings", "postgres/connection", "postgres/sql"]),
-    room("data/repair", &["data/checks", "error", "postgres/connection", "postgres/sql", "writer"]),
+    room("data/repair", &["data/checks", "error", "postgres/connection", "postgres/sql", "text", "writer"]),
     room("data/seeds", &["error", "postgres/catalog", "postgres/connection", "postgres/sql", "toml_table"]),
     room(
         "snapshot",
@@ -45,6 +45,7 @@ pub(crate) const ROOMS: &[Room] = &[
         "model",
         &[
             "error",
+            "findings",
             "migrations",
             "postgres/catalog",
             "postgres/connection",
@@ -78,6 +79,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "postgres/programs",
             "postgres/scratch",
             "postgres/sql",
+            "text",
             "writer",
         ],
     ),

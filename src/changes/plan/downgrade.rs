@@ -32,7 +32,7 @@ impl MigrationPlan {
         }
         if current.is_none_or(|current| to > current) && to != 0 {
             let stands = current.map_or_else(
-                || "nothing is applied".to_owned(),
+                || "no migration is applied".to_owned(),
                 |current| format!("the database is at version {current}"),
             );
             return Err(Failure::usage(format!(

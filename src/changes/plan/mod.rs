@@ -8,10 +8,9 @@
 
 mod adopt;
 mod affected;
-mod already_applied;
-mod applied_evidence;
 mod conflicts;
 mod downgrade;
+mod evidence;
 mod export;
 mod locks;
 mod non_transactional;
@@ -22,6 +21,7 @@ mod statement_effect;
 mod tokens;
 mod upgrade;
 
+use evidence::applied_evidence;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -34,9 +34,9 @@ use crate::postgres::catalog::ObjectId;
 
 pub use adopt::{Adoption, LiveDatabase};
 pub use affected::Affected;
-pub use already_applied::is_satisfied;
-pub use applied_evidence::Evidence;
 pub use conflicts::collisions;
+pub use evidence::already_applied::is_satisfied;
+pub use evidence::applied_evidence::Evidence;
 pub use export::EditorSession;
 pub use locks::{ExpectedLock, LockMode, LockTarget, Relations, expected_locks};
 pub use non_transactional::NonTransactional;

@@ -1,3 +1,5 @@
+//! Tests of the index over schema files and migrations.
+
 use std::path::PathBuf;
 
 use super::*;

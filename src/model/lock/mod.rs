@@ -24,7 +24,7 @@ pub use write::effects_to_text;
 pub const FORMAT: u32 = 1;
 
 /// The name of the lock file in a project directory.
-pub const FILE_NAME: &str = "trueup.lock";
+pub const FILE_NAME: &str = crate::findings::LOCK_FILE;
 
 /// A compiled project.
 #[derive(Debug, Clone, PartialEq)]

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::Exit;
-use crate::findings::{Finding, Location};
+use crate::findings::{Finding, LOCK_FILE, Location};
 use crate::output::report::{Envelope, Report};
 use crate::output::view::{Block, View};
 
@@ -107,7 +107,7 @@ fn is_unanswered(finding: &Finding) -> bool {
 /// The place of a finding for formats that need one: the lock file, which has every object of the model, where the finding
 /// has none of its own.
 fn place(finding: &Finding) -> Location {
-    finding.location.clone().unwrap_or_else(|| Location::new(crate::model::FILE_NAME, 1))
+    finding.location.clone().unwrap_or_else(|| Location::new(LOCK_FILE, 1))
 }
 
 /// What to do about a finding, a line each: the command or the advice, then the SQL with what it does beside changing the

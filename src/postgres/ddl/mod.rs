@@ -8,30 +8,22 @@
 //! The cost of a statement (locks, rewrites) is not judged here.
 
 mod change;
-mod columns;
-mod constraints;
-mod indexes;
+mod kinds;
 mod mentions;
 mod names;
 mod namespaces;
 mod options;
 mod order;
-mod policies;
 mod privileges;
-mod routines;
-mod sequences;
-mod tables;
 mod text;
-mod triggers;
-mod types;
-mod views;
 
 pub use change::{DdlAction, DdlChange, arrange};
-pub use indexes::create_concurrently;
+pub use kinds::indexes::create_concurrently;
+pub use kinds::sequences::restore as restore_sequence;
+use kinds::{columns, constraints, indexes, policies, routines, sequences, tables, triggers, types, views};
 pub use names::{drop, rename};
 pub use order::script;
 pub use privileges::withheld;
-pub use sequences::restore as restore_sequence;
 
 use crate::postgres::catalog::{Attribute, Kind, Object};
 

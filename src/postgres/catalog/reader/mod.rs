@@ -24,21 +24,19 @@
 mod assembler;
 mod column_types;
 mod columns;
-mod constraints;
 mod deferred;
 mod fields;
 mod history;
-mod indexes;
 mod parts;
 mod presence;
 #[cfg(test)]
 mod printing;
-mod privileges;
-mod relations;
 mod routines;
+mod rows;
 mod sections;
 mod types;
 
+use rows::{indexes, privileges, relations};
 use std::collections::HashMap;
 
 use anyhow::Result;

@@ -3,10 +3,10 @@
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::sql::{identifier, literal};
 
-use super::names::{qualified_id, subject};
-use super::text::{split_lines, split_list, split_name};
+use super::super::names::{qualified_id, subject};
+use super::super::text::{split_lines, split_list, split_name};
 
-pub(super) fn create(object: &Object) -> Vec<String> {
+pub(in crate::postgres::ddl) fn create(object: &Object) -> Vec<String> {
     let name = qualified_id(&object.id);
     let statement = match object.id.kind {
         Kind::Collation => format!("CREATE COLLATION {name} ({});", collation(object).join(", ")),
@@ -83,7 +83,11 @@ fn range(object: &Object) -> Vec<String> {
     stated.map(|(word, value)| format!("{word} = {value}")).collect()
 }
 
-pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) -> Option<String> {
+pub(in crate::postgres::ddl) fn alter(
+    declared: &Object,
+    actual: &Object,
+    attribute: Attribute,
+) -> Option<String> {
     let subject = subject(&actual.id);
     match attribute {
         Attribute::Labels => Some(format!("ALTER {subject} {};", new_label(declared, actual)?)),
@@ -175,7 +179,7 @@ fn changed_check(declared: &Object, actual: &Object) -> Option<String> {
 }
 
 /// `CREATE TYPE name;`: what a range type's canonical function needs before the type itself.
-pub(super) fn shell(object: &Object) -> String {
+pub(in crate::postgres::ddl) fn shell(object: &Object) -> String {
     format!(
         "CREATE TYPE {}.{};",
         identifier(object.id.schema.as_deref().unwrap_or_default()),

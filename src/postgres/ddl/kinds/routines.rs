@@ -3,10 +3,10 @@
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::sql::{identifier, literal};
 
-use super::names::{qualified_id, subject};
-use super::text::{dollar_quoted, find_top_level, split_list};
+use super::super::names::{qualified_id, subject};
+use super::super::text::{dollar_quoted, find_top_level, split_list};
 
-pub(super) fn create(object: &Object) -> Vec<String> {
+pub(in crate::postgres::ddl) fn create(object: &Object) -> Vec<String> {
     vec![define(object, "CREATE")]
 }
 
@@ -59,7 +59,7 @@ fn define(object: &Object, verb: &str) -> String {
 }
 
 /// Whether the body is one of the SQL standard, parsed when the function is made, and not a string.
-pub(super) fn is_sql_standard(object: &Object) -> bool {
+pub(in crate::postgres::ddl) fn is_sql_standard(object: &Object) -> bool {
     object.is(Attribute::BodyStyle, "sql standard")
 }
 
@@ -117,7 +117,11 @@ fn set(name: &str, value: &str) -> String {
     format!("SET {name} TO {value}")
 }
 
-pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) -> Option<String> {
+pub(in crate::postgres::ddl) fn alter(
+    declared: &Object,
+    actual: &Object,
+    attribute: Attribute,
+) -> Option<String> {
     let subject = subject(&actual.id);
     match attribute {
         Attribute::Settings => {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::MigrationPlan;
+use super::super::MigrationPlan;
 use crate::model::diagnosis::MigrationState;
 use crate::model::diff::{align_majors, align_owned_sequences};
 use crate::model::{Effect, Lock};
@@ -79,8 +79,8 @@ fn counts(attribute: Attribute) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{Sample, lock_of, object};
-    use super::super::{MigrationPlan, UpgradeGoal};
+    use super::super::super::samples::{Sample, lock_of, object};
+    use super::super::super::{MigrationPlan, UpgradeGoal};
     use super::*;
     use crate::postgres::catalog::{Kind, ObjectId};
 

@@ -2,9 +2,9 @@
 
 use crate::postgres::catalog::{Attribute, Object};
 
-use super::names::subject;
+use super::super::names::subject;
 
-pub(super) fn create(object: &Object) -> Vec<String> {
+pub(in crate::postgres::ddl) fn create(object: &Object) -> Vec<String> {
     let mut sql = format!("CREATE {}", subject(&object.id));
     if object.is(Attribute::Permissive, "false") {
         sql.push_str(" AS RESTRICTIVE");
@@ -28,7 +28,11 @@ fn word(attribute: Attribute) -> &'static str {
 }
 
 /// ALTER POLICY changes roles and expressions; it cannot take an expression away.
-pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) -> Option<String> {
+pub(in crate::postgres::ddl) fn alter(
+    declared: &Object,
+    actual: &Object,
+    attribute: Attribute,
+) -> Option<String> {
     let wanted = declared.get(attribute)?;
     let action = match attribute {
         Attribute::Roles => format!("TO {wanted}"),

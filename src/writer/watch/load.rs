@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::WriteSession;
+use super::super::WriteSession;
 use super::blockers::milliseconds;
 use crate::text::duration;
 
-const LOAD: &str = include_str!("load.sql");
+const LOAD: &str = include_str!("../load.sql");
 
 /// What was seen at one moment. What a role may not see is `None`, and counts as nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,7 +41,10 @@ impl LoadSample {
             return Some(format!("a standby is {} behind", duration(lag)));
         }
         if self.waiters > 0 {
-            return Some(format!("{} waiting for locks on the table", super::event::sessions(self.waiters)));
+            return Some(format!(
+                "{} waiting for locks on the table",
+                super::super::event::sessions(self.waiters)
+            ));
         }
         let age = over(self.oldest_transaction, throttle.transaction)?;
         let whose = self.oldest.as_deref().map(|whose| format!(" of pid {whose}")).unwrap_or_default();

@@ -12,21 +12,21 @@ use smol_str::SmolStr;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
+use super::super::manifest::{BackupFormat, Member, ProofLevel, Scope};
+use super::super::pg_dump_errors;
+use super::super::programs::{PasswordFile, ProcessGroup, Programs};
+use super::super::progress::{BackupObserver, BackupProgress};
+use super::super::store::Upload;
 use super::digest::Hasher;
 use super::full_read::{ArchiveContents, FullRead};
-use super::manifest::{BackupFormat, Member, ProofLevel, Scope};
-use super::pg_dump_errors;
-use super::programs::{PasswordFile, ProcessGroup, Programs};
-use super::progress::{BackupObserver, BackupProgress};
-use super::store::Upload;
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::Target;
 use crate::postgres::sql::split_qualified;
 
 /// The file name of an archive in custom format.
-pub(super) const ARCHIVE: &str = "archive.dump";
+pub(in crate::backup) const ARCHIVE: &str = "archive.dump";
 /// The directory of an archive in directory format.
-pub(super) const DIRECTORY: &str = "archive";
+pub(in crate::backup) const DIRECTORY: &str = "archive";
 /// The size of one read and of the pipe: the largest pipe that Linux gives an ordinary user.
 const CHUNK: usize = 1 << 20;
 /// The number of error lines of the program that are kept; the last ones.
@@ -34,32 +34,32 @@ const COMPLAINTS: usize = 20;
 
 /// The options of a dump.
 #[derive(Debug, Clone)]
-pub(super) struct DumpRequest<'o> {
-    pub(super) programs: &'o Programs,
-    pub(super) target: &'o Target,
-    pub(super) application: &'o str,
-    pub(super) set_role: Option<&'o str>,
-    pub(super) snapshot: &'o str,
-    pub(super) scope: &'o Scope,
-    pub(super) kind: BackupFormat,
-    pub(super) jobs: u32,
-    pub(super) compression: Option<&'o str>,
-    pub(super) lock_wait: Duration,
-    pub(super) level: ProofLevel,
+pub(in crate::backup) struct DumpRequest<'o> {
+    pub(in crate::backup) programs: &'o Programs,
+    pub(in crate::backup) target: &'o Target,
+    pub(in crate::backup) application: &'o str,
+    pub(in crate::backup) set_role: Option<&'o str>,
+    pub(in crate::backup) snapshot: &'o str,
+    pub(in crate::backup) scope: &'o Scope,
+    pub(in crate::backup) kind: BackupFormat,
+    pub(in crate::backup) jobs: u32,
+    pub(in crate::backup) compression: Option<&'o str>,
+    pub(in crate::backup) lock_wait: Duration,
+    pub(in crate::backup) level: ProofLevel,
     /// The number of tables, for the progress.
-    pub(super) tables: usize,
+    pub(in crate::backup) tables: usize,
 }
 
 /// The result of a dump.
 #[derive(Debug)]
-pub(super) struct Dumped {
-    pub(super) members: Vec<Member>,
+pub(in crate::backup) struct Dumped {
+    pub(in crate::backup) members: Vec<Member>,
     /// What reading the archive back has found.
-    pub(super) found: ArchiveContents,
+    pub(in crate::backup) found: ArchiveContents,
 }
 
 /// Dumps a database into a store.
-pub(super) async fn dump(
+pub(in crate::backup) async fn dump(
     order: &DumpRequest<'_>,
     upload: &mut Upload,
     observer: &mut dyn BackupObserver,

@@ -3,10 +3,10 @@
 use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
 use crate::postgres::sql::identifier;
 
-use super::names::{belongings, qualified_id};
-use super::options;
+use super::super::names::{belongings, qualified_id};
+use super::super::options;
 
-pub(super) fn create(object: &Object) -> Vec<String> {
+pub(in crate::postgres::ddl) fn create(object: &Object) -> Vec<String> {
     if object.id.kind == Kind::Statistics {
         let name = qualified_id(&object.id);
         let value = |attribute| object.get(attribute).unwrap_or_default();
@@ -21,7 +21,7 @@ pub(super) fn create(object: &Object) -> Vec<String> {
     statements
 }
 
-/// As [`super::create`] for an index, without the lock that stops writers: not inside a transaction, and not for an
+/// As [`super::super::create`] for an index, without the lock that stops writers: not inside a transaction, and not for an
 /// index of a partitioned table.
 pub fn create_concurrently(object: &Object) -> Vec<String> {
     let mut statements = vec![index(object, "CONCURRENTLY ")];
@@ -74,7 +74,11 @@ fn set_targets(id: &ObjectId, wanted: &[(&str, &str)], found: &[(&str, &str)]) -
     (!actions.is_empty()).then(|| format!("ALTER INDEX {} {};", qualified_id(id), actions.join(", ")))
 }
 
-pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) -> Option<String> {
+pub(in crate::postgres::ddl) fn alter(
+    declared: &Object,
+    actual: &Object,
+    attribute: Attribute,
+) -> Option<String> {
     let name = qualified_id(&actual.id);
     let wanted = declared.get(attribute);
     match (actual.id.kind, attribute) {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::touches;
+use super::super::touches;
 use crate::model::diff;
 use crate::model::{Effect, Lock};
 use crate::postgres::catalog::{Attribute, Catalog, ObjectId};
@@ -86,7 +86,7 @@ impl Evidence {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::samples::{Sample, lock_of, object};
+    use super::super::super::samples::{Sample, lock_of, object};
     use super::*;
     use crate::postgres::catalog::{Kind, Object};
 

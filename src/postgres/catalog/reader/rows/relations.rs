@@ -3,13 +3,13 @@
 use anyhow::Result;
 use smol_str::{SmolStr, format_smolstr};
 
-use super::ObjectOid;
-use super::assembler::{Assembler, class};
-use super::column_types::ColumnType;
-use super::columns::Column;
-use super::deferred::ExprSource;
-use super::fields::Fields;
-use super::history::{self, TableAccess};
+use super::super::ObjectOid;
+use super::super::assembler::{Assembler, class};
+use super::super::column_types::ColumnType;
+use super::super::columns::Column;
+use super::super::deferred::ExprSource;
+use super::super::fields::Fields;
+use super::super::history::{self, TableAccess};
 use crate::postgres::catalog::{Attribute, Kind, ObjectId, Unmodeled};
 use crate::postgres::sql::{identifier, qualified};
 
@@ -21,50 +21,50 @@ const INT4: u32 = 23;
 
 /// A relation, complete only when all rows are there.
 #[derive(Debug)]
-pub(super) struct Relation {
+pub(in crate::postgres::catalog::reader) struct Relation {
     oid: u32,
     row_type: u32,
-    pub(super) kind: u8,
-    pub(super) schema: SmolStr,
-    pub(super) name: SmolStr,
+    pub(in crate::postgres::catalog::reader) kind: u8,
+    pub(in crate::postgres::catalog::reader) schema: SmolStr,
+    pub(in crate::postgres::catalog::reader) name: SmolStr,
     /// An extension's, in a schema that is not the user's, or a history table: read for its name alone.
-    pub(super) hidden: bool,
+    pub(in crate::postgres::catalog::reader) hidden: bool,
     /// Recognised as a history table by a column.
-    pub(super) history: bool,
+    pub(in crate::postgres::catalog::reader) history: bool,
     /// The column that would prove it to be a history table.
-    pub(super) history_proof: Option<&'static str>,
+    pub(in crate::postgres::catalog::reader) history_proof: Option<&'static str>,
     /// What tells whether it may be read, where it is called like a history or like a table of trueup's own.
-    pub(super) access: Option<TableAccess>,
+    pub(in crate::postgres::catalog::reader) access: Option<TableAccess>,
     /// Whether an index or statistics of it hold an expression.
-    pub(super) expressions: bool,
-    pub(super) attributes: Vec<(Attribute, SmolStr)>,
+    pub(in crate::postgres::catalog::reader) expressions: bool,
+    pub(in crate::postgres::catalog::reader) attributes: Vec<(Attribute, SmolStr)>,
     parameters: Vec<SmolStr>,
     /// Its TOAST table, 0 where there is none.
     toast: u32,
     /// By number, from 1; dropped ones have no name.
-    pub(super) columns: Vec<Column>,
+    pub(in crate::postgres::catalog::reader) columns: Vec<Column>,
 }
 
 impl Relation {
     /// The qualified name, quoted.
-    pub(super) fn path(&self) -> String {
+    pub(in crate::postgres::catalog::reader) fn path(&self) -> String {
         qualified(&self.schema, &self.name)
     }
 
     /// The name of a column by its number.
-    pub(super) fn column(&self, number: i16) -> Option<&Column> {
+    pub(in crate::postgres::catalog::reader) fn column(&self, number: i16) -> Option<&Column> {
         let index = usize::try_from(number).ok()?.checked_sub(1)?;
         self.columns.get(index).filter(|column| !column.name.is_empty())
     }
 
     /// The names of columns, quoted, joined with `, `.
-    pub(super) fn column_names(&self, numbers: &[i16]) -> String {
+    pub(in crate::postgres::catalog::reader) fn column_names(&self, numbers: &[i16]) -> String {
         let columns = numbers.iter().filter_map(|number| self.column(*number));
-        super::assembler::names(columns.map(|column| column.name.as_str()))
+        super::super::assembler::names(columns.map(|column| column.name.as_str()))
     }
 
     /// The name of a part of it.
-    pub(super) fn part(&self, kind: Kind, name: &str) -> ObjectId {
+    pub(in crate::postgres::catalog::reader) fn part(&self, kind: Kind, name: &str) -> ObjectId {
         ObjectId::under(kind, self.schema.clone(), self.name.clone(), name)
     }
 }
@@ -83,7 +83,7 @@ const SWITCHES: &[&str] = &[
 
 /// Storage parameters, sorted, joined with `, `. Those that are on or off are kept as they were written, in any of the
 /// server's spellings: here they are `true` or `false`.
-pub(super) fn options(options: Vec<SmolStr>) -> Option<String> {
+pub(in crate::postgres::catalog::reader) fn options(options: Vec<SmolStr>) -> Option<String> {
     let mut options: Vec<SmolStr> =
         options.into_iter().map(|option| switch(&option).unwrap_or(option)).collect();
     options.sort_unstable();
@@ -108,12 +108,15 @@ fn switch(option: &str) -> Option<SmolStr> {
 }
 
 /// A printed query or statement without its end.
-pub(super) fn statement(text: &str) -> &str {
+pub(in crate::postgres::catalog::reader) fn statement(text: &str) -> &str {
     text.trim().trim_end_matches(';').trim_end()
 }
 
 impl Assembler {
-    pub(super) fn relation_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+    pub(in crate::postgres::catalog::reader) fn relation_row(
+        &mut self,
+        fields: &mut Fields<'_>,
+    ) -> Result<()> {
         let (oid, row_type, schema) = (fields.number()?, fields.number()?, fields.number::<u32>()?);
         let (name, kind, persistence) = (fields.text()?, fields.letter()?, fields.letter()?);
         let (row_security, force_row_security) = (fields.flag()?, fields.flag()?);
@@ -195,7 +198,10 @@ impl Assembler {
         Ok(())
     }
 
-    pub(super) fn sequence_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+    pub(in crate::postgres::catalog::reader) fn sequence_row(
+        &mut self,
+        fields: &mut Fields<'_>,
+    ) -> Result<()> {
         let oid = fields.number()?;
         let value_type = match fields.number()? {
             INT2 => "smallint",
@@ -244,7 +250,7 @@ impl Assembler {
     }
 
     /// Makes objects of the relations, now that all that completes them is there.
-    pub(super) fn emit_relations(&mut self) {
+    pub(in crate::postgres::catalog::reader) fn emit_relations(&mut self) {
         for index in 0..self.relations.len() {
             let relation = &mut self.relations[index];
             if relation.hidden {

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::access::Access;
-use super::event::Blocker;
+use super::super::access::Access;
+use super::super::event::Blocker;
 use crate::postgres::connection::{Batch, OwnedRow, RowBuffer, Session};
 use crate::postgres::sql::{brief_query, literal};
 
 /// Who blocks a session that waits for a lock; see `blocking.sql`.
-const BLOCKING: &str = include_str!("blocking.sql");
+const BLOCKING: &str = include_str!("../blocking.sql");
 /// Who holds locks on relations that conflict with a wanted one; see `holding.sql`.
-const HOLDING: &str = include_str!("holding.sql");
+const HOLDING: &str = include_str!("../holding.sql");
 /// Who holds the advisory lock; see `lock_holder.sql`.
-const LOCK_HOLDER: &str = include_str!("lock_holder.sql");
+const LOCK_HOLDER: &str = include_str!("../lock_holder.sql");
 
 /// The key of the session-level advisory lock that whoever writes to a database holds; one per database.
 pub const ADVISORY_LOCK: i64 = 0x7472_616e_72a0_8000;
@@ -36,27 +36,34 @@ pub struct WantedLock {
 }
 
 /// Who blocks this session now. Empty when it does not wait.
-pub(super) async fn blocking(control: &mut Session, pid: i32, whole_queries: bool) -> Result<Vec<Blocker>> {
+pub(in crate::writer) async fn blocking(
+    control: &mut Session,
+    pid: i32,
+    whole_queries: bool,
+) -> Result<Vec<Blocker>> {
     let rows = control.query(BLOCKING.replace("{pid}", &pid.to_string())).await?;
     rows.iter().map(|row| blocker(row, whole_queries)).collect()
 }
 
 /// Who holds the advisory lock of this database.
-pub(super) async fn lock_holder(control: &mut Session, whole_queries: bool) -> Result<Option<Blocker>> {
+pub(in crate::writer) async fn lock_holder(
+    control: &mut Session,
+    whole_queries: bool,
+) -> Result<Option<Blocker>> {
     let rows = control.query(with_lock_key(LOCK_HOLDER)).await?;
     rows.first().map(|row| blocker(row, whole_queries)).transpose()
 }
 
 /// A holder of locks, and what tells its transaction from another one of the same session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Holder {
-    pub(super) blocker: Blocker,
-    pub(super) transaction: String,
+pub(in crate::writer) struct Holder {
+    pub(in crate::writer) blocker: Blocker,
+    pub(in crate::writer) transaction: String,
 }
 
 /// Whether somebody else holds a lock on any relation of this database that is not the system's, as an expression for a
 /// session with any search_path. Most often nobody does; what stands in the way, if anything, [`holding`] tells.
-pub(super) fn anybody(database_oid: u32) -> String {
+pub(in crate::writer) fn anybody(database_oid: u32) -> String {
     format!(
         "EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.granted \
          AND l.database OPERATOR(pg_catalog.=) '{database_oid}'::pg_catalog.oid \
@@ -67,7 +74,7 @@ pub(super) fn anybody(database_oid: u32) -> String {
 
 /// Who holds locks that conflict with these, our own session left out. Names of relations that are not there are left
 /// out. One round trip; nothing is locked.
-pub(super) async fn holding(
+pub(in crate::writer) async fn holding(
     control: &mut Session,
     wanted: &[WantedLock],
     access: &Access,
@@ -119,7 +126,7 @@ fn blocker(row: &OwnedRow, whole_queries: bool) -> Result<Blocker> {
 }
 
 /// Reads a duration. Where the server's clock was set back, an age can be less than nothing.
-pub(super) fn milliseconds(row: &OwnedRow, column: &str) -> Result<Option<Duration>> {
+pub(in crate::writer) fn milliseconds(row: &OwnedRow, column: &str) -> Result<Option<Duration>> {
     let time: Option<i64> = row.get(column)?;
     Ok(time.map(|time| Duration::from_millis(time.max(0).unsigned_abs())))
 }

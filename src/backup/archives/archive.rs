@@ -5,13 +5,13 @@ use memchr::{memchr, memchr2};
 /// The table of contents of an archive (`pg_restore --list`). It identifies objects by their oids, because
 /// `pg_restore` prints names without quotes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct TableOfContents {
+pub(in crate::backup) struct TableOfContents {
     /// The number of entries.
-    pub(super) entries: usize,
+    pub(in crate::backup) entries: usize,
     /// The oids of the relations (entries of `pg_class`), sorted.
-    pub(super) relations: Vec<u32>,
+    pub(in crate::backup) relations: Vec<u32>,
     /// The oids of the tables whose rows the archive holds, in the order of the archive.
-    pub(super) data: Vec<u32>,
+    pub(in crate::backup) data: Vec<u32>,
 }
 
 /// The oid of `pg_class` itself (`RelationRelationId`). It is the same in every database.
@@ -19,7 +19,7 @@ const PG_CLASS: u32 = 1259;
 
 impl TableOfContents {
     /// Parses the output of `pg_restore --list`.
-    pub(super) fn parse(list: &str) -> Self {
+    pub(in crate::backup) fn parse(list: &str) -> Self {
         let mut contents = Self::default();
         for line in list.lines().filter(|line| !line.starts_with(';')) {
             // `3342; 1259 16386 TABLE public users postgres`
@@ -50,7 +50,7 @@ impl TableOfContents {
 /// which is that of the table of contents: table names are in the encoding of the database, and each release quotes
 /// them in its own way.
 #[derive(Debug, Default)]
-pub(super) struct RowCounter {
+pub(in crate::backup) struct RowCounter {
     /// The number of rows of each finished block.
     rows: Vec<u64>,
     /// The number of rows read so far of the current block; `None` outside of a block.
@@ -72,7 +72,7 @@ const STDIN: &[u8] = b" FROM stdin;";
 
 impl RowCounter {
     /// Processes the next piece of the output.
-    pub(super) fn update(&mut self, mut chunk: &[u8]) {
+    pub(in crate::backup) fn update(&mut self, mut chunk: &[u8]) {
         while !chunk.is_empty() {
             // Inside of a block a row is a line: nothing else of it is looked at, which keeps this fast.
             let (line, rest) = match memchr(b'\n', chunk) {
@@ -154,7 +154,7 @@ impl RowCounter {
     ///
     /// # Errors
     /// The number of the block, from 0, whose end is missing.
-    pub(super) fn finish(self) -> Result<Vec<u64>, usize> {
+    pub(in crate::backup) fn finish(self) -> Result<Vec<u64>, usize> {
         match self.block {
             Some(_) => Err(self.rows.len()),
             None => Ok(self.rows),

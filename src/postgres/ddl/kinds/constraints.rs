@@ -3,10 +3,10 @@
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::sql::identifier;
 
-use super::names::alter_relation;
-use super::options;
+use super::super::names::alter_relation;
+use super::super::options;
 
-pub(super) fn create(object: &Object) -> Vec<String> {
+pub(in crate::postgres::ddl) fn create(object: &Object) -> Vec<String> {
     vec![format!("{} {};", alter_relation(&object.id), add(object, &object.id.name))]
 }
 
@@ -73,7 +73,11 @@ fn deferral(value: &str) -> String {
     }
 }
 
-pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) -> Option<String> {
+pub(in crate::postgres::ddl) fn alter(
+    declared: &Object,
+    actual: &Object,
+    attribute: Attribute,
+) -> Option<String> {
     let table = alter_relation(&actual.id);
     let name = identifier(&actual.id.name);
     let foreign = actual.id.kind == Kind::ForeignKey;

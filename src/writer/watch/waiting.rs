@@ -3,21 +3,21 @@
 
 use std::time::{Duration, Instant};
 
+use super::super::event::Blocker;
 use super::blockers::Holder;
-use super::event::Blocker;
 
 /// From when on a lock is held for long: shorter waits are the queue's everyday.
 const LONG: Duration = Duration::from_secs(1);
 
 /// The transactions whose age this role may not see, since when they were seen.
 #[derive(Debug, Default)]
-pub(super) struct Sightings {
+pub(in crate::writer) struct Sightings {
     since: Option<Vec<(String, Instant)>>,
 }
 
 /// What a look comes to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum InTheWay {
+pub(in crate::writer) enum InTheWay {
     /// Nobody, or nobody for long.
     Nobody,
     /// Somebody whose age is not visible; that is seen by looking again.
@@ -29,7 +29,7 @@ pub(super) enum InTheWay {
 impl Sightings {
     /// Judges a look. Of holders whose age is not visible those of the first look count: on a busy table there is
     /// always somebody new.
-    pub(super) fn judge(&mut self, holders: Vec<Holder>, now: Instant) -> InTheWay {
+    pub(in crate::writer) fn judge(&mut self, holders: Vec<Holder>, now: Instant) -> InTheWay {
         let hidden = |holder: &&Holder| holder.blocker.age.is_none();
         let since = self.since.get_or_insert_with(|| {
             holders.iter().filter(hidden).map(|holder| (holder.transaction.clone(), now)).collect()

@@ -3,28 +3,28 @@
 use crate::postgres::catalog::{Attribute, Object};
 use crate::postgres::sql::{identifier, literal};
 
-use super::names::qualified_id;
+use super::super::names::qualified_id;
 
-pub(super) fn create(object: &Object) -> Vec<String> {
+pub(in crate::postgres::ddl) fn create(object: &Object) -> Vec<String> {
     let mut statements = create_unowned(object);
     statements.extend(own(object));
     statements
 }
 
 /// The sequence without its owner: a serial column's default needs the sequence before the column is there.
-pub(super) fn create_unowned(object: &Object) -> Vec<String> {
+pub(in crate::postgres::ddl) fn create_unowned(object: &Object) -> Vec<String> {
     let unlogged = if object.is(Attribute::Persistence, "unlogged") { "UNLOGGED " } else { "" };
     vec![format!("CREATE {unlogged}SEQUENCE {}{};", qualified_id(&object.id), parameters(object))]
 }
 
 /// `OWNED BY`, where it has an owner.
-pub(super) fn own(object: &Object) -> Option<String> {
+pub(in crate::postgres::ddl) fn own(object: &Object) -> Option<String> {
     let owner = object.get(Attribute::OwnedBy)?;
     Some(format!("ALTER SEQUENCE {} OWNED BY {owner};", qualified_id(&object.id)))
 }
 
 /// What stands in the parentheses of `GENERATED ... AS IDENTITY (...)`.
-pub(super) fn identity_options(object: &Object) -> String {
+pub(in crate::postgres::ddl) fn identity_options(object: &Object) -> String {
     // The type is the column's, and the persistence the table's.
     let sequence =
         Object { id: object.id.clone(), attributes: object.attributes.with(Attribute::Type, None) };
@@ -103,6 +103,10 @@ fn parameter(object: &Object, attribute: Attribute) -> Option<String> {
     })
 }
 
-pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) -> Option<String> {
+pub(in crate::postgres::ddl) fn alter(
+    declared: &Object,
+    actual: &Object,
+    attribute: Attribute,
+) -> Option<String> {
     Some(format!("ALTER SEQUENCE {} {};", qualified_id(&actual.id), parameter(declared, attribute)?))
 }

@@ -3,11 +3,12 @@
 use crate::postgres::catalog::{Attribute, Object};
 use crate::postgres::sql::identifier;
 
-use super::names::alter_relation;
-use super::{options, sequences};
+use super::super::names::alter_relation;
+use super::super::options;
+use super::sequences;
 
 /// `ALTER TABLE ... ADD COLUMN`, and what it cannot say.
-pub(super) fn create(object: &Object) -> Vec<String> {
+pub(in crate::postgres::ddl) fn create(object: &Object) -> Vec<String> {
     let mut statements =
         vec![format!("{} ADD COLUMN {};", alter_relation(&object.id), definition(object, None))];
     statements.extend(extras(object));
@@ -16,7 +17,7 @@ pub(super) fn create(object: &Object) -> Vec<String> {
 
 /// The column as CREATE TABLE and ADD COLUMN take it; `sequence` is that of an identity column where its name and
 /// parameters matter.
-pub(super) fn definition(object: &Object, sequence: Option<&Object>) -> String {
+pub(in crate::postgres::ddl) fn definition(object: &Object, sequence: Option<&Object>) -> String {
     let kind = object.get(Attribute::Type).unwrap_or_default();
     let mut sql = format!("{} {kind}", identifier(&object.id.name));
     if let Some(compression) = object.get(Attribute::Compression) {
@@ -30,7 +31,7 @@ pub(super) fn definition(object: &Object, sequence: Option<&Object>) -> String {
 }
 
 /// Default, generation and NOT NULL: what a partition or a table of a type may say of a column it did not define.
-pub(super) fn value(object: &Object, sequence: Option<&Object>) -> String {
+pub(in crate::postgres::ddl) fn value(object: &Object, sequence: Option<&Object>) -> String {
     let mut sql = String::new();
     if let Some(default) = object.get(Attribute::Default) {
         sql.push_str(&format!(" DEFAULT {default}"));
@@ -55,7 +56,7 @@ pub(super) fn value(object: &Object, sequence: Option<&Object>) -> String {
 }
 
 /// What a column has that neither CREATE TABLE nor ADD COLUMN can say on every major.
-pub(super) fn extras(object: &Object) -> Vec<String> {
+pub(in crate::postgres::ddl) fn extras(object: &Object) -> Vec<String> {
     let attributes = [Attribute::Storage, Attribute::StatisticsTarget, Attribute::Options];
     let bare = Object { id: object.id.clone(), attributes: Default::default() };
     let stated = attributes.into_iter().filter(|attribute| object.attributes.stated(*attribute).is_some());
@@ -67,7 +68,11 @@ pub(super) fn extras(object: &Object) -> Vec<String> {
     statements
 }
 
-pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) -> Option<String> {
+pub(in crate::postgres::ddl) fn alter(
+    declared: &Object,
+    actual: &Object,
+    attribute: Attribute,
+) -> Option<String> {
     let column = format!("ALTER COLUMN {}", identifier(&actual.id.name));
     let wanted = declared.get(attribute);
     let action = match attribute {

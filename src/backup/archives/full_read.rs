@@ -13,9 +13,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinHandle;
 
+use super::super::manifest::ProofLevel;
+use super::super::programs::Programs;
 use super::archive::{RowCounter, TableOfContents};
-use super::manifest::ProofLevel;
-use super::programs::Programs;
 use crate::error::{ErrorCode, Exit, Failure};
 
 /// The size of one read of a program's output.
@@ -31,16 +31,16 @@ const DATA: [&str; 6] =
 
 /// What reading an archive has found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct ArchiveContents {
+pub(in crate::backup) struct ArchiveContents {
     /// The table of contents.
-    pub(super) contents: TableOfContents,
+    pub(in crate::backup) contents: TableOfContents,
     /// The number of rows by the oid of the table; `None` where only the table of contents was read.
-    pub(super) rows: Option<BTreeMap<u32, u64>>,
+    pub(in crate::backup) rows: Option<BTreeMap<u32, u64>>,
 }
 
 /// Two `pg_restore` processes that read the same archive while it arrives.
 #[derive(Debug)]
-pub(super) struct FullRead {
+pub(in crate::backup) struct FullRead {
     list: ArchiveReader<String>,
     /// `None` where the rows are not counted.
     data: Option<ArchiveReader<Result<Vec<u64>, usize>>>,
@@ -48,9 +48,9 @@ pub(super) struct FullRead {
 
 /// A program that reads an archive from its standard input.
 #[derive(Debug)]
-pub(super) struct ArchiveReader<T> {
+pub(in crate::backup) struct ArchiveReader<T> {
     /// `None` after the program has closed its standard input.
-    pub(super) input: Option<ChildStdin>,
+    pub(in crate::backup) input: Option<ChildStdin>,
     output: JoinHandle<io::Result<(T, ExitStatus, String)>>,
 }
 
@@ -59,7 +59,7 @@ impl FullRead {
     ///
     /// # Errors
     /// `pg_restore` does not start.
-    pub(super) fn start(programs: &Programs, level: ProofLevel) -> Result<Self> {
+    pub(in crate::backup) fn start(programs: &Programs, level: ProofLevel) -> Result<Self> {
         let mut list = programs.command("pg_restore");
         list.arg("--list").stdin(Stdio::piped());
         let mut data = programs.command("pg_restore");
@@ -77,7 +77,7 @@ impl FullRead {
     ///
     /// # Errors
     /// Exit 5: the archive cannot be read in full.
-    pub(super) async fn directory(
+    pub(in crate::backup) async fn directory(
         programs: &Programs,
         dir: &Path,
         level: ProofLevel,
@@ -90,7 +90,7 @@ impl FullRead {
     }
 
     /// The standard inputs of the programs.
-    pub(super) fn inputs(&mut self) -> Vec<&mut Option<ChildStdin>> {
+    pub(in crate::backup) fn inputs(&mut self) -> Vec<&mut Option<ChildStdin>> {
         let data = self.data.iter_mut().map(|data| &mut data.input);
         [&mut self.list.input].into_iter().chain(data).collect()
     }
@@ -99,7 +99,7 @@ impl FullRead {
     ///
     /// # Errors
     /// The pipe cannot be written to.
-    pub(super) async fn feed(&mut self, chunk: &Bytes) -> Result<()> {
+    pub(in crate::backup) async fn feed(&mut self, chunk: &Bytes) -> Result<()> {
         for input in self.inputs() {
             feed(input, chunk).await?;
         }
@@ -110,7 +110,7 @@ impl FullRead {
     ///
     /// # Errors
     /// Exit 5: the archive cannot be read in full. The error repeats the message of `pg_restore`.
-    pub(super) async fn finish(self) -> Result<ArchiveContents> {
+    pub(in crate::backup) async fn finish(self) -> Result<ArchiveContents> {
         let Self { list, data } = self;
         let (list, status, said) = list.end().await?;
         ended_well(status, &said, "its table of contents")?;
@@ -135,7 +135,7 @@ impl ArchiveReader<String> {
     ///
     /// # Errors
     /// The program does not start.
-    pub(super) fn of_text(command: Command) -> Result<Self> {
+    pub(in crate::backup) fn of_text(command: Command) -> Result<Self> {
         Self::spawn(command, text)
     }
 
@@ -143,7 +143,7 @@ impl ArchiveReader<String> {
     ///
     /// # Errors
     /// Exit 5: the archive cannot be read.
-    pub(super) async fn finish(self, what: &str) -> Result<String> {
+    pub(in crate::backup) async fn finish(self, what: &str) -> Result<String> {
         let (text, status, said) = self.end().await?;
         ended_well(status, &said, what)?;
         Ok(text)
@@ -209,7 +209,7 @@ async fn rows(mut output: tokio::process::ChildStdout) -> io::Result<Result<Vec<
 }
 
 /// Sends a piece to a program. Does nothing after the program has closed its input.
-pub(super) async fn feed(input: &mut Option<ChildStdin>, chunk: &Bytes) -> io::Result<()> {
+pub(in crate::backup) async fn feed(input: &mut Option<ChildStdin>, chunk: &Bytes) -> io::Result<()> {
     let Some(pipe) = input else { return Ok(()) };
     match pipe.write_all(chunk).await {
         Ok(()) => Ok(()),

@@ -4,30 +4,30 @@ use sha2::{Digest as _, Sha256};
 
 /// An unfinished hash.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Hasher {
+pub(in crate::backup) struct Hasher {
     sha256: Sha256,
     bytes: u64,
 }
 
 impl Hasher {
-    pub(super) fn update(&mut self, chunk: &[u8]) {
+    pub(in crate::backup) fn update(&mut self, chunk: &[u8]) {
         self.sha256.update(chunk);
         self.bytes += chunk.len() as u64;
     }
 
     /// The number of bytes so far.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::backup) fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// The hash in hexadecimal digits.
-    pub(super) fn finish(self) -> String {
+    pub(in crate::backup) fn finish(self) -> String {
         hex(&self.sha256.finalize())
     }
 }
 
 /// The hash of a whole text.
-pub(super) fn of(bytes: &[u8]) -> String {
+pub(in crate::backup) fn of(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 

@@ -3,11 +3,11 @@
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::sql::identifier;
 
-use super::names::{qualified_id, subject};
-use super::options;
-use super::text::output_columns;
+use super::super::names::{qualified_id, subject};
+use super::super::options;
+use super::super::text::output_columns;
 
-pub(super) fn create(object: &Object) -> Vec<String> {
+pub(in crate::postgres::ddl) fn create(object: &Object) -> Vec<String> {
     vec![if object.id.kind == Kind::View {
         view(object, "CREATE", &qualified_id(&object.id))
     } else {
@@ -32,7 +32,11 @@ fn materialized(object: &Object) -> String {
     format!("{sql} AS\n{};", query(object))
 }
 
-pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) -> Option<String> {
+pub(in crate::postgres::ddl) fn alter(
+    declared: &Object,
+    actual: &Object,
+    attribute: Attribute,
+) -> Option<String> {
     let wanted = declared.get(attribute);
     match (actual.id.kind, attribute) {
         (_, Attribute::Options) => {

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use super::StopSignal;
-use super::access::Access;
+use super::super::StopSignal;
+use super::super::access::Access;
+use super::super::event::{Blocker, Event, Watch};
+use super::super::server_identity::ServerIdentity;
 use super::blockers::blocking;
-use super::event::{Blocker, Event, Watch};
-use super::server_identity::ServerIdentity;
 use crate::postgres::connection::{Row, Session};
 
 /// How often it is looked at, at least.
@@ -22,11 +22,11 @@ const CANCEL_PATIENCE: Duration = Duration::from_secs(8);
 const DEAD: Duration = Duration::from_secs(30);
 
 /// How far a long statement is, by its process; see `progress.sql`.
-const PROGRESS: &str = include_str!("progress.sql");
+const PROGRESS: &str = include_str!("../progress.sql");
 
 /// Why a message was cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
+pub(in crate::writer) enum Why {
     /// The limit of its duration.
     Duration,
     /// The budget for waiting for locks.
@@ -37,36 +37,36 @@ pub(super) enum Why {
 
 /// What was seen meanwhile.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(in crate::writer) struct Seen {
     /// Who blocked it when it was last blocked.
-    pub(super) blockers: Vec<Blocker>,
+    pub(in crate::writer) blockers: Vec<Blocker>,
     /// How long it was seen waiting, all in all.
-    pub(super) waited: Duration,
-    pub(super) cancelled: Option<Why>,
+    pub(in crate::writer) waited: Duration,
+    pub(in crate::writer) cancelled: Option<Why>,
 }
 
 /// What to watch over.
-pub(super) struct StepWatchdog<'p> {
-    pub(super) what: &'p str,
-    pub(super) control: &'p mut Session,
+pub(in crate::writer) struct StepWatchdog<'p> {
+    pub(in crate::writer) what: &'p str,
+    pub(in crate::writer) control: &'p mut Session,
     /// How the control connection is made anew, and where to.
-    pub(super) access: &'p Access,
-    pub(super) server: &'p ServerIdentity,
-    pub(super) stop: StopSignal,
-    pub(super) pid: i32,
+    pub(in crate::writer) access: &'p Access,
+    pub(in crate::writer) server: &'p ServerIdentity,
+    pub(in crate::writer) stop: StopSignal,
+    pub(in crate::writer) pid: i32,
     /// How long one wait for a lock may be: who is in the way is looked for before it ends. Zero: as long as it takes.
-    pub(super) lock_timeout: Duration,
+    pub(in crate::writer) lock_timeout: Duration,
     /// How long it may take altogether.
-    pub(super) limit: Option<Duration>,
+    pub(in crate::writer) limit: Option<Duration>,
     /// How long it may wait for locks altogether.
-    pub(super) budget: Option<Duration>,
+    pub(in crate::writer) budget: Option<Duration>,
     /// Whether its progress is to be told.
-    pub(super) progress: bool,
-    pub(super) watch: &'p mut dyn Watch,
+    pub(in crate::writer) progress: bool,
+    pub(in crate::writer) watch: &'p mut dyn Watch,
 }
 
 /// Sends a message and watches over it.
-pub(super) async fn supervised(
+pub(in crate::writer) async fn supervised(
     session: &mut Session,
     sql: String,
     mut post: StepWatchdog<'_>,

@@ -3,9 +3,9 @@
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::sql::identifier;
 
-use super::names::{alter_relation, subject};
+use super::super::names::{alter_relation, subject};
 
-pub(super) fn create(object: &Object) -> Vec<String> {
+pub(in crate::postgres::ddl) fn create(object: &Object) -> Vec<String> {
     // A partition has it from its parent: only when it fires is its own.
     if object.id.kind == Kind::Trigger && object.get(Attribute::PartitionOf).is_some() {
         return enable(object, object).into_iter().collect();
@@ -48,7 +48,11 @@ fn enable(declared: &Object, actual: &Object) -> Option<String> {
     })
 }
 
-pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) -> Option<String> {
+pub(in crate::postgres::ddl) fn alter(
+    declared: &Object,
+    actual: &Object,
+    attribute: Attribute,
+) -> Option<String> {
     match (actual.id.kind, attribute) {
         (_, Attribute::Enabled) => enable(declared, actual),
         // A replaced trigger fires at origin again; a constraint trigger cannot be replaced.

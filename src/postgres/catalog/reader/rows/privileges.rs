@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use smol_str::SmolStr;
 
-use super::ObjectOid;
-use super::assembler::{Assembler, class, names};
-use super::fields::Fields;
+use super::super::ObjectOid;
+use super::super::assembler::{Assembler, class, names};
+use super::super::fields::Fields;
 use crate::postgres::catalog::{Attribute, Kind, ObjectId};
 use crate::postgres::sql::identifier;
 
@@ -23,7 +23,7 @@ struct Grant {
 
 /// Grants as they were read: a grantee of `None` is PUBLIC.
 #[derive(Debug, Default)]
-pub(super) struct Grants {
+pub(in crate::postgres::catalog::reader) struct Grants {
     objects: BTreeMap<(u32, u32, Option<SmolStr>), Grant>,
     defaults: BTreeMap<SmolStr, Grant>,
 }
@@ -37,7 +37,7 @@ impl Grant {
 }
 
 impl Grants {
-    pub(super) fn row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+    pub(in crate::postgres::catalog::reader) fn row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         let (class, oid) = (fields.number()?, fields.number()?);
         let column = fields.optional();
         let grantee = fields.optional().map(SmolStr::from);
@@ -48,7 +48,10 @@ impl Grants {
         Ok(())
     }
 
-    pub(super) fn default_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+    pub(in crate::postgres::catalog::reader) fn default_row(
+        &mut self,
+        fields: &mut Fields<'_>,
+    ) -> Result<()> {
         let (role, schema, letter) = (fields.text()?, fields.optional(), fields.letter()?);
         let grantee = fields.optional();
         let (privilege, grantable) = (fields.optional(), fields.flag()?);
@@ -75,7 +78,7 @@ impl Grants {
 
 impl Assembler {
     /// Makes objects of the grants, now that everything has its name.
-    pub(super) fn emit_privileges(&mut self) {
+    pub(in crate::postgres::catalog::reader) fn emit_privileges(&mut self) {
         let grants = std::mem::take(&mut self.grants);
         for ((class, oid, grantee), grant) in grants.objects {
             let Some(subject) = self.subject(class, oid) else { continue };

@@ -3,12 +3,13 @@
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::sql::identifier;
 
-use super::names::{belongings, qualified_id};
-use super::text::split_list;
-use super::{columns, options};
+use super::super::names::{belongings, qualified_id};
+use super::super::options;
+use super::super::text::split_list;
+use super::columns;
 
-/// See [`super::create`]; owner and comment of the table itself are left to it.
-pub(super) fn create(table: &Object, parts: &[&Object]) -> Vec<String> {
+/// See [`super::super::create`]; owner and comment of the table itself are left to it.
+pub(in crate::postgres::ddl) fn create(table: &Object, parts: &[&Object]) -> Vec<String> {
     let mut ordered: Vec<_> = parts.iter().copied().filter(|part| part.id.kind == Kind::Column).collect();
     ordered.sort_by_key(|column| {
         column.get(Attribute::Position).and_then(|position| position.parse::<i32>().ok())
@@ -77,7 +78,10 @@ pub(super) fn create(table: &Object, parts: &[&Object]) -> Vec<String> {
 }
 
 /// `DROP DEFAULT` for each column of a new partition or heir that has none, where a parent's has one.
-pub(super) fn undo_inherited_defaults(columns: &[&Object], parents: &[&Object]) -> Vec<String> {
+pub(in crate::postgres::ddl) fn undo_inherited_defaults(
+    columns: &[&Object],
+    parents: &[&Object],
+) -> Vec<String> {
     let inherits = |column: &&&Object| {
         let mut parents = parents.iter().filter(|parent| parent.id.name == column.id.name);
         column.get(Attribute::Default).is_none()
@@ -91,7 +95,7 @@ pub(super) fn undo_inherited_defaults(columns: &[&Object], parents: &[&Object]) 
 }
 
 /// `REPLICA IDENTITY USING INDEX`, where the table says so: after the index has been made.
-pub(super) fn replica_index(table: &Object) -> Option<String> {
+pub(in crate::postgres::ddl) fn replica_index(table: &Object) -> Option<String> {
     table.get(Attribute::ReplicaIdentity)?.strip_prefix("index ")?;
     setting(table, Attribute::ReplicaIdentity)
 }
@@ -123,7 +127,11 @@ fn setting(table: &Object, attribute: Attribute) -> Option<String> {
     Some(format!("ALTER TABLE {} {action};", qualified_id(&table.id)))
 }
 
-pub(super) fn alter(declared: &Object, actual: &Object, attribute: Attribute) -> Option<String> {
+pub(in crate::postgres::ddl) fn alter(
+    declared: &Object,
+    actual: &Object,
+    attribute: Attribute,
+) -> Option<String> {
     // What is said of the declared table, about the table that is there.
     let wanted = Object { id: actual.id.clone(), attributes: declared.attributes.clone() };
     let name = qualified_id(&actual.id);

@@ -3,14 +3,17 @@
 use anyhow::Result;
 use smol_str::format_smolstr;
 
-use super::ObjectOid;
-use super::assembler::{Assembler, Draft, class};
-use super::deferred::ExprSource;
-use super::fields::Fields;
+use super::super::ObjectOid;
+use super::super::assembler::{Assembler, Draft, class};
+use super::super::deferred::ExprSource;
+use super::super::fields::Fields;
 use crate::postgres::catalog::{Attribute, Kind};
 
 impl Assembler {
-    pub(super) fn constraint_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+    pub(in crate::postgres::catalog::reader) fn constraint_row(
+        &mut self,
+        fields: &mut Fields<'_>,
+    ) -> Result<()> {
         let oid: u32 = fields.number()?;
         let table_oid: u32 = fields.number()?;
         let (name, letter) = (fields.text()?, fields.letter()?);

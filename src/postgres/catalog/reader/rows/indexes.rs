@@ -3,11 +3,11 @@
 use anyhow::Result;
 use smol_str::{SmolStr, format_smolstr};
 
-use super::ObjectOid;
-use super::assembler::{Assembler, class};
-use super::column_types::DEFAULT_COLLATION;
-use super::deferred::{ExprRef, ExprSource};
-use super::fields::{Fields, array, vector};
+use super::super::ObjectOid;
+use super::super::assembler::{Assembler, class};
+use super::super::column_types::DEFAULT_COLLATION;
+use super::super::deferred::{ExprRef, ExprSource};
+use super::super::fields::{Fields, array, vector};
 use super::relations::{Relation, options};
 use crate::postgres::catalog::{Attribute, Kind, ObjectId, Unmodeled};
 use crate::postgres::sql::{identifier, qualified};
@@ -18,7 +18,7 @@ const NULLS_FIRST: i16 = 2;
 
 /// An operator class.
 #[derive(Debug)]
-pub(super) struct Opclass {
+pub(in crate::postgres::catalog::reader) struct Opclass {
     name: SmolStr,
     schema: u32,
     method: u32,
@@ -28,9 +28,9 @@ pub(super) struct Opclass {
 
 /// What a key of an index has beyond the definition of the index.
 #[derive(Debug)]
-pub(super) struct IndexKey {
-    pub(super) target: Option<i32>,
-    pub(super) options: Option<String>,
+pub(in crate::postgres::catalog::reader) struct IndexKey {
+    pub(in crate::postgres::catalog::reader) target: Option<i32>,
+    pub(in crate::postgres::catalog::reader) options: Option<String>,
 }
 
 /// The vectors of `pg_index`, which run in parallel.
@@ -48,7 +48,10 @@ struct Keys<'r> {
 }
 
 impl Assembler {
-    pub(super) fn opclass_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+    pub(in crate::postgres::catalog::reader) fn opclass_row(
+        &mut self,
+        fields: &mut Fields<'_>,
+    ) -> Result<()> {
         let oid = fields.number()?;
         let opclass = Opclass {
             name: fields.text()?.into(),
@@ -64,7 +67,7 @@ impl Assembler {
         Ok(())
     }
 
-    pub(super) fn index_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
+    pub(in crate::postgres::catalog::reader) fn index_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         let index: u32 = fields.number()?;
         let table_oid: u32 = fields.number()?;
         let name = fields.text()?;
