@@ -123,7 +123,7 @@ mod tests {
                 let wrapped = wrap(&text, width, 0);
                 assert!(wrapped.lines().any(|line| line.contains(value)), "{width}: {wrapped}");
                 assert_eq!(wrapped.replace('\n', " "), text);
-                let too_wide = wrapped.lines().find(|line| line.len() > usize::from(width));
+                let too_wide = wrapped.lines().find(|line| line.len() > width);
                 assert!(too_wide.is_none_or(|line| line == value), "{width}: {wrapped}");
             }
         }

@@ -98,13 +98,13 @@ impl Proof {
     ///
     /// # Errors
     /// The transaction has written; an answer is missing.
-    pub(super) fn is_consistent(self) -> Result<bool> {
+    pub(super) fn prove_consistent(self) -> Result<bool> {
         let missing = "the server did not say whether its catalog has changed";
         if !self.wrote_nothing.get().context(missing)? {
             return Err(anyhow!("a reading transaction was given a transaction id"));
         }
         let (before, after) = (self.before.get().context(missing)?, self.after.get().context(missing)?);
-        Ok(is_consistent(before.as_deref(), after.as_deref()))
+        Ok(prove_consistent(before.as_deref(), after.as_deref()))
     }
 }
 
@@ -121,7 +121,7 @@ pub async fn unchanged_since(session: &mut Session, snapshot: &DatabaseSnapshot)
 }
 
 /// Whether the two answers prove that nothing has changed.
-fn is_consistent(before: Option<&str>, after: Option<&str>) -> bool {
+fn prove_consistent(before: Option<&str>, after: Option<&str>) -> bool {
     before.is_none() || after.is_none() || before == after
 }
 
@@ -143,9 +143,9 @@ mod tests {
 
     #[test]
     fn only_equal_fingerprints_or_the_first_proof_are_consistent() {
-        assert!(is_consistent(None, Some("a")));
-        assert!(is_consistent(Some("a"), None));
-        assert!(is_consistent(Some("a"), Some("a")));
-        assert!(!is_consistent(Some("a"), Some("b")));
+        assert!(prove_consistent(None, Some("a")));
+        assert!(prove_consistent(Some("a"), None));
+        assert!(prove_consistent(Some("a"), Some("a")));
+        assert!(!prove_consistent(Some("a"), Some("b")));
     }
 }

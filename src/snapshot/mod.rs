@@ -201,7 +201,7 @@ async fn attempt(
     seeds.ask(&mut batch, seed_statements);
     proof.ask(&mut batch, &opened.position, request.statement_timeout);
     session.run(batch).await?;
-    if !proof.is_consistent()? {
+    if !proof.prove_consistent()? {
         return Ok(None);
     }
 

@@ -156,7 +156,7 @@ impl SeedReading {
         } else if let Some(why) = row.get::<Option<&str>>("why")? {
             self.unseen.push(UnseenTable {
                 table: asked.question.columns.path(),
-                why: UnseenReason::from_word(&why),
+                why: UnseenReason::from_word(why),
             });
         }
         Ok(())

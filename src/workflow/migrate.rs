@@ -140,11 +140,12 @@ async fn ask<'s, C: Change>(
     let declared = reading.finish(settings).await?;
     let prepared = look_and_prepare(settings, change, &declared, &mut writing).await?;
     if !prepared.plan.is_empty() {
-        if !settings.output.quiet && (settings.output.interactive || !args.yes) {
-            if let Some(plan) = &prepared.document.plan {
-                let shown = plan.proposal(&prepared.document);
-                output::err(&output::shown(&shown, deliver::style(&settings.output)));
-            }
+        if !settings.output.quiet
+            && (settings.output.interactive || !args.yes)
+            && let Some(plan) = &prepared.document.plan
+        {
+            let shown = plan.proposal(&prepared.document);
+            output::err(&output::shown(&shown, deliver::style(&settings.output)));
         }
         let verb = match prepared.plan.direction {
             Direction::Up => "apply",

@@ -97,7 +97,7 @@ fn a_catalog_that_differs_is_adopted_only_where_its_differences_are_named() {
     let accept = ["--accept-drift", "public.users.Nick", "--accept-drift", "*_email_key"];
     let markdown =
         adopt(&project, &database, &[&["--dry-run", "--format", "markdown"], &accept[..]].concat());
-    let words = ["## trueup adopt", "2 differences, 2 accepted", "| `public.users_email_key` |"];
+    let words = ["## trueup adopt", "2 differences, 2 accepted", "| `public.users_email_key`<br>"];
     expect(&markdown, 0, &words);
     nothing_was_written(&database);
     expect(

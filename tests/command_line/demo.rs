@@ -14,7 +14,7 @@ fn steady(text: &str) -> String {
             "database".to_owned()
         } else if line.starts_with("backup ") {
             "backup".to_owned()
-        } else if let Some((before, _)) = line.split_once(", none longer than ") {
+        } else if let Some((before, _)) = line.split_once(" (longest: ") {
             before.to_owned()
         } else if let Some((before, _)) = line.split_once("trueup undo ") {
             before.to_owned()

@@ -104,7 +104,12 @@ fn what_the_server_answers_later_is_put_into_words() {
                 Exit::Busy,
                 "stopped the statement",
             ),
-            ("postgres", "SET lock_timeout = 10; SELECT * FROM held", Exit::Busy, "a lock could not be had"),
+            (
+                "postgres",
+                "SET lock_timeout = 10; SELECT * FROM held",
+                Exit::Busy,
+                "timed out waiting for a lock",
+            ),
             (
                 "postgres",
                 "SELECT pg_terminate_backend(pg_backend_pid())",
@@ -181,9 +186,10 @@ fn nobody_there_or_somebody_else() {
         let _ = stream.read(&mut [0; 1024]);
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     });
-    for (mode, words) in
-        [("prefer", "no PostgreSQL server"), ("disable", "check that this is a PostgreSQL server")]
-    {
+    for (mode, words) in [
+        ("prefer", "the server there is not PostgreSQL"),
+        ("disable", "check that this is a PostgreSQL server"),
+    ] {
         refused(&format!("postgres://a@127.0.0.1:{web}/x?sslmode={mode}"), TELL, &[words]);
     }
     let hangs_up = fake_server(|_, stream| {

@@ -106,11 +106,12 @@ async fn ask<'s>(
     if prepared.settled || prepared.refused.is_some() {
         return Ok((writing, declared, prepared));
     }
-    if !settings.output.quiet && (settings.output.interactive || !args.write.yes) {
-        if let (Some(adoption), Some(plan)) = (&prepared.document.adoption, &prepared.document.plan) {
-            let shown = adoption.proposal(&prepared.document, plan);
-            output::err(&output::shown(&shown, style(&settings.output)));
-        }
+    if !settings.output.quiet
+        && (settings.output.interactive || !args.write.yes)
+        && let (Some(adoption), Some(plan)) = (&prepared.document.adoption, &prepared.document.plan)
+    {
+        let shown = adoption.proposal(&prepared.document, plan);
+        output::err(&output::shown(&shown, style(&settings.output)));
     }
     let count = prepared.versions.len();
     let migrations = if count == 1 { "1 migration".to_owned() } else { format!("{count} migrations") };

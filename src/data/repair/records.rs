@@ -406,7 +406,7 @@ pub async fn prune(
 mod tests {
     use super::*;
 
-    fn row<'v>(column: &str, value: Option<&'v str>) -> OwnedRow {
+    fn row(column: &str, value: Option<&str>) -> OwnedRow {
         let mut columns = [
             ("run", Some("01JRUN")),
             ("number", Some("1")),

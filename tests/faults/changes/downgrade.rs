@@ -162,7 +162,7 @@ fn drift_where_the_scripts_reach_is_refused() {
     let args = ["downgrade", "--to", "2", "--yes"];
     ends(&project, &database, &args, 4, &["column public.tags.by_hand", "nothing was changed"]);
     database.exec("ALTER TABLE tags DROP COLUMN by_hand; ALTER TABLE items ADD COLUMN by_hand text");
-    ends(&project, &database, &args, 0, &["reverted 1 migration", "1 difference"]);
+    ends(&project, &database, &args, 0, &["reverted 1 migration", "1 more difference"]);
     assert_eq!(database.value("SELECT count(by_hand) FROM items"), "0", "what is elsewhere stays");
 }
 
@@ -207,7 +207,7 @@ fn to_nothing_and_back() {
         &database,
         &["downgrade", "--to", "0", "--yes"],
         0,
-        &["reverted 3 migrations", "nothing is applied"],
+        &["reverted 3 migrations", "no migration is applied"],
     );
     assert_eq!(applied(&database), "");
     ends(&project, &database, &["upgrade", "--yes"], 0, &[]);
