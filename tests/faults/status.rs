@@ -153,7 +153,7 @@ fn a_run_that_broke_off_is_told_in_words() {
         1,
         &[
             "run 01JRUN of `trueup upgrade` by alice@bastion as",
-            "began 2025-03-01T12:03:11Z, applying, and broke off in statement 1 of V8__api_keys_user_id_required",
+            "started 2025-03-01T12:03:11Z, was interrupted in applying statement 1 of V8__api_keys_user_id_required",
             "CREATE INDEX CONCURRENTLY i ON t (c)",
             "The same command resumes: trueup upgrade",
             "next: trueup upgrade",
@@ -190,7 +190,7 @@ fn who_holds_the_lock_is_named_and_its_run_goes_on() {
     assert_eq!(found["lock"]["application"], "trueup/test upgrade", "{found:#}");
     assert_eq!(found["open_runs"][0]["alive"], true);
     assert_eq!(found["open_runs"][0]["backend_pid"], found["lock"]["pid"]);
-    let words = ["is applying statement 1 of V8", "lock", "held by backend", "wait for the run that goes on"];
+    let words = ["is applying statement 1 of V8", "lock", "held by backend", "wait until the run has ended"];
     expect(&status(&project, database.url(), &[]), 1, &words);
     project.compile();
     let check = project.check(database.url()).args(["--format", "json"]).output().unwrap();

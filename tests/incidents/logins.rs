@@ -16,7 +16,7 @@ fn logins_fail_without_their_organizations() {
     let said = incident.types("trueup check", 1);
     assert!(said.contains("trueup seed"), "{said}");
     let said = incident.types("trueup upgrade --yes", 0);
-    assert!(said.contains("2 seeds are missing or different; next: trueup seed"), "{said}");
+    assert!(said.contains("2 seeds are missing or different: trueup seed"), "{said}");
     incident.types("trueup seed --check", 1);
     incident.types("trueup seed --yes", 0);
     assert_eq!(incident.works(database.url(), LOGIN), ["platform", "support"]);

@@ -29,7 +29,7 @@ fn relation_users_does_not_exist_because_of_the_url() {
     // The words go on in the next line of their cell.
     let words = said.split(|between: char| between.is_whitespace() || "│┆".contains(between));
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    assert!(words.join(" ").contains("not one of the declared"), "{said}");
+    assert!(words.join(" ").contains("none of the declared"), "{said}");
     incident.types_at(billing.url(), "trueup upgrade --yes", 4);
     incident.types_at(billing.url(), "trueup check --env production", 4);
     incident.types_at(billing.url(), "trueup upgrade --env production --yes", 4);

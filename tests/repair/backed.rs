@@ -44,7 +44,7 @@ fn a_verified_backup_of_the_affected_tables_comes_first() {
     assert_eq!(listed[0]["verified"]["how"], "contents", "{listed:#?}");
     assert_eq!(listed[0]["tables"], 1, "{listed:#?}");
     // An undo takes one, too.
-    shop.undo(&shop.runs()[0], 0, &["backup 01"]);
+    shop.undo(&shop.runs()[0], 0, &["backup: 01"]);
     shop.as_before();
 }
 

@@ -206,7 +206,7 @@ fn f05_the_answer_to_a_batchs_commit_is_lost() {
     let (proxy, fired) = at_commit(&shop, || Then::Swallow, || Then::Forward);
     let output = shop.trueup_at(&proxy.url(&shop.database), &FIX).output().unwrap();
     assert!(fired.load(Ordering::SeqCst));
-    expect(&output, 0, &["repaired 1600 rows; OK", "changed 1600 rows"]);
+    expect(&output, 0, &["repaired 1600 rows; OK", "updated 1600 rows"]);
     stays(&shop, ROWS);
     goes_on(&shop);
     // It was not done.

@@ -291,9 +291,9 @@ fn a_table_that_was_made_anew_or_changed_is_refused() {
     for (change, words) in [
         (
             "DROP TABLE keys; CREATE TABLE keys (id bigint PRIMARY KEY, user_id bigint)",
-            "public.keys was dropped, made anew or renamed",
+            "public.keys was dropped, created again or renamed",
         ),
-        ("ALTER TABLE keys RENAME TO old_keys", "public.keys was dropped, made anew or renamed"),
+        ("ALTER TABLE keys RENAME TO old_keys", "public.keys was dropped, created again or renamed"),
         ("ALTER TABLE keys DROP COLUMN user_id", "columns of public.keys are gone"),
         ("ALTER TABLE keys DROP COLUMN id", "columns of public.keys are gone or renamed: id"),
         (
@@ -331,7 +331,7 @@ fn pruned_before_images_cannot_be_taken_back() {
         0,
         &["nothing to do: no old values are that old"],
     );
-    expect(&shop.run(&["undo", "--prune", "0s", "--dry-run"]), 0, &["a plan, nothing was changed", &run]);
+    expect(&shop.run(&["undo", "--prune", "0s", "--dry-run"]), 0, &["nothing was changed", &run]);
     assert_eq!(shop.plans(), "1");
     expect(&shop.run(&["undo", "--prune", "0s"]), 4, &["not confirmed"]);
     assert_eq!(shop.plans(), "1");

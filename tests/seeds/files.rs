@@ -58,7 +58,7 @@ fn f46_what_is_wrong_with_a_file_is_told_before_anything_is_written() {
             "teams.toml:5: name: sql: expected one expression",
         ),
         (with("name = { sql = \"'a\" }"), "teams.toml:5: name: sql: expected one expression"),
-        (with("tags = [{ sql = \"now()\" }]"), "teams.toml:5: tags: an expression stands alone"),
+        (with("tags = [{ sql = \"now()\" }]"), "teams.toml:5: tags: an expression must stand alone"),
         (
             with("nmae = \"x\""),
             "teams.toml:5: nmae: public.teams has no such column\nnext: did you mean \"name\"?",

@@ -82,7 +82,7 @@ fn applied_is_recorded_when_the_catalog_shows_it() {
         "2",
         "applied",
         4,
-        &["contradicts", "column public.items.note is not there"],
+        &["was not applied completely", "column public.items.note is not there"],
     );
     assert_eq!(applied(&database), "1");
     database.exec("ALTER TABLE items ADD COLUMN note varchar");
