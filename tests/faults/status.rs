@@ -155,7 +155,7 @@ fn a_run_that_broke_off_is_told_in_words() {
             "run 01JRUN of `trueup upgrade` by alice@bastion as",
             "started 2025-03-01T12:03:11Z, was interrupted in applying statement 1 of V8__api_keys_user_id_required",
             "CREATE INDEX CONCURRENTLY i ON t (c)",
-            "The same command resumes: trueup upgrade",
+            "Run the same command to continue: trueup upgrade",
             "next: trueup upgrade",
         ],
     );
@@ -163,7 +163,7 @@ fn a_run_that_broke_off_is_told_in_words() {
     expect(
         &markdown,
         1,
-        &["## trueup status: not up to date: 1 unfinished, 1 pending", "| run | command |", "--yes"],
+        &["## trueup status: not up to date: 1 interrupted, 1 pending", "| run | command |", "--yes"],
     );
     // A later run carried it out.
     database.exec("INSERT INTO refinery_schema_history SELECT 8, 'api_keys_user_id_required', '', '1'");
