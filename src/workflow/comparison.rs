@@ -327,6 +327,7 @@ fn something_asked_for(settings: &Settings, live: &Catalog, model: &Catalog) -> 
         "--only {}: neither the database nor the model has anything of that name",
         patterns.join(" --only ")
     ))
+    .code(ErrorCode::USAGE_ARGUMENTS)
     .next("write the schema, too, and a * for the rest of a name: --only 'public.users*'"))
 }
 

@@ -344,6 +344,7 @@ fn take_over(
             names.join(", ")
         );
         return Err(Failure::new(Exit::Refused, what)
+            .code(ErrorCode::HISTORY_EDITED)
             .next("trueup check tells how; restore the files as they were applied")
             .into());
     }
@@ -352,7 +353,7 @@ fn take_over(
         let what = "this database has refinery's history, and not one of its migrations is this project's; nothing was \
                     changed";
         return Err(Failure::new(Exit::Refused, what)
-            .code(ErrorCode::HISTORY_EDITED)
+            .code(ErrorCode::HISTORY_AHEAD)
             .next(format!("look at {}, the URL that this database was reached by", settings.url_source()))
             .into());
     };
