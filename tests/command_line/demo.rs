@@ -12,7 +12,7 @@ fn steady(text: &str) -> String {
             "A throwaway PostgreSQL is up.".to_owned()
         } else if line.starts_with("database ") {
             "database".to_owned()
-        } else if line.starts_with("backup ") {
+        } else if line.starts_with("backup: ") {
             "backup".to_owned()
         } else if let Some((before, _)) = line.split_once(" (longest: ") {
             before.to_owned()

@@ -196,7 +196,7 @@ fn who_holds_the_lock_is_named_and_its_run_goes_on() {
     let check = project.check(database.url()).args(["--format", "json"]).output().unwrap();
     let finding = support::json(&check)["findings"][0].clone();
     assert_eq!((&finding["code"], &finding["severity"]), (&"migration.unfinished".into(), &"warning".into()));
-    assert!(finding["cause"]["detail"].as_str().unwrap().contains("is at it right now"), "{finding:#}");
+    assert!(finding["cause"]["detail"].as_str().unwrap().contains("is running it since"), "{finding:#}");
     // Another lock of that session is none of trueup's, nor is the same one of another database.
     runtime.block_on(session.execute("SELECT pg_advisory_unlock_all(), pg_advisory_lock(1)")).unwrap();
     let elsewhere = support::database();

@@ -335,7 +335,7 @@ fn pruned_before_images_cannot_be_taken_back() {
     assert_eq!(shop.plans(), "1");
     expect(&shop.run(&["undo", "--prune", "0s"]), 4, &["not confirmed"]);
     assert_eq!(shop.plans(), "1");
-    expect(&shop.run(&["undo", "--prune", "0s", "--yes"]), 0, &["removed the before-images of 1 run"]);
+    expect(&shop.run(&["undo", "--prune", "0s", "--yes"]), 0, &["removed the old values of 1 run"]);
     assert_eq!(shop.plans(), "0");
     assert_eq!(shop.orphans(), 0, "the rows stay repaired");
     // It was not taken back, and must not be said to be.
@@ -349,6 +349,6 @@ fn pruned_before_images_cannot_be_taken_back() {
     shop.fix(0, &["repaired 1 row"]);
     let second = shop.runs().remove(0);
     shop.undo(&second, 0, &[]);
-    expect(&shop.run(&["undo", "--prune", "0s", "--yes"]), 0, &["removed the before-images of 1 run"]);
+    expect(&shop.run(&["undo", "--prune", "0s", "--yes"]), 0, &["removed the old values of 1 run"]);
     shop.undo(&second, 0, &["undone already"]);
 }

@@ -116,7 +116,7 @@ fn applied_is_recorded_when_the_catalog_shows_it() {
         database.value("SELECT state || ' ' || detail FROM trueup.steps WHERE action = 'resolve'"),
         "done applied: seen by hand"
     );
-    resolve(&project, &database, "2", "applied", 0, &["nothing to do", "applied already"]);
+    resolve(&project, &database, "2", "applied", 0, &["nothing to do", "already recorded as applied"]);
     ends(&project, &database, &["check"], 0, &[]);
     ends(&project, &database, &["upgrade", "--yes"], 0, &["nothing to do"]);
 }
