@@ -43,7 +43,11 @@ fn f32_a_deleted_row_is_shown_and_refused() {
         &["public.items.note", "nothing was changed"],
     );
     // All of them.
-    refused("DELETE FROM public.refinery_schema_history", 4, &["tables, but no migration history", "trueup adopt"]);
+    refused(
+        "DELETE FROM public.refinery_schema_history",
+        4,
+        &["tables, but no migration history", "trueup adopt"],
+    );
     refused("DROP TABLE public.refinery_schema_history", 4, &["trueup adopt"]);
 }
 
