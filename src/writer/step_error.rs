@@ -171,7 +171,7 @@ mod tests {
         for (state, words) in [
             (sqlstate::UNIQUE_VIOLATION, "another row has that already"),
             (sqlstate::FOREIGN_KEY_VIOLATION, "referred to"),
-            (sqlstate::RAISE_EXCEPTION, "mend"),
+            (sqlstate::RAISE_EXCEPTION, "fix what the server reports"),
         ] {
             let said = ServerError { sqlstate: Some(state.into()), ..ServerError::default() };
             let failure = StepError::Refused { said: Box::new(said), done: 0 }.failure("batch 1", true);

@@ -168,7 +168,7 @@ mod tests {
         for (text, why) in [
             ("{ sql = 1 }", "expected one expression as a string"),
             ("{ sql = 'now(); --' }", "semicolon"),
-            ("[{ sql = 'now()' }]", "stands alone"),
+            ("[{ sql = 'now()' }]", "must stand alone"),
         ] {
             assert!(read(text).is_err_and(|said| said.contains(why)), "{text}");
         }
