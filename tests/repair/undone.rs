@@ -341,7 +341,7 @@ fn pruned_before_images_cannot_be_taken_back() {
     // It was not taken back, and must not be said to be.
     for args in [&["undo", &run, "--yes"][..], &["undo", &run, "--dry-run"]] {
         let output = shop.run(args);
-        expect(&output, 4, &["before-images", "removed"]);
+        expect(&output, 4, &["old values were removed", "removed"]);
         assert!(!said(&output).contains("undone already"), "{}", said(&output));
     }
     // One that was taken back before stays so.
