@@ -135,3 +135,17 @@ fn no_tip_leads_from_an_unknown_word_to_a_write() {
     let nested = run(&["backup", "restore"]);
     assert_eq!(stderr(&nested), "error: trueup backup has no command restore\nnext: trueup help backup\n");
 }
+
+/// Whoever follows a remedy finds the command: wrong arguments would be refused before the project is looked for.
+#[test]
+fn every_command_that_a_remedy_names_exists() {
+    for command in trueup::findings::Command::examples() {
+        let arguments = command.arguments();
+        assert_eq!(arguments[0], "trueup");
+        let mut line: Vec<&str> = arguments[1..].iter().map(String::as_str).collect();
+        line.extend(["--project", "/nonexistent/project", "--format", "json"]);
+        let output = run(&line);
+        assert_eq!(output.status.code(), Some(2), "{command}");
+        assert_eq!(json(&output)["error"]["code"], "project.not_found", "{command}: {}", stderr(&output));
+    }
+}
