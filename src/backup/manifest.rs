@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest;
 use crate::error::{Exit, Failure};
+use crate::text::short_id;
 
 /// The version of the manifest's format.
 pub(super) const FORMAT: u32 = 1;
@@ -246,7 +247,10 @@ impl Manifest {
     /// Exit 5: the manifest names no such member.
     pub fn member(&self, name: &str) -> Result<&Member, Failure> {
         self.members.iter().find(|member| member.name == name).ok_or_else(|| {
-            Failure::new(Exit::RolledBack, format!("the manifest of backup {} names no {name}", self.id))
+            Failure::new(
+                Exit::RolledBack,
+                format!("the manifest of backup {} names no {name}", short_id(&self.id)),
+            )
         })
     }
 

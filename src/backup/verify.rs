@@ -13,6 +13,7 @@ use super::restore::{TrialRestore, TrialTarget};
 use super::store::Store;
 use super::verify_member::verify_member;
 use crate::error::Failure;
+use crate::text::short_id;
 use crate::writer::StopSignal;
 
 /// What to verify, and how.
@@ -50,7 +51,7 @@ pub async fn verify(
         let external = external.ok_or_else(|| {
             Failure::usage(format!(
                 "backup {} was taken by a command; [backup] confirm has to confirm it",
-                manifest.id
+                short_id(&manifest.id)
             ))
         })?;
         external.confirm(&manifest.id, &manifest.source, reference).await?;

@@ -10,6 +10,7 @@ use super::manifest::{Manifest, Member};
 use super::progress::{BackupObserver, BackupProgress};
 use super::store::Store;
 use crate::error::{ErrorCode, Exit, Failure};
+use crate::text::short_id;
 
 /// Reads a member, sends it to the given programs, and compares its size and hash with the manifest.
 ///
@@ -49,7 +50,7 @@ pub(super) async fn verify_member(
     };
     Err(Failure::new(
         Exit::RolledBack,
-        format!("backup {} is damaged: {what} was changed: {how}", manifest.id),
+        format!("backup {} is damaged: {what} was changed: {how}", short_id(&manifest.id)),
     )
     .code(ErrorCode::BACKUP_DAMAGED)
     .next("use another backup: trueup backup list")

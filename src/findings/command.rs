@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::text::short_id;
+
 /// A command line of trueup that exists and can be run as it stands.
 ///
 /// A test of the command line parses every variant, so no remedy can name a command or an option that trueup does not
@@ -97,11 +99,13 @@ impl Command {
     }
 }
 
-/// As it is typed into a shell. The arguments are words of trueup, names of checks and identifiers of runs, none of
+/// As it is typed into a shell, with a run's identifier abbreviated. The arguments are words of trueup, names of checks and identifiers of runs, none of
 /// which a shell reads otherwise.
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.arguments().join(" "))
+        let arguments = self.arguments();
+        let shown: Vec<&str> = arguments.iter().map(|argument| short_id(argument)).collect();
+        f.write_str(&shown.join(" "))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::postgres::catalog::Kind;
 use crate::postgres::connection::{Session, Target};
 use crate::project::{BackupKind, BackupRequired, Settings};
 use crate::snapshot::{self, DatabaseSnapshot};
-use crate::text::{duration, size};
+use crate::text::{duration, short_id, size};
 use crate::workflow::backup_store;
 use crate::workflow::reports::backup_plan::{BackupPlan, LastBackup};
 use crate::workflow::write_command::WriteCommand;
@@ -253,7 +253,7 @@ pub(crate) async fn add_recovery_hints(
         None => None,
     };
     let written = written.map(|bytes| format!(" ({} of WAL)", size(bytes))).unwrap_or_default();
-    let id = &manifest.id;
+    let id = short_id(&manifest.id);
     let restore = match (&manifest.reference, &manifest.scope) {
         (Some(reference), _) => format!("restore {reference} where it was taken"),
         (None, Scope::Full) => format!("trueup restore {id} --into URL --replace"),

@@ -15,6 +15,7 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::history::Applied;
 use crate::project::{BackupKind, BackupSettings, Settings, VerifySetting};
 use crate::snapshot::InternalState;
+use crate::text::short_id;
 use crate::workflow::project_model;
 use crate::writer::IdKind;
 
@@ -159,7 +160,7 @@ pub(crate) async fn find(store: &Store, typed: &str, latest_of: LatestOf<'_>) ->
         return Err(Failure::usage(what).code(ErrorCode::BACKUP_NOT_FOUND).next("trueup backup list").into());
     };
     manifest.map_err(|why| {
-        Failure::new(Exit::RolledBack, format!("backup {id} cannot be used: {why}"))
+        Failure::new(Exit::RolledBack, format!("backup {} cannot be used: {why}", short_id(&id)))
             .code(ErrorCode::BACKUP_DAMAGED)
             .next("use another backup: trueup backup list")
             .into()

@@ -86,16 +86,16 @@ fn a_damaged_manifest_is_listed_as_damaged_and_prune_leaves_it() {
     // One that calls itself another one.
     let copy = site.store().join(&all[1]).join("manifest.json");
     fs::copy(site.store().join(&all[3]).join("manifest.json"), &copy).unwrap();
-    expect(&site.backup(&["list"]).output().unwrap(), 0, &["is that of backup"]);
+    expect(&site.backup(&["list"]).env("COLUMNS", "200").output().unwrap(), 0, &["is that of backup"]);
 }
 
 #[test]
 fn a_backup_is_found_by_a_part_of_its_identifier() {
     let (site, all) = four();
     let verify = |word: &str| site.backup(&["verify", word, "--level", "quick"]).output().unwrap();
-    expect(&verify(&all[2][16..].to_lowercase()), 0, &[&all[2]]);
-    expect(&verify("latest"), 0, &[&all[3]]);
-    expect(&verify(&all[1][..10]), 0, &[&all[1]]);
+    expect(&verify(&all[2][16..].to_lowercase()), 0, &[&format!("backup {} is OK", &all[2][..10])]);
+    expect(&verify("latest"), 0, &[&format!("backup {} is OK", &all[3][..10])]);
+    expect(&verify(&all[1][..10]), 0, &[&format!("backup {} is OK", &all[1][..10])]);
     // No ULID has a U.
     for nothing in ["u", "../..", "01J*"] {
         expect(&verify(nothing), 2, &["there is no backup"]);

@@ -208,10 +208,11 @@ fn steady(line: &str) -> String {
     told.join(" ")
 }
 
-/// A ULID, a UUID, a system identifier.
+/// A ULID in whole or short, a UUID, a system identifier.
 fn is_identifier(word: &str) -> bool {
     let of = |length: usize, known: fn(u8) -> bool| word.len() == length && word.bytes().all(known);
-    word.starts_with('0') && of(26, |byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+    let ulid: fn(u8) -> bool = |byte| byte.is_ascii_digit() || byte.is_ascii_uppercase();
+    word.starts_with('0') && (of(26, ulid) || of(10, ulid))
         || word.matches('-').count() == 4 && of(36, |byte| byte.is_ascii_hexdigit() || byte == b'-')
         || of(19, |byte| byte.is_ascii_digit())
 }

@@ -17,6 +17,7 @@ use super::super::verify_member::verify_member;
 use super::requirements::ArchiveRequirements;
 use crate::error::{Exit, Failure, exit_of};
 use crate::postgres::connection::ServerVersion;
+use crate::text::short_id;
 
 /// A backup whose stored bytes were verified.
 #[derive(Debug)]
@@ -120,7 +121,10 @@ pub fn written_by(manifest: &Manifest) -> Result<ServerVersion, Failure> {
     major_of(version).ok_or_else(|| {
         Failure::new(
             Exit::Refused,
-            format!("backup {} was made by a pg_dump {version:?}; nothing was changed", manifest.id),
+            format!(
+                "backup {} was made by a pg_dump {version:?}; nothing was changed",
+                short_id(&manifest.id)
+            ),
         )
     })
 }
@@ -135,7 +139,10 @@ fn restorable(manifest: &Manifest) -> Result<(), Failure> {
     match &manifest.reference {
         Some(reference) => Err(Failure::new(
             Exit::Refused,
-            format!("backup {} was taken elsewhere, as {reference}; nothing was changed", manifest.id),
+            format!(
+                "backup {} was taken elsewhere, as {reference}; nothing was changed",
+                short_id(&manifest.id)
+            ),
         )
         .next(format!("restore {reference} there, then: trueup check"))),
         None => Ok(()),
@@ -181,7 +188,7 @@ async fn member_text(store: &Store, manifest: &Manifest, member: &str) -> Result
     while let Some(chunk) = download.chunk().await? {
         bytes.extend_from_slice(&chunk);
     }
-    String::from_utf8(bytes).with_context(|| format!("{member} of backup {}", manifest.id))
+    String::from_utf8(bytes).with_context(|| format!("{member} of backup {}", short_id(&manifest.id)))
 }
 
 /// The table of contents without what needs other tables: foreign keys, triggers, policies and rules.

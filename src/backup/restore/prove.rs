@@ -18,6 +18,7 @@ use crate::model::{Effect, effects_from_text};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, ObjectId};
 use crate::postgres::connection::{self, ServerVersion, Target};
 use crate::postgres::sql::split_qualified;
+use crate::text::short_id;
 
 /// The catalog of the database that was backed up.
 ///
@@ -29,7 +30,7 @@ pub(super) fn expected_catalog(backup: &VerifiedArchive<'_>) -> Result<Catalog, 
             Exit::Refused,
             format!(
                 "the schema beside the archive of backup {} cannot be read: {why}; nothing was changed",
-                backup.manifest.id
+                short_id(&backup.manifest.id)
             ),
         )
         .code(ErrorCode::BACKUP_DAMAGED)

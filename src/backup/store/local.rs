@@ -15,6 +15,7 @@ use nix::fcntl::{Flock, FlockArg};
 use super::super::manifest::Manifest;
 use super::{LARGEST_MANIFEST, MANIFEST, StoredBackup, broken, parse_manifest};
 use crate::error::{ErrorCode, Exit, Failure};
+use crate::text::short_id;
 
 /// The suffix of the folder of an unfinished backup.
 const PARTIAL: &str = ".partial";
@@ -120,8 +121,12 @@ impl LocalStore {
         self.check_writable()?;
         let place = self.path(id);
         let partial = self.dir.join(format!("{id}{PARTIAL}"));
-        let taken =
-            || Failure::new(Exit::Refused, format!("backup {id} exists in {} already", self.dir.display()));
+        let taken = || {
+            Failure::new(
+                Exit::Refused,
+                format!("backup {} exists in {} already", short_id(id), self.dir.display()),
+            )
+        };
         if place.symlink_metadata().is_ok() {
             return Err(taken());
         }
@@ -178,7 +183,8 @@ impl LocalStore {
         let path = self.path(id).join(member);
         let mut options = OpenOptions::new();
         let file = options.read(true).custom_flags(nix::libc::O_NOFOLLOW).open(&path);
-        let file = file.map_err(|error| broken(format!("backup {id}: {member} cannot be read"), error))?;
+        let file =
+            file.map_err(|error| broken(format!("backup {}: {member} cannot be read", short_id(id)), error))?;
         Ok(LocalDownload { name: path.display().to_string(), file })
     }
 
@@ -194,7 +200,7 @@ impl LocalStore {
         if written.is_err() {
             let _ = fs::remove_file(&new);
         }
-        written.map_err(|error| broken(format!("writing the manifest of backup {id}"), error))
+        written.map_err(|error| broken(format!("writing the manifest of backup {}", short_id(id)), error))
     }
 
     pub(super) fn remove(&self, id: &str) -> Result<(), Failure> {
@@ -204,8 +210,11 @@ impl LocalStore {
         let going = self.dir.join(format!("{id}{PARTIAL}"));
         let removed = fs::rename(&place, &going).and_then(|()| fs::remove_dir_all(&going));
         removed.map_err(|error| {
-            Failure::new(Exit::Partial, format!("backup {id} could be removed only partly: {error}"))
-                .next(format!("remove {} by hand", place.display()))
+            Failure::new(
+                Exit::Partial,
+                format!("backup {} could be removed only partly: {error}", short_id(id)),
+            )
+            .next(format!("remove {} by hand", place.display()))
         })
     }
 

@@ -16,6 +16,7 @@ use bytes::Bytes;
 
 use super::manifest::Manifest;
 use crate::error::{Exit, Failure};
+use crate::text::short_id;
 
 use local::LocalStore;
 pub use location::{Provider, StoreLocation};
@@ -310,7 +311,7 @@ impl Download {
 fn parse_manifest(text: &str, id: &str) -> Result<Manifest, String> {
     let manifest = Manifest::parse(text).map_err(|why| format!("its manifest {why}"))?;
     if manifest.id != id {
-        return Err(format!("its manifest is that of backup {}", manifest.id));
+        return Err(format!("its manifest is that of backup {}", short_id(&manifest.id)));
     }
     Ok(manifest)
 }

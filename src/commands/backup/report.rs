@@ -8,8 +8,7 @@ use crate::backup::{BackupFormat, Manifest, Scope, Verified};
 use crate::error::Exit;
 use crate::output::view::{Content, Table, Tone, View};
 use crate::output::{Envelope, Report};
-use crate::text::duration;
-use crate::text::{plural, size};
+use crate::text::{duration, plural, short_id, size};
 
 /// The result of a command about backups.
 #[derive(Debug, Clone, Serialize)]
@@ -139,7 +138,7 @@ impl BackupRow {
     fn cells(&self) -> [String; 7] {
         if let Some(why) = &self.damaged {
             let mut cells = <[String; 7]>::default();
-            (cells[0], cells[6]) = (self.id.clone(), format!("damaged: {why}"));
+            (cells[0], cells[6]) = (short_id(&self.id).to_owned(), format!("damaged: {why}"));
             return cells;
         }
         let what = match (&self.reference, self.tables) {
@@ -148,7 +147,7 @@ impl BackupRow {
             (None, None) => size(self.bytes),
         };
         [
-            self.id.clone(),
+            short_id(&self.id).to_owned(),
             format!("{} on {}", self.database, self.host),
             self.environment.clone().unwrap_or_default(),
             self.age_seconds
@@ -186,11 +185,12 @@ impl Report for BackupReport {
                     "contents" => "it was read in full: its objects and rows are those that the database had",
                     _ => "it was restored: schema and rows are those that the database had",
                 };
+                let id = short_id(id);
                 view.notes(&self.notes).verdict(format!("backup {id} is OK: {how}"), tone)
             }
             Backups::Verified { id, proof: Err(why) } => view
                 .notes(&self.notes)
-                .verdict(format!("verification of backup {id} failed: {why}"), tone)
+                .verdict(format!("verification of backup {} failed: {why}", short_id(id)), tone)
                 .next(["use another backup: trueup backup list"]),
             Backups::Pruned { removed, kept, dry_run, swept } => {
                 let count = plural(removed.len(), "backup");
@@ -224,7 +224,7 @@ impl BackupReport {
 /// A new backup in one line.
 fn taken(manifest: &Manifest) -> String {
     let took = duration(Duration::from_millis(manifest.milliseconds));
-    let id = &manifest.id;
+    let id = short_id(&manifest.id);
     if let Some(reference) = &manifest.reference {
         return format!("backup {id}: {reference} was taken and confirmed in {took}");
     }

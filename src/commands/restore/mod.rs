@@ -16,6 +16,7 @@ use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::output::{self, Progress};
 use crate::postgres::connection::Target;
 use crate::project::Settings;
+use crate::text::short_id;
 use crate::workflow::backup_store::LatestOf;
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::reports::target::TargetReport;
@@ -83,7 +84,7 @@ async fn find(store: &Store, args: &RestoreArgs, among: LatestOf<'_>) -> Result<
     if args.replace && manifest.scope != Scope::Full {
         let what = format!(
             "backup {} has some tables only: it cannot replace a database; nothing was changed",
-            manifest.id
+            short_id(&manifest.id)
         );
         return Err(Failure::new(Exit::Refused, what)
             .next("restore it into a new database, and copy the rows from there")
@@ -158,7 +159,10 @@ fn refuse_other_environment(
     let what = format!(
         "backup {} is of database {}{marked}, and database {} is of environment {}, which is protected; nothing was \
          changed",
-        manifest.id, source.database, old.name, environment.name
+        short_id(&manifest.id),
+        source.database,
+        old.name,
+        environment.name
     );
     Err(Failure::new(Exit::Refused, what)
         .next("trueup backup list shows those of this database; another one can be restored beside it, under another name"))

@@ -9,8 +9,7 @@ use crate::error::Exit;
 use crate::output::view::{Text, Tone, View};
 use crate::output::{Envelope, Report};
 use crate::postgres::sql::identifier;
-use crate::text::duration;
-use crate::text::{plural, size};
+use crate::text::{duration, plural, short_id, size};
 use crate::workflow::reports::target::TargetReport;
 
 /// A planned or finished restore.
@@ -110,7 +109,7 @@ impl Report for RestoreReport {
         let done = format!(
             "restored {} from backup {}: {} with {} in {}",
             self.target.database,
-            self.backup,
+            short_id(&self.backup),
             plural(self.tables, "table"),
             plural(self.rows, "row"),
             duration(Duration::from_millis(self.milliseconds))

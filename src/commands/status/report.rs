@@ -9,7 +9,7 @@ use crate::migrations::history::OtherHistory;
 use crate::output::view::{Content, Table, Tone, View};
 use crate::output::{Envelope, Report};
 use crate::snapshot::{LockHolder, LoggedRun, OpenRun, StepAction, StepState, UnfinishedStep};
-use crate::text::{one_line, plural};
+use crate::text::{one_line, plural, short_id};
 use crate::workflow::reports::backup_plan::LastBackup;
 use crate::workflow::reports::target::{MigrationName, TargetReport};
 use crate::writer::Mark;
@@ -165,7 +165,7 @@ impl StatusReport {
             StepAction::Revert => ("reverting", "trueup downgrade --to VERSION"),
             StepAction::Apply => ("applying", "trueup upgrade"),
         };
-        let who = run.map(started).unwrap_or_else(|| format!("run {}", step.run));
+        let who = run.map(started).unwrap_or_else(|| format!("run {}", short_id(&step.run)));
         let statement = step.statement.map(|number| format!("statement {number} of ")).unwrap_or_default();
         let place = format!("{statement}{}", step.label());
         let text =
@@ -201,7 +201,7 @@ impl StatusReport {
                     "was interrupted after it had repaired {}: run the same command to continue, or undo them: \
                      trueup undo {}",
                     plural(rows, "row"),
-                    run.id
+                    short_id(&run.id)
                 ),
             };
             format!("{} {how}", started(run))
@@ -277,7 +277,7 @@ impl StatusReport {
             }
             () if !self.unfinished.is_empty() => "trueup upgrade".into(),
             () if self.unfinished_repair().is_some() => {
-                let run = self.unfinished_repair().map(|run| run.id.as_str()).unwrap_or_default();
+                let run = self.unfinished_repair().map(|run| short_id(&run.id)).unwrap_or_default();
                 format!("trueup verify --fix, which continues, or: trueup undo {run}")
             }
             () if !history.edited.is_empty() => "trueup check, which shows what was modified".into(),
@@ -297,6 +297,7 @@ impl StatusReport {
 /// `run 01J... of `trueup upgrade` by alice@bastion as app, started 2026-...,`
 fn started(run: &OpenRun) -> String {
     let OpenRun { id, command, os_user, os_host, role, started_at, .. } = run;
+    let id = short_id(id);
     format!("run {id} of `trueup {command}` by {os_user}@{os_host} as {role}, started {started_at},")
 }
 
@@ -350,10 +351,10 @@ fn cells(run: &LoggedRun) -> [String; 6] {
         let _ = write!(outcome, ": {}", one_line(more, LONGEST));
     }
     if let Some(rows) = run.undoable {
-        let _ = write!(outcome, "; {rows} rows can be undone: trueup undo {}", run.id);
+        let _ = write!(outcome, "; {rows} rows can be undone: trueup undo {}", short_id(&run.id));
     }
     [
-        run.id.clone(),
+        short_id(&run.id).to_owned(),
         format!("{} {}", run.command, one_line(&run.arguments, LONGEST)).trim_end().to_owned(),
         format!("{}@{}{address} as {}", run.os_user, run.os_host, run.role),
         run.started_at.clone(),

@@ -7,7 +7,7 @@ use crate::error::Exit;
 use crate::findings::Command;
 use crate::output::view::{Table, Text, Tone, View};
 use crate::output::{Envelope, Report};
-use crate::text::plural;
+use crate::text::{plural, short_id};
 use crate::workflow::reports::backup_plan::{BackupPlan, LastBackup};
 use crate::workflow::reports::fix_report::RepairStage;
 use crate::workflow::reports::target::TargetReport;
@@ -118,7 +118,7 @@ impl UndoReport {
                 view = view.text(Text::new(format!("trigger {trigger}")).indented(2));
             }
         }
-        view = view.lines(self.pruned.iter().flatten().map(|run| format!("run {run}")));
+        view = view.lines(self.pruned.iter().flatten().map(|run| format!("run {}", short_id(run))));
         view = match (&self.backup, &self.backup_plan) {
             (Some(backup), _) => view.line(format!("backup: {}", backup.summary())),
             (None, Some(plan)) => view.line(plan.summary()),
@@ -152,10 +152,10 @@ impl UndoReport {
         let kept: String = told.map(|(why, count)| format!("; {why}: {}", plural(*count, "row"))).collect();
         match (self.stage, kept.is_empty()) {
             (_, true) if self.nothing_to_do => {
-                format!("nothing to do: run {} is undone already", self.undoes)
+                format!("nothing to do: run {} is undone already", short_id(&self.undoes))
             }
             _ if self.nothing_to_do => {
-                format!("nothing to do: no row is as run {} left it{kept}", self.undoes)
+                format!("nothing to do: no row is as run {} left it{kept}", short_id(&self.undoes))
             }
             (RepairStage::Planned, _) => {
                 format!("dry run: {} would be restored; nothing was changed{kept}", plural(restored, "row"))
@@ -170,7 +170,7 @@ impl UndoReport {
                 Some(Command::Undo { run: self.undoes.clone() }.to_string())
             }
             (RepairStage::Done, None) if self.repairs.iter().any(|repair| repair.held > 0) => {
-                Some(format!("again when nobody holds the locks: trueup undo {}", self.undoes))
+                Some(format!("again when nobody holds the locks: trueup undo {}", short_id(&self.undoes)))
             }
             (RepairStage::Done, None) if !self.repairs.is_empty() => {
                 Some(Command::Verify { checks: Vec::new() }.to_string())

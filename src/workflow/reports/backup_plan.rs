@@ -5,8 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::backup::{Manifest, ProofLevel, Scope};
-use crate::text::duration;
-use crate::text::{plural, size};
+use crate::text::{duration, plural, short_id, size};
 
 /// A short description of a backup, for the audit log and `trueup status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +41,7 @@ impl LastBackup {
     /// The backup in one line, without the word "backup".
     pub(crate) fn summary(&self) -> String {
         let Self { id, taken_at, store, bytes, verified, reference } = self;
+        let id = short_id(id);
         let verified = verified.as_deref().unwrap_or("no");
         match reference {
             Some(reference) => format!("{id}, {reference}, taken {taken_at}"),
@@ -215,6 +215,7 @@ impl BackupPlan {
             (BackupDecision::Fresh, Some(id)) => {
                 let age = duration(Duration::from_secs(self.age_seconds.unwrap_or(0)));
                 let proof = self.verify.map_or("not verified", BackupProof::phrase);
+                let id = short_id(id);
                 format!("backup: {id} is recent enough ({age} old, {proof})")
             }
             (BackupDecision::Take, _) => self.take_line(),

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::BucketStore;
 use crate::error::{ErrorCode, Exit, Failure};
+use crate::text::short_id;
 
 /// The size of one range. The next range is requested ahead.
 const RANGE: u64 = 8 << 20;
@@ -95,7 +96,7 @@ impl Drop for BucketDownload {
 fn cannot_read(store: &BucketStore, id: &str, name: &str, error: &Error) -> Failure {
     let location = store.location();
     let damaged = |what: String| {
-        Failure::new(Exit::RolledBack, format!("backup {id} is damaged: {what}"))
+        Failure::new(Exit::RolledBack, format!("backup {} is damaged: {what}", short_id(id)))
             .code(ErrorCode::BACKUP_DAMAGED)
             .next("use another backup: trueup backup list")
     };
@@ -105,7 +106,7 @@ fn cannot_read(store: &BucketStore, id: &str, name: &str, error: &Error) -> Fail
             damaged(format!("{name} in {location} was replaced while it was read: it is not what was stored"))
         }
         error => {
-            let doing = format!("backup {id}: {name} cannot be read from {location}");
+            let doing = format!("backup {}: {name} cannot be read from {location}", short_id(id));
             store.words.failure(Exit::CannotTell, doing, error)
         }
     }

@@ -23,6 +23,7 @@ use object_store::{Error, ObjectStoreExt as _, PutPayload};
 use super::location::{Provider, StoreLocation};
 use super::{LARGEST_MANIFEST, MANIFEST, StoredBackup, parse_manifest};
 use crate::error::{Exit, Failure};
+use crate::text::short_id;
 
 use backend::Backend;
 pub(super) use download::BucketDownload;
@@ -112,9 +113,10 @@ impl BucketStore {
         let mut there = self.backend.list(Some(&folder));
         match there.try_next().await {
             Ok(None) => Ok(BucketUpload::new(self.clone(), id)),
-            Ok(Some(_)) => {
-                Err(Failure::new(Exit::Refused, format!("backup {id} exists in {} already", self.location())))
-            }
+            Ok(Some(_)) => Err(Failure::new(
+                Exit::Refused,
+                format!("backup {} exists in {} already", short_id(id), self.location()),
+            )),
             Err(error) => {
                 let doing = format!("looking into {}", self.location());
                 Err(self.words.failure(Exit::RolledBack, doing, &error))
@@ -160,7 +162,8 @@ impl BucketStore {
     pub(super) async fn replace_manifest(&self, id: &str, manifest: String) -> Result<(), Failure> {
         let put = self.backend.put(&self.path(id, MANIFEST), PutPayload::from(Bytes::from(manifest))).await;
         put.map(drop).map_err(|error| {
-            let doing = format!("the manifest of backup {id} could not be written; it is what it was");
+            let doing =
+                format!("the manifest of backup {} could not be written; it is what it was", short_id(id));
             self.words.failure(Exit::RolledBack, doing, &error)
         })
     }
@@ -172,8 +175,9 @@ impl BucketStore {
         };
         gone.await.map_err(|error| {
             let doing = format!(
-                "backup {id} could not be removed whole; without its manifest it is no backup any more, and with it \
-                 all of it is still there (trueup backup list)"
+                "backup {} could not be removed whole; without its manifest it is no backup any more, and with it \
+                 all of it is still there (trueup backup list)",
+                short_id(id)
             );
             self.words.failure(Exit::Partial, doing, &error)
         })

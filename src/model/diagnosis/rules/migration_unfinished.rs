@@ -3,7 +3,7 @@
 use super::super::recorded::Unfinished;
 use super::Rule;
 use crate::findings::{Cause, CauseKind, Change, Command, Finding, Remedy, Severity, Sides};
-use crate::text::one_line;
+use crate::text::{one_line, short_id};
 
 /// The length to which a statement is cut in a sentence, in characters.
 const LONGEST: usize = 100;
@@ -21,14 +21,17 @@ fn finding(rule: &Rule, step: &Unfinished) -> Finding {
     let goal = if step.reverts { "reverted" } else { "applied" };
     let at = statement(step);
     let (detail, remedy) = if step.running {
-        let detail = format!("run {} is running it since {}: {at}", step.run, step.started_at);
+        let detail = format!("run {} is running it since {}: {at}", short_id(&step.run), step.started_at);
         (detail, Remedy::run(Command::Status))
     } else {
         let when = if step.done { "after" } else { "in" };
         let error = step.detail.as_deref().filter(|_| !step.done);
         let error = error.map(|error| format!(": {}", one_line(error, LONGEST))).unwrap_or_default();
-        let detail =
-            format!("run {} was interrupted {when} {at}, started {}{error}", step.run, step.started_at);
+        let detail = format!(
+            "run {} was interrupted {when} {at}, started {}{error}",
+            short_id(&step.run),
+            step.started_at
+        );
         (detail, step.resume())
     };
     let mut finding = rule
