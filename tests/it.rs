@@ -22,6 +22,7 @@ mod object_store;
 mod plan;
 mod postgres;
 mod repair;
+mod reports;
 mod restore;
 mod scratch;
 mod seeds;

@@ -185,6 +185,11 @@ impl TestDatabase {
     /// Feeds a script to `psql`, for what only it understands (`\restrict`, `COPY ... FROM stdin`).
     #[track_caller]
     pub(crate) fn psql(&self, script: &str) -> String {
+        self.try_psql(script).unwrap_or_else(|why| panic!("{why}\n{script}"))
+    }
+
+    /// As [`Self::psql`], for a script that may fail; the error is what `psql` says.
+    pub(crate) fn try_psql(&self, script: &str) -> Result<String, String> {
         let file = scratch_file(script);
         let output = self
             .server
@@ -194,8 +199,10 @@ impl TestDatabase {
             .output()
             .expect("psql");
         let _ = std::fs::remove_file(&file);
-        assert!(output.status.success(), "{}\n{script}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("UTF-8")
+        match output.status.success() {
+            true => Ok(String::from_utf8(output.stdout).expect("UTF-8")),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
     }
 }
 

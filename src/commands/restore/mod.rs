@@ -186,8 +186,7 @@ impl Command<'_> {
         match place {
             RestoreDestination::New => {
                 let report = self.report(RestoredAs::New, None);
-                self.confirm(&report, &format!("restore into a new database {}", self.target.database()))
-                    .await?;
+                self.confirm(&report, "restore (a new database is created)").await?;
                 let restored = self.restore_into_new_database(None).await?;
                 restore::rename_restored(&mut self.server, &restored, self.target.database()).await?;
                 Ok(report)

@@ -83,7 +83,7 @@ fn is_rename(missing: &Group, unexpected: &Group) -> bool {
     let (Some(declared), Some(actual)) = (&missing.head.model, &unexpected.head.live) else { return false };
     match declared.id.kind {
         Kind::Column => {
-            let equal = |attribute| declared.get(attribute) == actual.get(attribute);
+            let equal = |attribute| declared.attributes.agree(&actual.attributes, attribute);
             equal(Attribute::Type)
                 && equal(Attribute::Generated)
                 && (names_alike(declared, actual)
@@ -112,17 +112,14 @@ fn names_alike(a: &Object, b: &Object) -> bool {
 
 /// Whether all that is compared is equal. Definitions hold the object's own name, which is set aside.
 fn same(a: &Object, b: &Object) -> bool {
-    let values = |object: &Object| -> Vec<(Attribute, String)> {
-        let name = identifier(&object.id.name);
-        let compared = object.attributes.iter().filter(|(attribute, _)| attribute.is_compared());
-        compared
-            .map(|(attribute, value)| match attribute {
-                Attribute::Definition => (attribute, value.replacen(&format!(" {name} "), " ", 1)),
-                _ => (attribute, value.to_string()),
-            })
-            .collect()
+    let unnamed = |object: &Object| match object.get(Attribute::Definition) {
+        Some(definition) => {
+            let definition = definition.replacen(&format!(" {} ", identifier(&object.id.name)), " ", 1);
+            object.attributes.with(Attribute::Definition, Some(definition.into()))
+        }
+        None => object.attributes.clone(),
     };
-    values(a) == values(b)
+    unnamed(a).differing(&unnamed(b)).is_empty()
 }
 
 /// Whether all that differs in a part of the table is the old name of a column in place of the new one.

@@ -17,15 +17,8 @@ pub fn deviation(
         (Some(_), None) => Some(format!("{shown} is there")),
         (None, Some(_)) => Some(format!("{shown} is not there")),
         (Some(is), Some(wanted)) => {
-            let mut differing: Vec<Attribute> = is
-                .attributes
-                .iter()
-                .chain(wanted.attributes.iter())
-                .map(|(attribute, _)| attribute)
-                .filter(|attribute| counts(*attribute) && is.get(*attribute) != wanted.get(*attribute))
-                .collect();
-            differing.sort_unstable();
-            differing.dedup();
+            let mut differing = is.attributes.differing(&wanted.attributes);
+            differing.retain(|attribute| counts(*attribute));
             let value = |object: &Object, attribute| object.get(attribute).unwrap_or("not set").to_owned();
             let words = differing.into_iter().map(|attribute| {
                 let (is, wanted) = (value(is, attribute), value(wanted, attribute));

@@ -81,18 +81,20 @@ impl Difference {
         }
     }
 
-    /// The values of one attribute; `None` where it is not set or the object does not exist.
+    /// The values of one attribute; `None` where it is not set or the object does not exist. Values that mean the same
+    /// are the same text here: the model's, else that of the state which is nearest to it.
     pub fn values(&self, attribute: Attribute) -> Values<Option<&str>> {
-        fn of(object: &Option<Arc<Object>>, attribute: Attribute) -> Option<&str> {
-            object.as_ref().and_then(|object| object.get(attribute))
-        }
-        let mut values = Values {
-            live: of(&self.live, attribute),
-            applied: of(&self.applied, attribute),
-            recorded: of(&self.recorded, attribute),
-            last: of(&self.last, attribute),
-            model: of(&self.model, attribute),
+        let [model, last, recorded, applied, live] = {
+            let states = [&self.model, &self.last, &self.recorded, &self.applied, &self.live];
+            std::array::from_fn(|number| {
+                let state = states[number].as_ref()?;
+                let before = states[..number].iter().copied().flatten();
+                let mut agreeing =
+                    before.filter(|other| other.attributes.agree(&state.attributes, attribute));
+                agreeing.next().unwrap_or(state).get(attribute)
+            })
         };
+        let mut values = Values { live, applied, recorded, last, model };
         // Who owns an object is the model's word alone: migrations are replayed by another role than in production.
         if attribute == Attribute::Owner {
             values.applied = values.model;
@@ -124,13 +126,7 @@ impl Difference {
 pub fn same(a: Option<&Arc<Object>>, b: Option<&Arc<Object>>) -> bool {
     match (a, b) {
         (None, None) => true,
-        (Some(a), Some(b)) => {
-            Arc::ptr_eq(a, b) || {
-                let left = a.attributes.iter().filter(|(attribute, _)| attribute.is_compared());
-                let right = b.attributes.iter().filter(|(attribute, _)| attribute.is_compared());
-                left.eq(right)
-            }
-        }
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a.attributes.differing(&b.attributes).is_empty(),
         _ => false,
     }
 }

@@ -28,8 +28,12 @@ impl Page {
         }
         match block {
             Block::Headline(headline) => {
-                let subject = self.style.bold(&line(&headline.subject));
-                self.line(&format!("{subject}{}", line(&headline.details)));
+                let subject = line(&headline.subject);
+                let text = wrap(&format!("{subject}{}", line(&headline.details)), self.width(), 2);
+                // A subject that was wrapped is not printed in bold.
+                let bold = self.style.bold(&subject);
+                let text = text.strip_prefix(&*subject).map_or(text.clone(), |rest| format!("{bold}{rest}"));
+                self.line(&text);
                 for more in &headline.lines {
                     self.prose(&line(more), 0);
                 }

@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use crate::postgres::sql::prints_alike;
+
 macro_rules! attributes {
     ($($(#[$doc:meta])* $variant:ident => $word:literal $(= $default:literal)?,)*) => {
         /// One attribute of an object. The order is the order of printing.
@@ -249,6 +251,26 @@ impl Attribute {
         self != Attribute::Position
     }
 
+    /// Whether the value holds expressions or queries as the server prints them from the trees that it stores.
+    fn is_printed(self) -> bool {
+        matches!(
+            self,
+            Attribute::Arguments
+                | Attribute::Body
+                | Attribute::Bounds
+                | Attribute::Checks
+                | Attribute::Columns
+                | Attribute::Default
+                | Attribute::Definition
+                | Attribute::Expression
+                | Attribute::Generated
+                | Attribute::PartitionBy
+                | Attribute::Predicate
+                | Attribute::Using
+                | Attribute::WithCheck
+        )
+    }
+
     /// Whether the value is a text of people's, too long for a sentence.
     pub fn is_text(self) -> bool {
         matches!(self, Attribute::Definition | Attribute::Body | Attribute::Comment)
@@ -305,6 +327,51 @@ impl Attributes {
     /// All that are not at their defaults, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (Attribute, &SmolStr)> {
         self.0.iter().map(|(attribute, value)| (*attribute, value))
+    }
+
+    /// Whether two sets of attributes mean the same by an attribute: the values are equal, or differ only in how the server
+    /// prints them before and after a reload ([`prints_alike`]), or one is a constant NULL as default and the other none.
+    pub fn agree(&self, other: &Self, attribute: Attribute) -> bool {
+        let (value, others) = (self.get(attribute), other.get(attribute));
+        if value == others {
+            return true;
+        }
+        let is_none = |attributes: &Self| {
+            attributes.get(attribute).is_none_or(|value| attributes.is_null_default(attribute, value))
+        };
+        match (attribute, value, others) {
+            (Attribute::Default, ..) if is_none(self) && is_none(other) => true,
+            // Any other body is the text that somebody wrote.
+            (Attribute::Body, ..)
+                if [self, other].iter().any(|one| one.stated(Attribute::BodyStyle).is_none()) =>
+            {
+                false
+            }
+            (_, Some(value), Some(others)) => attribute.is_printed() && prints_alike(value, others),
+            _ => false,
+        }
+    }
+
+    /// Whether a default is a constant NULL, `NULL::character varying`. Of a domain it is more than that: it hides the
+    /// domain's own default. Types of users, which may be domains, have a schema before their names.
+    fn is_null_default(&self, attribute: Attribute, value: &str) -> bool {
+        let is_own = |name: &str| !name.contains(['.', '"', '\'', '(']);
+        attribute == Attribute::Default
+            && value.strip_prefix("NULL::").is_some_and(is_own)
+            && self.get(Attribute::Type).is_some_and(|name| !name.contains(['.', '"']))
+    }
+
+    /// The attributes that are compared and that differ in meaning, in order.
+    pub fn differing(&self, other: &Self) -> Vec<Attribute> {
+        if self == other {
+            return Vec::new();
+        }
+        let both = self.iter().chain(other.iter()).map(|(attribute, _)| attribute);
+        let mut differing: Vec<Attribute> =
+            both.filter(|one| one.is_compared() && !self.agree(other, *one)).collect();
+        differing.sort_unstable();
+        differing.dedup();
+        differing
     }
 
     /// Where they are in memory: the same for objects that share them.

@@ -58,7 +58,11 @@ fn holds(effect: &Effect, catalog: &Catalog) -> bool {
     match effect {
         Effect::Created(object) => catalog.get(&object.id).is_some_and(|found| equal(found, object)),
         Effect::Changed { after, attributes } => catalog.get(&after.id).is_some_and(|found| {
-            attributes.iter().copied().filter(|one| counts(*one)).all(|one| found.get(one) == after.get(one))
+            attributes
+                .iter()
+                .copied()
+                .filter(|one| counts(*one))
+                .all(|one| found.attributes.agree(&after.attributes, one))
         }),
         Effect::Renamed { from, to } => catalog.get(to).is_some() && catalog.get(from).is_none(),
         Effect::Dropped(id) => catalog.get(id).is_none(),
@@ -68,9 +72,7 @@ fn holds(effect: &Effect, catalog: &Catalog) -> bool {
 /// Compares like [`crate::model::diff::same`], but without the owner: migrations are compiled by another role than
 /// they run as.
 fn equal(found: &Object, wanted: &Object) -> bool {
-    let left = found.attributes.iter().filter(|(attribute, _)| counts(*attribute));
-    let right = wanted.attributes.iter().filter(|(attribute, _)| counts(*attribute));
-    left.eq(right)
+    !found.attributes.differing(&wanted.attributes).into_iter().any(counts)
 }
 
 fn counts(attribute: Attribute) -> bool {

@@ -1,0 +1,3 @@
+//! What public reports about tools of this kind say went wrong, tried on trueup.
+
+mod reloaded;

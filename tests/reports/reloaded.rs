@@ -1,0 +1,72 @@
+//! A database and what a dump of it brings back are one to trueup, although the server prints their expressions otherwise.
+
+use std::fs;
+
+use crate::support::project::{Project, expect};
+use crate::support::{self, TestDatabase};
+
+/// Statements that only newer servers know.
+const SINCE_16: &str = "CREATE VIEW unnamed AS SELECT * FROM (SELECT 1 AS a UNION SELECT NULL);\n";
+
+fn schema(major: u32) -> String {
+    let newer = if major >= 16 { SINCE_16 } else { "" };
+    format!("{}{newer}", include_str!("reloaded.sql"))
+}
+
+fn dump(database: &TestDatabase) -> String {
+    let dump = database.server.program("pg_dump").args(["-s", "-d", database.url()]).output().unwrap();
+    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+    String::from_utf8(dump.stdout).unwrap()
+}
+
+fn compiled(schema: &str) -> Project {
+    let project = Project::of_schema(schema);
+    expect(&project.trueup(&["compile"], "").env_remove("DATABASE_URL").output().unwrap(), 0, &[]);
+    project
+}
+
+#[test]
+fn what_a_dump_brings_back_is_as_declared() {
+    let written = schema(support::server().version.major());
+    let made = support::database();
+    made.psql(&written);
+    let dumped = dump(&made);
+    let [once, twice] = [support::database(), support::database()];
+    once.psql(&dumped);
+    twice.psql(&dump(&once));
+    // The server does print them otherwise.
+    assert_ne!(dumped, dump(&once));
+    for schema in [&written, &dumped] {
+        let project = compiled(schema);
+        for database in [&made, &once, &twice] {
+            expect(&project.check(database.url()).output().unwrap(), 0, &[]);
+        }
+    }
+    // And a difference beside them is seen.
+    once.exec("ALTER TABLE t DROP CONSTRAINT t_v_check; ALTER TABLE t ADD CONSTRAINT t_v_check CHECK (v IN ('a', 'c'))");
+    let findings = compiled(&written).check(once.url()).args(["--format", "json"]).output().unwrap();
+    let findings = support::json(&findings)["findings"].as_array().unwrap().clone();
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert_eq!(findings[0]["object"], "public.t.t_v_check");
+}
+
+#[test]
+fn a_backup_of_it_is_restorable() {
+    let made = support::database();
+    made.psql(&schema(made.server.version.major()));
+    let project = Project::of_schema("");
+    let store = project.path().join("backups");
+    let settings = format!(
+        "[project]\nname = \"faults\"\n[backup]\nstore = \"{}\"\nverify = \"restore\"\n",
+        store.display()
+    );
+    fs::write(project.path().join("trueup.toml"), settings).unwrap();
+    expect(&project.trueup(&["backup"], made.url()).output().unwrap(), 0, &["restored and compared"]);
+    let copy = made.url().replace(made.name(), &format!("{}_copy", made.name()));
+    expect(
+        &project.trueup(&["restore", "latest", "--into", &copy, "--yes"], made.url()).output().unwrap(),
+        0,
+        &[],
+    );
+    made.exec(&format!("DROP DATABASE {}_copy", made.name()));
+}
