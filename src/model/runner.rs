@@ -65,9 +65,11 @@ impl<'s> Runner<'s> {
         let mut reading = read(&mut self.session, self.scratch.version(), options).await?;
         self.assumed.restore(&mut reading.catalog);
         if options.owners {
-            let role = self.role().await?;
+            let [role, bootstrap] = self.roles().await?;
             for object in &mut reading.catalog.objects {
-                if object.is(Attribute::Owner, &role) {
+                // Before 15 initdb gives the schema public to the bootstrap superuser, and nothing shows who declared that.
+                let initial = object.id.kind == Kind::Schema && object.id.name == "public";
+                if object.is(Attribute::Owner, &role) || initial && object.is(Attribute::Owner, &bootstrap) {
                     let attributes = object.attributes.with(Attribute::Owner, None);
                     *object = Arc::new(Object { id: object.id.clone(), attributes });
                 }
@@ -86,15 +88,18 @@ impl<'s> Runner<'s> {
         Ok(reading)
     }
 
-    async fn role(&mut self) -> Result<String> {
-        let mut role = String::new();
+    /// The session's role and the server's bootstrap superuser, as identifiers.
+    async fn roles(&mut self) -> Result<[String; 2]> {
+        const ROLES: &str = "SELECT pg_catalog.quote_ident(SESSION_USER), \
+             pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(10))";
+        let mut roles = <[String; 2]>::default();
         self.session
-            .message("SELECT pg_catalog.quote_ident(SESSION_USER)".to_owned(), |_, row| {
-                role = row.text(0).unwrap_or_default().to_owned();
+            .message(ROLES.to_owned(), |_, row| {
+                roles = [0, 1].map(|column| row.text(column).unwrap_or_default().to_owned());
                 Ok(())
             })
             .await?;
-        Ok(role)
+        Ok(roles)
     }
 
     /// Resets the session: no settings, role, transaction or temporary table of earlier scripts remain.

@@ -70,3 +70,31 @@ fn a_backup_of_it_is_restorable() {
     );
     made.exec(&format!("DROP DATABASE {}_copy", made.name()));
 }
+
+/// What pg_dump writes of the schema public where it belongs to the bootstrap superuser.
+#[test]
+fn the_bootstrap_superuser_owns_what_was_given_to_it() {
+    let server = support::own_server();
+    let database = server.database();
+    database.exec("CREATE ROLE other SUPERUSER LOGIN");
+    let rename = |from: &str, to: &str| {
+        support::try_query_at(&database.url_as("other"), &format!("ALTER ROLE {from} RENAME TO {to}"))
+            .unwrap();
+    };
+    let own = url::Url::parse(database.url()).unwrap().username().to_owned();
+    rename(&own, "postgres");
+    let owned = "ALTER SCHEMA public OWNER TO postgres; CREATE TABLE t (); ALTER TABLE t OWNER TO postgres;";
+    support::try_query_at(&database.url_as("postgres"), owned).unwrap();
+    let mut found = Vec::new();
+    for (schema, code) in
+        [(owned, 0), ("CREATE TABLE t ();", 0), ("ALTER SCHEMA public OWNER TO other; CREATE TABLE t ();", 1)]
+    {
+        let shown = compiled(schema).check(&database.url_as("postgres")).output().unwrap();
+        found.push((shown, code));
+    }
+    // The server drops its databases as the role that it knows.
+    rename("postgres", &own);
+    for (shown, code) in found {
+        expect(&shown, code, &[]);
+    }
+}

@@ -41,9 +41,6 @@ const PUBLIC_SCHEMA: u32 = 2200;
 /// The comment that initdb sets on the schema public.
 const INITIAL_COMMENT: &str = "standard public schema";
 
-/// The oid of the role that initdb makes.
-const INITIAL_ROLE: u32 = 10;
-
 /// A schema: its name, and whether its objects are left out of the catalog.
 #[derive(Debug)]
 pub(super) struct Schema {
@@ -366,9 +363,8 @@ impl Assembler {
         let hidden =
             of_extension || name.starts_with("pg_") || name == "information_schema" || name == "trueup";
         if !hidden {
-            // The owner that initdb gives the schema public depends on the major version.
-            let initial =
-                oid == PUBLIC_SCHEMA && (owner_oid == INITIAL_ROLE || owner == Some("pg_database_owner"));
+            // initdb gives the schema public to the bootstrap superuser before 15 (see `runner.rs`), and to this role since.
+            let initial = oid == PUBLIC_SCHEMA && owner == Some("pg_database_owner");
             self.out.set_some(Attribute::Owner, owner.filter(|_| !initial));
             self.out
                 .emit(ObjectOid::whole(class::NAMESPACE, oid), ObjectId::bare(Kind::Schema, name.clone()));
