@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::manifest::{BackedUpRelation, BackupSource, Scope, Wal};
 use crate::error::{Exit, Failure};
+use crate::postgres::catalog::UntrustedCode;
 use crate::postgres::connection::{self, Session, Target, sqlstate};
 use crate::postgres::sql::{identifier, qualified};
 
@@ -158,7 +159,8 @@ impl BackupSnapshot {
         self.relations.iter().filter(move |relation| relation.is_in(scope))
     }
 
-    /// Counts the rows of every table in the scope.
+    /// Counts the rows of every table in the scope. A query is planned, and planning runs what the owner of a table wrote into
+    /// its indexes: the rows of a table that is not harmless are counted as `pg_dump` reads them, by COPY, which plans nothing.
     ///
     /// # Errors
     /// Exit 3: the role may not read a table, or a policy would hide rows of it.
@@ -171,8 +173,21 @@ impl BackupSnapshot {
                 rows: relation.has_rows.then_some(0),
             })
             .collect();
-        let mut counted: Vec<&mut BackedUpRelation> =
-            relations.iter_mut().filter(|relation| relation.rows.is_some()).collect();
+        let tables = relations.iter().filter(|relation| relation.rows.is_some()).map(|table| table.oid);
+        let untrusted = UntrustedCode::find(&mut self.session, tables).await;
+        let untrusted = untrusted
+            .map_err(|error| connection::server_failure(error, "listing what the tables to back up use"))?;
+        let is_untrusted = |table: &BackedUpRelation| untrusted.iter().any(|code| code.oid == table.oid);
+        let (copied, mut counted): (Vec<_>, Vec<_>) = relations
+            .iter_mut()
+            .filter(|relation| relation.rows.is_some())
+            .partition(|table| is_untrusted(table));
+        for table in copied {
+            let counting = self.session.count_copied(&format!("COPY {} TO STDOUT", table.name)).await;
+            let rows = counting
+                .map_err(|error| unreadable(error, "counting the rows of", &table.name, &self.source.role))?;
+            table.rows = Some(rows);
+        }
         for tables in counted.chunks_mut(TABLES_PER_MESSAGE) {
             let statements: Vec<String> =
                 tables.iter().map(|table| format!("SELECT count(*) FROM ONLY {}", table.name)).collect();

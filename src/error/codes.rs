@@ -221,6 +221,8 @@ error_codes! {
     DATA_CHECK_FAILING = "data.check_failing";
     /// This role cannot see every row.
     DATA_HIDDEN = "data.hidden";
+    /// Reading a table could run code of a weaker role with this role's rights.
+    DATA_UNTRUSTED = "data.untrusted_code";
     /// A fix would change more rows than its file allows.
     REPAIR_TOO_MANY_ROWS = "repair.too_many_rows";
     /// The run has no repair that could be undone.

@@ -28,8 +28,8 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Migration;
 use crate::migrations::checksum::Width;
 use crate::migrations::history::{Applied, OtherHistory, TableCandidate};
-use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::{self, Assembler, Presence, ReadOptions};
+use crate::postgres::catalog::{Catalog, UntrustedCode};
 use crate::postgres::connection::{
     self, Batch, ReadOnlyTransaction, ServerVersion, Session, Single, sqlstate,
 };
@@ -189,7 +189,11 @@ async fn attempt(
     queries.extend(tables.texts().filter(|_| request.texts));
     let any_internal = !queries.is_empty();
     queries.extend(tables.recorded(&request.migrations, histories.table()));
-    let seed_statements = seeds.statements(request, &assembler, &tables)?;
+    let suspects = seeds.find_tables(request, &assembler, &tables)?;
+    if !suspects.is_empty() {
+        seeds.refuse(UntrustedCode::find(session, suspects).await?);
+    }
+    let seed_statements = seeds.statements(request, &tables);
     let mut answers = Answers::default();
     let mut proof = Proof::default();
 

@@ -12,6 +12,7 @@ use anyhow::Result;
 use super::internal_state::InternalTables;
 use super::{Request, SILENCE};
 use crate::data::seeds::{RowFilter, SeedQuery, SeedQueryRow, TableColumn, TableColumns};
+use crate::postgres::catalog::UntrustedCode;
 use crate::postgres::catalog::reader::{self, Assembler};
 use crate::postgres::connection::{self, Batch, ReadOnlyTransaction, Row, Session, sqlstate};
 use crate::postgres::sql::literal;
@@ -39,7 +40,7 @@ pub struct UnseenTable {
 }
 
 /// Why a role cannot see all rows of a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UnseenReason {
     /// It has no right to use the schema.
     Schema,
@@ -47,6 +48,8 @@ pub enum UnseenReason {
     Table,
     /// Row-level security hides rows.
     Rows,
+    /// Reading it could run code of a weaker role.
+    Code(UntrustedCode),
 }
 
 impl UnseenReason {
@@ -60,11 +63,12 @@ impl UnseenReason {
     }
 
     /// The reason in words.
-    pub fn in_words(self) -> &'static str {
+    pub fn in_words(&self) -> String {
         match self {
-            Self::Schema => "no right to use its schema",
-            Self::Table => "no right to read it",
-            Self::Rows => "row-level security hides rows of it",
+            Self::Schema => "no right to use its schema".to_owned(),
+            Self::Table => "no right to read it".to_owned(),
+            Self::Rows => "row-level security hides rows of it".to_owned(),
+            Self::Code(code) => code.sentence(),
         }
     }
 }
@@ -105,17 +109,17 @@ impl SeedReading {
         }
     }
 
-    /// Finds the tables, and returns the statements that read them.
+    /// Finds the tables, and returns the oids of those that may run code when they are read.
     ///
     /// # Errors
     /// Exit 2: a text in a json column is no JSON.
-    pub(super) fn statements(
+    pub(super) fn find_tables(
         &mut self,
         request: &Request,
         assembler: &Assembler,
         tables: &InternalTables,
-    ) -> Result<Vec<String>> {
-        let recorded = tables.has_seeds();
+    ) -> Result<Vec<u32>> {
+        let mut suspects = Vec::new();
         self.known = !tables.hides_seeds();
         for (number, seed) in request.seeds.tables.iter().enumerate() {
             let table = |schema: &str, name: &str| {
@@ -131,14 +135,33 @@ impl SeedReading {
                 self.absent.push(number);
                 continue;
             };
+            suspects.extend(assembler.may_run_code(&columns.table.0, &columns.table.1));
             let question = SeedQuery::new(seed, columns)?;
             self.asked.push(Asked { seed: number, question, answers: Vec::new() });
         }
+        Ok(suspects)
+    }
+
+    /// Reads no rows of any table where reading one of them could run code of a weaker role.
+    pub(super) fn refuse(&mut self, code: Vec<UntrustedCode>) {
+        if !code.is_empty() {
+            self.asked.clear();
+        }
+        self.unseen.extend(
+            code.into_iter().map(|code| UnseenTable {
+                table: code.relation.clone(),
+                why: Some(UnseenReason::Code(code)),
+            }),
+        );
+    }
+
+    /// The statements that read the tables.
+    pub(super) fn statements(&self, request: &Request, tables: &InternalTables) -> Vec<String> {
         let sql = |asked: &Asked| match self.readable {
-            true => asked.question.sql(recorded, request.seed_rows),
+            true => asked.question.sql(tables.has_seeds(), request.seed_rows),
             false => visibility(&asked.question.columns),
         };
-        Ok(self.asked.iter().map(sql).collect())
+        self.asked.iter().map(sql).collect()
     }
 
     /// Adds the statements of [`SeedReading::statements`] to a message.

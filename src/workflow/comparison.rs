@@ -234,11 +234,15 @@ fn document(
 /// What this role cannot see, though the answer needs it.
 fn hidden(snapshot: &DatabaseSnapshot) -> Vec<Hidden> {
     let unread = snapshot.invisible.iter();
-    let unread = unread.map(|object| Hidden { object: object.clone(), why: None, by_row_security: false });
+    let unread = unread.map(|object| Hidden::unread(object));
     let unseen = snapshot.seeded.unseen.iter().map(|unseen| Hidden {
         object: unseen.table.clone(),
-        why: unseen.why.map(|why| why.in_words().to_owned()),
+        why: unseen.why.as_ref().map(UnseenReason::in_words),
         by_row_security: unseen.why == Some(UnseenReason::Rows),
+        code: match &unseen.why {
+            Some(UnseenReason::Code(code)) => Some(code.remedy()),
+            _ => None,
+        },
     });
     unread.chain(unseen).collect()
 }

@@ -21,7 +21,7 @@ use crate::output;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::connection::{self, Session};
 use crate::project::Settings;
-use crate::snapshot::{self, Asked, DatabaseSnapshot};
+use crate::snapshot::{self, Asked, DatabaseSnapshot, UnseenReason};
 use crate::workflow::backup_policy::{BackupOptions, BackupPolicy, PlannedChanges};
 use crate::workflow::deliver;
 use crate::workflow::migrate::{changed_meanwhile, defaults};
@@ -203,7 +203,17 @@ fn make_plan(
     mut snapshot: DatabaseSnapshot,
     seeds: &Seeds,
 ) -> Result<SeedPlan> {
-    let unseen = snapshot.seeded.unseen.iter().map(|unseen| match unseen.why {
+    let code = snapshot.seeded.unseen.iter().find_map(|unseen| match &unseen.why {
+        Some(UnseenReason::Code(code)) => Some(code),
+        _ => None,
+    });
+    if let Some(code) = code {
+        return Err(Failure::cannot_tell(format!("{}; nothing was changed", code.sentence()))
+            .code(ErrorCode::DATA_UNTRUSTED)
+            .next(code.remedy())
+            .into());
+    }
+    let unseen = snapshot.seeded.unseen.iter().map(|unseen| match &unseen.why {
         Some(why) => format!("{} ({})", unseen.table, why.in_words()),
         None => unseen.table.clone(),
     });

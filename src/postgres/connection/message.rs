@@ -77,6 +77,31 @@ impl Session {
         Ok(())
     }
 
+    /// How many rows `COPY ... TO STDOUT` in the text format sends: each is one line. The server reads the table without
+    /// planning a query. The rows are dropped as they come.
+    ///
+    /// # Errors
+    /// See [`Session::message`].
+    pub async fn count_copied(&mut self, copy: &str) -> Result<u64> {
+        self.done = 0;
+        let patience = self.patience;
+        let copying = patiently(patience, self.connection.copy_out_raw(copy)).await;
+        let mut rows = copying.inspect_err(|_| self.given_up = true)??;
+        let mut count = 0;
+        loop {
+            match patiently(patience, rows.try_next()).await {
+                Ok(Ok(Some(bytes))) => count += memchr::memchr_iter(b'\n', &bytes).count() as u64,
+                Ok(Ok(None)) => return Ok(count),
+                Ok(Err(error)) => return Err(error.into()),
+                Err(silence) => {
+                    drop(rows);
+                    self.given_up = true;
+                    return Err(silence.into());
+                }
+            }
+        }
+    }
+
     /// Whether the server was silent for too long, once: the session is of no use any more.
     pub fn is_given_up(&self) -> bool {
         self.given_up

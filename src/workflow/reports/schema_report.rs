@@ -98,6 +98,16 @@ pub(crate) struct Hidden {
     /// Whether row-level security hides rows of it.
     #[serde(skip)]
     pub(crate) by_row_security: bool,
+    /// What to do where reading it could run code of a weaker role.
+    #[serde(skip)]
+    pub(crate) code: Option<String>,
+}
+
+impl Hidden {
+    /// A relation that this role may not read.
+    pub(crate) fn unread(object: &str) -> Self {
+        Self { object: object.to_owned(), why: None, by_row_security: false, code: None }
+    }
 }
 
 impl Report for SchemaReport {
@@ -265,6 +275,9 @@ impl SchemaReport {
     fn next(&self, shown: bool) -> Option<String> {
         if !self.coverage.invisible.is_empty() {
             let invisible = &self.coverage.invisible;
+            if let Some(remedy) = invisible.iter().find_map(|hidden| hidden.code.clone()) {
+                return Some(remedy);
+            }
             let names: Vec<&str> = invisible.iter().map(|hidden| hidden.object.as_str()).collect();
             let by_policy = match invisible.iter().any(|hidden| hidden.by_row_security) {
                 true => ", and check as a role that sees all rows (BYPASSRLS, or the owner)",

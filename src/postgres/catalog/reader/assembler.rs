@@ -35,6 +35,9 @@ pub(super) mod class {
     pub(crate) const EVENT_TRIGGER: u32 = 3466;
 }
 
+/// Oids below it are of the server's own objects (`FirstNormalObjectId`).
+const FIRST_NORMAL_OID: u32 = 16384;
+
 /// The oid of the schema public, unless it was dropped and created again.
 const PUBLIC_SCHEMA: u32 = 2200;
 
@@ -303,6 +306,20 @@ impl Assembler {
         })?;
         let columns = table.columns.iter().filter(|column| !column.name.is_empty());
         Some(columns.map(|column| (column.name.clone(), column.type_oid)).collect())
+    }
+
+    /// The oid of a table of which these rows do not show that reading it runs nobody's code: an index, statistics or the
+    /// type of a column is not the server's alone, or it has children. See [`UntrustedCode`].
+    ///
+    /// [`UntrustedCode`]: crate::postgres::catalog::UntrustedCode
+    pub fn may_run_code(&self, schema: &str, name: &str) -> Option<u32> {
+        let table = self.relations.iter().find(|table| table.name == name && table.schema == schema)?;
+        let is_own = |column: &super::columns::Column| column.type_oid < FIRST_NORMAL_OID;
+        let is_plain = table.kind == b'r'
+            && !table.expressions
+            && table.columns.iter().all(is_own)
+            && !self.parents.values().flatten().any(|parent| *parent == table.oid());
+        (!is_plain).then(|| table.oid())
     }
 
     /// The catalog, when the last row was taken.

@@ -98,6 +98,7 @@ pub const SETTINGS: &str = "SET LOCAL quote_all_identifiers = off; \
     SET LOCAL row_security = off; \
     SET LOCAL jit = off; \
     SET LOCAL max_parallel_workers_per_gather = 0; \
+    SET LOCAL constraint_exclusion = off; \
     SET LOCAL enable_mergejoin = off; \
     SET LOCAL enable_memoize = off; \
     SET LOCAL join_collapse_limit = 1;";

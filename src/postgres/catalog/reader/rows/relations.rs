@@ -46,6 +46,10 @@ pub(in crate::postgres::catalog::reader) struct Relation {
 }
 
 impl Relation {
+    pub(in crate::postgres::catalog::reader) fn oid(&self) -> u32 {
+        self.oid
+    }
+
     /// The qualified name, quoted.
     pub(in crate::postgres::catalog::reader) fn path(&self) -> String {
         qualified(&self.schema, &self.name)

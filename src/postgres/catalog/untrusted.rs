@@ -1,0 +1,83 @@
+//! Code of weaker roles that reading a relation could run with the session's rights.
+//!
+//! Planning a query evaluates immutable functions: in the predicate of an index, in statistics, in a check, in a domain. Who
+//! owns a table decides what those are, and with them what a superuser runs who only counts the table's rows. So relations
+//! are looked at in the catalog first. A relation is harmless where all that it uses belongs to the server, or to a role that
+//! can do what the session's role can do anyway. `SET ROLE` is no fence: the code can `RESET` it.
+
+use anyhow::Result;
+
+use crate::postgres::connection::{Row, Session};
+
+const UNTRUSTED: &str = include_str!("sql/untrusted.sql");
+
+/// Why a relation is not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UntrustedCode {
+    /// The relation's oid.
+    pub oid: u32,
+    /// Its name, qualified and quoted where the search_path needs it.
+    pub relation: String,
+    /// What uses the code: `index trap`.
+    pub object: String,
+    /// The code: `function p()`; `None` for a view, a foreign table, and a table with policies.
+    pub uses: Option<String>,
+    /// Who owns the code, quoted.
+    pub owner: String,
+}
+
+impl UntrustedCode {
+    /// The statement that finds them for some relations, one row for each that is not harmless. The session's search_path is
+    /// `pg_catalog, pg_temp`.
+    pub fn statement(relations: impl IntoIterator<Item = u32>) -> String {
+        let oids: Vec<String> = relations.into_iter().map(|oid| oid.to_string()).collect();
+        UNTRUSTED.replace("{oids}", &format!("{{{}}}", oids.join(",")))
+    }
+
+    /// Reads a row of that statement.
+    ///
+    /// # Errors
+    /// When it is no such row.
+    pub fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            oid: row.get("root")?,
+            relation: row.get("relation")?,
+            object: row.get("object")?,
+            uses: row.get("uses")?,
+            owner: row.get("owner")?,
+        })
+    }
+
+    /// Finds them.
+    ///
+    /// # Errors
+    /// The server's and the connection's.
+    pub async fn find(session: &mut Session, relations: impl IntoIterator<Item = u32>) -> Result<Vec<Self>> {
+        let mut found = Vec::new();
+        session
+            .message(Self::statement(relations), |_, row| {
+                found.push(Self::from_row(&row)?);
+                Ok(())
+            })
+            .await?;
+        Ok(found)
+    }
+
+    /// In words.
+    pub fn sentence(&self) -> String {
+        let Self { relation, object, uses, owner, .. } = self;
+        match uses {
+            Some(uses) => format!("reading {relation} could run {uses} of role {owner}, which {object} uses"),
+            None => format!("reading {relation} could run what role {owner} wrote ({object})"),
+        }
+    }
+
+    /// What to do.
+    pub fn remedy(&self) -> String {
+        format!(
+            "connect as a role that is no stronger than {0}, best as {0} itself; or, as a superuser, take over what you have read: \
+             ALTER ... OWNER TO",
+            self.owner
+        )
+    }
+}
