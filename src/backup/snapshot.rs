@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::manifest::{BackedUpRelation, BackupSource, Scope, Wal};
 use crate::error::{Exit, Failure};
-use crate::postgres::catalog::UntrustedCode;
+use crate::postgres::catalog::{TableUse, UntrustedCode};
 use crate::postgres::connection::{self, Session, Target, sqlstate};
 use crate::postgres::sql::{identifier, qualified};
 
@@ -174,7 +174,7 @@ impl BackupSnapshot {
             })
             .collect();
         let tables = relations.iter().filter(|relation| relation.rows.is_some()).map(|table| table.oid);
-        let untrusted = UntrustedCode::find(&mut self.session, tables).await;
+        let untrusted = UntrustedCode::find(&mut self.session, TableUse::Read, tables).await;
         let untrusted = untrusted
             .map_err(|error| connection::server_failure(error, "listing what the tables to back up use"))?;
         let is_untrusted = |table: &BackedUpRelation| untrusted.iter().any(|code| code.oid == table.oid);

@@ -29,7 +29,7 @@ use crate::migrations::Migration;
 use crate::migrations::checksum::Width;
 use crate::migrations::history::{Applied, OtherHistory, TableCandidate};
 use crate::postgres::catalog::reader::{self, Assembler, Presence, ReadOptions};
-use crate::postgres::catalog::{Catalog, UntrustedCode};
+use crate::postgres::catalog::{Catalog, TableUse, UntrustedCode};
 use crate::postgres::connection::{
     self, Batch, ReadOnlyTransaction, ServerVersion, Session, Single, sqlstate,
 };
@@ -191,7 +191,7 @@ async fn attempt(
     queries.extend(tables.recorded(&request.migrations, histories.table()));
     let suspects = seeds.find_tables(request, &assembler, &tables)?;
     if !suspects.is_empty() {
-        seeds.refuse(UntrustedCode::find(session, suspects).await?);
+        seeds.refuse(UntrustedCode::find(session, TableUse::Read, suspects).await?);
     }
     let seed_statements = seeds.statements(request, &tables);
     let mut answers = Answers::default();

@@ -14,6 +14,7 @@ use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
 use crate::workflow::backup_policy::{BackupOptions, BackupPolicy, PlannedChanges};
 use crate::workflow::environment_mark;
+use crate::workflow::trusted::refuse_untrusted;
 use crate::writer::ThrottleLimits;
 
 /// How long a query of a check may take, where the project does not say it.
@@ -85,16 +86,18 @@ pub(crate) struct RowsToChange {
     pub(crate) write: bool,
 }
 
-/// Plans the backup before rows of these tables are changed.
+/// Refuses tables whose rows cannot be changed without running code of a weaker role, and plans the backup before rows of
+/// these tables are changed.
 ///
 /// # Errors
-/// The same as [`BackupPolicy::plan`].
+/// The same as [`refuse_untrusted`] and [`BackupPolicy::plan`].
 pub(crate) async fn plan_backup(
     settings: &Settings,
     changed: RowsToChange,
     snapshot: &DatabaseSnapshot,
     session: &mut Session,
 ) -> Result<BackupPolicy> {
+    refuse_untrusted(session, &changed.tables).await?;
     let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let protected = environment_mark::protected(settings, mark).is_some();
     let ids = changed.tables.iter().filter_map(|table| ObjectId::parse(Kind::Table, table));

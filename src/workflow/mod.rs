@@ -13,4 +13,5 @@ pub(crate) mod project_model;
 pub(crate) mod reports;
 pub(crate) mod required_checks;
 pub(crate) mod signals;
+pub(crate) mod trusted;
 pub(crate) mod write_command;

@@ -26,6 +26,7 @@ use crate::workflow::backup_policy::{BackupOptions, BackupPolicy, PlannedChanges
 use crate::workflow::deliver;
 use crate::workflow::migrate::{changed_meanwhile, defaults};
 use crate::workflow::project_model::Needs;
+use crate::workflow::trusted::refuse_untrusted;
 use crate::workflow::write_command::{WriteCommand, interrupted};
 use crate::workflow::{comparison, environment_mark};
 use crate::writer::{StepError, StopSignal, Work};
@@ -310,7 +311,7 @@ async fn check_rights(settings: &Settings, judged: &SeedPlan, session: &mut Sess
     Err(Failure::new(Exit::Refused, what).next(next).into())
 }
 
-/// Plans the backup before the changes.
+/// Refuses tables that cannot be changed without running code of a weaker role, and plans the backup before the changes.
 async fn plan_backup(
     settings: &Settings,
     args: &SeedArgs,
@@ -320,6 +321,8 @@ async fn plan_backup(
 ) -> Result<BackupPolicy> {
     let changed = judged.tables.iter().filter(|table| !table.plan.changes_nothing());
     let changed: BTreeSet<_> = changed.map(|table| table.id.clone()).collect();
+    let names: Vec<String> = changed.iter().map(ToString::to_string).collect();
+    refuse_untrusted(session, &names).await?;
     let changes = PlannedChanges {
         nothing: changed.is_empty().then_some("no row is changed"),
         affected: Affected::by_rows(&judged.snapshot.catalog, changed, "seeds"),

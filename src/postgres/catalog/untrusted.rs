@@ -8,12 +8,33 @@
 use anyhow::Result;
 
 use crate::postgres::connection::{Row, Session};
+use crate::postgres::sql::literal;
 
 const UNTRUSTED: &str = include_str!("sql/untrusted.sql");
 
-/// Why a relation is not read.
+/// What is to be done with relations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableUse {
+    /// Rows are read.
+    Read,
+    /// Rows are inserted, updated or deleted: triggers, defaults and rules run, too.
+    Write,
+}
+
+impl TableUse {
+    fn gerund(self) -> &'static str {
+        match self {
+            Self::Read => "reading",
+            Self::Write => "writing",
+        }
+    }
+}
+
+/// Why a relation is not read, or not written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UntrustedCode {
+    /// What was to be done.
+    pub table_use: TableUse,
     /// The relation's oid.
     pub oid: u32,
     /// Its name, qualified and quoted where the search_path needs it.
@@ -29,17 +50,19 @@ pub struct UntrustedCode {
 impl UntrustedCode {
     /// The statement that finds them for some relations, one row for each that is not harmless. The session's search_path is
     /// `pg_catalog, pg_temp`.
-    pub fn statement(relations: impl IntoIterator<Item = u32>) -> String {
+    pub fn statement(table_use: TableUse, relations: impl IntoIterator<Item = u32>) -> String {
         let oids: Vec<String> = relations.into_iter().map(|oid| oid.to_string()).collect();
-        UNTRUSTED.replace("{oids}", &format!("{{{}}}", oids.join(",")))
+        let writes = (table_use == TableUse::Write).to_string();
+        UNTRUSTED.replace("{oids}", &format!("{{{}}}", oids.join(","))).replace("{writes}", &writes)
     }
 
     /// Reads a row of that statement.
     ///
     /// # Errors
     /// When it is no such row.
-    pub fn from_row(row: &Row<'_>) -> Result<Self> {
+    pub fn from_row(table_use: TableUse, row: &Row<'_>) -> Result<Self> {
         Ok(Self {
+            table_use,
             oid: row.get("root")?,
             relation: row.get("relation")?,
             object: row.get("object")?,
@@ -52,23 +75,53 @@ impl UntrustedCode {
     ///
     /// # Errors
     /// The server's and the connection's.
-    pub async fn find(session: &mut Session, relations: impl IntoIterator<Item = u32>) -> Result<Vec<Self>> {
+    pub async fn find(
+        session: &mut Session,
+        table_use: TableUse,
+        relations: impl IntoIterator<Item = u32>,
+    ) -> Result<Vec<Self>> {
         let mut found = Vec::new();
         session
-            .message(Self::statement(relations), |_, row| {
-                found.push(Self::from_row(&row)?);
+            .message(Self::statement(table_use, relations), |_, row| {
+                found.push(Self::from_row(table_use, &row)?);
                 Ok(())
             })
             .await?;
         Ok(found)
     }
 
+    /// Finds them for tables by their names, qualified and quoted. The session's search_path is `pg_catalog, pg_temp`.
+    ///
+    /// # Errors
+    /// As [`UntrustedCode::find`].
+    pub async fn find_by_name(
+        session: &mut Session,
+        table_use: TableUse,
+        tables: &[String],
+    ) -> Result<Vec<Self>> {
+        let names: Vec<String> =
+            tables.iter().map(|name| format!("to_regclass({})::oid", literal(name))).collect();
+        let mut oids: Vec<u32> = Vec::new();
+        let sql = format!(
+            "SELECT oid FROM unnest(ARRAY[{}]::oid[]) AS named (oid) WHERE oid IS NOT NULL",
+            names.join(", ")
+        );
+        session
+            .message(sql, |_, row| {
+                oids.push(row.get("oid")?);
+                Ok(())
+            })
+            .await?;
+        Self::find(session, table_use, oids).await
+    }
+
     /// In words.
     pub fn sentence(&self) -> String {
-        let Self { relation, object, uses, owner, .. } = self;
+        let Self { relation, object, uses, owner, table_use, .. } = self;
+        let doing = table_use.gerund();
         match uses {
-            Some(uses) => format!("reading {relation} could run {uses} of role {owner}, which {object} uses"),
-            None => format!("reading {relation} could run what role {owner} wrote ({object})"),
+            Some(uses) => format!("{doing} {relation} could run {uses} of role {owner}, which {object} uses"),
+            None => format!("{doing} {relation} could run what role {owner} wrote ({object})"),
         }
     }
 

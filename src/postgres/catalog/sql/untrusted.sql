@@ -1,5 +1,5 @@
--- What reading relations could run of roles that are weaker than the session's. {oids} are the relations. The planner
--- evaluates immutable functions in index expressions and predicates, statistics, checks, partition keys and domains, and
+-- What reading relations, or writing their rows where {writes} is true, could run of roles that are weaker than the session's.
+-- {oids} are the relations. The planner evaluates immutable functions in index expressions and predicates, statistics, checks, partition keys and domains, and
 -- looks at the children of a table, too; a view and a policy run what their owners wrote. Functions, operators and types of
 -- the server itself have no entry in pg_depend.
 WITH RECURSIVE tree (root, oid) AS (
@@ -30,9 +30,13 @@ WITH RECURSIVE tree (root, oid) AS (
     SELECT tree.root, 'pg_attrdef'::regclass, d.oid
       FROM tree
       JOIN pg_attrdef d ON d.adrelid = tree.oid
-      JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum AND a.attgenerated <> ''
+      JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum AND ({writes} OR a.attgenerated <> '')
     UNION ALL
     SELECT tree.root, 'pg_rewrite'::regclass, r.oid FROM tree JOIN pg_rewrite r ON r.ev_class = tree.oid
+    UNION ALL
+    SELECT tree.root, 'pg_trigger'::regclass, g.oid
+      FROM tree JOIN pg_trigger g ON g.tgrelid = tree.oid
+     WHERE {writes} AND NOT g.tgisinternal AND g.tgenabled <> 'D'
 ), used (root, class, oid, refclass, refoid) AS (
     SELECT part.root, part.class, part.oid, d.refclassid, d.refobjid
       FROM part JOIN pg_depend d ON d.classid = part.class AND d.objid = part.oid
@@ -72,6 +76,7 @@ WITH RECURSIVE tree (root, oid) AS (
     SELECT tree.root, 'pg_class'::regclass, tree.oid, 'pg_class'::regclass, tree.oid, c.relowner
       FROM tree JOIN pg_class c ON c.oid = tree.oid
      WHERE c.relkind IN ('v', 'f') OR c.relrowsecurity AND row_security_active(c.oid)
+        OR {writes} AND c.relhasrules
 )
 SELECT DISTINCT ON (root) root, root::regclass::text AS relation, pg_describe_object(class, oid, 0) AS object
      , CASE WHEN (class, oid) <> (refclass, refoid) THEN pg_describe_object(refclass, refoid, 0) END AS uses
