@@ -69,7 +69,7 @@ fn what_an_application_has_applied_is_trueups_history_and_the_other_way_round() 
             "{checked:#}"
         );
 
-        let upgraded = project.trueup(&["upgrade", "--contract", "--yes"], database.url()).output().unwrap();
+        let upgraded = project.command(&["upgrade", "--contract", "--yes"], database.url()).output().unwrap();
         expect(&upgraded, 0, &[]);
         assert_eq!(history(&database), expected(&project, 8, width));
         assert_eq!(start(program, &project, &database, None), [""; 0], "nothing is left to the application");
@@ -113,7 +113,7 @@ fn a_history_of_the_application_is_taken_over_as_it_is() {
 fn an_application_has_nothing_to_do_after_an_upgrade() {
     let Some([narrow, wide]) = programs() else { return did_not_run("refinery with its driver (crates.io)") };
     let (project, database) = (reference(), support::database());
-    expect(&project.trueup(&["upgrade", "--contract", "--yes"], database.url()).output().unwrap(), 0, &[]);
+    expect(&project.command(&["upgrade", "--contract", "--yes"], database.url()).output().unwrap(), 0, &[]);
     assert_eq!(start(narrow, &project, &database, None), [""; 0]);
 
     // Timestamps make the history as wide as `int8-versions` has it.
@@ -125,7 +125,7 @@ fn an_application_has_nothing_to_do_after_an_upgrade() {
     fs::write(directory.join("V20250102120000__name.sql"), "ALTER TABLE users ADD COLUMN name text;\n")
         .unwrap();
     let database = support::database();
-    expect(&project.trueup(&["upgrade", "--yes"], database.url()).output().unwrap(), 0, &[]);
+    expect(&project.command(&["upgrade", "--yes"], database.url()).output().unwrap(), 0, &[]);
     assert_eq!(start(wide, &project, &database, None), [""; 0]);
     assert_eq!(history(&database), expected(&project, 2, Width::Eight));
 }

@@ -149,7 +149,7 @@ fn migrations_of_rows_alone_are_not_guessed_at() {
     expect(&adopt(&project, &database, &["--yes"]), 4, &words);
     nothing_was_written(&database);
     expect(&adopt(&project, &database, &["--yes", "--version", "2"]), 0, &["at V2", "next: trueup upgrade"]);
-    let upgraded = project.trueup(&["upgrade", "--yes"], database.url()).output().unwrap();
+    let upgraded = project.command(&["upgrade", "--yes"], database.url()).output().unwrap();
     expect(&upgraded, 0, &["V3__backfill"]);
 }
 
@@ -188,7 +188,7 @@ fn nobody_is_taken_over_without_a_yes() {
     );
     nothing_was_written(&database);
     // The other name of the same command.
-    let output = project.trueup(&["baseline", "--yes"], database.url()).output().unwrap();
+    let output = project.command(&["baseline", "--yes"], database.url()).output().unwrap();
     expect(&output, 0, &["recorded 2 migrations as applied"]);
 }
 
@@ -231,7 +231,7 @@ fn several_at_once_record_it_once() {
     let database = at(&project, 5);
     let children: Vec<_> = (0..6)
         .map(|_| {
-            let mut command = project.trueup(&["adopt", "--yes"], database.url());
+            let mut command = project.command(&["adopt", "--yes"], database.url());
             command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
         })
         .collect();

@@ -27,13 +27,13 @@ pub(crate) fn run_first(project: &Project, database: &TestDatabase, count: usize
 }
 
 pub(crate) fn adopt(project: &Project, database: &TestDatabase, more: &[&str]) -> Output {
-    project.trueup(&[&["adopt"], more].concat(), database.url()).output().unwrap()
+    project.command(&[&["adopt"], more].concat(), database.url()).output().unwrap()
 }
 
 /// The JSON document of a command, whose exit code is the process's.
 #[track_caller]
 pub(crate) fn document(project: &Project, database: &TestDatabase, args: &[&str]) -> Value {
-    let output = project.trueup(&[args, &["--format", "json"]].concat(), database.url()).output().unwrap();
+    let output = project.command(&[args, &["--format", "json"]].concat(), database.url()).output().unwrap();
     let document = support::json(&output);
     assert_eq!(
         document["exit_code"].as_i64(),
@@ -105,7 +105,7 @@ pub(crate) fn prove(
     assert!(detail.contains(&format!("{tool} ({table}) at {current}")), "{detail}");
 
     expect(&adopt(project, database, &[]), 0, &["nothing to do", &format!("at V{version}")]);
-    let upgraded = project.trueup(&["upgrade", "--contract", "--yes"], database.url()).output().unwrap();
+    let upgraded = project.command(&["upgrade", "--contract", "--yes"], database.url()).output().unwrap();
     expect(&upgraded, 0, &[]);
     assert_eq!(history(database), expected(project, 8, Width::Four));
     let checked = document(project, database, &[&["check"], ignoring(more).as_slice()].concat());

@@ -111,7 +111,7 @@ fn f64_an_empty_or_short_identifier_means_no_backup() {
         [&["backup", "verify"][..], &["restore", "--yes", "--into", "postgres://nobody@127.0.0.1:1/x"]]
     {
         let run = |typed: &str| {
-            let mut command = support::trueup(command.iter().chain(&[typed]));
+            let mut command = support::command(command.iter().chain(&[typed]));
             command.current_dir(site.dir()).env("DATABASE_URL", site.database.url()).output().unwrap()
         };
         for empty in ["", " "] {

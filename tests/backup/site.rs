@@ -65,7 +65,7 @@ impl Site {
 
     /// `trueup backup ...` of the database of a URL.
     pub(crate) fn backup_of(&self, url: &str, args: &[&str]) -> Command {
-        let mut command = support::trueup(["backup"].iter().chain(args));
+        let mut command = support::command(["backup"].iter().chain(args));
         command.current_dir(self.dir()).env("DATABASE_URL", url);
         command
     }

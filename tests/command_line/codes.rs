@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::Output;
 
 use crate::support::project::Project;
-use crate::support::{self, json, trueup};
+use crate::support::{self, command, json};
 
 fn run(dir: &Path, args: &[&str]) -> Output {
-    trueup(args).current_dir(dir).output().unwrap()
+    command(args).current_dir(dir).output().unwrap()
 }
 
 #[track_caller]
@@ -53,7 +53,7 @@ fn a_refused_change_has_a_code() {
     project.compile();
     let database = support::database();
     let upgrade = |more: &[&str]| {
-        project.trueup(&[&["upgrade"], more, &JSON].concat(), database.url()).output().unwrap()
+        project.command(&[&["upgrade"], more, &JSON].concat(), database.url()).output().unwrap()
     };
     ends(&upgrade(&[]), "confirmation.missing", 4);
     ends(&upgrade(&["--yes", "--to", "77"]), "migration.unknown", 2);
@@ -61,10 +61,10 @@ fn a_refused_change_has_a_code() {
     let mut elsewhere = url::Url::parse(database.url()).unwrap();
     elsewhere.set_path("no_such_database");
     let output =
-        project.trueup(&[&["upgrade", "--yes"], &JSON[..]].concat(), elsewhere.as_str()).output().unwrap();
+        project.command(&[&["upgrade", "--yes"], &JSON[..]].concat(), elsewhere.as_str()).output().unwrap();
     ends(&output, "connection.no_such_database", 3);
     let downgrade = [&["downgrade", "--to", "0", "--yes"], &JSON[..]].concat();
-    ends(&project.trueup(&downgrade, database.url()).output().unwrap(), "migration.no_down_script", 4);
+    ends(&project.command(&downgrade, database.url()).output().unwrap(), "migration.no_down_script", 4);
 
     let edited = project.path().join("migrations/V2__add_username.sql");
     let text = fs::read_to_string(&edited).unwrap();
@@ -94,7 +94,7 @@ fn a_busy_database_has_a_code() {
     let take = format!("SELECT pg_advisory_lock({})", trueup::writer::ADVISORY_LOCK);
     runtime.block_on(holder.execute(&*take)).unwrap();
     let upgrade = [&["upgrade", "--yes", "--wait", "1s"], &JSON[..]].concat();
-    ends(&project.trueup(&upgrade, database.url()).output().unwrap(), "lock.held", 75);
+    ends(&project.command(&upgrade, database.url()).output().unwrap(), "lock.held", 75);
 }
 
 #[test]

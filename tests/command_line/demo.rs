@@ -35,7 +35,7 @@ fn without_time(line: &str) -> String {
 
 #[test]
 fn the_readme_shows_what_the_demo_prints() {
-    let output = support::trueup(["demo"]).output().unwrap();
+    let output = support::command(["demo"]).output().unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{stdout}{stderr}");
 
@@ -48,6 +48,6 @@ fn the_readme_shows_what_the_demo_prints() {
 #[test]
 fn the_lock_file_of_the_reference_project_is_up_to_date() {
     let root = env!("CARGO_MANIFEST_DIR");
-    let output = support::trueup(["compile", "--check", "--project", root]).output().unwrap();
+    let output = support::command(["compile", "--check", "--project", root]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

@@ -34,7 +34,7 @@ fn site() -> (Project, TestDatabase) {
 }
 
 fn upgrade(project: &Project, database: &TestDatabase) -> Command {
-    project.trueup(&["upgrade", "--yes"], database.url())
+    project.command(&["upgrade", "--yes"], database.url())
 }
 
 fn stderr(output: &Output) -> Vec<String> {
@@ -59,7 +59,7 @@ fn in_a_pipe_a_step_is_a_line_at_its_beginning_and_one_at_its_end() {
 #[test]
 fn in_a_pipe_a_wait_is_told_once_in_ten_seconds() {
     let (project, database) = site();
-    let first = project.trueup(&["upgrade", "--yes", "--to", "1"], database.url()).output().unwrap();
+    let first = project.command(&["upgrade", "--yes", "--to", "1"], database.url()).output().unwrap();
     assert_eq!(first.status.code(), Some(0), "{first:?}");
     let mut other = Other::at(database.url(), "billing");
     other.run("BEGIN; SELECT 'a secret', 4711 FROM a");
@@ -95,7 +95,7 @@ fn the_statement_of_who_is_waited_for_is_whole_with_v() {
         other.run("SELECT pg_advisory_lock(8390876182742073344)");
         other.run("SELECT 'a secret', 4711 FROM pg_class");
         let args = [&["upgrade", "--yes", "--wait", "100ms"], flags].concat();
-        let output = project.trueup(&args, database.url()).output().unwrap();
+        let output = project.command(&args, database.url()).output().unwrap();
         assert_eq!(output.status.code(), Some(75), "{output:?}");
         assert!(String::from_utf8_lossy(&output.stderr).contains(shown), "{output:?}");
     }
@@ -137,12 +137,12 @@ fn at_a_terminal_a_signal_says_what_is_rolled_back_and_what_to_run() {
 fn a_locale_without_utf8_and_a_dumb_terminal_are_shown_ascii_alone() {
     let (project, database) = site();
     for (name, value) in [("LC_ALL", "C"), ("LC_ALL", "de_DE.ISO-8859-1"), ("TERM", "dumb")] {
-        let mut command = project.trueup(&["upgrade", "--dry-run"], database.url());
+        let mut command = project.command(&["upgrade", "--dry-run"], database.url());
         let output = command.env(name, value).output().unwrap();
         let shown = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(shown.contains("+---") && shown.is_ascii(), "{name}={value}: {shown}");
     }
-    let mut command = project.trueup(&["upgrade", "--dry-run"], database.url());
+    let mut command = project.command(&["upgrade", "--dry-run"], database.url());
     let output = command.env_remove("LC_ALL").env("LC_CTYPE", "").env("LANG", "C.UTF-8").output().unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains('\u{2502}'), "{output:?}");
     // At a terminal what is drawn over, too; a dumb one cannot draw over anything.
@@ -166,12 +166,12 @@ fn in_a_pipe_columns_decides_about_the_width_and_a_terminal_knows_its_own() {
         lines.map(console::measure_text_width).max().unwrap_or_default()
     };
     for (columns, least, most) in [("60", 0, 60), ("100", 61, 100), ("0", 101, 120), ("wide", 101, 120)] {
-        let mut command = project.trueup(&["upgrade", "--dry-run", "--to", "1"], database.url());
+        let mut command = project.command(&["upgrade", "--dry-run", "--to", "1"], database.url());
         let output = command.env("COLUMNS", columns).output().unwrap();
         let shown = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!((least..=most).contains(&widest(&shown)), "{columns}: {shown}");
     }
-    let mut command = project.trueup(&["upgrade", "--dry-run", "--to", "1"], database.url());
+    let mut command = project.command(&["upgrade", "--dry-run", "--to", "1"], database.url());
     let (_, shown) = Terminal::start(command.env("COLUMNS", "200"), 60).end();
     assert!(widest(&shown) <= 60, "{shown}");
 }

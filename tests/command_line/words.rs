@@ -2,10 +2,10 @@
 
 use std::process::Output;
 
-use crate::support::{json, trueup};
+use crate::support::{command, json};
 
 fn run(args: &[&str]) -> Output {
-    trueup(args).env("COLUMNS", "80").output().unwrap()
+    command(args).env("COLUMNS", "80").output().unwrap()
 }
 
 fn stderr(output: &Output) -> String {

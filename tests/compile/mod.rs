@@ -107,7 +107,7 @@ async fn a_dump_is_the_ddl_that_it_was_made_from() {
     database.exec(RICH);
     let output = database
         .server
-        .program("pg_dump")
+        .tool("pg_dump")
         .args(["--schema-only", "--no-owner", "-d", database.url()])
         .output()
         .unwrap();
@@ -136,7 +136,7 @@ async fn a_dump_with_owners_and_privileges() {
          ALTER SCHEMA public OWNER TO compile_app; REVOKE ALL ON SCHEMA public FROM PUBLIC",
     );
     let output =
-        database.server.program("pg_dump").args(["--schema-only", "-d", database.url()]).output().unwrap();
+        database.server.tool("pg_dump").args(["--schema-only", "-d", database.url()]).output().unwrap();
     let dump = String::from_utf8(output.stdout).unwrap();
     assert!(dump.contains("OWNER TO compile_app") && dump.contains("GRANT SELECT"), "{dump}");
     let lock = compiled(&[("schema/dump.sql", &dump)]).await;
@@ -158,7 +158,7 @@ async fn a_dump_with_an_event_trigger_and_a_tablespace() {
          ALTER EVENT TRIGGER noted OWNER TO compile_root",
     );
     let output =
-        database.server.program("pg_dump").args(["--schema-only", "-d", database.url()]).output().unwrap();
+        database.server.tool("pg_dump").args(["--schema-only", "-d", database.url()]).output().unwrap();
     let dump = String::from_utf8(output.stdout).unwrap();
     let elsewhere = dump.replace("SET default_tablespace = '';", "SET default_tablespace = fast;");
     assert!(elsewhere.contains("OWNER TO compile_root") && elsewhere != dump, "{dump}");
@@ -593,7 +593,7 @@ async fn compiling_twice_gives_the_same_bytes() {
 }
 
 fn run(project: &Path, args: &[&str]) -> (i32, String, String) {
-    let output = support::trueup(args).arg("--project").arg(project).output().unwrap();
+    let output = support::command(args).arg("--project").arg(project).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }

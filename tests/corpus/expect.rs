@@ -9,7 +9,7 @@ use similar::TextDiff;
 use trueup::model::diff::crosses_view_printing_change;
 
 use super::spec::Case;
-use crate::support::{TestDatabase, json, trueup};
+use crate::support::{TestDatabase, command, json};
 
 /// What of the document is expected: the rest tells when, where and by which version it was made.
 const KEPT: [&str; 7] = ["outcome", "exit_code", "error", "history", "coverage", "summary", "findings"];
@@ -25,7 +25,7 @@ pub(super) struct Found {
 /// Runs the real binary: once for the document, and once for people where the case wants it.
 pub(super) fn run(case: &Case, project: &Path, database: &TestDatabase, scratch: &TestDatabase) -> Found {
     let run = |format: &str| {
-        let mut command = trueup(["check", "--format", format, "--color", "never"]);
+        let mut command = command(["check", "--format", format, "--color", "never"]);
         command.arg("--project").arg(project);
         command.args(["--database-url", database.url(), "--scratch-url", scratch.url()]);
         command.args(&case.spec.args).env("COLUMNS", "120");

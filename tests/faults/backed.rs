@@ -29,7 +29,7 @@ fn site_of(second: &str, settings: &str) -> (Project, TestDatabase) {
     fs::write(project.path().join("trueup.toml"), "[backup]\nrequired = \"never\"\n").unwrap();
     project.compile();
     let database = support::database();
-    let output = project.trueup(&["upgrade", "--yes", "--to", "1"], database.url()).output().unwrap();
+    let output = project.command(&["upgrade", "--yes", "--to", "1"], database.url()).output().unwrap();
     expect(&output, 0, &[]);
     database.exec("INSERT INTO public.notes SELECT generate_series(1, 100)");
     fs::write(project.path().join("trueup.toml"), format!("[project]\nname = \"backed\"\n{settings}"))
@@ -41,13 +41,13 @@ fn site_of(second: &str, settings: &str) -> (Project, TestDatabase) {
 
 fn upgrade(project: &Project, database: &TestDatabase, args: &[&str]) -> Value {
     let args = [&["upgrade", "--yes", "--format", "json"], args].concat();
-    let output = project.trueup(&args, database.url()).output().unwrap();
+    let output = project.command(&args, database.url()).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     support::json(&output)
 }
 
 fn backups(project: &Project, database: &TestDatabase) -> Vec<Value> {
-    let output = project.trueup(&["backup", "list", "--format", "json"], database.url()).output().unwrap();
+    let output = project.command(&["backup", "list", "--format", "json"], database.url()).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     support::json(&output)["backups"].as_array().unwrap().clone()
 }
@@ -81,7 +81,7 @@ fn a_backup_comes_before_the_change_and_is_of_what_was() {
     assert_eq!(steps.len(), 1);
     assert!(steps[0].contains(id), "{steps:?}");
 
-    let output = project.trueup(&["downgrade", "--to", "1", "--yes"], database.url()).output().unwrap();
+    let output = project.command(&["downgrade", "--to", "1", "--yes"], database.url()).output().unwrap();
     expect(&output, 0, &["backup: 01", "reverted V2__second"]);
     assert_eq!(backups(&project, &database).len(), 2);
     assert_eq!(backups(&project, &database)[1]["version"], "2");
@@ -98,7 +98,7 @@ fn without_a_backup_is_said_recorded_and_not_allowed_where_it_matters() {
 
     let (project, database) = site("[environments.production]\nprotected = true\n");
     let args = ["upgrade", "--yes", "--env", "production", "--no-backup"];
-    let output = project.trueup(&args, database.url()).output().unwrap();
+    let output = project.command(&args, database.url()).output().unwrap();
     expect(&output, 4, &["--no-backup is not allowed on a protected environment"]);
     assert!(!is_upgraded(&database));
 }
@@ -140,7 +140,7 @@ fn a_protected_environment_gets_its_backup() {
 #[test]
 fn f51_a_fresh_backup_counts_for_the_same_database_alone() {
     let (project, database) = site("[backup]\nfresh_for = \"15min\"\n");
-    let output = project.trueup(&["backup"], database.url()).output().unwrap();
+    let output = project.command(&["backup"], database.url()).output().unwrap();
     expect(&output, 0, &["9 tables with 105 rows"]);
     let document = upgrade(&project, &database, &[]);
     assert_eq!(document["plan"]["backup"]["action"], "fresh", "{document:#}");
@@ -152,7 +152,7 @@ fn f51_a_fresh_backup_counts_for_the_same_database_alone() {
     // Another database with the same rows: its own backup is taken.
     let other = support::database();
     other.exec("CREATE TABLE public.notes (id int PRIMARY KEY)");
-    let adopted = project.trueup(&["adopt", "--yes"], other.url()).output().unwrap();
+    let adopted = project.command(&["adopt", "--yes"], other.url()).output().unwrap();
     expect(&adopted, 0, &[]);
     let document = upgrade(&project, &other, &[]);
     assert_eq!(document["plan"]["backup"]["action"], "take", "{document:#}");
@@ -161,14 +161,14 @@ fn f51_a_fresh_backup_counts_for_the_same_database_alone() {
     let toml = "[project]\nname = \"backed\"\n[backup]\nfresh_for = \"1ms\"\n";
     fs::write(project.path().join("trueup.toml"), toml).unwrap();
     let args = ["downgrade", "--to", "1", "--dry-run", "--format", "json"];
-    let output = project.trueup(&args, database.url()).output().unwrap();
+    let output = project.command(&args, database.url()).output().unwrap();
     assert_eq!(support::json(&output)["plan"]["backup"]["action"], "take");
 }
 
 #[test]
 fn f51_a_fresh_backup_that_was_damaged_does_not_count() {
     let (project, database) = site("[backup]\nfresh_for = \"15min\"\n");
-    expect(&project.trueup(&["backup"], database.url()).output().unwrap(), 0, &[]);
+    expect(&project.command(&["backup"], database.url()).output().unwrap(), 0, &[]);
     let id = backups(&project, &database)[0]["id"].as_str().unwrap().to_owned();
     let archive = project.path().join("backups").join(&id).join("archive.dump");
     let mut bytes = fs::read(&archive).unwrap();
@@ -183,11 +183,11 @@ fn f51_a_fresh_backup_that_was_damaged_does_not_count() {
 #[test]
 fn a_dry_run_tells_the_backup_and_makes_nothing() {
     let (project, database) = site("");
-    let output = project.trueup(&["upgrade", "--dry-run"], database.url()).output().unwrap();
+    let output = project.command(&["upgrade", "--dry-run"], database.url()).output().unwrap();
     expect(&output, 0, &["backup first: full pg_dump to "]);
     assert!(!project.path().join("backups").exists());
-    expect(&project.trueup(&["backup"], database.url()).output().unwrap(), 0, &[]);
-    let output = project.trueup(&["upgrade", "--dry-run"], database.url()).output().unwrap();
+    expect(&project.command(&["backup"], database.url()).output().unwrap(), 0, &[]);
+    let output = project.command(&["upgrade", "--dry-run"], database.url()).output().unwrap();
     expect(&output, 0, &["; about ", "like the last one"]);
 }
 
@@ -209,7 +209,7 @@ fn programs(project: &Project, pg_dump: Option<&str>) -> PathBuf {
 fn f47_without_pg_dump_nothing_is_changed() {
     let (project, database) = site("");
     let nowhere = project.path().join("nowhere");
-    let mut command = project.trueup(&["upgrade", "--yes"], database.url());
+    let mut command = project.command(&["upgrade", "--yes"], database.url());
     command.env("PATH", &nowhere).env_remove("TRUEUP_PG_BIN").env("TRUEUP_CACHE", &nowhere);
     let bin = programs(&project, Some("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.24'\n"));
     let output = command.env("TRUEUP_PG_BIN", bin).output().unwrap();
@@ -224,7 +224,7 @@ fn f48_when_the_backup_fails_nothing_is_changed() {
                 echo 'pg_dump: error: the disk is on fire' >&2\nexit 1\n";
     let (project, database) = site("");
     let bin = programs(&project, Some(stub));
-    let mut command = project.trueup(&["upgrade", "--yes"], database.url());
+    let mut command = project.command(&["upgrade", "--yes"], database.url());
     let output = command.env("TRUEUP_PG_BIN", bin).output().unwrap();
     expect(&output, 5, &["no backup was taken", "the disk is on fire"]);
     assert!(!is_upgraded(&database));
@@ -244,9 +244,9 @@ fn only_the_affected_tables_are_backed_up_where_that_can_be_told() {
     assert_eq!(backups(&project, &database)[0]["tables"], 1);
 
     let (project, database) = site_of("DO $$ BEGIN END $$;", "[backup]\nscope = \"affected\"\n");
-    let output = project.trueup(&["upgrade", "--yes"], database.url()).output().unwrap();
+    let output = project.command(&["upgrade", "--yes"], database.url()).output().unwrap();
     expect(&output, 0, &[]);
-    let output = project.trueup(&["backup", "list", "--format", "json"], database.url()).output().unwrap();
+    let output = project.command(&["backup", "list", "--format", "json"], database.url()).output().unwrap();
     assert!(support::json(&output)["backups"][0].get("tables").is_none());
 }
 
@@ -256,7 +256,7 @@ fn what_stopped_part_way_names_the_backup_last_and_what_was_rolled_back_does_not
     let bad = "ALTER TABLE public.notes ADD CONSTRAINT small CHECK (id < 50);\n";
     fs::write(project.path().join("migrations/V3__bad.sql"), bad).unwrap();
     project.compile();
-    let output = project.trueup(&["upgrade", "--yes"], database.url()).output().unwrap();
+    let output = project.command(&["upgrade", "--yes"], database.url()).output().unwrap();
     let text = said(&output);
     assert_eq!(output.status.code(), Some(6), "{text}");
     let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words}: {text}"));
@@ -265,7 +265,7 @@ fn what_stopped_part_way_names_the_backup_last_and_what_was_rolled_back_does_not
     assert!(go_on < back && back < restore, "{text}");
     assert!(text.contains(" of WAL)") && text.contains("this loses what was written since"), "{text}");
 
-    let output = project.trueup(&["upgrade", "--yes"], database.url()).output().unwrap();
+    let output = project.command(&["upgrade", "--yes"], database.url()).output().unwrap();
     expect(&output, 5, &["rolled back"]);
     assert!(!said(&output).contains("trueup restore"), "{}", said(&output));
 }
@@ -287,7 +287,7 @@ fn f27_f51_the_backup_is_of_the_database_that_is_changed() {
         _ => theirs.clone(),
     };
     let proxy = Proxy::toward(toward, |_, _| Then::Forward);
-    let output = project.trueup(&["upgrade", "--yes"], &proxy.url(&database)).output().unwrap();
+    let output = project.command(&["upgrade", "--yes"], &proxy.url(&database)).output().unwrap();
     expect(&output, 4, &["reached a different database", "nothing was changed"]);
     assert!(count.load(Ordering::SeqCst) > 2);
     assert!(!is_upgraded(&database));
@@ -302,7 +302,7 @@ fn no_backup_in(dir: &Path) -> bool {
 fn status_tells_the_last_backup() {
     let (project, database) = site("");
     let status = || {
-        let output = project.trueup(&["status", "--format", "json"], database.url()).output().unwrap();
+        let output = project.command(&["status", "--format", "json"], database.url()).output().unwrap();
         support::json(&output)["last_backup"].clone()
     };
     assert_eq!(status(), Value::Null);
@@ -312,6 +312,6 @@ fn status_tells_the_last_backup() {
     fs::remove_dir_all(project.path().join("backups")).unwrap();
     assert_eq!(status()["id"], id);
     // One that no run took is known by the store.
-    expect(&project.trueup(&["backup"], database.url()).output().unwrap(), 0, &[]);
+    expect(&project.command(&["backup"], database.url()).output().unwrap(), 0, &[]);
     assert_eq!(status()["id"], backups(&project, &database)[0]["id"]);
 }

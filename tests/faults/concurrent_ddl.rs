@@ -34,7 +34,7 @@ fn f57_ddl_by_somebody_else_gives_one_picture_or_busy() {
     project.compile();
     let database = support::database();
     project.build(&database);
-    let check = || project.check(database.url()).args(["--format", "json"]).output().unwrap();
+    let check = || project.check_command(database.url()).args(["--format", "json"]).output().unwrap();
     let declared = findings(&check());
     assert_eq!(declared, [""; 0]);
     database.exec(THERE);
@@ -105,7 +105,7 @@ fn f57_a_change_between_snapshot_and_reading_is_noticed() {
             Then::Forward
         });
         let url = proxy.url(&database);
-        let output = project.check(&url).args(["--format", "json"]).output().unwrap();
+        let output = project.check_command(&url).args(["--format", "json"]).output().unwrap();
         assert_eq!(
             output.status.code(),
             Some(code),
@@ -114,7 +114,8 @@ fn f57_a_change_between_snapshot_and_reading_is_noticed() {
         );
         if code != 75 {
             assert!(proxy.round_trips() > 3, "it was read again");
-            let undisturbed = project.check(database.url()).args(["--format", "json"]).output().unwrap();
+            let undisturbed =
+                project.check_command(database.url()).args(["--format", "json"]).output().unwrap();
             assert_eq!(findings(&output), findings(&undisturbed));
         }
         // Leave it as declared.

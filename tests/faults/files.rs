@@ -30,7 +30,7 @@ fn f46_a_malformed_settings_file_says_file_line_and_what_was_expected() {
         (&huge, &["trueup.toml"]),
     ] {
         fs::write(&toml, text).unwrap();
-        let output = site.project.check(site.database.url()).output().unwrap();
+        let output = site.project.check_command(site.database.url()).output().unwrap();
         expect(&output, 2, words);
         assert!(said(&output).len() < 2000, "{} bytes are said", said(&output).len());
     }
@@ -45,7 +45,7 @@ fn f46_a_malformed_lock_file_says_file_line_and_what_was_expected() {
     let half = good.lines().take(lines / 2).map(|line| format!("{line}\n")).collect::<String>();
     let check = |bytes: &[u8], words: &[&str]| {
         fs::write(&lock, bytes).unwrap();
-        let output = site.project.check(site.database.url()).output().unwrap();
+        let output = site.project.check_command(site.database.url()).output().unwrap();
         expect(&output, 2, &[&["trueup.lock: line ", "next: ", "trueup compile"], words].concat());
         assert!(said(&output).len() < 4000, "{} bytes are said", said(&output).len());
     };
@@ -94,7 +94,7 @@ fn f46_a_mutated_lock_file_never_makes_a_drifted_model_clean() {
     project.compile();
     let database = support::database();
     project.build(&database);
-    expect(&project.check(database.url()).output().unwrap(), 0, &[]);
+    expect(&project.check_command(database.url()).output().unwrap(), 0, &[]);
     let good = fs::read(project.lock()).unwrap();
     let path = Path::new("trueup.lock");
     let original = Lock::from_reader(&good[..], path).unwrap();
@@ -135,7 +135,7 @@ fn f46_a_mutated_lock_file_never_makes_a_drifted_model_clean() {
         let Ok(lock) = Lock::from_reader(&bytes[..], path) else { continue };
         read += 1;
         fs::write(project.lock(), &bytes).unwrap();
-        let output = project.check(database.url()).output().unwrap();
+        let output = project.check_command(database.url()).output().unwrap();
         let code = output.status.code().unwrap();
         let context = || format!("round {round}: {}\n{}", said(&output), String::from_utf8_lossy(&bytes));
         assert!(matches!(code, 0..=3), "{}", context());

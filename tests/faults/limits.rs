@@ -16,13 +16,13 @@ const MUCH: &str = "DO $$BEGIN FOR n IN 1..300 LOOP \
 fn f34_no_room_for_temporary_files() {
     let site = Site::with_drift();
     site.database.exec(&format!("CREATE SCHEMA many; {MUCH}"));
-    let expected = findings(&site.check(site.database.url()));
+    let expected = findings(&site.check_output(site.database.url()));
     site.database.exec(
         "CREATE ROLE f34_cramped SUPERUSER LOGIN; ALTER ROLE f34_cramped SET work_mem = '64kB';
          ALTER ROLE f34_cramped SET temp_file_limit = 0; ALTER ROLE f34_cramped SET enable_nestloop = off;
          ALTER ROLE f34_cramped SET enable_indexscan = off; ALTER ROLE f34_cramped SET enable_bitmapscan = off",
     );
-    let output = site.check(&site.database.url_as("f34_cramped"));
+    let output = site.check_output(&site.database.url_as("f34_cramped"));
     site.database.exec("DROP ROLE f34_cramped");
     // A reader that needs no temporary file is as good.
     if output.status.code() == Some(3) {
@@ -58,7 +58,7 @@ fn f34_what_the_server_lacks_is_said_as_the_servers() {
             let proxy = Proxy::start(&site.database, move |number, _| {
                 if number == message_number { proxy::error(sqlstate, message) } else { Then::Forward }
             });
-            expect(&site.check(&proxy.url(&site.database)), code, &[words, message]);
+            expect(&site.check_output(&proxy.url(&site.database)), code, &[words, message]);
         }
     }
 }
@@ -74,7 +74,7 @@ fn f34_a_connection_that_is_lost_is_no_answer() {
                     if number == lost_at { Then::HangUp } else { Then::Forward }
                 },
             );
-        let output = site.check(&proxy.url(&site.database));
+        let output = site.check_output(&proxy.url(&site.database));
         expect(&output, 3, &["the connection to the server was lost", "try again"]);
         assert_eq!(support::json(&output)["outcome"], "cannot-tell");
     }
@@ -97,7 +97,7 @@ fn f34_a_session_that_is_terminated_is_no_answer() {
         Then::Forward
     });
     expect(
-        &site.check(&proxy.url(&site.database)),
+        &site.check_output(&proxy.url(&site.database)),
         3,
         &["terminating connection due to administrator command"],
     );
@@ -117,7 +117,7 @@ fn f06_a_server_that_falls_silent_is_given_up() {
         Then::Forward
     });
     let began = Instant::now();
-    let output = site.check(&proxy.url(&site.database));
+    let output = site.check_output(&proxy.url(&site.database));
     expect(&output, 75, &["the server has said nothing for 6 s", "try again"]);
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
 }

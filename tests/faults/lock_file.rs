@@ -12,7 +12,7 @@ fn without_postgresql_a_lock_file_is_enough_and_a_stale_one_is_not() {
     let schema = site.project.path().join("schema/users.sql");
     let users = fs::read_to_string(&schema).unwrap();
     fs::write(&schema, format!("{users}\nCREATE TABLE more ();\n")).unwrap();
-    let check = || site.project.check(site.database.url()).output().unwrap();
+    let check = || site.project.check_command(site.database.url()).output().unwrap();
     expect(&check(), 3, &["trueup.lock is stale", "schema/users.sql", "next: ", "trueup compile"]);
     // Line ends are no change: a checkout on Windows does not make it stale.
     fs::write(&schema, users.replace('\n', "\r\n")).unwrap();

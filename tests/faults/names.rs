@@ -112,7 +112,8 @@ fn f43_hostile_names_are_quoted_escaped_and_mended() {
     project.compile();
     let database = support::database();
     project.build(&database);
-    let check = |format: &str| project.check(database.url()).args(["--format", format]).output().unwrap();
+    let check =
+        |format: &str| project.check_command(database.url()).args(["--format", format]).output().unwrap();
     expect(&check("json"), 0, &[]);
     database.exec(&damage());
 
@@ -175,7 +176,7 @@ fn f43_names_over_63_bytes_are_refused() {
     ] {
         let project = Project::of_schema(&format!("CREATE TABLE fine ();\nCREATE TABLE {name} ();\n"));
         database.exec("CREATE TABLE IF NOT EXISTS fine ()");
-        let output = project.trueup(&["check"], database.url()).output().unwrap();
+        let output = project.command(&["check"], database.url()).output().unwrap();
         let words: &[&str] =
             if code == 2 { &["schema/model.sql: line 2: the name", "64 bytes", "shorter"] } else { &[] };
         expect(&output, code, words);
@@ -184,5 +185,5 @@ fn f43_names_over_63_bytes_are_refused() {
     let text = "x".repeat(80);
     let project =
         Project::of_schema(&format!("CREATE TABLE fine (); -- {text}\nCOMMENT ON TABLE fine IS '{text}';\n"));
-    expect(&project.trueup(&["check"], database.url()).output().unwrap(), 1, &["comment"]);
+    expect(&project.command(&["check"], database.url()).output().unwrap(), 1, &["comment"]);
 }

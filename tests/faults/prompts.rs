@@ -33,7 +33,7 @@ fn site() -> Site {
 impl Site {
     /// `trueup upgrade` after these keys were pressed.
     fn upgrade_after(&self, keys: &str) -> Terminal {
-        Terminal::start_after(&self.project.trueup(&["upgrade"], self.database.url()), 100, keys)
+        Terminal::start_after(&self.project.command(&["upgrade"], self.database.url()), 100, keys)
     }
 
     fn is_applied(&self) -> bool {
@@ -123,7 +123,7 @@ fn f64_a_name_is_typed_in_full_after_it_was_asked_for() {
     let site = site();
     let set = ["environment", "set", "production", "--yes"];
     let marked = support::database();
-    let set = site.project.trueup(&set, marked.url()).env("TRUEUP_ENV", "production").output().unwrap();
+    let set = site.project.command(&set, marked.url()).env("TRUEUP_ENV", "production").output().unwrap();
     assert_eq!(set.status.code(), Some(0), "{set:?}");
     let site = Site { database: marked, ..site };
     let name = site.database.name().to_owned();

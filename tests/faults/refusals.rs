@@ -60,7 +60,7 @@ fn the_statement_that_failed_is_named() {
         fs::write(project.lock(), head.replace(&was, &is)).unwrap();
 
         let database = support::database();
-        let output = project.trueup(&["upgrade", "--yes"], database.url()).output().unwrap();
+        let output = project.command(&["upgrade", "--yes"], database.url()).output().unwrap();
         expect(&output, 5, words);
         expect(&output, 5, &["V1__t failed, it was rolled back: the database is as it was"]);
         let left = database.query("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname IN ('t', 'u', 'c')");
@@ -87,7 +87,7 @@ fn what_stays_of_a_migration_that_failed_between_its_statements_is_said() {
     let upgrade = |more: &[&str]| {
         let mut arguments = vec!["upgrade", "--yes"];
         arguments.extend(more);
-        project.trueup(&arguments, database.url()).output().unwrap()
+        project.command(&arguments, database.url()).output().unwrap()
     };
     expect(&upgrade(&["--to", "1"]), 0, &[]);
     database.exec("INSERT INTO t VALUES (7)");

@@ -50,12 +50,12 @@ fn f29_a_role_that_sees_too_little_cannot_tell() {
     every_kind(&site);
     site.database.exec("CREATE ROLE f29_little LOGIN; GRANT SELECT ON refinery_schema_history TO f29_little");
     let url = site.database.url_as("f29_little");
-    let expected = findings(&site.check(site.database.url()));
-    assert_eq!(findings(&site.check(&url)), expected, "a role without any right sees the same");
+    let expected = findings(&site.check_output(site.database.url()));
+    assert_eq!(findings(&site.check_output(&url)), expected, "a role without any right sees the same");
     let mut untouched = Vec::new();
     for catalog in TAKEN {
         site.database.exec(&format!("REVOKE SELECT ON pg_catalog.{catalog} FROM PUBLIC"));
-        let output = site.check(&url);
+        let output = site.check_output(&url);
         site.database.exec(&format!("GRANT SELECT ON pg_catalog.{catalog} TO PUBLIC"));
         if output.status.code() == Some(3) {
             expect(&output, 3, &["this role lacks a right", catalog, "grant the right"]);
@@ -87,7 +87,12 @@ fn f29_a_role_with_nothing_but_connect_sees_the_whole_catalog() {
          CREATE ROLE f29_connect LOGIN; GRANT CONNECT ON DATABASE {name} TO f29_connect"
     ));
     let check = |args: &[&str]| {
-        project.check(&database.url_as("f29_connect")).args(["--format", "json"]).args(args).output().unwrap()
+        project
+            .check_command(&database.url_as("f29_connect"))
+            .args(["--format", "json"])
+            .args(args)
+            .output()
+            .unwrap()
     };
     assert_eq!(findings(&check(&[])), [""; 0]);
     database.exec(
@@ -105,7 +110,8 @@ fn f29_a_history_that_is_not_readable_is_never_clean() {
     let database = support::database();
     project.build(&database);
     database.exec("CREATE ROLE f29_blind LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO f29_blind");
-    let check = || project.check(&database.url_as("f29_blind")).args(["--format", "json"]).output().unwrap();
+    let check =
+        || project.check_command(&database.url_as("f29_blind")).args(["--format", "json"]).output().unwrap();
     expect(&check(), 0, &[]);
     for (hide, show) in [
         (
@@ -130,7 +136,7 @@ fn f29_a_history_that_is_not_readable_is_never_clean() {
             "{hide}"
         );
         assert_eq!(coverage["complete"], false, "{hide}");
-        let human = said(&project.check(&database.url_as("f29_blind")).output().unwrap());
+        let human = said(&project.check_command(&database.url_as("f29_blind")).output().unwrap());
         assert!(human.contains("not visible to f29_blind: public.refinery_schema_history"), "{human}");
         assert!(!human.contains("\nOK: "), "{human}");
         database.exec(show);
@@ -148,9 +154,9 @@ fn f29_information_schema_is_never_used() {
         "CREATE ROLE f29_standard LOGIN; GRANT SELECT ON refinery_schema_history TO f29_standard;
          REVOKE ALL ON SCHEMA information_schema FROM PUBLIC",
     );
-    assert_eq!(findings(&site.check(&site.database.url_as("f29_standard"))), expected);
+    assert_eq!(findings(&site.check_output(&site.database.url_as("f29_standard"))), expected);
     site.database.exec("DROP SCHEMA information_schema CASCADE");
-    assert_eq!(findings(&site.check(site.database.url())), expected);
+    assert_eq!(findings(&site.check_output(site.database.url())), expected);
     site.database.exec("DROP OWNED BY f29_standard; DROP ROLE f29_standard");
 }
 
@@ -160,6 +166,6 @@ fn f29_an_unreadable_lock_file_is_no_missing_one() {
     let site = Site::with_drift();
     fs::remove_file(site.project.lock()).unwrap();
     fs::create_dir(site.project.lock()).unwrap();
-    let output = site.project.check(site.database.url()).output().unwrap();
+    let output = site.project.check_command(site.database.url()).output().unwrap();
     expect(&output, 2, &["trueup.lock", "expected a file"]);
 }

@@ -26,7 +26,8 @@ fn f53_a_password_reaches_no_child_no_output_and_no_file() {
     for (flag, variables) in
         [(&[][..], vec![("DATABASE_URL", url.as_str()), ("PGPASSWORD", &secret)]), (by_flag, vec![])]
     {
-        let mut command = project.trueup(&["check", "-v", "--format", "json", "--output", "report.json"], "");
+        let mut command =
+            project.command(&["check", "-v", "--format", "json", "--output", "report.json"], "");
         command.env_remove("DATABASE_URL").args(flag).envs(variables);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let watch = Watch::start(secret.clone(), child.id());
@@ -57,7 +58,7 @@ fn f53_a_scratch_servers_password_is_in_no_lock_file_and_no_error() {
         [url.as_str(), &url.as_str().replace("5432", "5433"), &format!("postgres://u:{secret}@[::1")]
     {
         for verb in [&["check", "-v"][..], &["compile", "-v"]] {
-            let output = project.trueup(verb, host.url()).args(["--scratch-url", scratch]).output().unwrap();
+            let output = project.command(verb, host.url()).args(["--scratch-url", scratch]).output().unwrap();
             let said = crate::support::project::said(&output);
             assert!(!said.contains(&secret), "{said}");
         }
@@ -82,7 +83,7 @@ fn f54_a_hostile_environment_changes_no_finding() {
     fs::write(at(".psqlrc"), "DROP TABLE public.users CASCADE;\n").unwrap();
     fs::write(at(".pg_service.conf"), "[elsewhere]\nhost=elsewhere.invalid\ndbname=postgres\n").unwrap();
     fs::write(at(".pgpass"), "*:*:*:*:wrong\n").unwrap();
-    let mut command: Command = site.project.check(site.database.url());
+    let mut command: Command = site.project.check_command(site.database.url());
     command.env("HOME", home.path()).envs([
         ("PGSERVICE", "elsewhere"),
         ("PGSERVICEFILE", at(".pg_service.conf").to_str().unwrap()),

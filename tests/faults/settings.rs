@@ -63,7 +63,7 @@ fn f24_settings_of_a_role_or_database_change_no_finding() {
         }
         for subject in [format!("ROLE {role}"), format!("DATABASE {}", site.database.name())] {
             admin.exec(&format!("ALTER {subject} SET {name} = {value}"));
-            let output = site.check(&site.database.url_as(role));
+            let output = site.check_output(&site.database.url_as(role));
             admin.exec(&format!("ALTER {subject} RESET {name}"));
             match output.status.code() {
                 // "The server ...", or "the connection to the server was lost": whoever is the first to notice.
@@ -78,7 +78,7 @@ fn f24_settings_of_a_role_or_database_change_no_finding() {
     }
     site.database.exec(&format!("DROP ROLE {role}"));
     assert_eq!(
-        findings(&site.check(site.database.url())),
+        findings(&site.check_output(site.database.url())),
         expected,
         "the settings are away again: {refused:?}"
     );
@@ -99,7 +99,7 @@ fn f24_a_session_that_starts_as_another_role_reads_the_same() {
          ALTER ROLE f24_login SET TimeZone = 'Pacific/Chatham';
          ALTER ROLE f24_login SET default_transaction_read_only = on",
     );
-    let found = findings(&site.check(&site.database.url_as("f24_login")));
+    let found = findings(&site.check_output(&site.database.url_as("f24_login")));
     site.database.exec("DROP OWNED BY f24_nobody, f24_login; DROP ROLE f24_nobody, f24_login");
     assert_eq!(found, expected);
 }
@@ -120,7 +120,7 @@ fn f24_the_servers_own_patience_is_ours() {
     let mut holder = runtime.block_on(site.database.connect());
     runtime.block_on(holder.execute("BEGIN; LOCK TABLE public.organizations")).unwrap();
     let began = Instant::now();
-    let output = site.check(&site.database.url_as("f24_patient"));
+    let output = site.check_output(&site.database.url_as("f24_patient"));
     let took = began.elapsed();
     runtime.block_on(holder.close());
     site.database.exec("DROP ROLE f24_patient");
@@ -138,7 +138,7 @@ fn f24_settings_that_did_not_take_are_noticed() {
         ("ISOLATION LEVEL REPEATABLE READ", "ISOLATION LEVEL READ COMMITTED", "\\\"read committed\\\""),
     ] {
         let proxy = Proxy::start(&site.database, move |_, text| Then::Instead(text.replace(ours, theirs)));
-        let output = site.check(&proxy.url(&site.database));
+        let output = site.check_output(&proxy.url(&site.database));
         expect(&output, 3, &["the server did not take a setting", found, "nothing was read"]);
         assert_eq!(proxy.messages(), 1, "nothing else was asked");
     }

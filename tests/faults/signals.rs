@@ -61,7 +61,7 @@ fn f08_an_interrupted_check_drops_what_it_made_on_a_given_server() {
     let host = server.database();
     let project = slow();
     for signal in SIGNALS {
-        let child = spawn(&mut project.trueup(&["check", "--scratch-url", host.url()], host.url()));
+        let child = spawn(&mut project.command(&["check", "--scratch-url", host.url()], host.url()));
         wait_for("a scratch database", || host.value(SCRATCH) == "1");
         let (code, said) = end(child, signal);
         assert_eq!(code, Some(3), "{said}");
@@ -84,7 +84,8 @@ fn f08_what_an_interrupted_check_could_not_drop_is_said() {
         );
     let project = slow();
     let url = proxy.url(&host);
-    let child = spawn(&mut project.trueup(&["check", "--format", "json", "--scratch-url", &url], host.url()));
+    let child =
+        spawn(&mut project.command(&["check", "--format", "json", "--scratch-url", &url], host.url()));
     wait_for("a scratch database", || host.value(SCRATCH) == "1");
     let (code, said) = end(child, Signal::SIGTERM);
     assert_eq!(code, Some(3), "{said}");
@@ -103,7 +104,7 @@ fn f08_an_interrupted_check_ends_while_it_waits_for_the_server() {
     let mut holder = runtime.block_on(site.database.connect());
     runtime.block_on(holder.execute("BEGIN; LOCK TABLE public.organizations")).unwrap();
     for signal in SIGNALS {
-        let child = spawn(site.project.check(site.database.url()).args(["--format", "json"]));
+        let child = spawn(site.project.check_command(site.database.url()).args(["--format", "json"]));
         wait_for("the wait for a lock", || waits(&site.database) != "0");
         let (code, said) = end(child, signal);
         assert_eq!(code, Some(3), "{said}");
@@ -126,7 +127,7 @@ fn f08_a_signal_that_is_ignored_stays_so() {
     let runtime = support::runtime();
     let mut holder = runtime.block_on(site.database.connect());
     runtime.block_on(holder.execute("BEGIN; LOCK TABLE public.organizations")).unwrap();
-    let check = site.project.check(site.database.url());
+    let check = site.project.check_command(site.database.url());
     let program = check.get_program().to_owned();
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", "trap '' HUP; exec \"$0\" check --format json"]).arg(program);

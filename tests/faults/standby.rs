@@ -11,7 +11,7 @@ fn f25_a_read_only_server_is_read() {
     let name = site.database.name();
     site.database.exec(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
     assert!(site.database.try_query("CREATE TABLE t ()").is_err(), "it is read-only");
-    assert_eq!(findings(&site.check(site.database.url())), expected);
+    assert_eq!(findings(&site.check_output(site.database.url())), expected);
 }
 
 #[test]
@@ -20,10 +20,10 @@ fn f25_a_real_standby_is_read() {
     let site = Site::with_drift();
     let expected = site.findings();
     primary.load("shop", site.database.url());
-    assert_eq!(findings(&site.check(&primary.url("postgres@127.0.0.1", "shop"))), expected);
+    assert_eq!(findings(&site.check_output(&primary.url("postgres@127.0.0.1", "shop"))), expected);
     let standby = primary.standby();
     let url = standby.url("postgres@127.0.0.1", "shop");
-    let output = site.check(&url);
+    let output = site.check_output(&url);
     assert_eq!(findings(&output), expected);
     let port = u64::from(standby.port);
     assert_eq!(support::json(&output)["target"]["port"], port);

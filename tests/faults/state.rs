@@ -22,7 +22,7 @@ fn f31_what_is_there_and_does_not_work_is_found() {
     let project = Project::of_schema(SCHEMA);
     project.compile();
     let check = |database: &support::TestDatabase| {
-        project.check(database.url()).args(["--format", "json"]).output().unwrap()
+        project.check_command(database.url()).args(["--format", "json"]).output().unwrap()
     };
     for (fault, object, attribute) in [
         (
@@ -76,7 +76,7 @@ fn f31_an_invalid_index_is_found() {
     project.build(&database);
     database.exec("DROP INDEX t_n; INSERT INTO t (id, n) VALUES (1, 1), (2, 1)");
     assert!(database.try_query("CREATE UNIQUE INDEX CONCURRENTLY t_n ON t (n)").is_err());
-    let output = project.check(database.url()).args(["--format", "json"]).output().unwrap();
+    let output = project.check_command(database.url()).args(["--format", "json"]).output().unwrap();
     let found = findings(&output);
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(found[0].starts_with("index.") && found[0].contains("public.t_n"), "{found:#?}");

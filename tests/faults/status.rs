@@ -35,7 +35,7 @@ fn site() -> (Project, TestDatabase) {
 }
 
 fn status(project: &Project, url: &str, more: &[&str]) -> Output {
-    project.trueup(&[&["status"], more].concat(), url).output().unwrap()
+    project.command(&[&["status"], more].concat(), url).output().unwrap()
 }
 
 #[track_caller]
@@ -193,7 +193,7 @@ fn who_holds_the_lock_is_named_and_its_run_goes_on() {
     let words = ["is applying statement 1 of V8", "lock", "held by backend", "wait until the run has ended"];
     expect(&status(&project, database.url(), &[]), 1, &words);
     project.compile();
-    let check = project.check(database.url()).args(["--format", "json"]).output().unwrap();
+    let check = project.check_command(database.url()).args(["--format", "json"]).output().unwrap();
     let finding = support::json(&check)["findings"][0].clone();
     assert_eq!((&finding["code"], &finding["severity"]), (&"migration.unfinished".into(), &"warning".into()));
     assert!(finding["cause"]["detail"].as_str().unwrap().contains("is running it since"), "{finding:#}");
@@ -254,8 +254,8 @@ fn a_role_that_may_not_read_schema_trueup_is_answered_all_the_same() {
          INSERT INTO trueup.mark (layout, project, run) VALUES (1, 'another', 'x')",
     );
     let url = site.database.url_as("own_little");
-    let check = site.check(&url);
-    let human = site.project.check(&url).output().unwrap();
+    let check = site.check_output(&url);
+    let human = site.project.check_command(&url).output().unwrap();
     let output = status(&site.project, &url, &["--runs"]);
     site.database.exec("DROP OWNED BY own_little; DROP ROLE own_little");
     assert_eq!(findings(&check), expected);
@@ -278,7 +278,7 @@ fn f28_what_looks_like_trueups_tables_runs_nothing() {
     let armed = "ALTER DATABASE \"DB\" SET trap.armed = 'on'".replace("DB", site.database.name());
     let ignore = ["--ignore", "public.trap*"];
     let clean = || {
-        let check = site.project.check(url).args(["--format", "json"]).args(ignore).output().unwrap();
+        let check = site.project.check_command(url).args(["--format", "json"]).args(ignore).output().unwrap();
         assert!(!said(&check).contains("a trojan ran"), "{}", said(&check));
         assert_eq!(findings(&check), expected);
         let output = status(&site.project, url, &["--runs"]);
@@ -336,7 +336,7 @@ fn f28_constraint_exclusion_runs_nothing() {
     expect(&output, 0, &["run 01JRUN", "Flyway", "sqlx", "Prisma"]);
     assert!(!said(&output).contains("trojan"), "{}", said(&output));
     project.compile();
-    let check = project.check(database.url()).args(["--ignore", "public.trap*"]).output().unwrap();
+    let check = project.check_command(database.url()).args(["--ignore", "public.trap*"]).output().unwrap();
     expect(&check, 0, &["OK: "]);
 }
 

@@ -91,10 +91,11 @@ fn f28_objects_named_like_the_catalogs_do_not_run() {
     // They are found first by whoever takes the session as it is.
     let lured = site.database.try_query("SET search_path = public, pg_catalog; SELECT oid FROM pg_class");
     assert!(lured.unwrap_err().to_string().contains("a trojan ran"));
-    let output = site.project.check(&url).args(["--format", "json"]).args(ignored()).output().unwrap();
+    let output =
+        site.project.check_command(&url).args(["--format", "json"]).args(ignored()).output().unwrap();
     assert_eq!(findings(&output), expected);
     // Without --ignore they are told as what they are, and run as little.
-    let output = site.check(&url);
+    let output = site.check_output(&url);
     site.database.exec("DROP ROLE f28_lured");
     let found = findings(&output);
     assert!(found.iter().any(|line| line.starts_with("function.unexpected public.lower(")), "{found:#?}");
@@ -123,7 +124,7 @@ fn f28_casts_do_not_run() {
             ));
         }
     }
-    let mut command = site.project.check(site.database.url());
+    let mut command = site.project.check_command(site.database.url());
     let output = command.args(["--format", "json", "--ignore", "public.cast_*"]).output().unwrap();
     assert_eq!(findings(&output), expected);
 }
@@ -145,13 +146,13 @@ fn f28_casts_of_the_catalogs_types_do_not_confuse() {
          ALTER EVENT TRIGGER f28 DISABLE;
          SELECT lo_create(0)",
     );
-    let expected = findings(&site.check(site.database.url()));
+    let expected = findings(&site.check_output(site.database.url()));
     for from in ["integer", "smallint", "bigint", "oid", "xid", "regclass", "date", "numeric"] {
         site.database.exec(&format!("CREATE CAST ({from} AS text) WITH INOUT AS IMPLICIT"));
-        assert_eq!(findings(&site.check(site.database.url())), expected, "{from}");
+        assert_eq!(findings(&site.check_output(site.database.url())), expected, "{from}");
     }
     site.database.exec("CREATE CAST (text AS integer) WITH INOUT AS IMPLICIT");
-    assert_eq!(findings(&site.check(site.database.url())), expected);
+    assert_eq!(findings(&site.check_output(site.database.url())), expected);
 }
 
 /// A history table is the one table of the project's people that a check reads. Whoever may create a schema can lay
@@ -187,7 +188,7 @@ fn f28_a_history_table_that_would_run_code_is_not_read() {
     let site = Site::with_drift();
     site.database.exec("CREATE ROLE f28_reader SUPERUSER LOGIN");
     let url = site.database.url_as("f28_reader");
-    let mut command = site.project.check(&url);
+    let mut command = site.project.check_command(&url);
     let check = command.args(["--format", "json", "--ignore", "trap*"]);
     let expected = findings(&check.output().unwrap());
     for (number, trap) in traps.iter().enumerate() {

@@ -95,7 +95,7 @@ impl Incident {
     /// As [`Self::types`], with another `DATABASE_URL`.
     #[track_caller]
     pub(crate) fn types_at(&self, url: &str, line: &str, code: i32) -> String {
-        let mut command = support::trueup(line.split(' ').skip(1));
+        let mut command = support::command(line.split(' ').skip(1));
         assert!(line.starts_with("trueup "), "{line}");
         command.current_dir(self.project.path()).env("DATABASE_URL", url);
         let output = command.env("COLUMNS", "120").env("NO_COLOR", "1").output().unwrap();

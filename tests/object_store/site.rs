@@ -78,7 +78,7 @@ impl Site {
     }
 
     pub(crate) fn without_credentials(&self, args: &[&str]) -> Command {
-        let mut command = support::trueup(args);
+        let mut command = support::command(args);
         command.current_dir(self.dir.path()).env("DATABASE_URL", self.database.url());
         command
     }

@@ -114,7 +114,7 @@ fn psql(database: &TestDatabase, script: &str) -> Output {
 }
 
 fn run(database: &TestDatabase, path: &Path) -> Output {
-    let mut psql = database.server.program("psql");
+    let mut psql = database.server.tool("psql");
     psql.args(["-X", "-q", "-d", database.url(), "-f"]).arg(path).output().unwrap()
 }
 

@@ -135,7 +135,7 @@ impl Shop {
     }
 
     fn trueup_at(&self, url: &str, args: &[&str]) -> Command {
-        let mut command = self.project.trueup(args, url);
+        let mut command = self.project.command(args, url);
         command.stdin(Stdio::null());
         command
     }

@@ -37,7 +37,7 @@ impl Site {
 
     /// The real binary in this project.
     pub(crate) fn trueup(&self, url: &str, args: &[&str]) -> Command {
-        let mut command = support::trueup(args);
+        let mut command = support::command(args);
         command.arg("--project").arg(self.path()).env("DATABASE_URL", url);
         command
     }

@@ -46,7 +46,7 @@ fn psql_takes_what_only_it_understands() {
 #[test]
 fn the_binary_sees_a_clean_environment() {
     // The same cleaning is applied to every command; env shows what is left.
-    let command = support::trueup(["--version"]);
+    let command = support::command(["--version"]);
     let names: Vec<_> = command.get_envs().filter_map(|(name, value)| value.and(name.to_str())).collect();
     assert!(names.contains(&"HOME") && names.contains(&"PATH"), "{names:?}");
     let mut env = Command::new("env");

@@ -175,7 +175,7 @@ fn f46_one_key_in_two_spellings_is_one_row() {
     seed(&project, &database, &[], 2, &["teams.toml:", "another row of the file has the same key"]);
     project.compile();
     let words = ["teams.toml:", "another row of the file has the same key"];
-    expect(&project.check(database.url()).output().unwrap(), 2, &words);
+    expect(&project.check_command(database.url()).output().unwrap(), 2, &words);
     assert_eq!(database.value("SELECT count(*) FROM teams"), "0");
 }
 

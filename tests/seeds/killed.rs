@@ -17,7 +17,7 @@ fn f45_eight_at_once_make_each_row_once() {
     for round in 0..3 {
         let (project, database) = teams();
         let start = |_| {
-            let mut command = project.trueup(&["seed", "--yes"], database.url());
+            let mut command = project.command(&["seed", "--yes"], database.url());
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
         };
         let children: Vec<_> = (0..8).map(start).collect();
@@ -79,7 +79,7 @@ fn killed_at(number: usize, after: bool) -> Option<String> {
         }
     };
     let proxy = Proxy::start(&database, hook);
-    let mut command = project.trueup(&["seed", "--yes"], &proxy.url(&database));
+    let mut command = project.command(&["seed", "--yes"], &proxy.url(&database));
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     process.store(i32::try_from(child.id()).unwrap(), Ordering::SeqCst);
     let output = child.wait_with_output().unwrap();
@@ -121,7 +121,7 @@ fn meanwhile(sql: &'static str, args: &[&str], before: &str) -> (Output, Project
     };
     let proxy = Proxy::start(&database, hook);
     let output =
-        project.trueup(&[&["seed", "--yes"], args].concat(), &proxy.url(&database)).output().unwrap();
+        project.command(&[&["seed", "--yes"], args].concat(), &proxy.url(&database)).output().unwrap();
     (output, project, database)
 }
 

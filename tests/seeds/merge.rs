@@ -29,7 +29,7 @@ fn missing_rows_are_made_and_a_second_run_changes_none() {
     settled(&project, &database, "teams");
     let detail = database.value("SELECT detail FROM trueup.steps WHERE action = 'seed'");
     assert!(detail.contains("\"made\":2"), "{detail}");
-    let runs = project.trueup(&["status", "--runs"], database.url()).output().unwrap();
+    let runs = project.command(&["status", "--runs"], database.url()).output().unwrap();
     assert!(said(&runs).contains("seed --yes"), "{}", said(&runs));
 }
 
@@ -188,7 +188,7 @@ fn triggers_fire_and_a_backup_comes_first_only_where_rows_change() {
     fs::write(project.path().join("trueup.toml"), "[project]\nname = \"faults\"\n").unwrap();
     let backups = || {
         let listed =
-            project.trueup(&["backup", "list", "--format", "json"], database.url()).output().unwrap();
+            project.command(&["backup", "list", "--format", "json"], database.url()).output().unwrap();
         support::json(&listed)["backups"].as_array().unwrap().len()
     };
     let done = document(&project, &database, &["--yes"]);
@@ -226,7 +226,7 @@ fn a_column_that_is_declared_later_is_nobodys_edit_where_it_has_the_default_of_t
     let later = format!("{ONE_ORG}internal = true\nfee = 2.5\nkind = \"other\"\n");
     write(&project, &[("orgs.toml", &later)]);
     ask(&project, &database, &["--check"], 1, &["1 different", "internal: false"]);
-    let told = said(&project.check(database.url()).args(["--format", "json"]).output().unwrap());
+    let told = said(&project.check_command(database.url()).args(["--format", "json"]).output().unwrap());
     assert!(
         told.contains("orgs.toml was changed since it was seeded") && !told.contains("by hand"),
         "{told}"
@@ -256,7 +256,7 @@ fn what_a_column_had_before_it_was_declared_is_not_called_an_edit() {
         assert_eq!(told["exit_code"], 1);
         let words = "1 row not as declared in columns that were never seeded, skipped";
         seed(&project, &database, &[], 0, &[words, "skip: never seeded", "trueup seed --overwrite"]);
-        let check = said(&project.check(database.url()).args(["--format", "json"]).output().unwrap());
+        let check = said(&project.check_command(database.url()).args(["--format", "json"]).output().unwrap());
         assert!(check.contains("never seeded") && !check.contains("by hand"), "{check}");
     }
     seed(&project, &database, &["--strict"], 1, &["skipped"]);

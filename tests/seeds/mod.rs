@@ -72,7 +72,7 @@ fn declare(project: &Project, from: &str, to: &str) {
 }
 
 fn run(project: &Project, database: &TestDatabase, args: &[&str]) -> Output {
-    project.trueup(&[&["seed"], args].concat(), database.url()).output().unwrap()
+    project.command(&[&["seed"], args].concat(), database.url()).output().unwrap()
 }
 
 /// Seeds, with an exit code and these words.

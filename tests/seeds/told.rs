@@ -6,7 +6,7 @@ use crate::support::proxy::{Proxy, Then};
 use super::*;
 
 fn findings(project: &Project, url: &str) -> (Value, Vec<Value>) {
-    let output = project.check(url).args(["--format", "json"]).output().unwrap();
+    let output = project.check_command(url).args(["--format", "json"]).output().unwrap();
     let document = support::json(&output);
     assert_eq!(document["exit_code"].as_i64(), output.status.code().map(i64::from), "{document:#}");
     let findings = document["findings"].as_array().unwrap().clone();
@@ -71,7 +71,7 @@ fn check_reports_seeds_as_findings() {
         "{document:#}"
     );
     let ignored = project
-        .check(database.url())
+        .check_command(database.url())
         .args(["--ignore", "public.teams", "--format", "json"])
         .output()
         .unwrap();
@@ -88,11 +88,11 @@ fn a_table_that_a_pending_migration_makes_is_not_missed_and_upgrade_tells_what_c
     project.compile();
     write(&project, &[("teams.toml", TWO_TEAMS)]);
     // Seeds are no part of what the lock is compiled from.
-    let stale = project.trueup(&["compile", "--check"], "").output().unwrap();
+    let stale = project.command(&["compile", "--check"], "").output().unwrap();
     expect(&stale, 0, &[]);
     let database = support::database();
     let upgrade = |args: &[&str]| {
-        project.trueup(&[&["upgrade", "--yes"], args].concat(), database.url()).output().unwrap()
+        project.command(&[&["upgrade", "--yes"], args].concat(), database.url()).output().unwrap()
     };
     let first = upgrade(&["--to", "1"]);
     expect(&first, 0, &[]);
@@ -102,13 +102,13 @@ fn a_table_that_a_pending_migration_makes_is_not_missed_and_upgrade_tells_what_c
     seed(&project, &database, &[], 2, &["this database has no table teams", "trueup upgrade"]);
     expect(&upgrade(&[]), 0, &["2 seeds are missing or different: trueup seed"]);
     seed(&project, &database, &[], 0, &["inserted 2 rows"]);
-    expect(&project.check(database.url()).output().unwrap(), 0, &["OK: "]);
+    expect(&project.check_command(database.url()).output().unwrap(), 0, &["OK: "]);
     expect(&upgrade(&["--strict"]), 0, &[]);
     // Where nothing is pending, a table that is not there is the file's fault, and said.
     write(&project, &[("other.toml", &TWO_TEAMS.replace("\"teams\"", "\"team\""))]);
     let words =
         ["note: schema/seeds/other.toml: not compared: table team, or a column of it, does not exist"];
-    expect(&project.check(database.url()).output().unwrap(), 0, &words);
+    expect(&project.check_command(database.url()).output().unwrap(), 0, &words);
 }
 
 #[test]
@@ -120,8 +120,8 @@ fn rows_that_a_role_does_not_see_are_not_called_as_declared() {
     database.exec(&format!("CREATE ROLE {role} LOGIN"));
     let check = |code: i32, words: &[&str]| {
         let url = database.url_as(&role);
-        expect(&project.check(&url).output().unwrap(), code, words);
-        let asked = project.trueup(&["seed", "--check"], &url).output().unwrap();
+        expect(&project.check_command(&url).output().unwrap(), code, words);
+        let asked = project.command(&["seed", "--check"], &url).output().unwrap();
         let words: &[&str] = if code == 0 { &["OK: "] } else { &["does not see all rows of public.teams"] };
         expect(&asked, code, words);
     };
@@ -133,7 +133,7 @@ fn rows_that_a_role_does_not_see_are_not_called_as_declared() {
         "ALTER TABLE teams ENABLE ROW LEVEL SECURITY; CREATE POLICY mine ON teams TO {role} USING (code = 'red')"
     ));
     let url = database.url_as(&role);
-    let output = project.check(&url).args(["--format", "json"]).output().unwrap();
+    let output = project.check_command(&url).args(["--format", "json"]).output().unwrap();
     let document = support::json(&output);
     assert_eq!(document["exit_code"], 3, "{document:#}");
     assert_eq!(document["coverage"]["complete"], false);
@@ -142,7 +142,7 @@ fn rows_that_a_role_does_not_see_are_not_called_as_declared() {
         serde_json::json!([{"object": "public.teams", "why": "row-level security hides rows of it"}])
     );
     expect(
-        &project.trueup(&["seed", "--yes"], &url).output().unwrap(),
+        &project.command(&["seed", "--yes"], &url).output().unwrap(),
         3,
         &["row-level security hides rows"],
     );
@@ -232,7 +232,7 @@ fn f14_a_pooler_is_asked_through_and_not_seeded_through() {
     assert!(pgbouncer::program().is_some(), "pgbouncer: run scripts/pgbouncer");
     let (project, database) = teams();
     let pooler = PgBouncer::start(&database, "pooled_app", 1);
-    let seed = |args: &[&str]| project.trueup(&[&["seed"], args].concat(), &pooler.url()).output().unwrap();
+    let seed = |args: &[&str]| project.command(&[&["seed"], args].concat(), &pooler.url()).output().unwrap();
     expect(&seed(&["--check"]), 1, &["2 missing"]);
     expect(&seed(&["--sql"]), 0, &["INSERT INTO public.teams"]);
     expect(&seed(&["--yes"]), 4, &["transaction-pooling"]);
@@ -254,7 +254,7 @@ fn a_check_takes_no_message_more() {
     project.compile();
     let messages = || {
         let proxy = Proxy::start(&database, |_, _| Then::Forward);
-        let output = project.check(&proxy.url(&database)).output().unwrap();
+        let output = project.check_command(&proxy.url(&database)).output().unwrap();
         (proxy.round_trips(), said(&output).contains("seed, error"))
     };
     let with = messages();
@@ -332,7 +332,7 @@ fn a_right_that_lacks_is_told_before_anything_is_touched() {
          GRANT ALL ON ALL TABLES IN SCHEMA trueup TO {role}; DELETE FROM teams WHERE code = 'red'"
     ));
     let url = database.url_as(&role);
-    let run = || project.trueup(&["seed", "--yes"], &url).output().unwrap();
+    let run = || project.command(&["seed", "--yes"], &url).output().unwrap();
     expect(&run(), 4, &["public.teams", "INSERT", "GRANT"]);
     // What is granted of columns is enough where no other is named.
     database.exec(&format!("GRANT INSERT (code, name, note, made_at) ON teams TO {role}"));

@@ -148,7 +148,7 @@ fn ten_thousand_rows_of_a_csv_file() {
     // Rows that are all gone are counted where a report would be too long.
     project.compile();
     database.exec("TRUNCATE currencies");
-    let output = project.check(database.url()).args(["--format", "json"]).output().unwrap();
+    let output = project.check_command(database.url()).args(["--format", "json"]).output().unwrap();
     let document = support::json(&output);
     let findings = document["findings"].as_array().unwrap();
     assert_eq!((findings.len(), &findings[0]["object"]), (1, &"public.currencies".into()), "{document:#}");

@@ -6,6 +6,7 @@
 pub(crate) mod cluster;
 pub(crate) mod other;
 pub(crate) mod pgbouncer;
+pub(crate) mod program;
 pub(crate) mod project;
 pub(crate) mod proxy;
 pub(crate) mod terminal;
@@ -15,7 +16,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, mpsc};
+use std::time::{Duration, Instant};
 
+use program::Program;
 use trueup::postgres::connection::{ServerVersion, Session, Target};
 use trueup::postgres::scratch::{Scratch, ScratchDatabase, ScratchOptions};
 
@@ -54,7 +57,11 @@ impl TestServer {
     }
 
     /// One of PostgreSQL's own programs (`psql`, `pg_dump`, ...), of this server's version.
-    pub(crate) fn program(&self, name: &str) -> Command {
+    pub(crate) fn program(&self, name: &str) -> Program {
+        Program::of(self.bin_dir.join(name))
+    }
+
+    pub(crate) fn tool(&self, name: &str) -> Command {
         let mut command = Command::new(self.bin_dir.join(name));
         clean(&mut command);
         command
@@ -186,16 +193,11 @@ impl TestDatabase {
     #[track_caller]
     pub(crate) fn psql(&self, script: &str) -> String {
         let file = scratch_file(script);
-        let output = self
-            .server
-            .program("psql")
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url, "-f"])
-            .arg(&file)
-            .output()
-            .expect("psql");
+        let psql = self.server.program("psql").case(script);
+        let options = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url, "-f"];
+        let ran = psql.args(options).arg(&file).run();
         let _ = std::fs::remove_file(&file);
-        assert!(output.status.success(), "{}\n{script}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("UTF-8")
+        ran.exit(0).stdout().to_owned()
     }
 }
 
@@ -225,9 +227,22 @@ impl Drop for TestDatabase {
     }
 }
 
-/// The real binary, with an environment in which nothing of the caller's redirects it: no `PG*`, no `DATABASE_URL`,
-/// no `TRUEUP_*` but those that say where PostgreSQL is, and a home directory of its own.
-pub(crate) fn trueup<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Command {
+/// The real binary, with the clean environment of [`Program::of`].
+pub(crate) fn trueup<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Program {
+    Program::of(env!("CARGO_BIN_EXE_trueup")).args(args)
+}
+
+/// Waits for something, which must happen soon.
+#[track_caller]
+pub(crate) fn wait_for(what: &str, mut happens: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !happens() {
+        assert!(began.elapsed() < Duration::from_secs(30), "{what} does not happen");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub(crate) fn command<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trueup"));
     clean(&mut command);
     command.args(args);

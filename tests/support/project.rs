@@ -1,5 +1,6 @@
 //! A project directory with its lock file, and a database that was built from it.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -9,6 +10,7 @@ use trueup::migrations::{checksum, read_directory};
 use trueup::model::{self, CompiledSettings, Sources};
 use trueup::postgres::scratch::{Scratch, ScratchOptions};
 
+use crate::support::program::{Program, Ran};
 use crate::support::{self, TestDatabase};
 
 /// Three differences that every reading of [`Site::with_drift`] has to find, whatever the fault.
@@ -102,17 +104,40 @@ impl Project {
     }
 
     /// `trueup check` of a database where no PostgreSQL binaries can be found: trueup.lock is all there is.
-    pub(crate) fn check(&self, url: &str) -> Command {
-        let mut command = self.trueup(&["check"], url);
+    pub(crate) fn check(&self, at: &(impl Address + ?Sized)) -> Program {
+        self.without_postgres(["check"], at)
+    }
+
+    /// `trueup` of a database where no PostgreSQL binaries can be found.
+    pub(crate) fn without_postgres<I: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = I>,
+        at: &(impl Address + ?Sized),
+    ) -> Program {
+        let nothing = self.path().join("nothing");
+        fs::create_dir_all(&nothing).unwrap();
+        self.trueup(args, at).env("PATH", &nothing).env("TRUEUP_PG_BIN", &nothing)
+    }
+
+    /// The binary in this project, with everything of PostgreSQL in reach.
+    pub(crate) fn trueup<I: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = I>,
+        at: &(impl Address + ?Sized),
+    ) -> Program {
+        support::trueup(args).current_dir(self.path()).env("DATABASE_URL", at.url())
+    }
+
+    pub(crate) fn check_command(&self, url: &str) -> Command {
+        let mut command = self.command(&["check"], url);
         let nothing = self.path().join("nothing");
         fs::create_dir_all(&nothing).unwrap();
         command.env("PATH", &nothing).env("TRUEUP_PG_BIN", &nothing);
         command
     }
 
-    /// The binary in this project, with everything of PostgreSQL in reach.
-    pub(crate) fn trueup(&self, args: &[&str], url: &str) -> Command {
-        let mut command = support::trueup(args);
+    pub(crate) fn command(&self, args: &[&str], url: &str) -> Command {
+        let mut command = support::command(args);
         command.current_dir(self.path()).env("DATABASE_URL", url);
         command
     }
@@ -139,18 +164,71 @@ impl Site {
         Self { project, database }
     }
 
-    /// Checks with this URL.
-    pub(crate) fn check(&self, url: &str) -> Output {
-        self.project.check(url).args(["--format", "json"]).output().unwrap()
+    /// A check that answers in JSON.
+    pub(crate) fn check(&self, at: &(impl Address + ?Sized)) -> Program {
+        self.project.check(at).args(["--format", "json"])
+    }
+
+    pub(crate) fn check_output(&self, url: &str) -> Output {
+        self.project.check_command(url).args(["--format", "json"]).output().unwrap()
     }
 
     /// Checks as the owner; fails when that does not work or finds nothing.
     #[track_caller]
     pub(crate) fn findings(&self) -> Vec<String> {
-        let found = findings(&self.check(self.database.url()));
+        let found = self.check(&self.database).run().findings();
         let codes: Vec<_> = found.iter().map(|line| line.split(' ').next().unwrap()).collect();
         assert_eq!(codes, ["column.default", "column.nullability", "index.missing"], "{found:?}");
         found
+    }
+}
+
+impl Ran {
+    /// The findings of a report, sorted, each with its values: what has to be equal when nothing changed.
+    #[track_caller]
+    pub(crate) fn findings(&self) -> Vec<String> {
+        let document = self.document();
+        let Some(findings) = document["findings"].as_array() else { panic!("no findings: {document:#}") };
+        assert_eq!(document["exit_code"], u64::from(!findings.is_empty()), "{document:#}");
+        let mut lines: Vec<_> = findings
+            .iter()
+            .map(|one| {
+                let text = |key: &str| one[key].as_str().unwrap_or_default().to_owned();
+                let rest = [&one["attributes"], &one["cause"], &one["remedy"]];
+                format!("{} {} {}", text("code"), text("object"), rest.map(ToString::to_string).join(" "))
+            })
+            .collect();
+        lines.sort();
+        lines
+    }
+}
+
+/// What says which database is meant: itself, or a URL.
+pub(crate) trait Address {
+    fn url(&self) -> &str;
+}
+
+impl Address for TestDatabase {
+    fn url(&self) -> &str {
+        Self::url(self)
+    }
+}
+
+impl Address for str {
+    fn url(&self) -> &str {
+        self
+    }
+}
+
+impl Address for String {
+    fn url(&self) -> &str {
+        self
+    }
+}
+
+impl<A: Address + ?Sized> Address for &A {
+    fn url(&self) -> &str {
+        (**self).url()
     }
 }
 

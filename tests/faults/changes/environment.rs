@@ -86,7 +86,7 @@ fn at_a_terminal(
     args: &str,
     typed: &str,
 ) -> (Option<i32>, String) {
-    let trueup = project.trueup(&[], database.url());
+    let trueup = project.command(&[], database.url());
     let mut command = Command::new("script");
     command.args(["-qec", &format!("{} {args}", trueup.get_program().to_str().unwrap()), "/dev/null"]);
     command.env_clear().envs(trueup.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -168,7 +168,7 @@ fn f27_a_copied_cluster_that_calls_itself_production_is_noticed_by_its_host() {
     let project = project(settings, FILES);
     let at = |cluster: &Cluster, host: &str, args: &[&str]| {
         let url = cluster.url(&format!("postgres@{host}"), "shop");
-        project.trueup(args, &url).stdin(Stdio::null()).output().unwrap()
+        project.command(args, &url).stdin(Stdio::null()).output().unwrap()
     };
     expect(&at(&original, "localhost", &["upgrade", "--yes", "--to", "1", "--env", "production"]), 0, &[]);
     let copy = original.standby();
@@ -208,7 +208,7 @@ fn f27_a_second_cluster_behind_the_same_url_is_noticed() {
         }
     });
     let url = first.url().replace(first.socket_dir().to_str().unwrap(), dir.path().to_str().unwrap());
-    let output = project.trueup(&["upgrade", "--yes"], &url).stdin(Stdio::null()).output().unwrap();
+    let output = project.command(&["upgrade", "--yes"], &url).stdin(Stdio::null()).output().unwrap();
     expect(&output, 4, &["reach different databases", "system identifier"]);
     assert_eq!(first.value("SELECT to_regnamespace('trueup') IS NULL"), "t");
 }

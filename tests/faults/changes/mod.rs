@@ -34,7 +34,7 @@ fn write(project: &Project, name: &str, sql: &str) {
 }
 
 fn run(project: &Project, database: &TestDatabase, args: &[&str]) -> Output {
-    project.trueup(args, database.url()).stdin(Stdio::null()).output().unwrap()
+    project.command(args, database.url()).stdin(Stdio::null()).output().unwrap()
 }
 
 /// Runs a command that must end so, saying this.

@@ -53,7 +53,7 @@ fn killed_at(project: &Project, database: &TestDatabase, text: &'static str) {
         kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).unwrap();
         Then::HangUp
     });
-    let mut command = project.trueup(&["upgrade", "--yes"], &proxy.url(database));
+    let mut command = project.command(&["upgrade", "--yes"], &proxy.url(database));
     let mut spawned =
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     *child.lock().unwrap() = Some(spawned.id());

@@ -240,7 +240,7 @@ fn nothing_half(database: &TestDatabase, context: &str) -> bool {
 /// `status` says what broke off, in words, or that nothing did.
 #[track_caller]
 fn told(project: &Project, database: &TestDatabase, begun: bool, context: &str) {
-    let output = project.trueup(&["status"], database.url()).output().unwrap();
+    let output = project.command(&["status"], database.url()).output().unwrap();
     let open = begun && database.value("SELECT count(*) FROM trueup.runs WHERE ended_at IS NULL") != "0";
     let all = begun && holds(database, "count(*) = 5 FROM trueup.migrations");
     let mut words = Vec::new();
@@ -257,5 +257,5 @@ fn told(project: &Project, database: &TestDatabase, begun: bool, context: &str) 
 fn whole(project: &Project, database: &TestDatabase) {
     applied_once(database, MIGRATIONS.len());
     assert_eq!(database.value("SELECT string_agg(note, ',') FROM account"), "xy,xy", "each statement once");
-    crate::support::project::expect(&project.check(database.url()).output().unwrap(), 0, &[]);
+    crate::support::project::expect(&project.check_command(database.url()).output().unwrap(), 0, &[]);
 }

@@ -124,7 +124,7 @@ fn f05_nobody_knows_when_the_server_cannot_be_asked() {
         let answer = database.value(ask.lines().next().unwrap());
         assert_eq!(answer, if applied == 2 { "t" } else { "f" });
         applied_once(&database, applied);
-        let status = project.trueup(&["status"], database.url()).output().unwrap();
+        let status = project.command(&["status"], database.url()).output().unwrap();
         expect(&status, 1, &["was interrupted"]);
         resumes(&project, &database, 3);
         assert_eq!(

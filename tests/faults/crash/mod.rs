@@ -33,7 +33,7 @@ fn project(migrations: &[(&str, &str)], model: &str, settings: &str) -> Project 
 
 /// `trueup upgrade --yes`, with nobody at a terminal.
 fn upgrade(project: &Project, url: &str) -> Command {
-    let mut command = project.trueup(&["upgrade", "--yes"], url);
+    let mut command = project.command(&["upgrade", "--yes"], url);
     command.stdin(Stdio::null());
     command
 }

@@ -49,7 +49,7 @@ fn f03_the_server_ends_what_nobody_waits_for() {
     });
     assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
     assert!(holds(&database, "to_regclass('a') IS NULL"));
-    let status = project.trueup(&["status"], database.url()).output().unwrap();
+    let status = project.command(&["status"], database.url()).output().unwrap();
     expect(&status, 1, &["was interrupted"]);
 }
 

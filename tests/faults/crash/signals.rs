@@ -96,7 +96,7 @@ fn f08_in_create_index_concurrently() {
                 assert!(said.contains(words), "{words}: {said}");
             }
         });
-        let status = project.trueup(&["status"], database.url()).output().unwrap();
+        let status = project.command(&["status"], database.url()).output().unwrap();
         expect(&status, 1, &["V3__i", "CREATE INDEX CONCURRENTLY"]);
     }
     resumes(&project, &database, 3);

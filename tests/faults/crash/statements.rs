@@ -28,7 +28,7 @@ fn no_index(database: &TestDatabase) -> bool {
 #[track_caller]
 fn nothing_left(project: &Project, database: &TestDatabase) {
     assert!(no_index(database));
-    let status = project.trueup(&["status"], database.url()).output().unwrap();
+    let status = project.command(&["status"], database.url()).output().unwrap();
     expect(&status, 1, &["pending"]);
     let said = crate::support::project::said(&status);
     assert!(!said.contains("was interrupted") && !said.contains("1 interrupted"), "{said}");
@@ -72,7 +72,7 @@ fn f23_a_statement_fails_after_others_of_its_migration() {
     );
     let database = based(&project, "INSERT INTO account VALUES (1, 'a'), (2, 'A')");
     expect(&upgrade(&project, database.url()).output().unwrap(), 6, &["V2__two", "is duplicated"]);
-    let status = project.trueup(&["status"], database.url()).output().unwrap();
+    let status = project.command(&["status"], database.url()).output().unwrap();
     expect(&status, 1, &["V2__two", "statement 1"]);
     // What an earlier run did stays; of this one nothing does.
     expect(&upgrade(&project, database.url()).output().unwrap(), 5, &["V2__two", "is duplicated"]);
@@ -103,7 +103,7 @@ fn f23_cancelled_by_somebody() {
             nothing_left(&project, &database);
         } else {
             assert!(said.contains("the same command again"), "{said}");
-            let status = project.trueup(&["status"], database.url()).output().unwrap();
+            let status = project.command(&["status"], database.url()).output().unwrap();
             expect(&status, 1, &["V2__unique", "CREATE UNIQUE INDEX CONCURRENTLY"]);
         }
         resumes(&project, &database, 2);

@@ -179,7 +179,7 @@ fn f16_ddl_stays_out_of_the_queue_while_a_dump_runs() {
     // Enough rows to be stopped in the middle: what is written to a pipe that nobody reads waits.
     database
         .exec("INSERT INTO public.items SELECT n, repeat('x', 100) FROM generate_series(1000, 50000) AS n");
-    let mut dump = database.server.program("pg_dump");
+    let mut dump = database.server.tool("pg_dump");
     let mut dump =
         dump.args(["-d", database.url()]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let dumping = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) \

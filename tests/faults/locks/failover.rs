@@ -103,7 +103,7 @@ fn f26_a_failover_whose_commit_was_not_answered_is_unknown_and_says_what_to_ask(
     let question = &said[said.find(ask).unwrap()..];
     let question = question.lines().next().unwrap();
     assert_eq!(site.at_the_new_primary(question), "f", "{question}");
-    let status = site.project.trueup(&["status"], &url).output().unwrap();
+    let status = site.project.command(&["status"], &url).output().unwrap();
     expect(&status, 1, &["1 pending"]);
     // The same command goes on, on the new primary.
     expect(&upgrade(&site.project, &url).output().unwrap(), 0, &["done: applied 1 migration"]);

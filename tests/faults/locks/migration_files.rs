@@ -9,7 +9,7 @@ use crate::support::proxy::{Proxy, Then};
 
 /// `trueup upgrade --yes` where the project can be compiled.
 fn upgrade_compiling(project: &Project, url: &str) -> std::process::Output {
-    project.trueup(&["upgrade", "--yes"], url).output().unwrap()
+    project.command(&["upgrade", "--yes"], url).output().unwrap()
 }
 
 /// A project whose first migration is fine and whose second is this file, added after it was compiled.
@@ -55,7 +55,7 @@ fn refused(second: &str, code: i32, words: &[&str]) {
     let first = format!("{TABLE}CREATE INDEX i ON public.items (name);\n");
     let project = uncompiled("", &[("V1__items.sql", &first), ("V2__second.sql", second)]);
     fs::write(project.path().join("schema/model.sql"), TABLE.lines().next().unwrap()).unwrap();
-    let compiled = project.trueup(&["compile"], database.url()).output().unwrap();
+    let compiled = project.command(&["compile"], database.url()).output().unwrap();
     if compiled.status.success() {
         expect(&upgrade(&project, database.url()).output().unwrap(), code, words);
     } else {

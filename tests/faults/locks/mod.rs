@@ -58,7 +58,7 @@ const SHORT: &str = "[migrations]\nlock_timeout = \"1s\"\nlock_budget = \"5s\"\n
 
 /// `trueup upgrade --yes`, where no PostgreSQL binaries can be found: trueup.lock is all there is.
 fn upgrade(project: &Project, url: &str) -> Command {
-    let mut command = project.trueup(&["upgrade", "--yes"], url);
+    let mut command = project.command(&["upgrade", "--yes"], url);
     let nothing = project.path().join("nothing");
     fs::create_dir_all(&nothing).unwrap();
     command.env("PATH", &nothing).env("TRUEUP_PG_BIN", &nothing);

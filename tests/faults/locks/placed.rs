@@ -143,8 +143,8 @@ fn f25_a_read_only_default_is_refused_before_anything() {
         expect(&output, 4, &["are read-only (default_transaction_read_only = on)", "ALTER ROLE"]);
         let dry = upgrade(&project, &url).arg("--dry-run").output().unwrap();
         expect(&dry, 0, &["V1__items", "nothing was changed"]);
-        expect(&project.trueup(&["status"], &url).output().unwrap(), 1, &["1 pending"]);
-        expect(&project.check(&url).output().unwrap(), 1, &["pending"]);
+        expect(&project.command(&["status"], &url).output().unwrap(), 1, &["1 pending"]);
+        expect(&project.check_command(&url).output().unwrap(), 1, &["pending"]);
         admin.exec(&format!("ALTER {subject} RESET default_transaction_read_only"));
         untouched(&database);
     }
@@ -166,8 +166,8 @@ fn f25_a_standby_is_refused_before_anything() {
     assert_eq!(locks, [[Some("0".to_owned())]]);
     let dry = upgrade(&project, &url).arg("--dry-run").output().unwrap();
     expect(&dry, 0, &["V2__note", "nothing was changed"]);
-    expect(&project.trueup(&["status"], &url).output().unwrap(), 1, &["1 pending"]);
-    expect(&project.check(&url).output().unwrap(), 1, &["pending"]);
+    expect(&project.command(&["status"], &url).output().unwrap(), 1, &["1 pending"]);
+    expect(&project.check_command(&url).output().unwrap(), 1, &["pending"]);
     let sql = project.path().join("plan.sql");
     fs::write(&sql, upgrade(&project, &url).arg("--sql").output().unwrap().stdout).unwrap();
     assert!(fs::read_to_string(&sql).unwrap().contains("ADD COLUMN note"));

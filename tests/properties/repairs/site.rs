@@ -31,7 +31,7 @@ impl Project {
     }
 
     pub(crate) fn trueup(&self, args: &[&str], url: &str) -> Command {
-        let mut command = support::trueup(args);
+        let mut command = support::command(args);
         command.current_dir(self.path()).env("DATABASE_URL", url);
         command
     }
