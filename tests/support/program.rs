@@ -18,6 +18,7 @@ use serde_json::Value;
 #[must_use = "nothing runs before `exit`, `run` or `start`"]
 pub(crate) struct Program {
     command: Command,
+    stdin: Option<Stdio>,
     stdout: Option<Stdio>,
     stderr: Option<Stdio>,
     case: String,
@@ -44,7 +45,7 @@ impl Program {
         if let Some(cache) = super::cache() {
             command.env("TRUEUP_CACHE", cache);
         }
-        Self { command, stdout: None, stderr: None, case: String::new() }
+        Self { command, stdin: None, stdout: None, stderr: None, case: String::new() }
     }
 
     /// Calls it by way of another program, which gets these arguments first: `setsid --ctty`.
@@ -91,6 +92,12 @@ impl Program {
         self
     }
 
+    /// What it reads, in place of nothing.
+    pub(crate) fn stdin(mut self, from: impl Into<Stdio>) -> Self {
+        self.stdin = Some(from.into());
+        self
+    }
+
     /// Where its standard output goes: nothing of it is kept.
     pub(crate) fn stdout(mut self, to: impl Into<Stdio>) -> Self {
         self.stdout = Some(to.into());
@@ -104,7 +111,7 @@ impl Program {
     }
 
     /// Whatever else is to be different.
-    pub(crate) fn with(mut self, change: impl FnOnce(&mut Command)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Command) -> &mut Command) -> Self {
         change(&mut self.command);
         self
     }
@@ -123,7 +130,7 @@ impl Program {
     /// Begins it.
     #[track_caller]
     pub(crate) fn start(mut self) -> Running {
-        self.command.stdin(Stdio::null());
+        self.command.stdin(self.stdin.unwrap_or_else(Stdio::null));
         self.command.stdout(self.stdout.unwrap_or_else(Stdio::piped));
         self.command.stderr(self.stderr.unwrap_or_else(Stdio::piped));
         let program = Path::new(self.command.get_program()).file_name().unwrap_or_default();
@@ -140,6 +147,12 @@ impl Program {
     #[track_caller]
     pub(crate) fn run(self) -> Ran {
         self.start().ended()
+    }
+
+    /// Runs it with a report in JSON. The document tells the exit code of the process.
+    #[track_caller]
+    pub(crate) fn document(self) -> Value {
+        self.args(["--format", "json"]).run().document()
     }
 
     /// Runs it to its end, which must be this exit code.
@@ -162,6 +175,10 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.child.id()).expect("a process"))
     }
@@ -220,9 +237,9 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// What a terminal showed of a program.
-    pub(crate) fn at_a_terminal(what: String, code: Option<i32>, shown: String) -> Self {
-        Self { what, code, stdout: shown, stderr: String::new() }
+    /// With what a terminal showed, in place of what was kept.
+    pub(crate) fn showing(self, shown: String) -> Self {
+        Self { stdout: shown, ..self }
     }
 
     /// Its exit code; `None` where a signal ended it.

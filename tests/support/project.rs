@@ -183,6 +183,14 @@ impl Site {
     }
 }
 
+impl Program {
+    /// Runs a check that answers in JSON; what it found, as [`Ran::findings`] has it.
+    #[track_caller]
+    pub(crate) fn findings(self) -> Vec<String> {
+        self.run().findings()
+    }
+}
+
 impl Ran {
     /// The findings of a report, sorted, each with its values: what has to be equal when nothing changed.
     #[track_caller]
