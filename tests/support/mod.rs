@@ -237,7 +237,7 @@ pub(crate) fn trueup<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I
 pub(crate) fn wait_for(what: &str, mut happens: impl FnMut() -> bool) {
     let began = Instant::now();
     while !happens() {
-        assert!(began.elapsed() < Duration::from_secs(30), "{what} does not happen");
+        assert!(began.elapsed() < Duration::from_secs(60), "{what} does not happen");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -193,6 +193,20 @@ impl Running {
         self.child.try_wait().expect("a process").is_some()
     }
 
+    /// Watches how much memory it has, until it ends: the peak, in kB.
+    pub(crate) fn peak(&mut self) -> u64 {
+        let status = format!("/proc/{}/status", self.id());
+        let mut peak = 0;
+        while !self.has_ended() {
+            let text = std::fs::read_to_string(&status).unwrap_or_default();
+            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+            peak = peak.max(kilobytes.unwrap_or(0));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        peak
+    }
+
     /// Waits for its end, however long that takes.
     #[track_caller]
     pub(crate) fn ended(self) -> Ran {
