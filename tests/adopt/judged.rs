@@ -60,7 +60,7 @@ fn a_project_without_migrations_has_nothing_to_record() {
     let database = support::database();
     for _ in 0..2 {
         let words = ["this project has no migrations", "migrations/V1__baseline.sql"];
-        adopt(&project, &database, &["--yes"]).exit(4).says(&words);
+        adopt(&project, &database, &["--yes"]).exit(4).says(words);
         database.exec("CREATE TABLE IF NOT EXISTS users (id bigint PRIMARY KEY)");
     }
 }
@@ -85,7 +85,7 @@ fn a_catalog_that_differs_is_adopted_only_where_its_differences_are_named() {
         "--accept-drift",
         "2 objects differ",
     ];
-    adopt(&project, &database, &["--yes"]).exit(4).says(&words).lacks("to be recorded");
+    adopt(&project, &database, &["--yes"]).exit(4).says(words).lacks("to be recorded");
     adopt(&project, &database, &["--yes", "--accept-drift", "public.users.Nick"])
         .exit(4)
         .says(["1 accepted", "index public.users_email_key differs"]);
@@ -94,7 +94,7 @@ fn a_catalog_that_differs_is_adopted_only_where_its_differences_are_named() {
     let accept = ["--accept-drift", "public.users.Nick", "--accept-drift", "*_email_key"];
     let markdown = adopt(&project, &database, &["--dry-run", "--format", "markdown"]).args(accept);
     let words = ["## trueup adopt", "2 differences, 2 accepted", "| `public.users_email_key`<br>"];
-    markdown.exit(0).says(&words);
+    markdown.exit(0).says(words);
     nothing_was_written(&database);
     adopt(&project, &database, &["--yes"]).args(accept).exit(0).says("recorded 3 migrations as applied");
     assert_eq!(history(&database), expected(&project, 3, Width::Four));
@@ -137,7 +137,7 @@ fn migrations_of_rows_alone_are_not_guessed_at() {
     project.compile();
     let database = at(&project, 2);
     let words = ["V3__backfill and V2__name are equally good matches", "trueup adopt --version"];
-    adopt(&project, &database, &["--yes"]).exit(4).says(&words);
+    adopt(&project, &database, &["--yes"]).exit(4).says(words);
     nothing_was_written(&database);
     adopt(&project, &database, &["--yes", "--version", "2"]).exit(0).says(["at V2", "next: trueup upgrade"]);
     project.trueup(["upgrade", "--yes"], &database).exit(0).says("V3__backfill");
@@ -191,7 +191,7 @@ fn a_history_that_is_there_is_taken_as_it_is_or_refused() {
     let checksum = "UPDATE refinery_schema_history SET checksum = '1' WHERE version = 3";
     database.exec(checksum);
     let words = ["its rows differ from the files: V3__password_hash_nullable"];
-    adopt(&project, &database, &["--yes"]).exit(4).says(&words);
+    adopt(&project, &database, &["--yes"]).exit(4).says(words);
     assert_eq!(database.value("SELECT (to_regnamespace('trueup') IS NULL)::text"), "true");
     database.exec("DROP TABLE refinery_schema_history; CREATE TABLE refinery_schema_history (version text)");
     adopt(&project, &database, &["--yes"]).exit(4).says("has the name of refinery's history and is not one");

@@ -96,7 +96,7 @@ fn without_a_backup_is_said_recorded_and_not_allowed_where_it_matters() {
 
     let (project, database) = site("[environments.production]\nprotected = true\n");
     let args = ["upgrade", "--yes", "--env", "production", "--no-backup"];
-    project.trueup(&args, &database).exit(4).says("--no-backup is not allowed on a protected environment");
+    project.trueup(args, &database).exit(4).says("--no-backup is not allowed on a protected environment");
     assert!(!is_upgraded(&database));
 }
 
@@ -156,7 +156,7 @@ fn f51_a_fresh_backup_counts_for_the_same_database_alone() {
     let toml = "[project]\nname = \"backed\"\n[backup]\nfresh_for = \"1ms\"\n";
     fs::write(project.path().join("trueup.toml"), toml).unwrap();
     let args = ["downgrade", "--to", "1", "--dry-run", "--format", "json"];
-    assert_eq!(project.trueup(&args, &database).run().json()["plan"]["backup"]["action"], "take");
+    assert_eq!(project.trueup(args, &database).run().json()["plan"]["backup"]["action"], "take");
 }
 
 #[test]

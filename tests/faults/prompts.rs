@@ -119,7 +119,7 @@ fn f64_a_name_is_typed_in_full_after_it_was_asked_for() {
     let site = site();
     let set = ["environment", "set", "production", "--yes"];
     let marked = support::database();
-    site.project.trueup(&set, &marked).env("TRUEUP_ENV", "production").exit(0);
+    site.project.trueup(set, &marked).env("TRUEUP_ENV", "production").exit(0);
     let site = Site { database: marked, ..site };
     let name = site.database.name().to_owned();
     let question = "Type the database's name: ";

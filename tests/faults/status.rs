@@ -166,7 +166,7 @@ fn who_holds_the_lock_is_named_and_its_run_goes_on() {
     assert_eq!(found["open_runs"][0]["alive"], true);
     assert_eq!(found["open_runs"][0]["backend_pid"], found["lock"]["pid"]);
     let words = ["is applying statement 1 of V8", "lock", "held by backend", "wait until the run has ended"];
-    status(&project, &database, &[]).exit(1).says(&words);
+    status(&project, &database, &[]).exit(1).says(words);
     project.compile();
     let finding = project.check(&database).document()["findings"][0].clone();
     assert_eq!((&finding["code"], &finding["severity"]), (&"migration.unfinished".into(), &"warning".into()));

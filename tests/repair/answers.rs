@@ -92,10 +92,10 @@ fn more_rows_than_the_file_allows_are_refused() {
     );
     let shop = shop(&[("items", fixes)]);
     let words = ["fix items/all would change 5 rows", "`-- at-most: 4`", "nothing was changed"];
-    shop.fix().exit(4).says(&words);
+    shop.fix().exit(4).says(words);
     untouched(&shop);
     // Without a yes, too.
-    shop.trueup(["verify", "--fix"]).exit(4).says(&words);
+    shop.trueup(["verify", "--fix"]).exit(4).says(words);
     untouched(&shop);
     shop.database.exec("DELETE FROM items WHERE id = 5");
     shop.fix().exit(0).says("repaired 5 rows; OK");

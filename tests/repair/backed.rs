@@ -81,7 +81,7 @@ fn no_backup_is_recorded_and_refused_where_it_is_protected() {
     shop.database.exec("UPDATE trueup.mark SET environment = 'production'");
     let refused = "--no-backup is not allowed on a protected environment";
     let args = ["verify", "--fix", "--yes", "--env", "production", "--no-backup"];
-    shop.trueup(&args).exit(4).says(refused);
+    shop.trueup(args).exit(4).says(refused);
     shop.as_before();
     // And --yes alone does not do.
     shop.fix()

@@ -104,11 +104,11 @@ fn an_update_that_changes_others_is_refused() {
             ["fix codes/trim would change 1 rows that others refer to", &told, "nothing was changed"];
         shop.trueup(["verify", "--fix", "--dry-run"])
             .exit(1)
-            .says(&refused)
+            .says(refused)
             .says("next: leave these rows out of the fix")
             .lacks("next: trueup verify --fix");
         for args in [&["verify", "--fix", "--yes"][..], &["verify", "--fix"]] {
-            shop.trueup(args).exit(4).says(&refused);
+            shop.trueup(args).exit(4).says(refused);
         }
         assert_eq!(shop.plans(), "0");
         shop.database.exec("DELETE FROM children WHERE code = 'a '");

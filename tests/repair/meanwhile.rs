@@ -35,7 +35,7 @@ fn f18_a_deadlock_with_an_updater_in_the_opposite_order() {
     app.run("SET deadlock_timeout = '20s'; BEGIN; UPDATE keys SET note = note WHERE id = 400");
     let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
     assert_eq!(shop.database.value(deadlocks), "0");
-    let child = shop.trueup(&FIX).start();
+    let child = shop.trueup(FIX).start();
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND application_name LIKE 'trueup/%' AND wait_event_type = 'Lock'";
     wait_for("the batch that waits", || shop.database.value(waits) != "0");
@@ -120,7 +120,7 @@ fn f19_no_batch_keeps_others_waiting_for_longer_than_its_limit() {
     let shop = Shop::of(1600);
     let mut app = Other::at(shop.database.url(), "billing");
     app.run("BEGIN; SELECT FROM keys WHERE id = 400 FOR UPDATE");
-    let child = shop.trueup(&FIX).start();
+    let child = shop.trueup(FIX).start();
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND application_name LIKE 'trueup/%' AND wait_event_type = 'Lock'";
     wait_for("the batch that waits", || shop.database.value(waits) != "0");
@@ -228,7 +228,7 @@ fn f21_a_row_that_is_being_changed_when_its_batch_comes() {
     shop.settings("[repair]\nlock_timeout = \"5s\"\n");
     let mut app = Other::at(shop.database.url(), "billing");
     app.run("BEGIN; UPDATE keys SET user_id = 9 WHERE id = 50");
-    let child = shop.trueup(&FIX).start();
+    let child = shop.trueup(FIX).start();
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND application_name LIKE 'trueup/%' AND wait_event_type = 'Lock'";
     wait_for("the batch that waits", || shop.database.value(waits) != "0");

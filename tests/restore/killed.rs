@@ -30,11 +30,11 @@ fn a_kill_at_any_moment_leaves_the_old_or_the_new_database() {
     let (site, database) = site_with_rows();
     let restore = ["restore", "latest", "--into", database.url(), "--replace", "--yes"];
     let begun = Instant::now();
-    site.trueup(&restore, &database).exit(0);
+    site.trueup(restore, &database).exit(0);
     let whole = begun.elapsed();
     for kill in 1..=KILLS {
         database.exec("DELETE FROM public.users WHERE id > 7");
-        let child = site.trueup(&restore, &database).start();
+        let child = site.trueup(restore, &database).start();
         std::thread::sleep(whole.mul_f64(f64::from(kill) / f64::from(KILLS)));
         child.send(Signal::SIGKILL);
         child.ended();

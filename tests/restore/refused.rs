@@ -161,11 +161,11 @@ fn f51_a_protected_environment_is_not_replaced_by_another_database() {
         theirs.name(),
         ours.name()
     );
-    site.trueup(&replace, &ours).exit(4).says(why);
+    site.trueup(replace, &ours).exit(4).says(why);
     assert_eq!(values(ours.url(), "SELECT whose FROM t"), ["1"]);
     assert_eq!(databases(&ours, ours.name()), [ours.name()]);
     // Elsewhere it is a way to make a copy.
     let replace = ["restore", &id, "--into", ours.url(), "--replace", "--yes", "--env", "staging"];
-    site.trueup(&replace, &ours).exit(0);
+    site.trueup(replace, &ours).exit(0);
     assert_eq!(values(ours.url(), "SELECT whose FROM t"), ["2"]);
 }

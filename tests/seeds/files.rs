@@ -165,7 +165,7 @@ fn f46_one_key_in_two_spellings_is_one_row() {
     seed(&project, &database, &[]).exit(2).says(["teams.toml:", "another row of the file has the same key"]);
     project.compile();
     let words = ["teams.toml:", "another row of the file has the same key"];
-    project.check(&database).exit(2).says(&words);
+    project.check(&database).exit(2).says(words);
     assert_eq!(database.value("SELECT count(*) FROM teams"), "0");
 }
 

@@ -194,7 +194,7 @@ fn triggers_fire_and_a_backup_comes_first_only_where_rows_change() {
     let words = [
         "schema/seeds/teams.toml:5: public.teams[code=red]: a trigger or a rule writes note otherwise than declared",
     ];
-    seed(&project, &database, &["--no-backup"]).exit(5).says(&words);
+    seed(&project, &database, &["--no-backup"]).exit(5).says(words);
     assert_eq!(teams_of(&database), "");
 }
 

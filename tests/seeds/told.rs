@@ -84,7 +84,7 @@ fn a_table_that_a_pending_migration_makes_is_not_missed_and_upgrade_tells_what_c
     // Seeds are no part of what the lock is compiled from.
     project.trueup(["compile", "--check"], "").exit(0);
     let database = support::database();
-    let upgrade = |args: &[&str]| project.trueup(&[&["upgrade", "--yes"], args].concat(), &database);
+    let upgrade = |args: &[&str]| project.trueup([&["upgrade", "--yes"], args].concat(), &database);
     upgrade(&["--to", "1"]).exit(0).lacks("seed");
     let (_, found) = findings(&project, database.url());
     assert!(found.iter().all(|one| one["kind"] != "seed"), "{found:#?}");
@@ -97,7 +97,7 @@ fn a_table_that_a_pending_migration_makes_is_not_missed_and_upgrade_tells_what_c
     write(&project, &[("other.toml", &TWO_TEAMS.replace("\"teams\"", "\"team\""))]);
     let words =
         ["note: schema/seeds/other.toml: not compared: table team, or a column of it, does not exist"];
-    project.check(&database).exit(0).says(&words);
+    project.check(&database).exit(0).says(words);
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn the_statements_for_an_editor_go_where_they_are_asked_for() {
     assert_eq!(fs::read_to_string(&file).unwrap(), ran.stdout());
     for format in ["json", "markdown"] {
         let words = ["--sql writes statements", "leave --format out"];
-        ask(&project, &database, &["--sql", "--format", format]).exit(2).says(&words);
+        ask(&project, &database, &["--sql", "--format", format]).exit(2).says(words);
     }
 }
 
@@ -331,7 +331,7 @@ fn f45_a_row_that_the_server_does_not_make_is_told_and_why() {
     database.exec("INSERT INTO tags VALUES ('ABC', 'n')");
     let words =
         ["schema/seeds/tags.toml:3: public.tags[code=abc]", "public.tags[code=ABC]", "nothing was changed"];
-    seed(&project, &database, &[]).exit(5).says(&words);
+    seed(&project, &database, &[]).exit(5).says(words);
     write(
         &project,
         &[("tags.toml", "table = \"tags\"\nkey = [\"code\"]\n[[rows]]\ncode = \"ABC\"\nname = \"n\"\n")],
@@ -347,6 +347,6 @@ fn f45_a_row_that_the_server_does_not_make_is_told_and_why() {
     );
     let words =
         ["schema/seeds/teams.toml:10: public.teams[code=blue]", "trigger gate", "nothing was changed"];
-    seed(&project, &database, &[]).exit(5).says(&words);
+    seed(&project, &database, &[]).exit(5).says(words);
     assert_eq!(teams_of(&database), "");
 }

@@ -14,8 +14,7 @@ pub(crate) mod watch;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use program::Program;
@@ -59,12 +58,6 @@ impl TestServer {
     /// One of PostgreSQL's own programs (`psql`, `pg_dump`, ...), of this server's version.
     pub(crate) fn program(&self, name: &str) -> Program {
         Program::of(self.bin_dir.join(name))
-    }
-
-    pub(crate) fn tool(&self, name: &str) -> Command {
-        let mut command = Command::new(self.bin_dir.join(name));
-        clean(&mut command);
-        command
     }
 
     fn request(&self, request: Request) {
@@ -239,47 +232,6 @@ pub(crate) fn wait_for(what: &str, mut happens: impl FnMut() -> bool) {
     while !happens() {
         assert!(began.elapsed() < Duration::from_secs(60), "{what} does not happen");
         std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-pub(crate) fn command<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_trueup"));
-    clean(&mut command);
-    command.args(args);
-    command
-}
-
-/// The JSON document that a command printed.
-#[track_caller]
-pub(crate) fn json(output: &Output) -> serde_json::Value {
-    match serde_json::from_slice(&output.stdout) {
-        Ok(document) => document,
-        Err(why) => panic!(
-            "no JSON document ({why}), {}\nstdout: {}\nstderr: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        ),
-    }
-}
-
-/// Takes the caller's environment from a command, as [`trueup`] says.
-pub(crate) fn clean(command: &mut Command) {
-    static HOME: OnceLock<PathBuf> = OnceLock::new();
-    let home = HOME.get_or_init(|| {
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("home");
-        std::fs::create_dir_all(&home).expect("a home directory");
-        home
-    });
-    command.env_clear().env("HOME", home).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
-    for name in ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "TRUEUP_PG_BIN"] {
-        if let Some(value) = std::env::var_os(name) {
-            command.env(name, value);
-        }
-    }
-    // The cache of binaries lies in the real home.
-    if let Some(cache) = cache() {
-        command.env("TRUEUP_CACHE", cache);
     }
 }
 

@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use tempfile::TempDir;
 use trueup::migrations::{checksum, read_directory};
@@ -127,20 +126,6 @@ impl Project {
     ) -> Program {
         support::trueup(args).current_dir(self.path()).env("DATABASE_URL", at.url())
     }
-
-    pub(crate) fn check_command(&self, url: &str) -> Command {
-        let mut command = self.command(&["check"], url);
-        let nothing = self.path().join("nothing");
-        fs::create_dir_all(&nothing).unwrap();
-        command.env("PATH", &nothing).env("TRUEUP_PG_BIN", &nothing);
-        command
-    }
-
-    pub(crate) fn command(&self, args: &[&str], url: &str) -> Command {
-        let mut command = support::command(args);
-        command.current_dir(self.path()).env("DATABASE_URL", url);
-        command
-    }
 }
 
 /// The compiled reference project and a database with [`DRIFT`].
@@ -167,10 +152,6 @@ impl Site {
     /// A check that answers in JSON.
     pub(crate) fn check(&self, at: &(impl Address + ?Sized)) -> Program {
         self.project.check(at).args(["--format", "json"])
-    }
-
-    pub(crate) fn check_output(&self, url: &str) -> Output {
-        self.project.check_command(url).args(["--format", "json"]).output().unwrap()
     }
 
     /// Checks as the owner; fails when that does not work or finds nothing.
@@ -237,40 +218,5 @@ impl Address for String {
 impl<A: Address + ?Sized> Address for &A {
     fn url(&self) -> &str {
         (**self).url()
-    }
-}
-
-/// The findings of a report, sorted, each with its values: what has to be equal when nothing changed.
-#[track_caller]
-pub(crate) fn findings(output: &Output) -> Vec<String> {
-    let document = support::json(output);
-    let Some(findings) = document["findings"].as_array() else { panic!("no findings: {document:#}") };
-    let expected = u64::from(!findings.is_empty());
-    assert_eq!(document["exit_code"], expected, "{document:#}");
-    assert_eq!(output.status.code(), Some(i32::try_from(expected).unwrap()));
-    let mut lines: Vec<_> = findings
-        .iter()
-        .map(|one| {
-            let text = |key: &str| one[key].as_str().unwrap_or_default().to_owned();
-            let rest = [&one["attributes"], &one["cause"], &one["remedy"]];
-            format!("{} {} {}", text("code"), text("object"), rest.map(ToString::to_string).join(" "))
-        })
-        .collect();
-    lines.sort();
-    lines
-}
-
-/// What a command said, on both streams.
-pub(crate) fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-/// Expects an exit code and these words.
-#[track_caller]
-pub(crate) fn expect(output: &Output, code: i32, words: &[&str]) {
-    let said = said(output);
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    for word in words {
-        assert!(said.contains(word), "no {word:?} in: {said}");
     }
 }

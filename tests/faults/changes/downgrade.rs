@@ -163,9 +163,9 @@ fn drift_where_the_scripts_reach_is_refused() {
     let (project, database) = upgraded(FILES);
     database.exec("ALTER TABLE tags ADD COLUMN by_hand text");
     let args = ["downgrade", "--to", "2", "--yes"];
-    project.trueup(&args, &database).exit(4).says(["column public.tags.by_hand", "nothing was changed"]);
+    project.trueup(args, &database).exit(4).says(["column public.tags.by_hand", "nothing was changed"]);
     database.exec("ALTER TABLE tags DROP COLUMN by_hand; ALTER TABLE items ADD COLUMN by_hand text");
-    project.trueup(&args, &database).exit(0).says(["reverted 1 migration", "1 more difference"]);
+    project.trueup(args, &database).exit(0).says(["reverted 1 migration", "1 more difference"]);
     assert_eq!(database.value("SELECT count(by_hand) FROM items"), "0", "what is elsewhere stays");
 }
 

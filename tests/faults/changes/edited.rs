@@ -23,8 +23,8 @@ fn f36_both_texts_of_an_edited_migration_are_shown() {
         "-ALTER TABLE items ADD COLUMN note text;",
         "+ALTER TABLE items ADD COLUMN note varchar(10);",
     ];
-    project.trueup(["upgrade", "--yes"], &database).exit(4).says(&words);
-    project.trueup(["downgrade", "--to", "1", "--yes"], &database).exit(4).says(&words);
+    project.trueup(["upgrade", "--yes"], &database).exit(4).says(words);
+    project.trueup(["downgrade", "--to", "1", "--yes"], &database).exit(4).says(words);
     write(&project, "V2__note.sql", "-- Another note.\nALTER TABLE items ADD COLUMN note text;\n");
     project.compile();
     project

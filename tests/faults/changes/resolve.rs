@@ -124,7 +124,7 @@ fn what_is_no_decision() {
     resolve(&project, &database, "3", "not-applied").exit(0).says("nothing to do");
     database.exec("CREATE TABLE tags (id int)");
     let args = ["resolve", "3", "--as", "applied", "--reason", "x"];
-    project.trueup(&args, &database).exit(4).says(["will be recorded", "not confirmed"]);
+    project.trueup(args, &database).exit(4).says(["will be recorded", "not confirmed"]);
     database.exec("DROP TABLE tags");
     assert_eq!(
         (catalog(&database), database.value("SELECT count(*) FROM trueup.runs").as_str()),

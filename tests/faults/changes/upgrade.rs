@@ -13,7 +13,7 @@ fn what_was_done_by_hand_is_refused_and_recorded_when_that_is_asked_for() {
     project.trueup(["upgrade", "--yes", "--to", "1"], &database).exit(0);
     database.exec("ALTER TABLE items ADD COLUMN note text");
     let refused = ["column public.items.note", "already done by hand", "trueup upgrade --record-satisfied"];
-    project.trueup(["upgrade", "--yes"], &database).exit(4).says(&refused);
+    project.trueup(["upgrade", "--yes"], &database).exit(4).says(refused);
     assert_eq!(applied(&database), "1");
     project
         .trueup(["upgrade", "--yes", "--record-satisfied"], &database)
@@ -86,7 +86,7 @@ fn a_data_check_that_has_to_pass_first_stops_the_plan() {
     let project = project("", &[TABLE, after]);
     let database = support::database();
     let words = ["migrations/V2__required.sql: line 1: requires-check: there is no check \"no_orphans\""];
-    project.trueup(["upgrade", "--yes"], &database).exit(2).says(&words);
+    project.trueup(["upgrade", "--yes"], &database).exit(2).says(words);
     let checks = project.path().join("checks");
     std::fs::create_dir(&checks).unwrap();
     let check = "-- title: Every item has a name\n-- find:\nSELECT id FROM items WHERE name IS NULL;\n";
@@ -96,8 +96,8 @@ fn a_data_check_that_has_to_pass_first_stops_the_plan() {
     database.exec("INSERT INTO items VALUES (1, NULL), (2, NULL), (3, 'three')");
     let stops =
         ["stopped before V2__required: data check no_orphans finds 2 rows", "next: trueup verify no_orphans"];
-    project.trueup(["upgrade", "--yes", "--dry-run"], &database).exit(1).says(&stops);
-    project.trueup(["upgrade", "--yes"], &database).exit(1).says(&stops);
+    project.trueup(["upgrade", "--yes", "--dry-run"], &database).exit(1).says(stops);
+    project.trueup(["upgrade", "--yes"], &database).exit(1).says(stops);
     assert_eq!(applied(&database), "1");
     // A script that is run elsewhere runs no check there.
     project.trueup(["upgrade", "--sql"], &database).exit(0).says("no_orphans has to pass first");

@@ -104,12 +104,12 @@ fn f32_a_table_that_is_half_made_is_shown_and_refused() {
             "refinery_schema_history has the name of refinery's history and is not one",
             "nothing was changed",
         ];
-        upgrade(&project, &database).exit(4).says(&words);
+        upgrade(&project, &database).exit(4).says(words);
     }
     let (project, database) = site();
     database.exec("DROP TABLE trueup.steps");
     let words = ["schema trueup that is not as this trueup makes it", "nothing was changed"];
-    upgrade(&project, &database).exit(4).says(&words);
+    upgrade(&project, &database).exit(4).says(words);
 }
 
 /// The history's table came from a backup, the rest did not: the catalog is ahead of it.
