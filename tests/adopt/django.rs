@@ -3,9 +3,8 @@
 use std::fs;
 
 use super::taken::{adopt, migrations, prove, reference};
-use super::tools::{address, did_not_run, python, tool, works};
+use super::tools::{address, did_not_run, python, tool};
 use crate::support;
-use crate::support::project::expect;
 
 const SETTINGS: &str = r"
 import os
@@ -42,19 +41,20 @@ fn djangos_history_is_taken_over() {
         fs::write(app.join(format!("{name}.sql")), &migration.sql).unwrap();
     }
     let (user, name, socket) = address(&database);
-    let mut migrate = tool(&python, home.path());
-    migrate.env("DJANGO_SETTINGS_MODULE", "settings").env("PYTHONPATH", home.path());
-    migrate.env("DB_USER", user).env("DB_NAME", name).env("DB_HOST", socket);
-    works(migrate.args(["-m", "django", "migrate", "--verbosity", "0"]));
+    tool(&python, home.path())
+        .envs([("DB_USER", user), ("DB_NAME", name), ("DB_HOST", socket)])
+        .env("DJANGO_SETTINGS_MODULE", "settings")
+        .env("PYTHONPATH", home.path())
+        .args(["-m", "django", "migrate", "--verbosity", "0"])
+        .exit(0);
     assert_eq!(
         database.value("SELECT count(*)::text FROM django_migrations WHERE app = 'platform_app'"),
         "4"
     );
 
     // A table of Django's own is no part of the version: somebody has to say that it may stay.
-    let refused = adopt(&project, &database, &["--yes"]);
     let words = ["V4__api_keys_user_id", "table public.django_content_type differs", "--accept-drift"];
-    expect(&refused, 4, &words);
+    adopt(&project, &database, &["--yes"]).exit(4).says(words);
     assert_eq!(database.value("SELECT (to_regnamespace('trueup') IS NULL)::text"), "true");
     let accept = ["--accept-drift", "public.django_*"];
     prove(&project, &database, ("Django", "public.django_migrations"), 4, &accept);

@@ -8,9 +8,10 @@ use std::sync::OnceLock;
 
 use trueup::migrations::checksum::Width;
 
-use super::taken::{adopt, document, expected, history, reference};
-use super::tools::{did_not_run, works};
-use crate::support::project::{Project, expect};
+use super::taken::{adopt, expected, history, reference};
+use super::tools::did_not_run;
+use crate::support::program::Program;
+use crate::support::project::Project;
 use crate::support::{self, TestDatabase};
 
 /// The program with refinery's default features, and with `int8-versions`. `None` where its crates cannot be had.
@@ -34,7 +35,8 @@ fn build() -> Option<[PathBuf; 2]> {
     }
     let widths: [(&str, &[&str]); 2] = [("int4", &[]), ("int8", &["--features", "int8"])];
     Some(widths.map(|(name, features)| {
-        works(&mut cargo(&[&["build", "--offline"], features].concat()));
+        let built = cargo(&[&["build", "--offline"], features].concat()).output().unwrap();
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         let program = target.join(name);
         fs::copy(target.join("debug/embedded"), &program).unwrap();
         program
@@ -43,12 +45,9 @@ fn build() -> Option<[PathBuf; 2]> {
 
 /// Starts the application: what it says that it applied.
 fn start(program: &Path, project: &Project, database: &TestDatabase, version: Option<i64>) -> Vec<String> {
-    let mut command = Command::new(program);
-    support::clean(&mut command);
-    command.arg(database.url()).arg(project.path().join("migrations"));
-    command.args(version.map(|version| version.to_string()));
-    let output = works(&mut command);
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    let migrate = Program::of(program).arg(database.url()).arg(project.path().join("migrations"));
+    let ran = migrate.args(version.map(|version| version.to_string())).exit(0);
+    ran.stdout().lines().map(str::to_owned).collect()
 }
 
 #[test]
@@ -59,26 +58,25 @@ fn what_an_application_has_applied_is_trueups_history_and_the_other_way_round() 
         assert_eq!(start(program, &project, &database, Some(5)).len(), 5);
         assert_eq!(history(&database), expected(&project, 5, width));
 
-        let status = document(&project, &database, &["status"]);
+        let status = project.trueup(["status"], &database).document();
         let names = |key: &str| status["history"][key].as_array().unwrap().len();
         assert_eq!((names("pending"), names("edited"), names("skipped")), (3, 0, 0), "{status:#}");
-        let checked = document(&project, &database, &["check"]);
+        let checked = project.trueup(["check"], &database).document();
         let findings = checked["findings"].as_array().unwrap();
         assert!(
             !findings.is_empty() && findings.iter().all(|one| one["cause"]["kind"] == "pending"),
             "{checked:#}"
         );
 
-        let upgraded = project.trueup(&["upgrade", "--contract", "--yes"], database.url()).output().unwrap();
-        expect(&upgraded, 0, &[]);
+        project.trueup(["upgrade", "--contract", "--yes"], &database).exit(0);
         assert_eq!(history(&database), expected(&project, 8, width));
         assert_eq!(start(program, &project, &database, None), [""; 0], "nothing is left to the application");
-        assert_eq!(document(&project, &database, &["check"])["exit_code"], 0);
+        assert_eq!(project.trueup(["check"], &database).document()["exit_code"], 0);
         // The next one is the application's again.
         let next = project.path().join("migrations/V9__notes.sql");
         fs::write(next, "CREATE TABLE notes (id bigint PRIMARY KEY);\n").unwrap();
         assert_eq!(start(program, &project, &database, None), ["V9__notes"]);
-        let status = document(&project, &database, &["status"]);
+        let status = project.trueup(["status"], &database).document();
         assert_eq!(
             (&status["exit_code"], &status["history"]["current"]["version"]),
             (&0.into(), &"9".into())
@@ -94,16 +92,14 @@ fn a_history_of_the_application_is_taken_over_as_it_is() {
         start(program, &project, &database, Some(5));
         let rows = || database.query("SELECT h.*::text, h.xmin::text FROM refinery_schema_history AS h");
         let before = rows();
-        expect(
-            &adopt(&project, &database, &["--yes"]),
-            0,
-            &["took over the records of 5 migrations", "at V5"],
-        );
+        adopt(&project, &database, &["--yes"])
+            .exit(0)
+            .says(["took over the records of 5 migrations", "at V5"]);
         assert_eq!(rows(), before, "refinery's history is left as it is");
         let kept =
             "SELECT count(*)::text FROM trueup.migrations WHERE how = 'adopted' AND effects IS NOT NULL";
         assert_eq!(database.value(kept), "5");
-        expect(&adopt(&project, &database, &["--yes"]), 0, &["nothing to do"]);
+        adopt(&project, &database, &["--yes"]).exit(0).says("nothing to do");
         assert_eq!(start(program, &project, &database, Some(5)), [""; 0]);
         assert_eq!(history(&database), expected(&project, 5, width));
     }
@@ -113,7 +109,7 @@ fn a_history_of_the_application_is_taken_over_as_it_is() {
 fn an_application_has_nothing_to_do_after_an_upgrade() {
     let Some([narrow, wide]) = programs() else { return did_not_run("refinery with its driver (crates.io)") };
     let (project, database) = (reference(), support::database());
-    expect(&project.trueup(&["upgrade", "--contract", "--yes"], database.url()).output().unwrap(), 0, &[]);
+    project.trueup(["upgrade", "--contract", "--yes"], &database).exit(0);
     assert_eq!(start(narrow, &project, &database, None), [""; 0]);
 
     // Timestamps make the history as wide as `int8-versions` has it.
@@ -125,7 +121,7 @@ fn an_application_has_nothing_to_do_after_an_upgrade() {
     fs::write(directory.join("V20250102120000__name.sql"), "ALTER TABLE users ADD COLUMN name text;\n")
         .unwrap();
     let database = support::database();
-    expect(&project.trueup(&["upgrade", "--yes"], database.url()).output().unwrap(), 0, &[]);
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
     assert_eq!(start(wide, &project, &database, None), [""; 0]);
     assert_eq!(history(&database), expected(&project, 2, Width::Eight));
 }

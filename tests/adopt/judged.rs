@@ -4,8 +4,8 @@ use std::fs;
 
 use trueup::migrations::checksum::Width;
 
-use super::taken::{adopt, document, expected, history, reference, run_first};
-use crate::support::project::{Project, expect, said};
+use super::taken::{adopt, expected, history, reference, run_first};
+use crate::support::project::Project;
 use crate::support::{self, TestDatabase};
 
 /// A database in which the first migrations were run without a record.
@@ -27,7 +27,7 @@ fn every_version_of_the_reference_project_is_found() {
     let project = reference();
     for count in 1..=8 {
         let database = at(&project, count);
-        let plan = document(&project, &database, &["adopt", "--dry-run"]);
+        let plan = project.trueup(["adopt", "--dry-run"], &database).document();
         let (version, of) = (count.to_string(), &plan["adoption"]["of"]);
         assert_eq!((&plan["adoption"]["version"], of), (&version.into(), &8.into()), "{plan:#}");
         assert_eq!(plan["findings"].as_array().map(Vec::len), Some(0), "{plan:#}");
@@ -39,11 +39,9 @@ fn every_version_of_the_reference_project_is_found() {
 fn what_is_not_of_this_project_is_refused() {
     let project = reference();
     let database = support::database();
-    expect(
-        &adopt(&project, &database, &["--yes"]),
-        4,
-        &["this database is empty", "trueup upgrade builds it"],
-    );
+    adopt(&project, &database, &["--yes"])
+        .exit(4)
+        .says(["this database is empty", "trueup upgrade builds it"]);
     nothing_was_written(&database);
     database.exec("CREATE TABLE orders (id bigint)");
     for more in [
@@ -51,7 +49,7 @@ fn what_is_not_of_this_project_is_refused() {
         &["--yes", "--accept-drift", "*"],
         &["--yes", "--version", "3", "--accept-drift", "*"],
     ] {
-        expect(&adopt(&project, &database, more), 4, &["not one of this project's tables", "DATABASE_URL"]);
+        adopt(&project, &database, more).exit(4).says(["not one of this project's tables", "DATABASE_URL"]);
     }
     nothing_was_written(&database);
 }
@@ -62,7 +60,7 @@ fn a_project_without_migrations_has_nothing_to_record() {
     let database = support::database();
     for _ in 0..2 {
         let words = ["this project has no migrations", "migrations/V1__baseline.sql"];
-        expect(&adopt(&project, &database, &["--yes"]), 4, &words);
+        adopt(&project, &database, &["--yes"]).exit(4).says(words);
         database.exec("CREATE TABLE IF NOT EXISTS users (id bigint PRIMARY KEY)");
     }
 }
@@ -72,7 +70,7 @@ fn a_catalog_that_differs_is_adopted_only_where_its_differences_are_named() {
     let project = reference();
     let database = at(&project, 3);
     database.exec("DROP INDEX users_email_key; ALTER TABLE users ADD COLUMN \"Nick\" text");
-    let refused = document(&project, &database, &["adopt", "--yes"]);
+    let refused = project.trueup(["adopt", "--yes"], &database).document();
     assert_eq!((&refused["exit_code"], &refused["outcome"]), (&4.into(), &"refused".into()), "{refused:#}");
     assert_eq!(
         (&refused["adoption"]["version"], &refused["adoption"]["differences"]),
@@ -87,30 +85,24 @@ fn a_catalog_that_differs_is_adopted_only_where_its_differences_are_named() {
         "--accept-drift",
         "2 objects differ",
     ];
-    let refused = adopt(&project, &database, &["--yes"]);
-    expect(&refused, 4, &words);
-    assert!(!said(&refused).contains("to be recorded"), "{}", said(&refused));
-    let one = adopt(&project, &database, &["--yes", "--accept-drift", "public.users.Nick"]);
-    expect(&one, 4, &["1 accepted", "index public.users_email_key differs"]);
+    adopt(&project, &database, &["--yes"]).exit(4).says(words).lacks("to be recorded");
+    adopt(&project, &database, &["--yes", "--accept-drift", "public.users.Nick"])
+        .exit(4)
+        .says(["1 accepted", "index public.users_email_key differs"]);
     nothing_was_written(&database);
 
     let accept = ["--accept-drift", "public.users.Nick", "--accept-drift", "*_email_key"];
-    let markdown =
-        adopt(&project, &database, &[&["--dry-run", "--format", "markdown"], &accept[..]].concat());
+    let markdown = adopt(&project, &database, &["--dry-run", "--format", "markdown"]).args(accept);
     let words = ["## trueup adopt", "2 differences, 2 accepted", "| `public.users_email_key`<br>"];
-    expect(&markdown, 0, &words);
+    markdown.exit(0).says(words);
     nothing_was_written(&database);
-    expect(
-        &adopt(&project, &database, &[&["--yes"], &accept[..]].concat()),
-        0,
-        &["recorded 3 migrations as applied"],
-    );
+    adopt(&project, &database, &["--yes"]).args(accept).exit(0).says("recorded 3 migrations as applied");
     assert_eq!(history(&database), expected(&project, 3, Width::Four));
     let detail = database.value("SELECT detail FROM trueup.steps WHERE action = 'adopt'");
     let names = "accepted: index public.users_email_key, column public.users.\"Nick\"";
     assert_eq!(detail, format!("V3__password_hash_nullable; {names}"));
     // Accepted is not declared: the check goes on telling.
-    let checked = document(&project, &database, &["check"]);
+    let checked = project.trueup(["check"], &database).document();
     let drift = |one: &&serde_json::Value| one["cause"]["kind"] == "drift";
     assert_eq!(checked["findings"].as_array().unwrap().iter().filter(drift).count(), 2, "{checked:#}");
 }
@@ -119,15 +111,14 @@ fn a_catalog_that_differs_is_adopted_only_where_its_differences_are_named() {
 fn a_version_that_is_stated_is_proved_all_the_same() {
     let project = reference();
     let database = at(&project, 3);
-    expect(
-        &adopt(&project, &database, &["--yes", "--version", "99"]),
-        2,
-        &["--version 99", "the newest are 8, 7"],
-    );
-    let refused = adopt(&project, &database, &["--yes", "--version", "2"]);
-    expect(&refused, 4, &["compared with V2__add_username", "public.users.password_hash"]);
+    adopt(&project, &database, &["--yes", "--version", "99"])
+        .exit(2)
+        .says(["--version 99", "the newest are 8, 7"]);
+    adopt(&project, &database, &["--yes", "--version", "2"])
+        .exit(4)
+        .says(["compared with V2__add_username", "public.users.password_hash"]);
     nothing_was_written(&database);
-    expect(&adopt(&project, &database, &["--yes", "--version", "3"]), 0, &["at V3"]);
+    adopt(&project, &database, &["--yes", "--version", "3"]).exit(0).says("at V3");
 }
 
 #[test]
@@ -146,11 +137,10 @@ fn migrations_of_rows_alone_are_not_guessed_at() {
     project.compile();
     let database = at(&project, 2);
     let words = ["V3__backfill and V2__name are equally good matches", "trueup adopt --version"];
-    expect(&adopt(&project, &database, &["--yes"]), 4, &words);
+    adopt(&project, &database, &["--yes"]).exit(4).says(words);
     nothing_was_written(&database);
-    expect(&adopt(&project, &database, &["--yes", "--version", "2"]), 0, &["at V2", "next: trueup upgrade"]);
-    let upgraded = project.trueup(&["upgrade", "--yes"], database.url()).output().unwrap();
-    expect(&upgraded, 0, &["V3__backfill"]);
+    adopt(&project, &database, &["--yes", "--version", "2"]).exit(0).says(["at V2", "next: trueup upgrade"]);
+    project.trueup(["upgrade", "--yes"], &database).exit(0).says("V3__backfill");
 }
 
 #[test]
@@ -165,8 +155,10 @@ fn it_is_proved_once_more_in_the_transaction_that_records_it() {
          CREATE EVENT TRIGGER meanwhile ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION meanwhile()",
     );
     let accept = ["--accept-drift", "meanwhile", "--accept-drift", "public.meanwhile()"];
-    let failed = adopt(&project, &database, &[&["--yes"], &accept[..]].concat());
-    expect(&failed, 5, &["V4__api_keys_user_id", "public.users_email_key differs"]);
+    adopt(&project, &database, &["--yes"])
+        .args(accept)
+        .exit(5)
+        .says(["V4__api_keys_user_id", "public.users_email_key differs"]);
     assert_eq!(database.value("SELECT (to_regclass('public.users_email_key') IS NOT NULL)::text"), "true");
     assert_eq!(
         database.value("SELECT (to_regclass('public.refinery_schema_history') IS NULL)::text"),
@@ -180,16 +172,14 @@ fn it_is_proved_once_more_in_the_transaction_that_records_it() {
 fn nobody_is_taken_over_without_a_yes() {
     let project = reference();
     let database = at(&project, 2);
-    let refused = adopt(&project, &database, &[]);
-    expect(
-        &refused,
-        4,
-        &["V2__add_username (2 of 8 migrations)", "record 2 migrations as applied: not confirmed", "--yes"],
-    );
+    adopt(&project, &database, &[]).exit(4).says([
+        "V2__add_username (2 of 8 migrations)",
+        "record 2 migrations as applied: not confirmed",
+        "--yes",
+    ]);
     nothing_was_written(&database);
     // The other name of the same command.
-    let output = project.trueup(&["baseline", "--yes"], database.url()).output().unwrap();
-    expect(&output, 0, &["recorded 2 migrations as applied"]);
+    project.trueup(["baseline", "--yes"], &database).exit(0).says("recorded 2 migrations as applied");
 }
 
 #[test]
@@ -197,18 +187,14 @@ fn a_history_that_is_there_is_taken_as_it_is_or_refused() {
     let project = reference();
     let database = support::database();
     project.build(&database);
-    expect(&adopt(&project, &database, &["--yes", "--version", "3"]), 4, &["refinery's history is at V8"]);
+    adopt(&project, &database, &["--yes", "--version", "3"]).exit(4).says("refinery's history is at V8");
     let checksum = "UPDATE refinery_schema_history SET checksum = '1' WHERE version = 3";
     database.exec(checksum);
     let words = ["its rows differ from the files: V3__password_hash_nullable"];
-    expect(&adopt(&project, &database, &["--yes"]), 4, &words);
+    adopt(&project, &database, &["--yes"]).exit(4).says(words);
     assert_eq!(database.value("SELECT (to_regnamespace('trueup') IS NULL)::text"), "true");
     database.exec("DROP TABLE refinery_schema_history; CREATE TABLE refinery_schema_history (version text)");
-    expect(
-        &adopt(&project, &database, &["--yes"]),
-        4,
-        &["has the name of refinery's history and is not one"],
-    );
+    adopt(&project, &database, &["--yes"]).exit(4).says("has the name of refinery's history and is not one");
 }
 
 #[test]
@@ -216,12 +202,13 @@ fn a_run_that_broke_off_before_its_records_is_made_good() {
     let project = reference();
     let database = support::database();
     project.build(&database);
-    expect(&adopt(&project, &database, &["--yes"]), 0, &["took over the records of 8 migrations"]);
+    adopt(&project, &database, &["--yes"]).exit(0).says("took over the records of 8 migrations");
     // As if it had been killed between its mark and its records.
     database.exec("DELETE FROM trueup.migrations; DELETE FROM trueup.steps");
-    let plan = adopt(&project, &database, &["--dry-run"]);
-    expect(&plan, 0, &["texts and effects of V1__baseline to V8__api_keys_user_id_required (8 migrations)"]);
-    expect(&adopt(&project, &database, &["--yes"]), 0, &["took over the records of 8 migrations"]);
+    adopt(&project, &database, &["--dry-run"])
+        .exit(0)
+        .says("texts and effects of V1__baseline to V8__api_keys_user_id_required (8 migrations)");
+    adopt(&project, &database, &["--yes"]).exit(0).says("took over the records of 8 migrations");
     assert_eq!(database.value("SELECT count(*)::text FROM trueup.migrations"), "8");
 }
 
@@ -229,15 +216,9 @@ fn a_run_that_broke_off_before_its_records_is_made_good() {
 fn several_at_once_record_it_once() {
     let project = reference();
     let database = at(&project, 5);
-    let children: Vec<_> = (0..6)
-        .map(|_| {
-            let mut command = project.trueup(&["adopt", "--yes"], database.url());
-            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
-        })
-        .collect();
+    let children: Vec<_> = (0..6).map(|_| project.trueup(["adopt", "--yes"], &database).start()).collect();
     for child in children {
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        child.ended().exit(0);
     }
     assert_eq!(history(&database), expected(&project, 5, Width::Four));
     assert_eq!(database.value("SELECT count(*)::text FROM trueup.steps WHERE action = 'adopt'"), "1");

@@ -1,13 +1,11 @@
 //! What must be true of every database that was taken over, whoever had migrated it so far.
 
-use std::process::Output;
-
-use serde_json::Value;
 use trueup::migrations::checksum::{self, Width};
 use trueup::migrations::{Migration, read_directory};
 
-use crate::support::project::{Project, expect, said};
-use crate::support::{self, Row, TestDatabase};
+use crate::support::program::Program;
+use crate::support::project::Project;
+use crate::support::{Row, TestDatabase};
 
 /// The reference project, compiled.
 pub(crate) fn reference() -> Project {
@@ -26,22 +24,8 @@ pub(crate) fn run_first(project: &Project, database: &TestDatabase, count: usize
     migrations(project).iter().take(count).for_each(|migration| database.exec(&migration.sql));
 }
 
-pub(crate) fn adopt(project: &Project, database: &TestDatabase, more: &[&str]) -> Output {
-    project.trueup(&[&["adopt"], more].concat(), database.url()).output().unwrap()
-}
-
-/// The JSON document of a command, whose exit code is the process's.
-#[track_caller]
-pub(crate) fn document(project: &Project, database: &TestDatabase, args: &[&str]) -> Value {
-    let output = project.trueup(&[args, &["--format", "json"]].concat(), database.url()).output().unwrap();
-    let document = support::json(&output);
-    assert_eq!(
-        document["exit_code"].as_i64(),
-        output.status.code().map(i64::from),
-        "{document:#}\n{}",
-        said(&output)
-    );
-    document
+pub(crate) fn adopt(project: &Project, database: &TestDatabase, more: &[&str]) -> Program {
+    project.trueup(["adopt"], database).args(more)
 }
 
 /// refinery's history.
@@ -75,7 +59,7 @@ pub(crate) fn prove(
     assert!(!before.is_empty(), "the tool wrote its history");
     let version = count.to_string();
 
-    let plan = document(project, database, &[&["adopt", "--dry-run"], more].concat());
+    let plan = adopt(project, database, more).arg("--dry-run").document();
     assert_eq!(
         (&plan["exit_code"], &plan["adoption"]["version"]),
         (&0.into(), &version.as_str().into()),
@@ -91,7 +75,7 @@ pub(crate) fn prove(
         "a plan writes nothing"
     );
 
-    let adopted = document(project, database, &[&["adopt", "--yes"], more].concat());
+    let adopted = adopt(project, database, more).arg("--yes").document();
     assert_eq!(adopted["exit_code"], 0, "{adopted:#}");
     assert_eq!(adopted["history"]["current"], version.as_str());
     assert_eq!(history(database), expected(project, count, Width::Four));
@@ -104,11 +88,10 @@ pub(crate) fn prove(
     let detail = database.value("SELECT detail FROM trueup.steps WHERE action = 'adopt' AND state = 'done'");
     assert!(detail.contains(&format!("{tool} ({table}) at {current}")), "{detail}");
 
-    expect(&adopt(project, database, &[]), 0, &["nothing to do", &format!("at V{version}")]);
-    let upgraded = project.trueup(&["upgrade", "--contract", "--yes"], database.url()).output().unwrap();
-    expect(&upgraded, 0, &[]);
+    adopt(project, database, &[]).exit(0).says(format!("at V{version}")).says("nothing to do");
+    project.trueup(["upgrade", "--contract", "--yes"], database).exit(0);
     assert_eq!(history(database), expected(project, 8, Width::Four));
-    let checked = document(project, database, &[&["check"], ignoring(more).as_slice()].concat());
+    let checked = project.trueup(["check"], database).args(ignoring(more)).document();
     assert_eq!(checked["exit_code"], 0, "{checked:#}");
     assert_eq!(theirs(), before);
 }

@@ -2,8 +2,9 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
+use crate::support::program::Program;
 use crate::support::{self, TestDatabase};
 
 /// The directory of the tools: the one that is named, else those that `scripts/tools` uses.
@@ -35,25 +36,9 @@ pub(crate) fn did_not_run(what: &str) {
     assert!(std::env::var_os("TRUEUP_REQUIRE_TOOLS").is_none(), "{words}");
 }
 
-/// A command of a tool, with nothing of the caller's that would redirect it.
-pub(crate) fn tool(program: &Path, directory: &Path) -> Command {
-    let mut command = Command::new(program);
-    support::clean(&mut command);
-    command.current_dir(directory).env("PYTHONDONTWRITEBYTECODE", "1");
-    command
-}
-
-/// Runs it, and expects that it works.
-#[track_caller]
-pub(crate) fn works(command: &mut Command) -> Output {
-    let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{command:?}\n{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output
+/// A program of a tool, with nothing of the caller's that would redirect it.
+pub(crate) fn tool(program: &Path, directory: &Path) -> Program {
+    Program::of(program).current_dir(directory).env("PYTHONDONTWRITEBYTECODE", "1")
 }
 
 /// User, database and directory of the socket.

@@ -13,7 +13,7 @@ use trueup::postgres::connection::Target;
 use trueup::postgres::scratch::ScratchOptions;
 use trueup::writer::StopSignal;
 
-use super::site::{Site, expect, said};
+use super::site::Site;
 use crate::support;
 
 /// Changes one byte.
@@ -42,9 +42,9 @@ fn f49_every_byte_that_was_flipped_and_every_file_that_was_cut_is_found() {
         let taken = site.taken(&[]);
         assert_eq!(taken["verified"]["how"], "contents");
         let id = taken["id"].as_str().unwrap();
-        let verify = |level: &str| site.backup(&["verify", id, "--level", level]).output().unwrap();
+        let verify = |level: &str| site.backup(&["verify", id, "--level", level]);
         for level in ["quick", "contents"] {
-            expect(&verify(level), 0, &["is OK"]);
+            verify(level).exit(0).says("is OK");
         }
         let files = files(&site.store().join(id));
         let least = if format == "custom" { 3 } else { 6 };
@@ -56,19 +56,19 @@ fn f49_every_byte_that_was_flipped_and_every_file_that_was_cut_is_found() {
             for level in ["quick", "contents"] {
                 for place in places {
                     flip(path, place);
-                    expect(&verify(level), 1, &["verification of backup", "next: use another"]);
+                    verify(level).exit(1).says(["verification of backup", "next: use another"]);
                     fs::write(path, &whole).unwrap();
                 }
                 fs::write(path, &whole[..whole.len() / 2]).unwrap();
-                expect(&verify(level), 1, &["verification of backup"]);
+                verify(level).exit(1).says("verification of backup");
                 if !path.ends_with("manifest.json") {
                     fs::remove_file(path).unwrap();
-                    expect(&verify(level), 1, &["verification of backup"]);
+                    verify(level).exit(1).says("verification of backup");
                 }
                 fs::write(path, &whole).unwrap();
             }
         }
-        expect(&verify("contents"), 0, &["is OK"]);
+        verify("contents").exit(0).says("is OK");
     }
 }
 
@@ -85,8 +85,7 @@ fn f49_an_archive_without_the_rows_of_a_table_is_found_by_the_comparison() {
             ("--schema-only", "the rows of public.a are missing"),
         ] {
             let stub = site.stub(&format!("exec \"$REAL\" \"$@\" {argument}"));
-            let output = site.backup_by(&stub, &[]).output().unwrap();
-            expect(&output, 5, &["the archive does not match the database", words]);
+            site.backup_by(&stub, &[]).exit(5).says(["the archive does not match the database", words]);
             site.nothing();
         }
     }
@@ -105,12 +104,11 @@ fn f49_rows_that_a_policy_hides_are_missed() {
     let stub = site.stub("exec \"$REAL\" --enable-row-security \"$@\"");
     let bin = stub.to_str().unwrap();
     for args in [&[][..], &["--pg-bin", bin], &["--verify", "quick"]] {
-        let output = site.backup_of(&url, args).output().unwrap();
-        expect(&output, 4, &["row-level security", "ALTER ROLE f49_policed BYPASSRLS"]);
+        site.backup_of(&url, args).exit(4).says(["row-level security", "ALTER ROLE f49_policed BYPASSRLS"]);
         site.nothing();
     }
     site.database.exec("ALTER ROLE f49_policed BYPASSRLS");
-    expect(&site.backup_of(&url, &[]).output().unwrap(), 0, &["3 tables with 20100 rows"]);
+    site.backup_of(&url, &[]).exit(0).says("3 tables with 20100 rows");
     site.database.exec("DROP OWNED BY f49_policed; DROP ROLE f49_policed");
 }
 
@@ -118,9 +116,9 @@ fn f49_rows_that_a_policy_hides_are_missed() {
 fn f49_a_role_that_may_not_read_a_table_is_told_what_it_needs() {
     let site = Site::new();
     site.database.exec("CREATE ROLE f49_reader LOGIN; GRANT SELECT ON public.a TO f49_reader");
-    let output = site.backup_of(&site.database.url_as("f49_reader"), &[]).output().unwrap();
+    let ran = site.backup_of(&site.database.url_as("f49_reader"), &[]).run();
     site.database.exec("DROP OWNED BY f49_reader; DROP ROLE f49_reader");
-    expect(&output, 4, &["permission denied for table", "GRANT pg_read_all_data TO f49_reader"]);
+    ran.exit(4).says(["permission denied for table", "GRANT pg_read_all_data TO f49_reader"]);
     site.nothing();
 }
 
@@ -166,8 +164,7 @@ fn f49_a_table_of_the_scope_that_is_not_there_is_refused() {
         let taken = of_tables(&site, kind, &["public.\"we\"\"ird*\""]).unwrap();
         let names: Vec<_> = taken.relations.iter().map(|one| (one.name.as_str(), one.rows)).collect();
         assert_eq!(names, [("public.\"we\"\"ird*\"", Some(2))]);
-        let verified = site.backup(&["verify", "--format", "json"]).output().unwrap();
-        expect(&verified, 0, &["\"contents\""]);
-        assert!(!said(&verified).is_empty() && fs::remove_dir_all(site.store()).is_ok());
+        site.backup(&["verify", "--format", "json"]).exit(0).says("\"contents\"");
+        fs::remove_dir_all(site.store()).unwrap();
     }
 }

@@ -7,7 +7,8 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use super::site::{STUCK, Site, end, expect, runs, spawn, wait_for};
+use super::site::{BOUND, STUCK, Site, runs};
+use crate::support::wait_for;
 
 #[test]
 fn f48_a_pg_dump_that_fails_leaves_nothing() {
@@ -17,8 +18,9 @@ fn f48_a_pg_dump_that_fails_leaves_nothing() {
         ("\"$REAL\" \"$@\" | head -c 5000; kill -9 $$", "signal: 9"),
         ("echo 'pg_dump: error: at once' >&2; exit 1", "at once"),
     ] {
-        let output = site.backup_by(&site.stub(script), &[]).output().unwrap();
-        expect(&output, 5, &["pg_dump failed, and no backup was taken", word]);
+        site.backup_by(&site.stub(script), &[])
+            .exit(5)
+            .says(["pg_dump failed, and no backup was taken", word]);
         site.nothing();
     }
 }
@@ -42,7 +44,7 @@ fn f48_what_is_being_written_is_private_and_not_listed_and_gone_after_a_signal()
         site.settings(&format!("format = \"{format}\""));
         let script = if format == "custom" { STUCK } else { "\"$REAL\" \"$@\"; touch $HERE/begun; sleep 60" };
         let stub = site.stub(script);
-        let child = spawn(&mut site.backup_by(&stub, &[]));
+        let child = site.backup_by(&stub, &[]).start();
         wait_for("the dump", || stub.join("begun").exists());
         let partial = partial(&site).expect("a partial backup");
         assert_eq!(mode(&site.store()), 0o700);
@@ -52,9 +54,7 @@ fn f48_what_is_being_written_is_private_and_not_listed_and_gone_after_a_signal()
             assert_eq!(mode(&path), if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
         }
         assert_eq!(site.listed().len(), 0);
-        let (code, said) = end(child, signal);
-        assert_eq!(code, Some(5), "{said}");
-        assert!(said.contains(&format!("interrupted by {signal}")), "{said}");
+        child.stop(signal, BOUND).exit(5).says(format!("interrupted by {signal}"));
         site.nothing();
         wait_for("the end of pg_dump", || !runs(stub.to_str().unwrap()));
     }
@@ -70,12 +70,11 @@ fn f48_a_real_dump_that_is_interrupted_leaves_no_session() {
          CREATE TABLE public.c (id int);
          INSERT INTO public.c SELECT generate_series(1, 2000000)",
     );
-    let child = spawn(&mut site.backup(&["--verify", "quick"]));
+    let child = site.backup(&["--verify", "quick"]).start();
     let others = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'trueup/%' \
                   AND datname = current_database()";
     wait_for("pg_dump's sessions", || site.database.value(others).parse::<u32>().unwrap() >= 4);
-    let (code, said) = end(child, Signal::SIGTERM);
-    assert_eq!(code, Some(5), "{said}");
+    child.stop(Signal::SIGTERM, BOUND).exit(5);
     site.nothing();
     wait_for("the end of all sessions", || site.database.value(others) == "0");
 }
@@ -84,15 +83,14 @@ fn f48_a_real_dump_that_is_interrupted_leaves_no_session() {
 fn f48_what_a_killed_trueup_left_is_not_listed_and_is_swept_unlike_what_is_being_written() {
     let site = Site::new();
     let kept_stub = site.stub(STUCK);
-    let at_work = spawn(&mut site.backup_by(&kept_stub, &[]));
+    let at_work = site.backup_by(&kept_stub, &[]).start();
     wait_for("the dump", || kept_stub.join("begun").exists());
     let at_work_in = site.stored();
     let stub = site.stub(STUCK);
-    let child = spawn(&mut site.backup_by(&stub, &[]));
+    let child = site.backup_by(&stub, &[]).start();
     wait_for("the dump", || stub.join("begun").exists());
     assert_eq!(site.stored().len(), 2);
-    let (code, _) = end(child, Signal::SIGKILL);
-    assert_eq!(code, None);
+    child.stop(Signal::SIGKILL, BOUND).killed();
     assert_eq!(site.stored().len(), 2, "a partial one is left");
     assert_eq!(site.listed().len(), 0);
     let taken = site.taken(&[]);
@@ -101,8 +99,7 @@ fn f48_what_a_killed_trueup_left_is_not_listed_and_is_swept_unlike_what_is_being
     stored.sort();
     assert_eq!(site.stored(), stored, "the killed one is swept, the other one is not");
     assert_eq!(site.listed().len(), 1);
-    let (code, _) = end(at_work, Signal::SIGTERM);
-    assert_eq!(code, Some(5));
+    at_work.stop(Signal::SIGTERM, BOUND).exit(5);
     assert_eq!(site.stored().len(), 1);
 }
 
@@ -136,8 +133,7 @@ fn f48_a_full_disk_is_said_and_nothing_is_left_there() {
     };
     for format in ["custom", "directory"] {
         site.settings(&format!("format = \"{format}\""));
-        let output = site.backup(&[]).output().unwrap();
-        expect(&output, 5, &["No space left on device", "free space on this machine's disk"]);
+        site.backup(&[]).exit(5).says(["No space left on device", "free space on this machine's disk"]);
         site.nothing();
     }
 }

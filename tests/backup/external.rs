@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use super::site::{Site, expect, runs};
-use crate::support;
+use super::site::{Site, runs};
 
 /// A site whose command and confirm are these scripts.
 fn site(command: &str, confirm: &str) -> Site {
@@ -20,12 +19,9 @@ fn site(command: &str, confirm: &str) -> Site {
 #[test]
 fn a_command_that_takes_a_backup_is_told_of_what_and_is_confirmed() {
     let site = site("env >command.env; echo progress; echo; echo snap-1; echo", "env >confirm.env");
-    let mut command = site.backup(&["--format", "json"]);
-    command.envs([("PGHOST", "elsewhere"), ("PGPASSWORD", "canary"), ("PGSSLMODE", "disable")]);
-    command.env("AWS_REGION", "eu-central-1");
-    let output = command.output().unwrap();
-    expect(&output, 0, &[]);
-    let backup = support::json(&output)["backup"].clone();
+    let hostile = [("PGHOST", "elsewhere"), ("PGPASSWORD", "canary"), ("PGSSLMODE", "disable")];
+    let backup = site.backup(&["--format", "json"]).envs(hostile).env("AWS_REGION", "eu-central-1");
+    let backup = backup.exit(0).json()["backup"].clone();
     assert_eq!((backup["reference"].as_str(), backup["kind"].as_str()), (Some("snap-1"), Some("command")));
     for file in ["command.env", "confirm.env"] {
         let environment = fs::read_to_string(site.dir().join(file)).unwrap();
@@ -50,8 +46,8 @@ fn a_command_that_takes_a_backup_is_told_of_what_and_is_confirmed() {
             "{environment}"
         );
     }
-    expect(&site.backup(&["list"]).output().unwrap(), 0, &["snap-1 (elsewhere)"]);
-    expect(&site.backup(&["verify"]).output().unwrap(), 0, &["is OK"]);
+    site.backup(&["list"]).exit(0).says("snap-1 (elsewhere)");
+    site.backup(&["verify"]).exit(0).says("is OK");
 }
 
 #[test]
@@ -65,13 +61,13 @@ fn a_command_that_fails_says_nothing_or_is_not_confirmed_makes_no_backup() {
         ("sleep 77.5; echo snap-1", "true", &["[backup] command failed", "longer than 1 s"]),
     ] {
         let site = site(command, confirm);
-        expect(&site.backup(&[]).output().unwrap(), 5, words);
+        site.backup(&[]).exit(5).says(words);
         site.nothing();
         assert!(!runs("sleep\u{0}77.5"), "what it started goes, too: {command}, {confirm}");
     }
     let site = Site::new();
     site.settings("kind = \"command\"\ncommand = [\"/no/such\"]\nconfirm = [\"true\"]");
-    expect(&site.backup(&[]).output().unwrap(), 4, &["/no/such does not start"]);
+    site.backup(&[]).exit(4).says("/no/such does not start");
     site.nothing();
 }
 
@@ -81,11 +77,7 @@ fn a_reference_that_is_not_confirmed_any_more_is_found_by_verify() {
     let site = site("echo snap-1", "test -e $PWD/there");
     fs::write(site.dir().join("there"), "").unwrap();
     site.taken(&[]);
-    expect(&site.backup(&["verify"]).output().unwrap(), 0, &["is OK"]);
+    site.backup(&["verify"]).exit(0).says("is OK");
     fs::remove_file(site.dir().join("there")).unwrap();
-    expect(
-        &site.backup(&["verify"]).output().unwrap(),
-        1,
-        &["verification of backup", "[backup] confirm failed"],
-    );
+    site.backup(&["verify"]).exit(1).says(["verification of backup", "[backup] confirm failed"]);
 }

@@ -4,18 +4,18 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::site::{Site, expect};
+use super::site::Site;
 use crate::support;
 
 #[test]
 fn an_empty_store_is_listed_and_pruned_and_has_nothing_to_verify() {
     let site = Site::of("");
-    expect(&site.backup(&["list"]).output().unwrap(), 0, &["no backups in", "next: trueup backup"]);
+    site.backup(&["list"]).exit(0).says(["no backups in", "next: trueup backup"]);
     site.nothing();
-    expect(&site.backup(&["verify"]).output().unwrap(), 2, &["there is no backup latest"]);
-    expect(&site.backup(&["prune"]).output().unwrap(), 2, &["no setting says which", "keep_last"]);
+    site.backup(&["verify"]).exit(2).says("there is no backup latest");
+    site.backup(&["prune"]).exit(2).says(["no setting says which", "keep_last"]);
     site.settings("keep_last = 1");
-    expect(&site.backup(&["prune"]).output().unwrap(), 0, &["removed 0 backups, kept 0"]);
+    site.backup(&["prune"]).exit(0).says("removed 0 backups, kept 0");
     assert!(!site.store().exists(), "reading makes nothing");
 }
 
@@ -43,24 +43,20 @@ fn prune_asks_shows_keeps_what_was_proved_and_answers_in_json() {
     let (site, all) = four();
     assert_eq!(ids(&site), all);
     site.settings("keep_last = 1");
-    let run = |args: &[&str]| site.backup(&[&["prune"], args].concat()).output().unwrap();
-    let dry = run(&["--dry-run", "--format", "json"]);
-    expect(&dry, 0, &[]);
-    let document = support::json(&dry);
+    let prune = |args: &[&str]| site.backup(&["prune"]).args(args);
+    let document = prune(&["--dry-run"]).document();
     let removed: Vec<_> =
         document["pruned"]["removed"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
     assert_eq!(removed, [&Value::from(all[0].as_str()), &Value::from(all[2].as_str())], "{document:#}");
     assert_eq!((&document["pruned"]["dry_run"], &document["exit_code"]), (&true.into(), &0.into()));
     assert_eq!(ids(&site), all);
-    expect(&run(&[]), 4, &["2 backups would be removed, 2 kept", "not confirmed", "--yes"]);
-    let refused = run(&["--format", "json"]);
-    assert_eq!(refused.status.code(), Some(4));
-    assert_eq!(support::json(&refused)["exit_code"], 4, "one document");
+    prune(&[]).exit(4).says(["2 backups would be removed, 2 kept", "not confirmed", "--yes"]);
+    assert_eq!(prune(&[]).document()["exit_code"], 4, "one document");
     assert_eq!(ids(&site), all);
-    expect(&run(&["--yes"]), 0, &["removed 2 backups, kept 2"]);
+    prune(&["--yes"]).exit(0).says("removed 2 backups, kept 2");
     assert_eq!(ids(&site), [all[1].clone(), all[3].clone()]);
     assert_eq!(site.stored().len(), 2, "nothing of them is left");
-    expect(&run(&["--yes"]), 0, &["removed 0 backups, kept 2"]);
+    prune(&["--yes"]).exit(0).says("removed 0 backups, kept 2");
 }
 
 #[test]
@@ -73,32 +69,30 @@ fn a_damaged_manifest_is_listed_as_damaged_and_prune_leaves_it() {
     let damaged: Vec<_> = listed.iter().filter(|one| one["damaged"].is_string()).collect();
     assert_eq!(damaged.len(), 1);
     assert_eq!(damaged[0]["id"], all[0].as_str());
-    expect(&site.backup(&["list"]).output().unwrap(), 0, &["damaged: "]);
-    expect(
-        &site.backup(&["verify", &all[0]]).output().unwrap(),
-        1,
-        &["cannot be used", "damaged or changed"],
-    );
+    site.backup(&["list"]).exit(0).says("damaged: ");
+    site.backup(&["verify", &all[0]]).exit(1).says(["cannot be used", "damaged or changed"]);
     site.settings("keep_last = 1");
-    let output = site.backup(&["prune", "--yes"]).output().unwrap();
-    expect(&output, 0, &["removed 1 backup, kept 3", &format!("{} stays", all[0])]);
+    site.backup(&["prune", "--yes"])
+        .exit(0)
+        .says(format!("{} stays", all[0]))
+        .says("removed 1 backup, kept 3");
     assert!(manifest.exists());
     // One that calls itself another one.
     let copy = site.store().join(&all[1]).join("manifest.json");
     fs::copy(site.store().join(&all[3]).join("manifest.json"), &copy).unwrap();
-    expect(&site.backup(&["list"]).env("COLUMNS", "200").output().unwrap(), 0, &["is that of backup"]);
+    site.backup(&["list"]).env("COLUMNS", "200").exit(0).says("is that of backup");
 }
 
 #[test]
 fn a_backup_is_found_by_a_part_of_its_identifier() {
     let (site, all) = four();
-    let verify = |word: &str| site.backup(&["verify", word, "--level", "quick"]).output().unwrap();
-    expect(&verify(&all[2][16..].to_lowercase()), 0, &[&format!("backup {} is OK", &all[2][..10])]);
-    expect(&verify("latest"), 0, &[&format!("backup {} is OK", &all[3][..10])]);
-    expect(&verify(&all[1][..10]), 0, &[&format!("backup {} is OK", &all[1][..10])]);
+    let verify = |word: &str| site.backup(&["verify", word, "--level", "quick"]);
+    verify(&all[2][16..].to_lowercase()).exit(0).says(format!("backup {} is OK", &all[2][..10]));
+    verify("latest").exit(0).says(format!("backup {} is OK", &all[3][..10]));
+    verify(&all[1][..10]).exit(0).says(format!("backup {} is OK", &all[1][..10]));
     // No ULID has a U.
     for nothing in ["u", "../..", "01J*"] {
-        expect(&verify(nothing), 2, &["there is no backup"]);
+        verify(nothing).exit(2).says("there is no backup");
     }
 }
 
@@ -111,18 +105,21 @@ fn f64_an_empty_or_short_identifier_means_no_backup() {
         [&["backup", "verify"][..], &["restore", "--yes", "--into", "postgres://nobody@127.0.0.1:1/x"]]
     {
         let run = |typed: &str| {
-            let mut command = support::trueup(command.iter().chain(&[typed]));
-            command.current_dir(site.dir()).env("DATABASE_URL", site.database.url()).output().unwrap()
+            let call = support::trueup(command).arg(typed).current_dir(site.dir());
+            call.env("DATABASE_URL", site.database.url())
         };
         for empty in ["", " "] {
-            expect(&run(empty), 2, &["the identifier of the backup is empty"]);
+            run(empty).exit(2).says("the identifier of the backup is empty");
         }
-        expect(&run(&all[3][..9]), 2, &["too short for the identifier of a backup", &all[3], "at least 10"]);
+        run(&all[3][..9])
+            .exit(2)
+            .says(&all[3])
+            .says(["too short for the identifier of a backup", "at least 10"]);
     }
     for id in &all[..3] {
         fs::remove_dir_all(site.store().join(id)).unwrap();
     }
-    expect(&site.backup(&["verify", &all[3][..9]]).output().unwrap(), 2, &["too short", &all[3]]);
+    site.backup(&["verify", &all[3][..9]]).exit(2).says(&all[3]).says("too short");
     assert!(only.exists());
 }
 
@@ -134,10 +131,6 @@ fn what_a_removal_left_is_swept() {
     fs::rename(&place, site.store().join(format!("{}.partial", all[0]))).unwrap();
     assert_eq!(ids(&site), all[1..]);
     site.settings("keep_last = 9");
-    expect(
-        &site.backup(&["prune", "--yes"]).output().unwrap(),
-        0,
-        &["removed 0 backups", "interrupted backup left behind"],
-    );
+    site.backup(&["prune", "--yes"]).exit(0).says(["removed 0 backups", "interrupted backup left behind"]);
     assert_eq!(site.stored(), all[1..]);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::site::{Site, expect, said};
+use super::site::Site;
 use crate::support;
 use crate::support::proxy::{Proxy, Then};
 
@@ -16,13 +16,13 @@ fn f55_a_table_that_somebody_changes_is_waited_for_as_long_as_was_set_and_named(
     let mut holder = runtime.block_on(site.database.connect());
     runtime.block_on(holder.execute("BEGIN; LOCK TABLE public.b IN ACCESS EXCLUSIVE MODE")).unwrap();
     let began = Instant::now();
-    let output = site.backup(&[]).output().unwrap();
+    let ran = site.backup(&[]).run();
     let took = began.elapsed();
     runtime.block_on(holder.close());
-    expect(&output, 75, &["public.b", "lock timeout", "again"]);
+    ran.exit(75).says(["public.b", "lock timeout", "again"]);
     assert!(took < Duration::from_secs(5), "{took:?}");
     site.nothing();
-    expect(&site.backup(&[]).output().unwrap(), 0, &[]);
+    site.backup(&[]).exit(0);
 }
 
 /// Runs this, and gives up on a lock at once, right before `pg_dump` locks its tables.
@@ -49,20 +49,18 @@ fn meanwhile(sql: &'static str) -> (Site, Proxy, Arc<[AtomicBool; 2]>) {
 fn a_table_is_neither_emptied_nor_dropped_between_the_snapshot_and_the_dump() {
     for sql in ["TRUNCATE public.b", "DROP TABLE public.b", "ALTER TABLE public.b DROP COLUMN t"] {
         let (site, proxy, told) = meanwhile(sql);
-        let output = site.backup_of(&proxy.url(&site.database), &[]).output().unwrap();
-        expect(&output, 0, &["3 tables with 20100 rows"]);
+        site.backup_of(&proxy.url(&site.database), &[]).exit(0).says("3 tables with 20100 rows");
         let [came, done] = &*told;
         assert!(came.load(Ordering::SeqCst), "pg_dump's locks were seen");
         assert!(!done.load(Ordering::SeqCst), "{sql} had to wait");
-        expect(&site.backup(&["verify"]).output().unwrap(), 0, &["is OK"]);
+        site.backup(&["verify"]).exit(0).says("is OK");
     }
 }
 
 #[test]
 fn a_table_that_is_made_meanwhile_is_not_missed() {
     let (site, proxy, told) = meanwhile("CREATE TABLE public.newer (id int)");
-    let output = site.backup_of(&proxy.url(&site.database), &[]).output().unwrap();
-    expect(&output, 0, &["3 tables with 20100 rows"]);
+    site.backup_of(&proxy.url(&site.database), &[]).exit(0).says("3 tables with 20100 rows");
     assert!(told[1].load(Ordering::SeqCst), "it was made");
 }
 
@@ -86,12 +84,8 @@ fn tables_that_come_and_go_never_make_a_backup_that_is_not_whole() {
     });
     let mut taken = 0;
     for _ in 0..6 {
-        let output = site.backup(&[]).output().unwrap();
-        match output.status.code() {
-            Some(0) => taken += 1,
-            Some(5 | 75) => {}
-            _ => panic!("{}", said(&output)),
-        }
+        let ran = site.backup(&[]).exit_in(&[0, 5, 75]);
+        taken += usize::from(ran.code() == Some(0));
     }
     stop.store(true, Ordering::SeqCst);
     changes.join().unwrap();
@@ -100,6 +94,6 @@ fn tables_that_come_and_go_never_make_a_backup_that_is_not_whole() {
     assert!(taken > 0);
     for backup in listed {
         let id = backup["id"].as_str().unwrap();
-        expect(&site.backup(&["verify", id]).output().unwrap(), 0, &["is OK"]);
+        site.backup(&["verify", id]).exit(0).says("is OK");
     }
 }

@@ -1,6 +1,6 @@
 //! Hostile names and rows, and every kind of relation that has rows, or none.
 
-use super::site::{Site, expect};
+use super::site::Site;
 use crate::support;
 
 /// Names that could be taken for something else, rows that look like the end of rows, statements inside of names.
@@ -69,12 +69,12 @@ fn f43_hostile_names_and_rows_are_backed_up_and_verified() {
     ));
     for format in ["custom", "directory"] {
         site.settings(&format!("format = \"{format}\""));
-        let output = site.backup(&["--format", "json"]).output().unwrap();
-        if output.status.code() != Some(0) {
+        let ran = site.backup(&["--format", "json"]).run();
+        if ran.code() != Some(0) {
             site.database.exec(&format!("DROP OWNED BY \"{role}\"; DROP ROLE \"{role}\""));
         }
-        expect(&output, 0, &[]);
-        let backup = &support::json(&output)["backup"];
+        let document = ran.exit(0).json();
+        let backup = &document["backup"];
         let relations = backup["relations"].as_array().unwrap();
         let rows = |name: &str| {
             let found = relations.iter().find(|one| one["name"] == name);
@@ -98,7 +98,7 @@ fn f43_hostile_names_and_rows_are_backed_up_and_verified() {
             assert_eq!(rows(name), wanted, "{name}");
         }
         assert_eq!(relations.iter().filter(|one| one["rows"].is_u64()).count(), WITH_ROWS);
-        expect(&site.backup(&["verify"]).output().unwrap(), 0, &["is OK: it was read in full"]);
+        site.backup(&["verify"]).exit(0).says("is OK: it was read in full");
     }
     site.database.exec(&format!("DROP OWNED BY \"{role}\"; DROP ROLE \"{role}\""));
 }
@@ -124,7 +124,7 @@ fn tables_of_an_extension_are_backed_up_as_it_wants() {
         let names: Vec<_> =
             taken["relations"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
         assert_eq!(names, ["s.users"]);
-        expect(&site.backup(&["verify"]).output().unwrap(), 0, &["is OK"]);
+        site.backup(&["verify"]).exit(0).says("is OK");
     }
 }
 
@@ -142,9 +142,9 @@ fn a_database_of_another_encoding_is_backed_up() {
         "CREATE TABLE public.\"Übergröße\" (id int); INSERT INTO public.\"Übergröße\" VALUES (1)",
     )
     .unwrap();
-    let output = site.backup_of(&url, &[]).output().unwrap();
-    let verified = site.backup_of(&url, &["verify"]).output().unwrap();
+    let ran = site.backup_of(&url, &[]).run();
+    let verified = site.backup_of(&url, &["verify"]).run();
     site.database.exec(&format!("DROP DATABASE {name}"));
-    expect(&output, 0, &["1 table with 1 row"]);
-    expect(&verified, 0, &["is OK"]);
+    ran.exit(0).says("1 table with 1 row");
+    verified.exit(0).says("is OK");
 }

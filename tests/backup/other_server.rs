@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::site::{Site, expect, said};
+use super::site::Site;
 use crate::support;
 use crate::support::cluster::Cluster;
 use crate::support::proxy::{Proxy, Then};
@@ -28,14 +28,13 @@ fn split(first: &Cluster, then: &Cluster, connections: usize) -> (Proxy, String,
 #[track_caller]
 fn refused_wherever_they_part(site: &Site, first: &Cluster, then: &Cluster, from: usize) {
     let (_proxy, url, count) = split(first, then, usize::MAX);
-    expect(&site.backup_of(&url, &[]).output().unwrap(), 0, &["1 table with 2 rows"]);
+    site.backup_of(&url, &[]).exit(0).says("1 table with 2 rows");
     let connections = count.load(Ordering::SeqCst);
     assert!(connections > from, "{connections}");
     std::fs::remove_dir_all(site.store()).unwrap();
     for connections in from..connections {
         let (_proxy, url, _) = split(first, then, connections);
-        let output = site.backup_of(&url, &[]).output().unwrap();
-        assert_eq!(output.status.code(), Some(4), "{connections}: {}", said(&output));
+        site.backup_of(&url, &[]).case(connections).exit(4);
         assert_eq!(site.stored(), Vec::<String>::new(), "{connections}");
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use trueup::backup::Store;
 use trueup::error::{Exit, exit_of};
 
-use super::site::{Site, expect};
+use super::site::Site;
 use crate::support;
 
 fn set_mode(path: &Path, mode: u32) {
@@ -20,23 +20,23 @@ fn f56_a_link_a_file_and_a_directory_of_everybody_are_refused() {
     let site = Site::new();
     let elsewhere = tempfile::tempdir().unwrap();
     symlink(elsewhere.path(), site.store()).unwrap();
-    expect(&site.backup(&[]).output().unwrap(), 4, &["is a symbolic link", "[backup] store"]);
+    site.backup(&[]).exit(4).says(["is a symbolic link", "[backup] store"]);
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
     fs::remove_file(site.store()).unwrap();
     symlink("nowhere", site.store()).unwrap();
-    expect(&site.backup(&[]).output().unwrap(), 4, &["is a symbolic link"]);
+    site.backup(&[]).exit(4).says("is a symbolic link");
     fs::remove_file(site.store()).unwrap();
     fs::write(site.store(), "").unwrap();
-    expect(&site.backup(&[]).output().unwrap(), 4, &["is not a directory"]);
+    site.backup(&[]).exit(4).says("is not a directory");
     fs::remove_file(site.store()).unwrap();
     fs::create_dir(site.store()).unwrap();
     for mode in [0o777, 0o1777, 0o770, 0o720] {
         set_mode(&site.store(), mode);
-        expect(&site.backup(&[]).output().unwrap(), 4, &["can be written to by others", "chmod go-w"]);
+        site.backup(&[]).exit(4).says(["can be written to by others", "chmod go-w"]);
         site.nothing();
     }
     set_mode(&site.store(), 0o755);
-    expect(&site.backup(&[]).output().unwrap(), 0, &[]);
+    site.backup(&[]).exit(0);
 }
 
 /// Root may write everywhere: somebody else tries.
@@ -46,11 +46,12 @@ fn f56_a_directory_of_somebody_else_and_one_that_cannot_be_written_to_are_refuse
     let nobody = nix::unistd::User::from_name("nobody").unwrap().expect("a user nobody");
     let root = nix::unistd::geteuid().is_root();
     let refused = |word: &str| {
-        let mut command = site.backup(&[]);
+        let mut backup = site.backup(&[]);
         if root {
-            command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw()).env("TMPDIR", "/tmp");
+            backup = backup.with(|command| command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw()));
+            backup = backup.env("TMPDIR", "/tmp");
         }
-        expect(&command.output().unwrap(), 4, &[word]);
+        backup.exit(4).says(word);
     };
     // Root's own, whoever this is.
     site.settings("store = \"/usr\"");

@@ -2,7 +2,7 @@
 
 use trueup::postgres::connection::Target;
 
-use super::site::{Site, expect};
+use super::site::Site;
 use crate::support::pgbouncer::{self, PgBouncer};
 use crate::support::{self, Row};
 
@@ -30,8 +30,9 @@ fn f14_a_backup_through_a_pooler_is_refused_and_leaves_nothing_on_its_connection
         let pooler = PgBouncer::start(&site.database, "pooled_app", pool_size);
         let before = look(&pooler.url());
         for _ in 0..3 {
-            let output = site.backup_of(&pooler.url(), &[]).output().unwrap();
-            expect(&output, 4, &["a transaction-pooling proxy", "the server's own address"]);
+            site.backup_of(&pooler.url(), &[])
+                .exit(4)
+                .says(["a transaction-pooling proxy", "the server's own address"]);
         }
         assert_eq!(before, look(&pooler.url()));
         site.nothing();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use super::site::{Site, expect, said};
+use super::site::Site;
 use crate::support;
 
 #[test]
@@ -12,7 +12,7 @@ fn f47_programs_that_are_not_there_or_too_old_are_refused() {
     let major = site.database.server.version.major();
     let missing = site.stub("exec \"$REAL\" \"$@\"");
     fs::remove_file(missing.join("pg_restore")).unwrap();
-    expect(&site.backup_by(&missing, &[]).output().unwrap(), 4, &["no pg_restore", "nothing was changed"]);
+    site.backup_by(&missing, &[]).exit(4).says(["no pg_restore", "nothing was changed"]);
     let older = site.stub_that_says(&format!("{}.3", major - 1), "exec \"$REAL\" \"$@\"");
     fs::remove_file(older.join("pg_restore")).unwrap();
     fs::copy(older.join("pg_dump"), older.join("pg_restore")).unwrap();
@@ -20,9 +20,9 @@ fn f47_programs_that_are_not_there_or_too_old_are_refused() {
     fs::write(older.join("pg_restore"), text).unwrap();
     let needs = format!("needs a pg_dump of {major} or newer");
     let version = format!("version {}.3", major - 1);
-    expect(&site.backup_by(&older, &[]).output().unwrap(), 4, &[&needs, &version, "--pg-bin"]);
+    site.backup_by(&older, &[]).exit(4).says(&needs).says(&version).says("--pg-bin");
     let broken = site.stub_that_says("devel", "exit 0");
-    expect(&site.backup_by(&broken, &[]).output().unwrap(), 4, &["is not a release"]);
+    site.backup_by(&broken, &[]).exit(4).says("is not a release");
     site.nothing();
 }
 
@@ -44,7 +44,7 @@ fn f47_a_real_older_pg_dump_is_refused() {
         symlink(older.join(program), bin.path().join(program)).unwrap();
     }
     let needs = format!("needs a pg_dump of {major} or newer");
-    expect(&site.backup_by(bin.path(), &[]).output().unwrap(), 4, &[&needs]);
+    site.backup_by(bin.path(), &[]).exit(4).says(&needs);
     site.nothing();
 }
 
@@ -58,8 +58,7 @@ fn f47_a_pg_dump_that_ends_well_and_wrote_no_archive_is_found_out() {
             ("head -c 3000000 /dev/urandom; exit 0", "the archive is damaged"),
         ] {
             let stub = site.stub(script);
-            let output = site.backup_by(&stub, &["--verify", level]).output().unwrap();
-            expect(&output, 5, &[words]);
+            site.backup_by(&stub, &["--verify", level]).exit(5).says(words);
             site.nothing();
         }
     }
@@ -69,13 +68,11 @@ fn f47_a_pg_dump_that_ends_well_and_wrote_no_archive_is_found_out() {
 fn f47_half_an_archive_is_found_out() {
     let site = Site::new();
     let half = "\"$REAL\" \"$@\" >$HERE/all; head -c $(($(stat -c %s $HERE/all) / 2)) $HERE/all; exit 0";
-    let output = site.backup_by(&site.stub(half), &[]).output().unwrap();
-    expect(&output, 5, &["the archive is damaged"]);
+    site.backup_by(&site.stub(half), &[]).exit(5).says("the archive is damaged");
     site.nothing();
     // Without its last bytes: what ends an archive is a part of it, too.
     let most = "\"$REAL\" \"$@\" >$HERE/all; head -c -20 $HERE/all; exit 0";
-    let output = site.backup_by(&site.stub(most), &[]).output().unwrap();
-    assert_eq!(output.status.code(), Some(5), "{}", said(&output));
+    site.backup_by(&site.stub(most), &[]).exit(5);
     site.nothing();
 }
 
@@ -90,8 +87,7 @@ fn f47_a_directory_that_was_not_written_is_found_out() {
         (place.to_owned(), "\"toc.dat\" does not exist"),
         (format!("{place}; echo no >\"$2/toc.dat\""), "the archive is damaged"),
     ] {
-        let output = site.backup_by(&site.stub(&script), &[]).output().unwrap();
-        expect(&output, 5, &[word]);
+        site.backup_by(&site.stub(&script), &[]).exit(5).says(word);
         site.nothing();
     }
 }

@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::sys::signal::Signal;
 
-use super::site::{ROWS, STUCK, Site, end, expect, said, spawn, wait_for};
-use crate::support;
+use super::site::{BOUND, ROWS, STUCK, Site};
 use crate::support::cluster::{Cluster, cluster};
 use crate::support::watch::{Watch, canary};
+use crate::support::{self, wait_for};
 
 /// A password that needs escaping in a URL and in a password file; [`canary`] is the part of it that does not.
 fn secret() -> String {
@@ -67,21 +66,13 @@ fn f53_a_password_reaches_no_child_no_output_and_no_file() {
         ("directory", &["-v", "--format", "json", "--pg-bin", bin]),
     ] {
         site.settings(&format!("format = \"{format}\""));
-        let mut command = site.backup_of(&url, args);
-        let child = command
-            .env("TMPDIR", &tmp)
-            .env("PGPASSWORD", &secret)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let child = site.backup_of(&url, args).env("TMPDIR", &tmp).env("PGPASSWORD", &secret).start();
         let watch = Watch::start(canary("backup"), child.id());
-        let output = child.wait_with_output().unwrap();
+        let ran = child.ended();
         let seen = watch.end();
         assert_eq!(seen.found, BTreeSet::new());
         assert!(seen.programs.contains("pg_dump"), "{:?}", seen.programs);
-        expect(&output, 0, &[]);
-        assert!(!said(&output).contains("canary"), "{}", said(&output));
+        ran.exit(0).lacks("canary");
     }
     assert_eq!(texts(&tmp), []);
     for (file, text) in texts(site.dir()) {
@@ -96,24 +87,20 @@ fn f53_a_pg_dump_that_fails_or_is_killed_with_trueup_gives_no_password_away() {
     let tmp = site.dir().join("tmp");
     let stub = site.stub("echo \"pg_dump: error: $* $(env)\" >&2; exit 1");
     let backup = |stub: &Path, args: &[&str]| {
-        let mut command = site.backup_of(&url, &[args, &["--pg-bin", stub.to_str().unwrap()]].concat());
-        command.env("TMPDIR", &tmp).env("RUST_BACKTRACE", "full").env("RUST_LOG", "trace");
-        command
+        let backup = site.backup_of(&url, args).arg("--pg-bin").arg(stub);
+        backup.env("TMPDIR", &tmp).env("RUST_BACKTRACE", "full").env("RUST_LOG", "trace")
     };
     for args in [&["-v"][..], &["--format", "json"]] {
-        let output = backup(&stub, args).output().unwrap();
-        expect(&output, 5, &["pg_dump failed"]);
-        assert!(!said(&output).contains("canary"), "{}", said(&output));
+        backup(&stub, args).exit(5).says("pg_dump failed").lacks("canary");
     }
     let wrong = url.replace("canary", "canary0");
-    let output = site.backup_of(&wrong, &["-v"]).output().unwrap();
-    assert_ne!(output.status.code(), Some(0));
-    assert!(!said(&output).contains("canary"), "{}", said(&output));
+    let ran = site.backup_of(&wrong, &["-v"]).run().lacks("canary");
+    assert_ne!(ran.code(), Some(0), "{}", ran.shown());
     // Nobody is left who could remove it.
     let stuck = site.stub(STUCK);
-    let child = spawn(&mut backup(&stuck, &[]));
+    let child = backup(&stuck, &[]).start();
     wait_for("the dump", || stuck.join("begun").exists());
-    end(child, Signal::SIGKILL);
+    child.stop(Signal::SIGKILL, BOUND).killed();
     for (file, text) in texts(&tmp) {
         assert!(!text.contains("canary"), "{file} is left");
     }
@@ -131,8 +118,7 @@ fn f54_a_hostile_environment_redirects_no_pg_dump() {
     let stub = site.stub("env | sed 's/=.*//' | sort >$HERE/environment; exec \"$REAL\" \"$@\"");
     for format in ["custom", "directory"] {
         site.settings(&format!("format = \"{format}\""));
-        let mut command = site.backup_by(&stub, &["--format", "json"]);
-        command.env("HOME", home.path()).envs([
+        let backup = site.backup_by(&stub, &["--format", "json"]).env("HOME", home.path()).envs([
             ("PGSERVICE", "elsewhere"),
             ("PGSERVICEFILE", at(".pg_service.conf").to_str().unwrap()),
             ("PGHOST", "elsewhere.invalid"),
@@ -149,9 +135,7 @@ fn f54_a_hostile_environment_redirects_no_pg_dump() {
             ("LC_ALL", "tr_TR.UTF-8"),
             ("TZ", "Asia/Kathmandu"),
         ]);
-        let output = command.output().unwrap();
-        expect(&output, 0, &[]);
-        let backup = &support::json(&output)["backup"];
+        let backup = backup.exit(0).json()["backup"].clone();
         assert_eq!(backup["source"]["database"], site.database.name());
         let rows: u64 =
             backup["relations"].as_array().unwrap().iter().filter_map(|one| one["rows"].as_u64()).sum();

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::site::{Site, expect};
+use super::site::Site;
 
 #[test]
 fn f46_a_malformed_value_names_file_and_line_and_what_was_expected() {
@@ -28,12 +28,10 @@ fn f46_a_malformed_value_names_file_and_line_and_what_was_expected() {
         ("keep_lst = 3", "keep_last"),
     ] {
         site.settings(line);
-        let output = site.backup(&["list"]).output().unwrap();
-        expect(&output, 2, &["trueup.toml:4: ", word]);
-        assert!(!super::site::said(&output).contains("secret"));
+        site.backup(&["list"]).exit(2).says(["trueup.toml:4: ", word]).lacks("secret");
         assert!(!site.store().exists(), "{line}");
     }
     fs::write(site.dir().join("trueup.toml"), "[backup]\nkind = \"command\"\ncommand = [\"true\"]\n")
         .unwrap();
-    expect(&site.backup(&["list"]).output().unwrap(), 2, &["trueup.toml:2: ", "needs [backup] confirm"]);
+    site.backup(&["list"]).exit(2).says(["trueup.toml:2: ", "needs [backup] confirm"]);
 }

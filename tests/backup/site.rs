@@ -1,17 +1,14 @@
 //! A project with a store, a database with rows, and `pg_dump`s that are not what they seem.
 
 use std::fs;
-use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::program::Program;
 use crate::support::{self, TestDatabase};
 
 /// Three tables; `b` is large enough to come out of `pg_dump` in several pieces.
@@ -59,31 +56,26 @@ impl Site {
     }
 
     /// `trueup backup ...` of this site's database.
-    pub(crate) fn backup(&self, args: &[&str]) -> Command {
+    pub(crate) fn backup(&self, args: &[&str]) -> Program {
         self.backup_of(self.database.url(), args)
     }
 
     /// `trueup backup ...` of the database of a URL.
-    pub(crate) fn backup_of(&self, url: &str, args: &[&str]) -> Command {
-        let mut command = support::trueup(["backup"].iter().chain(args));
-        command.current_dir(self.dir()).env("DATABASE_URL", url);
-        command
+    pub(crate) fn backup_of(&self, url: &str, args: &[&str]) -> Program {
+        support::trueup(["backup"]).args(args).current_dir(self.dir()).env("DATABASE_URL", url)
     }
 
     /// Takes a backup, which must succeed, and returns its document.
     #[track_caller]
     pub(crate) fn taken(&self, args: &[&str]) -> Value {
-        let output = self.backup(&[args, &["--format", "json"]].concat()).output().unwrap();
-        expect(&output, 0, &[]);
-        support::json(&output)["backup"].clone()
+        self.backup(args).args(["--format", "json"]).exit(0).json()["backup"].clone()
     }
 
     /// What `trueup backup list` lists.
     #[track_caller]
     pub(crate) fn listed(&self) -> Vec<Value> {
-        let output = self.backup(&["list", "--format", "json"]).output().unwrap();
-        expect(&output, 0, &[]);
-        support::json(&output)["backups"].as_array().unwrap().clone()
+        let listed = self.backup(&["list", "--format", "json"]).exit(0);
+        listed.json()["backups"].as_array().unwrap().clone()
     }
 
     /// Everything in the store but what keeps it out of a repository.
@@ -127,8 +119,8 @@ impl Site {
     }
 
     /// `trueup backup` with the programs of a directory.
-    pub(crate) fn backup_by(&self, bin: &Path, args: &[&str]) -> Command {
-        self.backup(&[args, &["--pg-bin", bin.to_str().unwrap()]].concat())
+    pub(crate) fn backup_by(&self, bin: &Path, args: &[&str]) -> Program {
+        self.backup(args).arg("--pg-bin").arg(bin)
     }
 }
 
@@ -136,40 +128,8 @@ impl Site {
 pub(crate) const STUCK: &str =
     "\"$REAL\" \"$@\" >$HERE/all; head -c 200000 $HERE/all; touch $HERE/begun; sleep 60";
 
-/// A command that runs meanwhile.
-pub(crate) fn spawn(command: &mut Command) -> Child {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-/// Sends a signal, waits for the end, and returns exit code and words.
-#[track_caller]
-pub(crate) fn end(mut child: Child, signal: Signal) -> (Option<i32>, String) {
-    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
-    let sent = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if sent.elapsed() > Duration::from_secs(10) {
-            child.kill().unwrap();
-            panic!("{signal} did not end it");
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    let mut said = String::new();
-    child.stdout.unwrap().read_to_string(&mut said).unwrap();
-    child.stderr.unwrap().read_to_string(&mut said).unwrap();
-    (status.code(), said)
-}
-
-#[track_caller]
-pub(crate) fn wait_for(what: &str, happened: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !happened() {
-        assert!(began.elapsed() < Duration::from_secs(20), "{what} does not happen");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
+/// How soon a command has to be gone that is told to stop.
+pub(crate) const BOUND: Duration = Duration::from_secs(10);
 
 /// Whether any process has this text in its arguments.
 pub(crate) fn runs(text: &str) -> bool {
@@ -180,19 +140,4 @@ pub(crate) fn runs(text: &str) -> bool {
             String::from_utf8_lossy(&arguments).contains(text)
         },
     )
-}
-
-/// What a command said, on both streams.
-pub(crate) fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-/// Expects an exit code and these words.
-#[track_caller]
-pub(crate) fn expect(output: &Output, code: i32, words: &[&str]) {
-    let said = said(output);
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    for word in words {
-        assert!(said.contains(word), "no {word:?} in: {said}");
-    }
 }

@@ -1,6 +1,6 @@
 //! Servers that take no writes.
 
-use super::site::{ROWS, Site, expect};
+use super::site::{ROWS, Site};
 use crate::support;
 use crate::support::cluster::Cluster;
 
@@ -9,7 +9,7 @@ fn a_backup_of_a_read_only_database_is_taken() {
     let site = Site::new();
     let name = site.database.name();
     site.database.exec(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
-    expect(&site.backup(&[]).output().unwrap(), 0, &["3 tables with 20100 rows"]);
+    site.backup(&[]).exit(0).says("3 tables with 20100 rows");
 }
 
 #[test]
@@ -21,9 +21,7 @@ fn a_backup_of_a_real_standby_is_taken() {
     for format in ["custom", "directory"] {
         site.settings(&format!("format = \"{format}\""));
         let url = standby.url("postgres@127.0.0.1", "shop");
-        let output = site.backup_of(&url, &["--format", "json"]).output().unwrap();
-        expect(&output, 0, &[]);
-        let backup = &support::json(&output)["backup"];
+        let backup = site.backup_of(&url, &["--format", "json"]).exit(0).json()["backup"].clone();
         assert_eq!(backup["verified"]["how"], "contents");
         assert_eq!(backup["source"]["port"], u64::from(standby.port));
         for position in ["before", "after"] {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support;
+use crate::support::trueup;
 
 /// The story without what differs from run to run: times, versions, names of throwaway places.
 fn steady(text: &str) -> String {
@@ -35,19 +35,15 @@ fn without_time(line: &str) -> String {
 
 #[test]
 fn the_readme_shows_what_the_demo_prints() {
-    let output = support::trueup(["demo"]).output().unwrap();
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{stdout}{stderr}");
-
+    let ran = trueup(["demo"]).exit(0);
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let (_, after) = readme.split_once("`make demo` prints:\n\n```\n").unwrap();
     let (shown, _) = after.split_once("\n```\n").unwrap();
-    assert_eq!(steady(&stdout), steady(shown), "the README's output is to be taken anew");
+    assert_eq!(steady(ran.stdout()), steady(shown), "the README's output is to be taken anew");
 }
 
 #[test]
 fn the_lock_file_of_the_reference_project_is_up_to_date() {
     let root = env!("CARGO_MANIFEST_DIR");
-    let output = support::trueup(["compile", "--check", "--project", root]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    trueup(["compile", "--check", "--project", root]).exit(0);
 }

@@ -1,22 +1,14 @@
 //! Help, and words that are no commands of trueup. Needs no server.
 
-use std::process::Output;
+use crate::support::program::Program;
+use crate::support::trueup;
 
-use crate::support::{json, trueup};
-
-fn run(args: &[&str]) -> Output {
-    trueup(args).env("COLUMNS", "80").output().unwrap()
+fn call(args: &[&str]) -> Program {
+    trueup(args).env("COLUMNS", "80")
 }
 
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-/// Of a help page, the text as one line.
 fn page(args: &[&str]) -> String {
-    let output = run(args);
-    assert_eq!(output.status.code(), Some(0), "{args:?}: {}", stderr(&output));
-    String::from_utf8(output.stdout).unwrap()
+    call(args).exit(0).stdout().to_owned()
 }
 
 /// The commands that the list of commands shows.
@@ -94,15 +86,14 @@ fn commands_of_other_tools_are_answered_with_trueups() {
         ("gate", "This version has no such command", "trueup check"),
     ] {
         for args in [&[word][..], &["help", word], &["--env", "x", word, "--to", "3"]] {
-            let output = run(args);
-            let said = stderr(&output);
-            assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
-            assert!(output.stdout.is_empty());
+            let ran = call(args).exit(2);
+            let said = ran.stderr();
+            assert_eq!(ran.stdout(), "");
             let (error, after) = said.split_once("\nnext: ").unwrap_or_else(|| panic!("{args:?}: {said}"));
             assert!(error.starts_with(&format!("error: trueup has no command {word}. ")), "{said}");
             assert!(error.contains(what) && after.contains(next), "{said}");
         }
-        let document = json(&run(&[word, "--format", "json"]));
+        let document = call(&[word]).document();
         assert_eq!((&document["exit_code"], &document["outcome"]), (&2.into(), &"usage".into()));
         assert_eq!(document["error"]["code"], "usage.unknown_command");
         assert!(document["error"]["what"].as_str().unwrap().contains(what), "{document:#}");
@@ -115,37 +106,32 @@ fn no_tip_leads_from_an_unknown_word_to_a_write() {
     for word in
         ["upgrad", "upgrades", "downgrad", "sed", "restor", "resolv", "und", "adopts", "enviroment", "bakup"]
     {
-        let output = run(&[word]);
-        assert_eq!(output.status.code(), Some(2));
-        assert_eq!(stderr(&output), format!("error: trueup has no command {word}\nnext: trueup help\n"));
+        let ran = call(&[word]).exit(2);
+        assert_eq!(ran.stderr(), format!("error: trueup has no command {word}\nnext: trueup help\n"));
     }
-    assert!(stderr(&run(&["statsu"])).contains("did you mean trueup status?"));
+    call(&["statsu"]).run().stderr_contains("did you mean trueup status?");
     for args in
         [&["upgrade", "--contrac"][..], &["--contrac"], &["upgrade", "--no-backu"], &["seed", "--overwrit"]]
     {
-        let said = stderr(&run(args));
+        let ran = call(args).run().lacks(["tip:", "--contract", "--no-backup"]);
         let flag = args.last().unwrap();
-        assert!(said.starts_with(&format!("error: unexpected argument '{flag}' found\n")), "{said}");
-        assert!(
-            !said.contains("tip:") && !said.contains("--contract") && !said.contains("--no-backup"),
-            "{said}"
-        );
+        let beginning = format!("error: unexpected argument '{flag}' found\n");
+        assert!(ran.stderr().starts_with(&beginning), "{}", ran.shown());
     }
-    assert!(stderr(&run(&["check", "--fail-onn", "x"])).contains("'--fail-on'"));
-    let nested = run(&["backup", "restore"]);
-    assert_eq!(stderr(&nested), "error: trueup backup has no command restore\nnext: trueup help backup\n");
+    call(&["check", "--fail-onn", "x"]).run().stderr_contains("'--fail-on'");
+    let nested = call(&["backup", "restore"]).run();
+    assert_eq!(nested.stderr(), "error: trueup backup has no command restore\nnext: trueup help backup\n");
 }
 
 /// Whoever follows a remedy finds the command: wrong arguments would be refused before the project is looked for.
 #[test]
 fn every_command_that_a_remedy_names_exists() {
-    for command in trueup::findings::Command::examples() {
+    for command in ::trueup::findings::Command::examples() {
         let arguments = command.arguments();
         assert_eq!(arguments[0], "trueup");
-        let mut line: Vec<&str> = arguments[1..].iter().map(String::as_str).collect();
-        line.extend(["--project", "/nonexistent/project", "--format", "json"]);
-        let output = run(&line);
-        assert_eq!(output.status.code(), Some(2), "{command}");
-        assert_eq!(json(&output)["error"]["code"], "project.not_found", "{command}: {}", stderr(&output));
+        let elsewhere =
+            trueup(&arguments[1..]).args(["--project", "/nonexistent/project", "--format", "json"]);
+        let ran = elsewhere.exit(2);
+        assert_eq!(ran.json()["error"]["code"], "project.not_found", "{}", ran.shown());
     }
 }

@@ -10,7 +10,8 @@ use trueup::postgres::catalog::{Attribute, Catalog, Kind, ObjectId};
 use trueup::postgres::connection::Target;
 use trueup::postgres::scratch::{Scratch, ScratchOptions};
 
-use crate::support;
+use crate::support::program::{Program, Ran};
+use crate::support::{self, TestDatabase};
 
 /// A directory with these files.
 fn project(files: &[(&str, &str)]) -> TempDir {
@@ -101,19 +102,19 @@ ALTER TABLE app.users ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON app.users USING (id > 0);
 "#;
 
+/// What `pg_dump` says of a schema.
+fn dump_of(database: &TestDatabase, args: &[&str]) -> Ran {
+    let dump = database.server.program("pg_dump").arg("--schema-only").args(args);
+    dump.args(["-d", database.url()]).exit(0)
+}
+
 #[tokio::test]
 async fn a_dump_is_the_ddl_that_it_was_made_from() {
     let database = support::database();
     database.exec(RICH);
-    let output = database
-        .server
-        .program("pg_dump")
-        .args(["--schema-only", "--no-owner", "-d", database.url()])
-        .output()
-        .unwrap();
-    let dump = String::from_utf8(output.stdout).unwrap();
-    assert!(dump.contains("set_config('search_path', '', false)"));
+    let dump = dump_of(&database, &["--no-owner"]).stdout_contains("set_config('search_path', '', false)");
     // What newer ones write.
+    let dump = dump.stdout();
     let dump = format!(
         "\\restrict aB1\nSET transaction_timeout = 0;\nSET no_such_setting = 0;\n{dump}\n\\unrestrict aB1\n"
     );
@@ -135,11 +136,8 @@ async fn a_dump_with_owners_and_privileges() {
          CREATE TABLE t (id int); ALTER TABLE t OWNER TO compile_app; GRANT SELECT ON t TO PUBLIC; \
          ALTER SCHEMA public OWNER TO compile_app; REVOKE ALL ON SCHEMA public FROM PUBLIC",
     );
-    let output =
-        database.server.program("pg_dump").args(["--schema-only", "-d", database.url()]).output().unwrap();
-    let dump = String::from_utf8(output.stdout).unwrap();
-    assert!(dump.contains("OWNER TO compile_app") && dump.contains("GRANT SELECT"), "{dump}");
-    let lock = compiled(&[("schema/dump.sql", &dump)]).await;
+    let dump = dump_of(&database, &[]).stdout_contains(["OWNER TO compile_app", "GRANT SELECT"]);
+    let lock = compiled(&[("schema/dump.sql", dump.stdout())]).await;
     assert!(lock.head.options.owners && lock.head.options.privileges);
     let table = lock.model.get(&ObjectId::in_schema(Kind::Table, "public", "t")).unwrap();
     assert!(table.is(Attribute::Owner, "compile_app"));
@@ -157,11 +155,9 @@ async fn a_dump_with_an_event_trigger_and_a_tablespace() {
          CREATE EVENT TRIGGER noted ON ddl_command_end EXECUTE FUNCTION noted(); \
          ALTER EVENT TRIGGER noted OWNER TO compile_root",
     );
-    let output =
-        database.server.program("pg_dump").args(["--schema-only", "-d", database.url()]).output().unwrap();
-    let dump = String::from_utf8(output.stdout).unwrap();
-    let elsewhere = dump.replace("SET default_tablespace = '';", "SET default_tablespace = fast;");
-    assert!(elsewhere.contains("OWNER TO compile_root") && elsewhere != dump, "{dump}");
+    let dump = dump_of(&database, &[]).stdout_contains("OWNER TO compile_root");
+    let elsewhere = dump.stdout().replace("SET default_tablespace = '';", "SET default_tablespace = fast;");
+    assert_ne!(elsewhere, dump.stdout());
     let lock = compiled(&[("schema/dump.sql", &elsewhere)]).await;
     assert!(names(&lock.model).contains(&"event_trigger noted".to_owned()), "{:?}", names(&lock.model));
 }
@@ -592,10 +588,8 @@ async fn compiling_twice_gives_the_same_bytes() {
     assert_eq!(third.head.inputs, first.head.inputs);
 }
 
-fn run(project: &Path, args: &[&str]) -> (i32, String, String) {
-    let output = support::trueup(args).arg("--project").arg(project).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+fn trueup(project: &TempDir, args: &[&str]) -> Program {
+    support::trueup(args).arg("--project").arg(project.path())
 }
 
 #[test]
@@ -605,46 +599,41 @@ fn the_command_writes_the_lock_and_tells_when_it_is_stale() {
         ("migrations/V1__base.sql", RICH),
         ("trueup.toml", "[compile]\nassume_extensions = []\n"),
     ]);
-    let check = |words: &[&str], exit: i32| {
-        let (code, stdout, stderr) = run(project.path(), &["compile", "--check", "--pg-bin", "/nonexistent"]);
-        assert_eq!(code, exit, "{stdout}{stderr}");
-        for word in words {
-            assert!(stdout.contains(word), "{word}: {stdout}");
-        }
-    };
-    check(&["trueup.lock is missing", "next: trueup compile"], 1);
-    let (code, stdout, stderr) = run(project.path(), &["compile"]);
-    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
-    assert!(
-        stdout.contains("trueup.lock: ") && stdout.contains("1 migration, compiled by PostgreSQL"),
-        "{stdout}"
-    );
-    check(&["trueup.lock is up to date"], 0);
+    let check = || trueup(&project, &["compile", "--check", "--pg-bin", "/nonexistent"]);
+    check().exit(1).stdout_contains(["trueup.lock is missing", "next: trueup compile"]);
+    let compiled = trueup(&project, &["compile"]).exit(0);
+    assert_eq!(compiled.stderr(), "");
+    compiled.stdout_contains(["trueup.lock: ", "1 migration, compiled by PostgreSQL"]);
+    check().exit(0).stdout_contains("trueup.lock is up to date");
     let before = std::fs::read(project.path().join("trueup.lock")).unwrap();
-    let (code, stdout, stderr) = run(project.path(), &["compile", "-q"]);
-    assert_eq!((code, stdout.lines().count(), stderr.as_str()), (0, 1, ""), "the verdict alone: {stdout}");
+    let quiet = trueup(&project, &["compile", "-q"]).exit(0);
+    assert_eq!(
+        (quiet.stdout().lines().count(), quiet.stderr()),
+        (1, ""),
+        "the verdict alone: {}",
+        quiet.shown()
+    );
     assert_eq!(std::fs::read(project.path().join("trueup.lock")).unwrap(), before, "the same bytes");
     std::fs::write(project.path().join("schema/new.sql"), "CREATE TABLE added (id int);").unwrap();
     std::fs::write(project.path().join("schema/all.sql"), "CREATE TABLE other (id int);").unwrap();
     std::fs::remove_file(project.path().join("migrations/V1__base.sql")).unwrap();
-    check(&["schema/new.sql is new", "schema/all.sql changed", "migrations/V1__base.sql is gone"], 1);
-    let (code, stdout, _) = run(project.path(), &["compile", "--check", "--format", "json"]);
-    let document: serde_json::Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((code, &document["exit_code"]), (1, &serde_json::json!(1)));
+    let words = ["schema/new.sql is new", "schema/all.sql changed", "migrations/V1__base.sql is gone"];
+    check().exit(1).stdout_contains(words);
+    let document = check().document();
+    assert_eq!(document["exit_code"], 1);
     assert_eq!(document["lock"]["stale"].as_array().unwrap().len(), 3);
     std::fs::write(project.path().join("trueup.lock"), &before[..before.len() / 2]).unwrap();
-    let (code, _, stderr) = run(project.path(), &["compile", "--check"]);
-    assert_eq!(code, 2, "{stderr}");
-    assert!(stderr.contains("trueup.lock: line ") && stderr.contains("next: "), "{stderr}");
-    assert_eq!(run(project.path(), &["compile"]).0, 0, "a broken lock file is written anew");
+    trueup(&project, &["compile", "--check"]).exit(2).stderr_contains(["trueup.lock: line ", "next: "]);
+    // A broken lock file is written anew.
+    trueup(&project, &["compile"]).exit(0);
 }
 
 #[test]
 fn a_failed_compile_leaves_the_lock_as_it_was() {
     let project = project(&[("schema/a.sql", "CREATE TABLE a (id nonsense);"), ("trueup.lock", "as it was")]);
-    let (code, stdout, stderr) = run(project.path(), &["compile"]);
-    assert_eq!((code, stdout.as_str()), (2, ""));
-    assert!(stderr.contains("schema/a.sql: line 1: type \"nonsense\" does not exist"), "{stderr}");
+    let failed = trueup(&project, &["compile"]).exit(2);
+    assert_eq!(failed.stdout(), "");
+    failed.stderr_contains("schema/a.sql: line 1: type \"nonsense\" does not exist");
     assert_eq!(std::fs::read_to_string(project.path().join("trueup.lock")).unwrap(), "as it was");
 }
 
@@ -663,11 +652,10 @@ fn a_given_server_is_left_as_it_was() {
         )
     };
     let before = left();
-    let (code, stdout, stderr) = run(project.path(), &["compile", "--scratch-url", database.url()]);
-    assert_eq!(code, 0, "{stdout}{stderr}");
+    trueup(&project, &["compile", "--scratch-url", database.url()]).exit(0);
     assert_eq!(left(), before);
     let with = std::fs::read(project.path().join("trueup.lock")).unwrap();
-    assert_eq!(run(project.path(), &["compile"]).0, 0);
+    trueup(&project, &["compile"]).exit(0);
     assert_eq!(std::fs::read(project.path().join("trueup.lock")).unwrap(), with, "the same on either server");
 }
 

@@ -4,11 +4,13 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
+use crate::support;
 use crate::support::cluster::{Cluster, cluster, fake_server};
+use crate::support::program::Program;
 use trueup::error::{Exit, Failure};
 use trueup::postgres::connection::{PasswordSources, Session, Target};
 
@@ -296,7 +298,7 @@ fn a_password_file_is_used_if_only_its_owner_can_read_it() {
 
 // The binary.
 
-fn project(settings: &str) -> tempfile::TempDir {
+fn project(settings: &str) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("schema")).unwrap();
     fs::write(dir.path().join("schema/users.sql"), "CREATE TABLE users (id bigint PRIMARY KEY);\n").unwrap();
@@ -304,19 +306,8 @@ fn project(settings: &str) -> tempfile::TempDir {
     dir
 }
 
-fn trueup(project: &Path, args: &[&str], variables: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_trueup"));
-    command.env_clear().env("HOME", project).args(args).current_dir(project);
-    for name in ["PATH", "LD_LIBRARY_PATH", "TRUEUP_PG_BIN"] {
-        if let Some(value) = std::env::var_os(name) {
-            command.env(name, value);
-        }
-    }
-    command.envs(variables.iter().copied()).output().unwrap()
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+fn trueup(project: &TempDir, args: &[&str]) -> Program {
+    support::trueup(args).current_dir(project).env("HOME", project.path())
 }
 
 #[test]
@@ -339,18 +330,14 @@ fn f54_pg_variables_do_not_redirect_a_connection() {
         ("PGSERVICE", "elsewhere"),
         ("PGSYSCONFDIR", "/none"),
     ];
-    let with = |url| [&hostile[..], &[("DATABASE_URL", url)]].concat();
-    let plain = trueup(dir.path(), &["check"], &[("DATABASE_URL", &url)]);
-    let output = trueup(dir.path(), &["check"], &with(&url));
-    assert!(!text(&output).contains("cannot connect"), "{}", text(&output));
-    assert_eq!((output.status.code(), text(&output)), (plain.status.code(), text(&plain)));
-    let output = trueup(dir.path(), &["check"], &with("postgres://app@127.0.0.1:1/shop"));
-    assert_eq!(output.status.code(), Some(3));
-    assert!(
-        text(&output).contains("cannot connect to 127.0.0.1:1: connection refused: no server is listening"),
-        "{}",
-        text(&output)
-    );
+    let check = |url: &str| trueup(&dir, &["check"]).env("DATABASE_URL", url);
+    let plain = check(&url).run();
+    let ran = check(&url).envs(hostile).run().lacks("cannot connect");
+    assert_eq!((ran.code(), ran.said()), (plain.code(), plain.said()));
+    check("postgres://app@127.0.0.1:1/shop")
+        .envs(hostile)
+        .exit(3)
+        .says("cannot connect to 127.0.0.1:1: connection refused: no server is listening");
 }
 
 #[test]
@@ -368,43 +355,35 @@ fn f53_a_canary_password_appears_in_no_output() {
         ("mysql://app:canary@localhost/shop".to_owned(), 2),
     ] {
         for args in [&["check"][..], &["check", "-v"], &["check", "--format", "json"]] {
-            let by_variable = trueup(dir.path(), args, &[("DATABASE_URL", &url)]);
-            let by_flag = trueup(dir.path(), &[args, &["--database-url", &url]].concat(), &[]);
-            for output in [by_variable, by_flag] {
-                let said = text(&output);
-                assert_eq!(output.status.code(), Some(exit), "{url}: {said}");
-                assert!(!said.contains("canary") && !said.contains("ary@"), "{url}: {said}");
+            let by_variable = trueup(&dir, args).env("DATABASE_URL", &url);
+            let by_flag = trueup(&dir, args).args(["--database-url", &url]);
+            for check in [by_variable, by_flag] {
+                check.case(&url).exit(exit).lacks(["canary", "ary@"]);
             }
         }
     }
-    let by_pgpassword = trueup(
-        dir.path(),
-        &["check", "-v"],
-        &[("DATABASE_URL", &cluster.url("secured@127.0.0.1", "shop")), ("PGPASSWORD", "canary")],
-    );
-    assert_eq!(by_pgpassword.status.code(), Some(3));
-    assert!(!text(&by_pgpassword).contains("canary"), "{}", text(&by_pgpassword));
+    trueup(&dir, &["check", "-v"])
+        .env("DATABASE_URL", cluster.url("secured@127.0.0.1", "shop"))
+        .env("PGPASSWORD", "canary")
+        .exit(3)
+        .lacks("canary");
 }
 
 #[test]
 fn f55_the_binary_refuses_a_downgrade() {
     let dir = project("[environments.production]\nprotected = true\n");
     let port = fake_server(|_, stream| answer_error(stream, "3D000", "the startup message came through"));
-    let url = format!("postgres://app@0.0.0.0:{port}/shop");
-    let output = trueup(dir.path(), &["check", "--env", "production"], &[("DATABASE_URL", &url)]);
-    assert_eq!(output.status.code(), Some(4), "{}", text(&output));
-    let url = format!("{url}?sslmode=disable");
-    let output = trueup(dir.path(), &["check", "--env", "production"], &[("DATABASE_URL", &url)]);
-    assert_eq!(output.status.code(), Some(4), "{}", text(&output));
+    for rest in ["", "?sslmode=disable"] {
+        let url = format!("postgres://app@0.0.0.0:{port}/shop{rest}");
+        trueup(&dir, &["check", "--env", "production"]).env("DATABASE_URL", url).exit(4);
+    }
 }
 
 #[test]
 fn no_database_is_no_default_database() {
     let dir = project("[database]\nurl_env = \"SHOP_URL\"\n");
-    let output = trueup(dir.path(), &["check", "--format", "json"], &[("DATABASE_URL", "postgres://a@b/c")]);
-    assert_eq!(output.status.code(), Some(2));
-    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(document["outcome"], "usage");
+    let document = trueup(&dir, &["check"]).env("DATABASE_URL", "postgres://a@b/c").document();
+    assert_eq!((&document["exit_code"], &document["outcome"]), (&2.into(), &"usage".into()));
     assert!(document["error"]["what"].as_str().unwrap().contains("the variable SHOP_URL is not set"));
     assert!(document["error"]["next"].as_str().unwrap().contains("--database-url"));
 }

@@ -9,7 +9,7 @@ use similar::TextDiff;
 use trueup::model::diff::crosses_view_printing_change;
 
 use super::spec::Case;
-use crate::support::{TestDatabase, json, trueup};
+use crate::support::{TestDatabase, trueup};
 
 /// What of the document is expected: the rest tells when, where and by which version it was made.
 const KEPT: [&str; 7] = ["outcome", "exit_code", "error", "history", "coverage", "summary", "findings"];
@@ -25,29 +25,21 @@ pub(super) struct Found {
 /// Runs the real binary: once for the document, and once for people where the case wants it.
 pub(super) fn run(case: &Case, project: &Path, database: &TestDatabase, scratch: &TestDatabase) -> Found {
     let run = |format: &str| {
-        let mut command = trueup(["check", "--format", format, "--color", "never"]);
-        command.arg("--project").arg(project);
-        command.args(["--database-url", database.url(), "--scratch-url", scratch.url()]);
-        command.args(&case.spec.args).env("COLUMNS", "120");
-        let mut output = command.output().expect("the binary runs");
-        output.stdout = redact(&output.stdout, project, database, scratch).into_bytes();
-        output
+        let check = trueup(["check", "--format", format, "--color", "never"]).arg("--project").arg(project);
+        let check = check.args(["--database-url", database.url(), "--scratch-url", scratch.url()]);
+        check.args(&case.spec.args).env("COLUMNS", "120").run()
     };
-    let output = run("json");
-    let mut document = json(&output);
-    let code = output.status.code().map_or(Value::Null, Value::from);
-    assert_eq!(document["exit_code"], code, "the document tells the process's exit code");
+    let document = redact(&run("json").document().to_string(), project, database, scratch);
+    let mut document: Value = serde_json::from_str(&document).expect("JSON");
     if let Value::Object(fields) = &mut document {
         fields.retain(|key, _| KEPT.contains(&key.as_str()));
     }
     let document = serde_json::to_string_pretty(&document).expect("JSON") + "\n";
     let human = case.spec.human.then(|| {
-        let output = run("human");
-        let mut text = String::from_utf8(output.stdout).expect("UTF-8");
-        if text.is_empty() {
-            text = redact(&output.stderr, project, database, scratch);
-        }
-        let _ = writeln!(text, "[exit {}]", output.status.code().unwrap_or(-1));
+        let ran = run("human");
+        let shown = if ran.stdout().is_empty() { ran.stderr() } else { ran.stdout() };
+        let mut text = redact(shown, project, database, scratch);
+        let _ = writeln!(text, "[exit {}]", ran.code().unwrap_or(-1));
         text
     });
     let across_16 = crosses_view_printing_change(database.server.version, scratch.server.version);
@@ -58,8 +50,7 @@ pub(super) fn run(case: &Case, project: &Path, database: &TestDatabase, scratch:
 }
 
 /// Names of this run become words that stay.
-fn redact(text: &[u8], project: &Path, database: &TestDatabase, scratch: &TestDatabase) -> String {
-    let text = std::str::from_utf8(text).expect("UTF-8");
+fn redact(text: &str, project: &Path, database: &TestDatabase, scratch: &TestDatabase) -> String {
     let socket = database.socket_dir();
     text.replace(project.to_str().expect("UTF-8"), "PROJECT")
         .replace(socket.to_str().expect("UTF-8"), "SOCKET")

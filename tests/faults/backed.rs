@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value;
 
 use crate::support::cluster::Cluster;
-use crate::support::project::{Project, expect, said};
+use crate::support::project::Project;
 use crate::support::proxy::{Proxy, Then};
 use crate::support::{self, TestDatabase};
 
@@ -29,8 +29,7 @@ fn site_of(second: &str, settings: &str) -> (Project, TestDatabase) {
     fs::write(project.path().join("trueup.toml"), "[backup]\nrequired = \"never\"\n").unwrap();
     project.compile();
     let database = support::database();
-    let output = project.trueup(&["upgrade", "--yes", "--to", "1"], database.url()).output().unwrap();
-    expect(&output, 0, &[]);
+    project.trueup(["upgrade", "--yes", "--to", "1"], &database).exit(0);
     database.exec("INSERT INTO public.notes SELECT generate_series(1, 100)");
     fs::write(project.path().join("trueup.toml"), format!("[project]\nname = \"backed\"\n{settings}"))
         .unwrap();
@@ -41,15 +40,12 @@ fn site_of(second: &str, settings: &str) -> (Project, TestDatabase) {
 
 fn upgrade(project: &Project, database: &TestDatabase, args: &[&str]) -> Value {
     let args = [&["upgrade", "--yes", "--format", "json"], args].concat();
-    let output = project.trueup(&args, database.url()).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    support::json(&output)
+    project.trueup(&args, database).exit(0).json()
 }
 
 fn backups(project: &Project, database: &TestDatabase) -> Vec<Value> {
-    let output = project.trueup(&["backup", "list", "--format", "json"], database.url()).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    support::json(&output)["backups"].as_array().unwrap().clone()
+    let ran = project.trueup(["backup", "list", "--format", "json"], database).exit(0);
+    ran.json()["backups"].as_array().unwrap().clone()
 }
 
 fn recorded(database: &TestDatabase) -> Vec<String> {
@@ -81,8 +77,10 @@ fn a_backup_comes_before_the_change_and_is_of_what_was() {
     assert_eq!(steps.len(), 1);
     assert!(steps[0].contains(id), "{steps:?}");
 
-    let output = project.trueup(&["downgrade", "--to", "1", "--yes"], database.url()).output().unwrap();
-    expect(&output, 0, &["backup: 01", "reverted V2__second"]);
+    project
+        .trueup(["downgrade", "--to", "1", "--yes"], &database)
+        .exit(0)
+        .says(["backup: 01", "reverted V2__second"]);
     assert_eq!(backups(&project, &database).len(), 2);
     assert_eq!(backups(&project, &database)[1]["version"], "2");
 }
@@ -98,8 +96,7 @@ fn without_a_backup_is_said_recorded_and_not_allowed_where_it_matters() {
 
     let (project, database) = site("[environments.production]\nprotected = true\n");
     let args = ["upgrade", "--yes", "--env", "production", "--no-backup"];
-    let output = project.trueup(&args, database.url()).output().unwrap();
-    expect(&output, 4, &["--no-backup is not allowed on a protected environment"]);
+    project.trueup(args, &database).exit(4).says("--no-backup is not allowed on a protected environment");
     assert!(!is_upgraded(&database));
 }
 
@@ -140,8 +137,7 @@ fn a_protected_environment_gets_its_backup() {
 #[test]
 fn f51_a_fresh_backup_counts_for_the_same_database_alone() {
     let (project, database) = site("[backup]\nfresh_for = \"15min\"\n");
-    let output = project.trueup(&["backup"], database.url()).output().unwrap();
-    expect(&output, 0, &["9 tables with 105 rows"]);
+    project.trueup(["backup"], &database).exit(0).says("9 tables with 105 rows");
     let document = upgrade(&project, &database, &[]);
     assert_eq!(document["plan"]["backup"]["action"], "fresh", "{document:#}");
     let listed = backups(&project, &database);
@@ -152,8 +148,7 @@ fn f51_a_fresh_backup_counts_for_the_same_database_alone() {
     // Another database with the same rows: its own backup is taken.
     let other = support::database();
     other.exec("CREATE TABLE public.notes (id int PRIMARY KEY)");
-    let adopted = project.trueup(&["adopt", "--yes"], other.url()).output().unwrap();
-    expect(&adopted, 0, &[]);
+    project.trueup(["adopt", "--yes"], &other).exit(0);
     let document = upgrade(&project, &other, &[]);
     assert_eq!(document["plan"]["backup"]["action"], "take", "{document:#}");
 
@@ -161,14 +156,13 @@ fn f51_a_fresh_backup_counts_for_the_same_database_alone() {
     let toml = "[project]\nname = \"backed\"\n[backup]\nfresh_for = \"1ms\"\n";
     fs::write(project.path().join("trueup.toml"), toml).unwrap();
     let args = ["downgrade", "--to", "1", "--dry-run", "--format", "json"];
-    let output = project.trueup(&args, database.url()).output().unwrap();
-    assert_eq!(support::json(&output)["plan"]["backup"]["action"], "take");
+    assert_eq!(project.trueup(args, &database).run().json()["plan"]["backup"]["action"], "take");
 }
 
 #[test]
 fn f51_a_fresh_backup_that_was_damaged_does_not_count() {
     let (project, database) = site("[backup]\nfresh_for = \"15min\"\n");
-    expect(&project.trueup(&["backup"], database.url()).output().unwrap(), 0, &[]);
+    project.trueup(["backup"], &database).exit(0);
     let id = backups(&project, &database)[0]["id"].as_str().unwrap().to_owned();
     let archive = project.path().join("backups").join(&id).join("archive.dump");
     let mut bytes = fs::read(&archive).unwrap();
@@ -183,12 +177,10 @@ fn f51_a_fresh_backup_that_was_damaged_does_not_count() {
 #[test]
 fn a_dry_run_tells_the_backup_and_makes_nothing() {
     let (project, database) = site("");
-    let output = project.trueup(&["upgrade", "--dry-run"], database.url()).output().unwrap();
-    expect(&output, 0, &["backup first: full pg_dump to "]);
+    project.trueup(["upgrade", "--dry-run"], &database).exit(0).says("backup first: full pg_dump to ");
     assert!(!project.path().join("backups").exists());
-    expect(&project.trueup(&["backup"], database.url()).output().unwrap(), 0, &[]);
-    let output = project.trueup(&["upgrade", "--dry-run"], database.url()).output().unwrap();
-    expect(&output, 0, &["; about ", "like the last one"]);
+    project.trueup(["backup"], &database).exit(0);
+    project.trueup(["upgrade", "--dry-run"], &database).exit(0).says(["; about ", "like the last one"]);
 }
 
 /// A directory of programs: links to the real ones, but for `pg_dump`.
@@ -209,11 +201,13 @@ fn programs(project: &Project, pg_dump: Option<&str>) -> PathBuf {
 fn f47_without_pg_dump_nothing_is_changed() {
     let (project, database) = site("");
     let nowhere = project.path().join("nowhere");
-    let mut command = project.trueup(&["upgrade", "--yes"], database.url());
-    command.env("PATH", &nowhere).env_remove("TRUEUP_PG_BIN").env("TRUEUP_CACHE", &nowhere);
     let bin = programs(&project, Some("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.24'\n"));
-    let output = command.env("TRUEUP_PG_BIN", bin).output().unwrap();
-    expect(&output, 4, &["needs a pg_dump of", "9.6.24", "nothing was changed"]);
+    let upgrade = project.trueup(["upgrade", "--yes"], &database).env("PATH", &nowhere);
+    upgrade.env("TRUEUP_CACHE", &nowhere).env("TRUEUP_PG_BIN", bin).exit(4).says([
+        "needs a pg_dump of",
+        "9.6.24",
+        "nothing was changed",
+    ]);
     assert!(!is_upgraded(&database));
     assert_eq!(recorded(&database), Vec::<String>::new());
 }
@@ -224,9 +218,11 @@ fn f48_when_the_backup_fails_nothing_is_changed() {
                 echo 'pg_dump: error: the disk is on fire' >&2\nexit 1\n";
     let (project, database) = site("");
     let bin = programs(&project, Some(stub));
-    let mut command = project.trueup(&["upgrade", "--yes"], database.url());
-    let output = command.env("TRUEUP_PG_BIN", bin).output().unwrap();
-    expect(&output, 5, &["no backup was taken", "the disk is on fire"]);
+    project
+        .trueup(["upgrade", "--yes"], &database)
+        .env("TRUEUP_PG_BIN", bin)
+        .exit(5)
+        .says(["no backup was taken", "the disk is on fire"]);
     assert!(!is_upgraded(&database));
     assert_eq!(backups(&project, &database).len(), 0);
     assert_eq!(recorded(&database), Vec::<String>::new());
@@ -244,10 +240,9 @@ fn only_the_affected_tables_are_backed_up_where_that_can_be_told() {
     assert_eq!(backups(&project, &database)[0]["tables"], 1);
 
     let (project, database) = site_of("DO $$ BEGIN END $$;", "[backup]\nscope = \"affected\"\n");
-    let output = project.trueup(&["upgrade", "--yes"], database.url()).output().unwrap();
-    expect(&output, 0, &[]);
-    let output = project.trueup(&["backup", "list", "--format", "json"], database.url()).output().unwrap();
-    assert!(support::json(&output)["backups"][0].get("tables").is_none());
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
+    let ran = project.trueup(["backup", "list", "--format", "json"], &database).run();
+    assert!(ran.json()["backups"][0].get("tables").is_none());
 }
 
 #[test]
@@ -256,18 +251,14 @@ fn what_stopped_part_way_names_the_backup_last_and_what_was_rolled_back_does_not
     let bad = "ALTER TABLE public.notes ADD CONSTRAINT small CHECK (id < 50);\n";
     fs::write(project.path().join("migrations/V3__bad.sql"), bad).unwrap();
     project.compile();
-    let output = project.trueup(&["upgrade", "--yes"], database.url()).output().unwrap();
-    let text = said(&output);
-    assert_eq!(output.status.code(), Some(6), "{text}");
+    let text = project.trueup(["upgrade", "--yes"], &database).exit(6).said();
     let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words}: {text}"));
     let (go_on, back, restore) =
         (place("to continue: "), place("trueup downgrade --to 1"), place("trueup restore 01"));
     assert!(go_on < back && back < restore, "{text}");
     assert!(text.contains(" of WAL)") && text.contains("this loses what was written since"), "{text}");
 
-    let output = project.trueup(&["upgrade", "--yes"], database.url()).output().unwrap();
-    expect(&output, 5, &["rolled back"]);
-    assert!(!said(&output).contains("trueup restore"), "{}", said(&output));
+    project.trueup(["upgrade", "--yes"], &database).exit(5).says("rolled back").lacks("trueup restore");
 }
 
 #[test]
@@ -287,8 +278,10 @@ fn f27_f51_the_backup_is_of_the_database_that_is_changed() {
         _ => theirs.clone(),
     };
     let proxy = Proxy::toward(toward, |_, _| Then::Forward);
-    let output = project.trueup(&["upgrade", "--yes"], &proxy.url(&database)).output().unwrap();
-    expect(&output, 4, &["reached a different database", "nothing was changed"]);
+    project
+        .trueup(["upgrade", "--yes"], &proxy.url(&database))
+        .exit(4)
+        .says(["reached a different database", "nothing was changed"]);
     assert!(count.load(Ordering::SeqCst) > 2);
     assert!(!is_upgraded(&database));
     assert!(no_backup_in(&project.path().join("backups")));
@@ -301,10 +294,8 @@ fn no_backup_in(dir: &Path) -> bool {
 #[test]
 fn status_tells_the_last_backup() {
     let (project, database) = site("");
-    let status = || {
-        let output = project.trueup(&["status", "--format", "json"], database.url()).output().unwrap();
-        support::json(&output)["last_backup"].clone()
-    };
+    let status =
+        || project.trueup(["status", "--format", "json"], &database).run().json()["last_backup"].clone();
     assert_eq!(status(), Value::Null);
     let id = upgrade(&project, &database, &[])["backup"]["id"].clone();
     assert_eq!(status()["id"], id);
@@ -312,6 +303,6 @@ fn status_tells_the_last_backup() {
     fs::remove_dir_all(project.path().join("backups")).unwrap();
     assert_eq!(status()["id"], id);
     // One that no run took is known by the store.
-    expect(&project.trueup(&["backup"], database.url()).output().unwrap(), 0, &[]);
+    project.trueup(["backup"], &database).exit(0);
     assert_eq!(status()["id"], backups(&project, &database)[0]["id"]);
 }

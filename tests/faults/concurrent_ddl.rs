@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::support;
-use crate::support::project::{Project, expect, findings};
+use crate::support::project::Project;
 use crate::support::proxy::{Proxy, Then};
 
 const SCHEMA: &str = "\
@@ -34,11 +34,11 @@ fn f57_ddl_by_somebody_else_gives_one_picture_or_busy() {
     project.compile();
     let database = support::database();
     project.build(&database);
-    let check = || project.check(database.url()).args(["--format", "json"]).output().unwrap();
-    let declared = findings(&check());
+    let check = || project.check(&database).args(["--format", "json"]);
+    let declared = check().findings();
     assert_eq!(declared, [""; 0]);
     database.exec(THERE);
-    let other = findings(&check());
+    let other = check().findings();
     assert!(other.len() >= 4, "{other:#?}");
     database.exec(BACK);
 
@@ -60,21 +60,21 @@ fn f57_ddl_by_somebody_else_gives_one_picture_or_busy() {
             rounds
         })
     });
-    let outputs: Vec<_> = (0..30).map(|_| check()).collect();
+    let outputs: Vec<_> = (0..30).map(|_| check().run()).collect();
     stop.store(true, Ordering::Relaxed);
     assert!(changer.join().unwrap() > 30, "the changes kept coming");
-    let mut busy = 0;
-    for output in &outputs {
-        if output.status.code() == Some(75) {
-            expect(output, 75, &["somebody is running DDL", "run the same command again"]);
+    let (mut busy, all) = (0, outputs.len());
+    for ran in outputs {
+        if ran.code() == Some(75) {
+            ran.exit(75).says(["somebody is running DDL", "run the same command again"]);
             busy += 1;
             continue;
         }
-        let found = findings(output);
+        let found = ran.findings();
         assert!(found == declared || found == other, "a mixed picture: {found:#?}");
     }
-    assert!(busy < outputs.len(), "no run came through");
-    assert_eq!(findings(&check()), declared);
+    assert!(busy < all, "no run came through");
+    assert_eq!(check().findings(), declared);
 }
 
 /// Exactly between the snapshot and the reading, where PostgreSQL's printing functions would look at the newer state.
@@ -105,17 +105,12 @@ fn f57_a_change_between_snapshot_and_reading_is_noticed() {
             Then::Forward
         });
         let url = proxy.url(&database);
-        let output = project.check(&url).args(["--format", "json"]).output().unwrap();
-        assert_eq!(
-            output.status.code(),
-            Some(code),
-            "{between} {times}: {}",
-            crate::support::project::said(&output)
-        );
+        let ran =
+            project.check(&url).args(["--format", "json"]).case(format!("{between} {times}")).exit(code);
         if code != 75 {
             assert!(proxy.round_trips() > 3, "it was read again");
-            let undisturbed = project.check(database.url()).args(["--format", "json"]).output().unwrap();
-            assert_eq!(findings(&output), findings(&undisturbed));
+            let undisturbed = project.check(&database).args(["--format", "json"]).findings();
+            assert_eq!(ran.findings(), undisturbed);
         }
         // Leave it as declared.
         if times % 2 == 1 {

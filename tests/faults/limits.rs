@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support;
-use crate::support::project::{Site, expect, findings};
+use crate::support::project::Site;
 use crate::support::proxy::{self, Proxy, Then};
 
 /// Enough rows of the catalogs for their joins not to fit into the least memory.
@@ -16,23 +16,19 @@ const MUCH: &str = "DO $$BEGIN FOR n IN 1..300 LOOP \
 fn f34_no_room_for_temporary_files() {
     let site = Site::with_drift();
     site.database.exec(&format!("CREATE SCHEMA many; {MUCH}"));
-    let expected = findings(&site.check(site.database.url()));
+    let expected = site.check(&site.database).findings();
     site.database.exec(
         "CREATE ROLE f34_cramped SUPERUSER LOGIN; ALTER ROLE f34_cramped SET work_mem = '64kB';
          ALTER ROLE f34_cramped SET temp_file_limit = 0; ALTER ROLE f34_cramped SET enable_nestloop = off;
          ALTER ROLE f34_cramped SET enable_indexscan = off; ALTER ROLE f34_cramped SET enable_bitmapscan = off",
     );
-    let output = site.check(&site.database.url_as("f34_cramped"));
+    let ran = site.check(&site.database.url_as("f34_cramped")).run();
     site.database.exec("DROP ROLE f34_cramped");
     // A reader that needs no temporary file is as good.
-    if output.status.code() == Some(3) {
-        expect(
-            &output,
-            3,
-            &["the server has reached a limit", "temporary file size exceeds temp_file_limit"],
-        );
+    if ran.code() == Some(3) {
+        ran.exit(3).says(["the server has reached a limit", "temporary file size exceeds temp_file_limit"]);
     } else {
-        assert_eq!(findings(&output), expected);
+        assert_eq!(ran.findings(), expected);
     }
 }
 
@@ -58,7 +54,7 @@ fn f34_what_the_server_lacks_is_said_as_the_servers() {
             let proxy = Proxy::start(&site.database, move |number, _| {
                 if number == message_number { proxy::error(sqlstate, message) } else { Then::Forward }
             });
-            expect(&site.check(&proxy.url(&site.database)), code, &[words, message]);
+            site.check(&proxy.url(&site.database)).exit(code).says([words, message]);
         }
     }
 }
@@ -74,9 +70,11 @@ fn f34_a_connection_that_is_lost_is_no_answer() {
                     if number == lost_at { Then::HangUp } else { Then::Forward }
                 },
             );
-        let output = site.check(&proxy.url(&site.database));
-        expect(&output, 3, &["the connection to the server was lost", "try again"]);
-        assert_eq!(support::json(&output)["outcome"], "cannot-tell");
+        let ran = site
+            .check(&proxy.url(&site.database))
+            .exit(3)
+            .says(["the connection to the server was lost", "try again"]);
+        assert_eq!(ran.json()["outcome"], "cannot-tell");
     }
 }
 
@@ -96,11 +94,9 @@ fn f34_a_session_that_is_terminated_is_no_answer() {
         }
         Then::Forward
     });
-    expect(
-        &site.check(&proxy.url(&site.database)),
-        3,
-        &["terminating connection due to administrator command"],
-    );
+    site.check(&proxy.url(&site.database))
+        .exit(3)
+        .says("terminating connection due to administrator command");
 }
 
 /// A server that stops answering in the middle is given up.
@@ -117,7 +113,8 @@ fn f06_a_server_that_falls_silent_is_given_up() {
         Then::Forward
     });
     let began = Instant::now();
-    let output = site.check(&proxy.url(&site.database));
-    expect(&output, 75, &["the server has said nothing for 6 s", "try again"]);
+    site.check(&proxy.url(&site.database))
+        .exit(75)
+        .says(["the server has said nothing for 6 s", "try again"]);
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::project::{Site, expect};
+use crate::support::project::Site;
 
 #[test]
 fn without_postgresql_a_lock_file_is_enough_and_a_stale_one_is_not() {
@@ -12,11 +12,11 @@ fn without_postgresql_a_lock_file_is_enough_and_a_stale_one_is_not() {
     let schema = site.project.path().join("schema/users.sql");
     let users = fs::read_to_string(&schema).unwrap();
     fs::write(&schema, format!("{users}\nCREATE TABLE more ();\n")).unwrap();
-    let check = || site.project.check(site.database.url()).output().unwrap();
-    expect(&check(), 3, &["trueup.lock is stale", "schema/users.sql", "next: ", "trueup compile"]);
+    let check = || site.project.check(&site.database);
+    check().exit(3).says(["trueup.lock is stale", "schema/users.sql", "next: ", "trueup compile"]);
     // Line ends are no change: a checkout on Windows does not make it stale.
     fs::write(&schema, users.replace('\n', "\r\n")).unwrap();
-    expect(&check(), 1, &["organizations_slug_key"]);
+    check().exit(1).says("organizations_slug_key");
     fs::remove_file(site.project.lock()).unwrap();
-    expect(&check(), 3, &["trueup.lock is missing", "--pg-bin", "--scratch-url", "trueup compile"]);
+    check().exit(3).says(["trueup.lock is missing", "--pg-bin", "--scratch-url", "trueup compile"]);
 }

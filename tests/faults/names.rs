@@ -1,8 +1,7 @@
 //! Hostile names through a whole check. Quoting and escaping by themselves: `tests/postgres/quoting.rs`, `tests/command_line`.
 
-use std::process::Output;
-
-use crate::support::project::{Project, expect, said};
+use crate::support::program::Program;
+use crate::support::project::Project;
 use crate::support::{self, TestDatabase};
 use trueup::postgres::sql::{identifier, literal};
 
@@ -112,14 +111,12 @@ fn f43_hostile_names_are_quoted_escaped_and_mended() {
     project.compile();
     let database = support::database();
     project.build(&database);
-    let check = |format: &str| project.check(database.url()).args(["--format", format]).output().unwrap();
-    expect(&check("json"), 0, &[]);
+    let check = |format: &str| project.check(&database).args(["--format", format]);
+    check("json").exit(0);
     database.exec(&damage());
 
     for format in ["human", "markdown"] {
-        let output = check(format);
-        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-        let text = String::from_utf8(output.stdout).unwrap();
+        let text = check(format).exit(1).stdout().to_owned();
         let obeyed = |found: char| {
             (found.is_control() && !matches!(found, '\n' | '\t'))
                 || matches!(found, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
@@ -127,7 +124,7 @@ fn f43_hostile_names_are_quoted_escaped_and_mended() {
         let bad: Vec<_> = text.lines().filter(|line| line.contains(obeyed)).collect();
         assert_eq!(bad, [""; 0], "{format}");
     }
-    let document = support::json(&check("json"));
+    let document = check("json").run().json();
     let objects: Vec<_> =
         document["findings"].as_array().unwrap().iter().map(|one| one["object"].as_str().unwrap()).collect();
     for (number, name) in hostile().iter().enumerate() {
@@ -145,10 +142,10 @@ fn f43_hostile_names_are_quoted_escaped_and_mended() {
 
 /// Runs the remedies until nothing is left, in as many rounds as they need each other.
 #[track_caller]
-fn mend(database: &TestDatabase, check: &dyn Fn() -> Output) {
+fn mend(database: &TestDatabase, check: &dyn Fn() -> Program) {
     let mut failed = Vec::new();
     for _ in 0..3 {
-        let document = support::json(&check());
+        let document = check().run().json();
         failed.clear();
         for finding in document["findings"].as_array().unwrap() {
             let Some(sql) = finding["remedy"]["sql"].as_str() else { panic!("no SQL: {finding:#}") };
@@ -157,8 +154,7 @@ fn mend(database: &TestDatabase, check: &dyn Fn() -> Output) {
             }
         }
     }
-    let left = check();
-    assert_eq!(left.status.code(), Some(0), "{}\n{}", failed.join("\n"), said(&left));
+    check().case(failed.join("\n")).exit(0);
 }
 
 /// A name that PostgreSQL would cut is no name.
@@ -175,14 +171,13 @@ fn f43_names_over_63_bytes_are_refused() {
     ] {
         let project = Project::of_schema(&format!("CREATE TABLE fine ();\nCREATE TABLE {name} ();\n"));
         database.exec("CREATE TABLE IF NOT EXISTS fine ()");
-        let output = project.trueup(&["check"], database.url()).output().unwrap();
         let words: &[&str] =
             if code == 2 { &["schema/model.sql: line 2: the name", "64 bytes", "shorter"] } else { &[] };
-        expect(&output, code, words);
+        project.trueup(["check"], &database).exit(code).says(words);
     }
     // In a string, a body or a comment it is no name.
     let text = "x".repeat(80);
     let project =
         Project::of_schema(&format!("CREATE TABLE fine (); -- {text}\nCOMMENT ON TABLE fine IS '{text}';\n"));
-    expect(&project.trueup(&["check"], database.url()).output().unwrap(), 1, &["comment"]);
+    project.trueup(["check"], &database).exit(1).says("comment");
 }

@@ -1,6 +1,6 @@
 //! The SQL that `check` prints, pasted as it stands, makes the database as declared.
 
-use crate::support::project::{Project, expect, said};
+use crate::support::project::Project;
 use crate::support::{self, TestDatabase};
 
 const HEADING: &str = "SQL that makes the database as declared (read it before you run it):\n";
@@ -8,7 +8,7 @@ const HEADING: &str = "SQL that makes the database as declared (read it before y
 /// The block of SQL in what a check shows to people.
 #[track_caller]
 fn block(project: &Project, database: &TestDatabase) -> String {
-    let shown = said(&project.check(database.url()).args(["--color", "never"]).output().unwrap());
+    let shown = project.check(database).args(["--color", "never"]).run().said();
     let Some((_, after)) = shown.split_once(HEADING) else { panic!("no SQL in: {shown}") };
     let end = after.rfind("\n\n").unwrap_or_else(|| panic!("no verdict in: {after}"));
     after[..end].to_owned()
@@ -21,12 +21,11 @@ fn mended_by_pasting(schema: &str, by_hand: &str) {
     project.compile();
     let database = support::database();
     project.build(&database);
-    expect(&project.check(database.url()).output().unwrap(), 0, &[]);
+    project.check(&database).exit(0);
     database.exec(by_hand);
     let sql = block(&project, &database);
     database.psql(&sql);
-    let again = project.check(database.url()).output().unwrap();
-    assert_eq!(again.status.code(), Some(0), "{sql}\n{}", said(&again));
+    project.check(&database).case(sql).exit(0);
 }
 
 #[test]
@@ -87,7 +86,7 @@ CREATE TABLE customers (id int PRIMARY KEY, addr address);
     database.exec("INSERT INTO customers VALUES (1, ROW('Lane', '1010')); ALTER TYPE address RENAME ATTRIBUTE zip TO code");
     database.psql(&block(&project, &database));
     assert_eq!(database.value("SELECT (addr).zip FROM customers"), "1010");
-    expect(&project.check(database.url()).output().unwrap(), 0, &[]);
+    project.check(&database).exit(0);
 }
 
 #[test]
@@ -110,7 +109,7 @@ CREATE TABLE empty (id bigserial PRIMARY KEY, line text);
     );
     let sql = block(&project, &database);
     database.psql(&sql);
-    expect(&project.check(database.url()).output().unwrap(), 0, &[]);
+    project.check(&database).exit(0);
     database.exec(insert);
     database.exec("INSERT INTO empty (line) VALUES ('a')");
     let ids = |table: &str| {
@@ -127,11 +126,10 @@ fn every_report_says_where_the_sql_is() {
     let database = support::database();
     project.build(&database);
     database.exec("ALTER TABLE t ALTER id DROP NOT NULL");
-    let check = |args: &[&str]| said(&project.check(database.url()).args(args).output().unwrap());
-    assert!(check(&[]).contains("next: run the SQL above"));
-    let quiet = check(&["-q"]);
-    assert!(!quiet.contains("above") && quiet.contains("next: trueup check"), "{quiet}");
-    assert!(check(&["--format", "markdown"]).contains("| run the SQL below |"));
+    let check = |args: &[&str]| project.check(&database).args(args).run();
+    check(&[]).says("next: run the SQL above");
+    check(&["-q"]).lacks("above").says("next: trueup check");
+    check(&["--format", "markdown"]).says("| run the SQL below |");
 }
 
 #[test]
@@ -141,8 +139,7 @@ fn a_database_without_its_history_is_not_called_a_project_without_migrations() {
     let database = support::database();
     project.build(&database);
     database.exec("DROP TABLE refinery_schema_history");
-    let shown = said(&project.check(database.url()).output().unwrap());
-    assert!(shown.contains("\nno history of migrations\n"), "{shown}");
+    project.check(&database).run().says("\nno history of migrations\n");
 }
 
 #[test]

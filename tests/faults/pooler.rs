@@ -1,7 +1,7 @@
 //! A transaction-pooling proxy.
 
 use crate::support::pgbouncer::{self, PgBouncer};
-use crate::support::project::{Site, findings};
+use crate::support::project::Site;
 use crate::support::{self, Row};
 use trueup::postgres::connection::Target;
 
@@ -27,7 +27,7 @@ fn f14_reading_through_a_pooler_leaves_nothing_on_its_connections() {
         let pooler = PgBouncer::start(&site.database, "pooled_app", pool_size);
         let before = look(&pooler.url());
         for _ in 0..4 {
-            assert_eq!(findings(&site.check(&pooler.url())), expected);
+            assert_eq!(site.check(&pooler.url()).findings(), expected);
         }
         let after = look(&pooler.url());
         assert_eq!(backend(&before), backend(&after), "the same connection of the pool");

@@ -33,7 +33,7 @@ fn site() -> Site {
 impl Site {
     /// `trueup upgrade` after these keys were pressed.
     fn upgrade_after(&self, keys: &str) -> Terminal {
-        Terminal::start_after(&self.project.trueup(&["upgrade"], self.database.url()), 100, keys)
+        Terminal::start_after(self.project.trueup(["upgrade"], &self.database), 100, keys)
     }
 
     fn is_applied(&self) -> bool {
@@ -43,10 +43,7 @@ impl Site {
     /// It was not confirmed, with these words, and nothing was changed.
     #[track_caller]
     fn refused(&self, terminal: Terminal, words: &str) {
-        let (code, shown) = terminal.end();
-        assert_eq!(code, Some(4), "{shown}");
-        assert!(shown.contains(words), "{words}: {shown}");
-        assert!(shown.contains("nothing was changed"), "{shown}");
+        let shown = terminal.end().exit(4).says([words, "nothing was changed"]).said();
         let left = self
             .database
             .value("SELECT to_regclass('a') IS NOT NULL OR to_regnamespace('trueup') IS NOT NULL");
@@ -55,8 +52,7 @@ impl Site {
 
     #[track_caller]
     fn applied(&self, terminal: Terminal) {
-        let (code, shown) = terminal.end();
-        assert_eq!(code, Some(0), "{shown}");
+        let shown = terminal.end().exit(0).said();
         assert!(self.is_applied(), "{shown}");
     }
 }
@@ -123,8 +119,7 @@ fn f64_a_name_is_typed_in_full_after_it_was_asked_for() {
     let site = site();
     let set = ["environment", "set", "production", "--yes"];
     let marked = support::database();
-    let set = site.project.trueup(&set, marked.url()).env("TRUEUP_ENV", "production").output().unwrap();
-    assert_eq!(set.status.code(), Some(0), "{set:?}");
+    site.project.trueup(set, &marked).env("TRUEUP_ENV", "production").exit(0);
     let site = Site { database: marked, ..site };
     let name = site.database.name().to_owned();
     let question = "Type the database's name: ";
@@ -132,15 +127,12 @@ fn f64_a_name_is_typed_in_full_after_it_was_asked_for() {
     for (early, typed) in [("", "yes"), ("", "y"), ("", abbreviated), ("", ""), (name.as_str(), "")] {
         let mut terminal = site.upgrade_after(&format!("{early}\n"));
         terminal.wait_for(question).waits(MOMENT).press(&format!("{typed}\n"));
-        let (code, shown) = terminal.end();
-        assert_eq!(code, Some(4), "{typed:?}: {shown}");
-        assert!(!site.is_applied(), "{shown}");
+        let shown = terminal.end().exit(4).said();
+        assert!(!site.is_applied(), "{typed:?}: {shown}");
     }
     let mut terminal = site.upgrade_after("");
     terminal.wait_for(question).press(INTERRUPT);
-    let (code, shown) = terminal.end();
-    assert_eq!(code, Some(4), "{shown}");
-    assert!(shown.contains("cancelled (Ctrl-C): nothing was changed"), "{shown}");
+    terminal.end().exit(4).says("cancelled (Ctrl-C): nothing was changed");
     let mut terminal = site.upgrade_after("");
     terminal.wait_for(question).press(&format!("{name}\n"));
     site.applied(terminal);

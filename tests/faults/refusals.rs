@@ -4,7 +4,7 @@
 use std::fs;
 
 use crate::support;
-use crate::support::project::{Project, expect};
+use crate::support::project::Project;
 
 #[test]
 fn the_statement_that_failed_is_named() {
@@ -60,9 +60,11 @@ fn the_statement_that_failed_is_named() {
         fs::write(project.lock(), head.replace(&was, &is)).unwrap();
 
         let database = support::database();
-        let output = project.trueup(&["upgrade", "--yes"], database.url()).output().unwrap();
-        expect(&output, 5, words);
-        expect(&output, 5, &["V1__t failed, it was rolled back: the database is as it was"]);
+        project
+            .trueup(["upgrade", "--yes"], &database)
+            .exit(5)
+            .says(words)
+            .says("V1__t failed, it was rolled back: the database is as it was");
         let left = database.query("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname IN ('t', 'u', 'c')");
         assert!(left.is_empty(), "{left:?}");
     }
@@ -84,31 +86,22 @@ fn what_stays_of_a_migration_that_failed_between_its_statements_is_said() {
     .unwrap();
     project.compile();
     let database = support::database();
-    let upgrade = |more: &[&str]| {
-        let mut arguments = vec!["upgrade", "--yes"];
-        arguments.extend(more);
-        project.trueup(&arguments, database.url()).output().unwrap()
-    };
-    expect(&upgrade(&["--to", "1"]), 0, &[]);
+    let upgrade = |more: &[&str]| project.trueup(["upgrade", "--yes"], &database).args(more);
+    upgrade(&["--to", "1"]).exit(0);
     database.exec("INSERT INTO t VALUES (7)");
 
     // Whether this run did the statements before, or an earlier one.
     for exit in [6, 5] {
-        let output = upgrade(&[]);
-        expect(
-            &output,
-            exit,
-            &[
-                "V2__columns.sql: ",
-                "violated by some row",
-                "V2__columns, statement 3 failed, it was rolled back; the statements before it are committed and recorded: \
-                 the same command continues with this one",
-            ],
-        );
+        upgrade(&[]).exit(exit).says([
+            "V2__columns.sql: ",
+            "violated by some row",
+            "V2__columns, statement 3 failed, it was rolled back; the statements before it are committed and recorded: \
+             the same command continues with this one",
+        ]);
         let columns =
             "SELECT attname FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 1 ORDER BY 1";
         assert_eq!(database.query(columns).len(), 2);
     }
     database.exec("DELETE FROM t");
-    expect(&upgrade(&[]), 0, &["at V2"]);
+    upgrade(&[]).exit(0).says("at V2");
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support;
-use crate::support::project::{Project, Site, expect, findings, said};
+use crate::support::project::{Project, Site};
 
 /// What is taken from everybody, one at a time. Two databases of one server have catalogs of their own.
 const TAKEN: &[&str] = &[
@@ -50,18 +50,18 @@ fn f29_a_role_that_sees_too_little_cannot_tell() {
     every_kind(&site);
     site.database.exec("CREATE ROLE f29_little LOGIN; GRANT SELECT ON refinery_schema_history TO f29_little");
     let url = site.database.url_as("f29_little");
-    let expected = findings(&site.check(site.database.url()));
-    assert_eq!(findings(&site.check(&url)), expected, "a role without any right sees the same");
+    let expected = site.check(&site.database).findings();
+    assert_eq!(site.check(&url).findings(), expected, "a role without any right sees the same");
     let mut untouched = Vec::new();
     for catalog in TAKEN {
         site.database.exec(&format!("REVOKE SELECT ON pg_catalog.{catalog} FROM PUBLIC"));
-        let output = site.check(&url);
+        let ran = site.check(&url).run();
         site.database.exec(&format!("GRANT SELECT ON pg_catalog.{catalog} TO PUBLIC"));
-        if output.status.code() == Some(3) {
-            expect(&output, 3, &["this role lacks a right", catalog, "grant the right"]);
+        if ran.code() == Some(3) {
+            ran.exit(3).says(["this role lacks a right", catalog, "grant the right"]);
         } else {
             // What was not asked for was not needed: all is there.
-            assert_eq!(findings(&output), expected, "{catalog}");
+            assert_eq!(ran.findings(), expected, "{catalog}");
             untouched.push(*catalog);
         }
     }
@@ -86,14 +86,13 @@ fn f29_a_role_with_nothing_but_connect_sees_the_whole_catalog() {
          REVOKE ALL ON FUNCTION hidden.f FROM PUBLIC;
          CREATE ROLE f29_connect LOGIN; GRANT CONNECT ON DATABASE {name} TO f29_connect"
     ));
-    let check = |args: &[&str]| {
-        project.check(&database.url_as("f29_connect")).args(["--format", "json"]).args(args).output().unwrap()
-    };
-    assert_eq!(findings(&check(&[])), [""; 0]);
+    let check =
+        |args: &[&str]| project.check(&database.url_as("f29_connect")).args(["--format", "json"]).args(args);
+    assert_eq!(check(&[]).findings(), [""; 0]);
     database.exec(
         "ALTER TABLE hidden.t ALTER n DROP DEFAULT; DROP VIEW hidden.v; ALTER SEQUENCE hidden.s INCREMENT 5",
     );
-    let found = findings(&check(&[]));
+    let found = check(&[]).findings();
     assert_eq!(found.len(), 3, "{found:#?}");
     database.exec("DROP OWNED BY f29_connect; DROP ROLE f29_connect");
 }
@@ -105,8 +104,8 @@ fn f29_a_history_that_is_not_readable_is_never_clean() {
     let database = support::database();
     project.build(&database);
     database.exec("CREATE ROLE f29_blind LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO f29_blind");
-    let check = || project.check(&database.url_as("f29_blind")).args(["--format", "json"]).output().unwrap();
-    expect(&check(), 0, &[]);
+    let check = || project.check(&database.url_as("f29_blind")).args(["--format", "json"]);
+    check().exit(0);
     for (hide, show) in [
         (
             "REVOKE SELECT ON refinery_schema_history FROM f29_blind",
@@ -119,9 +118,7 @@ fn f29_a_history_that_is_not_readable_is_never_clean() {
         ("REVOKE USAGE ON SCHEMA public FROM PUBLIC", "GRANT USAGE ON SCHEMA public TO PUBLIC"),
     ] {
         database.exec(hide);
-        let output = check();
-        assert_eq!(output.status.code(), Some(3), "{hide}: {}", said(&output));
-        let document = support::json(&output);
+        let document = check().case(hide).exit(3).json();
         assert_eq!(document["outcome"], "cannot-tell");
         let coverage = &document["coverage"];
         assert_eq!(
@@ -130,12 +127,14 @@ fn f29_a_history_that_is_not_readable_is_never_clean() {
             "{hide}"
         );
         assert_eq!(coverage["complete"], false, "{hide}");
-        let human = said(&project.check(&database.url_as("f29_blind")).output().unwrap());
-        assert!(human.contains("not visible to f29_blind: public.refinery_schema_history"), "{human}");
-        assert!(!human.contains("\nOK: "), "{human}");
+        project
+            .check(&database.url_as("f29_blind"))
+            .run()
+            .says("not visible to f29_blind: public.refinery_schema_history")
+            .lacks("\nOK: ");
         database.exec(show);
     }
-    expect(&check(), 0, &[]);
+    check().exit(0);
     database.exec("DROP OWNED BY f29_blind; DROP ROLE f29_blind");
 }
 
@@ -148,9 +147,9 @@ fn f29_information_schema_is_never_used() {
         "CREATE ROLE f29_standard LOGIN; GRANT SELECT ON refinery_schema_history TO f29_standard;
          REVOKE ALL ON SCHEMA information_schema FROM PUBLIC",
     );
-    assert_eq!(findings(&site.check(&site.database.url_as("f29_standard"))), expected);
+    assert_eq!(site.check(&site.database.url_as("f29_standard")).findings(), expected);
     site.database.exec("DROP SCHEMA information_schema CASCADE");
-    assert_eq!(findings(&site.check(site.database.url())), expected);
+    assert_eq!(site.check(&site.database).findings(), expected);
     site.database.exec("DROP OWNED BY f29_standard; DROP ROLE f29_standard");
 }
 
@@ -160,6 +159,5 @@ fn f29_an_unreadable_lock_file_is_no_missing_one() {
     let site = Site::with_drift();
     fs::remove_file(site.project.lock()).unwrap();
     fs::create_dir(site.project.lock()).unwrap();
-    let output = site.project.check(site.database.url()).output().unwrap();
-    expect(&output, 2, &["trueup.lock", "expected a file"]);
+    site.project.check(&site.database).exit(2).says(["trueup.lock", "expected a file"]);
 }

@@ -1,14 +1,14 @@
 //! How often a command waits for the server.
 
 use crate::support;
-use crate::support::project::{Project, Site, expect, findings};
+use crate::support::project::{Project, Site};
 use crate::support::proxy::{Proxy, Then};
 
 #[test]
 fn a_check_needs_at_most_three_round_trips() {
     let site = Site::with_drift();
     let proxy = Proxy::start(&site.database, |_, _| Then::Forward);
-    let found = findings(&site.check(&proxy.url(&site.database)));
+    let found = site.check(&proxy.url(&site.database)).findings();
     assert_eq!(found, site.findings());
     let (round_trips, messages) = (proxy.round_trips(), proxy.messages());
     assert!((1..=3).contains(&round_trips), "{round_trips} round trips");
@@ -31,8 +31,7 @@ fn a_migration_needs_two_round_trips() {
         project.compile();
         let database = server.database();
         let proxy = Proxy::start(&database, |_, _| Then::Forward);
-        let mut upgrade = project.trueup(&["upgrade", "--yes"], &proxy.url(&database));
-        expect(&upgrade.output().unwrap(), 0, &[]);
+        project.trueup(["upgrade", "--yes"], &proxy.url(&database)).exit(0);
         assert_eq!(proxy.messages(), proxy.round_trips(), "every message is answered");
         proxy.round_trips()
     };

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use crate::support;
 use crate::support::cluster::cluster;
-use crate::support::project::{Project, Site, findings};
+use crate::support::project::{Project, Site};
 use crate::support::watch::{Watch, canary};
 
 /// The whole way: a scratch server is started and its children live, while the secret is in the caller's hands.
@@ -26,17 +25,14 @@ fn f53_a_password_reaches_no_child_no_output_and_no_file() {
     for (flag, variables) in
         [(&[][..], vec![("DATABASE_URL", url.as_str()), ("PGPASSWORD", &secret)]), (by_flag, vec![])]
     {
-        let mut command = project.trueup(&["check", "-v", "--format", "json", "--output", "report.json"], "");
-        command.env_remove("DATABASE_URL").args(flag).envs(variables);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let check = project.trueup(["check", "-v", "--format", "json", "--output", "report.json"], "");
+        let child = check.env_remove("DATABASE_URL").args(flag).envs(variables).start();
         let watch = Watch::start(secret.clone(), child.id());
-        let output = child.wait_with_output().unwrap();
+        let ran = child.ended();
         let seen = watch.end();
         assert_eq!(seen.found, BTreeSet::new());
         assert!(seen.children > 0, "the scratch server was looked at");
-        let said = crate::support::project::said(&output);
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(!said.contains(&secret), "{said}");
+        ran.exit(1).lacks(&secret);
     }
     let made: Vec<_> = files(project.path()).difference(&before).cloned().collect();
     assert_eq!(made, ["report.json"]);
@@ -57,9 +53,7 @@ fn f53_a_scratch_servers_password_is_in_no_lock_file_and_no_error() {
         [url.as_str(), &url.as_str().replace("5432", "5433"), &format!("postgres://u:{secret}@[::1")]
     {
         for verb in [&["check", "-v"][..], &["compile", "-v"]] {
-            let output = project.trueup(verb, host.url()).args(["--scratch-url", scratch]).output().unwrap();
-            let said = crate::support::project::said(&output);
-            assert!(!said.contains(&secret), "{said}");
+            project.trueup(verb, &host).args(["--scratch-url", scratch]).run().lacks(&secret);
         }
     }
     for file in files(project.path()) {
@@ -82,8 +76,7 @@ fn f54_a_hostile_environment_changes_no_finding() {
     fs::write(at(".psqlrc"), "DROP TABLE public.users CASCADE;\n").unwrap();
     fs::write(at(".pg_service.conf"), "[elsewhere]\nhost=elsewhere.invalid\ndbname=postgres\n").unwrap();
     fs::write(at(".pgpass"), "*:*:*:*:wrong\n").unwrap();
-    let mut command: Command = site.project.check(site.database.url());
-    command.env("HOME", home.path()).envs([
+    let check = site.check(&site.database).env("HOME", home.path()).envs([
         ("PGSERVICE", "elsewhere"),
         ("PGSERVICEFILE", at(".pg_service.conf").to_str().unwrap()),
         ("PGHOST", "elsewhere.invalid"),
@@ -111,7 +104,7 @@ fn f54_a_hostile_environment_changes_no_finding() {
         ("RUST_LOG", "trace"),
         ("RUST_BACKTRACE", "full"),
     ]);
-    let output = command.args(["--format", "json"]).output().unwrap();
-    assert_eq!(findings(&output), expected);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let ran = check.run();
+    assert_eq!(ran.findings(), expected);
+    assert_eq!(ran.stderr(), "");
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support;
-use crate::support::project::{Site, expect, findings};
+use crate::support::project::Site;
 use crate::support::proxy::{Proxy, Then};
 
 /// A setting, its hostile value, and whether the server may end the session before it can be overruled.
@@ -63,25 +63,19 @@ fn f24_settings_of_a_role_or_database_change_no_finding() {
         }
         for subject in [format!("ROLE {role}"), format!("DATABASE {}", site.database.name())] {
             admin.exec(&format!("ALTER {subject} SET {name} = {value}"));
-            let output = site.check(&site.database.url_as(role));
+            let ran = site.check(&site.database.url_as(role)).run();
             admin.exec(&format!("ALTER {subject} RESET {name}"));
-            match output.status.code() {
+            if *may_refuse && matches!(ran.code(), Some(3 | 75)) {
                 // "The server ...", or "the connection to the server was lost": whoever is the first to notice.
-                Some(3 | 75) if *may_refuse => {
-                    let code = output.status.code().unwrap();
-                    expect(&output, code, &["\"error\"", "reading the catalog: the"]);
-                    refused.push(*name);
-                }
-                _ => assert_eq!(findings(&output), expected, "{subject} SET {name} = {value}"),
+                ran.says(["\"error\"", "reading the catalog: the"]);
+                refused.push(*name);
+            } else {
+                assert_eq!(ran.findings(), expected, "{subject} SET {name} = {value}");
             }
         }
     }
     site.database.exec(&format!("DROP ROLE {role}"));
-    assert_eq!(
-        findings(&site.check(site.database.url())),
-        expected,
-        "the settings are away again: {refused:?}"
-    );
+    assert_eq!(site.check(&site.database).findings(), expected, "the settings are away again: {refused:?}");
 }
 
 /// All of them at once; `role` makes the session somebody who may do nothing.
@@ -99,7 +93,7 @@ fn f24_a_session_that_starts_as_another_role_reads_the_same() {
          ALTER ROLE f24_login SET TimeZone = 'Pacific/Chatham';
          ALTER ROLE f24_login SET default_transaction_read_only = on",
     );
-    let found = findings(&site.check(&site.database.url_as("f24_login")));
+    let found = site.check(&site.database.url_as("f24_login")).findings();
     site.database.exec("DROP OWNED BY f24_nobody, f24_login; DROP ROLE f24_nobody, f24_login");
     assert_eq!(found, expected);
 }
@@ -120,11 +114,11 @@ fn f24_the_servers_own_patience_is_ours() {
     let mut holder = runtime.block_on(site.database.connect());
     runtime.block_on(holder.execute("BEGIN; LOCK TABLE public.organizations")).unwrap();
     let began = Instant::now();
-    let output = site.check(&site.database.url_as("f24_patient"));
+    let ran = site.check(&site.database.url_as("f24_patient")).run();
     let took = began.elapsed();
     runtime.block_on(holder.close());
     site.database.exec("DROP ROLE f24_patient");
-    expect(&output, 75, &["timed out waiting for a lock", "\"busy\""]);
+    ran.exit(75).says(["timed out waiting for a lock", "\"busy\""]);
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
@@ -138,8 +132,11 @@ fn f24_settings_that_did_not_take_are_noticed() {
         ("ISOLATION LEVEL REPEATABLE READ", "ISOLATION LEVEL READ COMMITTED", "\\\"read committed\\\""),
     ] {
         let proxy = Proxy::start(&site.database, move |_, text| Then::Instead(text.replace(ours, theirs)));
-        let output = site.check(&proxy.url(&site.database));
-        expect(&output, 3, &["the server did not take a setting", found, "nothing was read"]);
+        site.check(&proxy.url(&site.database)).exit(3).says([
+            "the server did not take a setting",
+            found,
+            "nothing was read",
+        ]);
         assert_eq!(proxy.messages(), 1, "nothing else was asked");
     }
 }

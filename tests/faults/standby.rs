@@ -1,8 +1,7 @@
 //! Servers that take no writes.
 
-use crate::support;
 use crate::support::cluster::Cluster;
-use crate::support::project::{Site, findings};
+use crate::support::project::Site;
 
 #[test]
 fn f25_a_read_only_server_is_read() {
@@ -11,7 +10,7 @@ fn f25_a_read_only_server_is_read() {
     let name = site.database.name();
     site.database.exec(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
     assert!(site.database.try_query("CREATE TABLE t ()").is_err(), "it is read-only");
-    assert_eq!(findings(&site.check(site.database.url())), expected);
+    assert_eq!(site.check(&site.database).findings(), expected);
 }
 
 #[test]
@@ -20,12 +19,12 @@ fn f25_a_real_standby_is_read() {
     let site = Site::with_drift();
     let expected = site.findings();
     primary.load("shop", site.database.url());
-    assert_eq!(findings(&site.check(&primary.url("postgres@127.0.0.1", "shop"))), expected);
+    assert_eq!(site.check(&primary.url("postgres@127.0.0.1", "shop")).findings(), expected);
     let standby = primary.standby();
     let url = standby.url("postgres@127.0.0.1", "shop");
-    let output = site.check(&url);
-    assert_eq!(findings(&output), expected);
+    let ran = site.check(&url).run();
+    assert_eq!(ran.findings(), expected);
     let port = u64::from(standby.port);
-    assert_eq!(support::json(&output)["target"]["port"], port);
+    assert_eq!(ran.json()["target"]["port"], port);
     assert!(!standby.try_psql("CREATE TABLE t ()"), "a standby takes no writes");
 }

@@ -1,7 +1,7 @@
 //! What is there and does not work.
 
 use crate::support;
-use crate::support::project::{Project, expect, findings};
+use crate::support::project::Project;
 
 const SCHEMA: &str = "\
 CREATE TABLE parents (id bigint PRIMARY KEY);
@@ -21,9 +21,7 @@ CREATE TRIGGER stamp BEFORE INSERT ON e FOR EACH ROW EXECUTE FUNCTION stamp();
 fn f31_what_is_there_and_does_not_work_is_found() {
     let project = Project::of_schema(SCHEMA);
     project.compile();
-    let check = |database: &support::TestDatabase| {
-        project.check(database.url()).args(["--format", "json"]).output().unwrap()
-    };
+    let check = |database: &support::TestDatabase| project.check(database).args(["--format", "json"]);
     for (fault, object, attribute) in [
         (
             "ALTER TABLE t DROP CONSTRAINT t_parent_fkey;
@@ -53,16 +51,16 @@ fn f31_what_is_there_and_does_not_work_is_found() {
     ] {
         let database = support::database();
         project.build(&database);
-        expect(&check(&database), 0, &[]);
+        check(&database).exit(0);
         database.exec(fault);
-        let found = findings(&check(&database));
+        let found = check(&database).findings();
         assert_eq!(found.len(), 1, "{fault}: {found:#?}");
         let named = found[0].contains(&format!(" {object} "))
             && found[0].contains(&format!("\"name\":\"{attribute}\""));
         assert!(named, "{fault}: {found:#?}");
-        if let Some(sql) = support::json(&check(&database))["findings"][0]["remedy"]["sql"].as_str() {
+        if let Some(sql) = check(&database).run().json()["findings"][0]["remedy"]["sql"].as_str() {
             database.exec(sql);
-            expect(&check(&database), 0, &[]);
+            check(&database).exit(0);
         }
     }
 }
@@ -76,9 +74,9 @@ fn f31_an_invalid_index_is_found() {
     project.build(&database);
     database.exec("DROP INDEX t_n; INSERT INTO t (id, n) VALUES (1, 1), (2, 1)");
     assert!(database.try_query("CREATE UNIQUE INDEX CONCURRENTLY t_n ON t (n)").is_err());
-    let output = project.check(database.url()).args(["--format", "json"]).output().unwrap();
-    let found = findings(&output);
+    let ran = project.check(&database).args(["--format", "json"]).run();
+    let found = ran.findings();
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(found[0].starts_with("index.") && found[0].contains("public.t_n"), "{found:#?}");
-    assert_eq!(support::json(&output)["findings"][0]["severity"], "error");
+    assert_eq!(ran.json()["findings"][0]["severity"], "error");
 }

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::process::Output;
 
 use serde_json::Value;
 use trueup::migrations::{checksum, read_directory};
@@ -10,7 +9,8 @@ use trueup::postgres::connection::Target;
 use trueup::writer::ADVISORY_LOCK;
 
 use crate::support::pgbouncer::PgBouncer;
-use crate::support::project::{Project, Site, expect, findings, said};
+use crate::support::program::Program;
+use crate::support::project::{Address, Project, Site};
 use crate::support::proxy::{Proxy, Then};
 use crate::support::{self, TestDatabase};
 
@@ -34,35 +34,29 @@ fn site() -> (Project, TestDatabase) {
     (project, database)
 }
 
-fn status(project: &Project, url: &str, more: &[&str]) -> Output {
-    project.trueup(&[&["status"], more].concat(), url).output().unwrap()
-}
-
-#[track_caller]
-fn document(project: &Project, url: &str, more: &[&str]) -> Value {
-    let output = status(project, url, &[&["--format", "json"], more].concat());
-    let document = support::json(&output);
-    assert_eq!(document["exit_code"].as_i64(), output.status.code().map(i64::from), "{document:#}");
-    document
+fn status(project: &Project, at: &(impl Address + ?Sized), more: &[&str]) -> Program {
+    project.trueup(["status"], at).args(more)
 }
 
 #[test]
 fn an_empty_database_has_all_of_it_pending() {
     let project = Project::reference();
     let database = support::database();
-    let document = document(&project, database.url(), &[]);
+    let document = status(&project, &database, &[]).document();
     assert_eq!(document["exit_code"], 1, "{document:#}");
     assert_eq!(document["history"]["pending"].as_array().unwrap().len(), 8);
     for nothing in ["mark", "lock", "last_backup"] {
         assert!(document[nothing].is_null(), "{document:#}");
     }
     assert!(document.get("runs").is_none());
-    let output = status(&project, database.url(), &["--runs"]);
-    expect(
-        &output,
-        1,
-        &["no history of migrations", "not marked", "free", "none recorded", "8 pending", "no runs"],
-    );
+    status(&project, &database, &["--runs"]).exit(1).says([
+        "no history of migrations",
+        "not marked",
+        "free",
+        "none recorded",
+        "8 pending",
+        "no runs",
+    ]);
 }
 
 #[test]
@@ -75,21 +69,20 @@ fn a_marked_database_says_which_it_is() {
     .unwrap();
     database.exec(OWN);
     database.exec("INSERT INTO trueup.mark (layout, project, environment, run) VALUES (1, 'platform', 'production', 'x')");
-    let document = document(&project, database.url(), &[]);
+    let document = status(&project, &database, &[]).document();
     assert_eq!((&document["exit_code"], &document["outcome"]), (&0.into(), &"clean".into()), "{document:#}");
     assert_eq!(document["target"]["environment"], "production");
     assert_eq!(document["mark"]["project"], "platform");
     assert_eq!(document["history"]["current"]["version"], "8");
-    expect(
-        &status(&project, database.url(), &["--env", "production"]),
-        0,
-        &["up to date", "production, project platform"],
-    );
-    let refused = status(&project, database.url(), &["--env", "staging"]);
-    expect(&refused, 4, &["marked as environment production, not staging", "trueup environment set staging"]);
+    status(&project, &database, &["--env", "production"])
+        .exit(0)
+        .says(["up to date", "production, project platform"]);
+    status(&project, &database, &["--env", "staging"])
+        .exit(4)
+        .says(["marked as environment production, not staging", "trueup environment set staging"]);
     database.exec("UPDATE trueup.mark SET project = 'shop'");
-    expect(&status(&project, database.url(), &["--env", "production"]), 4, &["marked as project shop's"]);
-    expect(&status(&project, database.url(), &[]), 0, &["note: the database is marked as project shop's"]);
+    status(&project, &database, &["--env", "production"]).exit(4).says("marked as project shop's");
+    status(&project, &database, &[]).exit(0).says("note: the database is marked as project shop's");
 }
 
 #[test]
@@ -97,7 +90,7 @@ fn pending_edited_skipped_and_ahead_are_told_apart() {
     let (project, database) = site();
     database.exec("DELETE FROM refinery_schema_history WHERE version IN (2, 8)");
     database.exec("UPDATE refinery_schema_history SET checksum = '1' WHERE version = 3");
-    let document = document(&project, database.url(), &[]);
+    let document = status(&project, &database, &[]).document();
     let versions = |key: &str| -> Vec<String> {
         let named = document["history"][key].as_array().unwrap().iter();
         named.map(|one| one["version"].as_str().unwrap().to_owned()).collect()
@@ -107,26 +100,25 @@ fn pending_edited_skipped_and_ahead_are_told_apart() {
     // Ahead alone asks for nothing: an old image starts.
     let (project, database) = site();
     database.exec("INSERT INTO refinery_schema_history VALUES (9, 'later', '2025-03-01T12:00:00Z', '1')");
-    expect(
-        &status(&project, database.url(), &[]),
-        0,
-        &["up to date, and ahead of this project by 1 migration", "V9__later"],
-    );
+    status(&project, &database, &[])
+        .exit(0)
+        .says(["up to date, and ahead of this project by 1 migration", "V9__later"]);
 }
 
 #[test]
 fn f29_an_audit_log_that_a_role_may_not_read_is_not_called_empty() {
     let (project, database) = site();
-    expect(&status(&project, database.url(), &["--runs"]), 0, &["no runs recorded"]);
+    status(&project, &database, &["--runs"]).exit(0).says("no runs recorded");
     database.exec(OWN);
     database.exec(OPEN_RUN);
     let role = format!("reader_{}", database.name());
     database.exec(&format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON refinery_schema_history TO {role}"));
     let url = database.url_as(&role);
-    let output = status(&project, &url, &["--runs"]);
-    expect(&output, 0, &["the runs are not known: trueup.runs cannot be read", "this role may not read"]);
-    assert!(!said(&output).contains("no runs recorded"), "{}", said(&output));
-    let told = document(&project, &url, &["--runs"]);
+    status(&project, &url, &["--runs"])
+        .exit(0)
+        .says(["the runs are not known: trueup.runs cannot be read", "this role may not read"])
+        .lacks("no runs recorded");
+    let told = status(&project, &url, &["--runs"]).document();
     assert!(told["runs"].is_null(), "{told:#}");
     database.exec(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
@@ -136,38 +128,21 @@ fn a_run_that_broke_off_is_told_in_words() {
     let (project, database) = site();
     database.exec(OWN);
     database.exec(OPEN_RUN);
-    let quiet = status(&project, database.url(), &[]);
-    expect(
-        &quiet,
-        0,
-        &[
-            "run 01JRUN of `trueup upgrade` by alice@bastion",
-            "was interrupted; it left no migration unfinished",
-        ],
-    );
+    status(&project, &database, &[]).exit(0).says([
+        "run 01JRUN of `trueup upgrade` by alice@bastion",
+        "was interrupted; it left no migration unfinished",
+    ]);
     database.exec("DELETE FROM refinery_schema_history WHERE version = 8");
     database.exec(STEP);
-    let output = status(&project, database.url(), &[]);
-    expect(
-        &output,
-        1,
-        &[
-            "run 01JRUN of `trueup upgrade` by alice@bastion as",
-            "started 2025-03-01T12:03:11Z, was interrupted in applying statement 1 of V8__api_keys_user_id_required",
-            "CREATE INDEX CONCURRENTLY i ON t (c)",
-            "Run the same command to continue: trueup upgrade",
-            "next: trueup upgrade",
-        ],
-    );
-    let markdown = status(&project, database.url(), &["--format", "markdown", "--runs"]);
-    expect(
-        &markdown,
-        1,
-        &["## trueup status: not up to date: 1 interrupted, 1 pending", "| run | command |", "--yes"],
-    );
+    status(&project, &database, &[]).exit(1).says(["run 01JRUN of `trueup upgrade` by alice@bastion as", "started 2025-03-01T12:03:11Z, was interrupted in applying statement 1 of V8__api_keys_user_id_required", "CREATE INDEX CONCURRENTLY i ON t (c)", "Run the same command to continue: trueup upgrade", "next: trueup upgrade"]);
+    status(&project, &database, &["--format", "markdown", "--runs"]).exit(1).says([
+        "## trueup status: not up to date: 1 interrupted, 1 pending",
+        "| run | command |",
+        "--yes",
+    ]);
     // A later run carried it out.
     database.exec("INSERT INTO refinery_schema_history SELECT 8, 'api_keys_user_id_required', '', '1'");
-    let document = document(&project, database.url(), &["--runs", "--limit", "1"]);
+    let document = status(&project, &database, &["--runs", "--limit", "1"]).document();
     assert_eq!(document["unfinished"], Value::Array(Vec::new()));
     assert_eq!(document["runs"][0]["os_host"], "bastion");
 }
@@ -186,15 +161,14 @@ fn who_holds_the_lock_is_named_and_its_run_goes_on() {
         session.execute(STEP).await.unwrap();
         session
     });
-    let found = document(&project, database.url(), &[]);
+    let found = status(&project, &database, &[]).document();
     assert_eq!(found["lock"]["application"], "trueup/test upgrade", "{found:#}");
     assert_eq!(found["open_runs"][0]["alive"], true);
     assert_eq!(found["open_runs"][0]["backend_pid"], found["lock"]["pid"]);
     let words = ["is applying statement 1 of V8", "lock", "held by backend", "wait until the run has ended"];
-    expect(&status(&project, database.url(), &[]), 1, &words);
+    status(&project, &database, &[]).exit(1).says(words);
     project.compile();
-    let check = project.check(database.url()).args(["--format", "json"]).output().unwrap();
-    let finding = support::json(&check)["findings"][0].clone();
+    let finding = project.check(&database).document()["findings"][0].clone();
     assert_eq!((&finding["code"], &finding["severity"]), (&"migration.unfinished".into(), &"warning".into()));
     assert!(finding["cause"]["detail"].as_str().unwrap().contains("is running it since"), "{finding:#}");
     // Another lock of that session is none of trueup's, nor is the same one of another database.
@@ -202,7 +176,7 @@ fn who_holds_the_lock_is_named_and_its_run_goes_on() {
     let elsewhere = support::database();
     let mut other = runtime.block_on(elsewhere.connect());
     runtime.block_on(other.execute(format!("SELECT pg_advisory_lock({ADVISORY_LOCK})"))).unwrap();
-    let document = document(&project, database.url(), &[]);
+    let document = status(&project, &database, &[]).document();
     assert!(document["lock"].is_null(), "{document:#}");
     assert_eq!(document["open_runs"][0]["alive"], false);
     runtime.block_on(async {
@@ -237,7 +211,7 @@ fn ten_thousand_migrations_are_read_in_a_bounded_number_of_round_trips() {
     database.exec(&history);
     database.exec(OWN);
     let proxy = Proxy::start(&database, |_, _| Then::Forward);
-    let document = document(&project, &proxy.url(&database), &["--runs"]);
+    let document = status(&project, &proxy.url(&database), &["--runs"]).document();
     assert_eq!((&document["exit_code"], &document["history"]["applied"]), (&0.into(), &10_000.into()));
     let (round_trips, messages) = (proxy.round_trips(), proxy.messages());
     assert!((1..=3).contains(&round_trips), "{round_trips} round trips");
@@ -254,14 +228,14 @@ fn a_role_that_may_not_read_schema_trueup_is_answered_all_the_same() {
          INSERT INTO trueup.mark (layout, project, run) VALUES (1, 'another', 'x')",
     );
     let url = site.database.url_as("own_little");
-    let check = site.check(&url);
-    let human = site.project.check(&url).output().unwrap();
-    let output = status(&site.project, &url, &["--runs"]);
+    let check = site.check(&url).run();
+    let human = site.project.check(&url).run();
+    let ran = status(&site.project, &url, &["--runs"]).run();
     site.database.exec("DROP OWNED BY own_little; DROP ROLE own_little");
-    assert_eq!(findings(&check), expected);
+    assert_eq!(check.findings(), expected);
     let note = "this role may not read trueup.mark, trueup.runs, trueup.steps, trueup.migrations";
-    expect(&human, 1, &[note]);
-    expect(&output, 0, &[note, "up to date"]);
+    human.exit(1).says(note);
+    ran.exit(0).says([note, "up to date"]);
 }
 
 /// Whoever may make a schema could lay a trap by the name of trueup's.
@@ -278,11 +252,11 @@ fn f28_what_looks_like_trueups_tables_runs_nothing() {
     let armed = "ALTER DATABASE \"DB\" SET trap.armed = 'on'".replace("DB", site.database.name());
     let ignore = ["--ignore", "public.trap*"];
     let clean = || {
-        let check = site.project.check(url).args(["--format", "json"]).args(ignore).output().unwrap();
-        assert!(!said(&check).contains("a trojan ran"), "{}", said(&check));
-        assert_eq!(findings(&check), expected);
-        let output = status(&site.project, url, &["--runs"]);
-        expect(&output, 0, &["not as trueup makes it, and therefore not read: trueup."]);
+        let check = site.check(url).args(ignore).run().lacks("a trojan ran");
+        assert_eq!(check.findings(), expected);
+        status(&site.project, url, &["--runs"])
+            .exit(0)
+            .says("not as trueup makes it, and therefore not read: trueup.");
     };
     // A view in place of a table.
     site.database.exec(
@@ -332,12 +306,12 @@ fn f28_constraint_exclusion_runs_nothing() {
     }
     let sprung = database.try_query("SELECT FROM trueup.runs WHERE id = 'y'");
     assert!(sprung.unwrap_err().to_string().contains("a trojan ran"), "the trap works");
-    let output = status(&project, database.url(), &["--runs"]);
-    expect(&output, 0, &["run 01JRUN", "Flyway", "sqlx", "Prisma"]);
-    assert!(!said(&output).contains("trojan"), "{}", said(&output));
+    status(&project, &database, &["--runs"])
+        .exit(0)
+        .says(["run 01JRUN", "Flyway", "sqlx", "Prisma"])
+        .lacks("trojan");
     project.compile();
-    let check = project.check(database.url()).args(["--ignore", "public.trap*"]).output().unwrap();
-    expect(&check, 0, &["OK: "]);
+    project.check(&database).args(["--ignore", "public.trap*"]).exit(0).says("OK: ");
 }
 
 #[test]
@@ -346,6 +320,6 @@ fn f14_status_works_through_a_pooler() {
     database.exec(OWN);
     let pooler = PgBouncer::start(&database, "pooled_app", 1);
     for _ in 0..3 {
-        expect(&status(&project, &pooler.url(), &["--runs"]), 0, &["up to date", "free"]);
+        status(&project, &pooler.url(), &["--runs"]).exit(0).says(["up to date", "free"]);
     }
 }

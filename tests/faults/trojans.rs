@@ -2,8 +2,7 @@
 //!
 //! All raise when they run, and so does a sequence's step: a check that ran one would fail, not only differ.
 
-use crate::support;
-use crate::support::project::{Site, expect, findings};
+use crate::support::project::Site;
 
 /// What runs instead of a function, an operator or a cast.
 const BODY: &str = "LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'a trojan ran'; END$$";
@@ -91,15 +90,13 @@ fn f28_objects_named_like_the_catalogs_do_not_run() {
     // They are found first by whoever takes the session as it is.
     let lured = site.database.try_query("SET search_path = public, pg_catalog; SELECT oid FROM pg_class");
     assert!(lured.unwrap_err().to_string().contains("a trojan ran"));
-    let output = site.project.check(&url).args(["--format", "json"]).args(ignored()).output().unwrap();
-    assert_eq!(findings(&output), expected);
+    assert_eq!(site.check(&url).args(ignored()).findings(), expected);
     // Without --ignore they are told as what they are, and run as little.
-    let output = site.check(&url);
+    let ran = site.check(&url).run().lacks("a trojan ran");
     site.database.exec("DROP ROLE f28_lured");
-    let found = findings(&output);
+    let found = ran.findings();
     assert!(found.iter().any(|line| line.starts_with("function.unexpected public.lower(")), "{found:#?}");
-    assert!(!String::from_utf8_lossy(&output.stdout).contains("a trojan ran"));
-    let unmodeled = support::json(&output)["coverage"]["unmodeled"].to_string();
+    let unmodeled = ran.json()["coverage"]["unmodeled"].to_string();
     assert!(unmodeled.contains("operator"), "{unmodeled}");
 }
 
@@ -123,9 +120,8 @@ fn f28_casts_do_not_run() {
             ));
         }
     }
-    let mut command = site.project.check(site.database.url());
-    let output = command.args(["--format", "json", "--ignore", "public.cast_*"]).output().unwrap();
-    assert_eq!(findings(&output), expected);
+    let check = site.check(&site.database).args(["--ignore", "public.cast_*"]);
+    assert_eq!(check.findings(), expected);
 }
 
 /// Casts that old applications bring along (text was implicit until 8.3) make expressions ambiguous that never were.
@@ -145,13 +141,13 @@ fn f28_casts_of_the_catalogs_types_do_not_confuse() {
          ALTER EVENT TRIGGER f28 DISABLE;
          SELECT lo_create(0)",
     );
-    let expected = findings(&site.check(site.database.url()));
+    let expected = site.check(&site.database).findings();
     for from in ["integer", "smallint", "bigint", "oid", "xid", "regclass", "date", "numeric"] {
         site.database.exec(&format!("CREATE CAST ({from} AS text) WITH INOUT AS IMPLICIT"));
-        assert_eq!(findings(&site.check(site.database.url())), expected, "{from}");
+        assert_eq!(site.check(&site.database).findings(), expected, "{from}");
     }
     site.database.exec("CREATE CAST (text AS integer) WITH INOUT AS IMPLICIT");
-    assert_eq!(findings(&site.check(site.database.url())), expected);
+    assert_eq!(site.check(&site.database).findings(), expected);
 }
 
 /// A history table is the one table of the project's people that a check reads. Whoever may create a schema can lay
@@ -187,29 +183,27 @@ fn f28_a_history_table_that_would_run_code_is_not_read() {
     let site = Site::with_drift();
     site.database.exec("CREATE ROLE f28_reader SUPERUSER LOGIN");
     let url = site.database.url_as("f28_reader");
-    let mut command = site.project.check(&url);
-    let check = command.args(["--format", "json", "--ignore", "trap*"]);
-    let expected = findings(&check.output().unwrap());
+    let check = || site.check(&url).args(["--ignore", "trap*"]);
+    let expected = check().findings();
     for (number, trap) in traps.iter().enumerate() {
         for table in ["trap.refinery_schema_history", "trap.alembic_version"] {
             site.database.exec(&format!("CREATE SCHEMA trap; {}", trap.replace("{}", table)));
-            let output = check.output().unwrap();
-            assert_eq!(findings(&output), expected, "{number}: {table}");
+            assert_eq!(check().findings(), expected, "{number}: {table}");
             site.database.exec("DROP SCHEMA trap CASCADE");
         }
         // In place of the project's own history: said, and the code did not run.
         site.database.exec("ALTER TABLE public.refinery_schema_history RENAME TO real");
         site.database
             .exec(&format!("CREATE SCHEMA trap; {}", trap.replace("{}", "public.refinery_schema_history")));
-        let output = check.output().unwrap();
-        let found = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(!found.contains("a trojan ran") && output.status.code() == Some(1), "{number}: {found}");
-        assert!(number == 4 || found.contains("history.malformed"), "{number}: {found}");
+        let ran = check().case(number).exit(1).lacks("a trojan ran");
+        if number != 4 {
+            ran.stdout_contains("history.malformed");
+        }
         site.database.exec(
             "DROP TABLE public.refinery_schema_history CASCADE; DROP SCHEMA trap CASCADE;
              ALTER TABLE public.real RENAME TO refinery_schema_history",
         );
     }
-    expect(&check.output().unwrap(), 1, &[]);
+    check().exit(1);
     site.database.exec("DROP ROLE f28_reader");
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::support::project::{Site, findings};
+use crate::support::project::Site;
 use crate::support::proxy::{Proxy, Then};
 use crate::support::{self, Row, TestDatabase};
 
@@ -43,13 +43,13 @@ fn f33_reading_assigns_no_transaction_id_and_changes_no_row() {
     let server = support::own_server();
     let site = Site::on(server.database());
     // The first reading sets hint bits and prunes, as any SELECT would; it may write WAL for that.
-    let expected = findings(&site.check(site.database.url()));
+    let expected = site.check(&site.database).findings();
     contents(&site.database);
     site.database.exec("CHECKPOINT");
     let rows = contents(&site.database);
     let before = counters(&site.database);
     for _ in 0..3 {
-        assert_eq!(findings(&site.check(site.database.url())), expected);
+        assert_eq!(site.check(&site.database).findings(), expected);
     }
     assert_eq!(counters(&site.database), before);
     assert_eq!(contents(&site.database), rows);
@@ -96,7 +96,7 @@ fn f33_reading_holds_no_lock_above_access_share() {
         });
         Then::Instead(slow)
     });
-    findings(&site.check(&proxy.url(&site.database)));
+    site.check(&proxy.url(&site.database)).findings();
     let (locks, sessions) = &*seen.lock().unwrap();
     let mode = |row: &Row| (row[0].clone().unwrap(), row[1].clone().unwrap());
     for row in locks {
@@ -127,8 +127,7 @@ fn f33_the_server_enforces_read_only() {
         let proxy = Proxy::start(&site.database, move |number, text| {
             if number == 2 { Then::Instead(format!("{attempt}; {text}")) } else { Then::Forward }
         });
-        let output = site.check(&proxy.url(&site.database));
-        crate::support::project::expect(&output, 3, &["read-only transaction"]);
+        site.check(&proxy.url(&site.database)).exit(3).says("read-only transaction");
     }
     // The same for whatever comes after the first transaction of the last message.
     let proxy = Proxy::start(&site.database, |number, text| {
@@ -138,7 +137,7 @@ fn f33_the_server_enforces_read_only() {
             Then::Forward
         }
     });
-    crate::support::project::expect(&site.check(&proxy.url(&site.database)), 3, &["read-only transaction"]);
+    site.check(&proxy.url(&site.database)).exit(3).says("read-only transaction");
     assert_eq!(site.database.value("SELECT to_regclass('public.written') IS NULL"), "t");
 }
 
@@ -163,7 +162,6 @@ fn f33_a_check_in_progress_blocks_no_reader_and_no_writer() {
         Then::Forward
     });
     // Somebody ran DDL meanwhile, so it is read again, and each time anew: that ends in "busy".
-    let output = site.check(&proxy.url(&site.database));
-    assert!(matches!(output.status.code(), Some(1 | 75)), "{output:?}");
+    site.check(&proxy.url(&site.database)).exit_in(&[1, 75]);
     assert_eq!(*failed.lock().unwrap(), [""; 0]);
 }

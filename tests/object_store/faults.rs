@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::proxy::{Deed, Proxy, Request};
 use super::server::{self, Bucket};
 use super::site::Site;
+use crate::support::program::Ran;
 
 /// An answer as S3 gives it.
 fn refusal(status: &'static str, code: &str, message: &str, more: &str) -> Deed {
@@ -33,24 +34,22 @@ fn fails(
     bucket: &Bucket,
     more: &str,
     decide: impl Fn(&Request) -> Deed + Send + Sync + 'static,
-) -> (i32, String) {
+) -> Ran {
     let proxy = Proxy::before(bucket.port, decide);
     site.settings(bucket, &proxy.endpoint(), more);
-    let (code, said) = site.run(&["backup"]);
-    assert!(said.contains("next: "), "{said}");
-    (code, said)
+    site.run(&["backup"]).says("next: ")
 }
 
 #[test]
 fn f50_a_connection_cut_again_and_again_ends_in_no_backup() {
     let Some(bucket) = server::bucket() else { return };
     let site = Site::of(30);
-    let (code, said) = fails(&site, &bucket, "", |request| match request.target.contains("partNumber=2") {
+    fails(&site, &bucket, "", |request| match request.target.contains("partNumber=2") {
         true => Deed::Cut(3 << 20),
         false => Deed::Pass,
-    });
-    assert_eq!(code, 5, "{said}");
-    assert!(said.contains("no backup was taken") && said.contains("archive.dump"), "{said}");
+    })
+    .exit(5)
+    .says(["no backup was taken", "archive.dump"]);
     nothing(&site, &bucket);
 }
 
@@ -64,12 +63,10 @@ fn f50_a_connection_cut_once_is_got_over() {
         if first { Deed::Cut(3 << 20) } else { Deed::Pass }
     });
     site.settings(&bucket, &proxy.endpoint(), "");
-    let (code, said) = site.run(&["backup"]);
-    assert_eq!(code, 0, "{said}");
+    site.run(&["backup"]).exit(0);
     let parts = proxy.seen().iter().filter(|request| request.target.contains("partNumber=2")).count();
     assert_eq!(parts, 2);
-    let (code, said) = site.run(&["backup", "verify", "latest"]);
-    assert_eq!(code, 0, "{said}");
+    site.run(&["backup", "verify", "latest"]).exit(0);
     assert_eq!(bucket.unfinished(), 0);
 }
 
@@ -80,16 +77,15 @@ fn f50_credentials_that_expire_meanwhile_end_in_no_backup() {
     // S3 repeats the session's token in this answer.
     let token = format!("<Token-0>{}</Token-0>", site.token());
     let expired = AtomicUsize::new(0);
-    let (code, said) = fails(&site, &bucket, "", move |request| {
+    fails(&site, &bucket, "", move |request| {
         // For as long as it takes to say so: whoever aborts may have new ones.
         if request.is_part() && expired.fetch_add(1, Ordering::Relaxed) == 1 {
             return refusal("400 Bad Request", "ExpiredToken", "The provided token has expired.", &token);
         }
         Deed::Pass
-    });
-    assert_eq!(code, 5, "{said}");
-    assert!(said.contains("the credentials have expired"), "{said}");
-    assert!(said.contains("renew the credentials"), "{said}");
+    })
+    .exit(5)
+    .says(["the credentials have expired", "renew the credentials"]);
     nothing(&site, &bucket);
 }
 
@@ -98,11 +94,11 @@ fn f50_credentials_that_have_expired_before_are_refused() {
     let Some(bucket) = server::bucket() else { return };
     let site = Site::of(1);
     let token = format!("<Token-0>{}</Token-0>", site.token());
-    let (code, said) = fails(&site, &bucket, "", move |_| {
+    fails(&site, &bucket, "", move |_| {
         refusal("400 Bad Request", "ExpiredToken", "The provided token has expired.", &token)
-    });
-    assert_eq!(code, 4, "{said}");
-    assert!(said.contains("the credentials have expired"), "{said}");
+    })
+    .exit(4)
+    .says("the credentials have expired");
     nothing(&site, &bucket);
 }
 
@@ -110,10 +106,9 @@ fn f50_credentials_that_have_expired_before_are_refused() {
 fn f50_a_right_that_is_missing_is_refused_before_anything() {
     let Some(bucket) = server::bucket() else { return };
     let site = Site::of(1);
-    let (code, said) =
-        fails(&site, &bucket, "", |_| refusal("403 Forbidden", "AccessDenied", "Access Denied", ""));
-    assert_eq!(code, 4, "{said}");
-    assert!(said.contains("403 AccessDenied") && said.contains("policy"), "{said}");
+    fails(&site, &bucket, "", |_| refusal("403 Forbidden", "AccessDenied", "Access Denied", ""))
+        .exit(4)
+        .says(["403 AccessDenied", "policy"]);
     nothing(&site, &bucket);
 }
 
@@ -121,12 +116,12 @@ fn f50_a_right_that_is_missing_is_refused_before_anything() {
 fn f50_a_right_that_is_taken_away_ends_in_no_backup() {
     let Some(bucket) = server::bucket() else { return };
     let site = Site::of(20);
-    let (code, said) = fails(&site, &bucket, "", |request| match request.is_part() {
+    fails(&site, &bucket, "", |request| match request.is_part() {
         true => refusal("403 Forbidden", "AccessDenied", "Access Denied", ""),
         false => Deed::Pass,
-    });
-    assert_eq!(code, 5, "{said}");
-    assert!(said.contains("403 AccessDenied"), "{said}");
+    })
+    .exit(5)
+    .says("403 AccessDenied");
     nothing(&site, &bucket);
 }
 
@@ -134,12 +129,12 @@ fn f50_a_right_that_is_taken_away_ends_in_no_backup() {
 fn f50_without_the_manifest_there_is_no_backup() {
     let Some(bucket) = server::bucket() else { return };
     let site = Site::of(20);
-    let (code, said) = fails(&site, &bucket, "", |request| match request.is("PUT", "manifest.json") {
+    fails(&site, &bucket, "", |request| match request.is("PUT", "manifest.json") {
         true => refusal("403 Forbidden", "AccessDenied", "Access Denied", ""),
         false => Deed::Pass,
-    });
-    assert_eq!(code, 5, "{said}");
-    assert!(said.contains("writing its manifest"), "{said}");
+    })
+    .exit(5)
+    .says("writing its manifest");
     nothing(&site, &bucket);
 }
 
@@ -148,7 +143,7 @@ fn f50_a_manifest_that_arrives_without_an_answer_is_taken_back() {
     let Some(bucket) = server::bucket() else { return };
     let site = Site::of(1);
     let (port, name) = (bucket.port, bucket.name.clone());
-    let (code, said) = fails(&site, &bucket, "", move |request| {
+    fails(&site, &bucket, "", move |request| {
         if !request.is("PUT", "manifest.json") {
             return Deed::Pass;
         }
@@ -156,8 +151,8 @@ fn f50_a_manifest_that_arrives_without_an_answer_is_taken_back() {
         let object = request.target.trim_start_matches(&format!("/{name}/")).to_owned();
         assert_eq!(direct.ask("PUT", &object, b"{}").0, 200);
         Deed::Cut(usize::MAX)
-    });
-    assert_eq!(code, 5, "{said}");
+    })
+    .exit(5);
     nothing(&site, &bucket);
 }
 
@@ -167,8 +162,7 @@ fn f50_the_manifest_comes_last() {
     let site = Site::of(20);
     let proxy = Proxy::before(bucket.port, |_| Deed::Pass);
     site.settings(&bucket, &proxy.endpoint(), "");
-    let (code, said) = site.run(&["backup"]);
-    assert_eq!(code, 0, "{said}");
+    site.run(&["backup"]).exit(0);
     let seen = proxy.seen();
     assert!(seen.last().unwrap().is("PUT", "manifest.json"), "{seen:?}");
     assert_eq!(seen.iter().filter(|request| request.is_part()).count(), 3, "{seen:?}");
@@ -179,14 +173,14 @@ fn f50_a_store_that_stands_still_ends_in_no_backup() {
     let Some(bucket) = server::bucket() else { return };
     let site = Site::of(30);
     let begun = Instant::now();
-    let (code, said) = fails(&site, &bucket, "store_timeout = \"5s\"", |request| {
+    fails(&site, &bucket, "store_timeout = \"5s\"", |request| {
         match request.target.contains("partNumber=2") {
             true => Deed::Stall,
             false => Deed::Pass,
         }
-    });
-    assert_eq!(code, 5, "{said}");
-    assert!(said.contains("no answer within 5.0 s"), "{said}");
+    })
+    .exit(5)
+    .says("no answer within 5.0 s");
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
     nothing(&site, &bucket);
 }
@@ -197,15 +191,15 @@ fn f50_errors_of_the_store_end_in_no_backup() {
     let site = Site::of(20);
     let tries = std::sync::Arc::new(AtomicUsize::new(0));
     let counted = std::sync::Arc::clone(&tries);
-    let (code, said) = fails(&site, &bucket, "", move |request| {
+    fails(&site, &bucket, "", move |request| {
         if !request.is_part() {
             return Deed::Pass;
         }
         counted.fetch_add(1, Ordering::Relaxed);
         refusal("500 Internal Server Error", "InternalError", "We encountered an internal error.", "")
-    });
-    assert_eq!(code, 5, "{said}");
-    assert!(said.contains("500 InternalError"), "{said}");
+    })
+    .exit(5)
+    .says("500 InternalError");
     assert!(tries.load(Ordering::Relaxed) > 2, "it was tried again");
     nothing(&site, &bucket);
 }
@@ -215,8 +209,7 @@ fn f50_an_object_replaced_while_it_is_read_is_damage() {
     let Some(bucket) = server::bucket() else { return };
     let site = Site::of(20);
     site.settings(&bucket, &format!("http://127.0.0.1:{}", bucket.port), "");
-    let (code, said) = site.run(&["backup"]);
-    assert_eq!(code, 0, "{said}");
+    site.run(&["backup"]).exit(0);
     let archive = bucket.objects().into_iter().find(|object| object.ends_with("archive.dump")).unwrap();
     let (port, name) = (bucket.port, bucket.name.clone());
     let replaced = AtomicUsize::new(0);
@@ -228,14 +221,13 @@ fn f50_an_object_replaced_while_it_is_read_is_damage() {
         Deed::Pass
     });
     site.settings(&bucket, &proxy.endpoint(), "");
-    let (code, said) = site.run(&["backup", "verify", "latest", "--level", "quick"]);
-    assert_eq!(code, 1, "{said}");
-    assert!(said.contains("was replaced while it was read"), "{said}");
+    site.run(&["backup", "verify", "latest", "--level", "quick"])
+        .exit(1)
+        .says("was replaced while it was read");
     // Replaced before: the hash tells.
-    let (code, said) = site.run(&["backup", "verify", "latest", "--level", "quick"]);
-    assert_eq!(code, 1, "{said}");
+    let ran = site.run(&["backup", "verify", "latest", "--level", "quick"]).exit(1);
     // The line is wrapped.
-    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = ran.said().split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("archive.dump was changed: "), "{said}");
 }
 
@@ -247,11 +239,11 @@ fn f50_f52_an_archive_replaced_between_its_hash_and_its_restore_is_not_restored(
     let archives = || -> Vec<String> {
         bucket.objects().into_iter().filter(|object| object.ends_with("archive.dump")).collect()
     };
-    assert_eq!(site.run(&["backup"]).0, 0);
+    site.run(&["backup"]).exit(0);
     let [first] = archives().try_into().unwrap();
     // A whole archive of the same tables with as many rows: nothing but its bytes tells that it is another.
     site.exec("UPDATE public.filler SET text = 'y' || substr(text, 2) WHERE id = 7");
-    assert_eq!(site.run(&["backup"]).0, 0);
+    site.run(&["backup"]).exit(0);
     let other = archives().into_iter().find(|archive| *archive != first).unwrap();
     let (status, other) = bucket.raw("GET", &other, &[]);
     assert_eq!((status, other.starts_with(b"PGDMP")), (200, true));
@@ -261,8 +253,7 @@ fn f50_f52_an_archive_replaced_between_its_hash_and_its_restore_is_not_restored(
     let asked_for = |args: &[&str]| {
         let proxy = Proxy::before(bucket.port, |_| Deed::Pass);
         site.settings(&bucket, &proxy.endpoint(), "");
-        let (code, said) = site.run(args);
-        assert_eq!(code, 0, "{said}");
+        site.run(args).exit(0);
         proxy.seen().iter().filter(|request| request.is("GET", "archive.dump")).count()
     };
     let once = asked_for(&["backup", "verify", &id, "--level", "quick"]);
@@ -280,9 +271,7 @@ fn f50_f52_an_archive_replaced_between_its_hash_and_its_restore_is_not_restored(
     });
     site.settings(&bucket, &proxy.endpoint(), "");
     let (url, is_there) = site.beside("copy");
-    let (code, said) = site.run(&["restore", &id, "--into", &url, "--yes"]);
-    assert_eq!(code, 5, "{said}");
-    assert!(said.contains("nothing was changed"), "{said}");
+    site.run(&["restore", &id, "--into", &url, "--yes"]).exit(5).says("nothing was changed");
     assert!(!is_there());
 }
 
@@ -291,16 +280,13 @@ fn f50_a_store_that_breaks_off_while_it_is_read_is_not_taken_for_damage() {
     let Some(bucket) = server::bucket() else { return };
     let site = Site::of(1);
     site.settings(&bucket, &format!("http://127.0.0.1:{}", bucket.port), "");
-    let (code, said) = site.run(&["backup"]);
-    assert_eq!(code, 0, "{said}");
+    site.run(&["backup"]).exit(0);
     let proxy = Proxy::before(bucket.port, |request| match request.is("GET", "archive.dump") {
         true => refusal("403 Forbidden", "AccessDenied", "Access Denied", ""),
         false => Deed::Pass,
     });
     site.settings(&bucket, &proxy.endpoint(), "");
-    let (code, said) = site.run(&["backup", "verify", "latest"]);
-    assert_eq!(code, 3, "{said}");
-    assert!(said.contains("403 AccessDenied"), "{said}");
+    site.run(&["backup", "verify", "latest"]).exit(3).says("403 AccessDenied");
 }
 
 #[test]
@@ -310,17 +296,11 @@ fn f50_what_is_not_there_is_said() {
     let here = format!("http://127.0.0.1:{}", bucket.port);
     let nowhere = Bucket { port: bucket.port, name: "no-such-bucket".to_owned() };
     site.settings(&nowhere, &here, "");
-    let (code, said) = site.run(&["backup"]);
-    assert_eq!(code, 4, "{said}");
-    assert!(said.contains("there is no bucket no-such-bucket"), "{said}");
-    let (code, said) = site.run(&["backup", "list"]);
-    assert_eq!(code, 3, "{said}");
-    assert!(said.contains("there is no bucket no-such-bucket"), "{said}");
+    site.run(&["backup"]).exit(4).says("there is no bucket no-such-bucket");
+    site.run(&["backup", "list"]).exit(3).says("there is no bucket no-such-bucket");
     // Nobody listens on port 1.
     site.settings(&bucket, "http://127.0.0.1:1", "");
-    let (code, said) = site.run(&["backup"]);
-    assert_eq!(code, 4, "{said}");
-    assert!(said.contains("http://127.0.0.1:1 cannot be reached"), "{said}");
+    site.run(&["backup"]).exit(4).says("http://127.0.0.1:1 cannot be reached");
 }
 
 #[test]
@@ -333,17 +313,13 @@ fn f50_without_credentials_nothing_is_asked() {
     for (variable, value) in
         [("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1")]
     {
-        let output = site.without_credentials(&["backup"]).env(variable, value).output().unwrap();
-        let (code, said) = site.finish(&output);
-        assert_eq!(code, 4, "{said}");
-        assert!(said.contains("no credentials for s3://"), "{said}");
-        assert!(said.contains("aws configure export-credentials"), "{said}");
+        let backup = site.without_credentials(&["backup"]).env(variable, value);
+        let words = ["no credentials for s3://", "aws configure export-credentials"];
+        site.unseen(backup).exit(4).says(words);
     }
     assert_eq!(proxy.seen().len(), 0);
     // Half of them is a mistake.
-    let output = site.without_credentials(&["backup"]).env("AWS_ACCESS_KEY_ID", "AKIA").output().unwrap();
-    let (code, said) = site.finish(&output);
-    assert_eq!(code, 2, "{said}");
+    site.unseen(site.without_credentials(&["backup"]).env("AWS_ACCESS_KEY_ID", "AKIA")).exit(2);
 }
 
 #[test]
@@ -358,12 +334,11 @@ fn f50_a_containers_role_is_found() {
     let role = Proxy::before(bucket.port, move |_| Deed::Answer("200 OK", answer.clone()));
     site.settings(&bucket, &format!("http://127.0.0.1:{}", bucket.port), "");
     let file = tempfile::NamedTempFile::new().unwrap();
-    let mut command = site.without_credentials(&["backup", "-v"]);
-    command
+    let backup = site
+        .without_credentials(&["backup", "-v"])
         .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/v1/credentials", role.endpoint()))
         .env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file.path());
-    let (code, said) = site.finish(&command.output().unwrap());
-    assert_eq!(code, 0, "{said}");
+    site.unseen(backup).exit(0);
     assert!(!role.seen().is_empty());
     assert_eq!(site.listed().len(), 1);
 }
@@ -378,8 +353,6 @@ fn f53_plain_http_to_another_machine_and_credentials_in_settings_are_refused() {
         ("https://user:word@minio.example.com", "holds credentials"),
     ] {
         site.settings(&bucket, endpoint, "");
-        let (code, said) = site.run(&["backup", "list"]);
-        assert_eq!(code, 2, "{said}");
-        assert!(said.contains(said_of) && said.contains("trueup.toml:"), "{said}");
+        site.run(&["backup", "list"]).exit(2).says([said_of, "trueup.toml:"]);
     }
 }

@@ -1,29 +1,9 @@
 //! However large a backup is, what is in memory stays below 64 MB.
 
 use std::io::Write as _;
-use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use super::server;
 use super::site::Site;
-
-/// Runs it, and looks at its peak until it ends: in kB.
-#[track_caller]
-fn peak(command: &mut Command) -> u64 {
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    while child.try_wait().unwrap().is_none() {
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-        peak = peak.max(kilobytes.unwrap_or(0));
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    peak
-}
 
 #[test]
 fn f50_memory_is_bounded_however_large_the_archive() {
@@ -31,7 +11,9 @@ fn f50_memory_is_bounded_however_large_the_archive() {
     let site = Site::of(300);
     site.settings(&bucket, &format!("http://127.0.0.1:{}", bucket.port), "");
     for args in [&["backup"][..], &["backup", "verify", "latest", "--level", "contents"]] {
-        let peak = peak(&mut site.trueup(args));
+        let mut command = site.trueup(args).start();
+        let peak = command.peak();
+        command.ended().exit(0);
         let _ = std::io::stderr().write_all(format!("{args:?}: {peak} kB at the most\n").as_bytes());
         assert!(peak > 0 && peak < 64_000, "{args:?}: {peak} kB");
     }

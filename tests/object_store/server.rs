@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::support;
+use crate::support::program::Program;
 
 /// Its standard input is open as long as the process that started it lives.
 const PROGRAM: &str = "
@@ -38,10 +39,9 @@ fn python() -> Option<PathBuf> {
 }
 
 fn start() -> Option<Server> {
-    let mut command = Command::new(python()?);
-    support::clean(&mut command);
-    command.args(["-c", PROGRAM]).env("PYTHONDONTWRITEBYTECODE", "1");
-    let mut process = command
+    let program = Program::of(python()?).args(["-c", PROGRAM]).env("PYTHONDONTWRITEBYTECODE", "1");
+    let mut process = program
+        .into_command()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -1,10 +1,9 @@
 //! A database, a project whose backups go into a bucket, and credentials that must be seen nowhere.
 
-use std::process::{Command, Output};
-
 use tempfile::TempDir;
 
 use super::server::Bucket;
+use crate::support::program::{Program, Ran};
 use crate::support::{self, TestDatabase};
 
 /// What a request may take in these tests, on a machine that does much else.
@@ -70,44 +69,38 @@ impl Site {
     }
 
     /// The binary, with credentials.
-    pub(crate) fn trueup(&self, args: &[&str]) -> Command {
-        let mut command = self.without_credentials(args);
-        command.env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE");
-        command.env("AWS_SECRET_ACCESS_KEY", &self.secret).env("AWS_SESSION_TOKEN", &self.token);
-        command
+    pub(crate) fn trueup(&self, args: &[&str]) -> Program {
+        self.without_credentials(args)
+            .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", &self.secret)
+            .env("AWS_SESSION_TOKEN", &self.token)
     }
 
-    pub(crate) fn without_credentials(&self, args: &[&str]) -> Command {
-        let mut command = support::trueup(args);
-        command.current_dir(self.dir.path()).env("DATABASE_URL", self.database.url());
-        command
+    pub(crate) fn without_credentials(&self, args: &[&str]) -> Program {
+        support::trueup(args).current_dir(self.dir.path()).env("DATABASE_URL", self.database.url())
     }
 
-    /// Runs it: the exit code, and everything that was said.
-    pub(crate) fn run(&self, args: &[&str]) -> (i32, String) {
-        self.finish(&self.trueup(args).output().unwrap())
+    /// Runs it with credentials.
+    #[track_caller]
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        self.unseen(self.trueup(args))
     }
 
-    pub(crate) fn finish(&self, output: &Output) -> (i32, String) {
-        let said =
-            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        for secret in [&self.secret, &self.token] {
-            assert!(!said.contains(secret.as_str()), "{said}");
-        }
+    /// Runs it; the credentials are seen nowhere.
+    #[track_caller]
+    pub(crate) fn unseen(&self, program: Program) -> Ran {
+        let ran = program.run().lacks([self.secret.as_str(), &self.token]);
         for entry in self.dir.path().read_dir().unwrap().flatten() {
             let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
             assert!(!text.contains(&self.secret) && !text.contains(&self.token), "{:?}", entry.path());
         }
-        (output.status.code().unwrap_or(-1), said)
+        ran
     }
 
     /// The identifiers that are listed.
     #[track_caller]
     pub(crate) fn listed(&self) -> Vec<String> {
-        let output = self.trueup(&["backup", "list", "--format", "json"]).output().unwrap();
-        let (code, said) = self.finish(&output);
-        assert_eq!(code, 0, "{said}");
-        let document = support::json(&output);
+        let document = self.run(&["backup", "list", "--format", "json"]).exit(0).json();
         let backups = document["backups"].as_array().unwrap_or_else(|| panic!("{document}"));
         backups.iter().map(|backup| backup["id"].as_str().unwrap().to_owned()).collect()
     }

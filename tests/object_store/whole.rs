@@ -2,13 +2,13 @@
 
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
 
 use super::proxy::{Deed, Proxy};
 use super::server::{self, Bucket};
 use super::site::Site;
-use crate::support;
+use crate::support::{self, wait_for};
 
 fn endpoint(bucket: &Bucket) -> String {
     format!("http://127.0.0.1:{}", bucket.port)
@@ -19,19 +19,16 @@ fn a_backup_in_a_bucket_is_listed_verified_and_pruned() {
     let Some(bucket) = server::bucket() else { return };
     let site = Site::of(20);
     site.settings(&bucket, &endpoint(&bucket), "keep_last = 1");
-    let (code, said) = site.run(&["backup"]);
-    assert_eq!(code, 0, "{said}");
+    site.run(&["backup"]).exit(0);
     let [first] = site.listed().try_into().unwrap();
     let members = ["archive.dump", "catalog.jsonl", "manifest.json"];
     let names = |id: &str| members.map(|member| format!("some/place/{id}/{member}"));
     assert_eq!(bucket.objects(), names(&first));
     assert_eq!(bucket.unfinished(), 0);
     for level in ["quick", "contents"] {
-        let (code, said) = site.run(&["backup", "verify", "latest", "--level", level]);
-        assert_eq!(code, 0, "{said}");
+        site.run(&["backup", "verify", "latest", "--level", level]).exit(0);
     }
-    let (code, said) = site.run(&["backup"]);
-    assert_eq!(code, 0, "{said}");
+    site.run(&["backup"]).exit(0);
     let both = site.listed();
     assert_eq!((both.len(), &both[0]), (2, &first));
     // What somebody is writing at this moment, and what is not ours, stay.
@@ -40,8 +37,7 @@ fn a_backup_in_a_bucket_is_listed_verified_and_pruned() {
         assert_eq!(bucket.ask("PUT", other, b"x").0, 200);
     }
     assert_eq!(site.listed(), both);
-    let (code, said) = site.run(&["backup", "prune", "--yes"]);
-    assert_eq!(code, 0, "{said}");
+    site.run(&["backup", "prune", "--yes"]).exit(0);
     let mut left: Vec<String> = names(&both[1]).into_iter().chain(others.map(str::to_owned)).collect();
     left.sort();
     assert_eq!(bucket.objects(), left);
@@ -53,15 +49,12 @@ fn a_backup_in_a_bucket_is_restored_as_it_comes() {
     let Some(bucket) = server::bucket() else { return };
     let site = Site::of(20);
     site.settings(&bucket, &endpoint(&bucket), "");
-    let (code, said) = site.run(&["backup"]);
-    assert_eq!(code, 0, "{said}");
-    let (code, said) = site.run(&["backup", "verify", "latest", "--level", "restore"]);
-    assert_eq!(code, 0, "{said}");
-    assert!(said.contains("it was restored"), "{said}");
+    site.run(&["backup"]).exit(0);
+    site.run(&["backup", "verify", "latest", "--level", "restore"]).exit(0).says("it was restored");
     let (url, is_there) = site.beside("copy");
-    let (code, said) = site.run(&["restore", "latest", "--into", &url, "--yes"]);
-    assert_eq!(code, 0, "{said}");
-    assert!(said.contains("schema and rows are those that were backed up"), "{said}");
+    site.run(&["restore", "latest", "--into", &url, "--yes"])
+        .exit(0)
+        .says("schema and rows are those that were backed up");
     assert!(is_there());
     let rows = support::try_query_at(&url, "SELECT count(*) FROM public.filler").unwrap();
     assert_eq!(rows, [[Some("2000".to_owned())]]);
@@ -77,31 +70,23 @@ fn f50_what_a_killed_one_leaves_is_no_backup() {
         false => Deed::Pass,
     });
     site.settings(&bucket, &proxy.endpoint(), "");
-    let mut command = site.trueup(&["backup"]);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn().unwrap();
-    let begun = Instant::now();
-    while !proxy.seen().iter().any(|request| request.target.contains("partNumber=3")) {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", proxy.seen());
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let backup = site.trueup(&["backup"]).with(|command| command.process_group(0)).start();
+    wait_for("the third part", || proxy.seen().iter().any(|request| request.target.contains("partNumber=3")));
+    backup.send(Signal::SIGKILL);
+    backup.ended().killed();
     assert_eq!(site.listed(), Vec::<String>::new());
     let objects = bucket.objects();
     assert!(objects.iter().all(|object| !object.ends_with("manifest.json")), "{objects:?}");
     assert_eq!(bucket.unfinished(), 1);
     // It is young: somebody else might be writing it. The next one is a backup all the same.
     site.settings(&bucket, &endpoint(&bucket), "");
-    let (code, said) = site.run(&["backup"]);
-    assert_eq!(code, 0, "{said}");
+    site.run(&["backup"]).exit(0);
     let [whole] = site.listed().try_into().unwrap();
     assert_eq!(bucket.unfinished(), 1);
     // A day later nobody is writing it any more.
     site.settings(&bucket, &endpoint(&bucket), "keep_last = 1");
-    let mut command = site.trueup(&["backup", "prune", "--yes"]);
-    command.env("LD_PRELOAD", faketime()).env("FAKETIME", "+25h").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    let (code, said) = site.finish(&command.output().unwrap());
-    assert_eq!(code, 0, "{said}");
+    let prune = site.trueup(&["backup", "prune", "--yes"]).env("LD_PRELOAD", faketime());
+    site.unseen(prune.env("FAKETIME", "+25h").env("FAKETIME_DONT_FAKE_MONOTONIC", "1")).exit(0);
     assert_eq!(bucket.unfinished(), 0);
     assert_eq!(site.listed(), [whole.as_str()]);
     let objects = bucket.objects();

@@ -2,8 +2,6 @@
 //! not stand where it should.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::process::Output;
 use std::time::Duration;
 
 use trueup::changes::plan::{EditorSession, MigrationPlan, UpgradeGoal};
@@ -16,6 +14,7 @@ use trueup::postgres::catalog::Catalog;
 use trueup::postgres::catalog::reader::ReadOptions;
 use trueup::postgres::connection::ServerVersion;
 
+use crate::support::program::Ran;
 use crate::support::{self, TestDatabase};
 
 const HISTORY: &str = "public.refinery_schema_history";
@@ -106,16 +105,11 @@ impl Project {
 }
 
 /// As an editor that goes on after errors.
-fn psql(database: &TestDatabase, script: &str) -> Output {
+fn psql(database: &TestDatabase, script: &str) -> Ran {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("script.sql");
     std::fs::write(&path, script).unwrap();
-    run(database, &path)
-}
-
-fn run(database: &TestDatabase, path: &Path) -> Output {
-    let mut psql = database.server.program("psql");
-    psql.args(["-X", "-q", "-d", database.url(), "-f"]).arg(path).output().unwrap()
+    database.server.program("psql").args(["-X", "-q", "-d", database.url(), "-f"]).arg(path).run()
 }
 
 fn versions(database: &TestDatabase) -> Vec<String> {
@@ -152,12 +146,8 @@ fn a_second_run_of_the_script_changes_nothing() {
     let (project, database) = (project(), support::database());
     let script = project.up(&[]);
     database.psql(&script);
-    let again = psql(&database, &script);
-    let said = String::from_utf8_lossy(&again.stderr);
-    assert!(
-        said.contains("V1__users is applied already") && said.contains("V3__index is applied already"),
-        "{said}"
-    );
+    psql(&database, &script)
+        .stderr_contains(["V1__users is applied already", "V3__index is applied already"]);
     assert_eq!(versions(&database), ["1", "2", "3"]);
     assert_eq!(database.value("SELECT count(*)::text FROM users"), "1");
 }
@@ -172,8 +162,6 @@ fn nothing_is_recorded_after_a_failure_that_the_editor_ignores() {
     // V3 fails, and leaves an invalid index.
     database
         .exec("DROP FUNCTION f(); DROP INDEX \"users_$trueup$\"; INSERT INTO users VALUES (2, 'it''s\n')");
-    let said = psql(&database, &project.up(&[1]));
-    let said = String::from_utf8_lossy(&said.stderr).into_owned();
-    assert_eq!(versions(&database), ["1", "2"], "{said}");
-    assert!(said.contains("is missing or invalid"), "{said}");
+    let ran = psql(&database, &project.up(&[1])).stderr_contains("is missing or invalid");
+    assert_eq!(versions(&database), ["1", "2"], "{}", ran.shown());
 }

@@ -51,15 +51,11 @@ fn a_row_with_several_answers_is_never_changed() {
         assert_eq!(fix["changed"], if args[2] == "--yes" { 2 } else { 0 });
     }
     assert_eq!(items(&shop), "1:10 2:- 3:30 4:- 5:- 6:-");
-    let output = shop.fix(
-        1,
-        &[
-            "2 rows with several possible values, which are not changed",
-            "id 2: v 20 or v 21",
-            "4 rows remain",
-        ],
-    );
-    drop(output);
+    shop.fix().exit(1).says([
+        "2 rows with several possible values, which are not changed",
+        "id 2: v 20 or v 21",
+        "4 rows remain",
+    ]);
     shop.undo_all();
     assert_eq!(items(&shop), "1:- 2:- 3:- 4:- 5:- 6:-");
 }
@@ -73,7 +69,7 @@ fn the_first_fix_that_proposes_a_row_has_it() {
     let document = shop.document(&["verify", "--fix", "--dry-run"], 1);
     let rows: Vec<&Value> = document["fixes"].as_array().unwrap().iter().map(|fix| &fix["rows"]).collect();
     assert_eq!(rows, [2, 2]);
-    shop.fix(1, &["repaired 4 rows"]);
+    shop.fix().exit(1).says("repaired 4 rows");
     assert_eq!(items(&shop), "1:1 2:1 3:2 4:2 5:- 6:-");
 }
 
@@ -83,7 +79,7 @@ fn the_first_check_that_proposes_a_row_has_it() {
     let one = with("-- fix: f\nSELECT id, 1 AS v FROM items WHERE id <= 2;\n");
     let two = with("-- fix: f\nSELECT id, 'w' AS w FROM items WHERE id <= 4;\n");
     let shop = shop(&[("b", two), ("a", one)]);
-    shop.fix(1, &["repaired 4 rows"]);
+    shop.fix().exit(1).says("repaired 4 rows");
     assert_eq!(items(&shop), "1:1 2:1 3:-:w 4:-:w 5:- 6:-");
     shop.undo_all();
     assert_eq!(items(&shop), "1:- 2:- 3:- 4:- 5:- 6:-");
@@ -96,13 +92,13 @@ fn more_rows_than_the_file_allows_are_refused() {
     );
     let shop = shop(&[("items", fixes)]);
     let words = ["fix items/all would change 5 rows", "`-- at-most: 4`", "nothing was changed"];
-    shop.fix(4, &words);
+    shop.fix().exit(4).says(words);
     untouched(&shop);
     // Without a yes, too.
-    expect(&shop.run(&["verify", "--fix"]), 4, &words);
+    shop.trueup(["verify", "--fix"]).exit(4).says(words);
     untouched(&shop);
     shop.database.exec("DELETE FROM items WHERE id = 5");
-    shop.fix(0, &["repaired 5 rows; OK"]);
+    shop.fix().exit(0).says("repaired 5 rows; OK");
 }
 
 /// What comes while it works is not planned in the second pass: the limit is of the run.
@@ -119,8 +115,9 @@ fn f20_more_rows_than_the_file_allows_are_not_taken_in_the_second_pass() {
         }
         Then::Forward
     });
-    let output = shop.trueup_at(&proxy.url(&shop.database), &["verify", "--fix", "--yes"]).output().unwrap();
-    expect(&output, 1, &["the producer is still active", "100 rows remain"]);
+    shop.trueup_at(&proxy.url(&shop.database), &["verify", "--fix", "--yes"])
+        .exit(1)
+        .says(["the producer is still active", "100 rows remain"]);
     assert_eq!(shop.recorded(), "6");
     assert_eq!(shop.database.value("SELECT count(*) FROM items WHERE v IS NULL"), "100");
 }
@@ -131,7 +128,7 @@ fn a_row_that_is_right_is_not_written() {
     let fixes = with("-- fix: all\nSELECT id, 7 AS v, w FROM items;\n");
     let shop = shop(&[("items", fixes)]);
     shop.database.exec("UPDATE items SET v = 7 WHERE id = 3");
-    shop.fix(0, &["repaired 5 rows; OK"]);
+    shop.fix().exit(0).says("repaired 5 rows; OK");
     assert_eq!(shop.database.value("SELECT count(DISTINCT xmin::text) FROM items"), "2");
 }
 
@@ -139,12 +136,10 @@ fn a_row_that_is_right_is_not_written() {
 fn without_a_yes_nothing_is_changed() {
     let fixes = with("-- fix: all\nSELECT id, 7 AS v FROM items;\n");
     let shop = shop(&[("items", fixes)]);
-    expect(&shop.run(&["verify", "--fix"]), 4, &["repair 6 rows: not confirmed", "nothing was changed"]);
-    expect(
-        &shop.run(&["verify", "--fix", "--dry-run"]),
-        1,
-        &["dry run: 6 rows would be repaired; nothing was changed"],
-    );
+    shop.trueup(["verify", "--fix"]).exit(4).says(["repair 6 rows: not confirmed", "nothing was changed"]);
+    shop.trueup(["verify", "--fix", "--dry-run"])
+        .exit(1)
+        .says("dry run: 6 rows would be repaired; nothing was changed");
     untouched(&shop);
     assert_eq!(shop.database.value("SELECT to_regnamespace('trueup') IS NULL"), "t");
 }

@@ -31,11 +31,7 @@ fn a_verified_backup_of_the_affected_tables_comes_first() {
         }
         crate::support::proxy::Then::Forward
     });
-    let output = shop
-        .trueup_at(&proxy.url(&shop.database), &["verify", "--fix", "--yes", "--format", "json"])
-        .output()
-        .unwrap();
-    let document = support::json(&output);
+    let document = shop.trueup_at(&proxy.url(&shop.database), &["verify", "--fix", "--yes"]).document();
     assert_eq!(document["exit_code"], 0, "{document:#}");
     assert_eq!(*found.lock().unwrap(), Some(1), "a whole backup is there before the first batch");
     let listed = backups(&shop);
@@ -44,7 +40,7 @@ fn a_verified_backup_of_the_affected_tables_comes_first() {
     assert_eq!(listed[0]["verified"]["how"], "contents", "{listed:#?}");
     assert_eq!(listed[0]["tables"], 1, "{listed:#?}");
     // An undo takes one, too.
-    shop.undo(&shop.runs()[0], 0, &["backup: 01"]);
+    shop.undo(&shop.runs()[0]).exit(0).says("backup: 01");
     shop.as_before();
 }
 
@@ -63,37 +59,41 @@ fn without_a_backup_nothing_is_changed() {
         .unwrap();
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(bin.join("pg_dump"), fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = shop.trueup(&["verify", "--fix", "--yes"]);
-    let output = command.env("TRUEUP_PG_BIN", &bin).env("PATH", &bin).output().unwrap();
-    expect(&output, 5, &["the disk is on fire"]);
+    shop.trueup(["verify", "--fix", "--yes"])
+        .env("TRUEUP_PG_BIN", &bin)
+        .env("PATH", &bin)
+        .exit(5)
+        .says("the disk is on fire");
     assert_eq!(shop.orphans(), 20);
     assert_eq!(backups(&shop).len(), 0);
-    shop.fix(0, &["repaired 20 rows; OK"]);
+    shop.fix().exit(0).says("repaired 20 rows; OK");
 }
 
 #[test]
 fn no_backup_is_recorded_and_refused_where_it_is_protected() {
     let shop = shop(PROTECTED);
-    expect(&shop.run(&["verify", "--fix", "--yes", "--no-backup"]), 0, &["repaired 20 rows; OK"]);
+    shop.trueup(["verify", "--fix", "--yes", "--no-backup"]).exit(0).says("repaired 20 rows; OK");
     assert_eq!(backups(&shop).len(), 0);
     let said_so = "SELECT count(*) FROM trueup.steps WHERE action = 'backup' AND detail ~ 'no-backup'";
     assert_eq!(shop.database.value(said_so), "1");
     let run = shop.runs().remove(0);
-    shop.undo(&run, 0, &[]);
+    shop.undo(&run).exit(0);
     shop.database.exec("UPDATE trueup.mark SET environment = 'production'");
     let refused = "--no-backup is not allowed on a protected environment";
     let args = ["verify", "--fix", "--yes", "--env", "production", "--no-backup"];
-    expect(&shop.run(&args), 4, &[refused]);
+    shop.trueup(args).exit(4).says(refused);
     shop.as_before();
     // And --yes alone does not do.
-    shop.fix(4, &["protected: --yes alone does not do; nothing was changed", "--yes --env production"]);
+    shop.fix()
+        .exit(4)
+        .says(["protected: --yes alone does not do; nothing was changed", "--yes --env production"]);
     shop.as_before();
-    expect(&shop.run(&args[..5]), 0, &["repaired 20 rows; OK"]);
+    shop.trueup(&args[..5]).exit(0).says("repaired 20 rows; OK");
     let run = shop.runs().remove(0);
-    shop.undo(&run, 4, &["--yes alone does not do"]);
-    expect(&shop.run(&["undo", &run, "--yes", "--env", "production", "--no-backup"]), 4, &[refused]);
+    shop.undo(&run).exit(4).says("--yes alone does not do");
+    shop.trueup(["undo", &run, "--yes", "--env", "production", "--no-backup"]).exit(4).says(refused);
     shop.all_right();
-    expect(&shop.run(&["undo", &run, "--yes", "--env", "production"]), 0, &["restored 20 rows"]);
+    shop.trueup(["undo", &run, "--yes", "--env", "production"]).exit(0).says("restored 20 rows");
     shop.as_before();
 }
 
@@ -105,9 +105,13 @@ fn f04_what_broke_off_names_the_undo_and_the_backup() {
         "ALTER TABLE keys ADD CHECK (id <> 600 OR user_id IS NULL);
         INSERT INTO keys SELECT n, 'u1' FROM generate_series(100, 900) AS n",
     );
-    let output =
-        shop.fix(6, &["violates check constraint", "500 rows of it are done", "trueup undo 01", "backup"]);
+    let ran = shop.fix().exit(6).says([
+        "violates check constraint",
+        "500 rows of it are done",
+        "trueup undo 01",
+        "backup",
+    ]);
     let run = shop.runs().remove(0);
-    assert!(said(&output).contains(&format!("trueup undo {run}")), "{}", said(&output));
-    shop.undo(&run, 0, &["restored 500 rows"]);
+    ran.says(format!("trueup undo {run}"));
+    shop.undo(&run).exit(0).says("restored 500 rows");
 }

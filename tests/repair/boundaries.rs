@@ -4,6 +4,9 @@
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
 use super::*;
 use crate::support::proxy::{Proxy, Then};
 
@@ -67,16 +70,16 @@ fn killed(shop: &Shop, (args, code): (&[&str], i32), number: usize) -> Option<St
         }
     };
     let proxy = Proxy::start(&shop.database, hook);
-    let child = start(shop.trueup_at(&proxy.url(&shop.database), args));
-    process.store(i32::try_from(child.id()).unwrap(), Ordering::SeqCst);
-    let output = child.wait_with_output().unwrap();
+    let child = shop.trueup_at(&proxy.url(&shop.database), args).start();
+    process.store(child.pid().as_raw(), Ordering::SeqCst);
+    let ran = child.ended();
     let message = message.lock().unwrap().take();
     match &message {
         Some(message) => {
-            assert_eq!(output.status.code(), None, "after {number}: {message}: {}", said(&output));
+            assert_eq!(ran.code(), None, "after {number}: {message}: {}", ran.shown());
             wait_until_it_is_gone(&shop.database);
         }
-        None => expect(&output, code, &[]),
+        None => drop(ran.exit(code)),
     }
     message
 }
@@ -97,7 +100,7 @@ fn repair_killed_after(number: usize) -> Option<String> {
             "what is recorded is what is done; {context}"
         );
     }
-    shop.fix(0, &["OK: 1 check, no row is wrong"]);
+    shop.fix().exit(0).says("OK: 1 check, no row is wrong");
     shop.all_right();
     assert_eq!(shop.recorded(), ROWS.to_string(), "each row once; {context}");
     shop.undo_all();
@@ -109,7 +112,7 @@ fn repair_killed_after(number: usize) -> Option<String> {
 
 fn undo_killed_after(number: usize) -> Option<String> {
     let shop = Shop::of(ROWS);
-    shop.fix(0, &[]);
+    shop.fix().exit(0);
     let run = shop.runs().remove(0);
     // This one is changed later, and is kept, whenever it comes to it.
     shop.database
@@ -123,7 +126,7 @@ fn undo_killed_after(number: usize) -> Option<String> {
         return killed;
     }
     // However far it was: the row that is kept is told, and decides.
-    shop.undo(&run, 1, &["skipped, edited since the repair: 1 row"]);
+    shop.undo(&run).exit(1).says("skipped, edited since the repair: 1 row");
     shop.as_before();
     let counts = "SELECT restored || ' ' || kept || ' ' || state FROM trueup.repairs";
     assert_eq!(shop.database.value(counts), format!("{} 1 undone", ROWS - 1), "{context}");

@@ -145,14 +145,8 @@ fn f46_what_is_wrong_with_a_file_is_told() {
     for (text, line, words) in &cases {
         shop.checks(&[("wrong", text)]);
         for args in [&["verify"][..], &["verify", "--fix", "--yes"]] {
-            let output = shop.run(args);
-            let context = format!("{text}\n{}", said(&output));
-            assert_eq!(output.status.code(), Some(2), "{context}");
-            assert!(
-                said(&output).contains(&format!("checks/wrong.sql: line {line}: ")),
-                "line {line}: {context}"
-            );
-            assert!(said(&output).contains(words), "{words}: {context}");
+            let place = format!("checks/wrong.sql: line {line}: ");
+            shop.trueup(args).case(text).exit(2).says([&place, *words]);
         }
     }
     assert_eq!(shop.database.value(state), before);
@@ -169,12 +163,12 @@ fn f46_every_file_that_is_wrong_is_told() {
             ("b", "-- title: t\n-- find:\nSELECT 1\nFROM nobody;\n"),
         ],
     );
-    shop.verify(2, &["checks/a.sql: line 3: ", "nowhere", "checks/b.sql: line 4: ", "nobody"]);
+    shop.verify().exit(2).says(["checks/a.sql: line 3: ", "nowhere", "checks/b.sql: line 4: ", "nobody"]);
     let document = shop.document(&["verify"], 2);
     assert!(document["error"]["what"].to_string().contains("checks/b.sql: line 4"), "{document:#}");
     shop.checks(&[("a", "-- titel: t\n-- find:\nSELECT 1;\n"), ("b", "")]);
-    shop.verify(2, &["checks/a.sql: line 1: unknown directive", "checks/b.sql: line 1: "]);
+    shop.verify().exit(2).says(["checks/a.sql: line 1: unknown directive", "checks/b.sql: line 1: "]);
     fs::write(shop.project.path().join("checks/c.sql"), b"-- title: \xff\n").unwrap();
-    shop.verify(2, &["c.sql"]);
-    expect(&shop.run(&["verify", "keyz"]), 2, &[]);
+    shop.verify().exit(2).says("c.sql");
+    shop.trueup(["verify", "keyz"]).exit(2);
 }

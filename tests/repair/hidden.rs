@@ -21,20 +21,17 @@ impl Hidden {
         hidden
     }
 
-    fn run(&self, args: &[&str]) -> Output {
-        self.shop.trueup_at(&self.shop.database.url_as(self.role), args).output().unwrap()
+    fn trueup(&self, args: &[&str]) -> Program {
+        self.shop.trueup_at(&self.shop.database.url_as(self.role), args)
     }
 
     /// Neither reading nor repairing says anything but that it cannot tell, and these words.
     #[track_caller]
     fn cannot_tell(&self, words: &[&str]) {
         for args in [&["verify"][..], &["verify", "--fix", "--yes"], &["verify", "--fix", "--dry-run"]] {
-            let output = self.run(args);
-            expect(&output, 3, words);
-            assert!(!said(&output).contains("OK:"), "{}", said(&output));
-            assert!(!said(&output).contains("repaired"), "{}", said(&output));
+            self.trueup(args).exit(3).says(words).lacks(["OK:", "repaired"]);
         }
-        let document = support::json(&self.run(&["verify", "--format", "json"]));
+        let document = self.trueup(&["verify"]).document();
         assert_eq!(document["exit_code"], 3, "{document:#}");
         assert!(document["checks"][0]["rows"].is_null(), "{document:#}");
         assert!(document["checks"][0]["obstacles"][0]["kind"].is_string(), "{document:#}");
@@ -59,7 +56,7 @@ fn f30_a_policy_hides_rows() {
     hidden.cannot_tell(&["row-level security of public.keys", "policies: own_keys", "BYPASSRLS"]);
     // A role that nothing is hidden from.
     hidden.shop.database.exec("ALTER ROLE f30_policy BYPASSRLS");
-    expect(&hidden.run(&["verify"]), 1, &["20 rows"]);
+    hidden.trueup(&["verify"]).exit(1).says("20 rows");
 }
 
 #[test]
@@ -75,11 +72,11 @@ fn f30_force_hides_rows_from_the_owner_and_without_it_the_owner_repairs() {
         Hidden::new("f30_owner", &format!("{POLICY}{owned} ALTER TABLE keys FORCE ROW LEVEL SECURITY;"));
     hidden.cannot_tell(&["row-level security of public.keys", "own_keys", "without FORCE"]);
     hidden.shop.database.exec("ALTER TABLE keys NO FORCE ROW LEVEL SECURITY");
-    expect(&hidden.run(&["verify"]), 1, &["20 rows"]);
-    expect(&hidden.run(&["verify", "--fix", "--yes"]), 0, &["repaired 20 rows; OK"]);
+    hidden.trueup(&["verify"]).exit(1).says("20 rows");
+    hidden.trueup(&["verify", "--fix", "--yes"]).exit(0).says("repaired 20 rows; OK");
     hidden.shop.all_right();
     let run = hidden.shop.runs().remove(0);
-    expect(&hidden.run(&["undo", &run, "--yes"]), 0, &["restored 20 rows"]);
+    hidden.trueup(&["undo", &run, "--yes"]).exit(0).says("restored 20 rows");
     hidden.shop.as_before();
 }
 
@@ -89,10 +86,9 @@ fn f30_a_role_without_select() {
     hidden
         .cannot_tell(&["this role may not read public.users", "GRANT SELECT ON public.users TO f30_select"]);
     hidden.shop.database.exec("GRANT SELECT ON users TO f30_select");
-    expect(&hidden.run(&["verify"]), 1, &["20 rows"]);
+    hidden.trueup(&["verify"]).exit(1).says("20 rows");
     // It sees everything and may write nothing: nothing is changed, and nothing is called done.
-    let output = hidden.run(&["verify", "--fix", "--yes"]);
-    assert!(matches!(output.status.code(), Some(4 | 5)), "{}", said(&output));
+    hidden.trueup(&["verify", "--fix", "--yes"]).exit_in(&[4, 5]);
     assert_eq!(hidden.shop.orphans(), 20);
 }
 
@@ -113,7 +109,7 @@ fn f30_a_right_to_run_a_function_or_to_read_a_column() {
         "this role lacks a right: permission denied for function fits",
         "grant f30_denied the right that the server names",
     ]);
-    let document = support::json(&hidden.run(&["verify", "--format", "json"]));
+    let document = hidden.trueup(&["verify"]).document();
     assert_eq!(document["checks"][1]["rows"], 0, "{document:#}");
 
     hidden.shop.database.exec(
@@ -143,7 +139,7 @@ fn f30_a_function_that_switches_row_security_on() {
         "RESET row_security",
     ]);
     hidden.shop.database.exec("ALTER FUNCTION orphans() RESET row_security");
-    expect(&hidden.run(&["verify"]), 1, &["20 rows"]);
+    hidden.trueup(&["verify"]).exit(1).says("20 rows");
 }
 
 /// A view's owner reads through it: the rows that are hidden from that one.

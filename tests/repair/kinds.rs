@@ -33,10 +33,10 @@ const ROWS: &str = "INSERT INTO items (bad, price, j, a, d, mood, c, t) VALUES
 fn f44_deleted_rows_come_back_with_identity_and_generated_columns() {
     let shop = Shop::with(&format!("{MOOD}{ITEMS}{ROWS}"), &[("items", &deleting())]);
     shop.keep("items");
-    shop.fix(0, &["deleted 3 rows of public.items", "OK: "]);
+    shop.fix().exit(0).says(["deleted 3 rows of public.items", "OK: "]);
     assert_eq!(shop.database.value("SELECT count(*) FROM items"), "1");
     let run = shop.runs().remove(0);
-    shop.undo(&run, 0, &["inserted 3 rows into public.items again"]);
+    shop.undo(&run).exit(0).says("inserted 3 rows into public.items again");
     assert_eq!(shop.differing("items"), "0");
     // The next row has a number of its own.
     assert_eq!(shop.database.value("INSERT INTO items (t) VALUES ('new') RETURNING id"), "5");
@@ -47,9 +47,9 @@ fn f44_deleted_rows_come_back_with_identity_and_generated_columns() {
 fn f22_a_row_that_is_there_again_is_kept() {
     let shop = Shop::with(&format!("{MOOD}{ITEMS}{ROWS}"), &[("items", &deleting())]);
     shop.keep("items");
-    shop.fix(0, &[]);
+    shop.fix().exit(0);
     shop.database.exec("INSERT INTO items (id, bad, t) OVERRIDING SYSTEM VALUE VALUES (2, false, 'theirs')");
-    shop.undo(&shop.runs()[0], 1, &["inserted 2 rows", "skipped, edited since the repair: 1 row"]);
+    shop.undo(&shop.runs()[0]).exit(1).says(["inserted 2 rows", "skipped, edited since the repair: 1 row"]);
     assert_eq!(shop.database.value("SELECT t FROM items WHERE id = 2"), "theirs");
     assert_eq!(shop.differing("items"), "1");
 }
@@ -67,16 +67,15 @@ fn a_delete_that_takes_others_along_is_refused() {
         shop.keep("items");
         let told = format!("foreign key children_item_fkey of public.children (ON DELETE {action})");
         for args in [&["verify", "--fix", "--yes"][..], &["verify", "--fix"]] {
-            expect(
-                &shop.run(args),
-                4,
-                &["would delete 1 rows that others refer to", &told, "nothing was changed"],
-            );
+            shop.trueup(args)
+                .exit(4)
+                .says(&told)
+                .says(["would delete 1 rows that others refer to", "nothing was changed"]);
         }
         assert_eq!((shop.differing("items").as_str(), shop.plans().as_str()), ("0", "0"));
         // Where nobody refers to them, they go.
         shop.database.exec("DELETE FROM children WHERE item = 2");
-        shop.fix(0, &["deleted 3 rows"]);
+        shop.fix().exit(0).says("deleted 3 rows");
     }
 }
 
@@ -103,25 +102,26 @@ fn an_update_that_changes_others_is_refused() {
         let told = format!("foreign key children_code_fkey of public.children (ON UPDATE {action})");
         let refused =
             ["fix codes/trim would change 1 rows that others refer to", &told, "nothing was changed"];
-        let planned = shop.run(&["verify", "--fix", "--dry-run"]);
-        expect(&planned, 1, &refused);
-        assert!(said(&planned).contains("next: leave these rows out of the fix"), "{}", said(&planned));
-        assert!(!said(&planned).contains("next: trueup verify --fix"), "{}", said(&planned));
+        shop.trueup(["verify", "--fix", "--dry-run"])
+            .exit(1)
+            .says(refused)
+            .says("next: leave these rows out of the fix")
+            .lacks("next: trueup verify --fix");
         for args in [&["verify", "--fix", "--yes"][..], &["verify", "--fix"]] {
-            expect(&shop.run(args), 4, &refused);
+            shop.trueup(args).exit(4).says(refused);
         }
         assert_eq!(shop.plans(), "0");
         shop.database.exec("DELETE FROM children WHERE code = 'a '");
-        shop.fix(0, &["repaired 3 rows"]);
+        shop.fix().exit(0).says("repaired 3 rows");
         // What came to refer to a repaired value is not taken along, either.
         shop.database.exec("INSERT INTO children VALUES (3, 'b')");
         let run = shop.runs().remove(0);
-        shop.undo(&run, 1, &["restored 2 rows; skipped, edited since the repair: 1 row"]);
+        shop.undo(&run).exit(1).says("restored 2 rows; skipped, edited since the repair: 1 row");
         let codes = "SELECT string_agg(code, ',' ORDER BY id) FROM ";
         assert_eq!(shop.database.value(&format!("{codes} codes")), "a ,b,c");
         assert_eq!(shop.database.value(&format!("{codes} children")), "c,b");
         shop.database.exec("DELETE FROM children WHERE id = 3");
-        shop.undo(&run, 0, &["restored 1 row"]);
+        shop.undo(&run).exit(0).says("restored 1 row");
     }
 }
 
@@ -138,9 +138,8 @@ fn a_child_that_comes_after_the_plan_keeps_its_value() {
             }
             Then::Forward
         });
-        let output =
-            shop.trueup_at(&proxy.url(&shop.database), &["verify", "--fix", "--yes"]).output().unwrap();
-        assert_ne!(output.status.code(), Some(0), "{action}: {}", said(&output));
+        let ran = shop.trueup_at(&proxy.url(&shop.database), &["verify", "--fix", "--yes"]).run();
+        assert_ne!(ran.code(), Some(0), "{action}: {}", ran.shown());
         let codes = "SELECT string_agg(code, ',' ORDER BY id) FROM ";
         assert_eq!(shop.database.value(&format!("{codes} codes")), "a ,b,c", "{action}");
         assert_eq!(shop.database.value(&format!("{codes} children")), "a ,c", "{action}");
@@ -155,7 +154,9 @@ fn a_delete_in_a_partition_that_takes_others_along_is_refused() {
         CREATE TABLE children (id int PRIMARY KEY, item bigint REFERENCES whole ON DELETE CASCADE);
         INSERT INTO whole VALUES (1, true), (2, true); INSERT INTO children VALUES (1, 2)";
     let shop = Shop::with(schema, &[("items", &deleting())]);
-    shop.fix(4, &["would delete 1 rows that others refer to", "of public.children (ON DELETE CASCADE)"]);
+    shop.fix()
+        .exit(4)
+        .says(["would delete 1 rows that others refer to", "of public.children (ON DELETE CASCADE)"]);
     assert_eq!(shop.database.value("SELECT count(*) FROM children"), "1");
 }
 
@@ -183,13 +184,11 @@ fn a_child_that_comes_after_the_plan_keeps_its_row() {
             }
             Then::Forward
         });
-        let output =
-            shop.trueup_at(&proxy.url(&shop.database), &["verify", "--fix", "--yes"]).output().unwrap();
-        let code = output.status.code();
-        assert!(matches!(code, Some(1 | 4 | 6)), "{action}: {}", said(&output));
+        let fix = shop.trueup_at(&proxy.url(&shop.database), &["verify", "--fix", "--yes"]);
+        let ran = fix.case(action).exit_in(&[1, 4, 6]);
         let rows = "SELECT (SELECT string_agg(id::text, ',' ORDER BY id) FROM items) || ' ' ||
             (SELECT string_agg(item::text, ',' ORDER BY id) FROM children)";
-        assert_eq!(shop.database.value(rows), "2,3,4 2,3", "{action}: {}", said(&output));
+        assert_eq!(shop.database.value(rows), "2,3,4 2,3", "{}", ran.shown());
         assert_eq!(shop.recorded(), "1");
     }
 }
@@ -201,7 +200,7 @@ fn a_delete_that_a_foreign_key_forbids_is_rolled_back() {
         INSERT INTO children VALUES (1, 2)";
     let shop = Shop::with(&format!("{MOOD}{ITEMS}{ROWS};{children}"), &[("items", &deleting())]);
     shop.keep("items");
-    shop.fix(5, &["violates foreign key constraint", "no row was changed"]);
+    shop.fix().exit(5).says(["violates foreign key constraint", "no row was changed"]);
     assert_eq!(shop.differing("items"), "0");
 }
 
@@ -215,10 +214,11 @@ fn a_row_that_two_fixes_propose_something_for_is_left_to_the_next_run() {
     let schema =
         "CREATE TABLE pairs (id int PRIMARY KEY, a int, b int); INSERT INTO pairs VALUES (1, NULL, NULL)";
     let shop = Shop::with(schema, &[("pairs", check)]);
-    let output =
-        shop.fix(1, &["1 row remains: 1 that another fix proposes something for", "the same command again"]);
-    assert!(!said(&output).contains("producer"), "{}", said(&output));
-    shop.fix(0, &["repaired 1 row"]);
+    shop.fix()
+        .exit(1)
+        .says(["1 row remains: 1 that another fix proposes something for", "the same command again"])
+        .lacks("producer");
+    shop.fix().exit(0).says("repaired 1 row");
     shop.undo_all();
     assert_eq!(shop.database.value("SELECT count(*) FROM pairs WHERE a IS NULL AND b IS NULL"), "1");
 }
@@ -235,11 +235,11 @@ fn an_identity_column_that_is_a_default_can_be_set() {
         )
     };
     let shop = Shop::with(&schema("BY DEFAULT"), &[("numbers", check)]);
-    shop.fix(0, &["repaired 1 row"]);
+    shop.fix().exit(0).says("repaired 1 row");
     shop.undo_all();
     assert_eq!(shop.database.value("SELECT n FROM numbers"), "-7");
     let shop = Shop::with(&schema("ALWAYS"), &[("numbers", check)]);
-    shop.fix(2, &["column n of public.numbers is generated: it cannot be set"]);
+    shop.fix().exit(2).says("column n of public.numbers is generated: it cannot be set");
 }
 
 /// Rows of one table that refer to each other, whichever are found first; also in a ring.
@@ -258,9 +258,9 @@ fn rows_that_refer_to_each_other_are_deleted_and_come_back() {
         );
         let shop = Shop::with(&schema, &[("items", &deleting())]);
         shop.keep("items");
-        shop.fix(0, &["deleted 1600 rows", "OK: "]);
+        shop.fix().exit(0).says(["deleted 1600 rows", "OK: "]);
         let run = shop.runs().remove(0);
-        shop.undo(&run, 0, &["inserted 1600 rows"]);
+        shop.undo(&run).exit(0).says("inserted 1600 rows");
         assert_eq!(shop.differing("items"), "0", "{parent}");
     }
 }
@@ -272,7 +272,7 @@ fn a_row_that_stays_and_refers_to_one_that_would_go_is_told() {
         INSERT INTO items SELECT g, g < 1600, 3 FROM generate_series(1, 1600) AS g";
     let shop = Shop::with(schema, &[("items", &deleting())]);
     shop.keep("items");
-    shop.fix(5, &["violates foreign key constraint", "no row was changed"]);
+    shop.fix().exit(5).says(["violates foreign key constraint", "no row was changed"]);
     assert_eq!(shop.differing("items"), "0");
 }
 
@@ -285,18 +285,16 @@ fn a_trigger_that_rewrites_a_column_is_told_and_taken_back() {
         CREATE TRIGGER upper_t BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION upper_t()";
     let fix = format!("{HEAD}-- fix: mend\nSELECT id, false AS bad, 'mended' AS t FROM items WHERE bad;\n");
     let shop = Shop::with(&format!("{MOOD}{ITEMS}{ROWS};{trigger}"), &[("items", &fix)]);
-    expect(
-        &shop.run(&["verify", "--fix", "--dry-run"]),
-        1,
-        &["trigger upper_t before the change calls public.upper_t()", "undo does not restore"],
-    );
-    shop.fix(0, &["repaired 3 rows; OK"]);
+    shop.trueup(["verify", "--fix", "--dry-run"])
+        .exit(1)
+        .says(["trigger upper_t before the change calls public.upper_t()", "undo does not restore"]);
+    shop.fix().exit(0).says("repaired 3 rows; OK");
     assert_eq!(
         shop.database.value("SELECT string_agg(t, ',' ORDER BY id) FROM items"),
         "MENDED,MENDED,MENDED,good"
     );
     shop.database.exec("UPDATE items SET t = 'theirs' WHERE id = 3");
-    shop.undo(&shop.runs()[0], 1, &["restored 2 rows; skipped, edited since the repair: 1 row"]);
+    shop.undo(&shop.runs()[0]).exit(1).says("restored 2 rows; skipped, edited since the repair: 1 row");
     assert_eq!(
         shop.database.value("SELECT string_agg(bad || COALESCE(t, '-'), ',' ORDER BY id) FROM items"),
         "true-,true,falseTHEIRS,falsegood"
@@ -317,7 +315,7 @@ fn partitioned_tables_and_composite_keys() {
     for fix in [mend, remove] {
         let shop = Shop::with(schema, &[("items", &format!("{head}{fix}"))]);
         shop.keep("items");
-        shop.fix(0, &["repaired 800 rows; OK"]);
+        shop.fix().exit(0).says("repaired 800 rows; OK");
         assert_eq!(shop.database.value(differing), "800");
         shop.undo_all();
         assert_eq!(shop.database.value(differing), "0");
@@ -335,7 +333,7 @@ fn a_row_that_moves_to_another_partition_comes_back() {
         INSERT INTO items SELECT n, true FROM generate_series(1, 10) AS n";
     // Nothing identifies a row of the whole without what changes.
     let shop = Shop::with(schema, &[("items", &unbad())]);
-    shop.fix(2, &["no unique index of public.items is over exactly (id)"]);
+    shop.fix().exit(2).says("no unique index of public.items is over exactly (id)");
     assert_eq!(shop.database.value("SELECT count(*) FROM items_bad"), "10");
 }
 
@@ -351,11 +349,11 @@ fn f46_a_text_too_long_for_a_domain_is_refused() {
         )],
     );
     shop.database.exec("INSERT INTO items VALUES (1)");
-    shop.fix(5, &["value too long for type character varying(3)"]);
+    shop.fix().exit(5).says("value too long for type character varying(3)");
     assert_eq!(shop.database.value("SELECT count(*) FROM items WHERE code IS NULL"), "1");
     let fits = "-- title: t\n-- table: items\n-- key: id\n-- find:\nSELECT id FROM items WHERE code IS NULL;\n\
         -- fix: f\nSELECT id, 'abc'::text AS code FROM items WHERE code IS NULL;\n";
     shop.checks(&[("codes", fits)]);
-    shop.fix(0, &["repaired 1 row; OK"]);
+    shop.fix().exit(0).says("repaired 1 row; OK");
     assert_eq!(shop.database.value("SELECT code FROM items"), "abc");
 }

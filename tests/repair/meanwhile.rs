@@ -35,15 +35,14 @@ fn f18_a_deadlock_with_an_updater_in_the_opposite_order() {
     app.run("SET deadlock_timeout = '20s'; BEGIN; UPDATE keys SET note = note WHERE id = 400");
     let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
     assert_eq!(shop.database.value(deadlocks), "0");
-    let child = start(shop.trueup(&FIX));
+    let child = shop.trueup(FIX).start();
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND application_name LIKE 'trueup/%' AND wait_event_type = 'Lock'";
     wait_for("the batch that waits", || shop.database.value(waits) != "0");
     // The repair has this one, and waits for the other.
     app.run("UPDATE keys SET note = note WHERE id = 3");
     app.run("COMMIT");
-    let output = child.wait_with_output().unwrap();
-    expect(&output, 0, &["repaired 1600 rows; OK"]);
+    child.ended().exit(0).says("repaired 1600 rows; OK");
     wait_for("the server's count", || shop.database.value(deadlocks) == "1");
     shop.all_right();
     shop.undo_all();
@@ -65,8 +64,7 @@ fn f18_a_serialization_failure_is_no_end_of_the_rows() {
             }
             Then::Forward
         });
-        let output = shop.trueup_at(&proxy.url(&shop.database), &FIX).output().unwrap();
-        expect(&output, 0, &["repaired 1600 rows; OK"]);
+        shop.trueup_at(&proxy.url(&shop.database), &FIX).exit(0).says("repaired 1600 rows; OK");
         assert_eq!(shop.recorded(), "1600");
         shop.all_right();
         shop.undo_all();
@@ -82,14 +80,13 @@ fn f19_rows_that_an_application_holds_locked_remain_and_are_told() {
     app.run("BEGIN; SELECT FROM keys WHERE id IN (7, 700, 1600) FOR UPDATE");
     let began = Instant::now();
     let locked = format!("3 that others changed or held locked each time; locked by pid {pid}");
-    let output = shop.fix(1, &["3 rows remain", &locked, "application billing", "repaired 1597 rows"]);
+    shop.fix().exit(1).says(&locked).says(["3 rows remain", "application billing", "repaired 1597 rows"]);
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert_eq!(shop.orphans(), 3);
     drop(app);
     let document = shop.document(&FIX, 0);
     assert_eq!(document["fixes"][0]["changed"], 3, "{document:#}");
     shop.all_right();
-    drop(output);
     shop.undo_all();
     shop.as_before();
 }
@@ -113,7 +110,7 @@ fn f19_a_lock_on_the_user_leaves_out_the_keys_of_that_user() {
     let longest = document["fixes"][0]["longest_batch_milliseconds"].as_u64().unwrap();
     assert!(longest < 500, "{longest}");
     drop(app);
-    shop.fix(0, &["repaired 6 rows; OK"]);
+    shop.fix().exit(0).says("repaired 6 rows; OK");
     shop.all_right();
 }
 
@@ -123,7 +120,7 @@ fn f19_no_batch_keeps_others_waiting_for_longer_than_its_limit() {
     let shop = Shop::of(1600);
     let mut app = Other::at(shop.database.url(), "billing");
     app.run("BEGIN; SELECT FROM keys WHERE id = 400 FOR UPDATE");
-    let child = start(shop.trueup(&FIX));
+    let child = shop.trueup(FIX).start();
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND application_name LIKE 'trueup/%' AND wait_event_type = 'Lock'";
     wait_for("the batch that waits", || shop.database.value(waits) != "0");
@@ -138,7 +135,7 @@ fn f19_no_batch_keeps_others_waiting_for_longer_than_its_limit() {
         worst = worst.max(began.elapsed());
     }
     drop(app);
-    expect(&child.wait_with_output().unwrap(), 0, &["OK: "]);
+    child.ended().exit(0).says("OK: ");
     println!("F19: others waited {worst:?} at most");
     assert!(worst < Duration::from_millis(500), "{worst:?}");
 }
@@ -157,13 +154,12 @@ fn f20_the_table_grows_while_it_is_repaired() {
             id += 1;
         }
     });
-    let output = shop.fix(1, &["that came since the plan was made: the producer is still active", "fails: "]);
+    shop.fix().exit(1).says(["that came since the plan was made: the producer is still active", "fails: "]);
     stop.store(true, Ordering::SeqCst);
     inserter.join().unwrap();
-    drop(output);
     let old = "SELECT count(*) FROM keys WHERE user_id IS NULL AND id < 10000";
     assert_eq!(shop.database.value(old), "0", "what was planned is done");
-    shop.fix(0, &["OK: "]);
+    shop.fix().exit(0).says("OK: ");
     shop.undo_all();
     shop.database.exec("DELETE FROM keys WHERE id >= 10000");
     shop.as_before();
@@ -183,8 +179,9 @@ fn f21_rows_changed_between_plan_and_write() {
              UPDATE keys SET owner = 'nobody' WHERE id = 1005",
         );
     });
-    let output = shop.trueup_at(&proxy.url(&shop.database), &FIX).output().unwrap();
-    expect(&output, 1, &["1 row remains: 1 that no fix proposes anything for"]);
+    shop.trueup_at(&proxy.url(&shop.database), &FIX)
+        .exit(1)
+        .says("1 row remains: 1 that no fix proposes anything for");
     let rows = shop.database.query(
         "SELECT concat_ws(' ', id, owner, user_id, note) FROM keys WHERE id BETWEEN 1001 AND 1005 ORDER BY id",
     );
@@ -193,7 +190,7 @@ fn f21_rows_changed_between_plan_and_write() {
     let counts = "SELECT string_agg(concat_ws(' ', planned, changed, skipped), ', ' ORDER BY number) FROM trueup.repairs";
     assert_eq!(shop.database.value(counts), "1600 1595 5, 2 2 0");
     // Of the row's versions it is the one that was repaired that comes back.
-    shop.undo(&shop.runs()[0], 0, &["restored 1597 rows"]);
+    shop.undo(&shop.runs()[0]).exit(0).says("restored 1597 rows");
     assert_eq!(shop.differing("keys"), "5");
     assert_eq!(shop.database.value("SELECT user_id FROM keys WHERE id = 1001"), "9");
 }
@@ -217,8 +214,9 @@ fn f21_another_version_of_a_row_in_the_place_of_the_planned_one() {
         }
         Then::Forward
     });
-    let output = shop.trueup_at(&proxy.url(&shop.database), &FIX).output().unwrap();
-    expect(&output, 0, &["skipped, changed or locked by others: 1 row"]);
+    shop.trueup_at(&proxy.url(&shop.database), &FIX)
+        .exit(0)
+        .says("skipped, changed or locked by others: 1 row");
     assert_eq!(shop.database.value(place), before, "the place was not used again: this proves nothing");
     assert_eq!(shop.database.value("SELECT user_id FROM keys WHERE id = 1"), "9");
 }
@@ -230,15 +228,11 @@ fn f21_a_row_that_is_being_changed_when_its_batch_comes() {
     shop.settings("[repair]\nlock_timeout = \"5s\"\n");
     let mut app = Other::at(shop.database.url(), "billing");
     app.run("BEGIN; UPDATE keys SET user_id = 9 WHERE id = 50");
-    let child = start(shop.trueup(&FIX));
+    let child = shop.trueup(FIX).start();
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND application_name LIKE 'trueup/%' AND wait_event_type = 'Lock'";
     wait_for("the batch that waits", || shop.database.value(waits) != "0");
     app.run("COMMIT");
-    expect(
-        &child.wait_with_output().unwrap(),
-        0,
-        &["repaired 99 rows; OK", "skipped, changed or locked by others: 1 row"],
-    );
+    child.ended().exit(0).says(["repaired 99 rows; OK", "skipped, changed or locked by others: 1 row"]);
     assert_eq!(shop.database.value("SELECT user_id FROM keys WHERE id = 50"), "9");
 }

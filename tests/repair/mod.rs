@@ -13,17 +13,17 @@ mod paused;
 mod reading;
 mod undone;
 
+use std::ffi::OsStr;
 use std::fs;
-use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::support::other::Other;
-use crate::support::project::{Project, SETTINGS, expect, said};
-use crate::support::{self, TestDatabase};
+use crate::support::program::Program;
+use crate::support::project::{Project, SETTINGS};
+use crate::support::{self, TestDatabase, wait_for};
 
 /// Keys, most of which have nobody, and the users that they are of.
 const SHOP: &str = "CREATE TABLE public.users (id bigint PRIMARY KEY, email text NOT NULL);
@@ -130,46 +130,30 @@ impl Shop {
         self.database.value("SELECT count(*) FROM keys WHERE user_id IS NULL").parse().unwrap()
     }
 
-    fn trueup(&self, args: &[&str]) -> Command {
-        self.trueup_at(self.database.url(), args)
+    fn trueup<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Program {
+        self.project.trueup(args, &self.database)
     }
 
-    fn trueup_at(&self, url: &str, args: &[&str]) -> Command {
-        let mut command = self.project.trueup(args, url);
-        command.stdin(Stdio::null());
-        command
+    fn trueup_at(&self, url: &str, args: &[&str]) -> Program {
+        self.project.trueup(args, url)
     }
 
-    fn run(&self, args: &[&str]) -> Output {
-        self.trueup(args).output().unwrap()
+    fn fix(&self) -> Program {
+        self.trueup(["verify", "--fix", "--yes"])
     }
 
-    /// Repairs, with an exit code and these words.
-    #[track_caller]
-    fn fix(&self, code: i32, words: &[&str]) -> Output {
-        let output = self.run(&["verify", "--fix", "--yes"]);
-        expect(&output, code, words);
-        output
+    fn verify(&self) -> Program {
+        self.trueup(["verify"])
     }
 
-    #[track_caller]
-    fn verify(&self, code: i32, words: &[&str]) {
-        expect(&self.run(&["verify"]), code, words);
+    fn undo(&self, run: &str) -> Program {
+        self.trueup(["undo", run, "--yes"])
     }
 
-    #[track_caller]
-    fn undo(&self, run: &str, code: i32, words: &[&str]) -> Output {
-        let output = self.run(&["undo", run, "--yes"]);
-        expect(&output, code, words);
-        output
-    }
-
-    /// The same as a document.
+    /// The document of a command that ends so.
     #[track_caller]
     fn document(&self, args: &[&str], code: i32) -> Value {
-        let output = self.run(&[args, &["--format", "json"]].concat());
-        assert_eq!(output.status.code(), Some(code), "{}", said(&output));
-        support::json(&output)
+        self.trueup(args).args(["--format", "json"]).exit(code).document()
     }
 
     /// The runs that repaired something, the last first.
@@ -185,7 +169,7 @@ impl Shop {
     #[track_caller]
     fn undo_all(&self) {
         for run in self.runs() {
-            self.undo(&run, 0, &[]);
+            self.undo(&run).exit(0);
         }
     }
 
@@ -198,24 +182,6 @@ impl Shop {
     fn plans(&self) -> String {
         self.database
             .value("SELECT count(*) FROM pg_class WHERE relname ~ '^repair_.*[0-9]$' AND relkind = 'r'")
-    }
-}
-
-/// Started, with both streams to be read at the end.
-fn start(mut command: Command) -> Child {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-fn send(child: &Child, signal: Signal) {
-    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
-}
-
-#[track_caller]
-fn wait_for(what: &str, mut happened: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !happened() {
-        assert!(began.elapsed() < Duration::from_secs(30), "{what} does not happen");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

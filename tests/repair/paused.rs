@@ -12,16 +12,13 @@ fn an_old_transaction_pauses_it_and_it_goes_on_when_that_ends() {
     let pid = other.pid();
     other.run("BEGIN; SELECT 1");
     std::thread::sleep(Duration::from_millis(1100));
-    let child = start(shop.trueup(&["verify", "--fix", "--yes"]));
+    let child = shop.trueup(["verify", "--fix", "--yes"]).start();
     wait_for("the plan", || shop.database.value("SELECT to_regclass('trueup.repairs') IS NOT NULL") == "t");
     std::thread::sleep(Duration::from_millis(700));
     assert_eq!(shop.orphans(), 1600, "it waits");
     drop(other);
-    let output = child.wait_with_output().unwrap();
-    expect(&output, 0, &["repaired 1600 rows; OK"]);
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     let told = format!("paused: a transaction of pid {pid} (billing) is open for ");
-    assert!(stderr.contains(&told), "{stderr}");
+    child.ended().exit(0).says("repaired 1600 rows; OK").stderr_contains(told);
     shop.all_right();
 }
 
@@ -37,7 +34,7 @@ fn a_pause_holds_no_transaction_open() {
     // The transaction is too old a moment after the first batch.
     let mut other = Other::at(shop.database.url(), "billing");
     other.run("BEGIN; SELECT 1");
-    let child = start(shop.trueup(&["verify", "--fix", "--yes"]));
+    let child = shop.trueup(["verify", "--fix", "--yes"]).start();
     wait_for("the first batch", || shop.orphans() < 6000);
     std::thread::sleep(Duration::from_millis(2200));
     let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
@@ -45,13 +42,9 @@ fn a_pause_holds_no_transaction_open() {
     assert_eq!(shop.database.value(open), "0", "no transaction of ours is open while it waits");
     let left = shop.orphans();
     assert!(left > 0 && left < 6000, "{left}");
-    expect(
-        &child.wait_with_output().unwrap(),
-        6,
-        &["paused for 2.0 s altogether", "rows of it are done and recorded"],
-    );
+    child.ended().exit(6).says(["paused for 2.0 s altogether", "rows of it are done and recorded"]);
     drop(other);
-    shop.fix(0, &["OK: "]);
+    shop.fix().exit(0).says("OK: ");
     shop.all_right();
     shop.undo_all();
     shop.as_before();
@@ -64,10 +57,14 @@ fn it_stops_when_it_has_paused_for_as_long_as_it_may() {
     let mut other = Other::at(shop.database.url(), "billing");
     other.run("BEGIN; SELECT 1");
     std::thread::sleep(Duration::from_millis(1100));
-    shop.fix(75, &["paused for 1.0 s altogether", "no row was changed", "[repair] says how long it waits"]);
+    shop.fix().exit(75).says([
+        "paused for 1.0 s altogether",
+        "no row was changed",
+        "[repair] says how long it waits",
+    ]);
     assert_eq!(shop.orphans(), 1600);
     drop(other);
-    shop.fix(0, &["repaired 1600 rows; OK"]);
+    shop.fix().exit(0).says("repaired 1600 rows; OK");
 }
 
 /// Told to stop while it pauses, it does.
@@ -78,16 +75,16 @@ fn f08_told_to_stop_in_a_pause() {
     let mut other = Other::at(shop.database.url(), "billing");
     other.run("BEGIN; SELECT 1");
     std::thread::sleep(Duration::from_millis(1100));
-    let child = start(shop.trueup(&["verify", "--fix", "--yes"]));
+    let child = shop.trueup(["verify", "--fix", "--yes"]).start();
     wait_for("the plan", || shop.database.value("SELECT to_regclass('trueup.repairs') IS NOT NULL") == "t");
     std::thread::sleep(Duration::from_millis(500));
-    send(&child, Signal::SIGTERM);
+    child.send(Signal::SIGTERM);
     let began = Instant::now();
-    expect(&child.wait_with_output().unwrap(), 5, &["interrupted by SIGTERM", "no row was changed"]);
+    child.ended().exit(5).says(["interrupted by SIGTERM", "no row was changed"]);
     assert!(began.elapsed() < Duration::from_secs(2));
     shop.settings(SHORT);
     drop(other);
-    shop.fix(0, &["OK: "]);
+    shop.fix().exit(0).says("OK: ");
 }
 
 /// Whoever waits for the table has it first.
@@ -102,15 +99,14 @@ fn who_waits_for_the_table_goes_first() {
     let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'keys'::regclass \
                  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     wait_for("who waits", || shop.database.value(waits) != "0");
-    let child = start(shop.trueup(&["verify", "--fix", "--yes"]));
+    let child = shop.trueup(["verify", "--fix", "--yes"]).start();
     std::thread::sleep(Duration::from_millis(400));
     drop(holder);
     waiter.join().unwrap().unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(matches!(output.status.code(), Some(0 | 3 | 75)), "{}", said(&output));
+    child.ended().exit_in(&[0, 3, 75]);
     shop.keep("keys");
     if shop.orphans() > 0 {
-        shop.fix(0, &["OK: "]);
+        shop.fix().exit(0).says("OK: ");
     }
 }
 
@@ -118,11 +114,11 @@ fn who_waits_for_the_table_goes_first() {
 fn max_rate_is_kept() {
     let shop = Shop::of(120);
     let began = Instant::now();
-    expect(&shop.run(&["verify", "--fix", "--yes", "--max-rate", "60"]), 0, &["repaired 120 rows; OK"]);
+    shop.trueup(["verify", "--fix", "--yes", "--max-rate", "60"]).exit(0).says("repaired 120 rows; OK");
     assert!(began.elapsed() >= Duration::from_millis(1900), "{:?}", began.elapsed());
     let run = shop.runs().remove(0);
     let began = Instant::now();
-    expect(&shop.run(&["undo", &run, "--yes", "--max-rate", "60"]), 0, &["restored 120 rows"]);
+    shop.trueup(["undo", &run, "--yes", "--max-rate", "60"]).exit(0).says("restored 120 rows");
     assert!(began.elapsed() >= Duration::from_millis(1900), "{:?}", began.elapsed());
     shop.as_before();
 }

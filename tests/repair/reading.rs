@@ -46,15 +46,9 @@ fn f33_nothing_in_a_file_can_end_the_transaction_or_write() {
     ] {
         shop.checks(&[("evil", &format!("{head}{text}\n"))]);
         for args in [&["verify"][..], &["verify", "--fix", "--yes"]] {
-            let output = shop.run(args);
-            let code = output.status.code();
             // A text that is one query after all, and harmless, may be counted.
             let harmless = text.contains("E'\\'") || text.contains("'a\\'") || text.contains("$a$");
-            assert!(
-                matches!(code, Some(2 | 3)) || harmless && code == Some(1),
-                "{text}: {code:?} {}",
-                said(&output)
-            );
+            shop.trueup(args).case(text).exit_in(if harmless { &[1, 2, 3] } else { &[2, 3] });
         }
         assert_eq!(shop.database.value(STATE), before, "{text}");
         assert_eq!(shop.database.value("SELECT is_called FROM numbers"), "f", "{text}");
@@ -67,14 +61,13 @@ fn f33_nothing_in_a_file_can_end_the_transaction_or_write() {
         "WITH w AS (UPDATE keys SET note = 'pwned' RETURNING id) SELECT id, 2::bigint AS user_id FROM w;",
     ] {
         shop.checks(&[("keys", &with_fix(text))]);
-        shop.fix(2, &["checks/keys.sql: line "]);
+        shop.fix().exit(2).says("checks/keys.sql: line ");
         assert_eq!(shop.database.value(STATE), before, "{text}");
     }
     // One that writes when it runs is stopped in the look at what it would do, and in the plan.
     shop.checks(&[("keys", &with_fix("SELECT id, writes() AS user_id FROM keys;"))]);
     for args in [&["verify", "--fix", "--dry-run"][..], &["verify", "--fix"]] {
-        let output = shop.run(args);
-        assert!(matches!(output.status.code(), Some(2..=4)), "{}", said(&output));
+        shop.trueup(args).exit_in(&[2, 3, 4]);
         assert_eq!(shop.database.value(STATE), before);
     }
 }
@@ -85,7 +78,7 @@ fn f33_reading_assigns_no_transaction_id_and_changes_no_row() {
     shop.database.exec("INSERT INTO keys SELECT n, 'u' FROM generate_series(1, 1000) AS n");
     let read = || {
         for args in [&["verify"][..], &["verify", "--fix", "--dry-run"]] {
-            expect(&shop.run(args), 1, &[]);
+            shop.trueup(args).exit(1);
         }
     };
     read();
@@ -113,8 +106,7 @@ fn f33_no_lock_above_access_share() {
         all.lock().unwrap().extend(rows.into_iter().flatten().flatten());
         Then::Forward
     });
-    let output = shop.trueup_at(&proxy.url(&shop.database), &["verify"]).output().unwrap();
-    expect(&output, 1, &["5 rows"]);
+    shop.trueup_at(&proxy.url(&shop.database), &["verify"]).exit(1).says("5 rows");
     let seen = seen.lock().unwrap();
     assert!(!seen.is_empty());
     assert!(seen.iter().all(|lock| lock == "AccessShareLock relation"), "{seen:?}");
@@ -141,8 +133,7 @@ fn f33_through_a_pooler_nothing_is_left_on_its_connections() {
         let look = || support::try_query_at(&pooler.url(), SESSION).unwrap();
         let before = look();
         for args in [&["verify"][..], &["verify", "--fix", "--dry-run"]] {
-            let output = shop.trueup_at(&pooler.url(), args).output().unwrap();
-            expect(&output, 1, &[]);
+            shop.trueup_at(&pooler.url(), args).exit(1);
         }
         let without_backend = |rows: Vec<support::Row>| {
             let text = rows[0][0].clone().unwrap();
@@ -151,8 +142,7 @@ fn f33_through_a_pooler_nothing_is_left_on_its_connections() {
         let (before, after) = (without_backend(before), without_backend(look()));
         assert_eq!(before, after);
         // What writes is refused.
-        let output = shop.trueup_at(&pooler.url(), &["verify", "--fix", "--yes"]).output().unwrap();
-        expect(&output, 4, &["pool"]);
+        shop.trueup_at(&pooler.url(), &["verify", "--fix", "--yes"]).exit(4).says("pool");
         assert_eq!(shop.orphans(), 5);
     }
 }
@@ -162,9 +152,9 @@ fn f25_a_read_only_server_is_read_and_not_repaired() {
     let shop = Shop::of(5);
     shop.database
         .exec(&format!("ALTER DATABASE {} SET default_transaction_read_only = on", shop.database.name()));
-    shop.verify(1, &["5 rows"]);
-    shop.fix(4, &["read-only"]);
-    expect(&shop.run(&["verify", "--fix", "--dry-run"]), 1, &["5 rows would be repaired"]);
+    shop.verify().exit(1).says("5 rows");
+    shop.fix().exit(4).says("read-only");
+    shop.trueup(["verify", "--fix", "--dry-run"]).exit(1).says("5 rows would be repaired");
 }
 
 /// What checks are held against is asked of all of them at once: a database that is far away is not asked twice as often for
@@ -178,8 +168,7 @@ fn a_check_more_is_a_round_trip_more() {
         let checks: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), KEYS)).collect();
         shop.checks(&checks);
         let proxy = Proxy::start(&shop.database, |_, _| Then::Forward);
-        let output = shop.trueup_at(&proxy.url(&shop.database), &["verify", "--jobs", "1"]).output().unwrap();
-        expect(&output, 0, &["OK: "]);
+        shop.trueup_at(&proxy.url(&shop.database), &["verify", "--jobs", "1"]).exit(0).says("OK: ");
         proxy.round_trips()
     };
     let few = asked(2);
@@ -187,8 +176,7 @@ fn a_check_more_is_a_round_trip_more() {
     assert_eq!(asked(22) - few, 20);
     // On several connections each of them is set up, and ended.
     let proxy = Proxy::start(&shop.database, |_, _| Then::Forward);
-    let output = shop.trueup_at(&proxy.url(&shop.database), &["verify", "--jobs", "4"]).output().unwrap();
-    expect(&output, 0, &["OK: "]);
+    shop.trueup_at(&proxy.url(&shop.database), &["verify", "--jobs", "4"]).exit(0).says("OK: ");
     assert_eq!(proxy.round_trips() - few, 20 + 1 + 3 * 2);
 }
 
@@ -200,12 +188,12 @@ fn f30_what_a_query_sets_holds_for_no_other_check() {
     let seen = "set_config('row_security', 'on', true)";
     let sets = |what: &str| format!("-- title: t\n-- find:\nSELECT 1 WHERE {what} IS NULL;\n");
     shop.checks(&[("a_first", &sets(elsewhere)), ("keys", KEYS)]);
-    let output = shop.trueup(&["verify", "--jobs", "1"]).output().unwrap();
-    expect(&output, 1, &["1 of 2 checks fails: 3 rows wrong"]);
+    shop.trueup(["verify", "--jobs", "1"]).exit(1).says("1 of 2 checks fails: 3 rows wrong");
 
     shop.checks(&[("a_first", &sets(seen)), ("keys", KEYS)]);
-    let output = shop.trueup(&["verify", "--jobs", "1"]).output().unwrap();
-    expect(&output, 2, &["checks/a_first.sql: line 3", "switches row security on"]);
+    shop.trueup(["verify", "--jobs", "1"])
+        .exit(2)
+        .says(["checks/a_first.sql: line 3", "switches row security on"]);
 }
 
 /// Before PostgreSQL 16 a large object can be made in a READ ONLY transaction.
@@ -216,14 +204,12 @@ fn f33_what_the_server_lets_a_query_write_is_told_and_not_kept() {
     let writes = "lo_create(0) IS NOT NULL";
     let find = format!("-- title: t\n-- find:\nSELECT 1 WHERE {writes};\n");
     shop.checks(&[("writes", &find)]);
-    let output = shop.run(&["verify"]);
-    assert!(matches!(output.status.code(), Some(2 | 3)), "{}", said(&output));
+    shop.trueup(["verify"]).exit_in(&[2, 3]);
     assert_eq!(shop.database.value(OBJECTS), "0");
     shop.checks(&[(
         "keys",
         &KEYS.replace("WHERE k.user_id IS NULL", &format!("WHERE k.user_id IS NULL AND {writes}")),
     )]);
-    let output = shop.run(&["verify", "--fix", "--dry-run"]);
-    assert!(matches!(output.status.code(), Some(2 | 3 | 5)), "{}", said(&output));
+    shop.trueup(["verify", "--fix", "--dry-run"]).exit_in(&[2, 3, 5]);
     assert_eq!(shop.database.value(OBJECTS), "0");
 }

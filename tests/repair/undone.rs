@@ -5,7 +5,7 @@ use super::*;
 /// Repaired keys, and the run that did it.
 fn repaired(keys: usize) -> (Shop, String) {
     let shop = Shop::of(keys);
-    shop.fix(0, &[]);
+    shop.fix().exit(0);
     let run = shop.runs().remove(0);
     (shop, run)
 }
@@ -29,16 +29,13 @@ fn f22_later_edits_are_kept_and_listed() {
     assert_eq!(repair["kept_rows"].to_string(), r#"[["5"],["6"],["7"]]"#);
     assert_eq!(shop.orphans(), 1, "nothing was changed");
     assert_eq!(shop.database.value(UNTOUCHED), "1");
-    let output = shop.undo(
-        &run,
-        1,
-        &[
+    shop.undo(&run)
+        .exit(1)
+        .says([
             "done: restored 27 rows; skipped, edited since the repair: 3 rows",
             "skipped, edited since the repair:",
-        ],
-    );
-    let listed = said(&output);
-    assert!(["│ 5 ", "│ 6 ", "│ 7 "].iter().all(|id| listed.contains(id)), "{listed}");
+        ])
+        .says(["│ 5 ", "│ 6 ", "│ 7 "]);
     // What the repair did not set is nobody's business: an edit of it stays, and its row is given back.
     let rows = shop
         .database
@@ -56,11 +53,11 @@ fn f22_a_column_that_is_required_since_is_told_before_the_start() {
         .exec("UPDATE keys SET user_id = 9 WHERE id = 5; ALTER TABLE keys ALTER user_id SET NOT NULL");
     let why = "column user_id of public.keys is NOT NULL now, and would get NULL back in 29 rows; nothing was changed";
     for how in ["--dry-run", "--yes"] {
-        expect(&shop.run(&["undo", &run, how]), 4, &[why, "ALTER COLUMN user_id DROP NOT NULL"]);
+        shop.trueup(["undo", &run, how]).exit(4).says([why, "ALTER COLUMN user_id DROP NOT NULL"]);
     }
     assert_eq!(shop.database.value(UNTOUCHED), "1");
     shop.database.exec("ALTER TABLE keys ALTER user_id DROP NOT NULL");
-    shop.undo(&run, 1, &["done: restored 29 rows"]);
+    shop.undo(&run).exit(1).says("done: restored 29 rows");
 }
 
 #[test]
@@ -72,13 +69,13 @@ fn f22_taking_it_back_twice_changes_nothing() {
     let before = shop.database.value(versions);
     let by = format!("undone by run {}", first["run"].as_str().unwrap());
     let runs = shop.database.value("SELECT count(*) FROM trueup.runs");
-    shop.undo(&run, 0, &["nothing to do", "is undone already", &by]);
-    expect(&shop.run(&["undo", &run, "--dry-run"]), 0, &["nothing to do", &by]);
+    shop.undo(&run).exit(0).says(&by).says(["nothing to do", "is undone already"]);
+    shop.trueup(["undo", &run, "--dry-run"]).exit(0).says(&by).says("nothing to do");
     assert_eq!(shop.database.value(versions), before);
     assert_eq!(shop.database.value("SELECT count(*) FROM trueup.runs"), runs);
     // And the rows can be repaired, and taken back, again.
-    shop.fix(0, &["repaired 30 rows; OK"]);
-    shop.undo(&shop.runs()[0], 0, &["restored 30 rows"]);
+    shop.fix().exit(0).says("repaired 30 rows; OK");
+    shop.undo(&shop.runs()[0]).exit(0).says("restored 30 rows");
     shop.as_before();
 }
 
@@ -86,15 +83,10 @@ fn f22_taking_it_back_twice_changes_nothing() {
 #[test]
 fn f22_two_at_once_take_it_back_once() {
     let (shop, run) = repaired(1600);
-    let children: Vec<Child> = (0..2).map(|_| start(shop.trueup(&["undo", &run, "--yes"]))).collect();
-    let codes: Vec<(Option<i32>, String)> = children
-        .into_iter()
-        .map(|child| {
-            let output = child.wait_with_output().unwrap();
-            (output.status.code(), said(&output))
-        })
-        .collect();
-    assert!(codes.iter().all(|(code, _)| *code == Some(0)), "{codes:?}");
+    let children = [shop.undo(&run).start(), shop.undo(&run).start()];
+    for child in children {
+        child.ended().exit(0);
+    }
     assert_eq!(shop.database.value("SELECT restored || ' ' || kept FROM trueup.repairs"), "1600 0");
     shop.as_before();
 }
@@ -109,20 +101,20 @@ fn f22_a_locked_row_is_given_back_later() {
     app.run("BEGIN; SELECT FROM keys WHERE id = 7 FOR UPDATE");
     let counts = "skipped, edited since the repair: 1 row; locked or held back, not restored: 1 row";
     let again = format!("trueup undo {}\n", &run[..10]);
-    shop.undo(&run, 1, &[&format!("restored 28 rows; {counts}"), &locked, &again]);
+    shop.undo(&run).exit(1).says(format!("restored 28 rows; {counts}")).says(&locked).says(&again);
     assert_eq!(
         shop.database
             .value("SELECT string_agg(id::text, ',' ORDER BY id) FROM keys WHERE user_id IS NOT NULL"),
         "0,5,7"
     );
-    shop.undo(&run, 1, &[&format!("restored 0 rows; {counts}"), &locked]);
+    shop.undo(&run).exit(1).says(format!("restored 0 rows; {counts}")).says(&locked);
     let status = shop.document(&["status", "--runs"], 0).to_string();
     assert!(status.contains(r#""undoable":1"#), "{status}");
     drop(app);
     let document = shop.document(&["undo", &run, "--dry-run"], 1);
     let repair = &document["repairs"][0];
     assert_eq!((&repair["restored"], &repair["kept"], &repair["held"]), (&1.into(), &1.into(), &0.into()));
-    shop.undo(&run, 1, &["restored 1 row; skipped, edited since the repair: 1 row"]);
+    shop.undo(&run).exit(1).says("restored 1 row; skipped, edited since the repair: 1 row");
     assert_eq!(shop.differing("keys"), "1");
     assert_eq!(shop.database.value("SELECT restored || ' ' || kept FROM trueup.repairs"), "29 1");
 }
@@ -133,9 +125,9 @@ fn f22_a_table_that_is_locked_is_given_back_later() {
     let (shop, run) = repaired(1600);
     let mut app = Other::at(shop.database.url(), "index builder");
     app.run("BEGIN; LOCK TABLE keys IN SHARE MODE");
-    shop.undo(&run, 1, &["restored 0 rows; locked or held back, not restored: 1600 rows"]);
+    shop.undo(&run).exit(1).says("restored 0 rows; locked or held back, not restored: 1600 rows");
     drop(app);
-    shop.undo(&run, 0, &["restored 1600 rows"]);
+    shop.undo(&run).exit(0).says("restored 1600 rows");
     shop.as_before();
 }
 
@@ -144,22 +136,20 @@ fn f22_a_table_that_is_locked_is_given_back_later() {
 fn f22_a_kept_row_is_tried_again() {
     let (shop, run) = repaired(30);
     shop.database.exec("UPDATE keys SET user_id = 9 WHERE id IN (5, 6)");
-    shop.undo(&run, 1, &["restored 28 rows; skipped, edited since the repair: 2 rows"]);
+    shop.undo(&run).exit(1).says("restored 28 rows; skipped, edited since the repair: 2 rows");
     let runs = shop.database.value("SELECT count(*) FROM trueup.runs");
     for how in ["--yes", "--dry-run"] {
-        expect(
-            &shop.run(&["undo", &run, how]),
-            1,
-            &["nothing to do", "skipped, edited since the repair: 2 rows"],
-        );
+        shop.trueup(["undo", &run, how])
+            .exit(1)
+            .says(["nothing to do", "skipped, edited since the repair: 2 rows"]);
     }
     assert_eq!(shop.database.value("SELECT count(*) FROM trueup.runs"), runs);
     shop.database.exec("UPDATE keys SET user_id = 5 WHERE id = 5");
-    shop.undo(&run, 1, &["restored 1 row; skipped, edited since the repair: 1 row"]);
+    shop.undo(&run).exit(1).says("restored 1 row; skipped, edited since the repair: 1 row");
     shop.database.exec("UPDATE keys SET user_id = 6 WHERE id = 6");
-    shop.undo(&run, 0, &["restored 1 row"]);
+    shop.undo(&run).exit(0).says("restored 1 row");
     shop.as_before();
-    shop.undo(&run, 0, &["nothing to do", "is undone already"]);
+    shop.undo(&run).exit(0).says(["nothing to do", "is undone already"]);
 }
 
 const HOLDS_BACK: &str =
@@ -172,13 +162,11 @@ fn f22_a_row_that_a_trigger_holds_back_is_given_back_without_it() {
     shop.database.exec(
         "CREATE TRIGGER nothing BEFORE UPDATE ON keys FOR EACH ROW WHEN (OLD.id < 3) EXECUTE FUNCTION nothing()",
     );
-    shop.undo(
-        &run,
-        1,
-        &["restored 28 rows; locked or held back, not restored: 2 rows", "or held back by a trigger"],
-    );
+    shop.undo(&run)
+        .exit(1)
+        .says(["restored 28 rows; locked or held back, not restored: 2 rows", "or held back by a trigger"]);
     shop.database.exec("DROP TRIGGER nothing ON keys");
-    shop.undo(&run, 0, &["restored 2 rows"]);
+    shop.undo(&run).exit(0).says("restored 2 rows");
     shop.as_before();
 }
 
@@ -195,19 +183,18 @@ fn f22_a_row_that_a_trigger_rewrites_is_not_told_to_be_back() {
         CREATE TRIGGER trimmed BEFORE UPDATE ON logins FOR EACH ROW WHEN (NEW.id = 1) EXECUTE FUNCTION trimmed()";
     let shop = Shop::with(schema, &[("logins", check)]);
     shop.keep("logins");
-    shop.fix(0, &["repaired 2 rows"]);
+    shop.fix().exit(0).says("repaired 2 rows");
     let run = shop.runs().remove(0);
-    let output = shop.undo(
-        &run,
-        1,
-        &["restored 1 row; given other values by a trigger: 1 row", "their old ones by a trigger:"],
-    );
-    assert!(said(&output).contains("│ 1 "), "{}", said(&output));
+    shop.undo(&run).exit(1).says([
+        "restored 1 row; given other values by a trigger: 1 row",
+        "their old ones by a trigger:",
+        "│ 1 ",
+    ]);
     assert_eq!(shop.differing("logins"), "1");
     assert_eq!(shop.database.value("SELECT restored || ' ' || kept FROM trueup.repairs"), "1 1");
-    shop.undo(&run, 1, &["restored 0 rows; given other values by a trigger: 1 row"]);
+    shop.undo(&run).exit(1).says("restored 0 rows; given other values by a trigger: 1 row");
     shop.database.exec("DROP TRIGGER trimmed ON logins");
-    shop.undo(&run, 0, &["restored 1 row"]);
+    shop.undo(&run).exit(0).says("restored 1 row");
     assert_eq!(shop.differing("logins"), "0");
 }
 
@@ -220,7 +207,7 @@ fn f22_a_deleted_row_that_a_trigger_rewrites_or_leaves_out() {
         INSERT INTO items SELECT n, true, 'v' || n, 'c' || n FROM generate_series(1, 6) AS n;";
     let shop = Shop::with(schema, &[("items", check)]);
     shop.keep("items");
-    shop.fix(0, &["deleted 6 rows"]);
+    shop.fix().exit(0).says("deleted 6 rows");
     let run = shop.runs().remove(0);
     shop.database.exec(
         "INSERT INTO items VALUES (100, false, 'theirs', 'c6');
@@ -232,11 +219,11 @@ fn f22_a_deleted_row_that_a_trigger_rewrites_or_leaves_out() {
     );
     let rest = "given other values by a trigger: 1 row";
     let held = "skipped, edited since the repair: 1 row; locked or held back, not restored: 1 row";
-    shop.undo(&run, 1, &[&format!("restored 3 rows; {held}; {rest}"), "held back by a trigger"]);
+    shop.undo(&run).exit(1).says(format!("restored 3 rows; {held}; {rest}")).says("held back by a trigger");
     shop.database.exec("DROP TRIGGER rewrite ON items");
-    shop.undo(&run, 1, &[&format!("restored 1 row; skipped, edited since the repair: 1 row; {rest}")]);
+    shop.undo(&run).exit(1).says(format!("restored 1 row; skipped, edited since the repair: 1 row; {rest}"));
     assert_eq!(shop.differing("items"), "3", "the rewritten one, the missing one, and theirs");
-    shop.undo(&run, 1, &["nothing to do", rest]);
+    shop.undo(&run).exit(1).says(["nothing to do", rest]);
 }
 
 /// A trigger that gives rows keys of its own: they are not inserted a second time.
@@ -247,42 +234,44 @@ fn f22_a_deleted_row_that_comes_back_under_another_key_comes_once() {
     let schema = "CREATE TABLE items (id int PRIMARY KEY, bad boolean);
         INSERT INTO items SELECT n, true FROM generate_series(1, 6) AS n;";
     let shop = Shop::with(schema, &[("items", check)]);
-    shop.fix(0, &["deleted 6 rows"]);
+    shop.fix().exit(0).says("deleted 6 rows");
     let run = shop.runs().remove(0);
     shop.database.exec(
         "CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.id := NEW.id + 100; RETURN NEW; END$$;
          CREATE TRIGGER other BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION other()",
     );
-    shop.undo(&run, 1, &["restored 0 rows; given other values by a trigger: 6 rows"]);
-    shop.undo(&run, 1, &["nothing to do", "given other values by a trigger: 6 rows"]);
+    shop.undo(&run).exit(1).says("restored 0 rows; given other values by a trigger: 6 rows");
+    shop.undo(&run).exit(1).says(["nothing to do", "given other values by a trigger: 6 rows"]);
     assert_eq!(shop.database.value("SELECT count(*) FROM items"), "6");
 }
 
 #[test]
 fn an_unknown_run_is_refused_and_a_prefix_is_enough() {
     let (shop, run) = repaired(5);
-    shop.undo("01ZZZZ", 4, &["run 01ZZZZ repaired nothing in this database", "trueup status --runs"]);
-    expect(&shop.run(&["undo", "%", "--yes"]), 4, &["repaired nothing"]);
+    shop.undo("01ZZZZ")
+        .exit(4)
+        .says(["run 01ZZZZ repaired nothing in this database", "trueup status --runs"]);
+    shop.trueup(["undo", "%", "--yes"]).exit(4).says("repaired nothing");
     // F64: what an empty variable of a shell gives means no run, though there is only one.
     for empty in ["", " "] {
-        expect(&shop.run(&["undo", empty, "--yes"]), 2, &["the identifier of the run is empty"]);
+        shop.trueup(["undo", empty, "--yes"]).exit(2).says("the identifier of the run is empty");
     }
-    expect(&shop.run(&["undo", &run[..9], "--yes"]), 4, &["too short", &run]);
+    shop.trueup(["undo", &run[..9], "--yes"]).exit(4).says(&run).says("too short");
     shop.database.exec("INSERT INTO keys VALUES (100, 'u1')");
-    shop.fix(0, &[]);
+    shop.fix().exit(0);
     let second = shop.runs().remove(0);
     // Both begin with the century.
-    shop.undo(
-        &run[..2],
-        4,
-        &["too short for the identifier of a run", &run, &second, "at least 10 characters"],
-    );
+    shop.undo(&run[..2])
+        .exit(4)
+        .says(&run)
+        .says(&second)
+        .says(["too short for the identifier of a run", "at least 10 characters"]);
     let differ = run.bytes().zip(second.bytes()).take_while(|(one, other)| one == other).count() + 1;
     let long_enough = differ.max(10);
-    shop.undo(&second[..long_enough].to_lowercase(), 0, &["restored 1 row"]);
-    shop.undo(&run[..long_enough], 0, &["restored 5 rows"]);
+    shop.undo(&second[..long_enough].to_lowercase()).exit(0).says("restored 1 row");
+    shop.undo(&run[..long_enough]).exit(0).says("restored 5 rows");
     let empty = Shop::with("CREATE TABLE t (id int)", &[]);
-    empty.undo(&run, 4, &["repaired nothing in this database"]);
+    empty.undo(&run).exit(4).says("repaired nothing in this database");
     assert_eq!(empty.database.value("SELECT to_regnamespace('trueup') IS NULL"), "t");
 }
 
@@ -308,51 +297,46 @@ fn a_table_that_was_made_anew_or_changed_is_refused() {
         let (shop, run) = repaired(5);
         shop.database.exec(change);
         for args in [&["undo", &run, "--yes"][..], &["undo", &run, "--dry-run"]] {
-            expect(
-                &shop.run(args),
-                4,
-                &[words, "nothing was changed", "its old values are in trueup.repair_"],
-            );
+            shop.trueup(args).exit(4).says([
+                words,
+                "nothing was changed",
+                "its old values are in trueup.repair_",
+            ]);
         }
         assert_eq!(shop.database.value(UNTOUCHED), "1");
     }
     // A column more, or another type that the old values fit, is no reason.
     let (shop, run) = repaired(5);
     shop.database.exec("ALTER TABLE keys ADD COLUMN more text DEFAULT 'x'");
-    shop.undo(&run, 0, &["restored 5 rows"]);
+    shop.undo(&run).exit(0).says("restored 5 rows");
     assert_eq!(shop.orphans(), 5);
 }
 
 #[test]
 fn pruned_before_images_cannot_be_taken_back() {
     let (shop, run) = repaired(5);
-    expect(
-        &shop.run(&["undo", "--prune", "30d", "--yes"]),
-        0,
-        &["nothing to do: no old values are that old"],
-    );
-    expect(
-        &shop.run(&["undo", "--prune", "0s", "--dry-run"]),
-        0,
-        &["nothing was changed", &format!("run {}\n", &run[..10])],
-    );
+    shop.trueup(["undo", "--prune", "30d", "--yes"])
+        .exit(0)
+        .says("nothing to do: no old values are that old");
+    shop.trueup(["undo", "--prune", "0s", "--dry-run"])
+        .exit(0)
+        .says(format!("run {}\n", &run[..10]))
+        .says("nothing was changed");
     assert_eq!(shop.plans(), "1");
-    expect(&shop.run(&["undo", "--prune", "0s"]), 4, &["not confirmed"]);
+    shop.trueup(["undo", "--prune", "0s"]).exit(4).says("not confirmed");
     assert_eq!(shop.plans(), "1");
-    expect(&shop.run(&["undo", "--prune", "0s", "--yes"]), 0, &["removed the old values of 1 run"]);
+    shop.trueup(["undo", "--prune", "0s", "--yes"]).exit(0).says("removed the old values of 1 run");
     assert_eq!(shop.plans(), "0");
     assert_eq!(shop.orphans(), 0, "the rows stay repaired");
     // It was not taken back, and must not be said to be.
     for args in [&["undo", &run, "--yes"][..], &["undo", &run, "--dry-run"]] {
-        let output = shop.run(args);
-        expect(&output, 4, &["old values were removed", "removed"]);
-        assert!(!said(&output).contains("undone already"), "{}", said(&output));
+        shop.trueup(args).exit(4).says(["old values were removed", "removed"]).lacks("undone already");
     }
     // One that was taken back before stays so.
     shop.database.exec("UPDATE keys SET user_id = NULL WHERE id = 1");
-    shop.fix(0, &["repaired 1 row"]);
+    shop.fix().exit(0).says("repaired 1 row");
     let second = shop.runs().remove(0);
-    shop.undo(&second, 0, &[]);
-    expect(&shop.run(&["undo", "--prune", "0s", "--yes"]), 0, &["removed the old values of 1 run"]);
-    shop.undo(&second, 0, &["undone already"]);
+    shop.undo(&second).exit(0);
+    shop.trueup(["undo", "--prune", "0s", "--yes"]).exit(0).says("removed the old values of 1 run");
+    shop.undo(&second).exit(0).says("undone already");
 }

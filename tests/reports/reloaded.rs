@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::project::{Project, expect};
+use crate::support::project::Project;
 use crate::support::{self, TestDatabase};
 
 /// Statements that only newer servers know.
@@ -14,14 +14,12 @@ fn schema(major: u32) -> String {
 }
 
 fn dump(database: &TestDatabase) -> String {
-    let dump = database.server.program("pg_dump").args(["-s", "-d", database.url()]).output().unwrap();
-    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
-    String::from_utf8(dump.stdout).unwrap()
+    database.server.program("pg_dump").args(["-s", "-d", database.url()]).exit(0).stdout().to_owned()
 }
 
 fn compiled(schema: &str) -> Project {
     let project = Project::of_schema(schema);
-    expect(&project.trueup(&["compile"], "").env_remove("DATABASE_URL").output().unwrap(), 0, &[]);
+    project.trueup(&["compile"], "").env_remove("DATABASE_URL").exit(0);
     project
 }
 
@@ -39,15 +37,14 @@ fn what_a_dump_brings_back_is_as_declared() {
     for schema in [&written, &dumped] {
         let project = compiled(schema);
         for database in [&made, &once, &twice] {
-            expect(&project.check(database.url()).output().unwrap(), 0, &[]);
+            project.check(database.url()).exit(0);
         }
     }
     // And a difference beside them is seen.
     once.exec("ALTER TABLE t DROP CONSTRAINT t_v_check; ALTER TABLE t ADD CONSTRAINT t_v_check CHECK (v IN ('a', 'c'))");
-    let findings = compiled(&written).check(once.url()).args(["--format", "json"]).output().unwrap();
-    let findings = support::json(&findings)["findings"].as_array().unwrap().clone();
-    assert_eq!(findings.len(), 1, "{findings:#?}");
-    assert_eq!(findings[0]["object"], "public.t.t_v_check");
+    let document = compiled(&written).check(once.url()).document();
+    let objects: Vec<_> = document["findings"].as_array().unwrap().iter().map(|one| &one["object"]).collect();
+    assert_eq!(objects, ["public.t.t_v_check"]);
 }
 
 #[test]
@@ -61,13 +58,9 @@ fn a_backup_of_it_is_restorable() {
         store.display()
     );
     fs::write(project.path().join("trueup.toml"), settings).unwrap();
-    expect(&project.trueup(&["backup"], made.url()).output().unwrap(), 0, &["restored and compared"]);
+    project.trueup(["backup"], made.url()).exit(0).says("restored and compared");
     let copy = made.url().replace(made.name(), &format!("{}_copy", made.name()));
-    expect(
-        &project.trueup(&["restore", "latest", "--into", &copy, "--yes"], made.url()).output().unwrap(),
-        0,
-        &[],
-    );
+    project.trueup(["restore", "latest", "--into", &copy, "--yes"], made.url()).exit(0);
     made.exec(&format!("DROP DATABASE {}_copy", made.name()));
 }
 
@@ -89,12 +82,12 @@ fn the_bootstrap_superuser_owns_what_was_given_to_it() {
     for (schema, code) in
         [(owned, 0), ("CREATE TABLE t ();", 0), ("ALTER SCHEMA public OWNER TO other; CREATE TABLE t ();", 1)]
     {
-        let shown = compiled(schema).check(&database.url_as("postgres")).output().unwrap();
+        let shown = compiled(schema).check(&database.url_as("postgres")).run();
         found.push((shown, code));
     }
     // The server drops its databases as the role that it knows.
     rename("postgres", &own);
     for (shown, code) in found {
-        expect(&shown, code, &[]);
+        shown.exit(code);
     }
 }

@@ -1,7 +1,7 @@
 //! What comes back: into a new database, into an empty one, in the place of one.
 
 use super::site::{Site, beside, checksum, databases, values};
-use crate::support::{self, json};
+use crate::support;
 
 const TABLES: &str = "CREATE TABLE public.users (id int PRIMARY KEY, name text NOT NULL);
     INSERT INTO public.users SELECT n, 'user ' || n FROM generate_series(1, 500) AS n;
@@ -12,13 +12,11 @@ const TABLES: &str = "CREATE TABLE public.users (id int PRIMARY KEY, name text N
 fn a_new_database_is_what_was_backed_up() {
     let (site, database) = (Site::new(""), support::database());
     database.exec(TABLES);
-    site.ends(0, database.url(), &["backup"]);
+    site.trueup(["backup"], &database).exit(0);
     let name = format!("{}_copy", database.name());
     let into = beside(&database, &name);
-    let output =
-        site.run(database.url(), &["restore", "latest", "--into", &into, "--yes", "--format", "json"]);
-    let document = json(&output);
-    assert_eq!(output.status.code(), Some(0), "{document}");
+    let restore = site.trueup(["restore", "latest", "--into", &into, "--yes", "--format", "json"], &database);
+    let document = restore.exit(0).json();
     assert_eq!((&document["command"], &document["rows"]), (&"restore".into(), &500.into()), "{document}");
     assert_eq!(document["target"]["database"], name.as_str());
     assert_eq!(checksum(&into), checksum(database.url()));
@@ -31,9 +29,9 @@ fn a_new_database_is_what_was_backed_up() {
 fn a_directory_is_restored_by_several_connections() {
     let (site, database) = (Site::new("format = \"directory\"\njobs = 2"), support::database());
     database.exec(TABLES);
-    site.ends(0, database.url(), &["backup"]);
+    site.trueup(["backup"], &database).exit(0);
     let into = beside(&database, &format!("{}_dir", database.name()));
-    site.ends(0, database.url(), &["restore", "latest", "--into", &into, "--yes", "--jobs", "3"]);
+    site.trueup(["restore", "latest", "--into", &into, "--yes", "--jobs", "3"], &database).exit(0);
     assert_eq!(checksum(&into), checksum(database.url()));
 }
 
@@ -42,8 +40,8 @@ fn an_empty_database_keeps_its_settings() {
     let (site, database, empty) = (Site::new(""), support::database(), support::database());
     database.exec(TABLES);
     empty.exec(&format!("ALTER DATABASE {} SET work_mem = '7MB'", empty.name()));
-    site.ends(0, database.url(), &["backup"]);
-    site.ends(0, database.url(), &["restore", "latest", "--into", empty.url(), "--yes"]);
+    site.trueup(["backup"], &database).exit(0);
+    site.trueup(["restore", "latest", "--into", empty.url(), "--yes"], &database).exit(0);
     assert_eq!(checksum(empty.url()), checksum(database.url()));
     assert_eq!(empty.value("SHOW work_mem"), "7MB");
     assert_eq!(databases(&database, empty.name()), [empty.name()], "the empty one is gone");
@@ -57,14 +55,14 @@ fn an_empty_database_is_filled_directly_without_the_right_to_make_one() {
     database.exec("CREATE TABLE public.users (id int PRIMARY KEY); INSERT INTO public.users VALUES (1), (2)");
     empty.exec(&format!("CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {} TO {role}", empty.name()));
     empty.exec(&format!("GRANT CREATE ON SCHEMA public TO {role}"));
-    site.ends(0, database.url(), &["backup"]);
+    site.trueup(["backup"], &database).exit(0);
     let url = empty.url_as(&role);
-    let said = site.ends(0, database.url(), &["restore", "latest", "--into", &url, "--yes"]);
-    assert!(said.contains("in one transaction"), "{said}");
-    assert!(said.contains("left out: owners"), "{said}");
+    site.trueup(["restore", "latest", "--into", &url, "--yes"], &database)
+        .exit(0)
+        .says(["in one transaction", "left out: owners"]);
     assert_eq!(values(&url, "SELECT count(*) FROM public.users"), ["2"]);
     // Once more: it is not empty any more.
-    site.ends(4, database.url(), &["restore", "latest", "--into", &url, "--yes"]);
+    site.trueup(["restore", "latest", "--into", &url, "--yes"], &database).exit(4);
 }
 
 #[test]
@@ -72,7 +70,7 @@ fn replace_carries_settings_and_grants_and_ends_sessions() {
     let (site, database) = (Site::new(""), support::database());
     let (name, role) = (database.name(), format!("{}_r", database.name()));
     database.exec(TABLES);
-    site.ends(0, database.url(), &["backup"]);
+    site.trueup(["backup"], &database).exit(0);
     database.exec("DELETE FROM public.users WHERE id > 10; CREATE TABLE public.later ()");
     database.exec(&format!(
         "CREATE ROLE {role} LOGIN;
@@ -93,12 +91,8 @@ fn replace_carries_settings_and_grants_and_ends_sessions() {
     let runtime = support::runtime();
     let mut open = runtime.block_on(database.connect());
     runtime.block_on(open.execute("BEGIN; SELECT count(*) FROM public.users")).unwrap();
-    let output = site.run(
-        database.url(),
-        &["restore", "latest", "--into", database.url(), "--replace", "--yes", "--format", "json"],
-    );
-    let document = json(&output);
-    assert_eq!(output.status.code(), Some(0), "{document}\n{}", String::from_utf8_lossy(&output.stderr));
+    let restore = ["restore", "latest", "--into", database.url(), "--replace", "--yes", "--format", "json"];
+    let document = site.trueup(restore, &database).exit(0).json();
     let replaced = &document["restored"]["in_place_of"];
     assert_eq!(replaced["sessions"][0]["application"], "test", "{document}");
     assert!(runtime.block_on(open.execute("SELECT 1")).is_err(), "it was ended");
@@ -108,7 +102,7 @@ fn replace_carries_settings_and_grants_and_ends_sessions() {
     assert!(aside.starts_with(&format!("{name}_before_2")), "{aside}");
     assert_eq!(values(&beside(&database, aside), "SELECT count(*) FROM public.users"), ["10"]);
     // And once more within the minute: another name.
-    site.ends(0, database.url(), &["restore", "latest", "--into", database.url(), "--replace", "--yes"]);
+    site.trueup(["restore", "latest", "--into", database.url(), "--replace", "--yes"], &database).exit(0);
     assert_eq!(databases(&database, name).len(), 3, "{:?}", databases(&database, name));
 }
 
@@ -118,9 +112,9 @@ fn owners_and_grants_stay_where_the_roles_are() {
     let role = format!("{}_owner", database.name());
     database
         .exec(&format!("CREATE ROLE {role}; CREATE TABLE public.t (); ALTER TABLE public.t OWNER TO {role}"));
-    site.ends(0, database.url(), &["backup"]);
+    site.trueup(["backup"], &database).exit(0);
     let into = beside(&database, &format!("{}_copy", database.name()));
-    site.ends(0, database.url(), &["restore", "latest", "--into", &into, "--yes"]);
+    site.trueup(["restore", "latest", "--into", &into, "--yes"], &database).exit(0);
     assert_eq!(
         values(&into, "SELECT relowner::regrole FROM pg_class WHERE relname = 't'"),
         std::slice::from_ref(&role)
@@ -128,20 +122,21 @@ fn owners_and_grants_stay_where_the_roles_are() {
     // Elsewhere there is no such role: it is said.
     let other = support::own_server().database();
     let elsewhere = beside(&other, "elsewhere");
-    let said = site.ends(0, database.url(), &["restore", "latest", "--into", &elsewhere, "--yes"]);
-    assert!(said.contains(&format!("left out: owners: this server has no role {role}")), "{said}");
+    site.trueup(["restore", "latest", "--into", &elsewhere, "--yes"], &database)
+        .exit(0)
+        .says(format!("left out: owners: this server has no role {role}"));
 }
 
 #[test]
 fn a_backup_is_verified_by_restoring_it() {
     let (site, database) = (Site::new(""), support::database());
     database.exec(TABLES);
-    let said = site.ends(0, database.url(), &["backup", "--verify", "restore"]);
-    assert!(said.contains("restored and compared"), "{said}");
-    let said = site.ends(0, database.url(), &["backup", "verify", "latest", "--level", "restore"]);
-    assert!(said.contains("it was restored"), "{said}");
+    site.trueup(["backup", "--verify", "restore"], &database).exit(0).says("restored and compared");
+    site.trueup(["backup", "verify", "latest", "--level", "restore"], &database)
+        .exit(0)
+        .says("it was restored");
     let before = databases(&database, "");
-    site.ends(0, database.url(), &["backup", "verify", "--level", "restore", "--into", database.url()]);
+    site.trueup(["backup", "verify", "--level", "restore", "--into", database.url()], &database).exit(0);
     assert_eq!(databases(&database, "trueup_verify"), Vec::<String>::new(), "{before:?}");
 }
 
@@ -150,13 +145,11 @@ fn the_project_is_compared_afterwards_and_the_run_recorded() {
     let (site, database) = (Site::new(""), support::database());
     std::fs::create_dir_all(site.path().join("migrations")).unwrap();
     std::fs::write(site.path().join("migrations/V1__t.sql"), "CREATE TABLE t (id int);").unwrap();
-    site.ends(0, database.url(), &["compile", "--scratch-url", support::database().url()]);
-    site.ends(0, database.url(), &["upgrade", "--yes", "--no-backup"]);
-    site.ends(0, database.url(), &["backup"]);
+    site.trueup(["compile", "--scratch-url", support::database().url()], &database).exit(0);
+    site.trueup(["upgrade", "--yes", "--no-backup"], &database).exit(0);
+    site.trueup(["backup"], &database).exit(0);
     let into = beside(&database, &format!("{}_copy", database.name()));
-    let output =
-        site.run(database.url(), &["restore", "latest", "--into", &into, "--yes", "--format", "json"]);
-    let document = json(&output);
+    let document = site.trueup(["restore", "latest", "--into", &into, "--yes"], &database).document();
     assert_eq!(document["check"]["exit_code"], 0, "{document}");
     assert_eq!(document["check"]["version"], "1", "{document}");
     let runs = values(&into, "SELECT command FROM trueup.runs ORDER BY started_at");
@@ -179,7 +172,7 @@ fn a_backup_with_an_event_trigger_is_proved_by_restoring_it() {
          CREATE EVENT TRIGGER noted ON ddl_command_end EXECUTE FUNCTION noted();
          ALTER EVENT TRIGGER noted OWNER TO {role}"
     ));
-    site.ends(0, database.url(), &["backup"]);
-    site.ends(0, database.url(), &["backup", "verify", "latest", "--level", "restore"]);
+    site.trueup(["backup"], &database).exit(0);
+    site.trueup(["backup", "verify", "latest", "--level", "restore"], &database).exit(0);
     database.exec(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }

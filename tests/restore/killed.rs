@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+
 use super::site::{Site, beside, databases, values};
 use crate::support::{self, TestDatabase};
 
@@ -14,7 +16,7 @@ fn site_with_rows() -> (Site, TestDatabase) {
          INSERT INTO public.users SELECT n, md5(n::text) FROM generate_series(1, 50000) AS n;
          CREATE INDEX ON public.users (name)",
     );
-    site.ends(0, database.url(), &["backup"]);
+    site.trueup(["backup"], &database).exit(0);
     database.exec("DELETE FROM public.users WHERE id > 7");
     (site, database)
 }
@@ -28,19 +30,14 @@ fn a_kill_at_any_moment_leaves_the_old_or_the_new_database() {
     let (site, database) = site_with_rows();
     let restore = ["restore", "latest", "--into", database.url(), "--replace", "--yes"];
     let begun = Instant::now();
-    site.ends(0, database.url(), &restore);
+    site.trueup(restore, &database).exit(0);
     let whole = begun.elapsed();
     for kill in 1..=KILLS {
         database.exec("DELETE FROM public.users WHERE id > 7");
-        let mut child = site
-            .trueup(database.url(), &restore)
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
+        let child = site.trueup(restore, &database).start();
         std::thread::sleep(whole.mul_f64(f64::from(kill) / f64::from(KILLS)));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        child.send(Signal::SIGKILL);
+        child.ended();
         // The server notices that the client is gone.
         std::thread::sleep(Duration::from_millis(50));
         let maintenance = beside(&database, "postgres");
@@ -59,12 +56,12 @@ fn a_kill_at_any_moment_leaves_the_old_or_the_new_database() {
 fn ends_when_the_lock_is_free(site: &Site, database: &TestDatabase, restore: &[&str]) {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        let output = site.run(database.url(), restore);
-        match output.status.code() {
-            Some(0) => return,
-            Some(75) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(100)),
-            code => panic!("{code:?}: {}", String::from_utf8_lossy(&output.stderr)),
+        let ran = site.trueup(restore, database).exit_in(&[0, 75]);
+        if ran.code() == Some(0) {
+            return;
         }
+        assert!(Instant::now() < deadline, "{}", ran.shown());
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 
@@ -78,9 +75,9 @@ fn a_database_that_a_killed_run_has_closed_is_opened_again() {
     let comment = format!("trueup restore of {name}: verified, about to take its place");
     values(&maintenance, &format!("COMMENT ON DATABASE {name}_restoring_0123456789 IS '{comment}'"));
     values(&maintenance, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
-    let said =
-        site.ends(0, database.url(), &["restore", "latest", "--into", database.url(), "--replace", "--yes"]);
-    assert!(said.contains("it is open again") && said.contains("dropped"), "{said}");
+    site.trueup(["restore", "latest", "--into", database.url(), "--replace", "--yes"], &database)
+        .exit(0)
+        .says(["it is open again", "dropped"]);
     assert_eq!(database.value("SELECT count(*) FROM public.users"), "50000");
     assert_eq!(leftovers(&database), Vec::<String>::new());
 }
@@ -94,9 +91,7 @@ fn nobody_elses_database_is_dropped_or_opened() {
     values(&maintenance, &format!("CREATE DATABASE {theirs}"));
     values(&beside(&database, &theirs), "CREATE TABLE t ()");
     values(&maintenance, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
-    let output =
-        site.run(database.url(), &["restore", "latest", "--into", database.url(), "--replace", "--yes"]);
-    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    site.trueup(["restore", "latest", "--into", database.url(), "--replace", "--yes"], &database).exit(3);
     assert_eq!(leftovers(&database), [theirs]);
     values(&maintenance, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
 }
@@ -105,21 +100,13 @@ fn nobody_elses_database_is_dropped_or_opened() {
 fn an_interrupt_drops_what_was_made() {
     let (site, database) = site_with_rows();
     let restore = ["restore", "latest", "--into", database.url(), "--replace", "--yes"];
-    let child = site
-        .trueup(database.url(), &restore)
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    let child = site.trueup(restore, &database).start();
     let deadline = Instant::now() + Duration::from_secs(20);
     while leftovers(&database).is_empty() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(5));
     }
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(matches!(output.status.code(), Some(4 | 5)), "{said}");
-    assert_eq!(leftovers(&database), Vec::<String>::new(), "{said}");
+    child.send(Signal::SIGTERM);
+    let ran = child.ended().exit_in(&[4, 5]);
+    assert_eq!(leftovers(&database), Vec::<String>::new(), "{}", ran.shown());
     assert_eq!(database.value("SELECT count(*) FROM public.users"), "7");
 }

@@ -52,12 +52,11 @@ pub(crate) fn comes_back(database: &TestDatabase, rows: u32) {
     for (kind, into) in [("custom", "one"), ("directory", "many")] {
         let site = Site::new(&format!("format = \"{kind}\""));
         let bin = database.server.bin_dir.to_str().unwrap().to_owned();
-        let output = site.trueup(database.url(), &["backup", "--pg-bin", &bin]).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        site.trueup(["backup", "--pg-bin", &bin], database).exit(0);
         let url = beside(database, &format!("{}_{into} \"q'\u{1F600}", database.name()));
-        let said =
-            site.ends(0, database.url(), &["restore", "latest", "--into", &url, "--yes", "--pg-bin", &bin]);
-        assert!(said.contains("schema and rows are those"), "{said}");
+        site.trueup(["restore", "latest", "--into", &url, "--yes", "--pg-bin", &bin], database)
+            .exit(0)
+            .says("schema and rows are those");
         assert_eq!(checksum(&url), before, "{kind}");
     }
 }

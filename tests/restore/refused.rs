@@ -7,7 +7,7 @@ use crate::support;
 fn a_database_that_is_not_empty_is_not_restored_into() {
     let (site, database) = (Site::new(""), support::database());
     database.exec("CREATE TABLE public.t (id int)");
-    site.ends(0, database.url(), &["backup"]);
+    site.trueup(["backup"], &database).exit(0);
     for made in [
         "CREATE TABLE public.x ()",
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
@@ -17,8 +17,9 @@ fn a_database_that_is_not_empty_is_not_restored_into() {
     ] {
         let target = support::database();
         target.exec(made);
-        let said = site.ends(4, database.url(), &["restore", "latest", "--into", target.url(), "--yes"]);
-        assert!(said.contains("is not empty") && said.contains("--replace"), "{said}");
+        site.trueup(["restore", "latest", "--into", target.url(), "--yes"], &database)
+            .exit(4)
+            .says(["is not empty", "--replace"]);
     }
 }
 
@@ -26,11 +27,12 @@ fn a_database_that_is_not_empty_is_not_restored_into() {
 fn without_a_terminal_it_wants_yes() {
     let (site, database) = (Site::new(""), support::database());
     database.exec("CREATE TABLE public.t (id int)");
-    site.ends(0, database.url(), &["backup"]);
+    site.trueup(["backup"], &database).exit(0);
     let name = format!("{}_copy", database.name());
-    let said = site.ends(4, database.url(), &["restore", "latest", "--into", &beside(&database, &name)]);
-    assert!(said.contains("into a new database") && said.contains("--yes"), "{said}");
-    site.ends(4, database.url(), &["restore", "latest", "--into", database.url(), "--replace"]);
+    site.trueup(["restore", "latest", "--into", &beside(&database, &name)], &database)
+        .exit(4)
+        .says(["into a new database", "--yes"]);
+    site.trueup(["restore", "latest", "--into", database.url(), "--replace"], &database).exit(4);
     assert_eq!(databases(&database, &name), Vec::<String>::new());
     assert_eq!(databases(&database, database.name()), [database.name()]);
 }
@@ -39,22 +41,23 @@ fn without_a_terminal_it_wants_yes() {
 fn another_projects_database_is_not_replaced() {
     let (site, database) = (Site::new(""), support::database());
     database.exec("CREATE TABLE public.t (id int)");
-    site.ends(0, database.url(), &["backup"]);
+    site.trueup(["backup"], &database).exit(0);
     database.exec(trueup::writer::SCHEMA);
     database.exec("INSERT INTO trueup.mark (layout, project, run) VALUES (1, 'another', 'x')");
-    let said =
-        site.ends(4, database.url(), &["restore", "latest", "--into", database.url(), "--replace", "--yes"]);
-    assert!(said.contains("marked as project"), "{said}");
+    site.trueup(["restore", "latest", "--into", database.url(), "--replace", "--yes"], &database)
+        .exit(4)
+        .says("marked as project");
 }
 
 #[test]
 fn what_a_command_took_is_restored_elsewhere() {
     let backup = "kind = \"command\"\ncommand = [\"echo\", \"snap-1\"]\nconfirm = [\"true\"]";
     let (site, database) = (Site::new(backup), support::database());
-    site.ends(0, database.url(), &["backup"]);
+    site.trueup(["backup"], &database).exit(0);
     let into = beside(&database, &format!("{}_copy", database.name()));
-    let said = site.ends(4, database.url(), &["restore", "latest", "--into", &into, "--yes"]);
-    assert!(said.contains("taken elsewhere, as snap-1") && said.contains("restore snap-1 there"), "{said}");
+    site.trueup(["restore", "latest", "--into", &into, "--yes"], &database)
+        .exit(4)
+        .says(["taken elsewhere, as snap-1", "restore snap-1 there"]);
 }
 
 #[test]
@@ -64,11 +67,12 @@ fn a_role_that_a_policy_names_must_be_there() {
     database.exec(&format!(
         "CREATE ROLE {role}; CREATE TABLE public.t (id int); CREATE POLICY p ON public.t TO {role} USING (true)"
     ));
-    site.ends(0, database.url(), &["backup"]);
+    site.trueup(["backup"], &database).exit(0);
     let other = support::own_server().database();
     let into = beside(&other, "elsewhere");
-    let said = site.ends(4, database.url(), &["restore", "latest", "--into", &into, "--yes"]);
-    assert!(said.contains(&format!("CREATE ROLE {role} NOLOGIN")), "{said}");
+    site.trueup(["restore", "latest", "--into", &into, "--yes"], &database)
+        .exit(4)
+        .says(format!("CREATE ROLE {role} NOLOGIN"));
     assert_eq!(databases(&other, "elsewhere"), Vec::<String>::new());
 }
 
@@ -76,7 +80,7 @@ fn a_role_that_a_policy_names_must_be_there() {
 fn an_open_restore_of_the_same_database_is_waited_for() {
     let (site, database) = (Site::new(""), support::database());
     database.exec("CREATE TABLE public.t (id int)");
-    site.ends(0, database.url(), &["backup"]);
+    site.trueup(["backup"], &database).exit(0);
     let name = format!("{}_copy", database.name());
     let runtime = support::runtime();
     let maintenance = beside(&database, "postgres");
@@ -85,7 +89,7 @@ fn an_open_restore_of_the_same_database_is_waited_for() {
         .unwrap();
     let lock = format!("SELECT pg_advisory_lock(hashtextextended('trueup restore of {name}', 0))");
     runtime.block_on(other.execute(lock)).unwrap();
-    site.ends(75, database.url(), &["restore", "latest", "--into", &beside(&database, &name), "--yes"]);
+    site.trueup(["restore", "latest", "--into", &beside(&database, &name), "--yes"], &database).exit(75);
     assert_eq!(values(&maintenance, "SELECT 1"), ["1"]);
 }
 
@@ -99,19 +103,20 @@ fn what_fails_in_the_middle_leaves_nothing() {
            'BEGIN RETURN $1 >= (SELECT count(*) FROM other); END';
          CREATE TABLE public.t (id int CHECK (public.ok(id))); INSERT INTO public.t VALUES (1)",
     );
-    site.ends(0, database.url(), &["backup"]);
+    site.trueup(["backup"], &database).exit(0);
     let name = format!("{}_copy", database.name());
-    let said =
-        site.ends(5, database.url(), &["restore", "latest", "--into", &beside(&database, &name), "--yes"]);
-    assert!(said.contains("was dropped, and nothing was changed"), "{said}");
+    site.trueup(["restore", "latest", "--into", &beside(&database, &name), "--yes"], &database)
+        .exit(5)
+        .says("was dropped, and nothing was changed");
     assert_eq!(databases(&database, &name), Vec::<String>::new());
-    site.ends(5, database.url(), &["restore", "latest", "--into", database.url(), "--replace", "--yes"]);
+    site.trueup(["restore", "latest", "--into", database.url(), "--replace", "--yes"], &database).exit(5);
     assert_eq!(databases(&database, database.name()), [database.name()]);
     assert_eq!(database.value("SELECT count(*) FROM public.t"), "1");
     // And so a backup that is to be proved by a restore is none.
-    let said = site.ends(5, database.url(), &["backup", "--verify", "restore"]);
-    assert!(said.contains("could not be verified by restoring it, and was removed"), "{said}");
-    site.ends(1, database.url(), &["backup", "verify", "latest", "--level", "restore"]);
+    site.trueup(["backup", "--verify", "restore"], &database)
+        .exit(5)
+        .says("could not be verified by restoring it, and was removed");
+    site.trueup(["backup", "verify", "latest", "--level", "restore"], &database).exit(1);
 }
 
 /// One store, two databases of one project: `latest` is the latest of the one that is meant.
@@ -120,23 +125,24 @@ fn f51_latest_is_the_latest_of_this_database() {
     let (site, ours, theirs) = (Site::new(""), support::database(), support::database());
     for (database, row) in [(&ours, 1), (&theirs, 2)] {
         database.exec(&format!("CREATE TABLE public.t AS SELECT {row} AS whose"));
-        site.ends(0, database.url(), &["backup"]);
+        site.trueup(["backup"], &database).exit(0);
     }
-    let said = site.ends(0, ours.url(), &["backup", "verify"]);
     let mine = site.backup(0).file_name().unwrap().to_string_lossy().into_owned();
-    assert!(said.contains(&format!("backup {} is OK", &mine[..10])), "{said}");
+    site.trueup(["backup", "verify"], &ours).exit(0).says(format!("backup {} is OK", &mine[..10]));
     let copy = beside(&ours, &format!("{}_copy", ours.name()));
-    site.ends(0, ours.url(), &["restore", "latest", "--into", &copy, "--yes"]);
+    site.trueup(["restore", "latest", "--into", &copy, "--yes"], &ours).exit(0);
     assert_eq!(values(&copy, "SELECT whose FROM t"), ["1"]);
     // What is replaced decides, whatever the project's own database is.
-    site.ends(0, theirs.url(), &["restore", "latest", "--into", ours.url(), "--replace", "--yes"]);
+    site.trueup(["restore", "latest", "--into", ours.url(), "--replace", "--yes"], &theirs).exit(0);
     assert_eq!(values(ours.url(), "SELECT whose FROM t"), ["1"]);
 
     let third = support::database();
     third.exec("CREATE TABLE public.t AS SELECT 3 AS whose");
-    let said = site.ends(2, third.url(), &["restore", "latest", "--into", third.url(), "--replace", "--yes"]);
-    assert!(said.contains(&format!("there is no backup of database {}", third.name())), "{said}");
-    assert!(said.contains(ours.name()) && said.contains("trueup backup list --all"), "{said}");
+    site.trueup(["restore", "latest", "--into", third.url(), "--replace", "--yes"], &third)
+        .exit(2)
+        .says(format!("there is no backup of database {}", third.name()))
+        .says("trueup backup list --all")
+        .says(ours.name());
     assert_eq!(values(third.url(), "SELECT whose FROM t"), ["3"]);
 }
 
@@ -147,20 +153,19 @@ fn f51_a_protected_environment_is_not_replaced_by_another_database() {
     for (database, row) in [(&ours, 1), (&theirs, 2)] {
         database.exec(&format!("CREATE TABLE public.t AS SELECT {row} AS whose"));
     }
-    site.ends(0, theirs.url(), &["backup"]);
+    site.trueup(["backup"], &theirs).exit(0);
     let id = site.backup(0).file_name().unwrap().to_string_lossy().into_owned();
     let replace = ["restore", &id, "--into", ours.url(), "--replace", "--yes", "--env", "production"];
-    let said = site.ends(4, ours.url(), &replace);
     let why = format!(
         "is of database {}, and database {} is of environment production, which is protected; nothing was changed",
         theirs.name(),
         ours.name()
     );
-    assert!(said.contains(&why), "{said}");
+    site.trueup(replace, &ours).exit(4).says(why);
     assert_eq!(values(ours.url(), "SELECT whose FROM t"), ["1"]);
     assert_eq!(databases(&ours, ours.name()), [ours.name()]);
     // Elsewhere it is a way to make a copy.
     let replace = ["restore", &id, "--into", ours.url(), "--replace", "--yes", "--env", "staging"];
-    site.ends(0, ours.url(), &replace);
+    site.trueup(replace, &ours).exit(0);
     assert_eq!(values(ours.url(), "SELECT whose FROM t"), ["2"]);
 }

@@ -1,11 +1,13 @@
 //! A project with a store of backups, and a database of it.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+use crate::support::program::Program;
+use crate::support::project::Address;
 use crate::support::{self, TestDatabase, try_query_at};
 
 /// A project directory.
@@ -36,25 +38,12 @@ impl Site {
     }
 
     /// The real binary in this project.
-    pub(crate) fn trueup(&self, url: &str, args: &[&str]) -> Command {
-        let mut command = support::trueup(args);
-        command.arg("--project").arg(self.path()).env("DATABASE_URL", url);
-        command
-    }
-
-    /// Runs it to its end.
-    pub(crate) fn run(&self, url: &str, args: &[&str]) -> Output {
-        self.trueup(url, args).output().unwrap()
-    }
-
-    /// The same, which must end with this code; what it said.
-    #[track_caller]
-    pub(crate) fn ends(&self, code: i32, url: &str, args: &[&str]) -> String {
-        let output = self.run(url, args);
-        let said =
-            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
-        said
+    pub(crate) fn trueup<I: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = I>,
+        at: &(impl Address + ?Sized),
+    ) -> Program {
+        support::trueup(args).arg("--project").arg(self.path()).env("DATABASE_URL", at.url())
     }
 }
 

@@ -34,13 +34,14 @@ fn found_and_refused(
     let id = site.backup(0).file_name().unwrap().to_string_lossy().into_owned();
     let shown = format!("{what} of {}", file.display());
     for level in ["quick", "contents", "restore"] {
-        let output = site.run(database.url(), &["backup", "verify", &id, "--level", level]);
-        let code = output.status.code();
-        assert!(matches!(code, Some(1 | 5)), "{shown}: {level}: {code:?}");
+        let verify = site.trueup(["backup", "verify", &id, "--level", level], database);
+        verify.case(&shown).exit_in(&[1, 5]);
     }
     for into in [beside(database, &name), database.url().to_owned()] {
-        let said = site.ends(4, database.url(), &["restore", &id, "--into", &into, "--yes", "--replace"]);
-        assert!(said.contains("nothing was changed"), "{shown}: {said}");
+        site.trueup(["restore", &id, "--into", &into, "--yes", "--replace"], database)
+            .case(&shown)
+            .exit(4)
+            .says("nothing was changed");
     }
     assert_eq!(databases(database, database.name()), [database.name()], "{shown}");
     assert_eq!(database.value("SELECT count(*) FROM public.users"), "5000", "{shown}");
@@ -51,9 +52,9 @@ fn found_and_refused(
 fn f52_every_class_of_tampering_with_one_file() {
     let (site, database) = (Site::new(""), support::database());
     database.exec(TABLES);
-    site.ends(0, database.url(), &["backup"]);
+    site.trueup(["backup"], &database).exit(0);
     database.exec("UPDATE public.other SET id = 2");
-    site.ends(0, database.url(), &["backup"]);
+    site.trueup(["backup"], &database).exit(0);
     let (backup, another) = (site.backup(0), site.backup(1));
     let archive = backup.join("archive.dump");
     let swapped = fs::read(another.join("archive.dump")).unwrap();
@@ -82,14 +83,14 @@ fn f52_every_class_of_tampering_with_one_file() {
     });
     // Put back, it is as good as it was.
     let into = beside(&database, &format!("{}_copy", database.name()));
-    site.ends(0, database.url(), &["restore", "latest", "--into", &into, "--yes"]);
+    site.trueup(["restore", "latest", "--into", &into, "--yes"], &database).exit(0);
 }
 
 #[test]
 fn f52_every_member_of_a_directory() {
     let (site, database) = (Site::new("format = \"directory\""), support::database());
     database.exec(TABLES);
-    site.ends(0, database.url(), &["backup"]);
+    site.trueup(["backup"], &database).exit(0);
     let archive = site.backup(0).join("archive");
     let members: Vec<_> = fs::read_dir(&archive).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(members.len() >= 4, "{members:?}");

@@ -1,9 +1,8 @@
 //! The tests' own support: what it promises to the other tests.
 
-use std::process::Command;
-
 use crate::support;
 use crate::support::pgbouncer::PgBouncer;
+use crate::support::program::{Program, Ran};
 
 #[test]
 fn databases_are_fresh_and_apart() {
@@ -45,15 +44,53 @@ fn psql_takes_what_only_it_understands() {
 
 #[test]
 fn the_binary_sees_a_clean_environment() {
-    // The same cleaning is applied to every command; env shows what is left.
-    let command = support::trueup(["--version"]);
-    let names: Vec<_> = command.get_envs().filter_map(|(name, value)| value.and(name.to_str())).collect();
+    let left = Program::of("env").exit(0);
+    let names: Vec<_> = left.stdout().lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
     assert!(names.contains(&"HOME") && names.contains(&"PATH"), "{names:?}");
-    let mut env = Command::new("env");
-    support::clean(&mut env);
-    let left = String::from_utf8(env.output().unwrap().stdout).unwrap();
-    assert!(!left.lines().any(|line| line.starts_with("PG") || line.starts_with("DATABASE_URL")), "{left}");
-    assert!(!left.lines().any(|line| line.starts_with("CARGO")), "{left}");
+    let redirects = |name: &str| ["PG", "DATABASE_URL", "CARGO"].iter().any(|known| name.starts_with(known));
+    assert!(!names.iter().any(|name| redirects(name)), "{names:?}");
+}
+
+#[test]
+fn an_expectation_that_fails_shows_the_command_and_all_that_it_said() {
+    let ran = || Program::of("sh").args(["-c", "echo one; echo two >&2; exit 4"]).case("a case").run();
+    ran()
+        .exit(4)
+        .exit_in(&[3, 4])
+        .says(["two", "one"])
+        .lacks("three")
+        .stdout_contains("one")
+        .stderr_contains("two");
+    let wrong: [fn(Ran) -> Ran; 10] = [
+        |ran| ran.exit(0),
+        |ran| ran.exit_in(&[0, 5]),
+        Ran::killed,
+        |ran| ran.says("three"),
+        |ran| ran.says(["one", "three"]),
+        |ran| ran.lacks("two"),
+        |ran| ran.lacks(["three", "one"]),
+        |ran| ran.stdout_contains("two"),
+        |ran| ran.stderr_contains("one"),
+        |ran| ran.json().is_null().then_some(ran).expect("a document"),
+    ];
+    for (number, expectation) in wrong.into_iter().enumerate() {
+        let failure = std::panic::catch_unwind(|| drop(expectation(ran()))).expect_err("it is not so");
+        let text = failure.downcast_ref::<String>().expect("words");
+        for part in ["`a case: sh -c echo one; ", "`: exit code 4\n", "stdout: one\n", "stderr: two\n"] {
+            assert!(text.contains(part), "{number}: no {part:?} in {text}");
+        }
+    }
+}
+
+#[test]
+fn a_program_that_does_not_end_in_time_is_killed() {
+    let bound = std::time::Duration::from_millis(50);
+    let child = Program::of("sh").args(["-c", "echo here; exec sleep 60"]).start();
+    let pid = child.pid();
+    let failure = std::panic::catch_unwind(|| drop(child.ends_within(bound))).expect_err("it does not end");
+    let text = failure.downcast_ref::<String>().expect("words");
+    assert!(text.contains("did not end within 50ms") && text.contains("stdout: here"), "{text}");
+    assert!(nix::sys::signal::kill(pid, None).is_err(), "it is gone");
 }
 
 #[test]

@@ -137,31 +137,21 @@ fn f46_what_is_wrong_with_a_file_is_told_before_anything_is_written() {
     for (text, words) in cases {
         write(&project, &[("teams.toml", &text)]);
         for args in [&["--yes"][..], &["--check"], &["--sql"]] {
-            let output = run(&project, &database, args);
-            let said = said(&output);
-            assert_eq!(output.status.code(), Some(2), "{text}\n{said}");
-            assert!(
-                said.contains(words) && said.contains("schema/seeds/"),
-                "{text}\nno {words:?} in: {said}"
-            );
+            ask(&project, &database, args).case(&text).exit(2).says("schema/seeds/").says(words);
         }
     }
     assert_eq!(database.value("SELECT count(*) FROM teams"), "0");
     assert_eq!(database.value("SELECT concat(to_regclass('pwned'), to_regnamespace('trueup'))"), "");
     // A file that cannot be read, and one of a table that another has.
     fs::write(project.path().join("schema/seeds/teams.toml"), b"table = \"\xff\"").unwrap();
-    ask(&project, &database, &["--check"], 2, &["teams.toml: line 1: not UTF-8"]);
+    ask(&project, &database, &["--check"]).exit(2).says("teams.toml: line 1: not UTF-8");
     write(
         &project,
         &[("teams.toml", &with("")), ("teams2.toml", &with("").replace("teams", "public.teams"))],
     );
-    ask(
-        &project,
-        &database,
-        &["--check"],
-        2,
-        &["teams2.toml:1: table: the rows of public.teams are declared in schema/seeds/teams.toml, too"],
-    );
+    ask(&project, &database, &["--check"])
+        .exit(2)
+        .says("teams2.toml:1: table: the rows of public.teams are declared in schema/seeds/teams.toml, too");
 }
 
 #[test]
@@ -172,10 +162,10 @@ fn f46_one_key_in_two_spellings_is_one_row() {
     );
     let schema = format!("{SCHEMA}CREATE UNIQUE INDEX teams_key ON public.teams (key);");
     let (project, database) = site_of(&schema, &[("teams.toml", &rows)]);
-    seed(&project, &database, &[], 2, &["teams.toml:", "another row of the file has the same key"]);
+    seed(&project, &database, &[]).exit(2).says(["teams.toml:", "another row of the file has the same key"]);
     project.compile();
     let words = ["teams.toml:", "another row of the file has the same key"];
-    expect(&project.check(database.url()).output().unwrap(), 2, &words);
+    project.check(&database).exit(2).says(words);
     assert_eq!(database.value("SELECT count(*) FROM teams"), "0");
 }
 
@@ -193,8 +183,7 @@ fn f46_an_expression_cannot_leave_its_place() {
         let (project, database) = site_of(SCHEMA, &[]);
         let text = with(&format!("name = {{ sql = {} }}", serde_json::Value::from(sql)));
         write(&project, &[("teams.toml", &text)]);
-        let output = run(&project, &database, &["--yes"]);
-        assert!([Some(2), Some(5)].contains(&output.status.code()), "{sql}: {}", said(&output));
+        seed(&project, &database, &[]).case(sql).exit_in(&[2, 5]);
         assert_eq!(
             database.value("SELECT concat(to_regclass('pwned'), (SELECT count(*) FROM teams))"),
             "0",
@@ -204,6 +193,6 @@ fn f46_an_expression_cannot_leave_its_place() {
     // What a function of it does ends with the transaction, and what the server refuses is told.
     let (project, database) = site_of(SCHEMA, &[]);
     write(&project, &[("teams.toml", &with("name = { sql = \"nonsense()\" }"))]);
-    seed(&project, &database, &[], 5, &["function nonsense() does not exist", "rolled back"]);
+    seed(&project, &database, &[]).exit(5).says(["function nonsense() does not exist", "rolled back"]);
     assert_eq!(database.value("SELECT count(*) FROM trueup.seeds"), "0");
 }

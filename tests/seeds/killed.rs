@@ -1,6 +1,5 @@
 //! F45: several at once, killed half-way, and an application that is faster: the rows are there once.
 
-use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,7 +7,9 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::support::program::Ran;
 use crate::support::proxy::{Proxy, Then};
+use crate::support::wait_for;
 
 use super::*;
 
@@ -16,16 +17,11 @@ use super::*;
 fn f45_eight_at_once_make_each_row_once() {
     for round in 0..3 {
         let (project, database) = teams();
-        let start = |_| {
-            let mut command = project.trueup(&["seed", "--yes"], database.url());
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-        };
+        let start = |_| seed(&project, &database, &[]).case(format!("round {round}")).start();
         let children: Vec<_> = (0..8).map(start).collect();
         let mut made = 0;
         for child in children {
-            let output = child.wait_with_output().unwrap();
-            assert_eq!(output.status.code(), Some(0), "round {round}: {}", said(&output));
-            made += usize::from(said(&output).contains("inserted 2 rows"));
+            made += usize::from(child.ended().exit(0).said().contains("inserted 2 rows"));
         }
         assert_eq!(made, 1, "one of them made the rows");
         assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
@@ -79,35 +75,30 @@ fn killed_at(number: usize, after: bool) -> Option<String> {
         }
     };
     let proxy = Proxy::start(&database, hook);
-    let mut command = project.trueup(&["seed", "--yes"], &proxy.url(&database));
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    process.store(i32::try_from(child.id()).unwrap(), Ordering::SeqCst);
-    let output = child.wait_with_output().unwrap();
+    let child = project.trueup(["seed", "--yes"], &proxy.url(&database)).start();
+    process.store(child.pid().as_raw(), Ordering::SeqCst);
+    let ran = child.ended();
     let Some(message) = message.lock().unwrap().take() else {
-        expect(&output, 0, &["inserted 2 rows"]);
+        ran.exit(0).says("inserted 2 rows");
         return None;
     };
-    assert_eq!(output.status.code(), None, "at message {number}: {}", said(&output));
+    assert_eq!(ran.code(), None, "at message {number}: {}", ran.shown());
     let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
         AND application_name LIKE 'trueup/% seed%'";
-    let began = std::time::Instant::now();
-    while database.value(sessions) != "0" {
-        assert!(began.elapsed() < Duration::from_secs(30), "the server does not notice");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for("the end of its sessions", || database.value(sessions) == "0");
     let there = database.value("SELECT count(*) FROM teams");
     let begun = database.value("SELECT to_regclass('trueup.seeds') IS NOT NULL") == "t";
     let recorded = if begun { database.value("SELECT count(*) FROM trueup.seeds") } else { "0".to_owned() };
     assert!(there == recorded && ["0", "2"].contains(&there.as_str()), "{there} {recorded} at {message}");
     let words = if there == "2" { "nothing to do" } else { "inserted 2 rows" };
-    seed(&project, &database, &[], 0, &[words]);
+    seed(&project, &database, &[]).exit(0).says(words);
     assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
     settled(&project, &database, "teams");
     Some(message)
 }
 
 /// Somebody does this just before the rows are written.
-fn meanwhile(sql: &'static str, args: &[&str], before: &str) -> (Output, Project, TestDatabase) {
+fn meanwhile(sql: &'static str, args: &[&str], before: &str) -> (Ran, Project, TestDatabase) {
     let (project, database) = teams();
     database.exec(before);
     let url = database.url().to_owned();
@@ -120,23 +111,21 @@ fn meanwhile(sql: &'static str, args: &[&str], before: &str) -> (Output, Project
         Then::Forward
     };
     let proxy = Proxy::start(&database, hook);
-    let output =
-        project.trueup(&[&["seed", "--yes"], args].concat(), &proxy.url(&database)).output().unwrap();
-    (output, project, database)
+    let ran = project.trueup(["seed", "--yes"], &proxy.url(&database)).args(args).run();
+    (ran, project, database)
 }
 
 #[test]
 fn f45_an_application_that_makes_the_row_meanwhile_keeps_it() {
-    let (output, project, database) =
+    let (ran, project, database) =
         meanwhile("INSERT INTO teams (code, name) VALUES ('red', 'Theirs')", &[], "");
-    expect(&output, 0, &["inserted 1 row, updated 0; 1 row changed by hand, skipped"]);
+    ran.exit(0).says("inserted 1 row, updated 0; 1 row changed by hand, skipped");
     assert_eq!(teams_of(&database), "blue:Blue:n red:Theirs");
     assert_eq!(database.value("SELECT count(*) FROM trueup.seeds "), "2");
-    seed(&project, &database, &["--overwrite"], 0, &["updated 1"]);
+    seed(&project, &database, &["--overwrite"]).exit(0).says("updated 1");
     settled(&project, &database, "teams");
-    let (output, project, database) =
-        meanwhile("INSERT INTO teams (code, name) VALUES ('red', 'Red')", &[], "");
-    expect(&output, 0, &["done"]);
+    let (ran, project, database) = meanwhile("INSERT INTO teams (code, name) VALUES ('red', 'Red')", &[], "");
+    ran.exit(0).says("done");
     assert_eq!(database.value("SELECT count(*) FROM teams"), "2");
     settled(&project, &database, "teams");
 }
@@ -144,12 +133,12 @@ fn f45_an_application_that_makes_the_row_meanwhile_keeps_it() {
 #[test]
 fn f45_a_row_that_is_changed_meanwhile_is_not_overwritten() {
     let seeded = "CREATE SCHEMA trueup; DROP SCHEMA trueup";
-    let (output, _, database) = meanwhile(
+    let (ran, _, database) = meanwhile(
         "UPDATE teams SET name = 'Theirs' WHERE code = 'red'",
         &["--overwrite"],
         &format!("{seeded}; INSERT INTO teams (code, name) VALUES ('red', 'Old'), ('blue', 'Blue')"),
     );
     // What was shown is not what would be done now.
-    expect(&output, 5, &["the database has changed since the plan was shown"]);
+    ran.exit(5).says("the database has changed since the plan was shown");
     assert_eq!(teams_of(&database), "blue:Blue red:Theirs");
 }

@@ -5,20 +5,18 @@ use super::*;
 #[test]
 fn missing_rows_are_made_and_a_second_run_changes_none() {
     let (project, database) = teams();
-    ask(
-        &project,
-        &database,
-        &["--check"],
-        1,
-        &["not as declared: 2 missing, of 2 rows", "next: trueup seed"],
-    );
+    ask(&project, &database, &["--check"])
+        .exit(1)
+        .says(["not as declared: 2 missing, of 2 rows", "next: trueup seed"]);
     assert_eq!(
         database.value("SELECT (to_regnamespace('trueup') IS NULL)::text"),
         "true",
         "a question writes nothing"
     );
-    ask(&project, &database, &[], 4, &["insert 2 rows", "no terminal"]);
-    seed(&project, &database, &[], 0, &["public.teams[code=red]", "done: inserted 2 rows, updated 0"]);
+    ask(&project, &database, &[]).exit(4).says(["insert 2 rows", "no terminal"]);
+    seed(&project, &database, &[])
+        .exit(0)
+        .says(["public.teams[code=red]", "done: inserted 2 rows, updated 0"]);
     assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
     assert_eq!(database.value("SELECT count(*) FROM teams WHERE made_at > now() - interval '1 hour'"), "2");
     assert_eq!(
@@ -29,19 +27,18 @@ fn missing_rows_are_made_and_a_second_run_changes_none() {
     settled(&project, &database, "teams");
     let detail = database.value("SELECT detail FROM trueup.steps WHERE action = 'seed'");
     assert!(detail.contains("\"made\":2"), "{detail}");
-    let runs = project.trueup(&["status", "--runs"], database.url()).output().unwrap();
-    assert!(said(&runs).contains("seed --yes"), "{}", said(&runs));
+    project.trueup(["status", "--runs"], &database).run().says("seed --yes");
 }
 
 #[test]
 fn a_new_declaration_changes_its_columns_alone() {
     let (project, database) = teams();
-    seed(&project, &database, &[], 0, &[]);
+    seed(&project, &database, &[]).exit(0);
     database.exec("UPDATE teams SET made_at = 'epoch', note = 'by hand' WHERE code = 'red'");
     declare(&project, "\"Blue\"", "\"Navy\"");
     let before = versions(&database, "(SELECT *, ctid, xmin FROM teams WHERE code = 'red')");
-    ask(&project, &database, &["--check"], 1, &["1 different", "name: Blue", "name: Navy"]);
-    seed(&project, &database, &[], 0, &["inserted 0 rows, updated 1"]);
+    ask(&project, &database, &["--check"]).exit(1).says(["1 different", "name: Blue", "name: Navy"]);
+    seed(&project, &database, &[]).exit(0).says("inserted 0 rows, updated 1");
     assert_eq!(teams_of(&database), "blue:Navy:n red:Red:by hand");
     assert_eq!(database.value("SELECT count(*) FROM teams WHERE updated_at > 'epoch'"), "1", "on_change");
     // Neither an expression nor a column that is not declared is compared.
@@ -52,7 +49,7 @@ fn a_new_declaration_changes_its_columns_alone() {
 #[test]
 fn an_edit_is_told_and_left_alone_unless_it_is_overwritten() {
     let (project, database) = teams();
-    seed(&project, &database, &[], 0, &[]);
+    seed(&project, &database, &[]).exit(0);
     database.exec("UPDATE teams SET name = 'Edited' WHERE code = 'red'");
     // A new declaration of another row is carried out beside it, and one of another column of the same row.
     write(
@@ -64,7 +61,7 @@ fn an_edit_is_told_and_left_alone_unless_it_is_overwritten() {
                 .replace("name = \"Red\"", "name = \"Red\"\nnote = \"new\""),
         )],
     );
-    let told = document(&project, &database, &["--check"]);
+    let told = ask(&project, &database, &["--check"]).document();
     let states: Vec<&str> = told["tables"][0]["rows"]
         .as_array()
         .unwrap()
@@ -76,22 +73,20 @@ fn an_edit_is_told_and_left_alone_unless_it_is_overwritten() {
         (vec!["different", "edited", "different"], &1.into()),
         "{told:#}"
     );
-    seed(&project, &database, &[], 0, &["changed by hand, skipped"]);
+    seed(&project, &database, &[]).exit(0).says("changed by hand, skipped");
     assert_eq!(teams_of(&database), "blue:Navy:n red:Edited:new");
     let before = versions(&database, "teams");
-    seed(&project, &database, &[], 0, &["nothing to do; 1 row changed by hand, skipped", "--overwrite"]);
-    seed(&project, &database, &["--strict"], 1, &["skipped"]);
-    ask(&project, &database, &["--check"], 1, &["1 changed by hand"]);
+    seed(&project, &database, &[])
+        .exit(0)
+        .says(["nothing to do; 1 row changed by hand, skipped", "--overwrite"]);
+    seed(&project, &database, &["--strict"]).exit(1).says("skipped");
+    ask(&project, &database, &["--check"]).exit(1).says("1 changed by hand");
     assert_eq!(versions(&database, "teams"), before);
-    ask(
-        &project,
-        &database,
-        &["--overwrite", "--dry-run"],
-        0,
-        &["1 updated", "next: trueup seed --overwrite"],
-    );
+    ask(&project, &database, &["--overwrite", "--dry-run"])
+        .exit(0)
+        .says(["1 updated", "next: trueup seed --overwrite"]);
     assert_eq!(versions(&database, "teams"), before);
-    seed(&project, &database, &["--overwrite"], 0, &["updated 1"]);
+    seed(&project, &database, &["--overwrite"]).exit(0).says("updated 1");
     assert_eq!(teams_of(&database), "blue:Navy:n red:Red:new");
     settled(&project, &database, "teams");
 }
@@ -99,20 +94,20 @@ fn an_edit_is_told_and_left_alone_unless_it_is_overwritten() {
 #[test]
 fn columns_of_one_row_are_told_apart() {
     let (project, database) = teams();
-    seed(&project, &database, &[], 0, &[]);
+    seed(&project, &database, &[]).exit(0);
     database.exec("UPDATE teams SET name = 'Edited' WHERE code = 'blue'");
     declare(&project, "note = \"n\"", "note = \"m\"");
-    seed(&project, &database, &[], 0, &["updated 1; 1 row changed by hand"]);
+    seed(&project, &database, &[]).exit(0).says("updated 1; 1 row changed by hand");
     assert_eq!(teams_of(&database), "blue:Edited:m red:Red");
     // Once it is declared, it is no edit any more.
     write(
         &project,
         &[("teams.toml", &TWO_TEAMS.replace("\"Blue\"", "\"Edited\"").replace("\"n\"", "\"m\""))],
     );
-    seed(&project, &database, &[], 0, &["1 row as declared already, now recorded as seeded"]);
+    seed(&project, &database, &[]).exit(0).says("1 row as declared already, now recorded as seeded");
     settled(&project, &database, "teams");
     declare(&project, "note = \"n\"", "note = \"m\"");
-    seed(&project, &database, &[], 0, &["updated 1"]);
+    seed(&project, &database, &[]).exit(0).says("updated 1");
     assert_eq!(teams_of(&database), "blue:Blue:m red:Red");
 }
 
@@ -120,14 +115,14 @@ fn columns_of_one_row_are_told_apart() {
 fn a_row_that_somebody_made_is_taken_over_only_when_that_is_said() {
     let (project, database) = teams();
     database.exec("INSERT INTO teams (code, name) VALUES ('red', 'Mine'), ('blue', 'Blue')");
-    ask(&project, &database, &["--check"], 1, &["2 changed by hand"]);
-    seed(&project, &database, &[], 0, &["2 rows changed by hand, skipped"]);
+    ask(&project, &database, &["--check"]).exit(1).says("2 changed by hand");
+    seed(&project, &database, &[]).exit(0).says("2 rows changed by hand, skipped");
     assert_eq!(teams_of(&database), "blue:Blue red:Mine");
     // What of it is as declared is as good as seeded.
     declare(&project, "\"Blue\"", "\"Navy\"");
-    seed(&project, &database, &[], 0, &["updated 1"]);
+    seed(&project, &database, &[]).exit(0).says("updated 1");
     assert_eq!(teams_of(&database), "blue:Navy red:Mine");
-    seed(&project, &database, &["--overwrite"], 0, &["updated 2"]);
+    seed(&project, &database, &["--overwrite"]).exit(0).says("updated 2");
     assert_eq!(teams_of(&database), "blue:Navy:n red:Red");
     settled(&project, &database, "teams");
 }
@@ -135,18 +130,14 @@ fn a_row_that_somebody_made_is_taken_over_only_when_that_is_said() {
 #[test]
 fn a_row_that_was_deleted_is_made_again_and_one_that_is_declared_no_more_stays() {
     let (project, database) = teams();
-    seed(&project, &database, &[], 0, &[]);
+    seed(&project, &database, &[]).exit(0);
     database.exec("DELETE FROM teams WHERE code = 'red'");
-    seed(&project, &database, &[], 0, &["inserted 1 row"]);
+    seed(&project, &database, &[]).exit(0).says("inserted 1 row");
     let one = TWO_TEAMS.split("[[rows]]").take(2).collect::<Vec<_>>().join("[[rows]]");
     write(&project, &[("teams.toml", &one)]);
-    seed(
-        &project,
-        &database,
-        &[],
-        0,
-        &["nothing to do", "1 row of public.teams were seeded once and are no longer declared"],
-    );
+    seed(&project, &database, &[])
+        .exit(0)
+        .says(["nothing to do", "1 row of public.teams were seeded once and are no longer declared"]);
     assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
 }
 
@@ -154,8 +145,8 @@ fn a_row_that_was_deleted_is_made_again_and_one_that_is_declared_no_more_stays()
 fn rows_that_only_have_to_be_there_are_never_changed_nor_told() {
     let (project, database) = site_of(TEAMS, &[("teams.toml", &format!("mode = \"insert\"\n{TWO_TEAMS}"))]);
     database.exec("INSERT INTO teams (code, name) VALUES ('red', 'Mine')");
-    ask(&project, &database, &["--check"], 1, &["1 missing, of 2 rows"]);
-    seed(&project, &database, &["--overwrite", "--strict"], 0, &["inserted 1 row, updated 0"]);
+    ask(&project, &database, &["--check"]).exit(1).says("1 missing, of 2 rows");
+    seed(&project, &database, &["--overwrite", "--strict"]).exit(0).says("inserted 1 row, updated 0");
     assert_eq!(teams_of(&database), "blue:Blue:n red:Mine");
     database.exec("UPDATE teams SET name = 'Other'");
     settled(&project, &database, "teams");
@@ -170,7 +161,7 @@ fn a_backup_is_of_the_tables_that_are_seeded_where_that_is_asked_for() {
         "[project]\nname = \"faults\"\n[backup]\nscope = \"affected\"\n",
     )
     .unwrap();
-    let done = document(&project, &database, &["--yes"]);
+    let done = ask(&project, &database, &["--yes"]).document();
     assert_eq!((&done["backup_plan"]["tables"], &done["exit_code"]), (&1.into(), &0.into()), "{done:#}");
     assert_eq!(done["backup"]["id"], done["run"]);
 }
@@ -187,11 +178,10 @@ fn triggers_fire_and_a_backup_comes_first_only_where_rows_change() {
     let (project, database) = site_of(&schema, &[("teams.toml", &rows)]);
     fs::write(project.path().join("trueup.toml"), "[project]\nname = \"faults\"\n").unwrap();
     let backups = || {
-        let listed =
-            project.trueup(&["backup", "list", "--format", "json"], database.url()).output().unwrap();
-        support::json(&listed)["backups"].as_array().unwrap().len()
+        let listed = project.trueup(["backup", "list"], &database).document();
+        listed["backups"].as_array().unwrap().len()
     };
-    let done = document(&project, &database, &["--yes"]);
+    let done = ask(&project, &database, &["--yes"]).document();
     assert_eq!((&done["exit_code"], &done["backup_plan"]["action"]), (&0.into(), &"take".into()), "{done:#}");
     assert_eq!(teams_of(&database), "blue:Blue:BLUE red:Red:RED");
     assert_eq!(backups(), 1);
@@ -204,7 +194,7 @@ fn triggers_fire_and_a_backup_comes_first_only_where_rows_change() {
     let words = [
         "schema/seeds/teams.toml:5: public.teams[code=red]: a trigger or a rule writes note otherwise than declared",
     ];
-    seed(&project, &database, &["--no-backup"], 5, &words);
+    seed(&project, &database, &["--no-backup"]).exit(5).says(words);
     assert_eq!(teams_of(&database), "");
 }
 
@@ -221,17 +211,18 @@ const ONE_ORG: &str =
 #[test]
 fn a_column_that_is_declared_later_is_nobodys_edit_where_it_has_the_default_of_the_database() {
     let (project, database) = site_of(ORGS, &[("orgs.toml", ONE_ORG)]);
-    seed(&project, &database, &[], 0, &["inserted 1 row"]);
+    seed(&project, &database, &[]).exit(0).says("inserted 1 row");
     project.compile();
     let later = format!("{ONE_ORG}internal = true\nfee = 2.5\nkind = \"other\"\n");
     write(&project, &[("orgs.toml", &later)]);
-    ask(&project, &database, &["--check"], 1, &["1 different", "internal: false"]);
-    let told = said(&project.check(database.url()).args(["--format", "json"]).output().unwrap());
-    assert!(
-        told.contains("orgs.toml was changed since it was seeded") && !told.contains("by hand"),
-        "{told}"
-    );
-    seed(&project, &database, &[], 0, &["inserted 0 rows, updated 1"]);
+    ask(&project, &database, &["--check"]).exit(1).says(["1 different", "internal: false"]);
+    project
+        .check(&database)
+        .args(["--format", "json"])
+        .run()
+        .says("orgs.toml was changed since it was seeded")
+        .lacks("by hand");
+    seed(&project, &database, &[]).exit(0).says("inserted 0 rows, updated 1");
     assert_eq!(database.value("SELECT concat(slug, internal, fee, kind) FROM orgs"), "Xt2.50other");
     settled(&project, &database, "orgs");
 }
@@ -239,14 +230,14 @@ fn a_column_that_is_declared_later_is_nobodys_edit_where_it_has_the_default_of_t
 #[test]
 fn what_a_column_had_before_it_was_declared_is_not_called_an_edit() {
     let (project, database) = site_of(ORGS, &[("orgs.toml", ONE_ORG)]);
-    seed(&project, &database, &[], 0, &["inserted 1 row"]);
+    seed(&project, &database, &[]).exit(0).says("inserted 1 row");
     project.compile();
     // Neither the default nor NULL: what made it, an expression or a person, is not known.
     database.exec("UPDATE orgs SET kind = 'mine'");
     let later = ONE_ORG.replace("{ sql = \"upper('x')\" }", "\"y\"\nkind = \"other\"");
     write(&project, &[("orgs.toml", &later)]);
     for _ in 0..2 {
-        let told = document(&project, &database, &["--check"]);
+        let told = ask(&project, &database, &["--check"]).document();
         let row = &told["tables"][0]["rows"][0];
         assert_eq!(
             (&row["state"], &told["tables"][0]["edited"]),
@@ -255,13 +246,12 @@ fn what_a_column_had_before_it_was_declared_is_not_called_an_edit() {
         );
         assert_eq!(told["exit_code"], 1);
         let words = "1 row not as declared in columns that were never seeded, skipped";
-        seed(&project, &database, &[], 0, &[words, "skip: never seeded", "trueup seed --overwrite"]);
-        let check = said(&project.check(database.url()).args(["--format", "json"]).output().unwrap());
-        assert!(check.contains("never seeded") && !check.contains("by hand"), "{check}");
+        seed(&project, &database, &[]).exit(0).says([words, "skip: never seeded", "trueup seed --overwrite"]);
+        project.check(&database).args(["--format", "json"]).run().says("never seeded").lacks("by hand");
     }
-    seed(&project, &database, &["--strict"], 1, &["skipped"]);
+    seed(&project, &database, &["--strict"]).exit(1).says("skipped");
     assert_eq!(database.value("SELECT slug || kind FROM orgs"), "Xmine");
-    seed(&project, &database, &["--overwrite"], 0, &["updated 1"]);
+    seed(&project, &database, &["--overwrite"]).exit(0).says("updated 1");
     assert_eq!(database.value("SELECT slug || kind FROM orgs"), "yother");
     settled(&project, &database, "orgs");
 }

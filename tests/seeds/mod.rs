@@ -9,11 +9,11 @@ mod told;
 mod values;
 
 use std::fs;
-use std::process::Output;
 
 use serde_json::Value;
 
-use crate::support::project::{Project, SETTINGS, expect, said};
+use crate::support::program::Program;
+use crate::support::project::{Project, SETTINGS};
 use crate::support::{self, TestDatabase};
 
 /// A table with what reference rows usually have.
@@ -71,29 +71,14 @@ fn declare(project: &Project, from: &str, to: &str) {
     write(project, &[("teams.toml", &TWO_TEAMS.replace(from, to))]);
 }
 
-fn run(project: &Project, database: &TestDatabase, args: &[&str]) -> Output {
-    project.trueup(&[&["seed"], args].concat(), database.url()).output().unwrap()
+/// `trueup seed`, with a yes.
+fn seed(project: &Project, database: &TestDatabase, args: &[&str]) -> Program {
+    ask(project, database, &["--yes"]).args(args)
 }
 
-/// Seeds, with an exit code and these words.
-#[track_caller]
-fn seed(project: &Project, database: &TestDatabase, args: &[&str], code: i32, words: &[&str]) {
-    expect(&run(project, database, &[&["--yes"], args].concat()), code, words);
-}
-
-/// A command that only reads.
-#[track_caller]
-fn ask(project: &Project, database: &TestDatabase, args: &[&str], code: i32, words: &[&str]) {
-    expect(&run(project, database, args), code, words);
-}
-
-#[track_caller]
-fn document(project: &Project, database: &TestDatabase, args: &[&str]) -> Value {
-    let output = run(project, database, &[args, &["--format", "json"]].concat());
-    let document = support::json(&output);
-    let code = output.status.code().map(i64::from);
-    assert_eq!(document["exit_code"].as_i64(), code, "{document:#}\n{}", said(&output));
-    document
+/// The same without.
+fn ask(project: &Project, database: &TestDatabase, args: &[&str]) -> Program {
+    project.trueup(["seed"], database).args(args)
 }
 
 /// Every version of every row: what stays the same when nothing is written.
@@ -114,11 +99,11 @@ fn teams_of(database: &TestDatabase) -> String {
 fn settled(project: &Project, database: &TestDatabase, table: &str) {
     let (rows, runs) = (versions(database, table), versions(database, "trueup.runs"));
     let records = versions(database, "trueup.seeds");
-    expect(&run(project, database, &[]), 0, &["nothing to do"]);
+    ask(project, database, &[]).exit(0).says("nothing to do");
     assert_eq!(versions(database, table), rows, "no row is written");
     assert_eq!(versions(database, "trueup.runs"), runs, "there was no run");
     assert_eq!(versions(database, "trueup.seeds"), records);
-    expect(&run(project, database, &["--check"]), 0, &["OK: "]);
+    ask(project, database, &["--check"]).exit(0).says("OK: ");
 }
 
 /// What `trueup.toml` says.

@@ -17,10 +17,10 @@ fn foreign_keys_decide_which_table_comes_first() {
         &format!("{PARENT}{CHILD}"),
         &[("a_children.toml", &child), ("b_parents.toml", &rows("parents", "code = \"p\""))],
     );
-    seed(&project, &database, &[], 0, &["inserted 2 rows"]);
+    seed(&project, &database, &[]).exit(0).says("inserted 2 rows");
     assert_eq!(database.value("SELECT parent FROM children"), "p");
     settled(&project, &database, "children");
-    let sql = said(&run(&project, &database, &["--sql"]));
+    let sql = ask(&project, &database, &["--sql"]).run().said();
     assert!(sql.find("parents").unwrap() < sql.find("INTO public.children").unwrap(), "{sql}");
 }
 
@@ -38,10 +38,12 @@ fn a_circle_is_refused_unless_a_key_of_it_can_wait() {
     ];
     let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
     let (project, database) = site_of(&circle(""), &files);
-    seed(&project, &database, &[], 2, &["the foreign keys of public.children, public.parents form a cycle"]);
+    seed(&project, &database, &[])
+        .exit(2)
+        .says("the foreign keys of public.children, public.parents form a cycle");
     assert_eq!(database.value("SELECT count(*) FROM parents"), "0");
     let (project, database) = site_of(&circle("DEFERRABLE"), &files);
-    seed(&project, &database, &[], 0, &["inserted 2 rows"]);
+    seed(&project, &database, &[]).exit(0).says("inserted 2 rows");
     settled(&project, &database, "parents");
 }
 
@@ -54,19 +56,19 @@ fn rows_of_one_table_that_refer_to_each_other_are_made_by_the_statements_for_an_
         [[rows]]\nid = 3\nname = \"other\"\n";
     let (project, database) = site_of(schema, &[("units.toml", rows)]);
     database.exec("INSERT INTO units (id, name, note) VALUES (3, 'old', 'kept')");
-    let script = String::from_utf8(run(&project, &database, &["--sql"]).stdout).unwrap();
-    database.psql(&script);
+    let script = ask(&project, &database, &["--sql"]).run();
+    database.psql(script.stdout());
     let all = "SELECT string_agg(concat_ws(':', id, parent, name, note), ' ' ORDER BY id) FROM units";
     assert_eq!(database.value(all), "1:root 2:1 3:other:kept");
     let before = versions(&database, "units");
-    database.psql(&script);
+    database.psql(script.stdout());
     assert_eq!(versions(&database, "units"), before);
     database.exec("DELETE FROM units");
-    seed(&project, &database, &[], 0, &["inserted 3 rows"]);
+    seed(&project, &database, &[]).exit(0).says("inserted 3 rows");
     settled(&project, &database, "units");
     // Where rows only have to be there, one statement makes them all.
     write(&project, &[("units.toml", &format!("mode = \"insert\"\n{rows}"))]);
     database.exec("DELETE FROM units");
-    database.psql(&String::from_utf8(run(&project, &database, &["--sql"]).stdout).unwrap());
+    database.psql(ask(&project, &database, &["--sql"]).run().stdout());
     assert_eq!(database.value(all), "1:root 2:1 3:other");
 }

@@ -6,9 +6,7 @@ use crate::support::proxy::{Proxy, Then};
 use super::*;
 
 fn findings(project: &Project, url: &str) -> (Value, Vec<Value>) {
-    let output = project.check(url).args(["--format", "json"]).output().unwrap();
-    let document = support::json(&output);
-    assert_eq!(document["exit_code"].as_i64(), output.status.code().map(i64::from), "{document:#}");
+    let document = project.check(url).document();
     let findings = document["findings"].as_array().unwrap().clone();
     (document, findings)
 }
@@ -35,7 +33,7 @@ fn check_reports_seeds_as_findings() {
         (&"pending".into(), &serde_json::json!(["trueup", "seed"]))
     );
 
-    seed(&project, &database, &[], 0, &[]);
+    seed(&project, &database, &[]).exit(0);
     let (document, _) = findings(&project, database.url());
     assert_eq!(document["exit_code"], 0, "{document:#}");
 
@@ -55,7 +53,7 @@ fn check_reports_seeds_as_findings() {
     assert_eq!(found[1]["remedy"]["run"], serde_json::json!(["trueup", "seed", "--overwrite"]));
 
     declare(&project, "\"Blue\"", "\"Navy\"");
-    seed(&project, &database, &["--overwrite"], 0, &[]);
+    seed(&project, &database, &["--overwrite"]).exit(0);
     declare(&project, "\"Red\"", "\"Crimson\"");
     let (_, found) = findings(&project, database.url());
     assert_eq!(
@@ -70,12 +68,8 @@ fn check_reports_seeds_as_findings() {
         (&0.into(), &1.into()),
         "{document:#}"
     );
-    let ignored = project
-        .check(database.url())
-        .args(["--ignore", "public.teams", "--format", "json"])
-        .output()
-        .unwrap();
-    assert_eq!(support::json(&ignored)["findings"], serde_json::json!([]));
+    let ignored = project.check(&database).args(["--ignore", "public.teams"]).document();
+    assert_eq!(ignored["findings"], serde_json::json!([]));
 }
 
 #[test]
@@ -88,42 +82,36 @@ fn a_table_that_a_pending_migration_makes_is_not_missed_and_upgrade_tells_what_c
     project.compile();
     write(&project, &[("teams.toml", TWO_TEAMS)]);
     // Seeds are no part of what the lock is compiled from.
-    let stale = project.trueup(&["compile", "--check"], "").output().unwrap();
-    expect(&stale, 0, &[]);
+    project.trueup(["compile", "--check"], "").exit(0);
     let database = support::database();
-    let upgrade = |args: &[&str]| {
-        project.trueup(&[&["upgrade", "--yes"], args].concat(), database.url()).output().unwrap()
-    };
-    let first = upgrade(&["--to", "1"]);
-    expect(&first, 0, &[]);
-    assert!(!said(&first).contains("seed"), "{}", said(&first));
+    let upgrade = |args: &[&str]| project.trueup([&["upgrade", "--yes"], args].concat(), &database);
+    upgrade(&["--to", "1"]).exit(0).lacks("seed");
     let (_, found) = findings(&project, database.url());
     assert!(found.iter().all(|one| one["kind"] != "seed"), "{found:#?}");
-    seed(&project, &database, &[], 2, &["this database has no table teams", "trueup upgrade"]);
-    expect(&upgrade(&[]), 0, &["2 seeds are missing or different: trueup seed"]);
-    seed(&project, &database, &[], 0, &["inserted 2 rows"]);
-    expect(&project.check(database.url()).output().unwrap(), 0, &["OK: "]);
-    expect(&upgrade(&["--strict"]), 0, &[]);
+    seed(&project, &database, &[]).exit(2).says(["this database has no table teams", "trueup upgrade"]);
+    upgrade(&[]).exit(0).says("2 seeds are missing or different: trueup seed");
+    seed(&project, &database, &[]).exit(0).says("inserted 2 rows");
+    project.check(&database).exit(0).says("OK: ");
+    upgrade(&["--strict"]).exit(0);
     // Where nothing is pending, a table that is not there is the file's fault, and said.
     write(&project, &[("other.toml", &TWO_TEAMS.replace("\"teams\"", "\"team\""))]);
     let words =
         ["note: schema/seeds/other.toml: not compared: table team, or a column of it, does not exist"];
-    expect(&project.check(database.url()).output().unwrap(), 0, &words);
+    project.check(&database).exit(0).says(words);
 }
 
 #[test]
 fn rows_that_a_role_does_not_see_are_not_called_as_declared() {
     let (project, database) = teams();
     project.compile();
-    seed(&project, &database, &[], 0, &[]);
+    seed(&project, &database, &[]).exit(0);
     let role = format!("reader_{}", database.name());
     database.exec(&format!("CREATE ROLE {role} LOGIN"));
     let check = |code: i32, words: &[&str]| {
         let url = database.url_as(&role);
-        expect(&project.check(&url).output().unwrap(), code, words);
-        let asked = project.trueup(&["seed", "--check"], &url).output().unwrap();
+        project.check(&url).exit(code).says(words);
         let words: &[&str] = if code == 0 { &["OK: "] } else { &["does not see all rows of public.teams"] };
-        expect(&asked, code, words);
+        project.trueup(["seed", "--check"], &url).exit(code).says(words);
     };
     check(3, &["public.teams (no right to read it)", "cannot tell"]);
     database.exec(&format!("GRANT SELECT ON teams TO {role}"));
@@ -133,19 +121,14 @@ fn rows_that_a_role_does_not_see_are_not_called_as_declared() {
         "ALTER TABLE teams ENABLE ROW LEVEL SECURITY; CREATE POLICY mine ON teams TO {role} USING (code = 'red')"
     ));
     let url = database.url_as(&role);
-    let output = project.check(&url).args(["--format", "json"]).output().unwrap();
-    let document = support::json(&output);
+    let document = project.check(&url).document();
     assert_eq!(document["exit_code"], 3, "{document:#}");
     assert_eq!(document["coverage"]["complete"], false);
     assert_eq!(
         document["coverage"]["invisible"],
         serde_json::json!([{"object": "public.teams", "why": "row-level security hides rows of it"}])
     );
-    expect(
-        &project.trueup(&["seed", "--yes"], &url).output().unwrap(),
-        3,
-        &["row-level security hides rows"],
-    );
+    project.trueup(["seed", "--yes"], &url).exit(3).says("row-level security hides rows");
     assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
     database.exec(&format!("DROP TABLE teams; DROP ROLE {role}"));
 }
@@ -153,7 +136,7 @@ fn rows_that_a_role_does_not_see_are_not_called_as_declared() {
 #[test]
 fn what_was_seeded_is_not_known_to_everybody() {
     let (project, database) = teams();
-    seed(&project, &database, &[], 0, &[]);
+    seed(&project, &database, &[]).exit(0);
     project.compile();
     declare(&project, "\"Blue\"", "\"Navy\"");
     let role = format!("stranger_{}", database.name());
@@ -170,34 +153,35 @@ fn what_was_seeded_is_not_known_to_everybody() {
 fn the_statements_for_an_editor_change_nothing_the_second_time() {
     let (project, database) = teams();
     database.exec("INSERT INTO teams (code, name) VALUES ('blue', 'Other')");
-    let output = run(&project, &database, &["--sql"]);
-    expect(&output, 0, &["ON CONFLICT (code) DO UPDATE SET name = excluded.name"]);
+    let ran = ask(&project, &database, &["--sql"])
+        .exit(0)
+        .says("ON CONFLICT (code) DO UPDATE SET name = excluded.name");
     assert_eq!(database.value("SELECT (to_regnamespace('trueup') IS NULL)::text"), "true");
-    let script = String::from_utf8(output.stdout).unwrap();
-    database.psql(&script);
+    database.psql(ran.stdout());
     assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
     assert_eq!(database.value("SELECT string_agg(code, ',') FROM teams WHERE updated_at > 'epoch'"), "blue");
     let before = versions(&database, "teams");
-    database.psql(&script);
+    database.psql(ran.stdout());
     assert_eq!(versions(&database, "teams"), before);
     // What an editor has made is then recorded, so that a later declaration finds it.
-    seed(&project, &database, &[], 0, &["2 rows as declared already, now recorded as seeded"]);
+    seed(&project, &database, &[]).exit(0).says("2 rows as declared already, now recorded as seeded");
     assert_eq!(versions(&database, "teams"), before);
     settled(&project, &database, "teams");
     declare(&project, "\"Blue\"", "\"Navy\"");
-    seed(&project, &database, &[], 0, &["updated 1"]);
+    seed(&project, &database, &[]).exit(0).says("updated 1");
 }
 
 #[test]
 fn the_statements_for_an_editor_go_where_they_are_asked_for() {
     let (project, database) = teams();
     let file = project.path().join("seeds.sql");
-    let output = run(&project, &database, &["--sql", "--output", file.to_str().unwrap()]);
-    expect(&output, 0, &["INSERT INTO public.teams"]);
-    assert_eq!(fs::read(&file).unwrap(), output.stdout);
+    let ran = ask(&project, &database, &["--sql", "--output", file.to_str().unwrap()])
+        .exit(0)
+        .says("INSERT INTO public.teams");
+    assert_eq!(fs::read_to_string(&file).unwrap(), ran.stdout());
     for format in ["json", "markdown"] {
         let words = ["--sql writes statements", "leave --format out"];
-        ask(&project, &database, &["--sql", "--format", format], 2, &words);
+        ask(&project, &database, &["--sql", "--format", format]).exit(2).says(words);
     }
 }
 
@@ -208,7 +192,7 @@ fn f28_what_somebody_has_put_in_the_way_is_not_called() {
         CREATE TABLE public.moods (mood public.mood, code text, PRIMARY KEY (mood, code), note text);";
     let rows = "table = \"moods\"\nkey = [\"mood\", \"code\"]\n[[rows]]\nmood = \"calm\"\ncode = \"c\"\nnote = \"n\"\n";
     let (project, database) = site_of(schema, &[("moods.toml", rows)]);
-    seed(&project, &database, &[], 0, &["public.moods[mood=calm, code=c]"]);
+    seed(&project, &database, &[]).exit(0).says("public.moods[mood=calm, code=c]");
     database.exec(&format!(
         "{trap};
          CREATE FUNCTION public.as_text(public.mood) RETURNS text LANGUAGE sql AS 'SELECT public.trap()';
@@ -221,9 +205,9 @@ fn f28_what_somebody_has_put_in_the_way_is_not_called() {
     settings(&project, "[database]\nsearch_path = \"public, pg_catalog, pg_temp\"\n");
     settled(&project, &database, "moods");
     write(&project, &[("moods.toml", &rows.replace("\"n\"", "\"m\""))]);
-    seed(&project, &database, &[], 0, &["updated 1"]);
+    seed(&project, &database, &[]).exit(0).says("updated 1");
     write(&project, &[("moods.toml", &rows.replace("calm", "wild"))]);
-    seed(&project, &database, &[], 0, &["inserted 1 row"]);
+    seed(&project, &database, &[]).exit(0).says("inserted 1 row");
     settled(&project, &database, "moods");
 }
 
@@ -232,10 +216,10 @@ fn f14_a_pooler_is_asked_through_and_not_seeded_through() {
     assert!(pgbouncer::program().is_some(), "pgbouncer: run scripts/pgbouncer");
     let (project, database) = teams();
     let pooler = PgBouncer::start(&database, "pooled_app", 1);
-    let seed = |args: &[&str]| project.trueup(&[&["seed"], args].concat(), &pooler.url()).output().unwrap();
-    expect(&seed(&["--check"]), 1, &["2 missing"]);
-    expect(&seed(&["--sql"]), 0, &["INSERT INTO public.teams"]);
-    expect(&seed(&["--yes"]), 4, &["transaction-pooling"]);
+    let seed = |args: &[&str]| project.trueup(["seed"], &pooler.url()).args(args);
+    seed(&["--check"]).exit(1).says("2 missing");
+    seed(&["--sql"]).exit(0).says("INSERT INTO public.teams");
+    seed(&["--yes"]).exit(4).says("transaction-pooling");
     assert_eq!(teams_of(&database), "");
 }
 
@@ -243,9 +227,9 @@ fn f14_a_pooler_is_asked_through_and_not_seeded_through() {
 fn f25_a_server_that_takes_no_writes_is_asked_and_not_seeded() {
     let (project, database) = teams();
     database.exec(&format!("ALTER DATABASE {} SET default_transaction_read_only = on", database.name()));
-    ask(&project, &database, &["--check"], 1, &["2 missing"]);
-    ask(&project, &database, &["--sql"], 0, &["INSERT INTO public.teams"]);
-    ask(&project, &database, &["--yes"], 4, &["read-only"]);
+    ask(&project, &database, &["--check"]).exit(1).says("2 missing");
+    ask(&project, &database, &["--sql"]).exit(0).says("INSERT INTO public.teams");
+    ask(&project, &database, &["--yes"]).exit(4).says("read-only");
 }
 
 #[test]
@@ -254,8 +238,7 @@ fn a_check_takes_no_message_more() {
     project.compile();
     let messages = || {
         let proxy = Proxy::start(&database, |_, _| Then::Forward);
-        let output = project.check(&proxy.url(&database)).output().unwrap();
-        (proxy.round_trips(), said(&output).contains("seed, error"))
+        (proxy.round_trips(), project.check(&proxy.url(&database)).run().said().contains("seed, error"))
     };
     let with = messages();
     fs::remove_dir_all(project.path().join("schema/seeds")).unwrap();
@@ -267,21 +250,15 @@ fn a_check_takes_no_message_more() {
 #[test]
 fn a_question_is_asked_in_markdown_and_quietly_too() {
     let (project, database) = teams();
-    ask(
-        &project,
-        &database,
-        &["--check", "--format", "markdown"],
-        1,
-        &[
-            "## trueup seed: not as declared: 2 missing",
-            "| `public.teams[code=red]` | missing | teams.toml:5 | insert |",
-        ],
-    );
-    let quiet = run(&project, &database, &["--check", "-q"]);
-    assert_eq!(said(&quiet), "not as declared: 2 missing, of 2 rows\nnext: trueup seed\n");
+    ask(&project, &database, &["--check", "--format", "markdown"]).exit(1).says([
+        "## trueup seed: not as declared: 2 missing",
+        "| `public.teams[code=red]` | missing | teams.toml:5 | insert |",
+    ]);
+    let quiet = ask(&project, &database, &["--check", "-q"]).run();
+    assert_eq!(quiet.said(), "not as declared: 2 missing, of 2 rows\nnext: trueup seed\n");
     let bare = Project::of_schema(TEAMS);
-    ask(&bare, &database, &["--yes"], 0, &["nothing to do: schema/seeds/ declares no rows"]);
-    ask(&project, &database, &["--check", "--sql"], 2, &["cannot be used with"]);
+    ask(&bare, &database, &["--yes"]).exit(0).says("nothing to do: schema/seeds/ declares no rows");
+    ask(&project, &database, &["--check", "--sql"]).exit(2).says("cannot be used with");
 }
 
 #[test]
@@ -293,7 +270,7 @@ fn a_row_that_the_server_refuses_is_told_with_its_line_and_what_comes_next() {
     );
     let (project, database) = site_of(&schema, &[("teams.toml", TWO_TEAMS)]);
     let refused = |words: &[&str]| {
-        let told = document(&project, &database, &["--yes"]);
+        let told = ask(&project, &database, &["--yes"]).document();
         let (message, next) = (told["error"]["what"].as_str().unwrap(), told["error"]["next"].as_str());
         assert_eq!(told["exit_code"], 5, "{told:#}");
         for word in words {
@@ -316,7 +293,7 @@ fn a_row_that_the_server_refuses_is_told_with_its_line_and_what_comes_next() {
     refused(&["schema/seeds/teams.toml", "teams_note"]);
     // A row that is changed has a statement of its own.
     write(&project, &[("teams.toml", TWO_TEAMS)]);
-    seed(&project, &database, &[], 0, &["inserted 2 rows"]);
+    seed(&project, &database, &[]).exit(0).says("inserted 2 rows");
     declare(&project, "note = \"n\"", "note = \"bad\"");
     refused(&["schema/seeds/teams.toml:10: public.teams[code=blue]", "teams_note"]);
     assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
@@ -325,23 +302,23 @@ fn a_row_that_the_server_refuses_is_told_with_its_line_and_what_comes_next() {
 #[test]
 fn a_right_that_lacks_is_told_before_anything_is_touched() {
     let (project, database) = teams();
-    seed(&project, &database, &[], 0, &[]);
+    seed(&project, &database, &[]).exit(0);
     let role = format!("writer_{}", database.name());
     database.exec(&format!(
         "CREATE ROLE {role} LOGIN; GRANT SELECT ON teams TO {role}; GRANT ALL ON SCHEMA trueup TO {role};
          GRANT ALL ON ALL TABLES IN SCHEMA trueup TO {role}; DELETE FROM teams WHERE code = 'red'"
     ));
     let url = database.url_as(&role);
-    let run = || project.trueup(&["seed", "--yes"], &url).output().unwrap();
-    expect(&run(), 4, &["public.teams", "INSERT", "GRANT"]);
+    let run = || project.trueup(["seed", "--yes"], &url);
+    run().exit(4).says(["public.teams", "INSERT", "GRANT"]);
     // What is granted of columns is enough where no other is named.
     database.exec(&format!("GRANT INSERT (code, name, note, made_at) ON teams TO {role}"));
-    expect(&run(), 0, &["inserted 1 row"]);
+    run().exit(0).says("inserted 1 row");
     declare(&project, "\"Blue\"", "\"Navy\"");
     database.exec(&format!("GRANT UPDATE (name) ON teams TO {role}"));
-    expect(&run(), 4, &["UPDATE (updated_at)", "public.teams"]);
+    run().exit(4).says(["UPDATE (updated_at)", "public.teams"]);
     database.exec(&format!("GRANT UPDATE (updated_at) ON teams TO {role}"));
-    expect(&run(), 0, &["updated 1"]);
+    run().exit(0).says("updated 1");
     database.exec(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
 
@@ -354,12 +331,12 @@ fn f45_a_row_that_the_server_does_not_make_is_told_and_why() {
     database.exec("INSERT INTO tags VALUES ('ABC', 'n')");
     let words =
         ["schema/seeds/tags.toml:3: public.tags[code=abc]", "public.tags[code=ABC]", "nothing was changed"];
-    seed(&project, &database, &[], 5, &words);
+    seed(&project, &database, &[]).exit(5).says(words);
     write(
         &project,
         &[("tags.toml", "table = \"tags\"\nkey = [\"code\"]\n[[rows]]\ncode = \"ABC\"\nname = \"n\"\n")],
     );
-    seed(&project, &database, &[], 0, &["1 row as declared already, now recorded as seeded"]);
+    seed(&project, &database, &[]).exit(0).says("1 row as declared already, now recorded as seeded");
 
     let (project, database) = teams();
     database.exec(
@@ -370,6 +347,6 @@ fn f45_a_row_that_the_server_does_not_make_is_told_and_why() {
     );
     let words =
         ["schema/seeds/teams.toml:10: public.teams[code=blue]", "trigger gate", "nothing was changed"];
-    seed(&project, &database, &[], 5, &words);
+    seed(&project, &database, &[]).exit(5).says(words);
     assert_eq!(teams_of(&database), "");
 }

@@ -62,7 +62,7 @@ short = { sql = "upper('x')" }
 big = { sql = "1 + 1" }
 "#;
     let (project, database) = site_of(schema, &[("kinds.toml", rows)]);
-    seed(&project, &database, &[], 0, &["inserted 3 rows"]);
+    seed(&project, &database, &[]).exit(0).says("inserted 3 rows");
     settled(&project, &database, "kinds");
     let value = |column: &str| database.value(&format!("SELECT {column}::text FROM kinds WHERE id = 1"));
     assert_eq!(value("exact"), "12.35");
@@ -89,8 +89,8 @@ big = { sql = "1 + 1" }
         ("flag", "NULL"),
     ] {
         database.exec(&format!("UPDATE kinds SET {column} = {edit} WHERE id = 1"));
-        ask(&project, &database, &["--check"], 1, &["1 changed by hand", column]);
-        seed(&project, &database, &["--overwrite"], 0, &["updated 1"]);
+        ask(&project, &database, &["--check"]).exit(1).says(["1 changed by hand", column]);
+        seed(&project, &database, &["--overwrite"]).exit(0).says("updated 1");
         settled(&project, &database, "kinds");
     }
 }
@@ -101,7 +101,7 @@ fn a_session_of_other_settings_says_nothing_else() {
     let rows = "table = \"k\"\nkey = [\"id\"]\n[[rows]]\nid = 1\nat = 2024-03-01T12:00:00Z\nf = 0.1\nspan = \"1 day 2 hours\"\n\
         b = \"\\\\x00ff\"\nd = 2024-03-04\n";
     let (project, database) = site_of(schema, &[("k.toml", rows)]);
-    seed(&project, &database, &[], 0, &[]);
+    seed(&project, &database, &[]).exit(0);
     for setting in [
         "TimeZone = 'Asia/Tokyo'",
         "DateStyle = 'German'",
@@ -116,7 +116,7 @@ fn a_session_of_other_settings_says_nothing_else() {
     settled(&project, &database, "k");
     let other = rows.replace("2024-03-04", "2024-04-03").replace("x00ff", "x00fe");
     write(&project, &[("k.toml", &other)]);
-    seed(&project, &database, &[], 0, &["updated 1"]);
+    seed(&project, &database, &[]).exit(0).says("updated 1");
     settled(&project, &database, "k");
     assert_eq!(database.value("SELECT to_char(d, 'YYYY-MM-DD') || get_byte(b, 1) FROM k"), "2024-04-03254");
 }
@@ -132,7 +132,7 @@ fn ten_thousand_rows_of_a_csv_file() {
     }
     let (project, database) = site_of(schema, &[("currencies.toml", toml), ("currencies.csv", &csv)]);
     let began = std::time::Instant::now();
-    seed(&project, &database, &[], 0, &["done: inserted 10000 rows", "and 9980 rows more"]);
+    seed(&project, &database, &[]).exit(0).says(["done: inserted 10000 rows", "and 9980 rows more"]);
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
     assert_eq!(
         database.value("SELECT count(*) FROM currencies WHERE note IS NULL AND name LIKE 'Name, the %'"),
@@ -143,13 +143,12 @@ fn ten_thousand_rows_of_a_csv_file() {
         &project,
         &[("currencies.csv", &csv.replace("C00007,\"Name, the 7th\",3,", "C00007,Seven,3,\"a\nb\""))],
     );
-    seed(&project, &database, &[], 0, &["currencies[code=C00007]", "updated 1"]);
+    seed(&project, &database, &[]).exit(0).says(["currencies[code=C00007]", "updated 1"]);
     assert_eq!(database.value("SELECT name || note FROM currencies WHERE code = 'C00007'"), "Sevena\nb");
     // Rows that are all gone are counted where a report would be too long.
     project.compile();
     database.exec("TRUNCATE currencies");
-    let output = project.check(database.url()).args(["--format", "json"]).output().unwrap();
-    let document = support::json(&output);
+    let document = project.check(&database).document();
     let findings = document["findings"].as_array().unwrap();
     assert_eq!((findings.len(), &findings[0]["object"]), (1, &"public.currencies".into()), "{document:#}");
 }
@@ -181,13 +180,13 @@ fn f34_names_and_values_are_data() {
             value = toml(&format!("{name}'); DROP TABLE x; --"))
         );
         let (project, database) = site_of(&schema, &[("odd.toml", &rows)]);
-        seed(&project, &database, &[], 0, &["inserted 1 row"]);
+        seed(&project, &database, &[]).exit(0).says("inserted 1 row");
         settled(&project, &database, &format!("public.{quoted}"));
         let value = database.value(&format!("SELECT v FROM public.{quoted}"));
         assert_eq!(value, format!("{name}'); DROP TABLE x; --"));
         write(&project, &[("odd.toml", &rows.replace("v = ", "v = \"new\" # "))]);
-        let sql = run(&project, &database, &["--sql"]);
-        database.psql(&String::from_utf8(sql.stdout).unwrap());
+        let sql = ask(&project, &database, &["--sql"]).run();
+        database.psql(sql.stdout());
         assert_eq!(database.value(&format!("SELECT v || f FROM public.{quoted}")), "newx", "{name}");
     }
 }

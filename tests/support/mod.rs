@@ -6,6 +6,7 @@
 pub(crate) mod cluster;
 pub(crate) mod other;
 pub(crate) mod pgbouncer;
+pub(crate) mod program;
 pub(crate) mod project;
 pub(crate) mod proxy;
 pub(crate) mod terminal;
@@ -13,9 +14,10 @@ pub(crate) mod watch;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, mpsc};
+use std::time::{Duration, Instant};
 
+use program::Program;
 use trueup::postgres::connection::{ServerVersion, Session, Target};
 use trueup::postgres::scratch::{Scratch, ScratchDatabase, ScratchOptions};
 
@@ -54,10 +56,8 @@ impl TestServer {
     }
 
     /// One of PostgreSQL's own programs (`psql`, `pg_dump`, ...), of this server's version.
-    pub(crate) fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(self.bin_dir.join(name));
-        clean(&mut command);
-        command
+    pub(crate) fn program(&self, name: &str) -> Program {
+        Program::of(self.bin_dir.join(name))
     }
 
     fn request(&self, request: Request) {
@@ -185,24 +185,12 @@ impl TestDatabase {
     /// Feeds a script to `psql`, for what only it understands (`\restrict`, `COPY ... FROM stdin`).
     #[track_caller]
     pub(crate) fn psql(&self, script: &str) -> String {
-        self.try_psql(script).unwrap_or_else(|why| panic!("{why}\n{script}"))
-    }
-
-    /// As [`Self::psql`], for a script that may fail; the error is what `psql` says.
-    pub(crate) fn try_psql(&self, script: &str) -> Result<String, String> {
         let file = scratch_file(script);
-        let output = self
-            .server
-            .program("psql")
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url, "-f"])
-            .arg(&file)
-            .output()
-            .expect("psql");
+        let psql = self.server.program("psql").case(script);
+        let options = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url, "-f"];
+        let ran = psql.args(options).arg(&file).run();
         let _ = std::fs::remove_file(&file);
-        match output.status.success() {
-            true => Ok(String::from_utf8(output.stdout).expect("UTF-8")),
-            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        }
+        ran.exit(0).stdout().to_owned()
     }
 }
 
@@ -232,46 +220,18 @@ impl Drop for TestDatabase {
     }
 }
 
-/// The real binary, with an environment in which nothing of the caller's redirects it: no `PG*`, no `DATABASE_URL`,
-/// no `TRUEUP_*` but those that say where PostgreSQL is, and a home directory of its own.
-pub(crate) fn trueup<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_trueup"));
-    clean(&mut command);
-    command.args(args);
-    command
+/// The real binary, with the clean environment of [`Program::of`].
+pub(crate) fn trueup<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Program {
+    Program::of(env!("CARGO_BIN_EXE_trueup")).args(args)
 }
 
-/// The JSON document that a command printed.
+/// Waits for something, which must happen soon.
 #[track_caller]
-pub(crate) fn json(output: &Output) -> serde_json::Value {
-    match serde_json::from_slice(&output.stdout) {
-        Ok(document) => document,
-        Err(why) => panic!(
-            "no JSON document ({why}), {}\nstdout: {}\nstderr: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        ),
-    }
-}
-
-/// Takes the caller's environment from a command, as [`trueup`] says.
-pub(crate) fn clean(command: &mut Command) {
-    static HOME: OnceLock<PathBuf> = OnceLock::new();
-    let home = HOME.get_or_init(|| {
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("home");
-        std::fs::create_dir_all(&home).expect("a home directory");
-        home
-    });
-    command.env_clear().env("HOME", home).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
-    for name in ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "TRUEUP_PG_BIN"] {
-        if let Some(value) = std::env::var_os(name) {
-            command.env(name, value);
-        }
-    }
-    // The cache of binaries lies in the real home.
-    if let Some(cache) = cache() {
-        command.env("TRUEUP_CACHE", cache);
+pub(crate) fn wait_for(what: &str, mut happens: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !happens() {
+        assert!(began.elapsed() < Duration::from_secs(60), "{what} does not happen");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

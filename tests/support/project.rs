@@ -1,14 +1,15 @@
 //! A project directory with its lock file, and a database that was built from it.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use tempfile::TempDir;
 use trueup::migrations::{checksum, read_directory};
 use trueup::model::{self, CompiledSettings, Sources};
 use trueup::postgres::scratch::{Scratch, ScratchOptions};
 
+use crate::support::program::{Program, Ran};
 use crate::support::{self, TestDatabase};
 
 /// Three differences that every reading of [`Site::with_drift`] has to find, whatever the fault.
@@ -102,19 +103,28 @@ impl Project {
     }
 
     /// `trueup check` of a database where no PostgreSQL binaries can be found: trueup.lock is all there is.
-    pub(crate) fn check(&self, url: &str) -> Command {
-        let mut command = self.trueup(&["check"], url);
+    pub(crate) fn check(&self, at: &(impl Address + ?Sized)) -> Program {
+        self.without_postgres(["check"], at)
+    }
+
+    /// `trueup` of a database where no PostgreSQL binaries can be found.
+    pub(crate) fn without_postgres<I: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = I>,
+        at: &(impl Address + ?Sized),
+    ) -> Program {
         let nothing = self.path().join("nothing");
         fs::create_dir_all(&nothing).unwrap();
-        command.env("PATH", &nothing).env("TRUEUP_PG_BIN", &nothing);
-        command
+        self.trueup(args, at).env("PATH", &nothing).env("TRUEUP_PG_BIN", &nothing)
     }
 
     /// The binary in this project, with everything of PostgreSQL in reach.
-    pub(crate) fn trueup(&self, args: &[&str], url: &str) -> Command {
-        let mut command = support::trueup(args);
-        command.current_dir(self.path()).env("DATABASE_URL", url);
-        command
+    pub(crate) fn trueup<I: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = I>,
+        at: &(impl Address + ?Sized),
+    ) -> Program {
+        support::trueup(args).current_dir(self.path()).env("DATABASE_URL", at.url())
     }
 }
 
@@ -139,52 +149,74 @@ impl Site {
         Self { project, database }
     }
 
-    /// Checks with this URL.
-    pub(crate) fn check(&self, url: &str) -> Output {
-        self.project.check(url).args(["--format", "json"]).output().unwrap()
+    /// A check that answers in JSON.
+    pub(crate) fn check(&self, at: &(impl Address + ?Sized)) -> Program {
+        self.project.check(at).args(["--format", "json"])
     }
 
     /// Checks as the owner; fails when that does not work or finds nothing.
     #[track_caller]
     pub(crate) fn findings(&self) -> Vec<String> {
-        let found = findings(&self.check(self.database.url()));
+        let found = self.check(&self.database).run().findings();
         let codes: Vec<_> = found.iter().map(|line| line.split(' ').next().unwrap()).collect();
         assert_eq!(codes, ["column.default", "column.nullability", "index.missing"], "{found:?}");
         found
     }
 }
 
-/// The findings of a report, sorted, each with its values: what has to be equal when nothing changed.
-#[track_caller]
-pub(crate) fn findings(output: &Output) -> Vec<String> {
-    let document = support::json(output);
-    let Some(findings) = document["findings"].as_array() else { panic!("no findings: {document:#}") };
-    let expected = u64::from(!findings.is_empty());
-    assert_eq!(document["exit_code"], expected, "{document:#}");
-    assert_eq!(output.status.code(), Some(i32::try_from(expected).unwrap()));
-    let mut lines: Vec<_> = findings
-        .iter()
-        .map(|one| {
-            let text = |key: &str| one[key].as_str().unwrap_or_default().to_owned();
-            let rest = [&one["attributes"], &one["cause"], &one["remedy"]];
-            format!("{} {} {}", text("code"), text("object"), rest.map(ToString::to_string).join(" "))
-        })
-        .collect();
-    lines.sort();
-    lines
+impl Program {
+    /// Runs a check that answers in JSON; what it found, as [`Ran::findings`] has it.
+    #[track_caller]
+    pub(crate) fn findings(self) -> Vec<String> {
+        self.run().findings()
+    }
 }
 
-/// What a command said, on both streams.
-pub(crate) fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+impl Ran {
+    /// The findings of a report, sorted, each with its values: what has to be equal when nothing changed.
+    #[track_caller]
+    pub(crate) fn findings(&self) -> Vec<String> {
+        let document = self.document();
+        let Some(findings) = document["findings"].as_array() else { panic!("no findings: {document:#}") };
+        assert_eq!(document["exit_code"], u64::from(!findings.is_empty()), "{document:#}");
+        let mut lines: Vec<_> = findings
+            .iter()
+            .map(|one| {
+                let text = |key: &str| one[key].as_str().unwrap_or_default().to_owned();
+                let rest = [&one["attributes"], &one["cause"], &one["remedy"]];
+                format!("{} {} {}", text("code"), text("object"), rest.map(ToString::to_string).join(" "))
+            })
+            .collect();
+        lines.sort();
+        lines
+    }
 }
 
-/// Expects an exit code and these words.
-#[track_caller]
-pub(crate) fn expect(output: &Output, code: i32, words: &[&str]) {
-    let said = said(output);
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    for word in words {
-        assert!(said.contains(word), "no {word:?} in: {said}");
+/// What says which database is meant: itself, or a URL.
+pub(crate) trait Address {
+    fn url(&self) -> &str;
+}
+
+impl Address for TestDatabase {
+    fn url(&self) -> &str {
+        Self::url(self)
+    }
+}
+
+impl Address for str {
+    fn url(&self) -> &str {
+        self
+    }
+}
+
+impl Address for String {
+    fn url(&self) -> &str {
+        self
+    }
+}
+
+impl<A: Address + ?Sized> Address for &A {
+    fn url(&self) -> &str {
+        (**self).url()
     }
 }

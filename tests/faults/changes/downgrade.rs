@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::{applied, catalog, ends, project, write};
-use crate::support::project::{Project, said};
+use super::{applied, catalog, project, write};
+use crate::support::project::Project;
 use crate::support::{self, TestDatabase};
 
 const FILES: &[(&str, &str)] = &[
@@ -17,7 +17,7 @@ const FILES: &[(&str, &str)] = &[
 fn upgraded(files: &[(&str, &str)]) -> (Project, TestDatabase) {
     let project = project("", files);
     let database = support::database();
-    ends(&project, &database, &["upgrade", "--yes"], 0, &[]);
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
     (project, database)
 }
 
@@ -26,15 +26,18 @@ fn the_reference_project_goes_down_and_up_again() {
     let project = Project::reference();
     project.compile();
     let (database, other) = (support::database(), support::database());
-    ends(&project, &other, &["upgrade", "--yes", "--to", "1"], 0, &[]);
-    ends(&project, &database, &["upgrade", "--yes", "--contract"], 0, &["at V8"]);
+    project.trueup(["upgrade", "--yes", "--to", "1"], &other).exit(0);
+    project.trueup(["upgrade", "--yes", "--contract"], &database).exit(0).says("at V8");
     let newest = catalog(&database);
     database.exec(
         "INSERT INTO users (email, username, password_hash) VALUES ('a@b', 'ab', 'x');
          INSERT INTO organizations (slug, name) VALUES ('acme', 'Acme');
          INSERT INTO api_keys (organization_id, name, prefix, key_digest, user_id) VALUES (1, 'k', 'abcdefgh', 'd', 1)",
     );
-    ends(&project, &database, &["downgrade", "--to", "1", "--yes"], 0, &["reverted 7 migrations", "at V1"]);
+    project
+        .trueup(["downgrade", "--to", "1", "--yes"], &database)
+        .exit(0)
+        .says(["reverted 7 migrations", "at V1"]);
     assert_eq!(catalog(&database), catalog(&other), "V1 is V1");
     assert_eq!(applied(&database), "1");
     assert_eq!(database.value("SELECT count(*) FROM api_keys"), "1", "rows of what stays are there");
@@ -49,13 +52,13 @@ fn the_reference_project_goes_down_and_up_again() {
     for text in ["DROP COLUMN username", "ADD COLUMN username", "DROP NOT NULL", "SET NOT NULL"] {
         assert!(texts.contains(text), "{texts}");
     }
-    ends(&project, &database, &["status"], 1, &["7 pending"]);
+    project.trueup(["status"], &database).exit(1).says("7 pending");
     database.exec("UPDATE api_keys SET name = 'key'");
-    ends(&project, &database, &["upgrade", "--yes"], 0, &["V8__api_keys_user_id_required"]);
+    project.trueup(["upgrade", "--yes"], &database).exit(0).says("V8__api_keys_user_id_required");
     database.exec("UPDATE api_keys SET user_id = 1");
-    ends(&project, &database, &["upgrade", "--yes", "--contract"], 0, &["at V8"]);
+    project.trueup(["upgrade", "--yes", "--contract"], &database).exit(0).says("at V8");
     assert_eq!(catalog(&database), newest);
-    ends(&project, &database, &["check"], 0, &[]);
+    project.trueup(["check"], &database).exit(0);
 }
 
 #[test]
@@ -63,16 +66,14 @@ fn a_down_script_that_stumbles_on_rows_is_rolled_back() {
     let project = Project::reference();
     project.compile();
     let database = support::database();
-    ends(&project, &database, &["upgrade", "--yes", "--to", "3"], 0, &[]);
+    project.trueup(["upgrade", "--yes", "--to", "3"], &database).exit(0);
     database.exec("INSERT INTO users (email) VALUES ('a@b')");
     let before = catalog(&database);
-    ends(
-        &project,
-        &database,
-        &["downgrade", "--to", "2", "--yes"],
-        5,
-        &["V3__password_hash_nullable.down.sql: line 2", "contains null values", "rolled back"],
-    );
+    project.trueup(["downgrade", "--to", "2", "--yes"], &database).exit(5).says([
+        "V3__password_hash_nullable.down.sql: line 2",
+        "contains null values",
+        "rolled back",
+    ]);
     assert_eq!((catalog(&database), applied(&database).as_str()), (before, "1 2 3"));
 }
 
@@ -81,17 +82,17 @@ fn a_dry_run_and_a_refusal_change_nothing() {
     let (project, database) = upgraded(FILES);
     let before = catalog(&database);
     let runs = || database.value("SELECT count(*) FROM trueup.runs");
-    ends(
-        &project,
-        &database,
-        &["downgrade", "--to", "1", "--dry-run"],
-        0,
-        &["DROP TABLE tags", "nothing was changed"],
-    );
-    ends(&project, &database, &["downgrade", "--to", "1"], 4, &["not confirmed"]);
-    ends(&project, &database, &["downgrade", "--to", "3", "--yes"], 0, &["nothing to do"]);
-    ends(&project, &database, &["downgrade", "--to", "9", "--yes"], 2, &["no such version"]);
-    ends(&project, &database, &["downgrade", "--to", "0", "--yes"], 4, &["V1__items has no down script"]);
+    project
+        .trueup(["downgrade", "--to", "1", "--dry-run"], &database)
+        .exit(0)
+        .says(["DROP TABLE tags", "nothing was changed"]);
+    project.trueup(["downgrade", "--to", "1"], &database).exit(4).says("not confirmed");
+    project.trueup(["downgrade", "--to", "3", "--yes"], &database).exit(0).says("nothing to do");
+    project.trueup(["downgrade", "--to", "9", "--yes"], &database).exit(2).says("no such version");
+    project
+        .trueup(["downgrade", "--to", "0", "--yes"], &database)
+        .exit(4)
+        .says("V1__items has no down script");
     assert_eq!((catalog(&database), applied(&database).as_str(), runs().as_str()), (before, "1 2 3", "1"));
 }
 
@@ -109,9 +110,11 @@ fn what_leaves_something_or_takes_too_much_is_rolled_back() {
         ),
     ] {
         write(&project, "V3__tags.down.sql", script);
-        let output =
-            ends(&project, &database, &["downgrade", "--to", "2", "--yes"], 5, &["V3__tags.down.sql", words]);
-        assert!(said(&output).contains("rolled back"), "{}", said(&output));
+        project.trueup(["downgrade", "--to", "2", "--yes"], &database).exit(5).says([
+            "V3__tags.down.sql",
+            words,
+            "rolled back",
+        ]);
         assert_eq!((catalog(&database), applied(&database).as_str()), (before.clone(), "1 2 3"), "{script}");
     }
     let outcome = "SELECT outcome || exit_code FROM trueup.runs ORDER BY started_at DESC LIMIT 1";
@@ -122,18 +125,15 @@ fn what_leaves_something_or_takes_too_much_is_rolled_back() {
 fn what_was_taken_back_before_stays_so() {
     let (project, database) = upgraded(FILES);
     write(&project, "V2__note.down.sql", "DROP INDEX items_note;");
-    ends(
-        &project,
-        &database,
-        &["downgrade", "--to", "1", "--yes"],
-        6,
-        &["V2__note.down.sql", "column public.items.note is there"],
-    );
+    project
+        .trueup(["downgrade", "--to", "1", "--yes"], &database)
+        .exit(6)
+        .says(["V2__note.down.sql", "column public.items.note is there"]);
     assert_eq!(applied(&database), "1 2");
     assert_eq!(database.value("SELECT to_regclass('items_note') IS NOT NULL"), "t");
     write(&project, "V2__note.down.sql", "ALTER TABLE items DROP COLUMN note;");
-    ends(&project, &database, &["downgrade", "--to", "1", "--yes"], 0, &["reverted 1 migration"]);
-    ends(&project, &database, &["upgrade", "--yes"], 0, &["at V3"]);
+    project.trueup(["downgrade", "--to", "1", "--yes"], &database).exit(0).says("reverted 1 migration");
+    project.trueup(["upgrade", "--yes"], &database).exit(0).says("at V3");
 }
 
 #[test]
@@ -146,11 +146,14 @@ fn scripts_that_may_not_run_so_are_refused_before_anything() {
         ("COMMIT;", "V2__note.down.sql: line 1"),
     ] {
         write(&project, "V2__note.down.sql", script);
-        ends(&project, &database, &["downgrade", "--to", "1", "--yes"], 4, &[words]);
+        project.trueup(["downgrade", "--to", "1", "--yes"], &database).exit(4).says(words);
         assert_eq!((catalog(&database), applied(&database).as_str()), (before.clone(), "1 2 3"), "{script}");
     }
     fs::remove_file(project.path().join("migrations/V2__note.down.sql")).unwrap();
-    ends(&project, &database, &["downgrade", "--to", "1", "--yes"], 4, &["V2__note has no down script"]);
+    project
+        .trueup(["downgrade", "--to", "1", "--yes"], &database)
+        .exit(4)
+        .says("V2__note has no down script");
     assert_eq!(applied(&database), "1 2 3");
 }
 
@@ -160,9 +163,9 @@ fn drift_where_the_scripts_reach_is_refused() {
     let (project, database) = upgraded(FILES);
     database.exec("ALTER TABLE tags ADD COLUMN by_hand text");
     let args = ["downgrade", "--to", "2", "--yes"];
-    ends(&project, &database, &args, 4, &["column public.tags.by_hand", "nothing was changed"]);
+    project.trueup(args, &database).exit(4).says(["column public.tags.by_hand", "nothing was changed"]);
     database.exec("ALTER TABLE tags DROP COLUMN by_hand; ALTER TABLE items ADD COLUMN by_hand text");
-    ends(&project, &database, &args, 0, &["reverted 1 migration", "1 more difference"]);
+    project.trueup(args, &database).exit(0).says(["reverted 1 migration", "1 more difference"]);
     assert_eq!(database.value("SELECT count(by_hand) FROM items"), "0", "what is elsewhere stays");
 }
 
@@ -177,9 +180,9 @@ fn a_renamed_table_goes_back_with_its_columns() {
         ("V2__things.down.sql", "ALTER TABLE things RENAME TO items;\n"),
     ];
     let (project, database) = upgraded(&files);
-    ends(&project, &database, &["downgrade", "--to", "1", "--yes"], 0, &[]);
-    ends(&project, &database, &["upgrade", "--yes"], 0, &[]);
-    ends(&project, &database, &["check"], 0, &[]);
+    project.trueup(["downgrade", "--to", "1", "--yes"], &database).exit(0);
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
+    project.trueup(["check"], &database).exit(0);
 }
 
 #[test]
@@ -192,7 +195,7 @@ fn a_version_that_was_skipped_does_not_count_as_applied() {
     let (project, database) = upgraded(&files);
     write(&project, "V2__required.sql", "ALTER TABLE items ALTER COLUMN name SET NOT NULL;\n");
     project.compile();
-    ends(&project, &database, &["downgrade", "--to", "1", "--yes"], 0, &["reverted 1 migration"]);
+    project.trueup(["downgrade", "--to", "1", "--yes"], &database).exit(0).says("reverted 1 migration");
     assert_eq!(applied(&database), "1");
 }
 
@@ -202,14 +205,11 @@ fn to_nothing_and_back() {
     let files = [FILES, &[("V1__items.down.sql", "DROP TABLE items;\n")]].concat();
     let (project, database) = upgraded(&files);
     let before = catalog(&database);
-    ends(
-        &project,
-        &database,
-        &["downgrade", "--to", "0", "--yes"],
-        0,
-        &["reverted 3 migrations", "no migration is applied"],
-    );
+    project
+        .trueup(["downgrade", "--to", "0", "--yes"], &database)
+        .exit(0)
+        .says(["reverted 3 migrations", "no migration is applied"]);
     assert_eq!(applied(&database), "");
-    ends(&project, &database, &["upgrade", "--yes"], 0, &[]);
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
     assert_eq!(catalog(&database), before);
 }

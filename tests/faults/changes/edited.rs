@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{applied, ends, project, write};
+use super::{applied, project, write};
 use crate::support;
 
 const FILES: &[(&str, &str)] = &[
@@ -14,7 +14,7 @@ const FILES: &[(&str, &str)] = &[
 fn f36_both_texts_of_an_edited_migration_are_shown() {
     let project = project("", FILES);
     let database = support::database();
-    ends(&project, &database, &["upgrade", "--yes"], 0, &[]);
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
     write(&project, "V2__note.sql", "-- A note.\nALTER TABLE items ADD COLUMN note varchar(10);\n");
     project.compile();
     let words = [
@@ -23,17 +23,14 @@ fn f36_both_texts_of_an_edited_migration_are_shown() {
         "-ALTER TABLE items ADD COLUMN note text;",
         "+ALTER TABLE items ADD COLUMN note varchar(10);",
     ];
-    ends(&project, &database, &["upgrade", "--yes"], 4, &words);
-    ends(&project, &database, &["downgrade", "--to", "1", "--yes"], 4, &words);
+    project.trueup(["upgrade", "--yes"], &database).exit(4).says(words);
+    project.trueup(["downgrade", "--to", "1", "--yes"], &database).exit(4).says(words);
     write(&project, "V2__note.sql", "-- Another note.\nALTER TABLE items ADD COLUMN note text;\n");
     project.compile();
-    ends(
-        &project,
-        &database,
-        &["upgrade", "--yes"],
-        4,
-        &["only comments or whitespace", "+-- Another note."],
-    );
+    project
+        .trueup(["upgrade", "--yes"], &database)
+        .exit(4)
+        .says(["only comments or whitespace", "+-- Another note."]);
 }
 
 /// One byte is another file.
@@ -41,7 +38,7 @@ fn f36_both_texts_of_an_edited_migration_are_shown() {
 fn f36_what_means_nothing_is_the_same_file() {
     let project = project("", FILES);
     let database = support::database();
-    ends(&project, &database, &["upgrade", "--yes"], 0, &[]);
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
     let text = FILES[1].1;
     for (same, spelled) in [
         (true, text.replace('\n', "\r\n")),
@@ -54,8 +51,8 @@ fn f36_what_means_nothing_is_the_same_file() {
         write(&project, "V2__note.sql", &spelled);
         project.compile();
         let code = if same { 0 } else { 4 };
-        ends(&project, &database, &["upgrade", "--yes"], code, &[]);
-        ends(&project, &database, &["check"], i32::from(!same), &[]);
+        project.trueup(["upgrade", "--yes"], &database).exit(code);
+        project.trueup(["check"], &database).exit(i32::from(!same));
     }
 }
 
@@ -63,41 +60,38 @@ fn f36_what_means_nothing_is_the_same_file() {
 fn f37_a_lower_version_that_appears_later_is_told() {
     let project = project("", &[FILES[0], ("V3__tags.sql", "CREATE TABLE tags (id int);\n")]);
     let database = support::database();
-    ends(&project, &database, &["upgrade", "--yes"], 0, &[]);
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
     write(&project, FILES[1].0, FILES[1].1);
     project.compile();
-    ends(&project, &database, &["upgrade", "--yes"], 4, &["V2__note is not applied", "--allow-out-of-order"]);
+    project
+        .trueup(["upgrade", "--yes"], &database)
+        .exit(4)
+        .says(["V2__note is not applied", "--allow-out-of-order"]);
     assert_eq!(applied(&database), "1 3");
-    ends(&project, &database, &["upgrade", "--yes", "--allow-out-of-order"], 0, &["V2__note"]);
+    project.trueup(["upgrade", "--yes", "--allow-out-of-order"], &database).exit(0).says("V2__note");
     assert_eq!(applied(&database), "1 2 3");
-    ends(&project, &database, &["check"], 0, &[]);
+    project.trueup(["check"], &database).exit(0);
 }
 
 #[test]
 fn f39_an_older_project_has_nothing_to_do() {
     let project = project("", FILES);
     let database = support::database();
-    ends(&project, &database, &["upgrade", "--yes"], 0, &[]);
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
     fs::remove_file(project.path().join("migrations/V2__note.sql")).unwrap();
     project.compile();
-    ends(
-        &project,
-        &database,
-        &["upgrade", "--yes"],
-        0,
-        &["ahead of this project: V2__note", "nothing to do"],
-    );
-    ends(
-        &project,
-        &database,
-        &["downgrade", "--to", "1", "--yes"],
-        4,
-        &["V2__note is applied, but not in this project"],
-    );
+    project
+        .trueup(["upgrade", "--yes"], &database)
+        .exit(0)
+        .says(["ahead of this project: V2__note", "nothing to do"]);
+    project
+        .trueup(["downgrade", "--to", "1", "--yes"], &database)
+        .exit(4)
+        .says("V2__note is applied, but not in this project");
     // What the newer migration did is told apart from what somebody did by hand.
     database.exec("ALTER TABLE items ADD COLUMN by_hand text");
-    let output = ends(&project, &database, &["check", "--format", "json"], 1, &[]);
-    let document = support::json(&output);
+    let document = project.trueup(["check"], &database).document();
+    assert_eq!(document["exit_code"], 1, "{document:#}");
     let mut causes: Vec<_> = document["findings"]
         .as_array()
         .unwrap()
@@ -123,7 +117,7 @@ fn f42_what_a_migration_leaves_in_the_session_the_next_does_not_see() {
         to_regclass('pg_temp.items') IS NULL AS clean;\nALTER TABLE items ADD COLUMN note text;\n";
     let project = project("", &[FILES[0], ("V2__messy.sql", messy), ("V3__seen.sql", seen)]);
     let database = support::database();
-    ends(&project, &database, &["upgrade", "--yes"], 0, &[]);
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
     assert_eq!(
         database
             .value("SELECT concat_ws('|', path, rows, lock, prepared, isolation, clean) FROM public.seen"),
@@ -142,7 +136,7 @@ fn f42_a_migration_may_take_away_what_is_prepared() {
     let files = files.iter().map(|(name, sql)| (name.as_str(), sql.as_str()));
     let project = project("", &[FILES[0]].into_iter().chain(files).collect::<Vec<_>>());
     let database = support::database();
-    ends(&project, &database, &["upgrade", "--yes"], 0, &[]);
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
     assert_eq!(applied(&database), "1 2 3 4 5");
     // What is not there, and is the script's, is its error.
     let wrong = "CREATE TABLE public.more (id int);\nDO $$ BEGIN IF current_setting('x.live', true) = 'on' THEN \
@@ -150,12 +144,9 @@ fn f42_a_migration_may_take_away_what_is_prepared() {
     let project = self::project("", &[FILES[0], ("V2__wrong.sql", wrong)]);
     let database = support::database();
     database.exec(&format!("ALTER DATABASE {} SET x.live = 'on'", database.name()));
-    ends(
-        &project,
-        &database,
-        &["upgrade", "--yes"],
-        6,
-        &["V2__wrong.sql: line 2", "\"nothing\" does not exist"],
-    );
+    project
+        .trueup(["upgrade", "--yes"], &database)
+        .exit(6)
+        .says(["V2__wrong.sql: line 2", "\"nothing\" does not exist"]);
     assert_eq!(applied(&database), "1");
 }

@@ -1,11 +1,10 @@
 //! Which environment a database belongs to, and databases that are not the one that is meant.
 
-use std::io::{Read as _, Write as _};
-use std::process::{Command, Stdio};
-
-use super::{ends, last_run, project, run};
+use super::{last_run, project};
 use crate::support::cluster::Cluster;
-use crate::support::project::{Project, expect, said};
+use crate::support::program::{Program, Ran};
+use crate::support::project::Project;
+use crate::support::terminal::Terminal;
 use crate::support::{self, TestDatabase};
 
 const FILES: &[(&str, &str)] = &[
@@ -19,23 +18,25 @@ fn marked(database: &TestDatabase) -> String {
     database.value("SELECT project || ' ' || coalesce(environment, '-') FROM trueup.mark")
 }
 
-fn set(project: &Project, database: &TestDatabase, args: &[&str], code: i32, words: &[&str]) {
-    ends(project, database, &[&["environment", "set"], args].concat(), code, words);
+fn set(project: &Project, database: &TestDatabase, args: &[&str]) -> Program {
+    project.trueup(["environment", "set"], database).args(args)
 }
 
 #[test]
 fn a_database_is_marked_and_marked_otherwise() {
     let project = project(ENVIRONMENTS, FILES);
     let database = support::database();
-    set(&project, &database, &["staging"], 4, &["not confirmed"]);
+    set(&project, &database, &["staging"]).exit(4).says("not confirmed");
     assert_eq!(database.value("SELECT to_regnamespace('trueup') IS NULL"), "t", "nothing was made");
-    set(&project, &database, &["staging", "--yes", "--reason", "a new one"], 0, &["environment staging"]);
+    set(&project, &database, &["staging", "--yes", "--reason", "a new one"])
+        .exit(0)
+        .says("environment staging");
     assert_eq!(marked(&database), "faults staging");
     assert_eq!(last_run(&database), "environment|set staging --yes --reason a new one|clean|0|a new one");
     let first = database.value("SELECT id FROM trueup.mark");
-    set(&project, &database, &["staging", "--yes"], 0, &["nothing to do"]);
+    set(&project, &database, &["staging", "--yes"]).exit(0).says("nothing to do");
     assert_eq!(database.value("SELECT count(*) FROM trueup.runs"), "1");
-    set(&project, &database, &["dev", "--yes"], 0, &["done"]);
+    set(&project, &database, &["dev", "--yes"]).exit(0).says("done");
     assert_eq!(marked(&database), "faults dev");
     assert_ne!(database.value("SELECT id FROM trueup.mark"), first, "a copy is not its original");
     let detail = database
@@ -46,102 +47,89 @@ fn a_database_is_marked_and_marked_otherwise() {
         (&"staging".into(), &"dev".into())
     );
     assert_eq!(detail["old"]["id"], first.as_str());
-    let output = run(&project, &database, &["environment", "set", "dev", "--yes", "--format", "json"]);
-    let document = support::json(&output);
+    let document = set(&project, &database, &["dev", "--yes"]).document();
     assert_eq!(
         (&document["exit_code"], &document["mark"]["after"]["environment"]),
         (&0.into(), &"dev".into())
     );
-    ends(&project, &database, &["upgrade", "--yes", "--env", "dev"], 0, &[]);
+    project.trueup(["upgrade", "--yes", "--env", "dev"], &database).exit(0);
 }
 
 #[test]
 fn a_protected_environment_is_named_twice() {
     let project = project(ENVIRONMENTS, FILES);
     let database = support::database();
-    set(&project, &database, &["production", "--yes"], 4, &["--yes --env production"]);
-    set(&project, &database, &["production", "--yes", "--env", "staging"], 2, &["says staging"]);
-    set(&project, &database, &["production", "--yes", "--env", "production"], 0, &[]);
-    set(&project, &database, &["dev", "--yes"], 4, &["--yes --env dev"]);
+    set(&project, &database, &["production", "--yes"]).exit(4).says("--yes --env production");
+    set(&project, &database, &["production", "--yes", "--env", "staging"]).exit(2).says("says staging");
+    set(&project, &database, &["production", "--yes", "--env", "production"]).exit(0);
+    set(&project, &database, &["dev", "--yes"]).exit(4).says("--yes --env dev");
     assert_eq!(marked(&database), "faults production");
-    set(&project, &database, &["dev", "--yes", "--env", "dev"], 0, &[]);
-    set(&project, &database, &["prodction", "--yes"], 2, &["no environment", "did you mean production?"]);
+    set(&project, &database, &["dev", "--yes", "--env", "dev"]).exit(0);
+    set(&project, &database, &["prodction", "--yes"])
+        .exit(2)
+        .says(["no environment", "did you mean production?"]);
 }
 
 #[test]
 fn another_projects_database_is_marked_at_a_terminal_alone() {
     let project = project(ENVIRONMENTS, FILES);
     let database = support::database();
-    set(&project, &database, &["dev", "--yes"], 0, &[]);
+    set(&project, &database, &["dev", "--yes"]).exit(0);
     database.exec("UPDATE trueup.mark SET project = 'shop'");
-    ends(&project, &database, &["upgrade", "--yes"], 4, &["marked as project \"shop\"", "environment set"]);
-    set(&project, &database, &["dev", "--yes", "--env", "dev"], 4, &["project \"shop\"'s", "terminal"]);
+    project
+        .trueup(["upgrade", "--yes"], &database)
+        .exit(4)
+        .says(["marked as project \"shop\"", "environment set"]);
+    set(&project, &database, &["dev", "--yes", "--env", "dev"])
+        .exit(4)
+        .says(["project \"shop\"'s", "terminal"]);
     assert_eq!(marked(&database), "shop dev");
 }
 
-/// Runs a command at a terminal of its own (util-linux's `script`), and types this when it is asked.
-fn at_a_terminal(
-    project: &Project,
-    database: &TestDatabase,
-    args: &str,
-    typed: &str,
-) -> (Option<i32>, String) {
-    let trueup = project.trueup(&[], database.url());
-    let mut command = Command::new("script");
-    command.args(["-qec", &format!("{} {args}", trueup.get_program().to_str().unwrap()), "/dev/null"]);
-    command.env_clear().envs(trueup.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.env("TERM", "xterm").current_dir(project.path());
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let (mut keys, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-    let mut shown = Vec::new();
-    let mut byte = [0];
-    while !String::from_utf8_lossy(&shown).contains("Type the database's name") {
-        if screen.read(&mut byte).unwrap() == 0 {
-            break;
-        }
-        shown.push(byte[0]);
-    }
-    // The command may have ended without a question.
-    let _ = keys.write_all(format!("{typed}\r").as_bytes());
-    screen.read_to_end(&mut shown).unwrap();
-    let status = child.wait().unwrap();
-    (status.code(), String::from_utf8_lossy(&shown).into_owned())
+/// Runs a command at a terminal, and types this when it is asked.
+#[track_caller]
+fn at_a_terminal(project: &Project, database: &TestDatabase, args: &[&str], typed: &str) -> Ran {
+    let mut terminal = Terminal::start(project.trueup(args, database), 100);
+    terminal.wait_for("Type the database's name").press(&format!("{typed}\n"));
+    terminal.end()
 }
 
 #[test]
 fn at_a_terminal_the_databases_name_is_typed() {
     let project = project(ENVIRONMENTS, FILES);
     let database = support::database();
-    let (code, shown) = at_a_terminal(&project, &database, "environment set dev --yes", "y");
-    assert_eq!(code, Some(4), "{shown}");
-    assert!(shown.contains("not confirmed: that is not the database's name"), "{shown}");
+    at_a_terminal(&project, &database, &["environment", "set", "dev", "--yes"], "y")
+        .exit(4)
+        .says("not confirmed: that is not the database's name");
     assert_eq!(database.value("SELECT to_regnamespace('trueup') IS NULL"), "t");
-    let (code, shown) = at_a_terminal(&project, &database, "environment set dev", database.name());
-    assert_eq!((code, marked(&database).as_str()), (Some(0), "faults dev"), "{shown}");
+    at_a_terminal(&project, &database, &["environment", "set", "dev"], database.name()).exit(0);
+    assert_eq!(marked(&database), "faults dev");
     // A database that says it is another project's.
     database.exec("UPDATE trueup.mark SET project = 'shop'");
-    let (code, shown) = at_a_terminal(&project, &database, "environment set production", database.name());
-    assert_eq!((code, marked(&database).as_str()), (Some(0), "faults production"), "{shown}");
-    assert!(shown.contains("that is another project"), "{shown}");
+    at_a_terminal(&project, &database, &["environment", "set", "production"], database.name())
+        .exit(0)
+        .says("that is another project");
+    assert_eq!(marked(&database), "faults production");
     // Protected: whatever writes has it typed, --yes or not.
-    let (code, shown) = at_a_terminal(&project, &database, "upgrade --yes", "y");
-    assert_eq!(code, Some(4), "{shown}");
-    let (code, shown) = at_a_terminal(&project, &database, "upgrade", database.name());
-    assert_eq!(code, Some(0), "{shown}");
+    at_a_terminal(&project, &database, &["upgrade", "--yes"], "y").exit(4);
+    at_a_terminal(&project, &database, &["upgrade"], database.name()).exit(0);
 }
 
 #[test]
 fn f27_another_environments_database_is_refused() {
     let project = project(ENVIRONMENTS, FILES);
     let database = support::database();
-    ends(&project, &database, &["upgrade", "--yes", "--env", "staging", "--to", "1"], 0, &[]);
+    project.trueup(["upgrade", "--yes", "--env", "staging", "--to", "1"], &database).exit(0);
     assert_eq!(marked(&database), "faults staging");
     for command in [&["upgrade", "--yes"][..], &["downgrade", "--to", "1", "--yes"], &["check"], &["status"]]
     {
         let args = [command, &["--env", "dev"]].concat();
-        ends(&project, &database, &args, 4, &["environment staging, not dev", "environment set dev"]);
+        project
+            .trueup(&args, &database)
+            .exit(4)
+            .says(["environment staging, not dev", "environment set dev"]);
     }
-    ends(&project, &database, &["upgrade", "--yes"], 0, &[]);
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
     assert_eq!(marked(&database), "faults staging", "nobody said otherwise");
 }
 
@@ -154,7 +142,7 @@ fn f27_an_environment_expects_its_address() {
         for command in
             [&["upgrade", "--yes", "--env", environment][..], &["environment", "set", environment, "--yes"]]
         {
-            ends(&project, &database, command, 4, &[&format!("environment \"{environment}\" expects")]);
+            project.trueup(command, &database).exit(4).says(format!("environment \"{environment}\" expects"));
         }
     }
     assert_eq!(database.value("SELECT to_regnamespace('trueup') IS NULL"), "t");
@@ -168,20 +156,19 @@ fn f27_a_copied_cluster_that_calls_itself_production_is_noticed_by_its_host() {
     let project = project(settings, FILES);
     let at = |cluster: &Cluster, host: &str, args: &[&str]| {
         let url = cluster.url(&format!("postgres@{host}"), "shop");
-        project.trueup(args, &url).stdin(Stdio::null()).output().unwrap()
+        project.trueup(args, &url)
     };
-    expect(&at(&original, "localhost", &["upgrade", "--yes", "--to", "1", "--env", "production"]), 0, &[]);
+    at(&original, "localhost", &["upgrade", "--yes", "--to", "1", "--env", "production"]).exit(0);
     let copy = original.standby();
     copy.psql("SELECT pg_promote()");
     for args in [&["upgrade", "--yes"][..], &["downgrade", "--to", "0", "--yes"]] {
-        expect(&at(&copy, "127.0.0.1", args), 4, &["environment \"production\" expects \"localhost\""]);
+        at(&copy, "127.0.0.1", args).exit(4).says("environment \"production\" expects \"localhost\"");
     }
-    let looked = at(&copy, "127.0.0.1", &["check"]);
-    assert!(said(&looked).contains("is it a copy?"), "{}", said(&looked));
+    at(&copy, "127.0.0.1", &["check"]).run().says("is it a copy?");
     let args = ["environment", "set", "staging", "--yes", "--reason", "restored for a rehearsal"];
-    expect(&at(&copy, "127.0.0.1", &args), 0, &["marked as environment production", "environment staging"]);
-    expect(&at(&copy, "127.0.0.1", &["upgrade", "--yes", "--env", "staging"]), 0, &["V2__note"]);
-    expect(&at(&original, "localhost", &["status", "--env", "production"]), 1, &["1 pending"]);
+    at(&copy, "127.0.0.1", &args).exit(0).says(["marked as environment production", "environment staging"]);
+    at(&copy, "127.0.0.1", &["upgrade", "--yes", "--env", "staging"]).exit(0).says("V2__note");
+    at(&original, "localhost", &["status", "--env", "production"]).exit(1).says("1 pending");
 }
 
 /// One URL behind which two clusters take turns: two connections of one run reach different servers.
@@ -208,7 +195,9 @@ fn f27_a_second_cluster_behind_the_same_url_is_noticed() {
         }
     });
     let url = first.url().replace(first.socket_dir().to_str().unwrap(), dir.path().to_str().unwrap());
-    let output = project.trueup(&["upgrade", "--yes"], &url).stdin(Stdio::null()).output().unwrap();
-    expect(&output, 4, &["reach different databases", "system identifier"]);
+    project
+        .trueup(["upgrade", "--yes"], &url)
+        .exit(4)
+        .says(["reach different databases", "system identifier"]);
     assert_eq!(first.value("SELECT to_regnamespace('trueup') IS NULL"), "t");
 }

@@ -8,11 +8,10 @@ mod resolve;
 mod upgrade;
 
 use std::fs;
-use std::process::{Output, Stdio};
 
 use trueup::postgres::catalog::reader::{self, ReadOptions};
 
-use crate::support::project::{Project, SETTINGS, expect};
+use crate::support::project::{Project, SETTINGS};
 use crate::support::{self, TestDatabase};
 
 /// A compiled project of these migrations alone; `settings` are added to trueup.toml.
@@ -31,18 +30,6 @@ fn project(settings: &str, migrations: &[(&str, &str)]) -> Project {
 /// Writes a migration's file.
 fn write(project: &Project, name: &str, sql: &str) {
     fs::write(project.path().join("migrations").join(name), sql).unwrap();
-}
-
-fn run(project: &Project, database: &TestDatabase, args: &[&str]) -> Output {
-    project.trueup(args, database.url()).stdin(Stdio::null()).output().unwrap()
-}
-
-/// Runs a command that must end so, saying this.
-#[track_caller]
-fn ends(project: &Project, database: &TestDatabase, args: &[&str], code: i32, words: &[&str]) -> Output {
-    let output = run(project, database, args);
-    expect(&output, code, words);
-    output
 }
 
 /// The history's versions, in order.

@@ -1,6 +1,6 @@
 //! What `upgrade` says it does beside applying: recording what is there, refusing drift, stopping, giving up in time.
 
-use super::{applied, ends, project, run};
+use super::{applied, project};
 use crate::support;
 
 const TABLE: (&str, &str) = ("V1__items.sql", "CREATE TABLE items (id int PRIMARY KEY, name text);\n");
@@ -10,18 +10,21 @@ const NOTE: (&str, &str) = ("V2__note.sql", "ALTER TABLE items ADD COLUMN note t
 fn what_was_done_by_hand_is_refused_and_recorded_when_that_is_asked_for() {
     let project = project("", &[TABLE, NOTE, ("V3__tags.sql", "CREATE TABLE tags (id int);\n")]);
     let database = support::database();
-    ends(&project, &database, &["upgrade", "--yes", "--to", "1"], 0, &[]);
+    project.trueup(["upgrade", "--yes", "--to", "1"], &database).exit(0);
     database.exec("ALTER TABLE items ADD COLUMN note text");
     let refused = ["column public.items.note", "already done by hand", "trueup upgrade --record-satisfied"];
-    ends(&project, &database, &["upgrade", "--yes"], 4, &refused);
+    project.trueup(["upgrade", "--yes"], &database).exit(4).says(refused);
     assert_eq!(applied(&database), "1");
-    ends(&project, &database, &["upgrade", "--yes", "--record-satisfied"], 0, &["applied 2 migrations"]);
+    project
+        .trueup(["upgrade", "--yes", "--record-satisfied"], &database)
+        .exit(0)
+        .says("applied 2 migrations");
     let how = "SELECT string_agg(how, ' ' ORDER BY version) FROM trueup.migrations";
     assert_eq!(
         (applied(&database), database.value(how)),
         ("1 2 3".into(), "applied recorded applied".into())
     );
-    ends(&project, &database, &["check"], 0, &[]);
+    project.trueup(["check"], &database).exit(0);
 }
 
 #[test]
@@ -32,9 +35,9 @@ fn what_is_there_by_half_is_not_recorded() {
     );
     let project = project("", &[TABLE, both]);
     let database = support::database();
-    ends(&project, &database, &["upgrade", "--yes", "--to", "1"], 0, &[]);
+    project.trueup(["upgrade", "--yes", "--to", "1"], &database).exit(0);
     database.exec("ALTER TABLE items ADD COLUMN note text");
-    ends(&project, &database, &["upgrade", "--yes", "--record-satisfied"], 4, &["public.items.note"]);
+    project.trueup(["upgrade", "--yes", "--record-satisfied"], &database).exit(4).says("public.items.note");
     assert_eq!(applied(&database), "1");
 }
 
@@ -43,12 +46,15 @@ fn drift_in_the_way_is_refused_and_drift_elsewhere_is_told() {
     let changed = ("V2__name.sql", "ALTER TABLE items ALTER COLUMN name TYPE varchar(40);\n");
     let project = project("", &[TABLE, ("V3__tags.sql", "CREATE TABLE tags (id int);\n"), changed]);
     let database = support::database();
-    ends(&project, &database, &["upgrade", "--yes", "--to", "1"], 0, &[]);
+    project.trueup(["upgrade", "--yes", "--to", "1"], &database).exit(0);
     database.exec("ALTER TABLE items ALTER COLUMN name SET NOT NULL");
-    ends(&project, &database, &["upgrade", "--yes"], 4, &["column public.items.name", "nothing was changed"]);
+    project
+        .trueup(["upgrade", "--yes"], &database)
+        .exit(4)
+        .says(["column public.items.name", "nothing was changed"]);
     database.exec("ALTER TABLE items ALTER COLUMN name DROP NOT NULL; CREATE TABLE by_hand (id int)");
-    ends(&project, &database, &["upgrade", "--yes"], 0, &["1 more difference"]);
-    ends(&project, &database, &["upgrade", "--yes", "--strict"], 1, &["nothing to do"]);
+    project.trueup(["upgrade", "--yes"], &database).exit(0).says("1 more difference");
+    project.trueup(["upgrade", "--yes", "--strict"], &database).exit(1).says("nothing to do");
 }
 
 #[test]
@@ -57,21 +63,18 @@ fn drift_in_a_table_that_a_migration_renames_is_refused() {
         ("V2__things.sql", "ALTER TABLE items RENAME TO things;\nALTER TABLE things ADD note text;\n");
     let project = project("", &[TABLE, renames]);
     let database = support::database();
-    ends(&project, &database, &["upgrade", "--yes", "--to", "1"], 0, &[]);
-    ends(&project, &database, &["check", "--fail-on", "drift"], 0, &[]);
+    project.trueup(["upgrade", "--yes", "--to", "1"], &database).exit(0);
+    project.trueup(["check", "--fail-on", "drift"], &database).exit(0);
     database.exec("ALTER TABLE items ALTER COLUMN name SET NOT NULL");
-    ends(&project, &database, &["check", "--fail-on", "drift"], 1, &["public.things.name"]);
-    ends(
-        &project,
-        &database,
-        &["upgrade", "--yes"],
-        4,
-        &["column public.things.name", "nothing was changed"],
-    );
+    project.trueup(["check", "--fail-on", "drift"], &database).exit(1).says("public.things.name");
+    project
+        .trueup(["upgrade", "--yes"], &database)
+        .exit(4)
+        .says(["column public.things.name", "nothing was changed"]);
     assert_eq!(applied(&database), "1");
     database.exec("ALTER TABLE items ALTER COLUMN name DROP NOT NULL");
-    ends(&project, &database, &["upgrade", "--yes"], 0, &["applied 1 migration"]);
-    ends(&project, &database, &["check"], 0, &[]);
+    project.trueup(["upgrade", "--yes"], &database).exit(0).says("applied 1 migration");
+    project.trueup(["check"], &database).exit(0);
 }
 
 #[test]
@@ -83,23 +86,23 @@ fn a_data_check_that_has_to_pass_first_stops_the_plan() {
     let project = project("", &[TABLE, after]);
     let database = support::database();
     let words = ["migrations/V2__required.sql: line 1: requires-check: there is no check \"no_orphans\""];
-    ends(&project, &database, &["upgrade", "--yes"], 2, &words);
+    project.trueup(["upgrade", "--yes"], &database).exit(2).says(words);
     let checks = project.path().join("checks");
     std::fs::create_dir(&checks).unwrap();
     let check = "-- title: Every item has a name\n-- find:\nSELECT id FROM items WHERE name IS NULL;\n";
     std::fs::write(checks.join("no_orphans.sql"), check).unwrap();
 
-    ends(&project, &database, &["upgrade", "--yes", "--to", "1"], 0, &[]);
+    project.trueup(["upgrade", "--yes", "--to", "1"], &database).exit(0);
     database.exec("INSERT INTO items VALUES (1, NULL), (2, NULL), (3, 'three')");
     let stops =
         ["stopped before V2__required: data check no_orphans finds 2 rows", "next: trueup verify no_orphans"];
-    ends(&project, &database, &["upgrade", "--yes", "--dry-run"], 1, &stops);
-    ends(&project, &database, &["upgrade", "--yes"], 1, &stops);
+    project.trueup(["upgrade", "--yes", "--dry-run"], &database).exit(1).says(stops);
+    project.trueup(["upgrade", "--yes"], &database).exit(1).says(stops);
     assert_eq!(applied(&database), "1");
     // A script that is run elsewhere runs no check there.
-    ends(&project, &database, &["upgrade", "--sql"], 0, &["no_orphans has to pass first"]);
+    project.trueup(["upgrade", "--sql"], &database).exit(0).says("no_orphans has to pass first");
     database.exec("UPDATE items SET name = 'x'");
-    ends(&project, &database, &["upgrade", "--yes"], 0, &["applied V2__required"]);
+    project.trueup(["upgrade", "--yes"], &database).exit(0).says("applied V2__required");
     assert_eq!(applied(&database), "1 2");
 }
 
@@ -121,7 +124,7 @@ fn a_data_check_is_run_right_before_the_migration_that_requires_it() {
         std::fs::write(project.path().join("checks/no_orphans.sql"), check).unwrap();
         let database = support::database();
         let words: &[&str] = if code == 0 { &["applied 2 migrations"] } else { &["no_orphans finds 1 row"] };
-        ends(&project, &database, &["upgrade", "--yes"], code, words);
+        project.trueup(["upgrade", "--yes"], &database).exit(code).says(words);
         assert_eq!(applied(&database), versions);
     }
 }
@@ -132,16 +135,13 @@ fn a_migration_that_takes_too_long_is_cancelled_and_rolled_back() {
     let slow = "-- trueup: max-duration 1s\nCREATE TABLE slow (id int);\nSELECT pg_sleep(30) FROM items;\n";
     let project = project("", &[TABLE, ("V2__slow.sql", slow)]);
     let database = support::database();
-    ends(&project, &database, &["upgrade", "--yes", "--to", "1"], 0, &[]);
+    project.trueup(["upgrade", "--yes", "--to", "1"], &database).exit(0);
     database.exec("INSERT INTO items VALUES (1, 'one')");
     let began = std::time::Instant::now();
-    ends(
-        &project,
-        &database,
-        &["upgrade", "--yes"],
-        5,
-        &["V2__slow took longer than 1.0 s", "max-duration 10min"],
-    );
+    project
+        .trueup(["upgrade", "--yes"], &database)
+        .exit(5)
+        .says(["V2__slow took longer than 1.0 s", "max-duration 10min"]);
     assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
     assert_eq!(applied(&database), "1");
     assert_eq!(database.value("SELECT to_regclass('public.slow') IS NULL"), "t");
@@ -151,17 +151,15 @@ fn a_migration_that_takes_too_long_is_cancelled_and_rolled_back() {
 fn the_script_for_a_query_editor_does_what_the_command_does() {
     let project = project("", &[TABLE, NOTE, ("V3__tags.sql", "-- trueup: contract\nDROP TABLE items;\n")]);
     let database = support::database();
-    let printed = run(&project, &database, &["upgrade", "--sql"]);
-    assert_eq!(printed.status.code(), Some(0), "{printed:?}");
-    let script = String::from_utf8(printed.stdout).unwrap();
-    assert!(script.contains("Next: when no old app version is running any more"), "{script}");
-    database.psql(&script);
+    let printed = project.trueup(["upgrade", "--sql"], &database).exit(0);
+    let script = printed.stdout_contains("Next: when no old app version is running any more");
+    database.psql(script.stdout());
     assert_eq!(applied(&database), "1 2");
     let next = "next: when no old app version is running any more: trueup upgrade --contract";
-    ends(&project, &database, &["status"], 1, &["not up to date: 1 pending", next]);
+    project.trueup(["status"], &database).exit(1).says(["not up to date: 1 pending", next]);
     // Its rows are refinery's: the command goes on where the script ended.
-    ends(&project, &database, &["upgrade", "--yes", "--contract"], 0, &["applied 1 migration"]);
-    ends(&project, &database, &["check"], 0, &[]);
+    project.trueup(["upgrade", "--yes", "--contract"], &database).exit(0).says("applied 1 migration");
+    project.trueup(["check"], &database).exit(0);
 }
 
 /// Who is asked, or refused for want of an answer, sees which database it is about.
@@ -170,5 +168,9 @@ fn the_target_is_shown_before_it_is_asked_for() {
     let project = project("", &[TABLE, NOTE]);
     let database = support::database();
     let target = format!("database {} on ", database.name());
-    ends(&project, &database, &["upgrade"], 4, &[&target, "pending: V1__items, V2__note", "not confirmed"]);
+    project
+        .trueup(["upgrade"], &database)
+        .exit(4)
+        .says(&target)
+        .says(["pending: V1__items, V2__note", "not confirmed"]);
 }

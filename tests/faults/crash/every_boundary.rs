@@ -8,10 +8,10 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{applied_once, ends_within, holds, project, resumes, start, upgrade};
-use crate::support::project::{Project, expect, said};
+use super::{applied_once, holds, project, resumes, upgrade};
+use crate::support::project::Project;
 use crate::support::proxy::{Proxy, Then};
-use crate::support::{self, TestDatabase};
+use crate::support::{self, TestDatabase, wait_for};
 
 /// How many databases are worked on at once.
 const WORKERS: usize = 3;
@@ -129,21 +129,21 @@ fn killed_at(project: &Project, number: usize, moment: Moment) -> Option<String>
         }
     };
     let proxy = Proxy::start(&database, hook);
-    let child = start(upgrade(project, &proxy.url(&database)));
-    process.store(super::pid(&child).as_raw(), Ordering::SeqCst);
-    let (code, said) = ends_within(child, Duration::from_secs(60));
+    let child = upgrade(project, &proxy.url(&database)).start();
+    process.store(child.pid().as_raw(), Ordering::SeqCst);
+    let ran = child.ends_within(Duration::from_secs(60));
     let Some(message) = message.lock().unwrap().take() else {
-        assert_eq!(code, Some(0), "{said}");
+        ran.exit(0);
         whole(project, &database);
         return None;
     };
     gone(&database);
-    let context = format!("at message {number}, {moment:?}: {message}\n{code:?} {said}");
+    let context = format!("at message {number}, {moment:?}: {message}\n{}", ran.shown());
     let begun = nothing_half(&database, &context);
     if moment == Moment::Cut {
-        coded(&database, code, begun, &context);
+        coded(&database, ran.code(), begun, &context);
     } else {
-        assert_eq!(code, None, "{context}");
+        assert_eq!(ran.code(), None, "{context}");
     }
     // Before the first write there is nothing to be told apart.
     if !begun && !number.is_multiple_of(UNTOUCHED) {
@@ -178,7 +178,7 @@ fn coded(database: &TestDatabase, code: Option<i32>, begun: bool, context: &str)
 
 /// The server notices that the process is gone.
 fn gone(database: &TestDatabase) {
-    super::wait_for("the end of the killed run's sessions", || {
+    wait_for("the end of the killed run's sessions", || {
         holds(
             database,
             "NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
@@ -240,16 +240,12 @@ fn nothing_half(database: &TestDatabase, context: &str) -> bool {
 /// `status` says what broke off, in words, or that nothing did.
 #[track_caller]
 fn told(project: &Project, database: &TestDatabase, begun: bool, context: &str) {
-    let output = project.trueup(&["status"], database.url()).output().unwrap();
     let open = begun && database.value("SELECT count(*) FROM trueup.runs WHERE ended_at IS NULL") != "0";
     let all = begun && holds(database, "count(*) = 5 FROM trueup.migrations");
-    let mut words = Vec::new();
+    let status = project.trueup(["status"], database).case(context).exit(if all { 0 } else { 1 });
     if open {
-        words.push("was interrupted");
+        status.says("was interrupted");
     }
-    let code = if all { 0 } else { 1 };
-    assert_eq!(output.status.code(), Some(code), "{context}\n{}", said(&output));
-    expect(&output, code, &words);
 }
 
 /// Everything is there once, and `check` agrees.
@@ -257,5 +253,5 @@ fn told(project: &Project, database: &TestDatabase, begun: bool, context: &str) 
 fn whole(project: &Project, database: &TestDatabase) {
     applied_once(database, MIGRATIONS.len());
     assert_eq!(database.value("SELECT string_agg(note, ',') FROM account"), "xy,xy", "each statement once");
-    crate::support::project::expect(&project.check(database.url()).output().unwrap(), 0, &[]);
+    project.check(database).exit(0);
 }

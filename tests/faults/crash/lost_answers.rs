@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{applied_once, ends_within, holds, project, resumes, start, upgrade};
-use crate::support::project::{Project, expect, said};
+use super::{applied_once, holds, project, resumes, upgrade};
+use crate::support::program::Ran;
+use crate::support::project::Project;
 use crate::support::proxy::{Proxy, Then};
-use crate::support::{self, TestDatabase};
+use crate::support::{self, TestDatabase, wait_for};
 
 const SHORT: &str = "[migrations]\nlock_budget = \"2s\"\nmax_duration = \"1s\"\nwait = \"1s\"\n";
 const THREE: [(&str, &str); 3] = [
@@ -25,7 +26,7 @@ fn commit_of(
     text: &'static str,
     then: fn() -> Then,
     afterwards: fn() -> Then,
-) -> std::process::Output {
+) -> Ran {
     let (armed, fired) = (AtomicBool::new(false), Arc::new(AtomicBool::new(false)));
     let proxy = Proxy::start(database, move |_, sql| {
         if fired.load(Ordering::SeqCst) {
@@ -40,7 +41,7 @@ fn commit_of(
         }
         Then::Forward
     });
-    upgrade(project, &proxy.url(database)).output().unwrap()
+    upgrade(project, &proxy.url(database)).run()
 }
 
 /// Whether a message commits. The beginning of the next step may come after it.
@@ -65,8 +66,7 @@ fn f05_a_commit_that_was_done_goes_on() {
     let project = project(&THREE, MODEL, SHORT);
     for text in STEPS {
         let database = support::database();
-        let output = commit_of(&project, &database, text, || Then::Swallow, forward);
-        expect(&output, 0, &[]);
+        commit_of(&project, &database, text, || Then::Swallow, forward).exit(0);
         applied_once(&database, 3);
         assert_eq!(database.value("SELECT count(*) FROM trueup.runs"), "1");
     }
@@ -77,11 +77,10 @@ fn f05_a_commit_that_was_not_done_is_told_so() {
     let project = project(&THREE, MODEL, SHORT);
     for (text, code) in STEPS.into_iter().zip([4, 5, 6, 0]) {
         let database = support::database();
-        let output = commit_of(&project, &database, text, || Then::HangUp, forward);
-        assert_eq!(output.status.code(), Some(code), "{text}: {}", said(&output));
+        let ran = commit_of(&project, &database, text, || Then::HangUp, forward).exit(code);
         if code == 6 {
             applied_once(&database, 1);
-            expect(&output, 6, &["V2__b", "not committed", "the same command again"]);
+            ran.exit(6).says(["V2__b", "not committed", "the same command again"]);
             let ended = "SELECT outcome || ' ' || exit_code FROM trueup.runs";
             assert_eq!(database.value(ended), "partial 6");
         }
@@ -104,7 +103,7 @@ fn f05_a_commit_was_done_when_what_follows_it_fails() {
             fails.fetch_add(1, Ordering::SeqCst);
             Then::Instead(sql.replacen("COMMIT; ", between, 1))
         });
-        expect(&upgrade(&project, &proxy.url(&database)).output().unwrap(), 0, &[]);
+        upgrade(&project, &proxy.url(&database)).exit(0);
         // The history's table and the first two migrations.
         assert_eq!(failed.load(Ordering::SeqCst), 3);
         applied_once(&database, 3);
@@ -116,16 +115,15 @@ fn f05_nobody_knows_when_the_server_cannot_be_asked() {
     let project = project(&THREE, MODEL, SHORT);
     for (then, applied) in [((|| Then::Swallow) as fn() -> Then, 2), (|| Then::HangUp, 1)] {
         let database = support::database();
-        let output = commit_of(&project, &database, "CREATE TABLE b", then, || Then::HangUp);
-        expect(&output, 7, &["nobody knows whether V2__b was committed", "trueup.fence", "trueup status"]);
+        let ran = commit_of(&project, &database, "CREATE TABLE b", then, || Then::HangUp).exit(7);
+        let words = ["nobody knows whether V2__b was committed", "trueup.fence", "trueup status"];
         // What to ask is a question that the database answers.
-        let said = said(&output);
+        let said = ran.says(words).said();
         let ask = &said[said.find("ask it yourself: ").unwrap() + 17..];
         let answer = database.value(ask.lines().next().unwrap());
         assert_eq!(answer, if applied == 2 { "t" } else { "f" });
         applied_once(&database, applied);
-        let status = project.trueup(&["status"], database.url()).output().unwrap();
-        expect(&status, 1, &["was interrupted"]);
+        project.trueup(["status"], &database).exit(1).says("was interrupted");
         resumes(&project, &database, 3);
         assert_eq!(
             database.value("SELECT outcome FROM trueup.runs ORDER BY started_at LIMIT 1"),
@@ -152,22 +150,20 @@ fn f05_another_run_took_over_before_it_could_be_asked() {
             // The first question of the new connection waits until another run is done.
             if armed && fired.load(Ordering::SeqCst) && !holds(&place, "count(*) = 3 FROM trueup.migrations")
             {
-                expect(&upgrade(&other, place.url()).output().unwrap(), 0, &[]);
+                upgrade(&other, place.url()).exit(0);
             }
             if armed && commits(sql) && !fired.swap(true, Ordering::SeqCst) {
                 return then();
             }
             Then::Forward
         });
-        let output = upgrade(&project, &proxy.url(&database)).output().unwrap();
-        let code = output.status.code();
-        assert_eq!(code, Some(6), "{}", said(&output));
+        upgrade(&project, &proxy.url(&database)).exit(6);
         applied_once(&database, 3);
     }
 }
 
 /// Upgrades through a proxy that lets nothing through from a message with this text on.
-fn stalled_at(project: &Project, database: &TestDatabase, text: &'static str) -> (Option<i32>, String) {
+fn stalled_at(project: &Project, database: &TestDatabase, text: &'static str) -> Ran {
     let seen = Arc::new(AtomicBool::new(false));
     let sees = Arc::clone(&seen);
     let committing = AtomicBool::new(false);
@@ -181,13 +177,13 @@ fn stalled_at(project: &Project, database: &TestDatabase, text: &'static str) ->
         }
         Then::Forward
     });
-    let child = start(upgrade(project, &proxy.url(database)));
-    super::wait_for(text, || seen.load(Ordering::SeqCst));
+    let child = upgrade(project, &proxy.url(database)).start();
+    wait_for(text, || seen.load(Ordering::SeqCst));
     proxy.stall();
     let began = Instant::now();
-    let ended = ends_within(child, Duration::from_secs(100));
+    let ran = child.ends_within(Duration::from_secs(100));
     assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
-    ended
+    ran
 }
 
 #[test]
@@ -211,13 +207,12 @@ fn f06_a_stalled_network_does_not_hang_a_run() {
             let project = &project;
             scope.spawn(move || {
                 let database = support::database();
-                let (code, said) = stalled_at(project, &database, text);
-                assert!(code.is_some_and(|code| codes.contains(&code)), "{text}: {code:?}: {said}");
+                let ran = stalled_at(project, &database, text).exit_in(codes);
                 database.exec(
                     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
                      WHERE application_name LIKE 'trueup/% upgrade%' AND datname = current_database()",
                 );
-                if code != Some(0) {
+                if ran.code() != Some(0) {
                     resumes(project, &database, 3);
                 }
             });

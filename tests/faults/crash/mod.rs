@@ -9,14 +9,10 @@ mod statements;
 mod taken_over;
 
 use std::fs;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
-use crate::support::TestDatabase;
-use crate::support::project::{Project, SETTINGS};
+use crate::support::program::Program;
+use crate::support::project::{Address, Project, SETTINGS};
+use crate::support::{TestDatabase, wait_for};
 
 /// A project of these migrations, whose model is what they build; compiled.
 fn project(migrations: &[(&str, &str)], model: &str, settings: &str) -> Project {
@@ -31,54 +27,8 @@ fn project(migrations: &[(&str, &str)], model: &str, settings: &str) -> Project 
     project
 }
 
-/// `trueup upgrade --yes`, with nobody at a terminal.
-fn upgrade(project: &Project, url: &str) -> Command {
-    let mut command = project.trueup(&["upgrade", "--yes"], url);
-    command.stdin(Stdio::null());
-    command
-}
-
-/// Started, with both streams to be read at the end.
-fn start(mut command: Command) -> Child {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-fn pid(child: &Child) -> Pid {
-    Pid::from_raw(i32::try_from(child.id()).unwrap())
-}
-
-/// Waits for a process that has to end within a bound; its exit code and what it said.
-#[track_caller]
-fn ends_within(mut child: Child, bound: Duration) -> (Option<i32>, String) {
-    let began = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if began.elapsed() > bound {
-            child.kill().unwrap();
-            panic!("it did not end within {bound:?}: {}", said(child));
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    (status.code(), said(child))
-}
-
-fn said(child: Child) -> String {
-    let mut said = String::new();
-    for stream in [&mut child.stdout.unwrap() as &mut dyn std::io::Read, &mut child.stderr.unwrap()] {
-        stream.read_to_string(&mut said).unwrap();
-    }
-    said
-}
-
-#[track_caller]
-fn wait_for(what: &str, happened: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !happened() {
-        assert!(began.elapsed() < Duration::from_secs(30), "{what} does not happen");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+fn upgrade(project: &Project, at: &(impl Address + ?Sized)) -> Program {
+    project.trueup(["upgrade", "--yes"], at)
 }
 
 /// The working session of a run, as `pg_stat_activity` has it.
@@ -101,8 +51,7 @@ fn holds(database: &TestDatabase, condition: &str) -> bool {
 /// What goes on with the same command: exit 0, everything applied once, nothing left open, and clean.
 #[track_caller]
 fn resumes(project: &Project, database: &TestDatabase, migrations: usize) {
-    let output = upgrade(project, database.url()).arg("--strict").output().unwrap();
-    clean(&output);
+    upgrade(project, database).arg("--strict").exit(0);
     applied_once(database, migrations);
     assert_eq!(
         database.value(
@@ -115,18 +64,9 @@ fn resumes(project: &Project, database: &TestDatabase, migrations: usize) {
 }
 
 #[track_caller]
-fn clean(output: &Output) {
-    crate::support::project::expect(output, 0, &[]);
-}
-
-#[track_caller]
 fn applied_once(database: &TestDatabase, migrations: usize) {
     let counts = "SELECT (SELECT count(*) FROM public.refinery_schema_history) || ' '
                       || (SELECT count(DISTINCT version) FROM public.refinery_schema_history) || ' '
                       || (SELECT count(*) FROM trueup.migrations)";
     assert_eq!(database.value(counts), format!("{migrations} {migrations} {migrations}"));
-}
-
-fn send(child: &Child, signal: Signal) {
-    kill(pid(child), signal).unwrap();
 }

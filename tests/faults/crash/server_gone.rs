@@ -4,11 +4,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::{applied_once, ends_within, holds, project, resumes, send, start, upgrade, wait_for_statement};
-use crate::support;
+use super::{applied_once, holds, project, resumes, upgrade, wait_for_statement};
 use crate::support::cluster::Cluster;
-use crate::support::project::{expect, said};
 use crate::support::proxy::{Proxy, Then};
+use crate::support::{self, wait_for};
 
 const SHORT: &str = "[migrations]\nlock_budget = \"3s\"\nwait = \"30s\"\n";
 
@@ -19,18 +18,17 @@ fn f03_a_statement_that_outlives_its_run_is_named() {
     let project = project(&migrations, "CREATE TABLE a (id int);", SHORT);
     let database = support::database();
     // As after a kill that the server has not noticed yet.
-    let child = start(upgrade(&project, database.url()));
+    let child = upgrade(&project, &database).start();
     wait_for_statement(&database, "%pg_sleep(1.75)%");
-    send(&child, Signal::SIGSTOP);
+    child.send(Signal::SIGSTOP);
     let pid = database.value(&format!("SELECT pid FROM pg_stat_activity WHERE {}", super::WORKER));
-    let output = upgrade(&project, database.url()).args(["--wait", "0s"]).output().unwrap();
-    expect(
-        &output,
-        75,
-        &["another run of trueup holds the lock", &format!("pid {pid} "), "pg_sleep(?)", "active for "],
-    );
-    send(&child, Signal::SIGKILL);
-    child.wait_with_output().unwrap();
+    upgrade(&project, &database).args(["--wait", "0s"]).exit(75).says(format!("pid {pid} ")).says([
+        "another run of trueup holds the lock",
+        "pg_sleep(?)",
+        "active for ",
+    ]);
+    child.send(Signal::SIGKILL);
+    child.ended();
     resumes(&project, &database, 1);
 }
 
@@ -39,18 +37,17 @@ fn f03_the_server_ends_what_nobody_waits_for() {
     let migrations = [("V1__a", "CREATE TABLE a (id int); SELECT pg_sleep(25);")];
     let project = project(&migrations, "CREATE TABLE a (id int);", SHORT);
     let database = support::database();
-    let child = start(upgrade(&project, database.url()));
+    let child = upgrade(&project, &database).start();
     wait_for_statement(&database, "%pg_sleep(25)%");
-    send(&child, Signal::SIGKILL);
+    child.send(Signal::SIGKILL);
     let killed = Instant::now();
-    child.wait_with_output().unwrap();
-    super::wait_for("the end of the statement", || {
+    child.ended();
+    wait_for("the end of the statement", || {
         holds(&database, &format!("NOT EXISTS (SELECT FROM pg_stat_activity WHERE {})", super::WORKER))
     });
     assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
     assert!(holds(&database, "to_regclass('a') IS NULL"));
-    let status = project.trueup(&["status"], database.url()).output().unwrap();
-    expect(&status, 1, &["was interrupted"]);
+    project.trueup(["status"], &database).exit(1).says("was interrupted");
 }
 
 /// A crash of the server in the middle of a step, and its restart.
@@ -67,21 +64,19 @@ fn f10_the_server_crashes_and_comes_back() {
     let model = "CREATE TABLE a (id int); CREATE TABLE b (id int); CREATE INDEX b_i ON b (id);";
     let settings = SHORT.replace("lock_budget = \"3s\"", "lock_budget = \"20s\"");
     let project = project(&migrations, model, &settings);
-    let child = start(upgrade(&project, &url));
-    super::wait_for("the second migration", || {
+    let child = upgrade(&project, &url).start();
+    wait_for("the second migration", || {
         let sql =
             "SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_sleep(2)%' AND pid <> pg_backend_pid()";
         query(sql).is_ok_and(|rows| !rows.is_empty())
     });
     // A backend that is killed makes the server end all others and start anew, as `pg_ctl restart -m immediate` does.
     cluster.crash();
-    let (code, said) = ends_within(child, Duration::from_secs(60));
-    assert_eq!(code, Some(6), "{said}");
-    assert!(said.contains("V2__b") && said.contains("the same command again"), "{said}");
-    super::wait_for("the server", || query("SELECT 1").is_ok());
+    child.ends_within(Duration::from_secs(60)).exit(6).says(["V2__b", "the same command again"]);
+    wait_for("the server", || query("SELECT 1").is_ok());
     let ended = query("SELECT outcome || ' ' || exit_code FROM trueup.runs").unwrap();
     assert_eq!(ended[0][0].as_deref(), Some("partial 6"), "its end was recorded");
-    expect(&upgrade(&project, &url).arg("--strict").output().unwrap(), 0, &[]);
+    upgrade(&project, &url).arg("--strict").exit(0);
 }
 
 /// A server that is down for a moment, and starts, when the command comes: it is waited for.
@@ -92,8 +87,7 @@ fn f10_a_server_that_starts_is_waited_for() {
     let startup = Instant::now();
     let proxy = Proxy::start(&database, |_, _| Then::Forward);
     proxy.start_up(Duration::from_secs(2));
-    let output = upgrade(&project, &proxy.url(&database)).output().unwrap();
-    expect(&output, 0, &[]);
+    upgrade(&project, &proxy.url(&database)).exit(0);
     assert!(startup.elapsed() >= Duration::from_secs(2));
     applied_once(&database, 1);
 }
@@ -105,7 +99,6 @@ fn f10_a_server_that_does_not_come_up_is_75() {
     let proxy = Proxy::start(&database, |_, _| Then::Forward);
     proxy.start_up(Duration::from_secs(600));
     let began = Instant::now();
-    let output = upgrade(&project, &proxy.url(&database)).output().unwrap();
-    expect(&output, 75, &["the server is not ready", "starting up"]);
-    assert!(began.elapsed() < Duration::from_secs(15), "{}", said(&output));
+    upgrade(&project, &proxy.url(&database)).exit(75).says(["the server is not ready", "starting up"]);
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }

@@ -1,20 +1,17 @@
 //! A run that is told to stop: it ends within its bound, rolls back or finishes what is begun, and says how to go on.
 
-use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{applied_once, ends_within, holds, project, resumes, send, start, upgrade, wait_for_statement};
-use crate::support::project::{Project, expect};
+use super::{applied_once, holds, project, resumes, upgrade, wait_for_statement};
+use crate::support::program::Ran;
+use crate::support::project::Project;
 use crate::support::proxy::{Proxy, Then};
-use crate::support::{self, TestDatabase};
+use crate::support::{self, TestDatabase, terminal, wait_for};
 
 const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 /// How soon a run has to be gone: what it is in is cancelled at once.
@@ -50,7 +47,7 @@ fn while_locked<T>(database: &TestDatabase, lock: &str, work: impl FnOnce() -> T
 }
 
 fn to_the_first(project: &Project, database: &TestDatabase) {
-    expect(&upgrade(project, database.url()).args(["--to", "1"]).output().unwrap(), 0, &[]);
+    upgrade(project, database).args(["--to", "1"]).exit(0);
 }
 
 #[test]
@@ -59,14 +56,13 @@ fn f08_in_a_transactional_migration() {
     to_the_first(&project, &database);
     for signal in SIGNALS {
         while_locked(&database, "LOCK TABLE gate IN SHARE MODE", || {
-            let child = start(upgrade(&project, database.url()));
+            let child = upgrade(&project, &database).start();
             wait_for_statement(&database, "%INSERT INTO gate%");
-            send(&child, signal);
-            let (code, said) = ends_within(child, BOUND);
-            assert_eq!(code, Some(5), "{said}");
-            for words in [&format!("interrupted by {signal}"), "V2__b", "run the same command again"] {
-                assert!(said.contains(words), "{words}: {said}");
-            }
+            child
+                .stop(signal, BOUND)
+                .exit(5)
+                .says(format!("interrupted by {signal}"))
+                .says(["V2__b", "run the same command again"]);
         });
         assert!(holds(&database, "to_regclass('b') IS NULL"));
         applied_once(&database, 1);
@@ -80,24 +76,20 @@ fn f08_in_a_transactional_migration() {
 #[test]
 fn f08_in_create_index_concurrently() {
     let (project, database) = site();
-    expect(&upgrade(&project, database.url()).args(["--to", "2"]).output().unwrap(), 0, &[]);
+    upgrade(&project, &database).args(["--to", "2"]).exit(0);
     for signal in SIGNALS {
         while_locked(&database, "INSERT INTO a VALUES (1)", || {
-            let child = start(upgrade(&project, database.url()));
+            let child = upgrade(&project, &database).start();
             // From the second time on what the first left is removed before.
             wait_for_statement(&database, "% INDEX CONCURRENTLY%");
-            super::wait_for("the invalid index", || holds(&database, "to_regclass('a_i') IS NOT NULL"));
-            send(&child, signal);
-            let (code, said) = ends_within(child, BOUND);
-            assert_eq!(code, Some(6), "{said}");
-            let words =
-                [&format!("interrupted by {signal}"), "V3__i", "public.a_i is invalid", "the same command"];
-            for words in words {
-                assert!(said.contains(words), "{words}: {said}");
-            }
+            wait_for("the invalid index", || holds(&database, "to_regclass('a_i') IS NOT NULL"));
+            child.stop(signal, BOUND).exit(6).says(format!("interrupted by {signal}")).says([
+                "V3__i",
+                "public.a_i is invalid",
+                "the same command",
+            ]);
         });
-        let status = project.trueup(&["status"], database.url()).output().unwrap();
-        expect(&status, 1, &["V3__i", "CREATE INDEX CONCURRENTLY"]);
+        project.trueup(["status"], &database).exit(1).says(["V3__i", "CREATE INDEX CONCURRENTLY"]);
     }
     resumes(&project, &database, 3);
 }
@@ -108,12 +100,9 @@ fn f08_while_another_run_holds_the_lock() {
     let lock = "SELECT pg_advisory_lock(8390876182742073344)";
     for signal in SIGNALS {
         while_locked(&database, lock, || {
-            let child = start(upgrade(&project, database.url()));
+            let child = upgrade(&project, &database).start();
             wait_for_statement_of_lock(&database);
-            send(&child, signal);
-            let (code, said) = ends_within(child, BOUND);
-            assert_eq!(code, Some(4), "{said}");
-            assert!(said.contains(&format!("interrupted by {signal}: nothing was changed")), "{said}");
+            child.stop(signal, BOUND).exit(4).says(format!("interrupted by {signal}: nothing was changed"));
         });
         assert!(holds(&database, "to_regnamespace('trueup') IS NULL"));
     }
@@ -124,11 +113,11 @@ fn f08_while_another_run_holds_the_lock() {
 fn wait_for_statement_of_lock(database: &TestDatabase) {
     let asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND application_name LIKE 'trueup/% upgrade' AND query LIKE '%pg_try_advisory_lock(%' AND state = 'idle'";
-    super::wait_for("the question for the lock", || database.value(asked) == "1");
+    wait_for("the question for the lock", || database.value(asked) == "1");
 }
 
 /// Before a message of the run gets through, the signal has come.
-fn signalled_at(project: &Project, database: &TestDatabase, text: &'static str) -> (Option<i32>, String) {
+fn signalled_at(project: &Project, database: &TestDatabase, text: &'static str) -> Ran {
     let process = Arc::new(AtomicI32::new(0));
     let (target, fired) = (Arc::clone(&process), AtomicBool::new(false));
     let proxy = Proxy::start(database, move |_, sql| {
@@ -138,9 +127,9 @@ fn signalled_at(project: &Project, database: &TestDatabase, text: &'static str) 
         }
         Then::Forward
     });
-    let child = start(upgrade(project, &proxy.url(database)));
-    process.store(super::pid(&child).as_raw(), Ordering::SeqCst);
-    ends_within(child, BOUND)
+    let child = upgrade(project, &proxy.url(database)).start();
+    process.store(child.pid().as_raw(), Ordering::SeqCst);
+    child.ends_within(BOUND)
 }
 
 /// Whatever it is at, the run ends in time with a code that is true, and the same command goes on.
@@ -159,19 +148,15 @@ fn f08_between_the_steps() {
         ("outcome = 'clean'", &[0], 3),
     ] {
         let database = support::database();
-        let (code, said) = signalled_at(&project, &database, text);
-        assert!(code.is_some_and(|code| codes.contains(&code)), "{text}: {code:?}: {said}");
-        if code != Some(0) {
-            assert!(said.contains("interrupted by SIGTERM"), "{text}: {said}");
-            assert!(said.contains("same command"), "{text}: {said}");
-        }
+        let ran = signalled_at(&project, &database, text).exit_in(codes);
         if applied > 0 {
             let count = "SELECT count(*) FROM trueup.migrations";
-            assert!(database.value(count).parse::<i32>().unwrap() >= applied, "{text}: {said}");
+            assert!(database.value(count).parse::<i32>().unwrap() >= applied, "{text}: {}", ran.shown());
         }
-        if code == Some(0) {
+        if ran.code() == Some(0) {
             applied_once(&database, 3);
         } else {
+            ran.says(["interrupted by SIGTERM", "same command"]);
             resumes(&project, &database, 3);
         }
     }
@@ -183,29 +168,10 @@ fn f08_the_terminal_is_gone() {
     let (project, database) = site();
     to_the_first(&project, &database);
     while_locked(&database, "LOCK TABLE gate IN SHARE MODE", || {
-        let terminal = openpty(None, None).unwrap();
-        fcntl(&terminal.master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
-        let run = upgrade(&project, database.url());
-        let mut session = Command::new("setsid");
-        session.arg("--ctty").arg(run.get_program()).args(run.get_args());
-        session.env_clear().current_dir(project.path());
-        session.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let end = |fd: &OwnedFd| Stdio::from(fd.try_clone().unwrap());
-        session.stdin(end(&terminal.slave)).stdout(end(&terminal.slave)).stderr(end(&terminal.slave));
-        let mut child = session.spawn().unwrap();
-        drop(session);
-        drop(terminal.slave);
+        let (child, terminal) = terminal::begin(upgrade(&project, &database), 80, "");
         wait_for_statement(&database, "%INSERT INTO gate%");
-        drop(terminal.master);
-        let closed = Instant::now();
-        let status = loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(closed.elapsed() < BOUND, "the closed terminal did not end it");
-            std::thread::sleep(Duration::from_millis(10));
-        };
-        assert_eq!(status.code(), Some(5), "{status}");
+        drop(terminal);
+        child.ends_within(BOUND).exit(5);
     });
     assert!(holds(&database, "to_regclass('b') IS NULL"));
     let ended = "SELECT outcome || ': ' || message FROM trueup.runs ORDER BY started_at DESC LIMIT 1";

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{applied_once, ends_within, holds, project, resumes, start, upgrade, wait_for_statement};
-use crate::support::project::{Project, expect};
-use crate::support::{self, TestDatabase};
+use super::{applied_once, holds, project, resumes, upgrade, wait_for_statement};
+use crate::support::project::Project;
+use crate::support::{self, TestDatabase, wait_for};
 
 const BASE: &str = "CREATE TABLE account (id int PRIMARY KEY, email text);";
 const UNIQUE: &str =
@@ -15,7 +15,7 @@ const MODEL: &str = "CREATE TABLE account (id int PRIMARY KEY, email text);
 /// A database in which the first migration is applied, and then this.
 fn based(project: &Project, sql: &str) -> TestDatabase {
     let database = support::database();
-    expect(&upgrade(project, database.url()).args(["--to", "1"]).output().unwrap(), 0, &[]);
+    upgrade(project, &database).args(["--to", "1"]).exit(0);
     database.exec(sql);
     database
 }
@@ -28,18 +28,18 @@ fn no_index(database: &TestDatabase) -> bool {
 #[track_caller]
 fn nothing_left(project: &Project, database: &TestDatabase) {
     assert!(no_index(database));
-    let status = project.trueup(&["status"], database.url()).output().unwrap();
-    expect(&status, 1, &["pending"]);
-    let said = crate::support::project::said(&status);
-    assert!(!said.contains("was interrupted") && !said.contains("1 interrupted"), "{said}");
+    project.trueup(["status"], database).exit(1).says("pending").lacks(["was interrupted", "1 interrupted"]);
 }
 
 #[test]
 fn f23_duplicates_leave_no_invalid_index() {
     let project = project(&[("V1__base", BASE), ("V2__unique", UNIQUE)], MODEL, "");
     let database = based(&project, "INSERT INTO account VALUES (1, 'a'), (2, 'a')");
-    let output = upgrade(&project, database.url()).output().unwrap();
-    expect(&output, 5, &["V2__unique", "could not create unique index", "Key (email)=(a) is duplicated"]);
+    upgrade(&project, &database).exit(5).says([
+        "V2__unique",
+        "could not create unique index",
+        "Key (email)=(a) is duplicated",
+    ]);
     nothing_left(&project, &database);
     database.exec("DELETE FROM account WHERE id = 2");
     resumes(&project, &database, 2);
@@ -54,9 +54,9 @@ fn f23_something_of_the_run_stays() {
     ];
     let project = project(&migrations, &format!("{MODEL} CREATE TABLE first (id int PRIMARY KEY);"), "");
     let database = based(&project, "INSERT INTO account VALUES (1, 'a'), (2, 'a')");
-    expect(&upgrade(&project, database.url()).output().unwrap(), 6, &["V3__unique", "is duplicated"]);
+    upgrade(&project, &database).exit(6).says(["V3__unique", "is duplicated"]);
     // Of the second run nothing stays.
-    expect(&upgrade(&project, database.url()).output().unwrap(), 5, &["V3__unique", "is duplicated"]);
+    upgrade(&project, &database).exit(5).says(["V3__unique", "is duplicated"]);
     nothing_left(&project, &database);
     database.exec("DELETE FROM account WHERE id = 2");
     resumes(&project, &database, 3);
@@ -71,11 +71,10 @@ fn f23_a_statement_fails_after_others_of_its_migration() {
         "",
     );
     let database = based(&project, "INSERT INTO account VALUES (1, 'a'), (2, 'A')");
-    expect(&upgrade(&project, database.url()).output().unwrap(), 6, &["V2__two", "is duplicated"]);
-    let status = project.trueup(&["status"], database.url()).output().unwrap();
-    expect(&status, 1, &["V2__two", "statement 1"]);
+    upgrade(&project, &database).exit(6).says(["V2__two", "is duplicated"]);
+    project.trueup(["status"], &database).exit(1).says(["V2__two", "statement 1"]);
     // What an earlier run did stays; of this one nothing does.
-    expect(&upgrade(&project, database.url()).output().unwrap(), 5, &["V2__two", "is duplicated"]);
+    upgrade(&project, &database).exit(5).says(["V2__two", "is duplicated"]);
     database.exec("DELETE FROM account WHERE id = 2");
     resumes(&project, &database, 2);
 }
@@ -88,7 +87,7 @@ fn f23_cancelled_by_somebody() {
         let runtime = support::runtime();
         let mut holder = runtime.block_on(database.connect());
         runtime.block_on(holder.execute("BEGIN; UPDATE account SET email = 'b'")).unwrap();
-        let child = start(upgrade(&project, database.url()));
+        let child = upgrade(&project, &database).start();
         wait_for_statement(&database, "CREATE UNIQUE INDEX CONCURRENTLY%");
         database.exec(&format!(
             "SELECT pg_{how}_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CREATE UNIQUE%' AND pid <> pg_backend_pid()
@@ -97,14 +96,15 @@ fn f23_cancelled_by_somebody() {
         // Removing the invalid index waits for the holder, too.
         std::thread::sleep(Duration::from_millis(300));
         runtime.block_on(holder.close());
-        let (ended, said) = ends_within(child, Duration::from_secs(20));
-        assert_eq!(ended, Some(code), "{said}");
+        let ran = child.ends_within(Duration::from_secs(20)).exit(code);
         if code == 5 {
             nothing_left(&project, &database);
         } else {
-            assert!(said.contains("the same command again"), "{said}");
-            let status = project.trueup(&["status"], database.url()).output().unwrap();
-            expect(&status, 1, &["V2__unique", "CREATE UNIQUE INDEX CONCURRENTLY"]);
+            ran.says("the same command again");
+            project
+                .trueup(["status"], &database)
+                .exit(1)
+                .says(["V2__unique", "CREATE UNIQUE INDEX CONCURRENTLY"]);
         }
         resumes(&project, &database, 2);
     }
@@ -120,10 +120,7 @@ fn f23_an_invalid_index_of_somebody_else_is_reported_and_stays() {
         assert!(database.try_query(made).is_err());
         let oid = database.value("SELECT 'account_email'::regclass::oid");
         database.exec("DELETE FROM account WHERE id = 2");
-        let output = upgrade(&project, database.url()).output().unwrap();
-        let code = output.status.code();
-        assert!(matches!(code, Some(4 | 5)), "{code:?}: {}", crate::support::project::said(&output));
-        expect(&output, code.unwrap(), &["account_email"]);
+        upgrade(&project, &database).exit_in(&[4, 5]).says("account_email");
         assert_eq!(database.value("SELECT 'account_email'::regclass::oid"), oid, "it is not ours");
         applied_once(&database, 1);
         database.exec("DROP INDEX account_email");
@@ -136,8 +133,7 @@ fn f23_if_not_exists_over_another_definition_is_a_failure() {
     let sql = UNIQUE.replace("CONCURRENTLY", "CONCURRENTLY IF NOT EXISTS");
     let project = project(&[("V1__base", BASE), ("V2__unique", &sql)], MODEL, "");
     let database = based(&project, "CREATE INDEX account_email ON account (id)");
-    let output = upgrade(&project, database.url()).output().unwrap();
-    expect(&output, 4, &["account_email"]);
+    upgrade(&project, &database).exit(4).says("account_email");
     assert!(holds(&database, "pg_get_indexdef('account_email'::regclass) LIKE '%(id)'"));
     applied_once(&database, 1);
     database.exec("DROP INDEX account_email");
@@ -174,8 +170,7 @@ fn f23_a_refused_statement_is_no_unfinished_one() {
     let runtime = support::runtime();
     let mut holder = runtime.block_on(database.connect());
     runtime.block_on(holder.execute("BEGIN; LOCK TABLE account IN SHARE UPDATE EXCLUSIVE MODE")).unwrap();
-    let output = upgrade(&project, database.url()).output().unwrap();
-    expect(&output, 75, &["V2__vacuum", "in the way: pid"]);
+    upgrade(&project, &database).exit(75).says(["V2__vacuum", "in the way: pid"]);
     runtime.block_on(holder.close());
     resumes(&project, &database, 2);
 }
@@ -193,17 +188,16 @@ fn f23_a_half_detached_partition_is_finalized() {
     let runtime = support::runtime();
     let mut reader = runtime.block_on(database.connect());
     runtime.block_on(reader.execute("BEGIN; SELECT FROM event")).unwrap();
-    let child = start(upgrade(&project, database.url()));
+    let child = upgrade(&project, &database).start();
     wait_for_statement(&database, "ALTER TABLE event DETACH%");
-    super::wait_for("the first half", || holds(&database, "bool_or(inhdetachpending) FROM pg_inherits"));
-    super::send(&child, nix::sys::signal::Signal::SIGKILL);
-    child.wait_with_output().unwrap();
+    wait_for("the first half", || holds(&database, "bool_or(inhdetachpending) FROM pg_inherits"));
+    child.send(nix::sys::signal::Signal::SIGKILL);
+    child.ended();
     runtime.block_on(reader.close());
-    super::wait_for("the end of the session", || {
+    wait_for("the end of the session", || {
         holds(&database, &format!("NOT EXISTS (SELECT FROM pg_stat_activity WHERE {})", super::WORKER))
     });
-    let output = upgrade(&project, database.url()).output().unwrap();
-    expect(&output, 0, &[]);
+    upgrade(&project, &database).exit(0);
     applied_once(&database, 2);
     assert!(holds(&database, "count(*) = 0 FROM pg_inherits WHERE inhparent = 'event'::regclass"));
 }

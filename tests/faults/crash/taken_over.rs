@@ -1,9 +1,8 @@
 //! The lock is lost in the middle of a run: whoever took over is not disturbed.
 
-use super::{applied_once, ends_within, holds, project, resumes, start, upgrade, wait_for_statement};
-use crate::support;
-use crate::support::project::{expect, said};
+use super::{applied_once, holds, project, resumes, upgrade, wait_for_statement};
 use crate::support::proxy::{Proxy, Then};
+use crate::support::{self, wait_for};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -24,7 +23,7 @@ fn f13_a_migration_gives_the_lock_back() {
     let model = format!("{first} CREATE TABLE b (id int); CREATE TABLE c (id int);");
     let project = project(&migrations, &model, SHORT);
     let database = support::database();
-    let child = start(upgrade(&project, database.url()));
+    let child = upgrade(&project, &database).start();
     wait_for_statement(&database, "%pg_sleep(1.5)%");
     // The run after the one that gave its lock back is protected again.
     let held = holds(
@@ -33,10 +32,11 @@ fn f13_a_migration_gives_the_lock_back() {
          AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
     );
     assert!(held);
-    let other = upgrade(&project, database.url()).args(["--wait", "0s"]).output().unwrap();
-    expect(&other, 75, &["another run of trueup holds the lock", "pid"]);
-    let (code, said) = ends_within(child, Duration::from_secs(20));
-    assert_eq!(code, Some(0), "{said}");
+    upgrade(&project, &database)
+        .args(["--wait", "0s"])
+        .exit(75)
+        .says(["another run of trueup holds the lock", "pid"]);
+    child.ends_within(Duration::from_secs(20)).exit(0);
     applied_once(&database, 3);
 }
 
@@ -67,12 +67,11 @@ fn f13_another_run_takes_over() {
         // Between the COMMIT of V2 and the beginning of V3.
         let next = sql.contains("RESET SESSION AUTHORIZATION") && sql.contains("BEGIN ISOLATION");
         if next && armed.load(Ordering::SeqCst) && !done.swap(true, Ordering::SeqCst) {
-            expect(&upgrade(&other, place.url()).output().unwrap(), 0, &[]);
+            upgrade(&other, place.url()).exit(0);
         }
         Then::Forward
     });
-    let output = upgrade(&project, &proxy.url(&database)).output().unwrap();
-    expect(&output, 6, &["another run of trueup has taken over", "V3__c"]);
+    upgrade(&project, &proxy.url(&database)).exit(6).says(["another run of trueup has taken over", "V3__c"]);
     applied_once(&database, 3);
     let ends = "SELECT string_agg(outcome, ', ' ORDER BY started_at) FROM trueup.runs";
     assert_eq!(database.value(ends), "broke off, clean");
@@ -85,12 +84,10 @@ fn f13_the_fence_stops_a_transaction_that_has_begun() {
         [("V1__a", "CREATE TABLE a (id int);"), ("V2__b", "CREATE TABLE b (id int); SELECT pg_sleep(1);")];
     let project = project(&migrations, "CREATE TABLE a (id int); CREATE TABLE b (id int);", SHORT);
     let database = support::database();
-    let child = start(upgrade(&project, database.url()));
+    let child = upgrade(&project, &database).start();
     wait_for_statement(&database, "%pg_sleep(1)%");
     database.exec("UPDATE trueup.fence SET run = 'another'");
-    let (code, said) = ends_within(child, Duration::from_secs(20));
-    assert_eq!(code, Some(6), "{said}");
-    assert!(said.contains("another run of trueup has taken over"), "{said}");
+    child.ends_within(Duration::from_secs(20)).exit(6).says("another run of trueup has taken over");
     applied_once(&database, 1);
     assert!(holds(&database, "to_regclass('b') IS NULL"));
     resumes(&project, &database, 2);
@@ -106,17 +103,17 @@ fn f04_the_session_is_terminated() {
     let model = "CREATE TABLE a (id int); CREATE TABLE b (id int); CREATE TABLE bb (id int);";
     let project = project(&migrations, model, SHORT);
     let database = support::database();
-    let child = start(upgrade(&project, database.url()));
+    let child = upgrade(&project, &database).start();
     wait_for_statement(&database, "%pg_sleep(20)%");
     database.exec(&format!(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {}",
         super::WORKER
     ));
-    let (code, said) = ends_within(child, Duration::from_secs(20));
-    assert_eq!(code, Some(6), "{said}");
-    for words in ["V2__b", "administrator command", "run the same command again"] {
-        assert!(said.contains(words), "{said}");
-    }
+    child.ends_within(Duration::from_secs(20)).exit(6).says([
+        "V2__b",
+        "administrator command",
+        "run the same command again",
+    ]);
     applied_once(&database, 1);
     assert!(holds(&database, "to_regclass('b') IS NULL"));
     // Its end could be recorded all the same.
@@ -132,14 +129,13 @@ fn f04_terminated_in_the_first_migration() {
         SHORT,
     );
     let database = support::database();
-    let child = start(upgrade(&project, database.url()));
+    let child = upgrade(&project, &database).start();
     wait_for_statement(&database, "%pg_sleep(1)%");
     database.exec(&format!(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {}",
         super::WORKER
     ));
-    let (code, said) = ends_within(child, Duration::from_secs(20));
-    assert_eq!(code, Some(5), "{said}");
+    child.ends_within(Duration::from_secs(20)).exit(5);
     resumes(&project, &database, 1);
 }
 
@@ -157,22 +153,21 @@ fn f13_the_control_session_is_terminated() {
              AND application_name LIKE 'trueup/% upgrade (control)'";
         let before = database.value(&format!("SELECT pid {controls}"));
         database.exec(&format!("SELECT pg_terminate_backend(pid, 5000) {controls}"));
-        super::wait_for("another control session", || {
+        wait_for("another control session", || {
             database.query(&format!("SELECT pid {controls} AND pid <> {before}")).len() == 1
         });
     };
-    expect(&upgrade(&project, database.url()).args(["--to", "1"]).output().unwrap(), 0, &[]);
+    upgrade(&project, &database).args(["--to", "1"]).exit(0);
     let runtime = support::runtime();
     let mut holder = runtime.block_on(database.connect());
     runtime.block_on(holder.execute("BEGIN; INSERT INTO a VALUES (1)")).unwrap();
-    let child = start(upgrade(&project, database.url()));
+    let child = upgrade(&project, &database).start();
     wait_for_statement(&database, "CREATE INDEX CONCURRENTLY%");
     end_control();
     end_control();
-    super::send(&child, nix::sys::signal::Signal::SIGTERM);
-    let (code, said) = ends_within(child, Duration::from_secs(10));
+    let ran = child.stop(nix::sys::signal::Signal::SIGTERM, Duration::from_secs(10));
     runtime.block_on(holder.close());
-    assert_eq!(code, Some(6), "{said}");
+    ran.exit(6);
     resumes(&project, &database, 2);
 }
 
@@ -187,8 +182,7 @@ fn f07_an_aborted_transaction_is_not_applied() {
     let proxy = Proxy::start(&database, move |_, sql| {
         if aborts(sql) { Then::Instead(format!("SELECT 1/0;{sql}")) } else { Then::Forward }
     });
-    let output = upgrade(&project, &proxy.url(&database)).output().unwrap();
-    assert_eq!(output.status.code(), Some(6), "{}", said(&output));
+    upgrade(&project, &proxy.url(&database)).exit(6);
     applied_once(&database, 1);
     resumes(&project, &database, 2);
     // And when COMMIT is answered by ROLLBACK, in words that are no error.
@@ -200,8 +194,7 @@ fn f07_an_aborted_transaction_is_not_applied() {
                 if aborts(sql) { Then::Instead("SELECT 1".into()) } else { Then::Forward }
             },
         );
-    let output = upgrade(&project, &proxy.url(&database)).output().unwrap();
-    assert_eq!(output.status.code(), Some(6), "{}", said(&output));
+    upgrade(&project, &proxy.url(&database)).exit(6);
     applied_once(&database, 1);
     resumes(&project, &database, 2);
 }

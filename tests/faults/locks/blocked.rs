@@ -1,6 +1,5 @@
 //! Locks that somebody else holds: readers, dumps, prepared transactions. Nobody waits long because of trueup.
 
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -8,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::{CHANGE, Other, SHORT, TABLE, applied, project, signal, stderr, upgrade, wait_for};
+use super::{CHANGE, Other, SHORT, TABLE, applied, project, upgrade};
 use crate::support::cluster::Cluster;
-use crate::support::project::{Project, expect, said};
-use crate::support::{self, TestDatabase};
+use crate::support::program::{Ran, Running};
+use crate::support::project::Project;
+use crate::support::{self, TestDatabase, wait_for};
 
 /// `lock_timeout` in [`SHORT`].
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
@@ -21,7 +21,7 @@ const BUDGET: Duration = Duration::from_secs(5);
 fn site() -> (Project, TestDatabase) {
     let project = project(SHORT, &[("V1__items.sql", TABLE), ("V2__note.sql", CHANGE)]);
     let database = support::database();
-    expect(&upgrade(&project, database.url()).args(["--to", "1"]).output().unwrap(), 0, &[]);
+    upgrade(&project, &database).args(["--to", "1"]).exit(0);
     (project, database)
 }
 
@@ -66,6 +66,19 @@ fn waiting(database: &TestDatabase) -> bool {
     database.value(sql) != "0"
 }
 
+/// Waits for the end of a run that must never stand in the queue.
+#[track_caller]
+fn ends_unqueued(mut child: Running, database: &TestDatabase) -> Ran {
+    let mut queued = false;
+    while !child.has_ended() {
+        queued |= waiting(database);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let ran = child.ended();
+    assert!(!queued, "it stood in the queue: {}", ran.shown());
+    ran
+}
+
 /// It was there before: nothing of the run ever stands in the queue.
 #[test]
 fn f15_an_idle_reader_that_was_there_before_is_waited_for_outside_of_the_queue() {
@@ -78,30 +91,20 @@ fn f15_an_idle_reader_that_was_there_before_is_waited_for_outside_of_the_queue()
     std::thread::sleep(Duration::from_millis(1200));
     let reader = Reader::start(database.url());
     let began = Instant::now();
-    let child = upgrade(&project, database.url()).spawn().unwrap();
-    let mut queued = false;
-    let mut child = Some(child);
-    let output = loop {
-        queued |= waiting(&database);
-        if child.as_mut().unwrap().try_wait().unwrap().is_some() {
-            break child.take().unwrap().wait_with_output().unwrap();
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    };
+    let ran = ends_unqueued(upgrade(&project, &database).start(), &database);
     let took = began.elapsed();
     let worst = reader.end("F15, there before");
     let blocker = format!("pid {pid} (role f15_app, application billing");
-    expect(
-        &output,
-        75,
-        &[&blocker, "idle in transaction for ", "without entering the lock queue", "V2__note"],
-    );
-    assert!(!queued, "it never stood in the queue");
+    ran.exit(75).says(&blocker).says([
+        "idle in transaction for ",
+        "without entering the lock queue",
+        "V2__note",
+    ]);
     assert!(worst < Duration::from_millis(500), "{worst:?}");
     assert!(took >= BUDGET && took < BUDGET + Duration::from_secs(10), "{took:?}");
     assert_eq!(applied(&database), ["1 items"]);
     drop(idle);
-    expect(&upgrade(&project, database.url()).output().unwrap(), 0, &["done: applied 1 migration"]);
+    upgrade(&project, &database).exit(0).says("done: applied 1 migration");
     database.exec("DROP OWNED BY f15_app; DROP ROLE f15_app");
 }
 
@@ -111,7 +114,7 @@ fn f15_an_idle_reader_that_was_there_before_is_waited_for_outside_of_the_queue()
 fn f15_an_idle_reader_that_comes_while_the_attempt_waits_keeps_others_waiting_for_a_bounded_time() {
     let (project, database) = site();
     let reader = Reader::start(database.url());
-    let child = upgrade(&project, database.url()).spawn().unwrap();
+    let child = upgrade(&project, &database).start();
     // Transactions of a moment, each begun before the one before it ends, until the attempt stands in the queue.
     let mut sessions = [Other::at(database.url(), "relay"), Other::at(database.url(), "relay")];
     let began = Instant::now();
@@ -128,17 +131,18 @@ fn f15_an_idle_reader_that_comes_while_the_attempt_waits_keeps_others_waiting_fo
         turn = 1 - turn;
     }
     let pid = sessions[turn].pid();
-    let output = child.wait_with_output().unwrap();
+    let ran = child.ended();
     let worst = reader.end("F15, in the queue");
     let blocker = format!("pid {pid} (role ");
-    expect(&output, 75, &[&blocker, "application relay", "idle in transaction for "]);
-    let told = stderr(&output);
-    assert!(told.contains("rolled back, tried again in"), "{told}");
+    ran.exit(75)
+        .says(&blocker)
+        .says(["application relay", "idle in transaction for "])
+        .stderr_contains("rolled back, tried again in");
     assert!(worst >= LOCK_TIMEOUT / 2, "readers did wait behind the attempt: {worst:?}");
     assert!(worst < LOCK_TIMEOUT + Duration::from_millis(500), "{worst:?}");
     drop(sessions);
     assert_eq!(applied(&database), ["1 items"]);
-    expect(&upgrade(&project, database.url()).output().unwrap(), 0, &["done: applied 1 migration"]);
+    upgrade(&project, &database).exit(0).says("done: applied 1 migration");
 }
 
 /// A role that may not see how old somebody's transaction is watches it getting old.
@@ -152,24 +156,16 @@ fn f15_a_role_that_sees_no_ages_stays_out_of_the_queue_all_the_same() {
         database.name()
     ));
     let url = database.url_as("f15_deploy");
-    expect(&upgrade(&project, &url).args(["--to", "1"]).output().unwrap(), 0, &[]);
+    upgrade(&project, &url).args(["--to", "1"]).exit(0);
     database.exec("GRANT SELECT ON public.items TO f15_reader");
     let mut idle = Other::at(&database.url_as("f15_reader"), "billing");
     idle.run("BEGIN; SELECT count(*) FROM public.items");
     let pid = idle.pid();
-    let mut child = upgrade(&project, &url).spawn().unwrap();
-    let mut queued = false;
-    while child.try_wait().unwrap().is_none() {
-        queued |= waiting(&database);
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let output = child.wait_with_output().unwrap();
+    let ran = ends_unqueued(upgrade(&project, &url).start(), &database);
     let blocker = format!("in the way: pid {pid} (role f15_reader, application billing)");
-    expect(&output, 75, &[&blocker, "without entering the lock queue"]);
-    assert!(!said(&output).contains("insufficient privilege"), "{}", said(&output));
-    assert!(!queued, "it never stood in the queue");
+    ran.exit(75).says(&blocker).says("without entering the lock queue").lacks("insufficient privilege");
     drop(idle);
-    expect(&upgrade(&project, &url).output().unwrap(), 0, &["done: applied 1 migration"]);
+    upgrade(&project, &url).exit(0).says("done: applied 1 migration");
     database.exec("DROP OWNED BY f15_deploy, f15_reader; DROP ROLE f15_deploy, f15_reader");
 }
 
@@ -179,33 +175,24 @@ fn f16_ddl_stays_out_of_the_queue_while_a_dump_runs() {
     // Enough rows to be stopped in the middle: what is written to a pipe that nobody reads waits.
     database
         .exec("INSERT INTO public.items SELECT n, repeat('x', 100) FROM generate_series(1000, 50000) AS n");
-    let mut dump = database.server.program("pg_dump");
-    let mut dump =
-        dump.args(["-d", database.url()]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let dump = database.server.program("pg_dump").args(["-d", database.url()]).start();
     let dumping = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
                    WHERE a.application_name = 'pg_dump' AND l.relation = 'public.items'::regclass \
                    AND a.datname = current_database()";
-    wait_for("lock of pg_dump", || database.value(dumping) != "0");
-    signal(dump.id(), Signal::SIGSTOP);
+    wait_for("the lock of pg_dump", || database.value(dumping) != "0");
+    dump.send(Signal::SIGSTOP);
     std::thread::sleep(Duration::from_millis(1200));
     let reader = Reader::start(database.url());
-    let mut child = upgrade(&project, database.url()).spawn().unwrap();
-    let mut queued = false;
-    while child.try_wait().unwrap().is_none() {
-        queued |= waiting(&database);
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let output = child.wait_with_output().unwrap();
+    let ran = ends_unqueued(upgrade(&project, &database).start(), &database);
     let worst = reader.end("F16");
     assert_eq!(database.value(dumping), "1", "the dump is still at it");
-    signal(dump.id(), Signal::SIGKILL);
-    dump.wait().unwrap();
-    expect(
-        &output,
-        75,
-        &["application pg_dump", "without entering the lock queue", "run the same command again"],
-    );
-    assert!(!queued, "it never stood in the queue");
+    dump.send(Signal::SIGKILL);
+    dump.ended().killed();
+    ran.exit(75).says([
+        "application pg_dump",
+        "without entering the lock queue",
+        "run the same command again",
+    ]);
     assert!(worst < Duration::from_millis(500), "{worst:?}");
     assert_eq!(applied(&database), ["1 items"]);
 }
@@ -215,7 +202,7 @@ fn f17_a_forgotten_prepared_transaction_is_shown_and_never_touched() {
     let server = Cluster::start(&["max_prepared_transactions=4"]);
     let project = project(SHORT, &[("V1__items.sql", TABLE), ("V2__note.sql", CHANGE)]);
     let url = server.url("postgres@127.0.0.1", "shop");
-    expect(&upgrade(&project, &url).args(["--to", "1"]).output().unwrap(), 0, &[]);
+    upgrade(&project, &url).args(["--to", "1"]).exit(0);
     let query = |sql: &str| support::try_query_at(&url, sql).unwrap();
     query("CREATE ROLE f17_owner SUPERUSER LOGIN");
     // Over the socket everybody is trusted.
@@ -230,13 +217,14 @@ fn f17_a_forgotten_prepared_transaction_is_shown_and_never_touched() {
         (1500, "without entering the lock queue"),
     ] {
         std::thread::sleep(Duration::from_millis(wait));
-        let output = upgrade(&project, &url).output().unwrap();
-        expect(&output, 75, &["prepared transaction \"order 4711\" (owner f17_owner, prepared for ", how]);
+        upgrade(&project, &url)
+            .exit(75)
+            .says(["prepared transaction \"order 4711\" (owner f17_owner, prepared for ", how]);
     }
     let left = query("SELECT gid FROM pg_prepared_xacts");
     assert_eq!(left, [[Some("order 4711".to_owned())]]);
     query("ROLLBACK PREPARED 'order 4711'");
-    expect(&upgrade(&project, &url).output().unwrap(), 0, &["done: applied 1 migration"]);
+    upgrade(&project, &url).exit(0).says("done: applied 1 migration");
 }
 
 /// Whoever reads a partition stands in the way of what changes the whole table, and whoever has dumped a table in that
@@ -253,14 +241,15 @@ fn f15_readers_of_what_is_locked_with_it_are_waited_for_outside_of_the_queue() {
         let short = "[migrations]\nlock_timeout = \"1s\"\nlock_budget = \"2s\"\n";
         let project = project(short, &[("V1__tables.sql", tables), ("V2__change.sql", change)]);
         let database = support::database();
-        expect(&upgrade(&project, database.url()).args(["--to", "1"]).output().unwrap(), 0, &[]);
+        upgrade(&project, &database).args(["--to", "1"]).exit(0);
         let mut other = Other::at(database.url(), "old reader");
         other.run(&format!("BEGIN; {held}"));
         std::thread::sleep(Duration::from_millis(1200));
-        let output = upgrade(&project, database.url()).output().unwrap();
-        expect(&output, 75, &["application old reader", "without entering the lock queue"]);
+        upgrade(&project, &database)
+            .exit(75)
+            .says(["application old reader", "without entering the lock queue"]);
         drop(other);
-        expect(&upgrade(&project, database.url()).output().unwrap(), 0, &[]);
+        upgrade(&project, &database).exit(0);
     }
 }
 
@@ -270,18 +259,17 @@ fn the_plan_tells_rows_and_size_without_a_lock() {
     let (project, database) = site();
     database
         .exec("INSERT INTO public.items SELECT n, repeat('x', 100) FROM generate_series(1000, 20999) AS n");
-    let plan =
-        |more: &[&str]| upgrade(&project, database.url()).arg("--dry-run").args(more).output().unwrap();
-    let unknown = support::json(&plan(&["--format", "json"]))["plan"]["steps"][0]["locks"][0].clone();
+    let plan = || upgrade(&project, &database).arg("--dry-run");
+    let unknown = plan().document()["plan"]["steps"][0]["locks"][0].clone();
     assert!(unknown["rows"].is_null() && unknown["bytes"].is_null(), "nobody has analyzed it: {unknown}");
     database.exec("ANALYZE public.items");
-    let lock = support::json(&plan(&["--format", "json"]))["plan"]["steps"][0]["locks"][0].clone();
+    let lock = plan().document()["plan"]["steps"][0]["locks"][0].clone();
     assert_eq!((&lock["relation"], &lock["rows"]), (&"public.items".into(), &20_100.into()), "{lock}");
     let pages: u64 = database.value("SELECT pg_table_size('public.items')").parse().unwrap();
     let bytes = lock["bytes"].as_u64().unwrap();
     assert!(bytes > 2_000_000 && bytes <= pages, "{bytes} of {pages}");
     // As wide as it needs: the table wraps at the width of no terminal.
-    let text = said(&plan(&[])).split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = plan().run().said().split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("20100 rows"), "{text}");
 }
 
@@ -296,6 +284,6 @@ fn looking_whether_anybody_is_in_the_way_is_part_of_beginning_a_step() {
         }
         crate::support::proxy::Then::Forward
     });
-    expect(&upgrade(&project, &proxy.url(&database)).output().unwrap(), 0, &["done: applied 1 migration"]);
+    upgrade(&project, &proxy.url(&database)).exit(0).says("done: applied 1 migration");
     assert_eq!(LOOKS.load(Ordering::SeqCst), 0);
 }

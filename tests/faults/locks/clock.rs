@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use super::{CHANGE, Other, SHORT, TABLE, project, upgrade};
 use crate::support;
-use crate::support::project::expect;
 
 /// The library, where `scripts/faketime` finds or puts it.
 fn library() -> PathBuf {
@@ -30,12 +29,9 @@ fn f35_the_records_carry_the_servers_clock() {
     for offset in YEARS {
         let project = project(SHORT, &[("V1__items.sql", TABLE), ("V2__note.sql", CHANGE)]);
         let database = support::database();
-        let skewed = || {
-            let mut command = upgrade(&project, database.url());
-            command.env("LD_PRELOAD", &library).env("FAKETIME", offset);
-            command
-        };
-        expect(&skewed().args(["--to", "1"]).output().unwrap(), 0, &["done: applied 1 migration"]);
+        let skewed =
+            || upgrade(&project, &database).env("LD_PRELOAD", &library).env("FAKETIME", offset).case(offset);
+        skewed().args(["--to", "1"]).exit(0).says("done: applied 1 migration");
         for what in [
             "(SELECT min(applied_on::timestamptz) FROM refinery_schema_history)",
             "(SELECT min(applied_at) FROM trueup.migrations)",
@@ -55,11 +51,11 @@ fn f35_the_records_carry_the_servers_clock() {
         let mut idle = Other::at(database.url(), "billing");
         idle.run("BEGIN; SELECT count(*) FROM public.items");
         let began = Instant::now();
-        expect(&skewed().output().unwrap(), 75, &["application billing"]);
+        skewed().exit(75).says("application billing");
         let took = began.elapsed();
         assert!(took > Duration::from_secs(4) && took < Duration::from_secs(15), "{offset}: {took:?}");
         drop(idle);
-        expect(&skewed().output().unwrap(), 0, &["done: applied 1 migration"]);
+        skewed().exit(0).says("done: applied 1 migration");
     }
 }
 
@@ -69,22 +65,21 @@ fn f35_a_clock_that_jumps_moves_no_deadline() {
     let library = library();
     let project = project(SHORT, &[("V1__items.sql", TABLE), ("V2__note.sql", CHANGE)]);
     let database = support::database();
-    expect(&upgrade(&project, database.url()).args(["--to", "1"]).output().unwrap(), 0, &[]);
+    upgrade(&project, &database).args(["--to", "1"]).exit(0);
     let mut idle = Other::at(database.url(), "billing");
     idle.run("BEGIN; SELECT count(*) FROM public.items");
     let file = project.path().join("faketime");
     std::fs::write(&file, "+0d\n").unwrap();
     let began = Instant::now();
-    let mut command = upgrade(&project, database.url());
-    command.env("LD_PRELOAD", &library).env("FAKETIME_TIMESTAMP_FILE", &file);
+    let upgrade = upgrade(&project, &database);
+    let upgrade = upgrade.env("LD_PRELOAD", &library).env("FAKETIME_TIMESTAMP_FILE", &file);
     // Only the clock on the wall jumps; the monotonic one is what it is called.
-    command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    let child = command.spawn().unwrap();
+    let child = upgrade.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1").start();
     std::thread::sleep(Duration::from_secs(2));
     std::fs::write(&file, "+1d\n").unwrap();
     std::thread::sleep(Duration::from_secs(1));
     std::fs::write(&file, "-1d\n").unwrap();
-    expect(&child.wait_with_output().unwrap(), 75, &["application billing"]);
+    child.ended().exit(75).says("application billing");
     let took = began.elapsed();
     assert!(took > Duration::from_secs(4) && took < Duration::from_secs(15), "{took:?}");
 }

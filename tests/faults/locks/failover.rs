@@ -4,11 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{CHANGE, TABLE, project, upgrade, wait_for};
-use crate::support;
+use super::{CHANGE, TABLE, project, upgrade};
 use crate::support::cluster::Cluster;
-use crate::support::project::expect;
 use crate::support::proxy::{Proxy, Then};
+use crate::support::{self, wait_for};
 
 /// A primary, its standby, and a proxy whose address leads to the one that is in charge.
 struct Site {
@@ -25,7 +24,7 @@ fn site() -> Site {
     );
     let primary = Arc::new(Cluster::start(&["wal_level=replica", "max_wal_senders=4", "hot_standby=on"]));
     let url = primary.url("postgres@127.0.0.1", "shop");
-    expect(&upgrade(&project, &url).args(["--to", "1"]).output().unwrap(), 0, &[]);
+    upgrade(&project, &url).args(["--to", "1"]).exit(0);
     let standby = Arc::new(primary.standby());
     let target = Arc::new(Mutex::new(primary.socket()));
     Site { project, primary, standby, target }
@@ -86,27 +85,21 @@ fn f26_a_failover_whose_commit_was_not_answered_is_unknown_and_says_what_to_ask(
         }
         text.starts_with("COMMIT") && migrating.load(Ordering::SeqCst)
     });
-    let output = upgrade(&site.project, &url).output().unwrap();
     let ask = "SELECT transactions >= ";
-    expect(
-        &output,
-        7,
-        &[
-            "nobody knows whether V2__note was committed",
-            "the timeline was 00000001 and is 00000002 now",
-            "trueup status",
-            ask,
-        ],
-    );
+    let ran = upgrade(&site.project, &url).exit(7).says([
+        "nobody knows whether V2__note was committed",
+        "the timeline was 00000001 and is 00000002 now",
+        "trueup status",
+        ask,
+    ]);
     // What it says to ask tells that it was not: the old primary went away with it.
-    let said = crate::support::project::said(&output);
+    let said = ran.said();
     let question = &said[said.find(ask).unwrap()..];
     let question = question.lines().next().unwrap();
     assert_eq!(site.at_the_new_primary(question), "f", "{question}");
-    let status = site.project.trueup(&["status"], &url).output().unwrap();
-    expect(&status, 1, &["1 pending"]);
+    site.project.trueup(["status"], &url).exit(1).says("1 pending");
     // The same command goes on, on the new primary.
-    expect(&upgrade(&site.project, &url).output().unwrap(), 0, &["done: applied 1 migration"]);
+    upgrade(&site.project, &url).exit(0).says("done: applied 1 migration");
     let log =
         "SELECT string_agg(coalesce(outcome, '-') || ' ' || timeline, ', ' ORDER BY id) FROM trueup.runs";
     assert_eq!(site.at_the_new_primary(log), "clean 00000001, broke off 00000001, clean 00000002");
@@ -117,12 +110,13 @@ fn f26_a_failover_whose_commit_was_not_answered_is_unknown_and_says_what_to_ask(
 fn f26_a_failover_in_the_middle_of_a_script_is_rolled_back() {
     let site = site();
     let (_proxy, url) = site.url_failing_over(|text| text.contains("ADD COLUMN note"));
-    let output = upgrade(&site.project, &url).output().unwrap();
-    expect(&output, 5, &["the connection to the server was lost in V2__note", "run the same command again"]);
+    upgrade(&site.project, &url)
+        .exit(5)
+        .says(["the connection to the server was lost in V2__note", "run the same command again"]);
     let column =
         "SELECT count(*) FROM pg_attribute WHERE attrelid = 'public.items'::regclass AND attname = 'note'";
     assert_eq!(site.at_the_new_primary(column), "0");
     std::thread::sleep(Duration::from_millis(100));
-    expect(&upgrade(&site.project, &url).output().unwrap(), 0, &["done: applied 1 migration"]);
+    upgrade(&site.project, &url).exit(0).says("done: applied 1 migration");
     assert_eq!(site.at_the_new_primary(column), "1");
 }

@@ -1,7 +1,7 @@
 //! A history that does not tell the truth any more.
 
 use super::{CHANGE, TABLE, project, upgrade};
-use crate::support::project::{Project, expect};
+use crate::support::project::Project;
 use crate::support::{self, TestDatabase};
 
 const THIRD: &str = "CREATE TABLE public.more (id int);\n";
@@ -10,7 +10,7 @@ const THIRD: &str = "CREATE TABLE public.more (id int);\n";
 fn site() -> (Project, TestDatabase) {
     let project = project("", &[("V1__items.sql", TABLE), ("V2__note.sql", CHANGE), ("V3__more.sql", THIRD)]);
     let database = support::database();
-    expect(&upgrade(&project, database.url()).args(["--to", "2"]).output().unwrap(), 0, &[]);
+    upgrade(&project, &database).args(["--to", "2"]).exit(0);
     (project, database)
 }
 
@@ -22,7 +22,7 @@ fn refused(tamper: &str, code: i32, words: &[&str]) {
     database.exec(tamper);
     let before = database.try_query(all).ok();
     let runs = database.value("SELECT count(*) FROM trueup.runs");
-    expect(&upgrade(&project, database.url()).output().unwrap(), code, words);
+    upgrade(&project, &database).exit(code).says(words);
     assert_eq!(database.try_query(all).ok(), before, "{tamper}");
     assert_eq!(database.value("SELECT count(*) FROM trueup.runs"), runs, "no run began");
     assert_eq!(database.value("SELECT to_regclass('public.more') IS NULL"), "t");
@@ -104,12 +104,12 @@ fn f32_a_table_that_is_half_made_is_shown_and_refused() {
             "refinery_schema_history has the name of refinery's history and is not one",
             "nothing was changed",
         ];
-        expect(&upgrade(&project, database.url()).output().unwrap(), 4, &words);
+        upgrade(&project, &database).exit(4).says(words);
     }
     let (project, database) = site();
     database.exec("DROP TABLE trueup.steps");
     let words = ["schema trueup that is not as this trueup makes it", "nothing was changed"];
-    expect(&upgrade(&project, database.url()).output().unwrap(), 4, &words);
+    upgrade(&project, &database).exit(4).says(words);
 }
 
 /// The history's table came from a backup, the rest did not: the catalog is ahead of it.
@@ -118,15 +118,18 @@ fn f32_an_old_history_that_was_restored_is_shown_and_refused() {
     let (project, database) = site();
     database
         .exec("CREATE TABLE public.saved AS SELECT * FROM public.refinery_schema_history WHERE version < 2");
-    expect(&upgrade(&project, database.url()).output().unwrap(), 0, &["done: applied 1 migration"]);
+    upgrade(&project, &database).exit(0).says("done: applied 1 migration");
     database.exec(
         "DELETE FROM public.refinery_schema_history;
          INSERT INTO public.refinery_schema_history SELECT * FROM public.saved; DROP TABLE public.saved",
     );
-    let output = upgrade(&project, database.url()).output().unwrap();
-    expect(&output, 4, &["public.items.note", "public.more", "nothing was changed", "--record-satisfied"]);
+    upgrade(&project, &database).exit(4).says([
+        "public.items.note",
+        "public.more",
+        "nothing was changed",
+        "--record-satisfied",
+    ]);
     // What is there is proved before it is recorded.
-    let recorded = upgrade(&project, database.url()).arg("--record-satisfied").output().unwrap();
-    expect(&recorded, 0, &["done: applied 2 migrations"]);
+    upgrade(&project, &database).arg("--record-satisfied").exit(0).says("done: applied 2 migrations");
     assert_eq!(super::applied(&database), ["1 items", "2 note", "3 more"]);
 }

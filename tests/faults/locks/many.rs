@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Other, TABLE, applied, project, stderr, upgrade, wait_for};
-use crate::support;
+use super::{Other, TABLE, applied, project, upgrade};
+use crate::support::{self, wait_for};
 
 const PROCESSES: usize = 8;
 const ROUNDS: usize = 50;
@@ -37,22 +37,19 @@ fn f11_eight_deploys_at_once_apply_each_migration_once() {
         let impatient = round >= ROUNDS - 5;
         let children: Vec<_> = (0..PROCESSES)
             .map(|_| {
-                let mut command = upgrade(&project, database.url());
-                if impatient {
-                    command.args(["--wait", "0s"]);
-                }
-                command.spawn().unwrap()
+                let wait: &[&str] = if impatient { &["--wait", "0s"] } else { &[] };
+                upgrade(&project, &database).args(wait).start()
             })
             .collect();
         let mut applied = 0;
         for child in children {
-            let output = child.wait_with_output().unwrap();
-            let said = crate::support::project::said(&output);
-            match output.status.code() {
+            let ran = child.ended();
+            let said = ran.said();
+            match ran.code() {
                 Some(0) if said.contains("done: applied 3 migrations") => applied += 1,
                 Some(0) if said.contains("nothing to do") => idle += 1,
                 Some(75) if impatient && said.contains("another run of trueup holds the lock") => busy += 1,
-                code => panic!("round {round}: {code:?}\n{said}"),
+                _ => panic!("round {round}: {}", ran.shown()),
             }
         }
         assert_eq!(applied, 1, "round {round}: one of them did the work");
@@ -60,7 +57,7 @@ fn f11_eight_deploys_at_once_apply_each_migration_once() {
         let expected =
             ["1ledger,2first,3second", "V2,V3", "1applied,2applied,3applied", "1", "0"].map(str::to_owned);
         assert_eq!(counts, expected, "round {round}");
-        wait_for("end of the lock", || database.value(LOCKS) == "0");
+        wait_for("the end of the lock", || database.value(LOCKS) == "0");
         database.exec("DROP SCHEMA trueup CASCADE; DROP TABLE public.ledger, public.refinery_schema_history");
     }
     let took = began.elapsed();
@@ -80,22 +77,18 @@ const CONCURRENTLY: &str =
 fn f12_create_index_concurrently_while_another_run_waits_for_the_lock() {
     let project = project("", &[("V1__items.sql", TABLE), ("V2__index.sql", CONCURRENTLY)]);
     let database = support::database();
-    crate::support::project::expect(
-        &upgrade(&project, database.url()).args(["--to", "1"]).output().unwrap(),
-        0,
-        &[],
-    );
+    upgrade(&project, &database).args(["--to", "1"]).exit(0);
     // A writer that has not ended yet keeps the build waiting until the other run is there.
     let mut writer = Other::at(database.url(), "writer");
     writer.run("BEGIN; INSERT INTO public.items VALUES (1000, 'x')");
-    let first = upgrade(&project, database.url()).spawn().unwrap();
+    let first = upgrade(&project, &database).start();
     let building = || {
         database
             .value("SELECT count(*) FROM pg_stat_progress_create_index WHERE datname = current_database()")
             != "0"
     };
-    wait_for("index being built", building);
-    let others: Vec<_> = (0..3).map(|_| upgrade(&project, database.url()).spawn().unwrap()).collect();
+    wait_for("the build of the index", building);
+    let others: Vec<_> = (0..3).map(|_| upgrade(&project, &database).start()).collect();
     let sessions = "SELECT count(*) FILTER (WHERE query LIKE '%pg_try_advisory_lock(%'), \
          count(*) FILTER (WHERE state LIKE 'idle in transaction%'), \
          count(*) FILTER (WHERE wait_event_type = 'Lock') FROM \
@@ -110,14 +103,14 @@ fn f12_create_index_concurrently_while_another_run_waits_for_the_lock() {
     }
     let began = Instant::now();
     writer.run("COMMIT");
-    let output = first.wait_with_output().unwrap();
-    crate::support::project::expect(&output, 0, &["done: applied 1 migration"]);
+    first.ended().exit(0).says("done: applied 1 migration");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     for other in others {
-        let output = other.wait_with_output().unwrap();
-        crate::support::project::expect(&output, 0, &["nothing to do"]);
-        let said = stderr(&output);
-        assert!(said.contains("waiting for another run of trueup") && said.contains("pid "), "{said}");
+        other
+            .ended()
+            .exit(0)
+            .says("nothing to do")
+            .stderr_contains(["waiting for another run of trueup", "pid "]);
     }
     assert_eq!(applied(&database), ["1 items", "2 index"]);
     assert_eq!(

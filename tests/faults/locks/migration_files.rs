@@ -3,13 +3,14 @@
 use std::fs;
 
 use super::{TABLE, applied, project, uncompiled, untouched, upgrade};
-use crate::support;
-use crate::support::project::{Project, expect};
+use crate::support::program::Program;
+use crate::support::project::Project;
 use crate::support::proxy::{Proxy, Then};
+use crate::support::{self, TestDatabase};
 
 /// `trueup upgrade --yes` where the project can be compiled.
-fn upgrade_compiling(project: &Project, url: &str) -> std::process::Output {
-    project.trueup(&["upgrade", "--yes"], url).output().unwrap()
+fn upgrade_compiling(project: &Project, database: &TestDatabase) -> Program {
+    project.trueup(["upgrade", "--yes"], database)
 }
 
 /// A project whose first migration is fine and whose second is this file, added after it was compiled.
@@ -31,7 +32,7 @@ fn f38_files_that_are_no_migrations_are_told_by_name() {
     ];
     for (name, bytes, words) in cases {
         let project = with_second(name, bytes);
-        expect(&upgrade_compiling(&project, database.url()), 2, &[words]);
+        upgrade_compiling(&project, &database).exit(2).says(words);
         untouched(&database);
     }
     // A link to nowhere, and a file that nobody wrote by hand.
@@ -39,12 +40,12 @@ fn f38_files_that_are_no_migrations_are_told_by_name() {
     let path = project.path().join("migrations/V2__link.sql");
     fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink("nowhere.sql", &path).unwrap();
-    expect(&upgrade_compiling(&project, database.url()), 2, &["V2__link.sql"]);
+    upgrade_compiling(&project, &database).exit(2).says("V2__link.sql");
     untouched(&database);
     let project = with_second("V2__large.sql", b"");
     let file = fs::File::create(project.path().join("migrations/V2__large.sql")).unwrap();
     file.set_len(100 << 20).unwrap();
-    expect(&upgrade_compiling(&project, database.url()), 2, &["V2__large.sql"]);
+    upgrade_compiling(&project, &database).exit(2).says("V2__large.sql");
     untouched(&database);
 }
 
@@ -55,13 +56,13 @@ fn refused(second: &str, code: i32, words: &[&str]) {
     let first = format!("{TABLE}CREATE INDEX i ON public.items (name);\n");
     let project = uncompiled("", &[("V1__items.sql", &first), ("V2__second.sql", second)]);
     fs::write(project.path().join("schema/model.sql"), TABLE.lines().next().unwrap()).unwrap();
-    let compiled = project.trueup(&["compile"], database.url()).output().unwrap();
-    if compiled.status.success() {
-        expect(&upgrade(&project, database.url()).output().unwrap(), code, words);
+    let compiled = project.trueup(["compile"], &database).run();
+    if compiled.code() == Some(0) {
+        upgrade(&project, &database).exit(code).says(words);
     } else {
         // Such a project never has a lock file.
-        expect(&compiled, 2, words);
-        expect(&upgrade_compiling(&project, database.url()), 2, words);
+        compiled.exit(2).says(words);
+        upgrade_compiling(&project, &database).exit(2).says(words);
     }
     untouched(&database);
 }
@@ -95,7 +96,7 @@ fn f40_the_same_words_in_strings_and_bodies_are_fine() {
     fs::write(project.path().join("schema/model.sql"), format!("{tables}{model}")).unwrap();
     project.compile();
     let database = support::database();
-    expect(&upgrade(&project, database.url()).output().unwrap(), 0, &["done: applied 2 migrations"]);
+    upgrade(&project, &database).exit(0).says("done: applied 2 migrations");
 }
 
 /// Procedures and DO end transactions only where no block is open: in a transactional migration the server refuses,
@@ -122,12 +123,11 @@ fn f40_code_that_commits_is_refused_by_the_server_inside_of_the_migration() {
         project.compile();
         let database = support::database();
         database.exec(&format!("ALTER DATABASE {} SET x.live = 'on'", database.name()));
-        let output = upgrade(&project, database.url()).output().unwrap();
-        expect(
-            &output,
-            6,
-            &["V2__code.sql: line 2", "invalid transaction termination", "it was rolled back"],
-        );
+        upgrade(&project, &database).exit(6).says([
+            "V2__code.sql: line 2",
+            "invalid transaction termination",
+            "it was rolled back",
+        ]);
         assert_eq!(applied(&database), ["1 items"]);
         assert_eq!(database.value("SELECT to_regclass('public.more') IS NULL"), "t");
     }
@@ -144,12 +144,9 @@ fn f40_a_transaction_that_was_ended_is_noticed_before_the_history_row_is_written
         let database = support::database();
         let proxy =
             Proxy::start(&database, move |_, text| Then::Instead(text.replacen("SELECT 'here'", words, 1)));
-        let output = upgrade(&project, &proxy.url(&database)).output().unwrap();
-        expect(
-            &output,
-            6,
-            &["V2__more ended the transaction that it was to run in", "not recorded as applied"],
-        );
+        upgrade(&project, &proxy.url(&database))
+            .exit(6)
+            .says(["V2__more ended the transaction that it was to run in", "not recorded as applied"]);
         assert_eq!(applied(&database), ["1 items"], "{words}");
         assert_eq!(
             database.value("SELECT string_agg(version::text, ',') FROM trueup.migrations"),

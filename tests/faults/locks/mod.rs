@@ -13,15 +13,11 @@ mod role;
 mod trojans;
 
 use std::fs;
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
-
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
 use crate::support::other::Other;
-use crate::support::project::{Project, SETTINGS};
-use crate::support::{self, TestDatabase};
+use crate::support::program::Program;
+use crate::support::project::{Address, Project, SETTINGS};
+use crate::support::{self, TestDatabase, wait_for};
 
 /// A table with some rows, and one that changes it under the strongest lock.
 const TABLE: &str = "CREATE TABLE public.items (id int PRIMARY KEY, name text);\n\
@@ -57,13 +53,8 @@ fn uncompiled(settings: &str, migrations: &[(&str, &str)]) -> Project {
 const SHORT: &str = "[migrations]\nlock_timeout = \"1s\"\nlock_budget = \"5s\"\n";
 
 /// `trueup upgrade --yes`, where no PostgreSQL binaries can be found: trueup.lock is all there is.
-fn upgrade(project: &Project, url: &str) -> Command {
-    let mut command = project.trueup(&["upgrade", "--yes"], url);
-    let nothing = project.path().join("nothing");
-    fs::create_dir_all(&nothing).unwrap();
-    command.env("PATH", &nothing).env("TRUEUP_PG_BIN", &nothing);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
+fn upgrade(project: &Project, at: &(impl Address + ?Sized)) -> Program {
+    project.without_postgres(["upgrade", "--yes"], at)
 }
 
 /// What must not have come into being where a command refused before it changed anything.
@@ -72,7 +63,7 @@ fn untouched(database: &TestDatabase) {
     // The server may notice a little later than we that a client has gone.
     let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' \
          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    wait_for("end of the lock", || database.value(locks) == "0");
+    wait_for("the end of the lock", || database.value(locks) == "0");
     let left = database.query(
         "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -86,21 +77,4 @@ fn applied(database: &TestDatabase) -> Vec<String> {
     // Without an operator: there are tests in which these are trojans.
     let rows = database.query("SELECT version, name FROM public.refinery_schema_history ORDER BY version");
     rows.into_iter().map(|row| row.into_iter().flatten().collect::<Vec<_>>().join(" ")).collect()
-}
-
-#[track_caller]
-fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(30), "no {what} after 30 s");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn signal(pid: u32, signal: Signal) {
-    kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal).unwrap();
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }

@@ -1,13 +1,11 @@
 //! Settings of roles and databases, and servers that take no writes.
 
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{CHANGE, TABLE, applied, project, untouched, upgrade};
 use crate::support;
 use crate::support::cluster::Cluster;
-use crate::support::project::expect;
 use crate::support::proxy::{Proxy, Then};
 
 /// A setting of a role or database that would disturb a run, and a value that does.
@@ -59,10 +57,11 @@ fn f24_settings_of_a_role_or_database_do_not_disturb_a_run() {
             let subject =
                 if of_role { "ROLE f24_deploy".to_owned() } else { format!("DATABASE {}", database.name()) };
             admin.exec(&format!("ALTER {subject} SET {name} = {value}"));
-            let output = upgrade(&project, &database.url_as("f24_deploy")).output().unwrap();
+            let ran = upgrade(&project, &database.url_as("f24_deploy"))
+                .case(format!("{subject} SET {name} = {value}"))
+                .run();
             admin.exec(&format!("ALTER {subject} RESET {name}"));
-            let said = crate::support::project::said(&output);
-            assert_eq!(output.status.code(), Some(0), "{subject} SET {name} = {value}: {said}");
+            ran.exit(0);
             let found =
                 database.query("SELECT name, setting FROM public.witness ORDER BY name COLLATE \"C\"");
             let found: Vec<(&str, &str)> =
@@ -100,16 +99,16 @@ fn f24_a_session_that_is_cut_off_while_it_is_set_up_is_set_up_again() {
         }
         Then::Forward
     });
-    let output = upgrade(&project, &proxy.url(&database)).output().unwrap();
-    expect(&output, 0, &["done: applied 3 migrations"]);
+    upgrade(&project, &proxy.url(&database)).exit(0).says("done: applied 3 migrations");
     assert_eq!(applied(&database), ["1 items", "2 note", "3 index"]);
     assert!(lost.load(Ordering::Relaxed) >= 3, "{lost:?}");
 
     let database = support::database();
     let proxy =
         Proxy::start(&database, move |_, text| if sets_up(text) { cut_off(text) } else { Then::Forward });
-    let output = upgrade(&project, &proxy.url(&database)).output().unwrap();
-    expect(&output, 75, &["preparing the session: the server stopped the statement"]);
+    upgrade(&project, &proxy.url(&database))
+        .exit(75)
+        .says("preparing the session: the server stopped the statement");
     untouched(&database);
 }
 
@@ -120,12 +119,11 @@ fn f24_a_setting_that_does_not_take_is_noticed() {
     let project = project("", &[("V1__items.sql", TABLE), ("V2__note.sql", &change)]);
     let database = support::database();
     let proxy = Proxy::start(&database, |_, text| Then::Instead(text.replace("'7000ms'", "'0'")));
-    let output = upgrade(&project, &proxy.url(&database)).output().unwrap();
     // The first migration stays.
     let words = "the server did not take a setting: lock_timeout is \"0\", not \"7000ms\"";
-    expect(&output, 6, &[words, "was not begun"]);
+    upgrade(&project, &proxy.url(&database)).exit(6).says([words, "was not begun"]);
     assert_eq!(applied(&database), ["1 items"]);
-    expect(&upgrade(&project, database.url()).output().unwrap(), 0, &["done: applied 1 migration"]);
+    upgrade(&project, &database).exit(0).says("done: applied 1 migration");
 }
 
 #[test]
@@ -139,12 +137,12 @@ fn f25_a_read_only_default_is_refused_before_anything() {
         let subject =
             if of_role { "ROLE f25_deploy".to_owned() } else { format!("DATABASE {}", database.name()) };
         admin.exec(&format!("ALTER {subject} SET default_transaction_read_only = on"));
-        let output = upgrade(&project, &url).output().unwrap();
-        expect(&output, 4, &["are read-only (default_transaction_read_only = on)", "ALTER ROLE"]);
-        let dry = upgrade(&project, &url).arg("--dry-run").output().unwrap();
-        expect(&dry, 0, &["V1__items", "nothing was changed"]);
-        expect(&project.trueup(&["status"], &url).output().unwrap(), 1, &["1 pending"]);
-        expect(&project.check(&url).output().unwrap(), 1, &["pending"]);
+        upgrade(&project, &url)
+            .exit(4)
+            .says(["are read-only (default_transaction_read_only = on)", "ALTER ROLE"]);
+        upgrade(&project, &url).arg("--dry-run").exit(0).says(["V1__items", "nothing was changed"]);
+        project.trueup(["status"], &url).exit(1).says("1 pending");
+        project.check(&url).exit(1).says("pending");
         admin.exec(&format!("ALTER {subject} RESET default_transaction_read_only"));
         untouched(&database);
     }
@@ -156,19 +154,17 @@ fn f25_a_standby_is_refused_before_anything() {
     let project = project("", &[("V1__items.sql", TABLE), ("V2__note.sql", CHANGE)]);
     let primary = Cluster::start(&["wal_level=replica", "max_wal_senders=4", "hot_standby=on"]);
     let url = primary.url("postgres@127.0.0.1", "shop");
-    expect(&upgrade(&project, &url).args(["--to", "1"]).output().unwrap(), 0, &[]);
+    upgrade(&project, &url).args(["--to", "1"]).exit(0);
     let standby = primary.standby();
     let url = standby.url("postgres@127.0.0.1", "shop");
-    let output = upgrade(&project, &url).output().unwrap();
-    expect(&output, 4, &["is a standby: nothing can be written there", "give the address of the primary"]);
+    upgrade(&project, &url)
+        .exit(4)
+        .says(["is a standby: nothing can be written there", "give the address of the primary"]);
     let locks =
         support::try_query_at(&url, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").unwrap();
     assert_eq!(locks, [[Some("0".to_owned())]]);
-    let dry = upgrade(&project, &url).arg("--dry-run").output().unwrap();
-    expect(&dry, 0, &["V2__note", "nothing was changed"]);
-    expect(&project.trueup(&["status"], &url).output().unwrap(), 1, &["1 pending"]);
-    expect(&project.check(&url).output().unwrap(), 1, &["pending"]);
-    let sql = project.path().join("plan.sql");
-    fs::write(&sql, upgrade(&project, &url).arg("--sql").output().unwrap().stdout).unwrap();
-    assert!(fs::read_to_string(&sql).unwrap().contains("ADD COLUMN note"));
+    upgrade(&project, &url).arg("--dry-run").exit(0).says(["V2__note", "nothing was changed"]);
+    project.trueup(["status"], &url).exit(1).says("1 pending");
+    project.check(&url).exit(1).says("pending");
+    upgrade(&project, &url).arg("--sql").run().stdout_contains("ADD COLUMN note");
 }

@@ -3,7 +3,6 @@
 use super::{TABLE, project, untouched, upgrade};
 use crate::support;
 use crate::support::pgbouncer::PgBouncer;
-use crate::support::project::expect;
 
 /// With one session to a pool, whoever is in a transaction has it alone; with several, they change hands.
 #[test]
@@ -14,12 +13,11 @@ fn f14_a_transaction_pooling_proxy_is_refused_before_any_change() {
         let pooler = PgBouncer::start(&database, "pooled_app", pool_size);
         let before = crate::faults::pooler::look(&pooler.url());
         for _ in 0..4 {
-            let output = upgrade(&project, &pooler.url()).output().unwrap();
-            expect(
-                &output,
-                4,
-                &["a transaction-pooling proxy", "nothing was changed", "give the server's own address"],
-            );
+            upgrade(&project, &pooler.url()).exit(4).says([
+                "a transaction-pooling proxy",
+                "nothing was changed",
+                "give the server's own address",
+            ]);
             untouched(&database);
         }
         let after = crate::faults::pooler::look(&pooler.url());
@@ -29,8 +27,7 @@ fn f14_a_transaction_pooling_proxy_is_refused_before_any_change() {
             "{pool_size}"
         );
         // What only reads works.
-        let dry = upgrade(&project, &pooler.url()).arg("--dry-run").output().unwrap();
-        expect(&dry, 0, &["V1__items", "nothing was changed"]);
+        upgrade(&project, &pooler.url()).arg("--dry-run").exit(0).says(["V1__items", "nothing was changed"]);
         untouched(&database);
     }
 }
@@ -40,6 +37,6 @@ fn f14_a_pool_in_session_mode_works() {
     let project = project("", &[("V1__items.sql", TABLE)]);
     let database = support::database();
     let pooler = PgBouncer::start_in("session", &database, "pooled_app", 4);
-    expect(&upgrade(&project, &pooler.url()).output().unwrap(), 0, &["done: applied 1 migration"]);
-    expect(&upgrade(&project, &pooler.url()).output().unwrap(), 0, &["nothing to do"]);
+    upgrade(&project, &pooler.url()).exit(0).says("done: applied 1 migration");
+    upgrade(&project, &pooler.url()).exit(0).says("nothing to do");
 }

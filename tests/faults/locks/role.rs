@@ -2,7 +2,6 @@
 
 use super::{CHANGE, TABLE, applied, project, untouched, upgrade};
 use crate::support;
-use crate::support::project::expect;
 
 /// trueup's schema cannot be made: what to grant is said, and nothing is there afterwards.
 #[test]
@@ -11,21 +10,15 @@ fn f28_a_role_that_may_not_make_the_schema_gets_the_remedy() {
     let database = support::database();
     database.exec("CREATE ROLE \"f28 poor\" LOGIN; GRANT CREATE ON SCHEMA public TO \"f28 poor\"");
     let url = database.url_as("f28 poor");
-    let output = upgrade(&project, &url).output().unwrap();
     let grant = format!("GRANT CREATE ON DATABASE {} TO \"f28 poor\"", database.name());
-    expect(
-        &output,
-        4,
-        &[
-            "this run cannot be recorded in schema trueup: permission denied for database",
-            "nothing was changed",
-            &grant,
-        ],
-    );
+    upgrade(&project, &url).exit(4).says(&grant).says([
+        "this run cannot be recorded in schema trueup: permission denied for database",
+        "nothing was changed",
+    ]);
     untouched(&database);
     // As it says.
     database.exec(&grant);
-    expect(&upgrade(&project, &url).output().unwrap(), 0, &["done: applied 1 migration"]);
+    upgrade(&project, &url).exit(0).says("done: applied 1 migration");
     database.exec("DROP OWNED BY \"f28 poor\"; DROP ROLE \"f28 poor\"");
 }
 
@@ -50,21 +43,16 @@ fn f28_set_role_is_honoured() {
         database.name()
     ));
     let url = database.url_as("f28_login");
-    let refused = upgrade(&project, &url).output().unwrap();
-    expect(
-        &refused,
-        4,
-        &[
-            "[database] set_role \"f28 owner\" cannot be taken: permission denied to set role",
-            "GRANT \"f28 owner\" TO f28_login",
-        ],
-    );
+    upgrade(&project, &url).exit(4).says([
+        "[database] set_role \"f28 owner\" cannot be taken: permission denied to set role",
+        "GRANT \"f28 owner\" TO f28_login",
+    ]);
     untouched(&database);
     database.exec("GRANT \"f28 owner\" TO f28_login");
-    expect(&upgrade(&project, &url).args(["--to", "1"]).output().unwrap(), 0, &["done: applied 1 migration"]);
+    upgrade(&project, &url).args(["--to", "1"]).exit(0).says("done: applied 1 migration");
     // The second time the mark is there and read.
-    expect(&upgrade(&project, &url).output().unwrap(), 0, &["done: applied 2 migrations"]);
-    expect(&upgrade(&project, &url).output().unwrap(), 0, &["nothing to do"]);
+    upgrade(&project, &url).exit(0).says("done: applied 2 migrations");
+    upgrade(&project, &url).exit(0).says("nothing to do");
     assert_eq!(applied(&database), ["1 items", "2 note", "3 index"]);
     let owners = database.query(
         "SELECT DISTINCT pg_get_userbyid(c.relowner) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -81,11 +69,10 @@ fn f28_set_role_is_honoured() {
 fn f28_a_role_that_is_not_there_is_refused() {
     let project = project("[database]\nset_role = \"nobody_is_called_so\"\n", &[("V1__items.sql", TABLE)]);
     let database = support::database();
-    let output = upgrade(&project, database.url()).output().unwrap();
-    expect(
-        &output,
-        4,
-        &["set_role \"nobody_is_called_so\" cannot be taken", "does not exist", "name another role"],
-    );
+    upgrade(&project, &database).exit(4).says([
+        "set_role \"nobody_is_called_so\" cannot be taken",
+        "does not exist",
+        "name another role",
+    ]);
     untouched(&database);
 }

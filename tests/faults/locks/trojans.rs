@@ -2,7 +2,6 @@
 
 use super::{CHANGE, TABLE, applied, project, upgrade};
 use crate::support;
-use crate::support::project::{expect, said};
 
 /// Functions, operators and tables that are better matches, or come first, where a name is not qualified.
 #[test]
@@ -19,9 +18,7 @@ fn f28_trojans_in_public_run_nothing_in_an_upgrade() {
         database.exec(functions);
         database.exec(&format!("ALTER DATABASE {} SET search_path = {search_path}", database.name()));
         for arguments in [&["--to", "1"][..], &[], &[]] {
-            let output = upgrade(&project, database.url()).args(arguments).output().unwrap();
-            expect(&output, 0, &[]);
-            assert!(!said(&output).contains("trojan"), "{}", said(&output));
+            upgrade(&project, &database).args(arguments).exit(0).lacks("trojan");
             if arguments.len() == 2 {
                 database.exec(&crate::faults::trojans::trojans());
                 database.exec(relations);
@@ -75,29 +72,26 @@ fn f28_a_hostile_schema_trueup_runs_nothing_and_is_refused() {
         "CREATE TABLE trueup.other (id text DEFAULT public.trap('x'))",
     ] {
         let database = support::database();
-        expect(&upgrade(&project, database.url()).args(["--to", "1"]).output().unwrap(), 0, &[]);
+        upgrade(&project, &database).args(["--to", "1"]).exit(0);
         database.exec(trap);
         database.exec(evil);
         database.exec(&format!("ALTER DATABASE {} SET trap.armed = 'on'", database.name()));
-        let output = upgrade(&project, database.url()).output().unwrap();
-        assert!(!said(&output).contains("a trojan ran"), "{evil}: {}", said(&output));
-        expect(
-            &output,
-            4,
-            &["has a schema trueup that is not as this trueup makes it", "nothing was changed"],
-        );
+        upgrade(&project, &database)
+            .exit(4)
+            .lacks("a trojan ran")
+            .says(["has a schema trueup that is not as this trueup makes it", "nothing was changed"]);
         assert_eq!(applied(&database), ["1 items"], "{evil}");
     }
     // As trueup makes it, before anything is applied, it is taken.
     let database = support::database();
     database.exec(include_str!("../../../src/writer/schema.sql"));
-    expect(&upgrade(&project, database.url()).output().unwrap(), 0, &["done: applied 2 migrations"]);
+    upgrade(&project, &database).exit(0).says("done: applied 2 migrations");
     // What was of the first layout has what the second has beside it, and says so.
     let layout = "SELECT count(*) || ' of ' || (SELECT layout FROM trueup.mark) FROM pg_class \
         WHERE relnamespace = 'trueup'::regnamespace AND relkind = 'r'";
     assert_eq!(database.value(layout), "7 of 2");
     database.exec("DROP TABLE trueup.repairs, trueup.seeds; UPDATE trueup.mark SET layout = 1; DELETE FROM items; \
                    DELETE FROM refinery_schema_history WHERE version = 2; DELETE FROM trueup.migrations WHERE version = 2");
-    let again = upgrade(&project, database.url()).args(["--record-satisfied"]).output().unwrap();
-    assert_eq!(database.value(layout), "7 of 2", "{}", said(&again));
+    let again = upgrade(&project, &database).args(["--record-satisfied"]).run();
+    assert_eq!(database.value(layout), "7 of 2", "{}", again.said());
 }

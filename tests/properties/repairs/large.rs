@@ -1,34 +1,9 @@
 //! Rows of many megabytes: they never come to this process (F44).
 
 use std::io::{Read as _, Seek as _, Write as _};
-use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use super::site::Project;
 use crate::support;
-
-/// Runs it, and looks at its peak until it ends, in kB; what it printed.
-#[track_caller]
-fn peak(command: &mut Command, exit: i32) -> (u64, Vec<u8>) {
-    // A pipe that nobody reads would stop it.
-    let mut stdout = tempfile::tempfile().unwrap();
-    let mut child = command.stdout(stdout.try_clone().unwrap()).stderr(Stdio::piped()).spawn().unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    while child.try_wait().unwrap().is_none() {
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-        peak = peak.max(kilobytes.unwrap_or(0));
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(exit), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut text = Vec::new();
-    stdout.rewind().unwrap();
-    stdout.read_to_end(&mut text).unwrap();
-    (peak, text)
-}
 
 #[test]
 fn f44_values_of_100_mb_are_repaired_and_given_back() {
@@ -55,11 +30,18 @@ fn f44_values_of_100_mb_are_repaired_and_given_back() {
     let before = database.value(IMAGE);
     let project = Project::of(&[("large", CHECK)]);
     let bounded = |args: &[&str], exit: i32| {
-        let (peak, stdout) = peak(&mut project.trueup(args, database.url()), exit);
+        // A pipe that nobody reads would stop it.
+        let mut stdout = tempfile::tempfile().unwrap();
+        let mut program = project.trueup(args, &database).stdout(stdout.try_clone().unwrap()).start();
+        let peak = program.peak();
+        program.ended().exit(exit);
         let _ = std::io::stderr().write_all(format!("{args:?}: {peak} kB at the most\n").as_bytes());
         assert!(peak > 0 && peak < 64_000, "{args:?}: {peak} kB");
-        assert!(stdout.len() < 100_000, "{args:?}: {} bytes", stdout.len());
-        stdout
+        let mut printed = Vec::new();
+        stdout.rewind().unwrap();
+        stdout.read_to_end(&mut printed).unwrap();
+        assert!(printed.len() < 100_000, "{args:?}: {} bytes", printed.len());
+        printed
     };
     bounded(&["verify", "--format", "json"], 1);
     bounded(&["verify"], 1);

@@ -1,6 +1,6 @@
 //! Names that break somebody's quoting, or are obeyed by a terminal (F43).
 
-use super::site::{Project, said};
+use super::site::Project;
 use crate::support::{self, TestDatabase};
 use trueup::postgres::sql::{identifier, literal};
 
@@ -79,14 +79,13 @@ fn image(database: &TestDatabase) -> String {
 
 /// Nothing that a terminal obeys.
 #[track_caller]
-fn harmless(what: &str, text: &[u8]) {
-    let text = std::str::from_utf8(text).unwrap();
+fn harmless(text: &str) {
     let obeyed = |found: char| {
         (found.is_control() && !matches!(found, '\n' | '\t'))
             || matches!(found, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
     };
     let bad: Vec<_> = text.lines().filter(|line| line.contains(obeyed)).collect();
-    assert_eq!(bad, [""; 0], "{what}");
+    assert_eq!(bad, [""; 0]);
 }
 
 #[test]
@@ -98,12 +97,9 @@ fn f43_hostile_names_are_verified_repaired_and_given_back() {
     let before = image(&database);
     for args in [&["verify"][..], &["verify", "--fix", "--dry-run"]] {
         for format in ["human", "markdown"] {
-            let output = project.trueup(args, database.url()).args(["--format", format]).output().unwrap();
-            assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-            harmless(format, &output.stdout);
-            harmless(format, &output.stderr);
+            harmless(&project.trueup(args, &database).args(["--format", format]).exit(1).said());
         }
-        let document = project.report(args, database.url()).unwrap();
+        let document = project.report(args, &database).unwrap();
         let checks = document["checks"].as_array().unwrap();
         assert_eq!(checks.len(), HOSTILE.len());
         for (check, name) in checks.iter().zip(HOSTILE) {
@@ -116,10 +112,7 @@ fn f43_hostile_names_are_verified_repaired_and_given_back() {
         }
     }
     assert_eq!(image(&database), before);
-    let fixed = project.trueup(&["verify", "--fix", "--yes"], database.url()).output().unwrap();
-    assert_eq!(fixed.status.code(), Some(0), "{}", said(&fixed));
-    harmless("repaired", &fixed.stdout);
-    harmless("repaired", &fixed.stderr);
+    harmless(&project.trueup(["verify", "--fix", "--yes"], &database).exit(0).said());
     for name in HOSTILE {
         let q = identifier(name);
         let sql = format!(
@@ -130,21 +123,14 @@ fn f43_hostile_names_are_verified_repaired_and_given_back() {
         assert_eq!(database.value(&sql), "2,2", "{name:?}");
     }
     let run = database.value("SELECT DISTINCT run FROM trueup.repairs");
-    for format in ["human", "markdown", "json"] {
-        let output = project
-            .trueup(&["undo", &run, "--dry-run", "--format", format], database.url())
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-        harmless(format, &output.stderr);
-        match format {
-            "json" => drop(support::json(&output)),
-            _ => harmless(format, &output.stdout),
-        }
+    for format in ["human", "markdown"] {
+        let undo = project.trueup(["undo", &run, "--dry-run", "--format", format], &database);
+        harmless(&undo.exit(0).said());
     }
-    let undone = project.trueup(&["undo", &run, "--yes"], database.url()).output().unwrap();
-    assert_eq!(undone.status.code(), Some(0), "{}", said(&undone));
-    harmless("taken back", &undone.stdout);
+    let undo = project.trueup(["undo", &run, "--dry-run", "--format", "json"], &database).exit(0);
+    undo.json();
+    harmless(undo.stderr());
+    harmless(project.trueup(["undo", &run, "--yes"], &database).exit(0).stdout());
     assert_eq!(image(&database), before);
     database.exec("TABLE public.witness");
 }
@@ -173,14 +159,11 @@ fn f43_names_over_63_bytes_in_a_check_are_refused() {
         (check(&limit, &limit, &limit, &format!("{limit}, '{over}', $${over}$$ /* {over} */")), 0),
     ] {
         let project = Project::of(&[("long", &text)]);
-        let output = project.trueup(&["verify"], database.url()).output().unwrap();
-        let said = said(&output);
-        assert_eq!(output.status.code(), Some(if line == 0 { 0 } else { 2 }), "{text}\n{said}");
-        if line > 0 {
-            assert!(
-                said.contains(&format!("checks/long.sql: line {line}: ")) && said.contains("63 bytes"),
-                "{text}\n{said}"
-            );
+        let verify = project.trueup(["verify"], &database).case(&text);
+        if line == 0 {
+            verify.exit(0);
+        } else {
+            verify.exit(2).says([format!("checks/long.sql: line {line}: ").as_str(), "63 bytes"]);
         }
     }
 }

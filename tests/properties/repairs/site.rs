@@ -1,13 +1,15 @@
 //! A project of nothing but checks, and the commands.
 
+use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support;
+use crate::support::program::Program;
+use crate::support::project::Address;
 
 pub(crate) struct Project {
     dir: TempDir,
@@ -30,27 +32,18 @@ impl Project {
         self.dir.path()
     }
 
-    pub(crate) fn trueup(&self, args: &[&str], url: &str) -> Command {
-        let mut command = support::trueup(args);
-        command.current_dir(self.path()).env("DATABASE_URL", url);
-        command
+    pub(crate) fn trueup<I: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = I>,
+        at: &(impl Address + ?Sized),
+    ) -> Program {
+        support::trueup(args).current_dir(self.path()).env("DATABASE_URL", at.url())
     }
 
     /// Runs it with a JSON report, and expects it to find rows or none.
-    pub(crate) fn report(&self, args: &[&str], url: &str) -> Result<Value> {
-        let output = self.trueup(args, url).args(["--format", "json"]).output()?;
-        ensure!(
-            matches!(output.status.code(), Some(0 | 1)),
-            "{args:?}: {}\n{}",
-            output.status,
-            said(&output)
-        );
-        serde_json::from_slice(&output.stdout)
-            .with_context(|| format!("{args:?}: no JSON: {}", said(&output)))
+    pub(crate) fn report(&self, args: &[&str], at: &(impl Address + ?Sized)) -> Result<Value> {
+        let ran = self.trueup(args, at).args(["--format", "json"]).run();
+        ensure!(matches!(ran.code(), Some(0 | 1)), "{}", ran.shown());
+        serde_json::from_str(ran.stdout()).with_context(|| format!("no JSON: {}", ran.shown()))
     }
-}
-
-/// What a command said, on both streams.
-pub(crate) fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
