@@ -114,7 +114,7 @@ pub(super) fn refuse(proposed: &Proposed) -> Result<(), Failure> {
                     crate::postgres::sql::identifier(&proposed.snapshot.identity.role)
                 )));
             }
-            if let Some((key, rows)) = &seen.cascade {
+            if let Some(repair::Cascade { foreign_key, rows }) = &seen.cascade {
                 let does = match fix.action {
                     checks::Action::Update => "change",
                     checks::Action::Delete => "delete",
@@ -122,7 +122,7 @@ pub(super) fn refuse(proposed: &Proposed) -> Result<(), Failure> {
                 return Err(Failure::new(
                     Exit::Refused,
                     format!(
-                        "fix {title} would {does} {rows} rows that others refer to, and foreign key {key} would change \
+                        "fix {title} would {does} {rows} rows that others refer to, and foreign key {foreign_key} would change \
                          those; nothing was changed"
                     ),
                 )

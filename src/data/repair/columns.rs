@@ -15,8 +15,12 @@ impl Column {
     /// The column of a plan for it.
     pub(super) fn declared(&self, name: &str) -> String {
         let collation = if self.collated || self.mirror.is_none() { " COLLATE pg_catalog.\"C\"" } else { "" };
-        let kind = self.mirror.as_deref().unwrap_or("pg_catalog.text");
-        format!("{name} {kind}{collation}")
+        format!("{name} {}{collation}", self.kept_type())
+    }
+
+    /// The type of that column.
+    pub(super) fn kept_type(&self) -> &str {
+        self.mirror.as_deref().unwrap_or("pg_catalog.text")
     }
 
     /// A value of its type, as it is kept.

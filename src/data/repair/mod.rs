@@ -11,9 +11,11 @@ mod batch;
 mod columns;
 mod plan;
 mod preview;
+mod proposed;
 mod records;
 mod referring;
 mod run;
+mod summary;
 mod undo;
 
 use std::time::Duration;
@@ -22,9 +24,11 @@ use crate::data::checks::{Action, BoundFix, Column, Table};
 use crate::writer::ThrottleLimits;
 
 pub use plan::{Plan, discard, plan, too_many_rows};
-pub use preview::{Candidates, Change, FixPreview, Preview, preview};
+pub use preview::{Preview, preview};
 pub use records::{Repair, State, find, latest, prune};
+pub use referring::Cascade;
 pub use run::{RepairOutcome, repair};
+pub use summary::{Candidates, Change, FixPreview};
 pub use undo::{UndoOutcome, UnrestoredRows, undo, would_undo};
 
 /// How long things may take, and when to wait.

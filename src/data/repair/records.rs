@@ -323,7 +323,7 @@ async fn differing(
         .chain(set.iter().zip(numbered("o", set.len())).map(|kept| (kept, action == Action::Update)))
         .collect();
     let now = kept.iter().zip(0..).map(|(((column, name), exactly), place)| {
-        let now = literal(column.mirror.as_deref().unwrap_or("pg_catalog.text"));
+        let now = literal(column.kept_type());
         format!("({place}, '{name}', to_regtype({now}), {exactly})")
     });
     let sql = format!(
