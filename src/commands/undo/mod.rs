@@ -9,7 +9,7 @@ use anyhow::Result;
 use report::{UndoReport, UndoneReport};
 
 use crate::data::checks::Action;
-use crate::data::repair::{self, Repair, State, UndoOutcome};
+use crate::data::repair::{self, Repair, RepairedRun, State, UndoOutcome};
 use crate::error::Exit;
 use crate::output;
 use crate::project::Settings;
@@ -56,13 +56,13 @@ async fn undo(
     run: &str,
     mut stop: StopSignal,
 ) -> Result<Exit> {
-    let (kept, repairs) = repair::find(&mut writing.writer, run).await?;
-    let undoes = kept.first().map(|kept| kept.run.clone()).unwrap_or_default();
+    let RepairedRun { records, repairs } = repair::find(&mut writing.writer, run).await?;
+    let undoes = records.first().map(|record| record.run.clone()).unwrap_or_default();
     let mut shown = report(settings, &writing, &snapshot, &undoes);
     let all = if repairs.is_empty() { "" } else { "part of it was " };
-    let mut notes: Vec<String> = kept
+    let mut notes: Vec<String> = records
         .iter()
-        .filter_map(|kept| kept.undone_by.as_ref())
+        .filter_map(|record| record.undone_by.as_ref())
         .map(|by| format!("{all}undone by run {by}"))
         .collect();
     notes.dedup();
@@ -108,7 +108,7 @@ async fn undo(
     }
     writing.lock().await?;
     // Another run may have taken some of it back meanwhile.
-    let (_, repairs) = repair::find(&mut writing.writer, &undoes).await?;
+    let RepairedRun { repairs, .. } = repair::find(&mut writing.writer, &undoes).await?;
     let marking = writing.first_mark();
     let pace = data_checks::pace(settings, args.max_rate);
     let done = writing

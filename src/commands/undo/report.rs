@@ -107,9 +107,9 @@ impl UndoReport {
         for repair in &self.repairs {
             let title = format!("{}/{}", repair.check, repair.fix);
             view = view.text(Text::labelled(title, repair.summary(self.stage)));
-            for (why, count, keys) in repair.left() {
+            for UnrestoredGroup { why, rows, keys } in repair.unrestored() {
                 let shown = keys.len() as u64;
-                let some = if shown == count { String::new() } else { format!(", {shown} of them") };
+                let some = if shown == rows { String::new() } else { format!(", {shown} of them") };
                 view = view.text(Text::new(format!("{why}{some}:")).indented(2));
                 view = view.table(Table::of_rows(&repair.key, keys));
             }
@@ -180,24 +180,37 @@ impl UndoReport {
     }
 }
 
+/// Rows that do not have their old values, for one reason.
+struct UnrestoredGroup<'r> {
+    why: String,
+    /// How many rows there are.
+    rows: u64,
+    /// The keys of the first of them.
+    keys: &'r [Vec<Option<String>>],
+}
+
 impl UndoneReport {
     /// Whether some rows do not have their old values.
     pub(super) fn leaves_some(&self) -> bool {
         self.kept + self.held + self.rewritten > 0
     }
 
-    /// The rows that do not have their old values: why, how many, and the first of them.
-    fn left(&self) -> impl Iterator<Item = (String, u64, &[Vec<Option<String>>])> {
-        let left = [
-            ("skipped, edited since the repair".to_owned(), self.kept, self.kept_rows.as_slice()),
-            (self.held_back(), self.held, self.held_rows.as_slice()),
-            (
-                "given other values than their old ones by a trigger".to_owned(),
-                self.rewritten,
-                &self.rewritten_rows,
-            ),
+    /// The rows that do not have their old values, by reason.
+    fn unrestored(&self) -> impl Iterator<Item = UnrestoredGroup<'_>> {
+        let groups = [
+            UnrestoredGroup {
+                why: "skipped, edited since the repair".to_owned(),
+                rows: self.kept,
+                keys: &self.kept_rows,
+            },
+            UnrestoredGroup { why: self.held_back(), rows: self.held, keys: &self.held_rows },
+            UnrestoredGroup {
+                why: "given other values than their old ones by a trigger".to_owned(),
+                rows: self.rewritten,
+                keys: &self.rewritten_rows,
+            },
         ];
-        left.into_iter().filter(|(_, count, _)| *count > 0)
+        groups.into_iter().filter(|group| group.rows > 0)
     }
 
     /// Why rows that are as the repair left them were not given back, as far as that can be told.

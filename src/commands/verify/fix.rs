@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use super::args::VerifyArgs;
-use super::proposal::{Proposed, back, fix_reports, grown, propose, refuse, report, undoing};
+use super::proposal::{
+    ProposalRequest, Proposed, ProposedCheck, back, fix_reports, grown, propose, refuse, report, undoing,
+};
 use super::report::{DataCheckReport, VerifyReport, data_check_report};
 use super::{rows_of_check, rows_of_fix};
 use crate::data::checks::{self, Check, ValidatedCheck};
-use crate::data::repair::{self, Pace, Preview, Repair};
+use crate::data::repair::{self, InterruptedRun, Pace, Plan, PlanRequest, Repair};
 use crate::error::{Exit, Failure};
 use crate::output;
 use crate::postgres::connection::Target;
@@ -51,8 +53,8 @@ pub(in crate::commands) async fn run(
     };
     writing.lock().await?;
     // Nobody else repairs now: what is begun and not at its end never comes there.
-    proposed.broke_off = repair::latest(&mut writing.writer).await?;
-    for (run, rows) in &proposed.broke_off {
+    proposed.interrupted = repair::latest(&mut writing.writer).await?;
+    for InterruptedRun { run, rows } in &proposed.interrupted {
         output::err(&format!("run {run} was interrupted after {rows} rows; the rest is planned again\n"));
     }
     let marking = writing.first_mark();
@@ -71,9 +73,10 @@ async fn dry_run(settings: &Settings, args: &VerifyArgs, all: Vec<Check>) -> Res
     let request = crate::workflow::comparison::request(settings, Needs::nothing());
     let snapshot = snapshot::take(&mut session, &request).await?;
     environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
-    let identity = snapshot.identity.clone();
-    let checks = propose(settings, args, (&target, true), &all, identity, &mut session).await?;
-    let proposed = Proposed { snapshot, asked: args.checks.clone(), checks, broke_off: Vec::new() };
+    let role = &snapshot.identity.role;
+    let request = ProposalRequest { settings, args, target: &target, checks: &all, role, previews: true };
+    let checks = propose(request, &mut session).await?;
+    let proposed = Proposed { snapshot, asked: args.checks.clone(), checks, interrupted: Vec::new() };
     let mut report = report(settings, &target, &proposed, Vec::new(), RepairStage::Planned);
     if let Err(failure) = refuse(&proposed) {
         report.notes.push(format!("it would be refused: {}", failure.what));
@@ -103,8 +106,10 @@ async fn ask<'s>(
     let protected = environment_mark::protected(settings, mark.as_ref()).is_some();
     let asks = !args.write.yes || protected && settings.output.interactive;
     let session = writing.writer.read_session().await?;
-    let checks = propose(settings, args, (&target, asks), all, snapshot.identity.clone(), session).await?;
-    let proposed = Proposed { snapshot, asked: args.checks.clone(), checks, broke_off: Vec::new() };
+    let role = &snapshot.identity.role;
+    let request = ProposalRequest { settings, args, target: &target, checks: all, role, previews: asks };
+    let checks = propose(request, session).await?;
+    let proposed = Proposed { snapshot, asked: args.checks.clone(), checks, interrupted: Vec::new() };
     refuse(&proposed)?;
     if proposed.checks.is_empty() || asks && proposed.rows() == 0 {
         return Ok((writing, None));
@@ -147,13 +152,19 @@ async fn carry_out(
     writing: &mut WriteCommand<'_>,
 ) -> Result<VerifyReport> {
     let pace = data_checks::pace(settings, args.max_rate);
-    let shown =
-        (!proposed.checks.iter().all(|(_, preview)| preview.fixes.is_empty())).then(|| proposed.rows());
-    let mut number = 0;
-    let everything: Vec<&ValidatedCheck> = proposed.checks.iter().map(|(bound, _)| bound).collect();
+    let previewed = proposed.checks.iter().any(|one| !one.preview.fixes.is_empty());
+    let shown = previewed.then(|| proposed.rows());
+    let everything: Vec<&ValidatedCheck> = proposed.checks.iter().map(|one| &one.check).collect();
     let (writer, watch) = (&mut writing.writer, &mut writing.progress);
-    let plan = repair::plan(writer, watch, &everything, (&mut number, rows_of_fix(args)), &[], &pace).await?;
-    proposed.take_over(plan.seen);
+    let request = PlanRequest {
+        checks: &everything,
+        last_number: 0,
+        sample: rows_of_fix(args),
+        earlier: &[],
+        pace: &pace,
+    };
+    let mut plan = repair::plan(writer, watch, request).await?;
+    proposed.take_over(std::mem::take(&mut plan.previews));
     if let Err(failure) = refuse(&proposed).and_then(|()| grown(shown, proposed.rows())) {
         repair::discard(writer, watch, plan.repairs, &pace).await?;
         return Err(failure.into());
@@ -168,7 +179,7 @@ async fn carry_out(
         }
         let (manifest, backup) = backing.ensure(settings, &proposed.snapshot, writing).await?.unzip();
         let mut work = Repairing { writing, pace, fixes: &mut fixes, became: &mut became, kept: false };
-        let done = work.passes(&proposed, plan.repairs, (number, rows_of_fix(args))).await;
+        let done = work.passes(&proposed, plan).await;
         writing.progress.clear();
         if let Err(failure) = done {
             return Err(match manifest {
@@ -205,18 +216,13 @@ struct Repairing<'r, 'w> {
 impl Repairing<'_, '_> {
     /// Carries the plan out; and once more what others changed meanwhile, and nothing else: a row that is repaired is not
     /// handed to another fix, nor to the same again.
-    async fn passes(
-        &mut self,
-        proposed: &Proposed,
-        mut repairs: Vec<Repair>,
-        (mut number, sample): (u32, usize),
-    ) -> Result<()> {
+    async fn passes(&mut self, proposed: &Proposed, mut plan: Plan) -> Result<()> {
         for pass in 1..=PASSES {
             for check in self.became.values_mut() {
                 *check = Became::default();
             }
             let mut skipped = Vec::new();
-            for repair in repairs {
+            for repair in plan.repairs {
                 if self.one(&repair).await? > 0 {
                     skipped.push(repair);
                 }
@@ -226,14 +232,20 @@ impl Repairing<'_, '_> {
                 skipped.iter().any(|repair| Some(repair.table.oid) == oid)
             };
             let checks: Vec<&ValidatedCheck> =
-                proposed.checks.iter().map(|(bound, _)| bound).filter(|bound| again(bound)).collect();
+                proposed.checks.iter().map(|one| &one.check).filter(|bound| again(bound)).collect();
             if checks.is_empty() || pass == PASSES {
                 break;
             }
             let (writer, watch) = (&mut self.writing.writer, &mut self.writing.progress);
-            let plan =
-                repair::plan(writer, watch, &checks, (&mut number, sample), &skipped, &self.pace).await;
-            repairs = plan.map_err(|error| partial(error, self.kept))?.repairs;
+            let request = PlanRequest {
+                checks: &checks,
+                last_number: plan.last_number,
+                sample: 0,
+                earlier: &skipped,
+                pace: &self.pace,
+            };
+            let again = repair::plan(writer, watch, request).await;
+            plan = again.map_err(|error| partial(error, self.kept))?;
         }
         Ok(())
     }
@@ -279,14 +291,14 @@ async fn explain(
         return Ok(());
     }
     let mut session = writing.target.connect(&settings.application()).await?;
-    let target = (&writing.target, true);
-    let now =
-        propose(settings, args, target, &left, proposed.snapshot.identity.clone(), &mut session).await?;
+    let (target, role) = (&writing.target, &proposed.snapshot.identity.role);
+    let request = ProposalRequest { settings, args, target, checks: &left, role, previews: true };
+    let now = propose(request, &mut session).await?;
     session.close().await;
-    for (bound, preview) in &now {
-        let name = &bound.check.name;
+    for now in &now {
+        let name = &now.check.check.name;
         if let Some(check) = checks.iter_mut().find(|check| check.name == *name) {
-            check.left = reasons(check, (bound, preview), became.get(name), fixes_of(bound, proposed));
+            check.left = reasons(check, now, became.get(name), fixes_of(&now.check, proposed));
         }
     }
     Ok(())
@@ -306,8 +318,8 @@ fn partial(error: anyhow::Error, kept: bool) -> anyhow::Error {
 /// How many fixes of a plan may change rows of a check's table.
 fn fixes_of(bound: &ValidatedCheck, proposed: &Proposed) -> usize {
     let oid = |bound: &ValidatedCheck| bound.table.as_ref().map(|table| table.oid);
-    let same = proposed.checks.iter().filter(|(other, _)| oid(other) == oid(bound));
-    same.map(|(other, _)| other.fixes.len()).sum()
+    let same = proposed.checks.iter().filter(|other| oid(&other.check) == oid(bound));
+    same.map(|other| other.check.fixes.len()).sum()
 }
 
 /// What besides other sessions may keep rows of a table from being repaired.
@@ -331,10 +343,11 @@ fn also_held_by(bound: &ValidatedCheck) -> &'static str {
 /// Why rows are left in a check, by what its fixes propose now. Its table's rows may be changed by so many `fixes`.
 fn reasons(
     check: &DataCheckReport,
-    (bound, now): (&ValidatedCheck, &Preview),
+    now: &ProposedCheck,
     became: Option<&Became>,
     fixes: usize,
 ) -> Vec<String> {
+    let ProposedCheck { check: bound, preview: now } = now;
     let Some(rows) = check.rows.filter(|rows| *rows > 0) else { return Vec::new() };
     let ambiguous: u64 = now.fixes.iter().map(|fix| fix.ambiguous).sum();
     let proposed: u64 = now.fixes.iter().map(|fix| fix.rows).sum();

@@ -6,11 +6,11 @@ use super::args::VerifyArgs;
 use super::report::{self, DataCheckReport, VerifyReport};
 use super::rows_of_fix;
 use crate::data::checks::{self, Check, ValidatedCheck};
-use crate::data::repair::{self, FixPreview, Preview};
+use crate::data::repair::{self, FixPreview, InterruptedRun, Preview};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::{Session, Target};
 use crate::project::Settings;
-use crate::snapshot::{DatabaseSnapshot, Identity};
+use crate::snapshot::DatabaseSnapshot;
 use crate::workflow::backup_policy::BackupPolicy;
 use crate::workflow::data_checks::RowsToChange;
 use crate::workflow::migrate::changed_meanwhile;
@@ -24,21 +24,28 @@ pub(super) struct Proposed {
     /// The checks that were asked for by name.
     pub(super) asked: Vec<String>,
     /// The checks that have fixes.
-    pub(super) checks: Vec<(ValidatedCheck, Preview)>,
-    /// Runs that broke off before, and how many rows they have changed.
-    pub(super) broke_off: Vec<(String, u64)>,
+    pub(super) checks: Vec<ProposedCheck>,
+    /// The runs that were interrupted before this one.
+    pub(super) interrupted: Vec<InterruptedRun>,
+}
+
+/// A check, and what its fixes would do.
+pub(super) struct ProposedCheck {
+    pub(super) check: ValidatedCheck,
+    /// What they would do. It is empty where nothing was read but whether the check fits the database.
+    pub(super) preview: Preview,
 }
 
 impl Proposed {
     pub(super) fn rows(&self) -> u64 {
-        self.checks.iter().flat_map(|(_, preview)| &preview.fixes).map(|fix| fix.rows).sum()
+        self.checks.iter().flat_map(|proposed| &proposed.preview.fixes).map(|fix| fix.rows).sum()
     }
 
     /// Takes over what a plan found.
     pub(super) fn take_over(&mut self, seen: Vec<FixPreview>) {
         let mut seen = seen.into_iter();
-        for (bound, preview) in &mut self.checks {
-            preview.fixes = seen.by_ref().take(bound.fixes.len()).collect();
+        for ProposedCheck { check, preview } in &mut self.checks {
+            preview.fixes = seen.by_ref().take(check.fixes.len()).collect();
         }
     }
 
@@ -46,33 +53,45 @@ impl Proposed {
     pub(super) fn tables(&self) -> Vec<String> {
         let unknown = |preview: &Preview| preview.fixes.is_empty();
         let any = |preview: &Preview| preview.fixes.iter().any(|fix| fix.rows > 0);
-        let changing = self.checks.iter().filter(|(_, preview)| unknown(preview) || any(preview));
+        let changing = self.checks.iter().filter(|one| unknown(&one.preview) || any(&one.preview));
         let mut tables: Vec<String> =
-            changing.filter_map(|(bound, _)| bound.table.as_ref()).map(checks::Table::qualified).collect();
+            changing.filter_map(|one| one.check.table.as_ref()).map(checks::Table::qualified).collect();
         tables.sort();
         tables.dedup();
         tables
     }
 }
 
-/// Holds the checks that have fixes against the database, and looks what these would do, where `rows` says so.
+/// What is read to propose something.
+pub(super) struct ProposalRequest<'p> {
+    pub(super) settings: &'p Settings,
+    pub(super) args: &'p VerifyArgs,
+    pub(super) target: &'p Target,
+    /// The checks. Those without fixes are left out.
+    pub(super) checks: &'p [Check],
+    /// The role that reads.
+    pub(super) role: &'p str,
+    /// Whether it is read what the fixes would do, and not only whether the checks fit the database.
+    pub(super) previews: bool,
+}
+
+/// Validates the checks that have fixes against the database, and reads what the fixes would do. Nothing is written.
+///
+/// # Errors
+/// Exit 2: a check is wrong, or a query of it writes. Exit 3: this role cannot see every row, or the connection was lost.
 pub(super) async fn propose(
-    settings: &Settings,
-    args: &VerifyArgs,
-    (target, rows): (&Target, bool),
-    all: &[Check],
-    identity: Identity,
+    request: ProposalRequest<'_>,
     session: &mut Session,
-) -> Result<Vec<(ValidatedCheck, Preview)>> {
+) -> Result<Vec<ProposedCheck>> {
+    let ProposalRequest { settings, args, target, .. } = request;
     let application = settings.application();
     let look = data_checks::look(settings, target, &application, rows_of_fix(args), args.jobs);
-    let with_fixes = all.iter().filter(|check| !check.fixes.is_empty()).cloned().collect();
-    let bound = checks::begin(session, with_fixes, &look).await?;
+    let with_fixes = request.checks.iter().filter(|check| !check.fixes.is_empty()).cloned().collect();
     let mut checks = Vec::new();
-    for bound in bound {
+    for bound in checks::begin(session, with_fixes, &look).await? {
         if let Some(obstacle) = bound.obstacles.first() {
             let name = &bound.check.name;
-            let role = crate::postgres::sql::identifier(&identity.role).into_owned();
+            let role = crate::postgres::sql::identifier(request.role).into_owned();
             return Err(Failure::cannot_tell(format!(
                 "check {name}: {}; nothing was changed",
                 obstacle.told()
@@ -80,11 +99,11 @@ pub(super) async fn propose(
             .next(obstacle.remedy(&role))
             .into());
         }
-        let preview = match rows {
+        let preview = match request.previews {
             true => repair::preview(session, &bound, rows_of_fix(args)).await?,
             false => Preview::default(),
         };
-        checks.push((bound, preview));
+        checks.push(ProposedCheck { check: bound, preview });
     }
     let proof = "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL; ROLLBACK";
     let rows = session.rows(proof).await?;
@@ -98,7 +117,7 @@ pub(super) async fn propose(
 
 /// What must not be done.
 pub(super) fn refuse(proposed: &Proposed) -> Result<(), Failure> {
-    for (bound, preview) in &proposed.checks {
+    for ProposedCheck { check: bound, preview } in &proposed.checks {
         for (fix, seen) in bound.check.fixes.iter().zip(&preview.fixes) {
             let title = format!("{}/{}", bound.check.name, fix.name);
             if let Some(most) = fix.at_most.filter(|most| seen.rows > *most) {
@@ -186,7 +205,7 @@ pub(super) fn report(
         RepairStage::Planned => proposed.checks.iter().map(planned).collect(),
     };
     let exit = report::exit(&checks);
-    let broke_off = proposed.broke_off.iter().map(|(run, rows)| {
+    let interrupted = proposed.interrupted.iter().map(|InterruptedRun { run, rows }| {
         format!("run {run} was interrupted before, after {rows} rows: trueup undo {run} restores those")
     });
     let (findings, summary) = VerifyReport::findings_of(&checks);
@@ -203,13 +222,13 @@ pub(super) fn report(
         fixes: fix_reports(proposed).into_iter().filter(|fix| fix.rows + fix.ambiguous > 0).collect(),
         backup_plan: None,
         backup: None,
-        notes: environment_mark::note(settings, target, mark).into_iter().chain(broke_off).collect(),
+        notes: environment_mark::note(settings, target, mark).into_iter().chain(interrupted).collect(),
         refused: None,
     }
 }
 
 /// A check before its repair.
-fn planned((bound, preview): &(ValidatedCheck, Preview)) -> DataCheckReport {
+fn planned(ProposedCheck { check: bound, preview }: &ProposedCheck) -> DataCheckReport {
     let check = bound.check.clone();
     let left = match preview.left {
         0 => Vec::new(),
@@ -233,7 +252,7 @@ fn planned((bound, preview): &(ValidatedCheck, Preview)) -> DataCheckReport {
 }
 
 pub(super) fn fix_reports(proposed: &Proposed) -> Vec<FixReport> {
-    let of = |(bound, preview): &(ValidatedCheck, Preview)| -> Vec<FixReport> {
+    let of = |ProposedCheck { check: bound, preview }: &ProposedCheck| -> Vec<FixReport> {
         let fixes = bound.fixes.iter().zip(&preview.fixes);
         fixes.filter_map(|(fix, seen)| fix_report(bound, &fix.fix, &fix.sets, seen)).collect()
     };

@@ -23,9 +23,9 @@ use std::time::Duration;
 use crate::data::checks::{Action, BoundFix, Column, Table};
 use crate::writer::ThrottleLimits;
 
-pub use plan::{Plan, discard, plan, too_many_rows};
+pub use plan::{Plan, PlanRequest, discard, plan, too_many_rows};
 pub use preview::{Preview, preview};
-pub use records::{Repair, State, find, latest, prune};
+pub use records::{InterruptedRun, Repair, RepairedRun, State, find, latest, prune};
 pub use referring::Cascade;
 pub use run::{RepairOutcome, repair};
 pub use summary::{Candidates, Change, FixPreview};

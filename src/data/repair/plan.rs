@@ -17,28 +17,43 @@ use crate::postgres::sql::literal;
 use crate::text::duration;
 use crate::writer::{Limits, StepError, Watch, Work, WriteSession};
 
+/// What is planned, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanRequest<'p> {
+    /// The checks whose fixes are planned, in the order in which rows belong to them.
+    pub checks: &'p [&'p ValidatedCheck],
+    /// The number of the last repair that this run has planned before; 0 when there is none.
+    pub last_number: u32,
+    /// How many rows of each fix are returned.
+    pub sample: usize,
+    /// The repairs of an earlier pass. If there are any, only the rows that they skipped are planned.
+    pub earlier: &'p [Repair],
+    /// How long things may take.
+    pub pace: &'p Pace,
+}
+
 /// What is to be done.
 #[derive(Debug)]
 pub struct Plan {
     /// The repairs that have rows, in the order in which they are carried out.
     pub repairs: Vec<Repair>,
     /// What every fix of the checks proposes, in their order.
-    pub seen: Vec<FixPreview>,
+    pub previews: Vec<FixPreview>,
+    /// The number of the last repair, whether it has rows or not.
+    pub last_number: u32,
 }
 
-/// Writes the plan of these checks' fixes down and commits it. `number` counts the repairs of the run; `sample` rows of each
-/// are looked at. With repairs that went `earlier`, only what those left out is planned: what they did is done.
+/// Writes the plan of the checks' fixes into tables of its own and commits them. No row of the project's tables is changed.
 ///
 /// # Errors
-/// The door's, and what it leaves behind is said there: nothing was changed.
+/// Those of [`WriteSession::transaction`]. Exit 5 when planning took longer than [`Pace::planning`].
 pub async fn plan(
     writer: &mut WriteSession,
     watch: &mut dyn Watch,
-    checks: &[&ValidatedCheck],
-    (number, sample): (&mut u32, usize),
-    earlier: &[Repair],
-    pace: &Pace,
+    request: PlanRequest<'_>,
 ) -> Result<Plan> {
+    let PlanRequest { checks, earlier, pace, .. } = request;
+    let mut number = request.last_number;
     let mut repairs: Vec<Repair> = Vec::new();
     let (mut script, mut records) = (format!("{SWEEPING};\n{FORMATS};\n"), Vec::new());
     records.push(format!(
@@ -49,23 +64,23 @@ pub async fn plan(
     ));
     let keys: Vec<Vec<Column>> = checks.iter().map(|check| check.key()).collect();
     for (bound, key) in checks.iter().zip(&keys) {
-        let Some(table) = &bound.table else { continue };
-        let among = left_out(table, earlier);
+        let Some(of) = &bound.table else { continue };
+        let among = left_out(of, earlier);
         for fix in &bound.fixes {
-            *number += 1;
-            let each = Fixing { fix, table, key };
+            number += 1;
+            let each = Fixing { fix, table: of, key };
             let rows_in = format!("repair_{}_{number}", writer.run().to_lowercase());
             let before: Vec<String> =
-                repairs.iter().filter(|other| other.table.oid == table.oid).map(Repair::rows_in).collect();
-            write(&mut script, &each, &format!("trueup.{rows_in}"), (&before, among.as_deref()));
+                repairs.iter().filter(|other| other.table.oid == of.oid).map(Repair::rows_in).collect();
+            script.push_str(&table(&each, &format!("trueup.{rows_in}"), &before, among.as_deref()));
             let changed: Vec<String> = each.changed().iter().map(|column| column.name.clone()).collect();
             let repair = Repair {
                 run: writer.run().to_owned(),
-                number: *number,
+                number,
                 check: bound.check.name.clone(),
                 fix: fix.fix.name.clone(),
                 action: fix.fix.action,
-                table: table.clone(),
+                table: of.clone(),
                 key: key.clone(),
                 columns: each.changed().into_iter().cloned().collect(),
                 rows_in,
@@ -96,10 +111,10 @@ pub async fn plan(
         .into(),
         other => other.failure(what, false),
     })?;
-    let seen = summarize(writer, &mut repairs, sample).await?;
+    let previews = summarize(writer, &mut repairs, request.sample).await?;
     note_counts(writer, watch, &repairs, limits).await?;
     repairs.retain(|repair| repair.planned > 0);
-    Ok(Plan { repairs, seen })
+    Ok(Plan { repairs, previews, last_number: number })
 }
 
 /// Takes a plan back that is not to be carried out.
@@ -150,8 +165,8 @@ fn left_out(table: &Table, repairs: &[Repair]) -> Option<String> {
         .then(|| if rows.is_empty() { "false".to_owned() } else { format!("({})", rows.join(" OR ")) })
 }
 
-/// The statements that make and fill the table of one fix.
-fn write(script: &mut String, each: &Fixing<'_>, table: &str, (before, among): (&[String], Option<&str>)) {
+/// The statements that create the table of one fix and fill it. See [`proposed::query`] for `excluded` and `among`.
+fn table(each: &Fixing<'_>, table: &str, excluded: &[String], among: Option<&str>) -> String {
     let changed = each.changed();
     let (old, new) = (numbered("o", changed.len()), numbered("w", each.fix.sets.len()));
     let keys = numbered("k", each.key.len());
@@ -163,15 +178,15 @@ fn write(script: &mut String, each: &Fixing<'_>, table: &str, (before, among): (
         [declared(&key, &keys), declared(&changed, &old), declared(&changed, &new)].concat().join(", ");
     let values = [keys, old, new].concat().join(", ");
     // The rows are numbered in the order in which they lie in the table: a batch reads and writes what is together.
-    script.push_str(&format!(
+    format!(
         "CREATE TABLE {table} (n pg_catalog.int8 NOT NULL, part pg_catalog.oid NOT NULL, tid pg_catalog.tid NOT NULL, \
          x pg_catalog.xid NOT NULL, {columns}, state pg_catalog.\"char\");\n\
          INSERT INTO {table} (n, part, tid, x, {values}, state) \
          SELECT pg_catalog.row_number() OVER (ORDER BY part, tid), part, tid, x, {values}, state FROM ({}) AS r;\n\
          ALTER TABLE {table} ADD PRIMARY KEY (n);\n\
          ANALYZE {table};\n",
-        proposed::query(each, before, among)
-    ));
+        proposed::query(each, excluded, among)
+    )
 }
 
 /// Reads what the plans have: how many rows, and some of them. Sets the numbers of the repairs.

@@ -227,12 +227,20 @@ async fn recorded(writer: &mut WriteSession, condition: &str) -> Result<Vec<Repa
     rows.iter().map(RepairRecord::of).collect::<Result<_>>().map_err(failed)
 }
 
-/// The records and the repairs of a run, the last first, which is the order of taking them back. `run` may be abbreviated,
-/// see [`IdKind::complete`].
+/// A run that repaired rows.
+#[derive(Debug)]
+pub struct RepairedRun {
+    /// The records of all its repairs, the last one first.
+    pub records: Vec<RepairRecord>,
+    /// The repairs that can be undone, the last one first, which is the order in which they are undone.
+    pub repairs: Vec<Repair>,
+}
+
+/// The repairs of a run. `run` may be abbreviated, see [`IdKind::complete`].
 ///
 /// # Errors
 /// Exit 2: `run` is empty. Exit 4: it is too short, there is no such run, or its table is not what it was.
-pub async fn find(writer: &mut WriteSession, run: &str) -> Result<(Vec<RepairRecord>, Vec<Repair>)> {
+pub async fn find(writer: &mut WriteSession, run: &str) -> Result<RepairedRun> {
     let refuse = |what: String| {
         Failure::new(Exit::Refused, what)
             .code(ErrorCode::REPAIR_NOT_FOUND)
@@ -258,7 +266,7 @@ pub async fn find(writer: &mut WriteSession, run: &str) -> Result<(Vec<RepairRec
             repairs.push(repair(writer, record).await?);
         }
     }
-    Ok((records, repairs))
+    Ok(RepairedRun { records, repairs })
 }
 
 async fn repair(writer: &mut WriteSession, record: &RepairRecord) -> Result<Repair> {
@@ -283,7 +291,7 @@ async fn repair(writer: &mut WriteSession, record: &RepairRecord) -> Result<Repa
         named(&table, names).ok_or_else(|| gone(format!("columns of {of} are gone or renamed: {lacks}")))
     };
     let (key, set) = (columns(&record.key)?, columns(&record.columns)?);
-    if let Some(column) = differing(session, &record.rows_in, record.action, (&key, &set)).await? {
+    if let Some(column) = differing(session, record, &key, &set).await? {
         let (name, now) = (identifier(&column.name), &column.type_name);
         return Err(
             gone(format!("column {name} of {} is of another type now, {now}", table.qualified())).into()
@@ -314,13 +322,14 @@ async fn repair(writer: &mut WriteSession, record: &RepairRecord) -> Result<Repa
 /// key, and of rows that are inserted again, types of one category do.
 async fn differing(
     session: &mut Session,
-    rows_in: &str,
-    action: Action,
-    (key, set): (&[Column], &[Column]),
+    record: &RepairRecord,
+    key: &[Column],
+    columns: &[Column],
 ) -> Result<Option<Column>> {
+    let exactly = record.action == Action::Update;
     let kept = key.iter().zip(numbered("k", key.len())).map(|kept| (kept, false));
     let kept: Vec<_> = kept
-        .chain(set.iter().zip(numbered("o", set.len())).map(|kept| (kept, action == Action::Update)))
+        .chain(columns.iter().zip(numbered("o", columns.len())).map(|kept| (kept, exactly)))
         .collect();
     let now = kept.iter().zip(0..).map(|(((column, name), exactly), place)| {
         let now = literal(column.kept_type());
@@ -333,24 +342,34 @@ async fn differing(
          JOIN pg_type AS k ON k.oid = a.atttypid JOIN pg_type AS n ON n.oid = v.now \
          WHERE CASE WHEN v.exactly THEN k.oid <> n.oid ELSE k.typcategory <> n.typcategory END",
         now.collect::<Vec<_>>().join(", "),
-        literal(rows_in)
+        literal(&record.rows_in)
     );
     let place: Option<usize> = session.scalar(sql).await?;
     Ok(place.and_then(|place| kept.get(place)).map(|((column, _), _)| (*column).clone()))
 }
 
-/// The runs that broke off, with how many rows they changed: what they did stays, and can be taken back.
+/// A run that ended before its repairs did. What it changed stays, and can be undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterruptedRun {
+    /// The run's ULID.
+    pub run: String,
+    /// How many rows it has changed.
+    pub rows: u64,
+}
+
+/// The runs that were interrupted after they had changed rows, the last one first. The lock must be held: otherwise one of
+/// them may still be running.
 ///
 /// # Errors
 /// The connection's.
-pub async fn latest(writer: &mut WriteSession) -> Result<Vec<(String, u64)>> {
+pub async fn latest(writer: &mut WriteSession) -> Result<Vec<InterruptedRun>> {
     let records =
         recorded(writer, &format!("state = {} AND changed > 0", literal(State::Planned.word()))).await?;
-    let mut runs: Vec<(String, u64)> = Vec::new();
+    let mut runs: Vec<InterruptedRun> = Vec::new();
     for record in records {
-        match runs.iter_mut().find(|(run, _)| *run == record.run) {
-            Some((_, rows)) => *rows += record.changed,
-            None => runs.push((record.run, record.changed)),
+        match runs.iter_mut().find(|run| run.run == record.run) {
+            Some(run) => run.rows += record.changed,
+            None => runs.push(InterruptedRun { run: record.run, rows: record.changed }),
         }
     }
     Ok(runs)
