@@ -182,7 +182,10 @@ fn document(
     if standing.pending.is_empty() && standing.skipped.is_empty() {
         notes.extend(snapshot.seeded.absent.iter().map(|seed| {
             let seed = &declared.seeds.tables[*seed];
-            format!("{}: not compared: table {}, or a column of it, does not exist", seed.file, seed.table.0)
+            format!(
+                "{}: not compared: table {}, or a column of it, does not exist",
+                seed.file, seed.table.value
+            )
         }));
     }
     // What the model has of such kinds is not compared either.
@@ -251,7 +254,7 @@ fn seeded(
 ) -> Result<Vec<Finding>, Failure> {
     let mut findings = Vec::new();
     for asked in &snapshot.seeded.asked {
-        let (schema, name) = &asked.question.columns.table;
+        let seeds::TableName { schema, name } = &asked.question.columns.table;
         if in_scope(settings, &ObjectId::in_schema(Kind::Table, schema.clone(), name.clone())) {
             let defaults = seeds::defaults(&asked.question.columns, &snapshot.catalog);
             let plan = seeds::plan(&asked.question, &asked.answers, &defaults, false)?;

@@ -25,7 +25,7 @@ pub(super) async fn bind(
     checks: Vec<Check>,
     search_path: &str,
 ) -> Result<Vec<ValidatedCheck>> {
-    let (placed, mut wrong) = place(session, checks, search_path).await?;
+    let Located { checks: placed, mut wrong } = locate(session, checks, search_path).await?;
     if placed.is_empty() {
         one_failure(wrong)?;
         return Ok(Vec::new());
@@ -54,13 +54,14 @@ pub(super) async fn bind(
     Ok(bound)
 }
 
-/// Finds the tables, and what is in the way, in two round trips; sets the savepoint and the project's search_path. The checks
-/// whose table is not there are told apart.
-async fn place(
-    session: &mut Session,
-    checks: Vec<Check>,
-    search_path: &str,
-) -> Result<(Vec<LocatedCheck>, Vec<Failure>)> {
+/// Checks, and the errors of those whose table does not exist.
+struct Located {
+    checks: Vec<LocatedCheck>,
+    wrong: Vec<Failure>,
+}
+
+/// Finds the tables, and what is in the way, in two round trips. Sets the savepoint and the project's search_path.
+async fn locate(session: &mut Session, checks: Vec<Check>, search_path: &str) -> Result<Located> {
     let path = |path: &str| format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(path));
     let theirs = path(search_path);
     let oids = oids(session, &checks, &theirs).await?;
@@ -100,7 +101,7 @@ async fn place(
         let table = oid.and_then(|oid| tables.get(&oid).cloned());
         LocatedCheck { check, table, obstacles }
     });
-    Ok((placed.collect(), wrong))
+    Ok(Located { checks: placed.collect(), wrong })
 }
 
 /// The oids of the checks' tables, by the names as the checks write them; one that is not there is left out.

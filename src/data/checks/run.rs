@@ -134,8 +134,8 @@ async fn looking(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> R
         found.extend(part?);
     }
     join_all(others.into_iter().map(Session::close)).await;
-    found.sort_by_key(|(place, _)| *place);
-    Ok(found.into_iter().map(|(_, found)| found).collect())
+    found.sort_by_key(|numbered| numbered.position);
+    Ok(found.into_iter().map(|numbered| numbered.found).collect())
 }
 
 /// The transaction that the checks are read in; with an exported `snapshot` it sees the same rows as another one.
@@ -158,22 +158,29 @@ fn transaction(look: &Look<'_>, snapshot: Option<&str>) -> ReadOnlyTransaction {
 /// How many characters of a value are shown: it may have many megabytes.
 const LONGEST: usize = 200;
 
+/// What a check found, and the position of the check.
+struct Numbered {
+    position: usize,
+    found: Found,
+}
+
 /// Takes checks as long as there are some, and ends the transaction.
 async fn work(
     session: &mut Session,
     checks: &[ValidatedCheck],
     next: &AtomicUsize,
     look: &Look<'_>,
-) -> Result<Vec<(usize, Found)>> {
-    let mut found = Vec::new();
+) -> Result<Vec<Numbered>> {
+    let mut results = Vec::new();
     loop {
-        let place = next.fetch_add(1, Ordering::Relaxed);
-        let Some(check) = checks.get(place) else { break };
-        found.push((place, one(session, check, look.limits.sample).await?));
+        let position = next.fetch_add(1, Ordering::Relaxed);
+        let Some(check) = checks.get(position) else { break };
+        let found = one(session, check, look.limits.sample).await?;
+        results.push(Numbered { position, found });
     }
     // Rolls back, in case a check's query managed to write.
     session.execute("ROLLBACK").await?;
-    Ok(found)
+    Ok(results)
 }
 
 const SAVEPOINT: &str = "SAVEPOINT trueup_check";

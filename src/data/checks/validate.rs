@@ -8,16 +8,30 @@ use anyhow::Result;
 use super::resolve::SAVEPOINT;
 use super::{Action, Check, Column, Fix, Query, Table, VisibilityGap};
 use crate::error::{ErrorCode, Failure};
-use crate::postgres::connection::{self, Batch, Session, sqlstate};
+use crate::postgres::connection::{self, Batch, ReturnedColumn, Session, sqlstate};
+
+/// A statement around a query.
+struct Wrapper {
+    before: &'static str,
+    after: &'static str,
+}
 
 /// A row of a text, beside a query that is planned and never executed.
-const SINGLE: (&str, &str) = (
-    "SELECT one.t FROM (SELECT ''::pg_catalog.text) AS one (t) LEFT JOIN (SELECT * FROM (\n",
-    "\n) AS q LIMIT 0) AS q ON true",
-);
+const SINGLE: Wrapper = Wrapper {
+    before: "SELECT one.t FROM (SELECT ''::pg_catalog.text) AS one (t) LEFT JOIN (SELECT * FROM (\n",
+    after: "\n) AS q LIMIT 0) AS q ON true",
+};
 /// A row of NULLs, whose columns are the query's.
-const SHAPE: (&str, &str) =
-    ("SELECT q.* FROM (SELECT) AS one LEFT JOIN (SELECT * FROM (\n", "\n) AS q LIMIT 0) AS q ON true");
+const SHAPE: Wrapper = Wrapper {
+    before: "SELECT q.* FROM (SELECT) AS one LEFT JOIN (SELECT * FROM (\n",
+    after: "\n) AS q LIMIT 0) AS q ON true",
+};
+
+impl Wrapper {
+    fn around(&self, query: &Query) -> String {
+        format!("{}{}{}", self.before, query.text, self.after)
+    }
+}
 
 /// What to do about a file that does not fit the database.
 const NEXT: &str = "fix the file; where a migration that is pending makes what is missing: trueup upgrade";
@@ -62,9 +76,6 @@ pub struct ValidatedCheck {
     pub obstacles: Vec<VisibilityGap>,
 }
 
-/// The columns that a query returns, with their types.
-pub(super) type Columns = Vec<(String, u32)>;
-
 /// A check, its table, and what is in the way of its queries.
 #[derive(Debug)]
 pub(super) struct LocatedCheck {
@@ -92,7 +103,7 @@ impl Check {
 pub(super) async fn prove(
     session: &mut Session,
     placed: LocatedCheck,
-    known: Vec<Columns>,
+    known: Vec<Vec<ReturnedColumn>>,
 ) -> Result<Result<ValidatedCheck, Failure>> {
     let LocatedCheck { check, table, mut obstacles } = placed;
     let mut known = known.into_iter();
@@ -106,7 +117,7 @@ pub(super) async fn prove(
         },
     };
     for column in check.shown() {
-        let count = found.iter().filter(|(name, _)| *name == column.name).count();
+        let count = found.iter().filter(|returned| returned.name == column.name).count();
         if count != 1 {
             let how = if count == 0 { "does not return" } else { "returns more than once" };
             let what = format!("the query of `-- find:` {how} a column {}", column.name);
@@ -137,7 +148,8 @@ pub(super) async fn prove(
         };
         match fits(session, &check, fix, table, &columns).await? {
             Ok(sets) => {
-                fixes.push(BoundFix { fix: fix.clone(), sets, types: columns.into_iter().collect() });
+                let types = columns.into_iter().map(|column| (column.name, column.type_oid)).collect();
+                fixes.push(BoundFix { fix: fix.clone(), sets, types });
             }
             Err(why) => return Ok(Err(check.wrong_at(fix.line, &format!("fix {}: {why}", fix.name)))),
         }
@@ -148,13 +160,16 @@ pub(super) async fn prove(
 /// What all these queries return, in three round trips: together they are one prepared statement, of which the server
 /// accepts no two in one message. Releases the savepoint: no snapshot is exported from a subtransaction. `None` when the
 /// server refuses one of them; the transaction is aborted then.
-pub(super) async fn shapes(session: &mut Session, queries: &[&Query]) -> Result<Option<Vec<Columns>>> {
+pub(super) async fn shapes(
+    session: &mut Session,
+    queries: &[&Query],
+) -> Result<Option<Vec<Vec<ReturnedColumn>>>> {
     let mut columns = Vec::new();
-    let together: Vec<String> = queries.iter().map(|query| within(&SINGLE, query)).collect();
+    let together: Vec<String> = queries.iter().map(|query| SINGLE.around(query)).collect();
     let answer = match session.run_prepared(together.join("\nUNION ALL\n")).await {
         Ok(()) => {
             let mut batch = Batch::default();
-            batch.each_of(queries.iter().map(|query| within(&SHAPE, query)), |_, row| {
+            batch.each_of(queries.iter().map(|query| SHAPE.around(query)), |_, row| {
                 columns.push(row.columns());
                 Ok(())
             });
@@ -195,15 +210,15 @@ async fn shape(
     session: &mut Session,
     check: &Check,
     query: &Query,
-    known: &mut impl Iterator<Item = Columns>,
-) -> Result<Result<Columns, Failure>> {
+    known: &mut impl Iterator<Item = Vec<ReturnedColumn>>,
+) -> Result<Result<Vec<ReturnedColumn>, Failure>> {
     if let Some(columns) = known.next() {
         return Ok(Ok(columns));
     }
     let mut columns = Vec::new();
-    let answer = match session.run_prepared(within(&SINGLE, query)).await {
+    let answer = match session.run_prepared(SINGLE.around(query)).await {
         Ok(()) => {
-            let read = session.message(within(&SHAPE, query), |_, row| {
+            let read = session.message(SHAPE.around(query), |_, row| {
                 columns = row.columns();
                 Ok(())
             });
@@ -230,14 +245,10 @@ async fn shape(
         return Err(error);
     }
     let line = said.position.map_or(query.line, |position| {
-        let within = position.saturating_sub(SINGLE.0.chars().count() + 1);
+        let within = position.saturating_sub(SINGLE.before.chars().count() + 1);
         query.line + query.text.chars().take(within).filter(|found| *found == '\n').count()
     });
     Ok(Err(check.wrong_at(line, &said.text())))
-}
-
-fn within((before, after): &(&str, &str), query: &Query) -> String {
-    format!("{before}{}{after}", query.text)
 }
 
 /// The columns that a fix sets; or why it does not fit its table.
@@ -246,25 +257,27 @@ async fn fits(
     check: &Check,
     fix: &Fix,
     table: &Table,
-    columns: &[(String, u32)],
+    columns: &[ReturnedColumn],
 ) -> Result<Result<Vec<String>, String>> {
-    let name = table.qualified();
+    let table_name = table.qualified();
     let is_table = matches!(table.kind.as_str(), "r" | "p");
     if !is_table {
-        return Ok(Err(format!("{name} is no table")));
+        return Ok(Err(format!("{table_name} is no table")));
     }
     if table.has_children {
         return Ok(Err(format!(
-            "{name} has tables that inherit from it, which a unique index does not cover"
+            "{table_name} has tables that inherit from it, which a unique index does not cover"
         )));
     }
     if let Some(rule) = table.rules.first() {
-        return Ok(Err(format!("{name} has a rule, {rule}, which replaces the change by something else")));
+        return Ok(Err(format!(
+            "{table_name} has a rule, {rule}, which replaces the change by something else"
+        )));
     }
     let mut seen = BTreeSet::new();
-    for (column, _) in columns {
-        if !seen.insert(column) {
-            return Ok(Err(format!("its query returns column {column} twice")));
+    for ReturnedColumn { name, .. } in columns {
+        if !seen.insert(name) {
+            return Ok(Err(format!("its query returns column {name} twice")));
         }
     }
     for key in &check.key {
@@ -272,20 +285,18 @@ async fn fits(
             return Ok(Err(format!("its query does not return {}, of the key", key.name)));
         }
     }
-    for (column, type_oid) in
-        columns.iter().filter(|(column, _)| check.key.iter().any(|key| key.name == *column))
-    {
-        if let Some(target) = table.column(column)
+    let is_key = |column: &&ReturnedColumn| check.key.iter().any(|key| key.name == column.name);
+    let (keys, others): (Vec<_>, Vec<_>) = columns.iter().partition(is_key);
+    for ReturnedColumn { name, type_oid } in keys {
+        if let Some(target) = table.column(name)
             && !assignable(session, *type_oid, target.type_oid).await?
         {
             return Ok(Err(format!(
-                "{column}, of the key, is of type {} in {name}; cast it there",
+                "{name}, of the key, is of type {} in {table_name}; cast it there",
                 target.type_name
             )));
         }
     }
-    let others: Vec<&(String, u32)> =
-        columns.iter().filter(|(column, _)| !check.key.iter().any(|key| key.name == *column)).collect();
     match (fix.action, others.as_slice()) {
         (Action::Delete, []) => return Ok(Ok(Vec::new())),
         (Action::Delete, _) => {
@@ -299,22 +310,22 @@ async fn fits(
         }
         (Action::Update, _) => {}
     }
-    for (column, type_oid) in &others {
-        let Some(target) = table.column(column) else {
-            return Ok(Err(format!("{name} has no column {column}{}", table.near(column))));
+    for ReturnedColumn { name, type_oid } in &others {
+        let Some(target) = table.column(name) else {
+            return Ok(Err(format!("{table_name} has no column {name}{}", table.near(name))));
         };
         if target.generated || target.identity {
-            return Ok(Err(format!("column {column} of {name} is generated: it cannot be set")));
+            return Ok(Err(format!("column {name} of {table_name} is generated: it cannot be set")));
         }
         if !assignable(session, *type_oid, target.type_oid).await? {
             return Ok(Err(format!(
-                "column {column} of {name} is of type {}, which what the query returns cannot be assigned to; cast it \
+                "column {name} of {table_name} is of type {}, which what the query returns cannot be assigned to; cast it \
                  there",
                 target.type_name
             )));
         }
     }
-    Ok(Ok(others.into_iter().map(|(column, _)| column.clone()).collect()))
+    Ok(Ok(others.into_iter().map(|column| column.name.clone()).collect()))
 }
 
 /// Whether a value can be assigned as an INSERT does it (manual, "Value Storage"); text to anything, as a literal is.

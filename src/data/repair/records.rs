@@ -328,9 +328,8 @@ async fn differing(
 ) -> Result<Option<Column>> {
     let exactly = record.action == Action::Update;
     let kept = key.iter().zip(numbered("k", key.len())).map(|kept| (kept, false));
-    let kept: Vec<_> = kept
-        .chain(columns.iter().zip(numbered("o", columns.len())).map(|kept| (kept, exactly)))
-        .collect();
+    let kept: Vec<_> =
+        kept.chain(columns.iter().zip(numbered("o", columns.len())).map(|kept| (kept, exactly))).collect();
     let now = kept.iter().zip(0..).map(|(((column, name), exactly), place)| {
         let now = literal(column.kept_type());
         format!("({place}, '{name}', to_regtype({now}), {exactly})")
