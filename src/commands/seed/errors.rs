@@ -64,7 +64,7 @@ pub(super) async fn not_made(
         let what = format!("{}: {what}; it was rolled back, and nothing was changed", query.label(&row.key));
         declared.wrong(declared.line, what)
     };
-    let same_key = session.rows(query.equal_key_query(row.row)).await?.into_iter().flatten().flatten().next();
+    let same_key: Option<String> = session.optional_scalar(query.equal_key_query(row.row)).await?;
     if let Some(key) = same_key {
         let there = query.label(&key);
         let failure = wrong(format!("its key equals that of the existing row {there} in this database"));

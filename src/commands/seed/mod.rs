@@ -281,14 +281,12 @@ async fn check_rights(settings: &Settings, judged: &SeedPlan, session: &mut Sess
     let role = settings.database.set_role.as_ref();
     let role = role.map(|role| format!("SET LOCAL ROLE {};", crate::postgres::sql::identifier(role)));
     let sql = format!("BEGIN READ ONLY; {} {query}; COMMIT", role.unwrap_or_default());
-    let rows =
-        session.rows(sql).await.map_err(|error| connection::server_failure(error, "asking for rights"))?;
+    let failed = |error| connection::server_failure(error, "asking for rights");
     let mut lacking: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-    for row in rows {
-        if let [Some(table), Some(right), Some(column)] = row.as_slice() {
-            let column = crate::postgres::sql::identifier(column).into_owned();
-            lacking.entry((table.clone(), right.clone())).or_default().push(column);
-        }
+    for row in session.query(sql).await.map_err(failed)? {
+        let text = |column: &str| row.get::<String>(column).map_err(|error| failed(error.into()));
+        let column = crate::postgres::sql::identifier(&text("name")?).into_owned();
+        lacking.entry((text("path")?, text("privilege")?)).or_default().push(column);
     }
     if lacking.is_empty() {
         return Ok(());

@@ -105,14 +105,15 @@ pub(super) async fn propose(
         };
         checks.push(ProposedCheck { check: bound, preview });
     }
-    let proof = "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL; ROLLBACK";
-    let rows = session.rows(proof).await?;
-    match rows.into_iter().flatten().flatten().next().as_deref() {
-        Some("t") => Ok(checks),
-        _ => Err(Failure::usage("a query of the checks writes; queries only read. Nothing of it was kept")
+    let proof = "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL AS wrote_nothing; ROLLBACK";
+    let wrote_nothing: bool = session.scalar(proof).await?;
+    if !wrote_nothing {
+        let what = "a query of the checks writes; queries only read. Nothing of it was kept";
+        return Err(Failure::usage(what)
             .next("look for functions that write, and take them out of the files in checks/")
-            .into()),
+            .into());
     }
+    Ok(checks)
 }
 
 /// What must not be done.

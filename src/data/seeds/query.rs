@@ -212,7 +212,7 @@ impl SeedQuery {
         };
         let texts = keys().map(|column| column.text(&format!("t.{}", identifier(&column.name))));
         format!(
-            "SELECT to_jsonb(ARRAY[{}])::text FROM {table} AS t \
+            "SELECT to_jsonb(ARRAY[{}])::text AS key FROM {table} AS t \
              CROSS JOIN json_populate_record(NULL::{table}, {}::json) AS f WHERE {} = {} LIMIT 1",
             texts.collect::<Vec<_>>().join(", "),
             literal(&self.rows[row].values),
