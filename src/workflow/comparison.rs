@@ -25,7 +25,7 @@ use crate::snapshot::{
 use crate::workflow::environment_mark;
 use crate::workflow::project_model::{Needs, ProjectModel};
 use crate::workflow::reports::schema_report::{Coverage, Hidden, History, SchemaReport};
-use crate::workflow::reports::target::{MigrationName, TargetReport};
+use crate::workflow::reports::target::{ReportedMigration, TargetReport};
 
 /// `statement_timeout` of the reading transaction where the project sets none: enough for 100,000 tables.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -167,7 +167,7 @@ fn document(
     let known = standing.basis == Basis::History && snapshot.history.is_some();
     let pending = standing.skipped.iter().chain(&standing.pending).map(|index| {
         let migration = &lock.migrations[*index];
-        MigrationName { version: migration.version.to_string(), name: migration.name.clone() }
+        ReportedMigration { version: migration.version.to_string(), name: migration.name.clone() }
     });
     let rows = snapshot.history.as_deref().unwrap_or_default();
     let history = History {

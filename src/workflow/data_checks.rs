@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::changes::plan::Affected;
-use crate::data::checks::{self, Check, Limits, Look};
-use crate::data::repair::Pace;
+use crate::data::checks::{self, Check, CheckLimits, CheckOptions};
+use crate::data::repair::RepairLimits;
 use crate::error::Failure;
 use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::connection::{Session, Target};
@@ -40,14 +40,14 @@ pub(crate) fn look<'l>(
     application: &'l str,
     sample: usize,
     jobs: u32,
-) -> Look<'l> {
+) -> CheckOptions<'l> {
     let database = &settings.database;
-    Look {
+    CheckOptions {
         target,
         application,
         set_role: database.set_role.as_deref(),
         search_path: &database.search_path,
-        limits: Limits {
+        limits: CheckLimits {
             statement_timeout: database.statement_timeout.unwrap_or(STATEMENT),
             lock_timeout: database.lock_timeout.unwrap_or(LOCK),
             sample,
@@ -57,9 +57,9 @@ pub(crate) fn look<'l>(
 }
 
 /// How gently rows are changed.
-pub(crate) fn pace(settings: &Settings, max_rate: Option<u64>) -> Pace {
+pub(crate) fn pace(settings: &Settings, max_rate: Option<u64>) -> RepairLimits {
     let repair = &settings.repair;
-    Pace {
+    RepairLimits {
         batch: repair.batch,
         lock_timeout: repair.lock_timeout,
         max_rate,

@@ -19,10 +19,10 @@ use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::required_checks::Required;
 use crate::workflow::write_command::{WriteCommand, interrupted};
 use crate::workflow::{comparison, environment_mark, plan_steps};
-use crate::writer::{Limits, StopSignal};
+use crate::writer::{StepLimits, StopSignal};
 
 /// What is to be done, and why.
-pub(crate) struct Prepared {
+pub(crate) struct PreparedChange {
     pub(crate) snapshot: DatabaseSnapshot,
     pub(crate) standing: MigrationState,
     pub(crate) document: SchemaReport,
@@ -33,7 +33,7 @@ pub(crate) struct Prepared {
 }
 
 /// What one of the commands adds to it.
-pub(crate) trait Change {
+pub(crate) trait MigrateCommand {
     /// Confirmation and lock.
     fn write(&self) -> &WriteArgs;
 
@@ -47,7 +47,7 @@ pub(crate) trait Change {
         target: &Target,
         declared: &ProjectModel,
         snapshot: DatabaseSnapshot,
-    ) -> Result<Prepared>;
+    ) -> Result<PreparedChange>;
 
     /// `--no-backup`
     fn no_backup(&self) -> bool;
@@ -60,7 +60,11 @@ pub(crate) trait Change {
 ///
 /// # Errors
 /// With the exit codes of the contract.
-pub(crate) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: StopSignal) -> Result<Exit> {
+pub(crate) async fn run<C: MigrateCommand>(
+    settings: &Settings,
+    change: &C,
+    mut stop: StopSignal,
+) -> Result<Exit> {
     let seen = stop.clone();
     let (mut writing, declared, prepared) = tokio::select! {
         biased;
@@ -103,7 +107,10 @@ pub(crate) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: St
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) async fn look<C: Change>(settings: &Settings, change: &C) -> Result<(ProjectModel, Prepared)> {
+pub(crate) async fn look<C: MigrateCommand>(
+    settings: &Settings,
+    change: &C,
+) -> Result<(ProjectModel, PreparedChange)> {
     let target = settings.target()?;
     let (mut session, reading) = project_model::connected(settings, &target).await?;
     let declared = reading.finish(settings).await?;
@@ -129,11 +136,11 @@ pub(crate) fn changed_meanwhile(what: &str) -> Failure {
 }
 
 /// Everything up to the operator's yes.
-async fn ask<'s, C: Change>(
+async fn ask<'s, C: MigrateCommand>(
     settings: &'s Settings,
     change: &'s C,
     stop: &StopSignal,
-) -> Result<(WriteCommand<'s>, ProjectModel, Prepared)> {
+) -> Result<(WriteCommand<'s>, ProjectModel, PreparedChange)> {
     let args = change.write();
     let (mut writing, reading) =
         project_model::beside(settings, WriteCommand::open(settings, args, stop)).await?;
@@ -162,12 +169,12 @@ async fn ask<'s, C: Change>(
 }
 
 /// Looks and plans, with the sizes of what is locked.
-async fn look_and_prepare<C: Change>(
+async fn look_and_prepare<C: MigrateCommand>(
     settings: &Settings,
     change: &C,
     declared: &ProjectModel,
     writing: &mut WriteCommand<'_>,
-) -> Result<Prepared> {
+) -> Result<PreparedChange> {
     let snapshot = writing.take_snapshot(declared).await?;
     let mut prepared = change.prepare(settings, &writing.target, declared, snapshot)?;
     shorten(settings, &writing.target, &declared.migrations, &mut prepared).await?;
@@ -183,7 +190,7 @@ async fn shorten(
     settings: &Settings,
     target: &Target,
     migrations: &[Migration],
-    prepared: &mut Prepared,
+    prepared: &mut PreparedChange,
 ) -> Result<()> {
     Required::by(settings, target, &prepared.plan, migrations)?.shorten(&mut prepared.plan).await?;
     if let (true, Some(plan)) = (prepared.plan.steps.is_empty(), &mut prepared.document.plan) {
@@ -194,12 +201,12 @@ async fn shorten(
 }
 
 /// Decides about a backup, and puts that into the plan.
-async fn back<C: Change>(
+async fn back<C: MigrateCommand>(
     settings: &Settings,
     change: &C,
     protected: bool,
     write: bool,
-    prepared: &mut Prepared,
+    prepared: &mut PreparedChange,
     session: &mut Session,
 ) -> Result<()> {
     if prepared.plan.is_empty() {
@@ -256,11 +263,11 @@ fn same_or_less(shown: &MigrationPlan, now: &MigrationPlan) -> bool {
 }
 
 /// Does the work, and checks again.
-async fn carry_out<C: Change>(
+async fn carry_out<C: MigrateCommand>(
     settings: &Settings,
     change: &C,
     declared: &ProjectModel,
-    mut prepared: Prepared,
+    mut prepared: PreparedChange,
     writing: &mut WriteCommand<'_>,
 ) -> Result<SchemaReport> {
     let plan_report = prepared.document.plan.clone();
@@ -333,7 +340,7 @@ fn unchecked(error: anyhow::Error) -> anyhow::Error {
 pub(crate) fn defaults(settings: &Settings) -> DefaultLimits {
     let migrations = &settings.migrations;
     DefaultLimits {
-        transaction: Limits {
+        transaction: StepLimits {
             lock_timeout: migrations.lock_timeout,
             lock_budget: migrations.lock_budget,
             max_duration: migrations.max_duration,
@@ -343,7 +350,11 @@ pub(crate) fn defaults(settings: &Settings) -> DefaultLimits {
 }
 
 /// Tells what was planned, and nothing done.
-pub(crate) fn tell<C: Change>(settings: &Settings, change: &C, prepared: Prepared) -> Result<Exit> {
+pub(crate) fn tell<C: MigrateCommand>(
+    settings: &Settings,
+    change: &C,
+    prepared: PreparedChange,
+) -> Result<Exit> {
     let exit = change.exit(&prepared.plan, &prepared.document);
     tell_document(settings, &prepared.document.ending(exit))
 }

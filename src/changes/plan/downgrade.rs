@@ -138,7 +138,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::fs;
 
-    use super::super::samples::{Sample, lock_of};
+    use super::super::samples::{SampleMigration, lock_of};
     use super::*;
     use crate::migrations::history::Applied;
 
@@ -149,7 +149,8 @@ mod tests {
     }
 
     fn project(downs: &[(usize, &str)]) -> Project {
-        let samples: Vec<Sample> = (1..=3).map(|version| Sample::new(version, "select 1;")).collect();
+        let samples: Vec<SampleMigration> =
+            (1..=3).map(|version| SampleMigration::new(version, "select 1;")).collect();
         let (lock, mut files) = lock_of(&samples);
         let directory = tempfile::tempdir().expect("a directory");
         for (index, sql) in downs {
@@ -166,7 +167,7 @@ mod tests {
         unchanged: &[i64],
         to: i64,
     ) -> Result<MigrationPlan, Failure> {
-        let rows: Vec<Applied> = applied.iter().map(|version| Sample::row(*version)).collect();
+        let rows: Vec<Applied> = applied.iter().map(|version| SampleMigration::row(*version)).collect();
         let unchanged: BTreeSet<i64> = unchanged.iter().copied().collect();
         let standing = MigrationState::from_history(&project.lock.migrations, &rows, &unchanged);
         MigrationPlan::downgrade(&project.lock, &project.files, &standing, to)

@@ -245,26 +245,33 @@ fn skipped(lock: &Lock, standing: &MigrationState) -> Failure {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::samples::{Sample, lock_of};
+    use super::super::samples::{SampleMigration, lock_of};
     use super::*;
     use crate::migrations::history::Applied;
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<SampleMigration> {
         vec![
-            Sample::new(1, "create table users (id bigint);"),
-            Sample::new(2, "alter table users add column name text;"),
-            Sample::new(3, "-- trueup: no-transaction\ncreate index concurrently i on users (name);"),
-            Sample::new(4, "-- trueup: contract\nalter table users drop column name;"),
-            Sample::new(5, "create table later (id bigint);"),
+            SampleMigration::new(1, "create table users (id bigint);"),
+            SampleMigration::new(2, "alter table users add column name text;"),
+            SampleMigration::new(
+                3,
+                "-- trueup: no-transaction\ncreate index concurrently i on users (name);",
+            ),
+            SampleMigration::new(4, "-- trueup: contract\nalter table users drop column name;"),
+            SampleMigration::new(5, "create table later (id bigint);"),
         ]
     }
 
     fn standing(lock: &Lock, applied: &[i64]) -> MigrationState {
-        let rows: Vec<Applied> = applied.iter().map(|version| Sample::row(*version)).collect();
+        let rows: Vec<Applied> = applied.iter().map(|version| SampleMigration::row(*version)).collect();
         MigrationState::from_history(&lock.migrations, &rows, &applied.iter().copied().collect())
     }
 
-    fn plan(samples: &[Sample], applied: &[i64], wanted: UpgradeGoal) -> Result<MigrationPlan, Failure> {
+    fn plan(
+        samples: &[SampleMigration],
+        applied: &[i64],
+        wanted: UpgradeGoal,
+    ) -> Result<MigrationPlan, Failure> {
         let (lock, files) = lock_of(samples);
         MigrationPlan::upgrade(&lock, &files, &standing(&lock, applied), &wanted)
     }
@@ -289,7 +296,7 @@ mod tests {
     #[test]
     fn a_check_that_is_required_stops_it_even_so() {
         let mut samples = samples();
-        samples[2] = Sample::new(3, "-- trueup: requires-check orphans\nselect 1;");
+        samples[2] = SampleMigration::new(3, "-- trueup: requires-check orphans\nselect 1;");
         let found =
             plan(&samples, &[], UpgradeGoal { contract: true, ..UpgradeGoal::default() }).expect("a plan");
         assert_eq!(versions(&found), [1, 2]);
@@ -329,7 +336,7 @@ mod tests {
     #[test]
     fn f36_edited_migrations_are_named() {
         let (lock, files) = lock_of(&samples());
-        let rows = [Sample::row(1), Sample::row(2)];
+        let rows = [SampleMigration::row(1), SampleMigration::row(2)];
         let standing = MigrationState::from_history(&lock.migrations, &rows, &BTreeSet::from([1]));
         let failure =
             MigrationPlan::upgrade(&lock, &files, &standing, &UpgradeGoal::default()).expect_err("edited");
@@ -348,7 +355,7 @@ mod tests {
     #[test]
     fn a_fault_in_the_last_file_is_told_before_anything_else() {
         let mut samples = samples();
-        samples[4] = Sample::new(5, "select 1;\ncommit;");
+        samples[4] = SampleMigration::new(5, "select 1;\ncommit;");
         for applied in [&[][..], &[1, 3]] {
             let wanted = UpgradeGoal { to: Some(4), ..UpgradeGoal::default() };
             let failure = plan(&samples, applied, wanted).expect_err("refused");

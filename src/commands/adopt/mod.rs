@@ -22,11 +22,11 @@ use crate::workflow::deliver::{deliver, style};
 use crate::workflow::migrate::changed_meanwhile;
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::adoption::AdoptionReport;
-use crate::workflow::reports::plan_report::{PlanDirection, PlanReport, StepAction, StepReport};
+use crate::workflow::reports::plan_report::{FileAction, PlanDirection, PlanReport, StepReport};
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
 use crate::workflow::{comparison, plan_steps};
-use crate::writer::{Limits, StopSignal};
+use crate::writer::{StepLimits, StopSignal};
 use args::AdoptArgs;
 
 /// What is to be recorded, and why.
@@ -394,7 +394,7 @@ fn plan(settings: &Settings, declared: &ProjectModel, versions: &BTreeSet<i64>) 
         file: settings.project.display(&migration.path),
         contract: migration.directives.contract,
         transactional: true,
-        action: StepAction::Record,
+        action: FileAction::Record,
         requires_checks: Vec::new(),
         statements: Vec::new(),
         locks: Vec::new(),
@@ -434,7 +434,7 @@ async fn carry_out(
             Some(failure) => Err(failure.into()),
         }
     };
-    let limits = Limits {
+    let limits = StepLimits {
         lock_timeout: settings.migrations.lock_timeout,
         lock_budget: settings.migrations.lock_budget,
         max_duration: settings.migrations.max_duration,

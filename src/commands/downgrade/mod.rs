@@ -10,7 +10,7 @@ use crate::error::Exit;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
-use crate::workflow::migrate::{self, Change, Prepared};
+use crate::workflow::migrate::{self, MigrateCommand, PreparedChange};
 use crate::workflow::project_model::ProjectModel;
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::write_command::refuse_unclear;
@@ -30,7 +30,7 @@ pub(super) async fn run(settings: &Settings, args: &DowngradeArgs, stop: StopSig
     migrate::tell(settings, args, prepared)
 }
 
-impl Change for DowngradeArgs {
+impl MigrateCommand for DowngradeArgs {
     fn write(&self) -> &WriteArgs {
         &self.write
     }
@@ -41,14 +41,14 @@ impl Change for DowngradeArgs {
         target: &Target,
         declared: &ProjectModel,
         snapshot: DatabaseSnapshot,
-    ) -> Result<Prepared> {
+    ) -> Result<PreparedChange> {
         let (mut document, standing) = comparison::judge_standing(settings, target, declared, &snapshot)?;
         refuse_unclear(&snapshot)?;
         let mut plan = MigrationPlan::downgrade(&declared.lock, &declared.migrations, &standing, self.to)?;
         migrate::refuse_drift(&plan, &document, declared, None)?;
         let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
         document.plan = Some(plan_steps::report(settings, &mut plan, &snapshot));
-        Ok(Prepared { snapshot, standing, document, plan, ledger, backing: None })
+        Ok(PreparedChange { snapshot, standing, document, plan, ledger, backing: None })
     }
 
     fn no_backup(&self) -> bool {

@@ -4,7 +4,7 @@ pub(super) mod args;
 
 use anyhow::Result;
 
-use crate::changes::executor::{self, Resolve, Verdict};
+use crate::changes::executor::{self, Resolve, StatedOutcome};
 use crate::changes::plan::{Resolution, ResolveCase, Resolved};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Ledger;
@@ -19,7 +19,7 @@ use crate::workflow::deliver::{self, deliver};
 use crate::workflow::migrate::{changed_meanwhile, defaults};
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::decision::{DecisionReport, Subject};
-use crate::workflow::reports::target::{MigrationName, TargetReport};
+use crate::workflow::reports::target::{ReportedMigration, TargetReport};
 use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
 use crate::workflow::{comparison, plan_steps};
 use crate::writer::StopSignal;
@@ -175,11 +175,11 @@ async fn record(
     .await
 }
 
-fn verdict(args: &ResolveArgs) -> Verdict {
+fn verdict(args: &ResolveArgs) -> StatedOutcome {
     match args.decision {
-        Decision::Applied => Verdict::Applied,
-        Decision::NotApplied => Verdict::NotApplied,
-        Decision::AcceptEdit => Verdict::AcceptEdit,
+        Decision::Applied => StatedOutcome::Applied,
+        Decision::NotApplied => StatedOutcome::NotApplied,
+        Decision::AcceptEdit => StatedOutcome::AcceptEdit,
     }
 }
 
@@ -191,7 +191,7 @@ fn report(
     judged: &Judged,
 ) -> DecisionReport {
     let compiled = declared.lock.migrations.iter().find(|compiled| compiled.version == args.version);
-    let name = MigrationName {
+    let name = ReportedMigration {
         version: args.version.to_string(),
         name: compiled.map(|compiled| compiled.name.clone()).unwrap_or_default(),
     };

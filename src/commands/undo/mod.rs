@@ -9,7 +9,7 @@ use anyhow::Result;
 use report::{UndoReport, UndoneReport};
 
 use crate::data::checks::Action;
-use crate::data::repair::{self, Repair, RepairedRun, State, UndoOutcome};
+use crate::data::repair::{self, Repair, RepairState, RepairedRun, UndoOutcome};
 use crate::error::Exit;
 use crate::output;
 use crate::project::Settings;
@@ -73,7 +73,7 @@ async fn undo(
     }
     // What was kept, and is not as the repair left it now either, is tried when it is.
     let rows: u64 = shown.repairs.iter().map(|repair| repair.restored).sum();
-    if rows == 0 && repairs.iter().all(|repair| repair.state == State::Undone) {
+    if rows == 0 && repairs.iter().all(|repair| repair.state == RepairState::Undone) {
         (shown.stage, shown.nothing_to_do) = (RepairStage::Done, true);
         shown.exit = kept_exit(&shown);
         writing.writer.close().await;

@@ -12,7 +12,7 @@ use crate::error::Exit;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
-use crate::workflow::migrate::{self, Change, Prepared};
+use crate::workflow::migrate::{self, MigrateCommand, PreparedChange};
 use crate::workflow::project_model::ProjectModel;
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::write_command::refuse_unclear;
@@ -40,7 +40,7 @@ pub(super) async fn run(settings: &Settings, args: &UpgradeArgs, stop: writer::S
     migrate::tell(settings, args, prepared)
 }
 
-impl Change for UpgradeArgs {
+impl MigrateCommand for UpgradeArgs {
     fn write(&self) -> &WriteArgs {
         &self.write
     }
@@ -51,7 +51,7 @@ impl Change for UpgradeArgs {
         target: &Target,
         declared: &ProjectModel,
         snapshot: DatabaseSnapshot,
-    ) -> Result<Prepared> {
+    ) -> Result<PreparedChange> {
         let (mut document, standing) = comparison::judge_standing(settings, target, declared, &snapshot)?;
         refuse_unclear(&snapshot)?;
         let lock = &declared.lock;
@@ -77,7 +77,7 @@ impl Change for UpgradeArgs {
         migrate::refuse_drift(&plan.without(&recorded), &document, declared, instead)?;
         let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
         document.plan = Some(plan_steps::report(settings, &mut plan, &snapshot));
-        Ok(Prepared { snapshot, standing, document, plan, ledger, backing: None })
+        Ok(PreparedChange { snapshot, standing, document, plan, ledger, backing: None })
     }
 
     fn no_backup(&self) -> bool {

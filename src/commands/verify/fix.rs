@@ -11,7 +11,7 @@ use super::proposal::{
 use super::report::{DataCheckReport, VerifyReport, data_check_report};
 use super::{rows_of_check, rows_of_fix};
 use crate::data::checks::{self, Check, ValidatedCheck};
-use crate::data::repair::{self, InterruptedRun, Pace, Plan, PlanRequest, Repair};
+use crate::data::repair::{self, InterruptedRun, Plan, PlanRequest, Repair, RepairLimits};
 use crate::error::{Exit, Failure};
 use crate::output;
 use crate::postgres::connection::Target;
@@ -206,7 +206,7 @@ async fn carry_out(
 /// The work, and what came of it so far.
 struct Repairing<'r, 'w> {
     writing: &'r mut WriteCommand<'w>,
-    pace: Pace,
+    pace: RepairLimits,
     fixes: &'r mut [FixReport],
     became: &'r mut BTreeMap<String, Became>,
     /// Whether something of this run stays, whatever comes.

@@ -54,8 +54,10 @@ impl Proposed {
         let unknown = |preview: &Preview| preview.fixes.is_empty();
         let any = |preview: &Preview| preview.fixes.iter().any(|fix| fix.rows > 0);
         let changing = self.checks.iter().filter(|one| unknown(&one.preview) || any(&one.preview));
-        let mut tables: Vec<String> =
-            changing.filter_map(|one| one.check.table.as_ref()).map(checks::Table::qualified).collect();
+        let mut tables: Vec<String> = changing
+            .filter_map(|one| one.check.table.as_ref())
+            .map(checks::CheckedTable::qualified)
+            .collect();
         tables.sort();
         tables.dedup();
         tables
@@ -240,7 +242,7 @@ fn planned(ProposedCheck { check: bound, preview }: &ProposedCheck) -> DataCheck
         file: check.path.display().to_string(),
         title: check.title,
         severity: check.severity,
-        table: bound.table.as_ref().map(checks::Table::qualified),
+        table: bound.table.as_ref().map(checks::CheckedTable::qualified),
         rows: Some(preview.found),
         unknown: None,
         obstacles: Vec::new(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::data::checks::{Found, VisibilityGap};
+use crate::data::checks::{CheckResult, VisibilityGap};
 use crate::error::Exit;
 use crate::findings::{
     AttributeFinding, Change, Command, Finding, Location, Remedy, Severity, Sides, Summary,
@@ -311,8 +311,8 @@ impl DataCheckReport {
 }
 
 /// What a check found, for a report.
-pub(super) fn data_check_report(found: Found) -> DataCheckReport {
-    let Found { check: bound, rows, sample, took } = found;
+pub(super) fn data_check_report(found: CheckResult) -> DataCheckReport {
+    let CheckResult { check: bound, rows, sample, took } = found;
     let (rows, unknown) = match rows {
         Ok(rows) => (Some(rows), None),
         Err(why) => (None, Some(why)),

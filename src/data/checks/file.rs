@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Action, Check, Fix, Named, Query};
+use super::{Action, Check, CheckQuery, Fix, NameAtLine};
 use crate::error::{ErrorCode, Failure};
 use crate::findings::Severity;
 use crate::postgres::sql::{self, Part, Statement, comments, split, split_qualified};
@@ -114,7 +114,7 @@ struct Parser<'p> {
     place: Place,
     /// Where `-- find:` stands.
     find_line: usize,
-    find: Option<Query>,
+    find: Option<CheckQuery>,
     fixes: Vec<Open>,
 }
 
@@ -125,7 +125,7 @@ struct Open {
     line: usize,
     action: Option<Action>,
     at_most: Option<u64>,
-    query: Option<Query>,
+    query: Option<CheckQuery>,
 }
 
 fn parse(path: &Path, text: &str) -> Result<Check, Failure> {
@@ -332,7 +332,7 @@ impl Parser<'_> {
         balanced(statement).map_err(|line| {
             self.wrong(line, "a parenthesis is closed that was not opened, or opened and not closed")
         })?;
-        let query = Query { text: statement.text.to_owned(), line };
+        let query = CheckQuery { text: statement.text.to_owned(), line };
         let second = "a second query: each section has one; `-- find:` or `-- fix: NAME` begins another";
         match (self.place, self.fixes.last_mut()) {
             (Place::Head, _) => Err(self.wrong(line, "a query before `-- find:`")),
@@ -376,7 +376,7 @@ impl Parser<'_> {
             Some(parts) if parts.iter().any(|part| part.len() > LONGEST_NAME) => {
                 Err(self.overlong(line, &name))
             }
-            Some(parts) if parts.len() <= 2 => Ok(Named { name, line }),
+            Some(parts) if parts.len() <= 2 => Ok(NameAtLine { name, line }),
             _ => Err(self.wrong(line, format!("`-- table:` is a table, as SQL writes it; found `{name}`"))),
         });
         let table = table.transpose()?;
@@ -417,9 +417,9 @@ impl Parser<'_> {
 }
 
 /// Columns between commas, in quotes where SQL needs them.
-fn names(path: &Path, word: &str, list: &str, line: usize) -> Result<Vec<Named>, Failure> {
+fn names(path: &Path, word: &str, list: &str, line: usize) -> Result<Vec<NameAtLine>, Failure> {
     let refuse = |what: String| Err(wrong(path, line, what));
-    let mut names: Vec<Named> = Vec::new();
+    let mut names: Vec<NameAtLine> = Vec::new();
     let statements = split(list).map_err(|error| wrong(path, line, error.kind.to_string()))?;
     let parts: Vec<Part<'_>> = statements.iter().flat_map(Statement::parts).collect();
     for (at, part) in parts.iter().enumerate() {
@@ -436,7 +436,7 @@ fn names(path: &Path, word: &str, list: &str, line: usize) -> Result<Vec<Named>,
                         "`-- {word}:` a name is longer than PostgreSQL's {LONGEST_NAME} bytes: {name}"
                     ));
                 }
-                names.push(Named { name: name.to_owned(), line });
+                names.push(NameAtLine { name: name.to_owned(), line });
             }
             (_, Part::Other(",")) if at + 1 < parts.len() => {}
             _ => {

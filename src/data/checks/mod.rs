@@ -18,9 +18,9 @@ use serde::Serialize;
 use crate::findings::Severity;
 
 pub use file::{named, read_directory};
-pub use run::{Found, Limits, Look, Rows, begin, look};
-pub use table::{Column, Incoming, Table, Trigger};
-pub use validate::{BoundFix, ValidatedCheck};
+pub use run::{CheckLimits, CheckOptions, CheckResult, SampleRows, begin, look};
+pub use table::{CheckedColumn, CheckedTable, IncomingForeignKey, Trigger};
+pub use validate::{ValidatedCheck, ValidatedFix};
 pub use visibility::VisibilityGap;
 
 /// What a fix does to the rows that it returns.
@@ -45,7 +45,7 @@ impl Action {
 
 /// One query of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query {
+pub struct CheckQuery {
     /// The text, without its semicolon: one statement, in which every parenthesis that is closed was opened in it.
     pub text: String,
     /// The line that it begins on, from 1.
@@ -54,7 +54,7 @@ pub struct Query {
 
 /// A name in a file: a column, a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+pub struct NameAtLine {
     /// As the database has it; of a table as SQL writes it.
     pub name: String,
     /// The line of the directive.
@@ -73,7 +73,7 @@ pub struct Fix {
     /// The most rows that it may change.
     pub at_most: Option<u64>,
     /// The rows, with their new values.
-    pub query: Query,
+    pub query: CheckQuery,
     /// The line of `-- fix:`.
     pub line: usize,
 }
@@ -90,21 +90,21 @@ pub struct Check {
     /// How bad it is when it is not.
     pub severity: Severity,
     /// The table that the rows are of.
-    pub table: Option<Named>,
+    pub table: Option<NameAtLine>,
     /// The columns that identify a row; what `find` and the fixes return has them.
-    pub key: Vec<Named>,
+    pub key: Vec<NameAtLine>,
     /// The columns of a row that are shown.
-    pub show: Vec<Named>,
+    pub show: Vec<NameAtLine>,
     /// The rows that are wrong.
-    pub find: Query,
+    pub find: CheckQuery,
     /// The fixes, the first that proposes a row has it.
     pub fixes: Vec<Fix>,
 }
 
 impl Check {
     /// The columns of a sample: the key, then what else is shown.
-    pub fn shown(&self) -> Vec<&Named> {
-        let mut shown: Vec<&Named> = self.key.iter().collect();
+    pub fn shown(&self) -> Vec<&NameAtLine> {
+        let mut shown: Vec<&NameAtLine> = self.key.iter().collect();
         shown.extend(self.show.iter().filter(|column| !self.key.iter().any(|key| key.name == column.name)));
         shown
     }

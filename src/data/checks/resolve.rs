@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::file::one_failure;
 use super::validate::{self, LocatedCheck, ValidatedCheck};
-use super::{Check, Query, Table, VisibilityGap, visibility};
+use super::{Check, CheckQuery, CheckedTable, VisibilityGap, visibility};
 use crate::error::Failure;
 use crate::postgres::connection::{Batch, Session};
 use crate::postgres::sql::literal;
@@ -30,7 +30,7 @@ pub(super) async fn bind(
         one_failure(wrong)?;
         return Ok(Vec::new());
     }
-    let queries: Vec<&Query> = placed.iter().flat_map(|placed| placed.check.queries()).collect();
+    let queries: Vec<&CheckQuery> = placed.iter().flat_map(|placed| placed.check.queries()).collect();
     let known = validate::shapes(session, &queries).await?;
     let one_by_one = known.is_none();
     let mut known = known.into_iter().flatten();
@@ -78,12 +78,12 @@ async fn locate(session: &mut Session, checks: Vec<Check>, search_path: &str) ->
             }
         }
     }
-    let mut tables: BTreeMap<String, Table> = BTreeMap::new();
+    let mut tables: BTreeMap<String, CheckedTable> = BTreeMap::new();
     let mut obstacles: Vec<Vec<VisibilityGap>> = vec![Vec::new(); placed.len()];
     let mut batch = Batch::default();
     batch.execute(path("pg_catalog, pg_temp"));
-    batch.each_of(distinct.iter().map(|oid| Table::statement(oid)), |_, row| {
-        let table = Table::from_row(row)?;
+    batch.each_of(distinct.iter().map(|oid| CheckedTable::statement(oid)), |_, row| {
+        let table = CheckedTable::from_row(row)?;
         tables.insert(table.oid.to_string(), table);
         Ok(())
     });

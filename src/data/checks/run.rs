@@ -20,7 +20,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 
 /// How long things may take, and how much is shown.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct CheckLimits {
     /// `statement_timeout` of a query.
     pub statement_timeout: Duration,
     /// `lock_timeout`.
@@ -33,7 +33,7 @@ pub struct Limits {
 
 /// How to get there, and what for.
 #[derive(Debug, Clone, Copy)]
-pub struct Look<'l> {
+pub struct CheckOptions<'l> {
     /// The database.
     pub target: &'l Target,
     /// `application_name`
@@ -43,12 +43,12 @@ pub struct Look<'l> {
     /// `[database] search_path`: what the queries run with.
     pub search_path: &'l str,
     /// Limits.
-    pub limits: Limits,
+    pub limits: CheckLimits,
 }
 
 /// Some rows, values as the server prints them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rows {
+pub struct SampleRows {
     /// The columns.
     pub columns: Vec<String>,
     /// The values, `None` for NULL.
@@ -57,18 +57,18 @@ pub struct Rows {
 
 /// What one check found.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct CheckResult {
     /// The check.
     pub check: ValidatedCheck,
     /// How many rows are wrong; or why that cannot be told.
     pub rows: Result<u64, String>,
     /// Some of them.
-    pub sample: Rows,
+    pub sample: SampleRows,
     /// How long it took.
     pub took: Duration,
 }
 
-impl Found {
+impl CheckResult {
     /// Whether it is known that no row is wrong.
     pub fn is_clean(&self) -> bool {
         self.rows == Ok(0)
@@ -79,7 +79,11 @@ impl Found {
 ///
 /// # Errors
 /// Exit 2: a check is wrong; exit 3 when the database cannot be reached, or the connection is lost.
-pub async fn look(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> Result<Vec<Found>> {
+pub async fn look(
+    session: &mut Session,
+    checks: Vec<Check>,
+    look: CheckOptions<'_>,
+) -> Result<Vec<CheckResult>> {
     session.give_up_after(look.limits.statement_timeout.saturating_add(SILENCE));
     let looked = looking(session, checks, look).await;
     looked.map_err(|error| connection::server_failure(error, "running the data checks"))
@@ -93,7 +97,7 @@ pub async fn look(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> 
 pub async fn begin(
     session: &mut Session,
     checks: Vec<Check>,
-    look: &Look<'_>,
+    look: &CheckOptions<'_>,
 ) -> Result<Vec<ValidatedCheck>> {
     session.give_up_after(look.limits.statement_timeout.saturating_add(SILENCE));
     let begun = beginning(session, checks, look).await;
@@ -103,13 +107,17 @@ pub async fn begin(
 async fn beginning(
     session: &mut Session,
     checks: Vec<Check>,
-    look: &Look<'_>,
+    look: &CheckOptions<'_>,
 ) -> Result<Vec<ValidatedCheck>> {
     session.execute(transaction(look, None).sql()).await?;
     bind(session, checks, look.search_path).await
 }
 
-async fn looking(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> Result<Vec<Found>> {
+async fn looking(
+    session: &mut Session,
+    checks: Vec<Check>,
+    look: CheckOptions<'_>,
+) -> Result<Vec<CheckResult>> {
     let bound = beginning(session, checks, &look).await?;
     let helpers = look.limits.jobs.min(bound.len()).saturating_sub(1);
     let mut others = Vec::new();
@@ -139,7 +147,7 @@ async fn looking(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> R
 }
 
 /// The transaction that the checks are read in; with an exported `snapshot` it sees the same rows as another one.
-fn transaction(look: &Look<'_>, snapshot: Option<&str>) -> ReadOnlyTransaction {
+fn transaction(look: &CheckOptions<'_>, snapshot: Option<&str>) -> ReadOnlyTransaction {
     let transaction = ReadOnlyTransaction::repeatable_read();
     let transaction = match snapshot {
         Some(snapshot) => transaction.in_snapshot(snapshot),
@@ -161,7 +169,7 @@ const LONGEST: usize = 200;
 /// What a check found, and the position of the check.
 struct Numbered {
     position: usize,
-    found: Found,
+    found: CheckResult,
 }
 
 /// Takes checks as long as there are some, and ends the transaction.
@@ -169,7 +177,7 @@ async fn work(
     session: &mut Session,
     checks: &[ValidatedCheck],
     next: &AtomicUsize,
-    look: &Look<'_>,
+    look: &CheckOptions<'_>,
 ) -> Result<Vec<Numbered>> {
     let mut results = Vec::new();
     loop {
@@ -187,10 +195,14 @@ const SAVEPOINT: &str = "SAVEPOINT trueup_check";
 const ROLLBACK: &str = "ROLLBACK TO SAVEPOINT trueup_check";
 const RELEASE: &str = "RELEASE SAVEPOINT trueup_check";
 
-async fn one(session: &mut Session, check: &ValidatedCheck, sample: usize) -> Result<Found> {
+async fn one(session: &mut Session, check: &ValidatedCheck, sample: usize) -> Result<CheckResult> {
     let begun = Instant::now();
-    let mut found =
-        Found { check: check.clone(), rows: Ok(0), sample: Rows::default(), took: Duration::ZERO };
+    let mut found = CheckResult {
+        check: check.clone(),
+        rows: Ok(0),
+        sample: SampleRows::default(),
+        took: Duration::ZERO,
+    };
     if !check.obstacles.is_empty() {
         let told: Vec<String> = check.obstacles.iter().map(super::VisibilityGap::told).collect();
         found.rows = Err(told.join("; "));
@@ -219,7 +231,12 @@ async fn one(session: &mut Session, check: &ValidatedCheck, sample: usize) -> Re
     Ok(found)
 }
 
-async fn read(session: &mut Session, bound: &ValidatedCheck, sample: usize, into: &mut Rows) -> Result<u64> {
+async fn read(
+    session: &mut Session,
+    bound: &ValidatedCheck,
+    sample: usize,
+    into: &mut SampleRows,
+) -> Result<u64> {
     let query = bound.check.find.wrapped();
     let (mut count, mut proof) = (Single::<u64>::default(), Single::default());
     let mut batch = Batch::default();

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use super::{Action, Named};
+use super::{Action, NameAtLine};
 use crate::postgres::connection::{Row, Session};
 use crate::postgres::sql::{identifier, qualified};
 
@@ -11,7 +11,7 @@ const TABLE: &str = include_str!("sql/table.sql");
 
 /// A column.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Column {
+pub struct CheckedColumn {
     /// Its name.
     pub name: String,
     /// Its type as SQL writes it, with its modifier, qualified where it is not the server's own.
@@ -37,7 +37,7 @@ pub struct Column {
 
 /// What is unique.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Key {
+pub struct UniqueIndex {
     /// The index.
     pub index: String,
     /// Its columns.
@@ -72,7 +72,7 @@ pub struct Trigger {
 
 /// A foreign key that changes rows which refer to one that is deleted, or gets another value: CASCADE, SET NULL, SET DEFAULT.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Incoming {
+pub struct IncomingForeignKey {
     /// The constraint.
     pub constraint: String,
     /// The table that it is of, qualified and quoted.
@@ -87,7 +87,7 @@ pub struct Incoming {
     pub referenced: Vec<String>,
 }
 
-impl Incoming {
+impl IncomingForeignKey {
     /// What it does when rows are changed so, as the catalog has it.
     fn does(&self, action: Action) -> &str {
         match action {
@@ -110,7 +110,7 @@ impl Incoming {
 
 /// A table.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Table {
+pub struct CheckedTable {
     /// Its oid.
     pub oid: u32,
     schema: String,
@@ -122,13 +122,13 @@ pub struct Table {
     /// Whether other tables inherit from it.
     pub has_children: bool,
     /// Its columns, in order.
-    pub columns: Vec<Column>,
+    pub columns: Vec<CheckedColumn>,
     /// What is unique in it.
-    pub keys: Vec<Key>,
+    pub keys: Vec<UniqueIndex>,
     /// Its triggers.
     pub triggers: Vec<Trigger>,
-    /// What changing its rows sets off; see [`Table::set_off`].
-    incoming: Vec<Incoming>,
+    /// What changing its rows sets off; see [`CheckedTable::set_off`].
+    incoming: Vec<IncomingForeignKey>,
     /// Whether a foreign key of it refers to its own rows.
     pub refers_to_itself: bool,
     /// Its rules.
@@ -137,7 +137,7 @@ pub struct Table {
     pub bytes: u64,
 }
 
-impl Table {
+impl CheckedTable {
     /// Reads the table of an oid, in a session whose search_path is `pg_catalog, pg_temp`. `None` when there is none.
     ///
     /// # Errors
@@ -147,13 +147,13 @@ impl Table {
         json.map(|json| Self::from_json(&json)).transpose()
     }
 
-    /// The statement that reads the table of an oid, for [`Table::from_row`]. The session's search_path is
+    /// The statement that reads the table of an oid, for [`CheckedTable::from_row`]. The session's search_path is
     /// `pg_catalog, pg_temp`.
     pub(super) fn statement(oid: &str) -> String {
         TABLE.replace("{oid}", oid)
     }
 
-    /// Reads the row that [`Table::statement`] answers with.
+    /// Reads the row that [`CheckedTable::statement`] answers with.
     ///
     /// # Errors
     /// When it is not that row.
@@ -171,7 +171,11 @@ impl Table {
     }
 
     /// The foreign keys that deleting rows sets off, or other values of `columns`.
-    pub fn set_off(&self, action: Action, columns: &[Column]) -> impl Iterator<Item = &Incoming> {
+    pub fn set_off(
+        &self,
+        action: Action,
+        columns: &[CheckedColumn],
+    ) -> impl Iterator<Item = &IncomingForeignKey> {
         self.incoming.iter().filter(move |incoming| {
             let touched = |name: &String| columns.iter().any(|column| column.name == *name);
             matches!(incoming.does(action), "c" | "n" | "d")
@@ -180,7 +184,7 @@ impl Table {
     }
 
     /// A column by its name.
-    pub fn column(&self, name: &str) -> Option<&Column> {
+    pub fn column(&self, name: &str) -> Option<&CheckedColumn> {
         self.columns.iter().find(|column| column.name == name)
     }
 
@@ -189,9 +193,9 @@ impl Table {
     ///
     /// # Errors
     /// In words.
-    pub fn identified_by(&self, key: &[Named]) -> Result<(), String> {
+    pub fn identified_by(&self, key: &[NameAtLine]) -> Result<(), String> {
         let table = self.qualified();
-        for Named { name, .. } in key {
+        for NameAtLine { name, .. } in key {
             match self.column(name) {
                 None => return Err(format!("{table} has no column {name}{}", self.near(name))),
                 Some(column) if !column.required => {
@@ -202,13 +206,13 @@ impl Table {
                 Some(_) => {}
             }
         }
-        let is_it = |found: &&Key| {
+        let is_it = |found: &&UniqueIndex| {
             let columns = found.columns.as_deref().unwrap_or_default();
             columns.len() == key.len() && key.iter().all(|wanted| columns.contains(&wanted.name))
         };
         let named: Vec<&str> = key.iter().map(|key| key.name.as_str()).collect();
         let named = named.join(", ");
-        let of_these: Vec<&Key> = self.keys.iter().filter(is_it).collect();
+        let of_these: Vec<&UniqueIndex> = self.keys.iter().filter(is_it).collect();
         match of_these.iter().find(|key| key.valid && key.whole).or(of_these.first()) {
             Some(key) if key.valid && key.whole => Ok(()),
             Some(key) if key.valid => Err(format!(

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 
 use super::resolve::SAVEPOINT;
-use super::{Action, Check, Column, Fix, Query, Table, VisibilityGap};
+use super::{Action, Check, CheckQuery, CheckedColumn, CheckedTable, Fix, VisibilityGap};
 use crate::error::{ErrorCode, Failure};
 use crate::postgres::connection::{self, Batch, ReturnedColumn, Session, sqlstate};
 
@@ -28,7 +28,7 @@ const SHAPE: Wrapper = Wrapper {
 };
 
 impl Wrapper {
-    fn around(&self, query: &Query) -> String {
+    fn around(&self, query: &CheckQuery) -> String {
         format!("{}{}{}", self.before, query.text, self.after)
     }
 }
@@ -38,7 +38,7 @@ const NEXT: &str = "fix the file; where a migration that is pending makes what i
 
 /// A fix that fits its table.
 #[derive(Debug, Clone)]
-pub struct BoundFix {
+pub struct ValidatedFix {
     /// The fix.
     pub fix: Fix,
     /// The columns that it sets; empty for one that deletes.
@@ -49,13 +49,13 @@ pub struct BoundFix {
 
 impl ValidatedCheck {
     /// The columns of the key, as the table has them.
-    pub fn key(&self) -> Vec<Column> {
+    pub fn key(&self) -> Vec<CheckedColumn> {
         let Some(table) = &self.table else { return Vec::new() };
         self.check.key.iter().filter_map(|key| table.column(&key.name).cloned()).collect()
     }
 }
 
-impl Query {
+impl CheckQuery {
     /// As a table in FROM. What is put between parentheses, and has none too many, stays there; the line break ends a
     /// comment.
     pub fn wrapped(&self) -> String {
@@ -69,9 +69,9 @@ pub struct ValidatedCheck {
     /// The check.
     pub check: Check,
     /// Its table, where it names one.
-    pub table: Option<Table>,
+    pub table: Option<CheckedTable>,
     /// Its fixes.
-    pub fixes: Vec<BoundFix>,
+    pub fixes: Vec<ValidatedFix>,
     /// Why its answer cannot be trusted, or had, here.
     pub obstacles: Vec<VisibilityGap>,
 }
@@ -80,7 +80,7 @@ pub struct ValidatedCheck {
 #[derive(Debug)]
 pub(super) struct LocatedCheck {
     pub(super) check: Check,
-    pub(super) table: Option<Table>,
+    pub(super) table: Option<CheckedTable>,
     pub(super) obstacles: Vec<VisibilityGap>,
 }
 
@@ -93,7 +93,7 @@ impl Check {
     }
 
     /// What it asks: for the rows that are wrong, and for those of each fix.
-    pub(super) fn queries(&self) -> impl Iterator<Item = &Query> {
+    pub(super) fn queries(&self) -> impl Iterator<Item = &CheckQuery> {
         [&self.find].into_iter().chain(self.fixes.iter().map(|fix| &fix.query))
     }
 }
@@ -149,7 +149,7 @@ pub(super) async fn prove(
         match fits(session, &check, fix, table, &columns).await? {
             Ok(sets) => {
                 let types = columns.into_iter().map(|column| (column.name, column.type_oid)).collect();
-                fixes.push(BoundFix { fix: fix.clone(), sets, types });
+                fixes.push(ValidatedFix { fix: fix.clone(), sets, types });
             }
             Err(why) => return Ok(Err(check.wrong_at(fix.line, &format!("fix {}: {why}", fix.name)))),
         }
@@ -162,7 +162,7 @@ pub(super) async fn prove(
 /// server refuses one of them; the transaction is aborted then.
 pub(super) async fn shapes(
     session: &mut Session,
-    queries: &[&Query],
+    queries: &[&CheckQuery],
 ) -> Result<Option<Vec<Vec<ReturnedColumn>>>> {
     let mut columns = Vec::new();
     let together: Vec<String> = queries.iter().map(|query| SINGLE.around(query)).collect();
@@ -209,7 +209,7 @@ fn is_in_the_way(error: &anyhow::Error, obstacles: &mut Vec<VisibilityGap>) -> b
 async fn shape(
     session: &mut Session,
     check: &Check,
-    query: &Query,
+    query: &CheckQuery,
     known: &mut impl Iterator<Item = Vec<ReturnedColumn>>,
 ) -> Result<Result<Vec<ReturnedColumn>, Failure>> {
     if let Some(columns) = known.next() {
@@ -256,7 +256,7 @@ async fn fits(
     session: &mut Session,
     check: &Check,
     fix: &Fix,
-    table: &Table,
+    table: &CheckedTable,
     columns: &[ReturnedColumn],
 ) -> Result<Result<Vec<String>, String>> {
     let table_name = table.qualified();

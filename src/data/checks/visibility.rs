@@ -4,7 +4,7 @@
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use super::Query;
+use super::CheckQuery;
 use crate::postgres::connection::Row;
 use crate::postgres::sql::{literal, split_qualified, words_of};
 
@@ -82,7 +82,7 @@ impl VisibilityGap {
 /// The statement that looks for what is in the way of these queries, for [`from_row`]. The session's search_path is
 /// `pg_catalog, pg_temp`.
 pub(super) fn statement<'q>(
-    queries: impl Iterator<Item = &'q Query>,
+    queries: impl Iterator<Item = &'q CheckQuery>,
     table: Option<&str>,
     search_path: &str,
 ) -> String {

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{Pace, Repair};
+use super::{Repair, RepairLimits};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::{self, OwnedRow, RowError, sqlstate};
 use crate::text::duration;
-use crate::writer::{Blocker, Event, Limits, Next, StepError, Watch, Work, WriteSession};
+use crate::writer::{Blocker, Event, Next, StepError, StepLimits, Watch, Work, WriteSession};
 
 /// How many rows the first batch has.
 const FIRST_SIZE: u64 = 500;
@@ -71,7 +71,7 @@ pub(super) struct BatchJob<'j> {
     /// How many of them are expected to change, for the progress line.
     pub(super) total: u64,
     /// How long things may take.
-    pub(super) pace: &'j Pace,
+    pub(super) pace: &'j RepairLimits,
 }
 
 /// What the batches did so far.
@@ -248,7 +248,7 @@ pub(super) async fn batches(
         // A lock timeout is answered with another batch, a smaller one, so the lock is not waited for again.
         let lock_budget = Duration::ZERO;
         let limits =
-            Limits { lock_timeout: pace.lock_timeout, lock_budget, max_duration: cursor.time_limit() };
+            StepLimits { lock_timeout: pace.lock_timeout, lock_budget, max_duration: cursor.time_limit() };
         let statements = ops.statements(batch, cursor.skip_locked);
         // No transaction is open while `--max-rate` holds the next batch back.
         let opens_next = !cursor.is_last() && pace.max_rate.is_none();
@@ -332,7 +332,12 @@ fn next_size(rows: u64, took: Duration, wanted: Duration) -> u64 {
 }
 
 /// Waits until `--max-rate` allows more rows.
-async fn hold_back(writer: &WriteSession, pace: &Pace, rows: u64, begun: Instant) -> Result<(), StepError> {
+async fn hold_back(
+    writer: &WriteSession,
+    pace: &RepairLimits,
+    rows: u64,
+    begun: Instant,
+) -> Result<(), StepError> {
     let Some(rate) = pace.max_rate else { return Ok(()) };
     let due = Duration::from_secs_f64(rows as f64 / rate.max(1) as f64);
     sleep(writer, due.saturating_sub(begun.elapsed())).await
@@ -362,7 +367,7 @@ impl Pauses {
         writer: &mut WriteSession,
         watch: &mut dyn Watch,
         repair: &Repair,
-        pace: &Pace,
+        pace: &RepairLimits,
     ) -> Result<(), StepError> {
         if self.load_read_at.is_some_and(|at| at.elapsed() < LOAD_INTERVAL) {
             return Ok(());

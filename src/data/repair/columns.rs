@@ -1,7 +1,7 @@
 //! Values of a table as they are kept in a plan: those of the server's own types as they are, all others as text, so that no
 //! type of somebody's is kept from being dropped. Both ways lose nothing.
 
-use crate::data::checks::{Column, Table};
+use crate::data::checks::{CheckedColumn, CheckedTable};
 use crate::postgres::sql::identifier;
 
 /// The oid of `text`.
@@ -11,7 +11,7 @@ const TEXT: u32 = 25;
 pub(super) const FORMATS: &str = "SET LOCAL extra_float_digits = 3; SET LOCAL DateStyle = 'ISO, YMD'; \
     SET LOCAL IntervalStyle = 'postgres'; SET LOCAL bytea_output = 'hex'; SET LOCAL TimeZone = 'UTC'";
 
-impl Column {
+impl CheckedColumn {
     /// The column of a plan for it.
     pub(super) fn declared(&self, name: &str) -> String {
         let collation = if self.collated || self.mirror.is_none() { " COLLATE pg_catalog.\"C\"" } else { "" };
@@ -81,7 +81,7 @@ pub(super) fn numbered(prefix: &str, count: usize) -> Vec<String> {
 }
 
 /// `t."name"`
-pub(super) fn of(alias: &str, column: &Column) -> String {
+pub(super) fn of(alias: &str, column: &CheckedColumn) -> String {
     format!("{alias}.{}", identifier(&column.name))
 }
 
@@ -91,6 +91,6 @@ pub(super) fn same_image(left: &[String], right: &[String]) -> String {
 }
 
 /// The columns of a table by name; `None` when one is gone.
-pub(super) fn named(table: &Table, names: &[String]) -> Option<Vec<Column>> {
+pub(super) fn named(table: &CheckedTable, names: &[String]) -> Option<Vec<CheckedColumn>> {
     names.iter().map(|name| table.column(name).cloned()).collect()
 }

@@ -20,20 +20,20 @@ mod undo;
 
 use std::time::Duration;
 
-use crate::data::checks::{Action, BoundFix, Column, Table};
+use crate::data::checks::{Action, CheckedColumn, CheckedTable, ValidatedFix};
 use crate::writer::ThrottleLimits;
 
 pub use plan::{Plan, PlanRequest, discard, plan, too_many_rows};
 pub use preview::{Preview, preview};
-pub use records::{InterruptedRun, Repair, RepairedRun, State, find, latest, prune};
+pub use records::{InterruptedRun, Repair, RepairState, RepairedRun, find, latest, prune};
 pub use referring::Cascade;
 pub use run::{RepairOutcome, repair};
-pub use summary::{Candidates, Change, FixPreview};
+pub use summary::{Candidates, FixPreview, RowChange};
 pub use undo::{UndoOutcome, UnrestoredRows, undo, would_undo};
 
 /// How long things may take, and when to wait.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pace {
+pub struct RepairLimits {
     /// What a batch is to take.
     pub batch: Duration,
     /// How long a batch may wait for a lock.
@@ -66,15 +66,15 @@ mod state {
 
 /// One fix of one check, with what it takes to write it as SQL.
 #[derive(Debug, Clone, Copy)]
-struct Fixing<'f> {
-    fix: &'f BoundFix,
-    table: &'f Table,
-    key: &'f [Column],
+struct FixTarget<'f> {
+    fix: &'f ValidatedFix,
+    table: &'f CheckedTable,
+    key: &'f [CheckedColumn],
 }
 
-impl Fixing<'_> {
+impl FixTarget<'_> {
     /// The columns whose old values are kept: those that are set, or all of a row that is deleted.
-    fn changed(&self) -> Vec<&Column> {
+    fn changed(&self) -> Vec<&CheckedColumn> {
         match self.fix.fix.action {
             Action::Update => self.fix.sets.iter().filter_map(|name| self.table.column(name)).collect(),
             Action::Delete => self.table.columns.iter().filter(|column| !column.generated).collect(),

@@ -6,16 +6,16 @@ use anyhow::Result;
 
 use super::columns::{FORMATS, numbered};
 use super::proposed::{self, ProposedRows};
-use super::records::{Repair, State};
+use super::records::{Repair, RepairState};
 use super::referring::cascade;
 use super::summary::{self, FixPreview, SWEEPING};
-use super::{Fixing, Pace, state};
-use crate::data::checks::{Column, Table, ValidatedCheck};
+use super::{FixTarget, RepairLimits, state};
+use crate::data::checks::{CheckedColumn, CheckedTable, ValidatedCheck};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection;
 use crate::postgres::sql::literal;
 use crate::text::duration;
-use crate::writer::{Limits, StepError, Watch, Work, WriteSession};
+use crate::writer::{StepError, StepLimits, Watch, Work, WriteSession};
 
 /// What is planned, and how.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,7 @@ pub struct PlanRequest<'p> {
     /// The repairs of an earlier pass. If there are any, only the rows that they skipped are planned.
     pub earlier: &'p [Repair],
     /// How long things may take.
-    pub pace: &'p Pace,
+    pub pace: &'p RepairLimits,
 }
 
 /// What is to be done.
@@ -46,7 +46,7 @@ pub struct Plan {
 /// Writes the plan of the checks' fixes into tables of its own and commits them. No row of the project's tables is changed.
 ///
 /// # Errors
-/// Those of [`WriteSession::transaction`]. Exit 5 when planning took longer than [`Pace::planning`].
+/// Those of [`WriteSession::transaction`]. Exit 5 when planning took longer than [`RepairLimits::planning`].
 pub async fn plan(
     writer: &mut WriteSession,
     watch: &mut dyn Watch,
@@ -58,17 +58,17 @@ pub async fn plan(
     let (mut script, mut records) = (format!("{SWEEPING};\n{FORMATS};\n"), Vec::new());
     records.push(format!(
         "UPDATE trueup.repairs SET state = '{}' WHERE state = '{}' AND run <> {}",
-        State::BrokeOff.word(),
-        State::Planned.word(),
+        RepairState::BrokeOff.word(),
+        RepairState::Planned.word(),
         literal(writer.run())
     ));
-    let keys: Vec<Vec<Column>> = checks.iter().map(|check| check.key()).collect();
+    let keys: Vec<Vec<CheckedColumn>> = checks.iter().map(|check| check.key()).collect();
     for (bound, key) in checks.iter().zip(&keys) {
         let Some(of) = &bound.table else { continue };
         let among = left_out(of, earlier);
         for fix in &bound.fixes {
             number += 1;
-            let each = Fixing { fix, table: of, key };
+            let each = FixTarget { fix, table: of, key };
             let rows_in = format!("repair_{}_{number}", writer.run().to_lowercase());
             let before: Vec<String> =
                 repairs.iter().filter(|other| other.table.oid == of.oid).map(Repair::rows_in).collect();
@@ -89,7 +89,7 @@ pub async fn plan(
                 done: 0,
                 changed: 0,
                 skipped: 0,
-                state: State::Planned,
+                state: RepairState::Planned,
                 undone: 0,
                 not_restored: 0,
             };
@@ -125,7 +125,7 @@ pub async fn discard(
     writer: &mut WriteSession,
     watch: &mut dyn Watch,
     mut repairs: Vec<Repair>,
-    pace: &Pace,
+    pace: &RepairLimits,
 ) -> Result<()> {
     for repair in &mut repairs {
         repair.planned = 0;
@@ -134,8 +134,8 @@ pub async fn discard(
 }
 
 /// How long planning may take.
-fn limits(pace: &Pace) -> Limits {
-    Limits { lock_timeout: pace.lock_timeout, lock_budget: pace.patience, max_duration: pace.planning }
+fn limits(pace: &RepairLimits) -> StepLimits {
+    StepLimits { lock_timeout: pace.lock_timeout, lock_budget: pace.patience, max_duration: pace.planning }
 }
 
 /// A fix that would do more than its file allows.
@@ -149,7 +149,7 @@ pub fn too_many_rows(title: String, rows: u64, most: u64) -> Failure {
 }
 
 /// That a row is one that these repairs were to change and did not, as somebody was in the way. `None`: there are none.
-fn left_out(table: &Table, repairs: &[Repair]) -> Option<String> {
+fn left_out(table: &CheckedTable, repairs: &[Repair]) -> Option<String> {
     let rows = repairs.iter().filter(|repair| repair.table.oid == table.oid).map(|repair| {
         format!(
             "EXISTS (SELECT FROM {} AS p WHERE p.state OPERATOR(pg_catalog.=) \
@@ -166,14 +166,14 @@ fn left_out(table: &Table, repairs: &[Repair]) -> Option<String> {
 }
 
 /// The statements that create the table of one fix and fill it. See [`proposed::query`] for `excluded` and `among`.
-fn table(each: &Fixing<'_>, table: &str, excluded: &[String], among: Option<&str>) -> String {
+fn table(each: &FixTarget<'_>, table: &str, excluded: &[String], among: Option<&str>) -> String {
     let changed = each.changed();
     let (old, new) = (numbered("o", changed.len()), numbered("w", each.fix.sets.len()));
     let keys = numbered("k", each.key.len());
-    let declared = |columns: &[&Column], names: &[String]| -> Vec<String> {
+    let declared = |columns: &[&CheckedColumn], names: &[String]| -> Vec<String> {
         columns.iter().zip(names).map(|(column, name)| column.declared(name)).collect()
     };
-    let key: Vec<&Column> = each.key.iter().collect();
+    let key: Vec<&CheckedColumn> = each.key.iter().collect();
     let columns =
         [declared(&key, &keys), declared(&changed, &old), declared(&changed, &new)].concat().join(", ");
     let values = [keys, old, new].concat().join(", ");
@@ -243,7 +243,7 @@ async fn note_counts(
     writer: &mut WriteSession,
     watch: &mut dyn Watch,
     repairs: &[Repair],
-    limits: Limits,
+    limits: StepLimits,
 ) -> Result<()> {
     let mut records: Vec<String> = Vec::new();
     for repair in repairs {

@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use super::Fixing;
+use super::FixTarget;
 use super::proposed::{self, ProposedRows};
 use super::referring::cascade;
 use super::summary::{self, FixPreview};
-use crate::data::checks::{Column, ValidatedCheck};
+use crate::data::checks::{CheckedColumn, ValidatedCheck};
 use crate::postgres::connection::{self, Session};
 use crate::postgres::sql::identifier;
 
@@ -35,8 +35,9 @@ pub async fn preview(session: &mut Session, bound: &ValidatedCheck, sample: usiz
 async fn read(session: &mut Session, bound: &ValidatedCheck, sample: usize) -> Result<Preview> {
     let Some(table) = &bound.table else { return Ok(Preview::default()) };
     let key = bound.key();
-    let fixing: Vec<Fixing<'_>> = bound.fixes.iter().map(|fix| Fixing { fix, table, key: &key }).collect();
-    let changed: Vec<Vec<Column>> =
+    let fixing: Vec<FixTarget<'_>> =
+        bound.fixes.iter().map(|fix| FixTarget { fix, table, key: &key }).collect();
+    let changed: Vec<Vec<CheckedColumn>> =
         fixing.iter().map(|each| each.changed().into_iter().cloned().collect()).collect();
     let proposed: Vec<ProposedRows<'_>> = fixing
         .iter()
@@ -71,7 +72,7 @@ async fn read(session: &mut Session, bound: &ValidatedCheck, sample: usize) -> R
 }
 
 /// The common table expressions of what the fixes propose, each without the rows of the fixes before it.
-fn with(fixing: &[Fixing<'_>], proposed: &[ProposedRows<'_>]) -> String {
+fn with(fixing: &[FixTarget<'_>], proposed: &[ProposedRows<'_>]) -> String {
     let mut before: Vec<String> = Vec::new();
     let mut expressions = Vec::new();
     for (each, rows) in fixing.iter().zip(proposed) {
@@ -87,7 +88,7 @@ fn with(fixing: &[Fixing<'_>], proposed: &[ProposedRows<'_>]) -> String {
 ///
 /// It counts by key, without a join. However little the server knows of how many rows the queries return, it takes one
 /// pass over them.
-fn wrong_rows(bound: &ValidatedCheck, key: &[Column], proposed: &[ProposedRows<'_>]) -> String {
+fn wrong_rows(bound: &ValidatedCheck, key: &[CheckedColumn], proposed: &[ProposedRows<'_>]) -> String {
     let keys = super::columns::numbered("k", key.len()).join(", ");
     let wrong: Vec<String> =
         key.iter().map(|column| column.kept(&format!("q.{}", identifier(&column.name)))).collect();

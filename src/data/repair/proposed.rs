@@ -2,12 +2,12 @@
 //!
 //! The result has the same columns wherever it is: in a common table expression of a preview, or in the table of a plan.
 //! - `part`, `tid` and `x` are the row's `tableoid`, `ctid` and `xmin`;
-//! - `k1...` is the key, `o1...` are the old values, `w1...` the new ones, as [`Column::kept`] records them;
+//! - `k1...` is the key, `o1...` are the old values, `w1...` the new ones, as [`CheckedColumn::kept`] records them;
 //! - `state` says why the row is not changed, see [`super::state`]; it is NULL for the answer that is carried out.
 
 use super::columns::{numbered, of, same_image};
-use super::{Fixing, state};
-use crate::data::checks::{Action, Column, Table};
+use super::{FixTarget, state};
+use crate::data::checks::{Action, CheckedColumn, CheckedTable};
 use crate::postgres::sql::identifier;
 
 /// The result of [`query`], wherever it is.
@@ -18,13 +18,13 @@ pub(super) struct ProposedRows<'p> {
     /// The columns that say in which order the rows lie in the table.
     pub(super) order: &'static str,
     /// The table whose rows are changed.
-    pub(super) table: &'p Table,
+    pub(super) table: &'p CheckedTable,
     /// What is done to the rows.
     pub(super) action: Action,
     /// The columns of the key.
-    pub(super) key: &'p [Column],
+    pub(super) key: &'p [CheckedColumn],
     /// The columns whose old values are recorded.
-    pub(super) columns: &'p [Column],
+    pub(super) columns: &'p [CheckedColumn],
 }
 
 impl ProposedRows<'_> {
@@ -51,7 +51,7 @@ impl ProposedRows<'_> {
 /// `excluded`, and those for which the condition `among` does not hold.
 ///
 /// A row that already has the values which the fix returns is left out, unless the fix returns other values for it, too.
-pub(super) fn query(each: &Fixing<'_>, excluded: &[String], among: Option<&str>) -> String {
+pub(super) fn query(each: &FixTarget<'_>, excluded: &[String], among: Option<&str>) -> String {
     let answers = answers(each, excluded, among);
     let changed = each.changed();
     let (keys, old) = (numbered("k", each.key.len()), numbered("o", changed.len()));
@@ -99,8 +99,8 @@ pub(super) fn query(each: &Fixing<'_>, excluded: &[String], among: Option<&str>)
 
 /// Every answer of a fix beside the row that it is for. `differs` says whether the row has other values; there is no such
 /// column where the fix deletes.
-fn answers(each: &Fixing<'_>, excluded: &[String], among: Option<&str>) -> String {
-    let Fixing { fix, table, key } = each;
+fn answers(each: &FixTarget<'_>, excluded: &[String], among: Option<&str>) -> String {
+    let FixTarget { fix, table, key } = each;
     let mut columns =
         vec!["t.tableoid AS part".to_owned(), "t.ctid AS tid".to_owned(), "t.xmin AS x".to_owned()];
     let named = |values: Vec<String>, prefix: &str| -> Vec<String> {
@@ -135,7 +135,7 @@ fn answers(each: &Fixing<'_>, excluded: &[String], among: Option<&str>) -> Strin
 }
 
 /// The condition that a row has other values than its fix returns; `None` where the fix deletes.
-fn differs(each: &Fixing<'_>) -> Option<String> {
+fn differs(each: &FixTarget<'_>) -> Option<String> {
     let changed = each.changed();
     let new: Vec<String> = each
         .fix
@@ -148,9 +148,9 @@ fn differs(each: &Fixing<'_>) -> Option<String> {
     (!new.is_empty()).then(|| format!("NOT {}", same_image(&old, &new)))
 }
 
-impl Fixing<'_> {
+impl FixTarget<'_> {
     /// What the fix returns for a column, as a plan records it.
-    fn given(&self, name: &str, column: &Column) -> String {
+    fn given(&self, name: &str, column: &CheckedColumn) -> String {
         let type_oid = self.fix.types.get(name).copied().unwrap_or_default();
         column.given(&format!("f.{}", identifier(name)), type_oid)
     }

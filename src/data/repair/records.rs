@@ -5,15 +5,15 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::columns::{named, numbered, of};
-use crate::data::checks::{Action, Column, Table};
+use crate::data::checks::{Action, CheckedColumn, CheckedTable};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{self, FromValue, OwnedRow, Session};
 use crate::postgres::sql::{identifier, literal, split_qualified};
-use crate::writer::{IdKind, Limits, Watch, Work, WriteSession};
+use crate::writer::{IdKind, StepLimits, Watch, Work, WriteSession};
 
 /// What has become of a repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum RepairState {
     /// It is being carried out, or its process is gone.
     Planned,
     /// It came to its end.
@@ -26,7 +26,7 @@ pub enum State {
     Pruned,
 }
 
-impl State {
+impl RepairState {
     const ALL: [Self; 5] = [Self::Planned, Self::Done, Self::BrokeOff, Self::Undone, Self::Pruned];
 
     /// As the record says it.
@@ -55,11 +55,11 @@ pub struct Repair {
     /// What it does to rows.
     pub action: Action,
     /// The table.
-    pub table: Table,
+    pub table: CheckedTable,
     /// The columns of the key.
-    pub key: Vec<Column>,
+    pub key: Vec<CheckedColumn>,
     /// The columns whose values are kept.
-    pub columns: Vec<Column>,
+    pub columns: Vec<CheckedColumn>,
     pub(super) rows_in: String,
     /// How many rows it is to change.
     pub planned: u64,
@@ -72,7 +72,7 @@ pub struct Repair {
     /// How many rows were left out, as somebody had changed or locked them.
     pub skipped: u64,
     /// What has become of it.
-    pub state: State,
+    pub state: RepairState,
     pub(super) undone: u64,
     /// How many rows were kept when it was taken back, so far.
     pub(super) not_restored: u64,
@@ -126,7 +126,7 @@ impl Repair {
             list(&key),
             list(columns),
             literal(&self.rows_in),
-            literal(State::Planned.word())
+            literal(RepairState::Planned.word())
         )
     }
 }
@@ -139,7 +139,7 @@ pub struct RepairRecord {
     /// The run that undid it.
     pub undone_by: Option<String>,
     /// What has become of it.
-    pub state: State,
+    pub state: RepairState,
     /// When it was planned, RFC 3339 in UTC.
     pub planned_at: String,
     number: u32,
@@ -188,14 +188,14 @@ impl RepairRecord {
     /// Whether no row can be restored any more, whatever becomes of the rows.
     fn is_undone(&self) -> bool {
         match self.state {
-            State::Undone => self.not_restored == 0,
-            State::Pruned => true,
-            State::Planned | State::Done | State::BrokeOff => false,
+            RepairState::Undone => self.not_restored == 0,
+            RepairState::Pruned => true,
+            RepairState::Planned | RepairState::Done | RepairState::BrokeOff => false,
         }
     }
 }
 
-impl FromValue<'_> for State {
+impl FromValue<'_> for RepairState {
     const EXPECTED: &'static str = "a state of a repair";
 
     fn from_text(text: &str) -> Option<Self> {
@@ -252,7 +252,7 @@ pub async fn find(writer: &mut WriteSession, run: &str) -> Result<RepairedRun> {
         return Err(refuse(what).into());
     };
     let records: Vec<RepairRecord> = all.into_iter().filter(|one| one.run == run).collect();
-    if records.iter().any(|one| one.state == State::Pruned && one.undone_by.is_none()) {
+    if records.iter().any(|one| one.state == RepairState::Pruned && one.undone_by.is_none()) {
         let what = format!(
             "run {run} cannot be undone: its old values were removed by trueup undo --prune; nothing was changed"
         );
@@ -272,7 +272,7 @@ pub async fn find(writer: &mut WriteSession, run: &str) -> Result<RepairedRun> {
 async fn repair(writer: &mut WriteSession, record: &RepairRecord) -> Result<Repair> {
     let session = writer.read_session().await?;
     session.execute("SET search_path = pg_catalog, pg_temp").await?;
-    let table = Table::of(session, &record.relation_oid.to_string()).await?;
+    let table = CheckedTable::of(session, &record.relation_oid.to_string()).await?;
     let gone = |what: String| {
         Failure::new(
             Exit::Refused,
@@ -323,9 +323,9 @@ async fn repair(writer: &mut WriteSession, record: &RepairRecord) -> Result<Repa
 async fn differing(
     session: &mut Session,
     record: &RepairRecord,
-    key: &[Column],
-    columns: &[Column],
-) -> Result<Option<Column>> {
+    key: &[CheckedColumn],
+    columns: &[CheckedColumn],
+) -> Result<Option<CheckedColumn>> {
     let exactly = record.action == Action::Update;
     let kept = key.iter().zip(numbered("k", key.len())).map(|kept| (kept, false));
     let kept: Vec<_> =
@@ -363,7 +363,8 @@ pub struct InterruptedRun {
 /// The connection's.
 pub async fn latest(writer: &mut WriteSession) -> Result<Vec<InterruptedRun>> {
     let records =
-        recorded(writer, &format!("state = {} AND changed > 0", literal(State::Planned.word()))).await?;
+        recorded(writer, &format!("state = {} AND changed > 0", literal(RepairState::Planned.word())))
+            .await?;
     let mut runs: Vec<InterruptedRun> = Vec::new();
     for record in records {
         match runs.iter_mut().find(|run| run.run == record.run) {
@@ -386,8 +387,8 @@ pub async fn prune(
 ) -> Result<Vec<String>> {
     let condition = format!(
         "state NOT IN ('{}', '{}') AND planned_at < clock_timestamp() - interval '{} s'",
-        State::Planned.word(),
-        State::Pruned.word(),
+        RepairState::Planned.word(),
+        RepairState::Pruned.word(),
         older.as_secs()
     );
     let old = recorded(writer, &condition).await?;
@@ -401,13 +402,13 @@ pub async fn prune(
         records.push(format!("DROP TABLE IF EXISTS trueup.{}", identifier(&one.rows_in)));
         records.push(format!(
             "UPDATE trueup.repairs SET state = '{}' WHERE run = {} AND number = {}",
-            State::Pruned.word(),
+            RepairState::Pruned.word(),
             literal(&one.run),
             one.number
         ));
     }
     let what = "removing before-images";
-    let limits = Limits {
+    let limits = StepLimits {
         lock_timeout: Duration::from_secs(5),
         lock_budget: Duration::from_secs(30),
         max_duration: Duration::from_secs(60),
@@ -453,7 +454,7 @@ mod tests {
     #[test]
     fn a_record_that_cannot_be_read_is_an_error() {
         let record = RepairRecord::of(&row("", None)).unwrap();
-        assert_eq!((record.changed, record.action, record.state), (2, Action::Update, State::Done));
+        assert_eq!((record.changed, record.action, record.state), (2, Action::Update, RepairState::Done));
         for (column, value) in [
             ("changed", Some("two")),
             ("changed", None),

@@ -8,7 +8,7 @@ use super::columns::{numbered, same_image};
 use super::proposed::ProposedRows;
 use super::records::Repair;
 use super::summary::SWEEPING;
-use crate::data::checks::{Action, Column, Incoming, Table};
+use crate::data::checks::{Action, CheckedColumn, CheckedTable, IncomingForeignKey};
 use crate::postgres::connection::Session;
 use crate::postgres::sql::identifier;
 
@@ -44,7 +44,7 @@ pub(super) async fn cascade(
 }
 
 /// The condition that a row of a plan, as `alias`, gets another value of what a foreign key refers to, or is deleted.
-fn moves(action: Action, columns: &[Column], incoming: &Incoming, alias: &str) -> String {
+fn moves(action: Action, columns: &[CheckedColumn], incoming: &IncomingForeignKey, alias: &str) -> String {
     if action == Action::Delete {
         return "true".to_owned();
     }
@@ -57,7 +57,7 @@ fn moves(action: Action, columns: &[Column], incoming: &Incoming, alias: &str) -
 }
 
 /// The query that counts how many of the rows `from` (of `part` and `tid`) are referred to.
-fn referred(table: &Table, incoming: &Incoming, from: &str) -> String {
+fn referred(table: &CheckedTable, incoming: &IncomingForeignKey, from: &str) -> String {
     format!(
         "SELECT pg_catalog.count(*) AS rows FROM {from} AS f JOIN {} AS t ON t.ctid OPERATOR(pg_catalog.=) f.tid \
          AND t.tableoid OPERATOR(pg_catalog.=) f.part WHERE {}",
@@ -67,7 +67,7 @@ fn referred(table: &Table, incoming: &Incoming, from: &str) -> String {
 }
 
 /// The condition that a row `t` is referred to.
-fn exists(incoming: &Incoming) -> String {
+fn exists(incoming: &IncomingForeignKey) -> String {
     let pairs = incoming.columns.iter().zip(&incoming.referenced);
     let same: Vec<String> = pairs
         .map(|(column, referenced)| format!("c.{} = t.{}", identifier(column), identifier(referenced)))

@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use super::batch::{BatchJob, BatchOps, BatchTotals, FEW, RowRange, batches};
 use super::columns::{FORMATS, numbered, of, same_image};
-use super::records::{Repair, State};
-use super::{Pace, state};
+use super::records::{Repair, RepairState};
+use super::{RepairLimits, state};
 use crate::data::checks::Action;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::sql::identifier;
@@ -37,7 +37,7 @@ pub async fn repair(
     writer: &mut WriteSession,
     watch: &mut dyn Watch,
     repair: &Repair,
-    pace: &Pace,
+    pace: &RepairLimits,
     run_changed_rows: bool,
 ) -> Result<RepairOutcome> {
     let mut totals = BatchTotals::default();
@@ -58,7 +58,7 @@ pub async fn repair(
     watch.observe(&Event::Done { what: &title, took: begun.elapsed() });
     let what = format!("the record of {}", repair.title());
     let record =
-        format!("UPDATE trueup.repairs SET state = '{}' WHERE {}", State::Done.word(), repair.record());
+        format!("UPDATE trueup.repairs SET state = '{}' WHERE {}", RepairState::Done.word(), repair.record());
     writer.record(&what, &record, watch).await.map_err(|trouble| trouble.failure(&what, true))?;
     let BatchTotals { changed, skipped, blockers, longest, batches } = totals;
     Ok(RepairOutcome { changed, skipped, blockers, batches, longest })

@@ -22,7 +22,7 @@ const MOST_AMBIGUOUS: usize = 100;
 
 /// A row and what a fix would make of it; values as the server prints them, long ones cut off.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Change {
+pub struct RowChange {
     /// The values of the key.
     pub key: Vec<Option<String>>,
     /// The old values; of a row that is deleted all of them.
@@ -48,7 +48,7 @@ pub struct FixPreview {
     /// How many rows it gives different answers for: those are not changed.
     pub ambiguous: u64,
     /// Some of the rows that it would change.
-    pub sample: Vec<Change>,
+    pub sample: Vec<RowChange>,
     /// The first of the rows with different answers.
     pub candidates: Vec<Candidates>,
     /// A foreign key that would change other rows with these. The fix is refused then.
@@ -56,7 +56,7 @@ pub struct FixPreview {
 }
 
 /// A row of one of several queries whose results come together.
-pub(super) struct Part {
+pub(super) struct SummaryRow {
     /// The number of the query, as [`parts`] was given it.
     pub(super) number: i64,
     /// What kind of row it is.
@@ -64,7 +64,7 @@ pub(super) struct Part {
     pub(super) values: Vec<Option<String>>,
 }
 
-impl Part {
+impl SummaryRow {
     /// The value at a position, which is a number of rows.
     pub(super) fn count(&self, position: usize) -> Result<u64, RowError> {
         let missing = || RowError::NoColumn { column: position.to_string() };
@@ -117,13 +117,13 @@ pub(super) fn parts(number: usize, rows: &ProposedRows<'_>, sample: usize) -> [S
 
 /// Runs several queries as one statement, so that each common table expression of `with` is evaluated once. Every query
 /// returns a number, a word, its order, and an array of texts.
-pub(super) async fn read(session: &mut Session, with: &str, parts: &[String]) -> Result<Vec<Part>> {
+pub(super) async fn read(session: &mut Session, with: &str, parts: &[String]) -> Result<Vec<SummaryRow>> {
     let sql = format!(
         "{SWEEPING}; {FORMATS}; {with} SELECT a.number, a.word, pg_catalog.array_to_json(a.v) AS \"values\" \
          FROM ({}) AS a (number, word, place, v) ORDER BY a.number, a.word, a.place",
         parts.join(" UNION ALL ")
     );
-    session.query(sql).await?.iter().map(Part::of).collect()
+    session.query(sql).await?.iter().map(SummaryRow::of).collect()
 }
 
 /// The beginning of a value as text, as an SQL expression.
@@ -133,14 +133,14 @@ fn shortened(value: &str) -> String {
 
 impl FixPreview {
     /// Takes over a row of one of the queries of [`parts`].
-    pub(super) fn take(&mut self, part: Part, rows: &ProposedRows<'_>) -> Result<(), RowError> {
+    pub(super) fn take(&mut self, part: SummaryRow, rows: &ProposedRows<'_>) -> Result<(), RowError> {
         match part.word.as_str() {
             COUNTS => (self.rows, self.ambiguous) = (part.count(0)?, part.count(1)?),
             SAMPLE => {
                 let mut key = part.values;
                 let mut before = key.split_off(rows.key.len());
                 let after = before.split_off(rows.columns.len());
-                self.sample.push(Change { key, before, after });
+                self.sample.push(RowChange { key, before, after });
             }
             _ => {
                 let mut key = part.values;
@@ -165,7 +165,7 @@ mod tests {
         let part = |values: &str| {
             let row =
                 OwnedRow::of(&[("number", Some("0")), ("word", Some("counts")), ("values", Some(values))]);
-            Part::of(&row).unwrap()
+            SummaryRow::of(&row).unwrap()
         };
         assert_eq!(part(r#"["7","7"]"#).count(1), Ok(7));
         assert!(part(r#"["7","many"]"#).count(1).is_err());
@@ -173,6 +173,6 @@ mod tests {
         assert!(part(r#"["7"]"#).count(1).is_err());
         let broken =
             OwnedRow::of(&[("number", Some("0")), ("word", Some("counts")), ("values", Some("{7}"))]);
-        assert!(Part::of(&broken).is_err());
+        assert!(SummaryRow::of(&broken).is_err());
     }
 }

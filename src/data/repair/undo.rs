@@ -6,9 +6,9 @@ use anyhow::Result;
 
 use super::batch::{BatchJob, BatchOps, BatchTotals, FEW, RowRange, batches};
 use super::columns::{FORMATS, numbered, of, same_image};
-use super::records::{Repair, State};
+use super::records::{Repair, RepairState};
 use super::run::{LeftOut, StoppedRepair};
-use super::{Pace, state};
+use super::{RepairLimits, state};
 use crate::data::checks::{Action, Trigger};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::{self, OwnedRow, RowError};
@@ -50,7 +50,7 @@ pub async fn undo(
     writer: &mut WriteSession,
     watch: &mut dyn Watch,
     repair: &Repair,
-    pace: &Pace,
+    pace: &RepairLimits,
     run_changed_rows: bool,
 ) -> Result<UndoOutcome> {
     let mut totals = BatchTotals::default();
@@ -83,7 +83,7 @@ pub async fn undo(
     (undone.restored, undone.blockers) = (totals.changed, totals.blockers);
     let what = format!("the record of taking back {}", repair.title());
     let ended = match undone.held_back.rows {
-        0 => format!("state = '{}', undone_by = {}, ", State::Undone.word(), literal(writer.run())),
+        0 => format!("state = '{}', undone_by = {}, ", RepairState::Undone.word(), literal(writer.run())),
         // Those are still to be given back.
         _ => String::new(),
     };

@@ -79,7 +79,7 @@ fn counts(attribute: Attribute) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::samples::{Sample, lock_of, object};
+    use super::super::super::samples::{SampleMigration, lock_of, object};
     use super::super::super::{MigrationPlan, UpgradeGoal};
     use super::*;
     use crate::postgres::catalog::{Kind, ObjectId};
@@ -153,7 +153,7 @@ mod tests {
             ("create table users (); insert into users default values;", &[]),
             ("create table users (); create publication p for table users;", &[]),
         ] {
-            let (lock, files) = lock_of(&[Sample::new(1, sql).doing(made())]);
+            let (lock, files) = lock_of(&[SampleMigration::new(1, sql).doing(made())]);
             let standing = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
             let plan =
                 MigrationPlan::upgrade(&lock, &files, &standing, &UpgradeGoal::default()).expect("a plan");
