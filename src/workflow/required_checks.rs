@@ -15,7 +15,7 @@ use crate::postgres::sql::{Comment, comments};
 use crate::project::Settings;
 use crate::workflow::data_checks;
 
-/// The checks, and what kept a step from being carried out.
+/// The checks, and the requirement that prevented a step.
 pub(crate) struct Required<'r> {
     settings: &'r Settings,
     target: Target,
@@ -112,8 +112,8 @@ impl<'r> Required<'r> {
         }
         let told: Vec<String> = unmet.iter().map(UnmetCheck::to_string).collect();
         let what = format!("{} is not applied: {}", step.title, told.join(", "));
-        if let Ok(mut kept) = self.unmet.lock() {
-            *kept = Some((step.version, unmet));
+        if let Ok(mut unmet_requirement) = self.unmet.lock() {
+            *unmet_requirement = Some((step.version, unmet));
         }
         Err(Failure::new(Exit::Findings, what)
             .code(ErrorCode::DATA_CHECK_FAILING)

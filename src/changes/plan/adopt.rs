@@ -152,7 +152,7 @@ fn differences(lock: &Lock, found: &LiveDatabase<'_>, applied: usize) -> Vec<Fin
         live: found.catalog,
         history: Some(&rows),
         others: &[],
-        kept: &RecordedState::default(),
+        recorded: &RecordedState::default(),
         lock: &until,
         last: &until.model,
         unchanged: &versions,

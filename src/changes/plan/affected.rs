@@ -168,9 +168,9 @@ mod tests {
         ];
         let catalog = Catalog::new(objects.to_vec(), Vec::new());
         let (lock, files) = lock_of(&[SampleMigration::new(1, sql)]);
-        let standing = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
+        let state = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
         let mut plan =
-            MigrationPlan::upgrade(&lock, &files, &standing, &UpgradeGoal::default()).expect("a plan");
+            MigrationPlan::upgrade(&lock, &files, &state, &UpgradeGoal::default()).expect("a plan");
         plan.look_up(&Relations::of(&catalog, &["public".into()]));
         match plan.affected(&catalog) {
             Affected::Tables(tables) => Ok(tables.iter().map(ToString::to_string).collect()),

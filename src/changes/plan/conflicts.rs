@@ -172,8 +172,8 @@ mod tests {
 
     fn collide(effects: Vec<Effect>, finding: &Finding) -> bool {
         let (lock, files) = lock_of(&[SampleMigration::new(1, "select 1;").doing(effects)]);
-        let standing = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
-        let plan = MigrationPlan::upgrade(&lock, &files, &standing, &UpgradeGoal::default()).expect("a plan");
+        let state = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
+        let plan = MigrationPlan::upgrade(&lock, &files, &state, &UpgradeGoal::default()).expect("a plan");
         !collisions(&plan, std::slice::from_ref(finding), &lock).is_empty()
     }
 

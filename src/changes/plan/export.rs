@@ -227,8 +227,8 @@ mod tests {
 
     fn script(samples: &[SampleMigration], exists: bool) -> String {
         let (lock, files) = lock_of(samples);
-        let standing = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
-        let plan = MigrationPlan::upgrade(&lock, &files, &standing, &UpgradeGoal::default()).expect("a plan");
+        let state = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
+        let plan = MigrationPlan::upgrade(&lock, &files, &state, &UpgradeGoal::default()).expect("a plan");
         let history = Ledger { table: "public.refinery_schema_history".into(), exists, width: Width::Four };
         let session = EditorSession {
             search_path: "public, pg_temp".into(),

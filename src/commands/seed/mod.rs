@@ -98,14 +98,14 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: StopSign
     if judged.is_empty() {
         return report_nothing_to_do(settings, args, writing, &judged).await;
     }
-    let backing = plan_backup(settings, args, true, &judged, writing.writer.read_session().await?).await?;
+    let policy = plan_backup(settings, args, true, &judged, writing.writer.read_session().await?).await?;
     let marking = writing.first_mark();
     let report = writing
         .recorded(&marking, None, async |writing| {
-            let backup = backing.ensure(settings, &judged.snapshot, writing).await?;
+            let backup = policy.ensure(settings, &judged.snapshot, writing).await?;
             let done = carry_out(settings, args, &seeds, judged, writing).await?;
             let mut report = build(settings, args, &writing.target, &done, SeedStage::Done);
-            report.backup_plan = Some(backing.plan.clone());
+            report.backup_plan = Some(policy.plan.clone());
             report.backup = backup.map(|(_, summary)| summary);
             // The exit code depends on what the database has now.
             let now = make_plan(
@@ -177,9 +177,8 @@ async fn ask<'s>(
     if !judged.is_empty() {
         check_rights(settings, &judged, writing.writer.read_session().await?).await?;
         let mut proposed = build(settings, args, &writing.target, &judged, SeedStage::Planned);
-        let backing =
-            plan_backup(settings, args, true, &judged, writing.writer.read_session().await?).await?;
-        proposed.backup_plan = Some(backing.plan);
+        let policy = plan_backup(settings, args, true, &judged, writing.writer.read_session().await?).await?;
+        proposed.backup_plan = Some(policy.plan);
         if !settings.output.quiet && (!args.write.yes || settings.output.interactive) {
             output::err(&output::shown(&proposed.proposal(), deliver::style(&settings.output)));
         }

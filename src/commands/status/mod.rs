@@ -127,7 +127,7 @@ fn history(migrations: &[Migration], rows: &[Applied], snapshot: &StatusSnapshot
             effects: Vec::new(),
         })
         .collect();
-    let standing = MigrationState::from_history(&compiled, rows, &unchanged);
+    let state = MigrationState::from_history(&compiled, rows, &unchanged);
     let named = |indices: &[usize]| -> Vec<ReportedMigration> {
         let named = indices.iter().map(|index| &compiled[*index]);
         named
@@ -140,10 +140,10 @@ fn history(migrations: &[Migration], rows: &[Applied], snapshot: &StatusSnapshot
         malformed: snapshot.malformed_history.clone(),
         applied: rows.len(),
         current: rows.iter().max_by_key(|row| row.version).map(name),
-        pending: named(&standing.pending),
-        skipped: named(&standing.skipped),
-        edited: named(&standing.edited),
-        ahead: standing.ahead.iter().map(name).collect(),
+        pending: named(&state.pending),
+        skipped: named(&state.skipped),
+        edited: named(&state.edited),
+        ahead: state.ahead.iter().map(name).collect(),
         others: snapshot.others.clone(),
     }
 }

@@ -89,8 +89,8 @@ async fn undo(
         write: !args.dry_run,
     };
     let session = writing.writer.read_session().await?;
-    let backing = data_checks::plan_backup(settings, changed, &snapshot, session).await?;
-    shown.backup_plan = Some(backing.plan.clone());
+    let policy = data_checks::plan_backup(settings, changed, &snapshot, session).await?;
+    shown.backup_plan = Some(policy.plan.clone());
     if args.dry_run {
         shown.exit = kept_exit(&shown);
         writing.writer.close().await;
@@ -113,12 +113,12 @@ async fn undo(
     let pace = data_checks::pace(settings, args.max_rate);
     let done = writing
         .recorded(&marking, None, async |writing| {
-            let taken = backing.ensure(settings, &snapshot, writing).await?;
+            let taken = policy.ensure(settings, &snapshot, writing).await?;
             let (manifest, backup) = taken.unzip();
             let mut done = report(settings, writing, &snapshot, &undoes);
             done.stage = RepairStage::Done;
             done.backup = backup;
-            done.backup_plan = Some(backing.plan.clone());
+            done.backup_plan = Some(policy.plan.clone());
             for repair in &repairs {
                 let some = done.repairs.iter().any(|done| done.restored > 0);
                 let went =

@@ -83,8 +83,8 @@ async fn dry_run(settings: &Settings, args: &VerifyArgs, all: Vec<Check>) -> Res
         report.refused = Some(failure.next);
     }
     if proposed.rows() > 0 {
-        let backing = back(settings, args, false, &proposed, &mut session).await?;
-        report.backup_plan = Some(backing.plan);
+        let policy = back(settings, args, false, &proposed, &mut session).await?;
+        report.backup_plan = Some(policy.plan);
     }
     session.close().await;
     tell(settings, &report)
@@ -116,9 +116,9 @@ async fn ask<'s>(
     }
     let session = writing.writer.read_session().await?;
     // Whether one can be had, before anything is written.
-    let backing = back(settings, args, true, &proposed, session).await?;
+    let policy = back(settings, args, true, &proposed, session).await?;
     if asks && (settings.output.interactive || !settings.output.quiet) {
-        show(settings, &target, &proposed, &backing);
+        show(settings, &target, &proposed, &policy);
     }
     let what = match proposed.rows() {
         0 => "repair what the fixes propose".to_owned(),
@@ -130,9 +130,9 @@ async fn ask<'s>(
 }
 
 /// Shows the plan on standard error.
-fn show(settings: &Settings, target: &Target, proposed: &Proposed, backing: &BackupPolicy) {
+fn show(settings: &Settings, target: &Target, proposed: &Proposed, policy: &BackupPolicy) {
     let mut shown = report(settings, target, proposed, Vec::new(), RepairStage::Planned);
-    shown.backup_plan = Some(backing.plan.clone());
+    shown.backup_plan = Some(policy.plan.clone());
     output::err(&output::shown(&shown.proposal(), deliver::style(&settings.output)));
 }
 
@@ -173,11 +173,11 @@ async fn carry_out(
     let mut backed = None;
     let mut became: BTreeMap<String, Became> = BTreeMap::new();
     if !plan.repairs.is_empty() {
-        let backing = back(settings, args, true, &proposed, writer.read_session().await?).await?;
+        let policy = back(settings, args, true, &proposed, writer.read_session().await?).await?;
         if shown.is_none() && settings.output.interactive && !settings.output.quiet {
-            show(settings, &writing.target, &proposed, &backing);
+            show(settings, &writing.target, &proposed, &policy);
         }
-        let (manifest, backup) = backing.ensure(settings, &proposed.snapshot, writing).await?.unzip();
+        let (manifest, backup) = policy.ensure(settings, &proposed.snapshot, writing).await?.unzip();
         let mut work = Repairing { writing, pace, fixes: &mut fixes, became: &mut became, kept: false };
         let done = work.passes(&proposed, plan).await;
         writing.progress.clear();
@@ -191,7 +191,7 @@ async fn carry_out(
                 None => failure,
             });
         }
-        backed = Some((backing.plan, backup));
+        backed = Some((policy.plan, backup));
     }
     let mut checks = recount(settings, args, &writing.target, all).await.map_err(uncounted)?;
     explain(settings, args, &mut checks, all, &proposed, &became, writing).await.map_err(uncounted)?;

@@ -30,20 +30,20 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
     let application = settings.application();
     let mut session = target.connect(&application).await?;
     let request = comparison::request(settings, Needs::nothing());
-    let standing = snapshot::take_status(&mut session, &request, None).await?;
-    environment_mark::expect(settings, standing.internal.as_ref(), &standing.identity.database)?;
+    let status = snapshot::take_status(&mut session, &request, None).await?;
+    environment_mark::expect(settings, status.internal.as_ref(), &status.identity.database)?;
     let look = data_checks::look(settings, &target, &application, rows_of_check(settings, args), args.jobs);
     let begun = Instant::now();
     let found = checks::look(&mut session, all, look).await?;
     let took = begun.elapsed();
     session.close().await;
     let checks: Vec<_> = found.into_iter().map(report::data_check_report).collect();
-    let mark = standing.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let mark = status.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let (findings, summary) = VerifyReport::findings_of(&checks);
     let report = VerifyReport {
         run: settings.run.clone(),
         exit: report::exit(&checks),
-        target: TargetReport::new(settings, &target, &standing.identity, mark),
+        target: TargetReport::new(settings, &target, &status.identity, mark),
         summary,
         findings,
         checks,
