@@ -1,8 +1,9 @@
-//! A preview of what the fixes of a check would do, read in one snapshot. Nothing is written.
+//! Previews what the fixes of a check would do. Everything is read in one snapshot, and nothing is written.
 
 use anyhow::Result;
 
 use super::FixTarget;
+use super::columns::numbered;
 use super::proposed::{self, ProposedRows};
 use super::referring::cascade;
 use super::summary::{self, FixPreview};
@@ -22,46 +23,46 @@ pub struct Preview {
 }
 
 /// Reads what the fixes of a check would do, in the transaction of the session, whose search_path is the project's. A row
-/// belongs to the first fix that proposes it. At most `sample` rows of each fix are returned.
+/// belongs to the first fix that proposes something for it. At most `sample` rows of each fix are returned.
 ///
 /// # Errors
-/// The server's, in words; the connection's.
-pub async fn preview(session: &mut Session, bound: &ValidatedCheck, sample: usize) -> Result<Preview> {
-    let preview = read(session, bound, sample).await;
-    let doing = format!("looking what the fixes of check {} would do", bound.check.name);
+/// Those of the server and the connection, in words. A count that cannot be read.
+pub async fn preview(session: &mut Session, validated: &ValidatedCheck, sample: usize) -> Result<Preview> {
+    let preview = read(session, validated, sample).await;
+    let doing = format!("looking what the fixes of check {} would do", validated.check.name);
     preview.map_err(|error| connection::server_failure(error, &doing))
 }
 
-async fn read(session: &mut Session, bound: &ValidatedCheck, sample: usize) -> Result<Preview> {
-    let Some(table) = &bound.table else { return Ok(Preview::default()) };
-    let key = bound.key();
-    let fixing: Vec<FixTarget<'_>> =
-        bound.fixes.iter().map(|fix| FixTarget { fix, table, key: &key }).collect();
+async fn read(session: &mut Session, validated: &ValidatedCheck, sample: usize) -> Result<Preview> {
+    let Some(table) = &validated.table else { return Ok(Preview::default()) };
+    let key = validated.key();
+    let targets: Vec<FixTarget<'_>> =
+        validated.fixes.iter().map(|fix| FixTarget { fix, table, key: &key }).collect();
     let changed: Vec<Vec<CheckedColumn>> =
-        fixing.iter().map(|each| each.changed().into_iter().cloned().collect()).collect();
-    let proposed: Vec<ProposedRows<'_>> = fixing
+        targets.iter().map(|target| target.changed().into_iter().cloned().collect()).collect();
+    let proposed: Vec<ProposedRows<'_>> = targets
         .iter()
         .zip(&changed)
         .enumerate()
-        .map(|(number, (each, columns))| ProposedRows {
+        .map(|(number, (target, columns))| ProposedRows {
             relation: format!("f{number}"),
             order: "part, tid",
             table,
-            action: each.fix.fix.action,
+            action: target.fix.fix.action,
             key: &key,
             columns,
         })
         .collect();
-    let with = with(&fixing, &proposed);
+    let with = with(&targets, &proposed);
     let mut parts: Vec<String> = Vec::new();
     for (number, rows) in proposed.iter().enumerate() {
         parts.extend(summary::parts(number, rows, sample));
     }
-    parts.push(wrong_rows(bound, &key, &proposed));
-    let mut preview = Preview { fixes: vec![FixPreview::default(); fixing.len()], ..Preview::default() };
+    parts.push(wrong_rows(validated, &key, &proposed));
+    let mut preview = Preview { fixes: vec![FixPreview::default(); targets.len()], ..Preview::default() };
     for part in summary::read(session, &with, &parts).await? {
         match usize::try_from(part.number) {
-            Ok(number) => preview.fixes[number].take(part, &proposed[number])?,
+            Ok(number) => preview.fixes[number].add(part, &proposed[number])?,
             Err(_) => (preview.found, preview.left) = (part.count(0)?, part.count(1)?),
         }
     }
@@ -71,28 +72,28 @@ async fn read(session: &mut Session, bound: &ValidatedCheck, sample: usize) -> R
     Ok(preview)
 }
 
-/// The common table expressions of what the fixes propose, each without the rows of the fixes before it.
-fn with(fixing: &[FixTarget<'_>], proposed: &[ProposedRows<'_>]) -> String {
+/// The common table expressions with the rows that the fixes propose, each without the rows of the fixes before it.
+fn with(targets: &[FixTarget<'_>], proposed: &[ProposedRows<'_>]) -> String {
     let mut before: Vec<String> = Vec::new();
     let mut expressions = Vec::new();
-    for (each, rows) in fixing.iter().zip(proposed) {
+    for (target, rows) in targets.iter().zip(proposed) {
         let name = rows.relation.clone();
-        expressions.push(format!("{name} AS MATERIALIZED ({})", proposed::query(each, &before, None)));
+        expressions.push(format!("{name} AS MATERIALIZED ({})", proposed::query(target, &before, None)));
         before.push(name);
     }
     if expressions.is_empty() { String::new() } else { format!("WITH {}", expressions.join(", ")) }
 }
 
-/// The query that counts the wrong rows, and those of them that no fix proposes anything for; one more for
+/// The query that counts the wrong rows, and those of them that no fix proposes anything for. It is a further one for
 /// [`summary::read`], with the number -1.
 ///
-/// It counts by key, without a join. However little the server knows of how many rows the queries return, it takes one
-/// pass over them.
-fn wrong_rows(bound: &ValidatedCheck, key: &[CheckedColumn], proposed: &[ProposedRows<'_>]) -> String {
-    let keys = super::columns::numbered("k", key.len()).join(", ");
+/// It counts by key and without a join, so that the server needs one pass over the rows even where it estimates their number
+/// badly.
+fn wrong_rows(validated: &ValidatedCheck, key: &[CheckedColumn], proposed: &[ProposedRows<'_>]) -> String {
+    let keys = numbered("k", key.len()).join(", ");
     let wrong: Vec<String> =
-        key.iter().map(|column| column.kept(&format!("q.{}", identifier(&column.name)))).collect();
-    let wrong = format!("SELECT {}, 1, false FROM {} AS q", wrong.join(", "), bound.check.find.wrapped());
+        key.iter().map(|column| column.recorded(&format!("q.{}", identifier(&column.name)))).collect();
+    let wrong = format!("SELECT {}, 1, false FROM {} AS q", wrong.join(", "), validated.check.find.wrapped());
     let proposed = proposed.iter().map(|rows| format!("SELECT {keys}, 0, true FROM {}", rows.relation));
     let all: Vec<String> = std::iter::once(wrong).chain(proposed).collect();
     format!(

@@ -1,25 +1,25 @@
-//! The rows that a fix proposes to change, as SQL: the query that finds them, and what is read of its result.
+//! The query that finds the rows which a fix proposes to change.
 //!
-//! The result has the same columns wherever it is: in a common table expression of a preview, or in the table of a plan.
-//! - `part`, `tid` and `x` are the row's `tableoid`, `ctid` and `xmin`;
-//! - `k1...` is the key, `o1...` are the old values, `w1...` the new ones, as [`CheckedColumn::kept`] records them;
-//! - `state` says why the row is not changed, see [`super::state`]; it is NULL for the answer that is carried out.
+//! Its result is a common table expression of a preview, or the table of a plan. The columns are the same:
+//! - `part`, `tid` and `x` are `tableoid`, `ctid` and `xmin` of the row;
+//! - `k1...` is the key, `o1...` are the old values and `w1...` the new ones, see [`CheckedColumn::recorded`];
+//! - `state` says why the row is not changed, see [`super::state`]. It is NULL for a row that is to be changed.
 
 use super::columns::{numbered, of, same_image};
 use super::{FixTarget, state};
 use crate::data::checks::{Action, CheckedColumn, CheckedTable};
 use crate::postgres::sql::identifier;
 
-/// The result of [`query`], wherever it is.
+/// The result of [`query`].
 #[derive(Debug, Clone)]
 pub(super) struct ProposedRows<'p> {
-    /// What stands in FROM: a common table expression, or the table of a plan.
+    /// Its name in FROM: a common table expression, or the table of a plan.
     pub(super) relation: String,
-    /// The columns that say in which order the rows lie in the table.
+    /// The columns for ORDER BY that give the order in which the rows lie in the table.
     pub(super) order: &'static str,
     /// The table whose rows are changed.
     pub(super) table: &'p CheckedTable,
-    /// What is done to the rows.
+    /// What the fix does to the rows.
     pub(super) action: Action,
     /// The columns of the key.
     pub(super) key: &'p [CheckedColumn],
@@ -48,14 +48,14 @@ impl ProposedRows<'_> {
 }
 
 /// The query that finds the rows which a fix proposes to change. It leaves out the rows that are in one of the relations
-/// `excluded`, and those for which the condition `among` does not hold.
+/// `excluded`, and the rows for which the condition `among` is false.
 ///
-/// A row that already has the values which the fix returns is left out, unless the fix returns other values for it, too.
-pub(super) fn query(each: &FixTarget<'_>, excluded: &[String], among: Option<&str>) -> String {
-    let answers = answers(each, excluded, among);
-    let changed = each.changed();
-    let (keys, old) = (numbered("k", each.key.len()), numbered("o", changed.len()));
-    let (new, first) = (numbered("w", each.fix.sets.len()), numbered("v", each.fix.sets.len()));
+/// It also leaves out a row that has the values which the fix returns for it, unless the fix returns other values, too.
+pub(super) fn query(target: &FixTarget<'_>, excluded: &[String], among: Option<&str>) -> String {
+    let answers = answers(target, excluded, among);
+    let changed = target.changed();
+    let (keys, old) = (numbered("k", target.key.len()), numbered("o", changed.len()));
+    let (new, first) = (numbered("w", target.fix.sets.len()), numbered("v", target.fix.sets.len()));
     let columns: Vec<String> = ["part", "tid", "x"]
         .into_iter()
         .map(str::to_owned)
@@ -66,7 +66,7 @@ pub(super) fn query(each: &FixTarget<'_>, excluded: &[String], among: Option<&st
     let columns = columns.join(", ");
     let window = "WINDOW same AS (PARTITION BY a.part, a.tid)";
     let duplicate =
-        format!("WHEN a.answer OPERATOR(pg_catalog.>) 1 THEN '{}'::pg_catalog.\"char\"", state::AGAIN);
+        format!("WHEN a.answer OPERATOR(pg_catalog.>) 1 THEN '{}'::pg_catalog.\"char\"", state::DUPLICATE);
     if new.is_empty() {
         return format!(
             "SELECT {columns}, CASE {duplicate} END AS state FROM (SELECT a.*, pg_catalog.row_number() OVER same AS answer \
@@ -78,12 +78,12 @@ pub(super) fn query(each: &FixTarget<'_>, excluded: &[String], among: Option<&st
         .zip(&first)
         .map(|(new, first)| format!("pg_catalog.first_value(a.{new}) OVER same AS {first}"))
         .collect();
-    // Two answers are the same if the plan's column makes the same of them: 1.0 and 1.00 in a numeric(12,2).
+    // Two answers are the same if the plan's column stores the same value for both: 1.0 and 1.00 in a numeric(12,2).
     let recorded = |names: &[String]| -> Vec<String> {
         names
             .iter()
             .zip(&changed)
-            .map(|(name, column)| format!("(a.{name})::{}", column.kept_type()))
+            .map(|(name, column)| format!("(a.{name})::{}", column.recorded_type()))
             .collect()
     };
     format!(
@@ -97,21 +97,21 @@ pub(super) fn query(each: &FixTarget<'_>, excluded: &[String], among: Option<&st
     )
 }
 
-/// Every answer of a fix beside the row that it is for. `differs` says whether the row has other values; there is no such
-/// column where the fix deletes.
-fn answers(each: &FixTarget<'_>, excluded: &[String], among: Option<&str>) -> String {
-    let FixTarget { fix, table, key } = each;
+/// The query that returns every answer of a fix together with the row that it is for. The column `differs` says whether the
+/// row has other values; where the fix deletes, there is no such column.
+fn answers(target: &FixTarget<'_>, excluded: &[String], among: Option<&str>) -> String {
+    let FixTarget { fix, table, key } = target;
     let mut columns =
         vec!["t.tableoid AS part".to_owned(), "t.ctid AS tid".to_owned(), "t.xmin AS x".to_owned()];
     let named = |values: Vec<String>, prefix: &str| -> Vec<String> {
         values.into_iter().zip(1..).map(|(value, number)| format!("{value} AS {prefix}{number}")).collect()
     };
-    columns.extend(named(key.iter().map(|column| column.kept(&of("t", column))).collect(), "k"));
-    let changed = each.changed();
-    columns.extend(named(changed.iter().map(|column| column.kept(&of("t", column))).collect(), "o"));
-    let new = fix.sets.iter().zip(&changed).map(|(name, column)| each.given(name, column));
+    columns.extend(named(key.iter().map(|column| column.recorded(&of("t", column))).collect(), "k"));
+    let changed = target.changed();
+    columns.extend(named(changed.iter().map(|column| column.recorded(&of("t", column))).collect(), "o"));
+    let new = fix.sets.iter().zip(&changed).map(|(name, column)| target.recorded_answer(name, column));
     columns.extend(named(new.collect(), "w"));
-    columns.extend(differs(each).map(|differs| format!("{differs} AS differs")));
+    columns.extend(differs(target).map(|differs| format!("{differs} AS differs")));
     let same: Vec<String> = key
         .iter()
         .map(|column| column.equal(&of("t", column), &format!("f.{}", identifier(&column.name))))
@@ -135,14 +135,14 @@ fn answers(each: &FixTarget<'_>, excluded: &[String], among: Option<&str>) -> St
 }
 
 /// The condition that a row has other values than its fix returns; `None` where the fix deletes.
-fn differs(each: &FixTarget<'_>) -> Option<String> {
-    let changed = each.changed();
-    let new: Vec<String> = each
+fn differs(target: &FixTarget<'_>) -> Option<String> {
+    let changed = target.changed();
+    let new: Vec<String> = target
         .fix
         .sets
         .iter()
         .zip(&changed)
-        .map(|(name, column)| column.stored(&format!("f.{}", identifier(name))))
+        .map(|(name, column)| column.cast(&format!("f.{}", identifier(name))))
         .collect();
     let old: Vec<String> = changed.iter().map(|column| of("t", column)).collect();
     (!new.is_empty()).then(|| format!("NOT {}", same_image(&old, &new)))
@@ -150,8 +150,8 @@ fn differs(each: &FixTarget<'_>) -> Option<String> {
 
 impl FixTarget<'_> {
     /// What the fix returns for a column, as a plan records it.
-    fn given(&self, name: &str, column: &CheckedColumn) -> String {
+    fn recorded_answer(&self, name: &str, column: &CheckedColumn) -> String {
         let type_oid = self.fix.types.get(name).copied().unwrap_or_default();
-        column.given(&format!("f.{}", identifier(name)), type_oid)
+        column.recorded_answer(&format!("f.{}", identifier(name)), type_oid)
     }
 }

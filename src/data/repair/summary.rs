@@ -1,6 +1,6 @@
-//! What is read of the rows that fixes propose: how many there are, some of them, and the first that have several answers.
+//! Summarizes the rows that fixes propose: how many there are, some of them, and the first that have several answers.
 //!
-//! A preview and a plan read the same; the one from a query, the other from its tables.
+//! A preview and a plan are summarized by the same statements, the preview from a query and the plan from its tables.
 
 use anyhow::{Context as _, Result};
 
@@ -10,24 +10,24 @@ use super::referring::Cascade;
 use super::state;
 use crate::postgres::connection::{OwnedRow, RowError, Session, read_value};
 
-/// The settings for queries over whole tables, whose costs the server guesses: more memory, and no compilation of
-/// expressions that run once.
-pub(super) const SWEEPING: &str =
+/// The settings for a query over whole tables that runs once: it gets more memory, and its expressions are not compiled.
+pub(super) const LARGE_QUERY: &str =
     "SET LOCAL work_mem = '64MB'; SET LOCAL maintenance_work_mem = '64MB'; SET LOCAL jit = off";
 
-/// How many characters of a value are shown.
-const LONGEST: usize = 200;
-/// How many rows with several answers are listed.
+/// The largest number of characters of a value that is shown.
+const MAX_CHARACTERS: usize = 200;
+/// The largest number of rows with several answers that is listed.
 const MOST_AMBIGUOUS: usize = 100;
 
-/// A row and what a fix would make of it; values as the server prints them, long ones cut off.
+/// A row, and the values that a fix would give it. Values are texts as the server prints them, at most 200 characters of
+/// each; `None` for NULL.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct RowChange {
     /// The values of the key.
     pub key: Vec<Option<String>>,
-    /// The old values; of a row that is deleted all of them.
+    /// The old values of the columns that the fix sets; of a row that is deleted all values.
     pub before: Vec<Option<String>>,
-    /// The new values; empty for a row that is deleted.
+    /// The new values of these columns. It is empty for a row that is deleted.
     pub after: Vec<Option<String>>,
 }
 
@@ -36,7 +36,7 @@ pub struct RowChange {
 pub struct Candidates {
     /// The values of the key.
     pub key: Vec<Option<String>>,
-    /// The answers: the new values of each.
+    /// The new values of each answer.
     pub answers: Vec<Vec<Option<String>>>,
 }
 
@@ -55,17 +55,21 @@ pub struct FixPreview {
     pub cascade: Option<Cascade>,
 }
 
-/// A row of one of several queries whose results come together.
+/// A row of one of the queries that [`read`] runs.
 pub(super) struct SummaryRow {
-    /// The number of the query, as [`parts`] was given it.
+    /// The number that the query was given.
     pub(super) number: i64,
-    /// What kind of row it is.
+    /// The kind of the row.
     pub(super) word: String,
+    /// The values of the row.
     pub(super) values: Vec<Option<String>>,
 }
 
 impl SummaryRow {
-    /// The value at a position, which is a number of rows.
+    /// The value at a position, from 0, which is a number of rows.
+    ///
+    /// # Errors
+    /// There is no such value, or it is no number.
     pub(super) fn count(&self, position: usize) -> Result<u64, RowError> {
         let missing = || RowError::NoColumn { column: position.to_string() };
         let value = self.values.get(position).ok_or_else(missing)?;
@@ -78,26 +82,24 @@ impl SummaryRow {
     }
 }
 
-/// The word of the numbers of rows.
+/// The word of the row that has the numbers of rows.
 const COUNTS: &str = "counts";
 /// The word of a row that would be changed.
 const SAMPLE: &str = "sample";
 /// The word of one of several answers for a row.
 const ANSWER: &str = "answer";
 
-/// The queries that summarize the rows which one fix proposes, for [`read`]. `number` tells them apart from those of other
-/// fixes.
+/// The queries that summarize the rows of one fix, for [`read`]. `number` distinguishes them from those of other fixes.
 pub(super) fn parts(number: usize, rows: &ProposedRows<'_>, sample: usize) -> [String; 3] {
     let ProposedRows { relation, order, .. } = rows;
-    let ambiguous = |alias: &str| format!("{alias}.state OPERATOR(pg_catalog.=) '{}'", state::AMBIGUOUS);
+    let ambiguous = format!("r.state OPERATOR(pg_catalog.=) '{}'", state::AMBIGUOUS);
     let array = |names: &[Vec<String>]| {
         let values: Vec<String> = names.concat().iter().map(|name| shortened(&format!("r.{name}"))).collect();
         format!("ARRAY[{}]", values.join(", "))
     };
     let counts = format!(
         "SELECT {number}, '{COUNTS}', 0, ARRAY[pg_catalog.count(*) FILTER (WHERE r.state IS NULL)::pg_catalog.text, \
-         pg_catalog.count(DISTINCT (part, tid)) FILTER (WHERE {})::pg_catalog.text] FROM {relation} AS r",
-        ambiguous("r")
+         pg_catalog.count(DISTINCT (part, tid)) FILTER (WHERE {ambiguous})::pg_catalog.text] FROM {relation} AS r"
     );
     let changes = format!(
         "SELECT {number}, '{SAMPLE}', pg_catalog.row_number() OVER (ORDER BY {order}), {} \
@@ -107,43 +109,48 @@ pub(super) fn parts(number: usize, rows: &ProposedRows<'_>, sample: usize) -> [S
     let answers = format!(
         "SELECT {number}, '{ANSWER}', pg_catalog.row_number() OVER (ORDER BY r.part, r.tid, r.answer), r.answer \
          FROM (SELECT DISTINCT r.part, r.tid, {} AS answer FROM {relation} AS r JOIN (SELECT r.part, r.tid \
-         FROM {relation} AS r WHERE {} GROUP BY r.part, r.tid ORDER BY r.part, r.tid LIMIT {MOST_AMBIGUOUS}) AS d \
+         FROM {relation} AS r WHERE {ambiguous} GROUP BY r.part, r.tid ORDER BY r.part, r.tid LIMIT {MOST_AMBIGUOUS}) AS d \
          ON d.part OPERATOR(pg_catalog.=) r.part AND d.tid OPERATOR(pg_catalog.=) r.tid) AS r",
-        array(&[rows.keys(), rows.new()]),
-        ambiguous("r")
+        array(&[rows.keys(), rows.new()])
     );
     [counts, changes, answers]
 }
 
-/// Runs several queries as one statement, so that each common table expression of `with` is evaluated once. Every query
-/// returns a number, a word, its order, and an array of texts.
+/// Runs several queries as one statement, so that the server evaluates each common table expression of `with` only once.
+/// Every query returns a number, a word, the order of its rows, and an array of texts.
+///
+/// # Errors
+/// Those of the server and the connection. A row that cannot be read.
 pub(super) async fn read(session: &mut Session, with: &str, parts: &[String]) -> Result<Vec<SummaryRow>> {
     let sql = format!(
-        "{SWEEPING}; {FORMATS}; {with} SELECT a.number, a.word, pg_catalog.array_to_json(a.v) AS \"values\" \
+        "{LARGE_QUERY}; {FORMATS}; {with} SELECT a.number, a.word, pg_catalog.array_to_json(a.v) AS \"values\" \
          FROM ({}) AS a (number, word, place, v) ORDER BY a.number, a.word, a.place",
         parts.join(" UNION ALL ")
     );
     session.query(sql).await?.iter().map(SummaryRow::of).collect()
 }
 
-/// The beginning of a value as text, as an SQL expression.
+/// The SQL expression for the beginning of a value as text.
 fn shortened(value: &str) -> String {
-    format!("pg_catalog.left(({value})::pg_catalog.text, {LONGEST})")
+    format!("pg_catalog.left(({value})::pg_catalog.text, {MAX_CHARACTERS})")
 }
 
 impl FixPreview {
-    /// Takes over a row of one of the queries of [`parts`].
-    pub(super) fn take(&mut self, part: SummaryRow, rows: &ProposedRows<'_>) -> Result<(), RowError> {
-        match part.word.as_str() {
-            COUNTS => (self.rows, self.ambiguous) = (part.count(0)?, part.count(1)?),
+    /// Adds a row that one of the queries of [`parts`] returned for these rows.
+    ///
+    /// # Errors
+    /// A number cannot be read.
+    pub(super) fn add(&mut self, row: SummaryRow, rows: &ProposedRows<'_>) -> Result<(), RowError> {
+        match row.word.as_str() {
+            COUNTS => (self.rows, self.ambiguous) = (row.count(0)?, row.count(1)?),
             SAMPLE => {
-                let mut key = part.values;
+                let mut key = row.values;
                 let mut before = key.split_off(rows.key.len());
                 let after = before.split_off(rows.columns.len());
                 self.sample.push(RowChange { key, before, after });
             }
             _ => {
-                let mut key = part.values;
+                let mut key = row.values;
                 let answer = key.split_off(rows.key.len());
                 // The answers for one row follow each other.
                 match self.candidates.last_mut().filter(|last| last.key == key) {
@@ -162,15 +169,15 @@ mod tests {
 
     #[test]
     fn a_count_that_cannot_be_read_is_not_zero() {
-        let part = |values: &str| {
+        let row = |values: &str| {
             let row =
                 OwnedRow::of(&[("number", Some("0")), ("word", Some("counts")), ("values", Some(values))]);
             SummaryRow::of(&row).unwrap()
         };
-        assert_eq!(part(r#"["7","7"]"#).count(1), Ok(7));
-        assert!(part(r#"["7","many"]"#).count(1).is_err());
-        assert!(part(r#"["7",null]"#).count(1).is_err());
-        assert!(part(r#"["7"]"#).count(1).is_err());
+        assert_eq!(row(r#"["7","7"]"#).count(1), Ok(7));
+        assert!(row(r#"["7","many"]"#).count(1).is_err());
+        assert!(row(r#"["7",null]"#).count(1).is_err());
+        assert!(row(r#"["7"]"#).count(1).is_err());
         let broken =
             OwnedRow::of(&[("number", Some("0")), ("word", Some("counts")), ("values", Some("{7}"))]);
         assert!(SummaryRow::of(&broken).is_err());
