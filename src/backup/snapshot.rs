@@ -7,12 +7,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 
 use super::manifest::{BackedUpRelation, BackupSource, Scope, Wal};
 use crate::error::{Exit, Failure};
 use crate::postgres::catalog::{TableUse, UntrustedCode};
-use crate::postgres::connection::{self, Session, Target, sqlstate};
+use crate::postgres::connection::{
+    self, Batch, OwnedRow, RowBuffer, RowError, Session, Single, Target, sqlstate,
+};
 use crate::postgres::sql::{identifier, qualified};
 
 /// The number of tables that are locked or counted in one message.
@@ -30,7 +32,7 @@ const ABOUT: &str = include_str!("sql/about.sql");
 const RELATIONS: &str = include_str!("sql/relations.sql");
 /// The current position in the write-ahead log, on a standby the replayed one; NULL where the role may not see it.
 const POSITION: &str = "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() \
-    ELSE pg_catalog.pg_current_wal_lsn() END";
+    ELSE pg_catalog.pg_current_wal_lsn() END AS position";
 
 /// The open transaction, and what it saw.
 #[derive(Debug)]
@@ -61,6 +63,15 @@ struct ListedRelation {
 }
 
 impl ListedRelation {
+    fn of(row: &OwnedRow) -> Result<Self, RowError> {
+        Ok(Self {
+            oid: row.get("oid")?,
+            schema: row.get("schema")?,
+            name: row.get("name")?,
+            has_rows: row.get("has_rows")?,
+        })
+    }
+
     fn qualified(&self) -> String {
         qualified(&self.schema, &self.name)
     }
@@ -100,42 +111,49 @@ impl BackupSnapshot {
         session.give_up_after(PATIENCE);
         let role = set_role.map(|role| format!("; SET LOCAL ROLE {}", identifier(role))).unwrap_or_default();
         let mut tries = 1;
-        let (rows, relations) = loop {
+        let listed = loop {
             match lock_and_list(&mut session, &role, target.role(), hold).await {
-                Ok(looked) => break looked,
+                Ok(listed) => break listed,
                 Err(error) if is_gone(&error) && tries < TRIES => session.execute("ROLLBACK").await?,
                 Err(error) => return Err(connection::server_failure(error, "locking the tables to back up")),
             }
             tries += 1;
         };
-        let mut rows = rows.into_iter();
-        let wal_before = rows.next().and_then(|row| row.into_iter().next().flatten());
-        let about = rows.next().context("the server did not identify itself")?;
-        let mut values = about.into_iter();
-        let mut next = || values.next().flatten();
-        let name = next().unwrap_or_default();
-        let taken_at = next().unwrap_or_default();
-        let database_bytes = next().unwrap_or_default().parse().unwrap_or(0);
+        Self::of(session, target, listed).map_err(|error| opening(error.into()))
+    }
+
+    fn of(session: Session, target: &Target, listed: Listed) -> Result<Self, RowError> {
+        let Listed { wal_before, about, relations } = listed;
+        // A standby does not tell its timeline.
+        let timeline: Option<String> = about.get("timeline")?;
         let source = BackupSource {
             host: target.host().to_owned(),
             port: target.port(),
-            database: next().unwrap_or_default(),
-            database_oid: next().unwrap_or_default().parse()?,
-            system_identifier: next().unwrap_or_default(),
-            timeline: next().unwrap_or_default(),
-            server_version: next().unwrap_or_default(),
-            role: next().unwrap_or_default(),
-            encoding: next().unwrap_or_default(),
-            collate: next().unwrap_or_default(),
-            ctype: next().unwrap_or_default(),
-            locale_provider: next(),
-            locale: next(),
+            database: about.get("database")?,
+            database_oid: about.get("database_oid")?,
+            system_identifier: about.get("system_identifier")?,
+            timeline: timeline.unwrap_or_default(),
+            server_version: about.get("server_version")?,
+            role: about.get("role")?,
+            encoding: about.get("encoding")?,
+            collate: about.get("collate")?,
+            ctype: about.get("ctype")?,
+            locale_provider: about.get("locale_provider")?,
+            locale: about.get("locale")?,
             environment: None,
             project: None,
             mark: None,
         };
-        let large_objects = next().unwrap_or_default().parse().unwrap_or(0);
-        Ok(Self { session, name, source, taken_at, database_bytes, large_objects, wal_before, relations })
+        Ok(Self {
+            session,
+            name: about.get("snapshot")?,
+            source,
+            taken_at: about.get("taken_at")?,
+            database_bytes: about.get("database_bytes")?,
+            large_objects: about.get("large_objects")?,
+            wal_before,
+            relations,
+        })
     }
 
     /// The session of the transaction, which reads more of the same snapshot.
@@ -189,17 +207,17 @@ impl BackupSnapshot {
             table.rows = Some(rows);
         }
         for tables in counted.chunks_mut(TABLES_PER_MESSAGE) {
-            let statements: Vec<String> =
-                tables.iter().map(|table| format!("SELECT count(*) FROM ONLY {}", table.name)).collect();
-            let done = self.session.rows(statements.join("; ")).await;
+            let counts =
+                tables.iter().map(|table| format!("SELECT count(*) AS rows FROM ONLY {}", table.name));
+            let statements: Vec<String> = counts.collect();
+            let done = self.session.query(statements.join("; ")).await;
             let rows = done.map_err(|error| {
                 let at = self.session.statements_done();
                 let table = tables.get(at).map_or_else(String::new, |table| table.name.clone());
                 unreadable(error, "counting the rows of", &table, &self.source.role)
             })?;
             for (table, row) in tables.iter_mut().zip(rows) {
-                let count = row.into_iter().next().flatten().unwrap_or_default();
-                table.rows = Some(count.parse()?);
+                table.rows = Some(row.get("rows")?);
             }
         }
         Ok(relations)
@@ -210,26 +228,30 @@ impl BackupSnapshot {
     /// # Errors
     /// The connection was lost. Then it is not known whether the dump is of one snapshot.
     pub(super) async fn close(mut self) -> Result<Wal> {
-        let rows = self.session.rows(format!("COMMIT; {POSITION}")).await;
-        let rows =
-            rows.map_err(|error| connection::server_failure(error, "ending the snapshot of the backup"))?;
-        let after = rows.into_iter().next().and_then(|row| row.into_iter().next().flatten());
+        let after = self.session.scalar(format!("COMMIT; {POSITION}")).await;
+        let after =
+            after.map_err(|error| connection::server_failure(error, "ending the snapshot of the backup"))?;
         self.session.close().await;
         Ok(Wal { before: self.wal_before, after })
     }
 }
 
-/// Rows in the text format of the server.
-type Rows = Vec<Vec<Option<String>>>;
+/// What the transaction saw first.
+struct Listed {
+    /// The position in the write-ahead log before the snapshot was taken; `None` where the role may not see it.
+    wal_before: Option<String>,
+    /// The row of [`ABOUT`].
+    about: OwnedRow,
+    relations: Vec<ListedRelation>,
+}
 
-/// Locks the tables, takes the snapshot, and returns the WAL position, the description of the database, and its
-/// relations.
+/// Locks the tables, takes the snapshot, and lists what is in the database.
 async fn lock_and_list(
     session: &mut Session,
     set_role: &str,
     role: &str,
     hold: Option<TableLocks<'_>>,
-) -> Result<(Rows, Vec<ListedRelation>)> {
+) -> Result<Listed> {
     let mut known = BTreeSet::new();
     if let Some(hold) = hold {
         // This list has a snapshot of its own. The snapshot of the backup is taken after the tables are locked.
@@ -240,14 +262,19 @@ async fn lock_and_list(
     } else {
         session.execute(format!("{OPEN}{set_role}")).await.map_err(opening)?;
     }
-    let rows = session.rows(format!("{POSITION}; {ABOUT}")).await.map_err(opening)?;
+    let (mut wal_before, mut about) = (Single::default(), RowBuffer::default());
+    let mut batch = Batch::default();
+    batch.scalar(POSITION, &mut wal_before);
+    batch.rows(ABOUT, &mut about);
+    session.run(batch).await.map_err(opening)?;
     let relations = list(session, RELATIONS).await?;
     if let Some(hold) = hold {
         let newer: Vec<ListedRelation> =
             relations.iter().filter(|relation| !known.contains(&relation.oid)).cloned().collect();
         lock(session, &newer, hold, role).await?;
     }
-    Ok((rows, relations))
+    let about = about.into_vec().pop().context("the server did not identify itself")?;
+    Ok(Listed { wal_before: wal_before.get()?, about, relations })
 }
 
 fn opening(error: anyhow::Error) -> anyhow::Error {
@@ -255,9 +282,9 @@ fn opening(error: anyhow::Error) -> anyhow::Error {
 }
 
 async fn list(session: &mut Session, sql: &str) -> Result<Vec<ListedRelation>> {
-    let rows = session.rows(sql).await;
+    let rows = session.query(sql).await;
     let rows = rows.map_err(|error| connection::server_failure(error, "listing the tables to back up"))?;
-    rows.into_iter().map(listed_relation).collect()
+    Ok(rows.iter().map(ListedRelation::of).collect::<Result<_, _>>()?)
 }
 
 /// Locks the tables of a scope, which allows other sessions to read and write rows and nothing else.
@@ -292,18 +319,6 @@ fn is_gone(error: &anyhow::Error) -> bool {
     connection::server_error(error)
         .map(connection::describe)
         .is_some_and(|said| said.is(sqlstate::UNDEFINED_TABLE) || said.is(sqlstate::INVALID_SCHEMA_NAME))
-}
-
-fn listed_relation(row: Vec<Option<String>>) -> Result<ListedRelation> {
-    let [Some(oid), Some(schema), Some(name), Some(has_rows)] = row.as_slice() else {
-        return Err(anyhow!("a row of pg_class that has no name"));
-    };
-    Ok(ListedRelation {
-        oid: oid.parse()?,
-        schema: schema.clone(),
-        name: name.clone(),
-        has_rows: has_rows == "t",
-    })
 }
 
 /// The error about a table whose rows cannot all be read.

@@ -23,7 +23,7 @@ mod verify;
 
 use std::ffi::OsString;
 
-use registry::{CommandLine, Effect, Registered};
+use registry::{CommandEffect, CommandLine, Registered};
 
 use crate::error::{ErrorCode, Exit};
 use crate::output::{self, ErrorReport, FailureReport, Format, Style};

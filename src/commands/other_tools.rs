@@ -99,7 +99,7 @@ const OTHERS: &[(&[&str], &str, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::super::COMMANDS;
-    use super::super::registry::Effect;
+    use super::super::registry::CommandEffect;
     use super::*;
 
     #[test]
@@ -127,9 +127,9 @@ mod tests {
                     let command = COMMANDS.iter().find(|command| command.name == name);
                     let command = command.unwrap_or_else(|| panic!("{words:?}: there is no command {name}"));
                     let part = rest.split([';', ',']).next().unwrap_or_default();
-                    let harmless = command.effect == Effect::Reads
+                    let harmless = command.effect == CommandEffect::Reads
                         || part.contains("--dry-run")
-                        || (command.effect == Effect::ReadsOrFixes && !part.contains("--fix"));
+                        || (command.effect == CommandEffect::ReadsOrFixes && !part.contains("--fix"));
                     assert!(!is_next || harmless, "{words:?}: {next}");
                 }
             }

@@ -17,17 +17,17 @@ use crate::workflow::signals;
 use crate::writer::StopSignal;
 
 /// The work of a command. It is on the heap, so that a small command does not take the space of the largest.
-pub(super) type Work<'a> = Pin<Box<dyn Future<Output = Result<Exit>> + 'a>>;
+pub(super) type CommandFuture<'a> = Pin<Box<dyn Future<Output = Result<Exit>> + 'a>>;
 
 /// A command whose arguments are read.
 pub(super) trait Runnable: CommandArgs {
     /// Its work.
-    fn run<'a>(&'a self, settings: &'a Settings) -> Work<'a>;
+    fn run<'a>(&'a self, settings: &'a Settings) -> CommandFuture<'a>;
 }
 
 /// What a command may do to a database or a store of backups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
+pub(super) enum CommandEffect {
     /// Nothing.
     Reads,
     /// Nothing, but with `--fix` it writes.
@@ -39,14 +39,17 @@ pub(super) enum Effect {
 /// A line of the registry.
 pub(super) struct Registered {
     pub(super) name: &'static str,
-    pub(super) effect: Effect,
+    pub(super) effect: CommandEffect,
     pub(super) help: CommandHelp,
     complete: fn(clap::Command) -> clap::Command,
     read: fn(&mut ArgMatches) -> Result<Box<dyn Runnable>, clap::Error>,
 }
 
 impl Registered {
-    pub(super) const fn of<T: Documented + Runnable + 'static>(name: &'static str, effect: Effect) -> Self {
+    pub(super) const fn of<T: Documented + Runnable + 'static>(
+        name: &'static str,
+        effect: CommandEffect,
+    ) -> Self {
         Self {
             name,
             effect,
@@ -75,16 +78,16 @@ macro_rules! commands {
         ];
         $(
             impl registry::Runnable for $name::args::$args {
-                fn run<'a>(&'a self, settings: &'a Settings) -> registry::Work<'a> {
+                fn run<'a>(&'a self, settings: &'a Settings) -> registry::CommandFuture<'a> {
                     let args = self;
                     registry::commands!(@$effect $name args settings)
                 }
             }
         )+
     };
-    (@effect reads) => { Effect::Reads };
-    (@effect reads_or_fixes) => { Effect::ReadsOrFixes };
-    (@effect writes) => { Effect::Writes };
+    (@effect reads) => { CommandEffect::Reads };
+    (@effect reads_or_fixes) => { CommandEffect::ReadsOrFixes };
+    (@effect writes) => { CommandEffect::Writes };
     (@reads $name:ident $args:ident $settings:ident) => {
         registry::reading($name::run($settings, $args))
     };
@@ -101,14 +104,14 @@ macro_rules! commands {
 pub(super) use commands;
 
 /// A command that writes to no database of somebody's: a signal ends it where it is.
-pub(super) fn reading<'a>(work: impl Future<Output = Result<Exit>> + 'a) -> Work<'a> {
+pub(super) fn reading<'a>(work: impl Future<Output = Result<Exit>> + 'a) -> CommandFuture<'a> {
     Box::pin(signals::unless_interrupted(work))
 }
 
 /// A command that is told of a signal, and ends where it can.
 pub(super) fn writing<'a, F: Future<Output = Result<Exit>> + 'a>(
     work: impl FnOnce(StopSignal) -> F,
-) -> Work<'a> {
+) -> CommandFuture<'a> {
     let stop = signals::stop();
     Box::pin(signals::winding_down(stop.clone(), work(stop)))
 }

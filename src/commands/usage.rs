@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use clap::ValueEnum as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::registry::{Effect, Registered};
+use super::registry::{CommandEffect, Registered};
 use super::{COMMANDS, other_tools, print_failure};
 use crate::cli::Redactor;
 use crate::error::{ErrorCode, Exit};
@@ -89,7 +89,7 @@ fn unknown_command(error: &clap::Error) -> (String, String) {
     if let Some(answer) = other_tools::answer(word) {
         return (format!("trueup has no command {word}. {}", answer.what), answer.next.to_owned());
     }
-    let reading = COMMANDS.iter().filter(|command| command.effect != Effect::Writes);
+    let reading = COMMANDS.iter().filter(|command| command.effect != CommandEffect::Writes);
     let next = match nearest(word, reading.map(|command| command.name)) {
         Some(name) => format!("did you mean trueup {name}? All commands: trueup help"),
         None => "trueup help".to_owned(),
@@ -129,7 +129,7 @@ fn is_dangerous(tip: &str) -> bool {
     };
     let mut words = named.split(' ');
     let writes = words.next().is_some_and(|name| {
-        COMMANDS.iter().any(|command| command.name == name && command.effect == Effect::Writes)
+        COMMANDS.iter().any(|command| command.name == name && command.effect == CommandEffect::Writes)
     });
     writes || words.any(|flag| TAKES_A_SAFEGUARD_AWAY.contains(&flag))
 }
@@ -199,13 +199,13 @@ mod tests {
             let lacking = |at| word.char_indices().filter(|(i, _)| *i != at).map(|(_, c)| c).collect();
             (word.len().min(3)..word.len()).map(lacking).chain([format!("{word}s")]).collect()
         };
-        let writing = COMMANDS.iter().filter(|command| command.effect == Effect::Writes);
+        let writing = COMMANDS.iter().filter(|command| command.effect == CommandEffect::Writes);
         for word in writing.flat_map(|command| misspelt(command.name)) {
             if COMMANDS.iter().any(|command| command.name == word) {
                 continue;
             }
             let (what, next) = unknown_command(&refused(&[&word]));
-            let commands = COMMANDS.iter().filter(|command| command.effect == Effect::Writes);
+            let commands = COMMANDS.iter().filter(|command| command.effect == CommandEffect::Writes);
             for command in commands {
                 assert!(!next.contains(&format!("trueup {}?", command.name)), "{what}: {next}");
             }

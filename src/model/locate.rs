@@ -15,7 +15,7 @@ use crate::findings::{Change, Finding, Location};
 use crate::migrations::Migration;
 use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::sql::{Statement, split, without_bom};
-use parse::{Declaration, Name};
+use parse::{Declaration, DeclaredName};
 
 /// The places of all declarations of a project.
 pub struct Declarations<'f> {
@@ -30,7 +30,7 @@ pub struct Declarations<'f> {
 /// Where each name is declared.
 #[derive(Default)]
 struct Index {
-    places: HashMap<Name, Vec<Place>>,
+    places: HashMap<DeclaredName, Vec<Place>>,
     grants: Vec<Grant>,
 }
 
@@ -159,7 +159,7 @@ impl Index {
     }
 
     fn named(&self, object: &ObjectId, wanted: Wanted) -> Option<(usize, usize)> {
-        let places = self.places.get(&Name::of(object)?)?;
+        let places = self.places.get(&DeclaredName::of(object)?)?;
         let place = match (&object.suffix, wanted) {
             (Some(types), _) if object.kind.is_routine() => overload(places, types),
             (_, Wanted::First) => places.first(),

@@ -52,14 +52,14 @@ pub struct Table {
     /// Printed above it.
     pub title: Option<String>,
     /// The titles of the columns.
-    pub columns: Vec<Column>,
+    pub columns: Vec<ViewColumn>,
     /// The rows: as many cells each as there are columns.
     pub rows: Vec<Vec<String>>,
 }
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Column {
+pub struct ViewColumn {
     /// Its title.
     pub title: String,
     /// Whether its cells are numbers, or code such as names of objects, or prose.
@@ -180,8 +180,9 @@ impl Text {
 impl Table {
     /// A table without rows.
     pub fn new(columns: &[(&str, Content)]) -> Self {
-        let columns =
-            columns.iter().map(|(title, content)| Column { title: (*title).to_owned(), content: *content });
+        let columns = columns
+            .iter()
+            .map(|(title, content)| ViewColumn { title: (*title).to_owned(), content: *content });
         Self { title: None, columns: columns.collect(), rows: Vec::new() }
     }
 
@@ -192,7 +193,7 @@ impl Table {
 
     /// Rows of a database: a column for each name, NULL where there is no value.
     pub fn of_rows(columns: &[String], rows: &[Vec<Option<String>>]) -> Self {
-        let columns = columns.iter().map(|name| Column { title: name.clone(), content: Content::Code });
+        let columns = columns.iter().map(|name| ViewColumn { title: name.clone(), content: Content::Code });
         let rows = rows.iter().map(|row| row.iter().map(|value| or_null(value.as_deref())).collect());
         Self { title: None, columns: columns.collect(), rows: rows.collect() }
     }

@@ -38,7 +38,7 @@ pub use consistency::unchanged_since;
 use consistency::{Proof, SnapshotPosition};
 use histories::Histories;
 pub use identity::Identity;
-use internal_state::{Answers, InternalTables, Query};
+use internal_state::{Answers, InternalQuery, InternalTables};
 pub use internal_state::{
     InternalState, LockHolder, LoggedRun, OpenRun, RecordedMigration, StepAction, StepState, UnfinishedStep,
 };
@@ -199,7 +199,7 @@ async fn attempt(
 
     let mut batch = Batch::default();
     batch.each_of(histories.queries(), |number, row| histories.row(number, row));
-    let statements: Vec<String> = queries.iter().map(Query::sql).collect();
+    let statements: Vec<String> = queries.iter().map(InternalQuery::sql).collect();
     batch.each_of(statements, |number, row| answers.row(&queries[number], row));
     batch.each_of(assembler.questions(), |number, row| assembler.answer(number, row));
     seeds.ask(&mut batch, seed_statements);

@@ -135,7 +135,7 @@ impl SeedReading {
                 self.absent.push(number);
                 continue;
             };
-            suspects.extend(assembler.may_run_code(&columns.table.0, &columns.table.1));
+            suspects.extend(assembler.may_run_code(&columns.table.schema, &columns.table.name));
             let question = SeedQuery::new(seed, columns)?;
             self.asked.push(Asked { seed: number, question, answers: Vec::new() });
         }
@@ -301,24 +301,29 @@ fn visibility(columns: &TableColumns) -> String {
         "SELECT CASE WHEN NOT has_schema_privilege({}, 'USAGE') THEN 'schema' \
          WHEN NOT has_table_privilege({path}, 'SELECT') THEN 'table' \
          WHEN row_security_active({path}) THEN 'rows' END AS why",
-        literal(&columns.table.0)
+        literal(&columns.table.schema)
     )
 }
 
-/// Asks again in the open transaction. Returns the answers, and the transaction's own id as rows have it in `xmin`. Sets
-/// [`reader::SETTINGS`] for the rest of the transaction.
+/// What a transaction sees of the rows that it has written.
+#[derive(Debug, Clone)]
+pub struct SeedsInTransaction {
+    /// The answers, by question.
+    pub answers: Vec<Vec<SeedQueryRow>>,
+    /// The transaction's own id, as rows have it in `xmin`.
+    pub transaction: String,
+}
+
+/// Asks again in the open transaction. Sets [`reader::SETTINGS`] for the rest of the transaction.
 ///
 /// # Errors
 /// The server's and the connection's. The transaction is then aborted.
-pub async fn ask_inside(
-    session: &mut Session,
-    questions: &[&SeedQuery],
-) -> Result<(Vec<Vec<SeedQueryRow>>, String)> {
+pub async fn ask_inside(session: &mut Session, questions: &[&SeedQuery]) -> Result<SeedsInTransaction> {
     let sql = format!("{} SELECT pg_current_xact_id()::xid AS transaction", reader::SETTINGS);
     let transaction: String = session.scalar(sql).await?;
     let mut answers: Vec<Vec<SeedQueryRow>> = vec![Vec::new(); questions.len()];
     if questions.is_empty() {
-        return Ok((answers, transaction));
+        return Ok(SeedsInTransaction { answers, transaction });
     }
     let mut batch = Batch::default();
     let statements: Vec<String> =
@@ -328,5 +333,5 @@ pub async fn ask_inside(
         Ok(())
     });
     session.run(batch).await?;
-    Ok((answers, transaction))
+    Ok(SeedsInTransaction { answers, transaction })
 }

@@ -7,7 +7,7 @@
 use anyhow::{Context as _, Result};
 
 use super::histories::Histories;
-use super::internal_state::{Answers, InternalState, InternalTables, LockHolder, LoggedRun, Query};
+use super::internal_state::{Answers, InternalQuery, InternalState, InternalTables, LockHolder, LoggedRun};
 use super::{Identity, Request, SILENCE, identity, refuse_unknown_major, transaction};
 use crate::migrations::history::{self, Applied, OtherHistory, TableCandidate};
 use crate::postgres::connection::{self, Batch, Session, Single};
@@ -69,17 +69,17 @@ async fn read(session: &mut Session, request: &Request, log: Option<u32>) -> Res
     let tables = InternalTables::of(&candidates);
     let always = tables.queries();
     let any_internal = !always.is_empty();
-    let queries: Vec<Query> = always
+    let queries: Vec<InternalQuery> = always
         .into_iter()
         .chain(tables.backup())
         .chain(log.and_then(|limit| tables.log(limit)))
         .chain(tables.repairs())
-        .chain([Query::Holder])
+        .chain([InternalQuery::Holder])
         .collect();
     let mut answers = Answers::default();
     let mut batch = Batch::default();
     batch.each_of(histories.queries(), |number, row| histories.row(number, row));
-    let statements: Vec<String> = queries.iter().map(Query::sql).collect();
+    let statements: Vec<String> = queries.iter().map(InternalQuery::sql).collect();
     batch.each_of(statements, |number, row| answers.row(&queries[number], row));
     batch.execute("COMMIT");
     session.run(batch).await?;

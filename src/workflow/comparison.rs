@@ -25,44 +25,38 @@ use crate::snapshot::{
 use crate::workflow::environment_mark;
 use crate::workflow::project_model::{Needs, ProjectModel};
 use crate::workflow::reports::schema_report::{Coverage, Hidden, History, SchemaReport};
-use crate::workflow::reports::target::{MigrationName, TargetReport};
+use crate::workflow::reports::target::{ReportedMigration, TargetReport};
 
 /// `statement_timeout` of the reading transaction where the project sets none: enough for 100,000 tables.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// `lock_timeout` of the reading transaction: views and defaults are printed under ACCESS SHARE locks.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What a comparison found.
+pub(crate) struct Comparison {
+    pub(crate) document: SchemaReport,
+    /// Where the database stands in the migrations.
+    pub(crate) state: MigrationState,
+}
+
 /// Compares what was found with what is declared.
 ///
 /// # Errors
 /// Exit 2 when `[check] severity` names a code that there is not, or `--only` names nothing. Exit 4 when the database is marked as another
 /// environment's or project's than was asked for.
-pub(crate) fn judge(
+pub(crate) fn compare(
     settings: &Settings,
     target: &Target,
     declared: &ProjectModel,
     snapshot: &DatabaseSnapshot,
-) -> Result<SchemaReport> {
-    Ok(judge_standing(settings, target, declared, snapshot)?.0)
-}
-
-/// The same, and where the database stands in the migrations.
-///
-/// # Errors
-/// As [`judge`].
-pub(crate) fn judge_standing(
-    settings: &Settings,
-    target: &Target,
-    declared: &ProjectModel,
-    snapshot: &DatabaseSnapshot,
-) -> Result<(SchemaReport, MigrationState)> {
+) -> Result<Comparison> {
     environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
     let severities = severities(settings)?;
     something_asked_for(settings, &snapshot.catalog, &declared.lock.model)?;
     let seeds = seeded(settings, snapshot, &severities)?;
-    let (document, standing) = document(settings, target, declared, snapshot, &severities, seeds);
+    let Comparison { document, state } = diagnose(settings, target, declared, snapshot, &severities, seeds);
     let exit = exit(settings, &document);
-    Ok((document.ending(exit), standing))
+    Ok(Comparison { document: document.ending(exit), state })
 }
 
 /// `[check] severity`, its codes known to exist.
@@ -85,11 +79,11 @@ fn severities(settings: &Settings) -> Result<BTreeMap<String, Severity>, Failure
     overrides.collect()
 }
 
-/// Looks at the database.
+/// Reads the database, and closes the session.
 ///
 /// # Errors
-/// Exit 3 or 75, see [`survey::survey`].
-pub(crate) async fn look(
+/// Exit 3 or 75, see [`snapshot::take`].
+pub(crate) async fn take_snapshot(
     settings: &Settings,
     mut session: Session,
     needs: Needs,
@@ -100,11 +94,11 @@ pub(crate) async fn look(
     snapshot
 }
 
-/// The same on a session that is kept.
+/// Reads the database on a session that stays open.
 ///
 /// # Errors
-/// As [`look`].
-pub(crate) async fn look_on(
+/// Exit 3 or 75, see [`snapshot::take`].
+pub(crate) async fn take_snapshot_on(
     settings: &Settings,
     session: &mut Session,
     declared: &ProjectModel,
@@ -112,7 +106,7 @@ pub(crate) async fn look_on(
     snapshot::take(session, &request(settings, declared.needs())).await
 }
 
-/// What to look for, and how long a look may take.
+/// What a snapshot reads, and how long that may take.
 pub(crate) fn request(settings: &Settings, needs: Needs) -> Request {
     Request {
         options: needs.options,
@@ -127,33 +121,34 @@ pub(crate) fn request(settings: &Settings, needs: Needs) -> Request {
     }
 }
 
-/// Everything that is known, judged.
-fn document(
+/// Compares everything that is known of the database with the project.
+fn diagnose(
     settings: &Settings,
     target: &Target,
     declared: &ProjectModel,
     snapshot: &DatabaseSnapshot,
     severities: &BTreeMap<String, Severity>,
     seeds: Vec<Finding>,
-) -> (SchemaReport, MigrationState) {
+) -> Comparison {
     let ProjectModel { lock, last, migrations, notes, .. } = declared;
-    let recorded: HashMap<i64, u64> =
+    let checksums: HashMap<i64, u64> =
         snapshot.history.iter().flatten().filter_map(recorded_checksum).collect();
     let unchanged = migrations.iter().filter(|migration| {
-        recorded.get(&migration.version).is_some_and(|recorded| checksum::accepts(migration, *recorded))
+        checksums.get(&migration.version).is_some_and(|recorded| checksum::accepts(migration, *recorded))
     });
     let unchanged = unchanged.map(|migration| migration.version).collect();
     let in_scope = |id: &ObjectId| in_scope(settings, id);
     let mut notes = notes.clone();
-    let kept =
-        snapshot.internal.as_ref().map(|internal| kept(internal, migrations, &mut notes)).unwrap_or_default();
-    let Diagnosis { findings, standing } = diagnosis::diagnose(&Facts {
+    let internal = snapshot.internal.as_ref();
+    let recorded =
+        internal.map(|internal| recorded_state(internal, migrations, &mut notes)).unwrap_or_default();
+    let Diagnosis { findings, state } = diagnosis::diagnose(&Facts {
         database: &snapshot.identity.database,
         server: snapshot.version,
         live: &snapshot.catalog,
         history: snapshot.history.as_deref(),
         others: &snapshot.others,
-        kept: &kept,
+        recorded: &recorded,
         lock,
         last,
         unchanged: &unchanged,
@@ -164,10 +159,10 @@ fn document(
         severities,
     });
 
-    let known = standing.basis == Basis::History && snapshot.history.is_some();
-    let pending = standing.skipped.iter().chain(&standing.pending).map(|index| {
+    let known = state.basis == Basis::History && snapshot.history.is_some();
+    let pending = state.skipped.iter().chain(&state.pending).map(|index| {
         let migration = &lock.migrations[*index];
-        MigrationName { version: migration.version.to_string(), name: migration.name.clone() }
+        ReportedMigration { version: migration.version.to_string(), name: migration.name.clone() }
     });
     let rows = snapshot.history.as_deref().unwrap_or_default();
     let history = History {
@@ -179,10 +174,13 @@ fn document(
     };
     let mut findings = findings;
     findings.extend(seeds);
-    if standing.pending.is_empty() && standing.skipped.is_empty() {
+    if state.pending.is_empty() && state.skipped.is_empty() {
         notes.extend(snapshot.seeded.absent.iter().map(|seed| {
             let seed = &declared.seeds.tables[*seed];
-            format!("{}: not compared: table {}, or a column of it, does not exist", seed.file, seed.table.0)
+            format!(
+                "{}: not compared: table {}, or a column of it, does not exist",
+                seed.file, seed.table.value
+            )
         }));
     }
     // What the model has of such kinds is not compared either.
@@ -192,7 +190,7 @@ fn document(
     unmodeled.dedup();
     let marked = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     notes.extend(environment_mark::note(settings, target, marked));
-    if snapshot.identity.standby && !kept.unfinished.is_empty() {
+    if snapshot.identity.standby && !recorded.unfinished.is_empty() {
         notes.push("this is a standby: only the primary shows whether a run is still running".to_owned());
     }
     notes.extend(snapshot.notes.iter().cloned());
@@ -228,7 +226,7 @@ fn document(
         error: None,
         applied: Vec::new(),
     };
-    (document, standing)
+    Comparison { document, state }
 }
 
 /// What this role cannot see, though the answer needs it.
@@ -255,7 +253,7 @@ fn seeded(
 ) -> Result<Vec<Finding>, Failure> {
     let mut findings = Vec::new();
     for asked in &snapshot.seeded.asked {
-        let (schema, name) = &asked.question.columns.table;
+        let seeds::TableName { schema, name } = &asked.question.columns.table;
         if in_scope(settings, &ObjectId::in_schema(Kind::Table, schema.clone(), name.clone())) {
             let defaults = seeds::defaults(&asked.question.columns, &snapshot.catalog);
             let plan = seeds::plan(&asked.question, &asked.answers, &defaults, false)?;
@@ -270,21 +268,25 @@ fn seeded(
     Ok(findings)
 }
 
-/// What trueup recorded in the database, as far as judging needs it.
-fn kept(internal: &InternalState, migrations: &[Migration], notes: &mut Vec<String>) -> RecordedState {
+/// What trueup recorded in the database, as far as the diagnosis needs it.
+fn recorded_state(
+    internal: &InternalState,
+    migrations: &[Migration],
+    notes: &mut Vec<String>,
+) -> RecordedState {
     let file = |version: i64| {
         let found = migrations.binary_search_by_key(&version, |migration| migration.version);
         found.ok().map(|index| &migrations[index])
     };
-    let mut kept = RecordedState::default();
+    let mut state = RecordedState::default();
     for (version, recorded) in &internal.recorded {
         match (file(*version), &recorded.effects) {
             (Some(migration), _) => {
                 let edit = Edit { applied: recorded.sql.clone(), file: migration.sql.clone() };
-                kept.edits.insert(*version, edit);
+                state.edits.insert(*version, edit);
             }
             (None, Some(effects)) => match model::effects_from_text(effects) {
-                Ok(effects) => kept.ahead.push(CompiledMigration {
+                Ok(effects) => state.ahead.push(CompiledMigration {
                     version: *version,
                     name: recorded.name.clone(),
                     contract: false,
@@ -298,8 +300,8 @@ fn kept(internal: &InternalState, migrations: &[Migration], notes: &mut Vec<Stri
             (None, None) => {}
         }
     }
-    kept.unfinished = internal.unfinished.iter().map(|step| unfinished(internal, step)).collect();
-    kept
+    state.unfinished = internal.unfinished.iter().map(|step| unfinished(internal, step)).collect();
+    state
 }
 
 fn unfinished(internal: &InternalState, step: &UnfinishedStep) -> Unfinished {

@@ -1,12 +1,12 @@
-//! What commands about data checks have in common: which checks, how they are read, how gently rows are changed.
+//! What the commands about data checks share: the checks, how they are run, the limits of repairs, the backup before them.
 
 use std::time::Duration;
 
 use anyhow::Result;
 
 use crate::changes::plan::Affected;
-use crate::data::checks::{self, Check, Limits, Look};
-use crate::data::repair::Pace;
+use crate::data::checks::{self, Check, CheckLimits, CheckOptions};
+use crate::data::repair::RepairLimits;
 use crate::error::Failure;
 use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::connection::{Session, Target};
@@ -17,68 +17,68 @@ use crate::workflow::environment_mark;
 use crate::workflow::trusted::refuse_untrusted;
 use crate::writer::ThrottleLimits;
 
-/// How long a query of a check may take, where the project does not say it.
-const STATEMENT: Duration = Duration::from_secs(600);
-/// How long one may wait for a lock.
-const LOCK: Duration = Duration::from_secs(5);
+/// `statement_timeout` of a check's query where the project sets none.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(600);
+/// `lock_timeout` of a check's query where the project sets none.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The project's checks: those named, or all.
+/// Reads the project's checks: those with these names, or all where no name is given.
 ///
 /// # Errors
-/// Exit 2, with file and line.
-pub(crate) fn checks(settings: &Settings, wanted: &[String]) -> Result<Vec<Check>, Failure> {
-    let mut checks = checks::named(checks::read_directory(&settings.project.checks_dir)?, wanted)?;
+/// Exit 2: a file is wrong, with file and line, or there is no check of a name.
+pub(crate) fn checks(settings: &Settings, names: &[String]) -> Result<Vec<Check>, Failure> {
+    let mut checks = checks::select(checks::read_directory(&settings.project.checks_dir)?, names)?;
     for check in &mut checks {
         check.path = settings.project.display(&check.path).into();
     }
     Ok(checks)
 }
 
-/// How checks are read.
-pub(crate) fn look<'l>(
-    settings: &'l Settings,
-    target: &'l Target,
-    application: &'l str,
+/// How checks are run: `sample` rows of each are fetched, over `jobs` connections.
+pub(crate) fn options<'o>(
+    settings: &'o Settings,
+    target: &'o Target,
+    application: &'o str,
     sample: usize,
     jobs: u32,
-) -> Look<'l> {
+) -> CheckOptions<'o> {
     let database = &settings.database;
-    Look {
+    CheckOptions {
         target,
         application,
         set_role: database.set_role.as_deref(),
         search_path: &database.search_path,
-        limits: Limits {
-            statement_timeout: database.statement_timeout.unwrap_or(STATEMENT),
-            lock_timeout: database.lock_timeout.unwrap_or(LOCK),
+        limits: CheckLimits {
+            statement_timeout: database.statement_timeout.unwrap_or(STATEMENT_TIMEOUT),
+            lock_timeout: database.lock_timeout.unwrap_or(LOCK_TIMEOUT),
             sample,
             jobs: usize::try_from(jobs).unwrap_or(1),
         },
     }
 }
 
-/// How gently rows are changed.
-pub(crate) fn pace(settings: &Settings, max_rate: Option<u64>) -> Pace {
+/// The limits of a repair or an undo.
+pub(crate) fn repair_limits(settings: &Settings, max_rate: Option<u64>) -> RepairLimits {
     let repair = &settings.repair;
-    Pace {
-        batch: repair.batch,
+    RepairLimits {
+        batch_duration: repair.batch,
         lock_timeout: repair.lock_timeout,
         max_rate,
         throttle: ThrottleLimits {
             replica_lag: repair.max_replica_lag,
             transaction: repair.max_transaction_age,
         },
-        patience: repair.pause,
-        planning: repair.planning,
+        max_pause: repair.pause,
+        max_planning: repair.planning,
     }
 }
 
 /// Rows that a repair or an undo will change.
 #[derive(Debug, Clone)]
 pub(crate) struct RowsToChange {
-    /// Their tables, qualified and quoted.
+    /// The tables of the rows, qualified and quoted.
     pub(crate) tables: Vec<String>,
-    /// The command that takes the change back.
+    /// The command that undoes the change.
     pub(crate) undo: String,
     /// `--no-backup`
     pub(crate) no_backup: bool,

@@ -19,21 +19,21 @@ use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::required_checks::Required;
 use crate::workflow::write_command::{WriteCommand, interrupted};
 use crate::workflow::{comparison, environment_mark, plan_steps};
-use crate::writer::{Limits, StopSignal};
+use crate::writer::{StepLimits, StopSignal};
 
 /// What is to be done, and why.
-pub(crate) struct Prepared {
+pub(crate) struct PreparedChange {
     pub(crate) snapshot: DatabaseSnapshot,
-    pub(crate) standing: MigrationState,
+    pub(crate) state: MigrationState,
     pub(crate) document: SchemaReport,
     pub(crate) plan: MigrationPlan,
     pub(crate) ledger: Ledger,
     /// What is done about a backup; `None` where nothing is to be done.
-    pub(crate) backing: Option<BackupPolicy>,
+    pub(crate) policy: Option<BackupPolicy>,
 }
 
 /// What one of the commands adds to it.
-pub(crate) trait Change {
+pub(crate) trait MigrateCommand {
     /// Confirmation and lock.
     fn write(&self) -> &WriteArgs;
 
@@ -47,7 +47,7 @@ pub(crate) trait Change {
         target: &Target,
         declared: &ProjectModel,
         snapshot: DatabaseSnapshot,
-    ) -> Result<Prepared>;
+    ) -> Result<PreparedChange>;
 
     /// `--no-backup`
     fn no_backup(&self) -> bool;
@@ -60,7 +60,11 @@ pub(crate) trait Change {
 ///
 /// # Errors
 /// With the exit codes of the contract.
-pub(crate) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: StopSignal) -> Result<Exit> {
+pub(crate) async fn run<C: MigrateCommand>(
+    settings: &Settings,
+    change: &C,
+    mut stop: StopSignal,
+) -> Result<Exit> {
     let seen = stop.clone();
     let (mut writing, declared, prepared) = tokio::select! {
         biased;
@@ -68,7 +72,7 @@ pub(crate) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: St
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
     if prepared.plan.is_empty() {
-        let exit = tell(settings, change, prepared)?;
+        let exit = print(settings, change, prepared)?;
         writing.writer.close().await;
         return Ok(exit);
     }
@@ -78,14 +82,14 @@ pub(crate) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: St
         if snapshot::unchanged_since(writing.writer.read_session().await?, &prepared.snapshot).await? {
             prepared
         } else {
-            let now = look_and_prepare(settings, change, &declared, &mut writing).await?;
+            let now = prepare(settings, change, &declared, &mut writing).await?;
             if !same_or_less(&prepared.plan, &now.plan) {
                 return Err(changed_meanwhile("the plan").into());
             }
             now
         };
     if prepared.plan.is_empty() {
-        let exit = tell(settings, change, prepared)?;
+        let exit = print(settings, change, prepared)?;
         writing.writer.close().await;
         return Ok(exit);
     }
@@ -96,24 +100,27 @@ pub(crate) async fn run<C: Change>(settings: &Settings, change: &C, mut stop: St
             Ok((document.exit, document))
         })
         .await?;
-    tell_document(settings, &document)
+    print_document(settings, &document)
 }
 
-/// Shows the plan in one read-only look, as `check` takes it.
+/// Plans from one read-only snapshot, as `check` takes it.
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) async fn look<C: Change>(settings: &Settings, change: &C) -> Result<(ProjectModel, Prepared)> {
+pub(crate) async fn preview<C: MigrateCommand>(
+    settings: &Settings,
+    change: &C,
+) -> Result<(ProjectModel, PreparedChange)> {
     let target = settings.target()?;
     let (mut session, reading) = project_model::connected(settings, &target).await?;
     let declared = reading.finish(settings).await?;
-    let snapshot = comparison::look_on(settings, &mut session, &declared).await?;
+    let snapshot = comparison::take_snapshot_on(settings, &mut session, &declared).await?;
     let mut prepared = change.prepare(settings, &target, &declared, snapshot)?;
     shorten(settings, &target, &declared.migrations, &mut prepared).await?;
     plan_steps::measure(prepared.document.plan.as_mut(), &mut session).await?;
     let mark = prepared.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let protected = environment_mark::protected(settings, mark).is_some();
-    back(settings, change, protected, false, &mut prepared, &mut session).await?;
+    plan_backup(settings, change, protected, false, &mut prepared, &mut session).await?;
     session.close().await;
     Ok((declared, prepared))
 }
@@ -129,16 +136,16 @@ pub(crate) fn changed_meanwhile(what: &str) -> Failure {
 }
 
 /// Everything up to the operator's yes.
-async fn ask<'s, C: Change>(
+async fn ask<'s, C: MigrateCommand>(
     settings: &'s Settings,
     change: &'s C,
     stop: &StopSignal,
-) -> Result<(WriteCommand<'s>, ProjectModel, Prepared)> {
+) -> Result<(WriteCommand<'s>, ProjectModel, PreparedChange)> {
     let args = change.write();
     let (mut writing, reading) =
         project_model::beside(settings, WriteCommand::open(settings, args, stop)).await?;
     let declared = reading.finish(settings).await?;
-    let prepared = look_and_prepare(settings, change, &declared, &mut writing).await?;
+    let prepared = prepare(settings, change, &declared, &mut writing).await?;
     if !prepared.plan.is_empty() {
         if !settings.output.quiet
             && (settings.output.interactive || !args.yes)
@@ -161,20 +168,21 @@ async fn ask<'s, C: Change>(
     Ok((writing, declared, prepared))
 }
 
-/// Looks and plans, with the sizes of what is locked.
-async fn look_and_prepare<C: Change>(
+/// Reads the database and plans, with the sizes of the tables that are locked.
+async fn prepare<C: MigrateCommand>(
     settings: &Settings,
     change: &C,
     declared: &ProjectModel,
     writing: &mut WriteCommand<'_>,
-) -> Result<Prepared> {
+) -> Result<PreparedChange> {
     let snapshot = writing.take_snapshot(declared).await?;
     let mut prepared = change.prepare(settings, &writing.target, declared, snapshot)?;
     shorten(settings, &writing.target, &declared.migrations, &mut prepared).await?;
     plan_steps::measure(prepared.document.plan.as_mut(), writing.writer.read_session().await?).await?;
     let mark = prepared.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let protected = environment_mark::protected(settings, mark).is_some();
-    back(settings, change, protected, true, &mut prepared, writing.writer.read_session().await?).await?;
+    plan_backup(settings, change, protected, true, &mut prepared, writing.writer.read_session().await?)
+        .await?;
     Ok(prepared)
 }
 
@@ -183,7 +191,7 @@ async fn shorten(
     settings: &Settings,
     target: &Target,
     migrations: &[Migration],
-    prepared: &mut Prepared,
+    prepared: &mut PreparedChange,
 ) -> Result<()> {
     Required::by(settings, target, &prepared.plan, migrations)?.shorten(&mut prepared.plan).await?;
     if let (true, Some(plan)) = (prepared.plan.steps.is_empty(), &mut prepared.document.plan) {
@@ -193,13 +201,13 @@ async fn shorten(
     Ok(())
 }
 
-/// Decides about a backup, and puts that into the plan.
-async fn back<C: Change>(
+/// Plans the backup before the change, and puts it into the plan.
+async fn plan_backup<C: MigrateCommand>(
     settings: &Settings,
     change: &C,
     protected: bool,
     write: bool,
-    prepared: &mut Prepared,
+    prepared: &mut PreparedChange,
     session: &mut Session,
 ) -> Result<()> {
     if prepared.plan.is_empty() {
@@ -207,11 +215,11 @@ async fn back<C: Change>(
     }
     let wanted = BackupOptions { no_backup: change.no_backup(), protected, write };
     let changes = PlannedChanges::of_plan(&prepared.plan, &prepared.snapshot);
-    let backing = BackupPolicy::plan(settings, wanted, &changes, &prepared.snapshot, session).await?;
+    let policy = BackupPolicy::plan(settings, wanted, &changes, &prepared.snapshot, session).await?;
     if let Some(plan) = &mut prepared.document.plan {
-        plan.backup = Some(backing.plan.clone());
+        plan.backup = Some(policy.plan.clone());
     }
-    prepared.backing = Some(backing);
+    prepared.policy = Some(policy);
     Ok(())
 }
 
@@ -256,17 +264,17 @@ fn same_or_less(shown: &MigrationPlan, now: &MigrationPlan) -> bool {
 }
 
 /// Does the work, and checks again.
-async fn carry_out<C: Change>(
+async fn carry_out<C: MigrateCommand>(
     settings: &Settings,
     change: &C,
     declared: &ProjectModel,
-    mut prepared: Prepared,
+    mut prepared: PreparedChange,
     writing: &mut WriteCommand<'_>,
 ) -> Result<SchemaReport> {
     let plan_report = prepared.document.plan.clone();
     prepared.plan.name_paths_from(&settings.project.dir);
-    let manifest = match &prepared.backing {
-        Some(backing) => backing.ensure(settings, &prepared.snapshot, writing).await?,
+    let manifest = match &prepared.policy {
+        Some(policy) => policy.ensure(settings, &prepared.snapshot, writing).await?,
         None => None,
     };
     let backup = manifest.as_ref().map(|(_, told)| told.clone());
@@ -278,7 +286,7 @@ async fn carry_out<C: Change>(
         steps: &prepared.plan.steps,
         migrations: &declared.migrations,
         lock: &declared.lock,
-        applied: prepared.standing.applied,
+        applied: prepared.state.applied,
         limits: defaults(settings),
         version: prepared.snapshot.version,
         options: &declared.lock.head.options,
@@ -301,8 +309,8 @@ async fn carry_out<C: Change>(
         });
     }
     let snapshot = writing.take_snapshot(declared).await.map_err(unchecked)?;
-    let judged = comparison::judge_standing(settings, &writing.target, declared, &snapshot);
-    let (mut document, _) = judged.map_err(unchecked)?;
+    let comparison = comparison::compare(settings, &writing.target, declared, &snapshot);
+    let mut document = comparison.map_err(unchecked)?.document;
     document.plan = plan_report;
     if let Some((version, unmet)) = unmet {
         prepared.plan.stop_before(version, unmet);
@@ -315,7 +323,7 @@ async fn carry_out<C: Change>(
     Ok(document.ending(exit))
 }
 
-/// The work is done, and the look afterwards failed.
+/// The failure of the check after the work was done.
 fn unchecked(error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<Failure>() {
         Ok(failure) => {
@@ -333,7 +341,7 @@ fn unchecked(error: anyhow::Error) -> anyhow::Error {
 pub(crate) fn defaults(settings: &Settings) -> DefaultLimits {
     let migrations = &settings.migrations;
     DefaultLimits {
-        transaction: Limits {
+        transaction: StepLimits {
             lock_timeout: migrations.lock_timeout,
             lock_budget: migrations.lock_budget,
             max_duration: migrations.max_duration,
@@ -342,13 +350,17 @@ pub(crate) fn defaults(settings: &Settings) -> DefaultLimits {
     }
 }
 
-/// Tells what was planned, and nothing done.
-pub(crate) fn tell<C: Change>(settings: &Settings, change: &C, prepared: Prepared) -> Result<Exit> {
+/// Prints a plan that is not carried out.
+pub(crate) fn print<C: MigrateCommand>(
+    settings: &Settings,
+    change: &C,
+    prepared: PreparedChange,
+) -> Result<Exit> {
     let exit = change.exit(&prepared.plan, &prepared.document);
-    tell_document(settings, &prepared.document.ending(exit))
+    print_document(settings, &prepared.document.ending(exit))
 }
 
-fn tell_document(settings: &Settings, document: &SchemaReport) -> Result<Exit> {
+fn print_document(settings: &Settings, document: &SchemaReport) -> Result<Exit> {
     deliver(&settings.output, document)?;
     Ok(document.exit)
 }

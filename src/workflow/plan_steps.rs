@@ -14,7 +14,7 @@ use crate::postgres::connection::Session;
 use crate::project::Settings;
 use crate::snapshot::{self, DatabaseSnapshot};
 use crate::workflow::reports::plan_report::{
-    LockReport, PlanDirection, PlanReport, StepAction, StepReport, StopReport,
+    FileAction, LockReport, PlanDirection, PlanReport, StepReport, StopReport,
 };
 
 /// refinery's history of this database, or the one that is to be made.
@@ -80,7 +80,7 @@ fn step_report(settings: &Settings, step: &Step) -> StepReport {
         file: settings.project.display(&step.path),
         contract: step.contract,
         transactional: step.transactional,
-        action: if step.record { StepAction::Record } else { StepAction::Run },
+        action: if step.record { FileAction::Record } else { FileAction::Run },
         requires_checks: step.directives.requires_checks.clone(),
         statements: step.script.statements.iter().map(|statement| statement.summary.clone()).collect(),
         locks: step.held.iter().map(|(relation, mode)| lock_report(relation, *mode)).collect(),

@@ -15,7 +15,7 @@ use crate::postgres::sql::{Comment, comments};
 use crate::project::Settings;
 use crate::workflow::data_checks;
 
-/// The checks, and what kept a step from being carried out.
+/// The checks, and the requirement that prevented a step.
 pub(crate) struct Required<'r> {
     settings: &'r Settings,
     target: Target,
@@ -86,8 +86,8 @@ impl<'r> Required<'r> {
             self.checks.iter().filter(|check| wanted.contains(&check.name)).cloned().collect();
         let application = self.settings.application();
         let mut session = self.target.connect(&application).await?;
-        let look = data_checks::look(self.settings, &self.target, &application, 0, 1);
-        let found = checks::look(&mut session, checks, look).await?;
+        let options = data_checks::options(self.settings, &self.target, &application, 0, 1);
+        let found = checks::run(&mut session, checks, options).await?;
         session.close().await;
         let mut unmet = Vec::new();
         for found in found {
@@ -112,8 +112,8 @@ impl<'r> Required<'r> {
         }
         let told: Vec<String> = unmet.iter().map(UnmetCheck::to_string).collect();
         let what = format!("{} is not applied: {}", step.title, told.join(", "));
-        if let Ok(mut kept) = self.unmet.lock() {
-            *kept = Some((step.version, unmet));
+        if let Ok(mut unmet_requirement) = self.unmet.lock() {
+            *unmet_requirement = Some((step.version, unmet));
         }
         Err(Failure::new(Exit::Findings, what)
             .code(ErrorCode::DATA_CHECK_FAILING)
@@ -129,7 +129,7 @@ fn refuse_unknown(
     name: &str,
     migration: Option<&Migration>,
 ) -> Result<(), Failure> {
-    let Err(failure) = checks::named(checks.to_vec(), &[name.to_owned()]) else { return Ok(()) };
+    let Err(failure) = checks::select(checks.to_vec(), &[name.to_owned()]) else { return Ok(()) };
     let Some(migration) = migration else { return Err(failure) };
     let states = |comment: &Comment<'_>| {
         let words = comment.text.strip_prefix("trueup:").unwrap_or_default();

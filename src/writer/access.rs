@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::server_identity::{Found, ServerIdentity};
+use super::server_identity::{ServerIdentity, SessionIdentity};
 use super::step_error::StepError;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::postgres::connection::{self, OwnedRow, Session, Target, sqlstate};
@@ -98,11 +98,11 @@ impl Access {
             }
         }
         self.may_take_role(&mut session).await?;
-        let found = Found::read(&mut session)
+        let found = SessionIdentity::read(&mut session)
             .await
             .map_err(|error| connection::server_failure(error, "reading the identity"))?;
         found.writable()?;
-        let other = Found::read(&mut control)
+        let other = SessionIdentity::read(&mut control)
             .await
             .map_err(|error| connection::server_failure(error, "reading the identity"))?;
         found.server.same(&other.server).map_err(|why| {
@@ -121,7 +121,7 @@ impl Access {
         let mut control = self.target.connect(&self.control()).await.ok()?;
         control.give_up_after(CONTROL_PATIENCE);
         control.execute(OWN_SETTINGS).await.ok()?;
-        let found = Found::read(&mut control).await.ok()?;
+        let found = SessionIdentity::read(&mut control).await.ok()?;
         server.same(&found.server).is_ok().then_some(control)
     }
 

@@ -39,7 +39,7 @@ pub use stop_signal::StopSignal;
 pub use typed_id::{IdKind, SHORTEST_ID};
 pub use watch::blockers::{ADVISORY_LOCK, WantedLock, with_lock_key};
 pub use watch::load::{LoadSample, ThrottleLimits};
-pub use work::{Limits, Next, Work};
+pub use work::{Next, StepLimits, Work};
 
 /// The way to write to one database.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub struct WriteSession {
     /// The next step's transaction, where it was begun with the COMMIT of the one before.
     ahead: Option<transaction::Begun>,
     /// What the working session has prepared.
-    prepared: prepared::Prepared,
+    prepared: prepared::PreparedStatements,
 }
 
 impl WriteSession {
@@ -81,7 +81,7 @@ impl WriteSession {
             begun: false,
             lost: None,
             ahead: None,
-            prepared: prepared::Prepared::default(),
+            prepared: prepared::PreparedStatements::default(),
         })
     }
 

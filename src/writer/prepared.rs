@@ -19,13 +19,13 @@ pub struct PreparedStatement<'r> {
 
 /// What is prepared in a session.
 #[derive(Debug, Default)]
-pub(super) struct Prepared {
+pub(super) struct PreparedStatements {
     /// How often all was forgotten.
     generation: u32,
     known: Vec<&'static str>,
 }
 
-impl Prepared {
+impl PreparedStatements {
     /// Whether nothing is prepared.
     pub(super) fn is_empty(&self) -> bool {
         self.known.is_empty()
@@ -48,7 +48,7 @@ impl Prepared {
     }
 
     /// Prepares a statement where it is not, at the end of `sql`, and takes it for prepared: when the message fails,
-    /// [`Prepared::forget`].
+    /// [`PreparedStatements::forget`].
     pub(super) fn prepare(&mut self, sql: &mut String, name: &'static str, form: &str) {
         if !self.knows(name) {
             let _ = writeln!(sql, "PREPARE trueup_{}_{name} {form};", self.generation);

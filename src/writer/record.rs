@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::WriteSession;
 use super::event::Watch;
 use super::step_error::StepError;
-use super::work::{Limits, Work};
+use super::work::{StepLimits, Work};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{self, OwnedRow, RowError};
 use crate::postgres::sql::literal;
@@ -26,7 +26,7 @@ const MARK_AS_JSON: &str =
 const LOOK: &str = include_str!("layout.sql");
 
 /// trueup's own records are a few rows: nobody has a reason to keep them waiting.
-const LIMITS: Limits = Limits {
+const LIMITS: StepLimits = StepLimits {
     lock_timeout: Duration::from_secs(5),
     lock_budget: Duration::from_secs(30),
     max_duration: Duration::from_secs(10),

@@ -24,14 +24,14 @@ pub struct ServerIdentity {
 
 /// What one connection is to, and whether it may write.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
+pub(super) struct SessionIdentity {
     pub(super) server: ServerIdentity,
     pub(super) pid: i32,
     standby: bool,
     read_only: bool,
 }
 
-impl Found {
+impl SessionIdentity {
     pub(super) async fn read(session: &mut Session) -> Result<Self> {
         let row = session.query_one(SQL).await.context("the server did not tell who it is")?;
         // A standby has none.

@@ -7,7 +7,7 @@ use super::prepared::PreparedStatement;
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct StepLimits {
     /// One statement's waiting for one lock.
     pub lock_timeout: Duration,
     /// All attempts to get the locks, and the pauses between.
@@ -16,7 +16,7 @@ pub struct Limits {
     pub max_duration: Duration,
 }
 
-impl Limits {
+impl StepLimits {
     /// What the server is to keep of them.
     pub(super) fn settings(&self) -> [(&'static str, String); 2] {
         [
@@ -40,7 +40,7 @@ pub struct Work<'w> {
     /// The relations whose holders are waited for outside of the lock queue.
     pub wanted: &'w [WantedLock],
     /// How long things may take.
-    pub limits: Limits,
+    pub limits: StepLimits,
     /// Whether all of it sees one moment (REPEATABLE READ): what is read is of one snapshot, however many statements read.
     pub snapshot: bool,
     /// What comes after it, where that is known: it is begun in the message that commits this.
@@ -51,7 +51,7 @@ pub struct Work<'w> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Next {
     /// How long things may take.
-    pub limits: Limits,
+    pub limits: StepLimits,
     /// Whether it is asked who holds locks, see [`Work::wanted`].
     pub looks: bool,
     /// See [`Work::snapshot`].
@@ -60,7 +60,7 @@ pub struct Next {
 
 impl<'w> Work<'w> {
     /// Records alone, in a transaction of their own.
-    pub fn records(what: &'w str, records: &'w str, limits: Limits) -> Self {
+    pub fn records(what: &'w str, records: &'w str, limits: StepLimits) -> Self {
         Self { what, script: "", records, recurring: None, wanted: &[], limits, snapshot: false, next: None }
     }
 

@@ -3,6 +3,7 @@
 
 mod rooms;
 mod source;
+mod types;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -91,6 +91,14 @@ pub(crate) fn named_in<'f>(files: impl Iterator<Item = (Names, &'f syn::File)> +
         .collect()
 }
 
+/// Whether a module is compiled for tests only.
+pub(crate) fn is_test_module(module: &syn::ItemMod) -> bool {
+    module.attrs.iter().any(|attribute| {
+        attribute.path().is_ident("cfg")
+            && attribute.parse_args::<syn::Ident>().is_ok_and(|name| name == "test")
+    })
+}
+
 /// `src/`.
 pub(crate) fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

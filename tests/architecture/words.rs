@@ -5,7 +5,7 @@
 
 use syn::visit::{self, Visit};
 
-use crate::source::sources;
+use crate::source::{is_test_module, sources};
 
 /// Phrases of earlier messages; each has a plainer one now. A space at the beginning or end stands for a word's border.
 const PHRASES: &[&str] = &[
@@ -65,11 +65,7 @@ struct Literals {
 
 impl<'ast> Visit<'ast> for Literals {
     fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
-        let is_test = module.attrs.iter().any(|attribute| {
-            attribute.path().is_ident("cfg")
-                && attribute.parse_args::<syn::Ident>().is_ok_and(|name| name == "test")
-        });
-        if !is_test {
+        if !is_test_module(module) {
             visit::visit_item_mod(self, module);
         }
     }

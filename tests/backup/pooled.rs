@@ -15,7 +15,7 @@ const SESSION: &str = "SELECT name, setting FROM pg_settings
 fn look(url: &str) -> Vec<Row> {
     support::runtime().block_on(async {
         let mut session = Target::parse(url).unwrap().connect("application").await.unwrap();
-        let rows = session.rows(SESSION.to_owned()).await.unwrap();
+        let rows = support::rows(&mut session, SESSION).await.unwrap();
         session.close().await;
         rows
     })

@@ -18,7 +18,7 @@ use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use program::Program;
-use trueup::postgres::connection::{ServerVersion, Session, Target};
+use trueup::postgres::connection::{OwnedRow, ServerVersion, Session, Target};
 use trueup::postgres::scratch::{Scratch, ScratchDatabase, ScratchOptions};
 
 /// One row of an answer, in the server's text format.
@@ -210,6 +210,11 @@ pub(crate) fn try_query_at(url: &str, sql: &str) -> anyhow::Result<Vec<Row>> {
     };
     // A thread of its own: the test may be running inside a runtime.
     std::thread::scope(|scope| scope.spawn(|| runtime().block_on(work)).join().expect("no panic"))
+}
+
+/// Sends one message, and returns the rows of all its statements as texts.
+pub(crate) async fn rows(session: &mut Session, sql: impl Into<String>) -> anyhow::Result<Vec<Row>> {
+    Ok(session.query(sql).await?.into_iter().map(OwnedRow::into_values).collect())
 }
 
 impl Drop for TestDatabase {

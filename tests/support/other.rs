@@ -19,7 +19,7 @@ impl Other {
 
     #[track_caller]
     pub(crate) fn run(&mut self, sql: &str) -> Vec<support::Row> {
-        self.runtime.block_on(self.session.as_mut().unwrap().rows(sql)).unwrap()
+        self.runtime.block_on(support::rows(self.session.as_mut().unwrap(), sql)).unwrap()
     }
 
     pub(crate) fn pid(&mut self) -> String {

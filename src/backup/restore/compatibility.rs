@@ -85,7 +85,7 @@ impl Compatibility {
     }
 
     async fn tablespaces(&mut self, server: &mut RestoreServer, backup: &VerifiedArchive<'_>) -> Result<()> {
-        let there = names(server, "SELECT spcname FROM pg_tablespace").await?;
+        let there = names(server, "SELECT spcname AS name FROM pg_tablespace").await?;
         let missing: Vec<String> = backup.needs.tablespaces.difference(&there).cloned().collect();
         self.how.tablespaces = missing.is_empty();
         if !missing.is_empty() {
@@ -128,15 +128,11 @@ fn versions(server: &RestoreServer, backup: &VerifiedArchive<'_>) -> Result<(), 
 /// All roles of the server, and whether the current role may give objects to each.
 async fn roles(server: &mut RestoreServer) -> Result<BTreeMap<String, bool>> {
     let right = if server.version.major() >= 16 { "SET" } else { "MEMBER" };
-    let sql = format!("SELECT rolname, pg_has_role(current_user, oid, '{right}') FROM pg_roles");
-    let rows = server.session.rows(sql).await;
+    let sql = format!("SELECT rolname, pg_has_role(current_user, oid, '{right}') AS may_give FROM pg_roles");
+    let rows = server.session.query(sql).await;
     let rows = rows.map_err(|error| connection::server_failure(error, "looking at the roles"))?;
     let superuser = server.superuser;
-    let role = |row: Vec<Option<String>>| {
-        let mut values = row.into_iter().map(Option::unwrap_or_default);
-        (values.next().unwrap_or_default(), superuser || values.next().as_deref() == Some("t"))
-    };
-    Ok(rows.into_iter().map(role).collect())
+    rows.iter().map(|row| Ok((row.get("rolname")?, superuser || row.get("may_give")?))).collect()
 }
 
 async fn extensions(server: &mut RestoreServer, backup: &VerifiedArchive<'_>) -> Result<()> {
@@ -155,8 +151,9 @@ async fn extensions(server: &mut RestoreServer, backup: &VerifiedArchive<'_>) ->
     .into())
 }
 
+/// The values of the column `name`.
 async fn names(server: &mut RestoreServer, sql: &str) -> Result<BTreeSet<String>> {
-    let rows = server.session.rows(sql).await;
+    let rows = server.session.query(sql).await;
     let rows = rows.map_err(|error| connection::server_failure(error, "looking at the server"))?;
-    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+    rows.iter().map(|row| Ok(row.get("name")?)).collect()
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use ulid::Ulid;
 
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::postgres::connection::{self, ServerVersion, Session, Target, sqlstate};
+use crate::postgres::connection::{self, OwnedRow, RowError, ServerVersion, Session, Target, sqlstate};
 use crate::postgres::sql::{identifier, literal};
 use crate::writer;
 
@@ -65,18 +65,48 @@ pub struct Database {
     pub owner: String,
     /// Whether connections are allowed (`datallowconn`).
     pub allows: bool,
-    pub(super) limit: String,
+    /// The connection limit (`datconnlimit`), -1 for none.
+    pub(super) connection_limit: i32,
     pub(super) tablespace: String,
     pub(super) comment: Option<String>,
     pub(super) ours: bool,
     /// The size in bytes; `None` where the role may not read it.
     pub bytes: Option<u64>,
-    /// Encoding, `LC_COLLATE` and `LC_CTYPE`.
-    pub(super) locale: (String, String, String),
+    locale: DatabaseLocale,
     pub(super) template: bool,
 }
 
+/// How a database stores and sorts texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct DatabaseLocale {
+    encoding: String,
+    /// `LC_COLLATE`
+    collate: String,
+    /// `LC_CTYPE`
+    ctype: String,
+}
+
 impl Database {
+    fn of(name: &str, row: &OwnedRow) -> Result<Self, RowError> {
+        Ok(Self {
+            name: name.to_owned(),
+            oid: row.get("oid")?,
+            owner: row.get("owner")?,
+            allows: row.get("allows")?,
+            connection_limit: row.get("connection_limit")?,
+            tablespace: row.get("tablespace")?,
+            comment: row.get("comment")?,
+            ours: row.get("ours")?,
+            bytes: row.get("bytes")?,
+            locale: DatabaseLocale {
+                encoding: row.get("encoding")?,
+                collate: row.get("collate")?,
+                ctype: row.get("ctype")?,
+            },
+            template: row.get("template")?,
+        })
+    }
+
     /// The tablespace of the database.
     pub fn tablespace(&self) -> &str {
         &self.tablespace
@@ -84,7 +114,7 @@ impl Database {
 
     /// How the encoding or locale of a backup differs from that of this database, which it replaces.
     pub fn differs_from(&self, source: &BackupSource) -> Option<String> {
-        let (encoding, collate, ctype) = &self.locale;
+        let DatabaseLocale { encoding, collate, ctype } = &self.locale;
         let same = *encoding == source.encoding && *collate == source.collate && *ctype == source.ctype;
         (!same).then(|| {
             format!(
@@ -121,22 +151,21 @@ impl RestoreServer {
         let version = session.server_version()?;
         let doing = |error| connection::server_failure(error, "looking at the server");
         session.execute(OWN).await.map_err(doing)?;
-        let row =
-            session.rows(ABOUT).await.map_err(doing)?.pop().context("the server did not identify itself")?;
-        let mut values = row.into_iter().map(Option::unwrap_or_default);
-        let mut next = || values.next().unwrap_or_default();
-        let (standby, read_only) = (next() == "t", next() != "off");
+        let row = session.query_one(ABOUT).await.map_err(doing)?;
+        let text = |column: &str| row.get::<String>(column).map_err(|error| doing(error.into()));
+        let flag = |column: &str| row.get::<bool>(column).map_err(|error| doing(error.into()));
+        let (standby, read_only) = (flag("standby")?, text("read_only")? != "off");
         let server = Self {
             session,
             target,
             application: application.to_owned(),
             version,
-            system_identifier: next(),
-            timeline: next(),
-            superuser: next() == "t",
-            may_create: next() == "t",
-            role: next(),
-            now: next(),
+            system_identifier: text("system_identifier")?,
+            timeline: text("timeline")?,
+            superuser: flag("superuser")?,
+            may_create: flag("may_create")?,
+            role: text("role")?,
+            now: text("now")?,
         };
         if standby || read_only {
             let what = match standby {
@@ -165,8 +194,9 @@ impl RestoreServer {
     /// Exit 75: another run restores into that database.
     pub async fn lock_database_name(&mut self, database: &str) -> Result<()> {
         let key = literal(&format!("trueup restore of {}", identifier(database)));
-        let sql = format!("SELECT pg_try_advisory_lock(hashtextextended({key}, 0))");
-        if self.value(&sql, "taking the lock").await?.as_deref() == Some("t") {
+        let sql = format!("SELECT pg_try_advisory_lock(hashtextextended({key}, 0)) AS locked");
+        let locked = self.session.scalar(sql).await.map_err(|error| failed(error, "taking the lock"))?;
+        if locked {
             return Ok(());
         }
         Err(Failure::new(
@@ -183,27 +213,10 @@ impl RestoreServer {
     /// # Errors
     /// The query fails.
     pub async fn database(&mut self, name: &str) -> Result<Option<Database>> {
-        let rows = self.session.rows(format!("{DATABASE} {}", literal(name))).await;
-        let Some(row) =
-            rows.map_err(|error| connection::server_failure(error, "looking at the databases"))?.pop()
-        else {
-            return Ok(None);
-        };
-        let mut values = row.into_iter();
-        let mut next = || values.next().flatten();
-        Ok(Some(Database {
-            name: name.to_owned(),
-            oid: next().unwrap_or_default().parse()?,
-            owner: next().unwrap_or_default(),
-            allows: next().as_deref() == Some("t"),
-            limit: next().unwrap_or_default(),
-            tablespace: next().unwrap_or_default(),
-            comment: next(),
-            ours: next().as_deref() == Some("t"),
-            bytes: next().and_then(|bytes| bytes.parse().ok()),
-            locale: (next().unwrap_or_default(), next().unwrap_or_default(), next().unwrap_or_default()),
-            template: next().as_deref() == Some("t"),
-        }))
+        let doing = |error| connection::server_failure(error, "looking at the databases");
+        let row =
+            self.session.query_optional(format!("{DATABASE} {}", literal(name))).await.map_err(doing)?;
+        row.map(|row| Database::of(name, &row)).transpose().map_err(|error| doing(error.into()))
     }
 
     /// Some of the objects that users have created in a database.
@@ -214,9 +227,9 @@ impl RestoreServer {
         let mut session = self.target(database).connect(&self.application).await?;
         let doing = |error| connection::server_failure(error, "looking for what is in the database");
         session.execute(OWN).await.map_err(doing)?;
-        let rows = session.rows(OBJECTS).await.map_err(doing)?;
+        let rows = session.query(OBJECTS).await.map_err(doing)?;
         session.close().await;
-        Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+        rows.iter().map(|row| row.get("what")).collect::<Result<_, _>>().map_err(|error| doing(error.into()))
     }
 
     /// Creates an empty database with a temporary name and a comment that describes it.
@@ -334,10 +347,11 @@ impl RestoreServer {
             "SELECT datname FROM pg_database WHERE starts_with(datname, {}) ORDER BY datname",
             literal(&format!("{head}_"))
         );
-        let rows = self.session.rows(sql).await;
+        let rows = self.session.query(sql).await;
         let rows = rows.map_err(|error| connection::server_failure(error, "looking for leftovers"))?;
         let mut found = Vec::new();
-        for name in rows.into_iter().filter_map(|row| row.into_iter().next().flatten()) {
+        for row in rows {
+            let name: String = row.get("datname")?;
             let tail = &name[head.len() + 1..];
             let is_tail = tail.len() == TAIL
                 && tail.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
@@ -375,12 +389,10 @@ impl RestoreServer {
     /// # Errors
     /// Exit 5: another server answers.
     pub(super) async fn check_identity(&mut self) -> Result<()> {
-        let rows = self.session.rows(ABOUT).await;
-        let row = rows.map_err(|error| failed(error, "reading the identity of the server"))?.pop();
-        let values: Vec<String> =
-            row.unwrap_or_default().into_iter().map(Option::unwrap_or_default).collect();
-        let same = values.get(2) == Some(&self.system_identifier) && values.get(3) == Some(&self.timeline);
-        if same {
+        let doing = |error| failed(error, "reading the identity of the server");
+        let row = self.session.query_one(ABOUT).await.map_err(doing)?;
+        let read = |column: &str| row.get::<&str>(column).map_err(|error| doing(error.into()));
+        if read("system_identifier")? == self.system_identifier && read("timeline")? == self.timeline {
             return Ok(());
         }
         let what = "the server is not the one that the backup was restored into: another one has taken over; nothing was \
@@ -388,12 +400,6 @@ impl RestoreServer {
         Err(Failure::new(Exit::RolledBack, what)
             .next("ask what happened to the server, then run the same command again")
             .into())
-    }
-
-    /// The single value of a query.
-    pub(super) async fn value(&mut self, sql: &str, doing: &str) -> Result<Option<String>> {
-        let rows = self.session.rows(sql).await.map_err(|error| failed(error, doing))?;
-        Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
     }
 
     /// Closes the connection.

@@ -6,12 +6,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::server::{Database, RestoreServer, comment_of, comment_on, failed, shortened};
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
-use crate::postgres::connection::{self, sqlstate};
+use crate::postgres::connection::{self, OwnedRow, sqlstate};
 use crate::postgres::sql::{identifier, literal};
 
 const CARRY: &str = include_str!("sql/carry.sql");
@@ -53,24 +53,23 @@ pub struct ConnectedSession {
 /// The query fails.
 pub async fn sessions(server: &mut RestoreServer, database: &Database) -> Result<Vec<ConnectedSession>> {
     let sql = format!(
-        "SELECT pid, usename, application_name, client_addr, coalesce(state, backend_type) FROM pg_stat_activity \
+        "SELECT pid, coalesce(usename, '') AS role, coalesce(application_name, '') AS application, \
+         coalesce(host(client_addr), '') AS client, coalesce(state, backend_type) AS state FROM pg_stat_activity \
          WHERE datid = {} AND pid <> pg_backend_pid() AND backend_type NOT LIKE 'autovacuum%' ORDER BY backend_start",
         database.oid
     );
-    let rows = server.session.rows(sql).await;
+    let rows = server.session.query(sql).await;
     let rows = rows.map_err(|error| connection::server_failure(error, "looking who is connected"))?;
-    let session = |row: Vec<Option<String>>| {
-        let mut values = row.into_iter().map(Option::unwrap_or_default);
-        let mut next = || values.next().unwrap_or_default();
+    let session = |row: &OwnedRow| {
         Ok(ConnectedSession {
-            pid: next().parse()?,
-            role: next(),
-            application: next(),
-            client: next(),
-            state: next(),
+            pid: row.get("pid")?,
+            role: row.get("role")?,
+            application: row.get("application")?,
+            client: row.get("client")?,
+            state: row.get("state")?,
         })
     };
-    rows.into_iter().map(session).collect()
+    rows.iter().map(session).collect()
 }
 
 /// Checks, before anything is restored, that the role may replace a database.
@@ -92,9 +91,12 @@ pub async fn check_may_replace(server: &mut RestoreServer, old: &Database) -> Re
             ),
         );
     }
-    let sql =
-        format!("SELECT string_agg(gid, ', ') FROM pg_prepared_xacts WHERE database = {}", literal(name));
-    if let Some(gids) = server.value(&sql, "looking for prepared transactions").await? {
+    let sql = format!(
+        "SELECT string_agg(gid, ', ') AS gids FROM pg_prepared_xacts WHERE database = {}",
+        literal(name)
+    );
+    let gids: Result<Option<String>> = server.session.scalar(sql).await;
+    if let Some(gids) = gids.map_err(|error| failed(error, "looking for prepared transactions"))? {
         return refuse(
             format!("database {name:?} has prepared transactions, with which it cannot be renamed: {gids}"),
             "COMMIT PREPARED or ROLLBACK PREPARED each of them".to_owned(),
@@ -290,34 +292,34 @@ pub async fn recover(server: &mut RestoreServer, name: &str) -> Result<Vec<Strin
 
 /// The statements that give `new` the owner, connection limit, settings and grants of `old`.
 async fn settings_and_grants(server: &mut RestoreServer, old: &Database, new: &str) -> Result<String> {
-    let rows = server.session.rows(CARRY.replace("$oid", &old.oid.to_string())).await;
+    let rows = server.session.query(CARRY.replace("$oid", &old.oid.to_string())).await;
     let rows = rows.map_err(|error| failed(error, "reading settings and grants"))?;
     let name = identifier(new);
     let owner = identifier(&old.owner);
     let mut sql = format!(
         "ALTER DATABASE {name} OWNER TO {owner}; ALTER DATABASE {name} CONNECTION LIMIT {}; ",
-        old.limit
+        old.connection_limit
     );
     for row in rows {
-        let mut values = row.into_iter();
-        let kind = values.next().flatten().unwrap_or_default();
-        let role = values.next().flatten();
-        let (what, value) = (values.next().flatten().unwrap_or_default(), values.next().flatten());
-        let value = value.unwrap_or_default();
-        let grantee = role.as_deref().map_or("PUBLIC".into(), identifier);
-        match kind.as_str() {
+        let role: Option<&str> = row.get("role")?;
+        match row.get("kind")? {
             "revoke" => sql.push_str(&format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC, {owner}; ")),
             "grant" => {
-                let option = if value == "true" { " WITH GRANT OPTION" } else { "" };
-                sql.push_str(&format!("GRANT {what} ON DATABASE {name} TO {grantee}{option}; "));
+                let privilege: &str = row.get("name")?;
+                let grantee = role.map_or("PUBLIC".into(), identifier);
+                let option = if row.get::<&str>("value")? == "true" { " WITH GRANT OPTION" } else { "" };
+                sql.push_str(&format!("GRANT {privilege} ON DATABASE {name} TO {grantee}{option}; "));
             }
-            _ => {
-                let whose = match &role {
+            "setting" => {
+                let what: &str = row.get("name")?;
+                let value = setting(what, row.get("value")?);
+                let whose = match role {
                     Some(role) => format!("ALTER ROLE {} IN DATABASE {name}", identifier(role)),
                     None => format!("ALTER DATABASE {name}"),
                 };
-                sql.push_str(&format!("{whose} SET {} TO {}; ", setting_name(&what), setting(&what, &value)));
+                sql.push_str(&format!("{whose} SET {} TO {value}; ", setting_name(what)));
             }
+            other => bail!("{other:?} is neither a setting nor a grant of a database"),
         }
     }
     Ok(sql)

@@ -1,8 +1,11 @@
-SELECT pg_export_snapshot(), to_char(now(), 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), pg_database_size(d.oid), d.datname, d.oid,
+SELECT pg_export_snapshot() AS snapshot, to_char(now(), 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS taken_at,
+       pg_database_size(d.oid) AS database_bytes, d.datname AS database, d.oid AS database_oid,
        (pg_control_system()).system_identifier,
-       CASE WHEN pg_is_in_recovery() THEN NULL ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END,
-       current_setting('server_version'), session_user, pg_encoding_to_char(d.encoding), d.datcollate, d.datctype,
-       to_jsonb(d) ->> 'datlocprovider', coalesce(to_jsonb(d) ->> 'daticulocale', to_jsonb(d) ->> 'datlocale'),
-       (SELECT count(*) FROM pg_largeobject_metadata)
+       CASE WHEN pg_is_in_recovery() THEN NULL ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END AS timeline,
+       current_setting('server_version') AS server_version, session_user AS role,
+       pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate, d.datctype AS ctype,
+       to_jsonb(d) ->> 'datlocprovider' AS locale_provider,
+       coalesce(to_jsonb(d) ->> 'daticulocale', to_jsonb(d) ->> 'datlocale') AS locale,
+       (SELECT count(*) FROM pg_largeobject_metadata) AS large_objects
   FROM pg_database d
  WHERE d.datname = current_database()

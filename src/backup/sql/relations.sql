@@ -1,6 +1,6 @@
--- The relations that pg_dump dumps: whether rows of their own are in the dump is told by the last column. Not those that
--- belong to an extension, whose rows only the extension itself asks to be dumped.
-SELECT c.oid, n.nspname, c.relname, c.relkind = 'r'
+-- The relations that pg_dump dumps, and whether the dump has rows of their own. Relations of an extension are left out:
+-- their rows are dumped only where the extension asks for it.
+SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind = 'r' AS has_rows
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'

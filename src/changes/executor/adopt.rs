@@ -9,7 +9,7 @@ use crate::model::Lock;
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::{self, ReadOptions};
 use crate::postgres::connection::{ServerVersion, Session};
-use crate::writer::{Limits, Watch, Work, WriteSession};
+use crate::writer::{StepLimits, Watch, Work, WriteSession};
 
 /// The migrations to record, and what is needed for it.
 pub struct Adopt<'a> {
@@ -26,7 +26,7 @@ pub struct Adopt<'a> {
     /// The detail in the step's record.
     pub detail: &'a str,
     /// The time limits of the transaction.
-    pub limits: Limits,
+    pub limits: StepLimits,
     /// The server's version, for reading its catalog.
     pub version: ServerVersion,
     /// What is read of the catalog.

@@ -28,12 +28,12 @@ use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::{self, ReadOptions};
 use crate::postgres::connection::{ServerVersion, Session};
 use crate::postgres::sql::{literal, without_bom};
-use crate::writer::{Event, Limits, Next, PreparedStatement, WantedLock, Watch, Work, WriteSession};
+use crate::writer::{Event, Next, PreparedStatement, StepLimits, WantedLock, Watch, Work, WriteSession};
 
 use refusal::{EarlierWork, ScriptSource};
 
 pub use adopt::{Adopt, adopt};
-pub use resolve::{Resolve, Verdict, resolve};
+pub use resolve::{Resolve, StatedOutcome, resolve};
 pub use revert::downgrade;
 pub use upgrade::upgrade;
 
@@ -76,7 +76,7 @@ pub trait StepGuard: Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DefaultLimits {
     /// The limits of a transaction.
-    pub transaction: Limits,
+    pub transaction: StepLimits,
     /// The time that a statement outside of a transaction may wait for locks, all attempts together.
     pub outside_lock_budget: Duration,
 }
@@ -127,9 +127,9 @@ impl<'j> Executor<'j> {
         &self.job.migrations[found.expect("a step of the plan is a migration of the project")]
     }
 
-    fn limits(&self, step: &Step) -> Limits {
+    fn limits(&self, step: &Step) -> StepLimits {
         let defaults = self.job.limits.transaction;
-        Limits {
+        StepLimits {
             lock_timeout: step.directives.lock_timeout.unwrap_or(defaults.lock_timeout),
             max_duration: step.directives.max_duration.unwrap_or(defaults.max_duration),
             ..defaults

@@ -10,7 +10,7 @@ use crate::model::Effect;
 use crate::model::diff;
 use crate::postgres::catalog::reader::{self, ReadOptions};
 use crate::postgres::catalog::{Attribute, Kind, Object};
-use crate::postgres::connection::{ServerVersion, Session};
+use crate::postgres::connection::{OwnedRow, RowError, ServerVersion, Session};
 use crate::postgres::sql::{literal, qualified};
 
 /// What became of a statement.
@@ -135,12 +135,11 @@ pub(super) async fn check(
             let sql = format!(
                 "SELECT indisvalid FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass({relation})"
             );
-            let valid = session.rows(sql).await?.into_iter().flatten().flatten().next();
-            Ok(match valid.as_deref() {
+            Ok(match session.optional_scalar::<bool>(sql).await? {
                 None => StatementState::Done,
-                Some("t") => StatementState::NotDone,
+                Some(true) => StatementState::NotDone,
                 // Running the same statement again completes the drop.
-                Some(_) => StatementState::Leftover {
+                Some(false) => StatementState::Leftover {
                     clean_up: Vec::new(),
                     why: format!("the index {index} is only partly dropped: it is invalid and still exists"),
                 },
@@ -159,14 +158,13 @@ pub(super) async fn check(
                 literal(&partition.to_string()),
                 literal(&table.to_string())
             );
-            let pending = session.rows(sql).await?.into_iter().flatten().flatten().next();
-            Ok(match pending.as_deref() {
+            Ok(match session.optional_scalar::<bool>(sql).await? {
                 None => StatementState::Done,
-                Some("t") => StatementState::Leftover {
+                Some(true) => StatementState::Leftover {
                     clean_up: vec![format!("ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE")],
                     why: format!("the partition {partition} is only partly detached"),
                 },
-                Some(_) => StatementState::NotDone,
+                Some(false) => StatementState::NotDone,
             })
         }
         NonTransactional::Vacuum => {
@@ -186,10 +184,17 @@ struct FoundIndex {
     path: String,
 }
 
+impl FoundIndex {
+    fn of(row: &OwnedRow) -> Result<Self, RowError> {
+        let path = qualified(row.get("nspname")?, row.get("relname")?);
+        Ok(Self { oid: row.get("oid")?, valid: row.get("valid")?, path })
+    }
+}
+
 /// The index of that name in the schema of a table.
 async fn index(session: &mut Session, name: &str, table: &str) -> Result<Option<FoundIndex>> {
     let sql = format!(
-        "SELECT c.oid, i.indisvalid AND i.indisready AND i.indislive, n.nspname, c.relname \
+        "SELECT c.oid, i.indisvalid AND i.indisready AND i.indislive AS valid, n.nspname, c.relname \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid \
          WHERE c.relname = {} AND c.relnamespace = \
@@ -197,15 +202,8 @@ async fn index(session: &mut Session, name: &str, table: &str) -> Result<Option<
         literal(name),
         literal(table)
     );
-    let row = session.rows(sql).await?.pop();
-    Ok(match row.as_deref() {
-        Some([Some(oid), valid, Some(schema), Some(name)]) => Some(FoundIndex {
-            oid: oid.clone(),
-            valid: valid.as_deref() == Some("t"),
-            path: qualified(schema, name),
-        }),
-        _ => None,
-    })
+    let row = session.query_optional(sql).await?;
+    Ok(row.as_ref().map(FoundIndex::of).transpose()?)
 }
 
 /// The names that REINDEX CONCURRENTLY gives the index that it builds and the index that it replaces.
@@ -214,23 +212,18 @@ const HALF_MADE: &str = "c.relname ~ '_cc(new|old)[0-9]*$'";
 /// The oids of the invalid indexes, separated by spaces.
 async fn invalid_indexes(session: &mut Session, condition: &str) -> Result<String> {
     let rows = invalid(session, condition).await?;
-    Ok(rows.into_iter().map(|(oid, _)| oid).collect::<Vec<_>>().join(" "))
+    Ok(rows.into_iter().map(|index| index.oid).collect::<Vec<_>>().join(" "))
 }
 
-async fn invalid(session: &mut Session, condition: &str) -> Result<Vec<(String, String)>> {
+/// The invalid indexes.
+async fn invalid(session: &mut Session, condition: &str) -> Result<Vec<FoundIndex>> {
     let sql = format!(
-        "SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_index i \
+        "SELECT c.oid, i.indisvalid AS valid, n.nspname, c.relname FROM pg_catalog.pg_index i \
          JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE NOT i.indisvalid AND c.relkind = 'i' AND {condition} ORDER BY c.oid"
     );
-    let rows = session.rows(sql).await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| match row.as_slice() {
-            [Some(oid), Some(schema), Some(name)] => Some((oid.clone(), qualified(schema, name))),
-            _ => None,
-        })
-        .collect())
+    let rows = session.query(sql).await?;
+    Ok(rows.iter().map(FoundIndex::of).collect::<Result<_, _>>()?)
 }
 
 /// The state after a statement that left behind invalid indexes that did not exist before; `None` when there are
@@ -240,8 +233,8 @@ async fn leftovers(session: &mut Session, condition: &str, before: &str) -> Resu
     let ours: Vec<String> = invalid(session, condition)
         .await?
         .into_iter()
-        .filter(|(oid, _)| !known.contains(&oid.as_str()))
-        .map(|(_, path)| path)
+        .filter(|index| !known.contains(&index.oid.as_str()))
+        .map(|index| index.path)
         .collect();
     if ours.is_empty() {
         return Ok(None);

@@ -8,11 +8,11 @@ use crate::migrations::{Ledger, Migration};
 use crate::model::{Lock, effects_to_text};
 use crate::postgres::connection::Session;
 use crate::postgres::sql::literal;
-use crate::writer::{Limits, Watch, Work, WriteSession};
+use crate::writer::{StepLimits, Watch, Work, WriteSession};
 
 /// What a person states about a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum StatedOutcome {
     /// It was applied.
     Applied,
     /// It was not applied, or may be applied again.
@@ -21,7 +21,7 @@ pub enum Verdict {
     AcceptEdit,
 }
 
-impl Verdict {
+impl StatedOutcome {
     /// The word on the command line.
     pub fn word(self) -> &'static str {
         match self {
@@ -45,11 +45,11 @@ pub struct Resolve<'r> {
     /// The compiled project.
     pub lock: &'r Lock,
     /// The decision.
-    pub verdict: Verdict,
+    pub verdict: StatedOutcome,
     /// The reason that the person gave.
     pub reason: &'r str,
     /// The time limits of the transaction.
-    pub limits: Limits,
+    pub limits: StepLimits,
 }
 
 /// Records a decision. `prove` checks the database once more in the same transaction.
@@ -86,17 +86,17 @@ impl Resolve<'_> {
             ),
         ];
         match self.verdict {
-            Verdict::Applied => {
+            StatedOutcome::Applied => {
                 records.extend((!self.ledger.exists).then(|| self.ledger.create()));
                 records.push(self.ledger.insert(self.migration));
                 records.push(delete_stale_texts([version]));
                 records.push(text_record(self.lock, self.migration, "resolved", self.writer.run()));
             }
-            Verdict::NotApplied => {
+            StatedOutcome::NotApplied => {
                 records.extend(self.ledger.exists.then(|| self.ledger.delete(version)));
                 records.push(delete_stale_texts([version]));
             }
-            Verdict::AcceptEdit => {
+            StatedOutcome::AcceptEdit => {
                 let compiled = self.lock.migrations.iter().find(|compiled| compiled.version == version);
                 let effects = compiled.map(|compiled| literal(&effects_to_text(&compiled.effects)));
                 let effects = effects.unwrap_or_else(|| "NULL".to_owned());

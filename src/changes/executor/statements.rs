@@ -6,13 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 
 use super::non_transactional::NonTransactionalStep;
 use super::refusal::{self, EarlierWork, ScriptSource};
 use super::{Executor, locks_to_wait_for};
 use crate::changes::plan::{PlannedStatement, Script, Step};
 use crate::error::{ErrorCode, Exit, Failure};
+use crate::postgres::connection::{OwnedRow, RowError};
 use crate::postgres::sql::literal;
 use crate::writer::Work;
 
@@ -25,6 +26,19 @@ pub(super) struct RecordedStatement {
     /// What the catalog showed before the statement ran.
     pub(super) before: Option<String>,
     pub(super) done: bool,
+}
+
+impl RecordedStatement {
+    fn of(row: &OwnedRow) -> Result<Self, RowError> {
+        let text: Option<String> = row.get("text")?;
+        Ok(Self {
+            run: row.get("run")?,
+            number: row.get("number")?,
+            text: text.unwrap_or_default(),
+            before: row.get("before")?,
+            done: row.get::<&str>("state")? == "done",
+        })
+    }
 }
 
 impl Executor<'_> {
@@ -62,25 +76,11 @@ impl Executor<'_> {
     async fn recorded(&mut self, version: i64) -> Result<BTreeMap<usize, RecordedStatement>> {
         let sql = include_str!("recorded.sql").replace("{version}", &version.to_string());
         let rows = match self.job.writer.read_session().await {
-            Ok(session) => session.rows(sql).await,
+            Ok(session) => session.query(sql).await,
             Err(error) => Err(error),
         };
-        rows.map_err(|error| self.unreadable(error, "the steps of earlier runs"))?
-            .into_iter()
-            .map(|row| match row.as_slice() {
-                [Some(statement), Some(run), Some(number), text, before, Some(state)] => {
-                    let recorded = RecordedStatement {
-                        run: run.clone(),
-                        number: number.parse()?,
-                        text: text.clone().unwrap_or_default(),
-                        before: before.clone(),
-                        done: state == "done",
-                    };
-                    Ok((statement.parse()?, recorded))
-                }
-                _ => Err(anyhow!("a row of trueup.steps is malformed")),
-            })
-            .collect()
+        let rows = rows.map_err(|error| self.unreadable(error, "the steps of earlier runs"))?;
+        rows.iter().map(|row| Ok((row.get("statement")?, RecordedStatement::of(row)?))).collect()
     }
 
     /// Refuses a migration whose recorded statements differ from those of its file now.

@@ -152,7 +152,7 @@ fn differences(lock: &Lock, found: &LiveDatabase<'_>, applied: usize) -> Vec<Fin
         live: found.catalog,
         history: Some(&rows),
         others: &[],
-        kept: &RecordedState::default(),
+        recorded: &RecordedState::default(),
         lock: &until,
         last: &until.model,
         unchanged: &versions,
@@ -169,7 +169,7 @@ fn differences(lock: &Lock, found: &LiveDatabase<'_>, applied: usize) -> Vec<Fin
 mod tests {
     use std::sync::Arc;
 
-    use super::super::samples::{Sample, lock_of, object};
+    use super::super::samples::{SampleMigration, lock_of, object};
     use super::*;
     use crate::model::Effect;
     use crate::postgres::catalog::{Attribute, Object};
@@ -187,9 +187,9 @@ mod tests {
         let made = [table("users"), column("users", "id", "bigint")].map(Effect::Created);
         let added = Effect::Created(column("users", "name", "text"));
         let samples = [
-            Sample::new(1, "create table users (id bigint);").doing(made.to_vec()),
-            Sample::new(2, "update users set id = id + 1;"),
-            Sample::new(3, "alter table users add name text;").doing(vec![added]),
+            SampleMigration::new(1, "create table users (id bigint);").doing(made.to_vec()),
+            SampleMigration::new(2, "update users set id = id + 1;"),
+            SampleMigration::new(3, "alter table users add name text;").doing(vec![added]),
         ];
         lock_of(&samples).0
     }

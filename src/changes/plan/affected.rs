@@ -144,7 +144,7 @@ fn closure(
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{Sample, lock_of, object};
+    use super::super::samples::{SampleMigration, lock_of, object};
     use super::super::{MigrationPlan, Relations, UpgradeGoal};
     use super::*;
     use crate::model::diagnosis::MigrationState;
@@ -167,10 +167,10 @@ mod tests {
             object(table("events_1"), &[(Attribute::PartitionOf, "public.events")]),
         ];
         let catalog = Catalog::new(objects.to_vec(), Vec::new());
-        let (lock, files) = lock_of(&[Sample::new(1, sql)]);
-        let standing = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
+        let (lock, files) = lock_of(&[SampleMigration::new(1, sql)]);
+        let state = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
         let mut plan =
-            MigrationPlan::upgrade(&lock, &files, &standing, &UpgradeGoal::default()).expect("a plan");
+            MigrationPlan::upgrade(&lock, &files, &state, &UpgradeGoal::default()).expect("a plan");
         plan.look_up(&Relations::of(&catalog, &["public".into()]));
         match plan.affected(&catalog) {
             Affected::Tables(tables) => Ok(tables.iter().map(ToString::to_string).collect()),

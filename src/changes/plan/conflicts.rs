@@ -156,7 +156,7 @@ fn same_name(a: &ObjectId, b: &ObjectId) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{Sample, lock_of, object};
+    use super::super::samples::{SampleMigration, lock_of, object};
     use super::super::{MigrationPlan, UpgradeGoal};
     use super::*;
     use crate::findings::{AttributeFinding, Cause, Severity};
@@ -171,9 +171,9 @@ mod tests {
     }
 
     fn collide(effects: Vec<Effect>, finding: &Finding) -> bool {
-        let (lock, files) = lock_of(&[Sample::new(1, "select 1;").doing(effects)]);
-        let standing = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
-        let plan = MigrationPlan::upgrade(&lock, &files, &standing, &UpgradeGoal::default()).expect("a plan");
+        let (lock, files) = lock_of(&[SampleMigration::new(1, "select 1;").doing(effects)]);
+        let state = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
+        let plan = MigrationPlan::upgrade(&lock, &files, &state, &UpgradeGoal::default()).expect("a plan");
         !collisions(&plan, std::slice::from_ref(finding), &lock).is_empty()
     }
 

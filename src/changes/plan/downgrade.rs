@@ -23,10 +23,10 @@ impl MigrationPlan {
     pub fn downgrade(
         lock: &Lock,
         migrations: &[Migration],
-        standing: &MigrationState,
+        state: &MigrationState,
         to: i64,
     ) -> Result<Self, Failure> {
-        let current = current(lock, standing);
+        let current = current(lock, state);
         if to != 0 && !lock.migrations.iter().any(|migration| migration.version == to) {
             return Err(no_such_version(lock, to));
         }
@@ -40,16 +40,16 @@ impl MigrationPlan {
             ))
             .next(format!("trueup upgrade --to {to}")));
         }
-        refuse_no_history(standing)?;
-        refuse_unknown(standing, to)?;
-        let above: Vec<usize> = standing
+        refuse_no_history(state)?;
+        refuse_unknown(state, to)?;
+        let above: Vec<usize> = state
             .applied
             .iter()
             .rev()
             .copied()
             .filter(|index| lock.migrations[*index].version > to)
             .collect();
-        refuse_edited(lock, standing, |version| version > to, "its down script may be for another text")?;
+        refuse_edited(lock, state, |version| version > to, "its down script may be for another text")?;
         let files = by_version(migrations);
         let mut steps = Vec::with_capacity(above.len());
         let mut without = Vec::new();
@@ -85,13 +85,13 @@ impl MigrationPlan {
         if !without.is_empty() {
             return Err(irreversible(&without));
         }
-        Ok(Self { direction: Direction::Down, current, steps, stop: None, ahead: standing.ahead.clone() })
+        Ok(Self { direction: Direction::Down, current, steps, stop: None, ahead: state.ahead.clone() })
     }
 }
 
-fn refuse_unknown(standing: &MigrationState, to: i64) -> Result<(), Failure> {
+fn refuse_unknown(state: &MigrationState, to: i64) -> Result<(), Failure> {
     let ahead: Vec<String> =
-        standing.ahead.iter().filter(|row| row.version > to).map(|row| row.id().to_string()).collect();
+        state.ahead.iter().filter(|row| row.version > to).map(|row| row.id().to_string()).collect();
     if ahead.is_empty() {
         return Ok(());
     }
@@ -138,7 +138,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::fs;
 
-    use super::super::samples::{Sample, lock_of};
+    use super::super::samples::{SampleMigration, lock_of};
     use super::*;
     use crate::migrations::history::Applied;
 
@@ -149,7 +149,8 @@ mod tests {
     }
 
     fn project(downs: &[(usize, &str)]) -> Project {
-        let samples: Vec<Sample> = (1..=3).map(|version| Sample::new(version, "select 1;")).collect();
+        let samples: Vec<SampleMigration> =
+            (1..=3).map(|version| SampleMigration::new(version, "select 1;")).collect();
         let (lock, mut files) = lock_of(&samples);
         let directory = tempfile::tempdir().expect("a directory");
         for (index, sql) in downs {
@@ -166,10 +167,10 @@ mod tests {
         unchanged: &[i64],
         to: i64,
     ) -> Result<MigrationPlan, Failure> {
-        let rows: Vec<Applied> = applied.iter().map(|version| Sample::row(*version)).collect();
+        let rows: Vec<Applied> = applied.iter().map(|version| SampleMigration::row(*version)).collect();
         let unchanged: BTreeSet<i64> = unchanged.iter().copied().collect();
-        let standing = MigrationState::from_history(&project.lock.migrations, &rows, &unchanged);
-        MigrationPlan::downgrade(&project.lock, &project.files, &standing, to)
+        let state = MigrationState::from_history(&project.lock.migrations, &rows, &unchanged);
+        MigrationPlan::downgrade(&project.lock, &project.files, &state, to)
     }
 
     #[test]

@@ -220,15 +220,15 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::super::UpgradeGoal;
-    use super::super::samples::{Sample, lock_of};
+    use super::super::samples::{SampleMigration, lock_of};
     use super::*;
     use crate::migrations::checksum::Width;
     use crate::model::diagnosis::MigrationState;
 
-    fn script(samples: &[Sample], exists: bool) -> String {
+    fn script(samples: &[SampleMigration], exists: bool) -> String {
         let (lock, files) = lock_of(samples);
-        let standing = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
-        let plan = MigrationPlan::upgrade(&lock, &files, &standing, &UpgradeGoal::default()).expect("a plan");
+        let state = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
+        let plan = MigrationPlan::upgrade(&lock, &files, &state, &UpgradeGoal::default()).expect("a plan");
         let history = Ledger { table: "public.refinery_schema_history".into(), exists, width: Width::Four };
         let session = EditorSession {
             search_path: "public, pg_temp".into(),
@@ -240,8 +240,10 @@ mod tests {
 
     #[test]
     fn a_transaction_and_its_record() {
-        let found =
-            script(&[Sample::new(1, "-- why\ncreate table t (x text default ';'); -- tail\n")], false);
+        let found = script(
+            &[SampleMigration::new(1, "-- why\ncreate table t (x text default ';'); -- tail\n")],
+            false,
+        );
         let order = [
             "CREATE TABLE IF NOT EXISTS public.refinery_schema_history",
             "BEGIN;",
@@ -262,9 +264,9 @@ mod tests {
     fn what_is_outside_of_a_transaction_and_what_waits() {
         let found = script(
             &[
-                Sample::new(1, "select 1;"),
-                Sample::new(2, "-- trueup: no-transaction\ncreate index concurrently i on t (x);"),
-                Sample::new(3, "-- trueup: contract\ndrop table t;"),
+                SampleMigration::new(1, "select 1;"),
+                SampleMigration::new(2, "-- trueup: no-transaction\ncreate index concurrently i on t (x);"),
+                SampleMigration::new(3, "-- trueup: contract\ndrop table t;"),
             ],
             true,
         );

@@ -22,7 +22,7 @@ pub struct ResolveCase<'c> {
     /// The project's migration files.
     pub migrations: &'c [Migration],
     /// The migration status of the database.
-    pub standing: &'c MigrationState,
+    pub state: &'c MigrationState,
     /// The live catalog.
     pub live: &'c Catalog,
     /// The live server's version.
@@ -61,9 +61,9 @@ impl ResolveCase<'_> {
     pub fn applied(&self) -> Result<Resolution, Failure> {
         let index = self.index()?;
         let compiled = &self.lock.migrations[index];
-        refuse_no_history(self.standing)?;
-        if self.standing.applied.contains(&index) {
-            let edited = self.standing.edited.contains(&index);
+        refuse_no_history(self.state)?;
+        if self.state.applied.contains(&index) {
+            let edited = self.state.edited.contains(&index);
             let so = if edited { ", with another text than its file has now (--as accept-edit)" } else { "" };
             return Ok(Resolution::Nothing(format!("{} is already recorded as applied{so}", compiled.id())));
         }
@@ -95,7 +95,7 @@ impl ResolveCase<'_> {
     pub fn not_applied(&self, begun: bool) -> Result<Resolution, Failure> {
         let index = self.index()?;
         let compiled = &self.lock.migrations[index];
-        if !begun && !self.standing.applied.contains(&index) {
+        if !begun && !self.state.applied.contains(&index) {
             return Ok(Resolution::Nothing(format!(
                 "{} is recorded neither as applied nor as started: trueup upgrade runs it",
                 compiled.id()
@@ -127,7 +127,7 @@ impl ResolveCase<'_> {
                 );
             }
         }
-        if self.standing.applied.iter().any(|other| *other > index) {
+        if self.state.applied.iter().any(|other| *other > index) {
             notes.push("newer migrations are applied: upgrade needs --allow-out-of-order to run it".into());
         }
         Ok(self.record(index, notes))
@@ -142,21 +142,21 @@ impl ResolveCase<'_> {
         let index = self.index()?;
         let compiled = &self.lock.migrations[index];
         let label = compiled.id().to_string();
-        if !self.standing.applied.contains(&index) {
+        if !self.state.applied.contains(&index) {
             return Err(Failure::new(
                 Exit::Refused,
                 format!("{label} is not applied: there is no applied text to compare its file with"),
             )
             .next("edit the file freely; trueup upgrade applies it"));
         }
-        if !self.standing.edited.contains(&index) {
+        if !self.state.edited.contains(&index) {
             return Ok(Resolution::Nothing(format!("the file of {label} is the text that was applied")));
         }
         let mut notes = Vec::new();
-        let edit = self.standing.texts.get(&index);
+        let edit = self.state.texts.get(&index);
         if edit.is_some_and(|edit| edit.applied == edit.file) {
             notes.push("the text is unchanged; only the name differs".to_owned());
-        } else if self.standing.respelled.contains(&index) {
+        } else if self.state.respelled.contains(&index) {
             notes.push("only comments or whitespace were changed".to_owned());
         } else if let Some(recorded) = recorded {
             let differing = differing(recorded, &compiled.effects);
@@ -197,7 +197,7 @@ impl ResolveCase<'_> {
     }
 
     fn evidence(&self, index: usize) -> Evidence {
-        Evidence::of(self.lock, index, &self.standing.applied, self.live, self.server)
+        Evidence::of(self.lock, index, &self.state.applied, self.live, self.server)
     }
 
     fn record(&self, index: usize, notes: Vec<String>) -> Resolution {

@@ -12,13 +12,13 @@ use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{Attribute, Attributes, Catalog, Object, ObjectId};
 
 /// A migration called `V<version>__m<version>`.
-pub(super) struct Sample {
+pub(super) struct SampleMigration {
     pub(super) version: i64,
     pub(super) sql: &'static str,
     pub(super) effects: Vec<Effect>,
 }
 
-impl Sample {
+impl SampleMigration {
     pub(super) fn new(version: i64, sql: &'static str) -> Self {
         Self { version, sql, effects: Vec::new() }
     }
@@ -35,7 +35,7 @@ impl Sample {
 }
 
 /// A project of these migrations.
-pub(super) fn lock_of(samples: &[Sample]) -> (Lock, Vec<Migration>) {
+pub(super) fn lock_of(samples: &[SampleMigration]) -> (Lock, Vec<Migration>) {
     let files = samples.iter().map(|sample| {
         let (version, name) = (sample.version, format!("m{}", sample.version));
         let path = Path::new("migrations").join(format!("V{version}__{name}.sql"));

@@ -32,37 +32,37 @@ impl MigrationPlan {
     pub fn upgrade(
         lock: &Lock,
         migrations: &[Migration],
-        standing: &MigrationState,
+        state: &MigrationState,
         wanted: &UpgradeGoal,
     ) -> Result<Self, Failure> {
-        let current = current(lock, standing);
+        let current = current(lock, state);
         if let Some(to) = wanted.to {
-            refuse_goal(lock, standing, wanted, to, current)?;
+            refuse_goal(lock, state, wanted, to, current)?;
         }
         let files = by_version(migrations);
-        let mut open: Vec<usize> = standing.skipped.iter().chain(&standing.pending).copied().collect();
+        let mut open: Vec<usize> = state.skipped.iter().chain(&state.pending).copied().collect();
         open.sort_unstable();
         let mut steps = Vec::with_capacity(open.len());
         for index in open {
             steps.push(step(lock, &files, index)?);
         }
-        refuse_no_history(standing)?;
-        refuse_edited(lock, standing, |_| true, "no further migration is applied")?;
-        if !standing.skipped.is_empty() && !wanted.allow_out_of_order {
-            return Err(skipped(lock, standing));
+        refuse_no_history(state)?;
+        refuse_edited(lock, state, |_| true, "no further migration is applied")?;
+        if !state.skipped.is_empty() && !wanted.allow_out_of_order {
+            return Err(skipped(lock, state));
         }
         if let Some(to) = wanted.to {
             steps.retain(|step| step.version <= to);
         }
         let stop = stop_before(&mut steps, wanted);
-        Ok(Self { direction: Direction::Up, current, steps, stop, ahead: standing.ahead.clone() })
+        Ok(Self { direction: Direction::Up, current, steps, stop, ahead: state.ahead.clone() })
     }
 }
 
 /// The newest version that is applied, whether or not the project has it.
-pub(super) fn current(lock: &Lock, standing: &MigrationState) -> Option<i64> {
-    let known = standing.applied.iter().map(|index| lock.migrations[*index].version);
-    known.chain(standing.ahead.iter().map(|row| row.version)).max()
+pub(super) fn current(lock: &Lock, state: &MigrationState) -> Option<i64> {
+    let known = state.applied.iter().map(|index| lock.migrations[*index].version);
+    known.chain(state.ahead.iter().map(|row| row.version)).max()
 }
 
 pub(super) fn by_version(migrations: &[Migration]) -> HashMap<i64, &Migration> {
@@ -140,7 +140,7 @@ impl MigrationPlan {
 
 fn refuse_goal(
     lock: &Lock,
-    standing: &MigrationState,
+    state: &MigrationState,
     wanted: &UpgradeGoal,
     to: i64,
     current: Option<i64>,
@@ -148,7 +148,7 @@ fn refuse_goal(
     let Some(index) = lock.migrations.iter().position(|migration| migration.version == to) else {
         return Err(no_such_version(lock, to));
     };
-    let fills_a_gap = wanted.allow_out_of_order && standing.skipped.contains(&index);
+    let fills_a_gap = wanted.allow_out_of_order && state.skipped.contains(&index);
     match current {
         Some(current) if to < current && !fills_a_gap => Err(Failure::usage(format!(
             "--to {to} is below the current version {current}: an upgrade does not revert migrations"
@@ -173,8 +173,8 @@ pub(super) fn no_such_version(lock: &Lock, to: i64) -> Failure {
         .next("name the version of a file in migrations/")
 }
 
-pub(super) fn refuse_no_history(standing: &MigrationState) -> Result<(), Failure> {
-    match standing.basis {
+pub(super) fn refuse_no_history(state: &MigrationState) -> Result<(), Failure> {
+    match state.basis {
         Basis::Inferred => {
             Err(Failure::new(Exit::Refused, "the database has tables, but no migration history")
                 .code(ErrorCode::HISTORY_MISSING)
@@ -190,12 +190,12 @@ const MOST_LINES: usize = 60;
 /// Refuses applied migrations whose file was modified (F36), and shows both texts where the applied one is recorded.
 pub(super) fn refuse_edited(
     lock: &Lock,
-    standing: &MigrationState,
+    state: &MigrationState,
     counts: impl Fn(i64) -> bool,
     so: &str,
 ) -> Result<(), Failure> {
     let edited: Vec<usize> =
-        standing.edited.iter().copied().filter(|index| counts(lock.migrations[*index].version)).collect();
+        state.edited.iter().copied().filter(|index| counts(lock.migrations[*index].version)).collect();
     let compiled: Vec<_> = edited.iter().map(|index| &lock.migrations[*index]).collect();
     let (noun, was) = match compiled.as_slice() {
         [] => return Ok(()),
@@ -205,10 +205,10 @@ pub(super) fn refuse_edited(
     let version = if compiled.len() == 1 { compiled[0].version.to_string() } else { "V".to_owned() };
     let mut what =
         format!("{noun} {} {was} modified after being applied; {so}", titles(compiled.iter().copied()));
-    for (index, edit) in edited.iter().filter_map(|index| Some((index, standing.texts.get(index)?))) {
+    for (index, edit) in edited.iter().filter_map(|index| Some((index, state.texts.get(index)?))) {
         if edit.applied == edit.file {
             what.push_str("\nthe text is unchanged; only the name differs");
-        } else if standing.respelled.contains(index) {
+        } else if state.respelled.contains(index) {
             what.push_str("\nonly comments or whitespace were changed:");
         }
         let file = format!("migrations/{}.sql", lock.migrations[*index].id());
@@ -226,10 +226,10 @@ pub(super) fn refuse_edited(
 }
 
 /// The refusal of pending versions below an applied one (F37).
-fn skipped(lock: &Lock, standing: &MigrationState) -> Failure {
-    let skipped: Vec<_> = standing.skipped.iter().map(|index| &lock.migrations[*index]).collect();
+fn skipped(lock: &Lock, state: &MigrationState) -> Failure {
+    let skipped: Vec<_> = state.skipped.iter().map(|index| &lock.migrations[*index]).collect();
     let (verb, them) = if skipped.len() == 1 { ("is", "it") } else { ("are", "them") };
-    let newest = current(lock, standing).unwrap_or_default();
+    let newest = current(lock, state).unwrap_or_default();
     let names = titles(skipped.iter().copied());
     Failure::new(
         Exit::Refused,
@@ -245,28 +245,35 @@ fn skipped(lock: &Lock, standing: &MigrationState) -> Failure {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::samples::{Sample, lock_of};
+    use super::super::samples::{SampleMigration, lock_of};
     use super::*;
     use crate::migrations::history::Applied;
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<SampleMigration> {
         vec![
-            Sample::new(1, "create table users (id bigint);"),
-            Sample::new(2, "alter table users add column name text;"),
-            Sample::new(3, "-- trueup: no-transaction\ncreate index concurrently i on users (name);"),
-            Sample::new(4, "-- trueup: contract\nalter table users drop column name;"),
-            Sample::new(5, "create table later (id bigint);"),
+            SampleMigration::new(1, "create table users (id bigint);"),
+            SampleMigration::new(2, "alter table users add column name text;"),
+            SampleMigration::new(
+                3,
+                "-- trueup: no-transaction\ncreate index concurrently i on users (name);",
+            ),
+            SampleMigration::new(4, "-- trueup: contract\nalter table users drop column name;"),
+            SampleMigration::new(5, "create table later (id bigint);"),
         ]
     }
 
-    fn standing(lock: &Lock, applied: &[i64]) -> MigrationState {
-        let rows: Vec<Applied> = applied.iter().map(|version| Sample::row(*version)).collect();
+    fn state(lock: &Lock, applied: &[i64]) -> MigrationState {
+        let rows: Vec<Applied> = applied.iter().map(|version| SampleMigration::row(*version)).collect();
         MigrationState::from_history(&lock.migrations, &rows, &applied.iter().copied().collect())
     }
 
-    fn plan(samples: &[Sample], applied: &[i64], wanted: UpgradeGoal) -> Result<MigrationPlan, Failure> {
+    fn plan(
+        samples: &[SampleMigration],
+        applied: &[i64],
+        wanted: UpgradeGoal,
+    ) -> Result<MigrationPlan, Failure> {
         let (lock, files) = lock_of(samples);
-        MigrationPlan::upgrade(&lock, &files, &standing(&lock, applied), &wanted)
+        MigrationPlan::upgrade(&lock, &files, &state(&lock, applied), &wanted)
     }
 
     fn versions(plan: &MigrationPlan) -> Vec<i64> {
@@ -289,7 +296,7 @@ mod tests {
     #[test]
     fn a_check_that_is_required_stops_it_even_so() {
         let mut samples = samples();
-        samples[2] = Sample::new(3, "-- trueup: requires-check orphans\nselect 1;");
+        samples[2] = SampleMigration::new(3, "-- trueup: requires-check orphans\nselect 1;");
         let found =
             plan(&samples, &[], UpgradeGoal { contract: true, ..UpgradeGoal::default() }).expect("a plan");
         assert_eq!(versions(&found), [1, 2]);
@@ -329,10 +336,10 @@ mod tests {
     #[test]
     fn f36_edited_migrations_are_named() {
         let (lock, files) = lock_of(&samples());
-        let rows = [Sample::row(1), Sample::row(2)];
-        let standing = MigrationState::from_history(&lock.migrations, &rows, &BTreeSet::from([1]));
+        let rows = [SampleMigration::row(1), SampleMigration::row(2)];
+        let state = MigrationState::from_history(&lock.migrations, &rows, &BTreeSet::from([1]));
         let failure =
-            MigrationPlan::upgrade(&lock, &files, &standing, &UpgradeGoal::default()).expect_err("edited");
+            MigrationPlan::upgrade(&lock, &files, &state, &UpgradeGoal::default()).expect_err("edited");
         assert_eq!(failure.exit, Exit::Refused);
         assert!(failure.what.contains("V2__m2") && !failure.what.contains("V1__m1"), "{}", failure.what);
         assert!(failure.next.contains("trueup resolve 2 --as accept-edit"), "{}", failure.next);
@@ -348,7 +355,7 @@ mod tests {
     #[test]
     fn a_fault_in_the_last_file_is_told_before_anything_else() {
         let mut samples = samples();
-        samples[4] = Sample::new(5, "select 1;\ncommit;");
+        samples[4] = SampleMigration::new(5, "select 1;\ncommit;");
         for applied in [&[][..], &[1, 3]] {
             let wanted = UpgradeGoal { to: Some(4), ..UpgradeGoal::default() };
             let failure = plan(&samples, applied, wanted).expect_err("refused");
@@ -359,9 +366,9 @@ mod tests {
     #[test]
     fn a_database_without_history_is_adopted_first() {
         let (lock, files) = lock_of(&samples());
-        let standing = MigrationState::first(2, 5, Basis::Inferred);
-        let failure = MigrationPlan::upgrade(&lock, &files, &standing, &UpgradeGoal::default())
-            .expect_err("no history");
+        let state = MigrationState::first(2, 5, Basis::Inferred);
+        let failure =
+            MigrationPlan::upgrade(&lock, &files, &state, &UpgradeGoal::default()).expect_err("no history");
         assert_eq!((failure.exit, failure.next.as_str()), (Exit::Refused, "trueup adopt"));
     }
 }

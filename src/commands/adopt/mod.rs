@@ -18,15 +18,16 @@ use crate::postgres::catalog::{Catalog, ObjectId};
 use crate::postgres::connection::{ServerVersion, Session, Target};
 use crate::project::{Patterns, Settings};
 use crate::snapshot::{self, DatabaseSnapshot};
+use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::deliver::{deliver, style};
 use crate::workflow::migrate::changed_meanwhile;
+use crate::workflow::plan_steps;
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::adoption::AdoptionReport;
-use crate::workflow::reports::plan_report::{PlanDirection, PlanReport, StepAction, StepReport};
+use crate::workflow::reports::plan_report::{FileAction, PlanDirection, PlanReport, StepReport};
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
-use crate::workflow::{comparison, plan_steps};
-use crate::writer::{Limits, StopSignal};
+use crate::writer::{StepLimits, StopSignal};
 use args::AdoptArgs;
 
 /// What is to be recorded, and why.
@@ -165,16 +166,15 @@ fn prepare(
     declared: &ProjectModel,
     snapshot: DatabaseSnapshot,
 ) -> Result<Prepared> {
-    let (document, standing) = comparison::judge_standing(settings, target, declared, &snapshot)?;
+    let Comparison { document, state } = comparison::compare(settings, target, declared, &snapshot)?;
     refuse_unclear(&snapshot)?;
     refuse_unfinished(&snapshot)?;
     if snapshot.history.as_ref().is_some_and(|rows| !rows.is_empty()) {
-        return take_over(settings, args, declared, snapshot, document, &standing);
+        return take_over(settings, args, declared, snapshot, document, &state);
     }
     let says = |code: &str| document.findings.iter().any(|finding| finding.code == code);
-    let migrates = standing.basis != Basis::ModelOnly;
-    if migrates && (standing.basis == Basis::History && standing.applied.is_empty() || says("database.empty"))
-    {
+    let migrates = state.basis != Basis::ModelOnly;
+    if migrates && (state.basis == Basis::History && state.applied.is_empty() || says("database.empty")) {
         let what = "this database is empty: there is nothing to adopt; nothing was changed";
         return Err(Failure::new(Exit::Refused, what)
             .next("look at the target: if it is the right one, trueup upgrade builds it")
@@ -329,12 +329,12 @@ fn take_over(
     declared: &ProjectModel,
     snapshot: DatabaseSnapshot,
     mut document: SchemaReport,
-    standing: &MigrationState,
+    state: &MigrationState,
 ) -> Result<Prepared> {
     let lock = &declared.lock;
-    let applied: Vec<_> = standing.applied.iter().map(|index| &lock.migrations[*index]).collect();
-    if !standing.edited.is_empty() {
-        let names: Vec<String> = standing
+    let applied: Vec<_> = state.applied.iter().map(|index| &lock.migrations[*index]).collect();
+    if !state.edited.is_empty() {
+        let names: Vec<String> = state
             .edited
             .iter()
             .map(|index| format!("V{}__{}", lock.migrations[*index].version, lock.migrations[*index].name))
@@ -394,7 +394,7 @@ fn plan(settings: &Settings, declared: &ProjectModel, versions: &BTreeSet<i64>) 
         file: settings.project.display(&migration.path),
         contract: migration.directives.contract,
         transactional: true,
-        action: StepAction::Record,
+        action: FileAction::Record,
         requires_checks: Vec::new(),
         statements: Vec::new(),
         locks: Vec::new(),
@@ -434,7 +434,7 @@ async fn carry_out(
             Some(failure) => Err(failure.into()),
         }
     };
-    let limits = Limits {
+    let limits = StepLimits {
         lock_timeout: settings.migrations.lock_timeout,
         lock_budget: settings.migrations.lock_budget,
         max_duration: settings.migrations.max_duration,
@@ -453,7 +453,7 @@ async fn carry_out(
     executor::adopt(adopt, prove).await?;
     let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let snapshot = look(settings, writing.writer.read_session().await?, declared).await?;
-    let (mut after, _) = comparison::judge_standing(settings, &writing.target, declared, &snapshot)?;
+    let mut after = comparison::compare(settings, &writing.target, declared, &snapshot)?.document;
     after.plan = document.plan;
     after.adoption = document.adoption;
     after.applied = migrations

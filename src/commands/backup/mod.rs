@@ -52,9 +52,9 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: StopSignal) -> Resul
     let version = session.server_version()?;
     let needs = Needs::nothing();
     let request = comparison::request(settings, needs);
-    let standing = snapshot::take_status(&mut session, &request, None).await?;
+    let status = snapshot::take_status(&mut session, &request, None).await?;
     session.close().await;
-    environment_mark::expect(settings, standing.internal.as_ref(), &standing.identity.database)?;
+    environment_mark::expect(settings, status.internal.as_ref(), &status.identity.database)?;
     writer::no_pooler_before(&target, &application).await?;
     let external = backup_store::external(settings);
     let method = backup_store::method(settings, &external);
@@ -76,11 +76,11 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: StopSignal) -> Resul
             level: args.verify.map_or_else(|| backup_store::level(settings), proof_level),
             trial: &backup_store::trial(settings),
             lock_wait: settings.database.lock_timeout.unwrap_or(backup_store::LOCK_WAIT),
-            labels: backup_store::source_labels(standing.internal.as_ref(), standing.history.as_deref()),
+            labels: backup_store::source_labels(status.internal.as_ref(), status.history.as_deref()),
             expected: Some(DatabaseIdentity {
-                system_identifier: &standing.identity.system_identifier,
-                oid: standing.identity.database_oid,
-                name: &standing.identity.database,
+                system_identifier: &status.identity.system_identifier,
+                oid: status.identity.database_oid,
+                name: &status.identity.database,
             }),
         },
         stop,

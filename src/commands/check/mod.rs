@@ -20,15 +20,15 @@ pub(super) async fn run(settings: &Settings, _: &CheckArgs) -> Result<Exit> {
     let (snapshot, declared) = match reading.needs().await {
         // The rest of the lock file is read while the server answers.
         Some(needs) => {
-            let snapshot = comparison::look(settings, session, needs).await?;
+            let snapshot = comparison::take_snapshot(settings, session, needs).await?;
             (snapshot, reading.finish(settings).await?)
         }
         None => {
             let declared = reading.finish(settings).await?;
-            (comparison::look(settings, session, declared.needs()).await?, declared)
+            (comparison::take_snapshot(settings, session, declared.needs()).await?, declared)
         }
     };
-    let document = comparison::judge(settings, &target, &declared, &snapshot)?;
+    let document = comparison::compare(settings, &target, &declared, &snapshot)?.document;
     // The process ends here: freeing two catalogs piece by piece would take as long as comparing them.
     std::mem::forget((snapshot, declared));
     deliver(&settings.output, &document)?;

@@ -10,11 +10,12 @@ use crate::error::Exit;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
-use crate::workflow::migrate::{self, Change, Prepared};
+use crate::workflow::comparison::{self, Comparison};
+use crate::workflow::migrate::{self, MigrateCommand, PreparedChange};
+use crate::workflow::plan_steps;
 use crate::workflow::project_model::ProjectModel;
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::write_command::refuse_unclear;
-use crate::workflow::{comparison, plan_steps};
 use crate::writer::StopSignal;
 use args::DowngradeArgs;
 
@@ -26,11 +27,11 @@ pub(super) async fn run(settings: &Settings, args: &DowngradeArgs, stop: StopSig
     if !args.dry_run {
         return migrate::run(settings, args, stop).await;
     }
-    let (_, prepared) = migrate::look(settings, args).await?;
-    migrate::tell(settings, args, prepared)
+    let (_, prepared) = migrate::preview(settings, args).await?;
+    migrate::print(settings, args, prepared)
 }
 
-impl Change for DowngradeArgs {
+impl MigrateCommand for DowngradeArgs {
     fn write(&self) -> &WriteArgs {
         &self.write
     }
@@ -41,14 +42,14 @@ impl Change for DowngradeArgs {
         target: &Target,
         declared: &ProjectModel,
         snapshot: DatabaseSnapshot,
-    ) -> Result<Prepared> {
-        let (mut document, standing) = comparison::judge_standing(settings, target, declared, &snapshot)?;
+    ) -> Result<PreparedChange> {
+        let Comparison { mut document, state } = comparison::compare(settings, target, declared, &snapshot)?;
         refuse_unclear(&snapshot)?;
-        let mut plan = MigrationPlan::downgrade(&declared.lock, &declared.migrations, &standing, self.to)?;
+        let mut plan = MigrationPlan::downgrade(&declared.lock, &declared.migrations, &state, self.to)?;
         migrate::refuse_drift(&plan, &document, declared, None)?;
         let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
         document.plan = Some(plan_steps::report(settings, &mut plan, &snapshot));
-        Ok(Prepared { snapshot, standing, document, plan, ledger, backing: None })
+        Ok(PreparedChange { snapshot, state, document, plan, ledger, policy: None })
     }
 
     fn no_backup(&self) -> bool {

@@ -4,7 +4,7 @@ pub(super) mod args;
 
 use anyhow::Result;
 
-use crate::changes::executor::{self, Resolve, Verdict};
+use crate::changes::executor::{self, Resolve, StatedOutcome};
 use crate::changes::plan::{Resolution, ResolveCase, Resolved};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Ledger;
@@ -15,20 +15,21 @@ use crate::postgres::catalog::{Catalog, reader};
 use crate::postgres::connection::Session;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
+use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::migrate::{changed_meanwhile, defaults};
+use crate::workflow::plan_steps;
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::decision::{DecisionReport, Subject};
-use crate::workflow::reports::target::{MigrationName, TargetReport};
+use crate::workflow::reports::target::{ReportedMigration, TargetReport};
 use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
-use crate::workflow::{comparison, plan_steps};
 use crate::writer::StopSignal;
 use args::{Decision, ResolveArgs};
 
 /// What a look at the database says about the decision.
 struct Judged {
     snapshot: DatabaseSnapshot,
-    standing: MigrationState,
+    state: MigrationState,
     target: TargetReport,
     ledger: Ledger,
     resolution: Resolution,
@@ -100,24 +101,24 @@ async fn judge(
     writing: &mut WriteCommand<'_>,
 ) -> Result<Judged> {
     let snapshot = writing.take_snapshot(declared).await?;
-    let (document, standing) = comparison::judge_standing(settings, &writing.target, declared, &snapshot)?;
+    let Comparison { document, state } = comparison::compare(settings, &writing.target, declared, &snapshot)?;
     refuse_unclear(&snapshot)?;
-    let resolution = decide(args, declared, &snapshot, &standing, &snapshot.catalog)?;
+    let resolution = decide(args, declared, &snapshot, &state, &snapshot.catalog)?;
     let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
-    Ok(Judged { snapshot, standing, target: document.target, ledger, resolution })
+    Ok(Judged { snapshot, state, target: document.target, ledger, resolution })
 }
 
 fn decide(
     args: &ResolveArgs,
     declared: &ProjectModel,
     snapshot: &DatabaseSnapshot,
-    standing: &MigrationState,
+    state: &MigrationState,
     live: &Catalog,
 ) -> Result<Resolution, Failure> {
     let case = ResolveCase {
         lock: &declared.lock,
         migrations: &declared.migrations,
-        standing,
+        state,
         live,
         server: snapshot.version,
         version: args.version,
@@ -169,17 +170,17 @@ async fn record(
     let (server, options) = (judged.snapshot.version, &declared.lock.head.options);
     executor::resolve(job, async |session: &mut Session| {
         let live = reader::read_inside(session, server, options).await?.catalog;
-        decide(args, declared, &judged.snapshot, &judged.standing, &live)?;
+        decide(args, declared, &judged.snapshot, &judged.state, &live)?;
         Ok(())
     })
     .await
 }
 
-fn verdict(args: &ResolveArgs) -> Verdict {
+fn verdict(args: &ResolveArgs) -> StatedOutcome {
     match args.decision {
-        Decision::Applied => Verdict::Applied,
-        Decision::NotApplied => Verdict::NotApplied,
-        Decision::AcceptEdit => Verdict::AcceptEdit,
+        Decision::Applied => StatedOutcome::Applied,
+        Decision::NotApplied => StatedOutcome::NotApplied,
+        Decision::AcceptEdit => StatedOutcome::AcceptEdit,
     }
 }
 
@@ -191,7 +192,7 @@ fn report(
     judged: &Judged,
 ) -> DecisionReport {
     let compiled = declared.lock.migrations.iter().find(|compiled| compiled.version == args.version);
-    let name = MigrationName {
+    let name = ReportedMigration {
         version: args.version.to_string(),
         name: compiled.map(|compiled| compiled.name.clone()).unwrap_or_default(),
     };

@@ -349,8 +349,8 @@ impl Command<'_> {
             return;
         }
         match self.check_restored().await {
-            Ok((standing, notes)) => {
-                report.check = Some(standing);
+            Ok((restored, notes)) => {
+                report.check = Some(restored);
                 report.notes.extend(notes);
             }
             Err(error) => {
@@ -373,15 +373,15 @@ impl Command<'_> {
     async fn check_restored(&self) -> Result<(RestoredState, Vec<String>)> {
         let (mut session, reading) = project_model::connected(self.settings, self.target).await?;
         let declared = reading.finish(self.settings).await?;
-        let snapshot = comparison::look_on(self.settings, &mut session, &declared).await?;
+        let snapshot = comparison::take_snapshot_on(self.settings, &mut session, &declared).await?;
         session.close().await;
-        let document = comparison::judge(self.settings, self.target, &declared, &snapshot)?;
-        let standing = RestoredState {
+        let document = comparison::compare(self.settings, self.target, &declared, &snapshot)?.document;
+        let restored = RestoredState {
             verdict: document.verdict(),
             exit_code: document.exit.code(),
             version: document.history.current.clone(),
             pending: document.history.pending.len(),
         };
-        Ok((standing, document.notes))
+        Ok((restored, document.notes))
     }
 }

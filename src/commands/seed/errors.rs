@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::{SeedPlan, WHAT};
-use crate::data::seeds::{self, RowPlan, SeedQuery, TablePlan};
+use crate::data::seeds::{self, PlannedSeed, RowPlan, SeedQuery, StatementSubject};
 use crate::error::{Exit, Failure};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::connection::{ServerError, Session, sqlstate};
@@ -11,14 +11,15 @@ use crate::postgres::connection::{ServerError, Session, sqlstate};
 /// The failure of a statement that the server refused. It names the table and, where it can be found out, the row and
 /// its file.
 pub(super) fn refused(judged: &SeedPlan, said: &ServerError, done: usize) -> Failure {
-    let pairs = judged.pairs();
-    let subject = seeds::statement_subject(&pairs, judged.deferred, done).or_else(|| {
+    let planned = judged.seeds();
+    let subject = seeds::statement_subject(&planned, judged.deferred, done).or_else(|| {
         // A deferred constraint is checked at the end of the transaction.
         let (schema, name) = said.table.as_ref()?;
-        let is_it = |(query, _): &(&SeedQuery, &TablePlan)| {
-            query.columns.table.0 == schema && query.columns.table.1 == name
+        let is_it = |seed: &&PlannedSeed<'_>| {
+            let table = &seed.query.columns.table;
+            table.schema == schema && table.name == name
         };
-        Some((pairs.iter().position(is_it)?, None))
+        Some(StatementSubject { table: *planned.iter().find(is_it)?, row: None })
     });
     let said_all =
         format!("the server refused, and it was rolled back: {}\nnothing was changed", said.text());
@@ -35,8 +36,9 @@ pub(super) fn refused(judged: &SeedPlan, said: &ServerError, done: usize) -> Fai
         _ => "declare what the table accepts; then: trueup seed --check",
     };
     let failure = |what| Failure::new(Exit::RolledBack, what).next(next);
-    let Some((place, row)) = subject else { return failure(format!("{WHAT}: {said_all}")) };
-    let (query, plan) = pairs[place];
+    let Some(StatementSubject { table: PlannedSeed { query, plan }, row }) = subject else {
+        return failure(format!("{WHAT}: {said_all}"));
+    };
     let row = row.or_else(|| seeds::row_refused(plan, said.detail.as_deref().unwrap_or_default()));
     let (place, label) = match row {
         Some(row) => {
@@ -62,7 +64,7 @@ pub(super) async fn not_made(
         let what = format!("{}: {what}; it was rolled back, and nothing was changed", query.label(&row.key));
         declared.wrong(declared.line, what)
     };
-    let same_key = session.rows(query.equal_key_query(row.row)).await?.into_iter().flatten().flatten().next();
+    let same_key: Option<String> = session.optional_scalar(query.equal_key_query(row.row)).await?;
     if let Some(key) = same_key {
         let there = query.label(&key);
         let failure = wrong(format!("its key equals that of the existing row {there} in this database"));

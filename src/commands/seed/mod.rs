@@ -15,7 +15,9 @@ use errors::{not_made, refused, rewritten};
 use report::SeedStage;
 
 use crate::changes::plan::Affected;
-use crate::data::seeds::{self, RowFilter, RowPlan, SeedQuery, SeedQueryRow, SeedTarget, Seeds, TablePlan};
+use crate::data::seeds::{
+    self, PlannedSeed, RowFilter, RowPlan, SeedQuery, SeedQueryRow, SeedTarget, Seeds, TablePlan,
+};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::output;
 use crate::postgres::catalog::reader::ReadOptions;
@@ -97,14 +99,14 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: StopSign
     if judged.is_empty() {
         return report_nothing_to_do(settings, args, writing, &judged).await;
     }
-    let backing = plan_backup(settings, args, true, &judged, writing.writer.read_session().await?).await?;
+    let policy = plan_backup(settings, args, true, &judged, writing.writer.read_session().await?).await?;
     let marking = writing.first_mark();
     let report = writing
         .recorded(&marking, None, async |writing| {
-            let backup = backing.ensure(settings, &judged.snapshot, writing).await?;
+            let backup = policy.ensure(settings, &judged.snapshot, writing).await?;
             let done = carry_out(settings, args, &seeds, judged, writing).await?;
             let mut report = build(settings, args, &writing.target, &done, SeedStage::Done);
-            report.backup_plan = Some(backing.plan.clone());
+            report.backup_plan = Some(policy.plan.clone());
             report.backup = backup.map(|(_, summary)| summary);
             // The exit code depends on what the database has now.
             let now = make_plan(
@@ -176,9 +178,8 @@ async fn ask<'s>(
     if !judged.is_empty() {
         check_rights(settings, &judged, writing.writer.read_session().await?).await?;
         let mut proposed = build(settings, args, &writing.target, &judged, SeedStage::Planned);
-        let backing =
-            plan_backup(settings, args, true, &judged, writing.writer.read_session().await?).await?;
-        proposed.backup_plan = Some(backing.plan);
+        let policy = plan_backup(settings, args, true, &judged, writing.writer.read_session().await?).await?;
+        proposed.backup_plan = Some(policy.plan);
         if !settings.output.quiet && (!args.write.yes || settings.output.interactive) {
             output::err(&output::shown(&proposed.proposal(), deliver::style(&settings.output)));
         }
@@ -236,7 +237,10 @@ fn make_plan(
         let SeedTarget { id } = SeedTarget::resolve(seed, &snapshot.catalog, &settings.database.search_path)?;
         if let Some(other) = tables.iter().find(|other| other.id == id) {
             let what = format!("table: the rows of {id} are declared in {}, too", other.query.seed.file);
-            return Err(seed.wrong(seed.table.1, what).next("put all rows of a table into one file").into());
+            return Err(seed
+                .wrong(seed.table.line, what)
+                .next("put all rows of a table into one file")
+                .into());
         }
         let Some(Asked { question: query, answers, .. }) = asked.remove(&number) else { continue };
         let defaults = seeds::defaults(&query.columns, &snapshot.catalog);
@@ -244,13 +248,13 @@ fn make_plan(
         tables.push(PlannedTable { id, query, answers, defaults, plan });
     }
     let columns: Vec<_> = tables.iter().map(|table| &table.query.columns).collect();
-    let (order, deferred) = seeds::order(&columns, &snapshot.catalog).map_err(|circle| {
-        Failure::usage(format!("the foreign keys of {} form a cycle", circle.join(", ")))
+    let order = seeds::order(&columns, &snapshot.catalog).map_err(|cycle| {
+        Failure::usage(format!("the foreign keys of {} form a cycle", cycle.tables.join(", ")))
             .next("make one of them deferrable: ALTER TABLE ... ALTER CONSTRAINT ... DEFERRABLE")
     })?;
     let mut tables: Vec<Option<PlannedTable>> = tables.into_iter().map(Some).collect();
-    let tables = order.into_iter().filter_map(|place| tables[place].take()).collect();
-    Ok(SeedPlan { snapshot, tables, deferred })
+    let tables = order.positions.into_iter().filter_map(|position| tables[position].take()).collect();
+    Ok(SeedPlan { snapshot, tables, deferred: order.deferred })
 }
 
 impl SeedPlan {
@@ -273,8 +277,8 @@ impl SeedPlan {
         })
     }
 
-    fn pairs(&self) -> Vec<(&SeedQuery, &TablePlan)> {
-        self.tables.iter().map(|table| (&table.query, &table.plan)).collect()
+    fn seeds(&self) -> Vec<PlannedSeed<'_>> {
+        self.tables.iter().map(|table| PlannedSeed { query: &table.query, plan: &table.plan }).collect()
     }
 }
 
@@ -283,18 +287,16 @@ impl SeedPlan {
 /// # Errors
 /// Exit 4, with the privileges. Exit 3: the query fails.
 async fn check_rights(settings: &Settings, judged: &SeedPlan, session: &mut Session) -> Result<()> {
-    let Some(query) = seeds::missing_rights_query(&judged.pairs()) else { return Ok(()) };
+    let Some(query) = seeds::missing_rights_query(&judged.seeds()) else { return Ok(()) };
     let role = settings.database.set_role.as_ref();
     let role = role.map(|role| format!("SET LOCAL ROLE {};", crate::postgres::sql::identifier(role)));
     let sql = format!("BEGIN READ ONLY; {} {query}; COMMIT", role.unwrap_or_default());
-    let rows =
-        session.rows(sql).await.map_err(|error| connection::server_failure(error, "asking for rights"))?;
+    let failed = |error| connection::server_failure(error, "asking for rights");
     let mut lacking: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-    for row in rows {
-        if let [Some(table), Some(right), Some(column)] = row.as_slice() {
-            let column = crate::postgres::sql::identifier(column).into_owned();
-            lacking.entry((table.clone(), right.clone())).or_default().push(column);
-        }
+    for row in session.query(sql).await.map_err(failed)? {
+        let text = |column: &str| row.get::<String>(column).map_err(|error| failed(error.into()));
+        let column = crate::postgres::sql::identifier(&text("name")?).into_owned();
+        lacking.entry((text("path")?, text("privilege")?)).or_default().push(column);
     }
     if lacking.is_empty() {
         return Ok(());
@@ -388,24 +390,24 @@ async fn attempt(
     is_last: bool,
     writing: &mut WriteCommand<'_>,
 ) -> Result<(), StepError> {
-    let pairs = judged.pairs();
-    let script = seeds::script(&pairs, judged.deferred);
+    let planned = judged.seeds();
+    let script = seeds::script(&planned, judged.deferred);
     let detail = serde_json::json!({
         "made": judged.count(TablePlan::inserts),
         "changed": judged.count(TablePlan::updates),
         "tables": judged.tables.iter().map(|table| table.id.to_string()).collect::<Vec<_>>(),
     });
     let mut records = vec![writing.writer.step_record(STEP, "seed", None, Some(&detail.to_string()))];
-    records.extend(seeds::records(&pairs, writing.writer.run()));
+    records.extend(seeds::records(&planned, writing.writer.run()));
     let records = records.join(";\n");
     let work = Work { script: &script, ..Work::records(WHAT, &records, defaults(settings).transaction) };
-    let questions: Vec<&SeedQuery> = pairs.iter().map(|(query, _)| *query).collect();
+    let questions: Vec<&SeedQuery> = planned.iter().map(|seed| seed.query).collect();
     writing
         .writer
         .proved_transaction(&work, &mut writing.progress, async |session| {
-            let (answers, internal) = snapshot::ask_inside(session, &questions).await?;
+            let inside = snapshot::ask_inside(session, &questions).await?;
             for (PlannedTable { query, defaults, plan: shown, .. }, answers) in
-                judged.tables.iter().zip(&answers)
+                judged.tables.iter().zip(&inside.answers)
             {
                 let left = seeds::plan(query, answers, defaults, args.overwrite)?;
                 let is_known = |row: &RowPlan| {
@@ -422,7 +424,7 @@ async fn attempt(
                     if row.missing {
                         not_made(session, query, row, &judged.snapshot.catalog, is_last).await?;
                     }
-                    return Err(match row.xmin.as_ref() == Some(&internal) {
+                    return Err(match row.xmin.as_ref() == Some(&inside.transaction) {
                         true => rewritten(query, row).into(),
                         false => RowsChanged.into(),
                     });

@@ -24,7 +24,7 @@ use crate::snapshot::{self, LockHolder, StatusSnapshot};
 use crate::workflow::deliver::deliver;
 use crate::workflow::project_model::Needs;
 use crate::workflow::reports::backup_plan::LastBackup;
-use crate::workflow::reports::target::{MigrationName, TargetReport};
+use crate::workflow::reports::target::{ReportedMigration, TargetReport};
 use crate::workflow::{backup_store, comparison, environment_mark};
 
 /// Runs the command.
@@ -127,21 +127,23 @@ fn history(migrations: &[Migration], rows: &[Applied], snapshot: &StatusSnapshot
             effects: Vec::new(),
         })
         .collect();
-    let standing = MigrationState::from_history(&compiled, rows, &unchanged);
-    let named = |indices: &[usize]| -> Vec<MigrationName> {
+    let state = MigrationState::from_history(&compiled, rows, &unchanged);
+    let named = |indices: &[usize]| -> Vec<ReportedMigration> {
         let named = indices.iter().map(|index| &compiled[*index]);
-        named.map(|one| MigrationName { version: one.version.to_string(), name: one.name.clone() }).collect()
+        named
+            .map(|one| ReportedMigration { version: one.version.to_string(), name: one.name.clone() })
+            .collect()
     };
-    let name = |row: &Applied| MigrationName { version: row.version.to_string(), name: row.name.clone() };
+    let name = |row: &Applied| ReportedMigration { version: row.version.to_string(), name: row.name.clone() };
     StatusHistory {
         table: snapshot.history_table.clone(),
         malformed: snapshot.malformed_history.clone(),
         applied: rows.len(),
         current: rows.iter().max_by_key(|row| row.version).map(name),
-        pending: named(&standing.pending),
-        skipped: named(&standing.skipped),
-        edited: named(&standing.edited),
-        ahead: standing.ahead.iter().map(name).collect(),
+        pending: named(&state.pending),
+        skipped: named(&state.skipped),
+        edited: named(&state.edited),
+        ahead: state.ahead.iter().map(name).collect(),
         others: snapshot.others.clone(),
     }
 }

@@ -11,7 +11,7 @@ use crate::output::{Envelope, Report};
 use crate::snapshot::{LockHolder, LoggedRun, OpenRun, StepAction, StepState, UnfinishedStep};
 use crate::text::{one_line, plural, short_id};
 use crate::workflow::reports::backup_plan::LastBackup;
-use crate::workflow::reports::target::{MigrationName, TargetReport};
+use crate::workflow::reports::target::{ReportedMigration, TargetReport};
 use crate::writer::Mark;
 
 /// The most names that a list for people has; JSON has all.
@@ -70,15 +70,15 @@ pub(super) struct StatusHistory {
     /// How many migrations are applied.
     pub(super) applied: usize,
     /// The newest of them.
-    pub(super) current: Option<MigrationName>,
+    pub(super) current: Option<ReportedMigration>,
     /// Not applied, and newer than all that are.
-    pub(super) pending: Vec<MigrationName>,
+    pub(super) pending: Vec<ReportedMigration>,
     /// Not applied, though a newer one is.
-    pub(super) skipped: Vec<MigrationName>,
+    pub(super) skipped: Vec<ReportedMigration>,
     /// Applied with another text or name than the project has now.
-    pub(super) edited: Vec<MigrationName>,
+    pub(super) edited: Vec<ReportedMigration>,
     /// Applied, and not in the project.
-    pub(super) ahead: Vec<MigrationName>,
+    pub(super) ahead: Vec<ReportedMigration>,
     /// Histories of other tools.
     pub(super) others: Vec<OtherHistory>,
 }
@@ -323,8 +323,8 @@ fn held(holder: &LockHolder) -> String {
 }
 
 /// `2: V7__a, V8__b`
-fn names(migrations: &[MigrationName]) -> String {
-    let shown: Vec<String> = migrations.iter().take(NAMES).map(MigrationName::label).collect();
+fn names(migrations: &[ReportedMigration]) -> String {
+    let shown: Vec<String> = migrations.iter().take(NAMES).map(ReportedMigration::label).collect();
     let more = migrations.len().saturating_sub(NAMES);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}: {}{more}", migrations.len(), shown.join(", "))

@@ -1,4 +1,4 @@
-//! `trueup undo`: gives the rows of a run's repairs their old values back.
+//! `trueup undo`: restores the old values of the rows that a run has repaired.
 
 pub(super) mod args;
 mod report;
@@ -8,13 +8,13 @@ use std::time::Duration;
 use anyhow::Result;
 use report::{UndoReport, UndoneReport};
 
-use crate::data::checks::Action;
-use crate::data::repair::{self, Repair, State, UndoOutcome};
+use crate::data::checks::{Action, Trigger};
+use crate::data::repair::{self, Repair, RepairState, RepairedRun, UndoOutcome};
 use crate::error::Exit;
 use crate::output;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
-use crate::text::plural;
+use crate::text::{plural, short_id};
 use crate::workflow::data_checks::RowsToChange;
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::Needs;
@@ -30,9 +30,9 @@ use args::UndoArgs;
 /// # Errors
 /// With the exit codes of the contract.
 pub(super) async fn run(settings: &Settings, args: &UndoArgs, mut stop: StopSignal) -> Result<Exit> {
-    let seen = stop.clone();
+    let signal = stop.clone();
     let open = async {
-        let mut writing = WriteCommand::open(settings, &args.write, &seen).await?;
+        let mut writing = WriteCommand::open(settings, &args.write, &signal).await?;
         let snapshot = writing.take_snapshot_for(Needs::nothing()).await?;
         anyhow::Ok((writing, snapshot))
     };
@@ -48,6 +48,7 @@ pub(super) async fn run(settings: &Settings, args: &UndoArgs, mut stop: StopSign
     }
 }
 
+/// Undoes the repairs of a run.
 async fn undo(
     settings: &Settings,
     args: &UndoArgs,
@@ -56,45 +57,45 @@ async fn undo(
     run: &str,
     mut stop: StopSignal,
 ) -> Result<Exit> {
-    let (kept, repairs) = repair::find(&mut writing.writer, run).await?;
-    let undoes = kept.first().map(|kept| kept.run.clone()).unwrap_or_default();
+    let RepairedRun { records, repairs } = repair::repaired_run(&mut writing.writer, run).await?;
+    let undoes = records.first().map(|record| record.run.clone()).unwrap_or_default();
     let mut shown = report(settings, &writing, &snapshot, &undoes);
     let all = if repairs.is_empty() { "" } else { "part of it was " };
-    let mut notes: Vec<String> = kept
+    let mut notes: Vec<String> = records
         .iter()
-        .filter_map(|kept| kept.undone_by.as_ref())
-        .map(|by| format!("{all}undone by run {by}"))
+        .filter_map(|record| record.undone_by.as_ref())
+        .map(|by| format!("{all}undone by run {}", short_id(by)))
         .collect();
     notes.dedup();
     shown.notes.extend(notes);
     for repair in &repairs {
-        let would = repair::would_undo(&mut writing.writer, repair).await?;
-        shown.repairs.push(repair_report(repair, &would));
+        let preview = repair::preview_undo(&mut writing.writer, repair).await?;
+        shown.repairs.push(repair_report(repair, &preview));
     }
-    // What was kept, and is not as the repair left it now either, is tried when it is.
+    // An undo that is done has nothing to do until a skipped row has what the repair wrote again.
     let rows: u64 = shown.repairs.iter().map(|repair| repair.restored).sum();
-    if rows == 0 && repairs.iter().all(|repair| repair.state == State::Undone) {
+    if rows == 0 && repairs.iter().all(|repair| repair.state == RepairState::Undone) {
         (shown.stage, shown.nothing_to_do) = (RepairStage::Done, true);
-        shown.exit = kept_exit(&shown);
+        shown.exit = exit(&shown);
         writing.writer.close().await;
-        return tell(settings, &shown);
+        return print(settings, &shown);
     }
     let mut tables: Vec<String> = repairs.iter().map(|repair| repair.table.qualified()).collect();
     tables.sort();
     tables.dedup();
     let changed = RowsToChange {
         tables,
-        undo: format!("trueup verify --fix repairs what run {undoes} had repaired again"),
+        undo: format!("trueup verify --fix repairs what run {} had repaired again", short_id(&undoes)),
         no_backup: args.no_backup,
         write: !args.dry_run,
     };
     let session = writing.writer.read_session().await?;
-    let backing = data_checks::plan_backup(settings, changed, &snapshot, session).await?;
-    shown.backup_plan = Some(backing.plan.clone());
+    let policy = data_checks::plan_backup(settings, changed, &snapshot, session).await?;
+    shown.backup_plan = Some(policy.plan.clone());
     if args.dry_run {
-        shown.exit = kept_exit(&shown);
+        shown.exit = exit(&shown);
         writing.writer.close().await;
-        return tell(settings, &shown);
+        return print(settings, &shown);
     }
     if settings.output.interactive || !settings.output.quiet {
         output::err(&output::shown(&shown.proposal(), deliver::style(&settings.output)));
@@ -107,25 +108,24 @@ async fn undo(
         signal = stop.wait() => return Err(interrupted(signal).into()),
     }
     writing.lock().await?;
-    // Another run may have taken some of it back meanwhile.
-    let (_, repairs) = repair::find(&mut writing.writer, &undoes).await?;
+    // Another run may have undone some of the repairs before the lock was taken.
+    let RepairedRun { repairs, .. } = repair::repaired_run(&mut writing.writer, &undoes).await?;
     let marking = writing.first_mark();
-    let pace = data_checks::pace(settings, args.max_rate);
+    let limits = data_checks::repair_limits(settings, args.max_rate);
     let done = writing
         .recorded(&marking, None, async |writing| {
-            let taken = backing.ensure(settings, &snapshot, writing).await?;
-            let (manifest, backup) = taken.unzip();
+            let (manifest, backup) = policy.ensure(settings, &snapshot, writing).await?.unzip();
             let mut done = report(settings, writing, &snapshot, &undoes);
             done.stage = RepairStage::Done;
             done.backup = backup;
-            done.backup_plan = Some(backing.plan.clone());
+            done.backup_plan = Some(policy.plan.clone());
             for repair in &repairs {
-                let some = done.repairs.iter().any(|done| done.restored > 0);
-                let went =
-                    repair::undo(&mut writing.writer, &mut writing.progress, repair, &pace, some).await;
+                let changed_rows = done.repairs.iter().any(|done| done.restored > 0);
+                let (writer, watch) = (&mut writing.writer, &mut writing.progress);
+                let undone = repair::undo(writer, watch, repair, &limits, changed_rows).await;
                 writing.progress.clear();
-                match (went, &manifest) {
-                    (Ok(undone), _) => done.repairs.push(repair_report(repair, &undone)),
+                match (undone, &manifest) {
+                    (Ok(outcome), _) => done.repairs.push(repair_report(repair, &outcome)),
                     (Err(error), Some(manifest)) => {
                         return Err(backup_policy::add_recovery_hints(
                             error,
@@ -138,18 +138,19 @@ async fn undo(
                     (Err(error), None) => return Err(error),
                 }
             }
-            done.exit = kept_exit(&done);
+            done.exit = exit(&done);
             Ok((done.exit, done))
         })
         .await?;
-    tell(settings, &done)
+    print(settings, &done)
 }
 
-/// Rows without their old values are for somebody to look at.
-fn kept_exit(report: &UndoReport) -> Exit {
-    if report.repairs.iter().any(UndoneReport::leaves_some) { Exit::Findings } else { Exit::Clean }
+/// The exit code of an undo: rows that do not have their old values are findings.
+fn exit(report: &UndoReport) -> Exit {
+    if report.repairs.iter().any(UndoneReport::has_unrestored) { Exit::Findings } else { Exit::Clean }
 }
 
+/// Removes the recorded old values of repairs that are older than `age`.
 async fn prune(
     settings: &Settings,
     args: &UndoArgs,
@@ -166,7 +167,7 @@ async fn prune(
     shown.pruned = Some(runs);
     if nothing || args.dry_run {
         writing.writer.close().await;
-        return tell(settings, &shown);
+        return print(settings, &shown);
     }
     if settings.output.interactive || !settings.output.quiet {
         output::err(&output::shown(&shown.proposal(), deliver::style(&settings.output)));
@@ -181,7 +182,7 @@ async fn prune(
         })
         .await?;
     (shown.pruned, shown.stage) = (Some(runs), RepairStage::Done);
-    tell(settings, &shown)
+    print(settings, &shown)
 }
 
 fn report(
@@ -206,8 +207,8 @@ fn report(
     }
 }
 
-fn repair_report(repair: &Repair, undone: &UndoOutcome) -> UndoneReport {
-    let fires = |trigger: &&crate::data::checks::Trigger| match repair.action {
+fn repair_report(repair: &Repair, outcome: &UndoOutcome) -> UndoneReport {
+    let fires = |trigger: &&Trigger| match repair.action {
         Action::Update => trigger.update,
         Action::Delete => trigger.insert,
     };
@@ -220,20 +221,20 @@ fn repair_report(repair: &Repair, undone: &UndoOutcome) -> UndoneReport {
         table: repair.table.qualified(),
         key: repair.key.iter().map(|column| column.name.clone()).collect(),
         columns: repair.columns.iter().map(|column| column.name.clone()).collect(),
-        restored: undone.restored,
-        kept: undone.edited.rows,
-        kept_rows: undone.edited.keys.clone(),
-        held: undone.held_back.rows,
-        held_rows: undone.held_back.keys.clone(),
-        locked_by: locked_by(&undone.blockers),
-        rewritten: undone.rewritten.rows,
-        rewritten_rows: undone.rewritten.keys.clone(),
-        holds_back: fires_before,
+        restored: outcome.restored,
+        kept: outcome.edited.rows,
+        kept_rows: outcome.edited.keys.clone(),
+        held: outcome.held_back.rows,
+        held_rows: outcome.held_back.keys.clone(),
+        locked_by: locked_by(&outcome.blockers),
+        rewritten: outcome.rewritten.rows,
+        rewritten_rows: outcome.rewritten.keys.clone(),
+        trigger_may_prevent: fires_before,
         triggers: triggers.map(trigger).collect(),
     }
 }
 
-fn tell(settings: &Settings, report: &UndoReport) -> Result<Exit> {
+fn print(settings: &Settings, report: &UndoReport) -> Result<Exit> {
     deliver(&settings.output, report)?;
     Ok(report.exit)
 }

@@ -1,4 +1,4 @@
-//! What `trueup undo` would give back, or gave.
+//! The report of `trueup undo`.
 
 use serde::Serialize;
 
@@ -12,10 +12,10 @@ use crate::workflow::reports::backup_plan::{BackupPlan, LastBackup};
 use crate::workflow::reports::fix_report::RepairStage;
 use crate::workflow::reports::target::TargetReport;
 
-/// A run's repairs taken back.
+/// What was undone, or would be.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct UndoReport {
-    /// The run's ULID.
+    /// The ULID of the run.
     #[serde(skip)]
     pub(super) run: String,
     /// The exit code.
@@ -23,65 +23,65 @@ pub(super) struct UndoReport {
     pub(super) exit: Exit,
     /// The database.
     pub(super) target: TargetReport,
-    /// The run that is taken back.
+    /// The ULID of the run that is undone.
     pub(super) undoes: String,
-    /// How far it is.
+    /// How far the undo went.
     pub(super) stage: RepairStage,
-    /// Whether there was nothing that could be given back.
+    /// Whether there was nothing that could be restored.
     #[serde(skip)]
     pub(super) nothing_to_do: bool,
-    /// Its repairs, the last first.
+    /// The repairs of the run, the last one first.
     pub(super) repairs: Vec<UndoneReport>,
-    /// The runs whose before-images were removed, or would be: `--prune`.
+    /// `--prune`: the runs whose old values were removed, or would be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pruned: Option<Vec<String>>,
-    /// What is done about a backup.
+    /// The backup before the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) backup_plan: Option<BackupPlan>,
     /// The backup that was taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) backup: Option<LastBackup>,
-    /// Remarks.
+    /// Additional notes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) notes: Vec<String>,
 }
 
-/// One repair taken back.
+/// What was undone of one repair, or would be.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct UndoneReport {
-    /// The check.
+    /// The name of the check.
     pub(super) check: String,
-    /// The fix.
+    /// The name of the fix.
     pub(super) fix: String,
-    /// What it had done.
+    /// What the fix had done to the rows.
     pub(super) action: Action,
-    /// `public.api_keys`
+    /// The table of the rows: `public.api_keys`.
     pub(super) table: String,
     /// The columns of the key.
     pub(super) key: Vec<String>,
-    /// The columns that have their old values again.
+    /// The columns whose old values are restored.
     pub(super) columns: Vec<String>,
-    /// Rows that were, or would be, given back.
+    /// The number of rows that were restored, or would be.
     pub(super) restored: u64,
-    /// Rows that are not as the repair left them, and are kept.
+    /// The number of rows that were edited since the repair, and are skipped.
     pub(super) kept: u64,
-    /// The keys of the first of those.
+    /// The keys of the first of these rows.
     pub(super) kept_rows: Vec<Vec<Option<String>>>,
-    /// Rows that are as the repair left them, and could not be given back: the same command tries it again.
+    /// The number of rows that still have what the repair wrote, and could not be restored. The same command tries again.
     pub(super) held: u64,
-    /// The keys of the first of those.
+    /// The keys of the first of these rows.
     pub(super) held_rows: Vec<Vec<Option<String>>>,
-    /// Who held locks, where somebody was seen.
+    /// The sessions that held locks, in words; empty where none was seen.
     #[serde(skip)]
     pub(super) locked_by: String,
-    /// Whether a trigger may be what holds rows back.
+    /// Whether a trigger may prevent that rows are restored.
     #[serde(skip)]
-    pub(super) holds_back: bool,
-    /// Rows that a trigger gave other values than their old ones.
+    pub(super) trigger_may_prevent: bool,
+    /// The number of rows that a trigger gave other values than their old ones.
     pub(super) rewritten: u64,
-    /// The keys of the first of those.
+    /// The keys of the first of these rows.
     pub(super) rewritten_rows: Vec<Vec<Option<String>>>,
-    /// Triggers that fire.
+    /// The triggers that fire, in words.
     pub(super) triggers: Vec<String>,
 }
 
@@ -101,15 +101,15 @@ impl Report for UndoReport {
 }
 
 impl UndoReport {
-    /// What will be done, for whoever is asked.
+    /// What will be done, or was done: what is shown before the question.
     pub(super) fn proposal(&self) -> View {
         let mut view = View::new();
         for repair in &self.repairs {
             let title = format!("{}/{}", repair.check, repair.fix);
             view = view.text(Text::labelled(title, repair.summary(self.stage)));
-            for (why, count, keys) in repair.left() {
+            for UnrestoredGroup { why, rows, keys } in repair.unrestored() {
                 let shown = keys.len() as u64;
-                let some = if shown == count { String::new() } else { format!(", {shown} of them") };
+                let some = if shown == rows { String::new() } else { format!(", {shown} of them") };
                 view = view.text(Text::new(format!("{why}{some}:")).indented(2));
                 view = view.table(Table::of_rows(&repair.key, keys));
             }
@@ -127,7 +127,7 @@ impl UndoReport {
         view.notes(&self.notes)
     }
 
-    /// One line that says it all.
+    /// The result in one line.
     pub(super) fn verdict(&self) -> String {
         if let Some(pruned) = &self.pruned {
             let runs = plural(pruned.len(), "run");
@@ -143,24 +143,28 @@ impl UndoReport {
         }
         let restored: u64 = self.repairs.iter().map(|repair| repair.restored).sum();
         let sum = |count: fn(&UndoneReport) -> u64| self.repairs.iter().map(count).sum::<u64>();
-        let left = [
+        let unrestored = [
             ("skipped, edited since the repair", sum(|repair| repair.kept)),
             ("locked or held back, not restored", sum(|repair| repair.held)),
             ("given other values by a trigger", sum(|repair| repair.rewritten)),
         ];
-        let told = left.iter().filter(|(_, count)| *count > 0);
-        let kept: String = told.map(|(why, count)| format!("; {why}: {}", plural(*count, "row"))).collect();
-        match (self.stage, kept.is_empty()) {
+        let unrestored = unrestored.iter().filter(|(_, count)| *count > 0);
+        let unrestored: String =
+            unrestored.map(|(why, count)| format!("; {why}: {}", plural(*count, "row"))).collect();
+        match (self.stage, unrestored.is_empty()) {
             (_, true) if self.nothing_to_do => {
                 format!("nothing to do: run {} is undone already", short_id(&self.undoes))
             }
             _ if self.nothing_to_do => {
-                format!("nothing to do: no row is as run {} left it{kept}", short_id(&self.undoes))
+                format!("nothing to do: no row is as run {} left it{unrestored}", short_id(&self.undoes))
             }
             (RepairStage::Planned, _) => {
-                format!("dry run: {} would be restored; nothing was changed{kept}", plural(restored, "row"))
+                format!(
+                    "dry run: {} would be restored; nothing was changed{unrestored}",
+                    plural(restored, "row")
+                )
             }
-            (RepairStage::Done, _) => format!("done: restored {}{kept}", plural(restored, "row")),
+            (RepairStage::Done, _) => format!("done: restored {}{unrestored}", plural(restored, "row")),
         }
     }
 
@@ -180,34 +184,47 @@ impl UndoReport {
     }
 }
 
+/// Rows that do not have their old values, for one reason.
+struct UnrestoredGroup<'r> {
+    why: String,
+    /// How many rows there are.
+    rows: u64,
+    /// The keys of the first of them.
+    keys: &'r [Vec<Option<String>>],
+}
+
 impl UndoneReport {
     /// Whether some rows do not have their old values.
-    pub(super) fn leaves_some(&self) -> bool {
+    pub(super) fn has_unrestored(&self) -> bool {
         self.kept + self.held + self.rewritten > 0
     }
 
-    /// The rows that do not have their old values: why, how many, and the first of them.
-    fn left(&self) -> impl Iterator<Item = (String, u64, &[Vec<Option<String>>])> {
-        let left = [
-            ("skipped, edited since the repair".to_owned(), self.kept, self.kept_rows.as_slice()),
-            (self.held_back(), self.held, self.held_rows.as_slice()),
-            (
-                "given other values than their old ones by a trigger".to_owned(),
-                self.rewritten,
-                &self.rewritten_rows,
-            ),
+    /// The rows that do not have their old values, by reason.
+    fn unrestored(&self) -> impl Iterator<Item = UnrestoredGroup<'_>> {
+        let groups = [
+            UnrestoredGroup {
+                why: "skipped, edited since the repair".to_owned(),
+                rows: self.kept,
+                keys: &self.kept_rows,
+            },
+            UnrestoredGroup { why: self.why_held_back(), rows: self.held, keys: &self.held_rows },
+            UnrestoredGroup {
+                why: "given other values than their old ones by a trigger".to_owned(),
+                rows: self.rewritten,
+                keys: &self.rewritten_rows,
+            },
         ];
-        left.into_iter().filter(|(_, count, _)| *count > 0)
+        groups.into_iter().filter(|group| group.rows > 0)
     }
 
-    /// Why rows that are as the repair left them were not given back, as far as that can be told.
-    fn held_back(&self) -> String {
+    /// Why rows that still have what the repair wrote were not restored, as far as that is known.
+    fn why_held_back(&self) -> String {
         let by = if self.locked_by.is_empty() { "others" } else { &self.locked_by };
         let mut causes = vec![format!("locked by {by}")];
         if self.action == Action::Delete {
             causes.push("kept out by a unique value that is taken".to_owned());
         }
-        if self.holds_back {
+        if self.trigger_may_prevent {
             causes.push("held back by a trigger".to_owned());
         }
         format!("not restored: {}", causes.join(", or "))

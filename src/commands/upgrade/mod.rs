@@ -12,11 +12,12 @@ use crate::error::Exit;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
-use crate::workflow::migrate::{self, Change, Prepared};
+use crate::workflow::comparison::{self, Comparison};
+use crate::workflow::migrate::{self, MigrateCommand, PreparedChange};
 use crate::workflow::project_model::ProjectModel;
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::write_command::refuse_unclear;
-use crate::workflow::{comparison, deliver, plan_steps};
+use crate::workflow::{deliver, plan_steps};
 use crate::writer;
 use args::UpgradeArgs;
 
@@ -31,16 +32,16 @@ pub(super) async fn run(settings: &Settings, args: &UpgradeArgs, stop: writer::S
     if args.sql {
         deliver::only_statements(&settings.output)?;
     }
-    let (declared, prepared) = migrate::look(settings, args).await?;
+    let (declared, prepared) = migrate::preview(settings, args).await?;
     if args.sql {
         let script = plan_steps::script(settings, &prepared.plan, &declared.migrations, &prepared.ledger);
         deliver::statements(&settings.output, &script)?;
         return Ok(Exit::Clean);
     }
-    migrate::tell(settings, args, prepared)
+    migrate::print(settings, args, prepared)
 }
 
-impl Change for UpgradeArgs {
+impl MigrateCommand for UpgradeArgs {
     fn write(&self) -> &WriteArgs {
         &self.write
     }
@@ -51,8 +52,8 @@ impl Change for UpgradeArgs {
         target: &Target,
         declared: &ProjectModel,
         snapshot: DatabaseSnapshot,
-    ) -> Result<Prepared> {
-        let (mut document, standing) = comparison::judge_standing(settings, target, declared, &snapshot)?;
+    ) -> Result<PreparedChange> {
+        let Comparison { mut document, state } = comparison::compare(settings, target, declared, &snapshot)?;
         refuse_unclear(&snapshot)?;
         let lock = &declared.lock;
         let wanted = UpgradeGoal {
@@ -62,8 +63,8 @@ impl Change for UpgradeArgs {
             // Whoever runs a script elsewhere runs no checks there.
             checked: !self.sql,
         };
-        let mut plan = MigrationPlan::upgrade(lock, &declared.migrations, &standing, &wanted)?;
-        let satisfied = plan.already_applied(lock, &standing, &snapshot.catalog, snapshot.version);
+        let mut plan = MigrationPlan::upgrade(lock, &declared.migrations, &state, &wanted)?;
+        let satisfied = plan.already_applied(lock, &state, &snapshot.catalog, snapshot.version);
         let recorded = if self.record_satisfied { satisfied.clone() } else { BTreeSet::new() };
         plan.record(&recorded);
         let first = plan.steps.first().filter(|step| satisfied.contains(&step.version));
@@ -77,7 +78,7 @@ impl Change for UpgradeArgs {
         migrate::refuse_drift(&plan.without(&recorded), &document, declared, instead)?;
         let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
         document.plan = Some(plan_steps::report(settings, &mut plan, &snapshot));
-        Ok(Prepared { snapshot, standing, document, plan, ledger, backing: None })
+        Ok(PreparedChange { snapshot, state, document, plan, ledger, policy: None })
     }
 
     fn no_backup(&self) -> bool {

@@ -1,29 +1,33 @@
-//! `trueup verify --fix`: plan, confirm, back up, repair in batches, count again.
+//! `trueup verify --fix`: plans, asks, backs up, repairs in batches, and runs the checks again.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 
 use super::args::VerifyArgs;
-use super::proposal::{Proposed, back, fix_reports, grown, propose, refuse, report, undoing};
+use super::proposal::{
+    ProposalRequest, Proposed, ProposedCheck, fix_reports, plan_backup, propose, refuse, refuse_growth,
+    report, undo_command,
+};
 use super::report::{DataCheckReport, VerifyReport, data_check_report};
 use super::{rows_of_check, rows_of_fix};
-use crate::data::checks::{self, Check, ValidatedCheck};
-use crate::data::repair::{self, Pace, Preview, Repair};
+use crate::data::checks::{self, Action, Check, Trigger, ValidatedCheck};
+use crate::data::repair::{self, InterruptedRun, Plan, PlanRequest, Repair, RepairLimits};
 use crate::error::{Exit, Failure};
 use crate::output;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot;
+use crate::text::short_id;
 use crate::workflow::backup_policy::{self, BackupPolicy};
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::Needs;
 use crate::workflow::reports::fix_report::{FixReport, RepairStage, locked_by};
 use crate::workflow::write_command::{WriteCommand, interrupted};
-use crate::workflow::{data_checks, environment_mark};
+use crate::workflow::{comparison, data_checks, environment_mark};
 use crate::writer::{Blocker, StopSignal};
 
-/// How often rows that somebody changed meanwhile are planned again.
+/// How often rows are planned and repaired. Every further pass is about the rows that other sessions changed meanwhile.
 const PASSES: usize = 2;
 
 /// Runs the command.
@@ -35,14 +39,14 @@ pub(in crate::commands) async fn run(
     args: &VerifyArgs,
     mut stop: StopSignal,
 ) -> Result<Exit> {
-    let all = data_checks::checks(settings, &args.checks)?;
+    let checks = data_checks::checks(settings, &args.checks)?;
     if args.dry_run {
-        return dry_run(settings, args, all).await;
+        return dry_run(settings, args, checks).await;
     }
-    let seen = stop.clone();
+    let signal = stop.clone();
     let (mut writing, proposed) = tokio::select! {
         biased;
-        ready = ask(settings, args, &all, &seen) => ready?,
+        ready = ask(settings, args, &checks, &signal) => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
     let Some(mut proposed) = proposed else {
@@ -50,50 +54,52 @@ pub(in crate::commands) async fn run(
         return super::run(settings, args).await;
     };
     writing.lock().await?;
-    // Nobody else repairs now: what is begun and not at its end never comes there.
-    proposed.broke_off = repair::latest(&mut writing.writer).await?;
-    for (run, rows) in &proposed.broke_off {
+    // No other run is repairing while this one holds the lock: a repair that is not done was interrupted.
+    proposed.interrupted = repair::interrupted_runs(&mut writing.writer).await?;
+    for InterruptedRun { run, rows } in &proposed.interrupted {
+        let run = short_id(run);
         output::err(&format!("run {run} was interrupted after {rows} rows; the rest is planned again\n"));
     }
     let marking = writing.first_mark();
     let report = writing
         .recorded(&marking, None, async |writing| {
-            let report = carry_out(settings, args, &all, proposed, writing).await?;
+            let report = carry_out(settings, args, &checks, proposed, writing).await?;
             Ok((report.exit, report))
         })
         .await?;
-    tell(settings, &report)
+    print(settings, &report)
 }
 
-async fn dry_run(settings: &Settings, args: &VerifyArgs, all: Vec<Check>) -> Result<Exit> {
+async fn dry_run(settings: &Settings, args: &VerifyArgs, checks: Vec<Check>) -> Result<Exit> {
     let target = settings.target()?;
     let mut session = target.connect(&settings.application()).await?;
-    let request = crate::workflow::comparison::request(settings, Needs::nothing());
+    let request = comparison::request(settings, Needs::nothing());
     let snapshot = snapshot::take(&mut session, &request).await?;
     environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
-    let identity = snapshot.identity.clone();
-    let checks = propose(settings, args, (&target, true), &all, identity, &mut session).await?;
-    let proposed = Proposed { snapshot, asked: args.checks.clone(), checks, broke_off: Vec::new() };
+    let role = &snapshot.identity.role;
+    let request = ProposalRequest { settings, args, target: &target, checks: &checks, role, previews: true };
+    let checks = propose(request, &mut session).await?;
+    let proposed = Proposed { snapshot, asked: args.checks.clone(), checks, interrupted: Vec::new() };
     let mut report = report(settings, &target, &proposed, Vec::new(), RepairStage::Planned);
     if let Err(failure) = refuse(&proposed) {
         report.notes.push(format!("it would be refused: {}", failure.what));
         report.refused = Some(failure.next);
     }
     if proposed.rows() > 0 {
-        let backing = back(settings, args, false, &proposed, &mut session).await?;
-        report.backup_plan = Some(backing.plan);
+        let policy = plan_backup(settings, args, false, &proposed, &mut session).await?;
+        report.backup_plan = Some(policy.plan);
     }
     session.close().await;
-    tell(settings, &report)
+    print(settings, &report)
 }
 
-/// Everything up to the operator's yes. `None`: there is nothing to do.
+/// Plans, shows the proposal and asks for confirmation. `None`: there is nothing to do.
 ///
-/// What would be done is looked at only where somebody is asked; who said yes is shown the plan that is carried out.
+/// The fixes are previewed only where somebody is asked. With `--yes`, the plan that is carried out is shown instead.
 async fn ask<'s>(
     settings: &'s Settings,
     args: &'s VerifyArgs,
-    all: &[Check],
+    checks: &[Check],
     stop: &StopSignal,
 ) -> Result<(WriteCommand<'s>, Option<Proposed>)> {
     let mut writing = WriteCommand::open(settings, &args.write, stop).await?;
@@ -103,17 +109,19 @@ async fn ask<'s>(
     let protected = environment_mark::protected(settings, mark.as_ref()).is_some();
     let asks = !args.write.yes || protected && settings.output.interactive;
     let session = writing.writer.read_session().await?;
-    let checks = propose(settings, args, (&target, asks), all, snapshot.identity.clone(), session).await?;
-    let proposed = Proposed { snapshot, asked: args.checks.clone(), checks, broke_off: Vec::new() };
+    let role = &snapshot.identity.role;
+    let request = ProposalRequest { settings, args, target: &target, checks, role, previews: asks };
+    let checks = propose(request, session).await?;
+    let proposed = Proposed { snapshot, asked: args.checks.clone(), checks, interrupted: Vec::new() };
     refuse(&proposed)?;
     if proposed.checks.is_empty() || asks && proposed.rows() == 0 {
         return Ok((writing, None));
     }
     let session = writing.writer.read_session().await?;
-    // Whether one can be had, before anything is written.
-    let backing = back(settings, args, true, &proposed, session).await?;
+    // Refuses here, before anything is written, if no backup can be taken.
+    let policy = plan_backup(settings, args, true, &proposed, session).await?;
     if asks && (settings.output.interactive || !settings.output.quiet) {
-        show(settings, &target, &proposed, &backing);
+        show(settings, &target, &proposed, &policy);
     }
     let what = match proposed.rows() {
         0 => "repair what the fixes propose".to_owned(),
@@ -125,177 +133,186 @@ async fn ask<'s>(
 }
 
 /// Shows the plan on standard error.
-fn show(settings: &Settings, target: &Target, proposed: &Proposed, backing: &BackupPolicy) {
+fn show(settings: &Settings, target: &Target, proposed: &Proposed, policy: &BackupPolicy) {
     let mut shown = report(settings, target, proposed, Vec::new(), RepairStage::Planned);
-    shown.backup_plan = Some(backing.plan.clone());
+    shown.backup_plan = Some(policy.plan.clone());
     output::err(&output::shown(&shown.proposal(), deliver::style(&settings.output)));
 }
 
-/// What became of a check's fixes.
-#[derive(Debug, Clone, Default)]
-struct Became {
-    /// Rows of the last pass that were changed or locked by others.
-    skipped: u64,
-    blockers: Vec<Blocker>,
-}
-
+/// Plans the fixes, repairs the rows and runs the checks again.
 async fn carry_out(
     settings: &Settings,
     args: &VerifyArgs,
-    all: &[Check],
+    checks: &[Check],
     mut proposed: Proposed,
     writing: &mut WriteCommand<'_>,
 ) -> Result<VerifyReport> {
-    let pace = data_checks::pace(settings, args.max_rate);
-    let shown =
-        (!proposed.checks.iter().all(|(_, preview)| preview.fixes.is_empty())).then(|| proposed.rows());
-    let mut number = 0;
-    let everything: Vec<&ValidatedCheck> = proposed.checks.iter().map(|(bound, _)| bound).collect();
+    let limits = data_checks::repair_limits(settings, args.max_rate);
+    let previewed = proposed.checks.iter().any(|one| !one.preview.fixes.is_empty());
+    let confirmed = previewed.then(|| proposed.rows());
+    let all: Vec<&ValidatedCheck> = proposed.checks.iter().map(|one| &one.check).collect();
     let (writer, watch) = (&mut writing.writer, &mut writing.progress);
-    let plan = repair::plan(writer, watch, &everything, (&mut number, rows_of_fix(args)), &[], &pace).await?;
-    proposed.take_over(plan.seen);
-    if let Err(failure) = refuse(&proposed).and_then(|()| grown(shown, proposed.rows())) {
-        repair::discard(writer, watch, plan.repairs, &pace).await?;
+    let sample = rows_of_fix(args);
+    let request = PlanRequest { checks: &all, last_number: 0, sample, earlier: &[], limits: &limits };
+    let mut plan = repair::plan(writer, watch, request).await?;
+    proposed.replace_previews(std::mem::take(&mut plan.previews));
+    if let Err(failure) = refuse(&proposed).and_then(|()| refuse_growth(confirmed, proposed.rows())) {
+        repair::discard(writer, watch, plan.repairs, &limits).await?;
         return Err(failure.into());
     }
     let mut fixes = fix_reports(&proposed);
-    let mut backed = None;
-    let mut became: BTreeMap<String, Became> = BTreeMap::new();
+    let mut backed_up = None;
+    let mut outcomes: BTreeMap<String, CheckOutcome> = BTreeMap::new();
     if !plan.repairs.is_empty() {
-        let backing = back(settings, args, true, &proposed, writer.read_session().await?).await?;
-        if shown.is_none() && settings.output.interactive && !settings.output.quiet {
-            show(settings, &writing.target, &proposed, &backing);
+        let policy = plan_backup(settings, args, true, &proposed, writer.read_session().await?).await?;
+        if confirmed.is_none() && settings.output.interactive && !settings.output.quiet {
+            show(settings, &writing.target, &proposed, &policy);
         }
-        let (manifest, backup) = backing.ensure(settings, &proposed.snapshot, writing).await?.unzip();
-        let mut work = Repairing { writing, pace, fixes: &mut fixes, became: &mut became, kept: false };
-        let done = work.passes(&proposed, plan.repairs, (number, rows_of_fix(args))).await;
+        let (manifest, backup) = policy.ensure(settings, &proposed.snapshot, writing).await?.unzip();
+        let mut passes =
+            RepairPasses { writing, limits, fixes: &mut fixes, outcomes: &mut outcomes, changed_rows: false };
+        let repaired = passes.run(&proposed, plan).await;
         writing.progress.clear();
-        if let Err(failure) = done {
+        if let Err(failure) = repaired {
             return Err(match manifest {
                 Some(manifest) => {
-                    let undo = undoing(settings);
+                    let undo = undo_command(settings);
                     backup_policy::add_recovery_hints(failure, &manifest, Some(&undo), &mut writing.writer)
                         .await
                 }
                 None => failure,
             });
         }
-        backed = Some((backing.plan, backup));
+        backed_up = Some((policy.plan, backup));
     }
-    let mut checks = recount(settings, args, &writing.target, all).await.map_err(uncounted)?;
-    explain(settings, args, &mut checks, all, &proposed, &became, writing).await.map_err(uncounted)?;
-    let mut report = report(settings, &writing.target, &proposed, checks, RepairStage::Done);
+    let mut reports = run_again(settings, args, &writing.target, checks).await.map_err(not_run_again)?;
+    explain(settings, args, &mut reports, checks, &proposed, &outcomes, writing)
+        .await
+        .map_err(not_run_again)?;
+    let mut report = report(settings, &writing.target, &proposed, reports, RepairStage::Done);
     report.fixes = fixes.into_iter().filter(|fix| fix.rows + fix.changed + fix.ambiguous > 0).collect();
-    if let Some((plan, backup)) = backed {
+    if let Some((plan, backup)) = backed_up {
         (report.backup_plan, report.backup) = (Some(plan), backup);
     }
     Ok(report)
 }
 
-/// The work, and what came of it so far.
-struct Repairing<'r, 'w> {
-    writing: &'r mut WriteCommand<'w>,
-    pace: Pace,
-    fixes: &'r mut [FixReport],
-    became: &'r mut BTreeMap<String, Became>,
-    /// Whether something of this run stays, whatever comes.
-    kept: bool,
+/// What the repairs of a check have done in the last pass.
+#[derive(Debug, Clone, Default)]
+struct CheckOutcome {
+    /// How many rows they skipped, because other sessions had changed or locked them.
+    skipped: u64,
+    /// The sessions that held locks on skipped rows.
+    blockers: Vec<Blocker>,
 }
 
-impl Repairing<'_, '_> {
-    /// Carries the plan out; and once more what others changed meanwhile, and nothing else: a row that is repaired is not
-    /// handed to another fix, nor to the same again.
-    async fn passes(
-        &mut self,
-        proposed: &Proposed,
-        mut repairs: Vec<Repair>,
-        (mut number, sample): (u32, usize),
-    ) -> Result<()> {
+/// The passes of a repair, and what they have done so far.
+struct RepairPasses<'r, 'w> {
+    writing: &'r mut WriteCommand<'w>,
+    limits: RepairLimits,
+    /// The reports of the fixes, which count the changed rows.
+    fixes: &'r mut [FixReport],
+    /// What the last pass has done, by the name of the check.
+    outcomes: &'r mut BTreeMap<String, CheckOutcome>,
+    /// Whether this run has changed rows, which stay changed whatever happens.
+    changed_rows: bool,
+}
+
+impl RepairPasses<'_, '_> {
+    /// Carries out a plan. Then plans and repairs the rows that other sessions changed meanwhile, and no others: a row that
+    /// this run has repaired is given neither to another fix nor to the same fix again.
+    async fn run(&mut self, proposed: &Proposed, mut plan: Plan) -> Result<()> {
         for pass in 1..=PASSES {
-            for check in self.became.values_mut() {
-                *check = Became::default();
+            for outcome in self.outcomes.values_mut() {
+                *outcome = CheckOutcome::default();
             }
             let mut skipped = Vec::new();
-            for repair in repairs {
-                if self.one(&repair).await? > 0 {
+            for repair in plan.repairs {
+                if self.repair(&repair).await? > 0 {
                     skipped.push(repair);
                 }
             }
-            let again = |bound: &ValidatedCheck| {
-                let oid = bound.table.as_ref().map(|table| table.oid);
+            let has_skipped = |check: &ValidatedCheck| {
+                let oid = check.table.as_ref().map(|table| table.oid);
                 skipped.iter().any(|repair| Some(repair.table.oid) == oid)
             };
             let checks: Vec<&ValidatedCheck> =
-                proposed.checks.iter().map(|(bound, _)| bound).filter(|bound| again(bound)).collect();
+                proposed.checks.iter().map(|one| &one.check).filter(|check| has_skipped(check)).collect();
             if checks.is_empty() || pass == PASSES {
                 break;
             }
             let (writer, watch) = (&mut self.writing.writer, &mut self.writing.progress);
-            let plan =
-                repair::plan(writer, watch, &checks, (&mut number, sample), &skipped, &self.pace).await;
-            repairs = plan.map_err(|error| partial(error, self.kept))?.repairs;
+            let request = PlanRequest {
+                checks: &checks,
+                last_number: plan.last_number,
+                sample: 0,
+                earlier: &skipped,
+                limits: &self.limits,
+            };
+            let planned = repair::plan(writer, watch, request).await;
+            plan = planned.map_err(|error| partial(error, self.changed_rows))?;
         }
         Ok(())
     }
 
-    /// Carries one repair out. How many rows it left out.
-    async fn one(&mut self, repair: &Repair) -> Result<u64> {
+    /// Carries out one repair. Returns how many rows it skipped.
+    async fn repair(&mut self, repair: &Repair) -> Result<u64> {
         let (writer, watch) = (&mut self.writing.writer, &mut self.writing.progress);
-        let tally = repair::repair(writer, watch, repair, &self.pace, self.kept).await?;
-        self.kept |= tally.changed > 0;
-        let check = self.became.entry(repair.check.clone()).or_default();
-        check.skipped += tally.skipped;
-        if !tally.blockers.is_empty() {
-            check.blockers = tally.blockers;
+        let outcome = repair::repair(writer, watch, repair, &self.limits, self.changed_rows).await?;
+        self.changed_rows |= outcome.changed > 0;
+        let of_check = self.outcomes.entry(repair.check.clone()).or_default();
+        of_check.skipped += outcome.skipped;
+        if !outcome.blockers.is_empty() {
+            of_check.blockers = outcome.blockers;
         }
         let is_it = |fix: &&mut FixReport| fix.check == repair.check && fix.fix == repair.fix;
         if let Some(fix) = self.fixes.iter_mut().find(is_it) {
-            fix.changed += tally.changed;
-            fix.skipped = tally.skipped;
-            fix.batches += tally.batches;
-            let longest = u64::try_from(tally.longest.as_millis()).unwrap_or(u64::MAX);
+            fix.changed += outcome.changed;
+            fix.skipped = outcome.skipped;
+            fix.batches += outcome.batches;
+            let longest = u64::try_from(outcome.longest.as_millis()).unwrap_or(u64::MAX);
             fix.longest_batch_milliseconds = fix.longest_batch_milliseconds.max(longest);
         }
-        Ok(tally.skipped)
+        Ok(outcome.skipped)
     }
 }
 
-/// Says why rows are left, by what the fixes propose now.
+/// Explains in the reports why rows are still wrong, from what the fixes propose now.
 async fn explain(
     settings: &Settings,
     args: &VerifyArgs,
-    checks: &mut [DataCheckReport],
-    all: &[Check],
+    reports: &mut [DataCheckReport],
+    checks: &[Check],
     proposed: &Proposed,
-    became: &BTreeMap<String, Became>,
+    outcomes: &BTreeMap<String, CheckOutcome>,
     writing: &mut WriteCommand<'_>,
 ) -> Result<()> {
-    let wrong = |check: &Check| {
-        checks.iter().any(|counted| counted.name == check.name && counted.rows.is_some_and(|rows| rows > 0))
+    let fails = |check: &Check| {
+        reports.iter().any(|report| report.name == check.name && report.rows.is_some_and(|rows| rows > 0))
     };
-    let left: Vec<Check> =
-        all.iter().filter(|check| !check.fixes.is_empty() && wrong(check)).cloned().collect();
-    if left.is_empty() {
+    let failing: Vec<Check> =
+        checks.iter().filter(|check| !check.fixes.is_empty() && fails(check)).cloned().collect();
+    if failing.is_empty() {
         return Ok(());
     }
     let mut session = writing.target.connect(&settings.application()).await?;
-    let target = (&writing.target, true);
-    let now =
-        propose(settings, args, target, &left, proposed.snapshot.identity.clone(), &mut session).await?;
+    let (target, role) = (&writing.target, &proposed.snapshot.identity.role);
+    let request = ProposalRequest { settings, args, target, checks: &failing, role, previews: true };
+    let now = propose(request, &mut session).await?;
     session.close().await;
-    for (bound, preview) in &now {
-        let name = &bound.check.name;
-        if let Some(check) = checks.iter_mut().find(|check| check.name == *name) {
-            check.left = reasons(check, (bound, preview), became.get(name), fixes_of(bound, proposed));
+    for now in &now {
+        let name = &now.check.check.name;
+        if let Some(report) = reports.iter_mut().find(|report| report.name == *name) {
+            report.left = reasons(report, now, outcomes.get(name), fixes_of_table(&now.check, proposed));
         }
     }
     Ok(())
 }
 
-/// What failed after something was changed stopped part-way.
-fn partial(error: anyhow::Error, kept: bool) -> anyhow::Error {
+/// The failure of planning again. It stopped part-way if the run has changed rows before.
+fn partial(error: anyhow::Error, changed_rows: bool) -> anyhow::Error {
     match error.downcast::<Failure>() {
-        Ok(failure) if kept && failure.exit == Exit::RolledBack => {
+        Ok(failure) if changed_rows && failure.exit == Exit::RolledBack => {
             Failure { exit: Exit::Partial, ..failure }.into()
         }
         Ok(failure) => failure.into(),
@@ -304,23 +321,23 @@ fn partial(error: anyhow::Error, kept: bool) -> anyhow::Error {
 }
 
 /// How many fixes of a plan may change rows of a check's table.
-fn fixes_of(bound: &ValidatedCheck, proposed: &Proposed) -> usize {
-    let oid = |bound: &ValidatedCheck| bound.table.as_ref().map(|table| table.oid);
-    let same = proposed.checks.iter().filter(|(other, _)| oid(other) == oid(bound));
-    same.map(|(other, _)| other.fixes.len()).sum()
+fn fixes_of_table(check: &ValidatedCheck, proposed: &Proposed) -> usize {
+    let oid = |check: &ValidatedCheck| check.table.as_ref().map(|table| table.oid);
+    let same = proposed.checks.iter().filter(|other| oid(&other.check) == oid(check));
+    same.map(|other| other.check.fixes.len()).sum()
 }
 
-/// What besides other sessions may keep rows of a table from being repaired.
-fn also_held_by(bound: &ValidatedCheck) -> &'static str {
-    let Some(table) = &bound.table else { return "" };
-    let deletes = bound.fixes.iter().any(|fix| fix.fix.action == checks::Action::Delete);
-    let fires = |trigger: &checks::Trigger| if deletes { trigger.delete } else { trigger.update };
+/// What besides other sessions may have prevented the repair of rows of a table, as the end of a clause.
+fn other_causes(check: &ValidatedCheck) -> &'static str {
+    let Some(table) = &check.table else { return "" };
+    let deletes = check.fixes.iter().any(|fix| fix.fix.action == Action::Delete);
+    let fires = |trigger: &Trigger| if deletes { trigger.delete } else { trigger.update };
     let triggers = table.triggers.iter().any(|trigger| trigger.before && trigger.row && fires(trigger));
-    let refers = bound.fixes.iter().any(|fix| {
+    let cascades = check.fixes.iter().any(|fix| {
         let sets: Vec<_> = fix.sets.iter().filter_map(|name| table.column(name).cloned()).collect();
-        table.set_off(fix.fix.action, &sets).next().is_some()
+        table.cascading_keys(fix.fix.action, &sets).next().is_some()
     });
-    match (triggers, refers) {
+    match (triggers, cascades) {
         (false, false) => "",
         (true, false) => ", or that a trigger held back",
         (false, true) => ", or that others refer to since",
@@ -328,35 +345,37 @@ fn also_held_by(bound: &ValidatedCheck) -> &'static str {
     }
 }
 
-/// Why rows are left in a check, by what its fixes propose now. Its table's rows may be changed by so many `fixes`.
+/// Why rows of a check are still wrong, from what its fixes propose `now`. `fixes` is the number of fixes that may change rows
+/// of its table.
 fn reasons(
-    check: &DataCheckReport,
-    (bound, now): (&ValidatedCheck, &Preview),
-    became: Option<&Became>,
+    report: &DataCheckReport,
+    now: &ProposedCheck,
+    outcome: Option<&CheckOutcome>,
     fixes: usize,
 ) -> Vec<String> {
-    let Some(rows) = check.rows.filter(|rows| *rows > 0) else { return Vec::new() };
-    let ambiguous: u64 = now.fixes.iter().map(|fix| fix.ambiguous).sum();
-    let proposed: u64 = now.fixes.iter().map(|fix| fix.rows).sum();
-    let Became { skipped, blockers } = became.cloned().unwrap_or_default();
+    let ProposedCheck { check, preview } = now;
+    let Some(rows) = report.rows.filter(|rows| *rows > 0) else { return Vec::new() };
+    let ambiguous: u64 = preview.fixes.iter().map(|fix| fix.ambiguous).sum();
+    let proposed: u64 = preview.fixes.iter().map(|fix| fix.rows).sum();
+    let CheckOutcome { skipped, blockers } = outcome.cloned().unwrap_or_default();
     let skipped = skipped.min(proposed);
-    let mut left = Vec::new();
-    if now.left > 0 {
-        left.push(format!("{} that no fix proposes anything for", now.left));
+    let mut reasons = Vec::new();
+    if preview.left > 0 {
+        reasons.push(format!("{} that no fix proposes anything for", preview.left));
     }
     if ambiguous > 0 {
-        left.push(format!("{ambiguous} that a fix has several answers for"));
+        reasons.push(format!("{ambiguous} that a fix has several answers for"));
     }
     if skipped > 0 {
         let locked = match blockers.as_slice() {
             [] => String::new(),
             blockers => format!("; locked by {}", locked_by(blockers)),
         };
-        let also = also_held_by(bound);
-        left.push(format!("{skipped} that others changed or held locked each time{also}{locked}"));
+        let others = other_causes(check);
+        reasons.push(format!("{skipped} that others changed or held locked each time{others}{locked}"));
     }
     if proposed > skipped {
-        // One run hands a row to one fix.
+        // A run repairs a row with one fix only.
         let why = match fixes {
             0 | 1 => "came since the plan was made: the producer is still active",
             _ => {
@@ -364,29 +383,30 @@ fn reasons(
                  repairs them"
             }
         };
-        left.push(format!("{} that {why}", proposed - skipped));
+        reasons.push(format!("{} that {why}", proposed - skipped));
     }
     let remain = if rows == 1 { "1 row remains".to_owned() } else { format!("{rows} rows remain") };
-    vec![if left.is_empty() { remain } else { format!("{remain}: {}", left.join("; ")) }]
+    vec![if reasons.is_empty() { remain } else { format!("{remain}: {}", reasons.join("; ")) }]
 }
 
-/// Counts all rows that are wrong, in a snapshot of now, on connections of its own.
-async fn recount(
+/// Runs all checks in a new snapshot, on connections of their own.
+async fn run_again(
     settings: &Settings,
     args: &VerifyArgs,
     target: &Target,
-    all: &[Check],
+    checks: &[Check],
 ) -> Result<Vec<DataCheckReport>> {
     let application = settings.application();
     let mut session = target.connect(&application).await?;
-    let look = data_checks::look(settings, target, &application, rows_of_check(settings, args), args.jobs);
-    let found = checks::look(&mut session, all.to_vec(), look).await?;
+    let sample = rows_of_check(settings, args);
+    let options = data_checks::options(settings, target, &application, sample, args.jobs);
+    let results = checks::run(&mut session, checks.to_vec(), options).await?;
     session.close().await;
-    Ok(found.into_iter().map(data_check_report).collect())
+    Ok(results.into_iter().map(data_check_report).collect())
 }
 
-/// The work is done, and counting again failed.
-fn uncounted(error: anyhow::Error) -> anyhow::Error {
+/// The failure of running the checks again, after the repair.
+fn not_run_again(error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<Failure>() {
         Ok(failure) => {
             let what = format!("the repair is done and recorded; counting again failed: {}", failure.what);
@@ -396,7 +416,7 @@ fn uncounted(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-fn tell(settings: &Settings, report: &VerifyReport) -> Result<Exit> {
+fn print(settings: &Settings, report: &VerifyReport) -> Result<Exit> {
     deliver(&settings.output, report)?;
     Ok(report.exit)
 }

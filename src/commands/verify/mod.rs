@@ -1,4 +1,4 @@
-//! `trueup verify`: the data checks, in one snapshot that writes nothing; with `--fix`, see [`fix`].
+//! `trueup verify`: runs the data checks in one read-only snapshot. With `--fix`, see [`fix`].
 
 pub(super) mod args;
 pub(super) mod fix;
@@ -25,26 +25,27 @@ use report::VerifyReport;
 /// # Errors
 /// With the exit codes of the contract: 2, 3, 4, 75.
 pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> {
-    let all = data_checks::checks(settings, &args.checks)?;
+    let checks = data_checks::checks(settings, &args.checks)?;
     let target = settings.target()?;
     let application = settings.application();
     let mut session = target.connect(&application).await?;
     let request = comparison::request(settings, Needs::nothing());
-    let standing = snapshot::take_status(&mut session, &request, None).await?;
-    environment_mark::expect(settings, standing.internal.as_ref(), &standing.identity.database)?;
-    let look = data_checks::look(settings, &target, &application, rows_of_check(settings, args), args.jobs);
+    let status = snapshot::take_status(&mut session, &request, None).await?;
+    environment_mark::expect(settings, status.internal.as_ref(), &status.identity.database)?;
+    let sample = rows_of_check(settings, args);
+    let options = data_checks::options(settings, &target, &application, sample, args.jobs);
     let begun = Instant::now();
-    let found = checks::look(&mut session, all, look).await?;
+    let results = checks::run(&mut session, checks, options).await?;
     let took = begun.elapsed();
     session.close().await;
-    let checks: Vec<_> = found.into_iter().map(report::data_check_report).collect();
-    let mark = standing.internal.as_ref().and_then(|internal| internal.mark.as_ref());
-    let (findings, summary) = VerifyReport::findings_of(&checks);
+    let checks: Vec<_> = results.into_iter().map(report::data_check_report).collect();
+    let mark = status.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let findings = report::findings(&checks);
     let report = VerifyReport {
         run: settings.run.clone(),
         exit: report::exit(&checks),
-        target: TargetReport::new(settings, &target, &standing.identity, mark),
-        summary,
+        target: TargetReport::new(settings, &target, &status.identity, mark),
+        summary: report::summary(&findings),
         findings,
         checks,
         milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
@@ -60,11 +61,11 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
     Ok(report.exit)
 }
 
-/// How many rows of a fix are shown where nobody says it, and of a check at a terminal: what they hold of people does not
-/// go into a pipeline's log unasked.
+/// How many rows of a fix are shown where `--sample` is not given.
 const SAMPLE: usize = 5;
 
-/// How many rows of a check are shown.
+/// How many rows of a check are shown. Without `--sample` they are shown only at a terminal, because rows may hold personal
+/// data, which must not get into the log of a pipeline.
 pub(super) fn rows_of_check(settings: &Settings, args: &VerifyArgs) -> usize {
     args.sample.unwrap_or(if settings.output.terminal { SAMPLE } else { 0 })
 }

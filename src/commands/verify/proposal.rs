@@ -1,16 +1,18 @@
-//! What the fixes of the checks would do, as a look or a plan saw it: refused or not, backed up, and told.
+//! Proposes what the fixes of the checks would do: reads it, refuses what must not be done, plans the backup, reports it.
 
 use anyhow::Result;
 
 use super::args::VerifyArgs;
 use super::report::{self, DataCheckReport, VerifyReport};
 use super::rows_of_fix;
-use crate::data::checks::{self, Check, ValidatedCheck};
-use crate::data::repair::{self, FixPreview, Preview};
+use crate::data::checks::{self, Action, Check, CheckedTable, Fix, Trigger, ValidatedCheck, ValidatedFix};
+use crate::data::repair::{self, Cascade, FixPreview, InterruptedRun, Preview};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::{Session, Target};
+use crate::postgres::sql::identifier;
 use crate::project::Settings;
-use crate::snapshot::{DatabaseSnapshot, Identity};
+use crate::snapshot::DatabaseSnapshot;
+use crate::text::short_id;
 use crate::workflow::backup_policy::BackupPolicy;
 use crate::workflow::data_checks::RowsToChange;
 use crate::workflow::migrate::changed_meanwhile;
@@ -18,111 +20,130 @@ use crate::workflow::reports::fix_report::{FixReport, RepairStage, trigger};
 use crate::workflow::reports::target::TargetReport;
 use crate::workflow::{data_checks, environment_mark};
 
-/// What would be done, as one look saw it.
+/// What would be done to the rows of a snapshot.
 pub(super) struct Proposed {
     pub(super) snapshot: DatabaseSnapshot,
-    /// The checks that were asked for by name.
+    /// The names of the checks on the command line.
     pub(super) asked: Vec<String>,
     /// The checks that have fixes.
-    pub(super) checks: Vec<(ValidatedCheck, Preview)>,
-    /// Runs that broke off before, and how many rows they have changed.
-    pub(super) broke_off: Vec<(String, u64)>,
+    pub(super) checks: Vec<ProposedCheck>,
+    /// The runs that were interrupted before this one.
+    pub(super) interrupted: Vec<InterruptedRun>,
+}
+
+/// A check, and what its fixes would do.
+pub(super) struct ProposedCheck {
+    pub(super) check: ValidatedCheck,
+    /// What the fixes would do. It is empty where that was not read.
+    pub(super) preview: Preview,
 }
 
 impl Proposed {
+    /// How many rows would be changed.
     pub(super) fn rows(&self) -> u64 {
-        self.checks.iter().flat_map(|(_, preview)| &preview.fixes).map(|fix| fix.rows).sum()
+        self.checks.iter().flat_map(|proposed| &proposed.preview.fixes).map(|fix| fix.rows).sum()
     }
 
-    /// Takes over what a plan found.
-    pub(super) fn take_over(&mut self, seen: Vec<FixPreview>) {
-        let mut seen = seen.into_iter();
-        for (bound, preview) in &mut self.checks {
-            preview.fixes = seen.by_ref().take(bound.fixes.len()).collect();
+    /// Replaces the previews by those of a plan, which are in the order of the fixes.
+    pub(super) fn replace_previews(&mut self, previews: Vec<FixPreview>) {
+        let mut previews = previews.into_iter();
+        for ProposedCheck { check, preview } in &mut self.checks {
+            preview.fixes = previews.by_ref().take(check.fixes.len()).collect();
         }
     }
 
-    /// The tables that would be changed; those of all fixes before it is known.
+    /// The tables that would be changed, qualified and quoted. Of a check without a preview, the table counts as changed.
     pub(super) fn tables(&self) -> Vec<String> {
-        let unknown = |preview: &Preview| preview.fixes.is_empty();
-        let any = |preview: &Preview| preview.fixes.iter().any(|fix| fix.rows > 0);
-        let changing = self.checks.iter().filter(|(_, preview)| unknown(preview) || any(preview));
+        let changes =
+            |preview: &Preview| preview.fixes.is_empty() || preview.fixes.iter().any(|fix| fix.rows > 0);
+        let changing = self.checks.iter().filter(|one| changes(&one.preview));
         let mut tables: Vec<String> =
-            changing.filter_map(|(bound, _)| bound.table.as_ref()).map(checks::Table::qualified).collect();
+            changing.filter_map(|one| one.check.table.as_ref()).map(CheckedTable::qualified).collect();
         tables.sort();
         tables.dedup();
         tables
     }
 }
 
-/// Holds the checks that have fixes against the database, and looks what these would do, where `rows` says so.
-pub(super) async fn propose(
-    settings: &Settings,
-    args: &VerifyArgs,
-    (target, rows): (&Target, bool),
-    all: &[Check],
-    identity: Identity,
-    session: &mut Session,
-) -> Result<Vec<(ValidatedCheck, Preview)>> {
-    let application = settings.application();
-    let look = data_checks::look(settings, target, &application, rows_of_fix(args), args.jobs);
-    let with_fixes = all.iter().filter(|check| !check.fixes.is_empty()).cloned().collect();
-    let bound = checks::begin(session, with_fixes, &look).await?;
-    let mut checks = Vec::new();
-    for bound in bound {
-        if let Some(obstacle) = bound.obstacles.first() {
-            let name = &bound.check.name;
-            let role = crate::postgres::sql::identifier(&identity.role).into_owned();
-            return Err(Failure::cannot_tell(format!(
-                "check {name}: {}; nothing was changed",
-                obstacle.told()
-            ))
-            .next(obstacle.remedy(&role))
-            .into());
-        }
-        let preview = match rows {
-            true => repair::preview(session, &bound, rows_of_fix(args)).await?,
-            false => Preview::default(),
-        };
-        checks.push((bound, preview));
-    }
-    let proof = "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL; ROLLBACK";
-    let rows = session.rows(proof).await?;
-    match rows.into_iter().flatten().flatten().next().as_deref() {
-        Some("t") => Ok(checks),
-        _ => Err(Failure::usage("a query of the checks writes; queries only read. Nothing of it was kept")
-            .next("look for functions that write, and take them out of the files in checks/")
-            .into()),
-    }
+/// What is read to propose something.
+pub(super) struct ProposalRequest<'p> {
+    pub(super) settings: &'p Settings,
+    pub(super) args: &'p VerifyArgs,
+    pub(super) target: &'p Target,
+    /// The checks. Those without fixes are left out.
+    pub(super) checks: &'p [Check],
+    /// The role that reads.
+    pub(super) role: &'p str,
+    /// Whether the fixes are previewed. Otherwise the checks are only validated.
+    pub(super) previews: bool,
 }
 
-/// What must not be done.
+/// Validates the checks that have fixes against the database, and previews the fixes. Nothing is written.
+///
+/// # Errors
+/// Exit 2: a check is wrong, or a query of it writes. Exit 3: this role cannot see every row, or the connection was lost.
+pub(super) async fn propose(
+    request: ProposalRequest<'_>,
+    session: &mut Session,
+) -> Result<Vec<ProposedCheck>> {
+    let ProposalRequest { settings, args, target, .. } = request;
+    let application = settings.application();
+    let options = data_checks::options(settings, target, &application, rows_of_fix(args), args.jobs);
+    let with_fixes = request.checks.iter().filter(|check| !check.fixes.is_empty()).cloned().collect();
+    let mut proposed = Vec::new();
+    for check in checks::validate(session, with_fixes, &options).await? {
+        if let Some(gap) = check.gaps.first() {
+            let (name, why) = (&check.check.name, gap.describe());
+            let failure = Failure::cannot_tell(format!("check {name}: {why}; nothing was changed"));
+            return Err(failure.next(gap.remedy(&identifier(request.role))).into());
+        }
+        let preview = match request.previews {
+            true => repair::preview(session, &check, rows_of_fix(args)).await?,
+            false => Preview::default(),
+        };
+        proposed.push(ProposedCheck { check, preview });
+    }
+    let proof = "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL AS wrote_nothing; ROLLBACK";
+    let wrote_nothing: bool = session.scalar(proof).await?;
+    if !wrote_nothing {
+        let what = "a query of the checks writes; queries only read. Nothing of it was kept";
+        return Err(Failure::usage(what)
+            .next("look for functions that write, and take them out of the files in checks/")
+            .into());
+    }
+    Ok(proposed)
+}
+
+/// Refuses a proposal that must not be carried out.
+///
+/// # Errors
+/// Exit 4: a fix has more rows than its file allows, this role lacks a privilege, or a foreign key would change further rows.
 pub(super) fn refuse(proposed: &Proposed) -> Result<(), Failure> {
-    for (bound, preview) in &proposed.checks {
-        for (fix, seen) in bound.check.fixes.iter().zip(&preview.fixes) {
-            let title = format!("{}/{}", bound.check.name, fix.name);
-            if let Some(most) = fix.at_most.filter(|most| seen.rows > *most) {
-                return Err(repair::too_many_rows(title, seen.rows, most));
+    for ProposedCheck { check, preview } in &proposed.checks {
+        for (fix, preview) in check.check.fixes.iter().zip(&preview.fixes) {
+            let title = format!("{}/{}", check.check.name, fix.name);
+            if let Some(most) = fix.at_most.filter(|most| preview.rows > *most) {
+                return Err(repair::too_many_rows(title, preview.rows, most));
             }
-            if let Some(right) = missing_right(bound, fix).filter(|_| seen.rows > 0) {
+            if let Some(privilege) = missing_privilege(check, fix).filter(|_| preview.rows > 0) {
                 return Err(Failure::new(
                     Exit::Refused,
                     format!("fix {title}: this role lacks the right that it needs; nothing was changed"),
                 )
                 .next(format!(
-                    "GRANT {right} TO {}, or work as a role that has it: [database] set_role",
-                    crate::postgres::sql::identifier(&proposed.snapshot.identity.role)
+                    "GRANT {privilege} TO {}, or work as a role that has it: [database] set_role",
+                    identifier(&proposed.snapshot.identity.role)
                 )));
             }
-            if let Some((key, rows)) = &seen.cascade {
+            if let Some(Cascade { foreign_key, rows }) = &preview.cascade {
                 let does = match fix.action {
-                    checks::Action::Update => "change",
-                    checks::Action::Delete => "delete",
+                    Action::Update => "change",
+                    Action::Delete => "delete",
                 };
                 return Err(Failure::new(
                     Exit::Refused,
                     format!(
-                        "fix {title} would {does} {rows} rows that others refer to, and foreign key {key} would change \
+                        "fix {title} would {does} {rows} rows that others refer to, and foreign key {foreign_key} would change \
                          those; nothing was changed"
                     ),
                 )
@@ -133,46 +154,54 @@ pub(super) fn refuse(proposed: &Proposed) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Much more than was confirmed is not done.
-pub(super) fn grown(shown: Option<u64>, now: u64) -> Result<(), Failure> {
-    match shown.filter(|shown| now > shown + (shown / 10).max(100)) {
-        Some(shown) => {
-            Err(changed_meanwhile(&format!("the plan was shown, which had {shown} rows and has {now} now,")))
-        }
+/// Refuses a plan that has many more rows than were confirmed: more than 100, and more than a tenth.
+///
+/// # Errors
+/// Exit 4: the plan has grown.
+pub(super) fn refuse_growth(confirmed: Option<u64>, now: u64) -> Result<(), Failure> {
+    match confirmed.filter(|confirmed| now > confirmed + (confirmed / 10).max(100)) {
+        Some(confirmed) => Err(changed_meanwhile(&format!(
+            "the plan was shown, which had {confirmed} rows and has {now} now,"
+        ))),
         None => Ok(()),
     }
 }
 
-/// Decides about a backup of the tables that are changed.
-pub(super) async fn back(
+/// Plans the backup of the tables that are changed. `write` says whether rows will be changed.
+pub(super) async fn plan_backup(
     settings: &Settings,
     args: &VerifyArgs,
     write: bool,
     proposed: &Proposed,
     session: &mut Session,
 ) -> Result<BackupPolicy> {
-    let changed =
-        RowsToChange { tables: proposed.tables(), undo: undoing(settings), no_backup: args.no_backup, write };
+    let changed = RowsToChange {
+        tables: proposed.tables(),
+        undo: undo_command(settings),
+        no_backup: args.no_backup,
+        write,
+    };
     data_checks::plan_backup(settings, changed, &proposed.snapshot, session).await
 }
 
-/// The right that a fix lacks, as GRANT writes it.
-fn missing_right(bound: &ValidatedCheck, fix: &checks::Fix) -> Option<String> {
-    let table = bound.table.as_ref()?;
-    if fix.action == checks::Action::Delete {
+/// The privilege that the role lacks for a fix, as GRANT writes it.
+fn missing_privilege(check: &ValidatedCheck, fix: &Fix) -> Option<String> {
+    let table = check.table.as_ref()?;
+    if fix.action == Action::Delete {
         return (!table.deletable).then(|| format!("DELETE ON {}", table.qualified()));
     }
-    let bound = bound.fixes.iter().find(|bound| bound.fix.name == fix.name)?;
+    let validated = check.fixes.iter().find(|validated| validated.fix.name == fix.name)?;
     let lacks = |name: &&String| table.column(name).is_some_and(|column| !column.settable);
-    let column = bound.sets.iter().find(lacks)?;
-    Some(format!("UPDATE ({}) ON {}", crate::postgres::sql::identifier(column), table.qualified()))
+    let column = validated.sets.iter().find(lacks)?;
+    Some(format!("UPDATE ({}) ON {}", identifier(column), table.qualified()))
 }
 
-/// The command that takes this run's repairs back.
-pub(super) fn undoing(settings: &Settings) -> String {
-    format!("trueup undo {}", settings.run)
+/// The command that undoes the repairs of this run.
+pub(super) fn undo_command(settings: &Settings) -> String {
+    format!("trueup undo {}", short_id(&settings.run))
 }
 
+/// The report of a proposal, or of a repair whose checks were run again.
 pub(super) fn report(
     settings: &Settings,
     target: &Target,
@@ -186,15 +215,16 @@ pub(super) fn report(
         RepairStage::Planned => proposed.checks.iter().map(planned).collect(),
     };
     let exit = report::exit(&checks);
-    let broke_off = proposed.broke_off.iter().map(|(run, rows)| {
+    let interrupted = proposed.interrupted.iter().map(|InterruptedRun { run, rows }| {
+        let run = short_id(run);
         format!("run {run} was interrupted before, after {rows} rows: trueup undo {run} restores those")
     });
-    let (findings, summary) = VerifyReport::findings_of(&checks);
+    let findings = report::findings(&checks);
     VerifyReport {
         run: settings.run.clone(),
         exit,
         target: TargetReport::new(settings, target, &proposed.snapshot.identity, mark),
-        summary,
+        summary: report::summary(&findings),
         findings,
         milliseconds: checks.iter().map(|check| check.milliseconds).sum(),
         checks,
@@ -203,14 +233,15 @@ pub(super) fn report(
         fixes: fix_reports(proposed).into_iter().filter(|fix| fix.rows + fix.ambiguous > 0).collect(),
         backup_plan: None,
         backup: None,
-        notes: environment_mark::note(settings, target, mark).into_iter().chain(broke_off).collect(),
+        notes: environment_mark::note(settings, target, mark).into_iter().chain(interrupted).collect(),
         refused: None,
     }
 }
 
-/// A check before its repair.
-fn planned((bound, preview): &(ValidatedCheck, Preview)) -> DataCheckReport {
-    let check = bound.check.clone();
+/// The report of a check before its repair.
+fn planned(ProposedCheck { check, preview }: &ProposedCheck) -> DataCheckReport {
+    let table = check.table.as_ref().map(CheckedTable::qualified);
+    let check = check.check.clone();
     let left = match preview.left {
         0 => Vec::new(),
         left => vec![format!("{left} of {} rows have no automatic fix: decide by hand", preview.found)],
@@ -220,7 +251,7 @@ fn planned((bound, preview): &(ValidatedCheck, Preview)) -> DataCheckReport {
         file: check.path.display().to_string(),
         title: check.title,
         severity: check.severity,
-        table: bound.table.as_ref().map(checks::Table::qualified),
+        table,
         rows: Some(preview.found),
         unknown: None,
         obstacles: Vec::new(),
@@ -232,56 +263,53 @@ fn planned((bound, preview): &(ValidatedCheck, Preview)) -> DataCheckReport {
     }
 }
 
+/// The reports of all fixes, before they have changed anything.
 pub(super) fn fix_reports(proposed: &Proposed) -> Vec<FixReport> {
-    let of = |(bound, preview): &(ValidatedCheck, Preview)| -> Vec<FixReport> {
-        let fixes = bound.fixes.iter().zip(&preview.fixes);
-        fixes.filter_map(|(fix, seen)| fix_report(bound, &fix.fix, &fix.sets, seen)).collect()
+    let of = |ProposedCheck { check, preview }: &ProposedCheck| -> Vec<FixReport> {
+        let fixes = check.fixes.iter().zip(&preview.fixes);
+        fixes.filter_map(|(fix, preview)| fix_report(check, fix, preview)).collect()
     };
     proposed.checks.iter().flat_map(of).collect()
 }
 
-fn fix_report(
-    bound: &ValidatedCheck,
-    fix: &checks::Fix,
-    sets: &[String],
-    seen: &FixPreview,
-) -> Option<FixReport> {
-    let table = bound.table.as_ref()?;
-    let deletes = fix.action == checks::Action::Delete;
-    let fires = |trigger: &&checks::Trigger| match deletes {
+fn fix_report(check: &ValidatedCheck, validated: &ValidatedFix, preview: &FixPreview) -> Option<FixReport> {
+    let ValidatedFix { fix, sets, .. } = validated;
+    let table = check.table.as_ref()?;
+    let deletes = fix.action == Action::Delete;
+    let fires = |trigger: &&Trigger| match deletes {
         true => trigger.delete,
         false => {
             let columns = trigger.columns.as_deref().unwrap_or_default();
             trigger.update && (columns.is_empty() || columns.iter().any(|column| sets.contains(column)))
         }
     };
-    // Of a row that is deleted no more is shown than of one that is wrong.
-    let shown = |name: &str| bound.check.shown().iter().any(|column| column.name == name);
+    // Of a row that is deleted, the same columns are shown as of a wrong row.
+    let is_shown = |name: &str| check.check.shown().iter().any(|column| column.name == name);
     let columns: Vec<String> = match deletes {
         true => {
-            let kept = table.columns.iter().filter(|column| !column.generated);
-            kept.map(|column| column.name.clone()).collect()
+            let recorded = table.columns.iter().filter(|column| !column.generated);
+            recorded.map(|column| column.name.clone()).collect()
         }
-        false => sets.to_vec(),
+        false => sets.clone(),
     };
-    let mut sample = seen.sample.clone();
+    let mut sample = preview.sample.clone();
     for change in sample.iter_mut().filter(|_| deletes) {
         let named = columns.iter().zip(std::mem::take(&mut change.before));
-        change.before = named.filter(|(name, _)| shown(name)).map(|(_, value)| value).collect();
+        change.before = named.filter(|(name, _)| is_shown(name)).map(|(_, value)| value).collect();
     }
-    let columns = columns.into_iter().filter(|name| !deletes || shown(name)).collect();
+    let columns = columns.into_iter().filter(|name| !deletes || is_shown(name)).collect();
     Some(FixReport {
-        check: bound.check.name.clone(),
+        check: check.check.name.clone(),
         fix: fix.name.clone(),
         description: fix.description.clone(),
         action: fix.action,
         table: table.qualified(),
-        key: bound.check.key.iter().map(|key| key.name.clone()).collect(),
+        key: check.check.key.iter().map(|key| key.name.clone()).collect(),
         columns,
-        rows: seen.rows,
-        ambiguous: seen.ambiguous,
+        rows: preview.rows,
+        ambiguous: preview.ambiguous,
         sample,
-        candidates: seen.candidates.clone(),
+        candidates: preview.candidates.clone(),
         triggers: table.triggers.iter().filter(fires).map(trigger).collect(),
         changed: 0,
         skipped: 0,

@@ -1,10 +1,10 @@
-//! What the data checks found, and what became of the rows that were repaired.
+//! The report of `trueup verify`: what the data checks found, and with `--fix` what was repaired.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::data::checks::{Found, VisibilityGap};
+use crate::data::checks::{CheckResult, VisibilityGap};
 use crate::error::Exit;
 use crate::findings::{
     AttributeFinding, Change, Command, Finding, Location, Remedy, Severity, Sides, Summary,
@@ -17,10 +17,10 @@ use crate::workflow::reports::backup_plan::{BackupPlan, LastBackup};
 use crate::workflow::reports::fix_report::{FixReport, RepairStage};
 use crate::workflow::reports::target::TargetReport;
 
-/// What `trueup verify` found, and with `--fix` did.
+/// The results of the checks, and with `--fix` of the repair.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct VerifyReport {
-    /// The run's ULID.
+    /// The ULID of the run.
     #[serde(skip)]
     pub(super) run: String,
     /// The exit code.
@@ -28,68 +28,68 @@ pub(super) struct VerifyReport {
     pub(super) exit: Exit,
     /// The database.
     pub(super) target: TargetReport,
-    /// Checks that found rows, by severity.
+    /// The number of checks that found rows, by severity.
     pub(super) summary: Summary,
-    /// The checks.
+    /// The results of the checks.
     pub(super) checks: Vec<DataCheckReport>,
-    /// The checks that found rows, or could not see everything, as findings.
+    /// The checks that found rows, or that could not see every row, as findings.
     pub(super) findings: Vec<Finding>,
-    /// How long counting took.
+    /// How long the checks took, in milliseconds.
     pub(super) milliseconds: u64,
-    /// The checks that were asked for by name.
+    /// The names of the checks on the command line.
     #[serde(skip)]
     pub(super) asked: Vec<String>,
-    /// With `--fix`: how far it is.
+    /// With `--fix`: how far the repair went.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stage: Option<RepairStage>,
-    /// With `--fix`: the fixes that have rows, in the order in which they are carried out.
+    /// With `--fix`: the fixes that have rows, in the order of the repairs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) fixes: Vec<FixReport>,
-    /// What is done about a backup.
+    /// The backup before the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) backup_plan: Option<BackupPlan>,
     /// The backup that was taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) backup: Option<LastBackup>,
-    /// Remarks.
+    /// Additional notes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) notes: Vec<String>,
-    /// What to do first, where the repair would be refused.
+    /// The hint of the failure with which the repair would be refused.
     #[serde(skip)]
     pub(super) refused: Option<String>,
 }
 
-/// What one check found.
+/// The result of one check.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct DataCheckReport {
-    /// `api_keys_have_a_user`
+    /// The name of the check: `api_keys_have_a_user`.
     pub(super) name: String,
-    /// `checks/api_keys_have_a_user.sql`
+    /// The file of the check: `checks/api_keys_have_a_user.sql`.
     pub(super) file: String,
-    /// What has to be true.
+    /// What has to be true, in the project's words.
     pub(super) title: String,
-    /// How bad it is.
+    /// The severity of wrong rows.
     pub(super) severity: Severity,
-    /// `public.api_keys`
+    /// The table of the rows: `public.api_keys`.
     pub(super) table: Option<String>,
-    /// How many rows are wrong; `None` when that cannot be told.
+    /// How many rows are wrong; `None` when that is not known.
     pub(super) rows: Option<u64>,
-    /// Why it cannot be told.
+    /// Why it is not known how many rows are wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) unknown: Option<String>,
-    /// What is in the way of seeing everything.
+    /// Why this role may not see every row.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) obstacles: Vec<VisibilityGap>,
-    /// The columns that are shown: the key first.
+    /// The columns of the sample: first the key, then `-- show:`.
     pub(super) columns: Vec<String>,
-    /// Some of the rows that are wrong.
+    /// Some of the wrong rows, values as the server prints them; `None` for NULL.
     pub(super) sample: Vec<Vec<Option<String>>>,
-    /// Its fixes.
+    /// The names of the fixes.
     pub(super) fixes: Vec<String>,
-    /// After a repair: why rows are left.
+    /// With `--fix`: why rows are not repaired.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) left: Vec<String>,
-    /// How long it took.
+    /// How long the check took, in milliseconds.
     pub(super) milliseconds: u64,
 }
 
@@ -134,21 +134,13 @@ impl Report for VerifyReport {
     }
 
     fn passed(&self) -> Vec<String> {
-        let well = self.checks.iter().filter(|check| check.rows == Some(0));
-        well.map(|check| format!("{}: {}", check.name, check.title)).collect()
+        let passed = self.checks.iter().filter(|check| check.rows == Some(0));
+        passed.map(|check| format!("{}: {}", check.name, check.title)).collect()
     }
 }
 
 impl VerifyReport {
-    /// The findings of checks, and how many there are of each severity.
-    pub(super) fn findings_of(checks: &[DataCheckReport]) -> (Vec<Finding>, Summary) {
-        let findings: Vec<Finding> = checks.iter().filter_map(DataCheckReport::finding).collect();
-        let failing = findings.iter().filter(|finding| finding.code == WRONG_ROWS);
-        let summary = Summary::of(failing);
-        (findings, summary)
-    }
-
-    /// What will be done, or was, for whoever is asked.
+    /// What will be done, or was done: what is shown before the question.
     pub(super) fn proposal(&self) -> View {
         let stage = self.stage.unwrap_or(RepairStage::Planned);
         let mut view = self.fixes.iter().fold(View::new(), |view, fix| view.then(fix.view(stage)));
@@ -194,7 +186,7 @@ impl VerifyReport {
         view
     }
 
-    /// One line that says it all.
+    /// The result in one line.
     pub(super) fn verdict(&self) -> String {
         let unknown = self.checks.iter().filter(|check| check.rows.is_none()).count();
         let failing = self.checks.iter().filter(|check| check.fails()).count();
@@ -234,7 +226,7 @@ impl VerifyReport {
         }
     }
 
-    /// What to run next.
+    /// The commands to run next.
     pub(super) fn next(&self) -> Vec<String> {
         let mut next = Vec::new();
         if let Some(check) = self.checks.iter().find(|check| check.rows.is_none()) {
@@ -246,14 +238,14 @@ impl VerifyReport {
         }
         let names = |of: &dyn Fn(&&DataCheckReport) -> bool| -> Vec<String> {
             let all = self.checks.iter().filter(|check| check.fails()).count();
-            let found: Vec<String> = self
+            let names: Vec<String> = self
                 .checks
                 .iter()
                 .filter(|check| check.fails())
                 .filter(of)
                 .map(|check| check.name.clone())
                 .collect();
-            if found.len() == all { Vec::new() } else { found }
+            if names.len() == all { Vec::new() } else { names }
         };
         let fixable = |check: &&DataCheckReport| !check.fixes.is_empty();
         let any = self.checks.iter().any(|check| check.fails() && fixable(&check));
@@ -274,13 +266,13 @@ impl VerifyReport {
     }
 }
 
-/// The code of a check that found rows.
+/// The code of a check that found wrong rows.
 const WRONG_ROWS: &str = "data_check.failed";
-/// The code of a check whose rows this role cannot all see.
+/// The code of a check that cannot see every row.
 const UNREADABLE: &str = "data_check.unreadable";
 
 impl DataCheckReport {
-    /// What the check found, as a finding; `None` when no row is wrong.
+    /// The result as a finding; `None` when no row is wrong.
     fn finding(&self) -> Option<Finding> {
         let (code, severity) = match self.rows {
             None => (UNREADABLE, Severity::Error),
@@ -310,23 +302,33 @@ impl DataCheckReport {
     }
 }
 
-/// What a check found, for a report.
-pub(super) fn data_check_report(found: Found) -> DataCheckReport {
-    let Found { check: bound, rows, sample, took } = found;
+/// The findings of checks.
+pub(super) fn findings(checks: &[DataCheckReport]) -> Vec<Finding> {
+    checks.iter().filter_map(DataCheckReport::finding).collect()
+}
+
+/// How many checks found wrong rows, by severity.
+pub(super) fn summary(findings: &[Finding]) -> Summary {
+    Summary::of(findings.iter().filter(|finding| finding.code == WRONG_ROWS))
+}
+
+/// The report of a result.
+pub(super) fn data_check_report(result: CheckResult) -> DataCheckReport {
+    let CheckResult { check: validated, rows, sample, took } = result;
     let (rows, unknown) = match rows {
         Ok(rows) => (Some(rows), None),
         Err(why) => (None, Some(why)),
     };
-    let check = bound.check;
+    let check = validated.check;
     DataCheckReport {
         name: check.name,
         file: check.path.display().to_string(),
         title: check.title,
         severity: check.severity,
-        table: bound.table.map(|table| table.qualified()),
+        table: validated.table.map(|table| table.qualified()),
         rows,
         unknown,
-        obstacles: bound.obstacles,
+        obstacles: validated.gaps,
         columns: sample.columns,
         sample: sample.rows,
         fixes: check.fixes.into_iter().map(|fix| fix.name).collect(),
@@ -335,7 +337,7 @@ pub(super) fn data_check_report(found: Found) -> DataCheckReport {
     }
 }
 
-/// How a command ends that has counted: what cannot be told is never clean.
+/// The exit code of a command that has run checks. A check whose result is not known never counts as clean.
 pub(super) fn exit(checks: &[DataCheckReport]) -> Exit {
     if checks.iter().any(|check| check.rows.is_none()) {
         return Exit::CannotTell;

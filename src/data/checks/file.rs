@@ -1,9 +1,9 @@
-//! A check's file: comment directives and plain SQL.
+//! Reads the file of a check: directives in comments, and plain SQL.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Action, Check, Fix, Named, Query};
+use super::{Action, Check, CheckQuery, Fix, NameAtLine};
 use crate::error::{ErrorCode, Failure};
 use crate::findings::Severity;
 use crate::postgres::sql::{self, Part, Statement, comments, split, split_qualified};
@@ -11,15 +11,15 @@ use crate::postgres::sql::{self, Part, Statement, comments, split, split_qualifi
 const KNOWN: [&str; 9] = ["title", "severity", "table", "key", "show", "find", "fix", "action", "at-most"];
 const HINT: &str = "Known directives: title, severity, table, key, show, find; after `-- fix: NAME  DESCRIPTION`: action, at-most. A \
                     remark begins with a capital letter.";
-/// The most bytes that a name has.
+/// The longest name in bytes: `NAMEDATALEN` - 1 (manual, "Identifiers and Key Words").
 const LONGEST_NAME: usize = 63;
-/// What a query can begin with.
-const READING: [&str; 4] = ["select", "with", "values", "table"];
+/// The words that a query can begin with.
+const FIRST_WORDS: [&str; 4] = ["select", "with", "values", "table"];
 
-/// Reads all checks of a directory, by name. A directory that does not exist holds none.
+/// Reads all checks of a directory, sorted by name. A directory that does not exist has no checks.
 ///
 /// # Errors
-/// Exit 2: every file that is wrong, with its line.
+/// Exit 2: the errors of all files, each with file and line.
 pub fn read_directory(dir: &Path) -> Result<Vec<Check>, Failure> {
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
@@ -41,21 +41,25 @@ pub fn read_directory(dir: &Path) -> Result<Vec<Check>, Failure> {
         }
     }
     paths.sort();
-    let (mut checks, mut wrong) = (Vec::new(), Vec::new());
+    let (mut checks, mut failures) = (Vec::new(), Vec::new());
     for path in paths {
         match read(&path) {
             Ok(check) => checks.push(check),
-            Err(failure) => wrong.push(failure),
+            Err(failure) => failures.push(failure),
         }
     }
-    one_failure(wrong)?;
+    combine(failures)?;
     Ok(checks)
 }
 
-/// Several files that are wrong, as one failure.
-pub(super) fn one_failure(mut wrong: Vec<Failure>) -> Result<(), Failure> {
-    let Some(mut first) = (!wrong.is_empty()).then(|| wrong.remove(0)) else { return Ok(()) };
-    for other in wrong {
+/// Combines the failures of several files into one.
+///
+/// # Errors
+/// There is at least one failure.
+pub(super) fn combine(failures: Vec<Failure>) -> Result<(), Failure> {
+    let mut failures = failures.into_iter();
+    let Some(mut first) = failures.next() else { return Ok(()) };
+    for other in failures {
         first.what.push('\n');
         first.what.push_str(&other.what);
         if first.next.is_empty() {
@@ -65,16 +69,16 @@ pub(super) fn one_failure(mut wrong: Vec<Failure>) -> Result<(), Failure> {
     Err(first)
 }
 
-/// The checks that are meant: those named, or all.
+/// Selects the checks with these names; all checks where no name is given.
 ///
 /// # Errors
-/// Exit 2: there is none of that name.
-pub fn named(checks: Vec<Check>, wanted: &[String]) -> Result<Vec<Check>, Failure> {
+/// Exit 2: there is no check of a name.
+pub fn select(checks: Vec<Check>, wanted: &[String]) -> Result<Vec<Check>, Failure> {
     for name in wanted {
         if !checks.iter().any(|check| check.name == *name) {
             let all: Vec<&str> = checks.iter().map(|check| check.name.as_str()).collect();
             let next = match (nearest(name, all.iter().copied()), all.as_slice()) {
-                (Some(near), _) => format!("did you mean {near}?"),
+                (Some(suggestion), _) => format!("did you mean {suggestion}?"),
                 (None, []) => "this project has no checks: they are files checks/NAME.sql".to_owned(),
                 (None, all) => format!("there are: {}", all.join(", ")),
             };
@@ -84,9 +88,10 @@ pub fn named(checks: Vec<Check>, wanted: &[String]) -> Result<Vec<Check>, Failur
     Ok(checks.into_iter().filter(|check| wanted.is_empty() || wanted.contains(&check.name)).collect())
 }
 
+/// The known name that is most similar, where one is similar enough to be meant.
 fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let near = known.map(|known| (strsim::damerau_levenshtein(name, known), known)).min()?;
-    (near.0 <= 1 + name.chars().count() / 4).then_some(near.1)
+    let (distance, nearest) = known.map(|known| (strsim::damerau_levenshtein(name, known), known)).min()?;
+    (distance <= 1 + name.chars().count() / 4).then_some(nearest)
 }
 
 fn read(path: &Path) -> Result<Check, Failure> {
@@ -94,15 +99,15 @@ fn read(path: &Path) -> Result<Check, Failure> {
     parse(path, &text)
 }
 
-/// What a line of a file can be.
+/// A part of a file.
 enum Line<'s> {
     Directive { word: &'s str, value: &'s str, line: usize },
     Query(Statement<'s>),
 }
 
-/// Where a directive stands.
+/// The sections of a file, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Section {
     Head,
     Find,
     Fix,
@@ -110,22 +115,30 @@ enum Place {
 
 struct Parser<'p> {
     path: &'p Path,
-    head: BTreeMap<&'static str, (String, usize)>,
-    place: Place,
-    /// Where `-- find:` stands.
+    /// The directives above `-- find:`, by their word.
+    head: BTreeMap<&'static str, DirectiveValue>,
+    /// The section that is being read.
+    section: Section,
+    /// The line of `-- find:`.
     find_line: usize,
-    find: Option<Query>,
-    fixes: Vec<Open>,
+    find: Option<CheckQuery>,
+    fixes: Vec<OpenFix>,
+}
+
+/// The value of a directive.
+struct DirectiveValue {
+    text: String,
+    line: usize,
 }
 
 /// A fix that is being read.
-struct Open {
+struct OpenFix {
     name: String,
     description: String,
     line: usize,
     action: Option<Action>,
     at_most: Option<u64>,
-    query: Option<Query>,
+    query: Option<CheckQuery>,
 }
 
 fn parse(path: &Path, text: &str) -> Result<Check, Failure> {
@@ -147,7 +160,7 @@ fn parse(path: &Path, text: &str) -> Result<Check, Failure> {
         }
         if inside(comment.line) {
             if KNOWN.contains(&word) {
-                return Err(wrong(
+                return Err(error_at(
                     path,
                     comment.line,
                     format!(
@@ -164,7 +177,7 @@ fn parse(path: &Path, text: &str) -> Result<Check, Failure> {
     let mut parser = Parser {
         path,
         head: BTreeMap::new(),
-        place: Place::Head,
+        section: Section::Head,
         find_line: 0,
         find: None,
         fixes: Vec::new(),
@@ -178,8 +191,8 @@ fn parse(path: &Path, text: &str) -> Result<Check, Failure> {
     parser.finish(text)
 }
 
-/// `word: value` of a comment, where it is a directive: a word of small letters. One of ours is not missed for a blank
-/// before the colon, or for `_` in the place of `-`.
+/// The word and the value of a comment `word: value`, where it is a directive: its word consists of lower-case letters. A
+/// known directive is recognized, too, if there is a blank before the colon, or `_` instead of `-`.
 fn directive(text: &str) -> Option<(&str, &str)> {
     let (before, value) = text.split_once(':')?;
     let word = before.trim_end();
@@ -189,43 +202,46 @@ fn directive(text: &str) -> Option<(&str, &str)> {
     (is_word && joined).then(|| (word, value.trim()))
 }
 
-fn wrong(path: &Path, line: usize, what: impl AsRef<str>) -> Failure {
+fn error_at(path: &Path, line: usize, what: impl AsRef<str>) -> Failure {
     Failure::usage(format!("{}: line {line}: {}", path.display(), what.as_ref()))
         .code(ErrorCode::CHECKS_INVALID)
         .next(HINT)
 }
 
 impl Parser<'_> {
-    fn wrong(&self, line: usize, what: impl AsRef<str>) -> Failure {
-        wrong(self.path, line, what)
+    fn error_at(&self, line: usize, what: impl AsRef<str>) -> Failure {
+        error_at(self.path, line, what)
     }
 
-    /// PostgreSQL would cut such a name, and take another.
+    /// The error about a name that PostgreSQL would truncate.
     fn overlong(&self, line: usize, name: &str) -> Failure {
-        self.wrong(line, format!("a name is longer than PostgreSQL's {LONGEST_NAME} bytes: {name}"))
+        self.error_at(line, format!("a name is longer than PostgreSQL's {LONGEST_NAME} bytes: {name}"))
     }
 
     fn directive(&mut self, word: &str, value: &str, line: usize) -> Result<(), Failure> {
         let Some(word) = KNOWN.into_iter().find(|known| *known == word) else {
-            let near = nearest(word, KNOWN.into_iter()).map(|near| format!("; did you mean `{near}`?"));
-            return Err(self.wrong(line, format!("unknown directive `{word}`{}", near.unwrap_or_default())));
+            let suggestion =
+                nearest(word, KNOWN.into_iter()).map(|suggestion| format!("; did you mean `{suggestion}`?"));
+            return Err(
+                self.error_at(line, format!("unknown directive `{word}`{}", suggestion.unwrap_or_default()))
+            );
         };
         let head = !matches!(word, "find" | "fix" | "action" | "at-most");
-        if head && self.place != Place::Head {
-            return Err(self.wrong(line, format!("`-- {word}:` belongs above `-- find:`")));
+        if head && self.section != Section::Head {
+            return Err(self.error_at(line, format!("`-- {word}:` belongs above `-- find:`")));
         }
         if value.is_empty() && word != "find" {
-            return Err(self.wrong(line, format!("`-- {word}:` needs a value")));
+            return Err(self.error_at(line, format!("`-- {word}:` needs a value")));
         }
         match word {
-            "find" if self.place != Place::Head => return Err(self.wrong(line, "a second `-- find:`")),
+            "find" if self.section != Section::Head => return Err(self.error_at(line, "a second `-- find:`")),
             "find" => {
                 if !value.is_empty() {
                     return Err(
-                        self.wrong(line, "`-- find:` takes no value; the query begins on the next line")
+                        self.error_at(line, "`-- find:` takes no value; the query begins on the next line")
                     );
                 }
-                (self.place, self.find_line) = (Place::Find, line);
+                (self.section, self.find_line) = (Section::Find, line);
             }
             "fix" => self.begin_fix(value, line)?,
             "action" => {
@@ -234,7 +250,7 @@ impl Parser<'_> {
                     "delete" => Action::Delete,
                     _ => {
                         return Err(
-                            self.wrong(line, format!("`-- action:` is update or delete; found `{value}`"))
+                            self.error_at(line, format!("`-- action:` is update or delete; found `{value}`"))
                         );
                     }
                 };
@@ -242,13 +258,13 @@ impl Parser<'_> {
             }
             "at-most" => {
                 let most = value.replace('_', "").parse::<u64>().map_err(|_| {
-                    self.wrong(line, format!("`-- at-most:` is a number of rows; found `{value}`"))
+                    self.error_at(line, format!("`-- at-most:` is a number of rows; found `{value}`"))
                 })?;
                 self.of_fix(word, line, |fix| fix.at_most.replace(most).is_some())?;
             }
             _ => {
-                if self.head.insert(word, (value.to_owned(), line)).is_some() {
-                    return Err(self.wrong(line, format!("a second `-- {word}:`")));
+                if self.head.insert(word, DirectiveValue { text: value.to_owned(), line }).is_some() {
+                    return Err(self.error_at(line, format!("a second `-- {word}:`")));
                 }
             }
         }
@@ -256,22 +272,22 @@ impl Parser<'_> {
     }
 
     fn begin_fix(&mut self, value: &str, line: usize) -> Result<(), Failure> {
-        if self.place == Place::Head {
-            return Err(self.wrong(line, "`-- fix:` comes after `-- find:` and its query"));
+        if self.section == Section::Head {
+            return Err(self.error_at(line, "`-- fix:` comes after `-- find:` and its query"));
         }
         self.is_complete(line)?;
         let (name, description) = value.split_once(char::is_whitespace).unwrap_or((value, ""));
         let is_name = name.chars().all(|found| found.is_alphanumeric() || "_-".contains(found));
         if !is_name {
             return Err(
-                self.wrong(line, format!("a fix is named with letters, digits, _ and -; found `{name}`"))
+                self.error_at(line, format!("a fix is named with letters, digits, _ and -; found `{name}`"))
             );
         }
         if self.fixes.iter().any(|fix| fix.name == name) {
-            return Err(self.wrong(line, format!("a second fix `{name}`")));
+            return Err(self.error_at(line, format!("a second fix `{name}`")));
         }
-        self.place = Place::Fix;
-        self.fixes.push(Open {
+        self.section = Section::Fix;
+        self.fixes.push(OpenFix {
             name: name.to_owned(),
             description: description.trim().to_owned(),
             line,
@@ -282,28 +298,30 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Sets something of the fix that is being read, once, before its query.
+    /// Sets a property of the fix that is being read. `set` returns whether the fix had it already.
     fn of_fix(
         &mut self,
         word: &str,
         line: usize,
-        set: impl FnOnce(&mut Open) -> bool,
+        set: impl FnOnce(&mut OpenFix) -> bool,
     ) -> Result<(), Failure> {
-        let place = self.place;
-        let open = self.fixes.last_mut().filter(|fix| place == Place::Fix && fix.query.is_none());
+        let section = self.section;
+        let open = self.fixes.last_mut().filter(|fix| section == Section::Fix && fix.query.is_none());
         match open.map(set) {
             Some(false) => Ok(()),
-            Some(true) => Err(self.wrong(line, format!("a second `-- {word}:`"))),
-            None => Err(self.wrong(line, format!("`-- {word}:` belongs between `-- fix:` and its query"))),
+            Some(true) => Err(self.error_at(line, format!("a second `-- {word}:`"))),
+            None => Err(self.error_at(line, format!("`-- {word}:` belongs between `-- fix:` and its query"))),
         }
     }
 
-    /// What was begun before this line has its query.
+    /// Checks that the section before this line has its query.
     fn is_complete(&self, line: usize) -> Result<(), Failure> {
-        match (self.place, self.fixes.last()) {
-            (Place::Find, _) if self.find.is_none() => Err(self.wrong(line, "no query after `-- find:`")),
-            (Place::Fix, Some(fix)) if fix.query.is_none() => {
-                Err(self.wrong(line, format!("no query after `-- fix: {}`", fix.name)))
+        match (self.section, self.fixes.last()) {
+            (Section::Find, _) if self.find.is_none() => {
+                Err(self.error_at(line, "no query after `-- find:`"))
+            }
+            (Section::Fix, Some(fix)) if fix.query.is_none() => {
+                Err(self.error_at(line, format!("no query after `-- fix: {}`", fix.name)))
             }
             _ => Ok(()),
         }
@@ -312,8 +330,8 @@ impl Parser<'_> {
     fn query(&mut self, statement: &Statement<'_>) -> Result<(), Failure> {
         let line = statement.line;
         let first = statement.parts().find(|part| *part != Part::Other("("));
-        if !READING.iter().any(|word| first.as_ref().is_some_and(|first| first.is(word))) {
-            return Err(self.wrong(
+        if !FIRST_WORDS.iter().any(|word| first.as_ref().is_some_and(|first| first.is(word))) {
+            return Err(self.error_at(
                 line,
                 format!(
                     "a check only reads: SELECT, WITH, VALUES or TABLE was expected, found `{}`",
@@ -321,24 +339,24 @@ impl Parser<'_> {
                 ),
             ));
         }
-        let overlong = statement.placed_parts().find_map(|(place, part)| match part {
-            Part::Word(name) if name.len() > LONGEST_NAME => Some((place, name.to_string())),
-            Part::Quoted(name) if name.len() > LONGEST_NAME => Some((place, name.to_string())),
+        let overlong = statement.placed_parts().find_map(|(range, part)| match part {
+            Part::Word(name) if name.len() > LONGEST_NAME => Some((range, name.to_string())),
+            Part::Quoted(name) if name.len() > LONGEST_NAME => Some((range, name.to_string())),
             _ => None,
         });
-        if let Some((place, name)) = overlong {
-            return Err(self.overlong(line + statement.text[..place.start].matches('\n').count(), &name));
+        if let Some((range, name)) = overlong {
+            return Err(self.overlong(line + statement.text[..range.start].matches('\n').count(), &name));
         }
         balanced(statement).map_err(|line| {
-            self.wrong(line, "a parenthesis is closed that was not opened, or opened and not closed")
+            self.error_at(line, "a parenthesis is closed that was not opened, or opened and not closed")
         })?;
-        let query = Query { text: statement.text.to_owned(), line };
+        let query = CheckQuery { text: statement.text.to_owned(), line };
         let second = "a second query: each section has one; `-- find:` or `-- fix: NAME` begins another";
-        match (self.place, self.fixes.last_mut()) {
-            (Place::Head, _) => Err(self.wrong(line, "a query before `-- find:`")),
-            (Place::Find, _) if self.find.is_some() => Err(self.wrong(line, second)),
-            (Place::Fix, Some(fix)) if fix.query.is_some() => Err(self.wrong(line, second)),
-            (Place::Fix, Some(fix)) => {
+        match (self.section, self.fixes.last_mut()) {
+            (Section::Head, _) => Err(self.error_at(line, "a query before `-- find:`")),
+            (Section::Find, _) if self.find.is_some() => Err(self.error_at(line, second)),
+            (Section::Fix, Some(fix)) if fix.query.is_some() => Err(self.error_at(line, second)),
+            (Section::Fix, Some(fix)) => {
                 fix.query = Some(query);
                 Ok(())
             }
@@ -353,40 +371,47 @@ impl Parser<'_> {
         let end = text.lines().count().max(1);
         self.is_complete(end)?;
         let Some(find) = self.find.take() else {
-            return Err(
-                self.wrong(end, "there is no `-- find:` with a query, which returns the rows that are wrong")
-            );
+            return Err(self.error_at(
+                end,
+                "there is no `-- find:` with a query, which returns the rows that are wrong",
+            ));
         };
-        let Some((title, _)) = self.head.remove("title") else {
-            return Err(self.wrong(1, "there is no `-- title:`, which says what has to be true"));
+        let Some(DirectiveValue { text: title, .. }) = self.head.remove("title") else {
+            return Err(self.error_at(1, "there is no `-- title:`, which says what has to be true"));
         };
         let severity = match self.head.remove("severity") {
             None => Severity::Error,
-            Some((value, line)) => match value.as_str() {
+            Some(DirectiveValue { text: value, line }) => match value.as_str() {
                 "error" => Severity::Error,
                 "warning" => Severity::Warning,
                 "info" => Severity::Info,
                 _ => {
-                    return Err(self
-                        .wrong(line, format!("`-- severity:` is error, warning or info; found `{value}`")));
+                    return Err(self.error_at(
+                        line,
+                        format!("`-- severity:` is error, warning or info; found `{value}`"),
+                    ));
                 }
             },
         };
-        let table = self.head.remove("table").map(|(name, line)| match split_qualified(&name) {
-            Some(parts) if parts.iter().any(|part| part.len() > LONGEST_NAME) => {
-                Err(self.overlong(line, &name))
-            }
-            Some(parts) if parts.len() <= 2 => Ok(Named { name, line }),
-            _ => Err(self.wrong(line, format!("`-- table:` is a table, as SQL writes it; found `{name}`"))),
-        });
+        let table =
+            self.head.remove("table").map(|DirectiveValue { text: name, line }| {
+                match split_qualified(&name) {
+                    Some(parts) if parts.iter().any(|part| part.len() > LONGEST_NAME) => {
+                        Err(self.overlong(line, &name))
+                    }
+                    Some(parts) if parts.len() <= 2 => Ok(NameAtLine { name, line }),
+                    _ => Err(self
+                        .error_at(line, format!("`-- table:` is a table, as SQL writes it; found `{name}`"))),
+                }
+            });
         let table = table.transpose()?;
         let mut columns = |word: &str| match self.head.remove(word) {
-            Some((list, line)) => names(self.path, word, &list, line),
+            Some(DirectiveValue { text: list, line }) => names(self.path, word, &list, line),
             None => Ok(Vec::new()),
         };
         let (key, show) = (columns("key")?, columns("show")?);
         if let (Some(fix), true) = (self.fixes.first(), table.is_none() || key.is_empty()) {
-            return Err(self.wrong(
+            return Err(self.error_at(
                 fix.line,
                 "a fix needs `-- table:` and `-- key:` at the top, which say whose rows it changes, and what identifies one",
             ));
@@ -416,11 +441,11 @@ impl Parser<'_> {
     }
 }
 
-/// Columns between commas, in quotes where SQL needs them.
-fn names(path: &Path, word: &str, list: &str, line: usize) -> Result<Vec<Named>, Failure> {
-    let refuse = |what: String| Err(wrong(path, line, what));
-    let mut names: Vec<Named> = Vec::new();
-    let statements = split(list).map_err(|error| wrong(path, line, error.kind.to_string()))?;
+/// Parses a list of columns, which are separated by commas and quoted where SQL needs it.
+fn names(path: &Path, word: &str, list: &str, line: usize) -> Result<Vec<NameAtLine>, Failure> {
+    let refuse = |what: String| Err(error_at(path, line, what));
+    let mut names: Vec<NameAtLine> = Vec::new();
+    let statements = split(list).map_err(|error| error_at(path, line, error.kind.to_string()))?;
     let parts: Vec<Part<'_>> = statements.iter().flat_map(Statement::parts).collect();
     for (at, part) in parts.iter().enumerate() {
         match (at % 2, part) {
@@ -436,7 +461,7 @@ fn names(path: &Path, word: &str, list: &str, line: usize) -> Result<Vec<Named>,
                         "`-- {word}:` a name is longer than PostgreSQL's {LONGEST_NAME} bytes: {name}"
                     ));
                 }
-                names.push(Named { name: name.to_owned(), line });
+                names.push(NameAtLine { name: name.to_owned(), line });
             }
             (_, Part::Other(",")) if at + 1 < parts.len() => {}
             _ => {
@@ -449,15 +474,17 @@ fn names(path: &Path, word: &str, list: &str, line: usize) -> Result<Vec<Named>,
     Ok(names)
 }
 
-/// Whether every parenthesis is closed in the text, and none that was not opened there: what is put between parentheses
-/// cannot leave them then. The line where it is not so, as an error.
+/// Checks that the parentheses of a statement are balanced. Between two parentheses, such a text cannot close the first one.
+///
+/// # Errors
+/// The line of a parenthesis that has no counterpart.
 fn balanced(statement: &Statement<'_>) -> Result<(), usize> {
     let mut open: Vec<usize> = Vec::new();
     let line_at = |offset: usize| statement.line + statement.text[..offset].matches('\n').count();
-    for (place, part) in statement.placed_parts() {
+    for (section, part) in statement.placed_parts() {
         match part {
-            Part::Other("(") => open.push(place.start),
-            Part::Other(")") if open.pop().is_none() => return Err(line_at(place.start)),
+            Part::Other("(") => open.push(section.start),
+            Part::Other(")") if open.pop().is_none() => return Err(line_at(section.start)),
             _ => {}
         }
     }

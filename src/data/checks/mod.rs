@@ -1,8 +1,7 @@
-//! Data checks: queries of the project that return the rows that are wrong, with the fixes that may repair them.
+//! Data checks: queries of the project that return wrong rows, and the fixes that can repair those rows.
 //!
-//! A check is a file that psql can run. Everything in it is SQL that the project's people wrote: it runs with their
-//! search_path, each query as one statement inside of a subquery, in a READ ONLY transaction. Nothing here writes; see
-//! `repair` for that.
+//! A check is a file that psql can run. Its SQL is the project's own. It runs with the project's search_path, each query as
+//! one statement inside of a subquery, in a READ ONLY transaction. This room never writes; `repair` does.
 
 mod file;
 mod resolve;
@@ -17,24 +16,24 @@ use serde::Serialize;
 
 use crate::findings::Severity;
 
-pub use file::{named, read_directory};
-pub use run::{Found, Limits, Look, Rows, begin, look};
-pub use table::{Column, Incoming, Table, Trigger};
-pub use validate::{BoundFix, ValidatedCheck};
+pub use file::{read_directory, select};
+pub use run::{CheckLimits, CheckOptions, CheckResult, SampleRows, run, validate};
+pub use table::{CheckedColumn, CheckedTable, IncomingForeignKey, Trigger};
+pub use validate::{ValidatedCheck, ValidatedFix};
 pub use visibility::VisibilityGap;
 
 /// What a fix does to the rows that it returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// Their other columns are given the values that it returns.
+    /// The fix sets the other columns that its query returns.
     Update,
-    /// They are deleted.
+    /// The fix deletes the rows.
     Delete,
 }
 
 impl Action {
-    /// As the file and the records say it.
+    /// The word for it in files and records.
     pub fn word(self) -> &'static str {
         match self {
             Self::Update => "update",
@@ -43,68 +42,68 @@ impl Action {
     }
 }
 
-/// One query of a file.
+/// A query of a check's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query {
-    /// The text, without its semicolon: one statement, in which every parenthesis that is closed was opened in it.
+pub struct CheckQuery {
+    /// The text of one statement, without a semicolon. Its parentheses are balanced.
     pub text: String,
-    /// The line that it begins on, from 1.
+    /// The line on which it begins, from 1.
     pub line: usize,
 }
 
-/// A name in a file: a column, a table.
+/// The name of a column or a table in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
-    /// As the database has it; of a table as SQL writes it.
+pub struct NameAtLine {
+    /// The name of a column as the catalog has it; the name of a table as SQL writes it.
     pub name: String,
-    /// The line of the directive.
+    /// The line of the directive, from 1.
     pub line: usize,
 }
 
-/// One fix.
+/// A fix of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
-    /// Its name, unique in the file.
+    /// The name of the fix, unique in the file.
     pub name: String,
-    /// What it does, in a person's words.
+    /// What the fix does, in the project's words. It may be empty.
     pub description: String,
-    /// What it does to the rows.
+    /// What the fix does to rows.
     pub action: Action,
-    /// The most rows that it may change.
+    /// `-- at-most:`, the largest number of rows that the fix may change.
     pub at_most: Option<u64>,
-    /// The rows, with their new values.
-    pub query: Query,
-    /// The line of `-- fix:`.
+    /// The query for the rows, and for their new values.
+    pub query: CheckQuery,
+    /// The line of `-- fix:`, from 1.
     pub line: usize,
 }
 
-/// One data check.
+/// A data check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// The file's name without `.sql`.
+    /// The name of the file without `.sql`.
     pub name: String,
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
-    /// What has to be true, in a person's words.
+    /// What has to be true, in the project's words.
     pub title: String,
-    /// How bad it is when it is not.
+    /// The severity of wrong rows.
     pub severity: Severity,
-    /// The table that the rows are of.
-    pub table: Option<Named>,
-    /// The columns that identify a row; what `find` and the fixes return has them.
-    pub key: Vec<Named>,
-    /// The columns of a row that are shown.
-    pub show: Vec<Named>,
-    /// The rows that are wrong.
-    pub find: Query,
-    /// The fixes, the first that proposes a row has it.
+    /// The table of the rows. A check without fixes needs none.
+    pub table: Option<NameAtLine>,
+    /// The columns that identify a row. `find` and the fixes return them.
+    pub key: Vec<NameAtLine>,
+    /// Further columns of a wrong row that are shown.
+    pub show: Vec<NameAtLine>,
+    /// The query for the wrong rows.
+    pub find: CheckQuery,
+    /// The fixes. A row belongs to the first fix that proposes something for it.
     pub fixes: Vec<Fix>,
 }
 
 impl Check {
-    /// The columns of a sample: the key, then what else is shown.
-    pub fn shown(&self) -> Vec<&Named> {
-        let mut shown: Vec<&Named> = self.key.iter().collect();
+    /// The columns of a sample: first the key, then the other columns of `show`.
+    pub fn shown(&self) -> Vec<&NameAtLine> {
+        let mut shown: Vec<&NameAtLine> = self.key.iter().collect();
         shown.extend(self.show.iter().filter(|column| !self.key.iter().any(|key| key.name == column.name)));
         shown
     }

@@ -1,110 +1,120 @@
-//! Binding checks to a database: their tables and what is in the way of them first, then what their queries return. However
-//! many checks there are, it takes the same number of messages; only where the server refuses something is each of them
-//! asked for by itself, to say which it is.
+//! Resolves checks in a database: first their tables and what hides rows from the role, then what their queries return.
+//!
+//! It takes the same number of messages, however many checks there are. Only where the server refuses one of the queries,
+//! each check is validated by itself to find out which it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use super::file::one_failure;
-use super::validate::{self, LocatedCheck, ValidatedCheck};
-use super::{Check, Query, Table, VisibilityGap, visibility};
+use super::file::combine;
+use super::validate::{self, LocatedCheck, ValidatedCheck, ValidationError};
+use super::{Check, CheckQuery, CheckedTable, VisibilityGap, visibility};
 use crate::error::Failure;
 use crate::postgres::connection::{Batch, Session};
 use crate::postgres::sql::literal;
 
-/// What the transaction goes back to when the server refuses something.
+/// The savepoint that the transaction is rolled back to when the server refuses a query.
 pub(super) const SAVEPOINT: &str = "trueup_checks";
 
-/// Binds checks to the database of a session that is in a transaction, whose search_path is the project's afterwards.
+/// Validates checks against the database of a session that is in a transaction. Afterwards the search_path of the
+/// transaction is the project's.
 ///
 /// # Errors
-/// Exit 2: every check that is wrong, with file and line; the connection's.
-pub(super) async fn bind(
+/// Exit 2: all errors of all checks, with file and line. Those of the connection.
+pub(super) async fn resolve(
     session: &mut Session,
     checks: Vec<Check>,
     search_path: &str,
 ) -> Result<Vec<ValidatedCheck>> {
-    let (placed, mut wrong) = place(session, checks, search_path).await?;
-    if placed.is_empty() {
-        one_failure(wrong)?;
+    let LocatedChecks { checks: located, mut failures } = locate(session, checks, search_path).await?;
+    if located.is_empty() {
+        combine(failures)?;
         return Ok(Vec::new());
     }
-    let queries: Vec<&Query> = placed.iter().flat_map(|placed| placed.check.queries()).collect();
-    let known = validate::shapes(session, &queries).await?;
-    let one_by_one = known.is_none();
-    let mut known = known.into_iter().flatten();
-    let back = format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}");
-    let mut bound = Vec::new();
-    for placed in placed {
+    let queries: Vec<&CheckQuery> = located.iter().flat_map(|located| located.check.queries()).collect();
+    let returned = validate::returned_by_all(session, &queries).await?;
+    let one_by_one = returned.is_none();
+    let mut returned = returned.into_iter().flatten();
+    let rollback = format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}");
+    let mut validated = Vec::new();
+    for located in located {
         if one_by_one {
-            session.execute(back.as_str()).await?;
+            session.execute(rollback.as_str()).await?;
         }
-        let queries = placed.check.queries().count();
-        let known = known.by_ref().take(queries).collect();
-        match validate::prove(session, placed, known).await? {
-            Ok(check) => bound.push(check),
-            Err(failure) => wrong.push(failure),
+        let queries = located.check.queries().count();
+        let known = returned.by_ref().take(queries).collect();
+        match validate::validate(session, located, known).await {
+            Ok(check) => validated.push(check),
+            Err(ValidationError::File(failure)) => failures.push(failure),
+            Err(ValidationError::Server(error)) => return Err(error),
         }
     }
-    one_failure(wrong)?;
+    combine(failures)?;
     if one_by_one {
-        session.execute(format!("{back}; RELEASE SAVEPOINT {SAVEPOINT}")).await?;
+        session.execute(format!("{rollback}; RELEASE SAVEPOINT {SAVEPOINT}")).await?;
     }
-    Ok(bound)
+    Ok(validated)
 }
 
-/// Finds the tables, and what is in the way, in two round trips; sets the savepoint and the project's search_path. The checks
-/// whose table is not there are told apart.
-async fn place(
-    session: &mut Session,
-    checks: Vec<Check>,
-    search_path: &str,
-) -> Result<(Vec<LocatedCheck>, Vec<Failure>)> {
+/// The checks whose table exists, and the errors of the others.
+struct LocatedChecks {
+    checks: Vec<LocatedCheck>,
+    failures: Vec<Failure>,
+}
+
+/// Finds the tables of checks, and what hides rows from the role, in two round trips. Sets the savepoint and the project's
+/// search_path.
+async fn locate(session: &mut Session, checks: Vec<Check>, search_path: &str) -> Result<LocatedChecks> {
     let path = |path: &str| format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(path));
-    let theirs = path(search_path);
-    let oids = oids(session, &checks, &theirs).await?;
+    let project_path = path(search_path);
+    let oids = oids(session, &checks, &project_path).await?;
     let distinct: BTreeSet<String> = oids.values().cloned().collect();
-    let (mut placed, mut wrong) = (Vec::new(), Vec::new());
+    let (mut located, mut failures) = (Vec::new(), Vec::new());
     for check in checks {
-        match check.table.as_ref().map(|named| (named, oids.get(&named.name))) {
-            Some((named, None)) => {
-                wrong.push(check.wrong_at(named.line, &format!("there is no table {}", named.name)));
+        match check.table.as_ref().map(|table| (table, oids.get(&table.name))) {
+            Some((table, None)) => {
+                failures.push(check.error_at(table.line, &format!("there is no table {}", table.name)));
             }
-            found => {
-                let oid = found.and_then(|(_, oid)| oid.cloned());
-                placed.push((check, oid));
+            table => {
+                let oid = table.and_then(|(_, oid)| oid.cloned());
+                located.push((check, oid));
             }
         }
     }
-    let mut tables: BTreeMap<String, Table> = BTreeMap::new();
-    let mut obstacles: Vec<Vec<VisibilityGap>> = vec![Vec::new(); placed.len()];
+    let mut tables: BTreeMap<String, CheckedTable> = BTreeMap::new();
+    let mut gaps: Vec<Vec<VisibilityGap>> = vec![Vec::new(); located.len()];
     let mut batch = Batch::default();
     batch.execute(path("pg_catalog, pg_temp"));
-    batch.each_of(distinct.iter().map(|oid| Table::statement(oid)), |_, row| {
-        let table = Table::from_row(row)?;
+    batch.each_of(distinct.iter().map(|oid| CheckedTable::statement(oid)), |_, row| {
+        let table = CheckedTable::from_row(row)?;
         tables.insert(table.oid.to_string(), table);
         Ok(())
     });
-    let gaps =
-        placed.iter().map(|(check, oid)| visibility::statement(check.queries(), oid.as_deref(), search_path));
-    batch.each_of(gaps, |check, row| {
-        obstacles[check].push(visibility::from_row(row)?);
+    let statements = located
+        .iter()
+        .map(|(check, oid)| visibility::statement(check.queries(), oid.as_deref(), search_path));
+    batch.each_of(statements, |check, row| {
+        gaps[check].push(visibility::from_row(row)?);
         Ok(())
     });
-    batch.execute(theirs);
+    batch.execute(project_path);
     batch.execute(format!("SAVEPOINT {SAVEPOINT}"));
     session.run(batch).await?;
-    let placed = placed.into_iter().zip(obstacles);
-    let placed = placed.map(|((check, oid), obstacles)| {
+    let checks = located.into_iter().zip(gaps).map(|((check, oid), gaps)| {
         let table = oid.and_then(|oid| tables.get(&oid).cloned());
-        LocatedCheck { check, table, obstacles }
+        LocatedCheck { check, table, gaps }
     });
-    Ok((placed.collect(), wrong))
+    Ok(LocatedChecks { checks: checks.collect(), failures })
 }
 
-/// The oids of the checks' tables, by the names as the checks write them; one that is not there is left out.
-async fn oids(session: &mut Session, checks: &[Check], theirs: &str) -> Result<BTreeMap<String, String>> {
+/// The oids of the checks' tables, by the names as the checks write them. A table that does not exist is left out.
+/// `project_path` is the statement that sets the project's search_path.
+async fn oids(
+    session: &mut Session,
+    checks: &[Check],
+    project_path: &str,
+) -> Result<BTreeMap<String, String>> {
     let names: BTreeSet<&str> =
         checks.iter().filter_map(|check| check.table.as_ref()).map(|table| table.name.as_str()).collect();
     let names: Vec<&str> = names.into_iter().collect();
@@ -113,7 +123,7 @@ async fn oids(session: &mut Session, checks: &[Check], theirs: &str) -> Result<B
         .map(|name| format!("SELECT pg_catalog.to_regclass({})::pg_catalog.oid AS oid", literal(name)));
     let mut oids = BTreeMap::new();
     let mut batch = Batch::default();
-    batch.execute(theirs);
+    batch.execute(project_path);
     batch.each_of(lookups, |name, row| {
         if let Some(oid) = row.get("oid")? {
             oids.insert(names[name].to_owned(), oid);

@@ -1,4 +1,4 @@
-//! Running the checks: one READ ONLY snapshot, row security off, on several connections that share it.
+//! Runs the checks in one READ ONLY snapshot with row security off, on several connections that share the snapshot.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -6,121 +6,138 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use futures_util::future::join_all;
 
-use super::resolve::bind;
-use super::{Check, ValidatedCheck};
+use super::resolve::resolve;
+use super::{Check, ValidatedCheck, VisibilityGap};
 use crate::postgres::connection::{self, Batch, ReadOnlyTransaction, Session, Single, Target, sqlstate};
 use crate::postgres::sql::{identifier, literal};
 
-/// What a check's query did to its transaction.
+/// The statement that shows what a check's query did to its transaction.
 const PROOF: &str = "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL AS wrote_nothing, \
     pg_catalog.current_setting('row_security') AS row_security";
 
 /// How much longer than `statement_timeout` the server may be silent.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// How long things may take, and how much is shown.
+/// The largest number of characters of a value that is fetched: a value may have many megabytes.
+const MAX_CHARACTERS: usize = 200;
+
+const SAVEPOINT: &str = "SAVEPOINT trueup_check";
+const ROLLBACK: &str = "ROLLBACK TO SAVEPOINT trueup_check";
+const RELEASE: &str = "RELEASE SAVEPOINT trueup_check";
+
+/// How long checks may take, and how much they return.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct CheckLimits {
     /// `statement_timeout` of a query.
     pub statement_timeout: Duration,
-    /// `lock_timeout`.
+    /// `lock_timeout` of a query.
     pub lock_timeout: Duration,
-    /// How many rows of each check are fetched.
+    /// The largest number of rows that are fetched for each check.
     pub sample: usize,
-    /// How many connections there may be.
+    /// The largest number of connections.
     pub jobs: usize,
 }
 
-/// How to get there, and what for.
+/// Where checks run, and how.
 #[derive(Debug, Clone, Copy)]
-pub struct Look<'l> {
+pub struct CheckOptions<'o> {
     /// The database.
-    pub target: &'l Target,
-    /// `application_name`
-    pub application: &'l str,
-    /// `[database] set_role`
-    pub set_role: Option<&'l str>,
-    /// `[database] search_path`: what the queries run with.
-    pub search_path: &'l str,
-    /// Limits.
-    pub limits: Limits,
+    pub target: &'o Target,
+    /// `application_name` of the connections.
+    pub application: &'o str,
+    /// `[database] set_role`: the role that reads.
+    pub set_role: Option<&'o str>,
+    /// `[database] search_path`, which the queries run with.
+    pub search_path: &'o str,
+    /// The limits of a run.
+    pub limits: CheckLimits,
 }
 
-/// Some rows, values as the server prints them.
+/// Some rows; values are texts as the server prints them, at most 200 characters of each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rows {
-    /// The columns.
+pub struct SampleRows {
+    /// The names of the columns.
     pub columns: Vec<String>,
-    /// The values, `None` for NULL.
+    /// The values of each row, in the order of the columns; `None` for NULL.
     pub rows: Vec<Vec<Option<String>>>,
 }
 
 /// What one check found.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct CheckResult {
     /// The check.
     pub check: ValidatedCheck,
-    /// How many rows are wrong; or why that cannot be told.
+    /// How many rows are wrong. The error says in words why that is not known.
     pub rows: Result<u64, String>,
-    /// Some of them.
-    pub sample: Rows,
-    /// How long it took.
+    /// Some of the wrong rows.
+    pub sample: SampleRows,
+    /// How long the check took.
     pub took: Duration,
 }
 
-impl Found {
+impl CheckResult {
     /// Whether it is known that no row is wrong.
     pub fn is_clean(&self) -> bool {
         self.rows == Ok(0)
     }
 }
 
-/// Runs checks on a session that is in no transaction, and on others like it. Nothing is written.
+/// Runs checks on a session that is in no transaction, and on further connections to the same database. Nothing is written.
+/// The results are in the order of the checks.
 ///
 /// # Errors
-/// Exit 2: a check is wrong; exit 3 when the database cannot be reached, or the connection is lost.
-pub async fn look(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> Result<Vec<Found>> {
-    session.give_up_after(look.limits.statement_timeout.saturating_add(SILENCE));
-    let looked = looking(session, checks, look).await;
-    looked.map_err(|error| connection::server_failure(error, "running the data checks"))
+/// Exit 2: a check is wrong. Exit 3: the database cannot be reached, or the connection is lost.
+pub async fn run(
+    session: &mut Session,
+    checks: Vec<Check>,
+    options: CheckOptions<'_>,
+) -> Result<Vec<CheckResult>> {
+    session.give_up_after(options.limits.statement_timeout.saturating_add(SILENCE));
+    let results = run_all(session, checks, options).await;
+    results.map_err(|error| connection::server_failure(error, "running the data checks"))
 }
 
-/// Begins the transaction that checks are read in, and holds them against the database. It stays open, its search_path the
-/// project's.
+/// Begins the transaction that checks are read in, and validates the checks against the database. The transaction stays
+/// open; its search_path is the project's.
 ///
 /// # Errors
-/// As [`look`].
-pub async fn begin(
+/// Exit 2: a check is wrong. Exit 3: the connection is lost.
+pub async fn validate(
     session: &mut Session,
     checks: Vec<Check>,
-    look: &Look<'_>,
+    options: &CheckOptions<'_>,
 ) -> Result<Vec<ValidatedCheck>> {
-    session.give_up_after(look.limits.statement_timeout.saturating_add(SILENCE));
-    let begun = beginning(session, checks, look).await;
-    begun.map_err(|error| connection::server_failure(error, "holding the data checks against the database"))
+    session.give_up_after(options.limits.statement_timeout.saturating_add(SILENCE));
+    let validated = begin_and_validate(session, checks, options).await;
+    validated
+        .map_err(|error| connection::server_failure(error, "holding the data checks against the database"))
 }
 
-async fn beginning(
+async fn begin_and_validate(
     session: &mut Session,
     checks: Vec<Check>,
-    look: &Look<'_>,
+    options: &CheckOptions<'_>,
 ) -> Result<Vec<ValidatedCheck>> {
-    session.execute(transaction(look, None).sql()).await?;
-    bind(session, checks, look.search_path).await
+    session.execute(transaction(options, None).sql()).await?;
+    resolve(session, checks, options.search_path).await
 }
 
-async fn looking(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> Result<Vec<Found>> {
-    let bound = beginning(session, checks, &look).await?;
-    let helpers = look.limits.jobs.min(bound.len()).saturating_sub(1);
+async fn run_all(
+    session: &mut Session,
+    checks: Vec<Check>,
+    options: CheckOptions<'_>,
+) -> Result<Vec<CheckResult>> {
+    let checks = begin_and_validate(session, checks, &options).await?;
+    let helpers = options.limits.jobs.min(checks.len()).saturating_sub(1);
     let mut others = Vec::new();
     if helpers > 0 {
         let snapshot: String = session.scalar("SELECT pg_catalog.pg_export_snapshot() AS snapshot").await?;
-        let path = literal(look.search_path);
-        let opening = transaction(&look, Some(&snapshot)).sql();
+        let path = literal(options.search_path);
+        let opening = transaction(&options, Some(&snapshot)).sql();
         let opening = &format!("{opening}; SELECT pg_catalog.set_config('search_path', {path}, true)");
         let connecting = (0..helpers).map(|_| async move {
-            let mut session = look.target.connect(look.application).await?;
-            session.give_up_after(look.limits.statement_timeout.saturating_add(SILENCE));
+            let mut session = options.target.connect(options.application).await?;
+            session.give_up_after(options.limits.statement_timeout.saturating_add(SILENCE));
             session.execute(opening.clone()).await?;
             anyhow::Ok(session)
         });
@@ -128,123 +145,134 @@ async fn looking(session: &mut Session, checks: Vec<Check>, look: Look<'_>) -> R
     }
     let next = AtomicUsize::new(0);
     let sessions = std::iter::once(session).chain(others.iter_mut());
-    let working = sessions.map(|session| work(session, &bound, &next, &look));
-    let mut found = Vec::new();
-    for part in join_all(working).await {
-        found.extend(part?);
+    let workers = sessions.map(|session| run_remaining(session, &checks, &next, &options));
+    let mut results = Vec::new();
+    for of_worker in join_all(workers).await {
+        results.extend(of_worker?);
     }
     join_all(others.into_iter().map(Session::close)).await;
-    found.sort_by_key(|(place, _)| *place);
-    Ok(found.into_iter().map(|(_, found)| found).collect())
+    results.sort_by_key(|numbered| numbered.position);
+    Ok(results.into_iter().map(|numbered| numbered.result).collect())
 }
 
-/// The transaction that the checks are read in; with an exported `snapshot` it sees the same rows as another one.
-fn transaction(look: &Look<'_>, snapshot: Option<&str>) -> ReadOnlyTransaction {
+/// The transaction that checks are read in. With an exported `snapshot` it sees the same rows as the transaction that
+/// exported it.
+fn transaction(options: &CheckOptions<'_>, snapshot: Option<&str>) -> ReadOnlyTransaction {
     let transaction = ReadOnlyTransaction::repeatable_read();
     let transaction = match snapshot {
         Some(snapshot) => transaction.in_snapshot(snapshot),
         None => transaction,
     };
     transaction
-        .statement_timeout(look.limits.statement_timeout)
-        .lock_timeout(look.limits.lock_timeout)
+        .statement_timeout(options.limits.statement_timeout)
+        .lock_timeout(options.limits.lock_timeout)
         .idle_timeout(Duration::ZERO)
         .row_security_off()
         .settings("SET LOCAL standard_conforming_strings = on")
         .catalog_search_path()
-        .role(look.set_role)
+        .role(options.set_role)
 }
 
-/// How many characters of a value are shown: it may have many megabytes.
-const LONGEST: usize = 200;
+/// A result, and the position of its check.
+struct NumberedResult {
+    position: usize,
+    result: CheckResult,
+}
 
-/// Takes checks as long as there are some, and ends the transaction.
-async fn work(
+/// Runs the checks that no other connection has taken, and ends the transaction. `next` is the position of the next check.
+async fn run_remaining(
     session: &mut Session,
     checks: &[ValidatedCheck],
     next: &AtomicUsize,
-    look: &Look<'_>,
-) -> Result<Vec<(usize, Found)>> {
-    let mut found = Vec::new();
+    options: &CheckOptions<'_>,
+) -> Result<Vec<NumberedResult>> {
+    let mut results = Vec::new();
     loop {
-        let place = next.fetch_add(1, Ordering::Relaxed);
-        let Some(check) = checks.get(place) else { break };
-        found.push((place, one(session, check, look.limits.sample).await?));
+        let position = next.fetch_add(1, Ordering::Relaxed);
+        let Some(check) = checks.get(position) else { break };
+        let result = run_one(session, check, options.limits.sample).await?;
+        results.push(NumberedResult { position, result });
     }
     // Rolls back, in case a check's query managed to write.
     session.execute("ROLLBACK").await?;
-    Ok(found)
+    Ok(results)
 }
 
-const SAVEPOINT: &str = "SAVEPOINT trueup_check";
-const ROLLBACK: &str = "ROLLBACK TO SAVEPOINT trueup_check";
-const RELEASE: &str = "RELEASE SAVEPOINT trueup_check";
-
-async fn one(session: &mut Session, check: &ValidatedCheck, sample: usize) -> Result<Found> {
+async fn run_one(session: &mut Session, check: &ValidatedCheck, sample: usize) -> Result<CheckResult> {
     let begun = Instant::now();
-    let mut found =
-        Found { check: check.clone(), rows: Ok(0), sample: Rows::default(), took: Duration::ZERO };
-    if !check.obstacles.is_empty() {
-        let told: Vec<String> = check.obstacles.iter().map(super::VisibilityGap::told).collect();
-        found.rows = Err(told.join("; "));
-        return Ok(found);
+    let mut result = CheckResult {
+        check: check.clone(),
+        rows: Ok(0),
+        sample: SampleRows::default(),
+        took: Duration::ZERO,
+    };
+    if !check.gaps.is_empty() {
+        let gaps: Vec<String> = check.gaps.iter().map(VisibilityGap::describe).collect();
+        result.rows = Err(gaps.join("; "));
+        return Ok(result);
     }
-    match read(session, check, sample, &mut found.sample).await {
-        Ok(count) => found.rows = Ok(count),
+    match read(session, check, sample, &mut result.sample).await {
+        Ok(count) => result.rows = Ok(count),
         Err(error) => {
-            // What ends the session, or is no word of the server's, ends all of it.
-            let said = connection::server_error(&error)
+            // An error that ends the session, or that is not the server's, ends the run of all checks.
+            let refusal = connection::server_error(&error)
                 .map(connection::describe)
-                .filter(|said| said.sqlstate.is_some());
-            let Some(said) = said else { return Err(error) };
+                .filter(|refusal| refusal.sqlstate.is_some());
+            let Some(refusal) = refusal else { return Err(error) };
             if session.execute(format!("{ROLLBACK}; {RELEASE}")).await.is_err() {
                 return Err(error);
             }
-            let file = check.check.path.display();
-            found.rows = Err(match said.sqlstate.as_deref() {
-                Some(sqlstate::INSUFFICIENT_PRIVILEGE) => format!("this role lacks a right: {}", said.text()),
-                Some(sqlstate::QUERY_CANCELED) => format!("the server stopped the query: {}", said.text()),
-                _ => format!("the query failed ({file}: line {}): {}", check.check.find.line, said.text()),
+            let (file, text) = (check.check.path.display(), refusal.text());
+            result.rows = Err(match refusal.sqlstate.as_deref() {
+                Some(sqlstate::INSUFFICIENT_PRIVILEGE) => format!("this role lacks a right: {text}"),
+                Some(sqlstate::QUERY_CANCELED) => format!("the server stopped the query: {text}"),
+                _ => format!("the query failed ({file}: line {}): {text}", check.check.find.line),
             });
         }
     }
-    found.took = begun.elapsed();
-    Ok(found)
+    result.took = begun.elapsed();
+    Ok(result)
 }
 
-async fn read(session: &mut Session, bound: &ValidatedCheck, sample: usize, into: &mut Rows) -> Result<u64> {
-    let query = bound.check.find.wrapped();
+/// Counts the wrong rows of a check, and fetches some of them.
+async fn read(
+    session: &mut Session,
+    validated: &ValidatedCheck,
+    sample: usize,
+    into: &mut SampleRows,
+) -> Result<u64> {
+    let query = validated.check.find.wrapped();
     let (mut count, mut proof) = (Single::<u64>::default(), Single::default());
     let mut batch = Batch::default();
     // What a query sets for the transaction must not hold for the next check.
     batch.execute(SAVEPOINT);
     batch.scalar(format!("SELECT pg_catalog.count(*) AS rows FROM {query} AS q"), &mut count);
-    // The query itself may have changed the transaction, which is therefore looked at after it.
+    // The query itself may change the transaction, so the proof is read after it.
     batch.single(PROOF, &mut proof, |row| {
         Ok((row.get("wrote_nothing")?, row.get::<&str>("row_security")? == "off"))
     });
     batch.execute(ROLLBACK);
     batch.execute(RELEASE);
     session.run(batch).await?;
-    let wrong = match proof.get()? {
+    let problem = match proof.get()? {
         (true, true) => None,
         (true, false) => {
             Some("switches row security on: rows that are hidden from it cannot be told from none")
         }
         (false, _) => Some("writes; a check only reads. Nothing of it was kept"),
     };
-    if let Some(wrong) = wrong {
-        let what = format!("the query of `-- find:` {wrong}");
+    if let Some(problem) = problem {
+        let what = format!("the query of `-- find:` {problem}");
         let next = "take that out of the query, or out of the function that it calls";
-        return Err(bound.check.wrong_at(bound.check.find.line, &what).next(next).into());
+        return Err(validated.check.error_at(validated.check.find.line, &what).next(next).into());
     }
     let count = count.get()?;
-    let shown = bound.check.shown();
+    let shown = validated.check.shown();
     if count > 0 && sample > 0 && !shown.is_empty() {
         let columns: Vec<String> = shown
             .iter()
             .map(|column| {
-                format!("pg_catalog.left(q.{}::pg_catalog.text, {LONGEST})", identifier(&column.name))
+                format!("pg_catalog.left(q.{}::pg_catalog.text, {MAX_CHARACTERS})", identifier(&column.name))
             })
             .collect();
         into.columns = shown.iter().map(|column| column.name.clone()).collect();

@@ -1,104 +1,106 @@
-//! The table that the rows of a check are of, as far as repairing it needs to know.
+//! The table of a check's rows, as far as a repair needs to know it.
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use super::{Action, Named};
+use super::{Action, NameAtLine};
 use crate::postgres::connection::{Row, Session};
 use crate::postgres::sql::{identifier, qualified};
 
 const TABLE: &str = include_str!("sql/table.sql");
 
-/// A column.
+/// A column of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Column {
-    /// Its name.
+pub struct CheckedColumn {
+    /// The name of the column.
     pub name: String,
-    /// Its type as SQL writes it, with its modifier, qualified where it is not the server's own.
+    /// The type as SQL writes it, with its modifier. A user-defined type is qualified.
     #[serde(rename = "type")]
     pub type_name: String,
-    /// The type's oid.
+    /// The oid of the type.
     pub type_oid: u32,
-    /// The server's own type that it is, or a domain over: values are kept as that; without one, as text.
-    pub mirror: Option<String>,
-    /// Whether it is a domain.
+    /// The built-in type that it is, or that it is a domain over. Old values are recorded as this type. `None` for other
+    /// types, whose values are recorded as text.
+    pub builtin_type: Option<String>,
+    /// Whether the type is a domain.
     pub domain: bool,
-    /// Whether it has a collation.
+    /// Whether the column has a collation.
     pub collated: bool,
-    /// NOT NULL.
+    /// Whether the column is NOT NULL.
     pub required: bool,
-    /// GENERATED ALWAYS AS (...).
+    /// Whether the column is GENERATED ALWAYS AS (...).
     pub generated: bool,
-    /// GENERATED ALWAYS AS IDENTITY.
+    /// Whether the column is GENERATED ALWAYS AS IDENTITY.
     pub identity: bool,
-    /// Whether this role may UPDATE it.
+    /// Whether this role may UPDATE the column.
     pub settable: bool,
 }
 
-/// What is unique.
+/// A unique index of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Key {
-    /// The index.
+pub struct UniqueIndex {
+    /// The name of the index.
     pub index: String,
-    /// Its columns.
+    /// The columns of the index.
     #[serde(default)]
     pub columns: Option<Vec<String>>,
-    /// Whether it is valid, and not deferrable.
+    /// Whether the index is valid, and its constraint not deferrable.
     pub valid: bool,
-    /// Whether it is of all rows, and of columns alone.
+    /// Whether the index covers all rows and has no expressions.
     pub whole: bool,
 }
 
-/// A trigger of somebody's that is enabled.
+/// An enabled trigger of the table that users have created.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Trigger {
-    /// Its name.
+    /// The name of the trigger.
     pub name: String,
-    /// The function that it calls.
+    /// The function that the trigger calls, with its argument types.
     pub function: String,
-    /// BEFORE: it may write other values than it was given.
+    /// Whether it is a BEFORE trigger, which may change the values that are written.
     pub before: bool,
-    /// FOR EACH ROW.
+    /// Whether it is FOR EACH ROW.
     pub row: bool,
-    /// Whether INSERT fires it.
+    /// Whether INSERT fires the trigger.
     pub insert: bool,
-    /// Whether DELETE fires it.
+    /// Whether DELETE fires the trigger.
     pub delete: bool,
-    /// Whether UPDATE fires it.
+    /// Whether UPDATE fires the trigger.
     pub update: bool,
-    /// UPDATE OF these columns alone.
+    /// The columns of UPDATE OF; `None` where an update of any column fires the trigger.
     pub columns: Option<Vec<String>>,
 }
 
-/// A foreign key that changes rows which refer to one that is deleted, or gets another value: CASCADE, SET NULL, SET DEFAULT.
+/// A foreign key of another table that refers to this one. When a row that it refers to is deleted or gets another value, it
+/// changes the referring rows: CASCADE, SET NULL or SET DEFAULT.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Incoming {
-    /// The constraint.
+pub struct IncomingForeignKey {
+    /// The name of the constraint.
     pub constraint: String,
-    /// The table that it is of, qualified and quoted.
+    /// The referring table, qualified and quoted.
     pub table: String,
-    /// What it does about a row that is deleted, as `pg_constraint.confdeltype`.
+    /// The action of ON DELETE, as in `pg_constraint.confdeltype`.
     on_delete: String,
-    /// What it does about a row that gets another value, as `pg_constraint.confupdtype`.
+    /// The action of ON UPDATE, as in `pg_constraint.confupdtype`.
     on_update: String,
-    /// Its columns.
+    /// The referring columns.
     pub columns: Vec<String>,
-    /// The columns that they refer to, in the same order.
+    /// The columns of this table that they refer to, in the same order.
     pub referenced: Vec<String>,
 }
 
-impl Incoming {
-    /// What it does when rows are changed so, as the catalog has it.
-    fn does(&self, action: Action) -> &str {
+impl IncomingForeignKey {
+    /// What the foreign key does when rows are changed this way, as in `pg_constraint`.
+    fn referential_action(&self, action: Action) -> &str {
         match action {
             Action::Delete => &self.on_delete,
             Action::Update => &self.on_update,
         }
     }
 
-    /// `memberships_user_id_fkey of public.memberships (ON DELETE CASCADE)`
-    pub fn told(&self, action: Action) -> String {
-        let what = match self.does(action) {
+    /// The foreign key in words: `memberships_user_id_fkey of public.memberships (ON DELETE CASCADE)`.
+    pub fn describe(&self, action: Action) -> String {
+        let what = match self.referential_action(action) {
             "c" => "CASCADE",
             "n" => "SET NULL",
             _ => "SET DEFAULT",
@@ -108,55 +110,55 @@ impl Incoming {
     }
 }
 
-/// A table.
+/// A table whose rows are checked and repaired.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Table {
-    /// Its oid.
+pub struct CheckedTable {
+    /// The oid of the table.
     pub oid: u32,
     schema: String,
     name: String,
     /// `pg_class.relkind`.
     pub kind: String,
-    /// Whether this role may DELETE its rows.
+    /// Whether this role may DELETE rows.
     pub deletable: bool,
-    /// Whether other tables inherit from it.
+    /// Whether other tables inherit from the table.
     pub has_children: bool,
-    /// Its columns, in order.
-    pub columns: Vec<Column>,
-    /// What is unique in it.
-    pub keys: Vec<Key>,
-    /// Its triggers.
+    /// The columns of the table, in order.
+    pub columns: Vec<CheckedColumn>,
+    /// The unique indexes of the table.
+    pub keys: Vec<UniqueIndex>,
+    /// The triggers of the table.
     pub triggers: Vec<Trigger>,
-    /// What changing its rows sets off; see [`Table::set_off`].
-    incoming: Vec<Incoming>,
-    /// Whether a foreign key of it refers to its own rows.
+    /// The foreign keys that refer to the table; see [`CheckedTable::cascading_keys`].
+    incoming: Vec<IncomingForeignKey>,
+    /// Whether a foreign key of the table refers to the table itself.
     pub refers_to_itself: bool,
-    /// Its rules.
+    /// The names of its rules.
     pub rules: Vec<String>,
-    /// What it takes on the disk, indexes included.
+    /// The size of the table in bytes, with its indexes and TOAST (`pg_total_relation_size`).
     pub bytes: u64,
 }
 
-impl Table {
-    /// Reads the table of an oid, in a session whose search_path is `pg_catalog, pg_temp`. `None` when there is none.
+impl CheckedTable {
+    /// Reads the table of an oid in a session whose search_path is `pg_catalog, pg_temp`. `None` when there is no such table.
     ///
     /// # Errors
-    /// The server's and the connection's.
-    pub async fn of(session: &mut Session, oid: &str) -> Result<Option<Self>> {
+    /// Those of the server and the connection.
+    pub async fn read(session: &mut Session, oid: &str) -> Result<Option<Self>> {
         let json: Option<String> = session.optional_scalar(Self::statement(oid)).await?;
         json.map(|json| Self::from_json(&json)).transpose()
     }
 
-    /// The statement that reads the table of an oid, for [`Table::from_row`]. The session's search_path is
+    /// The statement that reads the table of an oid, for [`CheckedTable::from_row`]. The session's search_path must be
     /// `pg_catalog, pg_temp`.
     pub(super) fn statement(oid: &str) -> String {
         TABLE.replace("{oid}", oid)
     }
 
-    /// Reads the row that [`Table::statement`] answers with.
+    /// Reads the row that [`CheckedTable::statement`] returns.
     ///
     /// # Errors
-    /// When it is not that row.
+    /// The row is not such a row.
     pub(super) fn from_row(row: &Row<'_>) -> Result<Self> {
         Self::from_json(row.get("definition")?)
     }
@@ -165,35 +167,39 @@ impl Table {
         serde_json::from_str(json).context("a table as JSON")
     }
 
-    /// `public.api_keys`, quoted where SQL needs it.
+    /// The name of the table, qualified and quoted where SQL needs it: `public.api_keys`.
     pub fn qualified(&self) -> String {
         qualified(&self.schema, &self.name)
     }
 
-    /// The foreign keys that deleting rows sets off, or other values of `columns`.
-    pub fn set_off(&self, action: Action, columns: &[Column]) -> impl Iterator<Item = &Incoming> {
-        self.incoming.iter().filter(move |incoming| {
+    /// The foreign keys that change other rows when rows are deleted, or when their `columns` get other values.
+    pub fn cascading_keys(
+        &self,
+        action: Action,
+        columns: &[CheckedColumn],
+    ) -> impl Iterator<Item = &IncomingForeignKey> {
+        self.incoming.iter().filter(move |foreign_key| {
             let touched = |name: &String| columns.iter().any(|column| column.name == *name);
-            matches!(incoming.does(action), "c" | "n" | "d")
-                && (action == Action::Delete || incoming.referenced.iter().any(touched))
+            matches!(foreign_key.referential_action(action), "c" | "n" | "d")
+                && (action == Action::Delete || foreign_key.referenced.iter().any(touched))
         })
     }
 
-    /// A column by its name.
-    pub fn column(&self, name: &str) -> Option<&Column> {
+    /// The column of this name.
+    pub fn column(&self, name: &str) -> Option<&CheckedColumn> {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// Why these columns do not identify a row; `Ok` when they do: a unique, valid, non-partial index over exactly them,
-    /// all NOT NULL.
+    /// Checks that these columns identify a row: all of them are NOT NULL, and a valid, non-partial unique index is over
+    /// exactly them.
     ///
     /// # Errors
-    /// In words.
-    pub fn identified_by(&self, key: &[Named]) -> Result<(), String> {
+    /// The reason in words why they do not.
+    pub fn identified_by(&self, key: &[NameAtLine]) -> Result<(), String> {
         let table = self.qualified();
-        for Named { name, .. } in key {
+        for NameAtLine { name, .. } in key {
             match self.column(name) {
-                None => return Err(format!("{table} has no column {name}{}", self.near(name))),
+                None => return Err(format!("{table} has no column {name}{}", self.suggestion(name))),
                 Some(column) if !column.required => {
                     return Err(format!(
                         "column {name} of {table} may be NULL, and does not identify a row then"
@@ -202,13 +208,13 @@ impl Table {
                 Some(_) => {}
             }
         }
-        let is_it = |found: &&Key| {
+        let is_it = |found: &&UniqueIndex| {
             let columns = found.columns.as_deref().unwrap_or_default();
             columns.len() == key.len() && key.iter().all(|wanted| columns.contains(&wanted.name))
         };
         let named: Vec<&str> = key.iter().map(|key| key.name.as_str()).collect();
         let named = named.join(", ");
-        let of_these: Vec<&Key> = self.keys.iter().filter(is_it).collect();
+        let of_these: Vec<&UniqueIndex> = self.keys.iter().filter(is_it).collect();
         match of_these.iter().find(|key| key.valid && key.whole).or(of_these.first()) {
             Some(key) if key.valid && key.whole => Ok(()),
             Some(key) if key.valid => Err(format!(
@@ -230,16 +236,17 @@ impl Table {
         }
     }
 
-    /// `; did you mean user_id?`
-    pub(super) fn near(&self, name: &str) -> String {
-        let near = self
+    /// The end of a message about a column that does not exist: `; did you mean user_id?`. It is empty where no name is
+    /// similar.
+    pub(super) fn suggestion(&self, name: &str) -> String {
+        let nearest = self
             .columns
             .iter()
             .map(|column| (strsim::damerau_levenshtein(name, &column.name), &column.name))
             .min();
-        match near {
-            Some((distance, near)) if distance <= 1 + name.chars().count() / 4 => {
-                format!("; did you mean {near}?")
+        match nearest {
+            Some((distance, nearest)) if distance <= 1 + name.chars().count() / 4 => {
+                format!("; did you mean {nearest}?")
             }
             _ => String::new(),
         }

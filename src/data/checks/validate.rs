@@ -1,160 +1,199 @@
-//! Holding the checks against a database before any row is read: every query is one statement that the server
-//! understands, and what a fix says of its table is so.
+//! Validates checks against a database before any row is read: the server accepts every query as one statement, and the
+//! table has the columns, the key and the types that the check and its fixes need.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
 use super::resolve::SAVEPOINT;
-use super::{Action, Check, Column, Fix, Query, Table, VisibilityGap};
+use super::{Action, Check, CheckQuery, CheckedColumn, CheckedTable, Fix, VisibilityGap};
 use crate::error::{ErrorCode, Failure};
-use crate::postgres::connection::{self, Batch, Session, sqlstate};
+use crate::postgres::connection::{self, Batch, ReturnedColumn, Session, sqlstate};
 
-/// A row of a text, beside a query that is planned and never executed.
-const SINGLE: (&str, &str) = (
-    "SELECT one.t FROM (SELECT ''::pg_catalog.text) AS one (t) LEFT JOIN (SELECT * FROM (\n",
-    "\n) AS q LIMIT 0) AS q ON true",
-);
-/// A row of NULLs, whose columns are the query's.
-const SHAPE: (&str, &str) =
-    ("SELECT q.* FROM (SELECT) AS one LEFT JOIN (SELECT * FROM (\n", "\n) AS q LIMIT 0) AS q ON true");
+/// The oid of `text` (`pg_type.dat`).
+const TEXT: u32 = 25;
 
-/// What to do about a file that does not fit the database.
+/// A statement around a query, which the server plans and never executes.
+struct Wrapper {
+    before: &'static str,
+    after: &'static str,
+}
+
+/// Returns one row of a text. It is what [`Session::run_prepared`] needs.
+const ONE_TEXT: Wrapper = Wrapper {
+    before: "SELECT one.t FROM (SELECT ''::pg_catalog.text) AS one (t) LEFT JOIN (SELECT * FROM (\n",
+    after: "\n) AS q LIMIT 0) AS q ON true",
+};
+/// Returns one row of NULLs, which has the columns of the query.
+const COLUMNS: Wrapper = Wrapper {
+    before: "SELECT q.* FROM (SELECT) AS one LEFT JOIN (SELECT * FROM (\n",
+    after: "\n) AS q LIMIT 0) AS q ON true",
+};
+
+impl Wrapper {
+    fn around(&self, query: &CheckQuery) -> String {
+        format!("{}{}{}", self.before, query.text, self.after)
+    }
+}
+
+/// The hint about a file that does not fit the database.
 const NEXT: &str = "fix the file; where a migration that is pending makes what is missing: trueup upgrade";
 
 /// A fix that fits its table.
 #[derive(Debug, Clone)]
-pub struct BoundFix {
+pub struct ValidatedFix {
     /// The fix.
     pub fix: Fix,
-    /// The columns that it sets; empty for one that deletes.
+    /// The columns that it sets, in the order in which its query returns them. It is empty for a fix that deletes.
     pub sets: Vec<String>,
-    /// The types of what its query returns, by column.
+    /// The oids of the types that its query returns, by column.
     pub types: BTreeMap<String, u32>,
+}
+
+/// A check that fits this database.
+#[derive(Debug, Clone)]
+pub struct ValidatedCheck {
+    /// The check.
+    pub check: Check,
+    /// The table of its rows, where it names one.
+    pub table: Option<CheckedTable>,
+    /// Its fixes.
+    pub fixes: Vec<ValidatedFix>,
+    /// Why this role may not see every row. Where there is a gap, the check is not run.
+    pub gaps: Vec<VisibilityGap>,
 }
 
 impl ValidatedCheck {
     /// The columns of the key, as the table has them.
-    pub fn key(&self) -> Vec<Column> {
+    pub fn key(&self) -> Vec<CheckedColumn> {
         let Some(table) = &self.table else { return Vec::new() };
         self.check.key.iter().filter_map(|key| table.column(&key.name).cloned()).collect()
     }
 }
 
-impl Query {
-    /// As a table in FROM. What is put between parentheses, and has none too many, stays there; the line break ends a
-    /// comment.
+/// A check, its table, and what hides rows of its queries from the role.
+#[derive(Debug)]
+pub(super) struct LocatedCheck {
+    pub(super) check: Check,
+    pub(super) table: Option<CheckedTable>,
+    pub(super) gaps: Vec<VisibilityGap>,
+}
+
+/// Why a check could not be validated.
+#[derive(Debug)]
+pub(super) enum ValidationError {
+    /// The check's file is wrong. Other checks may still be validated.
+    File(Failure),
+    /// The server refused something that no file is the reason of, or the connection was lost.
+    Server(anyhow::Error),
+}
+
+impl From<Failure> for ValidationError {
+    fn from(failure: Failure) -> Self {
+        Self::File(failure)
+    }
+}
+
+impl From<anyhow::Error> for ValidationError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Server(error)
+    }
+}
+
+impl CheckQuery {
+    /// The query as a table in FROM. Its parentheses are balanced, so it cannot leave those around it. The line break ends a
+    /// comment in its last line.
     pub fn wrapped(&self) -> String {
         format!("(\n{}\n)", self.text)
     }
 }
 
-/// A check that this database understands.
-#[derive(Debug, Clone)]
-pub struct ValidatedCheck {
-    /// The check.
-    pub check: Check,
-    /// Its table, where it names one.
-    pub table: Option<Table>,
-    /// Its fixes.
-    pub fixes: Vec<BoundFix>,
-    /// Why its answer cannot be trusted, or had, here.
-    pub obstacles: Vec<VisibilityGap>,
-}
-
-/// The columns that a query returns, with their types.
-pub(super) type Columns = Vec<(String, u32)>;
-
-/// A check, its table, and what is in the way of its queries.
-#[derive(Debug)]
-pub(super) struct LocatedCheck {
-    pub(super) check: Check,
-    pub(super) table: Option<Table>,
-    pub(super) obstacles: Vec<VisibilityGap>,
-}
-
 impl Check {
-    /// Something wrong in its file.
-    pub(super) fn wrong_at(&self, line: usize, what: &str) -> Failure {
+    /// An error about a line of the check's file (exit 2).
+    pub(super) fn error_at(&self, line: usize, what: &str) -> Failure {
         Failure::usage(format!("{}: line {line}: {what}", self.path.display()))
             .code(ErrorCode::CHECKS_INVALID)
             .next(NEXT)
     }
 
-    /// What it asks: for the rows that are wrong, and for those of each fix.
-    pub(super) fn queries(&self) -> impl Iterator<Item = &Query> {
+    /// The query for the wrong rows, and those of the fixes.
+    pub(super) fn queries(&self) -> impl Iterator<Item = &CheckQuery> {
         [&self.find].into_iter().chain(self.fixes.iter().map(|fix| &fix.query))
     }
 }
 
-/// Holds a check against its table, in a transaction whose search_path is the project's. What its queries return is asked
-/// for one by one where it is not `known`; a failure leaves the transaction aborted.
-pub(super) async fn prove(
+/// Validates a check in a transaction whose search_path is the project's. `known` are the columns that its queries return,
+/// as [`returned_by_all`] read them; those of further queries are asked for one by one.
+///
+/// # Errors
+/// The check does not fit the database, or the connection was lost. The transaction may be aborted then.
+pub(super) async fn validate(
     session: &mut Session,
-    placed: LocatedCheck,
-    known: Vec<Columns>,
-) -> Result<Result<ValidatedCheck, Failure>> {
-    let LocatedCheck { check, table, mut obstacles } = placed;
+    located: LocatedCheck,
+    known: Vec<Vec<ReturnedColumn>>,
+) -> Result<ValidatedCheck, ValidationError> {
+    let LocatedCheck { check, table, gaps } = located;
+    let mut validated = ValidatedCheck { check, table, fixes: Vec::new(), gaps };
     let mut known = known.into_iter();
-    let found = match shape(session, &check, &check.find, &mut known).await {
-        Err(error) if is_in_the_way(&error, &mut obstacles) => {
-            return Ok(Ok(ValidatedCheck { check, table, fixes: Vec::new(), obstacles }));
-        }
-        shape => match shape? {
-            Ok(columns) => columns,
-            Err(failure) => return Ok(Err(failure)),
+    match validate_queries(session, &validated, &mut known).await {
+        Ok(fixes) => validated.fixes = fixes,
+        Err(ValidationError::Server(error)) => match refused_privilege(&error) {
+            Some(gap) if validated.gaps.is_empty() => validated.gaps.push(gap),
+            Some(_) => {}
+            None => return Err(error.into()),
         },
-    };
+        Err(error) => return Err(error),
+    }
+    Ok(validated)
+}
+
+/// Validates the queries of a check, and returns its fixes.
+async fn validate_queries(
+    session: &mut Session,
+    ValidatedCheck { check, table, .. }: &ValidatedCheck,
+    known: &mut impl Iterator<Item = Vec<ReturnedColumn>>,
+) -> Result<Vec<ValidatedFix>, ValidationError> {
+    let found = returned(session, check, &check.find, known).await?;
     for column in check.shown() {
-        let count = found.iter().filter(|(name, _)| *name == column.name).count();
+        let count = found.iter().filter(|returned| returned.name == column.name).count();
         if count != 1 {
             let how = if count == 0 { "does not return" } else { "returns more than once" };
             let what = format!("the query of `-- find:` {how} a column {}", column.name);
-            return Ok(Err(check.wrong_at(column.line, &what)));
+            return Err(check.error_at(column.line, &what).into());
         }
     }
-    if let (Some(table), false) = (&table, check.key.is_empty())
+    let Some(table) = table else { return Ok(Vec::new()) };
+    if !check.key.is_empty()
         && let Err(why) = table.identified_by(&check.key)
     {
-        return Ok(Err(check.wrong_at(check.key[0].line, &format!("`-- key:` {why}"))));
+        return Err(check.error_at(check.key[0].line, &format!("`-- key:` {why}")).into());
     }
     let mut fixes = Vec::new();
     for fix in &check.fixes {
-        let Some(table) = &table else { break };
-        let columns = match shape(session, &check, &fix.query, &mut known).await {
-            Err(error) if is_in_the_way(&error, &mut obstacles) => {
-                return Ok(Ok(ValidatedCheck {
-                    table: Some(table.clone()),
-                    fixes,
-                    obstacles,
-                    check: check.clone(),
-                }));
-            }
-            shape => match shape? {
-                Ok(columns) => columns,
-                Err(failure) => return Ok(Err(failure)),
-            },
-        };
-        match fits(session, &check, fix, table, &columns).await? {
-            Ok(sets) => {
-                fixes.push(BoundFix { fix: fix.clone(), sets, types: columns.into_iter().collect() });
-            }
-            Err(why) => return Ok(Err(check.wrong_at(fix.line, &format!("fix {}: {why}", fix.name)))),
-        }
+        let columns = returned(session, check, &fix.query, known).await?;
+        let sets = columns_to_set(session, check, fix, table, &columns).await?;
+        let types = columns.into_iter().map(|column| (column.name, column.type_oid)).collect();
+        fixes.push(ValidatedFix { fix: fix.clone(), sets, types });
     }
-    Ok(Ok(ValidatedCheck { check, table, fixes, obstacles }))
+    Ok(fixes)
 }
 
-/// What all these queries return, in three round trips: together they are one prepared statement, of which the server
-/// accepts no two in one message. Releases the savepoint: no snapshot is exported from a subtransaction. `None` when the
-/// server refuses one of them; the transaction is aborted then.
-pub(super) async fn shapes(session: &mut Session, queries: &[&Query]) -> Result<Option<Vec<Columns>>> {
+/// The columns that each of these queries returns, in three round trips: all of them are one prepared statement, because the
+/// server accepts only one of those in a message. Releases the savepoint, because no snapshot can be exported from a
+/// subtransaction. `None` when the server refuses one of the queries; then the transaction is aborted.
+///
+/// # Errors
+/// Those of the connection.
+pub(super) async fn returned_by_all(
+    session: &mut Session,
+    queries: &[&CheckQuery],
+) -> Result<Option<Vec<Vec<ReturnedColumn>>>> {
     let mut columns = Vec::new();
-    let together: Vec<String> = queries.iter().map(|query| within(&SINGLE, query)).collect();
+    let together: Vec<String> = queries.iter().map(|query| ONE_TEXT.around(query)).collect();
     let answer = match session.run_prepared(together.join("\nUNION ALL\n")).await {
         Ok(()) => {
             let mut batch = Batch::default();
-            batch.each_of(queries.iter().map(|query| within(&SHAPE, query)), |_, row| {
+            batch.each_of(queries.iter().map(|query| COLUMNS.around(query)), |_, row| {
                 columns.push(row.columns());
                 Ok(())
             });
@@ -168,7 +207,7 @@ pub(super) async fn shapes(session: &mut Session, queries: &[&Query]) -> Result<
         Err(error)
             if connection::server_error(&error)
                 .map(connection::describe)
-                .is_some_and(|said| said.sqlstate.is_some()) =>
+                .is_some_and(|refusal| refusal.sqlstate.is_some()) =>
         {
             Ok(None)
         }
@@ -176,34 +215,27 @@ pub(super) async fn shapes(session: &mut Session, queries: &[&Query]) -> Result<
     }
 }
 
-/// Whether a query was refused for want of a right (insufficient_privilege: also what a policy says where row security is
-/// off): no more can be said of the file then. A right that was not looked for (to run a function, to read one column) is
-/// told as the server told it.
-fn is_in_the_way(error: &anyhow::Error, obstacles: &mut Vec<VisibilityGap>) -> bool {
-    let said = connection::server_error(error)
-        .map(connection::describe)
-        .filter(|said| said.is(sqlstate::INSUFFICIENT_PRIVILEGE));
-    let Some(said) = said else { return false };
-    if obstacles.is_empty() {
-        obstacles.push(VisibilityGap::Denied { said: said.text() });
-    }
-    true
+/// The privilege that the server says is missing: one that was not looked for, such as to run a function or to read one
+/// column, or what a policy hides where row security is off. No more can be said about the check then.
+fn refused_privilege(error: &anyhow::Error) -> Option<VisibilityGap> {
+    let refusal = connection::describe(connection::server_error(error)?);
+    refusal.is(sqlstate::INSUFFICIENT_PRIVILEGE).then(|| VisibilityGap::Denied { message: refusal.text() })
 }
 
-/// What a query returns; taken from what is known, or asked for.
-async fn shape(
+/// The columns that a query returns. They are taken from those that are `known`, or read from the server.
+async fn returned(
     session: &mut Session,
     check: &Check,
-    query: &Query,
-    known: &mut impl Iterator<Item = Columns>,
-) -> Result<Result<Columns, Failure>> {
+    query: &CheckQuery,
+    known: &mut impl Iterator<Item = Vec<ReturnedColumn>>,
+) -> Result<Vec<ReturnedColumn>, ValidationError> {
     if let Some(columns) = known.next() {
-        return Ok(Ok(columns));
+        return Ok(columns);
     }
     let mut columns = Vec::new();
-    let answer = match session.run_prepared(within(&SINGLE, query)).await {
+    let answer = match session.run_prepared(ONE_TEXT.around(query)).await {
         Ok(()) => {
-            let read = session.message(within(&SHAPE, query), |_, row| {
+            let read = session.message(COLUMNS.around(query), |_, row| {
                 columns = row.columns();
                 Ok(())
             });
@@ -211,11 +243,11 @@ async fn shape(
         }
         Err(error) => Err(error),
     };
-    let Err(error) = answer else { return Ok(Ok(columns)) };
-    let Some(server) = connection::server_error(&error) else { return Err(error) };
-    let said = connection::describe(server);
-    // syntax_error_or_access_rule_violation and its like, feature_not_supported, no data of a row yet.
-    let of_the_file = said.sqlstate.as_deref().is_some_and(|state| {
+    let Err(error) = answer else { return Ok(columns) };
+    let Some(server) = connection::server_error(&error) else { return Err(error.into()) };
+    let refusal = connection::describe(server);
+    // Errors that the text of a query causes. No row is read yet, so no data can cause them.
+    let is_of_file = refusal.sqlstate.as_deref().is_some_and(|state| {
         state.starts_with(sqlstate::SYNTAX_OR_ACCESS_CLASS) && state != sqlstate::INSUFFICIENT_PRIVILEGE
             || matches!(
                 state,
@@ -226,100 +258,97 @@ async fn shape(
                     | sqlstate::INVALID_SCHEMA_NAME
             )
     });
-    if !of_the_file {
-        return Err(error);
+    if !is_of_file {
+        return Err(error.into());
     }
-    let line = said.position.map_or(query.line, |position| {
-        let within = position.saturating_sub(SINGLE.0.chars().count() + 1);
-        query.line + query.text.chars().take(within).filter(|found| *found == '\n').count()
+    let line = refusal.position.map_or(query.line, |position| {
+        let within = position.saturating_sub(ONE_TEXT.before.chars().count() + 1);
+        query.line + query.text.chars().take(within).filter(|character| *character == '\n').count()
     });
-    Ok(Err(check.wrong_at(line, &said.text())))
+    Err(check.error_at(line, &refusal.text()).into())
 }
 
-fn within((before, after): &(&str, &str), query: &Query) -> String {
-    format!("{before}{}{after}", query.text)
-}
-
-/// The columns that a fix sets; or why it does not fit its table.
-async fn fits(
+/// Checks that a fix fits its table, and returns the columns that it sets. `columns` are those that its query returns.
+async fn columns_to_set(
     session: &mut Session,
     check: &Check,
     fix: &Fix,
-    table: &Table,
-    columns: &[(String, u32)],
-) -> Result<Result<Vec<String>, String>> {
-    let name = table.qualified();
+    table: &CheckedTable,
+    columns: &[ReturnedColumn],
+) -> Result<Vec<String>, ValidationError> {
+    let refuse = |why: String| Err(check.error_at(fix.line, &format!("fix {}: {why}", fix.name)).into());
+    let table_name = table.qualified();
     let is_table = matches!(table.kind.as_str(), "r" | "p");
     if !is_table {
-        return Ok(Err(format!("{name} is no table")));
+        return refuse(format!("{table_name} is no table"));
     }
     if table.has_children {
-        return Ok(Err(format!(
-            "{name} has tables that inherit from it, which a unique index does not cover"
-        )));
+        return refuse(format!(
+            "{table_name} has tables that inherit from it, which a unique index does not cover"
+        ));
     }
     if let Some(rule) = table.rules.first() {
-        return Ok(Err(format!("{name} has a rule, {rule}, which replaces the change by something else")));
+        return refuse(format!(
+            "{table_name} has a rule, {rule}, which replaces the change by something else"
+        ));
     }
     let mut seen = BTreeSet::new();
-    for (column, _) in columns {
-        if !seen.insert(column) {
-            return Ok(Err(format!("its query returns column {column} twice")));
+    for ReturnedColumn { name, .. } in columns {
+        if !seen.insert(name) {
+            return refuse(format!("its query returns column {name} twice"));
         }
     }
     for key in &check.key {
         if !seen.contains(&key.name) {
-            return Ok(Err(format!("its query does not return {}, of the key", key.name)));
+            return refuse(format!("its query does not return {}, of the key", key.name));
         }
     }
-    for (column, type_oid) in
-        columns.iter().filter(|(column, _)| check.key.iter().any(|key| key.name == *column))
-    {
-        if let Some(target) = table.column(column)
-            && !assignable(session, *type_oid, target.type_oid).await?
+    let is_key = |column: &&ReturnedColumn| check.key.iter().any(|key| key.name == column.name);
+    let (keys, others): (Vec<_>, Vec<_>) = columns.iter().partition(is_key);
+    for ReturnedColumn { name, type_oid } in keys {
+        if let Some(target) = table.column(name)
+            && !is_assignable(session, *type_oid, target.type_oid).await?
         {
-            return Ok(Err(format!(
-                "{column}, of the key, is of type {} in {name}; cast it there",
+            return refuse(format!(
+                "{name}, of the key, is of type {} in {table_name}; cast it there",
                 target.type_name
-            )));
+            ));
         }
     }
-    let others: Vec<&(String, u32)> =
-        columns.iter().filter(|(column, _)| !check.key.iter().any(|key| key.name == *column)).collect();
     match (fix.action, others.as_slice()) {
-        (Action::Delete, []) => return Ok(Ok(Vec::new())),
+        (Action::Delete, []) => return Ok(Vec::new()),
         (Action::Delete, _) => {
-            return Ok(Err("it deletes: its query returns the key and nothing else".to_owned()));
+            return refuse("it deletes: its query returns the key and nothing else".to_owned());
         }
         (Action::Update, []) => {
-            return Ok(Err(
+            return refuse(
                 "its query returns the key and no column to set; `-- action: delete` deletes the rows"
                     .to_owned(),
-            ));
+            );
         }
         (Action::Update, _) => {}
     }
-    for (column, type_oid) in &others {
-        let Some(target) = table.column(column) else {
-            return Ok(Err(format!("{name} has no column {column}{}", table.near(column))));
+    for ReturnedColumn { name, type_oid } in &others {
+        let Some(target) = table.column(name) else {
+            return refuse(format!("{table_name} has no column {name}{}", table.suggestion(name)));
         };
         if target.generated || target.identity {
-            return Ok(Err(format!("column {column} of {name} is generated: it cannot be set")));
+            return refuse(format!("column {name} of {table_name} is generated: it cannot be set"));
         }
-        if !assignable(session, *type_oid, target.type_oid).await? {
-            return Ok(Err(format!(
-                "column {column} of {name} is of type {}, which what the query returns cannot be assigned to; cast it \
+        if !is_assignable(session, *type_oid, target.type_oid).await? {
+            return refuse(format!(
+                "column {name} of {table_name} is of type {}, which what the query returns cannot be assigned to; cast it \
                  there",
                 target.type_name
-            )));
+            ));
         }
     }
-    Ok(Ok(others.into_iter().map(|(column, _)| column.clone()).collect()))
+    Ok(others.into_iter().map(|column| column.name.clone()).collect())
 }
 
-/// Whether a value can be assigned as an INSERT does it (manual, "Value Storage"); text to anything, as a literal is.
-async fn assignable(session: &mut Session, from: u32, to: u32) -> Result<bool> {
-    const TEXT: u32 = 25;
+/// Whether a value of one type can be assigned to a column of another, as in an INSERT (manual, "Value Storage"). A text can
+/// be assigned to any type, as a literal can.
+async fn is_assignable(session: &mut Session, from: u32, to: u32) -> Result<bool> {
     if from == to || from == TEXT {
         return Ok(true);
     }

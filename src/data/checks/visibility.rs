@@ -1,48 +1,49 @@
-//! What keeps a role from seeing all that a check is about: a right that it lacks, a policy that hides rows from it, a
-//! function that switches row security on again.
+//! Finds out why a role may not see every row that a check is about: it lacks a privilege, a policy hides rows from it, or
+//! a function switches row security on again.
 
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use super::Query;
+use super::CheckQuery;
 use crate::postgres::connection::Row;
 use crate::postgres::sql::{literal, split_qualified, words_of};
 
-const BEHIND: &str = include_str!("sql/behind.sql");
+const VISIBILITY: &str = include_str!("sql/visibility.sql");
 
-/// One thing in the way.
+/// A reason why a role may not see every row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum VisibilityGap {
     /// The role may not read a relation.
     Right {
-        /// Qualified and quoted.
+        /// The relation, qualified and quoted.
         relation: String,
     },
-    /// Policies decide which of its rows the role sees.
+    /// Policies decide which rows of a relation the role sees.
     Policy {
-        /// Qualified and quoted.
+        /// The relation, qualified and quoted.
         relation: String,
-        /// Their names, quoted; none: no row is shown at all.
+        /// The names of the policies, quoted and separated by commas. Where there are none, no row is visible.
         policies: String,
     },
-    /// A function that switches row security on for itself: rows may be hidden from it that nobody hears of.
+    /// A function switches row security on for itself, so that policies may silently hide rows from it.
     Function {
-        /// With its argument types.
+        /// The function with its argument types.
         function: String,
-        /// `row_security=on`
+        /// The setting of the function: `row_security=on`.
         setting: String,
     },
-    /// A right that only the server's refusal tells of.
+    /// The server refused a query because a privilege is missing.
     Denied {
-        /// What the server said.
-        said: String,
+        /// The server's error message.
+        #[serde(rename = "said")]
+        message: String,
     },
 }
 
 impl VisibilityGap {
-    /// In words, for a role.
-    pub fn told(&self) -> String {
+    /// The reason in words, for messages to the role.
+    pub fn describe(&self) -> String {
         match self {
             Self::Right { relation } => format!("this role may not read {relation}"),
             Self::Policy { relation, policies } if policies.is_empty() => {
@@ -58,11 +59,11 @@ impl VisibilityGap {
                     "the function {function} sets {setting}: rows that are hidden from it cannot be told from none"
                 )
             }
-            Self::Denied { said } => format!("this role lacks a right: {said}"),
+            Self::Denied { message } => format!("this role lacks a right: {message}"),
         }
     }
 
-    /// What would take it away.
+    /// What makes the rows visible: a statement, or a sentence. `role` is quoted where SQL needs it.
     pub fn remedy(&self, role: &str) -> String {
         match self {
             Self::Right { relation } => format!("GRANT SELECT ON {relation} TO {role}"),
@@ -79,16 +80,16 @@ impl VisibilityGap {
     }
 }
 
-/// The statement that looks for what is in the way of these queries, for [`from_row`]. The session's search_path is
-/// `pg_catalog, pg_temp`.
+/// The statement that returns the gaps of these queries, for [`from_row`]. `table` is the oid of the check's table. The
+/// session's search_path must be `pg_catalog, pg_temp`.
 pub(super) fn statement<'q>(
-    queries: impl Iterator<Item = &'q Query>,
+    queries: impl Iterator<Item = &'q CheckQuery>,
     table: Option<&str>,
     search_path: &str,
 ) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in queries.flat_map(|query| words_of(&query.text)) {
-        // As SQL reads it: small letters without quotes.
+        // SQL folds a name without quotes to lower case.
         let name = match word.starts_with('"') {
             true => split_qualified(word).and_then(|mut parts| parts.pop()).map(|name| name.to_string()),
             false => Some(word.to_lowercase()),
@@ -101,16 +102,16 @@ pub(super) fn statement<'q>(
         let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
         format!("ARRAY[{}]", names.join(", "))
     };
-    BEHIND
+    VISIBILITY
         .replace("{schemas}", &list(&schemas))
         .replace("{words}", &list(&words))
         .replace("{table}", table.unwrap_or("0"))
 }
 
-/// Reads one row that the statement answers with.
+/// Reads a row that [`statement`] returns.
 ///
 /// # Errors
-/// When it is not such a row.
+/// The row has other columns or values.
 pub(super) fn from_row(row: &Row<'_>) -> Result<VisibilityGap> {
     let name: String = row.get("name")?;
     match row.get("kind")? {

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{Pace, Repair};
+use super::{Repair, RepairLimits};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::{self, OwnedRow, RowError, sqlstate};
 use crate::text::duration;
-use crate::writer::{Blocker, Event, Limits, Next, StepError, Watch, Work, WriteSession};
+use crate::writer::{Blocker, Event, Next, StepError, StepLimits, Watch, Work, WriteSession};
 
 /// How many rows the first batch has.
 const FIRST_SIZE: u64 = 500;
@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// The settings of a batch: it finds its rows one by one and never by a scan of the whole table, and so few rows are not
 /// worth compiling an expression.
-pub(super) const FEW: &str = "SET LOCAL random_page_cost = 0.1; SET LOCAL jit = off";
+pub(super) const FEW_ROWS: &str = "SET LOCAL random_page_cost = 0.1; SET LOCAL jit = off";
 
 /// The rows of a plan from one number to another, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub(super) struct BatchJob<'j> {
     /// How many of them are expected to change, for the progress line.
     pub(super) total: u64,
     /// How long things may take.
-    pub(super) pace: &'j Pace,
+    pub(super) limits: &'j RepairLimits,
 }
 
 /// What the batches did so far.
@@ -237,32 +237,32 @@ pub(super) async fn batches(
     job: BatchJob<'_>,
     totals: &mut BatchTotals,
 ) -> Result<(), StepError> {
-    let BatchJob { repair, ops, pace, total, .. } = job;
+    let BatchJob { repair, ops, limits, total, .. } = job;
     let title = repair.title();
     let begun = Instant::now();
     let mut pauses = Pauses { load_read_at: None, spent: Duration::ZERO };
-    let mut cursor = BatchCursor::new(job.range, pace.max_rate);
+    let mut cursor = BatchCursor::new(job.range, limits.max_rate);
     while let Some(batch) = cursor.next_batch() {
-        pauses.wait(writer, watch, repair, pace).await?;
+        pauses.wait(writer, watch, repair, limits).await?;
         let what = format!("{title}, rows {} to {}", batch.from, batch.to);
         // A lock timeout is answered with another batch, a smaller one, so the lock is not waited for again.
         let lock_budget = Duration::ZERO;
-        let limits =
-            Limits { lock_timeout: pace.lock_timeout, lock_budget, max_duration: cursor.time_limit() };
+        let step_limits =
+            StepLimits { lock_timeout: limits.lock_timeout, lock_budget, max_duration: cursor.time_limit() };
         let statements = ops.statements(batch, cursor.skip_locked);
         // No transaction is open while `--max-rate` holds the next batch back.
-        let opens_next = !cursor.is_last() && pace.max_rate.is_none();
-        let next = opens_next.then_some(Next { limits, looks: false, snapshot: false });
-        let work = Work { script: &statements, next, ..Work::records(&what, "", limits) };
+        let opens_next = !cursor.is_last() && limits.max_rate.is_none();
+        let next = opens_next.then_some(Next { limits: step_limits, looks: false, snapshot: false });
+        let work = Work { script: &statements, next, ..Work::records(&what, "", step_limits) };
         let at = Instant::now();
         let error = match writer.answered_transaction(&work, watch, BatchCounts::of).await {
             Ok(counted) => {
                 let took = at.elapsed();
                 totals.add(&counted, took);
-                cursor.on_done(took, pace.batch);
+                cursor.on_done(took, limits.batch_duration);
                 let done = totals.changed + totals.skipped;
                 watch.observe(&Event::Rows { what: &title, done, total });
-                hold_back(writer, pace, done, begun).await?;
+                hold_back(writer, limits, done, begun).await?;
                 continue;
             }
             Err(error) => error,
@@ -273,7 +273,7 @@ pub(super) async fn batches(
             Reaction::LeaveOut => {
                 totals.blocked_by(error);
                 let statements = ops.leave_out(batch);
-                let work = Work { script: &statements, ..Work::records(&what, "", limits) };
+                let work = Work { script: &statements, ..Work::records(&what, "", step_limits) };
                 totals.skipped += writer.answered_transaction(&work, watch, BatchCounts::of).await?.skipped;
                 cursor.on_left_out();
             }
@@ -332,8 +332,13 @@ fn next_size(rows: u64, took: Duration, wanted: Duration) -> u64 {
 }
 
 /// Waits until `--max-rate` allows more rows.
-async fn hold_back(writer: &WriteSession, pace: &Pace, rows: u64, begun: Instant) -> Result<(), StepError> {
-    let Some(rate) = pace.max_rate else { return Ok(()) };
+async fn hold_back(
+    writer: &WriteSession,
+    limits: &RepairLimits,
+    rows: u64,
+    begun: Instant,
+) -> Result<(), StepError> {
+    let Some(rate) = limits.max_rate else { return Ok(()) };
     let due = Duration::from_secs_f64(rows as f64 / rate.max(1) as f64);
     sleep(writer, due.saturating_sub(begun.elapsed())).await
 }
@@ -356,13 +361,13 @@ struct Pauses {
 }
 
 impl Pauses {
-    /// Waits while the server's load is above the limits of `[repair]`.
+    /// Waits while the server's load is above the step_limits of `[repair]`.
     async fn wait(
         &mut self,
         writer: &mut WriteSession,
         watch: &mut dyn Watch,
         repair: &Repair,
-        pace: &Pace,
+        limits: &RepairLimits,
     ) -> Result<(), StepError> {
         if self.load_read_at.is_some_and(|at| at.elapsed() < LOAD_INTERVAL) {
             return Ok(());
@@ -378,9 +383,9 @@ impl Pauses {
                 Err(_) => return Ok(()),
             };
             self.load_read_at = Some(Instant::now());
-            let Some(why) = pressure.why(pace.throttle) else { return Ok(()) };
+            let Some(why) = pressure.why(limits.throttle) else { return Ok(()) };
             watch.observe(&Event::Paused { why: &why });
-            if self.spent >= pace.patience {
+            if self.spent >= limits.max_pause {
                 return Err(StepError::NoLock {
                     waited: self.spent,
                     blockers: Vec::new(),

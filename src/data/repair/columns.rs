@@ -1,92 +1,97 @@
-//! Values of a table as they are kept in a plan: those of the server's own types as they are, all others as text, so that no
-//! type of somebody's is kept from being dropped. Both ways lose nothing.
+//! The values of a table as a plan records them. A value of a built-in type is recorded as it is, and any other value as
+//! text, so that a plan does not keep a user-defined type from being dropped. Neither way loses anything.
 
-use crate::data::checks::{Column, Table};
+use crate::data::checks::{CheckedColumn, CheckedTable};
 use crate::postgres::sql::identifier;
 
-/// The oid of `text`.
+/// The oid of `text` (`pg_type.dat`).
 const TEXT: u32 = 25;
 
-/// What text depends on.
+/// The settings that the text of a value depends on.
 pub(super) const FORMATS: &str = "SET LOCAL extra_float_digits = 3; SET LOCAL DateStyle = 'ISO, YMD'; \
     SET LOCAL IntervalStyle = 'postgres'; SET LOCAL bytea_output = 'hex'; SET LOCAL TimeZone = 'UTC'";
 
-impl Column {
-    /// The column of a plan for it.
-    pub(super) fn declared(&self, name: &str) -> String {
-        let collation = if self.collated || self.mirror.is_none() { " COLLATE pg_catalog.\"C\"" } else { "" };
-        let kind = self.mirror.as_deref().unwrap_or("pg_catalog.text");
-        format!("{name} {kind}{collation}")
+impl CheckedColumn {
+    /// The definition of a plan's column that records values of this one: `k1 pg_catalog.int8`.
+    pub(super) fn plan_column(&self, name: &str) -> String {
+        let collation =
+            if self.collated || self.builtin_type.is_none() { " COLLATE pg_catalog.\"C\"" } else { "" };
+        format!("{name} {}{collation}", self.recorded_type())
     }
 
-    /// A value of its type, as it is kept.
-    pub(super) fn kept(&self, value: &str) -> String {
-        match &self.mirror {
-            Some(mirror) if self.domain => return format!("({value})::{mirror}"),
+    /// The type of that column.
+    pub(super) fn recorded_type(&self) -> &str {
+        self.builtin_type.as_deref().unwrap_or("pg_catalog.text")
+    }
+
+    /// The SQL expression that records a value of the column's type.
+    pub(super) fn recorded(&self, value: &str) -> String {
+        match &self.builtin_type {
+            Some(builtin_type) if self.domain => return format!("({value})::{builtin_type}"),
             Some(_) => return value.to_owned(),
             None => {}
         }
-        // The type's own output, whatever casts somebody has made. `format` takes NULL for an empty text.
+        // The output function of the type, whatever casts users have created. `format` prints NULL as an empty text.
         format!(
             "CASE WHEN pg_catalog.num_nulls({value}) OPERATOR(pg_catalog.=) 0 THEN pg_catalog.format('%s', {value}) END"
         )
     }
 
-    /// A value that was kept, as its type has it.
-    pub(super) fn back(&self, kept: &str) -> String {
-        match self.is_own() {
-            true => kept.to_owned(),
-            false => format!("({kept})::{}", self.type_name),
+    /// The SQL expression that turns a recorded value into a value of the column's type again.
+    pub(super) fn restored(&self, recorded: &str) -> String {
+        match self.is_builtin() {
+            true => recorded.to_owned(),
+            false => format!("({recorded})::{}", self.type_name),
         }
     }
 
-    /// A value that a fix returns, as it is kept: assigned, as an UPDATE would, so that what is too long for the column is an
-    /// error. Text is taken for a literal.
-    pub(super) fn given(&self, value: &str, type_oid: u32) -> String {
-        if type_oid == self.type_oid || self.is_own() && type_oid != TEXT {
-            return self.kept(value);
+    /// The SQL expression that records a value which a fix returns, of the type `type_oid`. The value is assigned as UPDATE
+    /// assigns it: one that is too long for the column is an error. A text is read like a literal.
+    pub(super) fn recorded_answer(&self, value: &str, type_oid: u32) -> String {
+        if type_oid == self.type_oid || self.is_builtin() && type_oid != TEXT {
+            return self.recorded(value);
         }
-        // A cast would cut it; the plan's column, whose length is the domain's, too, refuses it.
-        if self.collated && self.mirror.is_some() {
+        // A cast would truncate the value. The plan's column has the length of the type, or of the domain, and refuses it.
+        if self.collated && self.builtin_type.is_some() {
             return value.to_owned();
         }
-        self.kept(&self.stored(value))
+        self.recorded(&self.cast(value))
     }
 
-    /// The same as the column has it: with its length, or its scale.
-    pub(super) fn stored(&self, value: &str) -> String {
+    /// The SQL expression that casts a value to the column's type, with its length or scale.
+    pub(super) fn cast(&self, value: &str) -> String {
         format!("({value})::{}", self.type_name)
     }
 
-    /// Whether its type is the server's own.
-    fn is_own(&self) -> bool {
-        self.mirror.is_some() && !self.domain
+    /// Whether the type of the column is a built-in one.
+    fn is_builtin(&self) -> bool {
+        self.builtin_type.is_some() && !self.domain
     }
 
-    /// Whether two values are the same key.
+    /// The SQL condition that two values are equal as parts of a key.
     pub(super) fn equal(&self, left: &str, right: &str) -> String {
-        // The `=` of somebody's type is where that is.
-        let operator = if self.is_own() { "OPERATOR(pg_catalog.=)" } else { "=" };
+        // The `=` of a user-defined type may be in any schema of the search_path.
+        let operator = if self.is_builtin() { "OPERATOR(pg_catalog.=)" } else { "=" };
         format!("{left} {operator} {right}")
     }
 }
 
-/// `prefix1, prefix2, ...`
+/// The names `prefix1`, `prefix2`, ...
 pub(super) fn numbered(prefix: &str, count: usize) -> Vec<String> {
     (1..=count).map(|number| format!("{prefix}{number}")).collect()
 }
 
-/// `t."name"`
-pub(super) fn of(alias: &str, column: &Column) -> String {
+/// A column of a table that has an alias: `t."name"`.
+pub(super) fn of(alias: &str, column: &CheckedColumn) -> String {
     format!("{alias}.{}", identifier(&column.name))
 }
 
-/// Whether the rows of two lists of values have the same bytes.
+/// The SQL condition that two rows of values have the same bytes.
 pub(super) fn same_image(left: &[String], right: &[String]) -> String {
     format!("pg_catalog.record_image_eq(ROW({}), ROW({}))", left.join(", "), right.join(", "))
 }
 
-/// The columns of a table by name; `None` when one is gone.
-pub(super) fn named(table: &Table, names: &[String]) -> Option<Vec<Column>> {
+/// The columns of a table with these names; `None` where the table lacks one of them.
+pub(super) fn named(table: &CheckedTable, names: &[String]) -> Option<Vec<CheckedColumn>> {
     names.iter().map(|name| table.column(name).cloned()).collect()
 }

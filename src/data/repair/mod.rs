@@ -1,76 +1,80 @@
-//! Repairing rows: what the fixes of a check would change, known row by row before it happens; changing it in batches; and
-//! giving it back.
+//! Repairs rows: plans what the fixes of a check would change, row by row; changes the rows in batches; undoes it.
 //!
-//! The plan of a fix is a table of its own in schema trueup, committed before the first batch: numbered rows, with the key,
-//! the row's version (`xmin`), the old values and the new ones. A row is changed only while it is that version. What was
-//! changed is what `done` in `trueup.repairs` and the rows' `state` say, in the same transactions as the changes.
+//! The plan of a fix is a table of its own in schema trueup, which is committed before the first batch. It has numbered rows
+//! with the key, the version of the row (`xmin`), the old values and the new values. A row is changed only while it is that
+//! version. The columns `done` and `undone` of `trueup.repairs` and the `state` of a plan's rows say what was changed; they
+//! are written in the transactions that change the rows.
 //!
-//! Everything is written through the door; nobody is asked here, and nothing printed.
+//! Everything is written through a [`crate::writer::WriteSession`]. This room asks nobody and prints nothing.
 
 mod batch;
 mod columns;
 mod plan;
 mod preview;
+mod proposed;
 mod records;
 mod referring;
 mod run;
+mod summary;
 mod undo;
 
 use std::time::Duration;
 
-use crate::data::checks::{Action, BoundFix, Column, Table};
+use crate::data::checks::{Action, CheckedColumn, CheckedTable, ValidatedFix};
 use crate::writer::ThrottleLimits;
 
-pub use plan::{Plan, discard, plan, too_many_rows};
-pub use preview::{Candidates, Change, FixPreview, Preview, preview};
-pub use records::{Repair, State, find, latest, prune};
+pub use plan::{Plan, PlanRequest, discard, plan, too_many_rows};
+pub use preview::{Preview, preview};
+pub use records::{InterruptedRun, Repair, RepairState, RepairedRun, interrupted_runs, prune, repaired_run};
+pub use referring::Cascade;
 pub use run::{RepairOutcome, repair};
-pub use undo::{UndoOutcome, UnrestoredRows, undo, would_undo};
+pub use summary::{Candidates, FixPreview, RowChange};
+pub use undo::{UndoOutcome, UnrestoredRows, preview_undo, undo};
 
-/// How long things may take, and when to wait.
+/// How long a repair may take, and when it pauses.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pace {
-    /// What a batch is to take.
-    pub batch: Duration,
+pub struct RepairLimits {
+    /// How long a batch should take. The size of the batches follows from it.
+    pub batch_duration: Duration,
     /// How long a batch may wait for a lock.
     pub lock_timeout: Duration,
-    /// Rows a second at most.
+    /// The largest number of rows that are changed per second.
     pub max_rate: Option<u64>,
-    /// When it waits between two batches.
+    /// The server's load above which the repair pauses between two batches.
     pub throttle: ThrottleLimits,
-    /// How long it waits, altogether.
-    pub patience: Duration,
-    /// How long finding out what is to be done may take.
-    pub planning: Duration,
+    /// How long all pauses may take together.
+    pub max_pause: Duration,
+    /// How long planning may take.
+    pub max_planning: Duration,
 }
 
-/// How a row of a plan is marked; unmarked ones are those to be changed, or that were.
+/// The marks of a plan's rows. A row without a mark is to be changed, or was.
 mod state {
-    /// The fix gives different answers for it.
+    /// The fix gives different answers for the row.
     pub(super) const AMBIGUOUS: char = 'a';
-    /// The same answer a second time.
-    pub(super) const AGAIN: char = 'd';
-    /// It has changed between the plan and the write.
+    /// It is a further answer for a row, the same as the first one.
+    pub(super) const DUPLICATE: char = 'd';
+    /// Another session changed the row between the plan and the repair.
     pub(super) const SKIPPED: char = 's';
-    /// Somebody held a lock on it.
+    /// Another session held a lock on the row.
     pub(super) const LOCKED: char = 'l';
-    /// Not given back when the repair was taken back: changed since, or nobody could.
+    /// The undo did not restore the row: it was edited since the repair, or it could not be written.
     pub(super) const NOT_RESTORED: char = 'k';
-    /// Given back, and a trigger wrote something else.
+    /// The undo restored the row, and a trigger gave it other values.
     pub(super) const REWRITTEN: char = 'w';
 }
 
-/// One fix of one check, with what it takes to write it as SQL.
+/// A fix, and the table and key that its SQL needs.
 #[derive(Debug, Clone, Copy)]
-struct Fixing<'f> {
-    fix: &'f BoundFix,
-    table: &'f Table,
-    key: &'f [Column],
+struct FixTarget<'f> {
+    fix: &'f ValidatedFix,
+    table: &'f CheckedTable,
+    key: &'f [CheckedColumn],
 }
 
-impl Fixing<'_> {
-    /// The columns whose old values are kept: those that are set, or all of a row that is deleted.
-    fn changed(&self) -> Vec<&Column> {
+impl FixTarget<'_> {
+    /// The columns whose old values are recorded: those that the fix sets, or all columns of a row that is deleted.
+    fn changed(&self) -> Vec<&CheckedColumn> {
         match self.fix.fix.action {
             Action::Update => self.fix.sets.iter().filter_map(|name| self.table.column(name)).collect(),
             Action::Delete => self.table.columns.iter().filter(|column| !column.generated).collect(),

@@ -1,163 +1,63 @@
-//! The plan of a repair as tables in the database: which rows, their versions, their old values and the new ones.
+//! Plans a repair as tables in the database: which rows it changes, their versions, their old values and the new ones.
 //!
-//! All fixes are evaluated in one snapshot. A row belongs to the first that proposes it, of whichever check.
+//! All fixes are evaluated in one snapshot. A row belongs to the first fix of all checks that proposes something for it.
 
 use anyhow::Result;
 
-use super::columns::{FORMATS, numbered, of, same_image};
-use super::preview::{Candidates, Change, FixPreview, MOST_AMBIGUOUS, shortened};
-use super::records::{Repair, State};
-use super::referring::{moves, referred};
-use super::{Fixing, Pace, state};
-use crate::data::checks::{Action, Column, Table, ValidatedCheck};
+use super::columns::{FORMATS, numbered};
+use super::proposed::{self, ProposedRows};
+use super::records::{Repair, RepairState};
+use super::referring::cascade;
+use super::summary::{self, FixPreview, LARGE_QUERY};
+use super::{FixTarget, RepairLimits, state};
+use crate::data::checks::{CheckedColumn, CheckedTable, ValidatedCheck};
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::postgres::connection::{OwnedRow, RowError};
-use crate::postgres::sql::{identifier, literal};
+use crate::postgres::connection;
+use crate::postgres::sql::literal;
 use crate::text::duration;
-use crate::writer::{Limits, StepError, Watch, Work, WriteSession};
+use crate::writer::{StepError, StepLimits, Watch, Work, WriteSession};
 
-/// For queries over whole tables, whose costs are guessed: memory on the server, and no compiling of what runs once.
-pub(super) const SWEEPING: &str =
-    "SET LOCAL work_mem = '64MB'; SET LOCAL maintenance_work_mem = '64MB'; SET LOCAL jit = off";
-
-/// The rows that a fix proposes to change, without those that are in one of the tables `before`, and for which `among`
-/// holds: `part`, `tid`, `x`, the key as `k1...`, the old values as `o1...`, the new ones as `w1...`. That a row is to stay
-/// as it is, is an answer too, where there is another.
-pub(super) fn rows_of(each: &Fixing<'_>, before: &[String], among: Option<&str>) -> String {
-    let Fixing { fix, table, key } = each;
-    let mut columns =
-        vec!["t.tableoid AS part".to_owned(), "t.ctid AS tid".to_owned(), "t.xmin AS x".to_owned()];
-    let kept = |values: Vec<String>, prefix: &str| -> Vec<String> {
-        values.into_iter().zip(1..).map(|(value, number)| format!("{value} AS {prefix}{number}")).collect()
-    };
-    columns.extend(kept(key.iter().map(|column| column.kept(&of("t", column))).collect(), "k"));
-    let changed = each.changed();
-    columns.extend(kept(changed.iter().map(|column| column.kept(&of("t", column))).collect(), "o"));
-    let new = fix.sets.iter().zip(&changed).map(|(name, column)| each.given(name, column));
-    columns.extend(kept(new.collect(), "w"));
-    let same: Vec<String> = key
-        .iter()
-        .map(|column| column.equal(&of("t", column), &format!("f.{}", identifier(&column.name))))
-        .collect();
-    let elsewhere = before.iter().map(|other| {
-        format!(
-            "NOT EXISTS (SELECT FROM {other} AS e WHERE e.tid OPERATOR(pg_catalog.=) t.ctid \
-             AND e.part OPERATOR(pg_catalog.=) t.tableoid)"
-        )
-    });
-    let conditions: Vec<String> = elsewhere.chain(among.map(str::to_owned)).collect();
-    let conditions =
-        if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
-    let differs = differs(each);
-    columns.extend(differs.iter().map(|differs| format!("{differs} AS differs")));
-    let answers = format!(
-        "SELECT {} FROM {} AS f JOIN {} AS t ON {}{conditions}",
-        columns.join(", "),
-        fix.fix.query.wrapped(),
-        table.qualified(),
-        same.join(" AND ")
-    );
-    match differs {
-        None => answers,
-        Some(_) => format!(
-            "SELECT * FROM (SELECT a.*, pg_catalog.bool_or(a.differs) OVER (PARTITION BY a.part, a.tid) AS changes \
-             FROM ({answers}) AS a) AS a WHERE changes"
-        ),
-    }
+/// What is planned, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanRequest<'p> {
+    /// The checks whose fixes are planned. A row belongs to the first fix that proposes something for it.
+    pub checks: &'p [&'p ValidatedCheck],
+    /// The number of the last repair that this run has planned before; 0 when there is none.
+    pub last_number: u32,
+    /// The largest number of rows of each fix that are returned as a sample.
+    pub sample: usize,
+    /// The repairs of an earlier pass. If there are any, only the rows that they skipped are planned.
+    pub earlier: &'p [Repair],
+    /// How long planning may take.
+    pub limits: &'p RepairLimits,
 }
 
-/// Whether a row has other values than its fix returns; `None` for one that deletes.
-fn differs(each: &Fixing<'_>) -> Option<String> {
-    let changed = each.changed();
-    let new: Vec<String> = each
-        .fix
-        .sets
-        .iter()
-        .zip(&changed)
-        .map(|(name, column)| column.stored(&format!("f.{}", identifier(name))))
-        .collect();
-    let old: Vec<String> = changed.iter().map(|column| of("t", column)).collect();
-    (!new.is_empty()).then(|| format!("NOT {}", same_image(&old, &new)))
-}
-
-impl Fixing<'_> {
-    /// What the fix returns for a column, as a value of the column's type.
-    fn given(&self, name: &str, column: &Column) -> String {
-        let type_oid = self.fix.types.get(name).copied().unwrap_or_default();
-        column.given(&format!("f.{}", identifier(name)), type_oid)
-    }
-}
-
-/// What is to be done.
+/// The repairs that are to be carried out.
 #[derive(Debug)]
 pub struct Plan {
     /// The repairs that have rows, in the order in which they are carried out.
     pub repairs: Vec<Repair>,
-    /// What every fix of the checks proposes, in their order.
-    pub seen: Vec<FixPreview>,
+    /// What each fix of the checks would do, in their order.
+    pub previews: Vec<FixPreview>,
+    /// The number of the last repair, whether it has rows or not.
+    pub last_number: u32,
 }
 
-/// Writes the plan of these checks' fixes down and commits it. `number` counts the repairs of the run; `sample` rows of each
-/// are looked at. With repairs that went `earlier`, only what those left out is planned: what they did is done.
+/// Writes the plan of the checks' fixes into tables of its own and commits them. No row of the project's tables is changed.
 ///
 /// # Errors
-/// The door's, and what it leaves behind is said there: nothing was changed.
+/// Those of [`WriteSession::transaction`]. Exit 5: planning took longer than [`RepairLimits::max_planning`].
 pub async fn plan(
     writer: &mut WriteSession,
     watch: &mut dyn Watch,
-    checks: &[&ValidatedCheck],
-    (number, sample): (&mut u32, usize),
-    earlier: &[Repair],
-    pace: &Pace,
+    request: PlanRequest<'_>,
 ) -> Result<Plan> {
-    let mut repairs: Vec<Repair> = Vec::new();
-    let (mut script, mut records) = (format!("{SWEEPING};\n{FORMATS};\n"), Vec::new());
-    records.push(format!(
-        "UPDATE trueup.repairs SET state = '{}' WHERE state = '{}' AND run <> {}",
-        State::BrokeOff.word(),
-        State::Planned.word(),
-        literal(writer.run())
-    ));
-    let keys: Vec<Vec<Column>> = checks.iter().map(|check| check.key()).collect();
-    for (bound, key) in checks.iter().zip(&keys) {
-        let Some(table) = &bound.table else { continue };
-        let among = left_out(table, earlier);
-        for fix in &bound.fixes {
-            *number += 1;
-            let each = Fixing { fix, table, key };
-            let rows_in = format!("repair_{}_{number}", writer.run().to_lowercase());
-            let before: Vec<String> =
-                repairs.iter().filter(|other| other.table.oid == table.oid).map(Repair::rows_in).collect();
-            write(&mut script, &each, &format!("trueup.{rows_in}"), (&before, among.as_deref()));
-            let changed: Vec<String> = each.changed().iter().map(|column| column.name.clone()).collect();
-            let repair = Repair {
-                run: writer.run().to_owned(),
-                number: *number,
-                check: bound.check.name.clone(),
-                fix: fix.fix.name.clone(),
-                action: fix.fix.action,
-                table: table.clone(),
-                key: key.clone(),
-                columns: each.changed().into_iter().cloned().collect(),
-                rows_in,
-                planned: 0,
-                last: 0,
-                done: 0,
-                changed: 0,
-                skipped: 0,
-                state: State::Planned,
-                undone: 0,
-                not_restored: 0,
-            };
-            records.push(repair.insert(&changed));
-            repairs.push(repair);
-        }
-    }
+    let PlannedTables { mut repairs, script, records } = planned_tables(writer.run(), &request);
+    let last_number = repairs.last().map_or(request.last_number, |repair| repair.number);
     let what = "the plan of the repair";
-    let limits = limits(pace);
-    let records = records.join(";\n");
+    let limits = step_limits(request.limits);
     let work = Work { script: &script, snapshot: true, ..Work::records(what, &records, limits) };
-    writer.transaction(&work, watch).await.map_err(|trouble| match trouble {
+    writer.transaction(&work, watch).await.map_err(|error| match error {
         StepError::TookTooLong(limit) => Failure::new(
             Exit::RolledBack,
             format!("{what} took longer than {}: it was cancelled; no row was changed", duration(limit)),
@@ -167,37 +67,94 @@ pub async fn plan(
         .into(),
         other => other.failure(what, false),
     })?;
-    let mut seen = Vec::new();
-    for repair in &mut repairs {
-        seen.push(look(writer, repair, sample).await?);
-    }
-    note_counts(writer, watch, &repairs, limits).await?;
+    let previews = summarize(writer, &mut repairs, request.sample).await?;
+    record_counts(writer, watch, &repairs, limits).await?;
     repairs.retain(|repair| repair.planned > 0);
-    Ok(Plan { repairs, seen })
+    Ok(Plan { repairs, previews, last_number })
 }
 
-/// Takes a plan back that is not to be carried out.
+/// The repairs of a request, and the statements that plan them.
+struct PlannedTables {
+    /// One repair for each fix. It is not known yet how many rows they have.
+    repairs: Vec<Repair>,
+    /// The statements that create and fill the plans' tables, run with the project's search_path.
+    script: String,
+    /// The statements that record the repairs.
+    records: String,
+}
+
+fn planned_tables(run: &str, request: &PlanRequest<'_>) -> PlannedTables {
+    let mut number = request.last_number;
+    let mut repairs: Vec<Repair> = Vec::new();
+    let mut script = format!("{LARGE_QUERY};\n{FORMATS};\n");
+    // No other run is repairing while this one holds the lock.
+    let mut records = vec![format!(
+        "UPDATE trueup.repairs SET state = '{}' WHERE state = '{}' AND run <> {}",
+        RepairState::Interrupted.word(),
+        RepairState::Planned.word(),
+        literal(run)
+    )];
+    for validated in request.checks {
+        let (Some(table), key) = (&validated.table, validated.key()) else { continue };
+        let among = skipped_by(request.earlier, table);
+        for fix in &validated.fixes {
+            number += 1;
+            let target = FixTarget { fix, table, key: &key };
+            let repair = Repair {
+                run: run.to_owned(),
+                number,
+                check: validated.check.name.clone(),
+                fix: fix.fix.name.clone(),
+                action: fix.fix.action,
+                table: table.clone(),
+                key: key.clone(),
+                columns: target.changed().into_iter().cloned().collect(),
+                plan_table: format!("repair_{}_{number}", run.to_lowercase()),
+                planned: 0,
+                last_row: 0,
+                done_to: 0,
+                changed: 0,
+                skipped: 0,
+                state: RepairState::Planned,
+                undone_to: 0,
+                not_restored: 0,
+            };
+            let same_table = repairs.iter().filter(|other| other.table.oid == table.oid);
+            let excluded: Vec<String> = same_table.map(Repair::plan).collect();
+            script.push_str(&create_plan(&target, &repair.plan(), &excluded, among.as_deref()));
+            records.push(repair.insert());
+            repairs.push(repair);
+        }
+    }
+    PlannedTables { repairs, script, records: records.join(";\n") }
+}
+
+/// Discards repairs that are not carried out, with their plans.
 ///
 /// # Errors
-/// The door's.
+/// Those of [`WriteSession::transaction`].
 pub async fn discard(
     writer: &mut WriteSession,
     watch: &mut dyn Watch,
     mut repairs: Vec<Repair>,
-    pace: &Pace,
+    limits: &RepairLimits,
 ) -> Result<()> {
     for repair in &mut repairs {
         repair.planned = 0;
     }
-    note_counts(writer, watch, &repairs, limits(pace)).await
+    record_counts(writer, watch, &repairs, step_limits(limits)).await
 }
 
-/// How long planning may take.
-fn limits(pace: &Pace) -> Limits {
-    Limits { lock_timeout: pace.lock_timeout, lock_budget: pace.patience, max_duration: pace.planning }
+/// The limits of the transaction that plans.
+fn step_limits(limits: &RepairLimits) -> StepLimits {
+    StepLimits {
+        lock_timeout: limits.lock_timeout,
+        lock_budget: limits.max_pause,
+        max_duration: limits.max_planning,
+    }
 }
 
-/// A fix that would do more than its file allows.
+/// The failure of a fix that would change more rows than `-- at-most:` of its file allows.
 pub fn too_many_rows(title: String, rows: u64, most: u64) -> Failure {
     Failure::new(
         Exit::Refused,
@@ -207,13 +164,13 @@ pub fn too_many_rows(title: String, rows: u64, most: u64) -> Failure {
     .next("look at what it proposes: trueup verify --fix --dry-run; then raise the number, or narrow the fix")
 }
 
-/// That a row is one that these repairs were to change and did not, as somebody was in the way. `None`: there are none.
-fn left_out(table: &Table, repairs: &[Repair]) -> Option<String> {
+/// The condition that one of these repairs skipped a row of the table. `None` where there are no repairs.
+fn skipped_by(repairs: &[Repair], table: &CheckedTable) -> Option<String> {
     let rows = repairs.iter().filter(|repair| repair.table.oid == table.oid).map(|repair| {
         format!(
             "EXISTS (SELECT FROM {} AS p WHERE p.state OPERATOR(pg_catalog.=) \
              ANY ('{{{},{}}}'::pg_catalog.\"char\"[]) AND {})",
-            repair.rows_in(),
+            repair.plan(),
             state::SKIPPED,
             state::LOCKED,
             repair.same_key()
@@ -224,149 +181,93 @@ fn left_out(table: &Table, repairs: &[Repair]) -> Option<String> {
         .then(|| if rows.is_empty() { "false".to_owned() } else { format!("({})", rows.join(" OR ")) })
 }
 
-/// The statements that make and fill the table of one fix.
-fn write(script: &mut String, each: &Fixing<'_>, table: &str, (before, among): (&[String], Option<&str>)) {
-    let changed = each.changed();
-    let (old, new) = (numbered("o", changed.len()), numbered("w", each.fix.sets.len()));
-    let keys = numbered("k", each.key.len());
-    let declared = |columns: &[&Column], names: &[String]| -> Vec<String> {
-        columns.iter().zip(names).map(|(column, name)| column.declared(name)).collect()
+/// The statements that create the table of a plan and fill it. See [`proposed::query`] for `excluded` and `among`.
+fn create_plan(target: &FixTarget<'_>, plan: &str, excluded: &[String], among: Option<&str>) -> String {
+    let changed = target.changed();
+    let (old, new) = (numbered("o", changed.len()), numbered("w", target.fix.sets.len()));
+    let keys = numbered("k", target.key.len());
+    let definitions = |columns: &[&CheckedColumn], names: &[String]| -> Vec<String> {
+        columns.iter().zip(names).map(|(column, name)| column.plan_column(name)).collect()
     };
-    let key: Vec<&Column> = each.key.iter().collect();
-    let columns =
-        [declared(&key, &keys), declared(&changed, &old), declared(&changed, &new)].concat().join(", ");
-    let values = [keys, old, new.clone()].concat().join(", ");
-    // In the order in which the rows lie: a batch reads and writes what is together. A second answer for a row follows the first.
-    script.push_str(&format!(
-        "CREATE TABLE {table} (n pg_catalog.int8 NOT NULL, part pg_catalog.oid NOT NULL, tid pg_catalog.tid NOT NULL, \
+    let key: Vec<&CheckedColumn> = target.key.iter().collect();
+    let columns = [definitions(&key, &keys), definitions(&changed, &old), definitions(&changed, &new)]
+        .concat()
+        .join(", ");
+    let values = [keys, old, new].concat().join(", ");
+    // The rows are numbered in the order in which they lie in the table, so that a batch reads and writes adjacent pages.
+    format!(
+        "CREATE TABLE {plan} (n pg_catalog.int8 NOT NULL, part pg_catalog.oid NOT NULL, tid pg_catalog.tid NOT NULL, \
          x pg_catalog.xid NOT NULL, {columns}, state pg_catalog.\"char\");\n\
-         INSERT INTO {table} (n, part, tid, x, {values}, state) SELECT pg_catalog.row_number() OVER w, part, tid, x, {values}, \
-         CASE WHEN pg_catalog.lag(tid) OVER w OPERATOR(pg_catalog.=) tid \
-         AND pg_catalog.lag(part) OVER w OPERATOR(pg_catalog.=) part THEN '{again}'::pg_catalog.\"char\" END \
-         FROM ({rows}) AS r WINDOW w AS (ORDER BY part, tid);\n\
-         ALTER TABLE {table} ADD PRIMARY KEY (n);\n",
-        again = state::AGAIN,
-        rows = rows_of(each, before, among)
-    ));
-    // The same answer twice is one answer; different ones are none.
-    let different = match new.as_slice() {
-        [] => "false".to_owned(),
-        new => {
-            let of = |alias: &str| new.iter().map(|value| format!("{alias}.{value}")).collect::<Vec<_>>();
-            format!("NOT {}", same_image(&of("p"), &of("q")))
-        }
-    };
-    script.push_str(&format!(
-        "WITH several AS (SELECT DISTINCT p.part, p.tid FROM {table} AS p JOIN {table} AS q \
-         ON q.n OPERATOR(pg_catalog.=) (p.n OPERATOR(pg_catalog.-) 1) \
-         WHERE p.state OPERATOR(pg_catalog.=) '{}' AND {different}) \
-         UPDATE {table} AS p SET state = '{}' FROM several AS s \
-         WHERE p.part OPERATOR(pg_catalog.=) s.part AND p.tid OPERATOR(pg_catalog.=) s.tid;\n\
-         ANALYZE {table};\n",
-        state::AGAIN,
-        state::AMBIGUOUS,
-    ));
+         INSERT INTO {plan} (n, part, tid, x, {values}, state) \
+         SELECT pg_catalog.row_number() OVER (ORDER BY part, tid), part, tid, x, {values}, state FROM ({}) AS r;\n\
+         ALTER TABLE {plan} ADD PRIMARY KEY (n);\n\
+         ANALYZE {plan};\n",
+        proposed::query(target, excluded, among)
+    )
 }
 
-/// Reads how many rows a plan has, and some of them.
-async fn look(writer: &mut WriteSession, repair: &mut Repair, sample: usize) -> Result<FixPreview> {
-    let failed = |error| crate::postgres::connection::server_failure(error, "reading the plan");
-    let sql = format!(
-        "SELECT count(*) FILTER (WHERE state IS NULL) AS planned, \
-         COALESCE(max(n) FILTER (WHERE state IS NULL), 0) AS last, \
-         count(DISTINCT (part, tid)) FILTER (WHERE state = '{}') AS ambiguous FROM {}",
-        state::AMBIGUOUS,
-        repair.rows_in()
-    );
-    let rows = writer.query_control(&sql).await.map_err(failed)?;
-    let counts = rows.first().ok_or(RowError::NoRow).and_then(Counts::of);
-    let counts = counts.map_err(|error| failed(error.into()))?;
-    (repair.planned, repair.last) = (counts.planned, counts.last);
-    let mut seen = FixPreview { rows: counts.planned, ambiguous: counts.ambiguous, ..FixPreview::default() };
-    let (keys, columns) = (repair.key.len(), repair.columns.len());
-    let new = if repair.action == Action::Delete { 0 } else { columns };
-    let shown = |prefixes: &[(&str, usize)]| {
-        let values = prefixes.iter().flat_map(|(prefix, count)| numbered(prefix, *count));
-        values.map(|value| shortened(&value)).collect::<Vec<_>>().join(", ")
-    };
-    let sql = format!(
-        "SELECT {} FROM {} WHERE state IS NULL ORDER BY n LIMIT {sample}",
-        shown(&[("k", keys), ("o", columns), ("w", new)]),
-        repair.rows_in()
-    );
-    for row in writer.query_control(&sql).await.map_err(failed)? {
-        let mut key = row.into_values();
-        let mut before = key.split_off(keys);
-        let after = before.split_off(columns);
-        seen.sample.push(Change { key, before, after });
-    }
-    if seen.ambiguous > 0 {
-        let sql = format!(
-            "SELECT DISTINCT {} FROM {} WHERE state = '{}' ORDER BY {} LIMIT {MOST_AMBIGUOUS}",
-            shown(&[("k", keys), ("w", new)]),
-            repair.rows_in(),
-            state::AMBIGUOUS,
-            (1..=keys + new).map(|number| number.to_string()).collect::<Vec<_>>().join(", ")
-        );
-        let rows = writer.query_control(&sql).await.map_err(failed)?;
-        seen.candidates = Candidates::of(rows.into_iter().map(OwnedRow::into_values).collect(), keys);
-    }
-    seen.cascade = cascade(writer, repair).await?;
-    Ok(seen)
-}
-
-/// The numbers of a plan's rows.
-struct Counts {
-    /// How many rows are to be changed.
-    planned: u64,
-    /// The number of the last of them.
-    last: u64,
-    /// How many rows have different answers.
-    ambiguous: u64,
-}
-
-impl Counts {
-    fn of(row: &OwnedRow) -> Result<Self, RowError> {
-        Ok(Self { planned: row.get("planned")?, last: row.get("last")?, ambiguous: row.get("ambiguous")? })
-    }
-}
-
-/// The first foreign key that changing the rows would set off, and of how many.
-async fn cascade(writer: &mut WriteSession, repair: &Repair) -> Result<Option<(String, u64)>> {
-    if repair.planned == 0 || !repair.sets_off() {
-        return Ok(None);
+/// Reads from the plans how many rows the repairs have, and some of the rows. Sets the counts of the repairs.
+async fn summarize(
+    writer: &mut WriteSession,
+    repairs: &mut [Repair],
+    sample: usize,
+) -> Result<Vec<FixPreview>> {
+    let mut previews = vec![FixPreview::default(); repairs.len()];
+    if repairs.is_empty() {
+        return Ok(previews);
     }
     let session = writer.read_session().await?;
-    for incoming in repair.table.set_off(repair.action, &repair.columns) {
-        let from = format!(
-            "(SELECT part, tid FROM {} AS p WHERE p.state IS NULL AND {})",
-            repair.rows_in(),
-            moves(repair.action, &repair.columns, incoming, "p")
+    let failed = |error| connection::server_failure(error, "reading the plan");
+    let mut parts: Vec<String> = Vec::new();
+    for (number, repair) in repairs.iter().enumerate() {
+        parts.extend(summary::parts(number, &repair.proposed(), sample));
+    }
+    for row in summary::read(session, "", &parts).await.map_err(failed)? {
+        let number = usize::try_from(row.number)?;
+        previews[number].add(row, &repairs[number].proposed()).map_err(|error| failed(error.into()))?;
+    }
+    for (repair, preview) in repairs.iter_mut().zip(&mut previews) {
+        repair.planned = preview.rows;
+        let last_row = format!(
+            "SELECT COALESCE(pg_catalog.max(n), 0) AS last FROM {} WHERE state IS NULL",
+            repair.plan()
         );
-        let sql = referred(&repair.table, incoming, &from);
-        let failed = |error| {
-            crate::postgres::connection::server_failure(error, "looking for rows that refer to others")
-        };
-        let count: u64 = session.scalar(sql).await.map_err(failed)?;
-        if count > 0 {
-            return Ok(Some((incoming.told(repair.action), count)));
+        repair.last_row = session.scalar(last_row).await.map_err(failed)?;
+        if repair.planned > 0 {
+            let doing = "looking for rows that refer to others";
+            let failed = |error| connection::server_failure(error, doing);
+            preview.cascade = cascade(session, "", &repair.proposed()).await.map_err(failed)?;
         }
     }
-    Ok(None)
+    Ok(previews)
 }
 
-/// Writes the counts down; plans of no row go.
-async fn note_counts(
+impl Repair {
+    /// The rows of its plan.
+    fn proposed(&self) -> ProposedRows<'_> {
+        ProposedRows {
+            relation: self.plan(),
+            order: "n",
+            table: &self.table,
+            action: self.action,
+            key: &self.key,
+            columns: &self.columns,
+        }
+    }
+}
+
+/// Records how many rows each repair has. A repair without rows is removed with its plan.
+async fn record_counts(
     writer: &mut WriteSession,
     watch: &mut dyn Watch,
     repairs: &[Repair],
-    limits: Limits,
+    limits: StepLimits,
 ) -> Result<()> {
     let mut records: Vec<String> = Vec::new();
     for repair in repairs {
         let of = format!("WHERE run = {} AND number = {}", literal(&repair.run), repair.number);
         if repair.planned == 0 {
-            records.push(format!("DROP TABLE {}", repair.rows_in()));
+            records.push(format!("DROP TABLE {}", repair.plan()));
             records.push(format!("DELETE FROM trueup.repairs {of}"));
         } else {
             records.push(format!("UPDATE trueup.repairs SET planned = {} {of}", repair.planned));
@@ -377,24 +278,6 @@ async fn note_counts(
     if records.is_empty() {
         return Ok(());
     }
-    writer
-        .transaction(&Work::records(what, &records, limits), watch)
-        .await
-        .map_err(|trouble| trouble.failure(what, false))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plan_whose_counts_cannot_be_read_is_an_error() {
-        let row = |planned, ambiguous| {
-            OwnedRow::of(&[("planned", planned), ("last", Some("9")), ("ambiguous", ambiguous)])
-        };
-        assert_eq!(Counts::of(&row(Some("9"), Some("1"))).map(|counts| counts.ambiguous), Ok(1));
-        assert!(Counts::of(&row(Some("nine"), Some("1"))).is_err());
-        assert!(Counts::of(&row(Some("9"), None)).is_err());
-        assert!(Counts::of(&OwnedRow::of(&[("planned", Some("9"))])).is_err());
-    }
+    let work = Work::records(what, &records, limits);
+    writer.transaction(&work, watch).await.map_err(|error| error.failure(what, false))
 }

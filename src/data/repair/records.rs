@@ -1,96 +1,99 @@
-//! What `trueup.repairs` says: which fixes were, and are being, carried out, and how far each is.
+//! The records of repairs in `trueup.repairs`: which fixes were carried out, and how far each of them got.
 
 use std::time::Duration;
 
 use anyhow::Result;
 
 use super::columns::{named, numbered, of};
-use crate::data::checks::{Action, Column, Table};
+use crate::data::checks::{Action, CheckedColumn, CheckedTable};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{self, FromValue, OwnedRow, Session};
 use crate::postgres::sql::{identifier, literal, split_qualified};
-use crate::writer::{IdKind, Limits, Watch, Work, WriteSession};
+use crate::text::short_id;
+use crate::writer::{IdKind, StepLimits, Watch, Work, WriteSession};
 
-/// What has become of a repair.
+/// The state of a repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// It is being carried out, or its process is gone.
+pub enum RepairState {
+    /// It is being carried out, or its process died.
     Planned,
-    /// It came to its end.
+    /// All of its rows were gone through.
     Done,
-    /// Its process ended before; what it changed is known.
-    BrokeOff,
-    /// Its rows were given back; those that were kept can be tried again.
+    /// Its process died before the last row. What it changed is recorded.
+    Interrupted,
+    /// It was undone. Rows that were not restored can be tried again.
     Undone,
-    /// Its before-images are gone.
+    /// Its old values were removed.
     Pruned,
 }
 
-impl State {
-    const ALL: [Self; 5] = [Self::Planned, Self::Done, Self::BrokeOff, Self::Undone, Self::Pruned];
+impl RepairState {
+    const ALL: [Self; 5] = [Self::Planned, Self::Done, Self::Interrupted, Self::Undone, Self::Pruned];
 
-    /// As the record says it.
+    /// The word for it in the record.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Planned => "planned",
             Self::Done => "done",
-            Self::BrokeOff => "broke off",
+            Self::Interrupted => "broke off",
             Self::Undone => "undone",
             Self::Pruned => "pruned",
         }
     }
 }
 
-/// One fix of one run, and its rows.
+/// One fix that a run carries out, and where its plan is.
 #[derive(Debug, Clone)]
 pub struct Repair {
-    /// The run.
+    /// The ULID of the run.
     pub run: String,
-    /// Its number in the run.
+    /// The number of the repair in the run, from 1.
     pub number: u32,
-    /// The check.
+    /// The name of the check.
     pub check: String,
-    /// The fix.
+    /// The name of the fix.
     pub fix: String,
-    /// What it does to rows.
+    /// What the fix does to rows.
     pub action: Action,
-    /// The table.
-    pub table: Table,
+    /// The table whose rows are changed.
+    pub table: CheckedTable,
     /// The columns of the key.
-    pub key: Vec<Column>,
-    /// The columns whose values are kept.
-    pub columns: Vec<Column>,
-    pub(super) rows_in: String,
+    pub key: Vec<CheckedColumn>,
+    /// The columns whose old values are recorded.
+    pub columns: Vec<CheckedColumn>,
+    /// The name of the plan's table in schema trueup.
+    pub(super) plan_table: String,
     /// How many rows it is to change.
     pub planned: u64,
-    /// The number of the last row.
-    pub(super) last: u64,
-    /// The number up to which it is done.
-    pub(super) done: u64,
+    /// The number of the plan's last row that is to be changed.
+    pub(super) last_row: u64,
+    /// The number of the plan's last row that the repair has gone through.
+    pub(super) done_to: u64,
     /// How many rows it has changed.
     pub changed: u64,
-    /// How many rows were left out, as somebody had changed or locked them.
+    /// How many rows it has skipped, because other sessions had changed or locked them.
     pub skipped: u64,
-    /// What has become of it.
-    pub state: State,
-    pub(super) undone: u64,
-    /// How many rows were kept when it was taken back, so far.
+    /// The state of the repair.
+    pub state: RepairState,
+    /// The number of the plan's last row that an undo has gone through.
+    pub(super) undone_to: u64,
+    /// How many rows the undo has not restored so far.
     pub(super) not_restored: u64,
 }
 
 impl Repair {
-    /// `api_keys_have_a_user/organization_owner`
+    /// The name of the repair in messages: `api_keys_have_a_user/organization_owner`.
     pub fn title(&self) -> String {
         format!("{}/{}", self.check, self.fix)
     }
 
-    /// The table of its rows, qualified.
-    pub(super) fn rows_in(&self) -> String {
-        format!("trueup.{}", self.rows_in)
+    /// The table of its plan, qualified.
+    pub(super) fn plan(&self) -> String {
+        format!("trueup.{}", self.plan_table)
     }
 
-    /// The condition that finds its record.
-    pub(super) fn record(&self) -> String {
+    /// The condition that finds its record in `trueup.repairs`.
+    pub(super) fn is_recorded(&self) -> String {
         format!(
             "run OPERATOR(pg_catalog.=) {} AND number OPERATOR(pg_catalog.=) {}",
             literal(&self.run),
@@ -98,21 +101,21 @@ impl Repair {
         )
     }
 
-    /// The condition that a row `t` of the table is the one that a row `p` of the plan is about, whatever its version.
+    /// The condition that a row `t` of the table has the key of a row `p` of the plan, whatever its version.
     pub(super) fn same_key(&self) -> String {
-        let kept = numbered("p.k", self.key.len());
-        let same = self.key.iter().zip(&kept);
-        same.map(|(column, kept)| column.equal(&of("t", column), &column.back(kept)))
+        let recorded = numbered("p.k", self.key.len());
+        let same = self.key.iter().zip(&recorded);
+        same.map(|(column, recorded)| column.equal(&of("t", column), &column.restored(recorded)))
             .collect::<Vec<_>>()
             .join(" AND ")
     }
 
-    pub(super) fn insert(&self, columns: &[String]) -> String {
-        let list = |names: &[String]| {
-            let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
+    /// The statement that records the repair.
+    pub(super) fn insert(&self) -> String {
+        let list = |columns: &[CheckedColumn]| {
+            let names: Vec<String> = columns.iter().map(|column| literal(&column.name)).collect();
             format!("ARRAY[{}]::text[]", names.join(", "))
         };
-        let key: Vec<String> = self.key.iter().map(|column| column.name.clone()).collect();
         format!(
             "INSERT INTO trueup.repairs (run, number, check_name, fix, action, relation, relation_oid, key_columns, columns, \
              rows_in, planned, state) VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, 0, {})",
@@ -123,24 +126,24 @@ impl Repair {
             literal(self.action.word()),
             literal(&self.table.qualified()),
             self.table.oid,
-            list(&key),
-            list(columns),
-            literal(&self.rows_in),
-            literal(State::Planned.word())
+            list(&self.key),
+            list(&self.columns),
+            literal(&self.plan_table),
+            literal(RepairState::Planned.word())
         )
     }
 }
 
-/// A row of `trueup.repairs`, without the table that it is about.
+/// A row of `trueup.repairs`, without its table.
 #[derive(Debug, Clone)]
 pub struct RepairRecord {
-    /// The run.
+    /// The ULID of the run.
     pub run: String,
-    /// The run that undid it.
+    /// The ULID of the run that undid the repair.
     pub undone_by: Option<String>,
-    /// What has become of it.
-    pub state: State,
-    /// When it was planned, RFC 3339 in UTC.
+    /// The state of the repair.
+    pub state: RepairState,
+    /// When the repair was planned, RFC 3339 in UTC.
     pub planned_at: String,
     number: u32,
     check: String,
@@ -150,12 +153,12 @@ pub struct RepairRecord {
     relation_oid: u32,
     key: Vec<String>,
     columns: Vec<String>,
-    rows_in: String,
+    plan_table: String,
     planned: u64,
-    done: u64,
+    done_to: u64,
     changed: u64,
     skipped: u64,
-    undone: u64,
+    undone_to: u64,
     not_restored: u64,
 }
 
@@ -175,27 +178,33 @@ impl RepairRecord {
             relation_oid: row.get("relation_oid")?,
             key: names("key_columns")?,
             columns: names("columns")?,
-            rows_in: row.get("rows_in")?,
+            plan_table: row.get("rows_in")?,
             planned: row.get("planned")?,
-            done: row.get("done")?,
+            done_to: row.get("done")?,
             changed: row.get("changed")?,
             skipped: row.get("skipped")?,
-            undone: row.get("undone")?,
+            undone_to: row.get("undone")?,
             not_restored: row.get("kept")?,
         })
     }
 
-    /// Whether no row can be restored any more, whatever becomes of the rows.
+    /// Whether an undo has nothing left to restore, whatever happens to the rows.
     fn is_undone(&self) -> bool {
         match self.state {
-            State::Undone => self.not_restored == 0,
-            State::Pruned => true,
-            State::Planned | State::Done | State::BrokeOff => false,
+            RepairState::Undone => self.not_restored == 0,
+            RepairState::Pruned => true,
+            RepairState::Planned | RepairState::Done | RepairState::Interrupted => false,
         }
+    }
+
+    /// The failure of an undo that is not possible any more (exit 4).
+    fn cannot_be_undone(&self, why: &str) -> Failure {
+        let what = format!("run {} cannot be undone: {why}; nothing was changed", short_id(&self.run));
+        Failure::new(Exit::Refused, what).next(format!("its old values are in trueup.{}", self.plan_table))
     }
 }
 
-impl FromValue<'_> for State {
+impl FromValue<'_> for RepairState {
     const EXPECTED: &'static str = "a state of a repair";
 
     fn from_text(text: &str) -> Option<Self> {
@@ -217,7 +226,8 @@ const SELECT: &str = "SELECT run, number, check_name, fix, action, relation, rel
     to_char(r.planned_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS planned_at, kept \
     FROM trueup.repairs AS r";
 
-async fn recorded(writer: &mut WriteSession, condition: &str) -> Result<Vec<RepairRecord>> {
+/// Reads the records for which a condition holds, the newest first. A database without such a table has none.
+async fn read_records(writer: &mut WriteSession, condition: &str) -> Result<Vec<RepairRecord>> {
     if writer.mark().await?.is_none_or(|mark| mark.layout < 2) {
         return Ok(Vec::new());
     }
@@ -227,26 +237,36 @@ async fn recorded(writer: &mut WriteSession, condition: &str) -> Result<Vec<Repa
     rows.iter().map(RepairRecord::of).collect::<Result<_>>().map_err(failed)
 }
 
-/// The records and the repairs of a run, the last first, which is the order of taking them back. `run` may be abbreviated,
-/// see [`IdKind::complete`].
+/// A run that repaired rows.
+#[derive(Debug)]
+pub struct RepairedRun {
+    /// The records of all its repairs, the last one first.
+    pub records: Vec<RepairRecord>,
+    /// The repairs that can be undone, the last one first, which is the order in which they are undone.
+    pub repairs: Vec<Repair>,
+}
+
+/// Reads the repairs of a run. `run` may be abbreviated, see [`IdKind::complete`].
 ///
 /// # Errors
-/// Exit 2: `run` is empty. Exit 4: it is too short, there is no such run, or its table is not what it was.
-pub async fn find(writer: &mut WriteSession, run: &str) -> Result<(Vec<RepairRecord>, Vec<Repair>)> {
+/// Exit 2: `run` is empty. Exit 4: `run` is too short, there is no such run, or a table or column that it changed was
+/// dropped, renamed or changed since.
+pub async fn repaired_run(writer: &mut WriteSession, run: &str) -> Result<RepairedRun> {
     let refuse = |what: String| {
         Failure::new(Exit::Refused, what)
             .code(ErrorCode::REPAIR_NOT_FOUND)
             .next("trueup status --runs lists the runs")
     };
-    let all = recorded(writer, "true").await?;
-    let Some(run) = IdKind::Run.complete(run, all.iter().map(|one| one.run.clone()))? else {
-        let what = format!("run {run} repaired nothing in this database that could be undone");
+    let all = read_records(writer, "true").await?;
+    let Some(run) = IdKind::Run.complete(run, all.iter().map(|record| record.run.clone()))? else {
+        let what = format!("run {} repaired nothing in this database that could be undone", short_id(&run));
         return Err(refuse(what).into());
     };
-    let records: Vec<RepairRecord> = all.into_iter().filter(|one| one.run == run).collect();
-    if records.iter().any(|one| one.state == State::Pruned && one.undone_by.is_none()) {
+    let records: Vec<RepairRecord> = all.into_iter().filter(|record| record.run == run).collect();
+    if records.iter().any(|record| record.state == RepairState::Pruned && record.undone_by.is_none()) {
         let what = format!(
-            "run {run} cannot be undone: its old values were removed by trueup undo --prune; nothing was changed"
+            "run {} cannot be undone: its old values were removed by trueup undo --prune; nothing was changed",
+            short_id(&run)
         );
         return Err(Failure::new(Exit::Refused, what)
             .next("a backup of that time has them: trueup backup list")
@@ -255,39 +275,39 @@ pub async fn find(writer: &mut WriteSession, run: &str) -> Result<(Vec<RepairRec
     let mut repairs = Vec::new();
     for record in &records {
         if !record.is_undone() {
-            repairs.push(repair(writer, record).await?);
+            repairs.push(repair_of(writer, record).await?);
         }
     }
-    Ok((records, repairs))
+    Ok(RepairedRun { records, repairs })
 }
 
-async fn repair(writer: &mut WriteSession, record: &RepairRecord) -> Result<Repair> {
+/// The repair of a record, with its table as it is now.
+///
+/// # Errors
+/// Exit 4: the table or a column was dropped, renamed or changed since.
+async fn repair_of(writer: &mut WriteSession, record: &RepairRecord) -> Result<Repair> {
     let session = writer.read_session().await?;
     session.execute("SET search_path = pg_catalog, pg_temp").await?;
-    let table = Table::of(session, &record.relation_oid.to_string()).await?;
-    let gone = |what: String| {
-        Failure::new(
-            Exit::Refused,
-            format!("run {} cannot be undone: {what}; nothing was changed", record.run),
-        )
-        .next(format!("its old values are in trueup.{}", record.rows_in))
-    };
+    let table = CheckedTable::read(session, &record.relation_oid.to_string()).await?;
     let Some(table) = table.filter(|table| table.qualified() == record.relation) else {
-        let parts = split_qualified(&record.relation).unwrap_or_default().join(".");
-        return Err(gone(format!("table {parts} was dropped, created again or renamed since")).into());
+        let name = split_qualified(&record.relation).unwrap_or_default().join(".");
+        let why = format!("table {name} was dropped, created again or renamed since");
+        return Err(record.cannot_be_undone(&why).into());
     };
-    let columns = |names: &[String]| {
-        let lacks = names.iter().filter(|name| table.column(name).is_none());
-        let lacks: Vec<_> = lacks.map(|name| identifier(name)).collect();
-        let (of, lacks) = (table.qualified(), lacks.join(", "));
-        named(&table, names).ok_or_else(|| gone(format!("columns of {of} are gone or renamed: {lacks}")))
+    let columns_of = |names: &[String]| {
+        named(&table, names).ok_or_else(|| {
+            let missing = names.iter().filter(|name| table.column(name).is_none());
+            let missing: Vec<_> = missing.map(|name| identifier(name)).collect();
+            let table = table.qualified();
+            record
+                .cannot_be_undone(&format!("columns of {table} are gone or renamed: {}", missing.join(", ")))
+        })
     };
-    let (key, set) = (columns(&record.key)?, columns(&record.columns)?);
-    if let Some(column) = differing(session, &record.rows_in, record.action, (&key, &set)).await? {
-        let (name, now) = (identifier(&column.name), &column.type_name);
-        return Err(
-            gone(format!("column {name} of {} is of another type now, {now}", table.qualified())).into()
-        );
+    let (key, columns) = (columns_of(&record.key)?, columns_of(&record.columns)?);
+    if let Some(column) = column_of_another_type(session, record, &key, &columns).await? {
+        let (name, table, now) = (identifier(&column.name), table.qualified(), &column.type_name);
+        let why = format!("column {name} of {table} is of another type now, {now}");
+        return Err(record.cannot_be_undone(&why).into());
     }
     Ok(Repair {
         run: record.run.clone(),
@@ -296,109 +316,127 @@ async fn repair(writer: &mut WriteSession, record: &RepairRecord) -> Result<Repa
         fix: record.fix.clone(),
         action: record.action,
         key,
-        columns: set,
+        columns,
         table,
-        rows_in: record.rows_in.clone(),
+        plan_table: record.plan_table.clone(),
         planned: record.planned,
-        last: 0,
-        done: record.done,
+        last_row: 0,
+        done_to: record.done_to,
         changed: record.changed,
         skipped: record.skipped,
         state: record.state,
-        undone: record.undone,
+        undone_to: record.undone_to,
         not_restored: record.not_restored,
     })
 }
 
-/// The first column whose type is another than that of the values kept of it, so that these cannot be held against it. Of a
-/// key, and of rows that are inserted again, types of one category do.
-async fn differing(
+/// A column of a table, and the column of a plan that records its values.
+struct RecordedColumn<'r> {
+    column: &'r CheckedColumn,
+    name: String,
+    /// Whether the types of the two must be the same. Otherwise they must be of one category.
+    same_type: bool,
+}
+
+/// The first column whose type was changed since the plan was made, so that recorded values cannot be compared with it. For
+/// the columns of a key, and for rows that are inserted again, a type of the same category is enough.
+async fn column_of_another_type(
     session: &mut Session,
-    rows_in: &str,
-    action: Action,
-    (key, set): (&[Column], &[Column]),
-) -> Result<Option<Column>> {
-    let kept = key.iter().zip(numbered("k", key.len())).map(|kept| (kept, false));
-    let kept: Vec<_> = kept
-        .chain(set.iter().zip(numbered("o", set.len())).map(|kept| (kept, action == Action::Update)))
-        .collect();
-    let now = kept.iter().zip(0..).map(|(((column, name), exactly), place)| {
-        let now = literal(column.mirror.as_deref().unwrap_or("pg_catalog.text"));
-        format!("({place}, '{name}', to_regtype({now}), {exactly})")
+    record: &RepairRecord,
+    key: &[CheckedColumn],
+    columns: &[CheckedColumn],
+) -> Result<Option<CheckedColumn>> {
+    let keys = key.iter().zip(numbered("k", key.len()));
+    let keys = keys.map(|(column, name)| RecordedColumn { column, name, same_type: false });
+    let same_type = record.action == Action::Update;
+    let old = columns.iter().zip(numbered("o", columns.len()));
+    let old = old.map(|(column, name)| RecordedColumn { column, name, same_type });
+    let recorded: Vec<RecordedColumn<'_>> = keys.chain(old).collect();
+    let values = recorded.iter().enumerate().map(|(position, RecordedColumn { column, name, same_type })| {
+        let now = literal(column.recorded_type());
+        format!("({position}, '{name}', to_regtype({now}), {same_type})")
     });
     let sql = format!(
-        "SELECT min(v.place) AS place FROM (VALUES {}) AS v (place, name, now, exactly) \
+        "SELECT min(v.position) AS position FROM (VALUES {}) AS v (position, name, now, same_type) \
          JOIN pg_class AS c ON c.relnamespace = to_regnamespace('trueup') AND c.relname = {} \
          JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = v.name \
          JOIN pg_type AS k ON k.oid = a.atttypid JOIN pg_type AS n ON n.oid = v.now \
-         WHERE CASE WHEN v.exactly THEN k.oid <> n.oid ELSE k.typcategory <> n.typcategory END",
-        now.collect::<Vec<_>>().join(", "),
-        literal(rows_in)
+         WHERE CASE WHEN v.same_type THEN k.oid <> n.oid ELSE k.typcategory <> n.typcategory END",
+        values.collect::<Vec<_>>().join(", "),
+        literal(&record.plan_table)
     );
-    let place: Option<usize> = session.scalar(sql).await?;
-    Ok(place.and_then(|place| kept.get(place)).map(|((column, _), _)| (*column).clone()))
+    let position: Option<usize> = session.scalar(sql).await?;
+    Ok(position.and_then(|position| recorded.get(position)).map(|recorded| recorded.column.clone()))
 }
 
-/// The runs that broke off, with how many rows they changed: what they did stays, and can be taken back.
+/// A run whose process died before its repairs were done. What it changed stays, and can be undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterruptedRun {
+    /// The ULID of the run.
+    pub run: String,
+    /// How many rows the run has changed.
+    pub rows: u64,
+}
+
+/// The runs that were interrupted after they had changed rows, the last one first. The lock must be held: otherwise one of
+/// them may still be running.
 ///
 /// # Errors
-/// The connection's.
-pub async fn latest(writer: &mut WriteSession) -> Result<Vec<(String, u64)>> {
-    let records =
-        recorded(writer, &format!("state = {} AND changed > 0", literal(State::Planned.word()))).await?;
-    let mut runs: Vec<(String, u64)> = Vec::new();
-    for record in records {
-        match runs.iter_mut().find(|(run, _)| *run == record.run) {
-            Some((_, rows)) => *rows += record.changed,
-            None => runs.push((record.run, record.changed)),
+/// Those of the server and the connection.
+pub async fn interrupted_runs(writer: &mut WriteSession) -> Result<Vec<InterruptedRun>> {
+    let condition = format!("state = {} AND changed > 0", literal(RepairState::Planned.word()));
+    let mut runs: Vec<InterruptedRun> = Vec::new();
+    for record in read_records(writer, &condition).await? {
+        match runs.iter_mut().find(|run| run.run == record.run) {
+            Some(run) => run.rows += record.changed,
+            None => runs.push(InterruptedRun { run: record.run, rows: record.changed }),
         }
     }
     Ok(runs)
 }
 
-/// Removes the before-images of repairs that are older; with `dry_run` only tells. Returns the runs.
+/// Removes the recorded old values of repairs that were planned longer ago than `age`, and returns their runs. With `dry_run`
+/// it only returns the runs.
 ///
 /// # Errors
-/// The door's.
+/// Those of [`WriteSession::transaction`].
 pub async fn prune(
     writer: &mut WriteSession,
     watch: &mut dyn Watch,
-    older: Duration,
+    age: Duration,
     dry_run: bool,
 ) -> Result<Vec<String>> {
     let condition = format!(
         "state NOT IN ('{}', '{}') AND planned_at < clock_timestamp() - interval '{} s'",
-        State::Planned.word(),
-        State::Pruned.word(),
-        older.as_secs()
+        RepairState::Planned.word(),
+        RepairState::Pruned.word(),
+        age.as_secs()
     );
-    let old = recorded(writer, &condition).await?;
-    let mut runs: Vec<String> = old.iter().map(|one| one.run.clone()).collect();
+    let old = read_records(writer, &condition).await?;
+    let mut runs: Vec<String> = old.iter().map(|record| record.run.clone()).collect();
     runs.dedup();
     if dry_run || old.is_empty() {
         return Ok(runs);
     }
     let mut records = Vec::new();
-    for one in &old {
-        records.push(format!("DROP TABLE IF EXISTS trueup.{}", identifier(&one.rows_in)));
+    for record in &old {
+        records.push(format!("DROP TABLE IF EXISTS trueup.{}", identifier(&record.plan_table)));
         records.push(format!(
             "UPDATE trueup.repairs SET state = '{}' WHERE run = {} AND number = {}",
-            State::Pruned.word(),
-            literal(&one.run),
-            one.number
+            RepairState::Pruned.word(),
+            literal(&record.run),
+            record.number
         ));
     }
-    let what = "removing before-images";
-    let limits = Limits {
+    let what = "removing old values";
+    let limits = StepLimits {
         lock_timeout: Duration::from_secs(5),
         lock_budget: Duration::from_secs(30),
         max_duration: Duration::from_secs(60),
     };
     let records = records.join(";\n");
-    writer
-        .transaction(&Work::records(what, &records, limits), watch)
-        .await
-        .map_err(|trouble| trouble.failure(what, false))?;
+    let work = Work::records(what, &records, limits);
+    writer.transaction(&work, watch).await.map_err(|error| error.failure(what, false))?;
     Ok(runs)
 }
 
@@ -435,7 +473,7 @@ mod tests {
     #[test]
     fn a_record_that_cannot_be_read_is_an_error() {
         let record = RepairRecord::of(&row("", None)).unwrap();
-        assert_eq!((record.changed, record.action, record.state), (2, Action::Update, State::Done));
+        assert_eq!((record.changed, record.action, record.state), (2, Action::Update, RepairState::Done));
         for (column, value) in [
             ("changed", Some("two")),
             ("changed", None),

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::batch::{BatchJob, BatchOps, BatchTotals, FEW, RowRange, batches};
+use super::batch::{BatchJob, BatchOps, BatchTotals, FEW_ROWS, RowRange, batches};
 use super::columns::{FORMATS, numbered, of, same_image};
-use super::records::{Repair, State};
-use super::{Pace, state};
+use super::records::{Repair, RepairState};
+use super::{RepairLimits, state};
 use crate::data::checks::Action;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::sql::identifier;
-use crate::text::duration;
+use crate::text::{duration, short_id};
 use crate::writer::{Blocker, Event, StepError, Watch, WriteSession};
 
 /// What a repair has done.
@@ -37,29 +37,32 @@ pub async fn repair(
     writer: &mut WriteSession,
     watch: &mut dyn Watch,
     repair: &Repair,
-    pace: &Pace,
+    limits: &RepairLimits,
     run_changed_rows: bool,
 ) -> Result<RepairOutcome> {
     let mut totals = BatchTotals::default();
     let (title, begun) = (repair.title(), Instant::now());
     watch.observe(&Event::Begun { doing: "repairing", what: &title, number: 1, of: 1 });
-    let ops = RepairOps(repair);
-    let range = RowRange { from: 1, to: repair.last };
-    let job = BatchJob { repair, ops: &ops, range, total: repair.planned, pace };
+    let ops = RepairOps { repair };
+    let range = RowRange { from: 1, to: repair.last_row };
+    let job = BatchJob { repair, ops: &ops, range, total: repair.planned, limits };
     if let Err(error) = batches(writer, watch, job, &mut totals).await {
         let stopped = StoppedRepair {
             repair,
             changed: totals.changed,
             run_changed_rows: run_changed_rows || totals.changed > 0,
-            alternative: format!("; or run trueup undo {} to restore the old values", repair.run),
+            alternative: format!("; or run trueup undo {} to restore the old values", short_id(&repair.run)),
         };
         return Err(stopped.failure(error));
     }
     watch.observe(&Event::Done { what: &title, took: begun.elapsed() });
     let what = format!("the record of {}", repair.title());
-    let record =
-        format!("UPDATE trueup.repairs SET state = '{}' WHERE {}", State::Done.word(), repair.record());
-    writer.record(&what, &record, watch).await.map_err(|trouble| trouble.failure(&what, true))?;
+    let record = format!(
+        "UPDATE trueup.repairs SET state = '{}' WHERE {}",
+        RepairState::Done.word(),
+        repair.is_recorded()
+    );
+    writer.record(&what, &record, watch).await.map_err(|error| error.failure(&what, true))?;
     let BatchTotals { changed, skipped, blockers, longest, batches } = totals;
     Ok(RepairOutcome { changed, skipped, blockers, batches, longest })
 }
@@ -143,17 +146,18 @@ impl StoppedRepair<'_> {
 }
 
 /// The statements of a repair's batches.
-struct RepairOps<'r>(&'r Repair);
+struct RepairOps<'r> {
+    repair: &'r Repair,
+}
 
 impl RepairOps<'_> {
-    /// The row of the table that a row of the plan is about, while it is the version that was planned.
+    /// The condition that a row of the table, as `alias`, is the row and the version that a row `p` of the plan is about.
     fn same_version(&self, alias: &str) -> String {
-        let key: Vec<String> = self
-            .0
-            .key
+        let Repair { key, .. } = self.repair;
+        let key: Vec<String> = key
             .iter()
-            .zip(numbered("p.k", self.0.key.len()))
-            .map(|(column, kept)| column.equal(&of(alias, column), &column.back(&kept)))
+            .zip(numbered("p.k", key.len()))
+            .map(|(column, recorded)| column.equal(&of(alias, column), &column.restored(&recorded)))
             .collect();
         format!(
             "{alias}.ctid OPERATOR(pg_catalog.=) p.tid AND {alias}.tableoid OPERATOR(pg_catalog.=) p.part \
@@ -162,26 +166,26 @@ impl RepairOps<'_> {
         )
     }
 
-    /// Whether a trigger may write other values than it was given.
-    fn is_rewritten(&self) -> bool {
-        self.0.table.triggers.iter().any(|trigger| trigger.before && trigger.row && trigger.update)
+    /// Whether a trigger may change the values that are written.
+    fn may_be_rewritten(&self) -> bool {
+        self.repair.table.triggers.iter().any(|trigger| trigger.before && trigger.row && trigger.update)
     }
 }
 
 impl BatchOps for RepairOps<'_> {
     fn statements(&self, RowRange { from, to }: RowRange, skip_locked: bool) -> String {
-        let Repair { table, columns, action, .. } = self.0;
-        let (plan, name) = (self.0.rows_in(), table.qualified());
+        let Repair { table, columns, action, .. } = self.repair;
+        let (plan, name) = (self.repair.plan(), table.qualified());
         let range = |alias: &str| {
             format!(
                 "{alias}.n OPERATOR(pg_catalog.>=) {from} AND {alias}.n OPERATOR(pg_catalog.<=) {to} AND {alias}.state IS NULL"
             )
         };
-        let mut before = format!("{FEW};\n{FORMATS};\n");
+        let mut before = format!("{FEW_ROWS};\n{FORMATS};\n");
         let skip = if skip_locked { " SKIP LOCKED" } else { "" };
-        // Where other rows may be changed with these, they are locked first, and what refers to them is looked at in a
-        // statement of its own: what came while it waited for the lock is seen there.
-        if self.0.sets_off() {
+        // Where a foreign key may change further rows, a statement of its own locks the rows first. The next statement sees
+        // the referring rows that were committed while this one waited for the locks.
+        if self.repair.may_cascade() {
             before.push_str(&format!(
                 "SELECT pg_catalog.count(*) FROM (SELECT FROM {plan} AS p JOIN {name} AS t ON {} WHERE {} FOR UPDATE OF t{skip}) AS \
                  locked;\n",
@@ -189,50 +193,52 @@ impl BatchOps for RepairOps<'_> {
                 range("p")
             ));
         }
-        // What others have locked is left out of the rows that are looked for.
-        let free = format!(
+        // The rows of the plan whose row in the table no other session has locked.
+        let unlocked = format!(
             "(SELECT p.* FROM {plan} AS p JOIN {name} AS l ON {} WHERE {} FOR UPDATE OF l{skip})",
             self.same_version("l"),
             range("p")
         );
-        let source = if skip_locked { free } else { plan.clone() };
+        let source = if skip_locked { unlocked } else { plan.clone() };
         let new = numbered("p.w", columns.len());
         let changed = match action {
             Action::Update => {
                 let sets: Vec<String> = columns
                     .iter()
                     .zip(&new)
-                    .map(|(column, kept)| format!("{} = {}", identifier(&column.name), column.back(kept)))
+                    .map(|(column, recorded)| {
+                        format!("{} = {}", identifier(&column.name), column.restored(recorded))
+                    })
                     .collect();
                 let written: Vec<String> = columns
                     .iter()
                     .zip(1..)
-                    .map(|(column, number)| format!(", {} AS c{number}", column.kept(&of("t", column))))
+                    .map(|(column, number)| format!(", {} AS c{number}", column.recorded(&of("t", column))))
                     .collect();
-                let written = if self.is_rewritten() { written.concat() } else { String::new() };
+                let written = if self.may_be_rewritten() { written.concat() } else { String::new() };
                 format!(
                     "UPDATE {name} AS t SET {} FROM {source} AS p WHERE {} AND {}{} RETURNING p.n{written}",
                     sets.join(", "),
                     self.same_version("t"),
                     range("p"),
-                    self.0.alone()
+                    self.repair.no_cascade()
                 )
             }
             Action::Delete => format!(
                 "DELETE FROM {name} AS t USING {source} AS p WHERE {} AND {}{} RETURNING p.n",
                 self.same_version("t"),
                 range("p"),
-                self.0.alone()
+                self.repair.no_cascade()
             ),
         };
-        let rewritten = if *action == Action::Update && self.is_rewritten() {
-            let (kept, found) = (numbered("p.w", columns.len()), numbered("c.c", columns.len()));
+        let rewritten = if *action == Action::Update && self.may_be_rewritten() {
+            let (planned, written) = (numbered("p.w", columns.len()), numbered("c.c", columns.len()));
             let sets: Vec<String> =
                 (1..=columns.len()).map(|number| format!("w{number} = c.c{number}")).collect();
             format!(
                 ", rewritten AS (UPDATE {plan} AS p SET {} FROM changed AS c WHERE p.n OPERATOR(pg_catalog.=) c.n AND NOT {})",
                 sets.join(", "),
-                same_image(&kept, &found)
+                same_image(&planned, &written)
             )
         } else {
             String::new()
@@ -246,32 +252,32 @@ impl BatchOps for RepairOps<'_> {
              SELECT (SELECT pg_catalog.count(*) FROM changed) AS changed, (SELECT pg_catalog.count(*) FROM missed) AS skipped",
             state::SKIPPED,
             range("p"),
-            self.0.record(),
+            self.repair.is_recorded(),
         )
     }
 
     fn refer_to_each_other(&self) -> bool {
-        self.0.action == Action::Delete && self.0.table.refers_to_itself
+        self.repair.action == Action::Delete && self.repair.table.refers_to_itself
     }
 
     fn leave_out(&self, range: RowRange) -> String {
-        let how = LeftOut { mark: state::LOCKED, progress: "done", count: "skipped" };
-        how.statement(self.0, range)
+        let how = LeaveOut { mark: state::LOCKED, progress: "done", count: "skipped" };
+        how.statement(self.repair, range)
     }
 }
 
-/// How rows that cannot be locked are recorded.
-pub(super) struct LeftOut {
-    /// The state that marks such a row.
+/// How rows that cannot be locked are left out and recorded.
+pub(super) struct LeaveOut {
+    /// The mark of such a row, see [`super::state`].
     pub(super) mark: char,
-    /// The column of `trueup.repairs` with the number of the last row that was gone through.
+    /// The column of `trueup.repairs` that has the number of the last row that was gone through.
     pub(super) progress: &'static str,
-    /// The column of `trueup.repairs` that counts them.
+    /// The column of `trueup.repairs` that counts such rows.
     pub(super) count: &'static str,
 }
 
-impl LeftOut {
-    /// The statement that marks the rows of a range. Like a batch, it returns two numbers.
+impl LeaveOut {
+    /// The statement that marks the rows of a range. Like a batch, it returns the numbers `changed` and `skipped`.
     pub(super) fn statement(&self, repair: &Repair, RowRange { from, to }: RowRange) -> String {
         let Self { mark, progress, count } = self;
         format!(
@@ -280,8 +286,8 @@ impl LeftOut {
          counted AS (UPDATE trueup.repairs AS r SET {progress} = {to}, \
          {count} = r.{count} OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM missed) WHERE {}) \
          SELECT 0 AS changed, (SELECT pg_catalog.count(*) FROM missed) AS skipped",
-            repair.rows_in(),
-            repair.record()
+            repair.plan(),
+            repair.is_recorded()
         )
     }
 }

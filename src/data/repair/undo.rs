@@ -1,142 +1,145 @@
-//! Giving the rows of a repair their old values back, where they still have what the repair wrote.
+//! Undoes a repair: restores the old values of the rows that still have what the repair wrote.
 
 use std::time::Instant;
 
 use anyhow::Result;
 
-use super::batch::{BatchJob, BatchOps, BatchTotals, FEW, RowRange, batches};
+use super::batch::{BatchJob, BatchOps, BatchTotals, FEW_ROWS, RowRange, batches};
 use super::columns::{FORMATS, numbered, of, same_image};
-use super::records::{Repair, State};
-use super::run::{LeftOut, StoppedRepair};
-use super::{Pace, state};
+use super::records::{Repair, RepairState};
+use super::run::{LeaveOut, StoppedRepair};
+use super::{RepairLimits, state};
 use crate::data::checks::{Action, Trigger};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::{self, OwnedRow, RowError};
 use crate::postgres::sql::{identifier, literal};
+use crate::text::short_id;
 use crate::writer::{Blocker, Event, Watch, WriteSession};
 
-/// How many rows that do not have their old values are listed.
-const MOST: usize = 100;
+/// The largest number of rows without their old values that are listed.
+const MAX_LISTED: usize = 100;
 
-/// What came of taking a repair back, or would.
+/// What an undo has done, or would do.
 #[derive(Debug, Clone, Default)]
 pub struct UndoOutcome {
-    /// Rows that have their old values again.
+    /// How many rows have their old values again.
     pub restored: u64,
-    /// Rows that are not as the repair left them.
+    /// The rows that were edited since the repair. They are skipped.
     pub edited: UnrestoredRows,
-    /// Rows that are, and were not given back: others held locks, or the table itself did not take them.
+    /// The rows that still have what the repair wrote, and were not restored: other sessions held locks on them, or the
+    /// table refused the old values.
     pub held_back: UnrestoredRows,
-    /// Rows that a trigger gave other values than their old ones.
+    /// The rows that a trigger gave other values than their old ones.
     pub rewritten: UnrestoredRows,
-    /// Who held locks.
+    /// The sessions that held locks.
     pub blockers: Vec<Blocker>,
 }
 
 /// Rows that do not have their old values.
 #[derive(Debug, Clone, Default)]
 pub struct UnrestoredRows {
-    /// How many.
+    /// How many rows there are.
     pub rows: u64,
-    /// The keys of the first, values as the server prints them.
+    /// The keys of the first rows, at most 100. Values are texts as the server prints them; `None` for NULL.
     pub keys: Vec<Vec<Option<String>>>,
 }
 
-/// Takes one back. The same again goes on where it was, and tries once more what was kept before.
+/// Undoes a repair in batches. An undo that was interrupted continues, and rows that an earlier undo did not restore are
+/// tried again. `run_changed_rows` says whether this run has already changed rows.
 ///
 /// # Errors
-/// Exit 5 when nothing of the run stays, 6 when something does.
+/// Exit 5 when the run has changed no row, 6 when it has: the same command continues.
 pub async fn undo(
     writer: &mut WriteSession,
     watch: &mut dyn Watch,
     repair: &Repair,
-    pace: &Pace,
+    limits: &RepairLimits,
     run_changed_rows: bool,
 ) -> Result<UndoOutcome> {
     let mut totals = BatchTotals::default();
     let (title, begun) = (repair.title(), Instant::now());
     watch.observe(&Event::Begun { doing: "undoing", what: &title, number: 1, of: 1 });
-    let again = UndoOps { repair, again: true };
-    let first = UndoOps { repair, again: false };
-    let skipped_before = RowRange { from: 1, to: repair.undone };
+    let retry = UndoOps { repair, retry: true };
+    let first = UndoOps { repair, retry: false };
+    let skipped_before = RowRange { from: 1, to: repair.undone_to };
     let jobs = [
-        BatchJob { repair, ops: &again, range: skipped_before, total: repair.not_restored, pace },
+        BatchJob { repair, ops: &retry, range: skipped_before, total: repair.not_restored, limits },
         BatchJob {
             repair,
             ops: &first,
-            range: RowRange { from: repair.undone + 1, to: repair.done },
+            range: RowRange { from: repair.undone_to + 1, to: repair.done_to },
             total: repair.changed,
-            pace,
+            limits,
         },
     ];
     for job in jobs {
         if let Err(error) = batches(writer, watch, job, &mut totals).await {
             // Rows that a trigger rewrote count as skipped, but were changed.
-            let skipped = if first.is_rewritten() { totals.skipped } else { 0 };
+            let skipped = if first.may_be_rewritten() { totals.skipped } else { 0 };
             let run_changed_rows = run_changed_rows || totals.changed + skipped > 0;
             let (changed, alternative) = (totals.changed, String::new());
             return Err(StoppedRepair { repair, changed, run_changed_rows, alternative }.failure(error));
         }
     }
     watch.observe(&Event::Done { what: &title, took: begun.elapsed() });
-    let mut undone = left(writer, repair).await?;
-    (undone.restored, undone.blockers) = (totals.changed, totals.blockers);
-    let what = format!("the record of taking back {}", repair.title());
-    let ended = match undone.held_back.rows {
-        0 => format!("state = '{}', undone_by = {}, ", State::Undone.word(), literal(writer.run())),
-        // Those are still to be given back.
+    let mut outcome = unrestored(writer, repair).await?;
+    (outcome.restored, outcome.blockers) = (totals.changed, totals.blockers);
+    let what = format!("the record of undoing {}", repair.title());
+    let ended = match outcome.held_back.rows {
+        0 => format!("state = '{}', undone_by = {}, ", RepairState::Undone.word(), literal(writer.run())),
+        // The same command tries to restore these rows again.
         _ => String::new(),
     };
     let record = format!(
         "UPDATE trueup.repairs SET {ended}kept = {} WHERE {}",
-        undone.edited.rows + undone.rewritten.rows,
-        repair.record()
+        outcome.edited.rows + outcome.rewritten.rows,
+        repair.is_recorded()
     );
-    writer.record(&what, &record, watch).await.map_err(|trouble| trouble.failure(&what, true))?;
-    Ok(undone)
+    writer.record(&what, &record, watch).await.map_err(|error| error.failure(&what, true))?;
+    Ok(outcome)
 }
 
-/// Which rows do not have their old values, when all of them were gone through.
-async fn left(writer: &mut WriteSession, repair: &Repair) -> Result<UndoOutcome> {
-    let ops = UndoOps { repair, again: true };
-    let (given, from) = (ops.can_be_given(), ops.beside_the_table());
+/// Reads which rows do not have their old values, after the undo has gone through all of them.
+async fn unrestored(writer: &mut WriteSession, repair: &Repair) -> Result<UndoOutcome> {
+    let ops = UndoOps { repair, retry: true };
+    let (restorable, from) = (ops.is_restorable(), ops.plan_with_table());
     let marked = |mark: char| format!("p.state OPERATOR(pg_catalog.=) '{mark}'");
-    // What a trigger made of a row that was deleted is not looked at again.
+    // A deleted row that was inserted again is not compared once more.
     let rewritten = match repair.action {
-        Action::Update => format!("{} AND {given}", marked(state::REWRITTEN)),
+        Action::Update => format!("{} AND {restorable}", marked(state::REWRITTEN)),
         Action::Delete => marked(state::REWRITTEN),
     };
-    let held = format!("{} AND {given}", marked(state::NOT_RESTORED));
-    let kept = format!(
-        "({} OR {}) AND ({held}) IS NOT TRUE AND ({rewritten}) IS NOT TRUE",
+    let held_back = format!("{} AND {restorable}", marked(state::NOT_RESTORED));
+    let edited = format!(
+        "({} OR {}) AND ({held_back}) IS NOT TRUE AND ({rewritten}) IS NOT TRUE",
         marked(state::NOT_RESTORED),
         marked(state::REWRITTEN)
     );
-    let mut undone = UndoOutcome::default();
-    for (left, condition) in
-        [(&mut undone.edited, kept), (&mut undone.held_back, held), (&mut undone.rewritten, rewritten)]
-    {
-        *left = UnrestoredRows::of(writer, repair, &from, &condition).await?;
-    }
-    Ok(undone)
+    Ok(UndoOutcome {
+        edited: UnrestoredRows::read(writer, repair, &from, &edited).await?,
+        held_back: UnrestoredRows::read(writer, repair, &from, &held_back).await?,
+        rewritten: UnrestoredRows::read(writer, repair, &from, &rewritten).await?,
+        ..UndoOutcome::default()
+    })
 }
 
 impl UnrestoredRows {
-    /// The rows of a plan for which a condition holds.
-    async fn of(writer: &mut WriteSession, repair: &Repair, from: &str, condition: &str) -> Result<Self> {
+    /// Reads the rows of a plan for which a condition holds.
+    async fn read(writer: &mut WriteSession, repair: &Repair, from: &str, condition: &str) -> Result<Self> {
         let sql = format!(
-            "{FORMATS}; SELECT {}, pg_catalog.count(*) OVER () AS rows FROM {from} WHERE {condition} ORDER BY p.n LIMIT {MOST}",
-            shown(repair)
+            "{FORMATS}; SELECT {}, pg_catalog.count(*) OVER () AS rows FROM {from} WHERE {condition} ORDER BY p.n \
+             LIMIT {MAX_LISTED}",
+            shown_key(repair)
         );
-        // With the project's search_path, where the `=` of its types is.
+        // The `=` of user-defined types is found by the project's search_path.
         let session = writer.read_session().await?;
         let failed = |error| connection::server_failure(error, "looking which rows are kept");
         let rows = session.query(sql).await.map_err(failed)?;
-        Self::read(rows).map_err(|error| failed(error.into()))
+        Self::of(rows).map_err(|error| failed(error.into()))
     }
 
-    /// Reads rows of keys, each of which has the number of all of them as its last column. No row is none.
-    fn read(rows: Vec<OwnedRow>) -> Result<Self, RowError> {
+    /// Reads rows of keys. The last column of each is the number of all rows. Where there is no row, the number is 0.
+    fn of(rows: Vec<OwnedRow>) -> Result<Self, RowError> {
         let count = rows.first().map(|row| row.get("rows")).transpose()?;
         let keys = rows.into_iter().map(|row| {
             let mut key = row.into_values();
@@ -147,53 +150,53 @@ impl UnrestoredRows {
     }
 }
 
-/// What taking it back would do now.
+/// Reads what an undo would do now. Nothing is written.
 ///
 /// # Errors
-/// Exit 4 when the table would not take the old values; the server's, in words.
-pub async fn would_undo(writer: &mut WriteSession, repair: &Repair) -> Result<UndoOutcome> {
-    let ops = UndoOps { repair, again: true };
-    let (given, from) = (ops.can_be_given(), ops.beside_the_table());
-    let open = format!(
+/// Exit 4: a column is NOT NULL now, and an old value is NULL. Those of the server, in words.
+pub async fn preview_undo(writer: &mut WriteSession, repair: &Repair) -> Result<UndoOutcome> {
+    let ops = UndoOps { repair, retry: true };
+    let (restorable, from) = (ops.is_restorable(), ops.plan_with_table());
+    let to_restore = format!(
         "(p.state IS NULL AND p.n OPERATOR(pg_catalog.>) {} AND p.n OPERATOR(pg_catalog.<=) {} OR {})",
-        repair.undone,
-        repair.done,
-        ops.open("p")
+        repair.undone_to,
+        repair.done_to,
+        ops.is_to_be_restored("p")
     );
     let old = repair.columns.iter().zip(numbered("p.o", repair.columns.len()));
     let required: Vec<_> = old.filter(|(column, _)| column.required).collect();
-    let nulls = required.iter().map(|(_, old)| format!("({given}) AND {old} IS NULL"));
-    let counts: Vec<String> = std::iter::once(given.clone())
-        .chain(nulls)
-        .map(|condition| format!("pg_catalog.count(*) FILTER (WHERE {condition})"))
-        .collect();
-    let sql = format!("{FORMATS}; SELECT {} FROM {from} WHERE {open}", counts.join(", "));
+    let mut counts = vec![format!("pg_catalog.count(*) FILTER (WHERE {restorable}) AS restorable")];
+    counts.extend(required.iter().zip(1..).map(|((_, old), number)| {
+        format!("pg_catalog.count(*) FILTER (WHERE ({restorable}) AND {old} IS NULL) AS null{number}")
+    }));
+    let sql = format!("{FORMATS}; SELECT {} FROM {from} WHERE {to_restore}", counts.join(", "));
     let session = writer.read_session().await?;
     let failed = |error| connection::server_failure(error, "reading what would be restored");
     let row = session.query_one(sql).await.map_err(failed)?;
-    let number = |column: usize| row.at::<u64>(column).map_err(|error| failed(error.into()));
-    for (place, (column, _)) in required.iter().enumerate() {
-        if let rows @ 1.. = number(1 + place)? {
+    let count = |column: &str| row.get::<u64>(column).map_err(|error| failed(error.into()));
+    for ((column, _), number) in required.iter().zip(1..) {
+        if let rows @ 1.. = count(&format!("null{number}"))? {
             return Err(not_null(repair, &column.name, rows).into());
         }
     }
-    let edited =
-        UnrestoredRows::of(writer, repair, &from, &format!("{open} AND ({given}) IS NOT TRUE")).await?;
-    let mut undone = UndoOutcome { restored: number(0)?, edited, ..UndoOutcome::default() };
+    let edited = format!("{to_restore} AND ({restorable}) IS NOT TRUE");
+    let edited = UnrestoredRows::read(writer, repair, &from, &edited).await?;
+    let mut outcome = UndoOutcome { restored: count("restorable")?, edited, ..UndoOutcome::default() };
     if repair.action == Action::Delete {
         let rewritten = format!("p.state OPERATOR(pg_catalog.=) '{}'", state::REWRITTEN);
-        undone.rewritten = UnrestoredRows::of(writer, repair, &from, &rewritten).await?;
+        outcome.rewritten = UnrestoredRows::read(writer, repair, &from, &rewritten).await?;
     }
-    Ok(undone)
+    Ok(outcome)
 }
 
+/// The failure about old values that are NULL, in a column that is NOT NULL now (exit 4).
 fn not_null(repair: &Repair, column: &str, rows: u64) -> Failure {
     let (column, table) = (identifier(column), repair.table.qualified());
     let those = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
     let what = format!(
         "run {} cannot be undone: column {column} of {table} is NOT NULL now, and would get NULL back in {those}; \
          nothing was changed",
-        repair.run
+        short_id(&repair.run)
     );
     Failure::new(Exit::Refused, what).next(format!(
         "trueup downgrade takes back the migration that made it so, or: ALTER TABLE {table} ALTER COLUMN {column} DROP \
@@ -201,8 +204,8 @@ fn not_null(repair: &Repair, column: &str, rows: u64) -> Failure {
     ))
 }
 
-/// The key of a plan's row, for people.
-fn shown(repair: &Repair) -> String {
+/// The key of a plan's row as texts that are shown, as a list of SQL expressions.
+fn shown_key(repair: &Repair) -> String {
     let keys = numbered("p.k", repair.key.len());
     keys.iter()
         .map(|key| format!("pg_catalog.left(({key})::pg_catalog.text, 200)"))
@@ -210,52 +213,52 @@ fn shown(repair: &Repair) -> String {
         .join(", ")
 }
 
-/// The statements of the batches.
+/// The statements of an undo's batches.
 struct UndoOps<'r> {
     repair: &'r Repair,
-    /// Whether it is about the rows that were kept before: those may be as the repair left them again, or still.
-    again: bool,
+    /// Whether the batches are about the rows that were not restored before. These rows may have what the repair wrote again.
+    retry: bool,
 }
 
 impl UndoOps<'_> {
-    /// Whether a row still has what the repair wrote.
-    fn as_written(&self) -> String {
+    /// The condition that a row `t` still has what the repair wrote.
+    fn is_as_written(&self) -> String {
         let columns = &self.repair.columns;
-        let now: Vec<String> = columns.iter().map(|column| column.kept(&of("t", column))).collect();
+        let now: Vec<String> = columns.iter().map(|column| column.recorded(&of("t", column))).collect();
         same_image(&now, &numbered("p.w", columns.len()))
     }
 
-    /// The rows of the plan, each with the one of its key in the table, if there is one.
-    fn beside_the_table(&self) -> String {
+    /// The rows `p` of the plan for FROM, each with the row `t` of the table that has its key, if there is one.
+    fn plan_with_table(&self) -> String {
         let Repair { table, .. } = self.repair;
         format!(
             "{} AS p LEFT JOIN {} AS t ON {}",
-            self.repair.rows_in(),
+            self.repair.plan(),
             table.qualified(),
             self.repair.same_key()
         )
     }
 
-    /// Whether a row of [`Self::beside_the_table`] can be given back: it is as the repair left it.
-    fn can_be_given(&self) -> String {
+    /// The condition that a row of [`Self::plan_with_table`] can be restored: nobody has edited it since the repair.
+    fn is_restorable(&self) -> String {
         match self.repair.action {
             Action::Update => {
-                format!("t.tableoid IS NOT NULL AND {}{}", self.as_written(), self.repair.alone())
+                format!("t.tableoid IS NOT NULL AND {}{}", self.is_as_written(), self.repair.no_cascade())
             }
-            Action::Delete => format!("t.tableoid IS NULL{}", self.free()),
+            Action::Delete => format!("t.tableoid IS NULL{}", self.no_unique_value_is_taken()),
         }
     }
 
-    /// What else of a row that was deleted is unique, and was not taken by another since.
-    fn free(&self) -> String {
+    /// The condition that no other row has a unique value of a row that was deleted. It is empty or begins with AND.
+    fn no_unique_value_is_taken(&self) -> String {
         let Repair { table, columns, .. } = self.repair;
         let unique = table.keys.iter().filter(|key| key.valid && key.whole);
-        let taken = unique.filter_map(|key| {
+        let conditions = unique.filter_map(|key| {
             let names = key.columns.as_deref().unwrap_or_default();
             let same = names.iter().map(|name| {
-                let place = columns.iter().position(|column| column.name == *name)?;
-                let column = &columns[place];
-                Some(column.equal(&of("u", column), &column.back(&format!("p.o{}", place + 1))))
+                let position = columns.iter().position(|column| column.name == *name)?;
+                let column = &columns[position];
+                Some(column.equal(&of("u", column), &column.restored(&format!("p.o{}", position + 1))))
             });
             let same: Option<Vec<String>> = same.collect();
             same.filter(|same| !same.is_empty()).map(|same| {
@@ -266,30 +269,31 @@ impl UndoOps<'_> {
                 )
             })
         });
-        taken.collect()
+        conditions.collect()
     }
 
-    /// Whether a row of the plan is one to be given back, as it is marked.
-    fn open(&self, alias: &str) -> String {
-        if !self.again {
+    /// The condition that a row of the plan has a mark with which it is to be restored.
+    fn is_to_be_restored(&self, alias: &str) -> String {
+        if !self.retry {
             return format!("{alias}.state IS NULL");
         }
-        let kept = match self.repair.action {
+        let marks = match self.repair.action {
             Action::Update => format!("{},{}", state::NOT_RESTORED, state::REWRITTEN),
             Action::Delete => state::NOT_RESTORED.to_string(),
         };
-        format!("{alias}.state OPERATOR(pg_catalog.=) ANY ('{{{kept}}}'::pg_catalog.\"char\"[])")
+        format!("{alias}.state OPERATOR(pg_catalog.=) ANY ('{{{marks}}}'::pg_catalog.\"char\"[])")
     }
 
-    fn range(&self, alias: &str, RowRange { from, to }: RowRange) -> String {
+    /// The condition that a row of the plan is in a range and is to be restored.
+    fn is_in(&self, alias: &str, RowRange { from, to }: RowRange) -> String {
         format!(
             "{alias}.n OPERATOR(pg_catalog.>=) {from} AND {alias}.n OPERATOR(pg_catalog.<=) {to} AND {}",
-            self.open(alias)
+            self.is_to_be_restored(alias)
         )
     }
 
-    /// Whether a trigger may write other values than it was given.
-    fn is_rewritten(&self) -> bool {
+    /// Whether a trigger may change the values that are written.
+    fn may_be_rewritten(&self) -> bool {
         let fires = |trigger: &&Trigger| match self.repair.action {
             Action::Update => trigger.update,
             Action::Delete => trigger.insert,
@@ -297,38 +301,41 @@ impl UndoOps<'_> {
         self.repair.table.triggers.iter().filter(fires).any(|trigger| trigger.before && trigger.row)
     }
 
-    /// What the table has now, as `, c1, ...`, where a trigger may have written it.
-    fn found(&self) -> String {
-        if !self.is_rewritten() {
+    /// The values that the table has now, for RETURNING: `, c1, ...`. It is empty where no trigger may change them.
+    fn written_values(&self) -> String {
+        if !self.may_be_rewritten() {
             return String::new();
         }
         let columns = self.repair.columns.iter().zip(1..);
-        columns.map(|(column, number)| format!(", {} AS c{number}", column.kept(&of("t", column)))).collect()
+        columns
+            .map(|(column, number)| format!(", {} AS c{number}", column.recorded(&of("t", column))))
+            .collect()
     }
 
-    /// Where other rows may be changed with those of a range, they are locked first: what came to refer to them meanwhile is
-    /// seen by the next statement.
-    fn locking(&self, range: &str, skip_locked: bool) -> String {
-        if self.repair.action == Action::Delete || !self.repair.sets_off() {
+    /// The statement that locks the rows for which a condition holds. It is needed where a foreign key may change further
+    /// rows: the next statement sees the referring rows that were committed while this one waited for the locks.
+    fn lock_rows(&self, condition: &str, skip_locked: bool) -> String {
+        if self.repair.action == Action::Delete || !self.repair.may_cascade() {
             return String::new();
         }
         format!(
-            "SELECT pg_catalog.count(*) FROM (SELECT FROM {} AS p JOIN {} AS t ON {} WHERE {range} FOR UPDATE OF t{}) AS locked;\n",
-            self.repair.rows_in(),
+            "SELECT pg_catalog.count(*) FROM (SELECT FROM {} AS p JOIN {} AS t ON {} WHERE {condition} FOR UPDATE OF t{}) \
+             AS locked;\n",
+            self.repair.plan(),
             self.repair.table.qualified(),
             self.repair.same_key(),
             if skip_locked { " SKIP LOCKED" } else { "" }
         )
     }
 
-    /// The statement that gives the rows of a range their old values, as `back`; and `given`, the numbers of those that
-    /// have come back, with what they have now.
-    fn restoring(&self, rows: RowRange, skip_locked: bool) -> String {
+    /// The common table expressions that restore the rows of a range: `back` writes them, and `given` has the numbers of the
+    /// rows that were restored, with [`Self::written_values`].
+    fn restore_rows(&self, rows: RowRange, skip_locked: bool) -> String {
         let Repair { table, columns, key, action, .. } = self.repair;
-        let (plan, name, range) = (self.repair.rows_in(), table.qualified(), self.range("p", rows));
+        let (plan, name, range) = (self.repair.plan(), table.qualified(), self.is_in("p", rows));
         let names: Vec<String> = columns.iter().map(|column| identifier(&column.name).into_owned()).collect();
         let old = columns.iter().zip(numbered("p.o", columns.len()));
-        let old: Vec<String> = old.map(|(column, kept)| column.back(&kept)).collect();
+        let old: Vec<String> = old.map(|(column, recorded)| column.restored(&recorded)).collect();
         match action {
             Action::Update => {
                 let sets: Vec<String> =
@@ -346,9 +353,9 @@ impl UndoOps<'_> {
                      given AS (SELECT * FROM back)",
                     sets.join(", "),
                     self.repair.same_key(),
-                    self.as_written(),
-                    self.repair.alone(),
-                    self.found()
+                    self.is_as_written(),
+                    self.repair.no_cascade(),
+                    self.written_values()
                 )
             }
             Action::Delete => {
@@ -358,9 +365,9 @@ impl UndoOps<'_> {
                     .map(|(column, number)| format!("{} AS k{number}", of("t", column)))
                     .collect();
                 let same = keys.map(|(column, number)| {
-                    column.equal(&format!("b.k{number}"), &column.back(&format!("p.k{number}")))
+                    column.equal(&format!("b.k{number}"), &column.restored(&format!("p.k{number}")))
                 });
-                let found = if self.is_rewritten() {
+                let written = if self.may_be_rewritten() {
                     numbered(", b.c", columns.len()).concat()
                 } else {
                     String::new()
@@ -368,37 +375,38 @@ impl UndoOps<'_> {
                 format!(
                     "back AS (INSERT INTO {name} AS t ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {plan} AS p WHERE {range} \
                      ON CONFLICT DO NOTHING RETURNING {}{}), \
-                     given AS (SELECT p.n{found} FROM {plan} AS p JOIN back AS b ON {} WHERE {range})",
+                     given AS (SELECT p.n{written} FROM {plan} AS p JOIN back AS b ON {} WHERE {range})",
                     names.join(", "),
                     old.join(", "),
                     returned.join(", "),
-                    self.found(),
+                    self.written_values(),
                     same.collect::<Vec<_>>().join(" AND ")
                 )
             }
         }
     }
 
-    /// The statement that marks rows that have come back: those that a trigger rewrote, and that others were kept before.
-    fn marking(&self) -> String {
+    /// The common table expression `marked`, which marks restored rows: a trigger rewrote them, or an earlier mark does not
+    /// hold any more.
+    fn mark_restored(&self) -> String {
         let Repair { columns, action, .. } = self.repair;
-        let (old, found) = (numbered("p.o", columns.len()), numbered("g.c", columns.len()));
-        let differs = match self.is_rewritten() {
-            true => format!("NOT {}", same_image(&old, &found)),
+        let (old, written) = (numbered("p.o", columns.len()), numbered("g.c", columns.len()));
+        let differs = match self.may_be_rewritten() {
+            true => format!("NOT {}", same_image(&old, &written)),
             false => "false".to_owned(),
         };
-        // What the trigger wrote is what the row has as long as nobody edits it.
-        let written = match (self.is_rewritten(), action) {
+        // From now on the row counts as edited when it does not have what the trigger wrote.
+        let sets = match (self.may_be_rewritten(), action) {
             (true, Action::Update) => {
                 (1..=columns.len()).map(|number| format!(", w{number} = g.c{number}")).collect()
             }
             _ => String::new(),
         };
-        let among = if self.again { String::new() } else { format!(" AND {differs}") };
+        let among = if self.retry { String::new() } else { format!(" AND {differs}") };
         format!(
-            "marked AS (UPDATE {} AS p SET state = CASE WHEN {differs} THEN '{}'::pg_catalog.\"char\" END{written} \
+            "marked AS (UPDATE {} AS p SET state = CASE WHEN {differs} THEN '{}'::pg_catalog.\"char\" END{sets} \
              FROM given AS g WHERE p.n OPERATOR(pg_catalog.=) g.n{among} RETURNING p.state)",
-            self.repair.rows_in(),
+            self.repair.plan(),
             state::REWRITTEN,
         )
     }
@@ -406,8 +414,8 @@ impl UndoOps<'_> {
 
 impl BatchOps for UndoOps<'_> {
     fn statements(&self, rows: RowRange, skip_locked: bool) -> String {
-        let (range, to) = (self.range("p", rows), rows.to);
-        // A row that came back under another key is one of those that did not come under theirs.
+        let (range, to) = (self.is_in("p", rows), rows.to);
+        // A trigger may have given an inserted row another key. Then more rows were written than are found by their keys.
         let mark = format!(
             "CASE WHEN (SELECT pg_catalog.count(*) FROM back) OPERATOR(pg_catalog.>) (SELECT pg_catalog.count(*) FROM given) \
              THEN '{}'::pg_catalog.\"char\" ELSE '{}'::pg_catalog.\"char\" END",
@@ -416,22 +424,23 @@ impl BatchOps for UndoOps<'_> {
         );
         let restored = "(SELECT pg_catalog.count(*) FROM given) OPERATOR(pg_catalog.-) (SELECT pg_catalog.count(*) FROM marked \
             WHERE state IS NOT NULL)";
-        let kept = "(SELECT pg_catalog.count(*) FROM missed) OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM marked \
+        let skipped = "(SELECT pg_catalog.count(*) FROM missed) OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM marked \
             WHERE state IS NOT NULL)";
-        let progress = match self.again {
+        let progress = match self.retry {
             true => String::new(),
-            false => format!(", undone = {to}, kept = r.kept OPERATOR(pg_catalog.+) ({kept})"),
+            false => format!(", undone = {to}, kept = r.kept OPERATOR(pg_catalog.+) ({skipped})"),
         };
         format!(
-            "{FEW};\n{FORMATS};\n{}WITH {}, {}, \
+            "{FEW_ROWS};\n{FORMATS};\n{}WITH {}, {}, \
              missed AS (UPDATE {} AS p SET state = {mark} WHERE {range} AND p.n NOT IN (SELECT n FROM given) RETURNING 1), \
              counted AS (UPDATE trueup.repairs AS r SET \
-             restored = r.restored OPERATOR(pg_catalog.+) ({restored}){progress} WHERE {}) SELECT {restored} AS changed, {kept} AS skipped",
-            self.locking(&range, skip_locked),
-            self.restoring(rows, skip_locked),
-            self.marking(),
-            self.repair.rows_in(),
-            self.repair.record()
+             restored = r.restored OPERATOR(pg_catalog.+) ({restored}){progress} WHERE {}) \
+             SELECT {restored} AS changed, {skipped} AS skipped",
+            self.lock_rows(&range, skip_locked),
+            self.restore_rows(rows, skip_locked),
+            self.mark_restored(),
+            self.repair.plan(),
+            self.repair.is_recorded()
         )
     }
 
@@ -440,16 +449,16 @@ impl BatchOps for UndoOps<'_> {
     }
 
     fn leave_out(&self, range: RowRange) -> String {
-        match self.again {
+        match self.retry {
             false => {
-                let how = LeftOut { mark: state::NOT_RESTORED, progress: "undone", count: "kept" };
+                let how = LeaveOut { mark: state::NOT_RESTORED, progress: "undone", count: "kept" };
                 how.statement(self.repair, range)
             }
-            // They are marked already.
+            // These rows have their mark already.
             true => format!(
                 "SELECT 0 AS changed, pg_catalog.count(*) AS skipped FROM {} AS p WHERE {}",
-                self.repair.rows_in(),
-                self.range("p", range)
+                self.repair.plan(),
+                self.is_in("p", range)
             ),
         }
     }
@@ -462,10 +471,10 @@ mod tests {
     #[test]
     fn rows_whose_number_cannot_be_read_are_not_none() {
         let row = |count| OwnedRow::of(&[("k1", Some("7")), ("rows", count)]);
-        let left = UnrestoredRows::read(vec![row(Some("3")), row(Some("3"))]).unwrap();
+        let left = UnrestoredRows::of(vec![row(Some("3")), row(Some("3"))]).unwrap();
         assert_eq!((left.rows, left.keys.len(), &left.keys[0]), (3, 2, &vec![Some("7".to_owned())]));
-        assert_eq!(UnrestoredRows::read(Vec::new()).unwrap().rows, 0);
-        assert!(UnrestoredRows::read(vec![row(Some("three"))]).is_err());
-        assert!(UnrestoredRows::read(vec![row(None)]).is_err());
+        assert_eq!(UnrestoredRows::of(Vec::new()).unwrap().rows, 0);
+        assert!(UnrestoredRows::of(vec![row(Some("three"))]).is_err());
+        assert!(UnrestoredRows::of(vec![row(None)]).is_err());
     }
 }

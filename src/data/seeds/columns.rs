@@ -19,11 +19,20 @@ pub struct TableColumn {
     pub type_oid: u32,
 }
 
+/// The name of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableName {
+    /// The schema.
+    pub schema: SmolStr,
+    /// The name in the schema.
+    pub name: SmolStr,
+}
+
 /// An existing table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableColumns {
-    /// The schema and the name.
-    pub table: (SmolStr, SmolStr),
+    /// The table.
+    pub table: TableName,
     /// The columns of the table.
     pub all: Vec<TableColumn>,
 }
@@ -58,7 +67,7 @@ impl TableColumn {
 impl TableColumns {
     /// The qualified and quoted name.
     pub fn path(&self) -> String {
-        qualified(&self.table.0, &self.table.1)
+        qualified(&self.table.schema, &self.table.name)
     }
 
     /// The column of this name.
@@ -73,12 +82,15 @@ impl TableColumns {
 }
 
 /// The possible names of the table that a seed names, in the order of the search_path; one for a qualified name.
-pub(super) fn candidates(table: &str, search_path: &str) -> Option<Vec<(SmolStr, SmolStr)>> {
+pub(super) fn candidates(table: &str, search_path: &str) -> Option<Vec<TableName>> {
     let mut parts = split_qualified(table)?;
     let name = parts.pop()?;
     match (parts.pop(), parts.is_empty()) {
-        (Some(schema), true) => Some(vec![(schema, name)]),
-        (None, _) => Some(self::search_path(search_path).map(|schema| (schema, name.clone())).collect()),
+        (Some(schema), true) => Some(vec![TableName { schema, name }]),
+        (None, _) => {
+            let schemas = self::search_path(search_path);
+            Some(schemas.map(|schema| TableName { schema, name: name.clone() }).collect())
+        }
         _ => None,
     }
 }
@@ -96,9 +108,9 @@ impl Seed {
         search_path: &str,
         mut find: impl FnMut(&str, &str) -> Option<Vec<TableColumn>>,
     ) -> Option<TableColumns> {
-        let candidates = candidates(&self.table.0, search_path)?;
+        let candidates = candidates(&self.table.value, search_path)?;
         candidates.into_iter().find_map(|table| {
-            let all = find(&table.0, &table.1)?;
+            let all = find(&table.schema, &table.name)?;
             Some(TableColumns { table, all })
         })
     }

@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use super::file::{Cell, DeclaredRow};
+use super::file::{self, AtLine, Cell, DeclaredRow};
 use super::value::DeclaredValue;
-use crate::error::{ErrorCode, Failure};
+use crate::error::Failure;
 use crate::postgres::sql::without_bom;
 
 /// Parses the text of a file.
@@ -16,12 +16,10 @@ use crate::postgres::sql::without_bom;
 /// # Errors
 /// Exit 2: a row and the header have different lengths, the header repeats or omits a name, a quote is misplaced.
 pub(super) fn rows(file: &str, text: &str) -> Result<Vec<DeclaredRow>, Failure> {
-    let wrong = |line: usize, what: String| {
-        Failure::usage(format!("{file}:{line}: {what}")).code(ErrorCode::SEEDS_INVALID)
-    };
+    let wrong = |line: usize, what: String| file::wrong(file, line, what);
     let misquoted = |Misquoted { line, what }| wrong(line, what);
     let mut records = Records { rest: without_bom(text), line: 1 };
-    let Some((first, header)) = records.next().map_err(misquoted)? else {
+    let Some(AtLine { value: header, line: first }) = records.next().map_err(misquoted)? else {
         return Err(wrong(1, "expected a header of column names, found an empty file".to_owned()));
     };
     for (position, column) in header.iter().enumerate() {
@@ -37,7 +35,7 @@ pub(super) fn rows(file: &str, text: &str) -> Result<Vec<DeclaredRow>, Failure> 
     }
     let name: Arc<str> = file.into();
     let mut rows = Vec::new();
-    while let Some((line, fields)) = records.next().map_err(misquoted)? {
+    while let Some(AtLine { value: fields, line }) = records.next().map_err(misquoted)? {
         if fields.len() != header.len() {
             let (expected, found) = (header.len(), fields.len());
             return Err(wrong(line, format!("expected {expected} fields, as the header has; found {found}")));
@@ -50,9 +48,6 @@ pub(super) fn rows(file: &str, text: &str) -> Result<Vec<DeclaredRow>, Failure> 
     }
     Ok(rows)
 }
-
-/// The line on which a record begins, and its fields.
-type Record = (usize, Vec<String>);
 
 /// A misplaced quote.
 struct Misquoted {
@@ -67,8 +62,8 @@ struct Records<'t> {
 }
 
 impl<'t> Records<'t> {
-    /// Reads the next record, after empty lines.
-    fn next(&mut self) -> Result<Option<Record>, Misquoted> {
+    /// Reads the fields of the next record, after empty lines.
+    fn next(&mut self) -> Result<Option<AtLine<Vec<String>>>, Misquoted> {
         while self.ends_line() {}
         if self.rest.is_empty() {
             return Ok(None);
@@ -79,7 +74,7 @@ impl<'t> Records<'t> {
             fields.push(self.field()?);
         }
         self.ends_line();
-        Ok(Some((line, fields)))
+        Ok(Some(AtLine { value: fields, line }))
     }
 
     /// Reads a field up to the next comma or the end of its line.

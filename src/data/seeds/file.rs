@@ -36,16 +36,25 @@ pub struct Seeds {
 pub struct Seed {
     /// The file: `schema/seeds/organizations.toml`.
     pub file: String,
-    /// The table as written, and its line.
-    pub table: (String, usize),
-    /// The columns of the key, and their line.
-    pub key: (Vec<String>, usize),
+    /// The table as the file writes it.
+    pub table: AtLine<String>,
+    /// The columns of the key.
+    pub key: AtLine<Vec<String>>,
     /// What happens to existing rows.
     pub mode: SeedMode,
     /// Columns that are also set when another column of a row is updated.
     pub on_change: Vec<Cell>,
     /// The rows in the order of the file, then those of its CSV file.
     pub rows: Vec<DeclaredRow>,
+}
+
+/// Something in a file, and where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AtLine<T> {
+    /// What is there.
+    pub value: T,
+    /// The line on which it begins, from 1.
+    pub line: usize,
 }
 
 /// A declared row.
@@ -70,6 +79,11 @@ pub struct Cell {
     pub line: usize,
 }
 
+/// An error about a line of a file (exit 2).
+pub(super) fn wrong(file: &str, line: usize, what: impl AsRef<str>) -> Failure {
+    Failure::usage(format!("{file}:{line}: {}", what.as_ref())).code(ErrorCode::SEEDS_INVALID)
+}
+
 impl DeclaredRow {
     /// The value of a column.
     pub fn get(&self, column: &str) -> Option<&Cell> {
@@ -78,14 +92,14 @@ impl DeclaredRow {
 
     /// An error about the row (exit 2).
     pub fn wrong(&self, line: usize, what: impl AsRef<str>) -> Failure {
-        Failure::usage(format!("{}:{line}: {}", self.file, what.as_ref())).code(ErrorCode::SEEDS_INVALID)
+        wrong(&self.file, line, what.as_ref())
     }
 }
 
 impl Seed {
     /// An error about a line of the file (exit 2).
     pub fn wrong(&self, line: usize, what: impl AsRef<str>) -> Failure {
-        Failure::usage(format!("{}:{line}: {}", self.file, what.as_ref())).code(ErrorCode::SEEDS_INVALID)
+        wrong(&self.file, line, what.as_ref())
     }
 
     /// Every column that a row names, each once, in the order of the file.
@@ -169,15 +183,15 @@ impl Seed {
         };
         let rows_of = top.string("csv")?;
         let rows = top.raw("rows");
-        let lines = (line("table"), line("key"), line("csv"));
+        let (table_line, key_line, csv_line) = (line("table"), line("key"), line("csv"));
         top.finish()?;
         let table = table.ok_or_else(|| required("table", "the table's name"))?;
         let key = key.filter(|key| !key.is_empty());
         let key = key.ok_or_else(|| required("key", "a list of the columns that identify a row"))?;
         let mut seed = Self {
             file: file.to_owned(),
-            table: (table, lines.0),
-            key: (key, lines.1),
+            table: AtLine { value: table, line: table_line },
+            key: AtLine { value: key, line: key_line },
             mode: mode.unwrap_or_default(),
             on_change,
             rows: Vec::new(),
@@ -186,18 +200,19 @@ impl Seed {
             return Err(required("rows", "[[rows]], or csv = \"FILE\""));
         }
         let name: Arc<str> = file.into();
-        for (row, table) in rows.map(|rows| tables(source, rows)).transpose()?.unwrap_or_default() {
-            seed.rows.push(DeclaredRow { file: Arc::clone(&name), line: row, cells: cells(source, table)? });
+        for table in rows.map(|rows| tables(source, rows)).transpose()?.unwrap_or_default() {
+            let cells = cells(source, table.value)?;
+            seed.rows.push(DeclaredRow { file: Arc::clone(&name), line: table.line, cells });
         }
         if let Some(rows_of) = rows_of {
             // The CSV file must stand beside this one: a file elsewhere on the machine holds no reference rows of
             // this project.
             if rows_of.contains(['/', '\\']) || rows_of.starts_with('.') {
-                return Err(seed.wrong(lines.2, "csv: expected the name of a file in the same directory"));
+                return Err(seed.wrong(csv_line, "csv: expected the name of a file in the same directory"));
             }
             let shown = format!("schema/seeds/{rows_of}");
             let text = csv(&rows_of)
-                .map_err(|error| seed.wrong(lines.2, format!("csv: {}", error.what)).next(error.next))?;
+                .map_err(|error| seed.wrong(csv_line, format!("csv: {}", error.what)).next(error.next))?;
             seed.rows.extend(csv::rows(&shown, &text)?);
         }
         seed.refuse_odd_keys()?;
@@ -208,8 +223,8 @@ impl Seed {
     fn refuse_odd_keys(&self) -> Result<(), Failure> {
         let mut seen: HashMap<Vec<String>, (&Arc<str>, usize)> = HashMap::with_capacity(self.rows.len());
         for row in &self.rows {
-            let mut values = Vec::with_capacity(self.key.0.len());
-            for column in &self.key.0 {
+            let mut values = Vec::with_capacity(self.key.value.len());
+            for column in &self.key.value {
                 let Some(cell) = row.get(column) else {
                     return Err(
                         row.wrong(row.line, format!("{column}: a column of the key, which this row lacks"))
@@ -230,7 +245,7 @@ impl Seed {
                 })?);
             }
             if let Some((file, line)) = seen.insert(values, (&row.file, row.line)) {
-                let key = self.key.0.join(", ");
+                let key = self.key.value.join(", ");
                 return Err(row.wrong(row.line, format!("the same {key} as the row at {file}:{line}")));
             }
         }
@@ -238,7 +253,7 @@ impl Seed {
             let what = format!("on_change: {}: expected a plain value or an expression", cell.column);
             return Err(self.wrong(cell.line, what));
         }
-        let is_key = |cell: &&Cell| self.key.0.contains(&cell.column);
+        let is_key = |cell: &&Cell| self.key.value.contains(&cell.column);
         match self.on_change.iter().find(is_key) {
             Some(cell) => {
                 Err(self.wrong(cell.line, format!("on_change: {} is a column of the key", cell.column)))
@@ -248,16 +263,16 @@ impl Seed {
     }
 }
 
-/// The tables of `[[rows]]`, each with its line.
+/// The tables of `[[rows]]`.
 fn tables<'a, 'i>(
     source: TomlSource<'_>,
     rows: &'a Spanned<DeValue<'i>>,
-) -> Result<Vec<(usize, &'a DeTable<'i>)>, Failure> {
+) -> Result<Vec<AtLine<&'a DeTable<'i>>>, Failure> {
     const EXPECTED: &str = "rows: expected [[rows]], each a table of columns";
     let list = rows.get_ref().as_array().ok_or_else(|| source.error(&rows.span(), EXPECTED))?;
     let table = |row: &'a Spanned<DeValue<'i>>| {
         let table = row.get_ref().as_table().ok_or_else(|| source.error(&row.span(), EXPECTED))?;
-        Ok((source.line(&row.span()), table))
+        Ok(AtLine { value: table, line: source.line(&row.span()) })
     };
     list.iter().map(table).collect()
 }

@@ -16,12 +16,14 @@ mod upsert;
 mod value;
 mod write;
 
-pub use columns::{TableColumn, TableColumns, search_path};
-pub use file::{DeclaredRow, Seed, SeedMode, Seeds};
-pub use order::{order, refers_to_itself};
+pub use columns::{TableColumn, TableColumns, TableName, search_path};
+pub use file::{AtLine, DeclaredRow, Seed, SeedMode, Seeds};
+pub use order::{ForeignKeyCycle, SeedOrder, order, refers_to_itself};
 pub use plan::{ColumnDifference, RowPlan, TablePlan, plan};
 pub use query::{ColumnTexts, RowFilter, SeedQuery, SeedQueryRow};
 pub use target::{SeedTarget, defaults, insert_blockers};
 pub use upsert::upserts;
 pub use value::DeclaredValue;
-pub use write::{missing_rights_query, records, row_refused, script, statement_subject};
+pub use write::{
+    PlannedSeed, StatementSubject, missing_rights_query, records, row_refused, script, statement_subject,
+};

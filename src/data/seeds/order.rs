@@ -5,33 +5,59 @@ use std::collections::BTreeSet;
 use super::columns::TableColumns;
 use crate::postgres::catalog::{Attribute, Catalog, Kind};
 
-/// The positions of the tables in the order of seeding, and whether constraints have to be deferred.
+/// In which order tables are seeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeedOrder {
+    /// The positions of the tables as they were given.
+    pub positions: Vec<usize>,
+    /// Whether constraints have to be deferred to the end of the transaction.
+    pub deferred: bool,
+}
+
+/// Tables whose foreign keys form a cycle that cannot be deferred.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignKeyCycle {
+    /// The tables, qualified and quoted.
+    pub tables: Vec<String>,
+}
+
+/// A foreign key between two tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Reference {
+    from: usize,
+    to: usize,
+    deferrable: bool,
+}
+
+/// Orders tables such that a referenced table comes before the referencing one.
 ///
 /// # Errors
-/// The tables whose foreign keys form a cycle that cannot be deferred.
-pub fn order(tables: &[&TableColumns], catalog: &Catalog) -> Result<(Vec<usize>, bool), Vec<String>> {
+/// Foreign keys form a cycle, and none of them can be deferred.
+pub fn order(tables: &[&TableColumns], catalog: &Catalog) -> Result<SeedOrder, ForeignKeyCycle> {
     let paths: Vec<String> = tables.iter().map(|table| table.path()).collect();
     let place = |path: &str| paths.iter().position(|known| known == path);
-    // Pairs of a referencing and a referenced table, and whether the constraint can be deferred.
-    let mut waits: BTreeSet<(usize, usize, bool)> = BTreeSet::new();
+    let mut references: BTreeSet<Reference> = BTreeSet::new();
     for key in catalog.objects.iter().filter(|object| object.id.kind == Kind::ForeignKey) {
         let from = place(&key.id.relation_path());
         let to = key.get(Attribute::References).and_then(place);
         if let (Some(from), Some(to)) = (from, to)
             && from != to
         {
-            waits.insert((from, to, key.attributes.stated(Attribute::Deferrable).is_some()));
+            let deferrable = key.attributes.stated(Attribute::Deferrable).is_some();
+            references.insert(Reference { from, to, deferrable });
         }
     }
-    let mut order = Vec::with_capacity(tables.len());
+    let mut positions = Vec::with_capacity(tables.len());
     let mut left: Vec<usize> = (0..tables.len()).collect();
     let mut deferred = false;
     while !left.is_empty() {
-        let free = |hard: bool| {
+        let free = |ignore_deferrable: bool| {
             let is_free = |table: usize| {
-                !waits
-                    .iter()
-                    .any(|(from, to, later)| *from == table && left.contains(to) && !(hard && *later))
+                !references.iter().any(|reference| {
+                    reference.from == table
+                        && left.contains(&reference.to)
+                        && !(ignore_deferrable && reference.deferrable)
+                })
             };
             left.iter().position(|table| is_free(*table))
         };
@@ -40,11 +66,14 @@ pub fn order(tables: &[&TableColumns], catalog: &Catalog) -> Result<(Vec<usize>,
             free(true)
         });
         match next {
-            Some(next) => order.push(left.remove(next)),
-            None => return Err(left.into_iter().map(|table| paths[table].clone()).collect()),
+            Some(next) => positions.push(left.remove(next)),
+            None => {
+                let tables = left.into_iter().map(|table| paths[table].clone()).collect();
+                return Err(ForeignKeyCycle { tables });
+            }
         }
     }
-    Ok((order, deferred))
+    Ok(SeedOrder { positions, deferred })
 }
 
 /// Whether the table has a foreign key to itself.
@@ -62,10 +91,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::data::seeds::TableName;
     use crate::postgres::catalog::{Attributes, Object, ObjectId};
 
     fn table(name: &str) -> TableColumns {
-        TableColumns { table: ("public".into(), name.into()), all: Vec::new() }
+        TableColumns { table: TableName { schema: "public".into(), name: name.into() }, all: Vec::new() }
     }
 
     fn ordered(keys: &[(&str, &str, bool)]) -> Result<(Vec<usize>, bool), Vec<String>> {
@@ -79,7 +109,8 @@ mod tests {
             Arc::new(Object { id, attributes: Attributes::new(attributes) })
         };
         let catalog = Catalog::new(keys.iter().enumerate().map(key).collect(), Vec::new());
-        order(&tables.iter().collect::<Vec<_>>(), &catalog)
+        let ordered = order(&tables.iter().collect::<Vec<_>>(), &catalog);
+        ordered.map(|order| (order.positions, order.deferred)).map_err(|cycle| cycle.tables)
     }
 
     #[test]

@@ -218,7 +218,7 @@ fn is_made_by(actual: &str, default: &str) -> bool {
 /// The key of a row for people: `public_id=6f1c2a34, region=eu`.
 pub(super) fn label(seed: &Seed, key: &str) -> String {
     let values: Vec<String> = serde_json::from_str(key).unwrap_or_default();
-    let pairs = seed.key.0.iter().zip(values).map(|(column, value)| format!("{column}={value}"));
+    let pairs = seed.key.value.iter().zip(values).map(|(column, value)| format!("{column}={value}"));
     pairs.collect::<Vec<_>>().join(", ")
 }
 

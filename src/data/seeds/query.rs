@@ -41,8 +41,17 @@ pub struct SeedQuery {
     pub columns: TableColumns,
     /// The columns with plain values, in the order of the file.
     plain: Vec<TableColumn>,
-    /// For every row its values and, of [`SeedQuery::plain`], the columns that it lacks, as JSON.
-    rows: Vec<(String, String)>,
+    /// The declared rows, in the order of the file.
+    rows: Vec<JsonRow>,
+}
+
+/// A declared row as JSON.
+#[derive(Debug, Clone)]
+struct JsonRow {
+    /// An object of the plain values.
+    values: String,
+    /// An array of the columns of [`SeedQuery::plain`] that the row lacks.
+    absent: String,
 }
 
 /// A row that the query returned.
@@ -91,7 +100,8 @@ impl SeedQuery {
                     }
                 }
             }
-            rows.push((format!("{{{}}}", values.join(",")), format!("[{}]", absent.join(","))));
+            let values = format!("{{{}}}", values.join(","));
+            rows.push(JsonRow { values, absent: format!("[{}]", absent.join(",")) });
         }
         Ok(Self { seed: Arc::clone(seed), columns, plain, rows })
     }
@@ -100,8 +110,8 @@ impl SeedQuery {
     /// read.
     pub fn sql(&self, recorded: bool, rows: RowFilter) -> String {
         let table = self.columns.path();
-        let documents: Vec<String> =
-            self.rows.iter().map(|(values, absent)| format!("[{values},{absent}]")).collect();
+        let rows_as_json = self.rows.iter().map(|JsonRow { values, absent }| format!("[{values},{absent}]"));
+        let documents: Vec<String> = rows_as_json.collect();
         let document = literal(&format!("[{}]", documents.join(",\n")));
         let texts = |of: &str| {
             let texts =
@@ -111,7 +121,7 @@ impl SeedQuery {
         let names: Vec<String> = self.plain.iter().map(|column| literal(&column.name)).collect();
         let names = names.join(", ");
         let keys: Vec<&TableColumn> =
-            self.seed.key.0.iter().filter_map(|name| self.columns.get(name)).collect();
+            self.seed.key.value.iter().filter_map(|name| self.columns.get(name)).collect();
         let key = |format: &dyn Fn(usize, &TableColumn) -> String, between: &str| {
             let parts = keys.iter().enumerate().map(|(number, column)| format(number, column));
             parts.collect::<Vec<_>>().join(between)
@@ -159,7 +169,8 @@ impl SeedQuery {
              CROSS JOIN LATERAL (SELECT a.absent, \
              jsonb_object(ARRAY[{names}]::text[], ARRAY[{}]::text[]) - a.absent AS wanted \
              FROM (SELECT ARRAY(SELECT json_array_elements_text(d.j -> 1)) AS absent) AS a) AS v) \
-             SELECT q.n, q.present, q.key, q.seeded, q.wanted::text, q.current::text, q.xmin, q.times > 1 FROM (\
+             SELECT q.n, q.present, q.key, q.seeded, q.wanted::text AS wanted, q.current::text AS current, q.xmin, \
+             q.times > 1 AS twice FROM (\
              SELECT w.n, t.tableoid IS NOT NULL AS present, w.key, {seeded} AS seeded, w.wanted, w.times, \
              t.xmin::text AS xmin, CASE WHEN t.tableoid IS NOT NULL THEN \
              jsonb_object(ARRAY[{names}]::text[], ARRAY[{}]::text[]) - w.absent END AS current \
@@ -172,7 +183,7 @@ impl SeedQuery {
     /// A query in which the server does nothing but convert some rows, or one column of them, to rows of the table.
     pub fn read_check(&self, rows: Range<usize>, column: Option<&str>) -> String {
         let document = |row: usize| match column {
-            None => self.rows[row].0.clone(),
+            None => self.rows[row].values.clone(),
             Some(name) => {
                 let column = self.columns.get(name);
                 let cell = self.seed.rows[row].get(name);
@@ -194,17 +205,17 @@ impl SeedQuery {
     /// differently, as in `citext`. It compares rows instead of values: that uses the default equality of the type,
     /// as a unique index does, and never an operator of the same name that a user has created.
     pub fn equal_key_query(&self, row: usize) -> String {
-        let keys = || self.seed.key.0.iter().filter_map(|name| self.columns.get(name));
+        let keys = || self.seed.key.value.iter().filter_map(|name| self.columns.get(name));
         let of = |side: &str| {
             let names = keys().map(|column| format!("{side}.{}", identifier(&column.name)));
             format!("(SELECT k FROM (SELECT {}) AS k)", names.collect::<Vec<_>>().join(", "))
         };
         let texts = keys().map(|column| column.text(&format!("t.{}", identifier(&column.name))));
         format!(
-            "SELECT to_jsonb(ARRAY[{}])::text FROM {table} AS t \
+            "SELECT to_jsonb(ARRAY[{}])::text AS key FROM {table} AS t \
              CROSS JOIN json_populate_record(NULL::{table}, {}::json) AS f WHERE {} = {} LIMIT 1",
             texts.collect::<Vec<_>>().join(", "),
-            literal(&self.rows[row].0),
+            literal(&self.rows[row].values),
             of("t"),
             of("f"),
             table = self.columns.path()
@@ -226,18 +237,22 @@ impl SeedQuery {
     /// # Errors
     /// The row has an unexpected shape.
     pub fn read_row(&self, row: &Row<'_>) -> Result<SeedQueryRow> {
-        let number = row.text(0).map(str::parse::<usize>).transpose()?;
-        let texts = |column| row.text(column).map(serde_json::from_str::<ColumnTexts>).transpose();
+        let number: Option<usize> = row.get("n")?;
+        let texts = |column: &str| -> Result<Option<ColumnTexts>> {
+            let json: Option<&str> = row.get(column)?;
+            Ok(json.map(serde_json::from_str).transpose()?)
+        };
         // trueup wrote the seeded values. Anything that cannot be read counts as not seeded.
-        let seeded = texts(3).unwrap_or_default();
+        let seeded = texts("seeded").unwrap_or_default();
+        let present: Option<bool> = row.get("present")?;
         Ok(SeedQueryRow {
             row: number.map(|number| number.checked_sub(1).context("rows count from 1")).transpose()?,
-            key: row.text(2).unwrap_or_default().to_owned(),
-            current: texts(5)?.filter(|_| row.text(1) == Some("t")),
-            wanted: texts(4)?.unwrap_or_default(),
+            key: row.get("key")?,
+            current: texts("current")?.filter(|_| present == Some(true)),
+            wanted: texts("wanted")?.unwrap_or_default(),
             seeded,
-            xmin: row.text(6).map(str::to_owned),
-            twice: row.text(7) == Some("t"),
+            xmin: row.get("xmin")?,
+            twice: row.get("twice")?,
         })
     }
 }

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use smol_str::SmolStr;
-
-use super::columns::{TableColumn, TableColumns, candidates};
-use super::file::{Cell, Seed};
+use super::columns::{TableColumn, TableColumns, TableName, candidates};
+use super::file::{self, Cell, Seed};
 use crate::error::Failure;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::sql::identifier;
@@ -25,11 +23,11 @@ impl SeedTarget {
     /// Exit 2: the table or a column does not exist, a column cannot be written, or no unique index has the columns
     /// of the key.
     pub fn resolve(seed: &Seed, catalog: &Catalog, search_path: &str) -> Result<Self, Failure> {
-        let written = &seed.table.0;
+        let written = &seed.table.value;
         let known = candidates(written, search_path)
-            .ok_or_else(|| seed.wrong(seed.table.1, format!("table: {written:?} is not a table name")))?;
+            .ok_or_else(|| seed.wrong(seed.table.line, format!("table: {written:?} is not a table name")))?;
         let id_of =
-            |name: &(SmolStr, SmolStr), kind| ObjectId::in_schema(kind, name.0.clone(), name.1.clone());
+            |table: &TableName, kind| ObjectId::in_schema(kind, table.schema.clone(), table.name.clone());
         let here = known.iter().map(|name| id_of(name, Kind::Table)).find(|id| catalog.get(id).is_some());
         let Some(id) = here else {
             let view = [Kind::View, Kind::MaterializedView]
@@ -37,7 +35,7 @@ impl SeedTarget {
                 .find(|kind| known.iter().any(|name| catalog.get(&id_of(name, *kind)).is_some()));
             if let Some(kind) = view {
                 return Err(seed.wrong(
-                    seed.table.1,
+                    seed.table.line,
                     format!("table: expected a table, and {written} is a {}", kind.spoken()),
                 ));
             }
@@ -46,7 +44,7 @@ impl SeedTarget {
             let bare = |path: &'_ str| path.rsplit('.').next().unwrap_or_default().to_owned();
             let names: Vec<String> = tables.iter().map(|path| bare(path)).collect();
             let candidates = tables.iter().chain(&names).map(String::as_str);
-            let error = seed.wrong(seed.table.1, format!("table: this database has no table {written}"));
+            let error = seed.wrong(seed.table.line, format!("table: this database has no table {written}"));
             return Err(error.next(match nearest(written, candidates) {
                 Some(nearest) => {
                     format!("did you mean {nearest:?}? when a pending migration makes it: trueup upgrade")
@@ -55,8 +53,8 @@ impl SeedTarget {
             }));
         };
         let table = Self { id };
-        for (cell, error) in cells(seed) {
-            table.writable(catalog, cell, &error)?;
+        for written in cells(seed) {
+            table.writable(catalog, &written)?;
         }
         table.unique(seed, catalog)?;
         Ok(table)
@@ -74,17 +72,13 @@ impl SeedTarget {
         catalog.objects.iter().map(|object| &**object).filter(of)
     }
 
-    fn writable(
-        &self,
-        catalog: &Catalog,
-        cell: &Cell,
-        error: &dyn Fn(usize, String) -> Failure,
-    ) -> Result<(), Failure> {
-        let name = &cell.column;
+    /// Checks that a column can be written.
+    fn writable(&self, catalog: &Catalog, written: &WrittenCell<'_>) -> Result<(), Failure> {
+        let name = &written.cell.column;
         let Some(column) = self.column(catalog, name) else {
             let all: Vec<&str> =
                 self.parts(catalog, Kind::Column).map(|column| column.id.name.as_str()).collect();
-            let failure = error(cell.line, format!("{name}: {} has no such column", self.id));
+            let failure = written.wrong(format!("{name}: {} has no such column", self.id));
             return Err(failure.next(match nearest(name, all.iter().copied()) {
                 Some(nearest) => format!("did you mean {nearest:?}?"),
                 None => format!("its columns: {}", all.join(", ")),
@@ -95,14 +89,16 @@ impl SeedTarget {
             (_, Some("always")) => "is an identity column (GENERATED ALWAYS)",
             _ => return Ok(()),
         };
-        Err(error(cell.line, format!("{name}: {why}: its values are the database's own"))
+        Err(written
+            .wrong(format!("{name}: {why}: its values are the database's own"))
             .next("leave the column out; a key that is the same everywhere is one of the project's own"))
     }
 
     /// Checks that `ON CONFLICT` can use a unique index over exactly these columns, without a predicate and not
     /// deferrable.
     fn unique(&self, seed: &Seed, catalog: &Catalog) -> Result<(), Failure> {
-        let mut key: Vec<String> = seed.key.0.iter().map(|column| identifier(column).into_owned()).collect();
+        let mut key: Vec<String> =
+            seed.key.value.iter().map(|column| identifier(column).into_owned()).collect();
         key.sort_unstable();
         let path = self.id.to_string();
         let constraints = [Kind::PrimaryKey, Kind::Unique]
@@ -133,17 +129,17 @@ impl SeedTarget {
         let what = format!(
             "key: expected the columns of a unique index that is valid, over all rows, and not deferrable; found ({}), \
              and {there}",
-            seed.key.0.join(", ")
+            seed.key.value.join(", ")
         );
         Err(seed
-            .wrong(seed.key.1, what)
+            .wrong(seed.key.line, what)
             .next("the key identifies rows: create a unique index on it, or name the columns of one"))
     }
 }
 
 /// The constant defaults of a table's columns, by column.
 pub fn defaults(columns: &TableColumns, catalog: &Catalog) -> BTreeMap<String, String> {
-    let (schema, table) = &columns.table;
+    let TableName { schema, name: table } = &columns.table;
     let constant_of = |column: &TableColumn| {
         let id = ObjectId::under(Kind::Column, schema.clone(), table.clone(), column.name.clone());
         let default = constant(catalog.get(&id)?.get(Attribute::Default)?)?;
@@ -207,25 +203,26 @@ fn column_of(key: &str) -> &str {
     &key[..end.min(key.len())]
 }
 
-type Wrong<'s> = Box<dyn Fn(usize, String) -> Failure + 's>;
+/// A column where a file names it first.
+struct WrittenCell<'s> {
+    cell: &'s Cell,
+    file: &'s str,
+}
 
-/// Every written column where it is first named, and how to report an error about it.
-fn cells(seed: &Seed) -> Vec<(&Cell, Wrong<'_>)> {
+impl WrittenCell<'_> {
+    /// An error about the column (exit 2).
+    fn wrong(&self, what: String) -> Failure {
+        file::wrong(self.file, self.cell.line, what)
+    }
+}
+
+/// Every written column where it is first named.
+fn cells(seed: &Seed) -> Vec<WrittenCell<'_>> {
+    let of_rows =
+        seed.rows.iter().flat_map(|row| row.cells.iter().map(|cell| WrittenCell { cell, file: &row.file }));
+    let on_change = seed.on_change.iter().map(|cell| WrittenCell { cell, file: &seed.file });
     let mut seen = std::collections::HashSet::new();
-    let mut cells: Vec<(&Cell, Wrong<'_>)> = Vec::new();
-    for row in &seed.rows {
-        for cell in &row.cells {
-            if seen.insert(cell.column.as_str()) {
-                cells.push((cell, Box::new(move |line, what| row.wrong(line, what))));
-            }
-        }
-    }
-    for cell in &seed.on_change {
-        if seen.insert(cell.column.as_str()) {
-            cells.push((cell, Box::new(move |line, what| seed.wrong(line, what))));
-        }
-    }
-    cells
+    of_rows.chain(on_change).filter(|written| seen.insert(written.cell.column.as_str())).collect()
 }
 
 #[cfg(test)]

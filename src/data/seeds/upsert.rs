@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::file::{DeclaredRow, Seed, SeedMode};
-use super::query::{SeedQuery, SeedQueryRow};
+use super::query::{ColumnTexts, SeedQuery, SeedQueryRow};
 use super::value::DeclaredValue;
 use super::write::{cell, names, on_change};
 use crate::postgres::sql::identifier;
@@ -14,6 +14,16 @@ use crate::postgres::sql::identifier;
 const COMPARABLE: [u32; 20] =
     [16, 17, 19, 20, 21, 23, 25, 26, 3802, 700, 701, 1042, 1043, 1082, 1083, 1114, 1184, 1186, 1700, 2950];
 
+/// A declared row.
+#[derive(Clone, Copy)]
+struct UpsertRow<'r> {
+    /// The position of the row in the file, from 0.
+    number: usize,
+    declared: &'r DeclaredRow,
+    /// Its plain values, as the server prints them.
+    values: &'r ColumnTexts,
+}
+
 /// The statements for one table, from the results for all of its rows: one statement for the rows that name the same
 /// columns.
 ///
@@ -21,15 +31,17 @@ const COMPARABLE: [u32; 20] =
 /// checked at the end of a statement, so their order does not matter.
 pub fn upserts(query: &SeedQuery, answers: &[SeedQueryRow], refers_to_itself: bool) -> Vec<String> {
     let seed = &query.seed;
-    let mut groups_by_columns: BTreeMap<Vec<&str>, Vec<(usize, &SeedQueryRow)>> = BTreeMap::new();
+    let mut groups_by_columns: BTreeMap<Vec<&str>, Vec<UpsertRow<'_>>> = BTreeMap::new();
     let columns: Vec<&str> = seed.columns().map(|cell| cell.column.as_str()).collect();
     for answer in answers {
         let Some(number) = answer.row else { continue };
-        let named = columns.iter().copied().filter(|column| seed.rows[number].get(column).is_some());
-        groups_by_columns.entry(named.collect()).or_default().push((number, answer));
+        let declared = &seed.rows[number];
+        let named = columns.iter().copied().filter(|column| declared.get(column).is_some());
+        let row = UpsertRow { number, declared, values: &answer.wanted };
+        groups_by_columns.entry(named.collect()).or_default().push(row);
     }
     let mut groups: Vec<_> = groups_by_columns.into_iter().collect();
-    groups.sort_by_key(|(_, rows)| rows.iter().map(|(number, _)| *number).min());
+    groups.sort_by_key(|(_, rows)| rows.iter().map(|row| row.number).min());
     let at_once = (refers_to_itself && groups.len() > 1).then(|| {
         let rows: Vec<_> = groups.iter().flat_map(|(_, rows)| rows.iter().copied()).collect();
         format!("{} NOTHING;", insert(query, &columns, rows))
@@ -41,12 +53,11 @@ pub fn upserts(query: &SeedQuery, answers: &[SeedQueryRow], refers_to_itself: bo
 }
 
 /// `INSERT ... ON CONFLICT ... DO` for rows in the order of the file.
-fn insert(query: &SeedQuery, columns: &[&str], mut rows: Vec<(usize, &SeedQueryRow)>) -> String {
+fn insert(query: &SeedQuery, columns: &[&str], mut rows: Vec<UpsertRow<'_>>) -> String {
     let seed: &Seed = &query.seed;
-    rows.sort_by_key(|(number, _)| *number);
-    let row = |(number, answer): &(usize, &SeedQueryRow)| {
-        let declared = &seed.rows[*number];
-        let cells = columns.iter().map(|column| cell(declared.get(column), &answer.wanted));
+    rows.sort_by_key(|row| row.number);
+    let row = |row: &UpsertRow<'_>| {
+        let cells = columns.iter().map(|column| cell(row.declared.get(column), row.values));
         format!("    ({})", cells.collect::<Vec<_>>().join(", "))
     };
     let values: Vec<String> = rows.iter().map(row).collect();
@@ -55,11 +66,11 @@ fn insert(query: &SeedQuery, columns: &[&str], mut rows: Vec<(usize, &SeedQueryR
         query.columns.path(),
         names(columns.iter().copied()),
         values.join(",\n"),
-        names(seed.key.0.iter().map(String::as_str))
+        names(seed.key.value.iter().map(String::as_str))
     )
 }
 
-fn upsert(query: &SeedQuery, columns: &[&str], rows: Vec<(usize, &SeedQueryRow)>) -> String {
+fn upsert(query: &SeedQuery, columns: &[&str], rows: Vec<UpsertRow<'_>>) -> String {
     let seed: &Seed = &query.seed;
     let mut sql = insert(query, columns, rows.clone());
     // A column is not compared when one of the rows declares an expression for it.
@@ -69,8 +80,8 @@ fn upsert(query: &SeedQuery, columns: &[&str], rows: Vec<(usize, &SeedQueryRow)>
     let compared: Vec<&str> = columns
         .iter()
         .copied()
-        .filter(|column| !seed.key.0.iter().any(|key| key == column))
-        .filter(|column| rows.iter().all(|(number, _)| is_plain(&seed.rows[*number], column)))
+        .filter(|column| !seed.key.value.iter().any(|key| key == column))
+        .filter(|column| rows.iter().all(|row| is_plain(row.declared, column)))
         .collect();
     if compared.is_empty() || seed.mode == SeedMode::Insert {
         sql.push_str(" NOTHING;");

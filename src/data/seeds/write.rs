@@ -12,15 +12,24 @@ use super::query::{ColumnTexts, SeedQuery};
 use super::value::DeclaredValue;
 use crate::postgres::sql::{identifier, literal};
 
+/// The seed of a table, and the changes that are planned.
+#[derive(Debug, Clone, Copy)]
+pub struct PlannedSeed<'p> {
+    /// What is declared.
+    pub query: &'p SeedQuery,
+    /// The changes.
+    pub plan: &'p TablePlan,
+}
+
 /// The script for several tables in this order; empty when no row is inserted or updated.
-pub fn script(tables: &[(&SeedQuery, &TablePlan)], deferred: bool) -> String {
+pub fn script(tables: &[PlannedSeed<'_>], deferred: bool) -> String {
     // The declared texts of type money are in the format of the C locale.
     let mut script = vec!["SET LOCAL lc_monetary = 'C'".to_owned()];
     if deferred {
         script.push("SET CONSTRAINTS ALL DEFERRED".to_owned());
     }
     let opening = script.len();
-    for (query, plan) in tables {
+    for PlannedSeed { query, plan } in tables {
         script.extend(insert(query, plan));
         let changed = plan.rows.iter().filter(|row| !row.missing && !row.changes.is_empty());
         script.extend(changed.map(|row| update(query, row)));
@@ -28,21 +37,31 @@ pub fn script(tables: &[(&SeedQuery, &TablePlan)], deferred: bool) -> String {
     if script.len() == opening { String::new() } else { script.join(";\n") }
 }
 
-/// What a statement of [`script`] is about: the position of its table, and the row of an UPDATE.
+/// What a statement of [`script`] is about.
+#[derive(Debug, Clone, Copy)]
+pub struct StatementSubject<'p> {
+    /// The table.
+    pub table: PlannedSeed<'p>,
+    /// The row of an UPDATE; `None` for the INSERT of all missing rows.
+    pub row: Option<&'p RowPlan>,
+}
+
+/// What a statement of [`script`] is about, by its number from 0. `None` for one of the settings at the beginning.
 pub fn statement_subject<'p>(
-    tables: &[(&SeedQuery, &'p TablePlan)],
+    tables: &[PlannedSeed<'p>],
     deferred: bool,
     statement: usize,
-) -> Option<(usize, Option<&'p RowPlan>)> {
+) -> Option<StatementSubject<'p>> {
     let mut left = statement.checked_sub(1 + usize::from(deferred))?;
-    for (place, (_, plan)) in tables.iter().enumerate() {
+    for table in tables.iter().copied() {
+        let plan = table.plan;
         if plan.inserts() > 0 {
-            let Some(after) = left.checked_sub(1) else { return Some((place, None)) };
+            let Some(after) = left.checked_sub(1) else { return Some(StatementSubject { table, row: None }) };
             left = after;
         }
         let changed = || plan.rows.iter().filter(|row| !row.missing && !row.changes.is_empty());
         match changed().nth(left) {
-            Some(row) => return Some((place, Some(row))),
+            Some(row) => return Some(StatementSubject { table, row: Some(row) }),
             None => left -= changed().count(),
         }
     }
@@ -66,9 +85,9 @@ pub fn row_refused<'p>(plan: &'p TablePlan, detail: &str) -> Option<&'p RowPlan>
 }
 
 /// A query for the privileges that the script needs and the role lacks: table, privilege and column.
-pub fn missing_rights_query<'s>(tables: &[(&'s SeedQuery, &'s TablePlan)]) -> Option<String> {
+pub fn missing_rights_query<'s>(tables: &[PlannedSeed<'s>]) -> Option<String> {
     let mut needed: BTreeSet<(String, &str, &'s str)> = BTreeSet::new();
-    for (query, plan) in tables.iter().copied() {
+    for PlannedSeed { query, plan } in tables.iter().copied() {
         let seed: &'s Seed = &query.seed;
         let mut need = |right, columns: &mut dyn Iterator<Item = &'s str>| {
             needed.extend(columns.map(|column| (query.columns.path(), right, column)));
@@ -97,8 +116,8 @@ pub fn missing_rights_query<'s>(tables: &[(&'s SeedQuery, &'s TablePlan)]) -> Op
 }
 
 /// The statement that records what was seeded; `None` when nothing is recorded.
-pub fn records(tables: &[(&SeedQuery, &TablePlan)], run: &str) -> Option<String> {
-    let rows = tables.iter().flat_map(|(query, plan)| {
+pub fn records(tables: &[PlannedSeed<'_>], run: &str) -> Option<String> {
+    let rows = tables.iter().flat_map(|PlannedSeed { query, plan }| {
         plan.rows.iter().filter_map(|row| {
             let seeded = serde_json::to_string(row.record.as_ref()?).unwrap_or_default();
             let relation = literal(&query.columns.path());
@@ -177,7 +196,7 @@ fn insert(query: &SeedQuery, plan: &TablePlan) -> Option<String> {
             query.columns.path(),
             names(columns.iter().copied()),
             rows.join(",\n"),
-            names(seed.key.0.iter().map(String::as_str))
+            names(seed.key.value.iter().map(String::as_str))
         )
     })
 }
@@ -193,7 +212,7 @@ fn update(query: &SeedQuery, row: &RowPlan) -> String {
     let key: Vec<String> = serde_json::from_str(&row.key).unwrap_or_default();
     let mut conditions: Vec<String> = seed
         .key
-        .0
+        .value
         .iter()
         .zip(&key)
         .filter_map(|(name, value)| {

@@ -11,7 +11,7 @@ use super::origin::{Origins, label};
 /// What the rule needs beside the four values.
 pub(super) struct CauseResolver<'f> {
     pub(super) migrations: &'f [CompiledMigration],
-    pub(super) standing: &'f MigrationState,
+    pub(super) state: &'f MigrationState,
     pub(super) origins: &'f Origins<'f>,
     /// Applied migrations that the project lacks, of those whose effects were recorded.
     pub(super) ahead: &'f [CompiledMigration],
@@ -94,7 +94,7 @@ impl CauseResolver<'_> {
         if values.live != values.applied && self.broke_off(id, values) {
             return self.unfinished(id);
         }
-        if let Some(index) = self.origins.touches(id, |index| self.standing.skipped.contains(&index)) {
+        if let Some(index) = self.origins.touches(id, |index| self.state.skipped.contains(&index)) {
             let detail =
                 format!("{} touches this and is not applied, though a newer migration is", self.label(index));
             return Some(self.of(CauseKind::Unknown, Some(index), detail));
@@ -114,11 +114,11 @@ impl CauseResolver<'_> {
     /// Whether an unfinished migration touches the object, and may have left it so.
     fn broke_off<T: Value>(&self, id: &ObjectId, values: Values<T>) -> bool {
         values.live != values.recorded
-            && self.origins.touches(id, |index| self.standing.unfinished.contains(&index)).is_some()
+            && self.origins.touches(id, |index| self.state.unfinished.contains(&index)).is_some()
     }
 
     fn unfinished(&self, id: &ObjectId) -> Option<Cause> {
-        let index = self.origins.touches(id, |index| self.standing.unfinished.contains(&index))?;
+        let index = self.origins.touches(id, |index| self.state.unfinished.contains(&index))?;
         let detail = format!("{} touches this and is not finished", self.label(index));
         Some(self.of(CauseKind::Unfinished, Some(index), detail))
     }
@@ -224,10 +224,10 @@ impl CauseResolver<'_> {
         values: Values<T>,
         deed: ByHand,
     ) -> Cause {
-        let applied = |index: usize| self.standing.applied.contains(&index);
+        let applied = |index: usize| self.state.applied.contains(&index);
         let setter = self.origins.setter(id, attribute, applied);
         let edited =
-            |index: &usize| self.standing.edited.contains(index) && !self.standing.respelled.contains(index);
+            |index: &usize| self.state.edited.contains(index) && !self.state.respelled.contains(index);
         if let Some(index) = setter.filter(edited) {
             let detail = format!("{} was changed after it was applied here", self.label(index));
             return self.of(CauseKind::Edited, Some(index), detail);
@@ -240,7 +240,7 @@ impl CauseResolver<'_> {
             return Cause { kind: CauseKind::Drift, migration: Some(migration.version.to_string()), detail };
         }
         let told = |version: i64| self.ahead.iter().any(|migration| migration.version == version);
-        let untold = self.standing.ahead.iter().filter(|row| !told(row.version));
+        let untold = self.state.ahead.iter().filter(|row| !told(row.version));
         let names: Vec<String> = untold.map(|row| row.id().to_string()).collect();
         if !names.is_empty() {
             let detail = format!("{} may have changed it; this project does not have it", names.join(", "));
@@ -252,7 +252,7 @@ impl CauseResolver<'_> {
                 "the two servers print views differently; the rest may be a difference of spelling only";
             return self.of(CauseKind::Unknown, setter, detail.into());
         }
-        let mut detail = if self.standing.basis == Basis::ModelOnly {
+        let mut detail = if self.state.basis == Basis::ModelOnly {
             "changed by hand, or schema/ was changed: this project has no migrations".to_owned()
         } else {
             let done = match (deed, attribute) {
@@ -282,7 +282,7 @@ impl CauseResolver<'_> {
     }
 
     fn pending_setter(&self, id: &ObjectId, attribute: Option<Attribute>) -> Option<usize> {
-        let pending = |index: usize| self.standing.pending.contains(&index);
+        let pending = |index: usize| self.state.pending.contains(&index);
         self.origins.setter(id, attribute, pending).or_else(|| self.origins.setter(id, None, pending))
     }
 

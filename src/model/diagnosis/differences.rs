@@ -1,4 +1,4 @@
-//! What is to be judged: the objects on which the four states disagree, once they can be compared by name, and
+//! The differences to explain: the objects on which the four states disagree, once they can be compared by name, and
 //! nothing that is out of scope.
 
 use std::borrow::Cow;

@@ -34,11 +34,11 @@ pub struct MigrationState {
     pub edited: Vec<usize>,
     /// Of the edited ones those in which nothing but comments and spacing changed.
     pub respelled: BTreeSet<usize>,
-    /// Of the edited ones both texts, where the applied one was kept.
+    /// Both texts of an edited migration, where the applied one was recorded.
     pub texts: BTreeMap<usize, Edit>,
     /// Broken off, or being carried out right now.
     pub unfinished: BTreeSet<usize>,
-    /// How many findings are drift from this standing: how far a database without history is from its version.
+    /// How many findings are drift from this state: how far a database without history is from its version.
     pub distance: usize,
 }
 
@@ -53,7 +53,7 @@ impl MigrationState {
         let recorded: BTreeMap<i64, &Applied> = history.iter().map(|row| (row.version, row)).collect();
         let known: BTreeSet<i64> = migrations.iter().map(|migration| migration.version).collect();
         let newest = recorded.keys().next_back().copied();
-        let mut standing = Self {
+        let mut state = Self {
             basis: Basis::History,
             applied: BTreeSet::new(),
             pending: Vec::new(),
@@ -68,19 +68,17 @@ impl MigrationState {
         for (index, migration) in migrations.iter().enumerate() {
             match recorded.get(&migration.version) {
                 Some(row) => {
-                    standing.applied.insert(index);
+                    state.applied.insert(index);
                     let same = row.name == migration.name && unchanged.contains(&migration.version);
                     if !same {
-                        standing.edited.push(index);
+                        state.edited.push(index);
                     }
                 }
-                None if newest.is_some_and(|newest| migration.version < newest) => {
-                    standing.skipped.push(index)
-                }
-                None => standing.pending.push(index),
+                None if newest.is_some_and(|newest| migration.version < newest) => state.skipped.push(index),
+                None => state.pending.push(index),
             }
         }
-        standing
+        state
     }
 
     /// The first `applied` migrations of `all` are taken to be applied.

@@ -48,7 +48,7 @@ pub struct Facts<'f> {
     /// Other tools' histories in it.
     pub others: &'f [OtherHistory],
     /// What trueup recorded in it.
-    pub kept: &'f RecordedState,
+    pub recorded: &'f RecordedState,
     /// The compiled model and the effects of the migrations.
     pub lock: &'f Lock,
     /// What all migrations build, as [`Lock::state_after`] says; the model where there are none.
@@ -84,7 +84,7 @@ pub struct Diagnosis {
     /// All findings: first of the database and its history, then by object.
     pub findings: Vec<Finding>,
     /// Where the database stands in the migrations.
-    pub standing: MigrationState,
+    pub state: MigrationState,
 }
 
 impl Facts<'_> {
@@ -103,20 +103,20 @@ impl Facts<'_> {
         self.live.objects.iter().all(|object| known.contains(&object.id))
     }
 
-    fn standing(&self) -> MigrationState {
-        let mut standing = self.standing_by_history();
+    fn state(&self) -> MigrationState {
+        let mut state = self.state_by_history();
         let index = |version: i64| {
             self.lock.migrations.binary_search_by_key(&version, |migration| migration.version).ok()
         };
-        standing.unfinished = self.kept.unfinished.iter().filter_map(|step| index(step.version)).collect();
-        let edits = self.kept.edits.iter().filter_map(|(version, edit)| Some((index(*version)?, edit)));
-        standing.texts = edits.map(|(index, edit)| (index, edit.clone())).collect();
-        let respelled = standing.texts.iter().filter(|(_, edit)| edit.only_respelled());
-        standing.respelled = respelled.map(|(index, _)| *index).collect();
-        standing
+        state.unfinished = self.recorded.unfinished.iter().filter_map(|step| index(step.version)).collect();
+        let edits = self.recorded.edits.iter().filter_map(|(version, edit)| Some((index(*version)?, edit)));
+        state.texts = edits.map(|(index, edit)| (index, edit.clone())).collect();
+        let respelled = state.texts.iter().filter(|(_, edit)| edit.only_respelled());
+        state.respelled = respelled.map(|(index, _)| *index).collect();
+        state
     }
 
-    fn standing_by_history(&self) -> MigrationState {
+    fn state_by_history(&self) -> MigrationState {
         let all = self.lock.migrations.len();
         if all == 0 {
             return MigrationState::first(0, 0, Basis::ModelOnly);
@@ -136,26 +136,26 @@ impl Facts<'_> {
 
 /// Diagnoses.
 pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
-    let mut standing = facts.standing();
+    let mut state = facts.state();
     let model = &facts.lock.model;
     let is_applied: BTreeSet<i64> =
-        standing.applied.iter().map(|index| facts.lock.migrations[*index].version).collect();
-    let applied = match standing.pending.is_empty() && standing.skipped.is_empty() {
+        state.applied.iter().map(|index| facts.lock.migrations[*index].version).collect();
+    let applied = match state.pending.is_empty() && state.skipped.is_empty() {
         true => Cow::Borrowed(facts.last),
         false => Cow::Owned(facts.lock.state_after(|version| is_applied.contains(&version))),
     };
     let ahead: Vec<CompiledMigration> = {
-        let is_ahead = |version: i64| standing.ahead.iter().any(|row| row.version == version);
-        facts.kept.ahead.iter().filter(|migration| is_ahead(migration.version)).cloned().collect()
+        let is_ahead = |version: i64| state.ahead.iter().any(|row| row.version == version);
+        facts.recorded.ahead.iter().filter(|migration| is_ahead(migration.version)).cloned().collect()
     };
     let recorded =
         (!ahead.is_empty()).then(|| facts.lock.state_with(&ahead, |version| is_applied.contains(&version)));
     let differences = differences(facts, &applied, recorded.as_ref());
     let differing: HashSet<ObjectId> = differences.iter().map(|difference| difference.id.clone()).collect();
     let origins = Origins::new(if differences.is_empty() { &[] } else { &facts.lock.migrations });
-    let judge = CauseResolver {
+    let resolver = CauseResolver {
         migrations: &facts.lock.migrations,
-        standing: &standing,
+        state: &state,
         origins: &origins,
         ahead: &ahead,
         ahead_origins: &Origins::new(&ahead),
@@ -166,13 +166,12 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
     let nothing_to_say = differences.is_empty() || rules::is_empty(facts) || rules::is_other(facts);
     let mut findings = match nothing_to_say {
         true => Vec::new(),
-        false => objects::findings(&judge, differences, &parents_of(facts.live, model)),
+        false => objects::findings(&resolver, differences, &parents_of(facts.live, model)),
     };
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    standing.distance =
-        findings.iter().filter(|finding| finding.cause_kind() == Some(CauseKind::Drift)).count();
+    state.distance = findings.iter().filter(|finding| finding.cause_kind() == Some(CauseKind::Drift)).count();
 
-    let mut all = rules::findings(facts, &standing, &differing);
+    let mut all = rules::findings(facts, &state, &differing);
     all.append(&mut findings);
     for finding in &mut all {
         if let Some(step) = interrupted_revert(facts, finding) {
@@ -183,12 +182,12 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
             finding.severity = *severity;
         }
     }
-    Diagnosis { findings: all, standing }
+    Diagnosis { findings: all, state }
 }
 
 /// The interrupted revert that a finding is about: `downgrade` finishes it, not `upgrade`.
 fn interrupted_revert<'f>(facts: &Facts<'f>, finding: &Finding) -> Option<&'f Unfinished> {
     let cause = finding.cause.as_ref().filter(|cause| cause.kind == CauseKind::Unfinished)?;
     let version: i64 = cause.migration.as_deref()?.parse().ok()?;
-    facts.kept.unfinished.iter().find(|step| step.reverts && !step.running && step.version == version)
+    facts.recorded.unfinished.iter().find(|step| step.reverts && !step.running && step.version == version)
 }

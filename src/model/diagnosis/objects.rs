@@ -1,4 +1,4 @@
-//! Findings about single objects: differences folded, renames paired, judged, each with its remedy.
+//! Findings about single objects: differences are folded, renames are paired, each gets a cause and a remedy.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -14,32 +14,32 @@ use crate::postgres::catalog::{Attribute, Kind, ObjectId};
 /// How often names are made one: a column is recognised as renamed only after its table.
 const MOST_ROUNDS: usize = 4;
 
-/// Findings of the differences: folded, renames paired, judged. What differs in a renamed object beyond its name is a
+/// The findings of the differences, by object. What differs in a renamed object beyond its name is a
 /// finding of its own.
 pub(super) fn findings(
-    judge: &CauseResolver<'_>,
+    resolver: &CauseResolver<'_>,
     mut differences: Vec<Difference>,
     parents: &HashMap<String, Vec<String>>,
 ) -> Vec<Finding> {
     let mut findings: Vec<(ObjectId, Finding)> = Vec::new();
-    // Renames that the SQL below does not undo: what it changes is still called by its first name.
-    let mut kept = Vec::new();
+    // Renames that the SQL of the findings does not revert: it has to use the names that the database has now.
+    let mut unreverted = Vec::new();
     let mut groups = fold::fold(differences.clone(), parents);
     for _ in 0..MOST_ROUNDS {
-        let pairs = rename::pairs(&groups, judge.origins, judge.ahead_origins);
+        let pairs = rename::pairs(&groups, resolver.origins, resolver.ahead_origins);
         if pairs.is_empty() {
             break;
         }
         let mut paired = HashSet::new();
         for (missing, unexpected) in &pairs {
             let (missing, unexpected) = (&groups[*missing], &groups[*unexpected]);
-            let mut finding = renamed(judge, missing, unexpected);
+            let mut finding = renamed(resolver, missing, unexpected);
             paired.extend([missing.head.id.clone(), unexpected.head.id.clone()]);
             if let Some(renaming) = Renaming::of(missing, unexpected) {
                 differences = renaming.apply(differences);
                 finding.consequences = followers(&groups, missing, unexpected, &differences);
                 if !matches!(finding.cause_kind(), Some(CauseKind::Drift | CauseKind::Unknown)) {
-                    kept.push(renaming);
+                    unreverted.push(renaming);
                 }
             }
             findings.push((missing.head.id.clone(), finding));
@@ -50,7 +50,7 @@ pub(super) fn findings(
         });
         groups = fold::fold(differences.clone(), parents);
     }
-    let others = groups.iter().filter_map(|group| Some((&group.head, one(judge, group, &kept)?)));
+    let others = groups.iter().filter_map(|group| Some((&group.head, one(resolver, group, &unreverted)?)));
     let mut others: Vec<(&Difference, Finding)> = others.collect();
     let all = findings.iter().map(|(_, finding)| finding).chain(others.iter().map(|(_, finding)| finding));
     let to_come: HashSet<String> = all.flat_map(to_come).map(str::to_owned).collect();
@@ -80,12 +80,14 @@ fn followers(groups: &[Group], missing: &Group, unexpected: &Group, left: &[Diff
 }
 
 /// The finding of one difference with what comes with it. `None` when nothing of it is worth telling.
-fn one(judge: &CauseResolver<'_>, group: &Group, kept: &[Renaming]) -> Option<Finding> {
+fn one(resolver: &CauseResolver<'_>, group: &Group, unreverted: &[Renaming]) -> Option<Finding> {
     let head = &group.head;
     // The SQL names things as the database does now.
-    let named =
-        kept.iter().rev().fold(Cow::Borrowed(group), |group, renaming| Cow::Owned(renaming.undone(&group)));
-    let existence = judge.cause(&head.id, None, head.existence());
+    let named = unreverted
+        .iter()
+        .rev()
+        .fold(Cow::Borrowed(group), |group, renaming| Cow::Owned(renaming.undone(&group)));
+    let existence = resolver.cause(&head.id, None, head.existence());
     match (&head.live, &head.model) {
         (None, Some(_)) => {
             let mut cause = existence?;
@@ -96,7 +98,7 @@ fn one(judge: &CauseResolver<'_>, group: &Group, kept: &[Renaming]) -> Option<Fi
                     beyond.join(", ")
                 ));
             }
-            let remedy = remedy::missing(&named, cause.kind, judge.model);
+            let remedy = remedy::missing(&named, cause.kind, resolver.model);
             Some(finding(group, severity::missing(head), Change::Missing, Vec::new(), cause, remedy, None))
         }
         (Some(_), None) => {
@@ -120,7 +122,7 @@ fn one(judge: &CauseResolver<'_>, group: &Group, kept: &[Renaming]) -> Option<Fi
             finding.code = format!("{}.by_hand", head.id.kind);
             Some(finding)
         }
-        (Some(_), Some(_)) => different(judge, group, &named, existence),
+        (Some(_), Some(_)) => different(resolver, group, &named, existence),
     }
 }
 
@@ -141,7 +143,7 @@ fn beyond_migrations(group: &Group) -> Vec<String> {
 
 /// An object that exists on both sides; `named` is the group as the database names it now.
 fn different(
-    judge: &CauseResolver<'_>,
+    resolver: &CauseResolver<'_>,
     group: &Group,
     named: &Group,
     existence: Option<Cause>,
@@ -153,12 +155,12 @@ fn different(
         .into_iter()
         .filter_map(|attribute| {
             let values = head.values(attribute);
-            let mut cause = judge.cause(&head.id, Some(attribute), values)?;
+            let mut cause = resolver.cause(&head.id, Some(attribute), values)?;
             let broke_off =
                 head.id.kind == Kind::Index && attribute == Attribute::Valid && head.applied.is_none();
-            if let (true, Some(index)) = (broke_off && head.last.is_some(), pending(judge, &head.id)) {
-                let detail = format!("{} creates it, and was interrupted", judge.label(index));
-                cause = judge.of(CauseKind::Unfinished, Some(index), detail);
+            if let (true, Some(index)) = (broke_off && head.last.is_some(), pending(resolver, &head.id)) {
+                let detail = format!("{} creates it, and was interrupted", resolver.label(index));
+                cause = resolver.of(CauseKind::Unfinished, Some(index), detail);
             }
             // Where the object itself is not there yet in a state, its attributes have nothing to add.
             let beside = values.live == values.model && existence.is_some();
@@ -188,7 +190,7 @@ fn different(
         .collect();
     let remedy = match real {
         // The index of a partitioned table becomes valid when every partition has one that is attached.
-        true if primary == Attribute::Valid && judge.is_partitioned(live) => Remedy::advice(
+        true if primary == Attribute::Valid && resolver.is_partitioned(live) => Remedy::advice(
             "create the index on every partition, then ALTER INDEX ... ATTACH PARTITION for each",
         ),
         true => remedy::different(named, &wrong, cause.kind),
@@ -197,7 +199,7 @@ fn different(
     // Two servers' prints of a view, so that a diff shows what is really another.
     let is_view = matches!(head.id.kind, Kind::View | Kind::MaterializedView);
     let shown = |attribute: Attribute, value: &str| match attribute {
-        Attribute::Definition if is_view && judge.views_print_differently => diff::bare_view(value),
+        Attribute::Definition if is_view && resolver.views_print_differently => diff::bare_view(value),
         _ => value.to_owned(),
     };
     let told = attributes.iter().map(|(attribute, values, own)| AttributeFinding {
@@ -214,26 +216,27 @@ fn different(
     Some(finding)
 }
 
-fn pending(judge: &CauseResolver<'_>, id: &ObjectId) -> Option<usize> {
-    judge.origins.setter(id, None, |index| judge.standing.pending.contains(&index))
+fn pending(resolver: &CauseResolver<'_>, id: &ObjectId) -> Option<usize> {
+    resolver.origins.setter(id, None, |index| resolver.state.pending.contains(&index))
 }
 
 /// A missing and an unexpected object that are one under two names.
-fn renamed(judge: &CauseResolver<'_>, missing: &Group, unexpected: &Group) -> Finding {
+fn renamed(resolver: &CauseResolver<'_>, missing: &Group, unexpected: &Group) -> Finding {
     let (to, from) = (&missing.head.id, &unexpected.head.id);
     let existence = missing.head.existence();
-    let by_migration = judge.origins.rename(from, to).filter(|index| judge.standing.pending.contains(index));
-    let by_ahead = judge.ahead_origins.rename(to, from).map(|index| &judge.ahead[index]);
+    let by_migration =
+        resolver.origins.rename(from, to).filter(|index| resolver.state.pending.contains(index));
+    let by_ahead = resolver.ahead_origins.rename(to, from).map(|index| &resolver.ahead[index]);
     let cause = match (by_migration, by_ahead) {
-        (None, Some(migration)) => judge.renamed_ahead(migration, to, from),
+        (None, Some(migration)) => resolver.renamed_ahead(migration, to, from),
         (Some(index), _) => {
-            let detail = format!("{} renames {} to {}", judge.label(index), from.name, to.name);
-            judge.of(CauseKind::Pending, Some(index), detail)
+            let detail = format!("{} renames {} to {}", resolver.label(index), from.name, to.name);
+            resolver.of(CauseKind::Pending, Some(index), detail)
         }
         (None, None) => {
-            let mut cause = judge
+            let mut cause = resolver
                 .cause_by(to, None, existence, ByHand::Renamed)
-                .unwrap_or_else(|| judge.of(CauseKind::Unknown, None, String::new()));
+                .unwrap_or_else(|| resolver.of(CauseKind::Unknown, None, String::new()));
             cause.detail = match cause.kind {
                 CauseKind::Pending | CauseKind::Unmigrated => {
                     format!("likely to be renamed to {}: {}", to.name, cause.detail)

@@ -1,4 +1,4 @@
-//! What trueup recorded in a database, as far as judging needs it.
+//! What trueup recorded in a database, as far as a diagnosis needs it.
 
 use std::collections::BTreeMap;
 

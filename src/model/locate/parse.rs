@@ -27,14 +27,14 @@ pub(super) enum Namespace {
 
 /// The name of what is declared. Parts that it does not have are empty.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Name {
+pub(super) struct DeclaredName {
     namespace: Namespace,
     schema: String,
     relation: String,
     name: String,
 }
 
-impl Name {
+impl DeclaredName {
     /// The name of an object; `None` for what no statement of its own declares.
     pub(super) fn of(object: &ObjectId) -> Option<Self> {
         let namespace = match object.kind {
@@ -71,7 +71,7 @@ impl Name {
 pub(super) enum Declaration {
     /// It declares an object on this line.
     Object {
-        name: Name,
+        name: DeclaredName,
         line: usize,
         /// The arguments of a routine, each as the names in it.
         arguments: Vec<Vec<String>>,
@@ -187,7 +187,7 @@ impl Reader<'_, '_> {
     }
 
     fn declare(&mut self, namespace: Namespace, schema: &str, relation: &str, name: &str, line: usize) {
-        let name = Name {
+        let name = DeclaredName {
             namespace,
             schema: schema.to_owned(),
             relation: relation.to_owned(),
@@ -261,7 +261,7 @@ impl Reader<'_, '_> {
 
     fn routine(&mut self) -> Option<()> {
         let (schema, name) = self.qualified()?;
-        let name = Name { namespace: Namespace::Routine, schema, relation: String::new(), name };
+        let name = DeclaredName { namespace: Namespace::Routine, schema, relation: String::new(), name };
         let mut arguments: Vec<Vec<String>> = Vec::new();
         if self.accept_sign("(") {
             let mut depth = 0;

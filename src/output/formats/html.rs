@@ -8,7 +8,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::{title, verdict};
 use crate::output::escape::{escape, escape_lines};
 use crate::output::report::Envelope;
-use crate::output::view::{Block, Column, Content, Diff, Shown, Sql, Table, Text, Tone, View};
+use crate::output::view::{Block, Content, Diff, Shown, Sql, Table, Text, Tone, View, ViewColumn};
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 const STYLE: &str = include_str!("html.css");
@@ -119,12 +119,12 @@ fn table(table: &Table) -> Markup {
     }
 }
 
-fn number(column: &Column) -> Option<&'static str> {
+fn number(column: &ViewColumn) -> Option<&'static str> {
     (column.content == Content::Number).then_some("number")
 }
 
 /// In a column of code, the first line is code; what follows explains it.
-fn cell(value: &str, column: &Column) -> Markup {
+fn cell(value: &str, column: &ViewColumn) -> Markup {
     let (first, rest) = value.split_once('\n').unwrap_or((value, ""));
     html! {
         @if column.content == Content::Code && !value.is_empty() {

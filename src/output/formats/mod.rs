@@ -138,14 +138,14 @@ pub(super) mod tests {
 
     /// A report of whatever a test needs.
     #[derive(Serialize)]
-    pub(in crate::output) struct Sample {
+    pub(in crate::output) struct SampleReport {
         #[serde(skip)]
         pub(in crate::output) exit: Exit,
         pub(in crate::output) findings: Vec<Finding>,
         pub(in crate::output) passed: Vec<String>,
     }
 
-    impl Report for Sample {
+    impl Report for SampleReport {
         fn envelope(&self) -> Envelope<'_> {
             Envelope { command: Some("check"), run: "01J", exit: self.exit }
         }
@@ -169,7 +169,7 @@ pub(super) mod tests {
     }
 
     /// One finding of each severity, the least severe first, with text that every format has to escape.
-    pub(in crate::output) fn sample() -> Sample {
+    pub(in crate::output) fn sample() -> SampleReport {
         let info = Finding::new("index.unexpected", Severity::Info, "index", "public.i", Change::Unexpected);
         let pending = Cause {
             kind: CauseKind::Pending,
@@ -198,16 +198,16 @@ pub(super) mod tests {
             cause: None,
         });
         error.location = Some(Location::new("schema/a b,ü:1.sql", 4));
-        Sample { exit: Exit::Findings, findings: vec![info, warning, error], passed: Vec::new() }
+        SampleReport { exit: Exit::Findings, findings: vec![info, warning, error], passed: Vec::new() }
     }
 
     /// Nothing was found, and nothing kept the command from looking.
-    pub(in crate::output) fn clean() -> Sample {
-        Sample { exit: Exit::Clean, findings: Vec::new(), passed: vec!["62 objects match".to_owned()] }
+    pub(in crate::output) fn clean() -> SampleReport {
+        SampleReport { exit: Exit::Clean, findings: Vec::new(), passed: vec!["62 objects match".to_owned()] }
     }
 
     /// The command could not answer.
-    pub(in crate::output) fn unanswered() -> Sample {
+    pub(in crate::output) fn unanswered() -> SampleReport {
         let finding = Finding::new(
             "failure.cannot_tell",
             Severity::Error,
@@ -216,11 +216,11 @@ pub(super) mod tests {
             Change::Different,
         )
         .sides(Sides::new("connection refused", "an answer"));
-        Sample { exit: Exit::CannotTell, findings: vec![finding], passed: Vec::new() }
+        SampleReport { exit: Exit::CannotTell, findings: vec![finding], passed: Vec::new() }
     }
 
     /// Many findings of one kind, the last the most severe.
-    pub(in crate::output) fn many(count: usize) -> Sample {
+    pub(in crate::output) fn many(count: usize) -> SampleReport {
         let mut findings: Vec<Finding> = (0..count)
             .map(|number| {
                 Finding::new(
@@ -235,7 +235,7 @@ pub(super) mod tests {
         if let Some(last) = findings.last_mut() {
             last.severity = Severity::Error;
         }
-        Sample { exit: Exit::Findings, findings, passed: Vec::new() }
+        SampleReport { exit: Exit::Findings, findings, passed: Vec::new() }
     }
 
     #[test]

@@ -254,9 +254,9 @@ fn uri(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::formats::tests::{Sample, clean, many, sample, unanswered};
+    use crate::output::formats::tests::{SampleReport, clean, many, sample, unanswered};
 
-    fn run(sample: &Sample) -> serde_json::Value {
+    fn run(sample: &SampleReport) -> serde_json::Value {
         let log: serde_json::Value = serde_json::from_str(&render(&Findings::of(sample))).unwrap();
         log["runs"][0].clone()
     }

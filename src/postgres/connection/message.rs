@@ -190,14 +190,6 @@ impl Session {
         Ok(single.optional())
     }
 
-    /// Sends one message and returns the rows of all its statements, values in the server's text format.
-    ///
-    /// # Errors
-    /// See [`Session::message`].
-    pub async fn rows(&mut self, sql: impl Into<String>) -> Result<Vec<Vec<Option<String>>>> {
-        Ok(self.query(sql).await?.into_iter().map(OwnedRow::into_values).collect())
-    }
-
     /// The version that the server reported when the session began.
     ///
     /// # Errors

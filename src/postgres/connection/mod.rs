@@ -20,7 +20,7 @@ pub use failure::{ServerError, describe, server_error, server_failure};
 pub use message::Session;
 pub use password::PasswordSources;
 pub use read_only::ReadOnlyTransaction;
-pub use row::{OwnedRow, Row, RowBuffer, Single};
+pub use row::{OwnedRow, ReturnedColumn, Row, RowBuffer, Single};
 pub use target::Target;
 pub use value::{FromValue, RowError, read as read_value};
 pub use version::ServerVersion;

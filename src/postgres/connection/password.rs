@@ -31,7 +31,7 @@ pub(super) struct Wanted<'a> {
 }
 
 /// What was found in the password file.
-pub(super) enum Found {
+pub(super) enum PasswordLookup {
     Password(String),
     Nothing,
     /// The file was not looked into, and why.
@@ -42,19 +42,24 @@ pub(super) enum Found {
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Looks a password up. A file that others can read is not used, as in libpq.
-pub(super) fn look_up(path: &Path, wanted: Wanted<'_>) -> Found {
-    let Ok(metadata) = fs::metadata(path) else { return Found::Nothing };
+pub(super) fn look_up(path: &Path, wanted: Wanted<'_>) -> PasswordLookup {
+    let Ok(metadata) = fs::metadata(path) else { return PasswordLookup::Nothing };
     if !metadata.is_file() {
-        return Found::Ignored(format!("{} is not a plain file", path.display()));
+        return PasswordLookup::Ignored(format!("{} is not a plain file", path.display()));
     }
     if metadata.permissions().mode() & 0o077 != 0 {
-        return Found::Ignored(format!("{} can be read by others: run chmod 600 {0}", path.display()));
+        return PasswordLookup::Ignored(format!(
+            "{} can be read by others: run chmod 600 {0}",
+            path.display()
+        ));
     }
     let mut text = String::new();
     if let Err(error) = File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text)) {
-        return Found::Ignored(format!("{} cannot be read: {error}", path.display()));
+        return PasswordLookup::Ignored(format!("{} cannot be read: {error}", path.display()));
     }
-    text.lines().find_map(|line| password_of(line, wanted)).map_or(Found::Nothing, Found::Password)
+    text.lines()
+        .find_map(|line| password_of(line, wanted))
+        .map_or(PasswordLookup::Nothing, PasswordLookup::Password)
 }
 
 /// The password of a line `host:port:database:role:password` that matches.
@@ -128,9 +133,9 @@ mod tests {
         let path = dir.path().join("pass");
         fs::write(&path, "*:*:*:*:pw\n").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(look_up(&path, WANTED), Found::Ignored(why) if why.contains("chmod 600")));
+        assert!(matches!(look_up(&path, WANTED), PasswordLookup::Ignored(why) if why.contains("chmod 600")));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(matches!(look_up(&path, WANTED), Found::Password(found) if found == "pw"));
-        assert!(matches!(look_up(&dir.path().join("none"), WANTED), Found::Nothing));
+        assert!(matches!(look_up(&path, WANTED), PasswordLookup::Password(found) if found == "pw"));
+        assert!(matches!(look_up(&dir.path().join("none"), WANTED), PasswordLookup::Nothing));
     }
 }

@@ -7,6 +7,15 @@ use sqlx::{Column as _, Row as _, ValueRef as _};
 
 use super::value::{FromValue, RowError, read};
 
+/// A column of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReturnedColumn {
+    /// The name of the column.
+    pub name: String,
+    /// The oid of its type; 0 where it is not known.
+    pub type_oid: u32,
+}
+
 /// One row while it arrives, its values in the server's text format.
 #[derive(Debug)]
 pub struct Row<'r>(&'r PgRow);
@@ -44,12 +53,13 @@ impl<'r> Row<'r> {
         if value.is_null() { None } else { Some(value.as_str().expect("client_encoding is UTF8")) }
     }
 
-    /// The columns: their names and the oids of their types.
-    pub fn columns(&self) -> Vec<(String, u32)> {
-        let columns = self.0.columns().iter();
-        columns
-            .map(|column| (column.name().to_owned(), column.type_info().oid().map_or(0, |oid| oid.0)))
-            .collect()
+    /// The columns, from left to right.
+    pub fn columns(&self) -> Vec<ReturnedColumn> {
+        let columns = self.0.columns().iter().map(|column| ReturnedColumn {
+            name: column.name().to_owned(),
+            type_oid: column.type_info().oid().map_or(0, |oid| oid.0),
+        });
+        columns.collect()
     }
 
     /// How many columns the row has.

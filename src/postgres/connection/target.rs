@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use super::password::{self, Found, PasswordSources, Wanted};
+use super::password::{self, PasswordLookup, PasswordSources, Wanted};
 use super::url::ConnectionUrl;
 use crate::error::{ErrorCode, Exit, Failure};
 
@@ -76,9 +76,9 @@ impl Target {
         let (None, Some(file)) = (&self.password, &sources.file) else { return };
         let wanted = Wanted { host: &self.host, port: self.port, database: &self.database, role: &self.role };
         match password::look_up(file, wanted) {
-            Found::Password(password) => self.password = Some(password),
-            Found::Ignored(why) => self.notes.push(format!("the password file was not used: {why}")),
-            Found::Nothing => {}
+            PasswordLookup::Password(password) => self.password = Some(password),
+            PasswordLookup::Ignored(why) => self.notes.push(format!("the password file was not used: {why}")),
+            PasswordLookup::Nothing => {}
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
 
-use super::order::{Name, is_mentioned, mention, needs_keys, pair, relation, sorted};
+use super::order::{PrintedName, is_mentioned, mention, needs_keys, pair, relation, sorted};
 
 /// What statements do to objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,9 +72,9 @@ pub fn arrange(changes: &[&DdlChange]) -> Vec<String> {
 
 /// Which changes make the thing of a name or a key of a table, and which need the thing of a name as it is now.
 struct Names {
-    made: HashMap<Name, Vec<usize>>,
-    keys: HashMap<Name, Vec<usize>>,
-    needed_now: HashMap<Name, Vec<usize>>,
+    made: HashMap<PrintedName, Vec<usize>>,
+    keys: HashMap<PrintedName, Vec<usize>>,
+    needed_now: HashMap<PrintedName, Vec<usize>>,
 }
 
 impl Names {
@@ -146,7 +146,7 @@ impl Names {
 }
 
 /// The table that an object is a key of.
-fn key_of(object: &Object) -> Option<Name> {
+fn key_of(object: &Object) -> Option<PrintedName> {
     match object.id.kind {
         Kind::PrimaryKey | Kind::Unique => Some(relation(&object.id)),
         Kind::Index if object.is(Attribute::IsUnique, "true") => {
@@ -156,7 +156,7 @@ fn key_of(object: &Object) -> Option<Name> {
     }
 }
 
-fn mentioned(object: &Object) -> BTreeSet<Name> {
+fn mentioned(object: &Object) -> BTreeSet<PrintedName> {
     let mut names = BTreeSet::new();
     mention(object, &mut names);
     if object.id.relation.is_some() {

@@ -44,18 +44,18 @@ enum Step<'c> {
 }
 
 /// (schema, name): the way by which printed text mentions an object.
-pub(super) type Name = (SmolStr, SmolStr);
+pub(super) type PrintedName = (SmolStr, SmolStr);
 
 struct Plan<'c> {
     steps: Vec<Step<'c>>,
     /// A table's columns, and the sequences of its identity columns.
-    parts: HashMap<Name, Vec<&'c Object>>,
+    parts: HashMap<PrintedName, Vec<&'c Object>>,
 }
 
 impl<'c> Plan<'c> {
     fn new(catalog: &'c Catalog) -> Self {
         let objects = || catalog.objects.iter().map(AsRef::as_ref);
-        let mut parts: HashMap<Name, Vec<&Object>> = HashMap::new();
+        let mut parts: HashMap<PrintedName, Vec<&Object>> = HashMap::new();
         let mut identities = BTreeSet::new();
         for column in objects().filter(|object| object.id.kind == Kind::Column) {
             parts.entry(relation(&column.id)).or_default().push(column);
@@ -136,9 +136,9 @@ impl<'c> Plan<'c> {
     /// For each step, those that must come before it.
     fn needs(&self) -> Vec<BTreeSet<usize>> {
         // What makes the thing of a name; keys of a table for those that need more than the table.
-        let mut made_by: HashMap<Name, Vec<usize>> = HashMap::new();
-        let mut keys: HashMap<Name, Vec<usize>> = HashMap::new();
-        let mut canonical: BTreeSet<Name> = BTreeSet::new();
+        let mut made_by: HashMap<PrintedName, Vec<usize>> = HashMap::new();
+        let mut keys: HashMap<PrintedName, Vec<usize>> = HashMap::new();
+        let mut canonical: BTreeSet<PrintedName> = BTreeSet::new();
         for (index, step) in self.steps.iter().enumerate() {
             match step {
                 Step::Shell(object) | Step::Object(object) => {
@@ -186,7 +186,7 @@ impl<'c> Plan<'c> {
     }
 
     /// The names that making an object needs.
-    fn mentioned(&self, object: &Object) -> BTreeSet<Name> {
+    fn mentioned(&self, object: &Object) -> BTreeSet<PrintedName> {
         let mut names = BTreeSet::new();
         if object.id.relation.is_some() {
             names.insert(relation(&object.id));
@@ -198,7 +198,7 @@ impl<'c> Plan<'c> {
 }
 
 /// Adds the names that making an object needs, as its attributes mention them.
-pub(super) fn mention(object: &Object, names: &mut BTreeSet<Name>) {
+pub(super) fn mention(object: &Object, names: &mut BTreeSet<PrintedName>) {
     for (attribute, value) in object.attributes.iter() {
         let prose = matches!(
             attribute,
@@ -279,17 +279,17 @@ fn rank(step: &Step<'_>) -> u32 {
 }
 
 /// Schema and relation of a part, schema and name of everything else.
-pub(super) fn relation(id: &ObjectId) -> Name {
+pub(super) fn relation(id: &ObjectId) -> PrintedName {
     (id.schema.clone().unwrap_or_default(), id.relation.as_ref().unwrap_or(&id.name).clone())
 }
 
 /// `public.users` as a pair.
-pub(super) fn pair(text: &str) -> Option<Name> {
+pub(super) fn pair(text: &str) -> Option<PrintedName> {
     qualified_names(text).into_iter().next()
 }
 
 /// The tables whose columns a partition or an heir starts with.
-fn parents(table: &Object) -> Vec<Name> {
+fn parents(table: &Object) -> Vec<PrintedName> {
     let attributes = [Attribute::PartitionOf, Attribute::Inherits];
     attributes.into_iter().filter_map(|attribute| table.get(attribute)).flat_map(qualified_names).collect()
 }

@@ -18,7 +18,7 @@ use crate::migrations::{Migration, checksum};
 use crate::postgres::connection::Row;
 use crate::writer::Mark;
 
-pub(super) use query::Query;
+pub(super) use query::InternalQuery;
 pub use records::{LockHolder, LoggedRun, OpenRun, RecordedMigration, StepAction, StepState, UnfinishedStep};
 use records::{UndoableRows, mark};
 pub(super) use tables::InternalTables;
@@ -70,19 +70,19 @@ pub(super) struct Answers {
 
 impl Answers {
     /// Takes a row of a statement.
-    pub(super) fn row(&mut self, query: &Query, row: &Row<'_>) -> Result<()> {
+    pub(super) fn row(&mut self, query: &InternalQuery, row: &Row<'_>) -> Result<()> {
         match query {
-            Query::Mark => self.internal.mark = Some(mark(row)?),
-            Query::OpenRuns => self.internal.open_runs.push(OpenRun::from_row(row)?),
-            Query::Steps => self.internal.unfinished.push(UnfinishedStep::from_row(row)?),
-            Query::Recorded { .. } => {
+            InternalQuery::Mark => self.internal.mark = Some(mark(row)?),
+            InternalQuery::OpenRuns => self.internal.open_runs.push(OpenRun::from_row(row)?),
+            InternalQuery::Steps => self.internal.unfinished.push(UnfinishedStep::from_row(row)?),
+            InternalQuery::Recorded { .. } => {
                 let (version, recorded) = RecordedMigration::from_row(row)?;
                 self.internal.recorded.insert(version, recorded);
             }
-            Query::Backup => self.internal.backup = Some(row.get("detail")?),
-            Query::Texts => drop(self.internal.texts.insert(row.get("version")?)),
-            Query::Runs { .. } => self.log.push(LoggedRun::from_row(row)?),
-            Query::Repairs => {
+            InternalQuery::Backup => self.internal.backup = Some(row.get("detail")?),
+            InternalQuery::Texts => drop(self.internal.texts.insert(row.get("version")?)),
+            InternalQuery::Runs { .. } => self.log.push(LoggedRun::from_row(row)?),
+            InternalQuery::Repairs => {
                 let UndoableRows { run, rows } = UndoableRows::from_row(row)?;
                 if let Some(logged) = self.log.iter_mut().find(|logged| logged.id == run) {
                     logged.undoable = Some(rows);
@@ -91,7 +91,7 @@ impl Answers {
                     open.undoable = Some(rows);
                 }
             }
-            Query::Holder => self.holder = Some(LockHolder::from_row(row)?),
+            InternalQuery::Holder => self.holder = Some(LockHolder::from_row(row)?),
         }
         Ok(())
     }
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn the_lock_is_asked_for_by_its_halves() {
         assert_eq!(crate::writer::ADVISORY_LOCK, 8_390_876_182_742_073_344);
-        let sql = Query::Holder.sql();
+        let sql = InternalQuery::Holder.sql();
         assert!(sql.contains("classid = '1953653102' AND l.objid = '1923121152'"), "{sql}");
         assert!(!sql.contains('{'), "{sql}");
     }

@@ -14,7 +14,7 @@ const HOLDER: &str = include_str!("holder.sql");
 
 /// One statement about the internal state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::snapshot) enum Query {
+pub(in crate::snapshot) enum InternalQuery {
     /// The environment mark.
     Mark,
     /// The runs that have not ended.
@@ -43,7 +43,7 @@ pub(in crate::snapshot) enum Query {
     Holder,
 }
 
-impl Query {
+impl InternalQuery {
     pub(in crate::snapshot) fn sql(&self) -> String {
         match self {
             Self::Mark => MARK.to_owned(),

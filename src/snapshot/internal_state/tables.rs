@@ -1,6 +1,6 @@
 //! Which of trueup's tables a database has, and which of them may be read.
 
-use super::query::Query;
+use super::query::InternalQuery;
 use crate::migrations::history::{HistoryTable, InternalTable, TableCandidate};
 use crate::migrations::{Migration, checksum};
 
@@ -104,12 +104,16 @@ impl InternalTables {
     }
 
     /// The statements that every snapshot needs.
-    pub(in crate::snapshot) fn queries(&self) -> Vec<Query> {
+    pub(in crate::snapshot) fn queries(&self) -> Vec<InternalQuery> {
         let steps = self.usable("steps") && self.usable("migrations");
-        [(self.usable("mark"), Query::Mark), (self.usable("runs"), Query::OpenRuns), (steps, Query::Steps)]
-            .into_iter()
-            .filter_map(|(usable, query)| usable.then_some(query))
-            .collect()
+        [
+            (self.usable("mark"), InternalQuery::Mark),
+            (self.usable("runs"), InternalQuery::OpenRuns),
+            (steps, InternalQuery::Steps),
+        ]
+        .into_iter()
+        .filter_map(|(usable, query)| usable.then_some(query))
+        .collect()
     }
 
     /// Whether the record of seeded rows can be read.
@@ -123,18 +127,18 @@ impl InternalTables {
     }
 
     /// The statement that reads which versions have a recorded text.
-    pub(in crate::snapshot) fn texts(&self) -> Option<Query> {
-        self.usable("migrations").then_some(Query::Texts)
+    pub(in crate::snapshot) fn texts(&self) -> Option<InternalQuery> {
+        self.usable("migrations").then_some(InternalQuery::Texts)
     }
 
     /// The statement that reads the newest backup before a change.
-    pub(in crate::snapshot) fn backup(&self) -> Option<Query> {
-        self.usable("steps").then_some(Query::Backup)
+    pub(in crate::snapshot) fn backup(&self) -> Option<InternalQuery> {
+        self.usable("steps").then_some(InternalQuery::Backup)
     }
 
     /// The statement that reads the newest `limit` runs of the audit log.
-    pub(in crate::snapshot) fn log(&self, limit: u32) -> Option<Query> {
-        self.usable("runs").then_some(Query::Runs { limit })
+    pub(in crate::snapshot) fn log(&self, limit: u32) -> Option<InternalQuery> {
+        self.usable("runs").then_some(InternalQuery::Runs { limit })
     }
 
     /// Whether there is an audit log that cannot be read.
@@ -143,8 +147,8 @@ impl InternalTables {
     }
 
     /// The statement that reads which runs can be undone. It comes after those that read the runs.
-    pub(in crate::snapshot) fn repairs(&self) -> Option<Query> {
-        self.usable("repairs").then_some(Query::Repairs)
+    pub(in crate::snapshot) fn repairs(&self) -> Option<InternalQuery> {
+        self.usable("repairs").then_some(InternalQuery::Repairs)
     }
 
     /// The statement that reads the records of migrations whose history row differs from the project's file: at least
@@ -153,10 +157,13 @@ impl InternalTables {
         &self,
         migrations: &[Migration],
         history: Option<&HistoryTable>,
-    ) -> Option<Query> {
+    ) -> Option<InternalQuery> {
         let history = history.filter(|_| self.usable("migrations"))?;
         let written =
             |migration: &Migration| (migration.version, checksum::written(migration, history.width));
-        Some(Query::Recorded { history: history.path(), files: migrations.iter().map(written).collect() })
+        Some(InternalQuery::Recorded {
+            history: history.path(),
+            files: migrations.iter().map(written).collect(),
+        })
     }
 }

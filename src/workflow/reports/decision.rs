@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::target::{MigrationName, TargetReport};
+use super::target::{ReportedMigration, TargetReport};
 use crate::error::Exit;
 use crate::output::view::{Text, Tone, View};
 use crate::output::{Envelope, Report};
@@ -48,7 +48,7 @@ pub(crate) enum Subject {
     Migration {
         /// Which.
         #[serde(flatten)]
-        name: MigrationName,
+        name: ReportedMigration,
         /// What became of it: `applied`, `not-applied`, `accept-edit`.
         decision: &'static str,
         /// Why.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::data::checks::{Action, Trigger};
-use crate::data::repair::{Candidates, Change};
+use crate::data::repair::{Candidates, RowChange};
 use crate::output::view::{Table, Text, Tone, View};
 use crate::text::{duration, plural};
 use crate::writer::{Blocker, name_blockers};
@@ -42,7 +42,7 @@ pub(crate) struct FixReport {
     /// For how many it has several answers: they are not changed.
     pub(crate) ambiguous: u64,
     /// Some of the rows.
-    pub(crate) sample: Vec<Change>,
+    pub(crate) sample: Vec<RowChange>,
     /// Rows with several answers, and these.
     pub(crate) candidates: Vec<Candidates>,
     /// The triggers that fire.
@@ -159,7 +159,7 @@ impl FixReport {
                 columns.extend(self.columns.iter().filter(|column| !self.key.contains(column)).cloned())
             }
         }
-        let row = |change: &Change| {
+        let row = |change: &RowChange| {
             let mut row = change.key.clone();
             match self.action {
                 Action::Update => {

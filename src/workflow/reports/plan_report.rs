@@ -42,7 +42,7 @@ pub(crate) enum PlanDirection {
 /// What is done with a migration's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum StepAction {
+pub(crate) enum FileAction {
     /// It is run.
     Run,
     /// It is recorded as applied: its effect is there already.
@@ -63,7 +63,7 @@ pub(crate) struct StepReport {
     /// Whether all of it is one transaction.
     pub(crate) transactional: bool,
     /// Whether its file is run.
-    pub(crate) action: StepAction,
+    pub(crate) action: FileAction,
     /// The data checks that are run before it, and must pass.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) requires_checks: Vec<String>,
@@ -213,7 +213,7 @@ impl PlanReport {
 impl StepReport {
     /// `V7__add_user_id`, and what is special about it, a line each.
     fn title(&self) -> String {
-        let recorded = self.action == StepAction::Record;
+        let recorded = self.action == FileAction::Record;
         let mut lines = vec![format!("V{}__{}", self.version, self.name)];
         for (holds, words) in [
             (self.contract, "contract"),
@@ -228,7 +228,7 @@ impl StepReport {
     }
 
     fn summary(&self) -> String {
-        if self.action == StepAction::Record {
+        if self.action == FileAction::Record {
             return "its effect is there already".to_owned();
         }
         let mut lines: Vec<String> = self.statements.iter().take(MOST_STATEMENTS).cloned().collect();

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::adoption::AdoptionReport;
 use super::backup_plan::LastBackup;
 use super::plan_report::PlanReport;
-use super::target::{MigrationName, TargetReport};
+use super::target::{ReportedMigration, TargetReport};
 use crate::changes::executor::AppliedStep;
 use crate::error::Exit;
 use crate::findings::{CauseKind, Finding, Remedy, Summary};
@@ -71,7 +71,7 @@ pub(crate) struct History {
     /// The newest applied version.
     pub(crate) current: Option<String>,
     /// The project's migrations that are not applied, the oldest first.
-    pub(crate) pending: Vec<MigrationName>,
+    pub(crate) pending: Vec<ReportedMigration>,
     /// Histories of other tools.
     pub(crate) others: Vec<OtherHistory>,
 }
@@ -181,7 +181,7 @@ impl SchemaReport {
                 format!("at V{current}, {} applied", plural(history.applied, "migration"))
             }
         };
-        let pending: Vec<String> = history.pending.iter().map(MigrationName::label).collect();
+        let pending: Vec<String> = history.pending.iter().map(ReportedMigration::label).collect();
         match pending.as_slice() {
             [] => {}
             names if names.len() <= 3 => applied.push_str(&format!(", pending: {}", names.join(", "))),

@@ -32,14 +32,14 @@ pub(crate) struct TargetReport {
 
 /// A migration's version and name.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct MigrationName {
+pub(crate) struct ReportedMigration {
     /// The version.
     pub(crate) version: String,
     /// The name.
     pub(crate) name: String,
 }
 
-impl MigrationName {
+impl ReportedMigration {
     /// `V7__add_user_id`
     pub(crate) fn label(&self) -> String {
         format!("V{}__{}", self.version, self.name)

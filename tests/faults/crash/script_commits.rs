@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use trueup::postgres::connection::Target;
 use trueup::writer::{
-    Access, Event, Limits, Marking, RunRecord, StepError, StopSignal, Watch, Work, WriteSession,
+    Access, Event, Marking, RunRecord, StepError, StepLimits, StopSignal, Watch, Work, WriteSession,
 };
 
 use super::holds;
@@ -16,7 +16,7 @@ impl Watch for Deaf {
     fn observe(&mut self, _: &Event<'_>) {}
 }
 
-const LIMITS: Limits = Limits {
+const LIMITS: StepLimits = StepLimits {
     lock_timeout: Duration::from_secs(1),
     lock_budget: Duration::from_secs(1),
     max_duration: Duration::from_secs(10),

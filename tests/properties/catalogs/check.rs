@@ -77,7 +77,7 @@ async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Loc
         live: &survey.catalog,
         history: survey.history.as_deref(),
         others: &survey.others,
-        kept: &RecordedState::default(),
+        recorded: &RecordedState::default(),
         lock,
         last: &last,
         unchanged: &BTreeSet::new(),

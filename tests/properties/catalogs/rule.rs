@@ -167,7 +167,7 @@ fn diagnosed([live, applied, last, model]: &Four<Catalog>) -> Diagnosis {
         live,
         history: Some(&[row]),
         others: &[],
-        kept: &RecordedState::default(),
+        recorded: &RecordedState::default(),
         lock: &lock,
         last: &last,
         unchanged: &BTreeSet::from([1]),

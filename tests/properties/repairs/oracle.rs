@@ -5,6 +5,7 @@ use trueup::postgres::connection::Session;
 
 use super::case::{Case, Fix};
 use super::writer::fresh;
+use crate::support::rows;
 
 /// Rows that no writer touched so far, of an alias.
 const UNTOUCHED: &str = "NOT EXISTS (SELECT FROM public.log WHERE log.rid = b.rid)";
@@ -89,9 +90,9 @@ pub(crate) async fn repaired(session: &mut Session, case: &Case) -> Result<()> {
                 expected(&format!("first{number}"))
             )
         };
-        let rows = session.rows(sql).await?;
-        if !rows.is_empty() {
-            wrong.push(format!("fix {number} of all had rows {}, which are not as it said", listed(&rows)));
+        let found = rows(session, sql).await?;
+        if !found.is_empty() {
+            wrong.push(format!("fix {number} of all had rows {}, which are not as it said", listed(&found)));
         }
     }
     let sql = format!(
@@ -100,9 +101,9 @@ pub(crate) async fn repaired(session: &mut Session, case: &Case) -> Result<()> {
         case.table,
         expected("before")
     );
-    let rows = session.rows(sql).await?;
-    if !rows.is_empty() {
-        wrong.push(format!("rows {} were changed, and no fix said one thing about them", listed(&rows)));
+    let found = rows(session, sql).await?;
+    if !found.is_empty() {
+        wrong.push(format!("rows {} were changed, and no fix said one thing about them", listed(&found)));
     }
     ensure!(wrong.is_empty(), "after the repair: {}", wrong.join("; "));
     writers(session, case, "after the repair", false).await
@@ -116,8 +117,8 @@ pub(crate) async fn undone(session: &mut Session, case: &Case) -> Result<()> {
          AND (t.rid IS NULL OR b.rid IS NULL OR NOT record_image_eq(t, b))",
         case.table
     );
-    let rows = session.rows(sql).await?;
-    ensure!(rows.is_empty(), "taken back: rows {} are not as they were", listed(&rows));
+    let found = rows(session, sql).await?;
+    ensure!(found.is_empty(), "taken back: rows {} are not as they were", listed(&found));
     // A writer that touched none of the repaired columns keeps no row from being given back.
     let columns: Vec<String> =
         case.key.iter().chain(&case.columns).map(|column| column.name.clone()).collect();
@@ -131,11 +132,11 @@ pub(crate) async fn undone(session: &mut Session, case: &Case) -> Result<()> {
         of("t"),
         of("b")
     );
-    let rows = session.rows(sql).await?;
+    let found = rows(session, sql).await?;
     ensure!(
-        rows.is_empty(),
+        found.is_empty(),
         "taken back: rows {} that were touched elsewhere are not as they were",
-        listed(&rows)
+        listed(&found)
     );
     writers(session, case, "taken back", true).await
 }
@@ -148,14 +149,14 @@ async fn writers(session: &mut Session, case: &Case, when: &str, all: bool) -> R
          WHEN {all} THEN t.wc IS DISTINCT FROM l.seq ELSE t.wc <> l.seq END",
         case.table
     );
-    let rows = session.rows(sql).await?;
-    ensure!(rows.is_empty(), "{when}: what a writer did to rows {} is lost", listed(&rows));
+    let found = rows(session, sql).await?;
+    ensure!(found.is_empty(), "{when}: what a writer did to rows {} is lost", listed(&found));
     if !all {
         return Ok(());
     }
     let sql = "SELECT DISTINCT ON (rid, col) rid, col, seq FROM public.log AS l WHERE op = 'write' AND NOT EXISTS \
                (SELECT FROM public.log AS d WHERE d.rid = l.rid AND d.op = 'delete') ORDER BY rid, col, at DESC";
-    for row in session.rows(sql).await? {
+    for row in rows(session, sql).await? {
         let number = |at: usize| row[at].as_deref().and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
         let column = &case.columns[number(1) - 1];
         let value = fresh(column.fresh.as_deref().unwrap_or("NULL"), number(2));
@@ -165,7 +166,7 @@ async fn writers(session: &mut Session, case: &Case, when: &str, all: bool) -> R
             case.table,
             number(0)
         );
-        let same = session.rows(sql).await?.into_iter().flatten().flatten().next();
+        let same = rows(session, sql).await?.into_iter().flatten().flatten().next();
         ensure!(
             same.as_deref() == Some("t"),
             "{when}: what a writer wrote into column {} of row {} is lost",

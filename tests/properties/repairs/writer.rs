@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use trueup::postgres::connection::Session;
 
 use super::case::Case;
-use crate::support::{TestDatabase, runtime};
+use crate::support::{TestDatabase, rows, runtime};
 
 /// The log: one row for each row that was changed. `col` is the column that was written, from 1, and `n` what into it.
 pub(crate) const LOG: &str = "CREATE TABLE IF NOT EXISTS public.log (seq int, rid int, op text, col int, at timestamptz); TRUNCATE public.log";
@@ -113,11 +113,11 @@ impl<'c> Writer<'c> {
                     let _ = session.execute("ROLLBACK TO one").await;
                 }
             }
-            let before = look.rows(PLANS).await.expect("counted");
+            let before = rows(&mut look, PLANS).await.expect("counted");
             ready.wait();
             let begun = Instant::now();
             while begun.elapsed() < Duration::from_secs(2)
-                && look.rows(PLANS).await.expect("counted") == before
+                && rows(&mut look, PLANS).await.expect("counted") == before
             {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }

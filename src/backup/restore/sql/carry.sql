@@ -1,6 +1,6 @@
--- What is set for a database, and who may do what with it: parts of it that no archive restores. The kind is the first
--- column.
-SELECT 'setting', r.rolname, split_part(c.setting, '=', 1), substr(c.setting, strpos(c.setting, '=') + 1)
+-- What is set for a database, and who may do what with it: no archive restores these parts of a database.
+SELECT 'setting' AS kind, r.rolname AS role, split_part(c.setting, '=', 1) AS name,
+       substr(c.setting, strpos(c.setting, '=') + 1) AS value
   FROM pg_db_role_setting s
   LEFT JOIN pg_roles r ON r.oid = s.setrole
  CROSS JOIN LATERAL unnest(s.setconfig) AS c(setting)

@@ -21,7 +21,7 @@ impl MigrationPlan {
     pub fn already_applied(
         &self,
         lock: &Lock,
-        standing: &MigrationState,
+        state: &MigrationState,
         live: &Catalog,
         server: ServerVersion,
     ) -> BTreeSet<i64> {
@@ -30,7 +30,7 @@ impl MigrationPlan {
             return BTreeSet::new();
         }
         let applied: BTreeSet<i64> =
-            standing.applied.iter().map(|index| lock.migrations[*index].version).collect();
+            state.applied.iter().map(|index| lock.migrations[*index].version).collect();
         let before = lock.state_after(|version| applied.contains(&version));
         let made = lock.migrations.iter().flat_map(|migration| &migration.effects).filter_map(Effect::after);
         let live = match align_majors(live, server, lock.head.server, lock.initial.iter().chain(made)) {
@@ -81,7 +81,7 @@ fn counts(attribute: Attribute) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::samples::{Sample, lock_of, object};
+    use super::super::super::samples::{SampleMigration, lock_of, object};
     use super::super::super::{MigrationPlan, UpgradeGoal};
     use super::*;
     use crate::postgres::catalog::{Kind, ObjectId};
@@ -155,14 +155,14 @@ mod tests {
             ("create table users (); insert into users default values;", &[]),
             ("create table users (); create publication p for table users;", &[]),
         ] {
-            let (lock, files) = lock_of(&[Sample::new(1, sql).doing(made())]);
-            let standing = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
+            let (lock, files) = lock_of(&[SampleMigration::new(1, sql).doing(made())]);
+            let state = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
             let plan =
-                MigrationPlan::upgrade(&lock, &files, &standing, &UpgradeGoal::default()).expect("a plan");
+                MigrationPlan::upgrade(&lock, &files, &state, &UpgradeGoal::default()).expect("a plan");
             let live = catalog(&[&users]);
-            let found = plan.already_applied(&lock, &standing, &live, ServerVersion(150_018));
+            let found = plan.already_applied(&lock, &state, &live, ServerVersion(150_018));
             assert_eq!(found.into_iter().collect::<Vec<_>>(), expected, "{sql}");
-            let empty = plan.already_applied(&lock, &standing, &Catalog::default(), ServerVersion(150_018));
+            let empty = plan.already_applied(&lock, &state, &Catalog::default(), ServerVersion(150_018));
             assert!(empty.is_empty());
         }
     }

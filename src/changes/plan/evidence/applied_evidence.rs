@@ -86,7 +86,7 @@ impl Evidence {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::super::samples::{Sample, lock_of, object};
+    use super::super::super::samples::{SampleMigration, lock_of, object};
     use super::*;
     use crate::postgres::catalog::{Kind, Object};
 
@@ -100,7 +100,7 @@ mod tests {
         Catalog::new(objects.to_vec(), Vec::new())
     }
 
-    fn of(samples: &[Sample], index: usize, applied: &[usize], live: &[Arc<Object>]) -> Evidence {
+    fn of(samples: &[SampleMigration], index: usize, applied: &[usize], live: &[Arc<Object>]) -> Evidence {
         let (lock, _) = lock_of(samples);
         Evidence::of(&lock, index, &applied.iter().copied().collect(), &catalog(live), SERVER)
     }
@@ -109,9 +109,9 @@ mod tests {
     fn what_is_there_and_what_is_not() {
         let (a, b) = (object(table("a"), &[]), object(table("b"), &[]));
         let samples = [
-            Sample::new(1, "create table a ();").doing(vec![Effect::Created(a.clone())]),
-            Sample::new(2, "create table b ();").doing(vec![Effect::Created(b.clone())]),
-            Sample::new(3, "update a set x = 1;"),
+            SampleMigration::new(1, "create table a ();").doing(vec![Effect::Created(a.clone())]),
+            SampleMigration::new(2, "create table b ();").doing(vec![Effect::Created(b.clone())]),
+            SampleMigration::new(3, "update a set x = 1;"),
         ];
         let there = of(&samples, 1, &[0], &[a.clone(), b.clone()]);
         assert!(there.is_whole());
@@ -128,9 +128,9 @@ mod tests {
             vec![Effect::Changed { after: after.clone(), attributes: vec![Attribute::Comment] }]
         };
         let samples = [
-            Sample::new(1, "create table a ();").doing(vec![Effect::Created(plain.clone())]),
-            Sample::new(2, "comment on table a is 'told';").doing(change(&told)),
-            Sample::new(3, "comment on table a is null;").doing(change(&plain)),
+            SampleMigration::new(1, "create table a ();").doing(vec![Effect::Created(plain.clone())]),
+            SampleMigration::new(2, "comment on table a is 'told';").doing(change(&told)),
+            SampleMigration::new(3, "comment on table a is null;").doing(change(&plain)),
         ];
         assert!(of(&samples, 1, &[0, 2], std::slice::from_ref(&plain)).is_silent());
         assert!(of(&samples, 1, &[0], std::slice::from_ref(&told)).is_whole());

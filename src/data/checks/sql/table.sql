@@ -12,9 +12,9 @@ SELECT json_build_object(
                    'name', a.attname,
                    'type', format_type(a.atttypid, a.atttypmod),
                    'type_oid', a.atttypid::int8,
-                   -- A mirror of a type of somebody's would keep it from being dropped: the server's own type below it, if
+                   -- A plan's column of a user-defined type would keep the type from being dropped: the built-in type below it, if
                    -- there is one, else none.
-                   'mirror', (
+                   'builtin_type', (
                        WITH RECURSIVE below (oid, typmod, depth) AS (
                            SELECT a.atttypid, a.atttypmod, 0
                            UNION ALL

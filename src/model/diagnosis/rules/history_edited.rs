@@ -16,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
             let row = facts.history.into_iter().flatten().find(|row| row.version == migration.version);
             let renamed = row.is_some_and(|row| row.name != migration.name);
             // If the applied text is the file's, the history was changed and not the file.
-            let recorded = facts.kept.edits.get(&migration.version);
+            let recorded = facts.recorded.edits.get(&migration.version);
             let as_applied = !renamed && recorded.is_some_and(|edit| edit.applied == edit.file);
             let respelled = !renamed && !as_applied && state.respelled.contains(index);
             let detail = match row {

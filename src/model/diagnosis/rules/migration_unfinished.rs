@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
            interrupted, or a statement failed. What it has done so far is recorded, and the same command continues \
            from there.",
     severity: Severity::Error,
-    find: |rule, facts, _, _| facts.kept.unfinished.iter().map(|step| finding(rule, step)).collect(),
+    find: |rule, facts, _, _| facts.recorded.unfinished.iter().map(|step| finding(rule, step)).collect(),
 };
 
 fn finding(rule: &Rule, step: &Unfinished) -> Finding {

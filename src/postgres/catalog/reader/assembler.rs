@@ -314,7 +314,7 @@ impl Assembler {
     /// [`UntrustedCode`]: crate::postgres::catalog::UntrustedCode
     pub fn may_run_code(&self, schema: &str, name: &str) -> Option<u32> {
         let table = self.relations.iter().find(|table| table.name == name && table.schema == schema)?;
-        let is_own = |column: &super::columns::Column| column.type_oid < FIRST_NORMAL_OID;
+        let is_own = |column: &super::columns::RelationColumn| column.type_oid < FIRST_NORMAL_OID;
         let is_plain = table.kind == b'r'
             && !table.expressions
             && table.columns.iter().all(is_own)

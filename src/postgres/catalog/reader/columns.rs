@@ -15,7 +15,7 @@ use crate::postgres::sql::{identifier, literal};
 
 /// What others need to know of a column.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Column {
+pub(super) struct RelationColumn {
     pub(super) name: SmolStr,
     pub(super) type_oid: u32,
     pub(super) collation: u32,
@@ -55,9 +55,9 @@ impl Assembler {
         }
         let position = usize::try_from(number)?;
         if table.columns.len() < position {
-            table.columns.resize_with(position, Column::default);
+            table.columns.resize_with(position, RelationColumn::default);
         }
-        table.columns[position - 1] = Column { name: name.into(), type_oid: oid, collation, field };
+        table.columns[position - 1] = RelationColumn { name: name.into(), type_oid: oid, collation, field };
         if table.history_proof == Some(name) && matches!(table.kind, b'r' | b'p') {
             table.hidden = true;
             table.history = true;

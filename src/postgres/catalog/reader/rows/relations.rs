@@ -6,7 +6,7 @@ use smol_str::{SmolStr, format_smolstr};
 use super::super::ObjectOid;
 use super::super::assembler::{Assembler, class};
 use super::super::column_types::ColumnType;
-use super::super::columns::Column;
+use super::super::columns::RelationColumn;
 use super::super::deferred::ExprSource;
 use super::super::fields::Fields;
 use super::super::history::{self, TableAccess};
@@ -42,7 +42,7 @@ pub(in crate::postgres::catalog::reader) struct Relation {
     /// Its TOAST table, 0 where there is none.
     toast: u32,
     /// By number, from 1; dropped ones have no name.
-    pub(in crate::postgres::catalog::reader) columns: Vec<Column>,
+    pub(in crate::postgres::catalog::reader) columns: Vec<RelationColumn>,
 }
 
 impl Relation {
@@ -56,7 +56,7 @@ impl Relation {
     }
 
     /// The name of a column by its number.
-    pub(in crate::postgres::catalog::reader) fn column(&self, number: i16) -> Option<&Column> {
+    pub(in crate::postgres::catalog::reader) fn column(&self, number: i16) -> Option<&RelationColumn> {
         let index = usize::try_from(number).ok()?.checked_sub(1)?;
         self.columns.get(index).filter(|column| !column.name.is_empty())
     }
