@@ -123,6 +123,7 @@ impl Program {
     }
 
     /// The command as it is, for who starts it in a way of its own.
+    #[cfg_attr(not(feature = "s3"), allow(dead_code, reason = "the tests of object stores use it"))]
     pub(crate) fn into_command(self) -> Command {
         self.command
     }
@@ -194,6 +195,7 @@ impl Running {
     }
 
     /// Watches how much memory it has, until it ends: the peak, in kB.
+    #[cfg_attr(not(feature = "s3"), allow(dead_code, reason = "the tests of object stores use it"))]
     pub(crate) fn peak(&mut self) -> u64 {
         let status = format!("/proc/{}/status", self.id());
         let mut peak = 0;
