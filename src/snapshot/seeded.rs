@@ -254,7 +254,7 @@ impl SeedReading {
         for cell in &row.cells {
             match trial.refuses(rows.clone(), Some(&cell.column)).await {
                 Ok(Some(message)) => {
-                    return row.wrong(cell.line, format!("{}: {message}", cell.column)).into();
+                    return row.error_at(cell.line, format!("{}: {message}", cell.column)).into();
                 }
                 Ok(None) => {}
                 Err(error) => return connection::server_failure(error, "reading the seeds"),

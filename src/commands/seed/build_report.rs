@@ -26,19 +26,19 @@ pub(super) fn build(
     settings: &Settings,
     args: &SeedArgs,
     target: &Target,
-    judged: &SeedPlan,
+    seed_plan: &SeedPlan,
     stage: SeedStage,
 ) -> SeedReport {
-    let identity = &judged.snapshot.identity;
-    let marked = judged.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
-    let left = judged.tables.iter().any(|table| table.plan.leaves_any());
+    let identity = &seed_plan.snapshot.identity;
+    let marked = seed_plan.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let left = seed_plan.tables.iter().any(|table| table.plan.skips_any());
     let differs = match stage {
-        SeedStage::Checked => left || !judged.changes_nothing(),
+        SeedStage::Checked => left || !seed_plan.changes_nothing(),
         SeedStage::Planned | SeedStage::Done => left && args.strict,
     };
     let mut notes: Vec<String> = environment_mark::note(settings, target, marked).into_iter().collect();
     if stage != SeedStage::Done {
-        notes.extend(judged.snapshot.notes.iter().cloned());
+        notes.extend(seed_plan.snapshot.notes.iter().cloned());
     }
     SeedReport {
         run: settings.run.clone(),
@@ -46,8 +46,8 @@ pub(super) fn build(
         target: TargetReport::new(settings, target, identity, marked),
         stage,
         overwrite: args.overwrite,
-        tables: judged.tables.iter().map(table_report).collect(),
-        findings: (stage == SeedStage::Checked).then(|| self::findings(judged)),
+        tables: seed_plan.tables.iter().map(table_report).collect(),
+        findings: (stage == SeedStage::Checked).then(|| self::findings(seed_plan)),
         backup_plan: None,
         backup: None,
         notes,
@@ -55,14 +55,14 @@ pub(super) fn build(
 }
 
 /// The rows that are missing or different, as findings.
-fn findings(judged: &SeedPlan) -> Vec<Finding> {
-    let known = judged.snapshot.seeded.known;
-    judged.tables.iter().flat_map(|table| diagnosis::seeded(&table.query, &table.plan, known)).collect()
+fn findings(seed_plan: &SeedPlan) -> Vec<Finding> {
+    let known = seed_plan.snapshot.seeded.known;
+    seed_plan.tables.iter().flat_map(|table| diagnosis::seeded(&table.query, &table.plan, known)).collect()
 }
 
 fn table_report(PlannedTable { query, plan, .. }: &PlannedTable) -> SeedTable {
     let only_recorded = |row: &&RowPlan| {
-        !row.missing && row.changes.is_empty() && row.left_alone().next().is_none() && row.record.is_some()
+        !row.missing && row.changes.is_empty() && row.skipped().next().is_none() && row.record.is_some()
     };
     SeedTable {
         table: query.columns.path(),
@@ -73,7 +73,7 @@ fn table_report(PlannedTable { query, plan, .. }: &PlannedTable) -> SeedTable {
         edited: plan.edited().count(),
         unseeded: plan.unseeded().count(),
         recorded: plan.rows.iter().filter(only_recorded).count(),
-        no_longer_declared: plan.gone,
+        no_longer_declared: plan.no_longer_declared,
         rows: plan.rows.iter().flat_map(|row| row_reports(query, row)).collect(),
     }
 }
@@ -104,7 +104,7 @@ fn row_reports(query: &SeedQuery, row: &RowPlan) -> Vec<SeedRow> {
 }
 
 /// The script of `--sql`.
-pub(super) fn script(settings: &Settings, judged: &SeedPlan) -> String {
+pub(super) fn script(settings: &Settings, seed_plan: &SeedPlan) -> String {
     let mut script = String::from(
         "-- What schema/seeds/ declares. Run twice, it changes nothing the second time.\nBEGIN;\n",
     );
@@ -113,12 +113,12 @@ pub(super) fn script(settings: &Settings, judged: &SeedPlan) -> String {
     }
     script.push_str(&format!("SET LOCAL search_path = {};\n", settings.database.search_path));
     script.push_str("SET LOCAL standard_conforming_strings = on;\nSET LOCAL lc_monetary = 'C';\n");
-    if judged.deferred {
+    if seed_plan.deferred {
         script.push_str("SET CONSTRAINTS ALL DEFERRED;\n");
     }
-    for table in &judged.tables {
+    for table in &seed_plan.tables {
         script.push_str(&format!("\n-- {}\n", table.query.seed.file.replace(['\n', '\r'], " ")));
-        let refers_to_itself = seeds::refers_to_itself(&table.query.columns, &judged.snapshot.catalog);
+        let refers_to_itself = seeds::refers_to_itself(&table.query.columns, &seed_plan.snapshot.catalog);
         for statement in seeds::upserts(&table.query, &table.answers, refers_to_itself) {
             script.push_str(&statement);
             script.push('\n');

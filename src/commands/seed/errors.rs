@@ -10,20 +10,19 @@ use crate::postgres::connection::{ServerError, Session, sqlstate};
 
 /// The failure of a statement that the server refused. It names the table and, where it can be found out, the row and
 /// its file.
-pub(super) fn refused(judged: &SeedPlan, said: &ServerError, done: usize) -> Failure {
-    let planned = judged.seeds();
-    let subject = seeds::statement_subject(&planned, judged.deferred, done).or_else(|| {
+pub(super) fn refusal(seed_plan: &SeedPlan, error: &ServerError, done: usize) -> Failure {
+    let planned = seed_plan.seeds();
+    let subject = seeds::statement_subject(&planned, seed_plan.deferred, done).or_else(|| {
         // A deferred constraint is checked at the end of the transaction.
-        let (schema, name) = said.table.as_ref()?;
+        let (schema, name) = error.table.as_ref()?;
         let is_it = |seed: &&PlannedSeed<'_>| {
             let table = &seed.query.columns.table;
             table.schema == schema && table.name == name
         };
         Some(StatementSubject { table: *planned.iter().find(is_it)?, row: None })
     });
-    let said_all =
-        format!("the server refused, and it was rolled back: {}\nnothing was changed", said.text());
-    let next = match said.sqlstate.as_deref() {
+    let said = format!("the server refused, and it was rolled back: {}\nnothing was changed", error.text());
+    let next = match error.sqlstate.as_deref() {
         Some(sqlstate::UNIQUE_VIOLATION) => {
             "another row has this value already: declare the key of that row, or change it; then: trueup seed --check"
         }
@@ -37,9 +36,9 @@ pub(super) fn refused(judged: &SeedPlan, said: &ServerError, done: usize) -> Fai
     };
     let failure = |what| Failure::new(Exit::RolledBack, what).next(next);
     let Some(StatementSubject { table: PlannedSeed { query, plan }, row }) = subject else {
-        return failure(format!("{WHAT}: {said_all}"));
+        return failure(format!("{WHAT}: {said}"));
     };
-    let row = row.or_else(|| seeds::row_refused(plan, said.detail.as_deref().unwrap_or_default()));
+    let row = row.or_else(|| seeds::row_refused(plan, error.detail.as_deref().unwrap_or_default()));
     let (place, label) = match row {
         Some(row) => {
             let declared = &query.seed.rows[row.row];
@@ -47,12 +46,12 @@ pub(super) fn refused(judged: &SeedPlan, said: &ServerError, done: usize) -> Fai
         }
         None => (query.seed.file.clone(), query.columns.path()),
     };
-    failure(format!("{place}: {label}: {said_all}"))
+    failure(format!("{place}: {label}: {said}"))
 }
 
 /// Explains why a row does not exist that this transaction has inserted, where the reason is known. In the last
 /// attempt no other session can be the reason: it is a trigger or a rule.
-pub(super) async fn not_made(
+pub(super) async fn explain_missing_row(
     session: &mut Session,
     query: &SeedQuery,
     row: &RowPlan,
@@ -62,7 +61,7 @@ pub(super) async fn not_made(
     let declared = &query.seed.rows[row.row];
     let wrong = |what: String| {
         let what = format!("{}: {what}; it was rolled back, and nothing was changed", query.label(&row.key));
-        declared.wrong(declared.line, what)
+        declared.error_at(declared.line, what)
     };
     let same_key: Option<String> = session.optional_scalar(query.equal_key_query(row.row)).await?;
     if let Some(key) = same_key {
@@ -83,14 +82,14 @@ pub(super) async fn not_made(
 }
 
 /// The failure about a row that is not as this transaction wrote it.
-pub(super) fn rewritten(query: &SeedQuery, row: &RowPlan) -> Failure {
+pub(super) fn rewritten_row(query: &SeedQuery, row: &RowPlan) -> Failure {
     let columns: Vec<&str> =
-        row.left_alone().chain(&row.changes).map(|difference| difference.column.as_str()).collect();
+        row.skipped().chain(&row.changes).map(|difference| difference.column.as_str()).collect();
     let declared = &query.seed.rows[row.row];
     let what = format!(
         "{}: a trigger or a rule writes {} otherwise than declared; rolled back",
         query.label(&row.key),
         columns.join(", ")
     );
-    declared.wrong(declared.line, what).next("declare what it writes, or leave the column out")
+    declared.error_at(declared.line, what).next("declare what it writes, or leave the column out")
 }

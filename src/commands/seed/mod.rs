@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use build_report::{build, print, script};
-use errors::{not_made, refused, rewritten};
+use errors::{explain_missing_row, refusal, rewritten_row};
 use report::SeedStage;
 
 use crate::changes::plan::Affected;
@@ -69,10 +69,10 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: StopSign
     if args.check || args.sql || args.dry_run {
         return show_plan(settings, args, &seeds).await;
     }
-    let seen = stop.clone();
+    let signal = stop.clone();
     let (mut writing, shown) = tokio::select! {
         biased;
-        ready = ask(settings, args, &seeds, &seen) => ready?,
+        ready = ask(settings, args, &seeds, &signal) => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
     if shown.is_empty() {
@@ -80,7 +80,7 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: StopSign
     }
     writing.lock().await?;
     // Another session may have changed rows before the lock was taken.
-    let judged =
+    let seed_plan =
         match snapshot::unchanged_since(writing.writer.read_session().await?, &shown.snapshot).await? {
             true => shown,
             false => {
@@ -96,15 +96,15 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: StopSign
                 now
             }
         };
-    if judged.is_empty() {
-        return report_nothing_to_do(settings, args, writing, &judged).await;
+    if seed_plan.is_empty() {
+        return report_nothing_to_do(settings, args, writing, &seed_plan).await;
     }
-    let policy = plan_backup(settings, args, true, &judged, writing.writer.read_session().await?).await?;
+    let policy = plan_backup(settings, args, true, &seed_plan, writing.writer.read_session().await?).await?;
     let marking = writing.first_mark();
     let report = writing
         .recorded(&marking, None, async |writing| {
-            let backup = policy.ensure(settings, &judged.snapshot, writing).await?;
-            let done = carry_out(settings, args, &seeds, judged, writing).await?;
+            let backup = policy.ensure(settings, &seed_plan.snapshot, writing).await?;
+            let done = carry_out(settings, args, &seeds, seed_plan, writing).await?;
             let mut report = build(settings, args, &writing.target, &done, SeedStage::Done);
             report.backup_plan = Some(policy.plan.clone());
             report.backup = backup.map(|(_, summary)| summary);
@@ -146,16 +146,16 @@ async fn show_plan(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> 
     let request = comparison::request(settings, needs(seeds, rows));
     let snapshot = snapshot::take(&mut session, &request).await?;
     environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
-    let judged = make_plan(settings, args, snapshot, seeds)?;
+    let seed_plan = make_plan(settings, args, snapshot, seeds)?;
     if args.sql {
         session.close().await;
-        deliver::statements(&settings.output, &script(settings, &judged))?;
+        deliver::statements(&settings.output, &script(settings, &seed_plan))?;
         return Ok(Exit::Clean);
     }
     let stage = if args.check { SeedStage::Checked } else { SeedStage::Planned };
-    let mut report = build(settings, args, &target, &judged, stage);
-    if args.dry_run && !judged.is_empty() {
-        report.backup_plan = Some(plan_backup(settings, args, false, &judged, &mut session).await?.plan);
+    let mut report = build(settings, args, &target, &seed_plan, stage);
+    if args.dry_run && !seed_plan.is_empty() {
+        report.backup_plan = Some(plan_backup(settings, args, false, &seed_plan, &mut session).await?.plan);
     }
     session.close().await;
     print(settings, &report)
@@ -169,29 +169,30 @@ async fn ask<'s>(
     stop: &StopSignal,
 ) -> Result<(WriteCommand<'s>, SeedPlan)> {
     let mut writing = WriteCommand::open(settings, &args.write, stop).await?;
-    let judged = make_plan(
+    let seed_plan = make_plan(
         settings,
         args,
         writing.take_snapshot_for(needs(seeds, RowFilter::Unrecorded)).await?,
         seeds,
     )?;
-    if !judged.is_empty() {
-        check_rights(settings, &judged, writing.writer.read_session().await?).await?;
-        let mut proposed = build(settings, args, &writing.target, &judged, SeedStage::Planned);
-        let policy = plan_backup(settings, args, true, &judged, writing.writer.read_session().await?).await?;
+    if !seed_plan.is_empty() {
+        check_rights(settings, &seed_plan, writing.writer.read_session().await?).await?;
+        let mut proposed = build(settings, args, &writing.target, &seed_plan, SeedStage::Planned);
+        let policy =
+            plan_backup(settings, args, true, &seed_plan, writing.writer.read_session().await?).await?;
         proposed.backup_plan = Some(policy.plan);
         if !settings.output.quiet && (!args.write.yes || settings.output.interactive) {
             output::err(&output::shown(&proposed.proposal(), deliver::style(&settings.output)));
         }
-        let (made, changed) = (judged.count(TablePlan::inserts), judged.count(TablePlan::updates));
-        let what = match (made, changed) {
+        let (inserted, changed) = (seed_plan.count(TablePlan::inserts), seed_plan.count(TablePlan::updates));
+        let what = match (inserted, changed) {
             (0, 0) => "record rows as seeded".to_owned(),
-            (made, changed) => format!("insert {}, update {changed}", rows(made)),
+            (inserted, changed) => format!("insert {}, update {changed}", rows(inserted)),
         };
-        let mark = judged.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+        let mark = seed_plan.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
         writing.confirm(&what, mark).await?;
     }
-    Ok((writing, judged))
+    Ok((writing, seed_plan))
 }
 
 fn rows(count: usize) -> String {
@@ -238,7 +239,7 @@ fn make_plan(
         if let Some(other) = tables.iter().find(|other| other.id == id) {
             let what = format!("table: the rows of {id} are declared in {}, too", other.query.seed.file);
             return Err(seed
-                .wrong(seed.table.line, what)
+                .error_at(seed.table.line, what)
                 .next("put all rows of a table into one file")
                 .into());
         }
@@ -286,8 +287,8 @@ impl SeedPlan {
 ///
 /// # Errors
 /// Exit 4, with the privileges. Exit 3: the query fails.
-async fn check_rights(settings: &Settings, judged: &SeedPlan, session: &mut Session) -> Result<()> {
-    let Some(query) = seeds::missing_rights_query(&judged.seeds()) else { return Ok(()) };
+async fn check_rights(settings: &Settings, seed_plan: &SeedPlan, session: &mut Session) -> Result<()> {
+    let Some(query) = seeds::missing_rights_query(&seed_plan.seeds()) else { return Ok(()) };
     let role = settings.database.set_role.as_ref();
     let role = role.map(|role| format!("SET LOCAL ROLE {};", crate::postgres::sql::identifier(role)));
     let sql = format!("BEGIN READ ONLY; {} {query}; COMMIT", role.unwrap_or_default());
@@ -305,7 +306,7 @@ async fn check_rights(settings: &Settings, judged: &SeedPlan, session: &mut Sess
         .iter()
         .map(|((table, right), columns)| format!("{right} ({}) ON {table}", columns.join(", ")));
     let rights: Vec<String> = rights.collect();
-    let role = &judged.snapshot.identity.role;
+    let role = &seed_plan.snapshot.identity.role;
     let what = format!("role {role} lacks rights: {}; nothing was changed", rights.join("; "));
     let to = crate::postgres::sql::identifier(role);
     let grants: Vec<String> = rights.iter().map(|right| format!("GRANT {right} TO {to}")).collect();
@@ -318,32 +319,32 @@ async fn plan_backup(
     settings: &Settings,
     args: &SeedArgs,
     write: bool,
-    judged: &SeedPlan,
+    seed_plan: &SeedPlan,
     session: &mut Session,
 ) -> Result<BackupPolicy> {
-    let changed = judged.tables.iter().filter(|table| !table.plan.changes_nothing());
+    let changed = seed_plan.tables.iter().filter(|table| !table.plan.changes_nothing());
     let changed: BTreeSet<_> = changed.map(|table| table.id.clone()).collect();
     let names: Vec<String> = changed.iter().map(ToString::to_string).collect();
     refuse_untrusted(session, &names).await?;
     let changes = PlannedChanges {
         nothing: changed.is_empty().then_some("no row is changed"),
-        affected: Affected::by_rows(&judged.snapshot.catalog, changed, "seeds"),
+        affected: Affected::by_rows(&seed_plan.snapshot.catalog, changed, "seeds"),
         undo: None,
         only_affected: false,
     };
-    let mark = judged.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let mark = seed_plan.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let protected = environment_mark::protected(settings, mark).is_some();
-    let wanted = BackupOptions { no_backup: args.no_backup, protected, write };
-    BackupPolicy::plan(settings, wanted, &changes, &judged.snapshot, session).await
+    let options = BackupOptions { no_backup: args.no_backup, protected, write };
+    BackupPolicy::plan(settings, options, &changes, &seed_plan.snapshot, session).await
 }
 
-/// The rows have changed since they were read.
+/// The error of a transaction whose rows have changed since they were read. It is rolled back, and planned again.
 #[derive(Debug)]
 struct RowsChanged;
 
 impl fmt::Display for RowsChanged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("rows have changed since they were looked at")
+        f.write_str("rows have changed since they were read")
     }
 }
 
@@ -358,13 +359,13 @@ async fn carry_out(
     shown: SeedPlan,
     writing: &mut WriteCommand<'_>,
 ) -> Result<SeedPlan> {
-    let mut judged = shown;
+    let mut seed_plan = shown;
     for round in 1..=ROUNDS {
-        match attempt(settings, args, &judged, round == ROUNDS, writing).await {
-            Ok(()) => return Ok(judged),
+        match attempt(settings, args, &seed_plan, round == ROUNDS, writing).await {
+            Ok(()) => return Ok(seed_plan),
             Err(StepError::Disproved(error)) if error.is::<RowsChanged>() => {}
-            Err(StepError::Refused { said, done }) => return Err(refused(&judged, &said, done).into()),
-            Err(trouble) => return Err(trouble.failure(WHAT, false)),
+            Err(StepError::Refused { said, done }) => return Err(refusal(&seed_plan, &said, done).into()),
+            Err(error) => return Err(error.failure(WHAT, false)),
         }
         let now = make_plan(
             settings,
@@ -372,30 +373,32 @@ async fn carry_out(
             writing.take_snapshot_for(needs(seeds, RowFilter::Unrecorded)).await?,
             seeds,
         )?;
-        if !now.is_part_of(&judged) {
+        if !now.is_part_of(&seed_plan) {
             let Failure { what, next, .. } = changed_meanwhile("the plan");
             return Err(Failure::new(Exit::RolledBack, what).next(next).into());
         }
-        judged = now;
+        seed_plan = now;
     }
     let what =
         format!("rows changed in each of {ROUNDS} attempts between reading and writing them; rolled back");
     Err(Failure::new(Exit::Busy, what).next("run the same command again").into())
 }
 
+/// Writes the rows in one transaction, and reads them again before COMMIT. In the last attempt (`is_last`), a row that does
+/// not exist is explained by a trigger or a rule.
 async fn attempt(
     settings: &Settings,
     args: &SeedArgs,
-    judged: &SeedPlan,
+    seed_plan: &SeedPlan,
     is_last: bool,
     writing: &mut WriteCommand<'_>,
 ) -> Result<(), StepError> {
-    let planned = judged.seeds();
-    let script = seeds::script(&planned, judged.deferred);
+    let planned = seed_plan.seeds();
+    let script = seeds::script(&planned, seed_plan.deferred);
     let detail = serde_json::json!({
-        "made": judged.count(TablePlan::inserts),
-        "changed": judged.count(TablePlan::updates),
-        "tables": judged.tables.iter().map(|table| table.id.to_string()).collect::<Vec<_>>(),
+        "made": seed_plan.count(TablePlan::inserts),
+        "changed": seed_plan.count(TablePlan::updates),
+        "tables": seed_plan.tables.iter().map(|table| table.id.to_string()).collect::<Vec<_>>(),
     });
     let mut records = vec![writing.writer.step_record(STEP, "seed", None, Some(&detail.to_string()))];
     records.extend(seeds::records(&planned, writing.writer.run()));
@@ -407,25 +410,26 @@ async fn attempt(
         .proved_transaction(&work, &mut writing.progress, async |session| {
             let inside = snapshot::ask_inside(session, &questions).await?;
             for (PlannedTable { query, defaults, plan: shown, .. }, answers) in
-                judged.tables.iter().zip(&inside.answers)
+                seed_plan.tables.iter().zip(&inside.answers)
             {
-                let left = seeds::plan(query, answers, defaults, args.overwrite)?;
+                let remaining = seeds::plan(query, answers, defaults, args.overwrite)?;
                 let is_known = |row: &RowPlan| {
-                    let is_same = |known: &RowPlan| known.left_alone().eq(row.left_alone());
+                    let is_same = |known: &RowPlan| known.skipped().eq(row.skipped());
                     shown.rows.iter().any(|known| known.key == row.key && is_same(known))
                 };
-                let is_odd = |row: &&RowPlan| {
+                let is_unexpected = |row: &&RowPlan| {
                     row.missing
                         || row.record.is_some()
                         || !row.changes.is_empty()
-                        || row.left_alone().next().is_some() && !is_known(row)
+                        || row.skipped().next().is_some() && !is_known(row)
                 };
-                if let Some(row) = left.rows.iter().find(is_odd) {
+                if let Some(row) = remaining.rows.iter().find(is_unexpected) {
                     if row.missing {
-                        not_made(session, query, row, &judged.snapshot.catalog, is_last).await?;
+                        explain_missing_row(session, query, row, &seed_plan.snapshot.catalog, is_last)
+                            .await?;
                     }
                     return Err(match row.xmin.as_ref() == Some(&inside.transaction) {
-                        true => rewritten(query, row).into(),
+                        true => rewritten_row(query, row).into(),
                         false => RowsChanged.into(),
                     });
                 }
@@ -447,13 +451,14 @@ fn unchecked(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
+/// Reports that there is nothing to write, and closes the connections.
 async fn report_nothing_to_do(
     settings: &Settings,
     args: &SeedArgs,
     writing: WriteCommand<'_>,
-    judged: &SeedPlan,
+    seed_plan: &SeedPlan,
 ) -> Result<Exit> {
-    let report = build(settings, args, &writing.target, judged, SeedStage::Done);
+    let report = build(settings, args, &writing.target, seed_plan, SeedStage::Done);
     writing.writer.close().await;
     print(settings, &report)
 }

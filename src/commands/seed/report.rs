@@ -201,13 +201,13 @@ impl SeedReport {
         let (edited, recorded) = (self.count(|table| table.edited), self.count(|table| table.recorded));
         let declared = plural(self.count(|table| table.declared), "row");
         let unseeded = self.count(|table| table.unseeded);
-        let mut kept = match edited {
+        let mut skipped = match edited {
             0 => String::new(),
             count => format!("; {} changed by hand, skipped", plural(count, "row")),
         };
         if unseeded > 0 {
             let rows = plural(unseeded, "row");
-            kept += &format!("; {rows} not as declared in columns that were never seeded, skipped");
+            skipped += &format!("; {rows} not as declared in columns that were never seeded, skipped");
         }
         if self.tables.is_empty() {
             return "nothing to do: schema/seeds/ declares no rows".to_owned();
@@ -231,19 +231,24 @@ impl SeedReport {
                 format!("not as declared: {}, of {declared}", parts.join(", "))
             }
             SeedStage::Planned => {
-                let made = plural(missing, "row");
-                format!("dry run: {made} would be inserted, {different} updated; nothing was changed{kept}")
+                let inserted = plural(missing, "row");
+                format!(
+                    "dry run: {inserted} would be inserted, {different} updated; nothing was changed{skipped}"
+                )
             }
             SeedStage::Done if missing + different + recorded == 0 => {
                 let is_all = edited + unseeded == 0;
-                let as_declared = if is_all { format!(": {declared} as declared") } else { kept };
+                let as_declared = if is_all { format!(": {declared} as declared") } else { skipped };
                 format!("nothing to do{as_declared}")
             }
             SeedStage::Done if missing + different == 0 => {
-                format!("done: {} as declared already, now recorded as seeded{kept}", plural(recorded, "row"))
+                format!(
+                    "done: {} as declared already, now recorded as seeded{skipped}",
+                    plural(recorded, "row")
+                )
             }
             SeedStage::Done => {
-                format!("done: inserted {}, updated {different}{kept}", plural(missing, "row"))
+                format!("done: inserted {}, updated {different}{skipped}", plural(missing, "row"))
             }
         }
     }

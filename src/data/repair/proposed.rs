@@ -29,17 +29,17 @@ pub(super) struct ProposedRows<'p> {
 
 impl ProposedRows<'_> {
     /// The names of the key's columns.
-    pub(super) fn keys(&self) -> Vec<String> {
+    pub(super) fn key_names(&self) -> Vec<String> {
         numbered("k", self.key.len())
     }
 
     /// The names of the columns with old values.
-    pub(super) fn old(&self) -> Vec<String> {
+    pub(super) fn old_names(&self) -> Vec<String> {
         numbered("o", self.columns.len())
     }
 
     /// The names of the columns with new values. A row that is deleted has none.
-    pub(super) fn new(&self) -> Vec<String> {
+    pub(super) fn new_names(&self) -> Vec<String> {
         match self.action {
             Action::Update => numbered("w", self.columns.len()),
             Action::Delete => Vec::new(),

@@ -104,14 +104,14 @@ pub(super) fn parts(number: usize, rows: &ProposedRows<'_>, sample: usize) -> [S
     let changes = format!(
         "SELECT {number}, '{SAMPLE}', pg_catalog.row_number() OVER (ORDER BY {order}), {} \
          FROM (SELECT * FROM {relation} AS r WHERE r.state IS NULL ORDER BY {order} LIMIT {sample}) AS r",
-        array(&[rows.keys(), rows.old(), rows.new()])
+        array(&[rows.key_names(), rows.old_names(), rows.new_names()])
     );
     let answers = format!(
         "SELECT {number}, '{ANSWER}', pg_catalog.row_number() OVER (ORDER BY r.part, r.tid, r.answer), r.answer \
          FROM (SELECT DISTINCT r.part, r.tid, {} AS answer FROM {relation} AS r JOIN (SELECT r.part, r.tid \
          FROM {relation} AS r WHERE {ambiguous} GROUP BY r.part, r.tid ORDER BY r.part, r.tid LIMIT {MOST_AMBIGUOUS}) AS d \
          ON d.part OPERATOR(pg_catalog.=) r.part AND d.tid OPERATOR(pg_catalog.=) r.tid) AS r",
-        array(&[rows.keys(), rows.new()])
+        array(&[rows.key_names(), rows.new_names()])
     );
     [counts, changes, answers]
 }

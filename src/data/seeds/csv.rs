@@ -16,21 +16,21 @@ use crate::postgres::sql::without_bom;
 /// # Errors
 /// Exit 2: a row and the header have different lengths, the header repeats or omits a name, a quote is misplaced.
 pub(super) fn rows(file: &str, text: &str) -> Result<Vec<DeclaredRow>, Failure> {
-    let wrong = |line: usize, what: String| file::wrong(file, line, what);
-    let misquoted = |Misquoted { line, what }| wrong(line, what);
+    let error_at = |line: usize, what: String| file::error_at(file, line, what);
+    let misquoted = |Misquoted { line, what }| error_at(line, what);
     let mut records = Records { rest: without_bom(text), line: 1 };
     let Some(AtLine { value: header, line: first }) = records.next().map_err(misquoted)? else {
-        return Err(wrong(1, "expected a header of column names, found an empty file".to_owned()));
+        return Err(error_at(1, "expected a header of column names, found an empty file".to_owned()));
     };
     for (position, column) in header.iter().enumerate() {
         if column.is_empty() {
-            return Err(wrong(
+            return Err(error_at(
                 first,
                 format!("expected a column's name at place {} of the header", position + 1),
             ));
         }
         if header[..position].contains(column) {
-            return Err(wrong(first, format!("the header names {column} twice")));
+            return Err(error_at(first, format!("the header names {column} twice")));
         }
     }
     let name: Arc<str> = file.into();
@@ -38,7 +38,10 @@ pub(super) fn rows(file: &str, text: &str) -> Result<Vec<DeclaredRow>, Failure> 
     while let Some(AtLine { value: fields, line }) = records.next().map_err(misquoted)? {
         if fields.len() != header.len() {
             let (expected, found) = (header.len(), fields.len());
-            return Err(wrong(line, format!("expected {expected} fields, as the header has; found {found}")));
+            return Err(error_at(
+                line,
+                format!("expected {expected} fields, as the header has; found {found}"),
+            ));
         }
         let cells = header.iter().zip(fields).map(|(column, field)| {
             let value = if field.is_empty() { DeclaredValue::Null } else { DeclaredValue::Text(field) };

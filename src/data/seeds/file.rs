@@ -80,7 +80,7 @@ pub struct Cell {
 }
 
 /// An error about a line of a file (exit 2).
-pub(super) fn wrong(file: &str, line: usize, what: impl AsRef<str>) -> Failure {
+pub(super) fn error_at(file: &str, line: usize, what: impl AsRef<str>) -> Failure {
     Failure::usage(format!("{file}:{line}: {}", what.as_ref())).code(ErrorCode::SEEDS_INVALID)
 }
 
@@ -91,15 +91,15 @@ impl DeclaredRow {
     }
 
     /// An error about the row (exit 2).
-    pub fn wrong(&self, line: usize, what: impl AsRef<str>) -> Failure {
-        wrong(&self.file, line, what.as_ref())
+    pub fn error_at(&self, line: usize, what: impl AsRef<str>) -> Failure {
+        error_at(&self.file, line, what.as_ref())
     }
 }
 
 impl Seed {
     /// An error about a line of the file (exit 2).
-    pub fn wrong(&self, line: usize, what: impl AsRef<str>) -> Failure {
-        wrong(&self.file, line, what.as_ref())
+    pub fn error_at(&self, line: usize, what: impl AsRef<str>) -> Failure {
+        error_at(&self.file, line, what.as_ref())
     }
 
     /// Every column that a row names, each once, in the order of the file.
@@ -208,11 +208,11 @@ impl Seed {
             // The CSV file must stand beside this one: a file elsewhere on the machine holds no reference rows of
             // this project.
             if rows_of.contains(['/', '\\']) || rows_of.starts_with('.') {
-                return Err(seed.wrong(csv_line, "csv: expected the name of a file in the same directory"));
+                return Err(seed.error_at(csv_line, "csv: expected the name of a file in the same directory"));
             }
             let shown = format!("schema/seeds/{rows_of}");
             let text = csv(&rows_of)
-                .map_err(|error| seed.wrong(csv_line, format!("csv: {}", error.what)).next(error.next))?;
+                .map_err(|error| seed.error_at(csv_line, format!("csv: {}", error.what)).next(error.next))?;
             seed.rows.extend(csv::rows(&shown, &text)?);
         }
         seed.refuse_odd_keys()?;
@@ -226,9 +226,8 @@ impl Seed {
             let mut values = Vec::with_capacity(self.key.value.len());
             for column in &self.key.value {
                 let Some(cell) = row.get(column) else {
-                    return Err(
-                        row.wrong(row.line, format!("{column}: a column of the key, which this row lacks"))
-                    );
+                    return Err(row
+                        .error_at(row.line, format!("{column}: a column of the key, which this row lacks")));
                 };
                 let plain = match &cell.value {
                     DeclaredValue::Null => Err("NULL"),
@@ -236,7 +235,7 @@ impl Seed {
                     plain => plain.to_json(false).map_err(|_| "no value"),
                 };
                 values.push(plain.map_err(|found| {
-                    row.wrong(
+                    row.error_at(
                         cell.line,
                         format!(
                             "{column}: expected a plain value, because the key identifies the row; found {found}"
@@ -246,17 +245,17 @@ impl Seed {
             }
             if let Some((file, line)) = seen.insert(values, (&row.file, row.line)) {
                 let key = self.key.value.join(", ");
-                return Err(row.wrong(row.line, format!("the same {key} as the row at {file}:{line}")));
+                return Err(row.error_at(row.line, format!("the same {key} as the row at {file}:{line}")));
             }
         }
         if let Some(cell) = self.on_change.iter().find(|cell| matches!(cell.value, DeclaredValue::Json(_))) {
             let what = format!("on_change: {}: expected a plain value or an expression", cell.column);
-            return Err(self.wrong(cell.line, what));
+            return Err(self.error_at(cell.line, what));
         }
         let is_key = |cell: &&Cell| self.key.value.contains(&cell.column);
         match self.on_change.iter().find(is_key) {
             Some(cell) => {
-                Err(self.wrong(cell.line, format!("on_change: {} is a column of the key", cell.column)))
+                Err(self.error_at(cell.line, format!("on_change: {} is a column of the key", cell.column)))
             }
             None => Ok(()),
         }

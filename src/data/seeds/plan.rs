@@ -17,7 +17,7 @@ pub struct TablePlan {
     /// The rows that differ from the declaration or from what is recorded as seeded, in the order of the file.
     pub rows: Vec<RowPlan>,
     /// The number of rows that were seeded once and are not declared any more.
-    pub gone: usize,
+    pub no_longer_declared: usize,
     /// The number of declared rows.
     pub declared: usize,
 }
@@ -42,7 +42,7 @@ pub struct RowPlan {
     /// What is recorded as seeded; `None` when the record is right already.
     pub record: Option<ColumnTexts>,
     /// The declared values, as the server prints them.
-    pub wanted: ColumnTexts,
+    pub declared: ColumnTexts,
     /// `xmin` of the row when it was planned.
     pub xmin: Option<String>,
 }
@@ -60,7 +60,7 @@ pub struct ColumnDifference {
 
 impl RowPlan {
     /// The differing columns that are kept.
-    pub fn left_alone(&self) -> impl Iterator<Item = &ColumnDifference> {
+    pub fn skipped(&self) -> impl Iterator<Item = &ColumnDifference> {
         self.edits.iter().chain(&self.unseeded)
     }
 }
@@ -87,8 +87,8 @@ impl TablePlan {
     }
 
     /// Whether some rows keep values that differ from the declaration.
-    pub fn leaves_any(&self) -> bool {
-        self.rows.iter().any(|row| row.left_alone().next().is_some())
+    pub fn skips_any(&self) -> bool {
+        self.rows.iter().any(|row| row.skipped().next().is_some())
     }
 
     /// Whether no row is inserted or updated.
@@ -128,13 +128,13 @@ pub fn plan(
     let mut plan = TablePlan { declared: query.len(), ..TablePlan::default() };
     for answer in answers {
         let Some(number) = answer.row else {
-            plan.gone += 1;
+            plan.no_longer_declared += 1;
             continue;
         };
-        if answer.twice {
+        if answer.duplicate {
             let row = &seed.rows[number];
             let what = format!("{}: another row of the file has the same key", label(seed, &answer.key));
-            return Err(row.wrong(row.line, what));
+            return Err(row.error_at(row.line, what));
         }
         plan.rows.push(row_plan(seed.mode, number, answer, defaults, overwrite));
     }
@@ -158,18 +158,18 @@ fn row_plan(
         edits: Vec::new(),
         unseeded: Vec::new(),
         record: None,
-        wanted: answer.wanted.clone(),
+        declared: answer.declared.clone(),
         xmin: answer.xmin.clone(),
     };
     let Some(current) = &answer.current else {
-        row.record = Some(answer.wanted.clone());
+        row.record = Some(answer.declared.clone());
         return row;
     };
     if mode == SeedMode::Insert {
         return row;
     }
-    let mut record = answer.wanted.clone();
-    for (column, declared) in &answer.wanted {
+    let mut record = answer.declared.clone();
+    for (column, declared) in &answer.declared {
         let actual = current.get(column).cloned().flatten();
         if actual == *declared {
             continue;
@@ -246,10 +246,10 @@ mod tests {
             row: Some(0),
             key: "[\"1\"]".into(),
             current: current.map(texts),
-            wanted: texts(&[("id", "1"), ("name", "new"), ("note", "n")]),
+            declared: texts(&[("id", "1"), ("name", "new"), ("note", "n")]),
             seeded: seeded.map(texts),
             xmin: None,
-            twice: false,
+            duplicate: false,
         };
         let defaults = BTreeMap::from([("note".to_owned(), "usual".to_owned())]);
         row_plan(SeedMode::Upsert, 0, &answer, &defaults, overwrite)
@@ -352,10 +352,10 @@ mod tests {
             row: Some(0),
             key: "[\"1\"]".into(),
             current: Some(texts(EDITED)),
-            wanted: texts(NEW),
+            declared: texts(NEW),
             seeded: Some(texts(OLD)),
             xmin: None,
-            twice: false,
+            duplicate: false,
         };
         let row = row_plan(SeedMode::Insert, 0, &answer, &BTreeMap::new(), true);
         assert!(row.changes.is_empty() && row.edits.is_empty() && row.record.is_none());

@@ -64,13 +64,13 @@ pub struct SeedQueryRow {
     /// The values in the database; `None` when the row does not exist.
     pub current: Option<ColumnTexts>,
     /// The declared values, as the server prints them.
-    pub wanted: ColumnTexts,
+    pub declared: ColumnTexts,
     /// The values that were seeded last; `None` when there are none, or the role may not read them.
     pub seeded: Option<ColumnTexts>,
     /// `xmin` of the row.
     pub xmin: Option<String>,
     /// Whether another declared row has the same key.
-    pub twice: bool,
+    pub duplicate: bool,
 }
 
 impl SeedQuery {
@@ -95,7 +95,7 @@ impl SeedQuery {
                     Some(cell) => {
                         let json = cell.value.to_json(column.is_json());
                         let json =
-                            json.map_err(|why| row.wrong(cell.line, format!("{}: {why}", cell.column)))?;
+                            json.map_err(|why| row.error_at(cell.line, format!("{}: {why}", cell.column)))?;
                         values.push(format!("{}:{json}", string(&column.name)));
                     }
                 }
@@ -142,15 +142,15 @@ impl SeedQuery {
             ),
             false => ("NULL::text", String::new()),
         };
-        let odd = match (rows, self.seed.mode, recorded) {
+        let is_returned = match (rows, self.seed.mode, recorded) {
             (RowFilter::All, ..) | (RowFilter::Unrecorded, SeedMode::Upsert, false) => "true",
             (_, SeedMode::Insert, _) => "NOT q.present OR q.times > 1",
             (_, SeedMode::Upsert, true) => {
-                "NOT q.present OR q.times > 1 OR q.current::text <> q.wanted::text \
-                 OR q.seeded IS DISTINCT FROM q.wanted::text"
+                "NOT q.present OR q.times > 1 OR q.current::text <> q.declared::text \
+                 OR q.seeded IS DISTINCT FROM q.declared::text"
             }
             (_, SeedMode::Upsert, false) => {
-                "NOT q.present OR q.times > 1 OR q.current::text <> q.wanted::text"
+                "NOT q.present OR q.times > 1 OR q.current::text <> q.declared::text"
             }
         };
         let gone = match recorded {
@@ -161,20 +161,20 @@ impl SeedQuery {
             false => String::new(),
         };
         format!(
-            "WITH w AS (SELECT d.n, k.key, v.wanted, v.absent, {key_values}, \
+            "WITH w AS (SELECT d.n, k.key, v.declared, v.absent, {key_values}, \
              count(*) OVER (PARTITION BY k.key) AS times \
              FROM json_array_elements({document}::json) WITH ORDINALITY AS d(j, n) \
              CROSS JOIN LATERAL json_populate_record(NULL::{table}, d.j -> 0) AS f \
              CROSS JOIN LATERAL (SELECT to_jsonb(ARRAY[{key_texts}])::text AS key) AS k \
              CROSS JOIN LATERAL (SELECT a.absent, \
-             jsonb_object(ARRAY[{names}]::text[], ARRAY[{}]::text[]) - a.absent AS wanted \
+             jsonb_object(ARRAY[{names}]::text[], ARRAY[{}]::text[]) - a.absent AS declared \
              FROM (SELECT ARRAY(SELECT json_array_elements_text(d.j -> 1)) AS absent) AS a) AS v) \
-             SELECT q.n, q.present, q.key, q.seeded, q.wanted::text AS wanted, q.current::text AS current, q.xmin, \
-             q.times > 1 AS twice FROM (\
-             SELECT w.n, t.tableoid IS NOT NULL AS present, w.key, {seeded} AS seeded, w.wanted, w.times, \
+             SELECT q.n, q.present, q.key, q.seeded, q.declared::text AS declared, q.current::text AS current, q.xmin, \
+             q.times > 1 AS duplicate FROM (\
+             SELECT w.n, t.tableoid IS NOT NULL AS present, w.key, {seeded} AS seeded, w.declared, w.times, \
              t.xmin::text AS xmin, CASE WHEN t.tableoid IS NOT NULL THEN \
              jsonb_object(ARRAY[{names}]::text[], ARRAY[{}]::text[]) - w.absent END AS current \
-             FROM w LEFT JOIN {table} AS t ON {join}{records}) AS q WHERE {odd}{gone}",
+             FROM w LEFT JOIN {table} AS t ON {join}{records}) AS q WHERE {is_returned}{gone}",
             texts("f"),
             texts("t"),
         )
@@ -249,10 +249,10 @@ impl SeedQuery {
             row: number.map(|number| number.checked_sub(1).context("rows count from 1")).transpose()?,
             key: row.get("key")?,
             current: texts("current")?.filter(|_| present == Some(true)),
-            wanted: texts("wanted")?.unwrap_or_default(),
+            declared: texts("declared")?.unwrap_or_default(),
             seeded,
             xmin: row.get("xmin")?,
-            twice: row.get("twice")?,
+            duplicate: row.get("duplicate")?,
         })
     }
 }

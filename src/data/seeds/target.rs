@@ -24,8 +24,9 @@ impl SeedTarget {
     /// of the key.
     pub fn resolve(seed: &Seed, catalog: &Catalog, search_path: &str) -> Result<Self, Failure> {
         let written = &seed.table.value;
-        let known = candidates(written, search_path)
-            .ok_or_else(|| seed.wrong(seed.table.line, format!("table: {written:?} is not a table name")))?;
+        let known = candidates(written, search_path).ok_or_else(|| {
+            seed.error_at(seed.table.line, format!("table: {written:?} is not a table name"))
+        })?;
         let id_of =
             |table: &TableName, kind| ObjectId::in_schema(kind, table.schema.clone(), table.name.clone());
         let here = known.iter().map(|name| id_of(name, Kind::Table)).find(|id| catalog.get(id).is_some());
@@ -34,7 +35,7 @@ impl SeedTarget {
                 .into_iter()
                 .find(|kind| known.iter().any(|name| catalog.get(&id_of(name, *kind)).is_some()));
             if let Some(kind) = view {
-                return Err(seed.wrong(
+                return Err(seed.error_at(
                     seed.table.line,
                     format!("table: expected a table, and {written} is a {}", kind.spoken()),
                 ));
@@ -44,7 +45,8 @@ impl SeedTarget {
             let bare = |path: &'_ str| path.rsplit('.').next().unwrap_or_default().to_owned();
             let names: Vec<String> = tables.iter().map(|path| bare(path)).collect();
             let candidates = tables.iter().chain(&names).map(String::as_str);
-            let error = seed.wrong(seed.table.line, format!("table: this database has no table {written}"));
+            let error =
+                seed.error_at(seed.table.line, format!("table: this database has no table {written}"));
             return Err(error.next(match nearest(written, candidates) {
                 Some(nearest) => {
                     format!("did you mean {nearest:?}? when a pending migration makes it: trueup upgrade")
@@ -78,7 +80,7 @@ impl SeedTarget {
         let Some(column) = self.column(catalog, name) else {
             let all: Vec<&str> =
                 self.parts(catalog, Kind::Column).map(|column| column.id.name.as_str()).collect();
-            let failure = written.wrong(format!("{name}: {} has no such column", self.id));
+            let failure = written.error(format!("{name}: {} has no such column", self.id));
             return Err(failure.next(match nearest(name, all.iter().copied()) {
                 Some(nearest) => format!("did you mean {nearest:?}?"),
                 None => format!("its columns: {}", all.join(", ")),
@@ -90,7 +92,7 @@ impl SeedTarget {
             _ => return Ok(()),
         };
         Err(written
-            .wrong(format!("{name}: {why}: its values are the database's own"))
+            .error(format!("{name}: {why}: its values are the database's own"))
             .next("leave the column out; a key that is the same everywhere is one of the project's own"))
     }
 
@@ -132,7 +134,7 @@ impl SeedTarget {
             seed.key.value.join(", ")
         );
         Err(seed
-            .wrong(seed.key.line, what)
+            .error_at(seed.key.line, what)
             .next("the key identifies rows: create a unique index on it, or name the columns of one"))
     }
 }
@@ -211,8 +213,8 @@ struct WrittenCell<'s> {
 
 impl WrittenCell<'_> {
     /// An error about the column (exit 2).
-    fn wrong(&self, what: String) -> Failure {
-        file::wrong(self.file, self.cell.line, what)
+    fn error(&self, what: String) -> Failure {
+        file::error_at(self.file, self.cell.line, what)
     }
 }
 

@@ -37,7 +37,7 @@ pub fn upserts(query: &SeedQuery, answers: &[SeedQueryRow], refers_to_itself: bo
         let Some(number) = answer.row else { continue };
         let declared = &seed.rows[number];
         let named = columns.iter().copied().filter(|column| declared.get(column).is_some());
-        let row = UpsertRow { number, declared, values: &answer.wanted };
+        let row = UpsertRow { number, declared, values: &answer.declared };
         groups_by_columns.entry(named.collect()).or_default().push(row);
     }
     let mut groups: Vec<_> = groups_by_columns.into_iter().collect();

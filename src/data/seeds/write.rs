@@ -79,7 +79,7 @@ pub fn row_refused<'p>(plan: &'p TablePlan, detail: &str) -> Option<&'p RowPlan>
     let columns: Vec<&str> = columns.split(", ").map(|column| column.trim_matches('"')).collect();
     made.find(|row| {
         let texts: Option<Vec<&str>> =
-            columns.iter().map(|column| row.wanted.get(*column)?.as_deref()).collect();
+            columns.iter().map(|column| row.declared.get(*column)?.as_deref()).collect();
         texts.is_some_and(|texts| values.starts_with(&format!("{})", texts.join(", "))))
     })
 }
@@ -153,12 +153,12 @@ fn text(value: Option<&str>) -> String {
     value.map_or_else(|| "NULL".to_owned(), literal)
 }
 
-/// The SQL for a declared value. `wanted` holds the plain values as the server prints them.
-pub(super) fn cell(cell: Option<&Cell>, wanted: &ColumnTexts) -> String {
-    match cell.map(|cell| (&cell.value, wanted.get(&cell.column))) {
+/// The SQL for a declared value. `declared` holds the plain values as the server prints them.
+pub(super) fn cell(cell: Option<&Cell>, declared: &ColumnTexts) -> String {
+    match cell.map(|cell| (&cell.value, declared.get(&cell.column))) {
         None => "DEFAULT".to_owned(),
         Some((DeclaredValue::Expression(sql), _)) => expression(sql),
-        Some((_, wanted)) => text(wanted.and_then(Option::as_deref)),
+        Some((_, declared)) => text(declared.and_then(Option::as_deref)),
     }
 }
 
@@ -186,7 +186,7 @@ fn insert(query: &SeedQuery, plan: &TablePlan) -> Option<String> {
         seed.columns().map(|cell| cell.column.as_str()).filter(|name| is_used(name)).collect();
     let row = |row: &RowPlan| {
         let declared = &seed.rows[row.row];
-        let cells = columns.iter().map(|column| cell(declared.get(column), &row.wanted));
+        let cells = columns.iter().map(|column| cell(declared.get(column), &row.declared));
         format!("({})", cells.collect::<Vec<_>>().join(", "))
     };
     let rows: Vec<String> = missing().map(row).collect();

@@ -47,7 +47,7 @@ pub fn seeded(question: &SeedQuery, plan: &TablePlan, known: bool) -> Vec<Findin
         }
     }
     let different: Vec<&RowPlan> =
-        plan.rows.iter().filter(|row| row.left_alone().chain(&row.changes).next().is_some()).collect();
+        plan.rows.iter().filter(|row| row.skipped().chain(&row.changes).next().is_some()).collect();
     let other = |object: String, cause, remedy| {
         let finding = Finding::new(DIFFERENT, Severity::Warning, KIND, object, Change::Different);
         finding.cause(cause).remedy(remedy)
@@ -56,7 +56,7 @@ pub fn seeded(question: &SeedQuery, plan: &TablePlan, known: bool) -> Vec<Findin
     if different.len() > MOST {
         let edited = plan.edited().count();
         let (why, remedy) = match edited {
-            0 if plan.leaves_any() => (
+            0 if plan.skips_any() => (
                 cause(CauseKind::Unknown, format!("{file} declares a column of them now, which {NEVER}")),
                 keep(),
             ),
@@ -74,7 +74,7 @@ pub fn seeded(question: &SeedQuery, plan: &TablePlan, known: bool) -> Vec<Findin
         return findings;
     }
     for row in different {
-        let differences = row.left_alone().chain(&row.changes);
+        let differences = row.skipped().chain(&row.changes);
         let attributes = differences.map(|difference| AttributeFinding {
             name: difference.column.clone(),
             declared: difference.declared.clone(),
