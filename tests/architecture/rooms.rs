@@ -25,7 +25,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room("findings", &["postgres/ddl", "text"]),
     room("migrations", &["error", "postgres/catalog", "postgres/connection", "postgres/sql"]),
     room("writer", &["error", "postgres/connection", "postgres/sql", "text"]),
-    room("data/checks", &["error", "findings", "postgres/connection", "postgres/sql"]),
+    room("data/checks", &["error", "findings", "postgres/catalog", "postgres/connection", "postgres/sql"]),
     room("data/repair", &["data/checks", "error", "postgres/connection", "postgres/sql", "text", "writer"]),
     room("data/seeds", &["error", "postgres/catalog", "postgres/connection", "postgres/sql", "toml_table"]),
     room(

@@ -27,4 +27,5 @@ mod standby;
 mod state;
 mod status;
 mod trojans;
+mod untrusted;
 mod writes_nothing;

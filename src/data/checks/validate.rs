@@ -79,6 +79,13 @@ pub(super) struct LocatedCheck {
     pub(super) gaps: Vec<VisibilityGap>,
 }
 
+impl LocatedCheck {
+    /// Whether reading what it names could run code of a weaker role.
+    pub(super) fn has_code(&self) -> bool {
+        self.gaps.iter().any(|gap| matches!(gap, VisibilityGap::Code { .. }))
+    }
+}
+
 /// Why a check could not be validated.
 #[derive(Debug)]
 pub(super) enum ValidationError {

@@ -5,9 +5,11 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::CheckQuery;
+use crate::postgres::catalog::{TableUse, UntrustedCode};
 use crate::postgres::connection::Row;
 use crate::postgres::sql::{literal, split_qualified, words_of};
 
+const NAMED: &str = include_str!("sql/named.sql");
 const VISIBILITY: &str = include_str!("sql/visibility.sql");
 
 /// A reason why a role may not see every row.
@@ -32,6 +34,14 @@ pub enum VisibilityGap {
         function: String,
         /// The setting of the function: `row_security=on`.
         setting: String,
+    },
+    /// Reading a relation could run code of a weaker role with this role's rights.
+    Code {
+        /// What the code is, in words.
+        code: String,
+        /// What to do about it.
+        #[serde(skip)]
+        remedy: String,
     },
     /// The server refused a query because a privilege is missing.
     Denied {
@@ -59,6 +69,7 @@ impl VisibilityGap {
                     "the function {function} sets {setting}: rows that are hidden from it cannot be told from none"
                 )
             }
+            Self::Code { code, .. } => code.clone(),
             Self::Denied { message } => format!("this role lacks a right: {message}"),
         }
     }
@@ -75,18 +86,19 @@ impl VisibilityGap {
             Self::Function { function, .. } => {
                 format!("check without {function}, or: ALTER FUNCTION {function} RESET row_security")
             }
+            Self::Code { remedy, .. } => remedy.clone(),
             Self::Denied { .. } => format!("grant {role} the right that the server names"),
         }
     }
 }
 
-/// The statement that returns the gaps of these queries, for [`from_row`]. `table` is the oid of the check's table. The
-/// session's search_path must be `pg_catalog, pg_temp`.
-pub(super) fn statement<'q>(
+/// The statements that return the gaps of these queries: one for [`from_row`], and one for [`UntrustedCode::from_row`].
+/// `table` is the oid of the check's table. The session's search_path must be `pg_catalog, pg_temp`.
+pub(super) fn statements<'q>(
     queries: impl Iterator<Item = &'q CheckQuery>,
     table: Option<&str>,
     search_path: &str,
-) -> String {
+) -> [String; 2] {
     let mut words: Vec<String> = Vec::new();
     for word in queries.flat_map(|query| words_of(&query.text)) {
         // SQL folds a name without quotes to lower case.
@@ -102,13 +114,21 @@ pub(super) fn statement<'q>(
         let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
         format!("ARRAY[{}]", names.join(", "))
     };
-    VISIBILITY
+    let named = NAMED
         .replace("{schemas}", &list(&schemas))
         .replace("{words}", &list(&words))
-        .replace("{table}", table.unwrap_or("0"))
+        .replace("{table}", table.unwrap_or("0"));
+    let visibility = VISIBILITY.replace("{words}", &list(&words)).replace("{table}", table.unwrap_or("0"));
+    let relations = format!("ARRAY({named} SELECT oid FROM named WHERE class = 'pg_class'::regclass)");
+    [format!("{named}{visibility}"), UntrustedCode::statement_of(TableUse::Read, &relations)]
 }
 
-/// Reads a row that [`statement`] returns.
+/// The gap of a relation that is not read.
+pub(super) fn of_code(code: &UntrustedCode) -> VisibilityGap {
+    VisibilityGap::Code { code: code.sentence(), remedy: code.remedy() }
+}
+
+/// Reads a row that the first of [`statements`] returns.
 ///
 /// # Errors
 /// The row has other columns or values.

@@ -52,8 +52,13 @@ impl UntrustedCode {
     /// `pg_catalog, pg_temp`.
     pub fn statement(table_use: TableUse, relations: impl IntoIterator<Item = u32>) -> String {
         let oids: Vec<String> = relations.into_iter().map(|oid| oid.to_string()).collect();
+        Self::statement_of(table_use, &format!("'{{{}}}'::oid[]", oids.join(",")))
+    }
+
+    /// As [`UntrustedCode::statement`], for an expression of type `oid[]`.
+    pub fn statement_of(table_use: TableUse, relations: &str) -> String {
         let writes = (table_use == TableUse::Write).to_string();
-        UNTRUSTED.replace("{oids}", &format!("{{{}}}", oids.join(","))).replace("{writes}", &writes)
+        UNTRUSTED.replace("{writes}", &writes).replace("{oids}", relations)
     }
 
     /// Reads a row of that statement.

@@ -1,9 +1,10 @@
--- What reading relations, or writing their rows where {writes} is true, could run of roles that are weaker than the session's.
--- {oids} are the relations. The planner evaluates immutable functions in index expressions and predicates, statistics, checks, partition keys and domains, and
--- looks at the children of a table, too; a view and a policy run what their owners wrote. Functions, operators and types of
--- the server itself have no entry in pg_depend.
+-- What reading relations, or writing their rows, could run of roles that are weaker than the session's. Which relations, and
+-- whether rows are written, is put in where it is named in braces. The planner evaluates immutable functions in index
+-- expressions and predicates, statistics, checks, partition keys and domains, and looks at the children of a table, too; a
+-- view and a policy run what their owners wrote. Functions, operators and types of the server itself have no entry in
+-- pg_depend.
 WITH RECURSIVE tree (root, oid) AS (
-    SELECT asked.oid, asked.oid FROM unnest('{oids}'::oid[]) AS asked (oid)
+    SELECT asked.oid, asked.oid FROM unnest({oids}) AS asked (oid)
     UNION
     SELECT tree.root, next.oid
       FROM tree
