@@ -100,6 +100,13 @@ impl Finding {
         }
     }
 
+    /// Sets the place in the project's files that it is about.
+    #[must_use]
+    pub fn at(mut self, location: Location) -> Self {
+        self.location = Some(location);
+        self
+    }
+
     /// Sets why it differs.
     #[must_use]
     pub fn cause(mut self, cause: Cause) -> Self {
