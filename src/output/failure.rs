@@ -136,8 +136,8 @@ mod tests {
     #[test]
     fn the_document_says_the_same() {
         let document: serde_json::Value = {
-            let text =
-                super::super::render(&report(), super::super::Format::Json, super::super::Style::default());
+            let style = super::super::Style::default();
+            let text = super::super::render(&report(), super::super::Format::Json, style, "");
             serde_json::from_str(&text).unwrap()
         };
         assert_eq!(document["format"], 1);
