@@ -62,7 +62,7 @@ impl FailureReport {
         let object = command.map_or_else(|| "trueup".to_owned(), |command| format!("trueup {command}"));
         let code = error.code.as_str();
         let finding = Finding::new(code, Severity::Error, "failure", object, Change::Different)
-            .sides(Sides::new(&error.what, "an answer"))
+            .sides(Sides::new(&error.what, ""))
             .remedy(error.next.as_deref().map_or_else(Remedy::default, Remedy::advice));
         Self {
             command: command.map(str::to_owned),

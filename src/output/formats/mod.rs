@@ -254,7 +254,7 @@ pub(super) mod tests {
             "trueup check",
             Change::Different,
         )
-        .sides(Sides::new("connection refused", "an answer"));
+        .sides(Sides::new("connection refused", ""));
         Sample { exit: Exit::CannotTell, findings: vec![finding], passed: Vec::new() }
     }
 

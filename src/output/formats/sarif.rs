@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Findings, action};
-use crate::findings::{Finding, Location as Place, Severity};
+use crate::findings::{Change, Finding, Location as Place, Severity};
 use crate::output::escape::{escape, escape_lines};
 
 /// GitHub refuses a run with more results.
@@ -57,6 +57,8 @@ struct Driver<'r> {
 struct Rule<'r> {
     id: &'r str,
     short_description: Message,
+    full_description: Message,
+    help: Message,
     default_configuration: Configuration,
 }
 
@@ -145,7 +147,7 @@ pub(in crate::output) fn render(findings: &Findings<'_>) -> String {
     for (finding, fingerprint) in reported.zip(findings.fingerprints()) {
         // The findings are sorted: the first of a code is the most severe one.
         let rule_index = *index_of.entry(&finding.code).or_insert_with(|| {
-            rules.push(rule(finding));
+            rules.push(rule(findings, finding));
             rules.len() - 1
         });
         results.push(result(finding, findings.some_place(finding), rule_index, fingerprint));
@@ -196,11 +198,30 @@ fn invocation(findings: &Findings<'_>) -> Invocation {
     }
 }
 
-fn rule<'r>(finding: &'r Finding) -> Rule<'r> {
+/// A rule for each code. GitHub shows no alert whose rule has no description and no help.
+fn rule<'r>(findings: &Findings<'_>, finding: &'r Finding) -> Rule<'r> {
     let words = finding.code.replace('.', ": ").replace('_', " ");
+    let kind = finding.kind_label();
+    let full = match (finding.kind, finding.change) {
+        ("failure", _) => "The command could not answer.".to_owned(),
+        ("data_check", _) => "Rows are not as a check in checks/ says that they have to be.".to_owned(),
+        ("seed", Change::Missing) => "A row that schema/seeds/ declares is missing.".to_owned(),
+        ("seed", _) => "A row is not as schema/seeds/ declares it.".to_owned(),
+        ("migration", _) => "A migration is not as the history of the database has it.".to_owned(),
+        ("database", _) => "The database is not one that this project has migrated.".to_owned(),
+        (_, Change::Missing) => format!("Declared, but not in the database: {kind}."),
+        (_, Change::Unexpected) => format!("In the database, but not declared: {kind}."),
+        (_, Change::Different) => format!("Not in the database as it is declared: {kind}."),
+    };
+    let title = findings.title();
+    let help = format!(
+        "Each result says what differs, why, and what to run. `{title} --help` explains the command."
+    );
     Rule {
         id: &finding.code,
         short_description: Message { text: words },
+        full_description: Message { text: full },
+        help: Message { text: help },
         default_configuration: Configuration { level: level(finding.severity) },
     }
 }
