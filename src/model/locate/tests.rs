@@ -176,6 +176,21 @@ fn a_migration_is_found_by_its_name_or_by_the_cause() {
     assert_eq!(place(&left), None);
 }
 
+/// Where only the lock file is there, everything has the place of the lock file.
+#[test]
+fn without_any_file_nothing_is_found() {
+    let declarations = Declarations::new(&[], &[], Path::new("/project"), "public");
+    for found in [
+        finding("table", "public.users"),
+        finding("migration", "V1__a"),
+        finding("column", "public.users.id").cause(cause(CauseKind::Pending, "1")),
+        finding("privilege", "public.users TO r"),
+        finding("unknown", ""),
+    ] {
+        assert_eq!(declarations.locate(&found), None, "{}", found.kind);
+    }
+}
+
 /// `schema/` declares it, too: what the migration is going to do is what the finding is about.
 #[test]
 fn what_a_migration_will_do_is_there_and_what_was_changed_by_hand_is_where_it_is_declared() {
