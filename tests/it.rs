@@ -16,6 +16,7 @@ mod command_line;
 mod compile;
 mod connect;
 mod faults;
+mod formats;
 mod incidents;
 #[cfg(feature = "s3")]
 mod object_store;

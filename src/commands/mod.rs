@@ -27,7 +27,8 @@ use registry::{CommandEffect, CommandLine, Registered};
 
 use crate::error::{ErrorCode, Exit};
 use crate::output::{self, ErrorReport, FailureReport, Format, Style};
-use crate::project::{OutputFile, ProcessEnv, Settings};
+use crate::project::{OutputSettings, ProcessEnv, Settings};
+use crate::workflow::deliver::add_step_summary;
 
 registry::commands! {
     check: reads CheckArgs,
@@ -53,7 +54,12 @@ pub async fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
         Ok(line) => line,
         Err(error) => return usage::answer(&args, &run, error, process_env),
     };
-    let outcome = match Settings::resolve(&line.call(), process_env, run.clone()) {
+    let settings = Settings::resolve(&line.call(), process_env, run.clone());
+    let output = match &settings {
+        Ok(settings) => settings.output.clone(),
+        Err(_) => OutputSettings::of_failure(&line.shared, process_env),
+    };
+    let outcome = match settings {
         Ok(settings) => line.args.run(&settings).await,
         Err(failure) => Err(failure.into()),
     };
@@ -61,9 +67,7 @@ pub async fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
         Ok(exit) => exit,
         Err(error) => {
             let report = FailureReport::new(Some(line.name), &run, &error);
-            let files =
-                line.shared.output.iter().filter_map(|text| OutputFile::parse(text, &process_env.cwd).ok());
-            print_failure(&report, line.shared.format, &files.collect::<Vec<_>>(), line.shared.verbose)
+            print_failure(&report, &output)
         }
     }
 }
@@ -78,25 +82,31 @@ pub fn broke(args: &[OsString], what: &str) -> Exit {
         Exit::Internal,
         ErrorReport::new(ErrorCode::INTERNAL, what, next),
     );
-    print_failure(&report, usage::format_among(args), &[], false)
+    print_failure(&report, &OutputSettings { format: usage::format_among(args), ..OutputSettings::default() })
 }
 
 /// Standard error always has the words; a document goes wherever a report would have gone, so that a pipeline never takes
 /// an old file, or none, for a clean answer.
-fn print_failure(report: &FailureReport, format: Format, files: &[OutputFile], verbose: bool) -> Exit {
-    output::err(&output::failure_text(report, verbose));
-    let mut written = match format {
+fn print_failure(report: &FailureReport, settings: &OutputSettings) -> Exit {
+    output::err(&output::failure_text(report, settings.verbose));
+    print_document(report, settings);
+    report.exit()
+}
+
+/// The document of a failure that standard error has said already.
+fn print_document(report: &FailureReport, settings: &OutputSettings) {
+    let render = |format| output::render(report, format, Style::default(), &settings.from_repository);
+    let mut written = match settings.format {
         Format::Human | Format::Markdown => Ok(()),
-        format => output::out(&output::render(report, format, Style::default())),
+        format => output::out(&render(format)),
     };
-    for file in files {
-        let text = output::render(report, file.format, Style::default());
-        written = written.and(std::fs::write(&file.path, text));
+    for file in &settings.files {
+        written = written.and(std::fs::write(&file.path, render(file.format)));
     }
+    add_step_summary(settings, report);
     if let Err(error) = written {
         output::err(&format!("error: the report of this failure could not be written: {error}\n"));
     }
-    report.exit()
 }
 
 #[cfg(test)]

@@ -9,11 +9,11 @@ use clap::ValueEnum as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::registry::{CommandEffect, Registered};
-use super::{COMMANDS, other_tools, print_failure};
+use super::{COMMANDS, other_tools, print_document, print_failure};
 use crate::cli::Redactor;
 use crate::error::{ErrorCode, Exit};
-use crate::output::{self, ErrorReport, FailureReport, Format, Style};
-use crate::project::ProcessEnv;
+use crate::output::{self, ErrorReport, FailureReport, Format};
+use crate::project::{OutputSettings, ProcessEnv};
 use crate::toml_table::nearest;
 
 /// Flags that take a safeguard away. clap must not guess that somebody meant one of them.
@@ -44,7 +44,8 @@ pub(super) fn answer(args: &[OsString], run: &str, mut error: clap::Error, proce
             let (what, next) = unknown_command(&error);
             let redactor = Redactor::new(args);
             let error = ErrorReport::new(ErrorCode::USAGE_UNKNOWN_COMMAND, &redactor.redact(&what), &next);
-            print_failure(&report(args, run, error), format_among(args), &[], false)
+            let output = OutputSettings::of_format(format_among(args), process_env);
+            print_failure(&report(args, run, error), &output)
         }
         _ => {
             without_dangerous_tips(&mut error);
@@ -58,8 +59,7 @@ pub(super) fn answer(args: &[OsString], run: &str, mut error: clap::Error, proce
                 };
                 let what = text.trim().trim_start_matches("error: ");
                 let report = report(args, run, ErrorReport::new(ErrorCode::USAGE_ARGUMENTS, what, &next));
-                // Standard error has said it already; there is no better code than this one.
-                let _ = output::out(&output::render(&report, format, Style::default()));
+                print_document(&report, &OutputSettings::of_format(format, process_env));
             }
             Exit::Usage
         }

@@ -35,7 +35,7 @@ pub struct AttributeFinding {
 pub struct Sides {
     /// What the database has.
     pub database: String,
-    /// What is declared.
+    /// What is declared; empty where nothing is.
     pub declared: String,
 }
 
@@ -100,6 +100,13 @@ impl Finding {
         }
     }
 
+    /// Sets the place in the project's files that it is about.
+    #[must_use]
+    pub fn at(mut self, location: Location) -> Self {
+        self.location = Some(location);
+        self
+    }
+
     /// Sets why it differs.
     #[must_use]
     pub fn cause(mut self, cause: Cause) -> Self {
@@ -142,6 +149,11 @@ impl Finding {
         self.kind.replace('_', " ")
     }
 
+    /// Its object on one line: a name may have line ends in it, and a report in lines must not be taken for more of them.
+    pub fn object_in_line(&self) -> String {
+        self.object.replace('\r', "\\r").replace('\n', "\\n").replace('\t', "\\t")
+    }
+
     /// What is wrong and why in one sentence, for formats that have one line for it.
     pub fn sentence(&self) -> String {
         let difference = match (&self.sides, self.attributes.as_slice()) {
@@ -159,6 +171,7 @@ impl Finding {
                 };
                 attributes.iter().map(one).collect::<Vec<_>>().join("; ")
             }
+            (Some(Sides { database, declared }), []) if declared.is_empty() => database.clone(),
             (Some(Sides { database, declared }), []) => match self.change {
                 Change::Missing => format!("missing ({declared})"),
                 Change::Unexpected => format!("not declared ({database})"),
@@ -175,6 +188,6 @@ impl Finding {
             Some(cause) => format!(" ({})", cause.kind.label()),
             None => String::new(),
         };
-        format!("{} {}: {difference}{cause}", self.kind_label(), self.object)
+        format!("{} {}: {difference}{cause}", self.kind_label(), self.object_in_line())
     }
 }

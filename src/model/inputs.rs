@@ -40,6 +40,17 @@ pub struct SchemaFile {
     pub text: String,
 }
 
+impl SchemaFile {
+    /// The files of `schema/` that can be read: for whoever only looks something up in them. What is wrong with the others
+    /// is said when they are compiled.
+    pub fn readable(project: &Path) -> Vec<Self> {
+        let paths = schema_paths(&project.join("schema")).unwrap_or_default();
+        let read =
+            |path: PathBuf| Some(Self { path: relative(project, &path), text: read_file(&path).ok()? });
+        paths.into_iter().filter_map(read).collect()
+    }
+}
+
 /// All that a project declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sources {

@@ -4,6 +4,7 @@
 //! would resolve otherwise (names inside of `DO` blocks, a `search_path` of several schemas) is not found, and a finding
 //! then has no place, or that of the relation that its object belongs to.
 
+mod mentions;
 mod parse;
 
 use std::cell::OnceCell;
@@ -11,20 +12,27 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::inputs::{SchemaFile, relative};
-use crate::findings::{Change, Finding, Location};
+use crate::findings::{CauseKind, Change, Finding, Location};
 use crate::migrations::Migration;
 use crate::postgres::catalog::{Kind, ObjectId};
-use crate::postgres::sql::{Statement, split, without_bom};
+use crate::postgres::sql::{split, without_bom};
+use mentions::Mentions;
 use parse::{Declaration, DeclaredName};
 
 /// The places of all declarations of a project.
 pub struct Declarations<'f> {
+    /// Where names without a schema go.
+    first_schema: String,
     schema: Index,
     schema_paths: Vec<&'f str>,
     migrations: &'f [Migration],
     migration_paths: Vec<String>,
+    /// The place of each migration among them, by its version.
+    numbers: HashMap<String, usize>,
     /// Most findings are placed in `schema/`; the migrations are read when one is not.
     migration_index: OnceCell<Index>,
+    /// What the statements of each migration name, for what a migration changes and does not declare.
+    mentions: Vec<OnceCell<Mentions>>,
 }
 
 /// Where each name is declared.
@@ -32,6 +40,8 @@ pub struct Declarations<'f> {
 struct Index {
     places: HashMap<DeclaredName, Vec<Place>>,
     grants: Vec<Grant>,
+    /// Which of the grants name something.
+    grants_by_name: HashMap<String, Vec<usize>>,
 }
 
 /// A line of one of the files.
@@ -54,59 +64,112 @@ struct Grant {
 enum Wanted {
     First,
     Last,
+    /// The last one of a file.
+    LastOf(usize),
 }
 
-impl<'f> Declarations<'f> {
-    /// Reads the files of a project. `project` is its directory, to which paths are relative.
-    pub fn new(schema: &'f [SchemaFile], migrations: &'f [Migration], project: &Path) -> Self {
-        Self {
-            schema: Index::of(schema.iter().map(|file| file.text.as_str())),
-            schema_paths: schema.iter().map(|file| file.path.as_str()).collect(),
-            migrations,
-            migration_paths: migrations.iter().map(|file| relative(project, &file.path)).collect(),
-            migration_index: OnceCell::new(),
+impl Wanted {
+    fn accepts(self, file: usize) -> bool {
+        match self {
+            Self::LastOf(wanted) => wanted == file,
+            Self::First | Self::Last => true,
         }
     }
 
-    /// The place that a finding is about: where `schema/` declares its object; else in the migration that its cause names
-    /// or that it is itself; else where a migration made its object; else where the relation of its object is declared.
+    /// Of places in the order of the files.
+    fn choose<T>(self, mut places: impl DoubleEndedIterator<Item = T>) -> Option<T> {
+        match self {
+            Self::First => places.next(),
+            Self::Last | Self::LastOf(_) => places.next_back(),
+        }
+    }
+}
+
+impl<'f> Declarations<'f> {
+    /// Reads the files of a project. `project` is its directory, to which paths are relative; `search_path` is the setting
+    /// under which its SQL runs.
+    pub fn new(
+        schema: &'f [SchemaFile],
+        migrations: &'f [Migration],
+        project: &Path,
+        search_path: &str,
+    ) -> Self {
+        let numbers = migrations.iter().enumerate();
+        let first_schema = parse::first_schema(search_path);
+        Self {
+            schema: Index::of(schema.iter().map(|file| file.text.as_str()), &first_schema),
+            first_schema,
+            schema_paths: schema.iter().map(|file| file.path.as_str()).collect(),
+            migrations,
+            migration_paths: migrations.iter().map(|file| relative(project, &file.path)).collect(),
+            numbers: numbers.map(|(number, migration)| (migration.version.to_string(), number)).collect(),
+            migration_index: OnceCell::new(),
+            mentions: migrations.iter().map(|_| OnceCell::new()).collect(),
+        }
+    }
+
+    /// The place that a finding is about. What a migration is going to change, or was interrupted in, is in that migration;
+    /// anything else is where `schema/` declares its object, else in the migration that its cause names, else where a
+    /// migration made its object, else where the relation of its object is declared.
     pub fn locate(&self, finding: &Finding) -> Option<Location> {
         let object = object(finding);
+        let object = object.as_ref();
         let in_schema = |object: &ObjectId| {
             let (file, line) = self.schema.find(object, Wanted::First)?;
             Some(Location::new(self.schema_paths[file], line))
         };
-        object
-            .as_ref()
-            .and_then(in_schema)
-            .or_else(|| self.in_own_migration(finding, object.as_ref()))
-            .or_else(|| self.in_migrations(object.as_ref().filter(|_| finding.change != Change::Unexpected)?))
+        let by_migration = matches!(
+            finding.cause_kind(),
+            Some(CauseKind::Pending | CauseKind::Unfinished | CauseKind::Edited)
+        );
+        let own = || self.in_own_migration(finding, object);
+        by_migration
+            .then(own)
+            .flatten()
+            .or_else(|| in_schema(object?))
+            .or_else(own)
+            .or_else(|| self.in_migrations(object.filter(|_| finding.change != Change::Unexpected)?))
             .or_else(|| {
-                let relation = relation_of(object.as_ref()?)?;
+                let relation = relation_of(object?)?;
                 in_schema(&relation).or_else(|| self.in_migrations(&relation))
             })
     }
 
-    /// In the migration that the finding is, or that its cause names.
+    /// In the migration that the finding is, or that its cause names: the statement that declares the object or names it,
+    /// else the first line.
     fn in_own_migration(&self, finding: &Finding, object: Option<&ObjectId>) -> Option<Location> {
-        let is_it = |migration: &Migration| {
-            if finding.kind == "migration" {
-                return finding.object == format!("V{}__{}", migration.version, migration.name);
+        let number = match finding.kind {
+            "migration" => {
+                let (version, name) = finding.object.strip_prefix('V')?.split_once("__")?;
+                let number = *self.numbers.get(version)?;
+                (self.migrations[number].name == name).then_some(number)?
             }
-            let named = finding.cause.as_ref().and_then(|cause| cause.migration.as_ref());
-            named.is_some_and(|version| *version == migration.version.to_string())
+            _ => *self.numbers.get(finding.cause.as_ref()?.migration.as_ref()?)?,
         };
-        let number = self.migrations.iter().position(is_it)?;
-        let line = object.and_then(|object| line_in(&self.migrations[number].sql, object)).unwrap_or(1);
+        let is_comment = finding.code.ends_with(".comment");
+        let line = object.and_then(|object| self.line_in(number, object, is_comment)).unwrap_or(1);
         Some(Location::new(&self.migration_paths[number], line))
+    }
+
+    /// The line of a migration that declares an object, or of a statement that names it with its relation.
+    fn line_in(&self, number: usize, object: &ObjectId, is_comment: bool) -> Option<usize> {
+        let declared = || self.migration_index().find(object, Wanted::LastOf(number)).map(|(_, line)| line);
+        let mentioned = || {
+            let mentions = self.mentions[number].get_or_init(|| Mentions::of(&self.migrations[number].sql));
+            mentions.line_of(object, is_comment)
+        };
+        if is_comment { mentioned().or_else(declared) } else { declared().or_else(mentioned) }
     }
 
     /// In the last migration that declares it.
     fn in_migrations(&self, object: &ObjectId) -> Option<Location> {
-        let texts = || self.migrations.iter().map(|migration| migration.sql.as_str());
-        let index = self.migration_index.get_or_init(|| Index::of(texts()));
-        let (file, line) = index.find(object, Wanted::Last)?;
+        let (file, line) = self.migration_index().find(object, Wanted::Last)?;
         Some(Location::new(&self.migration_paths[file], line))
+    }
+
+    fn migration_index(&self) -> &Index {
+        let texts = || self.migrations.iter().map(|migration| migration.sql.as_str());
+        self.migration_index.get_or_init(|| Index::of(texts(), &self.first_schema))
     }
 }
 
@@ -122,16 +185,16 @@ fn relation_of(object: &ObjectId) -> Option<ObjectId> {
 
 impl Index {
     /// Reads scripts. One that cannot be split declares nothing here; whoever compiles it says what is wrong with it.
-    fn of<'s>(scripts: impl Iterator<Item = &'s str>) -> Self {
+    fn of<'s>(scripts: impl Iterator<Item = &'s str>, first_schema: &str) -> Self {
         let mut index = Self::default();
         for (file, script) in scripts.enumerate() {
-            index.add(file, script);
+            index.add(file, script, first_schema);
         }
         index
     }
 
-    fn add(&mut self, file: usize, script: &str) {
-        let mut schema = "public".to_owned();
+    fn add(&mut self, file: usize, script: &str, first_schema: &str) {
+        let mut schema = first_schema.to_owned();
         for statement in split(without_bom(script)).unwrap_or_default() {
             for declaration in parse::declarations(&statement, &mut schema) {
                 match declaration {
@@ -139,6 +202,9 @@ impl Index {
                         self.places.entry(name).or_default().push(Place { file, line, arguments });
                     }
                     Declaration::Grant { names } => {
+                        for name in &names {
+                            self.grants_by_name.entry(name.clone()).or_default().push(self.grants.len());
+                        }
                         self.grants.push(Grant { file, line: statement.line, names });
                     }
                 }
@@ -149,7 +215,7 @@ impl Index {
     /// File and line of an object's declaration.
     fn find(&self, object: &ObjectId, wanted: Wanted) -> Option<(usize, usize)> {
         match object.kind {
-            Kind::Privilege => self.granted(object),
+            Kind::Privilege => self.granted(object, wanted),
             Kind::Sequence => self.named(object, wanted).or_else(|| self.of_serial(object, wanted)),
             kind if kind.is_constraint() => {
                 self.named(object, wanted).or_else(|| self.of_column(object, wanted))
@@ -160,10 +226,10 @@ impl Index {
 
     fn named(&self, object: &ObjectId, wanted: Wanted) -> Option<(usize, usize)> {
         let places = self.places.get(&DeclaredName::of(object)?)?;
-        let place = match (&object.suffix, wanted) {
-            (Some(types), _) if object.kind.is_routine() => overload(places, types),
-            (_, Wanted::First) => places.first(),
-            (_, Wanted::Last) => places.last(),
+        let places = places.iter().filter(|place| wanted.accepts(place.file));
+        let place = match &object.suffix {
+            Some(types) if object.kind.is_routine() => overload(places, types),
+            _ => wanted.choose(places),
         }?;
         Some((place.file, place.line))
     }
@@ -187,20 +253,32 @@ impl Index {
         })
     }
 
-    /// The statement that names both the object and the role of a privilege.
-    fn granted(&self, object: &ObjectId) -> Option<(usize, usize)> {
-        let role = object.suffix.as_ref()?.rsplit(' ').next()?.trim_matches('"').to_ascii_lowercase();
-        let names_both = |grant: &&Grant| {
-            grant.names.contains(object.name.as_str())
-                && grant.names.iter().any(|name| name.eq_ignore_ascii_case(&role))
+    /// The statement that names both the object and the role of a privilege; of default privileges, the one that names
+    /// the schema and the kind of object, too.
+    fn granted(&self, object: &ObjectId, wanted: Wanted) -> Option<(usize, usize)> {
+        let suffix = object.suffix.as_deref()?;
+        let role = suffix.rsplit(' ').next()?.trim_matches('"').to_ascii_lowercase();
+        // FOR ROLE may be left out.
+        let details = suffix.split_once(" IN SCHEMA ").or_else(|| suffix.split_once(" ON "));
+        let details = details.map_or(suffix, |(_, details)| details);
+        let details = details.split(' ').map(|word| word.trim_matches('"').to_ascii_lowercase());
+        let details: Vec<String> = match object.name.as_str() {
+            parse::DEFAULT_PRIVILEGES => details.filter(|word| !word.is_empty()).collect(),
+            _ => vec![role],
         };
-        let grant = self.grants.iter().find(names_both)?;
+        let naming =
+            self.grants_by_name.get(object.name.as_str())?.iter().map(|number| &self.grants[*number]);
+        let grants = naming.filter(|grant| {
+            let has = |word: &String| grant.names.iter().any(|name| name.eq_ignore_ascii_case(word));
+            wanted.accepts(grant.file) && details.iter().all(has)
+        });
+        let grant = wanted.choose(grants)?;
         Some((grant.file, grant.line))
     }
 }
 
 /// The declaration of a routine that has these types of arguments, as far as their names tell.
-fn overload<'p>(places: &'p [Place], types: &str) -> Option<&'p Place> {
+fn overload<'p>(places: impl Iterator<Item = &'p Place>, types: &str) -> Option<&'p Place> {
     let types: Vec<&str> = types.split(", ").filter(|one| !one.is_empty()).collect();
     let likeness = |place: &&Place| {
         if place.arguments.len() != types.len() {
@@ -212,28 +290,7 @@ fn overload<'p>(places: &'p [Place], types: &str) -> Option<&'p Place> {
         1 + same.count()
     };
     // Of equals, `max_by_key` takes the last: what replaces a function stands after it.
-    places.iter().max_by_key(likeness)
-}
-
-/// The line of a migration that declares an object, or the first one whose statement names it with its relation.
-fn line_in(script: &str, object: &ObjectId) -> Option<usize> {
-    let index = Index::of(std::iter::once(script));
-    if let Some((_, line)) = index.find(object, Wanted::Last) {
-        return Some(line);
-    }
-    split(without_bom(script)).ok()?.iter().find_map(|statement| named_in(statement, object))
-}
-
-fn named_in(statement: &Statement<'_>, object: &ObjectId) -> Option<usize> {
-    let line_of = |wanted: &str| {
-        let mut parts = statement.placed_parts();
-        let (range, _) = parts.find(|(_, part)| part.name() == Some(wanted))?;
-        Some(parse::line_at(statement, range.start))
-    };
-    if let Some(relation) = &object.relation {
-        line_of(relation)?;
-    }
-    line_of(&object.name)
+    places.max_by_key(likeness)
 }
 
 #[cfg(test)]

@@ -35,10 +35,12 @@ fn escape_unless(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Control characters (C0, DEL, C1), and what is invisible or turns the direction of the text (Unicode's
-/// `Bidi_Control`, zero-width characters, line and paragraph separators, tags).
+/// Control characters (C0, DEL, C1), what is invisible or turns the direction of the text (Unicode's `Bidi_Control`,
+/// zero-width characters, line and paragraph separators, tags), and the code points that are no characters and that XML
+/// and HTML do not allow (the last two of each plane, U+FDD0 to U+FDEF).
 fn is_unsafe(found: char) -> bool {
     found.is_control()
+        || u32::from(found) & 0xfffe == 0xfffe
         || matches!(
             found,
             '\u{ad}'
@@ -47,6 +49,7 @@ fn is_unsafe(found: char) -> bool {
                 | '\u{200b}'..='\u{200f}'
                 | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}'
+                | '\u{fdd0}'..='\u{fdef}'
                 | '\u{feff}'
                 | '\u{fff9}'..='\u{fffb}'
                 | '\u{e0000}'..='\u{e007f}'
@@ -68,5 +71,6 @@ mod tests {
         assert_eq!(escape("a\u{202e}b\u{2066}"), "a\\u{202e}b\\u{2066}");
         assert_eq!(escape("a\r\n\tb\0\u{7f}\u{9b}"), "a\\r\\n\\tb\\x00\\x7f\\u{9b}");
         assert_eq!(escape_lines("a\n\tb\r\x07"), "a\n\tb\\r\\x07");
+        assert_eq!(escape("\u{fffe}\u{fdd0}\u{10ffff}\u{fffd}"), "\\u{fffe}\\u{fdd0}\\u{10ffff}\u{fffd}");
     }
 }

@@ -62,7 +62,7 @@ impl FailureReport {
         let object = command.map_or_else(|| "trueup".to_owned(), |command| format!("trueup {command}"));
         let code = error.code.as_str();
         let finding = Finding::new(code, Severity::Error, "failure", object, Change::Different)
-            .sides(Sides::new(&error.what, "an answer"))
+            .sides(Sides::new(&error.what, ""))
             .remedy(error.next.as_deref().map_or_else(Remedy::default, Remedy::advice));
         Self {
             command: command.map(str::to_owned),
@@ -136,8 +136,8 @@ mod tests {
     #[test]
     fn the_document_says_the_same() {
         let document: serde_json::Value = {
-            let text =
-                super::super::render(&report(), super::super::Format::Json, super::super::Style::default());
+            let style = super::super::Style::default();
+            let text = super::super::render(&report(), super::super::Format::Json, style, "");
             serde_json::from_str(&text).unwrap()
         };
         assert_eq!(document["format"], 1);

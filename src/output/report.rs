@@ -104,16 +104,18 @@ pub trait Report: Serialize {
     }
 }
 
-/// A report as text.
-pub fn render(report: &impl Report, format: Format, style: Style) -> String {
+/// A report as text. `from_repository` is the way from the root of the repository to the project directory, `db/` or
+/// empty: what code scanning and annotations call a file.
+pub fn render(report: &impl Report, format: Format, style: Style, from_repository: &str) -> String {
+    let findings = || Findings::of(report, from_repository);
     match format {
         Format::Human => formats::human::render(&report.view(), style),
         Format::Json => formats::json::render(report.envelope(), report),
         Format::Markdown => formats::markdown::render(report.envelope(), &report.view()),
-        Format::Junit => formats::junit::render(&Findings::of(report)),
-        Format::Sarif => formats::sarif::render(&Findings::of(report)),
-        Format::Github => formats::github::render(&Findings::of(report)),
-        Format::Gitlab => formats::gitlab::render(&Findings::of(report)),
+        Format::Junit => formats::junit::render(&findings()),
+        Format::Sarif => formats::sarif::render(&findings()),
+        Format::Github => formats::github::render(&findings()),
+        Format::Gitlab => formats::gitlab::render(&findings()),
         Format::Html => formats::html::render(report.envelope(), &report.view()),
     }
 }

@@ -319,7 +319,8 @@ impl View {
         self = self.table(table);
         for finding in findings {
             for attribute in finding.attributes.iter().filter(|attribute| has_long_value(attribute)) {
-                let title = format!("{} {}: {}", finding.kind_label(), finding.object, attribute.name);
+                let object = finding.object_in_line();
+                let title = format!("{} {object}: {}", finding.kind_label(), attribute.name);
                 self = self.diff(title, unified(finding, attribute));
             }
         }
@@ -329,7 +330,7 @@ impl View {
 
 /// A finding as a row: the object with its kind and severity, the database, what is declared, cause, action.
 fn cells(finding: &Finding) -> [String; 5] {
-    let object = format!("{}\n{}, {}", finding.object, finding.kind_label(), finding.severity);
+    let object = format!("{}\n{}, {}", finding.object_in_line(), finding.kind_label(), finding.severity);
     let (database, declared) = sides(finding);
     let mut cause: Vec<String> = Vec::new();
     cause.extend(finding.cause.as_ref().map(|cause| match cause.detail.as_str() {

@@ -97,6 +97,14 @@ pub(super) fn find(asked: Option<&Path>, cwd: &Path) -> Result<PathBuf, Failure>
     })
 }
 
+/// The way from the root of the repository (`.git`) to a directory in it, with a `/` at its end; empty where there is no
+/// repository.
+pub(super) fn in_repository(dir: &Path) -> String {
+    let root = dir.ancestors().find(|above| above.join(".git").exists());
+    let inside = root.and_then(|root| dir.strip_prefix(root).ok()).unwrap_or(Path::new(""));
+    inside.components().map(|part| format!("{}/", part.as_os_str().to_string_lossy())).collect()
+}
+
 fn has_settings(dir: &Path) -> bool {
     // A dangling symbolic link counts as a settings file: reading it reports what is wrong.
     dir.join(SETTINGS_FILE).symlink_metadata().is_ok()
@@ -133,6 +141,20 @@ mod tests {
         assert!(failure.what.starts_with("no project here"), "{failure}");
         fs::create_dir_all(repository.join("schema")).unwrap();
         assert_eq!(find(None, &repository.join("src")).unwrap(), repository);
+    }
+
+    #[test]
+    fn the_way_from_the_repository_is_known() {
+        let root = tempfile::tempdir().unwrap();
+        let inner = root.path().join("services/db");
+        fs::create_dir_all(&inner).unwrap();
+        assert_eq!(in_repository(&inner), "");
+        // In a work tree and in a submodule it is a file.
+        fs::write(root.path().join(".git"), "gitdir: elsewhere").unwrap();
+        assert_eq!(in_repository(&inner), "services/db/");
+        assert_eq!(in_repository(root.path()), "");
+        fs::create_dir(inner.join(".git")).unwrap();
+        assert_eq!(in_repository(&inner), "");
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod backup;
 mod command_args;
 mod directory;
 mod file;
+mod output;
 mod pattern;
 mod process_env;
 mod repair;
@@ -17,7 +18,8 @@ pub use file::{
     CheckSettings, CompileSettings, DatabaseSettings, Environment, MigrationSettings, ProjectFile,
     SeverityOverride,
 };
+pub use output::{OutputFile, OutputSettings};
 pub use pattern::{Patterns, matches};
 pub use process_env::{Caller, Credentials, ProcessEnv};
 pub use repair::RepairSettings;
-pub use settings::{NamedEnvironment, OutputFile, OutputSettings, ScratchSettings, Settings};
+pub use settings::{NamedEnvironment, ScratchSettings, Settings};

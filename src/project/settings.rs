@@ -2,19 +2,17 @@
 //! of them.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::backup::BackupSettings;
 use super::command_args::CommandCall;
 use super::directory::{self, Project, SETTINGS_FILE};
 use super::file::{CheckSettings, DatabaseSettings, Environment, MigrationSettings, ProjectFile};
+use super::output::OutputSettings;
 use super::pattern::{Patterns, matches};
 use super::process_env::{Caller, Credentials, ProcessEnv};
 use super::repair::RepairSettings;
-use clap::ValueEnum as _;
-
-use crate::cli::{Color, Format, ScratchArgs, Secret, Shared};
+use crate::cli::{ScratchArgs, Secret, Shared};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{PasswordSources, Target};
 use crate::toml_table::nearest;
@@ -80,75 +78,6 @@ pub struct NamedEnvironment {
     pub settings: Environment,
 }
 
-/// The settings of the output.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OutputSettings {
-    /// `--format`
-    pub format: Format,
-    /// The files of `--output`, which receive the report, too.
-    pub files: Vec<OutputFile>,
-    /// Whether human output on standard output is coloured.
-    pub color: bool,
-    /// Whether standard output is a terminal, which decides the width of tables.
-    pub terminal: bool,
-    /// The columns that `COLUMNS` asks for where standard output is no terminal.
-    pub columns: Option<u16>,
-    /// Whether ASCII is all that can be shown: the locale is not UTF-8, or the terminal is dumb.
-    pub ascii: bool,
-    /// Whether standard error is a terminal whose lines can be drawn over, and `-q` was not given.
-    pub progress: bool,
-    /// Whether questions can be asked: standard input and standard error are terminals.
-    pub interactive: bool,
-    /// Whether events of the run are shown on standard error.
-    pub events: bool,
-    /// `-q`
-    pub quiet: bool,
-    /// `-v`
-    pub verbose: bool,
-}
-
-/// A file that receives a report.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutputFile {
-    /// The format of the report.
-    pub format: Format,
-    /// The absolute path.
-    pub path: PathBuf,
-}
-
-impl OutputFile {
-    /// Parses `FORMAT=FILE`, or a file whose suffix names the format.
-    ///
-    /// # Errors
-    /// Exit 2: neither names a format.
-    pub fn parse(text: &str, cwd: &Path) -> Result<Self, Failure> {
-        let named = text.split_once('=').and_then(|(word, file)| {
-            let format = Format::value_variants().iter().find(|format| format.word() == word)?;
-            Some((*format, file))
-        });
-        let (format, file) = match named {
-            Some(named) => named,
-            None => {
-                let format = Format::of_file(text).ok_or_else(|| unknown_suffix(text))?;
-                (format, text)
-            }
-        };
-        if file.is_empty() {
-            return Err(
-                Failure::usage(format!("--output {text}: no file is named")).code(ErrorCode::USAGE_ARGUMENTS)
-            );
-        }
-        Ok(Self { format, path: cwd.join(file) })
-    }
-}
-
-fn unknown_suffix(text: &str) -> Failure {
-    let words: Vec<&str> = Format::value_variants().iter().map(|format| format.word()).collect();
-    Failure::usage(format!("--output {text}: the suffix names no format"))
-        .code(ErrorCode::USAGE_ARGUMENTS)
-        .next(format!("name it: --output FORMAT=FILE, where FORMAT is one of {}", words.join(", ")))
-}
-
 /// The connection URL, and where it came from.
 #[derive(Debug, Clone)]
 struct ConnectionUrl {
@@ -194,13 +123,14 @@ impl Settings {
         if let Some(url_env) = environment.as_ref().and_then(|found| found.settings.url_env.clone()) {
             database.url_env = url_env;
         }
+        let output = OutputSettings::resolve(shared, process_env, &dir)?;
         let mut settings = Self {
             project: Project::new(dir, name, &migrations.dir),
             scratch: scratch(args.scratch(), compile.server_version, process_env),
             assume_extensions: compile.assume_extensions,
             url: ConnectionUrl::find(shared, &database.url_env, process_env),
             passwords: passwords(process_env),
-            output: output(shared, process_env)?,
+            output,
             run,
             command,
             database,
@@ -347,55 +277,6 @@ fn passwords(process_env: &ProcessEnv) -> PasswordSources {
         password: process_env.text("PGPASSWORD").map(str::to_owned),
         file: process_env.variable("PGPASSFILE").map(PathBuf::from).or(home),
     }
-}
-
-/// `NO_COLOR` (no-color.org) and `CLICOLOR_FORCE` (bixense.com/clicolors) decide where `--color` does not.
-fn output(shared: &Shared, process_env: &ProcessEnv) -> Result<OutputSettings, Failure> {
-    let dumb = process_env.variable("TERM") == Some(OsStr::new("dumb"));
-    let color = match shared.color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => {
-            if process_env.variable("NO_COLOR").is_some() {
-                false
-            } else if process_env.variable("CLICOLOR_FORCE").is_some_and(|value| value != "0") {
-                true
-            } else {
-                process_env.stdout_is_terminal && !dumb
-            }
-        }
-    };
-    let files = shared.output.iter().map(|text| OutputFile::parse(text, &process_env.cwd));
-    Ok(OutputSettings {
-        format: shared.format,
-        files: files.collect::<Result<_, _>>()?,
-        color,
-        terminal: process_env.stdout_is_terminal,
-        columns: process_env.text("COLUMNS").and_then(columns),
-        ascii: dumb || !speaks_utf8(process_env),
-        progress: process_env.stderr_is_terminal && !shared.quiet && !dumb,
-        interactive: process_env.stdin_is_terminal && process_env.stderr_is_terminal,
-        events: !shared.quiet,
-        quiet: shared.quiet,
-        verbose: shared.verbose,
-    })
-}
-
-/// A number of columns; `None` for what is none. A terminal has 65,535 at the most.
-fn columns(text: &str) -> Option<u16> {
-    let columns: u64 = text.trim().parse().ok().filter(|columns| *columns > 0)?;
-    Some(u16::try_from(columns).unwrap_or(u16::MAX))
-}
-
-/// Whether the locale's characters are encoded in UTF-8. The first variable that is set and not empty decides (POSIX,
-/// "Environment Variables", 8.2); without any, the locale is C. The encoding stands between `.` and `@`; `UTF-8` alone is
-/// what macOS sets.
-fn speaks_utf8(process_env: &ProcessEnv) -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| process_env.lossy(name));
-    let Some(locale) = locale else { return false };
-    let locale = locale.split('@').next().unwrap_or_default();
-    let encoding = locale.split_once('.').map_or(locale, |(_, encoding)| encoding);
-    ["utf-8", "utf8"].contains(&encoding.to_ascii_lowercase().as_str())
 }
 
 #[cfg(test)]

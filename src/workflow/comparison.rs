@@ -8,13 +8,13 @@ use anyhow::Result;
 use crate::cli::FailOn;
 use crate::data::seeds;
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::findings::{Finding, Severity, Summary};
+use crate::findings::{Finding, LOCK_FILE, Location, Severity, Summary};
 use crate::migrations::history::Applied;
 use crate::migrations::{Migration, checksum};
 use crate::model::diagnosis::{
     self, Basis, Diagnosis, Edit, Facts, MigrationState, RecordedState, Unfinished,
 };
-use crate::model::{self, CompiledMigration};
+use crate::model::{self, CompiledMigration, Declarations, SchemaFile};
 use crate::postgres::catalog::{Catalog, Kind, ObjectId};
 use crate::postgres::connection::{Session, Target};
 use crate::postgres::sql::identifier;
@@ -174,6 +174,7 @@ fn diagnose(
     };
     let mut findings = findings;
     findings.extend(seeds);
+    locate(settings, migrations, &mut findings);
     if state.pending.is_empty() && state.skipped.is_empty() {
         notes.extend(snapshot.seeded.absent.iter().map(|seed| {
             let seed = &declared.seeds.tables[*seed];
@@ -227,6 +228,21 @@ fn diagnose(
         applied: Vec::new(),
     };
     Comparison { document, state }
+}
+
+/// Says where the project's files have what the findings are about. The schema files are read for that only where
+/// something was found, and one that cannot be read changes nothing but the place.
+fn locate(settings: &Settings, migrations: &[Migration], findings: &mut [Finding]) {
+    if findings.iter().all(|finding| finding.location.is_some()) {
+        return;
+    }
+    let project = &settings.project.dir;
+    let schema = SchemaFile::readable(project);
+    let declarations = Declarations::new(&schema, migrations, project, &settings.database.search_path);
+    for finding in findings.iter_mut().filter(|finding| finding.location.is_none()) {
+        let place = declarations.locate(finding);
+        finding.location = Some(place.unwrap_or_else(|| Location::new(LOCK_FILE, 1)));
+    }
 }
 
 /// What this role cannot see, though the answer needs it.

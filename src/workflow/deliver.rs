@@ -1,5 +1,11 @@
 //! Where a report goes: in `--format` to standard output, and in a format of its own into each `--output` file.
 
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use nix::fcntl::OFlag;
+
 use crate::error::{ErrorCode, Failure};
 use crate::output::{self, Format, Progress, ProgressMode, Report, Style};
 use crate::project::OutputSettings;
@@ -10,7 +16,7 @@ use crate::project::OutputSettings;
 /// Exit 2 when the report has no findings and the format lists nothing else. Exit 3 when it could not be written to the
 /// last byte: nobody then knows what was found.
 pub(crate) fn deliver(output: &OutputSettings, report: &impl Report) -> Result<(), Failure> {
-    for format in output.files.iter().map(|file| file.format).chain([output.format]) {
+    for format in output.formats() {
         if format.is_of_findings() && report.findings().is_none() {
             let command = report.envelope().command.unwrap_or("this command");
             return Err(Failure::usage(format!(
@@ -20,11 +26,37 @@ pub(crate) fn deliver(output: &OutputSettings, report: &impl Report) -> Result<(
             .next("use human, json, markdown or html"));
         }
     }
+    let from_repository = &output.from_repository;
     for file in &output.files {
-        std::fs::write(&file.path, output::render(report, file.format, in_a_file(output)))
+        std::fs::write(&file.path, output::render(report, file.format, in_a_file(output), from_repository))
             .map_err(|error| not_written(&format!("the report {}", file.path.display()), &error))?;
     }
-    print(&output::render(report, output.format, style(output)))
+    add_step_summary(output, report);
+    print(&output::render(report, output.format, style(output), from_repository))
+}
+
+/// Adds the report to the summary of the step of GitHub Actions, where there is one. It comes beside what was asked for:
+/// that it could not be written is said, and changes nothing else.
+pub(crate) fn add_step_summary(output: &OutputSettings, report: &impl Report) {
+    let Some(path) = &output.step_summary else { return };
+    // Other commands of the step may have written into it.
+    let already = path.metadata().map_or(0, |file| file.len());
+    let already = usize::try_from(already).unwrap_or(usize::MAX);
+    let shown = path.display().to_string();
+    let trouble = match output::step_summary(report, already) {
+        None => Some("has no room for this report".to_owned()),
+        Some(summary) => append(path, &summary).err().map(|error| format!("could not be written: {error}")),
+    };
+    if let Some(trouble) = trouble {
+        output::err(&format!("warning: the step summary {} {trouble}\n", output::escape(&shown)));
+    }
+}
+
+/// Adds a text to a file. A pipe that nobody reads is not waited for.
+fn append(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    let options = options.append(true).create(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    options.open(path)?.write_all(text.as_bytes())
 }
 
 /// Refuses `--format` beside `--sql`: statements are no report.

@@ -1,19 +1,11 @@
 //! The other tools, where `scripts/tools` puts them.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::TestDatabase;
 use crate::support::program::Program;
-use crate::support::{self, TestDatabase};
-
-/// The directory of the tools: the one that is named, else those that `scripts/tools` uses.
-fn directory() -> Option<PathBuf> {
-    let named = std::env::var_os("TRUEUP_TOOLS").map(PathBuf::from);
-    let cached = [support::cache(), Some(PathBuf::from("/var/cache/trueup"))];
-    let cached = cached.into_iter().flatten().map(|cache| cache.join("tools"));
-    named.into_iter().chain(cached).find(|directory| directory.is_dir())
-}
+use crate::support::tools::{self, directory};
 
 /// Python with Alembic, Django and psycopg.
 pub(crate) fn python() -> Option<PathBuf> {
@@ -28,12 +20,9 @@ pub(crate) fn dbmate() -> Option<PathBuf> {
     packages.flatten().map(|package| package.path().join("bin/dbmate")).find(|program| program.is_file())
 }
 
-/// Says it where cargo does not swallow it: nobody is to take such a run for a proof.
+/// Says that a tool's history was not proved.
 pub(crate) fn did_not_run(what: &str) {
-    let words =
-        format!("NOT RUN: {what} is not installed (scripts/tools installs it): its history was not proved\n");
-    let _ = std::io::stderr().write_all(words.as_bytes());
-    assert!(std::env::var_os("TRUEUP_REQUIRE_TOOLS").is_none(), "{words}");
+    tools::did_not_run(what, "its history was not proved");
 }
 
 /// A program of a tool, with nothing of the caller's that would redirect it.

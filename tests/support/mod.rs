@@ -10,6 +10,7 @@ pub(crate) mod program;
 pub(crate) mod project;
 pub(crate) mod proxy;
 pub(crate) mod terminal;
+pub(crate) mod tools;
 pub(crate) mod watch;
 
 use std::collections::HashMap;

@@ -165,7 +165,9 @@ impl SeedReport {
                 }
                 _ => (row.values(|column| &column.actual), row.values(|column| &column.declared)),
             };
-            table.push([row.object.clone(), database, declared, self.action(row).to_owned()]);
+            // A value of the key may have line ends in it.
+            let object = row.object.replace('\n', "\\n");
+            table.push([object, database, declared, self.action(row).to_owned()]);
         }
         let mut view = View::new().table(table);
         if rows.len() > MOST {

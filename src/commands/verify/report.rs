@@ -279,8 +279,8 @@ impl DataCheckReport {
             Some(0) => return None,
             Some(_) => (WRONG_ROWS, self.severity),
         };
-        let mut finding = Finding::new(code, severity, "data_check", &self.name, Change::Different);
-        finding.location = Some(Location::new(&self.file, 1));
+        let mut finding = Finding::new(code, severity, "data_check", &self.name, Change::Different)
+            .at(Location::new(&self.file, 1));
         finding.remedy = match (self.rows, self.fixes.is_empty()) {
             (None, _) => Remedy::advice("give this role the right to see every row"),
             (_, false) => Remedy::run(Command::VerifyFix { checks: vec![self.name.clone()], dry_run: true }),

@@ -259,7 +259,7 @@ pub async fn repaired_run(writer: &mut WriteSession, run: &str) -> Result<Repair
     };
     let all = read_records(writer, "true").await?;
     let Some(run) = IdKind::Run.complete(run, all.iter().map(|record| record.run.clone()))? else {
-        let what = format!("run {} repaired nothing in this database that could be undone", short_id(&run));
+        let what = format!("run {} repaired nothing in this database that could be undone", short_id(run));
         return Err(refuse(what).into());
     };
     let records: Vec<RepairRecord> = all.into_iter().filter(|record| record.run == run).collect();

@@ -3,7 +3,7 @@
 use crate::data::seeds::{RowPlan, SeedQuery, TablePlan};
 
 use crate::findings::{
-    AttributeFinding, Cause, CauseKind, Change, Command, Finding, Remedy, Severity, Sides,
+    AttributeFinding, Cause, CauseKind, Change, Command, Finding, Location, Remedy, Severity, Sides,
 };
 
 /// The codes of these findings.
@@ -24,9 +24,14 @@ pub fn seeded(question: &SeedQuery, plan: &TablePlan, known: bool) -> Vec<Findin
     let mut findings: Vec<Finding> = Vec::new();
     let make = || Remedy::run(Command::Seed);
     let cause = |kind, detail| Cause { kind, migration: None, detail };
-    let absent = |object: String, cause, sides| {
+    let whole_file = || Location::new(file, question.seed.table.line);
+    let declared_at = |row: &RowPlan| {
+        let declared = question.seed.rows.get(row.row);
+        declared.map_or_else(whole_file, |declared| Location::new(&*declared.file, declared.line))
+    };
+    let absent = |object: String, at, cause, sides| {
         let finding = Finding::new(MISSING, Severity::Error, KIND, object, Change::Missing);
-        finding.cause(cause).remedy(make()).sides(sides)
+        finding.at(at).cause(cause).remedy(make()).sides(sides)
     };
     if missing.len() > MOST {
         let (count, declared) = (missing.len(), plan.declared);
@@ -36,21 +41,22 @@ pub fn seeded(question: &SeedQuery, plan: &TablePlan, known: bool) -> Vec<Findin
             gone => cause(CauseKind::Drift, format!("{gone} of them were seeded, and were deleted since")),
         };
         let sides = Sides::new(format!("{count} rows missing"), format!("{declared} rows"));
-        findings.push(absent(question.columns.path(), cause, sides));
+        findings.push(absent(question.columns.path(), whole_file(), cause, sides));
     } else {
         for row in missing {
             let cause = match row.was_seeded {
                 true => cause(CauseKind::Drift, format!("{file} was seeded with it; it was deleted by hand")),
                 false => cause(CauseKind::Pending, format!("{file} declares it; it was never seeded")),
             };
-            findings.push(absent(question.label(&row.key), cause, Sides::new("missing", "a row")));
+            let sides = Sides::new("missing", "a row");
+            findings.push(absent(question.label(&row.key), declared_at(row), cause, sides));
         }
     }
     let different: Vec<&RowPlan> =
         plan.rows.iter().filter(|row| row.skipped().chain(&row.changes).next().is_some()).collect();
-    let other = |object: String, cause, remedy| {
+    let other = |object: String, at, cause, remedy| {
         let finding = Finding::new(DIFFERENT, Severity::Warning, KIND, object, Change::Different);
-        finding.cause(cause).remedy(remedy)
+        finding.at(at).cause(cause).remedy(remedy)
     };
     let keep = || Remedy::run(Command::SeedOverwrite);
     if different.len() > MOST {
@@ -70,7 +76,7 @@ pub fn seeded(question: &SeedQuery, plan: &TablePlan, known: bool) -> Vec<Findin
             ),
         };
         let sides = Sides::new(format!("{} rows differ", different.len()), format!("{} rows", plan.declared));
-        findings.push(other(question.columns.path(), why, remedy).sides(sides));
+        findings.push(other(question.columns.path(), whole_file(), why, remedy).sides(sides));
         return findings;
     }
     for row in different {
@@ -109,7 +115,7 @@ pub fn seeded(question: &SeedQuery, plan: &TablePlan, known: bool) -> Vec<Findin
                 Remedy::run(Command::Seed),
             ),
         };
-        let mut finding = other(question.label(&row.key), why, remedy);
+        let mut finding = other(question.label(&row.key), declared_at(row), why, remedy);
         finding.attributes.extend(attributes);
         findings.push(finding);
     }

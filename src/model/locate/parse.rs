@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::postgres::catalog::{Kind, ObjectId};
-use crate::postgres::sql::{Part, Statement};
+use crate::postgres::sql::{Part, Statement, split};
 
 /// Kinds of object that share their names: a table and a view of one name cannot both be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,6 +67,9 @@ impl DeclaredName {
     }
 }
 
+/// The name that default privileges have instead of an object's.
+pub(super) const DEFAULT_PRIVILEGES: &str = "default_privileges";
+
 /// What a statement says.
 pub(super) enum Declaration {
     /// It declares an object on this line.
@@ -88,12 +91,23 @@ pub(super) fn line_at(statement: &Statement<'_>, offset: usize) -> usize {
 /// What a statement declares. `schema` is where names without a schema go; `SET search_path` changes it for the statements
 /// after it.
 pub(super) fn declarations(statement: &Statement<'_>, schema: &mut String) -> Vec<Declaration> {
+    // Rows that a script inserts may be its greatest part.
+    let first = statement.parts().next();
+    let declares = |word| first.as_ref().is_some_and(|first| first.is(word));
+    if !["create", "alter", "grant", "revoke", "set"].into_iter().any(declares) {
+        return Vec::new();
+    }
     let parts: Vec<(Range<usize>, Part<'_>)> = statement.placed_parts().collect();
     let mut reader = Reader { statement, parts: &parts, at: 0, schema, found: Vec::new() };
     if reader.accept("create") {
         reader.create();
     } else if reader.accept("alter") {
-        reader.alter();
+        if reader.accept("default") {
+            let names = parts.iter().filter_map(|(_, part)| part.name()).chain([DEFAULT_PRIVILEGES]);
+            reader.found.push(Declaration::Grant { names: names.map(str::to_owned).collect() });
+        } else {
+            reader.alter();
+        }
     } else if reader.accept("grant") || reader.accept("revoke") {
         let names = parts.iter().filter_map(|(_, part)| part.name()).map(str::to_owned);
         reader.found.push(Declaration::Grant { names: names.collect() });
@@ -101,6 +115,15 @@ pub(super) fn declarations(statement: &Statement<'_>, schema: &mut String) -> Ve
         reader.search_path();
     }
     reader.found
+}
+
+/// Where names without a schema go under a setting of `search_path`.
+pub(super) fn first_schema(search_path: &str) -> String {
+    let mut schema = "public".to_owned();
+    for statement in split(&format!("SET search_path = {search_path}")).unwrap_or_default() {
+        declarations(&statement, &mut schema);
+    }
+    schema
 }
 
 /// Reads the parts of a statement from left to right.
@@ -457,7 +480,8 @@ impl Reader<'_, '_> {
         Some(())
     }
 
-    /// `SET [SESSION | LOCAL] search_path { TO | = } schema, ...`: the first one takes what is created.
+    /// `SET [SESSION | LOCAL] search_path { TO | = } schema, ...`: the first one takes what is created. Nobody knows here
+    /// who "$user" is, and seldom is there a schema of that name.
     fn search_path(&mut self) -> Option<()> {
         let _ = self.accept("session") || self.accept("local");
         if !self.accept("search_path") {
@@ -466,9 +490,18 @@ impl Reader<'_, '_> {
         if !self.accept("to") && !self.accept_sign("=") {
             return None;
         }
-        let first = match self.peek()? {
-            Part::Literal(name) => (*name).to_owned(),
-            part => part.name()?.to_owned(),
+        let first = loop {
+            let name = match self.peek()? {
+                Part::Literal(name) => (*name).to_owned(),
+                part => part.name()?.to_owned(),
+            };
+            if name != "$user" {
+                break name;
+            }
+            self.at += 1;
+            if !self.accept_sign(",") {
+                return None;
+            }
         };
         let is_default = self.is("default") || first.is_empty();
         *self.schema = if is_default { "public".to_owned() } else { first };

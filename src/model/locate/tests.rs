@@ -63,9 +63,13 @@ fn finding(kind: &'static str, object: &str) -> Finding {
     Finding::new("code", Severity::Error, kind, object, Change::Different)
 }
 
+fn cause(kind: CauseKind, migration: &str) -> Cause {
+    Cause { kind, migration: Some(migration.to_owned()), detail: String::new() }
+}
+
 fn located(finding: &Finding, migrations: &[Migration]) -> Option<String> {
     let schema = schema_files();
-    let declarations = Declarations::new(&schema, migrations, Path::new("/project"));
+    let declarations = Declarations::new(&schema, migrations, Path::new("/project"), "public, pg_temp");
     declarations.locate(finding).map(|location| location.to_string())
 }
 
@@ -132,6 +136,23 @@ fn what_is_not_declared_is_at_its_table_or_nowhere() {
 }
 
 #[test]
+fn names_without_a_schema_go_where_the_search_path_says() {
+    let files = [SchemaFile { path: "schema/x.sql".to_owned(), text: "CREATE TABLE t (id int);".to_owned() }];
+    for (search_path, object) in [
+        ("public, pg_temp", "public.t"),
+        ("\"App\", public", "\"App\".t"),
+        ("\"$user\", app", "app.t"),
+        ("\"$user\"", "public.t"),
+        ("", "public.t"),
+        ("'", "public.t"),
+    ] {
+        let declarations = Declarations::new(&files, &[], Path::new("/project"), search_path);
+        let place = declarations.locate(&finding("table", object));
+        assert_eq!(place, Some(Location::new("schema/x.sql", 1)), "{search_path}");
+    }
+}
+
+#[test]
 fn a_migration_is_found_by_its_name_or_by_the_cause() {
     let migrations = [
         migration(1, "a", "CREATE TABLE old (\n  id int);"),
@@ -139,12 +160,10 @@ fn a_migration_is_found_by_its_name_or_by_the_cause() {
     ];
     let place = |finding: &Finding| located(finding, &migrations);
     assert_eq!(place(&finding("migration", "V2__b")).unwrap(), "migrations/V2__b.sql:1");
-    assert_eq!(place(&finding("migration", "V3__c")), None);
-    let cause = |migration: &str| Cause {
-        kind: CauseKind::Pending,
-        migration: Some(migration.to_owned()),
-        detail: String::new(),
-    };
+    for other in ["V3__c", "V2__c", "V2", "2"] {
+        assert_eq!(place(&finding("migration", other)), None, "{other}");
+    }
+    let cause = |migration: &str| cause(CauseKind::Pending, migration);
     let altered = finding("column", "public.old.id").cause(cause("2"));
     assert_eq!(place(&altered).unwrap(), "migrations/V2__b.sql:4");
     let dropped = finding("table", "public.older").cause(cause("2"));
@@ -155,6 +174,92 @@ fn a_migration_is_found_by_its_name_or_by_the_cause() {
     let mut left = finding("table", "public.old");
     left.change = Change::Unexpected;
     assert_eq!(place(&left), None);
+}
+
+/// Where only the lock file is there, everything has the place of the lock file.
+#[test]
+fn without_any_file_nothing_is_found() {
+    let declarations = Declarations::new(&[], &[], Path::new("/project"), "public");
+    for found in [
+        finding("table", "public.users"),
+        finding("migration", "V1__a"),
+        finding("column", "public.users.id").cause(cause(CauseKind::Pending, "1")),
+        finding("privilege", "public.users TO r"),
+        finding("unknown", ""),
+    ] {
+        assert_eq!(declarations.locate(&found), None, "{}", found.kind);
+    }
+}
+
+/// `schema/` declares it, too: what the migration is going to do is what the finding is about.
+#[test]
+fn what_a_migration_will_do_is_there_and_what_was_changed_by_hand_is_where_it_is_declared() {
+    let migrations = [
+        migration(1, "a", "CREATE TABLE users (id bigint, email text);"),
+        migration(
+            2,
+            "b",
+            "SELECT 'users', 'born';\nALTER TABLE organizations ADD born date;\n\nALTER TABLE users\n  ADD born date;\n\
+             INSERT INTO users\n  (id)\nVALUES (1);\nUPDATE users SET nick = email;",
+        ),
+    ];
+    let place = |kind, object: &str, cause_kind| {
+        let finding = finding(kind, object).cause(cause(cause_kind, "2"));
+        located(&finding, &migrations).unwrap()
+    };
+    assert_eq!(place("column", "public.users.born", CauseKind::Pending), "migrations/V2__b.sql:5");
+    assert_eq!(place("column", "public.users.born", CauseKind::Unfinished), "migrations/V2__b.sql:5");
+    assert_eq!(place("column", "public.users.nick", CauseKind::Pending), "migrations/V2__b.sql:9");
+    assert_eq!(place("column", "public.users.id", CauseKind::Pending), "migrations/V2__b.sql:7");
+    assert_eq!(place("check", "public.users.positive", CauseKind::Pending), "migrations/V2__b.sql:1");
+    assert_eq!(place("column", "public.users.born", CauseKind::Drift), "schema/b.sql:15");
+    assert_eq!(place("column", "public.users.born", CauseKind::Unmigrated), "schema/b.sql:15");
+    let newer = finding("column", "public.users.born").cause(cause(CauseKind::Ahead, "9"));
+    assert_eq!(located(&newer, &migrations).unwrap(), "schema/b.sql:15");
+}
+
+#[test]
+fn of_the_statements_of_a_migration_the_one_about_the_object_counts() {
+    let sql = "ALTER TABLE users DROP COLUMN legacy;\nCOMMENT ON COLUMN users.email IS 'legacy';\n\
+               UPDATE legacy SET email = users.email FROM users;\nDROP TABLE IF EXISTS public.legacy;\n\
+               ALTER TABLE users ALTER email TYPE text;\nCREATE INDEX i ON users (email);\nCOMMENT ON INDEX i IS 'x';";
+    let migrations = [migration(1, "a", sql)];
+    let place = |code: &str, kind, object: &str| {
+        let mut finding = finding(kind, object).cause(cause(CauseKind::Pending, "1"));
+        finding.code = code.to_owned();
+        located(&finding, &migrations).unwrap()
+    };
+    assert_eq!(place("table.unexpected", "table", "public.legacy"), "migrations/V1__a.sql:4");
+    assert_eq!(place("column.unexpected", "column", "public.users.legacy"), "migrations/V1__a.sql:1");
+    assert_eq!(place("column.comment", "column", "public.users.email"), "migrations/V1__a.sql:2");
+    assert_eq!(place("column.type", "column", "public.users.email"), "migrations/V1__a.sql:5");
+    assert_eq!(place("index.missing", "index", "public.i"), "migrations/V1__a.sql:6");
+    assert_eq!(place("index.comment", "index", "public.i"), "migrations/V1__a.sql:7");
+}
+
+#[test]
+fn default_privileges_are_where_schema_and_kind_are_named() {
+    let text = "ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON SEQUENCES TO r;\n\
+                ALTER DEFAULT PRIVILEGES FOR ROLE x IN SCHEMA app GRANT SELECT ON TABLES TO r;";
+    let files = [SchemaFile { path: "schema/x.sql".to_owned(), text: text.to_owned() }];
+    let declarations = Declarations::new(&files, &[], Path::new("/project"), "public");
+    let place = |object| declarations.locate(&finding("privilege", object)).map(|place| place.line);
+    assert_eq!(place("default_privileges FOR ROLE x IN SCHEMA app ON TABLES TO r"), Some(2));
+    assert_eq!(place("default_privileges FOR ROLE x ON SEQUENCES TO r"), Some(1));
+    assert_eq!(place("default_privileges FOR ROLE x IN SCHEMA app ON FUNCTIONS TO r"), None);
+}
+
+#[test]
+fn a_privilege_is_where_its_own_migration_grants_it() {
+    let migrations = [
+        migration(1, "a", "CREATE TABLE t (id int);\nGRANT SELECT ON t TO reporting;"),
+        migration(2, "b", "SELECT 1;\nGRANT INSERT ON t TO \"Reporting\";"),
+        migration(3, "c", "GRANT SELECT ON t TO other;"),
+    ];
+    let privilege = finding("privilege", "public.t TO reporting");
+    assert_eq!(located(&privilege, &migrations).unwrap(), "migrations/V2__b.sql:2");
+    let first = privilege.cause(cause(CauseKind::Pending, "1"));
+    assert_eq!(located(&first, &migrations).unwrap(), "migrations/V1__a.sql:2");
 }
 
 #[test]
@@ -173,7 +278,7 @@ fn statements_that_cannot_be_read_declare_nothing() {
         "ALTER TABLE x RENAME a TO",
     ]) {
         let files = [SchemaFile { path: "schema/x.sql".to_owned(), text: text.to_owned() }];
-        let declarations = Declarations::new(&files, &[], Path::new("/project"));
+        let declarations = Declarations::new(&files, &[], Path::new("/project"), "public, pg_temp");
         assert_eq!(declarations.locate(&finding("table", "public.nothing")), None, "{text}");
     }
 }

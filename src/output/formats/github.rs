@@ -1,13 +1,18 @@
 //! GitHub Actions: workflow commands that become annotations, and the summary of the step (GitHub Docs, "Workflow
 //! commands for GitHub Actions").
 
-use super::{Findings, action, is_unanswered};
+use super::{Findings, instructions, is_unanswered, sql};
 use crate::findings::{Finding, Severity};
-use crate::output::escape::escape_lines;
+use crate::output::escape::{escape, escape_lines};
 use crate::text::plural;
 
 /// GitHub drops the annotations of a kind after so many of one step, and does not say so.
 const MOST_OF_A_KIND: usize = 10;
+/// The most UTF-16 code units of an annotation's message: the runner cuts the rest off, and does not say so
+/// (`_maxIssueMessageLength` of actions/runner).
+const LONGEST_MESSAGE: usize = 4096;
+/// The most characters of an annotation's title (GitHub Docs, REST API, "Create a check run").
+const LONGEST_TITLE: usize = 255;
 /// The most bytes of a step's summary. GitHub takes nothing of one above 1 MiB.
 const LARGEST_SUMMARY: usize = 900_000;
 
@@ -21,7 +26,7 @@ pub(in crate::output) fn render(findings: &Findings<'_>) -> String {
             annotations.push(command(severity, &[("title", &title)], &findings.outcome()));
         }
         let of_kind = findings.findings.iter().filter(|finding| finding.severity == severity);
-        annotations.extend(of_kind.map(|finding| annotation(finding)));
+        annotations.extend(of_kind.map(|finding| annotation(findings, finding)));
         let count = annotations.len();
         if count > MOST_OF_A_KIND {
             annotations.truncate(MOST_OF_A_KIND - 1);
@@ -39,16 +44,56 @@ fn lacks_answer(findings: &Findings<'_>) -> bool {
     findings.is_unanswered() && !findings.findings.iter().any(|finding| is_unanswered(finding))
 }
 
-fn annotation(finding: &Finding) -> String {
-    let title = format!("{} {}", finding.code, finding.object);
-    let message = std::iter::once(finding.sentence()).chain(action(finding)).collect::<Vec<_>>().join("\n");
-    match &finding.location {
+fn annotation(findings: &Findings<'_>, finding: &Finding) -> String {
+    let title = title(finding);
+    let message = message(finding);
+    match findings.place(finding) {
         Some(place) => {
             let line = place.line.to_string();
             command(finding.severity, &[("file", &place.file), ("line", &line), ("title", &title)], &message)
         }
         None => command(finding.severity, &[("title", &title)], &message),
     }
+}
+
+/// Code and object; the message has the whole name, too.
+fn title(finding: &Finding) -> String {
+    let title = format!("{} {}", finding.code, escape(&finding.object));
+    shortened(&title, LONGEST_TITLE, |_| 1)
+}
+
+/// What is wrong and what to do. SQL that does not fit is left out as a whole: a part of it could be taken for all.
+fn message(finding: &Finding) -> String {
+    const TOO_LONG: &str = "the SQL is too long for an annotation: `trueup --output FILE.md` writes it";
+    let join = |parts: [Vec<String>; 3]| escape_lines(&parts.concat().join("\n")).into_owned();
+    let (sentence, instructions, sql) = (vec![finding.sentence()], instructions(finding), sql(finding));
+    let whole = join([sentence.clone(), instructions.clone(), sql]);
+    if length(&whole) <= LONGEST_MESSAGE {
+        return whole;
+    }
+    let remark = finding.remedy.sql.as_ref().map(|_| TOO_LONG.to_owned());
+    let without_sql = join([sentence, instructions, remark.into_iter().collect()]);
+    shortened(&without_sql, LONGEST_MESSAGE, char::len_utf16)
+}
+
+fn length(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
+
+/// The text, or as much of it as fits with a mark that it goes on. `size` is that of a character.
+fn shortened(text: &str, most: usize, size: fn(char) -> usize) -> String {
+    const MARK: &str = " ...";
+    if text.chars().map(size).sum::<usize>() <= most {
+        return text.to_owned();
+    }
+    let mut room = most - MARK.len();
+    let fits = |found: &char| {
+        room.checked_sub(size(*found)).is_some_and(|rest| {
+            room = rest;
+            true
+        })
+    };
+    text.chars().take_while(fits).chain(MARK.chars()).collect()
 }
 
 fn kind(severity: Severity) -> &'static str {
@@ -114,7 +159,7 @@ mod tests {
 
     #[test]
     fn an_annotation_has_place_title_and_message() {
-        let text = render(&Findings::of(&sample()));
+        let text = render(&Findings::of(&sample(), ""));
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3);
         let first =
@@ -129,22 +174,22 @@ mod tests {
 
     #[test]
     fn the_last_annotation_of_a_kind_counts_the_others() {
-        let text = render(&Findings::of(&many(23)));
+        let text = render(&Findings::of(&many(23), ""));
         let warnings: Vec<&str> = text.lines().filter(|line| line.starts_with("::warning ")).collect();
         assert_eq!(warnings.len(), 10);
         assert_eq!(warnings[9], "::warning title=trueup check::and 13 more warnings: see the step summary");
         assert!(text.starts_with("::error "), "{text}");
-        let ten = render(&Findings::of(&many(11)));
+        let ten = render(&Findings::of(&many(11), ""));
         assert!(!ten.contains("more warnings"), "{ten}");
     }
 
     #[test]
     fn no_answer_is_an_error_and_a_clean_report_is_silent() {
-        assert_eq!(render(&Findings::of(&clean())), "");
+        assert_eq!(render(&Findings::of(&clean(), "")), "");
         let mut sample = unanswered();
-        assert_eq!(render(&Findings::of(&sample)).lines().count(), 1);
+        assert_eq!(render(&Findings::of(&sample, "")).lines().count(), 1);
         sample.findings.clear();
-        let text = render(&Findings::of(&sample));
+        let text = render(&Findings::of(&sample, ""));
         assert_eq!(text, "::error title=trueup check::0 found (exit code 3, cannot-tell)\n");
     }
 
@@ -162,5 +207,29 @@ mod tests {
         assert!(less.starts_with("\n## heading\n\nbbb") && less.len() + 400_000 < LARGEST_SUMMARY);
         assert_eq!(step_summary(&sections, LARGEST_SUMMARY), None);
         assert_eq!(step_summary(&sections, LARGEST_SUMMARY - 201), None);
+    }
+
+    #[test]
+    fn what_the_runner_would_cut_off_is_left_out_and_that_is_said() {
+        let mut sample = many(1);
+        let finding = &mut sample.findings[0];
+        finding.remedy.advice = Some("look at it".to_owned());
+        finding.remedy.sql = Some(format!("SELECT '{}';", "😀".repeat(2000)));
+        assert!(message(finding).ends_with("😀';"));
+        finding.remedy.sql = Some(format!("SELECT '{}';", "😀".repeat(2050)));
+        let said = message(finding);
+        assert!(said.contains("do: look at it\nthe SQL is too long for an annotation"), "{said}");
+        finding.object = format!("public.f({})", "numeric, ".repeat(600));
+        let said = message(finding);
+        assert!(said.starts_with("table public.f(numeric, ") && said.ends_with(" ..."), "{said}");
+        assert_eq!(length(&said), LONGEST_MESSAGE);
+        assert_eq!(title(finding).chars().count(), LONGEST_TITLE);
+    }
+
+    #[test]
+    fn files_are_called_as_the_repository_calls_them() {
+        let sample = sample();
+        let text = render(&Findings::of(&sample, "services/db/"));
+        assert!(text.contains("::error file=services/db/schema/a b%2Cü%3A1.sql,line=4,"), "{text}");
     }
 }

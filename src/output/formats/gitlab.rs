@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Findings, place};
+use super::Findings;
 use crate::findings::Severity;
 use crate::output::escape::escape;
 
@@ -33,7 +33,7 @@ pub(in crate::output) fn render(findings: &Findings<'_>) -> String {
         .iter()
         .zip(findings.fingerprints())
         .map(|(finding, fingerprint)| {
-            let place = place(finding);
+            let place = findings.some_place(finding);
             Violation {
                 description: escape(&description(finding)).into_owned(),
                 check_name: &finding.code,
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_violation_says_what_is_wrong_and_where() {
-        let report: serde_json::Value = serde_json::from_str(&render(&Findings::of(&sample()))).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&render(&Findings::of(&sample(), ""))).unwrap();
         let first = &report[0];
         assert_eq!(first["check_name"], "column.nullability");
         assert_eq!(first["severity"], "critical");
@@ -87,6 +87,6 @@ mod tests {
 
     #[test]
     fn a_clean_report_is_an_empty_array() {
-        assert_eq!(render(&Findings::of(&clean())), "[]\n");
+        assert_eq!(render(&Findings::of(&clean(), "")), "[]\n");
     }
 }

@@ -29,11 +29,13 @@ pub(super) struct Findings<'r> {
     passed: Vec<String>,
     /// The report's own sentence about the outcome.
     verdict: Option<String>,
+    /// The way from the root of the repository to the project directory: `db/`, or empty.
+    from_repository: &'r str,
 }
 
 impl<'r> Findings<'r> {
-    /// The findings of a report.
-    pub(super) fn of(report: &'r impl Report) -> Self {
+    /// The findings of a report, and the way from the root of the repository to the project directory.
+    pub(super) fn of(report: &'r impl Report, from_repository: &'r str) -> Self {
         let mut findings: Vec<&Finding> = report.findings().unwrap_or_default().iter().collect();
         findings.sort_by_key(|finding| Reverse(finding.severity));
         Self {
@@ -41,6 +43,7 @@ impl<'r> Findings<'r> {
             findings,
             passed: report.passed(),
             verdict: verdict(&report.view()).map(str::to_owned),
+            from_repository,
         }
     }
 
@@ -64,8 +67,22 @@ impl<'r> Findings<'r> {
         }
     }
 
+    /// The place of a finding, its file as the repository calls it.
+    fn place(&self, finding: &Finding) -> Option<Location> {
+        let Location { file, line } = finding.location.as_ref()?;
+        Some(Location::new(in_repository(self.from_repository, file), *line))
+    }
+
+    /// The same for formats that need a place: the lock file, which has every object of the model, where the finding has
+    /// none of its own.
+    fn some_place(&self, finding: &Finding) -> Location {
+        let lock_file = || Location::new(in_repository(self.from_repository, LOCK_FILE), 1);
+        self.place(finding).unwrap_or_else(lock_file)
+    }
+
     /// What stays the same in the next report about the same findings, and differs between those of this report: made of
-    /// code, object and migration. A line number moves with every edit of a file and is no part of it.
+    /// code, object, migration and, where a repository has several, the project. A line number moves with every edit of a
+    /// file and is no part of it.
     fn fingerprints(&self) -> Vec<String> {
         let mut met: HashMap<(&str, &str, Option<&str>), usize> = HashMap::new();
         let fingerprint = |finding: &&'r Finding| {
@@ -77,7 +94,9 @@ impl<'r> Findings<'r> {
                 hash.update(part);
                 hash.update([0]);
             }
+            hash.update(self.from_repository);
             if *count > 1 {
+                hash.update([0]);
                 hash.update(count.to_string());
             }
             hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
@@ -104,28 +123,48 @@ fn is_unanswered(finding: &Finding) -> bool {
     finding.kind == "failure" || finding.code.ends_with(".unreadable")
 }
 
-/// The place of a finding for formats that need one: the lock file, which has every object of the model, where the finding
-/// has none of its own.
-fn place(finding: &Finding) -> Location {
-    finding.location.clone().unwrap_or_else(|| Location::new(LOCK_FILE, 1))
+/// A file of the project directory as a path from the root of the repository. Migrations may lie beside the project:
+/// `../migrations/V1__a.sql`.
+fn in_repository(from_repository: &str, file: &str) -> String {
+    if file.starts_with('/') {
+        return file.to_owned();
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in from_repository.split('/').chain(file.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
 }
 
 /// What to do about a finding, a line each: the command or the advice, then the SQL with what it does beside changing the
 /// schema.
 fn action(finding: &Finding) -> Vec<String> {
-    let remedy = &finding.remedy;
-    let mut lines = Vec::new();
-    lines.extend(remedy.run.as_ref().map(|command| format!("run: {command}")));
-    lines.extend(remedy.advice.as_ref().map(|advice| format!("do: {advice}")));
-    if let Some(sql) = &remedy.sql {
-        let hazards: Vec<&str> = remedy.hazards.iter().map(|hazard| hazard.label()).collect();
-        lines.push(match hazards.as_slice() {
-            [] => "SQL:".to_owned(),
-            hazards => format!("SQL ({}):", hazards.join(", ")),
-        });
-        lines.extend(sql.lines().map(str::to_owned));
-    }
+    let mut lines = instructions(finding);
+    lines.extend(sql(finding));
     lines
+}
+
+/// The command to run, and the advice.
+fn instructions(finding: &Finding) -> Vec<String> {
+    let remedy = &finding.remedy;
+    let run = remedy.run.as_ref().map(|command| format!("run: {command}"));
+    run.into_iter().chain(remedy.advice.as_ref().map(|advice| format!("do: {advice}"))).collect()
+}
+
+/// The statements, after a line that says what they do beside changing the schema.
+fn sql(finding: &Finding) -> Vec<String> {
+    let remedy = &finding.remedy;
+    let Some(sql) = &remedy.sql else { return Vec::new() };
+    let hazards: Vec<&str> = remedy.hazards.iter().map(|hazard| hazard.label()).collect();
+    let title = match hazards.as_slice() {
+        [] => "SQL:".to_owned(),
+        hazards => format!("SQL ({}):", hazards.join(", ")),
+    };
+    std::iter::once(title).chain(sql.lines().map(str::to_owned)).collect()
 }
 
 #[cfg(test)]
@@ -215,7 +254,7 @@ pub(super) mod tests {
             "trueup check",
             Change::Different,
         )
-        .sides(Sides::new("connection refused", "an answer"));
+        .sides(Sides::new("connection refused", ""));
         SampleReport { exit: Exit::CannotTell, findings: vec![finding], passed: Vec::new() }
     }
 
@@ -241,7 +280,7 @@ pub(super) mod tests {
     #[test]
     fn the_most_severe_finding_is_the_first() {
         let sample = sample();
-        let findings = Findings::of(&sample);
+        let findings = Findings::of(&sample, "");
         let severities: Vec<_> = findings.findings.iter().map(|finding| finding.severity).collect();
         assert_eq!(severities, [Severity::Error, Severity::Warning, Severity::Info]);
         assert_eq!(findings.outcome(), "3 found (exit code 1, findings)");
@@ -252,15 +291,28 @@ pub(super) mod tests {
         let mut sample = sample();
         let twin = sample.findings[1].clone();
         sample.findings.push(twin);
-        let before = Findings::of(&sample).fingerprints();
+        let before = Findings::of(&sample, "").fingerprints();
         assert_eq!(before.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
         sample.findings[2].location = Some(Location::new("schema/other.sql", 99));
-        assert_eq!(Findings::of(&sample).fingerprints(), before);
+        assert_eq!(Findings::of(&sample, "").fingerprints(), before);
         assert_eq!(before[0].len(), 32);
+        assert_ne!(Findings::of(&sample, "services/db/").fingerprints()[0], before[0]);
     }
 
     #[test]
     fn what_has_no_place_is_placed_in_the_lock_file() {
-        assert_eq!(place(&sample().findings[0]).to_string(), "trueup.lock:1");
+        let sample = sample();
+        let place = |from: &str| Findings::of(&sample, from).some_place(&sample.findings[0]).to_string();
+        assert_eq!(place(""), "trueup.lock:1");
+        assert_eq!(place("services/db/"), "services/db/trueup.lock:1");
+        for (from, file, path) in [
+            ("", "schema/users.sql", "schema/users.sql"),
+            ("services/db/", "../migrations/V1__a.sql", "services/migrations/V1__a.sql"),
+            ("", "../migrations/V1__a.sql", "../migrations/V1__a.sql"),
+            ("services/", "../../up/./V1__a.sql", "../up/V1__a.sql"),
+            ("services/", "/migrations/V1__a.sql", "/migrations/V1__a.sql"),
+        ] {
+            assert_eq!(in_repository(from, file), path);
+        }
     }
 }

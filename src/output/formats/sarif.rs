@@ -7,12 +7,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Findings, action, place};
-use crate::findings::{Finding, Location as Place, Severity};
+use super::{Findings, action};
+use crate::findings::{Change, Finding, Location as Place, Severity};
 use crate::output::escape::{escape, escape_lines};
 
 /// GitHub refuses a run with more results.
 const MOST_RESULTS: usize = 25_000;
+/// The one fingerprint that GitHub compares (GitHub Docs, "SARIF support for code scanning"). Where it is missing, the upload
+/// makes it of the text around the line: all findings of one code that are at `trueup.lock:1` would be one alert, and an
+/// edit beside a declaration would close an alert and open another.
+const GITHUBS_FINGERPRINT: &str = "primaryLocationLineHash";
 /// Where the format is described, for readers that look there.
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
@@ -53,6 +57,8 @@ struct Driver<'r> {
 struct Rule<'r> {
     id: &'r str,
     short_description: Message,
+    full_description: Message,
+    help: Message,
     default_configuration: Configuration,
 }
 
@@ -141,10 +147,10 @@ pub(in crate::output) fn render(findings: &Findings<'_>) -> String {
     for (finding, fingerprint) in reported.zip(findings.fingerprints()) {
         // The findings are sorted: the first of a code is the most severe one.
         let rule_index = *index_of.entry(&finding.code).or_insert_with(|| {
-            rules.push(rule(finding));
+            rules.push(rule(findings, finding));
             rules.len() - 1
         });
-        results.push(result(finding, rule_index, fingerprint));
+        results.push(result(finding, findings.some_place(finding), rule_index, fingerprint));
     }
     let log = Log {
         schema: SCHEMA,
@@ -153,7 +159,7 @@ pub(in crate::output) fn render(findings: &Findings<'_>) -> String {
             tool: Tool {
                 driver: Driver { name: "trueup", semantic_version: env!("CARGO_PKG_VERSION"), rules },
             },
-            automation_details: AutomationDetails { id: findings.title().replace(' ', "/") },
+            automation_details: AutomationDetails { id: category(findings) },
             invocations: [invocation(findings)],
             column_kind: "unicodeCodePoints",
             results,
@@ -162,6 +168,12 @@ pub(in crate::output) fn render(findings: &Findings<'_>) -> String {
     let mut text = serde_json::to_string_pretty(&log).expect("strings and numbers serialise");
     text.push('\n');
     text
+}
+
+/// What is before the last slash is the category: a later report of the same one replaces the earlier (GitHub Docs, "SARIF
+/// support for code scanning"). `verify` must not replace `check`, nor one project of a repository another.
+fn category(findings: &Findings<'_>) -> String {
+    format!("{}/{}", findings.title().replace(' ', "/"), findings.from_repository)
 }
 
 fn invocation(findings: &Findings<'_>) -> Invocation {
@@ -186,18 +198,37 @@ fn invocation(findings: &Findings<'_>) -> Invocation {
     }
 }
 
-fn rule<'r>(finding: &'r Finding) -> Rule<'r> {
+/// A rule for each code. GitHub shows no alert whose rule has no description and no help.
+fn rule<'r>(findings: &Findings<'_>, finding: &'r Finding) -> Rule<'r> {
     let words = finding.code.replace('.', ": ").replace('_', " ");
+    let kind = finding.kind_label();
+    let full = match (finding.kind, finding.change) {
+        ("failure", _) => "The command could not answer.".to_owned(),
+        ("data_check", _) => "Rows are not as a check in checks/ says that they have to be.".to_owned(),
+        ("seed", Change::Missing) => "A row that schema/seeds/ declares is missing.".to_owned(),
+        ("seed", _) => "A row is not as schema/seeds/ declares it.".to_owned(),
+        ("migration", _) => "A migration is not as the history of the database has it.".to_owned(),
+        ("database", _) => "The database is not one that this project has migrated.".to_owned(),
+        (_, Change::Missing) => format!("Declared, but not in the database: {kind}."),
+        (_, Change::Unexpected) => format!("In the database, but not declared: {kind}."),
+        (_, Change::Different) => format!("Not in the database as it is declared: {kind}."),
+    };
+    let title = findings.title();
+    let help = format!(
+        "Each result says what differs, why, and what to run. `{title} --help` explains the command."
+    );
     Rule {
         id: &finding.code,
         short_description: Message { text: words },
+        full_description: Message { text: full },
+        help: Message { text: help },
         default_configuration: Configuration { level: level(finding.severity) },
     }
 }
 
-fn result<'r>(finding: &'r Finding, rule_index: usize, fingerprint: String) -> ResultOf<'r> {
+fn result<'r>(finding: &'r Finding, place: Place, rule_index: usize, fingerprint: String) -> ResultOf<'r> {
     let text = std::iter::once(finding.sentence()).chain(action(finding)).collect::<Vec<_>>().join("\n");
-    let Place { file, line } = place(finding);
+    let Place { file, line } = place;
     ResultOf {
         rule_id: &finding.code,
         rule_index,
@@ -213,7 +244,10 @@ fn result<'r>(finding: &'r Finding, rule_index: usize, fingerprint: String) -> R
                 kind: finding.kind,
             }],
         }],
-        partial_fingerprints: BTreeMap::from([("trueup/v1", fingerprint)]),
+        partial_fingerprints: BTreeMap::from([
+            (GITHUBS_FINGERPRINT, fingerprint.clone()),
+            ("trueup/v1", fingerprint),
+        ]),
     }
 }
 
@@ -257,7 +291,7 @@ mod tests {
     use crate::output::formats::tests::{SampleReport, clean, many, sample, unanswered};
 
     fn run(sample: &SampleReport) -> serde_json::Value {
-        let log: serde_json::Value = serde_json::from_str(&render(&Findings::of(sample))).unwrap();
+        let log: serde_json::Value = serde_json::from_str(&render(&Findings::of(sample, ""))).unwrap();
         log["runs"][0].clone()
     }
 
@@ -272,8 +306,12 @@ mod tests {
         assert_eq!(place["artifactLocation"]["uri"], "schema/a%20b%2C%C3%BC%3A1.sql");
         assert_eq!(place["region"]["startLine"], 4);
         assert_eq!(result["partialFingerprints"]["trueup/v1"].as_str().unwrap().len(), 32);
+        assert_eq!(
+            result["partialFingerprints"][GITHUBS_FINGERPRINT],
+            result["partialFingerprints"]["trueup/v1"]
+        );
         assert_eq!(run["results"][2]["level"], "note");
-        assert_eq!(run["automationDetails"]["id"], "trueup/check");
+        assert_eq!(run["automationDetails"]["id"], "trueup/check/");
         assert_eq!(run["invocations"][0]["executionSuccessful"], true);
         assert_eq!(run["invocations"][0]["exitCodeDescription"], "findings");
     }

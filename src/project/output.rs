@@ -1,0 +1,172 @@
+//! Resolves where reports go, and how they look there.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum as _;
+
+use super::directory;
+use super::process_env::ProcessEnv;
+use crate::cli::{Color, Format, Shared};
+use crate::error::{ErrorCode, Failure};
+
+/// The settings of the output.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutputSettings {
+    /// `--format`
+    pub format: Format,
+    /// The files of `--output`, which receive the report, too.
+    pub files: Vec<OutputFile>,
+    /// Whether human output on standard output is coloured.
+    pub color: bool,
+    /// Whether standard output is a terminal, which decides the width of tables.
+    pub terminal: bool,
+    /// The columns that `COLUMNS` asks for where standard output is no terminal.
+    pub columns: Option<u16>,
+    /// Whether ASCII is all that can be shown: the locale is not UTF-8, or the terminal is dumb.
+    pub ascii: bool,
+    /// Whether standard error is a terminal whose lines can be drawn over, and `-q` was not given.
+    pub progress: bool,
+    /// Whether questions can be asked: standard input and standard error are terminals.
+    pub interactive: bool,
+    /// Whether events of the run are shown on standard error.
+    pub events: bool,
+    /// `-q`
+    pub quiet: bool,
+    /// `-v`
+    pub verbose: bool,
+    /// The summary of a step of GitHub Actions, where a report in the format `github` is asked for.
+    pub step_summary: Option<PathBuf>,
+    /// The way from the root of the repository to the project directory, for formats whose readers know only the
+    /// repository: `db/`; empty where that is the root itself or there is no repository.
+    pub from_repository: String,
+}
+
+impl OutputSettings {
+    /// Resolves the settings of a command in a project directory.
+    ///
+    /// # Errors
+    /// Exit 2: the format of an `--output` file is unknown.
+    pub(super) fn resolve(
+        shared: &Shared,
+        process_env: &ProcessEnv,
+        project: &Path,
+    ) -> Result<Self, Failure> {
+        let files = shared.output.iter().map(|text| OutputFile::parse(text, &process_env.cwd));
+        let output = Self::new(shared, process_env, files.collect::<Result<_, _>>()?);
+        // Nobody else needs to know, and looking for it takes time.
+        let is_asked_for = output.formats().any(Format::is_of_findings);
+        let from_repository = if is_asked_for { directory::in_repository(project) } else { String::new() };
+        Ok(Self { from_repository, ..output })
+    }
+
+    /// The settings of a command whose project, or a part of whose arguments, is wrong: for the report of that.
+    pub fn of_failure(shared: &Shared, process_env: &ProcessEnv) -> Self {
+        let files = shared.output.iter().filter_map(|text| OutputFile::parse(text, &process_env.cwd).ok());
+        Self::new(shared, process_env, files.collect())
+    }
+
+    /// The settings of arguments that could not be read but for `--format`.
+    pub fn of_format(format: Format, process_env: &ProcessEnv) -> Self {
+        Self::of_failure(&Shared { format, ..Shared::default() }, process_env)
+    }
+
+    /// The format of standard output and those of the files.
+    pub fn formats(&self) -> impl Iterator<Item = Format> {
+        self.files.iter().map(|file| file.format).chain([self.format])
+    }
+
+    fn new(shared: &Shared, process_env: &ProcessEnv, files: Vec<OutputFile>) -> Self {
+        let dumb = process_env.variable("TERM") == Some(OsStr::new("dumb"));
+        let mut output = Self {
+            format: shared.format,
+            files,
+            color: has_color(shared.color, process_env, dumb),
+            terminal: process_env.stdout_is_terminal,
+            columns: process_env.text("COLUMNS").and_then(columns),
+            ascii: dumb || !speaks_utf8(process_env),
+            progress: process_env.stderr_is_terminal && !shared.quiet && !dumb,
+            interactive: process_env.stdin_is_terminal && process_env.stderr_is_terminal,
+            events: !shared.quiet,
+            quiet: shared.quiet,
+            verbose: shared.verbose,
+            step_summary: None,
+            from_repository: String::new(),
+        };
+        if output.formats().any(|format| format == Format::Github) {
+            let file = process_env.variable("GITHUB_STEP_SUMMARY");
+            output.step_summary = file.map(|file| process_env.cwd.join(file));
+        }
+        output
+    }
+}
+
+/// A file that receives a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputFile {
+    /// The format of the report.
+    pub format: Format,
+    /// The absolute path.
+    pub path: PathBuf,
+}
+
+impl OutputFile {
+    /// Parses `FORMAT=FILE`, or a file whose suffix names the format.
+    ///
+    /// # Errors
+    /// Exit 2: neither names a format.
+    pub fn parse(text: &str, cwd: &Path) -> Result<Self, Failure> {
+        let named = text.split_once('=').and_then(|(word, file)| {
+            let format = Format::value_variants().iter().find(|format| format.word() == word)?;
+            Some((*format, file))
+        });
+        let (format, file) = match named {
+            Some(named) => named,
+            None => {
+                let format = Format::of_file(text).ok_or_else(|| unknown_suffix(text))?;
+                (format, text)
+            }
+        };
+        if file.is_empty() {
+            return Err(
+                Failure::usage(format!("--output {text}: no file is named")).code(ErrorCode::USAGE_ARGUMENTS)
+            );
+        }
+        Ok(Self { format, path: cwd.join(file) })
+    }
+}
+
+fn unknown_suffix(text: &str) -> Failure {
+    let words: Vec<&str> = Format::value_variants().iter().map(|format| format.word()).collect();
+    Failure::usage(format!("--output {text}: the suffix names no format"))
+        .code(ErrorCode::USAGE_ARGUMENTS)
+        .next(format!("name it: --output FORMAT=FILE, where FORMAT is one of {}", words.join(", ")))
+}
+
+/// `NO_COLOR` (no-color.org) and `CLICOLOR_FORCE` (bixense.com/clicolors) decide where `--color` does not.
+fn has_color(asked: Color, process_env: &ProcessEnv, dumb: bool) -> bool {
+    match asked {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if process_env.variable("NO_COLOR").is_some() => false,
+        Color::Auto if process_env.variable("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
+        Color::Auto => process_env.stdout_is_terminal && !dumb,
+    }
+}
+
+/// A number of columns; `None` for what is none. A terminal has 65,535 at the most.
+fn columns(text: &str) -> Option<u16> {
+    let columns: u64 = text.trim().parse().ok().filter(|columns| *columns > 0)?;
+    Some(u16::try_from(columns).unwrap_or(u16::MAX))
+}
+
+/// Whether the locale's characters are encoded in UTF-8. The first variable that is set and not empty decides (POSIX,
+/// "Environment Variables", 8.2); without any, the locale is C. The encoding stands between `.` and `@`; `UTF-8` alone is
+/// what macOS sets.
+fn speaks_utf8(process_env: &ProcessEnv) -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| process_env.lossy(name));
+    let Some(locale) = locale else { return false };
+    let locale = locale.split('@').next().unwrap_or_default();
+    let encoding = locale.split_once('.').map_or(locale, |(_, encoding)| encoding);
+    ["utf-8", "utf8"].contains(&encoding.to_ascii_lowercase().as_str())
+}
