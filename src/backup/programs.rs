@@ -53,7 +53,7 @@ impl Programs {
                 "the archive was written by pg_dump {major}, a pg_restore of {major} or newer reads it, and none was \
                  found; nothing was changed; looked in:"
             );
-            for line in places.told(explicit).iter().chain(&looked) {
+            for line in places.describe(explicit).iter().chain(&looked) {
                 what.push_str("\n  ");
                 what.push_str(line);
             }
@@ -245,7 +245,7 @@ fn none_found(places: &Places, explicit: Option<&Path>, server: ServerVersion, l
         "a backup of PostgreSQL {server} needs a pg_dump of {major} or newer, and none was found; nothing was changed; \
          looked in:"
     );
-    for line in places.told(explicit).iter().chain(looked) {
+    for line in places.describe(explicit).iter().chain(looked) {
         what.push_str("\n  ");
         what.push_str(line);
     }

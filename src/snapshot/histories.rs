@@ -30,7 +30,7 @@ pub(super) fn found(assembler: &Assembler) -> Vec<TableCandidate> {
         relation.schema == "trueup"
             || matches!(relation.kind, b'r' | b'p') && !relation.schema.starts_with("pg_")
     });
-    let judged = found.map(|relation| TableCandidate {
+    let candidates = found.map(|relation| TableCandidate {
         schema: relation.schema.to_owned(),
         table: relation.name.to_owned(),
         readable: relation.readable,
@@ -40,7 +40,7 @@ pub(super) fn found(assembler: &Assembler) -> Vec<TableCandidate> {
         of_schemas_owner: relation.of_schemas_owner,
         columns: relation.columns.into_iter().map(|(name, oid)| (name.to_owned(), oid)).collect(),
     });
-    judged.collect()
+    candidates.collect()
 }
 
 impl Histories {

@@ -1,4 +1,4 @@
-//! One look at a live database, compared with the declared model and told as a document. It writes nothing at all.
+//! Compares a snapshot of a live database with the declared model, and reports the result. It writes nothing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -261,7 +261,7 @@ fn hidden(snapshot: &DatabaseSnapshot) -> Vec<Hidden> {
     unread.chain(unseen).collect()
 }
 
-/// The seeds that are missing or different, where their tables are looked at.
+/// The seeds that are missing or different, of the tables in scope.
 fn seeded(
     settings: &Settings,
     snapshot: &DatabaseSnapshot,
@@ -405,7 +405,7 @@ pub(crate) fn in_scope(settings: &Settings, id: &ObjectId) -> bool {
     schema_in && !named(&database.ignore, id) && (settings.only.is_empty() || named(&settings.only, id))
 }
 
-/// How many objects were looked at.
+/// How many objects were compared.
 fn compared(settings: &Settings, live: &Catalog) -> usize {
     let everything = settings.database.schemas.is_empty()
         && settings.database.ignore.is_empty()

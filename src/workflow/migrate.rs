@@ -65,10 +65,10 @@ pub(crate) async fn run<C: MigrateCommand>(
     change: &C,
     mut stop: StopSignal,
 ) -> Result<Exit> {
-    let seen = stop.clone();
+    let signal = stop.clone();
     let (mut writing, declared, prepared) = tokio::select! {
         biased;
-        ready = ask(settings, change, &seen) => ready?,
+        ready = ask(settings, change, &signal) => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
     if prepared.plan.is_empty() {
@@ -277,7 +277,7 @@ async fn carry_out<C: MigrateCommand>(
         Some(policy) => policy.ensure(settings, &prepared.snapshot, writing).await?,
         None => None,
     };
-    let backup = manifest.as_ref().map(|(_, told)| told.clone());
+    let backup = manifest.as_ref().map(|(_, summary)| summary.clone());
     let required = Required::by(settings, &writing.target, &prepared.plan, &declared.migrations)?;
     let job = Job {
         writer: &mut writing.writer,

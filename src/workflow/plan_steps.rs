@@ -1,4 +1,4 @@
-//! A plan as reports and scripts tell it, and the history that it is recorded in.
+//! Converts a plan to reports and scripts, and names the history that it is recorded in.
 
 use std::collections::BTreeSet;
 
@@ -68,7 +68,7 @@ pub(crate) fn report(
     }
 }
 
-/// Why a plan ends early, as reports tell it.
+/// Why a plan ends early, for a report.
 pub(crate) fn stop_report(stop: &PlanStop) -> StopReport {
     StopReport { why: stop.why(), next: stop.next(), waiting: stop.waiting().to_vec() }
 }

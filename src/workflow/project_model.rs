@@ -105,23 +105,23 @@ pub(crate) async fn beside<T>(
     settings: &Settings,
     connecting: impl Future<Output = Result<T>>,
 ) -> Result<(T, Reading)> {
-    let (tell, needs) = oneshot::channel();
+    let (sender, needs) = oneshot::channel();
     let size = settings.project.lock_path.metadata().map_or(0, |lock| lock.len());
     let read = async {
         if size < BIG_LOCK {
             // The server has been greeted then, and makes a process for us.
             tokio::task::yield_now().await;
-            return Work::Done(files(settings, tell));
+            return Work::Done(files(settings, sender));
         }
         let settings = settings.clone();
-        Work::Thread(tokio::task::spawn_blocking(move || files(&settings, tell)))
+        Work::Thread(tokio::task::spawn_blocking(move || files(&settings, sender)))
     };
     // Polled in this order: the server is at work already when the files are read.
     let (connected, files) = tokio::join!(biased; connecting, read);
     Ok((connected?, Reading { needs, files }))
 }
 
-fn files(settings: &Settings, tell: oneshot::Sender<Needs>) -> Result<Files> {
+fn files(settings: &Settings, sender: oneshot::Sender<Needs>) -> Result<Files> {
     let project = &settings.project;
     let sources = Sources::read(&project.dir, &project.migrations_dir)?;
     let seeds = Arc::new(Seeds::read(&project.seeds_dir)?);
@@ -132,7 +132,7 @@ fn files(settings: &Settings, tell: oneshot::Sender<Needs>) -> Result<Files> {
             let Sources { migrations, schema } = sources;
             let migrations: Arc<[Migration]> = migrations.into();
             // Nobody listens when the command has failed meanwhile.
-            let _ = tell.send(Needs {
+            let _ = sender.send(Needs {
                 options: file.head().options.clone(),
                 migrations: Arc::clone(&migrations),
                 seeds: Arc::clone(&seeds),

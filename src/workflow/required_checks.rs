@@ -110,8 +110,8 @@ impl<'r> Required<'r> {
         if unmet.is_empty() {
             return Ok(());
         }
-        let told: Vec<String> = unmet.iter().map(UnmetCheck::to_string).collect();
-        let what = format!("{} is not applied: {}", step.title, told.join(", "));
+        let reasons: Vec<String> = unmet.iter().map(UnmetCheck::to_string).collect();
+        let what = format!("{} is not applied: {}", step.title, reasons.join(", "));
         if let Ok(mut unmet_requirement) = self.unmet.lock() {
             *unmet_requirement = Some((step.version, unmet));
         }

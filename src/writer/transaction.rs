@@ -142,7 +142,7 @@ impl WriteSession {
             else {
                 return Ok(());
             };
-            let pause = match seen.judge(holders, Instant::now()) {
+            let pause = match seen.evaluate(holders, Instant::now()) {
                 InTheWay::Nobody => return Ok(()),
                 InTheWay::Perhaps => Duration::from_millis(100),
                 InTheWay::Long(blockers) => {

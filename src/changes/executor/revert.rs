@@ -147,14 +147,14 @@ fn prove(
         return Ok(());
     }
     let more = wrong.len().saturating_sub(MOST_NAMED);
-    let mut told = wrong[..wrong.len().min(MOST_NAMED)].join("\n");
+    let mut text = wrong[..wrong.len().min(MOST_NAMED)].join("\n");
     if more > 0 {
-        told.push_str(&format!("\nand {more} more"));
+        text.push_str(&format!("\nand {more} more"));
     }
     Err(Failure::new(
         Exit::RolledBack,
         format!(
-            "{}: its result differs from what the migrations before {} build; it was rolled back\n{told}",
+            "{}: its result differs from what the migrations before {} build; it was rolled back\n{text}",
             step.path.display(),
             step.title
         ),

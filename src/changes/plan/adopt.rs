@@ -46,7 +46,7 @@ impl Adoption {
     /// # Errors
     /// Exit 2 when there is no such version. Exit 4 when the project has no migrations, or when a database without
     /// any of them matches best.
-    pub fn judge(lock: &Lock, found: &LiveDatabase<'_>, stated: Option<i64>) -> Result<Self, Failure> {
+    pub fn evaluate(lock: &Lock, found: &LiveDatabase<'_>, stated: Option<i64>) -> Result<Self, Failure> {
         if lock.migrations.is_empty() {
             let what = "this project has no migrations: the database cannot be at any version";
             let next = "write the first migration, migrations/V1__baseline.sql, which creates this database's schema from \
@@ -194,7 +194,7 @@ mod tests {
         lock_of(&samples).0
     }
 
-    fn judge(objects: &[Arc<Object>], stated: Option<i64>) -> Result<Adoption, Failure> {
+    fn evaluate(objects: &[Arc<Object>], stated: Option<i64>) -> Result<Adoption, Failure> {
         let catalog = Catalog::new(objects.to_vec(), Vec::new());
         let found = LiveDatabase {
             database: "d",
@@ -203,20 +203,20 @@ mod tests {
             in_scope: &|_| true,
             ignored: &|_| false,
         };
-        Adoption::judge(&lock(), &found, stated)
+        Adoption::evaluate(&lock(), &found, stated)
     }
 
     #[test]
     fn the_version_is_found_and_differences_are_told_from_it() {
         let all = [table("users"), column("users", "id", "bigint"), column("users", "name", "text")];
-        let found = judge(&all, None).expect("adopted");
+        let found = evaluate(&all, None).expect("adopted");
         assert_eq!(
             (found.applied, found.equally_close.as_slice(), found.differences.len()),
             (3, &[3][..], 0)
         );
         assert!(found.unambiguous(&lock()).is_ok());
         // Looked at as V2 the column of V3 is one too many: a difference, though the model has it.
-        let as_second = judge(&all, Some(2)).expect("judged");
+        let as_second = evaluate(&all, Some(2)).expect("judged");
         assert_eq!(as_second.differences.len(), 1);
         assert_eq!(as_second.differences[0].object, "public.users.name");
     }
@@ -224,20 +224,20 @@ mod tests {
     #[test]
     fn versions_that_a_catalog_does_not_tell_apart_are_for_a_person_to_choose() {
         let first = [table("users"), column("users", "id", "bigint")];
-        let found = judge(&first, None).expect("judged");
+        let found = evaluate(&first, None).expect("judged");
         assert_eq!((found.applied, found.equally_close.as_slice()), (2, &[1, 2][..]));
         let failure = found.unambiguous(&lock()).expect_err("ambiguous");
         assert_eq!(failure.exit, Exit::Refused);
         assert!(failure.what.contains("V2__m2 and V1__m1 are equally good matches"), "{}", failure.what);
         assert!(failure.next.contains("--version 2"), "{}", failure.next);
-        assert!(judge(&first, Some(1)).expect("judged").unambiguous(&lock()).is_ok());
+        assert!(evaluate(&first, Some(1)).expect("judged").unambiguous(&lock()).is_ok());
     }
 
     #[test]
     fn what_is_like_nothing_is_refused() {
         let other = [table("orders"), column("orders", "id", "bigint")];
-        assert_eq!(judge(&other, None).expect_err("another database").exit, Exit::Refused);
-        let unknown = judge(&other, Some(9)).expect_err("no such version");
+        assert_eq!(evaluate(&other, None).expect_err("another database").exit, Exit::Refused);
+        let unknown = evaluate(&other, Some(9)).expect_err("no such version");
         assert_eq!(unknown.exit, Exit::Usage);
         assert!(unknown.what.contains("the newest are 3, 2, 1"), "{}", unknown.what);
     }

@@ -33,7 +33,7 @@ impl MigrationPlan {
         let mut tables = BTreeSet::new();
         for step in self.steps.iter().filter(|step| !step.record) {
             let mut rows_of = BTreeSet::new();
-            if let Some(why) = step.untold() {
+            if let Some(why) = step.unknown_effects() {
                 return Affected::Unknown(format!("{}: {why}", step.title));
             }
             let touched = step.touches.iter().filter(|id| id.kind.is_under_relation());
@@ -86,7 +86,7 @@ impl Step {
     }
 
     /// Why it is not known which tables the statement changes.
-    fn untold(&self) -> Option<String> {
+    fn unknown_effects(&self) -> Option<String> {
         self.verbs().find_map(|(verb, text)| {
             let mut words = words_of(text).skip(1).map(str::to_ascii_lowercase);
             let known = ROWS.contains(&verb.as_str()) || OBJECTS.contains(&verb.as_str());

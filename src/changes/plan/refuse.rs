@@ -142,7 +142,7 @@ mod tests {
     use super::*;
     use crate::postgres::sql::split;
 
-    fn judged(text: &str) -> Option<Refusal> {
+    fn refusal_of(text: &str) -> Option<Refusal> {
         let statement = split(text).expect("splits")[0];
         refusal(&statement, &Tokens::of(&statement, 64))
     }
@@ -208,7 +208,7 @@ mod tests {
             ),
         ] {
             for text in texts {
-                assert_eq!(judged(text), Some(refusal), "{text}");
+                assert_eq!(refusal_of(text), Some(refusal), "{text}");
             }
         }
     }
@@ -242,7 +242,7 @@ mod tests {
             "alter role app set role = 'x'",
             "set constraints all deferred",
         ] {
-            assert_eq!(judged(text), None, "{text}");
+            assert_eq!(refusal_of(text), None, "{text}");
         }
     }
 }

@@ -66,17 +66,17 @@ pub(super) async fn run(settings: &Settings, args: &AdoptArgs, mut stop: StopSig
     };
     if prepared.settled || prepared.refused.is_some() {
         writing.writer.close().await;
-        return tell(settings, prepared);
+        return print_report(settings, prepared);
     }
     writing.lock().await?;
     // Somebody else may have been faster, or at work on the schema.
     let shown = prepared;
-    let snapshot = look(settings, writing.writer.read_session().await?, &declared).await?;
+    let snapshot = read_database(settings, writing.writer.read_session().await?, &declared).await?;
     writing.check_environment(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
     let prepared = prepare(settings, args, &writing.target, &declared, snapshot)?;
     if prepared.settled || prepared.refused.is_some() {
         writing.writer.close().await;
-        return tell(settings, prepared);
+        return print_report(settings, prepared);
     }
     if prepared.versions != shown.versions || prepared.detail != shown.detail {
         return Err(changed_meanwhile("it").into());
@@ -101,7 +101,7 @@ async fn ask<'s>(
     let (mut writing, reading) =
         project_model::beside(settings, WriteCommand::open(settings, &args.write, stop)).await?;
     let declared = reading.finish(settings).await?.without_seeds();
-    let snapshot = look(settings, writing.writer.read_session().await?, &declared).await?;
+    let snapshot = read_database(settings, writing.writer.read_session().await?, &declared).await?;
     writing.check_environment(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
     let prepared = prepare(settings, args, &writing.target, &declared, snapshot)?;
     if prepared.settled || prepared.refused.is_some() {
@@ -126,7 +126,7 @@ async fn ask<'s>(
 }
 
 /// Looks at the database, and at which texts are kept there.
-async fn look(
+async fn read_database(
     settings: &Settings,
     session: &mut Session,
     declared: &ProjectModel,
@@ -141,13 +141,13 @@ async fn show(settings: &Settings, args: &AdoptArgs) -> Result<Exit> {
     let target = settings.target()?;
     let (mut session, reading) = project_model::connected(settings, &target).await?;
     let declared = reading.finish(settings).await?.without_seeds();
-    let snapshot = look(settings, &mut session, &declared).await;
+    let snapshot = read_database(settings, &mut session, &declared).await;
     session.close().await;
-    tell(settings, prepare(settings, args, &target, &declared, snapshot?)?)
+    print_report(settings, prepare(settings, args, &target, &declared, snapshot?)?)
 }
 
 /// Tells what was found: nothing was changed.
-fn tell(settings: &Settings, prepared: Prepared) -> Result<Exit> {
+fn print_report(settings: &Settings, prepared: Prepared) -> Result<Exit> {
     let exit = prepared.refused.as_ref().map_or(Exit::Clean, |failure| failure.exit);
     let document = prepared.document.ending(exit);
     deliver(&settings.output, &document)?;
@@ -214,7 +214,7 @@ fn find(
     mut document: SchemaReport,
 ) -> Result<Prepared> {
     let lock = &declared.lock;
-    let adoption = judge(
+    let adoption = evaluate(
         settings,
         declared,
         &snapshot.identity.database,
@@ -224,7 +224,7 @@ fn find(
     )?;
     let accept = Patterns::new(args.accept_drift.iter().cloned());
     let accepted = adoption.differences.iter().filter(|finding| accepts(&accept, finding));
-    let accepted: Vec<String> = accepted.map(told).collect();
+    let accepted: Vec<String> = accepted.map(one_line_of).collect();
     let refused =
         refuse_differences(declared, &adoption, &accept).or_else(|| adoption.unambiguous(lock).err());
     let applied = &lock.migrations[..adoption.applied];
@@ -275,7 +275,7 @@ fn find(
 }
 
 /// Holds a catalog against the versions.
-fn judge(
+fn evaluate(
     settings: &Settings,
     declared: &ProjectModel,
     database: &str,
@@ -286,7 +286,7 @@ fn judge(
     let in_scope = |id: &ObjectId| comparison::in_scope(settings, id);
     let ignored = |id: &ObjectId| comparison::named(&settings.database.ignore, id);
     let found = LiveDatabase { database, server, catalog, in_scope: &in_scope, ignored: &ignored };
-    Adoption::judge(&declared.lock, &found, stated)
+    Adoption::evaluate(&declared.lock, &found, stated)
 }
 
 /// Refuses a catalog that differs from the version's in what nobody accepted.
@@ -318,7 +318,7 @@ fn accepts(patterns: &Patterns, finding: &Finding) -> bool {
 }
 
 /// `column public.users.email`.
-fn told(finding: &Finding) -> String {
+fn one_line_of(finding: &Finding) -> String {
     format!("{} {}", finding.kind.replace('_', " "), finding.object)
 }
 
@@ -428,7 +428,7 @@ async fn carry_out(
         if !proves {
             return Ok(());
         }
-        let adoption = judge(settings, declared, &database, snapshot.version, &catalog, stated)?;
+        let adoption = evaluate(settings, declared, &database, snapshot.version, &catalog, stated)?;
         match refuse_differences(declared, &adoption, &accept) {
             None => Ok(()),
             Some(failure) => Err(failure.into()),
@@ -452,7 +452,7 @@ async fn carry_out(
     };
     executor::adopt(adopt, prove).await?;
     let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let snapshot = look(settings, writing.writer.read_session().await?, declared).await?;
+    let snapshot = read_database(settings, writing.writer.read_session().await?, declared).await?;
     let mut after = comparison::compare(settings, &writing.target, declared, &snapshot)?.document;
     after.plan = document.plan;
     after.adoption = document.adoption;

@@ -32,7 +32,7 @@ pub(super) async fn run(settings: &Settings, args: &EnvironmentArgs, mut stop: S
     if is_so(settings, name, before.as_ref()) {
         let report = report(settings, name, &mut writing, before.clone(), before).await?;
         writing.writer.close().await;
-        return tell(settings, &report);
+        return print_report(settings, &report);
     }
     writing.lock().await?;
     if writing.writer.mark().await? != before {
@@ -45,7 +45,7 @@ pub(super) async fn run(settings: &Settings, args: &EnvironmentArgs, mut stop: S
             Ok((Exit::Clean, report(settings, name, writing, before, after).await?))
         })
         .await?;
-    tell(settings, &report)
+    print_report(settings, &report)
 }
 
 /// Everything up to the operator's yes.
@@ -129,14 +129,14 @@ async fn report(
     let server_version = writing.writer.read_session().await?.server_version()?.to_string();
     let place = writing.writer.server().clone();
     let project = &settings.project.name;
-    let told = |mark: &Mark| {
+    let describe = |mark: &Mark| {
         let environment = mark.environment.as_deref().unwrap_or("not named");
         format!("environment {environment}, project {}", mark.project)
     };
     let mut notes = Vec::new();
     notes.push(match &before {
         None => "the database is not marked".to_owned(),
-        Some(mark) => format!("the database is marked as {} (mark {})", told(mark), mark.id),
+        Some(mark) => format!("the database is marked as {} (mark {})", describe(mark), mark.id),
     });
     if let Some(mark) = before.as_ref().filter(|mark| mark.project != *project) {
         notes.push(format!("that is another project: this one is {project}, that one {}", mark.project));
@@ -178,7 +178,7 @@ async fn report(
     })
 }
 
-fn tell(settings: &Settings, report: &DecisionReport) -> Result<Exit> {
+fn print_report(settings: &Settings, report: &DecisionReport) -> Result<Exit> {
     deliver(&settings.output, report)?;
     Ok(report.exit)
 }

@@ -44,31 +44,31 @@ pub(super) async fn run(settings: &Settings, args: &ResolveArgs, mut stop: StopS
         return Err(Failure::usage("--reason is empty: it is what the audit log keeps").into());
     }
     let seen = stop.clone();
-    let (mut writing, declared, judged) = tokio::select! {
+    let (mut writing, declared, evaluated) = tokio::select! {
         biased;
         ready = ask(settings, args, &seen) => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
-    let resolved = match &judged.resolution {
+    let resolved = match &evaluated.resolution {
         Resolution::Record(resolved) => resolved.clone(),
         Resolution::Nothing(_) => {
             writing.writer.close().await;
-            return tell(settings, &report(settings, args, &declared, &judged));
+            return print_report(settings, &report(settings, args, &declared, &evaluated));
         }
     };
     writing.lock().await?;
-    let judged = judge(settings, args, &declared, &mut writing).await?;
-    if judged.resolution != Resolution::Record(resolved.clone()) {
+    let evaluated = evaluate(settings, args, &declared, &mut writing).await?;
+    if evaluated.resolution != Resolution::Record(resolved.clone()) {
         return Err(changed_meanwhile("what it is about").into());
     }
     let marking = writing.first_mark();
     let report = writing
         .recorded(&marking, Some(&args.reason), async |writing| {
-            record(settings, args, &declared, &judged, &resolved, writing).await?;
-            Ok((Exit::Clean, report(settings, args, &declared, &judged)))
+            record(settings, args, &declared, &evaluated, &resolved, writing).await?;
+            Ok((Exit::Clean, report(settings, args, &declared, &evaluated)))
         })
         .await?;
-    tell(settings, &report)
+    print_report(settings, &report)
 }
 
 /// Everything up to the operator's yes.
@@ -80,21 +80,21 @@ async fn ask<'s>(
     let (mut writing, reading) =
         project_model::beside(settings, WriteCommand::open(settings, &args.write, stop)).await?;
     let declared = reading.finish(settings).await?.without_seeds();
-    let judged = judge(settings, args, &declared, &mut writing).await?;
-    if let Resolution::Record(resolved) = &judged.resolution {
-        let proposed = report(settings, args, &declared, &judged);
+    let evaluated = evaluate(settings, args, &declared, &mut writing).await?;
+    if let Resolution::Record(resolved) = &evaluated.resolution {
+        let proposed = report(settings, args, &declared, &evaluated);
         if settings.output.interactive || !settings.output.quiet {
             output::err(&output::shown(&proposed.proposal(), deliver::style(&settings.output)));
         }
         let what = format!("resolve {} as {}", resolved.title, verdict(args).word());
-        let mark = judged.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+        let mark = evaluated.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
         writing.confirm(&what, mark).await?;
     }
-    Ok((writing, declared, judged))
+    Ok((writing, declared, evaluated))
 }
 
 /// Looks, and holds the decision against it.
-async fn judge(
+async fn evaluate(
     settings: &Settings,
     args: &ResolveArgs,
     declared: &ProjectModel,
@@ -146,7 +146,7 @@ async fn record(
     settings: &Settings,
     args: &ResolveArgs,
     declared: &ProjectModel,
-    judged: &Judged,
+    evaluated: &Judged,
     resolved: &Resolved,
     writing: &mut WriteCommand<'_>,
 ) -> Result<()> {
@@ -160,17 +160,17 @@ async fn record(
     let job = Resolve {
         writer: &mut writing.writer,
         watch: &mut writing.progress,
-        ledger: &judged.ledger,
+        ledger: &evaluated.ledger,
         migration,
         lock: &declared.lock,
         verdict: verdict(args),
         reason: &args.reason,
         limits: defaults(settings).transaction,
     };
-    let (server, options) = (judged.snapshot.version, &declared.lock.head.options);
+    let (server, options) = (evaluated.snapshot.version, &declared.lock.head.options);
     executor::resolve(job, async |session: &mut Session| {
         let live = reader::read_inside(session, server, options).await?.catalog;
-        decide(args, declared, &judged.snapshot, &judged.state, &live)?;
+        decide(args, declared, &evaluated.snapshot, &evaluated.state, &live)?;
         Ok(())
     })
     .await
@@ -189,19 +189,19 @@ fn report(
     settings: &Settings,
     args: &ResolveArgs,
     declared: &ProjectModel,
-    judged: &Judged,
+    evaluated: &Judged,
 ) -> DecisionReport {
     let compiled = declared.lock.migrations.iter().find(|compiled| compiled.version == args.version);
     let name = ReportedMigration {
         version: args.version.to_string(),
         name: compiled.map(|compiled| compiled.name.clone()).unwrap_or_default(),
     };
-    let table = &judged.ledger.table;
+    let table = &evaluated.ledger.table;
     let mut report = DecisionReport {
         run: settings.run.clone(),
         command: settings.command,
         exit: Exit::Clean,
-        target: judged.target.clone(),
+        target: evaluated.target.clone(),
         subject: Subject::Migration { name, decision: verdict(args).word(), reason: args.reason.clone() },
         notes: Vec::new(),
         diff: None,
@@ -209,7 +209,7 @@ fn report(
         verdict: String::new(),
         next: None,
     };
-    match &judged.resolution {
+    match &evaluated.resolution {
         Resolution::Nothing(why) => report.verdict = format!("nothing to do: {why}"),
         Resolution::Record(resolved) => {
             report.notes.clone_from(&resolved.notes);
@@ -246,7 +246,7 @@ fn report(
     report
 }
 
-fn tell(settings: &Settings, report: &DecisionReport) -> Result<Exit> {
+fn print_report(settings: &Settings, report: &DecisionReport) -> Result<Exit> {
     deliver(&settings.output, report)?;
     Ok(report.exit)
 }

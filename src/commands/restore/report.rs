@@ -136,8 +136,9 @@ impl RestoreReport {
             plural(self.rows, "row"),
             size(self.database_bytes)
         );
-        let mut view =
-            View::new().line(format!("backup {}", self.backup)).text(Text::new(counts).indented(2));
+        let mut view = View::new()
+            .line(format!("backup {}", short_id(&self.backup)))
+            .text(Text::new(counts).indented(2));
         if self.partial {
             let text = "some tables only: the backup has nothing else of the database";
             view = view.text(Text::new(text).tone(Tone::Warning).indented(2));

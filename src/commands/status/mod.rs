@@ -47,7 +47,7 @@ pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> Result<Exit> 
     let snapshot = snapshot?;
     environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
     let migrations = files.await??;
-    let report = judge(settings, args, &target, &migrations, snapshot, stored);
+    let report = evaluate(settings, args, &target, &migrations, snapshot, stored);
     // The process ends here: freeing so many texts one by one takes its time.
     std::mem::forget(migrations);
     deliver(&settings.output, &report)?;
@@ -56,7 +56,7 @@ pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> Result<Exit> 
 }
 
 /// Everything that is known, held against the files.
-fn judge(
+fn evaluate(
     settings: &Settings,
     args: &StatusArgs,
     target: &Target,

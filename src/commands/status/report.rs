@@ -129,7 +129,7 @@ impl StatusReport {
             facts.push(("other tool", format!("{} in {}{at}", other.tool, other.table)));
         }
         facts.extend(self.unfinished.iter().map(|step| ("interrupted", self.interrupted(step))));
-        facts.extend(self.quiet_runs().map(|told| ("last run", told)));
+        facts.extend(self.quiet_runs().map(|text| ("last run", text)));
         facts.push(("lock", self.lock.as_ref().map_or_else(|| self.no_lock(), held)));
         let none = || "none recorded".to_owned();
         facts.push(("last backup", self.last_backup.as_ref().map_or_else(none, LastBackup::summary)));
@@ -303,7 +303,7 @@ fn started(run: &OpenRun) -> String {
 
 /// Who holds the lock, in words.
 fn held(holder: &LockHolder) -> String {
-    let mut told = format!("held by backend {}", holder.pid);
+    let mut text = format!("held by backend {}", holder.pid);
     for (before, part) in [
         (", ", &holder.application),
         (" as ", &holder.role),
@@ -312,14 +312,14 @@ fn held(holder: &LockHolder) -> String {
         (", ", &holder.state),
     ] {
         if let Some(part) = part {
-            told.push_str(before);
-            told.push_str(part);
+            text.push_str(before);
+            text.push_str(part);
         }
     }
     if let Some(query) = &holder.query {
-        let _ = write!(told, ": {}", one_line(query, LONGEST));
+        let _ = write!(text, ": {}", one_line(query, LONGEST));
     }
-    told
+    text
 }
 
 /// `2: V7__a, V8__b`

@@ -109,8 +109,7 @@ pub async fn validate(
 ) -> Result<Vec<ValidatedCheck>> {
     session.give_up_after(options.limits.statement_timeout.saturating_add(SILENCE));
     let validated = begin_and_validate(session, checks, options).await;
-    validated
-        .map_err(|error| connection::server_failure(error, "holding the data checks against the database"))
+    validated.map_err(|error| connection::server_failure(error, "validating the data checks"))
 }
 
 async fn begin_and_validate(

@@ -222,7 +222,7 @@ pub(super) async fn returned_by_all(
     }
 }
 
-/// The privilege that the server says is missing: one that was not looked for, such as to run a function or to read one
+/// The privilege that the server says is missing: one that `visibility` does not look for, such as to run a function or to read one
 /// column, or what a policy hides where row security is off. No more can be said about the check then.
 fn refused_privilege(error: &anyhow::Error) -> Option<VisibilityGap> {
     let refusal = connection::describe(connection::server_error(error)?);

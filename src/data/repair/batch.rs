@@ -109,7 +109,7 @@ enum Reaction {
     Fail,
 }
 
-/// Which rows the next batch has, and how it treats locked ones. It decides from what became of the batch before.
+/// Which rows the next batch has, and how it treats locked ones. It decides by the result of the batch before.
 #[derive(Debug)]
 struct BatchCursor {
     /// The rows that are still to be done.

@@ -29,7 +29,7 @@ pub struct Preview {
 /// Those of the server and the connection, in words. A count that cannot be read.
 pub async fn preview(session: &mut Session, validated: &ValidatedCheck, sample: usize) -> Result<Preview> {
     let preview = read(session, validated, sample).await;
-    let doing = format!("looking what the fixes of check {} would do", validated.check.name);
+    let doing = format!("reading what the fixes of check {} would do", validated.check.name);
     preview.map_err(|error| connection::server_failure(error, &doing))
 }
 

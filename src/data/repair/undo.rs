@@ -133,7 +133,7 @@ impl UnrestoredRows {
         );
         // The `=` of user-defined types is found by the project's search_path.
         let session = writer.read_session().await?;
-        let failed = |error| connection::server_failure(error, "looking which rows are kept");
+        let failed = |error| connection::server_failure(error, "reading which rows were not restored");
         let rows = session.query(sql).await.map_err(failed)?;
         Self::of(rows).map_err(|error| failed(error.into()))
     }

@@ -239,9 +239,9 @@ impl CauseResolver<'_> {
             let detail = format!("{} {left}; it was changed by hand since", label(migration));
             return Cause { kind: CauseKind::Drift, migration: Some(migration.version.to_string()), detail };
         }
-        let told = |version: i64| self.ahead.iter().any(|migration| migration.version == version);
-        let untold = self.state.ahead.iter().filter(|row| !told(row.version));
-        let names: Vec<String> = untold.map(|row| row.id().to_string()).collect();
+        let is_recorded = |version: i64| self.ahead.iter().any(|migration| migration.version == version);
+        let unrecorded = self.state.ahead.iter().filter(|row| !is_recorded(row.version));
+        let names: Vec<String> = unrecorded.map(|row| row.id().to_string()).collect();
         if !names.is_empty() {
             let detail = format!("{} may have changed it; this project does not have it", names.join(", "));
             return self.of(CauseKind::Ahead, None, detail);

@@ -11,11 +11,11 @@ use crate::postgres::sql::{identifier, qualified, words_of};
 /// A difference with all that only comes with it.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
-    /// The difference that is told.
+    /// The difference that becomes a finding.
     pub(super) head: Difference,
-    /// What belongs to it as a part: columns and constraints of a table. Not told.
+    /// What belongs to it as a part: columns and constraints of a table. The finding leaves them out.
     pub(super) parts: Vec<Difference>,
-    /// The same in partitions and children, which follow their parent. Not told.
+    /// The same in partitions and children, which follow their parent. The finding leaves them out.
     pub(super) copies: Vec<Difference>,
     /// What came with it and is told in it: the index of a column, a foreign key of another table.
     pub(super) consequences: Vec<Difference>,
@@ -87,7 +87,7 @@ pub(super) fn fold(differences: Vec<Difference>, parents: &HashMap<String, Vec<S
         }
     }
     for (number, difference) in later {
-        // A chain (index -> column -> table) ends at the difference that is told.
+        // A chain (index -> column -> table) ends at the difference that becomes a finding.
         let chain = std::iter::successors(ties[number], |tie| ties[tie.to()]);
         let ties: Vec<Tie> = chain.take(MOST_TIES).collect();
         let Some(group) = ties.last().and_then(|tie| groups[tie.to()].as_mut()) else { continue };

@@ -55,7 +55,7 @@ pub struct Facts<'f> {
     pub last: &'f Catalog,
     /// The versions whose recorded checksum is that of their file.
     pub unchanged: &'f BTreeSet<i64>,
-    /// Which objects are looked at.
+    /// Which objects are compared.
     pub in_scope: &'f dyn Fn(&ObjectId) -> bool,
     /// Which objects are left out on purpose, with all that belongs to them.
     pub ignored: &'f dyn Fn(&ObjectId) -> bool,

@@ -65,7 +65,7 @@ pub(super) fn findings(
     findings.into_iter().map(|(_, finding)| finding).collect()
 }
 
-/// The migrations that still have to do what a finding tells.
+/// The migrations that still have to do what a finding is about.
 fn to_come(finding: &Finding) -> impl Iterator<Item = &str> {
     let causes = finding.causes().filter(|cause| cause.kind == CauseKind::Pending);
     causes.filter_map(|cause| cause.migration.as_deref())
@@ -202,14 +202,14 @@ fn different(
         Attribute::Definition if is_view && resolver.views_print_differently => diff::bare_view(value),
         _ => value.to_owned(),
     };
-    let told = attributes.iter().map(|(attribute, values, own)| AttributeFinding {
+    let found = attributes.iter().map(|(attribute, values, own)| AttributeFinding {
         name: attribute.word().into(),
         declared: values.model.map(|value| shown(*attribute, value)),
         actual: values.live.map(|value| shown(*attribute, value)),
         cause: (own.kind != cause.kind || own.migration != cause.migration).then(|| own.clone()),
     });
-    let told = told.collect();
-    let mut finding = finding(group, severity, Change::Different, told, cause, remedy, Some(primary));
+    let found = found.collect();
+    let mut finding = finding(group, severity, Change::Different, found, cause, remedy, Some(primary));
     if !real {
         finding.code = format!("{}.by_hand", head.id.kind);
     }

@@ -12,7 +12,7 @@ const MISSING: &str = "seed.missing";
 const DIFFERENT: &str = "seed.different";
 /// What these findings are about.
 const KIND: &str = "seed";
-/// So many rows of a table are told one by one; where there are more, they are counted.
+/// The largest number of rows of a table that become findings of their own. More rows are counted in one finding.
 const MOST: usize = 20;
 /// Of columns that were declared only later.
 const NEVER: &str = "was never seeded: whose value is there is not known";

@@ -52,9 +52,9 @@ impl Target {
             pairs.push(("sslcert", path(certificate)));
             pairs.push(("sslkey", path(key)));
         }
-        let told: Vec<String> =
+        let text: Vec<String> =
             pairs.into_iter().map(|(key, value)| format!("{key}={}", quoted(&value))).collect();
-        Ok(told.join(" "))
+        Ok(text.join(" "))
     }
 
     /// The one line of a password file for this target and nothing else; empty when there is no password.
@@ -115,9 +115,9 @@ mod tests {
 
     #[test]
     fn f53_a_conninfo_has_everything_but_the_password() {
-        let told = conninfo("postgres://a%27b:canary@db:5433/sh%5Cop?sslmode=disable");
+        let text = conninfo("postgres://a%27b:canary@db:5433/sh%5Cop?sslmode=disable");
         assert_eq!(
-            told,
+            text,
             "host='db' port='5433' dbname='sh\\\\op' user='a\\'b' application_name='trueup' connect_timeout='10' \
              sslmode='disable' gssencmode='disable'"
         );
@@ -128,8 +128,8 @@ mod tests {
     fn a_protected_environment_makes_libpq_insist_on_tls() {
         let mut target = Target::parse("postgres://a@db/x").unwrap();
         target.require_encryption("production").unwrap();
-        let told = target.conninfo("trueup", ServerVersion(150_000)).unwrap();
-        assert!(told.contains("sslmode='require'"), "{told}");
+        let text = target.conninfo("trueup", ServerVersion(150_000)).unwrap();
+        assert!(text.contains("sslmode='require'"), "{text}");
     }
 
     #[test]

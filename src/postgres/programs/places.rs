@@ -51,8 +51,8 @@ impl Places {
             {
                 candidates.extend(found.parent().map(Path::to_owned));
             }
-            if let Some(told) = told_by_pg_config(&dir, program) {
-                candidates.push(told);
+            if let Some(found) = from_pg_config(&dir, program) {
+                candidates.push(found);
             }
         }
         candidates.extend(majors_below(&self.system));
@@ -65,7 +65,7 @@ impl Places {
     }
 
     /// Where [`Places::candidates`] looks, for an error message.
-    pub fn told(&self, explicit: Option<&Path>) -> Vec<String> {
+    pub fn describe(&self, explicit: Option<&Path>) -> Vec<String> {
         match explicit {
             Some(dir) => vec![format!("{} (as asked for)", dir.display())],
             None => {
@@ -91,20 +91,20 @@ fn majors_below(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// Debian and others keep programs out of PATH; their `pg_config` knows where.
-fn told_by_pg_config(dir: &Path, wanted: &str) -> Option<PathBuf> {
+fn from_pg_config(dir: &Path, wanted: &str) -> Option<PathBuf> {
     let program = dir.join("pg_config");
     if !program.is_file() {
         return None;
     }
     // It needs nothing of the caller's environment, which may hold a password.
-    let told = Command::new(program)
+    let answer = Command::new(program)
         .arg("--bindir")
         .env_clear()
         .env("PATH", dir)
         .stderr(Stdio::null())
         .output()
         .ok()?;
-    let bin = PathBuf::from(String::from_utf8(told.stdout).ok()?.trim());
+    let bin = PathBuf::from(String::from_utf8(answer.stdout).ok()?.trim());
     bin.join(wanted).is_file().then_some(bin)
 }
 

@@ -16,8 +16,11 @@ pub fn release(mut command: Command, name: &str) -> Result<ServerVersion, String
         .output()
         .map_err(|why| format!("{name} does not start: {why}"))?;
     if !answer.status.success() {
-        let told = String::from_utf8_lossy(&answer.stderr);
-        return Err(format!("{name} does not start: {}", told.lines().next().unwrap_or("no reason given")));
+        let message = String::from_utf8_lossy(&answer.stderr);
+        return Err(format!(
+            "{name} does not start: {}",
+            message.lines().next().unwrap_or("no reason given")
+        ));
     }
     let text = String::from_utf8_lossy(&answer.stdout);
     parse_release(&text).ok_or_else(|| format!("{name} is not a release: {}", text.trim()))

@@ -45,7 +45,7 @@ pub(super) fn binaries(
 fn none_found(places: &Places, explicit: Option<&Path>, major: Option<u32>, looked: &[String]) -> Failure {
     let wanted = major.map_or_else(|| "PostgreSQL".to_owned(), |major| format!("PostgreSQL {major}"));
     let mut what = format!("a scratch server is needed, but no binaries of {wanted} were found; searched:");
-    for line in places.told(explicit).iter().chain(looked) {
+    for line in places.describe(explicit).iter().chain(looked) {
         what.push_str("\n  ");
         what.push_str(line);
     }

@@ -133,9 +133,13 @@ fn run(mut command: Command, doing: &str, watchdog: &mut Watchdog) -> Result<()>
     if ended.status.success() {
         return Ok(());
     }
-    let told = String::from_utf8_lossy(&ended.stderr);
-    Err(Failure::cannot_tell(format!("{doing} failed ({program}, {}):\n{}", ended.status, told.trim_end()))
-        .code(ErrorCode::SCRATCH_UNAVAILABLE)
-        .next("`trueup doctor` tells which binaries and directories are used")
-        .into())
+    let message = String::from_utf8_lossy(&ended.stderr);
+    Err(Failure::cannot_tell(format!(
+        "{doing} failed ({program}, {}):\n{}",
+        ended.status,
+        message.trim_end()
+    ))
+    .code(ErrorCode::SCRATCH_UNAVAILABLE)
+    .next("`trueup doctor` tells which binaries and directories are used")
+    .into())
 }

@@ -49,7 +49,7 @@ pub(crate) enum Subject {
         /// Which.
         #[serde(flatten)]
         name: ReportedMigration,
-        /// What became of it: `applied`, `not-applied`, `accept-edit`.
+        /// What was decided: `applied`, `not-applied`, `accept-edit`.
         decision: &'static str,
         /// Why.
         reason: String,

@@ -9,7 +9,7 @@ use crate::findings::CauseKind;
 use crate::output::view::{Content, Table, Text, Tone, View};
 use crate::text::{plural, size};
 
-/// A plan as reports tell it.
+/// The report of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct PlanReport {
     /// What the plan does.

@@ -25,11 +25,11 @@ pub(crate) struct SchemaReport {
     /// An identifier of this run (ULID).
     #[serde(skip)]
     pub(crate) run: String,
-    /// The database that was looked at.
+    /// The database.
     pub(crate) target: TargetReport,
     /// What its history says.
     pub(crate) history: History,
-    /// What was looked at and what was not.
+    /// What was compared and what was not.
     pub(crate) coverage: Coverage,
     /// Findings by severity.
     pub(crate) summary: Summary,

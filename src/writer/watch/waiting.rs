@@ -29,7 +29,7 @@ pub(in crate::writer) enum InTheWay {
 impl Sightings {
     /// Judges a look. Of holders whose age is not visible those of the first look count: on a busy table there is
     /// always somebody new.
-    pub(in crate::writer) fn judge(&mut self, holders: Vec<Holder>, now: Instant) -> InTheWay {
+    pub(in crate::writer) fn evaluate(&mut self, holders: Vec<Holder>, now: Instant) -> InTheWay {
         let hidden = |holder: &&Holder| holder.blocker.age.is_none();
         let since = self.since.get_or_insert_with(|| {
             holders.iter().filter(hidden).map(|holder| (holder.transaction.clone(), now)).collect()
@@ -64,10 +64,10 @@ mod tests {
     #[test]
     fn a_short_transaction_is_no_reason_to_wait() {
         let now = Instant::now();
-        assert_eq!(Sightings::default().judge(Vec::new(), now), InTheWay::Nobody);
-        assert_eq!(Sightings::default().judge(vec![holder("1/1", Some(999))], now), InTheWay::Nobody);
+        assert_eq!(Sightings::default().evaluate(Vec::new(), now), InTheWay::Nobody);
+        assert_eq!(Sightings::default().evaluate(vec![holder("1/1", Some(999))], now), InTheWay::Nobody);
         let mixed = vec![holder("1/1", Some(10)), holder("1/2", Some(1000))];
-        let InTheWay::Long(long) = Sightings::default().judge(mixed, now) else { panic!("one is long") };
+        let InTheWay::Long(long) = Sightings::default().evaluate(mixed, now) else { panic!("one is long") };
         assert_eq!(long.len(), 1);
     }
 
@@ -75,19 +75,19 @@ mod tests {
     fn a_transaction_of_hidden_age_is_seen_getting_old() {
         let (now, mut seen) = (Instant::now(), Sightings::default());
         let at = |milliseconds| now + Duration::from_millis(milliseconds);
-        assert_eq!(seen.judge(vec![holder("1/1", None), holder("1/2", None)], now), InTheWay::Perhaps);
-        assert_eq!(seen.judge(vec![holder("1/1", None)], at(900)), InTheWay::Perhaps);
-        let InTheWay::Long(long) = seen.judge(vec![holder("1/1", None)], at(1000)) else {
+        assert_eq!(seen.evaluate(vec![holder("1/1", None), holder("1/2", None)], now), InTheWay::Perhaps);
+        assert_eq!(seen.evaluate(vec![holder("1/1", None)], at(900)), InTheWay::Perhaps);
+        let InTheWay::Long(long) = seen.evaluate(vec![holder("1/1", None)], at(1000)) else {
             panic!("it is old")
         };
         assert_eq!(long.len(), 1);
-        assert_eq!(seen.judge(Vec::new(), at(1100)), InTheWay::Nobody);
+        assert_eq!(seen.evaluate(Vec::new(), at(1100)), InTheWay::Nobody);
     }
 
     #[test]
     fn on_a_busy_table_nobody_new_is_waited_for() {
         let (now, mut seen) = (Instant::now(), Sightings::default());
-        assert_eq!(seen.judge(vec![holder("1/1", None)], now), InTheWay::Perhaps);
-        assert_eq!(seen.judge(vec![holder("1/2", None), holder("1/3", None)], now), InTheWay::Nobody);
+        assert_eq!(seen.evaluate(vec![holder("1/1", None)], now), InTheWay::Perhaps);
+        assert_eq!(seen.evaluate(vec![holder("1/2", None), holder("1/3", None)], now), InTheWay::Nobody);
     }
 }

@@ -39,7 +39,7 @@ impl Rule {
     }
 }
 
-/// Every rule, in the order in which findings are told.
+/// Every rule, in the order of the findings.
 pub const RULES: &[Rule] = &[
     database_empty::RULE,
     database_other::RULE,
