@@ -193,7 +193,7 @@ fn different(
         true if primary == Attribute::Valid && resolver.is_partitioned(live) => Remedy::advice(
             "create the index on every partition, then ALTER INDEX ... ATTACH PARTITION for each",
         ),
-        true => remedy::different(named, &wrong, cause.kind),
+        true => remedy::different(named, &wrong, cause.kind, resolver.model),
         false => remedy::drifted(&head.id, cause.kind),
     };
     // Two servers' prints of a view, so that a diff shows what is really another.
