@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::cause::{ByHand, CauseResolver};
 use super::fold::{self, Group};
 use super::renaming::Renaming;
-use super::{brief, remedy, rename, severity};
+use super::{brief, remedy, rename, runnable, severity};
 use crate::findings::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
 use crate::model::diff::{self, Difference, Values};
 use crate::postgres::catalog::{Attribute, Kind, ObjectId};
@@ -61,6 +61,7 @@ pub(super) fn findings(
         }
     }
     findings.extend(others.into_iter().map(|(head, finding)| (head.id.clone(), finding)));
+    runnable::settle(&mut findings, resolver.live, resolver.model);
     findings.sort_by(|(a, _), (b, _)| a.cmp(b));
     findings.into_iter().map(|(_, finding)| finding).collect()
 }

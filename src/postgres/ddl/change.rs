@@ -161,7 +161,8 @@ fn key_of(object: &Object) -> Option<PrintedName> {
     }
 }
 
-fn mentioned(object: &Object) -> BTreeSet<PrintedName> {
+/// The names that an object needs, as its attributes mention them, with that of the relation that it stands under.
+pub fn mentioned(object: &Object) -> BTreeSet<PrintedName> {
     let mut names = BTreeSet::new();
     mention(object, &mut names);
     if object.id.relation.is_some() {

@@ -19,13 +19,13 @@ mod privileges;
 mod text;
 
 pub use casts::keeps_values;
-pub use change::{DdlAction, DdlChange, arrange};
+pub use change::{DdlAction, DdlChange, arrange, mentioned as needs};
 pub use kinds::indexes::create_concurrently;
 pub use kinds::sequences::restore as restore_sequence;
 pub use kinds::triggers::replace as replace_trigger;
 use kinds::{columns, constraints, indexes, policies, routines, sequences, tables, triggers, types, views};
 pub use names::{drop, rename};
-pub use order::script;
+pub use order::{PrintedName, is_mentioned, path, printed_name, relation as relation_name, script};
 pub use privileges::withheld;
 
 use crate::postgres::catalog::{Attribute, Kind, Object};

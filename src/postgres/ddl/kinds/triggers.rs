@@ -58,8 +58,10 @@ pub fn replace(declared: &Object, actual: &Object) -> Option<Vec<String>> {
     if actual.id.kind != Kind::Trigger || follows(declared) || follows(actual) {
         return None;
     }
-    let mut statements = vec![super::super::drop(&actual.id)];
+    // No row is written while there is none.
+    let mut statements = vec!["BEGIN;".to_owned(), super::super::drop(&actual.id)];
     statements.extend(super::super::create(declared, &[]));
+    statements.push("COMMIT;".to_owned());
     Some(statements)
 }
 
