@@ -1,3 +1,5 @@
 //! What public reports about tools of this kind say went wrong, tried on trueup.
 
+mod case;
+mod cases;
 mod reloaded;

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use program::Program;
+use program::{Program, Ran};
 use trueup::postgres::connection::{OwnedRow, ServerVersion, Session, Target};
 use trueup::postgres::scratch::{Scratch, ScratchDatabase, ScratchOptions};
 
@@ -186,12 +186,18 @@ impl TestDatabase {
     /// Feeds a script to `psql`, for what only it understands (`\restrict`, `COPY ... FROM stdin`).
     #[track_caller]
     pub(crate) fn psql(&self, script: &str) -> String {
+        self.try_psql(script).exit(0).stdout().to_owned()
+    }
+
+    /// Feeds a script to `psql`, which stops at its first error.
+    #[track_caller]
+    pub(crate) fn try_psql(&self, script: &str) -> Ran {
         let file = scratch_file(script);
         let psql = self.server.program("psql").case(script);
         let options = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url, "-f"];
         let ran = psql.args(options).arg(&file).run();
         let _ = std::fs::remove_file(&file);
-        ran.exit(0).stdout().to_owned()
+        ran
     }
 }
 

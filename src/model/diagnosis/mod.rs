@@ -13,6 +13,7 @@ mod remedy;
 mod rename;
 mod renaming;
 pub mod rules;
+mod runnable;
 mod seeded;
 mod severity;
 

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::cause::{ByHand, CauseResolver};
 use super::fold::{self, Group};
 use super::renaming::Renaming;
-use super::{brief, remedy, rename, severity};
+use super::{brief, remedy, rename, runnable, severity};
 use crate::findings::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
 use crate::model::diff::{self, Difference, Values};
 use crate::postgres::catalog::{Attribute, Kind, ObjectId};
@@ -61,6 +61,7 @@ pub(super) fn findings(
         }
     }
     findings.extend(others.into_iter().map(|(head, finding)| (head.id.clone(), finding)));
+    runnable::settle(&mut findings, resolver.live, resolver.model);
     findings.sort_by(|(a, _), (b, _)| a.cmp(b));
     findings.into_iter().map(|(_, finding)| finding).collect()
 }
@@ -193,7 +194,7 @@ fn different(
         true if primary == Attribute::Valid && resolver.is_partitioned(live) => Remedy::advice(
             "create the index on every partition, then ALTER INDEX ... ATTACH PARTITION for each",
         ),
-        true => remedy::different(named, &wrong, cause.kind),
+        true => remedy::different(named, &wrong, cause.kind, resolver.model),
         false => remedy::drifted(&head.id, cause.kind),
     };
     // Two servers' prints of a view, so that a diff shows what is really another.

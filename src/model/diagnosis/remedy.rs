@@ -48,7 +48,8 @@ fn holds_data(kind: Kind) -> bool {
 /// The remedy of an object that the model does not have. What holds data is never dropped by a suggestion.
 pub(super) fn unexpected(group: &Group, cause: CauseKind) -> Remedy {
     let id = &group.head.id;
-    let holds_data = holds_data(id.kind);
+    let with_it = group.consequences.iter().filter(|other| other.live.is_some());
+    let holds_data = holds_data(id.kind) || with_it.into_iter().any(|other| holds_data(other.id.kind));
     if cause == CauseKind::Drift || cause == CauseKind::Unknown {
         let keep = "to keep it, declare it in schema/ and write a migration that creates it";
         let advice = if holds_data {
@@ -56,9 +57,11 @@ pub(super) fn unexpected(group: &Group, cause: CauseKind) -> Remedy {
         } else {
             format!("{keep}; else run the SQL")
         };
-        let gone = group.head.live.iter().filter(|_| !holds_data);
-        let changes =
-            gone.map(|object| change(DdlAction::Drop, vec![Arc::clone(object)], vec![ddl::drop(id)]));
+        let with_it = group.consequences.iter().filter_map(|other| other.live.as_ref());
+        let gone: Vec<_> = group.head.live.iter().chain(with_it).filter(|_| !holds_data).collect();
+        let changes = gone
+            .into_iter()
+            .map(|object| change(DdlAction::Drop, vec![Arc::clone(object)], vec![ddl::drop(&object.id)]));
         return Remedy::advice(advice).with_changes(changes.collect());
     }
     for_cause(cause, &format!("drop_{}", id.name))
@@ -89,31 +92,29 @@ pub(super) fn drifted(id: &ObjectId, cause: CauseKind) -> Remedy {
 }
 
 /// The remedy of an object that differs in these attributes. A sequence that its column lost is made again.
-pub(super) fn different(group: &Group, attributes: &[Attribute], cause: CauseKind) -> Remedy {
+pub(super) fn different(
+    group: &Group,
+    attributes: &[Attribute],
+    cause: CauseKind,
+    model: &Catalog,
+) -> Remedy {
     let (Some(declared), Some(actual)) = (&group.head.model, &group.head.live) else {
         return Remedy::default();
     };
-    let sequence = lost_sequence(group);
-    let mut statements: Vec<String> = Vec::new();
-    for attribute in attributes {
-        let takes_values = matches!(attribute, Attribute::Identity | Attribute::Default);
-        match (ddl::alter(declared, actual, *attribute), sequence.filter(|_| takes_values)) {
-            (Some(statement), Some(sequence)) => {
-                statements.extend(ddl::restore_sequence(declared, sequence, &statement));
-            }
-            // One statement may set several attributes (CREATE OR REPLACE).
-            (Some(statement), None) if !statements.contains(&statement) => statements.push(statement),
-            (Some(_), None) => {}
-            (None, _) => {
-                statements.clear();
-                break;
-            }
-        }
-    }
+    let mut statements = statements(group, declared, actual, attributes);
     if is_others(cause) {
         statements.clear();
     }
     let mut remedy = for_cause(cause, &format!("change_{}", declared.id.name));
+    if !statements.is_empty() && attributes.contains(&Attribute::Type) && may_lose(declared, actual, model) {
+        if !remedy.is_some() {
+            remedy.advice = Some(format!(
+                "the new type may change or cut values: look at them, then run {}",
+                statements.join(" ")
+            ));
+        }
+        return remedy;
+    }
     if statements.is_empty() && !remedy.is_some() {
         remedy.advice = Some(in_words(declared.id.kind, attributes));
     }
@@ -129,6 +130,49 @@ pub(super) fn different(group: &Group, attributes: &[Attribute], cause: CauseKin
         remedy.hazards.extend(becomes_required.then_some(Hazard::ScansTable));
     }
     remedy
+}
+
+/// The statements that make the attributes what is declared; none where not every one of them can be made so.
+fn statements(group: &Group, declared: &Object, actual: &Object, attributes: &[Attribute]) -> Vec<String> {
+    let mut statements: Vec<String> = Vec::new();
+    if attributes.contains(&Attribute::Definition)
+        && ddl::alter(declared, actual, Attribute::Definition).is_none()
+        && let Some(replaced) = ddl::replace_trigger(declared, actual)
+    {
+        return replaced;
+    }
+    let sequence = lost_sequence(group);
+    let is_column = declared.id.kind == Kind::Column;
+    // The default of the old type stands in the way of a new type.
+    if is_column && [Attribute::Type, Attribute::Default].iter().all(|changed| attributes.contains(changed)) {
+        let bare = declared.attributes.with(Attribute::Default, None);
+        let bare = Object { id: declared.id.clone(), attributes: bare };
+        statements.extend(ddl::alter(&bare, actual, Attribute::Default));
+    }
+    let mut ordered = attributes.to_vec();
+    ordered.sort_by_key(|attribute| *attribute != Attribute::Type);
+    for attribute in ordered {
+        let takes_values = matches!(attribute, Attribute::Identity | Attribute::Default);
+        match (ddl::alter(declared, actual, attribute), sequence.filter(|_| takes_values)) {
+            (Some(statement), Some(sequence)) => {
+                statements.extend(ddl::restore_sequence(declared, sequence, &statement));
+            }
+            // One statement may set several attributes (CREATE OR REPLACE).
+            (Some(statement), None) if !statements.contains(&statement) => statements.push(statement),
+            (Some(_), None) => {}
+            (None, _) => return Vec::new(),
+        }
+    }
+    statements
+}
+
+/// Whether the declared type may not keep a value that the live column has. A label that an enum lacks is refused.
+fn may_lose(declared: &Object, actual: &Object, model: &Catalog) -> bool {
+    let (Some(wanted), Some(found)) = (declared.get(Attribute::Type), actual.get(Attribute::Type)) else {
+        return false;
+    };
+    let is_enum = ObjectId::parse(Kind::Enum, wanted).is_some_and(|id| model.get(&id).is_some());
+    declared.id.kind == Kind::Column && !is_enum && !ddl::keeps_values(found, wanted)
 }
 
 /// The remedy of what has another name.
@@ -208,7 +252,7 @@ fn create_together(objects: Vec<Arc<Object>>) -> Vec<String> {
         .map(|column| column.id.to_string())
         .collect();
     let owners: HashSet<String> = columns.iter().map(|column| column.id.to_string()).collect();
-    let (mut before, mut after) = (Vec::new(), Vec::new());
+    let (mut before, mut owned, mut after) = (Vec::new(), Vec::new(), Vec::new());
     for object in others {
         let owner = object.get(Attribute::OwnedBy).unwrap_or_default();
         if identities.contains(owner) {
@@ -217,7 +261,9 @@ fn create_together(objects: Vec<Arc<Object>>) -> Vec<String> {
         match object.id.kind {
             Kind::Sequence if owners.contains(owner) => {
                 let attributes = object.attributes.with(Attribute::OwnedBy, None);
-                before.push(Arc::new(Object { id: object.id.clone(), attributes }));
+                let unowned = Object { id: object.id.clone(), attributes };
+                owned.extend(ddl::alter(&object, &unowned, Attribute::OwnedBy));
+                before.push(Arc::new(unowned));
             }
             kind if kind < Kind::Table && !columns.is_empty() => before.push(object),
             _ => after.push(object),
@@ -226,6 +272,7 @@ fn create_together(objects: Vec<Arc<Object>>) -> Vec<String> {
     let script = |objects| ddl::script(&Catalog::new(objects, Vec::new()));
     let mut statements = script(before);
     statements.extend(columns.iter().flat_map(|column| ddl::create(column, &[])));
+    statements.extend(owned);
     statements.extend(script(after));
     statements.into_iter().filter(|statement| !statement.starts_with("SET ")).collect()
 }

@@ -2,7 +2,7 @@
 //! does not list, with what they have from their parents.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -69,6 +69,15 @@ pub fn adopt_partitions(live: &Catalog, model: &Catalog) -> Vec<Arc<Object>> {
     if modelled.is_empty() {
         return adopted;
     }
+    // One with the bounds of a declared partition that is not there is that partition, under another name.
+    let bounds = |object: &Arc<Object>| {
+        let value = |attribute| object.get(attribute).map(str::to_owned);
+        (value(Attribute::PartitionOf), value(Attribute::Bounds))
+    };
+    let absent = model.objects.iter().filter(is_table).filter(|object| live.get(&object.id).is_none());
+    let absent: HashSet<_> =
+        absent.filter(|object| object.get(Attribute::PartitionOf).is_some()).map(bounds).collect();
+    let is_declared_otherwise = |table: &Arc<Object>| absent.contains(&bounds(table));
     // A partition may itself be partitioned; a few rounds reach every level.
     loop {
         let before = parents.len();
@@ -76,7 +85,11 @@ pub fn adopt_partitions(live: &Catalog, model: &Catalog) -> Vec<Arc<Object>> {
             let path = table.id.to_string();
             let Some(parent) = table.get(Attribute::PartitionOf) else { continue };
             let known = modelled.contains_key(parent) || parents.contains_key(parent);
-            if known && model.get(&table.id).is_none() && !parents.contains_key(&path) {
+            if known
+                && model.get(&table.id).is_none()
+                && !parents.contains_key(&path)
+                && !is_declared_otherwise(table)
+            {
                 parents.insert(path, parent.into());
             }
         }

@@ -81,11 +81,16 @@ impl Names {
     fn of(changes: &[&DdlChange]) -> Self {
         let mut names = Self { made: HashMap::new(), keys: HashMap::new(), needed_now: HashMap::new() };
         for (number, change) in changes.iter().enumerate() {
-            for object in change.makes() {
-                if is_mentioned(object.id.kind) {
+            // A label that is added to an enum is there before it is used, and a column before what reads it.
+            let altered = change.objects.iter().filter(|_| change.action == DdlAction::Alter);
+            for object in change.makes().chain(altered.map(AsRef::as_ref)) {
+                if is_mentioned(object.id.kind) && object.id.kind != Kind::Table
+                    || object.id.kind == Kind::Column
+                    || change.action == DdlAction::Make && object.id.kind == Kind::Table
+                {
                     names.made.entry(relation(&object.id)).or_default().push(number);
                 }
-                if let Some(table) = key_of(object) {
+                if let Some(table) = key_of(object).filter(|_| change.action == DdlAction::Make) {
                     names.keys.entry(table).or_default().push(number);
                 }
             }
@@ -156,7 +161,8 @@ fn key_of(object: &Object) -> Option<PrintedName> {
     }
 }
 
-fn mentioned(object: &Object) -> BTreeSet<PrintedName> {
+/// The names that an object needs, as its attributes mention them, with that of the relation that it stands under.
+pub fn mentioned(object: &Object) -> BTreeSet<PrintedName> {
     let mut names = BTreeSet::new();
     mention(object, &mut names);
     if object.id.relation.is_some() {

@@ -7,6 +7,7 @@
 //!
 //! The cost of a statement (locks, rewrites) is not judged here.
 
+mod casts;
 mod change;
 mod kinds;
 mod mentions;
@@ -17,12 +18,14 @@ mod order;
 mod privileges;
 mod text;
 
-pub use change::{DdlAction, DdlChange, arrange};
+pub use casts::keeps_values;
+pub use change::{DdlAction, DdlChange, arrange, mentioned as needs};
 pub use kinds::indexes::create_concurrently;
 pub use kinds::sequences::restore as restore_sequence;
+pub use kinds::triggers::replace as replace_trigger;
 use kinds::{columns, constraints, indexes, policies, routines, sequences, tables, triggers, types, views};
 pub use names::{drop, rename};
-pub use order::script;
+pub use order::{PrintedName, is_mentioned, path, printed_name, relation as relation_name, script};
 pub use privileges::withheld;
 
 use crate::postgres::catalog::{Attribute, Kind, Object};

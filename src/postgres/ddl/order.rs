@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use smol_str::SmolStr;
 
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
-use crate::postgres::sql::split_qualified;
+use crate::postgres::sql::{qualified, split_qualified};
 
 use super::mentions::qualified_names;
 use super::names::belongings;
@@ -44,7 +44,7 @@ enum Step<'c> {
 }
 
 /// (schema, name): the way by which printed text mentions an object.
-pub(super) type PrintedName = (SmolStr, SmolStr);
+pub type PrintedName = (SmolStr, SmolStr);
 
 struct Plan<'c> {
     steps: Vec<Step<'c>>,
@@ -251,7 +251,7 @@ pub(super) fn sorted<R: Ord>(needs: &[BTreeSet<usize>], rank: impl Fn(usize) -> 
 }
 
 /// Whether text mentions objects of this kind by schema and name.
-pub(super) fn is_mentioned(kind: Kind) -> bool {
+pub fn is_mentioned(kind: Kind) -> bool {
     !(kind.is_under_relation() || kind.is_bare() || matches!(kind, Kind::Statistics | Kind::Privilege))
 }
 
@@ -279,8 +279,18 @@ fn rank(step: &Step<'_>) -> u32 {
 }
 
 /// Schema and relation of a part, schema and name of everything else.
-pub(super) fn relation(id: &ObjectId) -> PrintedName {
+pub fn relation(id: &ObjectId) -> PrintedName {
     (id.schema.clone().unwrap_or_default(), id.relation.as_ref().unwrap_or(&id.name).clone())
+}
+
+/// Schema and name.
+pub fn printed_name(id: &ObjectId) -> PrintedName {
+    (id.schema.clone().unwrap_or_default(), id.name.clone())
+}
+
+/// A pair as `public.users`.
+pub fn path(name: &PrintedName) -> String {
+    qualified(&name.0, &name.1)
 }
 
 /// `public.users` as a pair.

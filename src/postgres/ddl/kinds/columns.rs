@@ -129,7 +129,9 @@ fn change_type(declared: &Object, actual: &Object) -> Option<String> {
     let (to, from) = (family(wanted), family(found));
     let assignable = to == Family::Text || (to == from && to != Family::Other) || base(wanted) == base(found);
     if !assignable {
-        sql.push_str(&format!(" USING {}::{wanted}", identifier(&actual.id.name)));
+        // Types that users make have no casts to each other; each has one to text and back.
+        let through = if found.contains('.') && wanted.contains('.') { "::text" } else { "" };
+        sql.push_str(&format!(" USING {}{through}::{wanted}", identifier(&actual.id.name)));
     }
     Some(sql)
 }

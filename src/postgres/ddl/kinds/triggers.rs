@@ -48,6 +48,23 @@ fn enable(declared: &Object, actual: &Object) -> Option<String> {
     })
 }
 
+fn is_constraint(trigger: &Object) -> bool {
+    printed(trigger).starts_with("CREATE CONSTRAINT TRIGGER ")
+}
+
+/// The statements that make a trigger anew, for what [`alter`] has none; `None` for one that its parent's brings along.
+pub fn replace(declared: &Object, actual: &Object) -> Option<Vec<String>> {
+    let follows = |object: &Object| object.get(Attribute::PartitionOf).is_some();
+    if actual.id.kind != Kind::Trigger || follows(declared) || follows(actual) {
+        return None;
+    }
+    // No row is written while there is none.
+    let mut statements = vec!["BEGIN;".to_owned(), super::super::drop(&actual.id)];
+    statements.extend(super::super::create(declared, &[]));
+    statements.push("COMMIT;".to_owned());
+    Some(statements)
+}
+
 pub(in crate::postgres::ddl) fn alter(
     declared: &Object,
     actual: &Object,
@@ -56,7 +73,9 @@ pub(in crate::postgres::ddl) fn alter(
     match (actual.id.kind, attribute) {
         (_, Attribute::Enabled) => enable(declared, actual),
         // A replaced trigger fires at origin again; a constraint trigger cannot be replaced.
-        (Kind::Trigger, Attribute::Definition) if declared.is(Attribute::Enabled, "origin") => {
+        (Kind::Trigger, Attribute::Definition)
+            if declared.is(Attribute::Enabled, "origin") && !is_constraint(actual) =>
+        {
             Some(format!("CREATE OR REPLACE TRIGGER {}", printed(declared).strip_prefix("CREATE TRIGGER ")?))
         }
         (Kind::Rule, Attribute::Definition) => {
