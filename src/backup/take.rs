@@ -31,6 +31,8 @@ pub struct BackupRequest<'r> {
     pub target: &'r Target,
     /// `application_name`
     pub application: &'r str,
+    /// The search_path of the project, for what relies on one when the backup is restored.
+    pub search_path: &'r str,
     /// `[database] set_role`
     pub set_role: Option<&'r str>,
     /// The store that receives the backup.
@@ -214,7 +216,8 @@ async fn prove_by_restoring(
     observer: &mut dyn BackupObserver,
 ) -> Result<Verified> {
     let programs = Programs::find_for_archive(bin_dir, written_by(manifest)?)?;
-    trial.run(request.store, manifest, &programs, request.application, stop, observer).await
+    let own = (request.application, request.search_path);
+    trial.run(request.store, manifest, &programs, own, stop, observer).await
 }
 
 /// Explains that the backup was removed because it could not be verified as was asked for.
