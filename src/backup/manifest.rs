@@ -54,6 +54,9 @@ pub struct Manifest {
     /// The reference that `[backup] command` printed (`kind = "command"`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// What the database has that makes a restore difficult, and what to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// How a backup is taken, and the format of its archive.
@@ -314,6 +317,7 @@ pub(super) mod tests {
             milliseconds: 5,
             verified: Some(Verified { at: taken_at.to_owned(), ..Verified::now(ProofLevel::Contents) }),
             reference: None,
+            note: None,
         }
     }
 

@@ -29,6 +29,7 @@ const OPEN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
     SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
     SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL row_security = off; SET LOCAL TimeZone = 'UTC'";
 const ABOUT: &str = include_str!("sql/about.sql");
+const LATE_FUNCTIONS: &str = include_str!("sql/late_functions.sql");
 const RELATIONS: &str = include_str!("sql/relations.sql");
 /// The current position in the write-ahead log, on a standby the replayed one; NULL where the role may not see it.
 const POSITION: &str = "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() \
@@ -237,6 +238,17 @@ impl BackupSnapshot {
             }
         }
         Ok(relations)
+    }
+
+    /// The functions that find names by the search_path, and that something uses which a restore has to create.
+    ///
+    /// # Errors
+    /// The query fails.
+    pub(super) async fn late_functions(&mut self) -> Result<Vec<String>> {
+        let rows = self.session.query(LATE_FUNCTIONS).await;
+        let rows =
+            rows.map_err(|error| connection::server_failure(error, "listing functions for the backup"))?;
+        Ok(rows.iter().map(|row| row.get("function")).collect::<Result<_, _>>()?)
     }
 
     /// Commits, and returns the WAL positions before the snapshot and after the backup.

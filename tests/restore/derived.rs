@@ -46,6 +46,26 @@ fn what_relies_on_the_search_path_is_derived_with_it() {
     }
 }
 
+/// Without a trial restore, too. A function whose names all have a schema, or that has a search_path, is not named.
+#[test]
+fn a_backup_names_the_functions_that_rely_on_the_search_path() {
+    let (site, database) = (Site::new(""), support::database());
+    database.exec(UNQUALIFIED);
+    database.exec(
+        "CREATE FUNCTION public.fine(n int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT abs(n) + public.twice(n)';
+         CREATE FUNCTION public.own() RETURNS bool IMMUTABLE LANGUAGE sql SET search_path = public AS 'SELECT v()';
+         CREATE INDEX j ON public.docs (public.fine(id)) WHERE public.own()",
+    );
+    site.trueup(["backup"], &database)
+        .exit(0)
+        .says([
+            "ALTER FUNCTION public.p() SET search_path = '$user', 'public', public, pg_temp",
+            "ALTER FUNCTION public.how_many() SET",
+            "ALTER FUNCTION public.twice(integer) SET",
+        ])
+        .lacks(["public.fine", "public.own"]);
+}
+
 #[test]
 fn an_empty_database_is_filled_with_it_too() {
     let (site, database, empty) = (Site::new(""), support::database(), support::database());

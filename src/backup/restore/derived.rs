@@ -38,14 +38,24 @@ pub struct Derivation {
 impl Derivation {
     /// What to do about the functions, in one sentence.
     pub fn note(&self) -> Option<String> {
-        (!self.cures.is_empty()).then(|| {
-            format!(
-                "indexes, checks, generated columns or materialized views use functions without SET search_path: pg_restore \
-                 alone may fail at them. In the database that is backed up, run: {};",
-                self.cures.join("; ")
-            )
-        })
+        note_about(&self.cures)
     }
+}
+
+/// What to do about functions that find names by the search_path of whoever runs them, in one sentence.
+pub(in crate::backup) fn note_about(cures: &[String]) -> Option<String> {
+    (!cures.is_empty()).then(|| {
+        format!(
+            "indexes, checks, generated columns or materialized views use functions without SET search_path: pg_restore \
+             alone may fail at them. In the database that is backed up, run: {};",
+            cures.join("; ")
+        )
+    })
+}
+
+/// The statement that gives a function a search_path of its own.
+pub(in crate::backup) fn cure(function: &str, path: &str) -> String {
+    format!("ALTER FUNCTION {function} SET search_path = {path}")
 }
 
 /// Whether a restore in parts may do better after this failure.
@@ -74,7 +84,7 @@ pub(super) async fn restore(
     let mut session = own_session(target, application).await?;
     let functions: Vec<String> =
         functions(&mut session).await?.into_iter().map(|function| function.name).collect();
-    let set = functions.iter().map(|function| format!("ALTER FUNCTION {function} SET search_path = {path}"));
+    let set = functions.iter().map(|function| cure(function, &path));
     execute(&mut session, set.collect()).await?;
     let checks = HeldCheck::hold_back(&mut session).await?;
     session.close().await;
@@ -101,14 +111,13 @@ pub(super) async fn restore(
     let used = self::functions(&mut session).await?.into_iter().filter(|function| {
         function.used || missing.iter().any(|missing| function.is_called_in(&missing.statement))
     });
-    let cures =
-        used.map(|function| format!("ALTER FUNCTION {} SET search_path = {path}", function.name)).collect();
+    let cures = used.map(|function| cure(&function.name, &path)).collect();
     session.close().await;
     Ok(Derivation { missing: missing.iter().map(NotRestored::text).collect(), cures })
 }
 
 /// The search_path of the database that was backed up, then that of the project.
-fn wanted_path(project: &str, database: Option<&str>) -> String {
+pub(in crate::backup) fn wanted_path(project: &str, database: Option<&str>) -> String {
     let database = swap::setting("search_path", database.unwrap_or(DEFAULT_PATH));
     match project {
         "" => database,

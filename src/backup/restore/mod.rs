@@ -27,6 +27,7 @@ use crate::writer::StopSignal;
 pub use archive::{VerifiedArchive, written_by};
 pub use compatibility::Compatibility;
 pub use derived::Derivation;
+pub(super) use derived::{cure, note_about, wanted_path};
 pub use server::{Database, RestoreServer};
 pub use swap::{
     ConnectedSession, check_may_replace, name_for_incomplete, name_for_replaced, recover, sessions, swap,

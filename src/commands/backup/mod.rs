@@ -90,7 +90,10 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: StopSignal) -> Resul
     .await;
     progress.end(taken.is_ok());
     let taken = taken?;
-    let notes = taken.verified.as_ref().map(notes_of).unwrap_or_default();
+    let mut notes = taken.verified.as_ref().map(notes_of).unwrap_or_default();
+    if taken.verified.as_ref().is_none_or(|verified| verified.note.is_none()) {
+        notes.extend(taken.note.clone());
+    }
     deliver_report(settings, &store, Exit::Clean, Backups::Taken(Box::new(taken)), notes)
 }
 
