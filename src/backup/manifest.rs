@@ -54,6 +54,9 @@ pub struct Manifest {
     /// The reference that `[backup] command` printed (`kind = "command"`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// What the database has that makes a restore difficult, and what to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// How a backup is taken, and the format of its archive.
@@ -116,6 +119,9 @@ pub struct BackupSource {
     /// The locale of a provider other than libc.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
+    /// The `search_path` that `ALTER DATABASE` and `ALTER ROLE ... IN DATABASE` gave to sessions of the database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_path: Option<String>,
 }
 
 /// Positions in the write-ahead log; `None` where the role may not see them.
@@ -165,13 +171,19 @@ pub struct Verified {
     pub how: ProofLevel,
     /// When it was done, by the clock of this machine, RFC 3339 in UTC.
     pub at: String,
+    /// What could not be restored beside the rows, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// What to do so that `pg_restore` alone can restore the next backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl Verified {
     /// A verification that was done just now.
     pub(super) fn now(how: ProofLevel) -> Self {
         let at = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
-        Self { how, at }
+        Self { how, at, missing: Vec::new(), note: None }
     }
 }
 
@@ -290,6 +302,7 @@ pub(super) mod tests {
                 ctype: "C".into(),
                 locale_provider: None,
                 locale: None,
+                search_path: None,
             },
             taken_at: taken_at.to_owned(),
             wal: Wal::default(),
@@ -302,8 +315,9 @@ pub(super) mod tests {
             bytes: 3,
             database_bytes: 8192,
             milliseconds: 5,
-            verified: Some(Verified { how: ProofLevel::Contents, at: taken_at.to_owned() }),
+            verified: Some(Verified { at: taken_at.to_owned(), ..Verified::now(ProofLevel::Contents) }),
             reference: None,
+            note: None,
         }
     }
 

@@ -29,6 +29,7 @@ const OPEN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
     SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
     SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL row_security = off; SET LOCAL TimeZone = 'UTC'";
 const ABOUT: &str = include_str!("sql/about.sql");
+const LATE_FUNCTIONS: &str = include_str!("sql/late_functions.sql");
 const RELATIONS: &str = include_str!("sql/relations.sql");
 /// The current position in the write-ahead log, on a standby the replayed one; NULL where the role may not see it.
 const POSITION: &str = "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() \
@@ -140,6 +141,7 @@ impl BackupSnapshot {
             ctype: about.get("ctype")?,
             locale_provider: about.get("locale_provider")?,
             locale: about.get("locale")?,
+            search_path: about.get("search_path")?,
             environment: None,
             project: None,
             mark: None,
@@ -210,17 +212,43 @@ impl BackupSnapshot {
             let counts =
                 tables.iter().map(|table| format!("SELECT count(*) AS rows FROM ONLY {}", table.name));
             let statements: Vec<String> = counts.collect();
-            let done = self.session.query(statements.join("; ")).await;
-            let rows = done.map_err(|error| {
-                let at = self.session.statements_done();
-                let table = tables.get(at).map_or_else(String::new, |table| table.name.clone());
-                unreadable(error, "counting the rows of", &table, &self.source.role)
-            })?;
+            let counting = format!("SAVEPOINT counting; {}; RELEASE counting", statements.join("; "));
+            let rows = match self.session.query(counting).await {
+                Ok(rows) => rows,
+                Err(error) if is_of_a_function(&error) => {
+                    self.session.execute("ROLLBACK TO counting; RELEASE counting").await?;
+                    for table in tables {
+                        let counting =
+                            self.session.count_copied(&format!("COPY {} TO STDOUT", table.name)).await;
+                        let rows = counting.map_err(|error| {
+                            unreadable(error, "counting the rows of", &table.name, &self.source.role)
+                        })?;
+                        table.rows = Some(rows);
+                    }
+                    continue;
+                }
+                Err(error) => {
+                    let at = self.session.statements_done().saturating_sub(1);
+                    let table = tables.get(at).map_or_else(String::new, |table| table.name.clone());
+                    return Err(unreadable(error, "counting the rows of", &table, &self.source.role));
+                }
+            };
             for (table, row) in tables.iter_mut().zip(rows) {
                 table.rows = Some(row.get("rows")?);
             }
         }
         Ok(relations)
+    }
+
+    /// The functions that find names by the search_path, and that something uses which a restore has to create.
+    ///
+    /// # Errors
+    /// The query fails.
+    pub(super) async fn late_functions(&mut self) -> Result<Vec<String>> {
+        let rows = self.session.query(LATE_FUNCTIONS).await;
+        let rows =
+            rows.map_err(|error| connection::server_failure(error, "listing functions for the backup"))?;
+        Ok(rows.iter().map(|row| row.get("function")).collect::<Result<_, _>>()?)
     }
 
     /// Commits, and returns the WAL positions before the snapshot and after the backup.
@@ -319,6 +347,16 @@ fn is_gone(error: &anyhow::Error) -> bool {
     connection::server_error(error)
         .map(connection::describe)
         .is_some_and(|said| said.is(sqlstate::UNDEFINED_TABLE) || said.is(sqlstate::INVALID_SCHEMA_NAME))
+}
+
+/// Whether planning a query failed in a function that an index of the table uses, for example one that finds its names with
+/// another search_path. COPY plans nothing.
+fn is_of_a_function(error: &anyhow::Error) -> bool {
+    connection::server_error(error).map(connection::describe).is_some_and(|said| {
+        let class = said.sqlstate.as_deref().unwrap_or_default().get(..2).unwrap_or_default();
+        let others = ["08", "25", "40", "53", "54", "55", "57", "58", "F0", "XX"];
+        !said.is(sqlstate::INSUFFICIENT_PRIVILEGE) && !class.is_empty() && !others.contains(&class)
+    })
 }
 
 /// The error about a table whose rows cannot all be read.

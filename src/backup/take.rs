@@ -17,7 +17,7 @@ use super::manifest::{
 };
 use super::programs::Programs;
 use super::progress::BackupObserver;
-use super::restore::{TrialRestore, TrialTarget, written_by};
+use super::restore::{TrialRestore, TrialTarget, cure, note_about, wanted_path, written_by};
 use super::snapshot::{BackupSnapshot, TableLocks};
 use super::store::{Store, Upload};
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
@@ -31,6 +31,8 @@ pub struct BackupRequest<'r> {
     pub target: &'r Target,
     /// `application_name`
     pub application: &'r str,
+    /// The search_path of the project, for what relies on one when the backup is restored.
+    pub search_path: &'r str,
     /// `[database] set_role`
     pub set_role: Option<&'r str>,
     /// The store that receives the backup.
@@ -214,7 +216,8 @@ async fn prove_by_restoring(
     observer: &mut dyn BackupObserver,
 ) -> Result<Verified> {
     let programs = Programs::find_for_archive(bin_dir, written_by(manifest)?)?;
-    trial.run(request.store, manifest, &programs, request.application, stop, observer).await
+    let own = (request.application, request.search_path);
+    trial.run(request.store, manifest, &programs, own, stop, observer).await
 }
 
 /// Explains that the backup was removed because it could not be verified as was asked for.
@@ -285,9 +288,10 @@ async fn take_with_pg_dump(
         let catalog = catalog
             .map_err(|error| connection::server_failure(error, "reading the catalog for the backup"))?;
         let catalog = catalog::to_text(&catalog);
-        anyhow::Ok((snapshot.count(&request.scope).await?, catalog))
+        let functions = snapshot.late_functions().await?;
+        anyhow::Ok((snapshot.count(&request.scope).await?, catalog, functions))
     };
-    let (Dumped { mut members, found }, (relations, catalog)) =
+    let (Dumped { mut members, found }, (relations, catalog, functions)) =
         tokio::try_join!(dump::dump(&order, upload, observer), read)?;
     let entries = found.contents.entries;
     compare(&found, &relations, &request.scope)?;
@@ -295,6 +299,8 @@ async fn take_with_pg_dump(
     let verified = found.rows.is_some().then(|| Verified::now(ProofLevel::Contents));
     let (source, taken_at, database_bytes) =
         (snapshot.source.clone(), snapshot.taken_at.clone(), snapshot.database_bytes);
+    let path = wanted_path(request.search_path, source.search_path.as_deref());
+    let cures: Vec<String> = functions.iter().map(|function| cure(function, &path)).collect();
     let large_objects = (request.scope == Scope::Full).then_some(snapshot.large_objects);
     let wal = snapshot.close().await?;
     Ok(Manifest {
@@ -320,6 +326,7 @@ async fn take_with_pg_dump(
         milliseconds: 0,
         verified,
         reference: None,
+        note: note_about(&cures),
     })
 }
 
@@ -358,6 +365,7 @@ async fn take_with_command(
         milliseconds: 0,
         verified: Some(Verified::now(ProofLevel::Quick)),
         reference: Some(reference),
+        note: None,
     })
 }
 

@@ -33,6 +33,8 @@ pub struct VerifyRequest<'v> {
     pub place: &'v TrialTarget,
     /// `application_name`
     pub application: &'v str,
+    /// The search_path of the project, for what relies on one.
+    pub search_path: &'v str,
 }
 
 /// Verifies a backup. [`Store::replace_manifest`] can record the result.
@@ -45,7 +47,8 @@ pub async fn verify(
     stop: StopSignal,
     observer: &mut dyn BackupObserver,
 ) -> Result<Verified> {
-    let VerifyRequest { store, manifest, level, programs, external, place, application } = verifying;
+    let VerifyRequest { store, manifest, level, programs, external, place, application, search_path } =
+        verifying;
     let (level, programs) = (*level, *programs);
     if let Some(reference) = &manifest.reference {
         let external = external.ok_or_else(|| {
@@ -88,7 +91,7 @@ pub async fn verify(
             match (level, programs) {
                 (ProofLevel::Restore, Some(programs)) => {
                     let trial = TrialRestore::open(place, &manifest.source.server_version).await?;
-                    trial.run(store, manifest, programs, application, stop, observer).await
+                    trial.run(store, manifest, programs, (application, search_path), stop, observer).await
                 }
                 _ => Ok(Verified::now(ProofLevel::Contents)),
             }

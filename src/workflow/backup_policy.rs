@@ -179,6 +179,7 @@ impl BackupPolicy {
             external: Some(&self.external),
             place: &backup_store::trial(settings),
             application: &settings.application(),
+            search_path: &settings.database.search_path,
         };
         backup::verify(&verifying, stop.clone(), &mut ()).await.is_ok()
     }
@@ -197,6 +198,7 @@ impl BackupPolicy {
         let request = BackupRequest {
             target,
             application: &application,
+            search_path: &settings.database.search_path,
             set_role: settings.database.set_role.as_deref(),
             store: &self.store,
             id: &settings.run,

@@ -129,6 +129,7 @@ fn of_tables(site: &Site, kind: BackupFormat, tables: &[&str]) -> anyhow::Result
     let request = BackupRequest {
         target: &target,
         application: "test",
+        search_path: "public",
         set_role: None,
         store: &store,
         id: "01J00000000000000000000000",

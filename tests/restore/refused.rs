@@ -96,12 +96,13 @@ fn an_open_restore_of_the_same_database_is_waited_for() {
 #[test]
 fn what_fails_in_the_middle_leaves_nothing() {
     let (site, database) = (Site::new(""), support::database());
-    // Its rows cannot be loaded: the function that checks them looks for a table by a search path.
+    // Its rows cannot be loaded: the function of a generated column fails since it was changed.
     database.exec(
-        "CREATE TABLE public.other (id int);
-         CREATE FUNCTION public.ok(int) RETURNS bool LANGUAGE plpgsql AS
-           'BEGIN RETURN $1 >= (SELECT count(*) FROM other); END';
-         CREATE TABLE public.t (id int CHECK (public.ok(id))); INSERT INTO public.t VALUES (1)",
+        "CREATE FUNCTION public.twice(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 * 2; END';
+         CREATE TABLE public.t (id int, two int GENERATED ALWAYS AS (public.twice(id)) STORED);
+         INSERT INTO public.t VALUES (1);
+         CREATE OR REPLACE FUNCTION public.twice(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+           'BEGIN RAISE ''not any more''; END'",
     );
     site.trueup(["backup"], &database).exit(0);
     let name = format!("{}_copy", database.name());

@@ -7,6 +7,7 @@
 
 mod archive;
 mod compatibility;
+mod derived;
 mod prove;
 mod requirements;
 mod run;
@@ -25,8 +26,12 @@ use crate::writer::StopSignal;
 
 pub use archive::{VerifiedArchive, written_by};
 pub use compatibility::Compatibility;
+pub use derived::Derivation;
+pub(super) use derived::{cure, note_about, wanted_path};
 pub use server::{Database, RestoreServer};
-pub use swap::{ConnectedSession, check_may_replace, name_for_replaced, recover, sessions, swap};
+pub use swap::{
+    ConnectedSession, check_may_replace, name_for_incomplete, name_for_replaced, recover, sessions, swap,
+};
 pub(super) use trial::TrialRestore;
 pub use trial::TrialTarget;
 
@@ -45,10 +50,22 @@ pub struct RestoreJob<'r> {
     pub tablespace: Option<&'r str>,
     /// Whether to run ANALYZE.
     pub analyze: bool,
+    /// The search_path of the project, for what relies on one.
+    pub search_path: &'r str,
+}
+
+/// How an archive is restored into a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// As a whole; any error ends it.
+    Strict { one_transaction: bool },
+    /// In parts, see [`derived`].
+    InParts,
 }
 
 impl RestoreJob<'_> {
-    /// Restores into a new database with a temporary name, and proves it. Returns that name.
+    /// Restores into a new database with a temporary name, and proves it. Returns that name, and what is missing of what is
+    /// derived from the rows.
     ///
     /// # Errors
     /// Exit 4: the database cannot be created. Exit 5: the restore failed, and the database was dropped. Exit 6: it
@@ -57,24 +74,34 @@ impl RestoreJob<'_> {
         &mut self,
         mut stop: StopSignal,
         observer: &mut dyn BackupObserver,
-    ) -> Result<String> {
+    ) -> Result<(String, Derivation)> {
         let expected = prove::expected_catalog(self.backup)?;
         let comment =
             format!("{}not complete (backup {})", comment_of(self.database), self.backup.manifest.id);
         let source = &self.backup.manifest.source;
-        let name = self.server.create(self.database, source, self.tablespace, &comment).await?;
-        let target = self.server.target(&name);
-        let done = tokio::select! {
-            done = self.fill(&target, &expected, false, observer) => done,
-            signal = stop.wait() => Err(interrupted(signal).into()),
-        };
-        let Err(error) = done else { return Ok(name) };
-        self.server.reconnect_if_lost().await;
-        self.server.drop(&name).await?;
-        Err(after_dropping(error))
+        let mut manner = Manner::Strict { one_transaction: false };
+        loop {
+            let name = self.server.create(self.database, source, self.tablespace, &comment).await?;
+            let target = self.server.target(&name);
+            let done = tokio::select! {
+                done = self.fill(&target, &expected, manner, observer) => done,
+                signal = stop.wait() => Err(interrupted(signal).into()),
+            };
+            let error = match done {
+                Ok(derivation) => return Ok((name, derivation)),
+                Err(error) => error,
+            };
+            self.server.reconnect_if_lost().await;
+            self.server.drop(&name).await?;
+            if manner == Manner::InParts || !derived::may_help(&error) {
+                return Err(after_dropping(error));
+            }
+            manner = Manner::InParts;
+        }
     }
 
-    /// Restores into an empty database, in one transaction.
+    /// Restores into an empty database, in one transaction where that succeeds. Returns what is missing of what is derived
+    /// from the rows.
     ///
     /// # Errors
     /// Exit 5: the restore failed, and the database is empty. Exit 6: what was restored is not what was backed up.
@@ -82,15 +109,26 @@ impl RestoreJob<'_> {
         &mut self,
         mut stop: StopSignal,
         observer: &mut dyn BackupObserver,
-    ) -> Result<()> {
+    ) -> Result<Derivation> {
         let expected = prove::expected_catalog(self.backup)?;
         let target = self.server.target(self.database);
-        let done = tokio::select! {
-            done = self.fill(&target, &expected, true, observer) => done,
-            signal = stop.wait() => Err(interrupted(signal).into()),
+        let mut manner = Manner::Strict { one_transaction: true };
+        let (error, left) = loop {
+            let done = tokio::select! {
+                done = self.fill(&target, &expected, manner, observer) => done,
+                signal = stop.wait() => Err(interrupted(signal).into()),
+            };
+            let error = match done {
+                Ok(derivation) => return Ok(derivation),
+                Err(error) => error,
+            };
+            let left = self.server.objects(self.database).await;
+            let is_empty = left.as_ref().is_ok_and(Vec::is_empty);
+            if manner == Manner::InParts || !is_empty || !derived::may_help(&error) {
+                break (error, left);
+            }
+            manner = Manner::InParts;
         };
-        let Err(error) = done else { return Ok(()) };
-        let left = self.server.objects(self.database).await;
         match left {
             Ok(left) if left.is_empty() => Err(after_dropping(error)),
             _ => Err(Failure::new(
@@ -106,20 +144,28 @@ impl RestoreJob<'_> {
         &mut self,
         target: &Target,
         expected: &crate::postgres::catalog::Catalog,
-        whole: bool,
+        manner: Manner,
         observer: &mut dyn BackupObserver,
-    ) -> Result<()> {
+    ) -> Result<Derivation> {
         let application = self.server.application().to_owned();
         let partial = self.backup.list.is_some();
         self.prepare(target, &application, partial || prove::has_public(expected)).await?;
         let in_order = prove::has_nested_partitions(expected);
+        let whole = manner == Manner::Strict { one_transaction: true };
         let how = run::RestoreOptions { whole, in_order, ..self.fit.how.clone() };
-        run::run(self.backup, target, &application, &how, observer).await?;
+        let mut derivation = Derivation::default();
+        if manner == Manner::InParts {
+            let place = (target, application.as_str());
+            let wanted = (self.search_path, self.analyze);
+            derivation = derived::restore(self.backup, place, &how, wanted, observer).await?;
+        } else {
+            run::run(self.backup, target, &application, &how, observer).await?;
+        }
         if self.backup.path().is_some() {
             self.backup.verify_again(observer).await?;
         }
-        prove::prove(self.backup, expected, target, &application, observer).await?;
-        if self.analyze {
+        prove::prove(self.backup, expected, (target, &application), &mut derivation, observer).await?;
+        if self.analyze && manner != Manner::InParts {
             observer.progress(&BackupProgress { doing: "analyzing", ..BackupProgress::default() });
             let mut session = session_without_timeouts(target, &application).await?;
             session
@@ -128,7 +174,7 @@ impl RestoreJob<'_> {
                 .map_err(|error| failed(error, "analyzing the restored database"))?;
             session.close().await;
         }
-        Ok(())
+        Ok(derivation)
     }
 
     /// Creates the schemas that an archive of some tables expects; drops the schema `public` when the backup has

@@ -12,6 +12,7 @@ use super::super::pg_dump_errors;
 use super::super::progress::{BackupObserver, BackupProgress};
 use super::super::snapshot::BackupSnapshot;
 use super::archive::{VerifiedArchive, major_of};
+use super::derived::Derivation;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::model::diff::{self, States};
 use crate::model::{Effect, effects_from_text};
@@ -58,15 +59,16 @@ pub(super) fn has_public(expected: &Catalog) -> bool {
     expected.get(&ObjectId::bare(Kind::Schema, "public")).is_some()
 }
 
-/// Compares a restored database with its backup.
+/// Compares a restored database with its backup. Where something is missing already, what else the catalog lacks is a
+/// consequence, and is added to it; the rows have to be equal.
 ///
 /// # Errors
 /// Exit 5: they differ; the error names the differences.
 pub(super) async fn prove(
     backup: &VerifiedArchive<'_>,
     expected: &Catalog,
-    target: &Target,
-    application: &str,
+    (target, application): (&Target, &str),
+    derivation: &mut Derivation,
     observer: &mut dyn BackupObserver,
 ) -> Result<()> {
     observer.progress(&BackupProgress { doing: "comparing with the backup", ..BackupProgress::default() });
@@ -78,7 +80,11 @@ pub(super) async fn prove(
         let found = catalog::read(snapshot.session(), version).await;
         let found =
             found.map_err(|error| connection::server_failure(error, "reading the restored catalog"))?;
-        wrong.extend(objects(&found, version, expected, manifest));
+        let differences = objects(&found, version, expected, manifest);
+        match derivation.missing.is_empty() {
+            true => wrong.extend(differences),
+            false => derivation.missing.extend(differences),
+        }
         if let Some(objects) = manifest.large_objects.filter(|objects| *objects != snapshot.large_objects) {
             wrong.push(format!("{} large objects, not {objects}", snapshot.large_objects));
         }

@@ -19,6 +19,39 @@ use crate::postgres::connection::Target;
 /// The number of error lines of the program that are kept; the last ones.
 const COMPLAINTS: usize = 20;
 
+/// The part of an archive that one run restores.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum ArchivePart {
+    /// All of it.
+    #[default]
+    Whole,
+    /// The definitions of tables, functions, types and views, without rows.
+    Definitions,
+    /// The rows.
+    Rows,
+    /// What is created after the rows: indexes, foreign keys, triggers, the rows of materialized views. What fails is left
+    /// out.
+    Derived,
+}
+
+/// An object that could not be restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NotRestored {
+    /// Its kind and name.
+    pub(super) what: String,
+    /// What the server answered.
+    pub(super) why: String,
+    /// The statement that would create it.
+    pub(super) statement: String,
+}
+
+impl NotRestored {
+    /// What is missing, why, and the statement to run, in one line.
+    pub(super) fn text(&self) -> String {
+        format!("{}: {}; to create it: {}", self.what, self.why, self.statement)
+    }
+}
+
 /// The options of a restore.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct RestoreOptions {
@@ -32,9 +65,12 @@ pub(super) struct RestoreOptions {
     pub(super) owners: bool,
     pub(super) privileges: bool,
     pub(super) tablespaces: bool,
+    /// The part of the archive to restore.
+    pub(super) part: ArchivePart,
 }
 
-/// Restores into a database.
+/// Restores into a database. Returns what could not be restored of [`ArchivePart::Derived`]; everything else has to
+/// succeed.
 ///
 /// # Errors
 /// Exit 5: the restore failed. What is in the database is of no use.
@@ -44,7 +80,7 @@ pub(super) async fn run(
     application: &str,
     how: &RestoreOptions,
     observer: &mut dyn BackupObserver,
-) -> Result<()> {
+) -> Result<Vec<NotRestored>> {
     let secrets = PasswordFile::of(target)?;
     let application = format!("{application} (pg_restore)");
     let list = match &backup.list {
@@ -57,12 +93,13 @@ pub(super) async fn run(
     };
     let command = || -> Result<Command> {
         let mut command = backup.programs.connected_command("pg_restore", target, &application, &secrets)?;
-        command.args(["--verbose", "--exit-on-error"]).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.arg("--verbose").stdout(Stdio::null()).stderr(Stdio::piped());
         for (wanted, argument) in [
             (!how.owners, "--no-owner"),
             (!how.privileges, "--no-privileges"),
             (!how.tablespaces, "--no-tablespaces"),
             (how.whole, "--single-transaction"),
+            (how.part != ArchivePart::Derived, "--exit-on-error"),
         ] {
             if wanted {
                 command.arg(argument);
@@ -78,7 +115,7 @@ pub(super) async fn run(
         BackupProgress { doing: "restoring", tables: (0, tables), ..BackupProgress::default() };
     // A program that reads a pipe ends with trueup: its transaction then is never committed.
     let path = backup.path().filter(|_| !how.whole || backup.manifest.kind == BackupFormat::Directory);
-    let (status, complaints) = match path {
+    let (status, messages) = match path {
         Some(path) => {
             let mut outcome = None;
             for (sections, jobs) in passes(how) {
@@ -88,14 +125,14 @@ pub(super) async fn run(
                 }
                 command.args(sections).arg(&path).stdin(Stdio::null());
                 let mut child = command.spawn().context("pg_restore")?;
-                let complaints = read_messages(child.stderr.take(), &mut |table| {
+                let messages = read_messages(child.stderr.take(), &mut |table| {
                     progress.table = table;
                     progress.tables.0 += 1;
                     observer.progress(&progress);
                 })
                 .await;
                 let status = child.wait().await?;
-                outcome = Some((status, complaints));
+                outcome = Some((status, messages));
                 if !status.success() {
                     break;
                 }
@@ -104,7 +141,8 @@ pub(super) async fn run(
         }
         None => {
             let mut command = command()?;
-            command.stdin(Stdio::piped());
+            let sections = passes(how).into_iter().flat_map(|(sections, _)| sections);
+            command.args(sections).stdin(Stdio::piped());
             let mut child = command.spawn().context("pg_restore")?;
             let mut input = child.stdin.take();
             let stderr = child.stderr.take();
@@ -123,7 +161,7 @@ pub(super) async fn run(
                 fed
             };
             let mut deaf = |_| {};
-            let (fed, complaints) = tokio::join!(
+            let (fed, messages) = tokio::join!(
                 async {
                     let fed = feeding.await;
                     if fed.is_err() {
@@ -134,11 +172,20 @@ pub(super) async fn run(
                 read_messages(stderr, &mut deaf),
             );
             fed?;
-            (child.wait().await?, complaints)
+            (child.wait().await?, messages)
         }
     };
     if status.success() {
-        return Ok(());
+        return Ok(Vec::new());
+    }
+    let Messages { complaints, not_restored, ignored, .. } = messages;
+    // The program says at its end how many errors it went past.
+    let all_named = !not_restored.is_empty() && ignored == Some(not_restored.len());
+    if how.part == ArchivePart::Derived
+        && all_named
+        && !not_restored.iter().any(|missing| is_of_the_server(&missing.why))
+    {
+        return Ok(not_restored);
     }
     let failure = pg_dump_errors::explained("pg_restore", status, &complaints, target.role());
     Err(restoring_failed(failure, &complaints).into())
@@ -147,10 +194,38 @@ pub(super) async fn run(
 /// The sections of an archive that are restored in one run of the program, and the number of its connections (manual,
 /// pg_restore, `--section`).
 fn passes(how: &RestoreOptions) -> Vec<(&'static [&'static str], u32)> {
-    match how.in_order && how.jobs > 1 && !how.whole {
-        true => vec![(&["--section=pre-data", "--section=data"], how.jobs), (&["--section=post-data"], 1)],
-        false => vec![(&[], how.jobs)],
+    match how.part {
+        ArchivePart::Definitions => vec![(&["--section=pre-data"], 1)],
+        ArchivePart::Rows => vec![(&["--section=data"], how.jobs)],
+        // The messages of one connection say which object each error is of.
+        ArchivePart::Derived => vec![(&["--section=post-data"], 1)],
+        ArchivePart::Whole if how.in_order && how.jobs > 1 && !how.whole => {
+            vec![(&["--section=pre-data", "--section=data"], how.jobs), (&["--section=post-data"], 1)]
+        }
+        ArchivePart::Whole => vec![(&[], how.jobs)],
     }
+}
+
+/// Whether an error is about the server or the role and not about the object.
+pub(super) fn is_of_the_server(said: &str) -> bool {
+    [
+        "permission denied",
+        "must be owner",
+        "must be superuser",
+        "No space left on device",
+        "out of shared memory",
+        "out of memory",
+        "canceling statement",
+        "terminating connection",
+        "server closed the connection",
+        "no connection to the server",
+        "could not connect",
+        "the database system is",
+        "too many c",
+        "remaining connection slots",
+    ]
+    .iter()
+    .any(|words| said.contains(words))
 }
 
 /// The failure of the program with advice about a restore.
@@ -172,24 +247,76 @@ fn restoring_failed(failure: Failure, complaints: &[String]) -> Failure {
     Failure { exit: Exit::RolledBack, next, ..failure }
 }
 
-async fn read_messages(stderr: Option<ChildStderr>, table: &mut dyn FnMut(String)) -> Vec<String> {
-    let mut complaints = Vec::new();
-    let Some(stderr) = stderr else { return complaints };
-    let mut lines = BufReader::new(stderr).split(b'\n');
-    while let Ok(Some(line)) = lines.next_segment().await {
-        let line = String::from_utf8_lossy(&line);
-        if let Some((_, name)) = line.split_once(": processing data for table ") {
-            table(name.trim().trim_matches('"').to_owned());
-        } else if pg_dump_errors::is_complaint(&line)
-            || complaints.last().is_some_and(|_| line.starts_with("Command was:"))
+/// What the program said.
+#[derive(Debug, Default)]
+struct Messages {
+    /// The last error lines.
+    complaints: Vec<String>,
+    /// The objects whose statements failed.
+    not_restored: Vec<NotRestored>,
+    /// The number of errors that the program counted.
+    ignored: Option<usize>,
+    /// The object that the next error is of.
+    entry: String,
+    /// Whether the lines of a statement follow.
+    in_statement: bool,
+}
+
+impl Messages {
+    fn line(&mut self, line: &str) {
+        let own = line.strip_prefix("pg_restore: ");
+        if own.is_some() || line.starts_with("Command was: ") {
+            self.in_statement = false;
+        }
+        if let Some(entry) = own.and_then(|line| line.strip_prefix("from TOC entry ")) {
+            self.entry = entry_name(entry);
+        } else if let Some((_, why)) =
+            own.and_then(|line| line.split_once("could not execute query: ERROR: "))
         {
-            complaints.push(line.trim().to_owned());
-            if complaints.len() > COMPLAINTS {
-                complaints.remove(0);
+            let (what, why) = (self.entry.clone(), why.trim().to_owned());
+            self.not_restored.push(NotRestored { what, why, statement: String::new() });
+        } else if let Some((_, count)) = own.and_then(|line| line.split_once("errors ignored on restore: ")) {
+            self.ignored = count.trim().parse().ok();
+        } else if let (Some(statement), Some(last)) =
+            (line.strip_prefix("Command was: "), self.not_restored.last_mut())
+        {
+            last.statement = statement.trim().trim_end_matches(';').to_owned();
+            self.in_statement = true;
+        } else if let (true, Some(last)) = (self.in_statement, self.not_restored.last_mut()) {
+            last.statement =
+                format!("{} {}", last.statement, line.trim()).trim_end_matches([';', ' ']).to_owned();
+        }
+        if pg_dump_errors::is_complaint(line)
+            || self.complaints.last().is_some_and(|_| line.starts_with("Command was:"))
+        {
+            self.complaints.push(line.trim().to_owned());
+            if self.complaints.len() > COMPLAINTS {
+                self.complaints.remove(0);
             }
         }
     }
-    complaints
+}
+
+/// The kind and name of an entry of the table of contents: `3190; 1259 16390 INDEX by_key postgres`.
+fn entry_name(entry: &str) -> String {
+    let named = entry.split_once("; ").map_or(entry, |(_, rest)| rest);
+    let named = named.splitn(3, ' ').nth(2).unwrap_or(named);
+    // The last word is the owner.
+    named.rsplit_once(' ').map_or(named, |(named, _)| named).to_owned()
+}
+
+async fn read_messages(stderr: Option<ChildStderr>, table: &mut dyn FnMut(String)) -> Messages {
+    let mut messages = Messages::default();
+    let Some(stderr) = stderr else { return messages };
+    let mut lines = BufReader::new(stderr).split(b'\n');
+    while let Ok(Some(line)) = lines.next_segment().await {
+        let line = String::from_utf8_lossy(&line);
+        match line.split_once(": processing data for table ") {
+            Some((_, name)) => table(name.trim().trim_matches('"').to_owned()),
+            None => messages.line(&line),
+        }
+    }
+    messages
 }
 
 #[cfg(test)]
@@ -206,5 +333,20 @@ mod tests {
         assert_eq!(jobs(&how(1, true, false)), [1]);
         assert_eq!(jobs(&how(4, true, true)), [4]);
         assert!(passes(&how(4, true, false))[1].0.contains(&"--section=post-data"));
+    }
+
+    #[test]
+    fn each_object_that_fails_is_named() {
+        let said = "pg_restore: while PROCESSING TOC:\npg_restore: from TOC entry 3190; 1259 16390 INDEX by key postgres\n\
+            pg_restore: error: could not execute query: ERROR:  relation \"away\" does not exist\n\
+            LINE 1: (SELECT gone FROM away)\nCONTEXT:  PL/pgSQL function public.key(integer) line 1\n\
+            Command was: CREATE INDEX \"by key\" ON public.t\n  USING btree (public.key(n));\n\n\n\
+            pg_restore: creating INDEX \"public.by_n\"\npg_restore: warning: errors ignored on restore: 1\n";
+        let mut messages = Messages::default();
+        said.lines().for_each(|line| messages.line(line));
+        assert_eq!(messages.ignored, Some(1));
+        let text = "INDEX by key: relation \"away\" does not exist; to create it: CREATE INDEX \"by key\" ON public.t \
+                    USING btree (public.key(n))";
+        assert_eq!(messages.not_restored.iter().map(NotRestored::text).collect::<Vec<_>>(), [text]);
     }
 }

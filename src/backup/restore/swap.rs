@@ -110,7 +110,19 @@ pub async fn check_may_replace(server: &mut RestoreServer, old: &Database) -> Re
 /// # Errors
 /// A query fails.
 pub async fn name_for_replaced(server: &mut RestoreServer, name: &str) -> Result<String> {
-    let dated = format!("_before_{}", server.now);
+    unused_name(server, name, "before").await
+}
+
+/// The name of a restored database that is incomplete and does not replace another: `platform_restored_20261126T1130Z`.
+///
+/// # Errors
+/// A query fails.
+pub async fn name_for_incomplete(server: &mut RestoreServer, name: &str) -> Result<String> {
+    unused_name(server, name, "restored").await
+}
+
+async fn unused_name(server: &mut RestoreServer, name: &str, word: &str) -> Result<String> {
+    let dated = format!("_{word}_{}", server.now);
     let mut number = 1;
     loop {
         let suffix = if number == 1 { dated.clone() } else { format!("{dated}_{number}") };
@@ -331,7 +343,7 @@ fn setting_name(name: &str) -> String {
 }
 
 /// The value of a setting as `SET` takes it.
-fn setting(name: &str, value: &str) -> String {
+pub(super) fn setting(name: &str, value: &str) -> String {
     if !LISTS.contains(&name.to_ascii_lowercase().as_str()) {
         return literal(value);
     }

@@ -9,6 +9,7 @@ use super::super::progress::BackupObserver;
 use super::super::store::Store;
 use super::archive::{VerifiedArchive, major_of};
 use super::compatibility::Compatibility;
+use super::derived::Derivation;
 use super::server::RestoreServer;
 use super::{RestoreJob, swap};
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
@@ -76,19 +77,21 @@ impl TrialRestore {
         store: &Store,
         manifest: &Manifest,
         programs: &Programs,
-        application: &str,
+        (application, search_path): (&str, &str),
         stop: StopSignal,
         observer: &mut dyn BackupObserver,
     ) -> Result<Verified> {
-        let done = self.restore(store, manifest, programs, application, stop, observer).await;
+        let own = (application, search_path);
+        let done = self.restore(store, manifest, programs, own, stop, observer).await;
         if let Self::Scratch(scratch) = self {
             let stopped = scratch.stop().await;
             if done.is_ok() {
                 stopped?;
             }
         }
-        done?;
-        Ok(Verified::now(ProofLevel::Restore))
+        let derivation = done?;
+        let note = derivation.note();
+        Ok(Verified { missing: derivation.missing, note, ..Verified::now(ProofLevel::Restore) })
     }
 
     async fn restore(
@@ -96,10 +99,10 @@ impl TrialRestore {
         store: &Store,
         manifest: &Manifest,
         programs: &Programs,
-        application: &str,
+        (application, search_path): (&str, &str),
         stop: StopSignal,
         observer: &mut dyn BackupObserver,
-    ) -> Result<()> {
+    ) -> Result<Derivation> {
         let backup = VerifiedArchive::read(store, manifest, programs, observer).await.map_err(damaged)?;
         let target = match self {
             Self::Server(target) => (**target).clone(),
@@ -123,11 +126,12 @@ impl TrialRestore {
             database: NAME,
             tablespace: None,
             analyze: false,
+            search_path,
         };
-        let restored = restoring.restore_into_new_database(stop, observer).await?;
+        let (restored, derivation) = restoring.restore_into_new_database(stop, observer).await?;
         server.drop(&restored).await?;
         server.close().await;
-        Ok(())
+        Ok(derivation)
     }
 }
 

@@ -12,7 +12,7 @@ use report::{BackupReport, BackupRow, Backups};
 use crate::backup::restore::{self, TrialTarget};
 use crate::backup::{
     self, BackupMethod, BackupRequest, DatabaseIdentity, Manifest, Programs, ProofLevel, RetentionPolicy,
-    Scope, Store, StoredBackup, VerifyRequest,
+    Scope, Store, StoredBackup, Verified, VerifyRequest,
 };
 use crate::cli::Secret;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
@@ -67,6 +67,7 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: StopSignal) -> Resul
         &BackupRequest {
             target: &target,
             application: &application,
+            search_path: &settings.database.search_path,
             set_role: settings.database.set_role.as_deref(),
             store: &store,
             id: &settings.run,
@@ -89,7 +90,11 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: StopSignal) -> Resul
     .await;
     progress.end(taken.is_ok());
     let taken = taken?;
-    deliver_report(settings, &store, Exit::Clean, Backups::Taken(Box::new(taken)), Vec::new())
+    let mut notes = taken.verified.as_ref().map(notes_of).unwrap_or_default();
+    if taken.verified.as_ref().is_none_or(|verified| verified.note.is_none()) {
+        notes.extend(taken.note.clone());
+    }
+    deliver_report(settings, &store, Exit::Clean, Backups::Taken(Box::new(taken)), notes)
 }
 
 async fn list(settings: &Settings, all: bool) -> Result<Exit> {
@@ -148,21 +153,29 @@ async fn verify(
         external: Some(&external),
         place: &place,
         application: &settings.application(),
+        search_path: &settings.database.search_path,
     };
     let proof = backup::verify(&verifying, stop, &mut progress).await;
     progress.end(proof.is_ok());
+    let notes = proof.as_ref().map(notes_of).unwrap_or_default();
     let (exit, proof) = match proof {
         Ok(proof) => {
             if manifest.verified.as_ref().is_none_or(|before| before.how <= proof.how) {
                 manifest.verified = Some(proof.clone());
                 store.replace_manifest(&manifest).await?;
             }
-            (Exit::Clean, Ok(proof))
+            (if proof.missing.is_empty() { Exit::Clean } else { Exit::Findings }, Ok(proof))
         }
         Err(error) if exit_of(&error) == Exit::RolledBack => (Exit::Findings, Err(error.to_string())),
         Err(error) => return Err(error),
     };
-    deliver_report(settings, &store, exit, Backups::Verified { id: manifest.id, proof }, Vec::new())
+    deliver_report(settings, &store, exit, Backups::Verified { id: manifest.id, proof }, notes)
+}
+
+/// What the trial restore of a backup has found.
+fn notes_of(verified: &Verified) -> Vec<String> {
+    let missing = verified.missing.iter().map(|missing| format!("cannot be restored: {missing}"));
+    missing.chain(verified.note.clone()).collect()
 }
 
 async fn prune(settings: &Settings, dry_run: bool, yes: bool, mut stop: StopSignal) -> Result<Exit> {

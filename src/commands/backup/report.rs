@@ -183,10 +183,17 @@ impl Report for BackupReport {
                 let how = match verified.how.word() {
                     "quick" => "its stored bytes are what was stored",
                     "contents" => "it was read in full: its objects and rows are those that the database had",
+                    _ if !verified.missing.is_empty() => {
+                        "it was restored, and its rows are those that the database had"
+                    }
                     _ => "it was restored: schema and rows are those that the database had",
                 };
                 let id = short_id(id);
-                view.notes(&self.notes).verdict(format!("backup {id} is OK: {how}"), tone)
+                let is = match verified.missing.len() {
+                    0 => "is OK".to_owned(),
+                    count => format!("cannot restore {}", plural(count, "object")),
+                };
+                view.notes(&self.notes).verdict(format!("backup {id} {is}: {how}"), tone)
             }
             Backups::Verified { id, proof: Err(why) } => view
                 .notes(&self.notes)
@@ -213,6 +220,9 @@ impl BackupReport {
             return Vec::new();
         }
         let how = match &manifest.verified {
+            Some(verified) if !verified.missing.is_empty() => {
+                "restored; its rows are those of the database, and not everything else could be restored"
+            }
             Some(verified) if verified.how.word() == "restore" => "restored and compared with the database",
             Some(_) => "read in full: its objects and rows are those of the database at that moment",
             None => "not read back",

@@ -9,7 +9,9 @@ use std::time::Instant;
 use anyhow::Result;
 use report::{RestoreReport, RestoredAs, RestoredState};
 
-use crate::backup::restore::{self, Compatibility, Database, RestoreJob, RestoreServer, VerifiedArchive};
+use crate::backup::restore::{
+    self, Compatibility, Database, Derivation, RestoreJob, RestoreServer, VerifiedArchive,
+};
 use crate::backup::{Manifest, Programs, Scope, Store};
 use crate::cli::WriteArgs;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
@@ -66,7 +68,9 @@ pub(super) async fn run(settings: &Settings, args: &RestoreArgs, mut stop: StopS
     let mut report = command.restore(place).await?;
     command.progress.clear();
     report.milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    command.add_check_result(&mut report).await;
+    if report.not_replaced.is_none() {
+        command.add_check_result(&mut report).await;
+    }
     deliver(&settings.output, &report)?;
     Ok(report.exit)
 }
@@ -185,19 +189,21 @@ impl Command<'_> {
     async fn restore(&mut self, place: RestoreDestination<'_>) -> Result<RestoreReport> {
         match place {
             RestoreDestination::New => {
-                let report = self.report(RestoredAs::New, None);
+                let mut report = self.report(RestoredAs::New, None);
                 self.confirm(&report, "restore (a new database is created)").await?;
-                let restored = self.restore_into_new_database(None).await?;
+                let (restored, derivation) = self.restore_into_new_database(None).await?;
+                report.add(derivation);
                 restore::rename_restored(&mut self.server, &restored, self.target.database()).await?;
                 Ok(report)
             }
             RestoreDestination::Empty => {
-                let report = self.report(RestoredAs::Directly, None);
+                let mut report = self.report(RestoredAs::Directly, None);
                 self.confirm(&report, "restore").await?;
                 let stop = self.stop.clone();
                 let (mut restoring, progress) = self.restoring(None);
-                restoring.restore_into_empty_database(stop, progress).await?;
+                let derivation = restoring.restore_into_empty_database(stop, progress).await?;
                 progress.end(true);
+                report.add(derivation);
                 Ok(report)
             }
             RestoreDestination::Old { old, writing, mark, empty } => {
@@ -223,13 +229,17 @@ impl Command<'_> {
         // No migration of this database can begin meanwhile.
         writing.lock().await?;
         let tablespace = old.tablespace().to_owned();
-        let restored = self.restore_into_new_database(Some(&tablespace)).await?;
+        let (restored, derivation) = self.restore_into_new_database(Some(&tablespace)).await?;
+        if !empty && !derivation.missing.is_empty() {
+            return self.keep_beside(old, &restored, derivation, mark.as_ref()).await;
+        }
         let aside = restore::name_for_replaced(&mut self.server, &old.name).await?;
         let sessions = self.other_sessions(old).await?;
         let as_what =
             RestoredAs::InPlaceOf { kept_as: (!empty).then(|| aside.clone()), bytes: old.bytes, sessions };
         let mut report = self.report(as_what, mark.as_ref());
         report.notes.extend(old.differs_from(&self.backup_source()));
+        report.add(derivation);
         self.show(&report);
         if asks_later && let Err(error) = writing.confirm(what, mark.as_ref()).await {
             restore::discard(&mut self.server, &restored).await?;
@@ -244,6 +254,23 @@ impl Command<'_> {
         if empty && let Err(error) = restore::discard(&mut self.server, &aside).await {
             report.notes.push(format!("the empty database that was there is {aside} now: {error}"));
         }
+        Ok(report)
+    }
+
+    /// Gives an incomplete restored database a name of its own. The database that it would have replaced is not touched.
+    async fn keep_beside(
+        &mut self,
+        old: &Database,
+        restored: &str,
+        derivation: Derivation,
+        mark: Option<&Mark>,
+    ) -> Result<RestoreReport> {
+        let name = restore::name_for_incomplete(&mut self.server, &old.name).await?;
+        restore::rename_restored(&mut self.server, restored, &name).await?;
+        let mut report = self.report(RestoredAs::New, mark);
+        report.add(derivation);
+        report.not_replaced = Some(old.name.clone());
+        report.target.database = name;
         Ok(report)
     }
 
@@ -268,11 +295,12 @@ impl Command<'_> {
             database: self.target.database(),
             tablespace,
             analyze: true,
+            search_path: &self.settings.database.search_path,
         };
         (restoring, &mut self.progress)
     }
 
-    async fn restore_into_new_database(&mut self, tablespace: Option<&str>) -> Result<String> {
+    async fn restore_into_new_database(&mut self, tablespace: Option<&str>) -> Result<(String, Derivation)> {
         let stop = self.stop.clone();
         let (mut restoring, progress) = self.restoring(tablespace);
         let restored = restoring.restore_into_new_database(stop, progress).await?;
@@ -329,6 +357,8 @@ impl Command<'_> {
             partial: manifest.scope != Scope::Full,
             restored,
             left_out: self.fit.left_out.clone(),
+            missing: Vec::new(),
+            not_replaced: None,
             milliseconds: 0,
             check: None,
             notes: self.notes.clone(),

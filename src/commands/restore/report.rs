@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::backup::restore::ConnectedSession;
+use crate::backup::restore::{ConnectedSession, Derivation};
 use crate::error::Exit;
 use crate::output::view::{Text, Tone, View};
 use crate::output::{Envelope, Report};
@@ -42,6 +42,12 @@ pub(super) struct RestoreReport {
     /// What is left out, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) left_out: Vec<String>,
+    /// What could not be restored, and why. The rows are restored.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) missing: Vec<String>,
+    /// The database that was not replaced, because something is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) not_replaced: Option<String>,
     /// How long the restore took, in milliseconds; 0 before it is finished.
     pub(super) milliseconds: u64,
     /// The result of `trueup check` on the restored database.
@@ -94,9 +100,17 @@ impl Report for RestoreReport {
     fn view(&self) -> View {
         let mut view = View::new().line(if self.partial {
             "verified: the rows of these tables are those that were backed up; the backup has no other tables"
-        } else {
+        } else if self.missing.is_empty() {
             "verified: schema and rows are those that were backed up"
+        } else {
+            "verified: the rows are those that were backed up"
         });
+        for missing in &self.missing {
+            view = view.text(Text::labelled("not restored", missing).tone(Tone::Bad));
+        }
+        if let Some(database) = &self.not_replaced {
+            view = view.line(format!("{database} was not replaced and not changed"));
+        }
         if let RestoredAs::InPlaceOf { kept_as: Some(kept_as), sessions, .. } = &self.restored {
             let closed = plural(sessions.len(), "connection");
             view = view.line(format!("the previous database is now {kept_as}; {closed} closed"));
@@ -114,6 +128,12 @@ impl Report for RestoreReport {
             plural(self.rows, "row"),
             duration(Duration::from_millis(self.milliseconds))
         );
+        if !self.missing.is_empty() {
+            let missing = plural(self.missing.len(), "object");
+            let done = format!("{done}; {missing} could not be restored");
+            let next = "fix what the messages name, then create these objects by hand, or take another backup and restore it";
+            return view.then(self.remarks()).verdict(done, Tone::Bad).next([next]);
+        }
         let next = match &self.restored {
             RestoredAs::InPlaceOf { kept_as: Some(kept_as), .. } => Some(format!(
                 "when nobody needs the previous database any more: DROP DATABASE {}",
@@ -126,6 +146,15 @@ impl Report for RestoreReport {
 }
 
 impl RestoreReport {
+    /// Adds what is missing in the restored database, and what to do about functions.
+    pub(super) fn add(&mut self, derivation: Derivation) {
+        self.notes.extend(derivation.note());
+        if !derivation.missing.is_empty() {
+            self.exit = Exit::Partial;
+        }
+        self.missing = derivation.missing;
+    }
+
     /// The planned restore, before it is confirmed.
     pub(super) fn proposal(&self) -> View {
         let counts = format!(

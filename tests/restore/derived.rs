@@ -1,0 +1,152 @@
+//! What relies on the search_path: rows come back in any case, what is derived from them with the project's
+//! search_path, and what cannot be derived is named.
+
+use super::site::{Site, beside, checksum, databases, values};
+use crate::support;
+
+/// An index, a check, a generated column and a materialized view whose functions use names without a schema.
+const UNQUALIFIED: &str = "CREATE TABLE public.t (id int PRIMARY KEY);
+    CREATE FUNCTION public.v() RETURNS boolean LANGUAGE plpgsql AS 'begin return true; end';
+    CREATE FUNCTION public.p() RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT v()';
+    CREATE INDEX i ON public.t (id) WHERE public.p();
+    INSERT INTO public.t SELECT generate_series(1, 100);
+    CREATE TABLE public.docs (id int PRIMARY KEY, body text CHECK (public.p()));
+    INSERT INTO public.docs SELECT n, 'text' FROM generate_series(1, 30) AS n;
+    CREATE FUNCTION public.twice(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql
+        AS 'begin perform v(); return n * 2; end';
+    CREATE TABLE public.g (id int, two int GENERATED ALWAYS AS (public.twice(id)) STORED);
+    INSERT INTO public.g (id) VALUES (1), (2);
+    CREATE FUNCTION public.enough(int) RETURNS bool LANGUAGE plpgsql
+        AS 'begin return $1 <= (SELECT count(*) FROM t); end';
+    CREATE TABLE public.a (id int CHECK (public.enough(id))); INSERT INTO public.a VALUES (90);
+    CREATE FUNCTION public.how_many() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM docs';
+    CREATE MATERIALIZED VIEW public.m AS SELECT public.how_many() AS n";
+
+#[test]
+fn what_relies_on_the_search_path_is_derived_with_it() {
+    for format in ["custom", "directory"] {
+        let (site, database) = (Site::new(&format!("format = \"{format}\"")), support::database());
+        database.exec(UNQUALIFIED);
+        site.trueup(["backup", "--verify", "restore"], &database)
+            .exit(0)
+            .says("restored and compared")
+            .says("ALTER FUNCTION public.p() SET search_path = ");
+        let into = beside(&database, &format!("{}_copy", database.name()));
+        site.trueup(["restore", "latest", "--into", &into, "--yes"], &database)
+            .exit(0)
+            .says("schema and rows are those")
+            .says("ALTER FUNCTION public.p() SET search_path = ");
+        assert_eq!(checksum(&into), checksum(database.url()));
+        assert_eq!(values(&into, "SELECT n FROM public.m"), ["30"]);
+        assert_eq!(values(&into, "SELECT sum(two) FROM public.g"), ["6"]);
+        let set = "SELECT count(*) FROM pg_proc WHERE proconfig IS NOT NULL AND pronamespace = 'public'::regnamespace";
+        assert_eq!(values(&into, set), ["0"], "the functions are as they were");
+        let names = databases(&database, database.name());
+        assert_eq!(names, [database.name().to_owned(), format!("{}_copy", database.name())]);
+    }
+}
+
+/// Without a trial restore, too. A function whose names all have a schema, or that has a search_path, is not named.
+#[test]
+fn a_backup_names_the_functions_that_rely_on_the_search_path() {
+    let (site, database) = (Site::new(""), support::database());
+    database.exec(UNQUALIFIED);
+    database.exec(
+        "CREATE FUNCTION public.fine(n int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT abs(n) + public.twice(n)';
+         CREATE FUNCTION public.own() RETURNS bool IMMUTABLE LANGUAGE sql SET search_path = public AS 'SELECT v()';
+         CREATE INDEX j ON public.docs (public.fine(id)) WHERE public.own()",
+    );
+    site.trueup(["backup"], &database)
+        .exit(0)
+        .says([
+            "ALTER FUNCTION public.p() SET search_path = '$user', 'public', public, pg_temp",
+            "ALTER FUNCTION public.how_many() SET",
+            "ALTER FUNCTION public.twice(integer) SET",
+        ])
+        .lacks(["public.fine", "public.own"]);
+}
+
+#[test]
+fn an_empty_database_is_filled_with_it_too() {
+    let (site, database, empty) = (Site::new(""), support::database(), support::database());
+    let role = format!("{}_app", empty.name());
+    database.exec(UNQUALIFIED);
+    empty.exec(&format!("CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {} TO {role}", empty.name()));
+    empty.exec(&format!("GRANT CREATE ON SCHEMA public TO {role}"));
+    site.trueup(["backup"], &database).exit(0);
+    let url = empty.url_as(&role);
+    site.trueup(["restore", "latest", "--into", &url, "--yes"], &database).exit(0);
+    assert_eq!(values(&url, "SELECT count(*) FROM public.docs"), ["30"]);
+    assert_eq!(values(&url, "SELECT n FROM public.m"), ["30"]);
+}
+
+/// The names are in another schema: in the project's search_path, or in that of the database.
+#[test]
+fn the_search_path_of_the_project_or_of_the_database_is_used() {
+    let sql = "CREATE SCHEMA app; CREATE TABLE app.docs (id int); INSERT INTO app.docs VALUES (1), (2);
+        SET search_path = app;
+        CREATE FUNCTION app.how_many() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM docs';
+        CREATE MATERIALIZED VIEW app.m AS SELECT app.how_many() AS n";
+    let of_project = Site::new("[database]\nsearch_path = \"app\"");
+    for (site, of_database) in [(of_project, false), (Site::new(""), true)] {
+        let database = support::database();
+        database.exec(sql);
+        if of_database {
+            database.exec(&format!("ALTER DATABASE {} SET search_path = app, public", database.name()));
+        }
+        site.trueup(["backup", "--verify", "restore"], &database).exit(0).says("restored and compared");
+        let into = beside(&database, &format!("{}_copy", database.name()));
+        site.trueup(["restore", "latest", "--into", &into, "--yes"], &database).exit(0);
+        assert_eq!(values(&into, "SELECT n FROM app.m"), ["2"]);
+    }
+}
+
+/// A function that always fails, in an index, and a check that rows violate.
+const BROKEN: &str = "CREATE TABLE public.t (id int PRIMARY KEY, n int);
+    INSERT INTO public.t SELECT n, n FROM generate_series(1, 100) AS n;
+    CREATE FUNCTION public.key(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'begin return n; end';
+    CREATE INDEX by_key ON public.t (public.key(n));
+    CREATE INDEX by_n ON public.t (n);
+    CREATE FUNCTION public.few(n int) RETURNS boolean LANGUAGE plpgsql AS 'begin return true; end';
+    CREATE TABLE public.c (n int, CONSTRAINT few CHECK (public.few(n))); INSERT INTO public.c VALUES (1), (2);
+    COMMENT ON CONSTRAINT few ON public.c IS 'few of them';
+    CREATE OR REPLACE FUNCTION public.key(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql
+        AS 'begin return (SELECT gone FROM away); end';
+    CREATE OR REPLACE FUNCTION public.few(n int) RETURNS boolean LANGUAGE plpgsql AS 'begin return n < 2; end'";
+
+#[test]
+fn what_cannot_be_derived_is_named_and_the_rows_are_there() {
+    let (site, database) = (Site::new(""), support::database());
+    database.exec(BROKEN);
+    site.trueup(["backup", "--verify", "restore"], &database)
+        .exit(0)
+        .says("INDEX by_key: relation \"away\" does not exist");
+    let into = beside(&database, &format!("{}_copy", database.name()));
+    site.trueup(["restore", "latest", "--into", &into, "--yes"], &database).exit(6).says([
+        "INDEX by_key: relation \"away\" does not exist",
+        "CREATE INDEX by_key ON public.t",
+        "CONSTRAINT few",
+        "ALTER FUNCTION public.key(integer) SET search_path = ",
+    ]);
+    assert_eq!(values(&into, "SELECT count(*) FROM public.t"), ["100"]);
+    assert_eq!(values(&into, "SELECT count(*) FROM public.c"), ["2"]);
+    let indexes = "SELECT relname FROM pg_class WHERE relname LIKE 'by\\_%' ORDER BY 1";
+    assert_eq!(values(&into, indexes), ["by_n"]);
+    let check = "SELECT convalidated || obj_description(oid, 'pg_constraint') FROM pg_constraint WHERE conname = 'few'";
+    assert_eq!(values(&into, check), ["falsefew of them"]);
+}
+
+#[test]
+fn a_database_is_not_replaced_by_an_incomplete_one() {
+    let (site, database) = (Site::new(""), support::database());
+    database.exec(BROKEN);
+    site.trueup(["backup"], &database).exit(0);
+    database.exec("CREATE TABLE public.later ()");
+    site.trueup(["restore", "latest", "--into", database.url(), "--replace", "--yes"], &database)
+        .exit(6)
+        .says(["INDEX by_key", "was not replaced"]);
+    assert_eq!(database.value("SELECT count(*) FROM pg_class WHERE relname = 'later'"), "1");
+    let restored = databases(&database, &format!("{}_restored_", database.name()));
+    assert_eq!(restored.len(), 1, "{:?}", databases(&database, database.name()));
+    assert_eq!(values(&beside(&database, &restored[0]), "SELECT count(*) FROM public.t"), ["100"]);
+}
