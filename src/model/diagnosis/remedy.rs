@@ -137,10 +137,9 @@ fn statements(group: &Group, declared: &Object, actual: &Object, attributes: &[A
     let mut statements: Vec<String> = Vec::new();
     if attributes.contains(&Attribute::Definition)
         && ddl::alter(declared, actual, Attribute::Definition).is_none()
+        && let Some(replaced) = ddl::replace_trigger(declared, actual)
     {
-        if let Some(replaced) = ddl::replace_trigger(declared, actual) {
-            return replaced;
-        }
+        return replaced;
     }
     let sequence = lost_sequence(group);
     let is_column = declared.id.kind == Kind::Column;

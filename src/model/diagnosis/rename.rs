@@ -72,17 +72,17 @@ fn moved(groups: &[Group], pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
                 | Kind::RangeType
         )
     };
-    let mut by_name: HashMap<(Kind, &str), (Vec<usize>, Vec<usize>)> = HashMap::new();
+    let mut by_name: HashMap<(Kind, &str), [Vec<usize>; 2]> = HashMap::new();
     for number in (0..groups.len()).filter(is_free) {
         let head = &groups[number].head;
         let found = by_name.entry((head.id.kind, head.id.name.as_str())).or_default();
         match (&head.live, &head.model) {
-            (None, Some(_)) if is_movable(head.id.kind) => found.0.push(number),
-            (Some(_), None) if is_movable(head.id.kind) => found.1.push(number),
+            (None, Some(_)) if is_movable(head.id.kind) => found[0].push(number),
+            (Some(_), None) if is_movable(head.id.kind) => found[1].push(number),
             _ => {}
         }
     }
-    let one = |(missing, unexpected): (Vec<usize>, Vec<usize>)| match (&missing[..], &unexpected[..]) {
+    let one = |[missing, unexpected]: [Vec<usize>; 2]| match (&missing[..], &unexpected[..]) {
         ([m], [u]) if take_turns(&groups[*m], &groups[*u]) && is_rename(&groups[*m], &groups[*u]) => {
             Some((*m, *u))
         }
