@@ -224,6 +224,8 @@ fn pending(resolver: &CauseResolver<'_>, id: &ObjectId) -> Option<usize> {
 /// A missing and an unexpected object that are one under two names.
 fn renamed(resolver: &CauseResolver<'_>, missing: &Group, unexpected: &Group) -> Finding {
     let (to, from) = (&missing.head.id, &unexpected.head.id);
+    // What went to another schema is told with it.
+    let named = |id: &ObjectId| if to.schema == from.schema { id.name.to_string() } else { id.to_string() };
     let existence = missing.head.existence();
     let by_migration =
         resolver.origins.rename(from, to).filter(|index| resolver.state.pending.contains(index));
@@ -240,16 +242,17 @@ fn renamed(resolver: &CauseResolver<'_>, missing: &Group, unexpected: &Group) ->
                 .unwrap_or_else(|| resolver.of(CauseKind::Unknown, None, String::new()));
             cause.detail = match cause.kind {
                 CauseKind::Pending | CauseKind::Unmigrated => {
-                    format!("likely to be renamed to {}: {}", to.name, cause.detail)
+                    format!("likely to be renamed to {}: {}", named(to), cause.detail)
                 }
-                _ => format!("likely renamed from {}: {}", to.name, cause.detail),
+                _ => format!("likely renamed from {}: {}", named(to), cause.detail),
             };
             cause
         }
     };
     let app_breaks = matches!(
         to.kind,
-        Kind::Table
+        Kind::Schema
+            | Kind::Table
             | Kind::Column
             | Kind::View
             | Kind::MaterializedView
@@ -265,8 +268,8 @@ fn renamed(resolver: &CauseResolver<'_>, missing: &Group, unexpected: &Group) ->
     let severity = if app_breaks { Severity::Error } else { Severity::Warning };
     let attributes = vec![AttributeFinding {
         name: "name".into(),
-        declared: Some(to.name.to_string()),
-        actual: Some(from.name.to_string()),
+        declared: Some(named(to)),
+        actual: Some(named(from)),
         cause: None,
     }];
     let live = unexpected.head.live.as_ref();

@@ -52,8 +52,43 @@ pub(super) fn pairs(groups: &[Group], origins: &Origins<'_>, ahead: &Origins<'_>
             }
         }
     }
+    pairs.extend(moved(groups, &pairs));
     pairs.sort_unstable();
     pairs
+}
+
+/// Pairs of groups that are one object in two schemas.
+fn moved(groups: &[Group], pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
+    let is_free = |number: &usize| pairs.iter().all(|(m, u)| m != number && u != number);
+    let is_movable = |kind: Kind| {
+        matches!(
+            kind,
+            Kind::Table
+                | Kind::View
+                | Kind::MaterializedView
+                | Kind::Enum
+                | Kind::Domain
+                | Kind::CompositeType
+                | Kind::RangeType
+        )
+    };
+    let mut by_name: HashMap<(Kind, &str), [Vec<usize>; 2]> = HashMap::new();
+    for number in (0..groups.len()).filter(is_free) {
+        let head = &groups[number].head;
+        let found = by_name.entry((head.id.kind, head.id.name.as_str())).or_default();
+        match (&head.live, &head.model) {
+            (None, Some(_)) if is_movable(head.id.kind) => found[0].push(number),
+            (Some(_), None) if is_movable(head.id.kind) => found[1].push(number),
+            _ => {}
+        }
+    }
+    let one = |[missing, unexpected]: [Vec<usize>; 2]| match (&missing[..], &unexpected[..]) {
+        ([m], [u]) if take_turns(&groups[*m], &groups[*u]) && is_rename(&groups[*m], &groups[*u]) => {
+            Some((*m, *u))
+        }
+        _ => None,
+    };
+    by_name.into_values().filter_map(one).collect()
 }
 
 type Place<'g> = (Kind, Option<&'g str>, Option<&'g str>);
@@ -93,7 +128,11 @@ fn is_rename(missing: &Group, unexpected: &Group) -> bool {
             let columns = columns(missing, true);
             !columns.is_empty() && columns == self::columns(unexpected, false)
         }
-        Kind::Privilege | Kind::Schema | Kind::Extension => false,
+        Kind::Schema => {
+            let tables = tables(missing, true);
+            !tables.is_empty() && tables == self::tables(unexpected, false)
+        }
+        Kind::Privilege | Kind::Extension => false,
         // Two sequences or policies at their defaults have nothing in common but that.
         Kind::Sequence | Kind::Policy => {
             same(declared, actual)
@@ -133,6 +172,7 @@ pub(super) fn follows(head: &Difference, missing: &Group, unexpected: &Group) ->
         Kind::Table | Kind::Enum | Kind::Domain | Kind::CompositeType | Kind::RangeType => {
             (old.to_string(), new.to_string())
         }
+        Kind::View | Kind::MaterializedView if old.schema != new.schema => (old.to_string(), new.to_string()),
         _ => return false,
     };
     let renamed = |text: &str| replace_name(text, &from, &to);
@@ -156,6 +196,16 @@ pub(super) fn replace_name(text: &str, from: &str, to: &str) -> String {
     }
     replaced.push_str(rest);
     replaced
+}
+
+/// The tables and columns of a schema, by name.
+fn tables(schema: &Group, declared: bool) -> HashSet<(Option<&str>, &str)> {
+    let is_there = |part: &&Difference| {
+        let side = if declared { &part.model } else { &part.live };
+        side.is_some() && matches!(part.id.kind, Kind::Table | Kind::Column)
+    };
+    let parts = schema.parts.iter().filter(is_there);
+    parts.map(|part| (part.id.relation.as_deref(), part.id.name.as_str())).collect()
 }
 
 fn columns(table: &Group, declared: bool) -> Vec<(String, Option<String>)> {

@@ -35,8 +35,10 @@ impl Renaming {
     /// That of a missing object and the unexpected one that it is. `None` where nothing hangs on objects of this kind.
     pub(super) fn of(missing: &Group, unexpected: &Group) -> Option<Self> {
         let (to, from) = (missing.head.id.clone(), unexpected.head.id.clone());
-        let has_parts = matches!(to.kind, Kind::Table | Kind::View | Kind::MaterializedView | Kind::Column)
-            || is_type(to.kind);
+        let has_parts = matches!(
+            to.kind,
+            Kind::Schema | Kind::Table | Kind::View | Kind::MaterializedView | Kind::Column
+        ) || is_type(to.kind);
         has_parts.then(|| Self { from, to, old: states(&unexpected.head).map(|state| state.is_some()) })
     }
 
@@ -46,7 +48,7 @@ impl Renaming {
         for difference in &differences {
             for (number, object) in states(difference).into_iter().enumerate() {
                 let Some(object) = object else { continue };
-                let id = if self.old[number] { self.id(&object.id) } else { object.id.clone() };
+                let id = if self.old[number] { self.id_of(object) } else { object.id.clone() };
                 renamed.entry(id).or_default()[number].get_or_insert_with(|| Arc::clone(object));
             }
         }
@@ -73,7 +75,8 @@ impl Renaming {
         let back = Self { from: self.to.clone(), to: self.from.clone(), old: [true; 5] };
         let one = |member: &Difference| {
             let objects = states(member).map(|object| object.map(|object| back.object(object, &[])));
-            difference(back.id(&member.id), objects)
+            let id = objects.iter().flatten().next().map(|object| object.id.clone());
+            difference(id.unwrap_or_else(|| back.id(&member.id)), objects)
         };
         let all = |members: &[Difference]| members.iter().map(one).collect();
         Group {
@@ -84,6 +87,18 @@ impl Renaming {
         }
     }
 
+    /// The name of an object: indexes and sequences go to another schema with their table.
+    fn id_of(&self, object: &Object) -> ObjectId {
+        let goes_with_table = matches!(object.id.kind, Kind::Index | Kind::Sequence)
+            && self.from.kind != Kind::Schema
+            && object.id.schema == self.from.schema
+            && relation_of(object).is_some_and(|table| table == self.from.to_string());
+        match goes_with_table {
+            true => ObjectId { schema: self.to.schema.clone(), ..object.id.clone() },
+            false => self.id(&object.id),
+        }
+    }
+
     /// The name of an object that is the renamed one, stands under it, or takes values of it.
     fn id(&self, id: &ObjectId) -> ObjectId {
         let Self { from, to, .. } = self;
@@ -91,6 +106,21 @@ impl Renaming {
             return to.clone();
         }
         let suffix = id.suffix.as_deref().unwrap_or_default();
+        if from.kind == Kind::Schema {
+            let is_grant = id.kind == Kind::Privilege && id.schema.is_none() && suffix.starts_with(" TO ");
+            return match &id.schema {
+                Some(schema) if *schema == from.name => ObjectId {
+                    schema: Some(to.name.clone()),
+                    suffix: id
+                        .suffix
+                        .as_ref()
+                        .map(|suffix| replace_schema(suffix, &from.name, &to.name).into()),
+                    ..id.clone()
+                },
+                None if is_grant && id.name == from.name => id.named(to.name.clone()),
+                _ => id.clone(),
+            };
+        }
         if is_type(from.kind) && id.kind.is_routine() {
             let types = replace_name(suffix, &from.to_string(), &to.to_string());
             return ObjectId { suffix: Some(types.into()), ..id.clone() };
@@ -101,10 +131,10 @@ impl Renaming {
         // A grant is called by the name of what it is on.
         let of = if is_type(from.kind) { " TYPE TO " } else { " TO " };
         if id.kind == Kind::Privilege && suffix.starts_with(of) && id.name == from.name {
-            return id.named(to.name.clone());
+            return ObjectId { schema: to.schema.clone(), ..id.named(to.name.clone()) };
         }
         match id.relation.as_ref() == Some(&from.name) {
-            true => ObjectId { relation: Some(to.name.clone()), ..id.clone() },
+            true => ObjectId { schema: to.schema.clone(), relation: Some(to.name.clone()), ..id.clone() },
             false => id.clone(),
         }
     }
@@ -117,7 +147,7 @@ impl Renaming {
             (attribute, renamed.map_or_else(|| value.clone(), Into::into))
         });
         let attributes = Attributes::new(attributes.collect());
-        Arc::new(Object { id: self.id(&object.id), attributes })
+        Arc::new(Object { id: self.id_of(object), attributes })
     }
 
     /// The attribute's value with the second name in place of the first, where it speaks of the object.
@@ -129,6 +159,9 @@ impl Renaming {
         if is_written {
             return None;
         }
+        if from.kind == Kind::Schema {
+            return Some(replace_schema(value, &from.name, &to.name));
+        }
         if from.kind != Kind::Column {
             return Some(replace_name(value, &from.to_string(), &to.to_string()));
         }
@@ -139,6 +172,22 @@ impl Renaming {
         let (old, new) = (identifier(&from.name), identifier(&to.name));
         speaks.then(|| replace_name(value, &old, &new))
     }
+}
+
+/// The text with one schema in place of another, where a dotted name begins with it.
+fn replace_schema(text: &str, from: &str, to: &str) -> String {
+    let (from, to) = (format!("{}.", identifier(from)), format!("{}.", identifier(to)));
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '"' | '$' | '.');
+    let mut replaced = String::with_capacity(text.len());
+    let mut end = 0;
+    for (at, _) in text.match_indices(&from) {
+        if !text[..at].chars().next_back().is_some_and(is_name) {
+            replaced.push_str(&text[end..at]);
+            replaced.push_str(&to);
+            end = at + from.len();
+        }
+    }
+    replaced + &text[end..]
 }
 
 fn is_type(kind: Kind) -> bool {
