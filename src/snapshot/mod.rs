@@ -138,6 +138,9 @@ pub async fn take(session: &mut Session, request: &Request) -> Result<DatabaseSn
                 return Err(seeds.find_refused_value(session, request, error).await);
             }
             Err(error) if changed_underneath(&error) => {
+                if let Some(failure) = seeds.relies_on_search_path(session, &error) {
+                    return Err(failure.into());
+                }
                 session.execute("ROLLBACK").await?;
                 last = Some(error);
             }

@@ -12,6 +12,7 @@ use anyhow::Result;
 use super::internal_state::InternalTables;
 use super::{Request, SILENCE};
 use crate::data::seeds::{RowFilter, SeedQuery, SeedQueryRow, TableColumn, TableColumns};
+use crate::error::{ErrorCode, Failure};
 use crate::postgres::catalog::UntrustedCode;
 use crate::postgres::catalog::reader::{self, Assembler};
 use crate::postgres::connection::{self, Batch, ReadOnlyTransaction, Row, Session, sqlstate};
@@ -225,6 +226,18 @@ impl SeedReading {
                 )
         });
         refused && self.failed(session).is_some()
+    }
+
+    /// Why the rows of a table cannot be read: something that the table uses calls a function that is found by the
+    /// search_path alone. No DDL of somebody else is the reason.
+    pub(super) fn relies_on_search_path(&self, session: &Session, error: &anyhow::Error) -> Option<Failure> {
+        let said = connection::server_error(error).map(connection::describe)?;
+        let asked = self.failed(session).filter(|_| said.is(sqlstate::UNDEFINED_FUNCTION))?;
+        let what = format!("the rows of {} cannot be read: {}", asked.question.columns.path(), said.text());
+        Some(Failure::cannot_tell(what).code(ErrorCode::DATA_HIDDEN).next(
+            "an index, a check or a domain of the table uses a function that finds others by the search_path: ALTER FUNCTION \
+             ... SET search_path = ...",
+        ))
     }
 
     /// Finds the value that the server does not accept, and returns an error that names it (exit 2). Returns the error

@@ -122,3 +122,21 @@ fn no_message_uses_words_that_people_stumbled_over() {
     }
     assert!(found.is_empty(), "say it in plainer words:\n{}", found.join("\n"));
 }
+
+#[test]
+fn no_page_uses_words_that_people_stumbled_over() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages: Vec<_> = ["README.md", "CONTRIBUTING.md"].iter().map(|page| root.join(page)).collect();
+    pages
+        .extend(std::fs::read_dir(root.join("docs")).expect("docs").map(|page| page.expect("a page").path()));
+    let mut found = Vec::new();
+    for page in pages {
+        let text = std::fs::read_to_string(&page).expect("a page");
+        for (number, line) in text.lines().enumerate() {
+            for phrase in PHRASES.iter().filter(|phrase| line.contains(**phrase)) {
+                found.push(format!("{}:{}: {phrase:?} in {line:?}", page.display(), number + 1));
+            }
+        }
+    }
+    assert!(found.is_empty(), "say it in plainer words:\n{}", found.join("\n"));
+}

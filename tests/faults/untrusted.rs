@@ -143,3 +143,18 @@ fn f28_the_owner_and_its_members_work_as_before() {
         }
     }
 }
+
+/// The session's search_path is the catalog's alone: no DDL of somebody else is the reason.
+#[test]
+fn a_function_that_relies_on_the_search_path_is_named() {
+    let project = project();
+    let database = support::database();
+    database.exec(PLAIN);
+    database.exec(
+        "CREATE FUNCTION helper() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
+         CREATE FUNCTION relies() RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT helper()';
+         CREATE INDEX ON items (id) WHERE relies()",
+    );
+    let ran = project.check(&database).exit(3);
+    ran.says(["the rows of public.items cannot be read", "helper() does not exist", "SET search_path"]);
+}

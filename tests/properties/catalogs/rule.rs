@@ -226,7 +226,10 @@ fn about(
 ) -> Result<(), String> {
     let existence = cause(&objects.map(|object| object.is_some()));
     let varied = subject.varied.iter().map(|(attribute, _)| {
-        let values = objects.map(|object| object.and_then(|object| object.get(*attribute)));
+        // A constant NULL as default is none.
+        let values = objects.map(|object| {
+            object.and_then(|object| object.get(*attribute)).filter(|value| *value != "NULL::text")
+        });
         (attribute.word(), values, cause(&values))
     });
     let differing: Vec<_> = varied.filter_map(|(word, values, cause)| Some((word, values, cause?))).collect();
