@@ -91,7 +91,7 @@ impl Difference {
                 let before = states[..number].iter().copied().flatten();
                 let mut agreeing =
                     before.filter(|other| other.attributes.agree(&state.attributes, attribute));
-                agreeing.next().unwrap_or(state).get(attribute)
+                agreeing.next().unwrap_or(state).attributes.meaning(attribute)
             })
         };
         let mut values = Values { live, applied, recorded, last, model };

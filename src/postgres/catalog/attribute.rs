@@ -332,15 +332,11 @@ impl Attributes {
     /// Whether two sets of attributes mean the same by an attribute: the values are equal, or differ only in how the server
     /// prints them before and after a reload ([`prints_alike`]), or one is a constant NULL as default and the other none.
     pub fn agree(&self, other: &Self, attribute: Attribute) -> bool {
-        let (value, others) = (self.get(attribute), other.get(attribute));
+        let (value, others) = (self.meaning(attribute), other.meaning(attribute));
         if value == others {
             return true;
         }
-        let is_none = |attributes: &Self| {
-            attributes.get(attribute).is_none_or(|value| attributes.is_null_default(attribute, value))
-        };
         match (attribute, value, others) {
-            (Attribute::Default, ..) if is_none(self) && is_none(other) => true,
             // Any other body is the text that somebody wrote.
             (Attribute::Body, ..)
                 if [self, other].iter().any(|one| one.stated(Attribute::BodyStyle).is_none()) =>
@@ -350,6 +346,11 @@ impl Attributes {
             (_, Some(value), Some(others)) => attribute.is_printed() && prints_alike(value, others),
             _ => false,
         }
+    }
+
+    /// The value, or nothing where it means that: a constant NULL as default.
+    pub fn meaning(&self, attribute: Attribute) -> Option<&str> {
+        self.get(attribute).filter(|value| !self.is_null_default(attribute, value))
     }
 
     /// Whether a default is a constant NULL, `NULL::character varying`. Of a domain it is more than that: it hides the
