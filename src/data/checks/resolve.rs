@@ -11,7 +11,7 @@ use super::file::combine;
 use super::validate::{self, LocatedCheck, ValidatedCheck, ValidationError};
 use super::{Check, CheckQuery, CheckedTable, VisibilityGap, visibility};
 use crate::error::Failure;
-use crate::postgres::catalog::{TableUse, UntrustedCode};
+use crate::postgres::catalog::{TableUse, UntrustedCode, WITHOUT_JIT};
 use crate::postgres::connection::{Batch, Session};
 use crate::postgres::sql::literal;
 
@@ -96,6 +96,9 @@ async fn locate(session: &mut Session, checks: Vec<Check>, search_path: &str) ->
     let mut tables: BTreeMap<String, CheckedTable> = BTreeMap::new();
     let mut gaps: Vec<Vec<VisibilityGap>> = vec![Vec::new(); located.len()];
     let mut batch = Batch::default();
+    // The settings of these statements end with the savepoint: the checks' queries run with the database's own.
+    batch.execute(format!("SAVEPOINT {SAVEPOINT}"));
+    batch.execute(WITHOUT_JIT);
     batch.execute(path("pg_catalog, pg_temp"));
     batch.each_of(distinct.iter().map(|oid| CheckedTable::statement(oid)), |_, row| {
         let table = CheckedTable::from_row(row)?;
@@ -112,6 +115,8 @@ async fn locate(session: &mut Session, checks: Vec<Check>, search_path: &str) ->
         });
         Ok(())
     });
+    batch.execute(format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}"));
+    batch.execute(format!("RELEASE SAVEPOINT {SAVEPOINT}"));
     batch.execute(project_path);
     batch.execute(format!("SAVEPOINT {SAVEPOINT}"));
     session.run(batch).await?;

@@ -17,7 +17,7 @@ pub use attribute::{Attribute, Attributes, SharedAttributes};
 pub use kind::Kind;
 pub use object::{Object, ObjectId};
 use serde::{Deserialize, Serialize};
-pub use untrusted::{TableUse, UntrustedCode};
+pub use untrusted::{TableUse, UntrustedCode, WITHOUT_JIT};
 
 /// What one database contains. Objects are sorted by [`ObjectId`] and unique; they are shared, because the states
 /// of a database before and after a migration have most objects in common.

@@ -10,6 +10,9 @@ use anyhow::Result;
 use crate::postgres::connection::{Row, Session};
 use crate::postgres::sql::literal;
 
+/// The statement below is estimated to be expensive, and is not: compiling it takes longer than running it.
+pub const WITHOUT_JIT: &str = "SET LOCAL jit = off";
+
 const UNTRUSTED: &str = include_str!("sql/untrusted.sql");
 
 /// What is to be done with relations.
@@ -76,7 +79,7 @@ impl UntrustedCode {
         })
     }
 
-    /// Finds them.
+    /// Finds them, in the open transaction, in which [`WITHOUT_JIT`] holds afterwards.
     ///
     /// # Errors
     /// The server's and the connection's.
@@ -87,7 +90,7 @@ impl UntrustedCode {
     ) -> Result<Vec<Self>> {
         let mut found = Vec::new();
         session
-            .message(Self::statement(table_use, relations), |_, row| {
+            .message(format!("{WITHOUT_JIT}; {}", Self::statement(table_use, relations)), |_, row| {
                 found.push(Self::from_row(table_use, &row)?);
                 Ok(())
             })
