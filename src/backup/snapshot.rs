@@ -29,6 +29,7 @@ const OPEN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
     SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
     SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL row_security = off; SET LOCAL TimeZone = 'UTC'";
 const ABOUT: &str = include_str!("sql/about.sql");
+const FUNCTIONS: &str = include_str!("sql/functions.sql");
 const LATE_FUNCTIONS: &str = include_str!("sql/late_functions.sql");
 const RELATIONS: &str = include_str!("sql/relations.sql");
 /// The current position in the write-ahead log, on a standby the replayed one; NULL where the role may not see it.
@@ -203,10 +204,7 @@ impl BackupSnapshot {
             .filter(|relation| relation.rows.is_some())
             .partition(|table| is_untrusted(table));
         for table in copied {
-            let counting = self.session.count_copied(&format!("COPY {} TO STDOUT", table.name)).await;
-            let rows = counting
-                .map_err(|error| unreadable(error, "counting the rows of", &table.name, &self.source.role))?;
-            table.rows = Some(rows);
+            table.rows = Some(self.count_by_copy(&table.name).await?);
         }
         for tables in counted.chunks_mut(TABLES_PER_MESSAGE) {
             let counts =
@@ -218,12 +216,7 @@ impl BackupSnapshot {
                 Err(error) if is_of_a_function(&error) => {
                     self.session.execute("ROLLBACK TO counting; RELEASE counting").await?;
                     for table in tables {
-                        let counting =
-                            self.session.count_copied(&format!("COPY {} TO STDOUT", table.name)).await;
-                        let rows = counting.map_err(|error| {
-                            unreadable(error, "counting the rows of", &table.name, &self.source.role)
-                        })?;
-                        table.rows = Some(rows);
+                        table.rows = Some(self.count_by_copy(&table.name).await?);
                     }
                     continue;
                 }
@@ -240,12 +233,18 @@ impl BackupSnapshot {
         Ok(relations)
     }
 
+    /// Counts the rows of a table as `pg_dump` reads them, which plans no query.
+    async fn count_by_copy(&mut self, table: &str) -> Result<u64> {
+        let counting = self.session.count_copied(&format!("COPY {table} TO STDOUT")).await;
+        counting.map_err(|error| unreadable(error, "counting the rows of", table, &self.source.role))
+    }
+
     /// The functions that find names by the search_path, and that something uses which a restore has to create.
     ///
     /// # Errors
     /// The query fails.
     pub(super) async fn late_functions(&mut self) -> Result<Vec<String>> {
-        let rows = self.session.query(LATE_FUNCTIONS).await;
+        let rows = self.session.query(LATE_FUNCTIONS.replace("{functions}", FUNCTIONS)).await;
         let rows =
             rows.map_err(|error| connection::server_failure(error, "listing functions for the backup"))?;
         Ok(rows.iter().map(|row| row.get("function")).collect::<Result<_, _>>()?)

@@ -248,6 +248,8 @@ error_codes! {
     RESTORE_INCOMPATIBLE = "restore.incompatible";
     /// The restore failed.
     RESTORE_FAILED = "restore.failed";
+    /// pg_restore could not restore an object of the backup.
+    RESTORE_OBJECT_FAILED = "restore.object_failed";
     /// What was restored is not what was backed up.
     RESTORE_NOT_PROVED = "restore.not_proved";
 }

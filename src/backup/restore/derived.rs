@@ -17,7 +17,7 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{self, Session, Target};
 use crate::postgres::sql::literal;
 
-const FUNCTIONS: &str = include_str!("sql/functions.sql");
+const FUNCTIONS: &str = include_str!("../sql/functions.sql");
 const CHECKS: &str = include_str!("sql/checks.sql");
 /// The search_path of a new database.
 const DEFAULT_PATH: &str = "\"$user\", public";
@@ -61,10 +61,7 @@ pub(in crate::backup) fn cure(function: &str, path: &str) -> String {
 /// Whether a restore in parts may do better after this failure.
 pub(super) fn may_help(error: &anyhow::Error) -> bool {
     let Some(failure) = error.downcast_ref::<Failure>() else { return false };
-    failure.code == Some(ErrorCode::RESTORE_FAILED)
-        && failure.exit == Exit::RolledBack
-        && failure.what.contains("ERROR:")
-        && !run::is_of_the_server(&failure.what)
+    failure.code == Some(ErrorCode::RESTORE_OBJECT_FAILED) && failure.exit == Exit::RolledBack
 }
 
 /// Restores the parts of an archive into an empty database, one after the other.
@@ -139,7 +136,8 @@ impl LateFunction {
 }
 
 async fn functions(session: &mut Session) -> Result<Vec<LateFunction>> {
-    let rows = session.query(FUNCTIONS).await;
+    let owned = format!("SELECT function, used FROM ({FUNCTIONS}) AS f WHERE owned ORDER BY function");
+    let rows = session.query(owned).await;
     let rows = rows.map_err(|error| failed(error, "listing the functions of the new database"))?;
     let function =
         |row: &connection::OwnedRow| Ok(LateFunction { name: row.get("function")?, used: row.get("used")? });

@@ -13,7 +13,7 @@ use super::super::programs::PasswordFile;
 use super::super::progress::{BackupObserver, BackupProgress};
 use super::super::verify_member::verify_member;
 use super::archive::VerifiedArchive;
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::Target;
 
 /// The number of error lines of the program that are kept; the last ones.
@@ -207,7 +207,7 @@ fn passes(how: &RestoreOptions) -> Vec<(&'static [&'static str], u32)> {
 }
 
 /// Whether an error is about the server or the role and not about the object.
-pub(super) fn is_of_the_server(said: &str) -> bool {
+fn is_of_the_server(said: &str) -> bool {
     [
         "permission denied",
         "must be owner",
@@ -244,7 +244,11 @@ fn restoring_failed(failure: Failure, complaints: &[String]) -> Failure {
     } else {
         "fix the error that pg_restore reports, then run the same command again".to_owned()
     };
-    Failure { exit: Exit::RolledBack, next, ..failure }
+    let code = match said.contains("ERROR:") && !is_of_the_server(&said) {
+        true => Some(ErrorCode::RESTORE_OBJECT_FAILED),
+        false => failure.code,
+    };
+    Failure { exit: Exit::RolledBack, next, code, ..failure }
 }
 
 /// What the program said.

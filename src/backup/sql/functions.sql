@@ -1,7 +1,7 @@
--- The functions whose names are looked up when they run, by the search_path of whoever runs them, and whether an index, a
--- check, a generated column or a materialized view uses them. Functions whose body was parsed when they were created
--- (BEGIN ATOMIC) name what they use by its oid.
-SELECT p.oid::regprocedure::text AS function,
+-- The functions whose names are looked up when they run, by the search_path of whoever runs them: whether this role may alter
+-- them, and whether an index, a check, a generated column or a materialized view uses them. Functions whose body was parsed
+-- when they were created (BEGIN ATOMIC) name what they use by its oid.
+SELECT p.oid, p.oid::regprocedure::text AS function, p.prosrc, pg_has_role(p.proowner, 'USAGE') AS owned,
        EXISTS (
            SELECT FROM pg_depend d
             WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid
@@ -23,5 +23,3 @@ SELECT p.oid::regprocedure::text AS function,
   JOIN pg_language l ON l.oid = p.prolang
  WHERE p.oid >= 16384 AND p.prokind IN ('f', 'w') AND p.prosqlbody IS NULL AND l.lanname NOT IN ('internal', 'c')
    AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS setting (text) WHERE starts_with(text, 'search_path='))
-   AND pg_has_role(p.proowner, 'USAGE')
- ORDER BY 1
