@@ -152,8 +152,8 @@ fn a_function_that_relies_on_the_search_path_is_named() {
     database.exec(PLAIN);
     database.exec(
         "CREATE FUNCTION helper() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
-         CREATE FUNCTION relies() RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT helper()';
-         CREATE INDEX ON items (id) WHERE relies()",
+         CREATE FUNCTION relies() RETURNS boolean IMMUTABLE LANGUAGE sql SET search_path = public AS 'SELECT helper()';
+         CREATE INDEX ON items (id) WHERE relies(); ALTER FUNCTION relies() RESET ALL",
     );
     let ran = project.check(&database).exit(3);
     ran.says(["the rows of public.items cannot be read", "helper() does not exist", "SET search_path"]);

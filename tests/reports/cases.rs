@@ -66,7 +66,11 @@ fn holds(case: &Case) -> Result<(), String> {
 fn compiled(case: &Case, schema: &str) -> Result<Project, String> {
     let project = Project::of_schema(schema);
     fs::write(project.path().join("trueup.toml"), format!("{SETTINGS}{}", case.settings)).unwrap();
-    let compile = project.trueup(["compile"], "").env_remove("DATABASE_URL").run();
+    let compile = project
+        .trueup(["compile"], "")
+        .env_remove("DATABASE_URL")
+        .env("TRUEUP_PG_BIN", &support::server().bin_dir)
+        .run();
     if compile.code() == Some(0) { Ok(project) } else { Err(compile.shown()) }
 }
 

@@ -19,7 +19,11 @@ fn dump(database: &TestDatabase) -> String {
 
 fn compiled(schema: &str) -> Project {
     let project = Project::of_schema(schema);
-    project.trueup(["compile"], "").env_remove("DATABASE_URL").exit(0);
+    project
+        .trueup(["compile"], "")
+        .env_remove("DATABASE_URL")
+        .env("TRUEUP_PG_BIN", &support::server().bin_dir)
+        .exit(0);
     project
 }
 

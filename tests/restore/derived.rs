@@ -4,23 +4,28 @@
 use super::site::{Site, beside, checksum, databases, values};
 use crate::support;
 
-/// An index, a check, a generated column and a materialized view whose functions use names without a schema.
+/// An index, a check, a generated column and a materialized view whose functions use names without a schema. The functions
+/// have a search_path while these are made: since 17 CREATE INDEX and its like set it to the catalog's alone.
 const UNQUALIFIED: &str = "CREATE TABLE public.t (id int PRIMARY KEY);
-    CREATE FUNCTION public.v() RETURNS boolean LANGUAGE plpgsql AS 'begin return true; end';
-    CREATE FUNCTION public.p() RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT v()';
+    CREATE FUNCTION public.v() RETURNS boolean LANGUAGE plpgsql SET search_path = public AS 'begin return true; end';
+    CREATE FUNCTION public.p() RETURNS boolean IMMUTABLE LANGUAGE sql SET search_path = public AS 'SELECT v()';
     CREATE INDEX i ON public.t (id) WHERE public.p();
     INSERT INTO public.t SELECT generate_series(1, 100);
     CREATE TABLE public.docs (id int PRIMARY KEY, body text CHECK (public.p()));
     INSERT INTO public.docs SELECT n, 'text' FROM generate_series(1, 30) AS n;
     CREATE FUNCTION public.twice(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql
-        AS 'begin perform v(); return n * 2; end';
+        SET search_path = public AS 'begin perform v(); return n * 2; end';
     CREATE TABLE public.g (id int, two int GENERATED ALWAYS AS (public.twice(id)) STORED);
     INSERT INTO public.g (id) VALUES (1), (2);
     CREATE FUNCTION public.enough(int) RETURNS bool LANGUAGE plpgsql
-        AS 'begin return $1 <= (SELECT count(*) FROM t); end';
+        SET search_path = public AS 'begin return $1 <= (SELECT count(*) FROM t); end';
     CREATE TABLE public.a (id int CHECK (public.enough(id))); INSERT INTO public.a VALUES (90);
-    CREATE FUNCTION public.how_many() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM docs';
-    CREATE MATERIALIZED VIEW public.m AS SELECT public.how_many() AS n";
+    CREATE FUNCTION public.how_many() RETURNS bigint LANGUAGE sql
+        SET search_path = public AS 'SELECT count(*) FROM docs';
+    CREATE MATERIALIZED VIEW public.m AS SELECT public.how_many() AS n;
+    ALTER FUNCTION public.v() RESET ALL; ALTER FUNCTION public.p() RESET ALL;
+    ALTER FUNCTION public.twice(int) RESET ALL; ALTER FUNCTION public.enough(int) RESET ALL;
+    ALTER FUNCTION public.how_many() RESET ALL";
 
 #[test]
 fn what_relies_on_the_search_path_is_derived_with_it() {
@@ -52,9 +57,12 @@ fn a_backup_names_the_functions_that_rely_on_the_search_path() {
     let (site, database) = (Site::new(""), support::database());
     database.exec(UNQUALIFIED);
     database.exec(
-        "CREATE FUNCTION public.fine(n int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT abs(n) + public.twice(n)';
+        "CREATE FUNCTION public.fine(n int) RETURNS int IMMUTABLE LANGUAGE sql SET search_path = public
+             AS 'SELECT abs(n) + public.twice(n)';
          CREATE FUNCTION public.own() RETURNS bool IMMUTABLE LANGUAGE sql SET search_path = public AS 'SELECT v()';
-         CREATE INDEX j ON public.docs (public.fine(id)) WHERE public.own()",
+         ALTER FUNCTION public.twice(int) SET search_path = public;
+         CREATE INDEX j ON public.docs (public.fine(id)) WHERE public.own();
+         ALTER FUNCTION public.twice(int) RESET ALL; ALTER FUNCTION public.fine(int) RESET ALL",
     );
     site.trueup(["backup"], &database)
         .exit(0)
@@ -85,8 +93,8 @@ fn an_empty_database_is_filled_with_it_too() {
 fn the_search_path_of_the_project_or_of_the_database_is_used() {
     let sql = "CREATE SCHEMA app; CREATE TABLE app.docs (id int); INSERT INTO app.docs VALUES (1), (2);
         SET search_path = app;
-        CREATE FUNCTION app.how_many() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM docs';
-        CREATE MATERIALIZED VIEW app.m AS SELECT app.how_many() AS n";
+        CREATE FUNCTION app.how_many() RETURNS bigint LANGUAGE sql SET search_path = app AS 'SELECT count(*) FROM docs';
+        CREATE MATERIALIZED VIEW app.m AS SELECT app.how_many() AS n; ALTER FUNCTION app.how_many() RESET ALL";
     let of_project = Site::new("[database]\nsearch_path = \"app\"");
     for (site, of_database) in [(of_project, false), (Site::new(""), true)] {
         let database = support::database();

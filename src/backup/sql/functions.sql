@@ -7,6 +7,11 @@ SELECT p.oid, p.oid::regprocedure::text AS function, p.prosrc, pg_has_role(p.pro
             WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid
               AND (d.classid = 'pg_class'::regclass
                    AND EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = d.objid)
+                -- Before 15 what a generated column uses is recorded of the column, and since then of its expression.
+                OR d.classid = 'pg_class'::regclass
+                   AND EXISTS (
+                       SELECT FROM pg_attribute a
+                        WHERE a.attrelid = d.objid AND a.attnum = d.objsubid AND a.attgenerated <> '')
                 OR d.classid = 'pg_constraint'::regclass
                    AND EXISTS (SELECT FROM pg_constraint c WHERE c.oid = d.objid AND c.contype = 'c')
                 OR d.classid = 'pg_attrdef'::regclass
