@@ -114,7 +114,7 @@ fn f28_a_stronger_role_runs_no_trap_of_a_tables_owner() {
             // As a superuser no policy is asked, and there is no table where there is a view.
             let is_other = matches!(*name, "row security" | "view");
             if *on_reading && reads_rows {
-                ran.exit_in(&[2, 3, 4]).says("of role untrusted");
+                ran.exit(3).says(["could run", "of role untrusted", "next: connect as untrusted"]);
             } else if !on_reading && WRITES.contains(command) && !is_other {
                 ran.exit_in(&[3, 4]).says("public.items could run").says("role untrusted");
             }
@@ -157,4 +157,21 @@ fn a_function_that_relies_on_the_search_path_is_named() {
     );
     let ran = project.check(&database).exit(3);
     ran.says(["the rows of public.items cannot be read", "helper() does not exist", "SET search_path"]);
+}
+
+#[test]
+fn f28_a_repair_is_not_undone_through_a_weaker_roles_trigger() {
+    let project = project();
+    let database = trapped("SELECT");
+    let owner = database.url_as("untrusted");
+    project.trueup(["verify", "--fix", "--yes"], &owner).exit(0);
+    let run = database.value("SELECT id FROM trueup.runs");
+    let trigger = "CREATE TRIGGER t BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION public.fire()";
+    support::try_query_at(&owner, trigger).unwrap();
+    let undo = ["undo", run.as_str(), "--yes"];
+    let refused = project.trueup(undo, &database).exit(4);
+    refused
+        .says("writing public.items could run function public.fire() of role untrusted")
+        .lacks("a trap ran");
+    project.trueup(undo, &owner).exit(0);
 }

@@ -135,10 +135,10 @@ impl UntrustedCode {
 
     /// What to do.
     pub fn remedy(&self) -> String {
+        let Self { uses, object, owner, .. } = self;
+        let code = uses.as_ref().unwrap_or(object);
         format!(
-            "connect as a role that is no stronger than {0}, best as {0} itself; or, as a superuser, take over what you have read: \
-             ALTER ... OWNER TO",
-            self.owner
+            "connect as {owner}; or read {code}, and if you trust it, let a superuser own it: ALTER ... OWNER TO ..."
         )
     }
 }
