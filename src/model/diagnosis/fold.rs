@@ -108,6 +108,8 @@ struct Index {
     relations: HashMap<(Side, String), usize>,
     columns: HashMap<(Side, String), Vec<(usize, String)>>,
     types: Vec<(Side, String, usize)>,
+    /// The schemas of what can be moved to another one, by side, kind and name.
+    movable: HashMap<(Side, Kind, String), Vec<String>>,
     by_id: HashMap<ObjectId, usize>,
 }
 
@@ -118,6 +120,7 @@ impl Index {
             relations: HashMap::new(),
             columns: HashMap::new(),
             types: Vec::new(),
+            movable: HashMap::new(),
             by_id: HashMap::new(),
         };
         for (number, difference) in differences.iter().enumerate() {
@@ -125,6 +128,10 @@ impl Index {
             index.by_id.insert(id.clone(), number);
             if side == Side::Both {
                 continue;
+            }
+            if let Some(schema) = id.schema.as_ref().filter(|_| is_movable(id.kind)) {
+                let same = index.movable.entry((side, id.kind, id.name.to_string())).or_default();
+                same.push(schema.to_string());
             }
             match id.kind {
                 Kind::Schema => {
@@ -184,7 +191,21 @@ impl Index {
             return Some(Tie::Consequence(*number));
         }
         let schema = id.schema.as_ref()?;
+        if self.may_have_moved(id, side) {
+            return None;
+        }
         self.schemas.get(&(side, schema.to_string())).map(|number| Tie::Part(*number))
+    }
+
+    /// Whether what came or went with its schema may be what went from, or came to, a schema that is there on both sides.
+    fn may_have_moved(&self, id: &ObjectId, side: Side) -> bool {
+        let other = match side {
+            Side::Missing => Side::Unexpected,
+            Side::Unexpected => Side::Missing,
+            Side::Neither | Side::Both => return false,
+        };
+        let schemas = self.movable.get(&(other, id.kind, id.name.to_string()));
+        schemas.into_iter().flatten().any(|schema| !self.schemas.contains_key(&(other, schema.clone())))
     }
 
     /// The column whose coming or going explains this part of its table.
@@ -251,6 +272,20 @@ impl Index {
             explains.then_some(number)
         })
     }
+}
+
+/// Whether `ALTER ... SET SCHEMA` moves objects of this kind, and a name alone identifies them.
+pub(super) fn is_movable(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Table
+            | Kind::View
+            | Kind::MaterializedView
+            | Kind::Enum
+            | Kind::Domain
+            | Kind::CompositeType
+            | Kind::RangeType
+    )
 }
 
 /// The relation that an object is a part of, qualified and quoted.

@@ -225,7 +225,9 @@ fn pending(resolver: &CauseResolver<'_>, id: &ObjectId) -> Option<usize> {
 fn renamed(resolver: &CauseResolver<'_>, missing: &Group, unexpected: &Group) -> Finding {
     let (to, from) = (&missing.head.id, &unexpected.head.id);
     // What went to another schema is told with it.
-    let named = |id: &ObjectId| if to.schema == from.schema { id.name.to_string() } else { id.to_string() };
+    let is_move = to.schema != from.schema;
+    let named = |id: &ObjectId| if is_move { id.to_string() } else { id.name.to_string() };
+    let moved = if is_move { "moved" } else { "renamed" };
     let existence = missing.head.existence();
     let by_migration =
         resolver.origins.rename(from, to).filter(|index| resolver.state.pending.contains(index));
@@ -242,9 +244,9 @@ fn renamed(resolver: &CauseResolver<'_>, missing: &Group, unexpected: &Group) ->
                 .unwrap_or_else(|| resolver.of(CauseKind::Unknown, None, String::new()));
             cause.detail = match cause.kind {
                 CauseKind::Pending | CauseKind::Unmigrated => {
-                    format!("likely to be renamed to {}: {}", named(to), cause.detail)
+                    format!("likely to be {moved} to {}: {}", named(to), cause.detail)
                 }
-                _ => format!("likely renamed from {}: {}", named(to), cause.detail),
+                _ => format!("likely {moved} from {}: {}", named(to), cause.detail),
             };
             cause
         }

@@ -6,7 +6,7 @@ use crate::model::diff::Difference;
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::sql::identifier;
 
-use super::fold::{Group, relation_of};
+use super::fold::{Group, is_movable, relation_of};
 use super::origin::Origins;
 
 /// How alike two column or table names must be to be taken for a rename (Jaro-Winkler, 0 to 1).
@@ -60,18 +60,6 @@ pub(super) fn pairs(groups: &[Group], origins: &Origins<'_>, ahead: &Origins<'_>
 /// Pairs of groups that are one object in two schemas.
 fn moved(groups: &[Group], pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
     let is_free = |number: &usize| pairs.iter().all(|(m, u)| m != number && u != number);
-    let is_movable = |kind: Kind| {
-        matches!(
-            kind,
-            Kind::Table
-                | Kind::View
-                | Kind::MaterializedView
-                | Kind::Enum
-                | Kind::Domain
-                | Kind::CompositeType
-                | Kind::RangeType
-        )
-    };
     let mut by_name: HashMap<(Kind, &str), [Vec<usize>; 2]> = HashMap::new();
     for number in (0..groups.len()).filter(is_free) {
         let head = &groups[number].head;

@@ -112,7 +112,14 @@ impl Names {
         let add =
             |to: &mut BTreeSet<usize>, found: Option<&Vec<usize>>| to.extend(found.into_iter().flatten());
         match change.action {
-            DdlAction::Rename => {}
+            // What goes to another schema goes there when that is made.
+            DdlAction::Rename => {
+                let to = change.objects.first().and_then(|object| object.id.schema.as_ref());
+                let makes_schema = |other: &&DdlChange| {
+                    other.makes().any(|made| made.id.kind == Kind::Schema && Some(&made.id.name) == to)
+                };
+                before.extend((0..changes.len()).filter(|number| makes_schema(&changes[*number])));
+            }
             DdlAction::Drop => {
                 for object in &change.objects {
                     // A key goes after what refers to its table; what else stands under a relation, nobody mentions.
