@@ -171,6 +171,9 @@ pub struct Verified {
     pub how: ProofLevel,
     /// When it was done, by the clock of this machine, RFC 3339 in UTC.
     pub at: String,
+    /// The version of the server that it was restored on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_on: Option<String>,
     /// What could not be restored beside the rows, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
@@ -183,7 +186,7 @@ impl Verified {
     /// A verification that was done just now.
     pub(super) fn now(how: ProofLevel) -> Self {
         let at = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
-        Self { how, at, missing: Vec::new(), note: None }
+        Self { how, at, restored_on: None, missing: Vec::new(), note: None }
     }
 }
 

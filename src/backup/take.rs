@@ -21,7 +21,7 @@ use super::restore::{TrialRestore, TrialTarget, cure, note_about, wanted_path, w
 use super::snapshot::{BackupSnapshot, TableLocks};
 use super::store::{Store, Upload};
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
-use crate::postgres::connection::{self, Target};
+use crate::postgres::connection::{self, ServerVersion, Target};
 use crate::writer::StopSignal;
 
 /// What to back up, and how.
@@ -326,8 +326,26 @@ async fn take_with_pg_dump(
         milliseconds: 0,
         verified,
         reference: None,
-        note: note_about(&cures),
+        note: joined([of_a_newer_program(&programs, version), note_about(&cures)]),
     })
+}
+
+/// What it means for a restore that the program is of a newer major than the server.
+fn of_a_newer_program(programs: &Programs, server: ServerVersion) -> Option<String> {
+    let (own, program) = (server.major(), programs.version());
+    (program.major() > own).then(|| {
+        format!(
+            "pg_dump {program} took the backup of a server of {server}, because no pg_dump {own} was found: a restore needs \
+             pg_restore {} or newer, and uses one connection; to take the next one with pg_dump {own}, install the package \
+             postgresql-client-{own}",
+            program.major()
+        )
+    })
+}
+
+fn joined(sentences: [Option<String>; 2]) -> Option<String> {
+    let all: Vec<String> = sentences.into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join(". "))
 }
 
 /// Takes the backup with a command of the project. Rows are not counted, because the command does not use the

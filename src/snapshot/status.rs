@@ -29,6 +29,8 @@ pub struct StatusSnapshot {
     pub internal: Option<InternalState>,
     /// The newest runs of the audit log; `None` when they were not asked for, or cannot be read.
     pub runs: Option<Vec<LoggedRun>>,
+    /// The newest run of the audit log, where it can be read.
+    pub last_run: Option<LoggedRun>,
     /// Who holds trueup's lock now. On a standby nobody can hold it.
     pub holder: Option<LockHolder>,
     /// Relations that this role may not read, though the answer needs them.
@@ -72,7 +74,7 @@ async fn read(session: &mut Session, request: &Request, log: Option<u32>) -> Res
     let queries: Vec<InternalQuery> = always
         .into_iter()
         .chain(tables.backup())
-        .chain(log.and_then(|limit| tables.log(limit)))
+        .chain(tables.log(log.unwrap_or(1)))
         .chain(tables.repairs())
         .chain([InternalQuery::Holder])
         .collect();
@@ -93,6 +95,7 @@ async fn read(session: &mut Session, request: &Request, log: Option<u32>) -> Res
         malformed_history: histories.malformed.take(),
         others: histories.others(),
         internal: any_internal.then_some(answers.internal),
+        last_run: answers.log.first().cloned(),
         runs: (log.is_some() && !tables.hides_runs()).then_some(answers.log),
         holder: answers.holder,
         invisible: histories.invisible(),

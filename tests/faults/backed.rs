@@ -306,3 +306,15 @@ fn status_tells_the_last_backup() {
     project.trueup(["backup"], &database).exit(0);
     assert_eq!(status()["id"], backups(&project, &database)[0]["id"]);
 }
+
+#[test]
+fn status_tells_a_run_that_has_failed() {
+    let (project, database) = site_of("ALTER TABLE public.notes ADD CONSTRAINT few CHECK (id < 5);\n", "");
+    project.trueup(["upgrade", "--yes"], &database).exit(5);
+    project.trueup(["status"], &database).exit(1).says(["failed at", "(5)", "violated by some row"]);
+    let status = project.trueup(["status", "--format", "json"], &database).run().json();
+    assert_eq!(status["failed_run"]["exit_code"], 5, "{status:#}");
+    // A later run that is well replaces it.
+    database.exec("UPDATE trueup.runs SET exit_code = 0, outcome = 'clean' WHERE exit_code = 5");
+    project.trueup(["status"], &database).exit(1).lacks("failed at");
+}

@@ -115,3 +115,20 @@ fn f04_what_broke_off_names_the_undo_and_the_backup() {
     ran.says(format!("trueup undo {}", &run[..10]));
     shop.undo(&run).exit(0).says("restored 500 rows");
 }
+
+/// The backup before a repair has the tables of the repair alone.
+#[test]
+fn a_backup_of_one_table_is_not_the_last_backup_of_the_database() {
+    let shop = shop("");
+    shop.fix().exit(0);
+    let id = backups(&shop)[0]["id"].clone();
+    let status = shop.document(&["status"], 0);
+    assert_eq!((&status["last_backup"], &status["last_partial_backup"]["id"]), (&Value::Null, &id));
+    shop.trueup(["status"]).exit(0).says("of 1 table alone");
+    shop.trueup(["backup"]).exit(0);
+    let status = shop.document(&["status"], 0);
+    assert_eq!(
+        (&status["last_backup"]["id"], &status["last_partial_backup"]),
+        (&backups(&shop)[1]["id"], &Value::Null)
+    );
+}

@@ -340,3 +340,35 @@ fn pruned_before_images_cannot_be_taken_back() {
     shop.trueup(["undo", "--prune", "0s", "--yes"]).exit(0).says("removed the old values of 1 run");
     shop.undo(&second).exit(0).says("undone already");
 }
+
+/// A restored table has another oid, which the records follow.
+#[test]
+fn a_repair_is_undone_in_the_database_that_was_restored_in_the_place_of_its_own() {
+    let shop = Shop::of(20);
+    shop.fix().exit(0);
+    let run = shop.runs()[0].clone();
+    shop.trueup(["backup"]).exit(0);
+    let url = shop.database.url().to_owned();
+    shop.trueup(["restore", "latest", "--into", &url, "--replace", "--yes"]).exit(0);
+    let row = shop.document(&["status", "--runs"], 0)["runs"].as_array().unwrap().clone();
+    let of_run = row.iter().find(|row| row["id"] == run.as_str()).unwrap();
+    assert_eq!(of_run["undoable"], 20, "{row:#?}");
+    shop.undo(&run).exit(0);
+    shop.as_before();
+}
+
+/// What cannot be undone is not offered.
+#[test]
+fn status_offers_no_undo_of_a_table_that_was_created_again() {
+    let shop = Shop::of(20);
+    shop.fix().exit(0);
+    let run = shop.runs()[0].clone();
+    let undoable = || shop.document(&["status", "--runs"], 0)["runs"][0]["undoable"].clone();
+    assert_eq!(undoable(), 20);
+    shop.database.exec(
+        "CREATE TABLE public.again (LIKE public.keys INCLUDING ALL);
+        DROP TABLE public.keys; ALTER TABLE public.again RENAME TO keys",
+    );
+    assert_eq!(undoable(), Value::Null);
+    shop.undo(&run).exit(4).says("dropped, created again or renamed");
+}

@@ -3,6 +3,7 @@
 
 use super::site::{Site, beside, checksum, databases, values};
 use crate::support;
+use crate::support::project::Project;
 
 /// An index, a check, a generated column and a materialized view whose functions use names without a schema. The functions
 /// have a search_path while these are made: since 17 CREATE INDEX and its like set it to the catalog's alone.
@@ -67,7 +68,7 @@ fn a_backup_names_the_functions_that_rely_on_the_search_path() {
     site.trueup(["backup"], &database)
         .exit(0)
         .says([
-            "ALTER FUNCTION public.p() SET search_path = '$user', 'public', public, pg_temp",
+            "ALTER FUNCTION public.p() SET search_path = '$user', 'public', pg_temp",
             "ALTER FUNCTION public.how_many() SET",
             "ALTER FUNCTION public.twice(integer) SET",
         ])
@@ -157,4 +158,26 @@ fn a_database_is_not_replaced_by_an_incomplete_one() {
     let restored = databases(&database, &format!("{}_restored_", database.name()));
     assert_eq!(restored.len(), 1, "{:?}", databases(&database, database.name()));
     assert_eq!(values(&beside(&database, &restored[0]), "SELECT count(*) FROM public.t"), ["100"]);
+}
+
+/// `check` names them before anybody needs a restore; a function that finds all its names is none.
+#[test]
+fn a_check_names_the_functions_that_rely_on_the_search_path() {
+    let database = support::database();
+    let sql = "CREATE TABLE docs (id int PRIMARY KEY, title text);
+        CREATE FUNCTION how_many() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT count(*) FROM docs';
+        CREATE MATERIALIZED VIEW m AS SELECT how_many() AS n;
+        CREATE FUNCTION short(t text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT lower(left(t, 10))';
+        CREATE INDEX by_short ON docs (short(title));
+        CREATE FUNCTION qualified() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT count(*) FROM public.docs';
+        CREATE MATERIALIZED VIEW q AS SELECT qualified() AS n;
+        CREATE FUNCTION unused() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT count(*) FROM docs';";
+    database.exec(sql);
+    let project = Project::of_schema(sql);
+    project.compile();
+    project
+        .trueup(["check"], &database)
+        .exit(0)
+        .says(["ALTER FUNCTION public.how_many() SET search_path = ", "materialized view public.m"])
+        .lacks(["short", "qualified()", "unused"]);
 }

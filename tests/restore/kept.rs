@@ -1,7 +1,7 @@
 //! What comes back: into a new database, into an empty one, in the place of one.
 
 use super::site::{Site, beside, checksum, databases, values};
-use crate::support;
+use crate::support::{self, try_query_at};
 
 const TABLES: &str = "CREATE TABLE public.users (id int PRIMARY KEY, name text NOT NULL);
     INSERT INTO public.users SELECT n, 'user ' || n FROM generate_series(1, 500) AS n;
@@ -126,6 +126,83 @@ fn owners_and_grants_stay_where_the_roles_are() {
         .exit(0)
         .says(format!("left out: owners: this server has no role {role}"));
 }
+
+/// Only what belongs to the missing role, or was granted to it or by it, is left out.
+#[test]
+fn a_missing_role_takes_no_other_roles_grants_with_it() {
+    let (site, database) = (Site::new(""), support::database());
+    let role = |what: &str| format!("{}_{what}", database.name());
+    let (gone, reader, owner) = (role("gone"), role("reader"), role("owner"));
+    database.exec(&format!(
+        "CREATE ROLE {gone}; CREATE ROLE {reader}; CREATE ROLE {owner};
+         CREATE TABLE public.a (n int); CREATE TABLE public.b (n int); CREATE SCHEMA s;
+         ALTER TABLE public.a OWNER TO {owner}; ALTER TABLE public.b OWNER TO {gone};
+         GRANT SELECT ON public.a TO {gone}; GRANT SELECT (n) ON public.a TO {reader};
+         GRANT USAGE ON SCHEMA s TO {reader} WITH GRANT OPTION; GRANT SELECT ON public.b TO {reader};
+         SET ROLE {reader}; GRANT USAGE ON SCHEMA s TO {gone}; RESET ROLE;
+         ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT SELECT ON TABLES TO {reader};
+         ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT SELECT ON SEQUENCES TO {gone}"
+    ));
+    site.trueup(["backup"], &database).exit(0);
+    let other = support::own_server().database();
+    other.exec(&format!("CREATE ROLE {reader}; CREATE ROLE {owner}"));
+    let elsewhere = beside(&other, "elsewhere");
+    site.trueup(["restore", "latest", "--into", &elsewhere, "--yes"], &database)
+        .exit(0)
+        .says(format!("this server has no role {gone}; their objects will belong to"))
+        .says(format!("CREATE ROLE {gone} NOLOGIN;"))
+        .says("left out: grants (");
+    let one = |sql: &str| values(&elsewhere, sql).concat();
+    assert_eq!(one("SELECT relowner::regrole FROM pg_class WHERE relname = 'a'"), owner);
+    let may = |what: &str| one(&format!("SELECT {what}"));
+    assert_eq!(may(&format!("has_column_privilege('{reader}', 'public.a', 'n', 'SELECT')")), "t");
+    assert_eq!(may(&format!("has_table_privilege('{reader}', 'public.b', 'SELECT')")), "t");
+    assert_eq!(may(&format!("has_schema_privilege('{reader}', 's', 'USAGE WITH GRANT OPTION')")), "t");
+    assert_eq!(one("SELECT count(*) FROM pg_default_acl"), "1");
+    assert_eq!(one("SELECT relacl::text FROM pg_class WHERE relname = 'a'").matches(&gone).count(), 0);
+}
+
+/// `pg_restore` of 17 and newer sets transaction_timeout, which a server before 17 does not know.
+#[test]
+fn a_backup_by_a_newer_pg_dump_comes_back_into_an_older_server() {
+    let database = support::database();
+    let own = database.server.version.major();
+    let caches = support::cache().into_iter().chain(["/var/cache/trueup".into()]);
+    let newer = caches
+        .flat_map(|cache| (17..=18).map(move |major| cache.join(format!("postgresql/{major}/bin"))))
+        .find(|bin| own < 17 && bin.join("pg_restore").is_file());
+    let Some(newer) = newer else {
+        println!("NOT RUN: needs a server before 17 and a newer pg_dump in the cache: scripts/postgres 17");
+        return;
+    };
+    let site = Site::new("");
+    let by_newer = |args: &[&str], at: &str| site.trueup(args, at).env("TRUEUP_PG_BIN", &newer);
+    database.exec(TABLES);
+    by_newer(&["backup"], database.url())
+        .exit(0)
+        .says(format!("because no pg_dump {own} was found"))
+        .says(format!("postgresql-client-{own}"));
+    let into = beside(&database, &format!("{}_copy", database.name()));
+    by_newer(&["restore", "latest", "--into", &into, "--yes"], database.url())
+        .exit(0)
+        .says("sets transaction_timeout, which a server of");
+    assert_eq!(values(&into, "SELECT count(*) FROM public.users"), ["500"]);
+    // Where something else fails, too, it is restored in parts.
+    try_query_at(&into, LATE).unwrap();
+    by_newer(&["backup"], &into).exit(0);
+    let again = beside(&database, &format!("{}_again", database.name()));
+    by_newer(&["restore", "latest", "--into", &again, "--yes"], &into).exit(0);
+    assert_eq!(values(&again, "SELECT count(*) FROM pg_class WHERE relname = 'late'"), ["1"]);
+    by_newer(&["backup", "verify", "latest", "--level", "restore"], &into)
+        .exit(0)
+        .says("it was restored on PostgreSQL 1");
+}
+
+/// An index whose function finds a table by the search_path.
+const LATE: &str = "CREATE TABLE public.words (w text); INSERT INTO public.words VALUES ('a');
+    CREATE FUNCTION public.known(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+        'BEGIN RETURN (SELECT count(*) FROM words); END';
+    CREATE INDEX late ON public.users (public.known(1))";
 
 #[test]
 fn a_backup_is_verified_by_restoring_it() {

@@ -95,13 +95,16 @@ fn serve(
 
 /// The server of this test process: of the major that `TRUEUP_TEST_MAJOR` names, else of the one that is installed.
 pub(crate) fn server() -> Arc<TestServer> {
-    let major = std::env::var("TRUEUP_TEST_MAJOR").ok().map(|text| text.parse().expect("a major"));
-    server_of(major)
+    server_of(major())
+}
+
+fn major() -> Option<u32> {
+    std::env::var("TRUEUP_TEST_MAJOR").ok().map(|text| text.parse().expect("a major"))
 }
 
 /// A server of one test, which no other test disturbs; removed when the last of its databases is dropped.
 pub(crate) fn own_server() -> Arc<TestServer> {
-    TestServer::start(None)
+    TestServer::start(major())
 }
 
 /// The server of this test process of a certain major.

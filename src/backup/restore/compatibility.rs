@@ -6,22 +6,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 
 use super::archive::{VerifiedArchive, major_of};
+use super::requirements::{ArchiveRequirements, RoleStatement};
 use super::run::RestoreOptions;
 use super::server::RestoreServer;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection;
 use crate::postgres::sql::identifier;
+use crate::text::plural;
 
 /// How a backup is restored on a server, and what of it has to be left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Compatibility {
     pub(super) how: RestoreOptions,
+    /// The statements that give objects to the owners that are there, where `pg_restore` gives none.
+    pub(super) ownership: Vec<String>,
+    /// The statements that grant to the roles that are there, where `pg_restore` grants nothing.
+    pub(super) privileges: Vec<String>,
     /// What is left out, and why.
     pub left_out: Vec<String>,
 }
-
-/// From this release on `pg_restore` sets `transaction_timeout`, which older servers do not know.
-const TRANSACTION_TIMEOUT_SINCE: u32 = 17;
 
 impl Compatibility {
     /// Checks a backup against a server.
@@ -31,49 +34,26 @@ impl Compatibility {
     pub async fn of(server: &mut RestoreServer, backup: &VerifiedArchive<'_>, jobs: u32) -> Result<Self> {
         versions(server, backup)?;
         let needs = &backup.needs;
-        let mut fit =
-            Self { how: RestoreOptions { jobs, ..RestoreOptions::default() }, left_out: Vec::new() };
+        let mut fit = Self { how: RestoreOptions { jobs, ..RestoreOptions::default() }, ..Self::default() };
         let roles = roles(server).await?;
-        let missing = |wanted: &BTreeSet<String>| -> Vec<String> {
-            wanted.iter().filter(|name| !roles.contains_key(*name)).cloned().collect()
-        };
-        let named = missing(&needs.named);
+        let named: BTreeSet<String> =
+            needs.named.iter().filter(|name| !roles.contains_key(*name)).cloned().collect();
         if !named.is_empty() {
-            let statements: Vec<String> =
-                named.iter().map(|name| format!("CREATE ROLE {} NOLOGIN", identifier(name))).collect();
             return Err(Failure::new(
                 Exit::Refused,
                 format!(
                     "policies or user mappings of the backup name roles that this server does not have: {}; nothing was \
                      changed",
-                    named.join(", ")
+                    listed(&named)
                 ),
             )
             .code(ErrorCode::RESTORE_INCOMPATIBLE)
-            .next(format!("{};", statements.join("; ")))
+            .next(create_roles(&named))
             .into());
         }
-        let owners = missing(&needs.owners);
-        let others: Vec<&String> =
-            needs.owners.iter().filter(|name| roles.get(*name) == Some(&false)).collect();
-        fit.how.owners = owners.is_empty() && others.is_empty();
-        if !owners.is_empty() {
-            fit.left_out.push(format!(
-                "owners: this server has no role {}; all objects will belong to {}",
-                owners.join(", "),
-                server.role
-            ));
-        } else if let Some(other) = others.first() {
-            fit.left_out.push(format!(
-                "owners: {} is not a member of {other}; all objects will belong to {}",
-                server.role, server.role
-            ));
-        }
-        let grantees = missing(&needs.grantees);
-        fit.how.privileges = grantees.is_empty();
-        if !grantees.is_empty() {
-            fit.left_out.push(format!("grants: this server has no role {}", grantees.join(", ")));
-        }
+        fit.owners(needs, &roles, &server.role);
+        fit.privileges(needs, &roles);
+        fit.settings(server, backup).await?;
         fit.tablespaces(server, backup).await?;
         extensions(server, backup).await?;
         if backup.list.is_some() {
@@ -82,6 +62,80 @@ impl Compatibility {
             );
         }
         Ok(fit)
+    }
+
+    /// An object whose owner is missing, or may not be given to by this role, belongs to the role that restores. All others
+    /// get their owners.
+    fn owners(&mut self, needs: &ArchiveRequirements, roles: &BTreeMap<String, bool>, own: &str) {
+        let (mut missing, mut others) = (BTreeSet::new(), BTreeSet::new());
+        for owner in &needs.owners {
+            match roles.get(owner) {
+                None => missing.insert(owner.clone()),
+                Some(false) => others.insert(owner.clone()),
+                Some(true) => continue,
+            };
+        }
+        self.how.owners = missing.is_empty() && others.is_empty();
+        if self.how.owners {
+            return;
+        }
+        let given = |statement: &&RoleStatement| {
+            statement.roles.iter().all(|role| !missing.contains(role) && !others.contains(role))
+        };
+        self.ownership =
+            needs.ownership.iter().filter(given).map(|statement| statement.sql.clone()).collect();
+        if !missing.is_empty() {
+            self.left_out.push(format!(
+                "owners: this server has no role {}; their objects will belong to {own}; to keep them, before the restore: {}",
+                listed(&missing),
+                create_roles(&missing)
+            ));
+        }
+        if !others.is_empty() {
+            self.left_out.push(format!(
+                "owners: {own} is not a member of {}; their objects will belong to {own}",
+                listed(&others)
+            ));
+        }
+    }
+
+    /// What is granted to a role that is missing, or was granted by it, is left out.
+    fn privileges(&mut self, needs: &ArchiveRequirements, roles: &BTreeMap<String, bool>) {
+        let missing: BTreeSet<String> =
+            needs.grantees.iter().filter(|name| !roles.contains_key(*name)).cloned().collect();
+        // Privileges that an archive grants go to owners, too: they come after the owners have got their objects.
+        self.how.privileges = missing.is_empty() && self.how.owners;
+        if self.how.privileges {
+            return;
+        }
+        let granted = |statement: &&RoleStatement| statement.roles.is_disjoint(&missing);
+        self.privileges =
+            needs.privileges.iter().filter(granted).map(|statement| statement.sql.clone()).collect();
+        if !missing.is_empty() {
+            let left_out = needs.privileges.len() - self.privileges.len();
+            self.left_out.push(format!(
+                "grants ({}): this server has no role {}; to keep them, before the restore: {}",
+                plural(left_out, "statement"),
+                listed(&missing),
+                create_roles(&missing)
+            ));
+        }
+    }
+
+    /// Settings that a `pg_restore` makes and an older server does not know are passed over: none of them changes what is
+    /// restored.
+    async fn settings(&mut self, server: &mut RestoreServer, backup: &VerifiedArchive<'_>) -> Result<()> {
+        let known = names(server, "SELECT lower(name) AS name FROM pg_settings").await?;
+        self.how.unknown_settings = backup.needs.settings.difference(&known).cloned().collect();
+        if !self.how.unknown_settings.is_empty() {
+            self.left_out.push(format!(
+                "settings: pg_restore {} sets {}, which a server of {} does not know; one connection restores the backup",
+                backup.programs.version(),
+                listed(&self.how.unknown_settings),
+                server.version
+            ));
+        }
+        Ok(())
     }
 
     async fn tablespaces(&mut self, server: &mut RestoreServer, backup: &VerifiedArchive<'_>) -> Result<()> {
@@ -109,20 +163,17 @@ fn versions(server: &RestoreServer, backup: &VerifiedArchive<'_>) -> Result<(), 
             "restore into a server of the same major or a newer one".to_owned(),
         );
     }
-    let program = backup.programs.version();
-    let knows = server.version.major() >= TRANSACTION_TIMEOUT_SINCE;
-    if !knows && backup.needs.settings.contains("transaction_timeout") {
-        return refuse(
-            format!(
-                "pg_restore {program} makes a setting that a server of {} does not know, and the archive needs a \
-                 pg_restore of {} or newer; nothing was changed",
-                server.version,
-                backup.manifest.tools.pg_dump.as_deref().unwrap_or("its own version")
-            ),
-            format!("install postgresql-client-{}, or restore into a newer server", server.version.major()),
-        );
-    }
     Ok(())
+}
+
+fn listed(names: &BTreeSet<String>) -> String {
+    names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// The statements that create these roles.
+fn create_roles(names: &BTreeSet<String>) -> String {
+    let create = names.iter().map(|name| format!("CREATE ROLE {} NOLOGIN;", identifier(name)));
+    create.collect::<Vec<_>>().join(" ")
 }
 
 /// All roles of the server, and whether the current role may give objects to each.

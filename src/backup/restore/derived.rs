@@ -116,10 +116,10 @@ pub(super) async fn restore(
 /// The search_path of the database that was backed up, then that of the project.
 pub(in crate::backup) fn wanted_path(project: &str, database: Option<&str>) -> String {
     let database = swap::setting("search_path", database.unwrap_or(DEFAULT_PATH));
-    match project {
-        "" => database,
-        project => format!("{database}, {project}"),
-    }
+    let known: Vec<&str> = database.split(", ").map(|schema| schema.trim_matches('\'')).collect();
+    let more = project.split(',').map(str::trim).filter(|schema| !schema.is_empty());
+    let more: Vec<&str> = more.filter(|schema| !known.contains(&schema.trim_matches('"'))).collect();
+    std::iter::once(database.as_str()).chain(more).collect::<Vec<_>>().join(", ")
 }
 
 /// A function that looks names up when it runs.
@@ -209,7 +209,7 @@ async fn execute(session: &mut Session, statements: Vec<String>) -> Result<()> {
     done.map_err(|error| failed(error, "restoring what relies on the search_path"))
 }
 
-async fn own_session(target: &Target, application: &str) -> Result<Session> {
+pub(super) async fn own_session(target: &Target, application: &str) -> Result<Session> {
     let mut session = session_without_timeouts(target, application).await?;
     session.execute(OWN).await.map_err(|error| failed(error, "opening the new database"))?;
     Ok(session)
@@ -222,6 +222,7 @@ mod tests {
     #[test]
     fn the_path_of_the_database_comes_before_that_of_the_project() {
         assert_eq!(wanted_path("app, pg_temp", None), "'$user', 'public', app, pg_temp");
+        assert_eq!(wanted_path("public, pg_temp", None), "'$user', 'public', pg_temp");
         assert_eq!(wanted_path("", Some("\"o,d\", b")), "'o,d', 'b'");
     }
 

@@ -9,6 +9,7 @@ mod archive;
 mod compatibility;
 mod derived;
 mod prove;
+mod records;
 mod requirements;
 mod run;
 mod server;
@@ -151,7 +152,9 @@ impl RestoreJob<'_> {
         let partial = self.backup.list.is_some();
         self.prepare(target, &application, partial || prove::has_public(expected)).await?;
         let in_order = prove::has_nested_partitions(expected);
-        let whole = manner == Manner::Strict { one_transaction: true };
+        // An error ends a transaction, and a setting that the server does not know is one.
+        let whole =
+            manner == Manner::Strict { one_transaction: true } && self.fit.how.unknown_settings.is_empty();
         let how = run::RestoreOptions { whole, in_order, ..self.fit.how.clone() };
         let mut derivation = Derivation::default();
         if manner == Manner::InParts {
@@ -160,6 +163,10 @@ impl RestoreJob<'_> {
             derivation = derived::restore(self.backup, place, &how, wanted, observer).await?;
         } else {
             run::run(self.backup, target, &application, &how, observer).await?;
+        }
+        self.give_to_roles(target, &application).await?;
+        if !partial {
+            records::follow_tables(self.backup, target, &application).await?;
         }
         if self.backup.path().is_some() {
             self.backup.verify_again(observer).await?;
@@ -175,6 +182,22 @@ impl RestoreJob<'_> {
             session.close().await;
         }
         Ok(derivation)
+    }
+
+    /// Gives objects to their owners and grants privileges, where some roles of the backup are missing and `pg_restore`
+    /// has left out all of them.
+    async fn give_to_roles(&self, target: &Target, application: &str) -> Result<()> {
+        let statements: Vec<&str> =
+            self.fit.ownership.iter().chain(&self.fit.privileges).map(String::as_str).collect();
+        if statements.is_empty() {
+            return Ok(());
+        }
+        let mut session = session_without_timeouts(target, application).await?;
+        let sql = format!("BEGIN; SET LOCAL search_path = ''; {}; COMMIT", statements.join("; "));
+        let done = session.execute(sql).await;
+        done.map_err(|error| failed(error, "giving the restored objects to their roles"))?;
+        session.close().await;
+        Ok(())
     }
 
     /// Creates the schemas that an archive of some tables expects; drops the schema `public` when the backup has

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::postgres::sql::{Part, Statement, split};
+use crate::postgres::sql::{Part, Statement, identifier, split};
 
 /// The names that an archive refers to and does not create.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +19,19 @@ pub(super) struct ArchiveRequirements {
     pub(super) tablespaces: BTreeSet<String>,
     /// The session settings that `pg_restore` makes.
     pub(super) settings: BTreeSet<String>,
+    /// The statements that give objects to their owners, in the order of the archive.
+    pub(super) ownership: Vec<RoleStatement>,
+    /// The statements that grant and revoke, in the order of the archive.
+    pub(super) privileges: Vec<RoleStatement>,
+}
+
+/// A statement about roles that must exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RoleStatement {
+    /// The statement.
+    pub(super) sql: String,
+    /// The roles that it names, or that it is run as.
+    pub(super) roles: BTreeSet<String>,
 }
 
 /// Names that stand in the place of a role and are no role.
@@ -31,8 +44,9 @@ impl ArchiveRequirements {
     /// The text is not SQL as `pg_dump` writes it.
     pub(super) fn of(script: &str) -> Result<Self, String> {
         let mut needs = Self::default();
+        let mut grantor = None;
         for statement in split(script).map_err(|error| error.to_string())? {
-            needs.take(&statement);
+            needs.take(&statement, &mut grantor);
         }
         Ok(needs)
     }
@@ -43,23 +57,38 @@ impl ArchiveRequirements {
         all.map(String::as_str).collect()
     }
 
-    fn take(&mut self, statement: &Statement<'_>) {
+    /// `grantor` is the role of the last `SET SESSION AUTHORIZATION`, which a statement that grants runs as.
+    fn take(&mut self, statement: &Statement<'_>, grantor: &mut Option<String>) {
         let parts: Vec<Part<'_>> = statement.parts().collect();
         let word = |at: usize, wanted: &str| parts.get(at).is_some_and(|part| part.is(wanted));
         let name = |at: usize| parts.get(at).and_then(Part::name).map(str::to_owned);
         let grants = word(0, "grant") || word(0, "revoke");
         let defaults = word(0, "alter") && word(1, "default") && word(2, "privileges");
         if grants || defaults {
+            let mut named = BTreeSet::new();
             if let Some(at) = parts.iter().rposition(|part| part.is("to") || part.is("from")) {
-                self.grantees.extend(roles(&parts[at + 1..]));
+                named.extend(roles(&parts[at + 1..]));
             }
             if defaults && word(3, "for") {
-                self.grantees.extend(name(5));
+                named.extend(name(5));
             }
+            self.grantees.extend(named.iter().cloned());
+            named.extend(grantor.clone());
+            let sql = match grantor {
+                Some(role) => format!(
+                    "SET SESSION AUTHORIZATION {}; {}; RESET SESSION AUTHORIZATION",
+                    identifier(role),
+                    statement.text
+                ),
+                None => statement.text.to_owned(),
+            };
+            self.privileges.push(RoleStatement { sql, roles: named });
         } else if word(0, "alter") {
             let end = parts.len();
             if end > 3 && word(end - 3, "owner") && word(end - 2, "to") {
-                self.owners.extend(name(end - 1));
+                let owner: BTreeSet<String> = name(end - 1).into_iter().collect();
+                self.owners.extend(owner.iter().cloned());
+                self.ownership.push(RoleStatement { sql: statement.text.to_owned(), roles: owner });
             }
         } else if word(0, "create") && word(1, "policy") {
             let to = parts.iter().position(|part| part.is("to"));
@@ -76,7 +105,10 @@ impl ArchiveRequirements {
                 Some(Part::Literal(text)) => Some((*text).replace("''", "'")),
                 _ => name(3).filter(|name| name != "default"),
             };
-            self.grantees.extend(given);
+            self.grantees.extend(given.clone());
+            *grantor = given;
+        } else if word(0, "reset") && word(1, "session") {
+            *grantor = None;
         } else if word(0, "set") && word(1, "default_tablespace") {
             let given = match parts.get(3) {
                 Some(Part::Literal(text)) => Some((*text).replace("''", "'")),
@@ -132,5 +164,23 @@ mod tests {
         assert_eq!(needs.extensions, set(&["pg_trgm"]));
         assert_eq!(needs.tablespaces, set(&["fast disks"]));
         assert_eq!(needs.settings, set(&["statement_timeout", "transaction_timeout"]));
+        let owner = &needs.ownership[0];
+        assert_eq!(
+            (owner.sql.as_str(), &owner.roles),
+            ("ALTER TABLE public.owner OWNER TO \"o \"\"1\"", &set(&["o \"1"]))
+        );
+        assert_eq!(needs.privileges.len(), 5);
+        assert_eq!(needs.privileges[0].roles, set(&[]));
+        assert_eq!(needs.privileges[1].roles, set(&["g1"]));
+        assert_eq!(needs.privileges[3].roles, set(&["g3", "g4"]));
+        let granted = ArchiveRequirements::of(
+            "SET SESSION AUTHORIZATION g2; GRANT SELECT ON TABLE t TO g1; RESET SESSION AUTHORIZATION;",
+        )
+        .unwrap();
+        assert_eq!(granted.privileges[0].roles, set(&["g1", "g2"]));
+        assert_eq!(
+            granted.privileges[0].sql,
+            "SET SESSION AUTHORIZATION g2; GRANT SELECT ON TABLE t TO g1; RESET SESSION AUTHORIZATION"
+        );
     }
 }

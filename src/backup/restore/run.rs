@@ -1,6 +1,7 @@
 //! Runs `pg_restore`: on a file with several connections, or on a stream whose hash is verified once more.
 
-use std::process::Stdio;
+use std::collections::BTreeSet;
+use std::process::{ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -67,6 +68,41 @@ pub(super) struct RestoreOptions {
     pub(super) tablespaces: bool,
     /// The part of the archive to restore.
     pub(super) part: ArchivePart,
+    /// The settings that the program makes and the server does not know. One connection passes over them.
+    pub(super) unknown_settings: BTreeSet<String>,
+}
+
+impl RestoreOptions {
+    /// Whether the program goes on after an error, and its messages say which errors there were.
+    fn goes_on(&self) -> bool {
+        self.part == ArchivePart::Derived || !self.unknown_settings.is_empty()
+    }
+
+    /// What could not be restored of what a run of the program said; an error where that is more than may be left out.
+    fn judge(&self, status: ExitStatus, messages: Messages, role: &str) -> Result<Vec<NotRestored>> {
+        if status.success() {
+            return Ok(Vec::new());
+        }
+        let Messages { complaints, mut not_restored, ignored, .. } = messages;
+        // The program says at its end how many errors it went past.
+        let all_named = !not_restored.is_empty() && ignored == Some(not_restored.len());
+        if self.goes_on() && all_named {
+            not_restored.retain(|missing| !self.is_unknown_setting(&missing.why));
+            let left_out = self.part == ArchivePart::Derived
+                && !not_restored.iter().any(|missing| is_of_the_server(&missing.why));
+            if left_out || not_restored.is_empty() {
+                return Ok(not_restored);
+            }
+        }
+        let failure = pg_dump_errors::explained("pg_restore", status, &complaints, role);
+        Err(restoring_failed(failure, &complaints).into())
+    }
+
+    fn is_unknown_setting(&self, said: &str) -> bool {
+        self.unknown_settings
+            .iter()
+            .any(|name| said == format!("unrecognized configuration parameter \"{name}\""))
+    }
 }
 
 /// Restores into a database. Returns what could not be restored of [`ArchivePart::Derived`]; everything else has to
@@ -99,7 +135,7 @@ pub(super) async fn run(
             (!how.privileges, "--no-privileges"),
             (!how.tablespaces, "--no-tablespaces"),
             (how.whole, "--single-transaction"),
-            (how.part != ArchivePart::Derived, "--exit-on-error"),
+            (!how.goes_on(), "--exit-on-error"),
         ] {
             if wanted {
                 command.arg(argument);
@@ -115,9 +151,9 @@ pub(super) async fn run(
         BackupProgress { doing: "restoring", tables: (0, tables), ..BackupProgress::default() };
     // A program that reads a pipe ends with trueup: its transaction then is never committed.
     let path = backup.path().filter(|_| !how.whole || backup.manifest.kind == BackupFormat::Directory);
-    let (status, messages) = match path {
+    match path {
         Some(path) => {
-            let mut outcome = None;
+            let mut not_restored = Vec::new();
             for (sections, jobs) in passes(how) {
                 let mut command = command()?;
                 if !how.whole {
@@ -132,12 +168,9 @@ pub(super) async fn run(
                 })
                 .await;
                 let status = child.wait().await?;
-                outcome = Some((status, messages));
-                if !status.success() {
-                    break;
-                }
+                not_restored.extend(how.judge(status, messages, target.role())?);
             }
-            outcome.context("a pass of pg_restore")?
+            Ok(not_restored)
         }
         None => {
             let mut command = command()?;
@@ -172,37 +205,25 @@ pub(super) async fn run(
                 read_messages(stderr, &mut deaf),
             );
             fed?;
-            (child.wait().await?, messages)
+            how.judge(child.wait().await?, messages, target.role())
         }
-    };
-    if status.success() {
-        return Ok(Vec::new());
     }
-    let Messages { complaints, not_restored, ignored, .. } = messages;
-    // The program says at its end how many errors it went past.
-    let all_named = !not_restored.is_empty() && ignored == Some(not_restored.len());
-    if how.part == ArchivePart::Derived
-        && all_named
-        && !not_restored.iter().any(|missing| is_of_the_server(&missing.why))
-    {
-        return Ok(not_restored);
-    }
-    let failure = pg_dump_errors::explained("pg_restore", status, &complaints, target.role());
-    Err(restoring_failed(failure, &complaints).into())
 }
 
 /// The sections of an archive that are restored in one run of the program, and the number of its connections (manual,
 /// pg_restore, `--section`).
 fn passes(how: &RestoreOptions) -> Vec<(&'static [&'static str], u32)> {
+    // Each connection would make the settings; the messages of one connection can be counted.
+    let jobs = if how.unknown_settings.is_empty() { how.jobs } else { 1 };
     match how.part {
         ArchivePart::Definitions => vec![(&["--section=pre-data"], 1)],
-        ArchivePart::Rows => vec![(&["--section=data"], how.jobs)],
+        ArchivePart::Rows => vec![(&["--section=data"], jobs)],
         // The messages of one connection say which object each error is of.
         ArchivePart::Derived => vec![(&["--section=post-data"], 1)],
-        ArchivePart::Whole if how.in_order && how.jobs > 1 && !how.whole => {
-            vec![(&["--section=pre-data", "--section=data"], how.jobs), (&["--section=post-data"], 1)]
+        ArchivePart::Whole if how.in_order && jobs > 1 && !how.whole => {
+            vec![(&["--section=pre-data", "--section=data"], jobs), (&["--section=post-data"], 1)]
         }
-        ArchivePart::Whole => vec![(&[], how.jobs)],
+        ArchivePart::Whole => vec![(&[], jobs)],
     }
 }
 

@@ -9,7 +9,6 @@ use super::super::progress::BackupObserver;
 use super::super::store::Store;
 use super::archive::{VerifiedArchive, major_of};
 use super::compatibility::Compatibility;
-use super::derived::Derivation;
 use super::server::RestoreServer;
 use super::{RestoreJob, swap};
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
@@ -89,9 +88,7 @@ impl TrialRestore {
                 stopped?;
             }
         }
-        let derivation = done?;
-        let note = derivation.note();
-        Ok(Verified { missing: derivation.missing, note, ..Verified::now(ProofLevel::Restore) })
+        done
     }
 
     async fn restore(
@@ -102,7 +99,7 @@ impl TrialRestore {
         (application, search_path): (&str, &str),
         stop: StopSignal,
         observer: &mut dyn BackupObserver,
-    ) -> Result<Derivation> {
+    ) -> Result<Verified> {
         let backup = VerifiedArchive::read(store, manifest, programs, observer).await.map_err(damaged)?;
         let target = match self {
             Self::Server(target) => (**target).clone(),
@@ -130,8 +127,10 @@ impl TrialRestore {
         };
         let (restored, derivation) = restoring.restore_into_new_database(stop, observer).await?;
         server.drop(&restored).await?;
+        let restored_on = Some(server.version.to_string());
         server.close().await;
-        Ok(derivation)
+        let note = derivation.note();
+        Ok(Verified { restored_on, missing: derivation.missing, note, ..Verified::now(ProofLevel::Restore) })
     }
 }
 

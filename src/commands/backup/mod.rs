@@ -91,8 +91,10 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: StopSignal) -> Resul
     progress.end(taken.is_ok());
     let taken = taken?;
     let mut notes = taken.verified.as_ref().map(notes_of).unwrap_or_default();
-    if taken.verified.as_ref().is_none_or(|verified| verified.note.is_none()) {
-        notes.extend(taken.note.clone());
+    if let Some(note) = &taken.note {
+        // The trial restore may have found the same.
+        notes.retain(|found| !note.contains(found.as_str()));
+        notes.push(note.clone());
     }
     deliver_report(settings, &store, Exit::Clean, Backups::Taken(Box::new(taken)), notes)
 }

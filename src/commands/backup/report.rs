@@ -183,17 +183,18 @@ impl Report for BackupReport {
                 let how = match verified.how.word() {
                     "quick" => "its stored bytes are what was stored",
                     "contents" => "it was read in full: its objects and rows are those that the database had",
-                    _ if !verified.missing.is_empty() => {
-                        "it was restored, and its rows are those that the database had"
-                    }
-                    _ => "it was restored: schema and rows are those that the database had",
+                    _ if !verified.missing.is_empty() => "its rows are those that the database had",
+                    _ => "schema and rows are those that the database had",
                 };
                 let id = short_id(id);
                 let is = match verified.missing.len() {
                     0 => "is OK".to_owned(),
                     count => format!("cannot restore {}", plural(count, "object")),
                 };
-                view.notes(&self.notes).verdict(format!("backup {id} {is}: {how}"), tone)
+                let on = verified.restored_on.as_ref();
+                let on =
+                    on.map_or_else(String::new, |server| format!("it was restored on PostgreSQL {server}: "));
+                view.notes(&self.notes).verdict(format!("backup {id} {is}: {on}{how}"), tone)
             }
             Backups::Verified { id, proof: Err(why) } => view
                 .notes(&self.notes)
@@ -227,7 +228,9 @@ impl BackupReport {
             Some(_) => "read in full: its objects and rows are those of the database at that moment",
             None => "not read back",
         };
-        vec![format!("verified: {how}"), format!("stored in {}", self.store)]
+        let on = manifest.verified.as_ref().and_then(|verified| verified.restored_on.as_ref());
+        let on = on.map_or_else(String::new, |server| format!(" (on PostgreSQL {server})"));
+        vec![format!("verified: {how}{on}"), format!("stored in {}", self.store)]
     }
 }
 

@@ -20,7 +20,7 @@ use crate::model::diagnosis::MigrationState;
 use crate::postgres::connection::Target;
 use crate::postgres::sql::brief_query;
 use crate::project::Settings;
-use crate::snapshot::{self, LockHolder, StatusSnapshot};
+use crate::snapshot::{self, LockHolder, LoggedRun, StatusSnapshot};
 use crate::workflow::deliver::deliver;
 use crate::workflow::project_model::Needs;
 use crate::workflow::reports::backup_plan::LastBackup;
@@ -71,15 +71,16 @@ fn evaluate(
     notes.extend(environment_mark::note(settings, target, marked.as_ref()));
     let identity = snapshot.identity;
     let internal = snapshot.internal.unwrap_or_default();
-    let ours = stored.iter().flatten().rev().find(|manifest| {
+    let ours = stored.iter().flatten().filter(|manifest| {
         manifest.is_of(&identity.system_identifier, identity.database_oid, &identity.database)
     });
     let recorded = internal.backup.as_deref().and_then(|text| serde_json::from_str::<LastBackup>(text).ok());
-    let last_backup = ours
-        .map(|manifest| LastBackup::new(manifest, &settings.backup.store))
-        .into_iter()
-        .chain(recorded)
-        .max_by(|a, b| (&a.taken_at, &a.id).cmp(&(&b.taken_at, &b.id)));
+    let known = ours.map(|manifest| LastBackup::new(manifest, &settings.backup.store)).chain(recorded);
+    let (partial, full): (Vec<_>, Vec<_>) = known.partition(|backup| backup.tables.is_some());
+    let newest = |backups: Vec<LastBackup>| backups.into_iter().max_by(|a, b| a.moment().cmp(&b.moment()));
+    let last_backup = newest(full);
+    let last_partial_backup = newest(partial)
+        .filter(|partial| last_backup.as_ref().is_none_or(|full| full.moment() < partial.moment()));
     if stored.is_none() {
         notes.push(format!("the backups in {} could not be listed", settings.backup.store));
     }
@@ -99,6 +100,8 @@ fn evaluate(
             ..holder
         }),
         last_backup,
+        last_partial_backup,
+        last_run: snapshot.last_run.filter(LoggedRun::has_failed),
         runs: args.runs.then_some(snapshot.runs),
         invisible: snapshot.invisible,
         notes,

@@ -48,8 +48,14 @@ pub(super) struct StatusReport {
     pub(super) open_runs: Vec<OpenRun>,
     /// Who holds trueup's lock now.
     pub(super) lock: Option<LockHolder>,
-    /// The newest backup of this database that is known of.
+    /// The newest backup of the whole database that is known of.
     pub(super) last_backup: Option<LastBackup>,
+    /// A newer backup of some tables.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) last_partial_backup: Option<LastBackup>,
+    /// The newest run, when it has failed.
+    #[serde(rename = "failed_run", skip_serializing_if = "Option::is_none")]
+    pub(super) last_run: Option<LoggedRun>,
     /// The audit log, when it was asked for; `Some(None)` when it cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) runs: Option<Option<Vec<LoggedRun>>>,
@@ -130,9 +136,11 @@ impl StatusReport {
         }
         facts.extend(self.unfinished.iter().map(|step| ("interrupted", self.interrupted(step))));
         facts.extend(self.quiet_runs().map(|text| ("last run", text)));
+        facts.extend(self.last_run.as_ref().map(|run| ("last run", failed(run))));
         facts.push(("lock", self.lock.as_ref().map_or_else(|| self.no_lock(), held)));
         let none = || "none recorded".to_owned();
         facts.push(("last backup", self.last_backup.as_ref().map_or_else(none, LastBackup::summary)));
+        facts.extend(self.last_partial_backup.as_ref().map(|backup| ("partial backup", backup.summary())));
         facts.into_iter().map(|(title, fact)| (title.to_owned(), fact)).collect()
     }
 
@@ -299,6 +307,19 @@ fn started(run: &OpenRun) -> String {
     let OpenRun { id, command, os_user, os_host, role, started_at, .. } = run;
     let id = short_id(id);
     format!("run {id} of `trueup {command}` by {os_user}@{os_host} as {role}, started {started_at},")
+}
+
+/// A run that has failed, in words.
+fn failed(run: &LoggedRun) -> String {
+    let LoggedRun { id, command, os_user, os_host, role, .. } = run;
+    let ended = run.ended_at.as_deref().unwrap_or_default();
+    let code = run.exit_code.map(|code| format!(" ({code})")).unwrap_or_default();
+    let message = run.message.as_deref().filter(|message| !message.is_empty());
+    let message = message.map(|message| format!(": {}", one_line(message, LONGEST))).unwrap_or_default();
+    let id = short_id(id);
+    format!(
+        "run {id} of `trueup {command}` by {os_user}@{os_host} as {role} failed at {ended}{code}{message}"
+    )
 }
 
 /// Who holds the lock, in words.

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
+use crate::error::Exit;
 use crate::postgres::connection::{FromValue, Row};
 use crate::writer::Mark;
 
@@ -127,6 +128,13 @@ pub struct LoggedRun {
     /// How many rows its repairs have changed, where `trueup undo` can restore them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undoable: Option<u64>,
+}
+
+impl LoggedRun {
+    /// Whether the run ended, and did neither what it was asked for nor found what there is to find.
+    pub fn has_failed(&self) -> bool {
+        self.exit_code.is_some_and(|code| code > i16::from(Exit::Findings as u8))
+    }
 }
 
 /// Who holds trueup's lock. What the role may not see of another session is `None`.

@@ -23,6 +23,9 @@ pub(crate) struct LastBackup {
     /// What `[backup] command` called it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reference: Option<String>,
+    /// How many tables it has; `None` when it has the whole database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tables: Option<usize>,
 }
 
 impl LastBackup {
@@ -35,17 +38,27 @@ impl LastBackup {
             bytes: manifest.bytes,
             verified: manifest.verified.as_ref().map(|verified| verified.how.word().to_owned()),
             reference: manifest.reference.clone(),
+            tables: match &manifest.scope {
+                Scope::Full => None,
+                Scope::Tables(tables) => Some(tables.len()),
+            },
         }
+    }
+
+    /// What orders backups by time.
+    pub(crate) fn moment(&self) -> (&str, &str) {
+        (&self.taken_at, &self.id)
     }
 
     /// The backup in one line, without the word "backup".
     pub(crate) fn summary(&self) -> String {
-        let Self { id, taken_at, store, bytes, verified, reference } = self;
+        let Self { id, taken_at, store, bytes, verified, reference, tables } = self;
         let id = short_id(id);
         let verified = verified.as_deref().unwrap_or("no");
+        let of = tables.map(|tables| format!(", of {} alone", plural(tables, "table"))).unwrap_or_default();
         match reference {
             Some(reference) => format!("{id}, {reference}, taken {taken_at}"),
-            None => format!("{id}, {}, taken {taken_at}, verified: {verified}, in {store}", size(*bytes)),
+            None => format!("{id}{of}, {}, taken {taken_at}, verified: {verified}, in {store}", size(*bytes)),
         }
     }
 }
