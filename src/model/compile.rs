@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::default_privileges::DefaultPrivileges;
 use super::inputs::{Sources, relative};
 use super::load::{SqlScript, load, scripts};
 use super::lock::{CompiledSettings, DeclaredBy, Head, Lock};
@@ -35,14 +36,15 @@ pub async fn compile(
     let declaring = if schema.is_empty() { &migrations } else { &schema };
     declaring.iter().for_each(|script| script.declare(&mut options));
 
+    let default_privileges = DefaultPrivileges::of(schema.iter().chain(&migrations));
     let server = scratch.version();
     let mut model = None;
     if declared_by == DeclaredBy::Schema {
-        let mut runner = Runner::new(scratch, settings).await?;
+        let mut runner = Runner::new(scratch, settings, default_privileges.clone()).await?;
         model = Some(load(&mut runner, &schema, &options, progress).await?);
         runner.finish().await?;
     }
-    let mut runner = Runner::new(scratch, settings).await?;
+    let mut runner = Runner::new(scratch, settings, default_privileges).await?;
     let replayed = replay(&mut runner, &sources.migrations, &migrations, &options, progress).await?;
     runner.finish().await?;
     Ok(Lock {

@@ -3,6 +3,7 @@
 
 mod assume;
 mod compile;
+mod default_privileges;
 pub mod diagnosis;
 pub mod diff;
 mod effects;

@@ -112,8 +112,14 @@ fn version_of(part: Part<'_>) -> Option<String> {
     }
 }
 
-/// Adds to `options` what this statement declares: owners, privileges, versions of extensions.
+/// Adds to `options` what this statement declares: owners, privileges, versions of extensions. Privileges are compared
+/// with owners: who owns an object has all of them.
 pub(super) fn declare(statement: &Statement<'_>, options: &mut ReadOptions) {
+    declare_own(statement, options);
+    options.owners |= options.privileges;
+}
+
+fn declare_own(statement: &Statement<'_>, options: &mut ReadOptions) {
     let Some(Part::Word(first)) = statement.parts().next() else { return };
     match first.as_str() {
         "alter" => {
@@ -210,10 +216,10 @@ mod tests {
         );
         assert_eq!(declared("alter table a owner to b"), (true, false, String::new()));
         assert_eq!(declared("create schema a authorization b"), (true, false, String::new()));
-        assert_eq!(declared("revoke all on schema public from public"), (false, true, String::new()));
+        assert_eq!(declared("revoke all on schema public from public"), (true, true, String::new()));
         assert_eq!(
             declared("alter default privileges grant select on tables to b"),
-            (false, true, String::new())
+            (true, true, String::new())
         );
         let versions = "create extension b version '1'; create extension c; alter extension a update to '2'";
         assert_eq!(declared(versions), (false, false, "a b".to_owned()));

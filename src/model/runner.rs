@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::assume::{Assumed, Spelling};
+use super::default_privileges::DefaultPrivileges;
 use super::lock::CompiledSettings;
 use super::outcome::StatementOutcome;
 use super::recognise::{Class, Extension, classify};
@@ -27,6 +28,7 @@ pub(super) struct Runner<'s> {
     pub(super) session: Session,
     settings: &'s CompiledSettings,
     pub(super) assumed: Assumed,
+    default_privileges: DefaultPrivileges,
     /// The versions of extensions that the DDL states; this server may have others.
     versions: HashMap<String, String>,
     /// Whether a transaction is open.
@@ -35,7 +37,11 @@ pub(super) struct Runner<'s> {
 
 impl<'s> Runner<'s> {
     /// Creates a database and connects to it.
-    pub(super) async fn new(scratch: &'s mut Scratch, settings: &'s CompiledSettings) -> Result<Self> {
+    pub(super) async fn new(
+        scratch: &'s mut Scratch,
+        settings: &'s CompiledSettings,
+        default_privileges: DefaultPrivileges,
+    ) -> Result<Self> {
         let database = scratch.create_database().await?;
         let session = scratch.connect(&database).await?;
         Ok(Self {
@@ -44,6 +50,7 @@ impl<'s> Runner<'s> {
             session,
             settings,
             assumed: Assumed::default(),
+            default_privileges,
             versions: HashMap::new(),
             in_transaction: false,
         })
@@ -64,8 +71,9 @@ impl<'s> Runner<'s> {
     pub(super) async fn read(&mut self, options: &ReadOptions) -> Result<CatalogReading> {
         let mut reading = read(&mut self.session, self.scratch.version(), options).await?;
         self.assumed.restore(&mut reading.catalog);
-        if options.owners {
+        if options.owners || options.privileges {
             let [role, bootstrap] = self.roles().await?;
+            self.default_privileges.rename_own_role(&mut reading.catalog, &role);
             for object in &mut reading.catalog.objects {
                 // Before 15 initdb gives the schema public to the bootstrap superuser, and nothing shows who declared that.
                 let initial = object.id.kind == Kind::Schema && object.id.name == "public";
@@ -88,10 +96,9 @@ impl<'s> Runner<'s> {
         Ok(reading)
     }
 
-    /// The session's role and the server's bootstrap superuser, as identifiers.
+    /// The session's role and the server's bootstrap superuser.
     async fn roles(&mut self) -> Result<[String; 2]> {
-        const ROLES: &str = "SELECT pg_catalog.quote_ident(SESSION_USER), \
-             pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(10))";
+        const ROLES: &str = "SELECT SESSION_USER, pg_catalog.pg_get_userbyid(10)";
         let mut roles = <[String; 2]>::default();
         self.session
             .message(ROLES.to_owned(), |_, row| {
@@ -174,7 +181,13 @@ impl<'s> Runner<'s> {
             }
             _ => match self.assumed.spelling(statement.text) {
                 Some(spelling) => self.send_as(spelling).await,
-                None => self.send(statement.text).await,
+                None => {
+                    let outcome = self.send(statement.text).await?;
+                    match self.default_privileges.for_own_role(statement).filter(|_| outcome.is_accepted()) {
+                        Some(text) => self.send(&text).await,
+                        None => Ok(outcome),
+                    }
+                }
             },
         }
     }

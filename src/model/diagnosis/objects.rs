@@ -9,7 +9,7 @@ use super::renaming::Renaming;
 use super::{brief, remedy, rename, runnable, severity};
 use crate::findings::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
 use crate::model::diff::{self, Difference, Values};
-use crate::postgres::catalog::{Attribute, Kind, ObjectId};
+use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
 
 /// How often names are made one: a column is recognised as renamed only after its table.
 const MOST_ROUNDS: usize = 4;
@@ -194,6 +194,10 @@ fn different(
         true if primary == Attribute::Valid && resolver.is_partitioned(live) => Remedy::advice(
             "create the index on every partition, then ALTER INDEX ... ATTACH PARTITION for each",
         ),
+        true if primary == Attribute::Enabled && is_constraint_of_a_parent(live) => Remedy::advice(format!(
+            "as a superuser: ALTER TABLE {} ENABLE TRIGGER ALL; rows written while it was off were not checked: look for them first",
+            live.id.relation_path()
+        )),
         true => remedy::different(named, &wrong, cause.kind, resolver.model),
         false => remedy::drifted(&head.id, cause.kind),
     };
@@ -215,6 +219,11 @@ fn different(
         finding.code = format!("{}.by_hand", head.id.kind);
     }
     Some(finding)
+}
+
+/// Whether a partition has this constraint from its parent: it cannot be dropped and added again.
+fn is_constraint_of_a_parent(object: &Object) -> bool {
+    object.id.kind.is_constraint() && object.get(Attribute::PartitionOf).is_some()
 }
 
 fn pending(resolver: &CauseResolver<'_>, id: &ObjectId) -> Option<usize> {

@@ -28,14 +28,42 @@ fn for_cause(cause: CauseKind, subject: &str) -> Remedy {
 /// The remedy of a missing object: it is created again with all that came with it.
 pub(super) fn missing(group: &Group, cause: CauseKind, model: &Catalog) -> Remedy {
     let changes = if is_others(cause) { Vec::new() } else { create(group, model) };
+    if let Some(column) =
+        group.head.model.as_ref().filter(|column| needs_values(column) && !changes.is_empty())
+    {
+        let mut remedy = for_cause(cause, &format!("add_{}", group.head.id.name));
+        if !remedy.is_some() {
+            remedy.advice = Some(steps_to_required(column));
+        }
+        return remedy;
+    }
     let hazard = match group.head.id.kind {
-        Kind::Index => Some(Hazard::BlocksWrites),
+        Kind::Index if changes.iter().any(blocks_writes) => Some(Hazard::BlocksWrites),
         kind if kind.is_constraint() => Some(Hazard::ScansTable),
         _ => None,
     };
     let mut remedy = for_cause(cause, &format!("add_{}", group.head.id.name)).with_changes(changes);
     remedy.hazards.extend(hazard.filter(|_| remedy.sql.is_some()));
     remedy
+}
+
+/// Whether a column can be added only where no row is: each would need a value.
+fn needs_values(column: &Object) -> bool {
+    column.id.kind == Kind::Column
+        && column.is(Attribute::Nullable, "false")
+        && column.is(Attribute::Valid, "true")
+        && [Attribute::Default, Attribute::Identity, Attribute::Generated]
+            .iter()
+            .all(|value| column.get(*value).is_none())
+}
+
+/// How a column that must have a value is added to a table with rows.
+fn steps_to_required(column: &Object) -> String {
+    let nullable =
+        Object { id: column.id.clone(), attributes: column.attributes.with(Attribute::Nullable, None) };
+    let add = ddl::create(&nullable, &[]).join(" ");
+    let require = ddl::alter(column, &nullable, Attribute::Nullable).unwrap_or_default();
+    format!("every row needs a value: {add} then fill it, then {require} an empty table needs no filling")
 }
 
 fn holds_data(kind: Kind) -> bool {
@@ -101,7 +129,11 @@ pub(super) fn different(
     let (Some(declared), Some(actual)) = (&group.head.model, &group.head.live) else {
         return Remedy::default();
     };
-    let mut statements = statements(group, declared, actual, attributes);
+    let (mut action, mut statements) =
+        (DdlAction::Alter, statements(group, declared, actual, attributes, model));
+    if statements.is_empty() {
+        (action, statements) = replacement(declared, actual, model);
+    }
     if is_others(cause) {
         statements.clear();
     }
@@ -120,7 +152,7 @@ pub(super) fn different(
     }
     let changes = (!statements.is_empty()).then(|| DdlChange {
         before: Some(Arc::clone(actual)),
-        ..change(DdlAction::Alter, vec![Arc::clone(declared)], statements)
+        ..change(action, vec![Arc::clone(declared)], statements)
     });
     remedy = remedy.with_changes(changes.into_iter().collect());
     if remedy.sql.is_some() && declared.id.kind == Kind::Column {
@@ -133,14 +165,14 @@ pub(super) fn different(
 }
 
 /// The statements that make the attributes what is declared; none where not every one of them can be made so.
-fn statements(group: &Group, declared: &Object, actual: &Object, attributes: &[Attribute]) -> Vec<String> {
+fn statements(
+    group: &Group,
+    declared: &Object,
+    actual: &Object,
+    attributes: &[Attribute],
+    model: &Catalog,
+) -> Vec<String> {
     let mut statements: Vec<String> = Vec::new();
-    if attributes.contains(&Attribute::Definition)
-        && ddl::alter(declared, actual, Attribute::Definition).is_none()
-        && let Some(replaced) = ddl::replace_trigger(declared, actual)
-    {
-        return replaced;
-    }
     let sequence = lost_sequence(group);
     let is_column = declared.id.kind == Kind::Column;
     // The default of the old type stands in the way of a new type.
@@ -150,6 +182,10 @@ fn statements(group: &Group, declared: &Object, actual: &Object, attributes: &[A
         statements.extend(ddl::alter(&bare, actual, Attribute::Default));
     }
     let mut ordered = attributes.to_vec();
+    if is_column && let Some(numbering) = numbering(declared, actual, model) {
+        statements.extend(numbering);
+        ordered.retain(|attribute| !matches!(attribute, Attribute::Identity | Attribute::Default));
+    }
     ordered.sort_by_key(|attribute| *attribute != Attribute::Type);
     for attribute in ordered {
         let takes_values = matches!(attribute, Attribute::Identity | Attribute::Default);
@@ -164,6 +200,41 @@ fn statements(group: &Group, declared: &Object, actual: &Object, attributes: &[A
         }
     }
     statements
+}
+
+/// The statements that let a column take its numbers from an identity in the place of a serial's sequence, or the other way
+/// round.
+fn numbering(declared: &Object, actual: &Object, model: &Catalog) -> Option<Vec<String>> {
+    if declared.get(Attribute::Identity).is_some() == actual.get(Attribute::Identity).is_some() {
+        return None;
+    }
+    let column = declared.id.to_string();
+    let sequence = model.objects.iter().find(|object| {
+        object.id.kind == Kind::Sequence && object.get(Attribute::OwnedBy) == Some(column.as_str())
+    })?;
+    ddl::change_numbering(declared, actual, sequence)
+}
+
+/// The statements that make an object anew, where no ALTER makes it as declared: what they do, and they.
+fn replacement(declared: &Object, actual: &Object, model: &Catalog) -> (DdlAction, Vec<String>) {
+    if actual.id.kind == Kind::Index && !is_on_partitioned(actual, model) {
+        return (DdlAction::Alter, ddl::replace_index(declared, actual));
+    }
+    let is_enum = actual.id.kind == Kind::Enum;
+    // What reads them is put around these statements once it is known.
+    let statements = match is_enum || ddl::is_replaceable(declared, actual) {
+        true => ddl::replace(declared, actual),
+        false => Vec::new(),
+    };
+    (DdlAction::Replace, statements)
+}
+
+/// Whether the declared table of an index or a constraint is partitioned.
+fn is_on_partitioned(object: &Object, model: &Catalog) -> bool {
+    let path = object.get(Attribute::OnTable).map_or_else(|| object.id.relation_path(), str::to_owned);
+    let table = ObjectId::parse(Kind::Table, &path);
+    let table = table.and_then(|table| model.get(&table));
+    table.is_some_and(|table| table.get(Attribute::PartitionBy).is_some())
 }
 
 /// Whether the declared type may not keep a value that the live column has. A label that an enum lacks is refused.
@@ -221,7 +292,8 @@ fn create(group: &Group, model: &Catalog) -> Vec<DdlChange> {
     let lost = [&group.head].into_iter().chain(&group.parts).chain(&group.consequences);
     let objects = lost.filter_map(|part| part.model.clone());
     let (keys, objects): (Vec<_>, Vec<_>) = objects.partition(|object| object.id.kind == Kind::ForeignKey);
-    let mut made = create_together(objects.clone());
+    let is_there = !matches!(group.head.id.kind, Kind::Table | Kind::MaterializedView | Kind::Schema);
+    let mut made = create_together(objects.clone(), &|object| is_there && !is_on_partitioned(object, model));
     // PUBLIC has rights on a new object by default: they are revoked where the model revokes them.
     for statement in ddl::withheld(objects.iter().map(AsRef::as_ref), model) {
         if !made.contains(&statement) {
@@ -230,13 +302,49 @@ fn create(group: &Group, model: &Catalog) -> Vec<DdlChange> {
     }
     let made = (!made.is_empty()).then(|| change(DdlAction::Make, objects, made));
     let keys = keys.into_iter().map(|key| {
-        let statements = ddl::create(&key, &[]);
+        let statements = match is_there && !is_on_partitioned(&key, model) {
+            true => add_and_validate(&key),
+            false => ddl::create(&key, &[]),
+        };
         change(DdlAction::Make, vec![key], statements)
     });
     made.into_iter().chain(keys).collect()
 }
 
-fn create_together(objects: Vec<Arc<Object>>) -> Vec<String> {
+/// The statements that make objects, none of which is a foreign key. What is on a table with rows is made without
+/// stopping who writes to it.
+fn create_together(objects: Vec<Arc<Object>>, has_rows: &dyn Fn(&Object) -> bool) -> Vec<String> {
+    let (gently, objects): (Vec<_>, Vec<_>) = objects
+        .into_iter()
+        .partition(|object| matches!(object.id.kind, Kind::Index | Kind::Check) && has_rows(object));
+    let mut statements = create_in_order(objects);
+    statements.extend(gently.iter().flat_map(|object| match object.id.kind {
+        Kind::Index => ddl::create_concurrently(object),
+        _ => add_and_validate(object),
+    }));
+    statements
+}
+
+/// A constraint is added without a look at the rows, which then are read while others write.
+fn add_and_validate(constraint: &Object) -> Vec<String> {
+    let is_checked = constraint.is(Attribute::Valid, "true") && constraint.is(Attribute::Enforced, "true");
+    let attributes = constraint.attributes.with(Attribute::Valid, Some("false".into()));
+    let unchecked = Object { id: constraint.id.clone(), attributes };
+    match ddl::alter(constraint, &unchecked, Attribute::Valid).filter(|_| is_checked) {
+        Some(validate) => ddl::create(&unchecked, &[]).into_iter().chain([validate]).collect(),
+        None => ddl::create(constraint, &[]),
+    }
+}
+
+fn blocks_writes(change: &DdlChange) -> bool {
+    change.statements.iter().any(|statement| {
+        ["CREATE INDEX ", "CREATE UNIQUE INDEX "]
+            .iter()
+            .any(|start| statement.strip_prefix(start).is_some_and(|rest| !rest.starts_with("CONCURRENTLY ")))
+    })
+}
+
+fn create_in_order(objects: Vec<Arc<Object>>) -> Vec<String> {
     let tables: HashSet<String> = objects
         .iter()
         .filter(|object| object.id.kind == Kind::Table)

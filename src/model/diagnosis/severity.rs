@@ -62,6 +62,8 @@ pub(super) fn different(declared: &Object, attribute: Attribute) -> Severity {
         | A::Start
         | A::OwnedBy
         | A::ReplicaIdentity
+        | A::ClusterOn
+        | A::IndexComment
         | A::Version
         | A::Schema
         | A::Multirange => Severity::Warning,

@@ -14,7 +14,7 @@ use crate::postgres::catalog::{Attribute, Catalog, Object, ObjectId};
 
 pub use deviation::deviation;
 pub use majors::align_majors;
-pub use pairs::{adopt_partitions, align_owned_sequences, inherited_triggers};
+pub use pairs::{adopt_partitions, align_owned_sequences, inherited_parts};
 pub use views::{bare_view, crosses_view_printing_change};
 
 /// The four states of a database.

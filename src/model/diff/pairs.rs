@@ -54,10 +54,10 @@ fn nextval(sequence: &ObjectId) -> SmolStr {
 /// The partitions of `live` that the model does not list, as their parent would have them: to be added to the
 /// states that `live` is compared with, so that such a partition differs only where it differs from its parent.
 ///
-/// Partitions come and go with time (one a month); the model declares the parent.
+/// Partitions come and go with time (one a month); the model declares the parent. A DEFAULT partition, which takes rows
+/// that would have been refused, and a partition that is partitioned itself are no such partitions.
 pub fn adopt_partitions(live: &Catalog, model: &Catalog) -> Vec<Arc<Object>> {
     let mut adopted: Vec<Arc<Object>> = Vec::new();
-    let mut parents: HashMap<String, SmolStr> = HashMap::new();
     let is_table = |object: &&Arc<Object>| object.id.kind == Kind::Table;
     let modelled: HashMap<String, &Arc<Object>> = model
         .objects
@@ -77,50 +77,26 @@ pub fn adopt_partitions(live: &Catalog, model: &Catalog) -> Vec<Arc<Object>> {
     let absent = model.objects.iter().filter(is_table).filter(|object| live.get(&object.id).is_none());
     let absent: HashSet<_> =
         absent.filter(|object| object.get(Attribute::PartitionOf).is_some()).map(bounds).collect();
-    let is_declared_otherwise = |table: &Arc<Object>| absent.contains(&bounds(table));
-    // A partition may itself be partitioned; a few rounds reach every level.
-    loop {
-        let before = parents.len();
-        for table in live.objects.iter().filter(is_table) {
-            let path = table.id.to_string();
-            let Some(parent) = table.get(Attribute::PartitionOf) else { continue };
-            let known = modelled.contains_key(parent) || parents.contains_key(parent);
-            if known
-                && model.get(&table.id).is_none()
-                && !parents.contains_key(&path)
-                && !is_declared_otherwise(table)
-            {
-                parents.insert(path, parent.into());
-            }
-        }
-        if parents.len() == before {
-            break;
-        }
-    }
     let columns = columns_by_table(live);
     for table in live.objects.iter().filter(is_table) {
-        let path = table.id.to_string();
-        let Some(mut root) = parents.get(&path) else { continue };
-        while let Some(above) = parents.get(root.as_str()) {
-            root = above;
+        let Some(parent) = table.get(Attribute::PartitionOf).and_then(|parent| modelled.get(parent)) else {
+            continue;
+        };
+        let is_usual =
+            table.get(Attribute::Bounds) != Some("DEFAULT") && table.get(Attribute::PartitionBy).is_none();
+        if !is_usual || model.get(&table.id).is_some() || absent.contains(&bounds(table)) {
+            continue;
         }
         let mut attributes = Vec::new();
-        for attribute in
-            [Attribute::PartitionOf, Attribute::Bounds, Attribute::PartitionBy, Attribute::Comment]
-        {
+        for attribute in [Attribute::PartitionOf, Attribute::Bounds, Attribute::Comment] {
             attributes.extend(table.get(attribute).map(|value| (attribute, SmolStr::from(value))));
         }
-        let parent = modelled.get(root.as_str()).copied();
         for attribute in [Attribute::Persistence, Attribute::AccessMethod, Attribute::Owner] {
-            attributes.extend(
-                parent
-                    .and_then(|parent| parent.attributes.stated(attribute))
-                    .map(|value| (attribute, value.into())),
-            );
+            attributes.extend(parent.attributes.stated(attribute).map(|value| (attribute, value.into())));
         }
         let (schema, name) = (table.id.schema.clone().unwrap_or_default(), table.id.name.clone());
         adopted.push(Arc::new(Object { id: table.id.clone(), attributes: Attributes::new(attributes) }));
-        for column in columns.get(root.as_str()).into_iter().flatten() {
+        for column in columns.get(parent.id.to_string().as_str()).into_iter().flatten() {
             let id = ObjectId::under(Kind::Column, schema.clone(), name.clone(), column.id.name.clone());
             // Comments are not inherited, and an identity column's partition has no identity of its own before 17.
             let own = live.get(&id);
@@ -135,14 +111,14 @@ pub fn adopt_partitions(live: &Catalog, model: &Catalog) -> Vec<Arc<Object>> {
     adopted
 }
 
-/// The triggers that `state` has on partitions and says nothing of, because they fire when their parents' do: those of
-/// `named`, which are said to be otherwise in another state.
-pub fn inherited_triggers(state: &Catalog, named: &[ObjectId]) -> Vec<Arc<Object>> {
+/// The triggers and constraints that `state` has on partitions and says nothing of, because they are on when their
+/// parents' are: those of `named`, which are said to be otherwise in another state.
+pub fn inherited_parts(state: &Catalog, named: &[ObjectId]) -> Vec<Arc<Object>> {
     let unsaid = named.iter().filter(|id| state.get(id).is_none());
-    unsaid.filter_map(|id| inherited_trigger(state, id)).collect()
+    unsaid.filter_map(|id| inherited_part(state, id)).collect()
 }
 
-fn inherited_trigger(state: &Catalog, id: &ObjectId) -> Option<Arc<Object>> {
+fn inherited_part(state: &Catalog, id: &ObjectId) -> Option<Arc<Object>> {
     let parent_of = |table: &ObjectId| {
         let parent = state.get(table)?.get(Attribute::PartitionOf)?;
         ObjectId::parse(Kind::Table, parent)
@@ -156,9 +132,9 @@ fn inherited_trigger(state: &Catalog, id: &ObjectId) -> Option<Arc<Object>> {
         }
         let above =
             ObjectId { schema: table.schema.clone(), relation: Some(table.name.clone()), ..id.clone() };
-        if let Some(trigger) = state.get(&above) {
+        if let Some(part) = state.get(&above) {
             attributes.extend(
-                trigger.attributes.stated(Attribute::Enabled).map(|how| (Attribute::Enabled, how.into())),
+                part.attributes.stated(Attribute::Enabled).map(|how| (Attribute::Enabled, how.into())),
             );
             return Some(Arc::new(Object { id: id.clone(), attributes: Attributes::new(attributes) }));
         }

@@ -118,8 +118,8 @@ attributes! {
     Persistence => "persistence" = "permanent",
     /// table: `LIST (region)`.
     PartitionBy => "partition_by",
-    /// table, index: the parent, for partitions. trigger: the table whose trigger made it on a partition; it is read
-    /// only where it does not fire when that one does, and has no definition of its own.
+    /// table, index: the parent, for partitions. trigger, constraint: the table whose trigger or constraint made it on a
+    /// partition; it is read only where the one is on and the other is off, and has no definition of its own.
     PartitionOf => "partition_of",
     /// table: `FOR VALUES IN ('eu')` or `DEFAULT`.
     Bounds => "bounds",
@@ -137,6 +137,8 @@ attributes! {
     ForceRowSecurity => "force_row_security" = "false",
     /// table: `nothing`, `full`, or `index NAME`.
     ReplicaIdentity => "replica_identity" = "default",
+    /// table, materialized view: the index by which CLUSTER orders the rows.
+    ClusterOn => "cluster_on",
     // --- constraints and indexes
     /// primary key, unique, foreign key: the columns, in order; with 18's ` WITHOUT OVERLAPS` after the last or
     /// `PERIOD ` before it. index: the keys as CREATE INDEX lists them, with what is not implied of collation,
@@ -167,7 +169,7 @@ attributes! {
     /// check: the expression, which may or may not stand in parentheses of its own. statistics: what it covers, as
     /// CREATE STATISTICS says it: `(ndistinct, mcv) ON a, b`, without kinds where it has all of them.
     Expression => "expression",
-    /// check: `true` for NO INHERIT.
+    /// check: `true` for NO INHERIT. column: `true` for a NOT NULL that is NO INHERIT (18 and later).
     NoInherit => "no_inherit" = "false",
     /// constraint: `false` for NOT VALID. column: `false` for a NOT NULL that is NOT VALID (18 and later). index:
     /// `false` for an invalid one.
@@ -179,7 +181,7 @@ attributes! {
     OnTable => "table",
     /// view, materialized view: the query. exclusion, trigger, rule: the printed definition.
     Definition => "definition",
-    /// trigger, event trigger, rule: `disabled`, `replica`, `always`.
+    /// trigger, event trigger, rule: `disabled`, `replica`, `always`. constraint: `disabled`.
     Enabled => "enabled" = "origin",
     /// event trigger: the event.
     Event => "event",
@@ -243,6 +245,8 @@ attributes! {
     Owner => "owner",
     /// COMMENT ON.
     Comment => "comment",
+    /// primary key, unique, exclusion: the comment on its index.
+    IndexComment => "index_comment",
 }
 
 impl Attribute {
@@ -273,7 +277,7 @@ impl Attribute {
 
     /// Whether the value is a text of people's, too long for a sentence.
     pub fn is_text(self) -> bool {
-        matches!(self, Attribute::Definition | Attribute::Body | Attribute::Comment)
+        matches!(self, Attribute::Definition | Attribute::Body | Attribute::Comment | Attribute::IndexComment)
     }
 }
 

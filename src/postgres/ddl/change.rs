@@ -22,6 +22,8 @@ pub enum DdlAction {
     Make,
     /// Makes one as declared.
     Alter,
+    /// Drops one and makes it as declared.
+    Replace,
 }
 
 /// Statements that belong together, and what they are about.
@@ -82,7 +84,8 @@ impl Names {
         let mut names = Self { made: HashMap::new(), keys: HashMap::new(), needed_now: HashMap::new() };
         for (number, change) in changes.iter().enumerate() {
             // A label that is added to an enum is there before it is used, and a column before what reads it.
-            let altered = change.objects.iter().filter(|_| change.action == DdlAction::Alter);
+            let alters = matches!(change.action, DdlAction::Alter | DdlAction::Replace);
+            let altered = change.objects.iter().filter(|_| alters);
             for object in change.makes().chain(altered.map(AsRef::as_ref)) {
                 if is_mentioned(object.id.kind) && object.id.kind != Kind::Table
                     || object.id.kind == Kind::Column
@@ -134,7 +137,7 @@ impl Names {
                     is_mentioned(change.kind()) || changes[*other].kind() == Kind::ForeignKey
                 });
             }
-            DdlAction::Make | DdlAction::Alter => {
+            DdlAction::Make | DdlAction::Alter | DdlAction::Replace => {
                 for object in &change.objects {
                     for name in mentioned(object) {
                         add(&mut before, self.made.get(&name));

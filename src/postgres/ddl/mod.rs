@@ -16,17 +16,18 @@ mod namespaces;
 mod options;
 mod order;
 mod privileges;
+mod replace;
 mod text;
 
 pub use casts::keeps_values;
 pub use change::{DdlAction, DdlChange, arrange, mentioned as needs};
 pub use kinds::indexes::create_concurrently;
-pub use kinds::sequences::restore as restore_sequence;
-pub use kinds::triggers::replace as replace_trigger;
+pub use kinds::sequences::{change_numbering, restore as restore_sequence};
 use kinds::{columns, constraints, indexes, policies, routines, sequences, tables, triggers, types, views};
 pub use names::{drop, rename};
 pub use order::{PrintedName, is_mentioned, path, printed_name, relation as relation_name, script};
 pub use privileges::withheld;
+pub use replace::{is_replaceable, replace, replace_index};
 
 use crate::postgres::catalog::{Attribute, Kind, Object};
 

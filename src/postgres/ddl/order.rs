@@ -81,7 +81,7 @@ impl<'c> Plan<'c> {
                         steps.push(Step::Shell(object));
                     }
                     steps.push(Step::Object(object));
-                    if matches!(kind, Kind::Sequence | Kind::Table) {
+                    if matches!(kind, Kind::Sequence | Kind::Table | Kind::MaterializedView) {
                         steps.push(Step::Afterwards(object));
                     }
                 }
@@ -100,7 +100,7 @@ impl<'c> Plan<'c> {
             Step::Afterwards(object) if object.id.kind == Kind::Sequence => {
                 sequences::own(object).into_iter().collect()
             }
-            Step::Afterwards(object) => tables::replica_index(object).into_iter().collect(),
+            Step::Afterwards(object) => tables::settings_by_index(object),
             Step::Object(object) => match object.id.kind {
                 Kind::Schema if object.id.name == "public" => {
                     let mut statements = vec!["CREATE SCHEMA IF NOT EXISTS public;".to_owned()];

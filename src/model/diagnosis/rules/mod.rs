@@ -4,6 +4,7 @@
 
 mod database_empty;
 mod database_other;
+mod function_search_path;
 mod history_ahead;
 mod history_edited;
 mod history_malformed;
@@ -50,6 +51,7 @@ pub const RULES: &[Rule] = &[
     history_ahead::RULE,
     migration_unfinished::RULE,
     migration_pending::RULE,
+    function_search_path::RULE,
 ];
 
 /// Runs every rule.

@@ -52,6 +52,36 @@ pub(super) fn of_column(live: &Catalog, column: &Object) -> Vec<Arc<Object>> {
     found
 }
 
+/// What needs an object such that the server does not drop it, and what goes with it: its own triggers, indexes and grants,
+/// and all that stands on a view of those.
+pub(super) fn of_object(live: &Catalog, object: &Object) -> Vec<Arc<Object>> {
+    let own = ddl::printed_name(&object.id);
+    let named = ddl::is_mentioned(object.id.kind);
+    let mut names = BTreeSet::from([own.clone()]);
+    if !named {
+        return Vec::new();
+    }
+    grow(&mut names, live, |other, names| is_view(other) && mentions(other, names));
+    let needs = |other: &Object| {
+        if other.id.kind.is_routine() && other.is(Attribute::BodyStyle, "string") {
+            // What a body names is looked up when it runs.
+            let attributes = other.attributes.with(Attribute::Body, None);
+            return mentions(&Object { id: other.id.clone(), attributes }, &names);
+        }
+        let of_own = match other.id.kind {
+            Kind::Privilege => names.contains(&ddl::printed_name(&other.id)),
+            _ => names.iter().any(|name| is_part(other, name)) || mentions(other, &names),
+        };
+        of_own || is_view(other) && names.contains(&ddl::printed_name(&other.id))
+    };
+    let others = live.objects.iter().filter(|other| other.id != object.id && needs(other));
+    // The columns of a view are its own.
+    others
+        .filter(|other| !(is_view(object) && other.id.kind == Kind::Column && is_part(other, &own)))
+        .cloned()
+        .collect()
+}
+
 /// Adds the names of objects until none belongs to those that are there.
 fn grow(
     names: &mut BTreeSet<PrintedName>,
@@ -126,7 +156,10 @@ pub(super) fn can_be_made_again(object: &Object) -> bool {
 pub(super) fn drop(readers: &[Arc<Object>]) -> Vec<String> {
     let views: BTreeSet<PrintedName> =
         readers.iter().filter(|reader| is_view(reader)).map(|view| ddl::printed_name(&view.id)).collect();
-    let whole = readers.iter().filter(|reader| !views.iter().any(|view| is_part(reader, view)));
+    // Grants go with their object.
+    let whole = readers.iter().filter(|reader| {
+        reader.id.kind != Kind::Privilege && !views.iter().any(|view| is_part(reader, view))
+    });
     let changes: Vec<DdlChange> = whole
         .map(|reader| DdlChange {
             action: DdlAction::Drop,

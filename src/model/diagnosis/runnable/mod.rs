@@ -2,11 +2,12 @@
 //! reason.
 
 mod dependents;
+mod enums;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use crate::findings::{CauseKind, Change, Finding};
+use crate::findings::{CauseKind, Change, Finding, Hazard};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::ddl::{self, DdlAction, DdlChange, PrintedName};
 
@@ -24,6 +25,7 @@ pub(super) fn settle(findings: &mut [(ObjectId, Finding)], live: &Catalog, model
             withhold(finding, why);
         } else {
             retype(finding, live, &differing);
+            remake(finding, live, model, &differing);
         }
     }
     for _ in 0..MOST_ROUNDS {
@@ -115,6 +117,51 @@ fn retype(finding: &mut Finding, live: &Catalog, differing: &HashSet<ObjectId>) 
     finding.remedy.advice = advice;
 }
 
+/// Puts the statements that drop an object and make it as declared between those that drop what reads it and those that
+/// make it again, all in one transaction.
+fn remake(finding: &mut Finding, live: &Catalog, model: &Catalog, differing: &HashSet<ObjectId>) {
+    let Some(change) = finding.remedy.changes.iter_mut().find(|change| change.action == DdlAction::Replace)
+    else {
+        return;
+    };
+    let (Some(before), Some(after)) = (change.before.clone(), change.objects.first().cloned()) else {
+        return;
+    };
+    let columns = enums::columns(live, &before);
+    let mut readers = dependents::of_object(live, &before);
+    for reader in columns.iter().flat_map(|column| dependents::of_column(live, column)) {
+        if !readers.iter().any(|known| known.id == reader.id) {
+            readers.push(reader);
+        }
+    }
+    let is_own = |reader: &Object| {
+        !(dependents::can_be_made_again(reader) || columns.iter().any(|column| column.id == reader.id))
+            || reader.id.kind != Kind::Privilege && differing.contains(&reader.id)
+    };
+    if let Some(reader) = readers.iter().find(|reader| is_own(reader)) {
+        let (kind, id) = (reader.id.kind.spoken(), &reader.id);
+        let why = format!("change the {} by hand: {kind} {id} needs it as it is", after.id.kind.spoken());
+        return withhold(finding, why);
+    }
+    let readers: Vec<_> = readers.into_iter().filter(|reader| reader.id.kind != Kind::Column).collect();
+    let mut statements = vec!["BEGIN;".to_owned()];
+    statements.extend(dependents::drop(&readers));
+    match before.id.kind {
+        Kind::Enum => statements.extend(enums::replace(&after, &before, &columns, live)),
+        _ => statements.append(&mut change.statements),
+    }
+    statements.extend(ddl::withheld([&*after].into_iter(), model));
+    statements.extend(dependents::create(readers));
+    statements.push("COMMIT;".to_owned());
+    change.statements = statements;
+    let (advice, changes) = (finding.remedy.advice.take(), std::mem::take(&mut finding.remedy.changes));
+    finding.remedy = std::mem::take(&mut finding.remedy).with_changes(changes);
+    finding.remedy.advice = advice;
+    if before.id.kind == Kind::Enum {
+        finding.remedy.hazards.push(Hazard::RewritesTable);
+    }
+}
+
 /// The findings whose SQL the server would refuse, each with the reason.
 fn reasons(findings: &[(ObjectId, Finding)], live: &Catalog) -> Vec<(usize, String)> {
     let printed: Vec<(usize, &DdlChange)> = findings
@@ -142,7 +189,7 @@ fn reasons(findings: &[(ObjectId, Finding)], live: &Catalog) -> Vec<(usize, Stri
             let user = live.objects.iter().find(|user| !changed.contains(&user.id) && uses(user, gone))?;
             Some(format!("drop it by hand: {} {} needs it", user.id.kind.spoken(), user.id))
         }
-        DdlAction::Make | DdlAction::Alter => {
+        DdlAction::Make | DdlAction::Alter | DdlAction::Replace => {
             let mut objects = change.objects.iter();
             objects.find_map(|object| {
                 let names = needs(object, change.before.as_ref());

@@ -79,8 +79,8 @@ pub struct Assembler {
     pub(super) index_keys: HashMap<(u32, i16), IndexKey>,
     pub(super) constraint_indexes: HashMap<u32, Draft>,
     pub(super) aggregates: HashMap<u32, SmolStr>,
-    /// The columns whose NOT NULL constraint is NOT VALID.
-    pub(super) not_validated: Vec<(u32, i16)>,
+    /// The columns whose NOT NULL constraint is NOT VALID or NO INHERIT, and the attribute that says so.
+    pub(super) not_null: Vec<(u32, i16, Attribute, &'static str)>,
     pub(super) grants: Grants,
     pub(super) questions: DeferredExprs,
     /// The default expressions, by relation and column.
@@ -255,7 +255,7 @@ impl Assembler {
             index_keys: HashMap::new(),
             constraint_indexes: HashMap::new(),
             aggregates: HashMap::new(),
-            not_validated: Vec::new(),
+            not_null: Vec::new(),
             grants: Grants::default(),
             questions: DeferredExprs::default(),
             defaults: HashMap::new(),
@@ -331,7 +331,7 @@ impl Assembler {
         self.emit_relations();
         self.questions.resolve_types();
         self.out.fill_in(&self.questions);
-        self.mark_not_validated();
+        self.describe_not_null();
         self.emit_privileges();
         self.drop_history();
         let ObjectBuilder { objects, oids, mut unmodeled, .. } = self.out;
@@ -443,14 +443,14 @@ impl Assembler {
         Ok(())
     }
 
-    fn mark_not_validated(&mut self) {
-        for (relation, number) in std::mem::take(&mut self.not_validated) {
+    fn describe_not_null(&mut self) {
+        for (relation, number, attribute, value) in std::mem::take(&mut self.not_null) {
             let column = self
                 .own_relation(relation)
                 .and_then(|relation| Some(relation.part(Kind::Column, &relation.column(number)?.name)));
             let Some(id) = column else { continue };
             if let Some(object) = self.out.objects.iter_mut().find(|object| object.id == id) {
-                let attributes = object.attributes.with(Attribute::Valid, Some("false".into()));
+                let attributes = object.attributes.with(attribute, Some(value.into()));
                 *object = Arc::new(Object { id, attributes });
             }
         }

@@ -13,6 +13,16 @@ use crate::postgres::sql::literal;
 /// statistics object over an expression has.
 const STATISTICS: &[(&str, &str)] = &[("d", "ndistinct"), ("f", "dependencies"), ("m", "mcv")];
 
+/// The kind of a constraint that triggers keep, by its letter.
+fn constraint_kind(letter: u8) -> Kind {
+    match letter {
+        b'p' => Kind::PrimaryKey,
+        b'u' => Kind::Unique,
+        b'x' => Kind::Exclusion,
+        _ => Kind::ForeignKey,
+    }
+}
+
 impl Assembler {
     pub(super) fn trigger_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         if let Some(constraint) = fields.optional_number()? {
@@ -32,20 +42,29 @@ impl Assembler {
         self.defined_part(fields, Kind::Rule, class::REWRITE)
     }
 
-    /// What stands under a relation, can be switched off, and is printed.
+    /// What stands under a relation, can be switched off, and is printed. A constraint that is switched off on a
+    /// partition alone is one, too.
     fn defined_part(&mut self, fields: &mut Fields<'_>, kind: Kind, class: u32) -> Result<()> {
         let oid = fields.number()?;
         let relation: u32 = fields.number()?;
         let (name, enabled) = (fields.text()?, fields.letter()?);
         let definition = fields.optional();
-        let parent = if kind == Kind::Trigger { self.parent_table(fields)? } else { None };
+        let mut kind = kind;
+        let mut parent = None;
+        if kind == Kind::Trigger {
+            parent = self.parent_table(fields)?;
+            kind = fields.optional().map_or(kind, |letter| constraint_kind(letter.as_bytes()[0]));
+        }
         let Some(id) = self.own_relation(relation).map(|relation| relation.part(kind, name)) else {
             return Ok(());
         };
         self.out.set_some(Attribute::PartitionOf, parent);
         self.out.set_some(Attribute::Definition, definition.map(statement));
         self.out.set_some(Attribute::Enabled, enabled_word(enabled));
-        self.out.emit(ObjectOid::whole(class, oid), id);
+        match kind {
+            Kind::Trigger | Kind::Rule => self.out.emit(ObjectOid::whole(class, oid), id),
+            _ => self.out.emit_nameless(ObjectOid::whole(class::CONSTRAINT, oid), id),
+        }
         Ok(())
     }
 

@@ -51,6 +51,9 @@ pub(in crate::postgres::ddl) fn value(object: &Object, sequence: Option<&Object>
     }
     if object.is(Attribute::Nullable, "false") && object.is(Attribute::Valid, "true") {
         sql.push_str(" NOT NULL");
+        if object.is(Attribute::NoInherit, "true") {
+            sql.push_str(" NO INHERIT");
+        }
     }
     sql
 }
@@ -77,8 +80,12 @@ pub(in crate::postgres::ddl) fn alter(
     let wanted = declared.get(attribute);
     let action = match attribute {
         Attribute::Type | Attribute::Collation => format!("{column} {}", change_type(declared, actual)?),
-        Attribute::Nullable if declared.is(attribute, "false") => format!("{column} SET NOT NULL"),
+        Attribute::Nullable if declared.is(attribute, "false") => set_not_null(declared, &column),
         Attribute::Nullable => format!("{column} DROP NOT NULL"),
+        Attribute::NoInherit if declared.get(Attribute::Nullable) != actual.get(Attribute::Nullable) => {
+            return alter(declared, actual, Attribute::Nullable);
+        }
+        Attribute::NoInherit => format!("{column} DROP NOT NULL, {}", set_not_null(declared, &column)),
         Attribute::Default => match wanted {
             // The server refuses a default for these until they have lost their own.
             Some(_) if has_own_value(actual) => return None,
@@ -112,6 +119,13 @@ pub(in crate::postgres::ddl) fn alter(
         _ => return None,
     };
     Some(format!("{} {action};", alter_relation(&actual.id)))
+}
+
+fn set_not_null(declared: &Object, column: &str) -> String {
+    match declared.is(Attribute::NoInherit, "true") {
+        true => format!("ADD NOT NULL {} NO INHERIT", identifier(&declared.id.name)),
+        false => format!("{column} SET NOT NULL"),
+    }
 }
 
 fn has_own_value(column: &Object) -> bool {

@@ -1,13 +1,19 @@
 //! Constraints of tables.
 
-use crate::postgres::catalog::{Attribute, Kind, Object};
-use crate::postgres::sql::identifier;
+use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
+use crate::postgres::sql::{identifier, literal};
 
 use super::super::names::alter_relation;
 use super::super::options;
 
 pub(in crate::postgres::ddl) fn create(object: &Object) -> Vec<String> {
-    vec![format!("{} {};", alter_relation(&object.id), add(object, &object.id.name))]
+    // A partition has it from its parent: only that it is off is its own.
+    if object.get(Attribute::PartitionOf).is_some() {
+        return Vec::new();
+    }
+    let add = format!("{} {};", alter_relation(&object.id), add(object, &object.id.name));
+    let comment = object.get(Attribute::IndexComment).map(|text| index_comment(&object.id, Some(text)));
+    [add].into_iter().chain(comment).collect()
 }
 
 fn add(object: &Object, name: &str) -> String {
@@ -66,6 +72,12 @@ fn foreign_key(object: &Object) -> String {
     sql
 }
 
+/// The comment on the index of a constraint, which has the name of the constraint.
+fn index_comment(id: &ObjectId, text: Option<&str>) -> String {
+    let index = ObjectId::in_schema(Kind::Index, id.schema.clone().unwrap_or_default(), id.name.clone());
+    format!("COMMENT ON INDEX {index} IS {};", text.map_or("NULL".into(), literal))
+}
+
 fn deferral(value: &str) -> String {
     match value {
         "not deferrable" => "NOT DEFERRABLE".into(),
@@ -82,6 +94,8 @@ pub(in crate::postgres::ddl) fn alter(
     let name = identifier(&actual.id.name);
     let foreign = actual.id.kind == Kind::ForeignKey;
     match attribute {
+        _ if actual.get(Attribute::PartitionOf).is_some() => None,
+        Attribute::IndexComment => Some(index_comment(&actual.id, declared.get(attribute))),
         // Only a new constraint is NOT VALID, and nobody wants one back.
         Attribute::Valid if declared.is(attribute, "false") => None,
         Attribute::Valid if actual.is(Attribute::Enforced, "false") => None,
@@ -94,7 +108,7 @@ pub(in crate::postgres::ddl) fn alter(
             Some(format!("{table} ALTER CONSTRAINT {name} {not}ENFORCED;"))
         }
         // A new constraint in place of the old one, in one statement; it would cost the comment.
-        _ if actual.get(Attribute::Comment).is_none() => {
+        _ if actual.get(Attribute::Comment).or(actual.get(Attribute::IndexComment)).is_none() => {
             Some(format!("{table} DROP CONSTRAINT {name}, {};", add(declared, &actual.id.name)))
         }
         _ => None,

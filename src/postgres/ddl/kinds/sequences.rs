@@ -1,9 +1,11 @@
 //! Sequences, and the sequence options of identity columns.
 
 use crate::postgres::catalog::{Attribute, Object};
-use crate::postgres::sql::{identifier, literal};
+use crate::postgres::sql::{identifier, literal, qualified};
 
-use super::super::names::qualified_id;
+use super::super::mentions::qualified_names;
+use super::super::names::{alter_relation, qualified_id};
+use super::columns;
 
 pub(in crate::postgres::ddl) fn create(object: &Object) -> Vec<String> {
     let mut statements = create_unowned(object);
@@ -45,6 +47,33 @@ pub fn restore(column: &Object, sequence: &Object, alter: &str) -> Vec<String> {
     };
     statements.push(go_on(column, sequence));
     statements
+}
+
+/// The statements that make a serial column an identity column, or the other way round; `None` where they are not that.
+/// `sequence` is the declared one. Numbers go on after the last value that is there.
+pub fn change_numbering(declared: &Object, actual: &Object, sequence: &Object) -> Option<Vec<String>> {
+    let (table, name) = (alter_relation(&actual.id), identifier(&actual.id.name));
+    let mut statements = vec!["BEGIN;".to_owned()];
+    let attribute = match (declared.get(Attribute::Identity), actual.get(Attribute::Identity)) {
+        (Some(_), None) => {
+            let default = actual.get(Attribute::Default).filter(|default| default.starts_with("nextval("))?;
+            let (schema, old) = qualified_names(default).into_iter().next()?;
+            statements.push(format!("{table} ALTER COLUMN {name} DROP DEFAULT;"));
+            statements.push(format!("DROP SEQUENCE {};", qualified(&schema, &old)));
+            Attribute::Identity
+        }
+        (None, Some(_)) if declared.get(Attribute::Default).is_some() => {
+            statements.push(format!("{table} ALTER COLUMN {name} DROP IDENTITY;"));
+            Attribute::Default
+        }
+        _ => return None,
+    };
+    let bare = actual.attributes.with(Attribute::Default, None).with(Attribute::Identity, None);
+    let bare = Object { id: actual.id.clone(), attributes: bare };
+    let alter = columns::alter(declared, &bare, attribute)?;
+    statements.extend(restore(declared, sequence, &alter));
+    statements.push("COMMIT;".to_owned());
+    Some(statements)
 }
 
 /// `setval` to the last value that the column has; nothing where it has none that the sequence counts.

@@ -94,10 +94,12 @@ pub(in crate::postgres::ddl) fn undo_inherited_defaults(
     columns.iter().filter(inherits).map(drop).collect()
 }
 
-/// `REPLICA IDENTITY USING INDEX`, where the table says so: after the index has been made.
-pub(in crate::postgres::ddl) fn replica_index(table: &Object) -> Option<String> {
-    table.get(Attribute::ReplicaIdentity)?.strip_prefix("index ")?;
-    setting(table, Attribute::ReplicaIdentity)
+/// `REPLICA IDENTITY USING INDEX` and `CLUSTER ON`, where the table says so: after the index has been made.
+pub(in crate::postgres::ddl) fn settings_by_index(table: &Object) -> Vec<String> {
+    let identity = table.get(Attribute::ReplicaIdentity).filter(|identity| identity.starts_with("index "));
+    let identity = identity.and_then(|_| setting(table, Attribute::ReplicaIdentity));
+    let cluster = table.get(Attribute::ClusterOn).and_then(|_| setting(table, Attribute::ClusterOn));
+    identity.into_iter().chain(cluster).collect()
 }
 
 fn attach(table: &Object, parent: &str) -> String {
@@ -122,6 +124,8 @@ fn setting(table: &Object, attribute: Attribute) -> Option<String> {
             Some(index) => format!("REPLICA IDENTITY USING INDEX {index}"),
             None => format!("REPLICA IDENTITY {}", identity.to_uppercase()),
         },
+        (Attribute::ClusterOn, Some(index)) => format!("CLUSTER ON {index}"),
+        (Attribute::ClusterOn, None) => "SET WITHOUT CLUSTER".into(),
         _ => return None,
     };
     Some(format!("ALTER TABLE {} {action};", qualified_id(&table.id)))

@@ -52,19 +52,6 @@ fn is_constraint(trigger: &Object) -> bool {
     printed(trigger).starts_with("CREATE CONSTRAINT TRIGGER ")
 }
 
-/// The statements that make a trigger anew, for what [`alter`] has none; `None` for one that its parent's brings along.
-pub fn replace(declared: &Object, actual: &Object) -> Option<Vec<String>> {
-    let follows = |object: &Object| object.get(Attribute::PartitionOf).is_some();
-    if actual.id.kind != Kind::Trigger || follows(declared) || follows(actual) {
-        return None;
-    }
-    // No row is written while there is none.
-    let mut statements = vec!["BEGIN;".to_owned(), super::super::drop(&actual.id)];
-    statements.extend(super::super::create(declared, &[]));
-    statements.push("COMMIT;".to_owned());
-    Some(statements)
-}
-
 pub(in crate::postgres::ddl) fn alter(
     declared: &Object,
     actual: &Object,

@@ -90,7 +90,7 @@ pub(in crate::postgres::ddl) fn alter(
 ) -> Option<String> {
     let subject = subject(&actual.id);
     match attribute {
-        Attribute::Labels => Some(format!("ALTER {subject} {};", new_label(declared, actual)?)),
+        Attribute::Labels => Some(each(&subject, new_labels(declared, actual)?)),
         Attribute::Fields => Some(format!("ALTER {subject} {};", changed_fields(declared, actual)?)),
         Attribute::Nullable if declared.is(attribute, "false") => {
             Some(format!("ALTER {subject} SET NOT NULL;"))
@@ -100,28 +100,49 @@ pub(in crate::postgres::ddl) fn alter(
             Some(default) => format!("ALTER {subject} SET DEFAULT {default};"),
             None => format!("ALTER {subject} DROP DEFAULT;"),
         }),
-        Attribute::Checks => Some(format!("ALTER {subject} {};", changed_check(declared, actual)?)),
+        Attribute::Checks => Some(each(&subject, changed_checks(declared, actual)?)),
         _ => None,
     }
 }
 
-/// `ADD VALUE` where the declared labels are the live ones and exactly one more.
-fn new_label(declared: &Object, actual: &Object) -> Option<String> {
+/// One statement for each action.
+fn each(subject: &str, actions: Vec<String>) -> String {
+    let statements: Vec<String> = actions.iter().map(|action| format!("ALTER {subject} {action};")).collect();
+    statements.join("\n")
+}
+
+/// `RENAME VALUE` where one label, and nothing else, is another in the same place: no statement but this one takes a label
+/// away.
+fn renamed_label(declared: &[&str], actual: &[&str]) -> Option<String> {
+    let mut differing = declared.iter().zip(actual).filter(|(wanted, found)| wanted != found);
+    let (to, from) = differing.next()?;
+    let is_rename = declared.len() == actual.len()
+        && differing.next().is_none()
+        && !declared.contains(from)
+        && !actual.contains(to);
+    is_rename.then(|| format!("RENAME VALUE {from} TO {to}"))
+}
+
+/// `ADD VALUE` for each label that is missing, where the declared labels have the live ones in their order.
+fn new_labels(declared: &Object, actual: &Object) -> Option<Vec<String>> {
     let declared = split_list(declared.get(Attribute::Labels)?);
     let actual = split_list(actual.get(Attribute::Labels).unwrap_or_default());
-    if declared.len() != actual.len() + 1 {
-        return None;
+    if let Some(renamed) = renamed_label(&declared, &actual) {
+        return Some(vec![renamed]);
     }
-    let place = declared.iter().zip(&actual).position(|(a, b)| a != b).unwrap_or(actual.len());
-    if declared[place + 1..] != actual[place..] {
-        return None;
+    let mut rest = actual.iter().peekable();
+    let mut actions = Vec::new();
+    for (place, label) in declared.iter().enumerate() {
+        if rest.next_if(|found| *found == label).is_some() {
+            continue;
+        }
+        actions.push(match (rest.peek(), place.checked_sub(1)) {
+            (Some(next), _) => format!("ADD VALUE {label} BEFORE {next}"),
+            (None, Some(last)) => format!("ADD VALUE {label} AFTER {}", declared[last]),
+            (None, None) => format!("ADD VALUE {label}"),
+        });
     }
-    let label = declared[place];
-    Some(match (actual.get(place), place.checked_sub(1)) {
-        (Some(next), _) => format!("ADD VALUE {label} BEFORE {next}"),
-        (None, Some(last)) => format!("ADD VALUE {label} AFTER {}", actual[last]),
-        (None, None) => format!("ADD VALUE {label}"),
-    })
+    rest.peek().is_none().then_some(actions)
 }
 
 /// The actions that make the live fields the declared ones, where ALTER TYPE can: it adds at the end only. None drops an
@@ -163,19 +184,24 @@ fn renamed_field(declared: &[(String, String)], actual: &[(String, String)]) -> 
     is_rename.then(|| format!("RENAME ATTRIBUTE {from} TO {to}"))
 }
 
-/// The one action on a domain's checks where exactly one was added, dropped or is still to be validated.
-fn changed_check(declared: &Object, actual: &Object) -> Option<String> {
+/// The actions that make the live checks of a domain the declared ones.
+fn changed_checks(declared: &Object, actual: &Object) -> Option<Vec<String>> {
     let (declared, actual) = (checks(declared), checks(actual));
-    let new: Vec<_> = declared.iter().filter(|check| !actual.contains(check)).collect();
-    let old: Vec<_> = actual.iter().filter(|check| !declared.contains(check)).collect();
-    match (&new[..], &old[..]) {
-        ([new], []) => Some(format!("ADD CONSTRAINT {new}")),
-        ([], [old]) => Some(format!("DROP CONSTRAINT {}", split_name(old)?.0)),
-        ([new], [old]) if old.strip_suffix(" NOT VALID") == Some(**new) => {
-            Some(format!("VALIDATE CONSTRAINT {}", split_name(old)?.0))
-        }
-        _ => None,
+    let is_validated =
+        |check: &str| declared.iter().any(|wanted| check.strip_suffix(" NOT VALID") == Some(*wanted));
+    let old = actual.iter().filter(|check| !declared.contains(check));
+    let mut actions: Vec<String> = Vec::new();
+    for check in old {
+        let (name, _) = split_name(check)?;
+        let verb = if is_validated(check) { "VALIDATE" } else { "DROP" };
+        actions.push(format!("{verb} CONSTRAINT {name}"));
     }
+    let new = declared.iter().filter(|check| {
+        !actual.contains(check)
+            && !actual.iter().any(|found| found.strip_suffix(" NOT VALID") == Some(*check))
+    });
+    actions.extend(new.map(|check| format!("ADD CONSTRAINT {check}")));
+    Some(actions)
 }
 
 /// `CREATE TYPE name;`: what a range type's canonical function needs before the type itself.

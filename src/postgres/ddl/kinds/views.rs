@@ -6,6 +6,7 @@ use crate::postgres::sql::identifier;
 use super::super::names::{qualified_id, subject};
 use super::super::options;
 use super::super::text::output_columns;
+use super::tables;
 
 pub(in crate::postgres::ddl) fn create(object: &Object) -> Vec<String> {
     vec![if object.id.kind == Kind::View {
@@ -53,6 +54,7 @@ pub(in crate::postgres::ddl) fn alter(
         (Kind::MaterializedView, Attribute::AccessMethod) => {
             Some(format!("ALTER {} SET ACCESS METHOD {};", subject(&actual.id), identifier(wanted?)))
         }
+        (Kind::MaterializedView, Attribute::ClusterOn) => tables::alter(declared, actual, attribute),
         _ => None,
     }
 }

@@ -41,9 +41,12 @@ impl Assembler {
             b'c' => Kind::Check,
             b'x' => Kind::Exclusion,
             _ => {
-                // NOT NULL is the column's; only that rows were never looked at is worth more words.
-                for column in columns {
-                    self.not_validated.push((table_oid, column));
+                // NOT NULL is the column's; only what is not usual about it is worth more words.
+                let unusual =
+                    [(Attribute::Valid, "false", !valid), (Attribute::NoInherit, "true", no_inherit)];
+                for (attribute, value, is) in unusual {
+                    let columns = columns.iter().filter(|_| is);
+                    self.not_null.extend(columns.map(|column| (table_oid, *column, attribute, value)));
                 }
                 return Ok(());
             }

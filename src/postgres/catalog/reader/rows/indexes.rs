@@ -84,7 +84,8 @@ impl Assembler {
             expressions: None,
             collation_names: None,
         };
-        let (unique, valid, replica_identity) = (fields.flag()?, fields.flag()?, fields.flag()?);
+        let (unique, valid) = (fields.flag()?, fields.flag()?);
+        let (replica_identity, clustered) = (fields.flag()?, fields.flag()?);
         let nulls_not_distinct = fields.flag()?;
         let parameters = fields.list()?;
         let elsewhere = fields.flag()?;
@@ -101,13 +102,23 @@ impl Assembler {
             let identity = format!("index {}", identifier(name));
             self.relations[table_index].attributes.push((Attribute::ReplicaIdentity, identity.into()));
         }
+        if clustered {
+            self.relations[table_index].attributes.push((Attribute::ClusterOn, identifier(name).into()));
+        }
         let table = &self.relations[table_index];
         if elsewhere {
             let object = qualified(&table.schema, name);
             self.out.unmodeled.push(Unmodeled { kind: "tablespace".to_owned(), object });
         }
         // The index that a partition has because its parent has one is the parent's.
+        let at = ObjectOid::whole(class::CLASS, index);
         if self.parents.contains_key(&index) {
+            if self.out.comment(at).is_some() {
+                let object = qualified(&table.schema, name);
+                self.out
+                    .unmodeled
+                    .push(Unmodeled { kind: "comment on the index of a partition".to_owned(), object });
+            }
             return Ok(());
         }
         let draft = self.constraint_indexes.remove(&index);
@@ -129,14 +140,14 @@ impl Assembler {
         out.set_flag(Attribute::NullsNotDistinct, nulls_not_distinct);
         out.set_some(Attribute::Options, options(parameters));
         match draft {
-            // EXCLUDE prints all of it.
-            Some(draft) if draft.id.kind == Kind::Exclusion => {
-                out.take();
-                out.resume(draft.attributes);
-                out.emit(draft.at, draft.id);
-            }
             Some(draft) => {
+                // EXCLUDE prints all of it.
+                if draft.id.kind == Kind::Exclusion {
+                    out.take();
+                }
                 out.resume(draft.attributes);
+                let comment = out.comment(at);
+                out.set_some(Attribute::IndexComment, comment);
                 out.emit(draft.at, draft.id);
             }
             None => {
@@ -160,7 +171,7 @@ impl Assembler {
                     out.set(Attribute::StatisticsTarget, targets.join(", "));
                 }
                 let id = ObjectId::in_schema(Kind::Index, table.schema.clone(), name);
-                out.emit(ObjectOid::whole(class::CLASS, index), id);
+                out.emit(at, id);
             }
         }
         Ok(())

@@ -11,5 +11,5 @@ SELECT o.oid, o.conrelid, o.conname, o.contype, o.condeferrable, o.condeferred, 
   FROM pg_constraint o
  WHERE o.oid >= '16384' AND o.conrelid <> '0' AND o.conparentid = '0' AND (o.conislocal OR o.coninhcount = 0)
    AND (o.contype IN ('c', 'f', 'p', 'u', 'x')
-        OR o.contype = 'n' AND NOT o.convalidated  --? 18+
+        OR o.contype = 'n' AND (NOT o.convalidated OR o.connoinherit)  --? 18+
        )

@@ -2,7 +2,7 @@
 -- 100 is the collation "default", 99 the schema pg_toast.
 SELECT i.indexrelid, i.indrelid, c.relname, c.relam, i.indnkeyatts
      , i.indkey::text, i.indclass::text, i.indoption::text, i.indcollation::text
-     , i.indisunique, i.indisvalid, i.indisreplident
+     , i.indisunique, i.indisvalid, i.indisreplident, i.indisclustered
      , i.indnullsnotdistinct  --? 15+
      , false                  --? <15
      , c.reloptions, c.reltablespace <> '0', i.indpred, i.indexprs

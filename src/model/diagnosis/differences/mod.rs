@@ -1,11 +1,14 @@
 //! The differences to explain: the objects on which the four states disagree, once they can be compared by name, and
 //! nothing that is out of scope.
 
+mod privileges;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Facts, fold};
+use crate::model::default_privileges;
 use crate::model::diff::{self, Difference, States};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
@@ -24,6 +27,11 @@ pub(super) fn differences(
     let mut states =
         [facts.live, applied, last, model].map(|state| diff::align_owned_sequences(state, model));
     let mut recorded = recorded.map(|state| diff::align_owned_sequences(state, model));
+    for state in states[1..].iter_mut().chain(&mut recorded) {
+        if let Some(aligned) = default_privileges::align_roles(state, facts.live) {
+            *state = Cow::Owned(aligned);
+        }
+    }
     let known = states[1..].iter().chain(&recorded);
     let references = known.flat_map(|state| &state.objects);
     if let Some(live) = diff::align_majors(&states[0], facts.server, facts.lock.head.server, references) {
@@ -36,9 +44,9 @@ pub(super) fn differences(
         add(state, added);
     }
     let all = states.iter().chain(&recorded);
-    let of_partitions: Vec<ObjectId> = all.flat_map(|state| triggers_of_partitions(state)).collect();
+    let of_partitions: Vec<ObjectId> = all.flat_map(|state| parts_of_partitions(state)).collect();
     for state in states.iter_mut().chain(&mut recorded) {
-        let added = diff::inherited_triggers(state, &of_partitions);
+        let added = diff::inherited_parts(state, &of_partitions);
         add(state, added);
     }
     // Migrations that grant nothing leave grants to the model.
@@ -60,6 +68,9 @@ pub(super) fn differences(
                 return false;
             }
         }
+        if privileges::is_no_difference(difference, facts.live, &facts.lock.model) {
+            return false;
+        }
         // What belongs to a table, its indexes and sequences among it, is left out with it.
         let table = fold::any(difference).and_then(|object| fold::relation_of(object));
         let table = table.and_then(|path| ObjectId::parse(Kind::Table, &path));
@@ -79,10 +90,10 @@ fn add(state: &mut Cow<'_, Catalog>, mut added: Vec<Arc<Object>>) {
     *state = Cow::Owned(Catalog::new(objects, state.unmodeled.clone()));
 }
 
-/// The triggers on partitions that do not fire when their parents' do.
-fn triggers_of_partitions(state: &Catalog) -> impl Iterator<Item = ObjectId> {
-    let triggers = state.objects.iter().filter(|object| object.id.kind == Kind::Trigger);
-    triggers.filter(|object| object.get(Attribute::PartitionOf).is_some()).map(|object| object.id.clone())
+/// The triggers and constraints on partitions that are on or off when their parents' are not.
+fn parts_of_partitions(state: &Catalog) -> impl Iterator<Item = ObjectId> {
+    let parts = state.objects.iter().filter(|object| object.id.relation.is_some());
+    parts.filter(|object| object.get(Attribute::PartitionOf).is_some()).map(|object| object.id.clone())
 }
 
 /// The tables that each table is a partition of or inherits from.

@@ -1,0 +1,217 @@
+//! ALTER DEFAULT PRIVILEGES in the scratch server, where another role creates the objects than in production.
+//!
+//! Without FOR ROLE the statement is about the role that runs it, which has another name here: the catalog names it
+//! `CURRENT_USER`, which SQL understands, too. With FOR ROLE it changes what objects of that role get. Where the project
+//! names one role there, that is the role which applies its migrations: here its objects belong to the scratch server's
+//! role, which therefore gets the same default privileges.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::load::SqlScript;
+use smol_str::SmolStr;
+
+use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
+use crate::postgres::sql::{Part, Statement, identifier, split_qualified};
+
+/// The role that runs a statement, as SQL names it.
+const CURRENT: &str = "CURRENT_USER";
+const NAME: &str = "default_privileges";
+const FOR_ROLE: &str = " FOR ROLE ";
+
+/// What the statements of a project say of default privileges.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DefaultPrivileges {
+    /// The roles that FOR ROLE names.
+    roles: BTreeSet<String>,
+    /// Whether some statement has no FOR ROLE.
+    of_current_role: bool,
+}
+
+impl DefaultPrivileges {
+    /// Reads all statements of a project.
+    pub(super) fn of<'s>(scripts: impl Iterator<Item = &'s SqlScript<'s>>) -> Self {
+        let (mut roles, mut of_current_role) = (BTreeSet::new(), false);
+        for statement in scripts.flat_map(|script| &script.statements) {
+            let Some(target) = target(statement) else { continue };
+            of_current_role |= target.roles.is_empty();
+            roles.extend(target.roles);
+        }
+        Self { roles, of_current_role }
+    }
+
+    /// The role that applies the migrations, where FOR ROLE names one.
+    fn role(&self) -> Option<&String> {
+        self.roles.first().filter(|_| self.roles.len() == 1)
+    }
+
+    /// The statement for the scratch server's own role, where this one is for the role that applies the migrations.
+    pub(super) fn for_own_role(&self, statement: &Statement<'_>) -> Option<String> {
+        let target = target(statement)?;
+        let role = self.role()?;
+        target.roles.contains(role).then(|| {
+            let text = statement.text;
+            format!("{}{CURRENT}{}", &text[..target.start], &text[target.end..])
+        })
+    }
+
+    /// Names the scratch server's role `CURRENT_USER`, and leaves out what it got in the place of another role.
+    pub(super) fn rename_own_role(&self, catalog: &mut Catalog, own_role: &str) {
+        if self.roles.contains(own_role) {
+            return;
+        }
+        let own = format!("{FOR_ROLE}{} ", identifier(own_role));
+        let objects = catalog.objects.iter().filter_map(|object| {
+            let Some(rest) = suffix(&object.id).and_then(|suffix| suffix.strip_prefix(own.as_str())) else {
+                return Some(object.clone());
+            };
+            let is_of_the_project = self.of_current_role || self.role().is_none();
+            is_of_the_project.then(|| with_role(object, CURRENT, rest))
+        });
+        *catalog = Catalog::new(objects.collect(), catalog.unmodeled.clone());
+    }
+}
+
+/// The roles after FOR ROLE, and the place of their names.
+struct Target {
+    roles: Vec<String>,
+    start: usize,
+    end: usize,
+}
+
+fn target(statement: &Statement<'_>) -> Option<Target> {
+    if !statement.starts_with(&["alter", "default", "privileges"]) {
+        return None;
+    }
+    let mut target = Target { roles: Vec::new(), start: 0, end: 0 };
+    let mut parts = statement.placed_parts().skip(3).peekable();
+    if parts.next_if(|(_, part)| part.is("for")).is_none() {
+        return Some(target);
+    }
+    // ROLE or USER.
+    parts.next();
+    while let Some((place, part)) = parts.next() {
+        if target.roles.is_empty() {
+            target.start = place.start;
+        }
+        target.end = place.end;
+        target.roles.push(part.name()?.to_owned());
+        if parts.next_if(|(_, part)| matches!(part, Part::Other(","))).is_none() {
+            break;
+        }
+    }
+    Some(target)
+}
+
+/// The model's default privileges of `CURRENT_USER` under the name of the role that has them in the database. Those that
+/// no role has keep the name: SQL with it is right for whoever applies migrations.
+pub(super) fn align_roles(model: &Catalog, live: &Catalog) -> Option<Catalog> {
+    let current = format!("{FOR_ROLE}{CURRENT} ");
+    let is_current = |object: &Object| suffix(&object.id).is_some_and(|suffix| suffix.starts_with(&current));
+    if !model.objects.iter().any(|object| is_current(object)) {
+        return None;
+    }
+    let role_of = |rest: &str| {
+        let mut roles =
+            live.objects.iter().filter(|object| model.get(&object.id).is_none()).filter_map(|object| {
+                let role =
+                    suffix(&object.id)?.strip_prefix(FOR_ROLE)?.strip_suffix(rest)?.strip_suffix(' ')?;
+                Some(role.to_owned())
+            });
+        roles.next()
+    };
+    let objects = model.objects.iter().map(|object| {
+        let rest = suffix(&object.id).and_then(|suffix| suffix.strip_prefix(current.as_str()));
+        match rest.and_then(|rest| Some((role_of(rest)?, rest))) {
+            Some((role, rest)) => with_role(object, &role, rest),
+            None => object.clone(),
+        }
+    });
+    Some(Catalog::new(objects.collect(), model.unmodeled.clone()))
+}
+
+/// Default privileges of a role that FOR ROLE names.
+#[derive(Debug)]
+pub(super) struct DefaultGrant<'c> {
+    /// The role, as SQL names it.
+    pub(super) role: &'c str,
+    /// The schema that they are for; all schemas where there is none.
+    pub(super) schema: Option<SmolStr>,
+    /// `TABLES`, `FUNCTIONS`, ...
+    pub(super) objects: &'c str,
+    /// The role that gets them, as SQL names it.
+    pub(super) grantee: &'c str,
+    /// The privileges that are given; those of PUBLIC that are taken.
+    pub(super) privileges: Vec<&'c str>,
+}
+
+/// The default privileges of all roles that FOR ROLE names.
+pub(super) fn of_named_roles(catalog: &Catalog) -> impl Iterator<Item = DefaultGrant<'_>> {
+    catalog.objects.iter().filter_map(|object| {
+        let (rest, grantee) = suffix(&object.id)?.strip_prefix(FOR_ROLE)?.rsplit_once(" TO ")?;
+        let (rest, objects) = rest.rsplit_once(" ON ")?;
+        let (role, schema) = match rest.split_once(" IN SCHEMA ") {
+            Some((role, schema)) => (role, split_qualified(schema)?.pop()),
+            None => (rest, None),
+        };
+        let privileges = match object.get(Attribute::Privileges) {
+            // What PUBLIC has of new functions and types unless it is taken away.
+            Some("none") | None => vec!["EXECUTE", "USAGE"],
+            Some(list) => list.split(", ").collect(),
+        };
+        (role != CURRENT).then_some(DefaultGrant { role, schema, objects, grantee, privileges })
+    })
+}
+
+fn suffix(id: &ObjectId) -> Option<&str> {
+    if id.kind == Kind::Privilege && id.schema.is_none() && id.name == NAME {
+        id.suffix.as_deref()
+    } else {
+        None
+    }
+}
+
+fn with_role(object: &Object, role: &str, rest: &str) -> Arc<Object> {
+    let suffix = Some(format!("{FOR_ROLE}{role} {rest}").into());
+    Arc::new(Object { id: ObjectId { suffix, ..object.id.clone() }, attributes: object.attributes.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(all: &str, one: usize) -> Option<String> {
+        let script = SqlScript::new("s.sql", all).unwrap();
+        DefaultPrivileges::of(std::iter::once(&script)).for_own_role(&script.statements[one])
+    }
+
+    #[test]
+    fn what_is_for_the_one_role_is_for_the_own_role_too() {
+        let one = "ALTER DEFAULT PRIVILEGES FOR ROLE \"o 1\" IN SCHEMA s GRANT SELECT ON TABLES TO r; \
+                   ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO r";
+        let expected =
+            "ALTER DEFAULT PRIVILEGES FOR ROLE CURRENT_USER IN SCHEMA s GRANT SELECT ON TABLES TO r";
+        assert_eq!(own(one, 0).as_deref(), Some(expected));
+        assert_eq!(own(one, 1), None);
+        let several = "ALTER DEFAULT PRIVILEGES FOR USER a, b REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC";
+        assert_eq!(own(several, 0), None);
+    }
+
+    #[test]
+    fn the_role_that_has_them_gives_its_name() {
+        let object = |suffix: &str| {
+            let id = ObjectId { suffix: Some(suffix.into()), ..ObjectId::bare(Kind::Privilege, NAME) };
+            Arc::new(Object { id, attributes: Default::default() })
+        };
+        let catalog =
+            |suffixes: &[&str]| Catalog::new(suffixes.iter().map(|text| object(text)).collect(), Vec::new());
+        let model =
+            catalog(&[" FOR ROLE CURRENT_USER ON TABLES TO r", " FOR ROLE CURRENT_USER ON TYPES TO r"]);
+        let live = catalog(&[" FOR ROLE \"o 1\" ON TABLES TO r"]);
+        let aligned = align_roles(&model, &live).unwrap();
+        let names: Vec<_> =
+            aligned.objects.iter().map(|object| object.id.suffix.as_deref().unwrap()).collect();
+        assert_eq!(names, [" FOR ROLE \"o 1\" ON TABLES TO r", " FOR ROLE CURRENT_USER ON TYPES TO r"]);
+        assert!(align_roles(&live, &live).is_none());
+    }
+}

@@ -1,0 +1,98 @@
+//! `function.search_path`: an index, a check, a generated column or a materialized view uses a function that finds names
+//! by the search_path of whoever runs it.
+
+use std::collections::HashSet;
+
+use super::Rule;
+use crate::findings::{Change, Remedy, Severity, Sides};
+use crate::postgres::catalog::{Attribute, Catalog, Kind, Object};
+use crate::postgres::sql::{Part, Statement, qualified};
+
+pub(super) const RULE: Rule = Rule {
+    code: "function.search_path",
+    help: "An index, a check, a generated column or a materialized view uses a function that names relations, functions \
+           or types without their schema and has no SET search_path. A plain pg_restore, which runs with an empty \
+           search_path, fails at it, and so may autovacuum's analyze. Declare the function with SET search_path.",
+    severity: Severity::Info,
+    find: |rule, facts, _, _| {
+        let path = &facts.lock.head.settings.search_path;
+        let found =
+            late_functions(facts.live).into_iter().filter(|(function, _)| (facts.in_scope)(&function.id));
+        let findings = found.map(|(function, user)| {
+            let id = &function.id;
+            let used = format!("used by {} {}", user.id.kind.spoken(), user.id);
+            rule.finding(id.kind.word(), id.to_string(), Change::Different)
+                .sides(Sides::new(format!("finds names by the caller's search_path, {used}"), "as declared"))
+                .remedy(Remedy::advice(format!(
+                    "in a migration, and in schema/: ALTER FUNCTION {id} SET search_path = {path}; until then pg_restore \
+                     alone may fail at {} {}, and trueup restore goes past it",
+                    user.id.kind.spoken(),
+                    user.id
+                )))
+        });
+        findings.collect()
+    },
+};
+
+/// The functions that look names up when they run, each with an object that uses it.
+fn late_functions(live: &Catalog) -> Vec<(&Object, &Object)> {
+    let functions = || live.objects.iter().filter(|object| object.id.kind == Kind::Function);
+    if functions().next().is_none() {
+        return Vec::new();
+    }
+    let names = names(live);
+    let late = functions().filter(|function| is_late(function, &names));
+    late.filter_map(|function| {
+        let call = format!("{}(", qualified(function.id.schema.as_deref()?, &function.id.name));
+        Some((&**function, &**live.objects.iter().find(|object| calls(object, &call))?))
+    })
+    .collect()
+}
+
+/// The names that a function may find by the search_path.
+fn names(live: &Catalog) -> HashSet<&str> {
+    let named = live.objects.iter().filter(|object| {
+        object.id.relation.is_none()
+            && !matches!(object.id.kind, Kind::Schema | Kind::Index | Kind::Statistics | Kind::Privilege)
+    });
+    named.map(|object| object.id.name.as_str()).collect()
+}
+
+/// Whether the body is parsed when the function runs, and names something without its schema.
+fn is_late(function: &Object, names: &HashSet<&str>) -> bool {
+    let settings = function.get(Attribute::Settings).unwrap_or_default();
+    if !function.is(Attribute::BodyStyle, "string")
+        || matches!(function.get(Attribute::Language), Some("c" | "internal"))
+        || settings.lines().any(|setting| setting.starts_with("search_path="))
+    {
+        return false;
+    }
+    let text = function.get(Attribute::Body).unwrap_or_default();
+    let parts: Vec<Part<'_>> = Statement { text, line: 1, offset: 0 }.parts().collect();
+    let is_dot = |part: Option<&Part<'_>>| matches!(part, Some(Part::Other(".")));
+    (0..parts.len()).any(|at| {
+        parts[at].name().is_some_and(|name| names.contains(name))
+            && !(at > 0 && is_dot(parts.get(at - 1)))
+            && !is_dot(parts.get(at + 1))
+    })
+}
+
+/// Whether the server runs the function when it loads rows, or creates what is derived from them.
+fn calls(object: &Object, call: &str) -> bool {
+    let attributes: &[Attribute] = match object.id.kind {
+        Kind::Index => &[Attribute::Columns, Attribute::Predicate],
+        Kind::Check => &[Attribute::Expression],
+        Kind::Exclusion | Kind::MaterializedView => &[Attribute::Definition],
+        Kind::Column => &[Attribute::Generated],
+        Kind::Domain => &[Attribute::Checks],
+        _ => return false,
+    };
+    let whole = |text: &str, at: usize| {
+        !text[..at]
+            .ends_with(|before: char| before.is_alphanumeric() || matches!(before, '_' | '$' | '"' | '.'))
+    };
+    attributes
+        .iter()
+        .filter_map(|attribute| object.get(*attribute))
+        .any(|text| text.match_indices(call).any(|(at, _)| whole(text, at)))
+}
