@@ -22,6 +22,8 @@ pub(super) struct CauseResolver<'f> {
     pub(super) model: &'f Catalog,
     /// The lock file's server and the live one print views differently.
     pub(super) views_print_differently: bool,
+    /// Whether owners and privileges of the live objects were read.
+    pub(super) knows_privileges: bool,
 }
 
 /// A value that a sentence can name: an attribute's, or whether the object exists.

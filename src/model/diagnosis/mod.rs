@@ -162,6 +162,7 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         ahead_origins: &Origins::new(&ahead),
         live: facts.live,
         model,
+        knows_privileges: facts.lock.head.options.privileges,
         views_print_differently: diff::crosses_view_printing_change(facts.server, facts.lock.head.server),
     };
     let nothing_to_say = differences.is_empty() || rules::is_empty(facts) || rules::is_other(facts);

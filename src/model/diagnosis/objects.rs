@@ -61,7 +61,7 @@ pub(super) fn findings(
         }
     }
     findings.extend(others.into_iter().map(|(head, finding)| (head.id.clone(), finding)));
-    runnable::settle(&mut findings, resolver.live, resolver.model);
+    runnable::settle(&mut findings, resolver.live, resolver.model, resolver.knows_privileges);
     findings.sort_by(|(a, _), (b, _)| a.cmp(b));
     findings.into_iter().map(|(_, finding)| finding).collect()
 }

@@ -28,8 +28,11 @@ fn for_cause(cause: CauseKind, subject: &str) -> Remedy {
 /// The remedy of a missing object: it is created again with all that came with it.
 pub(super) fn missing(group: &Group, cause: CauseKind, model: &Catalog) -> Remedy {
     let changes = if is_others(cause) { Vec::new() } else { create(group, model) };
+    let lost = [&group.head].into_iter().chain(&group.parts).chain(&group.consequences);
+    let mut columns = lost.filter_map(|part| part.model.as_ref());
+    let is_there = !matches!(group.head.id.kind, Kind::Table | Kind::Schema);
     if let Some(column) =
-        group.head.model.as_ref().filter(|column| needs_values(column) && !changes.is_empty())
+        columns.find(|column| is_there && needs_values(column, model) && !changes.is_empty())
     {
         let mut remedy = for_cause(cause, &format!("add_{}", group.head.id.name));
         if !remedy.is_some() {
@@ -48,10 +51,14 @@ pub(super) fn missing(group: &Group, cause: CauseKind, model: &Catalog) -> Remed
 }
 
 /// Whether a column can be added only where no row is: each would need a value.
-fn needs_values(column: &Object) -> bool {
+fn needs_values(column: &Object, model: &Catalog) -> bool {
+    let domain = column.get(Attribute::Type).and_then(|found| ObjectId::parse(Kind::Domain, found));
+    let domain = domain.and_then(|domain| model.get(&domain));
+    let refuses =
+        |object: &Object| object.is(Attribute::Nullable, "false") && object.is(Attribute::Valid, "true");
     column.id.kind == Kind::Column
-        && column.is(Attribute::Nullable, "false")
-        && column.is(Attribute::Valid, "true")
+        && (refuses(column) || domain.is_some_and(|domain| refuses(domain)))
+        && domain.is_none_or(|domain| domain.get(Attribute::Default).is_none())
         && [Attribute::Default, Attribute::Identity, Attribute::Generated]
             .iter()
             .all(|value| column.get(*value).is_none())
@@ -174,6 +181,7 @@ fn statements(
 ) -> Vec<String> {
     let mut statements: Vec<String> = Vec::new();
     let sequence = lost_sequence(group);
+    let mut dropped = Vec::new();
     let is_column = declared.id.kind == Kind::Column;
     // The default of the old type stands in the way of a new type.
     if is_column && [Attribute::Type, Attribute::Default].iter().all(|changed| attributes.contains(changed)) {
@@ -189,6 +197,9 @@ fn statements(
     ordered.sort_by_key(|attribute| *attribute != Attribute::Type);
     for attribute in ordered {
         let takes_values = matches!(attribute, Attribute::Identity | Attribute::Default);
+        if attribute == Attribute::Default {
+            dropped.extend(owned_sequences(group, declared));
+        }
         match (ddl::alter(declared, actual, attribute), sequence.filter(|_| takes_values)) {
             (Some(statement), Some(sequence)) => {
                 statements.extend(ddl::restore_sequence(declared, sequence, &statement));
@@ -199,7 +210,21 @@ fn statements(
             (None, _) => return Vec::new(),
         }
     }
+    statements.extend(dropped);
     statements
+}
+
+/// The statements that drop the sequences of a column that are not declared, once the column takes no value from them.
+fn owned_sequences(group: &Group, declared: &Object) -> Vec<String> {
+    let column = group.head.live.as_ref().map(|column| column.id.to_string()).unwrap_or_default();
+    let default = declared.get(Attribute::Default).unwrap_or_default();
+    let parts = group.consequences.iter().filter(|part| part.model.is_none());
+    let owned = parts.filter_map(|part| part.live.as_ref()).filter(|object| {
+        object.id.kind == Kind::Sequence
+            && object.is(Attribute::OwnedBy, &column)
+            && !default.contains(&object.id.to_string())
+    });
+    owned.map(|sequence| ddl::drop(&sequence.id)).collect()
 }
 
 /// The statements that let a column take its numbers from an identity in the place of a serial's sequence, or the other way
@@ -211,20 +236,18 @@ fn numbering(declared: &Object, actual: &Object, model: &Catalog) -> Option<Vec<
     let column = declared.id.to_string();
     let sequence = model.objects.iter().find(|object| {
         object.id.kind == Kind::Sequence && object.get(Attribute::OwnedBy) == Some(column.as_str())
-    })?;
-    ddl::change_numbering(declared, actual, sequence)
+    });
+    ddl::change_numbering(declared, actual, sequence.map(|sequence| &**sequence))
 }
 
 /// The statements that make an object anew, where no ALTER makes it as declared: what they do, and they.
 fn replacement(declared: &Object, actual: &Object, model: &Catalog) -> (DdlAction, Vec<String>) {
-    if actual.id.kind == Kind::Index && !is_on_partitioned(actual, model) {
-        return (DdlAction::Alter, ddl::replace_index(declared, actual));
-    }
-    let is_enum = actual.id.kind == Kind::Enum;
     // What reads them is put around these statements once it is known.
-    let statements = match is_enum || ddl::is_replaceable(declared, actual) {
-        true => ddl::replace(declared, actual),
-        false => Vec::new(),
+    let statements = match actual.id.kind {
+        Kind::Index if !is_on_partitioned(actual, model) => ddl::replace_index(declared, actual),
+        Kind::Enum => ddl::replace(declared, actual),
+        _ if ddl::is_replaceable(declared, actual) => ddl::replace(declared, actual),
+        _ => Vec::new(),
     };
     (DdlAction::Replace, statements)
 }

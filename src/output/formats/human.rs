@@ -9,7 +9,7 @@ use crate::output::wrap::wrap;
 
 /// The view for a terminal.
 pub(in crate::output) fn render(view: &View, style: Style) -> String {
-    let mut page = Page { style, text: String::new() };
+    let mut page = Page { style, text: String::new(), after_sql: false };
     for block in &view.blocks {
         page.block(block);
     }
@@ -19,12 +19,17 @@ pub(in crate::output) fn render(view: &View, style: Style) -> String {
 struct Page {
     style: Style,
     text: String,
+    /// Whether the last block is SQL: what follows it is none, and stands apart.
+    after_sql: bool,
 }
 
 impl Page {
     fn block(&mut self, block: &Block) {
         if !is_printed(block, self.style.quiet) {
             return;
+        }
+        if std::mem::replace(&mut self.after_sql, matches!(block, Block::Sql(_))) {
+            self.gap();
         }
         match block {
             Block::Headline(headline) => {

@@ -3,11 +3,13 @@
 
 mod dependents;
 mod enums;
+mod indexes;
+mod remaking;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use crate::findings::{CauseKind, Change, Finding, Hazard};
+use crate::findings::{CauseKind, Change, Finding};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::ddl::{self, DdlAction, DdlChange, PrintedName};
 
@@ -15,7 +17,12 @@ use crate::postgres::ddl::{self, DdlAction, DdlChange, PrintedName};
 const MOST_ROUNDS: usize = 16;
 
 /// Corrects the remedies of all findings of a database.
-pub(super) fn settle(findings: &mut [(ObjectId, Finding)], live: &Catalog, model: &Catalog) {
+pub(super) fn settle(
+    findings: &mut [(ObjectId, Finding)],
+    live: &Catalog,
+    model: &Catalog,
+    knows_privileges: bool,
+) {
     if findings.iter().all(|(_, finding)| finding.remedy.changes.is_empty()) {
         return;
     }
@@ -24,8 +31,9 @@ pub(super) fn settle(findings: &mut [(ObjectId, Finding)], live: &Catalog, model
         if let Some(why) = shared_with_parent(id, finding.change, live, model) {
             withhold(finding, why);
         } else {
-            retype(finding, live, &differing);
-            remake(finding, live, model, &differing);
+            let states = remaking::Remaking { live, model, differing: &differing, knows_privileges };
+            states.retype(finding);
+            states.remake(finding);
         }
     }
     for _ in 0..MOST_ROUNDS {
@@ -82,84 +90,6 @@ fn parents(table: &Object) -> Vec<String> {
     let attributes = [Attribute::PartitionOf, Attribute::Inherits];
     let lists = attributes.into_iter().filter_map(|attribute| table.attributes.stated(attribute));
     lists.flat_map(|list| list.split(", ")).map(str::to_owned).collect()
-}
-
-/// Puts the statements that change a column's type between those that drop what reads the column and those that make it
-/// again.
-fn retype(finding: &mut Finding, live: &Catalog, differing: &HashSet<ObjectId>) {
-    let retypes = |change: &&mut DdlChange| {
-        let (Some(before), Some(after)) = (&change.before, change.objects.first()) else { return false };
-        let differs = |attribute| before.get(attribute) != after.get(attribute);
-        after.id.kind == Kind::Column && (differs(Attribute::Type) || differs(Attribute::Collation))
-    };
-    let Some(change) = finding.remedy.changes.iter_mut().find(retypes) else { return };
-    let Some(column) = change.before.clone() else { return };
-    let readers = dependents::of_column(live, &column);
-    if readers.is_empty() {
-        return;
-    }
-    let own = readers
-        .iter()
-        .find(|reader| !dependents::can_be_made_again(reader) || differing.contains(&reader.id));
-    if let Some(reader) = own {
-        let (kind, id) = (reader.id.kind.spoken(), &reader.id);
-        let why = format!("change the type by hand: {kind} {id} needs the column as it is");
-        return withhold(finding, why);
-    }
-    let mut statements = vec!["BEGIN;".to_owned()];
-    statements.extend(dependents::drop(&readers));
-    statements.append(&mut change.statements);
-    statements.extend(dependents::create(readers));
-    statements.push("COMMIT;".to_owned());
-    change.statements = statements;
-    let (advice, changes) = (finding.remedy.advice.take(), std::mem::take(&mut finding.remedy.changes));
-    finding.remedy = std::mem::take(&mut finding.remedy).with_changes(changes);
-    finding.remedy.advice = advice;
-}
-
-/// Puts the statements that drop an object and make it as declared between those that drop what reads it and those that
-/// make it again, all in one transaction.
-fn remake(finding: &mut Finding, live: &Catalog, model: &Catalog, differing: &HashSet<ObjectId>) {
-    let Some(change) = finding.remedy.changes.iter_mut().find(|change| change.action == DdlAction::Replace)
-    else {
-        return;
-    };
-    let (Some(before), Some(after)) = (change.before.clone(), change.objects.first().cloned()) else {
-        return;
-    };
-    let columns = enums::columns(live, &before);
-    let mut readers = dependents::of_object(live, &before);
-    for reader in columns.iter().flat_map(|column| dependents::of_column(live, column)) {
-        if !readers.iter().any(|known| known.id == reader.id) {
-            readers.push(reader);
-        }
-    }
-    let is_own = |reader: &Object| {
-        !(dependents::can_be_made_again(reader) || columns.iter().any(|column| column.id == reader.id))
-            || reader.id.kind != Kind::Privilege && differing.contains(&reader.id)
-    };
-    if let Some(reader) = readers.iter().find(|reader| is_own(reader)) {
-        let (kind, id) = (reader.id.kind.spoken(), &reader.id);
-        let why = format!("change the {} by hand: {kind} {id} needs it as it is", after.id.kind.spoken());
-        return withhold(finding, why);
-    }
-    let readers: Vec<_> = readers.into_iter().filter(|reader| reader.id.kind != Kind::Column).collect();
-    let mut statements = vec!["BEGIN;".to_owned()];
-    statements.extend(dependents::drop(&readers));
-    match before.id.kind {
-        Kind::Enum => statements.extend(enums::replace(&after, &before, &columns, live)),
-        _ => statements.append(&mut change.statements),
-    }
-    statements.extend(ddl::withheld([&*after].into_iter(), model));
-    statements.extend(dependents::create(readers));
-    statements.push("COMMIT;".to_owned());
-    change.statements = statements;
-    let (advice, changes) = (finding.remedy.advice.take(), std::mem::take(&mut finding.remedy.changes));
-    finding.remedy = std::mem::take(&mut finding.remedy).with_changes(changes);
-    finding.remedy.advice = advice;
-    if before.id.kind == Kind::Enum {
-        finding.remedy.hazards.push(Hazard::RewritesTable);
-    }
 }
 
 /// The findings whose SQL the server would refuse, each with the reason.

@@ -50,8 +50,12 @@ pub fn restore(column: &Object, sequence: &Object, alter: &str) -> Vec<String> {
 }
 
 /// The statements that make a serial column an identity column, or the other way round; `None` where they are not that.
-/// `sequence` is the declared one. Numbers go on after the last value that is there.
-pub fn change_numbering(declared: &Object, actual: &Object, sequence: &Object) -> Option<Vec<String>> {
+/// `sequence` is the declared one that the column owns. Numbers go on after the last value that is there.
+pub fn change_numbering(
+    declared: &Object,
+    actual: &Object,
+    sequence: Option<&Object>,
+) -> Option<Vec<String>> {
     let (table, name) = (alter_relation(&actual.id), identifier(&actual.id.name));
     let mut statements = vec!["BEGIN;".to_owned()];
     let attribute = match (declared.get(Attribute::Identity), actual.get(Attribute::Identity)) {
@@ -59,7 +63,13 @@ pub fn change_numbering(declared: &Object, actual: &Object, sequence: &Object) -
             let default = actual.get(Attribute::Default).filter(|default| default.starts_with("nextval("))?;
             let (schema, old) = qualified_names(default).into_iter().next()?;
             statements.push(format!("{table} ALTER COLUMN {name} DROP DEFAULT;"));
-            statements.push(format!("DROP SEQUENCE {};", qualified(&schema, &old)));
+            // The new sequence has the name of the old one.
+            let same =
+                sequence.is_some_and(|new| new.id.schema.as_ref() == Some(&schema) && new.id.name == old);
+            statements.extend(same.then(|| format!("DROP SEQUENCE {};", qualified(&schema, &old))));
+            if actual.is(Attribute::Nullable, "true") {
+                statements.push(format!("{table} ALTER COLUMN {name} SET NOT NULL;"));
+            }
             Attribute::Identity
         }
         (None, Some(_)) if declared.get(Attribute::Default).is_some() => {
@@ -69,9 +79,13 @@ pub fn change_numbering(declared: &Object, actual: &Object, sequence: &Object) -
         _ => return None,
     };
     let bare = actual.attributes.with(Attribute::Default, None).with(Attribute::Identity, None);
+    let bare = bare.with(Attribute::Nullable, Some("false".into()));
     let bare = Object { id: actual.id.clone(), attributes: bare };
     let alter = columns::alter(declared, &bare, attribute)?;
-    statements.extend(restore(declared, sequence, &alter));
+    match sequence {
+        Some(sequence) => statements.extend(restore(declared, sequence, &alter)),
+        None => statements.push(alter),
+    }
     statements.push("COMMIT;".to_owned());
     Some(statements)
 }

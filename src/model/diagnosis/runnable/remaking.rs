@@ -1,0 +1,150 @@
+//! Objects that are dropped and made again, because the server does not change what they stand on, or them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::{dependents, enums, indexes, withhold};
+use crate::findings::{Finding, Hazard};
+use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
+use crate::postgres::ddl::{self, DdlAction, DdlChange};
+
+/// What it takes to know what can be made again.
+pub(super) struct Remaking<'s> {
+    pub(super) live: &'s Catalog,
+    pub(super) model: &'s Catalog,
+    /// The objects that have findings of their own.
+    pub(super) differing: &'s HashSet<ObjectId>,
+    /// Whether owners and privileges were read.
+    pub(super) knows_privileges: bool,
+}
+
+impl Remaking<'_> {
+    /// Puts the statements that change a column's type between those that drop what reads the column and those that make it
+    /// again.
+    pub(super) fn retype(&self, finding: &mut Finding) {
+        let retypes = |change: &&mut DdlChange| {
+            let (Some(before), Some(after)) = (&change.before, change.objects.first()) else { return false };
+            let differs = |attribute| before.get(attribute) != after.get(attribute);
+            after.id.kind == Kind::Column && (differs(Attribute::Type) || differs(Attribute::Collation))
+        };
+        let Some(change) = finding.remedy.changes.iter_mut().find(retypes) else { return };
+        let Some(column) = change.before.clone() else { return };
+        let readers = dependents::of_column(self.live, &column);
+        if readers.is_empty() {
+            return;
+        }
+        if let Some(why) = self.obstacle(&readers, &[]) {
+            return withhold(finding, format!("change the type by hand: {why}"));
+        }
+        let statements = std::mem::take(&mut change.statements);
+        change.statements = self.between(readers.clone(), statements, &readers);
+        print_again(finding);
+    }
+
+    /// Makes an object anew as it is declared, with all that reads it.
+    pub(super) fn remake(&self, finding: &mut Finding) {
+        let mut changes = finding.remedy.changes.iter_mut();
+        let Some(change) = changes.find(|change| change.action == DdlAction::Replace) else { return };
+        let (Some(before), Some(after)) = (change.before.clone(), change.objects.first().cloned()) else {
+            return;
+        };
+        let kind = before.id.kind;
+        let made = match kind {
+            Kind::Index => indexes::replace(self.live, &after, &before),
+            _ => self.made(&before, &after),
+        };
+        match made {
+            Ok(statements) => change.statements = statements,
+            Err(why) => return withhold(finding, format!("change the {} by hand: {why}", kind.spoken())),
+        }
+        print_again(finding);
+        if kind == Kind::Enum {
+            finding.remedy.hazards.push(Hazard::RewritesTable);
+        }
+    }
+
+    /// The statements; else what stands in the way.
+    fn made(&self, before: &Arc<Object>, after: &Object) -> Result<Vec<String>, String> {
+        let columns = enums::columns(self.live, before);
+        let mut readers = dependents::of_object(self.live, before);
+        for reader in columns.iter().flat_map(|column| dependents::of_column(self.live, column)) {
+            if !readers.iter().any(|known| known.id == reader.id) {
+                readers.push(reader);
+            }
+        }
+        if let Some(why) = self.obstacle(&readers, &columns).or_else(|| self.lost_with(before)) {
+            return Err(why);
+        }
+        // It keeps its owner where that is known.
+        let owner = after.get(Attribute::Owner).or(before.get(Attribute::Owner)).map(Into::into);
+        let attributes = after.attributes.with(Attribute::Owner, owner);
+        let wanted = Object { id: after.id.clone(), attributes };
+        let mut statements = match before.id.kind {
+            Kind::Enum => enums::replace(&wanted, before, &columns, self.live),
+            _ => ddl::replace(&wanted, before),
+        };
+        statements.extend(ddl::withheld([after].into_iter(), self.model));
+        let anew: Vec<Arc<Object>> = readers.iter().chain([before]).cloned().collect();
+        let readers = readers.into_iter().filter(|reader| reader.id.kind != Kind::Column).collect();
+        Ok(self.between(readers, statements, &anew))
+    }
+
+    /// Statements between those that drop their readers and those that make them again, in one transaction. `anew` is all that
+    /// is another object afterwards.
+    fn between(
+        &self,
+        readers: Vec<Arc<Object>>,
+        statements: Vec<String>,
+        anew: &[Arc<Object>],
+    ) -> Vec<String> {
+        let mut all: Vec<String> = self.warning(anew).into_iter().collect();
+        all.push("BEGIN;".to_owned());
+        all.extend(dependents::drop(&readers));
+        all.extend(statements);
+        all.extend(dependents::create(readers));
+        all.push("COMMIT;".to_owned());
+        all
+    }
+
+    /// Why some objects cannot be dropped and made again. Of the `columns` the type is changed in place.
+    fn obstacle(&self, readers: &[Arc<Object>], columns: &[Arc<Object>]) -> Option<String> {
+        readers.iter().find_map(|reader| {
+            let is_made =
+                dependents::can_be_made_again(reader) || columns.iter().any(|column| column.id == reader.id);
+            let differs = reader.id.kind != Kind::Privilege && self.differing.contains(&reader.id);
+            match is_made && !differs {
+                true => self.lost_with(reader),
+                false => Some(format!("{} {} needs it as it is", reader.id.kind.spoken(), reader.id)),
+            }
+        })
+    }
+
+    /// What goes with an object and is not compared, and so cannot be made again.
+    fn lost_with(&self, object: &Object) -> Option<String> {
+        let part = format!("{}.", object.id);
+        let lost = self.live.unmodeled.iter().find(|other| other.object.starts_with(&part))?;
+        Some(format!("{} {} would be lost", lost.kind, lost.object))
+    }
+
+    /// A comment that says what goes with objects that are made again and was not read.
+    fn warning(&self, anew: &[Arc<Object>]) -> Option<String> {
+        let has_grants = |object: &&Arc<Object>| {
+            matches!(object.id.kind, Kind::View | Kind::MaterializedView | Kind::Enum)
+                || object.id.kind.is_routine()
+        };
+        let names: Vec<String> = anew.iter().filter(has_grants).map(|object| object.id.to_string()).collect();
+        (!names.is_empty() && !self.knows_privileges).then(|| {
+            format!(
+                "-- Whoever runs this owns {} afterwards, and what was granted on it is gone: note both first.",
+                names.join(", ")
+            )
+        })
+    }
+}
+
+/// Takes over the changed statements into what is printed.
+fn print_again(finding: &mut Finding) {
+    let (advice, changes) = (finding.remedy.advice.take(), std::mem::take(&mut finding.remedy.changes));
+    finding.remedy = std::mem::take(&mut finding.remedy).with_changes(changes);
+    finding.remedy.advice = advice;
+}
