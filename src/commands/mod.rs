@@ -25,6 +25,7 @@ use std::ffi::OsString;
 
 use registry::{CommandEffect, CommandLine, Registered};
 
+use crate::cli::Redactor;
 use crate::error::{ErrorCode, Exit};
 use crate::output::{self, ErrorReport, FailureReport, Format, Style};
 use crate::project::{OutputSettings, ProcessEnv, Settings};
@@ -67,7 +68,8 @@ pub async fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
         Ok(exit) => exit,
         Err(error) => {
             let report = FailureReport::new(Some(line.name), &run, &error);
-            print_failure(&report, &output)
+            let redactor = Redactor::new(&args);
+            print_failure(&report.redacted(|text| redactor.redact(text)), &output)
         }
     }
 }
@@ -101,7 +103,7 @@ fn print_document(report: &FailureReport, settings: &OutputSettings) {
         format => output::out(&render(format)),
     };
     for file in &settings.files {
-        written = written.and(std::fs::write(&file.path, render(file.format)));
+        written = written.and(output::write_file(&file.path, &render(file.format)));
     }
     add_step_summary(settings, report);
     if let Err(error) = written {

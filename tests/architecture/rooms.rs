@@ -14,9 +14,10 @@ pub(crate) const GROUPS: &[&str] = &["changes", "data", "postgres"];
 /// Every room, from the ground up. A room stands below all that use it.
 pub(crate) const ROOMS: &[Room] = &[
     room("error", &[]),
+    room("plain_file", &["error"]),
     room("text", &[]),
-    room("toml_table", &["error"]),
-    room("postgres/sql", &["error"]),
+    room("toml_table", &["error", "text"]),
+    room("postgres/sql", &["error", "plain_file"]),
     room("postgres/connection", &["error", "postgres/sql"]),
     room("postgres/catalog", &["postgres/connection", "postgres/sql"]),
     room("postgres/ddl", &["postgres/catalog", "postgres/sql"]),
@@ -47,6 +48,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "error",
             "findings",
             "migrations",
+            "plain_file",
             "postgres/catalog",
             "postgres/connection",
             "postgres/scratch",
@@ -112,8 +114,21 @@ pub(crate) const ROOMS: &[Room] = &[
         ],
     ),
     room("output", &["backup", "error", "findings", "postgres/sql", "text", "writer"]),
-    room("cli", &["findings", "output", "postgres/sql"]),
-    room("project", &["cli", "error", "findings", "postgres/connection", "postgres/sql", "toml_table"]),
+    room("cli", &["findings", "output", "postgres/sql", "text"]),
+    room(
+        "project",
+        &[
+            "cli",
+            "error",
+            "findings",
+            "output",
+            "plain_file",
+            "postgres/connection",
+            "postgres/sql",
+            "text",
+            "toml_table",
+        ],
+    ),
     room(
         "workflow",
         &[

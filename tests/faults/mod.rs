@@ -15,6 +15,7 @@ mod locks;
 mod names;
 mod output;
 mod pasted;
+mod places;
 mod pooler;
 mod prompts;
 mod refusals;
