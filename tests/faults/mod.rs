@@ -12,6 +12,7 @@ mod files;
 mod limits;
 mod lock_file;
 mod locks;
+mod machine;
 mod names;
 mod output;
 mod pasted;
