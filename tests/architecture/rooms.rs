@@ -23,7 +23,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room("postgres/ddl", &["postgres/catalog", "postgres/sql"]),
     room("postgres/programs", &["postgres/connection"]),
     room("postgres/scratch", &["error", "postgres/connection", "postgres/programs", "postgres/sql"]),
-    room("findings", &["postgres/ddl", "text"]),
+    room("findings", &["postgres/ddl", "postgres/sql", "text"]),
     room("migrations", &["error", "postgres/catalog", "postgres/connection", "postgres/sql"]),
     room("writer", &["error", "postgres/connection", "postgres/sql", "text"]),
     room("data/checks", &["error", "findings", "postgres/catalog", "postgres/connection", "postgres/sql"]),
