@@ -1,5 +1,7 @@
 //! F22: taking a repair back after somebody edited rows, twice, in part; and removing what could be taken back.
 
+use trueup::writer::ADVISORY_LOCK;
+
 use super::*;
 
 /// Repaired keys, and the run that did it.
@@ -342,4 +344,25 @@ fn pruned_before_images_cannot_be_taken_back() {
     shop.undo(&second).exit(0);
     shop.trueup(["undo", "--prune", "0s", "--yes"]).exit(0).says("removed the old values of 1 run");
     shop.undo(&second).exit(0).says("undone already");
+}
+
+/// Both have read what is to be undone before either has the lock.
+#[test]
+fn f22_of_two_undos_at_once_one_is_told_that_it_is_done() {
+    let (shop, run) = repaired(5);
+    let runtime = support::runtime();
+    let mut holder = runtime.block_on(shop.database.connect());
+    runtime.block_on(holder.execute(format!("SELECT pg_advisory_lock({ADVISORY_LOCK})"))).unwrap();
+    let both = [shop.undo(&run).start(), shop.undo(&run).start()];
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'trueup/% undo'
+        AND query LIKE '%pg_try_advisory_lock(%' AND state = 'idle'";
+    support::wait_for("both", || shop.database.value(waiting) == "2");
+    runtime.block_on(holder.execute("SELECT pg_advisory_unlock_all()")).unwrap();
+    let said: Vec<String> = both.map(|undo| undo.ended().exit(0).lacks("skipped, edited").said()).into();
+    assert_eq!(said.iter().filter(|said| said.contains("done: restored 5 rows")).count(), 1, "{said:?}");
+    let told =
+        said.iter().filter(|said| said.contains("nothing to do: run") && said.contains("undone by run"));
+    assert_eq!(told.count(), 1, "{said:?}");
+    runtime.block_on(holder.close());
+    assert_eq!(shop.orphans(), 5);
 }
