@@ -15,6 +15,7 @@ pub mod findings;
 pub mod migrations;
 pub mod model;
 pub mod output;
+pub mod plain_file;
 pub mod postgres;
 pub mod project;
 pub mod snapshot;

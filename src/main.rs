@@ -1,6 +1,8 @@
 //! Parse, run, exit code: nothing else.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -32,13 +34,29 @@ fn main() -> ExitCode {
     ExitCode::from(if unheard { Exit::CannotTell } else { exit }.code())
 }
 
+/// How many files, connections and pipes a command may have open at the same time.
+const DESCRIPTORS: usize = 64;
+
 fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.expect("a runtime can be had");
+    // Where it gets none, the runtime panics in the middle of the work.
+    if let Err(error) = enough_descriptors() {
+        return commands::cannot_start(&args, error);
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return commands::cannot_start(&args, error),
+    };
     let exit = runtime.block_on(commands::run(args, process_env));
     // A name that is still being resolved must not hold the process up.
     runtime.shutdown_background();
     exit
+}
+
+/// Whether this process may open as many files as a command needs.
+fn enough_descriptors() -> io::Result<()> {
+    let one = File::open("/dev/null")?;
+    let others: io::Result<Vec<File>> = (1..DESCRIPTORS).map(|_| one.try_clone()).collect();
+    others.map(drop)
 }
 
 /// Where it broke. A message that was put together at run time may hold data of a database, or a password: it is

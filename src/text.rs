@@ -1,5 +1,7 @@
 //! Words and numbers as people read them: a leaf that every room may use.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::time::Duration;
 
 /// `1 table`, `2 tables`, `2 batches`.
@@ -30,6 +32,69 @@ const ULID: usize = 26;
 pub fn short_id(id: &str) -> &str {
     let is_ulid = id.len() == ULID && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if is_ulid { &id[..SHORT_ID] } else { id }
+}
+
+/// Whether a text holds a password as connection strings do: `scheme://user:password@host`, or `password=...`.
+pub fn holds_password(text: &str) -> bool {
+    password_in(text).is_some()
+}
+
+/// The text with `...` in the place of every part of a connection string that holds a password.
+pub fn without_passwords(text: &str) -> Cow<'_, str> {
+    let mut rest = text;
+    let mut shown = String::new();
+    while let Some(hidden) = password_in(rest) {
+        shown.push_str(&rest[..hidden.start]);
+        shown.push_str("...");
+        rest = &rest[hidden.end..];
+    }
+    if rest.len() == text.len() {
+        return Cow::Borrowed(text);
+    }
+    shown.push_str(rest);
+    Cow::Owned(shown)
+}
+
+/// The first part that must not be shown.
+fn password_in(text: &str) -> Option<Range<usize>> {
+    let [in_url, assigned] = [url_with_password(text), assigned_password(text)];
+    match (in_url, assigned) {
+        (Some(one), Some(other)) => Some(if one.start <= other.start { one } else { other }),
+        (one, other) => one.or(other),
+    }
+}
+
+/// What stands behind the `://` of a URL that has a user and a password. A password may hold what must be
+/// percent-encoded, so it ends only at the last `@` of the line.
+fn url_with_password(text: &str) -> Option<Range<usize>> {
+    let starts = text.match_indices("://").map(|(at, mark)| at + mark.len());
+    starts.into_iter().find_map(|start| {
+        let line = text[start..].lines().next().unwrap_or_default();
+        let user = line.find(|found: char| matches!(found, ':' | '/' | '@') || found.is_whitespace())?;
+        let at = line.rfind('@').filter(|at| line[user..].starts_with(':') && user < *at)?;
+        Some(start..start + at + ends(&line[at..]))
+    })
+}
+
+/// The value behind a `password=`, of a query of a URL or of a connection string in words.
+fn assigned_password(text: &str) -> Option<Range<usize>> {
+    const ASSIGNED: &str = "password=";
+    let folded = text.to_ascii_lowercase();
+    let mut starts = folded.match_indices(ASSIGNED).map(|(at, word)| at + word.len());
+    starts.find_map(|start| {
+        let value = &text[start..];
+        let length = match value.strip_prefix('\'') {
+            Some(quoted) => quoted.find('\'').map_or(value.len(), |end| end + 2),
+            None => ends(value),
+        };
+        // What was hidden is not hidden again.
+        (length > 0 && !value.starts_with("...")).then_some(start..start + length)
+    })
+}
+
+/// Where a word of a connection string ends.
+fn ends(text: &str) -> usize {
+    text.find(|found: char| found.is_whitespace() || matches!(found, '"' | '\'' | '`')).unwrap_or(text.len())
 }
 
 /// `300 ms`, `1.2 s`, `12 s`, `3 min 5 s`, `2 h 4 min`.
@@ -75,6 +140,34 @@ mod tests {
     fn a_text_is_cut_between_characters() {
         assert_eq!(one_line("SELECT\n  1", 20), "SELECT 1");
         assert_eq!(one_line("ääää b", 4), "ääää ...");
+    }
+
+    #[test]
+    fn f53_a_password_is_found_and_hidden_wherever_it_stands() {
+        for (text, shown) in [
+            ("postgres://app:canary@db/x", "postgres://..."),
+            ("no backup \"postgres://app:can ary@db/x\" here", "no backup \"postgres://...\" here"),
+            ("postgres://app:can/ary@db/x?sslmode=require", "postgres://..."),
+            ("postgres://:canary@db/x, s3://u:canary@b", "postgres://..."),
+            ("a: postgres://app:canary@db\nb: https://u:canary@h/", "a: postgres://...\nb: https://..."),
+            ("postgres://db/x?password=canary", "postgres://db/x?password=..."),
+            ("host=db password='can ary' user=app", "host=db password=... user=app"),
+            ("PGPASSWORD=canary psql", "PGPASSWORD=... psql"),
+        ] {
+            assert!(holds_password(text), "{text}");
+            assert_eq!(without_passwords(text), shown);
+            assert_eq!(without_passwords(shown), shown);
+        }
+        for harmless in [
+            "postgres://app@db:5432/x",
+            "see https://tracker/issues/1: asked ops@example.com",
+            "s3://bucket/prefix",
+            "a@b: c",
+            "",
+        ] {
+            assert!(!holds_password(harmless), "{harmless}");
+            assert!(matches!(without_passwords(harmless), Cow::Borrowed(_)));
+        }
     }
 
     #[test]

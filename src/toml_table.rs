@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::{ErrorCode, Failure};
+use crate::text::holds_password;
 
 /// The name and the text of a file, for errors.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +64,14 @@ impl<'a, 'i> TomlTable<'a, 'i> {
         self.source.error(&span, format!("{}: {what}", self.key_path(key)))
     }
 
+    /// An error about a password: it would be shown wherever the text is, and the file is committed.
+    fn password(&self, key: &str, value: &Spanned<DeValue<'i>>) -> Failure {
+        let what = format!("{}: this URL holds credentials, which are not shown", self.key_path(key));
+        self.source
+            .error(&value.span(), what)
+            .next("leave them to the environment or the machine's role, and change those that were committed")
+    }
+
     fn wrong(&self, key: &str, value: &Spanned<DeValue<'i>>, expected: &str) -> Failure {
         let found = value.get_ref().type_str();
         self.source
@@ -88,7 +97,7 @@ impl<'a, 'i> TomlTable<'a, 'i> {
         if let Some(read) = read(value.get_ref()) {
             return Ok(Some(read));
         }
-        // The error repeats a string of the wrong shape: settings hold names and patterns, never secrets.
+        // The error repeats a string of the wrong shape, without passwords: see `ErrorReport`.
         Err(match value.get_ref().as_str() {
             Some(text) => self
                 .source
@@ -97,8 +106,13 @@ impl<'a, 'i> TomlTable<'a, 'i> {
         })
     }
 
-    /// A string that is not empty.
+    /// A string that is not empty and holds no password.
     pub fn string(&self, key: &'static str) -> Result<Option<String>, Failure> {
+        if let Some(value) = self.value(key)
+            && value.get_ref().as_str().is_some_and(holds_password)
+        {
+            return Err(self.password(key, value));
+        }
         self.read(key, "a string that is not empty", |value| {
             value.as_str().filter(|text| !text.trim().is_empty() && !text.contains('\0')).map(str::to_owned)
         })
@@ -143,12 +157,13 @@ impl<'a, 'i> TomlTable<'a, 'i> {
         })
     }
 
-    /// A list of strings that are not empty.
+    /// A list of strings that are not empty and hold no password.
     pub fn strings(&self, key: &'static str) -> Result<Option<Vec<String>>, Failure> {
         const EXPECTED: &str = "a list of strings";
         let Some(value) = self.value(key) else { return Ok(None) };
         let Some(list) = value.get_ref().as_array() else { return Err(self.wrong(key, value, EXPECTED)) };
         let item = |item: &Spanned<DeValue<'i>>| match item.get_ref().as_str() {
+            Some(text) if holds_password(text) => Err(self.password(key, item)),
             Some(text) if !text.is_empty() => Ok(text.to_owned()),
             Some(_) => Err(self
                 .source

@@ -10,6 +10,7 @@ mod archives;
 mod catalog;
 mod compare;
 mod external;
+mod handed;
 mod manifest;
 mod pg_dump_errors;
 mod programs;

@@ -4,19 +4,14 @@
 //! password stands in a file (`PGPASSFILE`, manual, "The Password File") that nobody else can open. The programs
 //! inherit nothing of the caller's environment but `PATH` and `LD_LIBRARY_PATH`.
 
-use std::fs::{self, File};
-use std::io::Write as _;
-use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use anyhow::{Context as _, Result};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, Uid};
-use tempfile::TempPath;
 use tokio::process::{Child, Command};
 
+use super::handed::HandedFile;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{ServerVersion, Target};
 use crate::postgres::programs::{Places, release, variable};
@@ -138,12 +133,12 @@ impl Programs {
         program: &str,
         target: &Target,
         application: &str,
-        secrets: &PasswordFile,
+        secrets: &HandedFile,
     ) -> Result<Command, Failure> {
         let mut command = self.command(program);
         let conninfo = target.conninfo(application, self.version)?;
         command.arg("--no-password").arg(format!("--dbname={conninfo}"));
-        command.env("PGPASSFILE", &secrets.path).env("HOME", NO_HOME);
+        command.env("PGPASSFILE", secrets.path()).env("HOME", NO_HOME);
         Ok(command)
     }
 }
@@ -173,46 +168,9 @@ impl Drop for ProcessGroup {
     }
 }
 
-/// The file with the password. Where the system shows the open files of a process as files (`/proc/self/fd`), the
-/// file has no name and disappears with trueup, even when trueup is killed. The program opens it through `/proc`,
-/// which only the same user may do.
-#[derive(Debug)]
-pub struct PasswordFile {
-    path: PathBuf,
-    _file: File,
-    _named: Option<TempPath>,
-}
-
 /// A home directory that does not exist: libpq finds no `.pgpass`, no service file and no certificates of a person
 /// there.
 const NO_HOME: &str = "/nonexistent";
-/// The directory in which Linux shows the open files of a process.
-const OPEN_FILES: &str = "/proc/self/fd";
-
-impl PasswordFile {
-    /// Writes the password of a target into a file that only this user can read.
-    ///
-    /// # Errors
-    /// There is no space for temporary files.
-    pub fn of(target: &Target) -> Result<Self> {
-        let room = "a temporary file for the password";
-        let (mut file, named) = if Path::new(OPEN_FILES).is_dir() {
-            (tempfile::tempfile().context(room)?, None)
-        } else {
-            let (file, path) = tempfile::NamedTempFile::new().context(room)?.into_parts();
-            (file, Some(path))
-        };
-        // libpq ignores a password file that others can read.
-        file.set_permissions(fs::Permissions::from_mode(0o600))?;
-        file.write_all(target.passfile_line()?.as_bytes())?;
-        let path = match &named {
-            Some(path) => path.to_path_buf(),
-            None => format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into(),
-        };
-        Ok(Self { path, _file: file, _named: named })
-    }
-}
-
 /// The common release of `pg_dump` and `pg_restore` in a directory. `--version` has no timeout: it does nothing else
 /// than print.
 fn version_of(dir: &Path) -> Result<ServerVersion, String> {

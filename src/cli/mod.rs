@@ -1,5 +1,5 @@
 //! What the commands' arguments share: the global flags, groups of flags that several commands have, value types, and
-//! the keeping of passwords out of clap's errors. A command's own arguments and help stand in its folder.
+//! the keeping of passwords out of errors. A command's own arguments and help stand in its folder.
 //!
 //! Nothing here decides, and nothing here reads the environment: `project` turns these values, the variables that the
 //! help names and `trueup.toml` into settings.
@@ -15,7 +15,7 @@ use clap::Args;
 
 pub use crate::output::Format;
 pub use help::{CommandHelp, Documented, complete};
-pub use redact::Redactor;
+pub use redact::{Redactor, misplaced_password};
 pub use values::{Color, FailOn, Secret, age, duration};
 
 /// Flags that every command shares.

@@ -1,6 +1,12 @@
-//! Keeping passwords out of clap's error messages, which quote the argument they did not understand.
+//! Keeping the URLs of the arguments out of errors, clap's and trueup's own, which quote what they did not understand; and
+//! finding a password where no argument takes one.
 
 use std::ffi::OsString;
+
+use clap::{ArgMatches, Command};
+
+use super::Secret;
+use crate::text::holds_password;
 
 /// What stands behind `://` in any argument, to be taken out of a text.
 #[derive(Clone)]
@@ -31,6 +37,23 @@ impl Redactor {
     pub fn redact(&self, text: &str) -> String {
         self.tails.iter().fold(text.to_owned(), |text, tail| text.replace(tail.as_str(), "://..."))
     }
+}
+
+/// The argument that has a password as its value and is not made for one, as usage shows it: `--env <NAME>`. Whatever it
+/// was meant to be, it would be shown, and recorded in the database.
+pub fn misplaced_password(matches: &ArgMatches, definition: &Command) -> Option<String> {
+    let misplaced = |id: &str| {
+        // The types of a Secret are those that take a URL.
+        let takes_one = matches.try_get_many::<Secret>(id).is_ok();
+        let mut values = matches.try_get_raw(id).ok().flatten().into_iter().flatten();
+        !takes_one && values.any(|value| holds_password(&value.to_string_lossy()))
+    };
+    if let Some(id) = matches.ids().find(|id| misplaced(id.as_str())) {
+        let argument = definition.get_arguments().find(|argument| argument.get_id() == id);
+        return Some(argument.map_or_else(|| id.to_string(), ToString::to_string));
+    }
+    let (name, matches) = matches.subcommand()?;
+    misplaced_password(matches, definition.find_subcommand(name)?)
 }
 
 #[cfg(test)]

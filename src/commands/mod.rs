@@ -22,11 +22,14 @@ mod usage;
 mod verify;
 
 use std::ffi::OsString;
+use std::time::SystemTime;
 
 use registry::{CommandEffect, CommandLine, Registered};
 
-use crate::error::{ErrorCode, Exit};
+use crate::cli::Redactor;
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::output::{self, ErrorReport, FailureReport, Format, Style};
+use crate::postgres::connection::server_failure;
 use crate::project::{OutputSettings, ProcessEnv, Settings};
 use crate::workflow::deliver::add_step_summary;
 
@@ -59,17 +62,30 @@ pub async fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
         Ok(settings) => settings.output.clone(),
         Err(_) => OutputSettings::of_failure(&line.shared, process_env),
     };
-    let outcome = match settings {
+    let outcome = match settings.and_then(|settings| check_clock().map(|()| settings)) {
         Ok(settings) => line.args.run(&settings).await,
         Err(failure) => Err(failure.into()),
     };
+    // What nobody foresaw is a fault of trueup only where neither the server nor this machine is the reason.
+    let outcome = outcome.map_err(|error| server_failure(error, &format!("trueup {}", line.name)));
     match outcome {
         Ok(exit) => exit,
         Err(error) => {
             let report = FailureReport::new(Some(line.name), &run, &error);
-            print_failure(&report, &output)
+            let redactor = Redactor::new(&args);
+            print_failure(&report.redacted(|text| redactor.redact(text)), &output)
         }
     }
+}
+
+/// Refuses a clock that is set wrong for certain: runs and backups would be sorted wrong, and the wrong ones pruned.
+fn check_clock() -> Result<(), Failure> {
+    if SystemTime::now() >= SystemTime::UNIX_EPOCH {
+        return Ok(());
+    }
+    Err(Failure::cannot_tell("the clock of this machine stands before 1970; nothing was done")
+        .code(ErrorCode::MACHINE_RESOURCES)
+        .next("set the clock, then run the same command again"))
 }
 
 /// Says that trueup itself failed, after a panic.
@@ -93,6 +109,14 @@ fn print_failure(report: &FailureReport, settings: &OutputSettings) -> Exit {
     report.exit()
 }
 
+/// Says that the process could not be set up: nothing has begun.
+pub fn cannot_start(args: &[OsString], error: std::io::Error) -> Exit {
+    let error = server_failure(error.into(), "trueup cannot start");
+    let run = ulid::Ulid::generate().to_string();
+    let report = FailureReport::new(usage::command_among(args), &run, &error);
+    print_failure(&report, &OutputSettings { format: usage::format_among(args), ..OutputSettings::default() })
+}
+
 /// The document of a failure that standard error has said already.
 fn print_document(report: &FailureReport, settings: &OutputSettings) {
     let render = |format| output::render(report, format, Style::default(), &settings.from_repository);
@@ -101,7 +125,7 @@ fn print_document(report: &FailureReport, settings: &OutputSettings) {
         format => output::out(&render(format)),
     };
     for file in &settings.files {
-        written = written.and(std::fs::write(&file.path, render(file.format)));
+        written = written.and(output::write_file(&file.path, &render(file.format)));
     }
     add_step_summary(settings, report);
     if let Err(error) = written {
@@ -112,7 +136,6 @@ fn print_document(report: &FailureReport, settings: &OutputSettings) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Failure;
     use crate::project::SETTINGS_FILE;
 
     pub(super) fn read(args: &[&str]) -> Result<CommandLine, clap::Error> {

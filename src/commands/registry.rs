@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::pin::Pin;
 
 use anyhow::Result;
+use clap::error::ErrorKind;
 use clap::{ArgMatches, Args as _, FromArgMatches as _};
 
 use crate::cli::{self, CommandHelp, Documented, Shared};
@@ -131,8 +132,15 @@ impl CommandLine {
     pub(super) fn read(commands: &'static [Registered], args: &[OsString]) -> Result<Self, clap::Error> {
         let mut definition = definition(commands);
         let mut matches = definition.try_get_matches_from_mut(args)?;
+        if let Some(argument) = cli::misplaced_password(&matches, &definition) {
+            let what = format!(
+                "the value of '{argument}' holds a password, which does not belong there: it is not shown, and nothing was \
+                 done\n\n  tip: the database comes from DATABASE_URL, or from --database-url"
+            );
+            return Err(definition.error(ErrorKind::ValueValidation, what));
+        }
         let shared = Shared::from_arg_matches_mut(&mut matches)?;
-        let missing = || clap::Error::new(clap::error::ErrorKind::MissingSubcommand);
+        let missing = || clap::Error::new(ErrorKind::MissingSubcommand);
         let (name, mut matches) = matches.remove_subcommand().ok_or_else(missing)?;
         let command = commands.iter().find(|command| command.name == name).ok_or_else(missing)?;
         let args = (command.read)(&mut matches).map_err(|error| error.format(&mut definition))?;

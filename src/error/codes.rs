@@ -242,6 +242,8 @@ error_codes! {
     BACKUP_DAMAGED = "backup.damaged";
     /// No backup could be taken.
     BACKUP_FAILED = "backup.failed";
+    /// This machine refused a file, a directory, a process or a descriptor.
+    MACHINE_RESOURCES = "machine.resources";
     /// The database to restore into is not empty.
     RESTORE_TARGET_NOT_EMPTY = "restore.target_not_empty";
     /// The backup does not fit the server.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Command;
 use crate::postgres::ddl;
+use crate::postgres::sql::portable;
 
 /// What SQL of a remedy does beside changing the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -58,9 +59,12 @@ impl Remedy {
         Self { advice: Some(advice.into()), ..Self::default() }
     }
 
-    /// Adds changes with their SQL.
+    /// Adds changes with their SQL, which means the same under any setting of the session that it is pasted into.
     #[must_use]
-    pub fn with_changes(mut self, changes: Vec<ddl::DdlChange>) -> Self {
+    pub fn with_changes(mut self, mut changes: Vec<ddl::DdlChange>) -> Self {
+        for statement in changes.iter_mut().flat_map(|change| &mut change.statements) {
+            *statement = portable(statement);
+        }
         let statements = changes.iter().flat_map(|change| &change.statements);
         let statements: Vec<String> =
             statements.map(|statement| format!("{};", statement.trim_end_matches(';'))).collect();

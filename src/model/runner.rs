@@ -17,7 +17,7 @@ use crate::postgres::catalog::reader::{CatalogReading, ReadOptions, read};
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::connection::{Session, sqlstate};
 use crate::postgres::scratch::{Scratch, ScratchDatabase};
-use crate::postgres::sql::{Statement, identifier, literal};
+use crate::postgres::sql::{Statement, identifier, literal, set_meaning};
 
 /// The number of missing roles that one statement, or one migration, may name.
 pub(super) const MOST_ROLES: usize = 100;
@@ -117,6 +117,8 @@ impl<'s> Runner<'s> {
         // Messages are matched by their English text; only superusers may ask for it before 15, and where that
         // fails the server's own language stays.
         let _ = self.session.execute("SET lc_messages = 'C'").await;
+        // A given server may have settings of its own.
+        self.session.execute(set_meaning("SET")).await?;
         let path = literal(&self.settings.search_path);
         self.session.execute(format!("SELECT pg_catalog.set_config('search_path', {path}, false)")).await
     }

@@ -7,6 +7,7 @@ use super::report::{Envelope, Report};
 use super::view::{Tone, View};
 use crate::error::{ErrorCode, Exit, Failure, code_of, exit_of};
 use crate::findings::{Change, Finding, Remedy, Severity, Sides};
+use crate::text::without_passwords;
 
 /// What went wrong, inside of a JSON document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,9 +18,11 @@ pub struct ErrorReport {
 }
 
 impl ErrorReport {
-    /// The condition, what happened, and what to do or run next: empty when there is nothing to say.
+    /// The condition, what happened, and what to do or run next: empty when there is nothing to say. Passwords of
+    /// connection strings are taken out of both, whoever put them there.
     pub fn new(code: ErrorCode, what: &str, next: &str) -> Self {
-        Self { code, what: what.to_owned(), next: (!next.is_empty()).then(|| next.to_owned()) }
+        let next = (!next.is_empty()).then(|| without_passwords(next).into_owned());
+        Self { code, what: without_passwords(what).into_owned(), next }
     }
 }
 
@@ -71,6 +74,15 @@ impl FailureReport {
             error,
             findings: vec![finding],
         }
+    }
+
+    /// The same, with its words as `redact` returns them.
+    #[must_use]
+    pub fn redacted(self, redact: impl Fn(&str) -> String) -> Self {
+        let ErrorReport { code, what, next } = self.error;
+        let next = next.as_deref().map(&redact).unwrap_or_default();
+        let error = ErrorReport::new(code, &redact(&what), &next);
+        Self::of(self.command.as_deref(), &self.run, self.exit, error)
     }
 
     /// The exit code.

@@ -17,7 +17,7 @@ mod style;
 pub mod view;
 mod wrap;
 
-pub use console::{err, out};
+pub use console::{err, names_an_open_file, out, write_file};
 pub use escape::{escape, escape_lines};
 pub use failure::{ErrorReport, FailureReport, failure_text};
 pub use meter::Meter;

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{ErrorCode, Failure};
 
-/// The file name of the settings.
-pub const SETTINGS_FILE: &str = "trueup.toml";
+pub use crate::plain_file::SETTINGS_FILE;
+
 /// The file name of the compiled model.
 pub const LOCK_FILE: &str = "trueup.lock";
 const SCHEMA_DIR: &str = "schema";
 const SEEDS_DIR: &str = "schema/seeds";
 const CHECKS_DIR: &str = "checks";
-const DEFAULT_MIGRATIONS_DIR: &str = "migrations";
+pub(super) const DEFAULT_MIGRATIONS_DIR: &str = "migrations";
 
 /// A project directory. The files and directories in it may not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]

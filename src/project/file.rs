@@ -1,7 +1,6 @@
 //! Reads `trueup.toml`.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use super::repair::{RepairSettings, repair};
 use crate::cli::FailOn;
 use crate::error::{ErrorCode, Failure};
 use crate::findings::Severity;
+use crate::plain_file;
 use crate::postgres::connection::ServerVersion;
 use crate::postgres::sql::{self, DURATION};
 use crate::toml_table::{TomlSource, TomlTable};
@@ -160,7 +160,8 @@ impl ProjectFile {
             Failure::usage(format!("{name}: cannot be read: {error}")).code(ErrorCode::PROJECT_FILE_INVALID)
         };
         let mut bytes = Vec::new();
-        let file = File::open(path).map_err(unreadable)?;
+        let file = plain_file::open(path).map_err(|failure| failure.code(ErrorCode::PROJECT_FILE_INVALID))?;
+        let file = file.ok_or_else(|| unreadable(std::io::ErrorKind::NotFound.into()))?;
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > MAX_BYTES {
             return Err(Failure::usage(format!(

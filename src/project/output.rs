@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum as _;
 
-use super::directory;
+use super::backup::BackupSettings;
+use super::directory::{self, DEFAULT_MIGRATIONS_DIR, Project};
 use super::process_env::ProcessEnv;
+use super::settings::asked_for;
 use crate::cli::{Color, Format, Shared};
 use crate::error::{ErrorCode, Failure};
+use crate::output::names_an_open_file;
 
 /// The settings of the output.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,26 +46,39 @@ pub struct OutputSettings {
 }
 
 impl OutputSettings {
-    /// Resolves the settings of a command in a project directory.
+    /// Resolves the settings of a command of a project that keeps backups in `store`.
     ///
     /// # Errors
-    /// Exit 2: the format of an `--output` file is unknown.
+    /// Exit 2: the format of an `--output` file is unknown, or the file is a link or one of the project's own.
     pub(super) fn resolve(
         shared: &Shared,
         process_env: &ProcessEnv,
-        project: &Path,
+        project: &Project,
+        store: &str,
     ) -> Result<Self, Failure> {
-        let files = shared.output.iter().map(|text| OutputFile::parse(text, &process_env.cwd));
+        let files = shared.output.iter().map(|text| {
+            let file = OutputFile::parse(text, &process_env.cwd)?;
+            file.check_place(project, store)?;
+            Ok(file)
+        });
         let output = Self::new(shared, process_env, files.collect::<Result<_, _>>()?);
         // Nobody else needs to know, and looking for it takes time.
         let is_asked_for = output.formats().any(Format::is_of_findings);
-        let from_repository = if is_asked_for { directory::in_repository(project) } else { String::new() };
+        let from_repository =
+            if is_asked_for { directory::in_repository(&project.dir) } else { String::new() };
         Ok(Self { from_repository, ..output })
     }
 
     /// The settings of a command whose project, or a part of whose arguments, is wrong: for the report of that.
     pub fn of_failure(shared: &Shared, process_env: &ProcessEnv) -> Self {
-        let files = shared.output.iter().filter_map(|text| OutputFile::parse(text, &process_env.cwd).ok());
+        let asked = asked_for(shared, process_env);
+        let dir = directory::find(asked, &process_env.cwd).unwrap_or_else(|_| process_env.cwd.clone());
+        let project = Project::new(dir, None, DEFAULT_MIGRATIONS_DIR);
+        let store = BackupSettings::default().store;
+        let files = shared.output.iter().filter_map(|text| {
+            let file = OutputFile::parse(text, &process_env.cwd).ok()?;
+            file.check_place(&project, &store).is_ok().then_some(file)
+        });
         Self::new(shared, process_env, files.collect())
     }
 
@@ -133,6 +149,34 @@ impl OutputFile {
             );
         }
         Ok(Self { format, path: cwd.join(file) })
+    }
+
+    /// Refuses a link, which leads elsewhere than its name says, and the places of the project's own files.
+    fn check_place(&self, project: &Project, store: &str) -> Result<(), Failure> {
+        let refuse = |what: &str| {
+            Err(Failure::usage(format!("--output {}: {what}", self.path.display()))
+                .code(ErrorCode::USAGE_ARGUMENTS)
+                .next("name another file for the report"))
+        };
+        let is_link = self.path.symlink_metadata().is_ok_and(|found| found.is_symlink());
+        if is_link && !names_an_open_file(&self.path) {
+            let goal = self.path.read_link().unwrap_or_default();
+            return refuse(&format!("a symbolic link to {}, which is not followed", goal.display()));
+        }
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let (Some(parent), Some(name)) = (self.path.parent(), self.path.file_name()) else {
+            return refuse("this is no file");
+        };
+        let (file, dir) = (real(parent).join(name), real(&project.dir));
+        let files = [&project.settings_path, &project.lock_path];
+        let own_file =
+            files.into_iter().any(|own| own.file_name() == Some(name) && file.parent() == Some(&dir));
+        let store = project.dir.join(store);
+        let folders = [&project.schema_dir, &project.migrations_dir, &project.checks_dir, &store];
+        if own_file || folders.into_iter().any(|folder| file.starts_with(real(folder))) {
+            return refuse("a report would overwrite, or stand among, the project's own files");
+        }
+        Ok(())
     }
 }
 

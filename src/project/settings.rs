@@ -15,6 +15,7 @@ use super::repair::RepairSettings;
 use crate::cli::{ScratchArgs, Secret, Shared};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{PasswordSources, Target};
+use crate::text::holds_password;
 use crate::toml_table::nearest;
 
 /// The settings of a run.
@@ -95,11 +96,10 @@ impl Settings {
     /// Exit 2: there is no project, `trueup.toml` is malformed, or the environment is unknown.
     pub fn resolve(call: &CommandCall<'_>, process_env: &ProcessEnv, run: String) -> Result<Self, Failure> {
         let CommandCall { name: command, args, shared } = call;
+        refuse_passwords(process_env)?;
         let needs_project = args.needs_project();
         let (dir, file) = if needs_project {
-            let asked =
-                shared.project.as_deref().or_else(|| process_env.variable("TRUEUP_PROJECT").map(Path::new));
-            let dir = directory::find(asked, &process_env.cwd)?;
+            let dir = directory::find(asked_for(shared, process_env), &process_env.cwd)?;
             let path = dir.join(SETTINGS_FILE);
             let exists = path.symlink_metadata().is_ok();
             let file = if exists { ProjectFile::read(&path)? } else { ProjectFile::default() };
@@ -123,9 +123,10 @@ impl Settings {
         if let Some(url_env) = environment.as_ref().and_then(|found| found.settings.url_env.clone()) {
             database.url_env = url_env;
         }
-        let output = OutputSettings::resolve(shared, process_env, &dir)?;
+        let project = Project::new(dir, name, &migrations.dir);
+        let output = OutputSettings::resolve(shared, process_env, &project, &backup.store)?;
         let mut settings = Self {
-            project: Project::new(dir, name, &migrations.dir),
+            project,
             scratch: scratch(args.scratch(), compile.server_version, process_env),
             assume_extensions: compile.assume_extensions,
             url: ConnectionUrl::find(shared, &database.url_env, process_env),
@@ -248,6 +249,23 @@ impl NamedEnvironment {
         }
         Ok(())
     }
+}
+
+/// The project directory that the caller names.
+pub(super) fn asked_for<'a>(shared: &'a Shared, process_env: &'a ProcessEnv) -> Option<&'a Path> {
+    shared.project.as_deref().or_else(|| process_env.variable("TRUEUP_PROJECT").map(Path::new))
+}
+
+/// Refuses a password in a variable that is shown and recorded.
+fn refuse_passwords(process_env: &ProcessEnv) -> Result<(), Failure> {
+    let holds = |name: &&str| process_env.lossy(name).is_some_and(|value| holds_password(&value));
+    let Some(name) = ["TRUEUP_ENV", "TRUEUP_PROJECT", "TRUEUP_PG_BIN"].into_iter().find(holds) else {
+        return Ok(());
+    };
+    let what = format!("the variable {name} holds a password, which does not belong there (it is not shown)");
+    Err(Failure::usage(what)
+        .code(ErrorCode::USAGE_ARGUMENTS)
+        .next("put the URL of the database into DATABASE_URL, or the variable that [database] url_env names"))
 }
 
 fn scratch(args: ScratchArgs, major: Option<u32>, process_env: &ProcessEnv) -> ScratchSettings {

@@ -252,7 +252,6 @@ fn hidden(snapshot: &DatabaseSnapshot) -> Vec<Hidden> {
     let unseen = snapshot.seeded.unseen.iter().map(|unseen| Hidden {
         object: unseen.table.clone(),
         why: unseen.why.as_ref().map(UnseenReason::in_words),
-        by_row_security: unseen.why == Some(UnseenReason::Rows),
         code: match &unseen.why {
             Some(UnseenReason::Code(code)) => Some(code.remedy()),
             _ => None,

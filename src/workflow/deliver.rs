@@ -28,7 +28,8 @@ pub(crate) fn deliver(output: &OutputSettings, report: &impl Report) -> Result<(
     }
     let from_repository = &output.from_repository;
     for file in &output.files {
-        std::fs::write(&file.path, output::render(report, file.format, in_a_file(output), from_repository))
+        let text = output::render(report, file.format, in_a_file(output), from_repository);
+        output::write_file(&file.path, &text)
             .map_err(|error| not_written(&format!("the report {}", file.path.display()), &error))?;
     }
     add_step_summary(output, report);
@@ -79,7 +80,7 @@ pub(crate) fn only_statements(output: &OutputSettings) -> Result<(), Failure> {
 pub(crate) fn statements(output: &OutputSettings, script: &str) -> Result<(), Failure> {
     for file in &output.files {
         let failed = |error| not_written(&format!("the statements {}", file.path.display()), &error);
-        std::fs::write(&file.path, script).map_err(failed)?;
+        output::write_file(&file.path, script).map_err(failed)?;
     }
     print(script)
 }

@@ -8,9 +8,10 @@ use anyhow::Result;
 use crate::cli::WriteArgs;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::output::{self, Progress};
-use crate::postgres::connection::Target;
+use crate::postgres::connection::{Target, server_failure};
 use crate::project::{NamedEnvironment, Settings};
 use crate::snapshot::{self, DatabaseSnapshot};
+use crate::text::without_passwords;
 use crate::workflow::project_model::{Needs, ProjectModel};
 use crate::workflow::{comparison, deliver, environment_mark};
 use crate::writer::{Access, Mark, Marking, RunRecord, StopSignal, WriteSession};
@@ -147,10 +148,11 @@ impl<'s> WriteCommand<'s> {
         work: impl AsyncFnOnce(&mut Self) -> Result<(Exit, T)>,
     ) -> Result<T> {
         self.begin(marking, reason).await?;
-        let outcome = work(&mut self).await;
+        let doing = format!("trueup {}", self.settings.command);
+        let outcome = work(&mut self).await.map_err(|error| server_failure(error, &doing));
         let (exit, message) = match &outcome {
             Ok((exit, _)) => (*exit, String::new()),
-            Err(error) => (exit_of(error), error.to_string()),
+            Err(error) => (exit_of(error), without_passwords(&error.to_string()).into_owned()),
         };
         self.end(exit, &message).await;
         Ok(outcome?.1)

@@ -8,7 +8,7 @@ use super::server_identity::{ServerIdentity, SessionIdentity};
 use super::step_error::StepError;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::postgres::connection::{self, OwnedRow, Session, Target, sqlstate};
-use crate::postgres::sql::{identifier, literal};
+use crate::postgres::sql::{MEANING, identifier, literal, set_meaning};
 
 /// How long the watching connection may be silent.
 const CONTROL_PATIENCE: Duration = Duration::from_secs(10);
@@ -120,7 +120,7 @@ impl Access {
     pub(super) async fn watch_again(&self, server: &ServerIdentity) -> Option<Session> {
         let mut control = self.target.connect(&self.control()).await.ok()?;
         control.give_up_after(CONTROL_PATIENCE);
-        control.execute(OWN_SETTINGS).await.ok()?;
+        control.execute(own_settings()).await.ok()?;
         let found = SessionIdentity::read(&mut control).await.ok()?;
         server.same(&found.server).is_ok().then_some(control)
     }
@@ -216,16 +216,18 @@ impl Access {
     }
 
     fn own_settings<'a>(&self) -> Vec<(&'a str, String)> {
-        vec![
+        let mut settings: Vec<(&str, String)> =
+            MEANING.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        settings.extend([
             ("search_path", self.search_path.clone()),
             ("row_security", "off".to_owned()),
-            ("standard_conforming_strings", "on".to_owned()),
             ("default_transaction_isolation", "read committed".to_owned()),
             ("default_transaction_deferrable", "off".to_owned()),
             ("synchronous_commit", "on".to_owned()),
             ("idle_in_transaction_session_timeout", "60s".to_owned()),
             ("idle_session_timeout", "0".to_owned()),
-        ]
+        ]);
+        settings
     }
 }
 
@@ -261,13 +263,22 @@ fn milliseconds(text: &str) -> Option<u64> {
 /// For trueup's own queries. What could end the message comes first.
 const OWN_SETTINGS: &str = "SET statement_timeout = '30s'; SET idle_session_timeout = 0; \
     SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '5s'; \
-    SET search_path = pg_catalog, pg_temp; SET row_security = off; SET standard_conforming_strings = on; \
-    SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off";
+    SET search_path = pg_catalog, pg_temp; SET row_security = off; \
+    SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off; \
+    SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 6";
+
+fn own_settings() -> String {
+    format!("{OWN_SETTINGS}; {}", set_meaning("SET"))
+}
 
 /// A server whose client is gone ends what it does for it. Only some systems can tell, and others refuse the setting
-/// (manual, client_connection_check_interval). Without an operator: a role's search_path may still be in force.
+/// (manual, client_connection_check_interval). A session that does nothing notices within two minutes that its client's
+/// machine or network is gone, and ends, with its lock. Without an operator: a role's search_path may still be in force.
 const CHECK_CLIENT: &str = "CASE WHEN pg_catalog.textregexeq(pg_catalog.version(), 'linux') \
-    THEN pg_catalog.set_config('client_connection_check_interval', '500ms', false) END AS check_interval";
+    THEN pg_catalog.set_config('client_connection_check_interval', '500ms', false) END AS check_interval, \
+    pg_catalog.set_config('tcp_keepalives_idle', '60', false) AS keepalives_idle, \
+    pg_catalog.set_config('tcp_keepalives_interval', '10', false) AS keepalives_interval, \
+    pg_catalog.set_config('tcp_keepalives_count', '6', false) AS keepalives_count";
 
 /// A session's process, asked for in a transaction that is left open. No setting stays, whoever gets the session next.
 const PID: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
@@ -278,7 +289,7 @@ async fn first_words(session: &mut Session, control: &mut Session) -> Result<()>
     no_pooler(session, control).await?;
     // From here on settings of the session are safe: the connection is ours alone.
     for each in [session, control] {
-        each.execute(OWN_SETTINGS).await?;
+        each.execute(own_settings()).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::event::{Blocker, name_blockers};
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::postgres::connection::{ServerError, sqlstate};
+use crate::postgres::connection::{ServerError, server_failure, sqlstate};
 use crate::text::duration;
 
 /// Why a step did not take place. All but the last four leave the database as it was before the step.
@@ -57,13 +57,13 @@ impl StepError {
     pub fn failure(self, what: &str, kept: bool) -> anyhow::Error {
         let rolled_back = if kept { Exit::Partial } else { Exit::RolledBack };
         let failure = match self {
-            Self::Other(error) => match error.downcast::<Failure>() {
+            Self::Other(error) => match server_failure(error, what).downcast::<Failure>() {
                 // What cannot be told is what the server answered; that it was rolled back is known.
                 Ok(failure) if failure.exit == Exit::CannotTell => Failure { exit: rolled_back, ..failure },
                 Ok(failure) => failure,
                 Err(error) => return error,
             },
-            Self::Disproved(error) => match error.downcast::<Failure>() {
+            Self::Disproved(error) => match server_failure(error, what).downcast::<Failure>() {
                 Ok(failure) => Failure { exit: rolled_back, ..failure },
                 Err(error) => return error,
             },

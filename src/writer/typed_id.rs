@@ -5,8 +5,9 @@
 
 use crate::error::{Exit, Failure};
 
-/// An abbreviated identifier has at least this many characters. The first ten of a ULID are its time in milliseconds.
-pub const SHORTEST_ID: usize = 10;
+/// An abbreviated identifier has at least this many characters. The first six of a ULID are its time in steps of 17 minutes:
+/// where they are those of several, more of them are asked for.
+pub const SHORTEST_ID: usize = 6;
 /// At most this many candidates are named in an error.
 const NAMED_CANDIDATES: usize = 5;
 
@@ -86,10 +87,12 @@ impl IdKind {
         if candidates.len() > named.len() {
             what.push_str(&format!(" or {} more", candidates.len() - named.len()));
         }
-        Err(Failure::new(self.exit(), format!("{what}; nothing was changed")).next(format!(
-            "give at least {SHORTEST_ID} characters of it: {} lists them",
-            self.list_command()
-        )))
+        let give = match is_short {
+            true => format!("at least {SHORTEST_ID} characters"),
+            false => "more characters".to_owned(),
+        };
+        Err(Failure::new(self.exit(), format!("{what}; nothing was changed"))
+            .next(format!("give {give} of it: {} lists them", self.list_command())))
     }
 }
 
@@ -106,7 +109,7 @@ mod tests {
 
     #[test]
     fn f64_an_identifier_is_whole_or_its_beginning_or_end() {
-        for typed in [KNOWN[2], "01k9zzzzzz", "01K9ZZZZZZM8N", " T6V0W1X2Y5 "] {
+        for typed in [KNOWN[2], "01k9zz", "01K9ZZZZZZM8N", "W1X2Y5", " T6V0W1X2Y5 "] {
             assert_eq!(complete(typed).unwrap().as_deref(), Some(KNOWN[2]), "{typed}");
         }
         assert_eq!(complete(KNOWN[0]).unwrap().as_deref(), Some(KNOWN[0]));
@@ -128,11 +131,18 @@ mod tests {
 
     #[test]
     fn f64_a_short_identifier_is_refused_even_when_it_is_the_only_one() {
-        let failure = complete("01K9ZZZZZ").unwrap_err();
-        assert_eq!(failure.exit, Exit::Refused);
-        assert!(failure.what.contains("too short") && failure.what.contains(KNOWN[2]), "{failure}");
-        let failure = complete("01K9Z2Q4R7M8").unwrap_err();
-        assert!(failure.what.contains("several runs") && failure.what.contains(KNOWN[1]), "{failure}");
+        for short in ["0", "01K9Z", "01K9z", "1X2Y5"] {
+            let failure = complete(short).unwrap_err();
+            assert_eq!(failure.exit, Exit::Refused);
+            assert!(failure.what.contains("too short") && failure.what.contains(KNOWN[2]), "{failure}");
+            assert!(failure.next.contains("at least 6 characters"), "{failure}");
+        }
+        for several in ["01K9Z2", "01K9Z2Q4R7M8"] {
+            let failure = complete(several).unwrap_err();
+            assert_eq!(failure.exit, Exit::Refused);
+            assert!(failure.what.contains(KNOWN[0]) && !failure.what.contains(KNOWN[2]), "{failure}");
+            assert!(failure.what.contains("several runs") && failure.what.contains(KNOWN[1]), "{failure}");
+        }
         let failure = IdKind::Backup.complete("01K9", KNOWN.map(str::to_owned)).unwrap_err();
         assert_eq!(failure.exit, Exit::Usage);
     }

@@ -111,15 +111,14 @@ fn f64_an_empty_or_short_identifier_means_no_backup() {
         for empty in ["", " "] {
             run(empty).exit(2).says("the identifier of the backup is empty");
         }
-        run(&all[3][..9])
-            .exit(2)
-            .says(&all[3])
-            .says(["too short for the identifier of a backup", "at least 10"]);
+        for short in ["0", &all[3][..5]] {
+            run(short).exit(2).says(&all[3]).says(["too short for the identifier of a backup", "at least 6"]);
+        }
     }
     for id in &all[..3] {
         fs::remove_dir_all(site.store().join(id)).unwrap();
     }
-    site.backup(&["verify", &all[3][..9]]).exit(2).says(&all[3]).says("too short");
+    site.backup(&["verify", &all[3][..5]]).exit(2).says(&all[3]).says("too short");
     assert!(only.exists());
 }
 

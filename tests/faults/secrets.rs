@@ -108,3 +108,66 @@ fn f54_a_hostile_environment_changes_no_finding() {
     assert_eq!(ran.findings(), expected);
     assert_eq!(ran.stderr(), "");
 }
+
+/// A URL that was pasted into the wrong place: every format, standard output, standard error and the files of `--output`.
+#[test]
+fn f53_a_password_in_a_wrong_place_is_refused_and_not_repeated() {
+    let secret = canary("faults");
+    let (project, database) = (Project::reference(), support::database());
+    project.build(&database);
+    let url = format!("postgres://app:{secret}@db.example.com/shop");
+    let odd = [
+        format!("postgres://app:{secret}/a b@db/shop"),
+        format!("postgresql://db/shop?user=app&password={secret}"),
+        format!("host=db password={secret} dbname=shop"),
+    ];
+    let says_nothing = |args: &[&str], format: &str| {
+        let report = project.path().join("report.html");
+        let output = ["--format", format, "--output", "report.html"];
+        let call = project.trueup(args, &database).args(output).case(format!("{args:?} {format}"));
+        call.current_dir(project.path()).exit(2).lacks(&secret);
+        assert!(!fs::read_to_string(&report).unwrap_or_default().contains(&secret), "{args:?}");
+    };
+    for url in odd.iter().chain([&url]) {
+        let flag = format!("--output={url}.json");
+        for args in [
+            &["restore", url, "--into", "postgres://nobody@127.0.0.1:1/x", "--yes"][..],
+            &["check", "--only", url],
+            &["check", "--env", url],
+            &["check", "--project", url],
+            &["check", &flag],
+            &["check", "--output", url],
+            &["environment", "set", url],
+            &["backup", "verify", url],
+            &["undo", url, "--yes"],
+            &["verify", url],
+            &["resolve", "3", "--as", "not-applied", "--reason", url],
+        ] {
+            for format in ["human", "json"] {
+                says_nothing(args, format);
+            }
+        }
+        for variable in ["TRUEUP_ENV", "TRUEUP_PROJECT"] {
+            let call = project.trueup(["check"], &database).env(variable, url).case(variable);
+            call.exit(2).says([variable, "holds a password"]).lacks(&secret);
+        }
+        let settings = fs::read_to_string(project.path().join("trueup.toml")).unwrap();
+        for lines in [
+            format!("[project]\nname = \"{url}\""),
+            format!("[backup]\nstore = \"{url}\""),
+            format!("[database]\nurl_env = \"{url}\""),
+            format!("[database]\nset_role = \"{url}\""),
+            format!("[database]\nignore = [\"{url}\"]"),
+            format!("[database]\n\"{url}\" = 1"),
+            format!("[environments.\"{url}\"]\nprotect = 1"),
+            format!("[migrations]\nwait = \"{url}\""),
+        ] {
+            fs::write(project.path().join("trueup.toml"), lines).unwrap();
+            for format in ["human", "junit", "markdown"] {
+                says_nothing(&["status"], format);
+            }
+        }
+        fs::write(project.path().join("trueup.toml"), settings).unwrap();
+    }
+    assert_eq!(database.value("SELECT count(*) FROM pg_namespace WHERE nspname = 'trueup'"), "0");
+}

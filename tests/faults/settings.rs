@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support;
-use crate::support::project::Site;
+use crate::support::project::{Project, Site};
 use crate::support::proxy::{Proxy, Then};
+use crate::support::{self, TestDatabase};
 
 /// A setting, its hostile value, and whether the server may end the session before it can be overruled.
 const HOSTILE: &[(&str, &str, bool)] = &[
@@ -138,5 +138,108 @@ fn f24_settings_that_did_not_take_are_noticed() {
             "nothing was read",
         ]);
         assert_eq!(proxy.messages(), 1, "nothing else was asked");
+    }
+}
+
+/// Settings of the database under which a text means something else, or makes something else.
+const OTHER_MEANING: &[(&str, &str)] = &[
+    ("standard_conforming_strings", "off"),
+    ("escape_string_warning", "off"),
+    ("backslash_quote", "on"),
+    ("array_nulls", "off"),
+    ("transform_null_equals", "on"),
+    ("DateStyle", "'SQL, DMY'"),
+    ("IntervalStyle", "'sql_standard'"),
+    ("xmloption", "'document'"),
+    ("quote_all_identifiers", "on"),
+    ("check_function_bodies", "off"),
+    ("search_path", "pg_temp, pg_catalog"),
+];
+
+/// A table whose declaration and rows read otherwise under those.
+const MEANT: &str = r"CREATE TABLE public.meant (
+    id int PRIMARY KEY,
+    digits text DEFAULT 'a\b' CONSTRAINT digits CHECK (digits ~ '^[\d\\]+$|^a\\b$'),
+    day date DEFAULT '01/02/2024',
+    span interval DEFAULT '-1 2:03:00',
+    list text[] DEFAULT '{NULL}'
+);
+";
+
+fn meant() -> (Project, TestDatabase) {
+    let project = Project::of_schema(MEANT);
+    let at = |name: &str| project.path().join(name);
+    for folder in ["migrations", "schema/seeds"] {
+        std::fs::create_dir(at(folder)).unwrap();
+    }
+    let row = r"INSERT INTO public.meant (id, digits) VALUES (1, '1\');";
+    std::fs::write(at("migrations/V1__meant.sql"), format!("{MEANT}{row}\n")).unwrap();
+    std::fs::write(at("schema/seeds/meant.toml"), SEED).unwrap();
+    project.compile();
+    (project, support::database())
+}
+
+const SEED: &str = r#"table = "meant"
+key = ["id"]
+[[rows]]
+id = 2
+digits = '2\'
+[[rows]]
+id = 3
+digits = { sql = "regexp_replace('3x', '\\D', '')" }
+"#;
+
+/// Every session of the database begins with other settings.
+fn turn(database: &TestDatabase) {
+    let name = database.name();
+    let turned: Vec<String> = OTHER_MEANING
+        .iter()
+        .map(|(setting, value)| format!("ALTER DATABASE {name} SET {setting} = {value}"))
+        .collect();
+    support::database().exec(&turned.join("; "));
+}
+
+/// What the texts have made.
+const MADE: &str = r"SET standard_conforming_strings = on; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres';
+    SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', id, digits, day, span, list::text), ', ' ORDER BY id) FROM public.meant";
+const AS_MEANT: &str = r"1 1\ 2024-01-02 -1 days +02:03:00 {NULL}, 2 2\ 2024-01-02 -1 days +02:03:00 {NULL}, 3 3 2024-01-02 -1 days +02:03:00 {NULL}";
+
+#[test]
+fn f24_migrations_and_seeds_mean_the_same_whatever_a_database_has_set() {
+    let (project, database) = meant();
+    turn(&database);
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
+    project.trueup(["seed", "--yes"], &database).exit(0);
+    project.trueup(["check"], &database).exit(0);
+    assert_eq!(database.value(MADE), AS_MEANT);
+}
+
+#[test]
+fn f24_printed_sql_means_the_same_whatever_a_database_has_set() {
+    let (project, database) = meant();
+    turn(&database);
+    for command in ["upgrade", "seed"] {
+        let script = project.trueup([command, "--sql"], &database).exit(0).stdout().to_owned();
+        database.psql(&script);
+        if command == "upgrade" {
+            // Some query editors send a script as one message, which the server reads before it runs any of it.
+            let other = support::database();
+            turn(&other);
+            other.exec(&script);
+            assert_eq!(other.value("SELECT digits FROM public.meant"), r"1\");
+        }
+    }
+    assert_eq!(database.value(MADE), AS_MEANT);
+    project.trueup(["check"], &database).exit(0);
+    // What a finding prints is pasted into a session of the database.
+    for lost in [
+        "ALTER TABLE public.meant DROP CONSTRAINT digits",
+        "ALTER TABLE public.meant ALTER digits DROP DEFAULT",
+    ] {
+        database.exec(lost);
+        let document = project.trueup(["check"], &database).args(["--format", "json"]).exit(1).json();
+        let sql = document["findings"][0]["remedy"]["sql"].as_str().unwrap_or_else(|| panic!("{document:#}"));
+        database.exec(sql);
+        project.trueup(["check"], &database).case(sql).exit(0);
     }
 }

@@ -213,3 +213,88 @@ fn f33_what_the_server_lets_a_query_write_is_told_and_not_kept() {
     shop.trueup(["verify", "--fix", "--dry-run"]).exit_in(&[2, 3, 5]);
     assert_eq!(shop.database.value(OBJECTS), "0");
 }
+
+/// What a superuser may call and no rollback undoes: other connections, files and slots of the server, other sessions.
+#[test]
+fn f33_no_function_that_acts_outside_of_the_transaction_is_called() {
+    let shop = Shop::at(support::own_server().database(), SHOP, &[("keys", KEYS)]);
+    shop.database.exec(
+        "CREATE EXTENSION dblink; CREATE EXTENSION tablefunc; CREATE TABLE written (n int);
+         CREATE VIEW sly AS SELECT * FROM dblink('dbname=postgres', 'SELECT 1') AS t (n int);
+         CREATE FUNCTION slyer() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM dblink_get_connections(); END",
+    );
+    let here = shop.database.value("SELECT current_database()");
+    let file = tempfile::tempdir().unwrap();
+    let out = file.path().join("out");
+    let out = out.display();
+    let insert = format!("dblink_exec('dbname={here}', 'INSERT INTO written VALUES (1)')");
+    for (call, function) in [
+        (format!("{insert} IS NULL"), "calls public.dblink_exec,"),
+        (
+            format!("public . \"dblink_exec\" /* */ ('dbname={here}', 'DELETE FROM keys') IS NULL"),
+            "dblink_exec",
+        ),
+        (format!("query_to_xml($$SELECT {insert}$$, true, true, '') IS NULL"), "query_to_xml"),
+        (
+            format!("EXISTS (SELECT FROM crosstab($$SELECT 'a', 'b', {insert}$$) AS t (a text, b text))"),
+            "calls public.crosstab,",
+        ),
+        (format!("lo_export(lo_from_bytea(0, 'x'), '{out}') IS NULL"), "calls lo_export,"),
+        ("lo_create(0) IS NULL".to_owned(), "calls lo_create,"),
+        (
+            "pg_create_physical_replication_slot('sly') IS NULL".to_owned(),
+            "pg_create_physical_replication_slot",
+        ),
+        ("pg_create_restore_point('sly') IS NULL".to_owned(), "pg_create_restore_point"),
+        ("pg_terminate_backend(0)".to_owned(), "pg_terminate_backend"),
+        ("PG_Reload_Conf()".to_owned(), "pg_reload_conf"),
+        ("pg_advisory_lock(1) IS NULL".to_owned(), "pg_advisory_lock"),
+        ("pg_read_file('PG_VERSION') IS NULL".to_owned(), "pg_read_file"),
+        ("nextval('numbers') IS NULL".to_owned(), "nextval"),
+        ("EXISTS (TABLE sly)".to_owned(), "what the query names calls public.dblink,"),
+        ("slyer() IS NULL".to_owned(), "what the query names calls public.dblink_get_connections,"),
+    ] {
+        let find = format!("-- title: t\n-- find:\nSELECT 1\n WHERE {call};\n");
+        shop.checks(&[("evil", &find)]);
+        let ran = shop.trueup(["verify"]).case(&call).exit(2);
+        ran.says(["checks/evil.sql: line ", function, "outside of the transaction"]);
+        // In the query of a fix, too.
+        shop.checks(&[(
+            "keys",
+            &KEYS.replace("WHERE k.user_id IS NULL", &format!("WHERE k.user_id IS NULL OR {call}")),
+        )]);
+        shop.fix().case(&call).exit(2).says(function);
+    }
+    let escaped = "-- title: t\n-- find:\nSELECT 1 WHERE U&\"dblink\\005fexec\"('', '') IS NULL;\n";
+    shop.checks(&[("evil", escaped)]);
+    shop.trueup(["verify"]).exit(2).says(["checks/evil.sql: line 3", "Unicode escapes"]);
+    let done = "SELECT (SELECT count(*) FROM written) + (SELECT count(*) FROM pg_largeobject_metadata)
+        + (SELECT count(*) FROM pg_replication_slots)";
+    assert_eq!(shop.database.value(done), "0");
+    assert!(!file.path().join("out").exists());
+}
+
+/// What only looks, or names a column like a function, is no reason to refuse a check.
+#[test]
+fn functions_that_only_look_are_called() {
+    let shop = Shop::of(1);
+    shop.database.exec(
+        "CREATE TABLE odd (dblink int, lo_export int);
+         CREATE FUNCTION trusted() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN pg_backend_pid(); END'",
+    );
+    for condition in [
+        "random() < 0",
+        "gen_random_uuid() IS NULL",
+        "clock_timestamp() < now()",
+        "pg_total_relation_size('keys') < 0",
+        "set_config('work_mem', '4MB', true) IS NULL",
+        "pg_is_in_recovery()",
+        "EXISTS (SELECT FROM keys TABLESAMPLE system (0))",
+        "EXISTS (SELECT dblink, lo_export FROM odd)",
+        "'dblink_exec(1)' = $$lo_export(1)$$",
+        "trusted() < 0",
+    ] {
+        shop.checks(&[("harmless", &format!("-- title: t\n-- find:\nSELECT 1 WHERE {condition};\n"))]);
+        shop.trueup(["verify"]).case(condition).exit(0);
+    }
+}

@@ -1,5 +1,7 @@
 //! F22: taking a repair back after somebody edited rows, twice, in part; and removing what could be taken back.
 
+use trueup::writer::ADVISORY_LOCK;
+
 use super::*;
 
 /// Repaired keys, and the run that did it.
@@ -256,7 +258,10 @@ fn an_unknown_run_is_refused_and_a_prefix_is_enough() {
     for empty in ["", " "] {
         shop.trueup(["undo", empty, "--yes"]).exit(2).says("the identifier of the run is empty");
     }
-    shop.trueup(["undo", &run[..9], "--yes"]).exit(4).says(&run).says("too short");
+    for short in ["0", &run[..5]] {
+        shop.trueup(["undo", short, "--yes"]).exit(4).says(&run).says("too short");
+    }
+    assert_eq!(shop.database.value("SELECT count(*) FROM keys WHERE user_id IS NULL"), "0");
     shop.database.exec("INSERT INTO keys VALUES (100, 'u1')");
     shop.fix().exit(0);
     let second = shop.runs().remove(0);
@@ -265,9 +270,9 @@ fn an_unknown_run_is_refused_and_a_prefix_is_enough() {
         .exit(4)
         .says(&run)
         .says(&second)
-        .says(["too short for the identifier of a run", "at least 10 characters"]);
+        .says(["too short for the identifier of a run", "at least 6 characters"]);
     let differ = run.bytes().zip(second.bytes()).take_while(|(one, other)| one == other).count() + 1;
-    let long_enough = differ.max(10);
+    let long_enough = differ.max(6);
     shop.undo(&second[..long_enough].to_lowercase()).exit(0).says("restored 1 row");
     shop.undo(&run[..long_enough]).exit(0).says("restored 5 rows");
     let empty = Shop::with("CREATE TABLE t (id int)", &[]);
@@ -371,4 +376,23 @@ fn status_offers_no_undo_of_a_table_that_was_created_again() {
     );
     assert_eq!(undoable(), Value::Null);
     shop.undo(&run).exit(4).says("dropped, created again or renamed");
+/// Both have read what is to be undone before either has the lock.
+#[test]
+fn f22_of_two_undos_at_once_one_is_told_that_it_is_done() {
+    let (shop, run) = repaired(5);
+    let runtime = support::runtime();
+    let mut holder = runtime.block_on(shop.database.connect());
+    runtime.block_on(holder.execute(format!("SELECT pg_advisory_lock({ADVISORY_LOCK})"))).unwrap();
+    let both = [shop.undo(&run).start(), shop.undo(&run).start()];
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'trueup/% undo'
+        AND query LIKE '%pg_try_advisory_lock(%' AND state = 'idle'";
+    support::wait_for("both", || shop.database.value(waiting) == "2");
+    runtime.block_on(holder.execute("SELECT pg_advisory_unlock_all()")).unwrap();
+    let said: Vec<String> = both.map(|undo| undo.ended().exit(0).lacks("skipped, edited").said()).into();
+    assert_eq!(said.iter().filter(|said| said.contains("done: restored 5 rows")).count(), 1, "{said:?}");
+    let told =
+        said.iter().filter(|said| said.contains("nothing to do: run") && said.contains("undone by run"));
+    assert_eq!(told.count(), 1, "{said:?}");
+    runtime.block_on(holder.close());
+    assert_eq!(shop.orphans(), 5);
 }

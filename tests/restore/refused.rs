@@ -89,7 +89,12 @@ fn an_open_restore_of_the_same_database_is_waited_for() {
         .unwrap();
     let lock = format!("SELECT pg_advisory_lock(hashtextextended('trueup restore of {name}', 0))");
     runtime.block_on(other.execute(lock)).unwrap();
-    site.trueup(["restore", "latest", "--into", &beside(&database, &name), "--yes"], &database).exit(75);
+    let pid =
+        values(&maintenance, "SELECT pid FROM pg_stat_activity WHERE application_name = 'test'").remove(0);
+    site.trueup(["restore", "latest", "--into", &beside(&database, &name), "--yes"], &database)
+        .exit(75)
+        .says(["another run is restoring database", ", test, from this machine, for "])
+        .says(format!("pid {pid}, role "));
     assert_eq!(values(&maintenance, "SELECT 1"), ["1"]);
 }
 

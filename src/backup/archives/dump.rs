@@ -12,9 +12,10 @@ use smol_str::SmolStr;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
+use super::super::handed::HandedFile;
 use super::super::manifest::{BackupFormat, Member, ProofLevel, Scope};
 use super::super::pg_dump_errors;
-use super::super::programs::{PasswordFile, ProcessGroup, Programs};
+use super::super::programs::{ProcessGroup, Programs};
 use super::super::progress::{BackupObserver, BackupProgress};
 use super::super::store::Upload;
 use super::digest::Hasher;
@@ -64,7 +65,7 @@ pub(in crate::backup) async fn dump(
     upload: &mut Upload,
     observer: &mut dyn BackupObserver,
 ) -> Result<Dumped> {
-    let secrets = PasswordFile::of(order.target)?;
+    let secrets = HandedFile::of(&order.target.passfile_line()?)?;
     let application = format!("{} (pg_dump)", order.application);
     let mut command = order.programs.connected_command("pg_dump", order.target, &application, &secrets)?;
     let compression = match order.compression {

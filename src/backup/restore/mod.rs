@@ -8,6 +8,7 @@
 mod archive;
 mod compatibility;
 mod derived;
+mod lock;
 mod prove;
 mod records;
 mod requirements;

@@ -8,9 +8,9 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{ChildStderr, Command};
 
 use super::super::dump::ARCHIVE;
+use super::super::handed::HandedFile;
 use super::super::manifest::BackupFormat;
 use super::super::pg_dump_errors;
-use super::super::programs::PasswordFile;
 use super::super::progress::{BackupObserver, BackupProgress};
 use super::super::verify_member::verify_member;
 use super::archive::VerifiedArchive;
@@ -117,16 +117,9 @@ pub(super) async fn run(
     how: &RestoreOptions,
     observer: &mut dyn BackupObserver,
 ) -> Result<Vec<NotRestored>> {
-    let secrets = PasswordFile::of(target)?;
+    let secrets = HandedFile::of(&target.passfile_line()?)?;
     let application = format!("{application} (pg_restore)");
-    let list = match &backup.list {
-        Some(list) => {
-            let mut file = tempfile::NamedTempFile::new().context("a temporary file")?;
-            std::io::Write::write_all(&mut file, list.as_bytes()).context("a temporary file")?;
-            Some(file)
-        }
-        None => None,
-    };
+    let list = backup.list.as_deref().map(HandedFile::of).transpose()?;
     let command = || -> Result<Command> {
         let mut command = backup.programs.connected_command("pg_restore", target, &application, &secrets)?;
         command.arg("--verbose").stdout(Stdio::null()).stderr(Stdio::piped());

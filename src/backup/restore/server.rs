@@ -14,6 +14,7 @@ use crate::postgres::sql::{identifier, literal};
 use crate::writer;
 
 use super::super::manifest::BackupSource;
+use super::lock::Process;
 
 const ABOUT: &str = include_str!("sql/server.sql");
 const DATABASE: &str = include_str!("sql/database.sql");
@@ -25,20 +26,21 @@ const RESTORING: &str = "_restoring_";
 /// The number of characters of the ULID, which are random ones.
 const TAIL: usize = 10;
 /// How long the server may take to answer: dropping or renaming a large database takes a while.
-const PATIENCE: Duration = Duration::from_secs(600);
-/// How long to wait for a server that restarts.
-const RETURN: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(600);
 /// The databases that trueup connects to while it creates and renames others.
 const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
 /// Session settings that make statements independent of the settings of roles and databases.
-const OWN: &str = "SET search_path = pg_catalog, pg_temp; SET statement_timeout = 0; SET lock_timeout = '30s'; \
-    SET idle_session_timeout = 0; SET standard_conforming_strings = on; SET role = none";
-
+pub(super) const OWN: &str = "SET search_path = pg_catalog, pg_temp; SET statement_timeout = 0; SET lock_timeout = '30s'; \
+    SET idle_session_timeout = 0; SET standard_conforming_strings = on; SET quote_all_identifiers = off; SET role = none; SET tcp_keepalives_idle = 60; \
+    SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 6";
 /// A connection to the server.
 #[derive(Debug)]
 pub struct RestoreServer {
     pub(super) session: Session,
-    target: Target,
+    pub(super) process: Process,
+    /// The database whose name is locked.
+    pub(super) locked: Option<String>,
+    pub(super) target: Target,
     application: String,
     /// The version of the server.
     pub version: ServerVersion,
@@ -151,12 +153,15 @@ impl RestoreServer {
         let version = session.server_version()?;
         let doing = |error| connection::server_failure(error, "looking at the server");
         session.execute(OWN).await.map_err(doing)?;
+        let process = Process::of(&mut session).await.map_err(doing)?;
         let row = session.query_one(ABOUT).await.map_err(doing)?;
         let text = |column: &str| row.get::<String>(column).map_err(|error| doing(error.into()));
         let flag = |column: &str| row.get::<bool>(column).map_err(|error| doing(error.into()));
         let (standby, read_only) = (flag("standby")?, text("read_only")? != "off");
         let server = Self {
             session,
+            process,
+            locked: None,
             target,
             application: application.to_owned(),
             version,
@@ -186,26 +191,6 @@ impl RestoreServer {
 
     pub(super) fn application(&self) -> &str {
         &self.application
-    }
-
-    /// Takes the advisory lock on the name of a database. The lock ends with the connection.
-    ///
-    /// # Errors
-    /// Exit 75: another run restores into that database.
-    pub async fn lock_database_name(&mut self, database: &str) -> Result<()> {
-        let key = literal(&format!("trueup restore of {}", identifier(database)));
-        let sql = format!("SELECT pg_try_advisory_lock(hashtextextended({key}, 0)) AS locked");
-        let locked = self.session.scalar(sql).await.map_err(|error| failed(error, "taking the lock"))?;
-        if locked {
-            return Ok(());
-        }
-        Err(Failure::new(
-            Exit::Busy,
-            format!("another run is restoring database {database:?} of this server; nothing was changed"),
-        )
-        .code(ErrorCode::LOCK_HELD)
-        .next("wait until it ends (see pg_stat_activity), then run the same command again")
-        .into())
     }
 
     /// The database of this name.
@@ -366,15 +351,6 @@ impl RestoreServer {
             }
         }
         Ok(found)
-    }
-
-    /// Connects again. The lock ended with the lost connection and is not taken again.
-    pub(super) async fn reconnect(&mut self) -> Result<()> {
-        let mut session = self.target.connect_patiently(&self.application, RETURN).await?;
-        session.give_up_after(PATIENCE);
-        session.execute(OWN).await?;
-        self.session = session;
-        Ok(())
     }
 
     /// Connects again when the connection was lost while `pg_restore` was running.

@@ -23,6 +23,8 @@ const PARTIAL: &str = ".partial";
 const WRITING: &str = ".writing";
 /// The size of one read.
 const CHUNK: usize = 1 << 20;
+/// A link is not followed, and a pipe in a file's place is not waited for.
+const UNFOLLOWED: i32 = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
 
 /// The store.
 #[derive(Debug, Clone)]
@@ -182,7 +184,7 @@ impl LocalStore {
     pub(super) fn open(&self, id: &str, member: &str) -> Result<LocalDownload, Failure> {
         let path = self.path(id).join(member);
         let mut options = OpenOptions::new();
-        let file = options.read(true).custom_flags(nix::libc::O_NOFOLLOW).open(&path);
+        let file = options.read(true).custom_flags(UNFOLLOWED).open(&path);
         let file =
             file.map_err(|error| broken(format!("backup {}: {member} cannot be read", short_id(id)), error))?;
         Ok(LocalDownload { name: path.display().to_string(), file })
@@ -222,11 +224,7 @@ impl LocalStore {
         let mut swept = 0;
         for name in self.entries()?.into_iter().filter(|name| name.ends_with(PARTIAL)) {
             let path = self.dir.join(name);
-            let free = match OpenOptions::new()
-                .read(true)
-                .custom_flags(nix::libc::O_NOFOLLOW)
-                .open(path.join(WRITING))
-            {
+            let free = match OpenOptions::new().read(true).custom_flags(UNFOLLOWED).open(path.join(WRITING)) {
                 Ok(file) => Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok(),
                 Err(error) => error.kind() == ErrorKind::NotFound,
             };
@@ -313,8 +311,7 @@ impl LocalDownload {
 
 fn read_manifest(path: &Path, id: &str) -> Result<Manifest, String> {
     let unreadable = |error: io::Error| format!("its manifest cannot be read: {error}");
-    let file =
-        OpenOptions::new().read(true).custom_flags(nix::libc::O_NOFOLLOW).open(path).map_err(unreadable)?;
+    let file = OpenOptions::new().read(true).custom_flags(UNFOLLOWED).open(path).map_err(unreadable)?;
     let mut text = String::new();
     file.take(LARGEST_MANIFEST).read_to_string(&mut text).map_err(unreadable)?;
     parse_manifest(&text, id)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{Direction, MigrationPlan, NonTransactional, Step, WrittenName};
 use crate::migrations::{Ledger, Migration};
-use crate::postgres::sql::{identifier, literal};
+use crate::postgres::sql::{identifier, literal, portable, reset_meaning, set_meaning};
 
 /// The settings under which the project's SQL runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,7 +180,7 @@ impl Writer<'_> {
         script.push_str(&block(&self.checks, ""));
         self.settings(script, local);
         for statement in &self.step.script.statements {
-            let _ = writeln!(script, "{};", statement.text);
+            let _ = writeln!(script, "{};", portable(&statement.text));
         }
         if *transactional {
             script.push_str(&self.record);
@@ -194,7 +194,7 @@ impl Writer<'_> {
             if self.session.set_role.is_some() {
                 script.push_str("RESET ROLE;\n");
             }
-            script.push_str("RESET search_path;\nRESET lock_timeout;\n\n");
+            let _ = writeln!(script, "RESET search_path;\nRESET lock_timeout;\n{}\n", reset_meaning());
         }
     }
 
@@ -210,6 +210,7 @@ impl Writer<'_> {
             // behind.
             (None, false) => Duration::ZERO,
         };
+        let _ = writeln!(script, "{}", set_meaning(format!("SET {local}").trim_end()));
         let _ = writeln!(script, "SET {local}search_path = {search_path};");
         let _ = writeln!(script, "SET {local}lock_timeout = {};", timeout.as_millis());
     }
@@ -248,6 +249,7 @@ mod tests {
             "CREATE TABLE IF NOT EXISTS public.refinery_schema_history",
             "BEGIN;",
             "V1__m1 is applied already",
+            "SET LOCAL standard_conforming_strings = 'on'; ",
             "SET LOCAL search_path = public, pg_temp;",
             "SET LOCAL lock_timeout = 3000;",
             "create table t (x text default ';');\n",
@@ -273,6 +275,8 @@ mod tests {
         assert!(!found.contains("CREATE TABLE IF NOT EXISTS"));
         let second = &found[found.find("-- ---- V2__m2").expect("V2")..];
         assert!(second.contains("version 1 is not applied, and V2__m2 comes after it"), "{second}");
+        assert!(second.contains("\nSET standard_conforming_strings = 'on'; "), "{second}");
+        assert!(second.contains("RESET check_function_bodies;\n"), "{second}");
         assert!(second.contains("\nSET search_path") && second.contains("RESET search_path;"), "{second}");
         assert!(second.contains("the index i is missing or invalid"), "{second}");
         assert!(!second.contains("BEGIN;") && !second.contains("drop table"), "{second}");

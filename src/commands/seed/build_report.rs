@@ -10,6 +10,7 @@ use crate::error::Exit;
 use crate::findings::Finding;
 use crate::model::diagnosis;
 use crate::postgres::connection::Target;
+use crate::postgres::sql::{identifier, portable, set_meaning};
 use crate::project::Settings;
 use crate::workflow::deliver::deliver;
 use crate::workflow::environment_mark;
@@ -109,10 +110,10 @@ pub(super) fn script(settings: &Settings, seed_plan: &SeedPlan) -> String {
         "-- What schema/seeds/ declares. Run twice, it changes nothing the second time.\nBEGIN;\n",
     );
     if let Some(role) = &settings.database.set_role {
-        script.push_str(&format!("SET LOCAL ROLE {};\n", crate::postgres::sql::identifier(role)));
+        script.push_str(&format!("SET LOCAL ROLE {};\n", identifier(role)));
     }
     script.push_str(&format!("SET LOCAL search_path = {};\n", settings.database.search_path));
-    script.push_str("SET LOCAL standard_conforming_strings = on;\nSET LOCAL lc_monetary = 'C';\n");
+    script.push_str(&format!("{}\nSET LOCAL lc_monetary = 'C';\n", set_meaning("SET LOCAL")));
     if seed_plan.deferred {
         script.push_str("SET CONSTRAINTS ALL DEFERRED;\n");
     }
@@ -120,7 +121,7 @@ pub(super) fn script(settings: &Settings, seed_plan: &SeedPlan) -> String {
         script.push_str(&format!("\n-- {}\n", table.query.seed.file.replace(['\n', '\r'], " ")));
         let refers_to_itself = seeds::refers_to_itself(&table.query.columns, &seed_plan.snapshot.catalog);
         for statement in seeds::upserts(&table.query, &table.answers, refers_to_itself) {
-            script.push_str(&statement);
+            script.push_str(&portable(&statement));
             script.push('\n');
         }
     }

@@ -11,6 +11,7 @@ use crate::output::{Envelope, Report};
 use crate::snapshot::{LockHolder, LoggedRun, OpenRun, StepAction, StepState, UnfinishedStep};
 use crate::text::{one_line, plural, short_id};
 use crate::workflow::reports::backup_plan::LastBackup;
+use crate::workflow::reports::schema_report::to_see_all_of;
 use crate::workflow::reports::target::{ReportedMigration, TargetReport};
 use crate::writer::Mark;
 
@@ -272,7 +273,7 @@ impl StatusReport {
     fn next(&self) -> Option<String> {
         let history = &self.history;
         if !self.invisible.is_empty() {
-            return Some(format!("grant SELECT on {} to {}", self.invisible.join(", "), self.target.role));
+            return Some(to_see_all_of(&self.invisible, &self.target.role));
         }
         let running = self.open_runs.iter().any(|run| run.alive);
         let at_version = history.table.is_some() || history.malformed.is_some();

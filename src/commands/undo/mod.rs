@@ -57,26 +57,8 @@ async fn undo(
     run: &str,
     mut stop: StopSignal,
 ) -> Result<Exit> {
-    let RepairedRun { records, repairs } = repair::repaired_run(&mut writing.writer, run).await?;
-    let undoes = records.first().map(|record| record.run.clone()).unwrap_or_default();
-    let mut shown = report(settings, &writing, &snapshot, &undoes);
-    let all = if repairs.is_empty() { "" } else { "part of it was " };
-    let mut notes: Vec<String> = records
-        .iter()
-        .filter_map(|record| record.undone_by.as_ref())
-        .map(|by| format!("{all}undone by run {}", short_id(by)))
-        .collect();
-    notes.dedup();
-    shown.notes.extend(notes);
-    for repair in &repairs {
-        let preview = repair::preview_undo(&mut writing.writer, repair).await?;
-        shown.repairs.push(repair_report(repair, &preview));
-    }
-    // An undo that is done has nothing to do until a skipped row has what the repair wrote again.
-    let rows: u64 = shown.repairs.iter().map(|repair| repair.restored).sum();
-    if rows == 0 && repairs.iter().all(|repair| repair.state == RepairState::Undone) {
-        (shown.stage, shown.nothing_to_do) = (RepairStage::Done, true);
-        shown.exit = exit(&shown);
+    let Planned { report: mut shown, repairs, undoes } = plan(settings, &mut writing, &snapshot, run).await?;
+    if shown.nothing_to_do {
         writing.writer.close().await;
         return print(settings, &shown);
     }
@@ -101,6 +83,7 @@ async fn undo(
         output::err(&output::shown(&shown.proposal(), deliver::style(&settings.output)));
     }
     let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let rows: u64 = shown.repairs.iter().map(|repair| repair.restored).sum();
     let what = format!("restore {}", plural(rows, "row"));
     tokio::select! {
         biased;
@@ -108,8 +91,12 @@ async fn undo(
         signal = stop.wait() => return Err(interrupted(signal).into()),
     }
     writing.lock().await?;
-    // Another run may have undone some of the repairs before the lock was taken.
-    let RepairedRun { repairs, .. } = repair::repaired_run(&mut writing.writer, &undoes).await?;
+    // Another run may have undone the repairs before the lock was taken.
+    let Planned { report: again, repairs, .. } = plan(settings, &mut writing, &snapshot, &undoes).await?;
+    if again.nothing_to_do {
+        writing.writer.close().await;
+        return print(settings, &again);
+    }
     let marking = writing.first_mark();
     let limits = data_checks::repair_limits(settings, args.max_rate);
     let done = writing
@@ -143,6 +130,45 @@ async fn undo(
         })
         .await?;
     print(settings, &done)
+}
+
+/// What an undo would do now.
+struct Planned {
+    report: UndoReport,
+    repairs: Vec<Repair>,
+    /// The run whose repairs are undone, in full.
+    undoes: String,
+}
+
+/// Reads the repairs of a run, and what restoring their rows would do.
+async fn plan(
+    settings: &Settings,
+    writing: &mut WriteCommand<'_>,
+    snapshot: &DatabaseSnapshot,
+    run: &str,
+) -> Result<Planned> {
+    let RepairedRun { records, repairs } = repair::repaired_run(&mut writing.writer, run).await?;
+    let undoes = records.first().map(|record| record.run.clone()).unwrap_or_default();
+    let mut report = report(settings, writing, snapshot, &undoes);
+    let all = if repairs.is_empty() { "" } else { "part of it was " };
+    let mut notes: Vec<String> = records
+        .iter()
+        .filter_map(|record| record.undone_by.as_ref())
+        .map(|by| format!("{all}undone by run {}", short_id(by)))
+        .collect();
+    notes.dedup();
+    report.notes.extend(notes);
+    for repair in &repairs {
+        let preview = repair::preview_undo(&mut writing.writer, repair).await?;
+        report.repairs.push(repair_report(repair, &preview));
+    }
+    // An undo that is done has nothing to do until a skipped row has what the repair wrote again.
+    let rows: u64 = report.repairs.iter().map(|repair| repair.restored).sum();
+    if rows == 0 && repairs.iter().all(|repair| repair.state == RepairState::Undone) {
+        (report.stage, report.nothing_to_do) = (RepairStage::Done, true);
+        report.exit = exit(&report);
+    }
+    Ok(Planned { report, repairs, undoes })
 }
 
 /// The exit code of an undo: rows that do not have their old values are findings.

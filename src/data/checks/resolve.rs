@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 
 use super::file::combine;
+use super::reach::{self, Reaching};
 use super::validate::{self, LocatedCheck, ValidatedCheck, ValidationError};
 use super::{Check, CheckQuery, CheckedTable, VisibilityGap, visibility};
 use crate::error::Failure;
@@ -68,7 +69,7 @@ pub(super) async fn resolve(
     Ok(validated)
 }
 
-/// The checks whose table exists, and the errors of the others.
+/// The checks whose table exists and whose queries only read, and the errors of the others.
 struct LocatedChecks {
     checks: Vec<LocatedCheck>,
     failures: Vec<Failure>,
@@ -83,18 +84,26 @@ async fn locate(session: &mut Session, checks: Vec<Check>, search_path: &str) ->
     let distinct: BTreeSet<String> = oids.values().cloned().collect();
     let (mut located, mut failures) = (Vec::new(), Vec::new());
     for check in checks {
+        let calls = match reach::calls(&check) {
+            Ok(calls) => calls,
+            Err(failure) => {
+                failures.push(failure);
+                continue;
+            }
+        };
         match check.table.as_ref().map(|table| (table, oids.get(&table.name))) {
             Some((table, None)) => {
                 failures.push(check.error_at(table.line, &format!("there is no table {}", table.name)));
             }
             table => {
                 let oid = table.and_then(|(_, oid)| oid.cloned());
-                located.push((check, oid));
+                located.push((check, calls, oid));
             }
         }
     }
     let mut tables: BTreeMap<String, CheckedTable> = BTreeMap::new();
     let mut gaps: Vec<Vec<VisibilityGap>> = vec![Vec::new(); located.len()];
+    let mut reaching: Vec<Option<Reaching>> = located.iter().map(|_| None).collect();
     let mut batch = Batch::default();
     // The settings of these statements end with the savepoint: the checks' queries run with the database's own.
     batch.execute(format!("SAVEPOINT {SAVEPOINT}"));
@@ -105,14 +114,18 @@ async fn locate(session: &mut Session, checks: Vec<Check>, search_path: &str) ->
         tables.insert(table.oid.to_string(), table);
         Ok(())
     });
-    let statements = located
-        .iter()
-        .flat_map(|(check, oid)| visibility::statements(check.queries(), oid.as_deref(), search_path));
+    let statements = located.iter().flat_map(|(check, calls, oid)| {
+        visibility::statements(check.queries(), calls, oid.as_deref(), search_path)
+    });
     batch.each_of(statements, |statement, row| {
-        gaps[statement / 2].push(match statement % 2 {
-            0 => visibility::from_row(row)?,
-            _ => visibility::of_code(&UntrustedCode::from_row(TableUse::Read, row)?),
-        });
+        let (check, about) = (statement / 3, statement % 3);
+        match about {
+            0 => gaps[check].push(visibility::from_row(row)?),
+            1 => gaps[check].push(visibility::of_code(&UntrustedCode::from_row(TableUse::Read, row)?)),
+            _ => {
+                reaching[check].get_or_insert(Reaching::from_row(row)?);
+            }
+        }
         Ok(())
     });
     batch.execute(format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}"));
@@ -120,11 +133,16 @@ async fn locate(session: &mut Session, checks: Vec<Check>, search_path: &str) ->
     batch.execute(project_path);
     batch.execute(format!("SAVEPOINT {SAVEPOINT}"));
     session.run(batch).await?;
-    let checks = located.into_iter().zip(gaps).map(|((check, oid), gaps)| {
+    let mut checks = Vec::new();
+    for (((check, calls, oid), gaps), reaching) in located.into_iter().zip(gaps).zip(reaching) {
+        if let Some(reaching) = reaching {
+            failures.push(reaching.failure(&check, &calls));
+            continue;
+        }
         let table = oid.and_then(|oid| tables.get(&oid).cloned());
-        LocatedCheck { check, table, gaps }
-    });
-    Ok(LocatedChecks { checks: checks.collect(), failures })
+        checks.push(LocatedCheck { check, table, gaps });
+    }
+    Ok(LocatedChecks { checks, failures })
 }
 
 /// The oids of the checks' tables, by the names as the checks write them. A table that does not exist is left out.

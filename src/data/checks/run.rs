@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use super::resolve::resolve;
 use super::{Check, ValidatedCheck, VisibilityGap};
 use crate::postgres::connection::{self, Batch, ReadOnlyTransaction, Session, Single, Target, sqlstate};
-use crate::postgres::sql::{identifier, literal};
+use crate::postgres::sql::{identifier, literal, set_meaning};
 
 /// The statement that shows what a check's query did to its transaction.
 const PROOF: &str = "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NULL AS wrote_nothing, \
@@ -167,7 +167,7 @@ fn transaction(options: &CheckOptions<'_>, snapshot: Option<&str>) -> ReadOnlyTr
         .lock_timeout(options.limits.lock_timeout)
         .idle_timeout(Duration::ZERO)
         .row_security_off()
-        .settings("SET LOCAL standard_conforming_strings = on")
+        .settings(&set_meaning("SET LOCAL"))
         .catalog_search_path()
         .role(options.set_role)
 }

@@ -5,6 +5,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::CheckQuery;
+use super::reach::{Called, REACHING};
 use crate::postgres::catalog::{TableUse, UntrustedCode};
 use crate::postgres::connection::Row;
 use crate::postgres::sql::{literal, split_qualified, words_of};
@@ -92,13 +93,17 @@ impl VisibilityGap {
     }
 }
 
-/// The statements that return the gaps of these queries: one for [`from_row`], and one for [`UntrustedCode::from_row`].
-/// `table` is the oid of the check's table. The session's search_path must be `pg_catalog, pg_temp`.
+/// The statements about these queries, which call these functions: one that returns gaps for [`from_row`], one for
+/// [`UntrustedCode::from_row`], one for [`Reaching::from_row`]. `table` is the oid of the check's table. The session's
+/// search_path must be `pg_catalog, pg_temp`.
+///
+/// [`Reaching::from_row`]: super::reach::Reaching::from_row
 pub(super) fn statements<'q>(
     queries: impl Iterator<Item = &'q CheckQuery>,
+    calls: &[Called],
     table: Option<&str>,
     search_path: &str,
-) -> [String; 2] {
+) -> [String; 3] {
     let mut words: Vec<String> = Vec::new();
     for word in queries.flat_map(|query| words_of(&query.text)) {
         // SQL folds a name without quotes to lower case.
@@ -120,7 +125,13 @@ pub(super) fn statements<'q>(
         .replace("{table}", table.unwrap_or("0"));
     let visibility = VISIBILITY.replace("{words}", &list(&words)).replace("{table}", table.unwrap_or("0"));
     let relations = format!("ARRAY({named} SELECT oid FROM named WHERE class = 'pg_class'::regclass)");
-    [format!("{named}{visibility}"), UntrustedCode::statement_of(TableUse::Read, &relations)]
+    let called: Vec<String> = calls.iter().map(|call| call.name.clone()).collect();
+    let reaching = REACHING.replace("{words}", &list(&words)).replace("{called}", &list(&called));
+    [
+        format!("{named}{visibility}"),
+        UntrustedCode::statement_of(TableUse::Read, &relations),
+        format!("{named}{reaching}"),
+    ]
 }
 
 /// The gap of a relation that is not read.

@@ -18,6 +18,7 @@ use smol_str::SmolStr;
 use super::{CompiledMigration, CompiledSettings, DeclaredBy, Effect, FORMAT, Head, Lock};
 use crate::error::{ErrorCode, Failure};
 use crate::model::Input;
+use crate::plain_file;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{
     Attribute, Attributes, Catalog, Kind, Object, ObjectId, SharedAttributes, Unmodeled,
@@ -60,15 +61,9 @@ impl LockFile {
         let unreadable = |error: std::io::Error| {
             Failure::usage(format!("{}: {error}", path.display())).code(ErrorCode::LOCK_FILE_INVALID)
         };
-        let file = match File::open(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            file => file.map_err(unreadable)?,
-        };
+        let opened = plain_file::open(path).map_err(|failure| failure.code(ErrorCode::LOCK_FILE_INVALID));
+        let Some(file) = opened? else { return Ok(None) };
         let metadata = file.metadata().map_err(unreadable)?;
-        if !metadata.is_file() {
-            return Err(Failure::usage(format!("{}: expected a file, found something else", path.display()))
-                .code(ErrorCode::LOCK_FILE_INVALID));
-        }
         if metadata.len() > LARGEST {
             return Err(Failure::usage(format!("{}: larger than 1 GiB", path.display()))
                 .code(ErrorCode::LOCK_FILE_INVALID)

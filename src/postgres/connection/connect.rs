@@ -99,11 +99,15 @@ impl Target {
         ];
         for (parameter, path) in files {
             let Some(path) = path else { continue };
-            File::open(path).map_err(|error| {
-                let why = io_message(&error);
+            let unreadable = |why: &str| {
                 Failure::usage(format!("{parameter}: {} cannot be read: {why}", path.display()))
                     .code(ErrorCode::CONNECTION_TLS)
-            })?;
+            };
+            // A pipe would keep the connection waiting.
+            if path.metadata().is_ok_and(|found| !found.is_file()) {
+                return Err(unreadable("it is not a plain file"));
+            }
+            File::open(path).map_err(|error| unreadable(&io_message(&error)))?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 use std::io;
 
+use nix::errno::Errno;
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
 use super::{RowError, sqlstate};
@@ -91,8 +92,8 @@ pub fn server_error(error: &anyhow::Error) -> Option<&sqlx::Error> {
     error.chain().find_map(|cause| cause.downcast_ref::<sqlx::Error>())
 }
 
-/// Puts an error of the server or the connection into words: `doing` says what was being done, as in "reading the
-/// catalog". What is a [`Failure`] already, or no such error, comes back as it is.
+/// Puts an error of the server, the connection or this machine into words: `doing` says what was being done, as in "reading
+/// the catalog". What is a [`Failure`] already, or no such error, comes back as it is.
 pub fn server_failure(error: anyhow::Error, doing: &str) -> anyhow::Error {
     if error.downcast_ref::<Failure>().is_some() {
         return error;
@@ -102,10 +103,27 @@ pub fn server_failure(error: anyhow::Error, doing: &str) -> anyhow::Error {
             .next("look at what is between trueup and the server (a proxy?); if nothing does, report this")
             .into();
     }
-    match server_error(&error) {
-        Some(server) => failure(server, doing).into(),
+    if let Some(server) = server_error(&error) {
+        return failure(server, doing).into();
+    }
+    match error.chain().find_map(|cause| cause.downcast_ref::<io::Error>()) {
+        Some(of_machine) => machine_failure(&error, of_machine, doing).into(),
         None => error,
     }
+}
+
+/// This machine refused a file, a directory, a process or a descriptor.
+fn machine_failure(error: &anyhow::Error, of_machine: &io::Error, doing: &str) -> Failure {
+    let next = match of_machine.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EMFILE | Errno::ENFILE) => {
+            "raise the limit of open files (ulimit -n), then run the same command again"
+        }
+        Some(Errno::ENOSPC | Errno::EDQUOT) => "free space on this machine, then run the same command again",
+        _ => {
+            "look at the file or directory, and at the limits of this machine, then run the same command again"
+        }
+    };
+    Failure::cannot_tell(format!("{doing}: {error:#}")).code(ErrorCode::MACHINE_RESOURCES).next(next)
 }
 
 fn failure(error: &sqlx::Error, doing: &str) -> Failure {
@@ -217,6 +235,15 @@ mod tests {
         assert_eq!(crate::error::exit_of(&said), Exit::CannotTell);
         let what = "counting: the server's answer cannot be read: outer: column \"rows\" is \"x\", which is not a number";
         assert_eq!(said.to_string(), what);
+    }
+
+    #[test]
+    fn what_this_machine_refuses_is_no_fault_of_trueup() {
+        let full = anyhow::Error::from(io::Error::from(Errno::EMFILE)).context("pg_dump");
+        let said = server_failure(full, "taking a backup").downcast::<Failure>().unwrap();
+        assert_eq!(said.exit, Exit::CannotTell);
+        assert!(said.what.contains("taking a backup: pg_dump: Too many open files"), "{said}");
+        assert!(said.next.contains("ulimit -n"), "{}", said.next);
     }
 
     #[test]

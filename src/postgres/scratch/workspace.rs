@@ -22,6 +22,19 @@ const LONGEST_SOCKET: usize = 107;
 /// What the names of workspaces begin with.
 pub(super) const PREFIX: &str = "s-";
 
+/// Where temporary files may lie, the best place first: in memory, else where `TMPDIR` says, else where every system has
+/// them.
+pub fn temporary_places() -> Vec<PathBuf> {
+    let places = [PathBuf::from("/dev/shm"), std::env::temp_dir(), "/tmp".into(), "/var/tmp".into()];
+    let mut distinct: Vec<PathBuf> = Vec::new();
+    for place in places {
+        if !distinct.contains(&place) {
+            distinct.push(place);
+        }
+    }
+    distinct
+}
+
 /// The private directory in which all scratch servers and templates of one account lie.
 #[derive(Debug, Clone)]
 pub(super) struct Home {
@@ -35,12 +48,8 @@ impl Home {
     /// # Errors
     /// When no place will do: each with its reason (exit 3).
     pub(super) fn open(account: Account) -> Result<Self> {
-        let bases = [PathBuf::from("/dev/shm"), std::env::temp_dir(), "/tmp".into(), "/var/tmp".into()];
         let mut reasons = Vec::new();
-        for (index, base) in bases.iter().enumerate() {
-            if bases[..index].contains(base) {
-                continue;
-            }
+        for base in &temporary_places() {
             match Self::below(base, account) {
                 Ok(home) => return Ok(home),
                 Err(why) => reasons.push(format!("\n  {}: {why:#}", base.display())),

@@ -1,17 +1,15 @@
 //! Reading the SQL files of a project: text within bounds, or words for what is wrong with the file.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read as _;
-use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, openat};
-use nix::sys::stat::Mode;
 
 use super::split::SplitError;
 use crate::error::Failure;
+use crate::plain_file;
 
 /// The largest file that is read, in bytes.
 pub const LARGEST_FILE: u64 = 64 << 20;
@@ -22,59 +20,31 @@ const SMALL_FILE: usize = 8 << 10;
 /// Reads a file as it is, byte order mark and line endings included.
 ///
 /// # Errors
-/// Exit 2: it is missing, a dangling symlink, no regular file, too large, not UTF-8, or holds a NUL.
+/// Exit 2: it is missing, no plain file of the project (see [`plain_file::open`]), too large, not UTF-8, or holds a NUL.
 pub fn read_file(path: &Path) -> Result<String, Failure> {
-    read_opened(path, || open(AT_FDCWD, path), false)
+    let missing = || plain_file::unreadable(path, &std::io::Error::from(Errno::ENOENT));
+    read_whole(path, plain_file::open(path)?.ok_or_else(missing)?)
 }
 
-/// The same for a file of a directory that is open, and that said it is a regular file: the way to the directory is not
+/// The same for a file of a directory that is open, and that said it is a plain file: the way to the directory is not
 /// gone for each of them, and the kernel is asked for less.
 ///
 /// # Errors
 /// As [`read_file`].
 pub fn read_file_in(directory: &File, path: &Path) -> Result<String, Failure> {
-    read_opened(path, || open(directory, Path::new(path.file_name().unwrap_or_default())), true)
-}
-
-/// A pipe in a file's place is opened without waiting for who writes into it.
-fn open(directory: impl AsFd, path: &Path) -> std::io::Result<File> {
-    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    loop {
-        match openat(&directory, path, flags, Mode::empty()) {
-            Err(Errno::EINTR) => {}
-            opened => return Ok(opened?.into()),
-        }
+    let opened = plain_file::open_in(directory, path.file_name().unwrap_or_default());
+    match opened.ok().as_ref().and_then(read_small) {
+        Some(bytes) => text(path, bytes),
+        // It is large, or no longer what the directory said.
+        None => read_file(path),
     }
 }
 
-fn read_opened(
-    path: &Path,
-    open: impl FnOnce() -> std::io::Result<File>,
-    regular: bool,
-) -> Result<String, Failure> {
-    let shown = path.display();
-    let unreadable = |error: std::io::Error| {
-        let dangling = fs::symlink_metadata(path).is_ok_and(|link| link.file_type().is_symlink());
-        if dangling && error.kind() == std::io::ErrorKind::NotFound {
-            let goal = fs::read_link(path).unwrap_or_default();
-            return Failure::usage(format!(
-                "{shown}: a symbolic link to {}, which does not exist",
-                goal.display()
-            ))
-            .next("restore the file that it points to, or remove the link");
-        }
-        Failure::usage(format!("{shown}: {error}"))
-    };
-    let mut file = open().map_err(unreadable)?;
-    if regular && let Some(bytes) = read_small(&file) {
-        return text(path, bytes);
-    }
+fn read_whole(path: &Path, mut file: File) -> Result<String, Failure> {
+    let unreadable = |error: std::io::Error| plain_file::unreadable(path, &error);
     let metadata = file.metadata().map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err(Failure::usage(format!("{shown}: expected a file, found something else")));
-    }
     let too_large = || {
-        Failure::usage(format!("{shown}: larger than {} MB", LARGEST_FILE >> 20))
+        Failure::usage(format!("{}: larger than {} MB", path.display(), LARGEST_FILE >> 20))
             .next("split the file, or load rows with another tool")
     };
     if metadata.len() > LARGEST_FILE {
@@ -107,8 +77,7 @@ fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
     }
 }
 
-/// Reads a small file to its end; `None` when it is larger, or cannot be read like that. The place from which the file
-/// is read on stays its beginning.
+/// Reads a small file to its end; `None` when it is larger, or cannot be read like that.
 fn read_small(file: &File) -> Option<Vec<u8>> {
     let mut buffer = [0; SMALL_FILE];
     let length = file.read_at(&mut buffer, 0).ok()?;
@@ -143,6 +112,8 @@ impl SplitError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

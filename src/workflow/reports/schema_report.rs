@@ -95,18 +95,25 @@ pub(crate) struct Hidden {
     /// Why this role cannot see it, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) why: Option<String>,
-    /// Whether row-level security hides rows of it.
-    #[serde(skip)]
-    pub(crate) by_row_security: bool,
     /// What to do where reading it could run code of a weaker role.
     #[serde(skip)]
     pub(crate) code: Option<String>,
 }
 
+/// What lets a role see all rows of tables. Which of the two is missing is not always known.
+pub(crate) fn to_see_all_of(tables: &[impl AsRef<str>], role: &str) -> String {
+    let tables: Vec<&str> = tables.iter().map(AsRef::as_ref).collect();
+    format!(
+        "grant SELECT on {} to {role}; where it has that already, row security hides rows: work as the owner, or as a \
+         role with BYPASSRLS",
+        tables.join(", ")
+    )
+}
+
 impl Hidden {
     /// A relation that this role may not read.
     pub(crate) fn unread(object: &str) -> Self {
-        Self { object: object.to_owned(), why: None, by_row_security: false, code: None }
+        Self { object: object.to_owned(), why: None, code: None }
     }
 }
 
@@ -279,11 +286,7 @@ impl SchemaReport {
                 return Some(remedy);
             }
             let names: Vec<&str> = invisible.iter().map(|hidden| hidden.object.as_str()).collect();
-            let by_policy = match invisible.iter().any(|hidden| hidden.by_row_security) {
-                true => ", and check as a role that sees all rows (BYPASSRLS, or the owner)",
-                false => "",
-            };
-            return Some(format!("grant SELECT on {} to {}{by_policy}", names.join(", "), self.target.role));
+            return Some(to_see_all_of(&names, &self.target.role));
         }
         let order = [
             CauseKind::Edited,

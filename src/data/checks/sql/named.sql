@@ -16,9 +16,19 @@ WITH RECURSIVE path AS (
       FROM pg_proc p
      WHERE p.proname = ANY ({words}::text[]) AND p.pronamespace <> 'pg_catalog'::regnamespace
     UNION
-    SELECT d.refclassid, d.refobjid
+    SELECT next.class, next.oid
       FROM named
-      JOIN pg_rewrite r ON r.ev_class = named.oid AND named.class = 'pg_class'::regclass
-      JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-     WHERE d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass) AND d.refobjid >= 16384
+     CROSS JOIN LATERAL (
+           SELECT d.refclassid, d.refobjid
+             FROM pg_rewrite r
+             JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+            WHERE named.class = 'pg_class'::regclass AND r.ev_class = named.oid
+           UNION ALL
+           -- A SECURITY DEFINER function reads with the rights of its owner.
+           SELECT d.refclassid, d.refobjid
+             FROM pg_proc p
+             JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'n'
+            WHERE named.class = 'pg_proc'::regclass AND p.oid = named.oid
+              AND (d.refclassid = 'pg_proc'::regclass OR NOT p.prosecdef)) AS next (class, oid)
+     WHERE next.class IN ('pg_class'::regclass, 'pg_proc'::regclass) AND next.oid >= 16384
 )

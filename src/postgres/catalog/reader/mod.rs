@@ -88,8 +88,9 @@ pub struct ObjectOid {
 /// most of the time for a small database, and the joins are written in the order in which they should be made.
 pub const SETTINGS: &str = "SET LOCAL quote_all_identifiers = off; \
     SET LOCAL search_path = pg_catalog, pg_temp; \
+    SET LOCAL standard_conforming_strings = on; \
     SET LOCAL TimeZone = 'UTC'; \
-    SET LOCAL DateStyle = 'ISO, YMD'; \
+    SET LOCAL DateStyle = 'ISO, MDY'; \
     SET LOCAL IntervalStyle = 'postgres'; \
     SET LOCAL bytea_output = 'hex'; \
     SET LOCAL xmlbinary = 'base64'; \
