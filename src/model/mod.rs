@@ -2,6 +2,7 @@
 //! keeps the outcome.
 
 mod assume;
+mod circle;
 mod compile;
 pub mod diagnosis;
 pub mod diff;
