@@ -28,7 +28,7 @@ use registry::{CommandEffect, CommandLine, Registered};
 use crate::error::{ErrorCode, Exit};
 use crate::output::{self, ErrorReport, FailureReport, Format, Style};
 use crate::project::{OutputSettings, ProcessEnv, Settings};
-use crate::workflow::deliver::add_step_summary;
+use crate::workflow::deliver::{add_step_summary, failure_target};
 
 registry::commands! {
     check: reads CheckArgs,
@@ -59,14 +59,18 @@ pub async fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
         Ok(settings) => settings.output.clone(),
         Err(_) => OutputSettings::of_failure(&line.shared, process_env),
     };
-    let outcome = match settings {
-        Ok(settings) => line.args.run(&settings).await,
-        Err(failure) => Err(failure.into()),
+    let outcome = match &settings {
+        Ok(settings) => line.args.run(settings).await,
+        Err(failure) => Err(failure.clone().into()),
     };
     match outcome {
         Ok(exit) => exit,
         Err(error) => {
-            let report = FailureReport::new(Some(line.name), &run, &error);
+            let target = settings.ok().and_then(|settings| match line.args.works_on() {
+                Some((url, source)) => failure_target(&settings.reaching(url.reveal(), source)),
+                None => failure_target(&settings),
+            });
+            let report = FailureReport::new(Some(line.name), &run, &error).about(target);
             print_failure(&report, &output)
         }
     }

@@ -20,6 +20,7 @@ mod text;
 
 pub use casts::keeps_values;
 pub use change::{DdlAction, DdlChange, arrange, mentioned as needs};
+pub use kinds::columns::definition as column_definition;
 pub use kinds::indexes::create_concurrently;
 pub use kinds::sequences::restore as restore_sequence;
 pub use kinds::triggers::replace as replace_trigger;
