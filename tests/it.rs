@@ -12,6 +12,7 @@
 
 mod adopt;
 mod backup;
+mod causes;
 mod command_line;
 mod compile;
 mod connect;

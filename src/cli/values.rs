@@ -94,6 +94,9 @@ impl FailOn {
             Self::Cause(CauseKind::Pending) => "A migration that is not applied yet changes this",
             Self::Cause(CauseKind::Drift) => "Somebody changed the database by hand",
             Self::Cause(CauseKind::Unmigrated) => "schema/ declares it, no migration creates it",
+            Self::Cause(CauseKind::Undeclared) => {
+                "An applied migration makes it, schema/ does not declare it"
+            }
             Self::Cause(CauseKind::Ahead) => "The database has newer migrations than this project",
             Self::Cause(CauseKind::Edited) => "A migration was modified after it was applied",
             Self::Cause(CauseKind::Unfinished) => "A migration was interrupted",
@@ -110,6 +113,7 @@ impl ValueEnum for FailOn {
             Self::Cause(CauseKind::Pending),
             Self::Cause(CauseKind::Drift),
             Self::Cause(CauseKind::Unmigrated),
+            Self::Cause(CauseKind::Undeclared),
             Self::Cause(CauseKind::Ahead),
             Self::Cause(CauseKind::Edited),
             Self::Cause(CauseKind::Unfinished),

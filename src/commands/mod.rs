@@ -31,7 +31,7 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::output::{self, ErrorReport, FailureReport, Format, Style};
 use crate::postgres::connection::server_failure;
 use crate::project::{OutputSettings, ProcessEnv, Settings};
-use crate::workflow::deliver::add_step_summary;
+use crate::workflow::deliver::{add_step_summary, failure_target};
 
 registry::commands! {
     check: reads CheckArgs,
@@ -62,8 +62,10 @@ pub async fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
         Ok(settings) => settings.output.clone(),
         Err(_) => OutputSettings::of_failure(&line.shared, process_env),
     };
-    let outcome = match settings.and_then(|settings| check_clock().map(|()| settings)) {
-        Ok(settings) => line.args.run(&settings).await,
+    let checked =
+        settings.as_ref().map_err(Clone::clone).and_then(|settings| check_clock().map(|()| settings));
+    let outcome = match checked {
+        Ok(settings) => line.args.run(settings).await,
         Err(failure) => Err(failure.into()),
     };
     // What nobody foresaw is a fault of trueup only where neither the server nor this machine is the reason.
@@ -71,9 +73,14 @@ pub async fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
     match outcome {
         Ok(exit) => exit,
         Err(error) => {
-            let report = FailureReport::new(Some(line.name), &run, &error);
+            let target = settings.ok().and_then(|settings| match line.args.works_on() {
+                Some((url, source)) => failure_target(&settings.reaching(url.reveal(), source)),
+                None => failure_target(&settings),
+            });
             let redactor = Redactor::new(&args);
-            print_failure(&report.redacted(|text| redactor.redact(text)), &output)
+            let report =
+                FailureReport::new(Some(line.name), &run, &error).redacted(|text| redactor.redact(text));
+            print_failure(&report.about(target), &output)
         }
     }
 }

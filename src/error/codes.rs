@@ -155,6 +155,10 @@ error_codes! {
     DATABASE_WRONG_PROJECT = "database.wrong_project";
     /// The URL is not the one that the environment expects.
     DATABASE_WRONG_ADDRESS = "database.wrong_address";
+    /// There is no schema for the history table, and no migration creates one.
+    HISTORY_NO_SCHEMA = "history.no_schema";
+    /// The database looks like another application's.
+    DATABASE_OTHER = "database.other";
     /// The schema `trueup` in the database is not as trueup creates it.
     DATABASE_STATE_FOREIGN = "database.state_foreign";
     /// A newer trueup has written to the database.

@@ -14,6 +14,8 @@ pub enum CauseKind {
     Drift,
     /// The schema files declare it, but no migration does it.
     Unmigrated,
+    /// An applied migration makes it, and the schema files do not declare it.
+    Undeclared,
     /// The database has newer migrations than this project directory.
     Ahead,
     /// A migration was changed after it was applied.
@@ -26,10 +28,11 @@ pub enum CauseKind {
 
 impl CauseKind {
     /// Every cause.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Pending,
         Self::Drift,
         Self::Unmigrated,
+        Self::Undeclared,
         Self::Ahead,
         Self::Edited,
         Self::Unfinished,
@@ -42,6 +45,7 @@ impl CauseKind {
             Self::Pending => "pending",
             Self::Drift => "drift",
             Self::Unmigrated => "unmigrated",
+            Self::Undeclared => "undeclared",
             Self::Ahead => "ahead",
             Self::Edited => "edited",
             Self::Unfinished => "unfinished",
@@ -53,6 +57,7 @@ impl CauseKind {
     pub fn label(self) -> &'static str {
         match self {
             Self::Unmigrated => "no migration yet",
+            Self::Undeclared => "not declared",
             Self::Edited => "modified after apply",
             Self::Unfinished => "interrupted",
             other => other.word(),

@@ -46,6 +46,32 @@ impl Sides {
     }
 }
 
+/// What `schema/` lacks: an object, or an attribute of one, that an applied migration makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undeclared {
+    /// The text that declares it; `None` where it is longer than a line.
+    pub text: Option<String>,
+    /// The relation that it belongs to, qualified and quoted, where it is a part of one.
+    pub relation: Option<String>,
+    /// The name of a migration that takes it away instead.
+    pub migration: String,
+}
+
+impl Undeclared {
+    /// What to do: first the line to add to `file`, then the migration that takes it away. `made_at` is where a migration
+    /// makes it.
+    pub fn advice(&self, file: &str, made_at: Option<&Location>) -> String {
+        let declare = match (&self.text, made_at) {
+            (Some(text), _) => format!("add to {file}: {text}"),
+            (None, Some(Location { file: from, line })) => {
+                format!("declare it in {file}, as {from}:{line} makes it")
+            }
+            (None, None) => format!("declare it in {file}"),
+        };
+        format!("{declare}; or write a migration that takes it away: V<version>__{}.sql", self.migration)
+    }
+}
+
 /// One difference or fault: object, severity, cause, remedy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -74,6 +100,9 @@ pub struct Finding {
     /// The two sides in a few words, where no attribute says them.
     #[serde(skip)]
     pub sides: Option<Sides>,
+    /// What `schema/` lacks, where that is the cause: the advice is completed when its file is known.
+    #[serde(skip)]
+    pub undeclared: Option<Undeclared>,
 }
 
 impl Finding {
@@ -97,6 +126,7 @@ impl Finding {
             consequences: Vec::new(),
             location: None,
             sides: None,
+            undeclared: None,
         }
     }
 

@@ -12,7 +12,7 @@ mod severity;
 
 pub use cause::{Cause, CauseKind};
 pub use command::Command;
-pub use finding::{AttributeFinding, Change, Finding, Sides};
+pub use finding::{AttributeFinding, Change, Finding, Sides, Undeclared};
 pub use location::{LOCK_FILE, Location};
 pub use remedy::{Hazard, Remedy};
 pub use severity::{Severity, Summary};

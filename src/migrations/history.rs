@@ -7,14 +7,16 @@ use anyhow::{Context as _, Result};
 use super::MigrationId;
 use super::checksum::Width;
 use crate::error::{ErrorCode, Failure};
-use crate::postgres::catalog::history_tables::{HistoryTool, INTERNAL_SCHEMA, REFINERY_TABLE, fill_in_names};
+use crate::postgres::catalog::history_tables::{
+    HistoryTool, INTERNAL_SCHEMA, INTERNAL_TABLES, REFINERY_TABLE, fill_in_names,
+};
 use crate::postgres::connection::Row;
-use crate::postgres::sql::qualified;
+use crate::postgres::sql::{QualifiedTable, qualified};
 
 /// One SELECT, with a row for every table that has the name of a history table or of one of trueup's own tables, for
 /// [`TableCandidate::from_row`].
-pub fn probe() -> String {
-    fill_in_names(include_str!("history_tables.sql"))
+pub fn probe(chosen: Option<&QualifiedTable>) -> String {
+    fill_in_names(include_str!("history_tables.sql"), chosen)
 }
 
 /// The oid of int8 (`pg_type.dat`).
@@ -46,6 +48,8 @@ pub struct HistoryTable {
     pub genuine: bool,
     /// The width of refinery's versions in it.
     pub width: Width,
+    /// What keeps it.
+    kind: &'static HistoryTool,
 }
 
 /// A relation that has the name of a history table or of one of trueup's own tables, and what decides whether it is
@@ -117,7 +121,7 @@ pub struct InternalTable {
 impl InternalTable {
     /// Takes a candidate that has the name of one of trueup's own tables; `None` for any other.
     pub fn of(found: &TableCandidate) -> Option<Self> {
-        if found.schema != INTERNAL_SCHEMA || HistoryTool::of(&found.table).is_some() {
+        if found.schema != INTERNAL_SCHEMA || !INTERNAL_TABLES.contains(&found.table.as_str()) {
             return None;
         }
         Some(Self {
@@ -145,16 +149,57 @@ pub struct OtherHistory {
     pub table: String,
     /// The current version in the tool's own words; `None` when it has none, or when this role may not read it.
     pub current: Option<String>,
+    /// A migration that failed or was interrupted, in the tool's own words.
+    pub failed: Option<String>,
+    /// How that is finished with the tool.
+    #[serde(skip)]
+    pub repair: &'static str,
+    /// What to change in the tool's settings, so that it does not drop the project's history.
+    #[serde(skip)]
+    settings: &'static str,
+}
+
+impl OtherHistory {
+    /// The history of a table that holds neither, or that this role may not read.
+    pub fn unknown(table: &HistoryTable) -> Self {
+        let HistoryTool { tool, repair, settings, .. } = *table.kind;
+        Self { tool, table: table.path(), current: None, failed: None, repair, settings }
+    }
+
+    /// Reads the row of [`HistoryTable::query`].
+    ///
+    /// # Errors
+    /// When the row is not of that query.
+    pub fn from_row(table: &HistoryTable, row: &Row<'_>) -> Result<Self> {
+        Ok(Self { current: row.at(0)?, failed: row.at(1)?, ..Self::unknown(table) })
+    }
+
+    /// What to change in the tool's settings, so that it does not drop the history of this name.
+    pub fn settings_for(&self, history: &QualifiedTable) -> String {
+        self.settings.replace("{schema}", &history.schema).replace("{history}", &history.table)
+    }
 }
 
 impl HistoryTable {
-    /// Takes a candidate that is a history table; `None` when it only has the name of one.
+    /// Takes a candidate that is a history table; `None` when it only has the name of one. `all` are the candidates among
+    /// which it was found, `chosen` is the project's own choice of a table.
     ///
     /// Histories are the only tables of other people that trueup reads, and reading them must not run their code. A
     /// history is genuine when it is a plain table with the columns and types of its tool, no other column has a type
     /// of somebody's own, and neither an index nor statistics hold an expression that the planner would evaluate.
-    pub fn of(found: &TableCandidate) -> Option<Self> {
-        let kind = HistoryTool::of(&found.table)?;
+    pub fn of(
+        found: &TableCandidate,
+        all: &[TableCandidate],
+        chosen: Option<&QualifiedTable>,
+    ) -> Option<Self> {
+        let beside = |table: &str, wanted: &str| {
+            let tables = all.iter().filter(|other| other.schema == found.schema && other.table == table);
+            tables.flat_map(|other| &other.columns).any(|(name, _)| name == wanted)
+        };
+        let kind = match chosen.is_some_and(|chosen| chosen.is(&found.schema, &found.table)) {
+            true => HistoryTool::refinery(),
+            false => HistoryTool::of(&found.schema, &found.table, beside)?,
+        };
         let column =
             |wanted: &str| found.columns.iter().find(|(name, _)| name == wanted).map(|(_, oid)| *oid);
         if kind.proof.is_some_and(|proof| column(proof).is_none()) {
@@ -167,6 +212,7 @@ impl HistoryTable {
             readable: found.readable,
             genuine: found.is_plain() && kind.columns.iter().all(fits),
             width: if column("version") == Some(INT8) { Width::Eight } else { Width::Four },
+            kind,
         })
     }
 
@@ -175,27 +221,30 @@ impl HistoryTable {
         qualified(&self.schema, &self.table)
     }
 
-    /// The tool that writes this table, when it is not refinery.
-    pub fn tool(&self) -> Option<&'static str> {
-        self.kind().map(|kind| kind.tool).filter(|_| self.table != REFINERY_TABLE)
+    /// Whether it is a history as refinery keeps it, and not that of another tool.
+    pub fn is_refinerys(&self) -> bool {
+        self.kind.tool == HistoryTool::refinery().tool
     }
 
-    /// The query that reads it: all rows in no order for refinery, the current version in one row at most for another
-    /// tool.
+    /// The query that reads it: all rows in no order for refinery, the current version and a failed migration in one row
+    /// at most for another tool.
     pub fn query(&self) -> String {
         // Tables that inherit from it are not part of a history.
-        let path = format!("ONLY {}", self.path());
-        self.kind().map(|kind| kind.query.replace("{}", &path)).unwrap_or_default()
-    }
-
-    fn kind(&self) -> Option<&'static HistoryTool> {
-        HistoryTool::of(&self.table)
+        self.kind.query.replace("{}", &format!("ONLY {}", self.path()))
     }
 }
 
-/// Returns the refinery history that the project's search_path finds first, if a database has several.
-pub fn ours<'t>(tables: &'t [HistoryTable], search_path: &str) -> Option<&'t HistoryTable> {
-    let refinery = || tables.iter().filter(|table| table.table == REFINERY_TABLE);
+/// Returns the history that the project chose, else the refinery history that its search_path finds first, if a database
+/// has several.
+pub fn ours<'t>(
+    tables: &'t [HistoryTable],
+    search_path: &str,
+    chosen: Option<&QualifiedTable>,
+) -> Option<&'t HistoryTable> {
+    if let Some(chosen) = chosen {
+        return tables.iter().find(|table| chosen.is(&table.schema, &table.table));
+    }
+    let refinery = || tables.iter().filter(|table| table.is_refinerys());
     let in_path = search_path.split(',').map(|schema| schema.trim().trim_matches('"'));
     in_path
         .filter_map(|schema| refinery().find(|table| table.schema == schema))
@@ -234,7 +283,7 @@ impl Applied {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postgres::catalog::history_tables::HISTORY_TOOLS;
+    use crate::postgres::catalog::history_tables::{HISTORY_TOOLS, SideTable};
 
     fn candidate(table: &str, columns: impl IntoIterator<Item = (&'static str, u32)>) -> TableCandidate {
         TableCandidate {
@@ -249,13 +298,22 @@ mod tests {
         }
     }
 
+    /// A history among the tables that the tool has beside it.
+    fn of(found: &TableCandidate, beside: Option<SideTable>) -> Option<HistoryTable> {
+        let beside = beside.filter(|side| side.table != found.table);
+        let beside = beside.map(|side| candidate(side.table, [(side.column, 25)]));
+        let all: Vec<TableCandidate> = beside.into_iter().chain([found.clone()]).collect();
+        HistoryTable::of(found, &all, None)
+    }
+
     #[test]
     fn a_table_with_the_columns_of_its_tool_is_that_tools_history() {
         for tool in HISTORY_TOOLS {
             let columns = tool.columns.iter().map(|(name, types)| (*name, types[0]));
             let proof = tool.proof.filter(|proof| tool.columns.iter().all(|(name, _)| name != proof));
-            let found = candidate(tool.table, columns.chain(proof.map(|proof| (proof, 17))));
-            assert!(HistoryTable::of(&found).is_some_and(|table| table.genuine), "{}", tool.tool);
+            let mut found = candidate(tool.table, columns.chain(proof.map(|proof| (proof, 17))));
+            found.schema = tool.schema.unwrap_or("public").into();
+            assert!(of(&found, tool.only_with).is_some_and(|table| table.genuine), "{}", tool.tool);
         }
     }
 
@@ -265,12 +323,13 @@ mod tests {
         for tool in HISTORY_TOOLS {
             let Some(proof) = tool.proof else { continue };
             let others = tool.columns.iter().filter(|(name, _)| *name != proof);
-            let found = candidate(tool.table, others.map(|(name, types)| (*name, types[0])));
-            assert_eq!(HistoryTable::of(&found), None, "{}", tool.tool);
+            let mut found = candidate(tool.table, others.map(|(name, types)| (*name, types[0])));
+            found.schema = tool.schema.unwrap_or("public").into();
+            assert_eq!(of(&found, tool.only_with), None, "{}", tool.tool);
         }
         let applied_alone = candidate("django_migrations", [("id", 20), ("applied", 1184)]);
-        assert_eq!(HistoryTable::of(&applied_alone), None);
-        let app_alone = HistoryTable::of(&candidate("django_migrations", [("app", 1043)]));
+        assert_eq!(of(&applied_alone, None), None);
+        let app_alone = of(&candidate("django_migrations", [("app", 1043)]), None);
         assert!(
             app_alone.is_some_and(|table| !table.genuine),
             "Django's by its name and column, and not readable"

@@ -4,7 +4,7 @@
 use super::Migration;
 use super::checksum::{self, Width};
 use crate::postgres::catalog::history_tables::REFINERY_TABLE;
-use crate::postgres::sql::{identifier, literal};
+use crate::postgres::sql::{QualifiedTable, literal};
 
 /// refinery's history table in one database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,26 +15,29 @@ pub struct Ledger {
     pub exists: bool,
     /// The width of its versions, on which checksums depend.
     pub width: Width,
+    /// The schema that the table is to be created in, which only the first migration creates.
+    pub awaits_schema: bool,
 }
 
 impl Ledger {
     /// A table that exists.
     pub fn existing(table: impl Into<String>, width: Width) -> Self {
-        Self { table: table.into(), exists: true, width }
+        Self { table: table.into(), exists: true, width, awaits_schema: false }
     }
 
-    /// A table that does not exist yet: in the first schema of the search_path, with versions as wide as plain
-    /// refinery's unless one of these does not fit.
-    pub fn new(search_path: &str, versions: impl IntoIterator<Item = i64>) -> Self {
+    /// Where a new history is created: refinery's table in the first schema of the search_path, where plain refinery
+    /// creates it.
+    pub fn place(search_path: &str) -> QualifiedTable {
+        let mut schemas = search_path.split(',').map(|schema| schema.trim().trim_matches('"'));
+        let schema = schemas.find(|schema| !schema.is_empty() && !schema.starts_with('$'));
+        QualifiedTable { schema: schema.unwrap_or("public").to_owned(), table: REFINERY_TABLE.to_owned() }
+    }
+
+    /// A table that does not exist yet, with versions as wide as plain refinery's unless one of these does not fit.
+    pub fn new(table: &QualifiedTable, versions: impl IntoIterator<Item = i64>) -> Self {
         let fits = versions.into_iter().all(|version| i32::try_from(version).is_ok());
-        let schema = search_path.split(',').map(|schema| schema.trim().trim_matches('"'));
-        let schema =
-            schema.clone().find(|schema| !schema.is_empty() && !schema.starts_with('$')).unwrap_or("public");
-        Self {
-            table: format!("{}.{REFINERY_TABLE}", identifier(schema)),
-            exists: false,
-            width: if fits { Width::Four } else { Width::Eight },
-        }
+        let width = if fits { Width::Four } else { Width::Eight };
+        Self { table: table.to_string(), exists: false, width, awaits_schema: false }
     }
 
     /// The statement that creates the table (refinery-core, `ASSERT_MIGRATIONS_TABLE_QUERY`).
@@ -96,11 +99,11 @@ mod tests {
 
     #[test]
     fn a_new_table_is_as_wide_as_it_has_to_be() {
-        let ledger = Ledger::new("\"$user\", app, pg_temp", [1, 2]);
+        let ledger = Ledger::new(&Ledger::place("\"$user\", app, pg_temp"), [1, 2]);
         assert_eq!((ledger.table.as_str(), ledger.width), ("app.refinery_schema_history", Width::Four));
-        assert_eq!(Ledger::new("", [20_260_102_030_405]).width, Width::Eight);
+        assert_eq!(Ledger::new(&Ledger::place(""), [20_260_102_030_405]).width, Width::Eight);
         assert!(
-            Ledger::new("public, pg_temp", [1])
+            Ledger::new(&Ledger::place("public, pg_temp"), [1])
                 .create()
                 .contains("public.refinery_schema_history (version int4")
         );

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 
+use super::circle;
 use super::inputs::SchemaFile;
 use super::outcome::StatementOutcome;
 use super::progress::CompileProgress;
@@ -107,12 +108,12 @@ fn refuse_overlong_names(path: &str, statement: &Statement<'_>) -> Result<(), Fa
 }
 
 /// A statement that failed and is tried again.
-struct Waiting {
-    script: usize,
-    statement: usize,
+pub(super) struct Waiting {
+    pub(super) script: usize,
+    pub(super) statement: usize,
     /// The number of settings of its file that precede it.
     settings: usize,
-    error: StatementError,
+    pub(super) error: StatementError,
 }
 
 /// Loads the scripts and reads the catalog that they make.
@@ -125,17 +126,20 @@ pub(super) async fn load(
     options: &ReadOptions,
     progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Catalog> {
-    let mut loader = Loader { runner, scripts, settings: scripts.iter().map(|_| Vec::new()).collect() };
+    let settings = scripts.iter().map(|_| Vec::new()).collect();
+    let mut loader = Loader { runner, scripts, settings, unread: Vec::new() };
     let total = scripts.iter().map(|script| script.statements.len()).sum();
     let mut waiting = loader.first_pass(total, progress).await?;
     while !waiting.is_empty() {
         let before = waiting.len();
         waiting = loader.again(waiting).await?;
         progress(CompileProgress::Schema { done: total - waiting.len(), total });
-        if waiting.len() == before && !loader.stand_in(&waiting).await? {
+        let is_stuck = waiting.len() == before && !loader.stand_in(&waiting).await?;
+        if is_stuck && !loader.leave_a_body_unread(&mut waiting).await? {
             return Err(load_failure(scripts, &waiting).into());
         }
     }
+    loader.read_bodies().await?;
     loader.runner.reset().await?;
     Ok(loader.runner.read(options).await?.catalog)
 }
@@ -145,6 +149,8 @@ struct Loader<'l, 's, 'f> {
     scripts: &'l [SqlScript<'f>],
     /// The statements of each script that set something.
     settings: Vec<Vec<usize>>,
+    /// The statements of functions whose bodies have not been read yet.
+    unread: Vec<Waiting>,
 }
 
 impl Loader<'_, '_, '_> {
@@ -252,6 +258,47 @@ impl Loader<'_, '_, '_> {
         Ok(())
     }
 
+    /// Creates one function without reading its body, which may need what needs the function: a table whose default calls
+    /// it. Returns whether there was one.
+    async fn leave_a_body_unread(&mut self, waiting: &mut Vec<Waiting>) -> Result<bool> {
+        for index in 0..waiting.len() {
+            let item = &waiting[index];
+            let script = &self.scripts[item.script];
+            let statement = &script.statements[item.statement];
+            if !is_routine(statement) {
+                continue;
+            }
+            self.settle(item.script, item.settings).await?;
+            self.runner.session.execute("SET check_function_bodies = off").await?;
+            let is_created = self.runner.run(script.path, statement).await?.is_accepted();
+            self.runner.session.execute("RESET check_function_bodies").await?;
+            if is_created {
+                self.unread.push(waiting.remove(index));
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads the bodies that were left unread: everything that they can name is there now.
+    ///
+    /// # Errors
+    /// Exit 2: what the server refuses.
+    async fn read_bodies(&mut self) -> Result<()> {
+        let mut refused = Vec::new();
+        for mut item in std::mem::take(&mut self.unread) {
+            self.settle(item.script, item.settings).await?;
+            let script = &self.scripts[item.script];
+            let text = replacing(&script.statements[item.statement]);
+            let outcome = StatementOutcome::of(self.runner.session.execute(text).await)?;
+            if let Some(error) = outcome.refusal() {
+                item.error = error;
+                refused.push(item);
+            }
+        }
+        if refused.is_empty() { Ok(()) } else { Err(load_failure(self.scripts, &refused).into()) }
+    }
+
     /// Creates one stand-in that a statement needs.
     async fn stand_in(&mut self, waiting: &[Waiting]) -> Result<bool> {
         for item in waiting {
@@ -266,9 +313,30 @@ impl Loader<'_, '_, '_> {
     }
 }
 
+/// Whether a statement creates a function or a procedure.
+fn is_routine(statement: &Statement<'_>) -> bool {
+    let words: Vec<String> = statement.words().take(4).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    matches!(
+        words.as_slice(),
+        ["create", "function" | "procedure", ..] | ["create", "or", "replace", "function" | "procedure"]
+    )
+}
+
+/// The statement that creates a routine, for one that is there already.
+fn replacing(statement: &Statement<'_>) -> String {
+    match statement.starts_with(&["create", "or", "replace"]) {
+        true => statement.text.to_owned(),
+        false => format!("CREATE OR REPLACE{}", &statement.text["create".len()..]),
+    }
+}
+
 /// Sorts the causes before their consequences: a missing name may only wait for a statement that fails for a reason
 /// of its own.
 fn load_failure(scripts: &[SqlScript<'_>], waiting: &[Waiting]) -> Failure {
+    if let Some(circle) = circle::failure(scripts, waiting) {
+        return circle;
+    }
     let mut order: Vec<&Waiting> = waiting.iter().collect();
     order.sort_by_key(|item| item.error.is_missing_name());
     let all: Vec<Failure> = order
@@ -288,11 +356,5 @@ fn load_failure(scripts: &[SqlScript<'_>], waiting: &[Waiting]) -> Failure {
             order.len() - MOST_SHOWN
         ));
     }
-    let circle = waiting.iter().all(|item| item.error.code == sqlstate::UNDEFINED_TABLE);
-    Failure::usage(what).code(ErrorCode::SCHEMA_INVALID).next(if circle {
-        "if tables refer to each other, create them first and add the foreign keys afterwards: ALTER TABLE ... ADD \
-         FOREIGN KEY"
-    } else {
-        ""
-    })
+    Failure::usage(what).code(ErrorCode::SCHEMA_INVALID)
 }

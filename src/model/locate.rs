@@ -135,6 +135,24 @@ impl<'f> Declarations<'f> {
             })
     }
 
+    /// The file of `schema/` where something that is not declared belongs: that of its relation, else the only one, else
+    /// one of its own name.
+    pub fn file_for(&self, relation: Option<&str>, object: &str) -> String {
+        let relation = relation.and_then(|relation| ObjectId::parse(Kind::Table, relation));
+        let of_relation = relation.and_then(|relation| self.schema.find(&relation, Wanted::First));
+        if let Some((file, _)) = of_relation {
+            return self.schema_paths[file].to_owned();
+        }
+        match self.schema_paths.as_slice() {
+            [only] => (*only).to_owned(),
+            _ => {
+                let name =
+                    object.split('(').next().unwrap_or_default().rsplit('.').next().unwrap_or_default();
+                format!("schema/{}.sql", name.trim_matches('"'))
+            }
+        }
+    }
+
     /// In the migration that the finding is, or that its cause names: the statement that declares the object or names it,
     /// else the first line.
     fn in_own_migration(&self, finding: &Finding, object: Option<&ObjectId>) -> Option<Location> {

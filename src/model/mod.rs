@@ -2,6 +2,7 @@
 //! keeps the outcome.
 
 mod assume;
+mod circle;
 mod compile;
 mod default_privileges;
 pub mod diagnosis;

@@ -73,6 +73,12 @@ impl StatementError {
         Some(rest.trim_matches('"').trim_end_matches("[]"))
     }
 
+    /// The relation that is missing, as the message writes it: names joined with dots.
+    pub(super) fn missing_relation(&self) -> Option<&str> {
+        (self.code == sqlstate::UNDEFINED_TABLE).then_some(())?;
+        self.message.strip_prefix("relation \"")?.strip_suffix("\" does not exist")
+    }
+
     /// The function that is missing: its name as the message writes it, and its argument types.
     pub(super) fn missing_function(&self) -> Option<(&str, &str)> {
         (self.code == sqlstate::UNDEFINED_FUNCTION).then_some(())?;

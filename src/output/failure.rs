@@ -32,6 +32,27 @@ impl From<&Failure> for ErrorReport {
     }
 }
 
+/// The database that a failed command was asked to work on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailureTarget {
+    /// The host asked for, or the directory of the socket.
+    pub host: String,
+    /// The port asked for.
+    pub port: u16,
+    /// The database asked for.
+    pub database: String,
+    /// Where its URL came from: `--database-url`, or the name of the variable.
+    #[serde(skip)]
+    pub source: String,
+}
+
+impl FailureTarget {
+    fn summary(&self) -> String {
+        let Self { host, port, database, source } = self;
+        format!("database {database} on {host}, port {port} (from {source})")
+    }
+}
+
 /// What is said about a failed command.
 #[derive(Debug, Clone, Serialize)]
 pub struct FailureReport {
@@ -44,6 +65,8 @@ pub struct FailureReport {
     /// The exit code.
     #[serde(skip)]
     exit: Exit,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<FailureTarget>,
     error: ErrorReport,
     /// The failure as the one finding, for formats that list nothing else.
     #[serde(skip)]
@@ -71,6 +94,7 @@ impl FailureReport {
             command: command.map(str::to_owned),
             run: run.to_owned(),
             exit,
+            target: None,
             error,
             findings: vec![finding],
         }
@@ -85,6 +109,12 @@ impl FailureReport {
         Self::of(self.command.as_deref(), &self.run, self.exit, error)
     }
 
+    /// Names the database that was asked for. A refusal is about it, whatever its reason.
+    #[must_use]
+    pub fn about(self, target: Option<FailureTarget>) -> Self {
+        Self { target: target.filter(|_| self.exit == Exit::Refused), ..self }
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         self.exit
@@ -97,7 +127,10 @@ impl Report for FailureReport {
     }
 
     fn view(&self) -> View {
-        View::new().verdict(format!("failed: {}", self.error.what), Tone::Bad).next(self.error.next.clone())
+        View::new()
+            .verdict(format!("failed: {}", self.error.what), Tone::Bad)
+            .lines(self.target.as_ref().map(|target| format!("target: {}", target.summary())))
+            .next(self.error.next.clone())
     }
 
     fn findings(&self) -> Option<&[Finding]> {
@@ -105,14 +138,18 @@ impl Report for FailureReport {
     }
 }
 
-/// `error: ...` and `next: ...`, for standard error; with `-v` the stable code, too.
+/// `error: ...`, `target: ...` of a refusal, and `next: ...`, for standard error; with `-v` the stable code, too.
 pub fn failure_text(report: &FailureReport, verbose: bool) -> String {
     let mut text = String::new();
     let ErrorReport { code, what, next } = &report.error;
     let code = if verbose { code.as_str() } else { "" };
-    for (label, said) in
-        [("error: ", what.as_str()), ("next: ", next.as_deref().unwrap_or_default()), ("code: ", code)]
-    {
+    let target = report.target.as_ref().map(FailureTarget::summary).unwrap_or_default();
+    for (label, said) in [
+        ("error: ", what.as_str()),
+        ("target: ", &target),
+        ("next: ", next.as_deref().unwrap_or_default()),
+        ("code: ", code),
+    ] {
         let said = escape_lines(said.trim_end());
         if said.is_empty() {
             continue;

@@ -19,7 +19,7 @@ mod wrap;
 
 pub use console::{err, names_an_open_file, out, write_file};
 pub use escape::{escape, escape_lines};
-pub use failure::{ErrorReport, FailureReport, failure_text};
+pub use failure::{ErrorReport, FailureReport, FailureTarget, failure_text};
 pub use meter::Meter;
 pub use progress::{Progress, ProgressMode};
 pub use prompt::{confirm, read_text};

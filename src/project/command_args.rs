@@ -1,7 +1,7 @@
 //! What settings need to know of a command, which its arguments tell: no command is named here.
 
 use super::settings::Settings;
-use crate::cli::{ScratchArgs, Shared};
+use crate::cli::{ScratchArgs, Secret, Shared};
 use crate::error::Failure;
 
 /// What the arguments of a command say about its settings. The defaults suit a command that works on a project's
@@ -24,6 +24,11 @@ pub trait CommandArgs {
     /// Exit 2: the arguments name another one.
     fn environment(&self, asked: Option<String>) -> Result<Option<String>, Failure> {
         Ok(asked)
+    }
+
+    /// The URL of the database that it works on in the place of the project's, and the flag that has it.
+    fn works_on(&self) -> Option<(&Secret, &'static str)> {
+        None
     }
 
     /// Puts the command's own flags in the place of what `trueup.toml` says.

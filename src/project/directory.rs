@@ -16,8 +16,10 @@ pub(super) const DEFAULT_MIGRATIONS_DIR: &str = "migrations";
 /// A project directory. The files and directories in it may not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
-    /// The name of the project: `[project] name`, otherwise that of the directory.
-    pub name: String,
+    /// The name of the project: `[project] name`. A directory is moved and cloned, so its name is none.
+    pub name: Option<String>,
+    /// The name of the directory. Until projects without a name were marked as such, it was written as theirs.
+    folder: Option<String>,
     /// The absolute path of the directory.
     pub dir: PathBuf,
     /// `schema/`: the schema files.
@@ -37,11 +39,9 @@ pub struct Project {
 impl Project {
     /// Joins the paths inside of `dir`.
     pub fn new(dir: PathBuf, name: Option<String>, migrations_dir: &str) -> Self {
-        let name = name.unwrap_or_else(|| {
-            dir.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned())
-        });
         Self {
             name,
+            folder: dir.file_name().map(|name| name.to_string_lossy().into_owned()),
             schema_dir: dir.join(SCHEMA_DIR),
             seeds_dir: dir.join(SEEDS_DIR),
             checks_dir: dir.join(CHECKS_DIR),
@@ -52,10 +52,26 @@ impl Project {
         }
     }
 
+    /// Whether a database that is marked as this project's, or as that of a project without a name, may be this one's.
+    pub fn owns(&self, marked: Option<&str>) -> bool {
+        let Some(marked) = marked else { return true };
+        self.name.as_deref().or(self.folder.as_deref()) == Some(marked)
+    }
+
+    /// The name in a sentence: `project platform`, or `a project without a name`.
+    pub fn called(&self) -> String {
+        called(self.name.as_deref())
+    }
+
     /// A path as people write it: relative to the project directory when it is inside.
     pub fn display(&self, path: &Path) -> String {
         path.strip_prefix(&self.dir).unwrap_or(path).display().to_string()
     }
+}
+
+/// A project's name in a sentence.
+pub fn called(name: Option<&str>) -> String {
+    name.map_or_else(|| "a project without a name".to_owned(), |name| format!("project {name:?}"))
 }
 
 /// Finds the project directory: `asked`, otherwise the nearest directory from `cwd` upwards with a `trueup.toml`,
@@ -141,6 +157,19 @@ mod tests {
         assert!(failure.what.starts_with("no project here"), "{failure}");
         fs::create_dir_all(repository.join("schema")).unwrap();
         assert_eq!(find(None, &repository.join("src")).unwrap(), repository);
+    }
+
+    #[test]
+    fn the_name_of_a_directory_is_no_name_of_a_project() {
+        let named = |name: Option<&str>, dir: &str| {
+            Project::new(PathBuf::from(dir), name.map(str::to_owned), "migrations")
+        };
+        let shop = named(Some("shop"), "/srv/app");
+        assert!(shop.owns(Some("shop")) && shop.owns(None) && !shop.owns(Some("app")));
+        let unnamed = named(None, "/srv/app");
+        assert_eq!(unnamed.name, None);
+        // As it was marked before.
+        assert!(unnamed.owns(Some("app")) && unnamed.owns(None) && !unnamed.owns(Some("shop")));
     }
 
     #[test]

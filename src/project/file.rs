@@ -16,7 +16,7 @@ use crate::error::{ErrorCode, Failure};
 use crate::findings::Severity;
 use crate::plain_file;
 use crate::postgres::connection::ServerVersion;
-use crate::postgres::sql::{self, DURATION};
+use crate::postgres::sql::{self, DURATION, QualifiedTable};
 use crate::toml_table::{TomlSource, TomlTable};
 
 /// The largest settings file that is read.
@@ -84,6 +84,8 @@ impl Default for DatabaseSettings {
 pub struct MigrationSettings {
     /// The directory of the migrations, relative to that of the project.
     pub dir: String,
+    /// The history table; `None` for refinery's own name in the first schema of the search_path.
+    pub history: Option<QualifiedTable>,
     /// The `lock_timeout` of a migration's statements.
     pub lock_timeout: Duration,
     /// The time limit of all attempts to get the locks of a migration, pauses included.
@@ -100,6 +102,7 @@ impl Default for MigrationSettings {
     fn default() -> Self {
         Self {
             dir: "migrations".to_owned(),
+            history: None,
             lock_timeout: Duration::from_secs(3),
             lock_budget: Duration::from_secs(60),
             max_duration: Duration::from_secs(30),
@@ -255,6 +258,13 @@ fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings, Failure> 
     if let Some(dir) = section.string("dir")? {
         settings.dir = dir;
     }
+    settings.history =
+        section.read("history", "a table with its schema, such as \"app.schema_history\"", |value| {
+            let table = QualifiedTable::parse(value.as_str()?)?;
+            // trueup's own schema, and the system's.
+            let is_taken = table.schema == "trueup" || table.schema.starts_with("pg_");
+            (!is_taken && !table.to_string().contains('\0')).then_some(table)
+        })?;
     for (key, value) in [
         ("lock_timeout", &mut settings.lock_timeout),
         ("lock_budget", &mut settings.lock_budget),
@@ -370,6 +380,7 @@ mod tests {
             assume_extensions = ["vector"]
             [migrations]
             dir = "db/migrations"
+            history = "ops.history"
             lock_timeout = "1s"
             [check]
             severity = { "index.missing" = "error" }
@@ -389,10 +400,11 @@ mod tests {
         assert_eq!(file.database.connect_timeout, Duration::from_secs(3));
         assert_eq!(file.compile.server_version, Some(16));
         assert_eq!(file.migrations.dir, "db/migrations");
+        assert!(file.migrations.history.is_some_and(|history| history.is("ops", "history")));
         assert_eq!(file.migrations.lock_timeout, Duration::from_secs(1));
         assert_eq!(
             file.check.severity["index.missing"],
-            SeverityOverride { severity: Severity::Error, line: 20 }
+            SeverityOverride { severity: Severity::Error, line: 21 }
         );
         assert_eq!(file.check.fail_on, [FailOn::Cause(CauseKind::Drift), FailOn::Cause(CauseKind::Edited)]);
         let production = &file.environments["production"];
@@ -422,6 +434,8 @@ mod tests {
                 "trueup.toml:2: compile.server_version: expected a major version such as 16, found a float",
             ),
             ("[compile]\nserver_version = -1", "found an integer"),
+            ("[migrations]\nhistory = \"history\"", "migrations.history: expected a table with its schema"),
+            ("[migrations]\nhistory = \"trueup.history\"", "migrations.history: expected a table with"),
             (
                 "[database]\nlock_timeout = \"5 parsecs\"",
                 "trueup.toml:2: database.lock_timeout: expected a duration such as",

@@ -13,7 +13,7 @@ mod settings;
 
 pub use backup::{BackupKind, BackupRequired, BackupSettings, VerifySetting};
 pub use command_args::{CommandArgs, CommandCall};
-pub use directory::{LOCK_FILE, Project, SETTINGS_FILE};
+pub use directory::{LOCK_FILE, Project, SETTINGS_FILE, called};
 pub use file::{
     CheckSettings, CompileSettings, DatabaseSettings, Environment, MigrationSettings, ProjectFile,
     SeverityOverride,

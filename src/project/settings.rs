@@ -170,6 +170,11 @@ impl Settings {
         Ok(target)
     }
 
+    /// The database that the URL names, for messages: it may not be the one that the environment expects.
+    pub fn asked_target(&self) -> Option<Target> {
+        Target::parse(self.url.value.as_ref()?.reveal()).ok()
+    }
+
     /// These settings with another connection URL.
     #[must_use]
     pub fn with_url(&self, url: &str) -> Self {

@@ -6,6 +6,7 @@ use crate::migrations::checksum::Width;
 use crate::migrations::history::{self, Applied, HistoryTable, OtherHistory, TableCandidate};
 use crate::postgres::catalog::reader::Assembler;
 use crate::postgres::connection::Row;
+use crate::postgres::sql::QualifiedTable;
 
 /// Objects that initdb did not create have an oid from here on (manual, "System Catalog Declarations and Initial
 /// Contents").
@@ -44,10 +45,16 @@ pub(super) fn found(assembler: &Assembler) -> Vec<TableCandidate> {
 }
 
 impl Histories {
-    /// Chooses the project's history among the candidates. The project's search_path decides between several.
-    pub(super) fn choose(found: &[TableCandidate], search_path: &str) -> Self {
-        let tables: Vec<HistoryTable> = found.iter().filter_map(HistoryTable::of).collect();
-        let named = history::ours(&tables, search_path).cloned();
+    /// Chooses the project's history among the candidates: the one that it has chosen itself, else the one that its
+    /// search_path finds first.
+    pub(super) fn choose(
+        found: &[TableCandidate],
+        search_path: &str,
+        chosen: Option<&QualifiedTable>,
+    ) -> Self {
+        let of = |candidate| HistoryTable::of(candidate, found, chosen);
+        let tables: Vec<HistoryTable> = found.iter().filter_map(of).collect();
+        let named = history::ours(&tables, search_path, chosen).cloned();
         let (ours, malformed) = match named {
             Some(table) if !table.genuine => (None, Some(table.path())),
             named => (named, None),
@@ -55,7 +62,7 @@ impl Histories {
         let readable = tables
             .iter()
             .filter(|table| table.readable && table.genuine)
-            .filter(|table| table.tool().is_some() || Some(*table) == ours.as_ref())
+            .filter(|table| !table.is_refinerys() || Some(*table) == ours.as_ref())
             .cloned()
             .collect();
         Self { tables, ours, malformed, readable, applied: Vec::new(), others: Vec::new() }
@@ -69,11 +76,9 @@ impl Histories {
     /// Takes a row of the statement of that number.
     pub(super) fn row(&mut self, statement: usize, row: &Row<'_>) -> Result<()> {
         let table = &self.readable[statement];
-        match table.tool() {
-            Some(tool) => {
-                self.others.push(OtherHistory { tool, table: table.path(), current: row.at(0)? });
-            }
-            None => self.applied.push(Applied::from_row(row)?),
+        match table.is_refinerys() {
+            false => self.others.push(OtherHistory::from_row(table, row)?),
+            true => self.applied.push(Applied::from_row(row)?),
         }
         Ok(())
     }
@@ -107,8 +112,8 @@ impl Histories {
         let mut others = std::mem::take(&mut self.others);
         for table in &self.tables {
             let known = others.iter().any(|other| other.table == table.path());
-            if let (Some(tool), false) = (table.tool(), known) {
-                others.push(OtherHistory { tool, table: table.path(), current: None });
+            if !table.is_refinerys() && !known {
+                others.push(OtherHistory::unknown(table));
             }
         }
         others

@@ -11,6 +11,7 @@
 //! When somebody ran DDL meanwhile, everything is read again; see [`consistency`].
 
 mod consistency;
+mod exclusive_lock;
 mod histories;
 mod identity;
 mod internal_state;
@@ -144,6 +145,9 @@ pub async fn take(session: &mut Session, request: &Request) -> Result<DatabaseSn
                 session.execute("ROLLBACK").await?;
                 last = Some(error);
             }
+            Err(error) if is_lock_timeout(&error) => {
+                return Err(exclusive_lock::failure(session, error).await);
+            }
             Err(error) => return Err(connection::server_failure(error, "reading the catalog")),
         }
         tokio::time::sleep(Duration::from_millis(200 << attempts)).await;
@@ -186,7 +190,8 @@ async fn attempt(
     let mut assembler = read_catalog(session, version, request, &opened.presence).await?;
 
     let candidates: Vec<TableCandidate> = histories::found(&assembler);
-    let mut histories = Histories::choose(&candidates, &request.search_path);
+    let mut histories =
+        Histories::choose(&candidates, &request.search_path, request.options.history.as_ref());
     let tables = InternalTables::of(&candidates);
     let mut queries = tables.queries();
     queries.extend(tables.texts().filter(|_| request.texts));
@@ -280,6 +285,11 @@ fn transaction(request: &Request) -> ReadOnlyTransaction {
         .idle_timeout(IDLE)
         .settings(reader::SETTINGS)
         .role(request.set_role.as_deref())
+}
+
+fn is_lock_timeout(error: &anyhow::Error) -> bool {
+    let said = connection::server_error(error).map(connection::describe);
+    said.is_some_and(|said| said.is(sqlstate::LOCK_NOT_AVAILABLE))
 }
 
 /// Whether an error is what a reader sees when somebody else runs DDL: an object that existed is gone.

@@ -40,7 +40,7 @@ pub struct StatusSnapshot {
 }
 
 /// Reads the migration status of a database, in two round trips. `log` is how many of the newest runs are read, if any.
-/// `request.options` and the seeds are ignored.
+/// Of `request.options` only the history counts; the seeds are ignored.
 ///
 /// # Errors
 /// Exit 3 when something cannot be read, 75 when the server is too busy.
@@ -60,14 +60,15 @@ async fn read(session: &mut Session, request: &Request, log: Option<u32>) -> Res
     let mut candidates: Vec<TableCandidate> = Vec::new();
     let mut batch = transaction(request).batch();
     batch.single(identity::SQL, &mut identity, Identity::from_row);
-    batch.each(history::probe(), |row| {
+    let chosen = request.options.history.as_ref();
+    batch.each(history::probe(chosen), |row| {
         candidates.push(TableCandidate::from_row(row)?);
         Ok(())
     });
     session.run(batch).await?;
     let identity = identity.get().context("the server did not tell who it is")?;
 
-    let mut histories = Histories::choose(&candidates, &request.search_path);
+    let mut histories = Histories::choose(&candidates, &request.search_path, chosen);
     let tables = InternalTables::of(&candidates);
     let always = tables.queries();
     let any_internal = !always.is_empty();

@@ -87,7 +87,7 @@ pub(crate) fn source_labels(internal: Option<&InternalState>, history: Option<&[
     let newest = history.into_iter().flatten().map(|row| row.version).max();
     SourceLabels {
         environment: mark.and_then(|mark| mark.environment.clone()),
-        project: mark.map(|mark| mark.project.clone()),
+        project: mark.and_then(|mark| mark.project.clone()),
         mark: mark.map(|mark| mark.id.clone()),
         version: newest.map(|version| version.to_string()),
     }

@@ -15,6 +15,7 @@ use crate::model::diagnosis::{
     self, Basis, Diagnosis, Edit, Facts, MigrationState, RecordedState, Unfinished,
 };
 use crate::model::{self, CompiledMigration, Declarations, SchemaFile};
+use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{Catalog, Kind, ObjectId};
 use crate::postgres::connection::{Session, Target};
 use crate::postgres::sql::identifier;
@@ -31,6 +32,9 @@ use crate::workflow::reports::target::{ReportedMigration, TargetReport};
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// `lock_timeout` of the reading transaction: views and defaults are printed under ACCESS SHARE locks.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The code of the finding that a database looks like another application's.
+const DATABASE_OTHER: &str = "database.other";
 
 /// What a comparison found.
 pub(crate) struct Comparison {
@@ -57,6 +61,24 @@ pub(crate) fn compare(
     let Comparison { document, state } = diagnose(settings, target, declared, snapshot, &severities, seeds);
     let exit = exit(settings, &document);
     Ok(Comparison { document: document.ending(exit), state })
+}
+
+/// Refuses to change a database that looks like another application's.
+///
+/// # Errors
+/// Exit 4.
+pub(crate) fn refuse_other(settings: &Settings, document: &SchemaReport) -> Result<(), Failure> {
+    let Some(other) = document.findings.iter().find(|finding| finding.code == DATABASE_OTHER) else {
+        return Ok(());
+    };
+    let detail = other.cause.as_ref().map(|cause| cause.detail.as_str()).unwrap_or_default();
+    Err(Failure::new(Exit::Refused, format!("{detail} Nothing was changed"))
+        .code(ErrorCode::DATABASE_OTHER)
+        .next(format!(
+            "look at {}, the URL that this database was reached by; if it is right, name the tables that are not this \
+             project's: [database] ignore in trueup.toml",
+            settings.url_source()
+        )))
 }
 
 /// `[check] severity`, its codes known to exist.
@@ -109,7 +131,7 @@ pub(crate) async fn take_snapshot_on(
 /// What a snapshot reads, and how long that may take.
 pub(crate) fn request(settings: &Settings, needs: Needs) -> Request {
     Request {
-        options: needs.options,
+        options: ReadOptions { history: settings.migrations.history.clone(), ..needs.options },
         migrations: needs.migrations,
         texts: false,
         seeds: needs.seeds,
@@ -147,6 +169,7 @@ fn diagnose(
         server: snapshot.version,
         live: &snapshot.catalog,
         history: snapshot.history.as_deref(),
+        assumed: false,
         others: &snapshot.others,
         recorded: &recorded,
         lock,
@@ -173,7 +196,8 @@ fn diagnose(
         others: snapshot.others.clone(),
     };
     let mut findings = findings;
-    findings.extend(seeds);
+    let is_other = findings.iter().any(|finding| finding.code == DATABASE_OTHER);
+    findings.extend(seeds.into_iter().filter(|_| !is_other));
     locate(settings, migrations, &mut findings);
     if state.pending.is_empty() && state.skipped.is_empty() {
         notes.extend(snapshot.seeded.absent.iter().map(|seed| {
@@ -218,6 +242,7 @@ fn diagnose(
             invisible: hidden(snapshot),
         },
         summary: Summary::of(&findings),
+        migrations: migrations.len(),
         compared: compared(settings, &snapshot.catalog),
         findings,
         notes,
@@ -241,6 +266,10 @@ fn locate(settings: &Settings, migrations: &[Migration], findings: &mut [Finding
     let declarations = Declarations::new(&schema, migrations, project, &settings.database.search_path);
     for finding in findings.iter_mut().filter(|finding| finding.location.is_none()) {
         let place = declarations.locate(finding);
+        if let Some(undeclared) = &finding.undeclared {
+            let file = declarations.file_for(undeclared.relation.as_deref(), &finding.object);
+            finding.remedy.advice = Some(undeclared.advice(&file, place.as_ref()));
+        }
         finding.location = Some(place.unwrap_or_else(|| Location::new(LOCK_FILE, 1)));
     }
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 use nix::fcntl::OFlag;
 
 use crate::error::{ErrorCode, Failure};
-use crate::output::{self, Format, Progress, ProgressMode, Report, Style};
-use crate::project::OutputSettings;
+use crate::output::{self, FailureTarget, Format, Progress, ProgressMode, Report, Style};
+use crate::project::{OutputSettings, Settings};
 
 /// Delivers a report.
 ///
@@ -34,6 +34,17 @@ pub(crate) fn deliver(output: &OutputSettings, report: &impl Report) -> Result<(
     }
     add_step_summary(output, report);
     print(&output::render(report, output.format, style(output), from_repository))
+}
+
+/// The database that a command was asked to work on, for its failure.
+pub(crate) fn failure_target(settings: &Settings) -> Option<FailureTarget> {
+    let target = settings.asked_target()?;
+    Some(FailureTarget {
+        host: target.host().to_owned(),
+        port: target.port(),
+        database: target.database().to_owned(),
+        source: settings.url_source().to_owned(),
+    })
 }
 
 /// Adds the report to the summary of the step of GitHub Actions, where there is one. It comes beside what was asked for:

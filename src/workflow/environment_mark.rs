@@ -2,7 +2,7 @@
 
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::Target;
-use crate::project::{NamedEnvironment, Settings};
+use crate::project::{NamedEnvironment, Settings, called};
 use crate::snapshot::InternalState;
 use crate::writer::Mark;
 
@@ -25,13 +25,7 @@ pub(crate) fn expect(
              purpose: trueup environment set {asked}"
         ))
     };
-    if mark.project != settings.project.name {
-        let (marked, project) = (&mark.project, &settings.project.name);
-        return Err(refused(
-            ErrorCode::DATABASE_WRONG_PROJECT,
-            format!("project {marked}'s, not project {project}'s"),
-        ));
-    }
+    refuse_foreign(settings, Some(mark), database)?;
     match &mark.environment {
         Some(marked) if marked != asked => Err(refused(
             ErrorCode::DATABASE_WRONG_ENVIRONMENT,
@@ -41,14 +35,46 @@ pub(crate) fn expect(
     }
 }
 
+/// Refuses a database that is marked as another project's.
+///
+/// # Errors
+/// Exit 4.
+pub(crate) fn refuse_foreign(
+    settings: &Settings,
+    mark: Option<&Mark>,
+    database: &str,
+) -> Result<(), Failure> {
+    let foreign = mark.filter(|mark| !settings.project.owns(mark.project.as_deref()));
+    let Some(marked) = foreign.and_then(|mark| mark.project.as_deref()) else { return Ok(()) };
+    let (this, source) = (settings.project.called(), settings.url_source());
+    let what = format!(
+        "the database {database} is marked as project {marked:?}'s, and this is {this}; nothing was changed"
+    );
+    let give = "to give the database to this project, at a terminal: trueup environment set NAME";
+    let name = serde_json::Value::from(marked);
+    let next = match settings.project.name {
+        // Most often a project that never had a name, in a directory of another name.
+        None => format!(
+            "if it is this project's database, name the project: name = {name} under [project] in trueup.toml; \
+             else look at {source}, the URL that this database was reached by\n{give}"
+        ),
+        Some(_) => format!(
+            "look at {source} and --project; if this project was renamed, restore its name: name = {name} under \
+             [project] in trueup.toml\n{give}"
+        ),
+    };
+    Err(Failure::new(Exit::Refused, what).code(ErrorCode::DATABASE_WRONG_PROJECT).next(next))
+}
+
 /// What is worth saying of a mark when no environment was asked for: another project's, or that of an environment whose
 /// address is another one, as of a copy that was restored elsewhere.
 pub(crate) fn note(settings: &Settings, target: &Target, mark: Option<&Mark>) -> Option<String> {
     let mark = mark?;
-    if mark.project != settings.project.name {
+    if !settings.project.owns(mark.project.as_deref()) {
+        let marked = called(mark.project.as_deref());
         return Some(format!(
-            "the database is marked as project {}'s, not project {}'s",
-            mark.project, settings.project.name
+            "the database is marked as {marked}'s, and this is {}",
+            settings.project.called()
         ));
     }
     let environment = marked(settings, mark)?;

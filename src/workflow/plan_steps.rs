@@ -6,29 +6,41 @@ use anyhow::Result;
 use smol_str::SmolStr;
 
 use crate::changes::plan::{Direction, EditorSession, LockMode, MigrationPlan, PlanStop, Relations, Step};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::checksum::Width;
 use crate::migrations::{Ledger, Migration};
-use crate::postgres::catalog::ObjectId;
+use crate::model::{CompiledMigration, Effect};
+use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::connection::Session;
+use crate::postgres::sql::{QualifiedTable, identifier};
 use crate::project::Settings;
 use crate::snapshot::{self, DatabaseSnapshot};
 use crate::workflow::reports::plan_report::{
     FileAction, LockReport, PlanDirection, PlanReport, StepReport, StopReport,
 };
 
-/// refinery's history of this database, or the one that is to be made.
+/// refinery's history of this database, or the one that is to be made. `first` is the migration that is run first, if any
+/// is run: it may create the schema of the history.
 ///
 /// # Errors
-/// Exit 4 when a version does not fit into its column.
+/// Exit 4 when a version does not fit into its column, or when nothing creates its schema.
 pub(crate) fn ledger(
     settings: &Settings,
     snapshot: &DatabaseSnapshot,
     migrations: &[Migration],
+    first: Option<&CompiledMigration>,
 ) -> Result<Ledger, Failure> {
     let versions = || migrations.iter().map(|migration| migration.version);
     let (Some(table), Some(width)) = (&snapshot.history_table, snapshot.history_width) else {
-        return Ok(Ledger::new(&settings.database.search_path, versions()));
+        let table = history_place(settings);
+        let schema = ObjectId::bare(Kind::Schema, table.schema.as_str());
+        let mut ledger = Ledger::new(&table, versions());
+        ledger.awaits_schema = snapshot.catalog.get(&schema).is_none();
+        let is_created = |effect: &Effect| matches!(effect, Effect::Created(object) if object.id == schema);
+        if ledger.awaits_schema && !first.is_some_and(|first| first.effects.iter().any(is_created)) {
+            return Err(no_schema(&table));
+        }
+        return Ok(ledger);
     };
     if let (Width::Four, Some(large)) = (width, versions().find(|version| i32::try_from(*version).is_err())) {
         return Err(Failure::new(
@@ -40,6 +52,29 @@ pub(crate) fn ledger(
         )));
     }
     Ok(Ledger::existing(table, width))
+}
+
+/// Where the project's history is, or is to be.
+pub(crate) fn history_place(settings: &Settings) -> QualifiedTable {
+    let chosen = settings.migrations.history.clone();
+    chosen.unwrap_or_else(|| Ledger::place(&settings.database.search_path))
+}
+
+fn no_schema(table: &QualifiedTable) -> Failure {
+    let schema = &table.schema;
+    Failure::new(
+        Exit::Refused,
+        format!(
+            "the history table {table} cannot be created: there is no schema {schema}, and the migration that is run \
+             first does not create it; nothing was changed"
+        ),
+    )
+    .code(ErrorCode::HISTORY_NO_SCHEMA)
+    .next(format!(
+        "create it in the first migration, or now: CREATE SCHEMA {}; or choose another table: [migrations] history = \
+         \"schema.table\" in trueup.toml",
+        identifier(schema)
+    ))
 }
 
 /// The plan, with the locks that it takes and how large what it locks is.

@@ -139,10 +139,17 @@ fn files(settings: &Settings, sender: oneshot::Sender<Needs>) -> Result<Files> {
                 seed_rows: RowFilter::Differing,
             });
             drop(schema);
-            Ok(Files::Fresh(Box::new(ProjectModel::new(file.read()?, migrations, seeds, Vec::new()))))
+            let lock = with_history(settings, file.read()?);
+            Ok(Files::Fresh(Box::new(ProjectModel::new(lock, migrations, seeds, Vec::new()))))
         }
         _ => Ok(Files::Stale { sources, seeds, reasons }),
     }
+}
+
+/// The lock file does not say which history table the project chose: that changes nothing of the model.
+fn with_history(settings: &Settings, mut lock: Lock) -> Lock {
+    lock.head.options.history.clone_from(&settings.migrations.history);
+    lock
 }
 
 impl Needs {
@@ -191,6 +198,7 @@ impl Reading {
         };
         let why = reasons.join("; ");
         let lock = compile(settings, &sources).await.map_err(|error| unavailable(error, &why))?;
+        let lock = with_history(settings, lock);
         let notes =
             vec![format!("{why}: the schema was compiled in memory; run `trueup compile` to save it")];
         Ok(ProjectModel::new(lock, sources.migrations.into(), seeds, notes))

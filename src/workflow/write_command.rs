@@ -7,8 +7,10 @@ use anyhow::Result;
 
 use crate::cli::WriteArgs;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
+use crate::migrations::Ledger;
 use crate::output::{self, Progress};
-use crate::postgres::connection::{Target, server_failure};
+use crate::postgres::connection::{self, RowError, Target, server_failure};
+use crate::postgres::sql::{QualifiedTable, identifier, literal};
 use crate::project::{NamedEnvironment, Settings};
 use crate::snapshot::{self, DatabaseSnapshot};
 use crate::text::without_passwords;
@@ -72,22 +74,7 @@ impl<'s> WriteCommand<'s> {
     /// # Errors
     /// Exit 4.
     pub(crate) fn check_environment(&self, mark: Option<&Mark>) -> Result<Option<NamedEnvironment>, Failure> {
-        if let Some(mark) = mark.filter(|mark| mark.project != self.settings.project.name) {
-            return Err(Failure::new(
-                Exit::Refused,
-                format!(
-                    "database {:?} is marked as project {:?}'s, and this project is {:?}; nothing was changed",
-                    self.writer.server().database,
-                    mark.project,
-                    self.settings.project.name
-                ),
-            )
-            .code(ErrorCode::DATABASE_WRONG_PROJECT)
-            .next(format!(
-                "check {} and --project; when the database is really this project's: trueup environment set NAME",
-                self.settings.url_source()
-            )));
-        }
+        environment_mark::refuse_foreign(self.settings, mark, &self.writer.server().database)?;
         let environment = environment_mark::environment_of(self.settings, mark);
         if let Some(environment) = &environment {
             // A restored copy has the label of the original. Its address tells the two apart.
@@ -134,6 +121,56 @@ impl<'s> WriteCommand<'s> {
         // What is printed next must not meet the line that is drawn over.
         self.progress.clear();
         locked
+    }
+
+    /// Refuses a run whose role lacks the rights that its records need, before anything is written.
+    ///
+    /// # Errors
+    /// Exit 4, with the GRANTs; exit 3 when the server does not answer.
+    pub(crate) async fn check_rights(&mut self, ledger: &Ledger) -> Result<()> {
+        let schema = QualifiedTable::parse(&ledger.table).map(|table| table.schema).unwrap_or_default();
+        let history = match ledger {
+            Ledger { exists: true, table, .. } => {
+                format!("has_table_privilege({}, 'INSERT')", literal(table))
+            }
+            Ledger { awaits_schema: true, .. } => {
+                "has_database_privilege(current_database(), 'CREATE')".to_owned()
+            }
+            Ledger { .. } => format!("has_schema_privilege({}, 'CREATE')", literal(&schema)),
+        };
+        let sql = format!(
+            "SELECT current_user AS role, {history} AS history, to_regnamespace('trueup') IS NOT NULL OR \
+             has_database_privilege(current_database(), 'CREATE') AS records"
+        );
+        let rows = self.writer.query_control(&sql).await;
+        let rows = rows.map_err(|error| connection::server_failure(error, "looking up the role's rights"))?;
+        let row = rows.first().ok_or(RowError::NoRow)?;
+        let role = identifier(row.get("role")?);
+        let (history, records): (bool, bool) = (row.get("history")?, row.get("records")?);
+        let database = identifier(&self.writer.server().database);
+        let in_database = format!("GRANT CREATE ON DATABASE {database} TO {role};");
+        let mut grants = Vec::new();
+        if !history {
+            grants.push(match ledger {
+                Ledger { exists: true, table, .. } => format!("GRANT INSERT ON {table} TO {role};"),
+                Ledger { awaits_schema: true, .. } => in_database.clone(),
+                Ledger { .. } => format!("GRANT CREATE ON SCHEMA {} TO {role};", identifier(&schema)),
+            });
+        }
+        if !records && !grants.contains(&in_database) {
+            grants.push(in_database);
+        }
+        if grants.is_empty() {
+            return Ok(());
+        }
+        let what = match history {
+            true => "create schema trueup, where trueup keeps its records".to_owned(),
+            false => format!("write to the history table {}", ledger.table),
+        };
+        Err(Failure::new(Exit::Refused, format!("the role {role} may not {what}; nothing was changed"))
+            .code(ErrorCode::PERMISSION_MISSING)
+            .next(format!("as the owner: {}", grants.join(" ")))
+            .into())
     }
 
     /// Does work as a run of the audit log: the run is recorded as begun before the work, and as ended after it, with the exit

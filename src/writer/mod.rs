@@ -53,6 +53,8 @@ pub struct WriteSession {
     run: Option<String>,
     /// Whether the run's record is committed, and with it the fence row.
     begun: bool,
+    /// Whether this run has made schema trueup.
+    made_schema: bool,
     /// Why the working session is of no use any more, until it is made anew.
     lost: Option<String>,
     /// The next step's transaction, where it was begun with the COMMIT of the one before.
@@ -79,6 +81,7 @@ impl WriteSession {
             stop,
             run: None,
             begun: false,
+            made_schema: false,
             lost: None,
             ahead: None,
             prepared: prepared::PreparedStatements::default(),

@@ -57,8 +57,8 @@ pub struct RunRecord {
 pub struct Mark {
     /// The layout of trueup's tables.
     pub layout: i32,
-    /// The project's name.
-    pub project: String,
+    /// The project's name; `None` when it has none. In the database that is an empty text.
+    pub project: Option<String>,
     /// The environment's name; `None` when nobody said it.
     pub environment: Option<String>,
     /// A UUID that a copy of the database has too.
@@ -66,10 +66,15 @@ pub struct Mark {
 }
 
 impl Mark {
+    /// A project's name as the database has it.
+    pub fn project(stored: String) -> Option<String> {
+        Some(stored).filter(|name| !name.is_empty())
+    }
+
     fn from_row(row: &OwnedRow) -> Result<Self> {
         Ok(Self {
             layout: row.get("layout")?,
-            project: row.get("project")?,
+            project: Self::project(row.get("project")?),
             environment: row.get("environment")?,
             id: row.get("id")?,
         })
@@ -89,15 +94,15 @@ struct Layout {
 pub enum Marking {
     /// Sets it where there is none; names the environment where nobody did.
     First {
-        /// The project's name.
-        project: String,
+        /// The project's name, if it has one.
+        project: Option<String>,
         /// The environment's, when it was said.
         environment: Option<String>,
     },
     /// Sets it, whatever it is.
     Set {
-        /// The project's name.
-        project: String,
+        /// The project's name, if it has one.
+        project: Option<String>,
         /// The environment's.
         environment: String,
     },
@@ -206,7 +211,7 @@ impl WriteSession {
         let work = Work::records(RUN, &records, LIMITS);
         match self.transaction(&work, watch).await {
             Ok(()) => {
-                self.begun = true;
+                (self.begun, self.made_schema) = (true, !known);
                 Ok(())
             }
             Err(StepError::Refused { said, .. }) => Err(Failure::new(
@@ -236,9 +241,25 @@ impl WriteSession {
         present.map_err(|error| connection::server_failure(error, "looking for schema trueup"))
     }
 
+    /// Removes schema trueup, when this run has made it: what was refused or rolled back leaves the database as it was.
+    /// Nothing is removed when another run has taken over.
+    async fn remove_schema(&mut self) -> Result<()> {
+        let run = literal(self.run());
+        let session = self.read_session().await?;
+        let ours = format!("BEGIN; SELECT run FROM trueup.fence WHERE run = {run} FOR UPDATE");
+        let is_ours = !session.query(ours).await?.is_empty();
+        session.execute(if is_ours { "DROP SCHEMA trueup CASCADE; COMMIT" } else { "ROLLBACK" }).await
+    }
+
     /// Records how the run ended, gives the lock back and says goodbye. When the connection is gone it is made once
     /// more for that; what cannot be recorded is understood by the next run all the same.
     pub async fn finish_run(mut self, exit: Exit, message: &str, watch: &mut dyn Watch) {
+        if self.made_schema
+            && matches!(exit, Exit::Refused | Exit::RolledBack)
+            && self.remove_schema().await.is_ok()
+        {
+            return self.close().await;
+        }
         let records = format!(
             "UPDATE trueup.runs SET ended_at = clock_timestamp(), outcome = {}, exit_code = {}, message = {} WHERE id = {}",
             literal(exit.outcome()),
@@ -293,14 +314,17 @@ impl Marking {
         };
         let insert = format!(
             "INSERT INTO trueup.mark (layout, project, environment, run) VALUES ({LAYOUT}, {}, {}, {})",
-            literal(project),
+            literal(project.as_deref().unwrap_or_default()),
             environment.map_or_else(|| "NULL".to_owned(), literal),
             literal(run)
         );
         match self {
             Self::First { .. } => vec![format!(
-                "{insert} ON CONFLICT (one) DO UPDATE SET environment = excluded.environment, run = excluded.run \
-                 WHERE mark.environment IS NULL AND excluded.environment IS NOT NULL"
+                "{insert} ON CONFLICT (one) DO UPDATE SET run = excluded.run, \
+                 environment = coalesce(mark.environment, excluded.environment), \
+                 project = CASE mark.project WHEN '' THEN excluded.project ELSE mark.project END \
+                 WHERE mark.environment IS NULL AND excluded.environment IS NOT NULL \
+                 OR mark.project = '' AND excluded.project <> ''"
             )],
             // The identifier becomes another one: a copy must not be taken for its original.
             Self::Set { .. } => vec![

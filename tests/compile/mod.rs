@@ -678,3 +678,47 @@ async fn a_long_migration_does_what_a_transaction_would_do() {
         assert_eq!(comment.as_deref(), Some("So far 1999."), "{head}");
     }
 }
+
+/// A function and a table that need each other are loaded, and the body of the function is read in the end all the same.
+#[test]
+fn a_function_and_a_table_that_need_each_other_are_loaded() {
+    let table = "CREATE TABLE inv (id int PRIMARY KEY DEFAULT nextno());";
+    let function = |name: &str| {
+        format!(
+            "CREATE FUNCTION nextno() RETURNS int LANGUAGE sql AS 'SELECT coalesce(max(id), 0) + 1 FROM {name}';"
+        )
+    };
+    let fine = project(&[("schema/a.sql", &function("inv")), ("schema/b.sql", table)]);
+    trueup(&fine, &["compile"]).exit(0);
+    let replaced = function("inv").replace("CREATE", "CREATE OR REPLACE");
+    trueup(&project(&[("schema/a.sql", &replaced), ("schema/b.sql", table)]), &["compile"]).exit(0);
+    let wrong = project(&[("schema/a.sql", &function("nowhere")), ("schema/b.sql", table)]);
+    trueup(&wrong, &["compile"])
+        .exit(2)
+        .stderr_contains(["schema/a.sql: line 1", "relation \"nowhere\" does not exist"]);
+}
+
+/// Of everything that waits for a circle of tables, the circle is told.
+#[test]
+fn a_circle_of_foreign_keys_is_told_and_not_its_consequences() {
+    let circle = project(&[
+        ("schema/a.sql", "CREATE TABLE app.a (id int PRIMARY KEY, b int REFERENCES app.b);"),
+        (
+            "schema/b.sql",
+            "CREATE TABLE IF NOT EXISTS app.b (id int PRIMARY KEY, c int REFERENCES app.\"C\");",
+        ),
+        ("schema/c.sql", "CREATE UNLOGGED TABLE app.\"C\" (id int PRIMARY KEY, a int REFERENCES app.a);"),
+        (
+            "schema/d.sql",
+            "CREATE TABLE app.d (id int REFERENCES app.a); CREATE INDEX ON app.d (id); CREATE SCHEMA app;",
+        ),
+    ]);
+    trueup(&circle, &["compile"])
+        .exit(2)
+        .stderr_contains([
+            "the tables app.a, app.b, app.\"C\" refer to each other",
+            "schema/c.sql: line 1",
+            "ADD FOREIGN KEY",
+        ])
+        .lacks(["schema/d.sql", "does not exist"]);
+}

@@ -81,8 +81,8 @@ fn a_marked_database_says_which_it_is() {
         .exit(4)
         .says(["marked as environment production, not staging", "trueup environment set staging"]);
     database.exec("UPDATE trueup.mark SET project = 'shop'");
-    status(&project, &database, &["--env", "production"]).exit(4).says("marked as project shop's");
-    status(&project, &database, &[]).exit(0).says("note: the database is marked as project shop's");
+    status(&project, &database, &["--env", "production"]).exit(4).says("marked as project \"shop\"'s");
+    status(&project, &database, &[]).exit(0).says("note: the database is marked as project \"shop\"'s");
 }
 
 #[test]

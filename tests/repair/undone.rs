@@ -376,6 +376,8 @@ fn status_offers_no_undo_of_a_table_that_was_created_again() {
     );
     assert_eq!(undoable(), Value::Null);
     shop.undo(&run).exit(4).says("dropped, created again or renamed");
+}
+
 /// Both have read what is to be undone before either has the lock.
 #[test]
 fn f22_of_two_undos_at_once_one_is_told_that_it_is_done() {

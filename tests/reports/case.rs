@@ -9,6 +9,8 @@ use std::path::Path;
 pub(super) enum Expected {
     Clean,
     Different,
+    /// The schema cannot be loaded in any order: its tables refer to each other.
+    Circle,
 }
 
 /// One case in one direction.
@@ -48,6 +50,7 @@ impl Case {
         let expected = match take("expect").as_deref().map(str::trim) {
             Some("clean") => Expected::Clean,
             Some("diff") => Expected::Different,
+            Some("circle") => Expected::Circle,
             other => panic!("{}: expect {other:?}", path.display()),
         };
         let majors = take("pg").unwrap_or_default();

@@ -148,10 +148,25 @@ impl<'j> Executor<'j> {
         })
     }
 
-    /// The statements that record a migration as applied: its row in refinery's history, its text and its effects.
+    /// The statements that record a migration as applied: its row in refinery's history, its text and its effects. The
+    /// first of them creates the history where there is none: the migration itself may have created its schema, and what
+    /// is rolled back with it leaves nothing.
     fn applied_records(&self, migration: &Migration, how: &str) -> String {
         let text = text_record(self.job.lock, migration, how, self.job.writer.run());
-        format!("{};\n{text}", self.job.ledger.insert(migration))
+        let insert = self.job.ledger.insert(migration);
+        match self.job.ledger.exists {
+            true => format!("{insert};\n{text}"),
+            false => format!("{};\n{insert};\n{text}", self.job.ledger.create()),
+        }
+    }
+
+    /// The records of a migration that is one transaction: as statements for the first one of a history, which creates
+    /// it, else prepared.
+    fn records_of(&self, migration: &Migration, how: &str) -> AppliedRecords {
+        match self.job.ledger.exists {
+            true => AppliedRecords::Prepared(self.applied_prepared(migration, how)),
+            false => AppliedRecords::Statements(self.applied_records(migration, how)),
+        }
     }
 
     /// The records of [`Executor::applied_records`] as one prepared statement: its definition and its values. A run
@@ -183,7 +198,7 @@ impl<'j> Executor<'j> {
         } else {
             self.statement_by_statement(step).await?;
         }
-        self.kept = true;
+        (self.kept, self.job.ledger.exists) = (true, true);
         let took = begun.elapsed();
         self.job.watch.observe(&Event::Done { what: &step.title, took });
         self.done.push(AppliedStep {
@@ -197,13 +212,13 @@ impl<'j> Executor<'j> {
     /// Runs a migration's script and its records in one transaction.
     async fn transactional(&mut self, step: &Step) -> Result<()> {
         let migration = self.migration(step);
-        let (form, values) = self.applied_prepared(migration, "applied");
+        let records = self.records_of(migration, "applied");
         let wanted = locks_to_wait_for(step);
         let work = Work {
             what: &step.title,
             script: without_bom(&step.sql),
-            records: "",
-            recurring: Some(PreparedStatement { name: "applied", form: &form, values: &values }),
+            records: records.statements(),
+            recurring: records.prepared(),
             wanted: &wanted,
             limits: self.limits(step),
             snapshot: false,
@@ -222,10 +237,9 @@ impl Executor<'_> {
     /// the transaction that records it.
     async fn record_satisfied(&mut self, step: &Step) -> Result<()> {
         let migration = self.migration(step);
-        let (form, values) = self.applied_prepared(migration, "recorded");
-        let recurring = Some(PreparedStatement { name: "applied", form: &form, values: &values });
-        let (limits, next) = (self.limits(step), self.following());
-        let work = Work { recurring, next, ..Work::records(&step.title, "", limits) };
+        let records = self.records_of(migration, "recorded");
+        let (limits, next, recurring) = (self.limits(step), self.following(), records.prepared());
+        let work = Work { recurring, next, ..Work::records(&step.title, records.statements(), limits) };
         let (lock, version, options) = (self.job.lock, self.job.version, self.job.options);
         let prove = async |session: &mut Session| {
             let live = reader::read_inside(session, version, options).await?.catalog;
@@ -246,6 +260,29 @@ impl Executor<'_> {
         };
         let recorded = self.job.writer.proved_transaction(&work, self.job.watch, prove).await;
         recorded.map_err(|trouble| trouble.failure(&step.title, self.kept))
+    }
+}
+
+/// The records of a migration.
+enum AppliedRecords {
+    Statements(String),
+    /// The definition and the values of a prepared statement.
+    Prepared((String, String)),
+}
+
+impl AppliedRecords {
+    fn statements(&self) -> &str {
+        match self {
+            Self::Statements(statements) => statements,
+            Self::Prepared(_) => "",
+        }
+    }
+
+    fn prepared(&self) -> Option<PreparedStatement<'_>> {
+        match self {
+            Self::Statements(_) => None,
+            Self::Prepared((form, values)) => Some(PreparedStatement { name: "applied", form, values }),
+        }
     }
 }
 

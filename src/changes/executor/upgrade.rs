@@ -25,7 +25,7 @@ impl Executor<'_> {
             refinery::check_reads_alike(self.migration(step))?;
         }
         if !steps.is_empty() {
-            self.ensure_history().await?;
+            self.forget_stale_texts().await?;
         }
         for step in steps {
             self.apply(step).await?;
@@ -33,18 +33,14 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// Creates refinery's history table where there is none, and deletes the texts that trueup keeps of earlier
-    /// applications of these migrations. The transaction of the first step is opened by the message that commits this.
-    async fn ensure_history(&mut self) -> Result<()> {
-        let what = "preparing the history table";
-        let create = (!self.job.ledger.exists).then(|| self.job.ledger.create());
-        let delete = delete_stale_texts(self.job.steps.iter().map(|step| step.version));
-        let records = create.into_iter().chain([delete]).collect::<Vec<_>>().join(";\n");
+    /// Deletes the texts that trueup keeps of earlier applications of these migrations. The transaction of the first step
+    /// is opened by the message that commits this.
+    async fn forget_stale_texts(&mut self) -> Result<()> {
+        let what = "preparing the records";
+        let records = delete_stale_texts(self.job.steps.iter().map(|step| step.version));
         let (limits, next) = (self.job.limits.transaction, self.following());
         let work = Work { next, ..Work::records(what, &records, limits) };
-        let ensured = self.job.writer.transaction(&work, self.job.watch).await;
-        ensured.map_err(|error| error.failure(what, self.kept))?;
-        self.job.ledger.exists = true;
-        Ok(())
+        let forgotten = self.job.writer.transaction(&work, self.job.watch).await;
+        forgotten.map_err(|error| error.failure(what, self.kept))
     }
 }

@@ -151,6 +151,7 @@ fn differences(lock: &Lock, found: &LiveDatabase<'_>, applied: usize) -> Vec<Fin
         server: found.server,
         live: found.catalog,
         history: Some(&rows),
+        assumed: true,
         others: &[],
         recorded: &RecordedState::default(),
         lock: &until,

@@ -27,19 +27,26 @@ impl MigrationPlan {
     pub fn to_sql(&self, migrations: &[Migration], history: &Ledger, session: &EditorSession) -> String {
         let mut script = String::new();
         self.head(&mut script);
-        if !history.exists && self.direction == Direction::Up && !self.steps.is_empty() {
+        let creates = !history.exists && self.direction == Direction::Up && !self.steps.is_empty();
+        if creates && !history.awaits_schema {
             let _ = writeln!(script, "{};\n", history.create());
         }
         let mut before = self.current;
-        for step in &self.steps {
+        for (number, step) in self.steps.iter().enumerate() {
+            // The first step creates the schema of the history, and nothing can be asked of that before.
+            let with_history = creates && history.awaits_schema && number == 0;
             let record = match self.direction {
                 Direction::Up => migrations
                     .iter()
                     .find(|migration| migration.version == step.version)
-                    .map(|migration| format!("{};\n", history.insert(migration))),
+                    .map(|migration| format!("{};\n", history.insert(migration)))
+                    .map(|record| match with_history {
+                        true => format!("{};\n{record}", history.create()),
+                        false => record,
+                    }),
                 Direction::Down => Some(format!("{};\n", history.delete(step.version))),
             };
-            let checks = self.checks(step, before, history);
+            let checks = if with_history { Vec::new() } else { self.checks(step, before, history) };
             let writer = Writer { step, session, checks, record: record.unwrap_or_default() };
             writer.write(&mut script, self.direction);
             if self.direction == Direction::Up {
@@ -230,7 +237,12 @@ mod tests {
         let (lock, files) = lock_of(samples);
         let state = MigrationState::from_history(&lock.migrations, &[], &BTreeSet::new());
         let plan = MigrationPlan::upgrade(&lock, &files, &state, &UpgradeGoal::default()).expect("a plan");
-        let history = Ledger { table: "public.refinery_schema_history".into(), exists, width: Width::Four };
+        let history = Ledger {
+            table: "public.refinery_schema_history".into(),
+            exists,
+            width: Width::Four,
+            awaits_schema: false,
+        };
         let session = EditorSession {
             search_path: "public, pg_temp".into(),
             lock_timeout: Duration::from_secs(3),

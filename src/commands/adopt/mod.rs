@@ -19,7 +19,7 @@ use crate::postgres::connection::{ServerVersion, Session, Target};
 use crate::project::{Patterns, Settings};
 use crate::snapshot::{self, DatabaseSnapshot};
 use crate::workflow::comparison::{self, Comparison};
-use crate::workflow::deliver::{deliver, style};
+use crate::workflow::deliver::{deliver, failure_target, style};
 use crate::workflow::migrate::changed_meanwhile;
 use crate::workflow::plan_steps;
 use crate::workflow::project_model::{self, ProjectModel};
@@ -107,6 +107,9 @@ async fn ask<'s>(
     if prepared.settled || prepared.refused.is_some() {
         return Ok((writing, declared, prepared));
     }
+    if let Some(ledger) = &prepared.ledger {
+        writing.check_rights(ledger).await?;
+    }
     if !settings.output.quiet
         && (settings.output.interactive || !args.write.yes)
         && let (Some(adoption), Some(plan)) = (&prepared.document.adoption, &prepared.document.plan)
@@ -152,7 +155,8 @@ fn print_report(settings: &Settings, prepared: Prepared) -> Result<Exit> {
     let document = prepared.document.ending(exit);
     deliver(&settings.output, &document)?;
     if let Some(failure) = prepared.refused {
-        let failure = FailureReport::new(Some(settings.command), &settings.run, &failure.into());
+        let failure = FailureReport::new(Some(settings.command), &settings.run, &failure.into())
+            .about(failure_target(settings));
         output::err(&output::failure_text(&failure, settings.output.verbose));
     }
     Ok(exit)
@@ -169,6 +173,8 @@ fn prepare(
     let Comparison { document, state } = comparison::compare(settings, target, declared, &snapshot)?;
     refuse_unclear(&snapshot)?;
     refuse_unfinished(&snapshot)?;
+    refuse_failed(&snapshot)?;
+    comparison::refuse_other(settings, &document)?;
     if snapshot.history.as_ref().is_some_and(|rows| !rows.is_empty()) {
         return take_over(settings, args, declared, snapshot, document, &state);
     }
@@ -178,12 +184,6 @@ fn prepare(
         let what = "this database is empty: there is nothing to adopt; nothing was changed";
         return Err(Failure::new(Exit::Refused, what)
             .next("look at the target: if it is the right one, trueup upgrade builds it")
-            .into());
-    }
-    if says("database.other") {
-        let what = "not one of this project's tables is in this database; nothing was changed";
-        return Err(Failure::new(Exit::Refused, what)
-            .next(format!("look at {}, the URL that this database was reached by", settings.url_source()))
             .into());
     }
     find(settings, args, declared, snapshot, document)
@@ -203,6 +203,19 @@ fn refuse_unfinished(snapshot: &DatabaseSnapshot) -> Result<(), Failure> {
         .code(ErrorCode::HISTORY_INTERRUPTED)
         .next("trueup status shows how far it came")),
     }
+}
+
+/// What another tool has begun and not finished is no version of anything.
+fn refuse_failed(snapshot: &DatabaseSnapshot) -> Result<(), Failure> {
+    let failed = snapshot.others.iter().find_map(|other| Some((other, other.failed.as_deref()?)));
+    let Some((other, failed)) = failed else { return Ok(()) };
+    let what = format!(
+        "{}'s history {} says that {failed} failed or was interrupted: it may be done in part; nothing was changed",
+        other.tool, other.table
+    );
+    Err(Failure::new(Exit::Refused, what)
+        .code(ErrorCode::HISTORY_INTERRUPTED)
+        .next(format!("{}; then: trueup adopt", other.repair)))
 }
 
 /// A database without a history: the version that its catalog is closest to, or that was stated.
@@ -229,7 +242,7 @@ fn find(
         refuse_differences(declared, &adoption, &accept).or_else(|| adoption.unambiguous(lock).err());
     let applied = &lock.migrations[..adoption.applied];
     let versions: BTreeSet<i64> = applied.iter().map(|migration| migration.version).collect();
-    let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
+    let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations, None)?;
     let last = &lock.migrations[adoption.applied - 1];
     let rows_alone: Vec<String> = applied
         .iter()
@@ -256,6 +269,7 @@ fn find(
     if !accepted.is_empty() {
         detail.push_str(&format!("; accepted: {}", accepted.join(", ")));
     }
+    document.notes.extend(settings_of_others(settings, &snapshot));
     document.adoption = Some(AdoptionReport {
         version: last.version.to_string(),
         name: last.name.clone(),
@@ -272,6 +286,14 @@ fn find(
     document.findings = adoption.differences;
     document.error = refused.as_ref().map(ErrorReport::from);
     Ok(Prepared { snapshot, document, versions, ledger: Some(ledger), settled: false, detail, refused })
+}
+
+/// What to change in the settings of the tools whose histories are here: to them the project's history is a table that
+/// nobody declared, and some drop such tables.
+fn settings_of_others(settings: &Settings, snapshot: &DatabaseSnapshot) -> Vec<String> {
+    let history = plan_steps::history_place(settings);
+    let others = snapshot.others.iter();
+    others.map(|other| format!("{} and {history}: {}", other.tool, other.settings_for(&history))).collect()
 }
 
 /// Holds a catalog against the versions.
@@ -418,6 +440,7 @@ async fn carry_out(
 ) -> Result<SchemaReport> {
     let begun = Instant::now();
     let Prepared { snapshot, document, versions, ledger, detail, .. } = prepared;
+    let notes = ledger.is_some().then(|| settings_of_others(settings, &snapshot));
     let migrations: Vec<&Migration> =
         declared.migrations.iter().filter(|migration| versions.contains(&migration.version)).collect();
     let proves = ledger.is_some();
@@ -454,6 +477,7 @@ async fn carry_out(
     let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let snapshot = read_database(settings, writing.writer.read_session().await?, declared).await?;
     let mut after = comparison::compare(settings, &writing.target, declared, &snapshot)?.document;
+    after.notes.extend(notes.into_iter().flatten());
     after.plan = document.plan;
     after.adoption = document.adoption;
     after.applied = migrations

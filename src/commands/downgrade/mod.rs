@@ -47,7 +47,7 @@ impl MigrateCommand for DowngradeArgs {
         refuse_unclear(&snapshot)?;
         let mut plan = MigrationPlan::downgrade(&declared.lock, &declared.migrations, &state, self.to)?;
         migrate::refuse_drift(&plan, &document, declared, None)?;
-        let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
+        let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations, None)?;
         document.plan = Some(plan_steps::report(settings, &mut plan, &snapshot));
         Ok(PreparedChange { snapshot, state, document, plan, ledger, policy: None })
     }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::cli::WriteArgs;
 use crate::error::{Exit, Failure};
 use crate::output;
-use crate::project::Settings;
+use crate::project::{Settings, called};
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::environment_mark;
 use crate::workflow::migrate::changed_meanwhile;
@@ -70,7 +70,9 @@ async fn ask<'s>(
 
 fn is_so(settings: &Settings, name: &str, mark: Option<&Mark>) -> bool {
     mark.is_some_and(|mark| {
-        mark.project == settings.project.name && mark.environment.as_deref() == Some(name)
+        settings.project.owns(mark.project.as_deref())
+            && (mark.project.is_some() || settings.project.name.is_none())
+            && mark.environment.as_deref() == Some(name)
     })
 }
 
@@ -86,14 +88,19 @@ async fn confirm(
         return writing.confirm_by_name(&format!("mark it as environment {name}?")).await;
     }
     let refuse = |what: String, next: String| Err(Failure::new(Exit::Refused, what).next(next).into());
-    if let Some(mark) = before.filter(|mark| mark.project != settings.project.name) {
+    if let Some(mark) = before.filter(|mark| !settings.project.owns(mark.project.as_deref())) {
+        let marked = mark.project.as_deref().unwrap_or_default();
         return refuse(
             format!(
-                "the database is marked as project {:?}'s: that is changed at a terminal alone, where the database's \
-                 name is typed; nothing was changed",
-                mark.project
+                "the database is marked as project {marked:?}'s: that is changed at a terminal alone, where the \
+                 database's name is typed; nothing was changed"
             ),
-            format!("look at {}; if it is right, run the same command at a terminal", settings.url_source()),
+            format!(
+                "look at {}; if this is that project, name it: name = {} under [project] in trueup.toml; to give the \
+                 database to another project, run the same command at a terminal",
+                settings.url_source(),
+                serde_json::Value::from(marked)
+            ),
         );
     }
     if !args.yes {
@@ -128,32 +135,33 @@ async fn report(
 ) -> Result<DecisionReport> {
     let server_version = writing.writer.read_session().await?.server_version()?.to_string();
     let place = writing.writer.server().clone();
-    let project = &settings.project.name;
+    let project = settings.project.called();
     let describe = |mark: &Mark| {
         let environment = mark.environment.as_deref().unwrap_or("not named");
-        format!("environment {environment}, project {}", mark.project)
+        format!("environment {environment}, {}", called(mark.project.as_deref()))
     };
     let mut notes = Vec::new();
     notes.push(match &before {
         None => "the database is not marked".to_owned(),
         Some(mark) => format!("the database is marked as {} (mark {})", describe(mark), mark.id),
     });
-    if let Some(mark) = before.as_ref().filter(|mark| mark.project != *project) {
-        notes.push(format!("that is another project: this one is {project}, that one {}", mark.project));
+    if let Some(mark) = before.as_ref().filter(|mark| !settings.project.owns(mark.project.as_deref())) {
+        let marked = called(mark.project.as_deref());
+        notes.push(format!("that is another project: this one is {project}, that one {marked}"));
     }
     let so = before == after && after.is_some();
     let records = if so {
         Vec::new()
     } else {
         vec![
-            format!("mark: environment {name}, project {project}, with an identifier of its own"),
+            format!("mark: environment {name}, {project}, with an identifier of its own"),
             "audit log: the mark as it was and as it is".to_owned(),
         ]
     };
     let verdict = if so {
         format!("nothing to do: database {} is marked as environment {name}", place.database)
     } else {
-        format!("done: database {} is environment {name} of project {project}", place.database)
+        format!("done: database {} is environment {name} of {project}", place.database)
     };
     Ok(DecisionReport {
         run: settings.run.clone(),
@@ -167,7 +175,7 @@ async fn report(
             server_version,
             system_identifier: place.system_identifier,
             environment: after.as_ref().or(before.as_ref()).and_then(|mark| mark.environment.clone()),
-            project: project.clone(),
+            project: settings.project.name.clone(),
         },
         subject: Subject::Mark { before, after },
         notes,

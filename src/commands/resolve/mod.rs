@@ -104,7 +104,7 @@ async fn evaluate(
     let Comparison { document, state } = comparison::compare(settings, &writing.target, declared, &snapshot)?;
     refuse_unclear(&snapshot)?;
     let resolution = decide(args, declared, &snapshot, &state, &snapshot.catalog)?;
-    let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
+    let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations, None)?;
     Ok(Judged { snapshot, state, target: document.target, ledger, resolution })
 }
 

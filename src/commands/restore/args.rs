@@ -50,6 +50,10 @@ impl CommandArgs for RestoreArgs {
     fn scratch(&self) -> ScratchArgs {
         ScratchArgs { pg_bin: self.pg_bin.clone(), ..ScratchArgs::default() }
     }
+
+    fn works_on(&self) -> Option<(&Secret, &'static str)> {
+        Some((&self.into, "--into"))
+    }
 }
 
 const AFTER_HELP: &str = "\

@@ -370,7 +370,7 @@ impl Command<'_> {
     async fn add_check_result(&mut self, report: &mut RestoreReport) {
         let manifest = self.backup.manifest();
         if manifest.source.mark.is_some()
-            && manifest.source.project.as_ref() == Some(&self.settings.project.name)
+            && self.settings.project.owns(manifest.source.project.as_deref())
             && let Err(error) = self.record_in_audit_log().await
         {
             report.notes.push(format!("this run is not in the audit log of the restored database: {error}"));

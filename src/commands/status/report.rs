@@ -133,7 +133,10 @@ impl StatusReport {
         }
         for other in &history.others {
             let at = other.current.as_deref().map(|current| format!(", at {current}")).unwrap_or_default();
-            facts.push(("other tool", format!("{} in {}{at}", other.tool, other.table)));
+            let failed = other.failed.as_deref();
+            let failed =
+                failed.map(|failed| format!("; {failed} failed or was interrupted")).unwrap_or_default();
+            facts.push(("other tool", format!("{} in {}{at}{failed}", other.tool, other.table)));
         }
         facts.extend(self.unfinished.iter().map(|step| ("interrupted", self.interrupted(step))));
         facts.extend(self.quiet_runs().map(|text| ("last run", text)));
@@ -150,6 +153,7 @@ impl StatusReport {
             None => "not marked".to_owned(),
             Some(Mark { project, environment, id, .. }) => {
                 let environment = environment.as_deref().unwrap_or("not named");
+                let project = project.as_deref().unwrap_or("not named");
                 format!("{environment}, project {project} (mark {id})")
             }
         }

@@ -60,7 +60,7 @@ impl Documented for UpgradeArgs {
             when it times out waiting for a lock. A migration with `-- trueup: no-transaction` runs statement by \
             statement, and each statement is recorded.\n\n\
             Stops before the first contract migration (`-- trueup: contract`: it breaks app versions that still \
-            use what it removes), unless --contract is given.",
+            use what it removes), unless --contract is given, or the database is empty: no old version runs there.",
         after: AFTER_HELP,
         aliases: &[],
     };

@@ -55,10 +55,12 @@ impl MigrateCommand for UpgradeArgs {
     ) -> Result<PreparedChange> {
         let Comparison { mut document, state } = comparison::compare(settings, target, declared, &snapshot)?;
         refuse_unclear(&snapshot)?;
+        comparison::refuse_other(settings, &document)?;
         let lock = &declared.lock;
         let wanted = UpgradeGoal {
             to: self.to,
-            contract: self.contract,
+            // No old app version can be running on an empty database.
+            contract: self.contract || state.is_new(),
             allow_out_of_order: self.allow_out_of_order,
             // Whoever runs a script elsewhere runs no checks there.
             checked: !self.sql,
@@ -76,7 +78,8 @@ impl MigrateCommand for UpgradeArgs {
             )
         });
         migrate::refuse_drift(&plan.without(&recorded), &document, declared, instead)?;
-        let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
+        let first = plan.steps.first().map(|step| &lock.migrations[step.index]);
+        let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations, first)?;
         document.plan = Some(plan_steps::report(settings, &mut plan, &snapshot));
         Ok(PreparedChange { snapshot, state, document, plan, ledger, policy: None })
     }

@@ -8,6 +8,9 @@ use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use super::migration_state::{Basis, MigrationState};
 use super::origin::{Origins, label};
 
+/// What a cause says of a database without a history.
+const NO_HISTORY: &str = "no history says";
+
 /// What the rule needs beside the four values.
 pub(super) struct CauseResolver<'f> {
     pub(super) migrations: &'f [CompiledMigration],
@@ -20,6 +23,10 @@ pub(super) struct CauseResolver<'f> {
     pub(super) live: &'f Catalog,
     /// The declared one.
     pub(super) model: &'f Catalog,
+    /// Whether the database's own history says what is applied; else nothing proves what was there.
+    pub(super) proved: bool,
+    /// What other tools' histories say, for causes that are not proved: `; Alembic is at 3f2a`.
+    pub(super) evidence: String,
     /// The lock file's server and the live one print views differently.
     pub(super) views_print_differently: bool,
     /// Whether owners and privileges of the live objects were read.
@@ -180,14 +187,29 @@ impl CauseResolver<'_> {
             };
             return Some(self.of(CauseKind::Unmigrated, pending, detail));
         }
+        if values.last == values.model && !self.proved {
+            let by = pending.map(|index| self.label(index)).unwrap_or_else(|| "a migration".into());
+            let does = does(attribute, values.last, values.applied);
+            let detail = format!(
+                "{by} {does}, and the database has it so already; {NO_HISTORY} whether that was applied{}",
+                self.evidence
+            );
+            return Some(self.of(CauseKind::Unknown, pending, detail));
+        }
         if values.last == values.model {
             let by = pending.map(|index| format!("the pending {}", self.label(index)));
             let by = by.unwrap_or_else(|| "a pending migration".into());
             let detail = format!("already done by hand; {by} would do it again");
             return Some(self.of(CauseKind::Drift, pending, detail));
         }
-        let detail =
-            "already done by hand; no migration does it, so a database built from migrations lacks it";
+        let detail = match self.proved {
+            true => {
+                "already done by hand; no migration does it, so a database built from migrations lacks it"
+            }
+            false => {
+                "as schema/ declares it; no migration does it, so a database built from migrations lacks it"
+            }
+        };
         Some(self.of(CauseKind::Unmigrated, None, detail.into()))
     }
 
@@ -199,6 +221,17 @@ impl CauseResolver<'_> {
         values: Values<T>,
     ) -> Cause {
         if values.applied == values.last {
+            let applied = |index: usize| self.state.applied.contains(&index);
+            if let Some(index) = self.origins.setter(id, attribute, applied)
+                && !values.model.is_present()
+            {
+                let does = match attribute {
+                    None => "creates it",
+                    Some(_) => "sets it",
+                };
+                let detail = format!("{} {does}, but schema/ does not declare it", self.label(index));
+                return self.of(CauseKind::Undeclared, Some(index), detail);
+            }
             let detail = match (attribute, values.model.is_present()) {
                 (None, true) => "schema/ declares it, no migration creates it",
                 (None, false) => "schema/ does not declare it, no migration drops it",
@@ -254,22 +287,21 @@ impl CauseResolver<'_> {
                 "the two servers print views differently; the rest may be a difference of spelling only";
             return self.of(CauseKind::Unknown, setter, detail.into());
         }
-        let mut detail = if self.state.basis == Basis::ModelOnly {
-            "changed by hand, or schema/ was changed: this project has no migrations".to_owned()
-        } else {
-            let done = match (deed, attribute) {
-                (ByHand::Renamed, _) => "renamed",
-                (ByHand::AsShown, Some(_)) => "changed",
-                (ByHand::AsShown, None) if values.live.is_present() => "created",
-                (ByHand::AsShown, None) => "dropped",
-            };
-            match setter {
-                None if attribute.is_none() => format!("no migration creates it; it was {done} by hand"),
-                None => format!("no migration sets it so; it was {done} by hand"),
-                Some(index) => {
-                    let left = left(attribute, values.applied);
-                    format!("{} {left}; it was {done} by hand", self.label(index))
-                }
+        if !self.proved {
+            return self.unproved(attribute, values, setter);
+        }
+        let done = match (deed, attribute) {
+            (ByHand::Renamed, _) => "renamed",
+            (ByHand::AsShown, Some(_)) => "changed",
+            (ByHand::AsShown, None) if values.live.is_present() => "created",
+            (ByHand::AsShown, None) => "dropped",
+        };
+        let mut detail = match setter {
+            None if attribute.is_none() => format!("no migration creates it; it was {done} by hand"),
+            None => format!("no migration sets it so; it was {done} by hand"),
+            Some(index) => {
+                let left = left(attribute, values.applied);
+                format!("{} {left}; it was {done} by hand", self.label(index))
             }
         };
         if values.applied != values.model && values.last == values.model {
@@ -281,6 +313,30 @@ impl CauseResolver<'_> {
             detail.push_str("; schema/ differs from the migrations, too");
         }
         self.of(CauseKind::Drift, setter, detail)
+    }
+
+    /// As [`Self::drifted`], where no history proves what was there: nobody can say that it was changed by hand.
+    fn unproved<T: Value>(
+        &self,
+        attribute: Option<Attribute>,
+        values: Values<T>,
+        setter: Option<usize>,
+    ) -> Cause {
+        let detail = match (self.state.basis, setter) {
+            (Basis::ModelOnly, _) => {
+                "the database or schema/ was changed: this project has no migrations that show which"
+                    .to_owned()
+            }
+            (_, Some(index)) => {
+                let does = does(attribute, values.applied, values.live);
+                format!("{} {does}; {NO_HISTORY} whether that was applied", self.label(index))
+            }
+            (_, None) if attribute.is_none() => {
+                format!("no migration creates it; {NO_HISTORY} where it is from")
+            }
+            (_, None) => format!("no migration sets it so; {NO_HISTORY} where it is from"),
+        };
+        self.of(CauseKind::Unknown, setter, format!("{detail}{}", self.evidence))
     }
 
     fn pending_setter(&self, id: &ObjectId, attribute: Option<Attribute>) -> Option<usize> {

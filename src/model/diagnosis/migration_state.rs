@@ -38,7 +38,7 @@ pub struct MigrationState {
     pub texts: BTreeMap<usize, Edit>,
     /// Broken off, or being carried out right now.
     pub unfinished: BTreeSet<usize>,
-    /// How many findings are drift from this state: how far a database without history is from its version.
+    /// How many findings no migration explains: how far a database without history is from its version.
     pub distance: usize,
 }
 
@@ -79,6 +79,12 @@ impl MigrationState {
             }
         }
         state
+    }
+
+    /// Whether nothing was ever applied to the database, and it is empty: one with tables and no history is
+    /// [`Basis::Inferred`].
+    pub fn is_new(&self) -> bool {
+        self.basis == Basis::History && self.applied.is_empty() && self.ahead.is_empty()
     }
 
     /// The first `applied` migrations of `all` are taken to be applied.

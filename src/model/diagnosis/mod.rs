@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use crate::findings::{CauseKind, Finding, Severity};
 use crate::migrations::history::{Applied, OtherHistory};
 use crate::model::diff;
-use crate::model::{CompiledMigration, Effect, Lock};
+use crate::model::{CompiledMigration, Lock};
 use crate::postgres::catalog::{Catalog, ObjectId};
 use crate::postgres::connection::ServerVersion;
 use crate::postgres::ddl;
@@ -46,6 +46,8 @@ pub struct Facts<'f> {
     pub live: &'f Catalog,
     /// Its history; `None` when it has none.
     pub history: Option<&'f [Applied]>,
+    /// Whether that history is only assumed: it proves nothing of what was there.
+    pub assumed: bool,
     /// Other tools' histories in it.
     pub others: &'f [OtherHistory],
     /// What trueup recorded in it.
@@ -89,13 +91,15 @@ pub struct Diagnosis {
 }
 
 impl Facts<'_> {
-    /// Whether a migration makes an object of this name.
-    fn applied_or_last_has(&self, id: &ObjectId) -> bool {
-        self.lock.migrations.iter().flat_map(|migration| &migration.effects).any(|effect| match effect {
-            Effect::Created(object) => object.id == *id,
-            Effect::Renamed { to, .. } => **to == *id,
-            _ => false,
-        })
+    /// Whether the history has a migration of this project, as its file is.
+    fn has_own_history(&self) -> bool {
+        let is_own = |row: &Applied| {
+            let found =
+                self.lock.migrations.binary_search_by_key(&row.version, |migration| migration.version);
+            found.is_ok_and(|index| self.lock.migrations[index].name == row.name)
+                && self.unchanged.contains(&row.version)
+        };
+        self.history.is_some_and(|rows| rows.iter().any(is_own))
     }
 
     /// Whether the database has nothing but what a new one has.
@@ -163,6 +167,8 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         live: facts.live,
         model,
         knows_privileges: facts.lock.head.options.privileges,
+        proved: state.basis == Basis::History && !facts.assumed,
+        evidence: evidence(facts.others),
         views_print_differently: diff::crosses_view_printing_change(facts.server, facts.lock.head.server),
     };
     let nothing_to_say = differences.is_empty() || rules::is_empty(facts) || rules::is_other(facts);
@@ -171,7 +177,9 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         false => objects::findings(&resolver, differences, &parents_of(facts.live, model)),
     };
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    state.distance = findings.iter().filter(|finding| finding.cause_kind() == Some(CauseKind::Drift)).count();
+    let is_unexplained =
+        |finding: &&Finding| matches!(finding.cause_kind(), Some(CauseKind::Drift | CauseKind::Unknown));
+    state.distance = findings.iter().filter(is_unexplained).count();
 
     let mut all = rules::findings(facts, &state, &differing);
     all.append(&mut findings);
@@ -185,6 +193,15 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         }
     }
     Diagnosis { findings: all, state }
+}
+
+/// What other tools' histories say, as the end of a sentence.
+fn evidence(others: &[OtherHistory]) -> String {
+    let stands = others.iter().filter_map(|other| {
+        let current = other.current.as_deref()?;
+        Some(format!("; {} is at {current}", other.tool))
+    });
+    stands.collect()
 }
 
 /// The interrupted revert that a finding is about: `downgrade` finishes it, not `upgrade`.

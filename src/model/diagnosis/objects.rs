@@ -105,7 +105,7 @@ fn one(resolver: &CauseResolver<'_>, group: &Group, unreverted: &[Renaming]) -> 
         (Some(_), None) => {
             let cause = existence?;
             let remedy = remedy::unexpected(&named, cause.kind);
-            Some(finding(
+            let mut finding = finding(
                 group,
                 severity::unexpected(head),
                 Change::Unexpected,
@@ -113,11 +113,13 @@ fn one(resolver: &CauseResolver<'_>, group: &Group, unreverted: &[Renaming]) -> 
                 cause,
                 remedy,
                 None,
-            ))
+            );
+            finding.undeclared = is_undeclared(&finding).then(|| remedy::undeclared(group, &[])).flatten();
+            Some(finding)
         }
         (None, None) => {
             let cause = existence?;
-            let remedy = remedy::drifted(&head.id, cause.kind);
+            let remedy = remedy::drifted(&head.id, &cause);
             let mut finding =
                 finding(group, Severity::Warning, Change::Different, Vec::new(), cause, remedy, None);
             finding.code = format!("{}.by_hand", head.id.kind);
@@ -176,7 +178,7 @@ fn different(
     let Some((primary, values, cause)) = attributes.first().cloned() else {
         // The object is as declared, but the migrations disagree about its existence: one is pending, or none creates it.
         let cause = existence?;
-        let remedy = remedy::drifted(&head.id, cause.kind);
+        let remedy = remedy::drifted(&head.id, &cause);
         let mut finding =
             finding(group, Severity::Warning, Change::Different, Vec::new(), cause, remedy, None);
         finding.code = format!("{}.by_hand", head.id.kind);
@@ -199,7 +201,7 @@ fn different(
             live.id.relation_path()
         )),
         true => remedy::different(named, &wrong, cause.kind, resolver.model),
-        false => remedy::drifted(&head.id, cause.kind),
+        false => remedy::drifted(&head.id, &cause),
     };
     // Two servers' prints of a view, so that a diff shows what is really another.
     let is_view = matches!(head.id.kind, Kind::View | Kind::MaterializedView);
@@ -218,12 +220,17 @@ fn different(
     if !real {
         finding.code = format!("{}.by_hand", head.id.kind);
     }
+    finding.undeclared = is_undeclared(&finding).then(|| remedy::undeclared(group, &wrong)).flatten();
     Some(finding)
 }
 
 /// Whether a partition has this constraint from its parent: it cannot be dropped and added again.
 fn is_constraint_of_a_parent(object: &Object) -> bool {
     object.id.kind.is_constraint() && object.get(Attribute::PartitionOf).is_some()
+}
+
+fn is_undeclared(finding: &Finding) -> bool {
+    finding.cause_kind() == Some(CauseKind::Undeclared)
 }
 
 fn pending(resolver: &CauseResolver<'_>, id: &ObjectId) -> Option<usize> {
@@ -315,6 +322,7 @@ fn finding(
         consequences: consequences.collect(),
         location: None,
         sides: sides(group, change),
+        undeclared: None,
     }
 }
 

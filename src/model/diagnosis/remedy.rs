@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::findings::{CauseKind, Command, Finding, Hazard, Remedy};
+use crate::findings::{Cause, CauseKind, Command, Finding, Hazard, Remedy, Undeclared};
 use crate::model::diff::Difference;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::ddl::{self, DdlAction, DdlChange};
@@ -17,6 +17,8 @@ fn for_cause(cause: CauseKind, subject: &str) -> Remedy {
         CauseKind::Unmigrated => {
             Remedy::advice(format!("write a migration that does it: V<version>__{}.sql", slug(subject)))
         }
+        // Completed when the file is known that lacks it.
+        CauseKind::Undeclared => Remedy::advice("declare it in schema/"),
         CauseKind::Ahead => {
             Remedy::advice("check again with the project directory that has the newer migrations")
         }
@@ -119,11 +121,55 @@ pub(super) fn done_in_part(finding: &mut Finding, head: &Difference) {
 }
 
 /// The remedy where the database is as declared already, though by hand.
-pub(super) fn drifted(id: &ObjectId, cause: CauseKind) -> Remedy {
-    match cause {
-        CauseKind::Drift => Remedy::run(Command::UpgradeRecordSatisfied),
-        cause => for_cause(cause, &id.name),
+pub(super) fn drifted(id: &ObjectId, cause: &Cause) -> Remedy {
+    match (cause.kind, &cause.migration) {
+        (CauseKind::Drift, _) => Remedy::run(Command::UpgradeRecordSatisfied),
+        (CauseKind::Unmigrated, Some(version)) => Remedy::advice(format!(
+            "change schema/ or V{version}, which is not applied yet: they disagree about this"
+        )),
+        (kind, _) => for_cause(kind, &id.name),
     }
+}
+
+/// The longest text to declare that a remedy quotes, in bytes.
+const LONGEST: usize = 300;
+
+/// What `schema/` lacks: this object with what belongs to it, or the attributes of it that only the database has.
+pub(super) fn undeclared(group: &Group, attributes: &[Attribute]) -> Option<Undeclared> {
+    let object = group.head.live.as_ref()?;
+    let id = &object.id;
+    let on_table = object.get(Attribute::OnTable).map(str::to_owned);
+    let verb = if attributes.is_empty() { "drop" } else { "change" };
+    let text = match (attributes, id.kind) {
+        ([], Kind::Column) => {
+            let table = id.relation_path();
+            format!("{} (in CREATE TABLE {table})", ddl::column_definition(object, None))
+        }
+        ([], _) => {
+            let with_it = group.parts.iter().chain(&group.consequences);
+            let with_it = with_it.filter_map(|part| part.live.clone());
+            on_one_line([Arc::clone(object)].into_iter().chain(with_it).collect())
+        }
+        (attributes, _) => {
+            let stated = attributes
+                .iter()
+                .filter_map(|attribute| Some(format!("{} {}", attribute.word(), object.get(*attribute)?)));
+            format!("{} of {} {id}", stated.collect::<Vec<_>>().join(", "), id.kind.spoken())
+        }
+    };
+    Some(Undeclared {
+        text: Some(text).filter(|text| text.len() <= LONGEST && !text.contains('\n')),
+        relation: on_table.or_else(|| id.relation.is_some().then(|| id.relation_path())),
+        migration: slug(&format!("{verb}_{}", id.name)),
+    })
+}
+
+/// The statements that make these objects, on one line unless a text of theirs has several.
+fn on_one_line(objects: Vec<Arc<Object>>) -> String {
+    let has_lines =
+        objects.iter().any(|object| object.attributes.iter().any(|(_, value)| value.contains('\n')));
+    let made = create_together(objects, &|_| false).join(" ");
+    if has_lines { made } else { made.lines().map(str::trim).collect::<Vec<_>>().join(" ") }
 }
 
 /// The remedy of an object that differs in these attributes. A sequence that its column lost is made again.

@@ -21,6 +21,7 @@ mod text;
 
 pub use casts::keeps_values;
 pub use change::{DdlAction, DdlChange, arrange, mentioned as needs};
+pub use kinds::columns::definition as column_definition;
 pub use kinds::indexes::create_concurrently;
 pub use kinds::sequences::{change_numbering, restore as restore_sequence};
 use kinds::{columns, constraints, indexes, policies, routines, sequences, tables, triggers, types, views};

@@ -17,6 +17,6 @@ pub use expression::one_expression;
 pub use file::{LARGEST_FILE, read_file, read_file_in};
 pub use meaning::{MEANING, portable, reset_meaning, set_meaning};
 pub use printing::prints_alike;
-pub use quote::{identifier, literal, qualified, split_qualified, words_of};
+pub use quote::{QualifiedTable, identifier, literal, qualified, split_qualified, words_of};
 pub use split::{Comment, Part, SplitError, SplitErrorKind, Statement, comments, split, without_bom};
 pub use unified::unified;

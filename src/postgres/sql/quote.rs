@@ -197,6 +197,37 @@ pub fn literal(text: &str) -> String {
     if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
 
+/// A table's name with that of its schema, raw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QualifiedTable {
+    /// The schema's name.
+    pub schema: String,
+    /// The table's name.
+    pub table: String,
+}
+
+impl QualifiedTable {
+    /// Reads `schema.table`, with SQL's quotes or without. `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        match split_qualified(text)?.as_slice() {
+            [schema, table] => Some(Self { schema: schema.to_string(), table: table.to_string() }),
+            _ => None,
+        }
+    }
+
+    /// Whether a table is this one.
+    pub fn is(&self, schema: &str, table: &str) -> bool {
+        self.schema == schema && self.table == table
+    }
+}
+
+/// Qualified, and quoted where SQL needs it.
+impl std::fmt::Display for QualifiedTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&qualified(&self.schema, &self.table))
+    }
+}
+
 /// Splits `a."b.c".d` at the dots outside of quotes and takes the quotes off. `None` when it is not such a name.
 pub fn split_qualified(text: &str) -> Option<Vec<SmolStr>> {
     let mut parts = Vec::new();

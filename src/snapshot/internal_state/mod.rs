@@ -111,9 +111,9 @@ mod tests {
 
     #[test]
     fn both_statements_that_look_for_histories_and_internal_tables_know_them_all() {
-        let probe = crate::migrations::history::probe();
+        let probe = crate::migrations::history::probe(None);
         let relations = include_str!("../../postgres/catalog/reader/sql/relations.sql");
-        let relations = history_tables::fill_in_names(relations);
+        let relations = history_tables::fill_in_names(relations, None);
         let tables = tables::TABLES.iter().map(|(name, _)| *name);
         for name in tables.chain(history_tables::HISTORY_TOOLS.iter().map(|tool| tool.table)) {
             for sql in [&probe, &relations] {

@@ -283,7 +283,7 @@ impl UndoableRows {
 pub(super) fn mark(row: &Row<'_>) -> Result<Mark> {
     Ok(Mark {
         layout: row.get("layout")?,
-        project: row.get("project")?,
+        project: Mark::project(row.get("project")?),
         environment: row.get("environment")?,
         id: row.get("id")?,
     })

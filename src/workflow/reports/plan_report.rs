@@ -197,7 +197,7 @@ impl PlanReport {
         );
         match (report.applied.len(), self.steps.len()) {
             (0, 0) if self.stop.is_some() => format!("nothing was applied: {now}"),
-            (0, 0) if current.is_none() && self.direction == PlanDirection::Up => {
+            (0, 0) if report.migrations == 0 && self.direction == PlanDirection::Up => {
                 "nothing to do: this project has no migrations".to_owned()
             }
             (0, 0) => format!("nothing to do: {now}"),

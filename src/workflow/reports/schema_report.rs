@@ -53,6 +53,9 @@ pub(crate) struct SchemaReport {
     /// The exit code, as a value.
     #[serde(skip)]
     pub(crate) exit: Exit,
+    /// How many migrations the project has.
+    #[serde(skip)]
+    pub(crate) migrations: usize,
     /// How many objects were compared.
     #[serde(skip)]
     pub(crate) compared: usize,
@@ -181,7 +184,7 @@ impl SchemaReport {
     pub(crate) fn headline(&self) -> Headline {
         let history = &self.history;
         let mut applied = match (&history.table, &history.current) {
-            (None, _) if self.has_no_migrations() => "this project has no migrations".to_owned(),
+            (None, _) if self.migrations == 0 => "this project has no migrations".to_owned(),
             (None, _) => "no history of migrations".to_owned(),
             (Some(_), None) => "no migration applied".to_owned(),
             (Some(_), Some(current)) => {
@@ -206,18 +209,17 @@ impl SchemaReport {
         headline
     }
 
-    /// A database without history may be as the last migration leaves it: nothing is pending then, and a finding says so.
-    fn has_no_migrations(&self) -> bool {
-        self.history.pending.is_empty()
-            && self.findings.iter().all(|finding| finding.code != "history.missing")
-    }
-
     /// The findings, and the SQL of those that no pending migration repairs.
     pub(crate) fn differences(&self) -> View {
         let by_hand = |finding: &&Finding| {
             !matches!(
                 finding.cause_kind(),
-                Some(CauseKind::Pending | CauseKind::Unmigrated | CauseKind::Unfinished)
+                Some(
+                    CauseKind::Pending
+                        | CauseKind::Unmigrated
+                        | CauseKind::Undeclared
+                        | CauseKind::Unfinished
+                )
             )
         };
         let script = diagnosis::script(self.findings.iter().filter(by_hand));
@@ -295,6 +297,7 @@ impl SchemaReport {
             CauseKind::Drift,
             CauseKind::Unfinished,
             CauseKind::Pending,
+            CauseKind::Undeclared,
             CauseKind::Unmigrated,
         ];
         let rank = |finding: &&Finding| {

@@ -26,8 +26,8 @@ pub(crate) struct TargetReport {
     pub(crate) system_identifier: String,
     /// The environment that the database is marked as, else the one asked for with `--env`.
     pub(crate) environment: Option<String>,
-    /// The project's name.
-    pub(crate) project: String,
+    /// The project's name, if it has one.
+    pub(crate) project: Option<String>,
 }
 
 /// A migration's version and name.

@@ -42,7 +42,7 @@ fn f40_nothing_is_recorded_of_a_script_that_ended_its_transaction() {
         os_host: text("host"),
         reason: None,
     };
-    let mark = Marking::First { project: text("faults"), environment: None };
+    let mark = Marking::First { project: Some(text("faults")), environment: None };
     support::runtime().block_on(async {
         let (_ask, stop) = StopSignal::channel();
         let mut door = WriteSession::open(access, stop).await.unwrap();

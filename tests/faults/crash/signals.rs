@@ -140,7 +140,7 @@ fn f08_between_the_steps() {
         // Reading, and everything before the lock.
         ("pg_try_advisory_lock(", &[4][..], 0),
         ("CREATE SCHEMA trueup", &[4, 5], 0),
-        ("CREATE TABLE IF NOT EXISTS public.refinery_schema_history", &[5], 0),
+        ("CREATE TABLE IF NOT EXISTS public.refinery_schema_history", &[5, 6], 0),
         ("CREATE TABLE a", &[5, 6], 0),
         ("CREATE TABLE b", &[6], 1),
         ("INSERT INTO trueup.steps", &[6], 2),

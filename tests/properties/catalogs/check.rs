@@ -76,6 +76,7 @@ async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Loc
         server: survey.version,
         live: &survey.catalog,
         history: survey.history.as_deref(),
+        assumed: false,
         others: &survey.others,
         recorded: &RecordedState::default(),
         lock,

@@ -166,6 +166,7 @@ fn diagnosed([live, applied, last, model]: &Four<Catalog>) -> Diagnosis {
         server: ServerVersion(150_018),
         live,
         history: Some(&[row]),
+        assumed: false,
         others: &[],
         recorded: &RecordedState::default(),
         lock: &lock,
@@ -180,13 +181,15 @@ fn diagnosed([live, applied, last, model]: &Four<Catalog>) -> Diagnosis {
 }
 
 /// The rule, as a table over which values are equal. `None`: nothing to tell.
-fn cause<T: PartialEq>([live, applied, last, model]: &Four<T>) -> Option<CauseKind> {
+fn cause<T: PartialEq + Default>([live, applied, last, model]: &Four<T>) -> Option<CauseKind> {
     use CauseKind::*;
     match (live == applied, applied == last, last == model, live == model) {
         // Nothing differs.
         (true, true, true, true) => None,
         // As the applied migrations left it; a pending one changes it to what the model says.
         (true, false, true, _) => Some(Pending),
+        // The applied migration makes what the model does not have.
+        (true, true, false, _) if *model == T::default() => Some(Undeclared),
         // No migration does what the model says.
         (true, true, false, _) => Some(Unmigrated),
         // A pending migration changes it, and not to what the model says: the one before, or the one after.

@@ -1,25 +1,38 @@
-//! `database.other`: there are tables, but none that the project knows.
+//! `database.other`: the tables are those of another application.
 
-use super::{Rule, is_other, tables};
+use super::likeness::Likeness;
+use super::{Rule, is_other};
 use crate::findings::{Cause, CauseKind, Change, Remedy, Severity, Sides};
 use crate::text::plural;
 
 pub(super) const RULE: Rule = Rule {
     code: "database.other",
-    help: "The database has tables, but none of those that schema/ declares or a migration creates: most likely the \
-           connection goes to the database of another application.",
+    help: "Little of what schema/ declares is in this database, and little of what is there is known to the project: most \
+           likely the connection goes to the database of another application. Nothing else is told of it, and no SQL.",
     severity: Severity::Error,
     find: |rule, facts, _, _| {
         if !is_other(facts) {
             return Vec::new();
         }
-        let (found, declared) = (tables(facts.live), tables(&facts.lock.model));
-        let detail = "none of the declared tables is here: another application's database?".to_owned();
+        let Likeness { declared, present, unknown, .. } = Likeness::of(facts);
+        let there = match present {
+            0 => "none of the declared tables is here".to_owned(),
+            some => {
+                format!("{some} of the {} is here, with other columns", plural(declared, "declared table"))
+            }
+        };
+        let detail = format!(
+            "{there}, and {} that this project does not know: is this another application's database?",
+            plural(unknown, "table")
+        );
         vec![
             rule.finding("database", facts.database, Change::Different)
-                .sides(Sides::new(plural(found, "other table"), plural(declared, "table")))
+                .sides(Sides::new(plural(unknown, "other table"), plural(declared, "table")))
                 .cause(Cause { kind: CauseKind::Unknown, migration: None, detail })
-                .remedy(Remedy::advice("look at the target above, and where its URL comes from")),
+                .remedy(Remedy::advice(
+                    "is the target above the right one? look at where its URL comes from; if it is right, name the \
+                     tables that are not this project's: [database] ignore in trueup.toml",
+                )),
         ]
     },
 };

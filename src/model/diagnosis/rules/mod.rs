@@ -7,17 +7,20 @@ mod database_other;
 mod function_search_path;
 mod history_ahead;
 mod history_edited;
+mod history_failed;
 mod history_malformed;
 mod history_missing;
 mod history_skipped;
+mod likeness;
 mod migration_pending;
 mod migration_unfinished;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::{Facts, MigrationState};
 use crate::findings::{Change, Finding, Severity};
 use crate::postgres::catalog::{Catalog, Kind, ObjectId};
+use likeness::Likeness;
 
 /// The names of the objects on which the four states disagree.
 type Differing = HashSet<ObjectId>;
@@ -46,6 +49,7 @@ pub const RULES: &[Rule] = &[
     database_other::RULE,
     history_malformed::RULE,
     history_missing::RULE,
+    history_failed::RULE,
     history_edited::RULE,
     history_skipped::RULE,
     history_ahead::RULE,
@@ -54,9 +58,10 @@ pub const RULES: &[Rule] = &[
     function_search_path::RULE,
 ];
 
-/// Runs every rule.
+/// Runs every rule. Of the database of another application nothing else is worth telling.
 pub(super) fn findings(facts: &Facts<'_>, state: &MigrationState, differing: &Differing) -> Vec<Finding> {
-    RULES.iter().flat_map(|rule| (rule.find)(rule, facts, state, differing)).collect()
+    let rules = if is_other(facts) { std::slice::from_ref(&database_other::RULE) } else { RULES };
+    rules.iter().flat_map(|rule| (rule.find)(rule, facts, state, differing)).collect()
 }
 
 /// How many tables a catalog has.
@@ -74,31 +79,11 @@ pub(super) fn is_empty(facts: &Facts<'_>) -> bool {
     !has_tables(facts.live) && has_tables(&facts.lock.model)
 }
 
-/// Whether the database has tables, but none that the project knows, under whatever name.
+/// Whether the database looks like that of another application: little of what is declared is there, and little of what
+/// is there is known. A history of this project's migrations proves that it is the project's.
 pub(super) fn is_other(facts: &Facts<'_>) -> bool {
-    let model = &facts.lock.model;
-    if !has_tables(facts.live) || !has_tables(model) {
-        return false;
-    }
-    let mut tables = facts.live.objects.iter().filter(|object| object.id.kind == Kind::Table);
-    // Nearly always the first table is known by its name; comparing shapes is for the others.
-    if tables.clone().any(|table| model.get(&table.id).is_some() || facts.applied_or_last_has(&table.id)) {
-        return false;
-    }
-    let shapes = shapes(model);
-    let live = shapes_by_table(facts.live);
-    !tables.any(|table| live.get(&table.id.to_string()).is_some_and(|shape| shapes.contains(shape)))
-}
-
-/// The column names of every table.
-fn shapes_by_table(catalog: &Catalog) -> HashMap<String, Vec<&str>> {
-    let mut shapes: HashMap<String, Vec<&str>> = HashMap::new();
-    for column in catalog.objects.iter().filter(|object| object.id.kind == Kind::Column) {
-        shapes.entry(column.id.relation_path()).or_default().push(&column.id.name);
-    }
-    shapes
-}
-
-fn shapes(catalog: &Catalog) -> HashSet<Vec<&str>> {
-    shapes_by_table(catalog).into_values().collect()
+    has_tables(facts.live)
+        && has_tables(&facts.lock.model)
+        && !facts.has_own_history()
+        && Likeness::of(facts).is_low()
 }

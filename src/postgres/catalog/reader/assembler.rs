@@ -13,11 +13,12 @@ use super::privileges::Grants;
 use super::relations::Relation;
 use super::sections::{self, Section};
 use super::{CatalogReading, ObjectOid, Presence, ReadOptions};
+use crate::postgres::catalog::history_tables::HISTORY_TOOLS;
 use crate::postgres::catalog::{
     Attribute, Attributes, Catalog, Kind, Object, ObjectId, SharedAttributes, Unmodeled,
 };
 use crate::postgres::connection::Row;
-use crate::postgres::sql::identifier;
+use crate::postgres::sql::{QualifiedTable, identifier};
 
 /// The oids of system catalogs, the same in every database of every version.
 pub(super) mod class {
@@ -59,6 +60,8 @@ pub struct Assembler {
     /// The sections that are read, in the order of their statements.
     sections: Vec<&'static Section>,
     pub(super) extension_versions: Vec<String>,
+    /// The history table that the project chose.
+    pub(super) history: Option<QualifiedTable>,
     pub(super) schemas: HashMap<u32, Schema>,
     pub(super) parents: HashMap<u32, Vec<u32>>,
     /// The access methods that initdb did not create.
@@ -240,6 +243,7 @@ impl Assembler {
         Self {
             sections: sections::needed(options, presence),
             extension_versions: options.extension_versions.clone(),
+            history: options.history.clone(),
             schemas: HashMap::new(),
             parents: HashMap::new(),
             methods: HashMap::new(),
@@ -462,7 +466,19 @@ impl Assembler {
         if tables.is_empty() {
             return;
         }
+        // A schema that a tool has made for its tables, and that has nothing else.
+        let of_tools = |schema: &str| {
+            let inside = self.relations.iter().filter(|relation| relation.schema == schema);
+            let own = HISTORY_TOOLS.iter().any(|tool| tool.schema == Some(schema));
+            own && inside.clone().any(|relation| relation.history)
+                && inside
+                    .filter(|relation| matches!(relation.kind, b'r' | b'p'))
+                    .all(|relation| relation.history)
+        };
         let of_history = |id: &ObjectId| {
+            if id.kind == Kind::Schema {
+                return of_tools(&id.name);
+            }
             let name = id.relation.as_ref().unwrap_or(&id.name);
             id.relation.is_some()
                 && tables.iter().any(|table| Some(&table.schema) == id.schema.as_ref() && table.name == *name)

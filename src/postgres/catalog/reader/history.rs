@@ -3,16 +3,12 @@
 //! Which of them are what their names say, and may be read, is judged by the caller: see [`LookAlike`].
 
 use super::Assembler;
-use crate::postgres::catalog::history_tables::HistoryTool;
+use crate::postgres::catalog::history_tables::REFINERY_TABLE;
+use crate::postgres::sql::QualifiedTable;
 
-/// Whether a table is a history table by its name alone.
-pub(super) fn by_name(table: &str) -> bool {
-    HistoryTool::of(table).is_some_and(|tool| tool.proof.is_none())
-}
-
-/// The column that would prove that a table of this name is a history table.
-pub(super) fn proof(table: &str) -> Option<&'static str> {
-    HistoryTool::of(table).and_then(|tool| tool.proof)
+/// Whether a table is a history table by its name alone: refinery's, or the one that the project chose.
+pub(super) fn by_name(chosen: Option<&QualifiedTable>, schema: &str, table: &str) -> bool {
+    table == REFINERY_TABLE || chosen.is_some_and(|chosen| chosen.is(schema, table))
 }
 
 /// What decides whether a relation may be read.

@@ -90,7 +90,7 @@ impl Section {
             "transforms" => presence.transforms,
             version_range => in_range(version_range, version.major()),
         });
-        if sql.contains('{') { fill_in_names(&sql) } else { sql }
+        if sql.contains('{') { fill_in_names(&sql, options.history.as_ref()) } else { sql }
     }
 }
 

@@ -17,7 +17,7 @@ pub(in crate::postgres::ddl) fn create(object: &Object) -> Vec<String> {
 
 /// The column as CREATE TABLE and ADD COLUMN take it; `sequence` is that of an identity column where its name and
 /// parameters matter.
-pub(in crate::postgres::ddl) fn definition(object: &Object, sequence: Option<&Object>) -> String {
+pub fn definition(object: &Object, sequence: Option<&Object>) -> String {
     let kind = object.get(Attribute::Type).unwrap_or_default();
     let mut sql = format!("{} {kind}", identifier(&object.id.name));
     if let Some(compression) = object.get(Attribute::Compression) {

@@ -1,4 +1,4 @@
--- Flyway's history: said with its version, never a finding; the failed step is not the version.
+-- Flyway's history: its table is never a finding; a step that failed is one, and is not the version.
 CREATE TABLE flyway_schema_history (
     installed_rank integer NOT NULL CONSTRAINT flyway_schema_history_pk PRIMARY KEY, version varchar(50), description varchar(200) NOT NULL,
     type varchar(20) NOT NULL, script varchar(1000) NOT NULL, checksum integer, installed_by varchar(100) NOT NULL,

@@ -10,7 +10,7 @@ use super::super::columns::RelationColumn;
 use super::super::deferred::ExprSource;
 use super::super::fields::Fields;
 use super::super::history::{self, TableAccess};
-use crate::postgres::catalog::{Attribute, Kind, ObjectId, Unmodeled};
+use crate::postgres::catalog::{Attribute, Kind, ObjectId, Unmodeled, history_tables};
 use crate::postgres::sql::{identifier, qualified};
 
 /// The access method of a plain table, of every version.
@@ -137,8 +137,10 @@ impl Assembler {
         }
         let access_method = if matches!(method, 0 | HEAP) { None } else { Some(self.method(method)?) };
         let Some(schema) = self.schemas.get(&schema) else { return Ok(()) };
-        let mut hidden = of_extension || schema.hidden || history::by_name(name);
+        let is_history = history::by_name(self.history.as_ref(), &schema.name, name);
+        let mut hidden = of_extension || schema.hidden || is_history;
         let access = access.and_then(|access| TableAccess::parse(access, schema.owner));
+        let history_proof = history_tables::proof(&schema.name, name);
         let schema = schema.name.clone();
         let out = &mut self.out;
         if kind == b'f' && !hidden {
@@ -191,7 +193,7 @@ impl Assembler {
             name: name.into(),
             hidden,
             history: false,
-            history_proof: history::proof(name),
+            history_proof,
             access,
             expressions: false,
             attributes: out.take(),

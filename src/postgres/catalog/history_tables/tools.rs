@@ -1,0 +1,240 @@
+//! The tools whose histories are known: how to recognise them, how to read them, and what each of them has to know of
+//! trueup's tables.
+
+use super::{HistoryTool, REFINERY_TABLE, SideTable};
+
+/// The oids of types (`pg_type.dat`): int4 and int8; text and varchar; bool; timestamp and timestamptz.
+const NUMBER: &[u32] = &[23, 20];
+const TEXT: &[u32] = &[25, 1043];
+const FLAG: &[u32] = &[16];
+const TIME: &[u32] = &[1114, 1184];
+const NUMBER_OR_TEXT: &[u32] = &[23, 20, 25, 1043];
+
+/// What is said of a tool that compares nothing with the database, and so drops nothing.
+const COMPARES_NOTHING: &str =
+    "it runs the files that it is given and drops nothing of its own accord: nothing to change";
+
+/// The tools. Where several have a table of one name, the first that fits is taken.
+pub static HISTORY_TOOLS: &[HistoryTool] = &[
+    HistoryTool {
+        tool: "refinery",
+        schema: None,
+        table: REFINERY_TABLE,
+        proof: None,
+        only_with: None,
+        beside: &[],
+        columns: &[("version", NUMBER), ("name", TEXT), ("applied_on", TEXT), ("checksum", TEXT)],
+        query: "SELECT version::text, name, applied_on, checksum FROM {}",
+        repair: "",
+        settings: "",
+    },
+    HistoryTool {
+        tool: "Alembic",
+        schema: None,
+        table: "alembic_version",
+        proof: Some("version_num"),
+        only_with: None,
+        beside: &[],
+        columns: &[("version_num", TEXT)],
+        query: "SELECT pg_catalog.string_agg(version_num, ', ' ORDER BY version_num), NULL FROM {}",
+        repair: "",
+        settings: "`alembic revision --autogenerate` would drop it. In env.py:\n\
+                   def include_name(name, type_, parent_names):\n    \
+                   return not (type_ == \"table\" and name == \"{history}\"\n                \
+                   or type_ == \"schema\" and name == \"trueup\")\n\
+                   and in both calls: context.configure(..., include_name=include_name)",
+    },
+    HistoryTool {
+        tool: "Django",
+        schema: None,
+        table: "django_migrations",
+        proof: Some("app"),
+        only_with: None,
+        beside: &[],
+        columns: &[("id", NUMBER), ("app", TEXT), ("name", TEXT)],
+        query: "SELECT pg_catalog.concat(app, '.', name), NULL FROM {} ORDER BY id DESC LIMIT 1",
+        repair: "",
+        settings: "`makemigrations` compares the models, not the database, and drops no table without a model. Where a \
+                   model was generated for it (`inspectdb`), keep `managed = False` in its Meta",
+    },
+    HistoryTool {
+        tool: "Flyway",
+        schema: None,
+        table: "flyway_schema_history",
+        proof: Some("installed_rank"),
+        only_with: None,
+        beside: &[],
+        columns: &[("installed_rank", NUMBER), ("version", TEXT), ("success", FLAG)],
+        query: "SELECT (SELECT version FROM (SELECT installed_rank, version, success FROM {} OFFSET 0) AS every \
+                WHERE success AND version IS NOT NULL ORDER BY installed_rank DESC LIMIT 1), \
+                (SELECT coalesce(version, installed_rank::text) FROM \
+                (SELECT installed_rank, version, success FROM {} OFFSET 0) AS every \
+                WHERE NOT success ORDER BY installed_rank DESC LIMIT 1)",
+        repair: "undo what it left, then: flyway repair",
+        settings: "only `flyway clean` drops it: set flyway.cleanDisabled=true",
+    },
+    HistoryTool {
+        tool: "sqlx",
+        schema: None,
+        table: "_sqlx_migrations",
+        proof: Some("checksum"),
+        only_with: None,
+        beside: &[],
+        columns: &[("version", NUMBER), ("success", FLAG)],
+        query: "SELECT (SELECT version::text FROM (SELECT version, success FROM {} OFFSET 0) AS every \
+                WHERE success ORDER BY version DESC LIMIT 1), \
+                (SELECT version::text FROM (SELECT version, success FROM {} OFFSET 0) AS every \
+                WHERE NOT success ORDER BY version DESC LIMIT 1)",
+        repair: "undo what it left, delete its row, and run it again: sqlx migrate run",
+        settings: COMPARES_NOTHING,
+    },
+    HistoryTool {
+        tool: "Prisma",
+        schema: None,
+        table: "_prisma_migrations",
+        proof: Some("migration_name"),
+        only_with: None,
+        beside: &[],
+        columns: &[("migration_name", TEXT), ("finished_at", TIME), ("rolled_back_at", TIME)],
+        query: "SELECT (SELECT migration_name FROM (SELECT migration_name, finished_at FROM {} OFFSET 0) AS every \
+                WHERE finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1), \
+                (SELECT migration_name FROM (SELECT migration_name, finished_at, rolled_back_at FROM {} OFFSET 0) \
+                AS every WHERE finished_at IS NULL AND rolled_back_at IS NULL ORDER BY migration_name DESC LIMIT 1)",
+        repair: "prisma migrate resolve --applied NAME or --rolled-back NAME",
+        settings: "`prisma db push` and `prisma migrate dev` would drop it. In schema.prisma, after `prisma db pull`, \
+                   keep its model and mark it with @@ignore; or name it in prisma.config.ts: tables: { external: \
+                   [\"{schema}.{history}\"] }",
+    },
+    HistoryTool {
+        tool: "golang-migrate",
+        schema: None,
+        table: "schema_migrations",
+        proof: Some("version"),
+        only_with: Some(SideTable { table: "schema_migrations", column: "dirty" }),
+        beside: &[],
+        columns: &[("version", NUMBER), ("dirty", FLAG)],
+        query: "SELECT (SELECT version::text FROM (SELECT version, dirty FROM {} OFFSET 0) AS every \
+                WHERE NOT dirty ORDER BY version DESC LIMIT 1), \
+                (SELECT version::text FROM (SELECT version, dirty FROM {} OFFSET 0) AS every \
+                WHERE dirty ORDER BY version DESC LIMIT 1)",
+        repair: "undo what it left, then: migrate force VERSION",
+        settings: "only `migrate drop` drops it: it drops everything in the database",
+    },
+    HistoryTool {
+        tool: "Rails",
+        schema: None,
+        table: "schema_migrations",
+        proof: Some("version"),
+        only_with: Some(SideTable { table: "ar_internal_metadata", column: "value" }),
+        beside: &[SideTable { table: "ar_internal_metadata", column: "value" }],
+        columns: &[("version", TEXT)],
+        query: "SELECT version::text, NULL FROM {} ORDER BY version DESC LIMIT 1",
+        repair: "",
+        settings: "schema.rb would have it. In an initializer: ActiveRecord::SchemaDumper.ignore_tables << \"{history}\"",
+    },
+    HistoryTool {
+        tool: "dbmate",
+        schema: None,
+        table: "schema_migrations",
+        proof: Some("version"),
+        only_with: None,
+        beside: &[],
+        columns: &[("version", NUMBER_OR_TEXT)],
+        query: "SELECT version::text, NULL FROM {} ORDER BY version DESC LIMIT 1",
+        repair: "",
+        settings: "it drops nothing; its db/schema.sql will have the table, like everything else",
+    },
+    HistoryTool {
+        tool: "goose",
+        schema: None,
+        table: "goose_db_version",
+        proof: Some("version_id"),
+        only_with: None,
+        beside: &[],
+        columns: &[("id", NUMBER), ("version_id", NUMBER), ("is_applied", FLAG)],
+        query: "SELECT version_id::text, NULL FROM (SELECT DISTINCT ON (version_id) version_id, is_applied FROM \
+                (SELECT id, version_id, is_applied FROM {} OFFSET 0) AS every ORDER BY version_id DESC, id DESC) \
+                AS newest WHERE is_applied AND version_id > 0 ORDER BY version_id DESC LIMIT 1",
+        repair: "",
+        settings: COMPARES_NOTHING,
+    },
+    HistoryTool {
+        tool: "Liquibase",
+        schema: None,
+        table: "databasechangelog",
+        proof: Some("orderexecuted"),
+        only_with: None,
+        beside: &[SideTable { table: "databasechangeloglock", column: "lockgranted" }],
+        columns: &[
+            ("id", TEXT),
+            ("author", TEXT),
+            ("filename", TEXT),
+            ("orderexecuted", NUMBER),
+            ("exectype", TEXT),
+        ],
+        query: "SELECT (SELECT pg_catalog.concat(filename, '::', id, '::', author) FROM \
+                (SELECT id, author, filename, orderexecuted, exectype FROM {} OFFSET 0) AS every \
+                WHERE exectype <> 'FAILED' ORDER BY orderexecuted DESC LIMIT 1), \
+                (SELECT pg_catalog.concat(filename, '::', id, '::', author) FROM \
+                (SELECT id, author, filename, orderexecuted, exectype FROM {} OFFSET 0) AS every \
+                WHERE exectype = 'FAILED' ORDER BY orderexecuted DESC LIMIT 1)",
+        repair: "undo what it left, delete its row, and run it again: liquibase update",
+        settings: "`liquibase diff-changelog` would drop it: give --exclude-objects=\"table:{history}\"; `drop-all` \
+                   drops everything",
+    },
+    HistoryTool {
+        tool: "knex",
+        schema: None,
+        table: "knex_migrations",
+        proof: Some("batch"),
+        only_with: None,
+        beside: &[SideTable { table: "knex_migrations_lock", column: "is_locked" }],
+        columns: &[("id", NUMBER), ("name", TEXT), ("batch", NUMBER)],
+        query: "SELECT name::text, NULL FROM {} ORDER BY id DESC LIMIT 1",
+        repair: "",
+        settings: COMPARES_NOTHING,
+    },
+    HistoryTool {
+        tool: "node-pg-migrate",
+        schema: None,
+        table: "pgmigrations",
+        proof: Some("run_on"),
+        only_with: None,
+        beside: &[],
+        columns: &[("id", NUMBER), ("name", TEXT), ("run_on", TIME)],
+        query: "SELECT name::text, NULL FROM {} ORDER BY id DESC LIMIT 1",
+        repair: "",
+        settings: COMPARES_NOTHING,
+    },
+    HistoryTool {
+        tool: "diesel",
+        schema: None,
+        table: "__diesel_schema_migrations",
+        proof: Some("run_on"),
+        only_with: None,
+        beside: &[],
+        columns: &[("version", TEXT), ("run_on", TIME)],
+        query: "SELECT version::text, NULL FROM {} ORDER BY version DESC LIMIT 1",
+        repair: "",
+        settings: "`diesel print-schema` would have it. In diesel.toml: [print_schema] filter = { except_tables = \
+                   [\"{history}\"] }",
+    },
+    HistoryTool {
+        tool: "sqitch",
+        schema: Some("sqitch"),
+        table: "changes",
+        proof: Some("change_id"),
+        only_with: None,
+        beside: &[
+            SideTable { table: "dependencies", column: "change_id" },
+            SideTable { table: "events", column: "change_id" },
+            SideTable { table: "projects", column: "project" },
+            SideTable { table: "releases", column: "installer_email" },
+            SideTable { table: "tags", column: "tag_id" },
+        ],
+        columns: &[("change", TEXT), ("committed_at", TIME)],
+        query: "SELECT change::text, NULL FROM {} ORDER BY committed_at DESC LIMIT 1",
+        repair: "",
+        settings: COMPARES_NOTHING,
+    },
+];
