@@ -53,9 +53,6 @@ const ATTEMPTS: u32 = 3;
 /// How much longer than `statement_timeout` the server may be silent.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// `idle_in_transaction_session_timeout` of the reading transaction.
-const IDLE: Duration = Duration::from_secs(60);
-
 /// A database at one moment.
 #[derive(Debug)]
 pub struct DatabaseSnapshot {
@@ -277,7 +274,6 @@ fn transaction(request: &Request) -> ReadOnlyTransaction {
     ReadOnlyTransaction::repeatable_read()
         .statement_timeout(request.statement_timeout)
         .lock_timeout(request.lock_timeout)
-        .idle_timeout(IDLE)
         .settings(reader::SETTINGS)
         .role(request.set_role.as_deref())
 }

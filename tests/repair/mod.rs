@@ -8,6 +8,7 @@ mod broken;
 mod files;
 mod hidden;
 mod kinds;
+mod left_running;
 mod meanwhile;
 mod paused;
 mod reading;

@@ -9,7 +9,9 @@ use anyhow::{Context as _, Result};
 use ulid::Ulid;
 
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::postgres::connection::{self, OwnedRow, RowError, ServerVersion, Session, Target, sqlstate};
+use crate::postgres::connection::{
+    self, OBSERVED_SESSION, OwnedRow, RowError, ServerVersion, Session, Target, sqlstate,
+};
 use crate::postgres::sql::{identifier, literal};
 use crate::writer;
 
@@ -150,7 +152,7 @@ impl RestoreServer {
         session.give_up_after(PATIENCE);
         let version = session.server_version()?;
         let doing = |error| connection::server_failure(error, "looking at the server");
-        session.execute(OWN).await.map_err(doing)?;
+        session.execute(format!("{OWN}; {OBSERVED_SESSION}")).await.map_err(doing)?;
         let row = session.query_one(ABOUT).await.map_err(doing)?;
         let text = |column: &str| row.get::<String>(column).map_err(|error| doing(error.into()));
         let flag = |column: &str| row.get::<bool>(column).map_err(|error| doing(error.into()));
@@ -226,7 +228,7 @@ impl RestoreServer {
     pub async fn objects(&self, database: &str) -> Result<Vec<String>> {
         let mut session = self.target(database).connect(&self.application).await?;
         let doing = |error| connection::server_failure(error, "looking for what is in the database");
-        session.execute(OWN).await.map_err(doing)?;
+        session.execute(format!("{OWN}; {OBSERVED_SESSION}")).await.map_err(doing)?;
         let rows = session.query(OBJECTS).await.map_err(doing)?;
         session.close().await;
         rows.iter().map(|row| row.get("what")).collect::<Result<_, _>>().map_err(|error| doing(error.into()))
@@ -372,7 +374,7 @@ impl RestoreServer {
     pub(super) async fn reconnect(&mut self) -> Result<()> {
         let mut session = self.target.connect_patiently(&self.application, RETURN).await?;
         session.give_up_after(PATIENCE);
-        session.execute(OWN).await?;
+        session.execute(format!("{OWN}; {OBSERVED_SESSION}")).await?;
         self.session = session;
         Ok(())
     }

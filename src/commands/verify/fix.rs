@@ -23,7 +23,7 @@ use crate::workflow::backup_policy::{self, BackupPolicy};
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::Needs;
 use crate::workflow::reports::fix_report::{FixReport, RepairStage, locked_by};
-use crate::workflow::write_command::{WriteCommand, interrupted};
+use crate::workflow::write_command::{WriteCommand, interrupted, until_stopped};
 use crate::workflow::{comparison, data_checks, environment_mark};
 use crate::writer::{Blocker, StopSignal};
 
@@ -41,7 +41,7 @@ pub(in crate::commands) async fn run(
 ) -> Result<Exit> {
     let checks = data_checks::checks(settings, &args.checks)?;
     if args.dry_run {
-        return dry_run(settings, args, checks).await;
+        return until_stopped(stop, dry_run(settings, args, checks)).await;
     }
     let signal = stop.clone();
     let (mut writing, proposed) = tokio::select! {

@@ -165,7 +165,6 @@ fn transaction(options: &CheckOptions<'_>, snapshot: Option<&str>) -> ReadOnlyTr
     transaction
         .statement_timeout(options.limits.statement_timeout)
         .lock_timeout(options.limits.lock_timeout)
-        .idle_timeout(Duration::ZERO)
         .row_security_off()
         .settings("SET LOCAL standard_conforming_strings = on")
         .catalog_search_path()
