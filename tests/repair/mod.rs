@@ -12,6 +12,7 @@ mod left_running;
 mod meanwhile;
 mod paused;
 mod reading;
+mod refused;
 mod undone;
 
 use std::ffi::OsStr;
