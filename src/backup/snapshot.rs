@@ -13,7 +13,7 @@ use super::manifest::{BackedUpRelation, BackupSource, Scope, Wal};
 use crate::error::{Exit, Failure};
 use crate::postgres::catalog::{TableUse, UntrustedCode};
 use crate::postgres::connection::{
-    self, Batch, OwnedRow, RowBuffer, RowError, Session, Single, Target, sqlstate,
+    self, Batch, OBSERVED_SESSION, OwnedRow, RowBuffer, RowError, Session, Single, Target, sqlstate,
 };
 use crate::postgres::sql::{identifier, qualified};
 
@@ -111,6 +111,7 @@ impl BackupSnapshot {
     ) -> Result<Self> {
         let mut session = target.connect(application).await?;
         session.give_up_after(PATIENCE);
+        session.execute(OBSERVED_SESSION).await.map_err(opening)?;
         let role = set_role.map(|role| format!("; SET LOCAL ROLE {}", identifier(role))).unwrap_or_default();
         let mut tries = 1;
         let listed = loop {

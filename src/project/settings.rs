@@ -127,7 +127,7 @@ impl Settings {
         let output = OutputSettings::resolve(shared, process_env, &project, &backup.store)?;
         let mut settings = Self {
             project,
-            scratch: scratch(args.scratch(), compile.server_version, process_env),
+            scratch: scratch(args.scratch(), compile.server_version, process_env)?,
             assume_extensions: compile.assume_extensions,
             url: ConnectionUrl::find(shared, &database.url_env, process_env),
             passwords: passwords(process_env),
@@ -273,13 +273,23 @@ fn refuse_passwords(process_env: &ProcessEnv) -> Result<(), Failure> {
         .next("put the URL of the database into DATABASE_URL, or the variable that [database] url_env names"))
 }
 
-fn scratch(args: ScratchArgs, major: Option<u32>, process_env: &ProcessEnv) -> ScratchSettings {
+fn scratch(
+    args: ScratchArgs,
+    major: Option<u32>,
+    process_env: &ProcessEnv,
+) -> Result<ScratchSettings, Failure> {
+    let given = args.pg_bin.as_deref().filter(|dir| !process_env.cwd.join(dir).is_dir());
+    if let Some(dir) = given {
+        return Err(Failure::usage(format!("--pg-bin: there is no directory {}", dir.display())).next(
+            "give the directory of PostgreSQL's programs, such as the one that `pg_config --bindir` prints",
+        ));
+    }
     let bin_dir = args.pg_bin.as_deref().or_else(|| process_env.variable("TRUEUP_PG_BIN").map(Path::new));
-    ScratchSettings {
+    Ok(ScratchSettings {
         url: args.scratch_url.or_else(|| process_env.lossy("TRUEUP_SCRATCH_URL").map(Secret::new)),
         bin_dir: bin_dir.map(|dir| process_env.cwd.join(dir)),
         major,
-    }
+    })
 }
 
 fn unknown_environment(name: &str, known: Vec<&str>) -> Failure {

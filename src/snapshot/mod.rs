@@ -8,7 +8,8 @@
 //!    expressions that the catalog's rows have in common, each printed once; the project's seeds; the proofs that no
 //!    transaction id was assigned and that nobody ran DDL meanwhile; COMMIT.
 //!
-//! When somebody ran DDL meanwhile, everything is read again; see [`consistency`].
+//! When somebody ran DDL meanwhile, everything is read again; see [`consistency`]. Where sequences fill columns of tables
+//! that have rows, a fourth message reads whether one of them is behind; see [`sequences`].
 
 mod consistency;
 mod exclusive_lock;
@@ -16,6 +17,7 @@ mod histories;
 mod identity;
 mod internal_state;
 mod seeded;
+mod sequences;
 mod sizes;
 mod status;
 
@@ -45,6 +47,7 @@ pub use internal_state::{
 };
 use seeded::SeedReading;
 pub use seeded::{Asked, Seeded, UnseenReason, UnseenTable, ask_inside};
+pub use sequences::{IndexedSequence, SequenceBehind};
 pub use sizes::{Size, database_bytes, sizes};
 pub use status::{StatusSnapshot, take_status};
 
@@ -53,9 +56,6 @@ const ATTEMPTS: u32 = 3;
 
 /// How much longer than `statement_timeout` the server may be silent.
 const SILENCE: Duration = Duration::from_secs(5);
-
-/// `idle_in_transaction_session_timeout` of the reading transaction.
-const IDLE: Duration = Duration::from_secs(60);
 
 /// A database at one moment.
 #[derive(Debug)]
@@ -83,6 +83,8 @@ pub struct DatabaseSnapshot {
     pub invisible: Vec<String>,
     /// The state of the project's seeds.
     pub seeded: Seeded,
+    /// The sequences that are behind their columns; empty unless the request asks for them.
+    pub behind: Vec<SequenceBehind>,
     /// Remarks for people.
     pub notes: Vec<String>,
     /// `pg_current_snapshot()` of the reading transaction, for [`unchanged_since`].
@@ -105,6 +107,8 @@ pub struct Request {
     pub seeds: Arc<Seeds>,
     /// Which of those rows are answered.
     pub seed_rows: RowFilter,
+    /// Whether to look for sequences that are behind their columns.
+    pub sequences: bool,
     /// The role to read as.
     pub set_role: Option<String>,
     /// `statement_timeout` of the reading transaction.
@@ -203,6 +207,7 @@ async fn attempt(
     }
     let seed_statements = seeds.statements(request, &tables);
     let mut answers = Answers::default();
+    let mut candidates: Vec<IndexedSequence> = Vec::new();
     let mut proof = Proof::default();
 
     let mut batch = Batch::default();
@@ -211,11 +216,17 @@ async fn attempt(
     batch.each_of(statements, |number, row| answers.row(&queries[number], row));
     batch.each_of(assembler.questions(), |number, row| assembler.answer(number, row));
     seeds.ask(&mut batch, seed_statements);
+    batch.each_of(request.sequences.then(|| sequences::CANDIDATES.to_owned()), |_, row| {
+        candidates.push(IndexedSequence::from_row(row)?);
+        Ok(())
+    });
     proof.ask(&mut batch, &opened.position, request.statement_timeout);
     session.run(batch).await?;
     if !proof.prove_consistent()? {
         return Ok(None);
     }
+
+    let behind = sequences::behind(session, request, &assembler, candidates).await?;
 
     answers.settle(&histories.applied);
     let mut internal = answers.internal;
@@ -238,6 +249,7 @@ async fn attempt(
         invisible: histories.invisible(),
         notes: tables.notes(),
         seeded: seeds.finish(),
+        behind,
         position: opened.position.text().to_owned(),
     }))
 }
@@ -282,7 +294,6 @@ fn transaction(request: &Request) -> ReadOnlyTransaction {
     ReadOnlyTransaction::repeatable_read()
         .statement_timeout(request.statement_timeout)
         .lock_timeout(request.lock_timeout)
-        .idle_timeout(IDLE)
         .settings(reader::SETTINGS)
         .role(request.set_role.as_deref())
 }

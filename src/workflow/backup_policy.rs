@@ -258,7 +258,7 @@ pub(crate) async fn add_recovery_hints(
     let id = short_id(&manifest.id);
     let restore = match (&manifest.reference, &manifest.scope) {
         (Some(reference), _) => format!("restore {reference} where it was taken"),
-        (None, Scope::Full) => format!("trueup restore {id} --into URL --replace"),
+        (None, Scope::Full) => format!("trueup restore {id} --replace"),
         (None, Scope::Tables(tables)) => {
             format!(
                 "trueup restore {id} --into URL, of a new database, for the rows of {}",

@@ -21,7 +21,8 @@ use crate::postgres::connection::{Session, Target};
 use crate::postgres::sql::identifier;
 use crate::project::{self, Settings};
 use crate::snapshot::{
-    self, DatabaseSnapshot, InternalState, Request, StepAction, StepState, UnfinishedStep, UnseenReason,
+    self, DatabaseSnapshot, InternalState, Request, SequenceBehind, StepAction, StepState, UnfinishedStep,
+    UnseenReason,
 };
 use crate::workflow::environment_mark;
 use crate::workflow::project_model::{Needs, ProjectModel};
@@ -57,8 +58,9 @@ pub(crate) fn compare(
     environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
     let severities = severities(settings)?;
     something_asked_for(settings, &snapshot.catalog, &declared.lock.model)?;
-    let seeds = seeded(settings, snapshot, &severities)?;
-    let Comparison { document, state } = diagnose(settings, target, declared, snapshot, &severities, seeds);
+    let mut rows = seeded(settings, snapshot, &severities)?;
+    rows.extend(behind(settings, snapshot, &severities));
+    let Comparison { document, state } = diagnose(settings, target, declared, snapshot, &severities, rows);
     let exit = exit(settings, &document);
     Ok(Comparison { document: document.ending(exit), state })
 }
@@ -101,7 +103,7 @@ fn severities(settings: &Settings) -> Result<BTreeMap<String, Severity>, Failure
     overrides.collect()
 }
 
-/// Reads the database, and closes the session.
+/// Reads the database, with the sequences that are behind, and closes the session.
 ///
 /// # Errors
 /// Exit 3 or 75, see [`snapshot::take`].
@@ -110,7 +112,7 @@ pub(crate) async fn take_snapshot(
     mut session: Session,
     needs: Needs,
 ) -> Result<DatabaseSnapshot> {
-    let request = request(settings, needs);
+    let request = Request { sequences: true, ..request(settings, needs) };
     let snapshot = snapshot::take(&mut session, &request).await;
     session.close().await;
     snapshot
@@ -136,6 +138,7 @@ pub(crate) fn request(settings: &Settings, needs: Needs) -> Request {
         texts: false,
         seeds: needs.seeds,
         seed_rows: needs.seed_rows,
+        sequences: false,
         search_path: settings.database.search_path.clone(),
         set_role: settings.database.set_role.clone(),
         statement_timeout: settings.database.statement_timeout.unwrap_or(STATEMENT_TIMEOUT),
@@ -150,7 +153,7 @@ fn diagnose(
     declared: &ProjectModel,
     snapshot: &DatabaseSnapshot,
     severities: &BTreeMap<String, Severity>,
-    seeds: Vec<Finding>,
+    of_rows: Vec<Finding>,
 ) -> Comparison {
     let ProjectModel { lock, last, migrations, notes, .. } = declared;
     let checksums: HashMap<i64, u64> =
@@ -197,7 +200,7 @@ fn diagnose(
     };
     let mut findings = findings;
     let is_other = findings.iter().any(|finding| finding.code == DATABASE_OTHER);
-    findings.extend(seeds.into_iter().filter(|_| !is_other));
+    findings.extend(of_rows.into_iter().filter(|_| !is_other));
     locate(settings, migrations, &mut findings);
     if state.pending.is_empty() && state.skipped.is_empty() {
         notes.extend(snapshot.seeded.absent.iter().map(|seed| {
@@ -304,12 +307,42 @@ fn seeded(
             findings.extend(diagnosis::seeded(&asked.question, &plan, snapshot.seeded.known));
         }
     }
-    for finding in &mut findings {
+    set_severities(&mut findings, severities);
+    Ok(findings)
+}
+
+/// The sequences that are behind, of the tables in scope.
+fn behind(
+    settings: &Settings,
+    snapshot: &DatabaseSnapshot,
+    severities: &BTreeMap<String, Severity>,
+) -> Vec<Finding> {
+    let compared = snapshot.behind.iter().filter(|behind| {
+        let table = ObjectId::in_schema(Kind::Table, behind.of.schema.clone(), behind.of.table.clone());
+        in_scope(settings, &table) && snapshot.catalog.get(&table).is_some()
+    });
+    let mut findings: Vec<Finding> = compared.map(sequence_behind).collect();
+    set_severities(&mut findings, severities);
+    findings
+}
+
+/// The finding about a sequence that is behind.
+pub(crate) fn sequence_behind(SequenceBehind { of, at, reached }: &SequenceBehind) -> Finding {
+    diagnosis::sequence_behind(&diagnosis::BehindColumn {
+        sequence: &of.sequence,
+        column: &format!("{}.{}", of.path(), crate::postgres::sql::identifier(&of.column)),
+        unique: of.unique,
+        at: *at,
+        reached: *reached,
+    })
+}
+
+fn set_severities(findings: &mut [Finding], severities: &BTreeMap<String, Severity>) {
+    for finding in findings {
         if let Some(severity) = severities.get(&finding.code) {
             finding.severity = *severity;
         }
     }
-    Ok(findings)
 }
 
 /// What trueup recorded in the database, as far as the diagnosis needs it.

@@ -8,7 +8,7 @@ use crate::changes::plan::Affected;
 use crate::data::checks::{self, Check, CheckLimits, CheckOptions};
 use crate::data::repair::RepairLimits;
 use crate::error::Failure;
-use crate::postgres::catalog::{Kind, ObjectId};
+use crate::postgres::catalog::{Kind, ObjectId, TableUse};
 use crate::postgres::connection::{Session, Target};
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
@@ -97,7 +97,7 @@ pub(crate) async fn plan_backup(
     snapshot: &DatabaseSnapshot,
     session: &mut Session,
 ) -> Result<BackupPolicy> {
-    refuse_untrusted(session, &changed.tables).await?;
+    refuse_untrusted(session, TableUse::Write, &changed.tables).await?;
     let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let protected = environment_mark::protected(settings, mark).is_some();
     let ids = changed.tables.iter().filter_map(|table| ObjectId::parse(Kind::Table, table));

@@ -1,7 +1,7 @@
 //! SIGINT, SIGTERM and SIGHUP.
 //!
-//! A signal ends a command that only reads at once: its future is dropped, which removes what it made for itself, and the
-//! command ends with "cannot tell" (3). A command that writes receives the signal and has 20 seconds to roll back or finish
+//! A signal ends a command that only reads at once: its future is dropped, which removes what it made for itself, its running
+//! statements are cancelled, and the command ends with "cannot tell" (3). A command that writes receives the signal and has 20 seconds to roll back or finish
 //! the step that it has begun.
 
 use std::future::Future;
@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{ErrorCode, Exit, Failure};
+use crate::postgres::connection::{self, EndedStatements};
 use crate::postgres::scratch;
 use crate::writer::StopSignal;
 
@@ -42,12 +43,13 @@ pub(crate) async fn winding_down<T>(
     mut stop: StopSignal,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
+    let asked = stop.clone();
     let bound = async {
         let signal = stop.wait().await;
         tokio::time::sleep(BOUND).await;
         signal
     };
-    tokio::select! {
+    let outcome = tokio::select! {
         biased;
         outcome = work => outcome,
         signal = bound => Err(Failure::new(
@@ -61,6 +63,17 @@ pub(crate) async fn winding_down<T>(
         .code(ErrorCode::RUN_INTERRUPTED)
         .next("trueup status; then run the same command to continue")
         .into()),
+    };
+    if asked.asked().is_none() {
+        return outcome;
+    }
+    // A statement that nobody waits for any more is cancelled.
+    match (outcome, still_running(&connection::end_abandoned().await)) {
+        (Err(error), Some(running)) => Err(match error.downcast::<Failure>() {
+            Ok(failure) => Failure { next: format!("{}\n{running}", failure.next), ..failure }.into(),
+            Err(error) => error,
+        }),
+        (outcome, _) => outcome,
     }
 }
 
@@ -83,17 +96,42 @@ pub(crate) async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>)
             } => signal?,
         }
     };
+    let statements = connection::end_abandoned().await;
     let failure =
         Failure::cannot_tell(format!("interrupted by {interrupted}")).code(ErrorCode::RUN_INTERRUPTED);
     let left = scratch::left_behind();
-    Err(match left.as_slice() {
-        [] => failure.next("nothing was left behind: run the same command again"),
-        left => failure.next(format!(
-            "the scratch server keeps what could not be removed; run there: {};",
-            left.join("; ")
-        )),
+    Err(match (left.as_slice(), still_running(&statements)) {
+        ([], None) if statements.ended > 0 => failure.next(
+            "the running statement was cancelled, and nothing was left behind: run the same command again",
+        ),
+        ([], None) => failure.next("nothing was left behind: run the same command again"),
+        ([], Some(running)) => failure.next(running),
+        (left, running) => {
+            let scratch = format!(
+                "the scratch server keeps what could not be removed; run there: {};",
+                left.join("; ")
+            );
+            failure.next([Some(scratch), running].into_iter().flatten().collect::<Vec<_>>().join("\n"))
+        }
     }
     .into())
+}
+
+/// What is said about statements that could not be cancelled.
+fn still_running(statements: &EndedStatements) -> Option<String> {
+    let processes: Vec<String> = statements.running.iter().map(ToString::to_string).collect();
+    let Some(one) = processes.first() else {
+        return (statements.unknown > 0).then(|| {
+            "the server ends what it still runs when it notices that the connection is gone, which takes a second: \
+             run the same command again"
+                .to_owned()
+        });
+    };
+    Some(format!(
+        "the server could not be reached to cancel what it still runs (process {}); it ends it by itself when it notices that \
+         the connection is gone; or run there: SELECT pg_terminate_backend({one});",
+        processes.join(", ")
+    ))
 }
 
 async fn any_signal() -> Result<Signal> {

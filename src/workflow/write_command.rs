@@ -334,6 +334,21 @@ fn cancelled(signal: &str) -> Failure {
     }
 }
 
+/// Runs the part of a command that only reads, until a signal comes.
+///
+/// # Errors
+/// Those of the work; exit 4 when a signal came first.
+pub(crate) async fn until_stopped<T>(
+    mut stop: StopSignal,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    tokio::select! {
+        biased;
+        outcome = work => outcome,
+        signal = stop.wait() => Err(interrupted(signal).into()),
+    }
+}
+
 /// Asked to stop before anything was changed.
 pub(crate) fn interrupted(signal: &str) -> Failure {
     Failure::new(Exit::Refused, format!("interrupted by {signal}: nothing was changed"))

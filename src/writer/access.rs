@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::server_identity::{ServerIdentity, SessionIdentity};
 use super::step_error::StepError;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
-use crate::postgres::connection::{self, OwnedRow, Session, Target, sqlstate};
+use crate::postgres::connection::{self, OBSERVED_SESSION, OwnedRow, Session, Target, sqlstate};
 use crate::postgres::sql::{MEANING, identifier, literal, set_meaning};
 
 /// How long the watching connection may be silent.
@@ -120,7 +120,7 @@ impl Access {
     pub(super) async fn watch_again(&self, server: &ServerIdentity) -> Option<Session> {
         let mut control = self.target.connect(&self.control()).await.ok()?;
         control.give_up_after(CONTROL_PATIENCE);
-        control.execute(own_settings()).await.ok()?;
+        control.execute(format!("{}; {OBSERVED_SESSION}", own_settings())).await.ok()?;
         let found = SessionIdentity::read(&mut control).await.ok()?;
         server.same(&found.server).is_ok().then_some(control)
     }
@@ -289,7 +289,7 @@ async fn first_words(session: &mut Session, control: &mut Session) -> Result<()>
     no_pooler(session, control).await?;
     // From here on settings of the session are safe: the connection is ours alone.
     for each in [session, control] {
-        each.execute(own_settings()).await?;
+        each.execute(format!("{}; {OBSERVED_SESSION}", own_settings())).await?;
     }
     Ok(())
 }

@@ -102,15 +102,16 @@ fn no_backup_is_recorded_and_refused_where_it_is_protected() {
 fn f04_what_broke_off_names_the_undo_and_the_backup() {
     let shop = shop("");
     shop.database.exec(
-        "ALTER TABLE keys ADD CHECK (id <> 600 OR user_id IS NULL);
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+            IF NEW.id = 600 THEN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END IF;
+            RETURN NEW;
+         END $$;
+        CREATE TRIGGER full_disk BEFORE UPDATE ON keys FOR EACH ROW EXECUTE FUNCTION full_disk();
         INSERT INTO keys SELECT n, 'u1' FROM generate_series(100, 900) AS n",
     );
-    let ran = shop.fix().exit(6).says([
-        "violates check constraint",
-        "500 rows of it are done",
-        "trueup undo 01",
-        "backup",
-    ]);
+    let ran =
+        shop.fix().exit(6).says(["no space left", "500 rows of it are done", "trueup undo 01", "backup"]);
     let run = shop.runs().remove(0);
     ran.says(format!("trueup undo {}", &run[..10]));
     shop.undo(&run).exit(0).says("restored 500 rows");

@@ -193,14 +193,17 @@ fn a_child_that_comes_after_the_plan_keeps_its_row() {
     }
 }
 
-/// RESTRICT and NO ACTION say it themselves: the batch is rolled back.
+/// RESTRICT and NO ACTION say it themselves: the row stays and is named, and all others are deleted.
 #[test]
-fn a_delete_that_a_foreign_key_forbids_is_rolled_back() {
+fn a_row_whose_deletion_a_foreign_key_forbids_stays() {
     let children = "CREATE TABLE children (id int PRIMARY KEY, item bigint REFERENCES items);
         INSERT INTO children VALUES (1, 2)";
     let shop = Shop::with(&format!("{MOOD}{ITEMS}{ROWS};{children}"), &[("items", &deleting())]);
     shop.keep("items");
-    shop.fix().exit(5).says(["violates foreign key constraint", "no row was changed"]);
+    shop.fix().exit(1).says(["deleted 2 rows", "id 2: ", "violates foreign key constraint"]);
+    assert_eq!(shop.differing("items"), "2");
+    assert_eq!(shop.database.value("SELECT count(*) FROM items WHERE id = 2"), "1");
+    shop.undo_all();
     assert_eq!(shop.differing("items"), "0");
 }
 

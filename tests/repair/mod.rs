@@ -8,9 +8,11 @@ mod broken;
 mod files;
 mod hidden;
 mod kinds;
+mod left_running;
 mod meanwhile;
 mod paused;
 mod reading;
+mod refused;
 mod undone;
 
 use std::ffi::OsStr;

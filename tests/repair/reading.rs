@@ -298,3 +298,38 @@ fn functions_that_only_look_are_called() {
         shop.trueup(["verify"]).case(condition).exit(0);
     }
 }
+
+/// What a query of a check calls outside of its rows is called once, whatever is asked about the query.
+#[test]
+fn a_query_is_run_once() {
+    let shop = Shop::of(30);
+    shop.database.exec(
+        "CREATE FUNCTION called() RETURNS bigint LANGUAGE plpgsql AS
+         $$ BEGIN PERFORM pg_stat_clear_snapshot(); RETURN 20; END $$; ALTER DATABASE current SET track_functions = 'all'"
+            .replace("current", shop.database.name())
+            .as_str(),
+    );
+    let find = |limit: &str| {
+        let check = format!(
+            "-- title: t\n-- table: public.keys\n-- key: id\n-- find:\nSELECT id FROM keys WHERE user_id IS NULL {limit};\n\
+             -- fix: f\nSELECT id, 1 AS user_id FROM keys WHERE user_id IS NULL {limit};\n"
+        );
+        shop.checks(&[("t", &check)]);
+    };
+    let calls = || {
+        let sql = "SELECT coalesce(sum(calls), 0) FROM pg_stat_user_functions WHERE funcname = 'called'";
+        shop.database.value(sql).parse::<i64>().unwrap()
+    };
+    let mut before = 0;
+    for (limit, rows) in [("LIMIT (SELECT called())", 20), ("AND id > (SELECT called())", 10)] {
+        find(limit);
+        let document = shop.document(&["verify", "--sample", "3"], 1);
+        let check = &document["checks"][0];
+        assert_eq!((check["rows"].as_u64(), check["sample"].as_array().unwrap().len()), (Some(rows), 3));
+        wait_for("the statistics", || calls() > before);
+        // Whatever else was called would be reported by then.
+        std::thread::sleep(Duration::from_millis(1500));
+        assert_eq!(calls() - before, 1, "{limit}");
+        before = calls();
+    }
+}

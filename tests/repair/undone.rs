@@ -398,3 +398,40 @@ fn f22_of_two_undos_at_once_one_is_told_that_it_is_done() {
     runtime.block_on(holder.close());
     assert_eq!(shop.orphans(), 5);
 }
+
+/// The second of two undos waits for the first, and tells what that has done.
+#[test]
+fn two_undos_at_once_are_told_as_they_are() {
+    let shop = Shop::of(1600);
+    shop.fix().exit(0);
+    let run = shop.runs().remove(0);
+    let first = shop.undo(&run).args(["--max-rate", "400"]).start();
+    wait_for("the first batch", || shop.orphans() > 0);
+    // What it has restored so far was not edited by anybody.
+    shop.trueup(["undo", &run, "--dry-run"]).exit(0).lacks("edited since the repair");
+    let second = shop.undo(&run).start();
+    first.ended().exit(0).says("restored 1600 rows");
+    let by = shop.database.value("SELECT DISTINCT undone_by FROM trueup.repairs");
+    second
+        .ended()
+        .exit(0)
+        .says(["nothing to do", "is undone already", &format!("undone by run {}", &by[..10])])
+        .lacks("edited since the repair");
+    assert_eq!(shop.database.value("SELECT count(*) FROM trueup.runs WHERE command = 'undo'"), "1");
+    shop.as_before();
+}
+
+#[test]
+fn what_an_undo_would_do_is_shown_through_a_pooler() {
+    use crate::support::pgbouncer::{self, PgBouncer};
+    assert!(pgbouncer::program().is_some(), "pgbouncer: run scripts/pgbouncer");
+    let shop = Shop::of(20);
+    shop.fix().exit(0);
+    let run = shop.runs().remove(0);
+    let pooler = PgBouncer::start(&shop.database, "undo_pooled", 1);
+    shop.trueup_at(&pooler.url(), &["undo", &run, "--dry-run"])
+        .exit(0)
+        .says(["restore user_id on 20 rows", "dry run: 20 rows would be restored"]);
+    shop.trueup_at(&pooler.url(), &["undo", &run, "--yes"]).exit(4).says("pool");
+    shop.undo(&run).exit(0);
+}

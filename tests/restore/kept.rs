@@ -253,3 +253,14 @@ fn a_backup_with_an_event_trigger_is_proved_by_restoring_it() {
     site.trueup(["backup", "verify", "latest", "--level", "restore"], &database).exit(0);
     database.exec(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
+
+#[test]
+fn the_database_of_the_environment_is_replaced_without_being_named_again() {
+    let (site, database) = (Site::new(""), support::database());
+    database.exec("CREATE TABLE t (id int); INSERT INTO t VALUES (1)");
+    site.trueup(["backup"], &database).exit(0);
+    database.exec("INSERT INTO t VALUES (2)");
+    site.trueup(["restore", "latest"], &database).exit(2).says("--into");
+    site.trueup(["restore", "latest", "--replace", "--yes"], &database).exit(0);
+    assert_eq!(values(database.url(), "SELECT count(*) FROM t"), ["1"]);
+}

@@ -175,3 +175,24 @@ fn f51_a_protected_environment_is_not_replaced_by_another_database() {
     site.trueup(replace, &ours).exit(0);
     assert_eq!(values(ours.url(), "SELECT whose FROM t"), ["2"]);
 }
+
+#[test]
+fn a_file_of_statements_is_answered_with_the_program_that_runs_it() {
+    let (site, database) = (Site::new(""), support::database());
+    site.trueup(["restore", "dump.SQL", "--replace"], &database)
+        .exit(2)
+        .says(["dump.SQL is a file of SQL statements", "psql -X -v ON_ERROR_STOP=1 -f dump.SQL"]);
+    site.trueup(["restore", "my dump.sql", "--replace"], &database).exit(2).says("-f 'my dump.sql'");
+}
+
+#[test]
+fn a_directory_of_programs_that_is_not_there_is_told() {
+    let (site, database) = (Site::new(""), support::database());
+    let nowhere = "/nowhere/at/all";
+    for command in [&["restore", "latest", "--replace"][..], &["backup"], &["seed", "--check"]] {
+        site.trueup(command, &database)
+            .args(["--pg-bin", nowhere])
+            .exit(2)
+            .says(["--pg-bin: there is no directory /nowhere/at/all", "pg_config --bindir"]);
+    }
+}

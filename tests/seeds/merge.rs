@@ -135,10 +135,17 @@ fn a_row_that_was_deleted_is_made_again_and_one_that_is_declared_no_more_stays()
     seed(&project, &database, &[]).exit(0).says("inserted 1 row");
     let one = TWO_TEAMS.split("[[rows]]").take(2).collect::<Vec<_>>().join("[[rows]]");
     write(&project, &[("teams.toml", &one)]);
-    seed(&project, &database, &[])
-        .exit(0)
-        .says(["nothing to do", "1 row of public.teams were seeded once and are no longer declared"]);
+    seed(&project, &database, &[]).exit(0).says([
+        "nothing to do",
+        "no longer declared in schema/seeds/teams.toml, and kept: public.teams[code=blue]",
+    ]);
     assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
+    let gone =
+        ask(&project, &database, &["--check"]).document()["tables"][0]["no_longer_declared_rows"].clone();
+    assert_eq!(gone, serde_json::json!(["public.teams[code=blue]"]));
+    // A row that is not there any more is nothing to tell of.
+    database.exec("DELETE FROM teams WHERE code = 'blue'");
+    seed(&project, &database, &[]).exit(0).says("nothing to do").lacks("no longer declared");
 }
 
 #[test]

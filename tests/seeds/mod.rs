@@ -3,8 +3,10 @@
 
 mod files;
 mod killed;
+mod lookups;
 mod merge;
 mod order;
+mod sequences;
 mod told;
 mod values;
 

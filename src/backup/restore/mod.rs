@@ -22,7 +22,7 @@ use anyhow::Result;
 use self::server::{comment_of, comment_on, failed};
 use super::progress::{BackupObserver, BackupProgress};
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
-use crate::postgres::connection::{Session, Target};
+use crate::postgres::connection::{OBSERVED_SESSION, Session, Target};
 use crate::postgres::sql::identifier;
 use crate::writer::StopSignal;
 
@@ -252,7 +252,8 @@ pub async fn discard(server: &mut RestoreServer, restored: &str) -> Result<()> {
 /// A session without timeouts.
 async fn session_without_timeouts(target: &Target, application: &str) -> Result<Session> {
     let mut session = target.connect(application).await?;
-    session.execute("SET statement_timeout = 0; SET lock_timeout = 0; SET idle_session_timeout = 0").await?;
+    let settings = "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_session_timeout = 0";
+    session.execute(format!("{settings}; {OBSERVED_SESSION}")).await?;
     Ok(session)
 }
 

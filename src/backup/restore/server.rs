@@ -9,7 +9,9 @@ use anyhow::{Context as _, Result};
 use ulid::Ulid;
 
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::postgres::connection::{self, OwnedRow, RowError, ServerVersion, Session, Target, sqlstate};
+use crate::postgres::connection::{
+    self, OBSERVED_SESSION, OwnedRow, RowError, ServerVersion, Session, Target, sqlstate,
+};
 use crate::postgres::sql::{identifier, literal};
 use crate::writer;
 
@@ -152,7 +154,7 @@ impl RestoreServer {
         session.give_up_after(PATIENCE);
         let version = session.server_version()?;
         let doing = |error| connection::server_failure(error, "looking at the server");
-        session.execute(OWN).await.map_err(doing)?;
+        session.execute(format!("{OWN}; {OBSERVED_SESSION}")).await.map_err(doing)?;
         let process = Process::of(&mut session).await.map_err(doing)?;
         let row = session.query_one(ABOUT).await.map_err(doing)?;
         let text = |column: &str| row.get::<String>(column).map_err(|error| doing(error.into()));
@@ -211,7 +213,7 @@ impl RestoreServer {
     pub async fn objects(&self, database: &str) -> Result<Vec<String>> {
         let mut session = self.target(database).connect(&self.application).await?;
         let doing = |error| connection::server_failure(error, "looking for what is in the database");
-        session.execute(OWN).await.map_err(doing)?;
+        session.execute(format!("{OWN}; {OBSERVED_SESSION}")).await.map_err(doing)?;
         let rows = session.query(OBJECTS).await.map_err(doing)?;
         session.close().await;
         rows.iter().map(|row| row.get("what")).collect::<Result<_, _>>().map_err(|error| doing(error.into()))

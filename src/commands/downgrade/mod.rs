@@ -15,7 +15,7 @@ use crate::workflow::migrate::{self, MigrateCommand, PreparedChange};
 use crate::workflow::plan_steps;
 use crate::workflow::project_model::ProjectModel;
 use crate::workflow::reports::schema_report::SchemaReport;
-use crate::workflow::write_command::refuse_unclear;
+use crate::workflow::write_command::{refuse_unclear, until_stopped};
 use crate::writer::StopSignal;
 use args::DowngradeArgs;
 
@@ -27,7 +27,7 @@ pub(super) async fn run(settings: &Settings, args: &DowngradeArgs, stop: StopSig
     if !args.dry_run {
         return migrate::run(settings, args, stop).await;
     }
-    let (_, prepared) = migrate::preview(settings, args).await?;
+    let (_, prepared) = until_stopped(stop, migrate::preview(settings, args)).await?;
     migrate::print(settings, args, prepared)
 }
 

@@ -14,12 +14,13 @@ pub(crate) struct RestoreArgs {
     #[arg(value_name = "BACKUP")]
     pub(crate) backup: String,
 
-    /// The database to restore into: one that does not exist yet, or is empty
-    #[arg(long, value_name = "URL", required = true)]
-    pub(crate) into: Secret,
+    /// The database to restore into: one that does not exist yet, or is empty. With --replace it is the database of the
+    /// environment where this is omitted
+    #[arg(long, value_name = "URL", required_unless_present = "replace")]
+    pub(crate) into: Option<Secret>,
 
-    /// Replace the database of that URL: the backup is restored beside it and verified, then the two are swapped by
-    /// renaming. The current database is kept under another name
+    /// Replace the database: the backup is restored beside it and verified, then the two are swapped by renaming. The
+    /// current database is kept under another name
     #[arg(long)]
     pub(crate) replace: bool,
 
@@ -52,7 +53,7 @@ impl CommandArgs for RestoreArgs {
     }
 
     fn works_on(&self) -> Option<(&Secret, &'static str)> {
-        Some((&self.into, "--into"))
+        Some((self.into.as_ref()?, "--into"))
     }
 }
 
@@ -68,4 +69,4 @@ Exit codes:
 
 Examples:
   trueup restore latest --into 'postgres:///copy?host=/run/postgresql'
-  trueup restore 01JABC --into \"$DATABASE_URL\" --replace";
+  trueup restore latest --replace         the database of DATABASE_URL";

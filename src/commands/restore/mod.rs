@@ -35,8 +35,12 @@ const TEMPLATES: [&str; 2] = ["template0", "template1"];
 /// # Errors
 /// With the exit codes of the contract.
 pub(super) async fn run(settings: &Settings, args: &RestoreArgs, mut stop: StopSignal) -> Result<Exit> {
+    refuse_script(args)?;
     let internal = settings.target().ok();
-    let settings = &settings.reaching(args.into.reveal(), "--into");
+    let settings = &match &args.into {
+        Some(into) => settings.reaching(into.reveal(), "--into"),
+        None => settings.clone(),
+    };
     let begun = Instant::now();
     let store = backup_store::store(settings)?;
     let target = settings.target()?;
@@ -73,6 +77,25 @@ pub(super) async fn run(settings: &Settings, args: &RestoreArgs, mut stop: StopS
     }
     deliver(&settings.output, &report)?;
     Ok(report.exit)
+}
+
+/// Answers a file of SQL statements, which is no backup of trueup's, with the program that runs it.
+///
+/// # Errors
+/// Exit 2.
+fn refuse_script(args: &RestoreArgs) -> Result<(), Failure> {
+    let name = &args.backup;
+    if !name.to_lowercase().ends_with(".sql") {
+        return Ok(());
+    }
+    let what = format!("{name} is a file of SQL statements, not a backup that trueup has taken");
+    let file = if name.contains([' ', '\'', '"', '$', '\\']) {
+        format!("'{}'", name.replace('\'', "'\\''"))
+    } else {
+        name.clone()
+    };
+    Err(Failure::usage(what)
+        .next(format!("psql -X -v ON_ERROR_STOP=1 -f {file} -d URL; trueup backup list shows the backups")))
 }
 
 async fn find(store: &Store, args: &RestoreArgs, among: LatestOf<'_>) -> Result<Manifest> {

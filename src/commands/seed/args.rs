@@ -70,6 +70,9 @@ A file declares rows of one table:
   slug = \"platform\"
   created_at = { sql = \"now()\" }          an expression: used for a new row,
                                           not compared afterwards
+  owner_id = { sql = \"(SELECT id FROM users WHERE name = 'root')\" }
+                                          a lookup: the rows that it needs are
+                                          inserted first; it has to find one
 With mode = \"insert\" only missing rows are inserted. csv = \"FILE\" reads the
 rows from a file beside it, in which an empty field is NULL.
 

@@ -3,18 +3,18 @@
 use anyhow::Result;
 
 use super::args::SeedArgs;
-use super::report::{RowState, SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
-use super::{PlannedTable, SeedPlan};
+use super::planning::{PlannedTable, SeedPlan};
+use super::report::{BehindSequence, RowState, SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
 use crate::data::seeds::{self, RowPlan, SeedQuery};
 use crate::error::Exit;
 use crate::findings::Finding;
 use crate::model::diagnosis;
 use crate::postgres::connection::Target;
-use crate::postgres::sql::{identifier, portable, set_meaning};
+use crate::postgres::sql::{identifier, set_meaning};
 use crate::project::Settings;
 use crate::workflow::deliver::deliver;
-use crate::workflow::environment_mark;
 use crate::workflow::reports::target::TargetReport;
+use crate::workflow::{comparison, environment_mark};
 
 /// Prints the report.
 pub(super) fn print(settings: &Settings, report: &SeedReport) -> Result<Exit> {
@@ -34,7 +34,7 @@ pub(super) fn build(
     let marked = seed_plan.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let left = seed_plan.tables.iter().any(|table| table.plan.skips_any());
     let differs = match stage {
-        SeedStage::Checked => left || !seed_plan.changes_nothing(),
+        SeedStage::Checked => left || !seed_plan.changes_nothing() || seed_plan.behind().next().is_some(),
         SeedStage::Planned | SeedStage::Done => left && args.strict,
     };
     let mut notes: Vec<String> = environment_mark::note(settings, target, marked).into_iter().collect();
@@ -48,6 +48,7 @@ pub(super) fn build(
         stage,
         overwrite: args.overwrite,
         tables: seed_plan.tables.iter().map(table_report).collect(),
+        behind: seed_plan.behind().map(BehindSequence::new).collect(),
         findings: (stage == SeedStage::Checked).then(|| self::findings(seed_plan)),
         backup_plan: None,
         backup: None,
@@ -55,10 +56,11 @@ pub(super) fn build(
     }
 }
 
-/// The rows that are missing or different, as findings.
+/// The rows that are missing or different, and the sequences that are behind them, as findings.
 fn findings(seed_plan: &SeedPlan) -> Vec<Finding> {
     let known = seed_plan.snapshot.seeded.known;
-    seed_plan.tables.iter().flat_map(|table| diagnosis::seeded(&table.query, &table.plan, known)).collect()
+    let rows = seed_plan.tables.iter().flat_map(|table| diagnosis::seeded(&table.query, &table.plan, known));
+    rows.chain(seed_plan.behind().map(comparison::sequence_behind)).collect()
 }
 
 fn table_report(PlannedTable { query, plan, .. }: &PlannedTable) -> SeedTable {
@@ -74,7 +76,8 @@ fn table_report(PlannedTable { query, plan, .. }: &PlannedTable) -> SeedTable {
         edited: plan.edited().count(),
         unseeded: plan.unseeded().count(),
         recorded: plan.rows.iter().filter(only_recorded).count(),
-        no_longer_declared: plan.no_longer_declared,
+        no_longer_declared: plan.no_longer_declared.len(),
+        no_longer_declared_rows: plan.no_longer_declared.iter().map(|key| query.label(key)).collect(),
         rows: plan.rows.iter().flat_map(|row| row_reports(query, row)).collect(),
     }
 }
@@ -117,14 +120,7 @@ pub(super) fn script(settings: &Settings, seed_plan: &SeedPlan) -> String {
     if seed_plan.deferred {
         script.push_str("SET CONSTRAINTS ALL DEFERRED;\n");
     }
-    for table in &seed_plan.tables {
-        script.push_str(&format!("\n-- {}\n", table.query.seed.file.replace(['\n', '\r'], " ")));
-        let refers_to_itself = seeds::refers_to_itself(&table.query.columns, &seed_plan.snapshot.catalog);
-        for statement in seeds::upserts(&table.query, &table.answers, refers_to_itself) {
-            script.push_str(&portable(&statement));
-            script.push('\n');
-        }
-    }
+    script.push_str(&seed_plan.script_for_editor());
     script.push_str("\nCOMMIT;\n");
     script
 }

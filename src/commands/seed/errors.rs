@@ -2,24 +2,29 @@
 
 use anyhow::Result;
 
-use super::{SeedPlan, WHAT};
+use super::WHAT;
+use super::planning::SeedPlan;
 use crate::data::seeds::{self, PlannedSeed, RowPlan, SeedQuery, StatementSubject};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::connection::{ServerError, Session, sqlstate};
 
 /// The failure of a statement that the server refused. It names the table and, where it can be found out, the row and
 /// its file.
 pub(super) fn refusal(seed_plan: &SeedPlan, error: &ServerError, done: usize) -> Failure {
-    let planned = seed_plan.seeds();
-    let subject = seeds::statement_subject(&planned, seed_plan.deferred, done).or_else(|| {
+    if let Some(failure) = waiting_rows(error) {
+        return failure;
+    }
+    let script = seed_plan.script();
+    let subject = script.subject(done).cloned().or_else(|| {
         // A deferred constraint is checked at the end of the transaction.
         let (schema, name) = error.table.as_ref()?;
-        let is_it = |seed: &&PlannedSeed<'_>| {
+        let is_it = |seed: &PlannedSeed<'_>| {
             let table = &seed.query.columns.table;
             table.schema == schema && table.name == name
         };
-        Some(StatementSubject { table: *planned.iter().find(is_it)?, row: None })
+        let tables: Vec<_> = seed_plan.seeds().into_iter().filter(is_it).collect();
+        (!tables.is_empty()).then_some(StatementSubject { tables, row: None })
     });
     let said = format!("the server refused, and it was rolled back: {}\nnothing was changed", error.text());
     let next = match error.sqlstate.as_deref() {
@@ -35,18 +40,48 @@ pub(super) fn refusal(seed_plan: &SeedPlan, error: &ServerError, done: usize) ->
         _ => "declare what the table accepts; then: trueup seed --check",
     };
     let failure = |what| Failure::new(Exit::RolledBack, what).next(next);
-    let Some(StatementSubject { table: PlannedSeed { query, plan }, row }) = subject else {
+    let Some(StatementSubject { tables, row }) = subject else {
         return failure(format!("{WHAT}: {said}"));
     };
-    let row = row.or_else(|| seeds::row_refused(plan, error.detail.as_deref().unwrap_or_default()));
-    let (place, label) = match row {
-        Some(row) => {
+    let context = error.context.as_deref().unwrap_or_default();
+    let marked = tables
+        .iter()
+        .find_map(|table| Some((table.query, seeds::row_marked(table.plan, &table.query.seed, context)?)));
+    let refused = || {
+        let table = tables.first()?;
+        let row = row.or_else(|| seeds::row_refused(table.plan, error.detail.as_deref().unwrap_or_default()));
+        Some((table.query, row?))
+    };
+    let (place, label) = match marked.or_else(refused) {
+        Some((query, row)) => {
             let declared = &query.seed.rows[row.row];
             (format!("{}:{}", declared.file, declared.line), query.label(&row.key))
         }
-        None => (query.seed.file.clone(), query.columns.path()),
+        None => {
+            let files: Vec<&str> = tables.iter().map(|table| table.query.seed.file.as_str()).collect();
+            let names: Vec<String> = tables.iter().map(|table| table.query.columns.path()).collect();
+            (files.join(", "), names.join(", "))
+        }
     };
     failure(format!("{place}: {label}: {said}"))
+}
+
+/// The failure about rows that wait for rows that do not exist: exit 2 where the project's own rows have to provide them,
+/// 5 where the database lacks them.
+fn waiting_rows(error: &ServerError) -> Option<Failure> {
+    let by_project = error.is(seeds::NOT_DECLARED);
+    if !by_project && !error.is(seeds::NOT_IN_DATABASE) {
+        return None;
+    }
+    let detail = error.detail.as_deref().unwrap_or_default();
+    let what = format!("{}; it was rolled back, and nothing was changed\n{detail}", error.message);
+    let failure = match by_project {
+        true => Failure::usage(what)
+            .next("declare the row that is looked up in schema/seeds/, or correct the lookup; then: trueup seed --check"),
+        false => Failure::new(Exit::RolledBack, what)
+            .next("insert the row that is looked up, or correct the lookup; then: trueup seed --check"),
+    };
+    Some(failure.code(ErrorCode::SEEDS_INVALID))
 }
 
 /// Explains why a row does not exist that this transaction has inserted, where the reason is known. In the last

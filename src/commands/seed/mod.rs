@@ -3,6 +3,8 @@
 pub(super) mod args;
 mod build_report;
 mod errors;
+mod lookups;
+mod planning;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,24 +14,24 @@ use std::sync::Arc;
 use anyhow::Result;
 use build_report::{build, print, script};
 use errors::{explain_missing_row, refusal, rewritten_row};
+use planning::{ComparedSeeds, PlannedTable, SeedPlan};
 use report::SeedStage;
 
 use crate::changes::plan::Affected;
-use crate::data::seeds::{
-    self, PlannedSeed, RowFilter, RowPlan, SeedQuery, SeedQueryRow, SeedTarget, Seeds, TablePlan,
-};
-use crate::error::{ErrorCode, Exit, Failure};
+use crate::data::seeds::{self, RowFilter, RowPlan, SeedQuery, Seeds, TablePlan};
+use crate::error::{Exit, Failure};
 use crate::output;
+use crate::postgres::catalog::TableUse;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::connection::{self, Session};
 use crate::project::Settings;
-use crate::snapshot::{self, Asked, DatabaseSnapshot, UnseenReason};
+use crate::snapshot::{self, Request};
 use crate::workflow::backup_policy::{BackupOptions, BackupPolicy, PlannedChanges};
 use crate::workflow::deliver;
 use crate::workflow::migrate::{changed_meanwhile, defaults};
 use crate::workflow::project_model::Needs;
 use crate::workflow::trusted::refuse_untrusted;
-use crate::workflow::write_command::{WriteCommand, interrupted};
+use crate::workflow::write_command::{WriteCommand, interrupted, until_stopped};
 use crate::workflow::{comparison, environment_mark};
 use crate::writer::{StepError, StopSignal, Work};
 use args::SeedArgs;
@@ -41,25 +43,6 @@ const STEP: usize = 1;
 /// The name of this step in messages.
 const WHAT: &str = "the seeds";
 
-/// The planned changes of a database.
-struct SeedPlan {
-    snapshot: DatabaseSnapshot,
-    /// The tables in the order of their foreign keys.
-    tables: Vec<PlannedTable>,
-    /// Whether constraints are deferred to the end of the transaction.
-    deferred: bool,
-}
-
-/// The plan of one table.
-struct PlannedTable {
-    id: crate::postgres::catalog::ObjectId,
-    query: SeedQuery,
-    answers: Vec<SeedQueryRow>,
-    /// The constant defaults of its columns.
-    defaults: BTreeMap<String, String>,
-    plan: TablePlan,
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -67,7 +50,7 @@ struct PlannedTable {
 pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: StopSignal) -> Result<Exit> {
     let seeds = Arc::new(Seeds::read(&settings.project.seeds_dir)?);
     if args.check || args.sql || args.dry_run {
-        return show_plan(settings, args, &seeds).await;
+        return until_stopped(stop, show_plan(settings, args, &seeds)).await;
     }
     let signal = stop.clone();
     let (mut writing, shown) = tokio::select! {
@@ -84,12 +67,7 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: StopSign
         match snapshot::unchanged_since(writing.writer.read_session().await?, &shown.snapshot).await? {
             true => shown,
             false => {
-                let now = make_plan(
-                    settings,
-                    args,
-                    writing.take_snapshot_for(needs(&seeds, RowFilter::Unrecorded)).await?,
-                    &seeds,
-                )?;
+                let now = plan_again(settings, args, &seeds, &mut writing).await?;
                 if !now.is_part_of(&shown) {
                     return Err(changed_meanwhile("the plan").into());
                 }
@@ -109,13 +87,7 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: StopSign
             report.backup_plan = Some(policy.plan.clone());
             report.backup = backup.map(|(_, summary)| summary);
             // The exit code depends on what the database has now.
-            let now = make_plan(
-                settings,
-                args,
-                writing.take_snapshot_for(needs(&seeds, RowFilter::Unrecorded)).await.map_err(unchecked)?,
-                &seeds,
-            )
-            .map_err(unchecked)?;
+            let now = plan_again(settings, args, &seeds, writing).await.map_err(unchecked)?;
             if !now.changes_nothing() {
                 report.exit = Exit::Findings;
                 report.notes.push("rows have changed since: trueup seed --check".to_owned());
@@ -143,10 +115,11 @@ async fn show_plan(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> 
         (_, true) => RowFilter::Differing,
         _ => RowFilter::Unrecorded,
     };
-    let request = comparison::request(settings, needs(seeds, rows));
+    let request = Request { sequences: args.check, ..comparison::request(settings, needs(seeds, rows)) };
     let snapshot = snapshot::take(&mut session, &request).await?;
     environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
-    let seed_plan = make_plan(settings, args, snapshot, seeds)?;
+    let compared = ComparedSeeds::new(settings, args, snapshot, seeds)?;
+    let seed_plan = compared.ordered(settings, &mut session, args.sql).await?;
     if args.sql {
         session.close().await;
         deliver::statements(&settings.output, &script(settings, &seed_plan))?;
@@ -169,12 +142,7 @@ async fn ask<'s>(
     stop: &StopSignal,
 ) -> Result<(WriteCommand<'s>, SeedPlan)> {
     let mut writing = WriteCommand::open(settings, &args.write, stop).await?;
-    let seed_plan = make_plan(
-        settings,
-        args,
-        writing.take_snapshot_for(needs(seeds, RowFilter::Unrecorded)).await?,
-        seeds,
-    )?;
+    let seed_plan = plan_again(settings, args, seeds, &mut writing).await?;
     if !seed_plan.is_empty() {
         check_rights(settings, &seed_plan, writing.writer.read_session().await?).await?;
         let mut proposed = build(settings, args, &writing.target, &seed_plan, SeedStage::Planned);
@@ -195,92 +163,23 @@ async fn ask<'s>(
     Ok((writing, seed_plan))
 }
 
-fn rows(count: usize) -> String {
-    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
-}
-
-/// Compares the rows of the database with the declaration.
-fn make_plan(
+/// Compares the rows as they are now with the declaration.
+async fn plan_again(
     settings: &Settings,
     args: &SeedArgs,
-    mut snapshot: DatabaseSnapshot,
-    seeds: &Seeds,
+    seeds: &Arc<Seeds>,
+    writing: &mut WriteCommand<'_>,
 ) -> Result<SeedPlan> {
-    let code = snapshot.seeded.unseen.iter().find_map(|unseen| match &unseen.why {
-        Some(UnseenReason::Code(code)) => Some(code),
-        _ => None,
-    });
-    if let Some(code) = code {
-        return Err(Failure::cannot_tell(format!("{}; nothing was changed", code.sentence()))
-            .code(ErrorCode::DATA_UNTRUSTED)
-            .next(code.remedy())
-            .into());
+    let snapshot = writing.take_snapshot_for(needs(seeds, RowFilter::Unrecorded)).await?;
+    let compared = ComparedSeeds::new(settings, args, snapshot, seeds)?;
+    if compared.expressions(false).is_empty() {
+        return compared.without_lookups();
     }
-    let unseen = snapshot.seeded.unseen.iter().map(|unseen| match &unseen.why {
-        Some(why) => format!("{} ({})", unseen.table, why.in_words()),
-        None => unseen.table.clone(),
-    });
-    let unseen: Vec<String> = unseen.collect();
-    if !unseen.is_empty() {
-        return Err(Failure::cannot_tell(format!(
-            "this role does not see all rows of {}; nothing was changed",
-            unseen.join(", ")
-        ))
-        .code(ErrorCode::DATA_HIDDEN)
-        .next("grant SELECT on it, or work as its owner or a role with BYPASSRLS: [database] set_role")
-        .into());
-    }
-    // The results may be large: they are moved, not copied.
-    let mut asked: BTreeMap<usize, Asked> =
-        snapshot.seeded.asked.drain(..).map(|asked| (asked.seed, asked)).collect();
-    let mut tables: Vec<PlannedTable> = Vec::new();
-    for (number, seed) in seeds.tables.iter().enumerate() {
-        let SeedTarget { id } = SeedTarget::resolve(seed, &snapshot.catalog, &settings.database.search_path)?;
-        if let Some(other) = tables.iter().find(|other| other.id == id) {
-            let what = format!("table: the rows of {id} are declared in {}, too", other.query.seed.file);
-            return Err(seed
-                .error_at(seed.table.line, what)
-                .next("put all rows of a table into one file")
-                .into());
-        }
-        let Some(Asked { question: query, answers, .. }) = asked.remove(&number) else { continue };
-        let defaults = seeds::defaults(&query.columns, &snapshot.catalog);
-        let plan = seeds::plan(&query, &answers, &defaults, args.overwrite)?;
-        tables.push(PlannedTable { id, query, answers, defaults, plan });
-    }
-    let columns: Vec<_> = tables.iter().map(|table| &table.query.columns).collect();
-    let order = seeds::order(&columns, &snapshot.catalog).map_err(|cycle| {
-        Failure::usage(format!("the foreign keys of {} form a cycle", cycle.tables.join(", ")))
-            .next("make one of them deferrable: ALTER TABLE ... ALTER CONSTRAINT ... DEFERRABLE")
-    })?;
-    let mut tables: Vec<Option<PlannedTable>> = tables.into_iter().map(Some).collect();
-    let tables = order.positions.into_iter().filter_map(|position| tables[position].take()).collect();
-    Ok(SeedPlan { snapshot, tables, deferred: order.deferred })
+    compared.ordered(settings, writing.writer.read_session().await?, false).await
 }
 
-impl SeedPlan {
-    fn count(&self, of: impl Fn(&TablePlan) -> usize) -> usize {
-        self.tables.iter().map(|table| of(&table.plan)).sum()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.tables.iter().all(|table| table.plan.is_empty())
-    }
-
-    fn changes_nothing(&self) -> bool {
-        self.tables.iter().all(|table| table.plan.changes_nothing())
-    }
-
-    fn is_part_of(&self, shown: &Self) -> bool {
-        self.tables.iter().all(|table| {
-            let known = shown.tables.iter().find(|known| known.id == table.id);
-            known.is_some_and(|known| table.plan.is_part_of(&known.plan))
-        })
-    }
-
-    fn seeds(&self) -> Vec<PlannedSeed<'_>> {
-        self.tables.iter().map(|table| PlannedSeed { query: &table.query, plan: &table.plan }).collect()
-    }
+fn rows(count: usize) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }
 
 /// Refuses changes that the role lacks the privileges for, before anything is written.
@@ -296,15 +195,17 @@ async fn check_rights(settings: &Settings, seed_plan: &SeedPlan, session: &mut S
     let mut lacking: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for row in session.query(sql).await.map_err(failed)? {
         let text = |column: &str| row.get::<String>(column).map_err(|error| failed(error.into()));
-        let column = crate::postgres::sql::identifier(&text("name")?).into_owned();
-        lacking.entry((text("path")?, text("privilege")?)).or_default().push(column);
+        let columns = lacking.entry((text("path")?, text("privilege")?)).or_default();
+        let column: Option<&str> = row.get("name").map_err(|error| failed(error.into()))?;
+        columns.extend(column.map(|column| crate::postgres::sql::identifier(column).into_owned()));
     }
     if lacking.is_empty() {
         return Ok(());
     }
-    let rights = lacking
-        .iter()
-        .map(|((table, right), columns)| format!("{right} ({}) ON {table}", columns.join(", ")));
+    let rights = lacking.iter().map(|((relation, right), columns)| match columns.as_slice() {
+        [] => format!("{right} ON SEQUENCE {relation}"),
+        columns => format!("{right} ({}) ON {relation}", columns.join(", ")),
+    });
     let rights: Vec<String> = rights.collect();
     let role = &seed_plan.snapshot.identity.role;
     let what = format!("role {role} lacks rights: {}; nothing was changed", rights.join("; "));
@@ -325,7 +226,11 @@ async fn plan_backup(
     let changed = seed_plan.tables.iter().filter(|table| !table.plan.changes_nothing());
     let changed: BTreeSet<_> = changed.map(|table| table.id.clone()).collect();
     let names: Vec<String> = changed.iter().map(ToString::to_string).collect();
-    refuse_untrusted(session, &names).await?;
+    refuse_untrusted(session, TableUse::Write, &names).await?;
+    let read = seed_plan.lookups.tables();
+    if !read.is_empty() {
+        refuse_untrusted(session, TableUse::Read, &read).await?;
+    }
     let changes = PlannedChanges {
         nothing: changed.is_empty().then_some("no row is changed"),
         affected: Affected::by_rows(&seed_plan.snapshot.catalog, changed, "seeds"),
@@ -367,12 +272,7 @@ async fn carry_out(
             Err(StepError::Refused { said, done }) => return Err(refusal(&seed_plan, &said, done).into()),
             Err(error) => return Err(error.failure(WHAT, false)),
         }
-        let now = make_plan(
-            settings,
-            args,
-            writing.take_snapshot_for(needs(seeds, RowFilter::Unrecorded)).await?,
-            seeds,
-        )?;
+        let now = plan_again(settings, args, seeds, writing).await?;
         if !now.is_part_of(&seed_plan) {
             let Failure { what, next, .. } = changed_meanwhile("the plan");
             return Err(Failure::new(Exit::RolledBack, what).next(next).into());
@@ -394,7 +294,7 @@ async fn attempt(
     writing: &mut WriteCommand<'_>,
 ) -> Result<(), StepError> {
     let planned = seed_plan.seeds();
-    let script = seeds::script(&planned, seed_plan.deferred);
+    let script = seed_plan.script().text();
     let detail = serde_json::json!({
         "made": seed_plan.count(TablePlan::inserts),
         "changed": seed_plan.count(TablePlan::updates),

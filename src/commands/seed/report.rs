@@ -6,6 +6,7 @@ use crate::error::Exit;
 use crate::findings::{Command, Finding};
 use crate::output::view::{Content, Table, Text, Tone, View, or_null};
 use crate::output::{Envelope, Report};
+use crate::snapshot::SequenceBehind;
 use crate::text::plural;
 use crate::workflow::reports::backup_plan::{BackupPlan, LastBackup};
 use crate::workflow::reports::target::TargetReport;
@@ -57,6 +58,9 @@ pub(super) struct SeedReport {
     pub(super) overwrite: bool,
     /// The tables in the order of seeding.
     pub(super) tables: Vec<SeedTable>,
+    /// The sequences that give values which the rows have already (`--check`).
+    #[serde(skip)]
+    pub(super) behind: Vec<BehindSequence>,
     /// The missing and different rows (`--check`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) findings: Option<Vec<Finding>>,
@@ -69,6 +73,26 @@ pub(super) struct SeedReport {
     /// Additional notes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) notes: Vec<String>,
+}
+
+/// A sequence that gives values which its column has already.
+#[derive(Debug, Clone)]
+pub(super) struct BehindSequence {
+    /// What it is and where.
+    what: String,
+    /// The statement that moves it.
+    statement: String,
+}
+
+impl BehindSequence {
+    pub(super) fn new(SequenceBehind { of, at, reached }: &SequenceBehind) -> Self {
+        let column = format!("{}.{}", of.path(), crate::postgres::sql::identifier(&of.column));
+        let sequence = crate::postgres::sql::literal(&of.sequence);
+        Self {
+            what: format!("sequence {} is at {at}, and {column} has {reached} already", of.sequence),
+            statement: format!("SELECT pg_catalog.setval({sequence}, {reached});"),
+        }
+    }
 }
 
 /// The rows of one table.
@@ -92,6 +116,8 @@ pub(super) struct SeedTable {
     pub(super) recorded: usize,
     /// The number of rows that were seeded once and are not declared any more, which are kept.
     pub(super) no_longer_declared: usize,
+    /// These rows.
+    pub(super) no_longer_declared_rows: Vec<String>,
     /// The rows that differ from the declaration.
     pub(super) rows: Vec<SeedRow>,
 }
@@ -180,10 +206,14 @@ impl SeedReport {
             (None, None) => view,
         };
         let undeclared = self.tables.iter().filter(|table| table.no_longer_declared > 0).map(|table| {
-            let count = plural(table.no_longer_declared, "row");
-            format!("{count} of {} were seeded once and are no longer declared: skipped", table.table)
+            let rows = &table.no_longer_declared_rows;
+            let named: Vec<String> = rows.iter().take(MOST).map(|row| row.replace('\n', "\\n")).collect();
+            let more = rows.len().saturating_sub(MOST);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("seeded once, no longer declared in {}, and kept: {}{more}", table.file, named.join(", "))
         });
-        view.notes(undeclared.chain(self.notes.iter().cloned()))
+        let behind = self.behind.iter().map(|behind| behind.what.clone());
+        view.notes(behind.chain(undeclared).chain(self.notes.iter().cloned()))
     }
 
     fn action(&self, row: &SeedRow) -> &'static str {
@@ -215,9 +245,10 @@ impl SeedReport {
             return "nothing to do: schema/seeds/ declares no rows".to_owned();
         }
         match self.stage {
-            SeedStage::Checked if missing + different + edited + unseeded == 0 => {
-                format!("OK: {declared} as declared")
-            }
+            SeedStage::Checked if missing + different + edited + unseeded == 0 => match self.behind.len() {
+                0 => format!("OK: {declared} as declared"),
+                behind => format!("{declared} as declared; {} behind", plural(behind, "sequence")),
+            },
             SeedStage::Checked => {
                 let parts = [
                     (missing, "missing"),
@@ -263,6 +294,11 @@ impl SeedReport {
                 Some(Command::SeedOverwrite.to_string())
             }
             (SeedStage::Checked | SeedStage::Planned, true, _) => Some(Command::Seed.to_string()),
+            (SeedStage::Checked, ..) if !self.behind.is_empty() => {
+                let statements: Vec<&str> =
+                    self.behind.iter().map(|behind| behind.statement.as_str()).collect();
+                Some(statements.join("\n"))
+            }
             (_, _, true) => {
                 let what = if edited { "was changed by hand" } else { "is there" };
                 Some(format!("to keep what {what}, put it into the file; else: {}", Command::SeedOverwrite))

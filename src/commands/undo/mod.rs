@@ -12,16 +12,19 @@ use crate::data::checks::{Action, Trigger};
 use crate::data::repair::{self, Repair, RepairState, RepairedRun, UndoOutcome};
 use crate::error::Exit;
 use crate::output;
+use crate::postgres::connection::{ReadOnlyTransaction, Session, Target};
+use crate::postgres::sql::literal;
 use crate::project::Settings;
-use crate::snapshot::DatabaseSnapshot;
+use crate::snapshot::{self, DatabaseSnapshot};
 use crate::text::{plural, short_id};
+use crate::workflow::backup_policy::{self, BackupPolicy};
 use crate::workflow::data_checks::RowsToChange;
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::Needs;
 use crate::workflow::reports::fix_report::{RepairStage, locked_by, trigger};
 use crate::workflow::reports::target::TargetReport;
-use crate::workflow::write_command::{WriteCommand, interrupted};
-use crate::workflow::{backup_policy, data_checks, environment_mark};
+use crate::workflow::write_command::{WriteCommand, interrupted, until_stopped};
+use crate::workflow::{comparison, data_checks, environment_mark};
 use crate::writer::StopSignal;
 use args::UndoArgs;
 
@@ -30,6 +33,9 @@ use args::UndoArgs;
 /// # Errors
 /// With the exit codes of the contract.
 pub(super) async fn run(settings: &Settings, args: &UndoArgs, mut stop: StopSignal) -> Result<Exit> {
+    if let (true, None, Some(run)) = (args.dry_run, args.prune, &args.run) {
+        return until_stopped(stop, dry_run(settings, args, run)).await;
+    }
     let signal = stop.clone();
     let open = async {
         let mut writing = WriteCommand::open(settings, &args.write, &signal).await?;
@@ -48,6 +54,102 @@ pub(super) async fn run(settings: &Settings, args: &UndoArgs, mut stop: StopSign
     }
 }
 
+/// What an undo would do, and the report of it.
+struct ProposedUndo {
+    /// The repairs that have something to restore, the last one first.
+    repairs: Vec<Repair>,
+    shown: UndoReport,
+}
+
+impl ProposedUndo {
+    /// Reads it on a session outside of a transaction, or in one that reads.
+    async fn read(
+        settings: &Settings,
+        target: &Target,
+        snapshot: &DatabaseSnapshot,
+        session: &mut Session,
+        run: &str,
+    ) -> Result<Self> {
+        let path = |path: &str| {
+            format!("SELECT pg_catalog.set_config('search_path', {}, {})", literal(path), "false")
+        };
+        session.execute(path("pg_catalog, pg_temp")).await?;
+        let RepairedRun { records, repairs } = repair::repaired_run(session, run).await?;
+        session.execute(path(&settings.database.search_path)).await?;
+        let undoes = records.first().map(|record| record.run.clone()).unwrap_or_default();
+        let mut shown = report(settings, target, snapshot, &undoes);
+        let all = if repairs.is_empty() { "" } else { "part of it was " };
+        let mut notes: Vec<String> = records
+            .iter()
+            .filter_map(|record| record.undone_by.as_ref())
+            .map(|by| format!("{all}undone by run {}", short_id(by)))
+            .collect();
+        notes.dedup();
+        shown.notes.extend(notes);
+        for repair in &repairs {
+            let preview = repair::preview_undo(session, repair).await?;
+            shown.repairs.push(repair_report(repair, &preview));
+        }
+        // An undo that is done has nothing to do until a skipped row has what the repair wrote again.
+        let rows: u64 = shown.repairs.iter().map(|repair| repair.restored).sum();
+        if rows == 0 && repairs.iter().all(|repair| repair.state == RepairState::Undone) {
+            (shown.stage, shown.nothing_to_do) = (RepairStage::Done, true);
+        }
+        shown.exit = exit(&shown);
+        Ok(Self { repairs, shown })
+    }
+
+    fn rows(&self) -> u64 {
+        self.shown.repairs.iter().map(|repair| repair.restored).sum()
+    }
+
+    /// Plans the backup of the tables that are changed.
+    async fn plan_backup(
+        &self,
+        settings: &Settings,
+        args: &UndoArgs,
+        snapshot: &DatabaseSnapshot,
+        session: &mut Session,
+    ) -> Result<BackupPolicy> {
+        let mut tables: Vec<String> = self.repairs.iter().map(|repair| repair.table.qualified()).collect();
+        tables.sort();
+        tables.dedup();
+        let run = short_id(&self.shown.undoes);
+        let changed = RowsToChange {
+            tables,
+            undo: format!("trueup verify --fix repairs what run {run} had repaired again"),
+            no_backup: args.no_backup,
+            write: !args.dry_run,
+        };
+        data_checks::plan_backup(settings, changed, snapshot, session).await
+    }
+}
+
+/// Shows what an undo would do. It only reads, so it works through a pooler, too.
+async fn dry_run(settings: &Settings, args: &UndoArgs, run: &str) -> Result<Exit> {
+    let target = settings.target()?;
+    let mut session = target.connect(&settings.application()).await?;
+    let request = comparison::request(settings, Needs::nothing());
+    let snapshot = snapshot::take(&mut session, &request).await?;
+    environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
+    let transaction = ReadOnlyTransaction::repeatable_read()
+        .statement_timeout(data_checks::repair_limits(settings, None).max_planning)
+        .lock_timeout(request.lock_timeout)
+        .row_security_off()
+        .settings("SET LOCAL standard_conforming_strings = on")
+        .role(request.set_role.as_deref());
+    session.execute(transaction.sql()).await?;
+    let proposed = ProposedUndo::read(settings, &target, &snapshot, &mut session, run).await?;
+    session.execute("ROLLBACK").await?;
+    let mut shown = proposed.shown.clone();
+    if !shown.nothing_to_do {
+        let policy = proposed.plan_backup(settings, args, &snapshot, &mut session).await?;
+        shown.backup_plan = Some(policy.plan);
+    }
+    session.close().await;
+    print(settings, &shown)
+}
+
 /// Undoes the repairs of a run.
 async fn undo(
     settings: &Settings,
@@ -57,34 +159,21 @@ async fn undo(
     run: &str,
     mut stop: StopSignal,
 ) -> Result<Exit> {
-    let Planned { report: mut shown, repairs, undoes } = plan(settings, &mut writing, &snapshot, run).await?;
-    if shown.nothing_to_do {
-        writing.writer.close().await;
-        return print(settings, &shown);
-    }
-    let mut tables: Vec<String> = repairs.iter().map(|repair| repair.table.qualified()).collect();
-    tables.sort();
-    tables.dedup();
-    let changed = RowsToChange {
-        tables,
-        undo: format!("trueup verify --fix repairs what run {} had repaired again", short_id(&undoes)),
-        no_backup: args.no_backup,
-        write: !args.dry_run,
-    };
+    let target = writing.target.clone();
     let session = writing.writer.read_session().await?;
-    let policy = data_checks::plan_backup(settings, changed, &snapshot, session).await?;
-    shown.backup_plan = Some(policy.plan.clone());
-    if args.dry_run {
-        shown.exit = exit(&shown);
+    let mut proposed = ProposedUndo::read(settings, &target, &snapshot, session, run).await?;
+    if proposed.shown.nothing_to_do {
         writing.writer.close().await;
-        return print(settings, &shown);
+        return print(settings, &proposed.shown);
     }
+    let session = writing.writer.read_session().await?;
+    let policy = proposed.plan_backup(settings, args, &snapshot, session).await?;
+    proposed.shown.backup_plan = Some(policy.plan.clone());
     if settings.output.interactive || !settings.output.quiet {
-        output::err(&output::shown(&shown.proposal(), deliver::style(&settings.output)));
+        output::err(&output::shown(&proposed.shown.proposal(), deliver::style(&settings.output)));
     }
     let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
-    let rows: u64 = shown.repairs.iter().map(|repair| repair.restored).sum();
-    let what = format!("restore {}", plural(rows, "row"));
+    let what = format!("restore {}", plural(proposed.rows(), "row"));
     tokio::select! {
         biased;
         yes = writing.confirm(&what, mark) => yes?,
@@ -92,17 +181,20 @@ async fn undo(
     }
     writing.lock().await?;
     // Another run may have undone the repairs before the lock was taken.
-    let Planned { report: again, repairs, .. } = plan(settings, &mut writing, &snapshot, &undoes).await?;
-    if again.nothing_to_do {
+    let undoes = proposed.shown.undoes.clone();
+    let session = writing.writer.read_session().await?;
+    let ProposedUndo { repairs, shown } =
+        ProposedUndo::read(settings, &target, &snapshot, session, &undoes).await?;
+    if shown.nothing_to_do {
         writing.writer.close().await;
-        return print(settings, &again);
+        return print(settings, &shown);
     }
     let marking = writing.first_mark();
     let limits = data_checks::repair_limits(settings, args.max_rate);
     let done = writing
         .recorded(&marking, None, async |writing| {
             let (manifest, backup) = policy.ensure(settings, &snapshot, writing).await?.unzip();
-            let mut done = report(settings, writing, &snapshot, &undoes);
+            let mut done = report(settings, &target, &snapshot, &undoes);
             done.stage = RepairStage::Done;
             done.backup = backup;
             done.backup_plan = Some(policy.plan.clone());
@@ -132,45 +224,6 @@ async fn undo(
     print(settings, &done)
 }
 
-/// What an undo would do now.
-struct Planned {
-    report: UndoReport,
-    repairs: Vec<Repair>,
-    /// The run whose repairs are undone, in full.
-    undoes: String,
-}
-
-/// Reads the repairs of a run, and what restoring their rows would do.
-async fn plan(
-    settings: &Settings,
-    writing: &mut WriteCommand<'_>,
-    snapshot: &DatabaseSnapshot,
-    run: &str,
-) -> Result<Planned> {
-    let RepairedRun { records, repairs } = repair::repaired_run(&mut writing.writer, run).await?;
-    let undoes = records.first().map(|record| record.run.clone()).unwrap_or_default();
-    let mut report = report(settings, writing, snapshot, &undoes);
-    let all = if repairs.is_empty() { "" } else { "part of it was " };
-    let mut notes: Vec<String> = records
-        .iter()
-        .filter_map(|record| record.undone_by.as_ref())
-        .map(|by| format!("{all}undone by run {}", short_id(by)))
-        .collect();
-    notes.dedup();
-    report.notes.extend(notes);
-    for repair in &repairs {
-        let preview = repair::preview_undo(&mut writing.writer, repair).await?;
-        report.repairs.push(repair_report(repair, &preview));
-    }
-    // An undo that is done has nothing to do until a skipped row has what the repair wrote again.
-    let rows: u64 = report.repairs.iter().map(|repair| repair.restored).sum();
-    if rows == 0 && repairs.iter().all(|repair| repair.state == RepairState::Undone) {
-        (report.stage, report.nothing_to_do) = (RepairStage::Done, true);
-        report.exit = exit(&report);
-    }
-    Ok(Planned { report, repairs, undoes })
-}
-
 /// The exit code of an undo: rows that do not have their old values are findings.
 fn exit(report: &UndoReport) -> Exit {
     if report.repairs.iter().any(UndoneReport::has_unrestored) { Exit::Findings } else { Exit::Clean }
@@ -184,7 +237,7 @@ async fn prune(
     snapshot: &DatabaseSnapshot,
     age: Duration,
 ) -> Result<Exit> {
-    let mut shown = report(settings, &writing, snapshot, "");
+    let mut shown = report(settings, &writing.target, snapshot, "");
     let runs = {
         let WriteCommand { writer, progress, .. } = &mut writing;
         repair::prune(writer, progress, age, true).await?
@@ -211,17 +264,12 @@ async fn prune(
     print(settings, &shown)
 }
 
-fn report(
-    settings: &Settings,
-    writing: &WriteCommand<'_>,
-    snapshot: &DatabaseSnapshot,
-    undoes: &str,
-) -> UndoReport {
+fn report(settings: &Settings, target: &Target, snapshot: &DatabaseSnapshot, undoes: &str) -> UndoReport {
     let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     UndoReport {
         run: settings.run.clone(),
         exit: Exit::Clean,
-        target: TargetReport::new(settings, &writing.target, &snapshot.identity, mark),
+        target: TargetReport::new(settings, target, &snapshot.identity, mark),
         undoes: undoes.to_owned(),
         stage: RepairStage::Planned,
         nothing_to_do: false,
@@ -229,7 +277,7 @@ fn report(
         pruned: None,
         backup_plan: None,
         backup: None,
-        notes: environment_mark::note(settings, &writing.target, mark).into_iter().collect(),
+        notes: environment_mark::note(settings, target, mark).into_iter().collect(),
     }
 }
 
@@ -253,6 +301,8 @@ fn repair_report(repair: &Repair, outcome: &UndoOutcome) -> UndoneReport {
         held: outcome.held_back.rows,
         held_rows: outcome.held_back.keys.clone(),
         locked_by: locked_by(&outcome.blockers),
+        refused: outcome.refused.rows,
+        refused_rows: outcome.refused.named.clone(),
         rewritten: outcome.rewritten.rows,
         rewritten_rows: outcome.rewritten.keys.clone(),
         trigger_may_prevent: fires_before,

@@ -3,13 +3,14 @@
 use serde::Serialize;
 
 use crate::data::checks::Action;
+use crate::data::repair::RefusedRow;
 use crate::error::Exit;
 use crate::findings::Command;
 use crate::output::view::{Table, Text, Tone, View};
 use crate::output::{Envelope, Report};
 use crate::text::{plural, short_id};
 use crate::workflow::reports::backup_plan::{BackupPlan, LastBackup};
-use crate::workflow::reports::fix_report::RepairStage;
+use crate::workflow::reports::fix_report::{RepairStage, refused_rows};
 use crate::workflow::reports::target::TargetReport;
 
 /// What was undone, or would be.
@@ -71,6 +72,10 @@ pub(super) struct UndoneReport {
     pub(super) held: u64,
     /// The keys of the first of these rows.
     pub(super) held_rows: Vec<Vec<Option<String>>>,
+    /// How many of these rows the server refused to write: a trigger raised an error, or a constraint did not allow it.
+    pub(super) refused: u64,
+    /// The first of them, with what the server said.
+    pub(super) refused_rows: Vec<RefusedRow>,
     /// The sessions that held locks, in words; empty where none was seen.
     #[serde(skip)]
     pub(super) locked_by: String,
@@ -113,6 +118,7 @@ impl UndoReport {
                 view = view.text(Text::new(format!("{why}{some}:")).indented(2));
                 view = view.table(Table::of_rows(&repair.key, keys));
             }
+            view = refused_rows(view, &repair.key, repair.refused, &repair.refused_rows);
             let triggers = repair.triggers.iter().filter(|_| self.stage == RepairStage::Planned);
             for trigger in triggers {
                 view = view.text(Text::new(format!("trigger {trigger}")).indented(2));
@@ -173,6 +179,12 @@ impl UndoReport {
             (RepairStage::Planned, None) if !self.repairs.is_empty() => {
                 Some(Command::Undo { run: self.undoes.clone() }.to_string())
             }
+            (RepairStage::Done, None) if self.repairs.iter().any(|repair| repair.refused > 0) => {
+                Some(format!(
+                    "fix what the server reports, then the same command again: trueup undo {}",
+                    short_id(&self.undoes)
+                ))
+            }
             (RepairStage::Done, None) if self.repairs.iter().any(|repair| repair.held > 0) => {
                 Some(format!("again when nobody holds the locks: trueup undo {}", short_id(&self.undoes)))
             }
@@ -219,10 +231,16 @@ impl UndoneReport {
 
     /// Why rows that still have what the repair wrote were not restored, as far as that is known.
     fn why_held_back(&self) -> String {
+        if self.refused >= self.held {
+            return "not restored: refused by the server".to_owned();
+        }
         let by = if self.locked_by.is_empty() { "others" } else { &self.locked_by };
         let mut causes = vec![format!("locked by {by}")];
         if self.action == Action::Delete {
             causes.push("kept out by a unique value that is taken".to_owned());
+        }
+        if self.refused > 0 {
+            causes.push("refused by the server".to_owned());
         }
         if self.trigger_may_prevent {
             causes.push("held back by a trigger".to_owned());

@@ -16,7 +16,7 @@ use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::migrate::{self, MigrateCommand, PreparedChange};
 use crate::workflow::project_model::ProjectModel;
 use crate::workflow::reports::schema_report::SchemaReport;
-use crate::workflow::write_command::refuse_unclear;
+use crate::workflow::write_command::{refuse_unclear, until_stopped};
 use crate::workflow::{deliver, plan_steps};
 use crate::writer;
 use args::UpgradeArgs;
@@ -32,7 +32,7 @@ pub(super) async fn run(settings: &Settings, args: &UpgradeArgs, stop: writer::S
     if args.sql {
         deliver::only_statements(&settings.output)?;
     }
-    let (declared, prepared) = migrate::preview(settings, args).await?;
+    let (declared, prepared) = until_stopped(stop, migrate::preview(settings, args)).await?;
     if args.sql {
         let script = plan_steps::script(settings, &prepared.plan, &declared.migrations, &prepared.ledger);
         deliver::statements(&settings.output, &script)?;

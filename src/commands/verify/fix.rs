@@ -23,7 +23,7 @@ use crate::workflow::backup_policy::{self, BackupPolicy};
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::Needs;
 use crate::workflow::reports::fix_report::{FixReport, RepairStage, locked_by};
-use crate::workflow::write_command::{WriteCommand, interrupted};
+use crate::workflow::write_command::{WriteCommand, interrupted, until_stopped};
 use crate::workflow::{comparison, data_checks, environment_mark};
 use crate::writer::{Blocker, StopSignal};
 
@@ -41,7 +41,7 @@ pub(in crate::commands) async fn run(
 ) -> Result<Exit> {
     let checks = data_checks::checks(settings, &args.checks)?;
     if args.dry_run {
-        return dry_run(settings, args, checks).await;
+        return until_stopped(stop, dry_run(settings, args, checks)).await;
     }
     let signal = stop.clone();
     let (mut writing, proposed) = tokio::select! {
@@ -190,6 +190,9 @@ async fn carry_out(
         .await
         .map_err(not_run_again)?;
     let mut report = report(settings, &writing.target, &proposed, reports, RepairStage::Done);
+    if report.exit == Exit::Clean && fixes.iter().any(|fix| fix.refused > 0) {
+        report.exit = Exit::Findings;
+    }
     report.fixes = fixes.into_iter().filter(|fix| fix.rows + fix.changed + fix.ambiguous > 0).collect();
     if let Some((plan, backup)) = backed_up {
         (report.backup_plan, report.backup) = (Some(plan), backup);
@@ -202,6 +205,8 @@ async fn carry_out(
 struct CheckOutcome {
     /// How many rows they skipped, because other sessions had changed or locked them.
     skipped: u64,
+    /// How many rows the server refused to change, in all passes.
+    refused: u64,
     /// The sessions that held locks on skipped rows.
     blockers: Vec<Blocker>,
 }
@@ -224,7 +229,7 @@ impl RepairPasses<'_, '_> {
     async fn run(&mut self, proposed: &Proposed, mut plan: Plan) -> Result<()> {
         for pass in 1..=PASSES {
             for outcome in self.outcomes.values_mut() {
-                *outcome = CheckOutcome::default();
+                *outcome = CheckOutcome { refused: outcome.refused, ..CheckOutcome::default() };
             }
             let mut skipped = Vec::new();
             for repair in plan.repairs {
@@ -262,6 +267,7 @@ impl RepairPasses<'_, '_> {
         self.changed_rows |= outcome.changed > 0;
         let of_check = self.outcomes.entry(repair.check.clone()).or_default();
         of_check.skipped += outcome.skipped;
+        of_check.refused += outcome.refused.rows;
         if !outcome.blockers.is_empty() {
             of_check.blockers = outcome.blockers;
         }
@@ -269,6 +275,8 @@ impl RepairPasses<'_, '_> {
         if let Some(fix) = self.fixes.iter_mut().find(is_it) {
             fix.changed += outcome.changed;
             fix.skipped = outcome.skipped;
+            fix.refused += outcome.refused.rows;
+            fix.refused_rows.extend(outcome.refused.named);
             fix.batches += outcome.batches;
             let longest = u64::try_from(outcome.longest.as_millis()).unwrap_or(u64::MAX);
             fix.longest_batch_milliseconds = fix.longest_batch_milliseconds.max(longest);
@@ -357,8 +365,9 @@ fn reasons(
     let Some(rows) = report.rows.filter(|rows| *rows > 0) else { return Vec::new() };
     let ambiguous: u64 = preview.fixes.iter().map(|fix| fix.ambiguous).sum();
     let proposed: u64 = preview.fixes.iter().map(|fix| fix.rows).sum();
-    let CheckOutcome { skipped, blockers } = outcome.cloned().unwrap_or_default();
-    let skipped = skipped.min(proposed);
+    let CheckOutcome { skipped, refused, blockers } = outcome.cloned().unwrap_or_default();
+    let refused = refused.min(proposed);
+    let skipped = skipped.min(proposed - refused);
     let mut reasons = Vec::new();
     if preview.left > 0 {
         reasons.push(format!("{} that no fix proposes anything for", preview.left));
@@ -374,7 +383,10 @@ fn reasons(
         let others = other_causes(check);
         reasons.push(format!("{skipped} that others changed or held locked each time{others}{locked}"));
     }
-    if proposed > skipped {
+    if refused > 0 {
+        reasons.push(format!("{refused} that the server refuses to change, as is shown with the fix"));
+    }
+    if proposed > skipped + refused {
         // A run repairs a row with one fix only.
         let why = match fixes {
             0 | 1 => "came since the plan was made: the producer is still active",
@@ -383,7 +395,7 @@ fn reasons(
                  repairs them"
             }
         };
-        reasons.push(format!("{} that {why}", proposed - skipped));
+        reasons.push(format!("{} that {why}", proposed - skipped - refused));
     }
     let remain = if rows == 1 { "1 row remains".to_owned() } else { format!("{rows} rows remain") };
     vec![if reasons.is_empty() { remain } else { format!("{remain}: {}", reasons.join("; ")) }]

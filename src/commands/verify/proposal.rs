@@ -313,6 +313,8 @@ fn fix_report(check: &ValidatedCheck, validated: &ValidatedFix, preview: &FixPre
         triggers: table.triggers.iter().filter(fires).map(trigger).collect(),
         changed: 0,
         skipped: 0,
+        refused: 0,
+        refused_rows: Vec::new(),
         batches: 0,
         longest_batch_milliseconds: 0,
     })

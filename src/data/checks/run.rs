@@ -7,7 +7,7 @@ use anyhow::Result;
 use futures_util::future::join_all;
 
 use super::resolve::resolve;
-use super::{Check, ValidatedCheck, VisibilityGap};
+use super::{Check, NameAtLine, ValidatedCheck, VisibilityGap};
 use crate::postgres::connection::{self, Batch, ReadOnlyTransaction, Session, Single, Target, sqlstate};
 use crate::postgres::sql::{identifier, literal, set_meaning};
 
@@ -165,7 +165,6 @@ fn transaction(options: &CheckOptions<'_>, snapshot: Option<&str>) -> ReadOnlyTr
     transaction
         .statement_timeout(options.limits.statement_timeout)
         .lock_timeout(options.limits.lock_timeout)
-        .idle_timeout(Duration::ZERO)
         .row_security_off()
         .settings(&set_meaning("SET LOCAL"))
         .catalog_search_path()
@@ -233,7 +232,7 @@ async fn run_one(session: &mut Session, check: &ValidatedCheck, sample: usize) -
     Ok(result)
 }
 
-/// Counts the wrong rows of a check, and fetches some of them.
+/// Counts the wrong rows of a check and fetches some of them, in one run of its query.
 async fn read(
     session: &mut Session,
     validated: &ValidatedCheck,
@@ -241,11 +240,14 @@ async fn read(
     into: &mut SampleRows,
 ) -> Result<u64> {
     let query = validated.check.find.wrapped();
-    let (mut count, mut proof) = (Single::<u64>::default(), Single::default());
+    let shown = if sample > 0 { validated.check.shown() } else { Vec::new() };
+    let (mut counted, mut proof) = (Single::<(u64, Option<String>)>::default(), Single::default());
     let mut batch = Batch::default();
     // What a query sets for the transaction must not hold for the next check.
     batch.execute(SAVEPOINT);
-    batch.scalar(format!("SELECT pg_catalog.count(*) AS rows FROM {query} AS q"), &mut count);
+    batch.single(counting(&query, &shown, sample), &mut counted, |row| {
+        Ok((row.get("rows")?, row.get("sample")?))
+    });
     // The query itself may change the transaction, so the proof is read after it.
     batch.single(PROOF, &mut proof, |row| {
         Ok((row.get("wrote_nothing")?, row.get::<&str>("row_security")? == "off"))
@@ -265,26 +267,27 @@ async fn read(
         let next = "take that out of the query, or out of the function that it calls";
         return Err(validated.check.error_at(validated.check.find.line, &what).next(next).into());
     }
-    let count = count.get()?;
-    let shown = validated.check.shown();
-    if count > 0 && sample > 0 && !shown.is_empty() {
-        let columns: Vec<String> = shown
-            .iter()
-            .map(|column| {
-                format!("pg_catalog.left(q.{}::pg_catalog.text, {MAX_CHARACTERS})", identifier(&column.name))
-            })
-            .collect();
+    let (count, rows) = counted.get()?;
+    if let Some(rows) = rows {
         into.columns = shown.iter().map(|column| column.name.clone()).collect();
-        let some = format!("SELECT {} FROM {query} AS q LIMIT {sample}", columns.join(", "));
-        let mut batch = Batch::default();
-        batch.execute(SAVEPOINT);
-        batch.each(some, |row| {
-            into.rows.push(row.values());
-            Ok(())
-        });
-        batch.execute(ROLLBACK);
-        batch.execute(RELEASE);
-        session.run(batch).await?;
+        into.rows = serde_json::from_str(&rows)?;
     }
     Ok(count)
+}
+
+/// The query that counts the rows of a check's query, and answers with the `shown` columns of the first of them as JSON.
+fn counting(query: &str, shown: &[&NameAtLine], sample: usize) -> String {
+    if shown.is_empty() {
+        return format!("SELECT pg_catalog.count(*) AS rows, NULL AS sample FROM {query} AS q");
+    }
+    let columns = shown.iter().map(|column| {
+        format!("pg_catalog.left(q.{}::pg_catalog.text, {MAX_CHARACTERS})", identifier(&column.name))
+    });
+    let columns: Vec<String> = columns.collect();
+    format!(
+        "SELECT pg_catalog.count(*) AS rows, pg_catalog.to_jsonb(pg_catalog.array_agg(ARRAY[{}]) \
+         FILTER (WHERE q.trueup_number OPERATOR(pg_catalog.<=) {sample}))::pg_catalog.text AS sample \
+         FROM (SELECT q.*, pg_catalog.row_number() OVER () AS trueup_number FROM {query} AS q) AS q",
+        columns.join(", ")
+    )
 }

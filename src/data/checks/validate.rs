@@ -13,7 +13,7 @@ use crate::postgres::connection::{self, Batch, ReturnedColumn, Session, sqlstate
 /// The oid of `text` (`pg_type.dat`).
 const TEXT: u32 = 25;
 
-/// A statement around a query, which the server plans and never executes.
+/// A statement around a query, which the server plans and never executes: no row can be joined by a condition that is false.
 struct Wrapper {
     before: &'static str,
     after: &'static str,
@@ -22,12 +22,12 @@ struct Wrapper {
 /// Returns one row of a text. It is what [`Session::run_prepared`] needs.
 const ONE_TEXT: Wrapper = Wrapper {
     before: "SELECT one.t FROM (SELECT ''::pg_catalog.text) AS one (t) LEFT JOIN (SELECT * FROM (\n",
-    after: "\n) AS q LIMIT 0) AS q ON true",
+    after: "\n) AS q) AS q ON false",
 };
 /// Returns one row of NULLs, which has the columns of the query.
 const COLUMNS: Wrapper = Wrapper {
     before: "SELECT q.* FROM (SELECT) AS one LEFT JOIN (SELECT * FROM (\n",
-    after: "\n) AS q LIMIT 0) AS q ON true",
+    after: "\n) AS q) AS q ON false",
 };
 
 impl Wrapper {

@@ -5,23 +5,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use serde::Serialize;
+
+use super::cursor::{BatchCursor, Reaction};
 use super::{Repair, RepairLimits};
 use crate::error::{Exit, Failure};
-use crate::postgres::connection::{self, OwnedRow, RowError, sqlstate};
+use crate::postgres::connection::{self, OwnedRow, RowError, ServerError};
 use crate::text::duration;
 use crate::writer::{Blocker, Event, Next, StepError, StepLimits, Watch, Work, WriteSession};
 
-/// How many rows the first batch has.
-const FIRST_SIZE: u64 = 500;
-/// The largest number of rows in a batch.
-const MAX_SIZE: u64 = 100_000;
-/// How many locked rows are searched for one by one; each search waits for a lock several times. After that, a batch with
-/// another locked row is left out as a whole.
-const MAX_PROBED: u32 = 20;
-/// The time limit of a batch, which holds locks on its rows.
-const TIME_LIMIT: Duration = Duration::from_secs(1);
-/// The time limit of a batch that cannot be made smaller: a row may have many megabytes.
-const SMALLEST_TIME_LIMIT: Duration = Duration::from_secs(60);
 /// How often the server's load is read.
 const LOAD_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a pause lasts before the load is read again.
@@ -40,8 +32,11 @@ pub(super) struct RowRange {
     pub(super) to: u64,
 }
 
+/// How many refused rows are named. More are only counted.
+const MAX_NAMED: usize = 100;
+
 impl RowRange {
-    fn rows(self) -> u64 {
+    pub(super) fn rows(self) -> u64 {
         self.to - self.from + 1
     }
 }
@@ -55,8 +50,53 @@ pub(super) trait BatchOps {
     /// Whether some rows may have to be in one batch because they refer to each other.
     fn refer_to_each_other(&self) -> bool;
 
-    /// The statements that leave out rows that cannot be locked.
-    fn leave_out(&self, range: RowRange) -> String;
+    /// The statements that leave out the rows of a range. They return the two numbers of a batch.
+    fn leave_out(&self, range: RowRange, why: WhyLeftOut) -> String;
+
+    /// The statements that return the keys of a range's rows, which are to be done, as a JSON array `refused_key`.
+    fn keys(&self, range: RowRange) -> String;
+}
+
+/// Why rows are left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WhyLeftOut {
+    /// Other sessions hold locks on them.
+    Locked,
+    /// The server refuses them.
+    Refused,
+}
+
+/// A row that the server refuses to change: a trigger raises an error, or a constraint does not allow it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RefusedRow {
+    /// The values of its key as the server prints them; `None` for NULL.
+    pub key: Vec<Option<String>>,
+    /// What the server said, with its detail and hint.
+    pub message: String,
+    /// Where in the server it was said: the functions and statements, the innermost one first.
+    pub context: Option<String>,
+}
+
+/// The rows that the server refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RefusedRows {
+    /// How many rows there are.
+    pub rows: u64,
+    /// The first of them, at most 100.
+    pub named: Vec<RefusedRow>,
+}
+
+impl RefusedRows {
+    fn add(&mut self, rows: u64, keys: Vec<Vec<Option<String>>>, said: &ServerError) {
+        self.rows += rows;
+        let left = MAX_NAMED.saturating_sub(self.named.len());
+        let named = keys.into_iter().take(left).map(|key| RefusedRow {
+            key,
+            message: said.text(),
+            context: said.context.clone(),
+        });
+        self.named.extend(named);
+    }
 }
 
 /// The batches to run: which rows, and what is done to them.
@@ -79,8 +119,10 @@ pub(super) struct BatchJob<'j> {
 pub(super) struct BatchTotals {
     /// Rows that were changed.
     pub(super) changed: u64,
-    /// Rows that were not.
+    /// Rows that were not, because other sessions changed or locked them.
     pub(super) skipped: u64,
+    /// Rows that were not, because the server refused them.
+    pub(super) refused: RefusedRows,
     /// The sessions that held locks on skipped rows.
     pub(super) blockers: Vec<Blocker>,
     /// How long the longest batch took.
@@ -95,135 +137,6 @@ impl BatchTotals {
         self.skipped += counted.skipped;
         self.batches += 1;
         self.longest = self.longest.max(took);
-    }
-}
-
-/// What happens after a batch that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reaction {
-    /// A batch is run again, with other settings.
-    TryAgain,
-    /// The rows of the batch are left out.
-    LeaveOut,
-    /// The error ends the repair.
-    Fail,
-}
-
-/// Which rows the next batch has, and how it treats locked ones. It decides by the result of the batch before.
-#[derive(Debug)]
-struct BatchCursor {
-    /// The rows that are still to be done.
-    range: RowRange,
-    /// The rows of the batch that is being run.
-    batch: RowRange,
-    /// The largest size that `--max-rate` allows: a second's worth of rows, not what is allowed in many seconds at once.
-    max_size: u64,
-    /// How many rows the next batch has.
-    size: u64,
-    /// Whether the next batch leaves out locked rows.
-    skip_locked: bool,
-    /// How many rows the batch needs so that none of them is referred to by a row outside of it. 0: any number will do.
-    min_size: u64,
-    /// How many locked rows were searched for and found.
-    probed: u32,
-}
-
-impl BatchCursor {
-    fn new(range: RowRange, max_rate: Option<u64>) -> Self {
-        let max_size = max_rate.unwrap_or(MAX_SIZE).max(1);
-        Self { range, batch: range, max_size, size: FIRST_SIZE, skip_locked: false, min_size: 0, probed: 0 }
-    }
-
-    /// The rows of the next batch; `None` when all rows are done.
-    fn next_batch(&mut self) -> Option<RowRange> {
-        let RowRange { from, to } = self.range;
-        if from > to {
-            return None;
-        }
-        self.size = self.size.min(self.max_size).max(self.min_size);
-        self.batch = RowRange { from, to: to.min(from + self.size - 1) };
-        Some(self.batch)
-    }
-
-    /// Whether the batch is the last one.
-    fn is_last(&self) -> bool {
-        self.batch.to >= self.range.to
-    }
-
-    /// Whether the batch cannot be smaller.
-    fn is_smallest(&self) -> bool {
-        self.batch.rows() == 1 || self.min_size > 0
-    }
-
-    fn time_limit(&self) -> Duration {
-        if self.is_smallest() { SMALLEST_TIME_LIMIT } else { TIME_LIMIT }
-    }
-
-    /// The batch was committed after `took`; the next one should take as long as `wanted`.
-    fn on_done(&mut self, took: Duration, wanted: Duration) {
-        self.size = next_size(self.batch.rows(), took, wanted);
-        self.skip_locked = false;
-        self.move_on();
-    }
-
-    /// The batch failed. `linked` says whether rows may refer to each other.
-    fn on_error(&mut self, error: &StepError, linked: bool) -> Reaction {
-        match error {
-            StepError::NoLock { .. } => self.on_lock_timeout(),
-            StepError::Refused { said, .. } if linked && said.is(sqlstate::FOREIGN_KEY_VIOLATION) => {
-                self.on_foreign_key_violation()
-            }
-            StepError::TookTooLong(_) => self.on_timeout(),
-            _ => Reaction::Fail,
-        }
-    }
-
-    /// The batch waited too long for a lock. First locked rows are skipped. Where even that waits, the batch is halved until
-    /// the row that causes it is found.
-    fn on_lock_timeout(&mut self) -> Reaction {
-        if !self.skip_locked {
-            self.skip_locked = true;
-            return Reaction::TryAgain;
-        }
-        if self.is_smallest() || self.probed == MAX_PROBED {
-            return Reaction::LeaveOut;
-        }
-        self.size = (self.batch.rows() - 1).div_ceil(2).max(1);
-        Reaction::TryAgain
-    }
-
-    /// The rows of the batch were left out.
-    fn on_left_out(&mut self) {
-        if self.probed == MAX_PROBED {
-            // Whatever keeps all rows from being locked would otherwise be waited for once per row.
-            self.size = (self.batch.rows() * 2).min(MAX_SIZE);
-        } else {
-            self.probed += 1;
-        }
-        self.move_on();
-    }
-
-    /// A row outside of the batch refers to one in it: the next batch has to have both.
-    fn on_foreign_key_violation(&mut self) -> Reaction {
-        if self.is_last() {
-            return Reaction::Fail;
-        }
-        self.min_size = self.batch.rows() * 2;
-        Reaction::TryAgain
-    }
-
-    /// The batch took longer than its time limit. The row that takes long may be any of its rows.
-    fn on_timeout(&mut self) -> Reaction {
-        if self.is_smallest() {
-            return Reaction::Fail;
-        }
-        self.size = (self.batch.rows() / 4).max(1);
-        Reaction::TryAgain
-    }
-
-    fn move_on(&mut self) {
-        self.min_size = 0;
-        self.range.from = self.batch.to + 1;
     }
 }
 
@@ -260,7 +173,7 @@ pub(super) async fn batches(
                 let took = at.elapsed();
                 totals.add(&counted, took);
                 cursor.on_done(took, limits.batch_duration);
-                let done = totals.changed + totals.skipped;
+                let done = totals.changed + totals.skipped + totals.refused.rows;
                 watch.observe(&Event::Rows { what: &title, done, total });
                 hold_back(writer, limits, done, begun).await?;
                 continue;
@@ -272,10 +185,21 @@ pub(super) async fn batches(
             Reaction::TryAgain => totals.blocked_by(error),
             Reaction::LeaveOut => {
                 totals.blocked_by(error);
-                let statements = ops.leave_out(batch);
+                let statements = ops.leave_out(batch, WhyLeftOut::Locked);
                 let work = Work { script: &statements, ..Work::records(&what, "", step_limits) };
                 totals.skipped += writer.answered_transaction(&work, watch, BatchCounts::of).await?.skipped;
                 cursor.on_left_out();
+            }
+            Reaction::LeaveOutRefused => {
+                let StepError::Refused { said, .. } = error else { return Err(error) };
+                // The keys are read before the rows get their mark.
+                let statements =
+                    format!("{};\n{}", ops.keys(batch), ops.leave_out(batch, WhyLeftOut::Refused));
+                let work = Work { script: &statements, ..Work::records(&what, "", step_limits) };
+                let read = |rows: &[OwnedRow]| Ok((BatchCounts::of(rows)?, refused_keys(rows)?));
+                let (counted, keys) = writer.answered_transaction(&work, watch, read).await?;
+                totals.refused.add(counted.skipped, keys, &said);
+                cursor.on_refused_left_out();
             }
         }
     }
@@ -307,6 +231,12 @@ fn too_long_together(error: StepError, what: &str, cursor: &BatchCursor) -> Step
     }
 }
 
+/// The keys that [`BatchOps::keys`] returned.
+fn refused_keys(rows: &[OwnedRow]) -> Result<Vec<Vec<Option<String>>>> {
+    let rows = rows.iter().filter(|row| row.has("refused_key"));
+    rows.map(|row| Ok(serde_json::from_str(row.get("refused_key")?)?)).collect()
+}
+
 /// The two numbers that a batch returns.
 #[derive(Debug, PartialEq, Eq)]
 struct BatchCounts {
@@ -323,12 +253,6 @@ impl BatchCounts {
         let row = row.ok_or(RowError::NoRow)?;
         Ok(Self { changed: row.get("changed")?, skipped: row.get("skipped")? })
     }
-}
-
-/// As many rows as would have taken as long as wanted, but at most twice as many as before.
-fn next_size(rows: u64, took: Duration, wanted: Duration) -> u64 {
-    let factor = wanted.as_secs_f64() / took.as_secs_f64().max(1e-4);
-    ((rows as f64 * factor.clamp(0.25, 2.0)) as u64).clamp(1, MAX_SIZE)
 }
 
 /// Waits until `--max-rate` allows more rows.
@@ -403,123 +327,6 @@ impl Pauses {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const MS: fn(u64) -> Duration = Duration::from_millis;
-    const WANTED: Duration = Duration::from_millis(200);
-
-    fn cursor(to: u64) -> BatchCursor {
-        BatchCursor::new(RowRange { from: 1, to }, None)
-    }
-
-    /// The first and the last row of the next batch.
-    fn next(cursor: &mut BatchCursor) -> Option<(u64, u64)> {
-        cursor.next_batch().map(|range| (range.from, range.to))
-    }
-
-    #[test]
-    fn a_batch_is_as_large_as_takes_its_time() {
-        assert_eq!(next_size(1000, MS(200), WANTED), 1000);
-        assert_eq!(next_size(1000, MS(1), WANTED), 2000);
-        assert_eq!(next_size(1000, MS(400), WANTED), 500);
-        assert_eq!(next_size(1000, MS(10_000), WANTED), 250);
-        assert_eq!(next_size(1, MS(10_000), WANTED), 1);
-        assert_eq!(next_size(90_000, MS(1), WANTED), MAX_SIZE);
-    }
-
-    #[test]
-    fn batches_follow_each_other_and_end_with_the_last_row() {
-        let mut cursor = cursor(1200);
-        assert_eq!(next(&mut cursor), Some((1, 500)));
-        assert!(!cursor.is_last());
-        cursor.on_done(MS(200), WANTED);
-        assert_eq!(next(&mut cursor), Some((501, 1000)));
-        cursor.on_done(MS(400), WANTED);
-        assert_eq!(next(&mut cursor), Some((1001, 1200)));
-        assert!(cursor.is_last());
-        cursor.on_done(MS(200), WANTED);
-        assert_eq!(next(&mut cursor), None);
-        assert_eq!(next(&mut BatchCursor::new(RowRange { from: 1, to: 0 }, None)), None);
-    }
-
-    #[test]
-    fn a_batch_is_no_larger_than_a_second_of_the_highest_rate() {
-        let mut cursor = BatchCursor::new(RowRange { from: 11, to: 1000 }, Some(20));
-        assert_eq!(next(&mut cursor), Some((11, 30)));
-        cursor.on_done(MS(1), WANTED);
-        assert_eq!(next(&mut cursor), Some((31, 50)));
-        assert_eq!(next(&mut BatchCursor::new(RowRange { from: 1, to: 9 }, Some(0))), Some((1, 1)));
-    }
-
-    #[test]
-    fn a_locked_row_is_skipped_first_then_searched_for_and_left_out() {
-        let mut cursor = cursor(4);
-        assert_eq!(next(&mut cursor), Some((1, 4)));
-        assert_eq!(cursor.on_lock_timeout(), Reaction::TryAgain);
-        assert!(cursor.skip_locked);
-        assert_eq!(next(&mut cursor), Some((1, 4)));
-        assert_eq!(cursor.on_lock_timeout(), Reaction::TryAgain);
-        assert_eq!(next(&mut cursor), Some((1, 2)));
-        assert_eq!(cursor.on_lock_timeout(), Reaction::TryAgain);
-        assert_eq!(next(&mut cursor), Some((1, 1)));
-        assert_eq!(cursor.on_lock_timeout(), Reaction::LeaveOut);
-        cursor.on_left_out();
-        assert_eq!((cursor.probed, cursor.skip_locked), (1, true));
-        assert_eq!(next(&mut cursor), Some((2, 2)));
-        cursor.on_done(MS(1), WANTED);
-        assert!(!cursor.skip_locked);
-        assert_eq!(next(&mut cursor), Some((3, 4)));
-    }
-
-    #[test]
-    fn after_many_locked_rows_whole_batches_are_left_out_and_grow() {
-        let mut cursor = cursor(10_000);
-        (cursor.probed, cursor.skip_locked) = (MAX_PROBED, true);
-        assert_eq!(next(&mut cursor), Some((1, 500)));
-        assert_eq!(cursor.on_lock_timeout(), Reaction::LeaveOut);
-        cursor.on_left_out();
-        assert_eq!(cursor.probed, MAX_PROBED);
-        assert_eq!(next(&mut cursor), Some((501, 1500)));
-    }
-
-    #[test]
-    fn rows_that_refer_to_each_other_get_into_one_batch() {
-        let mut cursor = cursor(900);
-        assert_eq!(next(&mut cursor), Some((1, 500)));
-        assert_eq!(cursor.time_limit(), TIME_LIMIT);
-        assert_eq!(cursor.on_foreign_key_violation(), Reaction::TryAgain);
-        assert_eq!(next(&mut cursor), Some((1, 900)));
-        assert_eq!(cursor.time_limit(), SMALLEST_TIME_LIMIT);
-        // There is no further row that could be missing.
-        assert_eq!(cursor.on_foreign_key_violation(), Reaction::Fail);
-        // It cannot be split either.
-        assert_eq!(cursor.on_timeout(), Reaction::Fail);
-        (cursor.skip_locked, cursor.probed) = (true, 0);
-        assert_eq!(cursor.on_lock_timeout(), Reaction::LeaveOut);
-        cursor.on_left_out();
-        assert_eq!((cursor.min_size, next(&mut cursor)), (0, None));
-    }
-
-    #[test]
-    fn a_batch_that_takes_too_long_is_quartered_down_to_one_row() {
-        let mut cursor = cursor(10);
-        assert_eq!(next(&mut cursor), Some((1, 10)));
-        assert_eq!(cursor.on_timeout(), Reaction::TryAgain);
-        assert_eq!(next(&mut cursor), Some((1, 2)));
-        assert_eq!(cursor.on_timeout(), Reaction::TryAgain);
-        assert_eq!(next(&mut cursor), Some((1, 1)));
-        assert_eq!(cursor.time_limit(), SMALLEST_TIME_LIMIT);
-        assert_eq!(cursor.on_timeout(), Reaction::Fail);
-    }
-
-    #[test]
-    fn only_errors_that_another_batch_may_avoid_are_reacted_to() {
-        let too_long = StepError::TookTooLong(TIME_LIMIT);
-        let mut cursor = cursor(10);
-        next(&mut cursor);
-        assert_eq!(cursor.on_error(&too_long, false), Reaction::TryAgain);
-        let other = StepError::Other(anyhow::anyhow!("connection lost"));
-        assert_eq!(cursor.on_error(&other, true), Reaction::Fail);
-    }
 
     #[test]
     fn a_batch_answers_with_two_numbers_or_fails() {

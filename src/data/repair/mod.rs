@@ -9,6 +9,7 @@
 
 mod batch;
 mod columns;
+mod cursor;
 mod plan;
 mod preview;
 mod proposed;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use crate::data::checks::{Action, CheckedColumn, CheckedTable, ValidatedFix};
 use crate::writer::ThrottleLimits;
 
+pub use batch::{RefusedRow, RefusedRows};
 pub use plan::{Plan, PlanRequest, discard, plan, too_many_rows};
 pub use preview::{Preview, preview};
 pub use records::{InterruptedRun, Repair, RepairState, RepairedRun, interrupted_runs, prune, repaired_run};
@@ -58,6 +60,8 @@ mod state {
     pub(super) const SKIPPED: char = 's';
     /// Another session held a lock on the row.
     pub(super) const LOCKED: char = 'l';
+    /// The server refused to change the row: a trigger raised an error, or a constraint did not allow it.
+    pub(super) const REFUSED: char = 'r';
     /// The undo did not restore the row: it was edited since the repair, or it could not be written.
     pub(super) const NOT_RESTORED: char = 'k';
     /// The undo restored the row, and a trigger gave it other values.

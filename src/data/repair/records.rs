@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::columns::{named, numbered, of};
+use super::columns::{FORMATS, named, numbered, of};
 use crate::data::checks::{Action, CheckedColumn, CheckedTable};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{self, FromValue, OwnedRow, Session};
@@ -108,6 +108,22 @@ impl Repair {
         same.map(|(column, recorded)| column.equal(&of("t", column), &column.restored(recorded)))
             .collect::<Vec<_>>()
             .join(" AND ")
+    }
+
+    /// The key of a row `p` of the plan as texts that are shown: SQL expressions.
+    pub(super) fn shown_key(&self) -> Vec<String> {
+        let keys = numbered("p.k", self.key.len());
+        keys.iter().map(|key| format!("pg_catalog.left(({key})::pg_catalog.text, 200)")).collect()
+    }
+
+    /// The statements that return the keys of the plan's rows for which a condition holds, as `refused_key`.
+    pub(super) fn keys_as_json(&self, condition: &str) -> String {
+        format!(
+            "{FORMATS};\nSELECT pg_catalog.to_jsonb(ARRAY[{}])::pg_catalog.text AS refused_key FROM {} AS p \
+             WHERE {condition} ORDER BY p.n",
+            self.shown_key().join(", "),
+            self.plan()
+        )
     }
 
     /// The statement that records the repair.
@@ -226,16 +242,33 @@ const SELECT: &str = "SELECT run, number, check_name, fix, action, relation, rel
     to_char(r.planned_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS planned_at, kept \
     FROM trueup.repairs AS r";
 
-/// Reads the records for which a condition holds, the newest first. A database without such a table has none.
+/// The query for the records for which a condition holds, the newest first.
+fn records(condition: &str) -> String {
+    format!("{SELECT} WHERE {condition} ORDER BY r.planned_at DESC, number DESC")
+}
+
+/// Reads records on the control connection. A database without such a table has none.
 async fn read_records(writer: &mut WriteSession, condition: &str) -> Result<Vec<RepairRecord>> {
     if writer.mark().await?.is_none_or(|mark| mark.layout < 2) {
         return Ok(Vec::new());
     }
-    let failed = |error| connection::server_failure(error, "reading what was repaired");
-    let sql = format!("{SELECT} WHERE {condition} ORDER BY r.planned_at DESC, number DESC");
-    let rows = writer.query_control(&sql).await.map_err(failed)?;
+    let failed = |error| connection::server_failure(error, READING);
+    let rows = writer.query_control(&records(condition)).await.map_err(failed)?;
     rows.iter().map(RepairRecord::of).collect::<Result<_>>().map_err(failed)
 }
+
+/// Reads all records on a session whose search_path is `pg_catalog, pg_temp`.
+async fn read_all_records(session: &mut Session) -> Result<Vec<RepairRecord>> {
+    let failed = |error| connection::server_failure(error, READING);
+    let exists = "SELECT to_regclass('trueup.repairs') IS NOT NULL AS exists";
+    if !session.scalar::<bool>(exists).await.map_err(failed)? {
+        return Ok(Vec::new());
+    }
+    let rows = session.query(records("true")).await.map_err(failed)?;
+    rows.iter().map(RepairRecord::of).collect::<Result<_>>().map_err(failed)
+}
+
+const READING: &str = "reading what was repaired";
 
 /// A run that repaired rows.
 #[derive(Debug)]
@@ -246,18 +279,19 @@ pub struct RepairedRun {
     pub repairs: Vec<Repair>,
 }
 
-/// Reads the repairs of a run. `run` may be abbreviated, see [`IdKind::complete`].
+/// Reads the repairs of a run, on a session whose search_path is `pg_catalog, pg_temp`. `run` may be abbreviated, see
+/// [`IdKind::complete`].
 ///
 /// # Errors
 /// Exit 2: `run` is empty. Exit 4: `run` is too short, there is no such run, or a table or column that it changed was
 /// dropped, renamed or changed since.
-pub async fn repaired_run(writer: &mut WriteSession, run: &str) -> Result<RepairedRun> {
+pub async fn repaired_run(session: &mut Session, run: &str) -> Result<RepairedRun> {
     let refuse = |what: String| {
         Failure::new(Exit::Refused, what)
             .code(ErrorCode::REPAIR_NOT_FOUND)
             .next("trueup status --runs lists the runs")
     };
-    let all = read_records(writer, "true").await?;
+    let all = read_all_records(session).await?;
     let Some(run) = IdKind::Run.complete(run, all.iter().map(|record| record.run.clone()))? else {
         let what = format!("run {} repaired nothing in this database that could be undone", short_id(run));
         return Err(refuse(what).into());
@@ -275,7 +309,7 @@ pub async fn repaired_run(writer: &mut WriteSession, run: &str) -> Result<Repair
     let mut repairs = Vec::new();
     for record in &records {
         if !record.is_undone() {
-            repairs.push(repair_of(writer, record).await?);
+            repairs.push(repair_of(session, record).await?);
         }
     }
     Ok(RepairedRun { records, repairs })
@@ -285,9 +319,7 @@ pub async fn repaired_run(writer: &mut WriteSession, run: &str) -> Result<Repair
 ///
 /// # Errors
 /// Exit 4: the table or a column was dropped, renamed or changed since.
-async fn repair_of(writer: &mut WriteSession, record: &RepairRecord) -> Result<Repair> {
-    let session = writer.read_session().await?;
-    session.execute("SET search_path = pg_catalog, pg_temp").await?;
+async fn repair_of(session: &mut Session, record: &RepairRecord) -> Result<Repair> {
     let table = CheckedTable::read(session, &record.relation_oid.to_string()).await?;
     let Some(table) = table.filter(|table| table.qualified() == record.relation) else {
         let name = split_qualified(&record.relation).unwrap_or_default().join(".");

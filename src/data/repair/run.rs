@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::batch::{BatchJob, BatchOps, BatchTotals, FEW_ROWS, RowRange, batches};
+use super::batch::{BatchJob, BatchOps, BatchTotals, FEW_ROWS, RefusedRows, RowRange, WhyLeftOut, batches};
 use super::columns::{FORMATS, numbered, of, same_image};
 use super::records::{Repair, RepairState};
 use super::{RepairLimits, state};
@@ -21,6 +21,8 @@ pub struct RepairOutcome {
     pub changed: u64,
     /// Rows that were left as they were, because another session had changed, deleted or locked them.
     pub skipped: u64,
+    /// Rows that were left as they were, because the server refused to change them.
+    pub refused: RefusedRows,
     /// The sessions that held locks on skipped rows.
     pub blockers: Vec<Blocker>,
     /// How many batches there were.
@@ -63,8 +65,8 @@ pub async fn repair(
         repair.is_recorded()
     );
     writer.record(&what, &record, watch).await.map_err(|error| error.failure(&what, true))?;
-    let BatchTotals { changed, skipped, blockers, longest, batches } = totals;
-    Ok(RepairOutcome { changed, skipped, blockers, batches, longest })
+    let BatchTotals { changed, skipped, refused, blockers, longest, batches } = totals;
+    Ok(RepairOutcome { changed, skipped, refused, blockers, batches, longest })
 }
 
 /// A repair that stopped before its last row, or an undo of one.
@@ -260,9 +262,20 @@ impl BatchOps for RepairOps<'_> {
         self.repair.action == Action::Delete && self.repair.table.refers_to_itself
     }
 
-    fn leave_out(&self, range: RowRange) -> String {
-        let how = LeaveOut { mark: state::LOCKED, progress: "done", count: "skipped" };
+    fn leave_out(&self, range: RowRange, why: WhyLeftOut) -> String {
+        let mark = match why {
+            WhyLeftOut::Locked => state::LOCKED,
+            WhyLeftOut::Refused => state::REFUSED,
+        };
+        let how = LeaveOut { mark, progress: "done", count: "skipped" };
         how.statement(self.repair, range)
+    }
+
+    fn keys(&self, RowRange { from, to }: RowRange) -> String {
+        let range = format!(
+            "p.n OPERATOR(pg_catalog.>=) {from} AND p.n OPERATOR(pg_catalog.<=) {to} AND p.state IS NULL"
+        );
+        self.repair.keys_as_json(&range)
     }
 }
 

@@ -4,14 +4,14 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::batch::{BatchJob, BatchOps, BatchTotals, FEW_ROWS, RowRange, batches};
+use super::batch::{BatchJob, BatchOps, BatchTotals, FEW_ROWS, RefusedRows, RowRange, WhyLeftOut, batches};
 use super::columns::{FORMATS, numbered, of, same_image};
 use super::records::{Repair, RepairState};
 use super::run::{LeaveOut, StoppedRepair};
 use super::{RepairLimits, state};
 use crate::data::checks::{Action, Trigger};
 use crate::error::{Exit, Failure};
-use crate::postgres::connection::{self, OwnedRow, RowError};
+use crate::postgres::connection::{self, OwnedRow, RowError, Session};
 use crate::postgres::sql::{identifier, literal};
 use crate::text::short_id;
 use crate::writer::{Blocker, Event, Watch, WriteSession};
@@ -33,6 +33,8 @@ pub struct UndoOutcome {
     pub rewritten: UnrestoredRows,
     /// The sessions that held locks.
     pub blockers: Vec<Blocker>,
+    /// The rows among [`UndoOutcome::held_back`] that the server refused to write.
+    pub refused: RefusedRows,
 }
 
 /// Rows that do not have their old values.
@@ -84,6 +86,7 @@ pub async fn undo(
     watch.observe(&Event::Done { what: &title, took: begun.elapsed() });
     let mut outcome = unrestored(writer, repair).await?;
     (outcome.restored, outcome.blockers) = (totals.changed, totals.blockers);
+    outcome.refused = totals.refused;
     let what = format!("the record of undoing {}", repair.title());
     let ended = match outcome.held_back.rows {
         0 => format!("state = '{}', undone_by = {}, ", RepairState::Undone.word(), literal(writer.run())),
@@ -115,24 +118,24 @@ async fn unrestored(writer: &mut WriteSession, repair: &Repair) -> Result<UndoOu
         marked(state::NOT_RESTORED),
         marked(state::REWRITTEN)
     );
+    // The `=` of user-defined types is found by the project's search_path.
+    let session = writer.read_session().await?;
     Ok(UndoOutcome {
-        edited: UnrestoredRows::read(writer, repair, &from, &edited).await?,
-        held_back: UnrestoredRows::read(writer, repair, &from, &held_back).await?,
-        rewritten: UnrestoredRows::read(writer, repair, &from, &rewritten).await?,
+        edited: UnrestoredRows::read(session, repair, &from, &edited).await?,
+        held_back: UnrestoredRows::read(session, repair, &from, &held_back).await?,
+        rewritten: UnrestoredRows::read(session, repair, &from, &rewritten).await?,
         ..UndoOutcome::default()
     })
 }
 
 impl UnrestoredRows {
     /// Reads the rows of a plan for which a condition holds.
-    async fn read(writer: &mut WriteSession, repair: &Repair, from: &str, condition: &str) -> Result<Self> {
+    async fn read(session: &mut Session, repair: &Repair, from: &str, condition: &str) -> Result<Self> {
         let sql = format!(
             "{FORMATS}; SELECT {}, pg_catalog.count(*) OVER () AS rows FROM {from} WHERE {condition} ORDER BY p.n \
              LIMIT {MAX_LISTED}",
-            shown_key(repair)
+            repair.shown_key().join(", ")
         );
-        // The `=` of user-defined types is found by the project's search_path.
-        let session = writer.read_session().await?;
         let failed = |error| connection::server_failure(error, "reading which rows were not restored");
         let rows = session.query(sql).await.map_err(failed)?;
         Self::of(rows).map_err(|error| failed(error.into()))
@@ -150,17 +153,20 @@ impl UnrestoredRows {
     }
 }
 
-/// Reads what an undo would do now. Nothing is written.
+/// Reads what an undo would do now, on a session whose search_path is the project's. Nothing is written. How far an undo has
+/// got is read with the rows: another one may be at work.
 ///
 /// # Errors
 /// Exit 4: a column is NOT NULL now, and an old value is NULL. Those of the server, in words.
-pub async fn preview_undo(writer: &mut WriteSession, repair: &Repair) -> Result<UndoOutcome> {
+pub async fn preview_undo(session: &mut Session, repair: &Repair) -> Result<UndoOutcome> {
     let ops = UndoOps { repair, retry: true };
     let (restorable, from) = (ops.is_restorable(), ops.plan_with_table());
+    let now =
+        |column: &str| format!("(SELECT r.{column} FROM trueup.repairs AS r WHERE {})", repair.is_recorded());
     let to_restore = format!(
         "(p.state IS NULL AND p.n OPERATOR(pg_catalog.>) {} AND p.n OPERATOR(pg_catalog.<=) {} OR {})",
-        repair.undone_to,
-        repair.done_to,
+        now("undone"),
+        now("done"),
         ops.is_to_be_restored("p")
     );
     let old = repair.columns.iter().zip(numbered("p.o", repair.columns.len()));
@@ -170,7 +176,6 @@ pub async fn preview_undo(writer: &mut WriteSession, repair: &Repair) -> Result<
         format!("pg_catalog.count(*) FILTER (WHERE ({restorable}) AND {old} IS NULL) AS null{number}")
     }));
     let sql = format!("{FORMATS}; SELECT {} FROM {from} WHERE {to_restore}", counts.join(", "));
-    let session = writer.read_session().await?;
     let failed = |error| connection::server_failure(error, "reading what would be restored");
     let row = session.query_one(sql).await.map_err(failed)?;
     let count = |column: &str| row.get::<u64>(column).map_err(|error| failed(error.into()));
@@ -180,11 +185,11 @@ pub async fn preview_undo(writer: &mut WriteSession, repair: &Repair) -> Result<
         }
     }
     let edited = format!("{to_restore} AND ({restorable}) IS NOT TRUE");
-    let edited = UnrestoredRows::read(writer, repair, &from, &edited).await?;
+    let edited = UnrestoredRows::read(session, repair, &from, &edited).await?;
     let mut outcome = UndoOutcome { restored: count("restorable")?, edited, ..UndoOutcome::default() };
     if repair.action == Action::Delete {
         let rewritten = format!("p.state OPERATOR(pg_catalog.=) '{}'", state::REWRITTEN);
-        outcome.rewritten = UnrestoredRows::read(writer, repair, &from, &rewritten).await?;
+        outcome.rewritten = UnrestoredRows::read(session, repair, &from, &rewritten).await?;
     }
     Ok(outcome)
 }
@@ -202,15 +207,6 @@ fn not_null(repair: &Repair, column: &str, rows: u64) -> Failure {
         "trueup downgrade takes back the migration that made it so, or: ALTER TABLE {table} ALTER COLUMN {column} DROP \
          NOT NULL; then the same command again"
     ))
-}
-
-/// The key of a plan's row as texts that are shown, as a list of SQL expressions.
-fn shown_key(repair: &Repair) -> String {
-    let keys = numbered("p.k", repair.key.len());
-    keys.iter()
-        .map(|key| format!("pg_catalog.left(({key})::pg_catalog.text, 200)"))
-        .collect::<Vec<_>>()
-        .join(", ")
 }
 
 /// The statements of an undo's batches.
@@ -448,7 +444,11 @@ impl BatchOps for UndoOps<'_> {
         self.repair.action == Action::Delete && self.repair.table.refers_to_itself
     }
 
-    fn leave_out(&self, range: RowRange) -> String {
+    fn keys(&self, range: RowRange) -> String {
+        self.repair.keys_as_json(&self.is_in("p", range))
+    }
+
+    fn leave_out(&self, range: RowRange, _: WhyLeftOut) -> String {
         match self.retry {
             false => {
                 let how = LeaveOut { mark: state::NOT_RESTORED, progress: "undone", count: "kept" };

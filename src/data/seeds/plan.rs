@@ -16,8 +16,8 @@ use crate::error::Failure;
 pub struct TablePlan {
     /// The rows that differ from the declaration or from what is recorded as seeded, in the order of the file.
     pub rows: Vec<RowPlan>,
-    /// The number of rows that were seeded once and are not declared any more.
-    pub no_longer_declared: usize,
+    /// The keys of the existing rows that were seeded once and are not declared any more, each as a JSON array of texts.
+    pub no_longer_declared: Vec<String>,
     /// The number of declared rows.
     pub declared: usize,
 }
@@ -128,7 +128,7 @@ pub fn plan(
     let mut plan = TablePlan { declared: query.len(), ..TablePlan::default() };
     for answer in answers {
         let Some(number) = answer.row else {
-            plan.no_longer_declared += 1;
+            plan.no_longer_declared.push(answer.key.clone());
             continue;
         };
         if answer.duplicate {
@@ -139,6 +139,7 @@ pub fn plan(
         plan.rows.push(row_plan(seed.mode, number, answer, defaults, overwrite));
     }
     plan.rows.sort_by_key(|row| row.row);
+    plan.no_longer_declared.sort();
     Ok(plan)
 }
 

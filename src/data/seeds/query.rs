@@ -57,7 +57,8 @@ struct JsonRow {
 /// A row that the query returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeedQueryRow {
-    /// The position of the row in the file, from 0; `None` for a row that was seeded and is not declared any more.
+    /// The position of the row in the file, from 0; `None` for an existing row that was seeded and is not declared any
+    /// more.
     pub row: Option<usize>,
     /// The values of the key as texts, as a JSON array.
     pub key: String,
@@ -156,7 +157,9 @@ impl SeedQuery {
         let gone = match recorded {
             true => format!(
                 " UNION ALL SELECT NULL, NULL, s.key, s.seeded, NULL, NULL, NULL, false FROM trueup.seeds AS s \
-                 WHERE s.relation = {relation} AND NOT EXISTS (SELECT FROM w WHERE w.key = s.key)"
+                 WHERE s.relation = {relation} AND NOT EXISTS (SELECT FROM w WHERE w.key = s.key) \
+                 AND EXISTS (SELECT FROM {table} AS t WHERE to_jsonb(ARRAY[{}])::text = s.key)",
+                key(&|_, column| column.text(&format!("t.{}", identifier(&column.name))), ", ")
             ),
             false => String::new(),
         };

@@ -1,13 +1,17 @@
 //! Writes seeds as plain statements for a query editor. They apply the declaration whatever was seeded before, and
 //! change nothing when they run again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::columns::TableColumns;
 use super::file::{DeclaredRow, Seed, SeedMode};
+use super::lookups::Lookups;
 use super::query::{ColumnTexts, SeedQuery, SeedQueryRow};
+use super::row_by_row::{Needed, SeedForeignKey, WaitingRow, insert_row_by_row, require};
+use super::sequences::ColumnSequence;
 use super::value::DeclaredValue;
 use super::write::{cell, names, on_change};
-use crate::postgres::sql::identifier;
+use crate::postgres::sql::{identifier, portable};
 
 /// Types whose values `IS DISTINCT FROM` compares directly (`pg_type.dat`): bool, bytea, name, int8, int2, int4,
 /// text, oid, jsonb, float4, float8, bpchar, varchar, date, time, timestamp, timestamptz, interval, numeric, uuid.
@@ -24,12 +28,117 @@ struct UpsertRow<'r> {
     values: &'r ColumnTexts,
 }
 
+/// A table, and the answers for all of its declared rows.
+#[derive(Debug, Clone, Copy)]
+pub struct EditorTable<'t> {
+    /// What is declared.
+    pub query: &'t SeedQuery,
+    /// The answers.
+    pub answers: &'t [SeedQueryRow],
+    /// Whether the table has a foreign key to itself.
+    pub refers_to_itself: bool,
+    /// The foreign keys of the table.
+    pub keys: &'t [SeedForeignKey],
+    /// The sequences of the table's columns.
+    pub sequences: &'t [ColumnSequence],
+}
+
+/// The statements for groups of tables in this order, each group with whether its rows are inserted one by one.
+pub fn script_for_editor(groups: &[(Vec<EditorTable<'_>>, bool)], lookups: &Lookups) -> String {
+    let tables = || groups.iter().flat_map(|(tables, _)| tables);
+    let seeded: BTreeSet<String> = tables().map(|table| table.query.columns.path()).collect();
+    let mut script = String::new();
+    for (tables, row_by_row) in groups {
+        let together: Vec<&TableColumns> = tables.iter().map(|table| &table.query.columns).collect();
+        let needed = Needed { lookups, together: &together, seeded: &seeded };
+        let files = tables.iter().map(|table| table.query.seed.file.replace(['\n', '\r'], " "));
+        script.push_str(&format!("\n-- {}\n", files.collect::<Vec<_>>().join(", ")));
+        let mut statements: Vec<String> = tables
+            .iter()
+            .filter(|table| table.query.seed.mode == SeedMode::Upsert)
+            .filter_map(|table| {
+                let Seed { file, on_change, .. } = &*table.query.seed;
+                Some(format!("{};", require(file, on_change.iter(), &needed)?))
+            })
+            .collect();
+        if *row_by_row {
+            let rows: Vec<WaitingRow<'_>> = tables.iter().flat_map(EditorTable::rows).collect();
+            let upserted = rows.iter().filter(|row| row.query.seed.mode == SeedMode::Upsert);
+            statements.extend(upserted.filter_map(update));
+            statements.push(format!("{};", insert_row_by_row(&rows, &needed)));
+        } else {
+            let upserts =
+                |table: &EditorTable<'_>| upserts(table.query, table.answers, table.refers_to_itself);
+            statements.extend(tables.iter().flat_map(upserts));
+        }
+        for table in tables {
+            let moved =
+                table.sequences.iter().filter_map(|sequence| sequence.advance(&table.query.seed.rows));
+            statements.extend(moved.map(|sql| format!("{sql};")));
+        }
+        for statement in statements {
+            script.push_str(&portable(&statement));
+            script.push('\n');
+        }
+    }
+    script
+}
+
+impl<'t> EditorTable<'t> {
+    /// Its rows in the order of the file.
+    fn rows(&self) -> Vec<WaitingRow<'t>> {
+        let Self { query, keys, .. } = *self;
+        let mut rows: Vec<_> = self
+            .answers
+            .iter()
+            .filter_map(|answer| {
+                Some(WaitingRow { query, number: answer.row?, values: &answer.declared, keys })
+            })
+            .collect();
+        rows.sort_by_key(|row| row.number);
+        rows
+    }
+}
+
+/// The UPDATE of an existing row that is inserted by itself where it does not exist. `None` where nothing is compared.
+fn update(row: &WaitingRow<'_>) -> Option<String> {
+    let seed: &Seed = &row.query.seed;
+    let compared: Vec<(&str, String)> = row
+        .values
+        .iter()
+        .filter(|(column, _)| !seed.key.value.contains(column))
+        .map(|(column, value)| (column.as_str(), super::write::text(value.as_deref())))
+        .collect();
+    if compared.is_empty() {
+        return None;
+    }
+    let columns: Vec<&str> = compared.iter().map(|(column, _)| *column).collect();
+    let sets = compared.iter().map(|(column, value)| format!("{} = {value}", identifier(column)));
+    let sets: Vec<String> = sets.chain(on_change(seed, &columns)).collect();
+    let side = |one: &dyn Fn(&str, &str) -> String| {
+        let parts = compared.iter().map(|(column, value)| {
+            let known = row.query.columns.get(column);
+            let as_text = !known.is_some_and(|column| COMPARABLE.contains(&column.type_oid));
+            format!("{}{}", one(column, value), if as_text { "::text" } else { "" })
+        });
+        parts.collect::<Vec<_>>().join(", ")
+    };
+    Some(format!(
+        "UPDATE {} AS t SET {}\n    WHERE {} AND ({}) IS DISTINCT FROM ({});",
+        row.query.columns.path(),
+        sets.join(", "),
+        row.is_this(),
+        side(&|column, _| format!("t.{}", identifier(column))),
+        side(&|_, value| value.to_owned())
+    ))
+}
+
 /// The statements for one table, from the results for all of its rows: one statement for the rows that name the same
 /// columns.
 ///
 /// When the table has a foreign key to itself, one statement before them inserts all missing rows. A foreign key is
 /// checked at the end of a statement, so their order does not matter.
-pub fn upserts(query: &SeedQuery, answers: &[SeedQueryRow], refers_to_itself: bool) -> Vec<String> {
+fn upserts(query: &SeedQuery, answers: &[SeedQueryRow], refers_to_itself: bool) -> Vec<String> {
     let seed = &query.seed;
     let mut groups_by_columns: BTreeMap<Vec<&str>, Vec<UpsertRow<'_>>> = BTreeMap::new();
     let columns: Vec<&str> = seed.columns().map(|cell| cell.column.as_str()).collect();

@@ -6,9 +6,13 @@
 
 use std::collections::BTreeSet;
 
+use super::columns::TableColumns;
 use super::file::{Cell, Seed};
+use super::lookups::Lookups;
 use super::plan::{RowPlan, TablePlan};
 use super::query::{ColumnTexts, SeedQuery};
+use super::row_by_row::{Needed, SeedForeignKey, WaitingRow, insert_row_by_row, mark, require};
+use super::sequences::ColumnSequence;
 use super::value::DeclaredValue;
 use crate::postgres::sql::{identifier, literal};
 
@@ -19,53 +23,123 @@ pub struct PlannedSeed<'p> {
     pub query: &'p SeedQuery,
     /// The changes.
     pub plan: &'p TablePlan,
+    /// The foreign keys of the table.
+    pub keys: &'p [SeedForeignKey],
+    /// The sequences of the table's columns.
+    pub sequences: &'p [ColumnSequence],
 }
 
-/// The script for several tables in this order; empty when no row is inserted or updated.
-pub fn script(tables: &[PlannedSeed<'_>], deferred: bool) -> String {
-    // The declared texts of type money are in the format of the C locale.
-    let mut script = vec!["SET LOCAL lc_monetary = 'C'".to_owned()];
-    if deferred {
-        script.push("SET CONSTRAINTS ALL DEFERRED".to_owned());
-    }
-    let opening = script.len();
-    for PlannedSeed { query, plan } in tables {
-        script.extend(insert(query, plan));
-        let changed = plan.rows.iter().filter(|row| !row.missing && !row.changes.is_empty());
-        script.extend(changed.map(|row| update(query, row)));
-    }
-    if script.len() == opening { String::new() } else { script.join(";\n") }
+/// Tables that are seeded together; see [`super::SeedGroup`].
+#[derive(Debug, Clone)]
+pub struct PlannedGroup<'p> {
+    /// The tables in their order.
+    pub tables: Vec<PlannedSeed<'p>>,
+    /// Whether every row is inserted by itself.
+    pub row_by_row: bool,
 }
 
-/// What a statement of [`script`] is about.
-#[derive(Debug, Clone, Copy)]
+/// The statements that apply a plan.
+#[derive(Debug)]
+pub struct SeedScript<'p>(Vec<ScriptStatement<'p>>);
+
+#[derive(Debug)]
+struct ScriptStatement<'p> {
+    sql: String,
+    /// `None` for one of the settings at the beginning.
+    subject: Option<StatementSubject<'p>>,
+}
+
+/// What a statement of a script is about.
+#[derive(Debug, Clone)]
 pub struct StatementSubject<'p> {
-    /// The table.
-    pub table: PlannedSeed<'p>,
-    /// The row of an UPDATE; `None` for the INSERT of all missing rows.
+    /// The tables.
+    pub tables: Vec<PlannedSeed<'p>>,
+    /// The row of an UPDATE; `None` for the statements that insert rows.
     pub row: Option<&'p RowPlan>,
 }
 
-/// What a statement of [`script`] is about, by its number from 0. `None` for one of the settings at the beginning.
-pub fn statement_subject<'p>(
-    tables: &[PlannedSeed<'p>],
-    deferred: bool,
-    statement: usize,
-) -> Option<StatementSubject<'p>> {
-    let mut left = statement.checked_sub(1 + usize::from(deferred))?;
-    for table in tables.iter().copied() {
-        let plan = table.plan;
-        if plan.inserts() > 0 {
-            let Some(after) = left.checked_sub(1) else { return Some(StatementSubject { table, row: None }) };
-            left = after;
+impl<'p> SeedScript<'p> {
+    /// The script for groups in this order; empty when no row is inserted or updated.
+    pub fn new(groups: &[PlannedGroup<'p>], lookups: &Lookups, deferred: bool) -> Self {
+        // The declared texts of type money are in the format of the C locale.
+        let mut settings = vec!["SET LOCAL lc_monetary = 'C'".to_owned()];
+        if deferred {
+            settings.push("SET CONSTRAINTS ALL DEFERRED".to_owned());
         }
-        let changed = || plan.rows.iter().filter(|row| !row.missing && !row.changes.is_empty());
-        match changed().nth(left) {
-            Some(row) => return Some(StatementSubject { table, row: Some(row) }),
-            None => left -= changed().count(),
+        let setting = |sql| ScriptStatement { sql, subject: None };
+        let mut statements: Vec<_> = settings.into_iter().map(setting).collect();
+        let opening = statements.len();
+        let seeded: BTreeSet<String> =
+            groups.iter().flat_map(|group| &group.tables).map(|table| table.query.columns.path()).collect();
+        for group in groups {
+            statements.extend(group.statements(lookups, &seeded));
         }
+        if statements.len() == opening { Self(Vec::new()) } else { Self(statements) }
     }
-    None
+
+    /// The text.
+    pub fn text(&self) -> String {
+        self.0.iter().map(|statement| statement.sql.as_str()).collect::<Vec<_>>().join(";\n")
+    }
+
+    /// What the statement of this number is about, from 0.
+    pub fn subject(&self, statement: usize) -> Option<&StatementSubject<'p>> {
+        self.0.get(statement)?.subject.as_ref()
+    }
+}
+
+impl<'p> PlannedGroup<'p> {
+    fn statements(&self, lookups: &Lookups, seeded: &BTreeSet<String>) -> Vec<ScriptStatement<'p>> {
+        let together: Vec<&TableColumns> = self.tables.iter().map(|table| &table.query.columns).collect();
+        let needed = Needed { lookups, together: &together, seeded };
+        let of_tables = |sql, tables: &[PlannedSeed<'p>], row| ScriptStatement {
+            sql,
+            subject: Some(StatementSubject { tables: tables.to_vec(), row }),
+        };
+        let mut statements = Vec::new();
+        let mut updates = Vec::new();
+        let mut rows: Vec<WaitingRow<'_>> = Vec::new();
+        for table in &self.tables {
+            let PlannedSeed { query, plan, keys, .. } = *table;
+            let one = std::slice::from_ref(table);
+            if self.row_by_row {
+                let missing = plan.rows.iter().filter(|row| row.missing);
+                rows.extend(missing.map(|row| WaitingRow {
+                    query,
+                    number: row.row,
+                    values: &row.declared,
+                    keys,
+                }));
+            } else {
+                statements.extend(insert(query, plan).map(|sql| of_tables(sql, one, None)));
+            }
+            let changed = plan.rows.iter().filter(|row| !row.missing && !row.changes.is_empty());
+            let changed: Vec<_> = changed.map(|row| of_tables(update(query, row), one, Some(row))).collect();
+            if !changed.is_empty() {
+                let required = require(&query.seed.file, query.seed.on_change.iter(), &needed);
+                updates.extend(required.map(|sql| of_tables(sql, one, None)));
+            }
+            updates.extend(changed);
+        }
+        // Lookups find rows as they are declared, so rows are updated before the others are inserted.
+        if !rows.is_empty() {
+            statements.append(&mut updates);
+            statements.push(of_tables(insert_row_by_row(&rows, &needed), &self.tables, None));
+        }
+        statements.append(&mut updates);
+        for table in self.tables.iter().filter(|table| !table.plan.changes_nothing()) {
+            let rows = &table.query.seed.rows;
+            let moved = table.sequences.iter().filter_map(|sequence| sequence.advance(rows));
+            statements.extend(moved.map(|sql| of_tables(sql, std::slice::from_ref(table), None)));
+        }
+        statements
+    }
+}
+
+/// The row whose statement failed: the server's error context repeats the statement, which begins with the place of its
+/// row.
+pub fn row_marked<'p>(plan: &'p TablePlan, seed: &Seed, context: &str) -> Option<&'p RowPlan> {
+    plan.rows.iter().find(|row| context.contains(&mark(&seed.rows[row.row])))
 }
 
 /// The row whose INSERT failed because of a duplicate or missing key. The detail of the error names its values in any
@@ -84,11 +158,17 @@ pub fn row_refused<'p>(plan: &'p TablePlan, detail: &str) -> Option<&'p RowPlan>
     })
 }
 
-/// A query for the privileges that the script needs and the role lacks: table, privilege and column.
+/// A query for the privileges that the script needs and the role lacks: table, privilege and column; or sequence and
+/// privilege, without a column.
 pub fn missing_rights_query<'s>(tables: &[PlannedSeed<'s>]) -> Option<String> {
     let mut needed: BTreeSet<(String, &str, &'s str)> = BTreeSet::new();
-    for PlannedSeed { query, plan } in tables.iter().copied() {
+    let mut sequences: BTreeSet<&'s str> = BTreeSet::new();
+    for PlannedSeed { query, plan, sequences: of_table, .. } in tables.iter().copied() {
         let seed: &'s Seed = &query.seed;
+        if !plan.changes_nothing() {
+            let moved = of_table.iter().filter(|sequence| sequence.advance(&seed.rows).is_some());
+            sequences.extend(moved.map(|sequence| sequence.path.as_str()));
+        }
         let mut need = |right, columns: &mut dyn Iterator<Item = &'s str>| {
             needed.extend(columns.map(|column| (query.columns.path(), right, column)));
         };
@@ -105,19 +185,27 @@ pub fn missing_rights_query<'s>(tables: &[PlannedSeed<'s>]) -> Option<String> {
         format!("({}, {}, {})", literal(&table), literal(right), literal(column))
     };
     let rows: Vec<String> = needed.into_iter().map(row).collect();
-    (!rows.is_empty()).then(|| {
-        format!(
-            "SELECT v.path, v.privilege, v.name FROM (VALUES {}) AS v(path, privilege, name) WHERE NOT \
-             pg_catalog.has_column_privilege(v.path::pg_catalog.text, v.name::pg_catalog.text, \
-             v.privilege::pg_catalog.text)",
-            rows.join(", ")
-        )
-    })
+    if rows.is_empty() {
+        return None;
+    }
+    let mut sql = format!(
+        "SELECT v.path, v.privilege, v.name FROM (VALUES {}) AS v(path, privilege, name) WHERE NOT \
+         pg_catalog.has_column_privilege(v.path::pg_catalog.text, v.name::pg_catalog.text, \
+         v.privilege::pg_catalog.text)",
+        rows.join(", ")
+    );
+    for path in sequences.into_iter().map(literal) {
+        sql.push_str(&format!(
+            " UNION ALL SELECT {path}, v.privilege, NULL FROM (VALUES ('SELECT'), ('UPDATE')) AS v(privilege) \
+             WHERE NOT pg_catalog.has_sequence_privilege({path}::pg_catalog.text, v.privilege::pg_catalog.text)"
+        ));
+    }
+    Some(sql)
 }
 
 /// The statement that records what was seeded; `None` when nothing is recorded.
 pub fn records(tables: &[PlannedSeed<'_>], run: &str) -> Option<String> {
-    let rows = tables.iter().flat_map(|PlannedSeed { query, plan }| {
+    let rows = tables.iter().flat_map(|PlannedSeed { query, plan, .. }| {
         plan.rows.iter().filter_map(|row| {
             let seeded = serde_json::to_string(row.record.as_ref()?).unwrap_or_default();
             let relation = literal(&query.columns.path());
@@ -143,13 +231,13 @@ pub(super) fn names<'n>(columns: impl IntoIterator<Item = &'n str>) -> String {
 }
 
 /// A declared expression in parentheses.
-fn expression(text: &str) -> String {
+pub(super) fn expression(text: &str) -> String {
     // The parenthesis stands on a line of its own, because the expression may end in a comment.
     format!("({text}\n)")
 }
 
 /// A text as the server printed it, or NULL.
-fn text(value: Option<&str>) -> String {
+pub(super) fn text(value: Option<&str>) -> String {
     value.map_or_else(|| "NULL".to_owned(), literal)
 }
 

@@ -12,9 +12,9 @@ mod recorded;
 mod remedy;
 mod rename;
 mod renaming;
+mod rows;
 pub mod rules;
 mod runnable;
-mod seeded;
 mod severity;
 
 use std::borrow::Cow;
@@ -34,7 +34,7 @@ use differences::{differences, parents_of};
 pub use migration_state::{Basis, MigrationState};
 use origin::Origins;
 pub use recorded::{Edit, RecordedState, Unfinished};
-pub use seeded::seeded;
+pub use rows::{BehindColumn, seeded, sequence_behind};
 
 /// Everything that a diagnosis is made from.
 pub struct Facts<'f> {

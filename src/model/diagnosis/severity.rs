@@ -87,8 +87,8 @@ pub(super) fn codes() -> Vec<String> {
         let suffixes = whole.chain(attributes.map(|attribute| suffix(*kind, *attribute)));
         suffixes.map(move |suffix| format!("{kind}.{suffix}"))
     });
-    let seeds = super::seeded::CODES.iter().map(|code| (*code).to_owned());
-    rules.chain(objects).chain(seeds).collect()
+    let rows = super::rows::CODES.iter().map(|code| (*code).to_owned());
+    rules.chain(objects).chain(rows).collect()
 }
 
 /// The code of a finding: `column.missing`, `column.nullability`.

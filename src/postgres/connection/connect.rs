@@ -57,7 +57,7 @@ impl Target {
                 return Err(said.unwrap_or_else(|| self.timed_out()).into());
             };
             match answer {
-                Ok(connection) => return Ok(Session::new(connection)),
+                Ok(connection) => return Ok(Session::new(connection).at(self, application)),
                 Err((tls, error)) => {
                     let failure = self.failure(tls, &error);
                     let said_by_server = describe(&error);

@@ -8,9 +8,10 @@ use futures_util::TryStreamExt as _;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Either};
 
+use super::abandoned::{PID, ServerProcess};
 use super::row::{OwnedRow, Row, RowBuffer, Single};
 use super::value::{FromValue, RowError};
-use super::{Batch, ServerVersion};
+use super::{Batch, ServerVersion, Target, describe, server_error};
 use crate::error::{ErrorCode, Exit, Failure};
 
 /// How long a goodbye may take.
@@ -23,12 +24,25 @@ pub struct Session {
     patience: Option<Duration>,
     done: usize,
     given_up: bool,
+    backend: ServerProcess,
 }
 
 impl Session {
     /// Takes over an established connection.
     pub fn new(connection: PgConnection) -> Self {
-        Self { connection, patience: None, done: 0, given_up: false }
+        Self { connection, patience: None, done: 0, given_up: false, backend: ServerProcess::default() }
+    }
+
+    /// Notes where the session is and what it is called there: its statement is cancelled when it is dropped meanwhile.
+    pub(super) fn at(mut self, target: &Target, application: &str) -> Self {
+        self.backend.place = Some((target.clone(), application.to_owned()));
+        self
+    }
+
+    /// Nobody cancels what is left of it: the server is ended, or what it works on is removed.
+    pub fn unobserved(mut self) -> Self {
+        self.backend.place = None;
+        self
     }
 
     /// From now on gives up when the server says nothing for so long: a network that stalls is never noticed
@@ -54,13 +68,30 @@ impl Session {
         mut each: impl FnMut(usize, Row<'_>) -> Result<()>,
     ) -> Result<()> {
         self.done = 0;
+        self.backend.works = true;
+        let answered = self.answers(sql, &mut each).await;
+        self.backend.works = answered.as_ref().is_err_and(may_go_on);
+        answered
+    }
+
+    async fn answers(
+        &mut self,
+        sql: String,
+        each: &mut impl FnMut(usize, Row<'_>) -> Result<()>,
+    ) -> Result<()> {
         let mut answers = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(&mut self.connection);
         loop {
             let answer = patiently(self.patience, answers.try_next()).await;
             let Some(answer) = answer.inspect_err(|_| self.given_up = true)?? else { return Ok(()) };
             match answer {
                 Either::Left(_done) => self.done += 1,
-                Either::Right(row) => each(self.done, Row::new(&row))?,
+                Either::Right(row) => {
+                    let row = Row::new(&row);
+                    match row.is_first(PID) {
+                        true => self.backend.pid = Some(row.at(0)?),
+                        false => each(self.done, row)?,
+                    }
+                }
             }
         }
     }
@@ -72,9 +103,12 @@ impl Session {
     /// See [`Session::message`]. A text of several statements is an error of the server.
     pub async fn run_prepared(&mut self, sql: String) -> Result<()> {
         let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        self.backend.works = true;
         let answer = patiently(self.patience, query.fetch_one(&mut self.connection)).await;
-        answer.inspect_err(|_| self.given_up = true)??;
-        Ok(())
+        let answer = answer.inspect_err(|_| self.given_up = true);
+        let answer = answer.map_err(anyhow::Error::new).and_then(|answer| Ok(answer?));
+        self.backend.works = answer.as_ref().is_err_and(may_go_on);
+        answer.map(|_| ())
     }
 
     /// How many rows `COPY ... TO STDOUT` in the text format sends: each is one line. The server reads the table without
@@ -84,6 +118,13 @@ impl Session {
     /// See [`Session::message`].
     pub async fn count_copied(&mut self, copy: &str) -> Result<u64> {
         self.done = 0;
+        self.backend.works = true;
+        let counted = self.copied(copy).await;
+        self.backend.works = counted.as_ref().is_err_and(may_go_on);
+        counted
+    }
+
+    async fn copied(&mut self, copy: &str) -> Result<u64> {
         let patience = self.patience;
         let copying = patiently(patience, self.connection.copy_out_raw(copy)).await;
         let mut rows = copying.inspect_err(|_| self.given_up = true)??;
@@ -206,6 +247,11 @@ impl Session {
         let goodbye = sqlx::Connection::close(self.connection);
         let _ = tokio::time::timeout(GOODBYE, goodbye).await;
     }
+}
+
+/// Whether the server may still work on a message that ended with this error: it is not the server's own.
+fn may_go_on(error: &anyhow::Error) -> bool {
+    server_error(error).is_none_or(|error| describe(error).sqlstate.is_none())
 }
 
 async fn patiently<T>(patience: Option<Duration>, answer: impl Future<Output = T>) -> Result<T, Failure> {

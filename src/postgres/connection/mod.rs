@@ -1,6 +1,7 @@
 //! Connections: the only owner of one. Resolving a target, connecting with words for every failure, sending
 //! messages of several statements, reading identity.
 
+mod abandoned;
 mod batch;
 mod connect;
 mod conninfo;
@@ -15,6 +16,7 @@ mod url;
 mod value;
 mod version;
 
+pub use abandoned::{EndedStatements, OBSERVED, OBSERVED_SESSION, end_abandoned};
 pub use batch::Batch;
 pub use failure::{ServerError, describe, server_error, server_failure};
 pub use message::Session;

@@ -1,11 +1,16 @@
 //! The beginning of a transaction that only reads.
 //!
-//! All its settings are local to it: behind a pooler that gives the session to somebody else, nothing stays.
+//! All its settings are local to it: behind a pooler that gives the session to somebody else, nothing stays. A client that
+//! is gone, or that stands still, does not keep it open: see [`OBSERVED`] and [`IDLE`].
 
 use std::time::Duration;
 
-use super::Batch;
+use super::{Batch, OBSERVED};
 use crate::postgres::sql::{identifier, literal};
+
+/// `idle_in_transaction_session_timeout`: nobody is asked anything while such a transaction is open.
+const IDLE: Duration = Duration::from_secs(60);
+const IDLE_SETTING: &str = "idle_in_transaction_session_timeout";
 
 /// The statements that begin a READ ONLY transaction, in the order in which they are added.
 #[derive(Debug, Clone)]
@@ -15,12 +20,13 @@ pub struct ReadOnlyTransaction(Vec<String>);
 impl ReadOnlyTransaction {
     /// A transaction whose statements each see what is committed when they begin.
     pub fn read_committed() -> Self {
-        Self(vec!["BEGIN READ ONLY".to_owned()])
+        Self(vec!["BEGIN READ ONLY".to_owned()]).timeout(IDLE_SETTING, IDLE)
     }
 
     /// A transaction whose statements all see one snapshot.
     pub fn repeatable_read() -> Self {
-        Self(vec!["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".to_owned()])
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".to_owned();
+        Self(vec![begin]).timeout(IDLE_SETTING, IDLE)
     }
 
     /// Sees the snapshot that another transaction has exported. The server takes this only before any query.
@@ -36,11 +42,6 @@ impl ReadOnlyTransaction {
     /// Sets `lock_timeout`; zero is no limit.
     pub fn lock_timeout(self, limit: Duration) -> Self {
         self.timeout("lock_timeout", limit)
-    }
-
-    /// Sets `idle_in_transaction_session_timeout`; zero is no limit.
-    pub fn idle_timeout(self, limit: Duration) -> Self {
-        self.timeout("idle_in_transaction_session_timeout", limit)
     }
 
     /// Sets the search_path that trueup's own queries run with.
@@ -70,7 +71,7 @@ impl ReadOnlyTransaction {
 
     /// The statements, for a message that goes on after them.
     pub fn sql(&self) -> String {
-        self.0.join("; ")
+        format!("{}; {OBSERVED}", self.0.join("; "))
     }
 
     /// A batch that begins with the statements.
@@ -80,7 +81,8 @@ impl ReadOnlyTransaction {
         batch
     }
 
-    pub(super) fn into_statements(self) -> Vec<String> {
+    pub(super) fn into_statements(mut self) -> Vec<String> {
+        self.0.push(OBSERVED.to_owned());
         self.0
     }
 
@@ -108,9 +110,12 @@ mod tests {
             .role(None);
         assert_eq!(
             transaction.sql(),
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '00000003-0000001B-1'; \
-             SET LOCAL statement_timeout = 30000; SET LOCAL jit = off; SET LOCAL TimeZone = 'UTC'; \
-             SET LOCAL ROLE \"reporting role\""
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+             SET LOCAL idle_in_transaction_session_timeout = 60000; \
+             SET TRANSACTION SNAPSHOT '00000003-0000001B-1'; SET LOCAL statement_timeout = 30000; SET LOCAL jit = off; SET LOCAL TimeZone = 'UTC'; \
+             SET LOCAL ROLE \"reporting role\"; "
+                .to_owned()
+                + OBSERVED
         );
     }
 }

@@ -62,6 +62,11 @@ impl<'r> Row<'r> {
         columns.collect()
     }
 
+    /// Whether the first column has this name.
+    pub(super) fn is_first(&self, column: &str) -> bool {
+        self.0.columns().first().is_some_and(|first| first.name() == column)
+    }
+
     /// How many columns the row has.
     pub fn len(&self) -> usize {
         self.0.len()

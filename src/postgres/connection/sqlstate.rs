@@ -4,6 +4,14 @@
 pub const CONNECTION_EXCEPTION_CLASS: &str = "08";
 /// Class 22: a value cannot be what it is to be.
 pub const DATA_EXCEPTION_CLASS: &str = "22";
+/// Class 23: a row breaks a constraint.
+pub const INTEGRITY_CLASS: &str = "23";
+/// Class 53: the server lacks memory, space or connections.
+pub const RESOURCES_CLASS: &str = "53";
+/// Class 58: the system around the server failed.
+pub const SYSTEM_CLASS: &str = "58";
+/// Class XX: the server itself failed.
+pub const INTERNAL_CLASS: &str = "XX";
 /// Class 42: the statement is wrong, or this role may not run it.
 pub const SYNTAX_OR_ACCESS_CLASS: &str = "42";
 

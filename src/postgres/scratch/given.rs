@@ -177,7 +177,7 @@ pub(super) fn drop_database(name: &str) -> String {
 /// Runs all statements, each on its own, and returns those that failed with the last reason.
 async fn remove(target: &Target, statements: &[String]) -> Result<(), (Vec<String>, anyhow::Error)> {
     let mut session = match target.connect(APPLICATION).await {
-        Ok(session) => session,
+        Ok(session) => session.unobserved(),
         Err(why) => return Err((statements.to_vec(), why)),
     };
     let mut left = Vec::new();

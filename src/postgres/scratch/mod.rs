@@ -24,7 +24,7 @@ use self::given::{Given, drop_database};
 use self::server::{Local, SUPERUSER};
 pub use self::workspace::temporary_places;
 use crate::error::{ErrorCode, Failure};
-use crate::postgres::connection::{ServerVersion, Session, Target};
+use crate::postgres::connection::{OBSERVED_SESSION, ServerVersion, Session, Target};
 use crate::postgres::programs::Places;
 use crate::postgres::sql::{identifier, literal};
 
@@ -109,7 +109,7 @@ impl Scratch {
             Host::Local(server) => Target::parse(&local_url(server, "postgres"))?,
             Host::Given(given) => given.target().clone(),
         };
-        let mut admin = target.connect(APPLICATION).await?;
+        let mut admin = target.connect(APPLICATION).await?.unobserved();
         let (version, superuser) = about(&mut admin).await?;
         if options.major.is_some_and(|major| major != version.major())
             || !ServerVersion::SUPPORTED.contains(&version.major())
@@ -183,12 +183,16 @@ impl Scratch {
     /// # Errors
     /// As [`Target::connect`].
     pub async fn connect(&self, database: &ScratchDatabase) -> Result<Session> {
-        match &self.host {
+        let target = match &self.host {
             Host::Local(server) => Target::parse(&local_url(server, &database.name))?,
             Host::Given(given) => given.target().with_database(&database.name),
+        };
+        // The database is dropped, or the server ended, with whoever is connected.
+        let mut session = target.connect(APPLICATION).await?.unobserved();
+        if let Host::Given(_) = &self.host {
+            session.execute(OBSERVED_SESSION).await?;
         }
-        .connect(APPLICATION)
-        .await
+        Ok(session)
     }
 
     /// The URL of a database, for programs beside trueup. A given server's holds its password: never print it.

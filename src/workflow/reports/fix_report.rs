@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::data::checks::{Action, Trigger};
-use crate::data::repair::{Candidates, RowChange};
+use crate::data::repair::{Candidates, RefusedRow, RowChange};
 use crate::output::view::{Table, Text, Tone, View};
 use crate::text::{duration, plural};
 use crate::writer::{Blocker, name_blockers};
@@ -51,6 +51,10 @@ pub(crate) struct FixReport {
     pub(crate) changed: u64,
     /// How many were left as somebody else had made them meanwhile, or held locked.
     pub(crate) skipped: u64,
+    /// How many the server refused to change: a trigger raised an error, or a constraint did not allow it.
+    pub(crate) refused: u64,
+    /// The first of these rows, with what the server said.
+    pub(crate) refused_rows: Vec<RefusedRow>,
     /// How many batches it took.
     pub(crate) batches: u64,
     /// The longest of them: for so long rows were locked at most.
@@ -70,6 +74,36 @@ pub(crate) fn trigger(trigger: &Trigger) -> String {
         crate::postgres::sql::identifier(&trigger.name),
         trigger.function
     )
+}
+
+/// The most refused rows that people are shown; JSON has more.
+const MOST_REFUSED: usize = 10;
+
+/// Adds rows that the server refused to a view, each with what the server said.
+pub(crate) fn refused_rows(mut view: View, key: &[String], refused: u64, named: &[RefusedRow]) -> View {
+    if refused == 0 {
+        return view;
+    }
+    let shown = named.len().min(MOST_REFUSED);
+    let some = if shown as u64 == refused { String::new() } else { format!(", {shown} of them") };
+    let text = format!("{} that the server refuses to change{some}:", plural(refused, "row"));
+    view = view.text(Text::new(text).tone(Tone::Warning).indented(2));
+    for row in named.iter().take(MOST_REFUSED) {
+        let said = row.message.replace('\n', "; ");
+        view = view.text(Text::new(format!("{}: {said}", pairs(key, &row.key))).indented(4));
+        if let Some(context) = &row.context {
+            view = view.text(Text::new(format!("context: {}", context.replace('\n', "; "))).indented(6));
+        }
+    }
+    view
+}
+
+/// `id 7, region eu`
+fn pairs(names: &[String], values: &[Option<String>]) -> String {
+    let pairs = names.iter().zip(values);
+    let pairs: Vec<String> =
+        pairs.map(|(name, value)| format!("{name} {}", value.as_deref().unwrap_or("NULL"))).collect();
+    pairs.join(", ")
 }
 
 /// Who held locks, in words.
@@ -99,8 +133,12 @@ impl FixReport {
             0 => String::new(),
             skipped => format!("; skipped, changed or locked by others: {}", plural(skipped, "row")),
         };
+        let refused = match self.refused {
+            0 => String::new(),
+            refused => format!("; skipped, refused by the server: {}", plural(refused, "row")),
+        };
         format!(
-            "{verb} {} of {} in {} (longest: {}){skipped}",
+            "{verb} {} of {} in {} (longest: {}){skipped}{refused}",
             plural(self.changed, "row"),
             self.table,
             plural(self.batches, "batch"),
@@ -122,6 +160,7 @@ impl FixReport {
                 view = view.text(Text::new(format!("trigger {trigger}")).indented(2));
             }
         }
+        view = refused_rows(view, &self.key, self.refused, &self.refused_rows);
         if self.ambiguous > 0 {
             let rows = plural(self.ambiguous, "row");
             let text = format!("{rows} with several possible values, which are not changed:");
@@ -135,12 +174,6 @@ impl FixReport {
 
     /// `id 7: user_id 3 or 5`
     fn candidate(&self, candidate: &Candidates) -> String {
-        let pairs = |names: &[String], values: &[Option<String>]| {
-            let pairs = names.iter().zip(values);
-            let pairs: Vec<String> =
-                pairs.map(|(name, value)| format!("{name} {}", value.as_deref().unwrap_or("NULL"))).collect();
-            pairs.join(", ")
-        };
         let answers: Vec<String> =
             candidate.answers.iter().map(|answer| pairs(&self.columns, answer)).collect();
         format!("{}: {}", pairs(&self.key, &candidate.key), answers.join(" or "))

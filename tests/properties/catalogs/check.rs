@@ -63,6 +63,7 @@ async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Loc
         texts: false,
         seeds: Default::default(),
         seed_rows: Default::default(),
+        sequences: false,
         search_path: "public, pg_temp".into(),
         statement_timeout: Duration::from_secs(60),
         lock_timeout: Duration::from_secs(5),

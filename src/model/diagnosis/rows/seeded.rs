@@ -6,10 +6,10 @@ use crate::findings::{
     AttributeFinding, Cause, CauseKind, Change, Command, Finding, Location, Remedy, Severity, Sides,
 };
 
-/// The codes of these findings.
-pub(super) const CODES: [&str; 2] = [MISSING, DIFFERENT];
-const MISSING: &str = "seed.missing";
-const DIFFERENT: &str = "seed.different";
+/// A declared row does not exist.
+pub(super) const MISSING: &str = "seed.missing";
+/// A row has other values than are declared.
+pub(super) const DIFFERENT: &str = "seed.different";
 /// What these findings are about.
 const KIND: &str = "seed";
 /// The largest number of rows of a table that become findings of their own. More rows are counted in one finding.

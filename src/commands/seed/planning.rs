@@ -1,0 +1,249 @@
+//! Plans what is done to the rows of a database: what differs, and in which order tables and rows are seeded.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use anyhow::Result;
+
+use super::args::SeedArgs;
+use super::lookups;
+use crate::data::seeds::{
+    self, ColumnSequence, EditorTable, ExpressionAt, Lookups, PlannedGroup, PlannedSeed, SeedForeignKey,
+    SeedQuery, SeedQueryRow, SeedScript, SeedTarget, Seeds, TablePlan, TableToOrder,
+};
+use crate::error::{ErrorCode, Failure};
+use crate::postgres::catalog::{Catalog, ObjectId};
+use crate::postgres::connection::Session;
+use crate::project::Settings;
+use crate::snapshot::{Asked, DatabaseSnapshot, SequenceBehind, UnseenReason};
+
+/// The planned changes of a database.
+pub(super) struct SeedPlan {
+    pub(super) snapshot: DatabaseSnapshot,
+    /// The tables in the order in which they are seeded.
+    pub(super) tables: Vec<PlannedTable>,
+    /// The tables that are seeded together, and whether each of their rows is inserted by itself.
+    groups: Vec<(Range<usize>, bool)>,
+    /// The expressions that read tables.
+    pub(super) lookups: Lookups,
+    /// Whether constraints are deferred to the end of the transaction.
+    pub(super) deferred: bool,
+}
+
+/// The plan of one table.
+pub(super) struct PlannedTable {
+    pub(super) id: ObjectId,
+    pub(super) query: SeedQuery,
+    pub(super) answers: Vec<SeedQueryRow>,
+    /// The constant defaults of its columns.
+    pub(super) defaults: BTreeMap<String, String>,
+    pub(super) plan: TablePlan,
+    /// Its foreign keys.
+    keys: Vec<SeedForeignKey>,
+    /// The sequences that fill its columns.
+    sequences: Vec<ColumnSequence>,
+}
+
+/// The tables and how they differ from the declaration. Their order is not known yet.
+pub(super) struct ComparedSeeds {
+    snapshot: DatabaseSnapshot,
+    tables: Vec<PlannedTable>,
+}
+
+impl ComparedSeeds {
+    /// Compares the rows of the database with the declaration.
+    ///
+    /// # Errors
+    /// Exit 2: a file does not fit the database. Exit 3: this role does not see all rows.
+    pub(super) fn new(
+        settings: &Settings,
+        args: &SeedArgs,
+        mut snapshot: DatabaseSnapshot,
+        seeds: &Seeds,
+    ) -> Result<Self> {
+        refuse_unseen(&snapshot)?;
+        // The results may be large: they are moved, not copied.
+        let mut asked: BTreeMap<usize, Asked> =
+            snapshot.seeded.asked.drain(..).map(|asked| (asked.seed, asked)).collect();
+        let mut tables: Vec<PlannedTable> = Vec::new();
+        for (number, seed) in seeds.tables.iter().enumerate() {
+            let SeedTarget { id } =
+                SeedTarget::resolve(seed, &snapshot.catalog, &settings.database.search_path)?;
+            if let Some(other) = tables.iter().find(|other| other.id == id) {
+                let what = format!("table: the rows of {id} are declared in {}, too", other.query.seed.file);
+                return Err(seed
+                    .error_at(seed.table.line, what)
+                    .next("put all rows of a table into one file")
+                    .into());
+            }
+            let Some(Asked { question: query, answers, .. }) = asked.remove(&number) else { continue };
+            let defaults = seeds::defaults(&query.columns, &snapshot.catalog);
+            let plan = seeds::plan(&query, &answers, &defaults, args.overwrite)?;
+            let keys = SeedForeignKey::of(&query.columns, &snapshot.catalog);
+            let sequences = ColumnSequence::of(&query.columns, &snapshot.catalog);
+            tables.push(PlannedTable { id, query, answers, defaults, plan, keys, sequences });
+        }
+        Ok(Self { snapshot, tables })
+    }
+
+    /// The expressions that may be lookups: those of the rows that are inserted or updated, or of all rows.
+    pub(super) fn expressions(&self, of_all_rows: bool) -> Vec<ExpressionAt> {
+        let of_table = |table: &PlannedTable| -> Vec<ExpressionAt> {
+            let missing = table.plan.rows.iter().filter(|row| row.missing).map(|row| row.row);
+            let rows: Vec<usize> =
+                if of_all_rows { (0..table.query.len()).collect() } else { missing.collect() };
+            let on_change = of_all_rows || table.plan.updates() > 0;
+            seeds::expressions(&table.query.seed, rows, on_change).collect()
+        };
+        self.tables.iter().flat_map(of_table).collect()
+    }
+
+    /// Orders the tables by their foreign keys and by what the lookups of their rows read, which the server is asked.
+    ///
+    /// # Errors
+    /// Exit 2: an expression is wrong, or foreign keys form a cycle. Exit 3: the server cannot be asked.
+    pub(super) async fn ordered(
+        self,
+        settings: &Settings,
+        session: &mut Session,
+        of_all_rows: bool,
+    ) -> Result<SeedPlan> {
+        let expressions = self.expressions(of_all_rows);
+        let lookups = lookups::read(settings, session, &expressions).await?;
+        self.in_order(lookups, of_all_rows)
+    }
+
+    /// Orders the tables by their foreign keys.
+    ///
+    /// # Errors
+    /// Exit 2: foreign keys form a cycle.
+    pub(super) fn without_lookups(self) -> Result<SeedPlan> {
+        self.in_order(Lookups::default(), false)
+    }
+
+    fn in_order(self, lookups: Lookups, of_all_rows: bool) -> Result<SeedPlan> {
+        let Self { snapshot, tables } = self;
+        let to_order: Vec<TableToOrder<'_>> = tables
+            .iter()
+            .map(|table| {
+                let seed = &table.query.seed;
+                let missing = |row: usize| {
+                    of_all_rows || table.plan.rows.iter().any(|planned| planned.row == row && planned.missing)
+                };
+                let rows = seed.rows.iter().enumerate().filter(|(row, _)| missing(*row));
+                let (looks_up, mut reads) = lookups.reads(rows.flat_map(|(_, row)| &row.cells));
+                reads.extend(lookups.reads(&seed.on_change).1);
+                TableToOrder { columns: &table.query.columns, looks_up, reads }
+            })
+            .collect();
+        let order = seeds::order(&to_order, &snapshot.catalog).map_err(|cycle| {
+            Failure::usage(format!("the foreign keys of {} form a cycle", cycle.tables.join(", ")))
+                .next("make one of them deferrable: ALTER TABLE ... ALTER CONSTRAINT ... DEFERRABLE")
+        })?;
+        drop(to_order);
+        let mut unordered: Vec<Option<PlannedTable>> = tables.into_iter().map(Some).collect();
+        let (mut tables, mut groups) = (Vec::new(), Vec::new());
+        for group in &order.groups {
+            let first = tables.len();
+            tables.extend(group.positions.iter().filter_map(|position| unordered[*position].take()));
+            groups.push((first..tables.len(), group.row_by_row));
+        }
+        Ok(SeedPlan { snapshot, tables, groups, lookups, deferred: order.deferred })
+    }
+}
+
+/// Refuses a database in which this role does not see all rows of a table.
+fn refuse_unseen(snapshot: &DatabaseSnapshot) -> Result<()> {
+    let code = snapshot.seeded.unseen.iter().find_map(|unseen| match &unseen.why {
+        Some(UnseenReason::Code(code)) => Some(code),
+        _ => None,
+    });
+    if let Some(code) = code {
+        return Err(Failure::cannot_tell(format!("{}; nothing was changed", code.sentence()))
+            .code(ErrorCode::DATA_UNTRUSTED)
+            .next(code.remedy())
+            .into());
+    }
+    let unseen = snapshot.seeded.unseen.iter().map(|unseen| match &unseen.why {
+        Some(why) => format!("{} ({})", unseen.table, why.in_words()),
+        None => unseen.table.clone(),
+    });
+    let unseen: Vec<String> = unseen.collect();
+    if unseen.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::cannot_tell(format!(
+        "this role does not see all rows of {}; nothing was changed",
+        unseen.join(", ")
+    ))
+    .code(ErrorCode::DATA_HIDDEN)
+    .next("grant SELECT on it, or work as its owner or a role with BYPASSRLS: [database] set_role")
+    .into())
+}
+
+impl SeedPlan {
+    pub(super) fn count(&self, of: impl Fn(&TablePlan) -> usize) -> usize {
+        self.tables.iter().map(|table| of(&table.plan)).sum()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.tables.iter().all(|table| table.plan.is_empty())
+    }
+
+    pub(super) fn changes_nothing(&self) -> bool {
+        self.tables.iter().all(|table| table.plan.changes_nothing())
+    }
+
+    pub(super) fn is_part_of(&self, shown: &Self) -> bool {
+        self.tables.iter().all(|table| {
+            let known = shown.tables.iter().find(|known| known.id == table.id);
+            known.is_some_and(|known| table.plan.is_part_of(&known.plan))
+        })
+    }
+
+    /// The sequences of seeded tables that are behind their columns, where they were asked for.
+    pub(super) fn behind(&self) -> impl Iterator<Item = &SequenceBehind> {
+        let seeded = |behind: &&SequenceBehind| {
+            self.tables.iter().any(|table| table.query.columns.path() == behind.of.path())
+        };
+        self.snapshot.behind.iter().filter(seeded)
+    }
+
+    pub(super) fn seeds(&self) -> Vec<PlannedSeed<'_>> {
+        self.tables.iter().map(PlannedTable::planned).collect()
+    }
+
+    /// The statements that apply the plan.
+    pub(super) fn script(&self) -> SeedScript<'_> {
+        let group = |(tables, row_by_row): &(Range<usize>, bool)| PlannedGroup {
+            tables: self.tables[tables.clone()].iter().map(PlannedTable::planned).collect(),
+            row_by_row: *row_by_row,
+        };
+        let groups: Vec<PlannedGroup<'_>> = self.groups.iter().map(group).collect();
+        SeedScript::new(&groups, &self.lookups, self.deferred)
+    }
+
+    /// The statements for a query editor, from the answers for all rows.
+    pub(super) fn script_for_editor(&self) -> String {
+        let catalog = &self.snapshot.catalog;
+        let group = |(tables, row_by_row): &(Range<usize>, bool)| {
+            let tables = self.tables[tables.clone()].iter();
+            (tables.map(|table| table.in_editor(catalog)).collect(), *row_by_row)
+        };
+        let groups: Vec<(Vec<EditorTable<'_>>, bool)> = self.groups.iter().map(group).collect();
+        seeds::script_for_editor(&groups, &self.lookups)
+    }
+}
+
+impl PlannedTable {
+    fn planned(&self) -> PlannedSeed<'_> {
+        let Self { query, plan, keys, sequences, .. } = self;
+        PlannedSeed { query, plan, keys, sequences }
+    }
+
+    fn in_editor(&self, catalog: &Catalog) -> EditorTable<'_> {
+        let Self { query, answers, keys, sequences, .. } = self;
+        let refers_to_itself = seeds::refers_to_itself(&query.columns, catalog);
+        EditorTable { query, answers, refers_to_itself, keys, sequences }
+    }
+}

@@ -1,0 +1,195 @@
+//! Expressions that read rows: the rows that they need come first, and one that finds nothing is told.
+
+use super::*;
+
+const CATEGORIES: &str = "CREATE TABLE public.categories (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    slug text NOT NULL UNIQUE,
+    name text,
+    parent_id bigint
+);";
+
+/// Two tables that no foreign key connects.
+const CLUB: &str = "CREATE TABLE public.clubs (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, code text NOT NULL UNIQUE, chair bigint);
+CREATE TABLE public.people (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, code text NOT NULL UNIQUE, club bigint);";
+
+const TREE: &str = "SELECT string_agg(concat_ws('<', c.slug, p.slug), ' ' ORDER BY c.slug)
+    FROM categories AS c LEFT JOIN categories AS p ON p.id = c.parent_id";
+
+const CLUBS: &str = "SELECT string_agg(concat_ws(':', c.code, p.code), ' ' ORDER BY c.code)
+    FROM clubs AS c LEFT JOIN people AS p ON p.id = c.chair";
+
+const PEOPLE: &str = "SELECT string_agg(concat_ws(':', p.code, c.code), ' ' ORDER BY p.code)
+    FROM people AS p LEFT JOIN clubs AS c ON c.id = p.club";
+
+/// A file of a table with a key `code` or `slug`: rows of a key and another column as TOML.
+fn file(table: &str, key: &str, rows: &[(&str, &str)]) -> String {
+    let row = |(value, more): &(&str, &str)| format!("[[rows]]\n{key} = \"{value}\"\n{more}\n");
+    format!("table = \"{table}\"\nkey = [\"{key}\"]\n{}", rows.iter().map(row).collect::<String>())
+}
+
+fn lookup(column: &str, table: &str, key: &str, value: &str) -> String {
+    format!("{column} = {{ sql = \"(SELECT id FROM {table} WHERE {key} = '{value}')\" }}")
+}
+
+/// Seeds by the command, and in another database by the statements for an editor, twice.
+#[track_caller]
+fn both_ways(schema: &str, files: &[(&str, &str)], question: &str, answer: &str) {
+    let (project, database) = site_of(schema, files);
+    seed(&project, &database, &[]).exit(0);
+    assert_eq!(database.value(question), answer);
+    let tables = files.iter().map(|(_, text)| text.lines().next().unwrap().trim_start_matches("table = "));
+    for table in tables {
+        settled(&project, &database, table.trim_matches('"'));
+    }
+    let (project, database) = site_of(schema, files);
+    let script = ask(&project, &database, &["--sql"]).exit(0);
+    database.psql(script.stdout());
+    assert_eq!(database.value(question), answer, "{}", script.stdout());
+    database.psql(script.stdout());
+    assert_eq!(database.value(question), answer, "a second time");
+    seed(&project, &database, &[]).exit(0).says("as declared already");
+}
+
+#[test]
+fn rows_of_one_file_wait_for_those_that_they_look_up() {
+    let parent = |slug| lookup("parent_id", "categories", "slug", slug);
+    let (of_branch, of_root) = (parent("branch"), parent("root"));
+    let rows = [("leaf", of_branch.as_str()), ("branch", of_root.as_str()), ("root", "name = \"it's {}\"")];
+    let text = file("categories", "slug", &rows);
+    both_ways(CATEGORIES, &[("categories.toml", &text)], TREE, "branch<root leaf<branch root");
+    let keyed =
+        format!("{CATEGORIES}ALTER TABLE categories ADD FOREIGN KEY (parent_id) REFERENCES categories;");
+    both_ways(&keyed, &[("categories.toml", &text)], TREE, "branch<root leaf<branch root");
+}
+
+#[test]
+fn tables_that_no_foreign_key_connects_come_in_the_order_of_their_lookups() {
+    let chair = lookup("chair", "people", "code", "ann");
+    let clubs = file("clubs", "code", &[("chess", &chair)]);
+    let people = file("people", "code", &[("ann", ""), ("bob", "")]);
+    both_ways(CLUB, &[("a.toml", &clubs), ("b.toml", &people)], CLUBS, "chess:ann");
+    // One that always has an answer is not evaluated too early either.
+    let counts = "chair = { sql = \"coalesce((SELECT max(id) FROM public.people), -1) -- all of them\" }";
+    let clubs = file("clubs", "code", &[("chess", counts)]);
+    both_ways(CLUB, &[("a.toml", &clubs), ("b.toml", &people)], CLUBS, "chess:bob");
+}
+
+#[test]
+fn rows_of_two_tables_wait_for_each_other() {
+    let (ann, chess) = (lookup("chair", "people", "code", "ann"), lookup("club", "clubs", "code", "chess"));
+    let clubs = file("clubs", "code", &[("bowling", &ann), ("chess", "")]);
+    let people = file("people", "code", &[("ann", &chess), ("bob", "")]);
+    let files = [("a.toml", clubs.as_str()), ("b.toml", people.as_str())];
+    both_ways(CLUB, &files, CLUBS, "bowling:ann chess");
+    both_ways(CLUB, &files, PEOPLE, "ann:chess bob");
+}
+
+#[test]
+fn a_row_that_another_one_references_comes_first_although_it_looks_something_up() {
+    let schema = format!(
+        "{CATEGORIES}CREATE TABLE public.items (code text PRIMARY KEY, category bigint,
+         part_of text REFERENCES public.items (code));"
+    );
+    let categories = file("categories", "slug", &[("tools", "")]);
+    let category = lookup("category", "categories", "slug", "tools");
+    let items =
+        file("items", "code", &[("head", "part_of = \"hammer\""), ("hammer", &category), ("nail", "")]);
+    both_ways(
+        &schema,
+        &[("a_items.toml", &items), ("b_categories.toml", &categories)],
+        "SELECT string_agg(concat_ws(':', code, part_of, category IS NOT NULL), ' ' ORDER BY code) FROM items",
+        "hammer:t head:hammer:f nail:f",
+    );
+}
+
+/// The command and the statements for an editor fail alike, and nothing stays.
+#[track_caller]
+fn refused(schema: &str, files: &[(&str, &str)], code: i32, words: &[&str]) {
+    let (project, database) = site_of(schema, files);
+    let tables = "SELECT (SELECT count(*) FROM clubs) + (SELECT count(*) FROM people)";
+    seed(&project, &database, &[]).exit(code).says(words).says("nothing was changed");
+    assert_eq!(database.value(tables), "0");
+    let script = ask(&project, &database, &["--sql"]).exit(0);
+    database.try_psql(script.stdout()).exit(3).says(words);
+    assert_eq!(database.value(tables), "0");
+}
+
+#[test]
+fn rows_that_wait_for_each_other_for_ever_are_told() {
+    let (ann, chess) = (lookup("chair", "people", "code", "ann"), lookup("club", "clubs", "code", "chess"));
+    let clubs = file("clubs", "code", &[("chess", &ann), ("golf", "")]);
+    let people = file("people", "code", &[("ann", &chess)]);
+    let words = [
+        "wait for each other (a cycle)",
+        "schema/seeds/a.toml:5: chair: finds no row: (SELECT id FROM people WHERE code = 'ann')",
+        "schema/seeds/b.toml:5: club: finds no row",
+    ];
+    refused(CLUB, &[("a.toml", &clubs), ("b.toml", &people)], 2, &words);
+}
+
+#[test]
+fn a_lookup_that_finds_nothing_is_told() {
+    let chair = lookup("chair", "people", "code", "ann");
+    let clubs = file("clubs", "code", &[("chess", &chair), ("golf", "")]);
+    let people = file("people", "code", &[("bob", "")]);
+    let line = "schema/seeds/a.toml:5: chair: finds no row: (SELECT id FROM people WHERE code = 'ann')";
+    // The project's own rows have to provide it.
+    refused(CLUB, &[("a.toml", &clubs), ("b.toml", &people)], 2, &[line]);
+    // The database lacks it.
+    refused(CLUB, &[("a.toml", &clubs)], 5, &[line]);
+    // An expression around a query finds nothing when it is NULL.
+    let around = clubs.replace("(SELECT", "-(SELECT");
+    refused(CLUB, &[("a.toml", &around)], 5, &["a.toml:5: chair: finds no row: -(SELECT"]);
+}
+
+#[test]
+fn a_row_that_is_found_may_have_null() {
+    let highest = "chair = { sql = \"(SELECT max(id) FROM people)\" }";
+    let club = "chair = { sql = \"SELECT club FROM people WHERE code = 'bob'\" }";
+    let clubs = file("clubs", "code", &[("chess", highest)]);
+    both_ways(CLUB, &[("a.toml", &clubs)], CLUBS, "chess");
+    let clubs = file("clubs", "code", &[("chess", club)]);
+    let people = file("people", "code", &[("bob", "")]);
+    both_ways(CLUB, &[("a.toml", &clubs), ("b.toml", &people)], CLUBS, "chess");
+}
+
+#[test]
+fn a_lookup_that_is_set_on_change_is_told_too() {
+    let text = |name: &str| {
+        let rows = file("categories", "slug", &[("root", &format!("name = \"{name}\""))]);
+        let looked_up = lookup("parent_id", "categories", "slug", "no such");
+        rows.replacen("[[rows]]", &format!("on_change = {{ {looked_up} }}\n[[rows]]"), 1)
+    };
+    let (project, database) = site_of(CATEGORIES, &[("categories.toml", &text("one"))]);
+    seed(&project, &database, &[]).exit(0);
+    write(&project, &[("categories.toml", &text("two"))]);
+    seed(&project, &database, &[]).exit(2).says("schema/seeds/categories.toml:3: parent_id: finds no row");
+    assert_eq!(database.value("SELECT name FROM categories"), "one");
+}
+
+#[test]
+fn an_expression_that_is_wrong_is_told_before_anything_is_written() {
+    let wrong = "chair = { sql = \"(SELECT id FROM persons WHERE code = 'ann')\" }";
+    let clubs = file("clubs", "code", &[("chess", wrong)]);
+    let (project, database) = site_of(CLUB, &[("a.toml", &clubs)]);
+    seed(&project, &database, &[]).exit(2).says([
+        "schema/seeds/a.toml:5: chair: ",
+        "relation \"persons\" does not exist",
+        "trueup upgrade",
+    ]);
+    assert_eq!(database.value("SELECT to_regclass('trueup.runs') IS NULL"), "t");
+}
+
+#[test]
+fn a_row_that_the_table_refuses_is_named() {
+    let people = file("people", "code", &[("bob", "")]);
+    let chair = lookup("chair", "people", "code", "bob");
+    let clubs = file("clubs", "code", &[("chess", &chair), ("golf", &chair)]);
+    let schema = format!("{CLUB}ALTER TABLE clubs ADD CHECK (code <> 'golf');");
+    let (project, database) = site_of(&schema, &[("a.toml", &clubs), ("b.toml", &people)]);
+    seed(&project, &database, &[]).exit(5).says("schema/seeds/a.toml:6: public.clubs[code=golf]");
+    assert_eq!(database.value("SELECT count(*) FROM clubs"), "0");
+}
