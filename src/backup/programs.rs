@@ -215,6 +215,9 @@ fn none_found(places: &Places, explicit: Option<&Path>, server: ServerVersion, l
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn stub(dir: &Path, version: &str) -> PathBuf {
