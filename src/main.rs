@@ -39,7 +39,7 @@ const DESCRIPTORS: usize = 64;
 
 fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
     // Where it gets none, the runtime panics in the middle of the work.
-    if let Err(error) = enough_descriptors() {
+    if let Err(error) = enough_descriptors().and_then(|()| one_more_thread()) {
         return commands::cannot_start(&args, error);
     }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -57,6 +57,14 @@ fn enough_descriptors() -> io::Result<()> {
     let one = File::open("/dev/null")?;
     let others: io::Result<Vec<File>> = (1..DESCRIPTORS).map(|_| one.try_clone()).collect();
     others.map(drop)
+}
+
+/// Whether this user may start another thread: names of hosts are resolved on one.
+fn one_more_thread() -> io::Result<()> {
+    let thread = std::thread::Builder::new().spawn(|| ())?;
+    // It does nothing that could panic.
+    let _ = thread.join();
+    Ok(())
 }
 
 /// Where it broke. A message that was put together at run time may hold data of a database, or a password: it is

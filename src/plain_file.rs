@@ -69,7 +69,7 @@ fn open_link(path: &Path) -> Result<File, Failure> {
     let goal = fs::read_link(path).unwrap_or_default();
     let link = |what: &str| {
         let (path, goal) = (path.display(), goal.display());
-        Failure::usage(format!("{path}: cannot be read: a symbolic link to {goal}, which {what}"))
+        Failure::usage(format!("{path}: a symbolic link to {goal}, which {what}"))
     };
     let target = match path.canonicalize() {
         Err(error) if error.kind() == ErrorKind::NotFound => {

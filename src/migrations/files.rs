@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Directives, MigrationId};
@@ -103,13 +104,17 @@ fn read_all(directory: &Path, scripts: Vec<(FileName, Entry)>) -> Result<Vec<Mig
         shares.push(scripts.by_ref().take(share).collect());
     }
     let outcomes: Vec<Result<Vec<Migration>, Failure>> = std::thread::scope(|scope| {
-        let readers: Vec<_> = shares
-            .into_iter()
-            .map(|share| scope.spawn(move || share.into_iter().map(read).collect()))
-            .collect();
+        let begin = |share: Vec<(FileName, Entry)>| {
+            let all = move || share.into_iter().map(read).collect::<Result<Vec<Migration>, Failure>>();
+            std::thread::Builder::new().spawn_scoped(scope, all)
+        };
+        let readers: Vec<_> = shares.into_iter().map(begin).collect();
         readers
             .into_iter()
-            .map(|reader| reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .map(|reader| {
+                let reader = reader.map_err(|error| no_thread(&error))?;
+                reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
             .collect()
     });
     let mut migrations = Vec::new();
@@ -117,6 +122,13 @@ fn read_all(directory: &Path, scripts: Vec<(FileName, Entry)>) -> Result<Vec<Mig
         migrations.append(&mut outcome?);
     }
     Ok(migrations)
+}
+
+/// This machine lets no further thread start (exit 3).
+fn no_thread(error: &io::Error) -> Failure {
+    Failure::cannot_tell(format!("reading the migrations: no thread can be started: {error}"))
+        .code(ErrorCode::MACHINE_RESOURCES)
+        .next("raise the limit of processes (ulimit -u), then run the same command again")
 }
 
 /// An entry of a directory.

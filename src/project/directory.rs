@@ -96,6 +96,11 @@ pub(super) fn find(asked: Option<&Path>, cwd: &Path) -> Result<PathBuf, Failure>
         }
         return dir.canonicalize().map_err(|error| wrong(&format!("cannot be read: {error}")));
     }
+    if cwd.as_os_str().is_empty() {
+        return Err(Failure::usage("the working directory does not exist any more, or cannot be entered")
+            .code(ErrorCode::PROJECT_NOT_FOUND)
+            .next("go to the project's directory, or name it with --project DIR or TRUEUP_PROJECT"));
+    }
     let with_settings = cwd.ancestors().find(|dir| has_settings(dir));
     let mut below_root = true;
     let with_sources = || {

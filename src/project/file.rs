@@ -163,7 +163,10 @@ impl ProjectFile {
             Failure::usage(format!("{name}: cannot be read: {error}")).code(ErrorCode::PROJECT_FILE_INVALID)
         };
         let mut bytes = Vec::new();
-        let file = plain_file::open(path).map_err(|failure| failure.code(ErrorCode::PROJECT_FILE_INVALID))?;
+        let file = plain_file::open(path).map_err(|failure| {
+            let what = failure.what.replacen(&format!("{name}: "), &format!("{name}: cannot be read: "), 1);
+            Failure { what, ..failure }.code(ErrorCode::PROJECT_FILE_INVALID)
+        })?;
         let file = file.ok_or_else(|| unreadable(std::io::ErrorKind::NotFound.into()))?;
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > MAX_BYTES {

@@ -2,6 +2,7 @@
 //! trueup: they are told, and no exit code is 70.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -66,6 +67,28 @@ fn f09_too_few_file_descriptors_are_told() {
     }
 }
 
+/// Root has no limit of processes, so another user is asked.
+#[test]
+fn f09_a_user_without_another_process_is_told() {
+    let place = tempfile::Builder::new().prefix("processes").tempdir_in("/tmp").unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = place.path().join("trueup");
+    fs::copy(env!("CARGO_BIN_EXE_trueup"), &program).unwrap();
+    let limited = "ulimit -u 1; exec \"$0\" check --database-url postgres://a@localhost:1/x";
+    let user = ["--reuid", "65533", "--regid", "65533", "--clear-groups", "bash", "-c", limited];
+    let mut command = Command::new("setpriv");
+    let Ok(ran) = command.args(user).arg(&program).current_dir(place.path()).output() else {
+        println!("NOT RUN: setpriv, which takes another user's place");
+        return;
+    };
+    let said = String::from_utf8_lossy(&ran.stderr);
+    if said.contains("setpriv: ") {
+        println!("NOT RUN: only root may take another user's place");
+        return;
+    }
+    assert!(ran.status.code() == Some(3) && said.contains("ulimit -u"), "{:?}: {said}", ran.status);
+}
+
 /// A clock that stands before 1970, as on a machine without a battery.
 #[test]
 fn f09_a_clock_before_1970_is_told() {
@@ -83,7 +106,7 @@ fn f09_a_clock_before_1970_is_told() {
     .unwrap();
     let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status();
     if !compiled.is_ok_and(|status| status.success()) {
-        eprintln!("NOT RUN: cc, which compiles a clock");
+        println!("NOT RUN: cc, which compiles a clock");
         return;
     }
     let project = project();

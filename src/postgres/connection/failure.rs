@@ -118,6 +118,7 @@ fn machine_failure(error: &anyhow::Error, of_machine: &io::Error, doing: &str) -
         Some(Errno::EMFILE | Errno::ENFILE) => {
             "raise the limit of open files (ulimit -n), then run the same command again"
         }
+        Some(Errno::EAGAIN) => "raise the limit of processes (ulimit -u), then run the same command again",
         Some(Errno::ENOSPC | Errno::EDQUOT) => "free space on this machine, then run the same command again",
         _ => {
             "look at the file or directory, and at the limits of this machine, then run the same command again"
