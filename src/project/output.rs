@@ -173,7 +173,12 @@ impl OutputFile {
             files.into_iter().any(|own| own.file_name() == Some(name) && file.parent() == Some(&dir));
         let store = project.dir.join(store);
         let folders = [&project.schema_dir, &project.migrations_dir, &project.checks_dir, &store];
-        if own_file || folders.into_iter().any(|folder| file.starts_with(real(folder))) {
+        let in_folder = folders.into_iter().map(|folder| real(folder)).any(|folder| {
+            // Where migrations lie in the project's directory itself, reports may, too.
+            let is_sql = file.extension().is_some_and(|extension| extension == "sql");
+            file.starts_with(&folder) && (!dir.starts_with(&folder) || is_sql && file.exists())
+        });
+        if own_file || in_folder {
             return refuse("a report would overwrite, or stand among, the project's own files");
         }
         Ok(())
