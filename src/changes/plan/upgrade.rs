@@ -42,11 +42,9 @@ impl MigrationPlan {
         let files = by_version(migrations);
         let mut open: Vec<usize> = state.skipped.iter().chain(&state.pending).copied().collect();
         open.sort_unstable();
-        let mut steps = Vec::with_capacity(open.len());
-        for index in open {
-            steps.push(step(lock, &files, index)?);
-        }
+        let mut steps = Failure::collect(open.into_iter().map(|index| step(lock, &files, index)))?;
         refuse_no_history(state)?;
+        refuse_renumbered(lock, state)?;
         refuse_edited(lock, state, |_| true, "no further migration is applied")?;
         if !state.skipped.is_empty() && !wanted.allow_out_of_order {
             return Err(skipped(lock, state));
@@ -55,7 +53,8 @@ impl MigrationPlan {
             steps.retain(|step| step.version <= to);
         }
         let stop = stop_before(&mut steps, wanted);
-        Ok(Self { direction: Direction::Up, current, steps, stop, ahead: state.ahead.clone() })
+        let ahead = state.ahead.clone();
+        Ok(Self { direction: Direction::Up, current, steps, stop, ahead, left: Vec::new() })
     }
 }
 
@@ -223,6 +222,31 @@ pub(super) fn refuse_edited(
         "restore the applied text and put the change into a new migration; or, if the edit does not change the \
          meaning: trueup resolve {version} --as accept-edit --reason TEXT"
     )))
+}
+
+/// Refuses to apply again what was applied under another version.
+fn refuse_renumbered(lock: &Lock, state: &MigrationState) -> Result<(), Failure> {
+    let mut what = Vec::new();
+    let mut next = Vec::new();
+    for (version, index) in &state.renumbered {
+        let now = lock.migrations[*index].id();
+        let known = lock.migrations.iter().find(|migration| migration.version == *version);
+        what.push(format!(
+            "version {version} was applied with the text that is now {now}: the file was renumbered after it was applied"
+        ));
+        let back = format!("rename {now}.sql so that it has version {version} again");
+        next.push(match known {
+            Some(taken) => format!("{back}, and give {} a version that is not applied", taken.id()),
+            None => back,
+        });
+    }
+    if what.is_empty() {
+        return Ok(());
+    }
+    what.push("no migration is applied".to_owned());
+    Err(Failure::new(Exit::Refused, what.join("\n"))
+        .code(ErrorCode::HISTORY_RENUMBERED)
+        .next(next.join("\n")))
 }
 
 /// The refusal of pending versions below an applied one (F37).

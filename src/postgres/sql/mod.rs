@@ -7,6 +7,7 @@ mod expression;
 mod file;
 mod printing;
 mod quote;
+mod setting;
 mod split;
 mod unified;
 
@@ -16,5 +17,8 @@ pub use expression::one_expression;
 pub use file::{LARGEST_FILE, read_file, read_file_in};
 pub use printing::prints_alike;
 pub use quote::{identifier, literal, qualified, split_qualified, words_of};
-pub use split::{Comment, Part, SplitError, SplitErrorKind, Statement, comments, split, without_bom};
+pub use setting::{Assignment, newer_setting};
+pub use split::{
+    Comment, Part, SplitError, SplitErrorKind, Statement, comments, split, split_all, without_bom,
+};
 pub use unified::unified;
