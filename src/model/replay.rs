@@ -105,7 +105,7 @@ async fn run(
     }
     let Some((index, error)) = transaction(runner, path, &statements).await? else { return Ok(()) };
     let failure = error.in_statement(path, &statements[index]);
-    let Some(advice) = border_advice(&error.code) else {
+    let Some(advice) = border_advice(&error.code, error.is_in_code()) else {
         return Err(failure.code(ErrorCode::MIGRATIONS_INVALID).into());
     };
     refuse(failure.code(ErrorCode::MIGRATION_UNSUPPORTED).next(advice));

@@ -136,6 +136,15 @@ fn a_migration_without_a_transaction_is_replayed_statement_by_statement() {
     other.trueup(["compile"], &support::database()).exit(0);
 }
 
+/// No directive makes code run what needs no transaction: that advice would lead nowhere.
+#[test]
+fn code_that_runs_what_no_transaction_holds_is_told_once() {
+    let sql = "DO $$ BEGIN EXECUTE 'CREATE INDEX CONCURRENTLY i ON t (id)'; END $$;\n";
+    let project = project("", &[BASE, ("migrations/V2__x.sql", sql)]);
+    let ran = project.trueup(["compile"], &support::database()).exit(2).lacks("no-transaction");
+    assert_eq!(ran.stderr().matches("V2__x.sql: line 1").count(), 1, "{}", ran.shown());
+}
+
 #[test]
 fn a_mistake_in_a_transaction_is_the_first_that_is_told() {
     let files = [BASE, ("migrations/V2__x.sql", "SET no_such_setting = 1;\nCREATE TABLE u ();\n")];

@@ -134,3 +134,27 @@ fn migrations_run_in_transactions_where_extensions_are_assumed() {
     let words = ["V3__b.sql: line 2: unsafe use of new value", "-- trueup: no-transaction"];
     project(settings, &files).trueup(["compile"], &support::database()).exit(2).says(words);
 }
+
+#[test]
+fn what_pg_dump_writes_is_applied_as_it_stands() {
+    let rich = "CREATE SCHEMA app;\nCREATE TYPE app.mood AS ENUM ('sad', 'ok');\n\
+        CREATE TABLE app.users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, mood app.mood DEFAULT 'ok', \
+        name text, shout text GENERATED ALWAYS AS (upper(name) || '; ') STORED);\nCOMMENT ON TABLE app.users IS 'people; all of them';\n\
+        CREATE TABLE app.keys (id serial PRIMARY KEY, user_id bigint REFERENCES app.users);\n\
+        CREATE VIEW app.sad AS SELECT id FROM app.users WHERE mood = 'sad';\n\
+        CREATE FUNCTION app.count_of(who bigint) RETURNS bigint LANGUAGE sql STABLE BEGIN ATOMIC \
+        SELECT count(*) FROM app.keys WHERE user_id = who; SELECT 1::bigint; END;\n\
+        CREATE FUNCTION app.touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;\n\
+        CREATE TRIGGER touch BEFORE UPDATE ON app.keys FOR EACH ROW EXECUTE FUNCTION app.touch();\n";
+    let (origin, database) = (support::database(), support::database());
+    origin.exec(rich);
+    let dump = origin.server.program("pg_dump").args(["--schema-only", "-d", origin.url()]).exit(0);
+    let project =
+        project("", &[("migrations/V1__dump.sql", dump.stdout()), ("schema/dump.sql", dump.stdout())]);
+    project.trueup(["compile"], &database).exit(0);
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
+    for same in [&database, &origin] {
+        project.trueup(["check", "--fail-on", "drift"], same).exit(0);
+    }
+    project.trueup(["check"], &database).exit(0);
+}

@@ -100,7 +100,7 @@ pub(super) fn script_failure(
         let _ = write!(text, "\nstatement: {}", statement.summary);
     }
     let _ = write!(text, "\n{what} failed, {}", before.words());
-    let advice = said.sqlstate.as_deref().and_then(border_advice);
+    let advice = said.sqlstate.as_deref().and_then(|code| border_advice(code, said.context.is_some()));
     Failure::new(exit, text)
         .code(ErrorCode::MIGRATION_FAILED)
         .next(advice.unwrap_or("fix the migration or the data, then run the same command again"))

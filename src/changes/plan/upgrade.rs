@@ -388,6 +388,18 @@ mod tests {
     }
 
     #[test]
+    fn the_faults_of_all_files_are_told_at_once() {
+        let mut samples = samples();
+        samples[1] = SampleMigration::new(2, "set role a;\nvacuum;");
+        samples[4] = SampleMigration::new(5, "select 1;\ncommit;");
+        let failure = plan(&samples, &[1], UpgradeGoal::default()).expect_err("refused");
+        for place in ["V2__m2.sql: line 1", "V2__m2.sql: line 2", "V5__m5.sql: line 2"] {
+            assert!(failure.what.contains(place), "{}", failure.what);
+        }
+        assert_eq!((failure.exit, failure.next.lines().count()), (Exit::Refused, 3), "{}", failure.next);
+    }
+
+    #[test]
     fn a_database_without_history_is_adopted_first() {
         let (lock, files) = lock_of(&samples());
         let state = MigrationState::first(2, 5, Basis::Inferred);

@@ -51,8 +51,10 @@ pub struct ExaminedStatement<'s> {
 const HEAD: usize = 20_000;
 
 /// What to do about a server's error that says that the statement cannot run in this transaction; `None` for all others.
-pub fn border_advice(code: &str) -> Option<&'static str> {
+/// `in_code` says whether a function or a `DO` block ran it: there it cannot run without a transaction either.
+pub fn border_advice(code: &str, in_code: bool) -> Option<&'static str> {
     match code {
+        sqlstate::ACTIVE_SQL_TRANSACTION if in_code => None,
         sqlstate::ACTIVE_SQL_TRANSACTION => Some(NO_TRANSACTION),
         sqlstate::UNSAFE_NEW_ENUM_VALUE_USAGE => Some(
             "a label that ALTER TYPE ... ADD VALUE adds can be used when it is committed: put ADD VALUE into a migration \
