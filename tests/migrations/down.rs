@@ -1,7 +1,9 @@
 //! Down scripts that run outside of a transaction, and down scripts that leave something.
 
+use nix::sys::signal::Signal;
+
 use super::{applied, project, write};
-use crate::support;
+use crate::support::{self, wait_for};
 
 const BASE: (&str, &str) =
     ("migrations/V1__t.sql", "CREATE TYPE st AS ENUM ('a', 'b');\nCREATE TABLE t (id int, s st);\n");
@@ -56,6 +58,34 @@ fn a_down_script_outside_of_a_transaction_is_continued_and_proved() {
     project.trueup(args, &database).exit(0).says("reverted 1 migration");
     assert_eq!(applied(&database), "1");
     project.trueup(["check", "--fail-on", "drift"], &database).exit(0);
+}
+
+#[test]
+fn a_down_script_that_was_killed_between_its_statements_is_continued() {
+    let down =
+        "-- trueup: no-transaction\nDROP INDEX CONCURRENTLY i;\nSELECT pg_sleep(30 * count(*)) FROM t;\n";
+    let files =
+        [BASE, ("migrations/V2__i.sql", "CREATE INDEX i ON t (id);\n"), ("migrations/V2__i.down.sql", down)];
+    let project = project("", &files);
+    let database = support::database();
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
+    database.exec("INSERT INTO t VALUES (1, 'a')");
+    let args = ["downgrade", "--to", "1", "--yes"];
+    let run = project.trueup(args, &database).start();
+    let sleeps =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    wait_for("the second statement", || database.value(sleeps) == "1");
+    run.send(Signal::SIGKILL);
+    run.ended().killed();
+    assert_eq!(
+        (applied(&database), database.value("SELECT to_regclass('i') IS NULL").as_str()),
+        ("1 2".into(), "t")
+    );
+    // The server ends what nobody waits for any more.
+    database.exec("TRUNCATE t");
+    project.trueup(["status"], &database).exit(1).says("downgrade");
+    project.trueup(args, &database).exit(0).says("reverted 1 migration");
+    assert_eq!(applied(&database), "1");
 }
 
 #[test]
