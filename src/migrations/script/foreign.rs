@@ -1,5 +1,4 @@
-//! Recognises a file of another migration tool that holds both directions: as SQL alone it would apply its change and
-//! take it back.
+//! Recognises a file of another migration tool that holds a change and what reverts it: run as SQL alone it would do both.
 
 use std::path::Path;
 
@@ -40,12 +39,12 @@ pub(super) fn marker(path: &Path, sql: &str) -> Option<Failure> {
     let down = path.file_stem().unwrap_or_default().to_string_lossy();
     Some(
         Failure::usage(format!(
-            "{shown}: line {line}: `{text}` is a marker of {tool}, in whose files both directions stand: trueup would \
-             run all of the file"
+            "{shown}: line {line}: `{text}` is a marker of {tool}: such a file holds the change and what reverts it, and \
+             trueup would run both"
         ))
         .code(ErrorCode::MIGRATIONS_INVALID)
         .next(format!(
-            "keep only what applies the change; put what takes it back into a file beside it ({}.down.sql) or remove \
+            "keep only what applies the change; put what reverts it into a file beside it ({}.down.sql) or remove \
              it; then remove the markers of {tool}",
             down.trim_end_matches(".down")
         )),
