@@ -19,6 +19,7 @@ mod connect;
 mod faults;
 mod formats;
 mod incidents;
+mod migrations;
 #[cfg(feature = "s3")]
 mod object_store;
 mod plan;

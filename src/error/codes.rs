@@ -178,6 +178,8 @@ error_codes! {
     HISTORY_HIDDEN = "history.hidden";
     /// The database has migrations that this project does not have.
     HISTORY_AHEAD = "history.ahead";
+    /// An applied migration's file was given another version.
+    HISTORY_RENUMBERED = "history.renumbered";
     /// A migration was interrupted and has to be finished first.
     HISTORY_INTERRUPTED = "history.interrupted";
 

@@ -88,6 +88,37 @@ impl Failure {
         Self::new(Exit::CannotTell, what)
     }
 
+    /// This failure and others as one: all that happened, and each advice once. This one's exit code and condition stay.
+    #[must_use]
+    pub fn and(mut self, others: impl IntoIterator<Item = Self>) -> Self {
+        let mut advice = vec![std::mem::take(&mut self.next)];
+        for Self { what, next, .. } in others {
+            self.what.push('\n');
+            self.what.push_str(&what);
+            if !advice.contains(&next) {
+                advice.push(next);
+            }
+        }
+        advice.retain(|next| !next.is_empty());
+        self.next(advice.join("\n"))
+    }
+
+    /// All of what was made, or all that kept it from being made as one failure.
+    ///
+    /// # Errors
+    /// The failures among them; see [`Failure::and`].
+    pub fn collect<T>(made: impl IntoIterator<Item = Result<T, Self>>) -> Result<Vec<T>, Self> {
+        let (mut all, mut failures) = (Vec::new(), Vec::new());
+        for one in made {
+            match one {
+                Ok(one) => all.push(one),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        let mut failures = failures.into_iter();
+        failures.next().map_or(Ok(all), |first| Err(first.and(failures)))
+    }
+
     /// Says which condition it is.
     #[must_use]
     pub fn code(mut self, code: ErrorCode) -> Self {

@@ -4,11 +4,13 @@
 //! of the version matters: refinery with `int8-versions` computes other values than refinery without it. Line
 //! endings, byte order mark and final newline differ between checkouts and editors and do not make another migration.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash as _, Hasher as _};
 
 use siphasher::sip::SipHasher13;
 
 use super::Migration;
+use super::history::Applied;
 use crate::postgres::sql::without_bom;
 
 /// The width of the version that refinery hashed; the type of the history's column shows it.
@@ -55,6 +57,26 @@ pub fn accepted(migration: &Migration) -> Vec<u64> {
     }
     found.sort_unstable();
     found.dedup();
+    found
+}
+
+/// The files that were given another version after they were applied: by the version that they were applied as, the one
+/// that they have now. The text of such a file is that of a row of the history, and its own version is not applied.
+pub fn renumbered(migrations: &[Migration], history: &[Applied]) -> BTreeMap<i64, i64> {
+    let applied: BTreeSet<i64> = history.iter().map(|row| row.version).collect();
+    let open: Vec<&Migration> = migrations.iter().filter(|file| !applied.contains(&file.version)).collect();
+    let mut found = BTreeMap::new();
+    for row in history.iter().filter(|_| !open.is_empty()) {
+        let Some(recorded) = row.checksum else { continue };
+        let same = migrations.iter().find(|file| file.version == row.version && file.name == row.name);
+        if same.is_some_and(|file| accepts(file, recorded)) {
+            continue;
+        }
+        let was = |file: &&&Migration| {
+            accepts(&Migration { version: row.version, name: row.name.clone(), ..(**file).clone() }, recorded)
+        };
+        found.extend(open.iter().find(was).map(|file| (row.version, file.version)));
+    }
     found
 }
 
@@ -135,6 +157,25 @@ mod tests {
             }
             assert!(!accepted.contains(&refinery(4, ours)));
         }
+    }
+
+    #[test]
+    fn a_file_with_another_version_is_known_by_its_text() {
+        let row = |version: i64, of: &Migration| Applied {
+            version,
+            name: of.name.clone(),
+            applied_on: String::new(),
+            checksum: Some(written(&Migration { version, ..of.clone() }, Width::Four)),
+        };
+        let (one, other) = (migration(6, "create table a ();\n"), migration(5, "create table b ();\n"));
+        let renamed = Migration { name: "add_a".into(), sql: "create table a ();".into(), ..one.clone() };
+        let history = [row(5, &one)];
+        for files in [vec![one.clone()], vec![other.clone(), one.clone()], vec![renamed]] {
+            assert_eq!(renumbered(&files, &history), BTreeMap::from([(5, 6)]));
+        }
+        assert!(renumbered(&[migration(6, "create table c ();")], &history).is_empty());
+        assert!(renumbered(&[migration(5, "create table a ();"), one.clone()], &history).is_empty());
+        assert!(renumbered(&[other, one.clone()], &[row(5, &one), row(6, &one)]).is_empty());
     }
 
     #[test]

@@ -1,10 +1,15 @@
 //! The directives in a migration's leading comments, such as `-- trueup: contract`.
 
+use std::fmt;
 use std::path::Path;
+use std::str::FromStr as _;
 use std::time::Duration;
 
+use smol_str::SmolStr;
+
 use crate::error::{ErrorCode, Failure};
-use crate::postgres::sql::{self, comments};
+use crate::postgres::catalog::{Kind, ObjectId};
+use crate::postgres::sql::{self, comments, identifier, split_qualified};
 
 /// The directives of one migration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,9 +24,50 @@ pub struct Directives {
     pub max_duration: Option<Duration>,
     /// `requires-check NAME`: data checks that must pass before it.
     pub requires_checks: Vec<String>,
+    /// `leaves KIND NAME`, in down scripts: what stays of the migration, as a person has accepted.
+    pub leaves: Vec<Left>,
 }
 
-const KNOWN: &str = "no-transaction, contract, lock-timeout 5s, max-duration 10min, requires-check NAME";
+/// What a down script leaves of what its migration made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Left {
+    /// An object, with all that belongs to it.
+    Object(ObjectId),
+    /// `enum_value public.status.archived`: a label of an enum, which PostgreSQL cannot drop.
+    EnumValue {
+        /// The enum.
+        of: ObjectId,
+        /// The label.
+        label: String,
+    },
+}
+
+impl Left {
+    fn parse(text: &str) -> Option<Self> {
+        let (kind, name) = text.split_once(char::is_whitespace)?;
+        let name = name.trim();
+        if kind == ENUM_VALUE {
+            let [schema, of, label] = <[SmolStr; 3]>::try_from(split_qualified(name)?).ok()?;
+            let of = ObjectId::in_schema(Kind::Enum, schema, of);
+            return Some(Self::EnumValue { of, label: label.into() });
+        }
+        ObjectId::parse(Kind::from_str(kind).ok()?, name).map(Self::Object)
+    }
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Object(id) => write!(f, "{} {id}", id.kind.word()),
+            Self::EnumValue { of, label } => write!(f, "{ENUM_VALUE} {of}.{}", identifier(label)),
+        }
+    }
+}
+
+const ENUM_VALUE: &str = "enum_value";
+
+const KNOWN: &str = "no-transaction, contract, lock-timeout 5s, max-duration 10min, requires-check NAME, in down scripts \
+                     leaves KIND NAME";
 
 impl Directives {
     /// Reads the directives of a script.
@@ -70,6 +116,15 @@ impl Directives {
                 }
                 self.requires_checks.push(argument.to_owned());
             }
+            "leaves" => {
+                let left = Left::parse(argument).ok_or_else(|| {
+                    format!(
+                        "`{word}` needs a kind and a name with its schema, such as `enum_value public.status.archived` or \
+                         `table public.old_users`; found `{argument}`"
+                    )
+                })?;
+                self.leaves.push(left);
+            }
             "no-transaction" | "contract" if !argument.is_empty() => {
                 return Err(format!("`{word}` takes no argument; found `{argument}`"));
             }
@@ -92,14 +147,21 @@ mod tests {
     #[test]
     fn all_of_them() {
         let script = "-- Why: the index.\n-- trueup: no-transaction\r\n--trueup:contract\n-- trueup: lock-timeout 5s\n\
-                      -- trueup: max-duration 10 min\n/* x */ -- trueup: requires-check orphans\nselect 1; -- trueup is good\n";
+                      -- trueup: max-duration 10 min\n/* x */ -- trueup: requires-check orphans\n-- trueup: leaves enum_value public.st.\"C\"\n\
+                      -- trueup: leaves column public.t.c\nselect 1; -- trueup is good\n";
         let expected = Directives {
             no_transaction: true,
             contract: true,
             lock_timeout: Some(Duration::from_secs(5)),
             max_duration: Some(Duration::from_secs(600)),
             requires_checks: vec!["orphans".into()],
+            leaves: vec![
+                Left::EnumValue { of: ObjectId::in_schema(Kind::Enum, "public", "st"), label: "C".into() },
+                Left::Object(ObjectId::under(Kind::Column, "public", "t", "c")),
+            ],
         };
+        let shown: Vec<String> = expected.leaves.iter().map(Left::to_string).collect();
+        assert_eq!(shown, ["enum_value public.st.\"C\"", "column public.t.c"]);
         assert_eq!(read(script), Ok(expected));
         assert_eq!(read("select '-- trueup: nonsense';"), Ok(Directives::default()));
     }
@@ -114,6 +176,8 @@ mod tests {
             ("-- trueup: max-duration 99999999999999999h\n", "needs a duration"),
             ("-- trueup: requires-check\n", "needs the name"),
             ("-- trueup: requires-check ../x\n", "needs the name"),
+            ("-- trueup: leaves enum_value c\n", "needs a kind and a name"),
+            ("-- trueup: leaves tables public.c\n", "needs a kind and a name"),
             ("select 1;\n-- trueup: contract\n", "line 2: a directive after the first statement"),
         ] {
             let what = read(script).expect_err(script);

@@ -3,11 +3,12 @@
 //! trueup matches the names by a stricter pattern than refinery, whose pattern is not anchored, reads `V1__it's` as
 //! "it", and panics on `|3__x`. What it accepts, refinery reads alike; see [`super::refinery`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::names::FileName;
 use super::{Directives, MigrationId};
 use crate::error::{ErrorCode, Failure};
 use crate::postgres::sql::{read_file, read_file_in, without_bom};
@@ -42,39 +43,51 @@ const PATTERN: &str = "migrations are named V<version>__<name>.sql: a version of
 pub fn read_directory(directory: &Path) -> Result<Vec<Migration>, Failure> {
     let mut scripts: BTreeMap<i64, (FileName, Entry)> = BTreeMap::new();
     let mut downs = Vec::new();
+    let mut failures = Vec::new();
     for entry in files_of(directory)? {
-        let Some(name) = parse_name(&entry)? else { continue };
-        if name.down {
-            downs.push((name, entry.path));
-            continue;
+        match file_name(&entry) {
+            Ok(None) => {}
+            Ok(Some(name)) if name.down => downs.push((name, entry.path)),
+            Ok(Some(name)) => match scripts.get(&name.version) {
+                Some((_, other)) => failures.push(twice(name.version, &other.path, &entry.path)),
+                None => {
+                    scripts.insert(name.version, (name, entry));
+                }
+            },
+            Err(failure) => failures.push(failure),
         }
-        if let Some((_, other)) = scripts.get(&name.version) {
-            let (first, second) = (other.path.display(), entry.path.display());
-            return Err(Failure::usage(format!("version {} twice: {first} and {second}", name.version))
-                .code(ErrorCode::MIGRATIONS_INVALID)
-                .next(
-                    "give one of them another version; the one that is applied somewhere keeps its version",
-                ));
+    }
+    let mut reverted = BTreeSet::new();
+    for (name, path) in &downs {
+        let up = scripts.get(&name.version).filter(|(migration, _)| migration.name == name.name);
+        if up.is_none() || !reverted.insert(name.version) {
+            failures.push(nothing_to_revert(name, path));
         }
-        scripts.insert(name.version, (name, entry));
     }
-    let mut found: BTreeMap<i64, Migration> = BTreeMap::new();
-    for migration in read_all(directory, scripts.into_values().collect())? {
-        found.insert(migration.version, migration);
-    }
+    let read = read_all(directory, scripts.into_values().collect());
+    let found = Failure::collect(failures.into_iter().map(Err).chain([read]))?;
+    let mut found: BTreeMap<i64, Migration> =
+        found.into_iter().flatten().map(|migration| (migration.version, migration)).collect();
     for (name, path) in downs {
-        match found.get_mut(&name.version).filter(|migration| migration.name == name.name) {
-            Some(migration) if migration.down.is_none() => migration.down = Some(path),
-            _ => {
-                let shown = path.display();
-                let up = MigrationId { version: name.version, name: &name.name };
-                return Err(Failure::usage(format!("{shown}: reverts {up}.sql, which does not exist"))
-                    .code(ErrorCode::MIGRATIONS_INVALID)
-                    .next("name it like its migration, with .down.sql, or remove it"));
-            }
+        if let Some(migration) = found.get_mut(&name.version) {
+            migration.down = Some(path);
         }
     }
     Ok(found.into_values().collect())
+}
+
+fn twice(version: i64, first: &Path, second: &Path) -> Failure {
+    Failure::usage(format!("version {version} twice: {} and {}", first.display(), second.display()))
+        .code(ErrorCode::MIGRATIONS_INVALID)
+        .next("give one of them another version; the one that is applied somewhere keeps its version")
+}
+
+fn nothing_to_revert(name: &FileName, path: &Path) -> Failure {
+    let shown = path.display();
+    let up = MigrationId { version: name.version, name: &name.name };
+    Failure::usage(format!("{shown}: reverts {up}.sql, which does not exist"))
+        .code(ErrorCode::MIGRATIONS_INVALID)
+        .next("name it like its migration, with .down.sql, or remove it")
 }
 
 /// The number of files from which on several threads read them: most of the time is spent on opening files.
@@ -94,7 +107,7 @@ fn read_all(directory: &Path, scripts: Vec<(FileName, Entry)>) -> Result<Vec<Mig
         migration(entry.path, name, sql)
     };
     if scripts.len() < MANY {
-        return scripts.into_iter().map(read).collect();
+        return Failure::collect(scripts.into_iter().map(read));
     }
     let threads = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, THREADS);
     let share = scripts.len().div_ceil(threads);
@@ -105,7 +118,7 @@ fn read_all(directory: &Path, scripts: Vec<(FileName, Entry)>) -> Result<Vec<Mig
     }
     let outcomes: Vec<Result<Vec<Migration>, Failure>> = std::thread::scope(|scope| {
         let begin = |share: Vec<(FileName, Entry)>| {
-            let all = move || share.into_iter().map(read).collect::<Result<Vec<Migration>, Failure>>();
+            let all = move || Failure::collect(share.into_iter().map(read));
             std::thread::Builder::new().spawn_scoped(scope, all)
         };
         let readers: Vec<_> = shares.into_iter().map(begin).collect();
@@ -117,11 +130,7 @@ fn read_all(directory: &Path, scripts: Vec<(FileName, Entry)>) -> Result<Vec<Mig
             })
             .collect()
     });
-    let mut migrations = Vec::new();
-    for outcome in outcomes {
-        migrations.append(&mut outcome?);
-    }
-    Ok(migrations)
+    Ok(Failure::collect(outcomes)?.into_iter().flatten().collect())
 }
 
 /// This machine lets no further thread start (exit 3).
@@ -168,15 +177,8 @@ fn files_of(directory: &Path) -> Result<Vec<Entry>, Failure> {
     Ok(found)
 }
 
-#[derive(Debug, PartialEq, Eq)]
-struct FileName {
-    version: i64,
-    name: String,
-    down: bool,
-}
-
 /// `None` for files that are no migrations.
-fn parse_name(entry: &Entry) -> Result<Option<FileName>, Failure> {
+fn file_name(entry: &Entry) -> Result<Option<FileName>, Failure> {
     let path = &entry.path;
     let lossy = path.file_name().unwrap_or_default().to_string_lossy();
     if lossy.starts_with('.') {
@@ -197,26 +199,14 @@ fn parse_name(entry: &Entry) -> Result<Option<FileName>, Failure> {
             Ok(None)
         };
     }
-    let lower = lossy.to_lowercase();
-    if lower.ends_with(".rs") && parse_stem(&lossy[..lossy.len() - 3]).is_some() {
+    if FileName::is_of_rust(&lossy) {
         return Err(refuse("a migration written in Rust; trueup runs SQL"));
     }
-    if !lower.ends_with(".sql") {
+    if !lossy.to_lowercase().ends_with(".sql") {
         return Ok(None);
     }
-    let stem = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".sql"));
-    let stem = stem.ok_or_else(|| refuse("not a migration's name"))?;
-    let (stem, down) = stem.strip_suffix(".down").map_or((stem, false), |stem| (stem, true));
-    let (version, name) = parse_stem(stem).ok_or_else(|| refuse("not a migration's name"))?;
-    Ok(Some(FileName { version, name: name.to_owned(), down }))
-}
-
-fn parse_stem(stem: &str) -> Option<(i64, &str)> {
-    let (version, name) = stem.strip_prefix('V')?.split_once("__")?;
-    let digits = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit());
-    let word = |found: char| found.is_alphabetic() || found.is_ascii_digit() || found == '_';
-    (digits && !name.is_empty() && name.chars().all(word)).then_some(())?;
-    Some((version.parse().ok()?, name))
+    let name = path.file_name().and_then(|name| name.to_str()).and_then(FileName::parse);
+    name.map(Some).ok_or_else(|| refuse(&format!("not a migration's name: {}", FileName::advice(&lossy))))
 }
 
 fn migration(path: PathBuf, name: FileName, sql: String) -> Result<Migration, Failure> {
@@ -228,6 +218,14 @@ fn migration(path: PathBuf, name: FileName, sql: String) -> Result<Migration, Fa
             ));
     }
     let directives = Directives::read(&path, &sql)?;
+    if let Some(left) = directives.leaves.first() {
+        return Err(Failure::usage(format!(
+            "{}: `leaves {left}` has a meaning in a down script only",
+            path.display()
+        ))
+        .code(ErrorCode::MIGRATIONS_INVALID)
+        .next("put the directive into the .down.sql beside it"));
+    }
     let FileName { version, name, .. } = name;
     Ok(Migration { version, name, path, sql, down: None, directives })
 }
@@ -293,6 +291,33 @@ mod tests {
             assert!(failure.what.contains(words), "{}", failure.what);
             assert_eq!(failure.exit, Exit::Usage);
         }
+    }
+
+    #[test]
+    fn all_wrong_files_are_told_at_once() {
+        let directory = directory(&[
+            ("V1.1__a.sql", "select 1;"),
+            ("R__views.sql", "select 1;"),
+            ("U1__a.sql", "select 1;"),
+            ("V2__b.up.sql", "select 1;"),
+            ("V3__empty.sql", ""),
+            ("V4__c.sql", "-- trueup: nonsense\nselect 1;"),
+            ("V5__d.down.sql", "select 1;"),
+        ]);
+        let failure = read_directory(directory.path()).expect_err("wrong");
+        assert_eq!(failure.what.lines().count(), 7, "{}", failure.what);
+        for words in [
+            "V1.1__a.sql",
+            "R__views.sql",
+            "V1__a.down.sql",
+            "rename it V2__b.sql",
+            "V3__empty",
+            "nonsense",
+            "V5__d",
+        ] {
+            assert!(failure.what.contains(words), "{words}: {}", failure.what);
+        }
+        assert_eq!(failure.next.matches("migrations are named").count(), 1, "{}", failure.next);
     }
 
     #[test]

@@ -9,9 +9,11 @@ mod files;
 pub mod history;
 mod id;
 mod ledger;
+mod names;
 pub mod refinery;
+pub mod script;
 
-pub use directives::Directives;
+pub use directives::{Directives, Left};
 pub use files::{Migration, read_directory};
 pub use id::MigrationId;
 pub use ledger::Ledger;

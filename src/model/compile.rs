@@ -6,18 +6,22 @@ use anyhow::Result;
 
 use super::default_privileges::DefaultPrivileges;
 use super::inputs::{Sources, relative};
-use super::load::{SqlScript, load, scripts};
+use super::load::{load, scripts};
 use super::lock::{CompiledSettings, DeclaredBy, Head, Lock};
 use super::progress::CompileProgress;
-use super::replay::replay;
+use super::recognise::declare;
+use super::replay::{MigrationScript, Replayed, replay};
 use super::runner::Runner;
+use crate::error::{Exit, Failure};
+use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::scratch::Scratch;
 
 /// Compiles a project on a scratch server, in databases of its own that are dropped afterwards.
 ///
 /// # Errors
-/// Exit 2: the project's SQL, with file, line and statement. Exit 3: the scratch server.
+/// Exit 2: the project's SQL, with file, line and statement: everything that a migration must not contain, in all of
+/// them, and the first statement that the server refuses. Exit 3: the scratch server.
 pub async fn compile(
     project: &Path,
     sources: &Sources,
@@ -25,19 +29,74 @@ pub async fn compile(
     scratch: &mut Scratch,
     progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Lock> {
-    let schema = scripts(&sources.schema)?;
     let paths: Vec<String> = sources.migrations.iter().map(|file| relative(project, &file.path)).collect();
-    let mut migrations = Vec::with_capacity(paths.len());
-    for (path, migration) in paths.iter().zip(&sources.migrations) {
-        migrations.push(SqlScript::new(path, &migration.sql)?);
+    let migrations: Vec<MigrationScript<'_>> =
+        paths.iter().zip(&sources.migrations).map(|(path, file)| MigrationScript::new(path, file)).collect();
+    let refused = migrations.iter().enumerate().flat_map(|(index, script)| {
+        script.examined.refused.iter().map(move |failure| (index, failure.clone()))
+    });
+    let mut refused: Vec<(usize, Failure)> = refused.collect();
+    let built = build(sources, settings, scratch, &migrations, &mut refused, progress).await;
+    // In the order of the files; what the server refused comes last.
+    refused.sort_by_key(|(index, _)| *index);
+    let mut failures = refused.into_iter().map(|(_, failure)| failure);
+    let Some(first) = failures.next() else {
+        let head = |options, declared_by| Head {
+            server: scratch.version(),
+            declared_by,
+            options,
+            settings: settings.clone(),
+            inputs: sources.inputs(project),
+        };
+        return built.map(|built| built.lock(head));
+    };
+    let last = built.err().map(anyhow::Error::downcast::<Failure>).transpose()?;
+    Err(Failure { exit: Exit::Usage, ..first.and(failures.chain(last)) }.into())
+}
+
+/// What the throwaway databases gave.
+struct Built {
+    declared_by: DeclaredBy,
+    options: ReadOptions,
+    /// What `schema/` declares; `None` where there is none.
+    model: Option<Catalog>,
+    replayed: Replayed,
+}
+
+impl Built {
+    fn lock(self, head: impl FnOnce(ReadOptions, DeclaredBy) -> Head) -> Lock {
+        let Self { declared_by, options, model, replayed } = self;
+        Lock {
+            head: head(options, declared_by),
+            model: model.unwrap_or(replayed.catalog),
+            initial: replayed.initial,
+            migrations: replayed.migrations,
+        }
     }
+}
+
+async fn build(
+    sources: &Sources,
+    settings: &CompiledSettings,
+    scratch: &mut Scratch,
+    migrations: &[MigrationScript<'_>],
+    refused: &mut Vec<(usize, Failure)>,
+    progress: &mut dyn FnMut(CompileProgress<'_>),
+) -> Result<Built> {
+    let schema = scripts(&sources.schema)?;
     let declared_by = if schema.is_empty() { DeclaredBy::Migrations } else { DeclaredBy::Schema };
     let mut options = ReadOptions::default();
-    let declaring = if schema.is_empty() { &migrations } else { &schema };
-    declaring.iter().for_each(|script| script.declare(&mut options));
-
-    let default_privileges = DefaultPrivileges::of(schema.iter().chain(&migrations));
-    let server = scratch.version();
+    match declared_by {
+        DeclaredBy::Schema => schema.iter().for_each(|script| script.declare(&mut options)),
+        DeclaredBy::Migrations => {
+            let statements = migrations.iter().flat_map(|script| &script.examined.statements);
+            statements.for_each(|examined| declare(&examined.statement, &mut options));
+        }
+    }
+    let declared = schema.iter().flat_map(|script| &script.statements);
+    let migrated = migrations.iter().flat_map(|script| &script.examined.statements);
+    let default_privileges =
+        DefaultPrivileges::of(declared.chain(migrated.map(|examined| &examined.statement)));
     let mut model = None;
     if declared_by == DeclaredBy::Schema {
         let mut runner = Runner::new(scratch, settings, default_privileges.clone()).await?;
@@ -45,18 +104,7 @@ pub async fn compile(
         runner.finish().await?;
     }
     let mut runner = Runner::new(scratch, settings, default_privileges).await?;
-    let replayed = replay(&mut runner, &sources.migrations, &migrations, &options, progress).await?;
+    let replayed = replay(&mut runner, migrations, &options, refused, progress).await?;
     runner.finish().await?;
-    Ok(Lock {
-        head: Head {
-            server,
-            declared_by,
-            options,
-            settings: settings.clone(),
-            inputs: sources.inputs(project),
-        },
-        model: model.unwrap_or(replayed.catalog),
-        initial: replayed.initial,
-        migrations: replayed.migrations,
-    })
+    Ok(Built { declared_by, options, model, replayed })
 }

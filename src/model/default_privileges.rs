@@ -8,7 +8,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::load::SqlScript;
 use smol_str::SmolStr;
 
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
@@ -30,9 +29,9 @@ pub(super) struct DefaultPrivileges {
 
 impl DefaultPrivileges {
     /// Reads all statements of a project.
-    pub(super) fn of<'s>(scripts: impl Iterator<Item = &'s SqlScript<'s>>) -> Self {
+    pub(super) fn of<'s>(statements: impl Iterator<Item = &'s Statement<'s>>) -> Self {
         let (mut roles, mut of_current_role) = (BTreeSet::new(), false);
-        for statement in scripts.flat_map(|script| &script.statements) {
+        for statement in statements {
             let Some(target) = target(statement) else { continue };
             of_current_role |= target.roles.is_empty();
             roles.extend(target.roles);
@@ -179,10 +178,11 @@ fn with_role(object: &Object, role: &str, rest: &str) -> Arc<Object> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::postgres::sql::split;
 
     fn own(all: &str, one: usize) -> Option<String> {
-        let script = SqlScript::new("s.sql", all).unwrap();
-        DefaultPrivileges::of(std::iter::once(&script)).for_own_role(&script.statements[one])
+        let statements = split(all).unwrap();
+        DefaultPrivileges::of(statements.iter()).for_own_role(&statements[one])
     }
 
     #[test]

@@ -16,16 +16,15 @@ use super::recognise::{Class, classify, declare};
 use super::runner::Runner;
 use super::server_error::StatementError;
 use crate::error::{ErrorCode, Failure};
+use crate::migrations::script::Tokens;
 use crate::postgres::catalog::Catalog;
+use crate::postgres::catalog::history_tables;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::connection::sqlstate;
-use crate::postgres::sql::{Part, Statement, split};
+use crate::postgres::sql::{Statement, split_all};
 
 /// The number of errors that a message shows.
 const MOST_SHOWN: usize = 3;
-
-/// The bytes of a name (`NAMEDATALEN` - 1).
-const LONGEST_NAME: usize = 63;
 
 /// A file with its statements.
 pub(super) struct SqlScript<'f> {
@@ -35,11 +34,13 @@ pub(super) struct SqlScript<'f> {
 
 impl<'f> SqlScript<'f> {
     /// Splits a text.
-    pub(super) fn new(path: &'f str, text: &'f str) -> Result<Self, Failure> {
-        let statements = split(text).map_err(|error| {
-            Failure::usage(format!("{path}: line {}: {}", error.line, error.kind))
-                .code(ErrorCode::SCHEMA_INVALID)
-        })?;
+    fn new(path: &'f str, text: &'f str) -> Result<Self, Failure> {
+        let (statements, errors) = split_all(text);
+        let refused = errors.into_iter().map(|error| {
+            Err(Failure::usage(format!("{path}: line {}: {}", error.line, error.kind))
+                .code(ErrorCode::SCHEMA_INVALID))
+        });
+        Failure::collect::<()>(refused)?;
         Ok(Self { path, statements })
     }
 
@@ -51,18 +52,27 @@ impl<'f> SqlScript<'f> {
     }
 }
 
-/// Splits the files, and refuses statements that are not DDL of one database.
+/// Splits the files, and refuses statements that are not DDL of one database. Rows of a migration history are left out:
+/// a tool writes them at the end of its dump.
+///
+/// # Errors
+/// Exit 2: all such statements of all files.
 pub(super) fn scripts(files: &[SchemaFile]) -> Result<Vec<SqlScript<'_>>, Failure> {
-    let mut scripts = Vec::with_capacity(files.len());
-    for file in files {
-        let script = SqlScript::new(&file.path, &file.text)?;
-        for statement in &script.statements {
-            refuse(script.path, statement)?;
-            refuse_overlong_names(script.path, statement)?;
-        }
-        scripts.push(script);
+    let mut scripts = Failure::collect(files.iter().map(|file| SqlScript::new(&file.path, &file.text)))?;
+    for script in &mut scripts {
+        script.statements.retain(|statement| history_rows(statement).is_none());
     }
+    let statements =
+        scripts.iter().flat_map(|script| script.statements.iter().map(|statement| (script.path, statement)));
+    Failure::collect(statements.map(|(path, statement)| refuse(path, statement)))?;
     Ok(scripts)
+}
+
+/// The table of a known tool's migration history that a statement inserts rows into.
+pub(super) fn history_rows(statement: &Statement<'_>) -> Option<String> {
+    let mut tokens = Tokens::of(statement, 16);
+    let table = tokens.take(&["insert", "into"]).then(|| tokens.take_name()).flatten()?.name;
+    history_tables::is_of_a_tool(&table).then(|| table.to_string())
 }
 
 fn refuse(path: &str, statement: &Statement<'_>) -> Result<(), Failure> {
@@ -89,22 +99,6 @@ fn refuse(path: &str, statement: &Statement<'_>) -> Result<(), Failure> {
     Err(Failure::usage(format!("{path}: line {}: {what}\n  statement: {summary}", statement.line))
         .code(ErrorCode::SCHEMA_INVALID)
         .next(next))
-}
-
-/// PostgreSQL would truncate such a name, with only a notice (manual, "Identifiers and Key Words").
-fn refuse_overlong_names(path: &str, statement: &Statement<'_>) -> Result<(), Failure> {
-    let overlong = statement.parts().find_map(|part| match part {
-        Part::Word(name) if name.len() > LONGEST_NAME => Some(name),
-        Part::Quoted(name) if name.len() > LONGEST_NAME => Some(name),
-        _ => None,
-    });
-    let Some(name) = overlong else { return Ok(()) };
-    let (line, length) = (statement.line, name.len());
-    Err(Failure::usage(format!(
-        "{path}: line {line}: the name {name:?} has {length} bytes; PostgreSQL truncates names to {LONGEST_NAME}"
-    ))
-    .code(ErrorCode::SCHEMA_INVALID)
-    .next("give it a shorter name; if the database has it already, its name there is the first 63 bytes"))
 }
 
 /// A statement that failed and is tried again.
@@ -171,7 +165,7 @@ impl Loader<'_, '_, '_> {
                     done += 1;
                     continue;
                 }
-                let outcome = self.runner.run(script.path, statement).await?;
+                let outcome = self.run(script.path, statement).await?;
                 let setting = classify(statement) == Class::Setting;
                 match outcome {
                     StatementOutcome::Accepted if setting => self.settings[number].push(index),
@@ -214,13 +208,30 @@ impl Loader<'_, '_, '_> {
                 let alone = !statement.words().skip(1).any(|word| word == "create" || word == "grant");
                 if statement.starts_with(&["create", "schema"])
                     && alone
-                    && self.runner.run(script.path, statement).await?.is_accepted()
+                    && self.run(script.path, statement).await?.is_accepted()
                 {
                     made.insert((number, index));
+                    // What a dump drops before it makes it anew is not there yet.
+                    let earlier = script.statements[..index].iter().enumerate();
+                    let dropped = earlier.filter(|(_, earlier)| drops_schema_of(earlier, statement));
+                    made.extend(dropped.map(|(index, _)| (number, index)));
                 }
             }
         }
         Ok(made)
+    }
+
+    /// Runs a statement. What a dump says, and this server does not know or has already, is passed over: settings of a
+    /// newer one, and the schema `public`.
+    async fn run(&mut self, path: &str, statement: &Statement<'_>) -> Result<StatementOutcome> {
+        let outcome = self.runner.run(path, statement).await?;
+        let StatementOutcome::Refused(error) = &outcome else { return Ok(outcome) };
+        let passed_over = match classify(statement) {
+            Class::Setting => error.code == sqlstate::UNDEFINED_OBJECT && error.missing_role().is_none(),
+            Class::CreatePublic => error.code == sqlstate::DUPLICATE_SCHEMA,
+            _ => false,
+        };
+        Ok(if passed_over { StatementOutcome::Accepted } else { outcome })
     }
 
     /// Tries each statement once more; returns those that still fail.
@@ -233,7 +244,7 @@ impl Loader<'_, '_, '_> {
                 place = Some((item.script, item.settings));
             }
             let script = &self.scripts[item.script];
-            let outcome = self.runner.run(script.path, &script.statements[item.statement]).await?;
+            let outcome = self.run(script.path, &script.statements[item.statement]).await?;
             if let StatementOutcome::Refused(error) = outcome {
                 item.error = error;
                 left.push(item);
@@ -246,9 +257,9 @@ impl Loader<'_, '_, '_> {
     async fn settle(&mut self, script: usize, settings: usize) -> Result<()> {
         let script_of = &self.scripts[script];
         self.runner.reset().await?;
-        for index in &self.settings[script][..settings] {
-            let statement = &script_of.statements[*index];
-            if let Some(error) = self.runner.run(script_of.path, statement).await?.refusal() {
+        for number in 0..settings {
+            let statement = &script_of.statements[self.settings[script][number]];
+            if let Some(error) = self.run(script_of.path, statement).await?.refusal() {
                 return Err(error
                     .in_statement(script_of.path, statement)
                     .code(ErrorCode::SCHEMA_INVALID)
@@ -329,6 +340,23 @@ fn replacing(statement: &Statement<'_>) -> String {
         true => statement.text.to_owned(),
         false => format!("CREATE OR REPLACE{}", &statement.text["create".len()..]),
     }
+}
+
+/// Whether a statement drops the schema that another creates, where it need not be there: `IF EXISTS`, or `public`.
+fn drops_schema_of(statement: &Statement<'_>, create: &Statement<'_>) -> bool {
+    let mut tokens = Tokens::of(statement, 16);
+    if !tokens.take(&["drop", "schema"]) {
+        return false;
+    }
+    let need_not_be_there = tokens.take(&["if", "exists"]);
+    let dropped: Vec<_> = tokens.take_names().into_iter().map(|(name, _)| name).collect();
+    let mut tokens = Tokens::of(create, 16);
+    tokens.take(&["create", "schema"]);
+    tokens.take(&["if", "not", "exists"]);
+    let created = tokens.take_name();
+    dropped.len() == 1
+        && dropped.first() == created.as_ref()
+        && created.is_some_and(|created| need_not_be_there || created.name == "public")
 }
 
 /// Sorts the causes before their consequences: a missing name may only wait for a statement that fails for a reason

@@ -12,6 +12,7 @@ mod inputs;
 mod load;
 mod locate;
 mod lock;
+mod notes;
 mod outcome;
 mod progress;
 mod recognise;

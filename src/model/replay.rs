@@ -1,15 +1,14 @@
 //! Replays the migrations in a scratch database, one after the other, and reads the catalog after each.
 //!
-//! A migration runs as one transaction, as when it is applied, unless it is marked `no-transaction`, contains a
-//! statement that cannot run in one, or consists of thousands of statements of plain DDL: only its effect is
-//! determined here, not how it should run.
+//! A migration runs as when it is applied: as one transaction, or, marked `no-transaction`, every statement in a clean
+//! session and a transaction of its own, except those that cannot run in one. Where that is refused, the statements run
+//! one by one all the same: the migrations that come after it are to be judged in the same run.
 
 use std::sync::Arc;
 
 use anyhow::Result;
 
 use super::effects::{effects, share};
-use super::load::SqlScript;
 use super::lock::CompiledMigration;
 use super::progress::CompileProgress;
 use super::recognise::{Class, classify};
@@ -17,9 +16,11 @@ use super::runner::{MOST_ROLES, Runner};
 use super::server_error::StatementError;
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::Migration;
+use crate::migrations::script::{Examination, ExaminedStatement, border_advice};
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{Catalog, Object};
 use crate::postgres::connection::sqlstate;
+use crate::postgres::sql::Statement;
 
 /// The result of a replay.
 pub(super) struct Replayed {
@@ -31,77 +32,93 @@ pub(super) struct Replayed {
     pub(super) catalog: Catalog,
 }
 
-/// Runs the migrations; `scripts` are theirs, in the same order.
+/// A migration with its statements.
+pub(super) struct MigrationScript<'f> {
+    pub(super) path: &'f str,
+    pub(super) migration: &'f Migration,
+    pub(super) examined: Examination<'f>,
+}
+
+impl<'f> MigrationScript<'f> {
+    /// Examines a migration.
+    pub(super) fn new(path: &'f str, migration: &'f Migration) -> Self {
+        let examined = Examination::of(path.as_ref(), &migration.sql, &migration.directives);
+        Self { path, migration, examined }
+    }
+}
+
+/// Runs the migrations. Those that are refused for the way in which they would be run are told in `refused`, each with
+/// its index.
 ///
 /// # Errors
-/// Exit 2: what the server refuses, with file, line and statement.
+/// Exit 2: what the server refuses otherwise, with file, line and statement.
 pub(super) async fn replay(
     runner: &mut Runner<'_>,
-    migrations: &[Migration],
-    scripts: &[SqlScript<'_>],
+    scripts: &[MigrationScript<'_>],
     options: &ReadOptions,
+    refused: &mut Vec<(usize, Failure)>,
     progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Replayed> {
     let options = ReadOptions { oids: true, ..options.clone() };
     let mut before = runner.read(&options).await?;
     let initial = before.catalog.objects.clone();
-    let mut compiled = Vec::with_capacity(migrations.len());
-    for (done, (migration, script)) in migrations.iter().zip(scripts).enumerate() {
-        progress(CompileProgress::Migrations { done, total: migrations.len(), path: script.path });
-        run(runner, migration, script).await?;
+    let total = scripts.len();
+    let mut compiled = Vec::with_capacity(total);
+    for (done, script) in scripts.iter().enumerate() {
+        progress(CompileProgress::Migrations { done, total, path: script.path });
+        if !script.examined.whole {
+            // What comes after it may need it; its own faults are told.
+            break;
+        }
+        run(runner, script, |failure| refused.push((done, failure))).await?;
         runner.reset().await?;
         let mut after = runner.read(&options).await?;
         share(&before.catalog, &mut after.catalog);
         compiled.push(CompiledMigration {
-            version: migration.version,
-            name: migration.name.clone(),
-            contract: migration.directives.contract,
+            version: script.migration.version,
+            name: script.migration.name.clone(),
+            contract: script.migration.directives.contract,
             effects: effects(&before, &after),
         });
         before = after;
     }
-    progress(CompileProgress::Migrations { done: migrations.len(), total: migrations.len(), path: "" });
+    progress(CompileProgress::Migrations { done: total, total, path: "" });
     Ok(Replayed { initial, migrations: compiled, catalog: before.catalog })
 }
 
-/// `active_sql_transaction` and `unsafe_new_enum_value_usage`: outside of a transaction it works.
-const NEEDS_NO_TRANSACTION: [&str; 2] =
-    [sqlstate::ACTIVE_SQL_TRANSACTION, sqlstate::UNSAFE_NEW_ENUM_VALUE_USAGE];
+/// Runs one migration. Why it would be refused when it is applied goes to `refuse`, where its statements are fine
+/// otherwise.
+async fn run(
+    runner: &mut Runner<'_>,
+    script: &MigrationScript<'_>,
+    refuse: impl FnOnce(Failure),
+) -> Result<()> {
+    let MigrationScript { path, migration, examined } = script;
+    let statements: Vec<_> = examined.statements.iter().map(|examined| examined.statement).collect();
+    statements.iter().try_for_each(|statement| refuse_cluster(path, statement))?;
+    // How it would run is told already, or makes no difference.
+    if !examined.refused.is_empty() || is_long_and_plain(&statements) {
+        return one_by_one(runner, path, &statements).await;
+    }
+    if migration.directives.no_transaction {
+        return each_alone(runner, path, &examined.statements).await;
+    }
+    let Some((index, error)) = transaction(runner, path, &statements).await? else { return Ok(()) };
+    let failure = error.in_statement(path, &statements[index]);
+    let Some(advice) = border_advice(&error.code, error.is_in_code()) else {
+        return Err(failure.code(ErrorCode::MIGRATIONS_INVALID).into());
+    };
+    refuse(failure.code(ErrorCode::MIGRATION_UNSUPPORTED).next(advice));
+    one_by_one(runner, path, &statements).await
+}
 
-async fn run(runner: &mut Runner<'_>, migration: &Migration, script: &SqlScript<'_>) -> Result<()> {
-    for statement in &script.statements {
-        let what = match classify(statement) {
-            Class::Cluster(thing) => format!("creates or changes {thing}; a migration changes one database"),
-            Class::Rollback => "ROLLBACK is not allowed: the migration would undo its own changes".to_owned(),
-            _ => continue,
-        };
-        let (line, summary) = (statement.line, statement.summary());
-        return Err(Failure::usage(format!("{}: line {line}: {what}\n  statement: {summary}", script.path))
-            .code(ErrorCode::MIGRATIONS_INVALID)
-            .into());
-    }
-    // A stand-in is created after a statement failed for lack of it, which ends a transaction.
-    if !migration.directives.no_transaction && !runner.assumes() && !is_long_and_plain(script) {
-        let mut roles = 0;
-        loop {
-            runner.reset().await?;
-            let Some((index, error)) = in_transaction(runner, script).await? else { return Ok(()) };
-            if NEEDS_NO_TRANSACTION.contains(&error.code.as_str()) {
-                break;
-            }
-            // It starts again at the first statement: a savepoint before every statement would cost the server
-            // quadratic time.
-            if roles == MOST_ROLES || !runner.make_missing_role(&error).await? {
-                return Err(error
-                    .in_statement(script.path, &script.statements[index])
-                    .code(ErrorCode::MIGRATIONS_INVALID)
-                    .into());
-            }
-            roles += 1;
-        }
-    }
-    runner.reset().await?;
-    one_by_one(runner, script).await
+fn refuse_cluster(path: &str, statement: &Statement<'_>) -> Result<(), Failure> {
+    let Class::Cluster(thing) = classify(statement) else { return Ok(()) };
+    let (line, summary) = (statement.line, statement.summary());
+    Err(Failure::usage(format!(
+        "{path}: line {line}: creates or changes {thing}; a migration changes one database\n  statement: {summary}"
+    ))
+    .code(ErrorCode::MIGRATIONS_INVALID))
 }
 
 /// The number of statements from which on a migration is long.
@@ -110,10 +127,12 @@ const LONG: usize = 2_000;
 /// Whether a migration is long and has nothing but DDL that means the same outside of a transaction. In one
 /// transaction every statement that takes more than a few locks costs the server a walk over all that are held
 /// (`LockReassignCurrentOwner`): quadratic time.
-fn is_long_and_plain(script: &SqlScript<'_>) -> bool {
-    script.statements.len() >= LONG
-        && script.statements.iter().all(|statement| match classify(statement) {
-            Class::Transaction | Class::SetValue | Class::Role | Class::Setting => true,
+fn is_long_and_plain(statements: &[Statement<'_>]) -> bool {
+    statements.len() >= LONG
+        && statements.iter().all(|statement| match classify(statement) {
+            Class::SetValue | Class::Role | Class::Setting => true,
+            // A label that ALTER TYPE ... ADD VALUE adds can be used when it is committed.
+            _ if statement.starts_with(&["alter", "type"]) => !statement.words().any(|word| word == "value"),
             _ => {
                 let ddl = ["create", "alter", "comment", "drop", "grant", "revoke"];
                 let local = |word: &str| matches!(word, "temp" | "temporary" | "pg_temp");
@@ -125,30 +144,64 @@ fn is_long_and_plain(script: &SqlScript<'_>) -> bool {
 
 /// Runs a script as one transaction. Returns the error of the statement that the server refuses, with the statement's
 /// index; `None` when the transaction is committed.
-async fn in_transaction(
+async fn transaction(
     runner: &mut Runner<'_>,
-    script: &SqlScript<'_>,
+    path: &str,
+    statements: &[Statement<'_>],
+) -> Result<Option<(usize, StatementError)>> {
+    let assumed = runner.assumed.clone();
+    let mut roles = 0;
+    loop {
+        runner.reset().await?;
+        let Some((index, error)) = attempt(runner, path, statements).await? else { return Ok(None) };
+        // The stand-ins of the transaction are gone with it.
+        runner.assumed = assumed.clone();
+        // It starts again at the first statement: a savepoint before every statement would cost the server
+        // quadratic time.
+        if roles == MOST_ROLES || !runner.make_missing_role(&error).await? {
+            return Ok(Some((index, error)));
+        }
+        roles += 1;
+    }
+}
+
+async fn attempt(
+    runner: &mut Runner<'_>,
+    path: &str,
+    statements: &[Statement<'_>],
 ) -> Result<Option<(usize, StatementError)>> {
     runner.begin().await?;
-    for (index, statement) in script.statements.iter().enumerate() {
-        if let Some(error) = runner.run(script.path, statement).await?.refusal() {
+    for (index, statement) in statements.iter().enumerate() {
+        if let Some(error) = runner.run_assuming(path, statement).await? {
             return Ok(Some((index, error)));
         }
     }
-    let last = script.statements.len().saturating_sub(1);
+    let last = statements.len().saturating_sub(1);
     Ok(runner.commit().await?.refusal().map(|error| (last, error)))
 }
 
-async fn one_by_one(runner: &mut Runner<'_>, script: &SqlScript<'_>) -> Result<()> {
-    for statement in &script.statements {
-        while let Some(error) = runner.run(script.path, statement).await?.refusal() {
-            let Runner { session, assumed, .. } = &mut *runner;
-            if !assumed.stand_in(session, statement, &error).await? {
-                return Err(error
-                    .in_statement(script.path, statement)
-                    .code(ErrorCode::MIGRATIONS_INVALID)
-                    .into());
+/// Runs the statements of a migration marked `no-transaction`: nothing of one but what it commits is there for the next.
+async fn each_alone(runner: &mut Runner<'_>, path: &str, statements: &[ExaminedStatement<'_>]) -> Result<()> {
+    for ExaminedStatement { statement, outside, .. } in statements {
+        let alone = std::slice::from_ref(statement);
+        if outside.is_some() {
+            one_by_one(runner, path, alone).await?;
+        } else if let Some((_, error)) = transaction(runner, path, alone).await? {
+            return Err(error.in_statement(path, statement).code(ErrorCode::MIGRATIONS_INVALID).into());
+        }
+    }
+    Ok(())
+}
+
+/// Runs statements in one session, outside of a transaction. What only means something in one is passed over.
+async fn one_by_one(runner: &mut Runner<'_>, path: &str, statements: &[Statement<'_>]) -> Result<()> {
+    runner.reset().await?;
+    for statement in statements {
+        match runner.run_assuming(path, statement).await? {
+            Some(error) if error.code != sqlstate::NO_ACTIVE_SQL_TRANSACTION => {
+                return Err(error.in_statement(path, statement).code(ErrorCode::MIGRATIONS_INVALID).into());
             }
+            _ => {}
         }
     }
     Ok(())

@@ -15,9 +15,9 @@ use super::server_error::StatementError;
 use crate::error::{ErrorCode, Failure};
 use crate::postgres::catalog::reader::{CatalogReading, ReadOptions, read};
 use crate::postgres::catalog::{Attribute, Kind, Object};
-use crate::postgres::connection::{Session, sqlstate};
+use crate::postgres::connection::Session;
 use crate::postgres::scratch::{Scratch, ScratchDatabase};
-use crate::postgres::sql::{Statement, identifier, literal, set_meaning};
+use crate::postgres::sql::{Statement, identifier, literal, newer_setting, set_meaning};
 
 /// The number of missing roles that one statement, or one migration, may name.
 pub(super) const MOST_ROLES: usize = 100;
@@ -143,7 +143,7 @@ impl<'s> Runner<'s> {
     pub(super) async fn run(&mut self, path: &str, statement: &Statement<'_>) -> Result<StatementOutcome> {
         use StatementOutcome::{Accepted, Refused};
         match classify(statement) {
-            Class::Transaction | Class::SetValue | Class::Role => Ok(Accepted),
+            Class::Transaction | Class::Rollback | Class::SetValue | Class::Role => Ok(Accepted),
             Class::CreateRole(name) => {
                 // The statement is not sent as it is written: on a given server the role must be removed afterwards.
                 self.scratch.create_role(&name).await?;
@@ -162,24 +162,11 @@ impl<'s> Runner<'s> {
                     outcome => Ok(outcome),
                 }
             }
-            Class::CreatePublic => match self.send(statement.text).await? {
-                Refused(error) if error.code == sqlstate::DUPLICATE_SCHEMA => Ok(Accepted),
-                outcome => Ok(outcome),
-            },
-            Class::Setting => {
-                // Every migration is one transaction; here it may be run as several.
-                let local = statement.starts_with(&["set", "local"]);
+            Class::Setting if self.is_unknown_dump_setting(statement) => Ok(Accepted),
+            // What is not a transaction here is one when it is applied.
+            Class::Setting if !self.in_transaction && statement.starts_with(&["set", "local"]) => {
                 let rest = statement.text.get(3..).unwrap_or_default().trim_start();
-                let text = if local { format!("SET {}", &rest[5..]) } else { statement.text.to_owned() };
-                match self.send(&text).await? {
-                    // A newer pg_dump knows settings that this server does not.
-                    Refused(error)
-                        if error.code == sqlstate::UNDEFINED_OBJECT && error.missing_role().is_none() =>
-                    {
-                        Ok(Accepted)
-                    }
-                    outcome => Ok(outcome),
-                }
+                self.send(&format!("SET {}", &rest[5..])).await
             }
             _ => match self.assumed.spelling(statement.text) {
                 Some(spelling) => self.send_as(spelling).await,
@@ -194,13 +181,53 @@ impl<'s> Runner<'s> {
         }
     }
 
+    /// Whether a statement sets what the pg_dump of a newer major sets, and this server does not have.
+    fn is_unknown_dump_setting(&self, statement: &Statement<'_>) -> bool {
+        newer_setting(statement).is_some_and(|since| self.scratch.version().major() < since)
+    }
+
+    /// Runs one statement, and makes what it misses where extensions are assumed. Returns the error with which the server
+    /// refuses it all the same.
+    ///
+    /// # Errors
+    /// As [`Runner::run`].
+    pub(super) async fn run_assuming(
+        &mut self,
+        path: &str,
+        statement: &Statement<'_>,
+    ) -> Result<Option<StatementError>> {
+        if !self.assumes() {
+            return Ok(self.run(path, statement).await?.refusal());
+        }
+        let mut roles = 0;
+        loop {
+            // An error would end the transaction.
+            self.in_transaction_only("SAVEPOINT before_statement").await?;
+            let Some(error) = self.run(path, statement).await?.refusal() else {
+                self.in_transaction_only("RELEASE SAVEPOINT before_statement").await?;
+                return Ok(None);
+            };
+            self.in_transaction_only("ROLLBACK TO SAVEPOINT before_statement").await?;
+            let made = if roles < MOST_ROLES && self.make_missing_role(&error).await? {
+                roles += 1;
+                true
+            } else {
+                self.assumed.stand_in(&mut self.session, statement, &error).await?
+            };
+            if !made {
+                return Ok(Some(error));
+            }
+        }
+    }
+
     /// Sends a statement as the stand-ins need it.
     async fn send_as(&mut self, spelling: Spelling) -> Result<StatementOutcome> {
         if spelling.unchecked {
             self.session.execute("SET check_function_bodies = off").await?;
         }
         let outcome = self.send(&spelling.text).await?;
-        if spelling.unchecked {
+        // A transaction in which it was refused takes the setting back, too.
+        if spelling.unchecked && (outcome.is_accepted() || !self.in_transaction) {
             self.session.execute("RESET check_function_bodies").await?;
         }
         if let (true, Some(after)) = (outcome.is_accepted(), spelling.after) {

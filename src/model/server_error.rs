@@ -58,6 +58,11 @@ impl StatementError {
         Failure::usage(what)
     }
 
+    /// Whether a function or a `DO` block ran what failed.
+    pub(super) fn is_in_code(&self) -> bool {
+        self.context.is_some()
+    }
+
     /// The role that is missing.
     pub(super) fn missing_role(&self) -> Option<&str> {
         // SET ROLE and SET SESSION AUTHORIZATION call it an invalid value.

@@ -77,7 +77,9 @@ impl OutputSettings {
         let store = BackupSettings::default().store;
         let files = shared.output.iter().filter_map(|text| {
             let file = OutputFile::parse(text, &process_env.cwd).ok()?;
-            file.check_place(&project, &store).is_ok().then_some(file)
+            // Where the migrations lie is not known for certain.
+            let is_script = is_sql(&file.path) && file.path.exists();
+            (!is_script && file.check_place(&project, &store).is_ok()).then_some(file)
         });
         Self::new(shared, process_env, files.collect())
     }
@@ -173,11 +175,19 @@ impl OutputFile {
             files.into_iter().any(|own| own.file_name() == Some(name) && file.parent() == Some(&dir));
         let store = project.dir.join(store);
         let folders = [&project.schema_dir, &project.migrations_dir, &project.checks_dir, &store];
-        if own_file || folders.into_iter().any(|folder| file.starts_with(real(folder))) {
+        let in_folder = folders.into_iter().map(|folder| real(folder)).any(|folder| {
+            // Where migrations lie in the project's directory itself, reports may, too.
+            file.starts_with(&folder) && (!dir.starts_with(&folder) || is_sql(&file) && file.exists())
+        });
+        if own_file || in_folder {
             return refuse("a report would overwrite, or stand among, the project's own files");
         }
         Ok(())
     }
+}
+
+fn is_sql(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "sql")
 }
 
 fn unknown_suffix(text: &str) -> Failure {

@@ -165,8 +165,10 @@ fn diagnose(
     let in_scope = |id: &ObjectId| in_scope(settings, id);
     let mut notes = notes.clone();
     let internal = snapshot.internal.as_ref();
-    let recorded =
+    let mut recorded =
         internal.map(|internal| recorded_state(internal, migrations, &mut notes)).unwrap_or_default();
+    let rows = snapshot.history.as_deref().unwrap_or_default();
+    recorded.renumbered = checksum::renumbered(migrations, rows);
     let Diagnosis { findings, state } = diagnosis::diagnose(&Facts {
         database: &snapshot.identity.database,
         server: snapshot.version,
@@ -190,7 +192,6 @@ fn diagnose(
         let migration = &lock.migrations[*index];
         ReportedMigration { version: migration.version.to_string(), name: migration.name.clone() }
     });
-    let rows = snapshot.history.as_deref().unwrap_or_default();
     let history = History {
         table: snapshot.history_table.clone(),
         applied: rows.len(),

@@ -15,6 +15,7 @@ use crate::postgres::connection::Session;
 use crate::postgres::sql::{QualifiedTable, identifier};
 use crate::project::Settings;
 use crate::snapshot::{self, DatabaseSnapshot};
+use crate::workflow::migrate::PreparedChange;
 use crate::workflow::reports::plan_report::{
     FileAction, LockReport, PlanDirection, PlanReport, StepReport, StopReport,
 };
@@ -147,17 +148,13 @@ pub(crate) async fn measure(plan: Option<&mut PlanReport>, session: &mut Session
     Ok(())
 }
 
-/// The plan as one script.
-pub(crate) fn script(
-    settings: &Settings,
-    plan: &MigrationPlan,
-    migrations: &[Migration],
-    ledger: &Ledger,
-) -> String {
+/// A prepared plan as one script.
+pub(crate) fn script(settings: &Settings, prepared: &PreparedChange, migrations: &[Migration]) -> String {
     let session = EditorSession {
         search_path: settings.database.search_path.clone(),
         lock_timeout: settings.migrations.lock_timeout,
         set_role: settings.database.set_role.clone(),
+        server: prepared.snapshot.version,
     };
-    plan.to_sql(migrations, ledger, &session)
+    prepared.plan.to_sql(migrations, &prepared.ledger, &session)
 }

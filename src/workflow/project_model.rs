@@ -199,8 +199,9 @@ impl Reading {
         let why = reasons.join("; ");
         let lock = compile(settings, &sources).await.map_err(|error| unavailable(error, &why))?;
         let lock = with_history(settings, lock);
-        let notes =
+        let mut notes =
             vec![format!("{why}: the schema was compiled in memory; run `trueup compile` to save it")];
+        notes.extend(sources.notes(&settings.project.dir));
         Ok(ProjectModel::new(lock, sources.migrations.into(), seeds, notes))
     }
 }

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::server_identity::{ServerIdentity, SessionIdentity};
 use super::step_error::StepError;
+use super::work::IDLE_LIMIT;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::postgres::connection::{self, OBSERVED_SESSION, OwnedRow, Session, Target, sqlstate};
 use crate::postgres::sql::{MEANING, identifier, literal, set_meaning};
@@ -224,7 +225,7 @@ impl Access {
             ("default_transaction_isolation", "read committed".to_owned()),
             ("default_transaction_deferrable", "off".to_owned()),
             ("synchronous_commit", "on".to_owned()),
-            ("idle_in_transaction_session_timeout", "60s".to_owned()),
+            (IDLE_LIMIT.0, IDLE_LIMIT.1.to_owned()),
             ("idle_session_timeout", "0".to_owned()),
         ]);
         settings

@@ -419,6 +419,10 @@ impl WriteSession {
             _ => {}
         }
         self.connected()?;
+        if seen.cancelled == Some(Why::OneWait) && said.is(sqlstate::QUERY_CANCELED) {
+            let why = "it waited longer than its lock_timeout, which it has switched off".to_owned();
+            return Ok(Attempt::NoLock { why, blockers: seen.blockers });
+        }
         if RETRIED.iter().any(|state| said.is(state)) {
             return Ok(Attempt::NoLock { why: said.message, blockers: seen.blockers });
         }

@@ -16,7 +16,17 @@ pub struct StepLimits {
     pub max_duration: Duration,
 }
 
+/// How long a session may be idle in the transaction of a step before the server ends it.
+pub(super) const IDLE_LIMIT: (&str, &str) = ("idle_in_transaction_session_timeout", "60s");
+
 impl StepLimits {
+    /// The statements that set the limits again behind a script that may have set others.
+    pub fn restored(&self) -> String {
+        let idle = (IDLE_LIMIT.0, IDLE_LIMIT.1.to_owned());
+        let settings = self.settings().into_iter().chain([idle]);
+        settings.map(|(name, value)| format!("SET LOCAL {name} = '{value}'")).collect::<Vec<_>>().join("; ")
+    }
+
     /// What the server is to keep of them.
     pub(super) fn settings(&self) -> [(&'static str, String); 2] {
         [

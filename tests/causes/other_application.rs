@@ -47,7 +47,13 @@ fn it_is_one_finding_that_asks_for_the_target() {
     );
     let document = project.trueup(["check"], &database).document();
     assert_eq!(found(&document), [format!("database.other {}: unknown", database.name())]);
-    for args in [&["upgrade", "--yes"][..], &["adopt", "--yes"], &["adopt", "--dry-run"]] {
+    for args in [
+        &["upgrade", "--yes"][..],
+        &["adopt", "--yes"],
+        &["adopt", "--dry-run"],
+        &["downgrade", "--to", "1", "--yes"],
+        &["resolve", "1", "--as", "not-applied", "--reason", "none", "--yes"],
+    ] {
         let ran = project.trueup(args, &database).env("COLUMNS", "500").exit(4);
         let said =
             ["another application's database?", "Nothing was changed", "target: database", database.name()];

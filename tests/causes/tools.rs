@@ -187,7 +187,7 @@ fn adopt_says_what_to_change_in_the_other_tools_settings() {
     let project = project("", &[("migrations/V1__items.sql", SCHEMA)]);
     let taken = [
         ("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY); INSERT INTO alembic_version VALUES ('3f2a')",
-            &["def include_name(name, type_, parent_names):", "name == \"refinery_schema_history\"", "include_name=include_name"][..]),
+            &["context.configure(..., include_name=lambda name, type_, parents:", "\"table\": [\"refinery_schema_history\"]"][..]),
         ("CREATE TABLE django_migrations (id bigint PRIMARY KEY, app varchar(255) NOT NULL, name varchar(255) NOT NULL, applied timestamptz NOT NULL);
           INSERT INTO django_migrations VALUES (1, 'shop', '0001_initial', now())", &["managed = False"]),
         ("CREATE TABLE _prisma_migrations (id varchar(36) PRIMARY KEY, checksum varchar(64) NOT NULL, finished_at timestamptz,

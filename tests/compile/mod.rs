@@ -536,9 +536,9 @@ async fn migrations_tell_their_effects() {
         ),
         ("migrations/V3__swap.sql", "-- trueup: contract\nALTER TABLE users RENAME TO t; ALTER TABLE keys RENAME TO users; ALTER TABLE t RENAME TO keys;"),
         ("migrations/V4__state.sql", "SET search_path = pg_catalog; SET LOCAL lock_timeout = '1s'; CREATE TYPE public.e AS ENUM ('a');"),
-        ("migrations/V5__enum.sql", "ALTER TYPE e ADD VALUE 'b'; CREATE TABLE uses (v e DEFAULT 'b');"),
+        ("migrations/V5__enum.sql", "-- trueup: no-transaction\nALTER TYPE e ADD VALUE 'b'; CREATE TABLE uses (v e DEFAULT 'b');"),
         ("migrations/V6__index.sql", "-- trueup: no-transaction\nCREATE INDEX CONCURRENTLY uses_v ON uses (v);"),
-        ("migrations/V7__undeclared.sql", "CREATE INDEX CONCURRENTLY uses_v2 ON uses (v);"),
+        ("migrations/V7__more.sql", "-- trueup: no-transaction\nCREATE INDEX CONCURRENTLY uses_v2 ON uses (v);"),
         ("migrations/V8__schema.sql", "BEGIN; CREATE SCHEMA app; ALTER TABLE uses SET SCHEMA app; COMMIT;"),
         ("migrations/V9__schema.sql", "ALTER SCHEMA app RENAME TO core; DROP TABLE keys CASCADE;"),
     ])

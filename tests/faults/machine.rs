@@ -123,7 +123,7 @@ fn f09_a_clock_before_1970_is_told() {
 #[test]
 fn f17_a_session_that_somebody_ends_is_never_a_fault_of_trueup() {
     let project = project();
-    for command in [&["check"][..], &["status"], &["verify"], WITHOUT_BACKUP] {
+    for command in [&["check"][..], &["status"], &["verify"], &["backup"], WITHOUT_BACKUP] {
         let database = support::database();
         project.build(&database);
         if command[0] == "upgrade" {

@@ -162,3 +162,17 @@ fn f09_a_report_overwrites_no_file_of_the_project_and_follows_no_link() {
     let call = project.trueup(["check", "--output", "pipe.json"], &database).current_dir(project.path());
     call.start().ends_within(Duration::from_secs(20)).exit(3).says("could not be written");
 }
+
+#[test]
+fn f09_reports_may_stand_beside_migrations_in_the_projects_directory_itself() {
+    let (flat, database) = (tempfile::tempdir().unwrap(), support::database());
+    fs::write(flat.path().join("trueup.toml"), "[migrations]\ndir = \".\"\n").unwrap();
+    fs::write(flat.path().join("V1__a.sql"), "SELECT 1;").unwrap();
+    let status = |output: &str| {
+        let call = support::trueup(["status", "--output", output]).current_dir(flat.path()).case(output);
+        call.env("DATABASE_URL", database.url())
+    };
+    status("report.json").exit(1);
+    status("V1__a.sql").exit(2).says("next: name another file for the report");
+    assert_eq!(fs::read_to_string(flat.path().join("V1__a.sql")).unwrap(), "SELECT 1;");
+}

@@ -99,6 +99,7 @@ impl Project {
             search_path: "public, pg_temp".into(),
             lock_timeout: Duration::from_secs(3),
             set_role: None,
+            server: ServerVersion(150_018),
         };
         plan.to_sql(&self.migrations, &history, &session)
     }

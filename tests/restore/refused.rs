@@ -1,7 +1,10 @@
 //! What is refused before anything is touched.
 
+use std::sync::{Arc, Mutex};
+
 use super::site::{Site, beside, databases, values};
 use crate::support;
+use crate::support::proxy::{Proxy, Then};
 
 #[test]
 fn a_database_that_is_not_empty_is_not_restored_into() {
@@ -96,6 +99,28 @@ fn an_open_restore_of_the_same_database_is_waited_for() {
         .says(["another run is restoring database", ", test, from this machine, for "])
         .says(format!("pid {pid}, role "));
     assert_eq!(values(&maintenance, "SELECT 1"), ["1"]);
+}
+
+/// What was held before the connection was lost is held again: no other restore of the same database begins meanwhile.
+#[test]
+fn a_restore_that_connects_again_takes_its_lock_again() {
+    const LOCK: &str = "pg_try_advisory_lock(hashtextextended(";
+    let (site, database) = (Site::new(""), support::database());
+    database.exec("CREATE TABLE public.t AS SELECT 1 AS n");
+    site.trueup(["backup"], &database).exit(0);
+    let seen: Arc<Mutex<Vec<&str>>> = Arc::default();
+    let all = Arc::clone(&seen);
+    let proxy = Proxy::start(&database, move |_, text| {
+        let word = [LOCK, " RENAME TO "].into_iter().find(|word| text.contains(word));
+        all.lock().unwrap().extend(word);
+        if word == Some(" RENAME TO ") { Then::HangUp } else { Then::Forward }
+    });
+    site.trueup(["restore", "latest", "--into", &proxy.url(&database), "--replace", "--yes"], &database)
+        .exit(5)
+        .says("swapping the databases");
+    assert_eq!(*seen.lock().unwrap(), [LOCK, " RENAME TO ", LOCK]);
+    assert_eq!(databases(&database, database.name()), [database.name()]);
+    assert_eq!(database.value("SELECT n FROM public.t"), "1");
 }
 
 #[test]

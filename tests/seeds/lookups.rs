@@ -193,3 +193,18 @@ fn a_row_that_the_table_refuses_is_named() {
     seed(&project, &database, &[]).exit(5).says("schema/seeds/a.toml:6: public.clubs[code=golf]");
     assert_eq!(database.value("SELECT count(*) FROM clubs"), "0");
 }
+
+/// A trigger that gives rows keys of its own must not keep the rows coming for ever.
+#[test]
+fn a_trigger_that_gives_rows_other_keys_is_told() {
+    let schema = format!(
+        "{CLUB}CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN NEW.code := 'c' || NEW.id; RETURN NEW; END $$;
+         CREATE TRIGGER other BEFORE INSERT ON clubs FOR EACH ROW EXECUTE FUNCTION other();"
+    );
+    let people = file("people", "code", &[("bob", "")]);
+    let clubs = file("clubs", "code", &[("chess", &lookup("chair", "people", "code", "bob"))]);
+    let (project, database) = site_of(&schema, &[("a.toml", &clubs), ("b.toml", &people)]);
+    seed(&project, &database, &[]).exit(5).says("public.clubs[code=chess]");
+    assert_eq!(database.value("SELECT count(*) FROM clubs"), "0");
+}

@@ -9,6 +9,7 @@ mod postcondition;
 mod refusal;
 mod resolve;
 mod revert;
+mod sent;
 mod statements;
 mod upgrade;
 
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::changes::plan::{LockMode, Step, is_satisfied};
+use crate::changes::plan::{Direction, LockMode, Step, is_satisfied};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::{Ledger, Migration};
 use crate::model::diff;
@@ -27,10 +28,11 @@ use crate::model::{Effect, Lock, effects_to_text};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::{self, ReadOptions};
 use crate::postgres::connection::{ServerVersion, Session};
-use crate::postgres::sql::{literal, without_bom};
+use crate::postgres::sql::literal;
 use crate::writer::{Event, Next, PreparedStatement, StepLimits, WantedLock, Watch, Work, WriteSession};
 
 use refusal::{EarlierWork, ScriptSource};
+use sent::SentScript;
 
 pub use adopt::{Adopt, adopt};
 pub use resolve::{Resolve, StatedOutcome, resolve};
@@ -104,6 +106,7 @@ pub struct Outcome {
 /// The state of an execution.
 struct Executor<'j> {
     job: Job<'j>,
+    direction: Direction,
     /// The index of the step that is executed next.
     next: usize,
     done: Vec<AppliedStep>,
@@ -114,8 +117,8 @@ struct Executor<'j> {
 }
 
 impl<'j> Executor<'j> {
-    fn new(job: Job<'j>) -> Self {
-        Self { job, next: 0, done: Vec::new(), kept: false, number: 0 }
+    fn new(job: Job<'j>, direction: Direction) -> Self {
+        Self { job, direction, next: 0, done: Vec::new(), kept: false, number: 0 }
     }
 
     fn outcome(self, failure: Option<anyhow::Error>) -> Outcome {
@@ -214,9 +217,10 @@ impl<'j> Executor<'j> {
         let migration = self.migration(step);
         let records = self.records_of(migration, "applied");
         let wanted = locks_to_wait_for(step);
+        let sent = SentScript::of(&step.script, self.limits(step), self.job.version);
         let work = Work {
             what: &step.title,
-            script: without_bom(&step.sql),
+            script: &sent.text,
             records: records.statements(),
             recurring: records.prepared(),
             wanted: &wanted,
@@ -225,8 +229,7 @@ impl<'j> Executor<'j> {
             next: self.following(),
         };
         let before = if self.kept { EarlierWork::Applied } else { EarlierWork::Nothing };
-        let source =
-            ScriptSource { path: &step.path, what: &step.title, sql: &step.sql, script: &step.script };
+        let source = ScriptSource { path: &step.path, what: &step.title, script: &step.script, sent: &sent };
         let applied = self.job.writer.transaction(&work, self.job.watch).await;
         applied.map_err(|trouble| refusal::script_failure(trouble, source, before))
     }

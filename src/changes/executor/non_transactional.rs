@@ -6,9 +6,11 @@ use anyhow::Result;
 use super::Executor;
 use super::postcondition::{self, StatementState};
 use super::refusal::{self, EarlierWork, ScriptSource};
+use super::sent::SentScript;
 use super::statements::RecordedStatement;
-use crate::changes::plan::{NonTransactional, PlannedStatement, Script, Step};
+use crate::changes::plan::{Direction, PlannedStatement, Script, Step};
 use crate::error::{ErrorCode, Exit, Failure};
+use crate::migrations::script::NonTransactional;
 use crate::postgres::connection::sqlstate;
 use crate::postgres::sql::literal;
 use crate::writer::{self, StepError};
@@ -87,7 +89,7 @@ impl Executor<'_> {
             StatementState::CannotTell(why) => {
                 let what =
                     format!("{} was started by an earlier run that was interrupted, and {why}", stage.what());
-                Err(decide_by_hand(what, stage.step))
+                Err(self.decide_by_hand(what, stage.step))
             }
             StatementState::Foreign(why) => Err(self.foreign(stage, &why)),
         }
@@ -168,12 +170,8 @@ impl Executor<'_> {
             self.record_failed(stage.step, row, "failed, and left nothing behind").await?;
             let alone =
                 Script { statements: vec![PlannedStatement { offset: 0, ..stage.statement.clone() }] };
-            let source = ScriptSource {
-                path: &stage.step.path,
-                what: &what,
-                sql: &stage.statement.text,
-                script: &alone,
-            };
+            let sent = SentScript::alone(stage.statement);
+            let source = ScriptSource { path: &stage.step.path, what: &what, script: &alone, sent: &sent };
             let before = EarlierWork::statement(stage.number, self.kept);
             return Err(refusal::script_failure(trouble, source, before));
         };
@@ -182,7 +180,11 @@ impl Executor<'_> {
             StepError::Refused { said, .. } => format!("{what} failed: {}", said.text()),
             _ => format!("{what} was cancelled: timed out waiting for a lock"),
         };
-        Err(if removable { left(&how, &why) } else { decide_by_hand(format!("{how}; {why}"), stage.step) })
+        Err(if removable {
+            left(&how, &why)
+        } else {
+            self.decide_by_hand(format!("{how}; {why}"), stage.step)
+        })
     }
 
     /// What the catalog shows before a statement runs. An existing index of its name that differs from the
@@ -205,8 +207,10 @@ impl Executor<'_> {
     }
 
     async fn state_of(&mut self, stage: NonTransactionalStep<'_>, row: &StepRow) -> Result<StatementState> {
-        let effects = self.job.lock.migrations.iter().find(|compiled| compiled.version == stage.step.version);
-        let effects = effects.map(|compiled| compiled.effects.as_slice()).unwrap_or_default();
+        // A down script makes other objects than its migration.
+        let compiled =
+            self.job.lock.migrations.get(stage.step.index).filter(|_| self.direction == Direction::Up);
+        let effects = compiled.map(|compiled| compiled.effects.as_slice()).unwrap_or_default();
         let (version, options) = (self.job.version, self.job.options);
         let before = row.before.as_deref();
         let state = match self.job.writer.read_session().await {
@@ -265,6 +269,22 @@ impl Executor<'_> {
         self.record(step, &record).await
     }
 
+    /// The failure when the catalog does not show what became of a statement.
+    fn decide_by_hand(&self, what: String, step: &Step) -> anyhow::Error {
+        let v = step.version;
+        let next = match self.direction {
+            Direction::Up => format!(
+                "find out whether it was done, then run one of:\ntrueup resolve {v} --as applied --reason ...      if it \
+                 was done\ntrueup resolve {v} --as not-applied --reason ...  if it was not, or may be run again"
+            ),
+            Direction::Down => format!(
+                "find out whether it was done, and revert by hand what is left of the migration; then:\n\
+                 trueup resolve {v} --as not-applied --reason ..."
+            ),
+        };
+        Failure::new(Exit::Partial, what).next(next).into()
+    }
+
     fn foreign(&self, stage: NonTransactionalStep<'_>, why: &str) -> anyhow::Error {
         let exit = if self.kept { Exit::Partial } else { Exit::Refused };
         let NonTransactionalStep { step, statement, .. } = stage;
@@ -301,16 +321,5 @@ impl StepRow {
 fn left(how: &str, why: &str) -> anyhow::Error {
     Failure::new(Exit::Partial, format!("{how}; {why}"))
         .next("run the same command again: it removes that and continues")
-        .into()
-}
-
-/// The failure when the catalog does not show what became of a statement.
-fn decide_by_hand(what: String, step: &Step) -> anyhow::Error {
-    Failure::new(Exit::Partial, what)
-        .next(format!(
-            "find out whether it was done, then run one of:\ntrueup resolve {v} --as applied --reason ...      if it \
-             was done\ntrueup resolve {v} --as not-applied --reason ...  if it was not, or may be run again",
-            v = step.version
-        ))
         .into()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::changes::plan::NonTransactional;
+use crate::migrations::script::NonTransactional;
 use crate::model::Effect;
 use crate::model::diff;
 use crate::postgres::catalog::reader::{self, ReadOptions};

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::changes::plan::{PlannedStatement, Script};
+use super::sent::SentScript;
+use crate::changes::plan::Script;
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::postgres::sql::without_bom;
+use crate::migrations::script::border_advice;
 use crate::writer::StepError;
 
 /// A script, and where it comes from.
@@ -15,10 +16,10 @@ pub(super) struct ScriptSource<'s> {
     pub(super) path: &'s Path,
     /// The migration's name in messages.
     pub(super) what: &'s str,
-    /// Its text.
-    pub(super) sql: &'s str,
     /// Its statements.
     pub(super) script: &'s Script,
+    /// What was sent of it.
+    pub(super) sent: &'s SentScript,
 }
 
 /// What was committed before the script or the statement that failed.
@@ -71,12 +72,13 @@ pub(super) fn script_failure(
     source: ScriptSource<'_>,
     before: EarlierWork,
 ) -> anyhow::Error {
-    let ScriptSource { path, what, script, .. } = source;
+    let ScriptSource { path, what, script, sent } = source;
     let StepError::Refused { said, done } = trouble else { return trouble.failure(what, before.kept()) };
-    let statement = match said.position {
-        Some(position) => at_position(source, position),
-        None => script.statements.get(done).map(|statement| (statement, None)),
+    let failed = match said.position {
+        Some(position) => sent.at(position).map(|(index, position)| (index, Some(position))),
+        None => sent.after(done).map(|index| (index, None)),
     };
+    let statement = failed.and_then(|(index, position)| Some((script.statements.get(index)?, position)));
     let exit = if before.kept() { Exit::Partial } else { Exit::RolledBack };
     let (place, statement) = match statement {
         Some((statement, position)) => {
@@ -98,22 +100,9 @@ pub(super) fn script_failure(
         let _ = write!(text, "\nstatement: {}", statement.summary);
     }
     let _ = write!(text, "\n{what} failed, {}", before.words());
+    let advice = said.sqlstate.as_deref().and_then(|code| border_advice(code, said.context.is_some()));
     Failure::new(exit, text)
         .code(ErrorCode::MIGRATION_FAILED)
-        .next("fix the migration or the data, then run the same command again")
+        .next(advice.unwrap_or("fix the migration or the data, then run the same command again"))
         .into()
-}
-
-/// Finds the statement at a position of the script, and the position in the statement; both count characters from 1.
-/// The script is the first part of the message that was sent, without its byte order mark.
-fn at_position<'s>(
-    source: ScriptSource<'s>,
-    position: usize,
-) -> Option<(&'s PlannedStatement, Option<usize>)> {
-    let sent = without_bom(source.sql);
-    let mark = source.sql.len() - sent.len();
-    source.script.statements.iter().rev().find_map(|statement| {
-        let before = sent[..statement.offset.saturating_sub(mark)].chars().count();
-        (position > before).then(|| (statement, Some(position - before)))
-    })
 }

@@ -1,21 +1,25 @@
 //! Reverts migrations. Each down script runs in a transaction that is committed only if the catalog is then what the
-//! migrations below build.
+//! migrations below build. One that is marked `no-transaction` runs statement by statement, and is recorded as done only
+//! if the catalog is that.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
 
 use super::refusal::{self, EarlierWork, ScriptSource};
+use super::sent::SentScript;
 use super::{AppliedStep, Executor, Job, Outcome, locks_to_wait_for};
-use crate::changes::plan::Step;
+use crate::changes::plan::{Direction, Step, contains};
 use crate::error::{ErrorCode, Exit, Failure};
+use crate::migrations::Left;
 use crate::model::Lock;
 use crate::model::diff;
 use crate::postgres::catalog::reader;
-use crate::postgres::catalog::{Attribute, Catalog, ObjectId};
+use crate::postgres::catalog::{Attribute, Catalog, Object, ObjectId};
 use crate::postgres::connection::{self, ServerVersion, Session};
-use crate::postgres::sql::{literal, without_bom};
+use crate::postgres::sql::{Part, Statement, literal};
 use crate::writer::{Event, Work};
 
 /// The number of differing objects that a message names.
@@ -23,7 +27,7 @@ const MOST_NAMED: usize = 5;
 
 /// Reverts the steps of a plan in order, and ends at the first that fails.
 pub async fn downgrade(job: Job<'_>) -> Outcome {
-    let mut executor = Executor::new(job);
+    let mut executor = Executor::new(job, Direction::Down);
     let reverted = executor.revert_all().await;
     executor.outcome(reverted.err())
 }
@@ -44,11 +48,14 @@ impl Executor<'_> {
         let (number, of) = (self.next, self.job.steps.len());
         self.job.watch.observe(&Event::Begun { doing: "reverting", what: &step.title, number, of });
         let before = self.catalog().await?;
+        if !step.transactional {
+            self.statements(step, None).await?;
+        }
         self.number += 1;
         // The record keeps both texts: the one that was applied and the one that reverted it.
         let records = format!(
-            "{};\nINSERT INTO trueup.steps (run, number, action, version, name, text, before, state, ended_at) \
-             VALUES ({}, {}, 'revert', {v}, {}, {}, (SELECT sql FROM trueup.migrations WHERE version = {v}), 'done', \
+            "{};\nINSERT INTO trueup.steps (run, number, action, version, name, text, before, state, detail, ended_at) \
+             VALUES ({}, {}, 'revert', {v}, {}, {}, (SELECT sql FROM trueup.migrations WHERE version = {v}), 'done', {}, \
              clock_timestamp());\n\
              DELETE FROM trueup.migrations WHERE version = {v}",
             self.job.ledger.delete(step.version),
@@ -56,12 +63,18 @@ impl Executor<'_> {
             self.number,
             literal(&step.name),
             literal(&step.sql),
+            left_on_purpose(step),
             v = step.version,
         );
-        let wanted = locks_to_wait_for(step);
+        let (wanted, sent) = match step.transactional {
+            true => {
+                (locks_to_wait_for(step), SentScript::of(&step.script, self.limits(step), self.job.version))
+            }
+            false => Default::default(),
+        };
         let work = Work {
             what: &what,
-            script: without_bom(&step.sql),
+            script: &sent.text,
             records: &records,
             recurring: None,
             wanted: &wanted,
@@ -69,8 +82,13 @@ impl Executor<'_> {
             snapshot: false,
             next: None,
         };
-        let source = ScriptSource { path: &step.path, what: &what, sql: &step.sql, script: &step.script };
-        let before_it = if self.kept { EarlierWork::TakenBack } else { EarlierWork::Nothing };
+        let source = ScriptSource { path: &step.path, what: &what, script: &step.script, sent: &sent };
+        let before_it = match (step.transactional, self.kept) {
+            // Statements of it are committed, by this run or by an earlier one.
+            (false, _) => EarlierWork::Statements { kept: true },
+            (true, true) => EarlierWork::TakenBack,
+            (true, false) => EarlierWork::Nothing,
+        };
         let (lock, version, options) = (self.job.lock, self.job.version, self.job.options);
         let stays: BTreeSet<i64> =
             self.job.applied.range(..step.index).map(|index| lock.migrations[*index].version).collect();
@@ -109,6 +127,51 @@ impl Executor<'_> {
     }
 }
 
+/// What a down script says that it leaves, as an SQL expression for the record.
+fn left_on_purpose(step: &Step) -> String {
+    let left: Vec<String> = step.directives.leaves.iter().map(Left::to_string).collect();
+    if left.is_empty() { "NULL".to_owned() } else { literal(&format!("leaves {}", left.join(", "))) }
+}
+
+/// Whether what is wrong with an object is what the down script says that it leaves.
+fn is_left_on_purpose(
+    step: &Step,
+    id: &ObjectId,
+    [is, wanted]: [Option<&Arc<Object>>; 2],
+    counts: impl Fn(Attribute) -> bool,
+) -> bool {
+    let mut labels: Vec<String> = Vec::new();
+    for left in &step.directives.leaves {
+        match left {
+            Left::Object(left) if left == id => return true,
+            Left::Object(left) => {
+                let table = is.or(wanted).and_then(|object| object.get(Attribute::OnTable));
+                if contains(left, id, table) {
+                    return true;
+                }
+            }
+            Left::EnumValue { of, label } => labels.extend((of == id).then(|| literal(label))),
+        }
+    }
+    let Some(is) = is.filter(|_| !labels.is_empty()) else { return false };
+    let kept: Vec<&str> = is
+        .get(Attribute::Labels)
+        .into_iter()
+        .flat_map(literals)
+        .filter(|found| !labels.iter().any(|left| left == found))
+        .collect();
+    let attributes = is.attributes.with(Attribute::Labels, Some(kept.join(", ").into()));
+    let without = Arc::new(Object { id: id.clone(), attributes });
+    diff::deviation(id, Some(&without), wanted, counts).is_none()
+}
+
+/// The literals of a list of them.
+fn literals(list: &str) -> Vec<&str> {
+    let statement = Statement { text: list, line: 1, offset: 0 };
+    let parts = statement.placed_parts();
+    parts.filter_map(|(place, part)| matches!(part, Part::Literal(_)).then(|| &list[place])).collect()
+}
+
 /// Checks the catalog after a down script: the objects that the migration touches must be as the migrations below
 /// leave them, and all others as they were. `built` is the catalog that those migrations build together with this
 /// one, `target` the one without it. An object that differs between the two is touched, too, such as the columns of a
@@ -140,7 +203,8 @@ fn prove(
             // Owners are not compared: migrations are compiled by another role than they run as.
             let counts =
                 |attribute: Attribute| attribute.is_compared() && !(touched && attribute == Attribute::Owner);
-            diff::deviation(id, is, wanted, counts)
+            let wrong = diff::deviation(id, is, wanted, counts)?;
+            (!is_left_on_purpose(step, id, [is, wanted], counts)).then_some(wrong)
         })
         .collect();
     if wrong.is_empty() {
@@ -151,15 +215,28 @@ fn prove(
     if more > 0 {
         text.push_str(&format!("\nand {more} more"));
     }
+    let (became, next) = if step.transactional {
+        (
+            "it was rolled back",
+            "fix the down script, or accept what it leaves in its first lines: -- trueup: leaves KIND NAME (a label of an \
+             enum: leaves enum_value SCHEMA.TYPE.LABEL); `trueup check` shows whether the database differed before",
+        )
+    } else {
+        (
+            "its statements are committed and recorded, and the migration is still recorded as applied",
+            "put right by hand what differs, or accept it in the first lines of the down script: -- trueup: leaves KIND \
+             NAME; then run the same command again",
+        )
+    };
     Err(Failure::new(
-        Exit::RolledBack,
+        if step.transactional { Exit::RolledBack } else { Exit::Partial },
         format!(
-            "{}: its result differs from what the migrations before {} build; it was rolled back\n{text}",
+            "{}: its result differs from what the migrations before {} build; {became}\n{text}",
             step.path.display(),
             step.title
         ),
     )
     .code(ErrorCode::MIGRATION_NOT_PROVED)
-    .next("fix the down script; `trueup check` shows whether the database differed before")
+    .next(next)
     .into())
 }

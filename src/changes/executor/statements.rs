@@ -10,8 +10,9 @@ use anyhow::Result;
 
 use super::non_transactional::NonTransactionalStep;
 use super::refusal::{self, EarlierWork, ScriptSource};
+use super::sent::SentScript;
 use super::{Executor, locks_to_wait_for};
-use crate::changes::plan::{PlannedStatement, Script, Step};
+use crate::changes::plan::{Direction, PlannedStatement, Script, Step};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{OwnedRow, RowError};
 use crate::postgres::sql::literal;
@@ -42,18 +43,23 @@ impl RecordedStatement {
 }
 
 impl Executor<'_> {
+    /// Applies a migration statement by statement; the last one is recorded together with the migration.
     pub(super) async fn statement_by_statement(&mut self, step: &Step) -> Result<()> {
-        let migration = self.migration(step);
+        let records = self.applied_records(self.migration(step), "applied");
+        if step.script.statements.is_empty() {
+            return self.record(step, &records).await;
+        }
+        self.statements(step, Some(&records)).await
+    }
+
+    /// Runs the statements of a step that are not recorded as done. `records` are written with the last one.
+    pub(super) async fn statements(&mut self, step: &Step, records: Option<&str>) -> Result<()> {
         let recorded = self.recorded(step.version).await?;
         self.unchanged(step, &recorded)?;
         let count = step.script.statements.len();
-        if count == 0 {
-            let records = self.applied_records(migration, "applied");
-            return self.record(step, &records).await;
-        }
         for (index, statement) in step.script.statements.iter().enumerate() {
             let number = index + 1;
-            let last = (number == count).then(|| self.applied_records(migration, "applied"));
+            let last = records.filter(|_| number == count).map(str::to_owned);
             let found = recorded.get(&number);
             match (found, &statement.outside) {
                 (Some(found), _) if found.done => match last {
@@ -74,13 +80,36 @@ impl Executor<'_> {
 
     /// The records of a migration's statements since it was last reverted or resolved, by statement number.
     async fn recorded(&mut self, version: i64) -> Result<BTreeMap<usize, RecordedStatement>> {
-        let sql = include_str!("recorded.sql").replace("{version}", &version.to_string());
+        let sql = include_str!("recorded.sql")
+            .replace("{version}", &version.to_string())
+            .replace("{action}", self.action())
+            .replace("{restarted_by}", self.restarted_by());
         let rows = match self.job.writer.read_session().await {
             Ok(session) => session.query(sql).await,
             Err(error) => Err(error),
         };
         let rows = rows.map_err(|error| self.unreadable(error, "the steps of earlier runs"))?;
         rows.iter().map(|row| Ok((row.get("statement")?, RecordedStatement::of(row)?))).collect()
+    }
+
+    /// What the records of statements are called.
+    fn action(&self) -> &'static str {
+        match self.direction {
+            Direction::Up => "apply",
+            Direction::Down => "revert",
+        }
+    }
+
+    /// Which later record `r` of the migration makes its statements begin again with the first.
+    fn restarted_by(&self) -> &'static str {
+        match self.direction {
+            Direction::Up => "r.action IN ('revert', 'resolve')",
+            // A whole migration that is reverted is a record without a statement.
+            Direction::Down => {
+                "r.action IN ('apply', 'record', 'adopt', 'resolve') \
+                 OR r.action = 'revert' AND r.state = 'done' AND r.statement IS NULL"
+            }
+        }
     }
 
     /// Refuses a migration whose recorded statements differ from those of its file now.
@@ -122,9 +151,11 @@ impl Executor<'_> {
         let records = [Some(record), last].into_iter().flatten().collect::<Vec<_>>().join(";\n");
         let wanted = locks_to_wait_for(step);
         let what = format!("{}, statement {number}", step.title);
+        let alone = Script { statements: vec![PlannedStatement { offset: 0, ..statement.clone() }] };
+        let sent = SentScript::of(&alone, self.limits(step), self.job.version);
         let work = Work {
             what: &what,
-            script: &statement.text,
+            script: &sent.text,
             records: &records,
             recurring: None,
             wanted: &wanted,
@@ -133,8 +164,7 @@ impl Executor<'_> {
             next: None,
         };
         let before = EarlierWork::statement(number, self.kept);
-        let alone = Script { statements: vec![PlannedStatement { offset: 0, ..statement.clone() }] };
-        let source = ScriptSource { path: &step.path, what: &what, sql: &statement.text, script: &alone };
+        let source = ScriptSource { path: &step.path, what: &what, script: &alone, sent: &sent };
         let applied = self.job.writer.transaction(&work, self.job.watch).await;
         applied.map_err(|trouble| refusal::script_failure(trouble, source, before))
     }
@@ -167,9 +197,10 @@ impl Executor<'_> {
         let (state, ended) = if done { ("done", "clock_timestamp()") } else { ("started", "NULL") };
         format!(
             "INSERT INTO trueup.steps (run, number, action, version, name, statement, text, before, state, ended_at) \
-             VALUES ({}, {}, 'apply', {}, {}, {number}, {}, {}, '{state}', {ended})",
+             VALUES ({}, {}, '{}', {}, {}, {number}, {}, {}, '{state}', {ended})",
             literal(self.job.writer.run()),
             self.number,
+            self.action(),
             step.version,
             literal(&step.name),
             literal(text),

@@ -8,12 +8,13 @@
 use anyhow::Result;
 
 use super::{Executor, Job, Outcome, delete_stale_texts};
+use crate::changes::plan::Direction;
 use crate::migrations::refinery;
 use crate::writer::Work;
 
 /// Applies the steps of a plan in order, and ends at the first that fails.
 pub async fn upgrade(job: Job<'_>) -> Outcome {
-    let mut executor = Executor::new(job);
+    let mut executor = Executor::new(job, Direction::Up);
     let applied = executor.apply_all().await;
     executor.outcome(applied.err())
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::Finding;
-use crate::migrations::history::Applied;
+use crate::migrations::history::{Applied, OtherHistory};
 use crate::model::Lock;
 use crate::model::diagnosis::{self, Facts, RecordedState};
 use crate::postgres::catalog::{Catalog, Kind, ObjectId};
@@ -22,6 +22,8 @@ pub struct LiveDatabase<'f> {
     pub server: ServerVersion,
     /// Its catalog.
     pub catalog: &'f Catalog,
+    /// The histories of other tools in it.
+    pub others: &'f [OtherHistory],
     /// Whether an object is compared.
     pub in_scope: &'f dyn Fn(&ObjectId) -> bool,
     /// Whether an object is ignored by the settings, with all that belongs to it.
@@ -152,7 +154,7 @@ fn differences(lock: &Lock, found: &LiveDatabase<'_>, applied: usize) -> Vec<Fin
         live: found.catalog,
         history: Some(&rows),
         assumed: true,
-        others: &[],
+        others: found.others,
         recorded: &RecordedState::default(),
         lock: &until,
         last: &until.model,
@@ -201,6 +203,7 @@ mod tests {
             database: "d",
             server: ServerVersion(150_018),
             catalog: &catalog,
+            others: &[],
             in_scope: &|_| true,
             ignored: &|_| false,
         };

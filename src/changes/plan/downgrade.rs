@@ -1,13 +1,12 @@
 //! Plans a downgrade: the down scripts of the migrations above a version, newest first.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-
-use std::collections::BTreeMap;
 
 use super::upgrade::{by_version, current, file_of, no_such_version, refuse_edited, refuse_no_history};
 use super::{Direction, MigrationPlan, Script, Step, titles, touches};
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::migrations::{Directives, Migration};
+use crate::migrations::{Directives, Left, Migration};
 use crate::model::diagnosis::MigrationState;
 use crate::model::{CompiledMigration, Lock};
 use crate::postgres::sql::read_file;
@@ -18,8 +17,8 @@ impl MigrationPlan {
     /// # Errors
     /// Exit 2: `to` names no version, or one above the current version; a down script cannot be read. Exit 4: a
     /// migration without a down script (all of them are named), one that the project does not have, one that was
-    /// modified after it was applied; a down script that must not be run (see [`Script::examine`]), or that says
-    /// `no-transaction`, so that its result cannot be verified before it is committed; a database without a history.
+    /// modified after it was applied; a down script that must not be run (see [`Script::examine`]); a database without a
+    /// history.
     pub fn downgrade(
         lock: &Lock,
         migrations: &[Migration],
@@ -55,38 +54,57 @@ impl MigrationPlan {
         let mut without = Vec::new();
         for index in above {
             let file = file_of(lock, &files, index)?;
-            let compiled = &lock.migrations[index];
             match &file.down {
-                Some(path) => {
-                    let sql = read_file(path)?;
-                    let directives = Directives::read(path, &sql)?;
-                    if directives.no_transaction {
-                        return Err(unprovable(path));
-                    }
-                    steps.push(Step {
-                        index,
-                        version: compiled.version,
-                        name: compiled.name.clone(),
-                        title: file.id().to_string(),
-                        path: path.clone(),
-                        contract: false,
-                        script: Script::examine(path, &sql, &directives)?,
-                        sql,
-                        transactional: true,
-                        record: false,
-                        held: BTreeMap::new(),
-                        directives,
-                        touches: touches(compiled),
-                    });
-                }
-                None => without.push(compiled),
+                Some(path) => steps.push(step(lock, index, file, path)),
+                None => without.push(&lock.migrations[index]),
             }
         }
+        let steps = Failure::collect(steps)?;
         if !without.is_empty() {
             return Err(irreversible(&without));
         }
-        Ok(Self { direction: Direction::Down, current, steps, stop: None, ahead: state.ahead.clone() })
+        let (ahead, left) = (state.ahead.clone(), left(lock, &files, state)?);
+        Ok(Self { direction: Direction::Down, current, steps, stop: None, ahead, left })
     }
+}
+
+/// What the down scripts of migrations say that they leave which are not applied.
+fn left(
+    lock: &Lock,
+    files: &HashMap<i64, &Migration>,
+    state: &MigrationState,
+) -> Result<Vec<(i64, Left)>, Failure> {
+    let mut left = Vec::new();
+    for index in state.skipped.iter().chain(&state.pending) {
+        let file = file_of(lock, files, *index)?;
+        if let Some(path) = &file.down {
+            let directives = Directives::read(path, &read_file(path)?)?;
+            left.extend(directives.leaves.into_iter().map(|left| (file.version, left)));
+        }
+    }
+    Ok(left)
+}
+
+/// The step that reverts a migration by its down script.
+fn step(lock: &Lock, index: usize, file: &Migration, path: &Path) -> Result<Step, Failure> {
+    let compiled = &lock.migrations[index];
+    let sql = read_file(path)?;
+    let directives = Directives::read(path, &sql)?;
+    Ok(Step {
+        index,
+        version: compiled.version,
+        name: compiled.name.clone(),
+        title: file.id().to_string(),
+        path: path.to_owned(),
+        contract: false,
+        script: Script::examine(path, &sql, &directives)?,
+        sql,
+        transactional: !directives.no_transaction,
+        record: false,
+        held: BTreeMap::new(),
+        directives,
+        touches: touches(compiled),
+    })
 }
 
 fn refuse_unknown(state: &MigrationState, to: i64) -> Result<(), Failure> {
@@ -105,19 +123,6 @@ fn refuse_unknown(state: &MigrationState, to: i64) -> Result<(), Failure> {
     )
     .code(ErrorCode::HISTORY_AHEAD)
     .next("run the downgrade in the project directory that has the newest migrations"))
-}
-
-fn unprovable(path: &Path) -> Failure {
-    Failure::new(
-        Exit::Refused,
-        format!(
-            "{}: a down script runs in a transaction, so that its result is verified before it is committed; \
-             no-transaction is not allowed; nothing was changed",
-            path.display()
-        ),
-    )
-    .code(ErrorCode::MIGRATION_UNSUPPORTED)
-    .next("remove the directive; DROP INDEX without CONCURRENTLY has the same result, under a short lock")
 }
 
 fn irreversible(without: &[&CompiledMigration]) -> Failure {
@@ -196,16 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn a_down_script_is_a_transaction() {
+    fn a_down_script_that_says_so_runs_outside_of_a_transaction() {
         let project =
             project(&[(1, "-- trueup: no-transaction\ndrop index concurrently i;"), (2, "drop table c;")]);
-        let failure = plan(&project, &[1, 2, 3], &[1, 2, 3], 1).expect_err("not provable");
-        assert_eq!(failure.exit, Exit::Refused);
-        assert!(
-            failure.what.contains("V2__m2.down.sql: a down script runs in a transaction"),
-            "{}",
-            failure.what
-        );
+        let found = plan(&project, &[1, 2, 3], &[1, 2, 3], 1).expect("a plan");
+        let steps: Vec<_> = found.steps.iter().map(|step| (step.version, step.transactional)).collect();
+        assert_eq!(steps, [(3, true), (2, false)]);
+        assert!(found.steps[1].script.statements[0].outside.is_some());
     }
 
     #[test]

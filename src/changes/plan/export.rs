@@ -7,8 +7,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Direction, MigrationPlan, NonTransactional, Step, WrittenName};
+use super::{Direction, MigrationPlan, Sending, Step};
+use crate::migrations::script::{NonTransactional, WrittenName};
 use crate::migrations::{Ledger, Migration};
+use crate::postgres::connection::ServerVersion;
 use crate::postgres::sql::{identifier, literal, portable, reset_meaning, set_meaning};
 
 /// The settings under which the project's SQL runs.
@@ -20,6 +22,8 @@ pub struct EditorSession {
     pub lock_timeout: Duration,
     /// The role that the script runs as.
     pub set_role: Option<String>,
+    /// The version of the server that it is for.
+    pub server: ServerVersion,
 }
 
 impl MigrationPlan {
@@ -186,8 +190,17 @@ impl Writer<'_> {
         };
         script.push_str(&block(&self.checks, ""));
         self.settings(script, local);
-        for statement in &self.step.script.statements {
-            let _ = writeln!(script, "{};", portable(&statement.text));
+        for part in self.step.script.sending(self.lock_timeout(), self.session.server) {
+            match part {
+                Sending::Statement(index) => {
+                    let text = &self.step.script.statements[index].text;
+                    let _ = writeln!(script, "{};", portable(text));
+                }
+                Sending::Limit(_, limit) if *transactional => {
+                    let _ = writeln!(script, "SET LOCAL lock_timeout = {};", limit.as_millis());
+                }
+                Sending::Limit(..) => {}
+            }
         }
         if *transactional {
             script.push_str(&self.record);
@@ -206,20 +219,23 @@ impl Writer<'_> {
     }
 
     fn settings(&self, script: &mut String, local: &str) {
-        let EditorSession { search_path, lock_timeout, set_role } = self.session;
+        let EditorSession { search_path, set_role, .. } = self.session;
         if let Some(role) = set_role {
             let _ = writeln!(script, "SET {local}ROLE {};", identifier(role));
         }
-        let timeout = match (self.step.directives.lock_timeout, self.step.transactional) {
+        let _ = writeln!(script, "{}", set_meaning(format!("SET {local}").trim_end()));
+        let _ = writeln!(script, "SET {local}search_path = {search_path};");
+        let _ = writeln!(script, "SET {local}lock_timeout = {};", self.lock_timeout().as_millis());
+    }
+
+    fn lock_timeout(&self) -> Duration {
+        match (self.step.directives.lock_timeout, self.step.transactional) {
             (Some(own), _) => own,
-            (None, true) => *lock_timeout,
+            (None, true) => self.session.lock_timeout,
             // Concurrent index builds wait for every older transaction: a short limit would leave invalid indexes
             // behind.
             (None, false) => Duration::ZERO,
-        };
-        let _ = writeln!(script, "{}", set_meaning(format!("SET {local}").trim_end()));
-        let _ = writeln!(script, "SET {local}search_path = {search_path};");
-        let _ = writeln!(script, "SET {local}lock_timeout = {};", timeout.as_millis());
+        }
     }
 }
 
@@ -247,6 +263,7 @@ mod tests {
             search_path: "public, pg_temp".into(),
             lock_timeout: Duration::from_secs(3),
             set_role: None,
+            server: ServerVersion(150_018),
         };
         plan.to_sql(&files, &history, &session)
     }

@@ -13,12 +13,9 @@ mod downgrade;
 mod evidence;
 mod export;
 mod locks;
-mod non_transactional;
-mod refuse;
 mod resolve;
 mod script;
-mod statement_effect;
-mod tokens;
+mod sending;
 mod upgrade;
 
 use evidence::applied_evidence;
@@ -27,23 +24,21 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Exit;
-use crate::migrations::Directives;
 use crate::migrations::history::Applied;
+use crate::migrations::{Directives, Left};
 use crate::model::{CompiledMigration, Effect};
 use crate::postgres::catalog::ObjectId;
 
 pub use adopt::{Adoption, LiveDatabase};
 pub use affected::Affected;
-pub use conflicts::collisions;
+pub use conflicts::{collisions, contains};
 pub use evidence::already_applied::is_satisfied;
 pub use evidence::applied_evidence::Evidence;
 pub use export::EditorSession;
 pub use locks::{ExpectedLock, LockMode, LockTarget, Relations, expected_locks};
-pub use non_transactional::NonTransactional;
 pub use resolve::{Resolution, ResolveCase, Resolved};
 pub use script::{PlannedStatement, Script};
-pub use statement_effect::StatementEffect;
-pub use tokens::WrittenName;
+pub use sending::Sending;
 pub use upgrade::UpgradeGoal;
 
 /// The direction of a plan.
@@ -68,6 +63,8 @@ pub struct MigrationPlan {
     pub stop: Option<PlanStop>,
     /// The applied migrations that the project does not have.
     pub ahead: Vec<Applied>,
+    /// What the down scripts of migrations left that are not applied any more, by version: a person has accepted that.
+    pub left: Vec<(i64, Left)>,
 }
 
 impl MigrationPlan {

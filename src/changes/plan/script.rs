@@ -1,17 +1,12 @@
-//! Examines a script before it is run: splits it into statements, determines what each needs, and refuses what a
-//! migration must not contain (F40, F41).
+//! The script of a step: its statements, with what each needs and locks.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use super::locks::{self, ExpectedLock};
-use super::non_transactional::NonTransactional;
-use super::refuse::{Refusal, refusal};
-use super::statement_effect::{self, StatementEffect};
-use super::tokens::Tokens;
-use crate::error::{ErrorCode, Exit, Failure};
+use crate::error::Failure;
 use crate::migrations::Directives;
-use crate::postgres::sql::{SplitError, SplitErrorKind, Statement, split};
+use crate::migrations::script::{Examination, ExaminedStatement, NonTransactional, StatementEffect};
+use crate::postgres::sql::Statement;
 
 /// A script that has been examined.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,6 +35,19 @@ pub struct PlannedStatement {
 }
 
 impl PlannedStatement {
+    fn of(examined: ExaminedStatement<'_>) -> Self {
+        let ExaminedStatement { statement, outside, effect } = examined;
+        Self {
+            text: statement.text.to_owned(),
+            line: statement.line,
+            offset: statement.offset,
+            summary: statement.summary(),
+            outside,
+            locks: locks::expected_locks(&statement),
+            reach: effect,
+        }
+    }
+
     /// Whether it may change rows, which a catalog does not show.
     pub fn is_data(&self) -> bool {
         self.reach == StatementEffect::Rows
@@ -51,52 +59,24 @@ impl PlannedStatement {
         self.as_statement().line_of(position)
     }
 
-    fn as_statement(&self) -> Statement<'_> {
+    /// The statement itself.
+    pub(crate) fn as_statement(&self) -> Statement<'_> {
         Statement { text: &self.text, line: self.line, offset: self.offset }
     }
 }
-
-/// The number of tokens of a statement that are examined: no DDL is longer, and of a statement with rows the
-/// beginning suffices.
-const HEAD: usize = 20_000;
 
 impl Script {
     /// Examines a script. `path` names it in refusals.
     ///
     /// # Errors
-    /// Exit 2 when it cannot be split (a string is not closed). Exit 4, with file, line and statement: psql commands;
-    /// statements that would end the transaction or change the role or the lock of the run; statements that cannot
-    /// run in a transaction block, in a script that is not marked `no-transaction`.
+    /// See [`Examination::refused`]: all of them as one.
     pub fn examine(path: &Path, sql: &str, directives: &Directives) -> Result<Self, Failure> {
-        let found = split(sql).map_err(|error| not_split(path, error))?;
-        let mut statements = Vec::with_capacity(found.len());
-        for statement in found {
-            let head = Tokens::of(&statement, HEAD);
-            if let Some(Refusal { why, next }) = refusal(&statement, &head) {
-                return Err(refused(path, &statement, why, next));
-            }
-            let mut outside = NonTransactional::of(&head);
-            match &outside {
-                Some(found) if !directives.no_transaction => {
-                    let why = format!("{} cannot run inside a transaction block", found.command());
-                    let next =
-                        "put it into a migration of its own, whose first line is: -- trueup: no-transaction";
-                    return Err(refused(path, &statement, &why, next));
-                }
-                None if directives.no_transaction => outside = NonTransactional::unprovable(&head),
-                _ => {}
-            }
-            statements.push(PlannedStatement {
-                text: statement.text.to_owned(),
-                line: statement.line,
-                offset: statement.offset,
-                summary: statement.summary(),
-                outside,
-                locks: locks::expected_locks(&statement),
-                reach: statement_effect::of(&head),
-            });
+        let Examination { statements, refused, .. } = Examination::of(path, sql, directives);
+        let mut refused = refused.into_iter();
+        if let Some(first) = refused.next() {
+            return Err(first.and(refused));
         }
-        Ok(Self { statements })
+        Ok(Self { statements: statements.into_iter().map(PlannedStatement::of).collect() })
     }
 
     /// Whether everything that it changes is visible in the catalog that trueup reads.
@@ -105,33 +85,12 @@ impl Script {
     }
 }
 
-fn refused(path: &Path, statement: &Statement<'_>, why: &str, next: &str) -> Failure {
-    let mut what = format!("{}: line {}: {why}", path.display(), statement.line);
-    let _ = write!(what, "\n  statement: {}", statement.summary());
-    Failure::new(Exit::Refused, what).code(ErrorCode::MIGRATION_UNSUPPORTED).next(next)
-}
-
-/// A script that only psql understands is refused, as is a statement that a migration must not hold (exit 4). A string
-/// that is not closed is a mistake in the file (exit 2).
-fn not_split(path: &Path, error: SplitError) -> Failure {
-    let for_psql = match error.kind {
-        SplitErrorKind::PsqlCommand(_) | SplitErrorKind::CopyFromStdin => true,
-        SplitErrorKind::Unterminated(_) => false,
-    };
-    let failure = error.in_file(path);
-    if for_psql {
-        Failure { exit: Exit::Refused, ..failure }
-            .next("write it as SQL that the server understands: migrations do not run in psql")
-    } else {
-        failure
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::error::Exit;
 
     fn examine(sql: &str) -> Result<Script, Failure> {
         let path = Path::new("migrations/V3__x.sql");

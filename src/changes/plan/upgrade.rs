@@ -42,11 +42,9 @@ impl MigrationPlan {
         let files = by_version(migrations);
         let mut open: Vec<usize> = state.skipped.iter().chain(&state.pending).copied().collect();
         open.sort_unstable();
-        let mut steps = Vec::with_capacity(open.len());
-        for index in open {
-            steps.push(step(lock, &files, index)?);
-        }
+        let mut steps = Failure::collect(open.into_iter().map(|index| step(lock, &files, index)))?;
         refuse_no_history(state)?;
+        refuse_renumbered(lock, state)?;
         refuse_edited(lock, state, |_| true, "no further migration is applied")?;
         if !state.skipped.is_empty() && !wanted.allow_out_of_order {
             return Err(skipped(lock, state));
@@ -55,7 +53,8 @@ impl MigrationPlan {
             steps.retain(|step| step.version <= to);
         }
         let stop = stop_before(&mut steps, wanted);
-        Ok(Self { direction: Direction::Up, current, steps, stop, ahead: state.ahead.clone() })
+        let ahead = state.ahead.clone();
+        Ok(Self { direction: Direction::Up, current, steps, stop, ahead, left: Vec::new() })
     }
 }
 
@@ -225,6 +224,31 @@ pub(super) fn refuse_edited(
     )))
 }
 
+/// Refuses to apply again what was applied under another version.
+fn refuse_renumbered(lock: &Lock, state: &MigrationState) -> Result<(), Failure> {
+    let mut what = Vec::new();
+    let mut next = Vec::new();
+    for (version, index) in &state.renumbered {
+        let now = lock.migrations[*index].id();
+        let known = lock.migrations.iter().find(|migration| migration.version == *version);
+        what.push(format!(
+            "version {version} was applied with the text that is now {now}: the file was renumbered after it was applied"
+        ));
+        let back = format!("rename {now}.sql so that it has version {version} again");
+        next.push(match known {
+            Some(taken) => format!("{back}, and give {} a version that is not applied", taken.id()),
+            None => back,
+        });
+    }
+    if what.is_empty() {
+        return Ok(());
+    }
+    what.push("no migration is applied".to_owned());
+    Err(Failure::new(Exit::Refused, what.join("\n"))
+        .code(ErrorCode::HISTORY_RENUMBERED)
+        .next(next.join("\n")))
+}
+
 /// The refusal of pending versions below an applied one (F37).
 fn skipped(lock: &Lock, state: &MigrationState) -> Failure {
     let skipped: Vec<_> = state.skipped.iter().map(|index| &lock.migrations[*index]).collect();
@@ -361,6 +385,18 @@ mod tests {
             let failure = plan(&samples, applied, wanted).expect_err("refused");
             assert!(failure.what.contains("V5__m5.sql: line 2"), "{}", failure.what);
         }
+    }
+
+    #[test]
+    fn the_faults_of_all_files_are_told_at_once() {
+        let mut samples = samples();
+        samples[1] = SampleMigration::new(2, "set role a;\nvacuum;");
+        samples[4] = SampleMigration::new(5, "select 1;\ncommit;");
+        let failure = plan(&samples, &[1], UpgradeGoal::default()).expect_err("refused");
+        for place in ["V2__m2.sql: line 1", "V2__m2.sql: line 2", "V5__m5.sql: line 2"] {
+            assert!(failure.what.contains(place), "{}", failure.what);
+        }
+        assert_eq!((failure.exit, failure.next.lines().count()), (Exit::Refused, 3), "{}", failure.next);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::migrations::{Ledger, Migration};
 use crate::model::diagnosis::{Basis, MigrationState};
 use crate::output::{self, ErrorReport, FailureReport};
 use crate::postgres::catalog::{Catalog, ObjectId};
-use crate::postgres::connection::{ServerVersion, Session, Target};
+use crate::postgres::connection::{Session, Target};
 use crate::project::{Patterns, Settings};
 use crate::snapshot::{self, DatabaseSnapshot};
 use crate::workflow::comparison::{self, Comparison};
@@ -227,14 +227,7 @@ fn find(
     mut document: SchemaReport,
 ) -> Result<Prepared> {
     let lock = &declared.lock;
-    let adoption = evaluate(
-        settings,
-        declared,
-        &snapshot.identity.database,
-        snapshot.version,
-        &snapshot.catalog,
-        args.version,
-    )?;
+    let adoption = evaluate(settings, declared, &snapshot, &snapshot.catalog, args.version)?;
     let accept = Patterns::new(args.accept_drift.iter().cloned());
     let accepted = adoption.differences.iter().filter(|finding| accepts(&accept, finding));
     let accepted: Vec<String> = accepted.map(one_line_of).collect();
@@ -269,7 +262,9 @@ fn find(
     if !accepted.is_empty() {
         detail.push_str(&format!("; accepted: {}", accepted.join(", ")));
     }
-    document.notes.extend(settings_of_others(settings, &snapshot));
+    if refused.is_none() {
+        document.notes.extend(settings_of_others(settings, &snapshot));
+    }
     document.adoption = Some(AdoptionReport {
         version: last.version.to_string(),
         name: last.name.clone(),
@@ -296,18 +291,24 @@ fn settings_of_others(settings: &Settings, snapshot: &DatabaseSnapshot) -> Vec<S
     others.map(|other| format!("{} and {history}: {}", other.tool, other.settings_for(&history))).collect()
 }
 
-/// Holds a catalog against the versions.
+/// Holds the catalog of a database against the versions.
 fn evaluate(
     settings: &Settings,
     declared: &ProjectModel,
-    database: &str,
-    server: ServerVersion,
+    snapshot: &DatabaseSnapshot,
     catalog: &Catalog,
     stated: Option<i64>,
 ) -> Result<Adoption, Failure> {
     let in_scope = |id: &ObjectId| comparison::in_scope(settings, id);
     let ignored = |id: &ObjectId| comparison::named(&settings.database.ignore, id);
-    let found = LiveDatabase { database, server, catalog, in_scope: &in_scope, ignored: &ignored };
+    let found = LiveDatabase {
+        database: &snapshot.identity.database,
+        server: snapshot.version,
+        catalog,
+        others: &snapshot.others,
+        in_scope: &in_scope,
+        ignored: &ignored,
+    };
     Adoption::evaluate(&declared.lock, &found, stated)
 }
 
@@ -446,12 +447,11 @@ async fn carry_out(
     let proves = ledger.is_some();
     let accept = Patterns::new(args.accept_drift.iter().cloned());
     let stated = document.adoption.as_ref().and_then(|adoption| adoption.version.parse().ok());
-    let database = snapshot.identity.database.clone();
     let prove = |catalog: Catalog| {
         if !proves {
             return Ok(());
         }
-        let adoption = evaluate(settings, declared, &database, snapshot.version, &catalog, stated)?;
+        let adoption = evaluate(settings, declared, &snapshot, &catalog, stated)?;
         match refuse_differences(declared, &adoption, &accept) {
             None => Ok(()),
             Some(failure) => Err(failure.into()),

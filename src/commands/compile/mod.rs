@@ -27,7 +27,7 @@ pub(super) async fn run(settings: &Settings, args: &CompileArgs) -> Result<Exit>
         }
     } else {
         let lock = project_model::compile(settings, &sources).await?;
-        let written = report_of(&lock);
+        let written = report_of(&lock, sources.notes(&project.dir));
         lock.save(&project.lock_path)?;
         written
     };
@@ -42,8 +42,9 @@ pub(super) async fn run(settings: &Settings, args: &CompileArgs) -> Result<Exit>
     Ok(exit)
 }
 
-fn report_of(lock: &Lock) -> Compiled {
+fn report_of(lock: &Lock, notes: Vec<String>) -> Compiled {
     Compiled::Written {
+        notes,
         objects: lock.model.objects.len(),
         migrations: lock.migrations.len(),
         server: lock.head.server.to_string(),

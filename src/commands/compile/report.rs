@@ -34,6 +34,8 @@ pub(super) enum Compiled {
         server: String,
         /// Objects that trueup does not model: kind and name.
         unmodeled: Vec<String>,
+        /// What the files say that comes to something else than it seems.
+        notes: Vec<String>,
     },
     /// It was looked at.
     Checked {
@@ -50,10 +52,11 @@ impl Report for CompileReport {
     fn view(&self) -> View {
         let file = &self.file;
         match &self.outcome {
-            Compiled::Written { objects, migrations, server, unmodeled } => {
+            Compiled::Written { objects, migrations, server, unmodeled, notes } => {
                 let counted = format!("{}, {}", plural(*objects, "object"), plural(*migrations, "migration"));
                 View::new()
                     .lines(unmodeled.iter().map(|other| format!("not modelled: {other}")))
+                    .notes(notes.clone())
                     .verdict(format!("{file}: {counted}, compiled by PostgreSQL {server}"), Tone::Good)
             }
             Compiled::Checked { stale } if stale.is_empty() => {
@@ -85,17 +88,20 @@ impl Serialize for CompileReport {
             server_version: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             unmodeled: Option<&'a [String]>,
+            #[serde(skip_serializing_if = "<[String]>::is_empty")]
+            notes: &'a [String],
             #[serde(skip_serializing_if = "Option::is_none")]
             stale: Option<&'a [String]>,
         }
         let file = self.file.as_str();
         let lock = match &self.outcome {
-            Compiled::Written { objects, migrations, server, unmodeled } => LockPart {
+            Compiled::Written { objects, migrations, server, unmodeled, notes } => LockPart {
                 file,
                 objects: Some(*objects),
                 migrations: Some(*migrations),
                 server_version: Some(server),
                 unmodeled: Some(unmodeled),
+                notes,
                 stale: None,
             },
             Compiled::Checked { stale } => LockPart { file, stale: Some(stale), ..LockPart::default() },

@@ -45,6 +45,7 @@ impl MigrateCommand for DowngradeArgs {
     ) -> Result<PreparedChange> {
         let Comparison { mut document, state } = comparison::compare(settings, target, declared, &snapshot)?;
         refuse_unclear(&snapshot)?;
+        comparison::refuse_other(settings, &document)?;
         let mut plan = MigrationPlan::downgrade(&declared.lock, &declared.migrations, &state, self.to)?;
         migrate::refuse_drift(&plan, &document, declared, None)?;
         let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations, None)?;

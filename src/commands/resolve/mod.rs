@@ -103,6 +103,7 @@ async fn evaluate(
     let snapshot = writing.take_snapshot(declared).await?;
     let Comparison { document, state } = comparison::compare(settings, &writing.target, declared, &snapshot)?;
     refuse_unclear(&snapshot)?;
+    comparison::refuse_other(settings, &document)?;
     let resolution = decide(args, declared, &snapshot, &state, &snapshot.catalog)?;
     let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations, None)?;
     Ok(Judged { snapshot, state, target: document.target, ledger, resolution })

@@ -68,6 +68,11 @@ fn evaluate(
     let history = history(migrations, rows, &snapshot);
     let marked = snapshot.internal.as_ref().and_then(|internal| internal.mark.clone());
     let mut notes = snapshot.notes;
+    notes.extend(checksum::renumbered(migrations, rows).into_iter().map(|(was, is)| {
+        format!(
+            "version {was} was applied with the text of the file that has version {is} now: it was renumbered"
+        )
+    }));
     notes.extend(environment_mark::note(settings, target, marked.as_ref()));
     let identity = snapshot.identity;
     let internal = snapshot.internal.unwrap_or_default();

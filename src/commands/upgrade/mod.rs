@@ -34,7 +34,7 @@ pub(super) async fn run(settings: &Settings, args: &UpgradeArgs, stop: writer::S
     }
     let (declared, prepared) = until_stopped(stop, migrate::preview(settings, args)).await?;
     if args.sql {
-        let script = plan_steps::script(settings, &prepared.plan, &declared.migrations, &prepared.ledger);
+        let script = plan_steps::script(settings, &prepared, &declared.migrations);
         deliver::statements(&settings.output, &script)?;
         return Ok(Exit::Clean);
     }

@@ -107,9 +107,11 @@ pub(super) fn insert_row_by_row(rows: &[WaitingRow<'_>], needed: &Needed<'_>) ->
             literal(one)
         ),
     };
+    // Every pass but the last one inserts a row. A trigger that gives rows other keys does not keep it going.
+    let passes = rows.len() + 1;
     block(&format!(
-        "    LOOP\n        {RESET}\n        trueup_inserted := false;\n{tries}        EXIT WHEN NOT trueup_inserted;\n    END LOOP;\n\
-         {}",
+        "    FOR trueup_pass IN 1..{passes} LOOP\n        {RESET}\n        trueup_inserted := false;\n{tries}        EXIT WHEN NOT \
+         trueup_inserted;\n    END LOOP;\n{}",
         raise(&message)
     ))
 }

@@ -151,7 +151,7 @@ pub(super) fn is_of_text(name: &str) -> bool {
 }
 
 /// What is called: its result is a parameter, as it may have to be guessed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Callable {
     /// `schema.name(types)`.
     Function { signature: String },

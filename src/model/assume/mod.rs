@@ -31,7 +31,7 @@ const WRONG_TYPE: [&str; 3] =
     [sqlstate::DATATYPE_MISMATCH, sqlstate::UNDEFINED_FUNCTION, sqlstate::CANNOT_COERCE];
 
 /// The extensions that are stood in for, in one database.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Assumed {
     /// Name and schema.
     extensions: Vec<(String, String)>,
@@ -57,7 +57,7 @@ pub(super) struct Spelling {
 }
 
 /// A function or operator whose result is being guessed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Trial {
     statement: String,
     extension: String,
@@ -315,9 +315,16 @@ impl Assumed {
     }
 }
 
-/// Runs what makes a stand-in. When the server refuses that, the statement's own error tells more.
+/// Runs what makes a stand-in. When the server refuses that, the statement's own error tells more, and the transaction
+/// goes on, if there is one.
 async fn make(session: &mut Session, sql: String) -> Result<bool> {
-    Ok(StatementOutcome::of(session.execute(sql).await)?.is_accepted())
+    let inside = StatementOutcome::of(session.execute("SAVEPOINT stand_in").await)?.is_accepted();
+    let made = StatementOutcome::of(session.execute(sql).await)?.is_accepted();
+    if inside {
+        let end = if made { "RELEASE SAVEPOINT stand_in" } else { "ROLLBACK TO SAVEPOINT stand_in" };
+        session.execute(end).await?;
+    }
+    Ok(made)
 }
 
 fn is_routine(statement: &Statement<'_>) -> bool {

@@ -42,7 +42,7 @@ const SHAPES: [&str; 16] = [
 ];
 
 /// The lists that were given numbers, in their order: the type's name, and what follows it in print.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Modifiers(Vec<(String, String)>);
 
 impl Modifiers {

@@ -36,6 +36,8 @@ pub struct MigrationState {
     pub respelled: BTreeSet<usize>,
     /// Both texts of an edited migration, where the applied one was recorded.
     pub texts: BTreeMap<usize, Edit>,
+    /// Files that were given another version after they were applied: by the version that they were applied as.
+    pub renumbered: BTreeMap<i64, usize>,
     /// Broken off, or being carried out right now.
     pub unfinished: BTreeSet<usize>,
     /// How many findings no migration explains: how far a database without history is from its version.
@@ -62,6 +64,7 @@ impl MigrationState {
             edited: Vec::new(),
             respelled: BTreeSet::new(),
             texts: BTreeMap::new(),
+            renumbered: BTreeMap::new(),
             unfinished: BTreeSet::new(),
             distance: 0,
         };
@@ -98,6 +101,7 @@ impl MigrationState {
             edited: Vec::new(),
             respelled: BTreeSet::new(),
             texts: BTreeMap::new(),
+            renumbered: BTreeMap::new(),
             unfinished: BTreeSet::new(),
             distance: 0,
         }

@@ -118,6 +118,8 @@ impl Facts<'_> {
         state.texts = edits.map(|(index, edit)| (index, edit.clone())).collect();
         let respelled = state.texts.iter().filter(|(_, edit)| edit.only_respelled());
         state.respelled = respelled.map(|(index, _)| *index).collect();
+        let renumbered = &self.recorded.renumbered;
+        state.renumbered = renumbered.iter().filter_map(|(was, is)| Some((*was, index(*is)?))).collect();
         state
     }
 

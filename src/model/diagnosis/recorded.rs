@@ -13,6 +13,8 @@ pub struct RecordedState {
     pub ahead: Vec<CompiledMigration>,
     /// Texts of migrations that are not as they were applied, by version.
     pub edits: BTreeMap<i64, Edit>,
+    /// Files that have another version than the one that they were applied as: by that version, the one they have now.
+    pub renumbered: BTreeMap<i64, i64>,
     /// Migrations that broke off, or are being carried out right now, by version.
     pub unfinished: Vec<Unfinished>,
 }

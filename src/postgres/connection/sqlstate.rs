@@ -45,6 +45,8 @@ pub const EXCLUSION_VIOLATION: &str = "23P01";
 pub const ACTIVE_SQL_TRANSACTION: &str = "25001";
 /// `read_only_sql_transaction`
 pub const READ_ONLY_SQL_TRANSACTION: &str = "25006";
+/// `no_active_sql_transaction`
+pub const NO_ACTIVE_SQL_TRANSACTION: &str = "25P01";
 /// `idle_in_transaction_session_timeout`
 pub const IDLE_IN_TRANSACTION_SESSION_TIMEOUT: &str = "25P03";
 /// `invalid_sql_statement_name`
@@ -53,6 +55,8 @@ pub const INVALID_SQL_STATEMENT_NAME: &str = "26000";
 pub const INVALID_AUTHORIZATION_SPECIFICATION: &str = "28000";
 /// `invalid_password`
 pub const INVALID_PASSWORD: &str = "28P01";
+/// `invalid_transaction_termination`
+pub const INVALID_TRANSACTION_TERMINATION: &str = "2D000";
 /// `invalid_catalog_name`
 pub const INVALID_CATALOG_NAME: &str = "3D000";
 /// `invalid_schema_name`

@@ -8,6 +8,7 @@ mod file;
 mod meaning;
 mod printing;
 mod quote;
+mod setting;
 mod split;
 mod unified;
 
@@ -18,5 +19,8 @@ pub use file::{LARGEST_FILE, read_file, read_file_in};
 pub use meaning::{MEANING, portable, reset_meaning, set_meaning};
 pub use printing::prints_alike;
 pub use quote::{QualifiedTable, identifier, literal, qualified, split_qualified, words_of};
-pub use split::{Comment, Part, SplitError, SplitErrorKind, Statement, comments, split, without_bom};
+pub use setting::{Assignment, newer_setting};
+pub use split::{
+    Comment, Part, SplitError, SplitErrorKind, Statement, comments, split, split_all, without_bom,
+};
 pub use unified::unified;

@@ -59,6 +59,9 @@ impl fmt::Display for SplitErrorKind {
 
 impl std::error::Error for SplitError {}
 
+/// How many bytes of a name PostgreSQL keeps, with only a notice: `NAMEDATALEN` - 1 (manual, "Identifiers and Key Words").
+const LONGEST_NAME: usize = 63;
+
 /// A token that means something to PostgreSQL, as far as recognising statements needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part<'s> {
@@ -73,11 +76,19 @@ pub enum Part<'s> {
 }
 
 impl Part<'_> {
-    /// The name this stands for, when it can be one.
+    /// The name this stands for, when it can be one: as much of it as PostgreSQL keeps.
     pub fn name(&self) -> Option<&str> {
         match self {
-            Self::Word(name) | Self::Quoted(name) => Some(name),
+            Self::Word(name) | Self::Quoted(name) => Some(&name[..name.floor_char_boundary(LONGEST_NAME)]),
             Self::Literal(_) | Self::Other(_) => None,
+        }
+    }
+
+    /// A name that is longer than what PostgreSQL keeps of it.
+    pub fn overlong_name(&self) -> Option<&str> {
+        match self {
+            Self::Word(name) | Self::Quoted(name) if name.len() > LONGEST_NAME => Some(name),
+            _ => None,
         }
     }
 
@@ -137,32 +148,26 @@ impl<'s> Statement<'s> {
 /// # Errors
 /// psql's other commands, `COPY ... FROM stdin`, and strings, quoted names or comments without an end.
 pub fn split(script: &str) -> Result<Vec<Statement<'_>>, SplitError> {
-    let mut splitter = Splitter { script, statements: Vec::new(), lines: Lines::new(script), open: None };
-    let mut end = 0;
-    let mut skip_to = 0;
-    for token in tokenize(script) {
-        let start = end;
-        end += token.len as usize;
-        if start < skip_to {
-            continue;
-        }
-        splitter.refuse_unterminated(token.kind, start)?;
-        if is_blank(token.kind) {
-            continue;
-        }
-        if script[start..].starts_with('\\') {
-            skip_to = splitter.command(start)?;
-        } else {
-            splitter.token(token.kind, start, end)?;
-        }
+    let (statements, errors) = split_all(script);
+    errors.into_iter().next().map_or(Ok(statements), Err)
+}
+
+/// The same for a script that is to be judged as a whole: goes on behind what it cannot split, and tells all of it.
+pub fn split_all(script: &str) -> (Vec<Statement<'_>>, Vec<SplitError>) {
+    let lines = Lines::new(script);
+    let mut splitter = Splitter { script, statements: Vec::new(), errors: Vec::new(), lines, open: None };
+    let mut from = 0;
+    while let Some(behind) = splitter.read(from) {
+        from = behind;
     }
-    splitter.finish()?;
-    Ok(splitter.statements)
+    splitter.finish();
+    (splitter.statements, splitter.errors)
 }
 
 struct Splitter<'s> {
     script: &'s str,
     statements: Vec<Statement<'s>>,
+    errors: Vec<SplitError>,
     lines: Lines<'s>,
     open: Option<Open>,
 }
@@ -207,12 +212,36 @@ impl Open {
     }
 }
 
-impl<'s> Splitter<'s> {
-    fn token(&mut self, kind: TokenKind, start: usize, end: usize) -> Result<(), SplitError> {
+impl Splitter<'_> {
+    /// Reads on from a place. Returns the place behind a line or rows that are not SQL, where reading goes on.
+    fn read(&mut self, from: usize) -> Option<usize> {
+        let mut end = from;
+        for token in tokenize(&self.script[from..]) {
+            let start = end;
+            end += token.len as usize;
+            if let Some(thing) = unterminated(token.kind) {
+                self.error(start, SplitErrorKind::Unterminated(thing));
+                return None;
+            }
+            if is_blank(token.kind) {
+                continue;
+            }
+            if self.script[start..].starts_with('\\') {
+                return Some(self.command(start));
+            }
+            if let Some(behind) = self.token(token.kind, start, end) {
+                return Some(behind);
+            }
+        }
+        None
+    }
+
+    /// Returns where the rows end that follow the statement, if any do.
+    fn token(&mut self, kind: TokenKind, start: usize, end: usize) -> Option<usize> {
         if kind == TokenKind::Semi
             && self.open.as_ref().is_none_or(|open| open.parentheses + open.blocks == 0)
         {
-            return self.finish();
+            return if self.finish() { self.behind_rows(end) } else { None };
         }
         let line = self.lines.at(start);
         let open = self.open.get_or_insert_with(|| Open {
@@ -231,37 +260,48 @@ impl<'s> Splitter<'s> {
             TokenKind::Ident => open.word(self.script[start..end].to_ascii_lowercase()),
             _ => open.after_begin = false,
         }
-        Ok(())
+        None
     }
 
-    fn finish(&mut self) -> Result<(), SplitError> {
-        let Some(Open { start, end, line, .. }) = self.open.take() else { return Ok(()) };
+    /// Ends the open statement. Returns whether rows follow it.
+    fn finish(&mut self) -> bool {
+        let Some(Open { start, end, line, .. }) = self.open.take() else { return false };
         let statement = Statement { text: &self.script[start..end], line, offset: start };
         if statement.starts_with(&["copy"]) {
             let words: Vec<_> = statement.words().collect();
             if words.windows(2).any(|pair| pair == ["from", "stdin"]) {
-                return Err(SplitError { line, kind: SplitErrorKind::CopyFromStdin });
+                self.errors.push(SplitError { line, kind: SplitErrorKind::CopyFromStdin });
+                return true;
             }
         }
         self.statements.push(statement);
-        Ok(())
+        false
+    }
+
+    /// Where the rows of `COPY ... FROM stdin` end: behind the line `\.`.
+    fn behind_rows(&self, from: usize) -> Option<usize> {
+        let found = self.script[from..].find("\n\\.")?;
+        Some(self.end_of_line(from + found + 1))
+    }
+
+    fn end_of_line(&self, from: usize) -> usize {
+        from + self.script[from..].lines().next().unwrap_or_default().len()
     }
 
     /// A line of psql's own; says where it ends.
-    fn command(&mut self, start: usize) -> Result<usize, SplitError> {
-        let rest = &self.script[start..];
-        let text = rest.lines().next().unwrap_or_default();
-        let word = text.split_ascii_whitespace().next().unwrap_or_default();
-        if self.open.is_none() && matches!(word, "\\restrict" | "\\unrestrict") {
-            return Ok(start + text.len());
+    fn command(&mut self, start: usize) -> usize {
+        let end = self.end_of_line(start);
+        let word = self.script[start..end].split_ascii_whitespace().next().unwrap_or_default();
+        let of_a_dump = matches!(word, "\\restrict" | "\\unrestrict");
+        if self.open.take().is_some() || !of_a_dump {
+            self.error(start, SplitErrorKind::PsqlCommand(word.to_owned()));
         }
-        let kind = SplitErrorKind::PsqlCommand(word.to_owned());
-        Err(SplitError { line: self.lines.at(start), kind })
+        end
     }
 
-    fn refuse_unterminated(&mut self, kind: TokenKind, start: usize) -> Result<(), SplitError> {
-        let Some(thing) = unterminated(kind) else { return Ok(()) };
-        Err(SplitError { line: self.lines.at(start), kind: SplitErrorKind::Unterminated(thing) })
+    fn error(&mut self, at: usize, kind: SplitErrorKind) {
+        let line = self.lines.at(at);
+        self.errors.push(SplitError { line, kind });
     }
 }
 
@@ -372,171 +412,4 @@ pub fn without_bom(script: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn texts(script: &str) -> Vec<&str> {
-        split(script).expect("splits").iter().map(|statement| statement.text).collect()
-    }
-
-    fn refusal(script: &str) -> (usize, String) {
-        let error = split(script).expect_err("does not split");
-        (error.line, error.kind.to_string())
-    }
-
-    #[test]
-    fn semicolons_that_end_nothing() {
-        for whole in [
-            "select ';'",
-            "select E'\\';'",
-            "select $$;$$",
-            "select $a$;$b$;$a$",
-            "select \"a;b\"",
-            "select 1 -- ;\n + 1",
-            "select 1 /* ; /* ; */ ; */ + 1",
-            "create rule r as on insert to t do also (insert into a values (1); insert into b values (2))",
-            "select U&'\\0061;'",
-            "create function f() returns int language sql begin atomic select 1; select 2; end",
-            "CREATE OR REPLACE PROCEDURE p() BEGIN ATOMIC insert into t select case when a then 1 else 2 end from b; END",
-            "create function f(a int) returns int begin atomic select (case when a > 0 then 1 end); end",
-            "create function f() returns int language plpgsql as $$ begin return 1; end $$",
-        ] {
-            assert_eq!(texts(&format!("{whole}; select 2;")), [whole, "select 2"]);
-        }
-    }
-
-    #[test]
-    fn a_transaction_is_no_function_body() {
-        assert_eq!(texts("begin; select 1; end; commit"), ["begin", "select 1", "end", "commit"]);
-        assert_eq!(
-            texts("create function begin() returns int as 'select 1' language sql; select 1").len(),
-            2
-        );
-    }
-
-    #[test]
-    fn lines_and_comments() {
-        let script = "\u{feff}-- head\r\n\r\nselect 1\r\n  -- inside\r\n  + 1;\r\n;;\r\n/* two\r\n */ select\r\n 2 -- tail\r\n";
-        let statements = split(script).expect("splits");
-        assert_eq!(statements.len(), 2);
-        assert_eq!((statements[0].line, statements[0].text), (3, "select 1\r\n  -- inside\r\n  + 1"));
-        assert_eq!((statements[1].line, statements[1].text), (8, "select\r\n 2"));
-        assert_eq!(statements[1].line_of(9), 9);
-        assert_eq!(&script[statements[1].offset..][..6], "select");
-    }
-
-    #[test]
-    fn positions_count_characters() {
-        let statement = split("select 'ü€',\n nonsense").expect("splits")[0];
-        assert_eq!(statement.line_of(12), 1);
-        assert_eq!(statement.line_of(15), 2);
-    }
-
-    #[test]
-    fn what_psql_alone_understands() {
-        assert_eq!(texts("\\restrict aBc123\nselect 1;\n\\unrestrict aBc123\n"), ["select 1"]);
-        assert_eq!(refusal("select 1;\n\\connect other\n").0, 2);
-        assert_eq!(refusal("select 1\n\\gexec\n").0, 2);
-        assert!(refusal("select 1 \\restrict x").1.contains("psql"));
-        assert_eq!(refusal("select 1;\ncopy t (a) from stdin;\n1\t2\n\\.\n").0, 2);
-        assert_eq!(texts("copy t to stdout"), ["copy t to stdout"]);
-    }
-
-    #[test]
-    fn what_never_ends() {
-        for (script, line, thing) in [
-            ("select 1;\nselect 'a;\n", 2, "string"),
-            ("select 1;\n\n/* a /* b */", 3, "comment"),
-            ("select $x$ a $y$", 1, "dollar"),
-            ("select \"a", 1, "quoted name"),
-        ] {
-            let (found, what) = refusal(script);
-            assert_eq!(found, line);
-            assert!(what.contains(thing), "{what}");
-        }
-    }
-
-    #[test]
-    fn parts_of_statements() {
-        let script = "CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\" /* x */ VERSION '1.1' SCHEMA $a$b$a$ 5";
-        let statement = split(script).expect("splits")[0];
-        assert!(statement.starts_with(&["create", "extension"]));
-        assert!(!statement.starts_with(&["create", "index"]));
-        assert_eq!(statement.words().last().as_deref(), Some("schema"));
-        let parts: Vec<_> = statement.parts().skip(5).collect();
-        let expected = [
-            Part::Quoted("uuid-ossp".into()),
-            Part::Word("version".into()),
-            Part::Literal("1.1"),
-            Part::Word("schema".into()),
-            Part::Literal("b"),
-            Part::Other("5"),
-        ];
-        assert_eq!(parts, expected);
-    }
-
-    #[test]
-    fn summaries_are_short() {
-        assert_eq!(split("select 1").expect("splits")[0].summary(), "select 1");
-        assert_eq!(split("select\n 1").expect("splits")[0].summary(), "select ...");
-        assert!(split(&"é".repeat(500)).expect("splits")[0].summary().chars().count() < 80);
-    }
-
-    #[test]
-    fn comments_lead_until_the_first_statement() {
-        let found: Vec<_> = comments("-- a\n/* b\n */ -- c\nselect 1; -- d\n").collect();
-        let expected = [
-            Comment { text: "a", line: 1, leading: true },
-            Comment { text: "c", line: 3, leading: true },
-            Comment { text: "d", line: 4, leading: false },
-        ];
-        assert_eq!(found, expected);
-    }
-
-    fn fragment() -> impl Strategy<Value = String> {
-        prop_oneof![
-            Just(";".to_owned()),
-            Just(" ".to_owned()),
-            Just("\n".to_owned()),
-            Just("'a;b''c'".to_owned()),
-            Just("$$;$$".to_owned()),
-            Just("(select 1; 2)".to_owned()),
-            Just("-- c;\n".to_owned()),
-            Just("/* ; */".to_owned()),
-            Just("\"q;\"".to_owned()),
-            Just("create function f() begin atomic select case when a then b end; end".to_owned()),
-            "[a-z ,=+é]{1,8}",
-        ]
-    }
-
-    proptest! {
-        /// Between the statements there is nothing but semicolons, white space and comments.
-        #[test]
-        fn statements_cover_the_script(fragments in proptest::collection::vec(fragment(), 0..40)) {
-            let script = fragments.join(" ");
-            let mut end = 0;
-            for statement in split(&script).expect("splits") {
-                prop_assert_eq!(&script[statement.offset..][..statement.text.len()], statement.text);
-                let between = &script[end..statement.offset];
-                prop_assert!(significant(between).all(|(token, _)| token.kind == TokenKind::Semi), "{}", between);
-                end = statement.offset + statement.text.len();
-                let line = 1 + script[..statement.offset].matches('\n').count();
-                prop_assert_eq!(statement.line, line);
-            }
-            prop_assert!(significant(&script[end..]).all(|(token, _)| token.kind == TokenKind::Semi));
-        }
-
-        /// Arbitrary text never panics.
-        #[test]
-        fn anything_splits_or_is_refused(script in "\\PC*|[-'\"$;\\\\/*()a-z\n]{0,60}") {
-            if let Ok(statements) = split(&script) {
-                for statement in statements {
-                    let _ = statement.parts().count();
-                }
-            }
-            let _ = comments(&script).count();
-        }
-    }
-}
+mod tests;

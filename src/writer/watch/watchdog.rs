@@ -14,6 +14,8 @@ use crate::postgres::connection::{Row, Session};
 
 /// How often it is looked at, at least.
 const LOOK: Duration = Duration::from_millis(250);
+/// How much longer than its limit a wait for a lock may be: the server is to end it first.
+const GRACE: Duration = Duration::from_millis(250);
 /// How often a cancellation is repeated: the first may come between two statements.
 const CANCEL_AGAIN: Duration = Duration::from_millis(500);
 /// How long a cancelled message may go on before the session is ended.
@@ -31,6 +33,8 @@ pub(in crate::writer) enum Why {
     Duration,
     /// The budget for waiting for locks.
     Waiting,
+    /// The limit of one wait for a lock: what the statement runs has switched the server's own off.
+    OneWait,
     /// A signal.
     Signal(&'static str),
 }
@@ -54,7 +58,8 @@ pub(in crate::writer) struct StepWatchdog<'p> {
     pub(in crate::writer) server: &'p ServerIdentity,
     pub(in crate::writer) stop: StopSignal,
     pub(in crate::writer) pid: i32,
-    /// How long one wait for a lock may be: who is in the way is looked for before it ends. Zero: as long as it takes.
+    /// How long one wait for a lock may be: who is in the way is looked for before it ends, and a wait that the server
+    /// does not end is ended. Zero: as long as it takes.
     pub(in crate::writer) lock_timeout: Duration,
     /// How long it may take altogether.
     pub(in crate::writer) limit: Option<Duration>,
@@ -113,6 +118,7 @@ async fn watch(post: &mut StepWatchdog<'_>, seen: &mut Seen) -> anyhow::Error {
             let rolls_back = post.limit.is_some();
             post.watch.observe(&Event::Stopping { what: post.what, rolls_back });
         }
+        let mut waits_too_long = false;
         if why.is_none() && cancelled_at.is_none() {
             let mut blockers = blocking(post.control, post.pid, post.access.whole_queries).await;
             // A control connection that is gone is no reason to stop.
@@ -134,6 +140,7 @@ async fn watch(post: &mut StepWatchdog<'_>, seen: &mut Seen) -> anyhow::Error {
                         waited: seen.waited,
                     });
                     seen.blockers = blockers;
+                    waits_too_long = is_over_one_wait(post, seen.waited).await;
                 }
             } else if post.limit.is_none() && answered.elapsed() >= DEAD {
                 return anyhow!("the server has said nothing for {} s", DEAD.as_secs());
@@ -149,6 +156,7 @@ async fn watch(post: &mut StepWatchdog<'_>, seen: &mut Seen) -> anyhow::Error {
             Some(why) => Some(why),
             None if over(post.limit, begun.elapsed()) => Some(Why::Duration),
             None if over(post.budget, seen.waited) => Some(Why::Waiting),
+            None if waits_too_long => Some(Why::OneWait),
             None => None,
         };
         if seen.cancelled.is_none() {
@@ -160,6 +168,21 @@ async fn watch(post: &mut StepWatchdog<'_>, seen: &mut Seen) -> anyhow::Error {
             let _ = post.control.execute(format!("SELECT pg_{how}_backend({})", post.pid)).await;
         }
     }
+}
+
+/// Whether the session waits for one lock longer than it may. Asked only when it has been seen waiting for as long.
+async fn is_over_one_wait(post: &mut StepWatchdog<'_>, seen_waiting: Duration) -> bool {
+    let limit = post.lock_timeout + GRACE;
+    if post.lock_timeout.is_zero() || seen_waiting + LOOK < limit {
+        return false;
+    }
+    let sql = format!(
+        "SELECT COALESCE(pg_catalog.bool_or(pg_catalog.clock_timestamp() - waitstart > '{} ms'::pg_catalog.interval), \
+         false) AS over FROM pg_catalog.pg_locks WHERE pid = {} AND NOT granted",
+        limit.as_millis(),
+        post.pid
+    );
+    post.control.scalar::<bool>(sql).await.unwrap_or_default()
 }
 
 /// Passes on what the server knows about how far the statement is. Returns whether it knows anything.

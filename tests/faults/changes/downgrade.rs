@@ -141,7 +141,6 @@ fn scripts_that_may_not_run_so_are_refused_before_anything() {
     let (project, database) = upgraded(FILES);
     let before = catalog(&database);
     for (script, words) in [
-        ("-- trueup: no-transaction\nDROP INDEX CONCURRENTLY items_note;", "runs in a transaction"),
         ("DROP INDEX CONCURRENTLY items_note;", "cannot run inside a transaction block"),
         ("COMMIT;", "V2__note.down.sql: line 1"),
     ] {

@@ -1,9 +1,9 @@
 //! What ALTER locks: for tables the strongest lock that one of its actions needs (manual, ALTER TABLE: "the lock
 //! required by each action"; `AlterTableGetLockLevel`).
 
-use super::super::tokens::{Tokens, WrittenName};
 use super::create::{publication_tables, references};
 use super::{ExpectedLock, LockMode, LockTarget, one};
+use crate::migrations::script::{Tokens, WrittenName};
 
 use LockMode::{AccessExclusive, ShareRowExclusive, ShareUpdateExclusive};
 

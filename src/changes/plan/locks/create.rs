@@ -1,7 +1,7 @@
 //! What CREATE locks: the tables that the new object is on, or that it refers to.
 
-use super::super::tokens::Tokens;
 use super::{ExpectedLock, LockMode, LockTarget, all, one};
+use crate::migrations::script::Tokens;
 
 pub(super) fn create(mut tokens: Tokens<'_>) -> Vec<ExpectedLock> {
     let replace = tokens.take(&["or", "replace"]);

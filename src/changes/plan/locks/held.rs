@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::super::tokens::WrittenName;
 use super::{ExpectedLock, LockMode, LockTarget};
+use crate::migrations::script::WrittenName;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
 /// The kinds that share the names of relations, as far as they are locked.

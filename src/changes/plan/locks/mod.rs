@@ -12,7 +12,7 @@ mod create;
 mod held;
 mod mode;
 
-use super::tokens::{Tokens, WrittenName};
+use crate::migrations::script::{Tokens, WrittenName};
 use crate::postgres::sql::{Part, Statement};
 
 pub use held::Relations;

@@ -9,13 +9,31 @@ pub(super) const RULE: Rule = Rule {
            directory is older than the last deploy. Objects that differ from what the known migrations build may have \
            been changed by the unknown ones.",
     severity: Severity::Warning,
-    find: |rule, _, state, _| {
+    find: |rule, facts, state, _| {
         let ahead = state.ahead.iter().map(|row| {
-            let detail = format!("applied {}, but not in this project directory", row.applied_on);
+            let renumbered = state.renumbered.get(&row.version).map(|index| &facts.lock.migrations[*index]);
+            let (detail, advice) = match renumbered {
+                Some(now) => (
+                    format!(
+                        "applied {}; its text is that of {} now: the file was renumbered",
+                        row.applied_on,
+                        now.id()
+                    ),
+                    format!(
+                        "give the file the version back that is applied: rename {}.sql to {}.sql",
+                        now.id(),
+                        row.id()
+                    ),
+                ),
+                None => (
+                    format!("applied {}, but not in this project directory", row.applied_on),
+                    "check again with the project directory that has it".to_owned(),
+                ),
+            };
             rule.finding("migration", row.id().to_string(), Change::Unexpected)
                 .sides(Sides::new("applied", "unknown"))
                 .cause(Cause { kind: CauseKind::Ahead, migration: Some(row.version.to_string()), detail })
-                .remedy(Remedy::advice("check again with the project directory that has it"))
+                .remedy(Remedy::advice(advice))
         });
         ahead.collect()
     },

@@ -19,6 +19,8 @@ pub(super) const RULE: Rule = Rule {
             let recorded = facts.recorded.edits.get(&migration.version);
             let as_applied = !renamed && recorded.is_some_and(|edit| edit.applied == edit.file);
             let respelled = !renamed && !as_applied && state.respelled.contains(index);
+            let now = state.renumbered.get(&migration.version).map(|index| facts.lock.migrations[*index].id());
+            let renumbered = row.zip(now);
             let detail = match row {
                 Some(row) if row.checksum.is_none() => {
                     "its checksum in the history is not a number".to_owned()
@@ -51,6 +53,18 @@ pub(super) const RULE: Rule = Rule {
                     migration.version
                 ),
                 false => "restore the migration's file as it was applied".to_owned(),
+            };
+            let (detail, advice) = match renumbered {
+                Some((row, now)) => (
+                    format!("{} was applied; its text is that of {now} now: the file was renumbered", row.id()),
+                    format!(
+                        "give the file the version back that is applied: rename {now}.sql to {}.sql, and give {} another \
+                         version",
+                        row.id(),
+                        migration.id()
+                    ),
+                ),
+                None => (detail, advice),
             };
             let mut finding = rule
                 .finding("migration", label(migration), Change::Different)

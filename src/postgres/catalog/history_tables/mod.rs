@@ -96,6 +96,11 @@ fn names() -> impl Iterator<Item = &'static str> {
     HISTORY_TOOLS.iter().flat_map(|tool| tool.beside.iter().map(|side| side.table).chain([tool.table]))
 }
 
+/// Whether a tool has a table of this name, for its history or beside that.
+pub fn is_of_a_tool(table: &str) -> bool {
+    names().any(|name| name == table)
+}
+
 /// Fills the lists of names into a query: `{history_tables}`, with the one that the project chose, and
 /// `{internal_tables}`, as string literals.
 pub fn fill_in_names(sql: &str, chosen: Option<&QualifiedTable>) -> String {

@@ -38,11 +38,9 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         columns: &[("version_num", TEXT)],
         query: "SELECT pg_catalog.string_agg(version_num, ', ' ORDER BY version_num), NULL FROM {}",
         repair: "",
-        settings: "`alembic revision --autogenerate` would drop it. In env.py:\n\
-                   def include_name(name, type_, parent_names):\n    \
-                   return not (type_ == \"table\" and name == \"{history}\"\n                \
-                   or type_ == \"schema\" and name == \"trueup\")\n\
-                   and in both calls: context.configure(..., include_name=include_name)",
+        settings: "`alembic revision --autogenerate` would drop it. In env.py, in both calls: context.configure(..., \
+                   include_name=lambda name, type_, parents: name not in {\"schema\": [\"trueup\"], \"table\": \
+                   [\"{history}\"]}.get(type_, []))",
     },
     HistoryTool {
         tool: "Django",

@@ -10,17 +10,18 @@ use crate::postgres::sql::{Part, Statement};
 
 /// Why a statement is refused, and what to do instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// The reason, as a clause.
-    pub(super) why: &'static str,
+    pub(crate) why: &'static str,
     /// The advice.
-    pub(super) next: &'static str,
+    pub(crate) next: &'static str,
 }
 
 const TRANSACTION: Refusal = Refusal {
     why: "a migration must not begin or end transactions: each migration is one transaction, together with its row \
           in the history",
-    next: "remove the statement; put statements that need their own transaction into a migration of their own",
+    next: "remove BEGIN and COMMIT, except one pair around the whole file; put statements that need their own \
+           transaction into a migration of their own",
 };
 const SAVEPOINT: Refusal = Refusal {
     why: "a migration must not roll back to savepoints: it is applied as a whole or not at all",
@@ -55,7 +56,7 @@ const ROLES: [&str; 3] = ["role", "session_authorization", "is_superuser"];
 const MODES: [&str; 3] = ["transaction_isolation", "transaction_read_only", "transaction_deferrable"];
 
 /// Checks one statement; `head` are its first tokens.
-pub(super) fn refusal(statement: &Statement<'_>, head: &Tokens<'_>) -> Option<Refusal> {
+pub(crate) fn refusal(statement: &Statement<'_>, head: &Tokens<'_>) -> Option<Refusal> {
     let mut tokens = head.clone();
     let verb = tokens.word().to_owned();
     tokens.advance();

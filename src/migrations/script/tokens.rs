@@ -29,43 +29,43 @@ impl fmt::Display for WrittenName {
 
 /// The tokens of a statement, and the position of the next one.
 #[derive(Debug, Clone)]
-pub(super) struct Tokens<'s> {
+pub(crate) struct Tokens<'s> {
     parts: Vec<Part<'s>>,
     at: usize,
 }
 
 impl<'s> Tokens<'s> {
     /// Takes at most `limit` tokens of a statement: the beginning of an INSERT is enough, and its rows may be many.
-    pub(super) fn of(statement: &Statement<'s>, limit: usize) -> Self {
+    pub(crate) fn of(statement: &Statement<'s>, limit: usize) -> Self {
         Self { parts: statement.parts().take(limit).collect(), at: 0 }
     }
 
-    pub(super) fn rest(&self) -> &[Part<'s>] {
+    pub(crate) fn rest(&self) -> &[Part<'s>] {
         &self.parts[self.at.min(self.parts.len())..]
     }
 
-    pub(super) fn peek(&self) -> Option<&Part<'s>> {
+    pub(crate) fn peek(&self) -> Option<&Part<'s>> {
         self.parts.get(self.at)
     }
 
-    pub(super) fn is_at_end(&self) -> bool {
+    pub(crate) fn is_at_end(&self) -> bool {
         self.at >= self.parts.len()
     }
 
     /// The next keyword or bare name; empty when the next token is another one.
-    pub(super) fn word(&self) -> &str {
+    pub(crate) fn word(&self) -> &str {
         match self.peek() {
             Some(Part::Word(word)) => word,
             _ => "",
         }
     }
 
-    pub(super) fn advance(&mut self) {
+    pub(crate) fn advance(&mut self) {
         self.at += 1;
     }
 
     /// Reads these words when they come next, all of them or none.
-    pub(super) fn take(&mut self, words: &[&str]) -> bool {
+    pub(crate) fn take(&mut self, words: &[&str]) -> bool {
         let here = self.rest();
         let found = here.len() >= words.len() && words.iter().zip(here).all(|(word, part)| part.is(word));
         if found {
@@ -75,21 +75,21 @@ impl<'s> Tokens<'s> {
     }
 
     /// Reads one of these words when it comes next.
-    pub(super) fn take_one(&mut self, words: &[&'static str]) -> Option<&'static str> {
+    pub(crate) fn take_one(&mut self, words: &[&'static str]) -> Option<&'static str> {
         let found = words.iter().find(|word| self.word() == **word).copied();
         self.at += usize::from(found.is_some());
         found
     }
 
     /// Reads a sign when it comes next.
-    pub(super) fn take_sign(&mut self, sign: &str) -> bool {
+    pub(crate) fn take_sign(&mut self, sign: &str) -> bool {
         let found = matches!(self.peek(), Some(Part::Other(text)) if *text == sign);
         self.at += usize::from(found);
         found
     }
 
     /// Reads `( ... )` when it comes next, and gives what stands between.
-    pub(super) fn take_parentheses(&mut self) -> Option<Tokens<'s>> {
+    pub(crate) fn take_parentheses(&mut self) -> Option<Tokens<'s>> {
         if !self.take_sign("(") {
             return None;
         }
@@ -111,7 +111,7 @@ impl<'s> Tokens<'s> {
     }
 
     /// Reads `[[database.]schema.]name`.
-    pub(super) fn take_name(&mut self) -> Option<WrittenName> {
+    pub(crate) fn take_name(&mut self) -> Option<WrittenName> {
         let mut names = vec![SmolStr::from(self.peek()?.name()?)];
         self.at += 1;
         while self.take_sign(".") {
@@ -123,7 +123,7 @@ impl<'s> Tokens<'s> {
     }
 
     /// Reads `[schema.]relation.column`, and gives the relation.
-    pub(super) fn take_owner_of_column(&mut self) -> Option<WrittenName> {
+    pub(crate) fn take_owner_of_column(&mut self) -> Option<WrittenName> {
         let mut names = vec![SmolStr::from(self.peek()?.name()?)];
         self.at += 1;
         while self.take_sign(".") {
@@ -136,7 +136,7 @@ impl<'s> Tokens<'s> {
     }
 
     /// Reads names between commas, each with whether `ONLY` stands before it.
-    pub(super) fn take_names(&mut self) -> Vec<(WrittenName, bool)> {
+    pub(crate) fn take_names(&mut self) -> Vec<(WrittenName, bool)> {
         let mut names = Vec::new();
         loop {
             let only = self.take(&["only"]);
@@ -150,7 +150,7 @@ impl<'s> Tokens<'s> {
     }
 
     /// Skips past this word, where it is outside of parentheses.
-    pub(super) fn skip_past(&mut self, word: &str) -> bool {
+    pub(crate) fn skip_past(&mut self, word: &str) -> bool {
         let mut depth = 0usize;
         for (index, part) in self.rest().iter().enumerate() {
             match part {
@@ -167,7 +167,7 @@ impl<'s> Tokens<'s> {
     }
 
     /// The rest, split at the commas outside of parentheses.
-    pub(super) fn by_comma(&self) -> Vec<Tokens<'s>> {
+    pub(crate) fn by_comma(&self) -> Vec<Tokens<'s>> {
         let mut depth = 0usize;
         let pieces = self.rest().split(|part| {
             match part {
@@ -181,18 +181,18 @@ impl<'s> Tokens<'s> {
     }
 
     /// Whether the rest contains a word.
-    pub(super) fn has(&self, word: &str) -> bool {
+    pub(crate) fn has(&self, word: &str) -> bool {
         self.rest().iter().any(|part| part.is(word))
     }
 
     /// Whether a list contains an option that is not switched off: `CONCURRENTLY`, `CONCURRENTLY on`, `FULL true`.
     /// Other values are left to PostgreSQL (manual, "Boolean Type").
-    pub(super) fn has_option(&self, option: &str) -> bool {
+    pub(crate) fn has_option(&self, option: &str) -> bool {
         self.by_comma().iter().any(|entry| entry.word() == option && !entry.is_switched_off())
     }
 
     /// Whether a list contains an option that is switched off: `create_slot = false`.
-    pub(super) fn lacks_option(&self, option: &str) -> bool {
+    pub(crate) fn lacks_option(&self, option: &str) -> bool {
         self.by_comma().iter().any(|entry| entry.word() == option && entry.is_switched_off())
     }
 

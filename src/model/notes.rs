@@ -1,0 +1,54 @@
+//! What a project's files say that comes to something else than it seems, without being wrong.
+
+use super::inputs::Sources;
+use super::load::history_rows;
+use crate::postgres::sql::{Assignment, Statement, split_all};
+
+impl Sources {
+    /// One sentence for each such place, with file and line: in `schema/` first, then in the migrations.
+    pub fn notes(&self, project: &std::path::Path) -> Vec<String> {
+        let mut notes = Vec::new();
+        for file in &self.schema {
+            for statement in split_all(&file.text).0 {
+                let place = format!("{}: line {}", file.path, statement.line);
+                let rows = history_rows(&statement).map(|table| {
+                    format!("{place}: rows of the migration history {table} are not part of a schema: they are not loaded")
+                });
+                notes.extend(rows.into_iter().chain(overlong(&place, &statement)));
+            }
+        }
+        for migration in &self.migrations {
+            let path = super::inputs::relative(project, &migration.path);
+            let alone = migration.directives.no_transaction;
+            for statement in split_all(&migration.sql).0 {
+                let place = format!("{path}: line {}", statement.line);
+                notes.extend(
+                    overlong(&place, &statement).into_iter().chain(setting(&place, &statement, alone)),
+                );
+            }
+        }
+        notes
+    }
+}
+
+/// PostgreSQL truncates such a name, with only a notice.
+fn overlong(place: &str, statement: &Statement<'_>) -> Option<String> {
+    let part = statement.parts().find(|part| part.overlong_name().is_some())?;
+    let (written, kept) = (part.overlong_name()?, part.name()?);
+    let length = written.len();
+    Some(format!("{place}: the name {written:?} has {length} bytes: PostgreSQL truncates it to {kept:?}"))
+}
+
+/// Settings that do not hold as they are written.
+fn setting(place: &str, statement: &Statement<'_>, alone: bool) -> Option<String> {
+    let Assignment { name, .. } = Assignment::of(statement)?;
+    let why = if alone {
+        "it has no effect: every statement of a no-transaction migration runs in a clean session"
+    } else if name == "lock_timeout" {
+        "only a shorter limit than that of the migration takes effect; a line `-- trueup: lock-timeout 5s` at the top \
+         of the file sets it"
+    } else {
+        return None;
+    };
+    Some(format!("{place}: {}: {why}", statement.summary()))
+}
