@@ -82,7 +82,7 @@ fn a_catalog_that_differs_is_adopted_only_where_its_differences_are_named() {
     assert_eq!(objects, ["public.users_email_key", "public.users.\"Nick\""]);
     assert!(refused["error"]["what"].as_str().unwrap().contains("V3__password_hash_nullable"), "{refused:#}");
     let words = [
-        "CREATE UNIQUE INDEX users_email_key",
+        "CREATE UNIQUE INDEX CONCURRENTLY users_email_key",
         "best match: V3__password_hash_nullable (3 of 8 migrations), 2 differences",
         "--accept-drift",
         "2 objects differ",

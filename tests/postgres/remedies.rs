@@ -17,7 +17,6 @@ const ACTUAL: &str = include_str!("../fixtures/remedies/actual.sql");
 const BEYOND: &[&str] = &[
     "column app.t.computed generated",
     "composite_type app.has_more fields",
-    "domain app.two_checks checks",
     "enum app.shrunk labels",
     "function app.result(integer) body",
     "function app.result(integer) returns",

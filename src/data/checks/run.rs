@@ -222,7 +222,12 @@ async fn run_one(session: &mut Session, check: &ValidatedCheck, sample: usize) -
             }
             let (file, text) = (check.check.path.display(), refusal.text());
             result.rows = Err(match refusal.sqlstate.as_deref() {
-                Some(sqlstate::INSUFFICIENT_PRIVILEGE) => format!("this role lacks a right: {text}"),
+                Some(sqlstate::INSUFFICIENT_PRIVILEGE) => {
+                    let gap = VisibilityGap::Denied { message: text };
+                    let told = gap.describe();
+                    result.check.gaps.push(gap);
+                    told
+                }
                 Some(sqlstate::QUERY_CANCELED) => format!("the server stopped the query: {text}"),
                 _ => format!("the query failed ({file}: line {}): {text}", check.check.find.line),
             });

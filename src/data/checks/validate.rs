@@ -13,18 +13,19 @@ use crate::postgres::connection::{self, Batch, ReturnedColumn, Session, sqlstate
 /// The oid of `text` (`pg_type.dat`).
 const TEXT: u32 = 25;
 
-/// A statement around a query, which the server plans and never executes: no row can be joined by a condition that is false.
+/// A text around a query.
 struct Wrapper {
     before: &'static str,
     after: &'static str,
 }
 
-/// Returns one row of a text. It is what [`Session::run_prepared`] needs.
-const ONE_TEXT: Wrapper = Wrapper {
-    before: "SELECT one.t FROM (SELECT ''::pg_catalog.text) AS one (t) LEFT JOIN (SELECT * FROM (\n",
-    after: "\n) AS q) AS q ON false",
-};
-/// Returns one row of NULLs, which has the columns of the query.
+/// What the server plans and does not run, though it looks whether the role may call every function in it. It answers with
+/// texts, which is what [`Session::run_prepared`] needs.
+const EXPLAIN: &str = "EXPLAIN ";
+/// A text that has all columns of the query in it.
+const ONE_TEXT: Wrapper = Wrapper { before: "SELECT q::pg_catalog.text FROM (\n", after: "\n) AS q" };
+/// Returns one row of NULLs, which has the columns of the query. The query is planned and never run: no row can be joined by a
+/// condition that is false.
 const COLUMNS: Wrapper = Wrapper {
     before: "SELECT q.* FROM (SELECT) AS one LEFT JOIN (SELECT * FROM (\n",
     after: "\n) AS q) AS q ON false",
@@ -197,7 +198,7 @@ pub(super) async fn returned_by_all(
 ) -> Result<Option<Vec<Vec<ReturnedColumn>>>> {
     let mut columns = Vec::new();
     let together: Vec<String> = queries.iter().map(|query| ONE_TEXT.around(query)).collect();
-    let answer = match session.run_prepared(together.join("\nUNION ALL\n")).await {
+    let answer = match session.run_prepared(format!("{EXPLAIN}{}", together.join("\nUNION ALL\n"))).await {
         Ok(()) => {
             let mut batch = Batch::default();
             batch.each_of(queries.iter().map(|query| COLUMNS.around(query)), |_, row| {
@@ -240,7 +241,7 @@ async fn returned(
         return Ok(columns);
     }
     let mut columns = Vec::new();
-    let answer = match session.run_prepared(ONE_TEXT.around(query)).await {
+    let answer = match session.run_prepared(format!("{EXPLAIN}{}", ONE_TEXT.around(query))).await {
         Ok(()) => {
             let read = session.message(COLUMNS.around(query), |_, row| {
                 columns = row.columns();
@@ -269,7 +270,7 @@ async fn returned(
         return Err(error.into());
     }
     let line = refusal.position.map_or(query.line, |position| {
-        let within = position.saturating_sub(ONE_TEXT.before.chars().count() + 1);
+        let within = position.saturating_sub(EXPLAIN.len() + ONE_TEXT.before.chars().count() + 1);
         query.line + query.text.chars().take(within).filter(|character| *character == '\n').count()
     });
     Err(check.error_at(line, &refusal.text()).into())
