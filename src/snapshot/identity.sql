@@ -9,8 +9,4 @@ SELECT pg_catalog.current_database() AS database,
        pg_catalog.current_setting('search_path') AS search_path,
        pg_catalog.current_setting('transaction_read_only') AS transaction_read_only,
        pg_catalog.current_setting('transaction_isolation') AS transaction_isolation,
-       pg_catalog.pg_current_snapshot() AS snapshot,
-       -- A server whose client is gone stops waiting for a lock. Only some systems can tell, and others refuse the
-       -- setting (manual, client_connection_check_interval).
-       CASE WHEN pg_catalog.strpos(pg_catalog.version(), 'linux') > 0
-            THEN pg_catalog.set_config('client_connection_check_interval', '500', true) END AS check_interval
+       pg_catalog.pg_current_snapshot() AS snapshot

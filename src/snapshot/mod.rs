@@ -31,7 +31,7 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Migration;
 use crate::migrations::checksum::Width;
 use crate::migrations::history::{Applied, OtherHistory, TableCandidate};
-use crate::postgres::catalog::reader::{self, Assembler, Presence, ReadOptions};
+use crate::postgres::catalog::reader::{self, Assembler, IndexedSequence, Presence, ReadOptions};
 use crate::postgres::catalog::{Catalog, TableUse, UntrustedCode};
 use crate::postgres::connection::{
     self, Batch, ReadOnlyTransaction, ServerVersion, Session, Single, sqlstate,
@@ -47,7 +47,7 @@ pub use internal_state::{
 };
 use seeded::SeedReading;
 pub use seeded::{Asked, Seeded, UnseenReason, UnseenTable, ask_inside};
-pub use sequences::{IndexedSequence, SequenceBehind};
+pub use sequences::SequenceBehind;
 pub use sizes::{Size, database_bytes, sizes};
 pub use status::{StatusSnapshot, take_status};
 
@@ -207,6 +207,7 @@ async fn attempt(
     }
     let seed_statements = seeds.statements(request, &tables);
     let mut answers = Answers::default();
+    let sequences = if request.sequences { assembler.indexed_sequences() } else { Vec::new() };
     let mut candidates: Vec<IndexedSequence> = Vec::new();
     let mut proof = Proof::default();
 
@@ -216,8 +217,8 @@ async fn attempt(
     batch.each_of(statements, |number, row| answers.row(&queries[number], row));
     batch.each_of(assembler.questions(), |number, row| assembler.answer(number, row));
     seeds.ask(&mut batch, seed_statements);
-    batch.each_of(request.sequences.then(|| sequences::CANDIDATES.to_owned()), |_, row| {
-        candidates.push(IndexedSequence::from_row(row)?);
+    batch.each_of(sequences::of_readable_tables(&sequences), |_, row| {
+        candidates.extend(sequences.get(row.get::<usize>("number")?).cloned());
         Ok(())
     });
     proof.ask(&mut batch, &opened.position, request.statement_timeout);

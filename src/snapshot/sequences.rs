@@ -7,32 +7,10 @@
 use anyhow::Result;
 
 use super::Request;
-use crate::postgres::catalog::reader::Assembler;
+use crate::postgres::catalog::reader::{Assembler, IndexedSequence};
 use crate::postgres::catalog::{TableUse, UntrustedCode};
-use crate::postgres::connection::{Batch, ReadOnlyTransaction, Row, Session};
-use crate::postgres::sql::{identifier, qualified};
-
-/// The query for the sequences that could be behind. Its search_path is `pg_catalog, pg_temp`.
-pub(super) const CANDIDATES: &str = include_str!("sequences.sql");
-
-/// A sequence that fills a column with an index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexedSequence {
-    /// The schema of the table.
-    pub schema: String,
-    /// The name of the table.
-    pub table: String,
-    /// The column.
-    pub column: String,
-    /// The sequence, qualified and quoted.
-    pub sequence: String,
-    /// Whether the index is unique: an INSERT fails.
-    pub unique: bool,
-    /// Whether it counts downwards.
-    descends: bool,
-    /// Whether the table has partitions, all of which are read.
-    partitioned: bool,
-}
+use crate::postgres::connection::{Batch, ReadOnlyTransaction, Session};
+use crate::postgres::sql::identifier;
 
 /// A sequence that gives values which the column has already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,37 +23,42 @@ pub struct SequenceBehind {
     pub reached: i64,
 }
 
-impl IndexedSequence {
-    /// Reads a row of [`CANDIDATES`].
-    pub(super) fn from_row(row: &Row<'_>) -> Result<Self> {
-        Ok(Self {
-            schema: row.get("schema")?,
-            table: row.get("name")?,
-            column: row.get("column")?,
-            sequence: qualified(row.get("sequence_schema")?, row.get("sequence_name")?),
-            unique: row.get("is_unique")?,
-            descends: row.get("descends")?,
-            partitioned: row.get("partitioned")?,
-        })
-    }
-
-    /// The table, qualified and quoted.
-    pub fn path(&self) -> String {
-        qualified(&self.schema, &self.table)
-    }
-
-    /// The query that answers with a row where the sequence is behind.
-    fn question(&self) -> String {
-        let (end, beyond) = if self.descends { ("min", "<") } else { ("max", ">") };
-        let only = if self.partitioned { "" } else { "ONLY " };
+/// The statement that answers with the numbers, from 0, of those whose tables have rows and may be read; `None` where there
+/// are no sequences. Its search_path is `pg_catalog, pg_temp`.
+pub(super) fn of_readable_tables(sequences: &[IndexedSequence]) -> Option<String> {
+    let list = |part: &dyn Fn(&IndexedSequence) -> String| -> String {
+        sequences.iter().map(part).collect::<Vec<_>>().join(",")
+    };
+    let tables = list(&|of| of.oids.0.to_string());
+    let found = list(&|of| of.oids.1.to_string());
+    let columns = list(&|of| of.oids.2.to_string());
+    let partitioned = list(&|of| of.partitioned.to_string());
+    // A partitioned table has no size of its own.
+    (!sequences.is_empty()).then(|| {
         format!(
-            "SELECT s.last_value AS at, c.reached FROM (SELECT {end}(t.{}) AS reached FROM {only}{} AS t) AS c, {} AS s \
-             WHERE c.reached {beyond} s.last_value OR NOT s.is_called AND c.reached = s.last_value",
-            identifier(&self.column),
-            self.path(),
-            self.sequence
+            "SELECT q.number - 1 AS number \
+               FROM unnest('{{{tables}}}'::oid[], '{{{found}}}'::oid[], '{{{columns}}}'::int2[], \
+                           '{{{partitioned}}}'::bool[]) WITH ORDINALITY AS q (t, s, a, partitioned, number) \
+              WHERE CASE WHEN q.partitioned THEN true ELSE pg_relation_size(q.t) > 0 END \
+                AND has_column_privilege(q.t, q.a, 'SELECT') AND has_table_privilege(q.s, 'SELECT') \
+                AND NOT row_security_active(q.t) \
+                AND (SELECT bool_and(has_schema_privilege(c.relnamespace, 'USAGE')) FROM pg_class AS c \
+                      WHERE c.oid = q.t OR c.oid = q.s)"
         )
-    }
+    })
+}
+
+/// The query that answers with a row where the sequence is behind.
+fn question(of: &IndexedSequence) -> String {
+    let (end, beyond) = if of.descends { ("min", "<") } else { ("max", ">") };
+    let only = if of.partitioned { "" } else { "ONLY " };
+    format!(
+        "SELECT s.last_value AS at, c.reached FROM (SELECT {end}(t.{}) AS reached FROM {only}{} AS t) AS c, {} AS s \
+         WHERE c.reached {beyond} s.last_value OR NOT s.is_called AND c.reached = s.last_value",
+        identifier(&of.column),
+        of.path(),
+        of.sequence
+    )
 }
 
 /// Finds the sequences that are behind.
@@ -109,7 +92,7 @@ pub(super) async fn behind(
     }
     let mut found = Vec::new();
     let mut batch: Batch<'_> = transaction().batch();
-    batch.each_of(candidates.iter().map(IndexedSequence::question), |number, row| {
+    batch.each_of(candidates.iter().map(question), |number, row| {
         let (at, reached) = (row.get("at")?, row.get("reached")?);
         found.push(SequenceBehind { of: candidates[number].clone(), at, reached });
         Ok(())

@@ -339,11 +339,9 @@ impl Parser<'_> {
                 ),
             ));
         }
-        let overlong = statement.placed_parts().find_map(|(range, part)| match part {
-            Part::Word(name) if name.len() > LONGEST_NAME => Some((range, name.to_string())),
-            Part::Quoted(name) if name.len() > LONGEST_NAME => Some((range, name.to_string())),
-            _ => None,
-        });
+        let overlong = statement
+            .placed_parts()
+            .find_map(|(range, part)| part.overlong_name().map(|name| (range, name.to_owned())));
         if let Some((range, name)) = overlong {
             return Err(self.overlong(line + statement.text[..range.start].matches('\n').count(), &name));
         }
@@ -450,16 +448,16 @@ fn names(path: &Path, word: &str, list: &str, line: usize) -> Result<Vec<NameAtL
     for (at, part) in parts.iter().enumerate() {
         match (at % 2, part) {
             (0, part) => {
+                if let Some(name) = part.overlong_name() {
+                    return refuse(format!(
+                        "`-- {word}:` a name is longer than PostgreSQL's {LONGEST_NAME} bytes: {name}"
+                    ));
+                }
                 let Some(name) = part.name() else {
                     return refuse(format!("`-- {word}:` is a list of columns; found `{list}`"));
                 };
                 if names.iter().any(|found| found.name == *name) {
                     return refuse(format!("`-- {word}:` has {name} twice"));
-                }
-                if name.len() > LONGEST_NAME {
-                    return refuse(format!(
-                        "`-- {word}:` a name is longer than PostgreSQL's {LONGEST_NAME} bytes: {name}"
-                    ));
                 }
                 names.push(NameAtLine { name: name.to_owned(), line });
             }

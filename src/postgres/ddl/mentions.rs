@@ -5,7 +5,7 @@
 use smol_str::SmolStr;
 
 /// Every pair of a first and a second part of a dotted name.
-pub(super) fn qualified_names(text: &str) -> Vec<(SmolStr, SmolStr)> {
+pub fn qualified_names(text: &str) -> Vec<(SmolStr, SmolStr)> {
     let mut found = Vec::new();
     scan(text, &mut found);
     found

@@ -25,6 +25,7 @@ pub use kinds::columns::definition as column_definition;
 pub use kinds::indexes::create_concurrently;
 pub use kinds::sequences::{change_numbering, restore as restore_sequence};
 use kinds::{columns, constraints, indexes, policies, routines, sequences, tables, triggers, types, views};
+pub use mentions::qualified_names;
 pub use names::{drop, rename};
 pub use order::{PrintedName, is_mentioned, path, printed_name, relation as relation_name, script};
 pub use privileges::withheld;

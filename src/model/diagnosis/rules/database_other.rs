@@ -10,8 +10,8 @@ pub(super) const RULE: Rule = Rule {
     help: "Little of what schema/ declares is in this database, and little of what is there is known to the project: most \
            likely the connection goes to the database of another application. Nothing else is told of it, and no SQL.",
     severity: Severity::Error,
-    find: |rule, facts, _, _| {
-        if !is_other(facts) {
+    find: |rule, facts, _, differing| {
+        if differing.is_empty() || !is_other(facts) {
             return Vec::new();
         }
         let Likeness { declared, present, unknown, .. } = Likeness::of(facts);

@@ -1,12 +1,13 @@
 //! `function.search_path`: an index, a check, a generated column or a materialized view uses a function that finds names
 //! by the search_path of whoever runs it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::Rule;
 use crate::findings::{Change, Remedy, Severity, Sides};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object};
-use crate::postgres::sql::{Part, Statement, qualified};
+use crate::postgres::ddl::{self, PrintedName};
+use crate::postgres::sql::{Part, Statement};
 
 pub(super) const RULE: Rule = Rule {
     code: "function.search_path",
@@ -34,19 +35,29 @@ pub(super) const RULE: Rule = Rule {
     },
 };
 
-/// The functions that look names up when they run, each with an object that uses it.
+/// The functions that look names up when they run, each with an object that uses it. Every object is looked at once.
 fn late_functions(live: &Catalog) -> Vec<(&Object, &Object)> {
     let functions = || live.objects.iter().filter(|object| object.id.kind == Kind::Function);
     if functions().next().is_none() {
         return Vec::new();
     }
     let names = names(live);
-    let late = functions().filter(|function| is_late(function, &names));
-    late.filter_map(|function| {
-        let call = format!("{}(", qualified(function.id.schema.as_deref()?, &function.id.name));
-        Some((&**function, &**live.objects.iter().find(|object| calls(object, &call))?))
-    })
-    .collect()
+    let mut late: HashMap<PrintedName, Vec<&Object>> = HashMap::new();
+    for function in functions().filter(|function| is_late(function, &names)) {
+        late.entry(ddl::printed_name(&function.id)).or_default().push(function);
+    }
+    if late.is_empty() {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for user in &live.objects {
+        for text in run_texts(user).filter(|text| text.contains('(')) {
+            for name in ddl::qualified_names(text) {
+                found.extend(late.remove(&name).into_iter().flatten().map(|function| (function, &**user)));
+            }
+        }
+    }
+    found
 }
 
 /// The names that a function may find by the search_path.
@@ -77,22 +88,15 @@ fn is_late(function: &Object, names: &HashSet<&str>) -> bool {
     })
 }
 
-/// Whether the server runs the function when it loads rows, or creates what is derived from them.
-fn calls(object: &Object, call: &str) -> bool {
+/// What the server runs when it loads rows, or creates what is derived from them.
+fn run_texts(object: &Object) -> impl Iterator<Item = &str> {
     let attributes: &[Attribute] = match object.id.kind {
         Kind::Index => &[Attribute::Columns, Attribute::Predicate],
         Kind::Check => &[Attribute::Expression],
         Kind::Exclusion | Kind::MaterializedView => &[Attribute::Definition],
         Kind::Column => &[Attribute::Generated],
         Kind::Domain => &[Attribute::Checks],
-        _ => return false,
+        _ => &[],
     };
-    let whole = |text: &str, at: usize| {
-        !text[..at]
-            .ends_with(|before: char| before.is_alphanumeric() || matches!(before, '_' | '$' | '"' | '.'))
-    };
-    attributes
-        .iter()
-        .filter_map(|attribute| object.get(*attribute))
-        .any(|text| text.match_indices(call).any(|(at, _)| whole(text, at)))
+    attributes.iter().filter_map(|attribute| object.get(*attribute))
 }

@@ -9,6 +9,7 @@ use smol_str::SmolStr;
 use super::deferred::{self, DeferredExprs, ExprRef};
 use super::fields::Fields;
 use super::indexes::{IndexKey, Opclass};
+use super::numbering::Numbering;
 use super::privileges::Grants;
 use super::relations::Relation;
 use super::sections::{self, Section};
@@ -81,6 +82,7 @@ pub struct Assembler {
     pub(super) relation_by_oid: HashMap<u32, usize>,
     pub(super) index_keys: HashMap<(u32, i16), IndexKey>,
     pub(super) constraint_indexes: HashMap<u32, Draft>,
+    pub(super) numbering: Numbering,
     pub(super) aggregates: HashMap<u32, SmolStr>,
     /// The columns whose NOT NULL constraint is NOT VALID or NO INHERIT, and the attribute that says so.
     pub(super) not_null: Vec<(u32, i16, Attribute, &'static str)>,
@@ -258,6 +260,7 @@ impl Assembler {
             relation_by_oid: HashMap::new(),
             index_keys: HashMap::new(),
             constraint_indexes: HashMap::new(),
+            numbering: Numbering::default(),
             aggregates: HashMap::new(),
             not_null: Vec::new(),
             grants: Grants::default(),

@@ -27,6 +27,7 @@ mod columns;
 mod deferred;
 mod fields;
 mod history;
+mod numbering;
 mod parts;
 mod presence;
 #[cfg(test)]
@@ -43,6 +44,7 @@ use anyhow::Result;
 
 pub use assembler::Assembler;
 pub use history::LookAlike;
+pub use numbering::IndexedSequence;
 pub use presence::Presence;
 
 use super::{Catalog, ObjectId};

@@ -15,6 +15,8 @@ use crate::postgres::sql::{identifier, qualified};
 /// Bits of `pg_index.indoption` (`INDOPTION_DESC` and `INDOPTION_NULLS_FIRST`).
 const DESC: i16 = 1;
 const NULLS_FIRST: i16 = 2;
+/// The oid of the access method `btree` (`pg_am.dat`).
+const BTREE: u32 = 403;
 
 /// An operator class.
 #[derive(Debug)]
@@ -93,6 +95,13 @@ impl Assembler {
         let trees = fields.optional();
         keys.collation_names = fields.optional();
 
+        if valid
+            && predicate.is_none()
+            && method == BTREE
+            && let Some(first) = keys.numbers.first()
+        {
+            self.numbering.add_index(table_oid, *first, unique && key_count == 1);
+        }
         let Some(&table_index) = self.relation_by_oid.get(&table_oid) else { return Ok(()) };
         self.relations[table_index].expressions |= predicate.is_some() || trees.is_some();
         if self.relations[table_index].hidden {

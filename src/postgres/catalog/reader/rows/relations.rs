@@ -222,6 +222,7 @@ impl Assembler {
         let owned_by = match owner {
             Some((owner, number)) => {
                 let (owner, number) = (owner.parse()?, number.parse()?);
+                self.numbering.add_sequence(oid, owner, number, increment.starts_with('-'));
                 let Some(table) = self.relation(owner) else { return Ok(()) };
                 if table.hidden {
                     self.relations[index].hidden = true;
