@@ -10,6 +10,7 @@ use super::deferred::{self, DeferredExprs, ExprRef};
 use super::fields::Fields;
 use super::indexes::{IndexKey, Opclass};
 use super::numbering::Numbering;
+use super::parts::DisabledPart;
 use super::privileges::Grants;
 use super::relations::Relation;
 use super::sections::{self, Section};
@@ -76,6 +77,7 @@ pub struct Assembler {
     pub(super) toast_parameters: HashMap<u32, Vec<SmolStr>>,
     /// The constraints whose triggers are disabled.
     pub(super) disabled: HashSet<u32>,
+    pub(super) disabled_parts: Vec<DisabledPart>,
     pub(super) opclasses: HashMap<u32, Opclass>,
     pub(super) default_opclasses: HashSet<(u32, u32)>,
     pub(super) relations: Vec<Relation>,
@@ -254,6 +256,7 @@ impl Assembler {
             languages: HashMap::new(),
             toast_parameters: HashMap::new(),
             disabled: HashSet::new(),
+            disabled_parts: Vec::new(),
             opclasses: HashMap::new(),
             default_opclasses: HashSet::new(),
             relations: Vec::new(),
@@ -331,6 +334,7 @@ impl Assembler {
 
     /// The catalog, when the last row was taken.
     pub fn finish(mut self) -> CatalogReading {
+        self.emit_disabled_parts();
         for (_, draft) in std::mem::take(&mut self.constraint_indexes) {
             self.out.resume(draft.attributes);
             self.out.emit(draft.at, draft.id);

@@ -1,6 +1,7 @@
 //! Triggers, rules, policies, extended statistics, event triggers.
 
 use anyhow::Result;
+use smol_str::SmolStr;
 
 use super::ObjectOid;
 use super::assembler::{Assembler, class, names};
@@ -13,23 +14,64 @@ use crate::postgres::sql::literal;
 /// statistics object over an expression has.
 const STATISTICS: &[(&str, &str)] = &[("d", "ndistinct"), ("f", "dependencies"), ("m", "mcv")];
 
-/// The kind of a constraint that triggers keep, by its letter.
-fn constraint_kind(letter: u8) -> Kind {
-    match letter {
-        b'p' => Kind::PrimaryKey,
-        b'u' => Kind::Unique,
-        b'x' => Kind::Exclusion,
-        _ => Kind::ForeignKey,
+/// A constraint that a partition has from its parent, and that is turned off there.
+#[derive(Debug)]
+pub(super) struct DisabledPart {
+    parent: u32,
+    parent_table: u32,
+    partition: u32,
+    kind: Kind,
+    name: SmolStr,
+}
+
+impl DisabledPart {
+    /// Reads `parent table partition kind name`.
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.splitn(5, ' ');
+        let mut number = || words.next()?.parse().ok();
+        let (parent, parent_table, partition) = (number()?, number()?, number()?);
+        let kind = match words.next()? {
+            "p" => Kind::PrimaryKey,
+            "u" => Kind::Unique,
+            "x" => Kind::Exclusion,
+            _ => Kind::ForeignKey,
+        };
+        Some(Self { parent, parent_table, partition, kind, name: words.next()?.into() })
     }
 }
 
 impl Assembler {
     pub(super) fn trigger_row(&mut self, fields: &mut Fields<'_>) -> Result<()> {
-        if let Some(constraint) = fields.optional_number()? {
-            self.disabled.insert(constraint);
-            return Ok(());
+        let Some(constraint) = fields.optional_number()? else {
+            return self.defined_part(fields, Kind::Trigger, class::TRIGGER);
+        };
+        let _: (u32, u32, &str, u8) = (fields.number()?, fields.number()?, fields.text()?, fields.letter()?);
+        let _: (Option<&str>, Option<&str>) = (fields.optional(), fields.optional());
+        match fields.optional().and_then(DisabledPart::parse) {
+            // A table has several constraints for one that refers to a partitioned table.
+            Some(part) if part.partition == part.parent_table => drop(self.disabled.insert(part.parent)),
+            Some(part) => self.disabled_parts.push(part),
+            None => drop(self.disabled.insert(constraint)),
         }
-        self.defined_part(fields, Kind::Trigger, class::TRIGGER)
+        Ok(())
+    }
+
+    /// Makes objects of the constraints that are off on a partition, and on at its parent.
+    pub(super) fn emit_disabled_parts(&mut self) {
+        let mut parts = std::mem::take(&mut self.disabled_parts);
+        parts.retain(|part| !self.disabled.contains(&part.parent));
+        // Several triggers keep one constraint.
+        parts.sort_by(|a, b| (a.partition, &a.name).cmp(&(b.partition, &b.name)));
+        parts.dedup_by(|a, b| a.partition == b.partition && a.name == b.name);
+        for DisabledPart { parent, parent_table, partition, kind, name } in parts {
+            let Some(id) = self.own_relation(partition).map(|relation| relation.part(kind, &name)) else {
+                continue;
+            };
+            let table = self.own_relation(parent_table).map(super::relations::Relation::path);
+            self.out.set_some(Attribute::PartitionOf, table);
+            self.out.set(Attribute::Enabled, "disabled");
+            self.out.emit_nameless(ObjectOid::whole(class::CONSTRAINT, parent), id);
+        }
     }
 
     /// The table whose trigger made this one on a partition.
@@ -42,29 +84,20 @@ impl Assembler {
         self.defined_part(fields, Kind::Rule, class::REWRITE)
     }
 
-    /// What stands under a relation, can be switched off, and is printed. A constraint that is switched off on a
-    /// partition alone is one, too.
+    /// What stands under a relation, can be switched off, and is printed.
     fn defined_part(&mut self, fields: &mut Fields<'_>, kind: Kind, class: u32) -> Result<()> {
         let oid = fields.number()?;
         let relation: u32 = fields.number()?;
         let (name, enabled) = (fields.text()?, fields.letter()?);
         let definition = fields.optional();
-        let mut kind = kind;
-        let mut parent = None;
-        if kind == Kind::Trigger {
-            parent = self.parent_table(fields)?;
-            kind = fields.optional().map_or(kind, |letter| constraint_kind(letter.as_bytes()[0]));
-        }
+        let parent = if kind == Kind::Trigger { self.parent_table(fields)? } else { None };
         let Some(id) = self.own_relation(relation).map(|relation| relation.part(kind, name)) else {
             return Ok(());
         };
         self.out.set_some(Attribute::PartitionOf, parent);
         self.out.set_some(Attribute::Definition, definition.map(statement));
         self.out.set_some(Attribute::Enabled, enabled_word(enabled));
-        match kind {
-            Kind::Trigger | Kind::Rule => self.out.emit(ObjectOid::whole(class, oid), id),
-            _ => self.out.emit_nameless(ObjectOid::whole(class::CONSTRAINT, oid), id),
-        }
+        self.out.emit(ObjectOid::whole(class, oid), id);
         Ok(())
     }
 
