@@ -135,7 +135,7 @@ impl Remaking<'_> {
         let names: Vec<String> = anew.iter().filter(has_grants).map(|object| object.id.to_string()).collect();
         (!names.is_empty() && !self.knows_privileges).then(|| {
             format!(
-                "-- Whoever runs this owns {} afterwards, and what was granted on it is gone: note both first.",
+                "-- Whoever runs this owns {} afterwards, and what was granted on it is gone: note both first",
                 names.join(", ")
             )
         })
