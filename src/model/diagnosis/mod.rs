@@ -173,7 +173,10 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         evidence: evidence(facts.others),
         views_print_differently: diff::crosses_view_printing_change(facts.server, facts.lock.head.server),
     };
-    let nothing_to_say = differences.is_empty() || rules::is_empty(facts) || rules::is_other(facts);
+    let nothing_to_say = differences.is_empty() || rules::is_empty(facts);
+    if let Some(other) = if nothing_to_say { None } else { rules::other_database(facts) } {
+        return Diagnosis { findings: graded(vec![other], facts), state };
+    }
     let mut findings = match nothing_to_say {
         true => Vec::new(),
         false => objects::findings(&resolver, differences, &parents_of(facts.live, model)),
@@ -190,11 +193,18 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
             let resume = step.resume();
             (finding.remedy.run, finding.remedy.advice) = (resume.run, resume.advice);
         }
+    }
+    Diagnosis { findings: graded(all, facts), state }
+}
+
+/// The findings with the severities that the project sets.
+fn graded(mut findings: Vec<Finding>, facts: &Facts<'_>) -> Vec<Finding> {
+    for finding in &mut findings {
         if let Some(severity) = facts.severities.get(&finding.code) {
             finding.severity = *severity;
         }
     }
-    Diagnosis { findings: all, state }
+    findings
 }
 
 /// What other tools' histories say, as the end of a sentence.

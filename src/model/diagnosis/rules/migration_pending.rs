@@ -2,7 +2,7 @@
 
 use super::super::migration_state::Basis;
 use super::super::origin::label;
-use super::{Rule, is_empty, is_other};
+use super::{Rule, is_empty};
 use crate::findings::{Cause, CauseKind, Change, Command, Remedy, Severity, Sides};
 use crate::model::Effect;
 
@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
            the schema shows. It is pending all the same.",
     severity: Severity::Warning,
     find: |rule, facts, state, differing| {
-        if state.basis == Basis::Inferred || is_empty(facts) || is_other(facts) {
+        if state.basis == Basis::Inferred || is_empty(facts) {
             return Vec::new();
         }
         let pending = state.pending.iter().filter(|index| !state.unfinished.contains(index));

@@ -58,10 +58,9 @@ pub const RULES: &[Rule] = &[
     function_search_path::RULE,
 ];
 
-/// Runs every rule. Of the database of another application nothing else is worth telling.
+/// Runs every rule.
 pub(super) fn findings(facts: &Facts<'_>, state: &MigrationState, differing: &Differing) -> Vec<Finding> {
-    let rules = if is_other(facts) { std::slice::from_ref(&database_other::RULE) } else { RULES };
-    rules.iter().flat_map(|rule| (rule.find)(rule, facts, state, differing)).collect()
+    RULES.iter().flat_map(|rule| (rule.find)(rule, facts, state, differing)).collect()
 }
 
 /// How many tables a catalog has.
@@ -79,11 +78,14 @@ pub(super) fn is_empty(facts: &Facts<'_>) -> bool {
     !has_tables(facts.live) && has_tables(&facts.lock.model)
 }
 
-/// Whether the database looks like that of another application: little of what is declared is there, and little of what
-/// is there is known. A history of this project's migrations proves that it is the project's.
-pub(super) fn is_other(facts: &Facts<'_>) -> bool {
-    has_tables(facts.live)
-        && has_tables(&facts.lock.model)
-        && !facts.has_own_history()
-        && Likeness::of(facts).is_low()
+/// What a database that looks like another application's has in common with the project: little of what is declared is
+/// there, and little of what is there is known. A history of this project's migrations proves that it is the project's.
+fn likeness_of_other(facts: &Facts<'_>) -> Option<Likeness> {
+    let is_comparable = has_tables(facts.live) && has_tables(&facts.lock.model) && !facts.has_own_history();
+    is_comparable.then(|| Likeness::of(facts)).filter(|likeness| likeness.is_low())
+}
+
+/// The one finding of a database that looks like another application's: nothing else is worth telling of it.
+pub(super) fn other_database(facts: &Facts<'_>) -> Option<Finding> {
+    likeness_of_other(facts).map(|likeness| database_other::finding(facts, likeness))
 }
