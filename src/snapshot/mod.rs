@@ -207,7 +207,10 @@ async fn attempt(
     }
     let seed_statements = seeds.statements(request, &tables);
     let mut answers = Answers::default();
-    let sequences = if request.sequences { assembler.indexed_sequences() } else { Vec::new() };
+    let sequences = match request.sequences {
+        true => sequences::to_ask(&assembler, |of| seeds.fills(&of.schema, &of.table)),
+        false => Vec::new(),
+    };
     let mut candidates: Vec<IndexedSequence> = Vec::new();
     let mut proof = Proof::default();
 

@@ -143,6 +143,12 @@ impl SeedReading {
         Ok(suspects)
     }
 
+    /// Whether rows of this table are declared and asked for.
+    pub(super) fn fills(&self, schema: &str, name: &str) -> bool {
+        let mut tables = self.asked.iter().map(|asked| &asked.question.columns.table);
+        tables.any(|table| table.schema == schema && table.name == name)
+    }
+
     /// Reads no rows of any table where reading one of them could run code of a weaker role.
     pub(super) fn refuse(&mut self, code: Vec<UntrustedCode>) {
         if !code.is_empty() {

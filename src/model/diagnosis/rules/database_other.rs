@@ -20,8 +20,8 @@ pub(super) fn finding(facts: &Facts<'_>, likeness: Likeness) -> Finding {
     let Likeness { declared, present, unknown, .. } = likeness;
     let there = match present {
         0 => "none of the declared tables is here".to_owned(),
-        1 => format!("1 of {} is here, with other columns", plural(declared, "declared table")),
-        some => format!("{some} of {} are here, with other columns", plural(declared, "declared table")),
+        1 => format!("1 of the {} is here, with other columns", plural(declared, "declared table")),
+        some => format!("{some} of the {} are here, with other columns", plural(declared, "declared table")),
     };
     let detail = format!(
         "{there}, and {} that this project does not know: is this another application's database?",

@@ -23,7 +23,7 @@ pub(super) const RULE: Rule = Rule {
             let id = &function.id;
             let used = format!("used by {} {}", user.id.kind.spoken(), user.id);
             rule.finding(id.kind.word(), id.to_string(), Change::Different)
-                .sides(Sides::new(format!("finds names by the caller's search_path, {used}"), "as declared"))
+                .sides(Sides::new(format!("no SET search_path, {used}"), "SET search_path"))
                 .remedy(Remedy::advice(format!(
                     "in a migration, and in schema/: ALTER FUNCTION {id} SET search_path = {path}; until then pg_restore \
                      alone may fail at {} {}, and trueup restore goes past it",
@@ -35,29 +35,32 @@ pub(super) const RULE: Rule = Rule {
     },
 };
 
-/// The functions that look names up when they run, each with an object that uses it. Every object is looked at once.
+/// The functions that look names up when they run, each with an object that uses it. Every object is looked at once, and of
+/// the functions those that are used.
 fn late_functions(live: &Catalog) -> Vec<(&Object, &Object)> {
-    let functions = || live.objects.iter().filter(|object| object.id.kind == Kind::Function);
-    if functions().next().is_none() {
+    let mut unsettled: HashMap<PrintedName, Vec<&Object>> = HashMap::new();
+    for function in live.objects.iter().filter(|object| finds_names_when_it_runs(object)) {
+        unsettled.entry(ddl::printed_name(&function.id)).or_default().push(function);
+    }
+    if unsettled.is_empty() {
         return Vec::new();
     }
-    let names = names(live);
-    let mut late: HashMap<PrintedName, Vec<&Object>> = HashMap::new();
-    for function in functions().filter(|function| is_late(function, &names)) {
-        late.entry(ddl::printed_name(&function.id)).or_default().push(function);
-    }
-    if late.is_empty() {
-        return Vec::new();
-    }
-    let mut found = Vec::new();
+    let mut used = Vec::new();
     for user in &live.objects {
-        for text in run_texts(user).filter(|text| text.contains('(')) {
+        // A function of a user is printed with its schema.
+        for text in run_texts(user).filter(|text| text.contains('(') && text.contains('.')) {
             for name in ddl::qualified_names(text) {
-                found.extend(late.remove(&name).into_iter().flatten().map(|function| (function, &**user)));
+                used.extend(
+                    unsettled.remove(&name).into_iter().flatten().map(|function| (function, &**user)),
+                );
             }
         }
     }
-    found
+    if !used.is_empty() {
+        let names = names(live);
+        used.retain(|(function, _)| names_without_schema(function, &names));
+    }
+    used
 }
 
 /// The names that a function may find by the search_path.
@@ -69,15 +72,17 @@ fn names(live: &Catalog) -> HashSet<&str> {
     named.map(|object| object.id.name.as_str()).collect()
 }
 
-/// Whether the body is parsed when the function runs, and names something without its schema.
-fn is_late(function: &Object, names: &HashSet<&str>) -> bool {
-    let settings = function.get(Attribute::Settings).unwrap_or_default();
-    if !function.is(Attribute::BodyStyle, "string")
-        || matches!(function.get(Attribute::Language), Some("c" | "internal"))
-        || settings.lines().any(|setting| setting.starts_with("search_path="))
-    {
-        return false;
-    }
+/// Whether the body is parsed when the function runs, with the search_path of whoever runs it.
+fn finds_names_when_it_runs(object: &Object) -> bool {
+    let settings = object.get(Attribute::Settings).unwrap_or_default();
+    object.id.kind == Kind::Function
+        && object.is(Attribute::BodyStyle, "string")
+        && !matches!(object.get(Attribute::Language), Some("c" | "internal"))
+        && !settings.lines().any(|setting| setting.starts_with("search_path="))
+}
+
+/// Whether the body names something without its schema.
+fn names_without_schema(function: &Object, names: &HashSet<&str>) -> bool {
     let text = function.get(Attribute::Body).unwrap_or_default();
     let parts: Vec<Part<'_>> = Statement { text, line: 1, offset: 0 }.parts().collect();
     let is_dot = |part: Option<&Part<'_>>| matches!(part, Some(Part::Other(".")));

@@ -39,7 +39,7 @@ pub(super) mod class {
 }
 
 /// Oids below it are of the server's own objects (`FirstNormalObjectId`).
-const FIRST_NORMAL_OID: u32 = 16384;
+pub(super) const FIRST_NORMAL_OID: u32 = 16384;
 
 /// The oid of the schema public, unless it was dropped and created again.
 const PUBLIC_SCHEMA: u32 = 2200;

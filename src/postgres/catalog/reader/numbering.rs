@@ -65,6 +65,11 @@ impl Numbering {
 }
 
 impl Assembler {
+    /// How many partitions a table has.
+    pub fn count_partitions(&self, table: u32) -> usize {
+        self.parents.values().filter(|parents| parents.contains(&table)).count()
+    }
+
     /// The sequences that fill a column with an index, known when the last row of [`super::statements`] has arrived.
     pub fn indexed_sequences(&self) -> Vec<IndexedSequence> {
         let Numbering { sequences, indexes } = &self.numbering;

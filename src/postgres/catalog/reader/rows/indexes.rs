@@ -4,7 +4,7 @@ use anyhow::Result;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::super::ObjectOid;
-use super::super::assembler::{Assembler, class};
+use super::super::assembler::{Assembler, FIRST_NORMAL_OID, class};
 use super::super::column_types::DEFAULT_COLLATION;
 use super::super::deferred::{ExprRef, ExprSource};
 use super::super::fields::{Fields, array, vector};
@@ -47,6 +47,16 @@ struct Keys<'r> {
     expressions: Option<ExprRef>,
     /// Of all keys, where one has another collation than the database's.
     collation_names: Option<&'r str>,
+}
+
+/// Whether an expression, as `pg_node_tree` prints it, has the oid of something that the server did not come with. Places in
+/// the source text are no oids.
+fn names_more_than_the_server_has(tree: &str) -> bool {
+    let words = || tree.split([' ', '(', ')', '{', '}', '[', ']']).filter(|word| !word.is_empty());
+    let before = std::iter::once("").chain(words());
+    before.zip(words()).any(|(label, word)| {
+        label != ":location" && word.parse::<u32>().is_ok_and(|number| number >= FIRST_NORMAL_OID)
+    })
 }
 
 impl Assembler {
@@ -103,7 +113,8 @@ impl Assembler {
             self.numbering.add_index(table_oid, *first, unique && key_count == 1);
         }
         let Some(&table_index) = self.relation_by_oid.get(&table_oid) else { return Ok(()) };
-        self.relations[table_index].expressions |= predicate.is_some() || trees.is_some();
+        let may_run_code = [predicate, trees].into_iter().flatten().any(names_more_than_the_server_has);
+        self.relations[table_index].expressions |= may_run_code;
         if self.relations[table_index].hidden {
             return Ok(());
         }
@@ -250,5 +261,22 @@ impl Assembler {
                 column_type == opclass.input_type || !self.default_opclasses.contains(&(method, column_type))
             })
             && opclass.method == method
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_of_a_user_is_seen_in_an_expression() {
+        let of = |function: u32| {
+            format!(
+                "({{FUNCEXPR :funcid {function} :funcresulttype 25 :args ({{VAR :varno 1 :varattno 2 :vartype 25 :location \
+                 20190}}) :location 99999}})"
+            )
+        };
+        assert!(!names_more_than_the_server_has(&of(870)));
+        assert!(names_more_than_the_server_has(&of(16_384)));
     }
 }
