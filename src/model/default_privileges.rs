@@ -5,7 +5,7 @@
 //! names one role there, that is the role which applies its migrations: here its objects belong to the scratch server's
 //! role, which therefore gets the same default privileges.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -23,20 +23,12 @@ const FOR_ROLE: &str = " FOR ROLE ";
 pub(super) struct DefaultPrivileges {
     /// The roles that FOR ROLE names.
     roles: BTreeSet<String>,
-    /// Whether some statement has no FOR ROLE.
-    of_current_role: bool,
 }
 
 impl DefaultPrivileges {
     /// Reads all statements of a project.
     pub(super) fn of<'s>(statements: impl Iterator<Item = &'s Statement<'s>>) -> Self {
-        let (mut roles, mut of_current_role) = (BTreeSet::new(), false);
-        for statement in statements {
-            let Some(target) = target(statement) else { continue };
-            of_current_role |= target.roles.is_empty();
-            roles.extend(target.roles);
-        }
-        Self { roles, of_current_role }
+        Self { roles: statements.filter_map(target).flat_map(|target| target.roles).collect() }
     }
 
     /// The role that applies the migrations, where FOR ROLE names one.
@@ -64,14 +56,15 @@ impl DefaultPrivileges {
             let Some(rest) = suffix(&object.id).and_then(|suffix| suffix.strip_prefix(own.as_str())) else {
                 return Some(object.clone());
             };
-            let is_of_the_project = self.of_current_role || self.role().is_none();
-            is_of_the_project.then(|| with_role(object, CURRENT, rest))
+            let twin = self.role().map(|role| with_role(object, &identifier(role), rest));
+            let is_copy = twin.is_some_and(|twin| catalog.get(&twin.id).is_some());
+            (!is_copy).then(|| with_role(object, CURRENT, rest))
         });
         *catalog = Catalog::new(objects.collect(), catalog.unmodeled.clone());
     }
 }
 
-/// The roles after FOR ROLE, and the place of their names.
+/// The roles after FOR ROLE without the one that runs the statement, and the place of all names.
 struct Target {
     roles: Vec<String>,
     start: usize,
@@ -90,11 +83,14 @@ fn target(statement: &Statement<'_>) -> Option<Target> {
     // ROLE or USER.
     parts.next();
     while let Some((place, part)) = parts.next() {
-        if target.roles.is_empty() {
+        if target.end == 0 {
             target.start = place.start;
         }
         target.end = place.end;
-        target.roles.push(part.name()?.to_owned());
+        let is_own = ["current_user", "current_role", "session_user"].iter().any(|word| part.is(word));
+        if !is_own {
+            target.roles.push(part.name()?.to_owned());
+        }
         if parts.next_if(|(_, part)| matches!(part, Part::Other(","))).is_none() {
             break;
         }
@@ -102,31 +98,36 @@ fn target(statement: &Statement<'_>) -> Option<Target> {
     Some(target)
 }
 
-/// The model's default privileges of `CURRENT_USER` under the name of the role that has them in the database. Those that
-/// no role has keep the name: SQL with it is right for whoever applies migrations.
-pub(super) fn align_roles(model: &Catalog, live: &Catalog) -> Option<Catalog> {
-    let current = format!("{FOR_ROLE}{CURRENT} ");
-    let is_current = |object: &Object| suffix(&object.id).is_some_and(|suffix| suffix.starts_with(&current));
-    if !model.objects.iter().any(|object| is_current(object)) {
-        return None;
-    }
-    let role_of = |rest: &str| {
-        let mut roles =
-            live.objects.iter().filter(|object| model.get(&object.id).is_none()).filter_map(|object| {
-                let role =
-                    suffix(&object.id)?.strip_prefix(FOR_ROLE)?.strip_suffix(rest)?.strip_suffix(' ')?;
-                Some(role.to_owned())
-            });
-        roles.next()
-    };
-    let objects = model.objects.iter().map(|object| {
-        let rest = suffix(&object.id).and_then(|suffix| suffix.strip_prefix(current.as_str()));
-        match rest.and_then(|rest| Some((role_of(rest)?, rest))) {
-            Some((role, rest)) => with_role(object, &role, rest),
-            None => object.clone(),
+/// The role of the database whose default privileges are most like those that the model has of `CURRENT_USER`: the role that
+/// applies the migrations there.
+pub(super) fn role_in(live: &Catalog, model: &Catalog) -> Option<String> {
+    let wanted: HashSet<&str> = model.objects.iter().filter_map(|object| of_current_role(object)).collect();
+    let mut alike: BTreeMap<&str, usize> = BTreeMap::new();
+    for object in live.objects.iter().filter(|_| !wanted.is_empty()) {
+        let Some(named) = suffix(&object.id).and_then(|suffix| suffix.strip_prefix(FOR_ROLE)) else {
+            continue;
+        };
+        let ends = named.match_indices(' ').filter(|(at, _)| wanted.contains(&named[at + 1..]));
+        for (at, _) in ends.filter(|_| model.get(&object.id).is_none()) {
+            *alike.entry(&named[..at]).or_default() += 1;
         }
+    }
+    alike.into_iter().max_by_key(|(_, count)| *count).map(|(role, _)| role.to_owned())
+}
+
+/// The default privileges of `CURRENT_USER` in a state of the project as those of this role. `None` where it has none.
+pub(super) fn align_role(state: &Catalog, role: &str) -> Option<Catalog> {
+    state.objects.iter().find_map(|object| of_current_role(object))?;
+    let objects = state.objects.iter().map(|object| match of_current_role(object) {
+        Some(rest) => with_role(object, role, rest),
+        None => object.clone(),
     });
-    Some(Catalog::new(objects.collect(), model.unmodeled.clone()))
+    Some(Catalog::new(objects.collect(), state.unmodeled.clone()))
+}
+
+/// What follows the role, where an object is default privileges of `CURRENT_USER`.
+fn of_current_role(object: &Object) -> Option<&str> {
+    suffix(&object.id)?.strip_prefix(FOR_ROLE)?.strip_prefix(CURRENT)?.strip_prefix(' ')
 }
 
 /// Default privileges of a role that FOR ROLE names.
@@ -140,8 +141,12 @@ pub(super) struct DefaultGrant<'c> {
     pub(super) objects: &'c str,
     /// The role that gets them, as SQL names it.
     pub(super) grantee: &'c str,
-    /// The privileges that are given; those of PUBLIC that are taken.
-    pub(super) privileges: Vec<&'c str>,
+    /// The privileges that are given.
+    pub(super) gives: Vec<&'c str>,
+    /// Those of them that are given with grant option.
+    pub(super) gives_with_grant: Vec<&'c str>,
+    /// What PUBLIC has of new functions and types, where that is taken away.
+    pub(super) takes: Option<&'static str>,
 }
 
 /// The default privileges of all roles that FOR ROLE names.
@@ -153,12 +158,24 @@ pub(super) fn of_named_roles(catalog: &Catalog) -> impl Iterator<Item = DefaultG
             Some((role, schema)) => (role, split_qualified(schema)?.pop()),
             None => (rest, None),
         };
-        let privileges = match object.get(Attribute::Privileges) {
-            // What PUBLIC has of new functions and types unless it is taken away.
-            Some("none") | None => vec!["EXECUTE", "USAGE"],
-            Some(list) => list.split(", ").collect(),
+        let list = |attribute| -> Vec<&str> {
+            let list = object.get(attribute).unwrap_or_default().split(", ");
+            list.filter(|privilege| !privilege.is_empty() && *privilege != "none").collect()
         };
-        (role != CURRENT).then_some(DefaultGrant { role, schema, objects, grantee, privileges })
+        let takes = object.is(Attribute::Privileges, "none").then_some(match objects {
+            "FUNCTIONS" => "EXECUTE",
+            _ => "USAGE",
+        });
+        let (gives, gives_with_grant) = (list(Attribute::Privileges), list(Attribute::Grantable));
+        (role != CURRENT).then_some(DefaultGrant {
+            role,
+            schema,
+            objects,
+            grantee,
+            gives,
+            gives_with_grant,
+            takes,
+        })
     })
 }
 
@@ -193,6 +210,8 @@ mod tests {
             "ALTER DEFAULT PRIVILEGES FOR ROLE CURRENT_USER IN SCHEMA s GRANT SELECT ON TABLES TO r";
         assert_eq!(own(one, 0).as_deref(), Some(expected));
         assert_eq!(own(one, 1), None);
+        let current = "ALTER DEFAULT PRIVILEGES FOR ROLE CURRENT_USER GRANT SELECT ON TABLES TO r";
+        assert_eq!(own(&format!("{current}; {one}"), 0), None);
         let several = "ALTER DEFAULT PRIVILEGES FOR USER a, b REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC";
         assert_eq!(own(several, 0), None);
     }
@@ -208,10 +227,10 @@ mod tests {
         let model =
             catalog(&[" FOR ROLE CURRENT_USER ON TABLES TO r", " FOR ROLE CURRENT_USER ON TYPES TO r"]);
         let live = catalog(&[" FOR ROLE \"o 1\" ON TABLES TO r"]);
-        let aligned = align_roles(&model, &live).unwrap();
+        let aligned = align_role(&model, &role_in(&live, &model).unwrap()).unwrap();
         let names: Vec<_> =
             aligned.objects.iter().map(|object| object.id.suffix.as_deref().unwrap()).collect();
-        assert_eq!(names, [" FOR ROLE \"o 1\" ON TABLES TO r", " FOR ROLE CURRENT_USER ON TYPES TO r"]);
-        assert!(align_roles(&live, &live).is_none());
+        assert_eq!(names, [" FOR ROLE \"o 1\" ON TABLES TO r", " FOR ROLE \"o 1\" ON TYPES TO r"]);
+        assert!(role_in(&live, &live).is_none());
     }
 }

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use privileges::NamedRoles;
+
 use super::{Facts, fold};
 use crate::model::default_privileges;
 use crate::model::diff::{self, Difference, States};
@@ -27,8 +29,9 @@ pub(super) fn differences(
     let mut states =
         [facts.live, applied, last, model].map(|state| diff::align_owned_sequences(state, model));
     let mut recorded = recorded.map(|state| diff::align_owned_sequences(state, model));
+    let role = default_privileges::role_in(facts.live, model);
     for state in states[1..].iter_mut().chain(&mut recorded) {
-        if let Some(aligned) = default_privileges::align_roles(state, facts.live) {
+        if let Some(aligned) = role.as_ref().and_then(|role| default_privileges::align_role(state, role)) {
             *state = Cow::Owned(aligned);
         }
     }
@@ -54,6 +57,7 @@ pub(super) fn differences(
     let model_grants = grants(&states[3]) && !grants(&states[2]);
     let [live, applied, last, model] = &states;
     let mut differences = diff::compare(States { live, applied, last, model });
+    let named_roles = NamedRoles::of(&facts.lock.model);
     differences.retain_mut(|difference| {
         if let Some(recorded) = &recorded {
             difference.recorded = recorded.get(&difference.id).cloned();
@@ -68,7 +72,7 @@ pub(super) fn differences(
                 return false;
             }
         }
-        if privileges::is_no_difference(difference, facts.live, &facts.lock.model) {
+        if named_roles.explain(difference, facts.live) {
             return false;
         }
         // What belongs to a table, its indexes and sequences among it, is left out with it.

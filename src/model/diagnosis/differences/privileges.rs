@@ -11,38 +11,67 @@ use crate::model::diff::Difference;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::sql::identifier;
 
-/// Whether the database has the privileges that it is to have, though they are not those of the model.
-pub(super) fn is_no_difference(difference: &Difference, live: &Catalog, model: &Catalog) -> bool {
-    if difference.id.kind != Kind::Privilege {
-        return false;
+/// The default privileges of the roles that the project names with FOR ROLE.
+pub(super) struct NamedRoles<'m> {
+    defaults: Vec<DefaultGrant<'m>>,
+    /// The one role. The scratch server's objects have got what are its default privileges.
+    only: Option<&'m str>,
+}
+
+impl<'m> NamedRoles<'m> {
+    pub(super) fn of(model: &'m Catalog) -> Self {
+        let defaults: Vec<DefaultGrant<'m>> = default_privileges::of_named_roles(model).collect();
+        let first = defaults.first().map(|default| default.role);
+        let only = first.filter(|first| defaults.iter().all(|default| default.role == *first));
+        Self { defaults, only }
     }
-    let Some((subject, grantee)) = subject(&difference.id, live) else { return false };
-    let Some(owner) = subject.get(Attribute::Owner).map(identifier) else { return false };
-    if difference.live.is_none() && owner == grantee {
-        return true;
-    }
-    let defaults: Vec<DefaultGrant<'_>> = default_privileges::of_named_roles(model).collect();
-    let roles: BTreeSet<&str> = defaults.iter().map(|default| default.role).collect();
-    let tolerated: BTreeSet<&str> = defaults
-        .iter()
-        .filter(|default| {
-            default.grantee == grantee
+
+    /// Whether the database has the privileges that it is to have, though they are not those of the model.
+    pub(super) fn explain(&self, difference: &Difference, live: &Catalog) -> bool {
+        if difference.id.kind != Kind::Privilege {
+            return false;
+        }
+        let Some((subject, grantee)) = subject(&difference.id, live) else { return false };
+        let Some(owner) = subject.get(Attribute::Owner).map(identifier) else { return false };
+        if difference.live.is_none() && owner == grantee {
+            return true;
+        }
+        // Objects of the one role have them on both sides. Those of others have them in the model alone. Of several roles the
+        // model's objects have none, and the database's have those of their owners.
+        let (role, in_model) = match self.only {
+            Some(only) if only == owner => return false,
+            Some(only) => (only, true),
+            None => (&*owner, false),
+        };
+        let relevant = self.defaults.iter().filter(|default| {
+            default.role == role
+                && default.grantee == grantee
                 && default.objects == objects(subject.id.kind)
                 && default.schema.as_ref().is_none_or(|schema| Some(schema) == subject.id.schema.as_ref())
-                // Where one role is named, the scratch server's objects have got what are its default privileges.
-                && !(roles.len() == 1 && default.role == owner)
-        })
-        .flat_map(|default| default.privileges.iter().copied())
-        .collect();
-    let held = |object: &Option<Arc<Object>>, attribute| -> BTreeSet<String> {
-        let list = object.as_ref().and_then(|object| object.get(attribute)).unwrap_or_default();
-        list.split(", ").filter(|held| !held.is_empty() && *held != "none").map(str::to_owned).collect()
-    };
-    !tolerated.is_empty()
-        && [Attribute::Privileges, Attribute::Grantable].iter().all(|attribute| {
-            let (now, wanted) = (held(&difference.live, *attribute), held(&difference.model, *attribute));
-            now.symmetric_difference(&wanted).all(|held| tolerated.contains(held.as_str()))
-        })
+        });
+        let relevant: Vec<&DefaultGrant<'_>> = relevant.collect();
+        let (with, without) = match in_model {
+            true => (&difference.model, &difference.live),
+            false => (&difference.live, &difference.model),
+        };
+        !relevant.is_empty()
+            && [Attribute::Privileges, Attribute::Grantable].into_iter().all(|attribute| {
+                let given = |default: &&&DefaultGrant<'m>| match attribute {
+                    Attribute::Grantable => default.gives_with_grant.clone(),
+                    _ => default.gives.clone(),
+                };
+                let gives: BTreeSet<&str> = relevant.iter().flat_map(|default| given(&default)).collect();
+                let takes: BTreeSet<&str> = relevant.iter().filter_map(|default| default.takes).collect();
+                let (with, without) = (held(with, attribute), held(without, attribute));
+                with.difference(&without).all(|held| gives.contains(held))
+                    && without.difference(&with).all(|held| takes.contains(held))
+            })
+    }
+}
+
+fn held(object: &Option<Arc<Object>>, attribute: Attribute) -> BTreeSet<&str> {
+    let list = object.as_ref().and_then(|object| object.get(attribute)).unwrap_or_default();
+    list.split(", ").filter(|held| !held.is_empty() && *held != "none").collect()
 }
 
 /// The object that a privilege is on, as the database has it, and the role that is granted it, as SQL names it.
