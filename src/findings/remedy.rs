@@ -18,6 +18,8 @@ pub enum Hazard {
     ScansTable,
     /// Writers wait while an index is built.
     BlocksWrites,
+    /// The query of a materialized view is run while nobody can read the view.
+    RunsQuery,
 }
 
 impl Hazard {
@@ -28,6 +30,7 @@ impl Hazard {
             Self::RewritesTable => "may rewrite the table",
             Self::ScansTable => "reads the whole table",
             Self::BlocksWrites => "blocks writes while it runs",
+            Self::RunsQuery => "runs the view's query while nobody can read the view",
         }
     }
 }

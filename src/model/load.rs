@@ -211,7 +211,7 @@ impl Loader<'_, '_, '_> {
                     && self.run(script.path, statement).await?.is_accepted()
                 {
                     made.insert((number, index));
-                    // What a dump drops before it makes it anew is not there yet.
+                    // What a dump drops before it creates it again is not there yet.
                     let earlier = script.statements[..index].iter().enumerate();
                     let dropped = earlier.filter(|(_, earlier)| drops_schema_of(earlier, statement));
                     made.extend(dropped.map(|(index, _)| (number, index)));
@@ -276,7 +276,7 @@ impl Loader<'_, '_, '_> {
             let item = &waiting[index];
             let script = &self.scripts[item.script];
             let statement = &script.statements[item.statement];
-            if !is_routine(statement) {
+            if !statement.creates_routine() {
                 continue;
             }
             self.settle(item.script, item.settings).await?;
@@ -322,16 +322,6 @@ impl Loader<'_, '_, '_> {
         }
         Ok(false)
     }
-}
-
-/// Whether a statement creates a function or a procedure.
-fn is_routine(statement: &Statement<'_>) -> bool {
-    let words: Vec<String> = statement.words().take(4).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    matches!(
-        words.as_slice(),
-        ["create", "function" | "procedure", ..] | ["create", "or", "replace", "function" | "procedure"]
-    )
 }
 
 /// The statement that creates a routine, for one that is there already.

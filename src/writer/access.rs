@@ -117,7 +117,7 @@ impl Access {
         Ok(Pair { session, control, server: found.server, pid: found.pid })
     }
 
-    /// The connection that watches over the other, made anew: to the same server, or not at all.
+    /// Opens the connection that watches over the other again: to the same server, or not at all.
     pub(super) async fn watch_again(&self, server: &ServerIdentity) -> Option<Session> {
         let mut control = self.target.connect(&self.control()).await.ok()?;
         control.give_up_after(CONTROL_PATIENCE);

@@ -55,7 +55,7 @@ pub struct WriteSession {
     begun: bool,
     /// Whether this run has made schema trueup.
     made_schema: bool,
-    /// Why the working session is of no use any more, until it is made anew.
+    /// Why the working session is of no use any more, until it is opened again.
     lost: Option<String>,
     /// The next step's transaction, where it was begun with the COMMIT of the one before.
     ahead: Option<transaction::Begun>,

@@ -1,7 +1,7 @@
 //! What is said at every step, prepared in the session: planned once for a run, not once for a step.
 //!
 //! A script may take prepared statements away (DEALLOCATE), leave others behind, or fail. Then all of them are forgotten,
-//! and are prepared anew under other names in a session from which every one is removed.
+//! and are prepared again under other names in a session from which every one is removed.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Which database of which server a connection is to, compared whenever one is made anew.
+//! Which database of which server a connection is to, compared whenever a new one is opened.
 
 use anyhow::{Context as _, Result};
 

@@ -242,7 +242,7 @@ impl WriteSession {
         })
         .await;
         if let Err(error) = answer {
-            // The script has taken away what was prepared before it; it is run again, and then it is prepared anew.
+            // The script has taken away what was prepared before it; it is run again, and then it is prepared again.
             let is_gone = |said| connection::describe(said).is(sqlstate::INVALID_SQL_STATEMENT_NAME);
             let unprepared =
                 relied && seen.cancelled.is_none() && connection::server_error(&error).is_some_and(is_gone);

@@ -49,7 +49,7 @@ fn without_a_history_nobody_is_blamed() {
         .trueup(["adopt", "--dry-run", "--version", "2"], &database)
         .exit(4)
         .lacks("by hand")
-        .says("no history says");
+        .says("no migration history shows");
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn another_tools_version_is_evidence_and_no_proof() {
     );
     let (causes, text) = causes(&project, &database);
     assert!(causes.contains(&"column.nullability public.items.name: unknown".to_owned()), "{causes:#?}");
-    let evidence = "no history says whether that was applied; Alembic is at 3f2a";
+    let evidence = "no migration history shows whether that was applied; Alembic is at 3f2a";
     assert!(text.contains(evidence), "{text}");
     assert!(!text.contains("by hand"), "{text}");
     project.trueup(["adopt", "--dry-run", "--format", "json"], &database).exit(4).says(evidence);

@@ -12,7 +12,7 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{
     self, OBSERVED_SESSION, OwnedRow, RowError, ServerVersion, Session, Target, sqlstate,
 };
-use crate::postgres::sql::{identifier, literal};
+use crate::postgres::sql::{LONGEST_NAME, identifier, literal};
 use crate::writer;
 
 use super::super::manifest::BackupSource;
@@ -21,8 +21,6 @@ use super::lock::Process;
 const ABOUT: &str = include_str!("sql/server.sql");
 const DATABASE: &str = include_str!("sql/database.sql");
 const OBJECTS: &str = include_str!("sql/objects.sql");
-/// The longest name in bytes (`NAMEDATALEN` - 1).
-const LONGEST: usize = 63;
 /// Stands between the name of a database and the end of a ULID in a temporary name.
 const RESTORING: &str = "_restoring_";
 /// The number of characters of the ULID, which are random ones.
@@ -405,7 +403,7 @@ fn restoring(meant: &str) -> String {
 
 /// The beginning of a name that leaves room for a suffix of `room` bytes.
 pub(super) fn shortened(name: &str, room: usize) -> &str {
-    &name[..name.floor_char_boundary(name.len().min(LONGEST - room))]
+    &name[..name.floor_char_boundary(name.len().min(LONGEST_NAME - room))]
 }
 
 /// The failure of a statement that left everything as it was.
@@ -427,7 +425,7 @@ mod tests {
     fn f43_the_name_of_a_database_that_is_restored_is_never_too_long() {
         for name in ["platform", &"x".repeat(63), &"é".repeat(31), &"😀".repeat(15)] {
             let made = restoring(name);
-            assert!(made.len() <= LONGEST, "{made}");
+            assert!(made.len() <= LONGEST_NAME, "{made}");
             assert!(made.contains(RESTORING), "{made}");
         }
     }

@@ -6,13 +6,11 @@ use std::path::Path;
 use super::{Action, Check, CheckQuery, Fix, NameAtLine};
 use crate::error::{ErrorCode, Failure};
 use crate::findings::Severity;
-use crate::postgres::sql::{self, Part, Statement, comments, split, split_qualified};
+use crate::postgres::sql::{self, LONGEST_NAME, Part, Statement, comments, split, split_qualified};
 
 const KNOWN: [&str; 9] = ["title", "severity", "table", "key", "show", "find", "fix", "action", "at-most"];
 const HINT: &str = "Known directives: title, severity, table, key, show, find; after `-- fix: NAME  DESCRIPTION`: action, at-most. A \
                     remark begins with a capital letter.";
-/// The longest name in bytes: `NAMEDATALEN` - 1 (manual, "Identifiers and Key Words").
-const LONGEST_NAME: usize = 63;
 /// The words that a query can begin with.
 const FIRST_WORDS: [&str; 4] = ["select", "with", "values", "table"];
 

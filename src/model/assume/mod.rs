@@ -197,7 +197,7 @@ impl Assumed {
             match self.modifiers.numbered(&sent, &names) {
                 Some(text) => spelling.text = text,
                 // It is in the body of a function, which is kept as it is written.
-                None if !spelling.unchecked && !names.is_empty() && is_routine(statement) => {
+                None if !spelling.unchecked && !names.is_empty() && statement.creates_routine() => {
                     spelling.unchecked = true;
                 }
                 None => return false,
@@ -291,7 +291,7 @@ impl Assumed {
         make(session, sql).await
     }
 
-    /// Makes what is on trial anew, with another result.
+    /// Creates what is on trial again, with another result.
     async fn next_result(
         &mut self,
         session: &mut Session,
@@ -325,10 +325,6 @@ async fn make(session: &mut Session, sql: String) -> Result<bool> {
         session.execute(end).await?;
     }
     Ok(made)
-}
-
-fn is_routine(statement: &Statement<'_>) -> bool {
-    statement.words().take(4).any(|word| word == "function" || word == "procedure")
 }
 
 fn place<'n>(name: &'n str, schema: &str) -> (String, &'n str) {

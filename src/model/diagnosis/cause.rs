@@ -9,7 +9,7 @@ use super::migration_state::{Basis, MigrationState};
 use super::origin::{Origins, label};
 
 /// What a cause says of a database without a history.
-const NO_HISTORY: &str = "no history says";
+const NO_HISTORY: &str = "no migration history shows";
 
 /// What the rule needs beside the four values.
 pub(super) struct CauseResolver<'f> {
@@ -332,9 +332,9 @@ impl CauseResolver<'_> {
                 format!("{} {does}; {NO_HISTORY} whether that was applied", self.label(index))
             }
             (_, None) if attribute.is_none() => {
-                format!("no migration creates it; {NO_HISTORY} where it is from")
+                format!("no migration creates it; {NO_HISTORY} where it comes from")
             }
-            (_, None) => format!("no migration sets it so; {NO_HISTORY} where it is from"),
+            (_, None) => format!("no migration sets it so; {NO_HISTORY} where it comes from"),
         };
         self.of(CauseKind::Unknown, setter, format!("{detail}{}", self.evidence))
     }

@@ -34,7 +34,7 @@ pub fn closest(
     for (index, migration) in lock.migrations.iter().enumerate() {
         let renames = migration.effects.iter().any(|effect| matches!(effect, Effect::Renamed { .. }));
         if renames {
-            // What stands under a renamed object follows it: rare, and simpler read anew.
+            // What stands under a renamed object follows it: rare, and simpler to read again.
             walk = Walk::new(lock, &live, in_scope, index + 1);
         } else {
             migration.effects.iter().for_each(|effect| walk.apply(effect));

@@ -15,6 +15,7 @@ mod renaming;
 mod rows;
 pub mod rules;
 mod runnable;
+mod sequences;
 mod severity;
 
 use std::borrow::Cow;

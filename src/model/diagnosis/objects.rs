@@ -200,7 +200,7 @@ fn different(
             "as a superuser: ALTER TABLE {} ENABLE TRIGGER ALL; rows written while it was off were not checked: look for them first",
             live.id.relation_path()
         )),
-        true => remedy::different(named, &wrong, cause.kind, resolver.model),
+        true => remedy::different(named, &wrong, cause.kind, resolver),
         false => remedy::drifted(&head.id, &cause),
     };
     // Two servers' prints of a view, so that a diff shows what is really another.

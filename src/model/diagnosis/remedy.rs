@@ -8,7 +8,9 @@ use crate::model::diff::Difference;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::ddl::{self, DdlAction, DdlChange};
 
+use super::cause::CauseResolver;
 use super::fold::Group;
+use super::{runnable, sequences};
 
 /// What to do for a cause; `subject` goes into the name of a migration to be written.
 fn for_cause(cause: CauseKind, subject: &str) -> Remedy {
@@ -71,6 +73,13 @@ fn steps_to_required(column: &Object) -> String {
     let nullable =
         Object { id: column.id.clone(), attributes: column.attributes.with(Attribute::Nullable, None) };
     let add = ddl::create(&nullable, &[]).join(" ");
+    if !column.is(Attribute::Nullable, "false") {
+        return format!(
+            "every row needs a value, because the type {} does not accept null: {add} with a DEFAULT, which can be dropped \
+             afterwards; an empty table needs no default",
+            column.get(Attribute::Type).unwrap_or_default()
+        );
+    }
     let require = ddl::alter(column, &nullable, Attribute::Nullable).unwrap_or_default();
     format!("every row needs a value: {add} then fill it, then {require} an empty table needs no filling")
 }
@@ -172,26 +181,29 @@ fn on_one_line(objects: Vec<Arc<Object>>) -> String {
     if has_lines { made } else { made.lines().map(str::trim).collect::<Vec<_>>().join(" ") }
 }
 
-/// The remedy of an object that differs in these attributes. A sequence that its column lost is made again.
+/// The remedy of an object that differs in these attributes. A sequence that its column lost is created again.
 pub(super) fn different(
     group: &Group,
     attributes: &[Attribute],
     cause: CauseKind,
-    model: &Catalog,
+    states: &CauseResolver<'_>,
 ) -> Remedy {
     let (Some(declared), Some(actual)) = (&group.head.model, &group.head.live) else {
         return Remedy::default();
     };
     let (mut action, mut statements) =
-        (DdlAction::Alter, statements(group, declared, actual, attributes, model));
+        (DdlAction::Alter, statements(group, declared, actual, attributes, states));
     if statements.is_empty() {
-        (action, statements) = replacement(declared, actual, model);
+        (action, statements) = replacement(declared, actual, states);
     }
     if is_others(cause) {
         statements.clear();
     }
     let mut remedy = for_cause(cause, &format!("change_{}", declared.id.name));
-    if !statements.is_empty() && attributes.contains(&Attribute::Type) && may_lose(declared, actual, model) {
+    if !statements.is_empty()
+        && attributes.contains(&Attribute::Type)
+        && may_lose(declared, actual, states.model)
+    {
         if !remedy.is_some() {
             remedy.advice = Some(format!(
                 "the new type may change or cut values: look at them, then run {}",
@@ -199,6 +211,13 @@ pub(super) fn different(
             ));
         }
         return remedy;
+    }
+    if let Some((from, to)) = ddl::renamed_label(declared, actual).filter(|_| !statements.is_empty()) {
+        remedy.advice = Some(format!("run the SQL below; rows that have {from} have {to} afterwards"));
+    }
+    let owner = sequences::identity_of(declared, states.model).filter(|_| attributes == [Attribute::OwnedBy]);
+    if let Some(column) = owner.filter(|_| !remedy.is_some()) {
+        remedy.advice = Some(format!("nothing for itself: the identity of column {column} brings it"));
     }
     if statements.is_empty() && !remedy.is_some() {
         remedy.advice = Some(in_words(declared.id.kind, attributes));
@@ -223,10 +242,10 @@ fn statements(
     declared: &Object,
     actual: &Object,
     attributes: &[Attribute],
-    model: &Catalog,
+    states: &CauseResolver<'_>,
 ) -> Vec<String> {
     let mut statements: Vec<String> = Vec::new();
-    let sequence = lost_sequence(group);
+    let sequence = sequences::lost_sequence(group);
     let mut dropped = Vec::new();
     let is_column = declared.id.kind == Kind::Column;
     // The default of the old type stands in the way of a new type.
@@ -236,15 +255,20 @@ fn statements(
         statements.extend(ddl::alter(&bare, actual, Attribute::Default));
     }
     let mut ordered = attributes.to_vec();
-    if is_column && let Some(numbering) = numbering(declared, actual, model) {
+    if sequences::identity_of(declared, states.model).is_some() {
+        ordered.retain(|attribute| *attribute != Attribute::OwnedBy);
+    }
+    if is_column && let Some(numbering) = sequences::numbering(declared, actual, states) {
+        statements.push("BEGIN;".to_owned());
         statements.extend(numbering);
+        statements.push("COMMIT;".to_owned());
         ordered.retain(|attribute| !matches!(attribute, Attribute::Identity | Attribute::Default));
     }
     ordered.sort_by_key(|attribute| *attribute != Attribute::Type);
     for attribute in ordered {
         let takes_values = matches!(attribute, Attribute::Identity | Attribute::Default);
         if attribute == Attribute::Default {
-            dropped.extend(owned_sequences(group, declared));
+            dropped.extend(sequences::owned_sequences(group, declared));
         }
         match (ddl::alter(declared, actual, attribute), sequence.filter(|_| takes_values)) {
             (Some(statement), Some(sequence)) => {
@@ -260,37 +284,13 @@ fn statements(
     statements
 }
 
-/// The statements that drop the sequences of a column that are not declared, once the column takes no value from them.
-fn owned_sequences(group: &Group, declared: &Object) -> Vec<String> {
-    let column = group.head.live.as_ref().map(|column| column.id.to_string()).unwrap_or_default();
-    let default = declared.get(Attribute::Default).unwrap_or_default();
-    let parts = group.consequences.iter().filter(|part| part.model.is_none());
-    let owned = parts.filter_map(|part| part.live.as_ref()).filter(|object| {
-        object.id.kind == Kind::Sequence
-            && object.is(Attribute::OwnedBy, &column)
-            && !default.contains(&object.id.to_string())
-    });
-    owned.map(|sequence| ddl::drop(&sequence.id)).collect()
-}
-
-/// The statements that let a column take its numbers from an identity in the place of a serial's sequence, or the other way
-/// round.
-fn numbering(declared: &Object, actual: &Object, model: &Catalog) -> Option<Vec<String>> {
-    if declared.get(Attribute::Identity).is_some() == actual.get(Attribute::Identity).is_some() {
-        return None;
-    }
-    let column = declared.id.to_string();
-    let sequence = model.objects.iter().find(|object| {
-        object.id.kind == Kind::Sequence && object.get(Attribute::OwnedBy) == Some(column.as_str())
-    });
-    ddl::change_numbering(declared, actual, sequence.map(|sequence| &**sequence))
-}
-
-/// The statements that make an object anew, where no ALTER makes it as declared: what they do, and they.
-fn replacement(declared: &Object, actual: &Object, model: &Catalog) -> (DdlAction, Vec<String>) {
+/// The statements that re-create an object, where no ALTER makes it as declared, with the action that they are.
+fn replacement(declared: &Object, actual: &Object, states: &CauseResolver<'_>) -> (DdlAction, Vec<String>) {
     // What reads them is put around these statements once it is known.
     let statements = match actual.id.kind {
-        Kind::Index if !is_on_partitioned(actual, model) => ddl::replace_index(declared, actual),
+        Kind::Index if !is_on_partitioned(actual, states.model) => {
+            ddl::replace_index(declared, actual, runnable::free_name(states.live, &actual.id, "_new"))
+        }
         Kind::Enum => ddl::replace(declared, actual),
         _ if ddl::is_replaceable(declared, actual) => ddl::replace(declared, actual),
         _ => Vec::new(),
@@ -333,17 +333,6 @@ fn change(action: DdlAction, objects: Vec<Arc<Object>>, statements: Vec<String>)
     DdlChange { action, objects, before: None, statements }
 }
 
-/// The sequence that the declared column takes its values from and that went with its default or identity.
-fn lost_sequence(group: &Group) -> Option<&Object> {
-    let column = group.head.id.to_string();
-    let mut lost = group.consequences.iter().filter(|part| part.live.is_none());
-    lost.find_map(|part| {
-        part.model.as_deref().filter(|object| {
-            object.id.kind == Kind::Sequence && object.get(Attribute::OwnedBy) == Some(column.as_str())
-        })
-    })
-}
-
 /// What to do where no statement does it.
 fn in_words(kind: Kind, attributes: &[Attribute]) -> String {
     let words = format!("change the {} by hand until it is as declared", kind.spoken());
@@ -355,7 +344,7 @@ fn in_words(kind: Kind, attributes: &[Attribute]) -> String {
     }
 }
 
-/// What makes a missing object again with all that went with it, in an order that PostgreSQL accepts. Foreign keys are
+/// The statements that create a missing object again with all that went with it, in an order that PostgreSQL accepts. Foreign keys are
 /// changes of their own: other findings may make what they refer to.
 fn create(group: &Group, model: &Catalog) -> Vec<DdlChange> {
     let lost = [&group.head].into_iter().chain(&group.parts).chain(&group.consequences);

@@ -73,15 +73,18 @@ pub fn arrange(changes: &[&DdlChange]) -> Vec<String> {
 }
 
 /// Which changes make the thing of a name or a key of a table, and which need the thing of a name as it is now.
+#[derive(Default)]
 struct Names {
     made: HashMap<PrintedName, Vec<usize>>,
     keys: HashMap<PrintedName, Vec<usize>>,
     needed_now: HashMap<PrintedName, Vec<usize>>,
+    /// Which changes drop an object of a name, whatever its kind.
+    dropped: HashMap<ObjectId, Vec<usize>>,
 }
 
 impl Names {
     fn of(changes: &[&DdlChange]) -> Self {
-        let mut names = Self { made: HashMap::new(), keys: HashMap::new(), needed_now: HashMap::new() };
+        let mut names = Self::default();
         for (number, change) in changes.iter().enumerate() {
             // A label that is added to an enum is there before it is used, and a column before what reads it.
             let alters = matches!(change.action, DdlAction::Alter | DdlAction::Replace);
@@ -96,6 +99,9 @@ impl Names {
                 if let Some(table) = key_of(object).filter(|_| change.action == DdlAction::Make) {
                     names.keys.entry(table).or_default().push(number);
                 }
+            }
+            for gone in change.objects.iter().filter(|_| change.action == DdlAction::Drop) {
+                names.dropped.entry(any_kind(&gone.id)).or_default().push(number);
             }
             let now = match change.action {
                 DdlAction::Drop => change.objects.first(),
@@ -146,13 +152,9 @@ impl Names {
                         }
                     }
                 }
-                let drops = changes.iter().enumerate().filter(|(_, other)| other.action == DdlAction::Drop);
-                let namesakes = drops.filter(|(_, other)| {
-                    change
-                        .makes()
-                        .any(|made| other.objects.iter().any(|gone| is_namesake(&gone.id, &made.id)))
-                });
-                before.extend(namesakes.map(|(number, _)| number));
+                for made in change.makes() {
+                    add(&mut before, self.dropped.get(&any_kind(&made.id)));
+                }
             }
         }
         before.remove(&number);
@@ -181,7 +183,7 @@ pub fn mentioned(object: &Object) -> BTreeSet<PrintedName> {
     names
 }
 
-/// Whether two objects cannot be there beside each other, though they may be of different kinds.
-fn is_namesake(a: &ObjectId, b: &ObjectId) -> bool {
-    a.schema == b.schema && a.relation == b.relation && a.name == b.name && a.suffix == b.suffix
+/// The identifier that all objects have which cannot be there beside each other, though they may be of different kinds.
+fn any_kind(id: &ObjectId) -> ObjectId {
+    ObjectId { kind: Kind::Schema, ..id.clone() }
 }

@@ -23,13 +23,14 @@ pub use casts::keeps_values;
 pub use change::{DdlAction, DdlChange, arrange, mentioned as needs};
 pub use kinds::columns::definition as column_definition;
 pub use kinds::indexes::create_concurrently;
-pub use kinds::sequences::{change_numbering, restore as restore_sequence};
+pub use kinds::numbering::{ChangedNumbering, restore as restore_sequence};
+pub use kinds::types::renamed_label;
 use kinds::{columns, constraints, indexes, policies, routines, sequences, tables, triggers, types, views};
 pub use mentions::qualified_names;
 pub use names::{drop, rename};
 pub use order::{PrintedName, is_mentioned, path, printed_name, relation as relation_name, script};
 pub use privileges::withheld;
-pub use replace::{is_replaceable, replace, replace_index};
+pub use replace::{free_name, is_replaceable, replace, replace_index};
 
 use crate::postgres::catalog::{Attribute, Kind, Object};
 

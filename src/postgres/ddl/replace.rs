@@ -1,17 +1,24 @@
-//! Making an object anew, for what no ALTER does.
+//! Objects that are dropped and created again, for what no ALTER does.
 
 use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
-use crate::postgres::sql::identifier;
+use crate::postgres::sql::{LONGEST_NAME, identifier};
+use smol_str::SmolStr;
 
 use super::kinds::indexes;
 use super::names::qualified_id;
 
-/// The longest name in bytes (`NAMEDATALEN` - 1).
-const LONGEST_NAME: usize = 63;
-/// Ends the name of an index that is built beside the one that it replaces.
-const BESIDE: &str = "_new";
+/// A name that is not taken for an object beside the one of this name, with the suffix and if need be a number at its end.
+pub fn free_name(name: &str, suffix: &str, is_taken: impl Fn(&str) -> bool) -> SmolStr {
+    let endings =
+        std::iter::once(suffix.to_owned()).chain((2_u32..).map(|number| format!("{suffix}{number}")));
+    let names = endings.map(|ending| {
+        let room = LONGEST_NAME - ending.len();
+        format!("{}{ending}", &name[..name.floor_char_boundary(room.min(name.len()))])
+    });
+    names.into_iter().find(|name| !is_taken(name)).unwrap_or_default().into()
+}
 
-/// Whether an object of this kind can be dropped and made anew without losing rows. What a partition has from its parent
+/// Whether an object of this kind can be dropped and created again without losing rows. What a partition has from its parent
 /// goes with that.
 pub fn is_replaceable(declared: &Object, actual: &Object) -> bool {
     let follows = |object: &Object| object.get(Attribute::PartitionOf).is_some();
@@ -30,7 +37,7 @@ pub fn is_replaceable(declared: &Object, actual: &Object) -> bool {
         && !follows(actual)
 }
 
-/// The statements that drop an object and make it as declared, under the name that it has. Between them it is not there:
+/// The statements that drop an object and create it as declared, under the name that it has. Between them it is not there:
 /// they belong into one transaction.
 pub fn replace(declared: &Object, actual: &Object) -> Vec<String> {
     let wanted = Object { id: actual.id.clone(), attributes: declared.attributes.clone() };
@@ -39,15 +46,10 @@ pub fn replace(declared: &Object, actual: &Object) -> Vec<String> {
     statements
 }
 
-/// The statements that build an index as declared beside the one that is there, and put it in its place. Nobody waits
-/// while it is built.
-pub fn replace_index(declared: &Object, actual: &Object) -> Vec<String> {
-    let mut cut = LONGEST_NAME - BESIDE.len();
-    while !actual.id.name.is_char_boundary(cut.min(actual.id.name.len())) {
-        cut -= 1;
-    }
-    let name = format!("{}{BESIDE}", &actual.id.name[..cut.min(actual.id.name.len())]);
-    let beside = ObjectId { name: name.into(), ..actual.id.clone() };
+/// The statements that build an index as declared beside the one that is there, under a name that is free, and put it in its
+/// place. Nobody waits while it is built.
+pub fn replace_index(declared: &Object, actual: &Object, free_name: SmolStr) -> Vec<String> {
+    let beside = ObjectId { name: free_name, ..actual.id.clone() };
     let wanted = Object { id: beside, attributes: declared.attributes.clone() };
     let mut statements = indexes::create_concurrently(&wanted);
     statements.push("BEGIN;".to_owned());
@@ -59,4 +61,18 @@ pub fn replace_index(declared: &Object, actual: &Object) -> Vec<String> {
     ));
     statements.push("COMMIT;".to_owned());
     statements
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_free_name_is_short_enough_and_not_taken() {
+        assert_eq!(free_name("i", "_new", |_| false), "i_new");
+        assert_eq!(free_name("i", "_new", |name| name == "i_new"), "i_new2");
+        let long = "é".repeat(31);
+        let name = free_name(&long, "_old", |_| false);
+        assert_eq!((name.len(), name.ends_with("é_old")), (62, true));
+    }
 }

@@ -21,6 +21,7 @@ pub use printing::prints_alike;
 pub use quote::{QualifiedTable, identifier, literal, qualified, split_qualified, words_of};
 pub use setting::{Assignment, newer_setting};
 pub use split::{
-    Comment, Part, SplitError, SplitErrorKind, Statement, comments, split, split_all, without_bom,
+    Comment, LONGEST_NAME, Part, SplitError, SplitErrorKind, Statement, comments, split, split_all,
+    without_bom,
 };
 pub use unified::unified;

@@ -60,7 +60,7 @@ impl fmt::Display for SplitErrorKind {
 impl std::error::Error for SplitError {}
 
 /// How many bytes of a name PostgreSQL keeps, with only a notice: `NAMEDATALEN` - 1 (manual, "Identifiers and Key Words").
-const LONGEST_NAME: usize = 63;
+pub const LONGEST_NAME: usize = 63;
 
 /// A token that means something to PostgreSQL, as far as recognising statements needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +124,11 @@ impl<'s> Statement<'s> {
         words.iter().all(|word| parts.next().is_some_and(|part| part.is(word)))
     }
 
+    /// Whether it creates a function or a procedure.
+    pub fn creates_routine(&self) -> bool {
+        creates_routine(&self.words().take(4).collect::<Vec<_>>())
+    }
+
     /// The line of the script that a character of the statement is on; `position` is PostgreSQL's, which counts
     /// characters from 1 (manual, "Error and Notice Message Fields").
     pub fn line_of(&self, position: usize) -> usize {
@@ -180,26 +185,26 @@ struct Open {
     parentheses: usize,
     /// How many `BEGIN ATOMIC` and `CASE` are open.
     blocks: usize,
-    /// The first words, for `CREATE [OR REPLACE] FUNCTION | PROCEDURE`.
+    /// The first words.
     head: Vec<String>,
     after_begin: bool,
 }
 
-impl Open {
-    fn is_routine(&self) -> bool {
-        let head: Vec<&str> = self.head.iter().map(String::as_str).collect();
-        matches!(
-            head.as_slice(),
-            ["create", "function" | "procedure", ..]
-                | ["create", "or", "replace", "function" | "procedure", ..]
-        )
-    }
+/// Whether a statement with these first words creates a function or a procedure.
+fn creates_routine(words: &[String]) -> bool {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    matches!(
+        words.as_slice(),
+        ["create", "function" | "procedure", ..] | ["create", "or", "replace", "function" | "procedure", ..]
+    )
+}
 
+impl Open {
     /// `BEGIN ATOMIC ... END` holds semicolons, and `CASE ... END` (psql's psqlscan.l counts them the same way).
     fn word(&mut self, word: String) {
         if self.parentheses == 0 {
             match word.as_str() {
-                "atomic" if self.after_begin && self.is_routine() => self.blocks += 1,
+                "atomic" if self.after_begin && creates_routine(&self.head) => self.blocks += 1,
                 "case" if self.blocks > 0 => self.blocks += 1,
                 "end" => self.blocks = self.blocks.saturating_sub(1),
                 _ => {}

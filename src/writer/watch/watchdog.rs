@@ -53,7 +53,7 @@ pub(in crate::writer) struct Seen {
 pub(in crate::writer) struct StepWatchdog<'p> {
     pub(in crate::writer) what: &'p str,
     pub(in crate::writer) control: &'p mut Session,
-    /// How the control connection is made anew, and where to.
+    /// How the control connection is opened again, and to which server.
     pub(in crate::writer) access: &'p Access,
     pub(in crate::writer) server: &'p ServerIdentity,
     pub(in crate::writer) stop: StopSignal,

@@ -3,112 +3,71 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::lookup::LiveLookup;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object};
 use crate::postgres::ddl::{self, DdlAction, DdlChange, PrintedName};
 use crate::postgres::sql::{identifier, words_of};
 
 /// What reads the column of a table or of one of its children, with what stands on that and goes with it.
-pub(super) fn of_column(live: &Catalog, column: &Object) -> Vec<Arc<Object>> {
-    let mut relations = BTreeSet::from([ddl::relation_name(&column.id)]);
-    grow(&mut relations, live, |table, relations| {
-        let parents = [Attribute::PartitionOf, Attribute::Inherits];
-        table.id.kind == Kind::Table
-            && parents.iter().filter_map(|attribute| table.get(*attribute)).any(|list| {
-                let bare = Object { id: table.id.clone(), attributes: Default::default() };
-                let with = Object {
-                    attributes: bare.attributes.with(Attribute::Inherits, Some(list.into())),
-                    ..bare
-                };
-                ddl::needs(&with).iter().any(|parent| relations.contains(parent))
-            })
-    });
-    let name = &column.id.name;
-    let first = live.objects.iter().filter(|object| {
-        let own = object.id.relation.is_some() && relations.contains(&ddl::relation_name(&object.id));
-        let names = || own || ddl::needs(object).iter().any(|name| relations.contains(name));
-        match object.id.kind {
-            Kind::Trigger | Kind::Policy | Kind::Rule | Kind::View | Kind::MaterializedView => {
-                words(object, name) && names()
-            }
-            Kind::Column => own && object.get(Attribute::Generated).is_some() && words(object, name),
-            kind if kind.is_routine() => {
-                !object.is(Attribute::BodyStyle, "string") && words(object, name) && names()
-            }
-            _ => false,
-        }
-    });
-    let mut found: Vec<Arc<Object>> = first.cloned().collect();
-    let mut views: BTreeSet<PrintedName> =
-        found.iter().filter(|object| is_view(object)).map(|view| ddl::printed_name(&view.id)).collect();
-    grow(&mut views, live, |object, views| is_view(object) && mentions(object, views));
-    for object in &live.objects {
-        let is_on_one = views.contains(&ddl::printed_name(&object.id)) && is_view(object)
-            || views.iter().any(|view| is_part(object, view))
-            || object.id.kind != Kind::Privilege && mentions(object, &views);
-        if is_on_one && !found.iter().any(|known| known.id == object.id) {
-            found.push(Arc::clone(object));
-        }
+pub(super) fn of_column(live: &LiveLookup<'_>, column: &Object) -> Vec<Arc<Object>> {
+    let relations = live.family(ddl::relation_name(&column.id));
+    let users = relations.iter().flat_map(|name| live.parts(name).iter().chain(live.mentioning(name)));
+    let mut found: BTreeSet<usize> =
+        users.copied().filter(|number| reads(live.object(*number), &column.id.name, &relations)).collect();
+    let own: Vec<PrintedName> = found
+        .iter()
+        .map(|number| live.object(*number))
+        .filter(|object| is_view(object))
+        .map(|view| ddl::printed_name(&view.id))
+        .collect();
+    let views = live.views_on(&own);
+    for view in own.iter().chain(&views) {
+        found.extend(with_parts(live, view));
     }
-    found
+    found.into_iter().map(|number| Arc::clone(live.object(number))).collect()
+}
+
+/// Whether an object reads the column of this name, which these relations have.
+fn reads(object: &Object, column: &str, relations: &BTreeSet<PrintedName>) -> bool {
+    let kind = object.id.kind;
+    let can_read = match kind {
+        Kind::Trigger | Kind::Policy | Kind::Rule | Kind::View | Kind::MaterializedView => true,
+        Kind::Column => {
+            object.get(Attribute::Generated).is_some() && relations.contains(&ddl::relation_name(&object.id))
+        }
+        _ => kind.is_routine() && !object.is(Attribute::BodyStyle, "string"),
+    };
+    can_read && words(object, column)
+}
+
+/// A relation with what goes with it and what mentions it.
+fn with_parts(live: &LiveLookup<'_>, relation: &PrintedName) -> Vec<usize> {
+    let parts = live.parts(relation).iter().chain(live.mentioning(relation));
+    let own = live.named(relation).iter().filter(|number| is_view(live.object(**number)));
+    own.chain(parts).copied().collect()
 }
 
 /// What needs an object such that the server does not drop it, and what goes with it: its own triggers, indexes and grants,
 /// and all that stands on a view of those.
-pub(super) fn of_object(live: &Catalog, object: &Object) -> Vec<Arc<Object>> {
-    let own = ddl::printed_name(&object.id);
-    let named = ddl::is_mentioned(object.id.kind);
-    let mut names = BTreeSet::from([own.clone()]);
-    if !named {
+pub(super) fn of_object(live: &LiveLookup<'_>, object: &Object) -> Vec<Arc<Object>> {
+    if !ddl::is_mentioned(object.id.kind) {
         return Vec::new();
     }
-    grow(&mut names, live, |other, names| is_view(other) && mentions(other, names));
-    let needs = |other: &Object| {
-        if other.id.kind.is_routine() && other.is(Attribute::BodyStyle, "string") {
-            // What a body names is looked up when it runs.
-            let attributes = other.attributes.with(Attribute::Body, None);
-            return mentions(&Object { id: other.id.clone(), attributes }, &names);
-        }
-        let of_own = match other.id.kind {
-            Kind::Privilege => names.contains(&ddl::printed_name(&other.id)),
-            _ => names.iter().any(|name| is_part(other, name)) || mentions(other, &names),
-        };
-        of_own || is_view(other) && names.contains(&ddl::printed_name(&other.id))
-    };
-    let others = live.objects.iter().filter(|other| other.id != object.id && needs(other));
-    // The columns of a view are its own.
-    others
-        .filter(|other| !(is_view(object) && other.id.kind == Kind::Column && is_part(other, &own)))
-        .cloned()
-        .collect()
-}
-
-/// Adds the names of objects until none belongs to those that are there.
-fn grow(
-    names: &mut BTreeSet<PrintedName>,
-    live: &Catalog,
-    belongs: impl Fn(&Object, &BTreeSet<PrintedName>) -> bool,
-) {
-    loop {
-        let more: Vec<PrintedName> = live
-            .objects
-            .iter()
-            .filter(|object| ddl::is_mentioned(object.id.kind))
-            .filter(|object| !names.contains(&ddl::printed_name(&object.id)) && belongs(object, names))
-            .map(|object| ddl::printed_name(&object.id))
-            .collect();
-        if more.is_empty() {
-            return;
-        }
-        names.extend(more);
+    let own = ddl::printed_name(&object.id);
+    let mut found: BTreeSet<usize> = with_parts(live, &own).into_iter().collect();
+    for view in live.views_on([&own]) {
+        found.extend(with_parts(live, &view));
     }
+    // The columns of a view are its own.
+    let is_other = |other: &Object| {
+        other.id != object.id && !(is_view(object) && other.id.kind == Kind::Column && is_part(other, &own))
+    };
+    let others = found.into_iter().map(|number| live.object(number)).filter(|other| is_other(other));
+    others.cloned().collect()
 }
 
-fn is_view(object: &Object) -> bool {
+pub(super) fn is_view(object: &Object) -> bool {
     matches!(object.id.kind, Kind::View | Kind::MaterializedView)
-}
-
-fn mentions(object: &Object, names: &BTreeSet<PrintedName>) -> bool {
-    ddl::needs(object).iter().any(|name| names.contains(name))
 }
 
 /// Whether an object goes with the relation that it stands on: its triggers, indexes and grants.
@@ -137,7 +96,7 @@ pub(super) fn words(object: &Object, name: &str) -> bool {
     texts.iter().filter_map(|attribute| object.get(*attribute)).flat_map(words_of).any(|word| word == name)
 }
 
-/// Whether nothing is lost when it is dropped and made again.
+/// Whether nothing is lost when it is dropped and created again.
 pub(super) fn can_be_made_again(object: &Object) -> bool {
     matches!(
         object.id.kind,
@@ -171,7 +130,7 @@ pub(super) fn drop(readers: &[Arc<Object>]) -> Vec<String> {
     ddl::arrange(&changes.iter().collect::<Vec<_>>())
 }
 
-/// The statements that make them again.
+/// The statements that create them again.
 pub(super) fn create(readers: Vec<Arc<Object>>) -> Vec<String> {
     let script = ddl::script(&Catalog::new(readers, Vec::new()));
     script.into_iter().filter(|statement| !statement.starts_with("SET ")).collect()

@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::ddl;
-use crate::postgres::sql::{identifier, qualified};
-
-/// Ends the name of the old type while columns go over to the new one.
-const OLD: &str = "_old";
+use crate::postgres::sql::{identifier, qualified, words_of};
 
 /// The columns of an enum, or of arrays of it.
 pub(super) fn columns(live: &Catalog, labels: &Object) -> Vec<Arc<Object>> {
@@ -25,39 +22,72 @@ pub(super) fn columns(live: &Catalog, labels: &Object) -> Vec<Arc<Object>> {
 
 /// Whether a column is altered itself: those of partitions and children follow their parents'.
 fn is_altered(live: &Catalog, column: &Object) -> bool {
-    let table = ObjectId::parse(Kind::Table, &column.id.relation_path()).and_then(|table| live.get(&table));
-    table.is_some_and(|table| {
+    table(live, column).is_some_and(|table| {
         [Attribute::PartitionOf, Attribute::Inherits].iter().all(|parents| table.get(*parents).is_none())
     })
 }
 
-/// The statements between what drops the readers of the columns and what makes them again.
+/// The table of a column; `None` for a view's.
+fn table<'c>(live: &'c Catalog, column: &Object) -> Option<&'c Object> {
+    let id = ObjectId::parse(Kind::Table, &column.id.relation_path())?;
+    live.get(&id).map(|table| &**table)
+}
+
+/// The statements between those that drop the readers of the columns and those that create them again.
 pub(super) fn replace(
     declared: &Object,
     actual: &Object,
     columns: &[Arc<Object>],
     live: &Catalog,
+    old: &str,
 ) -> Vec<String> {
     let schema = actual.id.schema.as_deref().unwrap_or_default();
-    let old = format!("{}{OLD}", actual.id.name);
     let wanted = Object { id: actual.id.clone(), attributes: declared.attributes.clone() };
-    let mut statements = vec![format!("ALTER TYPE {} RENAME TO {};", actual.id, identifier(&old))];
+    let mut statements = vec![format!("ALTER TYPE {} RENAME TO {};", actual.id, identifier(old))];
     statements.extend(ddl::create(&wanted, &[]));
-    for column in columns.iter().filter(|column| is_altered(live, column)) {
+    // A partition or child has a default of its own, which stands in the way like its parent's.
+    let columns = || columns.iter().filter(|column| table(live, column).is_some());
+    let with_default = || columns().filter_map(|column| Some((column, column.get(Attribute::Default)?)));
+    statements.extend(with_default().map(|(column, _)| alter("ONLY ", column, "DROP DEFAULT")));
+    for column in columns().filter(|column| is_altered(live, column)) {
         let name = identifier(&column.id.name);
-        let array =
-            if column.get(Attribute::Type).is_some_and(|found| found.ends_with("[]")) { "[]" } else { "" };
-        let mut actions = Vec::new();
-        let default = column.get(Attribute::Default);
-        actions.extend(default.map(|_| format!("ALTER COLUMN {name} DROP DEFAULT")));
-        actions.push(format!(
-            "ALTER COLUMN {name} TYPE {0}{array} USING {name}::text{array}::{0}{array}",
-            actual.id
-        ));
-        actions.extend(default.map(|default| format!("ALTER COLUMN {name} SET DEFAULT {default}")));
-        let table = column.id.relation_path();
-        statements.extend(actions.iter().map(|action| format!("ALTER TABLE {table} {action};")));
+        let is_array = column.get(Attribute::Type).is_some_and(|found| found.ends_with("[]"));
+        let array = if is_array { "[]" } else { "" };
+        let action = format!("TYPE {0}{array} USING {name}::text{array}::{0}{array}", actual.id);
+        statements.push(alter("", column, &action));
     }
-    statements.push(format!("DROP TYPE {};", qualified(schema, &old)));
+    statements.extend(
+        with_default().map(|(column, default)| alter("ONLY ", column, &format!("SET DEFAULT {default}"))),
+    );
+    statements.push(format!("DROP TYPE {};", qualified(schema, old)));
     statements
+}
+
+fn alter(only: &str, column: &Object, action: &str) -> String {
+    let name = identifier(&column.id.name);
+    format!("ALTER TABLE {only}{} ALTER COLUMN {name} {action};", column.id.relation_path())
+}
+
+/// Why the type of a column of an enum cannot be changed in place.
+pub(super) fn obstacle(live: &Catalog, column: &Object) -> Option<String> {
+    let id = &column.id;
+    if column.get(Attribute::Generated).is_some() {
+        return Some(format!("column {id} is generated"));
+    }
+    let partitioned = table(live, column).and_then(|table| table.get(Attribute::PartitionBy));
+    if partitioned.is_some_and(|key| words_of(key).any(|word| word == identifier(&id.name))) {
+        return Some(format!("column {id} is in the partition key"));
+    }
+    let has_it = |key: &Object, relation: String, attribute| {
+        relation == id.relation_path()
+            && key
+                .get(attribute)
+                .is_some_and(|names| names.split(", ").any(|name| name == identifier(&id.name)))
+    };
+    let key = live.objects.iter().filter(|key| key.id.kind == Kind::ForeignKey).find(|key| {
+        let referenced = key.get(Attribute::References).unwrap_or_default().to_owned();
+        has_it(key, key.id.relation_path(), Attribute::Columns)
+            || has_it(key, referenced, Attribute::ReferencedColumns)
+    })?;
+    Some(format!("foreign key {} has column {id}", key.id))
 }

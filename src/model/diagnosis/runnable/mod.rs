@@ -4,10 +4,16 @@
 mod dependents;
 mod enums;
 mod indexes;
+mod lookup;
+
 mod remaking;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+
+use lookup::LiveLookup;
+pub(super) use lookup::free_name;
+use remaking::Remaking;
 
 use crate::findings::{CauseKind, Change, Finding};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
@@ -27,17 +33,19 @@ pub(super) fn settle(
         return;
     }
     let differing: HashSet<ObjectId> = findings.iter().map(|(id, _)| id.clone()).collect();
+    let lookup = &LiveLookup::of(live);
+    let remaking = Remaking { live, lookup, model, differing: &differing, knows_privileges };
     for (id, finding) in findings.iter_mut().filter(|(_, finding)| is_printed(finding)) {
         if let Some(why) = shared_with_parent(id, finding.change, live, model) {
             withhold(finding, why);
         } else {
-            let states = remaking::Remaking { live, model, differing: &differing, knows_privileges };
-            states.retype(finding);
-            states.remake(finding);
+            remaking.retype(finding);
+            remaking.keep_states(finding);
+            remaking.remake(finding);
         }
     }
     for _ in 0..MOST_ROUNDS {
-        let reasons = reasons(findings, live);
+        let reasons = reasons(findings, lookup);
         if reasons.is_empty() {
             break;
         }
@@ -93,7 +101,7 @@ fn parents(table: &Object) -> Vec<String> {
 }
 
 /// The findings whose SQL the server would refuse, each with the reason.
-fn reasons(findings: &[(ObjectId, Finding)], live: &Catalog) -> Vec<(usize, String)> {
+fn reasons(findings: &[(ObjectId, Finding)], live: &LiveLookup<'_>) -> Vec<(usize, String)> {
     let printed: Vec<(usize, &DdlChange)> = findings
         .iter()
         .enumerate()
@@ -116,7 +124,8 @@ fn reasons(findings: &[(ObjectId, Finding)], live: &Catalog) -> Vec<(usize, Stri
     let reason = |change: &DdlChange| match change.action {
         DdlAction::Drop => {
             let gone = change.objects.first()?;
-            let user = live.objects.iter().find(|user| !changed.contains(&user.id) && uses(user, gone))?;
+            let users = live.users(gone).find(|user| !changed.contains(&user.id) && uses(user, gone));
+            let user = users?;
             Some(format!("drop it by hand: {} {} needs it", user.id.kind.spoken(), user.id))
         }
         DdlAction::Make | DdlAction::Alter | DdlAction::Replace => {
@@ -160,7 +169,7 @@ fn is_lacking(id: &ObjectId, finding: &Finding) -> bool {
     }
 }
 
-/// The names that a statement needs which makes an object so. What it has already, it does not need anew, unless the
+/// The names that a statement needs which makes an object so. What it has already is not needed again, unless the
 /// statement names it.
 fn needs(object: &Arc<Object>, before: Option<&Arc<Object>>) -> BTreeSet<PrintedName> {
     let Some(before) = before else { return ddl::needs(object) };

@@ -1,16 +1,18 @@
-//! Objects that are dropped and made again, because the server does not change what they stand on, or them.
+//! Objects that are dropped and created again, because the server does not change what they stand on, or them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::lookup::LiveLookup;
 use super::{dependents, enums, indexes, withhold};
 use crate::findings::{Finding, Hazard};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::ddl::{self, DdlAction, DdlChange};
 
-/// What it takes to know what can be made again.
+/// What decides which objects can be created again.
 pub(super) struct Remaking<'s> {
     pub(super) live: &'s Catalog,
+    pub(super) lookup: &'s LiveLookup<'s>,
     pub(super) model: &'s Catalog,
     /// The objects that have findings of their own.
     pub(super) differing: &'s HashSet<ObjectId>,
@@ -29,7 +31,7 @@ impl Remaking<'_> {
         };
         let Some(change) = finding.remedy.changes.iter_mut().find(retypes) else { return };
         let Some(column) = change.before.clone() else { return };
-        let readers = dependents::of_column(self.live, &column);
+        let readers = dependents::of_column(self.lookup, &column);
         if readers.is_empty() {
             return;
         }
@@ -41,7 +43,26 @@ impl Remaking<'_> {
         print_again(finding);
     }
 
-    /// Makes an object anew as it is declared, with all that reads it.
+    /// Keeps the states that partitions' triggers are to have, where CREATE OR REPLACE of their parent's resets them.
+    pub(super) fn keep_states(&self, finding: &mut Finding) {
+        let replaces = |change: &&mut DdlChange| {
+            let before = change.before.as_ref().filter(|before| before.id.kind == Kind::Trigger);
+            let after = change.objects.first();
+            let differs = before.zip(after).is_some_and(|(before, after)| {
+                before.get(Attribute::Definition) != after.get(Attribute::Definition)
+            });
+            change.action == DdlAction::Alter && differs
+        };
+        let Some(change) = finding.remedy.changes.iter_mut().find(replaces) else { return };
+        let states = change.before.as_ref().map(|trigger| self.states_on_partitions(trigger));
+        let states = states.unwrap_or_default();
+        if !states.is_empty() {
+            change.statements.extend(states);
+            print_again(finding);
+        }
+    }
+
+    /// Re-creates an object as it is declared, with all that reads it.
     pub(super) fn remake(&self, finding: &mut Finding) {
         let mut changes = finding.remedy.changes.iter_mut();
         let Some(change) = changes.find(|change| change.action == DdlAction::Replace) else { return };
@@ -58,16 +79,19 @@ impl Remaking<'_> {
             Err(why) => return withhold(finding, format!("change the {} by hand: {why}", kind.spoken())),
         }
         print_again(finding);
-        if kind == Kind::Enum {
-            finding.remedy.hazards.push(Hazard::RewritesTable);
-        }
+        let hazard = match kind {
+            Kind::Enum if !enums::columns(self.live, &before).is_empty() => Some(Hazard::RewritesTable),
+            Kind::MaterializedView => Some(Hazard::RunsQuery),
+            _ => None,
+        };
+        finding.remedy.hazards.extend(hazard);
     }
 
     /// The statements; else what stands in the way.
     fn made(&self, before: &Arc<Object>, after: &Object) -> Result<Vec<String>, String> {
         let columns = enums::columns(self.live, before);
-        let mut readers = dependents::of_object(self.live, before);
-        for reader in columns.iter().flat_map(|column| dependents::of_column(self.live, column)) {
+        let mut readers = dependents::of_object(self.lookup, before);
+        for reader in columns.iter().flat_map(|column| dependents::of_column(self.lookup, column)) {
             if !readers.iter().any(|known| known.id == reader.id) {
                 readers.push(reader);
             }
@@ -80,37 +104,60 @@ impl Remaking<'_> {
         let attributes = after.attributes.with(Attribute::Owner, owner);
         let wanted = Object { id: after.id.clone(), attributes };
         let mut statements = match before.id.kind {
-            Kind::Enum => enums::replace(&wanted, before, &columns, self.live),
+            Kind::Enum => {
+                let old = self.lookup.free_name(&before.id, "_old");
+                enums::replace(&wanted, before, &columns, self.live, &old)
+            }
             _ => ddl::replace(&wanted, before),
         };
         statements.extend(ddl::withheld([after].into_iter(), self.model));
-        let anew: Vec<Arc<Object>> = readers.iter().chain([before]).cloned().collect();
+        statements.extend(self.states_on_partitions(before));
+        let remade: Vec<Arc<Object>> = readers.iter().chain([before]).cloned().collect();
         let readers = readers.into_iter().filter(|reader| reader.id.kind != Kind::Column).collect();
-        Ok(self.between(readers, statements, &anew))
+        Ok(self.between(readers, statements, &remade))
     }
 
-    /// Statements between those that drop their readers and those that make them again, in one transaction. `anew` is all that
-    /// is another object afterwards.
+    /// The statements that give the partitions' triggers of a trigger that is created again the states that they are to have.
+    fn states_on_partitions(&self, trigger: &Object) -> Vec<String> {
+        if trigger.id.kind != Kind::Trigger {
+            return Vec::new();
+        }
+        let tables = self.lookup.family(ddl::relation_name(&trigger.id));
+        let parts = tables.iter().flat_map(|table| self.lookup.parts(table));
+        let parts = parts.map(|number| self.lookup.object(*number)).filter(|part| {
+            part.id.kind == Kind::Trigger
+                && part.id.name == trigger.id.name
+                && part.get(Attribute::PartitionOf).is_some()
+        });
+        parts.flat_map(|part| ddl::create(self.model.get(&part.id).unwrap_or(part), &[])).collect()
+    }
+
+    /// Statements between those that drop their readers and those that create them again, in one transaction. `remade` is all
+    /// that is another object afterwards.
     fn between(
         &self,
         readers: Vec<Arc<Object>>,
         statements: Vec<String>,
-        anew: &[Arc<Object>],
+        remade: &[Arc<Object>],
     ) -> Vec<String> {
-        let mut all: Vec<String> = self.warning(anew).into_iter().collect();
+        let mut all: Vec<String> = self.warning(remade).into_iter().collect();
         all.push("BEGIN;".to_owned());
         all.extend(dependents::drop(&readers));
-        all.extend(statements);
+        all.extend(
+            statements.into_iter().filter(|statement| statement != "BEGIN;" && statement != "COMMIT;"),
+        );
         all.extend(dependents::create(readers));
         all.push("COMMIT;".to_owned());
         all
     }
 
-    /// Why some objects cannot be dropped and made again. Of the `columns` the type is changed in place.
+    /// Why some objects cannot be dropped and created again. Of the `columns` the type is changed in place.
     fn obstacle(&self, readers: &[Arc<Object>], columns: &[Arc<Object>]) -> Option<String> {
         readers.iter().find_map(|reader| {
-            let is_made =
-                dependents::can_be_made_again(reader) || columns.iter().any(|column| column.id == reader.id);
+            if columns.iter().any(|column| column.id == reader.id) {
+                return enums::obstacle(self.live, reader);
+            }
+            let is_made = dependents::can_be_made_again(reader);
             let differs = reader.id.kind != Kind::Privilege && self.differing.contains(&reader.id);
             match is_made && !differs {
                 true => self.lost_with(reader),
@@ -119,23 +166,24 @@ impl Remaking<'_> {
         })
     }
 
-    /// What goes with an object and is not compared, and so cannot be made again.
+    /// What goes with an object and is not compared, and so cannot be created again.
     fn lost_with(&self, object: &Object) -> Option<String> {
         let part = format!("{}.", object.id);
         let lost = self.live.unmodeled.iter().find(|other| other.object.starts_with(&part))?;
         Some(format!("{} {} would be lost", lost.kind, lost.object))
     }
 
-    /// A comment that says what goes with objects that are made again and was not read.
-    fn warning(&self, anew: &[Arc<Object>]) -> Option<String> {
+    /// A comment that names the objects that are created again and whose grants and owners were not read.
+    fn warning(&self, remade: &[Arc<Object>]) -> Option<String> {
         let has_grants = |object: &&Arc<Object>| {
             matches!(object.id.kind, Kind::View | Kind::MaterializedView | Kind::Enum)
                 || object.id.kind.is_routine()
         };
-        let names: Vec<String> = anew.iter().filter(has_grants).map(|object| object.id.to_string()).collect();
+        let names: Vec<String> =
+            remade.iter().filter(has_grants).map(|object| object.id.to_string()).collect();
         (!names.is_empty() && !self.knows_privileges).then(|| {
             format!(
-                "-- Whoever runs this owns {} afterwards, and what was granted on it is gone: note both first",
+                "-- Warning: this re-creates {}: grants are lost, and the role that runs it becomes owner. Save both first",
                 names.join(", ")
             )
         })

@@ -3,6 +3,7 @@
 pub(super) mod columns;
 pub(super) mod constraints;
 pub(super) mod indexes;
+pub(super) mod numbering;
 pub(super) mod policies;
 pub(super) mod routines;
 pub(super) mod sequences;

@@ -100,7 +100,13 @@ pub(in crate::postgres::ddl) fn alter(
             Some(default) => format!("ALTER {subject} SET DEFAULT {default};"),
             None => format!("ALTER {subject} DROP DEFAULT;"),
         }),
-        Attribute::Checks => Some(each(&subject, changed_checks(declared, actual)?)),
+        Attribute::Checks => {
+            let actions = changed_checks(declared, actual)?;
+            let is_one = actions.len() == 1;
+            let statements = each(&subject, actions);
+            // A check that rows break leaves the old one in its place.
+            Some(if is_one { statements } else { format!("BEGIN;\n{statements}\nCOMMIT;") })
+        }
         _ => None,
     }
 }
@@ -111,25 +117,27 @@ fn each(subject: &str, actions: Vec<String>) -> String {
     statements.join("\n")
 }
 
-/// `RENAME VALUE` where one label, and nothing else, is another in the same place: no statement but this one takes a label
-/// away.
-fn renamed_label(declared: &[&str], actual: &[&str]) -> Option<String> {
-    let mut differing = declared.iter().zip(actual).filter(|(wanted, found)| wanted != found);
+/// The live label of an enum and the declared one in its place, as SQL prints them, where nothing else differs: RENAME VALUE
+/// is the only statement that takes a label away.
+pub fn renamed_label<'o>(declared: &'o Object, actual: &'o Object) -> Option<(&'o str, &'o str)> {
+    let declared = split_list(declared.get(Attribute::Labels)?);
+    let actual = split_list(actual.get(Attribute::Labels)?);
+    let mut differing = declared.iter().zip(&actual).filter(|(wanted, found)| wanted != found);
     let (to, from) = differing.next()?;
     let is_rename = declared.len() == actual.len()
         && differing.next().is_none()
         && !declared.contains(from)
         && !actual.contains(to);
-    is_rename.then(|| format!("RENAME VALUE {from} TO {to}"))
+    is_rename.then_some((*from, *to))
 }
 
 /// `ADD VALUE` for each label that is missing, where the declared labels have the live ones in their order.
 fn new_labels(declared: &Object, actual: &Object) -> Option<Vec<String>> {
+    if let Some((from, to)) = renamed_label(declared, actual) {
+        return Some(vec![format!("RENAME VALUE {from} TO {to}")]);
+    }
     let declared = split_list(declared.get(Attribute::Labels)?);
     let actual = split_list(actual.get(Attribute::Labels).unwrap_or_default());
-    if let Some(renamed) = renamed_label(&declared, &actual) {
-        return Some(vec![renamed]);
-    }
     let mut rest = actual.iter().peekable();
     let mut actions = Vec::new();
     for (place, label) in declared.iter().enumerate() {

@@ -1,0 +1,91 @@
+//! The sequences that columns take their numbers from.
+
+use std::sync::Arc;
+
+use super::cause::CauseResolver;
+use super::fold::Group;
+use super::runnable;
+use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
+use crate::postgres::ddl;
+use crate::postgres::sql::qualified;
+
+/// The column whose identity a sequence is, which owns it without a statement.
+pub(super) fn identity_of<'m>(sequence: &Object, model: &'m Catalog) -> Option<&'m ObjectId> {
+    let owner = sequence.get(Attribute::OwnedBy).filter(|_| sequence.id.kind == Kind::Sequence)?;
+    let column = model.get(&ObjectId::parse(Kind::Column, owner)?)?;
+    column.get(Attribute::Identity).is_some().then_some(&column.id)
+}
+
+/// The statements that drop the sequences of a column that are not declared, once the column takes no value from them.
+pub(super) fn owned_sequences(group: &Group, declared: &Object) -> Vec<String> {
+    let column = group.head.live.as_ref().map(|column| column.id.to_string()).unwrap_or_default();
+    let default = declared.get(Attribute::Default).unwrap_or_default();
+    let parts = group.consequences.iter().filter(|part| part.model.is_none());
+    let owned = parts.filter_map(|part| part.live.as_ref()).filter(|object| {
+        object.id.kind == Kind::Sequence
+            && object.is(Attribute::OwnedBy, &column)
+            && !default.contains(&object.id.to_string())
+    });
+    owned.map(|sequence| ddl::drop(&sequence.id)).collect()
+}
+
+/// The statements that let a column take its numbers from an identity in the place of a serial's sequence, or the other way
+/// round.
+pub(super) fn numbering(
+    declared: &Object,
+    actual: &Object,
+    states: &CauseResolver<'_>,
+) -> Option<Vec<String>> {
+    if declared.get(Attribute::Identity).is_some() == actual.get(Attribute::Identity).is_some() {
+        return None;
+    }
+    let column = declared.id.to_string();
+    let owned = |catalog: &Catalog| {
+        let mut objects = catalog.objects.iter();
+        let is_owned = |object: &&Arc<Object>| {
+            object.id.kind == Kind::Sequence && object.get(Attribute::OwnedBy) == Some(column.as_str())
+        };
+        objects.find(is_owned).cloned()
+    };
+    let named = || {
+        let default = actual.get(Attribute::Default)?;
+        let (schema, name) = ddl::qualified_names(default).into_iter().next()?;
+        let id = ObjectId::parse(Kind::Sequence, &qualified(&schema, &name))?;
+        states.live.get(&id).cloned()
+    };
+    let (new, own) = (owned(states.model), owned(states.live));
+    let is_own = own.is_some();
+    let old = own.or_else(named);
+    let one_name = new.as_ref().zip(old.as_ref()).is_some_and(|(new, old)| new.id == old.id);
+    let suffix = if declared.get(Attribute::Identity).is_some() { "_old" } else { "_new" };
+    let beside = old.as_ref().map(|old| runnable::free_name(states.live, &old.id, suffix));
+    let grants: Vec<&Object> = new.iter().flat_map(|new| grants_on(&new.id, states.model)).collect();
+    let numbering = ddl::ChangedNumbering {
+        declared,
+        actual,
+        new: new.as_deref(),
+        old: old.as_deref(),
+        keeps_old: !one_name
+            && (!is_own || old.as_ref().is_some_and(|old| states.model.get(&old.id).is_some())),
+        free_name: beside.as_deref().unwrap_or_default(),
+        grants: &grants,
+    };
+    numbering.change()
+}
+
+fn grants_on<'c>(sequence: &'c ObjectId, catalog: &'c Catalog) -> impl Iterator<Item = &'c Object> {
+    let name = ddl::printed_name(sequence);
+    let privileges = catalog.objects.iter().filter(|object| object.id.kind == Kind::Privilege);
+    privileges.filter(move |grant| ddl::printed_name(&grant.id) == name).map(|grant| &**grant)
+}
+
+/// The sequence that the declared column takes its values from and that went with its default or identity.
+pub(super) fn lost_sequence(group: &Group) -> Option<&Object> {
+    let column = group.head.id.to_string();
+    let mut lost = group.consequences.iter().filter(|part| part.live.is_none());
+    lost.find_map(|part| {
+        part.model.as_deref().filter(|object| {
+            object.id.kind == Kind::Sequence && object.get(Attribute::OwnedBy) == Some(column.as_str())
+        })
+    })
+}
