@@ -12,6 +12,7 @@
 
 mod adopt;
 mod backup;
+mod beside;
 mod causes;
 mod command_line;
 mod compile;

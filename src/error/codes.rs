@@ -155,6 +155,8 @@ error_codes! {
     DATABASE_WRONG_PROJECT = "database.wrong_project";
     /// The URL is not the one that the environment expects.
     DATABASE_WRONG_ADDRESS = "database.wrong_address";
+    /// Another tool keeps the project's migrations and their history.
+    HISTORY_OF_ANOTHER_TOOL = "history.of_another_tool";
     /// There is no schema for the history table, and no migration creates one.
     HISTORY_NO_SCHEMA = "history.no_schema";
     /// The database looks like another application's.

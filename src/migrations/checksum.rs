@@ -112,6 +112,7 @@ mod tests {
             sql: sql.into(),
             down: None,
             directives,
+            revision: None,
         }
     }
 
@@ -165,6 +166,7 @@ mod tests {
             version,
             name: of.name.clone(),
             applied_on: String::new(),
+            revision: None,
             checksum: Some(written(&Migration { version, ..of.clone() }, Width::Four)),
         };
         let (one, other) = (migration(6, "create table a ();\n"), migration(5, "create table b ();\n"));

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::names::FileName;
+use super::tools::ToolRevision;
 use super::{Directives, MigrationId};
 use crate::error::{ErrorCode, Failure};
 use crate::postgres::sql::{read_file, read_file_in, without_bom};
@@ -28,6 +29,8 @@ pub struct Migration {
     pub down: Option<PathBuf>,
     /// The directives in its comments.
     pub directives: Directives,
+    /// What another tool calls it, where that keeps it.
+    pub revision: Option<ToolRevision>,
 }
 
 const PATTERN: &str = "migrations are named V<version>__<name>.sql: a version of digits (at most 9223372036854775807), two \
@@ -84,7 +87,7 @@ fn twice(version: i64, first: &Path, second: &Path) -> Failure {
 
 fn nothing_to_revert(name: &FileName, path: &Path) -> Failure {
     let shown = path.display();
-    let up = MigrationId { version: name.version, name: &name.name };
+    let up = MigrationId { version: name.version, name: &name.name, revision: None };
     Failure::usage(format!("{shown}: reverts {up}.sql, which does not exist"))
         .code(ErrorCode::MIGRATIONS_INVALID)
         .next("name it like its migration, with .down.sql, or remove it")
@@ -227,13 +230,13 @@ fn migration(path: PathBuf, name: FileName, sql: String) -> Result<Migration, Fa
         .next("put the directive into the .down.sql beside it"));
     }
     let FileName { version, name, .. } = name;
-    Ok(Migration { version, name, path, sql, down: None, directives })
+    Ok(Migration { version, name, path, sql, down: None, directives, revision: None })
 }
 
 impl Migration {
     /// Its version and its name.
     pub fn id(&self) -> MigrationId<'_> {
-        MigrationId { version: self.version, name: &self.name }
+        MigrationId { version: self.version, name: &self.name, revision: self.revision.as_ref() }
     }
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 
 use super::MigrationId;
 use super::checksum::Width;
+use super::tools::{SqlTool, ToolRevision};
 use crate::error::{ErrorCode, Failure};
 use crate::postgres::catalog::history_tables::{
     HistoryTool, INTERNAL_SCHEMA, INTERNAL_TABLES, REFINERY_TABLE, fill_in_names,
@@ -33,6 +34,8 @@ pub struct Applied {
     pub applied_on: String,
     /// The checksum; `None` when the column holds no number.
     pub checksum: Option<u64>,
+    /// What another tool calls it, where the row is of that tool's history.
+    pub revision: Option<ToolRevision>,
 }
 
 /// A history table that exists.
@@ -229,27 +232,34 @@ impl HistoryTable {
     /// The query that reads it: all rows in no order for refinery, the current version and a failed migration in one row
     /// at most for another tool.
     pub fn query(&self) -> String {
+        self.filled_in(self.kind.query)
+    }
+
+    /// A query of the table `{}`.
+    pub fn filled_in(&self, query: &str) -> String {
         // Tables that inherit from it are not part of a history.
-        self.kind.query.replace("{}", &format!("ONLY {}", self.path()))
+        query.replace("{}", &format!("ONLY {}", self.path()))
     }
 }
 
-/// Returns the history that the project chose, else the refinery history that its search_path finds first, if a database
-/// has several.
+/// Returns the history that the project chose, else that of its tool, refinery's where it has none: the one that its
+/// search_path finds first, if a database has several.
 pub fn ours<'t>(
     tables: &'t [HistoryTable],
     search_path: &str,
     chosen: Option<&QualifiedTable>,
+    tool: Option<SqlTool>,
 ) -> Option<&'t HistoryTable> {
     if let Some(chosen) = chosen {
         return tables.iter().find(|table| chosen.is(&table.schema, &table.table));
     }
-    let refinery = || tables.iter().filter(|table| table.is_refinerys());
+    let title = tool.map_or(HistoryTool::refinery().tool, SqlTool::title);
+    let of_tool = || tables.iter().filter(|table| table.kind.tool == title);
     let in_path = search_path.split(',').map(|schema| schema.trim().trim_matches('"'));
     in_path
-        .filter_map(|schema| refinery().find(|table| table.schema == schema))
+        .filter_map(|schema| of_tool().find(|table| table.schema == schema))
         .next()
-        .or_else(|| refinery().next())
+        .or_else(|| of_tool().next())
 }
 
 impl Applied {
@@ -271,12 +281,13 @@ impl Applied {
             name: text("name")?.to_owned(),
             applied_on: text("applied_on")?.to_owned(),
             checksum: text("checksum")?.parse().ok(),
+            revision: None,
         })
     }
 
     /// Its version and its name.
     pub fn id(&self) -> MigrationId<'_> {
-        MigrationId { version: self.version, name: &self.name }
+        MigrationId { version: self.version, name: &self.name, revision: self.revision.as_ref() }
     }
 }
 

@@ -12,8 +12,23 @@ mod ledger;
 mod names;
 pub mod refinery;
 pub mod script;
+pub mod tools;
 
 pub use directives::{Directives, Left};
 pub use files::{Migration, read_directory};
 pub use id::MigrationId;
 pub use ledger::Ledger;
+
+/// Reads all migrations of a directory that trueup keeps, or another tool, sorted by version.
+///
+/// # Errors
+/// As [`read_directory`] and [`tools::read_directory`].
+pub fn read_all(
+    directory: &std::path::Path,
+    tool: Option<tools::SqlTool>,
+) -> Result<Vec<Migration>, crate::error::Failure> {
+    match tool {
+        Some(tool) => tools::read_directory(tool, directory),
+        None => read_directory(directory),
+    }
+}

@@ -12,7 +12,7 @@ use super::progress::CompileProgress;
 use super::recognise::declare;
 use super::replay::{MigrationScript, Replayed, replay};
 use super::runner::Runner;
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::scratch::Scratch;
@@ -37,6 +37,10 @@ pub async fn compile(
     });
     let mut refused: Vec<(usize, Failure)> = refused.collect();
     let built = build(sources, settings, scratch, &migrations, &mut refused, progress).await;
+    // Another tool applies them in its own way: only what cannot be read is wrong.
+    refused.retain(|(_, failure)| {
+        settings.tool.is_none() || failure.code != Some(ErrorCode::MIGRATION_UNSUPPORTED)
+    });
     // In the order of the files; what the server refused comes last.
     refused.sort_by_key(|(index, _)| *index);
     let mut failures = refused.into_iter().map(|(_, failure)| failure);

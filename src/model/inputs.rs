@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{ErrorCode, Failure};
-use crate::migrations::{Migration, read_directory};
+use crate::migrations::tools::SqlTool;
+use crate::migrations::{self, Migration};
 use crate::postgres::sql::{read_file, without_bom};
 
 /// One file, as the lock remembers it.
@@ -64,13 +65,22 @@ impl Sources {
     /// Reads the directory of a project, and that of its migrations.
     ///
     /// # Errors
-    /// Exit 2: unreadable files, wrong names (see [`read_directory`]), a project without any of the two.
+    /// As [`Self::read_of`].
     pub fn read(project: &Path, migrations: &Path) -> Result<Self, Failure> {
+        Self::read_of(project, migrations, None)
+    }
+
+    /// Reads the directory of a project, and that of its migrations, which another tool may keep.
+    ///
+    /// # Errors
+    /// Exit 2: unreadable files, wrong names (see [`migrations::read_all`]), a project without any of
+    /// the two.
+    pub fn read_of(project: &Path, migrations: &Path, tool: Option<SqlTool>) -> Result<Self, Failure> {
         let mut schema = Vec::new();
         for path in schema_paths(&project.join("schema"))? {
             schema.push(SchemaFile { path: relative(project, &path), text: read_file(&path)? });
         }
-        let migrations = read_directory(migrations)?;
+        let migrations = migrations::read_all(migrations, tool)?;
         if schema.is_empty() && migrations.is_empty() {
             let shown = project.display();
             return Err(Failure::usage(format!(

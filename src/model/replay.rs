@@ -77,6 +77,7 @@ pub(super) async fn replay(
         compiled.push(CompiledMigration {
             version: script.migration.version,
             name: script.migration.name.clone(),
+            revision: script.migration.revision.clone(),
             contract: script.migration.directives.contract,
             effects: effects(&before, &after),
         });

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{ErrorCode, Failure};
+use crate::migrations::tools::SqlTool;
 
 pub use crate::plain_file::SETTINGS_FILE;
 
@@ -30,6 +31,8 @@ pub struct Project {
     pub checks_dir: PathBuf,
     /// `migrations/`, or the directory in `[migrations] dir`.
     pub migrations_dir: PathBuf,
+    /// The tool that keeps the migrations there; `None` for trueup itself.
+    pub tool: Option<SqlTool>,
     /// `trueup.lock`
     pub lock_path: PathBuf,
     /// `trueup.toml`
@@ -46,6 +49,7 @@ impl Project {
             seeds_dir: dir.join(SEEDS_DIR),
             checks_dir: dir.join(CHECKS_DIR),
             migrations_dir: dir.join(migrations_dir),
+            tool: None,
             lock_path: dir.join(LOCK_FILE),
             settings_path: dir.join(SETTINGS_FILE),
             dir,

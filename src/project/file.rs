@@ -14,6 +14,7 @@ use super::repair::{RepairSettings, repair};
 use crate::cli::FailOn;
 use crate::error::{ErrorCode, Failure};
 use crate::findings::Severity;
+use crate::migrations::tools::SqlTool;
 use crate::plain_file;
 use crate::postgres::connection::ServerVersion;
 use crate::postgres::sql::{self, DURATION, QualifiedTable};
@@ -82,6 +83,8 @@ impl Default for DatabaseSettings {
 /// The settings in `[migrations]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationSettings {
+    /// The tool that keeps and applies the migrations; `None` for trueup itself.
+    pub tool: Option<SqlTool>,
     /// The directory of the migrations, relative to that of the project.
     pub dir: String,
     /// The history table; `None` for refinery's own name in the first schema of the search_path.
@@ -101,6 +104,7 @@ pub struct MigrationSettings {
 impl Default for MigrationSettings {
     fn default() -> Self {
         Self {
+            tool: None,
             dir: "migrations".to_owned(),
             history: None,
             lock_timeout: Duration::from_secs(3),
@@ -258,6 +262,16 @@ fn database(section: TomlTable<'_, '_>) -> Result<DatabaseSettings, Failure> {
 
 fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings, Failure> {
     let mut settings = MigrationSettings::default();
+    let known: Vec<&str> = std::iter::once("trueup").chain(SqlTool::ALL.map(SqlTool::word)).collect();
+    let tool =
+        section.read("tool", &format!("one of {}", known.join(", ")), |value| match value.as_str()? {
+            "trueup" => Some(None),
+            word => SqlTool::of_word(word).map(Some),
+        })?;
+    if let Some(tool) = tool.flatten() {
+        settings.tool = Some(tool);
+        settings.dir = tool.usual_directory().to_owned();
+    }
     if let Some(dir) = section.string("dir")? {
         settings.dir = dir;
     }

@@ -123,7 +123,8 @@ impl Settings {
         if let Some(url_env) = environment.as_ref().and_then(|found| found.settings.url_env.clone()) {
             database.url_env = url_env;
         }
-        let project = Project::new(dir, name, &migrations.dir);
+        let mut project = Project::new(dir, name, &migrations.dir);
+        project.tool = migrations.tool;
         let output = OutputSettings::resolve(shared, process_env, &project, &backup.store)?;
         let mut settings = Self {
             project,

@@ -2,8 +2,10 @@
 
 use anyhow::Result;
 
+use crate::migrations::Migration;
 use crate::migrations::checksum::Width;
 use crate::migrations::history::{self, Applied, HistoryTable, OtherHistory, TableCandidate};
+use crate::migrations::tools::{self, AppliedRevision, SqlTool};
 use crate::postgres::catalog::reader::Assembler;
 use crate::postgres::connection::Row;
 use crate::postgres::sql::QualifiedTable;
@@ -22,6 +24,9 @@ pub(super) struct Histories {
     readable: Vec<HistoryTable>,
     pub(super) applied: Vec<Applied>,
     others: Vec<OtherHistory>,
+    /// The history of the tool that keeps the project's migrations.
+    of_tool: Option<(SqlTool, HistoryTable)>,
+    rows_of_tool: Vec<AppliedRevision>,
 }
 
 /// The relations that have the name of a history or of one of trueup's internal tables, as the catalog's rows show them.
@@ -51,13 +56,25 @@ impl Histories {
         found: &[TableCandidate],
         search_path: &str,
         chosen: Option<&QualifiedTable>,
+        tool: Option<SqlTool>,
     ) -> Self {
         let of = |candidate| HistoryTable::of(candidate, found, chosen);
         let tables: Vec<HistoryTable> = found.iter().filter_map(of).collect();
-        let named = history::ours(&tables, search_path, chosen).cloned();
-        let (ours, malformed) = match named {
-            Some(table) if !table.genuine => (None, Some(table.path())),
+        let named = history::ours(&tables, search_path, chosen, tool).cloned();
+        let lacks_column = tool.and_then(SqlTool::needs_column).is_some_and(|column| {
+            let candidate = |table: &HistoryTable| {
+                found.iter().find(|found| found.schema == table.schema && found.table == table.table)
+            };
+            let columns = named.as_ref().and_then(candidate).map(|candidate| &candidate.columns);
+            columns.is_some_and(|columns| columns.iter().all(|(name, _)| name != column))
+        });
+        let (named, malformed) = match named {
+            Some(table) if !table.genuine || lacks_column => (None, Some(table.path())),
             named => (named, None),
+        };
+        let (ours, of_tool) = match tool {
+            Some(tool) => (None, named.map(|table| (tool, table))),
+            None => (named, None),
         };
         let readable = tables
             .iter()
@@ -65,17 +82,34 @@ impl Histories {
             .filter(|table| !table.is_refinerys() || Some(*table) == ours.as_ref())
             .cloned()
             .collect();
-        Self { tables, ours, malformed, readable, applied: Vec::new(), others: Vec::new() }
+        Self {
+            tables,
+            ours,
+            malformed,
+            readable,
+            applied: Vec::new(),
+            others: Vec::new(),
+            of_tool,
+            rows_of_tool: Vec::new(),
+        }
     }
 
     /// The statements that read them.
     pub(super) fn queries(&self) -> Vec<String> {
-        self.readable.iter().map(HistoryTable::query).collect()
+        let of_tool = self.of_tool.iter().filter(|(_, table)| table.readable);
+        let of_tool = of_tool.map(|(tool, table)| table.filled_in(tool.applied_query()));
+        self.readable.iter().map(HistoryTable::query).chain(of_tool).collect()
     }
 
     /// Takes a row of the statement of that number.
     pub(super) fn row(&mut self, statement: usize, row: &Row<'_>) -> Result<()> {
-        let table = &self.readable[statement];
+        let Some(table) = self.readable.get(statement) else {
+            let revision: Option<String> = row.at(0)?;
+            let revision = revision.unwrap_or_default();
+            let through = row.at(1)?;
+            self.rows_of_tool.push(AppliedRevision { revision, through });
+            return Ok(());
+        };
         match table.is_refinerys() {
             false => self.others.push(OtherHistory::from_row(table, row)?),
             true => self.applied.push(Applied::from_row(row)?),
@@ -88,9 +122,12 @@ impl Histories {
         self.ours.as_ref().filter(|table| table.readable)
     }
 
-    /// refinery's history in the order of versions, with the name of its table; `None` when there is none, or this role
-    /// may not read it.
-    pub(super) fn ours(&mut self) -> Option<(String, Vec<Applied>)> {
+    /// The project's history in the order of versions, with the name of its table; `None` when there is none, or this role
+    /// may not read it. That of another tool is read as one of these migrations.
+    pub(super) fn ours(&mut self, migrations: &[Migration]) -> Option<(String, Vec<Applied>)> {
+        if let Some((tool, table)) = self.of_tool.as_ref().filter(|(_, table)| table.readable) {
+            return Some((table.path(), tools::applied(*tool, &self.rows_of_tool, migrations)));
+        }
         let path = self.table()?.path();
         let mut applied = std::mem::take(&mut self.applied);
         applied.sort_by_key(|row| row.version);
@@ -104,15 +141,19 @@ impl Histories {
 
     /// The table of the project's history, when this role may not read it.
     pub(super) fn invisible(&self) -> Vec<String> {
-        self.ours.iter().filter(|table| !table.readable).map(HistoryTable::path).collect()
+        let of_tool = self.of_tool.iter().map(|(_, table)| table);
+        self.ours.iter().chain(of_tool).filter(|table| !table.readable).map(HistoryTable::path).collect()
     }
 
     /// The histories of other tools. Those that have no row, or that this role may not read, are among them.
     pub(super) fn others(&mut self) -> Vec<OtherHistory> {
         let mut others = std::mem::take(&mut self.others);
+        // The project's own is told apart, unless a migration failed in it.
+        let own = self.of_tool.as_ref().map(|(_, table)| table.path());
+        others.retain(|other| own.as_ref() != Some(&other.table) || other.failed.is_some());
         for table in &self.tables {
             let known = others.iter().any(|other| other.table == table.path());
-            if !table.is_refinerys() && !known {
+            if !table.is_refinerys() && !known && own != Some(table.path()) {
                 others.push(OtherHistory::unknown(table));
             }
         }

@@ -31,6 +31,7 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Migration;
 use crate::migrations::checksum::Width;
 use crate::migrations::history::{Applied, OtherHistory, TableCandidate};
+use crate::migrations::tools::SqlTool;
 use crate::postgres::catalog::reader::{self, Assembler, IndexedSequence, Presence, ReadOptions};
 use crate::postgres::catalog::{Catalog, TableUse, UntrustedCode};
 use crate::postgres::connection::{
@@ -98,6 +99,8 @@ pub struct Request {
     pub options: ReadOptions,
     /// The search_path that the project's own SQL runs with. The history is looked for in its schemas first.
     pub search_path: String,
+    /// The tool that keeps the project's migrations; `None` for trueup itself.
+    pub tool: Option<SqlTool>,
     /// The project's migrations. The records of applied migrations that are not among them, or were modified since, are
     /// read.
     pub migrations: Arc<[Migration]>,
@@ -195,7 +198,7 @@ async fn attempt(
 
     let candidates: Vec<TableCandidate> = histories::found(&assembler);
     let mut histories =
-        Histories::choose(&candidates, &request.search_path, request.options.history.as_ref());
+        Histories::choose(&candidates, &request.search_path, request.options.history.as_ref(), request.tool);
     let tables = InternalTables::of(&candidates);
     let mut queries = tables.queries();
     queries.extend(tables.texts().filter(|_| request.texts));
@@ -239,7 +242,7 @@ async fn attempt(
         internal.recorded.retain(|version, _| wanted.contains(version));
     }
     let history_width = histories.width();
-    let (history_table, history) = histories.ours().unzip();
+    let (history_table, history) = histories.ours(&request.migrations).unzip();
     Ok(Some(DatabaseSnapshot {
         identity: opened.identity,
         version,

@@ -68,7 +68,7 @@ async fn read(session: &mut Session, request: &Request, log: Option<u32>) -> Res
     session.run(batch).await?;
     let identity = identity.get().context("the server did not tell who it is")?;
 
-    let mut histories = Histories::choose(&candidates, &request.search_path, chosen);
+    let mut histories = Histories::choose(&candidates, &request.search_path, chosen, request.tool);
     let tables = InternalTables::of(&candidates);
     let always = tables.queries();
     let any_internal = !always.is_empty();
@@ -88,7 +88,7 @@ async fn read(session: &mut Session, request: &Request, log: Option<u32>) -> Res
     session.run(batch).await?;
     answers.settle(&histories.applied);
 
-    let (history_table, history) = histories.ours().unzip();
+    let (history_table, history) = histories.ours(&request.migrations).unzip();
     Ok(StatusSnapshot {
         identity,
         history,

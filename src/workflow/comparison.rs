@@ -24,10 +24,10 @@ use crate::snapshot::{
     self, DatabaseSnapshot, InternalState, Request, SequenceBehind, StepAction, StepState, UnfinishedStep,
     UnseenReason,
 };
-use crate::workflow::environment_mark;
 use crate::workflow::project_model::{Needs, ProjectModel};
 use crate::workflow::reports::schema_report::{Coverage, Hidden, History, SchemaReport};
 use crate::workflow::reports::target::{ReportedMigration, TargetReport};
+use crate::workflow::{beside_tool, environment_mark};
 
 /// `statement_timeout` of the reading transaction where the project sets none: enough for 100,000 tables.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -140,6 +140,7 @@ pub(crate) fn request(settings: &Settings, needs: Needs) -> Request {
         seed_rows: needs.seed_rows,
         sequences: false,
         search_path: settings.database.search_path.clone(),
+        tool: settings.migrations.tool,
         set_role: settings.database.set_role.clone(),
         statement_timeout: settings.database.statement_timeout.unwrap_or(STATEMENT_TIMEOUT),
         lock_timeout: settings.database.lock_timeout.unwrap_or(LOCK_TIMEOUT),
@@ -161,7 +162,9 @@ fn diagnose(
     let unchanged = migrations.iter().filter(|migration| {
         checksums.get(&migration.version).is_some_and(|recorded| checksum::accepts(migration, *recorded))
     });
-    let unchanged = unchanged.map(|migration| migration.version).collect();
+    // What another tool applied, it has looked at.
+    let of_tool = migrations.iter().filter(|migration| migration.revision.is_some());
+    let unchanged = unchanged.chain(of_tool).map(|migration| migration.version).collect();
     let in_scope = |id: &ObjectId| in_scope(settings, id);
     let mut notes = notes.clone();
     let internal = snapshot.internal.as_ref();
@@ -190,18 +193,22 @@ fn diagnose(
     let known = state.basis == Basis::History && snapshot.history.is_some();
     let pending = state.skipped.iter().chain(&state.pending).map(|index| {
         let migration = &lock.migrations[*index];
-        ReportedMigration { version: migration.version.to_string(), name: migration.name.clone() }
+        ReportedMigration::of(migration.id())
     });
     let history = History {
         table: snapshot.history_table.clone(),
         applied: rows.len(),
-        current: rows.iter().map(|row| row.version).max().map(|version| version.to_string()),
+        at: rows.iter().max_by_key(|row| row.version).map(|row| row.id().at()),
+        current: rows.iter().max_by_key(|row| row.version).map(|row| row.id().version_text()),
         pending: if known || rows.is_empty() { pending.collect() } else { Vec::new() },
         others: snapshot.others.clone(),
     };
     let mut findings = findings;
     let is_other = findings.iter().any(|finding| finding.code == DATABASE_OTHER);
     findings.extend(of_rows.into_iter().filter(|_| !is_other));
+    if let Some(tool) = settings.migrations.tool {
+        beside_tool::hand_over(tool, &mut findings);
+    }
     locate(settings, migrations, &mut findings);
     if state.pending.is_empty() && state.skipped.is_empty() {
         notes.extend(snapshot.seeded.absent.iter().map(|seed| {
@@ -367,6 +374,7 @@ fn recorded_state(
                 Ok(effects) => state.ahead.push(CompiledMigration {
                     version: *version,
                     name: recorded.name.clone(),
+                    revision: None,
                     contract: false,
                     effects,
                 }),

@@ -3,6 +3,7 @@
 
 pub(crate) mod backup_policy;
 pub(crate) mod backup_store;
+pub(crate) mod beside_tool;
 pub(crate) mod comparison;
 pub(crate) mod data_checks;
 pub(crate) mod deliver;

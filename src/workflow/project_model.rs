@@ -123,7 +123,7 @@ pub(crate) async fn beside<T>(
 
 fn files(settings: &Settings, sender: oneshot::Sender<Needs>) -> Result<Files> {
     let project = &settings.project;
-    let sources = Sources::read(&project.dir, &project.migrations_dir)?;
+    let sources = Sources::read_of(&project.dir, &project.migrations_dir, project.tool)?;
     let seeds = Arc::new(Seeds::read(&project.seeds_dir)?);
     let file = LockFile::open(&project.lock_path)?;
     let reasons = stale(settings, file.as_ref().map(LockFile::head), &sources);
@@ -272,6 +272,7 @@ fn compile_settings(settings: &Settings) -> CompiledSettings {
         search_path: settings.database.search_path.clone(),
         assume_extensions,
         server_major: settings.scratch.major,
+        tool: settings.migrations.tool,
     }
 }
 

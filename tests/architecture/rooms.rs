@@ -121,6 +121,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "cli",
             "error",
             "findings",
+            "migrations",
             "output",
             "plain_file",
             "postgres/connection",

@@ -53,6 +53,7 @@ fn project() -> Project {
     let compiled = migrations.iter().map(|migration| CompiledMigration {
         version: migration.version,
         name: migration.name.clone(),
+        revision: migration.revision.clone(),
         contract: migration.directives.contract,
         effects: Vec::new(),
     });
@@ -60,6 +61,7 @@ fn project() -> Project {
         search_path: "public, pg_temp".into(),
         assume_extensions: Vec::new(),
         server_major: None,
+        tool: None,
     };
     let head = Head {
         server: ServerVersion(150_000),
@@ -76,7 +78,7 @@ impl Project {
     fn standing(&self, applied: &[i64]) -> MigrationState {
         let rows = applied.iter().map(|version| {
             let name = self.migrations.iter().find(|found| found.version == *version).unwrap().name.clone();
-            Applied { version: *version, name, applied_on: String::new(), checksum: Some(0) }
+            Applied { version: *version, name, applied_on: String::new(), checksum: Some(0), revision: None }
         });
         let unchanged: BTreeSet<i64> = applied.iter().copied().collect();
         MigrationState::from_history(&self.lock.migrations, &rows.collect::<Vec<_>>(), &unchanged)

@@ -135,6 +135,7 @@ fn differences(lock: &Lock, found: &LiveDatabase<'_>, applied: usize) -> Vec<Fin
             version: migration.version,
             name: migration.name.clone(),
             applied_on: String::new(),
+            revision: None,
             checksum: None,
         })
         .collect();

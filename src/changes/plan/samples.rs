@@ -30,7 +30,13 @@ impl SampleMigration {
 
     /// Its row in the history.
     pub(super) fn row(version: i64) -> Applied {
-        Applied { version, name: format!("m{version}"), applied_on: String::new(), checksum: Some(1) }
+        Applied {
+            version,
+            name: format!("m{version}"),
+            applied_on: String::new(),
+            revision: None,
+            checksum: Some(1),
+        }
     }
 }
 
@@ -40,12 +46,13 @@ pub(super) fn lock_of(samples: &[SampleMigration]) -> (Lock, Vec<Migration>) {
         let (version, name) = (sample.version, format!("m{}", sample.version));
         let path = Path::new("migrations").join(format!("V{version}__{name}.sql"));
         let directives = Directives::read(&path, sample.sql).expect("directives");
-        Migration { version, name, path, sql: sample.sql.to_owned(), down: None, directives }
+        Migration { version, name, path, sql: sample.sql.to_owned(), down: None, directives, revision: None }
     });
     let files: Vec<Migration> = files.collect();
     let compiled = files.iter().zip(samples).map(|(file, sample)| CompiledMigration {
         version: file.version,
         name: file.name.clone(),
+        revision: file.revision.clone(),
         contract: file.directives.contract,
         effects: sample.effects.clone(),
     });
@@ -57,6 +64,7 @@ pub(super) fn lock_of(samples: &[SampleMigration]) -> (Lock, Vec<Migration>) {
             search_path: "public, pg_temp".into(),
             assume_extensions: Vec::new(),
             server_major: None,
+            tool: None,
         },
         inputs: Vec::new(),
     };

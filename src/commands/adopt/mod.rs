@@ -18,6 +18,7 @@ use crate::postgres::catalog::{Catalog, ObjectId};
 use crate::postgres::connection::{Session, Target};
 use crate::project::{Patterns, Settings};
 use crate::snapshot::{self, DatabaseSnapshot};
+use crate::workflow::beside_tool;
 use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::deliver::{deliver, failure_target, style};
 use crate::workflow::migrate::changed_meanwhile;
@@ -51,6 +52,7 @@ struct Prepared {
 /// # Errors
 /// With the exit codes of the contract.
 pub(super) async fn run(settings: &Settings, args: &AdoptArgs, mut stop: StopSignal) -> Result<Exit> {
+    beside_tool::refuse_to_migrate(settings)?;
     if args.dry_run {
         return tokio::select! {
             biased;

@@ -8,6 +8,7 @@ use crate::changes::executor::{self, Resolve, StatedOutcome};
 use crate::changes::plan::{Resolution, ResolveCase, Resolved};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Ledger;
+use crate::migrations::MigrationId;
 use crate::model::diagnosis::MigrationState;
 use crate::model::{self, Effect};
 use crate::output;
@@ -15,6 +16,7 @@ use crate::postgres::catalog::{Catalog, reader};
 use crate::postgres::connection::Session;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
+use crate::workflow::beside_tool;
 use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::migrate::{changed_meanwhile, defaults};
@@ -40,6 +42,7 @@ struct Judged {
 /// # Errors
 /// With the exit codes of the contract.
 pub(super) async fn run(settings: &Settings, args: &ResolveArgs, mut stop: StopSignal) -> Result<Exit> {
+    beside_tool::refuse_to_migrate(settings)?;
     if args.reason.trim().is_empty() {
         return Err(Failure::usage("--reason is empty: it is what the audit log keeps").into());
     }
@@ -193,10 +196,8 @@ fn report(
     evaluated: &Judged,
 ) -> DecisionReport {
     let compiled = declared.lock.migrations.iter().find(|compiled| compiled.version == args.version);
-    let name = ReportedMigration {
-        version: args.version.to_string(),
-        name: compiled.map(|compiled| compiled.name.clone()).unwrap_or_default(),
-    };
+    let name = compiled.map(|compiled| compiled.name.as_str()).unwrap_or_default();
+    let name = ReportedMigration::of(MigrationId { version: args.version, name, revision: None });
     let table = &evaluated.ledger.table;
     let mut report = DecisionReport {
         run: settings.run.clone(),

@@ -5,6 +5,7 @@ pub(super) mod args;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use anyhow::Result;
 use args::StatusArgs;
@@ -14,7 +15,7 @@ use crate::backup::Manifest;
 use crate::changes::plan::CONTRACT_NEXT;
 use crate::error::Exit;
 use crate::migrations::history::Applied;
-use crate::migrations::{Migration, checksum, read_directory};
+use crate::migrations::{Migration, checksum, read_all};
 use crate::model::CompiledMigration;
 use crate::model::diagnosis::MigrationState;
 use crate::postgres::connection::Target;
@@ -35,9 +36,15 @@ pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> Result<Exit> 
     let target = settings.target()?;
     let directory = settings.project.migrations_dir.clone();
     // The files are read while the server answers.
-    let files = tokio::task::spawn_blocking(move || read_directory(&directory));
+    let tool = settings.migrations.tool;
+    let mut files = tokio::task::spawn_blocking(move || read_all(&directory, tool).map(Arc::from));
     let mut session = target.connect(&settings.application()).await?;
-    let needs = Needs::nothing();
+    let mut needs = Needs::nothing();
+    if tool.is_some() {
+        // The rows of another tool's history are understood by its files.
+        needs.migrations = (&mut files).await??;
+    }
+    let of_tool = Arc::clone(&needs.migrations);
     let request = comparison::request(settings, needs);
     let (snapshot, stored) = tokio::join!(
         snapshot::take_status(&mut session, &request, args.runs.then_some(args.limit)),
@@ -46,7 +53,7 @@ pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> Result<Exit> 
     let goodbye = tokio::spawn(session.close());
     let snapshot = snapshot?;
     environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
-    let migrations = files.await??;
+    let migrations: Arc<[Migration]> = if tool.is_some() { of_tool } else { files.await?? };
     let report = evaluate(settings, args, &target, &migrations, snapshot, stored);
     // The process ends here: freeing so many texts one by one takes its time.
     std::mem::forget(migrations);
@@ -96,7 +103,11 @@ fn evaluate(
         standby: identity.standby,
         mark: marked,
         files: migrations.len(),
-        upgrade: if contract_comes_next(migrations, &history) { CONTRACT_NEXT } else { "trueup upgrade" },
+        upgrade: match settings.migrations.tool {
+            Some(tool) => tool.apply_command(),
+            None if contract_comes_next(migrations, &history) => CONTRACT_NEXT,
+            None => "trueup upgrade",
+        },
         history,
         unfinished: internal.unfinished,
         open_runs: internal.open_runs,
@@ -121,7 +132,9 @@ fn history(migrations: &[Migration], rows: &[Applied], snapshot: &StatusSnapshot
     let unchanged: BTreeSet<i64> = migrations
         .iter()
         .filter(|migration| {
-            recorded.get(&migration.version).is_some_and(|found| checksum::accepts(migration, *found))
+            // What another tool applied, it has looked at.
+            migration.revision.is_some()
+                || recorded.get(&migration.version).is_some_and(|found| checksum::accepts(migration, *found))
         })
         .map(|migration| migration.version)
         .collect();
@@ -131,6 +144,7 @@ fn history(migrations: &[Migration], rows: &[Applied], snapshot: &StatusSnapshot
         .map(|migration| CompiledMigration {
             version: migration.version,
             name: migration.name.clone(),
+            revision: migration.revision.clone(),
             contract: migration.directives.contract,
             effects: Vec::new(),
         })
@@ -138,11 +152,9 @@ fn history(migrations: &[Migration], rows: &[Applied], snapshot: &StatusSnapshot
     let state = MigrationState::from_history(&compiled, rows, &unchanged);
     let named = |indices: &[usize]| -> Vec<ReportedMigration> {
         let named = indices.iter().map(|index| &compiled[*index]);
-        named
-            .map(|one| ReportedMigration { version: one.version.to_string(), name: one.name.clone() })
-            .collect()
+        named.map(|one| ReportedMigration::of(one.id())).collect()
     };
-    let name = |row: &Applied| ReportedMigration { version: row.version.to_string(), name: row.name.clone() };
+    let name = |row: &Applied| ReportedMigration::of(row.id());
     StatusHistory {
         table: snapshot.history_table.clone(),
         malformed: snapshot.malformed_history.clone(),

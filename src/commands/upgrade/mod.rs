@@ -12,6 +12,7 @@ use crate::error::Exit;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
+use crate::workflow::beside_tool;
 use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::migrate::{self, MigrateCommand, PreparedChange};
 use crate::workflow::project_model::ProjectModel;
@@ -26,6 +27,7 @@ use args::UpgradeArgs;
 /// # Errors
 /// With the exit codes of the contract.
 pub(super) async fn run(settings: &Settings, args: &UpgradeArgs, stop: writer::StopSignal) -> Result<Exit> {
+    beside_tool::refuse_to_migrate(settings)?;
     if !args.dry_run && !args.sql {
         return migrate::run(settings, args, stop).await;
     }

@@ -69,6 +69,11 @@ pub fn border_advice(code: &str, in_code: bool) -> Option<&'static str> {
     }
 }
 
+/// Whether a script has a statement that cannot run inside a transaction block.
+pub fn cannot_run_in_transaction(sql: &str) -> bool {
+    split_all(sql).0.iter().any(|statement| NonTransactional::of(&Tokens::of(statement, HEAD)).is_some())
+}
+
 /// What to do with a statement that a transaction cannot hold.
 const NO_TRANSACTION: &str = "put what cannot run inside a transaction into a migration of its own, whose first line \
                                   is: -- trueup: no-transaction";

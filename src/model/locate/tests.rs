@@ -56,6 +56,7 @@ fn migration(version: i64, name: &str, sql: &str) -> Migration {
         sql: sql.to_owned(),
         down: None,
         directives: Directives::default(),
+        revision: None,
     }
 }
 

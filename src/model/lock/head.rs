@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::migrations::tools::SqlTool;
 use crate::model::Input;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::connection::ServerVersion;
@@ -39,6 +40,8 @@ pub struct CompiledSettings {
     pub assume_extensions: Vec<String>,
     /// `[compile] server_version`: the major that is pinned.
     pub server_major: Option<u32>,
+    /// `[migrations] tool`: the tool that keeps the migrations, where that is another one.
+    pub tool: Option<SqlTool>,
 }
 
 impl Head {
@@ -48,6 +51,9 @@ impl Head {
         let mut reasons = Vec::new();
         if let Some(pinned) = settings.server_major.filter(|pinned| *pinned != self.server.major()) {
             reasons.push(format!("[compile] server_version is {pinned}, compiled with {}", self.server));
+        }
+        if settings.tool != self.settings.tool {
+            reasons.push("[migrations] tool changed".to_owned());
         }
         if settings.search_path != self.settings.search_path {
             reasons.push("[database] search_path changed".to_owned());

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use crate::migrations::MigrationId;
+use crate::migrations::tools::ToolRevision;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
 pub use head::{CompiledSettings, DeclaredBy, Head};
@@ -46,6 +47,8 @@ pub struct CompiledMigration {
     pub version: i64,
     /// Its name.
     pub name: String,
+    /// What another tool calls it, where that keeps it.
+    pub revision: Option<ToolRevision>,
     /// Whether it is marked `-- trueup: contract`.
     pub contract: bool,
     /// Renames first, by level (see [`Effect::Renamed`]), then the others by name.
@@ -55,7 +58,7 @@ pub struct CompiledMigration {
 impl CompiledMigration {
     /// Its version and its name.
     pub fn id(&self) -> MigrationId<'_> {
-        MigrationId { version: self.version, name: &self.name }
+        MigrationId { version: self.version, name: &self.name, revision: self.revision.as_ref() }
     }
 }
 

@@ -17,6 +17,7 @@ use smol_str::SmolStr;
 
 use super::{CompiledMigration, CompiledSettings, DeclaredBy, Effect, FORMAT, Head, Lock};
 use crate::error::{ErrorCode, Failure};
+use crate::migrations::tools::{SqlTool, ToolRevision};
 use crate::model::Input;
 use crate::plain_file;
 use crate::postgres::catalog::reader::ReadOptions;
@@ -138,7 +139,13 @@ impl<T: BufRead> Lines<T> {
 /// # Errors
 /// The line and what was expected there: a newer trueup may write what this one does not know.
 pub fn effects_from_text(text: &str) -> Result<Vec<Effect>, String> {
-    let of = CompiledMigration { version: 0, name: String::new(), contract: false, effects: Vec::new() };
+    let of = CompiledMigration {
+        version: 0,
+        name: String::new(),
+        revision: None,
+        contract: false,
+        effects: Vec::new(),
+    };
     let mut reader = Reader { migrations: vec![of], ..Reader::default() };
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
         reader.lines = index + 2;
@@ -167,6 +174,8 @@ struct Reader {
     unmodeled: Vec<Unmodeled>,
     initial: Vec<Arc<Object>>,
     migrations: Vec<CompiledMigration>,
+    /// The tool that the migrations are of.
+    tool: Option<SqlTool>,
     ended: bool,
     /// Objects by the hash of their text.
     known: HashMap<u128, Arc<Object>>,
@@ -219,8 +228,15 @@ impl Reader {
                 if self.migrations.last().is_some_and(|last| last.version >= version) {
                     return Err("expected migrations in the order of their versions".to_owned());
                 }
-                let MigrationLine { name, contract, .. } = migration;
-                self.migrations.push(CompiledMigration { version, name, contract, effects: Vec::new() });
+                let MigrationLine { name, contract, revision, .. } = migration;
+                let revision = self.tool.zip(revision).map(|(tool, id)| ToolRevision { tool, id });
+                self.migrations.push(CompiledMigration {
+                    version,
+                    name,
+                    revision,
+                    contract,
+                    effects: Vec::new(),
+                });
                 Ok(())
             }
             "end" => self.end(line),
@@ -273,6 +289,13 @@ impl Reader {
             "migrations" => DeclaredBy::Migrations,
             other => return Err(format!("expected `declared_by` schema or migrations, found `{other}`")),
         };
+        let tool = match header.tool {
+            None => None,
+            Some(word) => {
+                Some(SqlTool::of_word(&word).ok_or_else(|| format!("expected a tool, found `{word}`"))?)
+            }
+        };
+        self.tool = tool;
         self.head = Some(Head {
             server,
             declared_by,
@@ -286,6 +309,7 @@ impl Reader {
                 search_path: header.search_path,
                 assume_extensions: header.assume_extensions,
                 server_major: header.server_major,
+                tool,
             },
             inputs: Vec::new(),
         });
@@ -389,6 +413,8 @@ struct Header {
     assume_extensions: Vec<String>,
     #[serde(default)]
     server_major: Option<u32>,
+    #[serde(default)]
+    tool: Option<String>,
     owners: bool,
     privileges: bool,
     extension_versions: Vec<String>,
@@ -413,6 +439,7 @@ struct UnmodeledLine {
 struct MigrationLine {
     migration: String,
     name: String,
+    revision: Option<SmolStr>,
     contract: bool,
 }
 

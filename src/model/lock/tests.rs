@@ -42,6 +42,7 @@ fn sample() -> Lock {
                 ..ReadOptions::default()
             },
             settings: CompiledSettings {
+                tool: None,
                 search_path: "public, pg_temp".into(),
                 assume_extensions: vec!["vector".into()],
                 server_major: Some(15),
@@ -57,6 +58,7 @@ fn sample() -> Lock {
             CompiledMigration {
                 version: 1,
                 name: "baseline".into(),
+                revision: None,
                 contract: false,
                 effects: vec![
                     Effect::Created(object(table("people"), &[])),
@@ -71,6 +73,7 @@ fn sample() -> Lock {
             CompiledMigration {
                 version: 2,
                 name: "rename".into(),
+                revision: None,
                 contract: false,
                 effects: vec![
                     Effect::Renamed { from: table("people").into(), to: table("users").into() },
@@ -82,6 +85,7 @@ fn sample() -> Lock {
             CompiledMigration {
                 version: 20_260_102_030_405,
                 name: "optional".into(),
+                revision: None,
                 contract: true,
                 effects: vec![Effect::Changed { after: hash, attributes: vec![Attribute::Nullable] }],
             },
@@ -204,8 +208,12 @@ fn stale_says_why() {
     let lock = sample();
     assert!(lock.head.stale(&lock.head.inputs, &lock.head.settings).is_empty());
     let inputs = [Input::new("schema/a.sql", "other"), Input::new("schema/c.sql", "c")];
-    let settings =
-        CompiledSettings { server_major: Some(16), search_path: "app".into(), assume_extensions: Vec::new() };
+    let settings = CompiledSettings {
+        server_major: Some(16),
+        search_path: "app".into(),
+        assume_extensions: Vec::new(),
+        tool: None,
+    };
     let reasons = lock.head.stale(&inputs, &settings);
     let expected = [
         "[compile] server_version is 16, compiled with 15.18",
@@ -320,8 +328,13 @@ fn effects_alone_read_back() {
 #[test]
 fn migrations_that_the_project_lacks_take_their_place_by_version() {
     let lock = sample();
-    let other =
-        |version, effects| CompiledMigration { version, name: "other".into(), contract: false, effects };
+    let other = |version, effects| CompiledMigration {
+        version,
+        name: "other".into(),
+        revision: None,
+        contract: false,
+        effects,
+    };
     let others = [
         other(3, vec![Effect::Created(object(column("users", "email"), &[(Attribute::Type, "text")]))]),
         other(30_000_000_000_000, vec![Effect::Dropped(Box::new(column("users", "password_hash")))]),

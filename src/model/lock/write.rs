@@ -86,6 +86,9 @@ fn header(text: &mut String, lock: &Lock) {
     if let Some(major) = lock.head.settings.server_major {
         let _ = write!(text, r#","server_major":{major}"#);
     }
+    if let Some(tool) = lock.head.settings.tool {
+        pair(text, "tool", tool.word());
+    }
     let _ = write!(
         text,
         r#","owners":{},"privileges":{}"#,
@@ -99,6 +102,9 @@ fn put_migration(text: &mut String, migration: &CompiledMigration) {
     text.push_str(r#"{"migration":"#);
     string(text, &migration.version.to_string());
     pair(text, "name", &migration.name);
+    if let Some(revision) = &migration.revision {
+        pair(text, "revision", &revision.id);
+    }
     let _ = writeln!(text, r#","contract":{}}}"#, migration.contract);
     put_effects(text, &migration.effects);
 }

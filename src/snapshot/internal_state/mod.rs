@@ -150,7 +150,13 @@ mod tests {
             internal: InternalState { unfinished, ..InternalState::default() },
             ..Answers::default()
         };
-        let row = Applied { version: 1, name: "a".into(), applied_on: String::new(), checksum: None };
+        let row = Applied {
+            version: 1,
+            name: "a".into(),
+            applied_on: String::new(),
+            checksum: None,
+            revision: None,
+        };
         answers.settle(&[row]);
         let left: Vec<_> =
             answers.internal.unfinished.iter().map(|step| (step.action, step.version)).collect();

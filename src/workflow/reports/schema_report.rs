@@ -73,6 +73,9 @@ pub(crate) struct History {
     pub(crate) applied: usize,
     /// The newest applied version.
     pub(crate) current: Option<String>,
+    /// The same for a sentence: `V7`, `dbmate 20260102030405`.
+    #[serde(skip)]
+    pub(crate) at: Option<String>,
     /// The project's migrations that are not applied, the oldest first.
     pub(crate) pending: Vec<ReportedMigration>,
     /// Histories of other tools.
@@ -183,12 +186,12 @@ impl SchemaReport {
     /// The database, and where it stands in the project's migrations.
     pub(crate) fn headline(&self) -> Headline {
         let history = &self.history;
-        let mut applied = match (&history.table, &history.current) {
+        let mut applied = match (&history.table, &history.at) {
             (None, _) if self.migrations == 0 => "this project has no migrations".to_owned(),
             (None, _) => "no history of migrations".to_owned(),
             (Some(_), None) => "no migration applied".to_owned(),
-            (Some(_), Some(current)) => {
-                format!("at V{current}, {} applied", plural(history.applied, "migration"))
+            (Some(_), Some(at)) => {
+                format!("at {at}, {} applied", plural(history.applied, "migration"))
             }
         };
         let pending: Vec<String> = history.pending.iter().map(ReportedMigration::label).collect();

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::migrations::MigrationId;
 use crate::output::view::Headline;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
@@ -37,12 +38,19 @@ pub(crate) struct ReportedMigration {
     pub(crate) version: String,
     /// The name.
     pub(crate) name: String,
+    #[serde(skip)]
+    label: String,
 }
 
 impl ReportedMigration {
+    /// The migration of this identity.
+    pub(crate) fn of(id: MigrationId<'_>) -> Self {
+        Self { version: id.version_text(), name: id.name.to_owned(), label: id.to_string() }
+    }
+
     /// `V7__add_user_id`
     pub(crate) fn label(&self) -> String {
-        format!("V{}__{}", self.version, self.name)
+        self.label.clone()
     }
 }
 

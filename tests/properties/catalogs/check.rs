@@ -47,6 +47,7 @@ async fn declared(scratch: &mut Scratch, schema: &str) -> Result<Lock> {
         search_path: "public, pg_temp".into(),
         assume_extensions: Vec::new(),
         server_major: None,
+        tool: None,
     };
     let lock = compile(project.path(), &sources, &settings, scratch, &mut |_| {}).await?;
     // What check reads is what compile wrote.
@@ -64,6 +65,7 @@ async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Loc
         seeds: Default::default(),
         seed_rows: Default::default(),
         sequences: false,
+        tool: None,
         search_path: "public, pg_temp".into(),
         statement_timeout: Duration::from_secs(60),
         lock_timeout: Duration::from_secs(5),

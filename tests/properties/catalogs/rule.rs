@@ -145,7 +145,7 @@ fn effects(from: &Catalog, to: &Catalog) -> Vec<Effect> {
 fn diagnosed([live, applied, last, model]: &Four<Catalog>) -> Diagnosis {
     let migration = |version, effects| {
         let name = format!("step_{version}");
-        CompiledMigration { version, name, contract: false, effects }
+        CompiledMigration { version, name, revision: None, contract: false, effects }
     };
     let head = Head {
         server: ServerVersion(150_018),
@@ -160,7 +160,13 @@ fn diagnosed([live, applied, last, model]: &Four<Catalog>) -> Diagnosis {
     }
     let lock = Lock { head, model: model.clone(), initial: Vec::new(), migrations };
     let last = lock.state_after(|_| true);
-    let row = Applied { version: 1, name: "step_1".into(), applied_on: String::new(), checksum: Some(1) };
+    let row = Applied {
+        version: 1,
+        name: "step_1".into(),
+        applied_on: String::new(),
+        checksum: Some(1),
+        revision: None,
+    };
     diagnose(&Facts {
         database: "app",
         server: ServerVersion(150_018),

@@ -26,7 +26,8 @@ pub(super) const RULE: Rule = Rule {
                     ),
                 ),
                 None => (
-                    format!("applied {}, but not in this project directory", row.applied_on),
+                    format!("applied {}, but not in this project directory", row.applied_on)
+                        .replace(" ,", ","),
                     "check again with the project directory that has it".to_owned(),
                 ),
             };

@@ -218,6 +218,18 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
                    [\"{history}\"] }",
     },
     HistoryTool {
+        tool: "sql-migrate",
+        schema: None,
+        table: "gorp_migrations",
+        proof: Some("applied_at"),
+        only_with: None,
+        beside: &[],
+        columns: &[("id", TEXT), ("applied_at", TIME)],
+        query: "SELECT id::text, NULL FROM {} ORDER BY id DESC LIMIT 1",
+        repair: "",
+        settings: COMPARES_NOTHING,
+    },
+    HistoryTool {
         tool: "sqitch",
         schema: Some("sqitch"),
         table: "changes",

@@ -1,0 +1,249 @@
+//! The migrations of other tools that keep them as files of SQL: which files are migrations, in which order the tool runs
+//! them, what reverts them, and whether each is one transaction.
+
+mod applied;
+mod directories;
+mod flyway;
+mod names;
+mod plan;
+mod sections;
+mod single_files;
+mod versions;
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{ErrorCode, Failure};
+use crate::migrations::script::cannot_run_in_transaction as needs_no_transaction;
+use crate::migrations::{Directives, Migration};
+use crate::postgres::sql::{read_file, without_bom};
+use smol_str::SmolStr;
+
+pub use applied::{AppliedRevision, applied};
+pub use versions::number;
+
+/// A tool that keeps its migrations as files of SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SqlTool {
+    /// One file with `-- migrate:up` and `-- migrate:down`.
+    Dbmate,
+    /// One directory each, with `up.sql`, `down.sql` and `metadata.toml`.
+    Diesel,
+    /// `V1.2__name.sql`, `U1.2__name.sql`, `R__name.sql`.
+    Flyway,
+    /// `1_name.up.sql` and `1_name.down.sql`.
+    GolangMigrate,
+    /// One file with `-- +goose Up` and `-- +goose Down`.
+    Goose,
+    /// One file with `-- Up Migration` and `-- Down Migration`.
+    NodePgMigrate,
+    /// One directory each, with `migration.sql`.
+    Prisma,
+    /// One file with `-- +migrate Up` and `-- +migrate Down`.
+    SqlMigrate,
+    /// `sqitch.plan`, `deploy/` and `revert/`.
+    Sqitch,
+    /// `1_name.sql`, or `1_name.up.sql` and `1_name.down.sql`.
+    Sqlx,
+}
+
+impl SqlTool {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Dbmate,
+        Self::Diesel,
+        Self::Flyway,
+        Self::GolangMigrate,
+        Self::Goose,
+        Self::NodePgMigrate,
+        Self::Prisma,
+        Self::SqlMigrate,
+        Self::Sqitch,
+        Self::Sqlx,
+    ];
+
+    /// The word for it in settings and flags.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Dbmate => "dbmate",
+            Self::Diesel => "diesel",
+            Self::Flyway => "flyway",
+            Self::GolangMigrate => "golang-migrate",
+            Self::Goose => "goose",
+            Self::NodePgMigrate => "node-pg-migrate",
+            Self::Prisma => "prisma",
+            Self::SqlMigrate => "sql-migrate",
+            Self::Sqitch => "sqitch",
+            Self::Sqlx => "sqlx",
+        }
+    }
+
+    /// Its own name, as its history is known by.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Flyway => "Flyway",
+            Self::Prisma => "Prisma",
+            tool => tool.word(),
+        }
+    }
+
+    /// The command that applies its pending migrations.
+    pub fn apply_command(self) -> &'static str {
+        match self {
+            Self::Dbmate => "dbmate up",
+            Self::Diesel => "diesel migration run",
+            Self::Flyway => "flyway migrate",
+            Self::GolangMigrate => "migrate up",
+            Self::Goose => "goose up",
+            Self::NodePgMigrate => "node-pg-migrate up",
+            Self::Prisma => "prisma migrate deploy",
+            Self::SqlMigrate => "sql-migrate up",
+            Self::Sqitch => "sqitch deploy",
+            Self::Sqlx => "sqlx migrate run",
+        }
+    }
+
+    /// The tool of a word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|tool| tool.word() == word)
+    }
+
+    /// Where it keeps its migrations unless it is told otherwise, relative to the project.
+    pub fn usual_directory(self) -> &'static str {
+        match self {
+            Self::Dbmate => "db/migrations",
+            Self::Flyway => "sql",
+            Self::Prisma => "prisma/migrations",
+            Self::Sqitch => ".",
+            _ => "migrations",
+        }
+    }
+}
+
+/// What another tool calls one of its migrations.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ToolRevision {
+    /// The tool.
+    pub tool: SqlTool,
+    /// The tool's identifier: `20260102030405`, `1.2`, `20260102030405_add_users`.
+    pub id: SmolStr,
+}
+
+impl fmt::Display for SqlTool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// A migration of another tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolMigration {
+    /// What the tool's history calls it: `20260102030405`, `1.2`, `20260102030405_add_users`.
+    pub revision: String,
+    /// What it is called beside that: letters, digits and underscores.
+    pub name: String,
+    /// The file with the SQL.
+    pub path: PathBuf,
+    /// The SQL that the tool runs. Lines of the file that are not part of it are empty, so that lines keep their numbers.
+    pub up: String,
+    /// What reverts it, likewise, with its file.
+    pub down: Option<(PathBuf, String)>,
+    /// Whether the tool runs it without a transaction around it.
+    pub no_transaction: bool,
+    /// Whether it is run again whenever its text changes.
+    pub is_repeatable: bool,
+}
+
+/// The migrations of another tool.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToolMigrations {
+    /// In the order in which the tool runs them; repeatable ones at the end.
+    pub migrations: Vec<ToolMigration>,
+    /// Files that are migrations for the tool, and are no SQL.
+    pub code: Vec<PathBuf>,
+}
+
+/// Reads the migrations that a tool keeps in a directory.
+///
+/// # Errors
+/// Exit 2: every file that cannot be read as a migration of this tool, in one failure; a directory without any.
+pub fn read(tool: SqlTool, directory: &Path) -> Result<ToolMigrations, Failure> {
+    let found = match tool {
+        SqlTool::Prisma => directories::prisma(directory),
+        SqlTool::Diesel => directories::diesel(directory),
+        SqlTool::Flyway => flyway::read(directory),
+        SqlTool::Sqitch => plan::read(directory),
+        tool => single_files::read(tool, directory),
+    }?;
+    if found.migrations.is_empty() {
+        let what = format!("{}: there is no migration of {tool}", directory.display());
+        let failure = Failure::usage(what).code(ErrorCode::MIGRATIONS_INVALID);
+        return Err(match found.code.first() {
+            Some(code) => failure.next(format!(
+                "{} is code, which trueup does not run; name the directory of the SQL files",
+                code.display()
+            )),
+            None => failure.next("name the directory of its migrations: --dir DIR"),
+        });
+    }
+    Ok(found)
+}
+
+/// The migrations of a tool as those of a project that the tool migrates: with versions, and without down scripts, which the
+/// tool runs itself. Repeatable ones are part of no version.
+///
+/// # Errors
+/// As [`read`], and where some of them are code.
+pub fn read_directory(tool: SqlTool, directory: &Path) -> Result<Vec<Migration>, Failure> {
+    let found = read(tool, directory)?;
+    if let Some(code) = found.code.first() {
+        let what = format!("a migration of {tool} that is code: trueup cannot run it to learn what it does");
+        return Err(refuse(code, what).next("write it as SQL"));
+    }
+    let revisions: Vec<&str> = found.migrations.iter().map(|migration| migration.revision.as_str()).collect();
+    let versions = number(&revisions);
+    let migrations = found.migrations.iter().zip(versions).map(|(migration, version)| Migration {
+        version,
+        name: migration.name.clone(),
+        path: migration.path.clone(),
+        sql: migration.up.clone(),
+        down: None,
+        directives: Directives { no_transaction: migration.no_transaction, ..Directives::default() },
+        revision: Some(ToolRevision { tool, id: migration.revision.as_str().into() }),
+    });
+    Ok(migrations.collect())
+}
+
+/// A file of a migration. An empty one is a step without statements.
+fn text_of(path: &Path) -> Result<String, Failure> {
+    read_file(path).map(|text| without_bom(&text).to_owned())
+}
+
+fn refuse(path: &Path, what: impl fmt::Display) -> Failure {
+    Failure::usage(format!("{}: {what}", path.display())).code(ErrorCode::MIGRATIONS_INVALID)
+}
+
+/// The entries of a directory whose names do not begin with a dot, sorted by name, each with its name.
+fn entries(directory: &Path) -> Result<Vec<(String, PathBuf)>, Failure> {
+    let unreadable = |error: std::io::Error| refuse(directory, error);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else { continue };
+        if !name.starts_with('.') {
+            found.push((name, path));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether a file holds migrations as code of a program.
+fn is_code(name: &str) -> bool {
+    let suffix = name.rsplit_once('.').map(|(_, suffix)| suffix.to_ascii_lowercase());
+    matches!(suffix.as_deref(), Some("go" | "js" | "ts" | "mjs" | "cjs" | "py" | "rb" | "rs" | "java" | "kt"))
+}
+
+#[cfg(test)]
+mod tests;

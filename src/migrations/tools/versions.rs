@@ -1,0 +1,88 @@
+//! Versions as trueup has them, whole numbers that rise, for the revisions of another tool.
+
+/// The longest number that every bigint can hold.
+const DIGITS: usize = 18;
+/// The digits of a timestamp; a date alone has 8.
+const TIMESTAMP: usize = 14;
+const DATE: usize = 8;
+
+/// The numbers of revisions, which are in the order in which they are run. A number that the revision begins with is kept
+/// where the order allows it; dotted versions become one number with two digits for each part; anything else is counted.
+pub fn number(revisions: &[&str]) -> Vec<i64> {
+    if let Some(numbers) = dotted(revisions) {
+        return numbers;
+    }
+    let mut last = 0;
+    let next = |revision: &&str| {
+        last = natural(revision).into_iter().find(|number| *number > last).unwrap_or(last + 1);
+        last
+    };
+    revisions.iter().map(next).collect()
+}
+
+/// The numbers that a revision stands for: its own, and that of a date with a time of day.
+fn natural(revision: &str) -> Vec<i64> {
+    let digits: String = revision.chars().take_while(char::is_ascii_digit).collect();
+    let kept = &digits[..digits.len().min(DIGITS)];
+    let Ok(number) = kept.parse::<i64>() else { return Vec::new() };
+    let as_timestamp = format!("{kept:0<TIMESTAMP$}").parse().ok().filter(|_| kept.len() == DATE);
+    std::iter::once(number).chain(as_timestamp).collect()
+}
+
+/// `1`, `1.1`, `2.0.3` as 10000, 10100, 20003; `None` where none has a dot, or a part does not fit.
+fn dotted(revisions: &[&str]) -> Option<Vec<i64>> {
+    let is_version = |revision: &&str| {
+        revision.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let versions: Vec<Vec<&str>> = revisions
+        .iter()
+        .take_while(|revision| is_version(revision))
+        .map(|revision| revision.split('.').collect())
+        .collect();
+    let parts = versions.iter().map(Vec::len).max().filter(|parts| *parts > 1)?;
+    let mut numbers: Vec<i64> = Vec::with_capacity(revisions.len());
+    for version in &versions {
+        let mut number: i64 = 0;
+        for index in 0..parts {
+            let part: i64 = version.get(index).map_or(Ok(0), |part| part.parse()).ok()?;
+            if index > 0 && part > 99 {
+                return None;
+            }
+            number = number.checked_mul(if index > 0 { 100 } else { 1 })?.checked_add(part)?;
+        }
+        numbers.push(number);
+    }
+    let mut last = numbers.last().copied().unwrap_or_default();
+    // Repeatable ones come last, under names.
+    numbers.extend(revisions[versions.len()..].iter().map(|_| {
+        last += 1;
+        last
+    }));
+    numbers.windows(2).all(|pair| pair[0] < pair[1]).then_some(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_rise_and_are_kept_where_that_allows_it() {
+        assert_eq!(number(&["1", "2", "10"]), [1, 2, 10]);
+        assert_eq!(
+            number(&["20191231235959", "20200101", "20200102030405"]),
+            [20_191_231_235_959, 20_200_101_000_000, 20_200_102_030_405]
+        );
+        assert_eq!(number(&["1", "1", "2"]), [1, 2, 3], "one version twice");
+        assert_eq!(number(&["1", "1.1", "2.0.3", "views"]), [10_000, 10_100, 20_003, 20_004]);
+        assert_eq!(number(&["1.100", "1.2"]).len(), 2);
+        assert_eq!(number(&["users", "keys"]), [1, 2]);
+        assert_eq!(
+            number(&["99999999999999999999", "99999999999999999999_b"]),
+            [999_999_999_999_999_999, 1_000_000_000_000_000_000]
+        );
+        assert_eq!(
+            number(&["20260102030405_init", "20260103030405_more"]),
+            [20_260_102_030_405, 20_260_103_030_405]
+        );
+    }
+}

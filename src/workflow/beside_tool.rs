@@ -1,0 +1,52 @@
+//! A project whose migrations another tool keeps and applies: what trueup leaves to that tool.
+
+use crate::error::{ErrorCode, Exit, Failure};
+use crate::findings::{CauseKind, Command, Finding, Remedy};
+use crate::migrations::tools::SqlTool;
+use crate::project::Settings;
+
+/// Refuses a command that would write to a history of migrations.
+///
+/// # Errors
+/// Exit 4, where another tool keeps it.
+pub(crate) fn refuse_to_migrate(settings: &Settings) -> Result<(), Failure> {
+    let Some(tool) = settings.migrations.tool else { return Ok(()) };
+    let what = format!(
+        "the migrations of this project are {tool}'s ([migrations] tool in trueup.toml), and so is their history: `trueup {}` \
+         does not change it; nothing was changed",
+        settings.command
+    );
+    Err(Failure::new(Exit::Refused, what).code(ErrorCode::HISTORY_OF_ANOTHER_TOOL).next(format!(
+        "to apply pending migrations: {}; to let trueup apply them from now on: trueup init --from {tool} --take-over",
+        tool.apply_command()
+    )))
+}
+
+/// Puts the tool's own commands in the place of trueup's, which would write to its history.
+pub(crate) fn hand_over(tool: SqlTool, findings: &mut [Finding]) {
+    for finding in findings {
+        let cause = finding.cause_kind();
+        let remedy = &mut finding.remedy;
+        let advice = match (&remedy.run, cause) {
+            (Some(Command::Upgrade | Command::UpgradeContract), _) => tool.apply_command().to_owned(),
+            (Some(Command::UpgradeRecordSatisfied), _) => {
+                format!(
+                    "it is there already: undo it by hand, then run {}; or record it with {tool}",
+                    tool.apply_command()
+                )
+            }
+            (Some(Command::Adopt), _) => format!(
+                "connect to the database that {tool} migrates; if this is it, its history is gone: record with {tool} what is \
+                 applied"
+            ),
+            (None, _) if finding.code == "history.skipped" => {
+                format!("see what {tool} does about a migration that is older than the newest applied one")
+            }
+            (None, Some(CauseKind::Unmigrated)) if remedy.sql.is_none() => {
+                format!("write a migration of {tool} that does it")
+            }
+            _ => continue,
+        };
+        *remedy = Remedy::advice(advice);
+    }
+}
