@@ -487,7 +487,7 @@ impl WriteSession {
     }
 
     /// Ends a transaction that failed. On a lost connection there is nothing to end.
-    async fn roll_back(&mut self) {
+    pub(super) async fn roll_back(&mut self) {
         self.prepared.forget();
         if self.lost.is_none()
             && let Err(error) = self.session.execute("ROLLBACK").await
