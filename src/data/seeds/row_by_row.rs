@@ -149,7 +149,7 @@ fn block(statements: &str) -> String {
 /// The statement that fails when something was missing.
 fn raise(message: &str) -> String {
     format!(
-        "    IF NOT pg_catalog.starts_with('', trueup_needs) THEN\n        RAISE EXCEPTION USING MESSAGE = {message},\n            \
+        "    IF trueup_needs OPERATOR(pg_catalog.<>) '' THEN\n        RAISE EXCEPTION USING MESSAGE = {message},\n            \
          DETAIL = trueup_needs,\n            ERRCODE = (CASE WHEN trueup_lacking THEN '{NOT_IN_DATABASE}' ELSE \
          '{NOT_DECLARED}' END);\n    END IF;\n"
     )
@@ -162,8 +162,8 @@ impl Need {
         let lacking =
             if *by_project { String::new() } else { format!("{indent}    trueup_lacking := true;\n") };
         format!(
-            "{indent}IF NOT ({condition}) THEN\n{lacking}{indent}    trueup_needs := pg_catalog.concat_ws(E'\\n', NULLIF(trueup_needs, ''), {});\n\
-             {indent}END IF;\n",
+            "{indent}IF NOT ({condition}) THEN\n{lacking}{indent}    trueup_needs := pg_catalog.concat_ws(E'\\n', \
+             CASE WHEN trueup_needs OPERATOR(pg_catalog.<>) '' THEN trueup_needs END, {});\n{indent}END IF;\n",
             literal(told),
         )
     }
