@@ -229,3 +229,24 @@ fn a_check_beside_an_upgrade_names_it() {
     database.exec("DROP SCHEMA slow");
     project.trueup(["check"], &database).exit(0);
 }
+
+/// Nobody waits for a lock on another session's temporary table.
+#[test]
+fn a_check_that_waits_names_no_temporary_table() {
+    let files = [(
+        "migrations/V1__items.sql",
+        "CREATE TABLE items (id int PRIMARY KEY);\nCREATE VIEW ids AS SELECT id FROM items;\n",
+    )];
+    let (project, database) =
+        (project("[database]\nlock_timeout = \"300ms\"\n", &files), support::database());
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
+    let runtime = support::runtime();
+    let (mut other, mut holder) =
+        (runtime.block_on(database.connect()), runtime.block_on(database.connect()));
+    runtime.block_on(other.execute("BEGIN; CREATE TEMP TABLE mine (id int)")).unwrap();
+    runtime.block_on(holder.execute("BEGIN; LOCK TABLE ids")).unwrap();
+    let check = project.trueup(["check"], &database).exit(75);
+    check.says(["timed out waiting for a lock, possibly because", "holds public."]).lacks("mine");
+    runtime.block_on(holder.close());
+    runtime.block_on(other.close());
+}
