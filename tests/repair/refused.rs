@@ -96,3 +96,22 @@ fn an_error_that_is_about_no_row_ends_the_repair() {
     shop.fix().exit(5).says(["no space", "no row was changed"]);
     assert_eq!(shop.orphans(), 600);
 }
+
+/// Halves of a batch may lack rows that refer to each other: what is told is what the server said of the whole.
+#[test]
+fn a_row_that_is_refused_among_rows_that_refer_to_each_other_is_told() {
+    let schema = "CREATE TABLE items (id int PRIMARY KEY, bad boolean NOT NULL, parent int REFERENCES items);
+        INSERT INTO items SELECT g, true, CASE WHEN g BETWEEN 251 AND 500 THEN g - 250 END
+            FROM generate_series(1, 600) AS g;
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN IF OLD.id = 300 THEN RAISE EXCEPTION 'item 300 is frozen'; END IF; RETURN OLD; END $$;
+        CREATE TRIGGER frozen BEFORE DELETE ON items FOR EACH ROW EXECUTE FUNCTION refuse();";
+    let check = "-- title: No bad items\n-- table: public.items\n-- key: id\n-- find:\nSELECT id FROM items WHERE bad;\n\
+        -- fix: gone   Nobody misses them\n-- action: delete\nSELECT id FROM items WHERE bad;\n";
+    let shop = Shop::with(schema, &[("items", check)]);
+    shop.fix()
+        .exit(1)
+        .says(["500 rows that refer to each other: item 300 is frozen", "500 rows remain"])
+        .lacks("violates foreign key");
+    assert_eq!(shop.database.value("SELECT count(*) FROM items WHERE id > 500"), "0");
+}
