@@ -11,7 +11,7 @@ use super::file::{Cell, DeclaredRow};
 use super::lookups::{Lookup, Lookups};
 use super::query::{ColumnTexts, SeedQuery};
 use super::value::DeclaredValue;
-use super::write::{cell, names};
+use super::write::{cell, do_block, names};
 use crate::postgres::catalog::{Attribute, Catalog, Kind};
 use crate::postgres::sql::{identifier, literal};
 
@@ -135,15 +135,11 @@ const RESET: &str = "trueup_waiting := 0; trueup_lacking := false; trueup_needs 
 
 /// A block around its statements. Names of columns come before those of its variables.
 fn block(statements: &str) -> String {
-    let mut tag = "$trueup$".to_owned();
-    while statements.contains(&tag) {
-        tag = format!("{}_$", tag.trim_end_matches('$'));
-    }
-    format!(
-        "DO {tag}\n#variable_conflict use_column\nDECLARE\n    trueup_inserted pg_catalog.bool;\n    \
+    do_block(&format!(
+        "#variable_conflict use_column\nDECLARE\n    trueup_inserted pg_catalog.bool;\n    \
          trueup_waiting pg_catalog.int4;\n    trueup_lacking pg_catalog.bool;\n    trueup_needs pg_catalog.text;\n\
-         BEGIN\n{statements}END\n{tag}"
-    )
+         BEGIN\n{statements}END\n"
+    ))
 }
 
 /// The statement that fails when something was missing.

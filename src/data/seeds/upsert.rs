@@ -71,15 +71,20 @@ pub fn script_for_editor(groups: &[(Vec<EditorTable<'_>>, bool)], lookups: &Look
                 |table: &EditorTable<'_>| upserts(table.query, table.answers, table.refers_to_itself);
             statements.extend(tables.iter().flat_map(upserts));
         }
-        for table in tables {
-            let moved =
-                table.sequences.iter().filter_map(|sequence| sequence.advance(&table.query.seed.rows));
-            statements.extend(moved.map(|sql| format!("{sql};")));
-        }
         for statement in statements {
             script.push_str(&portable(&statement));
             script.push('\n');
         }
+    }
+    let moved = tables().flat_map(|table| {
+        table.sequences.iter().filter_map(|sequence| sequence.advance(&table.query.seed.rows))
+    });
+    for (number, sql) in moved.enumerate() {
+        if number == 0 {
+            script
+                .push_str("\n-- The sequences of these tables come last: they stay where they were moved.\n");
+        }
+        script.push_str(&portable(&format!("{sql};\n")));
     }
     script
 }

@@ -74,6 +74,15 @@ impl<'p> SeedScript<'p> {
         for group in groups {
             statements.extend(group.statements(lookups, &seeded));
         }
+        // They come last, because a sequence stays where it was moved when a later statement fails.
+        for table in
+            groups.iter().flat_map(|group| &group.tables).filter(|table| !table.plan.changes_nothing())
+        {
+            let moved =
+                table.sequences.iter().filter_map(|sequence| sequence.advance(&table.query.seed.rows));
+            let subject = || StatementSubject { tables: vec![*table], row: None };
+            statements.extend(moved.map(|sql| ScriptStatement { sql, subject: Some(subject()) }));
+        }
         if statements.len() == opening { Self(Vec::new()) } else { Self(statements) }
     }
 
@@ -127,11 +136,6 @@ impl<'p> PlannedGroup<'p> {
             statements.push(of_tables(insert_row_by_row(&rows, &needed), &self.tables, None));
         }
         statements.append(&mut updates);
-        for table in self.tables.iter().filter(|table| !table.plan.changes_nothing()) {
-            let rows = &table.query.seed.rows;
-            let moved = table.sequences.iter().filter_map(|sequence| sequence.advance(rows));
-            statements.extend(moved.map(|sql| of_tables(sql, std::slice::from_ref(table), None)));
-        }
         statements
     }
 }
@@ -162,12 +166,11 @@ pub fn row_refused<'p>(plan: &'p TablePlan, detail: &str) -> Option<&'p RowPlan>
 /// privilege, without a column.
 pub fn missing_rights_query<'s>(tables: &[PlannedSeed<'s>]) -> Option<String> {
     let mut needed: BTreeSet<(String, &str, &'s str)> = BTreeSet::new();
-    let mut sequences: BTreeSet<&'s str> = BTreeSet::new();
-    for PlannedSeed { query, plan, sequences: of_table, .. } in tables.iter().copied() {
+    let mut of_sequences: BTreeSet<String> = BTreeSet::new();
+    for PlannedSeed { query, plan, sequences, .. } in tables.iter().copied() {
         let seed: &'s Seed = &query.seed;
         if !plan.changes_nothing() {
-            let moved = of_table.iter().filter(|sequence| sequence.advance(&seed.rows).is_some());
-            sequences.extend(moved.map(|sequence| sequence.path.as_str()));
+            of_sequences.extend(sequences.iter().filter_map(|sequence| sequence.missing_rights(&seed.rows)));
         }
         let mut need = |right, columns: &mut dyn Iterator<Item = &'s str>| {
             needed.extend(columns.map(|column| (query.columns.path(), right, column)));
@@ -188,19 +191,13 @@ pub fn missing_rights_query<'s>(tables: &[PlannedSeed<'s>]) -> Option<String> {
     if rows.is_empty() {
         return None;
     }
-    let mut sql = format!(
+    let of_columns = format!(
         "SELECT v.path, v.privilege, v.name FROM (VALUES {}) AS v(path, privilege, name) WHERE NOT \
          pg_catalog.has_column_privilege(v.path::pg_catalog.text, v.name::pg_catalog.text, \
          v.privilege::pg_catalog.text)",
         rows.join(", ")
     );
-    for path in sequences.into_iter().map(literal) {
-        sql.push_str(&format!(
-            " UNION ALL SELECT {path}, v.privilege, NULL FROM (VALUES ('SELECT'), ('UPDATE')) AS v(privilege) \
-             WHERE NOT pg_catalog.has_sequence_privilege({path}::pg_catalog.text, v.privilege::pg_catalog.text)"
-        ));
-    }
-    Some(sql)
+    Some([of_columns].into_iter().chain(of_sequences).collect::<Vec<_>>().join(" UNION ALL "))
 }
 
 /// The statement that records what was seeded; `None` when nothing is recorded.
@@ -228,6 +225,15 @@ pub fn records(tables: &[PlannedSeed<'_>], run: &str) -> Option<String> {
 /// The quoted names of columns, separated by commas.
 pub(super) fn names<'n>(columns: impl IntoIterator<Item = &'n str>) -> String {
     columns.into_iter().map(identifier).collect::<Vec<_>>().join(", ")
+}
+
+/// A DO statement around its code.
+pub(super) fn do_block(code: &str) -> String {
+    let mut tag = "$trueup$".to_owned();
+    while code.contains(&tag) {
+        tag = format!("{}_$", tag.trim_end_matches('$'));
+    }
+    format!("DO {tag}\n{code}{tag}")
 }
 
 /// A declared expression in parentheses.
