@@ -92,9 +92,9 @@ struct Need {
 pub(super) fn insert_row_by_row(rows: &[WaitingRow<'_>], needed: &Needed<'_>) -> String {
     let mut tries = String::new();
     let mut reads_together = false;
+    let together: Vec<String> = needed.together.iter().map(|table| table.path()).collect();
+    let reads = |lookup: &Lookup| together.iter().any(|path| lookup.reads.contains(path));
     for row in rows {
-        let together: Vec<String> = needed.together.iter().map(|table| table.path()).collect();
-        let reads = |lookup: &Lookup| together.iter().any(|path| lookup.reads.contains(path));
         reads_together |= row.lookups(needed).any(|(_, lookup)| reads(lookup));
         tries.push_str(&row.try_to_insert(needed));
     }
