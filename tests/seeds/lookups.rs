@@ -268,3 +268,32 @@ fn what_is_told_of_lookups_calls_no_operator_of_the_project() {
         .says(["a.toml:5: chair: finds no row", "a.toml:8: chair"])
         .lacks("called");
 }
+
+/// Only the rows that need others are inserted one by one, however many rows the file has.
+#[test]
+fn rows_that_need_no_other_one_are_inserted_at_once() {
+    let schema = format!(
+        "{CLUB}ALTER TABLE people ADD COLUMN friend text REFERENCES people (code);
+        ALTER TABLE clubs ADD COLUMN note text DEFAULT 'none';"
+    );
+    let codes: String = (0..2_000).map(|number| format!("c{number:04}\n")).collect();
+    let chess = format!("{}note = \"n\"\n", lookup("chair", "people", "code", "bob") + "\n");
+    let clubs = file("clubs", "code", &[("chess", &chess), ("golf", "note = \"g\"")]);
+    let clubs = clubs.replacen('\n', "\ncsv = \"clubs.csv\"\n", 1);
+    let people = [("ann", "friend = \"bob\""), ("bob", &*lookup("club", "clubs", "code", "golf"))];
+    let people = file("people", "code", &people);
+    let files = [("a.toml", clubs.as_str()), ("b.toml", people.as_str())];
+    let (project, database) = site_of(&schema, &files);
+    write(&project, &[("clubs.csv", &format!("code\n{codes}"))]);
+    let script = ask(&project, &database, &["--sql"]).exit(0);
+    assert_eq!(script.stdout().matches("IF NOT EXISTS").count(), 3, "chess, ann and bob");
+    let right = "SELECT concat_ws(' ', (SELECT count(*) FROM clubs WHERE note = 'none'),
+        (SELECT c.note || p.code || f.code FROM clubs AS c JOIN people AS p ON p.id = c.chair JOIN people AS f ON f.friend = p.code))";
+    seed(&project, &database, &[]).exit(0);
+    assert_eq!(database.value(right), "2000 nbobann");
+    database.exec("DELETE FROM people; DELETE FROM clubs");
+    database.psql(script.stdout());
+    assert_eq!(database.value(right), "2000 nbobann");
+    database.psql(script.stdout());
+    assert_eq!(database.value(right), "2000 nbobann", "a second time");
+}

@@ -197,11 +197,21 @@ impl<'r> WaitingRow<'r> {
         keys.collect::<Vec<_>>().join(" AND ")
     }
 
-    fn try_to_insert(&self, needed: &Needed<'_>) -> String {
+    /// What has to be there before the row is inserted.
+    fn needs(&self, needed: &Needed<'_>) -> Vec<Need> {
         let declared = self.declared();
-        let mut needs: Vec<Need> =
-            declared.cells.iter().filter_map(|cell| need_of_lookup(&declared.file, cell, needed)).collect();
-        needs.extend(self.keys.iter().filter_map(|key| self.need_of_key(key, needed)));
+        let of_lookups =
+            declared.cells.iter().filter_map(|cell| need_of_lookup(&declared.file, cell, needed));
+        of_lookups.chain(self.keys.iter().filter_map(|key| self.need_of_key(key, needed))).collect()
+    }
+
+    /// Whether the row needs another one of the tables that are seeded together, or a lookup.
+    pub(super) fn waits(&self, needed: &Needed<'_>) -> bool {
+        !self.needs(needed).is_empty()
+    }
+
+    fn try_to_insert(&self, needed: &Needed<'_>) -> String {
+        let needs = self.needs(needed);
         let table = self.query.columns.path();
         let mut sql =
             format!("        IF NOT EXISTS (SELECT FROM {table} AS t WHERE {}) THEN\n", self.is_this());

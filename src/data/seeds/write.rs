@@ -34,7 +34,7 @@ pub struct PlannedSeed<'p> {
 pub struct PlannedGroup<'p> {
     /// The tables in their order.
     pub tables: Vec<PlannedSeed<'p>>,
-    /// Whether every row is inserted by itself.
+    /// Whether rows that need others are inserted by themselves.
     pub row_by_row: bool,
 }
 
@@ -105,23 +105,22 @@ impl<'p> PlannedGroup<'p> {
             sql,
             subject: Some(StatementSubject { tables: tables.to_vec(), row }),
         };
-        let mut statements = Vec::new();
         let mut updates = Vec::new();
-        let mut rows: Vec<WaitingRow<'_>> = Vec::new();
+        let mut inserts = Vec::new();
+        let mut waiting: Vec<WaitingRow<'_>> = Vec::new();
         for table in &self.tables {
             let PlannedSeed { query, plan, keys, .. } = *table;
             let one = std::slice::from_ref(table);
+            let mut at_once: Vec<&RowPlan> = plan.rows.iter().filter(|row| row.missing).collect();
             if self.row_by_row {
-                let missing = plan.rows.iter().filter(|row| row.missing);
-                rows.extend(missing.map(|row| WaitingRow {
-                    query,
-                    number: row.row,
-                    values: &row.declared,
-                    keys,
-                }));
-            } else {
-                statements.extend(insert(query, plan).map(|sql| of_tables(sql, one, None)));
+                at_once.retain(|row| {
+                    let row = WaitingRow { query, number: row.row, values: &row.declared, keys };
+                    let waits = row.waits(&needed);
+                    waiting.extend(waits.then_some(row));
+                    !waits
+                });
             }
+            inserts.extend(insert(query, &at_once).map(|sql| of_tables(sql, one, None)));
             let changed = plan.rows.iter().filter(|row| !row.missing && !row.changes.is_empty());
             let changed: Vec<_> = changed.map(|row| of_tables(update(query, row), one, Some(row))).collect();
             if !changed.is_empty() {
@@ -130,13 +129,12 @@ impl<'p> PlannedGroup<'p> {
             }
             updates.extend(changed);
         }
-        // Lookups find rows as they are declared, so rows are updated before the others are inserted.
-        if !rows.is_empty() {
-            statements.append(&mut updates);
-            statements.push(of_tables(insert_row_by_row(&rows, &needed), &self.tables, None));
+        if waiting.is_empty() {
+            return inserts.into_iter().chain(updates).collect();
         }
-        statements.append(&mut updates);
-        statements
+        // Lookups find rows as they are declared, so rows are updated before the others are inserted.
+        let one_by_one = of_tables(insert_row_by_row(&waiting, &needed), &self.tables, None);
+        updates.into_iter().chain(inserts).chain([one_by_one]).collect()
     }
 }
 
@@ -272,18 +270,17 @@ pub(super) fn on_change<'s>(seed: &'s Seed, but: &'s [&str]) -> impl Iterator<It
     })
 }
 
-fn insert(query: &SeedQuery, plan: &TablePlan) -> Option<String> {
+fn insert(query: &SeedQuery, missing: &[&RowPlan]) -> Option<String> {
     let seed = &query.seed;
-    let missing = || plan.rows.iter().filter(|row| row.missing);
-    let is_used = |column: &str| missing().any(|row| seed.rows[row.row].get(column).is_some());
+    let is_used = |column: &str| missing.iter().any(|row| seed.rows[row.row].get(column).is_some());
     let columns: Vec<&str> =
         seed.columns().map(|cell| cell.column.as_str()).filter(|name| is_used(name)).collect();
-    let row = |row: &RowPlan| {
+    let row = |row: &&RowPlan| {
         let declared = &seed.rows[row.row];
         let cells = columns.iter().map(|column| cell(declared.get(column), &row.declared));
         format!("({})", cells.collect::<Vec<_>>().join(", "))
     };
-    let rows: Vec<String> = missing().map(row).collect();
+    let rows: Vec<String> = missing.iter().map(row).collect();
     (!rows.is_empty()).then(|| {
         format!(
             "INSERT INTO {} ({}) VALUES\n{}\nON CONFLICT ({}) DO NOTHING",
