@@ -76,9 +76,10 @@ impl Histories {
     /// Takes a row of the statement of that number.
     pub(super) fn row(&mut self, statement: usize, row: &Row<'_>) -> Result<()> {
         let table = &self.readable[statement];
-        match table.is_refinerys() {
-            false => self.others.push(OtherHistory::from_row(table, row)?),
-            true => self.applied.push(Applied::from_row(row)?),
+        if table.is_refinerys() {
+            self.applied.push(Applied::from_row(row)?);
+        } else {
+            self.others.push(OtherHistory::from_row(table, row)?);
         }
         Ok(())
     }

@@ -415,8 +415,9 @@ impl WriteSession {
             _ => {}
         }
         self.connected()?;
-        if seen.cancelled == Some(Why::OneWait) && said.is(sqlstate::QUERY_CANCELED) {
-            let why = "it waited longer than its lock_timeout, which it has switched off".to_owned();
+        if seen.cancelled == Some(Why::LockTimeout) && said.is(sqlstate::QUERY_CANCELED) {
+            let why = "the script disabled lock_timeout and waited too long for a lock; trueup cancelled it"
+                .to_owned();
             return Ok(Attempt::NoLock { why, blockers: seen.blockers });
         }
         if RETRIED.iter().any(|state| said.is(state)) {

@@ -24,7 +24,7 @@ fn rows_that_a_trigger_refuses_are_named_and_the_rest_is_repaired() {
         "id 1203: key 1203",
     ])
     .says(["hint: ask the owner", "context: PL/pgSQL function", "refuse()", "2 rows remain"])
-    .says("2 that the server refuses to change")
+    .says("2 rows: refused by the server (see the error above)")
     .lacks("producer");
     assert_eq!(shop.orphans(), 2);
     assert_eq!(shop.recorded(), "1598");
@@ -77,7 +77,7 @@ fn a_row_that_a_trigger_refuses_in_an_undo_is_named_and_the_rest_is_restored() {
     shop.undo(&run)
         .exit(1)
         .says(["restored 1598 rows", "id 7: key 7 is frozen", "context: PL/pgSQL function"])
-        .says(["not restored: refused by the server", "fix what the server reports"]);
+        .says(["not restored: refused by the server", "fix the reported error, then run: trueup undo "]);
     assert_eq!(shop.orphans(), 1598);
     shop.undo(&run).exit(1).says(["restored 0 rows", "id 1203: key 1203 is frozen"]);
     shop.database.exec("DROP TRIGGER frozen ON keys");

@@ -137,7 +137,7 @@ fn a_row_that_was_deleted_is_made_again_and_one_that_is_declared_no_more_stays()
     write(&project, &[("teams.toml", &one)]);
     seed(&project, &database, &[]).exit(0).says([
         "nothing to do",
-        "no longer declared in schema/seeds/teams.toml, and kept: public.teams[code=blue]",
+        "no longer declared in schema/seeds/teams.toml, kept in the database: public.teams[code=blue]",
     ]);
     assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
     let gone =

@@ -203,11 +203,11 @@ impl BatchCursor {
 /// Whether an error is about some of the rows: a constraint, a value, or what a trigger says. Other rows may be accepted.
 fn is_about_rows(said: &ServerError) -> bool {
     let state = said.sqlstate.as_deref().unwrap_or_default();
-    let of_data = [sqlstate::DATA_EXCEPTION_CLASS, sqlstate::INTEGRITY_CLASS].iter();
+    let of_data = [sqlstate::DATA_EXCEPTION_CLASS, sqlstate::INTEGRITY_CLASS];
     // What comes out of a function has a context. A lack of memory or space, and a fault of the server, are about no row.
     let of_server = [sqlstate::RESOURCES_CLASS, sqlstate::SYSTEM_CLASS, sqlstate::INTERNAL_CLASS];
-    of_data.into_iter().any(|class| state.starts_with(class))
-        || said.context.is_some() && !of_server.iter().any(|class| state.starts_with(class))
+    let is_one_of = |classes: &[&str]| classes.iter().any(|class| state.starts_with(class));
+    is_one_of(&of_data) || said.context.is_some() && !is_one_of(&of_server)
 }
 
 /// As many rows as would have taken as long as wanted, but at most twice as many as before.
