@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use serde::Serialize;
 
-use super::cursor::{BatchCursor, Reaction, Refusal};
+use super::cursor::{BatchCursor, Reaction, RefusedBatch};
 use super::{Repair, RepairLimits};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::{self, OwnedRow, RowError, ServerError};
@@ -197,7 +197,7 @@ pub(super) async fn batches(
                 totals.skipped += writer.answered_transaction(&work, watch, BatchCounts::of).await?.skipped;
                 cursor.on_left_out();
             }
-            Reaction::LeaveOutRefused(Refusal { batch, said }) => {
+            Reaction::LeaveOutRefused(RefusedBatch { batch, said }) => {
                 // The keys are read before the rows get their mark.
                 let statements =
                     format!("{};\n{}", ops.keys(batch), ops.leave_out(batch, WhyLeftOut::Refused));

@@ -28,14 +28,14 @@ pub(super) enum Reaction {
     /// The rows of the batch are left out, because they cannot be locked.
     LeaveOut,
     /// The rows of this batch are left out, because the server refuses one of them.
-    LeaveOutRefused(Refusal),
+    LeaveOutRefused(RefusedBatch),
     /// The error ends the repair.
     Fail,
 }
 
 /// A batch of which the server refuses a row.
 #[derive(Debug, Clone)]
-pub(super) struct Refusal {
+pub(super) struct RefusedBatch {
     /// The rows of the batch.
     pub(super) batch: RowRange,
     /// What the server said of one of them.
@@ -58,7 +58,7 @@ pub(super) struct BatchCursor {
     /// How many rows the batch needs so that none of them is referred to by a row outside of it. 0: any number will do.
     pub(super) min_size: u64,
     /// What the server refused last; the row is searched for while this is set.
-    refusal: Option<Refusal>,
+    refusal: Option<RefusedBatch>,
     /// How many times rows were left out because the server refuses them.
     refused: u32,
     /// How many locked rows were searched for and found.
@@ -145,7 +145,7 @@ impl BatchCursor {
         if self.refused == MAX_REFUSED {
             return Reaction::Fail;
         }
-        let refusal = Refusal { batch: self.batch, said: said.clone() };
+        let refusal = RefusedBatch { batch: self.batch, said: said.clone() };
         if self.batch.rows() == 1 {
             return Reaction::LeaveOutRefused(refusal);
         }
@@ -345,7 +345,7 @@ mod tests {
 
     /// The first and the last row that are left out after an error, and the SQLSTATE that is told.
     fn left_out(cursor: &mut BatchCursor, error: &StepError, linked: bool) -> (u64, u64, String) {
-        let Reaction::LeaveOutRefused(Refusal { batch, said }) = cursor.on_error(error, linked) else {
+        let Reaction::LeaveOutRefused(RefusedBatch { batch, said }) = cursor.on_error(error, linked) else {
             panic!("nothing is left out")
         };
         cursor.on_refused_left_out(batch);
