@@ -12,13 +12,18 @@ use toml::de::{DeTable, DeValue};
 use crate::error::{ErrorCode, Failure};
 use crate::text::holds_password;
 
-/// The name and the text of a file, for errors.
+/// Where the lines of a text end. A file may have many thousand values, and each of them knows its line.
+pub fn line_ends(text: &str) -> Vec<usize> {
+    memchr::memchr_iter(b'\n', text.as_bytes()).collect()
+}
+
+/// The name of a file and where its lines end, for errors.
 #[derive(Debug, Clone, Copy)]
 pub struct TomlSource<'a> {
     /// The name as the operator would type it.
     pub name: &'a str,
-    /// The whole text.
-    pub text: &'a str,
+    /// The [`line_ends`] of its text.
+    pub line_ends: &'a [usize],
 }
 
 impl TomlSource<'_> {
@@ -30,7 +35,7 @@ impl TomlSource<'_> {
 
     /// The line of a position, from 1.
     pub fn line(&self, span: &Range<usize>) -> usize {
-        self.text.get(..span.start).unwrap_or(self.text).matches('\n').count() + 1
+        self.line_ends.partition_point(|end| *end < span.start) + 1
     }
 }
 

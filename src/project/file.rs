@@ -18,7 +18,7 @@ use crate::migrations::tools::SqlTool;
 use crate::plain_file;
 use crate::postgres::connection::ServerVersion;
 use crate::postgres::sql::{self, DURATION, QualifiedTable};
-use crate::toml_table::{TomlSource, TomlTable};
+use crate::toml_table::{TomlSource, TomlTable, line_ends};
 
 /// The largest settings file that is read.
 const MAX_BYTES: u64 = 1 << 20;
@@ -191,7 +191,7 @@ impl ProjectFile {
     /// # Errors
     /// The same as [`ProjectFile::read`].
     pub fn parse(name: &str, text: &str) -> Result<Self, Failure> {
-        let source = TomlSource { name, text };
+        let source = TomlSource { name, line_ends: &line_ends(text) };
         let document = DeTable::parse(text)
             .map_err(|error| source.error(&error.span().unwrap_or(0..0), error.message().trim_end()))?;
         let top = TomlTable::new(source, "", document.get_ref());

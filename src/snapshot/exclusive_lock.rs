@@ -9,19 +9,22 @@ use crate::postgres::sql::brief_query;
 
 const SQL: &str = include_str!("exclusive_lock.sql");
 
-/// The failure of a reading that timed out waiting for a lock, with who holds it, where that is still so.
+/// The failure of a reading that timed out waiting for a lock, with who probably holds it, where that is still so: which lock
+/// it was the server does not say.
 pub(super) async fn failure(session: &mut Session, error: anyhow::Error) -> anyhow::Error {
     let unnamed = server_failure(error, "reading the catalog");
     match holder(session).await {
-        Ok(Some(holder)) => Failure::new(Exit::Busy, format!("timed out waiting for a lock: {holder}"))
-            .code(ErrorCode::LOCK_TIMEOUT)
-            .next("run the same command again when that is done: trueup status shows a run of trueup")
-            .into(),
+        Ok(Some(holder)) => {
+            Failure::new(Exit::Busy, format!("timed out waiting for a lock, possibly because {holder}"))
+                .code(ErrorCode::LOCK_TIMEOUT)
+                .next("run the same command again when that is done: trueup status shows a run of trueup")
+                .into()
+        }
         Ok(None) | Err(_) => unnamed,
     }
 }
 
-/// `trueup/0.1.0 upgrade (backend 4711, role app) has held public.users since 2026-...: ALTER TABLE ...`
+/// `trueup/0.1.0 upgrade (backend 4711, role app) holds public.users, in a transaction since 2026-...: ALTER TABLE ...`
 async fn holder(session: &mut Session) -> Result<Option<String>> {
     session.execute("ROLLBACK").await?;
     // Behind a transaction-pooling proxy no setting may stay.

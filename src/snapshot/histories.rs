@@ -110,9 +110,10 @@ impl Histories {
             self.rows_of_tool.push(AppliedRevision { revision, through });
             return Ok(());
         };
-        match table.is_refinerys() {
-            false => self.others.push(OtherHistory::from_row(table, row)?),
-            true => self.applied.push(Applied::from_row(row)?),
+        if table.is_refinerys() {
+            self.applied.push(Applied::from_row(row)?);
+        } else {
+            self.others.push(OtherHistory::from_row(table, row)?);
         }
         Ok(())
     }

@@ -241,8 +241,8 @@ impl SeedReading {
         let asked = self.failed(session).filter(|_| said.is(sqlstate::UNDEFINED_FUNCTION))?;
         let what = format!("the rows of {} cannot be read: {}", asked.question.columns.path(), said.text());
         Some(Failure::cannot_tell(what).code(ErrorCode::DATA_HIDDEN).next(
-            "an index, a check or a domain of the table uses a function that finds others by the search_path: ALTER FUNCTION \
-             ... SET search_path = ...",
+            "an index, a check or a domain of the table calls a function that depends on the search_path: ALTER FUNCTION ... SET \
+             search_path = ...",
         ))
     }
 

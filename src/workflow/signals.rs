@@ -120,17 +120,19 @@ pub(crate) async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>)
 /// What is said about statements that could not be cancelled.
 fn still_running(statements: &EndedStatements) -> Option<String> {
     let processes: Vec<String> = statements.running.iter().map(ToString::to_string).collect();
-    let Some(one) = processes.first() else {
+    if processes.is_empty() {
         return (statements.unknown > 0).then(|| {
             "the server ends what it still runs when it notices that the connection is gone, which takes a second: \
              run the same command again"
                 .to_owned()
         });
-    };
+    }
+    let ends: Vec<String> = processes.iter().map(|pid| format!("pg_terminate_backend({pid})")).collect();
     Some(format!(
-        "the server could not be reached to cancel what it still runs (process {}); it ends it by itself when it notices that \
-         the connection is gone; or run there: SELECT pg_terminate_backend({one});",
-        processes.join(", ")
+        "these statements may still run on the server: backend {}. They end when the server notices the closed connection. \
+         To end them now: SELECT {};",
+        processes.join(", "),
+        ends.join(", ")
     ))
 }
 

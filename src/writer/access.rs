@@ -8,7 +8,9 @@ use super::server_identity::{ServerIdentity, SessionIdentity};
 use super::step_error::StepError;
 use super::work::IDLE_LIMIT;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
-use crate::postgres::connection::{self, OBSERVED_SESSION, OwnedRow, Session, Target, sqlstate};
+use crate::postgres::connection::{
+    self, CHECK_CLIENT, OBSERVED_SESSION, OwnedRow, Session, Target, sqlstate,
+};
 use crate::postgres::sql::{MEANING, identifier, literal, set_meaning};
 
 /// How long the watching connection may be silent.
@@ -187,6 +189,7 @@ impl Access {
         let own = self.own_settings().into_iter().map(|(name, value)| (name, literal(&value)));
         let pairs: Vec<String> = own
             .chain(limits.iter().cloned())
+            .chain(KEEPALIVES.map(|(name, value)| (name, literal(value))))
             .map(|(name, value)| {
                 format!("pg_catalog.set_config({}, {value}, false) AS {name}", literal(name))
             })
@@ -265,21 +268,17 @@ fn milliseconds(text: &str) -> Option<u64> {
 const OWN_SETTINGS: &str = "SET statement_timeout = '30s'; SET idle_session_timeout = 0; \
     SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '5s'; \
     SET search_path = pg_catalog, pg_temp; SET row_security = off; \
-    SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off; \
-    SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 6";
+    SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off";
 
 fn own_settings() -> String {
-    format!("{OWN_SETTINGS}; {}", set_meaning("SET"))
+    let keepalives = KEEPALIVES.map(|(name, value)| format!("SET {name} = {value}")).join("; ");
+    format!("{OWN_SETTINGS}; {keepalives}; {}", set_meaning("SET"))
 }
 
-/// A server whose client is gone ends what it does for it. Only some systems can tell, and others refuse the setting
-/// (manual, client_connection_check_interval). A session that does nothing notices within two minutes that its client's
-/// machine or network is gone, and ends, with its lock. Without an operator: a role's search_path may still be in force.
-const CHECK_CLIENT: &str = "CASE WHEN pg_catalog.textregexeq(pg_catalog.version(), 'linux') \
-    THEN pg_catalog.set_config('client_connection_check_interval', '500ms', false) END AS check_interval, \
-    pg_catalog.set_config('tcp_keepalives_idle', '60', false) AS keepalives_idle, \
-    pg_catalog.set_config('tcp_keepalives_interval', '10', false) AS keepalives_interval, \
-    pg_catalog.set_config('tcp_keepalives_count', '6', false) AS keepalives_count";
+/// A session that does nothing notices within two minutes that its client's machine or network is gone, and ends, with its
+/// lock.
+const KEEPALIVES: [(&str, &str); 3] =
+    [("tcp_keepalives_idle", "60"), ("tcp_keepalives_interval", "10"), ("tcp_keepalives_count", "6")];
 
 /// A session's process, asked for in a transaction that is left open. No setting stays, whoever gets the session next.
 const PID: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \

@@ -17,6 +17,10 @@ use crate::postgres::sql::literal;
 pub const SCHEMA: &str = concat!(include_str!("schema.sql"), include_str!("layout_2.sql"));
 /// What a schema of the first layout is given.
 const LAYOUT_2: &str = include_str!("layout_2.sql");
+/// The tables of [`SCHEMA`] that have rows from the beginning of a run.
+const AT_THE_BEGINNING: [&str; 3] = ["mark", "runs", "fence"];
+/// The other ones: a row in them says what a run did.
+const LATER: [&str; 4] = ["steps", "migrations", "repairs", "seeds"];
 /// The layout of [`SCHEMA`] that this version of trueup writes.
 const LAYOUT: i32 = 2;
 /// The mark as the audit log keeps it.
@@ -241,22 +245,40 @@ impl WriteSession {
         present.map_err(|error| connection::server_failure(error, "looking for schema trueup"))
     }
 
-    /// Removes schema trueup, when this run has made it: what was refused or rolled back leaves the database as it was.
-    /// Nothing is removed when another run has taken over.
-    async fn remove_schema(&mut self) -> Result<()> {
+    /// Removes schema trueup as this run has made it, so that what was refused or rolled back leaves the database as it
+    /// was. Whether it did, which the server decides: nothing is removed once anything but the beginning of this run is
+    /// recorded, when another run has taken over, or when somebody else's objects are in the schema or depend on it.
+    async fn remove_schema(&mut self) -> bool {
+        let removed = self.try_to_remove_schema().await.unwrap_or_default();
+        if !removed {
+            self.roll_back().await;
+        }
+        removed
+    }
+
+    async fn try_to_remove_schema(&mut self) -> Result<bool> {
         let run = literal(self.run());
+        let tables = |names: &[&str]| names.iter().map(|name| format!("trueup.{name}")).collect::<Vec<_>>();
+        let empty: Vec<String> =
+            tables(&LATER).iter().map(|table| format!("NOT EXISTS (SELECT FROM {table})")).collect();
+        let only_begun = format!(
+            "BEGIN; SET LOCAL search_path = pg_catalog, pg_temp; SELECT FROM trueup.fence WHERE run = {run} AND {} \
+             AND NOT EXISTS (SELECT FROM trueup.runs WHERE id <> {run}) FOR UPDATE",
+            empty.join(" AND ")
+        );
         let session = self.read_session().await?;
-        let ours = format!("BEGIN; SELECT run FROM trueup.fence WHERE run = {run} FOR UPDATE");
-        let is_ours = !session.query(ours).await?.is_empty();
-        session.execute(if is_ours { "DROP SCHEMA trueup CASCADE; COMMIT" } else { "ROLLBACK" }).await
+        if session.query(only_begun).await?.is_empty() {
+            return Ok(false);
+        }
+        let tables = [tables(&AT_THE_BEGINNING), tables(&LATER)].concat().join(", ");
+        session.execute(format!("DROP TABLE {tables}; DROP SCHEMA trueup; COMMIT")).await?;
+        Ok(true)
     }
 
     /// Records how the run ended, gives the lock back and says goodbye. When the connection is gone it is made once
     /// more for that; what cannot be recorded is understood by the next run all the same.
     pub async fn finish_run(mut self, exit: Exit, message: &str, watch: &mut dyn Watch) {
-        if self.made_schema
-            && matches!(exit, Exit::Refused | Exit::RolledBack)
-            && self.remove_schema().await.is_ok()
+        if self.made_schema && matches!(exit, Exit::Refused | Exit::RolledBack) && self.remove_schema().await
         {
             return self.close().await;
         }
@@ -345,5 +367,20 @@ impl Marking {
                 ),
             ],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_of_the_schema_is_named() {
+        let created = SCHEMA.lines().filter_map(|line| {
+            let line = line.strip_prefix("CREATE TABLE ")?;
+            line.trim_start_matches("IF NOT EXISTS ").strip_prefix("trueup.")?.strip_suffix(" (")
+        });
+        let named = AT_THE_BEGINNING.into_iter().chain(LATER);
+        assert_eq!(created.collect::<Vec<_>>(), named.collect::<Vec<_>>());
     }
 }

@@ -72,7 +72,7 @@ impl WriteSession {
         let said = connection::server_error(&error).map(connection::describe).unwrap_or_default();
         Err(match seen.cancelled {
             Some(Why::Signal(signal)) => StepError::Stopped(signal),
-            Some(Why::Waiting | Why::OneWait | Why::Duration) => {
+            Some(Why::Waiting | Why::LockTimeout | Why::Duration) => {
                 StepError::NoLock { waited: seen.waited, blockers: seen.blockers, outside_the_queue: false }
             }
             None if said.is(sqlstate::LOCK_NOT_AVAILABLE) => StepError::NoLock {

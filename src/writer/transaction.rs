@@ -32,9 +32,6 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How much longer than its limit a step may be silent before the network is given up.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// The shortest time between the end of a script and its COMMIT after which the server ends the session.
-const SHORTEST_IDLE: Duration = Duration::from_secs(1);
-
 /// Another attempt may succeed.
 const RETRIED: [&str; 3] =
     [sqlstate::LOCK_NOT_AVAILABLE, sqlstate::DEADLOCK_DETECTED, sqlstate::SERIALIZATION_FAILURE];
@@ -383,8 +380,7 @@ impl WriteSession {
             sql.push_str("\n;");
         }
         sql.push_str("SET LOCAL search_path = pg_catalog, pg_temp;\n");
-        // What the script has locked stays locked for no longer than the step may take, should this process stand still now.
-        let idle = work.limits.max_duration.max(SHORTEST_IDLE).as_millis();
+        let idle = work.limits.idle().as_millis();
         let _ = writeln!(sql, "SET LOCAL idle_in_transaction_session_timeout = {idle};");
         let (form, transaction) = (fence::still_in(), literal(transaction));
         self.prepared.say(&mut sql, &PreparedStatement { name: STILL_IN, form: &form, values: &transaction });
@@ -419,8 +415,9 @@ impl WriteSession {
             _ => {}
         }
         self.connected()?;
-        if seen.cancelled == Some(Why::OneWait) && said.is(sqlstate::QUERY_CANCELED) {
-            let why = "it waited longer than its lock_timeout, which it has switched off".to_owned();
+        if seen.cancelled == Some(Why::LockTimeout) && said.is(sqlstate::QUERY_CANCELED) {
+            let why = "the script disabled lock_timeout and waited too long for a lock; trueup cancelled it"
+                .to_owned();
             return Ok(Attempt::NoLock { why, blockers: seen.blockers });
         }
         if RETRIED.iter().any(|state| said.is(state)) {
@@ -487,7 +484,7 @@ impl WriteSession {
     }
 
     /// Ends a transaction that failed. On a lost connection there is nothing to end.
-    async fn roll_back(&mut self) {
+    pub(super) async fn roll_back(&mut self) {
         self.prepared.forget();
         if self.lost.is_none()
             && let Err(error) = self.session.execute("ROLLBACK").await

@@ -16,6 +16,9 @@ pub struct StepLimits {
     pub max_duration: Duration,
 }
 
+/// The shortest and the longest time that a session may be idle between the end of a script and its COMMIT before the
+/// server ends it.
+const IDLE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// How long a session may be idle in the transaction of a step before the server ends it.
 pub(super) const IDLE_LIMIT: (&str, &str) = ("idle_in_transaction_session_timeout", "60s");
 
@@ -25,6 +28,12 @@ impl StepLimits {
         let idle = (IDLE_LIMIT.0, IDLE_LIMIT.1.to_owned());
         let settings = self.settings().into_iter().chain([idle]);
         settings.map(|(name, value)| format!("SET LOCAL {name} = '{value}'")).collect::<Vec<_>>().join("; ")
+    }
+
+    /// How long a session may be idle when the script is done. What the script has locked stays locked for no longer than
+    /// the step may take, should this process stand still then.
+    pub(super) fn idle(&self) -> Duration {
+        self.max_duration.clamp(IDLE.0, IDLE.1)
     }
 
     /// What the server is to keep of them.
@@ -77,5 +86,20 @@ impl<'w> Work<'w> {
     /// The beginning of this step.
     pub(super) fn beginning(&self) -> Next {
         Next { limits: self.limits, looks: !self.wanted.is_empty(), snapshot: self.snapshot }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_that_is_idle_ends_within_a_minute() {
+        let seconds = Duration::from_secs;
+        for (max_duration, idle) in [(0, 1), (5, 5), (600, 60)] {
+            let max_duration = seconds(max_duration);
+            let limits = StepLimits { lock_timeout: seconds(1), lock_budget: seconds(1), max_duration };
+            assert_eq!(limits.idle(), seconds(idle));
+        }
     }
 }

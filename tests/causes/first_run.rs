@@ -133,6 +133,53 @@ fn a_first_run_that_fails_leaves_nothing() {
     project.trueup(["upgrade", "--yes"], &database).exit(0);
 }
 
+/// The same, two seconds later.
+const FAILS_LATE: &str = "CREATE TABLE items (id int PRIMARY KEY);
+DO $$ BEGIN IF to_regnamespace('stop') IS NOT NULL THEN PERFORM pg_sleep(2); RAISE EXCEPTION 'stopped'; END IF; END $$;
+";
+
+/// What a failed first run has recorded beside its beginning stays: the backup that it took.
+#[test]
+fn a_first_run_that_took_a_backup_and_fails_keeps_its_record() {
+    let first = "CREATE TABLE rows (id int PRIMARY KEY);\n";
+    let files = [("migrations/V1__rows.sql", first), ("migrations/V2__items.sql", FAILS)];
+    let (project, database) = (project("", &files), support::database());
+    project.trueup(["upgrade", "--yes", "--to", "1"], &database).exit(0);
+    // As another tool leaves it: the history alone.
+    database.exec("DROP SCHEMA trueup CASCADE; CREATE SCHEMA stop");
+    fs::write(project.path().join("trueup.toml"), "[project]\nname = \"causes\"\n").unwrap();
+    project.trueup(["upgrade", "--yes"], &database).exit(5).says("stopped");
+    assert_eq!(database.value("SELECT string_agg(action, ' ') FROM trueup.steps"), "backup");
+    assert_eq!(database.value("SELECT outcome FROM trueup.runs"), "rolled-back");
+}
+
+/// Other people's objects are not removed with trueup's schema, and whoever keeps it from being removed does not keep the
+/// end of the run from being recorded.
+#[test]
+fn a_schema_in_use_stays_after_a_first_run_that_fails() {
+    for others in [
+        "CREATE VIEW public.trueup_runs AS SELECT id FROM trueup.runs",
+        "CREATE TABLE trueup.notes (note text)",
+        "BEGIN; SELECT FROM trueup.runs",
+    ] {
+        let files = [("migrations/V1__items.sql", FAILS_LATE)];
+        let (project, database) = (project("", &files), support::database());
+        database.exec("CREATE SCHEMA stop");
+        let upgrade = project.trueup(["upgrade", "--yes"], &database).start();
+        let runtime = support::runtime();
+        let mut session = runtime.block_on(database.connect());
+        support::wait_for("the beginning of the run", || {
+            database.value("SELECT to_regclass('trueup.runs') IS NOT NULL") == "t"
+        });
+        runtime.block_on(session.execute(others)).unwrap();
+        upgrade.ended().exit(5).says("stopped");
+        assert_eq!(database.value("SELECT outcome FROM trueup.runs"), "rolled-back", "{others}");
+        let kept = "SELECT count(*) FROM pg_class WHERE relname IN ('trueup_runs', 'notes')";
+        assert_eq!(database.value(kept), if others.starts_with("BEGIN") { "0" } else { "1" }, "{others}");
+        runtime.block_on(session.close());
+    }
+}
+
 #[test]
 fn an_empty_database_needs_one_upgrade() {
     let files = [
@@ -181,4 +228,25 @@ fn a_check_beside_an_upgrade_names_it() {
     upgrade.ended().exit(0);
     database.exec("DROP SCHEMA slow");
     project.trueup(["check"], &database).exit(0);
+}
+
+/// Nobody waits for a lock on another session's temporary table.
+#[test]
+fn a_check_that_waits_names_no_temporary_table() {
+    let files = [(
+        "migrations/V1__items.sql",
+        "CREATE TABLE items (id int PRIMARY KEY);\nCREATE VIEW ids AS SELECT id FROM items;\n",
+    )];
+    let (project, database) =
+        (project("[database]\nlock_timeout = \"300ms\"\n", &files), support::database());
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
+    let runtime = support::runtime();
+    let (mut other, mut holder) =
+        (runtime.block_on(database.connect()), runtime.block_on(database.connect()));
+    runtime.block_on(other.execute("BEGIN; CREATE TEMP TABLE mine (id int)")).unwrap();
+    runtime.block_on(holder.execute("BEGIN; LOCK TABLE ids")).unwrap();
+    let check = project.trueup(["check"], &database).exit(75);
+    check.says(["timed out waiting for a lock, possibly because", "holds public."]).lacks("mine");
+    runtime.block_on(holder.close());
+    runtime.block_on(other.close());
 }

@@ -221,7 +221,10 @@ fn f33_no_function_that_acts_outside_of_the_transaction_is_called() {
     shop.database.exec(
         "CREATE EXTENSION dblink; CREATE EXTENSION tablefunc; CREATE TABLE written (n int);
          CREATE VIEW sly AS SELECT * FROM dblink('dbname=postgres', 'SELECT 1') AS t (n int);
-         CREATE FUNCTION slyer() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM dblink_get_connections(); END",
+         CREATE FUNCTION slyer() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM dblink_get_connections(); END;
+         CREATE VIEW ender AS SELECT pg_terminate_backend(n) AS ended FROM written;
+         CREATE VIEW over_ender AS SELECT ended IS NULL AS is FROM ender;
+         CREATE FUNCTION reader() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT pg_read_file('PG_VERSION'); END",
     );
     let here = shop.database.value("SELECT current_database()");
     let file = tempfile::tempdir().unwrap();
@@ -251,8 +254,18 @@ fn f33_no_function_that_acts_outside_of_the_transaction_is_called() {
         ("pg_advisory_lock(1) IS NULL".to_owned(), "pg_advisory_lock"),
         ("pg_read_file('PG_VERSION') IS NULL".to_owned(), "pg_read_file"),
         ("nextval('numbers') IS NULL".to_owned(), "nextval"),
-        ("EXISTS (TABLE sly)".to_owned(), "what the query names calls public.dblink,"),
-        ("slyer() IS NULL".to_owned(), "what the query names calls public.dblink_get_connections,"),
+        ("EXISTS (TABLE sly)".to_owned(), "a view or function in the query calls public.dblink,"),
+        (
+            "slyer() IS NULL".to_owned(),
+            "a view or function in the query calls public.dblink_get_connections,",
+        ),
+        // What the server came with is in no record of what depends on what.
+        ("EXISTS (TABLE ender)".to_owned(), "a view or function in the query calls pg_terminate_backend,"),
+        (
+            "EXISTS (TABLE over_ender)".to_owned(),
+            "a view or function in the query calls pg_terminate_backend,",
+        ),
+        ("reader() IS NULL".to_owned(), "a view or function in the query calls pg_read_file,"),
     ] {
         let find = format!("-- title: t\n-- find:\nSELECT 1\n WHERE {call};\n");
         shop.checks(&[("evil", &find)]);
@@ -279,7 +292,10 @@ fn f33_no_function_that_acts_outside_of_the_transaction_is_called() {
 fn functions_that_only_look_are_called() {
     let shop = Shop::of(1);
     shop.database.exec(
-        "CREATE TABLE odd (dblink int, lo_export int);
+        "CREATE EXTENSION amcheck; CREATE EXTENSION pageinspect; CREATE EXTENSION pg_buffercache;
+         CREATE EXTENSION postgres_fdw;
+         CREATE VIEW times AS SELECT clock_timestamp() AS at, count(*) AS n FROM pg_stat_activity;
+         CREATE TABLE odd (dblink int, lo_export int);
          CREATE FUNCTION trusted() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN pg_backend_pid(); END'",
     );
     for condition in [
@@ -293,6 +309,12 @@ fn functions_that_only_look_are_called() {
         "EXISTS (SELECT dblink, lo_export FROM odd)",
         "'dblink_exec(1)' = $$lo_export(1)$$",
         "trusted() < 0",
+        "EXISTS (SELECT FROM times WHERE n < 0)",
+        "bt_index_check('keys_pkey') IS NULL",
+        "EXISTS (SELECT FROM verify_heapam('keys'))",
+        "EXISTS (SELECT FROM heap_page_items(get_raw_page('keys', 0)) WHERE lp < 0)",
+        "EXISTS (SELECT FROM pg_buffercache WHERE bufferid < 0)",
+        "EXISTS (SELECT FROM postgres_fdw_get_connections())",
     ] {
         shop.checks(&[("harmless", &format!("-- title: t\n-- find:\nSELECT 1 WHERE {condition};\n"))]);
         shop.trueup(["verify"]).case(condition).exit(0);

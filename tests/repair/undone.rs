@@ -378,6 +378,26 @@ fn status_offers_no_undo_of_a_table_that_was_created_again() {
     shop.undo(&run).exit(4).says("dropped, created again or renamed");
 }
 
+/// One that was renamed, neither, also where its name is a part of the other one.
+#[test]
+fn status_offers_no_undo_of_a_table_that_was_renamed_or_moved() {
+    let shop = Shop::of(20);
+    shop.fix().exit(0);
+    let run = shop.runs()[0].clone();
+    let undoable = || shop.document(&["status", "--runs"], 0)["runs"][0]["undoable"].clone();
+    for (there, back) in [
+        ("TABLE keys RENAME TO key", "TABLE key RENAME TO keys"),
+        ("SCHEMA public RENAME TO pub", "SCHEMA pub RENAME TO public"),
+    ] {
+        shop.database.exec(&format!("ALTER {there}"));
+        assert_eq!(undoable(), Value::Null, "{there}");
+        shop.database.exec(&format!("ALTER {back}"));
+        assert_eq!(undoable(), 20, "{back}");
+    }
+    shop.undo(&run).exit(0);
+    shop.as_before();
+}
+
 /// Both have read what is to be undone before either has the lock.
 #[test]
 fn f22_of_two_undos_at_once_one_is_told_that_it_is_done() {

@@ -208,3 +208,92 @@ fn a_trigger_that_gives_rows_other_keys_is_told() {
     seed(&project, &database, &[]).exit(5).says("public.clubs[code=chess]");
     assert_eq!(database.value("SELECT count(*) FROM clubs"), "0");
 }
+
+/// What fails once the rows are written leaves the session as it was: the end of the run is recorded.
+#[test]
+fn a_lookup_that_is_wrong_after_the_rows_were_written_leaves_no_unfinished_run() {
+    let schema = format!(
+        "{CLUB}CREATE FUNCTION vanish() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN DELETE FROM public.clubs; ALTER TABLE public.people RENAME TO persons; RETURN NULL; END $$;
+         CREATE CONSTRAINT TRIGGER vanish AFTER INSERT ON clubs DEFERRABLE INITIALLY DEFERRED
+         FOR EACH ROW EXECUTE FUNCTION vanish();"
+    );
+    let clubs = file("clubs", "code", &[("chess", &lookup("chair", "people", "code", "ann"))]);
+    let (project, database) = site_of(&schema, &[("a.toml", &clubs)]);
+    database.exec("INSERT INTO people (code) VALUES ('ann')");
+    seed(&project, &database, &[])
+        .exit(2)
+        .says(["the rows are written and recorded", "relation \"people\" does not exist"]);
+    assert_eq!(database.value("SELECT count(*) FROM trueup.runs WHERE ended_at IS NULL"), "0");
+}
+
+/// Many lookups are asked for in few messages, whatever is among them.
+#[test]
+fn many_lookups_are_asked_for_together() {
+    let kinds = |number: usize| match number % 3 {
+        0 => lookup("chair", "people", "code", &format!("p{number}")),
+        1 => format!("chair = {{ sql = \"coalesce((SELECT max(id) FROM people), {number})\" }}"),
+        _ => format!("chair = {{ sql = \"(SELECT {number}) + (SELECT count(*) FROM people)\" }}"),
+    };
+    let rows: Vec<(String, String)> =
+        (0..1_200).map(|number| (format!("c{number:04}"), kinds(number))).collect();
+    let rows: Vec<(&str, &str)> = rows.iter().map(|(code, more)| (code.as_str(), more.as_str())).collect();
+    let clubs = file("clubs", "code", &rows);
+    let codes: Vec<String> = (0..1_200).step_by(3).map(|number| format!("p{number}")).collect();
+    let people: Vec<(&str, &str)> = codes.iter().map(|code| (code.as_str(), "")).collect();
+    let people = file("people", "code", &people);
+    let (project, database) = site_of(CLUB, &[("a.toml", &clubs), ("b.toml", &people)]);
+    seed(&project, &database, &[]).exit(0);
+    let right = "SELECT count(*) FILTER (WHERE chair = CASE substr(code, 2)::int % 3
+        WHEN 0 THEN (SELECT id FROM people AS p WHERE p.code = 'p' || substr(c.code, 2)::int)
+        WHEN 1 THEN (SELECT max(id) FROM people)
+        ELSE substr(code, 2)::int + (SELECT count(*) FROM people) END) FROM clubs AS c";
+    assert_eq!(database.value(right), "1200");
+}
+
+/// The operators of a project that come before those of PostgreSQL are for its own expressions alone.
+#[test]
+fn what_is_told_of_lookups_calls_no_operator_of_the_project() {
+    let rows: Vec<(&str, &str)> =
+        ["chess", "golf"].map(|code| (code, "chair = { sql = \"(SELECT id FROM people)\" }")).into();
+    let (project, database) = site_of(CLUB, &[("a.toml", &file("clubs", "code", &rows))]);
+    database.exec(
+        "CREATE FUNCTION same(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'called'; END $$;
+         CREATE OPERATOR public.= (LEFTARG = text, RIGHTARG = text, FUNCTION = same);
+         CREATE OPERATOR public.<> (LEFTARG = text, RIGHTARG = text, FUNCTION = same)",
+    );
+    settings(&project, "[database]\nsearch_path = \"public, pg_catalog, pg_temp\"\n");
+    seed(&project, &database, &[])
+        .exit(5)
+        .says(["a.toml:5: chair: finds no row", "a.toml:8: chair"])
+        .lacks("called");
+}
+
+/// Only the rows that need others are inserted one by one, however many rows the file has.
+#[test]
+fn rows_that_need_no_other_one_are_inserted_at_once() {
+    let schema = format!(
+        "{CLUB}ALTER TABLE people ADD COLUMN friend text REFERENCES people (code);
+        ALTER TABLE clubs ADD COLUMN note text DEFAULT 'none';"
+    );
+    let codes: String = (0..2_000).map(|number| format!("c{number:04}\n")).collect();
+    let chess = format!("{}note = \"n\"\n", lookup("chair", "people", "code", "bob") + "\n");
+    let clubs = file("clubs", "code", &[("chess", &chess), ("golf", "note = \"g\"")]);
+    let clubs = clubs.replacen('\n', "\ncsv = \"clubs.csv\"\n", 1);
+    let people = [("ann", "friend = \"bob\""), ("bob", &*lookup("club", "clubs", "code", "golf"))];
+    let people = file("people", "code", &people);
+    let files = [("a.toml", clubs.as_str()), ("b.toml", people.as_str())];
+    let (project, database) = site_of(&schema, &files);
+    write(&project, &[("clubs.csv", &format!("code\n{codes}"))]);
+    let script = ask(&project, &database, &["--sql"]).exit(0);
+    assert_eq!(script.stdout().matches("IF NOT EXISTS").count(), 3, "chess, ann and bob");
+    let right = "SELECT concat_ws(' ', (SELECT count(*) FROM clubs WHERE note = 'none'),
+        (SELECT c.note || p.code || f.code FROM clubs AS c JOIN people AS p ON p.id = c.chair JOIN people AS f ON f.friend = p.code))";
+    seed(&project, &database, &[]).exit(0);
+    assert_eq!(database.value(right), "2000 nbobann");
+    database.exec("DELETE FROM people; DELETE FROM clubs");
+    database.psql(script.stdout());
+    assert_eq!(database.value(right), "2000 nbobann");
+    database.psql(script.stdout());
+    assert_eq!(database.value(right), "2000 nbobann", "a second time");
+}

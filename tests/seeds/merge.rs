@@ -137,7 +137,7 @@ fn a_row_that_was_deleted_is_made_again_and_one_that_is_declared_no_more_stays()
     write(&project, &[("teams.toml", &one)]);
     seed(&project, &database, &[]).exit(0).says([
         "nothing to do",
-        "no longer declared in schema/seeds/teams.toml, and kept: public.teams[code=blue]",
+        "no longer declared in schema/seeds/teams.toml, kept in the database: public.teams[code=blue]",
     ]);
     assert_eq!(teams_of(&database), "blue:Blue:n red:Red");
     let gone =
@@ -146,6 +146,63 @@ fn a_row_that_was_deleted_is_made_again_and_one_that_is_declared_no_more_stays()
     // A row that is not there any more is nothing to tell of.
     database.exec("DELETE FROM teams WHERE code = 'blue'");
     seed(&project, &database, &[]).exit(0).says("nothing to do").lacks("no longer declared");
+}
+
+/// A row that is declared no more is looked for by its key, whatever the size of the table.
+#[test]
+fn a_row_that_is_declared_no_more_is_found_by_the_index_of_its_key() {
+    for (kind, gone, stays, others) in [
+        ("bigint", "9223372036854775807", "7", "n"),
+        ("smallint", "-1", "7", "(n % 10000)::smallint"),
+        ("varchar(40)", "it's \\\"gone\\\"", "stays", "'o' || n"),
+        ("character(8)", "gone", "stays", "'o' || n"),
+        (
+            "uuid",
+            "5a6b1d1a-5284-4523-bc25-d49987293f4c",
+            "6a6b1d1a-5284-4523-bc25-d49987293f4c",
+            "gen_random_uuid()",
+        ),
+    ] {
+        let schema = format!("CREATE TABLE public.kinds (id {kind}, part text, PRIMARY KEY (part, id));");
+        let row = |id: &str| format!("[[rows]]\nid = \"{id}\"\npart = \"a\"\n");
+        let file = |rows: &[&str]| {
+            let rows: String = rows.iter().map(|id| row(id)).collect();
+            format!("table = \"kinds\"\nkey = [\"id\", \"part\"]\n{rows}")
+        };
+        let (project, database) = site_of(&schema, &[("kinds.toml", &file(&[gone, stays]))]);
+        seed(&project, &database, &[]).exit(0);
+        database.exec(&format!(
+            "INSERT INTO kinds SELECT {others}, 'b' || n FROM generate_series(1, 30000) AS n;
+             ANALYZE kinds"
+        ));
+        write(&project, &[("kinds.toml", &file(&[stays]))]);
+        let scans = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'kinds'";
+        let before = database.value(scans);
+        let told = ask(&project, &database, &["--check"]).exit(0);
+        assert_eq!(database.value(scans), before, "{kind}");
+        told.says(format!("public.kinds[id={}, part=a]", gone.replace('\\', "")));
+    }
+}
+
+/// What was recorded may be no value of the column any more.
+#[test]
+fn recorded_keys_of_another_type_are_no_rows() {
+    for (key, kind) in
+        [("gone", "int USING 8"), ("99999999999999999999", "bigint USING 8"), ("x", "uuid USING NULL")]
+    {
+        let schema = "CREATE TABLE public.kinds (id text UNIQUE);";
+        let file = |id: &str| format!("table = \"kinds\"\nkey = [\"id\"]\n[[rows]]\nid = \"{id}\"\n");
+        let (project, database) = site_of(schema, &[("kinds.toml", &file(key))]);
+        seed(&project, &database, &[]).exit(0);
+        database.exec(&format!("ALTER TABLE kinds ALTER id TYPE {kind}"));
+        write(&project, &[("kinds.toml", &file("5a6b1d1a-5284-4523-bc25-d49987293f4c"))]);
+        if !kind.starts_with("uuid") {
+            write(&project, &[("kinds.toml", &file("8"))]);
+        }
+        let document = ask(&project, &database, &["--check"]).document();
+        let gone = &document["tables"][0]["no_longer_declared_rows"];
+        assert!(gone.as_array().is_none_or(Vec::is_empty), "{document:#}");
+    }
 }
 
 #[test]

@@ -76,7 +76,21 @@ fn a_sequence_that_this_role_may_not_move_is_told_before_anything_is_written() {
     );
     let refused = project.trueup(["seed", "--yes"], &database.url_as("seeding_only")).exit(4);
     refused.says(["lacks rights", "UPDATE ON SEQUENCE public.a_id_seq", "nothing was changed"]);
+    // One that is there already is not moved.
+    database.exec("SELECT setval('a_id_seq', 4), setval('b_id_seq', 90), setval('shared', 4), setval('\"D d_I d_seq\"', -4)");
+    project.trueup(["seed", "--yes"], &database.url_as("seeding_only")).exit(0);
+    assert_eq!(next(&database), ["5", "91", "5", "-5"]);
     database.exec("DROP OWNED BY seeding_only; DROP ROLE seeding_only");
+}
+
+/// A sequence does not come back when the transaction is rolled back.
+#[test]
+fn a_seed_that_is_refused_moves_no_sequence() {
+    let (project, database) = site([3, 20]);
+    database.exec("ALTER TABLE c ADD CHECK (id < 20)");
+    seed(&project, &database, &[]).exit(5).says("check constraint");
+    database.exec("ALTER TABLE c DROP CONSTRAINT c_id_check");
+    assert_eq!(next(&database), ["1", "10", "1", "-1"]);
 }
 
 /// The codes of the findings about sequences.

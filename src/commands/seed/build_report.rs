@@ -48,7 +48,10 @@ pub(super) fn build(
         stage,
         overwrite: args.overwrite,
         tables: seed_plan.tables.iter().map(table_report).collect(),
-        behind: seed_plan.behind().map(BehindSequence::new).collect(),
+        behind: seed_plan
+            .behind()
+            .map(|behind| BehindSequence::new(&comparison::sequence_behind(behind)))
+            .collect(),
         findings: (stage == SeedStage::Checked).then(|| self::findings(seed_plan)),
         backup_plan: None,
         backup: None,

@@ -77,7 +77,7 @@ fn waiting_rows(error: &ServerError) -> Option<Failure> {
     let what = format!("{}; it was rolled back, and nothing was changed\n{detail}", error.message);
     let failure = match by_project {
         true => Failure::usage(what)
-            .next("declare the row that is looked up in schema/seeds/, or correct the lookup; then: trueup seed --check"),
+            .next("add the missing row to schema/seeds/, or correct the lookup; then: trueup seed --check"),
         false => Failure::new(Exit::RolledBack, what)
             .next("insert the row that is looked up, or correct the lookup; then: trueup seed --check"),
     };

@@ -89,11 +89,8 @@ impl ComparedSeeds {
     /// The expressions that may be lookups: those of the rows that are inserted or updated, or of all rows.
     pub(super) fn expressions(&self, of_all_rows: bool) -> Vec<ExpressionAt> {
         let of_table = |table: &PlannedTable| -> Vec<ExpressionAt> {
-            let missing = table.plan.rows.iter().filter(|row| row.missing).map(|row| row.row);
-            let rows: Vec<usize> =
-                if of_all_rows { (0..table.query.len()).collect() } else { missing.collect() };
             let on_change = of_all_rows || table.plan.updates() > 0;
-            seeds::expressions(&table.query.seed, rows, on_change).collect()
+            seeds::expressions(&table.query.seed, table.inserted(of_all_rows), on_change).collect()
         };
         self.tables.iter().flat_map(of_table).collect()
     }
@@ -127,11 +124,8 @@ impl ComparedSeeds {
             .iter()
             .map(|table| {
                 let seed = &table.query.seed;
-                let missing = |row: usize| {
-                    of_all_rows || table.plan.rows.iter().any(|planned| planned.row == row && planned.missing)
-                };
-                let rows = seed.rows.iter().enumerate().filter(|(row, _)| missing(*row));
-                let (looks_up, mut reads) = lookups.reads(rows.flat_map(|(_, row)| &row.cells));
+                let rows = table.inserted(of_all_rows).into_iter();
+                let (looks_up, mut reads) = lookups.reads(rows.flat_map(|row| &seed.rows[row].cells));
                 reads.extend(lookups.reads(&seed.on_change).1);
                 TableToOrder { columns: &table.query.columns, looks_up, reads }
             })
@@ -236,6 +230,12 @@ impl SeedPlan {
 }
 
 impl PlannedTable {
+    /// The positions of the rows that are inserted, or those of all rows.
+    fn inserted(&self, all: bool) -> Vec<usize> {
+        let missing = self.plan.rows.iter().filter(|row| row.missing).map(|row| row.row);
+        if all { (0..self.query.len()).collect() } else { missing.collect() }
+    }
+
     fn planned(&self) -> PlannedSeed<'_> {
         let Self { query, plan, keys, sequences, .. } = self;
         PlannedSeed { query, plan, keys, sequences }

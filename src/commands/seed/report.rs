@@ -6,7 +6,6 @@ use crate::error::Exit;
 use crate::findings::{Command, Finding};
 use crate::output::view::{Content, Table, Text, Tone, View, or_null};
 use crate::output::{Envelope, Report};
-use crate::snapshot::SequenceBehind;
 use crate::text::plural;
 use crate::workflow::reports::backup_plan::{BackupPlan, LastBackup};
 use crate::workflow::reports::target::TargetReport;
@@ -85,12 +84,12 @@ pub(super) struct BehindSequence {
 }
 
 impl BehindSequence {
-    pub(super) fn new(SequenceBehind { of, at, reached }: &SequenceBehind) -> Self {
-        let column = format!("{}.{}", of.path(), crate::postgres::sql::identifier(&of.column));
-        let sequence = crate::postgres::sql::literal(&of.sequence);
+    /// What the finding says of it.
+    pub(super) fn new(Finding { object, cause, remedy, .. }: &Finding) -> Self {
+        let why = cause.as_ref().map(|cause| cause.detail.as_str()).unwrap_or_default();
         Self {
-            what: format!("sequence {} is at {at}, and {column} has {reached} already", of.sequence),
-            statement: format!("SELECT pg_catalog.setval({sequence}, {reached});"),
+            what: format!("sequence {object} is behind: {why}"),
+            statement: remedy.sql.clone().unwrap_or_default(),
         }
     }
 }
@@ -210,7 +209,7 @@ impl SeedReport {
             let named: Vec<String> = rows.iter().take(MOST).map(|row| row.replace('\n', "\\n")).collect();
             let more = rows.len().saturating_sub(MOST);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            format!("seeded once, no longer declared in {}, and kept: {}{more}", table.file, named.join(", "))
+            format!("no longer declared in {}, kept in the database: {}{more}", table.file, named.join(", "))
         });
         let behind = self.behind.iter().map(|behind| behind.what.clone());
         view.notes(behind.chain(undeclared).chain(self.notes.iter().cloned()))

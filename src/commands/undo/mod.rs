@@ -13,7 +13,7 @@ use crate::data::repair::{self, Repair, RepairState, RepairedRun, UndoOutcome};
 use crate::error::Exit;
 use crate::output;
 use crate::postgres::connection::{ReadOnlyTransaction, Session, Target};
-use crate::postgres::sql::literal;
+use crate::postgres::sql::{literal, set_meaning};
 use crate::project::Settings;
 use crate::snapshot::{self, DatabaseSnapshot};
 use crate::text::{plural, short_id};
@@ -70,12 +70,7 @@ impl ProposedUndo {
         session: &mut Session,
         run: &str,
     ) -> Result<Self> {
-        let path = |path: &str| {
-            format!("SELECT pg_catalog.set_config('search_path', {}, {})", literal(path), "false")
-        };
-        session.execute(path("pg_catalog, pg_temp")).await?;
-        let RepairedRun { records, repairs } = repair::repaired_run(session, run).await?;
-        session.execute(path(&settings.database.search_path)).await?;
+        let RepairedRun { records, repairs } = recorded(settings, session, run).await?;
         let undoes = records.first().map(|record| record.run.clone()).unwrap_or_default();
         let mut shown = report(settings, target, snapshot, &undoes);
         let all = if repairs.is_empty() { "" } else { "part of it was " };
@@ -125,6 +120,15 @@ impl ProposedUndo {
     }
 }
 
+/// Reads the records of a run, and leaves the session with the project's search_path.
+async fn recorded(settings: &Settings, session: &mut Session, run: &str) -> Result<RepairedRun> {
+    session.execute("SET search_path = pg_catalog, pg_temp").await?;
+    let repaired = repair::repaired_run(session, run).await?;
+    let path = literal(&settings.database.search_path);
+    session.execute(format!("SELECT pg_catalog.set_config('search_path', {path}, false)")).await?;
+    Ok(repaired)
+}
+
 /// Shows what an undo would do. It only reads, so it works through a pooler, too.
 async fn dry_run(settings: &Settings, args: &UndoArgs, run: &str) -> Result<Exit> {
     let target = settings.target()?;
@@ -136,7 +140,7 @@ async fn dry_run(settings: &Settings, args: &UndoArgs, run: &str) -> Result<Exit
         .statement_timeout(data_checks::repair_limits(settings, None).max_planning)
         .lock_timeout(request.lock_timeout)
         .row_security_off()
-        .settings("SET LOCAL standard_conforming_strings = on")
+        .settings(&set_meaning("SET LOCAL"))
         .role(request.set_role.as_deref());
     session.execute(transaction.sql()).await?;
     let proposed = ProposedUndo::read(settings, &target, &snapshot, &mut session, run).await?;
@@ -183,11 +187,13 @@ async fn undo(
     // Another run may have undone the repairs before the lock was taken.
     let undoes = proposed.shown.undoes.clone();
     let session = writing.writer.read_session().await?;
-    let ProposedUndo { repairs, shown } =
-        ProposedUndo::read(settings, &target, &snapshot, session, &undoes).await?;
-    if shown.nothing_to_do {
-        writing.writer.close().await;
-        return print(settings, &shown);
+    let RepairedRun { repairs, .. } = recorded(settings, session, &undoes).await?;
+    if repairs.iter().all(|repair| repair.state == RepairState::Undone) {
+        let now = ProposedUndo::read(settings, &target, &snapshot, session, &undoes).await?;
+        if now.shown.nothing_to_do {
+            writing.writer.close().await;
+            return print(settings, &now.shown);
+        }
     }
     let marking = writing.first_mark();
     let limits = data_checks::repair_limits(settings, args.max_rate);

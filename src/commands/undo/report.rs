@@ -180,10 +180,7 @@ impl UndoReport {
                 Some(Command::Undo { run: self.undoes.clone() }.to_string())
             }
             (RepairStage::Done, None) if self.repairs.iter().any(|repair| repair.refused > 0) => {
-                Some(format!(
-                    "fix what the server reports, then the same command again: trueup undo {}",
-                    short_id(&self.undoes)
-                ))
+                Some(format!("fix the reported error, then run: trueup undo {}", short_id(&self.undoes)))
             }
             (RepairStage::Done, None) if self.repairs.iter().any(|repair| repair.held > 0) => {
                 Some(format!("again when nobody holds the locks: trueup undo {}", short_id(&self.undoes)))

@@ -1,15 +1,13 @@
 //! Functions by which a check's query could act outside of its READ ONLY transaction: on another connection, on files and
 //! replication slots of the server, on other sessions. A rollback undoes nothing of that.
 
-use anyhow::Result;
 use squawk_lexer::{TokenKind, tokenize};
 
 use super::{Check, CheckQuery};
 use crate::error::Failure;
-use crate::postgres::connection::Row;
 use crate::postgres::sql::split_qualified;
 
-/// The statement that finds them, behind `named.sql`. The names of called functions, and all words of the queries, are put in
+/// The query that finds them, behind `named.sql`. The names of called functions, and all words of the queries, are put in
 /// where they are named in braces.
 pub(super) const REACHING: &str = include_str!("sql/reaching.sql");
 
@@ -25,24 +23,17 @@ pub(super) struct Called {
 /// A function that acts outside of the transaction.
 #[derive(Debug)]
 pub(super) struct Reaching {
-    name: String,
-    /// The name with the schema.
-    function: String,
+    /// The name without the schema.
+    pub(super) name: String,
+    /// The name with the schema, quoted.
+    pub(super) function: String,
 }
 
 impl Reaching {
-    /// Reads a row that [`REACHING`] returns.
-    ///
-    /// # Errors
-    /// The row has other columns or values.
-    pub(super) fn from_row(row: &Row<'_>) -> Result<Self> {
-        Ok(Self { name: row.get("name")?, function: row.get("function")? })
-    }
-
     /// The error about the check that calls it (exit 2).
     pub(super) fn failure(&self, check: &Check, calls: &[Called]) -> Failure {
         let call = calls.iter().find(|call| call.name == self.name);
-        let how = if call.is_some() { "the query calls" } else { "what the query names calls" };
+        let how = if call.is_some() { "the query calls" } else { "a view or function in the query calls" };
         let what = format!(
             "{how} {}, which can act outside of the transaction that only reads: no rollback would undo that",
             self.function

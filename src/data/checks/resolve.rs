@@ -10,7 +10,8 @@ use anyhow::Result;
 use super::file::combine;
 use super::reach::{self, Reaching};
 use super::validate::{self, LocatedCheck, ValidatedCheck, ValidationError};
-use super::{Check, CheckQuery, CheckedTable, VisibilityGap, visibility};
+use super::visibility::{self, Obstacle};
+use super::{Check, CheckQuery, CheckedTable, VisibilityGap};
 use crate::error::Failure;
 use crate::postgres::catalog::{TableUse, UntrustedCode, WITHOUT_JIT};
 use crate::postgres::connection::{Batch, Session};
@@ -118,12 +119,15 @@ async fn locate(session: &mut Session, checks: Vec<Check>, search_path: &str) ->
         visibility::statements(check.queries(), calls, oid.as_deref(), search_path)
     });
     batch.each_of(statements, |statement, row| {
-        let (check, about) = (statement / 3, statement % 3);
-        match about {
-            0 => gaps[check].push(visibility::from_row(row)?),
-            1 => gaps[check].push(visibility::of_code(&UntrustedCode::from_row(TableUse::Read, row)?)),
-            _ => {
-                reaching[check].get_or_insert(Reaching::from_row(row)?);
+        let (check, about) = (statement / 2, statement % 2);
+        if about == 1 {
+            gaps[check].push(visibility::of_code(&UntrustedCode::from_row(TableUse::Read, row)?));
+            return Ok(());
+        }
+        match Obstacle::from_row(row)? {
+            Obstacle::Gap(gap) => gaps[check].push(gap),
+            Obstacle::Reaching(function) => {
+                reaching[check].get_or_insert(function);
             }
         }
         Ok(())

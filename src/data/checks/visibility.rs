@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::CheckQuery;
-use super::reach::{Called, REACHING};
+use super::reach::{Called, REACHING, Reaching};
 use crate::postgres::catalog::{TableUse, UntrustedCode};
 use crate::postgres::connection::Row;
 use crate::postgres::sql::{literal, split_qualified, words_of};
@@ -93,17 +93,15 @@ impl VisibilityGap {
     }
 }
 
-/// The statements about these queries, which call these functions: one that returns gaps for [`from_row`], one for
-/// [`UntrustedCode::from_row`], one for [`Reaching::from_row`]. `table` is the oid of the check's table. The session's
-/// search_path must be `pg_catalog, pg_temp`.
-///
-/// [`Reaching::from_row`]: super::reach::Reaching::from_row
+/// The statements about these queries, which call these functions: one for [`Obstacle::from_row`], one for
+/// [`UntrustedCode::from_row`]. `table` is the oid of the check's table. The session's search_path must be `pg_catalog,
+/// pg_temp`.
 pub(super) fn statements<'q>(
     queries: impl Iterator<Item = &'q CheckQuery>,
     calls: &[Called],
     table: Option<&str>,
     search_path: &str,
-) -> [String; 3] {
+) -> [String; 2] {
     let mut words: Vec<String> = Vec::new();
     for word in queries.flat_map(|query| words_of(&query.text)) {
         // SQL folds a name without quotes to lower case.
@@ -128,9 +126,8 @@ pub(super) fn statements<'q>(
     let called: Vec<String> = calls.iter().map(|call| call.name.clone()).collect();
     let reaching = REACHING.replace("{words}", &list(&words)).replace("{called}", &list(&called));
     [
-        format!("{named}{visibility}"),
+        format!("{named}{visibility}UNION ALL\n{reaching} ORDER BY 1, 2"),
         UntrustedCode::statement_of(TableUse::Read, &relations),
-        format!("{named}{reaching}"),
     ]
 }
 
@@ -139,20 +136,31 @@ pub(super) fn of_code(code: &UntrustedCode) -> VisibilityGap {
     VisibilityGap::Code { code: code.sentence(), remedy: code.remedy() }
 }
 
-/// Reads a row that the first of [`statements`] returns.
-///
-/// # Errors
-/// The row has other columns or values.
-pub(super) fn from_row(row: &Row<'_>) -> Result<VisibilityGap> {
-    let name: String = row.get("name")?;
-    match row.get("kind")? {
-        "right" => Ok(VisibilityGap::Right { relation: name }),
-        "policy" => {
-            // A table with row-level security and no policy shows no row.
-            let policies: Option<String> = row.get("detail")?;
-            Ok(VisibilityGap::Policy { relation: name, policies: policies.unwrap_or_default() })
-        }
-        "function" => Ok(VisibilityGap::Function { function: name, setting: row.get("detail")? }),
-        other => bail!("{other:?} is no kind of what hides rows"),
+/// Why a check may not be run.
+pub(super) enum Obstacle {
+    /// It may not see every row.
+    Gap(VisibilityGap),
+    /// It acts outside of its transaction.
+    Reaching(Reaching),
+}
+
+impl Obstacle {
+    /// Reads a row that the first of [`statements`] returns.
+    ///
+    /// # Errors
+    /// The row has other columns or values.
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Self> {
+        let name: String = row.get("name")?;
+        Ok(match row.get("kind")? {
+            "call" => Self::Reaching(Reaching { name: row.get("detail")?, function: name }),
+            "right" => Self::Gap(VisibilityGap::Right { relation: name }),
+            "policy" => {
+                // A table with row-level security and no policy shows no row.
+                let policies: Option<String> = row.get("detail")?;
+                Self::Gap(VisibilityGap::Policy { relation: name, policies: policies.unwrap_or_default() })
+            }
+            "function" => Self::Gap(VisibilityGap::Function { function: name, setting: row.get("detail")? }),
+            other => bail!("{other:?} is no kind of what keeps a check from being run"),
+        })
     }
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use serde::Serialize;
 
-use super::cursor::{BatchCursor, Reaction};
+use super::cursor::{BatchCursor, Reaction, RefusedBatch};
 use super::{Repair, RepairLimits};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::{self, OwnedRow, RowError, ServerError};
@@ -90,9 +90,16 @@ impl RefusedRows {
     fn add(&mut self, rows: u64, keys: Vec<Vec<Option<String>>>, said: &ServerError) {
         self.rows += rows;
         let left = MAX_NAMED.saturating_sub(self.named.len());
+        // Rows that refer to each other are written together or not at all.
+        let message = match rows {
+            1 => said.text(),
+            rows => {
+                format!("the server refuses one of {rows} rows that refer to each other: {}", said.text())
+            }
+        };
         let named = keys.into_iter().take(left).map(|key| RefusedRow {
             key,
-            message: said.text(),
+            message: message.clone(),
             context: said.context.clone(),
         });
         self.named.extend(named);
@@ -190,8 +197,7 @@ pub(super) async fn batches(
                 totals.skipped += writer.answered_transaction(&work, watch, BatchCounts::of).await?.skipped;
                 cursor.on_left_out();
             }
-            Reaction::LeaveOutRefused => {
-                let StepError::Refused { said, .. } = error else { return Err(error) };
+            Reaction::LeaveOutRefused(RefusedBatch { batch, said }) => {
                 // The keys are read before the rows get their mark.
                 let statements =
                     format!("{};\n{}", ops.keys(batch), ops.leave_out(batch, WhyLeftOut::Refused));
@@ -199,7 +205,7 @@ pub(super) async fn batches(
                 let read = |rows: &[OwnedRow]| Ok((BatchCounts::of(rows)?, refused_keys(rows)?));
                 let (counted, keys) = writer.answered_transaction(&work, watch, read).await?;
                 totals.refused.add(counted.skipped, keys, &said);
-                cursor.on_refused_left_out();
+                cursor.on_refused_left_out(batch);
             }
         }
     }

@@ -21,16 +21,25 @@ const TIME_LIMIT: Duration = Duration::from_secs(1);
 const SMALLEST_TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// What happens after a batch that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Reaction {
     /// A batch is run again, with other settings.
     TryAgain,
     /// The rows of the batch are left out, because they cannot be locked.
     LeaveOut,
-    /// The rows of the batch are left out, because the server refuses them.
-    LeaveOutRefused,
+    /// The rows of this batch are left out, because the server refuses one of them.
+    LeaveOutRefused(RefusedBatch),
     /// The error ends the repair.
     Fail,
+}
+
+/// A batch of which the server refuses a row.
+#[derive(Debug, Clone)]
+pub(super) struct RefusedBatch {
+    /// The rows of the batch.
+    pub(super) batch: RowRange,
+    /// What the server said of one of them.
+    pub(super) said: ServerError,
 }
 
 /// Which rows the next batch has, and how it treats locked ones. It decides by the result of the batch before.
@@ -48,9 +57,9 @@ pub(super) struct BatchCursor {
     pub(super) skip_locked: bool,
     /// How many rows the batch needs so that none of them is referred to by a row outside of it. 0: any number will do.
     pub(super) min_size: u64,
-    /// Whether a row that the server refuses is searched for in the batch.
-    narrows: bool,
-    /// How many rows were refused.
+    /// What the server refused last; the row is searched for while this is set.
+    refusal: Option<RefusedBatch>,
+    /// How many times rows were left out because the server refuses them.
     refused: u32,
     /// How many locked rows were searched for and found.
     probed: u32,
@@ -66,7 +75,7 @@ impl BatchCursor {
             size: FIRST_SIZE,
             skip_locked: false,
             min_size: 0,
-            narrows: false,
+            refusal: None,
             refused: 0,
             probed: 0,
         }
@@ -111,7 +120,7 @@ impl BatchCursor {
             StepError::Refused { said, .. } if linked && said.is(sqlstate::FOREIGN_KEY_VIOLATION) => {
                 self.on_foreign_key_violation()
             }
-            StepError::Refused { said, .. } if is_about_rows(said) => self.on_refusal(),
+            StepError::Refused { said, .. } if is_about_rows(said) => self.on_refusal(said),
             StepError::TookTooLong(_) => self.on_timeout(),
             _ => Reaction::Fail,
         }
@@ -132,21 +141,23 @@ impl BatchCursor {
     }
 
     /// The server refuses a row of the batch. The batch is halved until the row is found.
-    fn on_refusal(&mut self) -> Reaction {
+    fn on_refusal(&mut self, said: &ServerError) -> Reaction {
         if self.refused == MAX_REFUSED {
             return Reaction::Fail;
         }
+        let refusal = RefusedBatch { batch: self.batch, said: said.clone() };
         if self.batch.rows() == 1 {
-            return Reaction::LeaveOutRefused;
+            return Reaction::LeaveOutRefused(refusal);
         }
-        (self.narrows, self.min_size) = (true, 0);
+        (self.refusal, self.min_size) = (Some(refusal), 0);
         self.size = self.batch.rows() / 2;
         Reaction::TryAgain
     }
 
     /// The rows of the batch, which the server refuses, were left out.
-    pub(super) fn on_refused_left_out(&mut self) {
+    pub(super) fn on_refused_left_out(&mut self, batch: RowRange) {
         self.refused += 1;
+        self.batch = batch;
         self.move_on();
     }
 
@@ -163,9 +174,9 @@ impl BatchCursor {
 
     /// A row outside of the batch refers to one in it: the next batch has to have both.
     fn on_foreign_key_violation(&mut self) -> Reaction {
-        if self.narrows {
-            // A smaller batch would lack the row that refers to the others.
-            return Reaction::LeaveOutRefused;
+        if let Some(refusal) = self.refusal.take() {
+            // The half lacks a row that refers to the others, so the refused row cannot be searched for any further.
+            return Reaction::LeaveOutRefused(refusal);
         }
         if self.is_last() {
             return Reaction::Fail;
@@ -184,7 +195,7 @@ impl BatchCursor {
     }
 
     fn move_on(&mut self) {
-        (self.min_size, self.narrows) = (0, false);
+        (self.min_size, self.refusal) = (0, None);
         self.range.from = self.batch.to + 1;
     }
 }
@@ -192,11 +203,11 @@ impl BatchCursor {
 /// Whether an error is about some of the rows: a constraint, a value, or what a trigger says. Other rows may be accepted.
 fn is_about_rows(said: &ServerError) -> bool {
     let state = said.sqlstate.as_deref().unwrap_or_default();
-    let of_data = [sqlstate::DATA_EXCEPTION_CLASS, sqlstate::INTEGRITY_CLASS].iter();
+    let of_data = [sqlstate::DATA_EXCEPTION_CLASS, sqlstate::INTEGRITY_CLASS];
     // What comes out of a function has a context. A lack of memory or space, and a fault of the server, are about no row.
     let of_server = [sqlstate::RESOURCES_CLASS, sqlstate::SYSTEM_CLASS, sqlstate::INTERNAL_CLASS];
-    of_data.into_iter().any(|class| state.starts_with(class))
-        || said.context.is_some() && !of_server.iter().any(|class| state.starts_with(class))
+    let is_one_of = |classes: &[&str]| classes.iter().any(|class| state.starts_with(class));
+    is_one_of(&of_data) || said.context.is_some() && !is_one_of(&of_server)
 }
 
 /// As many rows as would have taken as long as wanted, but at most twice as many as before.
@@ -259,14 +270,14 @@ mod tests {
     fn a_locked_row_is_skipped_first_then_searched_for_and_left_out() {
         let mut cursor = cursor(4);
         assert_eq!(next(&mut cursor), Some((1, 4)));
-        assert_eq!(cursor.on_lock_timeout(), Reaction::TryAgain);
+        assert!(matches!(cursor.on_lock_timeout(), Reaction::TryAgain));
         assert!(cursor.skip_locked);
         assert_eq!(next(&mut cursor), Some((1, 4)));
-        assert_eq!(cursor.on_lock_timeout(), Reaction::TryAgain);
+        assert!(matches!(cursor.on_lock_timeout(), Reaction::TryAgain));
         assert_eq!(next(&mut cursor), Some((1, 2)));
-        assert_eq!(cursor.on_lock_timeout(), Reaction::TryAgain);
+        assert!(matches!(cursor.on_lock_timeout(), Reaction::TryAgain));
         assert_eq!(next(&mut cursor), Some((1, 1)));
-        assert_eq!(cursor.on_lock_timeout(), Reaction::LeaveOut);
+        assert!(matches!(cursor.on_lock_timeout(), Reaction::LeaveOut));
         cursor.on_left_out();
         assert_eq!((cursor.probed, cursor.skip_locked), (1, true));
         assert_eq!(next(&mut cursor), Some((2, 2)));
@@ -280,7 +291,7 @@ mod tests {
         let mut cursor = cursor(10_000);
         (cursor.probed, cursor.skip_locked) = (MAX_PROBED, true);
         assert_eq!(next(&mut cursor), Some((1, 500)));
-        assert_eq!(cursor.on_lock_timeout(), Reaction::LeaveOut);
+        assert!(matches!(cursor.on_lock_timeout(), Reaction::LeaveOut));
         cursor.on_left_out();
         assert_eq!(cursor.probed, MAX_PROBED);
         assert_eq!(next(&mut cursor), Some((501, 1500)));
@@ -291,15 +302,15 @@ mod tests {
         let mut cursor = cursor(900);
         assert_eq!(next(&mut cursor), Some((1, 500)));
         assert_eq!(cursor.time_limit(), TIME_LIMIT);
-        assert_eq!(cursor.on_foreign_key_violation(), Reaction::TryAgain);
+        assert!(matches!(cursor.on_foreign_key_violation(), Reaction::TryAgain));
         assert_eq!(next(&mut cursor), Some((1, 900)));
         assert_eq!(cursor.time_limit(), SMALLEST_TIME_LIMIT);
         // There is no further row that could be missing.
-        assert_eq!(cursor.on_foreign_key_violation(), Reaction::Fail);
+        assert!(matches!(cursor.on_foreign_key_violation(), Reaction::Fail));
         // It cannot be split either.
-        assert_eq!(cursor.on_timeout(), Reaction::Fail);
+        assert!(matches!(cursor.on_timeout(), Reaction::Fail));
         (cursor.skip_locked, cursor.probed) = (true, 0);
-        assert_eq!(cursor.on_lock_timeout(), Reaction::LeaveOut);
+        assert!(matches!(cursor.on_lock_timeout(), Reaction::LeaveOut));
         cursor.on_left_out();
         assert_eq!((cursor.min_size, next(&mut cursor)), (0, None));
     }
@@ -308,12 +319,12 @@ mod tests {
     fn a_batch_that_takes_too_long_is_quartered_down_to_one_row() {
         let mut cursor = cursor(10);
         assert_eq!(next(&mut cursor), Some((1, 10)));
-        assert_eq!(cursor.on_timeout(), Reaction::TryAgain);
+        assert!(matches!(cursor.on_timeout(), Reaction::TryAgain));
         assert_eq!(next(&mut cursor), Some((1, 2)));
-        assert_eq!(cursor.on_timeout(), Reaction::TryAgain);
+        assert!(matches!(cursor.on_timeout(), Reaction::TryAgain));
         assert_eq!(next(&mut cursor), Some((1, 1)));
         assert_eq!(cursor.time_limit(), SMALLEST_TIME_LIMIT);
-        assert_eq!(cursor.on_timeout(), Reaction::Fail);
+        assert!(matches!(cursor.on_timeout(), Reaction::Fail));
     }
 
     #[test]
@@ -321,9 +332,9 @@ mod tests {
         let too_long = StepError::TookTooLong(TIME_LIMIT);
         let mut cursor = cursor(10);
         next(&mut cursor);
-        assert_eq!(cursor.on_error(&too_long, false), Reaction::TryAgain);
+        assert!(matches!(cursor.on_error(&too_long, false), Reaction::TryAgain));
         let other = StepError::Other(anyhow::anyhow!("connection lost"));
-        assert_eq!(cursor.on_error(&other, true), Reaction::Fail);
+        assert!(matches!(cursor.on_error(&other, true), Reaction::Fail));
     }
 
     fn refusal(state: &str, context: Option<&str>) -> StepError {
@@ -332,22 +343,30 @@ mod tests {
         StepError::Refused { said: Box::new(said), done: 0 }
     }
 
+    /// The first and the last row that are left out after an error, and the SQLSTATE that is told.
+    fn left_out(cursor: &mut BatchCursor, error: &StepError, linked: bool) -> (u64, u64, String) {
+        let Reaction::LeaveOutRefused(RefusedBatch { batch, said }) = cursor.on_error(error, linked) else {
+            panic!("nothing is left out")
+        };
+        cursor.on_refused_left_out(batch);
+        (batch.from, batch.to, said.sqlstate.unwrap_or_default())
+    }
+
     #[test]
     fn a_row_that_the_server_refuses_is_found_by_halving_and_left_out() {
         let refused = refusal(sqlstate::RAISE_EXCEPTION, Some("PL/pgSQL function f() line 1 at RAISE"));
         let mut cursor = cursor(4);
         assert_eq!(next(&mut cursor), Some((1, 4)));
-        assert_eq!(cursor.on_error(&refused, false), Reaction::TryAgain);
+        assert!(matches!(cursor.on_error(&refused, false), Reaction::TryAgain));
         assert_eq!(next(&mut cursor), Some((1, 2)));
         cursor.on_done(MS(1), WANTED);
         assert_eq!(next(&mut cursor), Some((3, 4)));
-        assert_eq!(cursor.on_error(&refused, false), Reaction::TryAgain);
+        assert!(matches!(cursor.on_error(&refused, false), Reaction::TryAgain));
         assert_eq!(next(&mut cursor), Some((3, 3)));
-        assert_eq!(cursor.on_error(&refused, false), Reaction::LeaveOutRefused);
-        cursor.on_refused_left_out();
+        assert_eq!(left_out(&mut cursor, &refused, false), (3, 3, sqlstate::RAISE_EXCEPTION.to_owned()));
         assert_eq!(next(&mut cursor), Some((4, 4)));
         cursor.refused = MAX_REFUSED;
-        assert_eq!(cursor.on_error(&refused, false), Reaction::Fail, "they are no exceptions");
+        assert!(matches!(cursor.on_error(&refused, false), Reaction::Fail), "they are no exceptions");
     }
 
     #[test]
@@ -356,12 +375,15 @@ mod tests {
             (refusal(sqlstate::CHECK_VIOLATION, None), refusal(sqlstate::FOREIGN_KEY_VIOLATION, None));
         let mut cursor = cursor(4);
         next(&mut cursor);
-        assert_eq!(cursor.on_error(&refused, true), Reaction::TryAgain);
+        assert!(matches!(cursor.on_error(&refused, true), Reaction::TryAgain));
         assert_eq!(next(&mut cursor), Some((1, 2)));
-        assert_eq!(cursor.on_error(&needed, true), Reaction::LeaveOutRefused);
-        cursor.on_refused_left_out();
+        cursor.on_done(MS(1), WANTED);
         assert_eq!(next(&mut cursor), Some((3, 4)));
-        assert_eq!(cursor.on_error(&needed, true), Reaction::Fail);
+        assert!(matches!(cursor.on_error(&refused, true), Reaction::TryAgain));
+        assert_eq!(next(&mut cursor), Some((3, 3)));
+        // The half has none of its own: what is told is why the rows were halved.
+        assert_eq!(left_out(&mut cursor, &needed, true), (3, 4, sqlstate::CHECK_VIOLATION.to_owned()));
+        assert_eq!(next(&mut cursor), None);
     }
 
     #[test]

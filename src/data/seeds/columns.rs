@@ -7,6 +7,14 @@ use crate::postgres::sql::{qualified, split_qualified};
 
 /// The oids of json and jsonb (`pg_type.dat`).
 const JSON: [u32; 2] = [114, 3802];
+/// The oids of smallint, integer and bigint.
+const INTEGERS: [u32; 3] = [21, 23, 20];
+/// The oids of text and varchar.
+const TEXTS: [u32; 2] = [25, 1043];
+/// The oid of character.
+const CHARACTER: u32 = 1042;
+/// The oid of uuid.
+const UUID: u32 = 2950;
 /// The first oid of an object that is not part of PostgreSQL itself.
 const FIRST_OF_USERS: u32 = 16384;
 
@@ -61,6 +69,24 @@ impl TableColumn {
                 "pg_catalog.format('%s', {one}) OPERATOR(pg_catalog.=) pg_catalog.format('%s', {other})"
             ),
         }
+    }
+
+    /// An SQL condition that `value` of this column may be what a text says, which an index of the column can answer. It
+    /// fails for no text. `None` for a type whose texts are known only once they are read.
+    pub(super) fn may_be(&self, value: &str, text: &str) -> Option<String> {
+        let read = match self.type_oid {
+            oid if INTEGERS.contains(&oid) => format!(
+                "CASE WHEN {text} ~ '^-?[0-9]{{1,19}}$' THEN CASE WHEN {text}::numeric \
+                 BETWEEN -9223372036854775808 AND 9223372036854775807 THEN {text}::int8 END END"
+            ),
+            oid if TEXTS.contains(&oid) => text.to_owned(),
+            CHARACTER => format!("{text}::bpchar"),
+            UUID => format!(
+                "CASE WHEN {text} ~ '^[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}$' THEN {text}::uuid END"
+            ),
+            _ => return None,
+        };
+        Some(format!("{value} OPERATOR(pg_catalog.=) {read}"))
     }
 }
 

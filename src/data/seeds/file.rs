@@ -12,7 +12,7 @@ use super::csv;
 use super::value::DeclaredValue;
 use crate::error::{ErrorCode, Failure};
 use crate::postgres::sql::{read_file, without_bom};
-use crate::toml_table::{TomlSource, TomlTable};
+use crate::toml_table::{TomlSource, TomlTable, line_ends};
 
 /// What happens to existing rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -164,7 +164,7 @@ impl Seed {
         csv: &dyn Fn(&str) -> Result<String, Failure>,
     ) -> Result<Self, Failure> {
         let text = without_bom(text);
-        let source = TomlSource { name: file, text };
+        let source = TomlSource { name: file, line_ends: &line_ends(text) };
         let document = DeTable::parse(text)
             .map_err(|error| source.error(&error.span().unwrap_or(0..0), error.message().trim_end()))?;
         let top = TomlTable::new(source, "", document.get_ref());

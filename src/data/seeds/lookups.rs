@@ -70,8 +70,18 @@ impl Lookup {
     }
 }
 
-/// The statement that the server is to parse to tell which tables an expression reads. As a query it is parsed first;
-/// what is none is a syntax error there.
+impl ExpressionAt {
+    /// Whether its first word is one that a query begins with. What begins otherwise is none.
+    pub fn begins_like_a_query(&self) -> bool {
+        let words = ["select", "table", "values", "with"];
+        words_of(&self.text)
+            .next()
+            .is_some_and(|first| words.iter().any(|word| first.eq_ignore_ascii_case(word)))
+    }
+}
+
+/// The statement that the server is to parse to tell which tables an expression reads. What is no query is a
+/// syntax error in the place of one.
 pub fn parsed(text: &str, as_query: bool) -> String {
     let value = expression(text);
     if as_query { format!("SELECT EXISTS {value}") } else { format!("SELECT {value}") }

@@ -19,7 +19,7 @@ pub struct SeedOrder {
 pub struct SeedGroup {
     /// The positions of the tables as they were given, in the order in which they are seeded.
     pub positions: Vec<usize>,
-    /// Whether lookups decide which row comes first: every row is then inserted by itself, when what it needs is there.
+    /// Whether lookups decide which row comes first: a row that needs others is then inserted by itself, when they are there.
     pub row_by_row: bool,
 }
 

@@ -156,10 +156,10 @@ impl SeedQuery {
         };
         let gone = match recorded {
             true => format!(
-                " UNION ALL SELECT NULL, NULL, s.key, s.seeded, NULL, NULL, NULL, false FROM trueup.seeds AS s \
-                 WHERE s.relation = {relation} AND NOT EXISTS (SELECT FROM w WHERE w.key = s.key) \
-                 AND EXISTS (SELECT FROM {table} AS t WHERE to_jsonb(ARRAY[{}])::text = s.key)",
-                key(&|_, column| column.text(&format!("t.{}", identifier(&column.name))), ", ")
+                " UNION ALL SELECT NULL, NULL, s.key, s.seeded, NULL, NULL, NULL, false FROM (\
+                 SELECT s.key, s.seeded FROM trueup.seeds AS s WHERE s.relation = {relation} \
+                 AND NOT EXISTS (SELECT FROM w WHERE w.key = s.key) OFFSET 0) AS s WHERE {}",
+                self.exists("s.key", &keys)
             ),
             false => String::new(),
         };
@@ -181,6 +181,25 @@ impl SeedQuery {
             texts("f"),
             texts("t"),
         )
+    }
+
+    /// An SQL condition that a row with a recorded key exists. It is asked of one row after the other where an index of the
+    /// key can answer it, and else of all of them in one pass over the table.
+    fn exists(&self, recorded: &str, keys: &[&TableColumn]) -> String {
+        let table = self.columns.path();
+        let values = || keys.iter().map(|column| format!("t.{}", identifier(&column.name)));
+        let texts: Vec<String> =
+            keys.iter().zip(values()).map(|(column, value)| column.text(&value)).collect();
+        let is_it = format!("to_jsonb(ARRAY[{}])::text = {recorded}", texts.join(", "));
+        let may_be = keys.iter().zip(values()).enumerate().map(|(number, (column, value))| {
+            column.may_be(&value, &format!("({recorded}::json ->> {number})"))
+        });
+        match may_be.collect::<Option<Vec<String>>>() {
+            Some(may_be) => {
+                format!("(SELECT true FROM {table} AS t WHERE {} AND {is_it} LIMIT 1)", may_be.join(" AND "))
+            }
+            None => format!("EXISTS (SELECT FROM {table} AS t WHERE {is_it})"),
+        }
     }
 
     /// A query in which the server does nothing but convert some rows, or one column of them, to rows of the table.

@@ -11,7 +11,7 @@ use super::file::{Cell, DeclaredRow};
 use super::lookups::{Lookup, Lookups};
 use super::query::{ColumnTexts, SeedQuery};
 use super::value::DeclaredValue;
-use super::write::{cell, names};
+use super::write::{cell, do_block, names};
 use crate::postgres::catalog::{Attribute, Catalog, Kind};
 use crate::postgres::sql::{identifier, literal};
 
@@ -92,9 +92,9 @@ struct Need {
 pub(super) fn insert_row_by_row(rows: &[WaitingRow<'_>], needed: &Needed<'_>) -> String {
     let mut tries = String::new();
     let mut reads_together = false;
+    let together: Vec<String> = needed.together.iter().map(|table| table.path()).collect();
+    let reads = |lookup: &Lookup| together.iter().any(|path| lookup.reads.contains(path));
     for row in rows {
-        let together: Vec<String> = needed.together.iter().map(|table| table.path()).collect();
-        let reads = |lookup: &Lookup| together.iter().any(|path| lookup.reads.contains(path));
         reads_together |= row.lookups(needed).any(|(_, lookup)| reads(lookup));
         tries.push_str(&row.try_to_insert(needed));
     }
@@ -135,21 +135,17 @@ const RESET: &str = "trueup_waiting := 0; trueup_lacking := false; trueup_needs 
 
 /// A block around its statements. Names of columns come before those of its variables.
 fn block(statements: &str) -> String {
-    let mut tag = "$trueup$".to_owned();
-    while statements.contains(&tag) {
-        tag = format!("{}_$", tag.trim_end_matches('$'));
-    }
-    format!(
-        "DO {tag}\n#variable_conflict use_column\nDECLARE\n    trueup_inserted pg_catalog.bool;\n    \
+    do_block(&format!(
+        "#variable_conflict use_column\nDECLARE\n    trueup_inserted pg_catalog.bool;\n    \
          trueup_waiting pg_catalog.int4;\n    trueup_lacking pg_catalog.bool;\n    trueup_needs pg_catalog.text;\n\
-         BEGIN\n{statements}END\n{tag}"
-    )
+         BEGIN\n{statements}END\n"
+    ))
 }
 
 /// The statement that fails when something was missing.
 fn raise(message: &str) -> String {
     format!(
-        "    IF NOT pg_catalog.starts_with('', trueup_needs) THEN\n        RAISE EXCEPTION USING MESSAGE = {message},\n            \
+        "    IF trueup_needs OPERATOR(pg_catalog.<>) '' THEN\n        RAISE EXCEPTION USING MESSAGE = {message},\n            \
          DETAIL = trueup_needs,\n            ERRCODE = (CASE WHEN trueup_lacking THEN '{NOT_IN_DATABASE}' ELSE \
          '{NOT_DECLARED}' END);\n    END IF;\n"
     )
@@ -162,8 +158,8 @@ impl Need {
         let lacking =
             if *by_project { String::new() } else { format!("{indent}    trueup_lacking := true;\n") };
         format!(
-            "{indent}IF NOT ({condition}) THEN\n{lacking}{indent}    trueup_needs := pg_catalog.concat_ws(E'\\n', NULLIF(trueup_needs, ''), {});\n\
-             {indent}END IF;\n",
+            "{indent}IF NOT ({condition}) THEN\n{lacking}{indent}    trueup_needs := pg_catalog.concat_ws(E'\\n', \
+             CASE WHEN trueup_needs OPERATOR(pg_catalog.<>) '' THEN trueup_needs END, {});\n{indent}END IF;\n",
             literal(told),
         )
     }
@@ -201,11 +197,21 @@ impl<'r> WaitingRow<'r> {
         keys.collect::<Vec<_>>().join(" AND ")
     }
 
-    fn try_to_insert(&self, needed: &Needed<'_>) -> String {
+    /// What has to be there before the row is inserted.
+    fn needs(&self, needed: &Needed<'_>) -> Vec<Need> {
         let declared = self.declared();
-        let mut needs: Vec<Need> =
-            declared.cells.iter().filter_map(|cell| need_of_lookup(&declared.file, cell, needed)).collect();
-        needs.extend(self.keys.iter().filter_map(|key| self.need_of_key(key, needed)));
+        let of_lookups =
+            declared.cells.iter().filter_map(|cell| need_of_lookup(&declared.file, cell, needed));
+        of_lookups.chain(self.keys.iter().filter_map(|key| self.need_of_key(key, needed))).collect()
+    }
+
+    /// Whether the row needs another one of the tables that are seeded together, or a lookup.
+    pub(super) fn waits(&self, needed: &Needed<'_>) -> bool {
+        !self.needs(needed).is_empty()
+    }
+
+    fn try_to_insert(&self, needed: &Needed<'_>) -> String {
+        let needs = self.needs(needed);
         let table = self.query.columns.path();
         let mut sql =
             format!("        IF NOT EXISTS (SELECT FROM {table} AS t WHERE {}) THEN\n", self.is_this());

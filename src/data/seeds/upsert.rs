@@ -62,24 +62,33 @@ pub fn script_for_editor(groups: &[(Vec<EditorTable<'_>>, bool)], lookups: &Look
             })
             .collect();
         if *row_by_row {
-            let rows: Vec<WaitingRow<'_>> = tables.iter().flat_map(EditorTable::rows).collect();
-            let upserted = rows.iter().filter(|row| row.query.seed.mode == SeedMode::Upsert);
-            statements.extend(upserted.filter_map(update));
-            statements.push(format!("{};", insert_row_by_row(&rows, &needed)));
+            let rows = || tables.iter().flat_map(EditorTable::rows);
+            let upserted = rows().filter(|row| row.query.seed.mode == SeedMode::Upsert);
+            statements.extend(upserted.filter_map(|row| update(&row)));
+            statements.extend(tables.iter().filter_map(|table| table.insert_at_once(&needed)));
+            let waiting: Vec<WaitingRow<'_>> = rows().filter(|row| row.waits(&needed)).collect();
+            if !waiting.is_empty() {
+                statements.push(format!("{};", insert_row_by_row(&waiting, &needed)));
+            }
         } else {
             let upserts =
                 |table: &EditorTable<'_>| upserts(table.query, table.answers, table.refers_to_itself);
             statements.extend(tables.iter().flat_map(upserts));
         }
-        for table in tables {
-            let moved =
-                table.sequences.iter().filter_map(|sequence| sequence.advance(&table.query.seed.rows));
-            statements.extend(moved.map(|sql| format!("{sql};")));
-        }
         for statement in statements {
             script.push_str(&portable(&statement));
             script.push('\n');
         }
+    }
+    let moved = tables().flat_map(|table| {
+        table.sequences.iter().filter_map(|sequence| sequence.advance(&table.query.seed.rows))
+    });
+    for (number, sql) in moved.enumerate() {
+        if number == 0 {
+            script
+                .push_str("\n-- The sequences of these tables come last: they stay where they were moved.\n");
+        }
+        script.push_str(&portable(&format!("{sql};\n")));
     }
     script
 }
@@ -97,6 +106,23 @@ impl<'t> EditorTable<'t> {
             .collect();
         rows.sort_by_key(|row| row.number);
         rows
+    }
+}
+
+impl EditorTable<'_> {
+    /// The statement that inserts the rows that need no other one.
+    fn insert_at_once(&self, needed: &Needed<'_>) -> Option<String> {
+        let free = self.rows().into_iter().filter(|row| !row.waits(needed));
+        let rows: Vec<UpsertRow<'_>> = free
+            .map(|WaitingRow { query, number, values, .. }| {
+                let declared = &query.seed.rows[number];
+                UpsertRow { number, declared, values }
+            })
+            .collect();
+        let names = self.query.seed.columns().map(|cell| cell.column.as_str());
+        let columns: Vec<&str> =
+            names.filter(|name| rows.iter().any(|row| row.declared.get(name).is_some())).collect();
+        (!rows.is_empty()).then(|| format!("{} NOTHING;", insert(self.query, &columns, rows)))
     }
 }
 

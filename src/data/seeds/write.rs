@@ -34,7 +34,7 @@ pub struct PlannedSeed<'p> {
 pub struct PlannedGroup<'p> {
     /// The tables in their order.
     pub tables: Vec<PlannedSeed<'p>>,
-    /// Whether every row is inserted by itself.
+    /// Whether rows that need others are inserted by themselves.
     pub row_by_row: bool,
 }
 
@@ -74,6 +74,15 @@ impl<'p> SeedScript<'p> {
         for group in groups {
             statements.extend(group.statements(lookups, &seeded));
         }
+        // They come last, because a sequence stays where it was moved when a later statement fails.
+        for table in
+            groups.iter().flat_map(|group| &group.tables).filter(|table| !table.plan.changes_nothing())
+        {
+            let moved =
+                table.sequences.iter().filter_map(|sequence| sequence.advance(&table.query.seed.rows));
+            let subject = || StatementSubject { tables: vec![*table], row: None };
+            statements.extend(moved.map(|sql| ScriptStatement { sql, subject: Some(subject()) }));
+        }
         if statements.len() == opening { Self(Vec::new()) } else { Self(statements) }
     }
 
@@ -96,23 +105,22 @@ impl<'p> PlannedGroup<'p> {
             sql,
             subject: Some(StatementSubject { tables: tables.to_vec(), row }),
         };
-        let mut statements = Vec::new();
         let mut updates = Vec::new();
-        let mut rows: Vec<WaitingRow<'_>> = Vec::new();
+        let mut inserts = Vec::new();
+        let mut waiting: Vec<WaitingRow<'_>> = Vec::new();
         for table in &self.tables {
             let PlannedSeed { query, plan, keys, .. } = *table;
             let one = std::slice::from_ref(table);
+            let mut at_once: Vec<&RowPlan> = plan.rows.iter().filter(|row| row.missing).collect();
             if self.row_by_row {
-                let missing = plan.rows.iter().filter(|row| row.missing);
-                rows.extend(missing.map(|row| WaitingRow {
-                    query,
-                    number: row.row,
-                    values: &row.declared,
-                    keys,
-                }));
-            } else {
-                statements.extend(insert(query, plan).map(|sql| of_tables(sql, one, None)));
+                at_once.retain(|row| {
+                    let row = WaitingRow { query, number: row.row, values: &row.declared, keys };
+                    let waits = row.waits(&needed);
+                    waiting.extend(waits.then_some(row));
+                    !waits
+                });
             }
+            inserts.extend(insert(query, &at_once).map(|sql| of_tables(sql, one, None)));
             let changed = plan.rows.iter().filter(|row| !row.missing && !row.changes.is_empty());
             let changed: Vec<_> = changed.map(|row| of_tables(update(query, row), one, Some(row))).collect();
             if !changed.is_empty() {
@@ -121,18 +129,12 @@ impl<'p> PlannedGroup<'p> {
             }
             updates.extend(changed);
         }
+        if waiting.is_empty() {
+            return inserts.into_iter().chain(updates).collect();
+        }
         // Lookups find rows as they are declared, so rows are updated before the others are inserted.
-        if !rows.is_empty() {
-            statements.append(&mut updates);
-            statements.push(of_tables(insert_row_by_row(&rows, &needed), &self.tables, None));
-        }
-        statements.append(&mut updates);
-        for table in self.tables.iter().filter(|table| !table.plan.changes_nothing()) {
-            let rows = &table.query.seed.rows;
-            let moved = table.sequences.iter().filter_map(|sequence| sequence.advance(rows));
-            statements.extend(moved.map(|sql| of_tables(sql, std::slice::from_ref(table), None)));
-        }
-        statements
+        let one_by_one = of_tables(insert_row_by_row(&waiting, &needed), &self.tables, None);
+        updates.into_iter().chain(inserts).chain([one_by_one]).collect()
     }
 }
 
@@ -162,12 +164,11 @@ pub fn row_refused<'p>(plan: &'p TablePlan, detail: &str) -> Option<&'p RowPlan>
 /// privilege, without a column.
 pub fn missing_rights_query<'s>(tables: &[PlannedSeed<'s>]) -> Option<String> {
     let mut needed: BTreeSet<(String, &str, &'s str)> = BTreeSet::new();
-    let mut sequences: BTreeSet<&'s str> = BTreeSet::new();
-    for PlannedSeed { query, plan, sequences: of_table, .. } in tables.iter().copied() {
+    let mut of_sequences: BTreeSet<String> = BTreeSet::new();
+    for PlannedSeed { query, plan, sequences, .. } in tables.iter().copied() {
         let seed: &'s Seed = &query.seed;
         if !plan.changes_nothing() {
-            let moved = of_table.iter().filter(|sequence| sequence.advance(&seed.rows).is_some());
-            sequences.extend(moved.map(|sequence| sequence.path.as_str()));
+            of_sequences.extend(sequences.iter().filter_map(|sequence| sequence.missing_rights(&seed.rows)));
         }
         let mut need = |right, columns: &mut dyn Iterator<Item = &'s str>| {
             needed.extend(columns.map(|column| (query.columns.path(), right, column)));
@@ -188,19 +189,13 @@ pub fn missing_rights_query<'s>(tables: &[PlannedSeed<'s>]) -> Option<String> {
     if rows.is_empty() {
         return None;
     }
-    let mut sql = format!(
+    let of_columns = format!(
         "SELECT v.path, v.privilege, v.name FROM (VALUES {}) AS v(path, privilege, name) WHERE NOT \
          pg_catalog.has_column_privilege(v.path::pg_catalog.text, v.name::pg_catalog.text, \
          v.privilege::pg_catalog.text)",
         rows.join(", ")
     );
-    for path in sequences.into_iter().map(literal) {
-        sql.push_str(&format!(
-            " UNION ALL SELECT {path}, v.privilege, NULL FROM (VALUES ('SELECT'), ('UPDATE')) AS v(privilege) \
-             WHERE NOT pg_catalog.has_sequence_privilege({path}::pg_catalog.text, v.privilege::pg_catalog.text)"
-        ));
-    }
-    Some(sql)
+    Some([of_columns].into_iter().chain(of_sequences).collect::<Vec<_>>().join(" UNION ALL "))
 }
 
 /// The statement that records what was seeded; `None` when nothing is recorded.
@@ -228,6 +223,15 @@ pub fn records(tables: &[PlannedSeed<'_>], run: &str) -> Option<String> {
 /// The quoted names of columns, separated by commas.
 pub(super) fn names<'n>(columns: impl IntoIterator<Item = &'n str>) -> String {
     columns.into_iter().map(identifier).collect::<Vec<_>>().join(", ")
+}
+
+/// A DO statement around its code.
+pub(super) fn do_block(code: &str) -> String {
+    let mut tag = "$trueup$".to_owned();
+    while code.contains(&tag) {
+        tag = format!("{}_$", tag.trim_end_matches('$'));
+    }
+    format!("DO {tag}\n{code}{tag}")
 }
 
 /// A declared expression in parentheses.
@@ -266,18 +270,17 @@ pub(super) fn on_change<'s>(seed: &'s Seed, but: &'s [&str]) -> impl Iterator<It
     })
 }
 
-fn insert(query: &SeedQuery, plan: &TablePlan) -> Option<String> {
+fn insert(query: &SeedQuery, missing: &[&RowPlan]) -> Option<String> {
     let seed = &query.seed;
-    let missing = || plan.rows.iter().filter(|row| row.missing);
-    let is_used = |column: &str| missing().any(|row| seed.rows[row.row].get(column).is_some());
+    let is_used = |column: &str| missing.iter().any(|row| seed.rows[row.row].get(column).is_some());
     let columns: Vec<&str> =
         seed.columns().map(|cell| cell.column.as_str()).filter(|name| is_used(name)).collect();
-    let row = |row: &RowPlan| {
+    let row = |row: &&RowPlan| {
         let declared = &seed.rows[row.row];
         let cells = columns.iter().map(|column| cell(declared.get(column), &row.declared));
         format!("({})", cells.collect::<Vec<_>>().join(", "))
     };
-    let rows: Vec<String> = missing().map(row).collect();
+    let rows: Vec<String> = missing.iter().map(row).collect();
     (!rows.is_empty()).then(|| {
         format!(
             "INSERT INTO {} ({}) VALUES\n{}\nON CONFLICT ({}) DO NOTHING",

@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::row::Row;
+use super::value::RowError;
 use super::{Session, Target};
 
 /// How long all of it may take.
@@ -18,20 +20,34 @@ const GRACE: Duration = Duration::from_millis(500);
 
 static ABANDONED: Mutex<Vec<Abandoned>> = Mutex::new(Vec::new());
 
-/// The name of the column in which [`OBSERVED`] answers.
-pub(super) const PID: &str = "trueup_backend";
+/// Has the server look every half second whether its client is still there, where its system can tell (manual,
+/// client_connection_check_interval), as an expression. It has no operator: a role's search_path may still be in force.
+macro_rules! check_client {
+    ($is_local:literal) => {
+        concat!(
+            "CASE WHEN pg_catalog.textregexeq(pg_catalog.version(), 'linux') \
+             THEN pg_catalog.set_config('client_connection_check_interval', '500ms', ",
+            $is_local,
+            ") END AS trueup_check_interval"
+        )
+    };
+}
+
+/// The expression that does so for as long as the session lasts, until RESET ALL.
+pub const CHECK_CLIENT: &str = check_client!("false");
+
+/// The columns in which [`OBSERVED`] and [`OBSERVED_SESSION`] answer.
+const OF_TRANSACTION: &str = "trueup_backend";
+const OF_SESSION: &str = "trueup_session_backend";
 
 /// What a session says first in each of its transactions: its process, by which its statement can be cancelled. The server
-/// then looks every half second whether its client is still there, where its system can tell (manual,
-/// client_connection_check_interval). [`Session::message`] keeps the answer for itself.
-pub const OBSERVED: &str = "SELECT pg_catalog.pg_backend_pid() AS trueup_backend, \
-    CASE WHEN pg_catalog.textregexeq(pg_catalog.version(), 'linux') \
-    THEN pg_catalog.set_config('client_connection_check_interval', '500ms', true) END AS trueup_check_interval";
+/// then looks whether its client is still there. [`Session::message`] keeps the answer for itself.
+pub const OBSERVED: &str =
+    concat!("SELECT pg_catalog.pg_backend_pid() AS trueup_backend, ", check_client!("true"));
 
 /// The same for as long as the session lasts: where no pooler gives it to somebody else.
-pub const OBSERVED_SESSION: &str = "SELECT pg_catalog.pg_backend_pid() AS trueup_backend, \
-    CASE WHEN pg_catalog.textregexeq(pg_catalog.version(), 'linux') \
-    THEN pg_catalog.set_config('client_connection_check_interval', '500ms', false) END AS trueup_check_interval";
+pub const OBSERVED_SESSION: &str =
+    concat!("SELECT pg_catalog.pg_backend_pid() AS trueup_session_backend, ", check_client!("false"));
 
 /// A session that was dropped while the server worked for it.
 #[derive(Debug)]
@@ -47,10 +63,52 @@ struct Abandoned {
 pub(super) struct ServerProcess {
     /// Where it is, and what it is called there.
     pub(super) place: Option<(Target, String)>,
-    /// Its process.
-    pub(super) pid: Option<i32>,
+    /// Its process, as far as it is known.
+    pid: Option<i32>,
+    /// Whether that is its process for as long as the session lasts. Behind a pooler every transaction may have another one.
+    lasts: bool,
     /// Whether the server works on a message.
     pub(super) works: bool,
+}
+
+impl ServerProcess {
+    /// A message goes out, which may begin a transaction.
+    pub(super) fn begins(&mut self, message: &str) {
+        self.works = true;
+        if message.trim_start().starts_with("BEGIN") {
+            self.forget();
+        }
+    }
+
+    /// The message was answered, which may have ended the transaction.
+    pub(super) fn answered(&mut self, ends_transaction: bool) {
+        self.works = false;
+        if ends_transaction {
+            self.forget();
+        }
+    }
+
+    /// Takes the process from an answer; `false` for any other answer.
+    pub(super) fn learns(&mut self, row: &Row<'_>) -> Result<bool, RowError> {
+        let lasts = row.first_column_is(OF_SESSION);
+        if !lasts && !row.first_column_is(OF_TRANSACTION) {
+            return Ok(false);
+        }
+        (self.pid, self.lasts) = (Some(row.at(0)?), lasts);
+        Ok(true)
+    }
+
+    fn forget(&mut self) {
+        if !self.lasts {
+            self.pid = None;
+        }
+    }
+}
+
+/// Whether a transaction is over when this message is done.
+pub(super) fn ends_transaction(message: &str) -> bool {
+    let message = message.trim_end_matches([';', ' ', '\n']);
+    ["COMMIT", "ROLLBACK"].iter().any(|end| message.ends_with(end))
 }
 
 impl Drop for ServerProcess {
@@ -120,6 +178,34 @@ impl Abandoned {
                 return Ok(());
             }
             sleep(LOOK).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_within_its_transaction_alone() {
+        let known = |lasts| ServerProcess { place: None, pid: Some(7), lasts, works: false };
+        for (message, begins, ends) in [
+            ("SELECT 1", false, false),
+            ("BEGIN READ ONLY; SELECT 1", true, false),
+            ("SELECT 1; COMMIT;\n", false, true),
+            ("ROLLBACK", false, true),
+            ("ROLLBACK TO SAVEPOINT s", false, false),
+        ] {
+            let mut process = known(false);
+            process.begins(message);
+            assert_eq!(process.pid.is_none(), begins, "{message}");
+            let mut process = known(false);
+            process.answered(ends_transaction(message));
+            assert_eq!(process.pid.is_none(), ends, "{message}");
+            let mut process = known(true);
+            process.begins(message);
+            process.answered(ends_transaction(message));
+            assert_eq!(process.pid, Some(7), "{message}");
         }
     }
 }

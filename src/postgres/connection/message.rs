@@ -8,7 +8,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Either};
 
-use super::abandoned::{PID, ServerProcess};
+use super::abandoned::{ServerProcess, ends_transaction};
 use super::row::{OwnedRow, Row, RowBuffer, Single};
 use super::value::{FromValue, RowError};
 use super::{Batch, ServerVersion, Target, describe, server_error};
@@ -68,9 +68,12 @@ impl Session {
         mut each: impl FnMut(usize, Row<'_>) -> Result<()>,
     ) -> Result<()> {
         self.done = 0;
-        self.backend.works = true;
+        self.backend.begins(&sql);
+        let ends = ends_transaction(&sql);
         let answered = self.answers(sql, &mut each).await;
-        self.backend.works = answered.as_ref().is_err_and(may_go_on);
+        if !answered.as_ref().is_err_and(may_go_on) {
+            self.backend.answered(ends && answered.is_ok());
+        }
         answered
     }
 
@@ -87,9 +90,8 @@ impl Session {
                 Either::Left(_done) => self.done += 1,
                 Either::Right(row) => {
                     let row = Row::new(&row);
-                    match row.is_first(PID) {
-                        true => self.backend.pid = Some(row.at(0)?),
-                        false => each(self.done, row)?,
+                    if !self.backend.learns(&row)? {
+                        each(self.done, row)?;
                     }
                 }
             }

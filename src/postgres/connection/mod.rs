@@ -16,7 +16,7 @@ mod url;
 mod value;
 mod version;
 
-pub use abandoned::{EndedStatements, OBSERVED, OBSERVED_SESSION, end_abandoned};
+pub use abandoned::{CHECK_CLIENT, EndedStatements, OBSERVED, OBSERVED_SESSION, end_abandoned};
 pub use batch::Batch;
 pub use failure::{ServerError, describe, server_error, server_failure};
 pub use message::Session;

@@ -63,7 +63,7 @@ impl<'r> Row<'r> {
     }
 
     /// Whether the first column has this name.
-    pub(super) fn is_first(&self, column: &str) -> bool {
+    pub(super) fn first_column_is(&self, column: &str) -> bool {
         self.0.columns().first().is_some_and(|first| first.name() == column)
     }
 

@@ -34,7 +34,7 @@ pub(in crate::writer) enum Why {
     /// The budget for waiting for locks.
     Waiting,
     /// The limit of one wait for a lock: what the statement runs has switched the server's own off.
-    OneWait,
+    LockTimeout,
     /// A signal.
     Signal(&'static str),
 }
@@ -156,7 +156,7 @@ async fn watch(post: &mut StepWatchdog<'_>, seen: &mut Seen) -> anyhow::Error {
             Some(why) => Some(why),
             None if over(post.limit, begun.elapsed()) => Some(Why::Duration),
             None if over(post.budget, seen.waited) => Some(Why::Waiting),
-            None if waits_too_long => Some(Why::OneWait),
+            None if waits_too_long => Some(Why::LockTimeout),
             None => None,
         };
         if seen.cancelled.is_none() {

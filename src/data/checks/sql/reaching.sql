@@ -2,14 +2,29 @@
 -- transaction, in which nothing can be undone by a rollback. Such a function is written in C and is volatile; which of those
 -- only look, or only change the transaction itself, is listed here. Some functions in C run the SQL that they are given as a
 -- text, which nobody has looked at, and call themselves stable.
-SELECT DISTINCT p.proname AS name, CASE n.nspname WHEN 'pg_catalog' THEN '' ELSE quote_ident(n.nspname) || '.' END
-       || quote_ident(p.proname) AS function
+SELECT DISTINCT 'call' AS kind, CASE n.nspname WHEN 'pg_catalog' THEN '' ELSE quote_ident(n.nspname) || '.' END
+       || quote_ident(p.proname) AS name, p.proname::text AS detail
   FROM pg_proc p
   JOIN pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_language l ON l.oid = p.prolang
- WHERE (p.proname = ANY ({called}::text[])
-        OR p.proname <> ALL ({words}::text[])
-           AND EXISTS (SELECT FROM named WHERE named.class = 'pg_proc'::regclass AND named.oid = p.oid))
+ WHERE p.oid IN (
+       SELECT called.oid FROM pg_proc called WHERE called.proname = ANY ({called}::text[])
+       UNION
+       SELECT next.oid
+         FROM named JOIN pg_proc next ON next.oid = named.oid
+        WHERE named.class = 'pg_proc'::regclass AND next.proname <> ALL ({words}::text[])
+       UNION
+       -- What the server came with is in no pg_depend: it is found in the parsed query itself.
+       SELECT function[1]::oid
+         FROM (SELECT r.ev_action::text
+                 FROM named
+                 JOIN pg_class c ON c.oid = named.oid AND named.class = 'pg_class'::regclass AND c.relkind = 'v'
+                 JOIN pg_rewrite r ON r.ev_class = c.oid AND r.ev_type = '1'
+                UNION ALL
+               SELECT body.prosqlbody::text
+                 FROM named JOIN pg_proc body ON body.oid = named.oid
+                WHERE named.class = 'pg_proc'::regclass) AS parsed (tree)
+        CROSS JOIN LATERAL regexp_matches(parsed.tree, ':(?:op)?funcid (\d+)', 'g') AS f (function))
    AND l.lanname IN ('internal', 'c')
    AND (p.proname IN ('crosstab', 'crosstab2', 'crosstab3', 'crosstab4', 'connectby', 'xpath_table')
         OR p.provolatile = 'v' AND p.proname NOT IN (
@@ -37,9 +52,20 @@ SELECT DISTINCT p.proname AS name, CASE n.nspname WHEN 'pg_catalog' THEN '' ELSE
     'pg_stat_get_xact_function_self_time',
     -- What a large object holds.
     'lo_get',
-    -- Extensions of PostgreSQL: chance and ciphers (uuid-ossp, pgcrypto), what pages hold (pgstattuple, pg_visibility).
+    -- Extensions of PostgreSQL: chance and ciphers (uuid-ossp, pgcrypto).
     'uuid_generate_v1', 'uuid_generate_v1mc', 'uuid_generate_v4', 'gen_random_bytes', 'gen_salt',
-    'pgp_sym_encrypt', 'pgp_sym_encrypt_bytea', 'pgp_pub_encrypt', 'pgp_pub_encrypt_bytea', 'pgstattuple',
-    'pgstattuple_approx', 'pgstatindex', 'pgstatginindex', 'pgstathashindex', 'pg_relpages', 'pg_visibility',
-    'pg_visibility_map', 'pg_visibility_map_summary'))
- ORDER BY 1, 2
+    'pgp_sym_encrypt', 'pgp_sym_encrypt_bytea', 'pgp_pub_encrypt', 'pgp_pub_encrypt_bytea',
+    -- What pages hold, and whether that is right (pgstattuple, pg_visibility, pg_freespacemap, pgrowlocks, amcheck).
+    'pgstattuple', 'pgstattuple_approx', 'pgstatindex', 'pgstatginindex', 'pgstathashindex', 'pg_relpages', 'pg_visibility',
+    'pg_visibility_map', 'pg_visibility_map_summary', 'pg_check_frozen', 'pg_check_visible', 'pg_freespace', 'pgrowlocks',
+    'bt_index_check', 'bt_index_parent_check', 'gin_index_check', 'verify_heapam',
+    -- The same, byte by byte (pageinspect).
+    'get_raw_page', 'page_header', 'page_checksum', 'fsm_page_contents', 'heap_page_items', 'heap_page_item_attrs',
+    'heap_tuple_infomask_flags', 'tuple_data_split', 'bt_metap', 'bt_page_stats', 'bt_multi_page_stats', 'bt_page_items',
+    'brin_page_type', 'brin_metapage_info', 'brin_revmap_data', 'brin_page_items', 'gin_metapage_info', 'gin_page_opaque_info',
+    'gin_leafpage_items', 'gist_page_opaque_info', 'gist_page_items', 'gist_page_items_bytea', 'hash_page_type',
+    'hash_page_stats', 'hash_page_items', 'hash_bitmap_info', 'hash_metapage_info',
+    -- What the server has done (pg_stat_statements, pg_buffercache, pg_walinspect, postgres_fdw).
+    'pg_stat_statements', 'pg_stat_statements_info', 'pg_buffercache_pages', 'pg_buffercache_summary',
+    'pg_buffercache_usage_counts', 'pg_get_wal_record_info', 'pg_get_wal_records_info', 'pg_get_wal_block_info',
+    'pg_get_wal_stats', 'postgres_fdw_get_connections'))

@@ -20,4 +20,3 @@ SELECT 'function', p.oid::regprocedure::text,
  WHERE EXISTS (SELECT FROM unnest(p.proconfig) AS o (option)
                 WHERE option ~* '^row_security=' AND option !~* '^row_security=(off|false|no|0|f|n)$')
    AND EXISTS (SELECT FROM pg_class c WHERE c.relrowsecurity)
- ORDER BY 1, 2
