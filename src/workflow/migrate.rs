@@ -147,7 +147,7 @@ async fn ask<'s, C: MigrateCommand>(
     let declared = reading.finish(settings).await?;
     let prepared = prepare(settings, change, &declared, &mut writing).await?;
     if !prepared.plan.is_empty() {
-        writing.check_rights(&prepared.ledger).await?;
+        writing.check_rights(&prepared.ledger, prepared.plan.direction).await?;
         if !settings.output.quiet
             && (settings.output.interactive || !args.yes)
             && let Some(plan) = &prepared.document.plan

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 
 use anyhow::Result;
 
+use crate::changes::plan::Direction;
 use crate::cli::WriteArgs;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::migrations::Ledger;
@@ -123,15 +124,20 @@ impl<'s> WriteCommand<'s> {
         locked
     }
 
-    /// Refuses a run whose role lacks the rights that its records need, before anything is written.
+    /// Refuses a run whose role lacks the rights that its records need, before anything is written: an upgrade inserts rows
+    /// into the history, a downgrade deletes them.
     ///
     /// # Errors
     /// Exit 4, with the GRANTs; exit 3 when the server does not answer.
-    pub(crate) async fn check_rights(&mut self, ledger: &Ledger) -> Result<()> {
+    pub(crate) async fn check_rights(&mut self, ledger: &Ledger, direction: Direction) -> Result<()> {
+        let right = match direction {
+            Direction::Up => "INSERT",
+            Direction::Down => "DELETE",
+        };
         let schema = QualifiedTable::parse(&ledger.table).map(|table| table.schema).unwrap_or_default();
         let history = match ledger {
             Ledger { exists: true, table, .. } => {
-                format!("has_table_privilege({}, 'INSERT')", literal(table))
+                format!("has_table_privilege({}, '{right}')", literal(table))
             }
             Ledger { awaits_schema: true, .. } => {
                 "has_database_privilege(current_database(), 'CREATE')".to_owned()
@@ -152,7 +158,7 @@ impl<'s> WriteCommand<'s> {
         let mut grants = Vec::new();
         if !history {
             grants.push(match ledger {
-                Ledger { exists: true, table, .. } => format!("GRANT INSERT ON {table} TO {role};"),
+                Ledger { exists: true, table, .. } => format!("GRANT {right} ON {table} TO {role};"),
                 Ledger { awaits_schema: true, .. } => in_database.clone(),
                 Ledger { .. } => format!("GRANT CREATE ON SCHEMA {} TO {role};", identifier(&schema)),
             });

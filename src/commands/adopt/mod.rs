@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::changes::executor::{self, Adopt, AppliedStep};
-use crate::changes::plan::{Adoption, LiveDatabase};
+use crate::changes::plan::{Adoption, Direction, LiveDatabase};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{Finding, Summary};
 use crate::migrations::{Ledger, Migration};
@@ -108,7 +108,7 @@ async fn ask<'s>(
         return Ok((writing, declared, prepared));
     }
     if let Some(ledger) = &prepared.ledger {
-        writing.check_rights(ledger).await?;
+        writing.check_rights(ledger, Direction::Up).await?;
     }
     if !settings.output.quiet
         && (settings.output.interactive || !args.write.yes)
