@@ -71,7 +71,7 @@ impl RestoreJob<'_> {
     ///
     /// # Errors
     /// Exit 4: the database cannot be created. Exit 5: the restore failed, and the database was dropped. Exit 6: it
-    /// failed, and the database could not be dropped.
+    /// failed, and the database could not be dropped, or another run has taken the lock.
     pub async fn restore_into_new_database(
         &mut self,
         mut stop: StopSignal,
@@ -93,8 +93,7 @@ impl RestoreJob<'_> {
                 Ok(derivation) => return Ok((name, derivation)),
                 Err(error) => error,
             };
-            self.server.reconnect_if_lost().await;
-            self.server.drop(&name).await?;
+            self.server.drop_failed(&name).await?;
             if manner == Manner::InParts || !derived::may_help(&error) {
                 return Err(after_dropping(error));
             }
