@@ -152,6 +152,14 @@ fn f09_a_report_overwrites_no_file_of_the_project_and_follows_no_link() {
     }
     assert!(!elsewhere.path().join("nothing.json").exists());
 
+    // A place that everybody may write to is none of the system's own.
+    let shared = tempfile::tempdir_in("/dev/shm").unwrap();
+    symlink(&theirs, shared.path().join("report.json")).unwrap();
+    let output = shared.path().join("report.json");
+    let call = project.trueup(["check", "--output", output.to_str().unwrap()], &database);
+    call.exit(2).says("a symbolic link to");
+    assert_eq!(fs::read_to_string(&theirs).unwrap(), "theirs");
+
     // Every other place is as before, and so are the names of open files and a pipe without a reader.
     for output in ["report.json", "reports/schema.json", "json=/dev/stderr"] {
         let call = project.trueup(["check", "--output", output], &database).case(output);
