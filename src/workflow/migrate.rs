@@ -303,8 +303,14 @@ async fn carry_out<C: MigrateCommand>(
         return Err(match manifest {
             Some((manifest, _)) => {
                 let undo = PlannedChanges::of_plan(&prepared.plan, &prepared.snapshot).undo;
-                backup_policy::add_recovery_hints(failure, &manifest, undo.as_deref(), &mut writing.writer)
-                    .await
+                backup_policy::add_recovery_hints(
+                    settings,
+                    failure,
+                    &manifest,
+                    undo.as_deref(),
+                    &mut writing.writer,
+                )
+                .await
             }
             None => failure,
         });
