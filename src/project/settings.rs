@@ -127,6 +127,9 @@ impl Settings {
             database.url_env = url_env;
         }
         let project = Project::new(dir, name, &migrations.dir);
+        if needs_project {
+            project.check_folders()?;
+        }
         let output = OutputSettings::resolve(shared, process_env, &project, &backup.store)?;
         let mut settings = Self {
             project,
