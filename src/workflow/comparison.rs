@@ -1,6 +1,6 @@
 //! Compares a snapshot of a live database with the declared model, and reports the result. It writes nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,7 +9,6 @@ use crate::cli::FailOn;
 use crate::data::seeds;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{Finding, LOCK_FILE, Location, Severity, Summary};
-use crate::migrations::history::Applied;
 use crate::migrations::{Migration, checksum};
 use crate::model::diagnosis::{
     self, Basis, Diagnosis, Edit, Facts, MigrationState, RecordedState, Unfinished,
@@ -156,19 +155,14 @@ fn diagnose(
     of_rows: Vec<Finding>,
 ) -> Comparison {
     let ProjectModel { lock, last, migrations, notes, .. } = declared;
-    let checksums: HashMap<i64, u64> =
-        snapshot.history.iter().flatten().filter_map(recorded_checksum).collect();
-    let unchanged = migrations.iter().filter(|migration| {
-        checksums.get(&migration.version).is_some_and(|recorded| checksum::accepts(migration, *recorded))
-    });
-    let unchanged = unchanged.map(|migration| migration.version).collect();
+    let rows = snapshot.history.as_deref().unwrap_or_default();
+    let unchanged = checksum::unchanged(migrations, rows);
     let in_scope = |id: &ObjectId| in_scope(settings, id);
     let mut notes = notes.clone();
     let internal = snapshot.internal.as_ref();
     let mut recorded =
         internal.map(|internal| recorded_state(internal, migrations, &mut notes)).unwrap_or_default();
-    let rows = snapshot.history.as_deref().unwrap_or_default();
-    recorded.renumbered = checksum::renumbered(migrations, rows);
+    recorded.renumbered = checksum::renumbered(migrations, rows, &unchanged);
     let Diagnosis { findings, state } = diagnosis::diagnose(&Facts {
         database: &snapshot.identity.database,
         server: snapshot.version,
@@ -395,10 +389,6 @@ fn unfinished(internal: &InternalState, step: &UnfinishedStep) -> Unfinished {
         done: step.state == StepState::Done,
         detail: step.detail.clone(),
     }
-}
-
-fn recorded_checksum(row: &Applied) -> Option<(i64, u64)> {
-    Some((row.version, row.checksum?))
 }
 
 /// `--only` that names nothing would call everything clean.
