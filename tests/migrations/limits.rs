@@ -56,11 +56,12 @@ fn no_statement_waits_longer_for_a_lock_than_the_limit() {
 fn a_shorter_limit_of_the_migration_holds_and_a_longer_one_is_noted() {
     let first = "CREATE TABLE held (id int);\n";
     let second = "SET LOCAL lock_timeout = '200ms';\nCREATE TABLE seen AS SELECT current_setting('lock_timeout');\n\
-                  SET lock_timeout = '1h';\nINSERT INTO seen SELECT current_setting('lock_timeout');\n";
+                  SET lock_timeout = '1h';\nINSERT INTO seen SELECT current_setting('lock_timeout');\n\
+                  SELECT set_config('lock_timeout', '300ms', true);\nINSERT INTO seen SELECT current_setting('lock_timeout');\n";
     let project = project(SHORT, &[("migrations/V1__held.sql", first), ("migrations/V2__waits.sql", second)]);
     let database = support::database();
     let noted = "V2__waits.sql: line 3: SET lock_timeout = '1h': only a shorter limit";
     project.trueup(["compile"], &database).exit(0).says(noted);
     project.trueup(["upgrade", "--yes"], &database).exit(0);
-    assert_eq!(database.value("SELECT string_agg(current_setting, ' ') FROM seen"), "200ms 1s");
+    assert_eq!(database.value("SELECT string_agg(current_setting, ' ') FROM seen"), "200ms 1s 300ms");
 }
