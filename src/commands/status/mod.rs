@@ -4,7 +4,7 @@
 pub(super) mod args;
 mod report;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use anyhow::Result;
 use args::StatusArgs;
