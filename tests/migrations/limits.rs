@@ -6,6 +6,8 @@ use super::{applied, project};
 use crate::support;
 use crate::support::other::Other;
 
+/// The `lock_timeout` of [`SHORT`].
+const LIMIT: Duration = Duration::from_secs(1);
 const SHORT: &str = "[migrations]\nlock_timeout = \"1s\"\nlock_budget = \"3s\"\n";
 
 /// What a statement sets is set back before the next one; what it sets for itself is watched.
@@ -44,8 +46,8 @@ fn no_statement_waits_longer_for_a_lock_than_the_limit() {
             std::thread::sleep(Duration::from_millis(20));
         }
         upgrade.ended().exit(75).says("application holder");
-        println!("{sets}: the worst reading took {worst:.1?}");
-        assert!(worst < Duration::from_millis(2_500), "{sets}: {worst:?}");
+        // Without the limit, it is as long as the holder holds: the time of this loop.
+        assert!(worst < LIMIT * 10, "{sets}: the worst reading took {worst:.1?}");
         assert_eq!(applied(&database), "1", "{sets}");
         drop(holder);
         project.trueup(["upgrade", "--yes"], &database).case(sets).exit(0);
