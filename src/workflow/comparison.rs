@@ -33,9 +33,6 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// `lock_timeout` of the reading transaction: views and defaults are printed under ACCESS SHARE locks.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The code of the finding that a database looks like another application's.
-const DATABASE_OTHER: &str = "database.other";
-
 /// What a comparison found.
 pub(crate) struct Comparison {
     pub(crate) document: SchemaReport,
@@ -69,7 +66,9 @@ pub(crate) fn compare(
 /// # Errors
 /// Exit 4.
 pub(crate) fn refuse_other(settings: &Settings, document: &SchemaReport) -> Result<(), Failure> {
-    let Some(other) = document.findings.iter().find(|finding| finding.code == DATABASE_OTHER) else {
+    let Some(other) =
+        document.findings.iter().find(|finding| finding.code == ErrorCode::DATABASE_OTHER.as_str())
+    else {
         return Ok(());
     };
     let detail = other.cause.as_ref().map(|cause| cause.detail.as_str()).unwrap_or_default();
@@ -194,7 +193,7 @@ fn diagnose(
         others: snapshot.others.clone(),
     };
     let mut findings = findings;
-    let is_other = findings.iter().any(|finding| finding.code == DATABASE_OTHER);
+    let is_other = findings.iter().any(|finding| finding.code == ErrorCode::DATABASE_OTHER.as_str());
     findings.extend(of_rows.into_iter().filter(|_| !is_other));
     locate(settings, migrations, &mut findings);
     if state.pending.is_empty() && state.skipped.is_empty() {
