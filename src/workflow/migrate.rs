@@ -288,6 +288,7 @@ async fn carry_out<C: MigrateCommand>(
         migrations: &declared.migrations,
         lock: &declared.lock,
         applied: prepared.state.applied,
+        texts: prepared.snapshot.internal.as_ref().map(|internal| internal.texts.clone()).unwrap_or_default(),
         limits: defaults(settings),
         version: prepared.snapshot.version,
         options: &declared.lock.head.options,

@@ -13,7 +13,7 @@ use crate::output::{self, Progress};
 use crate::postgres::connection::{self, RowError, Target, server_failure};
 use crate::postgres::sql::{QualifiedTable, identifier, literal};
 use crate::project::{NamedEnvironment, Settings};
-use crate::snapshot::{self, DatabaseSnapshot};
+use crate::snapshot::{self, DatabaseSnapshot, Request};
 use crate::text::without_passwords;
 use crate::workflow::project_model::{Needs, ProjectModel};
 use crate::workflow::{comparison, deliver, environment_mark};
@@ -64,7 +64,8 @@ impl<'s> WriteCommand<'s> {
     /// As [`Self::take_snapshot`].
     pub(crate) async fn take_snapshot_for(&mut self, needs: Needs) -> Result<DatabaseSnapshot> {
         let session = self.writer.read_session().await?;
-        let snapshot = snapshot::take(session, &comparison::request(self.settings, needs)).await?;
+        let request = Request { texts: true, ..comparison::request(self.settings, needs) };
+        let snapshot = snapshot::take(session, &request).await?;
         self.check_environment(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
         Ok(snapshot)
     }

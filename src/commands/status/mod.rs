@@ -132,7 +132,7 @@ fn history(
             effects: Vec::new(),
         })
         .collect();
-    let state = MigrationState::from_history(&compiled, rows, &unchanged);
+    let state = MigrationState::from_history(&compiled, rows, unchanged);
     let named = |indices: &[usize]| -> Vec<ReportedMigration> {
         let named = indices.iter().map(|index| &compiled[*index]);
         named
