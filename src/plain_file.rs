@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
@@ -18,6 +18,9 @@ use crate::error::Failure;
 
 /// The settings of a project: the directory that has it is the project's.
 pub const SETTINGS_FILE: &str = "trueup.toml";
+
+/// The folders that make a directory a project where it has no settings.
+pub const SOURCES: [&str; 2] = ["schema", "migrations"];
 
 /// Opens a plain file for reading; `None` where there is nothing of that name.
 ///
@@ -78,19 +81,44 @@ fn open_link(path: &Path) -> Result<File, Failure> {
         target => target.map_err(|error| unreadable(path, &error))?,
     };
     let beside = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let inside =
-        |directory: &Path| directory.canonicalize().is_ok_and(|directory| target.starts_with(directory));
-    if !inside(beside) && !inside(project_above(beside)) {
+    if !is_inside(&target, beside) && !is_inside(&target, project_above(beside)) {
         return Err(link("is outside of the project").next("put the file itself in the place of the link"));
     }
     open_without_links(AT_FDCWD, &target).map_err(|error| unreadable(path, &error))
 }
 
-/// The project that a directory belongs to: the nearest one with settings, else the one above it, of which `schema/`,
-/// `migrations/` and `checks/` are parts.
+/// Refuses a folder of a project that leads out of it by a link. A folder that is named outside of the project, as
+/// `../shared/migrations`, is where its name says.
+///
+/// # Errors
+/// Exit 2.
+pub fn check_folder(project: &Path, folder: &Path) -> Result<(), Failure> {
+    let named_inside = folder
+        .strip_prefix(project)
+        .is_ok_and(|inner| !inner.components().any(|part| matches!(part, Component::ParentDir)));
+    match folder.canonicalize() {
+        Ok(target) if named_inside && !is_inside(&target, project) => Err(Failure::usage(format!(
+            "{}: a symbolic link leads to {}, which is outside of the project",
+            folder.display(),
+            target.display()
+        ))
+        .next("put the directory itself in the place of the link; migrations elsewhere: [migrations] dir")),
+        // What is not there, or cannot be entered, is told where it is read.
+        _ => Ok(()),
+    }
+}
+
+/// Whether a path without links lies in a directory.
+fn is_inside(target: &Path, directory: &Path) -> bool {
+    directory.canonicalize().is_ok_and(|directory| target.starts_with(directory))
+}
+
+/// The project that a directory belongs to: the nearest one with settings, else the nearest one with sources.
 fn project_above(directory: &Path) -> &Path {
-    let with_settings = directory.ancestors().find(|above| above.join(SETTINGS_FILE).exists());
-    with_settings.or_else(|| directory.parent()).unwrap_or(directory)
+    let nearest = |names: &[&str]| {
+        directory.ancestors().find(|above| names.iter().any(|name| above.join(name).exists()))
+    };
+    nearest(&[SETTINGS_FILE]).or_else(|| nearest(&SOURCES)).unwrap_or(directory)
 }
 
 #[cfg(test)]
@@ -119,6 +147,21 @@ mod tests {
             assert!(open(&root.path().join("link").join(file)).unwrap().is_some(), "{file}");
         }
         assert!(open(&at("schema/missing.sql")).unwrap().is_none());
+    }
+
+    #[test]
+    fn without_settings_the_directory_above_the_sources_is_the_project() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        fs::create_dir_all(at("project/schema")).unwrap();
+        for file in ["secret", "project/shared.sql"] {
+            fs::write(at(file), "x").unwrap();
+        }
+        symlink("../shared.sql", at("project/schema/a.sql")).unwrap();
+        symlink("../secret", at("project/trueup.lock")).unwrap();
+        assert!(open(&at("project/schema/a.sql")).unwrap().is_some());
+        let failure = open(&at("project/trueup.lock")).unwrap_err();
+        assert!(failure.what.contains("outside of the project"), "{failure}");
     }
 
     #[test]

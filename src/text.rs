@@ -72,27 +72,50 @@ fn url_with_password(text: &str) -> Option<Range<usize>> {
         let line = text[start..].lines().next().unwrap_or_default();
         let user = line.find(|found: char| matches!(found, ':' | '/' | '@') || found.is_whitespace())?;
         let at = line.rfind('@').filter(|at| line[user..].starts_with(':') && user < *at)?;
-        Some(start..start + at + ends(&line[at..]))
+        let has_port = begins_with_port(&line[user + 1..at]);
+        (!has_port).then(|| start..start + at + ends(&line[at..]))
     })
+}
+
+/// Whether what stands between the `:` of a URL and an `@` is a port, and words that do not belong to the URL:
+/// `8443/X-1, ask ops`.
+fn begins_with_port(text: &str) -> bool {
+    let behind = text.trim_start_matches(|found: char| found.is_ascii_digit());
+    let ends_there = behind.starts_with(|next: char| "/?#,;)".contains(next) || next.is_whitespace());
+    behind.len() < text.len() && ends_there && behind.contains(char::is_whitespace)
 }
 
 /// The value behind a `password=`, of a query of a URL or of a connection string in words.
 fn assigned_password(text: &str) -> Option<Range<usize>> {
-    const ASSIGNED: &str = "password=";
     let folded = text.to_ascii_lowercase();
-    let mut starts = folded.match_indices(ASSIGNED).map(|(at, word)| at + word.len());
-    starts.find_map(|start| {
-        let value = &text[start..];
-        let length = match value.strip_prefix('\'') {
-            Some(quoted) => quoted.find('\'').map_or(value.len(), |end| end + 2),
-            None => ends(value),
-        };
+    let mut words = folded.match_indices("password").map(|(at, word)| at + word.len());
+    words.find_map(|word| {
+        let value = text[word..].trim_start().strip_prefix('=')?.trim_start();
+        let start = text.len() - value.len();
+        let length = value_length(value);
         // What was hidden is not hidden again.
         (length > 0 && !value.starts_with("...")).then_some(start..start + length)
     })
 }
 
-/// Where a word of a connection string ends.
+/// How long the value of a word of a connection string is, with its quotes. A backslash escapes what follows it
+/// (libpq, "Keyword/Value Connection Strings").
+fn value_length(value: &str) -> usize {
+    let quote = value.chars().next().filter(|first| matches!(first, '\'' | '"'));
+    let mut escaped = false;
+    let end = value.char_indices().skip(usize::from(quote.is_some())).find(|(_, found)| {
+        let ends_here = match quote {
+            Some(quote) => *found == quote,
+            None => found.is_whitespace(),
+        };
+        let is_end = ends_here && !escaped;
+        escaped = *found == '\\' && !escaped;
+        is_end
+    });
+    end.map_or(value.len(), |(at, _)| at + usize::from(quote.is_some()))
+}
+
+/// Where a URL ends.
 fn ends(text: &str) -> usize {
     text.find(|found: char| found.is_whitespace() || matches!(found, '"' | '\'' | '`')).unwrap_or(text.len())
 }
@@ -153,6 +176,17 @@ mod tests {
             ("postgres://db/x?password=canary", "postgres://db/x?password=..."),
             ("host=db password='can ary' user=app", "host=db password=... user=app"),
             ("PGPASSWORD=canary psql", "PGPASSWORD=... psql"),
+            (r"password='can\'ary rest' user=app", "password=... user=app"),
+            (r"password='can\\' user=app", "password=... user=app"),
+            ("password='can ary", "password=..."),
+            (r"password=can\ ary user=app", "password=... user=app"),
+            ("host=db password = canary user=app", "host=db password = ... user=app"),
+            ("host=db password\t=\n'can ary'", "host=db password\t=\n..."),
+            ("PGPASSWORD=can'ary psql", "PGPASSWORD=... psql"),
+            ("PGPASSWORD=\"can ary\" psql", "PGPASSWORD=... psql"),
+            ("postgres://app:1234@db/x", "postgres://..."),
+            ("postgres://app:12/ca@db/x", "postgres://..."),
+            ("https://jira:8443/X, see postgres://u:canary@db", "https://jira:8443/X, see postgres://..."),
         ] {
             assert!(holds_password(text), "{text}");
             assert_eq!(without_passwords(text), shown);
@@ -161,6 +195,9 @@ mod tests {
         for harmless in [
             "postgres://app@db:5432/x",
             "see https://tracker/issues/1: asked ops@example.com",
+            "https://jira:8443/X-1, ask ops@example.com",
+            "https://jira:8443 belongs to ops@example.com",
+            "the password is asked of ops@example.com; password=",
             "s3://bucket/prefix",
             "a@b: c",
             "",

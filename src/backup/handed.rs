@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::postgres::scratch::temporary_places;
+use crate::postgres::scratch::{in_temporary_place, temporary_places};
 
 /// The directory in which Linux shows the open files of a process.
 const OPEN_FILES: &str = "/proc/self/fd";
@@ -48,9 +48,11 @@ impl HandedFile {
 
     fn write(text: &[u8]) -> io::Result<Self> {
         let (mut file, named) = match Path::new(OPEN_FILES).is_dir() {
-            true => (in_memory().or_else(|_| in_some_place(|place| tempfile::tempfile_in(place)))?, None),
+            true => {
+                (in_memory().or_else(|_| in_temporary_place(|place| tempfile::tempfile_in(place)))?, None)
+            }
             false => {
-                let named = in_some_place(|place| tempfile::NamedTempFile::new_in(place))?;
+                let named = in_temporary_place(|place| tempfile::NamedTempFile::new_in(place))?;
                 let (file, path) = named.into_parts();
                 (file, Some(path))
             }
@@ -76,15 +78,6 @@ fn in_memory() -> io::Result<File> {
 #[cfg(not(target_os = "linux"))]
 fn in_memory() -> io::Result<File> {
     Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Makes something in the first place for temporary files that takes it.
-fn in_some_place<T>(make: impl Fn(&Path) -> io::Result<T>) -> io::Result<T> {
-    let mut outcome = Err(io::ErrorKind::NotFound.into());
-    for place in temporary_places() {
-        outcome = outcome.or_else(|_| make(&place));
-    }
-    outcome
 }
 
 #[cfg(test)]

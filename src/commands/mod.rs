@@ -90,7 +90,7 @@ fn check_clock() -> Result<(), Failure> {
     if SystemTime::now() >= SystemTime::UNIX_EPOCH {
         return Ok(());
     }
-    Err(Failure::cannot_tell("the clock of this machine stands before 1970; nothing was done")
+    Err(Failure::cannot_tell("the clock of this machine is set to a date before 1970; nothing was done")
         .code(ErrorCode::MACHINE_RESOURCES)
         .next("set the clock, then run the same command again"))
 }

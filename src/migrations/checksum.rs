@@ -9,8 +9,8 @@ use std::hash::{Hash as _, Hasher as _};
 
 use siphasher::sip::SipHasher13;
 
-use super::Migration;
 use super::history::Applied;
+use super::{Migration, MigrationId};
 use crate::postgres::sql::without_bom;
 
 /// The width of the version that refinery hashed; the type of the history's column shows it.
@@ -25,77 +25,90 @@ pub enum Width {
 /// The checksum that refinery writes for the file as it is stored. A version that does not fit into four bytes is
 /// hashed with eight.
 pub fn written(migration: &Migration, width: Width) -> u64 {
-    checksum(migration, width, &migration.sql).unwrap_or_else(|| {
-        hash(migration, &migration.sql, |hasher| {
-            migration.version.hash(hasher);
-        })
-    })
+    let of = |width| checksum(migration.id(), width, &migration.sql);
+    of(width).or_else(|| of(Width::Eight)).unwrap_or_default()
 }
 
 /// Whether this recorded checksum stands for the file.
 pub fn accepts(migration: &Migration, recorded: u64) -> bool {
     // Nearly always the file is as it was; computing the other forms copies it.
-    [Width::Four, Width::Eight].into_iter().any(|width| written(migration, width) == recorded)
-        || accepted(migration).contains(&recorded)
+    WIDTHS.into_iter().any(|width| written(migration, width) == recorded)
+        || stands_for(migration.id(), &forms(&migration.sql), recorded)
 }
 
-/// Every checksum that stands for the file: with and without byte order mark and final newline, with the line endings
-/// as they are, with LF and with CRLF, in both widths. Sorted, without duplicates.
-pub fn accepted(migration: &Migration) -> Vec<u64> {
-    let bare = without_bom(&migration.sql);
+/// The versions whose file is as it was applied. Files of another tool count as such: that tool compares them itself.
+pub fn unchanged(migrations: &[Migration], history: &[Applied]) -> BTreeSet<i64> {
+    let recorded: BTreeMap<i64, u64> =
+        history.iter().filter_map(|row| Some((row.version, row.checksum?))).collect();
+    let is_unchanged = |file: &&Migration| {
+        file.revision.is_some()
+            || recorded.get(&file.version).is_some_and(|recorded| accepts(file, *recorded))
+    };
+    migrations.iter().filter(is_unchanged).map(|file| file.version).collect()
+}
+
+/// Every form of a text that stands for it: with and without byte order mark and final newline, with the line endings
+/// as they are, with LF and with CRLF.
+fn forms(sql: &str) -> BTreeSet<String> {
+    let bare = without_bom(sql);
     let lf = bare.replace("\r\n", "\n");
     let crlf = lf.replace('\n', "\r\n");
-    let mut found = vec![written(migration, Width::Four), written(migration, Width::Eight)];
+    let mut found = BTreeSet::from([sql.to_owned()]);
     for (text, newline) in [(bare, "\n"), (bare, "\r\n"), (&lf, "\n"), (&crlf, "\r\n")] {
         let trimmed = text.trim_end_matches(['\r', '\n']);
         for body in [text.to_owned(), trimmed.to_owned(), format!("{trimmed}{newline}")] {
-            for text in [format!("\u{feff}{body}"), body] {
-                found.extend(checksum(migration, Width::Four, &text));
-                found.extend(checksum(migration, Width::Eight, &text));
-            }
+            found.extend([format!("\u{feff}{body}"), body]);
         }
     }
-    found.sort_unstable();
-    found.dedup();
     found
+}
+
+/// Whether a recorded checksum is that of one of these forms of a migration, in either width.
+fn stands_for(id: MigrationId<'_>, forms: &BTreeSet<String>, recorded: u64) -> bool {
+    forms.iter().any(|text| WIDTHS.into_iter().any(|width| checksum(id, width, text) == Some(recorded)))
 }
 
 /// The files that were given another version after they were applied: by the version that they were applied as, the one
 /// that they have now. The text of such a file is that of a row of the history, and its own version is not applied.
-pub fn renumbered(migrations: &[Migration], history: &[Applied]) -> BTreeMap<i64, i64> {
+/// `unchanged` are the versions whose file is as it was applied.
+pub fn renumbered(
+    migrations: &[Migration],
+    history: &[Applied],
+    unchanged: &BTreeSet<i64>,
+) -> BTreeMap<i64, i64> {
     let applied: BTreeSet<i64> = history.iter().map(|row| row.version).collect();
-    let open: Vec<&Migration> = migrations.iter().filter(|file| !applied.contains(&file.version)).collect();
+    let others: Vec<(MigrationId<'_>, u64)> = history
+        .iter()
+        .filter(|row| !unchanged.contains(&row.version))
+        .filter_map(|row| Some((row.id(), row.checksum?)))
+        .collect();
     let mut found = BTreeMap::new();
-    for row in history.iter().filter(|_| !open.is_empty()) {
-        let Some(recorded) = row.checksum else { continue };
-        let same = migrations.iter().find(|file| file.version == row.version && file.name == row.name);
-        if same.is_some_and(|file| accepts(file, recorded)) {
-            continue;
+    if others.is_empty() {
+        return found;
+    }
+    for file in migrations.iter().filter(|file| !applied.contains(&file.version)) {
+        let forms = forms(&file.sql);
+        for (row, recorded) in &others {
+            if !found.contains_key(&row.version) && stands_for(*row, &forms, *recorded) {
+                found.insert(row.version, file.version);
+            }
         }
-        let was = |file: &&&Migration| {
-            accepts(&Migration { version: row.version, name: row.name.clone(), ..(**file).clone() }, recorded)
-        };
-        found.extend(open.iter().find(was).map(|file| (row.version, file.version)));
     }
     found
 }
 
-fn checksum(migration: &Migration, width: Width, text: &str) -> Option<u64> {
-    match width {
-        Width::Four => {
-            let version = i32::try_from(migration.version).ok()?;
-            Some(hash(migration, text, |hasher| version.hash(hasher)))
-        }
-        Width::Eight => Some(hash(migration, text, |hasher| migration.version.hash(hasher))),
-    }
-}
+const WIDTHS: [Width; 2] = [Width::Four, Width::Eight];
 
-fn hash(migration: &Migration, text: &str, version: impl FnOnce(&mut SipHasher13)) -> u64 {
+/// The checksum of a migration of this text; `None` where the version does not fit into the width.
+fn checksum(id: MigrationId<'_>, width: Width, text: &str) -> Option<u64> {
     let mut hasher = SipHasher13::new();
-    migration.name.hash(&mut hasher);
-    version(&mut hasher);
+    id.name.hash(&mut hasher);
+    match width {
+        Width::Four => i32::try_from(id.version).ok()?.hash(&mut hasher),
+        Width::Eight => id.version.hash(&mut hasher),
+    }
     text.hash(&mut hasher);
-    hasher.finish()
+    Some(hasher.finish())
 }
 
 #[cfg(test)]
@@ -114,6 +127,12 @@ mod tests {
             directives,
             revision: None,
         }
+    }
+
+    /// Every checksum that stands for the file.
+    fn accepted(migration: &Migration) -> Vec<u64> {
+        let of = |text: &String| WIDTHS.map(|width| checksum(migration.id(), width, text));
+        forms(&migration.sql).iter().flat_map(of).flatten().collect()
     }
 
     fn refinery(version: i64, sql: &str) -> u64 {
@@ -171,6 +190,9 @@ mod tests {
         };
         let (one, other) = (migration(6, "create table a ();\n"), migration(5, "create table b ();\n"));
         let renamed = Migration { name: "add_a".into(), sql: "create table a ();".into(), ..one.clone() };
+        let renumbered = |files: &[Migration], history: &[Applied]| {
+            super::renumbered(files, history, &unchanged(files, history))
+        };
         let history = [row(5, &one)];
         for files in [vec![one.clone()], vec![other.clone(), one.clone()], vec![renamed]] {
             assert_eq!(renumbered(&files, &history), BTreeMap::from([(5, 6)]));

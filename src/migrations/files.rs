@@ -202,14 +202,8 @@ fn file_name(entry: &Entry) -> Result<Option<FileName>, Failure> {
             Ok(None)
         };
     }
-    if FileName::is_of_rust(&lossy) {
-        return Err(refuse("a migration written in Rust; trueup runs SQL"));
-    }
-    if !lossy.to_lowercase().ends_with(".sql") {
-        return Ok(None);
-    }
-    let name = path.file_name().and_then(|name| name.to_str()).and_then(FileName::parse);
-    name.map(Some).ok_or_else(|| refuse(&format!("not a migration's name: {}", FileName::advice(&lossy))))
+    // What stands in the place of what is not UTF-8 is in no name.
+    FileName::read(&lossy).map_err(|what| refuse(&what))
 }
 
 fn migration(path: PathBuf, name: FileName, sql: String) -> Result<Migration, Failure> {

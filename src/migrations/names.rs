@@ -1,5 +1,7 @@
 //! The names of migration files, and what to do with the names that other tools give.
 
+const SUFFIX: &str = ".sql";
+
 /// The parts of a migration's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FileName {
@@ -12,23 +14,38 @@ pub(super) struct FileName {
 }
 
 impl FileName {
+    /// Reads the name of a file; `None` where it is no migration.
+    ///
+    /// # Errors
+    /// What is wrong with the name, as a clause.
+    pub(super) fn read(file: &str) -> Result<Option<Self>, String> {
+        if Self::is_of_rust(file) {
+            return Err("a migration written in Rust; trueup runs SQL".to_owned());
+        }
+        if !file.to_lowercase().ends_with(SUFFIX) {
+            return Ok(None);
+        }
+        let wrong = || format!("not a migration's name: {}", Self::advice(file));
+        Self::parse(file).map(Some).ok_or_else(wrong)
+    }
+
     /// Reads `V<version>__<name>.sql` or `V<version>__<name>.down.sql`.
-    pub(super) fn parse(file: &str) -> Option<Self> {
-        let stem = file.strip_suffix(".sql")?;
+    fn parse(file: &str) -> Option<Self> {
+        let stem = file.strip_suffix(SUFFIX)?;
         let (stem, down) = stem.strip_suffix(".down").map_or((stem, false), |stem| (stem, true));
         let (version, name) = parse_stem(stem)?;
         Some(Self { version, name: name.to_owned(), down })
     }
 
     /// Whether it is the name of a migration that an application compiles in.
-    pub(super) fn is_of_rust(file: &str) -> bool {
+    fn is_of_rust(file: &str) -> bool {
         let stem = file.len().checked_sub(3).and_then(|end| file.split_at_checked(end));
         stem.is_some_and(|(stem, suffix)| suffix.eq_ignore_ascii_case(".rs") && parse_stem(stem).is_some())
     }
 
     /// What to do with a file of another name; its suffix is `.sql`, however it is spelled.
-    pub(super) fn advice(file: &str) -> String {
-        let stem = &file[..file.len().saturating_sub(".sql".len())];
+    fn advice(file: &str) -> String {
+        let stem = &file[..file.len().saturating_sub(SUFFIX.len())];
         let (stem, suffix) = match stem.rsplit_once('.') {
             Some((stem, "up")) => (stem, ".sql"),
             Some((stem, "down")) => (stem, ".down.sql"),

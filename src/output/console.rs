@@ -4,7 +4,7 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
@@ -42,7 +42,38 @@ pub fn write_file(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-/// Whether a path is one by which the system names devices and open files.
+/// Whether a path is one by which the system names devices and open files. Nothing else below `/dev` is: anybody may put a
+/// link into `/dev/shm`.
 pub fn names_an_open_file(path: &Path) -> bool {
-    path.starts_with("/dev") || path.starts_with("/proc")
+    let names: Option<Vec<&str>> = path
+        .components()
+        .map(|part| match part {
+            Component::RootDir => Some("/"),
+            Component::Normal(name) => name.to_str(),
+            _ => None,
+        })
+        .collect();
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    match names.as_deref() {
+        Some(["/", "dev", name]) => ["stdin", "stdout", "stderr", "null", "tty"].contains(name),
+        Some(["/", "dev", "fd", number] | ["/", "proc", _, "fd", number]) => is_number(number),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_devices_and_open_files_are_followed() {
+        for path in ["/dev/stdout", "/dev/stderr", "/dev/null", "/dev/tty", "/dev/fd/3", "/proc/self/fd/12"] {
+            assert!(names_an_open_file(Path::new(path)), "{path}");
+        }
+        for path in
+            ["/dev/shm/report.json", "/dev/fd/../shm/1", "/dev/fd", "/proc/self/cwd/1", "dev/stdout", "/dev"]
+        {
+            assert!(!names_an_open_file(Path::new(path)), "{path}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::tools::SqlTool;
+use crate::plain_file::{self, SOURCES};
 
 pub use crate::plain_file::SETTINGS_FILE;
 
@@ -54,6 +55,15 @@ impl Project {
             settings_path: dir.join(SETTINGS_FILE),
             dir,
         }
+    }
+
+    /// Refuses folders that lead out of the project by a link.
+    ///
+    /// # Errors
+    /// Exit 2.
+    pub(super) fn check_folders(&self) -> Result<(), Failure> {
+        let folders = [&self.schema_dir, &self.seeds_dir, &self.migrations_dir, &self.checks_dir];
+        folders.into_iter().try_for_each(|folder| plain_file::check_folder(&self.dir, folder))
     }
 
     /// Whether a database that is marked as this project's, or as that of a project without a name, may be this one's.
@@ -136,7 +146,7 @@ fn has_settings(dir: &Path) -> bool {
 }
 
 fn has_sources(dir: &Path) -> bool {
-    [SCHEMA_DIR, DEFAULT_MIGRATIONS_DIR].iter().any(|name| dir.join(name).is_dir())
+    SOURCES.iter().any(|name| dir.join(name).is_dir())
 }
 
 #[cfg(test)]

@@ -180,7 +180,7 @@ impl OutputFile {
             file.starts_with(&folder) && (!dir.starts_with(&folder) || is_sql(&file) && file.exists())
         });
         if own_file || in_folder {
-            return refuse("a report would overwrite, or stand among, the project's own files");
+            return refuse("this is a file or folder of the project; a report is not written there");
         }
         Ok(())
     }

@@ -79,6 +79,9 @@ pub struct NamedEnvironment {
     pub settings: Environment,
 }
 
+/// The argument that gives the connection URL.
+const DATABASE_URL: &str = "--database-url";
+
 /// The connection URL, and where it came from.
 #[derive(Debug, Clone)]
 struct ConnectionUrl {
@@ -125,6 +128,9 @@ impl Settings {
         }
         let mut project = Project::new(dir, name, &migrations.dir);
         project.tool = migrations.tool;
+        if needs_project {
+            project.check_folders()?;
+        }
         let output = OutputSettings::resolve(shared, process_env, &project, &backup.store)?;
         let mut settings = Self {
             project,
@@ -196,6 +202,18 @@ impl Settings {
         &self.url.source
     }
 
+    /// What a printed command needs in order to be about the same database, with the argument that takes its URL:
+    /// ` --env production`. Empty where the project's own variable names the database.
+    pub fn same_database(&self, argument: &str) -> String {
+        let asked = self.environment.as_ref().filter(|_| self.environment_asked_for);
+        let mut same = asked.map(|found| format!(" --env {}", found.name)).unwrap_or_default();
+        if self.url.source == DATABASE_URL {
+            // A URL may hold a password.
+            same.push_str(&format!(" {argument} URL, with the URL of {DATABASE_URL}"));
+        }
+        same
+    }
+
     /// The `application_name` of connections.
     pub fn application(&self) -> String {
         format!("trueup/{} {}", env!("CARGO_PKG_VERSION"), self.command)
@@ -205,9 +223,7 @@ impl Settings {
 impl ConnectionUrl {
     fn find(shared: &Shared, url_env: &str, process_env: &ProcessEnv) -> Self {
         match &shared.database_url {
-            Some(url) => {
-                Self { value: Some(url.clone()), source: "--database-url".to_owned(), not_utf8: false }
-            }
+            Some(url) => Self { value: Some(url.clone()), source: DATABASE_URL.to_owned(), not_utf8: false },
             None => Self {
                 value: process_env.text(url_env).map(Secret::new),
                 source: url_env.to_owned(),

@@ -235,6 +235,7 @@ impl BackupPolicy {
 /// Adds the ways out to the failure of a change that stopped part-way: resume, revert, restore, in this order. A
 /// change that was rolled back needs none.
 pub(crate) async fn add_recovery_hints(
+    settings: &Settings,
     error: anyhow::Error,
     manifest: &Manifest,
     undo: Option<&str>,
@@ -247,7 +248,8 @@ pub(crate) async fn add_recovery_hints(
     };
     let mut next = format!("to continue: {}", failure.next);
     if let Some(command) = undo {
-        next.push_str(&format!("\nto revert what was done: {command}"));
+        let same = settings.same_database("--database-url");
+        next.push_str(&format!("\nto revert what was done: {command}{same}"));
     }
     let age = backup_store::age(manifest).map(duration).unwrap_or_default();
     let written = match &manifest.wal.after {
@@ -258,7 +260,9 @@ pub(crate) async fn add_recovery_hints(
     let id = short_id(&manifest.id);
     let restore = match (&manifest.reference, &manifest.scope) {
         (Some(reference), _) => format!("restore {reference} where it was taken"),
-        (None, Scope::Full) => format!("trueup restore {id} --replace"),
+        (None, Scope::Full) => {
+            format!("trueup restore {id} --replace{}", settings.same_database("--into"))
+        }
         (None, Scope::Tables(tables)) => {
             format!(
                 "trueup restore {id} --into URL, of a new database, for the rows of {}",

@@ -1,6 +1,6 @@
 //! Compares a snapshot of a live database with the declared model, and reports the result. It writes nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,7 +9,6 @@ use crate::cli::FailOn;
 use crate::data::seeds;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{Finding, LOCK_FILE, Location, Severity, Summary};
-use crate::migrations::history::Applied;
 use crate::migrations::{Migration, checksum};
 use crate::model::diagnosis::{
     self, Basis, Diagnosis, Edit, Facts, MigrationState, RecordedState, Unfinished,
@@ -33,9 +32,6 @@ use crate::workflow::{beside_tool, environment_mark};
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// `lock_timeout` of the reading transaction: views and defaults are printed under ACCESS SHARE locks.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The code of the finding that a database looks like another application's.
-const DATABASE_OTHER: &str = "database.other";
 
 /// What a comparison found.
 pub(crate) struct Comparison {
@@ -70,7 +66,9 @@ pub(crate) fn compare(
 /// # Errors
 /// Exit 4.
 pub(crate) fn refuse_other(settings: &Settings, document: &SchemaReport) -> Result<(), Failure> {
-    let Some(other) = document.findings.iter().find(|finding| finding.code == DATABASE_OTHER) else {
+    let Some(other) =
+        document.findings.iter().find(|finding| finding.code == ErrorCode::DATABASE_OTHER.as_str())
+    else {
         return Ok(());
     };
     let detail = other.cause.as_ref().map(|cause| cause.detail.as_str()).unwrap_or_default();
@@ -157,21 +155,14 @@ fn diagnose(
     of_rows: Vec<Finding>,
 ) -> Comparison {
     let ProjectModel { lock, last, migrations, notes, .. } = declared;
-    let checksums: HashMap<i64, u64> =
-        snapshot.history.iter().flatten().filter_map(recorded_checksum).collect();
-    let unchanged = migrations.iter().filter(|migration| {
-        checksums.get(&migration.version).is_some_and(|recorded| checksum::accepts(migration, *recorded))
-    });
-    // What another tool applied, it has looked at.
-    let of_tool = migrations.iter().filter(|migration| migration.revision.is_some());
-    let unchanged = unchanged.chain(of_tool).map(|migration| migration.version).collect();
+    let rows = snapshot.history.as_deref().unwrap_or_default();
+    let unchanged = checksum::unchanged(migrations, rows);
     let in_scope = |id: &ObjectId| in_scope(settings, id);
     let mut notes = notes.clone();
     let internal = snapshot.internal.as_ref();
     let mut recorded =
         internal.map(|internal| recorded_state(internal, migrations, &mut notes)).unwrap_or_default();
-    let rows = snapshot.history.as_deref().unwrap_or_default();
-    recorded.renumbered = checksum::renumbered(migrations, rows);
+    recorded.renumbered = checksum::renumbered(migrations, rows, &unchanged);
     let Diagnosis { findings, state } = diagnosis::diagnose(&Facts {
         database: &snapshot.identity.database,
         server: snapshot.version,
@@ -204,7 +195,7 @@ fn diagnose(
         others: snapshot.others.clone(),
     };
     let mut findings = findings;
-    let is_other = findings.iter().any(|finding| finding.code == DATABASE_OTHER);
+    let is_other = findings.iter().any(|finding| finding.code == ErrorCode::DATABASE_OTHER.as_str());
     findings.extend(of_rows.into_iter().filter(|_| !is_other));
     if let Some(tool) = settings.migrations.tool {
         beside_tool::hand_over(tool, &mut findings);
@@ -403,10 +394,6 @@ fn unfinished(internal: &InternalState, step: &UnfinishedStep) -> Unfinished {
         done: step.state == StepState::Done,
         detail: step.detail.clone(),
     }
-}
-
-fn recorded_checksum(row: &Applied) -> Option<(i64, u64)> {
-    Some((row.version, row.checksum?))
 }
 
 /// `--only` that names nothing would call everything clean.

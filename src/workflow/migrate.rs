@@ -147,7 +147,7 @@ async fn ask<'s, C: MigrateCommand>(
     let declared = reading.finish(settings).await?;
     let prepared = prepare(settings, change, &declared, &mut writing).await?;
     if !prepared.plan.is_empty() {
-        writing.check_rights(&prepared.ledger).await?;
+        writing.check_rights(&prepared.ledger, prepared.plan.direction).await?;
         if !settings.output.quiet
             && (settings.output.interactive || !args.yes)
             && let Some(plan) = &prepared.document.plan
@@ -288,6 +288,7 @@ async fn carry_out<C: MigrateCommand>(
         migrations: &declared.migrations,
         lock: &declared.lock,
         applied: prepared.state.applied,
+        texts: prepared.snapshot.internal.as_ref().map(|internal| internal.texts.clone()).unwrap_or_default(),
         limits: defaults(settings),
         version: prepared.snapshot.version,
         options: &declared.lock.head.options,
@@ -303,8 +304,14 @@ async fn carry_out<C: MigrateCommand>(
         return Err(match manifest {
             Some((manifest, _)) => {
                 let undo = PlannedChanges::of_plan(&prepared.plan, &prepared.snapshot).undo;
-                backup_policy::add_recovery_hints(failure, &manifest, undo.as_deref(), &mut writing.writer)
-                    .await
+                backup_policy::add_recovery_hints(
+                    settings,
+                    failure,
+                    &manifest,
+                    undo.as_deref(),
+                    &mut writing.writer,
+                )
+                .await
             }
             None => failure,
         });

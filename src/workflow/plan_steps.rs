@@ -20,27 +20,20 @@ use crate::workflow::reports::plan_report::{
     FileAction, LockReport, PlanDirection, PlanReport, StepReport, StopReport,
 };
 
-/// refinery's history of this database, or the one that is to be made. `first` is the migration that is run first, if any
-/// is run: it may create the schema of the history.
+/// refinery's history of this database, or the one that is to be made.
 ///
 /// # Errors
-/// Exit 4 when a version does not fit into its column, or when nothing creates its schema.
+/// Exit 4 when a version does not fit into its column.
 pub(crate) fn ledger(
     settings: &Settings,
     snapshot: &DatabaseSnapshot,
     migrations: &[Migration],
-    first: Option<&CompiledMigration>,
 ) -> Result<Ledger, Failure> {
     let versions = || migrations.iter().map(|migration| migration.version);
     let (Some(table), Some(width)) = (&snapshot.history_table, snapshot.history_width) else {
         let table = history_place(settings);
-        let schema = ObjectId::bare(Kind::Schema, table.schema.as_str());
         let mut ledger = Ledger::new(&table, versions());
-        ledger.awaits_schema = snapshot.catalog.get(&schema).is_none();
-        let is_created = |effect: &Effect| matches!(effect, Effect::Created(object) if object.id == schema);
-        if ledger.awaits_schema && !first.is_some_and(|first| first.effects.iter().any(is_created)) {
-            return Err(no_schema(&table));
-        }
+        ledger.awaits_schema = snapshot.catalog.get(&schema_of(&table)).is_none();
         return Ok(ledger);
     };
     if let (Width::Four, Some(large)) = (width, versions().find(|version| i32::try_from(*version).is_err())) {
@@ -61,21 +54,45 @@ pub(crate) fn history_place(settings: &Settings) -> QualifiedTable {
     chosen.unwrap_or_else(|| Ledger::place(&settings.database.search_path))
 }
 
-fn no_schema(table: &QualifiedTable) -> Failure {
-    let schema = &table.schema;
-    Failure::new(
-        Exit::Refused,
-        format!(
-            "the history table {table} cannot be created: there is no schema {schema}, and the migration that is run \
-             first does not create it; nothing was changed"
+fn schema_of(table: &QualifiedTable) -> ObjectId {
+    ObjectId::bare(Kind::Schema, table.schema.as_str())
+}
+
+/// Refuses to create a history in a schema that does not exist. `first` is the migration that is run first, where any is
+/// run: the history is created after it, so it may create the schema.
+///
+/// # Errors
+/// Exit 4.
+pub(crate) fn refuse_missing_schema(
+    settings: &Settings,
+    ledger: &Ledger,
+    first: Option<&CompiledMigration>,
+) -> Result<(), Failure> {
+    if !ledger.awaits_schema {
+        return Ok(());
+    }
+    let table = history_place(settings);
+    let schema = schema_of(&table);
+    let is_created = |effect: &Effect| matches!(effect, Effect::Created(object) if object.id == schema);
+    if first.is_some_and(|first| first.effects.iter().any(is_created)) {
+        return Ok(());
+    }
+    let (not_created, create) = match first {
+        Some(_) => (
+            ", and the migration that is run first does not create it",
+            "create it in the first migration, or now: ",
         ),
-    )
-    .code(ErrorCode::HISTORY_NO_SCHEMA)
-    .next(format!(
-        "create it in the first migration, or now: CREATE SCHEMA {}; or choose another table: [migrations] history = \
-         \"schema.table\" in trueup.toml",
-        identifier(schema)
-    ))
+        None => ("", ""),
+    };
+    let what = format!(
+        "the history table {table} cannot be created: there is no schema {}{not_created}; nothing was changed",
+        table.schema
+    );
+    let next = format!(
+        "{create}CREATE SCHEMA {}; or choose another table: [migrations] history = \"schema.table\" in trueup.toml",
+        identifier(&table.schema)
+    );
+    Err(Failure::new(Exit::Refused, what).code(ErrorCode::HISTORY_NO_SCHEMA).next(next))
 }
 
 /// The plan, with the locks that it takes and how large what it locks is.

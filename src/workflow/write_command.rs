@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 
 use anyhow::Result;
 
+use crate::changes::plan::Direction;
 use crate::cli::WriteArgs;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::migrations::Ledger;
@@ -12,7 +13,7 @@ use crate::output::{self, Progress};
 use crate::postgres::connection::{self, RowError, Target, server_failure};
 use crate::postgres::sql::{QualifiedTable, identifier, literal};
 use crate::project::{NamedEnvironment, Settings};
-use crate::snapshot::{self, DatabaseSnapshot};
+use crate::snapshot::{self, DatabaseSnapshot, Request};
 use crate::text::without_passwords;
 use crate::workflow::project_model::{Needs, ProjectModel};
 use crate::workflow::{comparison, deliver, environment_mark};
@@ -63,7 +64,8 @@ impl<'s> WriteCommand<'s> {
     /// As [`Self::take_snapshot`].
     pub(crate) async fn take_snapshot_for(&mut self, needs: Needs) -> Result<DatabaseSnapshot> {
         let session = self.writer.read_session().await?;
-        let snapshot = snapshot::take(session, &comparison::request(self.settings, needs)).await?;
+        let request = Request { texts: true, ..comparison::request(self.settings, needs) };
+        let snapshot = snapshot::take(session, &request).await?;
         self.check_environment(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
         Ok(snapshot)
     }
@@ -123,15 +125,20 @@ impl<'s> WriteCommand<'s> {
         locked
     }
 
-    /// Refuses a run whose role lacks the rights that its records need, before anything is written.
+    /// Refuses a run whose role lacks the rights that its records need, before anything is written: an upgrade inserts rows
+    /// into the history, a downgrade deletes them.
     ///
     /// # Errors
     /// Exit 4, with the GRANTs; exit 3 when the server does not answer.
-    pub(crate) async fn check_rights(&mut self, ledger: &Ledger) -> Result<()> {
+    pub(crate) async fn check_rights(&mut self, ledger: &Ledger, direction: Direction) -> Result<()> {
+        let right = match direction {
+            Direction::Up => "INSERT",
+            Direction::Down => "DELETE",
+        };
         let schema = QualifiedTable::parse(&ledger.table).map(|table| table.schema).unwrap_or_default();
         let history = match ledger {
             Ledger { exists: true, table, .. } => {
-                format!("has_table_privilege({}, 'INSERT')", literal(table))
+                format!("has_table_privilege({}, '{right}')", literal(table))
             }
             Ledger { awaits_schema: true, .. } => {
                 "has_database_privilege(current_database(), 'CREATE')".to_owned()
@@ -152,7 +159,7 @@ impl<'s> WriteCommand<'s> {
         let mut grants = Vec::new();
         if !history {
             grants.push(match ledger {
-                Ledger { exists: true, table, .. } => format!("GRANT INSERT ON {table} TO {role};"),
+                Ledger { exists: true, table, .. } => format!("GRANT {right} ON {table} TO {role};"),
                 Ledger { awaits_schema: true, .. } => in_database.clone(),
                 Ledger { .. } => format!("GRANT CREATE ON SCHEMA {} TO {role};", identifier(&schema)),
             });

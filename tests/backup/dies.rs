@@ -8,6 +8,7 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 
 use super::site::{BOUND, STUCK, Site, runs};
+use crate::support::tools::not_run;
 use crate::support::wait_for;
 
 #[test]
@@ -128,8 +129,7 @@ impl Drop for Disk {
 fn f48_a_full_disk_is_said_and_nothing_is_left_there() {
     let site = Site::new();
     let Some(_disk) = Disk::mount(&site.store()) else {
-        println!("NOT RUN: mounting a small tmpfs needs root");
-        return;
+        return not_run("mounting a small tmpfs needs root");
     };
     for format in ["custom", "directory"] {
         site.settings(&format!("format = \"{format}\""));

@@ -62,6 +62,41 @@ fn a_schema_that_nothing_creates_is_refused_and_leaves_nothing() {
     assert_eq!(versions(&database, "app.refinery_schema_history"), "1");
 }
 
+/// Where no history has to be made, a schema that is missing is in nobody's way.
+#[test]
+fn a_missing_schema_matters_only_where_a_history_is_created() {
+    let (nothing, database) =
+        (project(SEARCH_PATH, &[("schema/none.sql", "-- nothing yet\n")]), support::database());
+    for command in [&["upgrade", "--yes"][..], &["downgrade", "--to", "0", "--yes"]] {
+        nothing.trueup(command, &database).exit(0).says("nothing to do").lacks("no schema");
+    }
+    // The first migration broke off before its first statement was committed: it may run again.
+    let outside = "-- trueup: no-transaction\nDO $$ BEGIN IF to_regnamespace('stop') IS NOT NULL THEN RAISE \
+        EXCEPTION 'stopped'; END IF; END $$;\nCREATE SCHEMA app;\nCREATE TABLE app.items (id int PRIMARY KEY);\n";
+    let project = project(SEARCH_PATH, &[("migrations/V1__app.sql", outside)]);
+    database.exec("CREATE SCHEMA stop");
+    project.trueup(["upgrade", "--yes"], &database).exit(6).says("stopped");
+    database.exec("DROP SCHEMA stop");
+    let resolve = ["resolve", "1", "--as", "not-applied", "--reason", "it did nothing", "--yes"];
+    project.trueup(resolve, &database).exit(0).says("recorded as not applied");
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
+    assert_eq!(versions(&database, "app.refinery_schema_history"), "1");
+}
+
+/// No migration is run that could create the schema: the one command is said.
+#[test]
+fn adopt_says_that_the_schema_of_the_history_is_missing() {
+    let files = [("migrations/V1__items.sql", "CREATE TABLE items (id int PRIMARY KEY);\n")];
+    let (project, database) =
+        (project("[migrations]\nhistory = \"ops.applied\"\n", &files), support::database());
+    database.exec("CREATE TABLE items (id int PRIMARY KEY)");
+    let said = ["there is no schema ops", "CREATE SCHEMA ops", "nothing was changed"];
+    project.trueup(["adopt", "--yes"], &database).exit(4).says(said).lacks("run first");
+    database.exec("CREATE SCHEMA ops");
+    project.trueup(["adopt", "--yes", "--accept-drift", "ops"], &database).exit(0);
+    assert_eq!(versions(&database, "ops.applied"), "1");
+}
+
 #[test]
 fn the_place_of_the_history_can_be_chosen() {
     let settings = "[migrations]\nhistory = \"ops.applied\"\n";

@@ -261,6 +261,28 @@ fn what_stopped_part_way_names_the_backup_last_and_what_was_rolled_back_does_not
     project.trueup(["upgrade", "--yes"], &database).exit(5).says("rolled back").lacks("trueup restore");
 }
 
+/// A command that is pasted from an error is about the database of that run, and of no other.
+#[test]
+fn what_is_printed_to_restore_names_the_same_database() {
+    let bad = "ALTER TABLE public.notes ADD more text;\n";
+    for (args, restore) in [
+        (&["--env", "production"][..], " --replace --env production; this loses"),
+        (&["--database-url"][..], " --replace --into URL, with the URL of --database-url; this loses"),
+    ] {
+        let (project, database) = site_of(bad, "[environments.production]\nurl_env = \"PRODUCTION\"\n");
+        let third = "ALTER TABLE public.notes ADD CONSTRAINT small CHECK (id < 50);\n";
+        fs::write(project.path().join("migrations/V3__bad.sql"), third).unwrap();
+        project.compile();
+        let mut args = [&["upgrade", "--yes"], args].concat();
+        args.extend(args.ends_with(&["--database-url"]).then(|| database.url()));
+        project
+            .trueup(&args, "postgres://nobody@127.0.0.1:1/nothing")
+            .env("PRODUCTION", database.url())
+            .exit(6)
+            .says(["trueup downgrade --to 1 --", restore]);
+    }
+}
+
 #[test]
 fn f27_f51_the_backup_is_of_the_database_that_is_changed() {
     let (project, database) = site("");

@@ -76,6 +76,29 @@ fn f53_a_link_out_of_the_project_is_not_read_and_its_target_not_quoted() {
     }
 }
 
+/// A folder that is a link to one elsewhere; one that the settings name elsewhere is read.
+#[test]
+fn f53_a_folder_that_leads_out_of_the_project_is_not_read() {
+    let (project, database) = (project(), support::database());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let at = |name: &str| project.path().join(name);
+    for folder in ["schema/seeds", "schema", "migrations", "checks"] {
+        let moved = elsewhere.path().join("folder");
+        fs::rename(at(folder), &moved).unwrap();
+        symlink(&moved, at(folder)).unwrap();
+        let ran = project.trueup(["status"], &database).case(folder).exit(2);
+        ran.says([folder, "a symbolic link leads to", "outside of the project"]);
+        fs::remove_file(at(folder)).unwrap();
+        fs::rename(&moved, at(folder)).unwrap();
+    }
+    let named = elsewhere.path().join("migrations");
+    fs::rename(at("migrations"), &named).unwrap();
+    let settings = fs::read_to_string(at("trueup.toml")).unwrap();
+    let settings = format!("{settings}\n[migrations]\ndir = {:?}\n", named.to_str().unwrap());
+    fs::write(at("trueup.toml"), settings).unwrap();
+    project.trueup(["status"], &database).exit(1).stdout_contains("V1__");
+}
+
 /// As a container platform mounts a directory: every file is a link to one in a directory beside it.
 #[test]
 fn a_mounted_project_whose_files_are_links_works() {
@@ -151,6 +174,14 @@ fn f09_a_report_overwrites_no_file_of_the_project_and_follows_no_link() {
         assert!(!at(made).exists(), "{made}");
     }
     assert!(!elsewhere.path().join("nothing.json").exists());
+
+    // A place that everybody may write to is none of the system's own.
+    let shared = tempfile::tempdir_in("/dev/shm").unwrap();
+    symlink(&theirs, shared.path().join("report.json")).unwrap();
+    let output = shared.path().join("report.json");
+    let call = project.trueup(["check", "--output", output.to_str().unwrap()], &database);
+    call.exit(2).says("a symbolic link to");
+    assert_eq!(fs::read_to_string(&theirs).unwrap(), "theirs");
 
     // Every other place is as before, and so are the names of open files and a pipe without a reader.
     for output in ["report.json", "reports/schema.json", "json=/dev/stderr"] {

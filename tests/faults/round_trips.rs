@@ -1,5 +1,8 @@
 //! How often a command waits for the server.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::support;
 use crate::support::project::{Project, Site};
 use crate::support::proxy::{Proxy, Then};
@@ -18,6 +21,8 @@ fn a_check_needs_at_most_three_round_trips() {
 /// The script with its records, and the COMMIT with which the next one begins.
 #[test]
 fn a_migration_needs_two_round_trips() {
+    let stale = Arc::new(AtomicUsize::new(0));
+    let deleted = Arc::clone(&stale);
     // A look at the database is repeated when anything is done on its server meanwhile.
     let server = support::own_server();
     let round_trips = |migrations: usize| {
@@ -30,10 +35,15 @@ fn a_migration_needs_two_round_trips() {
         }
         project.compile();
         let database = server.database();
-        let proxy = Proxy::start(&database, |_, _| Then::Forward);
+        let deleted = Arc::clone(&deleted);
+        let proxy = Proxy::start(&database, move |_, sql| {
+            deleted.fetch_add(sql.matches("DELETE FROM trueup.migrations").count(), Ordering::SeqCst);
+            Then::Forward
+        });
         project.trueup(["upgrade", "--yes"], &proxy.url(&database)).exit(0);
         assert_eq!(proxy.messages(), proxy.round_trips(), "every message is answered");
         proxy.round_trips()
     };
     assert_eq!(round_trips(7) - round_trips(3), 2 * 4);
+    assert_eq!(stale.load(Ordering::SeqCst), 0, "no text of an earlier application is there to be deleted");
 }

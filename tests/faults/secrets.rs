@@ -120,6 +120,9 @@ fn f53_a_password_in_a_wrong_place_is_refused_and_not_repeated() {
         format!("postgres://app:{secret}/a b@db/shop"),
         format!("postgresql://db/shop?user=app&password={secret}"),
         format!("host=db password={secret} dbname=shop"),
+        format!("host=db password = {secret} dbname=shop"),
+        format!("password='can\\'{secret} rest' host=db"),
+        format!("PGPASSWORD=can'{secret}"),
     ];
     let says_nothing = |args: &[&str], format: &str| {
         let report = project.path().join("report.html");

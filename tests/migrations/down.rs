@@ -124,6 +124,28 @@ fn a_down_script_may_leave_what_a_person_has_accepted() {
     project.trueup(["check"], &database).exit(0);
 }
 
+/// Only the label that a person has accepted is in nobody's way; what was changed by hand beside it is.
+#[test]
+fn another_label_than_the_one_that_is_left_is_drift() {
+    let up = "ALTER TYPE st ADD VALUE 'c';\nALTER TYPE st RENAME VALUE 'b' TO 'd';\n";
+    let down = "-- trueup: leaves enum_value public.st.c\nALTER TYPE st RENAME VALUE 'd' TO 'b';\n";
+    let files = [BASE, BASE_DOWN, ("migrations/V2__c.sql", up), ("migrations/V2__c.down.sql", down)];
+    let project = project("", &files);
+    // The last one is what the migration does, too.
+    for by_hand in [
+        "ALTER TYPE st ADD VALUE 'z'",
+        "ALTER TYPE st RENAME VALUE 'c' TO 'z'",
+        "ALTER TYPE st RENAME VALUE 'b' TO 'd'",
+    ] {
+        let database = support::database();
+        project.trueup(["upgrade", "--yes"], &database).exit(0);
+        project.trueup(["downgrade", "--to", "1", "--yes"], &database).exit(0);
+        database.exec(by_hand);
+        project.trueup(["downgrade", "--to", "0", "--yes"], &database).exit(4).says("enum public.st");
+        assert_eq!(applied(&database), "1", "{by_hand}");
+    }
+}
+
 /// With an object stays all that belongs to it, and nothing else.
 #[test]
 fn a_down_script_may_leave_a_table() {

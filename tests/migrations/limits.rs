@@ -6,6 +6,8 @@ use super::{applied, project};
 use crate::support;
 use crate::support::other::Other;
 
+/// The `lock_timeout` of [`SHORT`].
+const LIMIT: Duration = Duration::from_secs(1);
 const SHORT: &str = "[migrations]\nlock_timeout = \"1s\"\nlock_budget = \"3s\"\n";
 
 /// What a statement sets is set back before the next one; what it sets for itself is watched.
@@ -44,8 +46,8 @@ fn no_statement_waits_longer_for_a_lock_than_the_limit() {
             std::thread::sleep(Duration::from_millis(20));
         }
         upgrade.ended().exit(75).says("application holder");
-        println!("{sets}: the worst reading took {worst:.1?}");
-        assert!(worst < Duration::from_millis(2_500), "{sets}: {worst:?}");
+        // Without the limit, it is as long as the holder holds: the time of this loop.
+        assert!(worst < LIMIT * 10, "{sets}: the worst reading took {worst:.1?}");
         assert_eq!(applied(&database), "1", "{sets}");
         drop(holder);
         project.trueup(["upgrade", "--yes"], &database).case(sets).exit(0);
@@ -56,11 +58,12 @@ fn no_statement_waits_longer_for_a_lock_than_the_limit() {
 fn a_shorter_limit_of_the_migration_holds_and_a_longer_one_is_noted() {
     let first = "CREATE TABLE held (id int);\n";
     let second = "SET LOCAL lock_timeout = '200ms';\nCREATE TABLE seen AS SELECT current_setting('lock_timeout');\n\
-                  SET lock_timeout = '1h';\nINSERT INTO seen SELECT current_setting('lock_timeout');\n";
+                  SET lock_timeout = '1h';\nINSERT INTO seen SELECT current_setting('lock_timeout');\n\
+                  SELECT set_config('lock_timeout', '300ms', true);\nINSERT INTO seen SELECT current_setting('lock_timeout');\n";
     let project = project(SHORT, &[("migrations/V1__held.sql", first), ("migrations/V2__waits.sql", second)]);
     let database = support::database();
     let noted = "V2__waits.sql: line 3: SET lock_timeout = '1h': only a shorter limit";
     project.trueup(["compile"], &database).exit(0).says(noted);
     project.trueup(["upgrade", "--yes"], &database).exit(0);
-    assert_eq!(database.value("SELECT string_agg(current_setting, ' ') FROM seen"), "200ms 1s");
+    assert_eq!(database.value("SELECT string_agg(current_setting, ' ') FROM seen"), "200ms 1s 300ms");
 }

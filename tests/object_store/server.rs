@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::support;
 use crate::support::program::Program;
+use crate::support::tools::did_not_run;
 
 /// Its standard input is open as long as the process that started it lives.
 const PROGRAM: &str = "
@@ -63,9 +64,7 @@ pub(crate) fn bucket() -> Option<Bucket> {
     static SERVER: LazyLock<Option<Server>> = LazyLock::new(start);
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let Some(server) = &*SERVER else {
-        let words = "NOT RUN: no S3 server is installed (scripts/tools installs moto): nothing was proved\n";
-        let _ = std::io::stderr().write_all(words.as_bytes());
-        assert!(std::env::var_os("TRUEUP_REQUIRE_TOOLS").is_none(), "{words}");
+        did_not_run("moto, an S3 server,", "nothing was proved");
         return None;
     };
     let name = format!("bucket-{}", COUNT.fetch_add(1, Ordering::Relaxed));

@@ -349,8 +349,10 @@ fn a_query_is_run_once() {
         let check = &document["checks"][0];
         assert_eq!((check["rows"].as_u64(), check["sample"].as_array().unwrap().len()), (Some(rows), 3));
         wait_for("the statistics", || calls() > before);
-        // Whatever else was called would be reported by then.
-        std::thread::sleep(Duration::from_millis(1500));
+        // A session reports what it has called before it is gone.
+        let sessions = "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name LIKE 'trueup/%'";
+        wait_for("the end of the sessions", || shop.database.value(sessions) == "0");
         assert_eq!(calls() - before, 1, "{limit}");
         before = calls();
     }

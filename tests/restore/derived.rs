@@ -145,6 +145,35 @@ fn what_cannot_be_derived_is_named_and_the_rows_are_there() {
     assert_eq!(values(&into, check), ["falsefew of them"]);
 }
 
+/// An object that could not be created has no owner to be given and no grant; all others get theirs.
+#[test]
+fn what_is_left_out_needs_no_owner() {
+    let (site, database) = (Site::new(""), support::database());
+    let role = |what: &str| format!("{}_{what}", database.name());
+    let (gone, owner) = (role("gone"), role("owner"));
+    // The materialized view needs the primary key, whose values are all the same since the function was changed.
+    database.exec(&format!(
+        "CREATE ROLE {gone}; CREATE ROLE {owner};
+         CREATE FUNCTION public.key(n int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT n';
+         CREATE TABLE public.t (n int, key int GENERATED ALWAYS AS (public.key(n)) STORED PRIMARY KEY, name text);
+         INSERT INTO public.t (n, name) SELECT n, 'x' FROM generate_series(1, 3) AS n;
+         CREATE MATERIALIZED VIEW public.m AS SELECT key, name, count(*) FROM public.t GROUP BY key;
+         CREATE TABLE public.u (); ALTER TABLE public.u OWNER TO {owner}; ALTER TABLE public.t OWNER TO {gone};
+         ALTER MATERIALIZED VIEW public.m OWNER TO {owner}; GRANT SELECT ON public.m TO {owner};
+         CREATE OR REPLACE FUNCTION public.key(n int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1'"
+    ));
+    site.trueup(["backup"], &database).exit(0);
+    let other = support::own_server().database();
+    other.exec(&format!("CREATE ROLE {owner}"));
+    let elsewhere = beside(&other, "elsewhere");
+    site.trueup(["restore", "latest", "--into", &elsewhere, "--yes"], &database).exit(6).says([
+        "could not create unique index",
+        &format!("OWNER TO {owner}: relation \"public.m\" does not exist"),
+    ]);
+    assert_eq!(values(&elsewhere, "SELECT count(*) FROM public.t"), ["3"]);
+    assert_eq!(values(&elsewhere, "SELECT relowner::regrole FROM pg_class WHERE relname = 'u'"), [owner]);
+}
+
 #[test]
 fn a_database_is_not_replaced_by_an_incomplete_one() {
     let (site, database) = (Site::new(""), support::database());

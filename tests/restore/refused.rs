@@ -1,5 +1,6 @@
 //! What is refused before anything is touched.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::site::{Site, beside, databases, values};
@@ -121,6 +122,42 @@ fn a_restore_that_connects_again_takes_its_lock_again() {
     assert_eq!(*seen.lock().unwrap(), [LOCK, " RENAME TO ", LOCK]);
     assert_eq!(databases(&database, database.name()), [database.name()]);
     assert_eq!(database.value("SELECT n FROM public.t"), "1");
+}
+
+/// A restore that fails and finds its lock taken by another run does not try again, and drops nothing.
+#[test]
+fn a_restore_whose_lock_another_run_has_taken_ends() {
+    const LOCK: &str = "pg_try_advisory_lock(hashtextextended(";
+    let (site, database) = (Site::new(""), support::database());
+    database.exec(
+        "CREATE TABLE public.t AS SELECT 1 AS n;
+         CREATE FUNCTION public.key(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'begin return n; end';
+         CREATE INDEX ON public.t (public.key(n));
+         CREATE OR REPLACE FUNCTION public.key(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql
+            AS 'begin return (SELECT gone FROM away); end'",
+    );
+    site.trueup(["backup"], &database).exit(0);
+    let is_lost = AtomicBool::new(false);
+    let proxy = Proxy::start(&database, move |_, text| match text {
+        "SELECT 1" => {
+            is_lost.store(true, Ordering::SeqCst);
+            Then::HangUp
+        }
+        text if text.contains(LOCK) && is_lost.load(Ordering::SeqCst) => {
+            Then::Instead("SELECT false AS locked".to_owned())
+        }
+        _ => Then::Forward,
+    });
+    let into = proxy.url(&database);
+    site.trueup(["restore", "latest", "--into", &into, "--replace", "--yes"], &database)
+        .exit(6)
+        .says(["the connection was lost: another run is restoring database", "half restored, may be left"]);
+    assert_eq!(databases(&database, &format!("{}_restoring_", database.name())).len(), 1);
+    assert_eq!(databases(&database, &format!("{}_restored_", database.name())), Vec::<String>::new());
+    // The next run takes the lock, and drops what was left.
+    site.trueup(["restore", "latest", "--into", database.url(), "--replace", "--yes"], &database)
+        .exit(6)
+        .says("left behind by a killed restore");
 }
 
 #[test]

@@ -13,9 +13,17 @@ pub(crate) fn directory() -> Option<PathBuf> {
     named.into_iter().chain(cached).find(|directory| directory.is_dir())
 }
 
-/// Says it where cargo does not swallow it: nobody is to take such a run for a proof.
+/// Says that a tool is missing; see [`not_run`].
+#[track_caller]
 pub(crate) fn did_not_run(what: &str, unproved: &str) {
-    let words = format!("NOT RUN: {what} is not installed (scripts/tools installs it): {unproved}\n");
+    not_run(&format!("{what} is not installed (scripts/tools installs it): {unproved}"));
+}
+
+/// Says why a test did not run, where cargo does not swallow it: nobody is to take such a run for a proof. With
+/// `TRUEUP_REQUIRE_TOOLS` the test fails.
+#[track_caller]
+pub(crate) fn not_run(why: &str) {
+    let words = format!("NOT RUN: {why}\n");
     let _ = std::io::stderr().write_all(words.as_bytes());
     assert!(std::env::var_os("TRUEUP_REQUIRE_TOOLS").is_none(), "{words}");
 }

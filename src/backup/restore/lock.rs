@@ -39,31 +39,13 @@ impl RestoreServer {
     /// # Errors
     /// Exit 75: another run restores into that database; who is named.
     pub async fn lock_database_name(&mut self, database: &str) -> Result<()> {
-        let key = lock_key(database);
-        let sql = format!("SELECT pg_try_advisory_lock({key}) AS locked");
-        if self.session.scalar(sql).await.map_err(|error| failed(error, "taking the lock"))? {
-            self.locked = Some(database.to_owned());
-            return Ok(());
-        }
-        // Who it is, is not worth an end.
-        let sql = HOLDER.replace("{key}", &key);
-        let holder: Option<String> = match self.session.query_optional(sql).await {
-            Ok(Some(row)) => row.get("holder").ok(),
-            _ => None,
-        };
-        Err(Failure::new(
-            Exit::Busy,
-            format!(
-                "another run is restoring database {database:?} of this server{}; nothing was changed",
-                holder.map(|holder| format!(": {holder}")).unwrap_or_default()
-            ),
-        )
-        .code(ErrorCode::LOCK_HELD)
-        .next("wait until it ends (see pg_stat_activity), then run the same command again")
-        .into())
+        take_lock(&mut self.session, database, "nothing was changed").await?;
+        self.locked = Some(database.to_owned());
+        Ok(())
     }
 
-    /// Connects again, ends what is left of the lost session in the server, and takes its lock again.
+    /// Connects again, ends what is left of the lost session in the server, and takes its lock again. The new session is
+    /// used only when it holds the lock.
     ///
     /// # Errors
     /// Exit 75: another run has taken the lock meanwhile.
@@ -78,20 +60,51 @@ impl RestoreServer {
                 literal(began)
             ))
             .await?;
+        if let Some(database) = &self.locked {
+            take_lock_again(&mut session, database).await?;
+        }
         self.process = Process::of(&mut session).await?;
         self.session = session;
-        let Some(database) = self.locked.take() else { return Ok(()) };
-        let asked = Instant::now();
-        loop {
-            match self.lock_database_name(&database).await {
-                // The lost session takes a moment to end.
-                Err(error) if exit_of(&error) == Exit::Busy && asked.elapsed() < RETURN => {
-                    tokio::time::sleep(PAUSE).await;
-                }
-                outcome => return outcome,
+        Ok(())
+    }
+}
+
+async fn take_lock_again(session: &mut Session, database: &str) -> Result<()> {
+    let asked = Instant::now();
+    loop {
+        match take_lock(session, database, "this run has ended").await {
+            // The lost session takes a moment to end.
+            Err(error) if exit_of(&error) == Exit::Busy && asked.elapsed() < RETURN => {
+                tokio::time::sleep(PAUSE).await;
             }
+            outcome => return outcome,
         }
     }
+}
+
+/// Takes the lock, or says who holds it and the `state` of this run.
+async fn take_lock(session: &mut Session, database: &str, state: &str) -> Result<()> {
+    let key = lock_key(database);
+    let sql = format!("SELECT pg_try_advisory_lock({key}) AS locked");
+    if session.scalar(sql).await.map_err(|error| failed(error, "taking the lock"))? {
+        return Ok(());
+    }
+    // Who it is, is not worth an end.
+    let sql = HOLDER.replace("{key}", &key);
+    let holder: Option<String> = match session.query_optional(sql).await {
+        Ok(Some(row)) => row.get("holder").ok(),
+        _ => None,
+    };
+    Err(Failure::new(
+        Exit::Busy,
+        format!(
+            "another run is restoring database {database:?} of this server{}; {state}",
+            holder.map(|holder| format!(": {holder}")).unwrap_or_default()
+        ),
+    )
+    .code(ErrorCode::LOCK_HELD)
+    .next("wait until it ends (see pg_stat_activity), then run the same command again")
+    .into())
 }
 
 /// The key of the advisory lock on the name of a database, as an expression.

@@ -22,7 +22,7 @@ use anyhow::Result;
 use self::server::{comment_of, comment_on, failed};
 use super::progress::{BackupObserver, BackupProgress};
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
-use crate::postgres::connection::{OBSERVED_SESSION, Session, Target};
+use crate::postgres::connection::{self, OBSERVED_SESSION, Session, Target, sqlstate};
 use crate::postgres::sql::identifier;
 use crate::writer::StopSignal;
 
@@ -71,7 +71,7 @@ impl RestoreJob<'_> {
     ///
     /// # Errors
     /// Exit 4: the database cannot be created. Exit 5: the restore failed, and the database was dropped. Exit 6: it
-    /// failed, and the database could not be dropped.
+    /// failed, and the database could not be dropped, or another run has taken the lock.
     pub async fn restore_into_new_database(
         &mut self,
         mut stop: StopSignal,
@@ -93,8 +93,7 @@ impl RestoreJob<'_> {
                 Ok(derivation) => return Ok((name, derivation)),
                 Err(error) => error,
             };
-            self.server.reconnect_if_lost().await;
-            self.server.drop(&name).await?;
+            self.server.drop_failed(&name).await?;
             if manner == Manner::InParts || !derived::may_help(&error) {
                 return Err(after_dropping(error));
             }
@@ -165,7 +164,7 @@ impl RestoreJob<'_> {
         } else {
             run::run(self.backup, target, &application, &how, observer).await?;
         }
-        self.give_to_roles(target, &application).await?;
+        derivation.missing.extend(self.give_to_roles(target, &application, manner).await?);
         if !partial {
             records::follow_tables(self.backup, target, &application).await?;
         }
@@ -186,19 +185,33 @@ impl RestoreJob<'_> {
     }
 
     /// Gives objects to their owners and grants privileges, where some roles of the backup are missing and `pg_restore`
-    /// has left out all of them.
-    async fn give_to_roles(&self, target: &Target, application: &str) -> Result<()> {
+    /// has left out all of them. Returns the statements about objects that a restore in parts has left out.
+    async fn give_to_roles(&self, target: &Target, application: &str, manner: Manner) -> Result<Vec<String>> {
         let statements: Vec<&str> =
             self.fit.ownership.iter().chain(&self.fit.privileges).map(String::as_str).collect();
         if statements.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
+        let doing = |error| failed(error, "giving the restored objects to their roles");
         let mut session = session_without_timeouts(target, application).await?;
-        let sql = format!("BEGIN; SET LOCAL search_path = ''; {}; COMMIT", statements.join("; "));
-        let done = session.execute(sql).await;
-        done.map_err(|error| failed(error, "giving the restored objects to their roles"))?;
+        session.execute("SET search_path = ''").await.map_err(doing)?;
+        // The statements of one message are one transaction.
+        let Err(error) = session.execute(statements.join("; ")).await else {
+            session.close().await;
+            return Ok(Vec::new());
+        };
+        if manner != Manner::InParts || not_there(&error).is_none() {
+            return Err(doing(error));
+        }
+        let mut left_out = Vec::new();
+        for statement in statements {
+            if let Err(error) = session.execute(statement).await {
+                let why = not_there(&error).ok_or_else(|| doing(error))?;
+                left_out.push(format!("{statement}: {why}"));
+            }
+        }
         session.close().await;
-        Ok(())
+        Ok(left_out)
     }
 
     /// Creates the schemas that an archive of some tables expects; drops the schema `public` when the backup has
@@ -255,6 +268,22 @@ async fn session_without_timeouts(target: &Target, application: &str) -> Result<
     let settings = "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_session_timeout = 0";
     session.execute(format!("{settings}; {OBSERVED_SESSION}")).await?;
     Ok(session)
+}
+
+/// What the server said of a statement that names an object which is not there.
+fn not_there(error: &anyhow::Error) -> Option<String> {
+    let said = connection::describe(connection::server_error(error)?);
+    let is_missing = matches!(
+        said.sqlstate.as_deref(),
+        Some(
+            sqlstate::UNDEFINED_TABLE
+                | sqlstate::UNDEFINED_COLUMN
+                | sqlstate::UNDEFINED_FUNCTION
+                | sqlstate::UNDEFINED_OBJECT
+                | sqlstate::INVALID_SCHEMA_NAME
+        )
+    );
+    is_missing.then(|| said.text())
 }
 
 fn interrupted(signal: &str) -> Failure {

@@ -353,11 +353,22 @@ impl RestoreServer {
         Ok(found)
     }
 
-    /// Connects again when the connection was lost while `pg_restore` was running.
-    pub(super) async fn reconnect_if_lost(&mut self) {
-        if self.session.execute("SELECT 1").await.is_err() {
-            let _ = self.reconnect().await;
+    /// Drops a database that could not be restored. Connects again first when the connection, and the lock with it, was
+    /// lost while `pg_restore` was running.
+    ///
+    /// # Errors
+    /// Exit 6: the lock is another run's now, or the database could not be dropped.
+    pub(super) async fn drop_failed(&mut self, name: &str) -> Result<()> {
+        if self.session.execute("SELECT 1").await.is_err()
+            && let Err(error) = self.reconnect().await
+        {
+            let what =
+                format!("the connection was lost: {error}; database {name:?}, half restored, may be left");
+            let next = "when no other restore is running, run the same command again: it drops that database";
+            let code = error.downcast_ref::<Failure>().and_then(|failure| failure.code);
+            return Err(Failure { code, ..Failure::new(Exit::Partial, what).next(next) }.into());
         }
+        self.drop(name).await
     }
 
     /// Checks that this is still the same server.

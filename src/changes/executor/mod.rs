@@ -55,6 +55,8 @@ pub struct Job<'j> {
     pub lock: &'j Lock,
     /// The migrations that are applied before the first step, as indexes into `lock.migrations`.
     pub applied: BTreeSet<usize>,
+    /// The versions whose texts are recorded.
+    pub texts: BTreeSet<i64>,
     /// The time limits for migrations that set none.
     pub limits: DefaultLimits,
     /// The server's version, for reading its catalog.

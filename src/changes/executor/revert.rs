@@ -3,7 +3,6 @@
 //! if the catalog is that.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -11,15 +10,15 @@ use anyhow::Result;
 use super::refusal::{self, EarlierWork, ScriptSource};
 use super::sent::SentScript;
 use super::{AppliedStep, Executor, Job, Outcome, locks_to_wait_for};
-use crate::changes::plan::{Direction, Step, contains};
+use crate::changes::plan::{Direction, Step, is_left_on_purpose};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Left;
 use crate::model::Lock;
 use crate::model::diff;
 use crate::postgres::catalog::reader;
-use crate::postgres::catalog::{Attribute, Catalog, Object, ObjectId};
+use crate::postgres::catalog::{Attribute, Catalog, ObjectId};
 use crate::postgres::connection::{self, ServerVersion, Session};
-use crate::postgres::sql::{Part, Statement, literal};
+use crate::postgres::sql::literal;
 use crate::writer::{Event, Work};
 
 /// The number of differing objects that a message names.
@@ -133,45 +132,6 @@ fn left_on_purpose(step: &Step) -> String {
     if left.is_empty() { "NULL".to_owned() } else { literal(&format!("leaves {}", left.join(", "))) }
 }
 
-/// Whether what is wrong with an object is what the down script says that it leaves.
-fn is_left_on_purpose(
-    step: &Step,
-    id: &ObjectId,
-    [is, wanted]: [Option<&Arc<Object>>; 2],
-    counts: impl Fn(Attribute) -> bool,
-) -> bool {
-    let mut labels: Vec<String> = Vec::new();
-    for left in &step.directives.leaves {
-        match left {
-            Left::Object(left) if left == id => return true,
-            Left::Object(left) => {
-                let table = is.or(wanted).and_then(|object| object.get(Attribute::OnTable));
-                if contains(left, id, table) {
-                    return true;
-                }
-            }
-            Left::EnumValue { of, label } => labels.extend((of == id).then(|| literal(label))),
-        }
-    }
-    let Some(is) = is.filter(|_| !labels.is_empty()) else { return false };
-    let kept: Vec<&str> = is
-        .get(Attribute::Labels)
-        .into_iter()
-        .flat_map(literals)
-        .filter(|found| !labels.iter().any(|left| left == found))
-        .collect();
-    let attributes = is.attributes.with(Attribute::Labels, Some(kept.join(", ").into()));
-    let without = Arc::new(Object { id: id.clone(), attributes });
-    diff::deviation(id, Some(&without), wanted, counts).is_none()
-}
-
-/// The literals of a list of them.
-fn literals(list: &str) -> Vec<&str> {
-    let statement = Statement { text: list, line: 1, offset: 0 };
-    let parts = statement.placed_parts();
-    parts.filter_map(|(place, part)| matches!(part, Part::Literal(_)).then(|| &list[place])).collect()
-}
-
 /// Checks the catalog after a down script: the objects that the migration touches must be as the migrations below
 /// leave them, and all others as they were. `built` is the catalog that those migrations build together with this
 /// one, `target` the one without it. An object that differs between the two is touched, too, such as the columns of a
@@ -204,7 +164,7 @@ fn prove(
             let counts =
                 |attribute: Attribute| attribute.is_compared() && !(touched && attribute == Attribute::Owner);
             let wrong = diff::deviation(id, is, wanted, counts)?;
-            (!is_left_on_purpose(step, id, [is, wanted], counts)).then_some(wrong)
+            (!is_left_on_purpose(&step.directives.leaves, id, [is, wanted], counts)).then_some(wrong)
         })
         .collect();
     if wrong.is_empty() {

@@ -25,9 +25,7 @@ impl Executor<'_> {
         for step in steps {
             refinery::check_reads_alike(self.migration(step))?;
         }
-        if !steps.is_empty() {
-            self.forget_stale_texts().await?;
-        }
+        self.forget_stale_texts().await?;
         for step in steps {
             self.apply(step).await?;
         }
@@ -37,8 +35,13 @@ impl Executor<'_> {
     /// Deletes the texts that trueup keeps of earlier applications of these migrations. The transaction of the first step
     /// is opened by the message that commits this.
     async fn forget_stale_texts(&mut self) -> Result<()> {
+        let versions = self.job.steps.iter().map(|step| step.version);
+        let stale: Vec<i64> = versions.filter(|version| self.job.texts.contains(version)).collect();
+        if stale.is_empty() {
+            return Ok(());
+        }
         let what = "preparing the records";
-        let records = delete_stale_texts(self.job.steps.iter().map(|step| step.version));
+        let records = delete_stale_texts(stale);
         let (limits, next) = (self.job.limits.transaction, self.following());
         let work = Work { next, ..Work::records(what, &records, limits) };
         let forgotten = self.job.writer.transaction(&work, self.job.watch).await;

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::str::FromStr as _;
 
+use super::left::is_finding_left;
 use super::{Direction, MigrationPlan};
 use crate::findings::{CauseKind, Change, Finding};
-use crate::migrations::Left;
 use crate::model::{Effect, Lock};
 use crate::postgres::catalog::{Attribute, Kind, ObjectId};
 
@@ -24,7 +24,7 @@ pub fn collisions<'f>(plan: &MigrationPlan, findings: &'f [Finding], lock: &Lock
     let steps: BTreeSet<String> = plan.steps.iter().map(|step| step.version.to_string()).collect();
     let collides = |finding: &&Finding| {
         is_by_hand(finding, plan.direction, &steps)
-            && !is_left_on_purpose(finding, plan)
+            && !is_finding_left(finding, &plan.left)
             && Conflict::of(finding, lock).is_some_and(|found| touches.iter().any(|touch| found.meets(touch)))
     };
     findings.iter().filter(collides).collect()
@@ -32,19 +32,6 @@ pub fn collisions<'f>(plan: &MigrationPlan, findings: &'f [Finding], lock: &Lock
 
 fn effects<'l>(plan: &'l MigrationPlan, lock: &'l Lock) -> impl Iterator<Item = &'l Effect> {
     plan.steps.iter().flat_map(|step| &lock.migrations[step.index].effects)
-}
-
-/// Whether a finding is what a migration's down script left, as a person has accepted.
-fn is_left_on_purpose(finding: &Finding, plan: &MigrationPlan) -> bool {
-    let by = |version: i64| {
-        finding.causes().all(|cause| cause.migration.as_deref() == Some(version.to_string().as_str()))
-    };
-    plan.left.iter().any(|(version, left)| {
-        let id = match left {
-            Left::Object(id) | Left::EnumValue { of: id, .. } => id,
-        };
-        finding.kind == id.kind.word() && finding.object == id.to_string() && by(*version)
-    })
 }
 
 fn is_by_hand(finding: &Finding, direction: Direction, steps: &BTreeSet<String>) -> bool {
@@ -119,7 +106,7 @@ impl Conflict {
 }
 
 /// Whether `inner` is a part of `outer`; `table` is the one that `inner` is an index of.
-pub fn contains(outer: &ObjectId, inner: &ObjectId, table: Option<&str>) -> bool {
+pub(super) fn contains(outer: &ObjectId, inner: &ObjectId, table: Option<&str>) -> bool {
     match outer.kind {
         Kind::Schema => inner.schema.as_ref() == Some(&outer.name),
         Kind::Table | Kind::View | Kind::MaterializedView => {

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::upgrade::{by_version, current, file_of, no_such_version, refuse_edited, refuse_no_history};
-use super::{Direction, MigrationPlan, Script, Step, titles, touches};
+use super::{Direction, LeftBehind, MigrationPlan, Script, Step, titles, touches};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::{Directives, Left, Migration};
 use crate::model::diagnosis::MigrationState;
 use crate::model::{CompiledMigration, Lock};
+use crate::postgres::catalog::Attribute;
 use crate::postgres::sql::read_file;
 
 impl MigrationPlan {
@@ -73,16 +74,23 @@ fn left(
     lock: &Lock,
     files: &HashMap<i64, &Migration>,
     state: &MigrationState,
-) -> Result<Vec<(i64, Left)>, Failure> {
-    let mut left = Vec::new();
+) -> Result<Vec<LeftBehind>, Failure> {
+    let mut all = Vec::new();
     for index in state.skipped.iter().chain(&state.pending) {
         let file = file_of(lock, files, *index)?;
         if let Some(path) = &file.down {
             let directives = Directives::read(path, &read_file(path)?)?;
-            left.extend(directives.leaves.into_iter().map(|left| (file.version, left)));
+            all.extend(directives.leaves.into_iter().map(|left| (file.version, left)));
         }
     }
-    Ok(left)
+    let is_applied = |version| state.applied.iter().any(|index| lock.migrations[*index].version == version);
+    let applied = lock.state_after(is_applied);
+    let labels = |left: &Left| match left {
+        Left::Object(_) => None,
+        Left::EnumValue { of, .. } => Some(applied.get(of)?.get(Attribute::Labels)?.to_owned()),
+    };
+    let all = all.into_iter().map(|(version, left)| LeftBehind { version, labels: labels(&left), left });
+    Ok(all.collect())
 }
 
 /// The step that reverts a migration by its down script.

@@ -12,6 +12,7 @@ mod conflicts;
 mod downgrade;
 mod evidence;
 mod export;
+mod left;
 mod locks;
 mod resolve;
 mod script;
@@ -31,10 +32,11 @@ use crate::postgres::catalog::ObjectId;
 
 pub use adopt::{Adoption, LiveDatabase};
 pub use affected::Affected;
-pub use conflicts::{collisions, contains};
+pub use conflicts::collisions;
 pub use evidence::already_applied::is_satisfied;
 pub use evidence::applied_evidence::Evidence;
 pub use export::EditorSession;
+pub use left::is_left_on_purpose;
 pub use locks::{ExpectedLock, LockMode, LockTarget, Relations, expected_locks};
 pub use resolve::{Resolution, ResolveCase, Resolved};
 pub use script::{PlannedStatement, Script};
@@ -64,7 +66,16 @@ pub struct MigrationPlan {
     /// The applied migrations that the project does not have.
     pub ahead: Vec<Applied>,
     /// What the down scripts of migrations left that are not applied any more, by version: a person has accepted that.
-    pub left: Vec<(i64, Left)>,
+    pub left: Vec<LeftBehind>,
+}
+
+/// What the down script of a migration left that is not applied any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftBehind {
+    version: i64,
+    left: Left,
+    /// The labels of the enum, of which it left one, without that one.
+    labels: Option<String>,
 }
 
 impl MigrationPlan {

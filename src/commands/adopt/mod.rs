@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::changes::executor::{self, Adopt, AppliedStep};
-use crate::changes::plan::{Adoption, LiveDatabase};
+use crate::changes::plan::{Adoption, Direction, LiveDatabase};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{Finding, Summary};
 use crate::migrations::{Ledger, Migration};
@@ -110,7 +110,7 @@ async fn ask<'s>(
         return Ok((writing, declared, prepared));
     }
     if let Some(ledger) = &prepared.ledger {
-        writing.check_rights(ledger).await?;
+        writing.check_rights(ledger, Direction::Up).await?;
     }
     if !settings.output.quiet
         && (settings.output.interactive || !args.write.yes)
@@ -233,11 +233,12 @@ fn find(
     let accept = Patterns::new(args.accept_drift.iter().cloned());
     let accepted = adoption.differences.iter().filter(|finding| accepts(&accept, finding));
     let accepted: Vec<String> = accepted.map(one_line_of).collect();
-    let refused =
-        refuse_differences(declared, &adoption, &accept).or_else(|| adoption.unambiguous(lock).err());
+    let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
+    let refused = refuse_differences(declared, &adoption, &accept)
+        .or_else(|| adoption.unambiguous(lock).err())
+        .or_else(|| plan_steps::refuse_missing_schema(settings, &ledger, None).err());
     let applied = &lock.migrations[..adoption.applied];
     let versions: BTreeSet<i64> = applied.iter().map(|migration| migration.version).collect();
-    let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations, None)?;
     let last = &lock.migrations[adoption.applied - 1];
     let rows_alone: Vec<String> = applied
         .iter()

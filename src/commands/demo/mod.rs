@@ -7,7 +7,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow};
-use tempfile::TempDir;
 
 use super::adopt::args::AdoptArgs;
 use super::check::args::CheckArgs;
@@ -20,7 +19,7 @@ use crate::backup::Programs;
 use crate::cli::WriteArgs;
 use crate::error::{Exit, Failure};
 use crate::model::Sources;
-use crate::postgres::scratch::{Scratch, ScratchDatabase, temporary_places};
+use crate::postgres::scratch::{Scratch, ScratchDatabase, in_temporary_place};
 use crate::postgres::sql::split;
 use crate::project::{BackupRequired, Project, Settings};
 use crate::workflow::deliver;
@@ -105,17 +104,9 @@ struct Story<'s> {
     stop: StopSignal,
 }
 
-/// A directory in the first place for temporary files that takes one.
-fn directory_for_the_project() -> Result<TempDir> {
-    let mut made: std::io::Result<TempDir> = Err(std::io::ErrorKind::NotFound.into());
-    for place in temporary_places() {
-        made = made.or_else(|_| tempfile::tempdir_in(place));
-    }
-    made.context("making a directory for the demo's project")
-}
-
 async fn story(settings: &Settings, scratch: &mut Scratch) -> Result<()> {
-    let directory = directory_for_the_project()?;
+    let directory = in_temporary_place(|place| tempfile::tempdir_in(place));
+    let directory = directory.context("making a directory for the demo's project")?;
     let project = unpack(directory.path())?;
     let sources = Sources::read(&project.dir, &project.migrations_dir)?;
     let mut settings = settings.clone();

@@ -50,7 +50,7 @@ impl MigrateCommand for DowngradeArgs {
         comparison::refuse_other(settings, &document)?;
         let mut plan = MigrationPlan::downgrade(&declared.lock, &declared.migrations, &state, self.to)?;
         migrate::refuse_drift(&plan, &document, declared, None)?;
-        let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations, None)?;
+        let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
         document.plan = Some(plan_steps::report(settings, &mut plan, &snapshot));
         Ok(PreparedChange { snapshot, state, document, plan, ledger, policy: None })
     }

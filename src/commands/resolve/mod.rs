@@ -108,7 +108,10 @@ async fn evaluate(
     refuse_unclear(&snapshot)?;
     comparison::refuse_other(settings, &document)?;
     let resolution = decide(args, declared, &snapshot, &state, &snapshot.catalog)?;
-    let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations, None)?;
+    let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
+    if let (Decision::Applied, Resolution::Record(_)) = (args.decision, &resolution) {
+        plan_steps::refuse_missing_schema(settings, &ledger, None)?;
+    }
     Ok(Judged { snapshot, state, target: document.target, ledger, resolution })
 }
 

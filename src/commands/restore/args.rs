@@ -14,8 +14,8 @@ pub(crate) struct RestoreArgs {
     #[arg(value_name = "BACKUP")]
     pub(crate) backup: String,
 
-    /// The database to restore into: one that does not exist yet, or is empty. With --replace it is the database of the
-    /// environment where this is omitted
+    /// The database to restore into: one that does not exist yet, or is empty; with --replace, the default is the database
+    /// of DATABASE_URL (or of --env)
     #[arg(long, value_name = "URL", required_unless_present = "replace")]
     pub(crate) into: Option<Secret>,
 

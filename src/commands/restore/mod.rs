@@ -95,7 +95,7 @@ fn refuse_script(args: &RestoreArgs) -> Result<(), Failure> {
         name.clone()
     };
     Err(Failure::usage(what)
-        .next(format!("psql -X -v ON_ERROR_STOP=1 -f {file} -d URL; trueup backup list shows the backups")))
+        .next(format!("psql -X -v ON_ERROR_STOP=1 -f {file} -d URL\nto see the backups: trueup backup list")))
 }
 
 async fn find(store: &Store, args: &RestoreArgs, among: LatestOf<'_>) -> Result<Manifest> {

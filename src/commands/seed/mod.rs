@@ -26,6 +26,7 @@ use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::connection::{self, Session};
 use crate::project::Settings;
 use crate::snapshot::{self, Request};
+use crate::text::plural;
 use crate::workflow::backup_policy::{BackupOptions, BackupPolicy, PlannedChanges};
 use crate::workflow::deliver;
 use crate::workflow::migrate::{changed_meanwhile, defaults};
@@ -155,7 +156,7 @@ async fn ask<'s>(
         let (inserted, changed) = (seed_plan.count(TablePlan::inserts), seed_plan.count(TablePlan::updates));
         let what = match (inserted, changed) {
             (0, 0) => "record rows as seeded".to_owned(),
-            (inserted, changed) => format!("insert {}, update {changed}", rows(inserted)),
+            (inserted, changed) => format!("insert {}, update {changed}", plural(inserted, "row")),
         };
         let mark = seed_plan.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
         writing.confirm(&what, mark).await?;
@@ -176,10 +177,6 @@ async fn plan_again(
         return compared.without_lookups();
     }
     compared.ordered(settings, writing.writer.read_session().await?, false).await
-}
-
-fn rows(count: usize) -> String {
-    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }
 
 /// Refuses changes that the role lacks the privileges for, before anything is written.

@@ -16,6 +16,7 @@ use crate::postgres::catalog::{Catalog, ObjectId};
 use crate::postgres::connection::Session;
 use crate::project::Settings;
 use crate::snapshot::{Asked, DatabaseSnapshot, SequenceBehind, UnseenReason};
+use crate::workflow::reports::schema_report::to_see_all_of;
 
 /// The planned changes of a database.
 pub(super) struct SeedPlan {
@@ -158,6 +159,7 @@ fn refuse_unseen(snapshot: &DatabaseSnapshot) -> Result<()> {
             .next(code.remedy())
             .into());
     }
+    let tables: Vec<&str> = snapshot.seeded.unseen.iter().map(|unseen| unseen.table.as_str()).collect();
     let unseen = snapshot.seeded.unseen.iter().map(|unseen| match &unseen.why {
         Some(why) => format!("{} ({})", unseen.table, why.in_words()),
         None => unseen.table.clone(),
@@ -171,7 +173,7 @@ fn refuse_unseen(snapshot: &DatabaseSnapshot) -> Result<()> {
         unseen.join(", ")
     ))
     .code(ErrorCode::DATA_HIDDEN)
-    .next("grant SELECT on it, or work as its owner or a role with BYPASSRLS: [database] set_role")
+    .next(to_see_all_of(&tables, &snapshot.identity.role))
     .into())
 }
 

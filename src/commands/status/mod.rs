@@ -4,7 +4,7 @@
 pub(super) mod args;
 mod report;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -72,10 +72,11 @@ fn evaluate(
     stored: Option<Vec<Manifest>>,
 ) -> StatusReport {
     let rows = snapshot.history.as_deref().unwrap_or_default();
-    let history = history(migrations, rows, &snapshot);
+    let unchanged = checksum::unchanged(migrations, rows);
+    let history = history(migrations, rows, &unchanged, &snapshot);
     let marked = snapshot.internal.as_ref().and_then(|internal| internal.mark.clone());
     let mut notes = snapshot.notes;
-    notes.extend(checksum::renumbered(migrations, rows).into_iter().map(|(was, is)| {
+    notes.extend(checksum::renumbered(migrations, rows, &unchanged).into_iter().map(|(was, is)| {
         format!(
             "version {was} was applied with the text of the file that has version {is} now: it was renumbered"
         )
@@ -126,18 +127,12 @@ fn evaluate(
     report
 }
 
-fn history(migrations: &[Migration], rows: &[Applied], snapshot: &StatusSnapshot) -> StatusHistory {
-    let recorded: BTreeMap<i64, u64> =
-        rows.iter().filter_map(|row| Some((row.version, row.checksum?))).collect();
-    let unchanged: BTreeSet<i64> = migrations
-        .iter()
-        .filter(|migration| {
-            // What another tool applied, it has looked at.
-            migration.revision.is_some()
-                || recorded.get(&migration.version).is_some_and(|found| checksum::accepts(migration, *found))
-        })
-        .map(|migration| migration.version)
-        .collect();
+fn history(
+    migrations: &[Migration],
+    rows: &[Applied],
+    unchanged: &BTreeSet<i64>,
+    snapshot: &StatusSnapshot,
+) -> StatusHistory {
     // What they do does not matter here.
     let compiled: Vec<CompiledMigration> = migrations
         .iter()
@@ -149,7 +144,7 @@ fn history(migrations: &[Migration], rows: &[Applied], snapshot: &StatusSnapshot
             effects: Vec::new(),
         })
         .collect();
-    let state = MigrationState::from_history(&compiled, rows, &unchanged);
+    let state = MigrationState::from_history(&compiled, rows, unchanged);
     let named = |indices: &[usize]| -> Vec<ReportedMigration> {
         let named = indices.iter().map(|index| &compiled[*index]);
         named.map(|one| ReportedMigration::of(one.id())).collect()

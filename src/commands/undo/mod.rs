@@ -213,6 +213,7 @@ async fn undo(
                     (Ok(outcome), _) => done.repairs.push(repair_report(repair, &outcome)),
                     (Err(error), Some(manifest)) => {
                         return Err(backup_policy::add_recovery_hints(
+                            settings,
                             error,
                             manifest,
                             None,

@@ -80,8 +80,10 @@ impl MigrateCommand for UpgradeArgs {
             )
         });
         migrate::refuse_drift(&plan.without(&recorded), &document, declared, instead)?;
-        let first = plan.steps.first().map(|step| &lock.migrations[step.index]);
-        let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations, first)?;
+        let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
+        if let Some(step) = plan.steps.first() {
+            plan_steps::refuse_missing_schema(settings, &ledger, Some(&lock.migrations[step.index]))?;
+        }
         document.plan = Some(plan_steps::report(settings, &mut plan, &snapshot));
         Ok(PreparedChange { snapshot, state, document, plan, ledger, policy: None })
     }

@@ -177,8 +177,14 @@ async fn carry_out(
             return Err(match manifest {
                 Some(manifest) => {
                     let undo = undo_command(settings);
-                    backup_policy::add_recovery_hints(failure, &manifest, Some(&undo), &mut writing.writer)
-                        .await
+                    backup_policy::add_recovery_hints(
+                        settings,
+                        failure,
+                        &manifest,
+                        Some(&undo),
+                        &mut writing.writer,
+                    )
+                    .await
                 }
                 None => failure,
             });

@@ -29,26 +29,25 @@ const LINES: &[(&str, &str)] = &[
     ("==== down ====", "shmig"),
 ];
 
-/// The refusal of such a file, by its first marker (exit 2).
-pub(super) fn marker(path: &Path, sql: &str) -> Option<Failure> {
+/// The refusal of such a file (exit 2), by its first marker, and the marker's line.
+pub(super) fn marker(path: &Path, sql: &str) -> Option<(usize, Failure)> {
     let (line, text, tool) = comments(sql).find_map(|comment| {
         let tool = tool_of(comment.text)?;
         Some((comment.line, comment.text, tool))
     })?;
     let shown = path.display();
     let down = path.file_stem().unwrap_or_default().to_string_lossy();
-    Some(
-        Failure::usage(format!(
-            "{shown}: line {line}: `{text}` is a marker of {tool}: such a file holds the change and what reverts it, and \
-             trueup would run both"
-        ))
-        .code(ErrorCode::MIGRATIONS_INVALID)
-        .next(format!(
-            "keep only what applies the change; put what reverts it into a file beside it ({}.down.sql) or remove \
-             it; then remove the markers of {tool}",
-            down.trim_end_matches(".down")
-        )),
-    )
+    let failure = Failure::usage(format!(
+        "{shown}: line {line}: `{text}` is a marker of {tool}: such a file holds the change and what reverts it, and \
+         trueup would run both"
+    ))
+    .code(ErrorCode::MIGRATIONS_INVALID)
+    .next(format!(
+        "keep only what applies the change; put what reverts it into a file beside it ({}.down.sql) or remove it; then \
+         remove the markers of {tool}",
+        down.trim_end_matches(".down")
+    ));
+    Some((line, failure))
 }
 
 fn tool_of(text: &str) -> Option<&'static str> {
@@ -68,7 +67,7 @@ mod tests {
 
     fn refused(sql: &str) -> Option<String> {
         marker(Path::new("migrations/V2__x.sql"), sql)
-            .map(|failure| format!("{} {}", failure.what, failure.next))
+            .map(|(_, failure)| format!("{} {}", failure.what, failure.next))
     }
 
     #[test]

@@ -82,8 +82,8 @@ impl<'s> Examination<'s> {
     /// Examines a script. `path` names it in refusals.
     pub fn of(path: &Path, sql: &'s str, directives: &Directives) -> Self {
         let (mut found, errors) = split_all(sql);
-        let mut refused: Vec<Failure> = foreign::marker(path, sql).into_iter().collect();
-        refused.extend(errors.into_iter().map(|error| not_split(path, error)));
+        let mut refused: Vec<(usize, Failure)> = foreign::marker(path, sql).into_iter().collect();
+        refused.extend(errors.into_iter().map(|error| (error.line, not_split(path, error))));
         let whole = refused.is_empty();
         if !directives.no_transaction {
             unwrap_transaction(&mut found);
@@ -92,20 +92,21 @@ impl<'s> Examination<'s> {
         for statement in found {
             let head = Tokens::of(&statement, HEAD);
             if let Some(Refusal { why, next }) = refusal(&statement, &head) {
-                refused.push(refusal_of(path, &statement, why, next));
+                refused.push((statement.line, refusal_of(path, &statement, why, next)));
             }
             let mut outside = NonTransactional::of(&head);
             match &outside {
                 Some(found) if !directives.no_transaction => {
                     let why = format!("{} cannot run inside a transaction block", found.command());
-                    refused.push(refusal_of(path, &statement, &why, NO_TRANSACTION));
+                    refused.push((statement.line, refusal_of(path, &statement, &why, NO_TRANSACTION)));
                 }
                 None if directives.no_transaction => outside = NonTransactional::unprovable(&head),
                 _ => {}
             }
             statements.push(ExaminedStatement { effect: statement_effect::of(&head), statement, outside });
         }
-        Self { statements, refused, whole }
+        refused.sort_by_key(|(line, _)| *line);
+        Self { statements, refused: refused.into_iter().map(|(_, failure)| failure).collect(), whole }
     }
 }
 

@@ -72,7 +72,7 @@ impl NonTransactional {
     }
 
     /// Recognises a statement that cannot run in a transaction block.
-    pub(crate) fn of(tokens: &Tokens<'_>) -> Option<Self> {
+    pub(super) fn of(tokens: &Tokens<'_>) -> Option<Self> {
         let mut tokens = tokens.clone();
         let verb = tokens.take_one(&["create", "drop", "alter", "reindex", "vacuum", "cluster"])?;
         match verb {
@@ -86,7 +86,7 @@ impl NonTransactional {
     }
 
     /// Recognises a statement that may end transactions of its own.
-    pub(crate) fn unprovable(tokens: &Tokens<'_>) -> Option<Self> {
+    pub(super) fn unprovable(tokens: &Tokens<'_>) -> Option<Self> {
         match tokens.word() {
             "call" => Some(Self::Unprovable("CALL")),
             "do" => Some(Self::Unprovable("DO")),

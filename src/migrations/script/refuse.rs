@@ -10,13 +10,14 @@ use crate::postgres::sql::{Part, Statement};
 
 /// Why a statement is refused, and what to do instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(super) struct Refusal {
     /// The reason, as a clause.
-    pub(crate) why: &'static str,
+    pub(super) why: &'static str,
     /// The advice.
-    pub(crate) next: &'static str,
+    pub(super) next: &'static str,
 }
 
+const REMOVE: &str = "remove the statement";
 const TRANSACTION: Refusal = Refusal {
     why: "a migration must not begin or end transactions: each migration is one transaction, together with its row \
           in the history",
@@ -25,11 +26,11 @@ const TRANSACTION: Refusal = Refusal {
 };
 const SAVEPOINT: Refusal = Refusal {
     why: "a migration must not roll back to savepoints: it is applied as a whole or not at all",
-    next: "remove the statement",
+    next: REMOVE,
 };
 const TRANSACTION_MODE: Refusal = Refusal {
     why: "a migration must not change the modes of its transaction: trueup sets them",
-    next: "remove the statement",
+    next: REMOVE,
 };
 const ROLE: Refusal = Refusal {
     why: "a migration must not change the role that it runs as: its row in the history would be written by another \
@@ -56,7 +57,7 @@ const ROLES: [&str; 3] = ["role", "session_authorization", "is_superuser"];
 const MODES: [&str; 3] = ["transaction_isolation", "transaction_read_only", "transaction_deferrable"];
 
 /// Checks one statement; `head` are its first tokens.
-pub(crate) fn refusal(statement: &Statement<'_>, head: &Tokens<'_>) -> Option<Refusal> {
+pub(super) fn refusal(statement: &Statement<'_>, head: &Tokens<'_>) -> Option<Refusal> {
     let mut tokens = head.clone();
     let verb = tokens.word().to_owned();
     tokens.advance();

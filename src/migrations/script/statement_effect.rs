@@ -46,7 +46,7 @@ const ADJECTIVES: &[&str] =
     &["or", "replace", "global", "local", "unlogged", "recursive", "unique", "trusted", "procedural"];
 
 /// Determines it from a statement's tokens.
-pub(crate) fn of(tokens: &Tokens<'_>) -> StatementEffect {
+pub(super) fn of(tokens: &Tokens<'_>) -> StatementEffect {
     let mut tokens = tokens.clone();
     let verb = tokens.word().to_owned();
     tokens.advance();

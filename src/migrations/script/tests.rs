@@ -50,5 +50,5 @@ fn all_refusals_of_a_file_are_told() {
         "set role a;\nselect 1;\n\\echo x\ncreate index concurrently i on t (x);\n-- migrate:down\ncommit;\n";
     let lines: Vec<_> =
         examined(sql).1.iter().map(|what| what.split(": ").nth(1).unwrap_or_default().to_owned()).collect();
-    assert_eq!(lines, ["line 5", "line 3", "line 1", "line 4", "line 6"]);
+    assert_eq!(lines, ["line 1", "line 3", "line 4", "line 5", "line 6"]);
 }

@@ -22,7 +22,7 @@ use self::account::Account;
 pub use self::given::left_behind;
 use self::given::{Given, drop_database};
 use self::server::{Local, SUPERUSER};
-pub use self::workspace::temporary_places;
+pub use self::workspace::{in_temporary_place, temporary_places};
 use crate::error::{ErrorCode, Failure};
 use crate::postgres::connection::{OBSERVED_SESSION, ServerVersion, Session, Target};
 use crate::postgres::programs::Places;

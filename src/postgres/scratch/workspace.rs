@@ -35,6 +35,18 @@ pub fn temporary_places() -> Vec<PathBuf> {
     distinct
 }
 
+/// Makes something in the first place for temporary files that takes it.
+///
+/// # Errors
+/// That of the last place.
+pub fn in_temporary_place<T>(make: impl Fn(&Path) -> io::Result<T>) -> io::Result<T> {
+    let mut outcome = Err(io::ErrorKind::NotFound.into());
+    for place in temporary_places() {
+        outcome = outcome.or_else(|_| make(&place));
+    }
+    outcome
+}
+
 /// The private directory in which all scratch servers and templates of one account lie.
 #[derive(Debug, Clone)]
 pub(super) struct Home {

@@ -1,4 +1,4 @@
-//! What a `SET` or `RESET` sets (manual, "SET").
+//! What a `SET`, `RESET` or `SELECT set_config(...)` sets (manual, "SET", "Configuration Settings Functions").
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::split::{Part, Statement};
 /// The settings that `pg_dump` sets and that not every supported major has: the name, and the first major.
 const NEWER: [(&str, u32); 1] = [("transaction_timeout", 17)];
 
-/// A `SET [SESSION | LOCAL] name = value`, or a `RESET name`.
+/// A `SET [SESSION | LOCAL] name = value`, a `RESET name`, or a `SELECT set_config('name', 'value', true)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment<'s> {
     /// The name, lower-cased.
@@ -22,6 +22,9 @@ impl<'s> Assignment<'s> {
     pub fn of(statement: &Statement<'s>) -> Option<Self> {
         let mut parts = statement.parts().peekable();
         let first = parts.next()?;
+        if first.is("select") {
+            return Self::by_function(&parts.collect::<Vec<_>>());
+        }
         if !first.is("set") && !first.is("reset") {
             return None;
         }
@@ -38,6 +41,30 @@ impl<'s> Assignment<'s> {
         }
         let value = parts.next().filter(|value| !value.is("default") && parts.peek().is_none());
         Some(Self { name, value })
+    }
+
+    /// Reads what follows the SELECT of a call with constants.
+    fn by_function(parts: &[Part<'s>]) -> Option<Self> {
+        use Part::{Literal, Other, Word};
+        let call = match parts {
+            [schema, Other("."), call @ ..] if schema.is("pg_catalog") => call,
+            call => call,
+        };
+        let [
+            function,
+            Other("("),
+            Literal(name),
+            Other(","),
+            value @ Literal(_),
+            Other(","),
+            Word(_),
+            Other(")"),
+        ] = call
+        else {
+            return None;
+        };
+        let is_it = function.is("set_config");
+        is_it.then(|| Self { name: name.to_ascii_lowercase(), value: Some(value.clone()) })
     }
 
     /// The value as a duration: a number without a unit counts milliseconds, as for every timeout of the server.
@@ -77,10 +104,19 @@ mod tests {
             ("set search_path = a, b", "search_path", None),
             ("reset lock_timeout", "lock_timeout", None),
             ("reset all", "all", None),
+            ("select set_config('lock_timeout', '200ms', true)", "lock_timeout", milliseconds(200)),
+            ("SELECT pg_catalog.set_config('Lock_Timeout', '0', false)", "lock_timeout", milliseconds(0)),
         ] {
             assert_eq!(read(text), Some((name.to_owned(), value)), "{text}");
         }
-        for text in ["set role a", "set time zone 'UTC'", "set transaction read only", "select 1", "set"] {
+        for text in [
+            "set role a",
+            "set time zone 'UTC'",
+            "set transaction read only",
+            "select 1",
+            "set",
+            "select set_config(a, b, true) from t",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
     }

@@ -149,6 +149,8 @@ fn f08_between_the_steps() {
     ] {
         let database = support::database();
         let ran = signalled_at(&project, &database, text).exit_in(codes);
+        // A run that says that something is done has applied the first migration at least.
+        let applied = if ran.code() == Some(6) { applied.max(1) } else { applied };
         if applied > 0 {
             let count = "SELECT count(*) FROM trueup.migrations";
             assert!(database.value(count).parse::<i32>().unwrap() >= applied, "{text}: {}", ran.shown());

@@ -1,5 +1,7 @@
 //! Roles that may little, and `[database] set_role`.
 
+use std::fs;
+
 use super::{CHANGE, TABLE, applied, project, untouched, upgrade};
 use crate::support;
 
@@ -20,6 +22,42 @@ fn f28_a_role_that_may_not_make_the_schema_gets_the_remedy() {
     database.exec(&grant);
     upgrade(&project, &url).exit(0).says("done: applied 1 migration");
     database.exec("DROP OWNED BY \"f28 poor\"; DROP ROLE \"f28 poor\"");
+}
+
+/// A downgrade deletes the row of the migration: without that right the down script must not begin, least of all one whose
+/// statements commit by themselves.
+#[test]
+fn f28_a_downgrade_asks_for_the_right_that_it_needs() {
+    let row = "INSERT INTO public.items VALUES (200, 'item 200');\n";
+    let project = project("", &[("V1__items.sql", TABLE), ("V2__row.sql", row)]);
+    let down = "-- trueup: no-transaction\nSELECT 1;\nSELECT 2;\n";
+    fs::write(project.path().join("migrations/V2__row.down.sql"), down).unwrap();
+    let database = support::database();
+    upgrade(&project, &database).exit(0);
+    database.exec(&format!(
+        "CREATE ROLE f28_down LOGIN; GRANT CREATE ON SCHEMA public TO f28_down;
+         GRANT CREATE ON DATABASE {} TO f28_down; GRANT USAGE ON SCHEMA trueup TO f28_down;
+         GRANT ALL ON ALL TABLES IN SCHEMA trueup TO f28_down; GRANT ALL ON ALL SEQUENCES IN SCHEMA trueup TO f28_down;
+         GRANT SELECT, INSERT ON public.refinery_schema_history TO f28_down",
+        database.name()
+    ));
+    let url = database.url_as("f28_down");
+    let downgrade = || project.trueup(["downgrade", "--to", "1", "--yes"], &url);
+    downgrade().exit(4).says([
+        "the role f28_down may not write to the history table public.refinery_schema_history",
+        "GRANT DELETE ON public.refinery_schema_history TO f28_down;",
+        "nothing was changed",
+    ]);
+    assert_eq!(applied(&database), ["1 items", "2 row"]);
+    // The right to insert is not needed.
+    database.exec(
+        "REVOKE INSERT ON public.refinery_schema_history FROM f28_down; \
+         GRANT DELETE ON public.refinery_schema_history TO f28_down",
+    );
+    downgrade().exit(0).says("reverted 1 migration");
+    assert_eq!(applied(&database), ["1 items"]);
+    upgrade(&project, &url).exit(4).says("GRANT INSERT ON public.refinery_schema_history TO f28_down;");
+    database.exec("DROP OWNED BY f28_down; DROP ROLE f28_down");
 }
 
 /// The role that logs in inherits nothing: whatever is done or asked in another role's right would fail.

@@ -89,3 +89,18 @@ fn likeness_of_other(facts: &Facts<'_>) -> Option<Likeness> {
 pub(super) fn other_database(facts: &Facts<'_>) -> Option<Finding> {
     likeness_of_other(facts).map(|likeness| database_other::finding(facts, likeness))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_stands_in_the_readme() {
+        let readme = include_str!("../../../../README.md");
+        let codes = readme.split_once("### Codes of findings").expect("the section").1;
+        let codes = codes.split("\n## ").next().unwrap_or_default();
+        for code in RULES.iter().map(|rule| rule.code).chain(crate::model::diagnosis::rows::CODES) {
+            assert!(codes.contains(&format!("`{code}`")), "{code}");
+        }
+    }
+}
