@@ -148,6 +148,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "output",
             "postgres/catalog",
             "postgres/connection",
+            "postgres/programs",
             "postgres/scratch",
             "postgres/sql",
             "project",
