@@ -133,7 +133,7 @@ impl Facts<'_> {
             Some(rows) if !rows.is_empty() => {
                 MigrationState::from_history(&self.lock.migrations, rows, self.unchanged)
             }
-            _ if rules::is_empty(self) || self.is_new() => MigrationState::first(0, all, Basis::History),
+            _ if rules::has_no_table(self) || self.is_new() => MigrationState::first(0, all, Basis::History),
             _ => {
                 let closest = closest(self.lock, self.live, self.server, self.in_scope);
                 MigrationState::first(closest.last().copied().unwrap_or(0), all, Basis::Inferred)
@@ -174,7 +174,7 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         evidence: evidence(facts.others),
         views_print_differently: diff::crosses_view_printing_change(facts.server, facts.lock.head.server),
     };
-    let nothing_to_say = differences.is_empty() || rules::is_empty(facts);
+    let nothing_to_say = differences.is_empty() || rules::is_empty(facts, &state);
     if let Some(other) = if nothing_to_say { None } else { rules::other_database(facts) } {
         return Diagnosis { findings: graded(vec![other], facts), state };
     }
