@@ -82,7 +82,7 @@ impl Report for InitReport {
         };
         view = view.verdict(verdict, Tone::Good);
         match &self.check {
-            Some(check) => view.line("").then(check.view()),
+            Some(check) => view.then(check.view()),
             None => view.next(init.next.clone()),
         }
     }

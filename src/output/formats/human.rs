@@ -33,6 +33,7 @@ impl Page {
         }
         match block {
             Block::Headline(headline) => {
+                self.gap();
                 let subject = line(&headline.subject);
                 let text = wrap(&format!("{subject}{}", line(&headline.details)), self.width(), 2);
                 // A subject that was wrapped is not printed in bold.
