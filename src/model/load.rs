@@ -121,7 +121,7 @@ pub(super) async fn load(
     progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Catalog> {
     let settings = scripts.iter().map(|_| Vec::new()).collect();
-    let mut loader = Loader { runner, scripts, settings, unread: Vec::new() };
+    let mut loader = Loader { runner, scripts, settings, unread: Vec::new(), last: Vec::new() };
     let total = scripts.iter().map(|script| script.statements.len()).sum();
     let mut waiting = loader.first_pass(total, progress).await?;
     while !waiting.is_empty() {
@@ -134,6 +134,7 @@ pub(super) async fn load(
         }
     }
     loader.read_bodies().await?;
+    loader.event_triggers().await?;
     loader.runner.reset().await?;
     Ok(loader.runner.read(options).await?.catalog)
 }
@@ -145,6 +146,9 @@ struct Loader<'l, 's, 'f> {
     settings: Vec<Vec<usize>>,
     /// The statements of functions whose bodies have not been read yet.
     unread: Vec<Waiting>,
+    /// The statements about event triggers, which all others would fire: script, statement, and the number of settings
+    /// of its file that precede it.
+    last: Vec<(usize, usize, usize)>,
 }
 
 impl Loader<'_, '_, '_> {
@@ -162,6 +166,11 @@ impl Loader<'_, '_, '_> {
                 // Tablespaces are not part of a model, and the scratch server does not have them.
                 let places = statement.starts_with(&["set", "default_tablespace"]);
                 if places || made.contains(&(number, index)) {
+                    done += 1;
+                    continue;
+                }
+                if is_about_event_trigger(statement) {
+                    self.last.push((number, index, self.settings[number].len()));
                     done += 1;
                     continue;
                 }
@@ -310,6 +319,25 @@ impl Loader<'_, '_, '_> {
         if refused.is_empty() { Ok(()) } else { Err(load_failure(self.scripts, &refused).into()) }
     }
 
+    /// Runs the statements about event triggers, now that no other is to come.
+    ///
+    /// # Errors
+    /// Exit 2: what the server refuses.
+    async fn event_triggers(&mut self) -> Result<()> {
+        for (script, statement, settings) in std::mem::take(&mut self.last) {
+            self.settle(script, settings).await?;
+            let script = &self.scripts[script];
+            let statement = &script.statements[statement];
+            if let Some(error) = self.run(script.path, statement).await?.refusal() {
+                return Err(error
+                    .in_statement(script.path, statement)
+                    .code(ErrorCode::SCHEMA_INVALID)
+                    .into());
+            }
+        }
+        Ok(())
+    }
+
     /// Creates one stand-in that a statement needs.
     async fn stand_in(&mut self, waiting: &[Waiting]) -> Result<bool> {
         for item in waiting {
@@ -322,6 +350,11 @@ impl Loader<'_, '_, '_> {
         }
         Ok(false)
     }
+}
+
+fn is_about_event_trigger(statement: &Statement<'_>) -> bool {
+    statement.starts_with(&["comment", "on", "event", "trigger"])
+        || ["create", "alter", "drop"].iter().any(|verb| statement.starts_with(&[verb, "event", "trigger"]))
 }
 
 /// The statement that creates a routine, for one that is there already.
