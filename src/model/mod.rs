@@ -4,6 +4,7 @@
 mod assume;
 mod circle;
 mod compile;
+pub mod declare;
 mod default_privileges;
 pub mod diagnosis;
 pub mod diff;
