@@ -20,6 +20,7 @@ mod connect;
 mod faults;
 mod formats;
 mod incidents;
+mod init;
 mod migrations;
 #[cfg(feature = "s3")]
 mod object_store;

@@ -10,6 +10,7 @@ mod compile;
 mod demo;
 mod downgrade;
 mod environment;
+mod init;
 mod other_tools;
 mod registry;
 mod resolve;
@@ -34,6 +35,7 @@ use crate::project::{OutputSettings, ProcessEnv, Settings};
 use crate::workflow::deliver::{add_step_summary, failure_target};
 
 registry::commands! {
+    init: reads InitArgs,
     check: reads CheckArgs,
     status: reads StatusArgs,
     upgrade: writes UpgradeArgs,

@@ -108,6 +108,10 @@ async fn build(
         runner.finish().await?;
     }
     let mut runner = Runner::new(scratch, settings, default_privileges).await?;
+    if let Some(tool) = settings.tool {
+        runner.reset().await?;
+        runner.session.execute(tool.history_table()).await?;
+    }
     let replayed = replay(&mut runner, migrations, &options, refused, progress).await?;
     runner.finish().await?;
     Ok(Built { declared_by, options, model, replayed })

@@ -13,6 +13,11 @@ pub trait CommandArgs {
         true
     }
 
+    /// Whether the command starts a project: in the directory that `--project` names, else in the working directory.
+    fn starts_project(&self) -> bool {
+        false
+    }
+
     /// Where its throwaway server, and PostgreSQL's programs, come from.
     fn scratch(&self) -> ScratchArgs {
         ScratchArgs::default()

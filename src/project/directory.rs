@@ -128,7 +128,9 @@ pub(super) fn find(asked: Option<&Path>, cwd: &Path) -> Result<PathBuf, Failure>
             cwd.display()
         ))
         .code(ErrorCode::PROJECT_NOT_FOUND)
-        .next("go to the project's directory, or name it with --project DIR or TRUEUP_PROJECT")
+        .next(
+            "go to the project's directory, or name it with --project DIR or TRUEUP_PROJECT; to start one here: trueup init",
+        )
     })
 }
 

@@ -108,7 +108,9 @@ impl Settings {
             let file = if exists { ProjectFile::read(&path)? } else { ProjectFile::default() };
             (dir, file)
         } else {
-            (process_env.cwd.clone(), ProjectFile::default())
+            let asked = asked_for(shared, process_env).filter(|_| args.starts_project());
+            let dir = asked.map_or_else(|| process_env.cwd.clone(), |dir| process_env.cwd.join(dir));
+            (dir, ProjectFile::default())
         };
         let ProjectFile { name, mut database, compile, migrations, check, backup, repair, environments } =
             file;

@@ -13,7 +13,7 @@ use crate::migrations::{Migration, checksum};
 use crate::model::diagnosis::{
     self, Basis, Diagnosis, Edit, Facts, MigrationState, RecordedState, Unfinished,
 };
-use crate::model::{self, CompiledMigration, Declarations, SchemaFile};
+use crate::model::{self, CompiledMigration, Declarations, DeclaredBy, SchemaFile};
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{Catalog, Kind, ObjectId};
 use crate::postgres::connection::{Session, Target};
@@ -244,6 +244,10 @@ fn diagnose(
             invisible: hidden(snapshot),
         },
         summary: Summary::of(&findings),
+        declared: match lock.head.declared_by {
+            DeclaredBy::Schema => "the schema in schema/",
+            DeclaredBy::Migrations => "what the migrations build",
+        },
         migrations: migrations.len(),
         compared: compared(settings, &snapshot.catalog),
         findings,

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::Finding;
 use crate::migrations::history::{Applied, OtherHistory};
+use crate::migrations::tools;
 use crate::model::Lock;
 use crate::model::diagnosis::{self, Facts, RecordedState};
 use crate::postgres::catalog::{Catalog, Kind, ObjectId};
@@ -42,8 +43,17 @@ pub struct Adoption {
     pub differences: Vec<Finding>,
 }
 
+/// Whether the history of another tool is at the last of so many migrations, which were taken over from it.
+fn says_so(others: &[OtherHistory], lock: &Lock, applied: usize) -> bool {
+    let last = applied.checked_sub(1).and_then(|index| lock.migrations.get(index));
+    let is_last =
+        |revision: &str| last.is_some_and(|last| tools::numbers_of(revision).contains(&last.version));
+    others.iter().filter_map(|other| other.current.as_deref()).any(is_last)
+}
+
 impl Adoption {
-    /// Finds the version that matches the catalog best (of several the newest), or takes the one that is given.
+    /// Finds the version that matches the catalog best (of several the one that another tool's history names, else the
+    /// newest), or takes the one that is given.
     ///
     /// # Errors
     /// Exit 2 when there is no such version. Exit 4 when the project has no migrations, or when a database without
@@ -59,7 +69,10 @@ impl Adoption {
             Some(version) => (number_of(lock, version)?, Vec::new()),
             None => {
                 let closest = diagnosis::closest(lock, found.catalog, found.server, found.in_scope);
-                (closest.last().copied().unwrap_or(0), closest)
+                match closest.iter().find(|applied| says_so(found.others, lock, **applied)) {
+                    Some(applied) => (*applied, vec![*applied]),
+                    None => (closest.last().copied().unwrap_or(0), closest),
+                }
             }
         };
         if applied == 0 {

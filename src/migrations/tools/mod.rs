@@ -2,6 +2,7 @@
 //! them, what reverts them, and whether each is one transaction.
 
 mod applied;
+mod convert;
 mod directories;
 mod flyway;
 mod names;
@@ -21,7 +22,8 @@ use crate::postgres::sql::{read_file, without_bom};
 use smol_str::SmolStr;
 
 pub use applied::{AppliedRevision, applied};
-pub use versions::number;
+pub use convert::{ConvertedFile, convert};
+pub use versions::{number, numbers_of};
 
 /// A tool that keeps its migrations as files of SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -197,10 +199,11 @@ pub fn read(tool: SqlTool, directory: &Path) -> Result<ToolMigrations, Failure> 
 /// As [`read`], and where some of them are code.
 pub fn read_directory(tool: SqlTool, directory: &Path) -> Result<Vec<Migration>, Failure> {
     let found = read(tool, directory)?;
-    if let Some(code) = found.code.first() {
+    let of_code = found.code.iter().map(|code| {
         let what = format!("a migration of {tool} that is code: trueup cannot run it to learn what it does");
-        return Err(refuse(code, what).next("write it as SQL"));
-    }
+        Err::<(), _>(refuse(code, what).next("write it as SQL"))
+    });
+    Failure::collect(of_code)?;
     let revisions: Vec<&str> = found.migrations.iter().map(|migration| migration.revision.as_str()).collect();
     let versions = number(&revisions);
     let migrations = found.migrations.iter().zip(versions).map(|(migration, version)| Migration {

@@ -14,19 +14,29 @@ pub fn number(revisions: &[&str]) -> Vec<i64> {
     }
     let mut last = 0;
     let next = |revision: &&str| {
-        last = natural(revision).into_iter().find(|number| *number > last).unwrap_or(last + 1);
+        last = numbers_of(revision).into_iter().find(|number| *number > last).unwrap_or(last + 1);
         last
     };
     revisions.iter().map(next).collect()
 }
 
-/// The numbers that a revision stands for: its own, and that of a date with a time of day.
-fn natural(revision: &str) -> Vec<i64> {
+/// The numbers that a revision stands for, the best one first: its own, and that of a date with a time of day. Of a timestamp
+/// with more digits the first 14 come first: new migrations will have no more.
+pub fn numbers_of(revision: &str) -> Vec<i64> {
     let digits: String = revision.chars().take_while(char::is_ascii_digit).collect();
     let kept = &digits[..digits.len().min(DIGITS)];
     let Ok(number) = kept.parse::<i64>() else { return Vec::new() };
-    let as_timestamp = format!("{kept:0<TIMESTAMP$}").parse().ok().filter(|_| kept.len() == DATE);
-    std::iter::once(number).chain(as_timestamp).collect()
+    let short = (kept.len() > TIMESTAMP && is_date(kept)).then(|| kept[..TIMESTAMP].to_owned());
+    let long = (kept.len() == DATE && is_date(kept)).then(|| format!("{kept:0<TIMESTAMP$}"));
+    let parsed = |text: Option<String>| text.and_then(|text| text.parse().ok());
+    parsed(short).into_iter().chain([number]).chain(parsed(long)).collect()
+}
+
+/// Whether digits begin with a year and a month.
+fn is_date(digits: &str) -> bool {
+    let month = digits.get(4..6).and_then(|month| month.parse().ok());
+    (digits.starts_with("19") || digits.starts_with("20"))
+        && month.is_some_and(|month: u8| (1..=12).contains(&month))
 }
 
 /// `1`, `1.1`, `2.0.3` as 10000, 10100, 20003; `None` where none has a dot, or a part does not fit.
@@ -76,6 +86,8 @@ mod tests {
         assert_eq!(number(&["1", "1.1", "2.0.3", "views"]), [10_000, 10_100, 20_003, 20_004]);
         assert_eq!(number(&["1.100", "1.2"]).len(), 2);
         assert_eq!(number(&["users", "keys"]), [1, 2]);
+        let counted = ["20251229110242", "202512291102430001", "20260120162913"];
+        assert_eq!(number(&counted), [20_251_229_110_242, 20_251_229_110_243, 20_260_120_162_913]);
         assert_eq!(
             number(&["99999999999999999999", "99999999999999999999_b"]),
             [999_999_999_999_999_999, 1_000_000_000_000_000_000]

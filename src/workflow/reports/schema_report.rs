@@ -53,6 +53,9 @@ pub(crate) struct SchemaReport {
     /// The exit code, as a value.
     #[serde(skip)]
     pub(crate) exit: Exit,
+    /// What the database is compared with.
+    #[serde(skip)]
+    pub(crate) declared: &'static str,
     /// How many migrations the project has.
     #[serde(skip)]
     pub(crate) migrations: usize,
@@ -272,10 +275,9 @@ impl SchemaReport {
         let causes: Vec<String> = causes.collect();
         let counted = counted.join(", ");
         match complete {
-            true => format!(
-                "{counted}: the database does not match the schema in schema/ ({})",
-                causes.join(", ")
-            ),
+            true => {
+                format!("{counted}: the database does not match {} ({})", self.declared, causes.join(", "))
+            }
             false => format!(
                 "incomplete: this role cannot see everything; so far {counted} ({})",
                 causes.join(", ")

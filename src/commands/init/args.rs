@@ -1,0 +1,101 @@
+//! The arguments of `trueup init` and its help.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::{CommandHelp, Documented, ScratchArgs};
+use crate::error::Failure;
+use crate::migrations::tools::SqlTool;
+use crate::project::CommandArgs;
+
+/// `trueup init`
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct InitArgs {
+    /// The tool that keeps and applies the migrations, in the place of what the files show; trueup for trueup itself
+    #[arg(long, value_name = "TOOL", value_parser = tool)]
+    pub(crate) tool: Option<ChosenTool>,
+
+    /// The directory of the migrations [default: where the tool keeps them]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// The project's name: databases are marked with it
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+
+    /// Turn the migrations of this tool into migrations of trueup, which applies them from now on
+    #[arg(long, value_name = "TOOL", value_parser = other_tool, requires = "take_over", conflicts_with = "tool")]
+    pub(crate) from: Option<SqlTool>,
+
+    /// With --from: write the files, once they are proved to build what the tool's files build
+    #[arg(long, requires = "from")]
+    pub(crate) take_over: bool,
+
+    /// Take the answers that the questions propose
+    #[arg(long, short = 'y')]
+    pub(crate) yes: bool,
+
+    /// The throwaway server.
+    #[command(flatten)]
+    pub(crate) scratch: ScratchArgs,
+}
+
+/// trueup, or another tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ChosenTool(pub(crate) Option<SqlTool>);
+
+fn tool(word: &str) -> Result<ChosenTool, String> {
+    if word == "trueup" { Ok(ChosenTool(None)) } else { other_tool(word).map(|tool| ChosenTool(Some(tool))) }
+}
+
+fn other_tool(word: &str) -> Result<SqlTool, String> {
+    SqlTool::of_word(word).ok_or_else(|| {
+        let known: Vec<&str> = SqlTool::ALL.map(SqlTool::word).into();
+        format!("known are {}", known.join(", "))
+    })
+}
+
+impl Documented for InitArgs {
+    const HELP: CommandHelp = CommandHelp {
+        summary: "Start a project: beside the tool that migrates already, or in its place",
+        description: "\
+            Looks for the migrations of a tool (dbmate, diesel, Flyway, golang-migrate, goose, node-pg-migrate, Prisma, \
+            sql-migrate, sqitch, sqlx), asks for the project's name, writes trueup.toml and trueup.lock, and checks the \
+            database where one is given. The tool stays the one that migrates: nothing of it is changed. With --from TOOL \
+            --take-over its migrations become trueup's. Nothing that is there is overwritten.",
+        after: AFTER_HELP,
+        aliases: &[],
+    };
+}
+
+impl CommandArgs for InitArgs {
+    fn needs_project(&self) -> bool {
+        false
+    }
+
+    fn starts_project(&self) -> bool {
+        true
+    }
+
+    fn scratch(&self) -> ScratchArgs {
+        self.scratch.clone()
+    }
+
+    fn environment(&self, _: Option<String>) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  the project is there; the database, if one was given, is as declared
+  1  the same, and the database differs
+  2  the migrations are wrong, or the arguments
+  3  no server to compile in, or the database cannot be read
+  4  not confirmed
+
+Examples:
+  trueup init                             in the directory of the application
+  trueup init --yes --name platform       in a script
+  trueup init --from dbmate --take-over   let trueup apply them from now on";

@@ -1,0 +1,145 @@
+//! What a directory shows of the tool that migrates its database.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::migrations::tools::SqlTool;
+
+/// A tool, and what shows that it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The tool; `None` for migrations that trueup reads as they are.
+    pub(super) tool: Option<SqlTool>,
+    /// The directory of its migrations, relative to the project.
+    pub(super) dir: PathBuf,
+    /// The file that shows it.
+    pub(super) evidence: String,
+}
+
+/// Tools whose migrations are code, and the file that shows each.
+const OF_CODE: [(&str, &str); 2] = [("alembic.ini", "Alembic"), ("manage.py", "Django")];
+
+/// Where migrations usually are.
+const DIRECTORIES: [&str; 10] = [
+    "migrations",
+    "db/migrations",
+    "database/migrations",
+    "sql/migrations",
+    "db/migrate",
+    "sql",
+    "db/migration",
+    "src/main/resources/db/migration",
+    "src/migrations",
+    "internal/db/migrations",
+];
+
+/// The tool of a directory; `None` where nothing shows one.
+pub(super) fn find(project: &Path) -> Option<Found> {
+    let has = |name: &str| project.join(name).exists();
+    let found = |tool: SqlTool, dir: &str, evidence: &str| {
+        Some(Found { tool: Some(tool), dir: dir.into(), evidence: evidence.to_owned() })
+    };
+    if has("prisma/migrations") {
+        return found(SqlTool::Prisma, "prisma/migrations", "prisma/migrations");
+    }
+    if has("sqitch.plan") {
+        return found(SqlTool::Sqitch, ".", "sqitch.plan");
+    }
+    if has("diesel.toml") {
+        return found(SqlTool::Diesel, "migrations", "diesel.toml");
+    }
+    let configured = ["flyway.toml", "flyway.conf", "conf/flyway.conf"].into_iter().find(|name| has(name));
+    for dir in DIRECTORIES {
+        if let Some((tool, evidence)) = of_files(&project.join(dir), configured, uses_sqlx(project)) {
+            return Some(Found { tool, dir: dir.into(), evidence: format!("{dir}/{evidence}") });
+        }
+    }
+    None
+}
+
+/// A tool that trueup cannot read, because its migrations are code: its name, and the file that shows it.
+pub(super) fn of_code(project: &Path) -> Option<(&'static str, &'static str)> {
+    OF_CODE.into_iter().find(|(file, _)| project.join(file).is_file()).map(|(file, tool)| (tool, file))
+}
+
+fn uses_sqlx(project: &Path) -> bool {
+    let names = |text: String| text.lines().any(|line| line.trim_start().starts_with("sqlx"));
+    project.join(".sqlx").is_dir() || fs::read_to_string(project.join("Cargo.toml")).is_ok_and(names)
+}
+
+/// The tool of the files in a directory, with the first file that shows it.
+fn of_files(directory: &Path, flyway: Option<&str>, sqlx: bool) -> Option<(Option<SqlTool>, String)> {
+    let mut names: Vec<String> = fs::read_dir(directory)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    names.sort();
+    if names.iter().any(|name| directory.join(name).join("up.sql").is_file()) {
+        let first = names.into_iter().find(|name| directory.join(name).join("up.sql").is_file())?;
+        return Some((Some(SqlTool::Diesel), format!("{first}/up.sql")));
+    }
+    let first = names.iter().find(|name| name.ends_with(".sql"))?.clone();
+    if first.starts_with(['V', 'U', 'R', 'B']) && first.contains("__") {
+        return Some((flyway.map(|_| SqlTool::Flyway), first));
+    }
+    let text = fs::read_to_string(directory.join(&first)).unwrap_or_default();
+    let marks: [(&str, SqlTool); 4] = [
+        ("migrate:up", SqlTool::Dbmate),
+        ("+goose", SqlTool::Goose),
+        ("+migrate", SqlTool::SqlMigrate),
+        ("Up Migration", SqlTool::NodePgMigrate),
+    ];
+    let comments = || text.lines().filter_map(|line| line.trim().strip_prefix("--"));
+    let marked =
+        marks.into_iter().find(|(mark, _)| comments().any(|comment| comment.trim().starts_with(mark)));
+    let is_numbered = first.starts_with(|found: char| found.is_ascii_digit());
+    let tool = match marked {
+        Some((_, tool)) => tool,
+        None if !is_numbered => return None,
+        None if sqlx => SqlTool::Sqlx,
+        None if first.ends_with(".up.sql") || first.ends_with(".down.sql") => SqlTool::GolangMigrate,
+        None => SqlTool::Sqlx,
+    };
+    Some((Some(tool), first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tool_of(files: &[(&str, &str)]) -> Option<(Option<SqlTool>, String)> {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = directory.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        find(directory.path()).map(|found| (found.tool, found.evidence))
+    }
+
+    #[test]
+    fn tools_are_found_by_their_files() {
+        let found = |files: &[(&str, &str)]| tool_of(files).map(|(tool, _)| tool);
+        for (files, tool) in [
+            (&[("db/migrations/1_a.sql", "-- migrate:up\nselect 1;")][..], SqlTool::Dbmate),
+            (&[("migrations/1_a.sql", "-- +goose Up\nselect 1;")], SqlTool::Goose),
+            (&[("migrations/1-a.sql", "-- +migrate Up\nselect 1;")], SqlTool::SqlMigrate),
+            (&[("migrations/1_a.sql", "-- Up Migration\nselect 1;")], SqlTool::NodePgMigrate),
+            (&[("migrations/1_a.up.sql", "select 1;")], SqlTool::GolangMigrate),
+            (
+                &[("migrations/1_a.up.sql", ""), ("Cargo.toml", "[dependencies]\nsqlx = \"0.9\"")],
+                SqlTool::Sqlx,
+            ),
+            (&[("migrations/2026-01-01-000000_a/up.sql", "select 1;")], SqlTool::Diesel),
+            (&[("prisma/migrations/1_a/migration.sql", "select 1;")], SqlTool::Prisma),
+            (&[("sqitch.plan", "")], SqlTool::Sqitch),
+            (&[("flyway.conf", ""), ("sql/V1__a.sql", "select 1;")], SqlTool::Flyway),
+        ] {
+            assert_eq!(found(files), Some(Some(tool)), "{files:?}");
+        }
+        assert_eq!(found(&[("migrations/V1__a.sql", "select 1;")]), Some(None), "trueup's own names");
+        assert_eq!(found(&[("migrations/readme.sql", "select 1;")]), None);
+        assert_eq!(found(&[]), None);
+    }
+}

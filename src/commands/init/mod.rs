@@ -1,0 +1,250 @@
+//! `trueup init`: starts a project, beside the tool that migrates the database already or in its place. It overwrites
+//! nothing.
+
+pub(super) mod args;
+mod found;
+mod report;
+mod settings_file;
+mod take_over;
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::error::{ErrorCode, Exit, Failure};
+use crate::findings::Command;
+use crate::migrations::tools::SqlTool;
+use crate::model::{Lock, Sources};
+use crate::output;
+use crate::postgres::sql::unified;
+use crate::project::{Project, Settings};
+use crate::workflow::comparison;
+use crate::workflow::deliver::deliver;
+use crate::workflow::project_model::{self, ProjectModel};
+use crate::workflow::reports::schema_report::SchemaReport;
+use args::{ChosenTool, InitArgs};
+use found::Found;
+use report::{Init, InitReport};
+use settings_file::SettingsFile;
+
+/// Runs the command.
+///
+/// # Errors
+/// Exit 2: the migrations. Exit 3: no server to compile in. Exit 4: not confirmed.
+pub(super) async fn run(settings: &Settings, args: &InitArgs) -> Result<Exit> {
+    let project = &settings.project;
+    if !project.dir.is_dir() {
+        let what = format!("the directory {} does not exist", project.dir.display());
+        return Err(Failure::usage(what).code(ErrorCode::PROJECT_NOT_FOUND).into());
+    }
+    let report = match args.from {
+        Some(tool) => take_over::run(settings, args, tool).await?,
+        None if project.settings_path.symlink_metadata().is_ok() => existing(settings, args)?,
+        None => start(settings, args).await?,
+    };
+    let exit = report.exit;
+    deliver(&settings.output, &report)?;
+    Ok(exit)
+}
+
+/// A project that is there is left as it is.
+fn existing(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
+    let project = &settings.project;
+    let now = crate::postgres::sql::read_file(&project.settings_path)?;
+    let found = chosen(args, &project.dir);
+    let wanted = SettingsFile { name: &name(args, project), found: found.as_ref() }.text();
+    let mut report = InitReport::new(settings, found.as_ref());
+    report.init.would_change =
+        (now != wanted).then(|| unified(("trueup.toml", &now), ("as this run would write it", &wanted)));
+    report.init.next = vec![Command::Check.to_string()];
+    Ok(report)
+}
+
+/// A new project.
+async fn start(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
+    let project = &settings.project;
+    let found = chosen(args, &project.dir);
+    let name = confirmed_name(settings, args, found.as_ref())?;
+    let mut report = InitReport::new(settings, found.as_ref());
+    let file = SettingsFile { name: &name, found: found.as_ref() };
+    file.write(&project.settings_path)?;
+    report.init.name = Some(name.clone());
+    report.init.written.push("trueup.toml".to_owned());
+    let started = with_project(settings, &name, found.as_ref());
+    if found.is_none() && !project.schema_dir.is_dir() && !project.migrations_dir.is_dir() {
+        if let Some((tool, file)) = found::of_code(&project.dir) {
+            report.init.notes.push(format!(
+                "{file}: the migrations of {tool} are code, which trueup cannot read: declare the schema in schema/"
+            ));
+        }
+        report.init.next = vec![format!(
+            "declare the schema in schema/, or write the first migration, migrations/V1__baseline.sql; then: {}",
+            Command::Compile
+        )];
+        return Ok(report);
+    }
+    let sources =
+        Sources::read_of(&started.project.dir, &started.project.migrations_dir, started.project.tool)
+            .map_err(written_already)?;
+    match project_model::compile(&started, &sources).await {
+        Ok(lock) => {
+            save(&lock, &started, &mut report)?;
+            report.init.notes.extend(sources.notes(&project.dir));
+            check(&started, lock, sources, &mut report).await?;
+        }
+        Err(error) => match error.downcast::<Failure>() {
+            Ok(failure) if failure.code == Some(ErrorCode::SCRATCH_UNAVAILABLE) => {
+                report.exit = failure.exit;
+                report.init.notes.push(format!("trueup.lock is not written: {}", failure.what));
+                report.init.next = vec![failure.next, format!("then: {}", Command::Compile)];
+            }
+            Ok(failure) => return Err(written_already(failure).into()),
+            Err(error) => return Err(error),
+        },
+    }
+    Ok(report)
+}
+
+/// What is wrong with the files is told beside what is done already.
+fn written_already(failure: Failure) -> Failure {
+    let next = format!("trueup.toml is written; correct the files, then: {}", Command::Compile);
+    let next = if failure.next.is_empty() { next } else { format!("{}\n{next}", failure.next) };
+    Failure { next, ..failure }
+}
+
+fn save(lock: &Lock, settings: &Settings, report: &mut InitReport) -> Result<(), Failure> {
+    lock.save(&settings.project.lock_path)?;
+    report.init.migrations = Some(lock.migrations.len());
+    report.init.written.push("trueup.lock".to_owned());
+    Ok(())
+}
+
+/// Compares the database with the project, where one is given.
+async fn check(settings: &Settings, lock: Lock, sources: Sources, report: &mut InitReport) -> Result<()> {
+    if settings.asked_target().is_none() {
+        let has_env = settings.project.dir.join(".env").is_file();
+        let variable = settings.url_source();
+        report.init.next = vec![match has_env {
+            true => {
+                format!("set {variable}; if .env has it: set -a; . ./.env; set +a; then: {}", Command::Check)
+            }
+            false => format!("set {variable}=postgres://ROLE@HOST/DATABASE, then: {}", Command::Check),
+        }];
+        return Ok(());
+    }
+    match compared(settings, lock, sources).await.map_err(anyhow::Error::downcast::<Failure>) {
+        Ok(found) => {
+            report.exit = found.exit;
+            report.check = Some(found);
+        }
+        Err(Ok(failure)) => {
+            report.exit = failure.exit;
+            report.init.notes.push(format!("the database was not checked: {}", failure.what));
+            report.init.next = vec![failure.next, Command::Check.to_string()];
+        }
+        Err(Err(error)) => return Err(error),
+    }
+    Ok(())
+}
+
+async fn compared(settings: &Settings, lock: Lock, sources: Sources) -> Result<SchemaReport> {
+    let target = settings.target()?;
+    let session = target.connect(&settings.application()).await?;
+    let declared =
+        ProjectModel::new(lock, sources.migrations.into(), Default::default(), Vec::new()).without_seeds();
+    let snapshot = comparison::take_snapshot(settings, session, declared.needs()).await?;
+    Ok(comparison::compare(settings, &target, &declared, &snapshot)?.document)
+}
+
+/// The tool that the arguments name, else the one that the files show.
+fn chosen(args: &InitArgs, project: &Path) -> Option<Found> {
+    let found = found::find(project);
+    let mut chosen = match args.tool {
+        None => found,
+        Some(ChosenTool(tool)) => found.filter(|found| found.tool == tool).or_else(|| {
+            let dir = tool.map_or("migrations", SqlTool::usual_directory);
+            Some(Found { tool, dir: dir.into(), evidence: "--tool".to_owned() })
+        }),
+    };
+    if let (Some(chosen), Some(dir)) = (&mut chosen, &args.dir) {
+        chosen.dir.clone_from(dir);
+    }
+    chosen
+}
+
+/// The name that is proposed: that of the directory.
+fn name(args: &InitArgs, project: &Project) -> String {
+    let folder = project.dir.file_name().map(|name| name.to_string_lossy().into_owned());
+    args.name.clone().or(folder).unwrap_or_else(|| "project".to_owned())
+}
+
+/// Asks for the name at a terminal.
+///
+/// # Errors
+/// Exit 4: no terminal and no `--yes`; the answer is no.
+fn confirmed_name(settings: &Settings, args: &InitArgs, found: Option<&Found>) -> Result<String, Failure> {
+    let proposed = name(args, &settings.project);
+    if args.yes {
+        return Ok(proposed);
+    }
+    let refuse = |what: &str, next: &str| {
+        Failure::new(Exit::Refused, what).code(ErrorCode::CONFIRMATION_MISSING).next(next)
+    };
+    if !settings.output.interactive {
+        return Err(refuse(
+            "there is no terminal to ask at; nothing was written",
+            "add --yes, and --name NAME",
+        ));
+    }
+    let ended = |_| refuse("no answer; nothing was written", "run the same command again");
+    let name = match &args.name {
+        Some(name) => name.clone(),
+        None => {
+            let question = format!("Name of the project, which its databases are marked with [{proposed}]");
+            let answer = output::read_text(&question).map_err(ended)?;
+            if answer.is_empty() { proposed } else { answer }
+        }
+    };
+    let of = found.map_or_else(String::new, |found| {
+        let tool = found.tool.map_or("trueup", SqlTool::title);
+        format!(" for the migrations of {tool} in {}", found.dir.display())
+    });
+    match output::confirm(&format!("Write trueup.toml and trueup.lock{of}?")).map_err(ended)? {
+        true => Ok(name),
+        false => Err(refuse("not confirmed; nothing was written", "run the same command again")),
+    }
+}
+
+/// The settings of the project that is started.
+fn with_project(settings: &Settings, name: &str, found: Option<&Found>) -> Settings {
+    let mut started = settings.clone();
+    if let Some(found) = found {
+        started.migrations.tool = found.tool;
+        started.migrations.dir = found.dir.display().to_string();
+    }
+    started.project =
+        Project::new(settings.project.dir.clone(), Some(name.to_owned()), &started.migrations.dir);
+    started.project.tool = started.migrations.tool;
+    started
+}
+
+impl InitReport {
+    fn new(settings: &Settings, found: Option<&Found>) -> Self {
+        Self {
+            run: settings.run.clone(),
+            exit: Exit::Clean,
+            init: Init {
+                directory: settings.project.dir.display().to_string(),
+                name: None,
+                tool: found.and_then(|found| found.tool).map(SqlTool::word),
+                evidence: found.map(|found| found.evidence.clone()),
+                written: Vec::new(),
+                migrations: None,
+                notes: Vec::new(),
+                next: Vec::new(),
+                would_change: None,
+            },
+            check: None,
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The migrations of another tool become trueup's: converted, and written once they are proved to build the same at every
+//! step.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::args::InitArgs;
+use super::found::{self, Found};
+use super::report::InitReport;
+use super::settings_file::SettingsFile;
+use super::{confirmed_name, save, with_project};
+use crate::error::{ErrorCode, Failure};
+use crate::findings::Command;
+use crate::migrations::Migration;
+use crate::migrations::tools::{self, ConvertedFile, SqlTool, ToolMigrations};
+use crate::model::{CompiledMigration, Lock, Sources};
+use crate::postgres::catalog::Catalog;
+use crate::project::Settings;
+use crate::text::plural;
+use crate::workflow::project_model;
+
+/// Where the migrations go when the tool keeps its own in `migrations`.
+const BESIDE: &str = "trueup-migrations";
+const USUAL: &str = "migrations";
+
+pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: SqlTool) -> Result<InitReport> {
+    let project = &settings.project;
+    let theirs = directory(args, tool, &project.dir);
+    let target = PathBuf::from(if theirs == Path::new(USUAL) { BESIDE } else { USUAL });
+    refuse_to_overwrite(&project.dir.join(&target))?;
+    let own = Found { tool: None, dir: target.clone(), evidence: theirs.display().to_string() };
+    let has_settings = project.settings_path.symlink_metadata().is_ok();
+    let found = tools::read(tool, &project.dir.join(&theirs))?;
+    let name = if has_settings { String::new() } else { confirmed_name(settings, args, Some(&own))? };
+
+    let (_, theirs_built) = compiled(settings, &theirs, Some(tool), |failure| failure).await?;
+    let holder = tempfile::Builder::new().prefix(".trueup-").tempdir_in(&project.dir);
+    let holder = holder.map_err(|error| not_written(&project.dir, &error))?;
+    let converted = holder.path().join("converted");
+    let history = history_table(tool, &found);
+    write(&converted, tool, &found, history.as_ref())?;
+    let temporary = converted.strip_prefix(&project.dir).unwrap_or(&converted).to_path_buf();
+    // The files are named where they are going to be.
+    let named = |failure: Failure| Failure {
+        what: failure.what.replace(&temporary.display().to_string(), &target.display().to_string()),
+        ..failure
+    };
+    let (_, mut lock) = compiled(settings, &temporary, None, named).await?;
+    let converted_ones = &lock.migrations[usize::from(history.is_some())..];
+    let differing = differing(&theirs_built, converted_ones, &lock.model);
+    let mut unstable = Vec::new();
+    if !differing.is_empty() {
+        // A time or a random value that is written into a definition is another one every time.
+        let (_, again) = compiled(settings, &theirs, Some(tool), |failure| failure).await?;
+        let changing = self::differing(&theirs_built, &again.migrations, &again.model);
+        if let Some(place) = differing.difference(&changing).next() {
+            return Err(refuse(tool, &theirs_built, converted_ones, *place).into());
+        }
+        unstable.extend(
+            differing.iter().filter_map(|place| converted_ones.get(*place)).map(|one| one.id().to_string()),
+        );
+    }
+
+    let place = project.dir.join(&target);
+    fs::create_dir_all(place.parent().unwrap_or(&project.dir))
+        .and_then(|()| fs::rename(&converted, &place))
+        .map_err(|error| not_written(&place, &error))?;
+    let sources = Sources::read(&project.dir, &place)?;
+    lock.head.inputs = sources.inputs(&project.dir);
+    let mut report = InitReport::new(settings, Some(&own));
+    report.init.written.push(format!(
+        "{} ({})",
+        target.display(),
+        plural(sources.migrations.len(), "migration")
+    ));
+    let converted = &sources.migrations[usize::from(history.is_some())..];
+    report.init.notes = notes(tool, &found, converted);
+    report.init.evidence = None;
+    if !unstable.is_empty() {
+        report.init.notes.push(format!(
+            "these build something else every time, because a time or a random value becomes part of a definition: {}",
+            unstable.join(", ")
+        ));
+    }
+    let started = with_project(settings, &name, Some(&own));
+    if has_settings {
+        report.init.notes.push(format!(
+            "trueup.toml is not changed: under [migrations], remove `tool`, and set dir = {:?}",
+            target.display().to_string()
+        ));
+    } else {
+        SettingsFile { name: &name, found: Some(&own) }.write(&project.settings_path)?;
+        report.init.name = Some(name);
+        report.init.written.push("trueup.toml".to_owned());
+    }
+    save(&lock, &started, &mut report)?;
+    report.init.next = vec![
+        format!("in every database that {tool} has migrated: {}", Command::Adopt),
+        format!("then stop using {tool}, which would not know of new migrations"),
+    ];
+    Ok(report)
+}
+
+/// Where the tool keeps its migrations, relative to the project.
+fn directory(args: &InitArgs, tool: SqlTool, project: &Path) -> PathBuf {
+    let shown = || found::find(project).filter(|found| found.tool == Some(tool)).map(|found| found.dir);
+    args.dir.clone().or_else(shown).unwrap_or_else(|| tool.usual_directory().into())
+}
+
+fn refuse_to_overwrite(place: &Path) -> Result<(), Failure> {
+    let is_free = match fs::read_dir(place) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(_) => place.symlink_metadata().is_err(),
+    };
+    if is_free {
+        return Ok(());
+    }
+    let what = format!("{} is there already, and is not overwritten; nothing was written", place.display());
+    Err(Failure::usage(what).code(ErrorCode::MIGRATIONS_INVALID).next("move it away, or use what is in it"))
+}
+
+fn not_written(place: &Path, error: &std::io::Error) -> Failure {
+    Failure::usage(format!("{}: cannot be written: {error}", place.display()))
+        .code(ErrorCode::MIGRATIONS_INVALID)
+}
+
+/// The migration that creates the tool's own history table, where the others name that.
+fn history_table(tool: SqlTool, found: &ToolMigrations) -> Option<ConvertedFile> {
+    let sql = tool.history_table();
+    let name = sql.split_whitespace().nth(5)?;
+    if !found.migrations.iter().any(|migration| migration.up.contains(name)) {
+        return None;
+    }
+    let revisions: Vec<&str> = found.migrations.iter().map(|migration| migration.revision.as_str()).collect();
+    let version = tools::number(&revisions).first().map_or(0, |first| first - 1);
+    Some(ConvertedFile {
+        name: format!("V{version}__history_of_{}.sql", tool.word().replace('-', "_")),
+        text: format!("-- Other migrations name the table in which {tool} keeps its history.\n{sql};\n"),
+    })
+}
+
+fn write(
+    directory: &Path,
+    tool: SqlTool,
+    found: &ToolMigrations,
+    history: Option<&ConvertedFile>,
+) -> Result<(), Failure> {
+    let written = fs::create_dir(directory).and_then(|()| {
+        tools::convert(tool, found)
+            .iter()
+            .chain(history)
+            .try_for_each(|file| fs::write(directory.join(&file.name), &file.text))
+    });
+    written.map_err(|error| not_written(directory, &error))
+}
+
+/// What the migrations of a directory build.
+async fn compiled(
+    settings: &Settings,
+    directory: &Path,
+    tool: Option<SqlTool>,
+    named: impl Fn(Failure) -> Failure,
+) -> Result<(Sources, Lock)> {
+    let of = Found { tool, dir: directory.to_path_buf(), evidence: String::new() };
+    let settings = with_project(settings, "", Some(&of));
+    let sources = Sources::read_of(&settings.project.dir, &settings.project.migrations_dir, tool);
+    let sources = sources.map_err(&named)?;
+    match project_model::compile(&settings, &sources).await {
+        Ok(lock) => Ok((sources, lock)),
+        Err(error) => {
+            Err(error.downcast::<Failure>().map_or_else(|error| error, |failure| named(failure).into()))
+        }
+    }
+}
+
+/// The places of the migrations that do not build the same in both; the place after the last where the models differ.
+fn differing(theirs: &Lock, ours: &[CompiledMigration], model: &Catalog) -> BTreeSet<usize> {
+    let pairs = theirs.migrations.iter().zip(ours).enumerate();
+    let mut places: BTreeSet<usize> =
+        pairs.filter(|(_, (a, b))| a.effects != b.effects).map(|(place, _)| place).collect();
+    if theirs.migrations.len() != ours.len() || theirs.model != *model {
+        places.insert(theirs.migrations.len());
+    }
+    places
+}
+
+fn refuse(tool: SqlTool, theirs: &Lock, ours: &[CompiledMigration], place: usize) -> Failure {
+    let what = match (theirs.migrations.get(place), ours.get(place)) {
+        (Some(a), Some(b)) => format!("{} does not build what {} builds", b.id(), a.id()),
+        _ => format!("the converted migrations do not build what those of {tool} build"),
+    };
+    Failure::usage(format!("{what}; nothing was written"))
+        .code(ErrorCode::MIGRATIONS_INVALID)
+        .next(format!("keep {tool}, and work beside it: trueup init --tool {tool}"))
+}
+
+/// What is worth knowing of the conversion.
+fn notes(tool: SqlTool, found: &ToolMigrations, converted: &[Migration]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let renumbered = found.migrations.iter().zip(converted).filter(|(theirs, ours)| {
+        let digits = theirs.revision.chars().take_while(char::is_ascii_digit).collect::<String>();
+        digits.parse() != Ok(ours.version)
+    });
+    let renumbered: Vec<String> =
+        renumbered.map(|(theirs, ours)| format!("{} is {}", theirs.revision, ours.id())).collect();
+    if !renumbered.is_empty() {
+        notes.push(format!("got another version: {}", renumbered.join(", ")));
+    }
+    let repeatable: Vec<&str> =
+        found.migrations.iter().filter(|one| one.is_repeatable).map(|one| one.name.as_str()).collect();
+    if !repeatable.is_empty() {
+        notes.push(format!(
+            "repeatable in {tool}, and placed last as migrations that run once: {}",
+            repeatable.join(", ")
+        ));
+    }
+    notes
+}

@@ -1,0 +1,42 @@
+//! Migrations of another tool as files of trueup: `V<version>__<name>.sql` and `.down.sql`.
+
+use super::{SqlTool, ToolMigrations, needs_no_transaction, number};
+
+/// A file to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConvertedFile {
+    /// Its name.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// The files that stand for these migrations, in their order. The SQL stays as it is, but for empty lines around it.
+pub fn convert(tool: SqlTool, found: &ToolMigrations) -> Vec<ConvertedFile> {
+    let revisions: Vec<&str> = found.migrations.iter().map(|migration| migration.revision.as_str()).collect();
+    let mut files = Vec::new();
+    for (migration, version) in found.migrations.iter().zip(number(&revisions)) {
+        let stem = format!("V{version}__{}", migration.name);
+        let text = script(&migration.up, migration.no_transaction).unwrap_or_else(|| {
+            format!("-- Nothing to do: {tool} {} has no statements.\n", migration.revision)
+        });
+        files.push(ConvertedFile { name: format!("{stem}.sql"), text });
+        let down = migration.down.as_ref().and_then(|(_, down)| script(down, needs_no_transaction(down)));
+        files.extend(down.map(|text| ConvertedFile { name: format!("{stem}.down.sql"), text }));
+    }
+    files
+}
+
+/// A script without the empty lines around it; `None` where nothing is left.
+fn script(sql: &str, no_transaction: bool) -> Option<String> {
+    let lines: Vec<&str> = sql.split_inclusive('\n').collect();
+    let has_text = |line: &&str| !line.trim().is_empty();
+    let first = lines.iter().position(has_text)?;
+    let last = lines.iter().rposition(has_text)?;
+    let mut text = if no_transaction { "-- trueup: no-transaction\n".to_owned() } else { String::new() };
+    text.extend(lines[first..=last].iter().copied());
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Some(text)
+}
