@@ -90,7 +90,7 @@ const OTHERS: &[(&[&str], &str, &str)] = &[
         "trueup check compares the schema; trueup upgrade --dry-run shows the locks of pending migrations",
     ),
     (
-        &["squash", "merge", "init"],
+        &["squash", "merge"],
         "This version has no such command",
         "trueup help lists the commands of this version",
     ),

@@ -21,7 +21,7 @@ use crate::workflow::comparison::{in_scope, named};
 const BASELINE: &str = "V1__baseline.sql";
 
 /// What is to be done with the project's files.
-pub(super) struct Change {
+pub(super) struct FileChanges {
     pub(super) objects: usize,
     /// The files of `schema/` that are written.
     pub(super) texts: BTreeMap<String, String>,
@@ -33,7 +33,7 @@ pub(super) struct Change {
     pub(super) baseline: Option<Migration>,
 }
 
-impl Change {
+impl FileChanges {
     /// Compares the files with the database.
     ///
     /// # Errors

@@ -7,7 +7,8 @@ mod change;
 mod proof;
 
 use anyhow::Result;
-use change::Change;
+use change::FileChanges;
+use serde::Serialize;
 
 use crate::model::Sources;
 use crate::postgres::scratch::Scratch;
@@ -22,10 +23,8 @@ use crate::workflow::reports::target::TargetReport;
 const MOST_SHOWN: usize = 5;
 
 /// What was written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct SchemaFiles {
-    /// The database.
-    pub(crate) target: TargetReport,
     /// How many objects of it are declared.
     pub(crate) objects: usize,
     /// The files of `schema/` that were written, as paths in the project.
@@ -37,6 +36,7 @@ pub(crate) struct SchemaFiles {
     /// The baseline migration, where one was written.
     pub(crate) baseline: Option<String>,
     /// Whether `trueup.lock` was written: it is not where the project has other migrations.
+    #[serde(skip)]
     pub(crate) lock: bool,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct SchemaFiles {
 /// Exit 2: the project's files; what was to be written does not give the catalog of the database. Exit 3: the database
 /// cannot be read, has what trueup does not model, or there is no scratch server. Exit 4: it is marked as another
 /// project's. Exit 75: its schema kept changing. Nothing is written then.
-pub(crate) async fn take_in(settings: &Settings, baseline: bool) -> Result<SchemaFiles> {
+pub(crate) async fn take_in(settings: &Settings, baseline: bool) -> Result<(TargetReport, SchemaFiles)> {
     let target = settings.target()?;
     let project = &settings.project;
     let sources = Sources::read_any(&project.dir, &project.migrations_dir, project.tool)?;
@@ -61,7 +61,7 @@ pub(crate) async fn take_in(settings: &Settings, baseline: bool) -> Result<Schem
         environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
         environment_mark::refuse_foreign(settings, mark, &snapshot.identity.database)?;
         proof::refuse_incomplete(settings, &snapshot)?;
-        let mut change = Change::of(settings, &sources.schema, &now, &snapshot)?;
+        let mut change = FileChanges::of(settings, &sources.schema, &now, &snapshot)?;
         if baseline && !has_migrations {
             change.write_baseline(settings, &now, &snapshot)?;
         }
@@ -81,15 +81,15 @@ pub(crate) async fn take_in(settings: &Settings, baseline: bool) -> Result<Schem
     if let Some(lock) = &lock {
         lock.save(&project.lock_path)?;
     }
-    Ok(SchemaFiles {
-        target,
+    let files = SchemaFiles {
         objects: change.objects,
         written: change.texts.into_keys().collect(),
         unchanged: change.unchanged,
         removed: change.removed,
         baseline: change.baseline.map(|migration| project.display(&migration.path)),
         lock: lock.is_some(),
-    })
+    };
+    Ok((target, files))
 }
 
 /// The model alone: migrations are looked at only where they are the model.

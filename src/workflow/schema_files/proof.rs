@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use super::change::Change;
+use super::change::FileChanges;
 use super::first_of;
 use crate::error::{ErrorCode, Failure};
 use crate::model::Lock;
@@ -47,7 +47,7 @@ pub(super) fn refuse_incomplete(settings: &Settings, snapshot: &DatabaseSnapshot
 /// Exit 2: they do not, or are refused by the scratch server.
 pub(super) async fn prove(
     settings: &Settings,
-    change: &Change,
+    change: &FileChanges,
     snapshot: &DatabaseSnapshot,
     scratch: &mut Scratch,
 ) -> Result<Lock> {
