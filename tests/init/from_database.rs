@@ -237,6 +237,18 @@ fn grants_are_written_where_the_project_declares_some() {
 }
 
 #[test]
+fn what_belongs_to_an_extension_is_not_written() {
+    let (directory, database) = (application(&[]), support::database());
+    database.exec("CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; CREATE TABLE t (email ext.citext)");
+    taken_in(&directory, &database).exit(0).says("3 files written");
+    assert_eq!(read(&directory, "schema/extensions.sql"), "CREATE EXTENSION citext WITH SCHEMA ext;\n");
+    assert_eq!(
+        read(&directory, "schema/public/t.sql"),
+        "CREATE TABLE public.t (\n    email ext.citext\n);\n"
+    );
+}
+
+#[test]
 fn beside_another_tool_no_baseline_is_written() {
     let (directory, database) = (application(&[("alembic.ini", "")]), support::database());
     database.exec("CREATE TABLE t (id int)");

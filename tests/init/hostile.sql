@@ -1,12 +1,10 @@
 CREATE SCHEMA "Sales Team"; CREATE SCHEMA seeds; COMMENT ON SCHEMA "Sales Team" IS E'line\nwith ''quotes'' and "more"';
-CREATE EXTENSION citext;
-CREATE EXTENSION btree_gist;
 CREATE TYPE mood AS ENUM ('sad', 'it''s ok', E'new\nline');
 CREATE TYPE public.pair AS (a int, b text COLLATE "C");
 COMMENT ON COLUMN public.pair.a IS 'first';
-CREATE DOMAIN email AS citext CHECK (VALUE ~ '@') NOT NULL DEFAULT 'a@b';
+CREATE DOMAIN email AS text CHECK (VALUE ~ '@') NOT NULL DEFAULT 'a@b';
 CREATE TYPE span AS RANGE (subtype = float8, subtype_diff = float8mi);
-CREATE COLLATION german (provider = icu, locale = 'de');
+CREATE COLLATION german (locale = 'C');
 CREATE SEQUENCE counter START 5 INCREMENT 5 CYCLE MAXVALUE 100;
 CREATE FUNCTION next_code() RETURNS text LANGUAGE plpgsql AS $f$ BEGIN RETURN 'C' || nextval('counter') || $$x$$; END $f$;
 CREATE FUNCTION is_ok(t text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT t <> ''''';
