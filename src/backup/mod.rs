@@ -28,7 +28,7 @@ pub use external::External;
 pub use manifest::{
     BackedUpRelation, BackupFormat, BackupSource, Manifest, Member, ProofLevel, Scope, Tools, Verified, Wal,
 };
-pub use programs::Programs;
+pub use programs::{ProcessGroup, Programs};
 pub use progress::{BackupObserver, BackupProgress};
 pub use retention::{RetentionPolicy, prunable};
 pub use store::{Provider, Store, StoreLocation, StoredBackup};

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, Uid};
@@ -146,17 +147,28 @@ impl Programs {
 /// A program and all of its child processes. All of them are killed when this value is dropped before
 /// [`ProcessGroup::ended`]: the children of a parallel `pg_dump` would go on writing.
 #[derive(Debug)]
-pub(super) struct ProcessGroup(Option<Pid>);
+pub struct ProcessGroup(Option<Pid>);
 
 impl ProcessGroup {
     /// The group of a program that is a group leader, as every [`Programs::command`] is.
-    pub(super) fn of(child: &Child) -> Self {
+    pub fn of(child: &Child) -> Self {
         Self(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
     }
 
     /// Records that the program has ended by itself, so that nothing has to be killed.
-    pub(super) fn ended(mut self) {
+    pub fn ended(mut self) {
         self.0 = None;
+    }
+
+    /// Tells the program to end, and kills what is left of it after this time.
+    pub async fn end(self, grace: Duration) {
+        let Some(leader) = self.0 else { return };
+        let _ = killpg(leader, Signal::SIGTERM);
+        let begun = Instant::now();
+        // Signal 0 only asks whether anything of the group is left.
+        while begun.elapsed() < grace && killpg(leader, None).is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }
 

@@ -159,6 +159,10 @@ error_codes! {
     DATABASE_WRONG_PROJECT = "database.wrong_project";
     /// The URL is not the one that the environment expects.
     DATABASE_WRONG_ADDRESS = "database.wrong_address";
+    /// A migration failed in the history of another tool.
+    HISTORY_FAILED = "history.failed";
+    /// The command of another tool could not be run, or failed.
+    TOOL_FAILED = "tool.failed";
     /// Another tool keeps the project's migrations and their history.
     HISTORY_OF_ANOTHER_TOOL = "history.of_another_tool";
     /// There is no schema for the history table, and no migration creates one.

@@ -85,6 +85,10 @@ impl Default for DatabaseSettings {
 pub struct MigrationSettings {
     /// The tool that keeps and applies the migrations; `None` for trueup itself.
     pub tool: Option<SqlTool>,
+    /// The program and its arguments that apply the tool's migrations; empty for the tool's usual ones.
+    pub command: Vec<String>,
+    /// How long that command may take.
+    pub timeout: Duration,
     /// The directory of the migrations, relative to that of the project.
     pub dir: String,
     /// The history table; `None` for refinery's own name in the first schema of the search_path.
@@ -105,6 +109,8 @@ impl Default for MigrationSettings {
     fn default() -> Self {
         Self {
             tool: None,
+            command: Vec::new(),
+            timeout: Duration::from_secs(3600),
             dir: "migrations".to_owned(),
             history: None,
             lock_timeout: Duration::from_secs(3),
@@ -282,7 +288,9 @@ fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings, Failure> 
             let is_taken = table.schema == "trueup" || table.schema.starts_with("pg_");
             (!is_taken && !table.to_string().contains('\0')).then_some(table)
         })?;
+    settings.command = section.strings("command")?.unwrap_or_default();
     for (key, value) in [
+        ("timeout", &mut settings.timeout),
         ("lock_timeout", &mut settings.lock_timeout),
         ("lock_budget", &mut settings.lock_budget),
         ("max_duration", &mut settings.max_duration),

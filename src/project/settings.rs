@@ -198,6 +198,11 @@ impl Settings {
         Self { url, ..self.clone() }
     }
 
+    /// The connection URL, with its password: for a program that is given it.
+    pub fn url(&self) -> Option<&str> {
+        self.url.value.as_ref().map(Secret::reveal)
+    }
+
     /// Where the connection URL came from: `--database-url`, or the name of the variable.
     pub fn url_source(&self) -> &str {
         &self.url.source

@@ -26,7 +26,7 @@ use crate::snapshot::{
 use crate::workflow::project_model::{Needs, ProjectModel};
 use crate::workflow::reports::schema_report::{Coverage, Hidden, History, SchemaReport};
 use crate::workflow::reports::target::{ReportedMigration, TargetReport};
-use crate::workflow::{beside_tool, environment_mark};
+use crate::workflow::{environment_mark, other_tool};
 
 /// `statement_timeout` of the reading transaction where the project sets none: enough for 100,000 tables.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -198,7 +198,7 @@ fn diagnose(
     let is_other = findings.iter().any(|finding| finding.code == ErrorCode::DATABASE_OTHER.as_str());
     findings.extend(of_rows.into_iter().filter(|_| !is_other));
     if let Some(tool) = settings.migrations.tool {
-        beside_tool::hand_over(tool, &mut findings);
+        other_tool::hand_over(tool, &mut findings);
     }
     locate(settings, migrations, &mut findings);
     if state.pending.is_empty() && state.skipped.is_empty() {

@@ -3,12 +3,12 @@
 
 pub(crate) mod backup_policy;
 pub(crate) mod backup_store;
-pub(crate) mod beside_tool;
 pub(crate) mod comparison;
 pub(crate) mod data_checks;
 pub(crate) mod deliver;
 pub(crate) mod environment_mark;
 pub(crate) mod migrate;
+pub(crate) mod other_tool;
 pub(crate) mod plan_steps;
 pub(crate) mod project_model;
 pub(crate) mod reports;

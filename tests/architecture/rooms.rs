@@ -151,6 +151,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "plain_file",
             "postgres/catalog",
             "postgres/connection",
+            "postgres/programs",
             "postgres/scratch",
             "postgres/sql",
             "project",

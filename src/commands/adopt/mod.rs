@@ -18,10 +18,10 @@ use crate::postgres::catalog::{Catalog, ObjectId};
 use crate::postgres::connection::{Session, Target};
 use crate::project::{Patterns, Settings};
 use crate::snapshot::{self, DatabaseSnapshot};
-use crate::workflow::beside_tool;
 use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::deliver::{deliver, failure_target, style};
 use crate::workflow::migrate::changed_meanwhile;
+use crate::workflow::other_tool;
 use crate::workflow::plan_steps;
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::adoption::AdoptionReport;
@@ -52,7 +52,7 @@ struct Prepared {
 /// # Errors
 /// With the exit codes of the contract.
 pub(super) async fn run(settings: &Settings, args: &AdoptArgs, mut stop: StopSignal) -> Result<Exit> {
-    beside_tool::refuse_to_migrate(settings)?;
+    other_tool::refuse_to_migrate(settings)?;
     if args.dry_run {
         return tokio::select! {
             biased;

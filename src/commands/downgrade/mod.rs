@@ -10,9 +10,9 @@ use crate::error::Exit;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
-use crate::workflow::beside_tool;
 use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::migrate::{self, MigrateCommand, PreparedChange};
+use crate::workflow::other_tool;
 use crate::workflow::plan_steps;
 use crate::workflow::project_model::ProjectModel;
 use crate::workflow::reports::schema_report::SchemaReport;
@@ -25,7 +25,7 @@ use args::DowngradeArgs;
 /// # Errors
 /// With the exit codes of the contract.
 pub(super) async fn run(settings: &Settings, args: &DowngradeArgs, stop: StopSignal) -> Result<Exit> {
-    beside_tool::refuse_to_migrate(settings)?;
+    other_tool::refuse_to_migrate(settings)?;
     if !args.dry_run {
         return migrate::run(settings, args, stop).await;
     }

@@ -16,10 +16,10 @@ use crate::postgres::catalog::{Catalog, reader};
 use crate::postgres::connection::Session;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
-use crate::workflow::beside_tool;
 use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::migrate::{changed_meanwhile, defaults};
+use crate::workflow::other_tool;
 use crate::workflow::plan_steps;
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::decision::{DecisionReport, Subject};
@@ -42,7 +42,7 @@ struct Judged {
 /// # Errors
 /// With the exit codes of the contract.
 pub(super) async fn run(settings: &Settings, args: &ResolveArgs, mut stop: StopSignal) -> Result<Exit> {
-    beside_tool::refuse_to_migrate(settings)?;
+    other_tool::refuse_to_migrate(settings)?;
     if args.reason.trim().is_empty() {
         return Err(Failure::usage("--reason is empty: it is what the audit log keeps").into());
     }

@@ -8,13 +8,14 @@ use anyhow::Result;
 
 use crate::changes::plan::{MigrationPlan, PlanStop, UpgradeGoal};
 use crate::cli::WriteArgs;
-use crate::error::Exit;
+use crate::error::{ErrorCode, Exit, Failure};
+use crate::migrations::tools::SqlTool;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
-use crate::workflow::beside_tool;
 use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::migrate::{self, MigrateCommand, PreparedChange};
+use crate::workflow::other_tool::upgrade::{self, ToolUpgrade};
 use crate::workflow::project_model::ProjectModel;
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::write_command::{refuse_unclear, until_stopped};
@@ -27,7 +28,9 @@ use args::UpgradeArgs;
 /// # Errors
 /// With the exit codes of the contract.
 pub(super) async fn run(settings: &Settings, args: &UpgradeArgs, stop: writer::StopSignal) -> Result<Exit> {
-    beside_tool::refuse_to_migrate(settings)?;
+    if let Some(tool) = settings.migrations.tool {
+        return with_tool(settings, args, tool, stop).await;
+    }
     if !args.dry_run && !args.sql {
         return migrate::run(settings, args, stop).await;
     }
@@ -41,6 +44,36 @@ pub(super) async fn run(settings: &Settings, args: &UpgradeArgs, stop: writer::S
         return Ok(Exit::Clean);
     }
     migrate::print(settings, args, prepared)
+}
+
+/// Lets the tool apply its migrations.
+async fn with_tool(
+    settings: &Settings,
+    args: &UpgradeArgs,
+    tool: SqlTool,
+    stop: writer::StopSignal,
+) -> Result<Exit> {
+    let flags = [
+        (args.to.is_some(), "--to"),
+        (args.contract, "--contract"),
+        (args.sql, "--sql"),
+        (args.allow_out_of_order, "--allow-out-of-order"),
+        (args.record_satisfied, "--record-satisfied"),
+    ];
+    if let Some((_, flag)) = flags.into_iter().find(|(given, _)| *given) {
+        return Err(Failure::usage(format!("{flag} is for migrations of trueup: these are {tool}'s"))
+            .code(ErrorCode::USAGE_ARGUMENTS)
+            .next(format!("use {tool} for it; or, to apply all that is pending: trueup upgrade"))
+            .into());
+    }
+    let asked = ToolUpgrade {
+        tool,
+        write: &args.write,
+        no_backup: args.no_backup,
+        strict: args.strict,
+        dry_run: args.dry_run,
+    };
+    upgrade::run(settings, &asked, stop).await
 }
 
 impl MigrateCommand for UpgradeArgs {

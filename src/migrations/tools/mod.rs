@@ -2,6 +2,7 @@
 //! them, what reverts them, and whether each is one transaction.
 
 mod applied;
+mod command;
 mod convert;
 mod directories;
 mod flyway;
@@ -22,6 +23,7 @@ use crate::postgres::sql::{read_file, without_bom};
 use smol_str::SmolStr;
 
 pub use applied::{AppliedRevision, applied};
+pub use command::{DIR, Place, URL};
 pub use convert::{ConvertedFile, convert};
 pub use versions::{number, numbers_of};
 

@@ -1,5 +1,9 @@
 //! A project whose migrations another tool keeps and applies: what trueup leaves to that tool.
 
+mod child;
+mod report;
+pub(crate) mod upgrade;
+
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{CauseKind, Command, Finding, Remedy};
 use crate::migrations::tools::SqlTool;
@@ -28,7 +32,9 @@ pub(crate) fn hand_over(tool: SqlTool, findings: &mut [Finding]) {
         let cause = finding.cause_kind();
         let remedy = &mut finding.remedy;
         let advice = match (&remedy.run, cause) {
-            (Some(Command::Upgrade | Command::UpgradeContract), _) => tool.apply_command().to_owned(),
+            (Some(Command::Upgrade | Command::UpgradeContract), _) => {
+                format!("{}, or, with a backup before it: {}", tool.apply_command(), Command::Upgrade)
+            }
             (Some(Command::UpgradeRecordSatisfied), _) => {
                 format!(
                     "it is there already: undo it by hand, then run {}; or record it with {tool}",

@@ -1,0 +1,148 @@
+//! `upgrade` runs the tool's own command, between a backup and a check. psql stands for the tool here: it does to files and
+//! table what sqlx does.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::support::project::Project;
+use crate::support::{self, TestDatabase};
+
+const HISTORY: &str = "CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, description text NOT NULL, installed_on timestamptz \
+    NOT NULL DEFAULT now(), success boolean NOT NULL, checksum bytea NOT NULL, execution_time bigint NOT NULL);
+    INSERT INTO _sqlx_migrations VALUES (1, 'users', now(), true, '', 1)";
+const RECORD: &str = "INSERT INTO _sqlx_migrations VALUES (2, 'email', now(), true, '', 1)";
+
+/// A project of sqlx with one pending migration, whose tool is this shell script.
+fn project(script: &str) -> Project {
+    let project = Project::of_schema("");
+    fs::remove_dir_all(project.path().join("schema")).unwrap();
+    let files = [
+        ("migrations/1_users.sql", "CREATE TABLE users (id bigint PRIMARY KEY);"),
+        ("migrations/2_email.sql", "ALTER TABLE users ADD COLUMN email text;"),
+    ];
+    for (name, text) in files {
+        let path = project.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    fs::write(project.path().join("tool.sh"), script).unwrap();
+    let settings = "[project]\nname = \"beside\"\n[migrations]\ntool = \"sqlx\"\ncommand = [\"sh\", \"tool.sh\"]\n\
+                    timeout = \"20s\"\n";
+    fs::write(project.path().join("trueup.toml"), settings).unwrap();
+    project.trueup(["compile"], "").env("TRUEUP_PG_BIN", &support::server().bin_dir).exit(0);
+    project
+}
+
+fn database() -> TestDatabase {
+    let database = support::database();
+    database.exec("CREATE TABLE users (id bigint PRIMARY KEY); INSERT INTO users VALUES (1)");
+    database.exec(HISTORY);
+    database
+}
+
+/// What sqlx does: the file and its row in one transaction.
+fn works() -> String {
+    let psql = support::server().bin_dir.join("psql");
+    format!(
+        "echo applying; exec {} -Xq -1 -v ON_ERROR_STOP=1 -f migrations/2_email.sql -c \"{RECORD}\" \"$DATABASE_URL\"\n",
+        psql.display()
+    )
+}
+
+fn upgrade(project: &Project, database: &TestDatabase) -> support::program::Program {
+    project.trueup(["upgrade", "--yes"], database).env("TRUEUP_PG_BIN", &support::server().bin_dir)
+}
+
+#[test]
+fn a_backup_comes_first_and_a_check_last() {
+    let (project, database) = (project(&works()), database());
+    upgrade(&project, &database)
+        .exit(0)
+        .says("applying")
+        .stdout_contains("backup: ")
+        .stdout_contains("applied sqlx 2 (email)")
+        .stdout_contains("done: 1 migration applied");
+    project.check(&database).exit(0);
+    let runs = database.query("SELECT command, exit_code::text FROM trueup.runs");
+    assert_eq!(runs, [[Some("upgrade".to_owned()), Some("0".to_owned())]]);
+    upgrade(&project, &database).exit(0).stdout_contains("nothing to do");
+}
+
+#[test]
+fn a_dry_run_runs_nothing() {
+    let (project, database) = (project("touch ran"), database());
+    project
+        .trueup(["upgrade", "--dry-run"], &database)
+        .exit(0)
+        .stdout_contains("command: sh tool.sh")
+        .stdout_contains("1 migration would be applied");
+    assert!(!project.path().join("ran").exists());
+}
+
+#[test]
+fn a_tool_that_fails_is_told_with_the_state_of_the_database() {
+    let whole = project("echo 'connection refused' >&2; exit 3");
+    let database_as_it_was = database();
+    upgrade(&whole, &database_as_it_was)
+        .exit(5)
+        .says("the schema and the history are as they were")
+        .says("connection refused");
+    let psql = support::server().bin_dir.join("psql");
+    let script = format!(
+        "{} -Xq -f migrations/2_email.sql \"$DATABASE_URL\"; echo broken off; exit 1\n",
+        psql.display()
+    );
+    let (part, database) = (project(&script), database());
+    upgrade(&part, &database).exit(6).says("no migration was recorded, and the schema has changed");
+    assert_eq!(database.query("SELECT exit_code::text FROM trueup.runs"), [[Some("6".to_owned())]]);
+}
+
+#[test]
+fn a_tool_that_works_on_another_database_is_noticed() {
+    let (project, database) = (project("echo all good"), database());
+    upgrade(&project, &database).exit(5).says("it may have migrated another one");
+}
+
+#[test]
+fn a_tool_that_is_not_there_or_asks_or_hangs_is_told() {
+    let database = database();
+    let missing = project("");
+    let settings = fs::read_to_string(missing.path().join("trueup.toml")).unwrap();
+    fs::write(missing.path().join("trueup.toml"), settings.replace("\"sh\"", "\"no-such-tool\"")).unwrap();
+    upgrade(&missing, &database).exit(4).says("no-such-tool cannot be started").says("[migrations] command");
+    // It reads an answer, and there is none.
+    let asks = project("read answer || { echo 'no answer' >&2; exit 2; }");
+    upgrade(&asks, &database).exit(5).says("no answer");
+    let hangs = project("sleep 600");
+    let settings = fs::read_to_string(hangs.path().join("trueup.toml")).unwrap();
+    fs::write(hangs.path().join("trueup.toml"), settings.replace("20s", "1s")).unwrap();
+    let begun = Instant::now();
+    upgrade(&hangs, &database).exit(5).says("took longer than 1.0 s");
+    assert!(begun.elapsed() < Duration::from_secs(300), "it was not waited for");
+}
+
+#[test]
+fn a_password_is_in_no_argument_and_in_no_output() {
+    let database = database();
+    let shows = project("echo \"$DATABASE_URL\"; echo \"$0 $*\"; exit 1");
+    let settings = fs::read_to_string(shows.path().join("trueup.toml")).unwrap();
+    let with_url = settings.replace("[\"sh\", \"tool.sh\"]", "[\"sh\", \"tool.sh\", \"{url}\"]");
+    fs::write(shows.path().join("trueup.toml"), with_url).unwrap();
+    let (role, place) = database.url().split_once('@').unwrap();
+    let url = format!("{role}:canary@{place}");
+    let ran = shows
+        .trueup(["upgrade", "--yes", "--no-backup"], "")
+        .env("DATABASE_URL", &url)
+        .env("TRUEUP_PG_BIN", &support::server().bin_dir)
+        .run();
+    assert!(!ran.shown().contains("canary"), "{}", ran.shown());
+}
+
+#[test]
+fn flags_of_trueups_own_migrations_are_refused() {
+    let (project, database) = (project(&works()), database());
+    for flag in [&["--sql"][..], &["--contract"], &["--to", "2"]] {
+        let args: Vec<&str> = ["upgrade", "--yes"].iter().chain(flag).copied().collect();
+        project.trueup(args, &database).exit(2).says("these are sqlx's");
+    }
+}
