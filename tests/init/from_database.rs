@@ -140,6 +140,21 @@ fn only_the_files_of_what_changed_are_written() {
 }
 
 #[test]
+fn another_database_does_not_take_the_place_of_the_project() {
+    let (directory, _own) = shop();
+    let before = files(&directory);
+    let (empty, other) = (support::database(), support::database());
+    other.exec("CREATE TABLE a (x int); CREATE TABLE b (x int); CREATE TABLE c (x int)");
+    for database in [empty, other] {
+        let refused = trueup(&directory, &["init", "--from-database", "--format", "json"], Some(&database))
+            .exit(4)
+            .json();
+        assert_eq!(refused["error"]["code"], "database.other", "{refused:#}");
+        assert_eq!(changed(&before, &files(&directory)), [""; 0]);
+    }
+}
+
+#[test]
 fn a_file_that_a_person_wrote_is_not_overwritten() {
     let (directory, database) = (application(&[("schema/model.sql", SHOP)]), support::database());
     database.exec(SHOP);

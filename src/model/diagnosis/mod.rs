@@ -111,6 +111,11 @@ pub fn deviations(facts: &Facts<'_>) -> Vec<Deviation> {
     deviations.collect()
 }
 
+/// Whether a database has no table, or looks like another application's, though the project declares tables.
+pub fn is_other(facts: &Facts<'_>) -> bool {
+    rules::is_empty(facts) || rules::other_database(facts).is_some()
+}
+
 /// The SQL of findings, in an order that PostgreSQL accepts: what one of them makes, another may need.
 pub fn script<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<String> {
     let changes: Vec<&ddl::DdlChange> = findings.flat_map(|finding| &finding.remedy.changes).collect();

@@ -37,7 +37,8 @@ impl FileChanges {
     /// Compares the files with the database.
     ///
     /// # Errors
-    /// Exit 2: what differs is declared in a file that this command did not write.
+    /// Exit 2: what differs is declared in a file that this command did not write. Exit 4: the database looks like another
+    /// application's.
     pub(super) fn of(
         settings: &Settings,
         schema: &[SchemaFile],
@@ -60,6 +61,7 @@ impl FileChanges {
             change.texts = texts;
             return Ok(change);
         }
+        proof::refuse_other(settings, now, snapshot)?;
         let layouts = Layouts { live: Layout::new(&live), model: Layout::new(&model) };
         let deviations = proof::deviations(settings, now, &now.model, snapshot);
         let differing: BTreeSet<String> = deviations.iter().flat_map(|one| layouts.files_of(one)).collect();

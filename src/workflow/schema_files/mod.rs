@@ -45,7 +45,7 @@ pub(crate) struct SchemaFiles {
 /// # Errors
 /// Exit 2: the project's files; what was to be written does not give the catalog of the database. Exit 3: the database
 /// cannot be read, has what trueup does not model, or there is no scratch server. Exit 4: it is marked as another
-/// project's. Exit 75: its schema kept changing. Nothing is written then.
+/// project's, or looks like another application's. Exit 75: its schema kept changing. Nothing is written then.
 pub(crate) async fn take_in(settings: &Settings, baseline: bool) -> Result<(TargetReport, SchemaFiles)> {
     let target = settings.target()?;
     let project = &settings.project;

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::change::FileChanges;
 use super::first_of;
-use crate::error::{ErrorCode, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::model::Lock;
 use crate::model::diagnosis::{self, Deviation, Facts, RecordedState};
 use crate::postgres::catalog::Catalog;
@@ -100,7 +100,39 @@ pub(super) fn deviations(
     last: &Catalog,
     snapshot: &DatabaseSnapshot,
 ) -> Vec<Deviation> {
-    diagnosis::deviations(&Facts {
+    with_facts(settings, lock, last, snapshot, diagnosis::deviations)
+}
+
+/// Another database than that of the project would take the place of all that the project declares.
+///
+/// # Errors
+/// Exit 4.
+pub(super) fn refuse_other(
+    settings: &Settings,
+    lock: &Lock,
+    snapshot: &DatabaseSnapshot,
+) -> Result<(), Failure> {
+    if !with_facts(settings, lock, &lock.model, snapshot, diagnosis::is_other) {
+        return Ok(());
+    }
+    let (database, source) = (&snapshot.identity.database, settings.url_source());
+    let what = format!(
+        "database {database} has little of what schema/ declares: it is empty, or another application's; nothing was written"
+    );
+    Err(Failure::new(Exit::Refused, what).code(ErrorCode::DATABASE_OTHER).next(format!(
+        "look at {source}, the URL that this database was reached by; if it is right, move all SQL files out of schema/ \
+         and run the same command again"
+    )))
+}
+
+fn with_facts<T>(
+    settings: &Settings,
+    lock: &Lock,
+    last: &Catalog,
+    snapshot: &DatabaseSnapshot,
+    judge: impl FnOnce(&Facts<'_>) -> T,
+) -> T {
+    judge(&Facts {
         database: &snapshot.identity.database,
         server: snapshot.version,
         live: &snapshot.catalog,
