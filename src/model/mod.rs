@@ -21,8 +21,9 @@ mod replay;
 mod runner;
 mod server_error;
 
-pub use compile::compile;
+pub use compile::{compile, unreadable_bodies};
 pub use inputs::{Input, SchemaFile, Sources};
+pub use load::UnreadableBody;
 pub use locate::Declarations;
 pub use lock::{
     CompiledMigration, CompiledSettings, DeclaredBy, Effect, FILE_NAME, FORMAT, Head, Lock, LockFile,

@@ -195,15 +195,37 @@ fn what_cannot_be_declared_in_full_is_refused() {
 }
 
 #[test]
-fn what_does_not_give_the_same_schema_again_is_not_written() {
+fn a_function_that_names_what_is_gone_is_declared_as_it_is() {
     let (directory, database) = (application(&[]), support::database());
-    // The server took the function without a look at its body.
     database.exec(
-        "SET check_function_bodies = off; CREATE TABLE t (id int);
+        "CREATE TABLE t (id bigint DEFAULT 1);
+        CREATE FUNCTION whole() RETURNS bigint LANGUAGE sql AS 'SELECT max(id) FROM t';
+        SET check_function_bodies = off;
         CREATE FUNCTION broken() RETURNS bigint LANGUAGE sql AS 'SELECT id FROM missing'",
     );
-    let refused = taken_in(&directory, &database).exit(2);
-    refused.says(["schema/public/functions/broken.sql: line 4", "nothing was written", "[database] ignore"]);
+    taken_in(&directory, &database).exit(0).says([
+        "cannot run",
+        "functions/broken.sql",
+        "\"missing\" does not exist",
+    ]);
+    let text = read(&directory, "schema/public/functions/broken.sql");
+    assert!(
+        text.starts_with("SET check_function_bodies = off;\n\nCREATE FUNCTION public.broken()"),
+        "{text}"
+    );
+    assert!(read(&directory, "schema/public/functions/whole.sql").starts_with("CREATE FUNCTION"));
+    trueup(&directory, &["adopt", "--yes"], Some(&database)).exit(0);
+    trueup(&directory, &["check"], Some(&database)).exit(0);
+    trueup(&directory, &["init", "--from-database"], Some(&database)).exit(0).says("0 files written");
+    database.exec("DROP FUNCTION broken()");
+    trueup(&directory, &["init", "--from-database"], Some(&database))
+        .exit(0)
+        .says("0 files written, 1 removed");
+}
+
+#[test]
+fn what_does_not_give_the_same_schema_again_is_not_written() {
+    let directory = application(&[]);
     // An index that was not built to the end is built when it is created again.
     let other = support::database();
     other.exec("CREATE TABLE t (id int); CREATE INDEX t_id ON t (id)");

@@ -43,6 +43,8 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs) -> Result<InitRepo
     if let Some((tool, file)) = of_code {
         init.notes.push(format!("{file}: {tool} migrates, so no baseline migration is written"));
     }
+    let unreadable = schema.unreadable.iter();
+    init.notes.extend(unreadable.map(|why| format!("declared as it is, though it cannot run: {why}")));
     init.next.push(Command::Check.to_string());
     (report.target, report.schema) = (Some(target), Some(schema));
     Ok(report)

@@ -14,6 +14,9 @@ pub use layout::Layout;
 use crate::postgres::catalog::{Catalog, Object, ObjectId};
 use crate::postgres::ddl;
 
+/// What a file of functions begins with whose bodies the server cannot read.
+pub const UNCHECKED: &str = "SET check_function_bodies = off;\n\n";
+
 /// The files that declare a catalog, by their paths in the project. `initial` is what a new database has.
 pub fn files(catalog: &Catalog, initial: &[Arc<Object>]) -> BTreeMap<String, String> {
     let layout = Layout::new(catalog);

@@ -10,7 +10,7 @@ use crate::error::{ErrorCode, Failure};
 use crate::migrations::{Directives, Migration};
 use crate::model::declare::{self, Layout};
 use crate::model::diagnosis::{self, Deviation};
-use crate::model::{Declarations, Lock, SchemaFile, Sources};
+use crate::model::{Declarations, Lock, SchemaFile, Sources, UnreadableBody};
 use crate::plain_file;
 use crate::postgres::catalog::{Catalog, Kind, Object, ObjectId};
 use crate::project::Settings;
@@ -31,6 +31,8 @@ pub(super) struct FileChanges {
     kept: Vec<SchemaFile>,
     pub(super) unchanged: usize,
     pub(super) baseline: Option<Migration>,
+    /// What the server says of functions whose bodies it cannot read.
+    pub(super) unreadable: Vec<String>,
 }
 
 impl FileChanges {
@@ -56,6 +58,7 @@ impl FileChanges {
             kept: Vec::new(),
             unchanged: 0,
             baseline: None,
+            unreadable: Vec::new(),
         };
         if schema.is_empty() {
             change.texts = texts;
@@ -87,7 +90,7 @@ impl FileChanges {
                 (true, Some(text)) => {
                     change.texts.insert(file.path.clone(), text);
                 }
-                (true, None) if written_before.get(&file.path) == Some(&file.text) => {
+                (true, None) if is_as_written(file, &written_before) => {
                     change.removed.push(file.path.clone());
                 }
                 (true, None) => return Err(edited(file, &snapshot.identity.database)),
@@ -131,6 +134,18 @@ impl FileChanges {
         Sources { schema, migrations: self.baseline.iter().cloned().collect() }
     }
 
+    /// Lets the server not read the bodies of functions that it cannot read in the database either.
+    pub(super) fn leave_unread(&mut self, unreadable: &[UnreadableBody]) {
+        let mut paths: Vec<&String> = unreadable.iter().map(|body| &body.path).collect();
+        paths.dedup();
+        for path in paths {
+            if let Some(text) = self.texts.get_mut(path) {
+                text.insert_str(0, declare::UNCHECKED);
+            }
+        }
+        self.unreadable = unreadable.iter().map(|body| body.why.clone()).collect();
+    }
+
     /// Writes and removes the files. Each is written whole or not at all.
     ///
     /// # Errors
@@ -149,6 +164,12 @@ impl FileChanges {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a file is as this command wrote it.
+fn is_as_written(file: &SchemaFile, written: &BTreeMap<String, String>) -> bool {
+    let text = file.text.strip_prefix(declare::UNCHECKED).unwrap_or(&file.text);
+    written.get(&file.path).is_some_and(|written| written == text)
 }
 
 /// A file that would go, and that a person has changed.

@@ -33,6 +33,8 @@ pub(crate) struct SchemaFiles {
     pub(crate) removed: Vec<String>,
     /// How many files of `schema/` stayed as they are.
     pub(crate) unchanged: usize,
+    /// What the server says of functions whose bodies it cannot read. They are declared as they are.
+    pub(crate) unreadable: Vec<String>,
     /// The baseline migration, where one was written.
     pub(crate) baseline: Option<String>,
     /// Whether `trueup.lock` was written: it is not where the project has other migrations.
@@ -67,7 +69,7 @@ pub(crate) async fn take_in(settings: &Settings, baseline: bool) -> Result<(Targ
         }
         let lock = match change.is_empty() {
             true => None,
-            false => Some(proof::prove(settings, &change, &snapshot, &mut scratch).await?),
+            false => Some(proof::prove(settings, &mut change, &snapshot, &mut scratch).await?),
         };
         let target = TargetReport::new(settings, &target, &snapshot.identity, mark);
         Ok::<_, anyhow::Error>((change, lock.filter(|_| !has_migrations), target))
@@ -86,6 +88,7 @@ pub(crate) async fn take_in(settings: &Settings, baseline: bool) -> Result<(Targ
         written: change.texts.into_keys().collect(),
         unchanged: change.unchanged,
         removed: change.removed,
+        unreadable: change.unreadable,
         baseline: change.baseline.map(|migration| project.display(&migration.path)),
         lock: lock.is_some(),
     };

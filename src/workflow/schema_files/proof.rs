@@ -15,7 +15,7 @@ use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
 use crate::text::plural;
 use crate::workflow::comparison::{in_scope, named};
-use crate::workflow::project_model::compile_on;
+use crate::workflow::project_model::{compile_on, unreadable_bodies};
 
 /// What is not seen or not modeled would be missing in the files.
 pub(super) fn refuse_incomplete(settings: &Settings, snapshot: &DatabaseSnapshot) -> Result<(), Failure> {
@@ -47,7 +47,7 @@ pub(super) fn refuse_incomplete(settings: &Settings, snapshot: &DatabaseSnapshot
 /// Exit 2: they do not, or are refused by the scratch server.
 pub(super) async fn prove(
     settings: &Settings,
-    change: &FileChanges,
+    change: &mut FileChanges,
     snapshot: &DatabaseSnapshot,
     scratch: &mut Scratch,
 ) -> Result<Lock> {
@@ -61,7 +61,7 @@ pub(super) async fn prove(
         ),
     };
     let not_proved = |what: String| Failure::usage(what).code(ErrorCode::SCHEMA_NOT_PROVED).next(advice);
-    let lock = match compile_on(settings, &change.sources(), scratch).await {
+    let lock = match compiled(settings, change, scratch).await {
         Ok(lock) => lock,
         Err(error) => {
             let Failure { exit, what, next, code } = error.downcast::<Failure>()?;
@@ -91,6 +91,24 @@ pub(super) async fn prove(
         first_of(&words)
     ))
     .into())
+}
+
+/// Compiles the project as it will be. Legacy databases have functions that name what is gone: such a body is left unread.
+async fn compiled(settings: &Settings, change: &mut FileChanges, scratch: &mut Scratch) -> Result<Lock> {
+    let failure = match compile_on(settings, &change.sources(), scratch).await {
+        Err(error) => error.downcast::<Failure>()?,
+        compiled => return compiled,
+    };
+    if failure.code != Some(ErrorCode::SCHEMA_INVALID) {
+        return Err(failure.into());
+    }
+    match unreadable_bodies(settings, &change.sources(), scratch).await {
+        Ok(unreadable) if !unreadable.is_empty() => {
+            change.leave_unread(&unreadable);
+            compile_on(settings, &change.sources(), scratch).await
+        }
+        _ => Err(failure.into()),
+    }
 }
 
 /// What the database has otherwise than the model of a lock, or than the state `last` of its migrations.
