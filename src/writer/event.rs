@@ -21,6 +21,8 @@ pub enum Event<'e> {
         /// How long this run has waited.
         waited: Duration,
     },
+    /// The first run in a database is that of a superuser, and no weaker role is named for the project's SQL.
+    FirstRunOfSuperuser,
     /// A step begins.
     Begun {
         /// What is done: `applying`, `recording`, `reverting`, `repairing`.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::WriteSession;
-use super::event::Watch;
+use super::event::{Event, Watch};
 use super::step_error::StepError;
 use super::work::{StepLimits, Work};
 use crate::error::{ErrorCode, Exit, Failure};
@@ -54,6 +54,12 @@ pub struct RunRecord {
     pub os_host: String,
     /// Why, in a person's words, where the command asks for it.
     pub reason: Option<String>,
+}
+
+/// What is to be known before the first run.
+struct FirstRun {
+    has_schema: bool,
+    superuser: bool,
 }
 
 /// The environment mark: which project and environment a database belongs to.
@@ -173,7 +179,14 @@ impl WriteSession {
         watch: &mut dyn Watch,
     ) -> Result<()> {
         let mark = self.mark().await?;
-        let known = mark.is_some() || self.has_schema().await?;
+        let mut known = mark.is_some();
+        if !known {
+            let first: FirstRun = self.first_run().await?;
+            known = first.has_schema;
+            if !known && first.superuser && self.access.set_role.is_none() {
+                watch.observe(&Event::FirstRunOfSuperuser);
+            }
+        }
         self.run = Some(run.id.clone());
         let mut records: Vec<String> = Vec::new();
         let statements = |text: &str| text.trim_end().trim_end_matches(';').to_owned();
@@ -240,9 +253,14 @@ impl WriteSession {
         }
     }
 
-    async fn has_schema(&mut self) -> Result<bool> {
-        let present = self.control.scalar("SELECT to_regnamespace('trueup') IS NOT NULL AS present").await;
-        present.map_err(|error| connection::server_failure(error, "looking for schema trueup"))
+    /// What is to be known before the first run in a database without a mark.
+    async fn first_run(&mut self) -> Result<FirstRun> {
+        let sql = "SELECT to_regnamespace('trueup') IS NOT NULL AS present, \
+                   current_setting('is_superuser') = 'on' AS superuser";
+        let rows = self.query_control(sql).await;
+        let rows = rows.map_err(|error| connection::server_failure(error, "looking for schema trueup"))?;
+        let row = rows.first().ok_or(RowError::NoRow)?;
+        Ok(FirstRun { has_schema: row.get("present")?, superuser: row.get("superuser")? })
     }
 
     /// Removes schema trueup as this run has made it, so that what was refused or rolled back leaves the database as it

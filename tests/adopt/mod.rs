@@ -9,4 +9,4 @@ mod fixtures;
 mod judged;
 mod sqlx;
 mod taken;
-mod tools;
+pub(crate) mod tools;

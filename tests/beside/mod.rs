@@ -1,6 +1,7 @@
 //! A project whose migrations another tool keeps and applies: trueup reads them and the tool's own history, and writes to
 //! neither.
 
+mod real;
 mod upgrade;
 
 use std::fs;

@@ -175,3 +175,38 @@ fn f28_a_repair_is_not_undone_through_a_weaker_roles_trigger() {
         .lacks("a trap ran");
     project.trueup(undo, &owner).exit(0);
 }
+
+/// An operator or a function in a schema of the search_path that fits better than the server's own of that name.
+#[test]
+fn f28_a_check_runs_nothing_that_stands_under_a_name_of_the_servers() {
+    let query = |condition: &str| CHECK.replace("name IS NULL", condition);
+    for (trap, condition) in [
+        (
+            "CREATE FUNCTION same(varchar, varchar) RETURNS boolean LANGUAGE sql AS 'SELECT public.spring()';
+             CREATE OPERATOR public.= (FUNCTION = same, LEFTARG = varchar, RIGHTARG = varchar);",
+            "name::varchar = 'a'::varchar",
+        ),
+        (
+            "CREATE FUNCTION same(varchar, varchar) RETURNS boolean LANGUAGE sql AS 'SELECT public.spring()';
+             CREATE OPERATOR public.= (FUNCTION = same, LEFTARG = varchar, RIGHTARG = varchar);",
+            "name::varchar IN ('a'::varchar, 'b'::varchar)",
+        ),
+        (
+            "CREATE FUNCTION lower(varchar) RETURNS text LANGUAGE sql AS 'SELECT public.spring()::text'",
+            "lower(name::varchar) IS NULL",
+        ),
+    ] {
+        let (database, project) = (trapped(trap), project());
+        fs::write(project.path().join("checks/named.sql"), query(condition)).unwrap();
+        let ran = project.trueup(["verify"], &database).exit(3);
+        ran.stdout_contains("under a name of the server's own").lacks("a trap ran");
+        // The server's own is named; the owner runs what is its own.
+        fs::write(
+            project.path().join("checks/named.sql"),
+            query("pg_catalog.lower(name) OPERATOR(pg_catalog.=) ''"),
+        )
+        .unwrap();
+        let owner = database.url_as("untrusted");
+        project.trueup(["verify"], owner.as_str()).exit_in(&[0, 1]);
+    }
+}

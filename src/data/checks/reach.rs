@@ -16,6 +16,8 @@ pub(super) const REACHING: &str = include_str!("sql/reaching.sql");
 pub(super) struct Called {
     /// The name as the catalog has it, without the schema.
     pub(super) name: String,
+    /// Whether a schema is named with it.
+    pub(super) qualified: bool,
     /// The line of the file.
     line: usize,
 }
@@ -66,6 +68,7 @@ pub(super) fn calls(check: &Check) -> Result<Vec<Called>, Failure> {
 fn calls_of(query: &CheckQuery) -> Result<Vec<Called>, usize> {
     let mut calls = Vec::new();
     let mut name: Option<Called> = None;
+    let mut qualified = false;
     let (mut at, mut line) = (0, query.line);
     for token in tokenize(&query.text) {
         let text = &query.text[at..at + token.len as usize];
@@ -73,13 +76,20 @@ fn calls_of(query: &CheckQuery) -> Result<Vec<Called>, usize> {
             TokenKind::QuotedIdent { uescape: true, .. } => return Err(line),
             TokenKind::QuotedIdent { .. } => {
                 let name_of = split_qualified(text).and_then(|mut parts| parts.pop());
-                name = name_of.map(|name| Called { name: name.to_string(), line });
+                name = name_of.map(|name| Called { name: name.to_string(), qualified, line });
+                qualified = false;
             }
             // SQL folds a name without quotes to lower case.
-            TokenKind::Ident => name = Some(Called { name: text.to_lowercase(), line }),
+            TokenKind::Ident => {
+                name = Some(Called { name: text.to_lowercase(), qualified, line });
+                qualified = false;
+            }
             TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. } => {}
-            TokenKind::OpenParen => calls.extend(name.take()),
-            _ => name = None,
+            TokenKind::OpenParen => {
+                calls.extend(name.take());
+                qualified = false;
+            }
+            kind => (name, qualified) = (None, kind == TokenKind::Dot),
         }
         at += text.len();
         line += text.matches('\n').count();

@@ -12,6 +12,11 @@ use crate::postgres::sql::{literal, split_qualified, words_of};
 
 const NAMED: &str = include_str!("sql/named.sql");
 const VISIBILITY: &str = include_str!("sql/visibility.sql");
+const SHADOWING: &str = include_str!("sql/shadowing.sql");
+/// The operators that IN, BETWEEN, LIKE, ILIKE, NULLIF, USING and CASE stand for.
+const IMPLIED: [&str; 10] = ["=", "<>", "<", ">", "<=", ">=", "~~", "!~~", "~~*", "!~~*"];
+/// The characters that operators are made of (manual, "Operators").
+const OPERATOR: &str = "+-*/<>=~!@#%^&|`?";
 
 /// A reason why a role may not see every row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -102,8 +107,9 @@ pub(super) fn statements<'q>(
     table: Option<&str>,
     search_path: &str,
 ) -> [String; 2] {
+    let queries: Vec<&CheckQuery> = queries.collect();
     let mut words: Vec<String> = Vec::new();
-    for word in queries.flat_map(|query| words_of(&query.text)) {
+    for word in queries.iter().flat_map(|query| words_of(&query.text)) {
         // SQL folds a name without quotes to lower case.
         let name = match word.starts_with('"') {
             true => split_qualified(word).and_then(|mut parts| parts.pop()).map(|name| name.to_string()),
@@ -124,9 +130,20 @@ pub(super) fn statements<'q>(
     let visibility = VISIBILITY.replace("{words}", &list(&words)).replace("{table}", table.unwrap_or("0"));
     let relations = format!("ARRAY({named} SELECT oid FROM named WHERE class = 'pg_class'::regclass)");
     let called: Vec<String> = calls.iter().map(|call| call.name.clone()).collect();
+    let mut operators: Vec<String> = IMPLIED.map(str::to_owned).into();
+    for query in &queries {
+        let tokens = query.text.split(|found| !OPERATOR.contains(found)).filter(|token| !token.is_empty());
+        operators.extend(tokens.map(|token| token.replace("!=", "<>")));
+    }
+    operators.sort_unstable();
+    operators.dedup();
+    let unqualified = calls.iter().filter(|call| !call.qualified).map(|call| call.name.clone());
+    let shadowing = SHADOWING
+        .replace("{operators}", &list(&operators))
+        .replace("{unqualified}", &list(&unqualified.collect::<Vec<_>>()));
     let reaching = REACHING.replace("{words}", &list(&words)).replace("{called}", &list(&called));
     [
-        format!("{named}{visibility}UNION ALL\n{reaching} ORDER BY 1, 2"),
+        format!("{named}{visibility}UNION ALL\n{shadowing}UNION ALL\n{reaching} ORDER BY 1, 2"),
         UntrustedCode::statement_of(TableUse::Read, &relations),
     ]
 }
@@ -158,6 +175,18 @@ impl Obstacle {
                 // A table with row-level security and no policy shows no row.
                 let policies: Option<String> = row.get("detail")?;
                 Self::Gap(VisibilityGap::Policy { relation: name, policies: policies.unwrap_or_default() })
+            }
+            "shadow" => {
+                let owner: String = row.get("detail")?;
+                Self::Gap(VisibilityGap::Code {
+                    code: format!(
+                        "the query could run {name} of role {owner}, which stands in the search_path under a name of the \
+                         server's own"
+                    ),
+                    remedy: format!(
+                        "connect as {owner}; or drop {name}; or take its schema out of [database] search_path"
+                    ),
+                })
             }
             "function" => Self::Gap(VisibilityGap::Function { function: name, setting: row.get("detail")? }),
             other => bail!("{other:?} is no kind of what keeps a check from being run"),

@@ -113,7 +113,7 @@ pub fn deviations(facts: &Facts<'_>) -> Vec<Deviation> {
 
 /// Whether a database has no table, or looks like another application's, though the project declares tables.
 pub fn is_other(facts: &Facts<'_>) -> bool {
-    rules::is_empty(facts) || rules::other_database(facts).is_some()
+    rules::has_no_table(facts) || rules::other_database(facts).is_some()
 }
 
 /// The SQL of findings, in an order that PostgreSQL accepts: what one of them makes, another may need.
@@ -178,7 +178,7 @@ impl Facts<'_> {
             Some(rows) if !rows.is_empty() => {
                 MigrationState::from_history(&self.lock.migrations, rows, self.unchanged)
             }
-            _ if rules::is_empty(self) || self.is_new() => MigrationState::first(0, all, Basis::History),
+            _ if rules::has_no_table(self) || self.is_new() => MigrationState::first(0, all, Basis::History),
             _ => {
                 let closest = closest(self.lock, self.live, self.server, self.in_scope);
                 MigrationState::first(closest.last().copied().unwrap_or(0), all, Basis::Inferred)
@@ -219,7 +219,7 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         evidence: evidence(facts.others),
         views_print_differently: diff::crosses_view_printing_change(facts.server, facts.lock.head.server),
     };
-    let nothing_to_say = differences.is_empty() || rules::is_empty(facts);
+    let nothing_to_say = differences.is_empty() || rules::is_empty(facts, &state);
     if let Some(other) = if nothing_to_say { None } else { rules::other_database(facts) } {
         return Diagnosis { findings: graded(vec![other], facts), state };
     }

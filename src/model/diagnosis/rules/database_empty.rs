@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
            yet. Look at the target that is printed above the findings before you apply anything.",
     severity: Severity::Error,
     find: |rule, facts, state, _| {
-        if !is_empty(facts) {
+        if !is_empty(facts, state) {
             return Vec::new();
         }
         let applied = state.applied.len() + state.ahead.len();

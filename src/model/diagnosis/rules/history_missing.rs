@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Error,
     find: |rule, facts, state, _| {
         let hidden = facts.history_hidden || facts.malformed_history.is_some();
-        if hidden || state.basis != Basis::Inferred || super::is_empty(facts) {
+        if hidden || state.basis != Basis::Inferred || super::is_empty(facts, state) {
             return Vec::new();
         }
         let all = facts.lock.migrations.len();

@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
            the schema shows. It is pending all the same.",
     severity: Severity::Warning,
     find: |rule, facts, state, differing| {
-        if state.basis == Basis::Inferred || is_empty(facts) {
+        if state.basis == Basis::Inferred || is_empty(facts, state) {
             return Vec::new();
         }
         let pending = state.pending.iter().filter(|index| !state.unfinished.contains(index));

@@ -15,7 +15,7 @@ mod likeness;
 mod migration_pending;
 mod migration_unfinished;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{Facts, MigrationState};
 use crate::findings::{Change, Finding, Severity};
@@ -74,7 +74,20 @@ fn has_tables(catalog: &Catalog) -> bool {
 }
 
 /// Whether the database has no table though the model has some: what else differs is a consequence.
-pub(super) fn is_empty(facts: &Facts<'_>) -> bool {
+/// Where its history says that it is as the first migrations leave it, which create no table yet, nothing is amiss.
+pub(super) fn is_empty(facts: &Facts<'_>, state: &MigrationState) -> bool {
+    let has_none = || {
+        let versions: BTreeSet<i64> =
+            state.applied.iter().map(|index| facts.lock.migrations[*index].version).collect();
+        !has_tables(&facts.lock.state_after(|version| versions.contains(&version)))
+    };
+    let as_applied =
+        || facts.history.is_some() && !state.applied.is_empty() && state.ahead.is_empty() && has_none();
+    has_no_table(facts) && !as_applied()
+}
+
+/// Whether the database has no table though the model has some.
+pub(super) fn has_no_table(facts: &Facts<'_>) -> bool {
     !has_tables(facts.live) && has_tables(&facts.lock.model)
 }
 
