@@ -1,4 +1,4 @@
-//! Opening the files of a project. They are plain files: a pipe would keep a command waiting, and a link to a file outside
+//! Opening and replacing the files of a project. They are plain files: a pipe would keep a command waiting, and a link to a file outside
 //! of the project would make messages quote that file.
 //!
 //! A link inside of the project is followed: container platforms mount a directory whose files are links into a directory
@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::AsFd;
 use std::path::{Component, Path};
 
@@ -46,6 +46,28 @@ pub fn open(path: &Path) -> Result<Option<File>, Failure> {
 /// The system's; a link is one.
 pub fn open_in(directory: &File, name: &OsStr) -> io::Result<File> {
     open_without_links(directory, Path::new(name))
+}
+
+/// Writes a file, whole or not at all.
+///
+/// # Errors
+/// The system's; the file is then as it was.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let directory = path.parent().unwrap_or_else(|| Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = directory.join(format!(".{name}.{}.tmp", std::process::id()));
+    let written = File::create(&temporary).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    let placed = written.and_then(|()| fs::rename(&temporary, path));
+    if placed.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    placed?;
+    // The rename itself; a directory that cannot be synced is no reason to fail.
+    let _ = File::open(directory).and_then(|directory| directory.sync_all());
+    Ok(())
 }
 
 /// The failure of reading a file (exit 2).

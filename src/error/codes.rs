@@ -90,6 +90,10 @@ error_codes! {
     ENVIRONMENT_UNKNOWN = "environment.unknown";
     /// A file of `schema/` is wrong.
     SCHEMA_INVALID = "schema.invalid";
+    /// A file of `schema/` that a command would change holds what it did not write.
+    SCHEMA_FILE_FOREIGN = "schema.file_foreign";
+    /// What was to be written does not give the schema of the database.
+    SCHEMA_NOT_PROVED = "schema.not_proved";
     /// A file of `migrations/` is wrong.
     MIGRATIONS_INVALID = "migrations.invalid";
     /// A file of `checks/` is wrong.

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::default_privileges::DefaultPrivileges;
 use super::inputs::{Sources, relative};
-use super::load::{load, scripts};
+use super::load::{self, UnreadableBody, load, scripts};
 use super::lock::{CompiledSettings, DeclaredBy, Head, Lock};
 use super::progress::CompileProgress;
 use super::recognise::declare;
@@ -56,6 +56,23 @@ pub async fn compile(
     };
     let last = built.err().map(anyhow::Error::downcast::<Failure>).transpose()?;
     Err(Failure { exit: Exit::Usage, ..first.and(failures.chain(last)) }.into())
+}
+
+/// The functions of `schema/` whose bodies the server cannot read, though everything else is there.
+///
+/// # Errors
+/// Exit 2: what the server refuses otherwise. Exit 3: the scratch server.
+pub async fn unreadable_bodies(
+    sources: &Sources,
+    settings: &CompiledSettings,
+    scratch: &mut Scratch,
+) -> Result<Vec<UnreadableBody>> {
+    let schema = scripts(&sources.schema)?;
+    let statements = schema.iter().flat_map(|script| &script.statements);
+    let mut runner = Runner::new(scratch, settings, DefaultPrivileges::of(statements)).await?;
+    let unreadable = load::unreadable_bodies(&mut runner, &schema).await;
+    runner.finish().await?;
+    unreadable
 }
 
 /// What the throwaway databases gave.

@@ -55,7 +55,7 @@ impl SchemaFile {
 /// All that a project declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sources {
-    /// `schema/*.sql`, sorted by name.
+    /// The SQL files of `schema/` and of the directories in it, sorted by path.
     pub schema: Vec<SchemaFile>,
     /// `migrations/`, sorted by version.
     pub migrations: Vec<Migration>,
@@ -76,20 +76,28 @@ impl Sources {
     /// Exit 2: unreadable files, wrong names (see [`migrations::read_all`]), a project without any of
     /// the two.
     pub fn read_of(project: &Path, migrations: &Path, tool: Option<SqlTool>) -> Result<Self, Failure> {
-        let mut schema = Vec::new();
-        for path in schema_paths(&project.join("schema"))? {
-            schema.push(SchemaFile { path: relative(project, &path), text: read_file(&path)? });
-        }
-        let migrations = migrations::read_all(migrations, tool)?;
-        if schema.is_empty() && migrations.is_empty() {
+        let sources = Self::read_any(project, migrations, tool)?;
+        if sources.schema.is_empty() && sources.migrations.is_empty() {
             let shown = project.display();
             return Err(Failure::usage(format!(
-                "{shown}: there is neither schema/*.sql nor migrations/V*__*.sql"
+                "{shown}: there is neither an SQL file in schema/ nor migrations/V*__*.sql"
             ))
             .code(ErrorCode::PROJECT_NOT_FOUND)
             .next("declare the schema in schema/, or name the project directory with --project"));
         }
-        Ok(Self { schema, migrations })
+        Ok(sources)
+    }
+
+    /// As [`Self::read_of`], of a project that need not have anything yet.
+    ///
+    /// # Errors
+    /// Exit 2: unreadable files, wrong names.
+    pub fn read_any(project: &Path, migrations: &Path, tool: Option<SqlTool>) -> Result<Self, Failure> {
+        let mut schema = Vec::new();
+        for path in schema_paths(&project.join("schema"))? {
+            schema.push(SchemaFile { path: relative(project, &path), text: read_file(&path)? });
+        }
+        Ok(Self { schema, migrations: migrations::read_all(migrations, tool)? })
     }
 
     /// The files with their hashes, sorted by path.
@@ -109,42 +117,79 @@ pub(super) fn relative(project: &Path, path: &Path) -> String {
     inner.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
+/// The SQL files of `schema/` and of the directories in it, by path. What begins with a dot is left out.
 fn schema_paths(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let unreadable = |error: std::io::Error| {
-        Failure::usage(format!("{}: {error}", directory.display())).code(ErrorCode::SCHEMA_INVALID)
-    };
+    let mut paths = Vec::new();
+    let mut directories = vec![directory.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for path in entries(&directory)? {
+            match entry_kind(&path)? {
+                EntryKind::Directory => directories.push(path),
+                EntryKind::Sql => paths.push(path),
+                EntryKind::Other => {}
+            }
+        }
+    }
+    // The directory of the seeds holds rows, which are read elsewhere.
+    let seeds = directory.join(SEEDS);
+    let failures = paths.iter().map(|path| match path {
+        path if path.starts_with(&seeds) => Err(invalid(path, "an SQL file, which is not read here")
+            .next("move it into another directory of schema/; schema/seeds/ holds rows, as TOML and CSV")),
+        path if path.to_str().is_none() => Err(invalid(path, "the file's name is not UTF-8")),
+        _ => Ok(()),
+    });
+    Failure::collect(failures)?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The directory of `schema/` that holds rows.
+const SEEDS: &str = "seeds";
+
+enum EntryKind {
+    Directory,
+    Sql,
+    Other,
+}
+
+/// What a path of `schema/` is. A link to a directory is not followed: it may lead out of the project, or in a circle. One
+/// to a file is judged when the file is opened.
+///
+/// # Errors
+/// Exit 2: a link to a directory that has SQL files.
+fn entry_kind(path: &Path) -> Result<EntryKind, Failure> {
+    let is_sql = path.extension().is_some_and(|extension| extension == "sql");
+    if !path.is_dir() {
+        return Ok(if is_sql { EntryKind::Sql } else { EntryKind::Other });
+    }
+    if !path.is_symlink() {
+        return Ok(EntryKind::Directory);
+    }
+    let has_sql =
+        entries(path)?.iter().any(|path| path.extension().is_some_and(|extension| extension == "sql"));
+    match has_sql {
+        true => Err(invalid(path, "a symbolic link to a directory with SQL files, which is not followed")
+            .next("put the directory itself in the place of the link")),
+        false => Ok(EntryKind::Other),
+    }
+}
+
+/// The paths in a directory; none where there is no directory.
+fn entries(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let unreadable = |error: std::io::Error| invalid(directory, &error.to_string());
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(unreadable)?,
     };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(unreadable)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.starts_with('.') {
-            continue;
-        }
-        if path.is_dir() {
-            if schema_paths(&path)?.is_empty() {
-                continue;
-            }
-            return Err(Failure::usage(format!(
-                "{}: a directory with SQL files, which are not read",
-                path.display()
-            ))
-            .code(ErrorCode::SCHEMA_INVALID)
-            .next("move them into schema/ itself; subdirectories are not read"));
-        }
-        if name.ends_with(".sql") {
-            if path.file_name().is_some_and(|name| name.to_str().is_none()) {
-                return Err(Failure::usage(format!("{}: the file's name is not UTF-8", path.display()))
-                    .code(ErrorCode::SCHEMA_INVALID));
-            }
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()).map_err(unreadable));
+    let paths: Vec<PathBuf> = paths.collect::<Result<_, _>>()?;
+    let is_hidden =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    Ok(paths.into_iter().filter(|path| !is_hidden(path)).collect())
+}
+
+fn invalid(path: &Path, what: &str) -> Failure {
+    Failure::usage(format!("{}: {what}", path.display())).code(ErrorCode::SCHEMA_INVALID)
 }
 
 #[cfg(test)]
@@ -180,11 +225,38 @@ mod tests {
         let paths: Vec<_> = sources.inputs(project.path()).into_iter().map(|input| input.path).collect();
         assert_eq!(paths, ["migrations/V1__a.sql", "schema/a.sql", "schema/b.sql"]);
         fs::write(at("schema/seeds/x.sql"), "select 1;").expect("written");
-        assert!(
-            Sources::read(project.path(), &at("migrations"))
-                .expect_err("a directory")
-                .what
-                .contains("are not read")
-        );
+        let failure = Sources::read(project.path(), &at("migrations")).expect_err("SQL among seeds");
+        assert!(failure.what.contains("not read here") && failure.next.contains("TOML"), "{failure}");
+    }
+
+    #[test]
+    fn directories_are_read_and_links_to_them_are_not() {
+        let root = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| root.path().join(name);
+        for directory in
+            ["project/schema/app/views", "project/schema/.git", "project/shared", "outside", "empty"]
+        {
+            fs::create_dir_all(at(directory)).expect("made");
+        }
+        let inside = ["schema/b.sql", "schema/app/a.sql", "schema/app/views/v.sql", "schema/.git/x.sql"];
+        for name in
+            inside.map(|name| format!("project/{name}")).iter().map(String::as_str).chain(["outside/o.sql"])
+        {
+            fs::write(at(name), "select 1;").expect("written");
+        }
+        let project = at("project");
+        let read = || Sources::read(&project, &project.join("migrations"));
+        let paths: Vec<String> = read().expect("reads").schema.into_iter().map(|file| file.path).collect();
+        assert_eq!(paths, ["schema/app/a.sql", "schema/app/views/v.sql", "schema/b.sql"]);
+        // Neither a circle nor a directory without SQL stops anything.
+        std::os::unix::fs::symlink(at("empty"), at("project/schema/empty")).expect("linked");
+        assert_eq!(read().expect("reads").schema.len(), 3);
+        for goal in [at("outside"), at("project/schema/app")] {
+            let link = at("project/schema/app/link");
+            std::os::unix::fs::symlink(&goal, &link).expect("linked");
+            let failure = read().expect_err("a link");
+            assert!(failure.what.contains("symbolic link to a directory"), "{failure}");
+            fs::remove_file(&link).expect("removed");
+        }
     }
 }

@@ -120,22 +120,43 @@ pub(super) async fn load(
     options: &ReadOptions,
     progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Catalog> {
-    let settings = scripts.iter().map(|_| Vec::new()).collect();
-    let mut loader = Loader { runner, scripts, settings, unread: Vec::new() };
-    let total = scripts.iter().map(|script| script.statements.len()).sum();
-    let mut waiting = loader.first_pass(total, progress).await?;
-    while !waiting.is_empty() {
-        let before = waiting.len();
-        waiting = loader.again(waiting).await?;
-        progress(CompileProgress::Schema { done: total - waiting.len(), total });
-        let is_stuck = waiting.len() == before && !loader.stand_in(&waiting).await?;
-        if is_stuck && !loader.leave_a_body_unread(&mut waiting).await? {
-            return Err(load_failure(scripts, &waiting).into());
-        }
+    let mut loader = Loader::new(runner, scripts);
+    loader.create(progress).await?;
+    let refused = loader.read_bodies().await?;
+    if !refused.is_empty() {
+        return Err(load_failure(scripts, &refused).into());
     }
-    loader.read_bodies().await?;
+    loader.event_triggers().await?;
     loader.runner.reset().await?;
     Ok(loader.runner.read(options).await?.catalog)
+}
+
+/// A function that exists, though the server cannot read its body: it names what is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadableBody {
+    /// The file that declares it.
+    pub path: String,
+    /// What the server says, with the statement.
+    pub why: String,
+}
+
+/// Loads the scripts, and lists the functions whose bodies the server refuses once all else is there.
+///
+/// # Errors
+/// Exit 2: what the server refuses otherwise.
+pub(super) async fn unreadable_bodies(
+    runner: &mut Runner<'_>,
+    scripts: &[SqlScript<'_>],
+) -> Result<Vec<UnreadableBody>> {
+    let mut loader = Loader::new(runner, scripts);
+    loader.create(&mut |_| {}).await?;
+    let refused = loader.read_bodies().await?;
+    let unreadable = refused.iter().map(|item| {
+        let script = &scripts[item.script];
+        let failure = item.error.in_statement(script.path, &script.statements[item.statement]);
+        UnreadableBody { path: script.path.to_owned(), why: failure.what }
+    });
+    Ok(unreadable.collect())
 }
 
 struct Loader<'l, 's, 'f> {
@@ -145,9 +166,36 @@ struct Loader<'l, 's, 'f> {
     settings: Vec<Vec<usize>>,
     /// The statements of functions whose bodies have not been read yet.
     unread: Vec<Waiting>,
+    /// The statements about event triggers, which all others would fire: script, statement, and the number of settings
+    /// of its file that precede it.
+    last: Vec<(usize, usize, usize)>,
 }
 
-impl Loader<'_, '_, '_> {
+impl<'l, 's, 'f> Loader<'l, 's, 'f> {
+    fn new(runner: &'l mut Runner<'s>, scripts: &'l [SqlScript<'f>]) -> Self {
+        let settings = scripts.iter().map(|_| Vec::new()).collect();
+        Self { runner, scripts, settings, unread: Vec::new(), last: Vec::new() }
+    }
+
+    /// Runs all statements but those about event triggers. Bodies of functions may be left unread.
+    ///
+    /// # Errors
+    /// Exit 2: what the server refuses.
+    async fn create(&mut self, progress: &mut dyn FnMut(CompileProgress<'_>)) -> Result<()> {
+        let total = self.scripts.iter().map(|script| script.statements.len()).sum();
+        let mut waiting = self.first_pass(total, progress).await?;
+        while !waiting.is_empty() {
+            let before = waiting.len();
+            waiting = self.again(waiting).await?;
+            progress(CompileProgress::Schema { done: total - waiting.len(), total });
+            let is_stuck = waiting.len() == before && !self.stand_in(&waiting).await?;
+            if is_stuck && !self.leave_a_body_unread(&mut waiting).await? {
+                return Err(load_failure(self.scripts, &waiting).into());
+            }
+        }
+        Ok(())
+    }
+
     async fn first_pass(
         &mut self,
         total: usize,
@@ -162,6 +210,11 @@ impl Loader<'_, '_, '_> {
                 // Tablespaces are not part of a model, and the scratch server does not have them.
                 let places = statement.starts_with(&["set", "default_tablespace"]);
                 if places || made.contains(&(number, index)) {
+                    done += 1;
+                    continue;
+                }
+                if is_about_event_trigger(statement) {
+                    self.last.push((number, index, self.settings[number].len()));
                     done += 1;
                     continue;
                 }
@@ -291,11 +344,9 @@ impl Loader<'_, '_, '_> {
         Ok(false)
     }
 
-    /// Reads the bodies that were left unread: everything that they can name is there now.
-    ///
-    /// # Errors
-    /// Exit 2: what the server refuses.
-    async fn read_bodies(&mut self) -> Result<()> {
+    /// Reads the bodies that were left unread: everything that they can name is there now. Returns those that the server
+    /// refuses.
+    async fn read_bodies(&mut self) -> Result<Vec<Waiting>> {
         let mut refused = Vec::new();
         for mut item in std::mem::take(&mut self.unread) {
             self.settle(item.script, item.settings).await?;
@@ -307,7 +358,26 @@ impl Loader<'_, '_, '_> {
                 refused.push(item);
             }
         }
-        if refused.is_empty() { Ok(()) } else { Err(load_failure(self.scripts, &refused).into()) }
+        Ok(refused)
+    }
+
+    /// Runs the statements about event triggers, now that no other is to come.
+    ///
+    /// # Errors
+    /// Exit 2: what the server refuses.
+    async fn event_triggers(&mut self) -> Result<()> {
+        for (script, statement, settings) in std::mem::take(&mut self.last) {
+            self.settle(script, settings).await?;
+            let script = &self.scripts[script];
+            let statement = &script.statements[statement];
+            if let Some(error) = self.run(script.path, statement).await?.refusal() {
+                return Err(error
+                    .in_statement(script.path, statement)
+                    .code(ErrorCode::SCHEMA_INVALID)
+                    .into());
+            }
+        }
+        Ok(())
     }
 
     /// Creates one stand-in that a statement needs.
@@ -322,6 +392,11 @@ impl Loader<'_, '_, '_> {
         }
         Ok(false)
     }
+}
+
+fn is_about_event_trigger(statement: &Statement<'_>) -> bool {
+    statement.starts_with(&["comment", "on", "event", "trigger"])
+        || ["create", "alter", "drop"].iter().any(|verb| statement.starts_with(&[verb, "event", "trigger"]))
 }
 
 /// The statement that creates a routine, for one that is there already.

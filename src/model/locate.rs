@@ -135,6 +135,12 @@ impl<'f> Declarations<'f> {
             })
     }
 
+    /// The file of `schema/` that has the statement which creates an object.
+    pub fn schema_file(&self, object: &ObjectId) -> Option<&'f str> {
+        let (file, _) = self.schema.find(object, Wanted::First)?;
+        Some(self.schema_paths[file])
+    }
+
     /// The file of `schema/` where something that is not declared belongs: that of its relation, else the only one, else
     /// one of its own name.
     pub fn file_for(&self, relation: Option<&str>, object: &str) -> String {

@@ -4,6 +4,7 @@
 mod assume;
 mod circle;
 mod compile;
+pub mod declare;
 mod default_privileges;
 pub mod diagnosis;
 pub mod diff;
@@ -20,8 +21,9 @@ mod replay;
 mod runner;
 mod server_error;
 
-pub use compile::compile;
+pub use compile::{compile, unreadable_bodies};
 pub use inputs::{Input, SchemaFile, Sources};
+pub use load::UnreadableBody;
 pub use locate::Declarations;
 pub use lock::{
     CompiledMigration, CompiledSettings, DeclaredBy, Effect, FILE_NAME, FORMAT, Head, Lock, LockFile,

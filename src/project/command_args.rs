@@ -18,6 +18,11 @@ pub trait CommandArgs {
         false
     }
 
+    /// Whether what a project says counts where there is one already, though the command starts one where there is none.
+    fn continues_project(&self) -> bool {
+        false
+    }
+
     /// Where its throwaway server, and PostgreSQL's programs, come from.
     fn scratch(&self) -> ScratchArgs {
         ScratchArgs::default()

@@ -100,24 +100,23 @@ impl Settings {
     pub fn resolve(call: &CommandCall<'_>, process_env: &ProcessEnv, run: String) -> Result<Self, Failure> {
         let CommandCall { name: command, args, shared } = call;
         refuse_passwords(process_env)?;
-        let needs_project = args.needs_project();
-        let (dir, file) = if needs_project {
-            let dir = directory::find(asked_for(shared, process_env), &process_env.cwd)?;
-            let path = dir.join(SETTINGS_FILE);
-            let exists = path.symlink_metadata().is_ok();
-            let file = if exists { ProjectFile::read(&path)? } else { ProjectFile::default() };
-            (dir, file)
+        let dir = if args.needs_project() {
+            directory::find(asked_for(shared, process_env), &process_env.cwd)?
         } else {
             let asked = asked_for(shared, process_env).filter(|_| args.starts_project());
-            let dir = asked.map_or_else(|| process_env.cwd.clone(), |dir| process_env.cwd.join(dir));
-            (dir, ProjectFile::default())
+            asked.map_or_else(|| process_env.cwd.clone(), |dir| process_env.cwd.join(dir))
         };
+        let path = dir.join(SETTINGS_FILE);
+        let has_settings = path.symlink_metadata().is_ok();
+        let has_project = args.needs_project() || args.continues_project() && has_settings;
+        let file =
+            if has_project && has_settings { ProjectFile::read(&path)? } else { ProjectFile::default() };
         let ProjectFile { name, mut database, compile, migrations, check, backup, repair, environments } =
             file;
         let asked = shared.environment.clone().or_else(|| process_env.lossy("TRUEUP_ENV"));
         let environment_asked_for = asked.is_some();
         let environment = match args.environment(asked)? {
-            Some(name) if needs_project => {
+            Some(name) if has_project => {
                 let settings = environments.get(&name).cloned().ok_or_else(|| {
                     unknown_environment(&name, environments.keys().map(String::as_str).collect())
                 })?;
@@ -130,7 +129,7 @@ impl Settings {
         }
         let mut project = Project::new(dir, name, &migrations.dir);
         project.tool = migrations.tool;
-        if needs_project {
+        if has_project {
             project.check_folders()?;
         }
         let output = OutputSettings::resolve(shared, process_env, &project, &backup.store)?;

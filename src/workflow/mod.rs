@@ -13,6 +13,7 @@ pub(crate) mod plan_steps;
 pub(crate) mod project_model;
 pub(crate) mod reports;
 pub(crate) mod required_checks;
+pub(crate) mod schema_files;
 pub(crate) mod signals;
 pub(crate) mod trusted;
 pub(crate) mod write_command;

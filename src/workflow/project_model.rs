@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::data::seeds::{RowFilter, Seeds};
 use crate::error::{Exit, Failure};
 use crate::migrations::Migration;
-use crate::model::{self, CompiledSettings, Head, Lock, LockFile, Sources};
+use crate::model::{self, CompiledSettings, Head, Lock, LockFile, Sources, UnreadableBody};
 use crate::output::Meter;
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::ReadOptions;
@@ -245,6 +245,18 @@ pub(crate) async fn compile_on(
         model::CompileProgress::Migrations { done, total, path } => meter.set(path, done, total),
     };
     model::compile(&settings.project.dir, sources, &compile_settings(settings), scratch, &mut show).await
+}
+
+/// The functions of `schema/` whose bodies a scratch server cannot read.
+///
+/// # Errors
+/// As [`model::unreadable_bodies`].
+pub(crate) async fn unreadable_bodies(
+    settings: &Settings,
+    sources: &Sources,
+    scratch: &mut Scratch,
+) -> Result<Vec<UnreadableBody>> {
+    model::unreadable_bodies(sources, &compile_settings(settings), scratch).await
 }
 
 /// No scratch server: what the command was about comes first.

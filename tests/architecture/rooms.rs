@@ -55,6 +55,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "postgres/sql",
         ],
     ),
+    room("model/declare", &["postgres/catalog", "postgres/ddl"]),
     room(
         "model/diagnosis",
         &[
@@ -144,8 +145,10 @@ pub(crate) const ROOMS: &[Room] = &[
             "findings",
             "migrations",
             "model",
+            "model/declare",
             "model/diagnosis",
             "output",
+            "plain_file",
             "postgres/catalog",
             "postgres/connection",
             "postgres/programs",

@@ -1,5 +1,6 @@
 //! `trueup init`: the first hour of a project, beside another tool or in its place.
 
+mod from_database;
 mod start;
 mod taken_over;
 

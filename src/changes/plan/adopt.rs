@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::findings::Finding;
+use crate::findings::{Finding, Severity};
 use crate::migrations::history::{Applied, OtherHistory};
 use crate::migrations::tools;
 use crate::model::Lock;
@@ -138,7 +138,8 @@ fn number_of(lock: &Lock, version: i64) -> Result<usize, Failure> {
     })
 }
 
-/// The findings that `check` would report if the project ended with these migrations and the history had all of them.
+/// The findings that `check` would report if the project ended with these migrations and the history had all of them. What
+/// is as declared, and only worth a remark, is no difference.
 fn differences(lock: &Lock, found: &LiveDatabase<'_>, applied: usize) -> Vec<Finding> {
     let migrations = lock.migrations[..applied].to_vec();
     let versions: BTreeSet<i64> = migrations.iter().map(|migration| migration.version).collect();
@@ -162,7 +163,7 @@ fn differences(lock: &Lock, found: &LiveDatabase<'_>, applied: usize) -> Vec<Fin
             .flat_map(|migration| &migration.effects)
             .any(|effect| effect.id().kind == Kind::Privilege);
     let in_scope = |id: &ObjectId| (grants || id.kind != Kind::Privilege) && (found.in_scope)(id);
-    diagnosis::diagnose(&Facts {
+    let mut findings = diagnosis::diagnose(&Facts {
         database: found.database,
         server: found.server,
         live: found.catalog,
@@ -179,7 +180,9 @@ fn differences(lock: &Lock, found: &LiveDatabase<'_>, applied: usize) -> Vec<Fin
         history_hidden: false,
         severities: &BTreeMap::new(),
     })
-    .findings
+    .findings;
+    findings.retain(|finding| finding.severity > Severity::Info || finding.cause.is_some());
+    findings
 }
 
 #[cfg(test)]

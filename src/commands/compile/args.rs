@@ -21,7 +21,7 @@ impl Documented for CompileArgs {
     const HELP: CommandHelp = CommandHelp {
         summary: "Build trueup.lock from schema/ and migrations/",
         description: "\
-            Loads schema/*.sql and replays migrations/ in a throwaway PostgreSQL server, reads the result back \
+            Loads the SQL files of schema/ and replays migrations/ in a throwaway PostgreSQL server, reads the result back \
             and writes trueup.lock. Commit that file: other commands read it and then need no second server. The \
             same inputs give the same bytes.",
         after: AFTER_HELP,

@@ -32,6 +32,11 @@ pub(crate) struct InitArgs {
     #[arg(long, requires = "from")]
     pub(crate) take_over: bool,
 
+    /// Write what the database has into schema/, one file for each table, and a baseline migration where there is none;
+    /// nothing is written unless the files are proved to give the same schema again
+    #[arg(long, conflicts_with = "from")]
+    pub(crate) from_database: bool,
+
     /// Take the answers that the questions propose
     #[arg(long, short = 'y')]
     pub(crate) yes: bool,
@@ -63,7 +68,9 @@ impl Documented for InitArgs {
             Looks for the migrations of a tool (dbmate, diesel, Flyway, golang-migrate, goose, node-pg-migrate, Prisma, \
             sql-migrate, sqitch, sqlx), asks for the project's name, writes trueup.toml and trueup.lock, and checks the \
             database where one is given. The tool stays the one that migrates: nothing of it is changed. With --from TOOL \
-            --take-over its migrations become trueup's. Nothing that is there is overwritten.",
+            --take-over its migrations become trueup's. Nothing that is there is overwritten.\n\n\
+            With --from-database, schema/ takes in what the database has. It is run again for that later: files whose \
+            objects are as in the database stay as they are.",
         after: AFTER_HELP,
         aliases: &[],
     };
@@ -78,12 +85,16 @@ impl CommandArgs for InitArgs {
         true
     }
 
+    fn continues_project(&self) -> bool {
+        self.from_database
+    }
+
     fn scratch(&self) -> ScratchArgs {
         self.scratch.clone()
     }
 
-    fn environment(&self, _: Option<String>) -> Result<Option<String>, Failure> {
-        Ok(None)
+    fn environment(&self, asked: Option<String>) -> Result<Option<String>, Failure> {
+        Ok(asked.filter(|_| self.from_database))
     }
 }
 
@@ -92,10 +103,11 @@ Exit codes:
   0  the project is there; the database, if one was given, is as declared
   1  the same, and the database differs
   2  the migrations are wrong, or the arguments
-  3  no server to compile in, or the database cannot be read
-  4  not confirmed
+  3  no server to compile in, or the database cannot be read or declared in full
+  4  not confirmed, or not the database of this project
 
 Examples:
   trueup init                             in the directory of the application
   trueup init --yes --name platform       in a script
+  trueup init --from-database --yes       declare what the database has
   trueup init --from dbmate --take-over   let trueup apply them from now on";

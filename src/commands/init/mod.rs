@@ -3,6 +3,7 @@
 
 pub(super) mod args;
 mod found;
+mod from_database;
 mod report;
 mod settings_file;
 mod take_over;
@@ -39,6 +40,7 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs) -> Result<Exit> {
     }
     let report = match args.from {
         Some(tool) => take_over::run(settings, args, tool).await?,
+        None if args.from_database => from_database::run(settings, args).await?,
         None if project.settings_path.symlink_metadata().is_ok() => existing(settings, args)?,
         None => start(settings, args).await?,
     };
@@ -244,6 +246,8 @@ impl InitReport {
                 next: Vec::new(),
                 would_change: None,
             },
+            target: None,
+            schema: None,
             check: None,
         }
     }

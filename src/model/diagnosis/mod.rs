@@ -20,12 +20,13 @@ mod severity;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use crate::findings::{CauseKind, Finding, Severity};
 use crate::migrations::history::{Applied, OtherHistory};
-use crate::model::diff;
+use crate::model::diff::{self, Difference};
 use crate::model::{CompiledMigration, Lock};
-use crate::postgres::catalog::{Catalog, ObjectId};
+use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::connection::ServerVersion;
 use crate::postgres::ddl;
 
@@ -76,6 +77,45 @@ pub fn codes() -> Vec<String> {
     severity::codes()
 }
 
+/// Whether an object is in scope. What belongs to a table, its indexes and sequences among it, is left out with it.
+pub fn takes_in(
+    object: &Object,
+    in_scope: &dyn Fn(&ObjectId) -> bool,
+    ignored: &dyn Fn(&ObjectId) -> bool,
+) -> bool {
+    let table = fold::relation_of(object).and_then(|path| ObjectId::parse(Kind::Table, &path));
+    in_scope(&object.id) && table.is_none_or(|table| !ignored(&table))
+}
+
+/// One object that is not in the database as it is declared, or as the migrations make it.
+#[derive(Debug)]
+pub struct Deviation {
+    /// The object in the database.
+    pub live: Option<Arc<Object>>,
+    /// The declared object.
+    pub declared: Option<Arc<Object>>,
+    /// The difference in words, as what the files make stands to what the database has.
+    pub words: String,
+}
+
+/// The objects that are not in the database as they are declared, or as the migrations make them. Nothing is said of causes.
+pub fn deviations(facts: &Facts<'_>) -> Vec<Deviation> {
+    let differences = differences(facts, facts.last, None).into_iter();
+    let deviations = differences.map(|difference| {
+        let Difference { id, live, last, model, .. } = difference;
+        let words = [&model, &last]
+            .into_iter()
+            .find_map(|made| diff::deviation(&id, made.as_ref(), live.as_ref(), Attribute::is_compared));
+        Deviation { live, declared: model, words: words.unwrap_or_else(|| id.to_string()) }
+    });
+    deviations.collect()
+}
+
+/// Whether a database has no table, or looks like another application's, though the project declares tables.
+pub fn is_other(facts: &Facts<'_>) -> bool {
+    rules::has_no_table(facts) || rules::other_database(facts).is_some()
+}
+
 /// The SQL of findings, in an order that PostgreSQL accepts: what one of them makes, another may need.
 pub fn script<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<String> {
     let changes: Vec<&ddl::DdlChange> = findings.flat_map(|finding| &finding.remedy.changes).collect();
@@ -92,6 +132,11 @@ pub struct Diagnosis {
 }
 
 impl Facts<'_> {
+    /// Whether an object is compared.
+    fn takes_in(&self, object: &Object) -> bool {
+        takes_in(object, self.in_scope, self.ignored)
+    }
+
     /// Whether the history has a migration of this project, as its file is.
     fn has_own_history(&self) -> bool {
         let is_own = |row: &Applied| {

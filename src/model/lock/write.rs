@@ -1,12 +1,11 @@
 //! The text of a lock file, and putting it in place.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::{CompiledMigration, DeclaredBy, Effect, FORMAT, Lock};
 use crate::error::{Exit, Failure};
+use crate::plain_file;
 use crate::postgres::catalog::{Object, ObjectId};
 
 impl Lock {
@@ -46,28 +45,10 @@ impl Lock {
     /// # Errors
     /// Exit 2, when the directory cannot be written to.
     pub fn save(&self, path: &Path) -> Result<(), Failure> {
-        replace_file(path, &self.to_text()).map_err(|error| {
+        plain_file::replace(path, &self.to_text()).map_err(|error| {
             Failure::new(Exit::Usage, format!("{}: cannot be written: {error}", path.display()))
         })
     }
-}
-
-fn replace_file(path: &Path, text: &str) -> io::Result<()> {
-    let directory = path.parent().unwrap_or_else(|| Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = directory.join(format!(".{name}.{}.tmp", std::process::id()));
-    let written = File::create(&temporary).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    let placed = written.and_then(|()| fs::rename(&temporary, path));
-    if placed.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    placed?;
-    // The rename itself; a directory that cannot be synced is no reason to fail.
-    let _ = File::open(directory).and_then(|directory| directory.sync_all());
-    Ok(())
 }
 
 fn header(text: &mut String, lock: &Lock) {

@@ -28,7 +28,9 @@ pub use kinds::types::renamed_label;
 use kinds::{columns, constraints, indexes, policies, routines, sequences, tables, triggers, types, views};
 pub use mentions::qualified_names;
 pub use names::{drop, rename};
-pub use order::{PrintedName, is_mentioned, path, printed_name, relation as relation_name, script};
+pub use order::{
+    PrintedName, grouped, is_mentioned, path, printed_name, relation as relation_name, script, statements,
+};
 pub use privileges::withheld;
 pub use replace::{free_name, is_replaceable, replace, replace_index};
 
@@ -48,7 +50,7 @@ pub fn create(object: &Object, parts: &[&Object]) -> Vec<String> {
             types::create(object)
         }
         Kind::Sequence => sequences::create(object),
-        Kind::Table => tables::create(object, parts),
+        Kind::Table => tables::create(object, parts, &[]),
         Kind::Column => columns::create(object),
         Kind::PrimaryKey | Kind::Unique | Kind::Check | Kind::Exclusion | Kind::ForeignKey => {
             constraints::create(object)

@@ -5,7 +5,7 @@
 //! comes first goes first. Bodies of functions are not looked into: the script turns their check off.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 
 use smol_str::SmolStr;
 
@@ -23,13 +23,42 @@ const SETTINGS: [&str; 2] = ["SET check_function_bodies = off;", "SET search_pat
 /// wants a database that has none of the objects (the schema `public` is made when it is not there). Roles that it
 /// names must exist.
 pub fn script(catalog: &Catalog) -> Vec<String> {
+    SETTINGS.iter().map(|setting| (*setting).to_owned()).chain(statements(catalog)).collect()
+}
+
+/// As [`script`], without settings of the session: bodies of functions are not to be checked.
+pub fn statements(catalog: &Catalog) -> Vec<String> {
     let plan = Plan::new(catalog);
-    let steps = plan.ordered().into_iter().flat_map(|step| plan.statements(&plan.steps[step]));
-    let settings = SETTINGS.iter().map(|setting| (*setting).to_owned());
-    settings
-        .chain(steps)
-        .chain(privileges::withheld(catalog.objects.iter().map(AsRef::as_ref), catalog))
-        .collect()
+    let order = sorted(&plan.needs(), |step| rank(&plan.steps[step]));
+    let steps = order.into_iter().flat_map(|step| plan.statements(&plan.steps[step]));
+    steps.chain(privileges::withheld(catalog.objects.iter().map(AsRef::as_ref), catalog)).collect()
+}
+
+/// All of a catalog as statements, in groups: `group` says of an object which one it belongs to. Those of a group are in an
+/// order that PostgreSQL accepts once what other groups make is there, and depend on nothing else in the other groups.
+/// Settings of the session are left out.
+pub fn grouped<G: Ord>(catalog: &Catalog, group: impl Fn(&Object) -> G) -> BTreeMap<G, Vec<String>> {
+    let plan = Plan::new(catalog);
+    let needs = plan.needs();
+    let mut groups: BTreeMap<G, Vec<usize>> = BTreeMap::new();
+    for (number, step) in plan.steps.iter().enumerate() {
+        groups.entry(group(step.object())).or_default().push(number);
+    }
+    let statements = |members: Vec<usize>| {
+        let inside = |need: &usize| members.binary_search(need).ok();
+        let needs: Vec<BTreeSet<usize>> =
+            members.iter().map(|member| needs[*member].iter().filter_map(inside).collect()).collect();
+        let order = sorted(&needs, |member| rank(&plan.steps[members[member]]));
+        let steps = order.into_iter().map(|member| &plan.steps[members[member]]);
+        let mut statements: Vec<String> = steps.clone().flat_map(|step| plan.statements(step)).collect();
+        let made = steps.filter_map(|step| match step {
+            Step::Object(object) => Some(*object),
+            Step::Shell(_) | Step::Afterwards(_) => None,
+        });
+        statements.extend(privileges::withheld(made, catalog));
+        statements
+    };
+    groups.into_iter().map(|(group, members)| (group, statements(members))).collect()
 }
 
 /// Something that is made in one go.
@@ -41,6 +70,13 @@ enum Step<'c> {
     Object(&'c Object),
     /// What a table or sequence can say only when others are there: OWNED BY, REPLICA IDENTITY USING INDEX.
     Afterwards(&'c Object),
+}
+
+impl<'c> Step<'c> {
+    fn object(&self) -> &'c Object {
+        let (Step::Shell(object) | Step::Object(object) | Step::Afterwards(object)) = self;
+        object
+    }
 }
 
 /// (schema, name): the way by which printed text mentions an object.
@@ -118,19 +154,17 @@ impl<'c> Plan<'c> {
 
     fn table(&self, table: &Object) -> Vec<String> {
         let parts = self.parts(&table.id);
-        let mut statements = create(table, parts);
         let own: Vec<_> = parts.iter().copied().filter(|part| part.id.kind == Kind::Column).collect();
         let inherited: Vec<_> =
             parents(table).iter().filter_map(|parent| self.parts.get(parent)).flatten().copied().collect();
+        let is_said = |part: &&Object| part.id.kind == Kind::Column || !sequences::is_usual(part);
+        let said: Vec<_> = parts.iter().copied().filter(is_said).collect();
+        let mut statements = tables::create(table, &said, &inherited);
+        statements.extend(belongings(table));
         statements.extend(tables::undo_inherited_defaults(&own, &inherited));
         let sequences = parts.iter().filter(|part| part.id.kind == Kind::Sequence);
         statements.extend(sequences.flat_map(|sequence| belongings(sequence)));
         statements
-    }
-
-    /// The steps, each after all that it needs.
-    fn ordered(&self) -> Vec<usize> {
-        sorted(&self.needs(), |step| rank(&self.steps[step]))
     }
 
     /// For each step, those that must come before it.
@@ -138,6 +172,7 @@ impl<'c> Plan<'c> {
         // What makes the thing of a name; keys of a table for those that need more than the table.
         let mut made_by: HashMap<PrintedName, Vec<usize>> = HashMap::new();
         let mut keys: HashMap<PrintedName, Vec<usize>> = HashMap::new();
+        let mut indexes: HashMap<PrintedName, Vec<usize>> = HashMap::new();
         let mut canonical: BTreeSet<PrintedName> = BTreeSet::new();
         for (index, step) in self.steps.iter().enumerate() {
             match step {
@@ -157,6 +192,12 @@ impl<'c> Plan<'c> {
                     if kind == Kind::Index && object.is(Attribute::IsUnique, "true") {
                         let table = object.get(Attribute::OnTable).and_then(pair).unwrap_or_default();
                         keys.entry(table).or_default().push(index);
+                    }
+                    if matches!(kind, Kind::PrimaryKey | Kind::Unique | Kind::Exclusion) {
+                        indexes.entry(relation(&object.id)).or_default().push(index);
+                    }
+                    if let Some(table) = object.get(Attribute::OnTable).and_then(pair) {
+                        indexes.entry(table).or_default().push(index);
                     }
                     canonical.extend(object.get(Attribute::Canonical).and_then(pair));
                 }
@@ -178,6 +219,13 @@ impl<'c> Plan<'c> {
                 if needs_keys(object) {
                     needs.extend(keys.get(&name).unwrap_or(&nothing));
                 }
+            }
+            if let Step::Afterwards(object) = step {
+                let owner = object.get(Attribute::OwnedBy).and_then(pair);
+                for name in owner.into_iter().chain([relation(&object.id)]) {
+                    needs.extend(made_by.get(&name).unwrap_or(&nothing));
+                }
+                needs.extend(indexes.get(&relation(&object.id)).unwrap_or(&nothing));
             }
             needs.remove(&index);
             needs

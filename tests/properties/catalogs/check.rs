@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use trueup::model::declare;
 use trueup::model::diagnosis::{Facts, RecordedState, diagnose};
 use trueup::model::{CompiledSettings, Lock, LockFile, Sources, compile};
 use trueup::postgres::scratch::{Scratch, ScratchDatabase};
@@ -37,12 +38,52 @@ pub(crate) async fn own_model(scratch: &mut Scratch, script: &[String]) -> Resul
     scratch.drop_database(database).await
 }
 
+/// Nothing differs between what a script makes and the files of `schema/` that declare it, nor the baseline; and these files
+/// give themselves again.
+pub(crate) async fn own_files(scratch: &mut Scratch, script: &[String]) -> Result<()> {
+    let database = scratch.create_database().await?;
+    let mut session = scratch.connect(&database).await?;
+    for statement in script {
+        session.execute(statement.clone()).await.with_context(|| statement.clone())?;
+    }
+    session.close().await;
+    let made = declared(scratch, &script.join("\n")).await?;
+    let files = declare::files(&made.model, &made.initial);
+    let shown = || format!("declared by {files:#?}");
+    // The bodies of random functions cannot be read.
+    let unread = files.iter().map(|(path, text)| match path.contains("/functions/") {
+        true => (path.clone(), format!("SET check_function_bodies = off;\n{text}")),
+        false => (path.clone(), text.clone()),
+    });
+    let loaded = compiled(scratch, &unread.collect()).await.with_context(shown)?;
+    nothing_found(scratch, &database, &loaded).await.with_context(shown)?;
+    ensure!(declare::files(&loaded.model, &loaded.initial) == files, "other files than {files:#?}");
+    let baseline = declare::baseline(&made.model, &made.initial).unwrap_or_default();
+    let migrations =
+        BTreeMap::from([("migrations/V1__baseline.sql".to_owned(), format!("-- A baseline.\n{baseline}"))]);
+    let replayed = compiled(scratch, &migrations).await.with_context(|| baseline.clone())?;
+    let replayed = Lock { model: replayed.state_after(|_| true), migrations: Vec::new(), ..replayed };
+    // The settings of the files are those that count: a baseline without grants is read without them.
+    if replayed.head.options == loaded.head.options {
+        nothing_found(scratch, &database, &replayed).await.with_context(|| baseline)?;
+    }
+    scratch.drop_database(database).await
+}
+
 /// A project of one schema file, compiled.
 async fn declared(scratch: &mut Scratch, schema: &str) -> Result<Lock> {
+    compiled(scratch, &BTreeMap::from([("schema/schema.sql".to_owned(), schema.to_owned())])).await
+}
+
+/// A project of these files, compiled.
+async fn compiled(scratch: &mut Scratch, files: &BTreeMap<String, String>) -> Result<Lock> {
     let project = tempfile::tempdir()?;
-    std::fs::create_dir(project.path().join("schema"))?;
-    std::fs::write(project.path().join("schema/schema.sql"), schema)?;
-    let sources = Sources::read(project.path(), &project.path().join("migrations"))?;
+    for (path, text) in files {
+        let path = project.path().join(path);
+        std::fs::create_dir_all(path.parent().context("a directory")?)?;
+        std::fs::write(path, text)?;
+    }
+    let sources = Sources::read_any(project.path(), &project.path().join("migrations"), None)?;
     let settings = CompiledSettings {
         search_path: "public, pg_temp".into(),
         assume_extensions: Vec::new(),

@@ -48,6 +48,17 @@ fn check_finds_nothing_in_a_database_made_from_its_own_model() -> Result<()> {
     runtime.block_on(scratch.into_inner().stop())
 }
 
+/// The same of the files of `schema/` that are written from a database.
+#[test]
+fn the_files_of_a_database_declare_it() -> Result<()> {
+    let runtime = runtime();
+    let scratch = RefCell::new(runtime.block_on(Scratch::start(&ScratchOptions::default()))?);
+    for_random_catalogs(24, |catalog| {
+        runtime.block_on(check::own_files(&mut scratch.borrow_mut(), &ddl::script(catalog)))
+    });
+    runtime.block_on(scratch.into_inner().stop())
+}
+
 /// Tries so many catalogs, unless the environment says how many, and panics with the smallest that fails.
 fn for_random_catalogs(cases: u32, holds: impl Fn(&Catalog) -> Result<()>) {
     let mut config = Config { failure_persistence: None, ..Config::default() };

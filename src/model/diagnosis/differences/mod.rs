@@ -75,10 +75,7 @@ pub(super) fn differences(
         if named_roles.explain(difference, facts.live) {
             return false;
         }
-        // What belongs to a table, its indexes and sequences among it, is left out with it.
-        let table = fold::any(difference).and_then(|object| fold::relation_of(object));
-        let table = table.and_then(|path| ObjectId::parse(Kind::Table, &path));
-        (facts.in_scope)(&difference.id) && table.is_none_or(|table| !(facts.ignored)(&table))
+        fold::any(difference).is_some_and(|object| facts.takes_in(object))
     });
     differences
 }

@@ -1,6 +1,7 @@
 //! Sequences, and the sequence options of identity columns.
 
-use crate::postgres::catalog::{Attribute, Object};
+use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
+use crate::postgres::sql::LONGEST_NAME;
 
 use super::super::names::qualified_id;
 
@@ -28,6 +29,22 @@ pub(in crate::postgres::ddl) fn identity_options(object: &Object) -> String {
     let sequence =
         Object { id: object.id.clone(), attributes: object.attributes.with(Attribute::Type, None) };
     format!("SEQUENCE NAME {}{}", qualified_id(&object.id), parameters(&sequence))
+}
+
+/// Whether an identity column gets this sequence without a word of it.
+pub(in crate::postgres::ddl) fn is_usual(object: &Object) -> bool {
+    let Some(column) = object.get(Attribute::OwnedBy).and_then(|path| ObjectId::parse(Kind::Column, path))
+    else {
+        return false;
+    };
+    let usual = format!("{}_{}_seq", column.relation.as_deref().unwrap_or_default(), column.name);
+    let sequence =
+        Object { id: object.id.clone(), attributes: object.attributes.with(Attribute::Type, None) };
+    // A longer name is cut.
+    object.id.name == usual
+        && usual.len() <= LONGEST_NAME
+        && object.id.schema == column.schema
+        && parameters(&sequence).is_empty()
 }
 
 fn parameters(object: &Object) -> String {

@@ -8,8 +8,13 @@ use super::super::options;
 use super::super::text::split_list;
 use super::columns;
 
-/// See [`super::super::create`]; owner and comment of the table itself are left to it.
-pub(in crate::postgres::ddl) fn create(table: &Object, parts: &[&Object]) -> Vec<String> {
+/// See [`super::super::create`]; owner and comment of the table itself are left to it. `inherited` are the columns of its
+/// parents: what a column has from them is not said again.
+pub(in crate::postgres::ddl) fn create(
+    table: &Object,
+    parts: &[&Object],
+    inherited: &[&Object],
+) -> Vec<String> {
     let mut ordered: Vec<_> = parts.iter().copied().filter(|part| part.id.kind == Kind::Column).collect();
     ordered.sort_by_key(|column| {
         column.get(Attribute::Position).and_then(|position| position.parse::<i32>().ok())
@@ -31,10 +36,11 @@ pub(in crate::postgres::ddl) fn create(table: &Object, parts: &[&Object]) -> Vec
         }
         let own = ordered.iter().filter_map(|column| {
             // A partition has its generated and identity columns from its parent.
-            let inherited = partition.is_some()
+            let from_parent = partition.is_some()
                 && (column.get(Attribute::Generated).is_some() || column.get(Attribute::Identity).is_some());
             let value = columns::value(column, sequence_of(column));
-            (!value.is_empty() && !inherited).then(|| format!("    {}{value}", identifier(&column.id.name)))
+            let is_own = !(value.is_empty() || from_parent || is_inherited(column, inherited));
+            is_own.then(|| format!("    {}{value}", identifier(&column.id.name)))
         });
         let own: Vec<_> = own.collect();
         if !own.is_empty() {
@@ -43,12 +49,13 @@ pub(in crate::postgres::ddl) fn create(table: &Object, parts: &[&Object]) -> Vec
         if partition.is_some() {
             sql.push_str(&format!(" {}", table.get(Attribute::Bounds).unwrap_or("DEFAULT")));
         }
-    } else if ordered.is_empty() {
-        sql.push_str(" ()");
     } else {
-        let definitions =
-            ordered.iter().map(|column| format!("    {}", columns::definition(column, sequence_of(column))));
-        sql.push_str(&format!(" (\n{}\n)", definitions.collect::<Vec<_>>().join(",\n")));
+        let own = ordered.iter().filter(|column| !is_inherited(column, inherited));
+        let own = own.map(|column| format!("    {}", columns::definition(column, sequence_of(column))));
+        match own.collect::<Vec<_>>() {
+            own if own.is_empty() => sql.push_str(" ()"),
+            own => sql.push_str(&format!(" (\n{}\n)", own.join(",\n"))),
+        }
     }
     if let Some(inherits) = table.get(Attribute::Inherits) {
         sql.push_str(&format!(" INHERITS ({inherits})"));
@@ -75,6 +82,14 @@ pub(in crate::postgres::ddl) fn create(table: &Object, parts: &[&Object]) -> Vec
         statements.extend(belongings(column));
     }
     statements
+}
+
+/// Whether a column is as all parents have it that have one of its name.
+fn is_inherited(column: &Object, inherited: &[&Object]) -> bool {
+    let mut of_parents = inherited.iter().filter(|other| other.id.name == column.id.name).peekable();
+    of_parents.peek().is_some()
+        && of_parents.all(|other| columns::definition(other, None) == columns::definition(column, None))
+        && column.get(Attribute::Identity).is_none()
 }
 
 /// `DROP DEFAULT` for each column of a new partition or heir that has none, where a parent's has one.

@@ -1,0 +1,170 @@
+//! Proves that files give the catalog of a database.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+
+use super::change::FileChanges;
+use super::first_of;
+use crate::error::{ErrorCode, Exit, Failure};
+use crate::model::Lock;
+use crate::model::diagnosis::{self, Deviation, Facts, RecordedState};
+use crate::postgres::catalog::Catalog;
+use crate::postgres::scratch::Scratch;
+use crate::project::Settings;
+use crate::snapshot::DatabaseSnapshot;
+use crate::text::plural;
+use crate::workflow::comparison::{in_scope, named};
+use crate::workflow::project_model::{compile_on, unreadable_bodies};
+
+/// What is not seen or not modeled would be missing in the files.
+pub(super) fn refuse_incomplete(settings: &Settings, snapshot: &DatabaseSnapshot) -> Result<(), Failure> {
+    let unmodeled = snapshot.catalog.unmodeled.iter();
+    let unmodeled: Vec<String> = unmodeled
+        .filter(|other| !settings.database.ignore.matches(&other.object))
+        .map(|other| format!("{} {}", other.kind, other.object))
+        .collect();
+    let database = &snapshot.identity.database;
+    let (what, next) = if !snapshot.invisible.is_empty() {
+        (
+            format!("this role cannot see all of database {database}: {}", first_of(&snapshot.invisible)),
+            "run it as a role that may read these",
+        )
+    } else if !unmodeled.is_empty() {
+        (
+            format!("database {database} has objects that trueup cannot declare: {}", first_of(&unmodeled)),
+            "name those that may be left out of schema/ in trueup.toml: [database] ignore",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Failure::cannot_tell(format!("{what}\nnothing was written")).next(next))
+}
+
+/// Loads the files, and replays the baseline: both must give the catalog of the database.
+///
+/// # Errors
+/// Exit 2: they do not, or are refused by the scratch server.
+pub(super) async fn prove(
+    settings: &Settings,
+    change: &mut FileChanges,
+    snapshot: &DatabaseSnapshot,
+    scratch: &mut Scratch,
+) -> Result<Lock> {
+    let database = &snapshot.identity.database;
+    let (server, own) = (snapshot.version, scratch.version());
+    let advice = match server.major() == own.major() {
+        true => "name in trueup.toml what may be left out: [database] ignore".to_owned(),
+        false => format!(
+            "the database is on PostgreSQL {server}, the scratch server is {own}: use one of the same major \
+             ([compile] server_version, or --scratch-url)"
+        ),
+    };
+    let not_proved = |what: String| Failure::usage(what).code(ErrorCode::SCHEMA_NOT_PROVED).next(advice);
+    let lock = match compiled(settings, change, scratch).await {
+        Ok(lock) => lock,
+        Err(error) => {
+            let Failure { exit, what, next, code } = error.downcast::<Failure>()?;
+            let failure = not_proved(format!(
+                "what {database} has cannot be created in a scratch server; nothing was written\n{what}"
+            ));
+            let next = [next, failure.next]
+                .into_iter()
+                .filter(|next| !next.is_empty())
+                .collect::<Vec<_>>()
+                .join("\n");
+            return Err(Failure { exit, code: code.or(failure.code), what: failure.what, next }.into());
+        }
+    };
+    let last = match change.baseline {
+        Some(_) => lock.state_after(|_| true),
+        None => lock.model.clone(),
+    };
+    let differing = deviations(settings, &lock, &last, snapshot);
+    if differing.is_empty() {
+        return Ok(lock);
+    }
+    let words: Vec<String> = differing.into_iter().map(|one| one.words).collect();
+    Err(not_proved(format!(
+        "created in a scratch server, {} of {database} would not be as in the database; nothing was written:{}",
+        plural(words.len(), "object"),
+        first_of(&words)
+    ))
+    .into())
+}
+
+/// Compiles the project as it will be. Legacy databases have functions that name what is gone: such a body is left unread.
+async fn compiled(settings: &Settings, change: &mut FileChanges, scratch: &mut Scratch) -> Result<Lock> {
+    let failure = match compile_on(settings, &change.sources(), scratch).await {
+        Err(error) => error.downcast::<Failure>()?,
+        compiled => return compiled,
+    };
+    if failure.code != Some(ErrorCode::SCHEMA_INVALID) {
+        return Err(failure.into());
+    }
+    match unreadable_bodies(settings, &change.sources(), scratch).await {
+        Ok(unreadable) if !unreadable.is_empty() => {
+            change.leave_unread(&unreadable);
+            compile_on(settings, &change.sources(), scratch).await
+        }
+        _ => Err(failure.into()),
+    }
+}
+
+/// What the database has otherwise than the model of a lock, or than the state `last` of its migrations.
+pub(super) fn deviations(
+    settings: &Settings,
+    lock: &Lock,
+    last: &Catalog,
+    snapshot: &DatabaseSnapshot,
+) -> Vec<Deviation> {
+    with_facts(settings, lock, last, snapshot, diagnosis::deviations)
+}
+
+/// Another database than that of the project would take the place of all that the project declares.
+///
+/// # Errors
+/// Exit 4.
+pub(super) fn refuse_other(
+    settings: &Settings,
+    lock: &Lock,
+    snapshot: &DatabaseSnapshot,
+) -> Result<(), Failure> {
+    if !with_facts(settings, lock, &lock.model, snapshot, diagnosis::is_other) {
+        return Ok(());
+    }
+    let (database, source) = (&snapshot.identity.database, settings.url_source());
+    let what = format!(
+        "database {database} has little of what schema/ declares: it is empty, or another application's; nothing was written"
+    );
+    Err(Failure::new(Exit::Refused, what).code(ErrorCode::DATABASE_OTHER).next(format!(
+        "look at {source}, the URL that this database was reached by; if it is right, move all SQL files out of schema/ \
+         and run the same command again"
+    )))
+}
+
+fn with_facts<T>(
+    settings: &Settings,
+    lock: &Lock,
+    last: &Catalog,
+    snapshot: &DatabaseSnapshot,
+    judge: impl FnOnce(&Facts<'_>) -> T,
+) -> T {
+    judge(&Facts {
+        database: &snapshot.identity.database,
+        server: snapshot.version,
+        live: &snapshot.catalog,
+        history: None,
+        assumed: false,
+        others: &[],
+        recorded: &RecordedState::default(),
+        lock,
+        last,
+        unchanged: &BTreeSet::new(),
+        in_scope: &|id| in_scope(settings, id),
+        ignored: &|id| named(&settings.database.ignore, id),
+        malformed_history: None,
+        history_hidden: false,
+        severities: &BTreeMap::new(),
+    })
+}

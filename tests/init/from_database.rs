@@ -1,0 +1,297 @@
+//! `trueup init --from-database`: what a database has becomes files of `schema/` and a baseline, proved.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::{application, read, trueup, write};
+use crate::support::program::Program;
+use crate::support::{self, TestDatabase};
+
+const FROM_DATABASE: [&str; 5] = ["init", "--from-database", "--yes", "--name", "shop"];
+
+/// Names, kinds and circles that a writer of files could stumble over.
+const HOSTILE: &str = include_str!("hostile.sql");
+
+fn taken_in(directory: &TempDir, database: &TestDatabase) -> Program {
+    trueup(directory, &FROM_DATABASE, Some(database))
+}
+
+/// All files of a directory with their texts, by their paths in it.
+fn files(directory: &TempDir) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    collect(directory.path(), directory.path(), &mut files);
+    files
+}
+
+fn collect(root: &Path, directory: &Path, files: &mut BTreeMap<String, String>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(root, &path, files);
+        } else {
+            let name = path.strip_prefix(root).unwrap().display().to_string();
+            files.insert(name, fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+/// The names of the files that differ between two states of a directory.
+fn changed(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<String> {
+    let names = before.keys().chain(after.keys());
+    let mut changed: Vec<_> = names.filter(|name| before.get(*name) != after.get(*name)).cloned().collect();
+    changed.sort();
+    changed.dedup();
+    changed
+}
+
+#[test]
+fn a_database_of_hostile_objects_is_declared_as_it_is() {
+    let (directory, database) = (application(&[]), support::database());
+    database.psql(HOSTILE);
+    taken_in(&directory, &database).exit(0).says(["written", "V1__baseline.sql", "next: trueup adopt"]);
+    let written = files(&directory);
+    for name in [
+        "schema/+sales%20+team/+order%20+items.sql",
+        "schema/%73eeds/x.sql",
+        "schema/event_triggers.sql",
+        "schema/public/+t.sql",
+        "schema/public/a%2fb.sql",
+        "schema/public/functions/is_ok.sql",
+        "schema/public/t.sql",
+        "schema/public/types.sql",
+        "schema/public/views/totals.sql",
+        "migrations/V1__baseline.sql",
+        "trueup.lock",
+        "trueup.toml",
+    ] {
+        assert!(written.contains_key(name), "{name}: {:#?}", written.keys());
+    }
+    for (name, text) in written.iter().filter(|(name, _)| name.starts_with("schema/")) {
+        let is_plain = text.ends_with(";\n") && !text.contains("\nSET ") && !text.contains("OWNER TO");
+        assert!(is_plain, "{name}:\n{text}");
+    }
+    // A partition and an heir do not repeat what they have from their parents.
+    assert!(!written["schema/public/logs_2024.sql"].contains("NOT NULL"));
+    assert!(written["schema/public/t.sql"].contains("id bigint GENERATED ALWAYS AS IDENTITY NOT NULL"));
+
+    // The second run writes nothing, and another database of the same schema gives the same bytes.
+    trueup(&directory, &["init", "--from-database"], Some(&database)).exit(0).says("0 files written");
+    assert_eq!(changed(&written, &files(&directory)), [""; 0]);
+    let (again, copy) = (application(&[]), support::database());
+    copy.psql(HOSTILE);
+    taken_in(&again, &copy).exit(0);
+    assert_eq!(changed(&written, &files(&again)), [""; 0]);
+
+    trueup(&directory, &["compile", "--check"], None).exit(0);
+    // Until the history is recorded, that is all there is to say of the database.
+    let document = trueup(&directory, &["check", "--format", "json"], Some(&database)).exit(1).json();
+    let codes: Vec<_> = document["findings"].as_array().unwrap().iter().map(|one| &one["code"]).collect();
+    assert_eq!(codes, ["history.missing", "function.search_path"], "{document:#}");
+    trueup(&directory, &["adopt", "--yes"], Some(&database)).exit(0);
+    trueup(&directory, &["check"], Some(&database)).exit(0);
+
+    // The baseline makes the same of an empty database.
+    let empty = support::database();
+    trueup(&directory, &["upgrade", "--yes", "--no-backup"], Some(&empty)).exit(0);
+    trueup(&directory, &["check"], Some(&empty)).exit(0);
+}
+
+const SHOP: &str = "CREATE TABLE users (id bigint PRIMARY KEY, email text);
+    CREATE TABLE orders (id bigint PRIMARY KEY, user_id bigint REFERENCES users);
+    CREATE VIEW mails AS SELECT email FROM users;";
+
+fn shop() -> (TempDir, TestDatabase) {
+    let (directory, database) = (application(&[]), support::database());
+    database.exec(SHOP);
+    taken_in(&directory, &database).exit(0);
+    (directory, database)
+}
+
+#[test]
+fn only_the_files_of_what_changed_are_written() {
+    let (directory, database) = shop();
+    let first = files(&directory);
+    let again = || trueup(&directory, &["init", "--from-database"], Some(&database));
+    database.exec("ALTER TABLE orders ADD COLUMN note text; CREATE INDEX ON orders (note)");
+    again().exit(0).says([
+        "schema/public/orders.sql",
+        "1 file written, 0 removed, 2 unchanged",
+        "trueup compile",
+    ]);
+    let second = files(&directory);
+    assert_eq!(changed(&first, &second), ["schema/public/orders.sql"]);
+    assert!(second["schema/public/orders.sql"].contains("note text"));
+
+    // Whatever a person wrote into the files of other objects stays.
+    let commented = format!("-- Who may log in.\n{}", second["schema/public/users.sql"]);
+    write(directory.path(), &[("schema/public/users.sql", &commented)]);
+    let before = files(&directory);
+    database.exec("CREATE TYPE mood AS ENUM ('sad'); DROP TABLE orders");
+    again().exit(0).says(["1 file written, 1 removed", "schema/public/types.sql"]);
+    assert_eq!(changed(&before, &files(&directory)), ["schema/public/orders.sql", "schema/public/types.sql"]);
+    let document =
+        trueup(&directory, &["init", "--from-database", "--format", "json"], Some(&database)).exit(0).json();
+    assert_eq!(document["schema"]["unchanged"], 3, "{document:#}");
+    assert_eq!(document["schema"]["written"].as_array().unwrap().len(), 0, "{document:#}");
+}
+
+#[test]
+fn another_database_does_not_take_the_place_of_the_project() {
+    let (directory, _own) = shop();
+    let before = files(&directory);
+    let (empty, other) = (support::database(), support::database());
+    other.exec("CREATE TABLE a (x int); CREATE TABLE b (x int); CREATE TABLE c (x int)");
+    for database in [empty, other] {
+        let refused = trueup(&directory, &["init", "--from-database", "--format", "json"], Some(&database))
+            .exit(4)
+            .json();
+        assert_eq!(refused["error"]["code"], "database.other", "{refused:#}");
+        assert_eq!(changed(&before, &files(&directory)), [""; 0]);
+    }
+}
+
+#[test]
+fn a_file_that_a_person_wrote_is_not_overwritten() {
+    let (directory, database) = (application(&[("schema/model.sql", SHOP)]), support::database());
+    database.exec(SHOP);
+    taken_in(&directory, &database).exit(0).says("0 files written");
+    assert_eq!(read(&directory, "schema/model.sql"), SHOP);
+    database.exec("ALTER TABLE orders ADD COLUMN note text");
+    let again = || trueup(&directory, &["init", "--from-database"], Some(&database));
+    let before = files(&directory);
+    again().exit(2).says([
+        "table public.orders: in schema/model.sql, not in schema/public/orders.sql",
+        "nothing was written",
+    ]);
+    assert_eq!(changed(&before, &files(&directory)), [""; 0]);
+    fs::remove_file(directory.path().join("schema/model.sql")).unwrap();
+    again().exit(0).says("3 files written");
+
+    // A file of this command that was edited since is not removed.
+    let edited = format!("-- Ours.\n{}", read(&directory, "schema/public/views/mails.sql"));
+    write(directory.path(), &[("schema/public/views/mails.sql", &edited)]);
+    database.exec("DROP VIEW mails");
+    again().exit(2).says(["schema/public/views/mails.sql", "edited since", "nothing was written"]);
+    assert_eq!(read(&directory, "schema/public/views/mails.sql"), edited);
+}
+
+#[test]
+fn what_cannot_be_declared_in_full_is_refused() {
+    let (directory, database) = (application(&[]), support::database());
+    database.exec("CREATE TABLE t (id int); CREATE PUBLICATION p FOR TABLE t");
+    taken_in(&directory, &database).exit(3).says([
+        "publication p",
+        "nothing was written",
+        "[database] ignore",
+    ]);
+    assert_eq!(files(&directory).len(), 0);
+    write(directory.path(), &[("trueup.toml", "[project]\nname = \"shop\"\n[database]\nignore = [\"p\"]\n")]);
+    taken_in(&directory, &database).exit(0);
+    assert!(files(&directory).contains_key("schema/public/t.sql"));
+}
+
+#[test]
+fn a_function_that_names_what_is_gone_is_declared_as_it_is() {
+    let (directory, database) = (application(&[]), support::database());
+    database.exec(
+        "CREATE TABLE t (id bigint DEFAULT 1);
+        CREATE FUNCTION whole() RETURNS bigint LANGUAGE sql AS 'SELECT max(id) FROM t';
+        SET check_function_bodies = off;
+        CREATE FUNCTION broken() RETURNS bigint LANGUAGE sql AS 'SELECT id FROM missing'",
+    );
+    taken_in(&directory, &database).exit(0).says([
+        "cannot run",
+        "functions/broken.sql",
+        "\"missing\" does not exist",
+    ]);
+    let text = read(&directory, "schema/public/functions/broken.sql");
+    assert!(
+        text.starts_with("SET check_function_bodies = off;\n\nCREATE FUNCTION public.broken()"),
+        "{text}"
+    );
+    assert!(read(&directory, "schema/public/functions/whole.sql").starts_with("CREATE FUNCTION"));
+    trueup(&directory, &["adopt", "--yes"], Some(&database)).exit(0);
+    trueup(&directory, &["check"], Some(&database)).exit(0);
+    trueup(&directory, &["init", "--from-database"], Some(&database)).exit(0).says("0 files written");
+    database.exec("DROP FUNCTION broken()");
+    trueup(&directory, &["init", "--from-database"], Some(&database))
+        .exit(0)
+        .says("0 files written, 1 removed");
+}
+
+#[test]
+fn what_does_not_give_the_same_schema_again_is_not_written() {
+    let directory = application(&[]);
+    // An index that was not built to the end is built when it is created again.
+    let other = support::database();
+    other.exec("CREATE TABLE t (id int); CREATE INDEX t_id ON t (id)");
+    other.exec("UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = 't_id'::regclass");
+    let refused = taken_in(&directory, &other).args(["--format", "json"]).exit(2).json();
+    assert_eq!(refused["error"]["code"], "schema.not_proved", "{refused:#}");
+    let what = refused["error"]["what"].as_str().unwrap();
+    assert!(what.contains("index public.t_id: valid is true, not false"), "{what}");
+    assert_eq!(files(&directory).len(), 0);
+}
+
+#[test]
+fn nothing_is_written_through_a_link() {
+    let (directory, database) = (application(&[]), support::database());
+    let outside = tempfile::tempdir().unwrap();
+    database.exec("CREATE TABLE t (id int)");
+    fs::create_dir(directory.path().join("schema")).unwrap();
+    symlink(outside.path(), directory.path().join("schema/public")).unwrap();
+    taken_in(&directory, &database).exit(2).says("a symbolic link, which is not followed");
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn grants_are_written_where_the_project_declares_some() {
+    let (directory, database) = (application(&[]), support::database());
+    let role = format!("reader_{}", database.name());
+    database.exec(&format!(
+        "CREATE ROLE {role}; CREATE TABLE t (id int); CREATE VIEW v AS SELECT id FROM t;
+        CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; REVOKE ALL ON FUNCTION f() FROM PUBLIC;
+        GRANT SELECT ON t, v TO {role}"
+    ));
+    taken_in(&directory, &database).exit(0);
+    let plain = files(&directory);
+    assert!(plain.values().all(|text| !text.contains("GRANT ")), "{plain:#?}");
+    let granted = format!("{}\nGRANT SELECT ON public.t TO {role};\n", plain["schema/public/t.sql"]);
+    write(directory.path(), &[("schema/public/t.sql", &granted)]);
+    trueup(&directory, &["init", "--from-database"], Some(&database)).exit(0);
+    let text = read(&directory, "schema/public/views/v.sql");
+    assert!(text.contains(&format!("GRANT SELECT ON TABLE public.v TO {role};")), "{text}");
+    assert!(
+        read(&directory, "schema/public/functions/f.sql")
+            .contains("REVOKE ALL ON ROUTINE public.f() FROM PUBLIC")
+    );
+    trueup(&directory, &["init", "--from-database"], Some(&database)).exit(0).says("0 files written");
+    database.exec(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+#[test]
+fn what_belongs_to_an_extension_is_not_written() {
+    let (directory, database) = (application(&[]), support::database());
+    database.exec("CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; CREATE TABLE t (email ext.citext)");
+    taken_in(&directory, &database).exit(0).says("3 files written");
+    assert_eq!(read(&directory, "schema/extensions.sql"), "CREATE EXTENSION citext WITH SCHEMA ext;\n");
+    assert_eq!(
+        read(&directory, "schema/public/t.sql"),
+        "CREATE TABLE public.t (\n    email ext.citext\n);\n"
+    );
+}
+
+#[test]
+fn beside_another_tool_no_baseline_is_written() {
+    let (directory, database) = (application(&[("alembic.ini", "")]), support::database());
+    database.exec("CREATE TABLE t (id int)");
+    taken_in(&directory, &database).exit(0).says("Alembic migrates, so no baseline migration is written");
+    assert!(!directory.path().join("migrations").exists());
+    trueup(&directory, &["check"], Some(&database)).exit(0);
+    // A database has to be given.
+    trueup(&application(&[]), &FROM_DATABASE, None).exit(2).says("DATABASE_URL");
+}
