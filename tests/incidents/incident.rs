@@ -144,7 +144,7 @@ impl Incident {
 
     fn tell(&self, text: &str) {
         let mut transcript = self.transcript.borrow_mut();
-        for line in text.lines() {
+        for line in unwrapped(text).lines() {
             let mut line = line.trim_end().to_owned();
             // A table stays one.
             let in_a_table = line.starts_with('│');
@@ -177,6 +177,21 @@ impl Incident {
             diff.unified_diff().context_radius(4).header("expected", "found")
         );
     }
+}
+
+/// The text with the sentence about the backup on one line: where it is wrapped depends on a size that was measured.
+fn unwrapped(text: &str) -> String {
+    let mut joined: Vec<String> = Vec::new();
+    for line in text.lines() {
+        match (joined.last_mut(), line.strip_prefix("  ")) {
+            (Some(before), Some(rest)) if before.starts_with("backup first: ") => {
+                before.push(' ');
+                before.push_str(rest);
+            }
+            _ => joined.push(line.to_owned()),
+        }
+    }
+    joined.join("\n")
 }
 
 /// A line without identifiers, moments, durations and sizes.

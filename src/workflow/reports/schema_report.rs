@@ -250,7 +250,8 @@ impl SchemaReport {
     /// One line that says it all.
     pub(crate) fn verdict(&self) -> String {
         let complete = self.coverage.invisible.is_empty();
-        if self.findings.is_empty() {
+        // Remarks are no differences.
+        if self.summary.error + self.summary.warning == 0 {
             let mut verdict = match complete {
                 true => format!("OK: all {} match", plural(self.compared, "object")),
                 false => "cannot tell: this role cannot see everything that the answer needs".to_owned(),
@@ -258,6 +259,9 @@ impl SchemaReport {
             if !self.coverage.unmodeled.is_empty() {
                 let count = plural(self.coverage.unmodeled.len(), "object");
                 verdict.push_str(&format!("; {count} not compared"));
+            }
+            if self.summary.info > 0 {
+                verdict.push_str(&format!("; {}", plural(self.summary.info, "remark")));
             }
             return verdict;
         }
