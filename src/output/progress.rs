@@ -195,8 +195,8 @@ impl Watch for Progress {
         match event {
             Event::LockHeld { holder, waited } => self.waits_for(*holder, *waited),
             Event::FirstRunOfSuperuser => self.line(
-                "note: this role is a superuser, so the project's own SQL (migrations, checks, fixes, seeds) runs with all \
-                 rights; [database] set_role names a weaker role for it",
+                "note: this role is a superuser, so all SQL of the project runs with all rights; [database] set_role names a weaker \
+                 role for it",
             ),
             Event::Begun { doing, what, number, of } => {
                 self.begin(&format!("{doing} {what} ..."), false);
