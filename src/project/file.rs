@@ -288,6 +288,11 @@ fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings, Failure> 
             let is_taken = table.schema == "trueup" || table.schema.starts_with("pg_");
             (!is_taken && !table.to_string().contains('\0')).then_some(table)
         })?;
+    if let (Some(tool), true) = (settings.tool, settings.history.is_some()) {
+        return Err(section
+            .error_at("history", &format!("the history of these migrations is {tool}'s own table"))
+            .next("remove `history`, or `tool`"));
+    }
     settings.command = section.strings("command")?.unwrap_or_default();
     for (key, value) in [
         ("timeout", &mut settings.timeout),
@@ -461,6 +466,14 @@ mod tests {
             ("[compile]\nserver_version = -1", "found an integer"),
             ("[migrations]\nhistory = \"history\"", "migrations.history: expected a table with its schema"),
             ("[migrations]\nhistory = \"trueup.history\"", "migrations.history: expected a table with"),
+            (
+                "[migrations]\ntool = \"goose\"\nhistory = \"ops.history\"",
+                "trueup.toml:3: migrations.history: the history of these migrations is goose's own table",
+            ),
+            (
+                "[migrations]\ntool = \"gose\"",
+                "trueup.toml:2: migrations.tool: expected one of trueup, dbmate",
+            ),
             (
                 "[database]\nlock_timeout = \"5 parsecs\"",
                 "trueup.toml:2: database.lock_timeout: expected a duration such as",
