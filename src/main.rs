@@ -8,6 +8,9 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::unistd::close;
 use trueup::commands;
 use trueup::error::Exit;
 use trueup::project::ProcessEnv;
@@ -35,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 /// How many files, connections and pipes a command may have open at the same time.
-const DESCRIPTORS: usize = 64;
+const DESCRIPTORS: i32 = 64;
 
 fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
     // Where it gets none, the runtime panics in the middle of the work.
@@ -52,11 +55,16 @@ fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
     exit
 }
 
-/// Whether this process may open as many files as a command needs.
+/// Whether this process may open as many files as a command needs: one with the highest number that this takes.
 fn enough_descriptors() -> io::Result<()> {
     let one = File::open("/dev/null")?;
-    let others: io::Result<Vec<File>> = (1..DESCRIPTORS).map(|_| one.try_clone()).collect();
-    others.map(drop)
+    let highest = FcntlArg::F_DUPFD_CLOEXEC(DESCRIPTORS - 1);
+    match fcntl(&one, highest) {
+        // The number is above the limit.
+        Err(Errno::EINVAL) => Err(Errno::EMFILE.into()),
+        Err(error) => Err(error.into()),
+        Ok(number) => Ok(close(number)?),
+    }
 }
 
 /// Whether this user may start another thread: names of hosts are resolved on one.
