@@ -81,8 +81,8 @@ const OTHERS: &[(&[&str], &str, &str)] = &[
     ),
     (
         &["pull", "introspect", "inspect"],
-        "This version writes no schema files from a database",
-        "put the output of pg_dump --schema-only into schema/, then: trueup check",
+        "To write schema/ from a database: trueup init --from-database, with --database-url URL",
+        "read first: trueup help init",
     ),
     (
         &["lint", "gate", "doctor"],

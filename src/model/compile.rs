@@ -127,7 +127,7 @@ async fn build(
     let mut runner = Runner::new(scratch, settings, default_privileges).await?;
     if let Some(tool) = settings.tool {
         runner.reset().await?;
-        runner.session.execute(tool.history_table()).await?;
+        runner.session.execute(tool.history().create).await?;
     }
     let replayed = replay(&mut runner, migrations, &options, refused, progress).await?;
     runner.finish().await?;

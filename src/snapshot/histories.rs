@@ -61,15 +61,8 @@ impl Histories {
         let of = |candidate| HistoryTable::of(candidate, found, chosen);
         let tables: Vec<HistoryTable> = found.iter().filter_map(of).collect();
         let named = history::ours(&tables, search_path, chosen, tool).cloned();
-        let lacks_column = tool.and_then(SqlTool::needs_column).is_some_and(|column| {
-            let candidate = |table: &HistoryTable| {
-                found.iter().find(|found| found.schema == table.schema && found.table == table.table)
-            };
-            let columns = named.as_ref().and_then(candidate).map(|candidate| &candidate.columns);
-            columns.is_some_and(|columns| columns.iter().all(|(name, _)| name != column))
-        });
         let (named, malformed) = match named {
-            Some(table) if !table.genuine || lacks_column => (None, Some(table.path())),
+            Some(table) if !table.genuine => (None, Some(table.path())),
             named => (named, None),
         };
         let (ours, of_tool) = match tool {
@@ -97,7 +90,7 @@ impl Histories {
     /// The statements that read them.
     pub(super) fn queries(&self) -> Vec<String> {
         let of_tool = self.of_tool.iter().filter(|(_, table)| table.readable);
-        let of_tool = of_tool.map(|(tool, table)| table.filled_in(tool.applied_query()));
+        let of_tool = of_tool.map(|(tool, table)| table.filled_in(tool.history().applied));
         self.readable.iter().map(HistoryTable::query).chain(of_tool).collect()
     }
 

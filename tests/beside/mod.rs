@@ -259,6 +259,50 @@ fn what_was_done_by_hand_is_told_from_what_is_pending() {
     }
 }
 
+/// What the project lacks of each is pending, in the tool's order, whatever newer one is applied.
+#[test]
+fn what_came_late_is_pending() {
+    let mut tools = tools();
+    let dbmate = &tools[0];
+    let (late, site) = (project(dbmate), database(dbmate));
+    site.exec("UPDATE schema_migrations SET version = '20260103000000' WHERE version = '20260102000000'");
+    site.exec(
+        "DROP TABLE api_keys; CREATE TABLE api_keys (id bigint PRIMARY KEY, user_id bigint REFERENCES users)",
+    );
+    let status = late.trueup(["status"], &site).exit(1);
+    let status = status.stdout_contains("dbmate 20260102000000 (api keys)");
+    assert!(!status.stdout().contains("out-of-order"), "{}", status.stdout());
+    assert_eq!(late.check(&site).document()["history"]["pending"][0]["version"], "20260102000000");
+
+    let flyway = tools.iter_mut().find(|tool| tool.name == "flyway").unwrap();
+    let views = "CREATE OR REPLACE VIEW all_users AS SELECT id FROM users;";
+    flyway.files.push(("sql/R__all users.sql", views.to_owned()));
+    let (project, database) = (project(flyway), database(flyway));
+    let pending = || -> Vec<String> {
+        let found = project.check(&database).document();
+        let named = found["history"]["pending"].as_array().unwrap().iter();
+        named.map(|one| one["name"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(pending(), ["user_id", "all_users"]);
+    database.exec(views);
+    database.exec(
+        "INSERT INTO flyway_schema_history VALUES (5, NULL, 'all users', 'SQL', 'x', 1, 'a', now(), 1, true)",
+    );
+    assert_eq!(pending(), ["user_id"]);
+    project.trueup(["status"], &database).exit(1).says("Flyway 2 (user id)");
+    // A database that was there before Flyway, and a schema that Flyway created.
+    database.exec(
+        "DELETE FROM flyway_schema_history WHERE version IS NOT NULL;
+         INSERT INTO flyway_schema_history VALUES (0, NULL, '<< Flyway Schema Creation >>', 'SCHEMA', 's', 1, 'a', now(), 1, true),
+         (1, '1.5', '<< Flyway Baseline >>', 'BASELINE', 'b', 1, 'a', now(), 1, true)",
+    );
+    assert_eq!(pending(), ["user_id"]);
+    let found = project.check(&database).document();
+    let codes: Vec<&serde_json::Value> =
+        found["findings"].as_array().unwrap().iter().map(|finding| &finding["code"]).collect();
+    assert!(codes.iter().all(|code| *code != "history.ahead"), "{codes:?}");
+}
+
 #[test]
 fn files_that_the_tool_would_not_take_are_told() {
     let tool = &tools()[4];

@@ -297,7 +297,8 @@ fn f28_constraint_exclusion_runs_nothing() {
              $$BEGIN IF current_setting('trap.armed', true) = 'on' THEN RAISE EXCEPTION 'a trojan ran'; END IF; RETURN $1; END$$;
          ALTER TABLE trueup.runs ADD CHECK (id <> public.trap('x')); ALTER TABLE trueup.steps ADD CHECK (run <> public.trap('x'));
          ALTER TABLE trueup.migrations ADD CHECK (name <> public.trap('x'));
-         CREATE TABLE flyway_schema_history (installed_rank int, version varchar(50) CHECK (version <> public.trap('x')), success boolean);
+         CREATE TABLE flyway_schema_history (installed_rank int, version varchar(50) CHECK (version <> public.trap('x')),
+           description varchar(200), type varchar(20), success boolean);
          CREATE TABLE _sqlx_migrations (version bigint, success boolean, checksum bytea, d text CHECK (d <> public.trap('x')));
          CREATE TABLE _prisma_migrations (migration_name text CHECK (migration_name <> public.trap('x')), finished_at timestamptz)",
     );

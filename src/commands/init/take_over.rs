@@ -129,7 +129,7 @@ fn not_written(place: &Path, error: &std::io::Error) -> Failure {
 
 /// The migration that creates the tool's own history table, where the others name that.
 fn history_table(tool: SqlTool, found: &ToolMigrations) -> Option<ConvertedFile> {
-    let sql = tool.history_table();
+    let sql = tool.history().create;
     let name = sql.split_whitespace().nth(5)?;
     if !found.migrations.iter().any(|migration| migration.up.contains(name)) {
         return None;

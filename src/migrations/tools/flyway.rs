@@ -8,7 +8,7 @@ use super::{ToolMigration, ToolMigrations, entries, is_code, needs_no_transactio
 use crate::error::Failure;
 
 /// The version of a migration as Flyway compares it: numbers, without zeros at the end.
-type Version = Vec<u128>;
+pub(super) type Version = Vec<u128>;
 
 pub(super) fn read(directory: &Path) -> Result<ToolMigrations, Failure> {
     let mut files = Vec::new();
@@ -48,7 +48,8 @@ pub(super) fn read(directory: &Path) -> Result<ToolMigrations, Failure> {
     });
     let read: Vec<Result<ToolMigration, Failure>> = versioned.collect();
     let repeatable = repeatable.into_iter().map(|(description, path)| {
-        migration(description.clone(), &description, path, None)
+        // Flyway's history has no version for it, only the description.
+        migration(format!("R__{}", description.replace(' ', "_")), &description, path, None)
             .map(|migration| ToolMigration { is_repeatable: true, ..migration })
     });
     let read = read.into_iter().chain(repeatable).chain(failures.into_iter().map(Err));
@@ -66,7 +67,8 @@ fn collect(directory: &Path, files: &mut Vec<(String, PathBuf)>) -> Result<(), F
     Ok(())
 }
 
-fn numbers(version: &str) -> Option<Version> {
+/// The numbers of a version; `None` for anything else.
+pub(super) fn numbers(version: &str) -> Option<Version> {
     let parts = version.split(['.', '_']).map(|part| plain(part).parse().ok().filter(|_| !part.is_empty()));
     let mut numbers: Version = parts.collect::<Option<_>>()?;
     while numbers.len() > 1 && numbers.last() == Some(&0) {

@@ -116,7 +116,7 @@ fn flyway_compares_the_parts_of_a_version() {
             "1 a_b: select 1; / -",
             "1.2 b: select 2; / select -2;",
             "1.10 c: select 3; / -",
-            "views views: select 9; / -"
+            "R__views views: select 9; / -"
         ]
     );
     assert_eq!(found.code.len(), 1);

@@ -24,7 +24,8 @@ pub struct MigrationState {
     pub basis: Basis,
     /// Applied, in order.
     pub applied: BTreeSet<usize>,
-    /// Not applied, and newer than all that are.
+    /// Not applied, and newer than all that are. Where another tool applies them: not applied, because most tools apply
+    /// those that came late, and Flyway its repeatable ones after each newer version.
     pub pending: Vec<usize>,
     /// Not applied, though a newer one is.
     pub skipped: Vec<usize>,
@@ -55,6 +56,7 @@ impl MigrationState {
         let recorded: BTreeMap<i64, &Applied> = history.iter().map(|row| (row.version, row)).collect();
         let known: BTreeSet<i64> = migrations.iter().map(|migration| migration.version).collect();
         let newest = recorded.keys().next_back().copied();
+        let is_trueups = |migration: &CompiledMigration| migration.revision.is_none();
         let mut state = Self {
             basis: Basis::History,
             applied: BTreeSet::new(),
@@ -77,7 +79,9 @@ impl MigrationState {
                         state.edited.push(index);
                     }
                 }
-                None if newest.is_some_and(|newest| migration.version < newest) => state.skipped.push(index),
+                None if is_trueups(migration) && newest.is_some_and(|newest| migration.version < newest) => {
+                    state.skipped.push(index);
+                }
                 None => state.pending.push(index),
             }
         }

@@ -45,9 +45,6 @@ pub(crate) fn hand_over(tool: SqlTool, findings: &mut [Finding]) {
                 "connect to the database that {tool} migrates; if this is it, its history is gone: record with {tool} what is \
                  applied"
             ),
-            (None, _) if finding.code == "history.skipped" => {
-                format!("see what {tool} does about a migration that is older than the newest applied one")
-            }
             (None, Some(CauseKind::Unmigrated)) if remedy.sql.is_none() => {
                 format!("write a migration of {tool} that does it")
             }

@@ -25,6 +25,8 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         beside: &[],
         columns: &[("version", NUMBER), ("name", TEXT), ("applied_on", TEXT), ("checksum", TEXT)],
         query: "SELECT version::text, name, applied_on, checksum FROM {}",
+        applied: "",
+        create: "",
         repair: "",
         settings: "",
     },
@@ -37,6 +39,8 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         beside: &[],
         columns: &[("version_num", TEXT)],
         query: "SELECT pg_catalog.string_agg(version_num, ', ' ORDER BY version_num), NULL FROM {}",
+        applied: "",
+        create: "",
         repair: "",
         settings: "`alembic revision --autogenerate` would drop it. In env.py, in both calls: context.configure(..., \
                    include_name=lambda name, type_, parents: name not in {\"schema\": [\"trueup\"], \"table\": \
@@ -51,6 +55,8 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         beside: &[],
         columns: &[("id", NUMBER), ("app", TEXT), ("name", TEXT)],
         query: "SELECT pg_catalog.concat(app, '.', name), NULL FROM {} ORDER BY id DESC LIMIT 1",
+        applied: "",
+        create: "",
         repair: "",
         settings: "`makemigrations` compares the models, not the database, and drops no table without a model. Where a \
                    model was generated for it (`inspectdb`), keep `managed = False` in its Meta",
@@ -62,12 +68,27 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         proof: Some("installed_rank"),
         only_with: None,
         beside: &[],
-        columns: &[("installed_rank", NUMBER), ("version", TEXT), ("success", FLAG)],
+        columns: &[
+            ("installed_rank", NUMBER),
+            ("version", TEXT),
+            ("description", TEXT),
+            ("type", TEXT),
+            ("success", FLAG),
+        ],
         query: "SELECT (SELECT version FROM (SELECT installed_rank, version, success FROM {} OFFSET 0) AS every \
                 WHERE success AND version IS NOT NULL ORDER BY installed_rank DESC LIMIT 1), \
                 (SELECT coalesce(version, installed_rank::text) FROM \
                 (SELECT installed_rank, version, success FROM {} OFFSET 0) AS every \
                 WHERE NOT success ORDER BY installed_rank DESC LIMIT 1)",
+        applied: "SELECT revision, type LIKE '%BASELINE' FROM (SELECT DISTINCT ON (revision) revision, type, \
+                  success FROM (SELECT coalesce(version, pg_catalog.concat('R__', \
+                  pg_catalog.replace(description, ' ', '_'))) AS revision, type, success, installed_rank FROM \
+                  {} OFFSET 0) AS every ORDER BY revision, installed_rank DESC) AS newest WHERE success AND \
+                  type NOT LIKE 'UNDO%' AND type NOT IN ('SCHEMA', 'DELETE')",
+        create: "CREATE TABLE IF NOT EXISTS flyway_schema_history (installed_rank integer PRIMARY KEY, \
+                 version varchar(50), description varchar(200) NOT NULL, type varchar(20) NOT NULL, script \
+                 varchar(1000) NOT NULL, checksum integer, installed_by varchar(100) NOT NULL, installed_on \
+                 timestamp NOT NULL DEFAULT now(), execution_time integer NOT NULL, success boolean NOT NULL)",
         repair: "undo what it left, then: flyway repair",
         settings: "only `flyway clean` drops it: set flyway.cleanDisabled=true",
     },
@@ -83,6 +104,11 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
                 WHERE success ORDER BY version DESC LIMIT 1), \
                 (SELECT version::text FROM (SELECT version, success FROM {} OFFSET 0) AS every \
                 WHERE NOT success ORDER BY version DESC LIMIT 1)",
+        applied: "SELECT version::text, false FROM (SELECT version, success FROM {} OFFSET 0) AS every WHERE \
+                  success",
+        create: "CREATE TABLE IF NOT EXISTS _sqlx_migrations (version bigint PRIMARY KEY, description text \
+                 NOT NULL, installed_on timestamptz NOT NULL DEFAULT now(), success boolean NOT NULL, \
+                 checksum bytea NOT NULL, execution_time bigint NOT NULL)",
         repair: "undo what it left, delete its row, and run it again: sqlx migrate run",
         settings: COMPARES_NOTHING,
     },
@@ -98,6 +124,12 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
                 WHERE finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1), \
                 (SELECT migration_name FROM (SELECT migration_name, finished_at, rolled_back_at FROM {} OFFSET 0) \
                 AS every WHERE finished_at IS NULL AND rolled_back_at IS NULL ORDER BY migration_name DESC LIMIT 1)",
+        applied: "SELECT migration_name::text, false FROM (SELECT migration_name, finished_at, rolled_back_at \
+                  FROM {} OFFSET 0) AS every WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL",
+        create: "CREATE TABLE IF NOT EXISTS _prisma_migrations (id varchar(36) PRIMARY KEY NOT NULL, checksum \
+                 varchar(64) NOT NULL, finished_at timestamptz, migration_name varchar(255) NOT NULL, logs \
+                 text, rolled_back_at timestamptz, started_at timestamptz NOT NULL DEFAULT now(), \
+                 applied_steps_count integer NOT NULL DEFAULT 0)",
         repair: "prisma migrate resolve --applied NAME or --rolled-back NAME",
         settings: "`prisma db push` and `prisma migrate dev` would drop it. In schema.prisma, after `prisma db pull`, \
                    keep its model and mark it with @@ignore; or name it in prisma.config.ts: tables: { external: \
@@ -115,6 +147,10 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
                 WHERE NOT dirty ORDER BY version DESC LIMIT 1), \
                 (SELECT version::text FROM (SELECT version, dirty FROM {} OFFSET 0) AS every \
                 WHERE dirty ORDER BY version DESC LIMIT 1)",
+        applied: "SELECT version::text, true FROM (SELECT version, dirty FROM {} OFFSET 0) AS every WHERE NOT \
+                  dirty",
+        create: "CREATE TABLE IF NOT EXISTS schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty \
+                 boolean NOT NULL)",
         repair: "undo what it left, then: migrate force VERSION",
         settings: "only `migrate drop` drops it: it drops everything in the database",
     },
@@ -127,6 +163,8 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         beside: &[SideTable { table: "ar_internal_metadata", column: "value" }],
         columns: &[("version", TEXT)],
         query: "SELECT version::text, NULL FROM {} ORDER BY version DESC LIMIT 1",
+        applied: "",
+        create: "",
         repair: "",
         settings: "schema.rb would have it. In an initializer: ActiveRecord::SchemaDumper.ignore_tables << \"{history}\"",
     },
@@ -139,6 +177,8 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         beside: &[],
         columns: &[("version", NUMBER_OR_TEXT)],
         query: "SELECT version::text, NULL FROM {} ORDER BY version DESC LIMIT 1",
+        applied: "SELECT version::text, false FROM {}",
+        create: "CREATE TABLE IF NOT EXISTS schema_migrations (version varchar(128) PRIMARY KEY)",
         repair: "",
         settings: "it drops nothing; its db/schema.sql will have the table, like everything else",
     },
@@ -153,6 +193,12 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         query: "SELECT version_id::text, NULL FROM (SELECT DISTINCT ON (version_id) version_id, is_applied FROM \
                 (SELECT id, version_id, is_applied FROM {} OFFSET 0) AS every ORDER BY version_id DESC, id DESC) \
                 AS newest WHERE is_applied AND version_id > 0 ORDER BY version_id DESC LIMIT 1",
+        applied: "SELECT version_id::text, false FROM (SELECT DISTINCT ON (version_id) version_id, is_applied \
+                  FROM (SELECT id, version_id, is_applied FROM {} OFFSET 0) AS every ORDER BY version_id, id \
+                  DESC) AS newest WHERE is_applied AND version_id > 0",
+        create: "CREATE TABLE IF NOT EXISTS goose_db_version (id integer PRIMARY KEY GENERATED BY DEFAULT AS \
+                 IDENTITY, version_id bigint NOT NULL, is_applied boolean NOT NULL, tstamp timestamp NOT NULL \
+                 DEFAULT now())",
         repair: "",
         settings: COMPARES_NOTHING,
     },
@@ -176,6 +222,8 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
                 (SELECT pg_catalog.concat(filename, '::', id, '::', author) FROM \
                 (SELECT id, author, filename, orderexecuted, exectype FROM {} OFFSET 0) AS every \
                 WHERE exectype = 'FAILED' ORDER BY orderexecuted DESC LIMIT 1)",
+        applied: "",
+        create: "",
         repair: "undo what it left, delete its row, and run it again: liquibase update",
         settings: "`liquibase diff-changelog` would drop it: give --exclude-objects=\"table:{history}\"; `drop-all` \
                    drops everything",
@@ -189,6 +237,8 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         beside: &[SideTable { table: "knex_migrations_lock", column: "is_locked" }],
         columns: &[("id", NUMBER), ("name", TEXT), ("batch", NUMBER)],
         query: "SELECT name::text, NULL FROM {} ORDER BY id DESC LIMIT 1",
+        applied: "",
+        create: "",
         repair: "",
         settings: COMPARES_NOTHING,
     },
@@ -201,6 +251,9 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         beside: &[],
         columns: &[("id", NUMBER), ("name", TEXT), ("run_on", TIME)],
         query: "SELECT name::text, NULL FROM {} ORDER BY id DESC LIMIT 1",
+        applied: "SELECT name::text, false FROM {}",
+        create: "CREATE TABLE IF NOT EXISTS pgmigrations (id serial PRIMARY KEY, name varchar(255) NOT NULL, \
+                 run_on timestamp NOT NULL)",
         repair: "",
         settings: COMPARES_NOTHING,
     },
@@ -213,6 +266,9 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         beside: &[],
         columns: &[("version", TEXT), ("run_on", TIME)],
         query: "SELECT version::text, NULL FROM {} ORDER BY version DESC LIMIT 1",
+        applied: "SELECT version::text, false FROM {}",
+        create: "CREATE TABLE IF NOT EXISTS __diesel_schema_migrations (version varchar(50) PRIMARY KEY NOT \
+                 NULL, run_on timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP)",
         repair: "",
         settings: "`diesel print-schema` would have it. In diesel.toml: [print_schema] filter = { except_tables = \
                    [\"{history}\"] }",
@@ -226,6 +282,9 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         beside: &[],
         columns: &[("id", TEXT), ("applied_at", TIME)],
         query: "SELECT id::text, NULL FROM {} ORDER BY id DESC LIMIT 1",
+        applied: "SELECT id::text, false FROM {}",
+        create: "CREATE TABLE IF NOT EXISTS gorp_migrations (id text NOT NULL PRIMARY KEY, applied_at \
+                 timestamptz)",
         repair: "",
         settings: COMPARES_NOTHING,
     },
@@ -244,6 +303,8 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         ],
         columns: &[("change", TEXT), ("committed_at", TIME)],
         query: "SELECT change::text, NULL FROM {} ORDER BY committed_at DESC LIMIT 1",
+        applied: "SELECT change::text, false FROM {}",
+        create: "",
         repair: "",
         settings: COMPARES_NOTHING,
     },
