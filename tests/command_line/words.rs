@@ -80,7 +80,7 @@ fn commands_of_other_tools_are_answered_with_trueups() {
         ("create", "This version writes no migrations", "by hand"),
         ("reset", "This version has no command that empties", "trueup upgrade --dry-run"),
         ("clean", "This version has no command that empties", "trueup upgrade --dry-run"),
-        ("pull", "This version writes no schema files", "trueup check"),
+        ("pull", "trueup init --from-database", "trueup help init"),
         ("doctor", "This version has no such command", "trueup check"),
         ("lint", "This version has no such command", "trueup check"),
         ("gate", "This version has no such command", "trueup check"),
