@@ -160,11 +160,13 @@ impl ProcessGroup {
         self.0 = None;
     }
 
-    /// Tells the program to end, and kills what is left of it after this time.
-    pub async fn end(self, grace: Duration) {
+    /// Tells the program and its child processes to end, and kills what is left of them after this time.
+    pub async fn end(self, program: &mut Child, grace: Duration) {
         let Some(leader) = self.0 else { return };
         let _ = killpg(leader, Signal::SIGTERM);
         let begun = Instant::now();
+        // A program that has ended is of the group until it was waited for.
+        let _ = tokio::time::timeout(grace, program.wait()).await;
         // Signal 0 only asks whether anything of the group is left.
         while begun.elapsed() < grace && killpg(leader, None).is_ok() {
             tokio::time::sleep(Duration::from_millis(50)).await;

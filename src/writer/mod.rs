@@ -127,7 +127,7 @@ impl WriteSession {
                 self.control.execute("SELECT").await
             };
             if let Err(error) = used.await {
-                return connection::server_failure(error, "keeping the lock while the backup is taken");
+                return connection::server_failure(error, "keeping the lock");
             }
         }
     }

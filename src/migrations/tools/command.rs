@@ -33,12 +33,22 @@ impl SqlTool {
                 ("GOOSE_MIGRATION_DIR", place.dir.to_owned()),
             ],
             Self::Flyway => vec![
-                ("FLYWAY_URL", format!("jdbc:postgresql://{}:{}/{}", place.host, place.port, place.database)),
+                ("FLYWAY_URL", place.jdbc()),
                 ("FLYWAY_USER", place.role.to_owned()),
                 ("FLYWAY_PASSWORD", place.password.unwrap_or_default().to_owned()),
             ],
             _ => Vec::new(),
         }
+    }
+}
+
+impl Place<'_> {
+    /// The URL as JDBC takes it: without role and password, and with `sslmode`, which has the same values there.
+    fn jdbc(&self) -> String {
+        let query = self.url.split_once('?').map_or("", |(_, query)| query);
+        let tls = query.split('&').find(|pair| pair.starts_with("sslmode="));
+        let tls = tls.map(|pair| format!("?{pair}")).unwrap_or_default();
+        format!("jdbc:postgresql://{}:{}/{}{tls}", self.host, self.port, self.database)
     }
 }
 

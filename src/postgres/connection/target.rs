@@ -135,6 +135,11 @@ impl Target {
         &self.role
     }
 
+    /// The password, for a program that trueup starts: never for a message.
+    pub fn password(&self) -> Option<&str> {
+        self.password.as_deref()
+    }
+
     /// What the URL says without effect, and other things worth knowing (`-v`).
     pub fn notes(&self) -> &[String] {
         &self.notes

@@ -1,18 +1,20 @@
-//! The tool's command as a child process: what it is given, and what is kept of it.
+//! The tool's command as a child process: it is stopped when it takes too long, and the end of its output is kept.
 
-use std::process::Stdio;
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::Result;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
-use tokio::process::Command;
-use url::Url;
+use futures_util::FutureExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{self, Command};
 
+use super::place;
 use crate::backup::ProcessGroup;
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::migrations::tools::{DIR, Place, SqlTool, URL};
+use crate::migrations::tools::SqlTool;
 use crate::output;
-use crate::postgres::programs::variable;
 use crate::project::Settings;
 use crate::text::{duration, one_line, without_passwords};
 use crate::workflow::write_command::WriteCommand;
@@ -21,9 +23,13 @@ use crate::workflow::write_command::WriteCommand;
 const AWAKE: Duration = Duration::from_secs(20);
 /// How long the tool may take to end when it is told to.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long its output is read after it has ended: a process that it has left behind may hold the pipe open.
+const DRAIN: Duration = Duration::from_secs(1);
 /// The longest line that is passed on, in characters.
 const LONGEST: usize = 500;
-/// The longest output that is kept, in bytes: the end of it.
+/// The most that is kept of one line, in bytes.
+const LINE: usize = 4 * 1024;
+/// The most that is kept of the output, in bytes: the end of it.
 const KEPT: usize = 64 * 1024;
 
 /// The tool's command.
@@ -49,102 +55,113 @@ impl Child<'_> {
         let spawned = self.prepared(writing).spawn();
         let mut child = spawned.map_err(|error| not_started(self.tool, &self.command[0], error))?;
         let group = ProcessGroup::of(&child);
-        let (out, err) = (child.stdout.take(), child.stderr.take());
-        let quiet = self.settings.output.quiet;
-        let (mut said, mut complained) = (String::new(), String::new());
-        let working = async {
-            tokio::join!(collect(out, quiet, &mut said), collect(err, quiet, &mut complained));
-            child.wait().await
-        };
+        let said = Output { quiet: self.settings.output.quiet, kept: RefCell::default() };
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let reading = async { tokio::join!(said.read(stdout), said.read(stderr)) };
+        let failure = self.watched(&mut child, group, reading, writing).await?;
+        Ok(Ended { output: end_of(&said.kept.borrow()).to_owned(), failure })
+    }
+
+    /// Waits for the end of the process, not for that of its output.
+    async fn watched(
+        &self,
+        child: &mut process::Child,
+        group: ProcessGroup,
+        reading: impl Future,
+        writing: &mut WriteCommand<'_>,
+    ) -> Result<Option<String>> {
         let limit = self.settings.migrations.timeout;
         let mut stop = writing.writer.stop_signal().clone();
+        // It may end before the process does, and is asked again then.
+        let mut reading = std::pin::pin!(reading.fuse());
         let ended = tokio::select! {
-            ended = tokio::time::timeout(limit, working) => {
-                ended.map_err(|_| format!("it took longer than {}, and was ended", duration(limit)))
-            }
+            // What has ended by itself is not stopped.
+            biased;
+            ended = until_end(child, reading.as_mut()) => Ok(ended?),
             signal = stop.wait() => Err(format!("trueup was told to stop by {signal}")),
             error = writing.writer.stay_awake(AWAKE) => Err(format!("the connection was lost: {error}")),
+            () = tokio::time::sleep(limit) => {
+                Err(format!("it took longer than {}, and was ended", duration(limit)))
+            }
         };
-        let failure = match ended {
+        Ok(match ended {
             Ok(status) => {
                 group.ended();
-                let status = status?;
                 (!status.success()).then(|| status.to_string())
             }
             Err(why) => {
-                group.end(GRACE).await;
+                let ending = group.end(child, GRACE);
+                let _ = tokio::join!(ending, tokio::time::timeout(DRAIN, reading));
                 Some(why)
             }
-        };
-        let output = without_passwords(&format!("{said}{complained}")).into_owned();
-        let from = output.ceil_char_boundary(output.len().saturating_sub(KEPT));
-        Ok(Ended { output: output[from..].to_owned(), failure })
+        })
     }
 
     fn prepared(&self, writing: &WriteCommand<'_>) -> Command {
-        let url = self.settings.url().unwrap_or_default();
-        let password = Url::parse(url).ok().and_then(|url| url.password().map(str::to_owned));
-        let dir = self.settings.project.migrations_dir.display().to_string();
-        let target = &writing.target;
-        let place = Place {
-            url,
-            host: target.host(),
-            port: target.port(),
-            database: target.database(),
-            role: target.role(),
-            password: password.as_deref(),
-            dir: &dir,
-        };
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]).current_dir(&self.settings.project.dir);
-        command.env("DATABASE_URL", url).envs(self.tool.variables(&place));
-        if let Some(password) = &password {
-            command.env("PGPASSWORD", password);
-        }
+        command.envs(place::variables(self.settings, self.tool, &writing.target));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         command
     }
 }
 
-/// Passes lines on to standard error, and keeps them.
-async fn collect(from: Option<impl AsyncRead + Unpin>, quiet: bool, kept: &mut String) {
-    let Some(from) = from else { return };
-    let mut lines = BufReader::new(from).split(b'\n');
-    while let Ok(Some(line)) = lines.next_segment().await {
-        let line = String::from_utf8_lossy(&line).into_owned();
-        if !quiet {
-            let shown = output::escape(&one_line(&line, LONGEST)).into_owned();
-            output::err(&format!("{}\n", without_passwords(&shown)));
+/// Reads the output until the process has ended, and what is left of it for a short time afterwards.
+async fn until_end(
+    child: &mut process::Child,
+    mut reading: Pin<&mut impl Future>,
+) -> std::io::Result<ExitStatus> {
+    let status = tokio::select! {
+        status = child.wait() => status?,
+        _ = reading.as_mut() => return child.wait().await,
+    };
+    let _ = tokio::time::timeout(DRAIN, reading).await;
+    Ok(status)
+}
+
+/// The output: passed on line by line, and kept without passwords. The oldest lines are forgotten.
+struct Output {
+    quiet: bool,
+    kept: RefCell<String>,
+}
+
+impl Output {
+    async fn read(&self, from: Option<impl AsyncRead + Unpin>) {
+        let Some(mut from) = from else { return };
+        let (mut line, mut piece) = (Vec::new(), vec![0; 8 * 1024]);
+        while let Ok(read @ 1..) = from.read(&mut piece).await {
+            for part in piece[..read].split_inclusive(|byte| *byte == b'\n') {
+                let room = LINE.saturating_sub(line.len());
+                line.extend_from_slice(&part[..part.len().min(room)]);
+                if part.ends_with(b"\n") {
+                    self.keep(&mut line);
+                }
+            }
         }
-        kept.push_str(&line);
+        if !line.is_empty() {
+            self.keep(&mut line);
+        }
+    }
+
+    fn keep(&self, line: &mut Vec<u8>) {
+        let text = String::from_utf8_lossy(line);
+        let text = without_passwords(text.trim_end_matches(['\r', '\n'])).into_owned();
+        line.clear();
+        if !self.quiet {
+            output::err(&format!("{}\n", output::escape(&one_line(&text, LONGEST))));
+        }
+        let mut kept = self.kept.borrow_mut();
+        kept.push_str(&text);
         kept.push('\n');
+        // Seldom, because everything behind it is moved.
+        if kept.len() > 2 * KEPT {
+            *kept = end_of(&kept).to_owned();
+        }
     }
 }
 
-/// The command of the settings, else the tool's usual one.
-pub(super) fn arguments(settings: &Settings, tool: SqlTool) -> Vec<String> {
-    let url = settings.url().and_then(without_password).unwrap_or_default();
-    let dir = settings.project.migrations_dir.display().to_string();
-    let fill = |word: &str| word.replace(URL, &url).replace(DIR, &dir);
-    match settings.migrations.command.as_slice() {
-        [] => tool.apply_arguments().iter().map(|word| fill(word)).collect(),
-        chosen => chosen.iter().map(|word| fill(word)).collect(),
-    }
-}
-
-fn without_password(url: &str) -> Option<String> {
-    let mut url = Url::parse(url).ok()?;
-    url.set_password(None).ok()?;
-    Some(url.to_string())
-}
-
-/// Whether there is such a program: a path, or a name that PATH finds.
-pub(super) fn is_there(settings: &Settings, program: &str) -> bool {
-    if program.contains('/') {
-        return settings.project.dir.join(program).is_file();
-    }
-    let path = variable("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
+fn end_of(output: &str) -> &str {
+    &output[output.ceil_char_boundary(output.len().saturating_sub(KEPT))..]
 }
 
 pub(super) fn not_started(tool: SqlTool, program: &str, why: impl std::fmt::Display) -> Failure {

@@ -1,6 +1,7 @@
 //! A project whose migrations another tool keeps and applies: what trueup leaves to that tool.
 
 mod child;
+mod place;
 mod report;
 pub(crate) mod upgrade;
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::place;
 use crate::findings::Finding;
 use crate::migrations::tools::SqlTool;
 use crate::output::view::{Text, Tone, View};
@@ -51,7 +52,7 @@ impl Report for ToolReport {
         let pending = self.check.history.pending.len();
         let mut view = View::new().headline(self.check.headline());
         if pending > 0 && !ran {
-            view = view.text(Text::labelled("command", command.join(" ")));
+            view = view.text(Text::labelled("command", place::shown(command)));
         }
         if let Some(backup) = &self.check.backup {
             view = view.line(format!("backup: {}", backup.summary()));

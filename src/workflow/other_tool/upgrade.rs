@@ -3,14 +3,16 @@
 
 use anyhow::Result;
 
-use super::child::{Child, arguments, is_there, not_started};
+use super::child::{Child, Ended, not_started};
+use super::place::{self, arguments, is_there};
 use super::report::{ToolReport, ToolRun};
 use crate::changes::plan::Affected;
 use crate::cli::WriteArgs;
-use crate::error::{ErrorCode, Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::migrations::tools::SqlTool;
 use crate::output;
 use crate::output::view::{Text, View};
+use crate::postgres::sql::identifier;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
 use crate::text::plural;
@@ -49,7 +51,8 @@ impl Before {
 /// # Errors
 /// With the exit codes of the contract.
 pub(crate) async fn run(settings: &Settings, asked: &ToolUpgrade<'_>, mut stop: StopSignal) -> Result<Exit> {
-    let command = arguments(settings, asked.tool);
+    refuse_role(settings, asked.tool)?;
+    let command = arguments(settings, asked.tool)?;
     let signal = stop.clone();
     let (mut writing, declared, before) = tokio::select! {
         biased;
@@ -88,11 +91,11 @@ async fn ask<'s>(
     let (mut writing, reading) = project_model::beside(settings, opening).await?;
     let declared = reading.finish(settings).await?;
     let before = look(settings, &declared, &mut writing).await?;
+    if before.has_pending() && !is_there(settings, &command[0]) {
+        return Err(not_started(asked.tool, &command[0], "there is no such program in PATH").into());
+    }
     if !before.has_pending() || asked.dry_run {
         return Ok((writing, declared, before));
-    }
-    if !is_there(settings, &command[0]) {
-        return Err(not_started(asked.tool, &command[0], "it is not in PATH").into());
     }
     let pending = &before.document.history.pending;
     if !settings.output.quiet && (settings.output.interactive || !asked.write.yes) {
@@ -100,13 +103,27 @@ async fn ask<'s>(
         let shown = View::new()
             .headline(before.document.headline())
             .text(Text::labelled("to be applied", names.join(", ")))
-            .text(Text::labelled("command", command.join(" ")));
+            .text(Text::labelled("command", place::shown(command)));
         output::err(&output::shown(&shown, deliver::style(&settings.output)));
     }
     let mark = before.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let what = format!("run {}, which applies {}", command[0], plural(pending.len(), "migration"));
     writing.confirm(&what, mark).await?;
     Ok((writing, declared, before))
+}
+
+/// The tool logs in by itself: what it creates belongs to the login role.
+fn refuse_role(settings: &Settings, tool: SqlTool) -> Result<(), Failure> {
+    let Some(role) = &settings.database.set_role else { return Ok(()) };
+    let what = format!(
+        "[database] set_role = {role:?} is for trueup's own statements: {tool} would create everything as the role of the \
+         connection URL; nothing was changed"
+    );
+    Err(Failure::new(Exit::Refused, what).code(ErrorCode::PERMISSION_MISSING).next(format!(
+        "let the login role take the other one by itself: ALTER ROLE <login> SET role = {}, and remove set_role; or run {tool} \
+         by hand",
+        identifier(role)
+    )))
 }
 
 /// Reads the database, and refuses what must not be changed.
@@ -119,10 +136,18 @@ async fn look(
     let document = comparison::compare(settings, &writing.target, declared, &snapshot)?.document;
     refuse_unclear(&snapshot)?;
     comparison::refuse_other(settings, &document)?;
-    if let Some(failed) = document.findings.iter().find(|finding| finding.code == "history.failed") {
-        let what = format!("{} failed or was interrupted; nothing was changed", failed.object);
-        let next = failed.remedy.summary().unwrap_or_default();
-        return Err(Failure::new(Exit::Refused, what).code(ErrorCode::HISTORY_FAILED).next(next).into());
+    for (code, what) in [
+        (ErrorCode::HISTORY_FAILED, "failed or was interrupted"),
+        (
+            ErrorCode::HISTORY_MISSING,
+            "has tables, and no history of migrations: the tool would begin with the first",
+        ),
+    ] {
+        if let Some(found) = document.findings.iter().find(|finding| finding.code == code.as_str()) {
+            let what = format!("{} {what}; nothing was changed", found.object);
+            let next = found.remedy.summary().unwrap_or_default();
+            return Err(Failure::new(Exit::Refused, what).code(code).next(next).into());
+        }
     }
     Ok(Before { snapshot, document })
 }
@@ -153,54 +178,122 @@ async fn carry_out(
     let backup = policy.ensure(settings, &before.snapshot, writing).await?.map(|(_, summary)| summary);
 
     let ended = Child { settings, tool: asked.tool, command }.run(writing).await?;
-    let snapshot = writing.take_snapshot(declared).await?;
-    let mut document = comparison::compare(settings, &writing.target, declared, &snapshot)?.document;
-    let applied = newly_applied(&before.snapshot, &snapshot);
-    let unchanged = applied.is_empty() && snapshot.catalog.objects == before.snapshot.catalog.objects;
-    if let Some(why) = &ended.failure {
-        let state = State { applied: &applied, unchanged };
-        return Err(state.failure(asked.tool, why, &ended.output, command).into());
-    }
-    if unchanged {
-        let what = format!(
-            "{} ended with 0, and this database has not changed: it may have migrated another one",
-            command.join(" ")
-        );
-        let next =
-            "see which database it works on: it is given DATABASE_URL; its own settings may name another";
-        return Err(Failure::new(Exit::RolledBack, what).code(ErrorCode::TOOL_FAILED).next(next).into());
+    let (snapshot, mut document) = match look_again(settings, declared, writing).await {
+        Ok(now) => now,
+        Err(error) => return Err(unknown(asked.tool, &ended, &error).into()),
+    };
+    let outcome = Outcome {
+        tool: asked.tool,
+        command,
+        ended: &ended,
+        applied: &newly_applied(&before.snapshot, &snapshot),
+        new_history: (before.snapshot.history_table != snapshot.history_table)
+            .then_some(snapshot.history_table.as_deref())
+            .flatten(),
+        same_schema: snapshot.catalog.objects == before.snapshot.catalog.objects,
+    };
+    if let Some(failure) = outcome.failure() {
+        return Err(failure.into());
     }
     document.backup = backup;
+    let applied = outcome.applied.to_vec();
     let run =
         ToolRun { output: ended.output, applied, ran: true, ..ToolRun::none(asked.tool, command.to_vec()) };
     Ok((document, run))
 }
 
-/// What a tool that failed has left.
-struct State<'a> {
-    applied: &'a [String],
-    /// Whether neither the schema nor the history has changed.
-    unchanged: bool,
+/// Reads the database after the tool has ended. A connection that was lost meanwhile is opened again.
+async fn look_again(
+    settings: &Settings,
+    declared: &ProjectModel,
+    writing: &mut WriteCommand<'_>,
+) -> Result<(DatabaseSnapshot, SchemaReport)> {
+    let snapshot = match writing.take_snapshot(declared).await {
+        Err(error) if exit_of(&error) == Exit::CannotTell => {
+            let again = writing.writer.reconnect(&error.to_string(), &mut writing.progress).await;
+            again.map_err(anyhow::Error::msg)?;
+            writing.take_snapshot(declared).await?
+        }
+        taken => taken?,
+    };
+    if !snapshot.invisible.is_empty() {
+        anyhow::bail!("this role may not read {}", snapshot.invisible.join(", "));
+    }
+    let document = comparison::compare(settings, &writing.target, declared, &snapshot)?.document;
+    Ok((snapshot, document))
 }
 
-impl State<'_> {
-    fn failure(&self, tool: SqlTool, why: &str, output: &str, command: &[String]) -> Failure {
-        let (exit, state) = match (self.unchanged, self.applied) {
-            (true, _) => (
-                Exit::RolledBack,
-                "the schema and the history are as they were; rows were not compared".to_owned(),
+/// The tool has ended, and the database cannot be read.
+fn unknown(tool: SqlTool, ended: &Ended, error: &anyhow::Error) -> Failure {
+    let how = ended.failure.as_deref().unwrap_or("it ended with 0");
+    let what = format!(
+        "{tool} was run ({how}), and what it has applied is not known: {error}{}",
+        last_lines(&ended.output)
+    );
+    Failure::new(Exit::Unknown, what).code(ErrorCode::TOOL_FAILED).next("trueup status")
+}
+
+/// What the tool has done.
+struct Outcome<'a> {
+    tool: SqlTool,
+    command: &'a [String],
+    ended: &'a Ended,
+    /// The migrations that its history has now, and did not have before.
+    applied: &'a [String],
+    /// The table of its history, where it was not there before.
+    new_history: Option<&'a str>,
+    same_schema: bool,
+}
+
+impl Outcome<'_> {
+    /// `None` where something was applied, and the tool says that all was well.
+    fn failure(&self) -> Option<Failure> {
+        let Self { tool, ended, applied, .. } = self;
+        let unchanged = applied.is_empty() && self.same_schema && self.new_history.is_none();
+        let said = last_lines(&ended.output);
+        let (exit, what, next) = match &ended.failure {
+            None if !applied.is_empty() || !self.same_schema => return None,
+            None => (
+                if unchanged { Exit::RolledBack } else { Exit::Partial },
+                format!(
+                    "{} ended with 0, and applied nothing here: it may have migrated another database, or have a reason of \
+                     its own{said}",
+                    place::shown(self.command)
+                ),
+                "see which database it works on: it is given DATABASE_URL, and its own settings may name another; some tools \
+                 apply no migration that is older than the newest applied one"
+                    .to_owned(),
             ),
-            (false, []) => {
-                (Exit::Partial, "no migration was recorded, and the schema has changed".to_owned())
-            }
-            (false, applied) => (Exit::Partial, format!("applied before that: {}", applied.join(", "))),
+            Some(why) => (
+                if unchanged { Exit::RolledBack } else { Exit::Partial },
+                format!("{tool} failed ({why}): {}{said}", self.state(unchanged)),
+                "trueup check shows where the database is; then: trueup upgrade".to_owned(),
+            ),
         };
-        let last: Vec<&str> = output.lines().rev().take(10).collect();
-        let said: String = last.into_iter().rev().map(|line| format!("\n  {line}")).collect();
-        Failure::new(exit, format!("{tool} failed ({why}): {state}{said}"))
-            .code(ErrorCode::TOOL_FAILED)
-            .next(format!("trueup check shows where the database is; then: {}", command.join(" ")))
+        Some(Failure::new(exit, what).code(ErrorCode::TOOL_FAILED).next(next))
     }
+
+    /// What a tool that failed has left.
+    fn state(&self, unchanged: bool) -> String {
+        match (self.applied, self.new_history) {
+            _ if unchanged => {
+                "the schema and the history are as they were; rows were not compared".to_owned()
+            }
+            ([], _) if !self.same_schema => {
+                "no migration was recorded, and the schema has changed".to_owned()
+            }
+            ([], Some(table)) => {
+                format!("no migration was applied; the table of its history, {table}, is new")
+            }
+            (applied, _) => format!("applied before that: {}", applied.join(", ")),
+        }
+    }
+}
+
+/// The end of what the tool has said, under the message.
+fn last_lines(output: &str) -> String {
+    let last: Vec<&str> = output.lines().rev().take(10).collect();
+    last.into_iter().rev().map(|line| format!("\n  {line}")).collect()
 }
 
 /// The migrations of the history that were not in it before.
