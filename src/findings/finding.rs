@@ -53,8 +53,8 @@ pub struct Undeclared {
     pub text: Option<String>,
     /// The relation that it belongs to, qualified and quoted, where it is a part of one.
     pub relation: Option<String>,
-    /// The name of a migration that takes it away instead.
-    pub migration: String,
+    /// What to do where it is not wanted: the migration to write.
+    pub unwanted: String,
 }
 
 impl Undeclared {
@@ -68,7 +68,7 @@ impl Undeclared {
             }
             (None, None) => format!("declare it in {file}"),
         };
-        format!("{declare}; or write a migration that takes it away: V<version>__{}.sql", self.migration)
+        format!("{declare}; or {}", self.unwanted)
     }
 }
 

@@ -34,6 +34,7 @@ impl MigrationId<'_> {
 impl fmt::Display for MigrationId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.revision {
+            Some(ToolRevision { tool, id }) if self.name.is_empty() => write!(f, "{} {id}", tool.title()),
             Some(ToolRevision { tool, id }) => {
                 write!(f, "{} {id} ({})", tool.title(), self.name.replace('_', " "))
             }

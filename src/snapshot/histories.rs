@@ -99,8 +99,8 @@ impl Histories {
         let Some(table) = self.readable.get(statement) else {
             let revision: Option<String> = row.at(0)?;
             let revision = revision.unwrap_or_default();
-            let through = row.at(1)?;
-            self.rows_of_tool.push(AppliedRevision { revision, through });
+            let stands_for = row.at::<&str>(1)?.parse()?;
+            self.rows_of_tool.push(AppliedRevision { revision, stands_for });
             return Ok(());
         };
         if table.is_refinerys() {

@@ -303,6 +303,48 @@ fn what_came_late_is_pending() {
     assert!(codes.iter().all(|code| *code != "history.ahead"), "{codes:?}");
 }
 
+/// Where `schema/` declares the model, what it and the tool's files do not share is told in the tool's words.
+#[test]
+fn no_migration_of_trueups_own_is_proposed() {
+    let tool = &tools()[4];
+    let (project, database) = (project(tool), database(tool));
+    fs::create_dir(project.path().join("schema")).unwrap();
+    let declared = format!(
+        "{USERS} {} CREATE TABLE teams (id int);",
+        KEYS.replace("PRIMARY KEY", "PRIMARY KEY, note text")
+    );
+    fs::write(project.path().join("schema/all.sql"), declared.replace(", email text NOT NULL", "")).unwrap();
+    project.trueup(["compile"], "").env("TRUEUP_PG_BIN", &support::server().bin_dir).exit(0);
+    project
+        .check(&database)
+        .env("COLUMNS", "300")
+        .exit(1)
+        .stdout_contains("write a migration of goose that does it")
+        .stdout_contains("or write a migration of goose that takes it away")
+        .lacks(["V<version>"]);
+}
+
+/// golang-migrate has one row: while a migration is interrupted, it is that one's.
+#[test]
+fn an_interrupted_migration_does_not_hide_those_before_it() {
+    let golang = tools().into_iter().find(|tool| tool.name == "golang-migrate").unwrap();
+    let (project, database) = (project(&golang), database(&golang));
+    database.exec("UPDATE schema_migrations SET version = 3, dirty = true");
+    let check = project.check(&database).document();
+    let failed =
+        &check["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "history.failed");
+    assert!(failed.is_some(), "{check:#}");
+    assert_eq!(
+        (&check["history"]["applied"], &check["history"]["pending"][0]["version"]),
+        (&2.into(), &"3".into())
+    );
+    let next = "undo what it left, then: migrate force VERSION";
+    for command in ["check", "status"] {
+        project.trueup([command], &database).exit(1).says("golang-migrate 2").says(next);
+    }
+    project.trueup(["upgrade", "--yes"], &database).exit(4).says("failed or was interrupted").says(next);
+}
+
 #[test]
 fn files_that_the_tool_would_not_take_are_told() {
     let tool = &tools()[4];

@@ -81,12 +81,34 @@ fn a_directory_without_migrations_is_a_new_project() {
 }
 
 #[test]
-fn what_is_wrong_with_the_files_is_told_beside_what_is_written() {
-    let application = application(&[("db/migrations/1_a.sql", "-- migrate:up\nCREATE TABEL a (id int);\n")]);
-    trueup(&application, &["init", "--yes"], None)
-        .exit(2)
-        .says("db/migrations/1_a.sql: line 2")
-        .says("trueup.toml is written");
+fn nothing_is_written_before_the_files_are_right() {
+    let dbmate = "db/migrations/1_a.sql";
+    let application = application(&[(dbmate, "-- migrate:up\nCREATE TABEL a (id int);\n")]);
+    let refused = |args: &[&str], words: &str| {
+        let args = [&["init", "--yes"], args].concat();
+        trueup(&application, &args, None).exit(2).says(words).says("nothing was written");
+        assert!(!application.path().join("trueup.toml").exists(), "{args:?}");
+    };
+    refused(&[], "db/migrations/1_a.sql: line 2");
+    refused(&["--dir", "nowhere"], "nowhere");
+    refused(&["--name", " "], "is no name");
+    refused(&["--tool", "goose", "--dir", "db/migrations"], "no marker of goose");
+    super::write(application.path(), &[(dbmate, "-- migrate:up\nCREATE TABLE a (id int);\n")]);
+    trueup(&application, &["init", "--yes"], None).exit(0);
+    assert!(application.path().join("trueup.lock").is_file());
+}
+
+#[test]
+fn a_new_project_may_have_its_directory_already() {
+    let application = application(&[("db/steps/.keep", "")]);
+    trueup(&application, &["init", "--yes", "--dir", "db/steps"], None)
+        .exit(0)
+        .stdout_contains("db/steps/V1__baseline.sql");
+    assert!(read(&application, "trueup.toml").contains("dir = \"db/steps\""));
+    let again =
+        trueup(&application, &["init", "--yes", "--name", "other", "--format", "json"], None).exit(0).json();
+    assert!(again["init"]["would_change"].as_str().unwrap().contains("+name = \"other\""), "{again}");
+    assert_eq!(again["init"]["next"], serde_json::json!(["trueup check"]));
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::migrations::script::tool_of_markers;
 use crate::migrations::tools::SqlTool;
+use crate::postgres::sql::read_file;
 
 /// A tool, and what shows that it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +20,9 @@ pub(super) struct Found {
 
 /// Tools whose migrations are code, and the file that shows each.
 const OF_CODE: [(&str, &str); 2] = [("alembic.ini", "Alembic"), ("manage.py", "Django")];
+
+/// The files of builds that may have Flyway in them.
+const BUILDS: [&str; 3] = ["pom.xml", "build.gradle", "build.gradle.kts"];
 
 /// Where migrations usually are.
 const DIRECTORIES: [&str; 10] = [
@@ -48,7 +53,10 @@ pub(super) fn find(project: &Path) -> Option<Found> {
     if has("diesel.toml") {
         return found(SqlTool::Diesel, "migrations", "diesel.toml");
     }
-    let configured = ["flyway.toml", "flyway.conf", "conf/flyway.conf"].into_iter().find(|name| has(name));
+    let configured = || ["flyway.toml", "flyway.conf", "conf/flyway.conf"].into_iter().find(|name| has(name));
+    // A build of Java has Flyway as a plugin or a library.
+    let built = || BUILDS.into_iter().find(|name| text_of(&project.join(name)).contains("flyway"));
+    let configured = configured().or_else(built);
     for dir in DIRECTORIES {
         if let Some((tool, evidence)) = of_files(&project.join(dir), configured, uses_sqlx(project)) {
             return Some(Found { tool, dir: dir.into(), evidence: format!("{dir}/{evidence}") });
@@ -64,7 +72,12 @@ pub(super) fn of_code(project: &Path) -> Option<(&'static str, &'static str)> {
 
 fn uses_sqlx(project: &Path) -> bool {
     let names = |text: String| text.lines().any(|line| line.trim_start().starts_with("sqlx"));
-    project.join(".sqlx").is_dir() || fs::read_to_string(project.join("Cargo.toml")).is_ok_and(names)
+    project.join(".sqlx").is_dir() || names(text_of(&project.join("Cargo.toml")))
+}
+
+/// The text of a file; nothing where it is missing, or cannot be read.
+fn text_of(path: &Path) -> String {
+    read_file(path).unwrap_or_default()
 }
 
 /// The tool of the files in a directory, with the first file that shows it.
@@ -83,19 +96,10 @@ fn of_files(directory: &Path, flyway: Option<&str>, sqlx: bool) -> Option<(Optio
     if first.starts_with(['V', 'U', 'R', 'B']) && first.contains("__") {
         return Some((flyway.map(|_| SqlTool::Flyway), first));
     }
-    let text = fs::read_to_string(directory.join(&first)).unwrap_or_default();
-    let marks: [(&str, SqlTool); 4] = [
-        ("migrate:up", SqlTool::Dbmate),
-        ("+goose", SqlTool::Goose),
-        ("+migrate", SqlTool::SqlMigrate),
-        ("Up Migration", SqlTool::NodePgMigrate),
-    ];
-    let comments = || text.lines().filter_map(|line| line.trim().strip_prefix("--"));
-    let marked =
-        marks.into_iter().find(|(mark, _)| comments().any(|comment| comment.trim().starts_with(mark)));
+    let marked = tool_of_markers(&text_of(&directory.join(&first))).and_then(SqlTool::of_word);
     let is_numbered = first.starts_with(|found: char| found.is_ascii_digit());
     let tool = match marked {
-        Some((_, tool)) => tool,
+        Some(tool) => tool,
         None if !is_numbered => return None,
         None if sqlx => SqlTool::Sqlx,
         None if first.ends_with(".up.sql") || first.ends_with(".down.sql") => SqlTool::GolangMigrate,
@@ -135,6 +139,13 @@ mod tests {
             (&[("prisma/migrations/1_a/migration.sql", "select 1;")], SqlTool::Prisma),
             (&[("sqitch.plan", "")], SqlTool::Sqitch),
             (&[("flyway.conf", ""), ("sql/V1__a.sql", "select 1;")], SqlTool::Flyway),
+            (
+                &[
+                    ("pom.xml", "<artifactId>flyway-core</artifactId>"),
+                    ("src/main/resources/db/migration/V1__a.sql", "select 1;"),
+                ],
+                SqlTool::Flyway,
+            ),
         ] {
             assert_eq!(found(files), Some(Some(tool)), "{files:?}");
         }

@@ -62,55 +62,60 @@ fn existing(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
     Ok(report)
 }
 
-/// A new project.
+/// A new project. Nothing is written unless its files can be read and compiled.
 async fn start(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
     let project = &settings.project;
     let found = chosen(args, &project.dir);
     let name = confirmed_name(settings, args, found.as_ref())?;
-    let mut report = InitReport::new(settings, found.as_ref());
-    let file = SettingsFile { name: &name, found: found.as_ref() };
-    file.write(&project.settings_path)?;
-    report.init.name = Some(name.clone());
-    report.init.written.push("trueup.toml".to_owned());
     let started = with_project(settings, &name, found.as_ref());
-    if found.is_none() && !project.schema_dir.is_dir() && !project.migrations_dir.is_dir() {
+    let sources =
+        Sources::read_any(&started.project.dir, &started.project.migrations_dir, started.project.tool)
+            .map_err(nothing_written)?;
+    let mut report = InitReport::new(settings, found.as_ref());
+    report.init.name = Some(name.clone());
+    let write_settings = |report: &mut InitReport| {
+        report.init.written.push("trueup.toml".to_owned());
+        SettingsFile { name: &name, found: found.as_ref() }.write(&project.settings_path)
+    };
+    if sources.schema.is_empty() && sources.migrations.is_empty() {
+        write_settings(&mut report)?;
         if let Some((tool, file)) = found::of_code(&project.dir) {
             report.init.notes.push(format!(
                 "{file}: the migrations of {tool} are code, which trueup cannot read: declare the schema in schema/"
             ));
         }
         report.init.next = vec![format!(
-            "declare the schema in schema/, or write the first migration, migrations/V1__baseline.sql; then: {}",
+            "declare the schema in schema/, or write the first migration, {}/V1__baseline.sql; then: {}",
+            started.migrations.dir,
             Command::Compile
         )];
         return Ok(report);
     }
-    let sources =
-        Sources::read_of(&started.project.dir, &started.project.migrations_dir, started.project.tool)
-            .map_err(written_already)?;
     match project_model::compile(&started, &sources).await {
         Ok(lock) => {
+            write_settings(&mut report)?;
             save(&lock, &started, &mut report)?;
             report.init.notes.extend(sources.notes(&project.dir));
             check(&started, lock, sources, &mut report).await?;
         }
         Err(error) => match error.downcast::<Failure>() {
             Ok(failure) if failure.code == Some(ErrorCode::SCRATCH_UNAVAILABLE) => {
+                write_settings(&mut report)?;
                 report.exit = failure.exit;
                 report.init.notes.push(format!("trueup.lock is not written: {}", failure.what));
                 report.init.next = vec![failure.next, format!("then: {}", Command::Compile)];
             }
-            Ok(failure) => return Err(written_already(failure).into()),
+            Ok(failure) => return Err(nothing_written(failure).into()),
             Err(error) => return Err(error),
         },
     }
     Ok(report)
 }
 
-/// What is wrong with the files is told beside what is done already.
-fn written_already(failure: Failure) -> Failure {
-    let next = format!("trueup.toml is written; correct the files, then: {}", Command::Compile);
-    let next = if failure.next.is_empty() { next } else { format!("{}\n{next}", failure.next) };
+/// What is wrong with the files is told before anything is written.
+fn nothing_written(failure: Failure) -> Failure {
+    let next = "nothing was written; correct the files, then run the same command again";
+    let next = if failure.next.is_empty() { next.to_owned() } else { format!("{}\n{next}", failure.next) };
     Failure { next, ..failure }
 }
 
@@ -168,8 +173,11 @@ fn chosen(args: &InitArgs, project: &Path) -> Option<Found> {
             Some(Found { tool, dir: dir.into(), evidence: "--tool".to_owned() })
         }),
     };
-    if let (Some(chosen), Some(dir)) = (&mut chosen, &args.dir) {
-        chosen.dir.clone_from(dir);
+    if let Some(dir) = &args.dir {
+        match &mut chosen {
+            Some(chosen) => chosen.dir.clone_from(dir),
+            None => chosen = Some(Found { tool: None, dir: dir.clone(), evidence: "--dir".to_owned() }),
+        }
     }
     chosen
 }
@@ -183,8 +191,17 @@ fn name(args: &InitArgs, project: &Project) -> String {
 /// Asks for the name at a terminal.
 ///
 /// # Errors
-/// Exit 4: no terminal and no `--yes`; the answer is no.
+/// Exit 2: no name. Exit 4: no terminal and no `--yes`; the answer is no.
 fn confirmed_name(settings: &Settings, args: &InitArgs, found: Option<&Found>) -> Result<String, Failure> {
+    let name = asked_name(settings, args, found)?;
+    if name.trim().is_empty() || name.contains(char::is_control) {
+        let what = format!("{name:?} is no name for a project; nothing was written");
+        return Err(Failure::usage(what).next("give one word, such as the application's: --name NAME"));
+    }
+    Ok(name)
+}
+
+fn asked_name(settings: &Settings, args: &InitArgs, found: Option<&Found>) -> Result<String, Failure> {
     let proposed = name(args, &settings.project);
     if args.yes {
         return Ok(proposed);

@@ -51,10 +51,10 @@ pub(super) struct Init {
     /// Remarks.
     pub(super) notes: Vec<String>,
     /// What to run next.
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) next: Vec<String>,
     /// What would be written where nothing was: the difference to the file that is there.
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) would_change: Option<String>,
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::Result;
 
@@ -29,7 +29,9 @@ const USUAL: &str = "migrations";
 pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: SqlTool) -> Result<InitReport> {
     let project = &settings.project;
     let theirs = directory(args, tool, &project.dir);
-    let target = PathBuf::from(if theirs == Path::new(USUAL) { BESIDE } else { USUAL });
+    let is_usual =
+        theirs.components().filter(|part| *part != Component::CurDir).eq(Path::new(USUAL).components());
+    let target = PathBuf::from(if is_usual { BESIDE } else { USUAL });
     refuse_to_overwrite(&project.dir.join(&target))?;
     let own = Found { tool: None, dir: target.clone(), evidence: theirs.display().to_string() };
     let has_settings = project.settings_path.symlink_metadata().is_ok();

@@ -227,6 +227,11 @@ impl StatusReport {
         self.open_runs.iter().find(interrupted).filter(|_| !self.standby)
     }
 
+    /// The histories of other tools in which a migration failed.
+    fn failed_elsewhere(&self) -> impl Iterator<Item = &OtherHistory> {
+        self.history.others.iter().filter(|other| other.failed.is_some())
+    }
+
     fn no_lock(&self) -> String {
         if self.standby { "not seen on a standby" } else { "free" }.to_owned()
     }
@@ -251,6 +256,7 @@ impl StatusReport {
             (running, "running"),
             (history.edited.len(), "modified after apply"),
             (history.skipped.len(), "skipped"),
+            (self.failed_elsewhere().count(), "failed"),
             (history.pending.len(), "pending"),
         ];
         let counted: Vec<String> = counted
@@ -292,6 +298,10 @@ impl StatusReport {
             () if self.unfinished_repair().is_some() => {
                 let run = self.unfinished_repair().map(|run| short_id(&run.id)).unwrap_or_default();
                 format!("trueup verify --fix, which continues, or: trueup undo {run}")
+            }
+            () if self.failed_elsewhere().next().is_some() => {
+                let repair = self.failed_elsewhere().next().map_or("", |other| other.repair);
+                format!("{repair}; then: trueup status")
             }
             () if !history.edited.is_empty() => "trueup check, which shows what was modified".into(),
             () if !history.skipped.is_empty() => {

@@ -50,6 +50,11 @@ pub(super) fn marker(path: &Path, sql: &str) -> Option<(usize, Failure)> {
     Some((line, failure))
 }
 
+/// The tool whose markers are in a file, by the first of them.
+pub fn tool_of_markers(sql: &str) -> Option<&'static str> {
+    comments(sql).find_map(|comment| tool_of(comment.text))
+}
+
 fn tool_of(text: &str) -> Option<&'static str> {
     let begins = |text: &str, marker: &str| {
         text.get(..marker.len()).is_some_and(|head| head.eq_ignore_ascii_case(marker))

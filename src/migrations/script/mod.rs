@@ -22,6 +22,7 @@ pub use self::non_transactional::NonTransactional;
 pub use self::statement_effect::StatementEffect;
 pub(crate) use self::tokens::Tokens;
 pub use self::tokens::WrittenName;
+pub use foreign::tool_of_markers;
 
 /// A script that has been examined.
 #[derive(Debug, Clone, Default)]

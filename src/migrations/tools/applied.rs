@@ -1,8 +1,12 @@
 //! What a tool's own history says is applied.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::str::FromStr;
 
-use super::{SqlTool, ToolRevision, flyway};
+use anyhow::Result;
+
+use super::{SqlTool, ToolRevision, flyway, numbers_of};
 use crate::migrations::Migration;
 use crate::migrations::history::Applied;
 use crate::postgres::catalog::history_tables::{HISTORY_TOOLS, HistoryTool};
@@ -12,8 +16,35 @@ use crate::postgres::catalog::history_tables::{HISTORY_TOOLS, HistoryTool};
 pub struct AppliedRevision {
     /// The tool's identifier.
     pub revision: String,
-    /// Whether all that come before it are applied, too, though they have no rows.
-    pub through: bool,
+    /// Which migrations the row shows to be applied.
+    pub stands_for: StandsFor,
+}
+
+/// Which migrations a row of a history shows to be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StandsFor {
+    /// Its own.
+    Alone,
+    /// Its own and all before it, which have no rows.
+    Through,
+    /// As [`Self::Through`]; the project may lack its own (Flyway's `baseline`).
+    Baseline,
+    /// All before it: its own failed or was interrupted.
+    Before,
+}
+
+impl FromStr for StandsFor {
+    type Err = anyhow::Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        Ok(match word {
+            "alone" => Self::Alone,
+            "through" => Self::Through,
+            "baseline" => Self::Baseline,
+            "before" => Self::Before,
+            _ => anyhow::bail!("{word:?} says of no migration whether it is applied"),
+        })
+    }
 }
 
 impl SqlTool {
@@ -41,16 +72,19 @@ pub fn applied(tool: SqlTool, rows: &[AppliedRevision], migrations: &[Migration]
     }
     let mut found = Vec::new();
     let mut unknown: Vec<&str> = Vec::new();
-    for row in rows {
-        let exact = known.get_mut(&tool.key(&row.revision)).and_then(Vec::pop);
-        if row.through {
-            found.extend(up_to(&row.revision, migrations));
+    for AppliedRevision { revision, stands_for } in rows {
+        match stands_for {
+            StandsFor::Alone => {}
+            StandsFor::Through | StandsFor::Baseline => {
+                found.extend(until(revision, Ordering::is_le, migrations))
+            }
+            StandsFor::Before => found.extend(until(revision, Ordering::is_lt, migrations)),
         }
-        match exact {
+        match known.get_mut(&tool.key(revision)).and_then(Vec::pop) {
+            _ if *stands_for == StandsFor::Before => {}
             Some(index) => found.push(index),
-            // A baseline stands for a database that no migration of the project has built.
-            None if row.through && tool == SqlTool::Flyway => {}
-            None => unknown.push(&row.revision),
+            None if *stands_for == StandsFor::Baseline => {}
+            None => unknown.push(revision),
         }
     }
     found.sort_unstable();
@@ -70,7 +104,11 @@ pub fn applied(tool: SqlTool, rows: &[AppliedRevision], migrations: &[Migration]
             of(migration.version, &migration.name, id)
         })
         .collect();
-    unknown.sort_unstable();
+    unknown.sort_by_cached_key(|revision| {
+        let numbers = flyway::numbers(revision)
+            .or_else(|| Some(vec![u128::try_from(*numbers_of(revision).first()?).ok()?]));
+        (numbers.is_none(), numbers, *revision)
+    });
     let taken = |version: i64| migrations.iter().any(|migration| migration.version == version);
     for (id, mut version) in unknown.iter().zip(super::number(&unknown)) {
         while taken(version) || applied.iter().any(|row| row.version == version) {
@@ -82,18 +120,23 @@ pub fn applied(tool: SqlTool, rows: &[AppliedRevision], migrations: &[Migration]
     applied
 }
 
-/// The migrations whose versions are not above a revision, by their index.
-fn up_to(revision: &str, migrations: &[Migration]) -> impl Iterator<Item = usize> {
+/// The migrations whose versions compare so with a revision, by their index.
+fn until(
+    revision: &str,
+    is_so: fn(Ordering) -> bool,
+    migrations: &[Migration],
+) -> impl Iterator<Item = usize> {
     let limit = flyway::numbers(revision);
     let numbers = |migration: &Migration| flyway::numbers(&migration.revision.as_ref()?.id);
     let is_within = move |migration: &Migration| {
-        numbers(migration).zip(limit.as_ref()).is_some_and(|(own, limit)| own <= *limit)
+        numbers(migration).zip(limit.as_ref()).is_some_and(|(own, limit)| is_so(own.cmp(limit)))
     };
     migrations.iter().enumerate().filter(move |(_, migration)| is_within(migration)).map(|(index, _)| index)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::StandsFor::{Alone, Baseline, Before, Through};
     use super::*;
     use crate::migrations::Directives;
 
@@ -111,33 +154,56 @@ mod tests {
         migrations.collect()
     }
 
-    fn versions(tool: SqlTool, rows: &[(&str, bool)], revisions: &[&str]) -> Vec<i64> {
-        let rows: Vec<AppliedRevision> = rows
-            .iter()
-            .map(|(revision, through)| AppliedRevision { revision: (*revision).into(), through: *through })
-            .collect();
-        applied(tool, &rows, &project(tool, revisions)).iter().map(|row| row.version).collect()
+    fn rows(tool: SqlTool, rows: &[(&str, StandsFor)], revisions: &[&str]) -> Vec<Applied> {
+        let row = |(revision, stands_for): &(&str, StandsFor)| AppliedRevision {
+            revision: (*revision).into(),
+            stands_for: *stands_for,
+        };
+        let rows: Vec<AppliedRevision> = rows.iter().map(row).collect();
+        applied(tool, &rows, &project(tool, revisions))
+    }
+
+    fn versions(tool: SqlTool, found: &[(&str, StandsFor)], revisions: &[&str]) -> Vec<i64> {
+        rows(tool, found, revisions).iter().map(|row| row.version).collect()
     }
 
     #[test]
     fn rows_are_matched_by_the_tools_own_identifiers() {
-        assert_eq!(versions(SqlTool::Dbmate, &[("2", false)], &["1", "2"]), [2]);
-        assert_eq!(versions(SqlTool::GolangMigrate, &[("2", true)], &["1", "2", "3"]), [1, 2]);
+        assert_eq!(versions(SqlTool::Dbmate, &[("2", Alone)], &["1", "2"]), [2]);
         assert_eq!(
-            versions(SqlTool::Flyway, &[("1.0", false), ("01.2", false)], &["1", "1.2", "2"]),
+            versions(SqlTool::Flyway, &[("1.0", Alone), ("01.2", Alone)], &["1", "1.2", "2"]),
             [100, 102]
         );
         assert_eq!(
-            versions(SqlTool::Flyway, &[("R__all_users", false)], &["1", "2", "R__all_users"]).len(),
+            versions(SqlTool::Flyway, &[("R__all_users", Alone)], &["1", "2", "R__all_users"]).len(),
             1,
             "a repeatable migration"
         );
+        assert_eq!(versions(SqlTool::Sqitch, &[("a", Alone), ("a", Alone)], &["a", "b", "a"]), [1, 3]);
+    }
+
+    #[test]
+    fn a_row_stands_for_others() {
+        let golang = |row, revisions: &[&str]| versions(SqlTool::GolangMigrate, &[row], revisions);
+        assert_eq!(golang(("2", Through), &["1", "2", "10"]), [1, 2]);
+        assert_eq!(golang(("10", Through), &["1", "2", "10"]), [1, 2, 10]);
+        assert_eq!(golang(("10", Before), &["1", "2", "10"]), [1, 2], "dirty");
+        assert_eq!(golang(("-1", Before), &["1", "2", "10"]), [0; 0], "the first one, reverted half");
+        assert_eq!(golang(("5", Before), &["1", "2", "10"]), [1, 2], "dirty, and the project lacks it");
+        assert_eq!(versions(SqlTool::Flyway, &[("1.5", Baseline)], &["1.1", "1.2", "2"]), [101, 102]);
+    }
+
+    #[test]
+    fn what_the_project_lacks_is_in_the_order_of_its_numbers() {
+        assert_eq!(versions(SqlTool::Sqlx, &[("7", Alone)], &["1", "2"]), [7]);
+        let lacking = |tool, revisions: [&str; 3]| {
+            let found = rows(tool, &revisions.map(|revision| (revision, Alone)), &["1"]);
+            found.iter().map(|row| row.id().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(lacking(SqlTool::Goose, ["10", "9", "100"]), ["goose 9", "goose 10", "goose 100"]);
         assert_eq!(
-            versions(SqlTool::Flyway, &[("1.5", true)], &["1.1", "1.2", "2"]),
-            [101, 102],
-            "a baseline"
+            lacking(SqlTool::Flyway, ["R__a", "1.10", "1.9"]),
+            ["Flyway 1.9", "Flyway 1.10", "Flyway R__a"]
         );
-        assert_eq!(versions(SqlTool::Sqitch, &[("a", false), ("a", false)], &["a", "b", "a"]), [1, 3]);
-        assert_eq!(versions(SqlTool::Sqlx, &[("7", false)], &["1", "2"]), [7], "the project lacks it");
     }
 }

@@ -22,10 +22,12 @@ use crate::migrations::{Directives, Migration};
 use crate::postgres::sql::{read_file, without_bom};
 use smol_str::SmolStr;
 
-pub use applied::{AppliedRevision, applied};
+pub use applied::{AppliedRevision, StandsFor, applied};
 pub use command::{DIR, Place, URL};
 pub use convert::{ConvertedFile, convert};
-pub use versions::{number, numbers_of};
+pub use names::words;
+use versions::numbers_of;
+pub use versions::{number, versions_of};
 
 /// A tool that keeps its migrations as files of SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

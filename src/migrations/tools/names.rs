@@ -7,7 +7,7 @@ pub(super) fn numbered(name: &str) -> Option<(&str, &str)> {
 }
 
 /// Words as a migration's name has them: letters, digits and underscores.
-pub(super) fn words(text: &str) -> String {
+pub fn words(text: &str) -> String {
     let word = |found: char| if found.is_alphanumeric() { found } else { '_' };
     let name: String = text.trim_matches(|found: char| !found.is_alphanumeric()).chars().map(word).collect();
     if name.is_empty() { "migration".to_owned() } else { name }

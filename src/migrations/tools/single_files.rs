@@ -18,14 +18,21 @@ struct Named {
 
 pub(super) fn read(tool: SqlTool, directory: &Path) -> Result<ToolMigrations, Failure> {
     let mut code = Vec::new();
+    let mut failures = Vec::new();
     let mut files: Vec<(String, Named, PathBuf)> = Vec::new();
     for (file, path) in entries(directory)? {
         if path.is_dir() {
             continue;
         }
-        match named(&file) {
+        match named(tool, &file) {
             Some(named) => files.push((file, named, path)),
-            None if is_code(&file) && numbered(&file).is_some() => code.push(path),
+            None if is_code(&file) && numbered(&file).is_some() && !file.ends_with("_test.go") => {
+                code.push(path)
+            }
+            // goose stops at such a file.
+            None if tool == SqlTool::Goose && file.ends_with(".sql") => {
+                failures.push(refuse(&path, "goose takes a number and `_` at the beginning of a name"));
+            }
             None => {}
         }
     }
@@ -56,29 +63,46 @@ pub(super) fn read(tool: SqlTool, directory: &Path) -> Result<ToolMigrations, Fa
             is_repeatable: false,
         })
     });
+    let read = read.chain(failures.into_iter().map(Err));
     Ok(ToolMigrations { migrations: Failure::collect(read)?, code })
 }
 
-/// `20260102030405_add-users.up.sql`; `None` for a file that is no migration.
-fn named(file: &str) -> Option<Named> {
+/// `20260102030405_add-users.up.sql`; `None` for a file that the tool does not take.
+fn named(tool: SqlTool, file: &str) -> Option<Named> {
     let stem = file.strip_suffix(".sql")?;
-    let (stem, is_down) = match stem.rsplit_once('.') {
+    let has_directions = matches!(tool, SqlTool::GolangMigrate | SqlTool::Sqlx);
+    let (stem, is_down) = match stem.rsplit_once('.').filter(|_| has_directions) {
         Some((stem, "up")) => (stem, false),
         Some((stem, "down")) => (stem, true),
+        _ if tool == SqlTool::GolangMigrate => return None,
         _ => (stem, false),
     };
-    let (digits, words) = numbered(stem)?;
-    Some(Named { digits: digits.to_owned(), words: words.to_owned(), is_down })
+    let (digits, words) = match numbered(stem) {
+        None if tool == SqlTool::SqlMigrate => ("", stem),
+        found => found?,
+    };
+    let needs_underscore = has_directions || tool == SqlTool::Goose;
+    (!needs_underscore || words.starts_with('_')).then(|| Named {
+        digits: digits.to_owned(),
+        words: words.to_owned(),
+        is_down,
+    })
 }
 
-/// Puts files into the order in which the tool runs them: dbmate and node-pg-migrate compare names, the others numbers.
+/// Puts files into the order in which the tool runs them: dbmate and node-pg-migrate compare names, the others numbers, and
+/// names without one come last.
 fn sort(tool: SqlTool, files: &mut [(String, Named, PathBuf)]) {
     if matches!(tool, SqlTool::Dbmate | SqlTool::NodePgMigrate) {
         return;
     }
     files.sort_by(|(a_file, a, _), (b_file, b, _)| {
         let (a_number, b_number) = (plain(&a.digits), plain(&b.digits));
-        (a_number.len(), a_number, a_file).cmp(&(b_number.len(), b_number, b_file))
+        (a.digits.is_empty(), a_number.len(), a_number, a_file).cmp(&(
+            b.digits.is_empty(),
+            b_number.len(),
+            b_number,
+            b_file,
+        ))
     });
 }
 

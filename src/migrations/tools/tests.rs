@@ -83,6 +83,39 @@ fn one_file_for_each_direction() {
 }
 
 #[test]
+fn names_that_the_tool_does_not_take_are_no_migrations() {
+    let files = [
+        ("1_a.up.sql", "select 1;"),
+        ("002_seed.sql", "insert into t values (1);"),
+        ("3-b.up.sql", "select 3;"),
+        ("3_helper_test.go", "package x"),
+    ];
+    let found = set(SqlTool::GolangMigrate, &files).expect("reads");
+    assert_eq!(shown(&found), ["1 a: select 1; / -"]);
+    assert_eq!(found.code, [PathBuf::new(); 0]);
+    let sqlx = [("1_a.sql", "select 1;"), ("2b.sql", "select 2;")];
+    assert_eq!(shown(&set(SqlTool::Sqlx, &sqlx).expect("reads")), ["1 a: select 1; / -"]);
+    let node = [("1_a.up.sql", "select 1;"), ("1_a.down.sql", "select -1;")];
+    assert_eq!(
+        shown(&set(SqlTool::NodePgMigrate, &node).expect("reads")),
+        ["1_a.down a_down: select -1; / -", "1_a.up a_up: select 1; / -"],
+        "it knows no such names, and runs both"
+    );
+    let goose = [("1_a.sql", "-- +goose Up\nselect 1;"), ("5-b.sql", "-- +goose Up\nselect 5;")];
+    let refused = set(SqlTool::Goose, &goose).expect_err("as goose does");
+    assert!(refused.what.contains("5-b.sql: goose takes"), "{}", refused.what);
+    let words = [
+        ("2.sql", "-- +migrate Up\nselect 2;"),
+        ("10-b.sql", "-- +migrate Up\nselect 10;"),
+        ("a.sql", "-- +migrate Up\nselect 11;"),
+    ];
+    assert_eq!(
+        shown(&set(SqlTool::SqlMigrate, &words).expect("reads")),
+        ["2.sql migration: select 2; / -", "10-b.sql b: select 10; / -", "a.sql a: select 11; / -"]
+    );
+}
+
+#[test]
 fn a_directory_for_each() {
     let files =
         [("20260102_init/migration.sql", "select 1;"), ("migration_lock.toml", "provider = \"postgresql\"")];

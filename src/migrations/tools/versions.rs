@@ -22,7 +22,7 @@ pub fn number(revisions: &[&str]) -> Vec<i64> {
 
 /// The numbers that a revision stands for, the best one first: its own, and that of a date with a time of day. Of a timestamp
 /// with more digits the first 14 come first: new migrations will have no more.
-pub fn numbers_of(revision: &str) -> Vec<i64> {
+pub(super) fn numbers_of(revision: &str) -> Vec<i64> {
     let digits: String = revision.chars().take_while(char::is_ascii_digit).collect();
     let kept = &digits[..digits.len().min(DIGITS)];
     let Ok(number) = kept.parse::<i64>() else { return Vec::new() };
@@ -30,6 +30,13 @@ pub fn numbers_of(revision: &str) -> Vec<i64> {
     let long = (kept.len() == DATE && is_date(kept)).then(|| format!("{kept:0<TIMESTAMP$}"));
     let parsed = |text: Option<String>| text.and_then(|text| text.parse().ok());
     parsed(short).into_iter().chain([number]).chain(parsed(long)).collect()
+}
+
+/// The versions that [`number`] may have given a revision, whatever the others were; the likeliest first.
+pub fn versions_of(revision: &str) -> Vec<i64> {
+    let numbers = if revision.contains('.') { Vec::new() } else { numbers_of(revision) };
+    let dotted = parts_of(revision).map(|version| (2..=4).filter_map(move |parts| joined(&version, parts)));
+    numbers.into_iter().chain(dotted.into_iter().flatten()).collect()
 }
 
 /// Whether digits begin with a year and a month.
@@ -41,27 +48,10 @@ fn is_date(digits: &str) -> bool {
 
 /// `1`, `1.1`, `2.0.3` as 10000, 10100, 20003; `None` where none has a dot, or a part does not fit.
 fn dotted(revisions: &[&str]) -> Option<Vec<i64>> {
-    let is_version = |revision: &&str| {
-        revision.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    let versions: Vec<Vec<&str>> = revisions
-        .iter()
-        .take_while(|revision| is_version(revision))
-        .map(|revision| revision.split('.').collect())
-        .collect();
+    let versions: Vec<Vec<i64>> = revisions.iter().map_while(|revision| parts_of(revision)).collect();
     let parts = versions.iter().map(Vec::len).max().filter(|parts| *parts > 1)?;
-    let mut numbers: Vec<i64> = Vec::with_capacity(revisions.len());
-    for version in &versions {
-        let mut number: i64 = 0;
-        for index in 0..parts {
-            let part: i64 = version.get(index).map_or(Ok(0), |part| part.parse()).ok()?;
-            if index > 0 && part > 99 {
-                return None;
-            }
-            number = number.checked_mul(if index > 0 { 100 } else { 1 })?.checked_add(part)?;
-        }
-        numbers.push(number);
-    }
+    let mut numbers: Vec<i64> =
+        versions.iter().map(|version| joined(version, parts)).collect::<Option<_>>()?;
     let mut last = numbers.last().copied().unwrap_or_default();
     // Repeatable ones come last, under names.
     numbers.extend(revisions[versions.len()..].iter().map(|_| {
@@ -71,9 +61,36 @@ fn dotted(revisions: &[&str]) -> Option<Vec<i64>> {
     numbers.windows(2).all(|pair| pair[0] < pair[1]).then_some(numbers)
 }
 
+/// The numbers of a version, `2.0.3`; `None` for anything else.
+fn parts_of(version: &str) -> Option<Vec<i64>> {
+    let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    version.split('.').map(|part| Some(part).filter(is_number)?.parse().ok()).collect()
+}
+
+/// A version as a number with two digits for each part after the first; `None` where one does not fit.
+fn joined(version: &[i64], parts: usize) -> Option<i64> {
+    if version.len() > parts || version[1..].iter().any(|part| *part > 99) {
+        return None;
+    }
+    let all = version.iter().copied().chain(std::iter::repeat(0)).take(parts);
+    all.reduce(|number, part| number.saturating_mul(100).saturating_add(part))
+        .filter(|number| *number < i64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_revision_is_known_again() {
+        for revisions in [&["1", "1.1", "2.0.3"][..], &["1", "1.1", "2"], &["20200101", "20200102030405"]] {
+            for (revision, number) in revisions.iter().zip(number(revisions)) {
+                assert!(versions_of(revision).contains(&number), "{revision} {number}");
+            }
+        }
+        assert!(!versions_of("1.1").contains(&1));
+        assert_eq!(versions_of("users"), [0; 0]);
+    }
 
     #[test]
     fn numbers_rise_and_are_kept_where_that_allows_it() {

@@ -169,7 +169,10 @@ pub(super) fn undeclared(group: &Group, attributes: &[Attribute]) -> Option<Unde
     Some(Undeclared {
         text: Some(text).filter(|text| text.len() <= LONGEST && !text.contains('\n')),
         relation: on_table.or_else(|| id.relation.is_some().then(|| id.relation_path())),
-        migration: slug(&format!("{verb}_{}", id.name)),
+        unwanted: format!(
+            "write a migration that takes it away: V<version>__{}.sql",
+            slug(&format!("{verb}_{}", id.name))
+        ),
     })
 }
 

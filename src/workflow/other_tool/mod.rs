@@ -31,6 +31,9 @@ pub(crate) fn refuse_to_migrate(settings: &Settings) -> Result<(), Failure> {
 pub(crate) fn hand_over(tool: SqlTool, findings: &mut [Finding]) {
     for finding in findings {
         let cause = finding.cause_kind();
+        if let Some(undeclared) = &mut finding.undeclared {
+            undeclared.unwanted = format!("write a migration of {tool} that takes it away");
+        }
         let remedy = &mut finding.remedy;
         let advice = match (&remedy.run, cause) {
             (Some(Command::Upgrade | Command::UpgradeContract), _) => {
@@ -46,8 +49,9 @@ pub(crate) fn hand_over(tool: SqlTool, findings: &mut [Finding]) {
                 "connect to the database that {tool} migrates; if this is it, its history is gone: record with {tool} what is \
                  applied"
             ),
-            (None, Some(CauseKind::Unmigrated)) if remedy.sql.is_none() => {
-                format!("write a migration of {tool} that does it")
+            (None, Some(CauseKind::Unmigrated)) => {
+                remedy.advice = Some(format!("write a migration of {tool} that does it"));
+                continue;
             }
             _ => continue,
         };

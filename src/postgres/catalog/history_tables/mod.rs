@@ -50,9 +50,9 @@ pub struct HistoryTool {
     /// `constraint_exclusion = on` the planner would evaluate the functions that its CHECK constraints call (manual,
     /// "Partitioning and Constraint Exclusion").
     pub query: &'static str,
-    /// The query of all applied migrations in the table `{}`, under the same condition: what the tool calls each, and
-    /// whether it stands for all before it. Empty where trueup does not read the tool's migrations. A repeatable migration
-    /// of Flyway is called `R__` and its description.
+    /// The query of all applied migrations in the table `{}`, under the same condition: what the tool calls each, and for
+    /// which migrations it stands (`alone`, `through`, `baseline`, `before`). Empty where trueup does not read the tool's
+    /// migrations. A repeatable migration of Flyway is called `R__` and its description.
     pub applied: &'static str,
     /// The statement that creates the table as the tool does, for migrations that name it. Empty where trueup does not
     /// read the tool's migrations, and for sqitch, whose tables no migration names.

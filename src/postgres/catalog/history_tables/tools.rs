@@ -75,12 +75,15 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
             ("type", TEXT),
             ("success", FLAG),
         ],
-        query: "SELECT (SELECT version FROM (SELECT installed_rank, version, success FROM {} OFFSET 0) AS every \
-                WHERE success AND version IS NOT NULL ORDER BY installed_rank DESC LIMIT 1), \
-                (SELECT coalesce(version, installed_rank::text) FROM \
-                (SELECT installed_rank, version, success FROM {} OFFSET 0) AS every \
-                WHERE NOT success ORDER BY installed_rank DESC LIMIT 1)",
-        applied: "SELECT revision, type LIKE '%BASELINE' FROM (SELECT DISTINCT ON (revision) revision, type, \
+        query: "WITH newest AS (SELECT DISTINCT ON (revision) revision, version, type, success, installed_rank FROM \
+                (SELECT coalesce(version, pg_catalog.concat('R__', pg_catalog.replace(description, ' ', '_'))) AS \
+                revision, version, type, success, installed_rank FROM {} OFFSET 0) AS every \
+                ORDER BY revision, installed_rank DESC) \
+                SELECT (SELECT version FROM newest WHERE success AND type NOT LIKE 'UNDO%' AND type NOT IN \
+                ('SCHEMA', 'DELETE') AND version IS NOT NULL ORDER BY installed_rank DESC LIMIT 1), \
+                (SELECT revision FROM newest WHERE NOT success ORDER BY installed_rank DESC LIMIT 1)",
+        applied: "SELECT revision, CASE WHEN type LIKE '%BASELINE' THEN 'baseline' ELSE 'alone' END FROM \
+                  (SELECT DISTINCT ON (revision) revision, type, \
                   success FROM (SELECT coalesce(version, pg_catalog.concat('R__', \
                   pg_catalog.replace(description, ' ', '_'))) AS revision, type, success, installed_rank FROM \
                   {} OFFSET 0) AS every ORDER BY revision, installed_rank DESC) AS newest WHERE success AND \
@@ -104,7 +107,7 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
                 WHERE success ORDER BY version DESC LIMIT 1), \
                 (SELECT version::text FROM (SELECT version, success FROM {} OFFSET 0) AS every \
                 WHERE NOT success ORDER BY version DESC LIMIT 1)",
-        applied: "SELECT version::text, false FROM (SELECT version, success FROM {} OFFSET 0) AS every WHERE \
+        applied: "SELECT version::text, 'alone' FROM (SELECT version, success FROM {} OFFSET 0) AS every WHERE \
                   success",
         create: "CREATE TABLE IF NOT EXISTS _sqlx_migrations (version bigint PRIMARY KEY, description text \
                  NOT NULL, installed_on timestamptz NOT NULL DEFAULT now(), success boolean NOT NULL, \
@@ -124,7 +127,7 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
                 WHERE finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1), \
                 (SELECT migration_name FROM (SELECT migration_name, finished_at, rolled_back_at FROM {} OFFSET 0) \
                 AS every WHERE finished_at IS NULL AND rolled_back_at IS NULL ORDER BY migration_name DESC LIMIT 1)",
-        applied: "SELECT migration_name::text, false FROM (SELECT migration_name, finished_at, rolled_back_at \
+        applied: "SELECT migration_name::text, 'alone' FROM (SELECT migration_name, finished_at, rolled_back_at \
                   FROM {} OFFSET 0) AS every WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL",
         create: "CREATE TABLE IF NOT EXISTS _prisma_migrations (id varchar(36) PRIMARY KEY NOT NULL, checksum \
                  varchar(64) NOT NULL, finished_at timestamptz, migration_name varchar(255) NOT NULL, logs \
@@ -147,8 +150,8 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
                 WHERE NOT dirty ORDER BY version DESC LIMIT 1), \
                 (SELECT version::text FROM (SELECT version, dirty FROM {} OFFSET 0) AS every \
                 WHERE dirty ORDER BY version DESC LIMIT 1)",
-        applied: "SELECT version::text, true FROM (SELECT version, dirty FROM {} OFFSET 0) AS every WHERE NOT \
-                  dirty",
+        applied: "SELECT version::text, CASE WHEN dirty THEN 'before' ELSE 'through' END FROM (SELECT version, dirty \
+                  FROM {} OFFSET 0) AS every",
         create: "CREATE TABLE IF NOT EXISTS schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty \
                  boolean NOT NULL)",
         repair: "undo what it left, then: migrate force VERSION",
@@ -177,7 +180,7 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         beside: &[],
         columns: &[("version", NUMBER_OR_TEXT)],
         query: "SELECT version::text, NULL FROM {} ORDER BY version DESC LIMIT 1",
-        applied: "SELECT version::text, false FROM {}",
+        applied: "SELECT version::text, 'alone' FROM {}",
         create: "CREATE TABLE IF NOT EXISTS schema_migrations (version varchar(128) PRIMARY KEY)",
         repair: "",
         settings: "it drops nothing; its db/schema.sql will have the table, like everything else",
@@ -193,7 +196,7 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         query: "SELECT version_id::text, NULL FROM (SELECT DISTINCT ON (version_id) version_id, is_applied FROM \
                 (SELECT id, version_id, is_applied FROM {} OFFSET 0) AS every ORDER BY version_id DESC, id DESC) \
                 AS newest WHERE is_applied AND version_id > 0 ORDER BY version_id DESC LIMIT 1",
-        applied: "SELECT version_id::text, false FROM (SELECT DISTINCT ON (version_id) version_id, is_applied \
+        applied: "SELECT version_id::text, 'alone' FROM (SELECT DISTINCT ON (version_id) version_id, is_applied \
                   FROM (SELECT id, version_id, is_applied FROM {} OFFSET 0) AS every ORDER BY version_id, id \
                   DESC) AS newest WHERE is_applied AND version_id > 0",
         create: "CREATE TABLE IF NOT EXISTS goose_db_version (id integer PRIMARY KEY GENERATED BY DEFAULT AS \
@@ -251,7 +254,7 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         beside: &[],
         columns: &[("id", NUMBER), ("name", TEXT), ("run_on", TIME)],
         query: "SELECT name::text, NULL FROM {} ORDER BY id DESC LIMIT 1",
-        applied: "SELECT name::text, false FROM {}",
+        applied: "SELECT name::text, 'alone' FROM {}",
         create: "CREATE TABLE IF NOT EXISTS pgmigrations (id serial PRIMARY KEY, name varchar(255) NOT NULL, \
                  run_on timestamp NOT NULL)",
         repair: "",
@@ -266,7 +269,7 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         beside: &[],
         columns: &[("version", TEXT), ("run_on", TIME)],
         query: "SELECT version::text, NULL FROM {} ORDER BY version DESC LIMIT 1",
-        applied: "SELECT version::text, false FROM {}",
+        applied: "SELECT version::text, 'alone' FROM {}",
         create: "CREATE TABLE IF NOT EXISTS __diesel_schema_migrations (version varchar(50) PRIMARY KEY NOT \
                  NULL, run_on timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP)",
         repair: "",
@@ -282,7 +285,7 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         beside: &[],
         columns: &[("id", TEXT), ("applied_at", TIME)],
         query: "SELECT id::text, NULL FROM {} ORDER BY id DESC LIMIT 1",
-        applied: "SELECT id::text, false FROM {}",
+        applied: "SELECT id::text, 'alone' FROM {}",
         create: "CREATE TABLE IF NOT EXISTS gorp_migrations (id text NOT NULL PRIMARY KEY, applied_at \
                  timestamptz)",
         repair: "",
@@ -303,7 +306,7 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         ],
         columns: &[("change", TEXT), ("committed_at", TIME)],
         query: "SELECT change::text, NULL FROM {} ORDER BY committed_at DESC LIMIT 1",
-        applied: "SELECT change::text, false FROM {}",
+        applied: "SELECT change::text, 'alone' FROM {}",
         create: "",
         repair: "",
         settings: COMPARES_NOTHING,
