@@ -126,6 +126,7 @@ mod tests {
             down: None,
             directives,
             revision: None,
+            parents: Vec::new(),
         }
     }
 

@@ -8,6 +8,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use smol_str::SmolStr;
+
 use super::names::FileName;
 use super::tools::ToolRevision;
 use super::{Directives, MigrationId};
@@ -31,6 +33,8 @@ pub struct Migration {
     pub directives: Directives,
     /// What another tool calls it, where that keeps it.
     pub revision: Option<ToolRevision>,
+    /// The revisions that the tool applies before it, where it keeps more than their order.
+    pub parents: Vec<SmolStr>,
 }
 
 const PATTERN: &str = "migrations are named V<version>__<name>.sql: a version of digits (at most 9223372036854775807), two \
@@ -224,7 +228,7 @@ fn migration(path: PathBuf, name: FileName, sql: String) -> Result<Migration, Fa
         .next("put the directive into the .down.sql beside it"));
     }
     let FileName { version, name, .. } = name;
-    Ok(Migration { version, name, path, sql, down: None, directives, revision: None })
+    Ok(Migration { version, name, path, sql, down: None, directives, revision: None, parents: Vec::new() })
 }
 
 impl Migration {

@@ -34,7 +34,8 @@ impl MigrationId<'_> {
 impl fmt::Display for MigrationId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.revision {
-            Some(ToolRevision { tool, id }) if self.name.is_empty() => write!(f, "{} {id}", tool.title()),
+            // The name says nothing that the identifier does not say.
+            Some(ToolRevision { tool, id }) if id.ends_with(self.name) => write!(f, "{} {id}", tool.title()),
             Some(ToolRevision { tool, id }) => {
                 write!(f, "{} {id} ({})", tool.title(), self.name.replace('_', " "))
             }

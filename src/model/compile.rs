@@ -10,7 +10,7 @@ use super::load::{self, UnreadableBody, load, scripts};
 use super::lock::{CompiledSettings, DeclaredBy, Head, Lock};
 use super::progress::CompileProgress;
 use super::recognise::declare;
-use super::replay::{MigrationScript, Replayed, replay};
+use super::replay::{MigrationScript, Replayed, ToolSteps, replay, replay_with_tool};
 use super::runner::Runner;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::catalog::Catalog;
@@ -27,6 +27,7 @@ pub async fn compile(
     sources: &Sources,
     settings: &CompiledSettings,
     scratch: &mut Scratch,
+    steps: Option<&mut dyn ToolSteps>,
     progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Lock> {
     let paths: Vec<String> = sources.migrations.iter().map(|file| relative(project, &file.path)).collect();
@@ -36,7 +37,11 @@ pub async fn compile(
         script.examined.refused.iter().map(move |failure| (index, failure.clone()))
     });
     let mut refused: Vec<(usize, Failure)> = refused.collect();
-    let built = build(sources, settings, scratch, &migrations, &mut refused, progress).await;
+    let replaying = match steps {
+        Some(steps) => Replaying::Tool(steps),
+        None => Replaying::Files { migrations: &migrations, refused: &mut refused },
+    };
+    let built = build(sources, settings, scratch, replaying, progress).await;
     // Another tool applies them in its own way: only what cannot be read is wrong.
     refused.retain(|(_, failure)| {
         settings.tool.is_none() || failure.code != Some(ErrorCode::MIGRATION_UNSUPPORTED)
@@ -96,12 +101,28 @@ impl Built {
     }
 }
 
+/// What runs the migrations.
+enum Replaying<'a, 'f> {
+    /// The session, from their files. What is refused for the way in which it would be run is told in `refused`.
+    Files { migrations: &'a [MigrationScript<'f>], refused: &'a mut Vec<(usize, Failure)> },
+    /// The tool that keeps them.
+    Tool(&'a mut dyn ToolSteps),
+}
+
+impl<'f> Replaying<'_, 'f> {
+    fn scripts(&self) -> &[MigrationScript<'f>] {
+        match self {
+            Self::Files { migrations, .. } => migrations,
+            Self::Tool(_) => &[],
+        }
+    }
+}
+
 async fn build(
     sources: &Sources,
     settings: &CompiledSettings,
     scratch: &mut Scratch,
-    migrations: &[MigrationScript<'_>],
-    refused: &mut Vec<(usize, Failure)>,
+    replaying: Replaying<'_, '_>,
     progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Built> {
     let schema = scripts(&sources.schema)?;
@@ -110,12 +131,12 @@ async fn build(
     match declared_by {
         DeclaredBy::Schema => schema.iter().for_each(|script| script.declare(&mut options)),
         DeclaredBy::Migrations => {
-            let statements = migrations.iter().flat_map(|script| &script.examined.statements);
+            let statements = replaying.scripts().iter().flat_map(|script| &script.examined.statements);
             statements.for_each(|examined| declare(&examined.statement, &mut options));
         }
     }
     let declared = schema.iter().flat_map(|script| &script.statements);
-    let migrated = migrations.iter().flat_map(|script| &script.examined.statements);
+    let migrated = replaying.scripts().iter().flat_map(|script| &script.examined.statements);
     let default_privileges =
         DefaultPrivileges::of(declared.chain(migrated.map(|examined| &examined.statement)));
     let mut model = None;
@@ -125,11 +146,16 @@ async fn build(
         runner.finish().await?;
     }
     let mut runner = Runner::new(scratch, settings, default_privileges).await?;
-    if let Some(tool) = settings.tool {
-        runner.reset().await?;
-        runner.session.execute(tool.history().create).await?;
-    }
-    let replayed = replay(&mut runner, migrations, &options, refused, progress).await?;
+    let replayed = match replaying {
+        Replaying::Tool(tool) => replay_with_tool(&mut runner, tool, &mut options, progress).await?,
+        Replaying::Files { migrations, refused } => {
+            if let Some(tool) = settings.tool {
+                runner.reset().await?;
+                runner.session.execute(tool.history().create).await?;
+            }
+            replay(&mut runner, migrations, &options, refused, progress).await?
+        }
+    };
     runner.finish().await?;
     Ok(Built { declared_by, options, model, replayed })
 }

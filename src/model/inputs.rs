@@ -59,6 +59,8 @@ pub struct Sources {
     pub schema: Vec<SchemaFile>,
     /// `migrations/`, sorted by version.
     pub migrations: Vec<Migration>,
+    /// The files of migrations that are programs, in any order.
+    pub code: Vec<SchemaFile>,
 }
 
 impl Sources {
@@ -77,7 +79,7 @@ impl Sources {
     /// the two.
     pub fn read_of(project: &Path, migrations: &Path, tool: Option<SqlTool>) -> Result<Self, Failure> {
         let sources = Self::read_any(project, migrations, tool)?;
-        if sources.schema.is_empty() && sources.migrations.is_empty() {
+        if sources.is_empty() {
             let shown = project.display();
             return Err(Failure::usage(format!(
                 "{shown}: there is neither an SQL file in schema/ nor migrations/V*__*.sql"
@@ -97,12 +99,22 @@ impl Sources {
         for path in schema_paths(&project.join("schema"))? {
             schema.push(SchemaFile { path: relative(project, &path), text: read_file(&path)? });
         }
-        Ok(Self { schema, migrations: migrations::read_all(migrations, tool)? })
+        let code = match tool.filter(|tool| tool.is_code()) {
+            Some(tool) => tool.code_files(migrations)?,
+            None => Vec::new(),
+        };
+        let code = code.into_iter().map(|(path, text)| SchemaFile { path: relative(project, &path), text });
+        Ok(Self { schema, migrations: migrations::read_all(migrations, tool)?, code: code.collect() })
+    }
+
+    /// Whether there is nothing to compile.
+    pub fn is_empty(&self) -> bool {
+        self.schema.is_empty() && self.migrations.is_empty() && self.code.is_empty()
     }
 
     /// The files with their hashes, sorted by path.
     pub fn inputs(&self, project: &Path) -> Vec<Input> {
-        let schema = self.schema.iter().map(|file| Input::new(&file.path, &file.text));
+        let schema = self.schema.iter().chain(&self.code).map(|file| Input::new(&file.path, &file.text));
         let migrations =
             self.migrations.iter().map(|file| Input::new(relative(project, &file.path), &file.sql));
         let mut inputs: Vec<_> = schema.chain(migrations).collect();

@@ -8,7 +8,6 @@ pub mod declare;
 mod default_privileges;
 pub mod diagnosis;
 pub mod diff;
-mod effects;
 mod inputs;
 mod load;
 mod locate;
@@ -30,3 +29,4 @@ pub use lock::{
     effects_from_text, effects_to_text,
 };
 pub use progress::CompileProgress;
+pub use replay::{Running, StepOutcome, ToolSteps};

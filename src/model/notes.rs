@@ -1,7 +1,11 @@
 //! What a project's files say that comes to something else than it seems, without being wrong.
 
+use smol_str::SmolStr;
+
 use super::inputs::Sources;
 use super::load::history_rows;
+use super::lock::Lock;
+use crate::migrations::tools::SqlTool;
 use crate::postgres::sql::{Assignment, Statement, split_all};
 
 impl Sources {
@@ -28,6 +32,29 @@ impl Sources {
             }
         }
         notes
+    }
+}
+
+impl Lock {
+    /// What is worth knowing of the migrations that are programs.
+    pub fn notes(&self) -> Option<String> {
+        let revisions = || self.migrations.iter().filter_map(|migration| migration.revision.as_ref());
+        let tool = self.head.settings.tool.filter(|tool| *tool == SqlTool::Alembic)?;
+        let is_parent = |id: &SmolStr| self.migrations.iter().any(|migration| migration.parents.contains(id));
+        let heads: Vec<&str> = revisions()
+            .map(|revision| &revision.id)
+            .filter(|id| !is_parent(id))
+            .map(SmolStr::as_str)
+            .collect();
+        (heads.len() > 1).then(|| {
+            format!(
+                "{} has {} heads ({}): `{}` refuses; merge them: alembic merge heads",
+                tool.title(),
+                heads.len(),
+                heads.join(", "),
+                tool.apply_command()
+            )
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -13,6 +14,7 @@ use super::outcome::StatementOutcome;
 use super::recognise::{Class, Extension, classify};
 use super::server_error::StatementError;
 use crate::error::{ErrorCode, Failure};
+use crate::migrations::tools::SqlTool;
 use crate::postgres::catalog::reader::{CatalogReading, ReadOptions, read};
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::connection::Session;
@@ -21,6 +23,10 @@ use crate::postgres::sql::{Statement, identifier, literal, newer_setting, set_me
 
 /// The number of missing roles that one statement, or one migration, may name.
 pub(super) const MOST_ROLES: usize = 100;
+
+/// How often, and after which pause, the server is asked whether it has counted a connection.
+const CONNECTION_TRIES: usize = 40;
+const CONNECTION_PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) struct Runner<'s> {
     scratch: &'s mut Scratch,
@@ -54,6 +60,68 @@ impl<'s> Runner<'s> {
             versions: HashMap::new(),
             in_transaction: false,
         })
+    }
+
+    /// The URL of the database, for a program beside trueup.
+    pub(super) fn url(&self) -> String {
+        self.scratch.url(&self.database)
+    }
+
+    /// Makes the search_path of this session that of all sessions in the database.
+    pub(super) async fn keep_search_path(&mut self) -> Result<()> {
+        let database = identifier(self.database.name());
+        self.session.execute(format!("ALTER DATABASE {database} SET search_path FROM CURRENT")).await
+    }
+
+    /// How many connections there have been to the database.
+    pub(super) async fn connections(&mut self) -> Result<i64> {
+        const SESSIONS: &str = "SELECT sessions FROM pg_catalog.pg_stat_database \
+                                WHERE datname = pg_catalog.current_database()";
+        self.session.scalar(SESSIONS).await
+    }
+
+    /// Whether somebody connected to the database since it had so many connections. The server counts them a moment later.
+    pub(super) async fn was_connected_to(&mut self, before: i64) -> Result<bool> {
+        for _ in 0..CONNECTION_TRIES {
+            if self.connections().await? > before {
+                return Ok(true);
+            }
+            tokio::time::sleep(CONNECTION_PAUSE).await;
+        }
+        Ok(false)
+    }
+
+    /// Whether a tool has recorded a revision.
+    pub(super) async fn has_applied(&mut self, tool: SqlTool, revision: &str) -> Result<bool> {
+        let history = tool.history();
+        let mut tables: Vec<String> = Vec::new();
+        let named = format!(
+            "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relname = {}",
+            literal(history.table)
+        );
+        self.session
+            .message(named, |_, row| {
+                tables.extend(row.text(0).map(str::to_owned));
+                Ok(())
+            })
+            .await?;
+        let mut is_applied = false;
+        for table in tables {
+            let rows = history.applied.replace("{}", &table);
+            self.session
+                .message(rows, |_, row| {
+                    is_applied |= row.text(0) == Some(revision);
+                    Ok(())
+                })
+                .await?;
+        }
+        Ok(is_applied)
+    }
+
+    /// Makes a role that a program named.
+    pub(super) async fn make_role(&mut self, name: &str) -> Result<()> {
+        self.scratch.create_role(name).await
     }
 
     /// Drops the database.

@@ -87,7 +87,16 @@ pub struct MigrationSettings {
     pub tool: Option<SqlTool>,
     /// The program and its arguments that apply the tool's migrations; empty for the tool's usual ones.
     pub command: Vec<String>,
-    /// How long that command may take.
+    /// The program of a tool whose migrations are programs, with the arguments that come before all others; empty for the
+    /// tool's usual one.
+    pub program: Vec<String>,
+    /// The directory in which the tool is run, relative to that of the project.
+    pub working_directory: String,
+    /// The variables that the tool's own settings read, with placeholders such as `{host}` in their values.
+    pub variables: Vec<(String, String)>,
+    /// The driver in the URL that Alembic is given: `postgresql+DRIVER://`.
+    pub driver: Option<String>,
+    /// How long the tool may take.
     pub timeout: Duration,
     /// The directory of the migrations, relative to that of the project.
     pub dir: String,
@@ -110,6 +119,10 @@ impl Default for MigrationSettings {
         Self {
             tool: None,
             command: Vec::new(),
+            program: Vec::new(),
+            working_directory: String::new(),
+            variables: Vec::new(),
+            driver: None,
             timeout: Duration::from_secs(3600),
             dir: "migrations".to_owned(),
             history: None,
@@ -294,6 +307,12 @@ fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings, Failure> 
             .next("remove `history`, or `tool`"));
     }
     settings.command = section.strings("command")?.unwrap_or_default();
+    settings.program = section.strings("program")?.unwrap_or_default();
+    settings.working_directory = section.string("working_directory")?.unwrap_or_default();
+    settings.driver = section.string("driver")?;
+    if let Some(variables) = section.section("variables")? {
+        settings.variables = variables.map("a string", |value, _| Some(value.to_owned()))?;
+    }
     for (key, value) in [
         ("timeout", &mut settings.timeout),
         ("lock_timeout", &mut settings.lock_timeout),
@@ -472,7 +491,7 @@ mod tests {
             ),
             (
                 "[migrations]\ntool = \"gose\"",
-                "trueup.toml:2: migrations.tool: expected one of trueup, dbmate",
+                "trueup.toml:2: migrations.tool: expected one of trueup, alembic, dbmate",
             ),
             (
                 "[database]\nlock_timeout = \"5 parsecs\"",

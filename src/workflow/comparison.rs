@@ -370,6 +370,8 @@ fn recorded_state(
                     version: *version,
                     name: recorded.name.clone(),
                     revision: None,
+                    parents: Vec::new(),
+                    file: None,
                     contract: false,
                     effects,
                 }),

@@ -8,15 +8,19 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::data::seeds::{RowFilter, Seeds};
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Migration;
-use crate::model::{self, CompiledSettings, Head, Lock, LockFile, Sources, UnreadableBody};
+use crate::migrations::tools::SqlTool;
+use crate::model::{
+    self, CompiledMigration, CompiledSettings, Head, Lock, LockFile, Sources, ToolSteps, UnreadableBody,
+};
 use crate::output::Meter;
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::connection::{Session, Target};
 use crate::postgres::scratch::{Scratch, ScratchOptions};
 use crate::project::Settings;
+use crate::workflow::other_tool::steps::ToolProgram;
 
 /// The compiled model, and the migrations' files.
 #[derive(Debug)]
@@ -129,21 +133,67 @@ fn files(settings: &Settings, sender: oneshot::Sender<Needs>) -> Result<Files> {
     let reasons = stale(settings, file.as_ref().map(LockFile::head), &sources);
     match file {
         Some(file) if reasons.is_empty() => {
-            let Sources { migrations, schema } = sources;
-            let migrations: Arc<[Migration]> = migrations.into();
-            // Nobody listens when the command has failed meanwhile.
-            let _ = sender.send(Needs {
-                options: file.head().options.clone(),
-                migrations: Arc::clone(&migrations),
-                seeds: Arc::clone(&seeds),
-                seed_rows: RowFilter::Differing,
-            });
-            drop(schema);
-            let lock = with_history(settings, file.read()?);
+            let options = file.head().options.clone();
+            let tell = |migrations: &Arc<[Migration]>| {
+                // Nobody listens when the command has failed meanwhile.
+                let _ = sender.send(Needs {
+                    options,
+                    migrations: Arc::clone(migrations),
+                    seeds: Arc::clone(&seeds),
+                    seed_rows: RowFilter::Differing,
+                });
+            };
+            let (lock, migrations) = if runs_programs(settings) {
+                let lock = file.read()?;
+                let migrations = migrations_of(&lock, sources);
+                tell(&migrations);
+                (lock, migrations)
+            } else {
+                // The database is read while the rest of the lock is.
+                let migrations: Arc<[Migration]> = sources.migrations.into();
+                tell(&migrations);
+                (file.read()?, migrations)
+            };
+            let lock = with_history(settings, lock);
             Ok(Files::Fresh(Box::new(ProjectModel::new(lock, migrations, seeds, Vec::new()))))
         }
         _ => Ok(Files::Stale { sources, seeds, reasons }),
     }
+}
+
+/// Whether the migrations are programs of another tool: they are listed in the lock.
+fn runs_programs(settings: &Settings) -> bool {
+    settings.migrations.tool.is_some_and(SqlTool::is_code)
+}
+
+/// The migrations of a compiled project: its files, or the programs that are listed in the lock.
+pub(crate) fn migrations_of(lock: &Lock, sources: Sources) -> Arc<[Migration]> {
+    match lock.head.settings.tool.filter(|tool| tool.is_code()) {
+        Some(_) => lock.migrations.iter().map(CompiledMigration::of_program).collect(),
+        None => sources.migrations.into(),
+    }
+}
+
+/// The migrations that are programs, from the lock alone.
+///
+/// # Errors
+/// Exit 3: there is no lock.
+pub(crate) fn listed_programs(settings: &Settings) -> Result<Option<Arc<[Migration]>>> {
+    if !runs_programs(settings) {
+        return Ok(None);
+    }
+    let path = &settings.project.lock_path;
+    let missing = || not_compiled(settings, &format!("{} is missing", settings.project.display(path)));
+    let lock = Lock::load(path)?.ok_or_else(missing)?;
+    Ok(Some(lock.migrations.iter().map(CompiledMigration::of_program).collect()))
+}
+
+/// The tool is run when somebody asks for it: its programs are the project's own, and may do anything.
+fn not_compiled(settings: &Settings, why: &str) -> Failure {
+    let tool = settings.migrations.tool.map_or("", SqlTool::title);
+    Failure::cannot_tell(format!("{why}; only `trueup compile` runs the migrations of {tool}"))
+        .code(ErrorCode::LOCK_FILE_INVALID)
+        .next("trueup compile, where the application and PostgreSQL are installed; commit trueup.lock")
 }
 
 /// The lock file does not say which history table the project chose: that changes nothing of the model.
@@ -197,6 +247,9 @@ impl Reading {
             Files::Stale { sources, seeds, reasons } => (sources, seeds, reasons),
         };
         let why = reasons.join("; ");
+        if runs_programs(settings) {
+            return Err(not_compiled(settings, &why).into());
+        }
         let lock = compile(settings, &sources).await.map_err(|error| unavailable(error, &why))?;
         let lock = with_history(settings, lock);
         let mut notes =
@@ -244,7 +297,10 @@ pub(crate) async fn compile_on(
         model::CompileProgress::Schema { done, total } => meter.set("loading schema/", done, total),
         model::CompileProgress::Migrations { done, total, path } => meter.set(path, done, total),
     };
-    model::compile(&settings.project.dir, sources, &compile_settings(settings), scratch, &mut show).await
+    let mut program = ToolProgram::of(settings).filter(|_| !sources.code.is_empty());
+    let steps = program.as_mut().map(|program| program as &mut dyn ToolSteps);
+    model::compile(&settings.project.dir, sources, &compile_settings(settings), scratch, steps, &mut show)
+        .await
 }
 
 /// The functions of `schema/` whose bodies a scratch server cannot read.

@@ -1,6 +1,7 @@
 //! A project whose migrations another tool keeps and applies: trueup reads them and the tool's own history, and writes to
 //! neither.
 
+mod code;
 mod real;
 mod upgrade;
 
@@ -134,7 +135,7 @@ fn tools() -> Vec<Tool> {
                 INSERT INTO _prisma_migrations VALUES ('a', '', now(), '20260101_users', '', NULL),
                 ('b', '', now(), '20260102_keys', '', NULL), ('c', '', NULL, '20260103_user_id', '', now())",
             at: "Prisma 20260102_keys",
-            pending: "Prisma 20260103_user_id (user id)",
+            pending: "Prisma 20260103_user_id",
             apply: "prisma migrate deploy",
         },
         Tool {
@@ -163,7 +164,7 @@ fn tools() -> Vec<Tool> {
                 DEFAULT now());
                 INSERT INTO sqitch.changes VALUES ('a', 'users'), ('b', 'keys')",
             at: "sqitch keys",
-            pending: "sqitch user_id (user id)",
+            pending: "sqitch user_id",
             apply: "sqitch deploy",
         },
         Tool {

@@ -13,10 +13,10 @@ use crate::adopt::tools::{address, dbmate, did_not_run, tool};
 use crate::support::project::Project;
 use crate::support::{self, TestDatabase};
 
-const REVISIONS: usize = 50;
+pub(super) const REVISIONS: usize = 50;
 
 /// What a revision does, and whether it needs to be outside of a transaction.
-fn revision(number: usize) -> (String, bool) {
+pub(super) fn revision(number: usize) -> (String, bool) {
     let of = number / 10;
     match number % 10 {
         1 => (format!("CREATE TABLE t{of} (id bigserial PRIMARY KEY, name varchar(20));"), false),
@@ -64,7 +64,7 @@ fn project(settings: &str, write: impl Fn(&Path, usize)) -> Project {
 }
 
 /// After so many revisions nothing differs but what is pending.
-fn is_at(project: &Project, database: &TestDatabase, applied: usize) {
+pub(super) fn is_at(project: &Project, database: &TestDatabase, applied: usize) {
     let found = project.check(database).document();
     let context = || format!("after {applied}: {found:#}");
     assert_eq!(found["history"]["applied"], applied, "{}", context());

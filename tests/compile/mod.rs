@@ -36,7 +36,7 @@ async fn try_compile(project: &Path, settings: &CompiledSettings) -> anyhow::Res
     };
     let sources = Sources::read(project, &project.join("migrations"))?;
     let mut scratch = Scratch::start(&options).await?;
-    let outcome = compile(project, &sources, settings, &mut scratch, &mut |_| {}).await;
+    let outcome = compile(project, &sources, settings, &mut scratch, None, &mut |_| {}).await;
     scratch.stop().await?;
     outcome
 }

@@ -287,7 +287,8 @@ fn what_belongs_to_an_extension_is_not_written() {
 
 #[test]
 fn beside_another_tool_no_baseline_is_written() {
-    let (directory, database) = (application(&[("alembic.ini", "")]), support::database());
+    let (directory, database) =
+        (application(&[("alembic.ini", ""), ("alembic/versions/.keep", "")]), support::database());
     database.exec("CREATE TABLE t (id int)");
     taken_in(&directory, &database).exit(0).says("Alembic migrates, so no baseline migration is written");
     assert!(!directory.path().join("migrations").exists());

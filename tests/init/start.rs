@@ -75,9 +75,6 @@ fn a_directory_without_migrations_is_a_new_project() {
         .stdout_contains("V1__baseline.sql");
     super::write(application.path(), &[("migrations/V1__baseline.sql", "CREATE TABLE a (id int);")]);
     trueup(&application, &["compile"], None).exit(0);
-    let other = super::application(&[("alembic.ini", ""), ("schema/a.txt", "")]);
-    fs::remove_dir_all(other.path().join("schema")).unwrap();
-    trueup(&other, &["init", "--yes"], None).exit(0).stdout_contains("migrations of Alembic are code");
 }
 
 #[test]

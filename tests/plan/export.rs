@@ -54,6 +54,8 @@ fn project() -> Project {
         version: migration.version,
         name: migration.name.clone(),
         revision: migration.revision.clone(),
+        parents: Vec::new(),
+        file: None,
         contract: migration.directives.contract,
         effects: Vec::new(),
     });

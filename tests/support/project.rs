@@ -72,8 +72,9 @@ impl Project {
             CompiledSettings { search_path: "public, pg_temp".into(), ..CompiledSettings::default() };
         let lock = support::runtime().block_on(async {
             let mut scratch = Scratch::start(&options).await.unwrap();
-            let lock =
-                model::compile(self.path(), &sources, &settings, &mut scratch, &mut |_| {}).await.unwrap();
+            let lock = model::compile(self.path(), &sources, &settings, &mut scratch, None, &mut |_| {})
+                .await
+                .unwrap();
             scratch.stop().await.unwrap();
             lock
         });

@@ -46,13 +46,24 @@ pub(super) fn lock_of(samples: &[SampleMigration]) -> (Lock, Vec<Migration>) {
         let (version, name) = (sample.version, format!("m{}", sample.version));
         let path = Path::new("migrations").join(format!("V{version}__{name}.sql"));
         let directives = Directives::read(&path, sample.sql).expect("directives");
-        Migration { version, name, path, sql: sample.sql.to_owned(), down: None, directives, revision: None }
+        Migration {
+            version,
+            name,
+            path,
+            sql: sample.sql.to_owned(),
+            down: None,
+            directives,
+            revision: None,
+            parents: Vec::new(),
+        }
     });
     let files: Vec<Migration> = files.collect();
     let compiled = files.iter().zip(samples).map(|(file, sample)| CompiledMigration {
         version: file.version,
         name: file.name.clone(),
         revision: file.revision.clone(),
+        parents: Vec::new(),
+        file: None,
         contract: file.directives.contract,
         effects: sample.effects.clone(),
     });

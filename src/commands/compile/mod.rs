@@ -27,7 +27,8 @@ pub(super) async fn run(settings: &Settings, args: &CompileArgs) -> Result<Exit>
         }
     } else {
         let lock = project_model::compile(settings, &sources).await?;
-        let written = report_of(&lock, sources.notes(&project.dir));
+        let notes = sources.notes(&project.dir).into_iter().chain(lock.notes()).collect();
+        let written = report_of(&lock, notes);
         lock.save(&project.lock_path)?;
         written
     };

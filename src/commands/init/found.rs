@@ -18,9 +18,6 @@ pub(super) struct Found {
     pub(super) evidence: String,
 }
 
-/// Tools whose migrations are code, and the file that shows each.
-const OF_CODE: [(&str, &str); 2] = [("alembic.ini", "Alembic"), ("manage.py", "Django")];
-
 /// The files of builds that may have Flyway in them.
 const BUILDS: [&str; 3] = ["pom.xml", "build.gradle", "build.gradle.kts"];
 
@@ -50,6 +47,17 @@ pub(super) fn find(project: &Path) -> Option<Found> {
     if has("sqitch.plan") {
         return found(SqlTool::Sqitch, ".", "sqitch.plan");
     }
+    if has("alembic.ini") {
+        let dir = format!("{}/versions", script_location(&text_of(&project.join("alembic.ini"))));
+        return Some(Found {
+            tool: Some(SqlTool::Alembic),
+            dir: dir.into(),
+            evidence: "alembic.ini".to_owned(),
+        });
+    }
+    if has("manage.py") {
+        return found(SqlTool::Django, ".", "manage.py");
+    }
     if has("diesel.toml") {
         return found(SqlTool::Diesel, "migrations", "diesel.toml");
     }
@@ -65,9 +73,21 @@ pub(super) fn find(project: &Path) -> Option<Found> {
     None
 }
 
-/// A tool that trueup cannot read, because its migrations are code: its name, and the file that shows it.
-pub(super) fn of_code(project: &Path) -> Option<(&'static str, &'static str)> {
-    OF_CODE.into_iter().find(|(file, _)| project.join(file).is_file()).map(|(file, tool)| (tool, file))
+/// A tool whose migrations are programs: its name, and the file that shows it.
+pub(super) fn of_code(project: &Path) -> Option<(&'static str, String)> {
+    let found = find(project)?;
+    Some((found.tool.filter(|tool| tool.is_code())?.title(), found.evidence))
+}
+
+/// `script_location = alembic` of alembic.ini, relative to the project.
+fn script_location(ini: &str) -> String {
+    let value = ini.lines().find_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        (key.trim() == "script_location").then(|| value.trim())
+    });
+    let value = value.unwrap_or("alembic").replace("%(here)s", ".");
+    let parts = value.split('/').filter(|part| !matches!(*part, "" | "."));
+    parts.collect::<Vec<_>>().join("/")
 }
 
 fn uses_sqlx(project: &Path) -> bool {
@@ -138,6 +158,8 @@ mod tests {
             (&[("migrations/2026-01-01-000000_a/up.sql", "select 1;")], SqlTool::Diesel),
             (&[("prisma/migrations/1_a/migration.sql", "select 1;")], SqlTool::Prisma),
             (&[("sqitch.plan", "")], SqlTool::Sqitch),
+            (&[("manage.py", ""), ("migrations/1_a.up.sql", "")], SqlTool::Django),
+            (&[("alembic.ini", "[alembic]\nscript_location = %(here)s/db/alembic\n")], SqlTool::Alembic),
             (&[("flyway.conf", ""), ("sql/V1__a.sql", "select 1;")], SqlTool::Flyway),
             (
                 &[
@@ -152,5 +174,6 @@ mod tests {
         assert_eq!(found(&[("migrations/V1__a.sql", "select 1;")]), Some(None), "trueup's own names");
         assert_eq!(found(&[("migrations/readme.sql", "select 1;")]), None);
         assert_eq!(found(&[]), None);
+        assert_eq!(script_location("[alembic]\nscript_location = %(here)s/db/alembic\n"), "db/alembic");
     }
 }

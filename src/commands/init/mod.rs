@@ -77,13 +77,8 @@ async fn start(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
         report.init.written.push("trueup.toml".to_owned());
         SettingsFile { name: &name, found: found.as_ref() }.write(&project.settings_path)
     };
-    if sources.schema.is_empty() && sources.migrations.is_empty() {
+    if sources.is_empty() {
         write_settings(&mut report)?;
-        if let Some((tool, file)) = found::of_code(&project.dir) {
-            report.init.notes.push(format!(
-                "{file}: the migrations of {tool} are code, which trueup cannot read: declare the schema in schema/"
-            ));
-        }
         report.init.next = vec![format!(
             "declare the schema in schema/, or write the first migration, {}/V1__baseline.sql; then: {}",
             started.migrations.dir,
@@ -95,11 +90,14 @@ async fn start(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
         Ok(lock) => {
             write_settings(&mut report)?;
             save(&lock, &started, &mut report)?;
-            report.init.notes.extend(sources.notes(&project.dir));
+            report.init.notes.extend(sources.notes(&project.dir).into_iter().chain(lock.notes()));
             check(&started, lock, sources, &mut report).await?;
         }
         Err(error) => match error.downcast::<Failure>() {
-            Ok(failure) if failure.code == Some(ErrorCode::SCRATCH_UNAVAILABLE) => {
+            // What the tool needs is said in trueup.toml.
+            Ok(failure)
+                if matches!(failure.code, Some(ErrorCode::SCRATCH_UNAVAILABLE | ErrorCode::TOOL_FAILED)) =>
+            {
                 write_settings(&mut report)?;
                 report.exit = failure.exit;
                 report.init.notes.push(format!("trueup.lock is not written: {}", failure.what));
@@ -157,8 +155,8 @@ async fn check(settings: &Settings, lock: Lock, sources: Sources, report: &mut I
 async fn compared(settings: &Settings, lock: Lock, sources: Sources) -> Result<SchemaReport> {
     let target = settings.target()?;
     let session = target.connect(&settings.application()).await?;
-    let declared =
-        ProjectModel::new(lock, sources.migrations.into(), Default::default(), Vec::new()).without_seeds();
+    let migrations = project_model::migrations_of(&lock, sources);
+    let declared = ProjectModel::new(lock, migrations, Default::default(), Vec::new()).without_seeds();
     let snapshot = comparison::take_snapshot(settings, session, declared.needs()).await?;
     Ok(comparison::compare(settings, &target, &declared, &snapshot)?.document)
 }

@@ -6,6 +6,22 @@ use std::path::Path;
 
 use super::found::Found;
 use crate::error::{ErrorCode, Failure};
+use crate::migrations::tools::SqlTool;
+
+/// What a tool may have to be told.
+const VARIABLES: &str = "\
+# program = [\"uv\", \"run\", \"alembic\"]
+# driver = \"asyncpg\"
+
+# The variables that the application's settings read, where DATABASE_URL and PGHOST, PGPORT, PGUSER, PGDATABASE and
+# PGPASSWORD are not enough.
+# [migrations.variables]
+# DB_HOST = \"{host}\"
+# DB_PORT = \"{port}\"
+# DB_NAME = \"{database}\"
+# DB_USER = \"{user}\"
+# DB_PASSWORD = \"{password}\"
+";
 
 /// What the file says.
 pub(super) struct SettingsFile<'f> {
@@ -32,6 +48,9 @@ impl SettingsFile<'_> {
         }
         let dir = toml::Value::String(found.dir.display().to_string());
         text.push_str(&format!("dir = {dir}\n"));
+        if self.found.and_then(|found| found.tool).is_some_and(SqlTool::is_code) {
+            text.push_str(VARIABLES);
+        }
         text
     }
 

@@ -23,7 +23,7 @@ use crate::postgres::sql::brief_query;
 use crate::project::Settings;
 use crate::snapshot::{self, LockHolder, LoggedRun, StatusSnapshot};
 use crate::workflow::deliver::deliver;
-use crate::workflow::project_model::Needs;
+use crate::workflow::project_model::{self, Needs};
 use crate::workflow::reports::backup_plan::LastBackup;
 use crate::workflow::reports::target::{ReportedMigration, TargetReport};
 use crate::workflow::{backup_store, comparison, environment_mark};
@@ -37,7 +37,11 @@ pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> Result<Exit> 
     let directory = settings.project.migrations_dir.clone();
     // The files are read while the server answers.
     let tool = settings.migrations.tool;
-    let mut files = tokio::task::spawn_blocking(move || read_all(&directory, tool).map(Arc::from));
+    let programs = project_model::listed_programs(settings)?;
+    let mut files = tokio::task::spawn_blocking(move || match programs {
+        Some(programs) => Ok(programs),
+        None => read_all(&directory, tool).map(Arc::from),
+    });
     let mut session = target.connect(&settings.application()).await?;
     let mut needs = Needs::nothing();
     if tool.is_some() {
@@ -140,6 +144,8 @@ fn history(
             version: migration.version,
             name: migration.name.clone(),
             revision: migration.revision.clone(),
+            parents: Vec::new(),
+            file: None,
             contract: migration.directives.contract,
             effects: Vec::new(),
         })

@@ -1,10 +1,11 @@
 //! What a tool's own history says is applied.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::str::FromStr;
 
 use anyhow::Result;
+use smol_str::SmolStr;
 
 use super::{SqlTool, ToolRevision, flyway, numbers_of};
 use crate::migrations::Migration;
@@ -27,6 +28,8 @@ pub enum StandsFor {
     Alone,
     /// Its own and all before it, which have no rows.
     Through,
+    /// Its own, its parents, theirs, and so on.
+    Ancestors,
     /// As [`Self::Through`]; the project may lack its own (Flyway's `baseline`).
     Baseline,
     /// All before it: its own failed or was interrupted.
@@ -40,6 +43,7 @@ impl FromStr for StandsFor {
         Ok(match word {
             "alone" => Self::Alone,
             "through" => Self::Through,
+            "ancestors" => Self::Ancestors,
             "baseline" => Self::Baseline,
             "before" => Self::Before,
             _ => anyhow::bail!("{word:?} says of no migration whether it is applied"),
@@ -75,6 +79,7 @@ pub fn applied(tool: SqlTool, rows: &[AppliedRevision], migrations: &[Migration]
     for AppliedRevision { revision, stands_for } in rows {
         match stands_for {
             StandsFor::Alone => {}
+            StandsFor::Ancestors => found.extend(ancestors(revision, migrations)),
             StandsFor::Through | StandsFor::Baseline => {
                 found.extend(until(revision, Ordering::is_le, migrations))
             }
@@ -134,6 +139,24 @@ fn until(
     migrations.iter().enumerate().filter(move |(_, migration)| is_within(migration)).map(|(index, _)| index)
 }
 
+/// The migrations that come before a revision by the parents that each names, by their index.
+fn ancestors(revision: &str, migrations: &[Migration]) -> BTreeSet<usize> {
+    let places: HashMap<&str, usize> = migrations
+        .iter()
+        .enumerate()
+        .filter_map(|(index, migration)| Some((migration.revision.as_ref()?.id.as_str(), index)))
+        .collect();
+    let mut found = BTreeSet::new();
+    let mut next = vec![revision];
+    while let Some(revision) = next.pop() {
+        let Some(index) = places.get(revision) else { continue };
+        if found.insert(*index) {
+            next.extend(migrations[*index].parents.iter().map(SmolStr::as_str));
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::StandsFor::{Alone, Baseline, Before, Through};
@@ -150,6 +173,7 @@ mod tests {
                 down: None,
                 directives: Directives::default(),
                 revision: Some(ToolRevision { tool, id: (*id).into() }),
+                parents: Vec::new(),
             });
         migrations.collect()
     }
@@ -191,6 +215,25 @@ mod tests {
         assert_eq!(golang(("-1", Before), &["1", "2", "10"]), [0; 0], "the first one, reverted half");
         assert_eq!(golang(("5", Before), &["1", "2", "10"]), [1, 2], "dirty, and the project lacks it");
         assert_eq!(versions(SqlTool::Flyway, &[("1.5", Baseline)], &["1.1", "1.2", "2"]), [101, 102]);
+    }
+
+    #[test]
+    fn a_head_stands_for_its_ancestors() {
+        let mut migrations = project(SqlTool::Alembic, &["a", "b", "c", "d", "e"]);
+        for (index, parents) in [(1, &["a"][..]), (2, &["a"]), (3, &["b", "c"]), (4, &["d"])] {
+            migrations[index].parents = parents.iter().map(|parent| SmolStr::from(*parent)).collect();
+        }
+        let at = |heads: &[&str]| -> Vec<i64> {
+            let rows: Vec<AppliedRevision> = heads
+                .iter()
+                .map(|head| AppliedRevision { revision: (*head).into(), stands_for: StandsFor::Ancestors })
+                .collect();
+            applied(SqlTool::Alembic, &rows, &migrations).iter().map(|row| row.version).collect()
+        };
+        assert_eq!(at(&["c"]), [1, 3]);
+        assert_eq!(at(&["b", "c"]), [1, 2, 3]);
+        assert_eq!(at(&["d"]), [1, 2, 3, 4]);
+        assert_eq!(at(&["x"]).len(), 1, "the project lacks it");
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! The migrations of other tools that keep them as files of SQL: which files are migrations, in which order the tool runs
-//! them, what reverts them, and whether each is one transaction.
+//! The migrations of other tools: which there are, in which order the tool runs them, what reverts them, and whether each is
+//! one transaction. Those that are SQL are read from their files, and those that are programs are listed by the tool.
 
 mod applied;
+mod code;
 mod command;
 mod convert;
 mod directories;
@@ -23,19 +24,24 @@ use crate::postgres::sql::{read_file, without_bom};
 use smol_str::SmolStr;
 
 pub use applied::{AppliedRevision, StandsFor, applied};
+pub use code::ListedRevision;
 pub use command::{DIR, Place, URL};
 pub use convert::{ConvertedFile, convert};
 pub use names::words;
 use versions::numbers_of;
 pub use versions::{number, versions_of};
 
-/// A tool that keeps its migrations as files of SQL.
+/// A tool that keeps and applies migrations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SqlTool {
+    /// Programs of Python, each with its identifier and that of the one before it.
+    Alembic,
     /// One file with `-- migrate:up` and `-- migrate:down`.
     Dbmate,
     /// One directory each, with `up.sql`, `down.sql` and `metadata.toml`.
     Diesel,
+    /// Programs of Python in the `migrations` of each app.
+    Django,
     /// `V1.2__name.sql`, `U1.2__name.sql`, `R__name.sql`.
     Flyway,
     /// `1_name.up.sql` and `1_name.down.sql`.
@@ -56,9 +62,11 @@ pub enum SqlTool {
 
 impl SqlTool {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
+        Self::Alembic,
         Self::Dbmate,
         Self::Diesel,
+        Self::Django,
         Self::Flyway,
         Self::GolangMigrate,
         Self::Goose,
@@ -72,8 +80,10 @@ impl SqlTool {
     /// The word for it in settings and flags.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Alembic => "alembic",
             Self::Dbmate => "dbmate",
             Self::Diesel => "diesel",
+            Self::Django => "django",
             Self::Flyway => "flyway",
             Self::GolangMigrate => "golang-migrate",
             Self::Goose => "goose",
@@ -88,6 +98,8 @@ impl SqlTool {
     /// Its own name, as its history is known by.
     pub fn title(self) -> &'static str {
         match self {
+            Self::Alembic => "Alembic",
+            Self::Django => "Django",
             Self::Flyway => "Flyway",
             Self::Prisma => "Prisma",
             tool => tool.word(),
@@ -97,8 +109,10 @@ impl SqlTool {
     /// The command that applies its pending migrations.
     pub fn apply_command(self) -> &'static str {
         match self {
+            Self::Alembic => "alembic upgrade head",
             Self::Dbmate => "dbmate up",
             Self::Diesel => "diesel migration run",
+            Self::Django => "python manage.py migrate",
             Self::Flyway => "flyway migrate",
             Self::GolangMigrate => "migrate up",
             Self::Goose => "goose up",
@@ -118,7 +132,9 @@ impl SqlTool {
     /// Where it keeps its migrations unless it is told otherwise, relative to the project.
     pub fn usual_directory(self) -> &'static str {
         match self {
+            Self::Alembic => "alembic/versions",
             Self::Dbmate => "db/migrations",
+            Self::Django => ".",
             Self::Flyway => "sql",
             Self::Prisma => "prisma/migrations",
             Self::Sqitch => ".",
@@ -175,6 +191,12 @@ pub struct ToolMigrations {
 /// # Errors
 /// Exit 2: every file that cannot be read as a migration of this tool, in one failure; a directory without any.
 pub fn read(tool: SqlTool, directory: &Path) -> Result<ToolMigrations, Failure> {
+    if tool.is_code() {
+        let what = format!("the migrations of {tool} are programs, and become no files of SQL");
+        return Err(Failure::usage(what)
+            .code(ErrorCode::MIGRATIONS_INVALID)
+            .next(format!("keep {tool}, and work beside it: trueup init --tool {tool}")));
+    }
     let found = match tool {
         SqlTool::Prisma => directories::prisma(directory),
         SqlTool::Diesel => directories::diesel(directory),
@@ -197,11 +219,14 @@ pub fn read(tool: SqlTool, directory: &Path) -> Result<ToolMigrations, Failure> 
 }
 
 /// The migrations of a tool as those of a project that the tool migrates: with versions, and without down scripts, which the
-/// tool runs itself. Repeatable ones are part of no version.
+/// tool runs itself. Repeatable ones are part of no version. None where they are programs, which `trueup.lock` has.
 ///
 /// # Errors
 /// As [`read`], and where some of them are code.
 pub fn read_directory(tool: SqlTool, directory: &Path) -> Result<Vec<Migration>, Failure> {
+    if tool.is_code() {
+        return Ok(Vec::new());
+    }
     let found = read(tool, directory)?;
     let of_code = found.code.iter().map(|code| {
         let what = format!("a migration of {tool} that is code: trueup cannot run it to learn what it does");
@@ -218,6 +243,7 @@ pub fn read_directory(tool: SqlTool, directory: &Path) -> Result<Vec<Migration>,
         down: None,
         directives: Directives { no_transaction: migration.no_transaction, ..Directives::default() },
         revision: Some(ToolRevision { tool, id: migration.revision.as_str().into() }),
+        parents: Vec::new(),
     });
     Ok(migrations.collect())
 }

@@ -92,7 +92,7 @@ fn names_that_the_tool_does_not_take_are_no_migrations() {
     ];
     let found = set(SqlTool::GolangMigrate, &files).expect("reads");
     assert_eq!(shown(&found), ["1 a: select 1; / -"]);
-    assert_eq!(found.code, [PathBuf::new(); 0]);
+    assert!(found.code.is_empty(), "{:?}", found.code);
     let sqlx = [("1_a.sql", "select 1;"), ("2b.sql", "select 2;")];
     assert_eq!(shown(&set(SqlTool::Sqlx, &sqlx).expect("reads")), ["1 a: select 1; / -"]);
     let node = [("1_a.up.sql", "select 1;"), ("1_a.down.sql", "select -1;")];

@@ -57,6 +57,7 @@ fn migration(version: i64, name: &str, sql: &str) -> Migration {
         down: None,
         directives: Directives::default(),
         revision: None,
+        parents: Vec::new(),
     }
 }
 

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use crate::migrations::MigrationId;
 use crate::migrations::tools::ToolRevision;
+use crate::migrations::{Directives, Migration, MigrationId};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
 pub use head::{CompiledSettings, DeclaredBy, Head};
@@ -49,6 +49,10 @@ pub struct CompiledMigration {
     pub name: String,
     /// What another tool calls it, where that keeps it.
     pub revision: Option<ToolRevision>,
+    /// The revisions that the tool applies before it, where it keeps more than their order.
+    pub parents: Vec<SmolStr>,
+    /// Its file in the project, with `/`, where it is a program.
+    pub file: Option<String>,
     /// Whether it is marked `-- trueup: contract`.
     pub contract: bool,
     /// Renames first, by level (see [`Effect::Renamed`]), then the others by name.
@@ -56,6 +60,20 @@ pub struct CompiledMigration {
 }
 
 impl CompiledMigration {
+    /// The migration as a file of the project, where it is a program: its text is nothing to trueup.
+    pub fn of_program(&self) -> Migration {
+        Migration {
+            version: self.version,
+            name: self.name.clone(),
+            path: self.file.as_deref().unwrap_or_default().into(),
+            sql: String::new(),
+            down: None,
+            directives: Directives::default(),
+            revision: self.revision.clone(),
+            parents: self.parents.clone(),
+        }
+    }
+
     /// Its version and its name.
     pub fn id(&self) -> MigrationId<'_> {
         MigrationId { version: self.version, name: &self.name, revision: self.revision.as_ref() }

@@ -143,6 +143,8 @@ pub fn effects_from_text(text: &str) -> Result<Vec<Effect>, String> {
         version: 0,
         name: String::new(),
         revision: None,
+        parents: Vec::new(),
+        file: None,
         contract: false,
         effects: Vec::new(),
     };
@@ -228,12 +230,14 @@ impl Reader {
                 if self.migrations.last().is_some_and(|last| last.version >= version) {
                     return Err("expected migrations in the order of their versions".to_owned());
                 }
-                let MigrationLine { name, contract, revision, .. } = migration;
+                let MigrationLine { name, contract, revision, parents, file, .. } = migration;
                 let revision = self.tool.zip(revision).map(|(tool, id)| ToolRevision { tool, id });
                 self.migrations.push(CompiledMigration {
                     version,
                     name,
                     revision,
+                    parents,
+                    file,
                     contract,
                     effects: Vec::new(),
                 });
@@ -440,6 +444,9 @@ struct MigrationLine {
     migration: String,
     name: String,
     revision: Option<SmolStr>,
+    #[serde(default)]
+    parents: Vec<SmolStr>,
+    file: Option<String>,
     contract: bool,
 }
 

@@ -59,6 +59,8 @@ fn sample() -> Lock {
                 version: 1,
                 name: "baseline".into(),
                 revision: None,
+                parents: Vec::new(),
+                file: None,
                 contract: false,
                 effects: vec![
                     Effect::Created(object(table("people"), &[])),
@@ -74,6 +76,8 @@ fn sample() -> Lock {
                 version: 2,
                 name: "rename".into(),
                 revision: None,
+                parents: Vec::new(),
+                file: None,
                 contract: false,
                 effects: vec![
                     Effect::Renamed { from: table("people").into(), to: table("users").into() },
@@ -86,6 +90,8 @@ fn sample() -> Lock {
                 version: 20_260_102_030_405,
                 name: "optional".into(),
                 revision: None,
+                parents: Vec::new(),
+                file: None,
                 contract: true,
                 effects: vec![Effect::Changed { after: hash, attributes: vec![Attribute::Nullable] }],
             },
@@ -332,6 +338,8 @@ fn migrations_that_the_project_lacks_take_their_place_by_version() {
         version,
         name: "other".into(),
         revision: None,
+        parents: Vec::new(),
+        file: None,
         contract: false,
         effects,
     };

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use smol_str::SmolStr;
+
 use super::{CompiledMigration, DeclaredBy, Effect, FORMAT, Lock};
 use crate::error::{Exit, Failure};
 use crate::plain_file;
@@ -85,6 +87,12 @@ fn put_migration(text: &mut String, migration: &CompiledMigration) {
     pair(text, "name", &migration.name);
     if let Some(revision) = &migration.revision {
         pair(text, "revision", &revision.id);
+    }
+    if !migration.parents.is_empty() {
+        list(text, "parents", migration.parents.iter().map(SmolStr::as_str));
+    }
+    if let Some(file) = &migration.file {
+        pair(text, "file", file);
     }
     let _ = writeln!(text, r#","contract":{}}}"#, migration.contract);
     put_effects(text, &migration.effects);

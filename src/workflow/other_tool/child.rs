@@ -99,8 +99,9 @@ impl Child<'_> {
 
     fn prepared(&self, writing: &WriteCommand<'_>) -> Command {
         let mut command = Command::new(&self.command[0]);
-        command.args(&self.command[1..]).current_dir(&self.settings.project.dir);
-        command.envs(place::variables(self.settings, self.tool, &writing.target));
+        command.args(&self.command[1..]).current_dir(place::working_directory(self.settings));
+        let url = self.settings.url().unwrap_or_default();
+        command.envs(place::variables(self.settings, self.tool, url, &writing.target));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         command
     }
@@ -162,6 +163,12 @@ impl Output {
 
 fn end_of(output: &str) -> &str {
     &output[output.ceil_char_boundary(output.len().saturating_sub(KEPT))..]
+}
+
+/// The end of what the tool has said, under the message.
+pub(super) fn last_lines(output: &str) -> String {
+    let last: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).rev().take(10).collect();
+    last.into_iter().rev().map(|line| format!("\n  {line}")).collect()
 }
 
 pub(super) fn not_started(tool: SqlTool, program: &str, why: impl std::fmt::Display) -> Failure {

@@ -3,6 +3,7 @@
 mod child;
 mod place;
 mod report;
+pub(crate) mod steps;
 pub(crate) mod upgrade;
 
 use crate::error::{ErrorCode, Exit, Failure};

@@ -1,7 +1,7 @@
 //! How the tool is told which database it works on, and where its migrations are.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
@@ -20,10 +20,11 @@ const SECRETS: [&str; 2] = ["password", "sslpassword"];
 /// Exit 2: the connection URL has a part that is not percent-encoded, so that the tool could read another database from it.
 pub(super) fn arguments(settings: &Settings, tool: SqlTool) -> Result<Vec<String>, Failure> {
     let dir = settings.project.migrations_dir.display().to_string();
-    let words: Vec<&str> = match settings.migrations.command.as_slice() {
-        [] => tool.apply_arguments().to_vec(),
-        chosen => chosen.iter().map(String::as_str).collect(),
-    };
+    let mut words: Vec<String> = program(settings, tool);
+    match settings.migrations.command.as_slice() {
+        [] => words.extend(tool.apply_arguments().iter().map(|word| (*word).to_owned())),
+        chosen => words = chosen.to_vec(),
+    }
     let url = match words.iter().any(|word| word.contains(URL)) {
         true => without_password(settings.url().unwrap_or_default()).ok_or_else(|| {
             Failure::usage(format!("the connection URL cannot be given to {tool}: it is not a URL"))
@@ -40,12 +41,46 @@ pub(super) fn shown(command: &[String]) -> String {
     shlex::try_join(command.iter().map(String::as_str)).unwrap_or_else(|_| command.join(" "))
 }
 
-/// The variables that name the database to the tool, and have the password.
-pub(super) fn variables(settings: &Settings, tool: SqlTool, target: &Target) -> Vec<(&'static str, String)> {
-    let url = without_driver(settings.url().unwrap_or_default());
+/// The directory in which the tool is run.
+pub(super) fn working_directory(settings: &Settings) -> PathBuf {
+    settings.project.dir.join(&settings.migrations.working_directory)
+}
+
+/// The program of a tool whose migrations are programs, with the arguments that come before all others: that of the
+/// settings, else the tool's own, from the project's virtual environment where that has it.
+pub(super) fn program(settings: &Settings, tool: SqlTool) -> Vec<String> {
+    if !settings.migrations.program.is_empty() {
+        return settings.migrations.program.clone();
+    }
+    let mut words: Vec<String> = tool.program().iter().map(|word| (*word).to_owned()).collect();
+    if words.is_empty() {
+        return words;
+    }
+    let directory = working_directory(settings);
+    let installed = [".venv/bin", "venv/bin"].map(|bin| directory.join(bin).join(&words[0]));
+    if let Some(program) = installed.iter().find(|path| is_program(path)) {
+        words[0] = program.display().to_string();
+    } else if words[0] == "python" && !is_there(settings, "python") {
+        words[0] = "python3".to_owned();
+    }
+    words
+}
+
+/// The variables that name the database of a URL to the tool, and have the password.
+pub(super) fn variables(
+    settings: &Settings,
+    tool: SqlTool,
+    url: &str,
+    target: &Target,
+) -> Vec<(String, String)> {
+    let plain = without_driver(url);
+    let url = match tool {
+        SqlTool::Alembic => with_driver(url, settings),
+        _ => plain.clone(),
+    };
     let dir = settings.project.migrations_dir.display().to_string();
     let place = Place {
-        url: &url,
+        url: &plain,
         host: target.host(),
         port: target.port(),
         database: target.database(),
@@ -53,10 +88,47 @@ pub(super) fn variables(settings: &Settings, tool: SqlTool, target: &Target) -> 
         password: target.password(),
         dir: &dir,
     };
-    let mut variables = tool.variables(&place);
-    variables.extend(target.password().map(|password| ("PGPASSWORD", password.to_owned())));
-    variables.push(("DATABASE_URL", url));
+    let port = place.port.to_string();
+    let of_libpq =
+        [("PGHOST", place.host), ("PGPORT", &port), ("PGUSER", place.role), ("PGDATABASE", place.database)];
+    let mut variables: Vec<(String, String)> = tool
+        .variables(&place)
+        .into_iter()
+        .chain(of_libpq.map(|(name, value)| (name, value.to_owned())))
+        .chain(place.password.map(|password| ("PGPASSWORD", password.to_owned())))
+        .chain([("DATABASE_URL", url.clone())])
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    let values = [
+        (URL, url.as_str()),
+        ("{host}", place.host),
+        ("{port}", &port),
+        ("{database}", place.database),
+        ("{user}", place.role),
+        ("{password}", place.password.unwrap_or_default()),
+    ];
+    let own = settings.migrations.variables.iter().map(|(name, value)| {
+        let value =
+            values.iter().fold(value.clone(), |value, (word, stands_for)| value.replace(word, stands_for));
+        (name.clone(), value)
+    });
+    variables.extend(own);
     variables
+}
+
+/// A URL as SQLAlchemy takes it, with the driver that the settings name, else the connection URL, else the URL itself.
+fn with_driver(url: &str, settings: &Settings) -> String {
+    let driver_of = |url: &str| {
+        let (scheme, _) = url.split_once("://")?;
+        scheme.split_once('+').map(|(_, driver)| driver.to_owned())
+    };
+    let driver = settings.migrations.driver.clone();
+    let driver = driver.or_else(|| driver_of(settings.url().unwrap_or_default())).or_else(|| driver_of(url));
+    let driver = driver.map(|driver| format!("+{driver}")).unwrap_or_default();
+    match url.split_once("://") {
+        Some((_, rest)) => format!("postgresql{driver}://{rest}"),
+        None => url.to_owned(),
+    }
 }
 
 /// SQLAlchemy names the driver in the scheme, which other tools do not take: `postgresql+psycopg2://`.
@@ -83,14 +155,15 @@ fn without_password(url: &str) -> Option<String> {
 
 /// Whether there is such a program: a path, or a name that PATH finds.
 pub(super) fn is_there(settings: &Settings, program: &str) -> bool {
-    let is_program = |path: &Path| {
-        path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-    };
     if program.contains('/') {
-        return is_program(&settings.project.dir.join(program));
+        return is_program(&working_directory(settings).join(program));
     }
     let path = variable("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|directory| is_program(&directory.join(program)))
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::child::{Child, Ended, not_started};
+use super::child::{Child, Ended, last_lines, not_started};
 use super::place::{self, arguments, is_there};
 use super::report::{ToolReport, ToolRun};
 use crate::changes::plan::Affected;
@@ -288,12 +288,6 @@ impl Outcome<'_> {
             (applied, _) => format!("applied before that: {}", applied.join(", ")),
         }
     }
-}
-
-/// The end of what the tool has said, under the message.
-fn last_lines(output: &str) -> String {
-    let last: Vec<&str> = output.lines().rev().take(10).collect();
-    last.into_iter().rev().map(|line| format!("\n  {line}")).collect()
 }
 
 /// The migrations of the history that were not in it before.

@@ -116,8 +116,16 @@ impl FileChanges {
         };
         let directives = Directives::read(&path, &sql)?;
         let name = "baseline".to_owned();
-        self.baseline =
-            Some(Migration { version: 1, name, path, sql, down: None, directives, revision: None });
+        self.baseline = Some(Migration {
+            version: 1,
+            name,
+            path,
+            sql,
+            down: None,
+            directives,
+            revision: None,
+            parents: Vec::new(),
+        });
         Ok(())
     }
 
@@ -131,7 +139,7 @@ impl FileChanges {
         let written = written.map(|(path, text)| SchemaFile { path: path.clone(), text: text.clone() });
         let mut schema: Vec<SchemaFile> = self.kept.iter().cloned().chain(written).collect();
         schema.sort_by(|a, b| Path::new(&a.path).cmp(Path::new(&b.path)));
-        Sources { schema, migrations: self.baseline.iter().cloned().collect() }
+        Sources { schema, migrations: self.baseline.iter().cloned().collect(), code: Vec::new() }
     }
 
     /// Lets the server not read the bodies of functions that it cannot read in the database either.

@@ -55,7 +55,7 @@ pub(crate) async fn take_in(settings: &Settings, baseline: bool) -> Result<(Targ
     let mut session = target.connect(&settings.application()).await?;
     let mut scratch = Scratch::start(&scratch_options(settings)).await?;
     let work = async {
-        let has_migrations = !sources.migrations.is_empty();
+        let has_migrations = !sources.migrations.is_empty() || !sources.code.is_empty();
         let now = compile_on(settings, &declared(&sources), &mut scratch).await?;
         let needs = Needs { options: now.head.options.clone(), ..Needs::nothing() };
         let snapshot = snapshot::take(&mut session, &request(settings, needs)).await?;
@@ -98,8 +98,8 @@ pub(crate) async fn take_in(settings: &Settings, baseline: bool) -> Result<(Targ
 /// The model alone: migrations are looked at only where they are the model.
 fn declared(sources: &Sources) -> Sources {
     match sources.schema.is_empty() {
-        true => sources.clone(),
-        false => Sources { schema: sources.schema.clone(), migrations: Vec::new() },
+        true => Sources { code: Vec::new(), ..sources.clone() },
+        false => Sources { schema: sources.schema.clone(), migrations: Vec::new(), code: Vec::new() },
     }
 }
 

@@ -90,7 +90,7 @@ async fn compiled(scratch: &mut Scratch, files: &BTreeMap<String, String>) -> Re
         server_major: None,
         tool: None,
     };
-    let lock = compile(project.path(), &sources, &settings, scratch, &mut |_| {}).await?;
+    let lock = compile(project.path(), &sources, &settings, scratch, None, &mut |_| {}).await?;
     // What check reads is what compile wrote.
     let path = project.path().join("trueup.lock");
     lock.save(&path)?;

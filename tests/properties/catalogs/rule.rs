@@ -145,7 +145,15 @@ fn effects(from: &Catalog, to: &Catalog) -> Vec<Effect> {
 fn diagnosed([live, applied, last, model]: &Four<Catalog>) -> Diagnosis {
     let migration = |version, effects| {
         let name = format!("step_{version}");
-        CompiledMigration { version, name, revision: None, contract: false, effects }
+        CompiledMigration {
+            version,
+            name,
+            revision: None,
+            parents: Vec::new(),
+            file: None,
+            contract: false,
+            effects,
+        }
     };
     let head = Head {
         server: ServerVersion(150_018),

@@ -51,7 +51,7 @@ pub struct HistoryTool {
     /// "Partitioning and Constraint Exclusion").
     pub query: &'static str,
     /// The query of all applied migrations in the table `{}`, under the same condition: what the tool calls each, and for
-    /// which migrations it stands (`alone`, `through`, `baseline`, `before`). Empty where trueup does not read the tool's
+    /// which migrations it stands (`alone`, `through`, `ancestors`, `baseline`, `before`). Empty where trueup does not read the tool's
     /// migrations. A repeatable migration of Flyway is called `R__` and its description.
     pub applied: &'static str,
     /// The statement that creates the table as the tool does, for migrations that name it. Empty where trueup does not

@@ -39,7 +39,7 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         beside: &[],
         columns: &[("version_num", TEXT)],
         query: "SELECT pg_catalog.string_agg(version_num, ', ' ORDER BY version_num), NULL FROM {}",
-        applied: "",
+        applied: "SELECT version_num::text, 'ancestors' FROM {}",
         create: "",
         repair: "",
         settings: "`alembic revision --autogenerate` would drop it. In env.py, in both calls: context.configure(..., \
@@ -55,7 +55,7 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         beside: &[],
         columns: &[("id", NUMBER), ("app", TEXT), ("name", TEXT)],
         query: "SELECT pg_catalog.concat(app, '.', name), NULL FROM {} ORDER BY id DESC LIMIT 1",
-        applied: "",
+        applied: "SELECT pg_catalog.concat(app, '.', name), 'alone' FROM {}",
         create: "",
         repair: "",
         settings: "`makemigrations` compares the models, not the database, and drops no table without a model. Where a \

@@ -4,11 +4,13 @@
 //! session and a transaction of its own, except those that cannot run in one. Where that is refused, the statements run
 //! one by one all the same: the migrations that come after it are to be judged in the same run.
 
+mod effects;
+mod steps;
+
 use std::sync::Arc;
 
 use anyhow::Result;
 
-use super::effects::{effects, share};
 use super::lock::CompiledMigration;
 use super::progress::CompileProgress;
 use super::recognise::{Class, classify};
@@ -21,6 +23,10 @@ use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{Catalog, Object};
 use crate::postgres::connection::sqlstate;
 use crate::postgres::sql::Statement;
+use effects::{effects, share};
+
+pub(super) use steps::replay_with_tool;
+pub use steps::{Running, StepOutcome, ToolSteps};
 
 /// The result of a replay.
 pub(super) struct Replayed {
@@ -78,6 +84,8 @@ pub(super) async fn replay(
             version: script.migration.version,
             name: script.migration.name.clone(),
             revision: script.migration.revision.clone(),
+            parents: Vec::new(),
+            file: None,
             contract: script.migration.directives.contract,
             effects: effects(&before, &after),
         });

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::lock::{CatalogState, Effect, RenameLevel};
+use super::super::lock::{CatalogState, Effect, RenameLevel};
 use crate::postgres::catalog::reader::{CatalogReading, ObjectOid};
 use crate::postgres::catalog::{Attribute, Catalog, Object, ObjectId};
 

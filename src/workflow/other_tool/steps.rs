@@ -1,0 +1,142 @@
+//! Runs the program of a tool in a throwaway database: to list its revisions, and to apply one.
+
+use std::process::Stdio;
+
+use anyhow::Result;
+use tokio::process::Command;
+
+use super::child::{last_lines, not_started};
+use super::place;
+use crate::backup::ProcessGroup;
+use crate::error::{ErrorCode, Failure};
+use crate::migrations::tools::{ListedRevision, SqlTool};
+use crate::model::{Running, StepOutcome, ToolSteps};
+use crate::postgres::connection::Target;
+use crate::project::Settings;
+use crate::text::{duration, without_passwords};
+
+/// The program of a tool whose migrations are programs.
+pub(crate) struct ToolProgram<'s> {
+    settings: &'s Settings,
+    tool: SqlTool,
+}
+
+/// What it printed.
+struct Printed {
+    stdout: String,
+    /// Both outputs, without passwords.
+    all: String,
+    /// Why it did not do its work.
+    failure: Option<String>,
+}
+
+impl<'s> ToolProgram<'s> {
+    /// The program of the project's tool; `None` where its migrations are no programs.
+    pub(crate) fn of(settings: &'s Settings) -> Option<Self> {
+        let tool = settings.migrations.tool.filter(|tool| tool.is_code())?;
+        Some(Self { settings, tool })
+    }
+
+    async fn run<'w>(&self, url: &str, words: impl IntoIterator<Item = &'w str>) -> Result<Printed> {
+        let mut line = place::program(self.settings, self.tool);
+        line.extend(words.into_iter().map(str::to_owned));
+        let mut command = Command::new(&line[0]);
+        command.args(&line[1..]).current_dir(place::working_directory(self.settings));
+        command.envs(place::variables(self.settings, self.tool, url, &Target::parse(url)?));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.process_group(0).kill_on_drop(true);
+        let child = command.spawn().map_err(|error| not_started(self.tool, &line[0], error))?;
+        let group = ProcessGroup::of(&child);
+        let limit = self.settings.migrations.timeout;
+        let Ok(output) = tokio::time::timeout(limit, child.wait_with_output()).await else {
+            let failure = format!("it took longer than {}, and was ended", duration(limit));
+            return Ok(Printed { stdout: String::new(), all: String::new(), failure: Some(failure) });
+        };
+        let output = output?;
+        group.ended();
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        let all = format!("{stdout}{}", String::from_utf8_lossy(&output.stderr));
+        let failure = (!output.status.success()).then(|| output.status.to_string());
+        Ok(Printed { stdout, all: without_passwords(&all).into_owned(), failure })
+    }
+
+    fn failed(&self, what: &str, why: &str, printed: &str) -> Failure {
+        let tool = self.tool;
+        let said = last_lines(printed);
+        Failure::usage(format!("{tool}: {what} in a throwaway database failed ({why}){said}"))
+            .code(ErrorCode::TOOL_FAILED)
+            .next(format!(
+                "run it by hand in an empty database; trueup gives {tool} the variables DATABASE_URL and PGHOST, PGPORT, PGUSER, \
+                 PGDATABASE, and those of [migrations.variables] in trueup.toml"
+            ))
+    }
+}
+
+impl ToolSteps for ToolProgram<'_> {
+    fn tool(&self) -> SqlTool {
+        self.tool
+    }
+
+    fn list<'a>(&'a mut self, url: &'a str) -> Running<'a, Vec<ListedRevision>> {
+        Box::pin(async move {
+            let (look, list) = (self.tool.look_arguments(), self.tool.list_arguments());
+            let mut printed = self.run(url, look.iter().copied()).await?;
+            if printed.failure.is_none() && look != list {
+                printed = self.run(url, list.iter().copied()).await?;
+            }
+            if let Some(why) = printed.failure {
+                return Err(self.failed("its list of migrations", &why, &printed.all).into());
+            }
+            let mut revisions = self.tool.read_list(&printed.stdout);
+            for revision in &mut revisions {
+                let file = revision.file.take();
+                let within = |file: &std::path::PathBuf| {
+                    let real = file.canonicalize().ok()?;
+                    Some(
+                        real.strip_prefix(self.settings.project.dir.canonicalize().ok()?).ok()?.to_path_buf(),
+                    )
+                };
+                revision.file = file.as_ref().and_then(within);
+            }
+            Ok(revisions)
+        })
+    }
+
+    fn apply<'a>(&'a mut self, url: &'a str, revision: &'a ListedRevision) -> Running<'a, StepOutcome> {
+        Box::pin(async move {
+            let words = self.tool.step_arguments(&revision.id);
+            let printed = self.run(url, words.iter().map(String::as_str)).await?;
+            let Some(why) = printed.failure else { return Ok(StepOutcome::Done) };
+            match missing_role(&printed.all) {
+                Some(role) => Ok(StepOutcome::MissingRole(role)),
+                None => {
+                    let named = revision.file.as_ref().map(|file| format!(" ({})", file.display()));
+                    let what = format!("{}{}", revision.id, named.unwrap_or_default());
+                    Err(self.failed(&what, &why, &printed.all).into())
+                }
+            }
+        })
+    }
+}
+
+/// The role of the server's message `role "app" does not exist`.
+fn missing_role(printed: &str) -> Option<String> {
+    let (before, _) = printed.rsplit_once("\" does not exist")?;
+    let (before, name) = before.rsplit_once('"')?;
+    (before.ends_with("role ") && !name.is_empty() && !name.contains('\n')).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_message_names_the_role() {
+        assert_eq!(
+            missing_role("x\nERROR: role \"app user\" does not exist\nDETAIL"),
+            Some("app user".into())
+        );
+        assert_eq!(missing_role("relation \"app\" does not exist"), None);
+        assert_eq!(missing_role("all is well"), None);
+    }
+}
