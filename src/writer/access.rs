@@ -65,6 +65,9 @@ pub(super) struct Pair {
     pub(super) pid: i32,
 }
 
+/// The column in which the settings answer, in the order in which they are set.
+const SETTINGS: &str = "trueup_settings";
+
 impl Access {
     /// Connects twice, proves that both are to the same writable database and that no pooler hands out its sessions
     /// by transaction.
@@ -184,23 +187,24 @@ impl Access {
         )
     }
 
-    /// What sets our settings when it is selected, and answers with them. The values of `limits` are expressions.
+    /// What sets our settings when it is selected, and answers with them, as one value: a column for each would cost more
+    /// than setting them. The values of `limits` are expressions.
     pub(super) fn set(&self, limits: &[(&str, String)]) -> String {
         let own = self.own_settings().into_iter().map(|(name, value)| (name, literal(&value)));
         let pairs: Vec<String> = own
             .chain(limits.iter().cloned())
             .chain(KEEPALIVES.map(|(name, value)| (name, literal(value))))
-            .map(|(name, value)| {
-                format!("pg_catalog.set_config({}, {value}, false) AS {name}", literal(name))
-            })
+            .map(|(name, value)| format!("pg_catalog.set_config({}, {value}, false)", literal(name)))
             .collect();
-        format!("{}, {CHECK_CLIENT}", pairs.join(", "))
+        format!("pg_catalog.json_build_array({}) AS {SETTINGS}, {CHECK_CLIENT}", pairs.join(", "))
     }
 
     /// Compares the answer of [`Access::settings`] with what was asked for. Earlier steps of the run may stay.
     pub(super) fn settled(&self, limits: &[(&str, String)], answer: &OwnedRow) -> Result<(), StepError> {
-        for (name, wanted) in self.wanted(limits) {
-            let found: &str = answer.get(name).map_err(anyhow::Error::new)?;
+        let found: &str = answer.get(SETTINGS).map_err(anyhow::Error::new)?;
+        let found: Vec<String> = serde_json::from_str(found).map_err(anyhow::Error::new)?;
+        for (index, (name, wanted)) in self.wanted(limits).into_iter().enumerate() {
+            let found = found.get(index).map_or("", String::as_str);
             if !same_value(&wanted, found) {
                 let what = format!(
                     "the server did not take a setting: {name} is {found:?}, not {wanted:?}; what was to be done \
