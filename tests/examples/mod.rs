@@ -11,6 +11,7 @@
 mod readme;
 
 mod fastapi_alembic;
+mod sqlalchemy_users;
 
 use std::ffi::OsString;
 use std::fs;
