@@ -63,10 +63,7 @@ impl Report for ToolReport {
             (true, 0) => (format!("done: {done} applied"), Tone::Good),
             (true, some) => (format!("{done} applied, {some} still pending"), Tone::Warning),
             (false, 0) => ("nothing to do: no migration is pending".to_owned(), Tone::Good),
-            (false, some) => {
-                let some = plural(some, "migration");
-                (format!("dry run: {some} would be applied; nothing was changed"), Tone::Good)
-            }
+            (false, some) => (format!("{} would be applied", plural(some, "migration")), Tone::Good),
         };
         view = view.verdict(verdict, tone);
         match self.check.findings.len() {
