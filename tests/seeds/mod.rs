@@ -8,6 +8,7 @@ mod merge;
 mod order;
 mod sequences;
 mod told;
+mod unread;
 mod values;
 
 use std::fs;

@@ -93,11 +93,18 @@ fn a_seed_that_is_refused_moves_no_sequence() {
     assert_eq!(next(&database), ["1", "10", "1", "-1"]);
 }
 
-/// The codes of the findings about sequences.
-fn behind(document: &Value) -> Vec<String> {
+/// The objects of the findings about sequences.
+pub(super) fn behind(document: &Value) -> Vec<String> {
     let findings = document["findings"].as_array().unwrap().iter();
     let behind = findings.filter(|finding| finding["code"] == "sequence.behind");
     behind.map(|finding| finding["object"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The notes about what was not compared.
+pub(super) fn notes(document: &Value) -> Vec<String> {
+    let notes = document["notes"].as_array().into_iter().flatten();
+    let notes = notes.map(|note| note.as_str().unwrap().to_owned());
+    notes.filter(|note| note.starts_with("not compared")).collect()
 }
 
 #[test]
@@ -157,10 +164,14 @@ fn a_table_that_could_run_code_of_a_weaker_role_is_not_read_for_its_sequence() {
     let document = project.trueup(["check"], &database).args(["--format", "json"]).run().json();
     assert_eq!(behind(&document), Vec::<String>::new());
     assert!(document["error"].is_null(), "{document}");
+    let note = "not compared: 1 sequence with the rows of the table (public.open_id_seq): reading the table could run code \
+                of a weaker role";
+    assert!(notes(&document).contains(&note.to_owned()), "{document}");
     // Where the role that reads owns the code, the table is read.
     database.exec(&function("RETURN false;"));
     database.exec("DO $$ BEGIN EXECUTE format('REASSIGN OWNED BY weak_owner TO %I', current_user); END $$");
     let document = project.trueup(["check"], &database).args(["--format", "json"]).run().json();
     assert_eq!(behind(&document), ["public.open_id_seq"]);
+    assert_eq!(notes(&document), Vec::<String>::new());
     database.exec("DROP ROLE weak_owner");
 }

@@ -12,10 +12,11 @@ use crate::data::seeds::{
     SeedQuery, SeedQueryRow, SeedScript, SeedTarget, Seeds, TablePlan, TableToOrder,
 };
 use crate::error::{ErrorCode, Failure};
+use crate::postgres::catalog::reader::IndexedSequence;
 use crate::postgres::catalog::{Catalog, ObjectId};
 use crate::postgres::connection::Session;
 use crate::project::Settings;
-use crate::snapshot::{Asked, DatabaseSnapshot, SequenceBehind, UnseenReason};
+use crate::snapshot::{Asked, DatabaseSnapshot, SequenceBehind, UnreadSequence, UnseenReason};
 use crate::workflow::reports::schema_report::to_see_all_of;
 
 /// The planned changes of a database.
@@ -199,10 +200,16 @@ impl SeedPlan {
 
     /// The sequences of seeded tables that are behind their columns, where they were asked for.
     pub(super) fn behind(&self) -> impl Iterator<Item = &SequenceBehind> {
-        let seeded = |behind: &&SequenceBehind| {
-            self.tables.iter().any(|table| table.query.columns.path() == behind.of.path())
-        };
-        self.snapshot.behind.iter().filter(seeded)
+        self.snapshot.behind.iter().filter(|behind| self.fills(&behind.of))
+    }
+
+    /// The sequences of seeded tables of which that is not known, where they were asked for.
+    pub(super) fn unread_sequences(&self) -> impl Iterator<Item = &UnreadSequence> {
+        self.snapshot.unread_sequences.iter().filter(|unread| self.fills(&unread.of))
+    }
+
+    fn fills(&self, of: &IndexedSequence) -> bool {
+        self.tables.iter().any(|table| table.query.columns.path() == of.path())
     }
 
     pub(super) fn seeds(&self) -> Vec<PlannedSeed<'_>> {
