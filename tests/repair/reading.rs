@@ -224,7 +224,8 @@ fn f33_no_function_that_acts_outside_of_the_transaction_is_called() {
          CREATE FUNCTION slyer() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM dblink_get_connections(); END;
          CREATE VIEW ender AS SELECT pg_terminate_backend(n) AS ended FROM written;
          CREATE VIEW over_ender AS SELECT ended IS NULL AS is FROM ender;
-         CREATE FUNCTION reader() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT pg_read_file('PG_VERSION'); END",
+         CREATE FUNCTION reader() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT pg_read_file('PG_VERSION'); END;
+         CREATE EXTENSION amcheck",
     );
     let here = shop.database.value("SELECT current_database()");
     let file = tempfile::tempdir().unwrap();
@@ -254,6 +255,8 @@ fn f33_no_function_that_acts_outside_of_the_transaction_is_called() {
         ("pg_advisory_lock(1) IS NULL".to_owned(), "pg_advisory_lock"),
         ("pg_read_file('PG_VERSION') IS NULL".to_owned(), "pg_read_file"),
         ("nextval('numbers') IS NULL".to_owned(), "nextval"),
+        // It keeps writers out while it reads.
+        ("bt_index_parent_check('keys_pkey') IS NULL".to_owned(), "calls public.bt_index_parent_check,"),
         ("EXISTS (TABLE sly)".to_owned(), "a view or function in the query calls public.dblink,"),
         (
             "slyer() IS NULL".to_owned(),

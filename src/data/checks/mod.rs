@@ -4,6 +4,7 @@
 //! one statement inside of a subquery, in a READ ONLY transaction. This room never writes; `repair` does.
 
 mod file;
+mod operators;
 mod reach;
 mod resolve;
 mod run;
