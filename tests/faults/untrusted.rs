@@ -201,7 +201,11 @@ fn f28_a_check_runs_nothing_that_stands_under_a_name_of_the_servers() {
         (operator("=", "varchar", "varchar"), "name::varchar IN ('a'::varchar)", "operator public.="),
         (operator("~", "varchar", "text"), "name::varchar SIMILAR TO 'a'", "operator public.~"),
         (operator("*", "varchar", "int"), "name::varchar/* */*-id", "operator public.*"),
-        (lower.to_owned(), "lower(name::varchar) IS NULL", "function public.lower(character varying) of role"),
+        (
+            lower.to_owned(),
+            "lower(name::varchar) IS NULL",
+            "function public.lower(character varying) of role",
+        ),
         // The schema with the name of the role.
         (
             format!("{own_schema} {}", lower.replace("lower(", "trueup_scratch.lower(")),
