@@ -105,6 +105,53 @@ fn a_row_that_another_one_references_comes_first_although_it_looks_something_up(
     );
 }
 
+/// A row that refers to another one by a default or an expression waits for it, as by a value.
+#[test]
+fn a_row_that_another_one_references_by_a_default_or_an_expression_comes_first() {
+    let schema = format!(
+        "{CATEGORIES}CREATE TABLE public.items (code text PRIMARY KEY, category bigint,
+         part_of text DEFAULT 'hammer' REFERENCES public.items (code),
+         size int GENERATED ALWAYS AS (1) STORED);"
+    );
+    let categories = file("categories", "slug", &[("tools", "")]);
+    let category = lookup("category", "categories", "slug", "tools");
+    let (expression, none) = ("part_of = { sql = \"lower('HAMMER')\" }", "part_of = { sql = \"NULL\" }");
+    let looked_up = "part_of = { sql = \"(SELECT code FROM items WHERE code = 'hammer')\" }";
+    let items = file(
+        "items",
+        "code",
+        &[
+            ("grip", ""),
+            ("head", expression),
+            ("hammer", &format!("{category}\n{none}")),
+            ("nail", looked_up),
+        ],
+    );
+    both_ways(
+        &schema,
+        &[("a_items.toml", &items), ("b_categories.toml", &categories)],
+        "SELECT string_agg(concat_ws(':', code, part_of, category IS NOT NULL), ' ' ORDER BY code) FROM items",
+        "grip:hammer:f hammer:t head:hammer:f nail:hammer:f",
+    );
+    // What is not there in the end is told.
+    let rows = [("grip", ""), ("nut", category.as_str())];
+    let (project, database) =
+        site_of(&schema, &[("a.toml", &file("items", "code", &rows)), ("b.toml", &categories)]);
+    seed(&project, &database, &[]).exit(2).says([
+        "a row of schema/seeds/ needs one that does not exist",
+        "schema/seeds/a.toml:3: Key (part_of)=(hammer) is not present in table \"items\"",
+        "schema/seeds/a.toml:6: Key (part_of)=(hammer)",
+        "nothing was changed",
+    ]);
+    // Another foreign key says what it always says.
+    let other = format!(
+        "{schema}CREATE TABLE public.makers (code text PRIMARY KEY);
+         ALTER TABLE items ADD maker text DEFAULT 'acme' REFERENCES makers (code);"
+    );
+    let (project, database) = site_of(&other, &[("a.toml", &items), ("b.toml", &categories)]);
+    seed(&project, &database, &[]).exit(5).says("is not present in table \"makers\"");
+}
+
 /// The command and the statements for an editor fail alike, and nothing stays.
 #[track_caller]
 fn refused(schema: &str, files: &[(&str, &str)], code: i32, words: &[&str]) {
