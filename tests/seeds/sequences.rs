@@ -76,6 +76,11 @@ fn a_sequence_that_this_role_may_not_move_is_told_before_anything_is_written() {
     );
     let refused = project.trueup(["seed", "--yes"], &database.url_as("seeding_only")).exit(4);
     refused.says(["lacks rights", "UPDATE ON SEQUENCE public.a_id_seq", "nothing was changed"]);
+    // Whether one is there already, a role without any right on it cannot tell.
+    database.exec("SELECT setval('a_id_seq', 4); REVOKE ALL ON a_id_seq FROM seeding_only");
+    let refused = project.trueup(["seed", "--yes"], &database.url_as("seeding_only")).exit(4);
+    refused.says(["SELECT ON SEQUENCE public.a_id_seq", "UPDATE ON SEQUENCE public.a_id_seq"]);
+    database.exec("GRANT USAGE ON a_id_seq TO seeding_only");
     // One that is there already is not moved.
     database.exec("SELECT setval('a_id_seq', 4), setval('b_id_seq', 90), setval('shared', 4), setval('\"D d_I d_seq\"', -4)");
     project.trueup(["seed", "--yes"], &database.url_as("seeding_only")).exit(0);
@@ -90,6 +95,15 @@ fn a_seed_that_is_refused_moves_no_sequence() {
     database.exec("ALTER TABLE c ADD CHECK (id < 20)");
     seed(&project, &database, &[]).exit(5).says("check constraint");
     database.exec("ALTER TABLE c DROP CONSTRAINT c_id_check");
+    // What is checked at COMMIT.
+    database.exec(
+        "CREATE FUNCTION later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'too late'; END $$;
+         CREATE CONSTRAINT TRIGGER later AFTER INSERT ON c DEFERRABLE INITIALLY DEFERRED
+         FOR EACH ROW WHEN (NEW.id = 20) EXECUTE FUNCTION later()",
+    );
+    seed(&project, &database, &[]).exit(5).says("too late");
+    let script = ask(&project, &database, &["--sql"]).exit(0);
+    database.try_psql(script.stdout()).exit(3).says("too late");
     assert_eq!(next(&database), ["1", "10", "1", "-1"]);
 }
 

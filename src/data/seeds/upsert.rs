@@ -10,7 +10,7 @@ use super::query::{ColumnTexts, SeedQuery, SeedQueryRow};
 use super::row_by_row::{Needed, SeedForeignKey, WaitingRow, insert_row_by_row, require};
 use super::sequences::ColumnSequence;
 use super::value::DeclaredValue;
-use super::write::{cell, names, on_change};
+use super::write::{CHECK_ALL, cell, names, on_change};
 use crate::postgres::sql::{identifier, portable};
 
 /// Types whose values `IS DISTINCT FROM` compares directly (`pg_type.dat`): bool, bytea, name, int8, int2, int4,
@@ -85,8 +85,9 @@ pub fn script_for_editor(groups: &[(Vec<EditorTable<'_>>, bool)], lookups: &Look
     });
     for (number, sql) in moved.enumerate() {
         if number == 0 {
-            script
-                .push_str("\n-- The sequences of these tables come last: they stay where they were moved.\n");
+            script.push_str(&format!(
+                "\n-- The sequences of these tables come last: they stay where they were moved.\n{CHECK_ALL};\n"
+            ));
         }
         script.push_str(&portable(&format!("{sql};\n")));
     }
