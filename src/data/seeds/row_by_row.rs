@@ -212,7 +212,7 @@ fn need_of_lookup(file: &str, cell: &Cell, needed: &Needed<'_>) -> Option<Need> 
         return None;
     };
     Some(Need {
-        condition: lookup.is_found(text),
+        condition: Lookup::is_found(text),
         told: format!("{file}:{}: {}: finds no row: {}", cell.line, cell.column, text.trim()),
         by_project: lookup.reads.iter().all(|path| needed.seeded.contains(path)),
     })

@@ -14,7 +14,7 @@ mod unified;
 
 pub use brief::brief_query;
 pub use duration::{DURATION, age, duration};
-pub use expression::one_expression;
+pub use expression::{is_query, one_expression};
 pub use file::{LARGEST_FILE, read_file, read_file_in};
 pub use meaning::{MEANING, portable, reset_meaning, set_meaning};
 pub use printing::prints_alike;
