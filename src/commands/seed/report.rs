@@ -285,24 +285,22 @@ impl SeedReport {
         }
     }
 
-    fn next(&self) -> Option<String> {
+    fn next(&self) -> Vec<String> {
         let to_do = self.count(|table| table.missing + table.different) > 0;
         let edited = self.count(|table| table.edited) > 0;
         match (self.stage, to_do, edited || self.count(|table| table.unseeded) > 0) {
             (SeedStage::Checked | SeedStage::Planned, true, _) if self.overwrite => {
-                Some(Command::SeedOverwrite.to_string())
+                vec![Command::SeedOverwrite.to_string()]
             }
-            (SeedStage::Checked | SeedStage::Planned, true, _) => Some(Command::Seed.to_string()),
+            (SeedStage::Checked | SeedStage::Planned, true, _) => vec![Command::Seed.to_string()],
             (SeedStage::Checked, ..) if !self.behind.is_empty() => {
-                let statements: Vec<&str> =
-                    self.behind.iter().map(|behind| behind.statement.as_str()).collect();
-                Some(statements.join("\n"))
+                self.behind.iter().map(|behind| behind.statement.clone()).collect()
             }
             (_, _, true) => {
                 let what = if edited { "was changed by hand" } else { "is there" };
-                Some(format!("to keep what {what}, put it into the file; else: {}", Command::SeedOverwrite))
+                vec![format!("to keep what {what}, put it into the file; else: {}", Command::SeedOverwrite)]
             }
-            _ => None,
+            _ => Vec::new(),
         }
     }
 }
