@@ -29,6 +29,8 @@ pub struct Seeded {
     pub absent: Vec<usize>,
     /// Whether it is known what was seeded last. Where there is no record, nothing was.
     pub known: bool,
+    /// Whether there is a record of it.
+    pub recorded: bool,
 }
 
 /// A table whose rows this role cannot all see.
@@ -92,6 +94,7 @@ pub(super) struct SeedReading {
     unseen: Vec<UnseenTable>,
     absent: Vec<usize>,
     known: bool,
+    recorded: bool,
     /// Whether rows are read, or only which tables this role may read.
     readable: bool,
     /// The numbers of the statements about seeds in the message.
@@ -105,6 +108,7 @@ impl SeedReading {
             unseen: Vec::new(),
             absent: Vec::new(),
             known: false,
+            recorded: false,
             readable,
             statements: 0..0,
         }
@@ -122,6 +126,7 @@ impl SeedReading {
     ) -> Result<Vec<u32>> {
         let mut suspects = Vec::new();
         self.known = !tables.hides_seeds();
+        self.recorded = tables.has_seeds();
         for (number, seed) in request.seeds.tables.iter().enumerate() {
             let table = |schema: &str, name: &str| {
                 let columns = assembler.table(schema, name)?.into_iter();
@@ -197,14 +202,14 @@ impl SeedReading {
         let mut unseen = std::mem::take(&mut self.unseen);
         let absent = std::mem::take(&mut self.absent);
         if self.readable {
-            return Seeded { asked, unseen, absent, known: self.known };
+            return Seeded { asked, unseen, absent, known: self.known, recorded: self.recorded };
         }
         // Reading failed for want of a right that the query does not know: no table was read.
         if unseen.is_empty() {
             let tables = asked.iter().map(|asked| asked.question.columns.path());
             unseen.extend(tables.map(|table| UnseenTable { table, why: None }));
         }
-        Seeded { asked: Vec::new(), unseen, absent, known: self.known }
+        Seeded { asked: Vec::new(), unseen, absent, known: self.known, recorded: self.recorded }
     }
 
     /// The table whose statement ended the message.

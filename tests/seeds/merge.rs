@@ -148,6 +148,48 @@ fn a_row_that_was_deleted_is_made_again_and_one_that_is_declared_no_more_stays()
     seed(&project, &database, &[]).exit(0).says("nothing to do").lacks("no longer declared");
 }
 
+/// The rows of a file that was deleted are kept and named, as those that left a file.
+#[test]
+fn rows_of_a_file_that_was_deleted_are_named() {
+    let tags = "CREATE TABLE public.\"Tags t\" (region text, id int, name text, UNIQUE (id, region));";
+    let file =
+        "table = '\"Tags t\"'\nkey = [\"region\", \"id\"]\n[[rows]]\nid = 7\nregion = \"eu\"\nname = \"x\"\n";
+    let (project, database) =
+        site_of(&format!("{TEAMS}{tags}"), &[("teams.toml", TWO_TEAMS), ("tags.toml", file)]);
+    let seeds = project.path().join("schema/seeds");
+    seed(&project, &database, &[]).exit(0).says("inserted 3 rows").lacks("any more");
+    fs::remove_file(seeds.join("tags.toml")).unwrap();
+    let named = "no file of schema/seeds/ declares rows of public.\"Tags t\" any more, kept in the database: \
+                 public.\"Tags t\"[region=eu, id=7]";
+    for args in [&["--check"][..], &["--dry-run"], &["--yes"]] {
+        ask(&project, &database, args).exit(0).says(named);
+    }
+    // Also with work to do, and where no file is left.
+    database.exec("DELETE FROM teams WHERE code = 'blue'");
+    seed(&project, &database, &[]).exit(0).says(["inserted 1 row", named]);
+    fs::remove_file(seeds.join("teams.toml")).unwrap();
+    seed(&project, &database, &[]).exit(0).says([
+        "declares no rows",
+        named,
+        "public.teams[code=blue], public.teams[code=red]",
+    ]);
+    let document = ask(&project, &database, &["--check"]).document();
+    let rows = serde_json::json!({"table": "public.\"Tags t\"", "seeded": 1, "rows": ["public.\"Tags t\"[region=eu, id=7]"]});
+    assert_eq!(document["undeclared_tables"][0], rows, "{document:#}");
+    // What is not there any more is nothing to tell of; a table that cannot be looked into is.
+    database.exec("DELETE FROM \"Tags t\"");
+    ask(&project, &database, &["--check"]).exit(0).lacks("Tags");
+    database.exec("ALTER TABLE teams DROP CONSTRAINT teams_code_key");
+    ask(&project, &database, &["--check"]).exit(0).says(
+        "no file of schema/seeds/ declares rows of public.teams any more, where 2 rows were seeded: no unique index of it has the columns \
+         of their key",
+    );
+    database.exec("DROP TABLE teams");
+    ask(&project, &database, &["--check"]).exit(0).says(
+        "declares rows of public.teams any more, where 2 rows were seeded: this database has no such table",
+    );
+}
+
 /// A row that is declared no more is looked for by its key, whatever the size of the table.
 #[test]
 fn a_row_that_is_declared_no_more_is_found_by_the_index_of_its_key() {

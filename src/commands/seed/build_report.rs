@@ -54,6 +54,7 @@ pub(super) fn build(
             .behind()
             .map(|behind| BehindSequence::new(&comparison::sequence_behind(behind)))
             .collect(),
+        undeclared: seed_plan.undeclared.clone(),
         findings: (stage == SeedStage::Checked).then(|| self::findings(seed_plan)),
         backup_plan: None,
         backup: None,

@@ -1,12 +1,13 @@
 //! Plans what is done to the rows of a database: what differs, and in which order tables and rows are seeded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use anyhow::Result;
 
 use super::args::SeedArgs;
 use super::lookups;
+use super::report::UndeclaredTable;
 use crate::data::seeds::{
     self, ColumnSequence, EditorTable, ExpressionAt, Lookups, PlannedGroup, PlannedSeed, SeedForeignKey,
     SeedQuery, SeedQueryRow, SeedScript, SeedTarget, Seeds, TablePlan, TableToOrder,
@@ -30,6 +31,8 @@ pub(super) struct SeedPlan {
     pub(super) lookups: Lookups,
     /// Whether constraints are deferred to the end of the transaction.
     pub(super) deferred: bool,
+    /// The tables that were seeded and are declared no more, where they were asked for.
+    pub(super) undeclared: Vec<UndeclaredTable>,
 }
 
 /// The plan of one table.
@@ -144,7 +147,8 @@ impl ComparedSeeds {
             tables.extend(group.positions.iter().filter_map(|position| unordered[*position].take()));
             groups.push((first..tables.len(), group.row_by_row));
         }
-        Ok(SeedPlan { snapshot, tables, groups, lookups, deferred: order.deferred })
+        let (deferred, undeclared) = (order.deferred, Vec::new());
+        Ok(SeedPlan { snapshot, tables, groups, lookups, deferred, undeclared })
     }
 }
 
@@ -181,6 +185,11 @@ fn refuse_unseen(snapshot: &DatabaseSnapshot) -> Result<()> {
 impl SeedPlan {
     pub(super) fn count(&self, of: impl Fn(&TablePlan) -> usize) -> usize {
         self.tables.iter().map(|table| of(&table.plan)).sum()
+    }
+
+    /// The tables whose rows are declared, qualified and quoted.
+    pub(super) fn declared_tables(&self) -> BTreeSet<String> {
+        self.tables.iter().map(|table| table.query.columns.path()).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::cursor::{BatchCursor, Reaction, RefusedBatch};
-use super::order::order;
+use super::order::{LinkedRows, order};
 use super::{Repair, RepairLimits};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::{self, OwnedRow, RowError, ServerError};
@@ -259,21 +259,21 @@ async fn put_in_order(
     let step_limits = StepLimits { max_duration: limits.max_planning, ..step_limits };
     let statements = ops.links(range);
     let work = Work { script: &statements, ..Work::records(&what, "", step_limits) };
-    let (rows, pairs) =
+    let linked =
         writer.answered_transaction(&work, watch, |rows| read_links(rows, ops.comes_first())).await?;
-    let ordered = order(&rows, &pairs);
+    let (ordered, rows) = (order(&linked), linked.rows);
     let statements = repair.renumber(&ordered.rows, &rows);
     let work = Work { script: &statements, ..Work::records(&what, "", step_limits) };
     writer.transaction(&work, watch).await?;
     Ok(ordered.ring.map(|(first, end)| RowRange { from: rows[first], to: rows[end - 1] }))
 }
 
-/// The rows that [`BatchOps::links`] returned, and pairs of them, of which the first is written first.
-fn read_links(answers: &[OwnedRow], first: LinkEnd) -> Result<(Vec<u64>, Vec<(u64, u64)>)> {
+/// The rows that [`BatchOps::links`] returned.
+fn read_links(answers: &[OwnedRow], first: LinkEnd) -> Result<LinkedRows> {
     let numbers = |answer: &OwnedRow, column: &str| -> Result<Vec<u64>> {
         Ok(serde_json::from_str(answer.get(column)?)?)
     };
-    let (mut rows, mut pairs) = (Vec::new(), Vec::new());
+    let LinkedRows { mut rows, mut pairs } = LinkedRows::default();
     for answer in answers {
         if answer.has("numbers") {
             rows.extend(numbers(answer, "numbers")?);
@@ -285,7 +285,7 @@ fn read_links(answers: &[OwnedRow], first: LinkEnd) -> Result<(Vec<u64>, Vec<(u6
             }
         }
     }
-    Ok((rows, pairs))
+    Ok(LinkedRows { rows, pairs })
 }
 
 impl BatchTotals {

@@ -2,6 +2,15 @@
 
 use std::collections::HashMap;
 
+/// Rows, and what is known of their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct LinkedRows {
+    /// The numbers of the rows.
+    pub(super) rows: Vec<u64>,
+    /// Pairs of them, of which the first row comes before the second one.
+    pub(super) pairs: Vec<(u64, u64)>,
+}
+
 /// Rows in an order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct RowOrder {
@@ -12,8 +21,8 @@ pub(super) struct RowOrder {
     pub(super) ring: Option<(usize, usize)>,
 }
 
-/// Orders rows. Of each of the pairs, the first row comes before the second one.
-pub(super) fn order(rows: &[u64], pairs: &[(u64, u64)]) -> RowOrder {
+/// Orders rows.
+pub(super) fn order(LinkedRows { rows, pairs }: &LinkedRows) -> RowOrder {
     let places: HashMap<u64, usize> = rows.iter().enumerate().map(|(place, row)| (*row, place)).collect();
     let pairs: Vec<(usize, usize)> = pairs
         .iter()
@@ -58,6 +67,10 @@ fn peel(pairs: &[(usize, usize)], open: &mut [bool]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn order(rows: &[u64], pairs: &[(u64, u64)]) -> RowOrder {
+        super::order(&LinkedRows { rows: rows.to_vec(), pairs: pairs.to_vec() })
+    }
 
     #[test]
     fn rows_come_after_those_that_they_wait_for() {
