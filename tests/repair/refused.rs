@@ -95,6 +95,13 @@ fn an_error_that_is_about_no_row_ends_the_repair() {
     );
     shop.fix().exit(5).says(["no space", "no row was changed"]);
     assert_eq!(shop.orphans(), 600);
+    // The function is wrong itself.
+    shop.database.exec(
+        "CREATE OR REPLACE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN INSERT INTO no_such_log VALUES (NEW.id); RETURN NEW; END $$",
+    );
+    shop.fix().exit(5).says(["relation \"no_such_log\" does not exist", "no row was changed"]);
+    assert_eq!(shop.orphans(), 600);
 }
 
 /// What the server says of many rows is said once.

@@ -242,14 +242,15 @@ impl BatchCursor {
     }
 }
 
-/// Whether an error is about some of the rows: a constraint, a value, or what a trigger says. Other rows may be accepted.
+/// Whether an error is about some of the rows: a constraint, a value, or what a trigger says. Other rows may be accepted. A
+/// function that is wrong itself, and a server that lacks something, refuse every row.
 fn is_about_rows(said: &ServerError) -> bool {
     let state = said.sqlstate.as_deref().unwrap_or_default();
     let of_data = [sqlstate::DATA_EXCEPTION_CLASS, sqlstate::INTEGRITY_CLASS];
-    // What comes out of a function has a context. A lack of memory or space, and a fault of the server, are about no row.
     let of_server = [sqlstate::RESOURCES_CLASS, sqlstate::SYSTEM_CLASS, sqlstate::INTERNAL_CLASS];
     let is_one_of = |classes: &[&str]| classes.iter().any(|class| state.starts_with(class));
-    is_one_of(&of_data) || said.context.is_some() && !is_one_of(&of_server)
+    // What comes out of a function has a context.
+    is_one_of(&of_data) || said.context.is_some() && !is_one_of(&of_server) && !said.is_about_text()
 }
 
 /// As many rows as would have taken as long as wanted, but at most twice as many as before.
@@ -457,6 +458,8 @@ mod tests {
             (sqlstate::INSUFFICIENT_PRIVILEGE, Some("PL/pgSQL function f()"), true),
             (sqlstate::INSUFFICIENT_PRIVILEGE, None, false),
             (sqlstate::UNDEFINED_TABLE, None, false),
+            (sqlstate::UNDEFINED_TABLE, Some("PL/pgSQL function f()"), false),
+            (sqlstate::FEATURE_NOT_SUPPORTED, Some("PL/pgSQL function f()"), false),
             (sqlstate::DISK_FULL, Some("PL/pgSQL function f()"), false),
             (sqlstate::INTERNAL_ERROR, Some("PL/pgSQL function f()"), false),
         ] {
