@@ -47,7 +47,7 @@ pub use internal_state::{
     InternalState, LockHolder, LoggedRun, OpenRun, RecordedMigration, StepAction, StepState, UnfinishedStep,
 };
 use seeded::SeedReading;
-pub use seeded::{Asked, Seeded, UnseenReason, UnseenTable, ask_inside};
+pub use seeded::{Asked, Seeded, UnseenReason, UnseenTable, ask_inside, has_written};
 use sequences::SequenceReading;
 pub use sequences::{SequenceBehind, UnreadReason, UnreadSequence};
 pub use sizes::{Size, database_bytes, sizes};

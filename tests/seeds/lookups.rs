@@ -147,6 +147,17 @@ fn a_row_that_another_one_references_by_a_default_or_an_expression_comes_first()
         "schema/seeds/a.toml:6: Key (part_of)=(hammer)",
         "nothing was changed",
     ]);
+    // A trigger that rewrites such a row is told as one of any row.
+    let rewriting = format!(
+        "{schema}CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN IF NEW.code = 'grip' THEN NEW.category := 4; END IF; RETURN NEW; END $$;
+         CREATE TRIGGER other BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION other();"
+    );
+    let rewritten = items.replace("code = \"grip\"", "code = \"grip\"\ncategory = 3");
+    let (project, database) = site_of(&rewriting, &[("a.toml", &rewritten), ("b.toml", &categories)]);
+    seed(&project, &database, &[])
+        .exit(5)
+        .says("a trigger or a rule writes category otherwise than declared");
     // Another foreign key says what it always says.
     let other = format!(
         "{schema}CREATE TABLE public.makers (code text PRIMARY KEY);

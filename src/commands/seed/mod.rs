@@ -314,7 +314,7 @@ async fn attempt(
         .proved_transaction(&work, &mut writing.progress, async |session| {
             let inside = snapshot::ask_inside(session, &questions).await?;
             for (PlannedTable { query, defaults, plan: shown, .. }, answers) in
-                seed_plan.tables.iter().zip(&inside.answers)
+                seed_plan.tables.iter().zip(&inside)
             {
                 let remaining = seeds::plan(query, answers, defaults, args.overwrite)?;
                 let is_known = |row: &RowPlan| {
@@ -332,10 +332,11 @@ async fn attempt(
                         explain_missing_row(session, query, row, &seed_plan.snapshot.catalog, is_last)
                             .await?;
                     }
-                    return Err(match row.xmin.as_ref() == Some(&inside.transaction) {
-                        true => rewritten_row(query, row).into(),
-                        false => RowsChanged.into(),
-                    });
+                    let is_own = match &row.xmin {
+                        Some(xmin) => snapshot::has_written(session, xmin).await?,
+                        None => false,
+                    };
+                    return Err(if is_own { rewritten_row(query, row).into() } else { RowsChanged.into() });
                 }
             }
             Ok(())
