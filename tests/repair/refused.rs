@@ -135,7 +135,8 @@ fn items(parent: &str, rows: u32) -> Shop {
 /// Of rows that refer to each other, the one that the server refuses stays, and what it refers to.
 #[test]
 fn a_row_that_is_refused_among_rows_that_refer_to_each_other_is_told() {
-    let ring = "CASE g WHEN 10 THEN 20 WHEN 20 THEN 10 WHEN 300 THEN 50 END";
+    // Two rings, of which one has the row.
+    let ring = "CASE g WHEN 10 THEN 20 WHEN 20 THEN 10 WHEN 300 THEN 50 WHEN 50 THEN 300 END";
     for (parent, rows, kept) in [
         ("CASE WHEN g BETWEEN 251 AND 500 THEN g - 250 END", 600, "50,300"),
         // What refers to it goes, and what it refers to is in another batch.
@@ -151,8 +152,10 @@ fn a_row_that_is_refused_among_rows_that_refer_to_each_other_is_told() {
         shop.keep("items");
         let count = kept.split(',').count();
         let remain = format!("{count} rows remain");
-        let ran = shop.fix().case(parent).exit(1).says([remain.as_str(), "id 300: item 300 is frozen"]);
-        if count == 2 {
+        let ran = shop.fix().case(parent).exit(1).says([remain.as_str(), "item 300 is frozen"]);
+        if count == 2 && parent == ring {
+            ran.says("one of 2 rows that refer to each other: item 300 is frozen");
+        } else if count == 2 {
             ran.says("id 50: update or delete on table \"items\" violates foreign key");
         }
         assert_eq!(

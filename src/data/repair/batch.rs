@@ -2,6 +2,7 @@
 //! long the one before it took.
 
 use std::fmt;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -228,8 +229,8 @@ pub(super) async fn batches(
                 cursor.on_left_out();
             }
             Reaction::Order => {
-                let ring = put_in_order(writer, watch, job, cursor.remaining(), step_limits).await?;
-                cursor.on_ordered(ring);
+                let rings = put_in_order(writer, watch, job, cursor.remaining(), step_limits).await?;
+                cursor.on_ordered(rings);
             }
             Reaction::LeaveOutRefused(RefusedBatch { batch, said }) => {
                 // The keys are read before the rows get their mark.
@@ -247,14 +248,14 @@ pub(super) async fn batches(
     Ok(())
 }
 
-/// Numbers rows so that each can be written before those that come after it. Returns the rows that cannot.
+/// Numbers rows so that each can be written before those that come after it. Returns those that have to be written together.
 async fn put_in_order(
     writer: &mut WriteSession,
     watch: &mut dyn Watch,
     BatchJob { repair, ops, limits, .. }: BatchJob<'_>,
     range: RowRange,
     step_limits: StepLimits,
-) -> Result<Option<RowRange>, StepError> {
+) -> Result<Vec<RowRange>, StepError> {
     let what = format!("{}, the order of {range}", repair.title());
     let step_limits = StepLimits { max_duration: limits.max_planning, ..step_limits };
     let statements = ops.links(range);
@@ -265,7 +266,8 @@ async fn put_in_order(
     let statements = repair.renumber(&ordered.rows, &rows);
     let work = Work { script: &statements, ..Work::records(&what, "", step_limits) };
     writer.transaction(&work, watch).await?;
-    Ok(ordered.ring.map(|(first, end)| RowRange { from: rows[first], to: rows[end - 1] }))
+    let numbers = |ring: Range<usize>| RowRange { from: rows[ring.start], to: rows[ring.end - 1] };
+    Ok(ordered.rings.into_iter().map(numbers).collect())
 }
 
 /// The rows that [`BatchOps::links`] returned.

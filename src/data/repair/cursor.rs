@@ -67,7 +67,7 @@ pub(super) struct BatchCursor {
     /// Whether the rows are numbered in the order in which the server accepts them.
     ordered: bool,
     /// The rows that have to be in one batch even then.
-    ring: Option<RowRange>,
+    rings: Vec<RowRange>,
     /// How many times rows were left out because the server refuses them.
     refused: u32,
     /// How many locked rows were searched for and found.
@@ -87,7 +87,7 @@ impl BatchCursor {
             searches: false,
             left_some: false,
             ordered: false,
-            ring: None,
+            rings: Vec::new(),
             refused: 0,
             probed: 0,
         }
@@ -101,7 +101,7 @@ impl BatchCursor {
         }
         self.size = self.size.min(self.max_size).max(self.min_size);
         let mut last = to.min(from + self.size - 1);
-        if let Some(ring) = self.ring.filter(|ring| ring.from <= last && last < ring.to) {
+        if let Some(ring) = self.rings.iter().find(|ring| ring.from <= last && last < ring.to) {
             last = if from < ring.from { ring.from - 1 } else { ring.to };
         }
         self.batch = RowRange { from, to: last };
@@ -120,7 +120,7 @@ impl BatchCursor {
 
     /// Whether the batch is a row, or rows that have to be in one batch.
     fn is_single(&self) -> bool {
-        self.batch.rows() == 1 || Some(self.batch) == self.ring
+        self.batch.rows() == 1 || self.rings.contains(&self.batch)
     }
 
     pub(super) fn time_limit(&self) -> Duration {
@@ -206,10 +206,10 @@ impl BatchCursor {
         self.range
     }
 
-    /// The remaining rows were numbered in the order in which the server accepts them. Those of the ring have to be in one
+    /// The remaining rows were numbered in the order in which the server accepts them. Those of a ring have to be in one
     /// batch.
-    pub(super) fn on_ordered(&mut self, ring: Option<RowRange>) {
-        (self.ordered, self.ring) = (true, ring);
+    pub(super) fn on_ordered(&mut self, rings: Vec<RowRange>) {
+        (self.ordered, self.rings) = (true, rings);
         (self.searches, self.min_size, self.size) = (false, 0, FIRST_SIZE);
     }
 
@@ -422,7 +422,7 @@ mod tests {
         assert_eq!(next(&mut cursor), Some((1, 3)));
         assert!(matches!(cursor.on_error(&needed, true), Reaction::Order));
         assert_eq!(cursor.remaining(), RowRange { from: 1, to: 6 });
-        cursor.on_ordered(Some(RowRange { from: 2, to: 3 }));
+        cursor.on_ordered(vec![RowRange { from: 2, to: 3 }]);
         assert_eq!(next(&mut cursor), Some((1, 6)));
         assert!(matches!(cursor.on_error(&refused, true), Reaction::TryAgain));
         assert_eq!(next(&mut cursor), Some((1, 3)));

@@ -128,7 +128,7 @@ impl Repair {
             format!("'{{{}}}'::pg_catalog.int8[]", numbers.join(","))
         };
         let (plan, from, to) = (self.plan(), list(&from), list(&to));
-        // The numbers are unique after each statement: first they leave, then they come back.
+        // The numbers are unique all the time: first they leave, then they come back.
         format!(
             "UPDATE {plan} AS p SET n = OPERATOR(pg_catalog.-) p.n WHERE p.n OPERATOR(pg_catalog.=) ANY ({from});\n\
              UPDATE {plan} AS p SET n = v.other FROM ROWS FROM (pg_catalog.unnest({from}), pg_catalog.unnest({to})) AS v (own, other) \
