@@ -12,7 +12,7 @@ use crate::postgres::catalog::history_tables::{
     HistoryTool, INTERNAL_SCHEMA, INTERNAL_TABLES, REFINERY_TABLE, fill_in_names,
 };
 use crate::postgres::connection::Row;
-use crate::postgres::sql::{QualifiedTable, qualified};
+use crate::postgres::sql::{QualifiedTable, qualified, schemas_of_path};
 
 /// One SELECT, with a row for every table that has the name of a history table or of one of trueup's own tables, for
 /// [`TableCandidate::from_row`].
@@ -255,9 +255,9 @@ pub fn ours<'t>(
     }
     let title = tool.map_or(HistoryTool::refinery().tool, SqlTool::title);
     let of_tool = || tables.iter().filter(|table| table.kind.tool == title);
-    let in_path = search_path.split(',').map(|schema| schema.trim().trim_matches('"'));
-    in_path
-        .filter_map(|schema| of_tool().find(|table| table.schema == schema))
+    schemas_of_path(search_path)
+        .iter()
+        .filter_map(|schema| of_tool().find(|table| table.schema == *schema))
         .next()
         .or_else(|| of_tool().next())
 }

@@ -4,7 +4,7 @@
 use super::Migration;
 use super::checksum::{self, Width};
 use crate::postgres::catalog::history_tables::REFINERY_TABLE;
-use crate::postgres::sql::{QualifiedTable, literal};
+use crate::postgres::sql::{QualifiedTable, literal, schemas_of_path};
 
 /// refinery's history table in one database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,9 +28,9 @@ impl Ledger {
     /// Where a new history is created: refinery's table in the first schema of the search_path, where plain refinery
     /// creates it.
     pub fn place(search_path: &str) -> QualifiedTable {
-        let mut schemas = search_path.split(',').map(|schema| schema.trim().trim_matches('"'));
-        let schema = schemas.find(|schema| !schema.is_empty() && !schema.starts_with('$'));
-        QualifiedTable { schema: schema.unwrap_or("public").to_owned(), table: REFINERY_TABLE.to_owned() }
+        let schema = schemas_of_path(search_path).into_iter().find(|schema| schema != "$user");
+        let schema = schema.map_or_else(|| "public".to_owned(), String::from);
+        QualifiedTable { schema, table: REFINERY_TABLE.to_owned() }
     }
 
     /// A table that does not exist yet, with versions as wide as plain refinery's unless one of these does not fit.

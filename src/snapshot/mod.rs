@@ -9,7 +9,7 @@
 //!    transaction id was assigned and that nobody ran DDL meanwhile; COMMIT.
 //!
 //! When somebody ran DDL meanwhile, everything is read again; see [`consistency`]. Where sequences fill columns of tables
-//! that have rows, a fourth message reads whether one of them is behind; see [`sequences`].
+//! that have rows, one or two further messages read whether one of them is behind; see [`sequences`].
 
 mod consistency;
 mod exclusive_lock;
@@ -47,8 +47,9 @@ pub use internal_state::{
     InternalState, LockHolder, LoggedRun, OpenRun, RecordedMigration, StepAction, StepState, UnfinishedStep,
 };
 use seeded::SeedReading;
-pub use seeded::{Asked, Seeded, UnseenReason, UnseenTable, ask_inside};
-pub use sequences::SequenceBehind;
+pub use seeded::{Asked, Seeded, UnseenReason, UnseenTable, ask_inside, has_written};
+use sequences::SequenceReading;
+pub use sequences::{SequenceBehind, UnreadReason, UnreadSequence};
 pub use sizes::{Size, database_bytes, sizes};
 pub use status::{StatusSnapshot, take_status};
 
@@ -86,6 +87,8 @@ pub struct DatabaseSnapshot {
     pub seeded: Seeded,
     /// The sequences that are behind their columns; empty unless the request asks for them.
     pub behind: Vec<SequenceBehind>,
+    /// The sequences of which that is not known.
+    pub unread_sequences: Vec<UnreadSequence>,
     /// Remarks for people.
     pub notes: Vec<String>,
     /// `pg_current_snapshot()` of the reading transaction, for [`unchanged_since`].
@@ -120,7 +123,8 @@ pub struct Request {
     pub lock_timeout: Duration,
 }
 
-/// Takes a snapshot of a database. It takes three round trips when nobody runs DDL meanwhile.
+/// Takes a snapshot of a database. It takes three round trips when nobody runs DDL meanwhile, and one or two more for the
+/// sequences.
 ///
 /// # Errors
 /// Exit 3 when something cannot be read, 75 when the catalog changed during every attempt.
@@ -210,11 +214,11 @@ async fn attempt(
     }
     let seed_statements = seeds.statements(request, &tables);
     let mut answers = Answers::default();
-    let sequences = match request.sequences {
-        true => sequences::to_ask(&assembler, |of| seeds.fills(&of.schema, &of.table)),
+    let sequences: Vec<IndexedSequence> = match request.sequences {
+        true => assembler.indexed_sequences(),
         false => Vec::new(),
     };
-    let mut candidates: Vec<IndexedSequence> = Vec::new();
+    let mut numbered = SequenceReading::default();
     let mut proof = Proof::default();
 
     let mut batch = Batch::default();
@@ -223,17 +227,14 @@ async fn attempt(
     batch.each_of(statements, |number, row| answers.row(&queries[number], row));
     batch.each_of(assembler.questions(), |number, row| assembler.answer(number, row));
     seeds.ask(&mut batch, seed_statements);
-    batch.each_of(sequences::of_readable_tables(&sequences), |_, row| {
-        candidates.extend(sequences.get(row.get::<usize>("number")?).cloned());
-        Ok(())
-    });
+    batch.each_of(sequences::of_tables_with_rows(&sequences), |_, row| numbered.row(&sequences, row));
     proof.ask(&mut batch, &opened.position, request.statement_timeout);
     session.run(batch).await?;
     if !proof.prove_consistent()? {
         return Ok(None);
     }
 
-    let behind = sequences::behind(session, request, &assembler, candidates).await?;
+    numbered.read(session, request, |of| seeds.fills(&of.schema, &of.table)).await?;
 
     answers.settle(&histories.applied);
     let mut internal = answers.internal;
@@ -256,7 +257,8 @@ async fn attempt(
         invisible: histories.invisible(),
         notes: tables.notes(),
         seeded: seeds.finish(),
-        behind,
+        behind: numbered.behind,
+        unread_sequences: numbered.unread,
         position: opened.position.text().to_owned(),
     }))
 }

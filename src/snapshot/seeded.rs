@@ -29,6 +29,8 @@ pub struct Seeded {
     pub absent: Vec<usize>,
     /// Whether it is known what was seeded last. Where there is no record, nothing was.
     pub known: bool,
+    /// Whether there is a record of it.
+    pub recorded: bool,
 }
 
 /// A table whose rows this role cannot all see.
@@ -92,6 +94,7 @@ pub(super) struct SeedReading {
     unseen: Vec<UnseenTable>,
     absent: Vec<usize>,
     known: bool,
+    recorded: bool,
     /// Whether rows are read, or only which tables this role may read.
     readable: bool,
     /// The numbers of the statements about seeds in the message.
@@ -105,6 +108,7 @@ impl SeedReading {
             unseen: Vec::new(),
             absent: Vec::new(),
             known: false,
+            recorded: false,
             readable,
             statements: 0..0,
         }
@@ -122,6 +126,7 @@ impl SeedReading {
     ) -> Result<Vec<u32>> {
         let mut suspects = Vec::new();
         self.known = !tables.hides_seeds();
+        self.recorded = tables.has_seeds();
         for (number, seed) in request.seeds.tables.iter().enumerate() {
             let table = |schema: &str, name: &str| {
                 let columns = assembler.table(schema, name)?.into_iter();
@@ -197,14 +202,14 @@ impl SeedReading {
         let mut unseen = std::mem::take(&mut self.unseen);
         let absent = std::mem::take(&mut self.absent);
         if self.readable {
-            return Seeded { asked, unseen, absent, known: self.known };
+            return Seeded { asked, unseen, absent, known: self.known, recorded: self.recorded };
         }
         // Reading failed for want of a right that the query does not know: no table was read.
         if unseen.is_empty() {
             let tables = asked.iter().map(|asked| asked.question.columns.path());
             unseen.extend(tables.map(|table| UnseenTable { table, why: None }));
         }
-        Seeded { asked: Vec::new(), unseen, absent, known: self.known }
+        Seeded { asked: Vec::new(), unseen, absent, known: self.known, recorded: self.recorded }
     }
 
     /// The table whose statement ended the message.
@@ -324,27 +329,17 @@ fn visibility(columns: &TableColumns) -> String {
     )
 }
 
-/// What a transaction sees of the rows that it has written.
-#[derive(Debug, Clone)]
-pub struct SeedsInTransaction {
-    /// The answers, by question.
-    pub answers: Vec<Vec<SeedQueryRow>>,
-    /// The transaction's own id, as rows have it in `xmin`.
-    pub transaction: String,
-}
-
-/// Asks again in the open transaction. Sets [`reader::SETTINGS`] for the rest of the transaction.
+/// Asks again in the open transaction, and returns the answers by question. Sets [`reader::SETTINGS`] for the rest of the
+/// transaction.
 ///
 /// # Errors
 /// The server's and the connection's. The transaction is then aborted.
-pub async fn ask_inside(session: &mut Session, questions: &[&SeedQuery]) -> Result<SeedsInTransaction> {
-    let sql = format!("{} SELECT pg_current_xact_id()::xid AS transaction", reader::SETTINGS);
-    let transaction: String = session.scalar(sql).await?;
+pub async fn ask_inside(session: &mut Session, questions: &[&SeedQuery]) -> Result<Vec<Vec<SeedQueryRow>>> {
     let mut answers: Vec<Vec<SeedQueryRow>> = vec![Vec::new(); questions.len()];
-    if questions.is_empty() {
-        return Ok(SeedsInTransaction { answers, transaction });
-    }
     let mut batch = Batch::default();
+    batch.execute_all(
+        reader::SETTINGS.split(';').filter(|setting| !setting.trim().is_empty()).map(str::to_owned),
+    );
     let statements: Vec<String> =
         questions.iter().map(|question| question.sql(true, RowFilter::Differing)).collect();
     batch.each_of(statements, |number, row| {
@@ -352,5 +347,22 @@ pub async fn ask_inside(session: &mut Session, questions: &[&SeedQuery]) -> Resu
         Ok(())
     });
     session.run(batch).await?;
-    Ok(SeedsInTransaction { answers, transaction })
+    Ok(answers)
+}
+
+/// Whether the open transaction has written a row that it sees, with this `xmin`: itself, or one of its subtransactions,
+/// which are in progress as long as it is. After [`ask_inside`].
+///
+/// # Errors
+/// The server's and the connection's.
+pub async fn has_written(session: &mut Session, xmin: &str) -> Result<bool> {
+    let xmin = literal(xmin);
+    // A subtransaction has a greater id than its transaction. An xmin has the lower 32 bits of the id.
+    session
+        .scalar(format!(
+            "SELECT CASE WHEN x.row = x.own % 4294967296 THEN true WHEN x.row > x.own % 4294967296 \
+             THEN pg_xact_status((x.own - x.own % 4294967296 + x.row)::text::xid8) = 'in progress' ELSE false END AS own \
+             FROM (SELECT {xmin}::int8 AS row, pg_current_xact_id()::text::int8 AS own) AS x"
+        ))
+        .await
 }

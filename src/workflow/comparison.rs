@@ -14,14 +14,14 @@ use crate::model::diagnosis::{
     self, Basis, Diagnosis, Edit, Facts, MigrationState, RecordedState, Unfinished,
 };
 use crate::model::{self, CompiledMigration, Declarations, DeclaredBy, SchemaFile};
-use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::catalog::reader::{IndexedSequence, ReadOptions};
 use crate::postgres::catalog::{Catalog, Kind, ObjectId};
 use crate::postgres::connection::{Session, Target};
 use crate::postgres::sql::identifier;
 use crate::project::{self, Settings};
 use crate::snapshot::{
     self, DatabaseSnapshot, InternalState, Request, SequenceBehind, StepAction, StepState, UnfinishedStep,
-    UnseenReason,
+    UnreadReason, UnseenReason,
 };
 use crate::workflow::project_model::{Needs, ProjectModel};
 use crate::workflow::reports::schema_report::{Coverage, Hidden, History, SchemaReport};
@@ -221,6 +221,8 @@ fn diagnose(
         notes.push("this is a standby: only the primary shows whether a run is still running".to_owned());
     }
     notes.extend(snapshot.notes.iter().cloned());
+    let unread = snapshot.unread_sequences.iter();
+    notes.extend(UnreadReason::notes(unread.filter(|unread| is_compared(settings, snapshot, &unread.of))));
     notes.extend(unmatched(settings, &snapshot.catalog, &lock.model));
     let ignored: Vec<&str> = settings.database.ignore.iter().collect();
     if !ignored.is_empty() {
@@ -320,13 +322,16 @@ fn behind(
     snapshot: &DatabaseSnapshot,
     severities: &BTreeMap<String, Severity>,
 ) -> Vec<Finding> {
-    let compared = snapshot.behind.iter().filter(|behind| {
-        let table = ObjectId::in_schema(Kind::Table, behind.of.schema.clone(), behind.of.table.clone());
-        in_scope(settings, &table) && snapshot.catalog.get(&table).is_some()
-    });
+    let compared = snapshot.behind.iter().filter(|behind| is_compared(settings, snapshot, &behind.of));
     let mut findings: Vec<Finding> = compared.map(sequence_behind).collect();
     set_severities(&mut findings, severities);
     findings
+}
+
+/// Whether the table that a sequence fills is in scope.
+fn is_compared(settings: &Settings, snapshot: &DatabaseSnapshot, of: &IndexedSequence) -> bool {
+    let table = ObjectId::in_schema(Kind::Table, of.schema.clone(), of.table.clone());
+    in_scope(settings, &table) && snapshot.catalog.get(&table).is_some()
 }
 
 /// The finding about a sequence that is behind.

@@ -122,8 +122,8 @@ fn still_running(statements: &EndedStatements) -> Option<String> {
     let processes: Vec<String> = statements.running.iter().map(ToString::to_string).collect();
     if processes.is_empty() {
         return (statements.unknown > 0).then(|| {
-            "the server ends what it still runs when it notices that the connection is gone, which takes a second: \
-             run the same command again"
+            "a statement may still run on the server: it ends when the server notices the closed connection (on Linux \
+             within a second). Run the same command again"
                 .to_owned()
         });
     }

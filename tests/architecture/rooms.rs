@@ -38,6 +38,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "postgres/catalog",
             "postgres/connection",
             "postgres/sql",
+            "text",
             "writer",
         ],
     ),

@@ -176,37 +176,63 @@ fn f28_a_repair_is_not_undone_through_a_weaker_roles_trigger() {
     project.trueup(undo, &owner).exit(0);
 }
 
+/// A function of the weak role, and an operator that it is.
+fn operator(name: &str, left: &str, right: &str) -> String {
+    format!(
+        "CREATE FUNCTION same({left}, {right}) RETURNS boolean LANGUAGE sql AS 'SELECT public.spring()';
+         CREATE OPERATOR public.{name} (FUNCTION = same, LEFTARG = {left}, RIGHTARG = {right});"
+    )
+}
+
+/// A project whose check finds rows by a condition.
+fn project_that_finds(condition: &str) -> Project {
+    let project = project();
+    fs::write(project.path().join("checks/named.sql"), CHECK.replace("name IS NULL", condition)).unwrap();
+    project
+}
+
 /// An operator or a function in a schema of the search_path that fits better than the server's own of that name.
 #[test]
 fn f28_a_check_runs_nothing_that_stands_under_a_name_of_the_servers() {
-    let query = |condition: &str| CHECK.replace("name IS NULL", condition);
-    for (trap, condition) in [
+    let lower = "CREATE FUNCTION lower(varchar) RETURNS text LANGUAGE sql AS 'SELECT public.spring()::text'";
+    let own_schema = "CREATE SCHEMA trueup_scratch; GRANT USAGE ON SCHEMA trueup_scratch TO PUBLIC;";
+    for (trap, condition, found) in [
+        (operator("=", "varchar", "varchar"), "name::varchar = 'a'::varchar", "operator public.="),
+        (operator("=", "varchar", "varchar"), "name::varchar IN ('a'::varchar)", "operator public.="),
+        (operator("~", "varchar", "text"), "name::varchar SIMILAR TO 'a'", "operator public.~"),
+        (operator("*", "varchar", "int"), "name::varchar/* */*-id", "operator public.*"),
         (
-            "CREATE FUNCTION same(varchar, varchar) RETURNS boolean LANGUAGE sql AS 'SELECT public.spring()';
-             CREATE OPERATOR public.= (FUNCTION = same, LEFTARG = varchar, RIGHTARG = varchar);",
-            "name::varchar = 'a'::varchar",
-        ),
-        (
-            "CREATE FUNCTION same(varchar, varchar) RETURNS boolean LANGUAGE sql AS 'SELECT public.spring()';
-             CREATE OPERATOR public.= (FUNCTION = same, LEFTARG = varchar, RIGHTARG = varchar);",
-            "name::varchar IN ('a'::varchar, 'b'::varchar)",
-        ),
-        (
-            "CREATE FUNCTION lower(varchar) RETURNS text LANGUAGE sql AS 'SELECT public.spring()::text'",
+            lower.to_owned(),
             "lower(name::varchar) IS NULL",
+            "function public.lower(character varying) of role",
+        ),
+        // The schema with the name of the role.
+        (
+            format!("{own_schema} {}", lower.replace("lower(", "trueup_scratch.lower(")),
+            "lower(name::varchar) IS NULL",
+            "function trueup_scratch.lower",
         ),
     ] {
-        let (database, project) = (trapped(trap), project());
-        fs::write(project.path().join("checks/named.sql"), query(condition)).unwrap();
-        let ran = project.trueup(["verify"], &database).exit(3);
-        ran.stdout_contains("under a name of the server's own").lacks("a trap ran");
+        let (database, project) = (trapped(&trap), project_that_finds(condition));
+        let settings = fs::read_to_string(project.path().join("trueup.toml")).unwrap();
+        let path = "search_path = '\"$user\", public, pg_temp'";
+        fs::write(project.path().join("trueup.toml"), format!("{settings}[database]\n{path}\n")).unwrap();
+        let ran = project.trueup(["verify"], &database).case(condition).exit(3);
+        ran.stdout_contains(["under a name of the server's own", found])
+            .lacks("a trap ran")
+            .stdout_contains("let a superuser own it: ALTER ... OWNER TO ...; or take its schema out of");
         // The server's own is named; the owner runs what is its own.
-        fs::write(
-            project.path().join("checks/named.sql"),
-            query("pg_catalog.lower(name) OPERATOR(pg_catalog.=) ''"),
-        )
-        .unwrap();
-        let owner = database.url_as("untrusted");
-        project.trueup(["verify"], owner.as_str()).exit_in(&[0, 1]);
+        let named = project_that_finds("pg_catalog.lower(name) OPERATOR(pg_catalog.=) ''");
+        named.trueup(["verify"], &database).case(condition).exit(0);
+        named.trueup(["verify"], database.url_as("untrusted").as_str()).exit_in(&[0, 1]);
+    }
+}
+
+/// A superuser runs the checks that use no such operator, whatever stands in the schema.
+#[test]
+fn f28_an_operator_that_a_check_does_not_use_keeps_it_from_nothing() {
+    let database = trapped(&operator("=", "varchar", "varchar"));
+    for condition in ["id < 0", "name::varchar <> 'a'", "CASE WHEN id < 0 THEN true END", "name LIKE '='"] {
+        project_that_finds(condition).trueup(["verify"], &database).case(condition).exit_in(&[0, 1]);
     }
 }

@@ -172,3 +172,30 @@ fn f46_every_file_that_is_wrong_is_told() {
     shop.verify().exit(2).says("c.sql");
     shop.trueup(["verify", "keyz"]).exit(2);
 }
+
+/// How the last query of a file ends makes no difference: it needs no semicolon, and a comment may follow.
+#[test]
+fn a_query_ends_with_a_semicolon_a_comment_or_nothing() {
+    let query = KEYS.trim_end().trim_end_matches(';');
+    let (find, _) = query.split_once(";\n-- fix:").unwrap();
+    for end in [
+        "",
+        "\n",
+        " -- the end",
+        "; -- the end; of it",
+        " /* the end */",
+        "\n;\n\n-- The end of the file.",
+        " ;\r\n",
+    ] {
+        let shop = Shop::of(7);
+        for text in [find, query] {
+            shop.checks(&[("keys", &format!("{text}{end}")), ("other", &format!("{find}{end}"))]);
+            shop.verify().case(end).exit(1).says("14 rows wrong");
+        }
+        shop.checks(&[("keys", &format!("{query}{end}"))]);
+        shop.trueup(["verify", "--fix", "--dry-run"]).case(end).exit(1).says("7 rows would be repaired");
+        shop.fix().case(end).exit(0).says("repaired 7 rows");
+        shop.undo_all();
+        shop.as_before();
+    }
+}

@@ -224,7 +224,8 @@ fn f33_no_function_that_acts_outside_of_the_transaction_is_called() {
          CREATE FUNCTION slyer() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM dblink_get_connections(); END;
          CREATE VIEW ender AS SELECT pg_terminate_backend(n) AS ended FROM written;
          CREATE VIEW over_ender AS SELECT ended IS NULL AS is FROM ender;
-         CREATE FUNCTION reader() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT pg_read_file('PG_VERSION'); END",
+         CREATE FUNCTION reader() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT pg_read_file('PG_VERSION'); END;
+         CREATE EXTENSION amcheck; CREATE EXTENSION pg_stat_statements",
     );
     let here = shop.database.value("SELECT current_database()");
     let file = tempfile::tempdir().unwrap();
@@ -254,6 +255,9 @@ fn f33_no_function_that_acts_outside_of_the_transaction_is_called() {
         ("pg_advisory_lock(1) IS NULL".to_owned(), "pg_advisory_lock"),
         ("pg_read_file('PG_VERSION') IS NULL".to_owned(), "pg_read_file"),
         ("nextval('numbers') IS NULL".to_owned(), "nextval"),
+        ("pg_stat_statements_reset() IS NULL".to_owned(), "calls public.pg_stat_statements_reset,"),
+        // It keeps writers out while it reads.
+        ("bt_index_parent_check('keys_pkey') IS NULL".to_owned(), "calls public.bt_index_parent_check,"),
         ("EXISTS (TABLE sly)".to_owned(), "a view or function in the query calls public.dblink,"),
         (
             "slyer() IS NULL".to_owned(),
@@ -293,7 +297,7 @@ fn functions_that_only_look_are_called() {
     let shop = Shop::of(1);
     shop.database.exec(
         "CREATE EXTENSION amcheck; CREATE EXTENSION pageinspect; CREATE EXTENSION pg_buffercache;
-         CREATE EXTENSION postgres_fdw;
+         CREATE EXTENSION postgres_fdw; CREATE EXTENSION pg_stat_statements;
          CREATE VIEW times AS SELECT clock_timestamp() AS at, count(*) AS n FROM pg_stat_activity;
          CREATE TABLE odd (dblink int, lo_export int);
          CREATE FUNCTION trusted() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN pg_backend_pid(); END'",
@@ -319,6 +323,10 @@ fn functions_that_only_look_are_called() {
         shop.checks(&[("harmless", &format!("-- title: t\n-- find:\nSELECT 1 WHERE {condition};\n"))]);
         shop.trueup(["verify"]).case(condition).exit(0);
     }
+    // It is run, though this server has not loaded what it shows.
+    let condition = "EXISTS (SELECT FROM pg_stat_statements)";
+    shop.checks(&[("harmless", &format!("-- title: t\n-- find:\nSELECT 1 WHERE {condition};\n"))]);
+    shop.trueup(["verify"]).exit(3).says("pg_stat_statements must be loaded");
 }
 
 /// What a query of a check calls outside of its rows is called once, whatever is asked about the query.

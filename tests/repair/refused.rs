@@ -24,7 +24,7 @@ fn rows_that_a_trigger_refuses_are_named_and_the_rest_is_repaired() {
         "id 1203: key 1203",
     ])
     .says(["hint: ask the owner", "context: PL/pgSQL function", "refuse()", "2 rows remain"])
-    .says("2 rows: refused by the server (see the error above)")
+    .says("2 rows remain: 2 that the server refuses to change: the errors are listed with the fix")
     .lacks("producer");
     assert_eq!(shop.orphans(), 2);
     assert_eq!(shop.recorded(), "1598");
@@ -95,23 +95,100 @@ fn an_error_that_is_about_no_row_ends_the_repair() {
     );
     shop.fix().exit(5).says(["no space", "no row was changed"]);
     assert_eq!(shop.orphans(), 600);
+    // The function is wrong itself.
+    shop.database.exec(
+        "CREATE OR REPLACE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN INSERT INTO no_such_log VALUES (NEW.id); RETURN NEW; END $$",
+    );
+    shop.fix().exit(5).says(["relation \"no_such_log\" does not exist", "no row was changed"]);
+    assert_eq!(shop.orphans(), 600);
 }
 
-/// Halves of a batch may lack rows that refer to each other: what is told is what the server said of the whole.
+/// What the server says of many rows is said once.
 #[test]
-fn a_row_that_is_refused_among_rows_that_refer_to_each_other_is_told() {
-    let schema = "CREATE TABLE items (id int PRIMARY KEY, bad boolean NOT NULL, parent int REFERENCES items);
-        INSERT INTO items SELECT g, true, CASE WHEN g BETWEEN 251 AND 500 THEN g - 250 END
-            FROM generate_series(1, 600) AS g;
-        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+fn an_error_that_many_rows_have_is_told_once() {
+    let shop = Shop::of(40);
+    shop.database
+        .exec(&TRIGGER.replace("IN (7, 1203)", "<= 12").replace("key % is frozen', NEW.id", "no such key'"));
+    let ran = shop.fix().exit(1);
+    let said = ran.stdout().matches("no such key").count();
+    ran.says(["12 rows that the server refuses to change:", "id 1; id 2; id 3 and 9 more: no such key"]);
+    assert_eq!(said, 1);
+    let document = shop.fix().args(["--format", "json"]).exit(1).json();
+    assert_eq!(document["fixes"][0]["refused_rows"].as_array().unwrap().len(), 12);
+}
+
+/// Items that refer to others of them, and a trigger that keeps item 300.
+fn items(parent: &str, rows: u32) -> Shop {
+    let schema = format!(
+        "CREATE TABLE items (id int PRIMARY KEY, bad boolean NOT NULL, parent int REFERENCES items);
+         INSERT INTO items SELECT g, true, {parent} FROM generate_series(1, {rows}) AS g;
+         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN IF OLD.id = 300 THEN RAISE EXCEPTION 'item 300 is frozen'; END IF; RETURN OLD; END $$;
-        CREATE TRIGGER frozen BEFORE DELETE ON items FOR EACH ROW EXECUTE FUNCTION refuse();";
+         CREATE TRIGGER frozen BEFORE DELETE ON items FOR EACH ROW EXECUTE FUNCTION refuse();"
+    );
     let check = "-- title: No bad items\n-- table: public.items\n-- key: id\n-- find:\nSELECT id FROM items WHERE bad;\n\
         -- fix: gone   Nobody misses them\n-- action: delete\nSELECT id FROM items WHERE bad;\n";
-    let shop = Shop::with(schema, &[("items", check)]);
-    shop.fix()
-        .exit(1)
-        .says(["500 rows that refer to each other: item 300 is frozen", "500 rows remain"])
-        .lacks("violates foreign key");
-    assert_eq!(shop.database.value("SELECT count(*) FROM items WHERE id > 500"), "0");
+    Shop::with(&schema, &[("items", check)])
+}
+
+/// Of rows that refer to each other, the one that the server refuses stays, and what it refers to.
+#[test]
+fn a_row_that_is_refused_among_rows_that_refer_to_each_other_is_told() {
+    // Two rings, of which one has the row.
+    let ring = "CASE g WHEN 10 THEN 20 WHEN 20 THEN 10 WHEN 300 THEN 50 WHEN 50 THEN 300 END";
+    for (parent, rows, kept) in [
+        ("CASE WHEN g BETWEEN 251 AND 500 THEN g - 250 END", 600, "50,300"),
+        // What refers to it goes, and what it refers to is in another batch.
+        ("CASE g WHEN 400 THEN 300 WHEN 300 THEN 1900 WHEN 1900 THEN 1200 END", 2000, "300,1200,1900"),
+        (
+            "CASE WHEN g > 1 THEN g - 1 END",
+            301,
+            &(1..=300).map(|id| id.to_string()).collect::<Vec<_>>().join(","),
+        ),
+        (ring, 600, "50,300"),
+    ] {
+        let shop = items(parent, rows);
+        shop.keep("items");
+        let count = kept.split(',').count();
+        let remain = format!("{count} rows remain");
+        let ran = shop.fix().case(parent).exit(1).says([remain.as_str(), "item 300 is frozen"]);
+        if count == 2 && parent == ring {
+            ran.says("one of 2 rows that refer to each other: item 300 is frozen");
+        } else if count == 2 {
+            ran.says("id 50: update or delete on table \"items\" violates foreign key");
+        }
+        assert_eq!(
+            shop.database.value("SELECT string_agg(id::text, ',' ORDER BY id) FROM items"),
+            kept,
+            "{parent}"
+        );
+        shop.database.exec("DROP TRIGGER frozen ON items");
+        let run = shop.runs().remove(0);
+        shop.undo(&run).case(parent).exit(0);
+        assert_eq!(shop.differing("items"), "0", "{parent}");
+    }
+}
+
+/// Rows that are inserted again by an undo come after those that they refer to.
+#[test]
+fn a_row_that_is_refused_in_an_undo_among_rows_that_refer_to_each_other_is_told() {
+    let shop = items("CASE WHEN g BETWEEN 251 AND 500 THEN g - 250 END", 600);
+    shop.database.exec("DROP TRIGGER frozen ON items");
+    shop.keep("items");
+    shop.fix().exit(0);
+    shop.database.exec(
+        "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN IF NEW.id = 50 THEN RAISE EXCEPTION 'item 50 is frozen'; END IF; RETURN NEW; END $$;
+         CREATE TRIGGER frozen BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION refuse()",
+    );
+    let run = shop.runs().remove(0);
+    shop.undo(&run).exit(1).says([
+        "inserted 598 rows",
+        "id 50: item 50 is frozen",
+        "id 300: insert or update",
+    ]);
+    shop.database.exec("DROP TRIGGER frozen ON items");
+    shop.undo(&run).exit(0);
+    assert_eq!(shop.differing("items"), "0");
 }

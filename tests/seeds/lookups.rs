@@ -1,6 +1,10 @@
 //! Expressions that read rows: the rows that they need come first, and one that finds nothing is told.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
+use crate::support::proxy::{Proxy, Then};
 
 const CATEGORIES: &str = "CREATE TABLE public.categories (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -105,6 +109,64 @@ fn a_row_that_another_one_references_comes_first_although_it_looks_something_up(
     );
 }
 
+/// A row that refers to another one by a default or an expression waits for it, as by a value.
+#[test]
+fn a_row_that_another_one_references_by_a_default_or_an_expression_comes_first() {
+    let schema = format!(
+        "{CATEGORIES}CREATE TABLE public.items (code text PRIMARY KEY, category bigint,
+         part_of text DEFAULT 'hammer' REFERENCES public.items (code),
+         size int GENERATED ALWAYS AS (1) STORED);"
+    );
+    let categories = file("categories", "slug", &[("tools", "")]);
+    let category = lookup("category", "categories", "slug", "tools");
+    let (expression, none) = ("part_of = { sql = \"lower('HAMMER')\" }", "part_of = { sql = \"NULL\" }");
+    let looked_up = "part_of = { sql = \"(SELECT code FROM items WHERE code = 'hammer')\" }";
+    let items = file(
+        "items",
+        "code",
+        &[
+            ("grip", ""),
+            ("head", expression),
+            ("hammer", &format!("{category}\n{none}")),
+            ("nail", looked_up),
+        ],
+    );
+    both_ways(
+        &schema,
+        &[("a_items.toml", &items), ("b_categories.toml", &categories)],
+        "SELECT string_agg(concat_ws(':', code, part_of, category IS NOT NULL), ' ' ORDER BY code) FROM items",
+        "grip:hammer:f hammer:t head:hammer:f nail:hammer:f",
+    );
+    // What is not there in the end is told.
+    let rows = [("grip", ""), ("nut", category.as_str())];
+    let (project, database) =
+        site_of(&schema, &[("a.toml", &file("items", "code", &rows)), ("b.toml", &categories)]);
+    seed(&project, &database, &[]).exit(2).says([
+        "a row of schema/seeds/ needs one that does not exist",
+        "schema/seeds/a.toml:3: Key (part_of)=(hammer) is not present in table \"items\"",
+        "schema/seeds/a.toml:6: Key (part_of)=(hammer)",
+        "nothing was changed",
+    ]);
+    // A trigger that rewrites such a row is told as one of any row.
+    let rewriting = format!(
+        "{schema}CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN IF NEW.code = 'grip' THEN NEW.category := 4; END IF; RETURN NEW; END $$;
+         CREATE TRIGGER other BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION other();"
+    );
+    let rewritten = items.replace("code = \"grip\"", "code = \"grip\"\ncategory = 3");
+    let (project, database) = site_of(&rewriting, &[("a.toml", &rewritten), ("b.toml", &categories)]);
+    seed(&project, &database, &[])
+        .exit(5)
+        .says("a trigger or a rule writes category otherwise than declared");
+    // Another foreign key says what it always says.
+    let other = format!(
+        "{schema}CREATE TABLE public.makers (code text PRIMARY KEY);
+         ALTER TABLE items ADD maker text DEFAULT 'acme' REFERENCES makers (code);"
+    );
+    let (project, database) = site_of(&other, &[("a.toml", &items), ("b.toml", &categories)]);
+    seed(&project, &database, &[]).exit(5).says("is not present in table \"makers\"");
+}
+
 /// The command and the statements for an editor fail alike, and nothing stays.
 #[track_caller]
 fn refused(schema: &str, files: &[(&str, &str)], code: i32, words: &[&str]) {
@@ -181,6 +243,20 @@ fn an_expression_that_is_wrong_is_told_before_anything_is_written() {
         "trueup upgrade",
     ]);
     assert_eq!(database.value("SELECT to_regclass('trueup.runs') IS NULL"), "t");
+    // Whatever the server calls wrong about it, and whatever is asked for with it.
+    for (wrong, said) in [
+        ("(SELECT id FROM people WHERE id = 'ann')", "invalid input syntax for type bigint"),
+        ("(SELECT id FROM people WHERE id = '99999999999999999999')", "out of range"),
+        ("(SELECT id FROM elsewhere.public.people)", "cross-database references are not implemented"),
+        ("(SELECT id FROM nowhere.people)", "does not exist"),
+        ("(SELECT id FROM people) +", "syntax error"),
+    ] {
+        let right = lookup("chair", "people", "code", "bob");
+        let wrong = format!("chair = {{ sql = \"{wrong}\" }}");
+        let clubs = file("clubs", "code", &[("chess", &right), ("golf", &wrong), ("rugby", &right)]);
+        let (project, database) = site_of(CLUB, &[("a.toml", &clubs)]);
+        seed(&project, &database, &[]).case(&wrong).exit(2).says(["schema/seeds/a.toml:8: chair: ", said]);
+    }
 }
 
 #[test]
@@ -227,23 +303,49 @@ fn a_lookup_that_is_wrong_after_the_rows_were_written_leaves_no_unfinished_run()
     assert_eq!(database.value("SELECT count(*) FROM trueup.runs WHERE ended_at IS NULL"), "0");
 }
 
-/// Many lookups are asked for in few messages, whatever is among them.
-#[test]
-fn many_lookups_are_asked_for_together() {
+/// A site of clubs that look up people by different kinds of expressions.
+fn many_clubs(count: usize) -> (Project, TestDatabase) {
     let kinds = |number: usize| match number % 3 {
         0 => lookup("chair", "people", "code", &format!("p{number}")),
         1 => format!("chair = {{ sql = \"coalesce((SELECT max(id) FROM people), {number})\" }}"),
         _ => format!("chair = {{ sql = \"(SELECT {number}) + (SELECT count(*) FROM people)\" }}"),
     };
     let rows: Vec<(String, String)> =
-        (0..1_200).map(|number| (format!("c{number:04}"), kinds(number))).collect();
+        (0..count).map(|number| (format!("c{number:04}"), kinds(number))).collect();
     let rows: Vec<(&str, &str)> = rows.iter().map(|(code, more)| (code.as_str(), more.as_str())).collect();
     let clubs = file("clubs", "code", &rows);
-    let codes: Vec<String> = (0..1_200).step_by(3).map(|number| format!("p{number}")).collect();
+    let codes: Vec<String> = (0..count).step_by(3).map(|number| format!("p{number}")).collect();
     let people: Vec<(&str, &str)> = codes.iter().map(|code| (code.as_str(), "")).collect();
     let people = file("people", "code", &people);
-    let (project, database) = site_of(CLUB, &[("a.toml", &clubs), ("b.toml", &people)]);
-    seed(&project, &database, &[]).exit(0);
+    site_of(CLUB, &[("a.toml", &clubs), ("b.toml", &people)])
+}
+
+/// How many messages of `trueup seed` ask what lookups read, and how many insert rows into clubs.
+fn messages(project: &Project, database: &TestDatabase) -> (usize, usize) {
+    let counts: Arc<[AtomicUsize; 2]> = Arc::default();
+    let counted = Arc::clone(&counts);
+    let proxy = Proxy::start(database, move |_, sql| {
+        for (count, words) in counted.iter().zip(["PREPARE trueup_lookup", "INTO public.clubs"]) {
+            count.fetch_add(usize::from(sql.contains(words)), Ordering::SeqCst);
+        }
+        Then::Forward
+    });
+    project.trueup(["seed", "--yes"], &proxy.url(database)).exit(0);
+    let [asked, inserted] = [0, 1].map(|number: usize| counts[number].load(Ordering::SeqCst));
+    (asked, inserted)
+}
+
+/// Many lookups are asked for in few messages, whatever is among them, and their rows are inserted in one.
+#[test]
+fn many_lookups_are_asked_for_together() {
+    // They are asked for at each of up to three plannings; how many there are follows from what else the server does.
+    let (project, database) = many_clubs(6);
+    let (asked, inserted) = messages(&project, &database);
+    assert!((1..=3).contains(&asked) && inserted == 1, "{asked} {inserted}");
+    let (project, database) = many_clubs(1_200);
+    // Each message asks for 500 of them.
+    let (asked, inserted) = messages(&project, &database);
+    assert!([3, 6, 9].contains(&asked) && inserted == 1, "{asked} {inserted}");
     let right = "SELECT count(*) FILTER (WHERE chair = CASE substr(code, 2)::int % 3
         WHEN 0 THEN (SELECT id FROM people AS p WHERE p.code = 'p' || substr(c.code, 2)::int)
         WHEN 1 THEN (SELECT max(id) FROM people)

@@ -8,6 +8,7 @@ mod merge;
 mod order;
 mod sequences;
 mod told;
+mod unread;
 mod values;
 
 use std::fs;
@@ -16,7 +17,7 @@ use serde_json::Value;
 
 use crate::support::program::Program;
 use crate::support::project::{Project, SETTINGS};
-use crate::support::{self, TestDatabase};
+use crate::support::{self, TestDatabase, wait_for};
 
 /// A table with what reference rows usually have.
 const TEAMS: &str = "CREATE TABLE public.teams (

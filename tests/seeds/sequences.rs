@@ -76,6 +76,11 @@ fn a_sequence_that_this_role_may_not_move_is_told_before_anything_is_written() {
     );
     let refused = project.trueup(["seed", "--yes"], &database.url_as("seeding_only")).exit(4);
     refused.says(["lacks rights", "UPDATE ON SEQUENCE public.a_id_seq", "nothing was changed"]);
+    // Whether one is there already, a role without any right on it cannot tell.
+    database.exec("SELECT setval('a_id_seq', 4); REVOKE ALL ON a_id_seq FROM seeding_only");
+    let refused = project.trueup(["seed", "--yes"], &database.url_as("seeding_only")).exit(4);
+    refused.says(["SELECT ON SEQUENCE public.a_id_seq", "UPDATE ON SEQUENCE public.a_id_seq"]);
+    database.exec("GRANT USAGE ON a_id_seq TO seeding_only");
     // One that is there already is not moved.
     database.exec("SELECT setval('a_id_seq', 4), setval('b_id_seq', 90), setval('shared', 4), setval('\"D d_I d_seq\"', -4)");
     project.trueup(["seed", "--yes"], &database.url_as("seeding_only")).exit(0);
@@ -90,14 +95,30 @@ fn a_seed_that_is_refused_moves_no_sequence() {
     database.exec("ALTER TABLE c ADD CHECK (id < 20)");
     seed(&project, &database, &[]).exit(5).says("check constraint");
     database.exec("ALTER TABLE c DROP CONSTRAINT c_id_check");
+    // What is checked at COMMIT.
+    database.exec(
+        "CREATE FUNCTION later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'too late'; END $$;
+         CREATE CONSTRAINT TRIGGER later AFTER INSERT ON c DEFERRABLE INITIALLY DEFERRED
+         FOR EACH ROW WHEN (NEW.id = 20) EXECUTE FUNCTION later()",
+    );
+    seed(&project, &database, &[]).exit(5).says("too late");
+    let script = ask(&project, &database, &["--sql"]).exit(0);
+    database.try_psql(script.stdout()).exit(3).says("too late");
     assert_eq!(next(&database), ["1", "10", "1", "-1"]);
 }
 
-/// The codes of the findings about sequences.
-fn behind(document: &Value) -> Vec<String> {
+/// The objects of the findings about sequences.
+pub(super) fn behind(document: &Value) -> Vec<String> {
     let findings = document["findings"].as_array().unwrap().iter();
     let behind = findings.filter(|finding| finding["code"] == "sequence.behind");
     behind.map(|finding| finding["object"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The notes about what was not compared.
+pub(super) fn notes(document: &Value) -> Vec<String> {
+    let notes = document["notes"].as_array().into_iter().flatten();
+    let notes = notes.map(|note| note.as_str().unwrap().to_owned());
+    notes.filter(|note| note.starts_with("not compared")).collect()
 }
 
 #[test]
@@ -124,11 +145,10 @@ fn a_sequence_that_is_behind_is_told_with_the_statement_that_moves_it() {
     let mut found = behind(&json(&["seed", "--check"]).exit(1).json());
     found.sort();
     assert_eq!(found, all);
-    ask(&project, &database, &["--check"]).exit(1).says([
-        "2 sequences behind",
-        "public.a.id has 77 already",
-        "setval('public.a_id_seq', 77);",
-    ]);
+    ask(&project, &database, &["--check"])
+        .exit(1)
+        .says(["2 sequences behind", "public.a.id has 77 already", "setval('public.a_id_seq', 77);"])
+        .lacks("\\n");
     database.psql(&statements.join("\n"));
     assert_eq!(behind(&json(&["check"]).exit(0).json()), Vec::<String>::new());
     assert_eq!(next(&database)[0], "78");
@@ -157,10 +177,14 @@ fn a_table_that_could_run_code_of_a_weaker_role_is_not_read_for_its_sequence() {
     let document = project.trueup(["check"], &database).args(["--format", "json"]).run().json();
     assert_eq!(behind(&document), Vec::<String>::new());
     assert!(document["error"].is_null(), "{document}");
+    let note = "not compared: 1 sequence with the rows of the table (public.open_id_seq): reading the table could run code \
+                of a weaker role";
+    assert!(notes(&document).contains(&note.to_owned()), "{document}");
     // Where the role that reads owns the code, the table is read.
     database.exec(&function("RETURN false;"));
     database.exec("DO $$ BEGIN EXECUTE format('REASSIGN OWNED BY weak_owner TO %I', current_user); END $$");
     let document = project.trueup(["check"], &database).args(["--format", "json"]).run().json();
     assert_eq!(behind(&document), ["public.open_id_seq"]);
+    assert_eq!(notes(&document), Vec::<String>::new());
     database.exec("DROP ROLE weak_owner");
 }

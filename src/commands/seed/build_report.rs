@@ -12,6 +12,7 @@ use crate::model::diagnosis;
 use crate::postgres::connection::Target;
 use crate::postgres::sql::{identifier, set_meaning};
 use crate::project::Settings;
+use crate::snapshot::UnreadReason;
 use crate::workflow::deliver::deliver;
 use crate::workflow::reports::target::TargetReport;
 use crate::workflow::{comparison, environment_mark};
@@ -40,6 +41,7 @@ pub(super) fn build(
     let mut notes: Vec<String> = environment_mark::note(settings, target, marked).into_iter().collect();
     if stage != SeedStage::Done {
         notes.extend(seed_plan.snapshot.notes.iter().cloned());
+        notes.extend(UnreadReason::notes(seed_plan.unread_sequences()));
     }
     SeedReport {
         run: settings.run.clone(),
@@ -52,6 +54,7 @@ pub(super) fn build(
             .behind()
             .map(|behind| BehindSequence::new(&comparison::sequence_behind(behind)))
             .collect(),
+        undeclared: seed_plan.undeclared.clone(),
         findings: (stage == SeedStage::Checked).then(|| self::findings(seed_plan)),
         backup_plan: None,
         backup: None,

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::data::seeds::{ExpressionAt, Lookup, Lookups, parsed};
 use crate::error::{ErrorCode, Failure};
-use crate::postgres::connection::{self, Batch, ReadOnlyTransaction, Session, sqlstate};
+use crate::postgres::connection::{self, Batch, ReadOnlyTransaction, ServerError, Session};
 use crate::postgres::sql::{literal, qualified, set_meaning};
 use crate::project::Settings;
 use crate::workflow::comparison;
@@ -68,12 +68,7 @@ async fn find(session: &mut Session, opening: String, expressions: &[ExpressionA
     for asked in asked.chunks(TOGETHER) {
         let found = match parse_together(session, asked).await {
             Ok(found) => found,
-            // One of them is wrong, or no query although it begins like one.
-            Err(error) if is_refusal(&error) => {
-                session.execute(ROLLBACK).await?;
-                parse_one_by_one(session, asked).await?
-            }
-            Err(error) => return Err(error),
+            Err(error) => return Err(wrong_one(session, asked, error).await?),
         };
         for (expression, lookup) in asked.iter().zip(found) {
             if !lookup.reads.is_empty() {
@@ -84,10 +79,10 @@ async fn find(session: &mut Session, opening: String, expressions: &[ExpressionA
     Ok(lookups)
 }
 
-/// The statements that parse an expression, and undo that; the second part answers with what it reads.
-fn parsing(expression: &ExpressionAt, is_query: bool) -> [String; 5] {
+/// The statements that parse an expression, and undo that; the third one answers with what it reads.
+fn parsing(expression: &ExpressionAt) -> [String; 5] {
     [
-        format!("PREPARE trueup_lookup AS {}", parsed(&expression.text, is_query)),
+        format!("PREPARE trueup_lookup AS {}", parsed(&expression.text)),
         "SET LOCAL search_path = pg_catalog, pg_temp".to_owned(),
         LOCKED.to_owned(),
         "DEALLOCATE trueup_lookup".to_owned(),
@@ -97,14 +92,10 @@ fn parsing(expression: &ExpressionAt, is_query: bool) -> [String; 5] {
 
 /// What each expression reads, asked in one message.
 async fn parse_together(session: &mut Session, expressions: &[&ExpressionAt]) -> Result<Vec<Lookup>> {
-    let lookup = |expression: &&ExpressionAt| Lookup {
-        is_query: expression.begins_like_a_query(),
-        reads: BTreeSet::new(),
-    };
-    let mut found: Vec<Lookup> = expressions.iter().map(lookup).collect();
+    let mut found = vec![Lookup::default(); expressions.len()];
     let mut batch = Batch::default();
-    for (expression, Lookup { is_query, reads }) in expressions.iter().zip(&mut found) {
-        batch.each_of(parsing(expression, *is_query), |_, row| {
+    for (expression, Lookup { reads }) in expressions.iter().zip(&mut found) {
+        batch.each_of(parsing(expression), |_, row| {
             reads.insert(qualified(row.get("schema")?, row.get("name")?));
             Ok(())
         });
@@ -113,51 +104,32 @@ async fn parse_together(session: &mut Session, expressions: &[&ExpressionAt]) ->
     Ok(found)
 }
 
-async fn parse_one_by_one(session: &mut Session, expressions: &[&ExpressionAt]) -> Result<Vec<Lookup>> {
-    let mut found = Vec::with_capacity(expressions.len());
+/// Names the expression that the server calls wrong. The server reads a message as a whole before it answers, so an error does
+/// not tell which one it is: they are asked for one by one.
+///
+/// # Errors
+/// Those of the connection.
+async fn wrong_one(
+    session: &mut Session,
+    expressions: &[&ExpressionAt],
+    error: anyhow::Error,
+) -> Result<anyhow::Error> {
+    let refused = |error: &anyhow::Error| {
+        let refusal = connection::server_error(error).map(connection::describe);
+        refusal.filter(ServerError::is_about_text)
+    };
+    if refused(&error).is_none() {
+        return Ok(error);
+    }
     for expression in expressions {
-        found.push(parse(session, expression).await?);
-    }
-    Ok(found)
-}
-
-/// What an expression reads.
-async fn parse(session: &mut Session, expression: &ExpressionAt) -> Result<Lookup> {
-    let mut is_query = expression.begins_like_a_query();
-    loop {
-        let mut reads = BTreeSet::new();
-        let answer = session
-            .message(parsing(expression, is_query).join("; "), |_, row| {
-                reads.insert(qualified(row.get("schema")?, row.get("name")?));
-                Ok(())
-            })
-            .await;
-        let Err(error) = answer else { return Ok(Lookup { is_query, reads }) };
-        // What is no query is a syntax error in the place of one.
-        let refusal = connection::server_error(&error).map(connection::describe).unwrap_or_default();
-        if !(is_query && refusal.is(sqlstate::SYNTAX_ERROR)) {
-            return Err(explained(error, expression));
-        }
         session.execute(ROLLBACK).await?;
-        is_query = false;
+        let Err(error) = parse_together(session, &[*expression]).await else { continue };
+        let Some(refusal) = refused(&error) else { return Ok(error) };
+        let ExpressionAt { file, line, column, .. } = expression;
+        return Ok(Failure::usage(format!("{file}:{line}: {column}: {}", refusal.text()))
+            .code(ErrorCode::SEEDS_INVALID)
+            .next("fix the expression; when a pending migration makes what is missing: trueup upgrade")
+            .into());
     }
-}
-
-/// Whether the server refused something.
-fn is_refusal(error: &anyhow::Error) -> bool {
-    connection::server_error(error).is_some_and(|error| connection::describe(error).sqlstate.is_some())
-}
-
-/// Names the expression that the server calls wrong.
-fn explained(error: anyhow::Error, expression: &ExpressionAt) -> anyhow::Error {
-    let refusal = connection::server_error(&error).map(connection::describe).unwrap_or_default();
-    let state = refusal.sqlstate.as_deref().unwrap_or_default();
-    if !state.starts_with(sqlstate::SYNTAX_OR_ACCESS_CLASS) || refusal.is(sqlstate::INSUFFICIENT_PRIVILEGE) {
-        return error;
-    }
-    let ExpressionAt { file, line, column, .. } = expression;
-    Failure::usage(format!("{file}:{line}: {column}: {}", refusal.text()))
-        .code(ErrorCode::SEEDS_INVALID)
-        .next("fix the expression; when a pending migration makes what is missing: trueup upgrade")
-        .into()
+    Ok(error)
 }

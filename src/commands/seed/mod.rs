@@ -6,6 +6,7 @@ mod errors;
 mod lookups;
 mod planning;
 mod report;
+mod undeclared;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -63,8 +64,9 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: StopSign
         return report_nothing_to_do(settings, args, writing, &shown).await;
     }
     writing.lock().await?;
+    let undeclared = shown.undeclared.clone();
     // Another session may have changed rows before the lock was taken.
-    let seed_plan =
+    let mut seed_plan =
         match snapshot::unchanged_since(writing.writer.read_session().await?, &shown.snapshot).await? {
             true => shown,
             false => {
@@ -75,6 +77,7 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: StopSign
                 now
             }
         };
+    seed_plan.undeclared.clone_from(&undeclared);
     if seed_plan.is_empty() {
         return report_nothing_to_do(settings, args, writing, &seed_plan).await;
     }
@@ -83,7 +86,8 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: StopSign
     let report = writing
         .recorded(&marking, None, async |writing| {
             let backup = policy.ensure(settings, &seed_plan.snapshot, writing).await?;
-            let done = carry_out(settings, args, &seeds, seed_plan, writing).await?;
+            let mut done = carry_out(settings, args, &seeds, seed_plan, writing).await?;
+            done.undeclared = undeclared;
             let mut report = build(settings, args, &writing.target, &done, SeedStage::Done);
             report.backup_plan = Some(policy.plan.clone());
             report.backup = backup.map(|(_, summary)| summary);
@@ -120,12 +124,13 @@ async fn show_plan(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> 
     let snapshot = snapshot::take(&mut session, &request).await?;
     environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
     let compared = ComparedSeeds::new(settings, args, snapshot, seeds)?;
-    let seed_plan = compared.ordered(settings, &mut session, args.sql).await?;
+    let mut seed_plan = compared.ordered(settings, &mut session, args.sql).await?;
     if args.sql {
         session.close().await;
         deliver::statements(&settings.output, &script(settings, &seed_plan))?;
         return Ok(Exit::Clean);
     }
+    seed_plan.undeclared = undeclared::read(settings, &mut session, &seed_plan).await?;
     let stage = if args.check { SeedStage::Checked } else { SeedStage::Planned };
     let mut report = build(settings, args, &target, &seed_plan, stage);
     if args.dry_run && !seed_plan.is_empty() {
@@ -143,7 +148,9 @@ async fn ask<'s>(
     stop: &StopSignal,
 ) -> Result<(WriteCommand<'s>, SeedPlan)> {
     let mut writing = WriteCommand::open(settings, &args.write, stop).await?;
-    let seed_plan = plan_again(settings, args, seeds, &mut writing).await?;
+    let mut seed_plan = plan_again(settings, args, seeds, &mut writing).await?;
+    seed_plan.undeclared =
+        undeclared::read(settings, writing.writer.read_session().await?, &seed_plan).await?;
     if !seed_plan.is_empty() {
         check_rights(settings, &seed_plan, writing.writer.read_session().await?).await?;
         let mut proposed = build(settings, args, &writing.target, &seed_plan, SeedStage::Planned);
@@ -307,7 +314,7 @@ async fn attempt(
         .proved_transaction(&work, &mut writing.progress, async |session| {
             let inside = snapshot::ask_inside(session, &questions).await?;
             for (PlannedTable { query, defaults, plan: shown, .. }, answers) in
-                seed_plan.tables.iter().zip(&inside.answers)
+                seed_plan.tables.iter().zip(&inside)
             {
                 let remaining = seeds::plan(query, answers, defaults, args.overwrite)?;
                 let is_known = |row: &RowPlan| {
@@ -325,10 +332,11 @@ async fn attempt(
                         explain_missing_row(session, query, row, &seed_plan.snapshot.catalog, is_last)
                             .await?;
                     }
-                    return Err(match row.xmin.as_ref() == Some(&inside.transaction) {
-                        true => rewritten_row(query, row).into(),
-                        false => RowsChanged.into(),
-                    });
+                    let is_own = match &row.xmin {
+                        Some(xmin) => snapshot::has_written(session, xmin).await?,
+                        None => false,
+                    };
+                    return Err(if is_own { rewritten_row(query, row).into() } else { RowsChanged.into() });
                 }
             }
             Ok(())

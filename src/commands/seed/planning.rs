@@ -1,21 +1,23 @@
 //! Plans what is done to the rows of a database: what differs, and in which order tables and rows are seeded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use anyhow::Result;
 
 use super::args::SeedArgs;
 use super::lookups;
+use super::report::UndeclaredTable;
 use crate::data::seeds::{
     self, ColumnSequence, EditorTable, ExpressionAt, Lookups, PlannedGroup, PlannedSeed, SeedForeignKey,
     SeedQuery, SeedQueryRow, SeedScript, SeedTarget, Seeds, TablePlan, TableToOrder,
 };
 use crate::error::{ErrorCode, Failure};
+use crate::postgres::catalog::reader::IndexedSequence;
 use crate::postgres::catalog::{Catalog, ObjectId};
 use crate::postgres::connection::Session;
 use crate::project::Settings;
-use crate::snapshot::{Asked, DatabaseSnapshot, SequenceBehind, UnseenReason};
+use crate::snapshot::{Asked, DatabaseSnapshot, SequenceBehind, UnreadSequence, UnseenReason};
 use crate::workflow::reports::schema_report::to_see_all_of;
 
 /// The planned changes of a database.
@@ -29,6 +31,8 @@ pub(super) struct SeedPlan {
     pub(super) lookups: Lookups,
     /// Whether constraints are deferred to the end of the transaction.
     pub(super) deferred: bool,
+    /// The tables that were seeded and are declared no more, where they were asked for.
+    pub(super) undeclared: Vec<UndeclaredTable>,
 }
 
 /// The plan of one table.
@@ -143,7 +147,8 @@ impl ComparedSeeds {
             tables.extend(group.positions.iter().filter_map(|position| unordered[*position].take()));
             groups.push((first..tables.len(), group.row_by_row));
         }
-        Ok(SeedPlan { snapshot, tables, groups, lookups, deferred: order.deferred })
+        let (deferred, undeclared) = (order.deferred, Vec::new());
+        Ok(SeedPlan { snapshot, tables, groups, lookups, deferred, undeclared })
     }
 }
 
@@ -182,6 +187,11 @@ impl SeedPlan {
         self.tables.iter().map(|table| of(&table.plan)).sum()
     }
 
+    /// The tables whose rows are declared, qualified and quoted.
+    pub(super) fn declared_tables(&self) -> BTreeSet<String> {
+        self.tables.iter().map(|table| table.query.columns.path()).collect()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.tables.iter().all(|table| table.plan.is_empty())
     }
@@ -199,10 +209,16 @@ impl SeedPlan {
 
     /// The sequences of seeded tables that are behind their columns, where they were asked for.
     pub(super) fn behind(&self) -> impl Iterator<Item = &SequenceBehind> {
-        let seeded = |behind: &&SequenceBehind| {
-            self.tables.iter().any(|table| table.query.columns.path() == behind.of.path())
-        };
-        self.snapshot.behind.iter().filter(seeded)
+        self.snapshot.behind.iter().filter(|behind| self.fills(&behind.of))
+    }
+
+    /// The sequences of seeded tables of which that is not known, where they were asked for.
+    pub(super) fn unread_sequences(&self) -> impl Iterator<Item = &UnreadSequence> {
+        self.snapshot.unread_sequences.iter().filter(|unread| self.fills(&unread.of))
+    }
+
+    fn fills(&self, of: &IndexedSequence) -> bool {
+        self.tables.iter().any(|table| table.query.columns.path() == of.path())
     }
 
     pub(super) fn seeds(&self) -> Vec<PlannedSeed<'_>> {

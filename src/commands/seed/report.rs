@@ -57,6 +57,9 @@ pub(super) struct SeedReport {
     pub(super) overwrite: bool,
     /// The tables in the order of seeding.
     pub(super) tables: Vec<SeedTable>,
+    /// The tables that were seeded, and of which no file declares rows any more.
+    #[serde(rename = "undeclared_tables", skip_serializing_if = "Vec::is_empty")]
+    pub(super) undeclared: Vec<UndeclaredTable>,
     /// The sequences that give values which the rows have already (`--check`).
     #[serde(skip)]
     pub(super) behind: Vec<BehindSequence>,
@@ -119,6 +122,46 @@ pub(super) struct SeedTable {
     pub(super) no_longer_declared_rows: Vec<String>,
     /// The rows that differ from the declaration.
     pub(super) rows: Vec<SeedRow>,
+}
+
+/// A table that was seeded, and of which no file declares rows any more. They are kept.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct UndeclaredTable {
+    /// The table: `public.organizations`.
+    pub(super) table: String,
+    /// The number of rows that were seeded.
+    pub(super) seeded: usize,
+    /// Those that are still in the database.
+    pub(super) rows: Vec<String>,
+    /// Why it is not known which of them are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unknown: Option<String>,
+}
+
+impl UndeclaredTable {
+    fn note(&self) -> String {
+        let Self { table, seeded, rows, unknown } = self;
+        match unknown {
+            None => {
+                format!(
+                    "no file of schema/seeds/ declares rows of {table} any more, kept in the database: {}",
+                    named(rows)
+                )
+            }
+            Some(why) => format!(
+                "no file of schema/seeds/ declares rows of {table} any more, where {} seeded: {why}",
+                if *seeded == 1 { "1 row was".to_owned() } else { format!("{seeded} rows were") }
+            ),
+        }
+    }
+}
+
+/// The names of rows, at most [`MOST`] of them.
+fn named(rows: &[String]) -> String {
+    let named: Vec<String> = rows.iter().take(MOST).map(|row| row.replace('\n', "\\n")).collect();
+    let more = rows.len().saturating_sub(MOST);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", named.join(", "))
 }
 
 /// A row that differs from the declaration.
@@ -205,12 +248,10 @@ impl SeedReport {
             (None, None) => view,
         };
         let undeclared = self.tables.iter().filter(|table| table.no_longer_declared > 0).map(|table| {
-            let rows = &table.no_longer_declared_rows;
-            let named: Vec<String> = rows.iter().take(MOST).map(|row| row.replace('\n', "\\n")).collect();
-            let more = rows.len().saturating_sub(MOST);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            format!("no longer declared in {}, kept in the database: {}{more}", table.file, named.join(", "))
+            let rows = named(&table.no_longer_declared_rows);
+            format!("no longer declared in {}, kept in the database: {rows}", table.file)
         });
+        let undeclared = undeclared.chain(self.undeclared.iter().map(UndeclaredTable::note));
         let behind = self.behind.iter().map(|behind| behind.what.clone());
         view.notes(behind.chain(undeclared).chain(self.notes.iter().cloned()))
     }
@@ -285,24 +326,22 @@ impl SeedReport {
         }
     }
 
-    fn next(&self) -> Option<String> {
+    fn next(&self) -> Vec<String> {
         let to_do = self.count(|table| table.missing + table.different) > 0;
         let edited = self.count(|table| table.edited) > 0;
         match (self.stage, to_do, edited || self.count(|table| table.unseeded) > 0) {
             (SeedStage::Checked | SeedStage::Planned, true, _) if self.overwrite => {
-                Some(Command::SeedOverwrite.to_string())
+                vec![Command::SeedOverwrite.to_string()]
             }
-            (SeedStage::Checked | SeedStage::Planned, true, _) => Some(Command::Seed.to_string()),
+            (SeedStage::Checked | SeedStage::Planned, true, _) => vec![Command::Seed.to_string()],
             (SeedStage::Checked, ..) if !self.behind.is_empty() => {
-                let statements: Vec<&str> =
-                    self.behind.iter().map(|behind| behind.statement.as_str()).collect();
-                Some(statements.join("\n"))
+                self.behind.iter().map(|behind| behind.statement.clone()).collect()
             }
             (_, _, true) => {
                 let what = if edited { "was changed by hand" } else { "is there" };
-                Some(format!("to keep what {what}, put it into the file; else: {}", Command::SeedOverwrite))
+                vec![format!("to keep what {what}, put it into the file; else: {}", Command::SeedOverwrite)]
             }
-            _ => None,
+            _ => Vec::new(),
         }
     }
 }

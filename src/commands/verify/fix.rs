@@ -18,7 +18,7 @@ use crate::output;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot;
-use crate::text::{plural, short_id};
+use crate::text::short_id;
 use crate::workflow::backup_policy::{self, BackupPolicy};
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::Needs;
@@ -390,7 +390,8 @@ fn reasons(
         reasons.push(format!("{skipped} that others changed or held locked each time{others}{locked}"));
     }
     if refused > 0 {
-        reasons.push(format!("{}: refused by the server (see the error above)", plural(refused, "row")));
+        reasons
+            .push(format!("{refused} that the server refuses to change: the errors are listed with the fix"));
     }
     if proposed > skipped + refused {
         // A run repairs a row with one fix only.

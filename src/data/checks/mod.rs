@@ -4,6 +4,7 @@
 //! one statement inside of a subquery, in a READ ONLY transaction. This room never writes; `repair` does.
 
 mod file;
+mod operators;
 mod reach;
 mod resolve;
 mod run;
@@ -19,7 +20,7 @@ use crate::findings::Severity;
 
 pub use file::{read_directory, select};
 pub use run::{CheckLimits, CheckOptions, CheckResult, SampleRows, run, validate};
-pub use table::{CheckedColumn, CheckedTable, IncomingForeignKey, Trigger};
+pub use table::{CheckedColumn, CheckedTable, IncomingForeignKey, OwnForeignKey, Trigger};
 pub use validate::{ValidatedCheck, ValidatedFix};
 pub use visibility::VisibilityGap;
 

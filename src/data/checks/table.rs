@@ -110,6 +110,15 @@ impl IncomingForeignKey {
     }
 }
 
+/// A foreign key of a table that refers to the table itself.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct OwnForeignKey {
+    /// The referring columns.
+    pub columns: Vec<String>,
+    /// The columns that they refer to, in the same order.
+    pub referenced: Vec<String>,
+}
+
 /// A table whose rows are checked and repaired.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct CheckedTable {
@@ -131,8 +140,8 @@ pub struct CheckedTable {
     pub triggers: Vec<Trigger>,
     /// The foreign keys that refer to the table; see [`CheckedTable::cascading_keys`].
     incoming: Vec<IncomingForeignKey>,
-    /// Whether a foreign key of the table refers to the table itself.
-    pub refers_to_itself: bool,
+    /// The foreign keys of the table that refer to the table itself.
+    pub own_keys: Vec<OwnForeignKey>,
     /// The names of its rules.
     pub rules: Vec<String>,
     /// The size of the table in bytes, with its indexes and TOAST (`pg_total_relation_size`).

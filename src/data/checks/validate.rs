@@ -254,19 +254,7 @@ async fn returned(
     let Err(error) = answer else { return Ok(columns) };
     let Some(server) = connection::server_error(&error) else { return Err(error.into()) };
     let refusal = connection::describe(server);
-    // Errors that the text of a query causes. No row is read yet, so no data can cause them.
-    let is_of_file = refusal.sqlstate.as_deref().is_some_and(|state| {
-        state.starts_with(sqlstate::SYNTAX_OR_ACCESS_CLASS) && state != sqlstate::INSUFFICIENT_PRIVILEGE
-            || matches!(
-                state,
-                sqlstate::FEATURE_NOT_SUPPORTED
-                    | sqlstate::INVALID_TEXT_REPRESENTATION
-                    | sqlstate::INVALID_DATETIME_FORMAT
-                    | sqlstate::READ_ONLY_SQL_TRANSACTION
-                    | sqlstate::INVALID_SCHEMA_NAME
-            )
-    });
-    if !is_of_file {
+    if !refusal.is_about_text() {
         return Err(error.into());
     }
     let line = refusal.position.map_or(query.line, |position| {

@@ -1,22 +1,21 @@
 //! Finds out why a role may not see every row that a check is about: it lacks a privilege, a policy hides rows from it, or
 //! a function switches row security on again.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::CheckQuery;
+use super::operators::operators_of;
 use super::reach::{Called, REACHING, Reaching};
 use crate::postgres::catalog::{TableUse, UntrustedCode};
 use crate::postgres::connection::Row;
-use crate::postgres::sql::{literal, split_qualified, words_of};
+use crate::postgres::sql::{literal, schemas_of_path, split_qualified, words_of};
 
 const NAMED: &str = include_str!("sql/named.sql");
 const VISIBILITY: &str = include_str!("sql/visibility.sql");
 const SHADOWING: &str = include_str!("sql/shadowing.sql");
-/// The operators that IN, BETWEEN, LIKE, ILIKE, NULLIF, USING and CASE stand for.
-const IMPLIED: [&str; 10] = ["=", "<>", "<", ">", "<=", ">=", "~~", "!~~", "~~*", "!~~*"];
-/// The characters that operators are made of (manual, "Operators").
-const OPERATOR: &str = "+-*/<>=~!@#%^&|`?";
 
 /// A reason why a role may not see every row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -117,8 +116,7 @@ pub(super) fn statements<'q>(
         };
         words.extend(name.filter(|name| !words.contains(name)));
     }
-    let schemas: Vec<String> =
-        search_path.split(',').map(|schema| schema.trim().trim_matches('"').to_owned()).collect();
+    let schemas: Vec<String> = schemas_of_path(search_path).iter().map(ToString::to_string).collect();
     let list = |names: &[String]| {
         let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
         format!("ARRAY[{}]", names.join(", "))
@@ -130,13 +128,8 @@ pub(super) fn statements<'q>(
     let visibility = VISIBILITY.replace("{words}", &list(&words)).replace("{table}", table.unwrap_or("0"));
     let relations = format!("ARRAY({named} SELECT oid FROM named WHERE class = 'pg_class'::regclass)");
     let called: Vec<String> = calls.iter().map(|call| call.name.clone()).collect();
-    let mut operators: Vec<String> = IMPLIED.map(str::to_owned).into();
-    for query in &queries {
-        let tokens = query.text.split(|found| !OPERATOR.contains(found)).filter(|token| !token.is_empty());
-        operators.extend(tokens.map(|token| token.replace("!=", "<>")));
-    }
-    operators.sort_unstable();
-    operators.dedup();
+    let operators: BTreeSet<String> = queries.iter().flat_map(|query| operators_of(&query.text)).collect();
+    let operators: Vec<String> = operators.into_iter().collect();
     let unqualified = calls.iter().filter(|call| !call.qualified).map(|call| call.name.clone());
     let shadowing = SHADOWING
         .replace("{operators}", &list(&operators))
@@ -151,6 +144,24 @@ pub(super) fn statements<'q>(
 /// The gap of a relation that is not read.
 pub(super) fn of_code(code: &UntrustedCode) -> VisibilityGap {
     VisibilityGap::Code { code: code.sentence(), remedy: code.remedy() }
+}
+
+/// The gap of a function that the query could run instead of one of the server's own: itself, or as an operator.
+fn shadow(function: &str, owner: &str, operator: Option<&str>) -> VisibilityGap {
+    let found = match operator {
+        Some(operator) => format!("by {operator}, which stands"),
+        None => "which stands".to_owned(),
+    };
+    VisibilityGap::Code {
+        code: format!(
+            "the query could run {function} of role {owner}, {found} in the search_path under a name of the server's own"
+        ),
+        remedy: format!(
+            "{}; or take its schema out of [database] search_path; or name the server's own with its schema: \
+             pg_catalog.lower(...), OPERATOR(pg_catalog.=)",
+            UntrustedCode::remedy_for(function, owner)
+        ),
+    }
 }
 
 /// Why a check may not be run.
@@ -176,18 +187,7 @@ impl Obstacle {
                 let policies: Option<String> = row.get("detail")?;
                 Self::Gap(VisibilityGap::Policy { relation: name, policies: policies.unwrap_or_default() })
             }
-            "shadow" => {
-                let owner: String = row.get("detail")?;
-                Self::Gap(VisibilityGap::Code {
-                    code: format!(
-                        "the query could run {name} of role {owner}, which stands in the search_path under a name of the \
-                         server's own"
-                    ),
-                    remedy: format!(
-                        "connect as {owner}; or drop {name}; or take its schema out of [database] search_path"
-                    ),
-                })
-            }
+            "shadow" => Self::Gap(shadow(&name, row.get("detail")?, row.get("operator")?)),
             "function" => Self::Gap(VisibilityGap::Function { function: name, setting: row.get("detail")? }),
             other => bail!("{other:?} is no kind of what keeps a check from being run"),
         })

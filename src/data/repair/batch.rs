@@ -1,6 +1,8 @@
 //! Batches: a plan's rows are changed range by range. Each range is one short transaction, and its size follows from how
 //! long the one before it took.
 
+use std::fmt;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -8,6 +10,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::cursor::{BatchCursor, Reaction, RefusedBatch};
+use super::order::{LinkedRows, order};
 use super::{Repair, RepairLimits};
 use crate::error::{Exit, Failure};
 use crate::postgres::connection::{self, OwnedRow, RowError, ServerError};
@@ -35,6 +38,15 @@ pub(super) struct RowRange {
 /// How many refused rows are named. More are only counted.
 const MAX_NAMED: usize = 100;
 
+impl fmt::Display for RowRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.rows() {
+            1 => write!(f, "row {}", self.from),
+            _ => write!(f, "rows {} to {}", self.from, self.to),
+        }
+    }
+}
+
 impl RowRange {
     pub(super) fn rows(self) -> u64 {
         self.to - self.from + 1
@@ -53,8 +65,23 @@ pub(super) trait BatchOps {
     /// The statements that leave out the rows of a range. They return the two numbers of a batch.
     fn leave_out(&self, range: RowRange, why: WhyLeftOut) -> String;
 
+    /// The statements that return which rows of a range refer to which, see [`Repair::links`].
+    fn links(&self, range: RowRange) -> String;
+
+    /// Which of two rows is written first where one refers to the other.
+    fn comes_first(&self) -> LinkEnd;
+
     /// The statements that return the keys of a range's rows, which are to be done, as a JSON array `refused_key`.
     fn keys(&self, range: RowRange) -> String;
+}
+
+/// A row of two, of which one refers to the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LinkEnd {
+    /// The row that refers to the other one.
+    Referring,
+    /// The row that the other one refers to.
+    Referenced,
 }
 
 /// Why rows are left out.
@@ -90,7 +117,7 @@ impl RefusedRows {
     fn add(&mut self, rows: u64, keys: Vec<Vec<Option<String>>>, said: &ServerError) {
         self.rows += rows;
         let left = MAX_NAMED.saturating_sub(self.named.len());
-        // Rows that refer to each other are written together or not at all.
+        // Rows that refer to each other in a ring are written together or not at all.
         let message = match rows {
             1 => said.text(),
             rows => {
@@ -164,7 +191,7 @@ pub(super) async fn batches(
     let mut cursor = BatchCursor::new(job.range, limits.max_rate);
     while let Some(batch) = cursor.next_batch() {
         pauses.wait(writer, watch, repair, limits).await?;
-        let what = format!("{title}, rows {} to {}", batch.from, batch.to);
+        let what = format!("{title}, {batch}");
         // A lock timeout is answered with another batch, a smaller one, so the lock is not waited for again.
         let lock_budget = Duration::ZERO;
         let step_limits =
@@ -179,6 +206,9 @@ pub(super) async fn batches(
             Ok(counted) => {
                 let took = at.elapsed();
                 totals.add(&counted, took);
+                if counted.skipped > 0 {
+                    cursor.on_skipped();
+                }
                 cursor.on_done(took, limits.batch_duration);
                 let done = totals.changed + totals.skipped + totals.refused.rows;
                 watch.observe(&Event::Rows { what: &title, done, total });
@@ -193,14 +223,20 @@ pub(super) async fn batches(
             Reaction::LeaveOut => {
                 totals.blocked_by(error);
                 let statements = ops.leave_out(batch, WhyLeftOut::Locked);
+                let what = format!("{title}, leaving out {batch}, which cannot be locked");
                 let work = Work { script: &statements, ..Work::records(&what, "", step_limits) };
                 totals.skipped += writer.answered_transaction(&work, watch, BatchCounts::of).await?.skipped;
                 cursor.on_left_out();
+            }
+            Reaction::Order => {
+                let rings = put_in_order(writer, watch, job, cursor.remaining(), step_limits).await?;
+                cursor.on_ordered(rings);
             }
             Reaction::LeaveOutRefused(RefusedBatch { batch, said }) => {
                 // The keys are read before the rows get their mark.
                 let statements =
                     format!("{};\n{}", ops.keys(batch), ops.leave_out(batch, WhyLeftOut::Refused));
+                let what = format!("{title}, leaving out {batch}, which the server refuses");
                 let work = Work { script: &statements, ..Work::records(&what, "", step_limits) };
                 let read = |rows: &[OwnedRow]| Ok((BatchCounts::of(rows)?, refused_keys(rows)?));
                 let (counted, keys) = writer.answered_transaction(&work, watch, read).await?;
@@ -210,6 +246,48 @@ pub(super) async fn batches(
         }
     }
     Ok(())
+}
+
+/// Numbers rows so that each can be written before those that come after it. Returns those that have to be written together.
+async fn put_in_order(
+    writer: &mut WriteSession,
+    watch: &mut dyn Watch,
+    BatchJob { repair, ops, limits, .. }: BatchJob<'_>,
+    range: RowRange,
+    step_limits: StepLimits,
+) -> Result<Vec<RowRange>, StepError> {
+    let what = format!("{}, the order of {range}", repair.title());
+    let step_limits = StepLimits { max_duration: limits.max_planning, ..step_limits };
+    let statements = ops.links(range);
+    let work = Work { script: &statements, ..Work::records(&what, "", step_limits) };
+    let linked =
+        writer.answered_transaction(&work, watch, |rows| read_links(rows, ops.comes_first())).await?;
+    let (ordered, rows) = (order(&linked), linked.rows);
+    let statements = repair.renumber(&ordered.rows, &rows);
+    let work = Work { script: &statements, ..Work::records(&what, "", step_limits) };
+    writer.transaction(&work, watch).await?;
+    let numbers = |ring: Range<usize>| RowRange { from: rows[ring.start], to: rows[ring.end - 1] };
+    Ok(ordered.rings.into_iter().map(numbers).collect())
+}
+
+/// The rows that [`BatchOps::links`] returned.
+fn read_links(answers: &[OwnedRow], first: LinkEnd) -> Result<LinkedRows> {
+    let numbers = |answer: &OwnedRow, column: &str| -> Result<Vec<u64>> {
+        Ok(serde_json::from_str(answer.get(column)?)?)
+    };
+    let LinkedRows { mut rows, mut pairs } = LinkedRows::default();
+    for answer in answers {
+        if answer.has("numbers") {
+            rows.extend(numbers(answer, "numbers")?);
+        } else if answer.has("referring") {
+            let (referring, referenced) = (numbers(answer, "referring")?, numbers(answer, "referenced")?);
+            match first {
+                LinkEnd::Referring => pairs.extend(referring.into_iter().zip(referenced)),
+                LinkEnd::Referenced => pairs.extend(referenced.into_iter().zip(referring)),
+            }
+        }
+    }
+    Ok(LinkedRows { rows, pairs })
 }
 
 impl BatchTotals {

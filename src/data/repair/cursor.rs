@@ -29,6 +29,9 @@ pub(super) enum Reaction {
     LeaveOut,
     /// The rows of this batch are left out, because the server refuses one of them.
     LeaveOutRefused(RefusedBatch),
+    /// The rows that are still to be done refer to each other: they are numbered so that the server accepts one after the
+    /// other.
+    Order,
     /// The error ends the repair.
     Fail,
 }
@@ -57,8 +60,14 @@ pub(super) struct BatchCursor {
     pub(super) skip_locked: bool,
     /// How many rows the batch needs so that none of them is referred to by a row outside of it. 0: any number will do.
     pub(super) min_size: u64,
-    /// What the server refused last; the row is searched for while this is set.
-    refusal: Option<RefusedBatch>,
+    /// Whether a row of the batch that the server refuses is searched for.
+    searches: bool,
+    /// Whether rows were left as they are, to which other rows may refer.
+    left_some: bool,
+    /// Whether the rows are numbered in the order in which the server accepts them.
+    ordered: bool,
+    /// The rows that have to be in one batch even then.
+    rings: Vec<RowRange>,
     /// How many times rows were left out because the server refuses them.
     refused: u32,
     /// How many locked rows were searched for and found.
@@ -75,7 +84,10 @@ impl BatchCursor {
             size: FIRST_SIZE,
             skip_locked: false,
             min_size: 0,
-            refusal: None,
+            searches: false,
+            left_some: false,
+            ordered: false,
+            rings: Vec::new(),
             refused: 0,
             probed: 0,
         }
@@ -88,7 +100,11 @@ impl BatchCursor {
             return None;
         }
         self.size = self.size.min(self.max_size).max(self.min_size);
-        self.batch = RowRange { from, to: to.min(from + self.size - 1) };
+        let mut last = to.min(from + self.size - 1);
+        if let Some(ring) = self.rings.iter().find(|ring| ring.from <= last && last < ring.to) {
+            last = if from < ring.from { ring.from - 1 } else { ring.to };
+        }
+        self.batch = RowRange { from, to: last };
         Some(self.batch)
     }
 
@@ -99,7 +115,12 @@ impl BatchCursor {
 
     /// Whether the batch cannot be smaller.
     fn is_smallest(&self) -> bool {
-        self.batch.rows() == 1 || self.min_size > 0
+        self.is_single() || self.min_size > 0
+    }
+
+    /// Whether the batch is a row, or rows that have to be in one batch.
+    fn is_single(&self) -> bool {
+        self.batch.rows() == 1 || self.rings.contains(&self.batch)
     }
 
     pub(super) fn time_limit(&self) -> Duration {
@@ -117,7 +138,9 @@ impl BatchCursor {
     pub(super) fn on_error(&mut self, error: &StepError, linked: bool) -> Reaction {
         match error {
             StepError::NoLock { .. } => self.on_lock_timeout(),
-            StepError::Refused { said, .. } if linked && said.is(sqlstate::FOREIGN_KEY_VIOLATION) => {
+            StepError::Refused { said, .. }
+                if linked && !self.ordered && said.is(sqlstate::FOREIGN_KEY_VIOLATION) =>
+            {
                 self.on_foreign_key_violation()
             }
             StepError::Refused { said, .. } if is_about_rows(said) => self.on_refusal(said),
@@ -145,11 +168,10 @@ impl BatchCursor {
         if self.refused == MAX_REFUSED {
             return Reaction::Fail;
         }
-        let refusal = RefusedBatch { batch: self.batch, said: said.clone() };
-        if self.batch.rows() == 1 {
-            return Reaction::LeaveOutRefused(refusal);
+        if self.is_single() {
+            return Reaction::LeaveOutRefused(RefusedBatch { batch: self.batch, said: said.clone() });
         }
-        (self.refusal, self.min_size) = (Some(refusal), 0);
+        (self.searches, self.min_size) = (true, 0);
         self.size = self.batch.rows() / 2;
         Reaction::TryAgain
     }
@@ -157,6 +179,7 @@ impl BatchCursor {
     /// The rows of the batch, which the server refuses, were left out.
     pub(super) fn on_refused_left_out(&mut self, batch: RowRange) {
         self.refused += 1;
+        self.left_some = true;
         self.batch = batch;
         self.move_on();
     }
@@ -169,17 +192,36 @@ impl BatchCursor {
         } else {
             self.probed += 1;
         }
+        self.left_some = true;
         self.move_on();
+    }
+
+    /// Rows of the batch were left as they are, because other sessions have changed or locked them.
+    pub(super) fn on_skipped(&mut self) {
+        self.left_some = true;
+    }
+
+    /// The rows that are still to be done.
+    pub(super) fn remaining(&self) -> RowRange {
+        self.range
+    }
+
+    /// The remaining rows were numbered in the order in which the server accepts them. Those of a ring have to be in one
+    /// batch.
+    pub(super) fn on_ordered(&mut self, rings: Vec<RowRange>) {
+        (self.ordered, self.rings) = (true, rings);
+        (self.searches, self.min_size, self.size) = (false, 0, FIRST_SIZE);
     }
 
     /// A row outside of the batch refers to one in it: the next batch has to have both.
     fn on_foreign_key_violation(&mut self) -> Reaction {
-        if let Some(refusal) = self.refusal.take() {
-            // The half lacks a row that refers to the others, so the refused row cannot be searched for any further.
-            return Reaction::LeaveOutRefused(refusal);
+        if self.searches {
+            // The half lacks a row that refers to the others. The whole was not refused for that.
+            return Reaction::Order;
         }
         if self.is_last() {
-            return Reaction::Fail;
+            // Rows that were left are what refers to the others, else a row that the repair is not about.
+            return if self.left_some { Reaction::Order } else { Reaction::Fail };
         }
         self.min_size = self.batch.rows() * 2;
         Reaction::TryAgain
@@ -195,19 +237,20 @@ impl BatchCursor {
     }
 
     fn move_on(&mut self) {
-        (self.min_size, self.refusal) = (0, None);
+        (self.min_size, self.searches) = (0, false);
         self.range.from = self.batch.to + 1;
     }
 }
 
-/// Whether an error is about some of the rows: a constraint, a value, or what a trigger says. Other rows may be accepted.
+/// Whether an error is about some of the rows: a constraint, a value, or what a trigger says. Other rows may be accepted. A
+/// function that is wrong itself, and a server that lacks something, refuse every row.
 fn is_about_rows(said: &ServerError) -> bool {
     let state = said.sqlstate.as_deref().unwrap_or_default();
     let of_data = [sqlstate::DATA_EXCEPTION_CLASS, sqlstate::INTEGRITY_CLASS];
-    // What comes out of a function has a context. A lack of memory or space, and a fault of the server, are about no row.
     let of_server = [sqlstate::RESOURCES_CLASS, sqlstate::SYSTEM_CLASS, sqlstate::INTERNAL_CLASS];
     let is_one_of = |classes: &[&str]| classes.iter().any(|class| state.starts_with(class));
-    is_one_of(&of_data) || said.context.is_some() && !is_one_of(&of_server)
+    // What comes out of a function has a context.
+    is_one_of(&of_data) || said.context.is_some() && !is_one_of(&of_server) && !said.is_about_text()
 }
 
 /// As many rows as would have taken as long as wanted, but at most twice as many as before.
@@ -370,20 +413,39 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_refer_to_each_other_are_refused_together() {
+    fn rows_that_refer_to_each_other_are_put_in_order_before_a_refused_one_is_searched_for() {
         let (refused, needed) =
             (refusal(sqlstate::CHECK_VIOLATION, None), refusal(sqlstate::FOREIGN_KEY_VIOLATION, None));
-        let mut cursor = cursor(4);
+        let mut cursor = cursor(6);
         next(&mut cursor);
         assert!(matches!(cursor.on_error(&refused, true), Reaction::TryAgain));
-        assert_eq!(next(&mut cursor), Some((1, 2)));
-        cursor.on_done(MS(1), WANTED);
-        assert_eq!(next(&mut cursor), Some((3, 4)));
+        assert_eq!(next(&mut cursor), Some((1, 3)));
+        assert!(matches!(cursor.on_error(&needed, true), Reaction::Order));
+        assert_eq!(cursor.remaining(), RowRange { from: 1, to: 6 });
+        cursor.on_ordered(vec![RowRange { from: 2, to: 3 }]);
+        assert_eq!(next(&mut cursor), Some((1, 6)));
         assert!(matches!(cursor.on_error(&refused, true), Reaction::TryAgain));
-        assert_eq!(next(&mut cursor), Some((3, 3)));
-        // The half has none of its own: what is told is why the rows were halved.
-        assert_eq!(left_out(&mut cursor, &needed, true), (3, 4, sqlstate::CHECK_VIOLATION.to_owned()));
-        assert_eq!(next(&mut cursor), None);
+        assert_eq!(next(&mut cursor), Some((1, 3)));
+        assert!(matches!(cursor.on_error(&refused, true), Reaction::TryAgain));
+        assert_eq!(next(&mut cursor), Some((1, 1)));
+        cursor.on_done(MS(200), WANTED);
+        // A ring is written together or not at all.
+        assert_eq!(next(&mut cursor), Some((2, 3)));
+        assert_eq!(left_out(&mut cursor, &refused, true), (2, 3, sqlstate::CHECK_VIOLATION.to_owned()));
+        // What a row that is left refers to is refused for that, by itself.
+        assert_eq!(next(&mut cursor), Some((4, 4)));
+        assert_eq!(left_out(&mut cursor, &needed, true), (4, 4, sqlstate::FOREIGN_KEY_VIOLATION.to_owned()));
+        assert_eq!(next(&mut cursor), Some((5, 5)));
+    }
+
+    #[test]
+    fn what_rows_that_were_left_refer_to_is_searched_for() {
+        let needed = refusal(sqlstate::FOREIGN_KEY_VIOLATION, None);
+        let mut cursor = cursor(4);
+        next(&mut cursor);
+        assert!(matches!(cursor.on_error(&needed, true), Reaction::Fail), "it is none of the repair's rows");
+        cursor.on_skipped();
+        assert!(matches!(cursor.on_error(&needed, true), Reaction::Order));
     }
 
     #[test]
@@ -396,6 +458,8 @@ mod tests {
             (sqlstate::INSUFFICIENT_PRIVILEGE, Some("PL/pgSQL function f()"), true),
             (sqlstate::INSUFFICIENT_PRIVILEGE, None, false),
             (sqlstate::UNDEFINED_TABLE, None, false),
+            (sqlstate::UNDEFINED_TABLE, Some("PL/pgSQL function f()"), false),
+            (sqlstate::FEATURE_NOT_SUPPORTED, Some("PL/pgSQL function f()"), false),
             (sqlstate::DISK_FULL, Some("PL/pgSQL function f()"), false),
             (sqlstate::INTERNAL_ERROR, Some("PL/pgSQL function f()"), false),
         ] {

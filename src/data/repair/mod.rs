@@ -10,6 +10,7 @@
 mod batch;
 mod columns;
 mod cursor;
+mod order;
 mod plan;
 mod preview;
 mod proposed;

@@ -85,6 +85,57 @@ fn is_referred(foreign_key: &IncomingForeignKey) -> String {
 }
 
 impl Repair {
+    /// The statements that return the numbers of the plan's rows for which a condition holds, as the JSON array `numbers`, and
+    /// which of them refers to which, as the JSON arrays `referring` and `referenced`. The condition is given the alias of the
+    /// plan.
+    pub(super) fn links(&self, condition: &dyn Fn(&str) -> String) -> String {
+        let list = |numbers: &str, order: &str| {
+            format!("COALESCE(pg_catalog.json_agg({numbers} ORDER BY {order}), '[]'::pg_catalog.json)")
+        };
+        let plan = self.plan();
+        let (rows, from, to) = (condition("p"), condition("f"), condition("r"));
+        let mut statements = vec![
+            super::columns::FORMATS.to_owned(),
+            format!("SELECT {} AS numbers FROM {plan} AS p WHERE {rows}", list("p.n", "p.n")),
+        ];
+        let old = |alias: &str, name: &String| {
+            let position = self.columns.iter().position(|column| column.name == *name)?;
+            let column = &self.columns[position];
+            Some((column, column.restored(&format!("{alias}.o{}", position + 1))))
+        };
+        for key in &self.table.own_keys {
+            let pairs = key.columns.iter().zip(&key.referenced).map(|(column, referenced)| {
+                let ((column, value), (_, other)) = (old("f", column)?, old("r", referenced)?);
+                Some(column.equal(&value, &other))
+            });
+            let Some(pairs) = pairs.collect::<Option<Vec<String>>>() else { continue };
+            statements.push(format!(
+                "SELECT {} AS referring, {} AS referenced FROM {plan} AS f JOIN {plan} AS r ON {} WHERE {from} AND {to}",
+                list("f.n", "f.n, r.n"),
+                list("r.n", "f.n, r.n"),
+                pairs.join(" AND ")
+            ));
+        }
+        statements.join(";\n")
+    }
+
+    /// The statements that give rows of the plan other numbers: each of `from` the one of `to` at its place.
+    pub(super) fn renumber(&self, from: &[u64], to: &[u64]) -> String {
+        let (from, to): (Vec<u64>, Vec<u64>) =
+            from.iter().zip(to).filter(|(from, to)| from != to).map(|(from, to)| (*from, *to)).unzip();
+        let list = |numbers: &[u64]| {
+            let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
+            format!("'{{{}}}'::pg_catalog.int8[]", numbers.join(","))
+        };
+        let (plan, from, to) = (self.plan(), list(&from), list(&to));
+        // The numbers are unique all the time: first they leave, then they come back.
+        format!(
+            "UPDATE {plan} AS p SET n = OPERATOR(pg_catalog.-) p.n WHERE p.n OPERATOR(pg_catalog.=) ANY ({from});\n\
+             UPDATE {plan} AS p SET n = v.other FROM ROWS FROM (pg_catalog.unnest({from}), pg_catalog.unnest({to})) AS v (own, other) \
+             WHERE p.n OPERATOR(pg_catalog.=) OPERATOR(pg_catalog.-) v.own"
+        )
+    }
+
     /// Whether a foreign key may change further rows together with those of the repair.
     pub(super) fn may_cascade(&self) -> bool {
         self.table.cascading_keys(self.action, &self.columns).next().is_some()

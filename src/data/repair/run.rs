@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::batch::{BatchJob, BatchOps, BatchTotals, FEW_ROWS, RefusedRows, RowRange, WhyLeftOut, batches};
+use super::batch::{
+    BatchJob, BatchOps, BatchTotals, FEW_ROWS, LinkEnd, RefusedRows, RowRange, WhyLeftOut, batches,
+};
 use super::columns::{FORMATS, numbered, of, same_image};
 use super::records::{Repair, RepairState};
 use super::{RepairLimits, state};
@@ -147,6 +149,13 @@ impl StoppedRepair<'_> {
     }
 }
 
+/// The condition that a row of the plan is in a range and is to be changed.
+fn is_planned(alias: &str, RowRange { from, to }: RowRange) -> String {
+    format!(
+        "{alias}.n OPERATOR(pg_catalog.>=) {from} AND {alias}.n OPERATOR(pg_catalog.<=) {to} AND {alias}.state IS NULL"
+    )
+}
+
 /// The statements of a repair's batches.
 struct RepairOps<'r> {
     repair: &'r Repair,
@@ -175,14 +184,10 @@ impl RepairOps<'_> {
 }
 
 impl BatchOps for RepairOps<'_> {
-    fn statements(&self, RowRange { from, to }: RowRange, skip_locked: bool) -> String {
+    fn statements(&self, rows: RowRange, skip_locked: bool) -> String {
         let Repair { table, columns, action, .. } = self.repair;
-        let (plan, name) = (self.repair.plan(), table.qualified());
-        let range = |alias: &str| {
-            format!(
-                "{alias}.n OPERATOR(pg_catalog.>=) {from} AND {alias}.n OPERATOR(pg_catalog.<=) {to} AND {alias}.state IS NULL"
-            )
-        };
+        let (plan, name, to) = (self.repair.plan(), table.qualified(), rows.to);
+        let range = |alias: &str| is_planned(alias, rows);
         let mut before = format!("{FEW_ROWS};\n{FORMATS};\n");
         let skip = if skip_locked { " SKIP LOCKED" } else { "" };
         // Where a foreign key may change further rows, a statement of its own locks the rows first. The next statement sees
@@ -259,7 +264,7 @@ impl BatchOps for RepairOps<'_> {
     }
 
     fn refer_to_each_other(&self) -> bool {
-        self.repair.action == Action::Delete && self.repair.table.refers_to_itself
+        self.repair.action == Action::Delete && !self.repair.table.own_keys.is_empty()
     }
 
     fn leave_out(&self, range: RowRange, why: WhyLeftOut) -> String {
@@ -271,11 +276,16 @@ impl BatchOps for RepairOps<'_> {
         how.statement(self.repair, range)
     }
 
-    fn keys(&self, RowRange { from, to }: RowRange) -> String {
-        let range = format!(
-            "p.n OPERATOR(pg_catalog.>=) {from} AND p.n OPERATOR(pg_catalog.<=) {to} AND p.state IS NULL"
-        );
-        self.repair.keys_as_json(&range)
+    fn keys(&self, range: RowRange) -> String {
+        self.repair.keys_as_json(&is_planned("p", range))
+    }
+
+    fn links(&self, range: RowRange) -> String {
+        self.repair.links(&|alias| is_planned(alias, range))
+    }
+
+    fn comes_first(&self) -> LinkEnd {
+        LinkEnd::Referring
     }
 }
 

@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::batch::{BatchJob, BatchOps, BatchTotals, FEW_ROWS, RefusedRows, RowRange, WhyLeftOut, batches};
+use super::batch::{
+    BatchJob, BatchOps, BatchTotals, FEW_ROWS, LinkEnd, RefusedRows, RowRange, WhyLeftOut, batches,
+};
 use super::columns::{FORMATS, numbered, of, same_image};
 use super::records::{Repair, RepairState};
 use super::run::{LeaveOut, StoppedRepair};
@@ -441,11 +443,19 @@ impl BatchOps for UndoOps<'_> {
     }
 
     fn refer_to_each_other(&self) -> bool {
-        self.repair.action == Action::Delete && self.repair.table.refers_to_itself
+        self.repair.action == Action::Delete && !self.repair.table.own_keys.is_empty()
     }
 
     fn keys(&self, range: RowRange) -> String {
         self.repair.keys_as_json(&self.is_in("p", range))
+    }
+
+    fn links(&self, range: RowRange) -> String {
+        self.repair.links(&|alias| self.is_in(alias, range))
+    }
+
+    fn comes_first(&self) -> LinkEnd {
+        LinkEnd::Referenced
     }
 
     fn leave_out(&self, range: RowRange, _: WhyLeftOut) -> String {

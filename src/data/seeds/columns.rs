@@ -3,7 +3,7 @@
 use smol_str::SmolStr;
 
 use super::file::Seed;
-use crate::postgres::sql::{qualified, split_qualified};
+use crate::postgres::sql::{qualified, schemas_of_path, split_qualified};
 
 /// The oids of json and jsonb (`pg_type.dat`).
 const JSON: [u32; 2] = [114, 3802];
@@ -123,8 +123,7 @@ pub(super) fn candidates(table: &str, search_path: &str) -> Option<Vec<TableName
 
 /// The schemas in a search_path.
 pub fn search_path(text: &str) -> impl Iterator<Item = SmolStr> {
-    let schemas = text.split(',').map(|schema| SmolStr::from(schema.trim().trim_matches('"')));
-    schemas.filter(|schema| !schema.is_empty() && *schema != "pg_temp" && *schema != "$user")
+    schemas_of_path(text).into_iter().filter(|schema| *schema != "pg_temp" && *schema != "$user")
 }
 
 impl Seed {

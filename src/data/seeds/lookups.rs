@@ -6,14 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::file::{Cell, Seed};
 use super::value::DeclaredValue;
 use super::write::expression;
-use crate::postgres::sql::words_of;
+use crate::postgres::sql::{is_query, words_of};
 
 /// What an expression reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lookup {
-    /// Whether the whole expression is a query: it finds nothing when it returns no row. Any other expression finds
-    /// nothing when it is NULL.
-    pub is_query: bool,
     /// The tables that it reads, qualified and quoted.
     pub reads: BTreeSet<String>,
 }
@@ -63,28 +60,18 @@ impl Lookups {
 }
 
 impl Lookup {
-    /// An SQL condition that the lookup finds something.
-    pub(super) fn is_found(&self, text: &str) -> String {
+    /// An SQL condition that the lookup of this text finds something: a query returns a row, and any other expression is not
+    /// NULL.
+    pub(super) fn is_found(text: &str) -> String {
         let value = expression(text);
-        if self.is_query { format!("EXISTS {value}") } else { format!("{value} IS NOT NULL") }
+        if is_query(text) { format!("EXISTS {value}") } else { format!("{value} IS NOT NULL") }
     }
 }
 
-impl ExpressionAt {
-    /// Whether its first word is one that a query begins with. What begins otherwise is none.
-    pub fn begins_like_a_query(&self) -> bool {
-        let words = ["select", "table", "values", "with"];
-        words_of(&self.text)
-            .next()
-            .is_some_and(|first| words.iter().any(|word| first.eq_ignore_ascii_case(word)))
-    }
-}
-
-/// The statement that the server is to parse to tell which tables an expression reads. What is no query is a
-/// syntax error in the place of one.
-pub fn parsed(text: &str, as_query: bool) -> String {
+/// The statement that the server is to parse to tell which tables an expression reads.
+pub fn parsed(text: &str) -> String {
     let value = expression(text);
-    if as_query { format!("SELECT EXISTS {value}") } else { format!("SELECT {value}") }
+    if is_query(text) { format!("SELECT EXISTS {value}") } else { format!("SELECT {value}") }
 }
 
 /// The expressions among these values that may be lookups: they have a word that a query has.

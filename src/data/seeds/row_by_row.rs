@@ -6,13 +6,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::columns::TableColumns;
+use super::columns::{TableColumn, TableColumns, TableName};
 use super::file::{Cell, DeclaredRow};
 use super::lookups::{Lookup, Lookups};
 use super::query::{ColumnTexts, SeedQuery};
 use super::value::DeclaredValue;
 use super::write::{cell, do_block, names};
-use crate::postgres::catalog::{Attribute, Catalog, Kind};
+use crate::postgres::catalog::{Attribute, Catalog, Kind, ObjectId};
 use crate::postgres::sql::{identifier, literal};
 
 /// The SQLSTATE of rows that wait for rows of tables that the project seeds itself.
@@ -23,8 +23,12 @@ pub const NOT_IN_DATABASE: &str = "TU002";
 /// A foreign key whose rows have to be there first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeedForeignKey {
+    /// The name of the constraint.
+    name: String,
     /// The columns, quoted.
     columns: Vec<String>,
+    /// Those of the columns that have a value in a row that names none: a default, or one that the database computes.
+    filled: BTreeSet<String>,
     /// The table that it references, qualified and quoted.
     references: String,
     /// The columns that it references, quoted.
@@ -43,9 +47,24 @@ impl SeedForeignKey {
                 && object.id.relation_path() == path
                 && object.attributes.stated(Attribute::Deferrable).is_none()
         });
+        let filled = || {
+            let TableName { schema, name: table } = &columns.table;
+            let is_filled = |column: &&TableColumn| {
+                let id = ObjectId::under(Kind::Column, schema.clone(), table.clone(), column.name.clone());
+                catalog.get(&id).is_some_and(|column| {
+                    [Attribute::Default, Attribute::Generated, Attribute::Identity]
+                        .into_iter()
+                        .any(|filled| column.attributes.stated(filled).is_some())
+                })
+            };
+            columns.all.iter().filter(is_filled).map(|column| identifier(&column.name).into_owned())
+        };
         keys.filter_map(|key| {
+            let columns = list(key.get(Attribute::Columns));
             Some(Self {
-                columns: list(key.get(Attribute::Columns)),
+                name: key.id.name.to_string(),
+                filled: filled().filter(|filled| columns.contains(filled)).collect(),
+                columns,
                 references: key.get(Attribute::References)?.to_owned(),
                 referenced: list(key.get(Attribute::ReferencedColumns)),
             })
@@ -65,6 +84,17 @@ pub(super) struct WaitingRow<'r> {
     pub(super) values: &'r ColumnTexts,
     /// The foreign keys of its table.
     pub(super) keys: &'r [SeedForeignKey],
+}
+
+/// A value of a foreign key's column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyValue<'r> {
+    /// The name of the column, and the value.
+    Known(&'r str, &'r str),
+    /// NULL: the foreign key needs no row.
+    Null,
+    /// A default, or the value of an expression.
+    OfDatabase,
 }
 
 /// What the rows may need.
@@ -91,14 +121,18 @@ struct Need {
 /// The block that inserts the rows in the order that their needs allow.
 pub(super) fn insert_row_by_row(rows: &[WaitingRow<'_>], needed: &Needed<'_>) -> String {
     let mut tries = String::new();
-    let mut reads_together = false;
+    let (mut reads_together, mut has_keys) = (false, false);
     let together: Vec<String> = needed.together.iter().map(|table| table.path()).collect();
     let reads = |lookup: &Lookup| together.iter().any(|path| lookup.reads.contains(path));
     for row in rows {
         reads_together |= row.lookups(needed).any(|(_, lookup)| reads(lookup));
+        has_keys |= row.lookups(needed).next().is_none();
         tries.push_str(&row.try_to_insert(needed));
     }
-    let one = "a lookup of schema/seeds/ finds no row";
+    let one = match has_keys {
+        false => "a lookup of schema/seeds/ finds no row",
+        true => "a row of schema/seeds/ needs one that does not exist",
+    };
     let message = match reads_together {
         false => literal(one),
         true => format!(
@@ -137,8 +171,8 @@ const RESET: &str = "trueup_waiting := 0; trueup_lacking := false; trueup_needs 
 fn block(statements: &str) -> String {
     do_block(&format!(
         "#variable_conflict use_column\nDECLARE\n    trueup_inserted pg_catalog.bool;\n    \
-         trueup_waiting pg_catalog.int4;\n    trueup_lacking pg_catalog.bool;\n    trueup_needs pg_catalog.text;\n\
-         BEGIN\n{statements}END\n"
+         trueup_waiting pg_catalog.int4;\n    trueup_lacking pg_catalog.bool;\n    trueup_needs pg_catalog.text;\n    \
+         trueup_key pg_catalog.text;\n    trueup_said pg_catalog.text;\nBEGIN\n{statements}END\n"
     ))
 }
 
@@ -158,11 +192,18 @@ impl Need {
         let lacking =
             if *by_project { String::new() } else { format!("{indent}    trueup_lacking := true;\n") };
         format!(
-            "{indent}IF NOT ({condition}) THEN\n{lacking}{indent}    trueup_needs := pg_catalog.concat_ws(E'\\n', \
-             CASE WHEN trueup_needs OPERATOR(pg_catalog.<>) '' THEN trueup_needs END, {});\n{indent}END IF;\n",
-            literal(told),
+            "{indent}IF NOT ({condition}) THEN\n{lacking}{indent}    {}\n{indent}END IF;\n",
+            add_to_needs(&literal(told))
         )
     }
+}
+
+/// The statement that notes a text.
+fn add_to_needs(text: &str) -> String {
+    format!(
+        "trueup_needs := pg_catalog.concat_ws(E'\\n', CASE WHEN trueup_needs OPERATOR(pg_catalog.<>) '' THEN trueup_needs \
+         END, {text});"
+    )
 }
 
 fn need_of_lookup(file: &str, cell: &Cell, needed: &Needed<'_>) -> Option<Need> {
@@ -171,7 +212,7 @@ fn need_of_lookup(file: &str, cell: &Cell, needed: &Needed<'_>) -> Option<Need> 
         return None;
     };
     Some(Need {
-        condition: lookup.is_found(text),
+        condition: Lookup::is_found(text),
         told: format!("{file}:{}: {}: finds no row: {}", cell.line, cell.column, text.trim()),
         by_project: lookup.reads.iter().all(|path| needed.seeded.contains(path)),
     })
@@ -207,7 +248,37 @@ impl<'r> WaitingRow<'r> {
 
     /// Whether the row needs another one of the tables that are seeded together, or a lookup.
     pub(super) fn waits(&self, needed: &Needed<'_>) -> bool {
-        !self.needs(needed).is_empty()
+        !self.needs(needed).is_empty() || self.tried_keys(needed).next().is_some()
+    }
+
+    /// The foreign keys to tables that are seeded together of which only the database knows the values: those of expressions and
+    /// defaults.
+    fn tried_keys(&self, needed: &Needed<'_>) -> impl Iterator<Item = &'r SeedForeignKey> {
+        let is_together =
+            |key: &&SeedForeignKey| needed.together.iter().any(|table| table.path() == key.references);
+        let together: Vec<&'r SeedForeignKey> = self.keys.iter().filter(is_together).collect();
+        together.into_iter().filter(|key| {
+            let values: Vec<KeyValue<'_>> =
+                key.columns.iter().map(|column| self.key_value(key, column)).collect();
+            values.contains(&KeyValue::OfDatabase) && !values.contains(&KeyValue::Null)
+        })
+    }
+
+    /// The value of a column of a foreign key.
+    fn key_value(&self, key: &SeedForeignKey, column: &str) -> KeyValue<'r> {
+        let is_it = |name: &str| *identifier(name) == *column;
+        let is_expression = self
+            .declared()
+            .cells
+            .iter()
+            .any(|cell| is_it(&cell.column) && matches!(cell.value, DeclaredValue::Expression(_)));
+        match self.values.iter().find(|(name, _)| is_it(name.as_str())) {
+            _ if is_expression => KeyValue::OfDatabase,
+            Some((name, Some(value))) => KeyValue::Known(name, value),
+            Some((_, None)) => KeyValue::Null,
+            None if key.filled.contains(column) => KeyValue::OfDatabase,
+            None => KeyValue::Null,
+        }
     }
 
     fn try_to_insert(&self, needed: &Needed<'_>) -> String {
@@ -216,7 +287,7 @@ impl<'r> WaitingRow<'r> {
         let mut sql =
             format!("        IF NOT EXISTS (SELECT FROM {table} AS t WHERE {}) THEN\n", self.is_this());
         if needs.is_empty() {
-            sql.push_str(&self.insert("            "));
+            sql.push_str(&self.insert_where_keys_allow("            ", needed));
         } else {
             let met: Vec<&str> = needs.iter().map(|need| need.condition.as_str()).collect();
             let tells: String = needs.iter().map(|need| need.tell("                ")).collect();
@@ -224,11 +295,30 @@ impl<'r> WaitingRow<'r> {
                 sql,
                 "            IF {} THEN\n{}            ELSE\n                {ONE_MORE}\n{tells}            END IF;\n",
                 met.join(" AND "),
-                self.insert("                "),
+                self.insert_where_keys_allow("                ", needed),
             );
         }
         sql.push_str("        END IF;\n");
         sql
+    }
+
+    /// The INSERT. Where a foreign key refuses a value that only the database knows, the row waits.
+    fn insert_where_keys_allow(&self, indent: &str, needed: &Needed<'_>) -> String {
+        let names: Vec<String> = self.tried_keys(needed).map(|key| literal(&key.name)).collect();
+        if names.is_empty() {
+            return self.insert(indent);
+        }
+        let declared = self.declared();
+        let place = literal(&format!("{}:{}: ", declared.file, declared.line));
+        format!(
+            "{indent}BEGIN\n{}{indent}EXCEPTION WHEN foreign_key_violation THEN\n{indent}    GET STACKED DIAGNOSTICS \
+             trueup_key = CONSTRAINT_NAME, trueup_said = PG_EXCEPTION_DETAIL;\n{indent}    IF NOT trueup_key \
+             OPERATOR(pg_catalog.=) ANY (ARRAY[{}]::pg_catalog.text[]) THEN\n{indent}        RAISE;\n{indent}    END IF;\n\
+             {indent}    {ONE_MORE}\n{indent}    {}\n{indent}END;\n",
+            self.insert(&format!("{indent}    ")),
+            names.join(", "),
+            add_to_needs(&format!("pg_catalog.concat({place}, trueup_said)"))
+        )
     }
 
     fn insert(&self, indent: &str) -> String {
@@ -253,13 +343,11 @@ impl<'r> WaitingRow<'r> {
             .iter()
             .zip(&key.referenced)
             .map(|(column, referenced_column)| {
-                let named = |name: &str, quoted: &str| *identifier(name) == *quoted;
-                let (name, value) =
-                    self.values.iter().find(|(name, _)| named(name.as_str(), column.as_str()))?;
-                let value = value.as_deref()?;
-                let other = referenced.all.iter().find(|other| named(&other.name, referenced_column))?;
+                let KeyValue::Known(name, value) = self.key_value(key, column) else { return None };
+                let is_other = |other: &&TableColumn| *identifier(&other.name) == **referenced_column;
+                let other = referenced.all.iter().find(is_other)?;
                 let same = other.same(&format!("r.{referenced_column}"), &literal(value));
-                Some((name.as_str(), value, same))
+                Some((name, value, same))
             })
             .collect();
         let pairs = pairs?;

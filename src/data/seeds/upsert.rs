@@ -10,7 +10,7 @@ use super::query::{ColumnTexts, SeedQuery, SeedQueryRow};
 use super::row_by_row::{Needed, SeedForeignKey, WaitingRow, insert_row_by_row, require};
 use super::sequences::ColumnSequence;
 use super::value::DeclaredValue;
-use super::write::{cell, names, on_change};
+use super::write::{CHECK_ALL, cell, names, on_change};
 use crate::postgres::sql::{identifier, portable};
 
 /// Types whose values `IS DISTINCT FROM` compares directly (`pg_type.dat`): bool, bytea, name, int8, int2, int4,
@@ -62,11 +62,16 @@ pub fn script_for_editor(groups: &[(Vec<EditorTable<'_>>, bool)], lookups: &Look
             })
             .collect();
         if *row_by_row {
-            let rows = || tables.iter().flat_map(EditorTable::rows);
-            let upserted = rows().filter(|row| row.query.seed.mode == SeedMode::Upsert);
-            statements.extend(upserted.filter_map(|row| update(&row)));
-            statements.extend(tables.iter().filter_map(|table| table.insert_at_once(&needed)));
-            let waiting: Vec<WaitingRow<'_>> = rows().filter(|row| row.waits(&needed)).collect();
+            let (mut inserts, mut waiting) = (Vec::new(), Vec::new());
+            for table in tables {
+                let rows = table.rows();
+                let upserted = rows.iter().filter(|row| row.query.seed.mode == SeedMode::Upsert);
+                statements.extend(upserted.filter_map(update));
+                let (waits, free): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.waits(&needed));
+                inserts.extend(table.insert_at_once(&free));
+                waiting.extend(waits);
+            }
+            statements.extend(inserts);
             if !waiting.is_empty() {
                 statements.push(format!("{};", insert_row_by_row(&waiting, &needed)));
             }
@@ -85,8 +90,9 @@ pub fn script_for_editor(groups: &[(Vec<EditorTable<'_>>, bool)], lookups: &Look
     });
     for (number, sql) in moved.enumerate() {
         if number == 0 {
-            script
-                .push_str("\n-- The sequences of these tables come last: they stay where they were moved.\n");
+            script.push_str(&format!(
+                "\n-- The sequences of these tables come last: they stay where they were moved.\n{CHECK_ALL};\n"
+            ));
         }
         script.push_str(&portable(&format!("{sql};\n")));
     }
@@ -110,13 +116,13 @@ impl<'t> EditorTable<'t> {
 }
 
 impl EditorTable<'_> {
-    /// The statement that inserts the rows that need no other one.
-    fn insert_at_once(&self, needed: &Needed<'_>) -> Option<String> {
-        let free = self.rows().into_iter().filter(|row| !row.waits(needed));
+    /// The statement that inserts rows of the table that need no other one.
+    fn insert_at_once(&self, free: &[WaitingRow<'_>]) -> Option<String> {
         let rows: Vec<UpsertRow<'_>> = free
+            .iter()
             .map(|WaitingRow { query, number, values, .. }| {
-                let declared = &query.seed.rows[number];
-                UpsertRow { number, declared, values }
+                let declared = &query.seed.rows[*number];
+                UpsertRow { number: *number, declared, values }
             })
             .collect();
         let names = self.query.seed.columns().map(|cell| cell.column.as_str());

@@ -49,6 +49,9 @@ struct ScriptStatement<'p> {
     subject: Option<StatementSubject<'p>>,
 }
 
+/// The statement before sequences are moved: what a deferred constraint refuses at COMMIT is refused here.
+pub(super) const CHECK_ALL: &str = "SET CONSTRAINTS ALL IMMEDIATE";
+
 /// What a statement of a script is about.
 #[derive(Debug, Clone)]
 pub struct StatementSubject<'p> {
@@ -75,13 +78,18 @@ impl<'p> SeedScript<'p> {
             statements.extend(group.statements(lookups, &seeded));
         }
         // They come last, because a sequence stays where it was moved when a later statement fails.
+        let mut moved = Vec::new();
         for table in
             groups.iter().flat_map(|group| &group.tables).filter(|table| !table.plan.changes_nothing())
         {
-            let moved =
+            let advance =
                 table.sequences.iter().filter_map(|sequence| sequence.advance(&table.query.seed.rows));
             let subject = || StatementSubject { tables: vec![*table], row: None };
-            statements.extend(moved.map(|sql| ScriptStatement { sql, subject: Some(subject()) }));
+            moved.extend(advance.map(|sql| ScriptStatement { sql, subject: Some(subject()) }));
+        }
+        if !moved.is_empty() {
+            statements.push(setting(CHECK_ALL.to_owned()));
+            statements.extend(moved);
         }
         if statements.len() == opening { Self(Vec::new()) } else { Self(statements) }
     }

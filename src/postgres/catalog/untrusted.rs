@@ -136,7 +136,11 @@ impl UntrustedCode {
     /// What to do.
     pub fn remedy(&self) -> String {
         let Self { uses, object, owner, .. } = self;
-        let code = uses.as_ref().unwrap_or(object);
+        Self::remedy_for(uses.as_ref().unwrap_or(object), owner)
+    }
+
+    /// What to do about code of a role.
+    pub fn remedy_for(code: &str, owner: &str) -> String {
         format!(
             "connect as {owner}; or read {code}, and if you trust it, let a superuser own it: ALTER ... OWNER TO ..."
         )

@@ -36,6 +36,21 @@ impl ServerError {
         self.sqlstate.as_deref() == Some(sqlstate)
     }
 
+    /// Whether the text of a statement is the reason, where the server has only parsed and planned it: it has read no row
+    /// that could be.
+    pub fn is_about_text(&self) -> bool {
+        let state = self.sqlstate.as_deref().unwrap_or_default();
+        let of_texts =
+            [sqlstate::SYNTAX_OR_ACCESS_CLASS, sqlstate::DATA_EXCEPTION_CLASS, sqlstate::LIMIT_CLASS];
+        of_texts.iter().any(|class| state.starts_with(class)) && state != sqlstate::INSUFFICIENT_PRIVILEGE
+            || matches!(
+                state,
+                sqlstate::FEATURE_NOT_SUPPORTED
+                    | sqlstate::READ_ONLY_SQL_TRANSACTION
+                    | sqlstate::INVALID_SCHEMA_NAME
+            )
+    }
+
     /// Message, detail and hint, each on lines of its own.
     pub fn text(&self) -> String {
         let mut text = self.message.clone();

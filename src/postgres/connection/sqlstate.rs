@@ -8,6 +8,8 @@ pub const DATA_EXCEPTION_CLASS: &str = "22";
 pub const INTEGRITY_CLASS: &str = "23";
 /// Class 53: the server lacks memory, space or connections.
 pub const RESOURCES_CLASS: &str = "53";
+/// Class 54: the statement is larger or deeper than the server allows.
+pub const LIMIT_CLASS: &str = "54";
 /// Class 58: the system around the server failed.
 pub const SYSTEM_CLASS: &str = "58";
 /// Class XX: the server itself failed.

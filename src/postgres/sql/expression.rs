@@ -38,9 +38,78 @@ pub fn one_expression(text: &str) -> Option<String> {
     open.pop().map(|sign| format!("{sign:?} is not closed"))
 }
 
+/// Whether an expression is a query as a whole: `SELECT ...`, `(VALUES ...)`. `(SELECT 1) + 1` is none.
+pub fn is_query(expression: &str) -> bool {
+    let mut at = 0;
+    let mut tokens: Vec<(TokenKind, &str)> = Vec::new();
+    for token in tokenize(expression) {
+        let start = at;
+        at += token.len as usize;
+        if !matches!(
+            token.kind,
+            TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. }
+        ) {
+            tokens.push((token.kind, &expression[start..at]));
+        }
+    }
+    are_query(&tokens)
+}
+
+/// Whether tokens are a query: they begin with its first word, maybe in parentheses, and after these it goes on.
+fn are_query(tokens: &[(TokenKind, &str)]) -> bool {
+    let is_one_of = |token: &(TokenKind, &str), words: &[&str]| {
+        token.0 == TokenKind::Ident && words.iter().any(|word| token.1.eq_ignore_ascii_case(word))
+    };
+    match tokens.first() {
+        Some((TokenKind::OpenParen, _)) => {
+            let Some(end) = closing(tokens) else { return false };
+            let goes_on = ["union", "intersect", "except", "order", "limit", "offset", "fetch", "for"];
+            are_query(&tokens[1..end]) && tokens.get(end + 1).is_none_or(|next| is_one_of(next, &goes_on))
+        }
+        Some(first) => is_one_of(first, &["select", "table", "values", "with"]),
+        None => false,
+    }
+}
+
+/// The place of the parenthesis that closes the first one.
+fn closing(tokens: &[(TokenKind, &str)]) -> Option<usize> {
+    let mut open = 0_usize;
+    tokens.iter().position(|(kind, _)| {
+        match kind {
+            TokenKind::OpenParen => open += 1,
+            TokenKind::CloseParen => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open == 0
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_query_is_one_as_a_whole() {
+        for (text, expected) in [
+            ("SELECT 1", true),
+            ("(SELECT 1)", true),
+            ("((values (1))) -- one", true),
+            ("/* ( */ (TABLE t)", true),
+            ("(WITH a AS (SELECT 1) SELECT * FROM a)", true),
+            ("(SELECT 1) UNION (SELECT 2)", true),
+            ("(SELECT ')' FROM t) LIMIT 1", true),
+            ("(SELECT 1) + 1", false),
+            ("(SELECT 1)::int", false),
+            ("((SELECT 1) + 1)", false),
+            ("-(SELECT 1)", false),
+            ("coalesce((SELECT 1), 2)", false),
+            ("(1)", false),
+            ("", false),
+            ("\"select\"", false),
+        ] {
+            assert_eq!(is_query(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn what_stays_inside_of_its_parentheses() {

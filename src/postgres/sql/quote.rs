@@ -233,20 +233,12 @@ pub fn split_qualified(text: &str) -> Option<Vec<SmolStr>> {
     let mut parts = Vec::new();
     let mut rest = text;
     loop {
-        let (part, after) = if let Some(quoted) = rest.strip_prefix('"') {
-            let mut end = 0;
-            loop {
-                end += quoted[end..].find('"')?;
-                if quoted[end + 1..].starts_with('"') {
-                    end += 2;
-                } else {
-                    break;
-                }
+        let (part, after) = match rest.starts_with('"') {
+            true => quoted_name(rest)?,
+            false => {
+                let (part, after) = rest.split_at(rest.find('.').unwrap_or(rest.len()));
+                (SmolStr::from(part), after)
             }
-            (SmolStr::from(quoted[..end].replace("\"\"", "\"")), &quoted[end + 1..])
-        } else {
-            let end = rest.find('.').unwrap_or(rest.len());
-            (SmolStr::from(&rest[..end]), &rest[end..])
         };
         if part.is_empty() {
             return None;
@@ -258,6 +250,40 @@ pub fn split_qualified(text: &str) -> Option<Vec<SmolStr>> {
             None => return None,
         }
     }
+}
+
+/// The name in double quotes that a text begins with, and the rest of the text.
+fn quoted_name(text: &str) -> Option<(SmolStr, &str)> {
+    let quoted = text.strip_prefix('"')?;
+    let mut end = 0;
+    loop {
+        end += quoted[end..].find('"')?;
+        if !quoted[end + 1..].starts_with('"') {
+            return Some((SmolStr::from(quoted[..end].replace("\"\"", "\"")), &quoted[end + 1..]));
+        }
+        end += 2;
+    }
+}
+
+/// The names of the schemas in a search_path, as the server reads them: `"$user"` is one of them, and means a schema with the
+/// name of the role. What the server refuses as a search_path has no certain names.
+pub fn schemas_of_path(search_path: &str) -> Vec<SmolStr> {
+    let mut schemas = Vec::new();
+    let mut rest = search_path.trim_start();
+    while !rest.is_empty() {
+        let (name, after) = match quoted_name(rest) {
+            Some(quoted) => quoted,
+            None => {
+                let (name, after) = rest.split_at(rest.find(',').unwrap_or(rest.len()));
+                (SmolStr::from(name.trim_end().to_lowercase()), after)
+            }
+        };
+        schemas.push(name);
+        let after = after.trim_start();
+        rest = after.strip_prefix(',').unwrap_or(after).trim_start();
+    }
+    schemas.retain(|schema| !schema.is_empty());
+    schemas
 }
 
 /// The identifiers in an SQL text as they stand there, quotes included; words inside of strings are none.
@@ -287,6 +313,20 @@ mod tests {
         {
             let text = format!("{}.{}", identifier("public"), identifier(name));
             assert_eq!(split_qualified(&text), Some(vec!["public".into(), name.into()]), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_search_path_has_the_schemas_that_the_server_reads() {
+        for (path, schemas) in [
+            ("public, pg_temp", vec!["public", "pg_temp"]),
+            ("\"$user\",Public", vec!["$user", "public"]),
+            (" \"A,b\" , \"c\"\"d\"", vec!["A,b", "c\"d"]),
+            ("", vec![]),
+            ("a,,b", vec!["a", "b"]),
+            ("\"a", vec!["\"a"]),
+        ] {
+            assert_eq!(schemas_of_path(path), schemas, "{path}");
         }
     }
 

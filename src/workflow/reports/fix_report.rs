@@ -76,22 +76,38 @@ pub(crate) fn trigger(trigger: &Trigger) -> String {
     )
 }
 
-/// The most refused rows that people are shown; JSON has more.
-const MOST_REFUSED: usize = 10;
+/// The most different errors that people are shown; JSON has more.
+const MOST_ERRORS: usize = 10;
+/// How many rows with the same error are named.
+const MOST_NAMED: usize = 3;
 
-/// Adds rows that the server refused to a view, each with what the server said.
+/// Adds rows that the server refused to a view: each error once, with the rows that it is about.
 pub(crate) fn refused_rows(mut view: View, key: &[String], refused: u64, named: &[RefusedRow]) -> View {
     if refused == 0 {
         return view;
     }
-    let shown = named.len().min(MOST_REFUSED);
+    let mut errors: Vec<(&RefusedRow, Vec<String>)> = Vec::new();
+    for row in named {
+        let is_it = |error: &RefusedRow| (&error.message, &error.context) == (&row.message, &row.context);
+        match errors.iter_mut().find(|(error, _)| is_it(error)) {
+            Some((_, rows)) => rows.push(pairs(key, &row.key)),
+            None => errors.push((row, vec![pairs(key, &row.key)])),
+        }
+    }
+    errors.truncate(MOST_ERRORS);
+    let shown: usize = errors.iter().map(|(_, rows)| rows.len()).sum();
     let some = if shown as u64 == refused { String::new() } else { format!(", {shown} of them") };
     let text = format!("{} that the server refuses to change{some}:", plural(refused, "row"));
     view = view.text(Text::new(text).tone(Tone::Warning).indented(2));
-    for row in named.iter().take(MOST_REFUSED) {
-        let said = row.message.replace('\n', "; ");
-        view = view.text(Text::new(format!("{}: {said}", pairs(key, &row.key))).indented(4));
-        if let Some(context) = &row.context {
+    for (RefusedRow { message, context, .. }, rows) in errors {
+        let more = match rows.len().saturating_sub(MOST_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let rows = rows[..rows.len().min(MOST_NAMED)].join("; ");
+        let said = message.replace('\n', "; ");
+        view = view.text(Text::new(format!("{rows}{more}: {said}")).indented(4));
+        if let Some(context) = context {
             view = view.text(Text::new(format!("context: {}", context.replace('\n', "; "))).indented(6));
         }
     }

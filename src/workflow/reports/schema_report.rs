@@ -62,8 +62,8 @@ pub(crate) struct SchemaReport {
     /// How many objects were compared.
     #[serde(skip)]
     pub(crate) compared: usize,
-    /// Remarks that belong to no finding, for people.
-    #[serde(skip)]
+    /// Remarks that belong to no finding.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
 }
 

@@ -117,11 +117,16 @@ fn a_data_check_is_run_right_before_the_migration_that_requires_it() {
         "V2__required.sql",
         "-- trueup: requires-check no_orphans\nALTER TABLE items ADD COLUMN note text;\n",
     );
-    for (first, code, versions) in [(TABLE, 0, "1 2"), (filled, 1, "1")] {
+    for (first, code, versions, end) in [
+        (TABLE, 0, "1 2", ";\n"),
+        (filled, 1, "1", ";\n"),
+        (TABLE, 0, "1 2", ""),
+        (filled, 1, "1", " -- at the end"),
+    ] {
         let project = project("", &[first, after]);
         std::fs::create_dir(project.path().join("checks")).unwrap();
-        let check = "-- title: Every item has a name\n-- find:\nSELECT id FROM items WHERE name IS NULL;\n";
-        std::fs::write(project.path().join("checks/no_orphans.sql"), check).unwrap();
+        let check = "-- title: Every item has a name\n-- find:\nSELECT id FROM items WHERE name IS NULL";
+        std::fs::write(project.path().join("checks/no_orphans.sql"), format!("{check}{end}")).unwrap();
         let database = support::database();
         let words: &[&str] = if code == 0 { &["applied 2 migrations"] } else { &["no_orphans finds 1 row"] };
         project.trueup(["upgrade", "--yes"], &database).exit(code).says(words);

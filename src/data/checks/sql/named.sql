@@ -2,7 +2,8 @@
 -- words, and the oid of the check's table or 0, are put in where they are named in braces; never in a comment, which a word
 -- may end.
 WITH RECURSIVE path AS (
-    SELECT COALESCE(array_agg(n.oid), '{}') AS schemas FROM unnest({schemas}::text[]) AS s (name) JOIN pg_namespace n ON n.nspname = s.name
+    SELECT COALESCE(array_agg(n.oid), '{}') AS schemas FROM unnest({schemas}::text[]) AS s (name)
+      JOIN pg_namespace n ON n.nspname = CASE s.name WHEN '$user' THEN CURRENT_USER ELSE s.name END
 ), named AS (
     SELECT 'pg_class'::regclass AS class, c.oid
       FROM pg_class c

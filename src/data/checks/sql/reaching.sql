@@ -3,7 +3,7 @@
 -- only look, or only change the transaction itself, is listed here. Some functions in C run the SQL that they are given as a
 -- text, which nobody has looked at, and call themselves stable.
 SELECT DISTINCT 'call' AS kind, CASE n.nspname WHEN 'pg_catalog' THEN '' ELSE quote_ident(n.nspname) || '.' END
-       || quote_ident(p.proname) AS name, p.proname::text AS detail
+       || quote_ident(p.proname) AS name, p.proname::text AS detail, NULL
   FROM pg_proc p
   JOIN pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_language l ON l.oid = p.prolang
@@ -58,7 +58,7 @@ SELECT DISTINCT 'call' AS kind, CASE n.nspname WHEN 'pg_catalog' THEN '' ELSE qu
     -- What pages hold, and whether that is right (pgstattuple, pg_visibility, pg_freespacemap, pgrowlocks, amcheck).
     'pgstattuple', 'pgstattuple_approx', 'pgstatindex', 'pgstatginindex', 'pgstathashindex', 'pg_relpages', 'pg_visibility',
     'pg_visibility_map', 'pg_visibility_map_summary', 'pg_check_frozen', 'pg_check_visible', 'pg_freespace', 'pgrowlocks',
-    'bt_index_check', 'bt_index_parent_check', 'gin_index_check', 'verify_heapam',
+    'bt_index_check', 'gin_index_check', 'verify_heapam',
     -- The same, byte by byte (pageinspect).
     'get_raw_page', 'page_header', 'page_checksum', 'fsm_page_contents', 'heap_page_items', 'heap_page_item_attrs',
     'heap_tuple_infomask_flags', 'tuple_data_split', 'bt_metap', 'bt_page_stats', 'bt_multi_page_stats', 'bt_page_items',

@@ -72,8 +72,15 @@ SELECT json_build_object(
            AND (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
            -- One of a partition that refers to it is its parent's; one that refers to the parent of this table is not.
            AND NOT EXISTS (SELECT FROM pg_constraint up WHERE up.oid = k.conparentid AND up.confrelid = c.oid)),
-    'refers_to_itself', EXISTS (
-        SELECT FROM pg_constraint k
+    'own_keys', (
+        SELECT COALESCE(json_agg(json_build_object(
+                   'columns', (SELECT json_agg(a.attname ORDER BY u.place) FROM unnest(k.conkey) WITH ORDINALITY u (attnum, place)
+                                 JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum),
+                   'referenced', (SELECT json_agg(a.attname ORDER BY u.place)
+                                    FROM unnest(k.confkey) WITH ORDINALITY u (attnum, place)
+                                    JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum))
+                   ORDER BY k.conname, k.oid), '[]')
+          FROM pg_constraint k
          WHERE k.conrelid = c.oid AND k.contype = 'f'
            AND (k.confrelid = c.oid OR k.confrelid IN (SELECT up.relid FROM pg_partition_ancestors(c.oid) up (relid)))),
     'rules', (SELECT COALESCE(json_agg(r.rulename), '[]') FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_enabled <> 'D'),

@@ -324,12 +324,8 @@ impl Assembler {
     /// [`UntrustedCode`]: crate::postgres::catalog::UntrustedCode
     pub fn may_run_code(&self, schema: &str, name: &str) -> Option<u32> {
         let table = self.relations.iter().find(|table| table.name == name && table.schema == schema)?;
-        let is_own = |column: &super::columns::RelationColumn| column.type_oid < FIRST_NORMAL_OID;
-        let is_plain = table.kind == b'r'
-            && !table.expressions
-            && table.columns.iter().all(is_own)
-            && !self.parents.values().flatten().any(|parent| *parent == table.oid());
-        (!is_plain).then(|| table.oid())
+        let has_children = || self.parents.values().flatten().any(|parent| *parent == table.oid());
+        (!table.is_plain() || has_children()).then(|| table.oid())
     }
 
     /// The catalog, when the last row was taken.

@@ -41,8 +41,12 @@ pub struct IndexedSequence {
     pub unique: bool,
     /// Whether it counts downwards.
     pub descends: bool,
-    /// Whether the table has partitions, all of which are read.
+    /// Whether the table is partitioned.
     pub partitioned: bool,
+    /// How many partitions it has, at all levels.
+    pub partitions: usize,
+    /// Whether reading the table may run code that is not the server's own.
+    pub may_run_code: bool,
     /// The oids of the table and the sequence, and the number of the column.
     pub oids: (u32, u32, i16),
 }
@@ -65,19 +69,30 @@ impl Numbering {
 }
 
 impl Assembler {
-    /// How many partitions a table has.
-    pub fn count_partitions(&self, table: u32) -> usize {
-        self.parents.values().filter(|parents| parents.contains(&table)).count()
+    /// How many descendants each relation has that has any.
+    fn descendants(&self) -> HashMap<u32, usize> {
+        let mut descendants: HashMap<u32, usize> = HashMap::new();
+        for parents in self.parents.values() {
+            let mut above: Vec<u32> = parents.clone();
+            while let Some(ancestor) = above.pop() {
+                *descendants.entry(ancestor).or_default() += 1;
+                above.extend(self.parents.get(&ancestor).into_iter().flatten());
+            }
+        }
+        descendants
     }
 
     /// The sequences that fill a column with an index, known when the last row of [`super::statements`] has arrived.
     pub fn indexed_sequences(&self) -> Vec<IndexedSequence> {
         let Numbering { sequences, indexes } = &self.numbering;
+        let descendants = self.descendants();
         let found = sequences.iter().filter_map(|OwnedSequence { oid, table, number, descends }| {
             let relation = |oid| self.own_relation(oid).filter(|relation: &&Relation| !relation.history);
             let (owner, sequence) = (relation(*table)?, relation(*oid)?);
             let column = owner.column(*number).filter(|column| INTEGERS.contains(&column.type_oid))?;
             matches!(owner.kind, b'r' | b'p').then_some(())?;
+            let partitioned = owner.kind == b'p';
+            let children = descendants.get(table).copied().unwrap_or_default();
             Some(IndexedSequence {
                 schema: owner.schema.to_string(),
                 table: owner.name.to_string(),
@@ -85,7 +100,9 @@ impl Assembler {
                 sequence: qualified(&sequence.schema, &sequence.name),
                 unique: *indexes.get(&(*table, *number))?,
                 descends: *descends,
-                partitioned: owner.kind == b'p',
+                partitioned,
+                partitions: if partitioned { children } else { 0 },
+                may_run_code: children > 0 || !owner.is_plain(),
                 oids: (*table, *oid, *number),
             })
         });

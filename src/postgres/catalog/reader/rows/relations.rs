@@ -4,7 +4,7 @@ use anyhow::Result;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::super::ObjectOid;
-use super::super::assembler::{Assembler, class};
+use super::super::assembler::{Assembler, FIRST_NORMAL_OID, class};
 use super::super::column_types::ColumnType;
 use super::super::columns::RelationColumn;
 use super::super::deferred::ExprSource;
@@ -53,6 +53,12 @@ impl Relation {
     /// The qualified name, quoted.
     pub(in crate::postgres::catalog::reader) fn path(&self) -> String {
         qualified(&self.schema, &self.name)
+    }
+
+    /// Whether it is a table of which all indexes, statistics and types are the server's own.
+    pub(in crate::postgres::catalog::reader) fn is_plain(&self) -> bool {
+        let is_own = |column: &RelationColumn| column.type_oid < FIRST_NORMAL_OID;
+        self.kind == b'r' && !self.expressions && self.columns.iter().all(is_own)
     }
 
     /// The name of a column by its number.
