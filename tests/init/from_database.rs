@@ -155,6 +155,69 @@ fn another_database_does_not_take_the_place_of_the_project() {
 }
 
 #[test]
+fn a_project_that_has_only_migrations_does_not_take_in_another_database() {
+    let project = [
+        ("migrations/V1__users.sql", "CREATE TABLE users (id bigint PRIMARY KEY, email text);"),
+        ("migrations/V2__orders.sql", "CREATE TABLE orders (id bigint PRIMARY KEY);"),
+        ("trueup.toml", "[project]\nname = \"shop\"\n"),
+    ];
+    let (directory, other) = (application(&project), support::database());
+    other.exec("CREATE TABLE a (x int); CREATE TABLE b (x int); CREATE TABLE c (x int)");
+    let before = files(&directory);
+    let again = |database| trueup(&directory, &["init", "--from-database"], Some(database));
+    again(&other).exit(4).says([
+        "has little of what the migrations in migrations/ build",
+        "nothing was written",
+        "DATABASE_URL",
+    ]);
+    assert_eq!(changed(&before, &files(&directory)), [""; 0]);
+
+    // Whatever was made by hand in it since: a database with the history of these migrations is the project's.
+    let own = support::database();
+    trueup(&directory, &["compile"], None).exit(0);
+    trueup(&directory, &["upgrade", "--yes", "--no-backup"], Some(&own)).exit(0);
+    own.exec("CREATE TABLE a (x int); CREATE TABLE b (x int); DROP TABLE users; DROP TABLE orders");
+    again(&own).exit(0).says("2 files written");
+    assert!(!directory.path().join("migrations/V1__baseline.sql").exists());
+}
+
+#[test]
+fn a_database_with_a_history_gets_no_baseline_beside_it() {
+    // The project has lost its migrations, or keeps them elsewhere.
+    let (first, database) =
+        (application(&[("migrations/V1__t.sql", "CREATE TABLE t (id int);")]), support::database());
+    trueup(&first, &["init", "--yes", "--name", "shop"], None).exit(0);
+    trueup(&first, &["upgrade", "--yes", "--no-backup"], Some(&database)).exit(0);
+    let directory = application(&[]);
+    for args in [&FROM_DATABASE[..], &["init", "--from-database", "--tool", "trueup"]] {
+        trueup(&directory, args, Some(&database)).exit(0).says([
+            "refinery_schema_history: 1 migration is applied that this project does not have",
+            "no baseline migration is written",
+            "[migrations] dir",
+        ]);
+        assert!(!directory.path().join("migrations").exists());
+    }
+    // Those of another tool are not in the directory that was asked for.
+    let (directory, database) = (application(&[]), support::database());
+    database.exec(
+        "CREATE TABLE t (id int); CREATE TABLE schema_migrations (version varchar PRIMARY KEY);
+        INSERT INTO schema_migrations VALUES ('20240101000000')",
+    );
+    taken_in(&directory, &database).exit(0).says([
+        "public.schema_migrations: dbmate migrates this database",
+        "trueup init --from dbmate --take-over",
+        "trueup init --from-database --tool trueup",
+    ]);
+    assert!(!directory.path().join("migrations").exists());
+    trueup(&directory, &["check"], Some(&database)).exit(0);
+    trueup(&directory, &["init", "--from-database", "--tool", "trueup"], Some(&database))
+        .exit(0)
+        .says("V1__baseline.sql");
+    trueup(&directory, &["adopt", "--yes"], Some(&database)).exit(0);
+    trueup(&directory, &["check"], Some(&database)).exit(0);
+}
+
+#[test]
 fn a_file_that_a_person_wrote_is_not_overwritten() {
     let (directory, database) = (application(&[("schema/model.sql", SHOP)]), support::database());
     database.exec(SHOP);

@@ -43,10 +43,12 @@ impl FileChanges {
     /// application's.
     pub(super) fn of(
         settings: &Settings,
-        schema: &[SchemaFile],
+        sources: &Sources,
         now: &Lock,
         snapshot: &DatabaseSnapshot,
     ) -> Result<Self, Failure> {
+        proof::refuse_other(settings, sources, now, snapshot)?;
+        let schema = &sources.schema;
         let (live, model) = (scoped(settings, &snapshot.catalog), scoped(settings, &now.model));
         let initial = scoped_objects(settings, &now.initial);
         let mut texts = declare::files(&live, &initial);
@@ -64,7 +66,6 @@ impl FileChanges {
             change.texts = texts;
             return Ok(change);
         }
-        proof::refuse_other(settings, now, snapshot)?;
         let layouts = Layouts { live: Layout::new(&live), model: Layout::new(&model) };
         let deviations = proof::deviations(settings, now, &now.model, snapshot);
         let differing: BTreeSet<String> = deviations.iter().flat_map(|one| layouts.files_of(one)).collect();

@@ -7,8 +7,9 @@ use anyhow::Result;
 use super::change::FileChanges;
 use super::first_of;
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::model::Lock;
+use crate::migrations::checksum;
 use crate::model::diagnosis::{self, Deviation, Facts, RecordedState};
+use crate::model::{Lock, Sources};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::scratch::Scratch;
 use crate::project::Settings;
@@ -121,25 +122,39 @@ pub(super) fn deviations(
     with_facts(settings, lock, last, snapshot, diagnosis::deviations)
 }
 
-/// Another database than that of the project would take the place of all that the project declares.
+/// Another database than that of the project would take the place of all that the project declares, in `schema/` or by its
+/// migrations. A history of these migrations proves that it is the project's.
 ///
 /// # Errors
 /// Exit 4.
 pub(super) fn refuse_other(
     settings: &Settings,
+    sources: &Sources,
     lock: &Lock,
     snapshot: &DatabaseSnapshot,
 ) -> Result<(), Failure> {
-    if !with_facts(settings, lock, &lock.model, snapshot, diagnosis::is_other) {
+    let unchanged = checksum::unchanged(&sources.migrations, snapshot.history.as_deref().unwrap_or_default());
+    let is_other = with_facts(settings, lock, &lock.model, snapshot, |facts| {
+        let history = snapshot.history.as_deref();
+        diagnosis::is_other(&Facts { history, unchanged: &unchanged, ..*facts })
+    });
+    if !is_other {
         return Ok(());
     }
     let (database, source) = (&snapshot.identity.database, settings.url_source());
+    let project = &settings.project;
+    let migrations = project.display(&project.migrations_dir);
+    let (declares, away) = match (sources.schema.is_empty(), sources.migrations.is_empty()) {
+        (true, _) => (format!("the migrations in {migrations}/ build"), format!("{migrations}/")),
+        (false, true) => ("schema/ declares".to_owned(), "schema/".to_owned()),
+        (false, false) => ("schema/ declares".to_owned(), format!("schema/ and {migrations}/")),
+    };
     let what = format!(
-        "database {database} has little of what schema/ declares: it is empty, or another application's; nothing was written"
+        "database {database} has little of what {declares}: it is empty, or another application's; nothing was written"
     );
     Err(Failure::new(Exit::Refused, what).code(ErrorCode::DATABASE_OTHER).next(format!(
-        "look at {source}, the URL that this database was reached by; if it is right, move all SQL files out of schema/ \
-         and run the same command again"
+        "look at {source}, the URL that this database was reached by; if it is right, and the project is to start anew \
+         from it, move all files out of {away} and run the same command again"
     )))
 }
 
