@@ -301,14 +301,35 @@ fn what_does_not_give_the_same_schema_again_is_not_written() {
 }
 
 #[test]
-fn nothing_is_written_through_a_link() {
-    let (directory, database) = (application(&[]), support::database());
-    let outside = tempfile::tempdir().unwrap();
-    database.exec("CREATE TABLE t (id int)");
-    fs::create_dir(directory.path().join("schema")).unwrap();
-    symlink(outside.path(), directory.path().join("schema/public")).unwrap();
-    taken_in(&directory, &database).exit(2).says("a symbolic link, which is not followed");
-    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+fn what_stands_in_the_way_of_a_file_is_told_before_any_is_written() {
+    let (outside, database) = (tempfile::tempdir().unwrap(), support::database());
+    database.exec("CREATE TABLE a (id int); CREATE TABLE t (id int)");
+    fs::write(outside.path().join("t.sql"), "-- Theirs.").unwrap();
+    let linked = |place: &Path| symlink(outside.path(), place).unwrap();
+    let linked_file = |place: &Path| {
+        let root = place.ancestors().find(|above| above.join("elsewhere.sql").exists()).unwrap();
+        symlink(root.join("elsewhere.sql"), place).unwrap();
+    };
+    let directory = |place: &Path| fs::create_dir_all(place).unwrap();
+    let file = |place: &Path| fs::write(place, "").unwrap();
+    let cases: [(&str, &dyn Fn(&Path), &str); 6] = [
+        ("schema/public", &linked, "a symbolic link"),
+        ("schema/public/t.sql", &linked_file, "a symbolic link, which is not followed"),
+        ("schema/public/t.sql", &directory, "a directory, where a file is to be written"),
+        ("schema/public", &file, "no directory, though files are to be written into it"),
+        ("trueup.lock", &linked_file, "a symbolic link, which is not followed"),
+        ("trueup.lock", &directory, "a directory, where a file is to be written"),
+    ];
+    for (place, stand, words) in cases {
+        let project = application(&[("elsewhere.sql", "")]);
+        let at = project.path().join(place);
+        fs::create_dir_all(at.parent().unwrap()).unwrap();
+        stand(&at);
+        let before = files(&project);
+        taken_in(&project, &database).case(place).exit(2).says([place, words]);
+        assert_eq!(changed(&before, &files(&project)), [""; 0], "{place}: {words}");
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+    }
 }
 
 #[test]

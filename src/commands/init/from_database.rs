@@ -8,7 +8,7 @@ use super::settings_file::SettingsFile;
 use super::{chosen, confirmed_name, found, with_project};
 use crate::findings::Command;
 use crate::project::Settings;
-use crate::workflow::schema_files::{self, Baseline};
+use crate::workflow::schema_files::{self, Baseline, NewFile};
 
 pub(super) async fn run(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
     let project = &settings.project;
@@ -26,11 +26,14 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs) -> Result<InitRepo
         (_, None) if of_code.is_none() => Baseline::WithoutHistory,
         _ => Baseline::Never,
     };
-    let (target, schema) = schema_files::take_in(&started, baseline).await?;
+    let project_file = name.as_ref().map(|name| NewFile {
+        path: project.settings_path.clone(),
+        text: SettingsFile { name, found: found.as_ref() }.text(),
+    });
+    let (target, schema) = schema_files::take_in(&started, baseline, project_file).await?;
     let mut report = InitReport::new(&started, found.as_ref());
     let init = &mut report.init;
     if let Some(name) = name {
-        SettingsFile { name: &name, found: found.as_ref() }.write(&project.settings_path)?;
         init.name = Some(name);
         init.written.push("trueup.toml".to_owned());
     }

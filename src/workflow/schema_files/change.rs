@@ -1,17 +1,16 @@
 //! What is to be written and removed, and doing it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{first_of, proof};
+use super::writing::FileSet;
+use super::{NewFile, first_of, proof};
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::{Directives, Migration};
 use crate::model::declare::{self, Layout};
 use crate::model::diagnosis::{self, Deviation};
 use crate::model::{Declarations, Lock, SchemaFile, Sources, UnreadableBody};
-use crate::plain_file;
 use crate::postgres::catalog::{Catalog, Kind, Object, ObjectId};
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
@@ -147,22 +146,16 @@ impl FileChanges {
         self.unreadable = unreadable.iter().map(|body| body.why.clone()).collect();
     }
 
-    /// Writes and removes the files. Each is written whole or not at all.
-    ///
-    /// # Errors
-    /// Exit 2: a file cannot be written. The next run goes on with those that are left.
-    pub(super) fn carry_out(&self, settings: &Settings) -> Result<(), Failure> {
-        let project = &settings.project;
-        for (path, text) in &self.texts {
-            write(&project.dir, &project.dir.join(path), text)?;
-        }
-        for path in &self.removed {
-            let path = project.dir.join(path);
-            fs::remove_file(&path).map_err(|error| plain_file::unreadable(&path, &error))?;
-        }
-        match &self.baseline {
-            Some(migration) => write(&project.dir, &migration.path, &migration.sql),
-            None => Ok(()),
+    /// The files of this change, with others that are written in the same run.
+    pub(super) fn files<'f>(&'f self, settings: &'f Settings, others: &'f [NewFile]) -> FileSet<'f> {
+        let project = &settings.project.dir;
+        let schema = self.texts.iter().map(|(path, text)| (project.join(path), text.as_str()));
+        let baseline = self.baseline.iter().map(|migration| (migration.path.clone(), migration.sql.as_str()));
+        let others = others.iter().map(|file| (file.path.clone(), file.text.as_str()));
+        FileSet {
+            project,
+            texts: schema.chain(baseline).chain(others).collect(),
+            removed: self.removed.iter().map(|path| project.join(path)).collect(),
         }
     }
 }
@@ -228,21 +221,4 @@ fn scoped_objects(settings: &Settings, objects: &[Arc<Object>]) -> Vec<Arc<Objec
     let in_scope = |id: &ObjectId| in_scope(settings, id);
     let ignored = |id: &ObjectId| named(&settings.database.ignore, id);
     objects.iter().filter(|object| diagnosis::takes_in(object, &in_scope, &ignored)).cloned().collect()
-}
-
-/// Writes a file of the project, with the directories on the way. A link among them may lead out of the project.
-fn write(project: &Path, path: &Path, text: &str) -> Result<(), Failure> {
-    let refused = |error: std::io::Error| {
-        Failure::usage(format!("{}: cannot be written: {error}", path.display()))
-            .next("run the same command again when it can be: what was written before is complete")
-    };
-    let above = path.ancestors().skip(1).take_while(|above| *above != project);
-    if let Some(link) = above.filter(|above| above.starts_with(project)).find(|above| above.is_symlink()) {
-        return Err(Failure::usage(format!("{}: a symbolic link, which is not followed", link.display()))
-            .next("put the directory itself in the place of the link"));
-    }
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory).map_err(refused)?;
-    }
-    plain_file::replace(path, text).map_err(refused)
 }

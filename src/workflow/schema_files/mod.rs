@@ -5,6 +5,9 @@
 
 mod change;
 mod proof;
+mod writing;
+
+use std::path::PathBuf;
 
 use anyhow::Result;
 use change::FileChanges;
@@ -57,13 +60,25 @@ pub(crate) enum Baseline {
     Always,
 }
 
-/// Writes what a database has into `schema/`, and a baseline.
+/// A file that is written with those of the schema.
+pub(crate) struct NewFile {
+    /// Where it is going to be, in the directory of the project.
+    pub(crate) path: PathBuf,
+    /// What it says.
+    pub(crate) text: String,
+}
+
+/// Writes what a database has into `schema/`, a baseline, and the settings of a new project.
 ///
 /// # Errors
 /// Exit 2: the project's files; what was to be written does not give the catalog of the database. Exit 3: the database
 /// cannot be read, has what trueup does not model, or there is no scratch server. Exit 4: it is marked as another
 /// project's, or looks like another application's. Exit 75: its schema kept changing. Nothing is written then.
-pub(crate) async fn take_in(settings: &Settings, baseline: Baseline) -> Result<(TargetReport, SchemaFiles)> {
+pub(crate) async fn take_in(
+    settings: &Settings,
+    baseline: Baseline,
+    project_file: Option<NewFile>,
+) -> Result<(TargetReport, SchemaFiles)> {
     let target = settings.target()?;
     let project = &settings.project;
     let sources = Sources::read_any(&project.dir, &project.migrations_dir, project.tool)?;
@@ -95,10 +110,10 @@ pub(crate) async fn take_in(settings: &Settings, baseline: Baseline) -> Result<(
     let stopped = scratch.stop().await;
     let (change, lock, history, target) = outcome?;
     stopped?;
-    change.carry_out(settings)?;
-    if let Some(lock) = &lock {
-        lock.save(&project.lock_path)?;
-    }
+    let lock = lock.map(|lock| NewFile { path: project.lock_path.clone(), text: lock.to_text() });
+    let has_lock = lock.is_some();
+    let others: Vec<NewFile> = project_file.into_iter().chain(lock).collect();
+    change.files(settings, &others).carry_out()?;
     let files = SchemaFiles {
         objects: change.objects,
         written: change.texts.into_keys().collect(),
@@ -107,7 +122,7 @@ pub(crate) async fn take_in(settings: &Settings, baseline: Baseline) -> Result<(
         unreadable: change.unreadable,
         baseline: change.baseline.map(|migration| project.display(&migration.path)),
         history,
-        lock: lock.is_some(),
+        lock: has_lock,
     };
     Ok((target, files))
 }
