@@ -18,6 +18,7 @@ mod outcome;
 mod progress;
 mod recognise;
 mod replay;
+mod rewrite;
 mod runner;
 mod server_error;
 
@@ -30,3 +31,4 @@ pub use lock::{
     effects_from_text, effects_to_text,
 };
 pub use progress::CompileProgress;
+pub use rewrite::{Rewrite, Rewritten};

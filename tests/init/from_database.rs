@@ -218,28 +218,171 @@ fn a_database_with_a_history_gets_no_baseline_beside_it() {
 }
 
 #[test]
-fn a_file_that_a_person_wrote_is_not_overwritten() {
-    let (directory, database) = (application(&[("schema/model.sql", SHOP)]), support::database());
-    database.exec(SHOP);
+fn a_dump_is_brought_up_to_date_where_it_is() {
+    let (directory, database) = (application(&[]), support::database());
+    database.exec(
+        "CREATE SCHEMA app; CREATE TABLE app.users (id serial PRIMARY KEY, email text UNIQUE, age int DEFAULT 1);
+        CREATE TABLE app.logs (at date, user_id int REFERENCES app.users) PARTITION BY RANGE (at);
+        CREATE TABLE app.logs_1 PARTITION OF app.logs FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+        CREATE INDEX ON app.logs (at); COMMENT ON COLUMN app.users.email IS 'x';
+        ALTER TABLE app.users ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON app.users USING (true)",
+    );
+    let dump = support::server()
+        .program("pg_dump")
+        .args(["-s", "-O", "-x", database.url()])
+        .exit(0)
+        .stdout()
+        .to_owned();
+    write(directory.path(), &[("schema/schema.sql", &dump)]);
     taken_in(&directory, &database).exit(0).says("0 files written");
-    assert_eq!(read(&directory, "schema/model.sql"), SHOP);
-    database.exec("ALTER TABLE orders ADD COLUMN note text");
+    database.exec(
+        "ALTER TABLE app.users ALTER COLUMN age SET DEFAULT 2, ADD COLUMN note text; ALTER TABLE app.logs ADD COLUMN x int;
+        CREATE POLICY q ON app.users USING (false)",
+    );
     let again = || trueup(&directory, &["init", "--from-database"], Some(&database));
-    let before = files(&directory);
-    again().exit(2).says([
-        "table public.orders: in schema/model.sql, not in schema/public/orders.sql",
-        "nothing was written",
-    ]);
-    assert_eq!(changed(&before, &files(&directory)), [""; 0]);
-    fs::remove_file(directory.path().join("schema/model.sql")).unwrap();
-    again().exit(0).says("3 files written");
+    again().exit(0).says("1 file written, 0 removed, 0 unchanged");
+    again().exit(0).says("0 files written");
+    assert_eq!(files(&directory).keys().filter(|name| name.starts_with("schema/")).count(), 1);
+}
 
-    // A file of this command that was edited since is not removed.
-    let edited = format!("-- Ours.\n{}", read(&directory, "schema/public/views/mails.sql"));
-    write(directory.path(), &[("schema/public/views/mails.sql", &edited)]);
+/// A file as people write it: what is about one thing stands together, with comments and with what no catalog shows.
+const BY_HAND: &str = "-- Who buys.
+CREATE TABLE users (id bigint PRIMARY KEY, email text);
+COMMENT ON TABLE users IS 'Buyers';
+
+-- What they buy.
+CREATE TABLE orders (
+    id bigint PRIMARY KEY,
+    user_id bigint REFERENCES users
+);
+CREATE INDEX orders_user ON orders (user_id);
+DO $$ BEGIN END $$;
+
+CREATE VIEW mails AS
+    SELECT email FROM users; -- For the newsletter.
+SELECT 1;
+";
+
+#[test]
+fn a_file_that_a_person_wrote_keeps_all_but_what_differs() {
+    let (directory, database) = (application(&[("schema/model.sql", BY_HAND)]), support::database());
+    database.exec(BY_HAND);
+    taken_in(&directory, &database).exit(0).says("0 files written");
+    assert_eq!(read(&directory, "schema/model.sql"), BY_HAND);
+    let again = || trueup(&directory, &["init", "--from-database"], Some(&database));
+    database.exec(
+        "ALTER TABLE orders ADD COLUMN note text; CREATE INDEX orders_note ON orders (note);
+        COMMENT ON TABLE users IS 'Customers'; DROP VIEW mails; CREATE TYPE mood AS ENUM ('sad')",
+    );
+    again().exit(0).says(["written: schema/model.sql", "2 files written, 0 removed, 0 unchanged"]);
+    assert_eq!(
+        read(&directory, "schema/model.sql"),
+        "-- Who buys.
+CREATE TABLE public.users (
+    id bigint NOT NULL,
+    email text
+);
+
+COMMENT ON TABLE public.users IS 'Customers';
+
+ALTER TABLE public.users ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+-- What they buy.
+CREATE TABLE public.orders (
+    id bigint NOT NULL,
+    user_id bigint,
+    note text
+);
+
+ALTER TABLE public.orders ADD CONSTRAINT orders_pkey PRIMARY KEY (id);
+
+ALTER TABLE public.orders ADD CONSTRAINT orders_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+CREATE INDEX orders_user ON orders (user_id);
+DO $$ BEGIN END $$;
+
+-- For the newsletter.
+SELECT 1;
+
+CREATE INDEX orders_note ON public.orders (note);
+"
+    );
+    assert_eq!(read(&directory, "schema/public/types.sql"), "CREATE TYPE public.mood AS ENUM ('sad');\n");
+    let first = files(&directory);
+    again().exit(0).says("0 files written");
+    assert_eq!(changed(&first, &files(&directory)), [""; 0]);
+}
+
+#[test]
+fn comments_and_what_is_left_out_are_not_lost() {
+    let (directory, database) = shop();
+    let again = || trueup(&directory, &["init", "--from-database"], Some(&database));
+    let refused = |name: &str, text: &str, words: &[&str; 2]| {
+        write(directory.path(), &[(name, text)]);
+        let before = files(&directory);
+        again().case(text).exit(2).says(words).says("nothing was written");
+        assert_eq!(changed(&before, &files(&directory)), [""; 0]);
+    };
+    let (orders, mails) = ("schema/public/orders.sql", "schema/public/views/mails.sql");
+    let (plain, view) = (read(&directory, orders), read(&directory, mails));
+
+    // A comment inside of a statement that is written anew; one in front of it stays.
+    database.exec("ALTER TABLE orders ADD COLUMN note text");
+    let inside = plain.replace("user_id bigint", "user_id bigint -- Who ordered.\n   ");
+    refused(orders, &inside, &["schema/public/orders.sql: line 3: -- Who ordered.", "would lose"]);
+    write(directory.path(), &[(orders, &format!("-- Ours.\n{plain}"))]);
+    again().exit(0).says("1 file written, 0 removed, 2 unchanged");
+    let text = read(&directory, orders);
+    assert!(
+        text.starts_with("-- Ours.\nCREATE TABLE public.orders (") && text.contains("note text"),
+        "{text}"
+    );
+
+    // A file that would be left with comments alone.
     database.exec("DROP VIEW mails");
-    again().exit(2).says(["schema/public/views/mails.sql", "edited since", "nothing was written"]);
-    assert_eq!(read(&directory, "schema/public/views/mails.sql"), edited);
+    refused(
+        mails,
+        &format!("-- Ours.\n{view}"),
+        &["schema/public/views/mails.sql: -- Ours.", "edited since"],
+    );
+    write(directory.path(), &[(mails, &view)]);
+    again().exit(0).says("0 files written, 1 removed");
+
+    // What the project leaves out stands in the same statement as what differs.
+    let settings = "[project]\nname = \"shop\"\n[database]\nignore = [\"public.orders.secret\"]\n";
+    write(directory.path(), &[("trueup.toml", settings)]);
+    database.exec("ALTER TABLE orders DROP COLUMN note");
+    let secret = text.replace("note text", "note text,\n    secret text");
+    refused(orders, &secret, &["column public.orders.secret", "[database] ignore"]);
+}
+
+#[test]
+fn statements_that_stand_apart_are_brought_together() {
+    let project = [
+        (
+            "schema/1_tables.sql",
+            "SET search_path = app;\nCREATE TABLE t (id int);\nCREATE TABLE u (id int);\n",
+        ),
+        ("schema/0_schemas.sql", "CREATE SCHEMA app;\n"),
+        ("schema/2_keys.sql", "ALTER TABLE ONLY app.t\n    ADD CONSTRAINT t_key PRIMARY KEY (id);\n"),
+        ("schema/3_more.sql", "COMMENT ON COLUMN app.t.id IS 'x';\nCOMMENT ON TABLE app.u IS 'y';\n"),
+    ];
+    let (directory, database) = (application(&project), support::database());
+    for (_, sql) in [project[1], project[0], project[2], project[3]] {
+        database.exec(sql);
+    }
+    taken_in(&directory, &database).exit(0).says("0 files written");
+    database.exec("ALTER TABLE app.t ADD COLUMN note text");
+    trueup(&directory, &["init", "--from-database"], Some(&database))
+        .exit(0)
+        .says("2 files written, 1 removed, 1 unchanged");
+    assert_eq!(read(&directory, "schema/3_more.sql"), "COMMENT ON TABLE app.u IS 'y';\n");
+    assert!(!directory.path().join("schema/2_keys.sql").exists());
+    let text = read(&directory, "schema/1_tables.sql");
+    assert!(
+        text.contains("ADD CONSTRAINT t_key") && text.ends_with("\nCREATE TABLE u (id int);\n"),
+        "{text}"
+    );
+    trueup(&directory, &["init", "--from-database"], Some(&database)).exit(0).says("0 files written");
 }
 
 #[test]

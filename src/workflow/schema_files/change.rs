@@ -1,6 +1,6 @@
 //! What is to be written and removed, and doing it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use super::writing::FileSet;
 use super::{NewFile, first_of, proof};
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::{Directives, Migration};
-use crate::model::declare::{self, Layout};
-use crate::model::diagnosis::{self, Deviation};
-use crate::model::{Declarations, Lock, SchemaFile, Sources, UnreadableBody};
-use crate::postgres::catalog::{Catalog, Kind, Object, ObjectId};
+use crate::model::declare;
+use crate::model::diagnosis;
+use crate::model::{Lock, Rewrite, Rewritten, SchemaFile, Sources, UnreadableBody};
+use crate::postgres::catalog::{Catalog, Object, ObjectId};
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
 use crate::workflow::comparison::{in_scope, named};
@@ -20,6 +20,7 @@ use crate::workflow::comparison::{in_scope, named};
 const BASELINE: &str = "V1__baseline.sql";
 
 /// What is to be done with the project's files.
+#[derive(Default)]
 pub(super) struct FileChanges {
     pub(super) objects: usize,
     /// The files of `schema/` that are written.
@@ -29,6 +30,10 @@ pub(super) struct FileChanges {
     /// Those that stay.
     kept: Vec<SchemaFile>,
     pub(super) unchanged: usize,
+    /// The written files that keep statements of others.
+    pub(super) edited: Vec<String>,
+    /// What the files declare and the project leaves out of every comparison: it stays.
+    pub(super) left_out: Vec<ObjectId>,
     pub(super) baseline: Option<Migration>,
     /// What the server says of functions whose bodies it cannot read.
     pub(super) unreadable: Vec<String>,
@@ -38,7 +43,7 @@ impl FileChanges {
     /// Compares the files with the database.
     ///
     /// # Errors
-    /// Exit 2: what differs is declared in a file that this command did not write. Exit 4: the database looks like another
+    /// Exit 2: comments would be lost. Exit 4: the database looks like another
     /// application's.
     pub(super) fn of(
         settings: &Settings,
@@ -50,56 +55,36 @@ impl FileChanges {
         let schema = &sources.schema;
         let (live, model) = (scoped(settings, &snapshot.catalog), scoped(settings, &now.model));
         let initial = scoped_objects(settings, &now.initial);
-        let mut texts = declare::files(&live, &initial);
         let objects = live.objects.len();
-        let mut change = Self {
+        if schema.is_empty() {
+            return Ok(Self { objects, texts: declare::files(&live, &initial), ..Self::default() });
+        }
+        let deviations = proof::deviations(settings, now, &now.model, snapshot);
+        let differing = deviations.iter().flat_map(|one| one.live.iter().chain(&one.declared));
+        let rewrite = Rewrite {
+            schema,
+            search_path: &settings.database.search_path,
+            model: &model,
+            wanted: &live,
+            initial: &initial,
+        };
+        let Rewritten { texts, removed, kept, edited, lost } =
+            rewrite.carry_out(differing.map(AsRef::as_ref));
+        if !lost.is_empty() {
+            return Err(comments_lost(&lost));
+        }
+        let ignored = now.model.objects.iter().filter(|object| model.get(&object.id).is_none());
+        Ok(Self {
             objects,
-            texts: BTreeMap::new(),
-            removed: Vec::new(),
-            kept: Vec::new(),
-            unchanged: 0,
+            texts,
+            removed,
+            unchanged: kept.len(),
+            kept,
+            edited,
+            left_out: ignored.map(|object| object.id.clone()).collect(),
             baseline: None,
             unreadable: Vec::new(),
-        };
-        if schema.is_empty() {
-            change.texts = texts;
-            return Ok(change);
-        }
-        let layouts = Layouts { live: Layout::new(&live), model: Layout::new(&model) };
-        let deviations = proof::deviations(settings, now, &now.model, snapshot);
-        let differing: BTreeSet<String> = deviations.iter().flat_map(|one| layouts.files_of(one)).collect();
-        let declarations =
-            Declarations::new(schema, &[], &settings.project.dir, &settings.database.search_path);
-        let elsewhere = layouts.declared_elsewhere(&declarations, &[&live, &model], &differing);
-        if !elsewhere.is_empty() {
-            return Err(Failure::usage(format!(
-                "these objects are not in {} as schema/ declares them, or stand in one file with such objects, and each \
-                 belongs into a file of its own:{}\nnothing was written",
-                snapshot.identity.database,
-                first_of(&elsewhere)
-            ))
-            .code(ErrorCode::SCHEMA_FILE_FOREIGN)
-            .next(
-                "move each declaration into the file that is named for it; or move all SQL files out of schema/ and run \
-                 the same command again",
-            ));
-        }
-        let written_before = declare::files(&model, &initial);
-        for file in schema {
-            match (differing.contains(&file.path), texts.remove(&file.path)) {
-                (true, Some(text)) => {
-                    change.texts.insert(file.path.clone(), text);
-                }
-                (true, None) if is_as_written(file, &written_before) => {
-                    change.removed.push(file.path.clone());
-                }
-                (true, None) => return Err(edited(file, &snapshot.identity.database)),
-                (false, _) => change.kept.push(file.clone()),
-            }
-        }
-        change.unchanged = change.kept.len();
-        change.texts.extend(texts.into_iter().filter(|(path, _)| differing.contains(path)));
-        Ok(change)
+        })
     }
 
     /// Adds the migration that makes all that the database has.
@@ -160,56 +145,18 @@ impl FileChanges {
     }
 }
 
-/// Whether a file is as this command wrote it.
-fn is_as_written(file: &SchemaFile, written: &BTreeMap<String, String>) -> bool {
-    let text = file.text.strip_prefix(declare::UNCHECKED).unwrap_or(&file.text);
-    written.get(&file.path).is_some_and(|written| written == text)
-}
-
-/// A file that would go, and that a person has changed.
-fn edited(file: &SchemaFile, database: &str) -> Failure {
-    let path = &file.path;
+/// Comments that stand where a statement is written anew.
+fn comments_lost(lost: &[String]) -> Failure {
     Failure::usage(format!(
-        "{path} declares what {database} does not have, and was not written by this command, or was edited since; nothing \
-         was written"
+        "files of schema/ were not written by this command, or were edited since, and writing what differs from the \
+         database would lose these comments:{}\nnothing was written",
+        first_of(lost)
     ))
     .code(ErrorCode::SCHEMA_FILE_FOREIGN)
-    .next(format!("remove from {path} what is not needed any more, and run the same command again"))
-}
-
-/// The files of the objects of both sides.
-struct Layouts {
-    live: Layout,
-    model: Layout,
-}
-
-impl Layouts {
-    fn files_of(&self, deviation: &Deviation) -> impl Iterator<Item = String> {
-        let live = deviation.live.as_ref().map(|object| self.live.file_of(object));
-        let model = deviation.declared.as_ref().map(|object| self.model.file_of(object));
-        live.into_iter().chain(model)
-    }
-
-    /// The objects of files that are written, as far as the project declares them in other files.
-    fn declared_elsewhere(
-        &self,
-        declarations: &Declarations<'_>,
-        [live, model]: &[&Catalog; 2],
-        written: &BTreeSet<String>,
-    ) -> Vec<String> {
-        let live = live.objects.iter().map(|object| (object, self.live.file_of(object)));
-        let model = model.objects.iter().map(|object| (object, self.model.file_of(object)));
-        let mut elsewhere = BTreeSet::new();
-        for (object, file) in live.chain(model).filter(|(_, file)| written.contains(file)) {
-            // Columns and constraints stand where their tables do; schema public is in no file.
-            let has_statement = !(object.id.kind.is_under_relation() || object.id.kind == Kind::Privilege);
-            let found = declarations.schema_file(&object.id).filter(|found| has_statement && *found != file);
-            elsewhere.extend(found.map(|found| {
-                format!("{} {}: in {found}, not in {file}", object.id.kind.spoken(), object.id)
-            }));
-        }
-        elsewhere.into_iter().collect()
-    }
+    .next(
+        "move each of them in front of a statement that stays, or remove it, and run the same command again; \
+         `trueup check` says what differs",
+    )
 }
 
 /// What the project looks at.

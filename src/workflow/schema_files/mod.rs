@@ -1,7 +1,7 @@
 //! Takes the state of a database into the files of `schema/`, and writes the baseline migration.
 //!
 //! What is written is proved first: the files, loaded in a scratch database, give the catalog of the database, and so does
-//! the baseline. Files whose objects are as in the database stay as they are, however they are written.
+//! the baseline. What is as in the database stays as it is, however and wherever it is written.
 
 mod change;
 mod proof;

@@ -54,7 +54,12 @@ pub(super) async fn prove(
 ) -> Result<Lock> {
     let database = &snapshot.identity.database;
     let (server, own) = (snapshot.version, scratch.version());
+    let edited = change.edited.join(", ");
     let advice = match server.major() == own.major() {
+        true if !edited.is_empty() => format!(
+            "{edited}: other statements of these files were kept, and make something else: correct them by hand \
+             (`trueup check` says what differs), or move these files out of schema/, and run the same command again"
+        ),
         true => "name in trueup.toml what may be left out: [database] ignore".to_owned(),
         false => format!(
             "the database is on PostgreSQL {server}, the scratch server is {own}: use one of the same major \
@@ -83,6 +88,7 @@ pub(super) async fn prove(
     };
     let differing = deviations(settings, &lock, &last, snapshot);
     if differing.is_empty() {
+        refuse_loss(change, &lock)?;
         return Ok(lock);
     }
     let words: Vec<String> = differing.into_iter().map(|one| one.words).collect();
@@ -92,6 +98,23 @@ pub(super) async fn prove(
         first_of(&words)
     ))
     .into())
+}
+
+/// What the project leaves out of comparisons is in no file that is written: what a statement that is replaced declares of
+/// it would be lost.
+fn refuse_loss(change: &FileChanges, lock: &Lock) -> Result<(), Failure> {
+    let lost = change.left_out.iter().filter(|id| lock.model.get(id).is_none());
+    let lost: Vec<String> = lost.map(|id| format!("{} {id}", id.kind.spoken())).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "schema/ declares these together with what differs from the database, and trueup.toml leaves them out \
+         ([database] ignore, schemas): they would be lost; nothing was written:{}",
+        first_of(&lost)
+    ))
+    .code(ErrorCode::SCHEMA_FILE_FOREIGN)
+    .next("correct the statements by hand: `trueup check` says what differs"))
 }
 
 /// Compiles the project as it will be. Legacy databases have functions that name what is gone: such a body is left unread.
@@ -153,8 +176,8 @@ pub(super) fn refuse_other(
         "database {database} has little of what {declares}: it is empty, or another application's; nothing was written"
     );
     Err(Failure::new(Exit::Refused, what).code(ErrorCode::DATABASE_OTHER).next(format!(
-        "look at {source}, the URL that this database was reached by; if it is right, and the project is to start anew \
-         from it, move all files out of {away} and run the same command again"
+        "look at {source}, the URL that this database was reached by; if it is right, and the project is to take it \
+         in all the same, move all files out of {away} and run the same command again"
     )))
 }
 
