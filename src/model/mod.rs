@@ -2,7 +2,6 @@
 //! keeps the outcome.
 
 mod assume;
-mod circle;
 mod compile;
 pub mod declare;
 mod default_privileges;

@@ -7,8 +7,8 @@ use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
 /// The directory of the schema's files.
 const SCHEMA: &str = "schema";
-/// Default privileges act on what is created after them: the file is read last.
-const DEFAULT_PRIVILEGES: &str = "schema/zz_default_privileges.sql";
+/// Default privileges act on what the same file creates: they have one of their own.
+const DEFAULT_PRIVILEGES: &str = "schema/default_privileges.sql";
 /// The directory of `schema/` that holds rows; a schema of that name has another one.
 const SEEDS: &str = "seeds";
 

@@ -80,6 +80,11 @@ fn default_privileges() -> DeclaredName {
 }
 
 impl DeclaredName {
+    /// The name without what it stands in.
+    pub(in crate::model) fn last(&self) -> &str {
+        &self.name
+    }
+
     /// The unit of the relation that this one stands under; `None` where its name does not tell.
     pub(in crate::model) fn parent(&self) -> Option<Self> {
         (!self.relation.is_empty()).then(|| Self {
