@@ -23,6 +23,11 @@ pub fn one_line(text: &str, longest: usize) -> String {
     }
 }
 
+/// The lines of a message as one, for a place that has a line: `a: b` and `  detail: c` are `a: b; detail: c`.
+pub fn joined_lines(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
 /// How many characters of a run's or backup's identifier people see. Commands accept as many.
 const SHORT_ID: usize = 10;
 /// The length of a ULID (github.com/ulid/spec).
@@ -163,6 +168,12 @@ mod tests {
     fn a_text_is_cut_between_characters() {
         assert_eq!(one_line("SELECT\n  1", 20), "SELECT 1");
         assert_eq!(one_line("ääää b", 4), "ääää ...");
+    }
+
+    #[test]
+    fn lines_become_one() {
+        assert_eq!(joined_lines("a: b\n  detail: c\n\n"), "a: b; detail: c");
+        assert_eq!(joined_lines("a"), "a");
     }
 
     #[test]

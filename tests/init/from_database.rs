@@ -409,11 +409,10 @@ fn a_function_that_names_what_is_gone_is_declared_as_it_is() {
         SET check_function_bodies = off;
         CREATE FUNCTION broken() RETURNS bigint LANGUAGE sql AS 'SELECT id FROM missing'",
     );
-    taken_in(&directory, &database).exit(0).says([
-        "cannot run",
-        "functions/broken.sql",
-        "\"missing\" does not exist",
-    ]);
+    taken_in(&directory, &database)
+        .exit(0)
+        .says(["cannot run", "functions/broken.sql", "\"missing\" does not exist"])
+        .lacks("\\n");
     let text = read(&directory, "schema/public/functions/broken.sql");
     assert!(
         text.starts_with("SET check_function_bodies = off;\n\nCREATE FUNCTION public.broken()"),
@@ -427,6 +426,23 @@ fn a_function_that_names_what_is_gone_is_declared_as_it_is() {
     trueup(&directory, &["init", "--from-database"], Some(&database))
         .exit(0)
         .says("0 files written, 1 removed");
+}
+
+#[test]
+fn a_database_without_the_schema_public_gets_a_baseline_that_can_be_applied() {
+    let (directory, database) = (application(&[]), support::database());
+    database.exec("DROP SCHEMA public; CREATE SCHEMA app; CREATE TABLE app.t (id int)");
+    taken_in(&directory, &database).exit(0);
+    assert!(read(&directory, "schema/schemas.sql").contains("DROP SCHEMA public"));
+    trueup(&directory, &["compile", "--check"], None).exit(0);
+    trueup(&directory, &["init", "--from-database"], Some(&database)).exit(0).says("0 files written");
+    let settings = "[project]\nname = \"shop\"\n[migrations]\nhistory = \"app.refinery_schema_history\"\n";
+    write(directory.path(), &[("trueup.toml", settings)]);
+    trueup(&directory, &["adopt", "--yes"], Some(&database)).exit(0);
+    trueup(&directory, &["check"], Some(&database)).exit(0);
+    let empty = support::database();
+    trueup(&directory, &["upgrade", "--yes", "--no-backup"], Some(&empty)).exit(0);
+    trueup(&directory, &["check"], Some(&empty)).exit(0);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::settings_file::SettingsFile;
 use super::{chosen, confirmed_name, found, with_project};
 use crate::findings::Command;
 use crate::project::Settings;
+use crate::text::joined_lines;
 use crate::workflow::schema_files::{self, Baseline, NewFile};
 
 pub(super) async fn run(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
@@ -52,7 +53,9 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs) -> Result<InitRepo
         init.notes.push(format!("{file}: {tool} migrates, so no baseline migration is written"));
     }
     let unreadable = schema.unreadable.iter();
-    init.notes.extend(unreadable.map(|why| format!("declared as it is, though it cannot run: {why}")));
+    init.notes.extend(
+        unreadable.map(|why| format!("declared as it is, though it cannot run: {}", joined_lines(why))),
+    );
     init.next.push(Command::Check.to_string());
     (report.target, report.schema) = (Some(target), Some(schema));
     Ok(report)

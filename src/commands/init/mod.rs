@@ -19,6 +19,7 @@ use crate::model::{Lock, Sources};
 use crate::output;
 use crate::postgres::sql::unified;
 use crate::project::{Project, Settings};
+use crate::text::joined_lines;
 use crate::workflow::comparison;
 use crate::workflow::deliver::deliver;
 use crate::workflow::project_model::{self, ProjectModel};
@@ -97,7 +98,10 @@ async fn start(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
         Err(error) => match error.downcast::<Failure>() {
             Ok(failure) if failure.code == Some(ErrorCode::SCRATCH_UNAVAILABLE) => {
                 report.exit = failure.exit;
-                report.init.notes.push(format!("trueup.lock is not written: {}", failure.what));
+                report
+                    .init
+                    .notes
+                    .push(format!("trueup.lock is not written: {}", joined_lines(&failure.what)));
                 report.init.next = vec![failure.next, format!("then: {}", Command::Compile)];
             }
             Ok(failure) => return Err(written_already(failure).into()),
@@ -141,7 +145,7 @@ async fn check(settings: &Settings, lock: Lock, sources: Sources, report: &mut I
         }
         Err(Ok(failure)) => {
             report.exit = failure.exit;
-            report.init.notes.push(format!("the database was not checked: {}", failure.what));
+            report.init.notes.push(format!("the database was not checked: {}", joined_lines(&failure.what)));
             report.init.next = vec![failure.next, Command::Check.to_string()];
         }
         Err(Err(error)) => return Err(error),

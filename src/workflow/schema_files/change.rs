@@ -1,6 +1,6 @@
 //! What is to be written and removed, and doing it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -121,10 +121,10 @@ impl FileChanges {
 
     /// Lets the server not read the bodies of functions that it cannot read in the database either.
     pub(super) fn leave_unread(&mut self, unreadable: &[UnreadableBody]) {
-        let mut paths: Vec<&String> = unreadable.iter().map(|body| &body.path).collect();
-        paths.dedup();
+        let paths: BTreeSet<&String> = unreadable.iter().map(|body| &body.path).collect();
         for path in paths {
-            if let Some(text) = self.texts.get_mut(path) {
+            if let Some(text) = self.texts.get_mut(path).filter(|text| !text.starts_with(declare::UNCHECKED))
+            {
                 text.insert_str(0, declare::UNCHECKED);
             }
         }
