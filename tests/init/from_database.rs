@@ -445,6 +445,25 @@ fn a_database_without_the_schema_public_gets_a_baseline_that_can_be_applied() {
     trueup(&directory, &["check"], Some(&empty)).exit(0);
 }
 
+/// Only messages hide what looks like a password: files are exact.
+#[test]
+fn the_sql_of_passwords_is_written_as_it_is() {
+    let (directory, database) = (application(&[]), support::database());
+    let body = "UPDATE users SET password = crypt(new, gen_salt('bf')) WHERE id = 1 AND url <> 'postgres://u:pw@h/d'";
+    let default = "DEFAULT 'password=secret host=db'";
+    database.exec(&format!(
+        "CREATE TABLE users (id int, password text {default}, url text);
+        CREATE FUNCTION reset(new text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN {body}; END $$"
+    ));
+    taken_in(&directory, &database).exit(0);
+    let written = files(&directory);
+    for name in ["schema/public/functions/reset.sql", "migrations/V1__baseline.sql"] {
+        assert!(written[name].contains(body), "{name}: {}", written[name]);
+    }
+    assert!(written["schema/public/users.sql"].contains("'password=secret host=db'"));
+    assert!(written["trueup.lock"].contains("crypt(new, gen_salt('bf'))"));
+}
+
 #[test]
 fn what_does_not_give_the_same_schema_again_is_not_written() {
     let directory = application(&[]);
