@@ -476,7 +476,20 @@ fn what_does_not_give_the_same_schema_again_is_not_written() {
     let what = refused["error"]["what"].as_str().unwrap();
     assert!(what.contains("index public.t_id: valid is true, not false"), "{what}");
     assert_eq!(files(&directory).len(), 0);
+    // The advice can be followed.
+    let next = refused["error"]["next"].as_str().unwrap();
+    let setting = next.split_once("[database] ").unwrap().1;
+    assert_eq!(setting, "ignore = [\"public.t_id\"]");
+    write(
+        directory.path(),
+        &[("trueup.toml", &format!("[project]\nname = \"shop\"\n[database]\n{setting}\n"))],
+    );
+    trueup(&directory, &["init", "--from-database"], Some(&other)).exit(0);
+    assert_eq!(read(&directory, "schema/public/t.sql"), "CREATE TABLE public.t (\n    id integer\n);\n");
 }
+
+/// Puts something into the place of a file.
+type Stand<'s> = &'s dyn Fn(&Path);
 
 #[test]
 fn what_stands_in_the_way_of_a_file_is_told_before_any_is_written() {
@@ -490,7 +503,7 @@ fn what_stands_in_the_way_of_a_file_is_told_before_any_is_written() {
     };
     let directory = |place: &Path| fs::create_dir_all(place).unwrap();
     let file = |place: &Path| fs::write(place, "").unwrap();
-    let cases: [(&str, &dyn Fn(&Path), &str); 6] = [
+    let cases: [(&str, Stand<'_>, &str); 6] = [
         ("schema/public", &linked, "a symbolic link"),
         ("schema/public/t.sql", &linked_file, "a symbolic link, which is not followed"),
         ("schema/public/t.sql", &directory, "a directory, where a file is to be written"),

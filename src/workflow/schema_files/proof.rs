@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 
 use super::change::FileChanges;
-use super::first_of;
+use super::{MOST_SHOWN, first_of};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::checksum;
 use crate::model::diagnosis::{self, Deviation, Facts, RecordedState};
@@ -91,13 +91,21 @@ pub(super) async fn prove(
         refuse_loss(change, &lock)?;
         return Ok(lock);
     }
+    let ids = differing.iter().filter_map(|one| one.live.as_ref().or(one.declared.as_ref()));
+    let ids: Vec<String> =
+        ids.map(|object| serde_json::Value::from(object.id.to_string()).to_string()).collect();
     let words: Vec<String> = differing.into_iter().map(|one| one.words).collect();
-    Err(not_proved(format!(
+    let failure = not_proved(format!(
         "created in a scratch server, {} of {database} would not be as in the database; nothing was written:{}",
         plural(words.len(), "object"),
         first_of(&words)
-    ))
-    .into())
+    ));
+    // With another major, or with statements of a person, something else is to be done first.
+    let can_be_left_out =
+        change.edited.is_empty() && server.major() == own.major() && ids.len() <= MOST_SHOWN;
+    let next =
+        format!("to leave these out of schema/, in trueup.toml: [database] ignore = [{}]", ids.join(", "));
+    Err(if can_be_left_out { failure.next(next) } else { failure }.into())
 }
 
 /// What the project leaves out of comparisons is in no file that is written: what a statement that is replaced declares of
