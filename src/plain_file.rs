@@ -8,11 +8,13 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::Mode;
+use tempfile::NamedTempFile;
 
 use crate::error::Failure;
 
@@ -53,20 +55,37 @@ pub fn open_in(directory: &File, name: &OsStr) -> io::Result<File> {
 /// # Errors
 /// The system's; the file is then as it was.
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let directory = path.parent().unwrap_or_else(|| Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = directory.join(format!(".{name}.{}.tmp", std::process::id()));
-    let written = File::create(&temporary).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    let placed = written.and_then(|()| fs::rename(&temporary, path));
-    if placed.is_err() {
-        let _ = fs::remove_file(&temporary);
+    place(beside(path, text)?, path)
+}
+
+/// Writes a text beside the place of a file, which stays as it is until [`place`]. Dropped, it is removed.
+///
+/// # Errors
+/// The system's, also where the directory is missing or the name is none that it can have.
+pub fn beside(path: &Path, text: &str) -> io::Result<NamedTempFile> {
+    if let Err(error) = path.symlink_metadata()
+        && error.kind() != ErrorKind::NotFound
+    {
+        return Err(error);
     }
-    placed?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // As any new file: what the umask leaves.
+    let permissions = fs::Permissions::from_mode(0o666);
+    let mut file =
+        tempfile::Builder::new().prefix(".trueup-").permissions(permissions).tempfile_in(directory)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+/// Puts what [`beside`] wrote into the place of the file.
+///
+/// # Errors
+/// The system's; the file is then as it was.
+pub fn place(written: NamedTempFile, path: &Path) -> io::Result<()> {
+    written.persist(path)?;
     // The rename itself; a directory that cannot be synced is no reason to fail.
-    let _ = File::open(directory).and_then(|directory| directory.sync_all());
+    let _ = File::open(path.parent().unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all());
     Ok(())
 }
 

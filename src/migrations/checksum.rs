@@ -4,7 +4,7 @@
 //! of the version matters: refinery with `int8-versions` computes other values than refinery without it. Line
 //! endings, byte order mark and final newline differ between checkouts and editors and do not make another migration.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash as _, Hasher as _};
 
 use siphasher::sip::SipHasher13;
@@ -77,24 +77,41 @@ pub fn renumbered(
     unchanged: &BTreeSet<i64>,
 ) -> BTreeMap<i64, i64> {
     let applied: BTreeSet<i64> = history.iter().map(|row| row.version).collect();
-    let others: Vec<(MigrationId<'_>, u64)> = history
-        .iter()
-        .filter(|row| !unchanged.contains(&row.version))
-        .filter_map(|row| Some((row.id(), row.checksum?)))
-        .collect();
+    let mut rows: Vec<&Applied> =
+        history.iter().filter(|row| !unchanged.contains(&row.version) && row.checksum.is_some()).collect();
+    let mut files: Vec<&Migration> =
+        migrations.iter().filter(|file| !applied.contains(&file.version)).collect();
     let mut found = BTreeMap::new();
-    if others.is_empty() {
-        return found;
+    // Nearly always the name stayed: only files of one name are held against each row.
+    let mut by_name: HashMap<&str, Vec<&Migration>> = HashMap::new();
+    for file in &files {
+        by_name.entry(&file.name).or_default().push(file);
     }
-    for file in migrations.iter().filter(|file| !applied.contains(&file.version)) {
-        let forms = forms(&file.sql);
-        for (row, recorded) in &others {
-            if !found.contains_key(&row.version) && stands_for(*row, &forms, *recorded) {
-                found.insert(row.version, file.version);
-            }
+    rows.retain(|row| {
+        let same =
+            by_name.get(row.name.as_str()).and_then(|files| files.iter().find(|file| is_text_of(file, row)));
+        found.extend(same.map(|file| (row.version, file.version)));
+        same.is_none()
+    });
+    let known: BTreeSet<i64> = found.values().copied().collect();
+    files.retain(|file| !known.contains(&file.version));
+    // The checksum is of name, version and text together, so each file has to be held against each row.
+    if rows.len() * files.len() <= MOST_PAIRS {
+        for row in rows {
+            let same = files.iter().find(|file| is_text_of(file, row));
+            found.extend(same.map(|file| (row.version, file.version)));
         }
     }
     found
+}
+
+/// How many pairs of a row and a file of another name are compared: a database with so many unknown migrations is another
+/// application's.
+const MOST_PAIRS: usize = 10_000;
+
+/// Whether what was applied is the text of a file.
+fn is_text_of(file: &Migration, row: &Applied) -> bool {
+    row.checksum.is_some_and(|recorded| stands_for(row.id(), &forms(&file.sql), recorded))
 }
 
 const WIDTHS: [Width; 2] = [Width::Four, Width::Eight];
@@ -201,6 +218,32 @@ mod tests {
         assert!(renumbered(&[migration(6, "create table c ();")], &history).is_empty());
         assert!(renumbered(&[migration(5, "create table a ();"), one.clone()], &history).is_empty());
         assert!(renumbered(&[other, one.clone()], &[row(5, &one), row(6, &one)]).is_empty());
+    }
+
+    /// All of a long history got other versions, or none of it is known.
+    #[test]
+    fn a_long_history_is_compared_in_time() {
+        let file = |number: i64, shift: i64| Migration {
+            name: format!("m{number}"),
+            ..migration(
+                number + shift,
+                &format!("create table t{number} (id int); {}", "-- text\n".repeat(500)),
+            )
+        };
+        let row = |number: i64, name: &str| {
+            let of = Migration { name: name.to_owned(), ..file(number, 0) };
+            let checksum = Some(written(&of, Width::Four));
+            Applied { version: number, name: of.name, applied_on: String::new(), revision: None, checksum }
+        };
+        let files: Vec<Migration> = (1..=2000).map(|number| file(number, 5000)).collect();
+        let begun = std::time::Instant::now();
+        let history: Vec<Applied> = (1..=2000).map(|number| row(number, &format!("m{number}"))).collect();
+        assert_eq!(renumbered(&files, &history, &BTreeSet::new()).len(), 2000);
+        let history: Vec<Applied> = (1..=2000).map(|number| row(number, "other")).collect();
+        assert!(renumbered(&files, &history, &BTreeSet::new()).is_empty());
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+        let history: Vec<Applied> = (1..=3).map(|number| row(number, "other")).collect();
+        assert_eq!(renumbered(&files, &history, &BTreeSet::new()).len(), 3);
     }
 
     #[test]

@@ -8,15 +8,57 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use anyhow::Result;
 use smol_str::SmolStr;
 
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
+use crate::postgres::connection::Session;
 use crate::postgres::sql::{Part, Statement, identifier, split_qualified};
 
 /// The role that runs a statement, as SQL names it.
 const CURRENT: &str = "CURRENT_USER";
 const NAME: &str = "default_privileges";
 const FOR_ROLE: &str = " FOR ROLE ";
+
+/// The statements that take all default privileges back, in their order: what every grantee has, then what it has anyway.
+const CLEAR: &str = "\
+    WITH defaults AS (
+        SELECT defaclrole, defaclnamespace, defaclacl,
+            pg_catalog.format('ALTER DEFAULT PRIVILEGES FOR ROLE %I', pg_catalog.pg_get_userbyid(defaclrole))
+                || coalesce(' IN SCHEMA ' || pg_catalog.quote_ident(nspname), '') AS prefix,
+            CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS'
+                WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' WHEN 'L' THEN 'LARGE OBJECTS' END AS objects,
+            CASE defaclobjtype WHEN 'S' THEN 's' ELSE defaclobjtype END AS kind
+        FROM pg_catalog.pg_default_acl LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = defaclnamespace
+    ), changes AS (
+        SELECT 1 AS step, prefix, 'REVOKE ALL' AS what, objects, 'FROM' AS word, grantee
+        FROM defaults, pg_catalog.aclexplode(defaclacl)
+        UNION ALL
+        SELECT 2, prefix, 'GRANT ' || privilege_type, objects, 'TO', grantee
+        FROM defaults, pg_catalog.aclexplode(pg_catalog.acldefault(kind, defaclrole))
+        WHERE defaclnamespace = 0
+    )
+    SELECT DISTINCT step, pg_catalog.concat_ws(' ', prefix, what, 'ON', objects, word, CASE grantee WHEN 0 THEN 'PUBLIC'
+        ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END)
+    FROM changes ORDER BY step";
+
+/// Takes all default privileges back.
+///
+/// # Errors
+/// Those of the server.
+pub(super) async fn clear(session: &mut Session) -> Result<()> {
+    let mut statements = Vec::new();
+    session
+        .message(CLEAR.to_owned(), |_, row| {
+            statements.push(row.text(1).unwrap_or_default().to_owned());
+            Ok(())
+        })
+        .await?;
+    match statements.is_empty() {
+        true => Ok(()),
+        false => session.execute(statements.join(";\n")).await,
+    }
+}
 
 /// What the statements of a project say of default privileges.
 #[derive(Debug, Clone, Default)]

@@ -168,7 +168,7 @@ enum EntryKind {
 /// to a file is judged when the file is opened.
 ///
 /// # Errors
-/// Exit 2: a link to a directory that has SQL files.
+/// Exit 2: a link to a directory that has SQL files, or directories, which may have some.
 fn entry_kind(path: &Path) -> Result<EntryKind, Failure> {
     let is_sql = path.extension().is_some_and(|extension| extension == "sql");
     if !path.is_dir() {
@@ -177,11 +177,15 @@ fn entry_kind(path: &Path) -> Result<EntryKind, Failure> {
     if !path.is_symlink() {
         return Ok(EntryKind::Directory);
     }
-    let has_sql =
-        entries(path)?.iter().any(|path| path.extension().is_some_and(|extension| extension == "sql"));
-    match has_sql {
-        true => Err(invalid(path, "a symbolic link to a directory with SQL files, which is not followed")
-            .next("put the directory itself in the place of the link")),
+    let may_have_sql = entries(path)?
+        .iter()
+        .any(|path| path.extension().is_some_and(|extension| extension == "sql") || path.is_dir());
+    match may_have_sql {
+        true => Err(invalid(
+            path,
+            "a symbolic link to a directory, which is not followed: its SQL files would not be read",
+        )
+        .next("put the directory itself in the place of the link")),
         false => Ok(EntryKind::Other),
     }
 }
@@ -263,7 +267,9 @@ mod tests {
         // Neither a circle nor a directory without SQL stops anything.
         std::os::unix::fs::symlink(at("empty"), at("project/schema/empty")).expect("linked");
         assert_eq!(read().expect("reads").schema.len(), 3);
-        for goal in [at("outside"), at("project/schema/app")] {
+        fs::create_dir_all(at("nested/inner")).expect("made");
+        fs::write(at("nested/inner/n.sql"), "select 1;").expect("written");
+        for goal in [at("outside"), at("project/schema/app"), at("nested")] {
             let link = at("project/schema/app/link");
             std::os::unix::fs::symlink(&goal, &link).expect("linked");
             let failure = read().expect_err("a link");

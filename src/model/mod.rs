@@ -2,7 +2,6 @@
 //! keeps the outcome.
 
 mod assume;
-mod circle;
 mod compile;
 pub mod declare;
 mod default_privileges;
@@ -17,6 +16,7 @@ mod outcome;
 mod progress;
 mod recognise;
 mod replay;
+mod rewrite;
 mod runner;
 mod server_error;
 
@@ -30,3 +30,4 @@ pub use lock::{
 };
 pub use progress::CompileProgress;
 pub use replay::{Running, StepOutcome, ToolSteps};
+pub use rewrite::{Rewrite, Rewritten};

@@ -91,6 +91,13 @@ impl StatementError {
         rest.strip_suffix(')')?.split_once('(')
     }
 
+    /// The last part of the name of the relation, function or type that is missing.
+    pub(super) fn missing_name(&self) -> Option<&str> {
+        let function = || self.missing_function().map(|(name, _)| name);
+        let name = self.missing_relation().or_else(function).or_else(|| self.missing_type())?;
+        name.rsplit('.').next()
+    }
+
     /// The operator that is missing: the types of its sides and its name, which may have a schema, as the message
     /// writes them. Prefix operators are none of these.
     pub(super) fn missing_operator(&self) -> Option<(&str, &str, &str)> {

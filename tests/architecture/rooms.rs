@@ -43,20 +43,22 @@ pub(crate) const ROOMS: &[Room] = &[
         ],
     ),
     room("model/diff", &["postgres/catalog", "postgres/connection", "postgres/sql"]),
+    room("model/declare", &["postgres/catalog", "postgres/ddl"]),
     room(
         "model",
         &[
             "error",
             "findings",
             "migrations",
+            "model/declare",
             "plain_file",
             "postgres/catalog",
             "postgres/connection",
+            "postgres/ddl",
             "postgres/scratch",
             "postgres/sql",
         ],
     ),
-    room("model/declare", &["postgres/catalog", "postgres/ddl"]),
     room(
         "model/diagnosis",
         &[

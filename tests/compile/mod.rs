@@ -1,5 +1,7 @@
 //! Compiling projects on a real server: what the lock says about them, and what is said about wrong ones.
 
+mod order;
+
 use std::path::Path;
 
 use tempfile::TempDir;

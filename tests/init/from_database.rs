@@ -155,28 +155,234 @@ fn another_database_does_not_take_the_place_of_the_project() {
 }
 
 #[test]
-fn a_file_that_a_person_wrote_is_not_overwritten() {
-    let (directory, database) = (application(&[("schema/model.sql", SHOP)]), support::database());
-    database.exec(SHOP);
-    taken_in(&directory, &database).exit(0).says("0 files written");
-    assert_eq!(read(&directory, "schema/model.sql"), SHOP);
-    database.exec("ALTER TABLE orders ADD COLUMN note text");
-    let again = || trueup(&directory, &["init", "--from-database"], Some(&database));
+fn a_project_that_has_only_migrations_does_not_take_in_another_database() {
+    let project = [
+        ("migrations/V1__users.sql", "CREATE TABLE users (id bigint PRIMARY KEY, email text);"),
+        ("migrations/V2__orders.sql", "CREATE TABLE orders (id bigint PRIMARY KEY);"),
+        ("trueup.toml", "[project]\nname = \"shop\"\n"),
+    ];
+    let (directory, other) = (application(&project), support::database());
+    other.exec("CREATE TABLE a (x int); CREATE TABLE b (x int); CREATE TABLE c (x int)");
     let before = files(&directory);
-    again().exit(2).says([
-        "table public.orders: in schema/model.sql, not in schema/public/orders.sql",
+    let again = |database| trueup(&directory, &["init", "--from-database"], Some(database));
+    again(&other).exit(4).says([
+        "has little of what the migrations in migrations/ build",
         "nothing was written",
+        "DATABASE_URL",
     ]);
     assert_eq!(changed(&before, &files(&directory)), [""; 0]);
-    fs::remove_file(directory.path().join("schema/model.sql")).unwrap();
-    again().exit(0).says("3 files written");
 
-    // A file of this command that was edited since is not removed.
-    let edited = format!("-- Ours.\n{}", read(&directory, "schema/public/views/mails.sql"));
-    write(directory.path(), &[("schema/public/views/mails.sql", &edited)]);
+    // Whatever was made by hand in it since: a database with the history of these migrations is the project's.
+    let own = support::database();
+    trueup(&directory, &["compile"], None).exit(0);
+    trueup(&directory, &["upgrade", "--yes", "--no-backup"], Some(&own)).exit(0);
+    own.exec("CREATE TABLE a (x int); CREATE TABLE b (x int); DROP TABLE users; DROP TABLE orders");
+    again(&own).exit(0).says("2 files written");
+    assert!(!directory.path().join("migrations/V1__baseline.sql").exists());
+}
+
+#[test]
+fn a_database_with_a_history_gets_no_baseline_beside_it() {
+    // The project has lost its migrations, or keeps them elsewhere.
+    let (first, database) =
+        (application(&[("migrations/V1__t.sql", "CREATE TABLE t (id int);")]), support::database());
+    trueup(&first, &["init", "--yes", "--name", "shop"], None).exit(0);
+    trueup(&first, &["upgrade", "--yes", "--no-backup"], Some(&database)).exit(0);
+    let directory = application(&[]);
+    for args in [&FROM_DATABASE[..], &["init", "--from-database", "--tool", "trueup"]] {
+        trueup(&directory, args, Some(&database)).exit(0).says([
+            "refinery_schema_history: 1 migration is applied that this project does not have",
+            "no baseline migration is written",
+            "[migrations] dir",
+        ]);
+        assert!(!directory.path().join("migrations").exists());
+    }
+    // Those of another tool are not in the directory that was asked for.
+    let (directory, database) = (application(&[]), support::database());
+    database.exec(
+        "CREATE TABLE t (id int); CREATE TABLE schema_migrations (version varchar PRIMARY KEY);
+        INSERT INTO schema_migrations VALUES ('20240101000000')",
+    );
+    taken_in(&directory, &database).exit(0).says([
+        "public.schema_migrations: dbmate migrates this database",
+        "trueup init --from dbmate --take-over",
+        "trueup init --from-database --tool trueup",
+    ]);
+    assert!(!directory.path().join("migrations").exists());
+    trueup(&directory, &["check"], Some(&database)).exit(0);
+    trueup(&directory, &["init", "--from-database", "--tool", "trueup"], Some(&database))
+        .exit(0)
+        .says("V1__baseline.sql");
+    trueup(&directory, &["adopt", "--yes"], Some(&database)).exit(0);
+    trueup(&directory, &["check"], Some(&database)).exit(0);
+}
+
+#[test]
+fn a_dump_is_brought_up_to_date_where_it_is() {
+    let (directory, database) = (application(&[]), support::database());
+    database.exec(
+        "CREATE SCHEMA app; CREATE TABLE app.users (id serial PRIMARY KEY, email text UNIQUE, age int DEFAULT 1);
+        CREATE TABLE app.logs (at date, user_id int REFERENCES app.users) PARTITION BY RANGE (at);
+        CREATE TABLE app.logs_1 PARTITION OF app.logs FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+        CREATE INDEX ON app.logs (at); COMMENT ON COLUMN app.users.email IS 'x';
+        ALTER TABLE app.users ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON app.users USING (true)",
+    );
+    let dump = support::server()
+        .program("pg_dump")
+        .args(["-s", "-O", "-x", database.url()])
+        .exit(0)
+        .stdout()
+        .to_owned();
+    write(directory.path(), &[("schema/schema.sql", &dump)]);
+    taken_in(&directory, &database).exit(0).says("0 files written");
+    database.exec(
+        "ALTER TABLE app.users ALTER COLUMN age SET DEFAULT 2, ADD COLUMN note text; ALTER TABLE app.logs ADD COLUMN x int;
+        CREATE POLICY q ON app.users USING (false)",
+    );
+    let again = || trueup(&directory, &["init", "--from-database"], Some(&database));
+    again().exit(0).says("1 file written, 0 removed, 0 unchanged");
+    again().exit(0).says("0 files written");
+    assert_eq!(files(&directory).keys().filter(|name| name.starts_with("schema/")).count(), 1);
+}
+
+/// A file as people write it: what is about one thing stands together, with comments and with what no catalog shows.
+const BY_HAND: &str = "-- Who buys.
+CREATE TABLE users (id bigint PRIMARY KEY, email text);
+COMMENT ON TABLE users IS 'Buyers';
+
+-- What they buy.
+CREATE TABLE orders (
+    id bigint PRIMARY KEY,
+    user_id bigint REFERENCES users
+);
+CREATE INDEX orders_user ON orders (user_id);
+DO $$ BEGIN END $$;
+
+CREATE VIEW mails AS
+    SELECT email FROM users; -- For the newsletter.
+SELECT 1;
+";
+
+#[test]
+fn a_file_that_a_person_wrote_keeps_all_but_what_differs() {
+    let (directory, database) = (application(&[("schema/model.sql", BY_HAND)]), support::database());
+    database.exec(BY_HAND);
+    taken_in(&directory, &database).exit(0).says("0 files written");
+    assert_eq!(read(&directory, "schema/model.sql"), BY_HAND);
+    let again = || trueup(&directory, &["init", "--from-database"], Some(&database));
+    database.exec(
+        "ALTER TABLE orders ADD COLUMN note text; CREATE INDEX orders_note ON orders (note);
+        COMMENT ON TABLE users IS 'Customers'; DROP VIEW mails; CREATE TYPE mood AS ENUM ('sad')",
+    );
+    again().exit(0).says(["written: schema/model.sql", "2 files written, 0 removed, 0 unchanged"]);
+    assert_eq!(
+        read(&directory, "schema/model.sql"),
+        "-- Who buys.
+CREATE TABLE public.users (
+    id bigint NOT NULL,
+    email text
+);
+
+COMMENT ON TABLE public.users IS 'Customers';
+
+ALTER TABLE public.users ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+-- What they buy.
+CREATE TABLE public.orders (
+    id bigint NOT NULL,
+    user_id bigint,
+    note text
+);
+
+ALTER TABLE public.orders ADD CONSTRAINT orders_pkey PRIMARY KEY (id);
+
+ALTER TABLE public.orders ADD CONSTRAINT orders_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+CREATE INDEX orders_user ON orders (user_id);
+DO $$ BEGIN END $$;
+
+-- For the newsletter.
+SELECT 1;
+
+CREATE INDEX orders_note ON public.orders (note);
+"
+    );
+    assert_eq!(read(&directory, "schema/public/types.sql"), "CREATE TYPE public.mood AS ENUM ('sad');\n");
+    let first = files(&directory);
+    again().exit(0).says("0 files written");
+    assert_eq!(changed(&first, &files(&directory)), [""; 0]);
+}
+
+#[test]
+fn comments_and_what_is_left_out_are_not_lost() {
+    let (directory, database) = shop();
+    let again = || trueup(&directory, &["init", "--from-database"], Some(&database));
+    let refused = |name: &str, text: &str, words: &[&str; 2]| {
+        write(directory.path(), &[(name, text)]);
+        let before = files(&directory);
+        again().case(text).exit(2).says(words).says("nothing was written");
+        assert_eq!(changed(&before, &files(&directory)), [""; 0]);
+    };
+    let (orders, mails) = ("schema/public/orders.sql", "schema/public/views/mails.sql");
+    let (plain, view) = (read(&directory, orders), read(&directory, mails));
+
+    // A comment inside of a statement that is written anew; one in front of it stays.
+    database.exec("ALTER TABLE orders ADD COLUMN note text");
+    let inside = plain.replace("user_id bigint", "user_id bigint -- Who ordered.\n   ");
+    refused(orders, &inside, &["schema/public/orders.sql: line 3: -- Who ordered.", "would lose"]);
+    write(directory.path(), &[(orders, &format!("-- Ours.\n{plain}"))]);
+    again().exit(0).says("1 file written, 0 removed, 2 unchanged");
+    let text = read(&directory, orders);
+    assert!(
+        text.starts_with("-- Ours.\nCREATE TABLE public.orders (") && text.contains("note text"),
+        "{text}"
+    );
+
+    // A file that would be left with comments alone.
     database.exec("DROP VIEW mails");
-    again().exit(2).says(["schema/public/views/mails.sql", "edited since", "nothing was written"]);
-    assert_eq!(read(&directory, "schema/public/views/mails.sql"), edited);
+    refused(
+        mails,
+        &format!("-- Ours.\n{view}"),
+        &["schema/public/views/mails.sql: -- Ours.", "edited since"],
+    );
+    write(directory.path(), &[(mails, &view)]);
+    again().exit(0).says("0 files written, 1 removed");
+
+    // What the project leaves out stands in the same statement as what differs.
+    let settings = "[project]\nname = \"shop\"\n[database]\nignore = [\"public.orders.secret\"]\n";
+    write(directory.path(), &[("trueup.toml", settings)]);
+    database.exec("ALTER TABLE orders DROP COLUMN note");
+    let secret = text.replace("note text", "note text,\n    secret text");
+    refused(orders, &secret, &["column public.orders.secret", "[database] ignore"]);
+}
+
+#[test]
+fn statements_that_stand_apart_are_brought_together() {
+    let project = [
+        (
+            "schema/1_tables.sql",
+            "SET search_path = app;\nCREATE TABLE t (id int);\nCREATE TABLE u (id int);\n",
+        ),
+        ("schema/0_schemas.sql", "CREATE SCHEMA app;\n"),
+        ("schema/2_keys.sql", "ALTER TABLE ONLY app.t\n    ADD CONSTRAINT t_key PRIMARY KEY (id);\n"),
+        ("schema/3_more.sql", "COMMENT ON COLUMN app.t.id IS 'x';\nCOMMENT ON TABLE app.u IS 'y';\n"),
+    ];
+    let (directory, database) = (application(&project), support::database());
+    for (_, sql) in [project[1], project[0], project[2], project[3]] {
+        database.exec(sql);
+    }
+    taken_in(&directory, &database).exit(0).says("0 files written");
+    database.exec("ALTER TABLE app.t ADD COLUMN note text");
+    trueup(&directory, &["init", "--from-database"], Some(&database))
+        .exit(0)
+        .says("2 files written, 1 removed, 1 unchanged");
+    assert_eq!(read(&directory, "schema/3_more.sql"), "COMMENT ON TABLE app.u IS 'y';\n");
+    assert!(!directory.path().join("schema/2_keys.sql").exists());
+    let text = read(&directory, "schema/1_tables.sql");
+    assert!(
+        text.contains("ADD CONSTRAINT t_key") && text.ends_with("\nCREATE TABLE u (id int);\n"),
+        "{text}"
+    );
+    trueup(&directory, &["init", "--from-database"], Some(&database)).exit(0).says("0 files written");
 }
 
 #[test]
@@ -203,11 +409,10 @@ fn a_function_that_names_what_is_gone_is_declared_as_it_is() {
         SET check_function_bodies = off;
         CREATE FUNCTION broken() RETURNS bigint LANGUAGE sql AS 'SELECT id FROM missing'",
     );
-    taken_in(&directory, &database).exit(0).says([
-        "cannot run",
-        "functions/broken.sql",
-        "\"missing\" does not exist",
-    ]);
+    taken_in(&directory, &database)
+        .exit(0)
+        .says(["cannot run", "functions/broken.sql", "\"missing\" does not exist"])
+        .lacks("\\n");
     let text = read(&directory, "schema/public/functions/broken.sql");
     assert!(
         text.starts_with("SET check_function_bodies = off;\n\nCREATE FUNCTION public.broken()"),
@@ -224,6 +429,42 @@ fn a_function_that_names_what_is_gone_is_declared_as_it_is() {
 }
 
 #[test]
+fn a_database_without_the_schema_public_gets_a_baseline_that_can_be_applied() {
+    let (directory, database) = (application(&[]), support::database());
+    database.exec("DROP SCHEMA public; CREATE SCHEMA app; CREATE TABLE app.t (id int)");
+    taken_in(&directory, &database).exit(0);
+    assert!(read(&directory, "schema/schemas.sql").contains("DROP SCHEMA public"));
+    trueup(&directory, &["compile", "--check"], None).exit(0);
+    trueup(&directory, &["init", "--from-database"], Some(&database)).exit(0).says("0 files written");
+    let settings = "[project]\nname = \"shop\"\n[migrations]\nhistory = \"app.refinery_schema_history\"\n";
+    write(directory.path(), &[("trueup.toml", settings)]);
+    trueup(&directory, &["adopt", "--yes"], Some(&database)).exit(0);
+    trueup(&directory, &["check"], Some(&database)).exit(0);
+    let empty = support::database();
+    trueup(&directory, &["upgrade", "--yes", "--no-backup"], Some(&empty)).exit(0);
+    trueup(&directory, &["check"], Some(&empty)).exit(0);
+}
+
+/// Only messages hide what looks like a password: files are exact.
+#[test]
+fn the_sql_of_passwords_is_written_as_it_is() {
+    let (directory, database) = (application(&[]), support::database());
+    let body = "UPDATE users SET password = crypt(new, gen_salt('bf')) WHERE id = 1 AND url <> 'postgres://u:pw@h/d'";
+    let default = "DEFAULT 'password=secret host=db'";
+    database.exec(&format!(
+        "CREATE TABLE users (id int, password text {default}, url text);
+        CREATE FUNCTION reset(new text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN {body}; END $$"
+    ));
+    taken_in(&directory, &database).exit(0);
+    let written = files(&directory);
+    for name in ["schema/public/functions/reset.sql", "migrations/V1__baseline.sql"] {
+        assert!(written[name].contains(body), "{name}: {}", written[name]);
+    }
+    assert!(written["schema/public/users.sql"].contains("'password=secret host=db'"));
+    assert!(written["trueup.lock"].contains("crypt(new, gen_salt('bf'))"));
+}
+
+#[test]
 fn what_does_not_give_the_same_schema_again_is_not_written() {
     let directory = application(&[]);
     // An index that was not built to the end is built when it is created again.
@@ -235,17 +476,51 @@ fn what_does_not_give_the_same_schema_again_is_not_written() {
     let what = refused["error"]["what"].as_str().unwrap();
     assert!(what.contains("index public.t_id: valid is true, not false"), "{what}");
     assert_eq!(files(&directory).len(), 0);
+    // The advice can be followed.
+    let next = refused["error"]["next"].as_str().unwrap();
+    let setting = next.split_once("[database] ").unwrap().1;
+    assert_eq!(setting, "ignore = [\"public.t_id\"]");
+    write(
+        directory.path(),
+        &[("trueup.toml", &format!("[project]\nname = \"shop\"\n[database]\n{setting}\n"))],
+    );
+    trueup(&directory, &["init", "--from-database"], Some(&other)).exit(0);
+    assert_eq!(read(&directory, "schema/public/t.sql"), "CREATE TABLE public.t (\n    id integer\n);\n");
 }
 
+/// Puts something into the place of a file.
+type Stand<'s> = &'s dyn Fn(&Path);
+
 #[test]
-fn nothing_is_written_through_a_link() {
-    let (directory, database) = (application(&[]), support::database());
-    let outside = tempfile::tempdir().unwrap();
-    database.exec("CREATE TABLE t (id int)");
-    fs::create_dir(directory.path().join("schema")).unwrap();
-    symlink(outside.path(), directory.path().join("schema/public")).unwrap();
-    taken_in(&directory, &database).exit(2).says("a symbolic link, which is not followed");
-    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+fn what_stands_in_the_way_of_a_file_is_told_before_any_is_written() {
+    let (outside, database) = (tempfile::tempdir().unwrap(), support::database());
+    database.exec("CREATE TABLE a (id int); CREATE TABLE t (id int)");
+    fs::write(outside.path().join("t.sql"), "-- Theirs.").unwrap();
+    let linked = |place: &Path| symlink(outside.path(), place).unwrap();
+    let linked_file = |place: &Path| {
+        let root = place.ancestors().find(|above| above.join("elsewhere.sql").exists()).unwrap();
+        symlink(root.join("elsewhere.sql"), place).unwrap();
+    };
+    let directory = |place: &Path| fs::create_dir_all(place).unwrap();
+    let file = |place: &Path| fs::write(place, "").unwrap();
+    let cases: [(&str, Stand<'_>, &str); 6] = [
+        ("schema/public", &linked, "a symbolic link"),
+        ("schema/public/t.sql", &linked_file, "a symbolic link, which is not followed"),
+        ("schema/public/t.sql", &directory, "a directory, where a file is to be written"),
+        ("schema/public", &file, "no directory, though files are to be written into it"),
+        ("trueup.lock", &linked_file, "a symbolic link, which is not followed"),
+        ("trueup.lock", &directory, "a directory, where a file is to be written"),
+    ];
+    for (place, stand, words) in cases {
+        let project = application(&[("elsewhere.sql", "")]);
+        let at = project.path().join(place);
+        fs::create_dir_all(at.parent().unwrap()).unwrap();
+        stand(&at);
+        let before = files(&project);
+        taken_in(&project, &database).case(place).exit(2).says([place, words]);
+        assert_eq!(changed(&before, &files(&project)), [""; 0], "{place}: {words}");
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+    }
 }
 
 #[test]

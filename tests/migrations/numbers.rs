@@ -42,6 +42,10 @@ fn a_migration_that_was_renumbered_after_it_was_applied_is_known_by_its_text() {
         project.trueup(["compile"], &database).exit(0);
         let told = "version 5 was applied with the text that is now V6__tags: the file was renumbered";
         project.trueup(["upgrade", "--yes"], &database).exit(4).says([told, rename]);
+        for to in ["0", "1"] {
+            let down = project.trueup(["downgrade", "--to", to, "--yes"], &database).case(to).exit(4);
+            down.says([told, rename, "no migration is reverted"]);
+        }
         project.trueup(["check"], &database).exit(1).says("renumbered");
         project.trueup(["status"], &database).exit(1).says("it was renumbered");
         assert_eq!(applied(&database), "1 5");

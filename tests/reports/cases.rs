@@ -103,9 +103,8 @@ fn is_mended_by_its_sql(case: &Case, project: &Project, database: &TestDatabase)
     if findings.is_empty() {
         return Err("no finding".into());
     }
-    let shown = project.check(database.url()).args(["--color", "never"]).exit(1).stdout().to_owned();
-    let sql =
-        shown.split_once(HEADING).map(|(_, after)| after.rsplit_once("\n\n").map_or(after, |(sql, _)| sql));
+    let shown = shown(project, database);
+    let sql = printed_sql(&shown);
     let rows = |database: &TestDatabase| case.verify.as_deref().map(|query| database.query(query));
     let before = rows(database);
     if let Some(sql) = sql {
@@ -125,6 +124,17 @@ fn is_mended_by_its_sql(case: &Case, project: &Project, database: &TestDatabase)
         return Err(format!("after the SQL there is still: {left:#?}\n{shown}"));
     }
     Ok(())
+}
+
+/// What a check says to people.
+pub(super) fn shown(project: &Project, database: &TestDatabase) -> String {
+    project.check(database.url()).args(["--color", "never"]).exit(1).stdout().to_owned()
+}
+
+/// The SQL in what a check says.
+pub(super) fn printed_sql(shown: &str) -> Option<&str> {
+    let (_, after) = shown.split_once(HEADING)?;
+    Some(after.rsplit_once("\n\n").map_or(after, |(sql, _)| sql))
 }
 
 /// What identifies each finding of a check, and whether it has SQL.

@@ -17,7 +17,7 @@ fn dump(database: &TestDatabase) -> String {
     database.server.program("pg_dump").args(["-s", "-d", database.url()]).exit(0).stdout().to_owned()
 }
 
-fn compiled(schema: &str) -> Project {
+pub(super) fn compiled(schema: &str) -> Project {
     let project = Project::of_schema(schema);
     project
         .trueup(["compile"], "")

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use super::upgrade::{by_version, current, file_of, no_such_version, refuse_edited, refuse_no_history};
+use super::upgrade::{
+    by_version, current, file_of, no_such_version, refuse_edited, refuse_no_history, refuse_renumbered,
+};
 use super::{Direction, LeftBehind, MigrationPlan, Script, Step, titles, touches};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::{Directives, Left, Migration};
@@ -27,6 +29,7 @@ impl MigrationPlan {
         to: i64,
     ) -> Result<Self, Failure> {
         let current = current(lock, state);
+        refuse_renumbered(lock, state, |version| version >= to, "no migration is reverted")?;
         if to != 0 && !lock.migrations.iter().any(|migration| migration.version == to) {
             return Err(no_such_version(lock, to));
         }

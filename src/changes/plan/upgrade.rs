@@ -44,7 +44,7 @@ impl MigrationPlan {
         open.sort_unstable();
         let mut steps = Failure::collect(open.into_iter().map(|index| step(lock, &files, index)))?;
         refuse_no_history(state)?;
-        refuse_renumbered(lock, state)?;
+        refuse_renumbered(lock, state, |_| true, "no migration is applied")?;
         refuse_edited(lock, state, |_| true, "no further migration is applied")?;
         if !state.skipped.is_empty() && !wanted.allow_out_of_order {
             return Err(skipped(lock, state));
@@ -224,11 +224,17 @@ pub(super) fn refuse_edited(
     )))
 }
 
-/// Refuses to apply again what was applied under another version.
-fn refuse_renumbered(lock: &Lock, state: &MigrationState) -> Result<(), Failure> {
+/// Refuses to go on with migrations that were applied under another version than their files have, where that is one of
+/// these. `so` says what that leaves undone.
+pub(super) fn refuse_renumbered(
+    lock: &Lock,
+    state: &MigrationState,
+    concerns: impl Fn(i64) -> bool,
+    so: &str,
+) -> Result<(), Failure> {
     let mut what = Vec::new();
     let mut next = Vec::new();
-    for (version, index) in &state.renumbered {
+    for (version, index) in state.renumbered.iter().filter(|(version, _)| concerns(**version)) {
         let now = lock.migrations[*index].id();
         let known = lock.migrations.iter().find(|migration| migration.version == *version);
         what.push(format!(
@@ -243,7 +249,7 @@ fn refuse_renumbered(lock: &Lock, state: &MigrationState) -> Result<(), Failure>
     if what.is_empty() {
         return Ok(());
     }
-    what.push("no migration is applied".to_owned());
+    what.push(so.to_owned());
     Err(Failure::new(Exit::Refused, what.join("\n"))
         .code(ErrorCode::HISTORY_RENUMBERED)
         .next(next.join("\n")))

@@ -69,8 +69,8 @@ impl Documented for InitArgs {
             node-pg-migrate, Prisma, sql-migrate, sqitch, sqlx), asks for the project's name, writes trueup.toml and trueup.lock, and checks the \
             database where one is given. The tool stays the one that migrates: nothing of it is changed. With --from TOOL \
             --take-over its migrations become trueup's. Nothing that is there is overwritten.\n\n\
-            With --from-database, schema/ takes in what the database has. It is run again for that later: files whose \
-            objects are as in the database stay as they are.",
+            With --from-database, schema/ takes in what the database has. It is run again for that later: what is as in \
+            the database stays as it is, and so do all other statements and comments of the files.",
         after: AFTER_HELP,
         aliases: &[],
     };

@@ -2,13 +2,14 @@
 
 use anyhow::Result;
 
-use super::args::InitArgs;
+use super::args::{ChosenTool, InitArgs};
 use super::report::InitReport;
 use super::settings_file::SettingsFile;
 use super::{chosen, confirmed_name, found, with_project};
 use crate::findings::Command;
 use crate::project::Settings;
-use crate::workflow::schema_files;
+use crate::text::joined_lines;
+use crate::workflow::schema_files::{self, Baseline, NewFile};
 
 pub(super) async fn run(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
     let project = &settings.project;
@@ -21,12 +22,19 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs) -> Result<InitRepo
         None => settings.clone(),
     };
     let of_code = found::of_code(&project.dir);
-    let is_own = started.project.tool.is_none() && of_code.is_none();
-    let (target, schema) = schema_files::take_in(&started, is_own).await?;
+    let baseline = match (args.tool, started.project.tool) {
+        (Some(ChosenTool(None)), None) => Baseline::Always,
+        (_, None) if of_code.is_none() => Baseline::WithoutHistory,
+        _ => Baseline::Never,
+    };
+    let project_file = name.as_ref().map(|name| NewFile {
+        path: project.settings_path.clone(),
+        text: SettingsFile { name, found: found.as_ref() }.text(),
+    });
+    let (target, schema) = schema_files::take_in(&started, baseline, project_file).await?;
     let mut report = InitReport::new(&started, found.as_ref());
     let init = &mut report.init;
     if let Some(name) = name {
-        SettingsFile { name: &name, found: found.as_ref() }.write(&project.settings_path)?;
         init.name = Some(name);
         init.written.push("trueup.toml".to_owned());
     }
@@ -40,11 +48,14 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs) -> Result<InitRepo
         init.migrations = Some(1);
         init.next.push(Command::Adopt.to_string());
     }
-    if let Some((tool, file)) = of_code {
+    init.notes.extend(schema.history.clone());
+    if let Some((tool, file)) = of_code.filter(|_| baseline == Baseline::Never) {
         init.notes.push(format!("{file}: {tool} migrates, so no baseline migration is written"));
     }
     let unreadable = schema.unreadable.iter();
-    init.notes.extend(unreadable.map(|why| format!("declared as it is, though it cannot run: {why}")));
+    init.notes.extend(
+        unreadable.map(|why| format!("declared as it is, though it cannot run: {}", joined_lines(why))),
+    );
     init.next.push(Command::Check.to_string());
     (report.target, report.schema) = (Some(target), Some(schema));
     Ok(report)

@@ -19,6 +19,7 @@ use crate::model::{Lock, Sources};
 use crate::output;
 use crate::postgres::sql::unified;
 use crate::project::{Project, Settings};
+use crate::text::joined_lines;
 use crate::workflow::comparison;
 use crate::workflow::deliver::deliver;
 use crate::workflow::project_model::{self, ProjectModel};
@@ -100,7 +101,10 @@ async fn start(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
             {
                 write_settings(&mut report)?;
                 report.exit = failure.exit;
-                report.init.notes.push(format!("trueup.lock is not written: {}", failure.what));
+                report
+                    .init
+                    .notes
+                    .push(format!("trueup.lock is not written: {}", joined_lines(&failure.what)));
                 report.init.next = vec![failure.next, format!("then: {}", Command::Compile)];
             }
             Ok(failure) => return Err(nothing_written(failure).into()),
@@ -144,7 +148,7 @@ async fn check(settings: &Settings, lock: Lock, sources: Sources, report: &mut I
         }
         Err(Ok(failure)) => {
             report.exit = failure.exit;
-            report.init.notes.push(format!("the database was not checked: {}", failure.what));
+            report.init.notes.push(format!("the database was not checked: {}", joined_lines(&failure.what)));
             report.init.next = vec![failure.next, Command::Check.to_string()];
         }
         Err(Err(error)) => return Err(error),

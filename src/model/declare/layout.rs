@@ -7,20 +7,20 @@ use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
 /// The directory of the schema's files.
 const SCHEMA: &str = "schema";
-/// Default privileges act on what is created after them: the file is read last.
-const DEFAULT_PRIVILEGES: &str = "schema/zz_default_privileges.sql";
+/// Default privileges act on what the same file creates: they have one of their own.
+const DEFAULT_PRIVILEGES: &str = "schema/default_privileges.sql";
 /// The directory of `schema/` that holds rows; a schema of that name has another one.
 const SEEDS: &str = "seeds";
 
 /// The files of a catalog's objects.
-pub struct Layout {
+pub(in crate::model) struct Layout {
     /// The file of each relation, by its qualified and quoted name.
     relations: HashMap<String, String>,
 }
 
 impl Layout {
     /// Looks at the relations of a catalog, whose files their parts share.
-    pub fn new(catalog: &Catalog) -> Self {
+    pub(in crate::model) fn new(catalog: &Catalog) -> Self {
         let is_relation =
             |object: &Object| matches!(object.id.kind, Kind::Table | Kind::View | Kind::MaterializedView);
         let relations = catalog.objects.iter().filter(|object| is_relation(object));
@@ -38,14 +38,14 @@ impl Layout {
     }
 
     /// The file that declares an object.
-    pub fn file_of(&self, object: &Object) -> String {
+    pub(in crate::model) fn file_of(&self, object: &Object) -> String {
         let relation = object.get(Attribute::OnTable).map(str::to_owned).or_else(|| owner(object));
         let of_relation = relation.and_then(|relation| self.relations.get(&relation).cloned());
         of_relation.unwrap_or_else(|| self.file_of_id(&object.id))
     }
 
     /// The file that declares the object of a name, where that does not depend on the object's attributes.
-    pub fn file_of_id(&self, id: &ObjectId) -> String {
+    pub(in crate::model) fn file_of_id(&self, id: &ObjectId) -> String {
         if id.kind.is_under_relation() {
             let table =
                 || ObjectId::in_schema(Kind::Table, id.schema.clone().unwrap_or_default(), relation_of(id));

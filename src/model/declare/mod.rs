@@ -9,7 +9,7 @@ mod layout;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-pub use layout::Layout;
+pub(super) use layout::Layout;
 
 use crate::postgres::catalog::{Catalog, Object, ObjectId};
 use crate::postgres::ddl;
@@ -42,14 +42,14 @@ pub fn baseline(catalog: &Catalog, initial: &[Arc<Object>]) -> Option<String> {
 }
 
 /// What a catalog has and a new database has not.
-fn added(catalog: &Catalog, initial: &[Arc<Object>]) -> Catalog {
+pub(super) fn added(catalog: &Catalog, initial: &[Arc<Object>]) -> Catalog {
     let known: HashSet<&ObjectId> = initial.iter().map(|object| &object.id).collect();
     let added = catalog.objects.iter().filter(|object| !known.contains(&object.id)).cloned();
     Catalog::new(added.collect(), Vec::new())
 }
 
 /// The statements that change what a new database has.
-fn changes<'c>(
+pub(super) fn changes<'c>(
     catalog: &'c Catalog,
     initial: &'c [Arc<Object>],
 ) -> impl Iterator<Item = (&'c ObjectId, Vec<String>)> {
@@ -65,7 +65,7 @@ fn changes<'c>(
     })
 }
 
-fn text(statements: &[String]) -> String {
+pub(super) fn text(statements: &[String]) -> String {
     let mut text = statements.join("\n\n");
     text.push('\n');
     text

@@ -262,10 +262,17 @@ fn statements(
         ordered.retain(|attribute| *attribute != Attribute::OwnedBy);
     }
     if is_column && let Some(numbering) = sequences::numbering(declared, actual, states) {
-        statements.push("BEGIN;".to_owned());
+        // The declared sequence may count beyond the type that the column has.
+        if attributes.contains(&Attribute::Type) {
+            let Some(retyped) = ddl::alter(declared, actual, Attribute::Type) else { return Vec::new() };
+            statements.push(retyped);
+        }
         statements.extend(numbering);
+        statements.insert(0, "BEGIN;".to_owned());
         statements.push("COMMIT;".to_owned());
-        ordered.retain(|attribute| !matches!(attribute, Attribute::Identity | Attribute::Default));
+        ordered.retain(|attribute| {
+            !matches!(attribute, Attribute::Identity | Attribute::Default | Attribute::Type)
+        });
     }
     ordered.sort_by_key(|attribute| *attribute != Attribute::Type);
     for attribute in ordered {
@@ -291,9 +298,11 @@ fn statements(
 fn replacement(declared: &Object, actual: &Object, states: &CauseResolver<'_>) -> (DdlAction, Vec<String>) {
     // What reads them is put around these statements once it is known.
     let statements = match actual.id.kind {
-        Kind::Index if !is_on_partitioned(actual, states.model) => {
-            ddl::replace_index(declared, actual, runnable::free_name(states.live, &actual.id, "_new"))
-        }
+        Kind::Index if !is_on_partitioned(actual, states.model) => ddl::replace_index(
+            declared,
+            actual,
+            runnable::free_name([states.live, states.model], &actual.id, "_new"),
+        ),
         Kind::Enum => ddl::replace(declared, actual),
         _ if ddl::is_replaceable(declared, actual) => ddl::replace(declared, actual),
         _ => Vec::new(),

@@ -58,19 +58,30 @@ pub(super) fn numbering(
     let old = own.or_else(named);
     let one_name = new.as_ref().zip(old.as_ref()).is_some_and(|(new, old)| new.id == old.id);
     let suffix = if declared.get(Attribute::Identity).is_some() { "_old" } else { "_new" };
-    let beside = old.as_ref().map(|old| runnable::free_name(states.live, &old.id, suffix));
+    let beside = old.as_ref().map(|old| runnable::free_name([states.live, states.model], &old.id, suffix));
     let grants: Vec<&Object> = new.iter().flat_map(|new| grants_on(&new.id, states.model)).collect();
     let numbering = ddl::ChangedNumbering {
         declared,
         actual,
         new: new.as_deref(),
         old: old.as_deref(),
-        keeps_old: !one_name
-            && (!is_own || old.as_ref().is_some_and(|old| states.model.get(&old.id).is_some())),
+        keeps_old: old.as_ref().is_some_and(|old| {
+            let is_declared = || states.model.get(&old.id).is_some();
+            is_used_by_others(old, actual, states.live) || !one_name && (!is_own || is_declared())
+        }),
         free_name: beside.as_deref().unwrap_or_default(),
         grants: &grants,
     };
     numbering.change()
+}
+
+/// Whether something else than a column takes numbers from a sequence: it cannot be dropped then.
+fn is_used_by_others(sequence: &Object, column: &Object, live: &Catalog) -> bool {
+    let name = ddl::printed_name(&sequence.id);
+    live.objects.iter().any(|object| {
+        let takes_values = matches!(object.id.kind, Kind::Column | Kind::View | Kind::MaterializedView);
+        takes_values && object.id != column.id && ddl::needs(object).contains(&name)
+    })
 }
 
 fn grants_on<'c>(sequence: &'c ObjectId, catalog: &'c Catalog) -> impl Iterator<Item = &'c Object> {

@@ -8,7 +8,7 @@ use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::sql::{Part, Statement, split};
 
 /// Kinds of object that share their names: a table and a view of one name cannot both be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Namespace {
     Schema,
     Extension,
@@ -23,15 +23,16 @@ pub(super) enum Namespace {
     Trigger,
     Policy,
     Rule,
+    DefaultPrivileges,
 }
 
 /// The name of what is declared. Parts that it does not have are empty.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct DeclaredName {
-    namespace: Namespace,
-    schema: String,
-    relation: String,
-    name: String,
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::model) struct DeclaredName {
+    pub(super) namespace: Namespace,
+    pub(super) schema: String,
+    pub(super) relation: String,
+    pub(super) name: String,
 }
 
 impl DeclaredName {
@@ -98,7 +99,7 @@ pub(super) fn declarations(statement: &Statement<'_>, schema: &mut String) -> Ve
         return Vec::new();
     }
     let parts: Vec<(Range<usize>, Part<'_>)> = statement.placed_parts().collect();
-    let mut reader = Reader { statement, parts: &parts, at: 0, schema, found: Vec::new() };
+    let mut reader = Reader::new(statement, &parts, schema);
     if reader.accept("create") {
         reader.create();
     } else if reader.accept("alter") {
@@ -118,7 +119,7 @@ pub(super) fn declarations(statement: &Statement<'_>, schema: &mut String) -> Ve
 }
 
 /// Where names without a schema go under a setting of `search_path`.
-pub(super) fn first_schema(search_path: &str) -> String {
+pub(in crate::model) fn first_schema(search_path: &str) -> String {
     let mut schema = "public".to_owned();
     for statement in split(&format!("SET search_path = {search_path}")).unwrap_or_default() {
         declarations(&statement, &mut schema);
@@ -127,7 +128,7 @@ pub(super) fn first_schema(search_path: &str) -> String {
 }
 
 /// Reads the parts of a statement from left to right.
-struct Reader<'p, 's> {
+pub(super) struct Reader<'p, 's> {
     statement: &'p Statement<'s>,
     parts: &'p [(Range<usize>, Part<'s>)],
     at: usize,
@@ -154,35 +155,58 @@ const BEFORE_KIND: [&str; 15] = [
     "trusted",
 ];
 
+impl<'p, 's> Reader<'p, 's> {
+    /// At the first part; `schema` is where names without a schema go.
+    pub(super) fn new(
+        statement: &'p Statement<'s>,
+        parts: &'p [(Range<usize>, Part<'s>)],
+        schema: &'p mut String,
+    ) -> Self {
+        Self { statement, parts, at: 0, schema, found: Vec::new() }
+    }
+}
+
 impl Reader<'_, '_> {
     fn peek(&self) -> Option<&Part<'_>> {
         self.parts.get(self.at).map(|(_, part)| part)
     }
 
-    fn is(&self, word: &str) -> bool {
+    pub(super) fn is(&self, word: &str) -> bool {
         self.peek().is_some_and(|part| part.is(word))
     }
 
-    fn is_sign(&self, sign: &str) -> bool {
+    pub(super) fn is_sign(&self, sign: &str) -> bool {
         matches!(self.peek(), Some(Part::Other(found)) if *found == sign)
     }
 
-    fn accept(&mut self, word: &str) -> bool {
+    pub(super) fn accept(&mut self, word: &str) -> bool {
         let found = self.is(word);
         self.at += usize::from(found);
         found
     }
 
-    fn accept_sign(&mut self, sign: &str) -> bool {
+    pub(super) fn accept_sign(&mut self, sign: &str) -> bool {
         let found = self.is_sign(sign);
         self.at += usize::from(found);
         found
     }
 
     /// Goes behind the next part that is this word.
-    fn skip_to(&mut self, word: &str) -> Option<()> {
+    pub(super) fn skip_to(&mut self, word: &str) -> Option<()> {
         self.at += self.parts.get(self.at..)?.iter().position(|(_, part)| part.is(word))? + 1;
         Some(())
+    }
+
+    /// Where names without a schema go.
+    pub(super) fn default_schema(&self) -> String {
+        self.schema.clone()
+    }
+
+    /// Goes behind the parentheses that open here, if any do.
+    pub(super) fn skip_parentheses(&mut self) {
+        if self.is_sign("(") {
+            self.elements();
+        }
     }
 
     fn if_not_exists(&mut self) {
@@ -193,14 +217,14 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn name(&mut self) -> Option<String> {
+    pub(super) fn name(&mut self) -> Option<String> {
         let name = self.peek()?.name()?.to_owned();
         self.at += 1;
         Some(name)
     }
 
     /// A name with its schema. Of a name with a database in front of it, the last two parts count.
-    fn qualified(&mut self) -> Option<(String, String)> {
+    pub(super) fn qualified(&mut self) -> Option<(String, String)> {
         let mut name = self.name()?;
         let mut schema = self.schema.clone();
         while self.accept_sign(".") {

@@ -1,19 +1,23 @@
 //! Takes the state of a database into the files of `schema/`, and writes the baseline migration.
 //!
 //! What is written is proved first: the files, loaded in a scratch database, give the catalog of the database, and so does
-//! the baseline. Files whose objects are as in the database stay as they are, however they are written.
+//! the baseline. What is as in the database stays as it is, however and wherever it is written.
 
 mod change;
 mod proof;
+mod writing;
+
+use std::path::PathBuf;
 
 use anyhow::Result;
 use change::FileChanges;
 use serde::Serialize;
 
+use crate::migrations::tools::SqlTool;
 use crate::model::Sources;
 use crate::postgres::scratch::Scratch;
 use crate::project::Settings;
-use crate::snapshot;
+use crate::snapshot::{self, DatabaseSnapshot};
 use crate::workflow::comparison::request;
 use crate::workflow::environment_mark;
 use crate::workflow::project_model::{Needs, compile_on, scratch_options};
@@ -37,18 +41,44 @@ pub(crate) struct SchemaFiles {
     pub(crate) unreadable: Vec<String>,
     /// The baseline migration, where one was written.
     pub(crate) baseline: Option<String>,
+    /// Why no baseline was written though one was asked for: the history that the database has.
+    #[serde(skip)]
+    pub(crate) history: Option<String>,
     /// Whether `trueup.lock` was written: it is not where the project has other migrations.
     #[serde(skip)]
     pub(crate) lock: bool,
 }
 
-/// Writes what a database has into `schema/`; `baseline` asks for a migration of all of it, where the project has none.
+/// When a baseline is written: a migration of all that the database has, where the project has no migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Baseline {
+    /// Another tool migrates.
+    Never,
+    /// Nobody said what migrates: where the database has no history of migrations.
+    WithoutHistory,
+    /// trueup migrates, whatever other tool did before.
+    Always,
+}
+
+/// A file that is written with those of the schema.
+pub(crate) struct NewFile {
+    /// Where it is going to be, in the directory of the project.
+    pub(crate) path: PathBuf,
+    /// What it says.
+    pub(crate) text: String,
+}
+
+/// Writes what a database has into `schema/`, a baseline, and the settings of a new project.
 ///
 /// # Errors
 /// Exit 2: the project's files; what was to be written does not give the catalog of the database. Exit 3: the database
 /// cannot be read, has what trueup does not model, or there is no scratch server. Exit 4: it is marked as another
 /// project's, or looks like another application's. Exit 75: its schema kept changing. Nothing is written then.
-pub(crate) async fn take_in(settings: &Settings, baseline: bool) -> Result<(TargetReport, SchemaFiles)> {
+pub(crate) async fn take_in(
+    settings: &Settings,
+    baseline: Baseline,
+    project_file: Option<NewFile>,
+) -> Result<(TargetReport, SchemaFiles)> {
     let target = settings.target()?;
     let project = &settings.project;
     let sources = Sources::read_any(&project.dir, &project.migrations_dir, project.tool)?;
@@ -63,8 +93,9 @@ pub(crate) async fn take_in(settings: &Settings, baseline: bool) -> Result<(Targ
         environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
         environment_mark::refuse_foreign(settings, mark, &snapshot.identity.database)?;
         proof::refuse_incomplete(settings, &snapshot)?;
-        let mut change = FileChanges::of(settings, &sources.schema, &now, &snapshot)?;
-        if baseline && !has_migrations {
+        let mut change = FileChanges::of(settings, &sources, &now, &snapshot)?;
+        let history = history_instead(settings, baseline, &snapshot).filter(|_| !has_migrations);
+        if baseline != Baseline::Never && history.is_none() && !has_migrations {
             change.write_baseline(settings, &now, &snapshot)?;
         }
         let lock = match change.is_empty() {
@@ -72,17 +103,17 @@ pub(crate) async fn take_in(settings: &Settings, baseline: bool) -> Result<(Targ
             false => Some(proof::prove(settings, &mut change, &snapshot, &mut scratch).await?),
         };
         let target = TargetReport::new(settings, &target, &snapshot.identity, mark);
-        Ok::<_, anyhow::Error>((change, lock.filter(|_| !has_migrations), target))
+        Ok::<_, anyhow::Error>((change, lock.filter(|_| !has_migrations), history, target))
     };
     let outcome = work.await;
     session.close().await;
     let stopped = scratch.stop().await;
-    let (change, lock, target) = outcome?;
+    let (change, lock, history, target) = outcome?;
     stopped?;
-    change.carry_out(settings)?;
-    if let Some(lock) = &lock {
-        lock.save(&project.lock_path)?;
-    }
+    let lock = lock.map(|lock| NewFile { path: project.lock_path.clone(), text: lock.to_text() });
+    let has_lock = lock.is_some();
+    let others: Vec<NewFile> = project_file.into_iter().chain(lock).collect();
+    change.files(settings, &others).carry_out()?;
     let files = SchemaFiles {
         objects: change.objects,
         written: change.texts.into_keys().collect(),
@@ -90,9 +121,44 @@ pub(crate) async fn take_in(settings: &Settings, baseline: bool) -> Result<(Targ
         removed: change.removed,
         unreadable: change.unreadable,
         baseline: change.baseline.map(|migration| project.display(&migration.path)),
-        lock: lock.is_some(),
+        history,
+        lock: has_lock,
     };
     Ok((target, files))
+}
+
+/// The history of migrations that stands in the way of a baseline, in a sentence: they are somewhere else.
+fn history_instead(settings: &Settings, baseline: Baseline, snapshot: &DatabaseSnapshot) -> Option<String> {
+    const SO: &str = "so no baseline migration is written";
+    if baseline == Baseline::Never {
+        return None;
+    }
+    if let Some(rows) = snapshot.history.as_ref().filter(|rows| !rows.is_empty()) {
+        let table = snapshot.history_table.as_deref().unwrap_or("the history");
+        let project = &settings.project;
+        return Some(format!(
+            "{table}: {} applied that this project does not have, {SO}: put the files into {}/, or name their \
+             directory in trueup.toml: [migrations] dir",
+            match rows.len() {
+                1 => "1 migration is".to_owned(),
+                many => format!("{many} migrations are"),
+            },
+            project.display(&project.migrations_dir),
+        ));
+    }
+    let other = snapshot.others.iter().find(|other| other.current.is_some() || other.failed.is_some())?;
+    (baseline == Baseline::WithoutHistory).then(|| {
+        let take_over = SqlTool::ALL.into_iter().find(|tool| tool.title() == other.tool).map(|tool| {
+            format!("to turn its migrations into trueup's: trueup init --from {} --take-over; ", tool.word())
+        });
+        format!(
+            "{}: {} migrates this database, {SO}; {}to migrate with trueup from now on: trueup init --from-database \
+             --tool trueup",
+            other.table,
+            other.tool,
+            take_over.unwrap_or_default()
+        )
+    })
 }
 
 /// The model alone: migrations are looked at only where they are the model.

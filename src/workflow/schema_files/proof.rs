@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 
 use super::change::FileChanges;
-use super::first_of;
+use super::{MOST_SHOWN, first_of};
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::model::Lock;
+use crate::migrations::checksum;
 use crate::model::diagnosis::{self, Deviation, Facts, RecordedState};
+use crate::model::{Lock, Sources};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::scratch::Scratch;
 use crate::project::Settings;
@@ -53,7 +54,12 @@ pub(super) async fn prove(
 ) -> Result<Lock> {
     let database = &snapshot.identity.database;
     let (server, own) = (snapshot.version, scratch.version());
+    let edited = change.edited.join(", ");
     let advice = match server.major() == own.major() {
+        true if !edited.is_empty() => format!(
+            "{edited}: other statements of these files were kept, and make something else: correct them by hand \
+             (`trueup check` says what differs), or move these files out of schema/, and run the same command again"
+        ),
         true => "name in trueup.toml what may be left out: [database] ignore".to_owned(),
         false => format!(
             "the database is on PostgreSQL {server}, the scratch server is {own}: use one of the same major \
@@ -82,15 +88,41 @@ pub(super) async fn prove(
     };
     let differing = deviations(settings, &lock, &last, snapshot);
     if differing.is_empty() {
+        refuse_loss(change, &lock)?;
         return Ok(lock);
     }
+    let ids = differing.iter().filter_map(|one| one.live.as_ref().or(one.declared.as_ref()));
+    let ids: Vec<String> =
+        ids.map(|object| serde_json::Value::from(object.id.to_string()).to_string()).collect();
     let words: Vec<String> = differing.into_iter().map(|one| one.words).collect();
-    Err(not_proved(format!(
+    let failure = not_proved(format!(
         "created in a scratch server, {} of {database} would not be as in the database; nothing was written:{}",
         plural(words.len(), "object"),
         first_of(&words)
+    ));
+    // With another major, or with statements of a person, something else is to be done first.
+    let can_be_left_out =
+        change.edited.is_empty() && server.major() == own.major() && ids.len() <= MOST_SHOWN;
+    let next =
+        format!("to leave these out of schema/, in trueup.toml: [database] ignore = [{}]", ids.join(", "));
+    Err(if can_be_left_out { failure.next(next) } else { failure }.into())
+}
+
+/// What the project leaves out of comparisons is in no file that is written: what a statement that is replaced declares of
+/// it would be lost.
+fn refuse_loss(change: &FileChanges, lock: &Lock) -> Result<(), Failure> {
+    let lost = change.left_out.iter().filter(|id| lock.model.get(id).is_none());
+    let lost: Vec<String> = lost.map(|id| format!("{} {id}", id.kind.spoken())).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "schema/ declares these together with what differs from the database, and trueup.toml leaves them out \
+         ([database] ignore, schemas): they would be lost; nothing was written:{}",
+        first_of(&lost)
     ))
-    .into())
+    .code(ErrorCode::SCHEMA_FILE_FOREIGN)
+    .next("correct the statements by hand: `trueup check` says what differs"))
 }
 
 /// Compiles the project as it will be. Legacy databases have functions that name what is gone: such a body is left unread.
@@ -121,25 +153,39 @@ pub(super) fn deviations(
     with_facts(settings, lock, last, snapshot, diagnosis::deviations)
 }
 
-/// Another database than that of the project would take the place of all that the project declares.
+/// Another database than that of the project would take the place of all that the project declares, in `schema/` or by its
+/// migrations. A history of these migrations proves that it is the project's.
 ///
 /// # Errors
 /// Exit 4.
 pub(super) fn refuse_other(
     settings: &Settings,
+    sources: &Sources,
     lock: &Lock,
     snapshot: &DatabaseSnapshot,
 ) -> Result<(), Failure> {
-    if !with_facts(settings, lock, &lock.model, snapshot, diagnosis::is_other) {
+    let unchanged = checksum::unchanged(&sources.migrations, snapshot.history.as_deref().unwrap_or_default());
+    let is_other = with_facts(settings, lock, &lock.model, snapshot, |facts| {
+        let history = snapshot.history.as_deref();
+        diagnosis::is_other(&Facts { history, unchanged: &unchanged, ..*facts })
+    });
+    if !is_other {
         return Ok(());
     }
     let (database, source) = (&snapshot.identity.database, settings.url_source());
+    let project = &settings.project;
+    let migrations = project.display(&project.migrations_dir);
+    let (declares, away) = match (sources.schema.is_empty(), sources.migrations.is_empty()) {
+        (true, _) => (format!("the migrations in {migrations}/ build"), format!("{migrations}/")),
+        (false, true) => ("schema/ declares".to_owned(), "schema/".to_owned()),
+        (false, false) => ("schema/ declares".to_owned(), format!("schema/ and {migrations}/")),
+    };
     let what = format!(
-        "database {database} has little of what schema/ declares: it is empty, or another application's; nothing was written"
+        "database {database} has little of what {declares}: it is empty, or another application's; nothing was written"
     );
     Err(Failure::new(Exit::Refused, what).code(ErrorCode::DATABASE_OTHER).next(format!(
-        "look at {source}, the URL that this database was reached by; if it is right, move all SQL files out of schema/ \
-         and run the same command again"
+        "look at {source}, the URL that this database was reached by; if it is right, and the project is to take it \
+         in all the same, move all files out of {away} and run the same command again"
     )))
 }
 

@@ -2,6 +2,7 @@
 
 use super::Rule;
 use crate::findings::{Cause, CauseKind, Change, Remedy, Severity, Sides};
+use crate::migrations::history::Applied;
 
 pub(super) const RULE: Rule = Rule {
     code: "history.ahead",
@@ -15,8 +16,8 @@ pub(super) const RULE: Rule = Rule {
             let (detail, advice) = match renumbered {
                 Some(now) => (
                     format!(
-                        "applied {}; its text is that of {} now: the file was renumbered",
-                        row.applied_on,
+                        "{}; its text is that of {} now: the file was renumbered",
+                        applied(row),
                         now.id()
                     ),
                     format!(
@@ -26,8 +27,7 @@ pub(super) const RULE: Rule = Rule {
                     ),
                 ),
                 None => (
-                    format!("applied {}, but not in this project directory", row.applied_on)
-                        .replace(" ,", ","),
+                    format!("{}, but not in this project directory", applied(row)),
                     "check again with the project directory that has it".to_owned(),
                 ),
             };
@@ -39,3 +39,11 @@ pub(super) const RULE: Rule = Rule {
         ahead.collect()
     },
 };
+
+/// That it was applied, and when, where the history says so.
+fn applied(row: &Applied) -> String {
+    match row.applied_on.as_str() {
+        "" => "applied".to_owned(),
+        time => format!("applied {time}"),
+    }
+}

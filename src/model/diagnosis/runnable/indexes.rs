@@ -8,7 +8,11 @@ use crate::postgres::ddl;
 use crate::postgres::sql::identifier;
 
 /// The statements; else what stands in the way. What the table says of the index, it says again.
-pub(super) fn replace(live: &Catalog, declared: &Object, actual: &Object) -> Result<Vec<String>, String> {
+pub(super) fn replace(
+    [live, model]: [&Catalog; 2],
+    declared: &Object,
+    actual: &Object,
+) -> Result<Vec<String>, String> {
     // The order of the columns of a foreign key is not that of the index.
     let columns = |object: &Object, attribute| -> BTreeSet<String> {
         object.get(attribute).unwrap_or_default().split(", ").map(str::to_owned).collect()
@@ -22,7 +26,7 @@ pub(super) fn replace(live: &Catalog, declared: &Object, actual: &Object) -> Res
     if let Some(key) = key.filter(|_| actual.is(Attribute::IsUnique, "true")) {
         return Err(format!("foreign key {} may need it as it is", key.id));
     }
-    let mut statements = ddl::replace_index(declared, actual, free_name(live, &actual.id, "_new"));
+    let mut statements = ddl::replace_index(declared, actual, free_name([live, model], &actual.id, "_new"));
     let name = identifier(&actual.id.name);
     let kinds = [Kind::Table, Kind::MaterializedView];
     let owner = kinds.into_iter().find_map(|kind| live.get(&ObjectId::parse(kind, table)?));

@@ -75,11 +75,6 @@ impl<'c> LiveLookup<'c> {
         first.flat_map(|view| closure(view, direct)).collect()
     }
 
-    /// A name for an object beside the one of this identifier: nothing in the schema has it.
-    pub(super) fn free_name(&self, beside: &ObjectId, suffix: &str) -> SmolStr {
-        free_name(self.live, beside, suffix)
-    }
-
     fn tables(&self) -> &Tables {
         self.tables.get_or_init(|| {
             let mut tables = Tables::default();
@@ -102,10 +97,15 @@ impl<'c> LiveLookup<'c> {
     }
 }
 
-/// A name for an object beside the one of this identifier: nothing in the schema has it.
-pub(in crate::model::diagnosis) fn free_name(live: &Catalog, beside: &ObjectId, suffix: &str) -> SmolStr {
+/// A name for an object beside the one of this identifier: nothing in the schema has it in the database, or is to have it.
+pub(in crate::model::diagnosis) fn free_name(
+    [live, model]: [&Catalog; 2],
+    beside: &ObjectId,
+    suffix: &str,
+) -> SmolStr {
     let is_taken = |name: &str| {
-        live.objects.iter().any(|object| object.id.schema == beside.schema && object.id.name == name)
+        let mut objects = live.objects.iter().chain(&model.objects);
+        objects.any(|object| object.id.schema == beside.schema && object.id.name == name)
     };
     ddl::free_name(&beside.name, suffix, is_taken)
 }

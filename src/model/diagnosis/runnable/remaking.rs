@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::lookup::LiveLookup;
+use super::lookup::{LiveLookup, free_name};
 use super::{dependents, enums, indexes, withhold};
 use crate::findings::{Finding, Hazard};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
@@ -71,7 +71,7 @@ impl Remaking<'_> {
         };
         let kind = before.id.kind;
         let made = match kind {
-            Kind::Index => indexes::replace(self.live, &after, &before),
+            Kind::Index => indexes::replace([self.live, self.model], &after, &before),
             _ => self.made(&before, &after),
         };
         match made {
@@ -105,7 +105,7 @@ impl Remaking<'_> {
         let wanted = Object { id: after.id.clone(), attributes };
         let mut statements = match before.id.kind {
             Kind::Enum => {
-                let old = self.lookup.free_name(&before.id, "_old");
+                let old = free_name([self.live, self.model], &before.id, "_old");
                 enums::replace(&wanted, before, &columns, self.live, &old)
             }
             _ => ddl::replace(&wanted, before),

@@ -78,7 +78,14 @@ impl ChangedNumbering<'_> {
             None => statements.push(alter),
         }
         statements.extend(self.granted());
-        statements.extend(old.filter(|_| !self.keeps_old).map(|old| names::drop(&old)));
+        statements.extend(old.and_then(|old| match self.keeps_old {
+            false => Some(names::drop(&old)),
+            // The column takes nothing from it any more, and would take it along when it goes.
+            true if self.has_one_name() => {
+                Some(format!("ALTER SEQUENCE {} OWNED BY NONE;", qualified_id(&old)))
+            }
+            true => None,
+        }));
         Some(statements)
     }
 

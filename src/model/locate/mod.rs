@@ -6,6 +6,7 @@
 
 mod mentions;
 mod parse;
+mod units;
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
@@ -17,7 +18,9 @@ use crate::migrations::Migration;
 use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::sql::{split, without_bom};
 use mentions::Mentions;
-use parse::{Declaration, DeclaredName};
+use parse::Declaration;
+pub(super) use parse::{DeclaredName, first_schema};
+pub(super) use units::{Units, about};
 
 /// The places of all declarations of a project.
 pub struct Declarations<'f> {
@@ -133,12 +136,6 @@ impl<'f> Declarations<'f> {
                 let relation = relation_of(object?)?;
                 in_schema(&relation).or_else(|| self.in_migrations(&relation))
             })
-    }
-
-    /// The file of `schema/` that has the statement which creates an object.
-    pub fn schema_file(&self, object: &ObjectId) -> Option<&'f str> {
-        let (file, _) = self.schema.find(object, Wanted::First)?;
-        Some(self.schema_paths[file])
     }
 
     /// The file of `schema/` where something that is not declared belongs: that of its relation, else the only one, else

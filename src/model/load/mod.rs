@@ -1,20 +1,26 @@
 //! Loads the files of `schema/` into a scratch database: plain DDL in any files and any order.
 //!
-//! Every statement runs on its own. A statement that fails is tried again after the others, under the settings that
-//! hold at its position in its file, until a pass makes no progress; the statements that still fail are the project's
-//! errors.
+//! Every statement runs on its own. A statement that fails is tried again when what it misses was created, and after the
+//! others, under the settings that hold at its position in its file, until a pass makes no progress; the statements that
+//! still fail are the project's errors.
+//!
+//! ALTER DEFAULT PRIVILEGES acts on what is created after it. Here that is what the same file creates after it: the names
+//! of the files, by which they are sorted, mean nothing.
 
-use std::collections::HashSet;
+mod circle;
+mod waiting;
+
+use std::collections::{BTreeSet, HashSet};
 
 use anyhow::Result;
 
-use super::circle;
+use super::default_privileges;
 use super::inputs::SchemaFile;
+use super::locate::about;
 use super::outcome::StatementOutcome;
 use super::progress::CompileProgress;
 use super::recognise::{Class, classify, declare};
 use super::runner::Runner;
-use super::server_error::StatementError;
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::script::Tokens;
 use crate::postgres::catalog::Catalog;
@@ -22,6 +28,8 @@ use crate::postgres::catalog::history_tables;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::connection::sqlstate;
 use crate::postgres::sql::{Statement, split_all};
+use waiting::Pool;
+pub(super) use waiting::Waiting;
 
 /// The number of errors that a message shows.
 const MOST_SHOWN: usize = 3;
@@ -101,15 +109,6 @@ fn refuse(path: &str, statement: &Statement<'_>) -> Result<(), Failure> {
         .next(next))
 }
 
-/// A statement that failed and is tried again.
-pub(super) struct Waiting {
-    pub(super) script: usize,
-    pub(super) statement: usize,
-    /// The number of settings of its file that precede it.
-    settings: usize,
-    pub(super) error: StatementError,
-}
-
 /// Loads the scripts and reads the catalog that they make.
 ///
 /// # Errors
@@ -162,19 +161,24 @@ pub(super) async fn unreadable_bodies(
 struct Loader<'l, 's, 'f> {
     runner: &'l mut Runner<'s>,
     scripts: &'l [SqlScript<'f>],
-    /// The statements of each script that set something.
+    /// The statements of each script that set something, also for what is created after them.
     settings: Vec<Vec<usize>>,
     /// The statements of functions whose bodies have not been read yet.
     unread: Vec<Waiting>,
     /// The statements about event triggers, which all others would fire: script, statement, and the number of settings
     /// of its file that precede it.
     last: Vec<(usize, usize, usize)>,
+    /// Whether any statement is about default privileges.
+    has_defaults: bool,
+    /// The script whose settings the session has, and how many of them.
+    place: Option<(usize, usize)>,
 }
 
 impl<'l, 's, 'f> Loader<'l, 's, 'f> {
     fn new(runner: &'l mut Runner<'s>, scripts: &'l [SqlScript<'f>]) -> Self {
         let settings = scripts.iter().map(|_| Vec::new()).collect();
-        Self { runner, scripts, settings, unread: Vec::new(), last: Vec::new() }
+        let has_defaults = scripts.iter().flat_map(|script| &script.statements).any(is_about_defaults);
+        Self { runner, scripts, settings, unread: Vec::new(), last: Vec::new(), has_defaults, place: None }
     }
 
     /// Runs all statements but those about event triggers. Bodies of functions may be left unread.
@@ -188,12 +192,15 @@ impl<'l, 's, 'f> Loader<'l, 's, 'f> {
             let before = waiting.len();
             waiting = self.again(waiting).await?;
             progress(CompileProgress::Schema { done: total - waiting.len(), total });
-            let is_stuck = waiting.len() == before && !self.stand_in(&waiting).await?;
-            if is_stuck && !self.leave_a_body_unread(&mut waiting).await? {
+            if waiting.len() < before || self.stand_in(&waiting).await? {
+                continue;
+            }
+            waiting = self.leave_bodies_unread(waiting).await?;
+            if waiting.len() == before {
                 return Err(load_failure(self.scripts, &waiting).into());
             }
         }
-        Ok(())
+        self.default_privileges().await
     }
 
     async fn first_pass(
@@ -205,7 +212,7 @@ impl<'l, 's, 'f> Loader<'l, 's, 'f> {
         let mut waiting = Vec::new();
         let mut done = 0;
         for (number, script) in self.scripts.iter().enumerate() {
-            self.runner.reset().await?;
+            self.reset().await?;
             for (index, statement) in script.statements.iter().enumerate() {
                 // Tablespaces are not part of a model, and the scratch server does not have them.
                 let places = statement.starts_with(&["set", "default_tablespace"]);
@@ -220,9 +227,12 @@ impl<'l, 's, 'f> Loader<'l, 's, 'f> {
                 }
                 let outcome = self.run(script.path, statement).await?;
                 let setting = classify(statement) == Class::Setting;
+                let defaults = is_about_defaults(statement);
                 match outcome {
-                    StatementOutcome::Accepted if setting => self.settings[number].push(index),
+                    StatementOutcome::Accepted if setting || defaults => self.settings[number].push(index),
                     StatementOutcome::Accepted => {}
+                    // They are applied again at the end, when all is there that they name.
+                    StatementOutcome::Refused(_) if defaults => {}
                     // No later statement can help.
                     StatementOutcome::Refused(error) if setting || error.code == sqlstate::SYNTAX_ERROR => {
                         return Err(error
@@ -287,61 +297,122 @@ impl<'l, 's, 'f> Loader<'l, 's, 'f> {
         Ok(if passed_over { StatementOutcome::Accepted } else { outcome })
     }
 
-    /// Tries each statement once more; returns those that still fail.
+    /// Tries each statement once more, and those that wait for what it creates; returns those that still fail.
     async fn again(&mut self, waiting: Vec<Waiting>) -> Result<Vec<Waiting>> {
-        let mut place = None;
-        let mut left = Vec::new();
-        for mut item in waiting {
-            if place != Some((item.script, item.settings)) {
-                self.settle(item.script, item.settings).await?;
-                place = Some((item.script, item.settings));
-            }
-            let script = &self.scripts[item.script];
-            let outcome = self.run(script.path, &script.statements[item.statement]).await?;
-            if let StatementOutcome::Refused(error) = outcome {
-                item.error = error;
-                left.push(item);
-            }
+        let mut pool = Pool::new(waiting);
+        for index in 0..pool.len() {
+            self.try_again(&mut pool, &[index]).await?;
         }
-        Ok(left)
+        Ok(pool.left())
     }
 
-    /// Applies the settings that hold at a position of a script to the session.
-    async fn settle(&mut self, script: usize, settings: usize) -> Result<()> {
-        let script_of = &self.scripts[script];
-        self.runner.reset().await?;
-        for number in 0..settings {
-            let statement = &script_of.statements[self.settings[script][number]];
-            if let Some(error) = self.run(script_of.path, statement).await?.refusal() {
-                return Err(error
-                    .in_statement(script_of.path, statement)
-                    .code(ErrorCode::SCHEMA_INVALID)
-                    .into());
+    /// Tries statements once more, and those that wait for what they create: what says more of it comes before what is
+    /// created from it. An heir has what its parent has by then.
+    async fn try_again(&mut self, pool: &mut Pool, first: &[usize]) -> Result<()> {
+        let mut next: BTreeSet<(bool, usize)> = first.iter().map(|index| (true, *index)).collect();
+        while let Some((_, index)) = next.pop_first() {
+            let Some(mut item) = pool.take(index) else { continue };
+            if self.place != Some((item.script, item.settings)) {
+                self.settle(item.script, item.settings).await?;
+            }
+            let script = &self.scripts[item.script];
+            let statement = &script.statements[item.statement];
+            match self.run(script.path, statement).await?.refusal() {
+                None => next.extend(self.woken(pool, statement)),
+                Some(error) => {
+                    item.error = error;
+                    pool.put_back(index, item);
+                }
             }
         }
         Ok(())
     }
 
-    /// Creates one function without reading its body, which may need what needs the function: a table whose default calls
-    /// it. Returns whether there was one.
-    async fn leave_a_body_unread(&mut self, waiting: &mut Vec<Waiting>) -> Result<bool> {
-        for index in 0..waiting.len() {
-            let item = &waiting[index];
+    /// The statements that wait for what another one creates, each with whether it creates something.
+    fn woken(&self, pool: &mut Pool, statement: &Statement<'_>) -> Vec<(bool, usize)> {
+        let about = about(statement, &mut String::new()).filter(|about| about.creates);
+        let Some(about) = about else { return Vec::new() };
+        let woken = pool.waiting_for(about.unit.last()).into_iter();
+        woken
+            .filter_map(|index| {
+                let item = pool.get(index)?;
+                Some((self.scripts[item.script].statements[item.statement].starts_with(&["create"]), index))
+            })
+            .collect()
+    }
+
+    /// Resets the session: nothing holds that a file has set, for its session or for what it creates.
+    async fn reset(&mut self) -> Result<()> {
+        self.place = None;
+        self.runner.reset().await?;
+        if self.has_defaults {
+            default_privileges::clear(&mut self.runner.session).await?;
+        }
+        Ok(())
+    }
+
+    /// Applies the settings that hold at a position of a script to the session.
+    async fn settle(&mut self, script: usize, settings: usize) -> Result<()> {
+        self.reset().await?;
+        let script_of = &self.scripts[script];
+        for number in 0..settings {
+            self.set(&script_of.statements[self.settings[script][number]], script_of.path).await?;
+        }
+        self.place = Some((script, settings));
+        Ok(())
+    }
+
+    async fn set(&mut self, statement: &Statement<'_>, path: &str) -> Result<()> {
+        match self.run(path, statement).await?.refusal() {
+            None => Ok(()),
+            Some(error) => Err(error.in_statement(path, statement).code(ErrorCode::SCHEMA_INVALID).into()),
+        }
+    }
+
+    /// Leaves the default privileges of all files behind.
+    async fn default_privileges(&mut self) -> Result<()> {
+        if !self.has_defaults {
+            return Ok(());
+        }
+        self.reset().await?;
+        for (number, script) in self.scripts.iter().enumerate() {
+            self.runner.reset().await?;
+            for (index, statement) in script.statements.iter().enumerate() {
+                if self.settings[number].binary_search(&index).is_ok() || is_about_defaults(statement) {
+                    self.set(statement, script.path).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates functions without reading their bodies, which may need what needs the functions: a table whose default calls
+    /// one. Returns the statements that still wait.
+    async fn leave_bodies_unread(&mut self, waiting: Vec<Waiting>) -> Result<Vec<Waiting>> {
+        let mut pool = Pool::new(waiting);
+        for index in 0..pool.len() {
+            let Some(item) = pool.take(index) else { continue };
             let script = &self.scripts[item.script];
             let statement = &script.statements[item.statement];
             if !statement.creates_routine() {
+                pool.put_back(index, item);
                 continue;
             }
             self.settle(item.script, item.settings).await?;
             self.runner.session.execute("SET check_function_bodies = off").await?;
             let is_created = self.runner.run(script.path, statement).await?.is_accepted();
             self.runner.session.execute("RESET check_function_bodies").await?;
-            if is_created {
-                self.unread.push(waiting.remove(index));
-                return Ok(true);
+            self.place = None;
+            if !is_created {
+                pool.put_back(index, item);
+                continue;
             }
+            self.unread.push(item);
+            let next: Vec<usize> =
+                self.woken(&mut pool, statement).into_iter().map(|(_, index)| index).collect();
+            self.try_again(&mut pool, &next).await?;
         }
-        Ok(false)
+        Ok(pool.left())
     }
 
     /// Reads the bodies that were left unread: everything that they can name is there now. Returns those that the server
@@ -366,15 +437,19 @@ impl<'l, 's, 'f> Loader<'l, 's, 'f> {
     /// # Errors
     /// Exit 2: what the server refuses.
     async fn event_triggers(&mut self) -> Result<()> {
+        let mut waiting = Vec::new();
         for (script, statement, settings) in std::mem::take(&mut self.last) {
             self.settle(script, settings).await?;
-            let script = &self.scripts[script];
-            let statement = &script.statements[statement];
-            if let Some(error) = self.run(script.path, statement).await?.refusal() {
-                return Err(error
-                    .in_statement(script.path, statement)
-                    .code(ErrorCode::SCHEMA_INVALID)
-                    .into());
+            let script_of = &self.scripts[script];
+            let outcome = self.run(script_of.path, &script_of.statements[statement]).await?;
+            waiting.extend(outcome.refusal().map(|error| Waiting { script, statement, settings, error }));
+        }
+        // A file may say something about an event trigger that a later one creates.
+        while !waiting.is_empty() {
+            let before = waiting.len();
+            waiting = self.again(waiting).await?;
+            if waiting.len() == before {
+                return Err(load_failure(self.scripts, &waiting).into());
             }
         }
         Ok(())
@@ -385,6 +460,7 @@ impl<'l, 's, 'f> Loader<'l, 's, 'f> {
         for item in waiting {
             let statement = &self.scripts[item.script].statements[item.statement];
             self.settle(item.script, item.settings).await?;
+            self.place = None;
             let Runner { session, assumed, .. } = &mut *self.runner;
             if assumed.stand_in(session, statement, &item.error).await? {
                 return Ok(true);
@@ -392,6 +468,10 @@ impl<'l, 's, 'f> Loader<'l, 's, 'f> {
         }
         Ok(false)
     }
+}
+
+fn is_about_defaults(statement: &Statement<'_>) -> bool {
+    statement.starts_with(&["alter", "default", "privileges"])
 }
 
 fn is_about_event_trigger(statement: &Statement<'_>) -> bool {

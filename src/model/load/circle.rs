@@ -1,6 +1,6 @@
 //! Tables that refer to each other in their CREATE TABLE: none of them can be created first, whatever the order.
 
-use super::load::{SqlScript, Waiting};
+use super::{SqlScript, Waiting};
 use crate::error::{ErrorCode, Failure};
 use crate::postgres::sql::{Part, Statement, identifier};
 
