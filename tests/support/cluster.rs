@@ -146,6 +146,11 @@ impl Cluster {
         format!("postgres://{place}:{}/{rest}", self.port)
     }
 
+    /// Where `psql`, `pg_dump` and the rest are.
+    pub(crate) fn bin_dir(&self) -> &Path {
+        &self.bin_dir
+    }
+
     /// The directory of the socket.
     pub(crate) fn socket_dir(&self) -> &Path {
         &self.dir

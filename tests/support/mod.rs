@@ -9,6 +9,7 @@ pub(crate) mod pgbouncer;
 pub(crate) mod program;
 pub(crate) mod project;
 pub(crate) mod proxy;
+pub(crate) mod steady;
 pub(crate) mod terminal;
 pub(crate) mod tools;
 pub(crate) mod watch;

@@ -1,0 +1,13 @@
+//! A deploy whose migrations never ran, and API keys that belong to nobody.
+
+use super::Story;
+use crate::adopt::tools::{did_not_run, python};
+
+#[test]
+fn fastapi_alembic_is_as_told() {
+    let Some(python) = python() else { return did_not_run("Alembic") };
+    let story =
+        Story::of("fastapi-alembic", "platform").with_python(&python).with_scheme("postgresql+psycopg");
+    story.is_as_told();
+    assert_eq!(story.value("SELECT count(*)::text FROM api_keys WHERE user_id IS NULL"), "0");
+}
