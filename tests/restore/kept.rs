@@ -66,6 +66,20 @@ fn an_empty_database_is_filled_directly_without_the_right_to_make_one() {
     site.trueup(["restore", "latest", "--into", &url, "--yes"], &database).exit(4);
 }
 
+/// Naming the tablespace that a new database gets anyway takes a right that only superusers have.
+#[test]
+fn an_owner_who_may_create_databases_replaces_one() {
+    let (site, database) = (Site::new(""), support::database());
+    let (name, role) = (database.name(), format!("{}_owner", database.name()));
+    database.exec(&format!("CREATE ROLE {role} LOGIN CREATEDB; ALTER DATABASE {name} OWNER TO {role}"));
+    let url = database.url_as(&role);
+    try_query_at(&url, "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2)").unwrap();
+    site.trueup(["backup"], &url).exit(0);
+    try_query_at(&url, "DELETE FROM users").unwrap();
+    site.trueup(["restore", "latest", "--replace", "--yes"], &url).exit(0);
+    assert_eq!(values(&url, "SELECT count(*) FROM users"), ["2"]);
+}
+
 #[test]
 fn replace_carries_settings_and_grants_and_ends_sessions() {
     let (site, database) = (Site::new(""), support::database());

@@ -69,7 +69,7 @@ pub struct Database {
     pub allows: bool,
     /// The connection limit (`datconnlimit`), -1 for none.
     pub(super) connection_limit: i32,
-    pub(super) tablespace: String,
+    tablespace: Option<String>,
     pub(super) comment: Option<String>,
     pub(super) ours: bool,
     /// The size in bytes; `None` where the role may not read it.
@@ -109,9 +109,9 @@ impl Database {
         })
     }
 
-    /// The tablespace of the database.
-    pub fn tablespace(&self) -> &str {
-        &self.tablespace
+    /// The tablespace of the database; `None` for the one that a new database gets.
+    pub fn tablespace(&self) -> Option<&str> {
+        self.tablespace.as_deref()
     }
 
     /// How the encoding or locale of a backup differs from that of this database, which it replaces.

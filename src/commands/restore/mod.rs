@@ -251,8 +251,8 @@ impl Command<'_> {
         }
         // No migration of this database can begin meanwhile.
         writing.lock().await?;
-        let tablespace = old.tablespace().to_owned();
-        let (restored, derivation) = self.restore_into_new_database(Some(&tablespace)).await?;
+        let tablespace = old.tablespace().map(str::to_owned);
+        let (restored, derivation) = self.restore_into_new_database(tablespace.as_deref()).await?;
         if !empty && !derivation.missing.is_empty() {
             return self.keep_beside(old, &restored, derivation, mark.as_ref()).await;
         }
