@@ -30,8 +30,11 @@ pub struct Manifest {
     pub taken_at: String,
     /// The WAL positions before and after the backup.
     pub wal: Wal,
-    /// The newest version in refinery's history when the snapshot was taken.
+    /// The newest version in the history when the snapshot was taken.
     pub version: Option<String>,
+    /// The tool that calls it so; `None` for trueup's own migrations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
     /// The versions of the programs that took the backup.
     pub tools: Tools,
     /// The relations of the database, with the number of rows of the tables.
@@ -310,6 +313,7 @@ pub(super) mod tests {
             taken_at: taken_at.to_owned(),
             wal: Wal::default(),
             version: Some("4".into()),
+            tool: None,
             tools: Tools { trueup: "0.1.0".into(), pg_dump: Some("15.18".into()) },
             relations: vec![BackedUpRelation { oid: 1, name: "public.users".into(), rows: Some(3) }],
             large_objects: None,

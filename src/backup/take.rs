@@ -95,8 +95,10 @@ pub struct SourceLabels {
     pub project: Option<String>,
     /// The identifier of the environment label.
     pub mark: Option<String>,
-    /// The newest version in refinery's history.
+    /// The newest version in the history.
     pub version: Option<String>,
+    /// The tool that calls it so; `None` for trueup's own migrations.
+    pub tool: Option<String>,
 }
 
 /// Takes a backup.
@@ -313,6 +315,7 @@ async fn take_with_pg_dump(
         taken_at,
         wal,
         version: request.labels.version.clone(),
+        tool: request.labels.tool.clone(),
         tools: Tools {
             trueup: env!("CARGO_PKG_VERSION").to_owned(),
             pg_dump: Some(programs.version().to_string()),
@@ -373,6 +376,7 @@ async fn take_with_command(
         taken_at,
         wal: Wal { before: before.before, after: after.after },
         version: request.labels.version.clone(),
+        tool: request.labels.tool.clone(),
         tools: Tools { trueup: env!("CARGO_PKG_VERSION").to_owned(), pg_dump: None },
         relations: Vec::new(),
         large_objects: None,

@@ -84,12 +84,13 @@ fn has_programs(dir: &Path) -> bool {
 /// The environment label and the migration version of a database.
 pub(crate) fn source_labels(internal: Option<&InternalState>, history: Option<&[Applied]>) -> SourceLabels {
     let mark = internal.and_then(|internal| internal.mark.as_ref());
-    let newest = history.into_iter().flatten().map(|row| row.version).max();
+    let newest = history.into_iter().flatten().max_by_key(|row| row.version).map(Applied::id);
     SourceLabels {
         environment: mark.and_then(|mark| mark.environment.clone()),
         project: mark.and_then(|mark| mark.project.clone()),
         mark: mark.map(|mark| mark.id.clone()),
-        version: newest.map(|version| version.to_string()),
+        version: newest.map(|id| id.version_text()),
+        tool: newest.and_then(|id| id.revision).map(|revision| revision.tool.title().to_owned()),
     }
 }
 

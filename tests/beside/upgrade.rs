@@ -68,6 +68,21 @@ fn a_backup_comes_first_and_a_check_last() {
     upgrade(&project, &database).exit(0).stdout_contains("nothing to do");
 }
 
+/// Each backup names the version that its snapshot was at, as the tool calls it.
+#[test]
+fn a_backup_names_the_version_of_the_tool() {
+    let (project, database) = (project(&works()), database());
+    upgrade(&project, &database).exit(0);
+    let bin = &support::server().bin_dir;
+    project.trueup(["backup"], &database).env("TRUEUP_PG_BIN", bin).exit(0);
+    project.trueup(["backup", "list"], &database).exit(0).stdout_contains(["sqlx 1", "sqlx 2"]).lacks("V2");
+    project
+        .trueup(["restore", "latest", "--replace", "--yes"], &database)
+        .env("TRUEUP_PG_BIN", bin)
+        .exit(0)
+        .says("at sqlx 2, 0 pending");
+}
+
 #[test]
 fn a_dry_run_runs_nothing() {
     let (project, database) = (project("touch ran"), database());

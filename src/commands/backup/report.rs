@@ -81,6 +81,9 @@ pub(super) struct BackupRow {
     pub(super) bytes: u64,
     /// The newest applied migration.
     pub(super) version: Option<String>,
+    /// The tool that calls it so; `None` for trueup's own migrations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tool: Option<String>,
     /// `custom`, `directory` or `command`.
     pub(super) kind: Option<BackupFormat>,
     /// The number of tables; `None` for a full backup.
@@ -106,6 +109,7 @@ impl BackupRow {
             age_seconds: age.map(|age| age.as_secs()),
             bytes: manifest.bytes,
             version: manifest.version.clone(),
+            tool: manifest.tool.clone(),
             kind: Some(manifest.kind),
             tables: match &manifest.scope {
                 Scope::Full => None,
@@ -128,6 +132,7 @@ impl BackupRow {
             age_seconds: None,
             bytes: 0,
             version: None,
+            tool: None,
             kind: None,
             tables: None,
             verified: None,
@@ -153,7 +158,11 @@ impl BackupRow {
             self.age_seconds
                 .map_or_else(|| self.taken_at.clone(), |age| duration(Duration::from_secs(age)) + " ago"),
             what,
-            self.version.as_ref().map_or_else(|| "none".to_owned(), |version| format!("V{version}")),
+            match (&self.version, &self.tool) {
+                (None, _) => "none".to_owned(),
+                (Some(version), None) => format!("V{version}"),
+                (Some(version), Some(tool)) => format!("{tool} {version}"),
+            },
             self.verified.as_ref().map_or_else(|| "no".to_owned(), |verified| verified.how.word().to_owned()),
         ]
     }

@@ -433,6 +433,7 @@ impl Command<'_> {
             verdict: document.verdict(),
             exit_code: document.exit.code(),
             version: document.history.current.clone(),
+            at: document.history.at.clone(),
             pending: document.history.pending.len(),
         };
         Ok((restored, document.notes))

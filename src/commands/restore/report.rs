@@ -85,6 +85,9 @@ pub(super) struct RestoredState {
     pub(super) exit_code: u8,
     /// The newest applied migration.
     pub(super) version: Option<String>,
+    /// The same for a sentence: `V7`, `Alembic 41b7e9d3c5f0`.
+    #[serde(skip)]
+    pub(super) at: Option<String>,
     /// The number of pending migrations.
     pub(super) pending: usize,
 }
@@ -115,10 +118,9 @@ impl Report for RestoreReport {
             let closed = plural(sessions.len(), "connection");
             view = view.line(format!("the previous database is now {kept_as}; {closed} closed"));
         }
-        if let Some(RestoredState { verdict, version, pending, .. }) = &self.check {
-            let version =
-                version.as_ref().map_or_else(|| "no migration".to_owned(), |version| format!("V{version}"));
-            view = view.line(format!("check: {verdict}; at {version}, {pending} pending"));
+        if let Some(RestoredState { verdict, at, pending, .. }) = &self.check {
+            let at = at.as_deref().unwrap_or("no migration");
+            view = view.line(format!("check: {verdict}; at {at}, {pending} pending"));
         }
         let done = format!(
             "restored {} from backup {}: {} with {} in {}",
