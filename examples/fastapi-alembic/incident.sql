@@ -17,4 +17,5 @@ INSERT INTO api_keys (organization_id, name, prefix, created_at, revoked_at)
                  ('acme', 'reports', 'ak_77c3d', NULL),
                  ('globex', 'import', 'ak_90be2', NULL),
                  ('initech', 'old', 'ak_0a0a0', '2025-02-20 12:00:00+00')) AS k (slug, name, prefix, revoked_at)
-    JOIN organizations o USING (slug);
+    JOIN organizations o USING (slug)
+    ORDER BY k.name;

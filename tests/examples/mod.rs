@@ -14,6 +14,7 @@ mod django_checklist;
 mod ecs_organizations;
 mod fastapi_alembic;
 mod gym_platform;
+mod sqlalchemy_users;
 
 use std::ffi::OsString;
 use std::fs;

@@ -65,9 +65,9 @@ impl Readme {
 
     /// The text without what differs from run to run: identifiers, times, sizes, versions, and where lines are wrapped.
     pub(super) fn steady(&self) -> String {
-        self.written(|output| {
+        self.written(|shown| {
             let mut steady_lines: Vec<String> = Vec::new();
-            for line in output.lines() {
+            for line in shown.lines() {
                 match (steady_lines.last_mut(), line.strip_prefix("  ")) {
                     (Some(before), Some(rest)) => *before = format!("{before} {}", rest.trim_start()),
                     _ => steady_lines.push(line.to_owned()),
@@ -78,15 +78,15 @@ impl Readme {
         })
     }
 
-    fn written(&self, output: impl Fn(&str) -> String) -> String {
+    fn written(&self, change: impl Fn(&str) -> String) -> String {
         let mut text = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Prose(prose) => text.push_str(prose),
                 Piece::Session(commands) => {
                     let shown = commands.iter().map(|command| match command.output.as_str() {
-                        "" => format!("$ {}\n", command.line),
-                        printed => format!("$ {}\n{}\n", command.line, output(printed)),
+                        "" => format!("$ {}\n", change(&command.line)),
+                        printed => format!("$ {}\n{}\n", change(&command.line), change(printed)),
                     });
                     // An output is set apart from the command after it.
                     let mut gap = "";
