@@ -22,6 +22,10 @@ pub(crate) fn steady(line: &str) -> String {
     for (at, word) in words.iter().enumerate() {
         let core = word.trim_matches(|around: char| "(),;:".contains(around));
         let unit = words.get(at + 1).map(|next| next.trim_matches(|around: char| "(),;:".contains(around)));
+        // 1 min 5 s in one run, 50 s in another.
+        if is_number(core) && unit == Some("min") || core == "min" {
+            continue;
+        }
         // 7 ms in one run, 1.2 s in another.
         let becomes = if is_identifier(core) {
             "ID"

@@ -1,4 +1,4 @@
-"""Users: `python -m app.users list`, and `python -m app.users sign-in ADDRESS`, as an identity provider has it."""
+"""Users: `python -m app.users list`, and `python -m app.users sign-in ADDRESS`, which the identity provider has proved."""
 
 import sys
 
@@ -11,7 +11,7 @@ from app.models import User
 
 
 def sign_in(session: Session, email: str) -> User:
-    """The user with this address, which the identity provider has proved."""
+    """The user with this address; a new one where there is none."""
     user = session.scalar(select(User).where(User.email == email))
     if user is None:
         user = User(email=email)
