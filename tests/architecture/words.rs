@@ -130,6 +130,9 @@ fn no_page_uses_words_that_people_stumbled_over() {
         ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].iter().map(|page| root.join(page)).collect();
     pages
         .extend(std::fs::read_dir(root.join("docs")).expect("docs").map(|page| page.expect("a page").path()));
+    let examples = std::fs::read_dir(root.join("examples")).expect("examples");
+    let readmes = examples.map(|example| example.expect("an example").path().join("README.md"));
+    pages.extend(readmes.filter(|readme| readme.is_file()));
     let mut found = Vec::new();
     for page in pages {
         let text = std::fs::read_to_string(&page).expect("a page");

@@ -40,7 +40,6 @@ pub(crate) struct Story {
     pub(crate) server: Cluster,
     /// Directories of programs, before those of the machine.
     programs: Vec<PathBuf>,
-    variables: Vec<(&'static str, String)>,
     /// What `DATABASE_URL` begins with.
     scheme: &'static str,
 }
@@ -56,7 +55,7 @@ impl Story {
         fs::create_dir(&bin).unwrap();
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_trueup"), bin.join("trueup")).unwrap();
         let programs = vec![bin, server.bin_dir().to_owned()];
-        Self { name, database, place, server, programs, variables: Vec::new(), scheme: "postgresql" }
+        Self { name, database, place, server, programs, scheme: "postgresql" }
     }
 
     /// With Python and what `scripts/tools` installed beside it: `python`, `alembic`.
@@ -68,13 +67,6 @@ impl Story {
     /// With a `DATABASE_URL` as SQLAlchemy has it: `postgresql+psycopg`.
     pub(crate) fn with_scheme(mut self, scheme: &'static str) -> Self {
         self.scheme = scheme;
-        self
-    }
-
-    /// With a variable that the example's commands read, beside `DATABASE_URL`.
-    #[allow(dead_code, reason = "not every example has one")]
-    pub(crate) fn with_variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.variables.push((name, value.into()));
         self
     }
 
@@ -112,7 +104,6 @@ impl Story {
             .env("PGPORT", self.server.port.to_string())
             .envs([("COLUMNS", "100"), ("NO_COLOR", "1")])
             .envs([("PYTHONDONTWRITEBYTECODE", "1"), ("PYTHONUNBUFFERED", "1")])
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
     }
 
     /// What a line of the README prints, with the names that the README has for those of this run, and its exit code where it
@@ -204,11 +195,15 @@ fn original(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
 }
 
+/// Copies what is committed, and not what somebody's own run has left (`examples/.gitignore`).
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let copied = to.join(path.file_name().unwrap());
+        if ["backups", ".venv", "__pycache__"].iter().any(|left| path.ends_with(left)) {
+            continue;
+        }
         if path.is_dir() {
             copy(&path, &copied);
         } else {
