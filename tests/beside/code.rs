@@ -227,7 +227,11 @@ fn a_story_beside_alembic() {
     // An edited program is not run by a command that reads.
     write(project.path(), &[("alembic/versions/bb.py", format!("{}\n# edited\n", two()[1].1))]);
     project.check(&database).exit(3).says("alembic/versions/bb.py changed").says("next: trueup compile");
-    project.trueup(["downgrade", "--to", "1", "--yes"], &database).exit(4).says("are alembic's");
+    project
+        .trueup(["downgrade", "--to", "1", "--yes"], &database)
+        .exit(4)
+        .says("are alembic's")
+        .says("alembic downgrade REVISION");
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn database() -> TestDatabase {
 fn works() -> String {
     let psql = support::server().bin_dir.join("psql");
     format!(
-        "echo applying; exec {} -Xq -1 -v ON_ERROR_STOP=1 -f migrations/2_email.sql -c \"{RECORD}\" \"$DATABASE_URL\"\n",
+        "echo '  applying'; exec {} -Xq -1 -v ON_ERROR_STOP=1 -f migrations/2_email.sql -c \"{RECORD}\" \"$DATABASE_URL\"\n",
         psql.display()
     )
 }
@@ -58,7 +58,7 @@ fn a_backup_comes_first_and_a_check_last() {
     let (project, database) = (project(&works()), database());
     upgrade(&project, &database)
         .exit(0)
-        .says("applying")
+        .says("\n  applying\n")
         .stdout_contains("backup: ")
         .stdout_contains("applied sqlx 2 (email)")
         .stdout_contains("done: 1 migration applied");
@@ -89,8 +89,10 @@ fn a_dry_run_runs_nothing() {
     project
         .trueup(["upgrade", "--dry-run"], &database)
         .exit(0)
+        .stdout_contains("1. sqlx 2 (email)")
         .stdout_contains("command: sh tool.sh")
-        .stdout_contains("1 migration would be applied");
+        .stdout_contains("backup first: full pg_dump")
+        .stdout_contains("dry run: 1 migration would be applied; nothing was changed");
     assert!(!project.path().join("ran").exists());
 }
 

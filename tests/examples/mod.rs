@@ -10,7 +10,10 @@
 
 mod readme;
 
+mod django_checklist;
+mod ecs_organizations;
 mod fastapi_alembic;
+mod gym_platform;
 mod sqlalchemy_users;
 
 use std::ffi::OsString;

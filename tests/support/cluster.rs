@@ -16,6 +16,7 @@ local all all trust
 local replication all trust
 host all postgres 127.0.0.1/32 trust
 host all app 127.0.0.1/32 trust
+host all gym_app 127.0.0.1/32 trust
 host all secured 127.0.0.1/32 scram-sha-256
 host all guarded 127.0.0.1/32 scram-sha-256
 host all cannot_login 127.0.0.1/32 trust

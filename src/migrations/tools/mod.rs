@@ -124,6 +124,24 @@ impl SqlTool {
         }
     }
 
+    /// The command that takes applied migrations back; `None` for a tool that has none.
+    pub fn revert_command(self) -> Option<&'static str> {
+        match self {
+            Self::Alembic => Some("alembic downgrade REVISION"),
+            Self::Dbmate => Some("dbmate down"),
+            Self::Diesel => Some("diesel migration revert"),
+            Self::Django => Some("python manage.py migrate APP MIGRATION"),
+            Self::Flyway => Some("flyway undo"),
+            Self::GolangMigrate => Some("migrate goto VERSION"),
+            Self::Goose => Some("goose down-to VERSION"),
+            Self::NodePgMigrate => Some("node-pg-migrate down"),
+            Self::Prisma => None,
+            Self::SqlMigrate => Some("sql-migrate down"),
+            Self::Sqitch => Some("sqitch revert --to CHANGE"),
+            Self::Sqlx => Some("sqlx migrate revert"),
+        }
+    }
+
     /// The tool of a word.
     pub fn of_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|tool| tool.word() == word)

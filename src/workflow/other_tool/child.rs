@@ -149,7 +149,9 @@ impl Output {
         let text = without_passwords(text.trim_end_matches(['\r', '\n'])).into_owned();
         line.clear();
         if !self.quiet {
-            output::err(&format!("{}\n", output::escape(&one_line(&text, LONGEST))));
+            let indent = text.len() - text.trim_start_matches(' ').len();
+            let shown = format!("{:indent$}{}", "", one_line(&text, LONGEST));
+            output::err(&format!("{}\n", output::escape(&shown)));
         }
         let mut kept = self.kept.borrow_mut();
         kept.push_str(&text);

@@ -22,10 +22,13 @@ pub(crate) fn refuse_to_migrate(settings: &Settings) -> Result<(), Failure> {
          does not change it; nothing was changed",
         settings.command
     );
-    Err(Failure::new(Exit::Refused, what).code(ErrorCode::HISTORY_OF_ANOTHER_TOOL).next(format!(
-        "to apply pending migrations: {}; to let trueup apply them from now on: trueup init --from {tool} --take-over",
-        tool.apply_command()
-    )))
+    let own = match tool.revert_command().filter(|_| settings.command == "downgrade") {
+        Some(revert) => format!("to revert a migration: {revert}"),
+        None => format!("to apply pending migrations: {}", tool.apply_command()),
+    };
+    Err(Failure::new(Exit::Refused, what)
+        .code(ErrorCode::HISTORY_OF_ANOTHER_TOOL)
+        .next(format!("{own}; to let trueup apply them from now on: trueup init --from {tool} --take-over")))
 }
 
 /// Puts the tool's own commands in the place of trueup's, which would write to its history.

@@ -8,6 +8,7 @@ use crate::migrations::tools::SqlTool;
 use crate::output::view::{Text, Tone, View};
 use crate::output::{Envelope, Report};
 use crate::text::plural;
+use crate::workflow::reports::backup_plan::BackupPlan;
 use crate::workflow::reports::schema_report::SchemaReport;
 
 /// What was done, and the check afterwards.
@@ -27,6 +28,9 @@ pub(super) struct ToolRun {
     pub(super) output: String,
     /// The migrations that it has applied.
     pub(super) applied: Vec<String>,
+    /// The backup before it, where it was not run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) backup_plan: Option<BackupPlan>,
     #[serde(skip)]
     pub(super) ran: bool,
 }
@@ -34,7 +38,21 @@ pub(super) struct ToolRun {
 impl ToolRun {
     /// The tool has not run.
     pub(super) fn none(tool: SqlTool, command: Vec<String>) -> Self {
-        Self { name: tool.word(), command, output: String::new(), applied: Vec::new(), ran: false }
+        let (output, applied) = (String::new(), Vec::new());
+        Self { name: tool.word(), command, output, applied, backup_plan: None, ran: false }
+    }
+}
+
+/// What is going to be run, and what is done before it: the migrations in the order in which the tool applies them.
+pub(super) fn proposal(check: &SchemaReport, command: &[String], backup: Option<&BackupPlan>) -> View {
+    let mut view = View::new().headline(check.headline());
+    for (number, migration) in check.history.pending.iter().enumerate() {
+        view = view.line(format!("{}. {}", number + 1, migration.label()));
+    }
+    let view = view.text(Text::labelled("command", place::shown(command)));
+    match backup {
+        Some(backup) => view.line(backup.summary()),
+        None => view,
     }
 }
 
@@ -50,10 +68,10 @@ impl Report for ToolReport {
     fn view(&self) -> View {
         let ToolRun { command, applied, ran, .. } = &self.tool;
         let pending = self.check.history.pending.len();
-        let mut view = View::new().headline(self.check.headline());
-        if pending > 0 && !ran {
-            view = view.text(Text::labelled("command", place::shown(command)));
-        }
+        let mut view = match ran {
+            false if pending > 0 => proposal(&self.check, command, self.tool.backup_plan.as_ref()),
+            _ => View::new().headline(self.check.headline()),
+        };
         if let Some(backup) = &self.check.backup {
             view = view.line(format!("backup: {}", backup.summary()));
         }
@@ -63,7 +81,10 @@ impl Report for ToolReport {
             (true, 0) => (format!("done: {done} applied"), Tone::Good),
             (true, some) => (format!("{done} applied, {some} still pending"), Tone::Warning),
             (false, 0) => ("nothing to do: no migration is pending".to_owned(), Tone::Good),
-            (false, some) => (format!("{} would be applied", plural(some, "migration")), Tone::Good),
+            (false, some) => {
+                let some = plural(some, "migration");
+                (format!("dry run: {some} would be applied; nothing was changed"), Tone::Good)
+            }
         };
         view = view.verdict(verdict, tone);
         match self.check.findings.len() {

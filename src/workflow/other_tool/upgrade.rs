@@ -5,13 +5,13 @@ use anyhow::Result;
 
 use super::child::{Child, Ended, last_lines, not_started};
 use super::place::{self, arguments, is_there};
-use super::report::{ToolReport, ToolRun};
+use super::report::{self, ToolReport, ToolRun};
 use crate::changes::plan::Affected;
 use crate::cli::WriteArgs;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::migrations::tools::SqlTool;
 use crate::output;
-use crate::output::view::{Text, View};
+use crate::postgres::connection::Session;
 use crate::postgres::sql::identifier;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
@@ -19,8 +19,8 @@ use crate::text::plural;
 use crate::workflow::backup_policy::{BackupOptions, BackupPolicy, PlannedChanges};
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::{self, ProjectModel};
+use crate::workflow::reports::backup_plan::BackupPlan;
 use crate::workflow::reports::schema_report::SchemaReport;
-use crate::workflow::reports::target::ReportedMigration;
 use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
 use crate::workflow::{comparison, environment_mark};
 use crate::writer::StopSignal;
@@ -40,6 +40,13 @@ struct Before {
     document: SchemaReport,
 }
 
+/// What the operator is asked about.
+struct Proposal {
+    before: Before,
+    /// What is done about a backup; `None` where nothing is pending.
+    backup: Option<BackupPlan>,
+}
+
 impl Before {
     fn has_pending(&self) -> bool {
         !self.document.history.pending.is_empty()
@@ -54,14 +61,15 @@ pub(crate) async fn run(settings: &Settings, asked: &ToolUpgrade<'_>, mut stop: 
     refuse_role(settings, asked.tool)?;
     let command = arguments(settings, asked.tool)?;
     let signal = stop.clone();
-    let (mut writing, declared, before) = tokio::select! {
+    let (mut writing, declared, proposal) = tokio::select! {
         biased;
         ready = ask(settings, asked, &command, &signal) => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
-    if !before.has_pending() || asked.dry_run {
+    if !proposal.before.has_pending() || asked.dry_run {
         writing.writer.close().await;
-        return print(settings, asked, before.document, ToolRun::none(asked.tool, command));
+        let run = ToolRun { backup_plan: proposal.backup, ..ToolRun::none(asked.tool, command) };
+        return print(settings, asked, proposal.before.document, run);
     }
     writing.lock().await?;
     // Somebody else may have been faster.
@@ -86,7 +94,7 @@ async fn ask<'s>(
     asked: &ToolUpgrade<'s>,
     command: &[String],
     stop: &StopSignal,
-) -> Result<(WriteCommand<'s>, ProjectModel, Before)> {
+) -> Result<(WriteCommand<'s>, ProjectModel, Proposal)> {
     let opening = WriteCommand::open(settings, asked.write, stop);
     let (mut writing, reading) = project_model::beside(settings, opening).await?;
     let declared = reading.finish(settings).await?;
@@ -94,22 +102,46 @@ async fn ask<'s>(
     if before.has_pending() && !is_there(settings, &command[0]) {
         return Err(not_started(asked.tool, &command[0], "there is no such program in PATH").into());
     }
-    if !before.has_pending() || asked.dry_run {
-        return Ok((writing, declared, before));
+    if !before.has_pending() {
+        return Ok((writing, declared, Proposal { before, backup: None }));
     }
-    let pending = &before.document.history.pending;
+    let session = writing.writer.read_session().await?;
+    let backup = backup_policy(settings, asked, &before.snapshot, !asked.dry_run, session).await?.plan;
+    if asked.dry_run {
+        return Ok((writing, declared, Proposal { before, backup: Some(backup) }));
+    }
     if !settings.output.quiet && (settings.output.interactive || !asked.write.yes) {
-        let names: Vec<String> = pending.iter().map(ReportedMigration::label).collect();
-        let shown = View::new()
-            .headline(before.document.headline())
-            .text(Text::labelled("to be applied", names.join(", ")))
-            .text(Text::labelled("command", place::shown(command)));
+        let shown = report::proposal(&before.document, command, Some(&backup));
         output::err(&output::shown(&shown, deliver::style(&settings.output)));
     }
+    let pending = &before.document.history.pending;
     let mark = before.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
     let what = format!("run {}, which applies {}", command[0], plural(pending.len(), "migration"));
     writing.confirm(&what, mark).await?;
-    Ok((writing, declared, before))
+    Ok((writing, declared, Proposal { before, backup: Some(backup) }))
+}
+
+/// Decides about the backup before the tool runs. With `write`, what keeps it from being taken is refused.
+async fn backup_policy(
+    settings: &Settings,
+    asked: &ToolUpgrade<'_>,
+    snapshot: &DatabaseSnapshot,
+    write: bool,
+    session: &mut Session,
+) -> Result<BackupPolicy> {
+    let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let options = BackupOptions {
+        no_backup: asked.no_backup,
+        protected: environment_mark::protected(settings, mark).is_some(),
+        write,
+    };
+    let changes = PlannedChanges {
+        affected: Affected::Unknown(format!("{} applies its migrations itself", asked.tool)),
+        nothing: None,
+        undo: None,
+        only_affected: false,
+    };
+    BackupPolicy::plan(settings, options, &changes, snapshot, session).await
 }
 
 /// The tool logs in by itself: what it creates belongs to the login role.
@@ -161,20 +193,8 @@ async fn carry_out(
     command: &[String],
     writing: &mut WriteCommand<'_>,
 ) -> Result<(SchemaReport, ToolRun)> {
-    let mark = before.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
-    let options = BackupOptions {
-        no_backup: asked.no_backup,
-        protected: environment_mark::protected(settings, mark).is_some(),
-        write: true,
-    };
-    let changes = PlannedChanges {
-        affected: Affected::Unknown(format!("{} applies its migrations itself", asked.tool)),
-        nothing: None,
-        undo: None,
-        only_affected: false,
-    };
     let session = writing.writer.read_session().await?;
-    let policy = BackupPolicy::plan(settings, options, &changes, &before.snapshot, session).await?;
+    let policy = backup_policy(settings, asked, &before.snapshot, true, session).await?;
     let backup = policy.ensure(settings, &before.snapshot, writing).await?.map(|(_, summary)| summary);
 
     let ended = Child { settings, tool: asked.tool, command }.run(writing).await?;

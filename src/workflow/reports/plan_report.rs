@@ -241,7 +241,7 @@ impl StepReport {
     fn locks_in_words(&self) -> String {
         let line = |lock: &LockReport| {
             let size = match (lock.rows, lock.bytes) {
-                (Some(rows), Some(bytes)) => format!(" (about {rows} rows, {})", size(bytes)),
+                (Some(rows), Some(bytes)) => format!(" (about {}, {})", plural(rows, "row"), size(bytes)),
                 _ => String::new(),
             };
             let blocks =

@@ -1,0 +1,5 @@
+from django.urls import path
+
+from places.views import sites
+
+urlpatterns = [path("sites/", sites)]

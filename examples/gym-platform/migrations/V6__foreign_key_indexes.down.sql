@@ -1,0 +1,1 @@
+DROP INDEX users_gym_id_idx, workouts_trainer_id_idx, bookings_trainee_id_idx, payments_trainee_id_idx;

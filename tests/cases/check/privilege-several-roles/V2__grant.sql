@@ -1,0 +1,1 @@
+GRANT INSERT ON users TO pg_read_all_data;
