@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use super::MigrationId;
 use super::checksum::Width;
-use super::tools::{SqlTool, ToolRevision};
+use super::tools::{MigrationTool, ToolRevision};
 use crate::error::{ErrorCode, Failure};
 use crate::postgres::catalog::history_tables::{
     HistoryTool, INTERNAL_SCHEMA, INTERNAL_TABLES, REFINERY_TABLE, fill_in_names,
@@ -248,12 +248,12 @@ pub fn ours<'t>(
     tables: &'t [HistoryTable],
     search_path: &str,
     chosen: Option<&QualifiedTable>,
-    tool: Option<SqlTool>,
+    tool: Option<MigrationTool>,
 ) -> Option<&'t HistoryTable> {
     if let Some(chosen) = chosen {
         return tables.iter().find(|table| chosen.is(&table.schema, &table.table));
     }
-    let title = tool.map_or(HistoryTool::refinery().tool, SqlTool::title);
+    let title = tool.map_or(HistoryTool::refinery().tool, MigrationTool::title);
     let of_tool = || tables.iter().filter(|table| table.kind.tool == title);
     schemas_of_path(search_path)
         .iter()

@@ -25,7 +25,7 @@ pub use ledger::Ledger;
 /// As [`read_directory`] and [`tools::read_directory`].
 pub fn read_all(
     directory: &std::path::Path,
-    tool: Option<tools::SqlTool>,
+    tool: Option<tools::MigrationTool>,
 ) -> Result<Vec<Migration>, crate::error::Failure> {
     match tool {
         Some(tool) => tools::read_directory(tool, directory),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{ErrorCode, Failure};
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 use crate::migrations::{self, Migration};
 use crate::postgres::sql::{read_file, without_bom};
 
@@ -77,7 +77,7 @@ impl Sources {
     /// # Errors
     /// Exit 2: unreadable files, wrong names (see [`migrations::read_all`]), a project without any of
     /// the two.
-    pub fn read_of(project: &Path, migrations: &Path, tool: Option<SqlTool>) -> Result<Self, Failure> {
+    pub fn read_of(project: &Path, migrations: &Path, tool: Option<MigrationTool>) -> Result<Self, Failure> {
         let sources = Self::read_any(project, migrations, tool)?;
         if sources.is_empty() {
             let shown = project.display();
@@ -94,7 +94,7 @@ impl Sources {
     ///
     /// # Errors
     /// Exit 2: unreadable files, wrong names.
-    pub fn read_any(project: &Path, migrations: &Path, tool: Option<SqlTool>) -> Result<Self, Failure> {
+    pub fn read_any(project: &Path, migrations: &Path, tool: Option<MigrationTool>) -> Result<Self, Failure> {
         let mut schema = Vec::new();
         for path in schema_paths(&project.join("schema"))? {
             schema.push(SchemaFile { path: relative(project, &path), text: read_file(&path)? });

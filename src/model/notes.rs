@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 use super::inputs::Sources;
 use super::load::history_rows;
 use super::lock::Lock;
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 use crate::postgres::sql::{Assignment, Statement, split_all};
 
 impl Sources {
@@ -39,7 +39,7 @@ impl Lock {
     /// What is worth knowing of the migrations that are programs.
     pub fn notes(&self) -> Option<String> {
         let revisions = || self.migrations.iter().filter_map(|migration| migration.revision.as_ref());
-        let tool = self.head.settings.tool.filter(|tool| *tool == SqlTool::Alembic)?;
+        let tool = self.head.settings.tool.filter(|tool| *tool == MigrationTool::Alembic)?;
         let is_parent = |id: &SmolStr| self.migrations.iter().any(|migration| migration.parents.contains(id));
         let heads: Vec<&str> = revisions()
             .map(|revision| &revision.id)

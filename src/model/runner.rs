@@ -14,7 +14,7 @@ use super::outcome::StatementOutcome;
 use super::recognise::{Class, Extension, classify};
 use super::server_error::StatementError;
 use crate::error::{ErrorCode, Failure};
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 use crate::postgres::catalog::reader::{CatalogReading, ReadOptions, read};
 use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::connection::Session;
@@ -92,7 +92,7 @@ impl<'s> Runner<'s> {
     }
 
     /// Whether a tool has recorded a revision.
-    pub(super) async fn has_applied(&mut self, tool: SqlTool, revision: &str) -> Result<bool> {
+    pub(super) async fn has_applied(&mut self, tool: MigrationTool, revision: &str) -> Result<bool> {
         let history = tool.history();
         let mut tables: Vec<String> = Vec::new();
         let named = format!(

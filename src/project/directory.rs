@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{ErrorCode, Failure};
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 use crate::plain_file::{self, SOURCES};
 
 pub use crate::plain_file::SETTINGS_FILE;
@@ -33,7 +33,7 @@ pub struct Project {
     /// `migrations/`, or the directory in `[migrations] dir`.
     pub migrations_dir: PathBuf,
     /// The tool that keeps the migrations there; `None` for trueup itself.
-    pub tool: Option<SqlTool>,
+    pub tool: Option<MigrationTool>,
     /// `trueup.lock`
     pub lock_path: PathBuf,
     /// `trueup.toml`

@@ -14,7 +14,7 @@ use super::repair::{RepairSettings, repair};
 use crate::cli::FailOn;
 use crate::error::{ErrorCode, Failure};
 use crate::findings::Severity;
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 use crate::plain_file;
 use crate::postgres::connection::ServerVersion;
 use crate::postgres::sql::{self, DURATION, QualifiedTable};
@@ -84,7 +84,7 @@ impl Default for DatabaseSettings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationSettings {
     /// The tool that keeps and applies the migrations; `None` for trueup itself.
-    pub tool: Option<SqlTool>,
+    pub tool: Option<MigrationTool>,
     /// The program and its arguments that apply the tool's migrations; empty for the tool's usual ones.
     pub command: Vec<String>,
     /// The program of a tool whose migrations are programs, with the arguments that come before all others; empty for the
@@ -281,11 +281,12 @@ fn database(section: TomlTable<'_, '_>) -> Result<DatabaseSettings, Failure> {
 
 fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings, Failure> {
     let mut settings = MigrationSettings::default();
-    let known: Vec<&str> = std::iter::once("trueup").chain(SqlTool::ALL.map(SqlTool::word)).collect();
+    let known: Vec<&str> =
+        std::iter::once("trueup").chain(MigrationTool::ALL.map(MigrationTool::word)).collect();
     let tool =
         section.read("tool", &format!("one of {}", known.join(", ")), |value| match value.as_str()? {
             "trueup" => Some(None),
-            word => SqlTool::of_word(word).map(Some),
+            word => MigrationTool::of_word(word).map(Some),
         })?;
     if let Some(tool) = tool.flatten() {
         settings.tool = Some(tool);

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::migrations::Migration;
 use crate::migrations::checksum::Width;
 use crate::migrations::history::{self, Applied, HistoryTable, OtherHistory, TableCandidate};
-use crate::migrations::tools::{self, AppliedRevision, SqlTool};
+use crate::migrations::tools::{self, AppliedRevision, MigrationTool};
 use crate::postgres::catalog::reader::Assembler;
 use crate::postgres::connection::Row;
 use crate::postgres::sql::QualifiedTable;
@@ -25,7 +25,7 @@ pub(super) struct Histories {
     pub(super) applied: Vec<Applied>,
     others: Vec<OtherHistory>,
     /// The history of the tool that keeps the project's migrations.
-    of_tool: Option<(SqlTool, HistoryTable)>,
+    of_tool: Option<(MigrationTool, HistoryTable)>,
     rows_of_tool: Vec<AppliedRevision>,
 }
 
@@ -56,7 +56,7 @@ impl Histories {
         found: &[TableCandidate],
         search_path: &str,
         chosen: Option<&QualifiedTable>,
-        tool: Option<SqlTool>,
+        tool: Option<MigrationTool>,
     ) -> Self {
         let of = |candidate| HistoryTable::of(candidate, found, chosen);
         let tables: Vec<HistoryTable> = found.iter().filter_map(of).collect();

@@ -31,7 +31,7 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Migration;
 use crate::migrations::checksum::Width;
 use crate::migrations::history::{Applied, OtherHistory, TableCandidate};
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 use crate::postgres::catalog::reader::{self, Assembler, IndexedSequence, Presence, ReadOptions};
 use crate::postgres::catalog::{Catalog, TableUse, UntrustedCode};
 use crate::postgres::connection::{
@@ -103,7 +103,7 @@ pub struct Request {
     /// The search_path that the project's own SQL runs with. The history is looked for in its schemas first.
     pub search_path: String,
     /// The tool that keeps the project's migrations; `None` for trueup itself.
-    pub tool: Option<SqlTool>,
+    pub tool: Option<MigrationTool>,
     /// The project's migrations. The records of applied migrations that are not among them, or were modified since, are
     /// read.
     pub migrations: Arc<[Migration]>,

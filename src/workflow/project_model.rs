@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::data::seeds::{RowFilter, Seeds};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Migration;
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 use crate::model::{
     self, CompiledMigration, CompiledSettings, Head, Lock, LockFile, Sources, ToolSteps, UnreadableBody,
 };
@@ -163,7 +163,7 @@ fn files(settings: &Settings, sender: oneshot::Sender<Needs>) -> Result<Files> {
 
 /// Whether the migrations are programs of another tool: they are listed in the lock.
 fn runs_programs(settings: &Settings) -> bool {
-    settings.migrations.tool.is_some_and(SqlTool::is_code)
+    settings.migrations.tool.is_some_and(MigrationTool::is_code)
 }
 
 /// The migrations of a compiled project: its files, or the programs that are listed in the lock.
@@ -190,7 +190,7 @@ pub(crate) fn listed_programs(settings: &Settings) -> Result<Option<Arc<[Migrati
 
 /// The tool is run when somebody asks for it: its programs are the project's own, and may do anything.
 fn not_compiled(settings: &Settings, why: &str) -> Failure {
-    let tool = settings.migrations.tool.map_or("", SqlTool::title);
+    let tool = settings.migrations.tool.map_or("", MigrationTool::title);
     Failure::cannot_tell(format!("{why}; only `trueup compile` runs the migrations of {tool}"))
         .code(ErrorCode::LOCK_FILE_INVALID)
         .next("trueup compile, where the application and PostgreSQL are installed; commit trueup.lock")

@@ -8,7 +8,7 @@ mod upgrade;
 use std::fs;
 use std::path::Path;
 
-use trueup::migrations::tools::SqlTool;
+use trueup::migrations::tools::MigrationTool;
 
 use crate::support::project::Project;
 use crate::support::{self, TestDatabase};
@@ -237,7 +237,7 @@ fn pending_migrations_are_told_as_the_tool_calls_them() {
 fn the_tools_history_is_never_written_to() {
     for tool in tools() {
         let (project, database) = (project(&tool), database(&tool));
-        let revert = SqlTool::of_word(tool.name).unwrap().revert_command().unwrap_or(tool.apply);
+        let revert = MigrationTool::of_word(tool.name).unwrap().revert_command().unwrap_or(tool.apply);
         for (args, command) in
             [(&["downgrade", "--to", "1", "--yes"][..], revert), (&["adopt", "--yes"], tool.apply)]
         {

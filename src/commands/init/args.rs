@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::cli::{CommandHelp, Documented, ScratchArgs};
 use crate::error::Failure;
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 use crate::project::CommandArgs;
 
 /// `trueup init`
@@ -26,7 +26,7 @@ pub(crate) struct InitArgs {
 
     /// Turn the migrations of this tool into migrations of trueup, which applies them from now on
     #[arg(long, value_name = "TOOL", value_parser = other_tool, requires = "take_over", conflicts_with = "tool")]
-    pub(crate) from: Option<SqlTool>,
+    pub(crate) from: Option<MigrationTool>,
 
     /// With --from: write the files, once they are proved to build what the tool's files build
     #[arg(long, requires = "from")]
@@ -48,15 +48,15 @@ pub(crate) struct InitArgs {
 
 /// trueup, or another tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ChosenTool(pub(crate) Option<SqlTool>);
+pub(crate) struct ChosenTool(pub(crate) Option<MigrationTool>);
 
 fn tool(word: &str) -> Result<ChosenTool, String> {
     if word == "trueup" { Ok(ChosenTool(None)) } else { other_tool(word).map(|tool| ChosenTool(Some(tool))) }
 }
 
-fn other_tool(word: &str) -> Result<SqlTool, String> {
-    SqlTool::of_word(word).ok_or_else(|| {
-        let known: Vec<&str> = SqlTool::ALL.map(SqlTool::word).into();
+fn other_tool(word: &str) -> Result<MigrationTool, String> {
+    MigrationTool::of_word(word).ok_or_else(|| {
+        let known: Vec<&str> = MigrationTool::ALL.map(MigrationTool::word).into();
         format!("known are {}", known.join(", "))
     })
 }

@@ -4,14 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::migrations::script::tool_of_markers;
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 use crate::postgres::sql::read_file;
 
 /// A tool, and what shows that it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     /// The tool; `None` for migrations that trueup reads as they are.
-    pub(super) tool: Option<SqlTool>,
+    pub(super) tool: Option<MigrationTool>,
     /// The directory of its migrations, relative to the project.
     pub(super) dir: PathBuf,
     /// The file that shows it.
@@ -38,28 +38,28 @@ const DIRECTORIES: [&str; 10] = [
 /// The tool of a directory; `None` where nothing shows one.
 pub(super) fn find(project: &Path) -> Option<Found> {
     let has = |name: &str| project.join(name).exists();
-    let found = |tool: SqlTool, dir: &str, evidence: &str| {
+    let found = |tool: MigrationTool, dir: &str, evidence: &str| {
         Some(Found { tool: Some(tool), dir: dir.into(), evidence: evidence.to_owned() })
     };
     if has("prisma/migrations") {
-        return found(SqlTool::Prisma, "prisma/migrations", "prisma/migrations");
+        return found(MigrationTool::Prisma, "prisma/migrations", "prisma/migrations");
     }
     if has("sqitch.plan") {
-        return found(SqlTool::Sqitch, ".", "sqitch.plan");
+        return found(MigrationTool::Sqitch, ".", "sqitch.plan");
     }
     if has("alembic.ini") {
         let dir = format!("{}/versions", script_location(&text_of(&project.join("alembic.ini"))));
         return Some(Found {
-            tool: Some(SqlTool::Alembic),
+            tool: Some(MigrationTool::Alembic),
             dir: dir.into(),
             evidence: "alembic.ini".to_owned(),
         });
     }
     if has("manage.py") {
-        return found(SqlTool::Django, ".", "manage.py");
+        return found(MigrationTool::Django, ".", "manage.py");
     }
     if has("diesel.toml") {
-        return found(SqlTool::Diesel, "migrations", "diesel.toml");
+        return found(MigrationTool::Diesel, "migrations", "diesel.toml");
     }
     let configured = || ["flyway.toml", "flyway.conf", "conf/flyway.conf"].into_iter().find(|name| has(name));
     // A build of Java has Flyway as a plugin or a library.
@@ -101,7 +101,7 @@ fn text_of(path: &Path) -> String {
 }
 
 /// The tool of the files in a directory, with the first file that shows it.
-fn of_files(directory: &Path, flyway: Option<&str>, sqlx: bool) -> Option<(Option<SqlTool>, String)> {
+fn of_files(directory: &Path, flyway: Option<&str>, sqlx: bool) -> Option<(Option<MigrationTool>, String)> {
     let mut names: Vec<String> = fs::read_dir(directory)
         .ok()?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
@@ -110,20 +110,20 @@ fn of_files(directory: &Path, flyway: Option<&str>, sqlx: bool) -> Option<(Optio
     names.sort();
     if names.iter().any(|name| directory.join(name).join("up.sql").is_file()) {
         let first = names.into_iter().find(|name| directory.join(name).join("up.sql").is_file())?;
-        return Some((Some(SqlTool::Diesel), format!("{first}/up.sql")));
+        return Some((Some(MigrationTool::Diesel), format!("{first}/up.sql")));
     }
     let first = names.iter().find(|name| name.ends_with(".sql"))?.clone();
     if first.starts_with(['V', 'U', 'R', 'B']) && first.contains("__") {
-        return Some((flyway.map(|_| SqlTool::Flyway), first));
+        return Some((flyway.map(|_| MigrationTool::Flyway), first));
     }
-    let marked = tool_of_markers(&text_of(&directory.join(&first))).and_then(SqlTool::of_word);
+    let marked = tool_of_markers(&text_of(&directory.join(&first))).and_then(MigrationTool::of_word);
     let is_numbered = first.starts_with(|found: char| found.is_ascii_digit());
     let tool = match marked {
         Some(tool) => tool,
         None if !is_numbered => return None,
-        None if sqlx => SqlTool::Sqlx,
-        None if first.ends_with(".up.sql") || first.ends_with(".down.sql") => SqlTool::GolangMigrate,
-        None => SqlTool::Sqlx,
+        None if sqlx => MigrationTool::Sqlx,
+        None if first.ends_with(".up.sql") || first.ends_with(".down.sql") => MigrationTool::GolangMigrate,
+        None => MigrationTool::Sqlx,
     };
     Some((Some(tool), first))
 }
@@ -132,7 +132,7 @@ fn of_files(directory: &Path, flyway: Option<&str>, sqlx: bool) -> Option<(Optio
 mod tests {
     use super::*;
 
-    fn tool_of(files: &[(&str, &str)]) -> Option<(Option<SqlTool>, String)> {
+    fn tool_of(files: &[(&str, &str)]) -> Option<(Option<MigrationTool>, String)> {
         let directory = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let path = directory.path().join(name);
@@ -146,27 +146,30 @@ mod tests {
     fn tools_are_found_by_their_files() {
         let found = |files: &[(&str, &str)]| tool_of(files).map(|(tool, _)| tool);
         for (files, tool) in [
-            (&[("db/migrations/1_a.sql", "-- migrate:up\nselect 1;")][..], SqlTool::Dbmate),
-            (&[("migrations/1_a.sql", "-- +goose Up\nselect 1;")], SqlTool::Goose),
-            (&[("migrations/1-a.sql", "-- +migrate Up\nselect 1;")], SqlTool::SqlMigrate),
-            (&[("migrations/1_a.sql", "-- Up Migration\nselect 1;")], SqlTool::NodePgMigrate),
-            (&[("migrations/1_a.up.sql", "select 1;")], SqlTool::GolangMigrate),
+            (&[("db/migrations/1_a.sql", "-- migrate:up\nselect 1;")][..], MigrationTool::Dbmate),
+            (&[("migrations/1_a.sql", "-- +goose Up\nselect 1;")], MigrationTool::Goose),
+            (&[("migrations/1-a.sql", "-- +migrate Up\nselect 1;")], MigrationTool::SqlMigrate),
+            (&[("migrations/1_a.sql", "-- Up Migration\nselect 1;")], MigrationTool::NodePgMigrate),
+            (&[("migrations/1_a.up.sql", "select 1;")], MigrationTool::GolangMigrate),
             (
                 &[("migrations/1_a.up.sql", ""), ("Cargo.toml", "[dependencies]\nsqlx = \"0.9\"")],
-                SqlTool::Sqlx,
+                MigrationTool::Sqlx,
             ),
-            (&[("migrations/2026-01-01-000000_a/up.sql", "select 1;")], SqlTool::Diesel),
-            (&[("prisma/migrations/1_a/migration.sql", "select 1;")], SqlTool::Prisma),
-            (&[("sqitch.plan", "")], SqlTool::Sqitch),
-            (&[("manage.py", ""), ("migrations/1_a.up.sql", "")], SqlTool::Django),
-            (&[("alembic.ini", "[alembic]\nscript_location = %(here)s/db/alembic\n")], SqlTool::Alembic),
-            (&[("flyway.conf", ""), ("sql/V1__a.sql", "select 1;")], SqlTool::Flyway),
+            (&[("migrations/2026-01-01-000000_a/up.sql", "select 1;")], MigrationTool::Diesel),
+            (&[("prisma/migrations/1_a/migration.sql", "select 1;")], MigrationTool::Prisma),
+            (&[("sqitch.plan", "")], MigrationTool::Sqitch),
+            (&[("manage.py", ""), ("migrations/1_a.up.sql", "")], MigrationTool::Django),
+            (
+                &[("alembic.ini", "[alembic]\nscript_location = %(here)s/db/alembic\n")],
+                MigrationTool::Alembic,
+            ),
+            (&[("flyway.conf", ""), ("sql/V1__a.sql", "select 1;")], MigrationTool::Flyway),
             (
                 &[
                     ("pom.xml", "<artifactId>flyway-core</artifactId>"),
                     ("src/main/resources/db/migration/V1__a.sql", "select 1;"),
                 ],
-                SqlTool::Flyway,
+                MigrationTool::Flyway,
             ),
         ] {
             assert_eq!(found(files), Some(Some(tool)), "{files:?}");

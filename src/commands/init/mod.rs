@@ -14,7 +14,7 @@ use anyhow::Result;
 
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::Command;
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 use crate::model::{Lock, Sources};
 use crate::output;
 use crate::postgres::sql::unified;
@@ -101,17 +101,26 @@ async fn start(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
             {
                 write_settings(&mut report)?;
                 report.exit = failure.exit;
-                report
-                    .init
-                    .notes
-                    .push(format!("trueup.lock is not written: {}", joined_lines(&failure.what)));
-                report.init.next = vec![failure.next, format!("then: {}", Command::Compile)];
+                let why = match failure.code {
+                    Some(ErrorCode::TOOL_FAILED) => in_short(&failure.what),
+                    _ => joined_lines(&failure.what),
+                };
+                report.init.notes.push(format!("trueup.lock is not written: {why}"));
+                report.init.next = vec![format!("{}; then: {}", failure.next, Command::Compile)];
             }
             Ok(failure) => return Err(nothing_written(failure).into()),
             Err(error) => return Err(error),
         },
     }
     Ok(report)
+}
+
+/// The first and the last line of what a tool has said.
+fn in_short(what: &str) -> String {
+    match (what.lines().next(), what.lines().next_back()) {
+        (Some(first), Some(last)) if first != last => format!("{first}: {}", last.trim()),
+        _ => what.to_owned(),
+    }
 }
 
 /// What is wrong with the files is told before anything is written.
@@ -171,7 +180,7 @@ fn chosen(args: &InitArgs, project: &Path) -> Option<Found> {
     let mut chosen = match args.tool {
         None => found,
         Some(ChosenTool(tool)) => found.filter(|found| found.tool == tool).or_else(|| {
-            let dir = tool.map_or("migrations", SqlTool::usual_directory);
+            let dir = tool.map_or("migrations", MigrationTool::usual_directory);
             Some(Found { tool, dir: dir.into(), evidence: "--tool".to_owned() })
         }),
     };
@@ -227,7 +236,7 @@ fn asked_name(settings: &Settings, args: &InitArgs, found: Option<&Found>) -> Re
         }
     };
     let of = found.map_or_else(String::new, |found| {
-        let tool = found.tool.map_or("trueup", SqlTool::title);
+        let tool = found.tool.map_or("trueup", MigrationTool::title);
         format!(" for the migrations of {tool} in {}", found.dir.display())
     });
     match output::confirm(&format!("Write trueup.toml and trueup.lock{of}?")).map_err(ended)? {
@@ -257,7 +266,7 @@ impl InitReport {
             init: Init {
                 directory: settings.project.dir.display().to_string(),
                 name: None,
-                tool: found.and_then(|found| found.tool).map(SqlTool::word),
+                tool: found.and_then(|found| found.tool).map(MigrationTool::word),
                 evidence: found.map(|found| found.evidence.clone()),
                 written: Vec::new(),
                 migrations: None,

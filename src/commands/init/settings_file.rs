@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::found::Found;
 use crate::error::{ErrorCode, Failure};
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 
 /// What a tool may have to be told.
 const VARIABLES: &str = "\
@@ -48,7 +48,7 @@ impl SettingsFile<'_> {
         }
         let dir = toml::Value::String(found.dir.display().to_string());
         text.push_str(&format!("dir = {dir}\n"));
-        if self.found.and_then(|found| found.tool).is_some_and(SqlTool::is_code) {
+        if self.found.and_then(|found| found.tool).is_some_and(MigrationTool::is_code) {
             text.push_str(VARIABLES);
         }
         text

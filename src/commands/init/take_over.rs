@@ -15,7 +15,7 @@ use super::{confirmed_name, save, with_project};
 use crate::error::{ErrorCode, Failure};
 use crate::findings::Command;
 use crate::migrations::Migration;
-use crate::migrations::tools::{self, ConvertedFile, SqlTool, ToolMigrations};
+use crate::migrations::tools::{self, ConvertedFile, MigrationTool, ToolMigrations};
 use crate::model::{CompiledMigration, Lock, Sources};
 use crate::postgres::catalog::Catalog;
 use crate::project::Settings;
@@ -26,7 +26,7 @@ use crate::workflow::project_model;
 const BESIDE: &str = "trueup-migrations";
 const USUAL: &str = "migrations";
 
-pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: SqlTool) -> Result<InitReport> {
+pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationTool) -> Result<InitReport> {
     let project = &settings.project;
     let theirs = directory(args, tool, &project.dir);
     let is_usual =
@@ -107,7 +107,7 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: SqlTool) -> 
 }
 
 /// Where the tool keeps its migrations, relative to the project.
-fn directory(args: &InitArgs, tool: SqlTool, project: &Path) -> PathBuf {
+fn directory(args: &InitArgs, tool: MigrationTool, project: &Path) -> PathBuf {
     let shown = || found::find(project).filter(|found| found.tool == Some(tool)).map(|found| found.dir);
     args.dir.clone().or_else(shown).unwrap_or_else(|| tool.usual_directory().into())
 }
@@ -130,7 +130,7 @@ fn not_written(place: &Path, error: &std::io::Error) -> Failure {
 }
 
 /// The migration that creates the tool's own history table, where the others name that.
-fn history_table(tool: SqlTool, found: &ToolMigrations) -> Option<ConvertedFile> {
+fn history_table(tool: MigrationTool, found: &ToolMigrations) -> Option<ConvertedFile> {
     let sql = tool.history().create;
     let name = sql.split_whitespace().nth(5)?;
     if !found.migrations.iter().any(|migration| migration.up.contains(name)) {
@@ -146,7 +146,7 @@ fn history_table(tool: SqlTool, found: &ToolMigrations) -> Option<ConvertedFile>
 
 fn write(
     directory: &Path,
-    tool: SqlTool,
+    tool: MigrationTool,
     found: &ToolMigrations,
     history: Option<&ConvertedFile>,
 ) -> Result<(), Failure> {
@@ -163,7 +163,7 @@ fn write(
 async fn compiled(
     settings: &Settings,
     directory: &Path,
-    tool: Option<SqlTool>,
+    tool: Option<MigrationTool>,
     named: impl Fn(Failure) -> Failure,
 ) -> Result<(Sources, Lock)> {
     let of = Found { tool, dir: directory.to_path_buf(), evidence: String::new() };
@@ -189,7 +189,7 @@ fn differing(theirs: &Lock, ours: &[CompiledMigration], model: &Catalog) -> BTre
     places
 }
 
-fn refuse(tool: SqlTool, theirs: &Lock, ours: &[CompiledMigration], place: usize) -> Failure {
+fn refuse(tool: MigrationTool, theirs: &Lock, ours: &[CompiledMigration], place: usize) -> Failure {
     let what = match (theirs.migrations.get(place), ours.get(place)) {
         (Some(a), Some(b)) => format!("{} does not build what {} builds", b.id(), a.id()),
         _ => format!("the converted migrations do not build what those of {tool} build"),
@@ -200,7 +200,7 @@ fn refuse(tool: SqlTool, theirs: &Lock, ours: &[CompiledMigration], place: usize
 }
 
 /// What is worth knowing of the conversion.
-fn notes(tool: SqlTool, found: &ToolMigrations, converted: &[Migration]) -> Vec<String> {
+fn notes(tool: MigrationTool, found: &ToolMigrations, converted: &[Migration]) -> Vec<String> {
     let mut notes = Vec::new();
     let renumbered = found.migrations.iter().zip(converted).filter(|(theirs, ours)| {
         let digits = theirs.revision.chars().take_while(char::is_ascii_digit).collect::<String>();

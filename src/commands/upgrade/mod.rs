@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::changes::plan::{MigrationPlan, PlanStop, UpgradeGoal};
 use crate::cli::WriteArgs;
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
@@ -50,7 +50,7 @@ pub(super) async fn run(settings: &Settings, args: &UpgradeArgs, stop: writer::S
 async fn with_tool(
     settings: &Settings,
     args: &UpgradeArgs,
-    tool: SqlTool,
+    tool: MigrationTool,
     stop: writer::StopSignal,
 ) -> Result<Exit> {
     let flags = [

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use anyhow::Result;
 use smol_str::SmolStr;
 
-use super::{SqlTool, ToolRevision, flyway, numbers_of};
+use super::{MigrationTool, ToolRevision, flyway, numbers_of};
 use crate::migrations::Migration;
 use crate::migrations::history::Applied;
 use crate::postgres::catalog::history_tables::{HISTORY_TOOLS, HistoryTool};
@@ -51,7 +51,7 @@ impl FromStr for StandsFor {
     }
 }
 
-impl SqlTool {
+impl MigrationTool {
     /// How its history is recognised and read.
     pub fn history(self) -> &'static HistoryTool {
         let of_this_name = |tool: &&HistoryTool| tool.tool == self.title();
@@ -67,7 +67,7 @@ impl SqlTool {
 
 /// The rows of a tool's history as those of a project with these migrations. Revisions that the project lacks get numbers of
 /// their own.
-pub fn applied(tool: SqlTool, rows: &[AppliedRevision], migrations: &[Migration]) -> Vec<Applied> {
+pub fn applied(tool: MigrationTool, rows: &[AppliedRevision], migrations: &[Migration]) -> Vec<Applied> {
     let mut known: HashMap<String, Vec<usize>> = HashMap::new();
     for (index, migration) in migrations.iter().enumerate().rev() {
         if let Some(revision) = &migration.revision {
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use crate::migrations::Directives;
 
-    fn project(tool: SqlTool, revisions: &[&str]) -> Vec<Migration> {
+    fn project(tool: MigrationTool, revisions: &[&str]) -> Vec<Migration> {
         let migrations =
             revisions.iter().zip(super::super::number(revisions)).map(|(id, version)| Migration {
                 version,
@@ -178,7 +178,7 @@ mod tests {
         migrations.collect()
     }
 
-    fn rows(tool: SqlTool, rows: &[(&str, StandsFor)], revisions: &[&str]) -> Vec<Applied> {
+    fn rows(tool: MigrationTool, rows: &[(&str, StandsFor)], revisions: &[&str]) -> Vec<Applied> {
         let row = |(revision, stands_for): &(&str, StandsFor)| AppliedRevision {
             revision: (*revision).into(),
             stands_for: *stands_for,
@@ -187,39 +187,39 @@ mod tests {
         applied(tool, &rows, &project(tool, revisions))
     }
 
-    fn versions(tool: SqlTool, found: &[(&str, StandsFor)], revisions: &[&str]) -> Vec<i64> {
+    fn versions(tool: MigrationTool, found: &[(&str, StandsFor)], revisions: &[&str]) -> Vec<i64> {
         rows(tool, found, revisions).iter().map(|row| row.version).collect()
     }
 
     #[test]
     fn rows_are_matched_by_the_tools_own_identifiers() {
-        assert_eq!(versions(SqlTool::Dbmate, &[("2", Alone)], &["1", "2"]), [2]);
+        assert_eq!(versions(MigrationTool::Dbmate, &[("2", Alone)], &["1", "2"]), [2]);
         assert_eq!(
-            versions(SqlTool::Flyway, &[("1.0", Alone), ("01.2", Alone)], &["1", "1.2", "2"]),
+            versions(MigrationTool::Flyway, &[("1.0", Alone), ("01.2", Alone)], &["1", "1.2", "2"]),
             [100, 102]
         );
         assert_eq!(
-            versions(SqlTool::Flyway, &[("R__all_users", Alone)], &["1", "2", "R__all_users"]).len(),
+            versions(MigrationTool::Flyway, &[("R__all_users", Alone)], &["1", "2", "R__all_users"]).len(),
             1,
             "a repeatable migration"
         );
-        assert_eq!(versions(SqlTool::Sqitch, &[("a", Alone), ("a", Alone)], &["a", "b", "a"]), [1, 3]);
+        assert_eq!(versions(MigrationTool::Sqitch, &[("a", Alone), ("a", Alone)], &["a", "b", "a"]), [1, 3]);
     }
 
     #[test]
     fn a_row_stands_for_others() {
-        let golang = |row, revisions: &[&str]| versions(SqlTool::GolangMigrate, &[row], revisions);
+        let golang = |row, revisions: &[&str]| versions(MigrationTool::GolangMigrate, &[row], revisions);
         assert_eq!(golang(("2", Through), &["1", "2", "10"]), [1, 2]);
         assert_eq!(golang(("10", Through), &["1", "2", "10"]), [1, 2, 10]);
         assert_eq!(golang(("10", Before), &["1", "2", "10"]), [1, 2], "dirty");
         assert_eq!(golang(("-1", Before), &["1", "2", "10"]), [0; 0], "the first one, reverted half");
         assert_eq!(golang(("5", Before), &["1", "2", "10"]), [1, 2], "dirty, and the project lacks it");
-        assert_eq!(versions(SqlTool::Flyway, &[("1.5", Baseline)], &["1.1", "1.2", "2"]), [101, 102]);
+        assert_eq!(versions(MigrationTool::Flyway, &[("1.5", Baseline)], &["1.1", "1.2", "2"]), [101, 102]);
     }
 
     #[test]
     fn a_head_stands_for_its_ancestors() {
-        let mut migrations = project(SqlTool::Alembic, &["a", "b", "c", "d", "e"]);
+        let mut migrations = project(MigrationTool::Alembic, &["a", "b", "c", "d", "e"]);
         for (index, parents) in [(1, &["a"][..]), (2, &["a"]), (3, &["b", "c"]), (4, &["d"])] {
             migrations[index].parents = parents.iter().map(|parent| SmolStr::from(*parent)).collect();
         }
@@ -228,7 +228,7 @@ mod tests {
                 .iter()
                 .map(|head| AppliedRevision { revision: (*head).into(), stands_for: StandsFor::Ancestors })
                 .collect();
-            applied(SqlTool::Alembic, &rows, &migrations).iter().map(|row| row.version).collect()
+            applied(MigrationTool::Alembic, &rows, &migrations).iter().map(|row| row.version).collect()
         };
         assert_eq!(at(&["c"]), [1, 3]);
         assert_eq!(at(&["b", "c"]), [1, 2, 3]);
@@ -238,14 +238,14 @@ mod tests {
 
     #[test]
     fn what_the_project_lacks_is_in_the_order_of_its_numbers() {
-        assert_eq!(versions(SqlTool::Sqlx, &[("7", Alone)], &["1", "2"]), [7]);
+        assert_eq!(versions(MigrationTool::Sqlx, &[("7", Alone)], &["1", "2"]), [7]);
         let lacking = |tool, revisions: [&str; 3]| {
             let found = rows(tool, &revisions.map(|revision| (revision, Alone)), &["1"]);
             found.iter().map(|row| row.id().to_string()).collect::<Vec<_>>()
         };
-        assert_eq!(lacking(SqlTool::Goose, ["10", "9", "100"]), ["goose 9", "goose 10", "goose 100"]);
+        assert_eq!(lacking(MigrationTool::Goose, ["10", "9", "100"]), ["goose 9", "goose 10", "goose 100"]);
         assert_eq!(
-            lacking(SqlTool::Flyway, ["R__a", "1.10", "1.9"]),
+            lacking(MigrationTool::Flyway, ["R__a", "1.10", "1.9"]),
             ["Flyway 1.9", "Flyway 1.10", "Flyway R__a"]
         );
     }

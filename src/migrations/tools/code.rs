@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use smol_str::SmolStr;
 
 use super::names::words;
-use super::{SqlTool, entries, is_code};
+use super::{MigrationTool, entries, is_code};
 use crate::error::Failure;
 use crate::postgres::sql::read_file;
 
@@ -22,7 +22,7 @@ pub struct ListedRevision {
     pub file: Option<PathBuf>,
 }
 
-impl SqlTool {
+impl MigrationTool {
     /// Whether its migrations are programs, and not SQL.
     pub fn is_code(self) -> bool {
         matches!(self, Self::Alembic | Self::Django)
@@ -174,7 +174,7 @@ mod tests {
                        Rev: b2\nParent: a1\nAlso depends on: b1\nPath: /p/versions/b2.py\n\n    \n\n\
                        Rev: b1\nParent: a1\nBranch names: left\nPath: /p/versions/b1.py\n\n    left: one\n\n\
                        Rev: a1 (branchpoint)\nParent: <base>\nBranches into: b1, b2\nPath: /p/versions/a1.py\n\n    Parent: x\n";
-        let found = SqlTool::Alembic.read_list(printed);
+        let found = MigrationTool::Alembic.read_list(printed);
         assert_eq!(shown(&found), ["a1 Parent__x ", "b1 left__one a1", "b2  a1+b1", "c3 both b1+b2"]);
         assert_eq!(found[0].file.as_deref(), Some(Path::new("/p/versions/a1.py")));
     }
@@ -184,14 +184,14 @@ mod tests {
         let printed = "[ ]  contenttypes.0001_initial\n[ ]  auth.0001_initial ... (contenttypes.0001_initial)\n\
                        [X]  api.0023_add_user_id ... (api.0022_keys, auth.0001_initial)\nSystem check identified no issues\n";
         assert_eq!(
-            shown(&SqlTool::Django.read_list(printed)),
+            shown(&MigrationTool::Django.read_list(printed)),
             [
                 "contenttypes.0001_initial initial ",
                 "auth.0001_initial initial contenttypes.0001_initial",
                 "api.0023_add_user_id add_user_id api.0022_keys+auth.0001_initial"
             ]
         );
-        assert_eq!(SqlTool::Django.step_arguments("api.0023_a")[..3], ["migrate", "api", "0023_a"]);
+        assert_eq!(MigrationTool::Django.step_arguments("api.0023_a")[..3], ["migrate", "api", "0023_a"]);
     }
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
             std::fs::write(path, "x").expect("written");
         }
-        let found = SqlTool::Django.code_files(project.path()).expect("reads");
+        let found = MigrationTool::Django.code_files(project.path()).expect("reads");
         assert_eq!(found.len(), 1);
         assert!(found[0].0.ends_with("api/migrations/0001_initial.py"));
     }

@@ -1,13 +1,13 @@
 //! The command by which a tool applies its pending migrations, and how it is told which database.
 
-use super::SqlTool;
+use super::MigrationTool;
 
 /// Stands in a command for the URL of the database without its password, which is in the variable `PGPASSWORD`.
 pub const URL: &str = "{url}";
 /// Stands in a command for the directory of the migrations.
 pub const DIR: &str = "{dir}";
 
-impl SqlTool {
+impl MigrationTool {
     /// What comes behind [`Self::program`], which is empty for a tool of SQL files: the program and its arguments, with
     /// [`URL`] and [`DIR`] in them.
     pub fn apply_arguments(self) -> &'static [&'static str] {

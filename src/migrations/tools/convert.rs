@@ -1,6 +1,6 @@
 //! Migrations of another tool as files of trueup: `V<version>__<name>.sql` and `.down.sql`.
 
-use super::{SqlTool, ToolMigrations, needs_no_transaction, number};
+use super::{MigrationTool, ToolMigrations, needs_no_transaction, number};
 
 /// A file to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct ConvertedFile {
 }
 
 /// The files that stand for these migrations, in their order. The SQL stays as it is, but for empty lines around it.
-pub fn convert(tool: SqlTool, found: &ToolMigrations) -> Vec<ConvertedFile> {
+pub fn convert(tool: MigrationTool, found: &ToolMigrations) -> Vec<ConvertedFile> {
     let revisions: Vec<&str> = found.migrations.iter().map(|migration| migration.revision.as_str()).collect();
     let mut files = Vec::new();
     for (migration, version) in found.migrations.iter().zip(number(&revisions)) {

@@ -33,7 +33,7 @@ pub use versions::{number, versions_of};
 
 /// A tool that keeps and applies migrations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SqlTool {
+pub enum MigrationTool {
     /// Programs of Python, each with its identifier and that of the one before it.
     Alembic,
     /// One file with `-- migrate:up` and `-- migrate:down`.
@@ -60,7 +60,7 @@ pub enum SqlTool {
     Sqlx,
 }
 
-impl SqlTool {
+impl MigrationTool {
     /// All of them.
     pub const ALL: [Self; 12] = [
         Self::Alembic,
@@ -165,12 +165,12 @@ impl SqlTool {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ToolRevision {
     /// The tool.
-    pub tool: SqlTool,
+    pub tool: MigrationTool,
     /// The tool's identifier: `20260102030405`, `1.2`, `20260102030405_add_users`.
     pub id: SmolStr,
 }
 
-impl fmt::Display for SqlTool {
+impl fmt::Display for MigrationTool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
     }
@@ -208,7 +208,7 @@ pub struct ToolMigrations {
 ///
 /// # Errors
 /// Exit 2: every file that cannot be read as a migration of this tool, in one failure; a directory without any.
-pub fn read(tool: SqlTool, directory: &Path) -> Result<ToolMigrations, Failure> {
+pub fn read(tool: MigrationTool, directory: &Path) -> Result<ToolMigrations, Failure> {
     if tool.is_code() {
         let what = format!("the migrations of {tool} are programs, and become no files of SQL");
         return Err(Failure::usage(what)
@@ -216,10 +216,10 @@ pub fn read(tool: SqlTool, directory: &Path) -> Result<ToolMigrations, Failure> 
             .next(format!("keep {tool}, and work beside it: trueup init --tool {tool}")));
     }
     let found = match tool {
-        SqlTool::Prisma => directories::prisma(directory),
-        SqlTool::Diesel => directories::diesel(directory),
-        SqlTool::Flyway => flyway::read(directory),
-        SqlTool::Sqitch => plan::read(directory),
+        MigrationTool::Prisma => directories::prisma(directory),
+        MigrationTool::Diesel => directories::diesel(directory),
+        MigrationTool::Flyway => flyway::read(directory),
+        MigrationTool::Sqitch => plan::read(directory),
         tool => single_files::read(tool, directory),
     }?;
     if found.migrations.is_empty() {
@@ -241,7 +241,7 @@ pub fn read(tool: SqlTool, directory: &Path) -> Result<ToolMigrations, Failure> 
 ///
 /// # Errors
 /// As [`read`], and where some of them are code.
-pub fn read_directory(tool: SqlTool, directory: &Path) -> Result<Vec<Migration>, Failure> {
+pub fn read_directory(tool: MigrationTool, directory: &Path) -> Result<Vec<Migration>, Failure> {
     if tool.is_code() {
         return Ok(Vec::new());
     }

@@ -1,6 +1,6 @@
 //! Files that hold a migration and what reverts it, under lines of comment that say which is which.
 
-use super::SqlTool;
+use super::MigrationTool;
 
 /// What such a line says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) struct Sections {
 }
 
 /// Splits a file of a tool. `Err` has the line and what is wrong with it.
-pub(super) fn split(tool: SqlTool, text: &str) -> Result<Sections, (usize, &'static str)> {
+pub(super) fn split(tool: MigrationTool, text: &str) -> Result<Sections, (usize, &'static str)> {
     let mut sections = Sections::default();
     let mut in_down = None;
     let (mut up, mut down) = (String::new(), String::new());
@@ -55,26 +55,26 @@ pub(super) fn split(tool: SqlTool, text: &str) -> Result<Sections, (usize, &'sta
     Ok(sections)
 }
 
-fn mark(tool: SqlTool, line: &str) -> Option<Mark> {
+fn mark(tool: MigrationTool, line: &str) -> Option<Mark> {
     let comment = line.strip_prefix("--")?.trim_start();
     let after = |marker: &str| {
         let start = comment.get(..marker.len())?;
         start.eq_ignore_ascii_case(marker).then(|| comment[marker.len()..].trim())
     };
     match tool {
-        SqlTool::Dbmate => {
+        MigrationTool::Dbmate => {
             let has = |options: &str| options.split_whitespace().any(|option| option == "transaction:false");
             let up = after("migrate:up").map(|options| Mark::Up { no_transaction: has(options) });
             up.or_else(|| after("migrate:down").map(|_| Mark::Down))
         }
-        SqlTool::Goose => Some(match after("+goose")?.to_ascii_lowercase().as_str() {
+        MigrationTool::Goose => Some(match after("+goose")?.to_ascii_lowercase().as_str() {
             "up" => Mark::Up { no_transaction: false },
             "down" => Mark::Down,
             "no transaction" => Mark::NoTransaction,
             "envsub on" => Mark::Unsupported("values of environment variables are put into the SQL"),
             _ => Mark::Split,
         }),
-        SqlTool::SqlMigrate => {
+        MigrationTool::SqlMigrate => {
             let words = after("+migrate")?.to_ascii_lowercase();
             let mut words = words.split_whitespace();
             Some(match words.next() {
@@ -83,7 +83,7 @@ fn mark(tool: SqlTool, line: &str) -> Option<Mark> {
                 _ => Mark::Split,
             })
         }
-        SqlTool::NodePgMigrate => {
+        MigrationTool::NodePgMigrate => {
             let up = after("up migration").map(|_| Mark::Up { no_transaction: false });
             up.or_else(|| after("down migration").map(|_| Mark::Down))
         }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::names::{numbered, plain, words};
 use super::{
-    SqlTool, ToolMigration, ToolMigrations, entries, is_code, needs_no_transaction, refuse, sections, text_of,
+    MigrationTool, ToolMigration, ToolMigrations, entries, is_code, needs_no_transaction, refuse, sections,
+    text_of,
 };
 use crate::error::Failure;
 
@@ -16,7 +17,7 @@ struct Named {
     is_down: bool,
 }
 
-pub(super) fn read(tool: SqlTool, directory: &Path) -> Result<ToolMigrations, Failure> {
+pub(super) fn read(tool: MigrationTool, directory: &Path) -> Result<ToolMigrations, Failure> {
     let mut code = Vec::new();
     let mut failures = Vec::new();
     let mut files: Vec<(String, Named, PathBuf)> = Vec::new();
@@ -30,7 +31,7 @@ pub(super) fn read(tool: SqlTool, directory: &Path) -> Result<ToolMigrations, Fa
                 code.push(path)
             }
             // goose stops at such a file.
-            None if tool == SqlTool::Goose && file.ends_with(".sql") => {
+            None if tool == MigrationTool::Goose && file.ends_with(".sql") => {
                 failures.push(refuse(&path, "goose takes a number and `_` at the beginning of a name"));
             }
             None => {}
@@ -68,20 +69,20 @@ pub(super) fn read(tool: SqlTool, directory: &Path) -> Result<ToolMigrations, Fa
 }
 
 /// `20260102030405_add-users.up.sql`; `None` for a file that the tool does not take.
-fn named(tool: SqlTool, file: &str) -> Option<Named> {
+fn named(tool: MigrationTool, file: &str) -> Option<Named> {
     let stem = file.strip_suffix(".sql")?;
-    let has_directions = matches!(tool, SqlTool::GolangMigrate | SqlTool::Sqlx);
+    let has_directions = matches!(tool, MigrationTool::GolangMigrate | MigrationTool::Sqlx);
     let (stem, is_down) = match stem.rsplit_once('.').filter(|_| has_directions) {
         Some((stem, "up")) => (stem, false),
         Some((stem, "down")) => (stem, true),
-        _ if tool == SqlTool::GolangMigrate => return None,
+        _ if tool == MigrationTool::GolangMigrate => return None,
         _ => (stem, false),
     };
     let (digits, words) = match numbered(stem) {
-        None if tool == SqlTool::SqlMigrate => ("", stem),
+        None if tool == MigrationTool::SqlMigrate => ("", stem),
         found => found?,
     };
-    let needs_underscore = has_directions || tool == SqlTool::Goose;
+    let needs_underscore = has_directions || tool == MigrationTool::Goose;
     (!needs_underscore || words.starts_with('_')).then(|| Named {
         digits: digits.to_owned(),
         words: words.to_owned(),
@@ -91,8 +92,8 @@ fn named(tool: SqlTool, file: &str) -> Option<Named> {
 
 /// Puts files into the order in which the tool runs them: dbmate and node-pg-migrate compare names, the others numbers, and
 /// names without one come last.
-fn sort(tool: SqlTool, files: &mut [(String, Named, PathBuf)]) {
-    if matches!(tool, SqlTool::Dbmate | SqlTool::NodePgMigrate) {
+fn sort(tool: MigrationTool, files: &mut [(String, Named, PathBuf)]) {
+    if matches!(tool, MigrationTool::Dbmate | MigrationTool::NodePgMigrate) {
         return;
     }
     files.sort_by(|(a_file, a, _), (b_file, b, _)| {
@@ -107,24 +108,24 @@ fn sort(tool: SqlTool, files: &mut [(String, Named, PathBuf)]) {
 }
 
 /// What the tool's history calls a file.
-fn revision(tool: SqlTool, file: &str, digits: &str) -> String {
+fn revision(tool: MigrationTool, file: &str, digits: &str) -> String {
     match tool {
-        SqlTool::SqlMigrate => file.to_owned(),
-        SqlTool::NodePgMigrate => file.trim_end_matches(".sql").to_owned(),
-        SqlTool::Dbmate => digits.to_owned(),
+        MigrationTool::SqlMigrate => file.to_owned(),
+        MigrationTool::NodePgMigrate => file.trim_end_matches(".sql").to_owned(),
+        MigrationTool::Dbmate => digits.to_owned(),
         _ => plain(digits).to_owned(),
     }
 }
 
 /// The SQL that is run, what reverts it where the same file has it, and whether it runs without a transaction.
-fn parts(tool: SqlTool, path: &Path, text: String) -> Result<(String, Option<String>, bool), Failure> {
+fn parts(tool: MigrationTool, path: &Path, text: String) -> Result<(String, Option<String>, bool), Failure> {
     match tool {
         // The whole file is sent in one message: a transaction, unless its one statement cannot run in one.
-        SqlTool::GolangMigrate => {
+        MigrationTool::GolangMigrate => {
             let no_transaction = needs_no_transaction(&text);
             Ok((text, None, no_transaction))
         }
-        SqlTool::Sqlx => {
+        MigrationTool::Sqlx => {
             let no_transaction = text.starts_with("-- no-transaction");
             Ok((text, None, no_transaction))
         }
@@ -133,7 +134,7 @@ fn parts(tool: SqlTool, path: &Path, text: String) -> Result<(String, Option<Str
             let found = sections::split(tool, &text).map_err(wrong)?;
             let up = match (found.up, tool) {
                 (Some(up), _) => up,
-                (None, SqlTool::NodePgMigrate) => text,
+                (None, MigrationTool::NodePgMigrate) => text,
                 (None, _) => return Err(refuse(path, format!("there is no marker of {tool} in it"))),
             };
             Ok((up, found.down, found.no_transaction))

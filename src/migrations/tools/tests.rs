@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn set(tool: SqlTool, files: &[(&str, &str)]) -> Result<ToolMigrations, Failure> {
+fn set(tool: MigrationTool, files: &[(&str, &str)]) -> Result<ToolMigrations, Failure> {
     let directory = tempfile::tempdir().expect("a directory");
     for (name, text) in files {
         let path = directory.path().join(name);
@@ -29,7 +29,7 @@ fn both_directions_in_one_file() {
         ("20260103030405_add-b.sql", "-- migrate:up transaction:false\nselect 2;\n-- migrate:down\n"),
         ("notes.txt", "x"),
     ];
-    let found = set(SqlTool::Dbmate, &dbmate).expect("reads");
+    let found = set(MigrationTool::Dbmate, &dbmate).expect("reads");
     assert_eq!(
         shown(&found),
         ["20260102030405 a: select 1; / select -1;", "20260103030405 add_b: select 2; / - alone"]
@@ -43,16 +43,16 @@ fn both_directions_in_one_file() {
         ),
         ("00003_c.go", "package x"),
     ];
-    let found = set(SqlTool::Goose, &goose).expect("reads");
+    let found = set(MigrationTool::Goose, &goose).expect("reads");
     assert_eq!(shown(&found), ["1 a: select 1; / select -1;", "2 b: select 2; / - alone"]);
     assert!(found.code[0].ends_with("00003_c.go"));
     let other = set(
-        SqlTool::SqlMigrate,
+        MigrationTool::SqlMigrate,
         &[("1-a.sql", "-- +migrate Up notransaction\nselect 1;\n-- +migrate Down\nselect -1;")],
     );
     assert_eq!(shown(&other.expect("reads")), ["1-a.sql a: select 1; / select -1; alone"]);
     let other = set(
-        SqlTool::NodePgMigrate,
+        MigrationTool::NodePgMigrate,
         &[("1_a.sql", "-- Up Migration\nselect 1;\n-- Down Migration\nselect -1;")],
     );
     assert_eq!(shown(&other.expect("reads")), ["1_a a: select 1; / select -1;"]);
@@ -66,7 +66,7 @@ fn one_file_for_each_direction() {
         ("000002_a b.down.sql", "select -1;"),
         ("000011_c.down.sql", "select 0;"),
     ];
-    let found = set(SqlTool::GolangMigrate, &files).expect("reads");
+    let found = set(MigrationTool::GolangMigrate, &files).expect("reads");
     assert_eq!(
         shown(&found),
         ["2 a_b: select 1; / select -1;", "10 b: create index concurrently i on t (a); / - alone"]
@@ -77,7 +77,7 @@ fn one_file_for_each_direction() {
         ("2_b.down.sql", "select -2;"),
     ];
     assert_eq!(
-        shown(&set(SqlTool::Sqlx, &sqlx).expect("reads")),
+        shown(&set(MigrationTool::Sqlx, &sqlx).expect("reads")),
         ["1 a: -- no-transaction\nselect 1; / - alone", "2 b: select 2; / select -2;"]
     );
 }
@@ -90,19 +90,19 @@ fn names_that_the_tool_does_not_take_are_no_migrations() {
         ("3-b.up.sql", "select 3;"),
         ("3_helper_test.go", "package x"),
     ];
-    let found = set(SqlTool::GolangMigrate, &files).expect("reads");
+    let found = set(MigrationTool::GolangMigrate, &files).expect("reads");
     assert_eq!(shown(&found), ["1 a: select 1; / -"]);
     assert!(found.code.is_empty(), "{:?}", found.code);
     let sqlx = [("1_a.sql", "select 1;"), ("2b.sql", "select 2;")];
-    assert_eq!(shown(&set(SqlTool::Sqlx, &sqlx).expect("reads")), ["1 a: select 1; / -"]);
+    assert_eq!(shown(&set(MigrationTool::Sqlx, &sqlx).expect("reads")), ["1 a: select 1; / -"]);
     let node = [("1_a.up.sql", "select 1;"), ("1_a.down.sql", "select -1;")];
     assert_eq!(
-        shown(&set(SqlTool::NodePgMigrate, &node).expect("reads")),
+        shown(&set(MigrationTool::NodePgMigrate, &node).expect("reads")),
         ["1_a.down a_down: select -1; / -", "1_a.up a_up: select 1; / -"],
         "it knows no such names, and runs both"
     );
     let goose = [("1_a.sql", "-- +goose Up\nselect 1;"), ("5-b.sql", "-- +goose Up\nselect 5;")];
-    let refused = set(SqlTool::Goose, &goose).expect_err("as goose does");
+    let refused = set(MigrationTool::Goose, &goose).expect_err("as goose does");
     assert!(refused.what.contains("5-b.sql: goose takes"), "{}", refused.what);
     let words = [
         ("2.sql", "-- +migrate Up\nselect 2;"),
@@ -110,7 +110,7 @@ fn names_that_the_tool_does_not_take_are_no_migrations() {
         ("a.sql", "-- +migrate Up\nselect 11;"),
     ];
     assert_eq!(
-        shown(&set(SqlTool::SqlMigrate, &words).expect("reads")),
+        shown(&set(MigrationTool::SqlMigrate, &words).expect("reads")),
         ["2.sql migration: select 2; / -", "10-b.sql b: select 10; / -", "a.sql a: select 11; / -"]
     );
 }
@@ -119,7 +119,10 @@ fn names_that_the_tool_does_not_take_are_no_migrations() {
 fn a_directory_for_each() {
     let files =
         [("20260102_init/migration.sql", "select 1;"), ("migration_lock.toml", "provider = \"postgresql\"")];
-    assert_eq!(shown(&set(SqlTool::Prisma, &files).expect("reads")), ["20260102_init init: select 1; / -"]);
+    assert_eq!(
+        shown(&set(MigrationTool::Prisma, &files).expect("reads")),
+        ["20260102_init init: select 1; / -"]
+    );
     let files = [
         ("2026-01-02-030405_b/up.sql", "select 2;"),
         ("2026-01-02-030405_b/metadata.toml", "run_in_transaction = false"),
@@ -127,7 +130,7 @@ fn a_directory_for_each() {
         ("00000000000000_a/down.sql", "select -1;"),
     ];
     assert_eq!(
-        shown(&set(SqlTool::Diesel, &files).expect("reads")),
+        shown(&set(MigrationTool::Diesel, &files).expect("reads")),
         ["00000000000000 a: select 1; / select -1;", "20260102030405 b: select 2; / - alone"]
     );
 }
@@ -142,7 +145,7 @@ fn flyway_compares_the_parts_of_a_version() {
         ("R__views.sql", "select 9;"),
         ("V2__code.java", ""),
     ];
-    let found = set(SqlTool::Flyway, &files).expect("reads");
+    let found = set(MigrationTool::Flyway, &files).expect("reads");
     assert_eq!(
         shown(&found),
         [
@@ -155,7 +158,7 @@ fn flyway_compares_the_parts_of_a_version() {
     assert_eq!(found.code.len(), 1);
     assert!(found.migrations[3].is_repeatable);
     let wrong = [("V1__a.sql", "select '${x}';"), ("V2__b.sql", ""), ("V2.0__c.sql", ""), ("B3__d.sql", "")];
-    let failure = set(SqlTool::Flyway, &wrong).expect_err("wrong");
+    let failure = set(MigrationTool::Flyway, &wrong).expect_err("wrong");
     for words in ["V1__a.sql: line 1: a placeholder", "V2__b.sql: the version of ", "B3__d.sql: a baseline"] {
         assert!(failure.what.contains(words), "{words}: {}", failure.what);
     }
@@ -172,9 +175,9 @@ fn sqitch_runs_the_changes_of_its_plan() {
         ("deploy/users.sql", "select 2;"),
         ("revert/users.sql", "select -2;"),
     ];
-    let found = set(SqlTool::Sqitch, &files).expect("reads");
+    let found = set(MigrationTool::Sqitch, &files).expect("reads");
     assert_eq!(shown(&found), ["users users: select 1; / -", "users users: select 2; / select -2;"]);
-    let failure = set(SqlTool::Sqitch, &[("sqitch.plan", "users x\n")]).expect_err("no script");
+    let failure = set(MigrationTool::Sqitch, &[("sqitch.plan", "users x\n")]).expect_err("no script");
     assert!(failure.what.contains("deploy/users.sql"), "{}", failure.what);
 }
 
@@ -185,12 +188,12 @@ fn wrong_files_are_told_at_once() {
         ("2_b.sql", "select 1;"),
         ("3_c.sql", "-- +goose Up\nselect 1;\n-- +goose Up\nselect 2;"),
     ];
-    let failure = set(SqlTool::Goose, &files).expect_err("wrong");
+    let failure = set(MigrationTool::Goose, &files).expect_err("wrong");
     for words in
         ["1_a.sql: line 2: values of environment", "2_b.sql: there is no marker", "3_c.sql: line 3: a second"]
     {
         assert!(failure.what.contains(words), "{words}: {}", failure.what);
     }
-    assert!(set(SqlTool::Goose, &[("1_a.go", "")]).expect_err("code").next.contains("is code"));
-    assert!(set(SqlTool::Sqlx, &[]).expect_err("nothing").what.contains("no migration of sqlx"));
+    assert!(set(MigrationTool::Goose, &[("1_a.go", "")]).expect_err("code").next.contains("is code"));
+    assert!(set(MigrationTool::Sqlx, &[]).expect_err("nothing").what.contains("no migration of sqlx"));
 }

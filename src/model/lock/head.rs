@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 use crate::model::Input;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::connection::ServerVersion;
@@ -41,7 +41,7 @@ pub struct CompiledSettings {
     /// `[compile] server_version`: the major that is pinned.
     pub server_major: Option<u32>,
     /// `[migrations] tool`: the tool that keeps the migrations, where that is another one.
-    pub tool: Option<SqlTool>,
+    pub tool: Option<MigrationTool>,
 }
 
 impl Head {

@@ -17,7 +17,7 @@ use smol_str::SmolStr;
 
 use super::{CompiledMigration, CompiledSettings, DeclaredBy, Effect, FORMAT, Head, Lock};
 use crate::error::{ErrorCode, Failure};
-use crate::migrations::tools::{SqlTool, ToolRevision};
+use crate::migrations::tools::{MigrationTool, ToolRevision};
 use crate::model::Input;
 use crate::plain_file;
 use crate::postgres::catalog::reader::ReadOptions;
@@ -177,7 +177,7 @@ struct Reader {
     initial: Vec<Arc<Object>>,
     migrations: Vec<CompiledMigration>,
     /// The tool that the migrations are of.
-    tool: Option<SqlTool>,
+    tool: Option<MigrationTool>,
     ended: bool,
     /// Objects by the hash of their text.
     known: HashMap<u128, Arc<Object>>,
@@ -295,9 +295,9 @@ impl Reader {
         };
         let tool = match header.tool {
             None => None,
-            Some(word) => {
-                Some(SqlTool::of_word(&word).ok_or_else(|| format!("expected a tool, found `{word}`"))?)
-            }
+            Some(word) => Some(
+                MigrationTool::of_word(&word).ok_or_else(|| format!("expected a tool, found `{word}`"))?,
+            ),
         };
         self.tool = tool;
         self.head = Some(Head {

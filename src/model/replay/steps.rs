@@ -11,7 +11,7 @@ use super::super::runner::{MOST_ROLES, Runner};
 use super::Replayed;
 use super::effects::{effects, share};
 use crate::error::{ErrorCode, Failure};
-use crate::migrations::tools::{ListedRevision, SqlTool, ToolRevision};
+use crate::migrations::tools::{ListedRevision, MigrationTool, ToolRevision};
 use crate::postgres::catalog::Kind;
 use crate::postgres::catalog::reader::ReadOptions;
 
@@ -21,7 +21,7 @@ pub type Running<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 /// A tool that can be run in a database.
 pub trait ToolSteps {
     /// The tool.
-    fn tool(&self) -> SqlTool;
+    fn tool(&self) -> MigrationTool;
     /// Connects to the database of this URL, changes nothing, and lists the tool's revisions, parents before their children.
     fn list<'a>(&'a mut self, url: &'a str) -> Running<'a, Vec<ListedRevision>>;
     /// Applies a revision, all of whose parents are applied.
@@ -57,7 +57,7 @@ pub(in crate::model) async fn replay_with_tool(
     let revisions = steps.list(&url).await?;
     if !runner.was_connected_to(connections).await? {
         return Err(elsewhere(&format!(
-            "{tool} did not connect to the throwaway database: nothing was applied"
+            "{tool} did not connect to the throwaway database: its own settings name another one; nothing was applied"
         )));
     }
     let mut before = runner.read(&all).await?;
@@ -69,7 +69,8 @@ pub(in crate::model) async fn replay_with_tool(
         run(runner, steps, &url, revision).await?;
         if !runner.has_applied(tool, &revision.id).await? {
             return Err(elsewhere(&format!(
-                "{tool} says that {} is applied, and the throwaway database has no record of it",
+                "{tool} says that {} is applied, and the throwaway database has no record of it: it may have changed \
+                 another one, which its own settings name",
                 revision.id
             )));
         }
@@ -115,7 +116,7 @@ async fn run(
 
 /// The tool works on another database than it was given.
 fn elsewhere(what: &str) -> anyhow::Error {
-    Failure::usage(format!("{what}; its own settings may name another database, which it may have changed"))
+    Failure::usage(what)
         .code(ErrorCode::TOOL_FAILED)
         .next(
             "let its settings take the URL from DATABASE_URL, or name the variables that they read: [migrations.variables] in \

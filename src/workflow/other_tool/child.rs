@@ -13,7 +13,7 @@ use tokio::process::{self, Command};
 use super::place;
 use crate::backup::ProcessGroup;
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 use crate::output;
 use crate::project::Settings;
 use crate::text::{duration, one_line, without_passwords};
@@ -35,7 +35,7 @@ const KEPT: usize = 64 * 1024;
 /// The tool's command.
 pub(super) struct Child<'a> {
     pub(super) settings: &'a Settings,
-    pub(super) tool: SqlTool,
+    pub(super) tool: MigrationTool,
     pub(super) command: &'a [String],
 }
 
@@ -169,11 +169,13 @@ fn end_of(output: &str) -> &str {
 
 /// The end of what the tool has said, under the message.
 pub(super) fn last_lines(output: &str) -> String {
-    let last: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).rev().take(10).collect();
+    // Python underlines parts of a line.
+    let has_words = |line: &&str| !line.trim().trim_matches(['^', '~']).is_empty();
+    let last: Vec<&str> = output.lines().filter(has_words).rev().take(10).collect();
     last.into_iter().rev().map(|line| format!("\n  {line}")).collect()
 }
 
-pub(super) fn not_started(tool: SqlTool, program: &str, why: impl std::fmt::Display) -> Failure {
+pub(super) fn not_started(tool: MigrationTool, program: &str, why: impl std::fmt::Display) -> Failure {
     let what = format!("{program} cannot be started: {why}; nothing was changed");
     Failure::new(Exit::Refused, what)
         .code(ErrorCode::TOOL_FAILED)

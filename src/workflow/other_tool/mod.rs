@@ -8,7 +8,7 @@ pub(crate) mod upgrade;
 
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{CauseKind, Command, Finding, Remedy};
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 use crate::project::Settings;
 
 /// Refuses a command that would write to a history of migrations.
@@ -32,7 +32,7 @@ pub(crate) fn refuse_to_migrate(settings: &Settings) -> Result<(), Failure> {
 }
 
 /// Puts the tool's own commands in the place of trueup's, which would write to its history.
-pub(crate) fn hand_over(tool: SqlTool, findings: &mut [Finding]) {
+pub(crate) fn hand_over(tool: MigrationTool, findings: &mut [Finding]) {
     for finding in findings {
         let cause = finding.cause_kind();
         if let Some(undeclared) = &mut finding.undeclared {

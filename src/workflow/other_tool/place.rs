@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use crate::error::{ErrorCode, Failure};
-use crate::migrations::tools::{DIR, Place, SqlTool, URL};
+use crate::migrations::tools::{DIR, MigrationTool, Place, URL};
 use crate::postgres::connection::Target;
 use crate::postgres::programs::variable;
 use crate::project::Settings;
@@ -18,7 +18,7 @@ const SECRETS: [&str; 2] = ["password", "sslpassword"];
 ///
 /// # Errors
 /// Exit 2: the connection URL has a part that is not percent-encoded, so that the tool could read another database from it.
-pub(super) fn arguments(settings: &Settings, tool: SqlTool) -> Result<Vec<String>, Failure> {
+pub(super) fn arguments(settings: &Settings, tool: MigrationTool) -> Result<Vec<String>, Failure> {
     let dir = settings.project.migrations_dir.display().to_string();
     let mut words: Vec<String> = program(settings, tool);
     match settings.migrations.command.as_slice() {
@@ -48,7 +48,7 @@ pub(super) fn working_directory(settings: &Settings) -> PathBuf {
 
 /// The program of a tool whose migrations are programs, with the arguments that come before all others: that of the
 /// settings, else the tool's own, from the project's virtual environment where that has it.
-pub(super) fn program(settings: &Settings, tool: SqlTool) -> Vec<String> {
+pub(super) fn program(settings: &Settings, tool: MigrationTool) -> Vec<String> {
     if !settings.migrations.program.is_empty() {
         return settings.migrations.program.clone();
     }
@@ -69,13 +69,13 @@ pub(super) fn program(settings: &Settings, tool: SqlTool) -> Vec<String> {
 /// The variables that name the database of a URL to the tool, and have the password.
 pub(super) fn variables(
     settings: &Settings,
-    tool: SqlTool,
+    tool: MigrationTool,
     url: &str,
     target: &Target,
 ) -> Vec<(String, String)> {
     let plain = without_driver(url);
     let url = match tool {
-        SqlTool::Alembic => with_driver(url, settings),
+        MigrationTool::Alembic => with_driver(url, settings),
         _ => plain.clone(),
     };
     let dir = settings.project.migrations_dir.display().to_string();

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::place;
 use crate::findings::Finding;
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 use crate::output::view::{Text, Tone, View};
 use crate::output::{Envelope, Report};
 use crate::text::plural;
@@ -37,7 +37,7 @@ pub(super) struct ToolRun {
 
 impl ToolRun {
     /// The tool has not run.
-    pub(super) fn none(tool: SqlTool, command: Vec<String>) -> Self {
+    pub(super) fn none(tool: MigrationTool, command: Vec<String>) -> Self {
         let (output, applied) = (String::new(), Vec::new());
         Self { name: tool.word(), command, output, applied, backup_plan: None, ran: false }
     }

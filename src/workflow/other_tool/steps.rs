@@ -9,7 +9,7 @@ use super::child::{last_lines, not_started};
 use super::place;
 use crate::backup::ProcessGroup;
 use crate::error::{ErrorCode, Failure};
-use crate::migrations::tools::{ListedRevision, SqlTool};
+use crate::migrations::tools::{ListedRevision, MigrationTool};
 use crate::model::{Running, StepOutcome, ToolSteps};
 use crate::postgres::connection::Target;
 use crate::project::Settings;
@@ -18,7 +18,7 @@ use crate::text::{duration, without_passwords};
 /// The program of a tool whose migrations are programs.
 pub(crate) struct ToolProgram<'s> {
     settings: &'s Settings,
-    tool: SqlTool,
+    tool: MigrationTool,
 }
 
 /// What it printed.
@@ -73,7 +73,7 @@ impl<'s> ToolProgram<'s> {
 }
 
 impl ToolSteps for ToolProgram<'_> {
-    fn tool(&self) -> SqlTool {
+    fn tool(&self) -> MigrationTool {
         self.tool
     }
 

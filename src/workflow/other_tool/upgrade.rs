@@ -9,7 +9,7 @@ use super::report::{self, ToolReport, ToolRun};
 use crate::changes::plan::Affected;
 use crate::cli::WriteArgs;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 use crate::output;
 use crate::postgres::connection::Session;
 use crate::postgres::sql::identifier;
@@ -27,7 +27,7 @@ use crate::writer::StopSignal;
 
 /// What the command line asks for.
 pub(crate) struct ToolUpgrade<'a> {
-    pub(crate) tool: SqlTool,
+    pub(crate) tool: MigrationTool,
     pub(crate) write: &'a WriteArgs,
     pub(crate) no_backup: bool,
     pub(crate) strict: bool,
@@ -145,7 +145,7 @@ async fn backup_policy(
 }
 
 /// The tool logs in by itself: what it creates belongs to the login role.
-fn refuse_role(settings: &Settings, tool: SqlTool) -> Result<(), Failure> {
+fn refuse_role(settings: &Settings, tool: MigrationTool) -> Result<(), Failure> {
     let Some(role) = &settings.database.set_role else { return Ok(()) };
     let what = format!(
         "[database] set_role = {role:?} is for trueup's own statements: {tool} would create everything as the role of the \
@@ -244,7 +244,7 @@ async fn look_again(
 }
 
 /// The tool has ended, and the database cannot be read.
-fn unknown(tool: SqlTool, ended: &Ended, error: &anyhow::Error) -> Failure {
+fn unknown(tool: MigrationTool, ended: &Ended, error: &anyhow::Error) -> Failure {
     let how = ended.failure.as_deref().unwrap_or("it ended with 0");
     let what = format!(
         "{tool} was run ({how}), and what it has applied is not known: {error}{}",
@@ -255,7 +255,7 @@ fn unknown(tool: SqlTool, ended: &Ended, error: &anyhow::Error) -> Failure {
 
 /// What the tool has done.
 struct Outcome<'a> {
-    tool: SqlTool,
+    tool: MigrationTool,
     command: &'a [String],
     ended: &'a Ended,
     /// The migrations that its history has now, and did not have before.

@@ -13,7 +13,7 @@ use anyhow::Result;
 use change::FileChanges;
 use serde::Serialize;
 
-use crate::migrations::tools::SqlTool;
+use crate::migrations::tools::MigrationTool;
 use crate::model::Sources;
 use crate::postgres::scratch::Scratch;
 use crate::project::Settings;
@@ -148,7 +148,7 @@ fn history_instead(settings: &Settings, baseline: Baseline, snapshot: &DatabaseS
     }
     let other = snapshot.others.iter().find(|other| other.current.is_some() || other.failed.is_some())?;
     (baseline == Baseline::WithoutHistory).then(|| {
-        let take_over = SqlTool::ALL.into_iter().find(|tool| tool.title() == other.tool).map(|tool| {
+        let take_over = MigrationTool::ALL.into_iter().find(|tool| tool.title() == other.tool).map(|tool| {
             format!("to turn its migrations into trueup's: trueup init --from {} --take-over; ", tool.word())
         });
         format!(
