@@ -26,9 +26,13 @@ pub(crate) fn refuse_to_migrate(settings: &Settings) -> Result<(), Failure> {
         Some(revert) => format!("to revert a migration: {revert}"),
         None => format!("to apply pending migrations: {}", tool.apply_command()),
     };
-    Err(Failure::new(Exit::Refused, what)
-        .code(ErrorCode::HISTORY_OF_ANOTHER_TOOL)
-        .next(format!("{own}; to let trueup apply them from now on: trueup init --from {tool} --take-over")))
+    let next = match tool.is_code() {
+        true => own,
+        false => {
+            format!("{own}; to let trueup apply them from now on: trueup init --from {tool} --take-over")
+        }
+    };
+    Err(Failure::new(Exit::Refused, what).code(ErrorCode::HISTORY_OF_ANOTHER_TOOL).next(next))
 }
 
 /// Puts the tool's own commands in the place of trueup's, which would write to its history.
