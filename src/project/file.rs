@@ -309,6 +309,11 @@ fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings, Failure> 
     }
     settings.command = section.strings("command")?.unwrap_or_default();
     settings.program = section.strings("program")?.unwrap_or_default();
+    if let (false, Some(tool)) = (settings.program.is_empty(), settings.tool.filter(|tool| !tool.is_code())) {
+        return Err(section
+            .error_at("program", &format!("{tool} keeps its migrations as SQL, and is called by `command`"))
+            .next("write the program and all its arguments: command = [...]"));
+    }
     settings.working_directory = section.string("working_directory")?.unwrap_or_default();
     settings.driver = section.string("driver")?;
     if let Some(variables) = section.section("variables")? {
@@ -489,6 +494,10 @@ mod tests {
             (
                 "[migrations]\ntool = \"goose\"\nhistory = \"ops.history\"",
                 "trueup.toml:3: migrations.history: the history of these migrations is goose's own table",
+            ),
+            (
+                "[migrations]\ntool = \"goose\"\nprogram = [\"goose\"]",
+                "trueup.toml:3: migrations.program: goose keeps its migrations as SQL",
             ),
             (
                 "[migrations]\ntool = \"gose\"",

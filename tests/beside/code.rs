@@ -284,6 +284,9 @@ fn a_tool_that_does_not_do_its_work_is_told() {
     fs::write(&settings, gone).unwrap();
     compile(&project).exit(4).says("no-such-program cannot be started").says("install alembic");
 
+    fs::write(&settings, before.replace("driver", "working_directory = \"nowhere\"\ndriver")).unwrap();
+    compile(&project).exit(2).says("nowhere: there is no such directory").says("working_directory");
+
     env(ALEMBIC);
     fs::write(&settings, &before).unwrap();
     let (name, text) = alembic_revision("bb", "'aa'", "ALTER TABLE nowhere ADD COLUMN email text;", false);

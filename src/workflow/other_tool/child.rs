@@ -177,7 +177,8 @@ pub(super) fn last_lines(output: &str) -> String {
 
 pub(super) fn not_started(tool: MigrationTool, program: &str, why: impl std::fmt::Display) -> Failure {
     let what = format!("{program} cannot be started: {why}; nothing was changed");
+    let setting = if tool.is_code() { "program" } else { "command" };
     Failure::new(Exit::Refused, what)
         .code(ErrorCode::TOOL_FAILED)
-        .next(format!("install {tool}, or name its command: [migrations] command in trueup.toml"))
+        .next(format!("install {tool}, or say how it is called: [migrations] {setting} in trueup.toml"))
 }

@@ -17,8 +17,9 @@ const SECRETS: [&str; 2] = ["password", "sslpassword"];
 /// The command of the settings, else the tool's usual one. No argument has a password: other users of the machine see them.
 ///
 /// # Errors
-/// Exit 2: the connection URL has a part that is not percent-encoded, so that the tool could read another database from it.
+/// Exit 2: there is no such working directory; the connection URL has a part that is not percent-encoded, so that the tool could read another database from it.
 pub(super) fn arguments(settings: &Settings, tool: MigrationTool) -> Result<Vec<String>, Failure> {
+    refuse_missing_directory(settings)?;
     let dir = settings.project.migrations_dir.display().to_string();
     let mut words: Vec<String> = program(settings, tool);
     match settings.migrations.command.as_slice() {
@@ -39,6 +40,20 @@ pub(super) fn arguments(settings: &Settings, tool: MigrationTool) -> Result<Vec<
 /// The command as a shell takes it.
 pub(super) fn shown(command: &[String]) -> String {
     shlex::try_join(command.iter().map(String::as_str)).unwrap_or_else(|_| command.join(" "))
+}
+
+/// Refuses a directory that is not there: the tool could not be started, and the system would name no reason.
+///
+/// # Errors
+/// Exit 2.
+pub(super) fn refuse_missing_directory(settings: &Settings) -> Result<(), Failure> {
+    let directory = working_directory(settings);
+    if directory.is_dir() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("{}: there is no such directory; nothing was changed", directory.display()))
+        .code(ErrorCode::PROJECT_FILE_INVALID)
+        .next("name the directory that the tool is run in: [migrations] working_directory in trueup.toml"))
 }
 
 /// The directory in which the tool is run.

@@ -38,6 +38,7 @@ impl<'s> ToolProgram<'s> {
     }
 
     async fn run<'w>(&self, url: &str, words: impl IntoIterator<Item = &'w str>) -> Result<Printed> {
+        place::refuse_missing_directory(self.settings)?;
         let mut line = place::program(self.settings, self.tool);
         line.extend(words.into_iter().map(str::to_owned));
         let mut command = Command::new(&line[0]);
