@@ -1,5 +1,7 @@
 //! What a project's files say that comes to something else than it seems, without being wrong.
 
+use std::collections::HashSet;
+
 use smol_str::SmolStr;
 
 use super::inputs::Sources;
@@ -40,12 +42,10 @@ impl Lock {
     pub fn notes(&self) -> Option<String> {
         let revisions = || self.migrations.iter().filter_map(|migration| migration.revision.as_ref());
         let tool = self.head.settings.tool.filter(|tool| *tool == MigrationTool::Alembic)?;
-        let is_parent = |id: &SmolStr| self.migrations.iter().any(|migration| migration.parents.contains(id));
-        let heads: Vec<&str> = revisions()
-            .map(|revision| &revision.id)
-            .filter(|id| !is_parent(id))
-            .map(SmolStr::as_str)
-            .collect();
+        let parents: HashSet<&SmolStr> =
+            self.migrations.iter().flat_map(|migration| &migration.parents).collect();
+        let ids = revisions().map(|revision| &revision.id);
+        let heads: Vec<&str> = ids.filter(|id| !parents.contains(id)).map(SmolStr::as_str).collect();
         (heads.len() > 1).then(|| {
             format!(
                 "{} has {} heads ({}): `{}` refuses; merge them: alembic merge heads",
