@@ -1,13 +1,14 @@
 //! trueup's commands beside the programs that come with PostgreSQL, whole processes in one run, and the binary itself.
 //! Prints one table of medians and ratios; fails when a ratio is above its limit.
 //!
-//! `TRUEUP_BENCH=check,upgrade,status,backup,repair` names what is measured. `TRUEUP_BENCH_SIZES=1000` leaves out `check`'s larger
+//! `TRUEUP_BENCH=check,compile,upgrade,status,backup,repair` names what is measured. `TRUEUP_BENCH_SIZES=1000` leaves out `check`'s larger
 //! schema, `TRUEUP_BENCH_SIZES=` leaves only what is small.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints")]
 
 mod backup;
 mod binary;
 mod check;
+mod compile;
 mod linkage;
 mod measure;
 mod migrations;
@@ -32,9 +33,10 @@ use table::Figure;
 type Room = fn(&Server) -> Result<Vec<Figure>>;
 
 /// What can be measured on a server.
-const ROOMS: [(&str, Locks, Room); 5] = [
+const ROOMS: [(&str, Locks, Room); 6] = [
     // `pg_dump` locks 10,000 tables in one transaction.
     ("check", Locks::Many, check::figures),
+    ("compile", Locks::Default, compile::figures),
     ("upgrade", Locks::Default, upgrade::figures),
     ("status", Locks::Default, status::figures),
     ("backup", Locks::Default, backup::figures),

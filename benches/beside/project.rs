@@ -35,10 +35,24 @@ impl Project {
     pub(crate) fn of_migrations(server: &Server, database: &str, migrations: &[Script]) -> Result<Self> {
         let ddl: Vec<&str> = migrations.iter().map(|migration| migration.sql.as_str()).collect();
         let directory = empty(&ddl.concat())?;
+        let project = Self { directory, url: server.url(database), compiled_in: Duration::ZERO };
+        project.add(migrations)?;
+        Ok(project)
+    }
+
+    /// Writes the files of migrations.
+    pub(crate) fn add(&self, migrations: &[Script]) -> Result<()> {
         for Script { version, name, sql } in migrations {
-            std::fs::write(directory.path().join(format!("migrations/V{version}__{name}.sql")), sql)?;
+            std::fs::write(self.path().join(format!("migrations/V{version}__{name}.sql")), sql)?;
         }
-        Ok(Self { directory, url: server.url(database), compiled_in: Duration::ZERO })
+        Ok(())
+    }
+
+    /// `trueup compile` with these arguments, and a cache of its own.
+    pub(crate) fn compile_again(&self, args: &[&str]) -> Command {
+        let mut command = self.command("compile");
+        command.args(args).env("XDG_CACHE_HOME", self.path().join("cache")).env_remove("TRUEUP_CACHE");
+        command
     }
 
     /// The project at the root of the repository.

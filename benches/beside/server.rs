@@ -106,6 +106,11 @@ impl Server {
         command
     }
 
+    /// The directory of PostgreSQL's programs.
+    pub(crate) fn bin_dir(&self) -> &Path {
+        &self.bin_dir
+    }
+
     /// The URL of a database.
     pub(crate) fn url(&self, database: &str) -> String {
         format!("postgresql://postgres@/{database}?host={}", self.directory.path().display())

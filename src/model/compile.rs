@@ -10,12 +10,34 @@ use super::load::{self, UnreadableBody, load, scripts};
 use super::lock::{CompiledSettings, DeclaredBy, Head, Lock};
 use super::progress::CompileProgress;
 use super::recognise::declare;
-use super::replay::{MigrationScript, Replayed, ToolSteps, replay, replay_with_tool};
+use super::replay::{Keeping, MigrationScript, Replayed, ToolSteps, replay, replay_with_tool};
 use super::runner::Runner;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::scratch::Scratch;
+
+/// What is compiled.
+#[derive(Debug, Clone, Copy)]
+pub struct CompiledProject<'p> {
+    /// Its directory.
+    pub directory: &'p Path,
+    /// Its files.
+    pub sources: &'p Sources,
+    /// The settings that the outcome depends on.
+    pub settings: &'p CompiledSettings,
+    /// The directory in which states of the replayed database are kept for the next compilation; `None` for none.
+    pub states: Option<&'p Path>,
+}
+
+/// The outcome.
+#[derive(Debug)]
+pub struct Compilation {
+    /// The compiled project.
+    pub lock: Lock,
+    /// How many migrations were replayed. What the others do was kept by an earlier compilation.
+    pub replayed: usize,
+}
 
 /// Compiles a project on a scratch server, in databases of its own that are dropped afterwards.
 ///
@@ -23,14 +45,13 @@ use crate::postgres::scratch::Scratch;
 /// Exit 2: the project's SQL, with file, line and statement: everything that a migration must not contain, in all of
 /// them, and the first statement that the server refuses. Exit 3: the scratch server.
 pub async fn compile(
-    project: &Path,
-    sources: &Sources,
-    settings: &CompiledSettings,
+    project: CompiledProject<'_>,
     scratch: &mut Scratch,
     steps: Option<&mut dyn ToolSteps>,
     progress: &mut dyn FnMut(CompileProgress<'_>),
-) -> Result<Lock> {
-    let paths: Vec<String> = sources.migrations.iter().map(|file| relative(project, &file.path)).collect();
+) -> Result<Compilation> {
+    let CompiledProject { directory, sources, settings, .. } = project;
+    let paths: Vec<String> = sources.migrations.iter().map(|file| relative(directory, &file.path)).collect();
     let migrations: Vec<MigrationScript<'_>> =
         paths.iter().zip(&sources.migrations).map(|(path, file)| MigrationScript::new(path, file)).collect();
     let refused = migrations.iter().enumerate().flat_map(|(index, script)| {
@@ -41,7 +62,7 @@ pub async fn compile(
         Some(steps) => Replaying::Tool(steps),
         None => Replaying::Files { migrations: &migrations, refused: &mut refused },
     };
-    let built = build(sources, settings, scratch, replaying, progress).await;
+    let built = build(&project, scratch, replaying, progress).await;
     // Another tool applies them in its own way: only what cannot be read is wrong.
     refused.retain(|(_, failure)| {
         settings.tool.is_none() || failure.code != Some(ErrorCode::MIGRATION_UNSUPPORTED)
@@ -55,9 +76,9 @@ pub async fn compile(
             declared_by,
             options,
             settings: settings.clone(),
-            inputs: sources.inputs(project),
+            inputs: sources.inputs(directory),
         };
-        return built.map(|built| built.lock(head));
+        return built.map(|built| built.compiled(head));
     };
     let last = built.err().map(anyhow::Error::downcast::<Failure>).transpose()?;
     Err(Failure { exit: Exit::Usage, ..first.and(failures.chain(last)) }.into())
@@ -90,14 +111,15 @@ struct Built {
 }
 
 impl Built {
-    fn lock(self, head: impl FnOnce(ReadOptions, DeclaredBy) -> Head) -> Lock {
+    fn compiled(self, head: impl FnOnce(ReadOptions, DeclaredBy) -> Head) -> Compilation {
         let Self { declared_by, options, model, replayed } = self;
-        Lock {
+        let lock = Lock {
             head: head(options, declared_by),
             model: model.unwrap_or(replayed.catalog),
             initial: replayed.initial,
             migrations: replayed.migrations,
-        }
+        };
+        Compilation { lock, replayed: replayed.replayed }
     }
 }
 
@@ -119,12 +141,12 @@ impl<'f> Replaying<'_, 'f> {
 }
 
 async fn build(
-    sources: &Sources,
-    settings: &CompiledSettings,
+    project: &CompiledProject<'_>,
     scratch: &mut Scratch,
     replaying: Replaying<'_, '_>,
     progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Built> {
+    let CompiledProject { sources, settings, states, .. } = *project;
     let schema = scripts(&sources.schema)?;
     let declared_by = if schema.is_empty() { DeclaredBy::Migrations } else { DeclaredBy::Schema };
     let mut options = ReadOptions::default();
@@ -145,15 +167,14 @@ async fn build(
         model = Some(load(&mut runner, &schema, &options, progress).await?);
         runner.finish().await?;
     }
-    let mut runner = Runner::new(scratch, settings, default_privileges).await?;
+    let mut runner = Runner::new(scratch, settings, default_privileges.clone()).await?;
+    let keeping = Keeping { directory: states, settings, default_privileges: &default_privileges };
     let replayed = match replaying {
-        Replaying::Tool(tool) => replay_with_tool(&mut runner, tool, &mut options, progress).await?,
+        Replaying::Tool(tool) => {
+            replay_with_tool(&mut runner, tool, &sources.code, keeping, &mut options, progress).await?
+        }
         Replaying::Files { migrations, refused } => {
-            if let Some(tool) = settings.tool {
-                runner.reset().await?;
-                runner.session.execute(tool.history().create).await?;
-            }
-            replay(&mut runner, migrations, &options, refused, progress).await?
+            replay(&mut runner, migrations, keeping, &options, refused, progress).await?
         }
     };
     runner.finish().await?;

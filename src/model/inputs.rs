@@ -22,10 +22,13 @@ pub struct Input {
 impl Input {
     /// Hashes a text.
     pub fn new(path: impl Into<String>, text: &str) -> Self {
-        let digest = Sha256::digest(without_bom(text).replace("\r\n", "\n").as_bytes());
-        let sha256 = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hexadecimal).collect();
-        Self { path: path.into(), sha256 }
+        Self { path: path.into(), sha256: sha256(without_bom(text).replace("\r\n", "\n").as_bytes()) }
     }
+}
+
+/// The SHA-256 of some bytes, in hexadecimal.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hexadecimal).collect()
 }
 
 fn hexadecimal(nibble: u8) -> char {

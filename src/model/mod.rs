@@ -20,7 +20,7 @@ mod rewrite;
 mod runner;
 mod server_error;
 
-pub use compile::{compile, unreadable_bodies};
+pub use compile::{Compilation, CompiledProject, compile, unreadable_bodies};
 pub use inputs::{Input, SchemaFile, Sources};
 pub use load::UnreadableBody;
 pub use locate::Declarations;

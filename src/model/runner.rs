@@ -16,10 +16,10 @@ use super::server_error::StatementError;
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::tools::MigrationTool;
 use crate::postgres::catalog::reader::{CatalogReading, ReadOptions, read};
-use crate::postgres::catalog::{Attribute, Kind, Object};
-use crate::postgres::connection::Session;
+use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
+use crate::postgres::connection::{ServerVersion, Session};
 use crate::postgres::scratch::{Scratch, ScratchDatabase};
-use crate::postgres::sql::{Statement, identifier, literal, newer_setting, set_meaning};
+use crate::postgres::sql::{Statement, identifier, literal, newer_setting, set_meaning, split};
 
 /// The number of missing roles that one statement, or one migration, may name.
 pub(super) const MOST_ROLES: usize = 100;
@@ -39,6 +39,8 @@ pub(super) struct Runner<'s> {
     versions: HashMap<String, String>,
     /// Whether a transaction is open.
     in_transaction: bool,
+    /// Whether the search_path of this session is that of all sessions.
+    keeps_search_path: bool,
 }
 
 impl<'s> Runner<'s> {
@@ -59,7 +61,25 @@ impl<'s> Runner<'s> {
             default_privileges,
             versions: HashMap::new(),
             in_transaction: false,
+            keeps_search_path: false,
         })
+    }
+
+    /// Goes on in a new database.
+    pub(super) async fn start_again(&mut self) -> Result<()> {
+        let database = self.scratch.create_database().await?;
+        let session = self.scratch.connect(&database).await?;
+        std::mem::replace(&mut self.session, session).close().await;
+        self.scratch.drop_database(std::mem::replace(&mut self.database, database)).await?;
+        self.assumed = Assumed::default();
+        self.versions.clear();
+        self.in_transaction = false;
+        if self.keeps_search_path { self.keep_search_path().await } else { Ok(()) }
+    }
+
+    /// The server's version.
+    pub(super) fn server(&self) -> ServerVersion {
+        self.scratch.version()
     }
 
     /// The URL of the database, for a program beside trueup.
@@ -69,6 +89,8 @@ impl<'s> Runner<'s> {
 
     /// Makes the search_path of this session that of all sessions in the database.
     pub(super) async fn keep_search_path(&mut self) -> Result<()> {
+        self.keeps_search_path = true;
+        self.reset().await?;
         let database = identifier(self.database.name());
         self.session.execute(format!("ALTER DATABASE {database} SET search_path FROM CURRENT")).await
     }
@@ -122,6 +144,57 @@ impl<'s> Runner<'s> {
     /// Makes a role that a program named.
     pub(super) async fn make_role(&mut self, name: &str) -> Result<()> {
         self.scratch.create_role(name).await
+    }
+
+    /// The database as SQL. `None` where it cannot be had, or would not be all that the migrations have done: settings of the
+    /// database are not part of it.
+    pub(super) async fn dump(&mut self) -> Result<Option<String>> {
+        const SETTINGS: &str = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_db_role_setting s \
+            JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase, pg_catalog.unnest(s.setconfig) setting \
+            WHERE d.datname = pg_catalog.current_database() AND setting NOT LIKE 'search_path=%'";
+        if self.session.scalar::<i64>(SETTINGS).await? > 0 {
+            return Ok(None);
+        }
+        Ok(self.scratch.dump(&self.database).await)
+    }
+
+    /// Runs a dump in the database, which is new. `stated` is the catalog that it is of. Returns whether the server has
+    /// accepted all of it.
+    pub(super) async fn restore(&mut self, dump: &str, stated: &Catalog) -> Result<bool> {
+        // So many statements are sent at once, each time as one transaction: with all in one, a big schema takes more
+        // locks than a transaction can have.
+        const AT_ONCE: usize = 500;
+        for extension in stated.objects.iter().filter(|object| object.id.kind == Kind::Extension) {
+            if let Some(version) = extension.get(Attribute::Version) {
+                self.versions.insert(extension.id.name.to_string(), version.to_owned());
+            }
+        }
+        let Ok(statements) = split(dump) else { return Ok(false) };
+        self.reset().await?;
+        for some in statements.chunks(AT_ONCE) {
+            let texts: Vec<&str> = some.iter().map(|statement| statement.text).collect();
+            if !self.send(&texts.join(";\n")).await?.is_accepted() {
+                return Ok(false);
+            }
+        }
+        self.reset().await?;
+        Ok(true)
+    }
+
+    /// The tables, with the number of columns that each has had.
+    pub(super) async fn tables(&mut self) -> Result<Vec<(ObjectId, i64)>> {
+        const TABLES: &str = "SELECT n.nspname, c.relname, c.relnatts \
+            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+            WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'";
+        let mut tables = Vec::new();
+        self.session
+            .message(TABLES.to_owned(), |_, row| {
+                let (schema, name): (&str, &str) = (row.get("nspname")?, row.get("relname")?);
+                tables.push((ObjectId::in_schema(Kind::Table, schema, name), row.get("relnatts")?));
+                Ok(())
+            })
+            .await?;
+        Ok(tables)
     }
 
     /// Drops the database.

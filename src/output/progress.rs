@@ -142,6 +142,16 @@ impl Progress {
         bar
     }
 
+    /// So many of so many are done, and `what` is in work. Without a terminal, nothing is said before the interval is over.
+    pub fn counted(&mut self, what: &str, done: usize, total: usize) {
+        if done == total {
+            return self.clear();
+        }
+        let figures = Figures { shape: Shape::Share, done: done as u64, total: total as u64 };
+        self.last.get_or_insert_with(|| (Instant::now(), true));
+        self.news(false, Some(figures), &format!("{what} ({done} of {total})"));
+    }
+
     /// Ends what a program did to a backup: with its last line when it succeeded.
     pub fn end(&mut self, succeeded: bool) {
         if let Some((doing, since)) = self.phase.take().filter(|_| succeeded) {

@@ -1,6 +1,7 @@
 //! What the project declares, for a command that reads a database: `trueup.lock` where it is right, else compiled
 //! in memory.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -12,14 +13,16 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Migration;
 use crate::migrations::tools::MigrationTool;
 use crate::model::{
-    self, CompiledMigration, CompiledSettings, Head, Lock, LockFile, Sources, ToolSteps, UnreadableBody,
+    self, Compilation, CompiledMigration, CompiledProject, CompiledSettings, Head, Lock, LockFile, Sources,
+    ToolSteps, UnreadableBody,
 };
-use crate::output::Meter;
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::connection::{Session, Target};
+use crate::postgres::programs::cache_directory;
 use crate::postgres::scratch::{Scratch, ScratchOptions};
 use crate::project::Settings;
+use crate::workflow::deliver::progress;
 use crate::workflow::other_tool::steps::ToolProgram;
 
 /// The compiled model, and the migrations' files.
@@ -250,8 +253,8 @@ impl Reading {
         if runs_programs(settings) {
             return Err(not_compiled(settings, &why).into());
         }
-        let lock = compile(settings, &sources).await.map_err(|error| unavailable(error, &why))?;
-        let lock = with_history(settings, lock);
+        let compiled = compile(settings, &sources, states_directory().as_deref()).await;
+        let lock = with_history(settings, compiled.map_err(|error| unavailable(error, &why))?.lock);
         let mut notes =
             vec![format!("{why}: the schema was compiled in memory; run `trueup compile` to save it")];
         notes.extend(sources.notes(&settings.project.dir));
@@ -270,20 +273,30 @@ pub(crate) fn stale(settings: &Settings, head: Option<&Head>, sources: &Sources)
     reasons.into_iter().map(|reason| format!("{file} is stale: {reason}")).collect()
 }
 
-/// Compiles in memory, on a scratch server of its own.
+/// Where states of replayed databases are kept between compilations; `None` where this account has no place for caches.
+pub(crate) fn states_directory() -> Option<PathBuf> {
+    cache_directory().map(|cache| cache.join("states"))
+}
+
+/// Compiles in memory, on a scratch server of its own. `states` is the directory of kept states, see
+/// [`CompiledProject::states`].
 ///
 /// # Errors
 /// Exit 2: the project's SQL. Exit 3: no scratch server can be had.
-pub(crate) async fn compile(settings: &Settings, sources: &Sources) -> Result<Lock> {
+pub(crate) async fn compile(
+    settings: &Settings,
+    sources: &Sources,
+    states: Option<&Path>,
+) -> Result<Compilation> {
     let mut scratch = Scratch::start(&scratch_options(settings)).await?;
-    let lock = compile_on(settings, sources, &mut scratch).await;
+    let compiled = compile_in(settings, sources, states, &mut scratch).await;
     let stopped = scratch.stop().await;
-    let lock = lock?;
+    let compiled = compiled?;
     stopped?;
-    Ok(lock)
+    Ok(compiled)
 }
 
-/// Compiles in memory, with progress at a terminal.
+/// Compiles in memory, on a scratch server that the caller has, with progress at a terminal. All migrations are replayed.
 ///
 /// # Errors
 /// As [`model::compile`].
@@ -292,15 +305,26 @@ pub(crate) async fn compile_on(
     sources: &Sources,
     scratch: &mut Scratch,
 ) -> Result<Lock> {
-    let meter = Meter::new(settings.output.progress, settings.output.ascii);
+    Ok(compile_in(settings, sources, None, scratch).await?.lock)
+}
+
+async fn compile_in(
+    settings: &Settings,
+    sources: &Sources,
+    states: Option<&Path>,
+    scratch: &mut Scratch,
+) -> Result<Compilation> {
+    let mut shown = progress(&settings.output);
     let mut show = |progress: model::CompileProgress<'_>| match progress {
-        model::CompileProgress::Schema { done, total } => meter.set("loading schema/", done, total),
-        model::CompileProgress::Migrations { done, total, path } => meter.set(path, done, total),
+        model::CompileProgress::Schema { done, total } => shown.counted("loading schema/", done, total),
+        model::CompileProgress::Migrations { done, total, path } => shown.counted(path, done, total),
     };
     let mut program = ToolProgram::of(settings).filter(|_| !sources.code.is_empty());
     let steps = program.as_mut().map(|program| program as &mut dyn ToolSteps);
-    model::compile(&settings.project.dir, sources, &compile_settings(settings), scratch, steps, &mut show)
-        .await
+    let compiled_settings = compile_settings(settings);
+    let project =
+        CompiledProject { directory: &settings.project.dir, sources, settings: &compiled_settings, states };
+    model::compile(project, scratch, steps, &mut show).await
 }
 
 /// The functions of `schema/` whose bodies a scratch server cannot read.

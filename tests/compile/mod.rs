@@ -1,12 +1,13 @@
 //! Compiling projects on a real server: what the lock says about them, and what is said about wrong ones.
 
 mod order;
+mod states;
 
 use std::path::Path;
 
 use tempfile::TempDir;
 use trueup::error::{Exit, Failure, exit_of};
-use trueup::model::{CompiledSettings, DeclaredBy, Effect, Lock, Sources, compile};
+use trueup::model::{CompiledProject, CompiledSettings, DeclaredBy, Effect, Lock, Sources, compile};
 use trueup::postgres::catalog::reader::{ReadOptions, read};
 use trueup::postgres::catalog::{Attribute, Catalog, Kind, ObjectId};
 use trueup::postgres::connection::Target;
@@ -38,9 +39,10 @@ async fn try_compile(project: &Path, settings: &CompiledSettings) -> anyhow::Res
     };
     let sources = Sources::read(project, &project.join("migrations"))?;
     let mut scratch = Scratch::start(&options).await?;
-    let outcome = compile(project, &sources, settings, &mut scratch, None, &mut |_| {}).await;
+    let project = CompiledProject { directory: project, sources: &sources, settings, states: None };
+    let outcome = compile(project, &mut scratch, None, &mut |_| {}).await;
     scratch.stop().await?;
-    outcome
+    Ok(outcome?.lock)
 }
 
 /// Compiles, and holds what every lock must: it reads back, and the effects add up to what the migrations built.

@@ -259,6 +259,17 @@ pub(crate) fn cache() -> Option<PathBuf> {
         .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/trueup")))
 }
 
+/// Makes a cache of trueup's with the binaries of the real one, and nothing else.
+pub(crate) fn cache_in(directory: &Path) {
+    std::fs::create_dir_all(directory).expect("a cache");
+    if let Some(binaries) = cache().map(|cache| cache.join("postgresql")).filter(|binaries| binaries.is_dir())
+    {
+        let linked = std::os::unix::fs::symlink(binaries, directory.join("postgresql"));
+        // Other test programs make the same link.
+        assert!(linked.is_ok() || directory.join("postgresql").is_symlink(), "{linked:?}");
+    }
+}
+
 fn scratch_file(text: &str) -> PathBuf {
     static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

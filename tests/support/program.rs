@@ -32,6 +32,7 @@ impl Program {
         let home = HOME.get_or_init(|| {
             let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("home");
             std::fs::create_dir_all(&home).expect("a home directory");
+            super::cache_in(&home.join("cache"));
             home
         });
         let mut command = Command::new(program);
@@ -41,10 +42,7 @@ impl Program {
                 command.env(name, value);
             }
         }
-        // The cache of binaries lies in the real home.
-        if let Some(cache) = super::cache() {
-            command.env("TRUEUP_CACHE", cache);
-        }
+        command.env("TRUEUP_CACHE", home.join("cache"));
         Self { command, stdin: None, stdout: None, stderr: None, case: String::new() }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use trueup::migrations::{checksum, read_directory};
-use trueup::model::{self, CompiledSettings, Sources};
+use trueup::model::{self, CompiledProject, CompiledSettings, Sources};
 use trueup::postgres::scratch::{Scratch, ScratchOptions};
 
 use crate::support::program::{Program, Ran};
@@ -72,9 +72,13 @@ impl Project {
             CompiledSettings { search_path: "public, pg_temp".into(), ..CompiledSettings::default() };
         let lock = support::runtime().block_on(async {
             let mut scratch = Scratch::start(&options).await.unwrap();
-            let lock = model::compile(self.path(), &sources, &settings, &mut scratch, None, &mut |_| {})
-                .await
-                .unwrap();
+            let project = CompiledProject {
+                directory: self.path(),
+                sources: &sources,
+                settings: &settings,
+                states: None,
+            };
+            let lock = model::compile(project, &mut scratch, None, &mut |_| {}).await.unwrap().lock;
             scratch.stop().await.unwrap();
             lock
         });

@@ -12,6 +12,10 @@ pub(crate) struct CompileArgs {
     #[arg(long)]
     pub(crate) check: bool,
 
+    /// Replay all migrations, also those whose effects an earlier compilation has kept
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) no_cache: bool,
+
     /// The throwaway server.
     #[command(flatten)]
     pub(crate) scratch: ScratchArgs,

@@ -7,7 +7,7 @@ use anyhow::Result;
 use report::{CompileReport, Compiled};
 
 use crate::error::Exit;
-use crate::model::{Lock, Sources};
+use crate::model::{self, Lock, Sources};
 use crate::project::Settings;
 use crate::workflow::deliver::deliver;
 use crate::workflow::project_model;
@@ -26,9 +26,11 @@ pub(super) async fn run(settings: &Settings, args: &CompileArgs) -> Result<Exit>
             stale: project_model::stale(settings, lock.as_ref().map(|lock| &lock.head), &sources),
         }
     } else {
-        let lock = project_model::compile(settings, &sources).await?;
+        let states = if args.no_cache { None } else { project_model::states_directory() };
+        let model::Compilation { lock, replayed } =
+            project_model::compile(settings, &sources, states.as_deref()).await?;
         let notes = sources.notes(&project.dir).into_iter().chain(lock.notes()).collect();
-        let written = report_of(&lock, notes);
+        let written = report_of(&lock, replayed, notes);
         lock.save(&project.lock_path)?;
         written
     };
@@ -43,11 +45,12 @@ pub(super) async fn run(settings: &Settings, args: &CompileArgs) -> Result<Exit>
     Ok(exit)
 }
 
-fn report_of(lock: &Lock, notes: Vec<String>) -> Compiled {
+fn report_of(lock: &Lock, replayed: usize, notes: Vec<String>) -> Compiled {
     Compiled::Written {
         notes,
         objects: lock.model.objects.len(),
         migrations: lock.migrations.len(),
+        replayed,
         server: lock.head.server.to_string(),
         unmodeled: lock
             .model

@@ -28,8 +28,10 @@ pub(super) enum Compiled {
     Written {
         /// Objects of the model.
         objects: usize,
-        /// Migrations replayed.
+        /// Migrations.
         migrations: usize,
+        /// Those that were replayed; what the others do was kept by an earlier compilation.
+        replayed: usize,
         /// The version of the server that compiled.
         server: String,
         /// Objects that trueup does not model: kind and name.
@@ -52,8 +54,12 @@ impl Report for CompileReport {
     fn view(&self) -> View {
         let file = &self.file;
         match &self.outcome {
-            Compiled::Written { objects, migrations, server, unmodeled, notes } => {
-                let counted = format!("{}, {}", plural(*objects, "object"), plural(*migrations, "migration"));
+            Compiled::Written { objects, migrations, replayed, server, unmodeled, notes } => {
+                let mut counted =
+                    format!("{}, {}", plural(*objects, "object"), plural(*migrations, "migration"));
+                if replayed < migrations {
+                    counted.push_str(&format!(" ({replayed} replayed)"));
+                }
                 View::new()
                     .lines(unmodeled.iter().map(|other| format!("not modelled: {other}")))
                     .notes(notes.clone())
@@ -85,6 +91,8 @@ impl Serialize for CompileReport {
             #[serde(skip_serializing_if = "Option::is_none")]
             migrations: Option<usize>,
             #[serde(skip_serializing_if = "Option::is_none")]
+            replayed: Option<usize>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             server_version: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             unmodeled: Option<&'a [String]>,
@@ -95,10 +103,11 @@ impl Serialize for CompileReport {
         }
         let file = self.file.as_str();
         let lock = match &self.outcome {
-            Compiled::Written { objects, migrations, server, unmodeled, notes } => LockPart {
+            Compiled::Written { objects, migrations, replayed, server, unmodeled, notes } => LockPart {
                 file,
                 objects: Some(*objects),
                 migrations: Some(*migrations),
+                replayed: Some(*replayed),
                 server_version: Some(server),
                 unmodeled: Some(unmodeled),
                 notes,

@@ -15,7 +15,7 @@ use anyhow::Result;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::Command;
 use crate::migrations::tools::MigrationTool;
-use crate::model::{Lock, Sources};
+use crate::model::{Compilation, Lock, Sources};
 use crate::output;
 use crate::postgres::sql::unified;
 use crate::project::{Project, Settings};
@@ -87,8 +87,9 @@ async fn start(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
         )];
         return Ok(report);
     }
-    match project_model::compile(&started, &sources).await {
-        Ok(lock) => {
+    let states = project_model::states_directory();
+    match project_model::compile(&started, &sources, states.as_deref()).await {
+        Ok(Compilation { lock, .. }) => {
             write_settings(&mut report)?;
             save(&lock, &started, &mut report)?;
             report.init.notes.extend(sources.notes(&project.dir).into_iter().chain(lock.notes()));

@@ -170,8 +170,8 @@ async fn compiled(
     let settings = with_project(settings, "", Some(&of));
     let sources = Sources::read_of(&settings.project.dir, &settings.project.migrations_dir, tool);
     let sources = sources.map_err(&named)?;
-    match project_model::compile(&settings, &sources).await {
-        Ok(lock) => Ok((sources, lock)),
+    match project_model::compile(&settings, &sources, None).await {
+        Ok(compiled) => Ok((sources, compiled.lock)),
         Err(error) => {
             Err(error.downcast::<Failure>().map_or_else(|error| error, |failure| named(failure).into()))
         }

@@ -5,13 +5,19 @@
 //! one by one all the same: the migrations that come after it are to be judged in the same run.
 
 mod effects;
+mod recorder;
+mod reload;
+mod saved;
 mod steps;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
 
-use super::lock::CompiledMigration;
+use super::default_privileges::DefaultPrivileges;
+use super::inputs::Input;
+use super::lock::{CompiledMigration, CompiledSettings, DeclaredBy, Head};
 use super::progress::CompileProgress;
 use super::recognise::{Class, classify};
 use super::runner::{MOST_ROLES, Runner};
@@ -21,9 +27,10 @@ use crate::migrations::Migration;
 use crate::migrations::script::{Examination, ExaminedStatement, border_advice};
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{Catalog, Object};
-use crate::postgres::connection::sqlstate;
+use crate::postgres::connection::{ServerVersion, sqlstate};
 use crate::postgres::sql::Statement;
-use effects::{effects, share};
+use recorder::{Steps, record_all};
+use saved::SavedStates;
 
 pub(super) use steps::replay_with_tool;
 pub use steps::{Running, StepOutcome, ToolSteps};
@@ -34,8 +41,43 @@ pub(super) struct Replayed {
     pub(super) initial: Vec<Arc<Object>>,
     /// The migrations with their effects.
     pub(super) migrations: Vec<CompiledMigration>,
+    /// How many of them were replayed: the effects of the others were kept by an earlier compilation.
+    pub(super) replayed: usize,
     /// The catalog after the last.
     pub(super) catalog: Catalog,
+}
+
+/// Where states are kept between compilations.
+#[derive(Clone, Copy)]
+pub(super) struct Keeping<'k> {
+    /// The directory; `None` where nothing is to be kept.
+    pub(super) directory: Option<&'k Path>,
+    /// What the outcome depends on beside the server, the options and the migrations.
+    pub(super) settings: &'k CompiledSettings,
+    pub(super) default_privileges: &'k DefaultPrivileges,
+}
+
+impl Keeping<'_> {
+    /// The states of migrations. Stand-ins for extensions are nothing that can be restored.
+    fn states(
+        self,
+        server: ServerVersion,
+        options: &ReadOptions,
+        others: &str,
+        steps: impl Iterator<Item = String>,
+    ) -> Option<SavedStates> {
+        let Self { directory, settings, default_privileges } = self;
+        let directory = directory.filter(|_| settings.assume_extensions.is_empty())?;
+        let head = Head {
+            server,
+            declared_by: DeclaredBy::Migrations,
+            options: options.clone(),
+            settings: settings.clone(),
+            inputs: Vec::new(),
+        };
+        let others = format!("{others}\n{default_privileges:?}");
+        Some(SavedStates::new(directory, head, &others, steps))
+    }
 }
 
 /// A migration with its statements.
@@ -61,38 +103,67 @@ impl<'f> MigrationScript<'f> {
 pub(super) async fn replay(
     runner: &mut Runner<'_>,
     scripts: &[MigrationScript<'_>],
+    keeping: Keeping<'_>,
     options: &ReadOptions,
     refused: &mut Vec<(usize, Failure)>,
     progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Replayed> {
-    let options = ReadOptions { oids: true, ..options.clone() };
-    let mut before = runner.read(&options).await?;
-    let initial = before.catalog.objects.clone();
-    let total = scripts.len();
-    let mut compiled = Vec::with_capacity(total);
-    for (done, script) in scripts.iter().enumerate() {
-        progress(CompileProgress::Migrations { done, total, path: script.path });
+    let steps = scripts.iter().map(|script| {
+        let MigrationScript { path, migration, .. } = script;
+        format!("{:?} {:?}", Input::new(*path, &migration.sql), migration.revision)
+    });
+    let states = keeping.states(runner.server(), options, "", steps);
+    let history = keeping.settings.tool.map(|tool| tool.history().create);
+    let mut scripts = Scripts { scripts, history, known: refused.len(), refused };
+    record_all(runner, &mut scripts, options, states.as_ref(), progress).await
+}
+
+/// The files of migrations, which the session runs.
+struct Scripts<'a, 'f> {
+    scripts: &'a [MigrationScript<'f>],
+    /// Creates the history table of the tool that keeps them.
+    history: Option<&'static str>,
+    refused: &'a mut Vec<(usize, Failure)>,
+    /// How many were refused before any was run.
+    known: usize,
+}
+
+impl Steps for Scripts<'_, '_> {
+    fn total(&self) -> usize {
+        self.scripts.len()
+    }
+
+    fn path(&self, index: usize) -> &str {
+        self.scripts[index].path
+    }
+
+    async fn prepare(&mut self, runner: &mut Runner<'_>) -> Result<()> {
+        self.refused.truncate(self.known);
+        runner.reset().await?;
+        match self.history {
+            Some(sql) => runner.session.execute(sql).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn run(&mut self, runner: &mut Runner<'_>, index: usize) -> Result<Option<CompiledMigration>> {
+        let script = &self.scripts[index];
         if !script.examined.whole {
             // What comes after it may need it; its own faults are told.
-            break;
+            return Ok(None);
         }
-        run(runner, script, |failure| refused.push((done, failure))).await?;
+        run(runner, script, |failure| self.refused.push((index, failure))).await?;
         runner.reset().await?;
-        let mut after = runner.read(&options).await?;
-        share(&before.catalog, &mut after.catalog);
-        compiled.push(CompiledMigration {
+        Ok(Some(CompiledMigration {
             version: script.migration.version,
             name: script.migration.name.clone(),
             revision: script.migration.revision.clone(),
             parents: Vec::new(),
             file: None,
             contract: script.migration.directives.contract,
-            effects: effects(&before, &after),
-        });
-        before = after;
+            effects: Vec::new(),
+        }))
     }
-    progress(CompileProgress::Migrations { done: total, total, path: "" });
-    Ok(Replayed { initial, migrations: compiled, catalog: before.catalog })
 }
 
 /// Runs one migration. Why it would be refused when it is applied goes to `refuse`, where its statements are fine

@@ -1,15 +1,18 @@
 //! Builds a scratch database with a tool whose migrations are programs: the tool runs them one after the other, and the
 //! catalog is read after each.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 
 use anyhow::Result;
 
+use super::super::inputs::{Input, SchemaFile};
 use super::super::lock::{CompiledMigration, Effect};
 use super::super::progress::CompileProgress;
 use super::super::runner::{MOST_ROLES, Runner};
-use super::Replayed;
-use super::effects::{effects, share};
+use super::recorder::{Steps, record_all};
+use super::saved::SavedStates;
+use super::{Keeping, Replayed};
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::tools::{ListedRevision, MigrationTool, ToolRevision};
 use crate::postgres::catalog::Kind;
@@ -22,6 +25,8 @@ pub type Running<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 pub trait ToolSteps {
     /// The tool.
     fn tool(&self) -> MigrationTool;
+    /// All that its revisions' outcome may depend on beside their files: how it is called, and its variables.
+    fn settings(&self) -> String;
     /// Connects to the database of this URL, changes nothing, and lists the tool's revisions, parents before their children.
     fn list<'a>(&'a mut self, url: &'a str) -> Running<'a, Vec<ListedRevision>>;
     /// Applies a revision, all of whose parents are applied.
@@ -44,13 +49,14 @@ pub enum StepOutcome {
 pub(in crate::model) async fn replay_with_tool(
     runner: &mut Runner<'_>,
     steps: &mut dyn ToolSteps,
+    code: &[SchemaFile],
+    keeping: Keeping<'_>,
     options: &mut ReadOptions,
     progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Replayed> {
     // Whether a program grants anything is known when it has run.
-    let all = ReadOptions { oids: true, privileges: true, ..options.clone() };
+    let all = ReadOptions { privileges: true, ..options.clone() };
     let tool = steps.tool();
-    runner.reset().await?;
     runner.keep_search_path().await?;
     let url = runner.url();
     let connections = runner.connections().await?;
@@ -60,35 +66,9 @@ pub(in crate::model) async fn replay_with_tool(
             "{tool} did not connect to the throwaway database: its own settings name another one; nothing was applied"
         )));
     }
-    let mut before = runner.read(&all).await?;
-    let initial = before.catalog.objects.clone();
-    let total = revisions.len();
-    let mut compiled = Vec::with_capacity(total);
-    for (done, revision) in revisions.iter().enumerate() {
-        progress(CompileProgress::Migrations { done, total, path: &revision.id });
-        run(runner, steps, &url, revision).await?;
-        if !runner.has_applied(tool, &revision.id).await? {
-            return Err(elsewhere(&format!(
-                "{tool} says that {} is applied, and the throwaway database has no record of it: it may have changed \
-                 another one, which its own settings name",
-                revision.id
-            )));
-        }
-        let mut after = runner.read(&all).await?;
-        share(&before.catalog, &mut after.catalog);
-        compiled.push(CompiledMigration {
-            version: i64::try_from(done + 1).unwrap_or(i64::MAX),
-            name: revision.name.clone(),
-            revision: Some(ToolRevision { tool, id: revision.id.clone() }),
-            parents: revision.parents.clone(),
-            file: revision.file.as_ref().map(|file| file.to_string_lossy().into_owned()),
-            contract: false,
-            effects: effects(&before, &after),
-        });
-        before = after;
-    }
-    progress(CompileProgress::Migrations { done: total, total, path: "" });
-    let mut replayed = Replayed { initial, migrations: compiled, catalog: before.catalog };
+    let states = states(keeping, &*steps, &revisions, code, runner, &all);
+    let mut revisions = Revisions { steps, revisions: &revisions };
+    let mut replayed = record_all(runner, &mut revisions, &all, states.as_ref(), progress).await?;
     let grants = |effect: &Effect| effect.id().kind == Kind::Privilege;
     options.privileges |= replayed.migrations.iter().flat_map(|migration| &migration.effects).any(grants);
     if !options.privileges {
@@ -98,20 +78,83 @@ pub(in crate::model) async fn replay_with_tool(
     Ok(replayed)
 }
 
-async fn run(
-    runner: &mut Runner<'_>,
-    steps: &mut dyn ToolSteps,
-    url: &str,
-    revision: &ListedRevision,
-) -> Result<()> {
-    for _ in 0..MOST_ROLES {
-        match steps.apply(url, revision).await? {
-            StepOutcome::Done => return Ok(()),
-            StepOutcome::MissingRole(role) => runner.make_role(&role).await?,
-        }
+/// The states that were kept of these revisions. Files that are not a revision's own may be used by any of them.
+fn states(
+    keeping: Keeping<'_>,
+    steps: &dyn ToolSteps,
+    revisions: &[ListedRevision],
+    code: &[SchemaFile],
+    runner: &Runner<'_>,
+    options: &ReadOptions,
+) -> Option<SavedStates> {
+    let mut files: BTreeMap<&str, &SchemaFile> = code.iter().map(|file| (file.path.as_str(), file)).collect();
+    let steps_of = revisions.iter().map(|revision| {
+        let file = revision.file.as_ref().and_then(|path| files.remove(path.to_str()?));
+        let text = file.map_or_else(String::new, |file| Input::new(&file.path, &file.text).sha256);
+        format!("{revision:?} {text}")
+    });
+    let steps_of: Vec<String> = steps_of.collect();
+    let others = files.values().filter(|file| !file.text.trim().is_empty());
+    let others: Vec<Input> = others.map(|file| Input::new(&file.path, &file.text)).collect();
+    let others = format!("{}\n{others:?}", steps.settings());
+    keeping.states(runner.server(), options, &others, steps_of.into_iter())
+}
+
+/// The revisions, which the tool runs.
+struct Revisions<'a> {
+    steps: &'a mut dyn ToolSteps,
+    revisions: &'a [ListedRevision],
+}
+
+impl Steps for Revisions<'_> {
+    fn total(&self) -> usize {
+        self.revisions.len()
     }
-    let what = format!("{} {}: more than {MOST_ROLES} roles do not exist", steps.tool(), revision.id);
-    Err(Failure::usage(what).code(ErrorCode::MIGRATIONS_INVALID).into())
+
+    fn path(&self, index: usize) -> &str {
+        &self.revisions[index].id
+    }
+
+    async fn prepare(&mut self, _: &mut Runner<'_>) -> Result<()> {
+        // The tool makes its history table itself.
+        Ok(())
+    }
+
+    async fn run(&mut self, runner: &mut Runner<'_>, index: usize) -> Result<Option<CompiledMigration>> {
+        let (tool, revision) = (self.steps.tool(), &self.revisions[index]);
+        self.apply(runner, revision).await?;
+        if !runner.has_applied(tool, &revision.id).await? {
+            return Err(elsewhere(&format!(
+                "{tool} says that {} is applied, and the throwaway database has no record of it: it may have changed \
+                 another one, which its own settings name",
+                revision.id
+            )));
+        }
+        Ok(Some(CompiledMigration {
+            version: i64::try_from(index + 1).unwrap_or(i64::MAX),
+            name: revision.name.clone(),
+            revision: Some(ToolRevision { tool, id: revision.id.clone() }),
+            parents: revision.parents.clone(),
+            file: revision.file.as_ref().map(|file| file.to_string_lossy().into_owned()),
+            contract: false,
+            effects: Vec::new(),
+        }))
+    }
+}
+
+impl Revisions<'_> {
+    async fn apply(&mut self, runner: &mut Runner<'_>, revision: &ListedRevision) -> Result<()> {
+        let url = runner.url();
+        for _ in 0..MOST_ROLES {
+            match self.steps.apply(&url, revision).await? {
+                StepOutcome::Done => return Ok(()),
+                StepOutcome::MissingRole(role) => runner.make_role(&role).await?,
+            }
+        }
+        let what =
+            format!("{} {}: more than {MOST_ROLES} roles do not exist", self.steps.tool(), revision.id);
+        Err(Failure::usage(what).code(ErrorCode::MIGRATIONS_INVALID).into())
+    }
 }
 
 /// The tool works on another database than it was given.

@@ -4,7 +4,7 @@
 mod places;
 mod release;
 
-pub use places::Places;
+pub use places::{Places, cache_directory};
 pub use release::{parse_release, release};
 
 use std::ffi::OsString;

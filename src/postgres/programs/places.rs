@@ -10,6 +10,15 @@ use super::variable;
 /// Where Debian's packages put each major.
 const SYSTEM: &str = "/usr/lib/postgresql";
 
+/// The directory of this account in which trueup may keep what it can make again: `TRUEUP_CACHE`, else below
+/// `XDG_CACHE_HOME` or `HOME`.
+pub fn cache_directory() -> Option<PathBuf> {
+    let place = |name| variable(name).map(PathBuf::from);
+    place("TRUEUP_CACHE")
+        .or_else(|| place("XDG_CACHE_HOME").map(|cache| cache.join("trueup")))
+        .or_else(|| place("HOME").map(|home| home.join(".cache/trueup")))
+}
+
 /// What of this process's environment says where programs may be.
 #[derive(Debug, Clone, Default)]
 pub struct Places {
@@ -25,11 +34,7 @@ impl Places {
     /// Reads `PATH`, `TRUEUP_CACHE`, `XDG_CACHE_HOME` and `HOME`. `shared` says whether programs of another account's
     /// cache are looked at, too: root's own lies below a directory that others cannot enter.
     pub fn of_process(shared: bool) -> Self {
-        let place = |name| variable(name).map(PathBuf::from);
-        let own = place("TRUEUP_CACHE")
-            .or_else(|| place("XDG_CACHE_HOME").map(|cache| cache.join("trueup")))
-            .or_else(|| place("HOME").map(|home| home.join(".cache/trueup")));
-        let mut caches = Vec::from_iter(own);
+        let mut caches = Vec::from_iter(cache_directory());
         if shared {
             caches.push("/var/cache/trueup".into());
         }

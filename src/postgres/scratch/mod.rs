@@ -6,6 +6,7 @@
 //! watchdog was killed too. This room installs no binaries and knows nothing of what is loaded.
 
 mod account;
+mod dump;
 mod find;
 mod given;
 mod server;

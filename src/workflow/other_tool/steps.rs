@@ -12,7 +12,7 @@ use crate::error::{ErrorCode, Failure};
 use crate::migrations::tools::{ListedRevision, MigrationTool};
 use crate::model::{Running, StepOutcome, ToolSteps};
 use crate::postgres::connection::Target;
-use crate::project::Settings;
+use crate::project::{MigrationSettings, Settings};
 use crate::text::{duration, without_passwords};
 
 /// The program of a tool whose migrations are programs.
@@ -76,6 +76,12 @@ impl<'s> ToolProgram<'s> {
 impl ToolSteps for ToolProgram<'_> {
     fn tool(&self) -> MigrationTool {
         self.tool
+    }
+
+    fn settings(&self) -> String {
+        let MigrationSettings { driver, variables, working_directory, .. } = &self.settings.migrations;
+        let program = place::program(self.settings, self.tool);
+        format!("{program:?} {working_directory:?} {driver:?} {variables:?}")
     }
 
     fn list<'a>(&'a mut self, url: &'a str) -> Running<'a, Vec<ListedRevision>> {

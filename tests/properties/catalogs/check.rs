@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use trueup::model::declare;
 use trueup::model::diagnosis::{Facts, RecordedState, diagnose};
-use trueup::model::{CompiledSettings, Lock, LockFile, Sources, compile};
+use trueup::model::{CompiledProject, CompiledSettings, Lock, LockFile, Sources, compile};
 use trueup::postgres::scratch::{Scratch, ScratchDatabase};
 use trueup::snapshot::{Request, take};
 
@@ -90,7 +90,9 @@ async fn compiled(scratch: &mut Scratch, files: &BTreeMap<String, String>) -> Re
         server_major: None,
         tool: None,
     };
-    let lock = compile(project.path(), &sources, &settings, scratch, None, &mut |_| {}).await?;
+    let inputs =
+        CompiledProject { directory: project.path(), sources: &sources, settings: &settings, states: None };
+    let lock = compile(inputs, scratch, None, &mut |_| {}).await?.lock;
     // What check reads is what compile wrote.
     let path = project.path().join("trueup.lock");
     lock.save(&path)?;
