@@ -196,6 +196,51 @@ fn django_builds_what_the_lock_says() {
     }
 }
 
+/// Django puts a new migration of one app before those of others: they need not be replayed, unless they have to do with the
+/// same tables.
+#[test]
+fn a_migration_of_django_in_the_middle_is_replayed_alone() {
+    let Some(python) = python() else { return did_not_run("Django") };
+    let settings = format!(
+        "[project]\nname = \"code\"\n[migrations]\ntool = \"django\"\nprogram = [{python:?}, \"manage.py\"]\n\
+         [migrations.variables]\nDB_HOST = \"{{host}}\"\nDB_USER = \"{{user}}\"\nDB_NAME = \"{{database}}\"\n"
+    );
+    let migration = |name: &str, before: &str, sql: &str| {
+        let text = format!(
+            "from django.db import migrations\nclass Migration(migrations.Migration):\n    dependencies = [{before}]\n    \
+             operations = [migrations.RunSQL({sql:?})]\n"
+        );
+        (format!("aa/migrations/{name}.py"), text)
+    };
+    let files = [
+        ("manage.py".to_owned(), MANAGE.to_owned()),
+        ("settings.py".to_owned(), DJANGO.replace("'shop'", "'aa'")),
+        ("aa/__init__.py".to_owned(), String::new()),
+        ("aa/migrations/__init__.py".to_owned(), String::new()),
+        migration("0001_one", "", "CREATE TABLE one (id int PRIMARY KEY)"),
+    ];
+    let files: Vec<(&str, String)> = files.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
+    let (project, cache) = (project(&settings, &files), tempfile::tempdir().unwrap());
+    let lock = || fs::read_to_string(project.path().join("trueup.lock")).unwrap();
+    let compile = || compile(&project).env("TRUEUP_CACHE", cache.path());
+    compile().exit(0).lacks("replayed");
+    assert!(lock().contains("\"file\":\"aa/migrations/0001_one.py\""));
+
+    let two = migration("0002_two", "('aa', '0001_one')", "CREATE TABLE two (id int REFERENCES one)");
+    write(project.path(), &[(&two.0, two.1)]);
+    compile().exit(0).stdout_contains("16 migrations (1 replayed)");
+    assert_eq!(revisions(&project)[1], "aa.0002_two");
+    let kept = lock();
+    compile().arg("--no-cache").exit(0).lacks("replayed");
+    assert!(kept == lock(), "another lock than after a replay of all");
+
+    // Later ones change the same table.
+    let before = "('aa', '0002_two'), ('auth', '0001_initial')";
+    let three = migration("0003_three", before, "ALTER TABLE auth_user ADD COLUMN three int");
+    write(project.path(), &[(&three.0, three.1)]);
+    compile().exit(0).stdout_contains("17 migrations, compiled by");
+}
+
 /// From an empty database to a clean one, with the tool's own words; then somebody changes it by hand.
 #[test]
 fn a_story_beside_alembic() {

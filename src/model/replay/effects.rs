@@ -1,7 +1,7 @@
 //! Determines what a migration does to the catalog from two readings: renames by oid, then what was created, changed
 //! and dropped.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::super::lock::{CatalogState, Effect, RenameLevel};
@@ -118,6 +118,22 @@ fn differing(before: &Object, after: &Object) -> Vec<Attribute> {
     attributes.sort_unstable();
     attributes.dedup();
     attributes
+}
+
+/// Whether two sets of effects are on different relations, schemas, functions and so on: they could have come about in any
+/// order.
+pub(super) fn are_apart<'e>(effects: &[Effect], mut others: impl Iterator<Item = &'e Effect>) -> bool {
+    let touched: HashSet<String> = effects.iter().flat_map(whole).collect();
+    touched.is_empty() || !others.any(|other| whole(other).any(|name| touched.contains(&name)))
+}
+
+/// What an effect is on: the relation that an object is part of, or the object itself.
+fn whole(effect: &Effect) -> impl Iterator<Item = String> {
+    let before = match effect {
+        Effect::Renamed { from, .. } => Some(from.relation_path()),
+        _ => None,
+    };
+    before.into_iter().chain([effect.id().relation_path()])
 }
 
 #[cfg(test)]

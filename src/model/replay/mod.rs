@@ -58,13 +58,15 @@ pub(super) struct Keeping<'k> {
 }
 
 impl Keeping<'_> {
-    /// The states of migrations. Stand-ins for extensions are nothing that can be restored.
+    /// The states of migrations; `any` as of [`SavedStates::new`]. Stand-ins for extensions are nothing that can be
+    /// restored.
     fn states(
         self,
         server: ServerVersion,
         options: &ReadOptions,
         others: &str,
         steps: impl Iterator<Item = String>,
+        any: bool,
     ) -> Option<SavedStates> {
         let Self { directory, settings, default_privileges } = self;
         let directory = directory.filter(|_| settings.assume_extensions.is_empty())?;
@@ -76,7 +78,7 @@ impl Keeping<'_> {
             inputs: Vec::new(),
         };
         let others = format!("{others}\n{default_privileges:?}");
-        Some(SavedStates::new(directory, head, &others, steps))
+        Some(SavedStates::new(directory, head, &others, steps, any))
     }
 }
 
@@ -112,7 +114,7 @@ pub(super) async fn replay(
         let MigrationScript { path, migration, .. } = script;
         format!("{:?} {:?}", Input::new(*path, &migration.sql), migration.revision)
     });
-    let states = keeping.states(runner.server(), options, "", steps);
+    let states = keeping.states(runner.server(), options, "", steps, false);
     let history = keeping.settings.tool.map(|tool| tool.history().create);
     let mut scripts = Scripts { scripts, history, known: refused.len(), refused };
     record_all(runner, &mut scripts, options, states.as_ref(), progress).await
@@ -146,23 +148,27 @@ impl Steps for Scripts<'_, '_> {
         }
     }
 
-    async fn run(&mut self, runner: &mut Runner<'_>, index: usize) -> Result<Option<CompiledMigration>> {
+    async fn run(&mut self, runner: &mut Runner<'_>, index: usize) -> Result<bool> {
         let script = &self.scripts[index];
-        if !script.examined.whole {
-            // What comes after it may need it; its own faults are told.
-            return Ok(None);
+        if script.examined.whole {
+            run(runner, script, |failure| self.refused.push((index, failure))).await?;
+            runner.reset().await?;
         }
-        run(runner, script, |failure| self.refused.push((index, failure))).await?;
-        runner.reset().await?;
-        Ok(Some(CompiledMigration {
-            version: script.migration.version,
-            name: script.migration.name.clone(),
-            revision: script.migration.revision.clone(),
+        // What comes after one that is not whole may need it; its own faults are told.
+        Ok(script.examined.whole)
+    }
+
+    fn migration(&self, index: usize) -> CompiledMigration {
+        let migration = self.scripts[index].migration;
+        CompiledMigration {
+            version: migration.version,
+            name: migration.name.clone(),
+            revision: migration.revision.clone(),
             parents: Vec::new(),
             file: None,
-            contract: script.migration.directives.contract,
+            contract: migration.directives.contract,
             effects: Vec::new(),
-        }))
+        }
     }
 }
 

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::super::lock::{CompiledMigration, Lock};
+use super::super::lock::{CompiledMigration, Effect, Lock};
 use super::super::progress::CompileProgress;
 use super::super::runner::Runner;
 use super::Replayed;
-use super::effects::{effects, share};
+use super::effects::{are_apart, effects, share};
 use super::reload::Reload;
 use super::saved::{SavedState, SavedStates};
 use crate::postgres::catalog::reader::{CatalogReading, ReadOptions};
@@ -26,11 +26,11 @@ struct Recorder<'s> {
     states: Option<&'s SavedStates>,
     options: ReadOptions,
     initial: Vec<Arc<Object>>,
-    migrations: Vec<CompiledMigration>,
+    /// The effects of the migrations that are recorded.
+    effects: Vec<Option<Vec<Effect>>>,
     before: CatalogReading,
     reload: Reload,
-    /// How many migrations need not be replayed.
-    kept: usize,
+    replayed: usize,
     started: Instant,
     /// Since when nothing was kept.
     since: Instant,
@@ -44,8 +44,10 @@ pub(super) trait Steps {
     fn path(&self, index: usize) -> &str;
     /// Makes a new database ready for the first.
     async fn prepare(&mut self, runner: &mut Runner<'_>) -> Result<()>;
-    /// Runs one; its effects are not determined here. `None` where neither it nor those after it can be run.
-    async fn run(&mut self, runner: &mut Runner<'_>, index: usize) -> Result<Option<CompiledMigration>>;
+    /// Runs one. `false` where neither it nor those after it can be run.
+    async fn run(&mut self, runner: &mut Runner<'_>, index: usize) -> Result<bool>;
+    /// One of them without its effects.
+    fn migration(&self, index: usize) -> CompiledMigration;
 }
 
 /// Runs the migrations and records what each does, from the newest state that was kept.
@@ -59,30 +61,30 @@ pub(super) async fn record_all(
     states: Option<&SavedStates>,
     progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Replayed> {
-    let mut recorder = Recorder::new(options, states);
+    let mut recorder = Recorder::new(options, states, steps.total());
     if recorder.resume(runner).await? {
-        if recorder.go_on(runner, steps, progress).await? {
-            return recorder.finish(runner).await;
+        if recorder.go_on(runner, steps, progress).await? && recorder.adds_up(steps) {
+            return recorder.finish(runner, steps).await;
         }
         runner.start_again().await?;
-        recorder = Recorder::new(options, states);
+        recorder = Recorder::new(options, states, steps.total());
     }
     steps.prepare(runner).await?;
     recorder.begin(runner).await?;
     recorder.go_on(runner, steps, progress).await?;
-    recorder.finish(runner).await
+    recorder.finish(runner, steps).await
 }
 
 impl<'s> Recorder<'s> {
-    fn new(options: &ReadOptions, states: Option<&'s SavedStates>) -> Self {
+    fn new(options: &ReadOptions, states: Option<&'s SavedStates>, total: usize) -> Self {
         Self {
             states,
             options: ReadOptions { oids: true, ..options.clone() },
             initial: Vec::new(),
-            migrations: Vec::new(),
+            effects: vec![None; total],
             before: CatalogReading::default(),
             reload: Reload::default(),
-            kept: 0,
+            replayed: 0,
             started: Instant::now(),
             since: Instant::now(),
         }
@@ -104,13 +106,31 @@ impl<'s> Recorder<'s> {
     ) -> Result<bool> {
         (self.started, self.since) = (Instant::now(), Instant::now());
         let total = steps.total();
-        for done in self.migrations.len()..total {
-            progress(CompileProgress::Migrations { done, total, path: steps.path(done) });
-            self.before(runner, done + 1 == total).await?;
-            let Some(migration) = steps.run(runner, done).await? else { break };
-            if !self.record(runner, migration).await? {
+        let new: Vec<usize> = (0..total).filter(|index| self.effects[*index].is_none()).collect();
+        for (done, index) in new.iter().copied().enumerate() {
+            progress(CompileProgress::Migrations {
+                done: total - new.len() + done,
+                total,
+                path: steps.path(index),
+            });
+            self.before(runner, steps, done + 1 == new.len()).await?;
+            if !steps.run(runner, index).await? {
+                break;
+            }
+            let mut after = runner.read(&self.options).await?;
+            if !self.reload.undo(&mut after) {
                 return Ok(false);
             }
+            share(&self.before.catalog, &mut after.catalog);
+            let effects = effects(&self.before, &after);
+            // Those that the tool would have run after it must not have had to do with the same objects.
+            let later = self.effects[index..].iter().flatten().flatten();
+            if !are_apart(&effects, later) {
+                return Ok(false);
+            }
+            self.effects[index] = Some(effects);
+            self.replayed += 1;
+            self.before = after;
         }
         progress(CompileProgress::Migrations { done: total, total, path: "" });
         Ok(true)
@@ -118,39 +138,48 @@ impl<'s> Recorder<'s> {
 
     /// Keeps the state before a migration runs, where that is worth it. The state before the last one is: that is the
     /// one which somebody writes.
-    async fn before(&mut self, runner: &mut Runner<'_>, is_last: bool) -> Result<()> {
+    async fn before(&mut self, runner: &mut Runner<'_>, steps: &impl Steps, is_last: bool) -> Result<()> {
         let worth = if is_last { WORTH_KEEPING } else { BETWEEN };
-        if self.since.elapsed() >= worth { self.keep(runner).await } else { Ok(()) }
+        if self.since.elapsed() >= worth { self.keep(runner, steps).await } else { Ok(()) }
     }
 
-    /// Takes in what a migration has done. Its effects are determined here. `false` where they would not be known but for a
-    /// replay of all migrations.
-    async fn record(&mut self, runner: &mut Runner<'_>, mut migration: CompiledMigration) -> Result<bool> {
-        let mut after = runner.read(&self.options).await?;
-        if !self.reload.undo(&mut after) {
-            return Ok(false);
-        }
-        share(&self.before.catalog, &mut after.catalog);
-        migration.effects = effects(&self.before, &after);
-        self.migrations.push(migration);
-        self.before = after;
-        Ok(true)
+    /// The migrations that are recorded, with their effects.
+    fn migrations(&self, steps: &impl Steps) -> Vec<CompiledMigration> {
+        let recorded =
+            self.effects.iter().enumerate().filter_map(|(index, effects)| Some((index, effects.clone()?)));
+        recorded.map(|(index, effects)| CompiledMigration { effects, ..steps.migration(index) }).collect()
+    }
+
+    /// Whether the effects lead to the catalog that is there.
+    fn adds_up(&self, steps: &impl Steps) -> bool {
+        let Some(lock) = self.lock(steps) else { return true };
+        lock.state_after(|_| true).objects == self.before.catalog.objects
+    }
+
+    fn lock(&self, steps: &impl Steps) -> Option<Lock> {
+        Some(Lock {
+            head: self.states?.head().clone(),
+            model: Catalog::default(),
+            initial: self.initial.clone(),
+            migrations: self.migrations(steps),
+        })
     }
 
     /// The outcome.
-    async fn finish(mut self, runner: &mut Runner<'_>) -> Result<Replayed> {
+    async fn finish(mut self, runner: &mut Runner<'_>, steps: &impl Steps) -> Result<Replayed> {
         // Whoever adds a migration replays that one.
         if self.started.elapsed() >= WORTH_KEEPING {
-            self.keep(runner).await?;
+            self.keep(runner, steps).await?;
         }
-        let Self { initial, migrations, before, kept, .. } = self;
-        Ok(Replayed { replayed: migrations.len() - kept, initial, migrations, catalog: before.catalog })
+        let migrations = self.migrations(steps);
+        let Self { initial, before, replayed, .. } = self;
+        Ok(Replayed { replayed, initial, migrations, catalog: before.catalog })
     }
 
-    /// Restores the newest state that was kept. `false` when there is none, or it is not what it was: the database is new then.
+    /// Restores the best state that was kept. `false` when there is none, or it is not what it was: the database is new then.
     async fn resume(&mut self, runner: &mut Runner<'_>) -> Result<bool> {
         let Some(states) = self.states else { return Ok(false) };
-        let Some(SavedState { lock, columns, dump }) = states.newest() else { return Ok(false) };
+        let Some(SavedState { steps, lock, columns, dump }) = states.best() else { return Ok(false) };
         let saved = lock.state_after(|_| true);
         if runner.restore(&dump, &saved).await? {
             let mut reading = runner.read(&self.options).await?;
@@ -158,29 +187,26 @@ impl<'s> Recorder<'s> {
             let reload = Reload::of(&saved, &reading, &columns, &tables);
             if let Some(reload) = reload.filter(|reload| reload.undo(&mut reading)) {
                 share(&saved, &mut reading.catalog);
-                self.kept = lock.migrations.len();
-                (self.initial, self.migrations) = (lock.initial, lock.migrations);
+                self.initial = lock.initial;
+                for (step, migration) in steps.into_iter().zip(lock.migrations) {
+                    self.effects[step] = Some(migration.effects);
+                }
                 (self.before, self.reload) = (reading, reload);
                 return Ok(true);
             }
         }
-        states.forget(lock.migrations.len());
+        states.forget(&steps);
         runner.start_again().await?;
         Ok(false)
     }
 
-    async fn keep(&mut self, runner: &mut Runner<'_>) -> Result<()> {
-        let Some(states) = self.states else { return Ok(()) };
+    async fn keep(&mut self, runner: &mut Runner<'_>, steps: &impl Steps) -> Result<()> {
+        let (Some(states), Some(lock)) = (self.states, self.lock(steps)) else { return Ok(()) };
         runner.reset().await?;
         if let Some(dump) = runner.dump().await? {
-            let lock = Lock {
-                head: states.head().clone(),
-                model: Catalog::default(),
-                initial: self.initial.clone(),
-                migrations: self.migrations.clone(),
-            };
             let columns = self.dropped_columns(&runner.tables().await?);
-            states.keep(&SavedState { lock, columns, dump });
+            let steps = (0..self.effects.len()).filter(|step| self.effects[*step].is_some()).collect();
+            states.keep(&SavedState { steps, lock, columns, dump });
         }
         self.since = Instant::now();
         Ok(())

@@ -60,7 +60,8 @@ pub(in crate::model) async fn replay_with_tool(
     runner.keep_search_path().await?;
     let url = runner.url();
     let connections = runner.connections().await?;
-    let revisions = steps.list(&url).await?;
+    let mut revisions = steps.list(&url).await?;
+    revisions.iter_mut().for_each(|revision| find_file(revision, code));
     if !runner.was_connected_to(connections).await? {
         return Err(elsewhere(&format!(
             "{tool} did not connect to the throwaway database: its own settings name another one; nothing was applied"
@@ -76,6 +77,18 @@ pub(in crate::model) async fn replay_with_tool(
         replayed.catalog.objects.retain(|object| object.id.kind != Kind::Privilege);
     }
     Ok(replayed)
+}
+
+/// Finds the file of a revision whose tool does not say it: `shop.0001_initial` of Django is
+/// `shop/migrations/0001_initial.py`.
+fn find_file(revision: &mut ListedRevision, code: &[SchemaFile]) {
+    let Some((app, name)) = revision.id.split_once('.').filter(|_| revision.file.is_none()) else { return };
+    let path = format!("{app}/migrations/{name}.py");
+    let is_it = |file: &&SchemaFile| {
+        file.path.strip_suffix(&path).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+    };
+    let mut found = code.iter().filter(is_it);
+    revision.file = found.next().filter(|_| found.next().is_none()).map(|file| file.path.clone().into());
 }
 
 /// The states that were kept of these revisions. Files that are not a revision's own may be used by any of them.
@@ -97,7 +110,7 @@ fn states(
     let others = files.values().filter(|file| !file.text.trim().is_empty());
     let others: Vec<Input> = others.map(|file| Input::new(&file.path, &file.text)).collect();
     let others = format!("{}\n{others:?}", steps.settings());
-    keeping.states(runner.server(), options, &others, steps_of.into_iter())
+    keeping.states(runner.server(), options, &others, steps_of.into_iter(), true)
 }
 
 /// The revisions, which the tool runs.
@@ -120,7 +133,7 @@ impl Steps for Revisions<'_> {
         Ok(())
     }
 
-    async fn run(&mut self, runner: &mut Runner<'_>, index: usize) -> Result<Option<CompiledMigration>> {
+    async fn run(&mut self, runner: &mut Runner<'_>, index: usize) -> Result<bool> {
         let (tool, revision) = (self.steps.tool(), &self.revisions[index]);
         self.apply(runner, revision).await?;
         if !runner.has_applied(tool, &revision.id).await? {
@@ -130,15 +143,20 @@ impl Steps for Revisions<'_> {
                 revision.id
             )));
         }
-        Ok(Some(CompiledMigration {
+        Ok(true)
+    }
+
+    fn migration(&self, index: usize) -> CompiledMigration {
+        let revision = &self.revisions[index];
+        CompiledMigration {
             version: i64::try_from(index + 1).unwrap_or(i64::MAX),
             name: revision.name.clone(),
-            revision: Some(ToolRevision { tool, id: revision.id.clone() }),
+            revision: Some(ToolRevision { tool: self.steps.tool(), id: revision.id.clone() }),
             parents: revision.parents.clone(),
             file: revision.file.as_ref().map(|file| file.to_string_lossy().into_owned()),
             contract: false,
             effects: Vec::new(),
-        }))
+        }
     }
 }
 
