@@ -99,6 +99,8 @@ impl Story {
             .current_dir(self.directory())
             .env("PATH", path)
             .env("TRUEUP_PG_BIN", self.server.bin_dir())
+            // A fast machine keeps nothing between two compilations; a slow one is not to say how much it has replayed.
+            .env("TRUEUP_CACHE", "/dev/null")
             .env("DATABASE_URL", self.url().replacen("postgres", self.scheme, 1))
             .envs([("PGHOST", "127.0.0.1"), ("PGUSER", "app"), ("PGDATABASE", self.database)])
             .env("PGPORT", self.server.port.to_string())
