@@ -87,6 +87,8 @@ pub struct MigrationSettings {
     pub tool: Option<MigrationTool>,
     /// The program and its arguments that apply the tool's migrations; empty for the tool's usual ones.
     pub command: Vec<String>,
+    /// The program and its arguments that take the tool's migrations back; empty for the tool's usual ones.
+    pub revert_command: Vec<String>,
     /// The program of a tool whose migrations are programs, with the arguments that come before all others; empty for the
     /// tool's usual one.
     pub program: Vec<String>,
@@ -119,6 +121,7 @@ impl Default for MigrationSettings {
         Self {
             tool: None,
             command: Vec::new(),
+            revert_command: Vec::new(),
             program: Vec::new(),
             working_directory: String::new(),
             variables: Vec::new(),
@@ -308,6 +311,7 @@ fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings, Failure> 
             .next("remove `history`, or `tool`"));
     }
     settings.command = section.strings("command")?.unwrap_or_default();
+    settings.revert_command = section.strings("revert_command")?.unwrap_or_default();
     settings.program = section.strings("program")?.unwrap_or_default();
     if let (false, Some(tool)) = (settings.program.is_empty(), settings.tool.filter(|tool| !tool.is_code())) {
         return Err(section

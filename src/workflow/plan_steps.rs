@@ -16,6 +16,7 @@ use crate::postgres::sql::{QualifiedTable, identifier};
 use crate::project::Settings;
 use crate::snapshot::{self, DatabaseSnapshot};
 use crate::workflow::migrate::PreparedChange;
+use crate::workflow::reports::loss::LossReport;
 use crate::workflow::reports::plan_report::{
     FileAction, LockReport, PlanDirection, PlanReport, StepReport, StopReport,
 };
@@ -115,6 +116,7 @@ pub(crate) fn report(
             Direction::Down => PlanDirection::Down,
         },
         steps: plan.steps.iter().map(|step| step_report(settings, step)).collect(),
+        lost: Vec::new(),
         backup: None,
         stop: plan.stop.as_ref().map(stop_report),
         ahead: plan.ahead.iter().map(|row| row.id().to_string()).collect(),
@@ -149,19 +151,21 @@ fn lock_report(relation: &ObjectId, mode: LockMode) -> LockReport {
     LockReport { relation: relation.to_string(), mode: mode.name(), blocks, rows: None, bytes: None }
 }
 
-/// Adds to a plan how large what it locks is.
+/// Adds to a plan how large what it locks is, and what is lost.
 ///
 /// # Errors
 /// As [`survey::sizes`].
 pub(crate) async fn measure(plan: Option<&mut PlanReport>, session: &mut Session) -> Result<()> {
     let Some(plan) = plan else { return Ok(()) };
-    let locks = || plan.steps.iter().flat_map(|step| &step.locks);
-    let relations: BTreeSet<&str> = locks().map(|lock| lock.relation.as_str()).collect();
+    let locks = plan.steps.iter().flat_map(|step| &step.locks);
+    let mut relations: BTreeSet<&str> = locks.map(|lock| lock.relation.as_str()).collect();
+    relations.extend(LossReport::tables(&plan.lost));
     let sizes = snapshot::sizes(session, &relations).await?;
     for lock in plan.steps.iter_mut().flat_map(|step| &mut step.locks) {
         let size = sizes.get(&lock.relation);
         (lock.rows, lock.bytes) = (size.map(|size| size.rows), size.map(|size| size.bytes));
     }
+    LossReport::measure(&mut plan.lost, &sizes);
     Ok(())
 }
 

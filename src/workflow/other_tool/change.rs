@@ -1,12 +1,17 @@
-//! `upgrade` where another tool applies the migrations: its own command is run between a verified backup and a check, under
-//! trueup's lock, and recorded as a run.
+//! `upgrade` and `downgrade` where another tool applies the migrations: its own commands are run between a verified backup and
+//! a check, under trueup's lock, and recorded as a run.
+
+use std::collections::BTreeSet;
 
 use anyhow::Result;
 
 use super::child::{Child, Ended, last_lines, not_started};
-use super::place::{self, arguments, is_there};
-use super::report::{self, ToolReport, ToolRun};
-use crate::changes::plan::Affected;
+use super::outcome::ToolOutcome;
+use super::place::{self, is_there};
+use super::report::{ToolReport, ToolRun};
+use super::revert::{self, Reverting};
+use super::work::{ToolCommand, ToolWork};
+use crate::changes::plan::{Affected, Direction, Reversal};
 use crate::cli::WriteArgs;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::migrations::tools::MigrationTool;
@@ -14,74 +19,87 @@ use crate::output;
 use crate::postgres::connection::Session;
 use crate::postgres::sql::identifier;
 use crate::project::Settings;
-use crate::snapshot::DatabaseSnapshot;
+use crate::snapshot::{self, DatabaseSnapshot};
 use crate::text::plural;
-use crate::workflow::backup_policy::{BackupOptions, BackupPolicy, PlannedChanges};
+use crate::workflow::backup_policy::{self, BackupOptions, BackupPolicy, PlannedChanges};
+use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::deliver::{self, deliver};
+use crate::workflow::environment_mark;
+use crate::workflow::migrate;
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::backup_plan::BackupPlan;
+use crate::workflow::reports::loss::LossReport;
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
-use crate::workflow::{comparison, environment_mark};
 use crate::writer::StopSignal;
 
 /// What the command line asks for.
-pub(crate) struct ToolUpgrade<'a> {
+pub(crate) struct ToolChange<'a> {
     pub(crate) tool: MigrationTool,
+    pub(crate) goal: ToolGoal<'a>,
     pub(crate) write: &'a WriteArgs,
     pub(crate) no_backup: bool,
     pub(crate) strict: bool,
     pub(crate) dry_run: bool,
 }
 
-/// Where a database stands before.
-struct Before {
+/// Where the tool is to bring the database.
+#[derive(Clone, Copy)]
+pub(crate) enum ToolGoal<'a> {
+    /// Everything is applied.
+    Newest,
+    /// This revision is the newest that is applied.
+    BackTo(&'a str),
+}
+
+/// Where a database stands before, and what is going to be done.
+struct Prepared {
     snapshot: DatabaseSnapshot,
     document: SchemaReport,
+    /// The versions that are applied.
+    applied: BTreeSet<i64>,
+    work: ToolWork,
 }
 
-/// What the operator is asked about.
-struct Proposal {
-    before: Before,
-    /// What is done about a backup; `None` where nothing is pending.
-    backup: Option<BackupPlan>,
-}
+/// How many differences a message names.
+const MOST_NAMED: usize = 5;
 
-impl Before {
-    fn has_pending(&self) -> bool {
-        !self.document.history.pending.is_empty()
-    }
-}
-
-/// Runs the tool's command.
+/// Runs the tool's commands.
 ///
 /// # Errors
 /// With the exit codes of the contract.
-pub(crate) async fn run(settings: &Settings, asked: &ToolUpgrade<'_>, mut stop: StopSignal) -> Result<Exit> {
+pub(crate) async fn run(settings: &Settings, asked: &ToolChange<'_>, mut stop: StopSignal) -> Result<Exit> {
     refuse_role(settings, asked.tool)?;
-    let command = arguments(settings, asked.tool)?;
+    place::refuse_missing_directory(settings)?;
+    if let ToolGoal::BackTo(_) = asked.goal {
+        revert::refuse_tool(settings, asked.tool)?;
+    }
     let signal = stop.clone();
-    let (mut writing, declared, proposal) = tokio::select! {
+    let (mut writing, declared, shown, backup) = tokio::select! {
         biased;
-        ready = ask(settings, asked, &command, &signal) => ready?,
+        ready = ask(settings, asked, &signal) => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
-    if !proposal.before.has_pending() || asked.dry_run {
+    if shown.work.steps.is_empty() || asked.dry_run {
         writing.writer.close().await;
-        let run = ToolRun { backup_plan: proposal.backup, ..ToolRun::none(asked.tool, command) };
-        return print(settings, asked, proposal.before.document, run);
+        let run = ToolRun::planned(asked.tool, &shown.work, backup);
+        return print(settings, asked, shown.document, run);
     }
     writing.lock().await?;
     // Somebody else may have been faster.
-    let before = look(settings, &declared, &mut writing).await?;
-    if !before.has_pending() {
+    let now = prepare(settings, asked, &declared, &mut writing).await?;
+    if !now.work.is_rest_of(&shown.work) {
+        return Err(migrate::changed_meanwhile("the plan").into());
+    }
+    if now.work.steps.is_empty() {
         writing.writer.close().await;
-        return print(settings, asked, before.document, ToolRun::none(asked.tool, command));
+        let run = ToolRun::planned(asked.tool, &now.work, None);
+        return print(settings, asked, now.document, run);
     }
     let marking = writing.first_mark();
     let (document, run) = writing
         .recorded(&marking, None, async |writing| {
-            let done = carry_out(settings, asked, &declared, &before, &command, writing).await?;
+            let done = carry_out(settings, asked, &declared, &now, writing).await?;
             Ok((Exit::Clean, done))
         })
         .await?;
@@ -91,40 +109,41 @@ pub(crate) async fn run(settings: &Settings, asked: &ToolUpgrade<'_>, mut stop: 
 /// Everything up to the operator's yes.
 async fn ask<'s>(
     settings: &'s Settings,
-    asked: &ToolUpgrade<'s>,
-    command: &[String],
+    asked: &ToolChange<'s>,
     stop: &StopSignal,
-) -> Result<(WriteCommand<'s>, ProjectModel, Proposal)> {
+) -> Result<(WriteCommand<'s>, ProjectModel, Prepared, Option<BackupPlan>)> {
     let opening = WriteCommand::open(settings, asked.write, stop);
     let (mut writing, reading) = project_model::beside(settings, opening).await?;
     let declared = reading.finish(settings).await?;
-    let before = look(settings, &declared, &mut writing).await?;
-    if before.has_pending() && !is_there(settings, &command[0]) {
-        return Err(not_started(asked.tool, &command[0], "there is no such program in PATH").into());
-    }
-    if !before.has_pending() {
-        return Ok((writing, declared, Proposal { before, backup: None }));
+    let prepared = prepare(settings, asked, &declared, &mut writing).await?;
+    let work = &prepared.work;
+    let Some(program) = work.commands.first().filter(|_| !work.steps.is_empty()) else {
+        return Ok((writing, declared, prepared, None));
+    };
+    let program = &program.words[0];
+    if !is_there(settings, program) {
+        let why = "there is no such program in PATH";
+        return Err(not_started(asked.tool, work.setting(), program, why).into());
     }
     let session = writing.writer.read_session().await?;
-    let backup = backup_policy(settings, asked, &before.snapshot, !asked.dry_run, session).await?.plan;
-    if asked.dry_run {
-        return Ok((writing, declared, Proposal { before, backup: Some(backup) }));
+    let backup = backup_policy(settings, asked, &prepared.snapshot, !asked.dry_run, session).await?.plan;
+    if !asked.dry_run {
+        if !settings.output.quiet && (settings.output.interactive || !asked.write.yes) {
+            let run = ToolRun::planned(asked.tool, work, Some(backup.clone()));
+            let shown = run.proposal(&prepared.document);
+            output::err(&output::shown(&shown, deliver::style(&settings.output)));
+        }
+        let mark = prepared.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+        let migrations = plural(work.steps.len(), "migration");
+        writing.confirm(&format!("run {program}, which {} {migrations}", work.verb()), mark).await?;
     }
-    if !settings.output.quiet && (settings.output.interactive || !asked.write.yes) {
-        let shown = report::proposal(&before.document, command, Some(&backup));
-        output::err(&output::shown(&shown, deliver::style(&settings.output)));
-    }
-    let pending = &before.document.history.pending;
-    let mark = before.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
-    let what = format!("run {}, which applies {}", command[0], plural(pending.len(), "migration"));
-    writing.confirm(&what, mark).await?;
-    Ok((writing, declared, Proposal { before, backup: Some(backup) }))
+    Ok((writing, declared, prepared, Some(backup)))
 }
 
 /// Decides about the backup before the tool runs. With `write`, what keeps it from being taken is refused.
 async fn backup_policy(
     settings: &Settings,
-    asked: &ToolUpgrade<'_>,
+    asked: &ToolChange<'_>,
     snapshot: &DatabaseSnapshot,
     write: bool,
     session: &mut Session,
@@ -136,7 +155,7 @@ async fn backup_policy(
         write,
     };
     let changes = PlannedChanges {
-        affected: Affected::Unknown(format!("{} applies its migrations itself", asked.tool)),
+        affected: Affected::Unknown(format!("{} runs its migrations itself", asked.tool)),
         nothing: None,
         undo: None,
         only_affected: false,
@@ -158,68 +177,160 @@ fn refuse_role(settings: &Settings, tool: MigrationTool) -> Result<(), Failure> 
     )))
 }
 
-/// Reads the database, and refuses what must not be changed.
-async fn look(
+/// Reads the database, refuses what must not be changed, and plans.
+async fn prepare(
     settings: &Settings,
+    asked: &ToolChange<'_>,
     declared: &ProjectModel,
     writing: &mut WriteCommand<'_>,
-) -> Result<Before> {
+) -> Result<Prepared> {
     let snapshot = writing.take_snapshot(declared).await?;
-    let document = comparison::compare(settings, &writing.target, declared, &snapshot)?.document;
+    let Comparison { document, state } = comparison::compare(settings, &writing.target, declared, &snapshot)?;
     refuse_unclear(&snapshot)?;
     comparison::refuse_other(settings, &document)?;
-    for (code, what) in [
-        (ErrorCode::HISTORY_FAILED, "failed or was interrupted"),
-        (
-            ErrorCode::HISTORY_MISSING,
-            "has tables, and no history of migrations: the tool would begin with the first",
-        ),
-    ] {
+    refuse_history(asked.goal, &document)?;
+    let (lock, tool) = (&declared.lock, asked.tool);
+    let mut work = match asked.goal {
+        ToolGoal::Newest => ToolWork::upgrade(settings, tool, lock, &state)?,
+        ToolGoal::BackTo(to) => {
+            Reverting { settings, tool, lock, state: &state, live: &snapshot.catalog, to }.work()?
+        }
+    };
+    let sizes =
+        snapshot::sizes(writing.writer.read_session().await?, &LossReport::tables(&work.lost)).await?;
+    LossReport::measure(&mut work.lost, &sizes);
+    let applied = state.applied.iter().map(|index| lock.migrations[*index].version).collect();
+    Ok(Prepared { snapshot, document, applied, work })
+}
+
+/// Refuses a history that does not say where the database stands.
+fn refuse_history(goal: ToolGoal<'_>, document: &SchemaReport) -> Result<(), Failure> {
+    let missing = match goal {
+        ToolGoal::Newest => "has tables, and no history of migrations: the tool would begin with the first",
+        ToolGoal::BackTo(_) => "has tables, and no history of migrations: nothing says what was applied",
+    };
+    for (code, what) in
+        [(ErrorCode::HISTORY_FAILED, "failed or was interrupted"), (ErrorCode::HISTORY_MISSING, missing)]
+    {
         if let Some(found) = document.findings.iter().find(|finding| finding.code == code.as_str()) {
             let what = format!("{} {what}; nothing was changed", found.object);
             let next = found.remedy.summary().unwrap_or_default();
-            return Err(Failure::new(Exit::Refused, what).code(code).next(next).into());
+            return Err(Failure::new(Exit::Refused, what).code(code).next(next));
         }
     }
-    Ok(Before { snapshot, document })
+    Ok(())
 }
 
-/// Takes the backup, runs the command, and checks again.
+/// Takes the backup, runs the commands, and checks again.
 async fn carry_out(
     settings: &Settings,
-    asked: &ToolUpgrade<'_>,
+    asked: &ToolChange<'_>,
     declared: &ProjectModel,
-    before: &Before,
-    command: &[String],
+    before: &Prepared,
     writing: &mut WriteCommand<'_>,
 ) -> Result<(SchemaReport, ToolRun)> {
     let session = writing.writer.read_session().await?;
     let policy = backup_policy(settings, asked, &before.snapshot, true, session).await?;
-    let backup = policy.ensure(settings, &before.snapshot, writing).await?.map(|(_, summary)| summary);
-
-    let ended = Child { settings, tool: asked.tool, command }.run(writing).await?;
-    let (snapshot, mut document) = match look_again(settings, declared, writing).await {
-        Ok(now) => now,
-        Err(error) => return Err(unknown(asked.tool, &ended, &error).into()),
-    };
-    let outcome = Outcome {
-        tool: asked.tool,
-        command,
-        ended: &ended,
-        applied: &newly_applied(&before.snapshot, &snapshot),
-        new_history: (before.snapshot.history_table != snapshot.history_table)
-            .then_some(snapshot.history_table.as_deref())
-            .flatten(),
-        same_schema: snapshot.catalog.objects == before.snapshot.catalog.objects,
-    };
-    if let Some(failure) = outcome.failure() {
-        return Err(failure.into());
+    let backup = policy.ensure(settings, &before.snapshot, writing).await?;
+    match work(settings, asked, declared, before, writing).await {
+        Ok((mut document, run)) => {
+            document.backup = backup.map(|(_, summary)| summary);
+            Ok((document, run))
+        }
+        Err(error) => Err(match backup {
+            Some((manifest, _)) => {
+                let writer = &mut writing.writer;
+                backup_policy::add_recovery_hints(settings, error, &manifest, None, writer).await
+            }
+            None => error,
+        }),
     }
-    document.backup = backup;
-    let applied = outcome.applied.to_vec();
-    let run =
-        ToolRun { output: ended.output, applied, ran: true, ..ToolRun::none(asked.tool, command.to_vec()) };
-    Ok((document, run))
+}
+
+/// Runs the commands. What the tool has done is read after each of them.
+async fn work(
+    settings: &Settings,
+    asked: &ToolChange<'_>,
+    declared: &ProjectModel,
+    before: &Prepared,
+    writing: &mut WriteCommand<'_>,
+) -> Result<(SchemaReport, ToolRun)> {
+    let (tool, work) = (asked.tool, &before.work);
+    let (mut due, mut output, mut last) = (0, String::new(), None);
+    for command in &work.commands {
+        if let Some(signal) = writing.writer.stop_signal().asked() {
+            return Err(stopped(signal, work, due).into());
+        }
+        let ToolCommand { words, steps } = command;
+        due += steps;
+        let ended = Child { settings, tool, command: words, setting: work.setting() }.run(writing).await?;
+        let (snapshot, document) = match look_again(settings, declared, writing).await {
+            Ok(now) => now,
+            Err(error) => return Err(unknown(tool, work, &ended, &error).into()),
+        };
+        let outcome = ToolOutcome::of(tool, work, (command, due), &ended, [&before.snapshot, &snapshot]);
+        if let Some(failure) = outcome.failure() {
+            return Err(failure.into());
+        }
+        let done = outcome.done;
+        output.push_str(&ended.output);
+        last = Some((snapshot, document, done));
+    }
+    let Some((snapshot, document, done)) = last else { anyhow::bail!("there is nothing to run") };
+    prove(settings, declared, before, &snapshot)?;
+    Ok((document, ToolRun::done(tool, work, done, output)))
+}
+
+/// Proves that the schema is what the migrations that are still applied build.
+fn prove(
+    settings: &Settings,
+    declared: &ProjectModel,
+    before: &Prepared,
+    now: &DatabaseSnapshot,
+) -> Result<(), Failure> {
+    let work = &before.work;
+    if work.direction == Direction::Up {
+        return Ok(());
+    }
+    let reverted: BTreeSet<i64> = work.steps.iter().map(|step| step.version).collect();
+    let stays = before.applied.difference(&reverted).copied().collect();
+    let reversal = Reversal::of(&declared.lock, &reverted, &stays);
+    let wrong = reversal.wrong(now.version, &[], [&before.snapshot.catalog, &now.catalog]);
+    let wrong: Vec<String> = wrong
+        .into_iter()
+        .filter(|(id, _)| comparison::in_scope(settings, id))
+        .map(|(_, words)| words)
+        .collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let more = wrong.len().saturating_sub(MOST_NAMED);
+    let more = if more > 0 { format!("\nand {more} more") } else { String::new() };
+    let what = format!(
+        "{} recorded as reverted, and the schema differs from what the migrations that stay build\n{}{more}",
+        match work.steps.len() {
+            1 => "1 migration is".to_owned(),
+            some => format!("{some} migrations are"),
+        },
+        wrong[..wrong.len().min(MOST_NAMED)].join("\n"),
+    );
+    Err(Failure::new(Exit::Partial, what).code(ErrorCode::MIGRATION_NOT_PROVED).next(
+        "look at what the migrations revert, and put right by hand what differs: the tool's next upgrade would meet it; \
+         trueup check",
+    ))
+}
+
+/// Asked to stop between two runs of the tool.
+fn stopped(signal: &str, work: &ToolWork, due: usize) -> Failure {
+    let done: Vec<&str> = work.steps[..due].iter().map(|step| step.title.as_str()).collect();
+    let (exit, what) = match done.as_slice() {
+        [] => (Exit::RolledBack, format!("interrupted by {signal}: the tool was not run")),
+        done => (
+            Exit::Partial,
+            format!("interrupted by {signal}: {} before that: {}", work.done(), done.join(", ")),
+        ),
+    };
+    Failure::new(exit, what).code(ErrorCode::RUN_INTERRUPTED).next(work.asked_by.clone())
 }
 
 /// Reads the database after the tool has ended. A connection that was lost meanwhile is opened again.
@@ -244,85 +355,17 @@ async fn look_again(
 }
 
 /// The tool has ended, and the database cannot be read.
-fn unknown(tool: MigrationTool, ended: &Ended, error: &anyhow::Error) -> Failure {
+fn unknown(tool: MigrationTool, work: &ToolWork, ended: &Ended, error: &anyhow::Error) -> Failure {
     let how = ended.failure.as_deref().unwrap_or("it ended with 0");
     let what = format!(
-        "{tool} was run ({how}), and what it has applied is not known: {error}{}",
+        "{tool} was run ({how}), and what it has {} is not known: {error}{}",
+        work.done(),
         last_lines(&ended.output)
     );
     Failure::new(Exit::Unknown, what).code(ErrorCode::TOOL_FAILED).next("trueup status")
 }
 
-/// What the tool has done.
-struct Outcome<'a> {
-    tool: MigrationTool,
-    command: &'a [String],
-    ended: &'a Ended,
-    /// The migrations that its history has now, and did not have before.
-    applied: &'a [String],
-    /// The table of its history, where it was not there before.
-    new_history: Option<&'a str>,
-    same_schema: bool,
-}
-
-impl Outcome<'_> {
-    /// `None` where something was applied, and the tool says that all was well.
-    fn failure(&self) -> Option<Failure> {
-        let Self { tool, ended, applied, .. } = self;
-        let unchanged = applied.is_empty() && self.same_schema && self.new_history.is_none();
-        let said = last_lines(&ended.output);
-        let (exit, what, next) = match &ended.failure {
-            None if !applied.is_empty() || !self.same_schema => return None,
-            None => (
-                if unchanged { Exit::RolledBack } else { Exit::Partial },
-                format!(
-                    "{} ended with 0, and applied nothing here: it may have migrated another database, or have a reason of \
-                     its own{said}",
-                    place::shown(self.command)
-                ),
-                "see which database it works on: it is given DATABASE_URL, and its own settings may name another; some tools \
-                 apply no migration that is older than the newest applied one"
-                    .to_owned(),
-            ),
-            Some(why) => (
-                if unchanged { Exit::RolledBack } else { Exit::Partial },
-                format!("{tool} failed ({why}): {}{said}", self.state(unchanged)),
-                "trueup check shows where the database is; then: trueup upgrade".to_owned(),
-            ),
-        };
-        Some(Failure::new(exit, what).code(ErrorCode::TOOL_FAILED).next(next))
-    }
-
-    /// What a tool that failed has left.
-    fn state(&self, unchanged: bool) -> String {
-        match (self.applied, self.new_history) {
-            _ if unchanged => {
-                "the schema and the history are as they were; rows were not compared".to_owned()
-            }
-            ([], _) if !self.same_schema => {
-                "no migration was recorded, and the schema has changed".to_owned()
-            }
-            ([], Some(table)) => {
-                format!("no migration was applied; the table of its history, {table}, is new")
-            }
-            (applied, _) => format!("applied before that: {}", applied.join(", ")),
-        }
-    }
-}
-
-/// The migrations of the history that were not in it before.
-fn newly_applied(before: &DatabaseSnapshot, now: &DatabaseSnapshot) -> Vec<String> {
-    let known: Vec<i64> = before.history.iter().flatten().map(|row| row.version).collect();
-    let new = now.history.iter().flatten().filter(|row| !known.contains(&row.version));
-    new.map(|row| row.id().to_string()).collect()
-}
-
-fn print(
-    settings: &Settings,
-    asked: &ToolUpgrade<'_>,
-    document: SchemaReport,
-    tool: ToolRun,
-) -> Result<Exit> {
+fn print(settings: &Settings, asked: &ToolChange<'_>, document: SchemaReport, tool: ToolRun) -> Result<Exit> {
     let exit = if asked.strict { document.exit } else { Exit::Clean };
     deliver(&settings.output, &ToolReport { check: document.ending(exit), tool })?;
     Ok(exit)
