@@ -376,6 +376,7 @@ fn recorded_state(
                     name: recorded.name.clone(),
                     revision: None,
                     parents: Vec::new(),
+                    dependencies: Vec::new(),
                     file: None,
                     contract: false,
                     effects,

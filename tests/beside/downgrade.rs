@@ -331,7 +331,7 @@ fn alembic_goes_back_over_branches_and_merges() {
     // The branch that is not named stays.
     assert_eq!(reverted(&project, &database, "bbb1"), "cccc");
     assert_eq!(
-        database.value("SELECT string_agg(version_num, ' ' ORDER BY 1) FROM alembic_version"),
+        database.value("SELECT string_agg(version_num, ' ' ORDER BY version_num) FROM alembic_version"),
         "bbb1 bbb2"
     );
     downgrade(&project, &database, "bbb2").exit(0).stdout_contains("nothing to do");
@@ -342,6 +342,22 @@ fn alembic_goes_back_over_branches_and_merges() {
     upgrade();
     assert_eq!(reverted(&project, &database, "0"), "aaaa bbb1 bbb2 cccc");
     downgrade(&project, &database, "base").exit(0).stdout_contains("nothing to do: no migration is applied");
+    // A revision that only rests on another one does not come after it.
+    let (name, text) = code::alembic_revision("eeee", "None", "CREATE TABLE extra (id int)", false);
+    let text = format!("{text}depends_on = 'bbb1'\ndef downgrade():\n    op.execute('DROP TABLE extra')\n");
+    write(project.path(), &[(&name, text)]);
+    code::compile(&project).exit(0);
+    let heads = "[migrations]\ncommand = [\"sh\", \"-c\", \"$PYTHON -m alembic upgrade heads\"]\n";
+    let settings = project.path().join("trueup.toml");
+    let before = fs::read_to_string(&settings).unwrap();
+    let python = python.display().to_string();
+    fs::write(&settings, before.replace("[migrations]\n", &heads.replace("$PYTHON", &python))).unwrap();
+    upgrade();
+    assert_eq!(reverted(&project, &database, "bbb1"), "cccc");
+    assert_eq!(reverted(&project, &database, "aaaa"), "bbb1 bbb2 eeee");
+    fs::remove_file(project.path().join(&name)).unwrap();
+    fs::write(&settings, before).unwrap();
+    code::compile(&project).exit(0);
     upgrade();
     // A head that the project does not have.
     database.exec("UPDATE alembic_version SET version_num = 'dddd'");

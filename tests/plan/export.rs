@@ -55,6 +55,7 @@ fn project() -> Project {
         name: migration.name.clone(),
         revision: migration.revision.clone(),
         parents: Vec::new(),
+        dependencies: Vec::new(),
         file: None,
         contract: migration.directives.contract,
         effects: Vec::new(),

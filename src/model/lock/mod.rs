@@ -51,6 +51,8 @@ pub struct CompiledMigration {
     pub revision: Option<ToolRevision>,
     /// The revisions that the tool applies before it, where it keeps more than their order.
     pub parents: Vec<SmolStr>,
+    /// Those of them that it rests on without coming after them (Alembic's `depends_on`).
+    pub dependencies: Vec<SmolStr>,
     /// Its file in the project, with `/`, where it is a program.
     pub file: Option<String>,
     /// Whether it is marked `-- trueup: contract`.

@@ -85,6 +85,7 @@ pub(super) async fn replay(
             name: script.migration.name.clone(),
             revision: script.migration.revision.clone(),
             parents: Vec::new(),
+            dependencies: Vec::new(),
             file: None,
             contract: script.migration.directives.contract,
             effects: effects(&before, &after),

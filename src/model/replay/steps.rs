@@ -81,6 +81,7 @@ pub(in crate::model) async fn replay_with_tool(
             name: revision.name.clone(),
             revision: Some(ToolRevision { tool, id: revision.id.clone() }),
             parents: revision.parents.clone(),
+            dependencies: revision.dependencies.clone(),
             file: revision.file.as_ref().map(|file| file.to_string_lossy().into_owned()),
             contract: false,
             effects: effects(&before, &after),

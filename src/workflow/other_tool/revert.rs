@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use smol_str::SmolStr;
+
 use super::place;
 use super::work::{ToolCommand, ToolStep, ToolWork};
 use crate::changes::plan::{Direction, Reversal};
@@ -167,9 +169,9 @@ impl<'a> Reverting<'a> {
             }
             Goal::At(target) if self.tool.is_code() => {
                 let is_child = |index: usize| {
-                    let parents = &self.lock.migrations[index].parents;
-                    parents.iter().any(|parent| parent == self.id(target))
-                        && self.app(index) == self.app(target)
+                    let CompiledMigration { parents, dependencies, .. } = &self.lock.migrations[index];
+                    let names_it = |names: &[SmolStr]| names.iter().any(|name| name == self.id(target));
+                    names_it(parents) && !names_it(dependencies) && self.app(index) == self.app(target)
                 };
                 let children = self.resting_on(is_child);
                 applied.filter(|index| children.contains(index)).collect()
