@@ -87,6 +87,8 @@ pub struct MigrationSettings {
     pub tool: Option<MigrationTool>,
     /// The program and its arguments that apply the tool's migrations; empty for the tool's usual ones.
     pub command: Vec<String>,
+    /// The tool whose table is kept in step with the migrations that were taken over from it.
+    pub also_record_in: Option<MigrationTool>,
     /// The program and its arguments that take the tool's migrations back; empty for the tool's usual ones.
     pub revert_command: Vec<String>,
     /// The program of a tool whose migrations are programs, with the arguments that come before all others; empty for the
@@ -121,6 +123,7 @@ impl Default for MigrationSettings {
         Self {
             tool: None,
             command: Vec::new(),
+            also_record_in: None,
             revert_command: Vec::new(),
             program: Vec::new(),
             working_directory: String::new(),
@@ -282,6 +285,19 @@ fn database(section: TomlTable<'_, '_>) -> Result<DatabaseSettings, Failure> {
     Ok(settings)
 }
 
+/// The tools whose tables can be kept in step.
+const KEPT_IN_STEP: [MigrationTool; 9] = [
+    MigrationTool::Dbmate,
+    MigrationTool::Diesel,
+    MigrationTool::Flyway,
+    MigrationTool::GolangMigrate,
+    MigrationTool::Goose,
+    MigrationTool::NodePgMigrate,
+    MigrationTool::Prisma,
+    MigrationTool::SqlMigrate,
+    MigrationTool::Sqlx,
+];
+
 fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings, Failure> {
     let mut settings = MigrationSettings::default();
     let known: Vec<&str> =
@@ -294,6 +310,16 @@ fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings, Failure> 
     if let Some(tool) = tool.flatten() {
         settings.tool = Some(tool);
         settings.dir = tool.usual_directory().to_owned();
+    }
+    settings.also_record_in = section.read(
+        "also_record_in",
+        &format!("one of {}", KEPT_IN_STEP.map(MigrationTool::word).join(", ")),
+        |value| MigrationTool::of_word(value.as_str()?).filter(|tool| KEPT_IN_STEP.contains(tool)),
+    )?;
+    if let (Some(tool), true) = (settings.tool, settings.also_record_in.is_some()) {
+        return Err(section
+            .error_at("also_record_in", &format!("{tool} keeps the migrations and their history itself"))
+            .next("remove `also_record_in`, or `tool`"));
     }
     if let Some(dir) = section.string("dir")? {
         settings.dir = dir;
@@ -498,6 +524,14 @@ mod tests {
             (
                 "[migrations]\ntool = \"goose\"\nhistory = \"ops.history\"",
                 "trueup.toml:3: migrations.history: the history of these migrations is goose's own table",
+            ),
+            (
+                "[migrations]\ntool = \"goose\"\nalso_record_in = \"goose\"",
+                "trueup.toml:3: migrations.also_record_in: goose keeps the migrations",
+            ),
+            (
+                "[migrations]\nalso_record_in = \"django\"",
+                "migrations.also_record_in: expected one of dbmate, diesel",
             ),
             (
                 "[migrations]\ntool = \"goose\"\nprogram = [\"goose\"]",

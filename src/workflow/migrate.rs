@@ -280,6 +280,7 @@ async fn carry_out<C: MigrateCommand>(
     };
     let backup = manifest.as_ref().map(|(_, summary)| summary.clone());
     let required = Required::by(settings, &writing.target, &prepared.plan, &declared.migrations)?;
+    let notes = plan_steps::notes_on_tool(&prepared.ledger, &prepared.plan);
     let job = Job {
         writer: &mut writing.writer,
         watch: &mut writing.progress,
@@ -325,6 +326,7 @@ async fn carry_out<C: MigrateCommand>(
         let stop = prepared.plan.stop.as_ref().map(plan_steps::stop_report);
         document.plan.iter_mut().for_each(|plan| plan.stop = stop.clone());
     }
+    document.notes.extend(notes);
     document.backup = backup;
     document.applied = outcome.done;
     let exit = change.exit(&prepared.plan, &document);

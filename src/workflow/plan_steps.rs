@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 use crate::changes::plan::{Direction, EditorSession, LockMode, MigrationPlan, PlanStop, Relations, Step};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::checksum::Width;
-use crate::migrations::{Ledger, Migration};
+use crate::migrations::{Ledger, Migration, ToolLedger};
 use crate::model::{CompiledMigration, Effect};
 use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::connection::Session;
@@ -30,12 +30,13 @@ pub(crate) fn ledger(
     snapshot: &DatabaseSnapshot,
     migrations: &[Migration],
 ) -> Result<Ledger, Failure> {
+    let also = tool_ledger(settings, snapshot, migrations)?;
     let versions = || migrations.iter().map(|migration| migration.version);
     let (Some(table), Some(width)) = (&snapshot.history_table, snapshot.history_width) else {
         let table = history_place(settings);
         let mut ledger = Ledger::new(&table, versions());
         ledger.awaits_schema = snapshot.catalog.get(&schema_of(&table)).is_none();
-        return Ok(ledger);
+        return Ok(Ledger { also, ..ledger });
     };
     if let (Width::Four, Some(large)) = (width, versions().find(|version| i32::try_from(*version).is_err())) {
         return Err(Failure::new(
@@ -46,7 +47,53 @@ pub(crate) fn ledger(
             "ALTER TABLE {table} ALTER COLUMN version TYPE int8, and build the application's refinery with int8-versions"
         )));
     }
-    Ok(Ledger::existing(table, width))
+    Ok(Ledger { also, ..Ledger::existing(table, width) })
+}
+
+/// The table of the tool that the migrations were taken over from, where the project keeps it in step.
+///
+/// # Errors
+/// Exit 4: a table of that name is not the tool's; a migration failed in it.
+fn tool_ledger(
+    settings: &Settings,
+    snapshot: &DatabaseSnapshot,
+    migrations: &[Migration],
+) -> Result<Option<ToolLedger>, Failure> {
+    let Some(tool) = settings.migrations.also_record_in else { return Ok(None) };
+    let Some(found) = snapshot.others.iter().find(|other| other.tool == tool.title()) else {
+        return Ok(Some(ToolLedger::new(tool, &history_place(settings).schema, migrations)));
+    };
+    let refuse = |code: ErrorCode, what: String, next: &str| {
+        Err(Failure::new(Exit::Refused, format!("{what}; nothing was changed")).code(code).next(next))
+    };
+    if !found.genuine {
+        let what = format!("{} is not the table of {tool}, or this role may not read it", found.table);
+        return refuse(
+            ErrorCode::HISTORY_MALFORMED,
+            what,
+            "look at the table (\\d); or remove also_record_in from trueup.toml",
+        );
+    }
+    if let Some(failed) = &found.failed {
+        let what = format!("{} says that {failed} failed or was interrupted", found.table);
+        return refuse(ErrorCode::HISTORY_FAILED, what, found.repair);
+    }
+    Ok(Some(ToolLedger::existing(tool, found.table.as_str(), migrations)))
+}
+
+/// What the tool that is kept in step will not know.
+pub(crate) fn notes_on_tool(ledger: &Ledger, plan: &MigrationPlan) -> Vec<String> {
+    let Some(also) = ledger.also.as_ref().filter(|_| plan.direction == Direction::Up) else {
+        return Vec::new();
+    };
+    let unknown = plan.steps.iter().filter(|step| !also.knows(step.version));
+    let unknown: Vec<&str> = unknown.map(|step| step.title.as_str()).collect();
+    match unknown.is_empty() {
+        true => Vec::new(),
+        false => {
+            vec![format!("{} does not know {}: not taken over from it", also.tool(), unknown.join(", "))]
+        }
+    }
 }
 
 /// Where the project's history is, or is to be.

@@ -3,6 +3,7 @@
 
 mod code;
 mod downgrade;
+mod kept;
 mod real;
 mod upgrade;
 

@@ -31,6 +31,7 @@ pub async fn downgrade(job: Job<'_>) -> Outcome {
 
 impl Executor<'_> {
     async fn revert_all(&mut self) -> Result<()> {
+        self.catch_up().await?;
         for step in self.job.steps {
             self.revert(step).await?;
         }

@@ -12,6 +12,7 @@ mod plan;
 mod revert;
 mod sections;
 mod single_files;
+mod taken_over;
 mod versions;
 
 use std::fmt;
@@ -30,6 +31,7 @@ pub use command::{DIR, Place, URL};
 pub use convert::{ConvertedFile, convert};
 pub use names::words;
 pub use revert::{APP, COUNT, NAME, TO};
+pub use taken_over::{TakenOver, ToolFile};
 use versions::numbers_of;
 pub use versions::{number, versions_of};
 
