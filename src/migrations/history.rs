@@ -154,9 +154,6 @@ pub struct OtherHistory {
     pub current: Option<String>,
     /// A migration that failed or was interrupted, in the tool's own words.
     pub failed: Option<String>,
-    /// Whether it is a plain table with the columns of its tool, which this role may read.
-    #[serde(skip)]
-    pub genuine: bool,
     /// How that is finished with the tool.
     #[serde(skip)]
     pub repair: &'static str,
@@ -169,8 +166,7 @@ impl OtherHistory {
     /// The history of a table that holds neither, or that this role may not read.
     pub fn unknown(table: &HistoryTable) -> Self {
         let HistoryTool { tool, repair, settings, .. } = *table.kind;
-        let genuine = table.genuine && table.readable;
-        Self { tool, table: table.path(), current: None, failed: None, genuine, repair, settings }
+        Self { tool, table: table.path(), current: None, failed: None, repair, settings }
     }
 
     /// Reads the row of [`HistoryTable::query`].

@@ -1,10 +1,11 @@
 //! The SQL that keeps the table of another tool in step, whose migrations trueup has taken over: the rows that the tool itself
 //! would have written. Every statement may be run again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Migration;
-use super::tools::{MigrationTool, TakenOver, ToolFile};
+use super::history::Applied;
+use super::tools::{self, AppliedRevision, MigrationTool, TakenOver, ToolFile};
 use crate::postgres::sql::{QualifiedTable, literal};
 
 /// The table of a tool in one database.
@@ -16,18 +17,41 @@ pub struct ToolLedger {
     exists: bool,
     /// The migrations that were taken over from the tool, by their versions here.
     known: BTreeMap<i64, TakenOver>,
+    /// Those of them that are applied, and that the table does not have.
+    missing: BTreeSet<i64>,
 }
 
 impl ToolLedger {
-    /// A table that exists.
-    pub fn existing(tool: MigrationTool, table: impl Into<String>, migrations: &[Migration]) -> Self {
-        Self { tool, table: table.into(), exists: true, known: known(tool, migrations) }
+    /// A table that exists and has these rows, beside a history of trueup.
+    pub fn existing(
+        tool: MigrationTool,
+        table: impl Into<String>,
+        rows: &[AppliedRevision],
+        migrations: &[Migration],
+        applied: &[Applied],
+    ) -> Self {
+        let known = known(tool, migrations);
+        let theirs = migrations.iter().filter_map(|migration| {
+            let revision = known.get(&migration.version)?.revision.clone();
+            Some(Migration { revision: Some(revision), ..migration.clone() })
+        });
+        let recorded = tools::applied(tool, rows, &theirs.collect::<Vec<_>>());
+        let mut missing = known_of(&known, applied);
+        missing.retain(|version| !recorded.iter().any(|row| row.version == *version));
+        Self { tool, table: table.into(), exists: true, known, missing }
     }
 
     /// One that is created in this schema.
-    pub fn new(tool: MigrationTool, schema: &str, migrations: &[Migration]) -> Self {
+    pub fn new(tool: MigrationTool, schema: &str, migrations: &[Migration], applied: &[Applied]) -> Self {
         let table = QualifiedTable { schema: schema.to_owned(), table: tool.history().table.to_owned() };
-        Self { tool, table: table.to_string(), exists: false, known: known(tool, migrations) }
+        let known = known(tool, migrations);
+        let missing = known_of(&known, applied);
+        Self { tool, table: table.to_string(), exists: false, known, missing }
+    }
+
+    /// The applied migrations that the table does not have, though the tool knows them.
+    pub fn missing(&self) -> &BTreeSet<i64> {
+        &self.missing
     }
 
     /// Whether the tool knows a migration.
@@ -173,6 +197,11 @@ fn known(tool: MigrationTool, migrations: &[Migration]) -> BTreeMap<i64, TakenOv
         Some((migration.version, from))
     });
     taken.collect()
+}
+
+/// Those that are applied.
+fn known_of(known: &BTreeMap<i64, TakenOver>, applied: &[Applied]) -> BTreeSet<i64> {
+    applied.iter().map(|row| row.version).filter(|version| known.contains_key(version)).collect()
 }
 
 /// What a tool makes of a file's name: `V1__add_users.sql`, `1_add_users.up.sql`.

@@ -139,6 +139,7 @@ pub(crate) fn request(settings: &Settings, needs: Needs) -> Request {
         sequences: false,
         search_path: settings.database.search_path.clone(),
         tool: settings.migrations.tool,
+        kept: settings.migrations.also_record_in,
         set_role: settings.database.set_role.clone(),
         statement_timeout: settings.database.statement_timeout.unwrap_or(STATEMENT_TIMEOUT),
         lock_timeout: settings.database.lock_timeout.unwrap_or(LOCK_TIMEOUT),

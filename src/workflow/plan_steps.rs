@@ -14,7 +14,7 @@ use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::connection::Session;
 use crate::postgres::sql::{QualifiedTable, identifier};
 use crate::project::Settings;
-use crate::snapshot::{self, DatabaseSnapshot};
+use crate::snapshot::{self, DatabaseSnapshot, KeptTable};
 use crate::workflow::migrate::PreparedChange;
 use crate::workflow::reports::loss::LossReport;
 use crate::workflow::reports::plan_report::{
@@ -60,40 +60,46 @@ fn tool_ledger(
     migrations: &[Migration],
 ) -> Result<Option<ToolLedger>, Failure> {
     let Some(tool) = settings.migrations.also_record_in else { return Ok(None) };
-    let Some(found) = snapshot.others.iter().find(|other| other.tool == tool.title()) else {
-        return Ok(Some(ToolLedger::new(tool, &history_place(settings).schema, migrations)));
-    };
+    let applied = snapshot.history.as_deref().unwrap_or_default();
+    let others = || snapshot.others.iter().filter(|other| other.tool == tool.title());
     let refuse = |code: ErrorCode, what: String, next: &str| {
         Err(Failure::new(Exit::Refused, format!("{what}; nothing was changed")).code(code).next(next))
     };
-    if !found.genuine {
-        let what = format!("{} is not the table of {tool}, or this role may not read it", found.table);
-        return refuse(
+    match (&snapshot.kept, others().next()) {
+        (Some(KeptTable { table, rows }), _) => {
+            if let Some(failed) =
+                others().find_map(|other| other.failed.as_ref().filter(|_| other.table == *table))
+            {
+                let what = format!("{table} says that {failed} failed or was interrupted");
+                return refuse(ErrorCode::HISTORY_FAILED, what, tool.history().repair);
+            }
+            Ok(Some(ToolLedger::existing(tool, table.as_str(), rows, migrations, applied)))
+        }
+        (None, Some(found)) => refuse(
             ErrorCode::HISTORY_MALFORMED,
-            what,
+            format!("{} is not the table of {tool}, or this role may not read it", found.table),
             "look at the table (\\d); or remove also_record_in from trueup.toml",
-        );
+        ),
+        (None, None) => Ok(Some(ToolLedger::new(tool, &history_place(settings).schema, migrations, applied))),
     }
-    if let Some(failed) = &found.failed {
-        let what = format!("{} says that {failed} failed or was interrupted", found.table);
-        return refuse(ErrorCode::HISTORY_FAILED, what, found.repair);
-    }
-    Ok(Some(ToolLedger::existing(tool, found.table.as_str(), migrations)))
 }
 
-/// What the tool that is kept in step will not know.
-pub(crate) fn notes_on_tool(ledger: &Ledger, plan: &MigrationPlan) -> Vec<String> {
-    let Some(also) = ledger.also.as_ref().filter(|_| plan.direction == Direction::Up) else {
-        return Vec::new();
-    };
+/// What the tool that is kept in step does not know, and which rows it gets beside those of the plan.
+pub(crate) fn notes_on_tool(ledger: &Ledger, plan: &MigrationPlan, migrations: &[Migration]) -> Vec<String> {
+    let Some(also) = &ledger.also else { return Vec::new() };
+    let tool = also.tool();
+    let mut notes = Vec::new();
     let unknown = plan.steps.iter().filter(|step| !also.knows(step.version));
     let unknown: Vec<&str> = unknown.map(|step| step.title.as_str()).collect();
-    match unknown.is_empty() {
-        true => Vec::new(),
-        false => {
-            vec![format!("{} does not know {}: not taken over from it", also.tool(), unknown.join(", "))]
-        }
+    if plan.direction == Direction::Up && !unknown.is_empty() {
+        notes.push(format!("{tool} does not know {}: not taken over from it", unknown.join(", ")));
     }
+    let missing = migrations.iter().filter(|migration| also.missing().contains(&migration.version));
+    let missing: Vec<String> = missing.map(|migration| migration.id().to_string()).collect();
+    if !missing.is_empty() {
+        notes.push(format!("the table of {tool} gets the rows that it lacks: {}", missing.join(", ")));
+    }
+    notes
 }
 
 /// Where the project's history is, or is to be.

@@ -112,11 +112,19 @@ fn what_is_missing_is_added_and_what_is_new_is_told() {
     taken.upgrade(&database);
     assert_eq!(database.value("SELECT (to_regclass('goose_db_version') IS NULL)::text"), "true");
     fs::write(&settings, with).unwrap();
+    let dry_run = taken.trueup(&["upgrade", "--dry-run"], Some(&database)).exit(0);
+    dry_run.says("the table of goose gets the rows that it lacks: V1__users, V2__keys, V3__user_id");
+    taken.trueup(&["upgrade"], Some(&database)).exit(4).says("add 3 rows to the table").says("not confirmed");
+    let rows = "SELECT string_agg(version_id::text, ' ' ORDER BY id) FROM goose_db_version";
+    taken.upgrade(&database).says("gets the rows").says("nothing to do: the database is at V3");
+    assert_eq!(database.value(rows), "0 1 2 3");
+    taken.upgrade(&database).says("nothing to do").lacks("gets the rows");
+    database.exec("DELETE FROM goose_db_version WHERE version_id = 2");
     fs::write(taken.migrations.join("V4__new.sql"), "CREATE TABLE new (id int);\n").unwrap();
     taken.trueup(&["compile"], None).exit(0);
-    taken.upgrade(&database).says("goose does not know V4__new: not taken over from it");
-    let rows = "SELECT string_agg(version_id::text, ' ' ORDER BY id) FROM goose_db_version";
-    assert_eq!(database.value(rows), "0 1 2 3");
+    let upgrade = taken.upgrade(&database).says("goose does not know V4__new: not taken over from it");
+    upgrade.says("the table of goose gets the rows that it lacks: V2__keys");
+    assert_eq!(database.value(rows), "0 1 3 2");
     let script = taken.trueup(&["upgrade", "--sql"], Some(&support::database())).exit(0);
     script.stdout_contains("INSERT INTO public.goose_db_version (version_id, is_applied) SELECT 3, true");
 }

@@ -190,8 +190,7 @@ impl<'j> Executor<'j> {
     /// it was not always kept in step.
     async fn catch_up(&mut self) -> Result<()> {
         let Some(also) = &self.job.ledger.also else { return Ok(()) };
-        let applied = self.job.applied.iter().map(|index| self.job.lock.migrations[*index].version);
-        let rows = also.insert(applied);
+        let rows = also.insert(also.missing().iter().copied());
         if rows.is_empty() {
             return Ok(());
         }

@@ -115,7 +115,7 @@ impl MigrateCommand for UpgradeArgs {
         });
         migrate::refuse_drift(&plan.without(&recorded), &document, declared, instead)?;
         let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
-        document.notes.extend(plan_steps::notes_on_tool(&ledger, &plan));
+        document.notes.extend(plan_steps::notes_on_tool(&ledger, &plan, &declared.migrations));
         if let Some(step) = plan.steps.first() {
             plan_steps::refuse_missing_schema(settings, &ledger, Some(&lock.migrations[step.index]))?;
         }
