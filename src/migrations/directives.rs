@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use smol_str::SmolStr;
 
+use super::tools::TakenOver;
 use crate::error::{ErrorCode, Failure};
 use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::sql::{self, comments, identifier, split_qualified};
@@ -24,6 +25,8 @@ pub struct Directives {
     pub max_duration: Option<Duration>,
     /// `requires-check NAME`: data checks that must pass before it.
     pub requires_checks: Vec<String>,
+    /// `from TOOL REVISION`: which migration of another tool it was.
+    pub from: Option<TakenOver>,
     /// `leaves KIND NAME`, in down scripts: what stays of the migration, as a person has accepted.
     pub leaves: Vec<Left>,
 }
@@ -66,8 +69,8 @@ impl fmt::Display for Left {
 
 const ENUM_VALUE: &str = "enum_value";
 
-const KNOWN: &str = "no-transaction, contract, lock-timeout 5s, max-duration 10min, requires-check NAME, in down scripts \
-                     leaves KIND NAME";
+const KNOWN: &str = "no-transaction, contract, lock-timeout 5s, max-duration 10min, requires-check NAME, from TOOL REVISION, \
+                     in down scripts leaves KIND NAME";
 
 impl Directives {
     /// Reads the directives of a script.
@@ -116,6 +119,15 @@ impl Directives {
                 }
                 self.requires_checks.push(argument.to_owned());
             }
+            "from" => {
+                let from = TakenOver::parse(argument).ok_or_else(|| {
+                    format!(
+                        "`{word}` needs a tool and what that calls the migration, as `trueup init --take-over` writes it; found \
+                         `{argument}`"
+                    )
+                })?;
+                self.from = Some(from);
+            }
             "leaves" => {
                 let left = Left::parse(argument).ok_or_else(|| {
                     format!(
@@ -148,13 +160,14 @@ mod tests {
     fn all_of_them() {
         let script = "-- Why: the index.\n-- trueup: no-transaction\r\n--trueup:contract\n-- trueup: lock-timeout 5s\n\
                       -- trueup: max-duration 10 min\n/* x */ -- trueup: requires-check orphans\n-- trueup: leaves enum_value public.st.\"C\"\n\
-                      -- trueup: leaves column public.t.c\nselect 1; -- trueup is good\n";
+                      -- trueup: leaves column public.t.c\n-- trueup: from goose 3\nselect 1; -- trueup is good\n";
         let expected = Directives {
             no_transaction: true,
             contract: true,
             lock_timeout: Some(Duration::from_secs(5)),
             max_duration: Some(Duration::from_secs(600)),
             requires_checks: vec!["orphans".into()],
+            from: TakenOver::parse("goose 3"),
             leaves: vec![
                 Left::EnumValue { of: ObjectId::in_schema(Kind::Enum, "public", "st"), label: "C".into() },
                 Left::Object(ObjectId::under(Kind::Column, "public", "t", "c")),
@@ -176,6 +189,7 @@ mod tests {
             ("-- trueup: max-duration 99999999999999999h\n", "needs a duration"),
             ("-- trueup: requires-check\n", "needs the name"),
             ("-- trueup: requires-check ../x\n", "needs the name"),
+            ("-- trueup: from gose 3\n", "needs a tool"),
             ("-- trueup: leaves enum_value c\n", "needs a kind and a name"),
             ("-- trueup: leaves tables public.c\n", "needs a kind and a name"),
             ("select 1;\n-- trueup: contract\n", "line 2: a directive after the first statement"),

@@ -1,8 +1,8 @@
 //! The SQL that writes refinery's history as refinery itself would, so that an application that embeds refinery reads
 //! the same history.
 
-use super::Migration;
 use super::checksum::{self, Width};
+use super::{Migration, ToolLedger};
 use crate::postgres::catalog::history_tables::REFINERY_TABLE;
 use crate::postgres::sql::{QualifiedTable, literal, schemas_of_path};
 
@@ -17,12 +17,14 @@ pub struct Ledger {
     pub width: Width,
     /// The schema that the table is to be created in, which only the first migration creates.
     pub awaits_schema: bool,
+    /// The table of the tool that the migrations were taken over from, where that is kept in step.
+    pub also: Option<ToolLedger>,
 }
 
 impl Ledger {
     /// A table that exists.
     pub fn existing(table: impl Into<String>, width: Width) -> Self {
-        Self { table: table.into(), exists: true, width, awaits_schema: false }
+        Self { table: table.into(), exists: true, width, awaits_schema: false, also: None }
     }
 
     /// Where a new history is created: refinery's table in the first schema of the search_path, where plain refinery
@@ -37,7 +39,7 @@ impl Ledger {
     pub fn new(table: &QualifiedTable, versions: impl IntoIterator<Item = i64>) -> Self {
         let fits = versions.into_iter().all(|version| i32::try_from(version).is_ok());
         let width = if fits { Width::Four } else { Width::Eight };
-        Self { table: table.to_string(), exists: false, width, awaits_schema: false }
+        Self { table: table.to_string(), exists: false, width, awaits_schema: false, also: None }
     }
 
     /// The statement that creates the table (refinery-core, `ASSERT_MIGRATIONS_TABLE_QUERY`).
@@ -53,10 +55,17 @@ impl Ledger {
         )
     }
 
-    /// The statement that records a migration.
+    /// The statements that record a migration.
     pub fn insert(&self, migration: &Migration) -> String {
         let [version, name, checksum] = self.values(migration);
-        self.insert_of([&version, &name, &checksum])
+        let also = self.also.iter().flat_map(|also| also.insert([migration.version]));
+        let row = self.insert_of([&version, &name, &checksum]);
+        std::iter::once(row).chain(also).collect::<Vec<_>>().join(";\n")
+    }
+
+    /// Whether the row of a migration in refinery's table is all that records it.
+    pub fn is_alone(&self, version: i64) -> bool {
+        !self.also.as_ref().is_some_and(|also| also.knows(version))
     }
 
     /// The statement that records a migration, whose version, name and checksum are SQL expressions. The time is the
@@ -76,9 +85,11 @@ impl Ledger {
         [migration.version.to_string(), literal(&migration.name), literal(&checksum)]
     }
 
-    /// The statement that deletes the row of a version.
+    /// The statements that delete the row of a version.
     pub fn delete(&self, version: i64) -> String {
-        format!("DELETE FROM {} WHERE version = {version}", self.table)
+        let also = self.also.iter().flat_map(|also| also.delete(version));
+        let row = format!("DELETE FROM {} WHERE version = {version}", self.table);
+        std::iter::once(row).chain(also).collect::<Vec<_>>().join(";\n")
     }
 
     /// The statement that sets the name and the checksum of a recorded migration to those of its file.

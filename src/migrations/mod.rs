@@ -12,12 +12,14 @@ mod ledger;
 mod names;
 pub mod refinery;
 pub mod script;
+mod tool_ledger;
 pub mod tools;
 
 pub use directives::{Directives, Left};
 pub use files::{Migration, read_directory};
 pub use id::MigrationId;
 pub use ledger::Ledger;
+pub use tool_ledger::ToolLedger;
 
 /// Reads all migrations of a directory that trueup keeps, or another tool, sorted by version.
 ///

@@ -27,6 +27,17 @@ pub(super) struct Histories {
     /// The history of the tool that keeps the project's migrations.
     of_tool: Option<(MigrationTool, HistoryTable)>,
     rows_of_tool: Vec<AppliedRevision>,
+    /// The table of the tool that is kept in step with the project's own history.
+    kept: Option<(MigrationTool, HistoryTable)>,
+}
+
+/// The table of a tool that is kept in step with the project's own history.
+#[derive(Debug)]
+pub struct KeptTable {
+    /// Its name, qualified and quoted.
+    pub table: String,
+    /// What it says.
+    pub rows: Vec<AppliedRevision>,
 }
 
 /// The relations that have the name of a history or of one of trueup's internal tables, as the catalog's rows show them.
@@ -57,6 +68,7 @@ impl Histories {
         search_path: &str,
         chosen: Option<&QualifiedTable>,
         tool: Option<MigrationTool>,
+        kept: Option<MigrationTool>,
     ) -> Self {
         let of = |candidate| HistoryTable::of(candidate, found, chosen);
         let tables: Vec<HistoryTable> = found.iter().filter_map(of).collect();
@@ -69,6 +81,10 @@ impl Histories {
             Some(tool) => (None, named.map(|table| (tool, table))),
             None => (named, None),
         };
+        let kept = kept.and_then(|kept| {
+            let table = history::ours(&tables, search_path, None, Some(kept))?;
+            (table.genuine && table.readable).then(|| (kept, table.clone()))
+        });
         let readable = tables
             .iter()
             .filter(|table| table.readable && table.genuine)
@@ -84,12 +100,14 @@ impl Histories {
             others: Vec::new(),
             of_tool,
             rows_of_tool: Vec::new(),
+            kept,
         }
     }
 
     /// The statements that read them.
     pub(super) fn queries(&self) -> Vec<String> {
-        let of_tool = self.of_tool.iter().filter(|(_, table)| table.readable);
+        // A project has one of the two.
+        let of_tool = self.of_tool.iter().chain(&self.kept).filter(|(_, table)| table.readable);
         let of_tool = of_tool.map(|(tool, table)| table.filled_in(tool.history().applied));
         self.readable.iter().map(HistoryTable::query).chain(of_tool).collect()
     }
@@ -126,6 +144,12 @@ impl Histories {
         let mut applied = std::mem::take(&mut self.applied);
         applied.sort_by_key(|row| row.version);
         Some((path, applied))
+    }
+
+    /// The table that is kept in step, where there is one.
+    pub(super) fn kept(&mut self) -> Option<KeptTable> {
+        let (_, table) = self.kept.as_ref()?;
+        Some(KeptTable { table: table.path(), rows: std::mem::take(&mut self.rows_of_tool) })
     }
 
     /// The width of the versions in refinery's history.

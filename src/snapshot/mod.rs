@@ -41,6 +41,7 @@ use crate::postgres::connection::{
 pub use consistency::unchanged_since;
 use consistency::{Proof, SnapshotPosition};
 use histories::Histories;
+pub use histories::KeptTable;
 pub use identity::Identity;
 use internal_state::{Answers, InternalQuery, InternalTables};
 pub use internal_state::{
@@ -77,6 +78,8 @@ pub struct DatabaseSnapshot {
     pub malformed_history: Option<String>,
     /// The histories of other tools.
     pub others: Vec<OtherHistory>,
+    /// The table of [`Request::kept`], where there is one that this role may read.
+    pub kept: Option<KeptTable>,
     /// The catalog.
     pub catalog: Catalog,
     /// What trueup keeps in this database for itself; `None` where there is none of it, or none that can be read.
@@ -104,6 +107,8 @@ pub struct Request {
     pub search_path: String,
     /// The tool that keeps the project's migrations; `None` for trueup itself.
     pub tool: Option<MigrationTool>,
+    /// The tool whose table is kept in step with the project's own history.
+    pub kept: Option<MigrationTool>,
     /// The project's migrations. The records of applied migrations that are not among them, or were modified since, are
     /// read.
     pub migrations: Arc<[Migration]>,
@@ -201,8 +206,9 @@ async fn attempt(
     let mut assembler = read_catalog(session, version, request, &opened.presence).await?;
 
     let candidates: Vec<TableCandidate> = histories::found(&assembler);
+    let chosen = request.options.history.as_ref();
     let mut histories =
-        Histories::choose(&candidates, &request.search_path, request.options.history.as_ref(), request.tool);
+        Histories::choose(&candidates, &request.search_path, chosen, request.tool, request.kept);
     let tables = InternalTables::of(&candidates);
     let mut queries = tables.queries();
     queries.extend(tables.texts().filter(|_| request.texts));
@@ -252,6 +258,7 @@ async fn attempt(
         history_width,
         malformed_history: histories.malformed.take(),
         others: histories.others(),
+        kept: histories.kept(),
         catalog: assembler.finish().catalog,
         internal: any_internal.then_some(internal),
         invisible: histories.invisible(),

@@ -68,7 +68,7 @@ async fn read(session: &mut Session, request: &Request, log: Option<u32>) -> Res
     session.run(batch).await?;
     let identity = identity.get().context("the server did not tell who it is")?;
 
-    let mut histories = Histories::choose(&candidates, &request.search_path, chosen, request.tool);
+    let mut histories = Histories::choose(&candidates, &request.search_path, chosen, request.tool, None);
     let tables = InternalTables::of(&candidates);
     let always = tables.queries();
     let any_internal = !always.is_empty();

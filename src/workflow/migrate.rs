@@ -12,6 +12,7 @@ use crate::output;
 use crate::postgres::connection::{Session, Target};
 use crate::project::Settings;
 use crate::snapshot::{self, DatabaseSnapshot};
+use crate::text::plural;
 use crate::workflow::backup_policy::{self, BackupOptions, BackupPolicy, PlannedChanges};
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::{self, ProjectModel};
@@ -30,6 +31,18 @@ pub(crate) struct PreparedChange {
     pub(crate) ledger: Ledger,
     /// What is done about a backup; `None` where nothing is to be done.
     pub(crate) policy: Option<BackupPolicy>,
+}
+
+impl PreparedChange {
+    /// Whether nothing is written at all.
+    fn is_idle(&self) -> bool {
+        self.plan.is_empty() && self.missing_rows() == 0
+    }
+
+    /// How many rows the table lacks that is kept in step with the history.
+    fn missing_rows(&self) -> usize {
+        self.ledger.also.as_ref().map_or(0, |also| also.missing().len())
+    }
 }
 
 /// What one of the commands adds to it.
@@ -71,7 +84,7 @@ pub(crate) async fn run<C: MigrateCommand>(
         ready = ask(settings, change, &signal) => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
-    if prepared.plan.is_empty() {
+    if prepared.is_idle() {
         let exit = print(settings, change, prepared)?;
         writing.writer.close().await;
         return Ok(exit);
@@ -88,7 +101,7 @@ pub(crate) async fn run<C: MigrateCommand>(
             }
             now
         };
-    if prepared.plan.is_empty() {
+    if prepared.is_idle() {
         let exit = print(settings, change, prepared)?;
         writing.writer.close().await;
         return Ok(exit);
@@ -146,7 +159,7 @@ async fn ask<'s, C: MigrateCommand>(
         project_model::beside(settings, WriteCommand::open(settings, args, stop)).await?;
     let declared = reading.finish(settings).await?;
     let prepared = prepare(settings, change, &declared, &mut writing).await?;
-    if !prepared.plan.is_empty() {
+    if !prepared.is_idle() {
         writing.check_rights(&prepared.ledger, prepared.plan.direction).await?;
         if !settings.output.quiet
             && (settings.output.interactive || !args.yes)
@@ -160,6 +173,7 @@ async fn ask<'s, C: MigrateCommand>(
             Direction::Down => "revert",
         };
         let what = match prepared.plan.steps.len() {
+            0 => format!("add {} to the table of the other tool", plural(prepared.missing_rows(), "row")),
             1 => format!("{verb} 1 migration"),
             count => format!("{verb} {count} migrations"),
         };
@@ -280,6 +294,7 @@ async fn carry_out<C: MigrateCommand>(
     };
     let backup = manifest.as_ref().map(|(_, summary)| summary.clone());
     let required = Required::by(settings, &writing.target, &prepared.plan, &declared.migrations)?;
+    let notes = plan_steps::notes_on_tool(&prepared.ledger, &prepared.plan, &declared.migrations);
     let job = Job {
         writer: &mut writing.writer,
         watch: &mut writing.progress,
@@ -325,6 +340,7 @@ async fn carry_out<C: MigrateCommand>(
         let stop = prepared.plan.stop.as_ref().map(plan_steps::stop_report);
         document.plan.iter_mut().for_each(|plan| plan.stop = stop.clone());
     }
+    document.notes.extend(notes);
     document.backup = backup;
     document.applied = outcome.done;
     let exit = change.exit(&prepared.plan, &document);

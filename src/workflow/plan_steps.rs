@@ -8,14 +8,15 @@ use smol_str::SmolStr;
 use crate::changes::plan::{Direction, EditorSession, LockMode, MigrationPlan, PlanStop, Relations, Step};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::checksum::Width;
-use crate::migrations::{Ledger, Migration};
+use crate::migrations::{Ledger, Migration, ToolLedger};
 use crate::model::{CompiledMigration, Effect};
 use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::connection::Session;
 use crate::postgres::sql::{QualifiedTable, identifier};
 use crate::project::Settings;
-use crate::snapshot::{self, DatabaseSnapshot};
+use crate::snapshot::{self, DatabaseSnapshot, KeptTable};
 use crate::workflow::migrate::PreparedChange;
+use crate::workflow::reports::loss::LossReport;
 use crate::workflow::reports::plan_report::{
     FileAction, LockReport, PlanDirection, PlanReport, StepReport, StopReport,
 };
@@ -29,12 +30,13 @@ pub(crate) fn ledger(
     snapshot: &DatabaseSnapshot,
     migrations: &[Migration],
 ) -> Result<Ledger, Failure> {
+    let also = tool_ledger(settings, snapshot, migrations)?;
     let versions = || migrations.iter().map(|migration| migration.version);
     let (Some(table), Some(width)) = (&snapshot.history_table, snapshot.history_width) else {
         let table = history_place(settings);
         let mut ledger = Ledger::new(&table, versions());
         ledger.awaits_schema = snapshot.catalog.get(&schema_of(&table)).is_none();
-        return Ok(ledger);
+        return Ok(Ledger { also, ..ledger });
     };
     if let (Width::Four, Some(large)) = (width, versions().find(|version| i32::try_from(*version).is_err())) {
         return Err(Failure::new(
@@ -45,7 +47,59 @@ pub(crate) fn ledger(
             "ALTER TABLE {table} ALTER COLUMN version TYPE int8, and build the application's refinery with int8-versions"
         )));
     }
-    Ok(Ledger::existing(table, width))
+    Ok(Ledger { also, ..Ledger::existing(table, width) })
+}
+
+/// The table of the tool that the migrations were taken over from, where the project keeps it in step.
+///
+/// # Errors
+/// Exit 4: a table of that name is not the tool's; a migration failed in it.
+fn tool_ledger(
+    settings: &Settings,
+    snapshot: &DatabaseSnapshot,
+    migrations: &[Migration],
+) -> Result<Option<ToolLedger>, Failure> {
+    let Some(tool) = settings.migrations.also_record_in else { return Ok(None) };
+    let applied = snapshot.history.as_deref().unwrap_or_default();
+    let others = || snapshot.others.iter().filter(|other| other.tool == tool.title());
+    let refuse = |code: ErrorCode, what: String, next: &str| {
+        Err(Failure::new(Exit::Refused, format!("{what}; nothing was changed")).code(code).next(next))
+    };
+    match (&snapshot.kept, others().next()) {
+        (Some(KeptTable { table, rows }), _) => {
+            if let Some(failed) =
+                others().find_map(|other| other.failed.as_ref().filter(|_| other.table == *table))
+            {
+                let what = format!("{table} says that {failed} failed or was interrupted");
+                return refuse(ErrorCode::HISTORY_FAILED, what, tool.history().repair);
+            }
+            Ok(Some(ToolLedger::existing(tool, table.as_str(), rows, migrations, applied)))
+        }
+        (None, Some(found)) => refuse(
+            ErrorCode::HISTORY_MALFORMED,
+            format!("{} is not the table of {tool}, or this role may not read it", found.table),
+            "look at the table (\\d); or remove also_record_in from trueup.toml",
+        ),
+        (None, None) => Ok(Some(ToolLedger::new(tool, &history_place(settings).schema, migrations, applied))),
+    }
+}
+
+/// What the tool that is kept in step does not know, and which rows it gets beside those of the plan.
+pub(crate) fn notes_on_tool(ledger: &Ledger, plan: &MigrationPlan, migrations: &[Migration]) -> Vec<String> {
+    let Some(also) = &ledger.also else { return Vec::new() };
+    let tool = also.tool();
+    let mut notes = Vec::new();
+    let unknown = plan.steps.iter().filter(|step| !also.knows(step.version));
+    let unknown: Vec<&str> = unknown.map(|step| step.title.as_str()).collect();
+    if plan.direction == Direction::Up && !unknown.is_empty() {
+        notes.push(format!("{tool} does not know {}: not taken over from it", unknown.join(", ")));
+    }
+    let missing = migrations.iter().filter(|migration| also.missing().contains(&migration.version));
+    let missing: Vec<String> = missing.map(|migration| migration.id().to_string()).collect();
+    if !missing.is_empty() {
+        notes.push(format!("the table of {tool} gets the rows that it lacks: {}", missing.join(", ")));
+    }
+    notes
 }
 
 /// Where the project's history is, or is to be.
@@ -115,6 +169,7 @@ pub(crate) fn report(
             Direction::Down => PlanDirection::Down,
         },
         steps: plan.steps.iter().map(|step| step_report(settings, step)).collect(),
+        lost: Vec::new(),
         backup: None,
         stop: plan.stop.as_ref().map(stop_report),
         ahead: plan.ahead.iter().map(|row| row.id().to_string()).collect(),
@@ -149,19 +204,21 @@ fn lock_report(relation: &ObjectId, mode: LockMode) -> LockReport {
     LockReport { relation: relation.to_string(), mode: mode.name(), blocks, rows: None, bytes: None }
 }
 
-/// Adds to a plan how large what it locks is.
+/// Adds to a plan how large what it locks is, and what is lost.
 ///
 /// # Errors
 /// As [`survey::sizes`].
 pub(crate) async fn measure(plan: Option<&mut PlanReport>, session: &mut Session) -> Result<()> {
     let Some(plan) = plan else { return Ok(()) };
-    let locks = || plan.steps.iter().flat_map(|step| &step.locks);
-    let relations: BTreeSet<&str> = locks().map(|lock| lock.relation.as_str()).collect();
+    let locks = plan.steps.iter().flat_map(|step| &step.locks);
+    let mut relations: BTreeSet<&str> = locks.map(|lock| lock.relation.as_str()).collect();
+    relations.extend(LossReport::tables(&plan.lost));
     let sizes = snapshot::sizes(session, &relations).await?;
     for lock in plan.steps.iter_mut().flat_map(|step| &mut step.locks) {
         let size = sizes.get(&lock.relation);
         (lock.rows, lock.bytes) = (size.map(|size| size.rows), size.map(|size| size.bytes));
     }
+    LossReport::measure(&mut plan.lost, &sizes);
     Ok(())
 }
 

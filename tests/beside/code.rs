@@ -13,7 +13,7 @@ use crate::support::program::Program;
 use crate::support::project::Project;
 use crate::support::{self, TestDatabase};
 
-const ALEMBIC: &str = "\
+pub(super) const ALEMBIC: &str = "\
 import os
 from alembic import context
 from sqlalchemy import create_engine
@@ -24,7 +24,7 @@ with create_engine(os.environ['DATABASE_URL']).connect() as connection:
         context.run_migrations()
 ";
 
-const DJANGO: &str = "\
+pub(super) const DJANGO: &str = "\
 import os
 SECRET_KEY = 'test'
 USE_TZ = True
@@ -35,7 +35,7 @@ DATABASES = {'default': {
 }}
 ";
 
-const MANAGE: &str = "\
+pub(super) const MANAGE: &str = "\
 import os, sys
 os.environ['DJANGO_SETTINGS_MODULE'] = 'settings'
 from django.core.management import execute_from_command_line
@@ -43,7 +43,7 @@ execute_from_command_line(sys.argv)
 ";
 
 /// A project of these files.
-fn project(settings: &str, files: &[(&str, String)]) -> Project {
+pub(super) fn project(settings: &str, files: &[(&str, String)]) -> Project {
     let project = Project::of_schema("");
     fs::remove_dir_all(project.path().join("schema")).unwrap();
     fs::write(project.path().join("trueup.toml"), settings).unwrap();
@@ -51,7 +51,7 @@ fn project(settings: &str, files: &[(&str, String)]) -> Project {
     project
 }
 
-fn compile(project: &Project) -> Program {
+pub(super) fn compile(project: &Project) -> Program {
     let compile = project.trueup(["compile"], "").env("TRUEUP_PG_BIN", &support::server().bin_dir);
     compile.env("PYTHONDONTWRITEBYTECODE", "1")
 }
@@ -66,7 +66,7 @@ fn revisions(project: &Project) -> Vec<String> {
 }
 
 /// A revision of Alembic.
-fn alembic_revision(id: &str, parents: &str, sql: &str, alone: bool) -> (String, String) {
+pub(super) fn alembic_revision(id: &str, parents: &str, sql: &str, alone: bool) -> (String, String) {
     let (block, indent) = match alone {
         true => ("    with op.get_context().autocommit_block():\n", "        "),
         false => ("", "    "),
@@ -80,7 +80,7 @@ fn alembic_revision(id: &str, parents: &str, sql: &str, alone: bool) -> (String,
 }
 
 /// A project of Alembic with these revisions.
-fn alembic(python: &Path, revisions: &[(String, String)]) -> Project {
+pub(super) fn alembic(python: &Path, revisions: &[(String, String)]) -> Project {
     let settings = format!(
         "[project]\nname = \"code\"\n[migrations]\ntool = \"alembic\"\nprogram = [{python:?}, \"-m\", \"alembic\"]\n\
          driver = \"psycopg\"\n"
@@ -94,7 +94,7 @@ fn alembic(python: &Path, revisions: &[(String, String)]) -> Project {
 }
 
 /// Two revisions: a table, and a column of it.
-fn two() -> [(String, String); 2] {
+pub(super) fn two() -> [(String, String); 2] {
     [
         alembic_revision("aa", "None", "CREATE TABLE users (id bigint PRIMARY KEY);", false),
         alembic_revision("bb", "'aa'", "ALTER TABLE users ADD COLUMN email text;", false),
@@ -102,7 +102,7 @@ fn two() -> [(String, String); 2] {
 }
 
 /// Runs a program of Python with the database in its variables.
-fn in_database(python: &Path, project: &Project, database: &TestDatabase) -> Program {
+pub(super) fn in_database(python: &Path, project: &Project, database: &TestDatabase) -> Program {
     let (user, name, socket) = address(database);
     tool(python, project.path())
         .env("DATABASE_URL", format!("postgresql+psycopg://{user}@/{name}?host={socket}"))
@@ -279,10 +279,9 @@ fn a_story_beside_alembic() {
     write(project.path(), &[("alembic/versions/bb.py", format!("{}\n# edited\n", two()[1].1))]);
     project.check(&database).exit(3).says("alembic/versions/bb.py changed").says("next: trueup compile");
     project
-        .trueup(["downgrade", "--to", "1", "--yes"], &database)
+        .trueup(["adopt", "--yes"], &database)
         .exit(4)
         .says("are alembic's")
-        .says("alembic downgrade REVISION")
         // Its programs become no files of SQL.
         .lacks(["--take-over"]);
 }

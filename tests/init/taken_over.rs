@@ -34,13 +34,13 @@ fn they_are_converted_proved_and_adopted() {
     .stdout_contains("trueup adopt");
     assert_eq!(
         read(&application, "migrations/V20191231235959__users.sql"),
-        "CREATE TABLE users (id bigint PRIMARY KEY);\n"
+        "-- trueup: from dbmate 20191231235959\nCREATE TABLE users (id bigint PRIMARY KEY);\n"
     );
     assert_eq!(
         read(&application, "migrations/V20200102030405__index.down.sql"),
         "-- trueup: no-transaction\nDROP INDEX CONCURRENTLY users_email;\n"
     );
-    assert!(read(&application, "migrations/V20200103030405__nothing.sql").starts_with("-- Nothing to do"));
+    assert!(read(&application, "migrations/V20200103030405__nothing.sql").contains("\n-- Nothing to do"));
     database.exec(
         "CREATE TABLE users (id bigint PRIMARY KEY); ALTER TABLE users ADD COLUMN email text;
          CREATE INDEX users_email ON users (email);
@@ -64,7 +64,7 @@ fn nothing_is_overwritten_and_nothing_is_left_when_it_is_refused() {
     ]);
     trueup(&broken, &["init", "--from", "golang-migrate", "--take-over", "--yes"], None)
         .exit(2)
-        .says("trueup-migrations/V2__b.sql: line 1");
+        .says("trueup-migrations/V2__b.sql: line 2");
     let left: Vec<_> =
         std::fs::read_dir(broken.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["migrations"], "neither a temporary folder nor settings");
@@ -106,5 +106,7 @@ fn repeatable_and_dotted_ones_of_flyway_get_whole_numbers() {
         .stdout_contains("1.2 is V102__b")
         .stdout_contains("repeatable in flyway, and placed last");
     assert_eq!(read(&application, "migrations/V102__b.down.sql"), "DROP TABLE b;\n");
-    assert!(read(&application, "migrations/V103__views.sql").starts_with("CREATE OR REPLACE VIEW"));
+    assert!(read(&application, "migrations/V103__views.sql").contains("\nCREATE OR REPLACE VIEW"));
+    let first = read(&application, "migrations/V103__views.sql");
+    assert!(first.starts_with("-- trueup: from flyway R__views "), "{first}");
 }

@@ -55,6 +55,7 @@ fn project() -> Project {
         name: migration.name.clone(),
         revision: migration.revision.clone(),
         parents: Vec::new(),
+        dependencies: Vec::new(),
         file: None,
         contract: migration.directives.contract,
         effects: Vec::new(),
@@ -98,7 +99,8 @@ impl Project {
     }
 
     fn script(&self, plan: &MigrationPlan, exists: bool) -> String {
-        let history = Ledger { table: HISTORY.into(), exists, width: Width::Four, awaits_schema: false };
+        let history =
+            Ledger { table: HISTORY.into(), exists, width: Width::Four, awaits_schema: false, also: None };
         let session = EditorSession {
             search_path: "public, pg_temp".into(),
             lock_timeout: Duration::from_secs(3),

@@ -168,7 +168,7 @@ impl<'j> Executor<'j> {
     /// The records of a migration that is one transaction: as statements for the first one of a history, which creates
     /// it, else prepared.
     fn records_of(&self, migration: &Migration, how: &str) -> AppliedRecords {
-        match self.job.ledger.exists {
+        match self.job.ledger.exists && self.job.ledger.is_alone(migration.version) {
             true => AppliedRecords::Prepared(self.applied_prepared(migration, how)),
             false => AppliedRecords::Statements(self.applied_records(migration, how)),
         }
@@ -184,6 +184,20 @@ impl<'j> Executor<'j> {
         let text = text_record_of(["$1", "$2", "$4", "$5", "$6", "$7"]);
         let form = format!("(int8, text, text, text, text, text, text) AS WITH history AS ({row}) {text}");
         (form, [version, name, checksum, how, sql, effects, run].join(", "))
+    }
+
+    /// Adds to the table of the tool that the migrations were taken over from what it lacks of those that are applied, because
+    /// it was not always kept in step.
+    async fn catch_up(&mut self) -> Result<()> {
+        let Some(also) = &self.job.ledger.also else { return Ok(()) };
+        let rows = also.insert(also.missing().iter().copied());
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let (what, rows) = (format!("the rows of {}", also.tool()), rows.join(";\n"));
+        let work = Work::records(&what, &rows, self.job.limits.transaction);
+        let written = self.job.writer.transaction(&work, self.job.watch).await;
+        written.map_err(|trouble| trouble.failure(&what, self.kept))
     }
 
     /// Applies one migration. The steps are applied in order: `self.next` is the number of those that were begun.

@@ -10,13 +10,11 @@ use anyhow::Result;
 use super::refusal::{self, EarlierWork, ScriptSource};
 use super::sent::SentScript;
 use super::{AppliedStep, Executor, Job, Outcome, locks_to_wait_for};
-use crate::changes::plan::{Direction, Step, is_left_on_purpose};
+use crate::changes::plan::{Direction, Reversal, Step};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Left;
-use crate::model::Lock;
-use crate::model::diff;
+use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader;
-use crate::postgres::catalog::{Attribute, Catalog, ObjectId};
 use crate::postgres::connection::{self, ServerVersion, Session};
 use crate::postgres::sql::literal;
 use crate::writer::{Event, Work};
@@ -33,6 +31,7 @@ pub async fn downgrade(job: Job<'_>) -> Outcome {
 
 impl Executor<'_> {
     async fn revert_all(&mut self) -> Result<()> {
+        self.catch_up().await?;
         for step in self.job.steps {
             self.revert(step).await?;
         }
@@ -91,14 +90,13 @@ impl Executor<'_> {
         let (lock, version, options) = (self.job.lock, self.job.version, self.job.options);
         let stays: BTreeSet<i64> =
             self.job.applied.range(..step.index).map(|index| lock.migrations[*index].version).collect();
-        let built = lock.state_after(|version| version == step.version || stays.contains(&version));
-        let target = lock.state_after(|version| stays.contains(&version));
+        let reversal = Reversal::of(lock, &BTreeSet::from([step.version]), &stays);
         let done = self
             .job
             .writer
             .proved_transaction(&work, self.job.watch, async |session: &mut Session| {
                 let after = reader::read_inside(session, version, options).await?.catalog;
-                prove(step, (lock, version), [&before, &after], [&built, &target])
+                prove(step, version, &reversal, [&before, &after])
             })
             .await;
         done.map_err(|trouble| refusal::script_failure(trouble, source, before_it))?;
@@ -132,41 +130,10 @@ fn left_on_purpose(step: &Step) -> String {
     if left.is_empty() { "NULL".to_owned() } else { literal(&format!("leaves {}", left.join(", "))) }
 }
 
-/// Checks the catalog after a down script: the objects that the migration touches must be as the migrations below
-/// leave them, and all others as they were. `built` is the catalog that those migrations build together with this
-/// one, `target` the one without it. An object that differs between the two is touched, too, such as the columns of a
-/// table that the migration renames.
-fn prove(
-    step: &Step,
-    (lock, server): (&Lock, ServerVersion),
-    [before, after]: [&Catalog; 2],
-    [built, target]: [&Catalog; 2],
-) -> Result<()> {
-    let aligned = |live: &Catalog| {
-        let live = diff::align_majors(live, server, lock.head.server, &target.objects)
-            .unwrap_or_else(|| live.clone());
-        diff::align_owned_sequences(&live, &lock.model).into_owned()
-    };
-    let (before, after) = (aligned(before), aligned(after));
-    let [built, target] = [built, target].map(|catalog| diff::align_owned_sequences(catalog, &lock.model));
-    let ids: BTreeSet<&ObjectId> = [&before, &after, &target]
-        .into_iter()
-        .flat_map(|catalog| &catalog.objects)
-        .map(|object| &object.id)
-        .collect();
-    let wrong: Vec<String> = ids
-        .into_iter()
-        .filter_map(|id| {
-            let (was, is) = (before.get(id), after.get(id));
-            let touched = step.touches.contains(id) || !diff::same(built.get(id), target.get(id));
-            let wanted = if touched { target.get(id) } else { was };
-            // Owners are not compared: migrations are compiled by another role than they run as.
-            let counts =
-                |attribute: Attribute| attribute.is_compared() && !(touched && attribute == Attribute::Owner);
-            let wrong = diff::deviation(id, is, wanted, counts)?;
-            (!is_left_on_purpose(&step.directives.leaves, id, [is, wanted], counts)).then_some(wrong)
-        })
-        .collect();
+/// Checks the catalog after a down script, as [`Reversal::wrong`] says.
+fn prove(step: &Step, server: ServerVersion, reversal: &Reversal<'_>, catalogs: [&Catalog; 2]) -> Result<()> {
+    let wrong = reversal.wrong(server, &step.directives.leaves, catalogs);
+    let wrong: Vec<String> = wrong.into_iter().map(|(_, words)| words).collect();
     if wrong.is_empty() {
         return Ok(());
     }

@@ -25,6 +25,7 @@ impl Executor<'_> {
         for step in steps {
             refinery::check_reads_alike(self.migration(step))?;
         }
+        self.catch_up().await?;
         self.forget_stale_texts().await?;
         for step in steps {
             self.apply(step).await?;

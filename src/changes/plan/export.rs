@@ -258,6 +258,7 @@ mod tests {
             exists,
             width: Width::Four,
             awaits_schema: false,
+            also: None,
         };
         let session = EditorSession {
             search_path: "public, pg_temp".into(),

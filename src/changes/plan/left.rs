@@ -11,7 +11,7 @@ use crate::postgres::catalog::{Attribute, Object, ObjectId};
 use crate::postgres::sql::{Part, Statement, literal};
 
 /// Whether what is wrong with an object is what a down script says that it leaves.
-pub fn is_left_on_purpose(
+pub(super) fn is_left_on_purpose(
     leaves: &[Left],
     id: &ObjectId,
     [is, wanted]: [Option<&Arc<Object>>; 2],

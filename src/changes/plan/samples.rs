@@ -63,6 +63,7 @@ pub(super) fn lock_of(samples: &[SampleMigration]) -> (Lock, Vec<Migration>) {
         name: file.name.clone(),
         revision: file.revision.clone(),
         parents: Vec::new(),
+        dependencies: Vec::new(),
         file: None,
         contract: file.directives.contract,
         effects: sample.effects.clone(),

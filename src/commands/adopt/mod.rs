@@ -428,6 +428,7 @@ fn plan(settings: &Settings, declared: &ProjectModel, versions: &BTreeSet<i64>) 
     PlanReport {
         direction: PlanDirection::Adopt,
         steps: migrations.map(step).collect(),
+        lost: Vec::new(),
         backup: None,
         stop: None,
         ahead: Vec::new(),

@@ -8,9 +8,10 @@ use crate::project::CommandArgs;
 /// `trueup downgrade`
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct DowngradeArgs {
-    /// The version to go back to, which stays applied; 0 reverts all migrations
+    /// The version to go back to, which stays applied; 0 reverts all migrations. Beside another tool: the revision as that
+    /// tool calls it
     #[arg(long, value_name = "VERSION", required = true)]
-    pub(crate) to: i64,
+    pub(crate) to: String,
 
     /// Show the plan, from a read-only transaction, and change nothing
     #[arg(long)]
@@ -34,7 +35,9 @@ impl Documented for DowngradeArgs {
         summary: "Revert migrations with their down scripts",
         description: "\
             Runs V<version>__<name>.down.sql of every applied migration above VERSION, newest first. A down \
-            script is committed only when the schema afterwards is exactly what the migrations below it build.",
+            script is committed only when the schema afterwards is exactly what the migrations below it build.\n\n\
+            Beside another tool, runs that tool's own command between a backup and a check: all applied migrations \
+            that come after the revision are reverted.",
         after: AFTER_HELP,
         aliases: &[],
     };
@@ -59,4 +62,6 @@ Exit codes:
 
 Examples:
   trueup downgrade --to 4 --dry-run
-  trueup downgrade --to 4 --env staging";
+  trueup downgrade --to 4 --env staging
+  trueup downgrade --to shop.0022_keys    beside Django; Alembic: a revision;
+                                          goose: a version";

@@ -2,19 +2,25 @@
 
 pub(super) mod args;
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 
-use crate::changes::plan::MigrationPlan;
+use crate::changes::plan::{MigrationPlan, Reversal};
 use crate::cli::WriteArgs;
-use crate::error::Exit;
+use crate::error::{ErrorCode, Exit, Failure};
+use crate::model::Lock;
+use crate::model::diagnosis::MigrationState;
+use crate::postgres::catalog::{Catalog, ObjectId};
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
 use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::migrate::{self, MigrateCommand, PreparedChange};
-use crate::workflow::other_tool;
+use crate::workflow::other_tool::change::{self, ToolChange, ToolGoal};
 use crate::workflow::plan_steps;
 use crate::workflow::project_model::ProjectModel;
+use crate::workflow::reports::loss::LossReport;
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::write_command::{refuse_unclear, until_stopped};
 use crate::writer::StopSignal;
@@ -25,12 +31,41 @@ use args::DowngradeArgs;
 /// # Errors
 /// With the exit codes of the contract.
 pub(super) async fn run(settings: &Settings, args: &DowngradeArgs, stop: StopSignal) -> Result<Exit> {
-    other_tool::refuse_to_migrate(settings)?;
+    if let Some(tool) = settings.migrations.tool {
+        let asked = ToolChange {
+            tool,
+            goal: ToolGoal::BackTo(&args.to),
+            write: &args.write,
+            no_backup: args.no_backup,
+            strict: false,
+            dry_run: args.dry_run,
+        };
+        return change::run(settings, &asked, stop).await;
+    }
+    args.version()?;
     if !args.dry_run {
         return migrate::run(settings, args, stop).await;
     }
     let (_, prepared) = until_stopped(stop, migrate::preview(settings, args)).await?;
     migrate::print(settings, args, prepared)
+}
+
+/// What the plan drops with its values.
+fn lost(lock: &Lock, state: &MigrationState, plan: &MigrationPlan, live: &Catalog) -> Vec<ObjectId> {
+    let reverted: BTreeSet<i64> = plan.steps.iter().map(|step| step.version).collect();
+    let applied = state.applied.iter().map(|index| lock.migrations[*index].version);
+    let stays = applied.filter(|version| !reverted.contains(version)).collect();
+    Reversal::of(lock, &reverted, &stays).lost(live)
+}
+
+impl DowngradeArgs {
+    fn version(&self) -> Result<i64, Failure> {
+        self.to.parse().map_err(|_| {
+            Failure::usage(format!("--to {}: a version is a number", self.to))
+                .code(ErrorCode::USAGE_ARGUMENTS)
+                .next("trueup status lists the versions")
+        })
+    }
 }
 
 impl MigrateCommand for DowngradeArgs {
@@ -48,10 +83,14 @@ impl MigrateCommand for DowngradeArgs {
         let Comparison { mut document, state } = comparison::compare(settings, target, declared, &snapshot)?;
         refuse_unclear(&snapshot)?;
         comparison::refuse_other(settings, &document)?;
-        let mut plan = MigrationPlan::downgrade(&declared.lock, &declared.migrations, &state, self.to)?;
+        let mut plan =
+            MigrationPlan::downgrade(&declared.lock, &declared.migrations, &state, self.version()?)?;
         migrate::refuse_drift(&plan, &document, declared, None)?;
         let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
-        document.plan = Some(plan_steps::report(settings, &mut plan, &snapshot));
+        document.notes.extend(plan_steps::notes_on_tool(&ledger, &plan, &declared.migrations));
+        let mut report = plan_steps::report(settings, &mut plan, &snapshot);
+        report.lost = LossReport::of(&lost(&declared.lock, &state, &plan, &snapshot.catalog));
+        document.plan = Some(report);
         Ok(PreparedChange { snapshot, state, document, plan, ledger, policy: None })
     }
 

@@ -43,7 +43,8 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationToo
     let holder = holder.map_err(|error| not_written(&project.dir, &error))?;
     let converted = holder.path().join("converted");
     let history = history_table(tool, &found);
-    write(&converted, tool, &found, history.as_ref())?;
+    let files = tools::convert(tool, &project.dir.join(&theirs), &found)?;
+    write(&converted, files.iter().chain(history.as_ref()))?;
     let temporary = converted.strip_prefix(&project.dir).unwrap_or(&converted).to_path_buf();
     // The files are named where they are going to be.
     let named = |failure: Failure| Failure {
@@ -101,7 +102,10 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationToo
     save(&lock, &started, &mut report)?;
     report.init.next = vec![
         format!("in every database that {tool} has migrated: {}", Command::Adopt),
-        format!("then stop using {tool}, which would not know of new migrations"),
+        format!(
+            "then stop using {tool}, which would not know of new migrations; so that it can take over again: [migrations] \
+             also_record_in = \"{tool}\" in trueup.toml"
+        ),
     ];
     Ok(report)
 }
@@ -144,17 +148,9 @@ fn history_table(tool: MigrationTool, found: &ToolMigrations) -> Option<Converte
     })
 }
 
-fn write(
-    directory: &Path,
-    tool: MigrationTool,
-    found: &ToolMigrations,
-    history: Option<&ConvertedFile>,
-) -> Result<(), Failure> {
+fn write<'f>(directory: &Path, files: impl IntoIterator<Item = &'f ConvertedFile>) -> Result<(), Failure> {
     let written = fs::create_dir(directory).and_then(|()| {
-        tools::convert(tool, found)
-            .iter()
-            .chain(history)
-            .try_for_each(|file| fs::write(directory.join(&file.name), &file.text))
+        files.into_iter().try_for_each(|file| fs::write(directory.join(&file.name), &file.text))
     });
     written.map_err(|error| not_written(directory, &error))
 }

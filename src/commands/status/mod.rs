@@ -145,6 +145,7 @@ fn history(
             name: migration.name.clone(),
             revision: migration.revision.clone(),
             parents: Vec::new(),
+            dependencies: Vec::new(),
             file: None,
             contract: migration.directives.contract,
             effects: Vec::new(),

@@ -15,7 +15,7 @@ use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
 use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::migrate::{self, MigrateCommand, PreparedChange};
-use crate::workflow::other_tool::upgrade::{self, ToolUpgrade};
+use crate::workflow::other_tool::change::{self, ToolChange, ToolGoal};
 use crate::workflow::project_model::ProjectModel;
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::write_command::{refuse_unclear, until_stopped};
@@ -66,14 +66,15 @@ async fn with_tool(
             .next(format!("use {tool} for it; or, to apply all that is pending: trueup upgrade"))
             .into());
     }
-    let asked = ToolUpgrade {
+    let asked = ToolChange {
         tool,
+        goal: ToolGoal::Newest,
         write: &args.write,
         no_backup: args.no_backup,
         strict: args.strict,
         dry_run: args.dry_run,
     };
-    upgrade::run(settings, &asked, stop).await
+    change::run(settings, &asked, stop).await
 }
 
 impl MigrateCommand for UpgradeArgs {
@@ -114,6 +115,7 @@ impl MigrateCommand for UpgradeArgs {
         });
         migrate::refuse_drift(&plan.without(&recorded), &document, declared, instead)?;
         let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
+        document.notes.extend(plan_steps::notes_on_tool(&ledger, &plan, &declared.migrations));
         if let Some(step) = plan.steps.first() {
             plan_steps::refuse_missing_schema(settings, &ledger, Some(&lock.migrations[step.index]))?;
         }

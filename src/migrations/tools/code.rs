@@ -18,6 +18,8 @@ pub struct ListedRevision {
     pub name: String,
     /// The revisions that are applied before it.
     pub parents: Vec<SmolStr>,
+    /// Those of them that it rests on without coming after them (Alembic's `depends_on`).
+    pub dependencies: Vec<SmolStr>,
     /// Its file, where the tool says it.
     pub file: Option<PathBuf>,
 }
@@ -132,7 +134,11 @@ fn alembic(printed: &str) -> Vec<ListedRevision> {
         let parents = ["Parent: ", "Merges: ", "Also depends on: "];
         if let Some(rest) = parents.iter().find_map(|label| line.strip_prefix(label)) {
             let named = rest.split(',').map(str::trim).filter(|parent| *parent != "<base>");
-            revision.parents.extend(named.map(SmolStr::from));
+            let named: Vec<SmolStr> = named.map(SmolStr::from).collect();
+            if line.starts_with("Also") {
+                revision.dependencies.extend(named.iter().cloned());
+            }
+            revision.parents.extend(named);
         } else if let Some(path) = line.strip_prefix("Path: ") {
             revision.file = Some(path.into());
         } else if revision.name.is_empty() && line.starts_with("    ") && !line.trim().is_empty() {
@@ -154,6 +160,7 @@ fn django(printed: &str) -> Vec<ListedRevision> {
             id: id.into(),
             name: words(name.trim_start_matches(|found: char| found.is_ascii_digit())),
             parents: parents.map(SmolStr::from).collect(),
+            dependencies: Vec::new(),
             file: None,
         })
     });
@@ -176,6 +183,7 @@ mod tests {
                        Rev: a1 (branchpoint)\nParent: <base>\nBranches into: b1, b2\nPath: /p/versions/a1.py\n\n    Parent: x\n";
         let found = MigrationTool::Alembic.read_list(printed);
         assert_eq!(shown(&found), ["a1 Parent__x ", "b1 left__one a1", "b2  a1+b1", "c3 both b1+b2"]);
+        assert_eq!(found[2].dependencies, ["b1"]);
         assert_eq!(found[0].file.as_deref(), Some(Path::new("/p/versions/a1.py")));
     }
 

@@ -1,6 +1,9 @@
 //! Migrations of another tool as files of trueup: `V<version>__<name>.sql` and `.down.sql`.
 
-use super::{MigrationTool, ToolMigrations, needs_no_transaction, number};
+use std::path::Path;
+
+use super::{MigrationTool, TakenOver, ToolMigrations, needs_no_transaction, number};
+use crate::error::Failure;
 
 /// A file to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,8 +14,16 @@ pub struct ConvertedFile {
     pub text: String,
 }
 
-/// The files that stand for these migrations, in their order. The SQL stays as it is, but for empty lines around it.
-pub fn convert(tool: MigrationTool, found: &ToolMigrations) -> Vec<ConvertedFile> {
+/// The files that stand for these migrations, in their order. The SQL stays as it is, but for empty lines around it; the first line says which
+/// migration of the tool it was.
+///
+/// # Errors
+/// Exit 2: a file cannot be read.
+pub fn convert(
+    tool: MigrationTool,
+    directory: &Path,
+    found: &ToolMigrations,
+) -> Result<Vec<ConvertedFile>, Failure> {
     let revisions: Vec<&str> = found.migrations.iter().map(|migration| migration.revision.as_str()).collect();
     let mut files = Vec::new();
     for (migration, version) in found.migrations.iter().zip(number(&revisions)) {
@@ -20,11 +31,13 @@ pub fn convert(tool: MigrationTool, found: &ToolMigrations) -> Vec<ConvertedFile
         let text = script(&migration.up, migration.no_transaction).unwrap_or_else(|| {
             format!("-- Nothing to do: {tool} {} has no statements.\n", migration.revision)
         });
+        let from = TakenOver::of(tool, directory, migration)?;
+        let text = format!("-- trueup: from {from}\n{text}");
         files.push(ConvertedFile { name: format!("{stem}.sql"), text });
         let down = migration.down.as_ref().and_then(|(_, down)| script(down, needs_no_transaction(down)));
         files.extend(down.map(|text| ConvertedFile { name: format!("{stem}.down.sql"), text }));
     }
-    files
+    Ok(files)
 }
 
 /// A script without the empty lines around it; `None` where nothing is left.

@@ -9,8 +9,10 @@ mod directories;
 mod flyway;
 mod names;
 mod plan;
+mod revert;
 mod sections;
 mod single_files;
+mod taken_over;
 mod versions;
 
 use std::fmt;
@@ -28,6 +30,8 @@ pub use code::ListedRevision;
 pub use command::{DIR, Place, URL};
 pub use convert::{ConvertedFile, convert};
 pub use names::words;
+pub use revert::{APP, COUNT, NAME, TO};
+pub use taken_over::{TakenOver, ToolFile};
 use versions::numbers_of;
 pub use versions::{number, versions_of};
 
@@ -121,24 +125,6 @@ impl MigrationTool {
             Self::SqlMigrate => "sql-migrate up",
             Self::Sqitch => "sqitch deploy",
             Self::Sqlx => "sqlx migrate run",
-        }
-    }
-
-    /// The command that takes applied migrations back; `None` for a tool that has none.
-    pub fn revert_command(self) -> Option<&'static str> {
-        match self {
-            Self::Alembic => Some("alembic downgrade REVISION"),
-            Self::Dbmate => Some("dbmate down"),
-            Self::Diesel => Some("diesel migration revert"),
-            Self::Django => Some("python manage.py migrate APP MIGRATION"),
-            Self::Flyway => Some("flyway undo"),
-            Self::GolangMigrate => Some("migrate goto VERSION"),
-            Self::Goose => Some("goose down-to VERSION"),
-            Self::NodePgMigrate => Some("node-pg-migrate down"),
-            Self::Prisma => None,
-            Self::SqlMigrate => Some("sql-migrate down"),
-            Self::Sqitch => Some("sqitch revert --to CHANGE"),
-            Self::Sqlx => Some("sqlx migrate revert"),
         }
     }
 

@@ -51,6 +51,8 @@ pub struct CompiledMigration {
     pub revision: Option<ToolRevision>,
     /// The revisions that the tool applies before it, where it keeps more than their order.
     pub parents: Vec<SmolStr>,
+    /// Those of them that it rests on without coming after them (Alembic's `depends_on`).
+    pub dependencies: Vec<SmolStr>,
     /// Its file in the project, with `/`, where it is a program.
     pub file: Option<String>,
     /// Whether it is marked `-- trueup: contract`.
@@ -142,6 +144,17 @@ impl Lock {
             state.apply(&migration.effects);
         }
         others.for_each(|other| state.apply(&other.effects));
+        state.into_catalog()
+    }
+
+    /// What is left of the catalog that the migrations of `before` build once those of `after` have dropped objects of it,
+    /// under the names that those have given them.
+    pub fn left_of(&self, before: impl FnMut(i64) -> bool, mut after: impl FnMut(i64) -> bool) -> Catalog {
+        let mut state = CatalogState::of(&self.state_after(before));
+        for migration in self.migrations.iter().filter(|migration| after(migration.version)) {
+            let moves = migration.effects.iter().filter(|effect| effect.after().is_none());
+            state.apply(&moves.cloned().collect::<Vec<_>>());
+        }
         state.into_catalog()
     }
 }

@@ -144,6 +144,7 @@ pub fn effects_from_text(text: &str) -> Result<Vec<Effect>, String> {
         name: String::new(),
         revision: None,
         parents: Vec::new(),
+        dependencies: Vec::new(),
         file: None,
         contract: false,
         effects: Vec::new(),
@@ -230,13 +231,14 @@ impl Reader {
                 if self.migrations.last().is_some_and(|last| last.version >= version) {
                     return Err("expected migrations in the order of their versions".to_owned());
                 }
-                let MigrationLine { name, contract, revision, parents, file, .. } = migration;
+                let MigrationLine { name, contract, revision, parents, dependencies, file, .. } = migration;
                 let revision = self.tool.zip(revision).map(|(tool, id)| ToolRevision { tool, id });
                 self.migrations.push(CompiledMigration {
                     version,
                     name,
                     revision,
                     parents,
+                    dependencies,
                     file,
                     contract,
                     effects: Vec::new(),
@@ -446,6 +448,8 @@ struct MigrationLine {
     revision: Option<SmolStr>,
     #[serde(default)]
     parents: Vec<SmolStr>,
+    #[serde(default)]
+    dependencies: Vec<SmolStr>,
     file: Option<String>,
     contract: bool,
 }

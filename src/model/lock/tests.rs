@@ -60,6 +60,7 @@ fn sample() -> Lock {
                 name: "baseline".into(),
                 revision: None,
                 parents: Vec::new(),
+                dependencies: Vec::new(),
                 file: None,
                 contract: false,
                 effects: vec![
@@ -77,6 +78,7 @@ fn sample() -> Lock {
                 name: "rename".into(),
                 revision: None,
                 parents: Vec::new(),
+                dependencies: Vec::new(),
                 file: None,
                 contract: false,
                 effects: vec![
@@ -91,6 +93,7 @@ fn sample() -> Lock {
                 name: "optional".into(),
                 revision: None,
                 parents: Vec::new(),
+                dependencies: Vec::new(),
                 file: None,
                 contract: true,
                 effects: vec![Effect::Changed { after: hash, attributes: vec![Attribute::Nullable] }],
@@ -339,6 +342,7 @@ fn migrations_that_the_project_lacks_take_their_place_by_version() {
         name: "other".into(),
         revision: None,
         parents: Vec::new(),
+        dependencies: Vec::new(),
         file: None,
         contract: false,
         effects,

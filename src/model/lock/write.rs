@@ -91,6 +91,9 @@ fn put_migration(text: &mut String, migration: &CompiledMigration) {
     if !migration.parents.is_empty() {
         list(text, "parents", migration.parents.iter().map(SmolStr::as_str));
     }
+    if !migration.dependencies.is_empty() {
+        list(text, "dependencies", migration.dependencies.iter().map(SmolStr::as_str));
+    }
     if let Some(file) = &migration.file {
         pair(text, "file", file);
     }

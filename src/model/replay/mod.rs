@@ -165,6 +165,7 @@ impl Steps for Scripts<'_, '_> {
             name: migration.name.clone(),
             revision: migration.revision.clone(),
             parents: Vec::new(),
+            dependencies: Vec::new(),
             file: None,
             contract: migration.directives.contract,
             effects: Vec::new(),

@@ -153,6 +153,7 @@ impl Steps for Revisions<'_> {
             name: revision.name.clone(),
             revision: Some(ToolRevision { tool: self.steps.tool(), id: revision.id.clone() }),
             parents: revision.parents.clone(),
+            dependencies: revision.dependencies.clone(),
             file: revision.file.as_ref().map(|file| file.to_string_lossy().into_owned()),
             contract: false,
             effects: Vec::new(),

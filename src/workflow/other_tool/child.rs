@@ -37,6 +37,8 @@ pub(super) struct Child<'a> {
     pub(super) settings: &'a Settings,
     pub(super) tool: MigrationTool,
     pub(super) command: &'a [String],
+    /// The setting that names another one.
+    pub(super) setting: &'static str,
 }
 
 /// How it ended.
@@ -53,7 +55,8 @@ impl Child<'_> {
     /// Exit 4: it cannot be started.
     pub(super) async fn run(&self, writing: &mut WriteCommand<'_>) -> Result<Ended> {
         let spawned = self.prepared(writing).spawn();
-        let mut child = spawned.map_err(|error| not_started(self.tool, &self.command[0], error))?;
+        let mut child =
+            spawned.map_err(|error| not_started(self.tool, self.setting, &self.command[0], error))?;
         let group = ProcessGroup::of(&child);
         let said = Output { quiet: self.settings.output.quiet, kept: RefCell::default() };
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
@@ -175,9 +178,15 @@ pub(super) fn last_lines(output: &str) -> String {
     last.into_iter().rev().map(|line| format!("\n  {line}")).collect()
 }
 
-pub(super) fn not_started(tool: MigrationTool, program: &str, why: impl std::fmt::Display) -> Failure {
+/// `setting` is the one that names another command, where the tool's migrations are files of SQL.
+pub(super) fn not_started(
+    tool: MigrationTool,
+    setting: &str,
+    program: &str,
+    why: impl std::fmt::Display,
+) -> Failure {
     let what = format!("{program} cannot be started: {why}; nothing was changed");
-    let setting = if tool.is_code() { "program" } else { "command" };
+    let setting = if tool.is_code() { "program" } else { setting };
     Failure::new(Exit::Refused, what)
         .code(ErrorCode::TOOL_FAILED)
         .next(format!("install {tool}, or say how it is called: [migrations] {setting} in trueup.toml"))

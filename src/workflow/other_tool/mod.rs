@@ -1,10 +1,13 @@
 //! A project whose migrations another tool keeps and applies: what trueup leaves to that tool.
 
+pub(crate) mod change;
 mod child;
+mod outcome;
 mod place;
 mod report;
+mod revert;
 pub(crate) mod steps;
-pub(crate) mod upgrade;
+mod work;
 
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{CauseKind, Command, Finding, Remedy};
@@ -22,10 +25,7 @@ pub(crate) fn refuse_to_migrate(settings: &Settings) -> Result<(), Failure> {
          does not change it; nothing was changed",
         settings.command
     );
-    let own = match tool.revert_command().filter(|_| settings.command == "downgrade") {
-        Some(revert) => format!("to revert a migration: {revert}"),
-        None => format!("to apply pending migrations: {}", tool.apply_command()),
-    };
+    let own = format!("to apply pending migrations: {}", tool.apply_command());
     let next = match tool.is_code() {
         true => own,
         false => {

@@ -14,18 +14,35 @@ use crate::project::Settings;
 /// Parameters of a URL that are a secret.
 const SECRETS: [&str; 2] = ["password", "sslpassword"];
 
-/// The command of the settings, else the tool's usual one. No argument has a password: other users of the machine see them.
+/// The command that applies all pending migrations: that of the settings, else the tool's usual one.
 ///
 /// # Errors
-/// Exit 2: there is no such working directory; the connection URL has a part that is not percent-encoded, so that the tool could read another database from it.
-pub(super) fn arguments(settings: &Settings, tool: MigrationTool) -> Result<Vec<String>, Failure> {
-    refuse_missing_directory(settings)?;
-    let dir = settings.project.migrations_dir.display().to_string();
-    let mut words: Vec<String> = program(settings, tool);
-    match settings.migrations.command.as_slice() {
-        [] => words.extend(tool.apply_arguments().iter().map(|word| (*word).to_owned())),
-        chosen => words = chosen.to_vec(),
-    }
+/// As [`filled`].
+pub(super) fn apply_command(settings: &Settings, tool: MigrationTool) -> Result<Vec<String>, Failure> {
+    let words = match settings.migrations.command.as_slice() {
+        [] => usual(settings, tool, tool.apply_arguments()),
+        chosen => chosen.to_vec(),
+    };
+    filled(settings, tool, &words, &[])
+}
+
+/// The tool's usual program with these arguments.
+pub(super) fn usual(settings: &Settings, tool: MigrationTool, arguments: &[&str]) -> Vec<String> {
+    let mut words = program(settings, tool);
+    words.extend(arguments.iter().map(|word| (*word).to_owned()));
+    words
+}
+
+/// A command with values in the place of its placeholders. No argument has a password: other users of the machine see them.
+///
+/// # Errors
+/// Exit 2: the connection URL has a part that is not percent-encoded, so that the tool could read another database from it.
+pub(super) fn filled(
+    settings: &Settings,
+    tool: MigrationTool,
+    words: &[String],
+    values: &[(&str, &str)],
+) -> Result<Vec<String>, Failure> {
     let url = match words.iter().any(|word| word.contains(URL)) {
         true => without_password(settings.url().unwrap_or_default()).ok_or_else(|| {
             Failure::usage(format!("the connection URL cannot be given to {tool}: it is not a URL"))
@@ -34,7 +51,10 @@ pub(super) fn arguments(settings: &Settings, tool: MigrationTool) -> Result<Vec<
         })?,
         false => String::new(),
     };
-    Ok(words.into_iter().map(|word| word.replace(URL, &url).replace(DIR, &dir)).collect())
+    let dir = settings.project.migrations_dir.display().to_string();
+    let all = [&[(URL, url.as_str()), (DIR, dir.as_str())], values].concat();
+    let fill = |word: &String| all.iter().fold(word.clone(), |word, (from, to)| word.replace(from, to));
+    Ok(words.iter().map(fill).collect())
 }
 
 /// The command as a shell takes it.

@@ -46,7 +46,7 @@ impl<'s> ToolProgram<'s> {
         command.envs(place::variables(self.settings, self.tool, url, &Target::parse(url)?));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0).kill_on_drop(true);
-        let child = command.spawn().map_err(|error| not_started(self.tool, &line[0], error))?;
+        let child = command.spawn().map_err(|error| not_started(self.tool, "command", &line[0], error))?;
         let group = ProcessGroup::of(&child);
         let limit = self.settings.migrations.timeout;
         let Ok(output) = tokio::time::timeout(limit, child.wait_with_output()).await else {

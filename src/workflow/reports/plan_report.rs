@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::backup_plan::BackupPlan;
+use super::loss::LossReport;
 use super::schema_report::SchemaReport;
 use crate::error::Exit;
 use crate::findings::CauseKind;
@@ -16,6 +17,9 @@ pub(crate) struct PlanReport {
     pub(crate) direction: PlanDirection,
     /// The steps, in order.
     pub(crate) steps: Vec<StepReport>,
+    /// What is dropped with its values: a downgrade.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) lost: Vec<LossReport>,
     /// The backup that comes before it; `None` for what changes nothing but the history.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) backup: Option<BackupPlan>,
@@ -115,7 +119,7 @@ impl PlanReport {
         for step in &self.steps {
             table.push([step.title(), step.summary(), step.locks_in_words()]);
         }
-        let mut view = View::new().table(table);
+        let mut view = View::new().table(table).then(LossReport::view(&self.lost));
         if let Some(backup) = &self.backup {
             view = view.line(backup.summary());
         }

@@ -109,6 +109,7 @@ async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Loc
         seed_rows: Default::default(),
         sequences: false,
         tool: None,
+        kept: None,
         search_path: "public, pg_temp".into(),
         statement_timeout: Duration::from_secs(60),
         lock_timeout: Duration::from_secs(5),

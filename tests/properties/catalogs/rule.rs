@@ -150,6 +150,7 @@ fn diagnosed([live, applied, last, model]: &Four<Catalog>) -> Diagnosis {
             name,
             revision: None,
             parents: Vec::new(),
+            dependencies: Vec::new(),
             file: None,
             contract: false,
             effects,
