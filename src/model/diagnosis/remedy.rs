@@ -129,10 +129,10 @@ pub(super) fn done_in_part(finding: &mut Finding, head: &Difference) {
     ));
 }
 
-/// The remedy where the database is as declared already, though by hand.
-pub(super) fn drifted(id: &ObjectId, cause: &Cause) -> Remedy {
+/// The remedy where the database is as declared already, though not by a migration.
+pub(super) fn drifted(id: &ObjectId, cause: &Cause, resolver: &CauseResolver<'_>) -> Remedy {
     match (cause.kind, &cause.migration) {
-        (CauseKind::Drift, _) => Remedy::run(Command::UpgradeRecordSatisfied),
+        _ if resolver.is_done_already(cause) => Remedy::run(Command::UpgradeRecordSatisfied),
         (CauseKind::Unmigrated, Some(version)) => Remedy::advice(format!(
             "change schema/ or V{version}, which is not applied yet: they disagree about this"
         )),
