@@ -44,6 +44,7 @@ impl<'s> WriteCommand<'s> {
             set_role: database.set_role.clone(),
             patience: settings.migrations.lock_budget,
             whole_queries: settings.output.verbose,
+            holds_lock: false,
         };
         let writer = WriteSession::open(access, stop.clone()).await?;
         let progress = deliver::progress(&settings.output);
@@ -91,7 +92,14 @@ impl<'s> WriteCommand<'s> {
     /// Exit 4 when it is not confirmed, or when there is no terminal to ask at.
     pub(crate) async fn confirm(&mut self, what: &str, mark: Option<&Mark>) -> Result<()> {
         let database = self.writer.server().database.clone();
-        self.confirmation(&database).confirm(what, mark).await
+        let mut confirmation = Confirmation {
+            settings: self.settings,
+            yes: self.args.yes,
+            database: &database,
+            stop: &mut self.stop,
+            progress: &mut self.progress,
+        };
+        self.writer.while_used(confirmation.confirm(what, mark)).await
     }
 
     /// Asks the operator to confirm by typing the database's name.
@@ -100,17 +108,14 @@ impl<'s> WriteCommand<'s> {
     /// Exit 4 when another text was typed.
     pub(crate) async fn confirm_by_name(&mut self, what: &str) -> Result<()> {
         let database = self.writer.server().database.clone();
-        self.confirmation(&database).confirm_by_name(what).await
-    }
-
-    fn confirmation<'a>(&'a mut self, database: &'a str) -> Confirmation<'a> {
-        Confirmation {
+        let mut confirmation = Confirmation {
             settings: self.settings,
             yes: self.args.yes,
-            database,
+            database: &database,
             stop: &mut self.stop,
             progress: &mut self.progress,
-        }
+        };
+        self.writer.while_used(confirmation.confirm_by_name(what)).await
     }
 
     /// Takes the advisory lock of the database.

@@ -191,7 +191,8 @@ async fn carry_out(
         }
         backed_up = Some((policy.plan, backup));
     }
-    let mut reports = run_again(settings, args, &writing.target, checks).await.map_err(not_run_again)?;
+    let again = run_again(settings, args, &writing.target, checks);
+    let mut reports = writing.writer.awake_during(again).await.map_err(not_run_again)?;
     explain(settings, args, &mut reports, checks, &proposed, &outcomes, writing)
         .await
         .map_err(not_run_again)?;
