@@ -47,7 +47,7 @@ impl<'s> WriteCommand<'s> {
             holds_lock: false,
         };
         let writer = WriteSession::open(access, stop.clone()).await?;
-        let progress = deliver::progress(&settings.output);
+        let progress = deliver::progress(&settings.output).naming_roles_by(settings.role_setting());
         Ok(Self { settings, args, writer, target, progress, stop: stop.clone() })
     }
 
@@ -369,7 +369,7 @@ pub(crate) fn interrupted(signal: &str) -> Failure {
 }
 
 /// Something that must not be done to a database that is not as it is thought to be.
-pub(crate) fn refuse_unclear(snapshot: &DatabaseSnapshot) -> Result<(), Failure> {
+pub(crate) fn refuse_unclear(settings: &Settings, snapshot: &DatabaseSnapshot) -> Result<(), Failure> {
     if let Some(table) = &snapshot.malformed_history {
         return Err(Failure::new(
             Exit::Refused,
@@ -400,7 +400,7 @@ pub(crate) fn refuse_unclear(snapshot: &DatabaseSnapshot) -> Result<(), Failure>
             snapshot.invisible.join(", ")
         ))
         .code(ErrorCode::HISTORY_HIDDEN)
-        .next("grant SELECT on it, or work as its owner: [database] set_role"));
+        .next(format!("grant SELECT on it, or work as its owner: {}", settings.role_setting())));
     }
     Ok(())
 }

@@ -179,7 +179,7 @@ fn prepare(
     snapshot: DatabaseSnapshot,
 ) -> Result<Prepared> {
     let Comparison { document, state } = comparison::compare(settings, target, declared, &snapshot)?;
-    refuse_unclear(&snapshot)?;
+    refuse_unclear(settings, &snapshot)?;
     refuse_unfinished(&snapshot)?;
     refuse_failed(&snapshot)?;
     comparison::refuse_other(settings, &document)?;

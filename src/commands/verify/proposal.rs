@@ -95,7 +95,7 @@ pub(super) async fn propose(
         if let Some(gap) = check.gaps.first() {
             let (name, why) = (&check.check.name, gap.describe());
             let failure = Failure::cannot_tell(format!("check {name}: {why}; nothing was changed"));
-            return Err(failure.next(gap.remedy(&identifier(request.role))).into());
+            return Err(failure.next(gap.remedy(&identifier(request.role), settings.role_setting())).into());
         }
         let preview = match request.previews {
             true => repair::preview(session, &check, rows_of_fix(args)).await?,
@@ -223,6 +223,7 @@ pub(super) fn report(
     VerifyReport {
         run: settings.run.clone(),
         exit,
+        role_setting: settings.role_setting(),
         target: TargetReport::new(settings, target, &proposed.snapshot.identity, mark),
         summary: report::summary(&findings),
         findings,

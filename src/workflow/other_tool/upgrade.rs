@@ -166,7 +166,7 @@ async fn look(
 ) -> Result<Before> {
     let snapshot = writing.take_snapshot(declared).await?;
     let document = comparison::compare(settings, &writing.target, declared, &snapshot)?.document;
-    refuse_unclear(&snapshot)?;
+    refuse_unclear(settings, &snapshot)?;
     comparison::refuse_other(settings, &document)?;
     for (code, what) in [
         (ErrorCode::HISTORY_FAILED, "failed or was interrupted"),
