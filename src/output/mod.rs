@@ -10,6 +10,7 @@ mod escape;
 mod failure;
 mod formats;
 mod meter;
+mod pasted;
 mod progress;
 mod prompt;
 mod report;
@@ -24,7 +25,7 @@ pub use meter::Meter;
 pub use progress::{Progress, ProgressMode};
 pub use prompt::{confirm, read_text};
 pub use report::{Envelope, FORMAT, Format, Report, render, step_summary};
-pub use style::{NARROWEST, Style, terminal_width};
+pub use style::{NARROWEST, Style, error_width, terminal_width};
 pub use wrap::wrap;
 
 /// A view as text for a terminal: what is shown before a question.

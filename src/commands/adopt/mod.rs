@@ -20,7 +20,7 @@ use crate::postgres::connection::{Session, Target};
 use crate::project::{Patterns, Settings};
 use crate::snapshot::{self, DatabaseSnapshot};
 use crate::workflow::comparison::{self, Comparison};
-use crate::workflow::deliver::{deliver, failure_target, style};
+use crate::workflow::deliver::{deliver, failure_target, failure_width, style};
 use crate::workflow::migrate::changed_meanwhile;
 use crate::workflow::other_tool;
 use crate::workflow::plan_steps;
@@ -165,7 +165,8 @@ fn print_report(settings: &Settings, prepared: Prepared) -> Result<Exit> {
     if let Some(failure) = prepared.refused {
         let failure = FailureReport::new(Some(settings.command), &settings.run, &failure.into())
             .about(failure_target(settings));
-        output::err(&output::failure_text(&failure, settings.output.verbose));
+        let width = failure_width(&settings.output);
+        output::err(&output::failure_text(&failure, settings.output.verbose, width));
     }
     Ok(exit)
 }
