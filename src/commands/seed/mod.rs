@@ -161,7 +161,9 @@ async fn ask<'s>(
             output::err(&output::shown(&proposed.proposal(), deliver::style(&settings.output)));
         }
         let (inserted, changed) = (seed_plan.count(TablePlan::inserts), seed_plan.count(TablePlan::updates));
+        let recorded = seed_plan.tables.iter().any(|table| !table.plan.is_empty());
         let what = match (inserted, changed) {
+            (0, 0) if !recorded => "remove the records of dropped tables".to_owned(),
             (0, 0) => "record rows as seeded".to_owned(),
             (inserted, changed) => format!("insert {}, update {changed}", plural(inserted, "row")),
         };
@@ -278,7 +280,8 @@ async fn carry_out(
             }
             Err(error) => return Err(error.failure(WHAT, false)),
         }
-        let now = plan_again(settings, args, seeds, writing).await?;
+        let mut now = plan_again(settings, args, seeds, writing).await?;
+        now.undeclared.clone_from(&seed_plan.undeclared);
         if !now.is_part_of(&seed_plan) {
             let Failure { what, next, .. } = changed_meanwhile("the plan");
             return Err(Failure::new(Exit::RolledBack, what).next(next).into());
@@ -309,6 +312,7 @@ async fn attempt(
     });
     let mut records = vec![writing.writer.step_record(STEP, "seed", None, Some(&detail.to_string()))];
     records.extend(seeds::records(&planned, writing.writer.run()));
+    records.extend(seeds::records_of_dropped(&seed_plan.dropped_tables()));
     let records = records.join(";\n");
     let work = Work { script: &rows, ..Work::records(WHAT, &records, defaults(settings).transaction) };
     let questions: Vec<&SeedQuery> = planned.iter().map(|seed| seed.query).collect();

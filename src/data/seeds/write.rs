@@ -247,6 +247,17 @@ pub fn records(tables: &[PlannedSeed<'_>], run: &str) -> Option<String> {
     })
 }
 
+/// The statement that removes what was recorded of tables which do not exist any more; `None` when there are none.
+pub fn records_of_dropped(tables: &[&str]) -> Option<String> {
+    let tables: Vec<String> = tables.iter().map(|table| literal(table)).collect();
+    (!tables.is_empty()).then(|| {
+        format!(
+            "DELETE FROM trueup.seeds AS s WHERE s.relation IN ({}) AND to_regclass(s.relation) IS NULL",
+            tables.join(", ")
+        )
+    })
+}
+
 /// The quoted names of columns, separated by commas.
 pub(super) fn names<'n>(columns: impl IntoIterator<Item = &'n str>) -> String {
     columns.into_iter().map(identifier).collect::<Vec<_>>().join(", ")
