@@ -275,7 +275,7 @@ fn locate(settings: &Settings, migrations: &[Migration], findings: &mut [Finding
     for finding in findings.iter_mut().filter(|finding| finding.location.is_none()) {
         let place = declarations.locate(finding);
         if let Some(undeclared) = &finding.undeclared {
-            let file = declarations.file_for(undeclared.relation.as_deref(), &finding.object);
+            let file = declarations.file_for(undeclared.relation.as_deref(), finding);
             finding.remedy.advice = Some(undeclared.advice(&file, place.as_ref()));
         }
         finding.location = Some(place.unwrap_or_else(|| Location::new(LOCK_FILE, 1)));
