@@ -10,7 +10,7 @@ use crate::postgres::ddl::{self, DdlAction, DdlChange};
 
 use super::cause::CauseResolver;
 use super::fold::Group;
-use super::sequences::Numbering;
+use super::sequences::NumberingChange;
 use super::{runnable, sequences};
 
 /// What to do for a cause; `subject` goes into the name of a migration to be written.
@@ -249,7 +249,7 @@ fn statements(
     declared: &Object,
     actual: &Object,
     attributes: &[Attribute],
-    numbering: Option<&Numbering>,
+    numbering: Option<&NumberingChange>,
     states: &CauseResolver<'_>,
 ) -> Vec<String> {
     let mut statements: Vec<String> = Vec::new();

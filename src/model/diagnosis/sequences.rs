@@ -30,7 +30,7 @@ pub(super) fn owned_sequences(group: &Group, declared: &Object) -> Vec<String> {
 }
 
 /// How a column takes its numbers from an identity in the place of a serial's sequence, or the other way round.
-pub(super) struct Numbering {
+pub(super) struct NumberingChange {
     /// The statements.
     pub(super) statements: Vec<String>,
     /// What drops the old sequence when nothing uses it any more, where something else than the column takes numbers from it.
@@ -38,7 +38,11 @@ pub(super) struct Numbering {
 }
 
 /// Lets a column take its numbers from an identity in the place of a serial's sequence, or the other way round.
-pub(super) fn numbering(declared: &Object, actual: &Object, states: &CauseResolver<'_>) -> Option<Numbering> {
+pub(super) fn numbering(
+    declared: &Object,
+    actual: &Object,
+    states: &CauseResolver<'_>,
+) -> Option<NumberingChange> {
     if declared.get(Attribute::Identity).is_some() == actual.get(Attribute::Identity).is_some() {
         return None;
     }
@@ -87,7 +91,7 @@ pub(super) fn numbering(declared: &Object, actual: &Object, states: &CauseResolv
             before: Some(Arc::clone(old)),
         }
     });
-    Some(Numbering { statements, finish })
+    Some(NumberingChange { statements, finish })
 }
 
 /// Whether something else than a column takes numbers from a sequence: it cannot be dropped then.
