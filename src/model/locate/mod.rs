@@ -5,6 +5,7 @@
 //! then has no place, or that of the relation that its object belongs to.
 
 mod mentions;
+mod names;
 mod parse;
 mod units;
 
@@ -19,8 +20,10 @@ use crate::migrations::Migration;
 use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::sql::{split, without_bom};
 use mentions::Mentions;
-use parse::{Declaration, Namespace};
-pub(super) use parse::{DeclaredName, first_schema};
+pub(super) use names::DeclaredName;
+use names::Namespace;
+use parse::Declaration;
+pub(super) use parse::first_schema;
 pub(super) use units::{Units, about};
 
 /// The places of all declarations of a project.
@@ -310,7 +313,7 @@ impl Index {
         let details = details.map_or(suffix, |(_, details)| details);
         let details = details.split(' ').map(|word| word.trim_matches('"').to_ascii_lowercase());
         let details: Vec<String> = match object.name.as_str() {
-            parse::DEFAULT_PRIVILEGES => details.filter(|word| !word.is_empty()).collect(),
+            names::DEFAULT_PRIVILEGES => details.filter(|word| !word.is_empty()).collect(),
             _ => vec![role],
         };
         let naming =
