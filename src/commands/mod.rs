@@ -32,7 +32,7 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::output::{self, ErrorReport, FailureReport, Format, Style};
 use crate::postgres::connection::server_failure;
 use crate::project::{OutputSettings, ProcessEnv, Settings};
-use crate::workflow::deliver::{add_step_summary, failure_target};
+use crate::workflow::deliver::{add_step_summary, failure_target, failure_width};
 
 registry::commands! {
     init: reads InitArgs,
@@ -113,7 +113,7 @@ pub fn broke(args: &[OsString], what: &str) -> Exit {
 /// Standard error always has the words; a document goes wherever a report would have gone, so that a pipeline never takes
 /// an old file, or none, for a clean answer.
 fn print_failure(report: &FailureReport, settings: &OutputSettings) -> Exit {
-    output::err(&output::failure_text(report, settings.verbose));
+    output::err(&output::failure_text(report, settings.verbose, failure_width(settings)));
     print_document(report, settings);
     report.exit()
 }

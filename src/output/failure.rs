@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::escape::escape_lines;
 use super::report::{Envelope, Report};
 use super::view::{Tone, View};
+use super::wrap::wrap_around_code;
 use crate::error::{ErrorCode, Exit, Failure, code_of, exit_of};
 use crate::findings::{Change, Finding, Remedy, Severity, Sides};
 use crate::text::without_passwords;
@@ -138,8 +139,9 @@ impl Report for FailureReport {
     }
 }
 
-/// `error: ...`, `target: ...` of a refusal, and `next: ...`, for standard error; with `-v` the stable code, too.
-pub fn failure_text(report: &FailureReport, verbose: bool) -> String {
+/// `error: ...`, `target: ...` of a refusal, and `next: ...`, for standard error; with `-v` the stable code, too. Prose is
+/// broken where a `width` is given: neither a list of objects nor what is to be pasted is.
+pub fn failure_text(report: &FailureReport, verbose: bool, width: Option<u16>) -> String {
     let mut text = String::new();
     let ErrorReport { code, what, next } = &report.error;
     let code = if verbose { code.as_str() } else { "" };
@@ -156,8 +158,12 @@ pub fn failure_text(report: &FailureReport, verbose: bool) -> String {
         }
         let indent = " ".repeat(label.len());
         for (number, line) in said.lines().enumerate() {
-            text.push_str(if number == 0 { label } else { &indent });
-            text.push_str(line);
+            let line = format!("{}{line}", if number == 0 { label } else { &indent });
+            let is_listed = line[label.len()..].starts_with(' ');
+            text.push_str(&match width.filter(|_| !is_listed) {
+                Some(width) => wrap_around_code(&line, usize::from(width), label.len()),
+                None => line,
+            });
             text.push('\n');
         }
     }
@@ -176,10 +182,25 @@ mod tests {
     #[test]
     fn lines_are_labelled_indented_and_safe() {
         assert_eq!(
-            failure_text(&report(), false),
+            failure_text(&report(), false, None),
             "error: cannot reach \\x1b[2J\n       second line\nnext: look at it\n"
         );
-        assert!(failure_text(&report(), true).ends_with("\nnext: look at it\ncode: cannot_tell\n"));
+        assert!(failure_text(&report(), true, None).ends_with("\nnext: look at it\ncode: cannot_tell\n"));
+    }
+
+    #[test]
+    fn prose_is_broken_and_what_is_pasted_is_not() {
+        let failure = Failure::cannot_tell(
+            "this database does not match the project\n  table public.a_long_name differs",
+        )
+        .next("run the SQL that repairs it; or accept it: trueup adopt --accept-drift 'public.a_long_name'");
+        let report = FailureReport::new(Some("adopt"), "01J", &failure.into());
+        assert_eq!(
+            failure_text(&report, false, Some(40)),
+            "error: this database does not match the\n       project\n         table public.a_long_name differs\n\
+             next: run the SQL that repairs it; or\n      accept it:\n      \
+             trueup adopt --accept-drift 'public.a_long_name'\n"
+        );
     }
 
     #[test]

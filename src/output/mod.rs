@@ -9,6 +9,7 @@ mod console;
 mod escape;
 mod failure;
 mod formats;
+mod pasted;
 mod progress;
 mod prompt;
 mod report;
@@ -22,7 +23,7 @@ pub use failure::{ErrorReport, FailureReport, FailureTarget, failure_text};
 pub use progress::{Progress, ProgressMode};
 pub use prompt::{confirm, read_text};
 pub use report::{Envelope, FORMAT, Format, Report, render, step_summary};
-pub use style::{NARROWEST, Style, terminal_width};
+pub use style::{NARROWEST, Style, error_width, terminal_width};
 pub use wrap::wrap;
 
 /// A view as text for a terminal: what is shown before a question.

@@ -38,6 +38,8 @@ pub enum ProgressMode {
 #[derive(Debug)]
 pub struct Progress {
     mode: ProgressMode,
+    /// What names the role that works.
+    role_setting: &'static str,
     /// What is drawn over, and its shape, from the first news on. Without a terminal it computes the figures.
     bar: Option<(ProgressBar, Shape)>,
     /// The step in work, and its place among the steps: `2/3 `, or nothing where it is the only one.
@@ -61,7 +63,14 @@ struct Figures {
 impl Progress {
     /// Nothing is drawn before the first event.
     pub fn new(mode: ProgressMode) -> Self {
-        Self { mode, bar: None, step: None, phase: None, last: None, holder: None }
+        Self { mode, role_setting: "", bar: None, step: None, phase: None, last: None, holder: None }
+    }
+
+    /// What names the role that works, where another one is to be advised.
+    #[must_use]
+    pub fn naming_roles_by(mut self, role_setting: &'static str) -> Self {
+        self.role_setting = role_setting;
+        self
     }
 
     /// Writes text that stays.
@@ -204,10 +213,10 @@ impl Watch for Progress {
     fn observe(&mut self, event: &Event<'_>) {
         match event {
             Event::LockHeld { holder, waited } => self.waits_for(*holder, *waited),
-            Event::FirstRunOfSuperuser => self.line(
-                "note: this role is a superuser, so all SQL of the project runs with all rights; [database] set_role names a weaker \
-                 role for it",
-            ),
+            Event::FirstRunOfSuperuser => self.line(&format!(
+                "note: this role is a superuser, so all SQL of the project runs with all rights; {} names a weaker role for it",
+                self.role_setting
+            )),
             Event::Begun { doing, what, number, of } => {
                 self.begin(&format!("{doing} {what} ..."), false);
                 self.holder = None;

@@ -51,3 +51,9 @@ pub fn terminal_width() -> u16 {
     let (_, columns) = console::Term::stdout().size();
     columns.max(NARROWEST)
 }
+
+/// The columns of the terminal that standard error is.
+pub fn error_width() -> u16 {
+    let (_, columns) = console::Term::stderr().size();
+    columns.max(NARROWEST)
+}

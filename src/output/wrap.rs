@@ -1,11 +1,22 @@
 //! Prose that fits a width.
 
+use super::pasted;
+
 /// Breaks text into lines of at most `width` columns; a line after a break begins with `indent` spaces.
 ///
 /// A word is never broken, and neither are a date with its time, a number with its unit, and a name or a command in
 /// quotes. What is wider than a line gets a line of its own, which the terminal wraps. Line ends and runs of spaces of the
 /// text stay.
 pub fn wrap(text: &str, width: usize, indent: usize) -> String {
+    wrapped(text, width, indent, pieces)
+}
+
+/// The same for what says what to run: a command and a statement stay on one line, how wide they ever are.
+pub(super) fn wrap_around_code(text: &str, width: usize, indent: usize) -> String {
+    wrapped(text, width, indent, pieces_around_code)
+}
+
+fn wrapped(text: &str, width: usize, indent: usize, pieces: impl Fn(&str, usize) -> Vec<String>) -> String {
     let margin = format!("\n{}", " ".repeat(indent));
     let mut wrapped = String::with_capacity(text.len() + 16);
     for (number, paragraph) in text.split('\n').enumerate() {
@@ -55,6 +66,28 @@ fn pieces(paragraph: &str, room: usize) -> Vec<String> {
         quotation = open_quotation(word, quotation);
     }
     pieces
+}
+
+/// The pieces of a paragraph, what is to be pasted in one piece each.
+fn pieces_around_code(paragraph: &str, room: usize) -> Vec<String> {
+    let words: Vec<&str> = paragraph.split(' ').collect();
+    let belonging = pasted::belonging(&words);
+    let is_code = |at: usize| belonging[at] || belonging.get(at + 1).is_some_and(|next| *next);
+    let mut found: Vec<String> = Vec::new();
+    let mut at = 0;
+    while at < words.len() {
+        let code = is_code(at);
+        let ends = |end: &usize| if code { !belonging[*end] } else { is_code(*end) };
+        let end = (at + 1..words.len()).find(ends).unwrap_or(words.len());
+        let text = words[at..end].join(" ");
+        if code {
+            found.push(text)
+        } else {
+            found.extend(pieces(&text, room))
+        }
+        at = end;
+    }
+    found
 }
 
 /// Which quotation mark is open after a word, where `open` was open before it. An apostrophe is none.
@@ -133,6 +166,17 @@ mod tests {
     fn a_quotation_that_is_wider_than_a_line_is_broken() {
         let wrapped = wrap("run `trueup upgrade --database-url URL --yes` again", 16, 0);
         assert_eq!(wrapped, "run\n`trueup upgrade\n--database-url\nURL --yes` again");
+    }
+
+    #[test]
+    fn a_command_is_never_broken() {
+        let text = "run the SQL; or trueup adopt --accept-drift 'public.a b' --version 3; or look";
+        let wrapped = wrap_around_code(text, 20, 2);
+        assert_eq!(
+            wrapped,
+            "run the SQL; or\n  trueup adopt --accept-drift 'public.a b' --version 3;\n  or look"
+        );
+        assert_eq!(wrap_around_code("one  two three", 9, 0), "one  two\nthree");
     }
 
     #[test]

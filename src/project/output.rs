@@ -24,6 +24,8 @@ pub struct OutputSettings {
     pub color: bool,
     /// Whether standard output is a terminal, which decides the width of tables.
     pub terminal: bool,
+    /// Whether standard error is a terminal, which decides the width of what is said of a failure.
+    pub terminal_for_errors: bool,
     /// The columns that `COLUMNS` asks for where standard output is no terminal.
     pub columns: Option<u16>,
     /// Whether ASCII is all that can be shown: the locale is not UTF-8, or the terminal is dumb.
@@ -101,6 +103,7 @@ impl OutputSettings {
             files,
             color: has_color(shared.color, process_env, dumb),
             terminal: process_env.stdout_is_terminal,
+            terminal_for_errors: process_env.stderr_is_terminal,
             columns: process_env.text("COLUMNS").and_then(columns),
             ascii: dumb || !speaks_utf8(process_env),
             progress: process_env.stderr_is_terminal && !shared.quiet && !dumb,

@@ -225,6 +225,14 @@ impl Settings {
     pub fn application(&self) -> String {
         format!("trueup/{} {}", env!("CARGO_PKG_VERSION"), self.command)
     }
+
+    /// What names the role that works in the database. Another tool that migrates logs in by the URL.
+    pub fn role_setting(&self) -> &'static str {
+        match self.migrations.tool {
+            None => "[database] set_role",
+            Some(_) => "the connection URL",
+        }
+    }
 }
 
 impl ConnectionUrl {

@@ -43,10 +43,11 @@ use consistency::{Proof, SnapshotPosition};
 use histories::Histories;
 pub use histories::KeptTable;
 pub use identity::Identity;
-use internal_state::{Answers, InternalQuery, InternalTables};
 pub use internal_state::{
-    InternalState, LockHolder, LoggedRun, OpenRun, RecordedMigration, StepAction, StepState, UnfinishedStep,
+    AcceptedRecord, InternalState, LockHolder, LoggedRun, OpenRun, RecordedMigration, StepAction, StepState,
+    UnfinishedStep,
 };
+use internal_state::{Answers, InternalQuery, InternalTables};
 use seeded::SeedReading;
 pub use seeded::{Asked, Seeded, UnseenReason, UnseenTable, ask_inside, has_written};
 use sequences::SequenceReading;
@@ -213,6 +214,7 @@ async fn attempt(
     let mut queries = tables.queries();
     queries.extend(tables.texts().filter(|_| request.texts));
     let any_internal = !queries.is_empty();
+    queries.extend(tables.accepted());
     queries.extend(tables.recorded(&request.migrations, histories.table()));
     let suspects = seeds.find_tables(request, &assembler, &tables)?;
     if !suspects.is_empty() {

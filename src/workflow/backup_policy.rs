@@ -1,8 +1,6 @@
 //! The backup before a change: decides whether one is taken, takes it, and adds recovery hints to the failure of a
 //! change that stopped part-way.
 
-use std::time::Duration;
-
 use anyhow::Result;
 
 use crate::backup::{
@@ -24,8 +22,6 @@ use crate::writer::{StopSignal, WriteSession};
 
 /// The number of the backup in the record of a run, before all other steps.
 const STEP: usize = 0;
-/// How often both connections are used while the backup is taken, so that no proxy or firewall closes them as idle.
-const AWAKE: Duration = Duration::from_secs(20);
 
 /// The decision about the backup before a change.
 pub(crate) struct BackupPolicy {
@@ -216,10 +212,7 @@ impl BackupPolicy {
             }),
         };
         self.store.sweep().await?;
-        let taken = tokio::select! {
-            taken = backup::take(&request, stop, progress) => taken,
-            error = writer.stay_awake(AWAKE) => Err(error),
-        };
+        let taken = writer.awake_during(backup::take(&request, stop, progress)).await;
         progress.end(taken.is_ok());
         // Whatever the reason is, nothing was changed.
         taken.map_err(|error| match error.downcast::<Failure>() {

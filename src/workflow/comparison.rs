@@ -11,7 +11,7 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{Finding, LOCK_FILE, Location, Severity, Summary};
 use crate::migrations::{Migration, checksum};
 use crate::model::diagnosis::{
-    self, Basis, Diagnosis, Edit, Facts, MigrationState, RecordedState, Unfinished,
+    self, Accepted, Basis, Diagnosis, Edit, Facts, MigrationState, RecordedState, Unfinished,
 };
 use crate::model::{self, CompiledMigration, Declarations, DeclaredBy, SchemaFile};
 use crate::postgres::catalog::reader::{IndexedSequence, ReadOptions};
@@ -20,8 +20,8 @@ use crate::postgres::connection::{Session, Target};
 use crate::postgres::sql::identifier;
 use crate::project::{self, Settings};
 use crate::snapshot::{
-    self, DatabaseSnapshot, InternalState, Request, SequenceBehind, StepAction, StepState, UnfinishedStep,
-    UnreadReason, UnseenReason,
+    self, AcceptedRecord, DatabaseSnapshot, InternalState, Request, SequenceBehind, StepAction, StepState,
+    UnfinishedStep, UnreadReason, UnseenReason,
 };
 use crate::workflow::project_model::{Needs, ProjectModel};
 use crate::workflow::reports::schema_report::{Coverage, Hidden, History, SchemaReport};
@@ -276,7 +276,7 @@ fn locate(settings: &Settings, migrations: &[Migration], findings: &mut [Finding
     for finding in findings.iter_mut().filter(|finding| finding.location.is_none()) {
         let place = declarations.locate(finding);
         if let Some(undeclared) = &finding.undeclared {
-            let file = declarations.file_for(undeclared.relation.as_deref(), &finding.object);
+            let file = declarations.file_for(undeclared.relation.as_deref(), finding);
             finding.remedy.advice = Some(undeclared.advice(&file, place.as_ref()));
         }
         finding.location = Some(place.unwrap_or_else(|| Location::new(LOCK_FILE, 1)));
@@ -391,7 +391,22 @@ fn recorded_state(
         }
     }
     state.unfinished = internal.unfinished.iter().map(|step| unfinished(internal, step)).collect();
+    match internal.accepted.as_ref().map(accepted).transpose() {
+        Ok(accepted) => state.accepted = accepted,
+        Err(why) => notes.push(format!(
+            "what was accepted when the database was adopted is recorded in a way that this trueup does not read ({why})"
+        )),
+    }
     state
+}
+
+fn accepted(record: &AcceptedRecord) -> Result<Accepted, String> {
+    Ok(Accepted {
+        objects: model::effects_from_text(&record.objects)?,
+        versions: record.versions.clone(),
+        by: format!("{}@{}", record.os_user, record.os_host),
+        at: record.accepted_at.clone(),
+    })
 }
 
 fn unfinished(internal: &InternalState, step: &UnfinishedStep) -> Unfinished {

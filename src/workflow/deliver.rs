@@ -107,6 +107,14 @@ pub(crate) fn style(output: &OutputSettings) -> Style {
     Style { color: output.color, width, wraps, quiet: output.quiet, ascii: output.ascii }
 }
 
+/// The width of what is said of a failure: that of the terminal that standard error is, else as for reports.
+pub(crate) fn failure_width(output: &OutputSettings) -> Option<u16> {
+    match output.terminal_for_errors {
+        true => Some(output::error_width()),
+        false => output.columns.map(|columns| columns.max(output::NARROWEST)),
+    }
+}
+
 /// How human output looks in a file.
 fn in_a_file(output: &OutputSettings) -> Style {
     Style { ascii: output.ascii, ..Style::default() }

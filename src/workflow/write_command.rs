@@ -44,9 +44,10 @@ impl<'s> WriteCommand<'s> {
             set_role: database.set_role.clone(),
             patience: settings.migrations.lock_budget,
             whole_queries: settings.output.verbose,
+            holds_lock: false,
         };
         let writer = WriteSession::open(access, stop.clone()).await?;
-        let progress = deliver::progress(&settings.output);
+        let progress = deliver::progress(&settings.output).naming_roles_by(settings.role_setting());
         Ok(Self { settings, args, writer, target, progress, stop: stop.clone() })
     }
 
@@ -91,7 +92,14 @@ impl<'s> WriteCommand<'s> {
     /// Exit 4 when it is not confirmed, or when there is no terminal to ask at.
     pub(crate) async fn confirm(&mut self, what: &str, mark: Option<&Mark>) -> Result<()> {
         let database = self.writer.server().database.clone();
-        self.confirmation(&database).confirm(what, mark).await
+        let mut confirmation = Confirmation {
+            settings: self.settings,
+            yes: self.args.yes,
+            database: &database,
+            stop: &mut self.stop,
+            progress: &mut self.progress,
+        };
+        self.writer.while_used(confirmation.confirm(what, mark)).await
     }
 
     /// Asks the operator to confirm by typing the database's name.
@@ -100,17 +108,14 @@ impl<'s> WriteCommand<'s> {
     /// Exit 4 when another text was typed.
     pub(crate) async fn confirm_by_name(&mut self, what: &str) -> Result<()> {
         let database = self.writer.server().database.clone();
-        self.confirmation(&database).confirm_by_name(what).await
-    }
-
-    fn confirmation<'a>(&'a mut self, database: &'a str) -> Confirmation<'a> {
-        Confirmation {
+        let mut confirmation = Confirmation {
             settings: self.settings,
             yes: self.args.yes,
-            database,
+            database: &database,
             stop: &mut self.stop,
             progress: &mut self.progress,
-        }
+        };
+        self.writer.while_used(confirmation.confirm_by_name(what)).await
     }
 
     /// Takes the advisory lock of the database.
@@ -364,7 +369,7 @@ pub(crate) fn interrupted(signal: &str) -> Failure {
 }
 
 /// Something that must not be done to a database that is not as it is thought to be.
-pub(crate) fn refuse_unclear(snapshot: &DatabaseSnapshot) -> Result<(), Failure> {
+pub(crate) fn refuse_unclear(settings: &Settings, snapshot: &DatabaseSnapshot) -> Result<(), Failure> {
     if let Some(table) = &snapshot.malformed_history {
         return Err(Failure::new(
             Exit::Refused,
@@ -395,7 +400,7 @@ pub(crate) fn refuse_unclear(snapshot: &DatabaseSnapshot) -> Result<(), Failure>
             snapshot.invisible.join(", ")
         ))
         .code(ErrorCode::HISTORY_HIDDEN)
-        .next("grant SELECT on it, or work as its owner: [database] set_role"));
+        .next(format!("grant SELECT on it, or work as its owner: {}", settings.role_setting())));
     }
     Ok(())
 }

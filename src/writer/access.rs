@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::server_identity::{ServerIdentity, SessionIdentity};
 use super::step_error::StepError;
-use super::work::IDLE_LIMIT;
+use super::work::{IDLE_LIMIT, UNUSED_LIMIT};
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::postgres::connection::{
     self, CHECK_CLIENT, OBSERVED_SESSION, OwnedRow, Session, Target, sqlstate,
@@ -37,6 +37,8 @@ pub struct Access {
     pub patience: Duration,
     /// `-v`: whether the statements of other sessions are shown whole, with the values in them.
     pub whole_queries: bool,
+    /// Whether the working session holds the lock of the database, and is therefore never unused for long.
+    pub holds_lock: bool,
 }
 
 /// Refuses a pooler between here and the server that gives sessions to others between two transactions: a program that
@@ -193,7 +195,6 @@ impl Access {
         let own = self.own_settings().into_iter().map(|(name, value)| (name, literal(&value)));
         let pairs: Vec<String> = own
             .chain(limits.iter().cloned())
-            .chain(KEEPALIVES.map(|(name, value)| (name, literal(value))))
             .map(|(name, value)| format!("pg_catalog.set_config({}, {value}, false)", literal(name)))
             .collect();
         format!("pg_catalog.json_build_array({}) AS {SETTINGS}, {CHECK_CLIENT}", pairs.join(", "))
@@ -233,7 +234,7 @@ impl Access {
             ("default_transaction_deferrable", "off".to_owned()),
             ("synchronous_commit", "on".to_owned()),
             (IDLE_LIMIT.0, IDLE_LIMIT.1.to_owned()),
-            ("idle_session_timeout", "0".to_owned()),
+            (UNUSED_LIMIT.0, if self.holds_lock { UNUSED_LIMIT.1 } else { "0" }.to_owned()),
         ]);
         settings
     }
@@ -275,14 +276,8 @@ const OWN_SETTINGS: &str = "SET statement_timeout = '30s'; SET idle_session_time
     SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off";
 
 fn own_settings() -> String {
-    let keepalives = KEEPALIVES.map(|(name, value)| format!("SET {name} = {value}")).join("; ");
-    format!("{OWN_SETTINGS}; {keepalives}; {}", set_meaning("SET"))
+    format!("{OWN_SETTINGS}; {}", set_meaning("SET"))
 }
-
-/// A session that does nothing notices within two minutes that its client's machine or network is gone, and ends, with its
-/// lock.
-const KEEPALIVES: [(&str, &str); 3] =
-    [("tcp_keepalives_idle", "60"), ("tcp_keepalives_interval", "10"), ("tcp_keepalives_count", "6")];
 
 /// A session's process, asked for in a transaction that is left open. No setting stays, whoever gets the session next.
 const PID: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \

@@ -10,6 +10,7 @@ use anyhow::Result;
 use super::WriteSession;
 use super::blockers::{ADVISORY_LOCK, lock_holder};
 use super::event::{Event, Watch};
+use super::work::UNUSED_LIMIT;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection;
 use crate::text::duration;
@@ -27,7 +28,7 @@ impl WriteSession {
         let mut pause = PAUSES.0;
         loop {
             if try_lock(self).await? {
-                return Ok(());
+                return self.limit_unused().await;
             }
             // Who it is, is not worth an end.
             let holder = lock_holder(&mut self.control, self.access.whole_queries).await.ok().flatten();
@@ -48,6 +49,17 @@ impl WriteSession {
             }
             pause = (pause * 2).min(PAUSES.1);
         }
+    }
+}
+
+impl WriteSession {
+    /// From now on the server ends a session that nobody uses any more. A person who is asked before that may take their
+    /// time.
+    async fn limit_unused(&mut self) -> Result<()> {
+        self.access.holds_lock = true;
+        let (name, value) = UNUSED_LIMIT;
+        let limited = self.session.execute(format!("SET {name} = '{value}'")).await;
+        limited.map_err(|error| connection::server_failure(error, "asking for the lock"))
     }
 }
 

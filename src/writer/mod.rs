@@ -39,7 +39,7 @@ pub use stop_signal::StopSignal;
 pub use typed_id::{IdKind, SHORTEST_ID};
 pub use watch::blockers::{ADVISORY_LOCK, WantedLock, with_lock_key};
 pub use watch::load::{LoadSample, ThrottleLimits};
-pub use work::{Next, StepLimits, Work};
+pub use work::{AWAKE, Next, StepLimits, Work};
 
 /// The way to write to one database.
 #[derive(Debug)]
@@ -128,6 +128,54 @@ impl WriteSession {
             };
             if let Err(error) = used.await {
                 return connection::server_failure(error, "keeping the lock");
+            }
+        }
+    }
+
+    /// Waits for `work`, and uses both connections meanwhile.
+    ///
+    /// # Errors
+    /// What `work` returns; exit 7 or 3 when the connection is lost before.
+    pub async fn awake_during<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            done = work => done,
+            error = self.stay_awake(AWAKE) => Err(error),
+        }
+    }
+
+    /// Sleeps, unless a signal arrives, and uses both connections meanwhile.
+    ///
+    /// # Errors
+    /// The signal. A connection that is lost is noticed by who uses it next.
+    pub async fn rest(&mut self, time: Duration) -> Result<(), StepError> {
+        let mut stop = self.stop.clone();
+        let slept = async {
+            tokio::select! {
+                () = tokio::time::sleep(time) => Ok(()),
+                signal = stop.wait() => Err(StepError::Stopped(signal)),
+            }
+        };
+        self.while_used(slept).await
+    }
+
+    /// Waits for `work`, and uses both connections meanwhile, as long as they are there.
+    pub async fn while_used<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        tokio::select! {
+            biased;
+            done = work.as_mut() => return done,
+            // Who uses it next notices that it is lost.
+            _lost = self.stay_awake(AWAKE) => {}
+        }
+        work.await
+    }
+
+    /// Uses the connections that were not used for a while.
+    async fn keep_awake(&mut self) {
+        for session in [&mut self.session, &mut self.control] {
+            if session.unused_for() >= AWAKE {
+                let _ = session.execute("SELECT").await;
             }
         }
     }

@@ -238,7 +238,7 @@ impl WriteSession {
             .code(ErrorCode::DATABASE_STATE_NOT_WRITABLE)
             .next(format!(
                 "trueup keeps its records in a schema of its own: GRANT CREATE ON DATABASE {} TO {}, or work as the role \
-                 that owns the schema ([database] set_role)",
+                 that owns the schema",
                 crate::postgres::sql::identifier(&self.server.database),
                 crate::postgres::sql::identifier(self.access.set_role.as_ref().unwrap_or(&self.server.role))
             ))

@@ -91,7 +91,10 @@ impl WriteSession {
     ) -> Result<(), StepError> {
         let ready = self.ready(work, watch, &mut Answers::Ignored).await?;
         if let Err(error) = prove(&mut self.session).await {
-            let trouble = match self.loss(&error).is_some() || connection::server_error(&error).is_some() {
+            let is_of_step = error.is::<StepError>()
+                || self.loss(&error).is_some()
+                || connection::server_error(&error).is_some();
+            let trouble = match is_of_step {
                 true => self.step_error(error, "proving the step"),
                 false => StepError::Disproved(error),
             };
@@ -154,6 +157,7 @@ impl WriteSession {
                     Duration::from_millis(300)
                 }
             };
+            self.keep_awake().await;
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 signal = self.stop.wait() => return Err(StepError::Stopped(signal)),

@@ -21,6 +21,12 @@ pub struct StepLimits {
 const IDLE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// How long a session may be idle in the transaction of a step before the server ends it.
 pub(super) const IDLE_LIMIT: (&str, &str) = ("idle_in_transaction_session_timeout", "60s");
+/// How long a session that holds the lock of the database may be unused before the server ends it, and with it the lock. Where
+/// a proxy keeps the connection of a client that is gone, nothing else ends it. See [`AWAKE`].
+pub(super) const UNUSED_LIMIT: (&str, &str) = ("idle_session_timeout", "60s");
+/// How often the connections are used while something else is waited for: neither the server nor a proxy or firewall on the
+/// way is to close them as unused.
+pub const AWAKE: Duration = Duration::from_secs(20);
 
 impl StepLimits {
     /// The statements that set the limits again behind a script that may have set others.

@@ -1,5 +1,6 @@
 //! What is adopted, what is refused, and what is recorded of it.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use trueup::migrations::checksum::Width;
@@ -103,10 +104,81 @@ fn a_catalog_that_differs_is_adopted_only_where_its_differences_are_named() {
     let detail = database.value("SELECT detail FROM trueup.steps WHERE action = 'adopt'");
     let names = "accepted: index public.users_email_key, column public.users.\"Nick\"";
     assert_eq!(detail, format!("V3__password_hash_nullable; {names}"));
-    // Accepted is not declared: the check goes on telling.
-    let checked = project.trueup(["check"], &database).document();
-    let drift = |one: &&serde_json::Value| one["cause"]["kind"] == "drift";
-    assert_eq!(checked["findings"].as_array().unwrap().iter().filter(drift).count(), 2, "{checked:#}");
+    // Accepted is not declared: the check goes on telling, and names nobody's hand.
+    let causes = causes(&project, &database);
+    let accepted = |object: &str| {
+        let cause = &causes[object];
+        assert_eq!(cause.0, "unknown", "{cause:?}");
+        assert!(
+            cause.1.contains("this difference was accepted when the database was adopted (2"),
+            "{cause:?}"
+        );
+        assert!(!cause.1.contains("by hand"), "{cause:?}");
+    };
+    accepted("public.users_email_key");
+    accepted("public.users.\"Nick\"");
+}
+
+/// The kind and the detail of the cause of every finding, by object.
+fn causes(project: &Project, database: &TestDatabase) -> BTreeMap<String, (String, String)> {
+    let document = project.trueup(["check"], database).document();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let findings = document["findings"].as_array().unwrap().iter();
+    let one = |one: &serde_json::Value| {
+        (text(&one["object"]), (text(&one["cause"]["kind"]), text(&one["cause"]["detail"])))
+    };
+    findings.map(one).collect()
+}
+
+#[test]
+fn what_was_accepted_is_told_from_what_was_changed_since() {
+    let project = Project::of_schema(
+        "CREATE TABLE users (id bigint PRIMARY KEY, email text NOT NULL, name text NOT NULL);\n\
+         CREATE INDEX users_email ON users (email);\n",
+    );
+    let directory = project.path().join("migrations");
+    fs::create_dir(&directory).unwrap();
+    let files = [
+        ("V1__users", "CREATE TABLE users (id bigint PRIMARY KEY, email text NOT NULL, name text);\n"),
+        ("V1__users.down", "DROP TABLE users;\n"),
+        ("V2__index", "CREATE INDEX users_email ON users (email);\n"),
+        ("V2__index.down", "DROP INDEX users_email;\n"),
+        ("V3__name", "ALTER TABLE users ALTER COLUMN name SET NOT NULL;\n"),
+    ];
+    for (name, sql) in files {
+        fs::write(directory.join(format!("{name}.sql")), sql).unwrap();
+    }
+    project.compile();
+    let database = at(&project, 2);
+    database.exec(
+        "ALTER TABLE users ALTER COLUMN email DROP NOT NULL, ALTER COLUMN name SET NOT NULL; DROP INDEX users_email;",
+    );
+    let adopted = ["--yes", "--version", "2", "--accept-drift", "*"];
+    adopt(&project, &database, &adopted).exit(0).says("recorded 2 migrations as applied");
+    let text = "this difference was accepted when the database was adopted";
+    let found = causes(&project, &database);
+    for object in ["public.users.email", "public.users.name", "public.users_email"] {
+        assert!(found[object].0 == "unknown" && found[object].1.contains(text), "{object}: {found:?}");
+        assert!(!found[object].1.contains("by hand"), "{object}: {found:?}");
+    }
+    // The migration that is done already is recorded, whoever did it.
+    project.trueup(["check"], &database).exit(1).says("trueup upgrade --record-satisfied");
+    project.trueup(["upgrade", "--yes", "--record-satisfied"], &database).exit(0);
+    // What is another difference now was changed by hand since.
+    database.exec("ALTER TABLE users ALTER COLUMN email TYPE varchar(80)");
+    let found = causes(&project, &database);
+    assert_eq!(found["public.users.email"].0, "drift", "{found:?}");
+    // What the migrations have done since was not there when the database was adopted.
+    let database = at(&project, 2);
+    database.exec("DROP INDEX users_email");
+    adopt(&project, &database, &adopted).exit(0);
+    database.exec("CREATE INDEX users_email ON users (email)");
+    project.trueup(["downgrade", "--to", "1", "--yes"], &database).exit(0);
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
+    database.exec("DROP INDEX users_email");
+    let found = causes(&project, &database);
+    let drift = ("drift".to_owned(), "V2__index created it; it was dropped by hand".to_owned());
+    assert_eq!(found["public.users_email"], drift, "{found:?}");
 }
 
 #[test]

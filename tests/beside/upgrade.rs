@@ -189,6 +189,25 @@ fn set_role_is_refused() {
     assert!(!project.path().join("ran").exists());
 }
 
+/// What `upgrade` refuses beside a tool is not advised there.
+#[test]
+fn set_role_is_not_offered() {
+    let (project, database) = (project(&works()), database());
+    let role =
+        "this role is a superuser, so all SQL of the project runs with all rights; the connection URL names";
+    upgrade(&project, &database).exit(0).says(role).lacks("set_role");
+    database.exec(
+        "CREATE ROLE beside_reader LOGIN; CREATE TABLE owned (id int PRIMARY KEY); ALTER TABLE owned ENABLE ROW LEVEL \
+         SECURITY; GRANT SELECT ON ALL TABLES IN SCHEMA public TO beside_reader",
+    );
+    fs::create_dir(project.path().join("checks")).unwrap();
+    let check = "-- title: t\n-- severity: error\n-- table: public.owned\n-- key: id\n-- find:\nSELECT id FROM owned;\n";
+    fs::write(project.path().join("checks/owned.sql"), check).unwrap();
+    let url = database.url_as("beside_reader");
+    let said = "a role with BYPASSRLS: the connection URL";
+    project.trueup(["verify"], &url).exit(3).says(said).lacks("set_role");
+}
+
 /// A process that the tool leaves behind holds its output open.
 #[test]
 fn the_end_of_the_tool_is_the_end_of_the_run() {

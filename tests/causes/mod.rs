@@ -21,7 +21,9 @@ fn project(settings: &str, files: &[(&str, &str)]) -> Project {
     }
     fs::create_dir(project.path().join("migrations")).unwrap();
     for (name, sql) in files {
-        fs::write(project.path().join(name), sql).unwrap();
+        let path = project.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, sql).unwrap();
     }
     fs::write(project.path().join("trueup.toml"), format!("{SETTINGS}{settings}")).unwrap();
     project.trueup(["compile"], "").env_remove("DATABASE_URL").exit(0);

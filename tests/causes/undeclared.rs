@@ -94,3 +94,42 @@ fn what_is_taken_away_later_is_pending() {
     let document = project.trueup(["check"], &database).document();
     assert_eq!(found(&document), ["column.unexpected public.users.name: pending"]);
 }
+
+/// The file that the advice names is one where somebody would look for the object.
+#[test]
+fn the_file_to_declare_it_in_is_the_projects_own() {
+    let makes = "CREATE SCHEMA app;\nCREATE TABLE app.users (id int PRIMARY KEY);\n";
+    let more = "CREATE TABLE app.\"Order Items\" (id int PRIMARY KEY);\nCREATE VIEW app.names AS SELECT id FROM app.users;\n\
+                CREATE FUNCTION app.f(a int, b int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT a';\n\
+                CREATE TABLE public.other (id int PRIMARY KEY);\nCREATE INDEX users_id ON app.users (id);\n";
+    let migrations = [("migrations/V1__users.sql", makes), ("migrations/V2__more.sql", more)];
+    let users = "CREATE TABLE app.users (id int PRIMARY KEY);\n";
+    let schema = "CREATE SCHEMA app;\n";
+    let objects =
+        ["app.\"Order Items\"", "app.names", "app.f(integer, integer)", "public.other", "app.users_id"];
+    let laid_out = [
+        "schema/app/+order%20+items.sql",
+        "schema/app/views/names.sql",
+        "schema/app/functions/f.sql",
+        "schema/public/other.sql",
+        "schema/app/users.sql",
+    ];
+    let by_schema =
+        ["schema/app.sql", "schema/app.sql", "schema/app.sql", "schema/other.sql", "schema/users.sql"];
+    for (files, expected) in [
+        ([("schema/schemas.sql", schema), ("schema/app/users.sql", users)], laid_out),
+        ([("schema/app.sql", schema), ("schema/users.sql", users)], by_schema),
+    ] {
+        let project = project("", &[&files[..], &migrations[..]].concat());
+        let database = support::database();
+        project.trueup(["upgrade", "--yes"], &database).exit(0);
+        let document = project.trueup(["check", "--format", "json"], &database).exit(1).document();
+        for (object, file) in objects.iter().zip(expected) {
+            let mut findings = document["findings"].as_array().unwrap().iter();
+            let one =
+                findings.find(|finding| finding["object"] == *object).unwrap_or_else(|| panic!("{object}"));
+            let advice = one["remedy"]["advice"].as_str().unwrap();
+            assert!(advice.contains(&format!(" {file}")), "{object}: {advice}");
+        }
+    }
+}

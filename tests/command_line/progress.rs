@@ -158,3 +158,21 @@ fn in_a_pipe_columns_decides_about_the_width_and_a_terminal_knows_its_own() {
     let ran = Terminal::start(dry().env("COLUMNS", "200"), 60).end();
     assert!(widest(ran.stdout()) <= 60, "{}", ran.shown());
 }
+
+/// What is said of a failure fits the terminal as reports do; what is there to be pasted stays whole.
+#[test]
+fn a_failure_is_as_wide_as_the_terminal() {
+    let (project, database) = site();
+    project.trueup(["upgrade", "--yes", "--to", "1"], &database).exit(0);
+    let adopt = ["adopt", "--yes", "--version", "2"];
+    let refused = || project.trueup(adopt, &database);
+    let error = "error: --version 2: refinery's history is at V1; nothing was changed\n";
+    refused().exit(4).stderr_contains([error, "\nnext: trueup upgrade and trueup downgrade change it\n"]);
+    let ran = Terminal::start(refused(), 44).end().exit(4);
+    let shown = ran.stdout().replace('\r', "");
+    let wrapped =
+        "error: --version 2: refinery's history is at\n       V1; nothing was changed\ntarget: database ";
+    assert!(shown.contains(wrapped), "{shown}");
+    let ran = refused().env("COLUMNS", "44").run();
+    ran.exit(4).stderr_contains([wrapped, "\nnext: "]).says("trueup downgrade");
+}

@@ -87,7 +87,8 @@ fn commands_of_other_tools_are_answered_with_trueups() {
     ] {
         for args in [&[word][..], &["help", word], &["--env", "x", word, "--to", "3"]] {
             let ran = call(args).exit(2);
-            let said = ran.stderr();
+            // What is said of an error is as wide as COLUMNS says.
+            let said = ran.stderr().replace("\n       ", " ");
             assert_eq!(ran.stdout(), "");
             let (error, after) = said.split_once("\nnext: ").unwrap_or_else(|| panic!("{args:?}: {said}"));
             assert!(error.starts_with(&format!("error: trueup has no command {word}. ")), "{said}");

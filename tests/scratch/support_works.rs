@@ -87,10 +87,19 @@ fn a_program_that_does_not_end_in_time_is_killed() {
     let bound = std::time::Duration::from_millis(50);
     let child = Program::of("sh").args(["-c", "echo here; exec sleep 60"]).start();
     let pid = child.pid();
-    let failure = std::panic::catch_unwind(|| drop(child.ends_within(bound))).expect_err("it does not end");
+    let ends = std::panic::AssertUnwindSafe(|| drop(child.ends_within(bound)));
+    let failure = std::panic::catch_unwind(ends).expect_err("it does not end");
     let text = failure.downcast_ref::<String>().expect("words");
     assert!(text.contains("did not end within 50ms") && text.contains("stdout: here"), "{text}");
     assert!(nix::sys::signal::kill(pid, None).is_err(), "it is gone");
+}
+
+#[test]
+fn a_program_that_writes_more_than_a_pipe_holds_ends() {
+    let much = "head -c 1000000 /dev/zero | tr '\\0' x; head -c 1000000 /dev/zero | tr '\\0' y >&2";
+    let ran =
+        Program::of("sh").args(["-c", much]).start().ends_within(std::time::Duration::from_secs(20)).exit(0);
+    assert_eq!((ran.stdout().len(), ran.stderr().len()), (1_000_000, 1_000_000));
 }
 
 #[test]

@@ -185,9 +185,35 @@ fn rows_of_a_file_that_was_deleted_are_named() {
          of their key",
     );
     database.exec("DROP TABLE teams");
-    ask(&project, &database, &["--check"]).exit(0).says(
-        "declares rows of public.teams any more, where 2 rows were seeded: this database has no such table",
-    );
+    // Of a table that was dropped no row can come back: the next run removes its records, and says so once.
+    let dropped = "table public.teams does not exist any more: the record of its 2 seeded rows";
+    for args in ["--check", "--dry-run"] {
+        let removed = format!("{dropped} is removed by the next `trueup seed`");
+        ask(&project, &database, &[args]).exit(0).says(removed);
+    }
+    seed(&project, &database, &[]).exit(0).says(format!("{dropped} was removed"));
+    for args in [&["--check"][..], &["--yes"]] {
+        ask(&project, &database, args).exit(0).lacks("public.teams");
+    }
+    assert_eq!(database.value("SELECT string_agg(relation, ', ') FROM trueup.seeds"), "public.\"Tags t\"");
+}
+
+/// Also where other rows are seeded in the same run.
+#[test]
+fn the_records_of_a_dropped_table_go_with_the_next_seed() {
+    let tags = "CREATE TABLE public.tags (id int PRIMARY KEY);";
+    let file = "table = \"tags\"\nkey = [\"id\"]\n[[rows]]\nid = 7\n";
+    let (project, database) =
+        site_of(&format!("{TEAMS}{tags}"), &[("teams.toml", TWO_TEAMS), ("tags.toml", file)]);
+    seed(&project, &database, &[]).exit(0);
+    fs::remove_file(project.path().join("schema/seeds/tags.toml")).unwrap();
+    database.exec("DROP TABLE tags; DELETE FROM teams WHERE code = 'blue'");
+    let words = [
+        "inserted 1 row",
+        "table public.tags does not exist any more: the record of its 1 seeded row was removed",
+    ];
+    seed(&project, &database, &[]).exit(0).says(words);
+    seed(&project, &database, &[]).exit(0).says("nothing to do").lacks("public.tags");
 }
 
 /// A row that is declared no more is looked for by its key, whatever the size of the table.

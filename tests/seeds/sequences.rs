@@ -104,6 +104,12 @@ fn a_seed_that_is_refused_moves_no_sequence() {
     seed(&project, &database, &[]).exit(5).says("too late");
     let script = ask(&project, &database, &["--sql"]).exit(0);
     database.try_psql(script.stdout()).exit(3).says("too late");
+    // What the server takes, and makes another row of.
+    database.exec(
+        "DROP TRIGGER later ON c; CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.code := 'other'; \
+         RETURN NEW; END $$; CREATE TRIGGER other BEFORE INSERT ON c FOR EACH ROW WHEN (NEW.id = 20) EXECUTE FUNCTION other()",
+    );
+    seed(&project, &database, &[]).exit(5).says("c.toml");
     assert_eq!(next(&database), ["1", "10", "1", "-1"]);
 }
 

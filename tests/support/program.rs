@@ -5,9 +5,11 @@
 
 use std::ffi::OsStr;
 use std::fmt::Display;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -137,7 +139,11 @@ impl Program {
         let words: Vec<_> = words.map(OsStr::to_string_lossy).collect();
         let what = format!("{}{}", self.case, words.join(" "));
         match self.command.spawn() {
-            Ok(child) => Running { what, child },
+            Ok(mut child) => {
+                let stdout = child.stdout.take().map(Output::read);
+                let stderr = child.stderr.take().map(Output::read);
+                Running { what, child, stdout, stderr }
+            }
             Err(why) => panic!("{what}: {why}"),
         }
     }
@@ -167,10 +173,31 @@ impl Program {
     }
 }
 
+/// What a program writes to one stream. It is read as it comes: a program that writes more than a pipe holds waits for its
+/// reader, and would never end.
+struct Output(JoinHandle<Vec<u8>>);
+
+impl Output {
+    fn read(mut from: impl Read + Send + 'static) -> Self {
+        Self(thread::spawn(move || {
+            let mut bytes = Vec::new();
+            from.read_to_end(&mut bytes).expect("what it writes");
+            bytes
+        }))
+    }
+
+    /// All of it, when the stream has ended.
+    fn text(self) -> String {
+        String::from_utf8(self.0.join().expect("a reader")).expect("what it says is UTF-8")
+    }
+}
+
 /// A program that has begun.
 pub(crate) struct Running {
     what: String,
     child: Child,
+    stdout: Option<Output>,
+    stderr: Option<Output>,
 }
 
 impl Running {
@@ -209,15 +236,10 @@ impl Running {
 
     /// Waits for its end, however long that takes.
     #[track_caller]
-    pub(crate) fn ended(self) -> Ran {
-        let output = self.child.wait_with_output().expect("a process");
-        let text = |bytes| String::from_utf8(bytes).expect("what it says is UTF-8");
-        Ran {
-            what: self.what,
-            code: output.status.code(),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        }
+    pub(crate) fn ended(mut self) -> Ran {
+        let status = self.child.wait().expect("a process");
+        let text = |output: Option<Output>| output.map(Output::text).unwrap_or_default();
+        Ran { what: self.what, code: status.code(), stdout: text(self.stdout), stderr: text(self.stderr) }
     }
 
     /// Waits for its end, which must come within a bound.

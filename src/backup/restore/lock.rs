@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::server::{OWN, PATIENCE, RestoreServer, failed};
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
-use crate::postgres::connection::Session;
+use crate::postgres::connection::{OBSERVED_SESSION, Session};
 use crate::postgres::sql::{identifier, literal};
 
 const HOLDER: &str = include_str!("sql/holder.sql");
@@ -52,7 +52,7 @@ impl RestoreServer {
     pub(super) async fn reconnect(&mut self) -> Result<()> {
         let mut session = self.target.connect_patiently(self.application(), RETURN).await?;
         session.give_up_after(PATIENCE);
-        session.execute(OWN).await?;
+        session.execute(format!("{OWN}; {OBSERVED_SESSION}")).await?;
         let Process { pid, began } = &self.process;
         session
             .execute(format!(

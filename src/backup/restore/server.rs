@@ -31,8 +31,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(600);
 const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
 /// Session settings that make statements independent of the settings of roles and databases.
 pub(super) const OWN: &str = "SET search_path = pg_catalog, pg_temp; SET statement_timeout = 0; SET lock_timeout = '30s'; \
-    SET idle_session_timeout = 0; SET standard_conforming_strings = on; SET quote_all_identifiers = off; SET role = none; SET tcp_keepalives_idle = 60; \
-    SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 6";
+    SET idle_session_timeout = 0; SET standard_conforming_strings = on; SET quote_all_identifiers = off; SET role = none";
 /// A connection to the server.
 #[derive(Debug)]
 pub struct RestoreServer {

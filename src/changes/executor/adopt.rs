@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use super::{delete_stale_texts, text_record};
 use crate::migrations::{Ledger, Migration};
-use crate::model::Lock;
+use crate::model::{Effect, Lock, effects_to_text};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::{self, ReadOptions};
 use crate::postgres::connection::{ServerVersion, Session};
@@ -25,6 +25,8 @@ pub struct Adopt<'a> {
     pub ledger: Option<&'a Ledger>,
     /// The detail in the step's record.
     pub detail: &'a str,
+    /// What the database has of every object that differs, which was accepted.
+    pub accepted: &'a [Effect],
     /// The time limits of the transaction.
     pub limits: StepLimits,
     /// The server's version, for reading its catalog.
@@ -39,7 +41,7 @@ pub struct Adopt<'a> {
 /// # Errors
 /// See [`WriteSession::proved_transaction`].
 pub async fn adopt(adopt: Adopt<'_>, prove: impl FnOnce(Catalog) -> Result<()>) -> Result<()> {
-    let Adopt { writer, watch, lock, migrations, ledger, detail, limits, version, options } = adopt;
+    let Adopt { writer, watch, lock, migrations, ledger, detail, accepted, limits, version, options } = adopt;
     let what = "recording the migrations";
     let mut records: Vec<String> = Vec::new();
     if let Some(ledger) = ledger {
@@ -55,6 +57,10 @@ pub async fn adopt(adopt: Adopt<'_>, prove: impl FnOnce(Catalog) -> Result<()>) 
     records.extend(migrations.iter().map(|migration| text_record(lock, migration, "adopted", &run)));
     let newest = migrations.last().map(|migration| migration.version);
     records.push(writer.step_record(1, "adopt", newest, Some(detail)));
+    records.extend(
+        (!accepted.is_empty())
+            .then(|| writer.step_record(2, "accept", newest, Some(&effects_to_text(accepted)))),
+    );
     let records = records.join(";\n");
     let work = Work::records(what, &records, limits);
     let recorded = writer

@@ -9,8 +9,8 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{Finding, Severity};
 use crate::migrations::history::{Applied, OtherHistory};
 use crate::migrations::tools;
-use crate::model::Lock;
 use crate::model::diagnosis::{self, Facts, RecordedState};
+use crate::model::{Effect, Lock};
 use crate::postgres::catalog::{Catalog, Kind, ObjectId};
 use crate::postgres::connection::ServerVersion;
 
@@ -32,7 +32,7 @@ pub struct LiveDatabase<'f> {
 }
 
 /// A version, and the differences of the database from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Adoption {
     /// The number of migrations, from the first one on, that build it.
     pub applied: usize,
@@ -41,6 +41,8 @@ pub struct Adoption {
     pub equally_close: Vec<usize>,
     /// Every difference from what those migrations build.
     pub differences: Vec<Finding>,
+    /// What the database has of every object that differs: created, or dropped.
+    pub objects: Vec<Effect>,
 }
 
 /// The number of migrations, from the first one on, that another tool's history says are applied, where they were taken over
@@ -91,7 +93,8 @@ impl Adoption {
                 "check the target: is it this project's database? trueup check shows what is missing",
             ));
         }
-        Ok(Self { applied, equally_close, differences: differences(lock, found, applied) })
+        let (differences, objects) = differences(lock, found, applied);
+        Ok(Self { applied, equally_close, differences, objects })
     }
 
     /// Refuses to choose between versions that match equally well.
@@ -147,8 +150,8 @@ fn number_of(lock: &Lock, version: i64) -> Result<usize, Failure> {
 }
 
 /// The findings that `check` would report if the project ended with these migrations and the history had all of them. What
-/// is as declared, and only worth a remark, is no difference.
-fn differences(lock: &Lock, found: &LiveDatabase<'_>, applied: usize) -> Vec<Finding> {
+/// is as declared, and only worth a remark, is no difference. With them, what the database has of the objects.
+fn differences(lock: &Lock, found: &LiveDatabase<'_>, applied: usize) -> (Vec<Finding>, Vec<Effect>) {
     let migrations = lock.migrations[..applied].to_vec();
     let versions: BTreeSet<i64> = migrations.iter().map(|migration| migration.version).collect();
     let rows: Vec<Applied> = migrations
@@ -171,7 +174,7 @@ fn differences(lock: &Lock, found: &LiveDatabase<'_>, applied: usize) -> Vec<Fin
             .flat_map(|migration| &migration.effects)
             .any(|effect| effect.id().kind == Kind::Privilege);
     let in_scope = |id: &ObjectId| (grants || id.kind != Kind::Privilege) && (found.in_scope)(id);
-    let mut findings = diagnosis::diagnose(&Facts {
+    let facts = Facts {
         database: found.database,
         server: found.server,
         live: found.catalog,
@@ -187,10 +190,14 @@ fn differences(lock: &Lock, found: &LiveDatabase<'_>, applied: usize) -> Vec<Fin
         malformed_history: None,
         history_hidden: false,
         severities: &BTreeMap::new(),
-    })
-    .findings;
+    };
+    let mut findings = diagnosis::diagnose(&facts).findings;
     findings.retain(|finding| finding.severity > Severity::Info || finding.cause.is_some());
-    findings
+    let objects = diagnosis::deviations(&facts).into_iter().filter_map(|deviation| {
+        let dropped = deviation.declared.map(|object| Effect::Dropped(Box::new(object.id.clone())));
+        deviation.live.map(Effect::Created).or(dropped)
+    });
+    (findings, objects.collect())
 }
 
 #[cfg(test)]
@@ -199,7 +206,6 @@ mod tests {
 
     use super::super::samples::{SampleMigration, lock_of, object};
     use super::*;
-    use crate::model::Effect;
     use crate::postgres::catalog::{Attribute, Object};
 
     fn table(name: &str) -> Arc<Object> {

@@ -12,6 +12,7 @@ use crate::changes::plan::{Adoption, Direction, LiveDatabase};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{Finding, Summary};
 use crate::migrations::{Ledger, Migration};
+use crate::model::Effect;
 use crate::model::diagnosis::{Basis, MigrationState};
 use crate::output::{self, ErrorReport, FailureReport};
 use crate::postgres::catalog::{Catalog, ObjectId};
@@ -19,7 +20,7 @@ use crate::postgres::connection::{Session, Target};
 use crate::project::{Patterns, Settings};
 use crate::snapshot::{self, DatabaseSnapshot};
 use crate::workflow::comparison::{self, Comparison};
-use crate::workflow::deliver::{deliver, failure_target, style};
+use crate::workflow::deliver::{deliver, failure_target, failure_width, style};
 use crate::workflow::migrate::changed_meanwhile;
 use crate::workflow::other_tool;
 use crate::workflow::plan_steps;
@@ -43,6 +44,8 @@ struct Prepared {
     settled: bool,
     /// What the step's record says.
     detail: String,
+    /// What the database has of every object that differs from the version.
+    accepted: Vec<Effect>,
     /// Why it must not be recorded, where the findings are the reason.
     refused: Option<Failure>,
 }
@@ -80,7 +83,10 @@ pub(super) async fn run(settings: &Settings, args: &AdoptArgs, mut stop: StopSig
         writing.writer.close().await;
         return print_report(settings, prepared);
     }
-    if prepared.versions != shown.versions || prepared.detail != shown.detail {
+    if prepared.versions != shown.versions
+        || prepared.detail != shown.detail
+        || prepared.accepted != shown.accepted
+    {
         return Err(changed_meanwhile("it").into());
     }
     let marking = writing.first_mark();
@@ -159,7 +165,8 @@ fn print_report(settings: &Settings, prepared: Prepared) -> Result<Exit> {
     if let Some(failure) = prepared.refused {
         let failure = FailureReport::new(Some(settings.command), &settings.run, &failure.into())
             .about(failure_target(settings));
-        output::err(&output::failure_text(&failure, settings.output.verbose));
+        let width = failure_width(&settings.output);
+        output::err(&output::failure_text(&failure, settings.output.verbose, width));
     }
     Ok(exit)
 }
@@ -173,7 +180,7 @@ fn prepare(
     snapshot: DatabaseSnapshot,
 ) -> Result<Prepared> {
     let Comparison { document, state } = comparison::compare(settings, target, declared, &snapshot)?;
-    refuse_unclear(&snapshot)?;
+    refuse_unclear(settings, &snapshot)?;
     refuse_unfinished(&snapshot)?;
     refuse_failed(&snapshot)?;
     comparison::refuse_other(settings, &document)?;
@@ -283,7 +290,16 @@ fn find(
     document.summary = Summary::of(&adoption.differences);
     document.findings = adoption.differences;
     document.error = refused.as_ref().map(ErrorReport::from);
-    Ok(Prepared { snapshot, document, versions, ledger: Some(ledger), settled: false, detail, refused })
+    Ok(Prepared {
+        snapshot,
+        document,
+        versions,
+        ledger: Some(ledger),
+        settled: false,
+        detail,
+        accepted: adoption.objects,
+        refused,
+    })
 }
 
 /// What to change in the settings of the tools whose histories are here: to them the project's history is a table that
@@ -408,7 +424,8 @@ fn take_over(
     document.plan = Some(plan(settings, declared, &versions));
     let table = snapshot.history_table.as_deref().unwrap_or_default();
     let detail = format!("V{}__{}; refinery ({table})", last.version, last.name);
-    Ok(Prepared { snapshot, document, versions, ledger: None, settled, detail, refused: None })
+    let (accepted, refused) = (Vec::new(), None);
+    Ok(Prepared { snapshot, document, versions, ledger: None, settled, detail, accepted, refused })
 }
 
 /// The migrations that are recorded, as a plan.
@@ -444,7 +461,7 @@ async fn carry_out(
     writing: &mut WriteCommand<'_>,
 ) -> Result<SchemaReport> {
     let begun = Instant::now();
-    let Prepared { snapshot, document, versions, ledger, detail, .. } = prepared;
+    let Prepared { snapshot, document, versions, ledger, detail, accepted, .. } = prepared;
     let notes = ledger.is_some().then(|| settings_of_others(settings, &snapshot));
     let migrations: Vec<&Migration> =
         declared.migrations.iter().filter(|migration| versions.contains(&migration.version)).collect();
@@ -457,7 +474,8 @@ async fn carry_out(
         }
         let adoption = evaluate(settings, declared, &snapshot, &catalog, stated)?;
         match refuse_differences(declared, &adoption, &accept) {
-            None => Ok(()),
+            None if adoption.objects == accepted => Ok(()),
+            None => Err(changed_meanwhile("it").into()),
             Some(failure) => Err(failure.into()),
         }
     };
@@ -473,6 +491,7 @@ async fn carry_out(
         migrations: &migrations,
         ledger: ledger.as_ref(),
         detail: &detail,
+        accepted: &accepted,
         limits,
         version: snapshot.version,
         options: &declared.lock.head.options,

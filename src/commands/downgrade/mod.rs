@@ -81,7 +81,7 @@ impl MigrateCommand for DowngradeArgs {
         snapshot: DatabaseSnapshot,
     ) -> Result<PreparedChange> {
         let Comparison { mut document, state } = comparison::compare(settings, target, declared, &snapshot)?;
-        refuse_unclear(&snapshot)?;
+        refuse_unclear(settings, &snapshot)?;
         comparison::refuse_other(settings, &document)?;
         let mut plan =
             MigrationPlan::downgrade(&declared.lock, &declared.migrations, &state, self.version()?)?;

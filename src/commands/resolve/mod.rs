@@ -105,7 +105,7 @@ async fn evaluate(
 ) -> Result<Judged> {
     let snapshot = writing.take_snapshot(declared).await?;
     let Comparison { document, state } = comparison::compare(settings, &writing.target, declared, &snapshot)?;
-    refuse_unclear(&snapshot)?;
+    refuse_unclear(settings, &snapshot)?;
     comparison::refuse_other(settings, &document)?;
     let resolution = decide(args, declared, &snapshot, &state, &snapshot.catalog)?;
     let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;

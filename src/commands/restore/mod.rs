@@ -252,7 +252,8 @@ impl Command<'_> {
         // No migration of this database can begin meanwhile.
         writing.lock().await?;
         let tablespace = old.tablespace().map(str::to_owned);
-        let (restored, derivation) = self.restore_into_new_database(tablespace.as_deref()).await?;
+        let restoring = self.restore_into_new_database(tablespace.as_deref());
+        let (restored, derivation) = writing.writer.awake_during(restoring).await?;
         if !empty && !derivation.missing.is_empty() {
             return self.keep_beside(old, &restored, derivation, mark.as_ref()).await;
         }

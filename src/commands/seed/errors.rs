@@ -8,10 +8,16 @@ use crate::data::seeds::{self, PlannedSeed, RowPlan, SeedQuery, StatementSubject
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::connection::{ServerError, Session, sqlstate};
+use crate::project::Settings;
 
 /// The failure of a statement that the server refused. It names the table and, where it can be found out, the row and
 /// its file.
-pub(super) fn refusal(seed_plan: &SeedPlan, error: &ServerError, done: usize) -> Failure {
+pub(super) fn refusal(
+    settings: &Settings,
+    seed_plan: &SeedPlan,
+    error: &ServerError,
+    done: usize,
+) -> Failure {
     if let Some(failure) = waiting_rows(error) {
         return failure;
     }
@@ -27,6 +33,10 @@ pub(super) fn refusal(seed_plan: &SeedPlan, error: &ServerError, done: usize) ->
         (!tables.is_empty()).then_some(StatementSubject { tables, row: None })
     });
     let said = format!("the server refused, and it was rolled back: {}\nnothing was changed", error.text());
+    let owner = format!(
+        "grant the privilege, or work as its owner: {}; then: trueup seed --check",
+        settings.role_setting()
+    );
     let next = match error.sqlstate.as_deref() {
         Some(sqlstate::UNIQUE_VIOLATION) => {
             "another row has this value already: declare the key of that row, or change it; then: trueup seed --check"
@@ -34,9 +44,7 @@ pub(super) fn refusal(seed_plan: &SeedPlan, error: &ServerError, done: usize) ->
         Some(sqlstate::FOREIGN_KEY_VIOLATION) => {
             "declare the row that it references, or insert it first; then: trueup seed --check"
         }
-        Some(sqlstate::INSUFFICIENT_PRIVILEGE) => {
-            "grant the privilege, or work as its owner: [database] set_role; then: trueup seed --check"
-        }
+        Some(sqlstate::INSUFFICIENT_PRIVILEGE) => &owner,
         _ => "declare what the table accepts; then: trueup seed --check",
     };
     let failure = |what| Failure::new(Exit::RolledBack, what).next(next);

@@ -161,7 +161,9 @@ async fn ask<'s>(
             output::err(&output::shown(&proposed.proposal(), deliver::style(&settings.output)));
         }
         let (inserted, changed) = (seed_plan.count(TablePlan::inserts), seed_plan.count(TablePlan::updates));
+        let recorded = seed_plan.tables.iter().any(|table| !table.plan.is_empty());
         let what = match (inserted, changed) {
+            (0, 0) if !recorded => "remove the records of dropped tables".to_owned(),
             (0, 0) => "record rows as seeded".to_owned(),
             (inserted, changed) => format!("insert {}, update {changed}", plural(inserted, "row")),
         };
@@ -215,7 +217,7 @@ async fn check_rights(settings: &Settings, seed_plan: &SeedPlan, session: &mut S
     let what = format!("role {role} lacks rights: {}; nothing was changed", rights.join("; "));
     let to = crate::postgres::sql::identifier(role);
     let grants: Vec<String> = rights.iter().map(|right| format!("GRANT {right} TO {to}")).collect();
-    let next = format!("{}; or work as the tables' owner: [database] set_role", grants.join("; "));
+    let next = format!("{}; or work as the tables' owner: {}", grants.join("; "), settings.role_setting());
     Err(Failure::new(Exit::Refused, what).next(next).into())
 }
 
@@ -273,10 +275,13 @@ async fn carry_out(
         match attempt(settings, args, &seed_plan, round == ROUNDS, writing).await {
             Ok(()) => return Ok(seed_plan),
             Err(StepError::Disproved(error)) if error.is::<RowsChanged>() => {}
-            Err(StepError::Refused { said, done }) => return Err(refusal(&seed_plan, &said, done).into()),
+            Err(StepError::Refused { said, done }) => {
+                return Err(refusal(settings, &seed_plan, &said, done).into());
+            }
             Err(error) => return Err(error.failure(WHAT, false)),
         }
-        let now = plan_again(settings, args, seeds, writing).await?;
+        let mut now = plan_again(settings, args, seeds, writing).await?;
+        now.undeclared.clone_from(&seed_plan.undeclared);
         if !now.is_part_of(&seed_plan) {
             let Failure { what, next, .. } = changed_meanwhile("the plan");
             return Err(Failure::new(Exit::RolledBack, what).next(next).into());
@@ -298,7 +303,8 @@ async fn attempt(
     writing: &mut WriteCommand<'_>,
 ) -> Result<(), StepError> {
     let planned = seed_plan.seeds();
-    let script = seed_plan.script().text();
+    let script = seed_plan.script();
+    let (rows, sequences, before) = (script.rows(), script.sequences(), script.row_statements());
     let detail = serde_json::json!({
         "made": seed_plan.count(TablePlan::inserts),
         "changed": seed_plan.count(TablePlan::updates),
@@ -306,8 +312,9 @@ async fn attempt(
     });
     let mut records = vec![writing.writer.step_record(STEP, "seed", None, Some(&detail.to_string()))];
     records.extend(seeds::records(&planned, writing.writer.run()));
+    records.extend(seeds::records_of_dropped(&seed_plan.dropped_tables()));
     let records = records.join(";\n");
-    let work = Work { script: &script, ..Work::records(WHAT, &records, defaults(settings).transaction) };
+    let work = Work { script: &rows, ..Work::records(WHAT, &records, defaults(settings).transaction) };
     let questions: Vec<&SeedQuery> = planned.iter().map(|seed| seed.query).collect();
     writing
         .writer
@@ -339,9 +346,25 @@ async fn attempt(
                     return Err(if is_own { rewritten_row(query, row).into() } else { RowsChanged.into() });
                 }
             }
-            Ok(())
+            move_sequences(session, sequences, before).await
         })
         .await
+}
+
+/// Moves the sequences, which nothing moves back. `before` is the number of statements that came before.
+async fn move_sequences(session: &mut Session, statements: String, before: usize) -> Result<()> {
+    if statements.is_empty() {
+        return Ok(());
+    }
+    let Err(error) = session.execute(statements).await else { return Ok(()) };
+    let said = connection::server_error(&error).map(connection::describe);
+    match said.filter(|said| said.sqlstate.is_some()) {
+        Some(said) => {
+            let done = before + session.statements_done();
+            Err(StepError::Refused { said: Box::new(said), done }.into())
+        }
+        None => Err(error),
+    }
 }
 
 /// The failure of the check after the rows were written.

@@ -193,7 +193,13 @@ impl SeedPlan {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.tables.iter().all(|table| table.plan.is_empty())
+        self.tables.iter().all(|table| table.plan.is_empty()) && self.dropped_tables().is_empty()
+    }
+
+    /// The tables whose rows are recorded as seeded and that do not exist any more.
+    pub(super) fn dropped_tables(&self) -> Vec<&str> {
+        let dropped = self.undeclared.iter().filter(|table| table.is_dropped);
+        dropped.map(|table| table.table.as_str()).collect()
     }
 
     pub(super) fn changes_nothing(&self) -> bool {

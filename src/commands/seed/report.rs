@@ -136,12 +136,23 @@ pub(super) struct UndeclaredTable {
     /// Why it is not known which of them are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) unknown: Option<String>,
+    /// Whether the table does not exist any more: the next run that writes removes the records of its rows.
+    #[serde(skip)]
+    pub(super) is_dropped: bool,
 }
 
 impl UndeclaredTable {
-    fn note(&self) -> String {
-        let Self { table, seeded, rows, unknown } = self;
+    fn note(&self, stage: SeedStage) -> String {
+        let Self { table, seeded, rows, unknown, is_dropped } = self;
         match unknown {
+            Some(_) if *is_dropped => {
+                let recorded = plural(*seeded, "seeded row");
+                let removed = match stage {
+                    SeedStage::Done => "was removed",
+                    SeedStage::Checked | SeedStage::Planned => "is removed by the next `trueup seed`",
+                };
+                format!("table {table} does not exist any more: the record of its {recorded} {removed}")
+            }
             None => {
                 format!(
                     "no file of schema/seeds/ declares rows of {table} any more, kept in the database: {}",
@@ -251,7 +262,7 @@ impl SeedReport {
             let rows = named(&table.no_longer_declared_rows);
             format!("no longer declared in {}, kept in the database: {rows}", table.file)
         });
-        let undeclared = undeclared.chain(self.undeclared.iter().map(UndeclaredTable::note));
+        let undeclared = undeclared.chain(self.undeclared.iter().map(|table| table.note(self.stage)));
         let behind = self.behind.iter().map(|behind| behind.what.clone());
         view.notes(behind.chain(undeclared).chain(self.notes.iter().cloned()))
     }
@@ -312,7 +323,8 @@ impl SeedReport {
             SeedStage::Done if missing + different + recorded == 0 => {
                 let is_all = edited + unseeded == 0;
                 let as_declared = if is_all { format!(": {declared} as declared") } else { skipped };
-                format!("nothing to do{as_declared}")
+                let removed = self.undeclared.iter().any(|table| table.is_dropped);
+                format!("{}{as_declared}", if removed { "done" } else { "nothing to do" })
             }
             SeedStage::Done if missing + different == 0 => {
                 format!(

@@ -74,13 +74,14 @@ async fn find(
     describe(settings, session, &mut tables).await?;
     let mut undeclared = Vec::new();
     for (path, table) in tables {
-        let (seeded, rows) = (table.count, existing(settings, session, &path, table).await?);
+        let (seeded, is_dropped) = (table.count, table.columns.is_empty());
+        let rows = existing(settings, session, &path, table).await?;
         let (rows, unknown) = match rows {
             Ok(rows) if rows.is_empty() => continue,
             Ok(rows) => (rows, None),
             Err(why) => (Vec::new(), Some(why)),
         };
-        undeclared.push(UndeclaredTable { table: path, seeded, rows, unknown });
+        undeclared.push(UndeclaredTable { table: path, seeded, rows, unknown, is_dropped });
     }
     Ok(undeclared)
 }

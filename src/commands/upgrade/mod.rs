@@ -90,7 +90,7 @@ impl MigrateCommand for UpgradeArgs {
         snapshot: DatabaseSnapshot,
     ) -> Result<PreparedChange> {
         let Comparison { mut document, state } = comparison::compare(settings, target, declared, &snapshot)?;
-        refuse_unclear(&snapshot)?;
+        refuse_unclear(settings, &snapshot)?;
         comparison::refuse_other(settings, &document)?;
         let lock = &declared.lock;
         let wanted = UpgradeGoal {

@@ -81,7 +81,7 @@ async fn dry_run(settings: &Settings, args: &VerifyArgs, checks: Vec<Check>) -> 
     let checks = propose(request, &mut session).await?;
     let proposed = Proposed { snapshot, asked: args.checks.clone(), checks, interrupted: Vec::new() };
     let mut report = report(settings, &target, &proposed, Vec::new(), RepairStage::Planned);
-    if let Err(failure) = refuse(&proposed) {
+    if let Err(failure) = refuse(settings, &proposed) {
         report.notes.push(format!("it would be refused: {}", failure.what));
         report.refused = Some(failure.next);
     }
@@ -113,7 +113,7 @@ async fn ask<'s>(
     let request = ProposalRequest { settings, args, target: &target, checks, role, previews: asks };
     let checks = propose(request, session).await?;
     let proposed = Proposed { snapshot, asked: args.checks.clone(), checks, interrupted: Vec::new() };
-    refuse(&proposed)?;
+    refuse(settings, &proposed)?;
     if proposed.checks.is_empty() || asks && proposed.rows() == 0 {
         return Ok((writing, None));
     }
@@ -156,7 +156,8 @@ async fn carry_out(
     let request = PlanRequest { checks: &all, last_number: 0, sample, earlier: &[], limits: &limits };
     let mut plan = repair::plan(writer, watch, request).await?;
     proposed.replace_previews(std::mem::take(&mut plan.previews));
-    if let Err(failure) = refuse(&proposed).and_then(|()| refuse_growth(confirmed, proposed.rows())) {
+    if let Err(failure) = refuse(settings, &proposed).and_then(|()| refuse_growth(confirmed, proposed.rows()))
+    {
         repair::discard(writer, watch, plan.repairs, &limits).await?;
         return Err(failure.into());
     }
@@ -191,7 +192,8 @@ async fn carry_out(
         }
         backed_up = Some((policy.plan, backup));
     }
-    let mut reports = run_again(settings, args, &writing.target, checks).await.map_err(not_run_again)?;
+    let again = run_again(settings, args, &writing.target, checks);
+    let mut reports = writing.writer.awake_during(again).await.map_err(not_run_again)?;
     explain(settings, args, &mut reports, checks, &proposed, &outcomes, writing)
         .await
         .map_err(not_run_again)?;

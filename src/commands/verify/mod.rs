@@ -44,6 +44,7 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
     let report = VerifyReport {
         run: settings.run.clone(),
         exit: report::exit(&checks),
+        role_setting: settings.role_setting(),
         target: TargetReport::new(settings, &target, &status.identity, mark),
         summary: report::summary(&findings),
         findings,

@@ -95,7 +95,7 @@ pub(super) async fn propose(
         if let Some(gap) = check.gaps.first() {
             let (name, why) = (&check.check.name, gap.describe());
             let failure = Failure::cannot_tell(format!("check {name}: {why}; nothing was changed"));
-            return Err(failure.next(gap.remedy(&identifier(request.role))).into());
+            return Err(failure.next(gap.remedy(&identifier(request.role), settings.role_setting())).into());
         }
         let preview = match request.previews {
             true => repair::preview(session, &check, rows_of_fix(args)).await?,
@@ -118,7 +118,7 @@ pub(super) async fn propose(
 ///
 /// # Errors
 /// Exit 4: a fix has more rows than its file allows, this role lacks a privilege, or a foreign key would change further rows.
-pub(super) fn refuse(proposed: &Proposed) -> Result<(), Failure> {
+pub(super) fn refuse(settings: &Settings, proposed: &Proposed) -> Result<(), Failure> {
     for ProposedCheck { check, preview } in &proposed.checks {
         for (fix, preview) in check.check.fixes.iter().zip(&preview.fixes) {
             let title = format!("{}/{}", check.check.name, fix.name);
@@ -131,8 +131,9 @@ pub(super) fn refuse(proposed: &Proposed) -> Result<(), Failure> {
                     format!("fix {title}: this role lacks the right that it needs; nothing was changed"),
                 )
                 .next(format!(
-                    "GRANT {privilege} TO {}, or work as a role that has it: [database] set_role",
-                    identifier(&proposed.snapshot.identity.role)
+                    "GRANT {privilege} TO {}, or work as a role that has it: {}",
+                    identifier(&proposed.snapshot.identity.role),
+                    settings.role_setting()
                 )));
             }
             if let Some(Cascade { foreign_key, rows }) = &preview.cascade {
@@ -223,6 +224,7 @@ pub(super) fn report(
     VerifyReport {
         run: settings.run.clone(),
         exit,
+        role_setting: settings.role_setting(),
         target: TargetReport::new(settings, target, &proposed.snapshot.identity, mark),
         summary: report::summary(&findings),
         findings,

@@ -26,6 +26,9 @@ pub(super) struct VerifyReport {
     /// The exit code.
     #[serde(skip)]
     pub(super) exit: Exit,
+    /// What names the role that reads and writes.
+    #[serde(skip)]
+    pub(super) role_setting: &'static str,
     /// The database.
     pub(super) target: TargetReport,
     /// The number of checks that found rows, by severity.
@@ -232,7 +235,7 @@ impl VerifyReport {
         if let Some(check) = self.checks.iter().find(|check| check.rows.is_none()) {
             let role = crate::postgres::sql::identifier(&self.target.role).into_owned();
             next.push(match check.obstacles.first() {
-                Some(obstacle) => obstacle.remedy(&role),
+                Some(obstacle) => obstacle.remedy(&role, self.role_setting),
                 None => format!("look at {}", check.file),
             });
         }

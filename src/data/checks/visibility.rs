@@ -79,13 +79,14 @@ impl VisibilityGap {
         }
     }
 
-    /// What makes the rows visible: a statement, or a sentence. `role` is quoted where SQL needs it.
-    pub fn remedy(&self, role: &str) -> String {
+    /// What makes the rows visible: a statement, or a sentence. `role` is quoted where SQL needs it; another role is named by
+    /// `role_setting`.
+    pub fn remedy(&self, role: &str, role_setting: &str) -> String {
         match self {
             Self::Right { relation } => format!("GRANT SELECT ON {relation} TO {role}"),
             Self::Policy { relation, .. } => {
                 format!(
-                    "work as the owner of {relation} without FORCE, or as a role with BYPASSRLS: [database] set_role"
+                    "work as the owner of {relation} without FORCE, or as a role with BYPASSRLS: {role_setting}"
                 )
             }
             Self::Function { function, .. } => {

@@ -341,23 +341,14 @@ impl BatchCounts {
 
 /// Waits until `--max-rate` allows more rows.
 async fn hold_back(
-    writer: &WriteSession,
+    writer: &mut WriteSession,
     limits: &RepairLimits,
     rows: u64,
     begun: Instant,
 ) -> Result<(), StepError> {
     let Some(rate) = limits.max_rate else { return Ok(()) };
     let due = Duration::from_secs_f64(rows as f64 / rate.max(1) as f64);
-    sleep(writer, due.saturating_sub(begun.elapsed())).await
-}
-
-/// Sleeps, unless a signal arrives.
-async fn sleep(writer: &WriteSession, time: Duration) -> Result<(), StepError> {
-    let mut stop = writer.stop_signal().clone();
-    tokio::select! {
-        () = tokio::time::sleep(time) => Ok(()),
-        signal = stop.wait() => Err(StepError::Stopped(signal)),
-    }
+    writer.rest(due.saturating_sub(begun.elapsed())).await
 }
 
 /// The pauses that the server's load has caused.
@@ -402,7 +393,7 @@ impl Pauses {
             }
             // A transaction left open would itself be one that others wait for.
             writer.nothing_ahead().await;
-            sleep(writer, PAUSE).await?;
+            writer.rest(PAUSE).await?;
             self.spent += PAUSE;
         }
     }

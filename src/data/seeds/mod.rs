@@ -33,6 +33,6 @@ pub use target::{SeedTarget, defaults, insert_blockers};
 pub use upsert::{EditorTable, script_for_editor};
 pub use value::DeclaredValue;
 pub use write::{
-    PlannedGroup, PlannedSeed, SeedScript, StatementSubject, missing_rights_query, records, row_marked,
-    row_refused,
+    PlannedGroup, PlannedSeed, SeedScript, StatementSubject, missing_rights_query, records,
+    records_of_dropped, row_marked, row_refused,
 };

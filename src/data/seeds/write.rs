@@ -38,9 +38,15 @@ pub struct PlannedGroup<'p> {
     pub row_by_row: bool,
 }
 
-/// The statements that apply a plan.
+/// The statements that apply a plan. A sequence stays where it was moved when the transaction is rolled back: those that move
+/// sequences come last, when nothing can be refused any more.
 #[derive(Debug)]
-pub struct SeedScript<'p>(Vec<ScriptStatement<'p>>);
+pub struct SeedScript<'p> {
+    /// Those that change rows.
+    rows: Vec<ScriptStatement<'p>>,
+    /// Those that move sequences.
+    sequences: Vec<ScriptStatement<'p>>,
+}
 
 #[derive(Debug)]
 struct ScriptStatement<'p> {
@@ -77,7 +83,6 @@ impl<'p> SeedScript<'p> {
         for group in groups {
             statements.extend(group.statements(lookups, &seeded));
         }
-        // They come last, because a sequence stays where it was moved when a later statement fails.
         let mut moved = Vec::new();
         for table in
             groups.iter().flat_map(|group| &group.tables).filter(|table| !table.plan.changes_nothing())
@@ -89,20 +94,34 @@ impl<'p> SeedScript<'p> {
         }
         if !moved.is_empty() {
             statements.push(setting(CHECK_ALL.to_owned()));
-            statements.extend(moved);
         }
-        if statements.len() == opening { Self(Vec::new()) } else { Self(statements) }
+        let rows = if statements.len() == opening { Vec::new() } else { statements };
+        Self { rows, sequences: moved }
     }
 
-    /// The text.
-    pub fn text(&self) -> String {
-        self.0.iter().map(|statement| statement.sql.as_str()).collect::<Vec<_>>().join(";\n")
+    /// The statements that change rows; with the last of them all constraints are checked.
+    pub fn rows(&self) -> String {
+        text_of(&self.rows)
+    }
+
+    /// The statements that move sequences, for when it is proved that the rows are as declared. May be empty.
+    pub fn sequences(&self) -> String {
+        text_of(&self.sequences)
+    }
+
+    /// The number of statements that change rows.
+    pub fn row_statements(&self) -> usize {
+        self.rows.len()
     }
 
     /// What the statement of this number is about, from 0.
     pub fn subject(&self, statement: usize) -> Option<&StatementSubject<'p>> {
-        self.0.get(statement)?.subject.as_ref()
+        self.rows.iter().chain(&self.sequences).nth(statement)?.subject.as_ref()
     }
+}
+
+fn text_of(statements: &[ScriptStatement<'_>]) -> String {
+    statements.iter().map(|statement| statement.sql.as_str()).collect::<Vec<_>>().join(";\n")
 }
 
 impl<'p> PlannedGroup<'p> {
@@ -224,6 +243,17 @@ pub fn records(tables: &[PlannedSeed<'_>], run: &str) -> Option<String> {
              seeded_at = clock_timestamp()",
             literal(run),
             rows.join(",\n")
+        )
+    })
+}
+
+/// The statement that removes what was recorded of tables which do not exist any more; `None` when there are none.
+pub fn records_of_dropped(tables: &[&str]) -> Option<String> {
+    let tables: Vec<String> = tables.iter().map(|table| literal(table)).collect();
+    (!tables.is_empty()).then(|| {
+        format!(
+            "DELETE FROM trueup.seeds AS s WHERE s.relation IN ({}) AND to_regclass(s.relation) IS NULL",
+            tables.join(", ")
         )
     })
 }

@@ -37,6 +37,11 @@ impl Layout {
         Self { relations: relations.into_iter().chain(sequences).collect() }
     }
 
+    /// Knows no catalog: what a name alone says.
+    pub(in crate::model) fn of_names() -> Self {
+        Self { relations: HashMap::new() }
+    }
+
     /// The file that declares an object.
     pub(in crate::model) fn file_of(&self, object: &Object) -> String {
         let relation = object.get(Attribute::OnTable).map(str::to_owned).or_else(|| owner(object));

@@ -7,6 +7,7 @@ use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
 use super::migration_state::{Basis, MigrationState};
 use super::origin::{Origins, label};
+use super::recorded::Accepted;
 
 /// What a cause says of a database without a history.
 const NO_HISTORY: &str = "no migration history shows";
@@ -25,6 +26,8 @@ pub(super) struct CauseResolver<'f> {
     pub(super) model: &'f Catalog,
     /// Whether the database's own history says what is applied; else nothing proves what was there.
     pub(super) proved: bool,
+    /// What was accepted when the database was adopted.
+    pub(super) accepted: Option<&'f Accepted>,
     /// What other tools' histories say, for causes that are not proved: `; Alembic is at 3f2a`.
     pub(super) evidence: String,
     /// The lock file's server and the live one print views differently.
@@ -40,6 +43,9 @@ pub(super) trait Value: PartialEq + Copy {
 
     /// Whether there is anything: an object that exists, an attribute that is set.
     fn is_present(self) -> bool;
+
+    /// Whether an object, or its absence, has this value.
+    fn is_of(self, object: Option<&Object>, attribute: Option<Attribute>) -> bool;
 }
 
 impl Value for Option<&str> {
@@ -57,6 +63,10 @@ impl Value for Option<&str> {
     fn is_present(self) -> bool {
         self.is_some()
     }
+
+    fn is_of(self, object: Option<&Object>, attribute: Option<Attribute>) -> bool {
+        object.zip(attribute).and_then(|(object, attribute)| object.attributes.meaning(attribute)) == self
+    }
 }
 
 impl Value for bool {
@@ -66,6 +76,10 @@ impl Value for bool {
 
     fn is_present(self) -> bool {
         self
+    }
+
+    fn is_of(self, object: Option<&Object>, _: Option<Attribute>) -> bool {
+        object.is_some() == self
     }
 }
 
@@ -196,21 +210,23 @@ impl CauseResolver<'_> {
             );
             return Some(self.of(CauseKind::Unknown, pending, detail));
         }
+        let accepted = self.accepted(id, attribute, values.live);
         if values.last == values.model {
             let by = pending.map(|index| format!("the pending {}", self.label(index)));
             let by = by.unwrap_or_else(|| "a pending migration".into());
-            let detail = format!("already done by hand; {by} would do it again");
-            return Some(self.of(CauseKind::Drift, pending, detail));
+            let (kind, came) = match accepted {
+                Some(accepted) => (CauseKind::Unknown, accepted),
+                None => (CauseKind::Drift, "already done by hand".to_owned()),
+            };
+            return Some(self.of(kind, pending, format!("{came}; {by} would do it again")));
         }
-        let detail = match self.proved {
-            true => {
-                "already done by hand; no migration does it, so a database built from migrations lacks it"
-            }
-            false => {
-                "as schema/ declares it; no migration does it, so a database built from migrations lacks it"
-            }
+        let came = match (accepted, self.proved) {
+            (Some(accepted), _) => accepted,
+            (None, true) => "already done by hand".to_owned(),
+            (None, false) => "as schema/ declares it".to_owned(),
         };
-        Some(self.of(CauseKind::Unmigrated, None, detail.into()))
+        let detail = format!("{came}; no migration does it, so a database built from migrations lacks it");
+        Some(self.of(CauseKind::Unmigrated, None, detail))
     }
 
     /// L = K: the database is as its applied migrations left it.
@@ -290,18 +306,23 @@ impl CauseResolver<'_> {
         if !self.proved {
             return self.unproved(attribute, values, setter);
         }
+        let accepted = self.accepted(id, attribute, values.live);
+        let kind = if accepted.is_some() { CauseKind::Unknown } else { CauseKind::Drift };
         let done = match (deed, attribute) {
             (ByHand::Renamed, _) => "renamed",
             (ByHand::AsShown, Some(_)) => "changed",
             (ByHand::AsShown, None) if values.live.is_present() => "created",
             (ByHand::AsShown, None) => "dropped",
         };
+        let came = accepted.unwrap_or_else(|| format!("it was {done} by hand"));
         let mut detail = match setter {
-            None if attribute.is_none() => format!("no migration creates it; it was {done} by hand"),
-            None => format!("no migration sets it so; it was {done} by hand"),
+            None if attribute.is_none() => format!("no migration creates it; {came}"),
+            None => format!("no migration sets it so; {came}"),
+            Some(index) if kind == CauseKind::Drift => {
+                format!("{} {}; {came}", self.label(index), left(attribute, values.applied))
+            }
             Some(index) => {
-                let left = left(attribute, values.applied);
-                format!("{} {left}; it was {done} by hand", self.label(index))
+                format!("{} {}; {came}", self.label(index), does(attribute, values.applied, values.live))
             }
         };
         if values.applied != values.model && values.last == values.model {
@@ -312,7 +333,39 @@ impl CauseResolver<'_> {
         } else if values.last != values.model {
             detail.push_str("; schema/ differs from the migrations, too");
         }
-        self.of(CauseKind::Drift, setter, detail)
+        self.of(kind, setter, detail)
+    }
+
+    /// What is said of a value that the database had when it was adopted, and that was accepted then: who brought it about
+    /// is not known. `None` where it was not so, or a migration that was applied since sets it.
+    fn accepted<T: Value>(&self, id: &ObjectId, attribute: Option<Attribute>, live: T) -> Option<String> {
+        let accepted = self.accepted?;
+        if !live.is_of(accepted.object(id)?, attribute) {
+            return None;
+        }
+        let since = |index: usize| {
+            self.state.applied.contains(&index)
+                && !accepted.versions.contains(&self.migrations[index].version)
+        };
+        if self.origins.setter(id, attribute, since).is_some() {
+            return None;
+        }
+        Some(format!(
+            "this difference was accepted when the database was adopted ({}, {})",
+            accepted.at, accepted.by
+        ))
+    }
+
+    /// Whether the database has already what a pending migration does, by what somebody did outside of migrations.
+    pub(super) fn is_done_already(&self, cause: &Cause) -> bool {
+        let pending = self.state.pending.iter().map(|index| self.migrations[*index].version.to_string());
+        match cause.kind {
+            CauseKind::Drift => true,
+            CauseKind::Unknown => {
+                self.proved && pending.into_iter().any(|version| Some(version) == cause.migration)
+            }
+            _ => false,
+        }
     }
 
     /// As [`Self::drifted`], where no history proves what was there: nobody can say that it was changed by hand.

@@ -35,7 +35,7 @@ pub use closest::closest;
 use differences::{differences, parents_of};
 pub use migration_state::{Basis, MigrationState};
 use origin::Origins;
-pub use recorded::{Edit, RecordedState, Unfinished};
+pub use recorded::{Accepted, Edit, RecordedState, Unfinished};
 pub use rows::{BehindColumn, seeded, sequence_behind};
 
 /// Everything that a diagnosis is made from.
@@ -216,6 +216,7 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         model,
         knows_privileges: facts.lock.head.options.privileges,
         proved: state.basis == Basis::History && !facts.assumed,
+        accepted: facts.recorded.accepted.as_ref(),
         evidence: evidence(facts.others),
         views_print_differently: diff::crosses_view_printing_change(facts.server, facts.lock.head.server),
     };

@@ -119,7 +119,7 @@ fn one(resolver: &CauseResolver<'_>, group: &Group, unreverted: &[Renaming]) -> 
         }
         (None, None) => {
             let cause = existence?;
-            let remedy = remedy::drifted(&head.id, &cause);
+            let remedy = remedy::drifted(&head.id, &cause, resolver);
             let mut finding =
                 finding(group, Severity::Warning, Change::Different, Vec::new(), cause, remedy, None);
             finding.code = format!("{}.by_hand", head.id.kind);
@@ -178,7 +178,7 @@ fn different(
     let Some((primary, values, cause)) = attributes.first().cloned() else {
         // The object is as declared, but the migrations disagree about its existence: one is pending, or none creates it.
         let cause = existence?;
-        let remedy = remedy::drifted(&head.id, &cause);
+        let remedy = remedy::drifted(&head.id, &cause, resolver);
         let mut finding =
             finding(group, Severity::Warning, Change::Different, Vec::new(), cause, remedy, None);
         finding.code = format!("{}.by_hand", head.id.kind);
@@ -201,7 +201,7 @@ fn different(
             live.id.relation_path()
         )),
         true => remedy::different(named, &wrong, cause.kind, resolver),
-        false => remedy::drifted(&head.id, &cause),
+        false => remedy::drifted(&head.id, &cause, resolver),
     };
     // Two servers' prints of a view, so that a diff shows what is really another.
     let is_view = matches!(head.id.kind, Kind::View | Kind::MaterializedView);

@@ -1,9 +1,10 @@
 //! What trueup recorded in a database, as far as a diagnosis needs it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::findings::{Command, Remedy};
-use crate::model::CompiledMigration;
+use crate::model::{CompiledMigration, Effect};
+use crate::postgres::catalog::{Object, ObjectId};
 use crate::postgres::sql::{Part, split};
 
 /// What trueup recorded in a database. Empty where it recorded nothing, or nothing that could be read.
@@ -17,6 +18,30 @@ pub struct RecordedState {
     pub renumbered: BTreeMap<i64, i64>,
     /// Migrations that broke off, or are being carried out right now, by version.
     pub unfinished: Vec<Unfinished>,
+    /// What was accepted when the database was adopted.
+    pub accepted: Option<Accepted>,
+}
+
+/// What differed when the database was adopted, and was accepted then.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Accepted {
+    /// What the database had of every object that differed: created, or dropped.
+    pub objects: Vec<Effect>,
+    /// The migrations that were recorded then, and not applied again since, by version.
+    pub versions: BTreeSet<i64>,
+    /// Who accepted it.
+    pub by: String,
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+}
+
+impl Accepted {
+    /// What the database had of an object that differed: `None` where the object did not differ, `Some(None)` where it did
+    /// not exist.
+    pub(super) fn object(&self, id: &ObjectId) -> Option<Option<&Object>> {
+        let effect = self.objects.iter().find(|effect| effect.id() == id)?;
+        Some(effect.after().map(|object| &**object))
+    }
 }
 
 /// Two texts of one migration.

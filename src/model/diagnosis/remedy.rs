@@ -10,6 +10,7 @@ use crate::postgres::ddl::{self, DdlAction, DdlChange};
 
 use super::cause::CauseResolver;
 use super::fold::Group;
+use super::sequences::NumberingChange;
 use super::{runnable, sequences};
 
 /// What to do for a cause; `subject` goes into the name of a migration to be written.
@@ -129,10 +130,10 @@ pub(super) fn done_in_part(finding: &mut Finding, head: &Difference) {
     ));
 }
 
-/// The remedy where the database is as declared already, though by hand.
-pub(super) fn drifted(id: &ObjectId, cause: &Cause) -> Remedy {
+/// The remedy where the database is as declared already, though not by a migration.
+pub(super) fn drifted(id: &ObjectId, cause: &Cause, resolver: &CauseResolver<'_>) -> Remedy {
     match (cause.kind, &cause.migration) {
-        (CauseKind::Drift, _) => Remedy::run(Command::UpgradeRecordSatisfied),
+        _ if resolver.is_done_already(cause) => Remedy::run(Command::UpgradeRecordSatisfied),
         (CauseKind::Unmigrated, Some(version)) => Remedy::advice(format!(
             "change schema/ or V{version}, which is not applied yet: they disagree about this"
         )),
@@ -194,8 +195,10 @@ pub(super) fn different(
     let (Some(declared), Some(actual)) = (&group.head.model, &group.head.live) else {
         return Remedy::default();
     };
+    let numbering =
+        sequences::numbering(declared, actual, states).filter(|_| declared.id.kind == Kind::Column);
     let (mut action, mut statements) =
-        (DdlAction::Alter, statements(group, declared, actual, attributes, states));
+        (DdlAction::Alter, statements(group, declared, actual, attributes, numbering.as_ref(), states));
     if statements.is_empty() {
         (action, statements) = replacement(declared, actual, states);
     }
@@ -229,7 +232,8 @@ pub(super) fn different(
         before: Some(Arc::clone(actual)),
         ..change(action, vec![Arc::clone(declared)], statements)
     });
-    remedy = remedy.with_changes(changes.into_iter().collect());
+    let finish = numbering.and_then(|numbering| numbering.finish).filter(|_| changes.is_some());
+    remedy = remedy.with_changes(changes.into_iter().chain(finish).collect());
     if remedy.sql.is_some() && declared.id.kind == Kind::Column {
         let becomes_required =
             attributes.contains(&Attribute::Nullable) && declared.is(Attribute::Nullable, "false");
@@ -245,6 +249,7 @@ fn statements(
     declared: &Object,
     actual: &Object,
     attributes: &[Attribute],
+    numbering: Option<&NumberingChange>,
     states: &CauseResolver<'_>,
 ) -> Vec<String> {
     let mut statements: Vec<String> = Vec::new();
@@ -261,13 +266,13 @@ fn statements(
     if sequences::identity_of(declared, states.model).is_some() {
         ordered.retain(|attribute| *attribute != Attribute::OwnedBy);
     }
-    if is_column && let Some(numbering) = sequences::numbering(declared, actual, states) {
+    if let Some(numbering) = numbering {
         // The declared sequence may count beyond the type that the column has.
         if attributes.contains(&Attribute::Type) {
             let Some(retyped) = ddl::alter(declared, actual, Attribute::Type) else { return Vec::new() };
             statements.push(retyped);
         }
-        statements.extend(numbering);
+        statements.extend(numbering.statements.iter().cloned());
         statements.insert(0, "BEGIN;".to_owned());
         statements.push("COMMIT;".to_owned());
         ordered.retain(|attribute| {

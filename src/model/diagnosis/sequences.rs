@@ -6,7 +6,7 @@ use super::cause::CauseResolver;
 use super::fold::Group;
 use super::runnable;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
-use crate::postgres::ddl;
+use crate::postgres::ddl::{self, DdlAction, DdlChange};
 use crate::postgres::sql::qualified;
 
 /// The column whose identity a sequence is, which owns it without a statement.
@@ -29,13 +29,20 @@ pub(super) fn owned_sequences(group: &Group, declared: &Object) -> Vec<String> {
     owned.map(|sequence| ddl::drop(&sequence.id)).collect()
 }
 
-/// The statements that let a column take its numbers from an identity in the place of a serial's sequence, or the other way
-/// round.
+/// How a column takes its numbers from an identity in the place of a serial's sequence, or the other way round.
+pub(super) struct NumberingChange {
+    /// The statements.
+    pub(super) statements: Vec<String>,
+    /// What drops the old sequence when nothing uses it any more, where something else than the column takes numbers from it.
+    pub(super) finish: Option<DdlChange>,
+}
+
+/// Lets a column take its numbers from an identity in the place of a serial's sequence, or the other way round.
 pub(super) fn numbering(
     declared: &Object,
     actual: &Object,
     states: &CauseResolver<'_>,
-) -> Option<Vec<String>> {
+) -> Option<NumberingChange> {
     if declared.get(Attribute::Identity).is_some() == actual.get(Attribute::Identity).is_some() {
         return None;
     }
@@ -60,19 +67,31 @@ pub(super) fn numbering(
     let suffix = if declared.get(Attribute::Identity).is_some() { "_old" } else { "_new" };
     let beside = old.as_ref().map(|old| runnable::free_name([states.live, states.model], &old.id, suffix));
     let grants: Vec<&Object> = new.iter().flat_map(|new| grants_on(&new.id, states.model)).collect();
+    let is_declared = |old: &Object| states.model.get(&old.id).is_some();
+    let is_used = old.as_ref().is_some_and(|old| is_used_by_others(old, actual, states.live));
     let numbering = ddl::ChangedNumbering {
         declared,
         actual,
         new: new.as_deref(),
         old: old.as_deref(),
-        keeps_old: old.as_ref().is_some_and(|old| {
-            let is_declared = || states.model.get(&old.id).is_some();
-            is_used_by_others(old, actual, states.live) || !one_name && (!is_own || is_declared())
-        }),
+        keeps_old: old.as_ref().is_some_and(|old| is_used || !one_name && (!is_own || is_declared(old))),
         free_name: beside.as_deref().unwrap_or_default(),
         grants: &grants,
     };
-    numbering.change()
+    let statements = numbering.change()?;
+    let is_left = |old: &&Arc<Object>| is_used && (one_name || is_own && !is_declared(old));
+    let finish = old.as_ref().filter(is_left).filter(|_| declared.get(Attribute::Identity).is_some());
+    let finish = finish.map(|old| {
+        let name = if one_name { beside.clone().unwrap_or_default() } else { old.id.name.clone() };
+        let id = ObjectId { name, ..old.id.clone() };
+        DdlChange {
+            action: DdlAction::Finish,
+            statements: vec![ddl::drop(&id)],
+            objects: vec![Arc::new(Object { id, attributes: old.attributes.clone() })],
+            before: Some(Arc::clone(old)),
+        }
+    });
+    Some(NumberingChange { statements, finish })
 }
 
 /// Whether something else than a column takes numbers from a sequence: it cannot be dropped then.

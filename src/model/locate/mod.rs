@@ -5,6 +5,7 @@
 //! then has no place, or that of the relation that its object belongs to.
 
 mod mentions;
+mod names;
 mod parse;
 mod units;
 
@@ -12,14 +13,17 @@ use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use super::declare::Layout;
 use super::inputs::{SchemaFile, relative};
 use crate::findings::{CauseKind, Change, Finding, Location};
 use crate::migrations::Migration;
 use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::sql::{split, without_bom};
 use mentions::Mentions;
+pub(super) use names::DeclaredName;
+use names::Namespace;
 use parse::Declaration;
-pub(super) use parse::{DeclaredName, first_schema};
+pub(super) use parse::first_schema;
 pub(super) use units::{Units, about};
 
 /// The places of all declarations of a project.
@@ -138,22 +142,39 @@ impl<'f> Declarations<'f> {
             })
     }
 
-    /// The file of `schema/` where something that is not declared belongs: that of its relation, else the only one, else
-    /// one of its own name.
-    pub fn file_for(&self, relation: Option<&str>, object: &str) -> String {
+    /// The file of `schema/` where the object of a finding, which is not declared, belongs: that of its relation, else the
+    /// only one, else the one that `init --from-database` writes it into, where the project's files are like that, else
+    /// that of its schema, else one of its own name.
+    pub fn file_for(&self, relation: Option<&str>, finding: &Finding) -> String {
         let relation = relation.and_then(|relation| ObjectId::parse(Kind::Table, relation));
-        let of_relation = relation.and_then(|relation| self.schema.find(&relation, Wanted::First));
-        if let Some((file, _)) = of_relation {
-            return self.schema_paths[file].to_owned();
-        }
-        match self.schema_paths.as_slice() {
-            [only] => (*only).to_owned(),
-            _ => {
-                let name =
-                    object.split('(').next().unwrap_or_default().rsplit('.').next().unwrap_or_default();
-                format!("schema/{}.sql", name.trim_matches('"'))
-            }
-        }
+        let file_of = |id: &ObjectId| {
+            self.schema.find(id, Wanted::First).map(|(file, _)| self.schema_paths[file].to_owned())
+        };
+        let object = object(finding);
+        let by_layout = || {
+            let id = relation.as_ref().or(object.as_ref())?;
+            self.is_laid_out().then(|| Layout::of_names().file_of_id(id))
+        };
+        let of_schema = || file_of(&ObjectId::bare(Kind::Schema, object.as_ref()?.schema.clone()?));
+        let only = match self.schema_paths.as_slice() {
+            [only] => Some((*only).to_owned()),
+            _ => None,
+        };
+        let known = relation.as_ref().and_then(file_of).or(only).or_else(by_layout).or_else(of_schema);
+        known.unwrap_or_else(|| {
+            let name = object.as_ref().map_or(finding.object.as_str(), |object| object.name.as_str());
+            format!("schema/{name}.sql")
+        })
+    }
+
+    /// Whether a relation is declared in the file that `init --from-database` writes it into.
+    fn is_laid_out(&self) -> bool {
+        let layout = Layout::of_names();
+        self.schema.relations().any(|(schema, name, file)| {
+            let is_file_of =
+                |kind| self.schema_paths[file] == layout.file_of_id(&ObjectId::in_schema(kind, schema, name));
+            is_file_of(Kind::Table) || is_file_of(Kind::View)
+        })
     }
 
     /// In the migration that the finding is, or that its cause names: the statement that declares the object or names it,
@@ -233,6 +254,14 @@ impl Index {
         }
     }
 
+    /// The relations that are declared: schema, name and file.
+    fn relations(&self) -> impl Iterator<Item = (&str, &str, usize)> {
+        let relations = self.places.iter().filter(|(name, _)| name.namespace == Namespace::Relation);
+        relations.flat_map(|(DeclaredName { schema, name, .. }, places)| {
+            places.iter().map(|place| (schema.as_str(), name.as_str(), place.file))
+        })
+    }
+
     /// File and line of an object's declaration.
     fn find(&self, object: &ObjectId, wanted: Wanted) -> Option<(usize, usize)> {
         match object.kind {
@@ -284,7 +313,7 @@ impl Index {
         let details = details.map_or(suffix, |(_, details)| details);
         let details = details.split(' ').map(|word| word.trim_matches('"').to_ascii_lowercase());
         let details: Vec<String> = match object.name.as_str() {
-            parse::DEFAULT_PRIVILEGES => details.filter(|word| !word.is_empty()).collect(),
+            names::DEFAULT_PRIVILEGES => details.filter(|word| !word.is_empty()).collect(),
             _ => vec![role],
         };
         let naming =

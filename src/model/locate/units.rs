@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::parse::{DEFAULT_PRIVILEGES, Declaration, DeclaredName, Namespace, Reader, declarations};
+use super::names::{DEFAULT_PRIVILEGES, DeclaredName, Namespace};
+use super::parse::{Declaration, Reader, declarations};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::sql::{Part, Statement};
 

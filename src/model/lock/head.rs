@@ -49,8 +49,13 @@ impl Head {
     /// is not.
     pub fn stale(&self, inputs: &[Input], settings: &CompiledSettings) -> Vec<String> {
         let mut reasons = Vec::new();
-        if let Some(pinned) = settings.server_major.filter(|pinned| *pinned != self.server.major()) {
-            reasons.push(format!("[compile] server_version is {pinned}, compiled with {}", self.server));
+        match (settings.server_major, self.settings.server_major) {
+            (Some(pinned), _) if pinned != self.server.major() => {
+                reasons.push(format!("[compile] server_version is {pinned}, compiled with {}", self.server));
+            }
+            (Some(pinned), None) => reasons.push(format!("[compile] server_version = {pinned} is new")),
+            (None, Some(pinned)) => reasons.push(format!("[compile] server_version = {pinned} is gone")),
+            _ => {}
         }
         if settings.tool != self.settings.tool {
             reasons.push("[migrations] tool changed".to_owned());

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::{Exit, Failure};
+use crate::migrations::tools::MigrationTool;
 use crate::model::Input;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{Attributes, Unmodeled};
@@ -233,6 +234,37 @@ fn stale_says_why() {
         "schema/b.sql is gone",
     ];
     assert_eq!(reasons, expected);
+}
+
+/// A setting that the project has no more is as much another one as a new one.
+#[test]
+fn stale_compares_every_setting_both_ways() {
+    let plain = CompiledSettings::default();
+    let set = |change: fn(&mut CompiledSettings)| {
+        let mut settings = CompiledSettings::default();
+        change(&mut settings);
+        settings
+    };
+    let others = [
+        (set(|settings| settings.search_path = "app".into()), ["[database] search_path changed"; 2]),
+        (
+            set(|settings| settings.assume_extensions.push("postgis".into())),
+            ["[compile] assume_extensions changed"; 2],
+        ),
+        (
+            set(|settings| settings.server_major = Some(15)),
+            ["[compile] server_version = 15 is new", "[compile] server_version = 15 is gone"],
+        ),
+        (set(|settings| settings.tool = Some(MigrationTool::Sqlx)), ["[migrations] tool changed"; 2]),
+    ];
+    for (other, [added, removed]) in others {
+        let mut head = sample().head;
+        head.settings = plain.clone();
+        assert_eq!(head.stale(&head.inputs, &other), [added]);
+        head.settings = other.clone();
+        assert_eq!(head.stale(&head.inputs, &plain), [removed]);
+        assert!(head.stale(&head.inputs, &other).is_empty());
+    }
 }
 
 #[test]

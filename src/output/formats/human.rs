@@ -5,7 +5,7 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width, pr
 use crate::output::escape::{escape as line, escape_lines};
 use crate::output::style::Style;
 use crate::output::view::{Block, Content, Diff, Shown, Sql, Table, Text, Tone, View};
-use crate::output::wrap::wrap;
+use crate::output::wrap::{wrap, wrap_around_code};
 
 /// The view for a terminal.
 pub(in crate::output) fn render(view: &View, style: Style) -> String {
@@ -64,7 +64,8 @@ impl Page {
             }
             Block::Next(next) => {
                 for next in next {
-                    self.prose(&format!("next: {}", line(next)), "next: ".len());
+                    let text = format!("next: {}", line(next));
+                    self.line(&wrap_around_code(&text, self.width(), "next: ".len()));
                 }
             }
         }

@@ -21,19 +21,29 @@ const GRACE: Duration = Duration::from_millis(500);
 static ABANDONED: Mutex<Vec<Abandoned>> = Mutex::new(Vec::new());
 
 /// Has the server look every half second whether its client is still there, where its system can tell (manual,
-/// client_connection_check_interval), as an expression. It has no operator: a role's search_path may still be in force.
+/// client_connection_check_interval), and notice within two minutes that the client's machine or network is gone, whether
+/// the session does nothing (keepalives) or has sent something (user timeout). As expressions, which have no operator: a
+/// role's search_path may still be in force.
 macro_rules! check_client {
     ($is_local:literal) => {
         concat!(
             "CASE WHEN pg_catalog.textregexeq(pg_catalog.version(), 'linux') \
              THEN pg_catalog.set_config('client_connection_check_interval', '500ms', ",
             $is_local,
-            ") END AS trueup_check_interval"
+            ") END AS trueup_check_interval, pg_catalog.set_config('tcp_keepalives_idle', '60', ",
+            $is_local,
+            ") AS trueup_keepalives_idle, pg_catalog.set_config('tcp_keepalives_interval', '10', ",
+            $is_local,
+            ") AS trueup_keepalives_interval, pg_catalog.set_config('tcp_keepalives_count', '6', ",
+            $is_local,
+            ") AS trueup_keepalives_count, pg_catalog.set_config('tcp_user_timeout', '120000', ",
+            $is_local,
+            ") AS trueup_user_timeout"
         )
     };
 }
 
-/// The expression that does so for as long as the session lasts, until RESET ALL.
+/// The expressions that do so for as long as the session lasts, until RESET ALL.
 pub const CHECK_CLIENT: &str = check_client!("false");
 
 /// The columns in which [`OBSERVED`] and [`OBSERVED_SESSION`] answer.

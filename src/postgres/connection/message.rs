@@ -1,7 +1,7 @@
 //! Messages of the simple protocol: several statements, one round trip, rows streamed as text
 //! (manual, "Simple Query").
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use futures_util::TryStreamExt as _;
@@ -24,13 +24,21 @@ pub struct Session {
     patience: Option<Duration>,
     done: usize,
     given_up: bool,
+    used: Instant,
     backend: ServerProcess,
 }
 
 impl Session {
     /// Takes over an established connection.
     pub fn new(connection: PgConnection) -> Self {
-        Self { connection, patience: None, done: 0, given_up: false, backend: ServerProcess::default() }
+        Self {
+            connection,
+            patience: None,
+            done: 0,
+            given_up: false,
+            used: Instant::now(),
+            backend: ServerProcess::default(),
+        }
     }
 
     /// Notes where the session is and what it is called there: its statement is cancelled when it is dropped meanwhile.
@@ -71,6 +79,7 @@ impl Session {
         self.backend.begins(&sql);
         let ends = ends_transaction(&sql);
         let answered = self.answers(sql, &mut each).await;
+        self.used = Instant::now();
         if !answered.as_ref().is_err_and(may_go_on) {
             self.backend.answered(ends && answered.is_ok());
         }
@@ -148,6 +157,11 @@ impl Session {
     /// Whether the server was silent for too long, once: the session is of no use any more.
     pub fn is_given_up(&self) -> bool {
         self.given_up
+    }
+
+    /// How long ago the server last answered a message.
+    pub fn unused_for(&self) -> Duration {
+        self.used.elapsed()
     }
 
     /// Somebody else has noticed that the server says nothing.

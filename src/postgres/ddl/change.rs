@@ -1,7 +1,7 @@
 //! Changes of several objects in an order that PostgreSQL accepts.
 //!
 //! What is called otherwise comes first, then what goes, then what is made or altered, each after what it needs; foreign
-//! keys come after all keys. Otherwise the order stays.
+//! keys come after all keys, and what was put aside goes last. Otherwise the order stays.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
@@ -24,6 +24,8 @@ pub enum DdlAction {
     Alter,
     /// Drops one and makes it as declared.
     Replace,
+    /// Removes one that was put aside, when all else is done.
+    Finish,
 }
 
 /// Statements that belong together, and what they are about.
@@ -52,6 +54,7 @@ impl DdlChange {
     fn rank(&self) -> (u32, Reverse<Option<Kind>>) {
         let late = match (self.action, self.kind()) {
             (DdlAction::Rename, _) => 0,
+            (DdlAction::Finish, _) => 6,
             // What needs another thing is of a later kind than that.
             (DdlAction::Drop, kind) => return (1, Reverse(Some(kind))),
             (_, Kind::ForeignKey) => 3,
@@ -105,6 +108,7 @@ impl Names {
             }
             let now = match change.action {
                 DdlAction::Drop => change.objects.first(),
+                DdlAction::Finish => None,
                 _ => change.before.as_ref(),
             };
             for name in now.map(|object| mentioned(object)).into_iter().flatten() {
@@ -142,6 +146,11 @@ impl Names {
                 before.retain(|other| {
                     is_mentioned(change.kind()) || changes[*other].kind() == Kind::ForeignKey
                 });
+            }
+            DdlAction::Finish => {
+                let others = changes.iter().enumerate();
+                let others = others.filter(|(_, other)| other.action != DdlAction::Finish);
+                before.extend(others.map(|(other, _)| other));
             }
             DdlAction::Make | DdlAction::Alter | DdlAction::Replace => {
                 for object in &change.objects {

@@ -19,7 +19,9 @@ use crate::postgres::connection::Row;
 use crate::writer::Mark;
 
 pub(super) use query::InternalQuery;
-pub use records::{LockHolder, LoggedRun, OpenRun, RecordedMigration, StepAction, StepState, UnfinishedStep};
+pub use records::{
+    AcceptedRecord, LockHolder, LoggedRun, OpenRun, RecordedMigration, StepAction, StepState, UnfinishedStep,
+};
 use records::{UndoableRows, mark};
 pub(super) use tables::InternalTables;
 
@@ -28,6 +30,8 @@ pub(super) use tables::InternalTables;
 pub struct InternalState {
     /// The newest backup that a run took before its change, as JSON. Only the status asks for it.
     pub backup: Option<String>,
+    /// What the newest adoption accepted. The status does not ask for it.
+    pub accepted: Option<AcceptedRecord>,
     /// The environment mark.
     pub mark: Option<Mark>,
     /// The runs that have not ended, the newest first.
@@ -79,6 +83,7 @@ impl Answers {
                 let (version, recorded) = RecordedMigration::from_row(row)?;
                 self.internal.recorded.insert(version, recorded);
             }
+            InternalQuery::Accepted => self.internal.accepted = Some(AcceptedRecord::from_row(row)?),
             InternalQuery::Backup => self.internal.backup = Some(row.get("detail")?),
             InternalQuery::Texts => drop(self.internal.texts.insert(row.get("version")?)),
             InternalQuery::Runs { .. } => self.log.push(LoggedRun::from_row(row)?),

@@ -7,6 +7,7 @@ const OPEN_RUNS: &str = include_str!("open_runs.sql");
 const STEPS: &str = include_str!("steps.sql");
 const RECORDED: &str = include_str!("recorded.sql");
 const TEXTS: &str = "SELECT version FROM trueup.migrations";
+const ACCEPTED: &str = include_str!("accepted.sql");
 const BACKUP: &str = include_str!("backup.sql");
 const RUNS: &str = include_str!("runs.sql");
 const REPAIRS: &str = include_str!("repairs.sql");
@@ -30,6 +31,8 @@ pub(in crate::snapshot) enum InternalQuery {
     },
     /// The versions that have a recorded text.
     Texts,
+    /// What the newest adoption accepted.
+    Accepted,
     /// The newest backup before a change.
     Backup,
     /// The newest runs of the audit log.
@@ -55,6 +58,7 @@ impl InternalQuery {
                 RECORDED.replace("{files}", &format!("{{{files}}}")).replace("{history}", history)
             }
             Self::Texts => TEXTS.to_owned(),
+            Self::Accepted => ACCEPTED.to_owned(),
             Self::Backup => BACKUP.to_owned(),
             Self::Runs { limit } => RUNS.replace("{limit}", &limit.to_string()),
             Self::Repairs => REPAIRS.to_owned(),

@@ -1,5 +1,7 @@
 //! The rows of the tables of schema `trueup`, and of what says who holds trueup's lock.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use serde::Serialize;
 
@@ -92,6 +94,21 @@ pub struct RecordedMigration {
     pub sql: String,
     /// The migration's effects, as lines of `trueup.lock`.
     pub effects: Option<String>,
+}
+
+/// What an adoption accepted, as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptedRecord {
+    /// What the database had of every object that differed, as lines of `trueup.lock`.
+    pub objects: String,
+    /// The versions that the adoption recorded and that are still recorded so.
+    pub versions: BTreeSet<i64>,
+    /// The operating system's user who adopted the database.
+    pub os_user: String,
+    /// The machine that it was adopted from.
+    pub os_host: String,
+    /// The time by the server's clock, RFC 3339 in UTC.
+    pub accepted_at: String,
 }
 
 /// A run of the audit log.
@@ -232,6 +249,19 @@ impl RecordedMigration {
     pub(super) fn from_row(row: &Row<'_>) -> Result<(i64, Self)> {
         let recorded = Self { name: row.get("name")?, sql: row.get("sql")?, effects: row.get("effects")? };
         Ok((row.get("version")?, recorded))
+    }
+}
+
+impl AcceptedRecord {
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Self> {
+        let versions: String = row.get("versions")?;
+        Ok(Self {
+            objects: row.get("objects")?,
+            versions: versions.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            os_user: row.get("os_user")?,
+            os_host: row.get("os_host")?,
+            accepted_at: row.get("accepted_at")?,
+        })
     }
 }
 

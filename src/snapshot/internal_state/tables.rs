@@ -58,7 +58,14 @@ pub(super) const TABLES: [(&str, &[(&str, u32)]); 6] = [
     ),
     (
         "migrations",
-        &[("version", BIGINT), ("name", TEXT), ("sql", TEXT), ("effects", TEXT), ("applied_at", TIME)],
+        &[
+            ("version", BIGINT),
+            ("name", TEXT),
+            ("sql", TEXT),
+            ("effects", TEXT),
+            ("run", TEXT),
+            ("applied_at", TIME),
+        ],
     ),
     ("seeds", &[("relation", TEXT), ("key", TEXT), ("seeded", TEXT)]),
 ];
@@ -129,6 +136,12 @@ impl InternalTables {
     /// The statement that reads which versions have a recorded text.
     pub(in crate::snapshot) fn texts(&self) -> Option<InternalQuery> {
         self.usable("migrations").then_some(InternalQuery::Texts)
+    }
+
+    /// The statement that reads what the newest adoption accepted.
+    pub(in crate::snapshot) fn accepted(&self) -> Option<InternalQuery> {
+        let usable = ["runs", "steps", "migrations"].iter().all(|table| self.usable(table));
+        usable.then_some(InternalQuery::Accepted)
     }
 
     /// The statement that reads the newest backup before a change.

@@ -186,7 +186,7 @@ async fn prepare(
 ) -> Result<Prepared> {
     let snapshot = writing.take_snapshot(declared).await?;
     let Comparison { document, state } = comparison::compare(settings, &writing.target, declared, &snapshot)?;
-    refuse_unclear(&snapshot)?;
+    refuse_unclear(settings, &snapshot)?;
     comparison::refuse_other(settings, &document)?;
     refuse_history(asked.goal, &document)?;
     let (lock, tool) = (&declared.lock, asked.tool);

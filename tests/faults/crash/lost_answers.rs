@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+
 use super::{applied_once, holds, project, resumes, upgrade};
 use crate::support::program::Ran;
 use crate::support::project::Project;
@@ -218,4 +220,63 @@ fn f06_a_stalled_network_does_not_hang_a_run() {
             });
         }
     });
+}
+
+/// A client that is gone without a word, behind a proxy that keeps its connection: nothing tells the server so.
+#[test]
+fn f06_the_lock_of_a_client_that_is_gone_ends_within_a_minute() {
+    let project = project(&THREE, MODEL, SHORT);
+    let database = support::database();
+    let (locked, stalled) = (AtomicBool::new(false), Arc::new(AtomicBool::new(false)));
+    let stalls = Arc::clone(&stalled);
+    let proxy = Proxy::start(&database, move |_, sql| {
+        if locked.load(Ordering::SeqCst) && sql.contains("trueup") {
+            stalls.store(true, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_secs(600));
+        }
+        locked.fetch_or(sql.contains("SET idle_session_timeout = '60s'"), Ordering::SeqCst);
+        Then::Forward
+    });
+    let child = upgrade(&project, &proxy.url(&database)).start();
+    wait_for("the lock", || stalled.load(Ordering::SeqCst));
+    proxy.stall();
+    let began = Instant::now();
+    child.stop(Signal::SIGKILL, Duration::from_secs(5)).killed();
+    let held = "count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND database = \
+                (SELECT oid FROM pg_database WHERE datname = current_database())";
+    assert!(holds(&database, held), "the server has not noticed that the client is gone");
+    while holds(&database, held) {
+        assert!(began.elapsed() < Duration::from_secs(75), "the lock is kept");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    resumes(&project, &database, 3);
+}
+
+/// What waits for something else uses its connections, so that the server does not take it for a client that is gone.
+#[test]
+fn a_run_that_waits_uses_the_session_that_holds_the_lock() {
+    let migrations = [
+        ("V1__a", "CREATE TABLE a (id int PRIMARY KEY);"),
+        ("V2__b", "-- trueup: requires-check none\nCREATE TABLE b (id int);"),
+    ];
+    let project = project(&migrations, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int);", "");
+    let checks = project.path().join("checks");
+    std::fs::create_dir(&checks).unwrap();
+    let check = "-- title: No id is negative\n-- severity: error\n-- table: public.a\n-- key: id\n-- find:\n\
+                 SELECT id FROM a WHERE id < 0;\n";
+    std::fs::write(checks.join("none.sql"), check).unwrap();
+    let database = support::database();
+    let (checking, used) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (begins, uses) = (Arc::clone(&checking), Arc::clone(&used));
+    let proxy = Proxy::start(&database, move |_, sql| {
+        if sql == "SELECT" && begins.load(Ordering::SeqCst) {
+            uses.fetch_add(1, Ordering::SeqCst);
+        }
+        if sql.contains("id < 0") && !begins.swap(true, Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_secs(25));
+        }
+        Then::Forward
+    });
+    upgrade(&project, &proxy.url(&database)).exit(0);
+    assert!(checking.load(Ordering::SeqCst) && used.load(Ordering::SeqCst) >= 2, "{used:?}");
 }

@@ -32,6 +32,7 @@ fn f40_nothing_is_recorded_of_a_script_that_ended_its_transaction() {
         set_role: None,
         patience: Duration::from_secs(1),
         whole_queries: false,
+        holds_lock: false,
     };
     let text = |text: &str| text.to_owned();
     let run = RunRecord {

@@ -39,7 +39,7 @@ fn f24_settings_of_a_role_or_database_do_not_disturb_a_run() {
     let admin = support::database();
     let expected = [
         ("idle_in_transaction_session_timeout", "60000"),
-        ("idle_session_timeout", "0"),
+        ("idle_session_timeout", "60000"),
         ("lock_timeout", "3000"),
         ("row_security", "off"),
         ("search_path", "public, pg_temp"),

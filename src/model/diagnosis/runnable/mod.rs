@@ -5,6 +5,7 @@ mod dependents;
 mod enums;
 mod indexes;
 mod lookup;
+mod put_aside;
 
 mod remaking;
 
@@ -53,6 +54,7 @@ pub(super) fn settle(
             withhold(&mut findings[number].1, why);
         }
     }
+    put_aside::finish(findings, lookup, model);
 }
 
 /// Whether the SQL of a finding is a part of what is printed to be run.
@@ -139,7 +141,7 @@ fn reasons(findings: &[(ObjectId, Finding)], live: &LiveLookup<'_>) -> Vec<(usiz
                 Some(format!("do it after {} {}, which it needs", id.kind.spoken(), id))
             })
         }
-        DdlAction::Rename => None,
+        DdlAction::Rename | DdlAction::Finish => None,
     };
     let mut reasons: Vec<(usize, String)> =
         printed.iter().filter_map(|(number, change)| Some((*number, reason(change)?))).collect();
