@@ -18,7 +18,7 @@ use crate::migrations::tools::MigrationTool;
 use crate::postgres::catalog::reader::{CatalogReading, ReadOptions, read};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::connection::{ServerVersion, Session};
-use crate::postgres::scratch::{Scratch, ScratchDatabase};
+use crate::postgres::scratch::{LoggedStatement, Scratch, ScratchDatabase};
 use crate::postgres::sql::{Statement, identifier, literal, newer_setting, set_meaning, split};
 
 /// The number of missing roles that one statement, or one migration, may name.
@@ -93,6 +93,21 @@ impl<'s> Runner<'s> {
         self.reset().await?;
         let database = identifier(self.database.name());
         self.session.execute(format!("ALTER DATABASE {database} SET search_path FROM CURRENT")).await
+    }
+
+    /// Lets programs that connect to the database log what they run there; `false` where the log cannot be read.
+    pub(super) async fn log_statements(&mut self) -> Result<bool> {
+        self.scratch.log_statements(&self.database).await
+    }
+
+    /// Where the server's log ends now.
+    pub(super) fn log_end(&self) -> u64 {
+        self.scratch.log_end()
+    }
+
+    /// What was logged since, and committed.
+    pub(super) fn statements_since(&self, from: u64) -> Result<Vec<LoggedStatement>> {
+        Ok(self.scratch.statements_since(from)?)
     }
 
     /// How many connections there have been to the database.

@@ -23,7 +23,7 @@ use crate::postgres::programs::cache_directory;
 use crate::postgres::scratch::{Scratch, ScratchOptions};
 use crate::project::Settings;
 use crate::workflow::deliver::progress;
-use crate::workflow::other_tool::steps::ToolProgram;
+use crate::workflow::other_tool::steps::{RanRevision, ToolProgram};
 
 /// The compiled model, and the migrations' files.
 #[derive(Debug)]
@@ -308,19 +308,46 @@ pub(crate) async fn compile_on(
     Ok(compile_in(settings, sources, None, scratch).await?.lock)
 }
 
+/// Compiles in memory a project whose migrations are programs, and takes down what they run.
+///
+/// # Errors
+/// As [`compile`]. Exit 3 also on a given server.
+pub(crate) async fn compile_and_take_down(
+    settings: &Settings,
+    sources: &Sources,
+) -> Result<(Lock, Vec<RanRevision>)> {
+    let mut scratch = Scratch::start(&scratch_options(settings)).await?;
+    let mut program = ToolProgram::of(settings).map(ToolProgram::taking_down);
+    let compiled = compile_with(settings, sources, None, &mut scratch, program.as_mut()).await;
+    let stopped = scratch.stop().await;
+    let lock = compiled?.lock;
+    stopped?;
+    Ok((lock, program.map(ToolProgram::into_ran).unwrap_or_default()))
+}
+
 async fn compile_in(
     settings: &Settings,
     sources: &Sources,
     states: Option<&Path>,
     scratch: &mut Scratch,
 ) -> Result<Compilation> {
+    let mut program = ToolProgram::of(settings).filter(|_| !sources.code.is_empty());
+    compile_with(settings, sources, states, scratch, program.as_mut()).await
+}
+
+async fn compile_with(
+    settings: &Settings,
+    sources: &Sources,
+    states: Option<&Path>,
+    scratch: &mut Scratch,
+    program: Option<&mut ToolProgram<'_>>,
+) -> Result<Compilation> {
     let mut shown = progress(&settings.output);
     let mut show = |progress: model::CompileProgress<'_>| match progress {
         model::CompileProgress::Schema { done, total } => shown.counted("loading schema/", done, total),
         model::CompileProgress::Migrations { done, total, path } => shown.counted(path, done, total),
     };
-    let mut program = ToolProgram::of(settings).filter(|_| !sources.code.is_empty());
-    let steps = program.as_mut().map(|program| program as &mut dyn ToolSteps);
+    let steps = program.map(|program| program as &mut dyn ToolSteps);
     let compiled_settings = compile_settings(settings);
     let project =
         CompiledProject { directory: &settings.project.dir, sources, settings: &compiled_settings, states };

@@ -282,8 +282,7 @@ fn a_story_beside_alembic() {
         .trueup(["adopt", "--yes"], &database)
         .exit(4)
         .says("are alembic's")
-        // Its programs become no files of SQL.
-        .lacks(["--take-over"]);
+        .says("trueup init --from alembic --take-over");
 }
 
 #[test]
@@ -368,4 +367,70 @@ fn one_command_leads_from_alembic_to_the_first_diagnosis() {
         .stdout_contains("pending: Alembic bb (revision bb) adds it")
         .stdout_contains("next: alembic upgrade head");
     project.trueup(["check"], url.as_str()).exit(1);
+}
+
+/// The files of a directory, by name.
+fn texts(directory: &Path) -> Vec<(String, String)> {
+    let mut texts: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(path).unwrap())
+        })
+        .collect();
+    texts.sort();
+    texts
+}
+
+/// What revisions of Alembic ran becomes SQL; the database that Alembic has migrated is taken over, and the next
+/// migration is trueup's.
+#[test]
+fn a_project_of_alembic_becomes_trueups() {
+    let Some(python) = python() else { return did_not_run("Alembic") };
+    let [aa, bb] = two();
+    let index = "CREATE INDEX CONCURRENTLY users_email ON users (email);";
+    let rows = "\"\"\"rows\"\"\"\nfrom alembic import op\nimport sqlalchemy as sa\nrevision = 'dd'\ndown_revision = 'cc'\n\
+                def upgrade():\n    users = sa.table('users', sa.column('id'), sa.column('email'))\n    \
+                op.bulk_insert(users, [{'id': 1, 'email': \"it's $1\"}, {'id': 2, 'email': None}])\n    \
+                for row in op.get_bind().execute(sa.text('SELECT id FROM users WHERE id > 5')):\n        \
+                op.execute('DROP TABLE users')\n";
+    let revisions = [
+        aa,
+        bb,
+        alembic_revision("cc", "'bb'", index, true),
+        ("alembic/versions/dd.py".to_owned(), rows.to_owned()),
+    ];
+    let (project, database) = (alembic(&python, &revisions), support::database());
+    let init =
+        || project.trueup(["init", "--from", "alembic", "--take-over", "--dir", "alembic/versions"], "");
+    let init = || init().env("TRUEUP_PG_BIN", &support::server().bin_dir).env("PYTHONDONTWRITEBYTECODE", "1");
+    in_database(&python, &project, &database).args(["-m", "alembic", "upgrade", "head"]).exit(0);
+    init()
+        .exit(0)
+        .stdout_contains("migrations (4 migrations)")
+        .stdout_contains("programs that read or compute rows; what they would do where there are rows is not carried: V4__")
+        .stdout_contains("they change rows, as they did in an empty database; read them before they run: V4__");
+    let texts = texts(&project.path().join("migrations"));
+    let [one, two, three, four] = &texts[..] else { panic!("{texts:#?}") };
+    assert_eq!(one.1, "-- trueup: from alembic aa\nCREATE TABLE users (id bigint PRIMARY KEY);\n",);
+    assert!(two.1.ends_with("ALTER TABLE users ADD COLUMN email text;\n"), "{}", two.1);
+    assert!(three.1.contains("-- trueup: no-transaction\nCREATE INDEX CONCURRENTLY"), "{}", three.1);
+    assert!(four.1.contains("'it''s $1'") && !four.1.contains("alembic_version"), "{}", four.1);
+
+    // trueup.toml is the operator's.
+    fs::write(project.path().join("trueup.toml"), "[project]\nname = \"code\"\n").unwrap();
+    project.trueup(["adopt", "--yes"], &database).exit(0);
+    project.check(&database).exit(0);
+    let next = ("migrations/V5__next.sql", "ALTER TABLE users ADD COLUMN age int;\n".to_owned());
+    write(project.path(), &[next]);
+    compile(&project).exit(0);
+    project.trueup(["upgrade", "--yes", "--no-backup"], &database).exit(0);
+    project.check(&database).exit(0);
+    // A new database gets the same rows as Alembic's.
+    let new = support::database();
+    project.trueup(["upgrade", "--yes", "--no-backup"], &new).exit(0);
+    project.check(&new).exit(0);
+    let rows = "SELECT string_agg(concat_ws(' ', id, email), ', ' ORDER BY id) FROM users";
+    assert_eq!(new.value(rows), database.value(rows));
+    init().exit(2).says("is there already, and is not overwritten");
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{Finding, Severity};
 use crate::migrations::history::{Applied, OtherHistory};
-use crate::migrations::tools;
+use crate::migrations::{Migration, tools};
 use crate::model::diagnosis::{self, Facts, RecordedState};
 use crate::model::{Effect, Lock};
 use crate::postgres::catalog::{Catalog, Kind, ObjectId};
@@ -47,9 +47,22 @@ pub struct Adoption {
 
 /// The number of migrations, from the first one on, that another tool's history says are applied, where they were taken over
 /// from it.
-fn said(others: &[OtherHistory], lock: &Lock) -> Option<usize> {
+fn said(others: &[OtherHistory], lock: &Lock, migrations: &[Migration]) -> Option<usize> {
     let at =
         |version: i64| lock.migrations.binary_search_by_key(&version, |migration| migration.version).ok();
+    // The files say which of the tool's they were.
+    let stated = migrations.iter().rev().find(|migration| {
+        migration.directives.from.as_ref().is_some_and(|from| {
+            let is_it = |other: &OtherHistory| {
+                other.tool == from.revision.tool.title()
+                    && other.current.as_deref() == Some(&from.revision.id)
+            };
+            others.iter().any(is_it)
+        })
+    });
+    if let Some(stated) = stated {
+        return at(stated.version).map(|index| index + 1);
+    }
     let index = others.iter().filter_map(|other| other.current.as_deref()).find_map(|revision| {
         let versions = tools::versions_of(revision);
         let name = tools::words(revision);
@@ -69,7 +82,12 @@ impl Adoption {
     /// # Errors
     /// Exit 2 when there is no such version. Exit 4 when the project has no migrations, or when a database without
     /// any of them matches best.
-    pub fn evaluate(lock: &Lock, found: &LiveDatabase<'_>, stated: Option<i64>) -> Result<Self, Failure> {
+    pub fn evaluate(
+        lock: &Lock,
+        migrations: &[Migration],
+        found: &LiveDatabase<'_>,
+        stated: Option<i64>,
+    ) -> Result<Self, Failure> {
         if lock.migrations.is_empty() {
             let what = "this project has no migrations: the database cannot be at any version";
             let next = "write the first migration, migrations/V1__baseline.sql, which creates this database's schema from \
@@ -80,7 +98,7 @@ impl Adoption {
             Some(version) => (number_of(lock, version)?, Vec::new()),
             None => {
                 let closest = diagnosis::closest(lock, found.catalog, found.server, found.in_scope);
-                match said(found.others, lock).filter(|applied| closest.contains(applied)) {
+                match said(found.others, lock, migrations).filter(|applied| closest.contains(applied)) {
                     Some(applied) => (applied, vec![applied]),
                     None => (closest.last().copied().unwrap_or(0), closest),
                 }
@@ -238,7 +256,7 @@ mod tests {
             in_scope: &|_| true,
             ignored: &|_| false,
         };
-        Adoption::evaluate(&lock(), &found, stated)
+        Adoption::evaluate(&lock(), &[], &found, stated)
     }
 
     #[test]

@@ -328,7 +328,7 @@ fn evaluate(
         in_scope: &in_scope,
         ignored: &ignored,
     };
-    Adoption::evaluate(&declared.lock, &found, stated)
+    Adoption::evaluate(&declared.lock, &declared.migrations, &found, stated)
 }
 
 /// Refuses a catalog that differs from the version's in what nobody accepted.

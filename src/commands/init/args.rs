@@ -86,7 +86,7 @@ impl CommandArgs for InitArgs {
     }
 
     fn continues_project(&self) -> bool {
-        self.from_database
+        self.from_database || self.take_over
     }
 
     fn scratch(&self) -> ScratchArgs {

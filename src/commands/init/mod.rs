@@ -4,6 +4,7 @@
 pub(super) mod args;
 mod found;
 mod from_database;
+mod programs;
 mod report;
 mod settings_file;
 mod take_over;

@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use super::args::InitArgs;
 use super::found::{self, Found};
+use super::programs::Programs;
 use super::report::InitReport;
 use super::settings_file::SettingsFile;
 use super::{confirmed_name, save, with_project};
@@ -35,15 +36,22 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationToo
     refuse_to_overwrite(&project.dir.join(&target))?;
     let own = Found { tool: None, dir: target.clone(), evidence: theirs.display().to_string() };
     let has_settings = project.settings_path.symlink_metadata().is_ok();
-    let found = tools::read(tool, &project.dir.join(&theirs))?;
+    let sql = if tool.is_code() { None } else { Some(tools::read(tool, &project.dir.join(&theirs))?) };
     let name = if has_settings { String::new() } else { confirmed_name(settings, args, Some(&own))? };
 
-    let (_, theirs_built) = compiled(settings, &theirs, Some(tool), |failure| failure).await?;
+    let (theirs_built, programs) = match sql {
+        Some(found) => {
+            let (_, lock) = compiled(settings, &theirs, Some(tool), |failure| failure).await?;
+            (lock, Programs { found, ..Programs::default() })
+        }
+        None => taken_down(settings, &theirs, tool).await?,
+    };
+    let found = &programs.found;
     let holder = tempfile::Builder::new().prefix(".trueup-").tempdir_in(&project.dir);
     let holder = holder.map_err(|error| not_written(&project.dir, &error))?;
     let converted = holder.path().join("converted");
-    let history = history_table(tool, &found);
-    let files = tools::convert(tool, &project.dir.join(&theirs), &found)?;
+    let history = history_table(tool, found);
+    let files = tools::convert(tool, &project.dir.join(&theirs), found)?;
     write(&converted, files.iter().chain(history.as_ref()))?;
     let temporary = converted.strip_prefix(&project.dir).unwrap_or(&converted).to_path_buf();
     // The files are named where they are going to be.
@@ -80,7 +88,7 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationToo
         plural(sources.migrations.len(), "migration")
     ));
     let converted = &sources.migrations[usize::from(history.is_some())..];
-    report.init.notes = notes(tool, &found, converted);
+    report.init.notes = notes(tool, &programs, converted);
     report.init.evidence = None;
     if !unstable.is_empty() {
         report.init.notes.push(format!(
@@ -100,13 +108,13 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationToo
         report.init.written.push("trueup.toml".to_owned());
     }
     save(&lock, &started, &mut report)?;
-    report.init.next = vec![
-        format!("in every database that {tool} has migrated: {}", Command::Adopt),
-        format!(
-            "then stop using {tool}, which would not know of new migrations; so that it can take over again: [migrations] \
-             also_record_in = \"{tool}\" in trueup.toml"
-        ),
-    ];
+    let mut stop = format!("then stop using {tool}, which would not know of new migrations");
+    if !tool.is_code() {
+        stop.push_str(&format!(
+            "; so that it can take over again: [migrations] also_record_in = \"{tool}\" in trueup.toml"
+        ));
+    }
+    report.init.next = vec![format!("in every database that {tool} has migrated: {}", Command::Adopt), stop];
     Ok(report)
 }
 
@@ -174,6 +182,16 @@ async fn compiled(
     }
 }
 
+/// What the programs of a directory build, and what they run for that.
+async fn taken_down(settings: &Settings, directory: &Path, tool: MigrationTool) -> Result<(Lock, Programs)> {
+    let of = Found { tool: Some(tool), dir: directory.to_path_buf(), evidence: String::new() };
+    let settings = with_project(settings, "", Some(&of));
+    let project = &settings.project;
+    let sources = Sources::read_of(&project.dir, &project.migrations_dir, Some(tool))?;
+    let (lock, ran) = project_model::compile_and_take_down(&settings, &sources).await?;
+    Ok((lock, Programs::of(tool, &project.dir, &ran)))
+}
+
 /// The places of the migrations that do not build the same in both; the place after the last where the models differ.
 fn differing(theirs: &Lock, ours: &[CompiledMigration], model: &Catalog) -> BTreeSet<usize> {
     let pairs = theirs.migrations.iter().zip(ours).enumerate();
@@ -196,7 +214,11 @@ fn refuse(tool: MigrationTool, theirs: &Lock, ours: &[CompiledMigration], place:
 }
 
 /// What is worth knowing of the conversion.
-fn notes(tool: MigrationTool, found: &ToolMigrations, converted: &[Migration]) -> Vec<String> {
+fn notes(tool: MigrationTool, programs: &Programs, converted: &[Migration]) -> Vec<String> {
+    if tool.is_code() {
+        return notes_of_programs(tool, programs, converted);
+    }
+    let found = &programs.found;
     let mut notes = Vec::new();
     let renumbered = found.migrations.iter().zip(converted).filter(|(theirs, ours)| {
         let digits = theirs.revision.chars().take_while(char::is_ascii_digit).collect::<String>();
@@ -213,6 +235,30 @@ fn notes(tool: MigrationTool, found: &ToolMigrations, converted: &[Migration]) -
         notes.push(format!(
             "repeatable in {tool}, and placed last as migrations that run once: {}",
             repeatable.join(", ")
+        ));
+    }
+    notes
+}
+
+/// What is worth knowing of programs whose statements were taken down.
+fn notes_of_programs(tool: MigrationTool, programs: &Programs, converted: &[Migration]) -> Vec<String> {
+    let mut notes = vec![format!(
+        "each migration is what {tool} ran in an empty database; there are no down scripts: trueup restore takes a database back"
+    )];
+    let listed = |places: &BTreeSet<usize>| {
+        let one = |place: &usize| Some(converted.get(*place)?.id().to_string());
+        places.iter().filter_map(one).collect::<Vec<_>>().join(", ")
+    };
+    if !programs.computing.is_empty() {
+        notes.push(format!(
+            "programs that read or compute rows; what they would do where there are rows is not carried: {}",
+            listed(&programs.computing)
+        ));
+    }
+    if !programs.changing_rows.is_empty() {
+        let changing = listed(&programs.changing_rows);
+        notes.push(format!(
+            "they change rows, as they did in an empty database; read them before they run: {changing}"
         ));
     }
     notes

@@ -25,8 +25,10 @@ pub fn convert(
     found: &ToolMigrations,
 ) -> Result<Vec<ConvertedFile>, Failure> {
     let revisions: Vec<&str> = found.migrations.iter().map(|migration| migration.revision.as_str()).collect();
+    // The identifier of a program is no number that means something.
+    let versions = if tool.is_code() { (1..).take(revisions.len()).collect() } else { number(&revisions) };
     let mut files = Vec::new();
-    for (migration, version) in found.migrations.iter().zip(number(&revisions)) {
+    for (migration, version) in found.migrations.iter().zip(versions) {
         let stem = format!("V{version}__{}", migration.name);
         let text = script(&migration.up, migration.no_transaction).unwrap_or_else(|| {
             format!("-- Nothing to do: {tool} {} has no statements.\n", migration.revision)

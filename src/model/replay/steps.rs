@@ -17,6 +17,7 @@ use crate::error::{ErrorCode, Failure};
 use crate::migrations::tools::{ListedRevision, MigrationTool, ToolRevision};
 use crate::postgres::catalog::Kind;
 use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::scratch::LoggedStatement;
 
 /// What the tool does meanwhile.
 pub type Running<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
@@ -29,6 +30,12 @@ pub trait ToolSteps {
     fn settings(&self) -> String;
     /// Connects to the database of this URL, changes nothing, and lists the tool's revisions, parents before their children.
     fn list<'a>(&'a mut self, url: &'a str) -> Running<'a, Vec<ListedRevision>>;
+    /// Whether it is to be told which statements the revisions run.
+    fn wants_statements(&self) -> bool {
+        false
+    }
+    /// Takes the statements that a revision has run and committed.
+    fn ran(&mut self, _: &ListedRevision, _: Vec<LoggedStatement>) {}
     /// Applies a revision, all of whose parents are applied.
     fn apply<'a>(&'a mut self, url: &'a str, revision: &'a ListedRevision) -> Running<'a, StepOutcome>;
 }
@@ -66,6 +73,15 @@ pub(in crate::model) async fn replay_with_tool(
         return Err(elsewhere(&format!(
             "{tool} did not connect to the throwaway database: its own settings name another one; nothing was applied"
         )));
+    }
+    if steps.wants_statements() && !runner.log_statements().await? {
+        let what = format!(
+            "what the migrations of {tool} run is read from the log of a throwaway server that trueup has started"
+        );
+        return Err(Failure::cannot_tell(what)
+            .code(ErrorCode::SCRATCH_UNAVAILABLE)
+            .next("leave out --scratch-url, where PostgreSQL is installed")
+            .into());
     }
     let states = states(keeping, &*steps, &revisions, code, runner, &all);
     let mut revisions = Revisions { steps, revisions: &revisions };
@@ -135,7 +151,11 @@ impl Steps for Revisions<'_> {
 
     async fn run(&mut self, runner: &mut Runner<'_>, index: usize) -> Result<bool> {
         let (tool, revision) = (self.steps.tool(), &self.revisions[index]);
+        let logged = runner.log_end();
         self.apply(runner, revision).await?;
+        if self.steps.wants_statements() {
+            self.steps.ran(revision, runner.statements_since(logged)?);
+        }
         if !runner.has_applied(tool, &revision.id).await? {
             return Err(elsewhere(&format!(
                 "{tool} says that {} is applied, and the throwaway database has no record of it: it may have changed \

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Nothing of a scratch server must outlive a crash, so nothing is written with care; it listens on its private
 /// socket alone; and it keeps what would make two runs differ (autovacuum, compiled expressions) out.
-const SETTINGS: [&str; 20] = [
+const SETTINGS: [&str; 22] = [
     "listen_addresses=",
     "unix_socket_permissions=0700",
     "fsync=off",
@@ -47,6 +47,9 @@ const SETTINGS: [&str; 20] = [
     // Shared memory as files of the data directory: kill -9 leaves nothing in /dev/shm.
     "dynamic_shared_memory_type=mmap",
     "log_statement=none",
+    // The log is read, see log.rs.
+    "log_line_prefix=%m [%p] ",
+    "log_error_verbosity=default",
     "logging_collector=off",
 ];
 
@@ -139,6 +142,11 @@ impl Local {
     /// Where its programs are.
     pub(super) fn bin_dir(&self) -> &Path {
         &self.bin_dir
+    }
+
+    /// Its log.
+    pub(super) fn log(&self) -> PathBuf {
+        self.workspace.log()
     }
 
     /// The directory of its socket.

@@ -26,12 +26,7 @@ pub(crate) fn refuse_to_migrate(settings: &Settings) -> Result<(), Failure> {
         settings.command
     );
     let own = format!("to apply pending migrations: {}", tool.apply_command());
-    let next = match tool.is_code() {
-        true => own,
-        false => {
-            format!("{own}; to let trueup apply them from now on: trueup init --from {tool} --take-over")
-        }
-    };
+    let next = format!("{own}; to let trueup apply them from now on: trueup init --from {tool} --take-over");
     Err(Failure::new(Exit::Refused, what).code(ErrorCode::HISTORY_OF_ANOTHER_TOOL).next(next))
 }
 

@@ -12,6 +12,7 @@ use crate::error::{ErrorCode, Failure};
 use crate::migrations::tools::{ListedRevision, MigrationTool};
 use crate::model::{Running, StepOutcome, ToolSteps};
 use crate::postgres::connection::Target;
+use crate::postgres::scratch::LoggedStatement;
 use crate::project::{MigrationSettings, Settings};
 use crate::text::{duration, without_passwords};
 
@@ -19,6 +20,17 @@ use crate::text::{duration, without_passwords};
 pub(crate) struct ToolProgram<'s> {
     settings: &'s Settings,
     tool: MigrationTool,
+    /// What the revisions have run, where somebody wants to know.
+    ran: Option<Vec<RanRevision>>,
+}
+
+/// A revision with the statements that it has run and committed in an empty database.
+#[derive(Debug, Clone)]
+pub(crate) struct RanRevision {
+    /// The revision.
+    pub(crate) revision: ListedRevision,
+    /// The statements, in the order in which they were committed.
+    pub(crate) statements: Vec<LoggedStatement>,
 }
 
 /// What it printed.
@@ -34,7 +46,17 @@ impl<'s> ToolProgram<'s> {
     /// The program of the project's tool; `None` where its migrations are no programs.
     pub(crate) fn of(settings: &'s Settings) -> Option<Self> {
         let tool = settings.migrations.tool.filter(|tool| tool.is_code())?;
-        Some(Self { settings, tool })
+        Some(Self { settings, tool, ran: None })
+    }
+
+    /// The same, which takes down what the revisions run.
+    pub(crate) fn taking_down(self) -> Self {
+        Self { ran: Some(Vec::new()), ..self }
+    }
+
+    /// What the revisions have run.
+    pub(crate) fn into_ran(self) -> Vec<RanRevision> {
+        self.ran.unwrap_or_default()
     }
 
     async fn run<'w>(&self, url: &str, words: impl IntoIterator<Item = &'w str>) -> Result<Printed> {
@@ -76,6 +98,14 @@ impl<'s> ToolProgram<'s> {
 impl ToolSteps for ToolProgram<'_> {
     fn tool(&self) -> MigrationTool {
         self.tool
+    }
+
+    fn wants_statements(&self) -> bool {
+        self.ran.is_some()
+    }
+
+    fn ran(&mut self, revision: &ListedRevision, statements: Vec<LoggedStatement>) {
+        self.ran.get_or_insert_default().push(RanRevision { revision: revision.clone(), statements });
     }
 
     fn settings(&self) -> String {

@@ -148,8 +148,7 @@ fn history_instead(settings: &Settings, baseline: Baseline, snapshot: &DatabaseS
     }
     let other = snapshot.others.iter().find(|other| other.current.is_some() || other.failed.is_some())?;
     (baseline == Baseline::WithoutHistory).then(|| {
-        let of_sql = |tool: &MigrationTool| tool.title() == other.tool && !tool.is_code();
-        let take_over = MigrationTool::ALL.into_iter().find(of_sql).map(|tool| {
+        let take_over = MigrationTool::ALL.into_iter().find(|tool| tool.title() == other.tool).map(|tool| {
             format!("to turn its migrations into trueup's: trueup init --from {} --take-over; ", tool.word())
         });
         format!(

@@ -1,0 +1,144 @@
+//! Migrations that are programs as SQL: the statements that they run in an empty database.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::migrations::script::cannot_run_in_transaction;
+use crate::migrations::tools::{MigrationTool, ToolMigration, ToolMigrations};
+use crate::postgres::sql::{Statement, split};
+use crate::workflow::other_tool::steps::RanRevision;
+
+/// What a program contains that may do more where there are rows.
+const COMPUTES: [&str; 5] =
+    ["RunPython", "get_bind(", "bulk_insert(", "Session(", "get_context().connection"];
+
+/// The migrations as SQL, and what is worth knowing of them.
+#[derive(Debug, Default)]
+pub(super) struct Programs {
+    /// The migrations.
+    pub(super) found: ToolMigrations,
+    /// Which of them may do more where there are rows, each with its place in the order.
+    pub(super) computing: BTreeSet<usize>,
+    /// Which of them change rows.
+    pub(super) changing_rows: BTreeSet<usize>,
+}
+
+/// What becomes of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It stays.
+    Kept,
+    /// It stays, and changes rows.
+    ChangesRows,
+    /// It is the driver's or the tool's own.
+    Dropped,
+    /// It reads rows, or cannot be a statement of a file: the program goes on from there.
+    Computed,
+}
+
+impl Programs {
+    /// Of what the revisions of a tool have run; their files are in the directory `project`.
+    pub(super) fn of(tool: MigrationTool, project: &Path, ran: &[RanRevision]) -> Self {
+        let mut programs = Self::default();
+        for (place, RanRevision { revision, statements }) in ran.iter().enumerate() {
+            let mut up = String::new();
+            for text in statements.iter().map(|statement| statement.text.as_str()) {
+                for statement in split(text).unwrap_or_default() {
+                    match fate(tool, &statement) {
+                        Fate::Dropped => continue,
+                        Fate::Computed => {
+                            programs.computing.insert(place);
+                            continue;
+                        }
+                        Fate::ChangesRows => {
+                            programs.changing_rows.insert(place);
+                        }
+                        Fate::Kept => {}
+                    }
+                    up.push_str(statement.text);
+                    up.push_str(";\n");
+                }
+            }
+            let path = revision.file.clone().unwrap_or_default();
+            let text = std::fs::read_to_string(project.join(&path)).unwrap_or_default();
+            if COMPUTES.iter().any(|words| text.contains(words)) {
+                programs.computing.insert(place);
+            }
+            programs.found.migrations.push(ToolMigration {
+                revision: revision.id.to_string(),
+                name: revision.name.clone(),
+                path,
+                no_transaction: cannot_run_in_transaction(&up),
+                up,
+                down: None,
+                is_repeatable: false,
+            });
+        }
+        programs
+    }
+}
+
+fn fate(tool: MigrationTool, statement: &Statement<'_>) -> Fate {
+    let names: Vec<String> =
+        statement.parts().map(|part| part.name().unwrap_or_default().to_owned()).collect();
+    let has = |word: &str| names.iter().any(|name| name == word);
+    let is_catalog = |name: &String| name.starts_with("pg_") || name == "information_schema";
+    // The tool's own table, and the index and the sequence of it.
+    if names.iter().take(8).any(|name| name == tool.history().table) {
+        return Fate::Dropped;
+    }
+    match (names.first().map_or("", String::as_str), names.get(1).map_or("", String::as_str)) {
+        ("set", "constraints" | "local" | "search_path") => Fate::Kept,
+        ("begin" | "commit" | "end" | "rollback" | "savepoint" | "release" | "set" | "reset" | "show", _)
+        | ("deallocate" | "discard" | "close", _) => Fate::Dropped,
+        ("with", _) if ["insert", "update", "delete", "merge"].into_iter().any(has) => Fate::ChangesRows,
+        ("select" | "with" | "values" | "table", _) if has("from") => match names.iter().any(is_catalog) {
+            true => Fate::Dropped,
+            false => Fate::Computed,
+        },
+        // The program asks where it is. Any other function is called for what it does.
+        (
+            "select",
+            "" | "version" | "current_schema" | "current_database" | "current_user" | "pg_catalog"
+            | "set_config",
+        ) => Fate::Dropped,
+        ("select", _) => Fate::Kept,
+        (
+            "values" | "table" | "explain" | "fetch" | "move" | "declare" | "prepare" | "execute" | "copy",
+            _,
+        ) => Fate::Computed,
+        ("insert" | "update" | "delete" | "merge" | "truncate", _) => Fate::ChangesRows,
+        _ => Fate::Kept,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_is_what_the_migration_did() {
+        let fate = |text: &str| {
+            let statements = split(text).unwrap();
+            super::fate(MigrationTool::Alembic, &statements[0])
+        };
+        for (text, expected) in [
+            ("CREATE TABLE users (id int)", Fate::Kept),
+            ("CREATE TABLE alembic_version (version_num text)", Fate::Dropped),
+            ("UPDATE alembic_version SET version_num = 'b'", Fate::Dropped),
+            ("UPDATE users SET id = 1", Fate::ChangesRows),
+            ("WITH gone AS (DELETE FROM users RETURNING id) SELECT * FROM gone", Fate::ChangesRows),
+            ("SELECT id FROM users", Fate::Computed),
+            ("SELECT relname FROM pg_catalog.pg_class", Fate::Dropped),
+            ("SELECT pg_catalog.version()", Fate::Dropped),
+            ("SELECT 1", Fate::Dropped),
+            ("select setval('users_id_seq', 7)", Fate::Kept),
+            ("SET CONSTRAINTS \"fk\" IMMEDIATE", Fate::Kept),
+            ("SET client_encoding = 'UTF8'", Fate::Dropped),
+            ("COPY users FROM STDIN", Fate::Computed),
+            ("ALTER TABLE users ADD COLUMN a int", Fate::Kept),
+        ] {
+            assert_eq!(fate(text), expected, "{text}");
+        }
+    }
+}

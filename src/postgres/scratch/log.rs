@@ -1,0 +1,285 @@
+//! The statements that a scratch server has run, from its log: what a program did in a database.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+
+use anyhow::Result;
+
+use super::{Host, Scratch, ScratchDatabase};
+use crate::postgres::sql::{Part, Statement, identifier, literal, split};
+
+/// A statement that was committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedStatement {
+    /// Its text, with the values of its parameters as constants.
+    pub text: String,
+    /// Whether it was part of a transaction that other statements opened and ended.
+    pub in_transaction: bool,
+}
+
+impl Scratch {
+    /// Lets the sessions that connect to a database from now on log their statements. `false` on a given server, whose log
+    /// is not here.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn log_statements(&mut self, database: &ScratchDatabase) -> Result<bool> {
+        if matches!(self.host, Host::Given(_)) {
+            return Ok(false);
+        }
+        let database = identifier(&database.name);
+        self.admin.execute(format!("ALTER DATABASE {database} SET log_statement = 'all'")).await?;
+        Ok(true)
+    }
+
+    /// Where the log ends now.
+    pub fn log_end(&self) -> u64 {
+        match &self.host {
+            Host::Local(server) => server.log().metadata().map_or(0, |log| log.len()),
+            Host::Given(_) => 0,
+        }
+    }
+
+    /// The statements that were logged since and committed, in the order of the commits.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn statements_since(&self, from: u64) -> io::Result<Vec<LoggedStatement>> {
+        let Host::Local(server) = &self.host else { return Ok(Vec::new()) };
+        let mut log = File::open(server.log())?;
+        log.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        log.read_to_end(&mut bytes)?;
+        Ok(committed(&String::from_utf8_lossy(&bytes)))
+    }
+}
+
+/// One session, as its log lines tell it.
+#[derive(Debug, Default)]
+struct LoggedSession {
+    /// The statements of the open transaction; `None` when there is none.
+    open: Option<Vec<LoggedStatement>>,
+    /// Where savepoints of it are, by name.
+    savepoints: Vec<(String, usize)>,
+    /// A statement outside of a transaction, which is committed unless an error comes next.
+    alone: Option<LoggedStatement>,
+}
+
+fn committed(log: &str) -> Vec<LoggedStatement> {
+    let mut sessions: HashMap<&str, LoggedSession> = HashMap::new();
+    let mut committed = Vec::new();
+    for Entry { session, kind, text } in entries(log) {
+        let session = sessions.entry(session).or_default();
+        match kind {
+            "LOG" => {
+                committed.extend(session.alone.take());
+                if let Some(text) = statement(&text) {
+                    session.take(text, &mut committed);
+                }
+            }
+            // Values come after the statement.
+            "DETAIL" => session.give_parameters(&text),
+            "ERROR" | "FATAL" => session.fails(),
+            _ => {}
+        }
+    }
+    committed.extend(sessions.into_values().filter_map(|session| session.alone));
+    committed
+}
+
+impl LoggedSession {
+    fn take(&mut self, text: String, committed: &mut Vec<LoggedStatement>) {
+        let words = first_words(&text);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match (&words[..], &mut self.open) {
+            (["begin", ..] | ["start", "transaction", ..], open) => *open = Some(Vec::new()),
+            (["commit" | "end", ..], open) => {
+                committed.extend(open.take().into_iter().flatten());
+                self.savepoints.clear();
+            }
+            (["rollback", "to", "savepoint", name] | ["rollback", "to", name, ..], Some(open)) => {
+                if let Some((_, count)) = self.savepoints.iter().rfind(|(known, _)| known == name) {
+                    open.truncate(*count);
+                }
+            }
+            (["rollback" | "abort", ..], open) => {
+                *open = None;
+                self.savepoints.clear();
+            }
+            (["savepoint", name, ..], Some(open)) => self.savepoints.push(((*name).to_owned(), open.len())),
+            (["release", ..], _) => {}
+            (_, Some(open)) => open.push(LoggedStatement { text, in_transaction: true }),
+            (_, None) => self.alone = Some(LoggedStatement { text, in_transaction: false }),
+        }
+    }
+
+    fn last(&mut self) -> Option<&mut LoggedStatement> {
+        match &mut self.open {
+            Some(open) => open.last_mut(),
+            None => self.alone.as_mut(),
+        }
+    }
+
+    fn give_parameters(&mut self, detail: &str) {
+        let Some(values) =
+            detail.strip_prefix("parameters: ").or_else(|| detail.strip_prefix("Parameters: "))
+        else {
+            return;
+        };
+        if let Some(last) = self.last() {
+            last.text = with_parameters(&last.text, &parameters(values));
+        }
+    }
+
+    /// The last statement was refused.
+    fn fails(&mut self) {
+        self.alone = None;
+        if let Some(open) = &mut self.open {
+            open.pop();
+        }
+    }
+}
+
+/// One message of the log.
+struct Entry<'l> {
+    session: &'l str,
+    kind: &'l str,
+    text: String,
+}
+
+/// The messages: `2026-01-02 03:04:05.678 UTC [123] LOG:  text`, with a tab before every further line of the text
+/// (`append_with_tabs`, elog.c).
+fn entries(log: &str) -> Vec<Entry<'_>> {
+    let mut entries: Vec<Entry<'_>> = Vec::new();
+    for line in log.lines() {
+        if let (Some(rest), Some(entry)) = (line.strip_prefix('\t'), entries.last_mut()) {
+            entry.text.push('\n');
+            entry.text.push_str(rest);
+        } else if let Some((session, kind, text)) = begun(line) {
+            entries.push(Entry { session, kind, text: text.to_owned() });
+        }
+    }
+    entries
+}
+
+fn begun(line: &str) -> Option<(&str, &str, &str)> {
+    let (_, after) = line.split_once(" [")?;
+    let (session, after) = after.split_once("] ")?;
+    let (kind, text) = after.split_once(":  ")?;
+    session.bytes().all(|byte| byte.is_ascii_digit()).then_some((session, kind, text))
+}
+
+/// The SQL of a message: `statement: SQL` of a simple query, `execute name: SQL` of a prepared one.
+fn statement(text: &str) -> Option<String> {
+    let sql = match text.strip_prefix("statement: ") {
+        Some(sql) => sql,
+        None => text.strip_prefix("execute ")?.split_once(": ")?.1,
+    };
+    Some(sql.trim().trim_end_matches(';').trim_end().to_owned())
+}
+
+/// The first words of a statement, as far as they say what it is to a transaction.
+fn first_words(text: &str) -> Vec<String> {
+    let Ok(statements) = split(text) else { return Vec::new() };
+    let parts = statements.first().into_iter().flat_map(Statement::parts).take(4);
+    parts.map_while(|part| part.name().map(str::to_owned)).collect()
+}
+
+/// The values of `$1 = 'it''s', $2 = NULL`; `None` for NULL.
+fn parameters(list: &str) -> Vec<Option<String>> {
+    let mut values = Vec::new();
+    let mut rest = list;
+    while let Some((_, after)) = rest.split_once(" = ") {
+        let Some(mut quoted) = after.strip_prefix('\'') else {
+            values.push(None);
+            rest = after.strip_prefix("NULL").unwrap_or_default();
+            continue;
+        };
+        let mut value = String::new();
+        while let Some((part, behind)) = quoted.split_once('\'') {
+            value.push_str(part);
+            match behind.strip_prefix('\'') {
+                Some(behind) => {
+                    value.push('\'');
+                    quoted = behind;
+                }
+                None => {
+                    quoted = behind;
+                    break;
+                }
+            }
+        }
+        values.push(Some(value));
+        rest = quoted;
+    }
+    values
+}
+
+/// A statement with constants in the place of `$1`.
+fn with_parameters(text: &str, values: &[Option<String>]) -> String {
+    let Ok(statements) = split(text) else { return text.to_owned() };
+    let [statement] = &statements[..] else { return text.to_owned() };
+    let (mut replaced, mut from) = (String::new(), 0);
+    for (at, part) in statement.placed_parts() {
+        let Part::Other(parameter) = part else { continue };
+        let number = parameter.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
+        if let Some(value) = number.and_then(|number| values.get(number.checked_sub(1)?)) {
+            replaced.push_str(&statement.text[from..at.start]);
+            replaced.push_str(&value.as_ref().map_or_else(|| "NULL".to_owned(), |value| literal(value)));
+            from = at.end;
+        }
+    }
+    replaced.push_str(&statement.text[from..]);
+    replaced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(log: &str) -> Vec<(String, bool)> {
+        let pairs = committed(log).into_iter().map(|statement| (statement.text, statement.in_transaction));
+        pairs.collect()
+    }
+
+    fn logged(lines: &[(&str, &str)]) -> String {
+        let line = |(kind, text): &(&str, &str)| {
+            format!("2026-01-02 03:04:05.678 UTC [12] {kind}:  {}\n", text.replace('\n', "\n\t"))
+        };
+        lines.iter().map(line).collect()
+    }
+
+    #[test]
+    fn what_is_committed_is_told() {
+        let log = logged(&[
+            ("LOG", "statement: BEGIN"),
+            ("LOG", "statement: CREATE TABLE a (\n  id int -- [1] LOG:  no\n);"),
+            ("LOG", "statement: SAVEPOINT \"s1\""),
+            ("LOG", "statement: CREATE TABLE wrong ()"),
+            ("LOG", "statement: ROLLBACK TO SAVEPOINT \"s1\""),
+            ("LOG", "statement: SELECT missing"),
+            ("ERROR", "column \"missing\" does not exist at character 8"),
+            ("STATEMENT", "SELECT missing"),
+            ("LOG", "statement: ROLLBACK TO SAVEPOINT s1"),
+            ("LOG", "execute <unnamed>: INSERT INTO a VALUES ($1, '$2', $2, $3)"),
+            ("DETAIL", "parameters: $1 = 'it''s $2 = ''x''', $2 = NULL, $3 = 'two\nlines'"),
+            ("LOG", "statement: COMMIT"),
+            ("LOG", "statement: BEGIN"),
+            ("LOG", "statement: DROP TABLE a"),
+            ("LOG", "statement: ROLLBACK"),
+            ("LOG", "statement: CREATE INDEX CONCURRENTLY ON a (id)"),
+            ("LOG", "statement: CREATE INDEX ON missing (id)"),
+            ("ERROR", "relation \"missing\" does not exist"),
+            ("LOG", "disconnection: session time: 0:00:00.010"),
+        ]);
+        assert_eq!(
+            texts(&log),
+            [
+                ("CREATE TABLE a (\n  id int -- [1] LOG:  no\n)".to_owned(), true),
+                ("INSERT INTO a VALUES ('it''s $2 = ''x''', '$2', NULL, 'two\nlines')".to_owned(), true),
+                ("CREATE INDEX CONCURRENTLY ON a (id)".to_owned(), false),
+            ]
+        );
+    }
+}
