@@ -181,6 +181,24 @@ fn a_project_that_has_only_migrations_does_not_take_in_another_database() {
     assert!(!directory.path().join("migrations/V1__baseline.sql").exists());
 }
 
+/// "All objects" is what the project looks at: what else there is in the database is said.
+#[test]
+fn what_is_left_out_is_said() {
+    let (directory, database) = (application(&[]), support::database());
+    database.exec("CREATE TABLE t (id int); GRANT SELECT ON t TO pg_monitor");
+    let rights = "owners and grants are not declared; where schema/ declares one of them";
+    taken_in(&directory, &database).exit(0).says(rights);
+    taken_in(&directory, &database).exit(0).says("0 files written").lacks("grants");
+    let text = "CREATE TABLE public.t (id integer);\nGRANT INSERT ON public.t TO pg_monitor;\n";
+    write(directory.path(), &[("schema/public/t.sql", text)]);
+    taken_in(&directory, &database).exit(0).lacks("are not declared");
+    let text = read(&directory, "schema/public/t.sql");
+    assert!(
+        text.contains("GRANT SELECT ON TABLE public.t TO pg_monitor") && !text.contains("INSERT"),
+        "{text}"
+    );
+}
+
 #[test]
 fn a_database_with_a_history_gets_no_baseline_beside_it() {
     // The project has lost its migrations, or keeps them elsewhere.
@@ -212,7 +230,7 @@ fn a_database_with_a_history_gets_no_baseline_beside_it() {
     trueup(&directory, &["check"], Some(&database)).exit(0);
     trueup(&directory, &["init", "--from-database", "--tool", "trueup"], Some(&database))
         .exit(0)
-        .says("V1__baseline.sql");
+        .says(["V1__baseline.sql", "public.schema_migrations: not declared: it is a history of dbmate"]);
     trueup(&directory, &["adopt", "--yes"], Some(&database)).exit(0);
     trueup(&directory, &["check"], Some(&database)).exit(0);
 }

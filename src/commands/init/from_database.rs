@@ -49,6 +49,7 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs) -> Result<InitRepo
         init.next.push(Command::Adopt.to_string());
     }
     init.notes.extend(schema.history.clone());
+    init.notes.extend(schema.left_out.clone());
     if let Some((tool, file)) = of_code.filter(|_| baseline == Baseline::Never) {
         init.notes.push(format!("{file}: {tool} migrates, so no baseline migration is written"));
     }

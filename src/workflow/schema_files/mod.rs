@@ -14,7 +14,7 @@ use change::FileChanges;
 use serde::Serialize;
 
 use crate::migrations::tools::MigrationTool;
-use crate::model::Sources;
+use crate::model::{Lock, Sources};
 use crate::postgres::scratch::Scratch;
 use crate::project::Settings;
 use crate::snapshot::{self, DatabaseSnapshot};
@@ -44,6 +44,9 @@ pub(crate) struct SchemaFiles {
     /// Why no baseline was written though one was asked for: the history that the database has.
     #[serde(skip)]
     pub(crate) history: Option<String>,
+    /// What the database has and no file declares, in sentences.
+    #[serde(skip)]
+    pub(crate) left_out: Vec<String>,
     /// Whether `trueup.lock` was written: it is not where the project has other migrations.
     #[serde(skip)]
     pub(crate) lock: bool,
@@ -103,12 +106,16 @@ pub(crate) async fn take_in(
             false => Some(proof::prove(settings, &mut change, &snapshot, &mut scratch).await?),
         };
         let target = TargetReport::new(settings, &target, &snapshot.identity, mark);
-        Ok::<_, anyhow::Error>((change, lock.filter(|_| !has_migrations), history, target))
+        let left_out = match change.is_empty() {
+            true => Vec::new(),
+            false => left_out(&now, &snapshot, history.as_deref()),
+        };
+        Ok::<_, anyhow::Error>((change, lock.filter(|_| !has_migrations), (history, left_out), target))
     };
     let outcome = work.await;
     session.close().await;
     let stopped = scratch.stop().await;
-    let (change, lock, history, target) = outcome?;
+    let (change, lock, (history, left_out), target) = outcome?;
     stopped?;
     let lock = lock.map(|lock| NewFile { path: project.lock_path.clone(), text: lock.to_text() });
     let has_lock = lock.is_some();
@@ -122,6 +129,7 @@ pub(crate) async fn take_in(
         unreadable: change.unreadable,
         baseline: change.baseline.map(|migration| project.display(&migration.path)),
         history,
+        left_out,
         lock: has_lock,
     };
     Ok((target, files))
@@ -159,6 +167,19 @@ fn history_instead(settings: &Settings, baseline: Baseline, snapshot: &DatabaseS
             take_over.unwrap_or_default()
         )
     })
+}
+
+/// What is in the database and is declared by no file: histories of tools, which are no part of a schema, and owners and
+/// grants. What the reason against a baseline names already is left out.
+fn left_out(now: &Lock, snapshot: &DatabaseSnapshot, history: Option<&str>) -> Vec<String> {
+    let told = |table: &str| history.is_some_and(|history| history.starts_with(table));
+    let others = snapshot.others.iter().filter(|other| !told(&other.table));
+    let others =
+        others.map(|other| format!("{}: not declared: it is a history of {}", other.table, other.tool));
+    let rights = (!now.head.options.privileges).then(|| {
+        "owners and grants are not declared; where schema/ declares one of them, the same command declares all".to_owned()
+    });
+    others.chain(rights).collect()
 }
 
 /// The model alone: migrations are looked at only where they are the model.

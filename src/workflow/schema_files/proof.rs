@@ -28,12 +28,12 @@ pub(super) fn refuse_incomplete(settings: &Settings, snapshot: &DatabaseSnapshot
     let database = &snapshot.identity.database;
     let (what, next) = if !snapshot.invisible.is_empty() {
         (
-            format!("this role cannot see all of database {database}: {}", first_of(&snapshot.invisible)),
+            format!("this role cannot see all of database {database}:{}", first_of(&snapshot.invisible)),
             "run it as a role that may read these",
         )
     } else if !unmodeled.is_empty() {
         (
-            format!("database {database} has objects that trueup cannot declare: {}", first_of(&unmodeled)),
+            format!("database {database} has objects that trueup cannot declare:{}", first_of(&unmodeled)),
             "name those that may be left out of schema/ in trueup.toml: [database] ignore",
         )
     } else {
