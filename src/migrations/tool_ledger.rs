@@ -59,6 +59,11 @@ impl ToolLedger {
         self.known.contains_key(&version)
     }
 
+    /// The table, where there is one.
+    pub fn table(&self) -> Option<&str> {
+        self.exists.then_some(self.table.as_str())
+    }
+
     /// The tool.
     pub fn tool(&self) -> MigrationTool {
         self.tool

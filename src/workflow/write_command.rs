@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::changes::plan::Direction;
 use crate::cli::WriteArgs;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
-use crate::migrations::Ledger;
+use crate::migrations::{Ledger, ToolLedger};
 use crate::output::{self, Progress};
 use crate::postgres::connection::{self, RowError, Target, server_failure};
 use crate::postgres::sql::{QualifiedTable, identifier, literal};
@@ -150,8 +150,16 @@ impl<'s> WriteCommand<'s> {
             }
             Ledger { .. } => format!("has_schema_privilege({}, 'CREATE')", literal(&schema)),
         };
+        let kept = ledger.also.as_ref().and_then(ToolLedger::table);
+        let may_keep = kept.map_or_else(
+            || "true".to_owned(),
+            |table| {
+                let table = literal(table);
+                format!("has_table_privilege({table}, 'INSERT') AND has_table_privilege({table}, 'DELETE')")
+            },
+        );
         let sql = format!(
-            "SELECT current_user AS role, {history} AS history, to_regnamespace('trueup') IS NOT NULL OR \
+            "SELECT current_user AS role, {history} AS history, {may_keep} AS kept, to_regnamespace('trueup') IS NOT NULL OR \
              has_database_privilege(current_database(), 'CREATE') AS records"
         );
         let rows = self.writer.query_control(&sql).await;
@@ -159,6 +167,7 @@ impl<'s> WriteCommand<'s> {
         let row = rows.first().ok_or(RowError::NoRow)?;
         let role = identifier(row.get("role")?);
         let (history, records): (bool, bool) = (row.get("history")?, row.get("records")?);
+        let unkept = kept.filter(|_| row.get("kept").is_ok_and(|kept: bool| !kept));
         let database = identifier(&self.writer.server().database);
         let in_database = format!("GRANT CREATE ON DATABASE {database} TO {role};");
         let mut grants = Vec::new();
@@ -169,15 +178,17 @@ impl<'s> WriteCommand<'s> {
                 Ledger { .. } => format!("GRANT CREATE ON SCHEMA {} TO {role};", identifier(&schema)),
             });
         }
+        grants.extend(unkept.map(|table| format!("GRANT INSERT, DELETE ON {table} TO {role};")));
         if !records && !grants.contains(&in_database) {
             grants.push(in_database);
         }
         if grants.is_empty() {
             return Ok(());
         }
-        let what = match history {
-            true => "create schema trueup, where trueup keeps its records".to_owned(),
-            false => format!("write to the history table {}", ledger.table),
+        let what = match (history, unkept) {
+            (true, Some(table)) => format!("write to {table}, which is kept in step with the history"),
+            (true, None) => "create schema trueup, where trueup keeps its records".to_owned(),
+            (false, _) => format!("write to the history table {}", ledger.table),
         };
         Err(Failure::new(Exit::Refused, format!("the role {role} may not {what}; nothing was changed"))
             .code(ErrorCode::PERMISSION_MISSING)

@@ -149,6 +149,27 @@ fn a_table_that_takes_no_row_keeps_the_migration_from_being_applied() {
     refused.says("public.schema_migrations says that 2 failed or was interrupted").says("migrate force");
 }
 
+/// A role that may not write to it is told before anything is written.
+#[test]
+fn the_rights_on_the_table_are_asked_for() {
+    let goose = tools().into_iter().find(|tool| tool.name == "goose").unwrap();
+    let (taken, database) = (Taken::over(&goose), super::database(&goose));
+    taken.trueup(&["adopt", "--yes"], Some(&database)).exit(0);
+    database.exec(&format!(
+        "CREATE ROLE kept_poor LOGIN; GRANT CREATE ON DATABASE {} TO kept_poor; GRANT USAGE ON SCHEMA trueup TO kept_poor;
+         GRANT ALL ON ALL TABLES IN SCHEMA trueup TO kept_poor; GRANT ALL ON refinery_schema_history TO kept_poor;
+         GRANT SELECT ON goose_db_version TO kept_poor",
+        database.name()
+    ));
+    let upgrade = taken.trueup(&["upgrade", "--yes", "--no-backup"], None);
+    upgrade.env("DATABASE_URL", database.url_as("kept_poor")).exit(4).says([
+        "the role kept_poor may not write to public.goose_db_version",
+        "GRANT INSERT, DELETE ON public.goose_db_version TO kept_poor;",
+        "nothing was changed",
+    ]);
+    database.exec("DROP OWNED BY kept_poor; DROP ROLE kept_poor");
+}
+
 #[test]
 fn sqlx_finds_its_own_checksums() {
     let sqlx = tools().into_iter().find(|tool| tool.name == "sqlx").unwrap();
